@@ -1,0 +1,93 @@
+//! The way in: one bounded queue from all feeds and publishers to the sequencer.
+
+use std::sync::Arc;
+
+use smallvec::{SmallVec, smallvec};
+use tickcast_protocol::{
+    message::{Quality, RequestId, TimeNs},
+    topic::Topic,
+    value::Value,
+};
+use tokio::sync::mpsc;
+
+/// Submissions that wait for the sequencer, at most. It takes them in microseconds, so a full
+/// queue means that the machine is saturated; then feeds wait, which pushes back on their sources.
+pub const QUEUE_MAX_SUBMISSIONS: usize = 4096;
+
+/// An update that is not on the tape yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewUpdate {
+    /// Its topic.
+    pub topic: Topic,
+    /// What happened.
+    pub value: Value,
+    /// When it happened, by the source's clock, in ns since the Unix epoch.
+    pub source_time_ns: Option<TimeNs>,
+    /// How far it can be trusted.
+    pub quality: Quality,
+    /// The unit of the topic's readings. What the first update of a topic says holds.
+    pub unit: Option<Arc<str>>,
+}
+
+/// Where to send the answer to a client's publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ack {
+    /// The shard that has the connection.
+    pub shard: usize,
+    /// The connection's serial number in its shard.
+    pub connection: u64,
+    /// The client's request.
+    pub id: RequestId,
+}
+
+/// What waits for the sequencer: updates that belong together, and who wants to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    /// In this order.
+    pub updates: SmallVec<[NewUpdate; 1]>,
+    /// Whom to tell once they are on the tape.
+    pub ack: Option<Ack>,
+}
+
+/// The sequencer is gone: the server is ending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the server is ending")]
+pub struct Ended;
+
+/// The feeds' end of the queue.
+#[derive(Debug, Clone)]
+pub struct Ingest {
+    queue: mpsc::Sender<Submission>,
+}
+
+impl Ingest {
+    /// A queue, as its two ends.
+    pub fn new() -> (Self, mpsc::Receiver<Submission>) {
+        let (queue, receiver) = mpsc::channel(QUEUE_MAX_SUBMISSIONS);
+        (Self { queue }, receiver)
+    }
+
+    /// Hands an update over; waits while the queue is full.
+    pub async fn submit(&self, update: NewUpdate) -> Result<(), Ended> {
+        self.submit_all(smallvec![update], None).await
+    }
+
+    /// Hands over updates that belong together; waits while the queue is full.
+    pub async fn submit_all(
+        &self,
+        updates: SmallVec<[NewUpdate; 1]>,
+        ack: Option<Ack>,
+    ) -> Result<(), Ended> {
+        let submission = Submission { updates, ack };
+        self.queue.send(submission).await.map_err(|_| Ended)
+    }
+
+    /// The same from a thread that is not part of a runtime.
+    pub fn submit_blocking(&self, update: NewUpdate) -> Result<(), Ended> {
+        let submission = Submission {
+            updates: smallvec![update],
+            ack: None,
+        };
+        self.queue.blocking_send(submission).map_err(|_| Ended)
+    }
+}

@@ -1,0 +1,83 @@
+//! What can be set, as the parts of the server take it. `config` reads it from flags, environment
+//! and file.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tickcast_protocol::topic::Filter;
+
+/// Settings of everything but the feeds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerSettings {
+    /// Where to listen, for WebSocket and HTTP. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Threads that serve connections. At least 1.
+    pub shards: usize,
+    /// Memory for recent updates, in bytes.
+    pub tape_bytes: usize,
+    /// Topics the server holds, at most: each costs memory in every shard for ever.
+    pub topics_max: usize,
+    /// Subscriptions of one connection, at most.
+    pub subscriptions_max: usize,
+    /// Connections from one address, at most; loopback is not counted.
+    pub connections_per_address_max: usize,
+    /// Requests of one connection per second, publishes not counted.
+    pub requests_per_s: u32,
+    /// Requests of one connection that may come at once.
+    pub request_burst: u32,
+    /// A heartbeat is sent to a connection to which nothing else was sent for so long.
+    pub heartbeat: Duration,
+    /// A ping is sent to a connection from which nothing came for so long.
+    pub ping: Duration,
+    /// A connection that does not answer a ping for so long is closed.
+    pub pong_timeout: Duration,
+    /// A connection that takes no byte for so long is closed.
+    pub write_timeout: Duration,
+    /// Time to finish the handshake.
+    pub handshake_timeout: Duration,
+    /// Over how long connections are closed when the server ends.
+    pub drain: Duration,
+    /// What clients may subscribe to.
+    pub subscribe_allow: Vec<Filter>,
+    /// What clients may publish to.
+    pub publish_allow: Vec<Filter>,
+    /// From where clients may publish.
+    pub publish_from: PublishFrom,
+    /// Values of the `Origin` header that are let in besides the server's own; `*` for any.
+    pub origins: Vec<String>,
+}
+
+/// From where clients may publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublishFrom {
+    /// From nowhere.
+    Nobody,
+    /// From this machine.
+    Loopback,
+    /// From everywhere.
+    Anybody,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7400)),
+            shards: 1,
+            tape_bytes: 64 * 1024 * 1024,
+            topics_max: 1_000_000,
+            subscriptions_max: 1024,
+            connections_per_address_max: 256,
+            requests_per_s: 20,
+            request_burst: 100,
+            heartbeat: Duration::from_secs(10),
+            ping: Duration::from_secs(20),
+            pong_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(5),
+            drain: Duration::from_secs(2),
+            subscribe_allow: vec![Filter::all()],
+            publish_allow: vec![Filter::all()],
+            publish_from: PublishFrom::Loopback,
+            origins: Vec::new(),
+        }
+    }
+}
