@@ -229,6 +229,18 @@ pub fn append_batch(
     encoding: Encoding,
     out: &mut Vec<u8>,
 ) {
+    append_batch_head(head, updates.count, encoding, out);
+    out.extend_from_slice(updates.bytes);
+    out.extend_from_slice(batch_tail(encoding));
+}
+
+/// Appends what stands in front of a batch's `count` updates.
+pub fn append_batch_head(
+    head: &BatchHead<'_>,
+    count: usize,
+    encoding: Encoding,
+    out: &mut Vec<u8>,
+) {
     match encoding {
         Encoding::Bincode => {
             // ServerMessage::Batch is variant 2; the fields of Batch follow in their order.
@@ -238,8 +250,7 @@ pub fn append_batch(
             for topic in head.topics {
                 to_bincode(topic, out);
             }
-            to_bincode(&(updates.count as u64), out);
-            out.extend_from_slice(updates.bytes);
+            to_bincode(&(count as u64), out);
         }
         Encoding::Json => {
             out.extend_from_slice(
@@ -255,9 +266,15 @@ pub fn append_batch(
                 out.push(b',');
             }
             out.extend_from_slice(br#""updates":["#);
-            out.extend_from_slice(updates.bytes);
-            out.extend_from_slice(b"]}");
         }
+    }
+}
+
+/// What stands behind a batch's updates.
+pub fn batch_tail(encoding: Encoding) -> &'static [u8] {
+    match encoding {
+        Encoding::Bincode => b"",
+        Encoding::Json => b"]}",
     }
 }
 

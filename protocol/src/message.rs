@@ -28,7 +28,8 @@ pub type Seq = u64;
 /// The server's short name for a topic, valid for one epoch.
 pub type TopicId = u32;
 
-/// The connection's short name for one subscription.
+/// The server's short name for a filter in a mode and an encoding, shared by all its subscribers:
+/// on one connection it names one subscription.
 pub type ChannelId = u32;
 
 /// Chosen by the client for a request, repeated in the answer.
@@ -532,7 +533,9 @@ pub struct SubscriptionInfo {
 pub struct Changed {
     /// From the request.
     pub id: RequestId,
-    /// Which subscription.
+    /// Its channel so far.
+    pub previous: ChannelId,
+    /// Its channel from now on.
     pub channel: ChannelId,
     /// As granted.
     pub mode: Mode,
