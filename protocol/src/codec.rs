@@ -172,6 +172,18 @@ pub fn encode_server_json(message: &ServerMessage<Topic>) -> Vec<u8> {
     out
 }
 
+/// Encodes, in either encoding, what a server sends besides batches: such messages name no topic
+/// by its id.
+pub fn encode_server(message: &ServerMessage<TopicId>, encoding: Encoding) -> Vec<u8> {
+    debug_assert!(!matches!(message, ServerMessage::Batch(_)));
+    let mut out = Vec::new();
+    match encoding {
+        Encoding::Bincode => to_bincode(message, &mut out),
+        Encoding::Json => to_json(message, &mut out),
+    }
+    out
+}
+
 /// Decodes what a server sent, in bincode.
 pub fn decode_server_bincode(bytes: &[u8]) -> Result<ServerMessage<TopicId>, CodecError> {
     from_bincode(bytes, SERVER_LIMIT)
