@@ -14,3 +14,6 @@ pub mod message;
 
 pub mod codec;
 mod json;
+
+#[cfg(feature = "client")]
+pub mod client;

@@ -129,10 +129,7 @@ impl Filter {
                 _ => return false,
             }
         }
-        match levels.next() {
-            None => true,
-            Some(_) => false,
-        }
+        levels.next().is_none()
     }
 }
 

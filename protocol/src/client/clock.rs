@@ -1,0 +1,128 @@
+//! How far the server's clock is from ours, by NTP's arithmetic (RFC 5905, sections 8 and 10).
+
+use std::collections::VecDeque;
+
+use crate::message::{TimeAnswer, TimeNs};
+
+/// Samples kept, as in NTP's clock filter.
+pub const CLOCK_SAMPLES: usize = 8;
+
+/// How fast a sample loses its worth: a quartz may be off by so much (NTP's PHI, 15 parts per
+/// million), as a divisor.
+const DRIFT_DIVISOR: i64 = 1_000_000 / 15;
+
+/// What is known of the server's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockEstimate {
+    /// Server's clock minus ours, nanoseconds. Wrong by at most half the round trip.
+    pub offset_ns: i64,
+    /// Round trip of the sample that the offset is from, without the server's own time.
+    pub round_trip_ns: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    estimate: ClockEstimate,
+    taken_at: TimeNs,
+}
+
+/// Takes answers in, gives the estimate of the best one out: the one with the shortest round trip,
+/// older ones discounted.
+#[derive(Debug, Clone, Default)]
+pub struct ClockFilter {
+    samples: VecDeque<Sample>,
+}
+
+impl ClockFilter {
+    /// Takes in an answer that came at `now` by our clock. An answer from the future (a clock was
+    /// set back in between) is of no use and leaves everything as it is.
+    pub fn answer(&mut self, answer: &TimeAnswer, now: TimeNs) -> Option<ClockEstimate> {
+        let (t1, t2) = (answer.client_time_ns, answer.receive_time_ns);
+        let (t3, t4) = (answer.send_time_ns, now);
+        let whole = t4.checked_sub(t1)?;
+        let inside = t3.checked_sub(t2)?;
+        let round_trip_ns = whole.checked_sub(inside)?;
+        if whole < 0 || inside < 0 || round_trip_ns < 0 {
+            return None;
+        }
+        // Halved one by one, because the sum of two offsets may not fit.
+        let offset_ns = t2.checked_sub(t1)? / 2 + t3.checked_sub(t4)? / 2;
+        if self.samples.len() == CLOCK_SAMPLES {
+            self.samples.pop_front();
+        }
+        self.samples.push_back(Sample {
+            estimate: ClockEstimate {
+                offset_ns,
+                round_trip_ns,
+            },
+            taken_at: now,
+        });
+        self.estimate(now)
+    }
+
+    /// The estimate of the best sample.
+    pub fn estimate(&self, now: TimeNs) -> Option<ClockEstimate> {
+        self.samples
+            .iter()
+            .min_by_key(|sample| {
+                let age = now.saturating_sub(sample.taken_at).max(0);
+                sample.estimate.round_trip_ns / 2 + age / DRIFT_DIVISOR
+            })
+            .map(|sample| sample.estimate)
+    }
+
+    /// Forgets all samples: another server, another clock.
+    pub fn clear(&mut self) {
+        self.samples.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(t1: i64, t2: i64, t3: i64) -> TimeAnswer {
+        TimeAnswer {
+            id: 0,
+            client_time_ns: t1,
+            receive_time_ns: t2,
+            send_time_ns: t3,
+        }
+    }
+
+    #[test]
+    fn the_sample_with_the_shortest_round_trip_wins() {
+        let mut filter = ClockFilter::default();
+        // 1,000 ahead; 10 there, 10 back, 5 inside.
+        let exact = filter.answer(&answer(0, 1_010, 1_015), 25).unwrap();
+        assert_eq!((exact.offset_ns, exact.round_trip_ns), (1_000, 20));
+        // 400 there, 10 back: lopsided, hence wrong by 195, and not believed.
+        let kept = filter.answer(&answer(1_000, 2_400, 2_400), 1_410).unwrap();
+        assert_eq!(kept, exact);
+    }
+
+    #[test]
+    fn a_good_sample_grows_old() {
+        let mut filter = ClockFilter::default();
+        filter.answer(&answer(0, 10, 10), 20).unwrap();
+        // A second later NTP allows the clocks to have drifted by 15 microseconds.
+        let second = 1_000_000_000;
+        let new = filter
+            .answer(
+                &answer(second, second + 10_500, second + 10_500),
+                second + 20_000,
+            )
+            .unwrap();
+        assert_eq!(new.round_trip_ns, 20_000);
+    }
+
+    #[test]
+    fn answers_that_cannot_be_are_ignored() {
+        let mut filter = ClockFilter::default();
+        assert_eq!(filter.answer(&answer(100, 0, 0), 50), None);
+        assert_eq!(filter.answer(&answer(0, 100, 0), 50), None);
+        assert_eq!(filter.answer(&answer(0, 0, 100), 50), None);
+        assert_eq!(filter.answer(&answer(i64::MIN, 0, 0), i64::MAX), None);
+        assert_eq!(filter.estimate(0), None);
+    }
+}

@@ -1,0 +1,33 @@
+//! A WebSocket client in two layers.
+//!
+//! [`Connection`] is one WebSocket connection: messages in, messages out, nothing remembered but
+//! the names of topics. [`Client`] keeps a set of subscriptions alive on top of it: it reconnects,
+//! resumes where its caller stopped, and proves that nothing was lost on the way.
+//!
+//! What can be decided without a socket, a clock or chance (the session, chains, back-off, the
+//! server's clock, names of topics) lives in files that have none of them.
+
+mod chain;
+mod topics;
+
+mod backoff;
+mod clock;
+
+mod event;
+mod handle;
+mod session;
+
+mod connection;
+mod handshake;
+mod reconnecting;
+
+pub use backoff::{BACKOFF_BASE, BACKOFF_FORGIVEN_AFTER, BACKOFF_MAX, Backoff};
+pub use chain::{Chain, ChainError};
+pub use clock::{CLOCK_SAMPLES, ClockEstimate, ClockFilter};
+pub use connection::{CloseReason, Connection, ConnectionError, OUTGOING_MAX_BYTES};
+pub use event::{ClientBatch, Disconnected, Event, Unpublished, Why};
+pub use handle::{COMMANDS_MAX, ClientHandle, HandleError};
+pub use handshake::{CONNECT_TIMEOUT, ConnectError, ConnectOptions};
+pub use reconnecting::{Client, ClientOptions};
+pub use session::PUBLISHES_IN_FLIGHT_MAX;
+pub use topics::{TOPIC_TABLE_MAX, TopicTable, TopicTableError};

@@ -1,0 +1,124 @@
+//! What a client of the bincode encoding knows about topics.
+
+use std::collections::HashMap;
+
+use crate::{
+    message::{Batch, Epoch, ServerMessage, TopicId, TopicInfo, Update},
+    topic::Topic,
+};
+
+/// Most topics that a client keeps the names of: four times what a server holds by default. A
+/// server that introduces more is broken, and memory is bounded.
+pub const TOPIC_TABLE_MAX: usize = 4_000_000;
+
+/// Names by number, for one epoch. It outlives a connection, because a client that resumes is not
+/// introduced again to topics that it knows.
+#[derive(Debug, Default)]
+pub struct TopicTable {
+    epoch: Option<Epoch>,
+    names: HashMap<TopicId, Topic>,
+}
+
+/// Why updates could not be given their topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TopicTableError {
+    /// An update names a topic that was never introduced.
+    #[error("topic {0} was never introduced")]
+    Unknown(TopicId),
+    /// More than [`TOPIC_TABLE_MAX`].
+    #[error("more than {TOPIC_TABLE_MAX} topics")]
+    Full,
+}
+
+impl TopicTable {
+    /// Forgets everything unless it was learnt in this epoch.
+    pub fn enter(&mut self, epoch: Epoch) {
+        if self.epoch != Some(epoch) {
+            self.names.clear();
+            self.epoch = Some(epoch);
+        }
+    }
+
+    /// Learns the topics that a batch introduces.
+    pub fn introduce(&mut self, topics: &[TopicInfo]) -> Result<(), TopicTableError> {
+        for info in topics {
+            if self.names.len() >= TOPIC_TABLE_MAX && !self.names.contains_key(&info.id) {
+                return Err(TopicTableError::Full);
+            }
+            self.names.insert(info.id, info.topic.clone());
+        }
+        Ok(())
+    }
+
+    /// The topic with this number.
+    pub fn get(&self, id: TopicId) -> Option<&Topic> {
+        self.names.get(&id)
+    }
+
+    /// How many topics are known.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether no topic is known.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Learns what the message teaches and replaces numbers by names.
+    pub fn resolve(
+        &mut self,
+        message: ServerMessage<TopicId>,
+    ) -> Result<ServerMessage<Topic>, TopicTableError> {
+        Ok(match message {
+            ServerMessage::Batch(batch) => ServerMessage::Batch(self.resolve_batch(batch)?),
+            ServerMessage::Welcome(welcome) => {
+                self.enter(welcome.epoch);
+                ServerMessage::Welcome(welcome)
+            }
+            ServerMessage::Subscribed(message) => ServerMessage::Subscribed(message),
+            ServerMessage::Gap(message) => ServerMessage::Gap(message),
+            ServerMessage::Heartbeat(message) => ServerMessage::Heartbeat(message),
+            ServerMessage::Unsubscribed(message) => ServerMessage::Unsubscribed(message),
+            ServerMessage::Published(message) => ServerMessage::Published(message),
+            ServerMessage::Time(message) => ServerMessage::Time(message),
+            ServerMessage::Error(message) => ServerMessage::Error(message),
+            ServerMessage::Draining(message) => ServerMessage::Draining(message),
+            ServerMessage::Subscriptions(message) => ServerMessage::Subscriptions(message),
+            ServerMessage::Changed(message) => ServerMessage::Changed(message),
+        })
+    }
+
+    fn resolve_batch(&mut self, batch: Batch<TopicId>) -> Result<Batch<Topic>, TopicTableError> {
+        self.introduce(&batch.topics)?;
+        let updates = batch
+            .updates
+            .into_iter()
+            .map(|update| self.resolve_update(update))
+            .collect::<Result<_, _>>()?;
+        Ok(Batch {
+            channel: batch.channel,
+            from: batch.from,
+            to: batch.to,
+            snapshot: batch.snapshot,
+            topics: batch.topics,
+            updates,
+        })
+    }
+
+    fn resolve_update(&self, update: Update<TopicId>) -> Result<Update<Topic>, TopicTableError> {
+        let topic = self
+            .get(update.topic)
+            .ok_or(TopicTableError::Unknown(update.topic))?
+            .clone();
+        Ok(Update {
+            topic,
+            position: update.position,
+            seq: update.seq,
+            source_time_ns: update.source_time_ns,
+            ingest_time_ns: update.ingest_time_ns,
+            quality: update.quality,
+            value: update.value,
+        })
+    }
+}
