@@ -131,6 +131,25 @@ impl Filter {
         }
         levels.next().is_none()
     }
+
+    /// Whether every topic that `other` selects is selected by this filter, too.
+    pub fn includes(&self, other: &Self) -> bool {
+        let filter = self.0.as_ref();
+        if other.0.starts_with('$') && filter.starts_with(['+', '#']) {
+            return false;
+        }
+        let mut levels = other.0.split('/');
+        for wanted in filter.split('/') {
+            if wanted == "#" {
+                return true;
+            }
+            match levels.next() {
+                Some(level) if level != "#" && (wanted == "+" || wanted == level) => {}
+                _ => return false,
+            }
+        }
+        levels.next().is_none()
+    }
 }
 
 macro_rules! text_newtype {
@@ -255,6 +274,29 @@ mod tests {
         check("+/tennis/#", "sport/tennis/x", true);
         check("sport", "sport/tennis", false);
         check("sport/tennis", "sport", false);
+    }
+
+    #[test]
+    fn a_filter_includes_what_selects_no_more_than_itself() {
+        for (wide, narrow, expected) in [
+            ("#", "a/+/#", true),
+            ("#", "$SYS/#", false),
+            ("a/#", "a", true),
+            ("a/#", "a/b/+", true),
+            ("a/+", "a/b", true),
+            ("a/+", "a/+", true),
+            ("a/+", "a/#", false),
+            ("a/b", "a/+", false),
+            ("a/+/c", "a/+/c", true),
+            ("a", "a/#", false),
+        ] {
+            let filter = |text| Filter::new(text).unwrap();
+            assert_eq!(
+                filter(wide).includes(&filter(narrow)),
+                expected,
+                "{wide} {narrow}"
+            );
+        }
     }
 
     #[test]

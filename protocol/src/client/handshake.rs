@@ -119,10 +119,18 @@ impl Target {
         }
         let authority = uri.authority().ok_or_else(|| bad("there is no host"))?;
         let host = authority.host();
+        let port = match authority.as_str().strip_prefix(host) {
+            Some("") => WS_PORT,
+            Some(port) => port
+                .strip_prefix(':')
+                .and_then(|port| port.parse().ok())
+                .ok_or_else(|| bad("the port is not a number up to 65535"))?,
+            None => return Err(bad("there is a user name")),
+        };
         Ok(Self {
             // An IPv6 address stands in brackets.
             host: host.trim_matches(['[', ']']).to_owned(),
-            port: authority.port_u16().unwrap_or(WS_PORT),
+            port,
             authority: authority.as_str().to_owned(),
             path: uri
                 .path_and_query()

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::pending,
+    future::{pending, ready},
     pin::Pin,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -98,6 +98,7 @@ enum Step {
     Message(Result<ServerMessage<Topic>, ConnectionError>),
     Command(Option<Command>),
     Timer,
+    Silence,
 }
 
 impl fmt::Debug for Client {
@@ -218,6 +219,7 @@ impl Client {
             Step::Message(Ok(message)) => self.message(message),
             Step::Message(Err(error)) => self.connection_failed(error),
             Step::Timer => self.timer(),
+            Step::Silence => self.silent(),
         }
     }
 
@@ -265,10 +267,6 @@ impl Client {
         {
             return self.left();
         }
-        if now >= open.connection.last_frame_at() + open.silence {
-            let silence = open.silence;
-            return self.lost(Why::Silent(silence));
-        }
         if open.welcome_at.is_some() && now >= open.ask_time_at {
             self.session.ask_time(wall_clock());
             open.ask_time_at = now + open.ask_time_interval;
@@ -281,6 +279,13 @@ impl Client {
         if open.leave_at.is_some_and(|at| now >= at) {
             open.leave_at = None;
             open.leave(Why::Draining, CloseCode::GoingAway);
+        }
+    }
+
+    fn silent(&mut self) {
+        if let State::Open(open) = &self.state {
+            let silence = open.silence;
+            self.lost(Why::Silent(silence));
         }
     }
 
@@ -374,18 +379,29 @@ impl Open {
         {
             return Step::Message(Err(error));
         }
+        // What is due now must not wait until data pauses.
         let timer = self.next_timer();
-        if timer.is_some_and(|at| Instant::now() >= at) {
-            return Step::Timer;
-        }
-        let silent = self.connection.last_frame_at() + self.silence;
+        let is_due = timer.is_some_and(|at| Instant::now() >= at);
+        let silent_at = self.connection.last_frame_at() + self.silence;
         tokio::select! {
-            // Commands first, or steady data would starve them. Silence last: a caller that stayed
-            // away for long finds data first.
+            // Commands before data, or steady data would starve them.
             biased;
+            () = ready(()), if is_due => Step::Timer,
             command = next_command(commands, session.takes_commands()) => Step::Command(command),
             message = self.connection.next() => Step::Message(message),
-            () = sleep_until(timer.map_or(silent, |at| at.min(silent))) => Step::Timer,
+            () = sleep_until(timer.unwrap_or(silent_at)), if timer.is_some() => Step::Timer,
+            () = sleep_until(silent_at) => self.look_again().await,
+        }
+    }
+
+    /// Perhaps the silence was ours: after a caller has kept its thread busy for long, the runtime
+    /// has to look at the socket before anybody can say that nothing came.
+    async fn look_again(&mut self) -> Step {
+        tokio::task::yield_now().await;
+        tokio::select! {
+            biased;
+            message = self.connection.next() => Step::Message(message),
+            () = ready(()) => Step::Silence,
         }
     }
 

@@ -17,10 +17,10 @@ use crate::{
     codec::{self, Encoding},
     error::ErrorCode,
     message::{
-        Accepted, Batch, Change, Changed, ChannelId, ClientMessage, ErrorMessage, FilterRequest,
-        Gap, Heartbeat, Limits, List, Mode, Publish, Published, RequestId, Resume, ServerMessage,
-        Start, Subscribe, SubscribeResult, Subscribed, TimeAnswer, TimeNs, TimeRequest,
-        Unsubscribe, Unsubscribed, Welcome,
+        Accepted, Batch, Change, Changed, ChannelId, ClientMessage, Epoch, ErrorMessage,
+        FilterRequest, Gap, Heartbeat, Limits, List, Mode, Publish, Published, RequestId, Resume,
+        ServerMessage, Start, Subscribe, SubscribeResult, Subscribed, TimeAnswer, TimeNs,
+        TimeRequest, Unsubscribe, Unsubscribed, Welcome,
     },
     topic::{Filter, Topic},
 };
@@ -401,21 +401,22 @@ impl Session {
             return Err(SessionError::Unexpected("a second welcome"));
         }
         self.limits = Some(welcome.limits);
-        if std::mem::take(&mut self.must_start_afresh) {
-            self.forget_tokens(&welcome);
-        }
+        let epoch = welcome.epoch;
         self.push_event(Event::Connected(welcome));
+        if std::mem::take(&mut self.must_start_afresh) {
+            self.forget_tokens(epoch);
+        }
         self.request_wanted();
         Ok(())
     }
 
-    fn forget_tokens(&mut self, welcome: &Welcome) {
+    fn forget_tokens(&mut self, epoch: Epoch) {
         let mut resets = vec![];
         for (filter, subscription) in &mut self.subscriptions {
             if subscription.token.take().is_some() {
                 resets.push(Event::Reset {
                     filter: filter.clone(),
-                    epoch: welcome.epoch,
+                    epoch,
                     start: Start::Fresh,
                 });
             }
@@ -577,20 +578,29 @@ impl Session {
 
     fn changed(&mut self, changed: &Changed) -> Result<(), SessionError> {
         self.requests.remove(&changed.id);
-        let Some((filter, chain)) = self.chain(changed.channel) else {
+        let Some((filter, chain)) = self.chain(changed.previous) else {
             return Ok(());
         };
         if let Err(error) = chain.changed(changed) {
             return self.broken(filter, changed.channel, error);
         }
-        let token = chain.token();
+        let chain = *chain;
+        let channel = changed.channel;
+        self.channels.remove(&changed.previous);
+        self.channels.insert(channel, filter.clone());
+        if let Some(subscription) = self.subscriptions.get_mut(&filter) {
+            subscription.state = State::Open { channel, chain };
+        }
         self.events.push_back(Queued {
             event: Event::Changed {
                 filter: filter.clone(),
                 mode: changed.mode,
                 max_rate_hz: changed.max_rate_hz,
             },
-            moves: Some(Move { filter, token }),
+            moves: Some(Move {
+                filter,
+                token: chain.token(),
+            }),
         });
         Ok(())
     }
@@ -613,7 +623,8 @@ impl Session {
         if let Some(subscription) = self.subscriptions.get_mut(&filter) {
             subscription.state = State::Wanted;
         }
-        self.end_channel(channel);
+        self.channels.retain(|_, of| *of != filter);
+        self.ending.insert(channel);
         self.unsubscribe(vec![channel]);
         self.request_wanted();
         Ok(())

@@ -1,0 +1,7 @@
+//! The client against a WebSocket server that does what the test tells it.
+
+#![allow(clippy::unwrap_used)]
+
+mod connection;
+mod reconnecting;
+mod server;

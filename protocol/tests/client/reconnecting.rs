@@ -1,0 +1,668 @@
+//! The reconnecting client against a server that does what the test tells it.
+
+use std::time::Duration;
+
+use tickcast_protocol::{
+    client::{
+        ChainError, Client, ClientHandle, ClientOptions, ConnectOptions, Disconnected, Event,
+        HandleError, Unpublished, Why,
+    },
+    codec::Encoding,
+    error::{CloseCode, ErrorCode},
+    message::{
+        Accepted, Batch, ChannelPosition, ClientMessage, Draining, Epoch, ErrorMessage, Gap,
+        Heartbeat, Mode, Publication, Published, Quality, Refused, Resume, ServerMessage, Start,
+        Subscribe, SubscribeResult, Subscribed, TimeAnswer, TopicInfo, Unsubscribe, Unsubscribed,
+        Update,
+    },
+    topic::{Filter, Topic},
+    value::Value,
+};
+use tokio::time::timeout;
+
+use crate::server::{EPOCH, HEARTBEAT_MS, PATIENCE, Peer, Server, welcome, welcome_of};
+
+fn client_of(server: &Server) -> (Client, ClientHandle) {
+    let connect = ConnectOptions::new(server.url(), Encoding::Bincode);
+    Client::new(ClientOptions::new(connect))
+}
+
+fn filter(text: &str) -> Filter {
+    Filter::new(text).unwrap()
+}
+
+fn kitchen() -> TopicInfo {
+    TopicInfo {
+        id: 7,
+        topic: Topic::new("home/kitchen").unwrap(),
+        unit: None,
+    }
+}
+
+fn accepted(position: u64, start: Start) -> Accepted {
+    Accepted {
+        filter: "home/#".into(),
+        channel: 3,
+        mode: Mode::Every,
+        max_rate_hz: None,
+        epoch: EPOCH,
+        position,
+        count: position,
+        snapshot: None,
+        start,
+    }
+}
+
+fn batch(from: u64, to: u64, topics: Vec<TopicInfo>) -> ServerMessage<u32> {
+    ServerMessage::Batch(Batch {
+        channel: 3,
+        from,
+        to,
+        snapshot: false,
+        topics,
+        updates: (from + 1..=to)
+            .map(|position| Update {
+                topic: 7,
+                position,
+                seq: position,
+                source_time_ns: None,
+                ingest_time_ns: 0,
+                quality: Quality::Live,
+                value: Value::Reading(0.5),
+            })
+            .collect(),
+    })
+}
+
+fn resume(position: u64) -> Option<Resume> {
+    Some(Resume {
+        epoch: EPOCH,
+        position,
+        count: Some(position),
+        snapshot: None,
+    })
+}
+
+/// The next event but those that come when they like.
+async fn next(client: &mut Client) -> Event {
+    loop {
+        let event = timeout(PATIENCE, client.next()).await.expect("an event");
+        if !matches!(event, Event::Clock(_)) {
+            return event;
+        }
+    }
+}
+
+/// Runs the server's part of a scene and the client's until both are done.
+async fn together<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
+    timeout(PATIENCE, async { tokio::join!(a, b) })
+        .await
+        .expect("the scene comes to its end")
+}
+
+async fn expect_subscribe(peer: &mut Peer) -> Subscribe {
+    match peer.receive().await {
+        ClientMessage::Subscribe(subscribe) => subscribe,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn answer(peer: &mut Peer, subscribe: &Subscribe, result: SubscribeResult) {
+    peer.send(ServerMessage::Subscribed(Subscribed {
+        id: subscribe.id,
+        results: vec![result],
+    }))
+    .await;
+}
+
+/// Connects and subscribes to `home/#` in mode `every`, from position `at`.
+async fn subscribed(server: &Server, at: u64) -> (Client, ClientHandle, Peer) {
+    let (mut client, handle) = client_of(server);
+    handle
+        .subscribe([filter("home/#")], Mode::Every, None)
+        .unwrap();
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.send(welcome()).await;
+        let subscribe = expect_subscribe(&mut peer).await;
+        assert_eq!(subscribe.mode, Mode::Every);
+        assert_eq!(subscribe.filters, ["home/#".into()]);
+        let result = SubscribeResult::Accepted(accepted(at, Start::Fresh));
+        answer(&mut peer, &subscribe, result).await;
+        peer
+    };
+    let events = async {
+        assert_eq!(next(&mut client).await, Event::Connecting { attempt: 1 });
+        assert!(matches!(next(&mut client).await, Event::Connected(_)));
+        assert!(matches!(next(&mut client).await, Event::Accepted { .. }));
+    };
+    let (peer, ()) = together(script, events).await;
+    (client, handle, peer)
+}
+
+/// Waits until the client is connected again and has asked to be subscribed; gives what it asked.
+async fn reconnected(server: &Server, client: &mut Client) -> (Peer, Subscribe) {
+    reconnected_in(server, client, EPOCH).await
+}
+
+async fn reconnected_in(server: &Server, client: &mut Client, epoch: Epoch) -> (Peer, Subscribe) {
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.send(welcome_of(epoch, HEARTBEAT_MS)).await;
+        let subscribe = expect_subscribe(&mut peer).await;
+        (peer, subscribe)
+    };
+    tokio::pin!(script);
+    loop {
+        tokio::select! {
+            found = &mut script => return found,
+            event = next(client) => assert!(
+                matches!(event, Event::Connecting { .. } | Event::Connected(_)),
+                "{event:?}"
+            ),
+        }
+    }
+}
+
+fn assert_batch(event: &Event, from: u64, to: u64) {
+    match event {
+        Event::Batch(batch) => {
+            assert_eq!((batch.from, batch.to), (from, to));
+            assert_eq!(batch.filter, filter("home/#"));
+            for update in &batch.updates {
+                assert_eq!(update.topic, kitchen().topic);
+            }
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn disconnected(client: &mut Client) -> Disconnected {
+    match next(client).await {
+        Event::Disconnected(disconnected) => disconnected,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn after_a_lost_connection_it_resumes_behind_what_the_caller_handled() {
+    let server = Server::start().await;
+    let (mut client, _handle, mut peer) = subscribed(&server, 10).await;
+    peer.send(batch(10, 12, vec![kitchen()])).await;
+    peer.send(batch(12, 15, vec![])).await;
+    drop(peer);
+    assert_batch(&next(&mut client).await, 10, 12);
+    assert_batch(&next(&mut client).await, 12, 15);
+    let lost = disconnected(&mut client).await;
+    assert!(matches!(lost.why, Why::Lost(_)), "{lost:?}");
+    assert!(lost.retry_in.is_some());
+
+    let (mut peer, subscribe) = reconnected(&server, &mut client).await;
+    assert_eq!(subscribe.filters[0].resume, resume(15));
+    let result = SubscribeResult::Accepted(accepted(15, Start::Resumed));
+    answer(&mut peer, &subscribe, result).await;
+    // The topic was introduced on the connection before.
+    peer.send(batch(15, 16, vec![])).await;
+    assert!(matches!(next(&mut client).await, Event::Accepted { .. }));
+    assert_batch(&next(&mut client).await, 15, 16);
+}
+
+#[tokio::test]
+async fn a_heartbeat_that_tells_of_a_lost_tail_makes_it_resume_on_the_same_connection() {
+    let server = Server::start().await;
+    let (mut client, _handle, mut peer) = subscribed(&server, 10).await;
+    peer.send(batch(10, 12, vec![kitchen()])).await;
+    peer.send(ServerMessage::Heartbeat(Heartbeat {
+        server_time_ns: 0,
+        position: 20,
+        channels: vec![ChannelPosition {
+            channel: 3,
+            position: 20,
+        }],
+    }))
+    .await;
+    // On its way already when the server learns of the client's trouble.
+    peer.send(batch(20, 21, vec![])).await;
+    assert_batch(&next(&mut client).await, 10, 12);
+    assert_eq!(
+        next(&mut client).await,
+        Event::ChainBroken {
+            filter: filter("home/#"),
+            error: ChainError::Position {
+                expected: 12,
+                position: 20
+            }
+        }
+    );
+    assert!(matches!(next(&mut client).await, Event::Heartbeat(_)));
+
+    let script = async {
+        let ClientMessage::Unsubscribe(Unsubscribe { id, channels }) = peer.receive().await else {
+            panic!("no unsubscribe");
+        };
+        assert_eq!(channels, [3]);
+        peer.send(ServerMessage::Unsubscribed(Unsubscribed { id, channels }))
+            .await;
+        let subscribe = expect_subscribe(&mut peer).await;
+        assert_eq!(subscribe.filters[0].resume, resume(12));
+        let result = SubscribeResult::Accepted(accepted(12, Start::Resumed));
+        answer(&mut peer, &subscribe, result).await;
+        peer.send(batch(12, 21, vec![])).await;
+    };
+    let events = async {
+        assert!(matches!(next(&mut client).await, Event::Accepted { .. }));
+        assert_batch(&next(&mut client).await, 12, 21);
+    };
+    together(script, events).await;
+}
+
+#[tokio::test]
+async fn a_gap_is_told_and_its_snapshot_resumed_in_the_middle() {
+    let server = Server::start().await;
+    let (mut client, _handle, mut peer) = subscribed(&server, 10).await;
+    peer.send(ServerMessage::Gap(Gap {
+        channel: 3,
+        from: 10,
+        to: 50,
+        lost: Some(40),
+        snapshot: 10,
+    }))
+    .await;
+    let ServerMessage::Batch(mut part) = batch(10, 30, vec![kitchen()]) else {
+        unreachable!()
+    };
+    part.snapshot = true;
+    peer.send(ServerMessage::Batch(part)).await;
+    drop(peer);
+    assert_eq!(
+        next(&mut client).await,
+        Event::Gap {
+            filter: filter("home/#"),
+            from: 10,
+            to: 50,
+            lost: Some(40)
+        }
+    );
+    assert_batch(&next(&mut client).await, 10, 30);
+    disconnected(&mut client).await;
+    let (_peer, subscribe) = reconnected(&server, &mut client).await;
+    assert_eq!(
+        subscribe.filters[0].resume,
+        Some(Resume {
+            epoch: EPOCH,
+            position: 50,
+            count: Some(50),
+            snapshot: Some(30)
+        })
+    );
+}
+
+#[tokio::test]
+async fn another_epoch_is_a_reset() {
+    let server = Server::start().await;
+    let (mut client, _handle, peer) = subscribed(&server, 10).await;
+    drop(peer);
+    disconnected(&mut client).await;
+    let epoch = Epoch(77);
+    let (mut peer, subscribe) = reconnected_in(&server, &mut client, epoch).await;
+    assert_eq!(subscribe.filters[0].resume, resume(10));
+    let accepted = Accepted {
+        epoch,
+        ..accepted(2, Start::EpochChanged)
+    };
+    answer(&mut peer, &subscribe, SubscribeResult::Accepted(accepted)).await;
+    assert_eq!(
+        next(&mut client).await,
+        Event::Reset {
+            filter: filter("home/#"),
+            epoch,
+            start: Start::EpochChanged
+        }
+    );
+    assert!(matches!(next(&mut client).await, Event::Accepted { .. }));
+}
+
+#[tokio::test]
+async fn after_missing_the_introduction_of_a_topic_it_starts_afresh() {
+    let server = Server::start().await;
+    let (mut client, _handle, mut peer) = subscribed(&server, 10).await;
+    peer.send(batch(10, 12, vec![])).await;
+    let (code, ended) = together(peer.receive_close(), disconnected(&mut client)).await;
+    assert_eq!(code, 1008);
+    assert_eq!(
+        ended.why,
+        Why::Protocol("topic 7 was never introduced".into())
+    );
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.send(welcome()).await;
+        let subscribe = expect_subscribe(&mut peer).await;
+        assert_eq!(subscribe.filters[0].resume, None);
+    };
+    let events = async {
+        assert!(matches!(next(&mut client).await, Event::Connecting { .. }));
+        // The reset stands in front of the new state.
+        assert!(matches!(next(&mut client).await, Event::Connected(_)));
+        assert_eq!(
+            next(&mut client).await,
+            Event::Reset {
+                filter: filter("home/#"),
+                epoch: EPOCH,
+                start: Start::Fresh
+            }
+        );
+        tokio::select! {
+            _ = next(&mut client) => {}
+            () = tokio::time::sleep(Duration::from_millis(1)) => {}
+        }
+    };
+    together(script, events).await;
+}
+
+#[tokio::test]
+async fn close_codes_decide_whether_it_reconnects() {
+    let check = async |code: CloseCode, reconnects: bool| {
+        let server = Server::start().await;
+        let (mut client, handle, mut peer) = subscribed(&server, 10).await;
+        peer.close(code, "so be it").await;
+        let ended = disconnected(&mut client).await;
+        assert_eq!(ended.close_code(), Some(code.number()));
+        assert_eq!(ended.retry_in.is_some(), reconnects, "{code}");
+        assert_eq!(handle.list().is_ok(), reconnects, "{code}");
+    };
+    check(CloseCode::ServiceRestart, true).await;
+    check(CloseCode::WriteTimeout, true).await;
+    check(CloseCode::Normal, false).await;
+    check(CloseCode::RateLimit, false).await;
+}
+
+#[tokio::test]
+async fn it_leaves_a_draining_server_within_the_window_and_comes_back() {
+    let server = Server::start().await;
+    let (mut client, _handle, mut peer) = subscribed(&server, 10).await;
+    peer.send(ServerMessage::Draining(Draining {
+        reconnect_within_ms: 20,
+    }))
+    .await;
+    let script = async {
+        assert_eq!(peer.receive_close().await, 1001);
+        // Until it is closed the connection is as good as ever.
+        peer.send(batch(10, 12, vec![kitchen()])).await;
+        peer.close(CloseCode::GoingAway, "").await;
+    };
+    let events = async {
+        assert!(matches!(next(&mut client).await, Event::Draining(_)));
+        assert_batch(&next(&mut client).await, 10, 12);
+        assert_eq!(
+            disconnected(&mut client).await,
+            Disconnected {
+                why: Why::Draining,
+                retry_in: Some(Duration::ZERO)
+            }
+        );
+    };
+    together(script, events).await;
+    let (_peer, subscribe) = reconnected(&server, &mut client).await;
+    assert_eq!(subscribe.filters[0].resume, resume(12));
+}
+
+#[tokio::test]
+async fn a_silent_server_is_given_up() {
+    let server = Server::start().await;
+    let (mut client, _handle) = client_of(&server);
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.send(welcome_of(EPOCH, 10)).await;
+        peer
+    };
+    let events = async {
+        assert!(matches!(next(&mut client).await, Event::Connecting { .. }));
+        assert!(matches!(next(&mut client).await, Event::Connected(_)));
+        disconnected(&mut client).await
+    };
+    let (_peer, ended) = together(script, events).await;
+    assert!(matches!(ended.why, Why::Silent(_)), "{ended:?}");
+    assert!(ended.retry_in.is_some());
+}
+
+#[tokio::test]
+async fn a_caller_that_stayed_away_finds_data_and_not_a_dead_server() {
+    let server = Server::start().await;
+    let (mut client, _handle) = client_of(&server);
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.send(welcome_of(EPOCH, 1)).await;
+        peer
+    };
+    let events = async {
+        next(&mut client).await;
+        next(&mut client).await;
+    };
+    let (mut peer, ()) = together(script, events).await;
+    peer.send(ServerMessage::Heartbeat(Heartbeat {
+        server_time_ns: 0,
+        position: 0,
+        channels: vec![],
+    }))
+    .await;
+    // Longer than what is silence for this server, and the runtime cannot look meanwhile.
+    #[allow(clippy::disallowed_methods)]
+    std::thread::sleep(Duration::from_millis(2_100));
+    assert!(matches!(next(&mut client).await, Event::Heartbeat(_)));
+}
+
+#[tokio::test]
+async fn when_nobody_listens_it_tries_again() {
+    let server = Server::start().await;
+    let (mut client, handle) = client_of(&server);
+    drop(server);
+    for attempt in 1..=3 {
+        assert_eq!(next(&mut client).await, Event::Connecting { attempt });
+        let ended = disconnected(&mut client).await;
+        assert!(matches!(ended.why, Why::Connect(_)), "{ended:?}");
+        assert!(ended.retry_in.is_some());
+    }
+    handle.close().unwrap();
+    let ended = loop {
+        if let Event::Disconnected(ended) = next(&mut client).await {
+            break ended;
+        }
+    };
+    assert_eq!((ended.why, ended.retry_in), (Why::ByCaller, None));
+}
+
+#[tokio::test]
+async fn closing_ends_the_client() {
+    let server = Server::start().await;
+    let (mut client, handle, mut peer) = subscribed(&server, 10).await;
+    handle.close().unwrap();
+    let script = async {
+        assert_eq!(peer.receive_close().await, 1000);
+        peer.close(CloseCode::Normal, "").await;
+    };
+    let ((), ended) = together(script, disconnected(&mut client)).await;
+    assert_eq!((ended.why, ended.retry_in), (Why::ByCaller, None));
+    assert_eq!(handle.list(), Err(HandleError::Ended));
+}
+
+#[tokio::test]
+async fn what_is_published_is_answered_or_told_to_be_unpublished() {
+    let server = Server::start().await;
+    let publication = || {
+        vec![Publication {
+            topic: "home/door".into(),
+            value: Value::Text("open".into()),
+            source_time_ns: None,
+        }]
+    };
+    let (mut client, handle) = client_of(&server);
+    let too_early = handle.publish(publication()).unwrap();
+    let why = loop {
+        match next(&mut client).await {
+            Event::Unpublished { id, why } if id == too_early => break why,
+            Event::Connecting { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(why, Unpublished::NotConnected);
+    drop(client);
+
+    let (mut client, handle, mut peer) = subscribed(&server, 10).await;
+    let good = handle.publish(publication()).unwrap();
+    let bad = handle.publish(publication()).unwrap();
+    let unanswered = handle.publish(publication()).unwrap();
+    let huge = handle
+        .publish(vec![Publication {
+            topic: "home/door".into(),
+            value: Value::Text("x".repeat(100_000)),
+            source_time_ns: None,
+        }])
+        .unwrap();
+    let refusal = ErrorMessage {
+        id: Some(bad),
+        code: ErrorCode::PublishForbidden,
+        reason: "no".into(),
+        temporary: false,
+        retry_after_ms: None,
+    };
+    let published = Published {
+        id: good,
+        position: 11,
+    };
+    let script = async {
+        for expected in [good, bad, unanswered] {
+            match peer.receive().await {
+                ClientMessage::Publish(publish) => assert_eq!(publish.id, Some(expected)),
+                other => panic!("{other:?}"),
+            }
+        }
+        peer.send(ServerMessage::Published(published)).await;
+        peer.send(ServerMessage::Error(refusal.clone())).await;
+        drop(peer);
+    };
+    let mut events = vec![];
+    let collecting = async {
+        while events.len() < 4 {
+            events.push(next(&mut client).await);
+        }
+    };
+    together(script, collecting).await;
+    let unpublished = |id, why| Event::Unpublished { id, why };
+    assert_eq!(
+        events,
+        [
+            unpublished(
+                huge,
+                Unpublished::TooLong {
+                    bytes: 100_021,
+                    limit: 65_536
+                }
+            ),
+            Event::Published(published),
+            unpublished(bad, Unpublished::Refused(refusal.clone())),
+            unpublished(unanswered, Unpublished::Unknown),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_refused_filter_is_told_and_not_asked_for_again() {
+    let server = Server::start().await;
+    let (mut client, handle, mut peer) = subscribed(&server, 10).await;
+    handle
+        .subscribe([filter("secret/#")], Mode::Latest, Some(10.0))
+        .unwrap();
+    let script = async {
+        let subscribe = expect_subscribe(&mut peer).await;
+        assert_eq!(subscribe.filters, ["secret/#".into()]);
+        assert_eq!(
+            (subscribe.mode, subscribe.max_rate_hz),
+            (Mode::Latest, Some(10.0))
+        );
+        let refused = SubscribeResult::Refused(Refused {
+            filter: "secret/#".into(),
+            code: ErrorCode::SubscribeForbidden,
+            reason: "no".into(),
+        });
+        answer(&mut peer, &subscribe, refused).await;
+        drop(peer);
+    };
+    let ((), event) = together(script, next(&mut client)).await;
+    assert_eq!(
+        event,
+        Event::Refused {
+            filter: filter("secret/#"),
+            code: ErrorCode::SubscribeForbidden,
+            reason: "no".into()
+        }
+    );
+    disconnected(&mut client).await;
+    let (_peer, subscribe) = reconnected(&server, &mut client).await;
+    assert_eq!(subscribe.filters.len(), 1);
+    assert_eq!(subscribe.filters[0].filter, "home/#");
+}
+
+#[tokio::test]
+async fn the_servers_clock_is_measured() {
+    let server = Server::start().await;
+    let (mut client, _handle, mut peer) = subscribed(&server, 10).await;
+    const AHEAD_NS: i64 = 3_600_000_000_000;
+    let script = async {
+        let (_, payload) = peer.receive_frame().await;
+        let request = tickcast_protocol::codec::decode_client(&payload, Encoding::Bincode);
+        let Ok(ClientMessage::Time(request)) = request else {
+            panic!("{request:?}");
+        };
+        peer.send(ServerMessage::Time(TimeAnswer {
+            id: request.id,
+            client_time_ns: request.client_time_ns,
+            receive_time_ns: request.client_time_ns + AHEAD_NS,
+            send_time_ns: request.client_time_ns + AHEAD_NS,
+        }))
+        .await;
+    };
+    let clock = async {
+        loop {
+            if let Event::Clock(estimate) = client.next().await {
+                break estimate;
+            }
+        }
+    };
+    let ((), estimate) = together(script, clock).await;
+    let error = (estimate.offset_ns - AHEAD_NS).abs();
+    assert!(error <= estimate.round_trip_ns / 2 + 1, "{estimate:?}");
+}
+
+#[tokio::test]
+async fn waiting_for_an_event_can_be_given_up_at_any_time() {
+    let server = Server::start().await;
+    let (mut client, handle, mut peer) = subscribed(&server, 0).await;
+    let script = async {
+        peer.send(batch(0, 1, vec![kitchen()])).await;
+        for position in 1..200 {
+            peer.send(batch(position, position + 1, vec![])).await;
+            tokio::time::sleep(Duration::from_micros(100)).await;
+        }
+        peer
+    };
+    let events = async {
+        let mut position = 0;
+        while position < 200 {
+            // Polled once, then dropped; the commands in between must not be lost either.
+            if let Ok(event) = timeout(Duration::ZERO, client.next()).await {
+                if let Event::Batch(batch) = event {
+                    assert_eq!(batch.from, position);
+                    position = batch.to;
+                }
+            } else {
+                tokio::task::yield_now().await;
+            }
+        }
+        handle.list().unwrap();
+    };
+    let (mut peer, ()) = together(script, events).await;
+    tokio::select! {
+        message = peer.receive() => assert!(matches!(message, ClientMessage::List(_))),
+        event = next(&mut client) => panic!("{event:?}"),
+    }
+}
