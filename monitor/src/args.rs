@@ -1,0 +1,78 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use tickcast_protocol::topic::{Filter, Topic};
+
+use crate::theme::ThemeChoice;
+
+/// Where the server listens if nothing else is said.
+pub const URL_DEFAULT: &str = "ws://127.0.0.1:7400/ws";
+
+/// Shows live data of a Tickcast server in lists and charts.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "tickcast-monitor", version)]
+pub struct Args {
+    /// Address of the server [default: the last one, or ws://127.0.0.1:7400/ws]
+    #[arg(long, env = "TICKCAST_MONITOR_URL")]
+    pub url: Option<String>,
+
+    /// Topics to watch, as an MQTT filter; several are possible
+    #[arg(long = "filter", value_name = "FILTER", default_value = "#")]
+    pub filters: Vec<Filter>,
+
+    /// Topic to chart from the start, instead of the last layout; several are possible
+    #[arg(long = "chart", value_name = "TOPIC")]
+    pub charts: Vec<Topic>,
+
+    /// Colours [default: the last ones, or dark]
+    #[arg(long)]
+    pub theme: Option<ThemeChoice>,
+
+    /// Size of the window in points, WIDTHxHEIGHT
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub size: Option<(f32, f32)>,
+
+    /// File that keeps the settings; a missing one is made, an unreadable one is set aside
+    #[arg(long, value_name = "FILE", env = "TICKCAST_MONITOR_SETTINGS")]
+    pub settings: Option<PathBuf>,
+
+    /// Save a picture of the window to this PNG file and end
+    #[arg(long, value_name = "FILE")]
+    pub screenshot: Option<PathBuf>,
+
+    /// Seconds to wait before the picture is taken
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 5.0,
+        requires = "screenshot"
+    )]
+    pub screenshot_after: f64,
+}
+
+fn parse_size(text: &str) -> Result<(f32, f32), String> {
+    let parsed = text.split_once('x').and_then(|(width, height)| {
+        let size = (width.parse().ok()?, height.parse().ok()?);
+        ((200.0..=20_000.0).contains(&size.0) && (200.0..=20_000.0).contains(&size.1))
+            .then_some(size)
+    });
+    parsed.ok_or_else(|| "it should look like 1440x900".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+        let args = Args::parse_from(["tickcast-monitor"]);
+        assert_eq!(args.filters, [Filter::all()]);
+        assert_eq!(parse_size("1440x900"), Ok((1440.0, 900.0)));
+        assert!(parse_size("big").is_err());
+        assert!(parse_size("1x1").is_err());
+    }
+}

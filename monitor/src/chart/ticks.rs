@@ -1,0 +1,168 @@
+//! Where the lines of a grid go.
+
+use crate::{
+    format::{DAY, HOUR, MINUTE, SECOND, Zone},
+    store::TimeNs,
+};
+
+const MS: i64 = 1_000_000;
+
+/// Steps that people count time in.
+pub const TIME_STEPS: [i64; 36] = [
+    1_000,
+    10_000,
+    100_000,
+    MS,
+    2 * MS,
+    5 * MS,
+    10 * MS,
+    20 * MS,
+    50 * MS,
+    100 * MS,
+    200 * MS,
+    500 * MS,
+    SECOND,
+    2 * SECOND,
+    5 * SECOND,
+    10 * SECOND,
+    15 * SECOND,
+    30 * SECOND,
+    MINUTE,
+    2 * MINUTE,
+    5 * MINUTE,
+    10 * MINUTE,
+    15 * MINUTE,
+    30 * MINUTE,
+    HOUR,
+    2 * HOUR,
+    3 * HOUR,
+    6 * HOUR,
+    12 * HOUR,
+    DAY,
+    2 * DAY,
+    7 * DAY,
+    14 * DAY,
+    28 * DAY,
+    91 * DAY,
+    364 * DAY,
+];
+
+/// Steps that people count everything else in, within a power of ten.
+const VALUE_STEPS: [f64; 4] = [1.0, 2.0, 2.5, 5.0];
+
+/// Most ticks of an axis, whatever the range.
+const TICKS_MAX: usize = 64;
+
+/// Round times in `start_ns..=end_ns`, at most one per `min_gap` pixels of `width`, and the step
+/// between them.
+pub fn times(
+    start_ns: TimeNs,
+    end_ns: TimeNs,
+    width: f32,
+    min_gap: f32,
+    zone: &Zone,
+) -> (Vec<TimeNs>, i64) {
+    let span = (end_ns - start_ns).max(1);
+    let wanted = (span as f64 * f64::from(min_gap / width.max(1.0))) as i64;
+    let step = super::candles::round_interval(wanted);
+    let offset = zone.offset_ns(end_ns);
+    let mut at = (start_ns + offset).div_euclid(step) * step - offset;
+    let mut ticks = Vec::new();
+    while at <= end_ns && ticks.len() < TICKS_MAX {
+        if at >= start_ns {
+            ticks.push(at);
+        }
+        at += step;
+    }
+    (ticks, step)
+}
+
+/// Round values in `min..=max`, at most one per `min_gap` pixels of `height`, and how many decimals
+/// tell them apart.
+pub fn values(min: f64, max: f64, height: f32, min_gap: f32) -> (Vec<f64>, u8) {
+    let span = max - min;
+    if !(span.is_finite() && span > 0.0) {
+        return (Vec::new(), 0);
+    }
+    let wanted = span * f64::from(min_gap / height.max(1.0));
+    let power = 10f64.powf(wanted.log10().floor());
+    let factor = VALUE_STEPS
+        .into_iter()
+        .find(|factor| factor * power >= wanted)
+        .unwrap_or(10.0);
+    let step = factor * power;
+    let mut decimals = (-power.log10().round()).max(0.0) as u8;
+    if factor == 2.5 {
+        decimals += 1;
+    }
+    if factor == 10.0 {
+        decimals = decimals.saturating_sub(1);
+    }
+    let first = (min / step).ceil();
+    let ticks = (0..TICKS_MAX)
+        .map(|at| (first + at as f64) * step)
+        .take_while(|&tick| tick <= max)
+        .collect();
+    (ticks, decimals)
+}
+
+/// Round values for a logarithmic axis: powers of ten, with 2 and 5 between them if there is room;
+/// a linear grid where the range is too narrow for that.
+pub fn log_values(min: f64, max: f64, height: f32, min_gap: f32) -> (Vec<f64>, u8) {
+    let decades = (max / min).log10();
+    let per_decade = f64::from(height) / decades;
+    if decades < 1.0 {
+        return values(min, max, height, min_gap);
+    }
+    let factors: &[f64] = if per_decade > 4.0 * f64::from(min_gap) {
+        &[1.0, 2.0, 5.0]
+    } else {
+        &[1.0]
+    };
+    let every = (f64::from(min_gap) / per_decade).ceil().max(1.0) as i32;
+    let from = min.log10().floor() as i32;
+    let to = max.log10().ceil() as i32;
+    let ticks = (from..=to)
+        .filter(|power| power.rem_euclid(every) == 0)
+        .flat_map(|power| factors.iter().map(move |factor| factor * 10f64.powi(power)))
+        .filter(|tick| (min..=max).contains(tick))
+        .take(TICKS_MAX)
+        .collect();
+    (ticks, (-from).max(0) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn value_ticks_are_round_and_told_apart_by_their_decimals() {
+        let (ticks, decimals) = values(39_430.0, 39_500.0, 500.0, 50.0);
+        assert_eq!(ticks[..3], [39_430.0, 39_440.0, 39_450.0]);
+        assert_eq!(decimals, 0);
+        let (ticks, decimals) = values(1.121_38, 1.122_01, 180.0, 45.0);
+        assert_eq!(decimals, 4);
+        assert!(ticks.len() >= 3 && ticks.len() <= 4);
+        let (ticks, decimals) = values(0.0, 10.0, 200.0, 50.0);
+        assert_eq!(ticks, [0.0, 2.5, 5.0, 7.5, 10.0]);
+        assert_eq!(decimals, 1);
+        assert!(values(1.0, 1.0, 100.0, 50.0).0.is_empty());
+        assert!(values(f64::NEG_INFINITY, 1.0, 100.0, 50.0).0.is_empty());
+    }
+
+    #[test]
+    fn time_ticks_lie_on_the_zones_round_times() {
+        let zone = Zone::default();
+        let start = 1_610_098_812 * SECOND;
+        let (ticks, step) = times(start, start + 240 * SECOND, 940.0, 90.0, &zone);
+        assert_eq!(step, 30 * SECOND);
+        assert!(ticks.iter().all(|tick| tick % step == 0));
+        assert_eq!(ticks.len(), 8);
+    }
+
+    #[test]
+    fn a_logarithmic_axis_has_powers_of_ten() {
+        let (ticks, _) = log_values(0.5, 2_000.0, 400.0, 40.0);
+        assert_eq!(ticks, [1.0, 10.0, 100.0, 1_000.0]);
+    }
+}

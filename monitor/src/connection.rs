@@ -1,0 +1,223 @@
+//! The connection to one server, on a thread of its own.
+
+use std::{
+    collections::HashSet,
+    io,
+    sync::mpsc::{Receiver, sync_channel},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use tickcast_protocol::{
+    client::{Client, ClientHandle, ClientOptions, ConnectOptions, Event, HandleError},
+    codec::Encoding,
+    message::{Mode, TimeNs},
+    topic::{Filter, Topic},
+};
+
+use crate::inbox::{Inbox, Link, Parcel};
+
+/// How often the watch list is brought up to date: faster than anybody reads a column of numbers,
+/// slow enough for 100,000 topics.
+pub const WATCH_RATE_HZ: f64 = 4.0;
+
+/// Most filters of one request: a fraction of the 64 KiB that a request may have, with names of
+/// 256 bytes.
+const FILTERS_PER_REQUEST: usize = 128;
+
+/// The time by this machine's clock.
+pub fn clock_ns() -> TimeNs {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+        Err(_) => 0,
+    }
+}
+
+/// What can be asked of the server. Neither waits nor fails: what cannot be asked for now is asked
+/// for again.
+#[derive(Debug)]
+pub struct Requests {
+    handle: Option<ClientHandle>,
+    wanted: HashSet<Topic>,
+    asked: HashSet<Topic>,
+}
+
+impl Requests {
+    /// Asks nobody: for tests and recordings.
+    pub fn nobody() -> Self {
+        Self {
+            handle: None,
+            wanted: HashSet::new(),
+            asked: HashSet::new(),
+        }
+    }
+
+    /// Wants every update of these topics and of no others.
+    pub fn want_every(&mut self, topics: HashSet<Topic>) {
+        self.wanted = topics;
+        self.reconcile();
+    }
+
+    /// The topics of which every update is wanted.
+    pub fn wanted(&self) -> &HashSet<Topic> {
+        &self.wanted
+    }
+
+    /// Asks for what is wanted and was not asked for yet.
+    pub fn reconcile(&mut self) {
+        if self.wanted == self.asked {
+            return;
+        }
+        let difference = |a: &HashSet<Topic>, b: &HashSet<Topic>| -> Vec<Topic> {
+            a.difference(b).take(FILTERS_PER_REQUEST).cloned().collect()
+        };
+        let missing = difference(&self.wanted, &self.asked);
+        let surplus = difference(&self.asked, &self.wanted);
+        if self.send(&missing, |handle, filters| {
+            handle.subscribe(filters, Mode::Every, None)
+        }) {
+            self.asked.extend(missing);
+        }
+        if self.send(&surplus, ClientHandle::unsubscribe) {
+            for topic in &surplus {
+                self.asked.remove(topic);
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        topics: &[Topic],
+        command: impl FnOnce(&ClientHandle, Vec<Filter>) -> Result<(), HandleError>,
+    ) -> bool {
+        let Some(handle) = &self.handle else {
+            return true;
+        };
+        if topics.is_empty() {
+            return false;
+        }
+        // A topic name is a filter that matches itself only.
+        let filters = topics
+            .iter()
+            .filter_map(|topic| Filter::new(topic.as_str()).ok())
+            .collect();
+        command(handle, filters).is_ok()
+    }
+}
+
+/// How long the end of the program waits for the server's goodbye.
+const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A running connection. Dropping it closes the connection; its thread ends soon after.
+#[derive(Debug)]
+pub struct Connection {
+    handle: ClientHandle,
+    inbox: Inbox,
+    ended: Receiver<()>,
+}
+
+impl Connection {
+    /// Starts the thread that connects to `url`, subscribes the newest values of what `filters`
+    /// select, and puts all that happens into `inbox`.
+    pub fn start(url: &str, filters: Vec<Filter>, inbox: Inbox) -> io::Result<(Self, Requests)> {
+        let options = ClientOptions::new(ConnectOptions::new(url, Encoding::Bincode));
+        let (client, handle) = Client::new(options);
+        // The queue of commands is empty: there is room.
+        let _ = handle.subscribe(filters, Mode::Latest, Some(WATCH_RATE_HZ));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        // Nothing is ever sent: the thread's end drops the sender.
+        let (ending, ended) = sync_channel(0);
+        let connection = Self {
+            handle: handle.clone(),
+            inbox: inbox.clone(),
+            ended,
+        };
+        std::thread::Builder::new()
+            .name("connection".to_owned())
+            .spawn(move || {
+                runtime.block_on(run(client, inbox));
+                drop(ending);
+            })?;
+        let requests = Requests {
+            handle: Some(handle),
+            ..Requests::nobody()
+        };
+        Ok((connection, requests))
+    }
+
+    /// Closes the connection and gives the server a moment to say goodbye.
+    pub fn close(self) {
+        let _ = self.handle.close();
+        self.inbox.close();
+        let _ = self.ended.recv_timeout(GOODBYE_TIMEOUT);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let _ = self.handle.close();
+        self.inbox.close();
+    }
+}
+
+async fn run(mut client: Client, inbox: Inbox) {
+    let mut attempt = 1;
+    loop {
+        let event = client.next().await;
+        let is_end = matches!(&event, Event::Disconnected(end) if end.retry_in.is_none());
+        if let Event::Connecting { attempt: number } = event {
+            attempt = number;
+        }
+        if let Some(parcel) = parcel(event, attempt) {
+            // Once nobody wants what comes in, the client only has to say goodbye.
+            inbox.put(parcel).await;
+        }
+        if is_end {
+            return;
+        }
+    }
+}
+
+/// What of an event concerns the window.
+fn parcel(event: Event, attempt: u32) -> Option<Parcel> {
+    Some(match event {
+        Event::Connecting { attempt } => Parcel::Link(Link::Connecting { attempt }),
+        Event::Connected(welcome) => Parcel::Link(Link::Connected {
+            server: welcome.server,
+            epoch: welcome.epoch,
+        }),
+        Event::Disconnected(end) => Parcel::Link(match end.retry_in {
+            Some(wait) => Link::BackingOff {
+                attempt: attempt + 1,
+                until: Instant::now() + wait,
+                why: end.why.to_string(),
+            },
+            None => Link::Ended {
+                why: end.why.to_string(),
+            },
+        }),
+        Event::Batch(batch) => Parcel::Batch {
+            batch,
+            received_ns: clock_ns(),
+        },
+        Event::Reset { filter, start, .. } => Parcel::Reset { filter, start },
+        Event::Gap { filter, lost, .. } => Parcel::Gap { filter, lost },
+        Event::Clock(estimate) => Parcel::Clock(estimate),
+        Event::Refused { filter, reason, .. } => {
+            Parcel::Notice(format!("The server refused {filter}: {reason}"))
+        }
+        Event::ChainBroken { filter, error } => {
+            Parcel::Notice(format!("Something was lost of {filter}: {error}"))
+        }
+        Event::Error(error) => Parcel::Notice(format!("The server says: {}", error.reason)),
+        Event::Draining(_) => Parcel::Notice("The server is about to restart.".to_owned()),
+        Event::Accepted { .. }
+        | Event::Unsubscribed { .. }
+        | Event::Changed { .. }
+        | Event::Heartbeat(_)
+        | Event::Published(_)
+        | Event::Unpublished { .. }
+        | Event::Subscriptions(_) => return None,
+    })
+}

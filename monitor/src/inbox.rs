@@ -1,0 +1,280 @@
+//! What lies between the connection's thread and the window: one bounded queue.
+//!
+//! It never drops anything. When it is full the connection's thread waits and reads nothing more,
+//! so that the server sees a slow client and does what it does for one: it conflates, or lets the
+//! tape wait, and counts what it could not keep. How often and how long that happened is counted
+//! here.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tickcast_protocol::{
+    client::{ClientBatch, ClockEstimate},
+    message::{Epoch, Start, TimeNs},
+    topic::Filter,
+};
+use tokio::sync::Semaphore;
+
+/// Most updates that wait: 10 seconds at 20,000 a second, some 40 MiB.
+pub const INBOX_MAX_UPDATES: u32 = 200_000;
+
+/// The state of the connection.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Link {
+    /// An attempt is under way.
+    Connecting {
+        /// The first has number 1.
+        attempt: u32,
+    },
+    /// It stands.
+    Connected {
+        /// Name and version of the server.
+        server: String,
+        /// Of the tape.
+        epoch: Epoch,
+    },
+    /// There is none, and the next attempt comes later.
+    BackingOff {
+        /// Number of the next attempt.
+        attempt: u32,
+        /// When it begins.
+        until: Instant,
+        /// What ended the connection, or the last attempt.
+        why: String,
+    },
+    /// There is none, and there will be none.
+    Ended {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Something that came in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Parcel {
+    /// The connection changed its state.
+    Link(Link),
+    /// Updates.
+    Batch {
+        /// The updates.
+        batch: ClientBatch,
+        /// When they came, by our clock.
+        received_ns: TimeNs,
+    },
+    /// A subscription starts from scratch.
+    Reset {
+        /// Which.
+        filter: Filter,
+        /// Why.
+        start: Start,
+    },
+    /// Updates of a subscription will never come.
+    Gap {
+        /// Which.
+        filter: Filter,
+        /// How many, if the server can tell.
+        lost: Option<u64>,
+    },
+    /// What is known of the server's clock.
+    Clock(ClockEstimate),
+    /// A subscription was refused, or something else a person should read.
+    Notice(String),
+}
+
+impl Parcel {
+    /// How much of the bound it takes. What has no updates takes none: there are few of them, and
+    /// the state of the connection must come through.
+    fn weight(&self) -> u32 {
+        match self {
+            Self::Batch { batch, .. } => {
+                let updates = u32::try_from(batch.updates.len()).unwrap_or(u32::MAX);
+                updates.min(INBOX_MAX_UPDATES)
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// The queue. Cheap to clone.
+#[derive(Clone)]
+pub struct Inbox {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    parcels: Mutex<VecDeque<Parcel>>,
+    room: Semaphore,
+    waker: Box<dyn Fn() + Send + Sync>,
+    held_back: AtomicU64,
+    held_back_ns: AtomicU64,
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox")
+            .field("room", &self.shared.room.available_permits())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inbox {
+    /// An empty queue. `waker` is called when the first parcel comes into an empty queue.
+    pub fn new(waker: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                parcels: Mutex::default(),
+                room: Semaphore::new(INBOX_MAX_UPDATES as usize),
+                waker: Box::new(waker),
+                held_back: AtomicU64::new(0),
+                held_back_ns: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// Puts a parcel in; waits as long as there is no room. Whether anybody still wants it.
+    pub async fn put(&self, parcel: Parcel) -> bool {
+        let weight = parcel.weight();
+        match self.shared.room.try_acquire_many(weight) {
+            Ok(permit) => permit.forget(),
+            Err(_) => {
+                let since = Instant::now();
+                let Ok(permit) = self.shared.room.acquire_many(weight).await else {
+                    return false;
+                };
+                permit.forget();
+                let waited = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                self.shared.held_back.fetch_add(1, Ordering::Relaxed);
+                self.shared
+                    .held_back_ns
+                    .fetch_add(waited, Ordering::Relaxed);
+            }
+        }
+        self.push(parcel);
+        true
+    }
+
+    fn push(&self, parcel: Parcel) {
+        let was_empty = {
+            let mut parcels = self.lock();
+            parcels.push_back(parcel);
+            parcels.len() == 1
+        };
+        if was_empty {
+            (self.shared.waker)();
+        }
+    }
+
+    /// Nobody wants anything any more.
+    pub fn close(&self) {
+        self.shared.room.close();
+    }
+
+    /// Puts a parcel in if there is room.
+    pub fn try_put(&self, parcel: Parcel) -> bool {
+        match self.shared.room.try_acquire_many(parcel.weight()) {
+            Ok(permit) => permit.forget(),
+            Err(_) => return false,
+        }
+        self.push(parcel);
+        true
+    }
+
+    /// Takes out all there is.
+    pub fn take(&self) -> VecDeque<Parcel> {
+        let parcels = std::mem::take(&mut *self.lock());
+        let weight: usize = parcels.iter().map(|parcel| parcel.weight() as usize).sum();
+        self.shared.room.add_permits(weight);
+        parcels
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Parcel>> {
+        // A panic between two pushes leaves nothing half done.
+        self.shared
+            .parcels
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often the connection had to wait for room, and how long in all.
+    pub fn held_back(&self) -> (u64, Duration) {
+        (
+            self.shared.held_back.load(Ordering::Relaxed),
+            Duration::from_nanos(self.shared.held_back_ns.load(Ordering::Relaxed)),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(updates: usize) -> Parcel {
+        use tickcast_protocol::{
+            message::{Quality, Update},
+            topic::Topic,
+            value::Value,
+        };
+        let update = Update {
+            topic: Topic::new("t").unwrap(),
+            position: 1,
+            seq: 1,
+            source_time_ns: None,
+            ingest_time_ns: 0,
+            quality: Quality::Live,
+            value: Value::Reading(0.0),
+        };
+        Parcel::Batch {
+            batch: ClientBatch {
+                filter: Filter::all(),
+                channel: 0,
+                from: 0,
+                to: 1,
+                snapshot: false,
+                topics: vec![],
+                updates: vec![update; updates],
+            },
+            received_ns: 0,
+        }
+    }
+
+    #[test]
+    fn a_full_inbox_holds_back_and_drops_nothing() {
+        let inbox = Inbox::new(|| {});
+        let half = INBOX_MAX_UPDATES as usize / 2;
+        assert!(inbox.try_put(batch(half)));
+        assert!(inbox.try_put(batch(half)));
+        assert!(!inbox.try_put(batch(1)));
+        assert!(inbox.try_put(Parcel::Link(Link::Connecting { attempt: 1 })));
+
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let mut put = std::pin::pin!(inbox.put(batch(2)));
+            std::future::poll_fn(|cx| {
+                assert!(put.as_mut().poll(cx).is_pending());
+                std::task::Poll::Ready(())
+            })
+            .await;
+            assert_eq!(inbox.take().len(), 3);
+            assert!(put.await);
+        });
+        assert_eq!(inbox.take().len(), 1);
+        assert_eq!(inbox.held_back().0, 1);
+    }
+
+    #[test]
+    fn a_batch_larger_than_the_inbox_comes_through_alone() {
+        let inbox = Inbox::new(|| {});
+        assert!(inbox.try_put(batch(INBOX_MAX_UPDATES as usize + 10)));
+        assert!(!inbox.try_put(batch(1)));
+        inbox.take();
+        assert!(inbox.try_put(batch(INBOX_MAX_UPDATES as usize)));
+    }
+}

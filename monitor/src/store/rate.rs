@@ -1,0 +1,153 @@
+//! How often a topic is updated, and whether it has fallen silent.
+
+use super::series::TimeNs;
+
+/// Marks kept: enough for a mean that does not jump, few enough for 100,000 topics (64 bytes each).
+const MARKS: usize = 4;
+
+/// A mark is set at most so often, so that four of them span some seconds of a fast topic.
+const MARK_EVERY_NS: i64 = 1_000_000_000;
+
+/// A topic is stale when it is silent for so many times its usual interval...
+const STALE_INTERVALS: i64 = 8;
+
+/// ... and at least for so long: a hiccup of the network is none of the source.
+const STALE_MIN_NS: i64 = 5_000_000_000;
+
+/// A topic is dead when it is silent for so many times its usual interval ...
+const DEAD_INTERVALS: i64 = 60;
+
+/// ... and at least for so long.
+const DEAD_MIN_NS: i64 = 60_000_000_000;
+
+/// Whether a topic is silent for longer than it ever is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// Nothing unusual, or too little is known to tell.
+    Usual,
+    /// Silent for longer than usual.
+    Stale,
+    /// Silent for so long that the source must be gone.
+    Dead,
+}
+
+/// Some of the moments at which updates came, and how many had come by then.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rate {
+    /// Oldest first; the newest is that of the last update.
+    marks: [(TimeNs, u64); MARKS],
+    len: u8,
+}
+
+impl Rate {
+    /// An update came: the `seq`-th of its topic, at `time_ns`.
+    pub fn update(&mut self, time_ns: TimeNs, seq: u64) {
+        let len = usize::from(self.len);
+        let fresh = |(time, _): (TimeNs, u64)| time_ns - time < MARK_EVERY_NS;
+        if len >= 2 && fresh(self.marks[len - 2]) {
+            self.marks[len - 1] = (time_ns, seq);
+        } else if len < MARKS {
+            self.marks[len] = (time_ns, seq);
+            self.len += 1;
+        } else {
+            self.marks.rotate_left(1);
+            self.marks[MARKS - 1] = (time_ns, seq);
+        }
+    }
+
+    /// Starts anew: seqs of another epoch have nothing to do with those before.
+    pub fn reset(&mut self) {
+        self.len = 0;
+    }
+
+    fn span(&self) -> Option<(i64, u64)> {
+        let marks = &self.marks[..usize::from(self.len)];
+        let (first, last) = (marks.first()?, marks.last()?);
+        let updates = last.1.checked_sub(first.1).filter(|&updates| updates > 0)?;
+        Some((last.0 - first.0, updates))
+    }
+
+    /// Updates per second over the last few seconds or updates; falls while nothing comes. `None`
+    /// as long as nobody can know.
+    pub fn per_second(&self, now_ns: TimeNs) -> Option<f64> {
+        let (span_ns, updates) = self.span()?;
+        let last_ns = self.marks[usize::from(self.len) - 1].0;
+        let usual_ns = span_ns / updates as i64;
+        let silent_ns = now_ns.saturating_sub(last_ns);
+        let overdue_ns = (silent_ns - usual_ns.max(MARK_EVERY_NS)).max(0);
+        let span_ns = (span_ns + overdue_ns).max(1);
+        Some(updates as f64 * 1e9 / span_ns as f64)
+    }
+
+    /// The usual time between two updates.
+    pub fn interval_ns(&self) -> Option<i64> {
+        let (span_ns, updates) = self.span()?;
+        Some(span_ns / updates as i64)
+    }
+
+    /// Judges the silence since the last update.
+    pub fn silence(&self, now_ns: TimeNs) -> Silence {
+        // Two intervals are no habit.
+        if usize::from(self.len) < MARKS {
+            return Silence::Usual;
+        }
+        let Some(usual_ns) = self.interval_ns() else {
+            return Silence::Usual;
+        };
+        let silent_ns = now_ns.saturating_sub(self.marks[MARKS - 1].0);
+        if silent_ns > usual_ns.saturating_mul(DEAD_INTERVALS).max(DEAD_MIN_NS) {
+            Silence::Dead
+        } else if silent_ns > usual_ns.saturating_mul(STALE_INTERVALS).max(STALE_MIN_NS) {
+            Silence::Stale
+        } else {
+            Silence::Usual
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn every(interval_ns: i64, count: u64) -> (Rate, TimeNs) {
+        let mut rate = Rate::default();
+        for seq in 1..=count {
+            rate.update(seq as i64 * interval_ns, seq);
+        }
+        (rate, count as i64 * interval_ns)
+    }
+
+    #[test]
+    fn fast_and_slow_topics_are_measured_alike() {
+        for (interval_ns, count) in [(SECOND / 400, 4000), (SECOND, 10), (300 * SECOND, 5)] {
+            let (rate, now) = every(interval_ns, count);
+            let expected = SECOND as f64 / interval_ns as f64;
+            let measured = rate.per_second(now).unwrap();
+            assert!(
+                (measured / expected - 1.0).abs() < 0.01,
+                "{measured} instead of {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_rate_falls_while_nothing_comes() {
+        let (rate, now) = every(SECOND / 100, 1000);
+        let later = rate.per_second(now + 60 * SECOND).unwrap();
+        assert!(later < 6.0, "{later}");
+    }
+
+    #[test]
+    fn silence_is_judged_by_what_is_usual_for_the_topic() {
+        let (rate, now) = every(SECOND, 20);
+        assert_eq!(rate.silence(now + 6 * SECOND), Silence::Usual);
+        assert_eq!(rate.silence(now + 9 * SECOND), Silence::Stale);
+        assert_eq!(rate.silence(now + 61 * SECOND), Silence::Dead);
+        let (rate, now) = every(300 * SECOND, 20);
+        assert_eq!(rate.silence(now + 600 * SECOND), Silence::Usual);
+        let (rate, now) = every(SECOND, 2);
+        assert_eq!(rate.silence(now + 3600 * SECOND), Silence::Usual);
+    }
+}
