@@ -6,7 +6,10 @@ use bincode::{
 };
 
 use crate::{
-    message::{ChannelId, ClientMessage, Position, ServerMessage, TopicId, TopicInfo, Update},
+    message::{
+        ChannelId, ChannelPosition, ClientMessage, FilterRequest, Position, Publication,
+        ServerMessage, SubscribeResult, SubscriptionInfo, TopicId, TopicInfo, Update,
+    },
     topic::Topic,
 };
 
@@ -17,16 +20,25 @@ pub const CLIENT_MESSAGE_MAX_BYTES: usize = 64 * 1024;
 /// what a burst of updates brought. A client should accept as much.
 pub const SERVER_MESSAGE_MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// bincode counts decoded integers at their full width and elements at their size in memory, which
-/// is at most so many times the bytes on the wire.
-const DECODE_LIMIT_FACTOR: usize = 8;
+/// A decoded element takes at most so many times the bytes that it has on the wire.
+const DECODE_LIMIT_FACTOR: usize = 48;
+
+/// Elements of lists, and the fewest bytes that one can have on the wire.
+const _: () = {
+    const fn check<T>(wire_bytes: usize) {
+        assert!(size_of::<T>() <= wire_bytes * DECODE_LIMIT_FACTOR);
+    }
+    check::<FilterRequest>(2);
+    check::<Publication>(4);
+    check::<ChannelId>(1);
+    check::<SubscribeResult>(4);
+    check::<TopicInfo>(4);
+    check::<Update<TopicId>>(8);
+    check::<ChannelPosition>(2);
+    check::<SubscriptionInfo>(6);
+};
 
 type Limited<const BYTES: usize> = Configuration<LittleEndian, Varint, Limit<BYTES>>;
-
-const CLIENT_LIMIT: Limited<{ CLIENT_MESSAGE_MAX_BYTES * DECODE_LIMIT_FACTOR }> =
-    bincode::config::standard().with_limit();
-const SERVER_LIMIT: Limited<{ SERVER_MESSAGE_MAX_BYTES * DECODE_LIMIT_FACTOR }> =
-    bincode::config::standard().with_limit();
 
 /// The WebSocket subprotocol of bincode in binary frames.
 pub const SUBPROTOCOL_BINCODE: &str = "tickcast.v1.bincode";
@@ -89,19 +101,31 @@ fn to_bincode<T: Encode>(message: &T, out: &mut Vec<u8>) {
         .expect("a message can always be encoded");
 }
 
-fn from_bincode<T: Decode<()>, const BYTES: usize>(
-    bytes: &[u8],
-    limit: Limited<BYTES>,
-) -> Result<T, CodecError> {
-    use bincode::error::DecodeError;
+/// bincode reserves what a declared length asks for, up to its limit. Limits are types, so there is
+/// one for every magnitude of input: memory stays in proportion to the bytes that came.
+fn from_bincode<T: Decode<()>>(bytes: &[u8], max: usize) -> Result<T, CodecError> {
+    const SHORT: usize = 1024;
+    const MEDIUM: usize = CLIENT_MESSAGE_MAX_BYTES;
+    const LONG: usize = 1024 * 1024;
 
-    let max = BYTES / DECODE_LIMIT_FACTOR;
     if bytes.len() > max {
         return Err(CodecError::TooLong {
             actual: bytes.len(),
             limit: max,
         });
     }
+    match bytes.len() {
+        ..=SHORT => from_limited::<T, { SHORT * DECODE_LIMIT_FACTOR }>(bytes),
+        ..=MEDIUM => from_limited::<T, { MEDIUM * DECODE_LIMIT_FACTOR }>(bytes),
+        ..=LONG => from_limited::<T, { LONG * DECODE_LIMIT_FACTOR }>(bytes),
+        _ => from_limited::<T, { SERVER_MESSAGE_MAX_BYTES * DECODE_LIMIT_FACTOR }>(bytes),
+    }
+}
+
+fn from_limited<T: Decode<()>, const BYTES: usize>(bytes: &[u8]) -> Result<T, CodecError> {
+    use bincode::error::DecodeError;
+
+    let limit: Limited<BYTES> = bincode::config::standard().with_limit();
     match bincode::decode_from_slice(bytes, limit) {
         Ok((message, used)) if used == bytes.len() => Ok(message),
         Ok((_, used)) => Err(CodecError::TrailingBytes(bytes.len() - used)),
@@ -150,10 +174,11 @@ pub fn encode_client(message: &ClientMessage, encoding: Encoding) -> Vec<u8> {
     out
 }
 
-/// Decodes what a client sent. Arbitrary bytes cost no more memory than a few times their length.
+/// Decodes what a client sent. Arbitrary bytes cost no more memory than a bounded multiple of their
+/// length.
 pub fn decode_client(bytes: &[u8], encoding: Encoding) -> Result<ClientMessage, CodecError> {
     match encoding {
-        Encoding::Bincode => from_bincode(bytes, CLIENT_LIMIT),
+        Encoding::Bincode => from_bincode(bytes, CLIENT_MESSAGE_MAX_BYTES),
         Encoding::Json => from_json(bytes, CLIENT_MESSAGE_MAX_BYTES),
     }
 }
@@ -186,7 +211,7 @@ pub fn encode_server(message: &ServerMessage<TopicId>, encoding: Encoding) -> Ve
 
 /// Decodes what a server sent, in bincode.
 pub fn decode_server_bincode(bytes: &[u8]) -> Result<ServerMessage<TopicId>, CodecError> {
-    from_bincode(bytes, SERVER_LIMIT)
+    from_bincode(bytes, SERVER_MESSAGE_MAX_BYTES)
 }
 
 /// Decodes what a server sent, in JSON.
@@ -206,7 +231,7 @@ pub fn append_update_json(update: &Update<Topic>, out: &mut Vec<u8>) {
 
 /// Decodes one update that [`append_update_bincode`] wrote.
 pub fn decode_update_bincode(bytes: &[u8]) -> Result<Update<TopicId>, CodecError> {
-    from_bincode(bytes, SERVER_LIMIT)
+    from_bincode(bytes, SERVER_MESSAGE_MAX_BYTES)
 }
 
 /// Everything of a batch but its updates.

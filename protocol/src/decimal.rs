@@ -2,7 +2,11 @@
 
 use std::{cmp::Ordering, fmt, str::FromStr};
 
-use bincode::{Decode, Encode};
+use bincode::{
+    BorrowDecode, Decode, Encode,
+    de::{BorrowDecoder, Decoder},
+    error::DecodeError,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Most digits behind the point. 10^18 is the largest power of ten in an `i64`.
@@ -12,7 +16,7 @@ pub const SCALE_MAX: u8 = 18;
 ///
 /// It prints with as many digits behind the point as it was parsed with (`"1.10"` stays `"1.10"`),
 /// and compares by value (`1.1 == 1.10`).
-#[derive(Clone, Copy, Encode, Decode)]
+#[derive(Clone, Copy, Encode)]
 pub struct Decimal {
     mantissa: i64,
     scale: u8,
@@ -150,6 +154,23 @@ impl Ord for Decimal {
                 * 10i128.pow(u32::from(SCALE_MAX.saturating_sub(decimal.scale)))
         };
         widen(self).cmp(&widen(other))
+    }
+}
+
+impl<C> Decode<C> for Decimal {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let mantissa = i64::decode(decoder)?;
+        let scale = u8::decode(decoder)?;
+        Self::new(mantissa, scale)
+            .map_err(|error| DecodeError::OtherString(format!("decimal of scale {scale}: {error}")))
+    }
+}
+
+impl<'de, C> BorrowDecode<'de, C> for Decimal {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Self, DecodeError> {
+        Decode::decode(decoder)
     }
 }
 

@@ -1,0 +1,9 @@
+//! What goes over the wire: golden files, properties, a second implementation, the document.
+
+#![allow(clippy::unwrap_used)]
+
+mod samples;
+
+mod dependencies;
+mod golden;
+mod properties;

@@ -1,0 +1,664 @@
+//! Any message survives both encodings; no bytes whatever make a decoder panic.
+//!
+//! That no bytes make it allocate without bounds follows from the limit that the codec gives to
+//! bincode, which is checked against before anything is reserved; here from the time that a test
+//! of declared lengths takes and from what it answers. JSON declares no lengths.
+
+use proptest::{collection::vec, option, prelude::*};
+use tickcast_protocol::{
+    codec::{self, CLIENT_MESSAGE_MAX_BYTES, CodecError, Encoding, SERVER_MESSAGE_MAX_BYTES},
+    decimal::{Decimal, SCALE_MAX},
+    error::ErrorCode,
+    message::{
+        Accepted, Batch, Change, Changed, ChannelPosition, ClientMessage, Draining, Epoch,
+        ErrorMessage, FilterRequest, Gap, Heartbeat, Limits, List, Mode, Publication, Publish,
+        Published, Quality, Refused, Resume, ServerMessage, Start, Subscribe, SubscribeResult,
+        Subscribed, SubscriptionInfo, Subscriptions, TimeAnswer, TimeRequest, TopicId, TopicInfo,
+        Unsubscribe, Unsubscribed, Update, Welcome,
+    },
+    topic::{Filter, Topic},
+    value::{Quote, Side, Trade, Value},
+};
+
+/// Lists in messages, long enough for two-byte lengths to be rare and one-byte ones to be usual.
+const LIST_MAX: usize = 5;
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![".{0,12}", "[a-z/+#]{0,300}"]
+}
+
+fn topic() -> impl Strategy<Value = Topic> {
+    "[^\\p{Cc}+#]{1,40}".prop_map(|name| Topic::new(&name).unwrap())
+}
+
+fn epoch() -> impl Strategy<Value = Epoch> {
+    any::<u64>().prop_map(Epoch)
+}
+
+fn mode() -> impl Strategy<Value = Mode> {
+    prop_oneof![Just(Mode::Every), Just(Mode::Latest)]
+}
+
+/// JSON has no other numbers.
+fn finite() -> impl Strategy<Value = f64> {
+    any::<f64>().prop_filter("finite", |number| number.is_finite())
+}
+
+fn rate() -> impl Strategy<Value = Option<f64>> {
+    option::of(finite())
+}
+
+fn decimal() -> impl Strategy<Value = Decimal> {
+    (any::<i64>(), 0..=SCALE_MAX)
+        .prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale).unwrap())
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let side = prop_oneof![Just(Side::Buy), Just(Side::Sell)];
+    let trade = (decimal(), decimal(), option::of(side));
+    let quote = (
+        decimal(),
+        decimal(),
+        option::of(decimal()),
+        option::of(decimal()),
+    );
+    prop_oneof![
+        any::<f64>().prop_map(Value::Reading),
+        trade.prop_map(|(price, size, side)| Value::Trade(Trade { price, size, side })),
+        quote.prop_map(|(bid, ask, bid_size, ask_size)| Value::Quote(Quote {
+            bid,
+            ask,
+            bid_size,
+            ask_size
+        })),
+        text().prop_map(Value::Text),
+        vec(any::<u8>(), 0..300).prop_map(Value::Bytes),
+    ]
+}
+
+fn filter_request() -> impl Strategy<Value = FilterRequest> {
+    let resume = (
+        epoch(),
+        any::<u64>(),
+        option::of(any::<u64>()),
+        option::of(any::<u64>()),
+    )
+        .prop_map(|(epoch, position, count, snapshot)| Resume {
+            epoch,
+            position,
+            count,
+            snapshot,
+        });
+    (text(), option::of(resume)).prop_map(|(filter, resume)| FilterRequest { filter, resume })
+}
+
+fn publication() -> impl Strategy<Value = Publication> {
+    (text(), value(), option::of(any::<i64>())).prop_map(|(topic, value, source_time_ns)| {
+        Publication {
+            topic,
+            value,
+            source_time_ns,
+        }
+    })
+}
+
+fn client_message() -> impl Strategy<Value = ClientMessage> {
+    let filters = vec(filter_request(), 0..LIST_MAX);
+    let channels = vec(any::<u32>(), 0..LIST_MAX);
+    let updates = vec(publication(), 0..LIST_MAX);
+    prop_oneof![
+        (any::<u32>(), filters, mode(), rate()).prop_map(|(id, filters, mode, max_rate_hz)| {
+            ClientMessage::Subscribe(Subscribe {
+                id,
+                filters,
+                mode,
+                max_rate_hz,
+            })
+        }),
+        (any::<u32>(), channels)
+            .prop_map(|(id, channels)| ClientMessage::Unsubscribe(Unsubscribe { id, channels })),
+        (option::of(any::<u32>()), updates)
+            .prop_map(|(id, updates)| ClientMessage::Publish(Publish { id, updates })),
+        (any::<u32>(), any::<i64>()).prop_map(|(id, client_time_ns)| {
+            ClientMessage::Time(TimeRequest { id, client_time_ns })
+        }),
+        any::<u32>().prop_map(|id| ClientMessage::List(List { id })),
+        (any::<u32>(), any::<u32>(), mode(), rate()).prop_map(
+            |(id, channel, mode, max_rate_hz)| ClientMessage::Change(Change {
+                id,
+                channel,
+                mode,
+                max_rate_hz,
+            })
+        ),
+    ]
+}
+
+fn welcome() -> impl Strategy<Value = Welcome> {
+    let limits = (any::<[u32; 6]>(), any::<u64>()).prop_map(|(limits, tape_bytes)| Limits {
+        message_bytes: limits[0],
+        topic_bytes: limits[1],
+        subscriptions: limits[2],
+        requests_per_s: limits[3],
+        request_burst: limits[4],
+        write_timeout_ms: limits[5],
+        tape_bytes,
+    });
+    (
+        text(),
+        epoch(),
+        any::<u64>(),
+        any::<i64>(),
+        any::<u32>(),
+        limits,
+    )
+        .prop_map(
+            |(server, epoch, position, server_time_ns, heartbeat_ms, limits)| Welcome {
+                server,
+                epoch,
+                position,
+                server_time_ns,
+                heartbeat_ms,
+                limits,
+            },
+        )
+}
+
+fn error_code() -> impl Strategy<Value = ErrorCode> {
+    proptest::sample::select(ErrorCode::ALL)
+}
+
+fn subscribe_result() -> impl Strategy<Value = SubscribeResult> {
+    let start = prop_oneof![
+        Just(Start::Fresh),
+        Just(Start::Resumed),
+        Just(Start::EpochChanged),
+        Just(Start::PositionAhead),
+        Just(Start::Existing),
+    ];
+    let place = (
+        epoch(),
+        any::<u64>(),
+        any::<u64>(),
+        option::of(any::<u64>()),
+    );
+    let accepted = (text(), any::<u32>(), mode(), rate(), place, start).prop_map(
+        |(filter, channel, mode, max_rate_hz, (epoch, position, count, snapshot), start)| {
+            SubscribeResult::Accepted(Accepted {
+                filter,
+                channel,
+                mode,
+                max_rate_hz,
+                epoch,
+                position,
+                count,
+                snapshot,
+                start,
+            })
+        },
+    );
+    let refused = (text(), error_code(), text()).prop_map(|(filter, code, reason)| {
+        SubscribeResult::Refused(Refused {
+            filter,
+            code,
+            reason,
+        })
+    });
+    prop_oneof![accepted, refused]
+}
+
+fn update<T: std::fmt::Debug>(topic: impl Strategy<Value = T>) -> impl Strategy<Value = Update<T>> {
+    let quality = prop_oneof![
+        Just(Quality::Live),
+        Just(Quality::Retained),
+        Just(Quality::Stale)
+    ];
+    let times = (option::of(any::<i64>()), any::<i64>());
+    (topic, any::<u64>(), any::<u64>(), times, quality, value()).prop_map(
+        |(topic, position, seq, (source_time_ns, ingest_time_ns), quality, value)| Update {
+            topic,
+            position,
+            seq,
+            source_time_ns,
+            ingest_time_ns,
+            quality,
+            value,
+        },
+    )
+}
+
+fn topic_info() -> impl Strategy<Value = TopicInfo> {
+    (any::<u32>(), topic(), option::of(text())).prop_map(|(id, topic, unit)| TopicInfo {
+        id,
+        topic,
+        unit,
+    })
+}
+
+fn batch<T: std::fmt::Debug>(topic: impl Strategy<Value = T>) -> impl Strategy<Value = Batch<T>> {
+    (
+        any::<u32>(),
+        any::<[u64; 2]>(),
+        any::<bool>(),
+        vec(topic_info(), 0..LIST_MAX),
+        vec(update(topic), 0..LIST_MAX),
+    )
+        .prop_map(|(channel, [from, to], snapshot, topics, updates)| Batch {
+            channel,
+            from,
+            to,
+            snapshot,
+            topics,
+            updates,
+        })
+}
+
+fn state_message<T: std::fmt::Debug>() -> impl Strategy<Value = ServerMessage<T>> {
+    let positions = vec(any::<(u32, u64)>(), 0..LIST_MAX).prop_map(|channels| {
+        channels
+            .into_iter()
+            .map(|(channel, position)| ChannelPosition { channel, position })
+            .collect()
+    });
+    let info = (
+        any::<u32>(),
+        text(),
+        mode(),
+        rate(),
+        any::<u64>(),
+        any::<u32>(),
+    )
+        .prop_map(
+            |(channel, filter, mode, max_rate_hz, position, topics)| SubscriptionInfo {
+                channel,
+                filter,
+                mode,
+                max_rate_hz,
+                position,
+                topics,
+            },
+        );
+    prop_oneof![
+        (any::<u32>(), any::<[u64; 3]>(), option::of(any::<u64>())).prop_map(
+            |(channel, [from, to, snapshot], lost)| ServerMessage::Gap(Gap {
+                channel,
+                from,
+                to,
+                lost,
+                snapshot,
+            })
+        ),
+        (any::<i64>(), any::<u64>(), positions).prop_map(|(server_time_ns, position, channels)| {
+            ServerMessage::Heartbeat(Heartbeat {
+                server_time_ns,
+                position,
+                channels,
+            })
+        }),
+        (any::<u32>(), vec(info, 0..LIST_MAX)).prop_map(|(id, subscriptions)| {
+            ServerMessage::Subscriptions(Subscriptions { id, subscriptions })
+        }),
+        any::<u32>().prop_map(|reconnect_within_ms| ServerMessage::Draining(Draining {
+            reconnect_within_ms
+        })),
+    ]
+}
+
+fn answer<T: std::fmt::Debug>() -> impl Strategy<Value = ServerMessage<T>> {
+    let error = (
+        option::of(any::<u32>()),
+        error_code(),
+        text(),
+        any::<bool>(),
+        option::of(any::<u32>()),
+    );
+    prop_oneof![
+        (any::<u32>(), vec(subscribe_result(), 0..LIST_MAX))
+            .prop_map(|(id, results)| ServerMessage::Subscribed(Subscribed { id, results })),
+        (any::<u32>(), vec(any::<u32>(), 0..LIST_MAX))
+            .prop_map(|(id, channels)| ServerMessage::Unsubscribed(Unsubscribed { id, channels })),
+        (any::<u32>(), any::<u64>())
+            .prop_map(|(id, position)| ServerMessage::Published(Published { id, position })),
+        (any::<u32>(), any::<[i64; 3]>()).prop_map(|(id, [client, receive, send])| {
+            ServerMessage::Time(TimeAnswer {
+                id,
+                client_time_ns: client,
+                receive_time_ns: receive,
+                send_time_ns: send,
+            })
+        }),
+        error.prop_map(|(id, code, reason, temporary, retry_after_ms)| {
+            ServerMessage::Error(ErrorMessage {
+                id,
+                code,
+                reason,
+                temporary,
+                retry_after_ms,
+            })
+        }),
+        (any::<[u32; 3]>(), mode(), rate(), any::<[u64; 2]>()).prop_map(
+            |([id, previous, channel], mode, max_rate_hz, [position, count])| {
+                ServerMessage::Changed(Changed {
+                    id,
+                    previous,
+                    channel,
+                    mode,
+                    max_rate_hz,
+                    position,
+                    count,
+                })
+            }
+        ),
+    ]
+}
+
+fn server_message<T: std::fmt::Debug + 'static>(
+    topic: impl Strategy<Value = T> + 'static,
+) -> impl Strategy<Value = ServerMessage<T>> {
+    prop_oneof![
+        welcome().prop_map(ServerMessage::Welcome),
+        batch(topic).prop_map(ServerMessage::Batch),
+        state_message(),
+        answer(),
+    ]
+}
+
+/// What happens to bytes on their way.
+#[derive(Debug, Clone)]
+enum Mutation {
+    Replace(prop::sample::Index, u8),
+    Insert(prop::sample::Index, u8),
+    Remove(prop::sample::Index),
+    Truncate(prop::sample::Index),
+}
+
+fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
+    let index = any::<prop::sample::Index>;
+    // Bytes that mean something: tags of long integers, quotes and brackets.
+    let byte = || {
+        prop_oneof![
+            any::<u8>(),
+            250..=255u8,
+            proptest::sample::select(b"\"{}[]:,0e-\\".as_slice())
+        ]
+    };
+    let mutation = prop_oneof![
+        (index(), byte()).prop_map(|(at, byte)| Mutation::Replace(at, byte)),
+        (index(), byte()).prop_map(|(at, byte)| Mutation::Insert(at, byte)),
+        index().prop_map(Mutation::Remove),
+        index().prop_map(Mutation::Truncate),
+    ];
+    vec(mutation, 1..4)
+}
+
+fn mutate(bytes: &mut Vec<u8>, mutations: &[Mutation]) {
+    for mutation in mutations {
+        let len = bytes.len();
+        match mutation {
+            Mutation::Insert(at, byte) => bytes.insert(at.index(len + 1), *byte),
+            _ if len == 0 => {}
+            Mutation::Replace(at, byte) => bytes[at.index(len)] = *byte,
+            Mutation::Remove(at) => drop(bytes.remove(at.index(len))),
+            Mutation::Truncate(at) => bytes.truncate(at.index(len)),
+        }
+    }
+}
+
+/// Decodes in every way there is. What is accepted must survive another round.
+fn decode_everything(bytes: &[u8]) {
+    for encoding in [Encoding::Bincode, Encoding::Json] {
+        if let Ok(message) = codec::decode_client(bytes, encoding) {
+            let again = codec::decode_client(&codec::encode_client(&message, encoding), encoding);
+            assert_eq!(
+                format!("{again:?}"),
+                format!("{:?}", Ok::<_, CodecError>(message))
+            );
+        }
+    }
+    if let Ok(message) = codec::decode_server_bincode(bytes) {
+        let again = codec::decode_server_bincode(&codec::encode_server_bincode(&message));
+        assert_eq!(
+            format!("{again:?}"),
+            format!("{:?}", Ok::<_, CodecError>(message))
+        );
+    }
+    if let Ok(message) = codec::decode_server_json(bytes) {
+        let again = codec::decode_server_json(&codec::encode_server_json(&message));
+        assert_eq!(
+            format!("{again:?}"),
+            format!("{:?}", Ok::<_, CodecError>(message))
+        );
+    }
+    let _ = codec::decode_update_bincode(bytes);
+}
+
+/// Decimals compare by value and NaN does not equal itself: so by what they print, which is all
+/// that a decimal has.
+#[track_caller]
+fn assert_same<M: std::fmt::Debug>(decoded: Result<M, CodecError>, message: &M) {
+    assert_eq!(format!("{:?}", decoded.unwrap()), format!("{message:?}"));
+}
+
+proptest! {
+    #[test]
+    fn every_client_message_survives_both_encodings(message in client_message()) {
+        for encoding in [Encoding::Bincode, Encoding::Json] {
+            let bytes = codec::encode_client(&message, encoding);
+            assert_same(codec::decode_client(&bytes, encoding), &message);
+        }
+    }
+
+    #[test]
+    fn every_server_message_survives_bincode(message in server_message(any::<TopicId>())) {
+        let bytes = codec::encode_server_bincode(&message);
+        assert_same(codec::decode_server_bincode(&bytes), &message);
+    }
+
+    #[test]
+    fn every_server_message_survives_json(message in server_message(topic())) {
+        let bytes = codec::encode_server_json(&message);
+        assert_same(codec::decode_server_json(&bytes), &message);
+    }
+
+    #[test]
+    fn one_update_survives_bincode(update in update(any::<TopicId>())) {
+        let mut bytes = vec![];
+        codec::append_update_bincode(&update, &mut bytes);
+        assert_same(codec::decode_update_bincode(&bytes), &update);
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in vec(any::<u8>(), 0..200)) {
+        decode_everything(&bytes);
+    }
+
+    #[test]
+    fn damaged_requests_never_panic(message in client_message(), mutations in mutations()) {
+        for encoding in [Encoding::Bincode, Encoding::Json] {
+            let mut bytes = codec::encode_client(&message, encoding);
+            mutate(&mut bytes, &mutations);
+            decode_everything(&bytes);
+        }
+    }
+
+    #[test]
+    fn damaged_messages_of_a_server_never_panic(
+        numbered in server_message(any::<TopicId>()),
+        named in server_message(topic()),
+        mutations in mutations(),
+    ) {
+        for mut bytes in [
+            codec::encode_server_bincode(&numbered),
+            codec::encode_server_json(&named),
+        ] {
+            mutate(&mut bytes, &mutations);
+            decode_everything(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_topic_name_is_matched_by_itself_by_its_parents_and_by_a_plus_at_each_level(
+        name in "[a-z]{0,3}(/[a-z]{0,3}){0,4}",
+    ) {
+        prop_assume!(!name.is_empty());
+        let matches = |filter: &str| Filter::new(filter).unwrap().matches(&name);
+        assert!(matches(&name));
+        assert!(matches("#"));
+        let levels: Vec<&str> = name.split('/').collect();
+        for i in 0..levels.len() {
+            let mut with_plus = levels.clone();
+            with_plus[i] = "+";
+            assert!(matches(&with_plus.join("/")));
+            let parent = [&levels[..=i], &["#"]].concat().join("/");
+            assert!(matches(&parent));
+            let too_long = [&levels[..], &["+"]].concat().join("/");
+            assert!(!matches(&too_long));
+        }
+    }
+
+    #[test]
+    fn decimals_survive_their_text(decimal in decimal()) {
+        let text = decimal.to_string();
+        let parsed: Decimal = text.parse().unwrap();
+        assert_eq!(parsed.mantissa(), decimal.mantissa(), "{text}");
+        assert_eq!(parsed.scale(), decimal.scale(), "{text}");
+    }
+}
+
+/// One subscribe request with as many bytes of tiny filters as a message may have.
+#[test]
+fn the_longest_messages_of_the_smallest_parts_are_decoded() {
+    let subscribe = |filters| {
+        ClientMessage::Subscribe(Subscribe {
+            id: 1,
+            filters: vec!["".into(); filters],
+            mode: Mode::Every,
+            max_rate_hz: None,
+        })
+    };
+    let message = subscribe((CLIENT_MESSAGE_MAX_BYTES - 16) / 2);
+    let bytes = codec::encode_client(&message, Encoding::Bincode);
+    assert!(bytes.len() > CLIENT_MESSAGE_MAX_BYTES - 16);
+    assert!(codec::decode_client(&bytes, Encoding::Bincode) == Ok(message));
+
+    let update = Update {
+        topic: 0,
+        position: 0,
+        seq: 0,
+        source_time_ns: None,
+        ingest_time_ns: 0,
+        quality: Quality::Live,
+        value: Value::Text(String::new()),
+    };
+    let mut one = vec![];
+    codec::append_update_bincode(&update, &mut one);
+    let count = (SERVER_MESSAGE_MAX_BYTES - 32) / one.len();
+    let mut bytes = vec![];
+    codec::append_batch(
+        &codec::BatchHead {
+            channel: 0,
+            from: 0,
+            to: 0,
+            snapshot: false,
+            topics: &[],
+        },
+        codec::EncodedUpdates {
+            count,
+            bytes: &one.repeat(count),
+        },
+        Encoding::Bincode,
+        &mut bytes,
+    );
+    match codec::decode_server_bincode(&bytes) {
+        Ok(ServerMessage::Batch(batch)) => assert_eq!(batch.updates.len(), count),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn one_byte_too_many_is_told_as_such() {
+    let too_long = |limit| {
+        Err(CodecError::TooLong {
+            actual: limit + 1,
+            limit,
+        })
+    };
+    let bytes = vec![b' '; SERVER_MESSAGE_MAX_BYTES + 1];
+    let request = &bytes[..CLIENT_MESSAGE_MAX_BYTES + 1];
+    for encoding in [Encoding::Bincode, Encoding::Json] {
+        let result = codec::decode_client(request, encoding).map(drop);
+        assert_eq!(result, too_long(CLIENT_MESSAGE_MAX_BYTES));
+    }
+    let result = codec::decode_server_bincode(&bytes).map(drop);
+    assert_eq!(result, too_long(SERVER_MESSAGE_MAX_BYTES));
+    let result = codec::decode_server_json(&bytes).map(drop);
+    assert_eq!(result, too_long(SERVER_MESSAGE_MAX_BYTES));
+}
+
+#[test]
+fn a_length_without_bytes_behind_it_reserves_no_more_than_the_input_deserves() {
+    // A terabyte each: the machine would not survive it.
+    let lengths = [1u64 << 40, u64::MAX];
+    for length in lengths {
+        let mut length_bytes = vec![253];
+        length_bytes.extend(length.to_le_bytes());
+        let check = |head: &[u8]| {
+            let bytes = [head, &length_bytes].concat();
+            let client = codec::decode_client(&bytes, Encoding::Bincode);
+            assert!(
+                matches!(client, Err(CodecError::Malformed(_))),
+                "{client:?}"
+            );
+            let server = codec::decode_server_bincode(&bytes);
+            assert!(
+                matches!(server, Err(CodecError::Malformed(_))),
+                "{server:?}"
+            );
+        };
+        // Subscribe with filters or welcome with a name; unsubscribe or results; publish or topics.
+        check(&[0, 1]);
+        check(&[0]);
+        check(&[1, 1]);
+        check(&[2, 0]);
+        check(&[2, 1, 1, 1, 0]);
+    }
+}
+
+#[test]
+fn json_that_is_deep_is_refused_without_a_stack_overflow() {
+    let deep = "[".repeat(CLIENT_MESSAGE_MAX_BYTES);
+    for json in [
+        deep.clone(),
+        format!(r#"{{"type":"list","id":{}"#, &deep[..60_000]),
+        format!(r#"{{"x":{}"#, &deep[..60_000]),
+    ] {
+        let result = codec::decode_client(json.as_bytes(), Encoding::Json);
+        assert!(matches!(result, Err(CodecError::Malformed(_))));
+    }
+}
+
+#[test]
+fn a_decimal_with_an_impossible_scale_is_refused_in_bincode() {
+    let update = Update {
+        topic: 0,
+        position: 1,
+        seq: 1,
+        source_time_ns: None,
+        ingest_time_ns: 0,
+        quality: Quality::Live,
+        value: Value::Trade(Trade {
+            price: Decimal::new(1, SCALE_MAX).unwrap(),
+            size: Decimal::new(1, 0).unwrap(),
+            side: None,
+        }),
+    };
+    let mut bytes = vec![];
+    codec::append_update_bincode(&update, &mut bytes);
+    let scale_at = bytes.len() - 4;
+    assert_eq!(bytes[scale_at], SCALE_MAX);
+    bytes[scale_at] += 1;
+    let error = codec::decode_update_bincode(&bytes)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("decimal of scale 19"), "{error}");
+}
