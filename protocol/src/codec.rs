@@ -114,11 +114,15 @@ fn from_bincode<T: Decode<()>>(bytes: &[u8], max: usize) -> Result<T, CodecError
             limit: max,
         });
     }
-    match bytes.len() {
-        ..=SHORT => from_limited::<T, { SHORT * DECODE_LIMIT_FACTOR }>(bytes),
-        ..=MEDIUM => from_limited::<T, { MEDIUM * DECODE_LIMIT_FACTOR }>(bytes),
-        ..=LONG => from_limited::<T, { LONG * DECODE_LIMIT_FACTOR }>(bytes),
-        _ => from_limited::<T, { SERVER_MESSAGE_MAX_BYTES * DECODE_LIMIT_FACTOR }>(bytes),
+    let len = bytes.len();
+    if len <= SHORT {
+        from_limited::<T, { SHORT * DECODE_LIMIT_FACTOR }>(bytes)
+    } else if len <= MEDIUM {
+        from_limited::<T, { MEDIUM * DECODE_LIMIT_FACTOR }>(bytes)
+    } else if len <= LONG {
+        from_limited::<T, { LONG * DECODE_LIMIT_FACTOR }>(bytes)
+    } else {
+        from_limited::<T, { SERVER_MESSAGE_MAX_BYTES * DECODE_LIMIT_FACTOR }>(bytes)
     }
 }
 

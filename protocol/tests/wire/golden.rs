@@ -43,7 +43,7 @@ pub(crate) fn from_hex(text: &str) -> Vec<u8> {
         .filter(|c| !c.is_whitespace())
         .map(|c| u8::try_from(c.to_digit(16).unwrap()).unwrap())
         .collect();
-    assert!(digits.len() % 2 == 0);
+    assert!(digits.len().is_multiple_of(2));
     digits
         .chunks(2)
         .map(|pair| pair[0] << 4 | pair[1])
