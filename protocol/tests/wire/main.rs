@@ -7,3 +7,4 @@ mod samples;
 mod dependencies;
 mod golden;
 mod properties;
+mod second_implementation;

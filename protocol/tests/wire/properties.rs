@@ -20,6 +20,8 @@ use tickcast_protocol::{
     value::{Quote, Side, Trade, Value},
 };
 
+use crate::second_implementation;
+
 /// Lists in messages, long enough for two-byte lengths to be rare and one-byte ones to be usual.
 const LIST_MAX: usize = 5;
 
@@ -458,6 +460,15 @@ proptest! {
     fn every_server_message_survives_json(message in server_message(topic())) {
         let bytes = codec::encode_server_json(&message);
         assert_same(codec::decode_server_json(&bytes), &message);
+    }
+
+    #[test]
+    fn a_second_implementation_agrees_on_every_message(
+        request in client_message(),
+        message in server_message(any::<TopicId>()),
+    ) {
+        second_implementation::check_client(&request);
+        second_implementation::check_server(&message);
     }
 
     #[test]

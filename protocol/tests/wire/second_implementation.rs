@@ -1,0 +1,375 @@
+//! The bytes of the bincode encoding, read and written by another crate.
+//!
+//! bincode is not maintained any more. wincode's configuration with variable integers writes the
+//! same format; as long as this holds, bincode can be exchanged without a break of the protocol.
+//! The types in here mirror those of the crate, down to what `{:?}` prints.
+
+use std::fmt;
+
+use tickcast_protocol::{
+    codec::{self, Encoding},
+    decimal, error,
+    message::TopicId,
+};
+use wincode::{SchemaRead, SchemaWrite, config::DefaultConfig};
+
+use crate::samples;
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+enum ClientMessage {
+    Subscribe(Subscribe),
+    Unsubscribe(Unsubscribe),
+    Publish(Publish),
+    Time(TimeRequest),
+    List(List),
+    Change(Change),
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Subscribe {
+    id: u32,
+    filters: Vec<FilterRequest>,
+    mode: Mode,
+    max_rate_hz: Option<f64>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct FilterRequest {
+    filter: String,
+    resume: Option<Resume>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Resume {
+    epoch: Epoch,
+    position: u64,
+    count: Option<u64>,
+    snapshot: Option<u64>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Epoch(u64);
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+enum Mode {
+    Every,
+    Latest,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Unsubscribe {
+    id: u32,
+    channels: Vec<u32>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Publish {
+    id: Option<u32>,
+    updates: Vec<Publication>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Publication {
+    topic: String,
+    value: Value,
+    source_time_ns: Option<i64>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct TimeRequest {
+    id: u32,
+    client_time_ns: i64,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct List {
+    id: u32,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Change {
+    id: u32,
+    channel: u32,
+    mode: Mode,
+    max_rate_hz: Option<f64>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+enum Value {
+    Reading(f64),
+    Trade(Trade),
+    Quote(Quote),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Trade {
+    price: Decimal,
+    size: Decimal,
+    side: Option<Side>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+enum Side {
+    Buy,
+    Sell,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Quote {
+    bid: Decimal,
+    ask: Decimal,
+    bid_size: Option<Decimal>,
+    ask_size: Option<Decimal>,
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct Decimal {
+    mantissa: i64,
+    scale: u8,
+}
+
+impl fmt::Debug for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        decimal::Decimal::new(self.mantissa, self.scale)
+            .unwrap()
+            .fmt(f)
+    }
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+enum ServerMessage {
+    Welcome(Welcome),
+    Subscribed(Subscribed),
+    Batch(Batch),
+    Gap(Gap),
+    Heartbeat(Heartbeat),
+    Unsubscribed(Unsubscribed),
+    Published(Published),
+    Time(TimeAnswer),
+    Error(ErrorMessage),
+    Draining(Draining),
+    Subscriptions(Subscriptions),
+    Changed(Changed),
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Welcome {
+    server: String,
+    epoch: Epoch,
+    position: u64,
+    server_time_ns: i64,
+    heartbeat_ms: u32,
+    limits: Limits,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Limits {
+    message_bytes: u32,
+    topic_bytes: u32,
+    subscriptions: u32,
+    requests_per_s: u32,
+    request_burst: u32,
+    write_timeout_ms: u32,
+    tape_bytes: u64,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Subscribed {
+    id: u32,
+    results: Vec<SubscribeResult>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+enum SubscribeResult {
+    Accepted(Accepted),
+    Refused(Refused),
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Accepted {
+    filter: String,
+    channel: u32,
+    mode: Mode,
+    max_rate_hz: Option<f64>,
+    epoch: Epoch,
+    position: u64,
+    count: u64,
+    snapshot: Option<u64>,
+    start: Start,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+enum Start {
+    Fresh,
+    Resumed,
+    EpochChanged,
+    PositionAhead,
+    Existing,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Refused {
+    filter: String,
+    code: ErrorCode,
+    reason: String,
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct ErrorCode(u16);
+
+impl fmt::Debug for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        error::ErrorCode::from_number(self.0).unwrap().fmt(f)
+    }
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Batch {
+    channel: u32,
+    from: u64,
+    to: u64,
+    snapshot: bool,
+    topics: Vec<TopicInfo>,
+    updates: Vec<Update>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct TopicInfo {
+    id: u32,
+    topic: String,
+    unit: Option<String>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Update {
+    topic: u32,
+    position: u64,
+    seq: u64,
+    source_time_ns: Option<i64>,
+    ingest_time_ns: i64,
+    quality: Quality,
+    value: Value,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+enum Quality {
+    Live,
+    Retained,
+    Stale,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Gap {
+    channel: u32,
+    from: u64,
+    to: u64,
+    lost: Option<u64>,
+    snapshot: u64,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Heartbeat {
+    server_time_ns: i64,
+    position: u64,
+    channels: Vec<ChannelPosition>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct ChannelPosition {
+    channel: u32,
+    position: u64,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Unsubscribed {
+    id: u32,
+    channels: Vec<u32>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Published {
+    id: u32,
+    position: u64,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct TimeAnswer {
+    id: u32,
+    client_time_ns: i64,
+    receive_time_ns: i64,
+    send_time_ns: i64,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct ErrorMessage {
+    id: Option<u32>,
+    code: ErrorCode,
+    reason: String,
+    temporary: bool,
+    retry_after_ms: Option<u32>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Draining {
+    reconnect_within_ms: u32,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Subscriptions {
+    id: u32,
+    subscriptions: Vec<SubscriptionInfo>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct SubscriptionInfo {
+    channel: u32,
+    filter: String,
+    mode: Mode,
+    max_rate_hz: Option<f64>,
+    position: u64,
+    topics: u32,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Changed {
+    id: u32,
+    previous: u32,
+    channel: u32,
+    mode: Mode,
+    max_rate_hz: Option<f64>,
+    position: u64,
+    count: u64,
+}
+
+/// The second implementation reads the bytes as the same message and writes the same bytes.
+macro_rules! check {
+    ($mirror:ty, $bytes:expr, $message:expr) => {{
+        let config = const { DefaultConfig::default().with_varint_encoding() };
+        let (bytes, message) = ($bytes, $message);
+        let mirror: $mirror = wincode::config::deserialize_exact(&bytes, config).unwrap();
+        assert_eq!(format!("{mirror:?}"), format!("{message:?}"));
+        assert_eq!(wincode::config::serialize(&mirror, config).unwrap(), bytes);
+    }};
+}
+
+pub(crate) fn check_client(message: &tickcast_protocol::message::ClientMessage) {
+    let bytes = codec::encode_client(message, Encoding::Bincode);
+    check!(ClientMessage, bytes, message);
+}
+
+pub(crate) fn check_server(message: &tickcast_protocol::message::ServerMessage<TopicId>) {
+    let bytes = codec::encode_server_bincode(message);
+    check!(ServerMessage, bytes, message);
+}
+
+#[test]
+fn a_second_implementation_reads_and_writes_the_same_bytes() {
+    for (_, message) in samples::client_messages() {
+        check_client(&message);
+    }
+    for (_, message) in samples::server_messages() {
+        check_server(&message);
+    }
+}
