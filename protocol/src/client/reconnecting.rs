@@ -22,6 +22,7 @@ use super::{
     topics::TopicTable,
 };
 use crate::{
+    codec::CodecError,
     error::CloseCode,
     message::{ServerMessage, TimeNs},
     topic::Topic,
@@ -308,6 +309,8 @@ impl Client {
                 open.connection.take_topics();
                 open.leave(Why::Protocol(error.to_string()), CloseCode::PolicyViolation);
             }
+            // A later version of the server has more to say than this client understands.
+            ConnectionError::Codec(CodecError::UnknownMessage(_)) => {}
             ConnectionError::Codec(error) => {
                 open.leave(Why::Protocol(error.to_string()), CloseCode::PolicyViolation);
             }

@@ -5,7 +5,7 @@
 //! event was taken *and* [`Session::handled`] was called, so what the caller never saw is asked for
 //! again.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use super::{
     chain::{Chain, ChainError},
@@ -20,7 +20,7 @@ use crate::{
         Accepted, Batch, Change, Changed, ChannelId, ClientMessage, Epoch, ErrorMessage,
         FilterRequest, Gap, Heartbeat, Limits, List, Mode, Publish, Published, RequestId, Resume,
         ServerMessage, Start, Subscribe, SubscribeResult, Subscribed, TimeAnswer, TimeNs,
-        TimeRequest, Unsubscribe, Unsubscribed, Welcome,
+        TimeRequest, Unsubscribe, Welcome,
     },
     topic::{Filter, Topic},
 };
@@ -103,8 +103,6 @@ pub(super) struct Session {
     ids: RequestIds,
     subscriptions: HashMap<Filter, Subscription>,
     channels: HashMap<ChannelId, Filter>,
-    /// Channels that are being ended: what still comes is not for the caller.
-    ending: HashSet<ChannelId>,
     requests: HashMap<RequestId, Request>,
     publishes_in_flight: usize,
     limits: Option<Limits>,
@@ -127,7 +125,6 @@ impl Session {
             ids,
             subscriptions: HashMap::new(),
             channels: HashMap::new(),
-            ending: HashSet::new(),
             requests: HashMap::new(),
             publishes_in_flight: 0,
             limits: None,
@@ -271,7 +268,7 @@ impl Session {
                 continue;
             };
             if let State::Open { channel, .. } = subscription.state {
-                self.end_channel(channel);
+                self.channels.remove(&channel);
                 channels.push(channel);
             }
             self.push_event(Event::Unsubscribed {
@@ -279,11 +276,6 @@ impl Session {
             });
         }
         self.unsubscribe(channels);
-    }
-
-    fn end_channel(&mut self, channel: ChannelId) {
-        self.channels.remove(&channel);
-        self.ending.insert(channel);
     }
 
     fn unsubscribe(&mut self, channels: Vec<ChannelId>) {
@@ -382,7 +374,9 @@ impl Session {
             ServerMessage::Batch(batch) => self.batch(batch)?,
             ServerMessage::Gap(gap) => self.gap(gap)?,
             ServerMessage::Heartbeat(heartbeat) => self.heartbeat(heartbeat)?,
-            ServerMessage::Unsubscribed(unsubscribed) => self.unsubscribed(&unsubscribed),
+            ServerMessage::Unsubscribed(unsubscribed) => {
+                self.requests.remove(&unsubscribed.id);
+            }
             ServerMessage::Changed(changed) => self.changed(&changed)?,
             ServerMessage::Published(published) => self.published(published),
             ServerMessage::Time(answer) => self.time(&answer, now),
@@ -473,16 +467,23 @@ impl Session {
         asked: (Mode, Option<f64>),
     ) -> Result<(), SessionError> {
         let channel = accepted.channel;
-        self.ending.remove(&channel);
         let Some(subscription) = self.subscriptions.get_mut(&filter) else {
             // The caller has changed its mind in the meantime.
-            self.end_channel(channel);
             self.unsubscribe(vec![channel]);
             return Ok(());
+        };
+        let previous = match subscription.state {
+            State::Open { channel, .. } => Some(channel),
+            State::Wanted | State::Requested => None,
         };
         let (chain, check) = Chain::resume(&accepted, subscription.token.as_ref());
         subscription.state = State::Open { channel, chain };
         let is_outdated = (subscription.mode, subscription.max_rate_hz) != asked;
+        // It was ended and wanted anew before the first answer came.
+        if let Some(previous) = previous.filter(|&previous| previous != channel) {
+            self.channels.remove(&previous);
+            self.unsubscribe(vec![previous]);
+        }
         self.channels.insert(channel, filter.clone());
         if matches!(accepted.start, Start::EpochChanged | Start::PositionAhead) {
             self.push_event(Event::Reset {
@@ -624,17 +625,9 @@ impl Session {
             subscription.state = State::Wanted;
         }
         self.channels.retain(|_, of| *of != filter);
-        self.ending.insert(channel);
         self.unsubscribe(vec![channel]);
         self.request_wanted();
         Ok(())
-    }
-
-    fn unsubscribed(&mut self, unsubscribed: &Unsubscribed) {
-        self.requests.remove(&unsubscribed.id);
-        for channel in &unsubscribed.channels {
-            self.ending.remove(channel);
-        }
     }
 
     fn published(&mut self, published: Published) {
@@ -685,7 +678,6 @@ impl Session {
     pub(super) fn disconnected(&mut self) {
         self.limits = None;
         self.channels.clear();
-        self.ending.clear();
         self.outgoing.clear();
         self.clock.clear();
         self.chain_breaks = 0;
@@ -712,3 +704,6 @@ impl Session {
         self.must_start_afresh = true;
     }
 }
+
+#[cfg(test)]
+mod tests;

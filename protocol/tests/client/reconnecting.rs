@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fastwebsockets::{Frame, Payload};
 use tickcast_protocol::{
     client::{
         ChainError, Client, ClientHandle, ClientOptions, ConnectOptions, Disconnected, Event,
@@ -357,6 +358,20 @@ async fn after_missing_the_introduction_of_a_topic_it_starts_afresh() {
         }
     };
     together(script, events).await;
+}
+
+#[tokio::test]
+async fn messages_of_a_later_version_are_passed_over_and_nonsense_is_not() {
+    let server = Server::start().await;
+    let (mut client, _handle, mut peer) = subscribed(&server, 10).await;
+    peer.frame(Frame::binary(Payload::Borrowed(&[200, 1, 2, 3])))
+        .await;
+    peer.send(batch(10, 12, vec![kitchen()])).await;
+    assert_batch(&next(&mut client).await, 10, 12);
+    peer.frame(Frame::binary(Payload::Borrowed(&[2, 1]))).await;
+    let (code, ended) = together(peer.receive_close(), disconnected(&mut client)).await;
+    assert_eq!(code, 1008);
+    assert!(matches!(ended.why, Why::Protocol(_)), "{ended:?}");
 }
 
 #[tokio::test]

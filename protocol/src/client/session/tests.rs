@@ -1,0 +1,521 @@
+//! Random histories: a model of a server that publishes, forgets, conflates, restarts, loses
+//! connections and, what no server may do, loses messages. Whatever happens, in the end the caller
+//! has counted each update once, as delivered or as lost, and knows the latest value of each topic.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::message::{ChannelPosition, Epoch, Position, Quality, Unsubscribed, Update};
+use crate::value::Value;
+
+const CHANNEL: ChannelId = 5;
+const TOPICS: u8 = 3;
+
+fn filter() -> Filter {
+    Filter::new("home/#").unwrap()
+}
+
+fn topic(index: u8) -> Topic {
+    Topic::new(&format!("home/{index}")).unwrap()
+}
+
+/// What one subscription is owed.
+#[derive(Debug)]
+struct Cursor {
+    mode: Mode,
+    position: Position,
+    count: Option<u64>,
+    snapshot: Option<(Position, Position)>,
+}
+
+#[derive(Debug, Default)]
+struct Server {
+    epoch: u64,
+    /// The topic of each update; the first has position 1.
+    tape: Vec<u8>,
+    /// Up to here only latest values are known.
+    floor: Position,
+    cursor: Option<Cursor>,
+    /// On its way to the client.
+    wire: VecDeque<ServerMessage<Topic>>,
+}
+
+impl Server {
+    fn head(&self) -> Position {
+        self.tape.len() as Position
+    }
+
+    fn update(&self, position: Position) -> Update<Topic> {
+        let index = position as usize - 1;
+        let of = self.tape[index];
+        let seq = self.tape[..=index].iter().filter(|&&t| t == of).count() as u64;
+        Update {
+            topic: topic(of),
+            position,
+            seq,
+            source_time_ns: None,
+            ingest_time_ns: 0,
+            quality: Quality::Live,
+            value: Value::Reading(position as f64),
+        }
+    }
+
+    /// The latest value of each topic whose latest value lies in (`after`, `until`].
+    fn latest(&self, after: Position, until: Position) -> Vec<Update<Topic>> {
+        let mut last = BTreeMap::new();
+        for position in 1..=self.head() {
+            last.insert(self.tape[position as usize - 1], position);
+        }
+        let mut positions: Vec<_> = last.into_values().collect();
+        positions.retain(|&position| position > after && position <= until);
+        positions.sort_unstable();
+        positions.into_iter().map(|at| self.update(at)).collect()
+    }
+
+    fn connect(&mut self) {
+        self.cursor = None;
+        self.wire.clear();
+        self.wire.push_back(ServerMessage::Welcome(Welcome {
+            server: String::new(),
+            epoch: Epoch(self.epoch),
+            position: self.head(),
+            server_time_ns: 0,
+            heartbeat_ms: 1_000,
+            limits: limits(),
+        }));
+    }
+
+    fn request(&mut self, request: ClientMessage) {
+        match request {
+            ClientMessage::Subscribe(subscribe) => {
+                let results = subscribe
+                    .filters
+                    .iter()
+                    .map(|wanted| self.subscribe(subscribe.mode, wanted))
+                    .collect();
+                self.wire.push_back(ServerMessage::Subscribed(Subscribed {
+                    id: subscribe.id,
+                    results,
+                }));
+            }
+            ClientMessage::Unsubscribe(Unsubscribe { id, channels }) => {
+                assert_eq!(channels, [CHANNEL]);
+                self.cursor = None;
+                self.wire
+                    .push_back(ServerMessage::Unsubscribed(Unsubscribed { id, channels }));
+            }
+            ClientMessage::Change(change) => {
+                let position = self.cursor.as_ref().unwrap().position;
+                let cursor = self.cursor.as_mut().unwrap();
+                cursor.mode = change.mode;
+                cursor.count = Some(position);
+                self.wire.push_back(ServerMessage::Changed(Changed {
+                    id: change.id,
+                    previous: CHANNEL,
+                    channel: CHANNEL,
+                    mode: change.mode,
+                    max_rate_hz: None,
+                    position,
+                    count: position,
+                }));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn subscribe(&mut self, mode: Mode, wanted: &FilterRequest) -> SubscribeResult {
+        assert!(self.cursor.is_none(), "subscribed twice");
+        let head = self.head();
+        let (start, position, count, snapshot) = match wanted.resume {
+            None => (Start::Fresh, head, Some(head), Some(0)),
+            Some(resume) if resume.epoch != Epoch(self.epoch) => {
+                (Start::EpochChanged, head, Some(head), Some(0))
+            }
+            Some(resume) => {
+                assert!(resume.position <= head, "a position that never was");
+                (
+                    Start::Resumed,
+                    resume.position,
+                    resume.count,
+                    resume.snapshot,
+                )
+            }
+        };
+        self.cursor = Some(Cursor {
+            mode,
+            position,
+            count,
+            snapshot: snapshot.map(|at| (at, position)).filter(|(at, to)| at < to),
+        });
+        SubscribeResult::Accepted(Accepted {
+            filter: wanted.filter.clone(),
+            channel: CHANNEL,
+            mode,
+            max_rate_hz: None,
+            epoch: Epoch(self.epoch),
+            position,
+            // The channel holds every topic, so its count is the position.
+            count: count.unwrap_or(position),
+            snapshot,
+            start,
+        })
+    }
+
+    /// Sends what comes next, at most `most` updates of it.
+    fn step(&mut self, most: usize) {
+        let (head, floor) = (self.head(), self.floor);
+        let Some(cursor) = &self.cursor else { return };
+        let (from, is_every) = (cursor.position, cursor.mode == Mode::Every);
+        if let Some((at, end)) = cursor.snapshot {
+            let mut updates = self.latest(at, end);
+            let is_all = updates.len() <= most;
+            updates.truncate(most);
+            let to = updates.last().map_or(end, |last| last.position);
+            let to = if is_all { end } else { to };
+            self.cursor.as_mut().unwrap().snapshot = (to < end).then_some((to, end));
+            self.send(at, to, true, updates);
+        } else if from == head {
+        } else if is_every && from < floor {
+            let cursor = self.cursor.as_mut().unwrap();
+            let lost = cursor.count.map(|count| floor - count);
+            cursor.count = Some(floor);
+            cursor.position = floor;
+            cursor.snapshot = Some((from, floor));
+            self.wire.push_back(ServerMessage::Gap(Gap {
+                channel: CHANNEL,
+                from,
+                to: floor,
+                lost,
+                snapshot: from,
+            }));
+        } else {
+            let mut updates = match is_every {
+                true => (from + 1..=head).map(|at| self.update(at)).collect(),
+                false => self.latest(from, head),
+            };
+            let is_all = updates.len() <= most;
+            updates.truncate(most);
+            let to = if is_all {
+                head
+            } else {
+                updates[most - 1].position
+            };
+            let cursor = self.cursor.as_mut().unwrap();
+            cursor.position = to;
+            cursor.count = cursor.count.map(|count| count + updates.len() as u64);
+            self.send(from, to, false, updates);
+        }
+    }
+
+    fn send(&mut self, from: Position, to: Position, snapshot: bool, updates: Vec<Update<Topic>>) {
+        self.wire.push_back(ServerMessage::Batch(Batch {
+            channel: CHANNEL,
+            from,
+            to,
+            snapshot,
+            topics: vec![],
+            updates,
+        }));
+    }
+
+    fn heartbeat(&mut self) {
+        let channels = self.cursor.iter().map(|cursor| ChannelPosition {
+            channel: CHANNEL,
+            position: cursor.position,
+        });
+        let channels = channels.collect();
+        let position = self.head();
+        self.wire.push_back(ServerMessage::Heartbeat(Heartbeat {
+            server_time_ns: 0,
+            position,
+            channels,
+        }));
+    }
+}
+
+fn limits() -> Limits {
+    Limits {
+        message_bytes: 65_536,
+        topic_bytes: 256,
+        subscriptions: 1_024,
+        requests_per_s: 20,
+        request_burst: 100,
+        write_timeout_ms: 10_000,
+        tape_bytes: 0,
+    }
+}
+
+/// What the caller of a client makes of its events.
+#[derive(Debug, Default)]
+struct Caller {
+    /// Updates before the subscription began.
+    base: u64,
+    delivered: u64,
+    lost: u64,
+    latest: BTreeMap<Topic, Position>,
+    breaks: u32,
+    /// From then on there is something to resume.
+    has_been_accepted: bool,
+}
+
+impl Caller {
+    fn event(&mut self, event: Event, mode: Mode) {
+        match event {
+            Event::Accepted { accepted, .. } if accepted.start != Start::Resumed => {
+                assert!(accepted.start != Start::Fresh || !self.has_been_accepted);
+                *self = Self {
+                    base: accepted.count,
+                    has_been_accepted: true,
+                    breaks: self.breaks,
+                    ..Self::default()
+                };
+            }
+            Event::Batch(batch) => {
+                if !batch.snapshot {
+                    self.delivered += batch.updates.len() as u64;
+                }
+                for update in batch.updates {
+                    let latest = self.latest.entry(update.topic).or_default();
+                    *latest = (*latest).max(update.position);
+                }
+            }
+            Event::Gap { lost, .. } => {
+                assert_eq!(mode, Mode::Every);
+                self.lost += lost.expect("the client brings its count");
+            }
+            Event::ChainBroken { .. } => self.breaks += 1,
+            _ => {}
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Op {
+    Publish(Vec<u8>),
+    Forget,
+    Step {
+        most: usize,
+    },
+    Heartbeat,
+    /// The client takes so many messages, but the caller not the events of the last one.
+    Take(usize),
+    /// The server reads so many requests.
+    Read(usize),
+    Disconnect,
+    Restart,
+    /// The server loses the oldest message on its way, if that is not an answer.
+    Lose,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => proptest::collection::vec(0..TOPICS, 1..6).prop_map(Op::Publish),
+        2 => Just(Op::Forget),
+        4 => (1..4usize).prop_map(|most| Op::Step { most }),
+        1 => Just(Op::Heartbeat),
+        4 => (1..4usize).prop_map(Op::Take),
+        3 => (1..3usize).prop_map(Op::Read),
+        2 => Just(Op::Disconnect),
+        1 => Just(Op::Restart),
+        1 => Just(Op::Lose),
+    ]
+}
+
+struct World {
+    server: Server,
+    session: Session,
+    caller: Caller,
+    mode: Mode,
+}
+
+impl World {
+    fn new(mode: Mode) -> Self {
+        let mut session = Session::new(Encoding::Json, RequestIds::default());
+        session.command(Command::Subscribe {
+            filters: vec![filter()],
+            mode,
+            max_rate_hz: None,
+        });
+        let mut server = Server::default();
+        server.connect();
+        Self {
+            server,
+            session,
+            caller: Caller::default(),
+            mode,
+        }
+    }
+
+    fn op(&mut self, op: Op) {
+        match op {
+            Op::Publish(topics) => self.server.tape.extend(topics),
+            Op::Forget => self.server.floor = self.server.head(),
+            Op::Step { most } => self.server.step(most),
+            Op::Heartbeat => self.server.heartbeat(),
+            Op::Take(messages) => (0..messages).for_each(|_| self.take()),
+            Op::Read(requests) => {
+                for request in (0..requests).filter_map(|_| self.session.next_request()) {
+                    self.server.request(request);
+                }
+            }
+            Op::Disconnect => self.disconnect(),
+            Op::Restart => {
+                self.server.epoch += 1;
+                self.server.tape.clear();
+                self.server.floor = 0;
+                self.disconnect();
+            }
+            Op::Lose => {
+                if let Some(ServerMessage::Batch(_) | ServerMessage::Gap(_)) =
+                    self.server.wire.front()
+                {
+                    self.server.wire.pop_front();
+                }
+            }
+        }
+    }
+
+    /// As the client does it: events first, and the next message only when they were handled.
+    fn take(&mut self) {
+        self.session.handled();
+        while let Some(event) = self.session.next_event() {
+            self.caller.event(event, self.mode);
+            self.session.handled();
+        }
+        if let Some(message) = self.server.wire.pop_front()
+            && self.session.message(message, 0).is_err()
+        {
+            self.disconnect();
+        }
+        if let Some(event) = self.session.next_event() {
+            self.caller.event(event, self.mode);
+        }
+    }
+
+    fn disconnect(&mut self) {
+        self.server.connect();
+        self.session.disconnected();
+    }
+
+    /// From now on nothing is lost any more: until both sides have nothing more to say.
+    fn settle(&mut self) {
+        // A last update shows the tail of a snapshot to be missing, a heartbeat any other tail.
+        self.server.tape.push(0);
+        for _ in 0..1_000 {
+            for op in [
+                Op::Read(10),
+                Op::Step { most: 2 },
+                Op::Heartbeat,
+                Op::Take(4),
+            ] {
+                self.op(op);
+            }
+        }
+        while !self.server.wire.is_empty() {
+            self.take();
+        }
+    }
+}
+
+fn check(mode: Mode, ops: Vec<Op>) {
+    let can_break = ops.iter().any(|op| matches!(op, Op::Lose));
+    let mut world = World::new(mode);
+    ops.into_iter().for_each(|op| world.op(op));
+    world.settle();
+    let World { server, caller, .. } = world;
+    let mut known: Vec<_> = caller.latest.values().copied().collect();
+    known.sort_unstable();
+    let latest = server.latest(0, server.head());
+    let latest: Vec<_> = latest.iter().map(|update| update.position).collect();
+    assert_eq!(known, latest, "latest values");
+    if mode == Mode::Every {
+        assert_eq!(
+            caller.base + caller.delivered + caller.lost,
+            server.head(),
+            "{caller:?}"
+        );
+    }
+    assert!(can_break || caller.breaks == 0, "{caller:?}");
+}
+
+proptest! {
+    // What matters takes several rare events in a row.
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn in_mode_every_each_update_is_counted_once(
+        ops in proptest::collection::vec(op(), 0..120),
+    ) {
+        check(Mode::Every, ops);
+    }
+
+    #[test]
+    fn in_mode_latest_the_last_value_of_each_topic_arrives(
+        ops in proptest::collection::vec(op(), 0..120),
+    ) {
+        check(Mode::Latest, ops);
+    }
+}
+
+#[test]
+fn an_unsubscribe_that_overtakes_an_answer_leaves_one_subscription_and_no_more() {
+    let mut session = Session::new(Encoding::Json, RequestIds::default());
+    let mut server = Server::default();
+    server.connect();
+    session
+        .message(server.wire.pop_front().unwrap(), 0)
+        .unwrap();
+    let subscribe = |mode| Command::Subscribe {
+        filters: vec![filter()],
+        mode,
+        max_rate_hz: None,
+    };
+    session.command(subscribe(Mode::Every));
+    session.command(Command::Unsubscribe {
+        filters: vec![filter()],
+    });
+    session.command(subscribe(Mode::Latest));
+    let mut ids = vec![];
+    while let Some(ClientMessage::Subscribe(subscribe)) = session.next_request() {
+        ids.push((subscribe.id, subscribe.mode));
+    }
+    assert_eq!(ids.len(), 2);
+    for (channel, (id, mode)) in (10..).zip(ids) {
+        let SubscribeResult::Accepted(accepted) = server.subscribe(mode, &"home/#".into()) else {
+            unreachable!()
+        };
+        server.cursor = None;
+        let results = vec![SubscribeResult::Accepted(Accepted {
+            channel,
+            snapshot: None,
+            ..accepted
+        })];
+        let subscribed = ServerMessage::Subscribed(Subscribed { id, results });
+        session.message(subscribed, 0).unwrap();
+    }
+    let mut batch = |channel| {
+        while session.next_event().is_some() {}
+        let batch = Batch {
+            channel,
+            from: 0,
+            to: 1,
+            snapshot: false,
+            topics: vec![],
+            updates: vec![],
+        };
+        session.message(ServerMessage::Batch(batch), 0).unwrap();
+        session.next_event()
+    };
+    assert_eq!(batch(10), None);
+    assert!(matches!(batch(11), Some(Event::Batch(_))));
+    let requests: Vec<_> = std::iter::from_fn(|| session.next_request()).collect();
+    assert!(
+        requests.iter().any(|request| matches!(
+            request,
+            ClientMessage::Unsubscribe(unsubscribe) if unsubscribe.channels == [10]
+        )),
+        "{requests:?}"
+    );
+}
