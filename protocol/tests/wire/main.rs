@@ -5,6 +5,7 @@
 mod samples;
 
 mod dependencies;
+mod document;
 mod golden;
 mod properties;
 mod second_implementation;

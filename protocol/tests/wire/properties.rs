@@ -636,6 +636,18 @@ fn a_length_without_bytes_behind_it_reserves_no_more_than_the_input_deserves() {
 }
 
 #[test]
+fn a_server_is_strict_and_a_client_is_not() {
+    let request = br#"{"type":"list","id":1,"colour":"red"}"#;
+    let result = codec::decode_client(request, Encoding::Json);
+    assert!(
+        matches!(result, Err(CodecError::Malformed(_))),
+        "{result:?}"
+    );
+    let answer = br#"{"type":"published","id":1,"position":2,"colour":"red"}"#;
+    assert!(codec::decode_server_json(answer).is_ok());
+}
+
+#[test]
 fn json_that_is_deep_is_refused_without_a_stack_overflow() {
     let deep = "[".repeat(CLIENT_MESSAGE_MAX_BYTES);
     for json in [
