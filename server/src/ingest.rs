@@ -67,6 +67,11 @@ impl Ingest {
         (Self { queue }, receiver)
     }
 
+    /// Whether a submission would have to wait now.
+    pub fn is_full(&self) -> bool {
+        self.queue.capacity() == 0
+    }
+
     /// Hands an update over; waits while the queue is full.
     pub async fn submit(&self, update: NewUpdate) -> Result<(), Ended> {
         self.submit_all(smallvec![update], None).await

@@ -1,0 +1,289 @@
+//! Just as much of a JSON text as is asked for, with numbers as they were written: a price that
+//! had been an `f64` on its way would not be exact any more.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use smallvec::SmallVec;
+
+/// Where something is in a JSON text (RFC 6901).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pointer {
+    text: Box<str>,
+    tokens: Box<[Box<str>]>,
+}
+
+/// Why a text is not a [`Pointer`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PointerError {
+    /// RFC 6901, section 3: empty, or each token behind a `/`.
+    #[error("a JSON pointer starts with '/', as in \"/data/price\"")]
+    NoSlash,
+    /// RFC 6901, section 3: `~0` stands for `~` and `~1` for `/`.
+    #[error("'~' is followed by neither 0 nor 1 in this JSON pointer")]
+    BadEscape,
+}
+
+impl FromStr for Pointer {
+    type Err = PointerError;
+
+    fn from_str(text: &str) -> Result<Self, PointerError> {
+        let mut parts = text.split('/');
+        if parts.next() != Some("") {
+            return Err(PointerError::NoSlash);
+        }
+        let tokens = parts.map(unescape).collect::<Result<_, _>>()?;
+        Ok(Self {
+            text: text.into(),
+            tokens,
+        })
+    }
+}
+
+fn unescape(token: &str) -> Result<Box<str>, PointerError> {
+    let mut text = String::with_capacity(token.len());
+    let mut chars = token.chars();
+    while let Some(c) = chars.next() {
+        text.push(match c {
+            '~' => match chars.next() {
+                Some('0') => '~',
+                Some('1') => '/',
+                _ => return Err(PointerError::BadEscape),
+            },
+            other => other,
+        });
+    }
+    Ok(text.into())
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.text)
+    }
+}
+
+/// Members of a typical flat object: so many need no allocation.
+const FIELDS_INLINE: usize = 8;
+
+/// The members of a JSON object, as they were written.
+pub(crate) struct Fields<'a>(SmallVec<[(Cow<'a, str>, &'a str); FIELDS_INLINE]>);
+
+impl<'a> Fields<'a> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// The member of that name; of several the last, as in JavaScript.
+    pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
+        let member = self.0.iter().rev().find(|(key, _)| key == name)?;
+        Some(member.1)
+    }
+
+    /// The first of `names` that there is.
+    pub(crate) fn get_any(&self, names: &[&str]) -> Option<&'a str> {
+        names.iter().find_map(|name| self.get(name))
+    }
+
+    /// Name and value, if there is one member only.
+    pub(crate) fn single(&self) -> Option<(&str, &'a str)> {
+        match self.0.as_slice() {
+            [(name, value)] => Some((name, value)),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = SmallVec::new();
+                while let Some((Text(name), value)) = map.next_entry::<_, &RawValue>()? {
+                    fields.push((name, value.get()));
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+/// A JSON string, borrowed unless it has escapes. (serde's own `Cow` always copies.)
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.into())))
+            }
+        }
+
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// A JSON value, the containers unread.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Scalar<'a> {
+    Null,
+    Bool(bool),
+    /// As it was written.
+    Number(&'a str),
+    /// Without quotes and escapes.
+    Text(Cow<'a, str>),
+    Array,
+    Object,
+}
+
+impl<'a> Scalar<'a> {
+    /// `raw` must be one valid JSON value.
+    pub(crate) fn of(raw: &'a str) -> Self {
+        match raw.as_bytes().first() {
+            Some(b'n') | None => Self::Null,
+            Some(b't') => Self::Bool(true),
+            Some(b'f') => Self::Bool(false),
+            Some(b'[') => Self::Array,
+            Some(b'{') => Self::Object,
+            Some(b'"') => match serde_json::from_str(raw) {
+                Ok(Text(text)) => Self::Text(text),
+                // A lone surrogate: the scan let it pass, it is no text.
+                Err(_) => Self::Null,
+            },
+            Some(_) => Self::Number(raw),
+        }
+    }
+}
+
+/// A JSON text in which several things are looked for.
+pub(crate) struct Document<'a> {
+    text: &'a str,
+    /// Of the top level, if that is an object: most pointers end there.
+    fields: Option<Fields<'a>>,
+}
+
+impl<'a> Document<'a> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
+        let text = text.trim_ascii();
+        let fields = if text.starts_with('{') {
+            Some(Fields::parse(text)?)
+        } else {
+            serde_json::from_str::<&RawValue>(text)?;
+            None
+        };
+        Ok(Self { text, fields })
+    }
+
+    /// What is at `pointer`, as it was written.
+    pub(crate) fn find(&self, pointer: &Pointer) -> Option<&'a str> {
+        match (&self.fields, pointer.tokens.split_first()) {
+            (_, None) => Some(self.text),
+            (Some(fields), Some((first, rest))) => find(fields.get(first)?, rest),
+            (None, Some(_)) => find(self.text, &pointer.tokens),
+        }
+    }
+}
+
+fn find<'a>(mut raw: &'a str, tokens: &[Box<str>]) -> Option<&'a str> {
+    for token in tokens {
+        raw = match raw.as_bytes().first()? {
+            b'{' => Fields::parse(raw).ok()?.get(token)?,
+            b'[' => {
+                // RFC 6901, section 4: digits without leading zeros.
+                let is_index = token.bytes().all(|b| b.is_ascii_digit())
+                    && (!token.starts_with('0') || token.len() == 1);
+                let index: usize = is_index.then(|| token.parse().ok())??;
+                let items: Vec<&RawValue> = serde_json::from_str(raw).ok()?;
+                items.get(index)?.get()
+            }
+            _ => return None,
+        };
+    }
+    Some(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The document of RFC 6901, section 5.
+    const RFC_DOCUMENT: &str = r#"{
+        "foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4,
+        "i\\j": 5, "k\"l": 6, " ": 7, "m~n": 8
+    }"#;
+
+    #[track_caller]
+    fn check(document: &str, pointer: &str, expected: Option<&str>) {
+        let pointer: Pointer = pointer.parse().unwrap();
+        let found = Document::parse(document).unwrap().find(&pointer);
+        assert_eq!(found, expected, "{pointer} in {document}");
+    }
+
+    #[test]
+    fn pointers_find_what_the_rfc_says() {
+        check(RFC_DOCUMENT, "", Some(RFC_DOCUMENT));
+        check(RFC_DOCUMENT, "/foo", Some(r#"["bar", "baz"]"#));
+        check(RFC_DOCUMENT, "/foo/0", Some(r#""bar""#));
+        check(RFC_DOCUMENT, "/", Some("0"));
+        check(RFC_DOCUMENT, "/a~1b", Some("1"));
+        check(RFC_DOCUMENT, "/c%d", Some("2"));
+        check(RFC_DOCUMENT, "/e^f", Some("3"));
+        check(RFC_DOCUMENT, "/g|h", Some("4"));
+        check(RFC_DOCUMENT, "/i\\j", Some("5"));
+        check(RFC_DOCUMENT, "/k\"l", Some("6"));
+        check(RFC_DOCUMENT, "/ ", Some("7"));
+        check(RFC_DOCUMENT, "/m~0n", Some("8"));
+        check(RFC_DOCUMENT, "/foo/2", None);
+        check(RFC_DOCUMENT, "/foo/-", None);
+        check(RFC_DOCUMENT, "/foo/01", None);
+        check(RFC_DOCUMENT, "/foo/0/x", None);
+        check(RFC_DOCUMENT, "/nothing", None);
+    }
+
+    #[test]
+    fn pointers_reach_into_arrays_and_nested_objects_and_keep_digits() {
+        check(r#"{"a":{"b":[1,{"c":1.10}]}}"#, "/a/b/1/c", Some("1.10"));
+        check("[[1.500e3]]", "/0/0", Some("1.500e3"));
+        check(r#"{"a":1,"a":2}"#, "/a", Some("2"));
+        check("7", "/a", None);
+        check("7", "", Some("7"));
+    }
+
+    #[test]
+    fn bad_pointers_are_refused() {
+        assert_eq!("a".parse::<Pointer>(), Err(PointerError::NoSlash));
+        assert_eq!("/a~2".parse::<Pointer>(), Err(PointerError::BadEscape));
+        assert_eq!("/a~".parse::<Pointer>(), Err(PointerError::BadEscape));
+    }
+}

@@ -1,0 +1,116 @@
+//! Where updates come from. Each feed is one task that hands updates to the sequencer's queue; if
+//! that is full, the feed waits, which holds its source back.
+
+pub mod mqtt;
+pub mod replay;
+pub mod simulated;
+pub mod stdin;
+
+mod metrics;
+mod outlet;
+
+use std::sync::Arc;
+
+use crate::{
+    decode::Decoder,
+    ingest::{Ended, Ingest},
+};
+
+pub use metrics::{FeedMetrics, FeedState};
+use outlet::Outlet;
+
+/// One feed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedSettings {
+    /// Tells it from the others in logs and metrics.
+    pub name: String,
+    /// What it is.
+    pub source: Source,
+}
+
+/// What a feed takes its updates from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// Made up, but believable.
+    Simulated(simulated::SimulatedSettings),
+    /// An MQTT broker.
+    Mqtt(mqtt::MqttSettings),
+    /// Recorded files.
+    Replay(replay::ReplaySettings),
+    /// Lines on standard input.
+    Stdin,
+}
+
+/// Why a feed cannot start as it is set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("feed {name}: {reason}")]
+pub struct FeedError {
+    /// Which feed.
+    pub name: String,
+    /// What is wrong, and where.
+    pub reason: String,
+}
+
+impl Source {
+    /// The name it has in the settings.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Simulated(_) => "simulated",
+            Self::Mqtt(_) => "mqtt",
+            Self::Replay(_) => "replay",
+            Self::Stdin => "stdin",
+        }
+    }
+}
+
+impl FeedSettings {
+    /// What can be found wrong before the start: an unreadable file, a bad number. A broker that
+    /// is not there is no such thing, because it may come.
+    pub fn check(&self) -> Result<(), FeedError> {
+        let result = match &self.source {
+            Source::Simulated(settings) => settings.check(),
+            Source::Mqtt(settings) => settings.check(),
+            Source::Replay(settings) => settings.check(),
+            Source::Stdin => Ok(()),
+        };
+        result.map_err(|reason| FeedError {
+            name: self.name.clone(),
+            reason,
+        })
+    }
+}
+
+/// Runs a feed until it has nothing more, the server is ending, or `shutdown` is done.
+pub async fn run(
+    settings: FeedSettings,
+    decoder: Decoder,
+    ingest: Ingest,
+    metrics: Arc<FeedMetrics>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let name = settings.name;
+    let outlet = Outlet::new(name.clone(), ingest, Arc::clone(&metrics));
+    tracing::info!(feed = %name, kind = settings.source.kind(), "feed starts");
+    let result = match settings.source {
+        Source::Mqtt(settings) => mqtt::run(settings, decoder, outlet, shutdown).await,
+        Source::Simulated(settings) => until(shutdown, simulated::run(settings, outlet)).await,
+        Source::Replay(settings) => until(shutdown, replay::run(settings, outlet)).await,
+        Source::Stdin => until(shutdown, stdin::run(decoder, outlet)).await,
+    };
+    match result {
+        Ok(()) => tracing::info!(feed = %name, "feed has finished"),
+        Err(ended) => tracing::debug!(feed = %name, "feed stops: {ended}"),
+    }
+    metrics.set_state(FeedState::Finished);
+}
+
+/// Drops `feed` when `shutdown` is done: for feeds that hold nothing that has been promised.
+async fn until(
+    shutdown: impl Future<Output = ()>,
+    feed: impl Future<Output = Result<(), Ended>>,
+) -> Result<(), Ended> {
+    tokio::select! {
+        result = feed => result,
+        () = shutdown => Ok(()),
+    }
+}

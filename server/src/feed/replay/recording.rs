@@ -1,0 +1,183 @@
+//! A recorded file, row by row.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use tickcast_protocol::{message::TimeNs, value::Value};
+
+use super::columns::{Columns, CsvFormat, PRESETS};
+
+/// Longest row, in bytes. A quotation mark that is never closed would otherwise make the rest of
+/// the file one row.
+const ROW_MAX_BYTES: usize = 64 * 1024;
+
+/// One row.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row {
+    /// When it was recorded.
+    pub(super) time_ns: TimeNs,
+    pub(super) value: Value,
+}
+
+/// A row that cannot be read.
+#[derive(Debug)]
+pub(super) struct BadRow {
+    pub(super) line: u64,
+    pub(super) reason: String,
+}
+
+/// Some rows of a file, in its order.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    pub(super) rows: Vec<Row>,
+    pub(super) bad_rows: Vec<BadRow>,
+    /// There are no more.
+    pub(super) is_last: bool,
+}
+
+/// An open file.
+#[derive(Debug)]
+pub(super) struct Recording {
+    reader: csv::Reader<BoundedRows>,
+    columns: Columns<usize>,
+    row: csv::StringRecord,
+}
+
+impl Recording {
+    /// Opens a file at its first row. The error says what is wrong, not with which file.
+    pub(super) fn open(path: &Path, format: &CsvFormat) -> Result<Self, String> {
+        let columns = match format {
+            CsvFormat::Columns(columns) => columns.as_ref().clone(),
+            CsvFormat::Automatic => detect(path)?,
+        };
+        let mut reader = reader(path, columns.has_header, columns.delimiter)?;
+        let header = if columns.has_header {
+            reader.headers().map_err(|error| reason(&error))?.clone()
+        } else {
+            csv::StringRecord::new()
+        };
+        let columns = columns.locate(&header)?;
+        Ok(Self {
+            reader,
+            columns,
+            row: csv::StringRecord::new(),
+        })
+    }
+
+    /// The next rows, `max` at most. An error of the disk is a bad row and the end.
+    pub(super) fn read_chunk(&mut self, max: usize) -> Chunk {
+        let mut chunk = Chunk::default();
+        while chunk.rows.len() + chunk.bad_rows.len() < max {
+            match self.next() {
+                Some(Ok(row)) => chunk.rows.push(row),
+                Some(Err(bad)) => chunk.bad_rows.push(bad),
+                None => {
+                    chunk.is_last = true;
+                    break;
+                }
+            }
+        }
+        chunk
+    }
+
+    /// The next row; `None` at the end.
+    pub(super) fn next(&mut self) -> Option<Result<Row, BadRow>> {
+        if self.reader.get_ref().is_broken {
+            return None;
+        }
+        self.reader.get_mut().allowance_bytes = ROW_MAX_BYTES;
+        let bad = |line: u64, reason: String| Some(Err(BadRow { line, reason }));
+        match self.reader.read_record(&mut self.row) {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => {
+                if error.is_io_error() {
+                    self.reader.get_mut().is_broken = true;
+                }
+                let at = error.position().unwrap_or(self.reader.position());
+                return bad(at.line(), reason(&error));
+            }
+        }
+        let line = self.row.position().map_or(0, csv::Position::line);
+        match self.columns.read(&self.row) {
+            Ok((time_ns, value)) => Some(Ok(Row { time_ns, value })),
+            Err(error) => bad(line, error.to_string()),
+        }
+    }
+}
+
+/// Finds the preset that fits.
+fn detect(path: &Path) -> Result<Columns, String> {
+    let mut first_line = csv::StringRecord::new();
+    reader(path, false, b',')?
+        .read_record(&mut first_line)
+        .map_err(|error| reason(&error))?;
+    for (name, columns) in PRESETS {
+        let columns = Columns::parse(name, columns).expect("the presets are tested");
+        let fits = match columns.locate(&first_line) {
+            Ok(_) if columns.has_header => true,
+            Ok(columns) => columns.read(&first_line).is_ok(),
+            Err(_) => false,
+        };
+        if fits {
+            return Ok(columns);
+        }
+    }
+    let first_line: Vec<_> = first_line.iter().take(8).collect();
+    Err(format!(
+        "its format is not known: it begins with {:?}",
+        first_line.join(",")
+    ))
+}
+
+fn reader(
+    path: &Path,
+    has_header: bool,
+    delimiter: u8,
+) -> Result<csv::Reader<BoundedRows>, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let rows = BoundedRows {
+        file,
+        allowance_bytes: ROW_MAX_BYTES,
+        is_broken: false,
+    };
+    Ok(csv::ReaderBuilder::new()
+        .has_headers(has_header)
+        .delimiter(delimiter)
+        .flexible(true)
+        .from_reader(rows))
+}
+
+/// What went wrong, without the position, which is told apart.
+fn reason(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::Io(error) => error.to_string(),
+        csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".into(),
+        _ => error.to_string(),
+    }
+}
+
+/// A file of which no more than [`ROW_MAX_BYTES`], and what fits the CSV reader's own buffer, is
+/// read for one row.
+#[derive(Debug)]
+struct BoundedRows {
+    file: File,
+    allowance_bytes: usize,
+    is_broken: bool,
+}
+
+impl Read for BoundedRows {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.allowance_bytes == 0 {
+            return Err(io::Error::other(format!(
+                "the row is longer than {ROW_MAX_BYTES} bytes"
+            )));
+        }
+        let read = self.file.read(buffer)?;
+        self.allowance_bytes = self.allowance_bytes.saturating_sub(read);
+        Ok(read)
+    }
+}

@@ -1,0 +1,260 @@
+//! The standard input feed: a line is an update, so that any program can be piped in.
+//!
+//! A line is `TOPIC VALUE`, or a JSON object with `topic` and `value` and perhaps `time` and
+//! `unit`, or one with `topic` and what the decoder reads as a trade, a quote or a reading. The
+//! value is decoded by the rules for its topic, as a payload of MQTT would be.
+
+use std::{
+    borrow::Cow,
+    io::{self, BufRead, BufReader},
+    sync::Arc,
+    thread,
+};
+
+use tokio::sync::oneshot;
+
+use super::{FeedState, outlet::Outlet};
+use crate::{
+    decode::{
+        DecodeError, Decoder, bad,
+        json::{Fields, Scalar},
+        read_time, read_unit,
+    },
+    ingest::{Ended, NewUpdate},
+};
+
+/// Longest line, in bytes: as long as a message that a client may send. Of a longer one nothing is
+/// kept.
+const LINE_MAX_BYTES: usize = 64 * 1024;
+
+/// Reads standard input to its end.
+///
+/// A thread of its own does, because reading blocks and cannot be cancelled: when the server ends
+/// first, the thread is left behind to end with the process.
+pub(super) async fn run(decoder: Decoder, outlet: Outlet) -> Result<(), Ended> {
+    let (done, is_done) = oneshot::channel();
+    let thread = thread::Builder::new().name("feed-stdin".into());
+    let spawned = thread.spawn(move || {
+        let reader = BufReader::with_capacity(LINE_MAX_BYTES, io::stdin());
+        // Nobody waits any more when the server is ending.
+        let _ = done.send(read_lines(reader, decoder, outlet));
+    });
+    if let Err(error) = spawned {
+        tracing::error!(%error, "no thread to read standard input");
+        return Ok(());
+    }
+    is_done.await.unwrap_or(Ok(()))
+}
+
+fn read_lines(reader: impl BufRead, mut decoder: Decoder, mut outlet: Outlet) -> Result<(), Ended> {
+    outlet.set_state(FeedState::Up);
+    let mut lines = Lines::new(reader);
+    let mut number = 0u64;
+    loop {
+        let line = match lines.next() {
+            Ok(Some(line)) => line,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                tracing::error!(feed = outlet.name(), %error, "standard input cannot be read");
+                return Ok(());
+            }
+        };
+        number += 1;
+        let update = match line {
+            Line::Whole(line) if line.trim_ascii().is_empty() => continue,
+            Line::Whole(line) => read_line(line, &mut decoder).map_err(|error| error.to_string()),
+            Line::TooLong => Err(format!("it is longer than {LINE_MAX_BYTES} bytes")),
+        };
+        outlet.count_received(1);
+        match update {
+            Ok(update) => outlet.submit_blocking(update)?,
+            Err(reason) => outlet.undecodable(format_args!("line {number}"), reason),
+        }
+    }
+}
+
+fn read_line(line: &[u8], decoder: &mut Decoder) -> Result<NewUpdate, DecodeError> {
+    if line.trim_ascii_start().starts_with(b"{") {
+        return read_json(line, decoder);
+    }
+    let line = line.trim_ascii();
+    let end = line.iter().position(u8::is_ascii_whitespace);
+    let (topic, value) = line.split_at(end.unwrap_or(line.len()));
+    let topic = str::from_utf8(topic).map_err(|error| DecodeError::NotUtf8(error.valid_up_to()))?;
+    if value.is_empty() {
+        return Err(bad("line", topic, "there is no value behind the topic"));
+    }
+    decoder.decode(topic, value.trim_ascii_start())
+}
+
+fn read_json(line: &[u8], decoder: &mut Decoder) -> Result<NewUpdate, DecodeError> {
+    let text = str::from_utf8(line).map_err(|error| DecodeError::NotUtf8(error.valid_up_to()))?;
+    let fields = Fields::parse(text).map_err(|error| DecodeError::NotJson(error.to_string()))?;
+    let Some(Scalar::Text(topic)) = fields.get("topic").map(Scalar::of) else {
+        return Err(bad("line", text, "there is no string \"topic\""));
+    };
+    let payload: Cow<'_, str> = match fields.get("value") {
+        None => text.into(),
+        Some(raw) => match Scalar::of(raw) {
+            Scalar::Text(value) => value,
+            Scalar::Null => return Err(bad("value", raw, "there is no value")),
+            _ => raw.into(),
+        },
+    };
+    let mut update = decoder.decode(&topic, payload.as_bytes())?;
+    if update.source_time_ns.is_none() {
+        update.source_time_ns = read_time(&fields)?;
+    }
+    if update.unit.is_none() {
+        update.unit = read_unit(&fields).map(Arc::from);
+    }
+    Ok(update)
+}
+
+/// Lines of bounded length.
+struct Lines<R> {
+    reader: R,
+    line: Vec<u8>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Line<'a> {
+    /// Without its end.
+    Whole(&'a [u8]),
+    TooLong,
+}
+
+impl<R: BufRead> Lines<R> {
+    fn new(reader: R) -> Self {
+        Self {
+            reader,
+            line: Vec::new(),
+        }
+    }
+
+    fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        self.line.clear();
+        let mut is_too_long = false;
+        let mut has_begun = false;
+        loop {
+            let available = match self.reader.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other?,
+            };
+            let end = available.iter().position(|byte| *byte == b'\n');
+            let part = &available[..end.unwrap_or(available.len())];
+            let is_last = end.is_some() || available.is_empty();
+            if available.is_empty() && !has_begun {
+                return Ok(None);
+            }
+            has_begun = true;
+            is_too_long |= self.line.len() + part.len() > LINE_MAX_BYTES;
+            if !is_too_long {
+                self.line.extend_from_slice(part);
+            }
+            let used = part.len() + usize::from(end.is_some());
+            self.reader.consume(used);
+            if is_last {
+                break;
+            }
+        }
+        Ok(Some(if is_too_long {
+            Line::TooLong
+        } else {
+            Line::Whole(&self.line)
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tickcast_protocol::value::Value;
+
+    use super::*;
+    use crate::{feed::FeedMetrics, ingest::Ingest};
+
+    struct Outcome {
+        updates: Vec<NewUpdate>,
+        metrics: Arc<FeedMetrics>,
+    }
+
+    fn feed(input: &[u8]) -> Outcome {
+        let (ingest, mut queue) = Ingest::new();
+        let metrics = Arc::new(FeedMetrics::default());
+        let outlet = Outlet::new("stdin".into(), ingest, Arc::clone(&metrics));
+        // A small buffer, so that lines come in parts.
+        let reader = BufReader::with_capacity(7, input);
+        read_lines(reader, Decoder::new([].into()), outlet).unwrap();
+        let mut updates = Vec::new();
+        while let Ok(submission) = queue.try_recv() {
+            updates.extend(submission.updates);
+        }
+        Outcome { updates, metrics }
+    }
+
+    #[track_caller]
+    fn check(line: &str, topic: &str, value: &Value) -> NewUpdate {
+        let mut outcome = feed(line.as_bytes());
+        let update = outcome.updates.pop().expect("an update");
+        assert_eq!(update.topic.as_str(), topic, "{line}");
+        assert_eq!(&update.value, value, "{line}");
+        update
+    }
+
+    #[test]
+    fn a_line_is_a_topic_and_a_value() {
+        check("plant/a 21.5\n", "plant/a", &Value::Reading(21.5));
+        check("  plant/a\t 21.5\r\n", "plant/a", &Value::Reading(21.5));
+        check("door is open", "door", &Value::Text("is open".into()));
+    }
+
+    #[test]
+    fn a_line_of_json_has_topic_and_value_and_perhaps_time_and_unit() {
+        let update = check(
+            r#"{"topic":"a b","value":21.5,"time":1700000000,"unit":"°C"}"#,
+            "a b",
+            &Value::Reading(21.5),
+        );
+        assert_eq!(update.source_time_ns, Some(1_700_000_000_000_000_000));
+        assert_eq!(update.unit.as_deref(), Some("°C"));
+        check(
+            r#"{"topic":"a","value":"\u00e4"}"#,
+            "a",
+            &Value::Text("ä".into()),
+        );
+        let price = |line: &str| {
+            let update = feed(line.as_bytes()).updates.remove(0);
+            let Value::Trade(trade) = update.value else {
+                panic!("{line} is no trade");
+            };
+            (trade.price.to_string(), update.source_time_ns)
+        };
+        assert_eq!(
+            price(r#"{"topic":"t","price":1.10,"size":2,"ts":1}"#),
+            ("1.10".into(), Some(1_000_000_000))
+        );
+        assert_eq!(
+            price(r#"{"topic":"t","value":{"price":1.10,"size":2},"ts":1}"#),
+            ("1.10".into(), Some(1_000_000_000))
+        );
+    }
+
+    #[test]
+    fn bad_and_too_long_lines_are_counted_and_stop_nothing() {
+        let mut input = b"a 1\nalone\n{\"value\":1}\n{broken\n\xff 1\na/+ 1\n".to_vec();
+        input.extend(vec![b'x'; LINE_MAX_BYTES + 1]);
+        input.extend(b"\n\n  \nb 2");
+        let Outcome { updates, metrics } = feed(&input);
+        let topics: Vec<_> = updates.iter().map(|update| update.topic.as_str()).collect();
+        assert_eq!(topics, ["a", "b"]);
+        assert_eq!(metrics.received.get(), 8);
+        assert_eq!(metrics.undecodable.get(), 6);
+        assert_eq!(metrics.submitted.get(), 2);
+    }
+
+    #[test]
+    fn the_longest_line_fits() {
+        let line = format!("t {}\n", "x".repeat(LINE_MAX_BYTES - 2));
+        assert_eq!(feed(line.as_bytes()).updates.len(), 1);
+    }
+}
