@@ -62,6 +62,11 @@ impl Requests {
         &self.wanted
     }
 
+    /// Whether a subscription is one of those to every update.
+    pub fn wants(&self, filter: &Filter) -> bool {
+        self.wanted.contains(filter.as_str())
+    }
+
     /// Asks for what is wanted and was not asked for yet.
     pub fn reconcile(&mut self) {
         if self.wanted == self.asked {

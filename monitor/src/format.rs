@@ -122,8 +122,8 @@ pub fn rate(per_second: f64) -> String {
 /// How long ago, in the one unit that matters: `0.1 s`, `38 s`, `2 min`, `3 h`, `4 d`.
 pub fn age(ns: i64) -> String {
     match ns {
-        ..=9_949_999_999 => format!("{:.1} s", ns.max(0) as f64 / SECOND as f64),
-        ..=59_999_999_999 => format!("{} s", ns / SECOND),
+        ns if ns < 9_950 * MS => format!("{:.1} s", ns.max(0) as f64 / SECOND as f64),
+        ns if ns < MINUTE => format!("{} s", ns / SECOND),
         ns if ns < HOUR => format!("{} min", ns / MINUTE),
         ns if ns < 2 * DAY => format!("{} h", ns / HOUR),
         ns => format!("{} d", ns / DAY),

@@ -1,13 +1,24 @@
 //! The desktop monitor: shows live Tickcast data in lists and charts.
-#![warn(missing_docs)]
+//!
+//! In the order in which an update passes through: [`connection`] receives it on a thread of its
+//! own, [`inbox`] hands it over, [`app`] takes it into the [`store`], [`panels`] look at the
+//! [`scene`] and draw it with what [`chart`] computes, and what they return is done by the app.
+//! Nothing but [`window`] knows both the socket and the screen.
 
 pub mod args;
-pub mod chart;
+pub mod window;
+
 pub mod connection;
-pub mod format;
-pub mod health;
 pub mod inbox;
+
+pub mod app;
+pub mod health;
 pub mod latency;
-pub mod scene;
+pub mod settings;
 pub mod store;
+
+pub mod chart;
+pub mod format;
+pub mod panels;
+pub mod scene;
 pub mod theme;

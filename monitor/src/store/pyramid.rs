@@ -29,17 +29,6 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn of(value: f64) -> Self {
-        Self {
-            min: value,
-            max: value,
-            first: value,
-            last: value,
-            sum: value,
-            count: 1,
-        }
-    }
-
     /// Adds the summary of a later range.
     pub(super) fn then(self, later: Self) -> Self {
         Self {

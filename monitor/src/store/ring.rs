@@ -81,11 +81,13 @@ impl<T: Copy> Ring<T> {
         let chunk = self
             .chunks
             .partition_point(|chunk| chunk.last().is_some_and(&before));
-        let offset = self
-            .chunks
-            .get(chunk)
-            .map_or(0, |chunk| chunk.partition_point(&before));
-        self.base + (chunk * CHUNK_SAMPLES + offset) as u64
+        match self.chunks.get(chunk) {
+            Some(values) => {
+                let offset = values.partition_point(&before);
+                self.base + (chunk * CHUNK_SAMPLES + offset) as u64
+            }
+            None => self.end(),
+        }
     }
 
     /// Forgets the oldest chunk if it is not the only one. Whether it did.

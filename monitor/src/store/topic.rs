@@ -15,7 +15,7 @@ use super::{
 
 /// Longest text of an update that is kept, in bytes: a list row shows less, and a topic may send
 /// 64 KiB each time.
-pub const TEXT_KEPT_BYTES: usize = 256;
+const TEXT_KEPT_BYTES: usize = 256;
 
 /// Most digits that a reading is shown with. Sources that compute send 17, of which the last five
 /// are noise; with ten a value fits its column.

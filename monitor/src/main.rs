@@ -1,0 +1,15 @@
+//! `tickcast-monitor`: reads the command line and opens the window.
+
+use clap::Parser;
+use tickcast_monitor::{args::Args, window};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    window::run(args)
+}

@@ -1,0 +1,578 @@
+//! One pane with a chart: its title line, and what the hand does on it.
+
+use egui::{
+    Align, CursorIcon, Key, Layout, PointerButton, Pos2, Rect, Response, Sense, Ui, UiBuilder, vec2,
+};
+use serde::{Deserialize, Serialize};
+use tickcast_protocol::topic::Topic;
+
+use super::{
+    chart_view::{self, Crosshair, Ruler},
+    widgets::{choice, styled},
+};
+use crate::{
+    chart::{
+        plot::Plot,
+        scale::{Scale, ScaleMode},
+        view::{SPAN_DEFAULT_NS, TimeView},
+    },
+    format::{self, MINUTE, SECOND},
+    scene::Scene,
+    store::{SeriesKind, Silence, TopicState},
+    theme,
+};
+
+/// Most series on one chart: with more nobody can tell their colours apart.
+const SERIES_MAX: usize = 5;
+
+/// Narrower panes show their buttons only while the pointer is over them.
+const BUTTONS_FROM_WIDTH: f32 = 620.0;
+
+/// A notch of the wheel (50 points) zooms by about a sixth.
+const ZOOM_PER_POINT: f64 = 0.0035;
+
+/// Lengths of candles to choose from.
+const CANDLES: [(&str, i64); 4] = [
+    ("1 s", SECOND),
+    ("10 s", 10 * SECOND),
+    ("1 m", MINUTE),
+    ("5 m", 5 * MINUTE),
+];
+
+/// How values are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChartStyle {
+    /// A line; a band for quotes.
+    #[default]
+    Line,
+    /// Candles of so many nanoseconds.
+    Candles(i64),
+}
+
+/// A chart of one or more topics.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChartPane {
+    /// What it shows; the first gives the pane its name.
+    pub topics: Vec<Topic>,
+    #[serde(default)]
+    pub(super) style: ChartStyle,
+    #[serde(default)]
+    scale_mode: ScaleMode,
+    #[serde(default = "default_span")]
+    span_ns: i64,
+    #[serde(skip)]
+    pub(super) live: Live,
+}
+
+fn default_span() -> i64 {
+    SPAN_DEFAULT_NS
+}
+
+/// What of a pane is not worth saving.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Live {
+    view: Option<TimeView>,
+    pub(super) scale: Scale,
+    /// Width of the value axis: grows with its labels, never shrinks, so that nothing jumps.
+    pub(super) axis_width: f32,
+    drag: Option<Drag>,
+}
+
+/// What a drag on the chart means, decided when it began.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Drag {
+    Pan,
+    Ruler { from: Pos2 },
+    Box { from: Pos2 },
+    Scale,
+}
+
+/// What the person did with a pane.
+#[derive(Debug, Default)]
+pub(super) struct PaneResponse {
+    /// It was touched.
+    pub(super) is_activated: bool,
+    /// It is being dragged to another place.
+    pub(super) is_dragged: bool,
+    /// It is to be closed.
+    pub(super) is_closed: bool,
+}
+
+impl ChartPane {
+    /// A chart of one topic.
+    pub fn new(topic: Topic) -> Self {
+        Self {
+            topics: vec![topic],
+            style: ChartStyle::default(),
+            scale_mode: ScaleMode::default(),
+            span_ns: SPAN_DEFAULT_NS,
+            live: Live::default(),
+        }
+    }
+
+    /// Shows another topic in its place; what was chosen for the pane stays.
+    pub fn replace(&mut self, topic: Topic) {
+        self.topics = vec![topic];
+        self.live.scale.reset();
+        self.live.axis_width = 0.0;
+    }
+
+    /// Adds a topic to the chart, or takes it off.
+    pub fn overlay(&mut self, topic: Topic) {
+        if let Some(at) = self.topics.iter().position(|known| *known == topic) {
+            if self.topics.len() > 1 {
+                self.topics.remove(at);
+            }
+        } else if self.topics.len() < SERIES_MAX {
+            self.topics.push(topic);
+        }
+        self.live.scale.reset();
+    }
+
+    pub(super) fn view(&self) -> TimeView {
+        self.live
+            .view
+            .clone()
+            .unwrap_or_else(|| TimeView::following(self.span_ns))
+    }
+
+    fn view_mut(&mut self) -> &mut TimeView {
+        let span_ns = self.span_ns;
+        self.live
+            .view
+            .get_or_insert_with(|| TimeView::following(span_ns))
+    }
+
+    /// Whether the newest samples are shown.
+    pub fn is_following(&self) -> bool {
+        self.view().is_following()
+    }
+
+    /// Shows the newest samples from now on.
+    pub fn follow(&mut self, now_ns: i64) {
+        self.view_mut().follow(now_ns);
+    }
+
+    /// Stands still, or follows again.
+    pub(super) fn toggle_pause(&mut self, now_ns: i64) {
+        if self.is_following() {
+            self.view_mut().pause(now_ns);
+        } else {
+            self.follow(now_ns);
+        }
+    }
+
+    /// Goes back to the view before the last change.
+    pub(super) fn undo(&mut self) {
+        self.view_mut().undo();
+        self.span_ns = self.view().span_ns();
+    }
+
+    /// The main topic, if it is known.
+    pub(super) fn main<'a>(&self, scene: &Scene<'a>) -> Option<&'a TopicState> {
+        scene.store.topic_named(self.topics.first()?.as_str())
+    }
+
+    /// Draws the pane.
+    pub(super) fn show(
+        &mut self,
+        ui: &mut Ui,
+        scene: &Scene<'_>,
+        crosshair: &mut Crosshair,
+        is_active: bool,
+    ) -> PaneResponse {
+        let mut done = PaneResponse::default();
+        let area = ui.max_rect();
+        ui.painter()
+            .rect_filled(area, egui::CornerRadius::ZERO, scene.theme.background);
+        let (header, body) = area.split_top_bottom_at_y(area.top() + theme::PANE_HEADER_HEIGHT);
+        self.header(ui, scene, header, is_active, &mut done);
+        let areas = chart_view::Areas::of(body, self.live.axis_width);
+        let response = ui.interact(
+            areas.plot,
+            ui.scope_id().with("plot"),
+            Sense::click_and_drag(),
+        );
+        let name = self.topics.first().map_or("", Topic::as_str);
+        response.widget_info(|| {
+            egui::WidgetInfo::labeled(egui::Role::Figure, true, format!("Chart of {name}"))
+        });
+        let axis = ui.interact(
+            areas.axis,
+            ui.scope_id().with("axis"),
+            Sense::click_and_drag(),
+        );
+        axis.widget_info(|| {
+            egui::WidgetInfo::labeled(egui::Role::Slider, true, format!("Value axis of {name}"))
+        });
+        done.is_activated |= response.is_pointer_button_down_on() || axis.clicked();
+        self.hands(ui, scene, &areas, &response, &axis);
+
+        let ruler = self.ruler(&response);
+        let hovered = response
+            .hover_pos()
+            .filter(|_| self.live.drag != Some(Drag::Pan));
+        let plot = chart_view::draw(
+            ui,
+            scene,
+            self,
+            &areas,
+            chart_view::Pointer {
+                hovered,
+                ruler,
+                crosshair,
+            },
+        );
+        if let (Some(Drag::Box { from }), Some(to)) =
+            (self.live.drag, response.interact_pointer_pos())
+        {
+            chart_view::draw_box(ui.painter(), &areas, from, to, scene.theme);
+            if response.drag_stopped() {
+                self.zoom_to_box(&plot, from, to, scene.now_ns);
+            }
+        }
+        if response.drag_stopped() || axis.drag_stopped() {
+            self.live.drag = None;
+        }
+        self.paused_chip(ui, scene, &areas);
+        done
+    }
+
+    fn ruler(&self, response: &Response) -> Option<Ruler> {
+        match (self.live.drag, response.interact_pointer_pos()) {
+            (Some(Drag::Ruler { from }), Some(to)) => Some(Ruler { from, to }),
+            _ => None,
+        }
+    }
+
+    fn hands(
+        &mut self,
+        ui: &Ui,
+        scene: &Scene<'_>,
+        areas: &chart_view::Areas,
+        response: &Response,
+        axis: &Response,
+    ) {
+        let now_ns = scene.now_ns;
+        let (start_ns, end_ns) = self.view().window(now_ns);
+        let ns_per_point = (end_ns - start_ns) as f64 / f64::from(areas.plot.width().max(1.0));
+        if response.drag_started() {
+            let from = ui
+                .input(|input| input.pointer.press_origin())
+                .unwrap_or_default();
+            let shift = ui.input(|input| input.modifiers.shift);
+            self.live.drag = Some(if response.dragged_by(PointerButton::Secondary) {
+                Drag::Box { from }
+            } else if shift {
+                Drag::Ruler { from }
+            } else {
+                Drag::Pan
+            });
+        }
+        if self.live.drag == Some(Drag::Pan) && response.dragged() {
+            let by = -f64::from(response.drag_delta().x) * ns_per_point;
+            self.view_mut().pan(by as i64, now_ns);
+            ui.ctx().set_cursor_icon(CursorIcon::Grabbing);
+        }
+        if axis.drag_started() {
+            self.live.drag = Some(Drag::Scale);
+        }
+        if axis.dragged() && self.live.drag == Some(Drag::Scale) {
+            self.stretch(axis.drag_delta().y);
+        }
+        if axis.hovered() {
+            ui.ctx().set_cursor_icon(CursorIcon::ResizeVertical);
+        }
+        if let Some(place) = response.hover_pos() {
+            let (wheel, pinch) =
+                ui.input(|input| (input.smooth_scroll_delta(), input.zoom_delta()));
+            let anchor = start_ns + (f64::from(place.x - areas.plot.left()) * ns_per_point) as i64;
+            if wheel.x != 0.0 {
+                let by = -f64::from(wheel.x) * ns_per_point;
+                self.view_mut().pan(by as i64, now_ns);
+            }
+            let factor = (-f64::from(wheel.y) * ZOOM_PER_POINT).exp() / f64::from(pinch);
+            if factor != 1.0 {
+                self.view_mut().zoom(factor, anchor, now_ns);
+                self.span_ns = self.view().span_ns();
+            }
+        }
+        if response.double_clicked() {
+            self.follow(now_ns);
+            self.set_scale_mode(ScaleMode::Auto);
+            self.live.scale.reset();
+        }
+        if axis.double_clicked() {
+            self.set_scale_mode(ScaleMode::Auto);
+            self.live.scale.reset();
+        }
+    }
+
+    /// Makes the value axis cover more or less, around its middle.
+    fn stretch(&mut self, by: f32) {
+        if let Some((low, high)) = self.live.scale.range() {
+            let factor = f64::from(by * 0.01).exp();
+            let (middle, half) = ((low + high) / 2.0, (high - low) / 2.0 * factor);
+            self.live.scale.lock(middle - half, middle + half);
+            self.scale_mode = ScaleMode::Lock;
+        }
+    }
+
+    fn zoom_to_box(&mut self, plot: &Plot, from: Pos2, to: Pos2, now_ns: i64) {
+        // A click of the right button that shook a little is no box.
+        const LEAST: f32 = 6.0;
+        if (from.x - to.x).abs() < LEAST {
+            return;
+        }
+        let times = (plot.time(from.x.min(to.x)), plot.time(from.x.max(to.x)));
+        if (from.y - to.y).abs() >= LEAST && !plot.scale.is_log() {
+            let values = (plot.value(from.y.max(to.y)), plot.value(from.y.min(to.y)));
+            self.live.scale.lock(values.0, values.1);
+            self.scale_mode = ScaleMode::Lock;
+        }
+        self.view_mut().show(times.0, times.1, now_ns);
+        self.span_ns = self.view().span_ns();
+    }
+
+    fn set_scale_mode(&mut self, mode: ScaleMode) {
+        self.scale_mode = mode;
+        self.live.scale.set_mode(mode);
+    }
+
+    fn header(
+        &mut self,
+        ui: &mut Ui,
+        scene: &Scene<'_>,
+        rect: Rect,
+        is_active: bool,
+        done: &mut PaneResponse,
+    ) {
+        let theme = scene.theme;
+        let handle = ui.interact(rect, ui.scope_id().with("header"), Sense::click_and_drag());
+        done.is_dragged = handle.drag_started();
+        done.is_activated |= handle.clicked();
+        let name = self.topics.first().map_or("", Topic::as_str);
+        handle.widget_info(|| {
+            egui::WidgetInfo::labeled(egui::Role::TitleBar, true, format!("Pane {name}"))
+        });
+        let hovered = ui.rect_contains_pointer(ui.max_rect());
+        let inner = rect.shrink2(vec2(12.0, 2.0));
+        let mut ui = ui.new_child(
+            UiBuilder::new()
+                .max_rect(inner)
+                .layout(Layout::right_to_left(Align::Center)),
+        );
+        let ui = &mut ui;
+        ui.spacing_mut().item_spacing.x = 2.0;
+        if hovered || is_active {
+            let close = egui::Button::new(styled("×", theme::text(), theme.muted))
+                .frame_when_inactive(false);
+            let close = ui.add(close).on_hover_text("Close this pane (Ctrl+W)");
+            close.widget_info(|| {
+                egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Close {name}"))
+            });
+            done.is_closed = close.clicked();
+        }
+        if rect.width() >= BUTTONS_FROM_WIDTH || (hovered && rect.width() >= 420.0) {
+            self.buttons(ui, scene);
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.set_clip_rect(ui.max_rect().expand(2.0));
+            self.title(ui, scene, is_active);
+        });
+    }
+
+    fn buttons(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
+        let theme = scene.theme;
+        ui.add_space(4.0);
+        for (label, mode, tip) in [
+            ("Log", ScaleMode::Log, "Values by powers of ten"),
+            ("Lock", ScaleMode::Lock, "Values stay where they are"),
+            ("Auto", ScaleMode::Auto, "What is visible fills the height"),
+        ] {
+            let chosen = self.scale_mode == mode;
+            if choice(ui, theme, chosen, label)
+                .on_hover_text(tip)
+                .clicked()
+            {
+                self.set_scale_mode(mode);
+            }
+        }
+        ui.label(styled("·", theme::small(), theme.dim));
+        for (label, interval) in CANDLES.into_iter().rev() {
+            let style = ChartStyle::Candles(interval);
+            let tip = format!("Candles of {label}");
+            if choice(ui, theme, self.style == style, label)
+                .on_hover_text(tip)
+                .clicked()
+            {
+                self.style = style;
+            }
+        }
+        let chosen = self.style == ChartStyle::Line;
+        if choice(ui, theme, chosen, "Line")
+            .on_hover_text("Every update")
+            .clicked()
+        {
+            self.style = ChartStyle::Line;
+        }
+    }
+
+    fn title(&self, ui: &mut Ui, scene: &Scene<'_>, is_active: bool) {
+        let theme = scene.theme;
+        ui.spacing_mut().item_spacing.x = 10.0;
+        let label = |ui: &mut Ui, text: String, font, color| {
+            ui.add(egui::Label::new(styled(text, font, color)).extend());
+        };
+        for (number, name) in self.topics.iter().enumerate() {
+            let is_main = number == 0;
+            let color = match (is_main, is_active) {
+                (true, true) => theme.text,
+                (true, false) => theme.text.gamma_multiply(0.85),
+                (false, _) => theme.series(number),
+            };
+            let font = if is_main {
+                theme::strong()
+            } else {
+                theme::text()
+            };
+            label(ui, name.to_string(), font, color);
+            let Some(topic) = scene.store.topic_named(name.as_str()) else {
+                label(ui, "waiting for it".to_owned(), theme::small(), theme.dim);
+                continue;
+            };
+            if topic.latest.is_none() {
+                label(ui, "waiting for it".to_owned(), theme::small(), theme.dim);
+                continue;
+            }
+            let mut value = format::latest(topic, true);
+            if let Some(unit) = &topic.unit {
+                value.push(' ');
+                value.push_str(unit);
+            }
+            let change = topic.change_percent();
+            let tint = match change {
+                Some(change) if change > 0.0 => theme.up,
+                Some(change) if change < 0.0 => theme.down,
+                _ => theme.text,
+            };
+            if is_main && let Some(change) = change {
+                label(ui, value, theme::figures(), tint);
+                let change = format!("{} %", format::signed(change, 2));
+                label(ui, change, theme::figures(), tint);
+            } else {
+                label(ui, value, theme::figures(), theme.text);
+            }
+            if is_main && self.topics.len() == 1 {
+                // Whole or not at all.
+                let about = about(topic, scene);
+                let galley =
+                    ui.painter()
+                        .layout_no_wrap(about.clone(), theme::small(), theme.muted);
+                if galley.size().x < ui.available_width() {
+                    label(ui, about, theme::small(), theme.muted);
+                }
+            }
+            match topic.silence(scene.now_ns) {
+                Silence::Usual => {}
+                Silence::Stale => label(ui, "stale".to_owned(), theme::small(), theme.warning),
+                Silence::Dead => label(ui, "dead".to_owned(), theme::small(), theme.bad),
+            }
+        }
+    }
+
+    /// Tells that the chart stands still, and what is missed meanwhile.
+    fn paused_chip(&mut self, ui: &mut Ui, scene: &Scene<'_>, areas: &chart_view::Areas) {
+        let view = self.view();
+        if view.is_following() {
+            return;
+        }
+        let theme = scene.theme;
+        let (_, end_ns) = view.window(scene.now_ns);
+        let new = self
+            .main(scene)
+            .and_then(|topic| topic.series.as_ref())
+            .map_or(0, |series| series.end() - series.index_at(end_ns + 1));
+        let text = format!(
+            "Paused, +{} new, {} behind",
+            format::count(new),
+            format::duration(view.behind_ns(scene.now_ns))
+        );
+        let width = 300.0f32.min(areas.plot.width() - 16.0);
+        let place = Rect::from_min_size(
+            egui::pos2(areas.plot.right() - width - 8.0, areas.plot.bottom() - 36.0),
+            vec2(width, 26.0),
+        );
+        let mut ui = ui.new_child(
+            UiBuilder::new()
+                .max_rect(place)
+                .layout(Layout::right_to_left(Align::Center)),
+        );
+        let button = egui::Button::new(styled(text, theme::small(), theme.warning))
+            .fill(theme.raised)
+            .stroke(theme.hairline_stroke());
+        let response = ui.add(button).on_hover_text("Follow again (End or Space)");
+        if response.clicked() {
+            self.follow(scene.now_ns);
+        }
+    }
+
+    /// Keys for the pane that was touched last.
+    pub(super) fn keys(&mut self, ui: &Ui, scene: &Scene<'_>) {
+        use egui::Modifiers;
+        if ui.ctx().egui_wants_keyboard_input() {
+            return;
+        }
+        let now_ns = scene.now_ns;
+        let pressed = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
+        if pressed(Modifiers::COMMAND, Key::Z) {
+            self.undo();
+        }
+        if pressed(Modifiers::NONE, Key::End) {
+            self.follow(now_ns);
+        }
+        if pressed(Modifiers::NONE, Key::Space) {
+            self.toggle_pause(now_ns);
+        }
+        let span = self.view().span_ns();
+        if pressed(Modifiers::NONE, Key::ArrowLeft) {
+            self.view_mut().pan(-span / 4, now_ns);
+        }
+        if pressed(Modifiers::NONE, Key::ArrowRight) {
+            self.view_mut().pan(span / 4, now_ns);
+        }
+        for (key, factor) in [(Key::Plus, 0.5), (Key::Equals, 0.5), (Key::Minus, 2.0)] {
+            if pressed(Modifiers::NONE, key) {
+                let (start, end) = self.view().window(now_ns);
+                self.view_mut()
+                    .zoom(factor, start + (end - start) / 2, now_ns);
+                self.span_ns = self.view().span_ns();
+            }
+        }
+    }
+}
+
+/// What a topic is, in a few words.
+fn about(topic: &TopicState, scene: &Scene<'_>) -> String {
+    let kind = topic.series.as_ref().map(|series| series.kind());
+    let (what, details) = match kind {
+        Some(SeriesKind::Trade) => ("trades/s", " · price, size"),
+        Some(SeriesKind::Quote) => ("quotes/s", " · bid, ask"),
+        Some(SeriesKind::Reading) | None => ("/s", ""),
+    };
+    let rate = match topic.rate.per_second(scene.now_ns) {
+        Some(rate) if rate >= 0.5 => format!("{} {what}", format::rate(rate)),
+        Some(_) => match topic.rate.interval_ns() {
+            Some(interval_ns) => format!("every {}", format::age(interval_ns)),
+            None => String::new(),
+        },
+        None => String::new(),
+    };
+    let conflated = if topic.is_lossless() {
+        ""
+    } else {
+        " · newest values only"
+    };
+    format!("{rate}{details}{conflated}")
+}

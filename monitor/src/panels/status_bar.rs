@@ -1,0 +1,127 @@
+//! The line at the bottom: am I live, how much do I see, how much memory, what did I miss.
+
+use egui::{Align, Layout, Ui};
+
+use super::{
+    widgets::{fact, light, styled},
+    workspace::Workspace,
+};
+use crate::{
+    format,
+    inbox::Link,
+    scene::{Command, Scene},
+    store::TimeNs,
+    theme,
+};
+
+/// The line at the bottom. It has no state of its own.
+#[derive(Debug, Default)]
+pub struct StatusBar;
+
+impl StatusBar {
+    /// Draws the line and returns what the person wants.
+    pub fn show(&self, ui: &mut Ui, scene: &Scene<'_>, charts: &Workspace) -> Vec<Command> {
+        let theme = scene.theme;
+        let mut commands = Vec::new();
+        ui.horizontal_centered(|ui| {
+            ui.spacing_mut().item_spacing.x = 20.0;
+            self.liveness(ui, scene, charts, &mut commands);
+            if let Some(samples) = charts.samples_per_pixel(scene) {
+                let text = if samples < 10.0 {
+                    format!("{samples:.1}")
+                } else {
+                    format::count(samples.round() as u64)
+                };
+                fact(ui, theme, "1 px =", &text, "updates");
+            }
+            if let Some(oldest) = oldest(scene) {
+                let depth = format::duration(scene.now_ns - oldest);
+                fact(ui, theme, "history", &depth, "");
+            }
+            let store = scene.store;
+            let memory = format!(
+                "{} / {} MiB",
+                format::mebibytes(store.bytes()),
+                format::mebibytes(store.memory_limit())
+            );
+            fact(ui, theme, "memory", &memory, "");
+            losses(ui, scene);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.spacing_mut().item_spacing.x = 20.0;
+                let zone = scene.zone;
+                let time = format!("{} {}", zone.time(scene.now_ns), zone.name(scene.now_ns));
+                ui.label(styled(time, theme::small_figures(), theme.muted));
+                let cost = scene.health.repaint.as_secs_f64() * 1e3;
+                // Laid out from right to left.
+                fact(ui, theme, "", &format!("{cost:.1} ms"), "repaint");
+                if let Some((notice, _)) = &scene.health.notice {
+                    let notice = format::cut(notice, 100);
+                    ui.label(styled(notice, theme::small(), theme.warning));
+                }
+            });
+        });
+        commands
+    }
+
+    fn liveness(
+        &self,
+        ui: &mut Ui,
+        scene: &Scene<'_>,
+        charts: &Workspace,
+        commands: &mut Vec<Command>,
+    ) {
+        let theme = scene.theme;
+        let (words, color) = match scene.link {
+            Link::Connected { .. } if charts.is_empty() => ("Live", theme.up),
+            Link::Connected { .. } if charts.is_following() => ("Following", theme.up),
+            Link::Connected { .. } => ("Paused", theme.warning),
+            Link::Connecting { .. } => ("Connecting", theme.warning),
+            Link::BackingOff { .. } | Link::Ended { .. } => ("No connection", theme.bad),
+        };
+        ui.scope(|ui| {
+            ui.spacing_mut().item_spacing.x = 6.0;
+            light(ui, color);
+            let button = egui::Button::new(styled(words, theme::small(), color)).frame(false);
+            let response = ui.add(button);
+            if words == "Paused" && response.on_hover_text("Follow again (End)").clicked() {
+                commands.push(Command::FollowAll);
+            }
+        });
+    }
+}
+
+/// Time of the oldest sample of the selected topic.
+fn oldest(scene: &Scene<'_>) -> Option<TimeNs> {
+    let topic = scene.store.topic_named(scene.selected?.as_str())?;
+    topic.series.as_ref()?.first_time()
+}
+
+fn losses(ui: &mut Ui, scene: &Scene<'_>) {
+    let theme = scene.theme;
+    let totals = scene.store.totals();
+    if totals.gaps == 0 {
+        fact(ui, theme, "gaps", "0", "");
+    } else {
+        let text = format!(
+            "{} lost in {} {}",
+            format::count(totals.lost),
+            format::count(totals.gaps),
+            if totals.gaps == 1 { "gap" } else { "gaps" }
+        );
+        ui.label(styled(text, theme::small(), theme.bad));
+    }
+    if totals.dropped > 0 {
+        let text = format!("{} dropped here", format::count(totals.dropped));
+        let tip = "There are more topics than the monitor keeps";
+        ui.label(styled(text, theme::small(), theme.bad))
+            .on_hover_text(tip);
+    }
+    let (times, waited) = scene.health.held_back;
+    if times > 0 {
+        let waited = i64::try_from(waited.as_nanos()).unwrap_or(i64::MAX);
+        let text = format!("held back {times} x, {}", format::duration(waited));
+        let tip = "The window was too slow: the server was made to wait. Nothing was dropped here.";
+        ui.label(styled(text, theme::small(), theme.warning))
+            .on_hover_text(tip);
+    }
+}

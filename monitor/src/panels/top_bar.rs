@@ -1,0 +1,148 @@
+//! The bar at the top: which server, how it goes.
+
+use std::time::Instant;
+
+use egui::{Align, Key, Layout, Ui};
+
+use super::widgets::{chip, choice, fact, light, styled};
+use crate::{
+    format,
+    inbox::Link,
+    scene::{Command, Scene},
+    theme::{self, Theme, ThemeChoice},
+};
+
+/// The bar's own state: the address that is being edited.
+#[derive(Debug, Default)]
+pub struct TopBar {
+    editing: Option<String>,
+}
+
+/// The state of the connection in words, and its colour.
+pub(super) fn link_words(link: &Link, theme: &Theme, now: Instant) -> (String, egui::Color32) {
+    match link {
+        Link::Connecting { attempt: 1 } => ("connecting".to_owned(), theme.warning),
+        Link::Connecting { attempt } => (format!("connecting, try {attempt}"), theme.warning),
+        Link::Connected { epoch, .. } => {
+            // The start of the epoch is enough to see that it is another one.
+            let epoch = format!("{:016x}", epoch.0);
+            (format!("connected · epoch {}", &epoch[12..]), theme.up)
+        }
+        Link::BackingOff { attempt, until, .. } => {
+            let left = until.saturating_duration_since(now).as_secs_f64();
+            (
+                format!("backing off, try {attempt} in {left:.1} s"),
+                theme.bad,
+            )
+        }
+        Link::Ended { .. } => ("not connected".to_owned(), theme.bad),
+    }
+}
+
+impl TopBar {
+    /// Draws the bar and returns what the person wants.
+    pub fn show(
+        &mut self,
+        ui: &mut Ui,
+        scene: &Scene<'_>,
+        choice_now: ThemeChoice,
+    ) -> Vec<Command> {
+        let mut commands = Vec::new();
+        let theme = scene.theme;
+        ui.horizontal_centered(|ui| {
+            ui.spacing_mut().item_spacing.x = 16.0;
+            ui.label(styled("Tickcast", theme::strong(), theme.text));
+            self.server(ui, scene, &mut commands);
+            chip(ui, theme, |ui| {
+                let rate = format::count(scene.health.updates_per_second().round() as u64);
+                // As wide as a million, so that nothing to the right moves.
+                fact(ui, theme, "", &format!("{rate:>7}"), "upd/s");
+            });
+            self.latency(ui, scene);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.spacing_mut().item_spacing.x = 4.0;
+                let label = match choice_now {
+                    ThemeChoice::Dark => "Light",
+                    ThemeChoice::Light => "Dark",
+                };
+                let tip = "Switch between dark and light";
+                if choice(ui, theme, false, label).on_hover_text(tip).clicked() {
+                    commands.push(Command::SetTheme(choice_now.next()));
+                }
+                let tip = "Latencies, losses and clock of the selected topic, in a pane";
+                if choice(ui, theme, false, "Health")
+                    .on_hover_text(tip)
+                    .clicked()
+                {
+                    commands.push(Command::OpenHealth);
+                }
+            });
+        });
+        commands
+    }
+
+    fn server(&mut self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<Command>) {
+        let theme = scene.theme;
+        let (words, color) = link_words(scene.link, theme, Instant::now());
+        chip(ui, theme, |ui| {
+            light(ui, color);
+            if let Some(text) = &mut self.editing {
+                let response = ui.add(
+                    egui::TextEdit::singleline(text)
+                        .font(theme::small_figures())
+                        .desired_width(220.0),
+                );
+                response.widget_info(|| {
+                    egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Server address")
+                });
+                if response.lost_focus() {
+                    if ui.input(|input| input.key_pressed(Key::Enter)) {
+                        commands.push(Command::Connect(text.trim().to_owned()));
+                    }
+                    self.editing = None;
+                } else {
+                    response.request_focus();
+                }
+            } else {
+                let address =
+                    egui::Button::new(styled(scene.url, theme::small_figures(), theme.text))
+                        .frame(false);
+                let response = ui
+                    .add(address)
+                    .on_hover_text("Click to connect to another server");
+                if response.clicked() {
+                    self.editing = Some(scene.url.to_owned());
+                }
+            }
+            let color = match scene.link {
+                Link::Connected { .. } => theme.muted,
+                _ => color,
+            };
+            let response = ui.label(styled(words, theme::small(), color));
+            match scene.link {
+                Link::Connected { server, .. } => {
+                    response.on_hover_text(server);
+                }
+                Link::BackingOff { why, .. } | Link::Ended { why } => {
+                    response.on_hover_text(why);
+                }
+                Link::Connecting { .. } => {}
+            }
+        });
+    }
+
+    fn latency(&self, ui: &mut Ui, scene: &Scene<'_>) {
+        let theme = scene.theme;
+        let words = |ns: Option<i64>| ns.map_or("–".to_owned(), format::latency);
+        let summary = scene.health.summary();
+        let tip = "From the server's tape to here, over the last minute, on charted topics";
+        chip(ui, theme, |ui| {
+            let p50 = words(summary.map(|summary| summary.p50_ns));
+            let p99 = words(summary.map(|summary| summary.p99_ns));
+            // As wide as any latency, so that nothing to the right moves.
+            fact(ui, theme, "latency p50", &format!("{p50:<7}"), "p99");
+            fact(ui, theme, "", &format!("{p99:<7}"), "");
+            ui.response().on_hover_text(tip);
+        });
+    }
+}

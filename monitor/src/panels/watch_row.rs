@@ -1,0 +1,278 @@
+//! One line of the list of topics.
+
+use egui::{Color32, CornerRadius, CursorIcon, Rangef, Rect, Sense, Ui, pos2, vec2};
+use tickcast_protocol::message::Quality;
+
+use super::widgets::{paint_cut, paint_right};
+use crate::{
+    format,
+    scene::{Command, Place, Scene},
+    store::{Direction, Silence, TimeNs, TopicState},
+    theme::{self, Theme},
+};
+
+/// Where the columns are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Columns {
+    pub(super) name: Rangef,
+    pub(super) last: Rangef,
+    pub(super) change: Rangef,
+    pub(super) rate: Rangef,
+    pub(super) age: Rangef,
+}
+
+impl Columns {
+    /// The columns of a row: the numbers keep their widths, the name takes the rest.
+    pub(super) fn of(row: Rect) -> Self {
+        const AGE: f32 = 62.0;
+        const RATE: f32 = 42.0;
+        const CHANGE: f32 = 50.0;
+        const LAST: f32 = 92.0;
+        let mut right = row.right() - 12.0;
+        let mut take = |width: f32| {
+            let column = Rangef::new(right - width + 4.0, right);
+            right -= width;
+            column
+        };
+        let age = take(AGE);
+        let rate = take(RATE);
+        let change = take(CHANGE);
+        let last = take(LAST);
+        Self {
+            name: Rangef::new(row.left() + 12.0, last.min - 4.0),
+            last,
+            change,
+            rate,
+            age,
+        }
+    }
+}
+
+/// A group's heading. Whether it was clicked.
+pub(super) fn group(ui: &mut Ui, theme: &Theme, name: &str, topics: usize, folded: bool) -> bool {
+    let size = vec2(ui.available_width(), theme::ROW_HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| {
+        let state = if folded { "folded" } else { "unfolded" };
+        egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Group {name}, {state}"))
+    });
+    let color = if response.hovered() {
+        theme.text
+    } else {
+        theme.muted
+    };
+    let arrow = if folded { "▸" } else { "▾" };
+    let place = pos2(rect.left() + 12.0, rect.center().y);
+    let painter = ui.painter();
+    painter.text(
+        place,
+        egui::Align2::LEFT_CENTER,
+        arrow,
+        theme::small(),
+        color,
+    );
+    let place = place + vec2(13.0, 0.0);
+    let width = rect.width() - 80.0;
+    paint_cut(painter, place, width, name, theme::small(), color);
+    if folded || response.hovered() {
+        let place = rect.right_center() - vec2(12.0, 0.0);
+        paint_right(
+            painter,
+            place,
+            &format::count(topics as u64),
+            theme::axis_figures(),
+            theme.dim,
+        );
+    }
+    response.clicked()
+}
+
+/// A topic's line, its name without the first `prefix` bytes. What the person wants.
+pub(super) fn topic(
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+    topic: &TopicState,
+    prefix: usize,
+) -> Option<Command> {
+    let theme = scene.theme;
+    let size = vec2(ui.available_width(), theme::ROW_HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    let is_selected = scene.selected == Some(&topic.name);
+    let name = topic.name.as_str();
+    response.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::ListBoxOption, true, is_selected, name)
+    });
+    let painter = ui.painter();
+    if is_selected {
+        painter.rect_filled(rect, CornerRadius::ZERO, theme.raised);
+        let bar = Rect::from_min_size(rect.left_top(), vec2(2.0, rect.height()));
+        painter.rect_filled(bar, CornerRadius::ZERO, theme.accent);
+    } else if response.hovered() {
+        painter.rect_filled(rect, CornerRadius::ZERO, theme.raised.gamma_multiply(0.6));
+    }
+    let columns = Columns::of(rect);
+    let middle = rect.center().y;
+    let silence = topic.silence(scene.now_ns);
+    let is_quiet = silence != Silence::Usual;
+    let ink = if is_quiet { theme.dim } else { theme.text };
+
+    let name_place = pos2(columns.name.min, middle);
+    let last_left = last(painter, scene, topic, &columns, middle, ink, is_quiet);
+    let width = last_left - 8.0 - columns.name.min;
+    paint_cut(
+        painter,
+        name_place,
+        width,
+        &name[prefix..],
+        theme::text(),
+        ink,
+    );
+    if !is_quiet {
+        change(painter, theme, topic, pos2(columns.change.max, middle));
+        if let Some(rate) = topic.rate.per_second(scene.now_ns) {
+            let place = pos2(columns.rate.max, middle);
+            let text = format::rate(rate);
+            paint_right(painter, place, &text, theme::small_figures(), theme.muted);
+        }
+    }
+    age(
+        painter,
+        scene,
+        topic,
+        silence,
+        pos2(columns.age.max, middle),
+    );
+
+    let response = response.on_hover_cursor(CursorIcon::PointingHand);
+    let response = response.on_hover_ui(|ui| tooltip(ui, scene, topic));
+    response.clicked().then(|| {
+        let modifiers = ui.input(|input| input.modifiers);
+        let place = if modifiers.command {
+            Place::New
+        } else if modifiers.shift {
+            Place::Overlay
+        } else {
+            Place::Active
+        };
+        Command::Chart {
+            topic: topic.name.clone(),
+            place,
+        }
+    })
+}
+
+/// The newest value with its unit. Returns where it begins.
+fn last(
+    painter: &egui::Painter,
+    scene: &Scene<'_>,
+    topic: &TopicState,
+    columns: &Columns,
+    middle: f32,
+    ink: Color32,
+    is_quiet: bool,
+) -> f32 {
+    let theme = scene.theme;
+    let mut text = format::latest(topic, false);
+    if let Some(unit) = &topic.unit
+        && topic.number.is_some()
+    {
+        text.push(' ');
+        text.push_str(unit);
+    }
+    let color = if is_quiet {
+        ink
+    } else {
+        flash(scene, topic).unwrap_or(ink)
+    };
+    let place = pos2(columns.last.max, middle);
+    let rect = paint_right(painter, place, &text, theme::small_figures(), color);
+    let _ = theme;
+    rect.left()
+}
+
+/// The colour of a value that has just changed; fades.
+fn flash(scene: &Scene<'_>, topic: &TopicState) -> Option<Color32> {
+    let age_ns = flash_age(topic, scene.now_ns)?;
+    if !scene.flash {
+        return None;
+    }
+    let theme = scene.theme;
+    let color = match topic.moved.1 {
+        Direction::None => return None,
+        Direction::Up => theme.up,
+        Direction::Down => theme.down,
+    };
+    let faded = age_ns as f32 / theme::FLASH_NS as f32;
+    Some(color.lerp_to_gamma(theme.text, faded * faded))
+}
+
+fn flash_age(topic: &TopicState, now_ns: TimeNs) -> Option<i64> {
+    let age_ns = now_ns - topic.moved.0;
+    (0..theme::FLASH_NS).contains(&age_ns).then_some(age_ns)
+}
+
+fn change(painter: &egui::Painter, theme: &Theme, topic: &TopicState, place: egui::Pos2) {
+    let Some(change) = topic.change_percent() else {
+        return;
+    };
+    let decimals = if change.abs() < 100.0 { 2 } else { 0 };
+    let text = format::signed(change, decimals);
+    let color = match text.as_bytes().first() {
+        Some(b'+') => theme.up,
+        Some(b'-') => theme.down,
+        _ => theme.muted,
+    };
+    paint_right(painter, place, &text, theme::small_figures(), color);
+}
+
+fn age(
+    painter: &egui::Painter,
+    scene: &Scene<'_>,
+    topic: &TopicState,
+    silence: Silence,
+    place: egui::Pos2,
+) {
+    let theme = scene.theme;
+    if topic.quality == Quality::Retained {
+        paint_right(painter, place, "retained", theme::small(), theme.muted);
+        return;
+    }
+    let Some(age_ns) = topic.age_ns(scene.now_ns) else {
+        return;
+    };
+    let age = format::age(age_ns);
+    let (text, color) = match silence {
+        Silence::Usual => (age, theme.dim),
+        Silence::Stale => (format!("stale {age}"), theme.warning),
+        Silence::Dead => (format!("dead {age}"), theme.bad),
+    };
+    paint_right(painter, place, &text, theme::small_figures(), color);
+}
+
+fn tooltip(ui: &mut Ui, scene: &Scene<'_>, topic: &TopicState) {
+    use super::widgets::{fact, styled};
+    let theme = scene.theme;
+    ui.set_max_width(420.0);
+    ui.label(styled(topic.name.as_str(), theme::strong(), theme.text));
+    ui.label(styled(
+        format::latest(topic, true),
+        theme::figures(),
+        theme.text,
+    ));
+    let count = |n: u64| format::count(n);
+    ui.horizontal(|ui| fact(ui, theme, "Updates so far", &count(topic.seq), ""));
+    ui.horizontal(|ui| fact(ui, theme, "Received here", &count(topic.received), ""));
+    if topic.missing.conflated > 0 {
+        let text = count(topic.missing.conflated);
+        ui.horizontal(|ui| fact(ui, theme, "Left out by the server, as asked", &text, ""));
+    }
+    if topic.missing.gaps > 0 {
+        let text = format!("{} in {}", count(topic.missing.lost), topic.missing.gaps);
+        ui.horizontal(|ui| fact(ui, theme, "Lost", &text, "gaps"));
+    }
+    ui.label(styled(
+        "Click: chart · Ctrl+click: in a new pane · Shift+click: on the same chart",
+        theme::small(),
+        theme.muted,
+    ));
+}

@@ -1,0 +1,115 @@
+//! Small things that several panels need.
+
+use egui::{
+    Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Response, RichText, Sense, Ui,
+    pos2, vec2,
+};
+
+use crate::theme::{self, Theme};
+
+/// Text in a font and a colour.
+pub(super) fn styled(text: impl Into<String>, font: FontId, color: Color32) -> RichText {
+    RichText::new(text).font(font).color(color)
+}
+
+/// A round light that tells a state by its colour; the word for it stands beside.
+pub(super) fn light(ui: &mut Ui, color: Color32) {
+    let (rect, _) = ui.allocate_exact_size(vec2(8.0, 16.0), Sense::hover());
+    ui.painter().circle_filled(rect.center(), 3.5, color);
+}
+
+/// A chip: what `contents` draw on a raised ground.
+pub(super) fn chip<R>(ui: &mut Ui, theme: &Theme, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    egui::Frame::new()
+        .fill(theme.raised)
+        .corner_radius(theme::CORNER)
+        .inner_margin(egui::Margin::symmetric(8, 2))
+        .show(ui, |ui| {
+            ui.spacing_mut().item_spacing.x = 6.0;
+            ui.horizontal(contents).inner
+        })
+        .inner
+}
+
+/// A button that is only text; a chosen one lies on a raised ground.
+pub(super) fn choice(ui: &mut Ui, theme: &Theme, chosen: bool, label: &str) -> Response {
+    let color = if chosen { theme.text } else { theme.muted };
+    let fill = if chosen {
+        theme.raised
+    } else {
+        Color32::TRANSPARENT
+    };
+    ui.add(
+        egui::Button::new(styled(label, theme::small(), color))
+            .fill(fill)
+            .selected(chosen)
+            .min_size(vec2(0.0, 22.0)),
+    )
+}
+
+fn paint_key_cap(
+    painter: &Painter,
+    rect: Rect,
+    galley: std::sync::Arc<egui::Galley>,
+    theme: &Theme,
+) {
+    painter.rect(
+        rect,
+        CornerRadius::same(4),
+        theme.raised,
+        theme.hairline_stroke(),
+        egui::StrokeKind::Inside,
+    );
+    let place = rect.center() - galley.size() / 2.0;
+    painter.galley(place, galley, theme.muted);
+}
+
+/// Paints the picture of a key with its right edge at a place.
+pub(super) fn paint_key(painter: &Painter, right_center: Pos2, key: &str, theme: &Theme) {
+    let galley = painter.layout_no_wrap(key.to_owned(), theme::axis_figures(), theme.muted);
+    let size = galley.size() + vec2(10.0, 4.0);
+    let rect = Rect::from_min_size(right_center - vec2(size.x, size.y / 2.0), size);
+    paint_key_cap(painter, rect, galley, theme);
+}
+
+/// Paints text that is cut with an ellipsis where it would be wider than `width`.
+pub(super) fn paint_cut(
+    painter: &Painter,
+    left_center: Pos2,
+    width: f32,
+    text: &str,
+    font: FontId,
+    color: Color32,
+) {
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, color);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(width.max(0.0));
+    let galley = painter.layout_job(job);
+    let place = pos2(left_center.x, left_center.y - galley.size().y / 2.0);
+    painter.galley(place, galley, color);
+}
+
+/// Paints text with its right edge at a place.
+pub(super) fn paint_right(
+    painter: &Painter,
+    right_center: Pos2,
+    text: &str,
+    font: FontId,
+    color: Color32,
+) -> Rect {
+    painter.text(right_center, Align2::RIGHT_CENTER, text, font, color)
+}
+
+/// A value and what it is, one beside the other in the direction of the layout: `1 px = 42
+/// updates`.
+pub(super) fn fact(ui: &mut Ui, theme: &Theme, before: &str, value: &str, after: &str) {
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = 5.0;
+        if !before.is_empty() {
+            ui.label(styled(before, theme::small(), theme.muted));
+        }
+        ui.label(styled(value, theme::small_figures(), theme.text));
+        if !after.is_empty() {
+            ui.label(styled(after, theme::small(), theme.muted));
+        }
+    });
+}

@@ -1,0 +1,381 @@
+//! The charts: panes that can be split, dragged and closed.
+
+use std::collections::HashSet;
+
+use egui::{Id, Key, Modifiers, Stroke, Ui};
+use egui_tiles::{
+    Behavior, Container, ResizeState, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse,
+};
+use serde::{Deserialize, Serialize};
+use tickcast_protocol::topic::Topic;
+
+use super::{
+    chart_pane::{ChartPane, PaneResponse},
+    chart_view::{self, Crosshair},
+    health_pane::HealthPane,
+    welcome,
+};
+use crate::{
+    scene::{Place, Scene},
+    store::TimeNs,
+    theme::{self, Theme},
+};
+
+/// Most panes: each wants every update of its topics, and more do not fit a screen.
+const PANES_MAX: usize = 24;
+
+/// The part of the height that the first pane keeps when others come below it.
+const MAIN_PART: f32 = 0.7;
+
+/// Panes in a row before another row is begun.
+const ROW_MAX: usize = 4;
+
+/// A part of the workspace.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pane {
+    /// A chart.
+    Chart(ChartPane),
+    /// Latencies, losses and clock of a topic.
+    Health(HealthPane),
+}
+
+/// All panes and how they are laid out.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Workspace {
+    tree: Tree<Pane>,
+    active: Option<TileId>,
+    #[serde(skip)]
+    crosshair: Crosshair,
+    #[serde(skip)]
+    active_width: f32,
+}
+
+impl Default for Workspace {
+    fn default() -> Self {
+        Self {
+            tree: Tree::empty(Id::unique("workspace")),
+            active: None,
+            crosshair: Crosshair::default(),
+            active_width: 0.0,
+        }
+    }
+}
+
+impl Workspace {
+    /// Whether there is no pane.
+    pub fn is_empty(&self) -> bool {
+        self.tree.root().is_none()
+    }
+
+    fn panes(&self) -> impl Iterator<Item = (TileId, &Pane)> {
+        self.tree.tiles.iter().filter_map(|(&id, tile)| match tile {
+            Tile::Pane(pane) => Some((id, pane)),
+            Tile::Container(_) => None,
+        })
+    }
+
+    fn charts(&self) -> impl Iterator<Item = (TileId, &ChartPane)> {
+        self.panes().filter_map(|(id, pane)| match pane {
+            Pane::Chart(chart) => Some((id, chart)),
+            Pane::Health(_) => None,
+        })
+    }
+
+    fn charts_mut(&mut self) -> impl Iterator<Item = &mut ChartPane> {
+        self.tree.tiles.tiles_mut().filter_map(|tile| match tile {
+            Tile::Pane(Pane::Chart(chart)) => Some(chart),
+            Tile::Pane(Pane::Health(_)) | Tile::Container(_) => None,
+        })
+    }
+
+    /// All topics that are charted.
+    pub fn topics(&self) -> HashSet<Topic> {
+        self.charts()
+            .flat_map(|(_, chart)| chart.topics.iter().cloned())
+            .collect()
+    }
+
+    /// The charts' topics, pane by pane.
+    pub fn chart_topics(&self) -> Vec<Vec<Topic>> {
+        self.charts()
+            .map(|(_, chart)| chart.topics.clone())
+            .collect()
+    }
+
+    fn active_chart(&self) -> Option<&ChartPane> {
+        match self.tree.tiles.get_pane(&self.active?)? {
+            Pane::Chart(chart) => Some(chart),
+            Pane::Health(_) => None,
+        }
+    }
+
+    fn active_chart_mut(&mut self) -> Option<&mut ChartPane> {
+        match self.tree.tiles.get_mut(self.active?)? {
+            Tile::Pane(Pane::Chart(chart)) => Some(chart),
+            Tile::Pane(Pane::Health(_)) | Tile::Container(_) => None,
+        }
+    }
+
+    /// Whether all charts show the newest samples.
+    pub fn is_following(&self) -> bool {
+        self.charts().all(|(_, chart)| chart.is_following())
+    }
+
+    /// All charts show the newest samples from now on.
+    pub fn follow_all(&mut self, now_ns: TimeNs) {
+        for chart in self.charts_mut() {
+            chart.follow(now_ns);
+        }
+    }
+
+    /// How many samples a pixel of the active chart stands for.
+    pub fn samples_per_pixel(&self, scene: &Scene<'_>) -> Option<f64> {
+        chart_view::samples_per_pixel(scene, self.active_chart()?, self.active_width)
+    }
+
+    /// Opens a chart. Whether there was room for it.
+    pub fn open(&mut self, topic: Topic, place: Place) -> bool {
+        let shown = self
+            .charts()
+            .find(|(_, chart)| chart.topics.first() == Some(&topic))
+            .map(|(id, _)| id);
+        match (place, shown) {
+            (Place::Active, Some(shown)) => {
+                self.active = Some(shown);
+                self.tree.make_active(|id, _| id == shown);
+            }
+            (Place::Active, None) => match self.active_chart_mut() {
+                Some(chart) => chart.replace(topic),
+                None => return self.insert(Pane::Chart(ChartPane::new(topic))),
+            },
+            (Place::Overlay, _) => match self.active_chart_mut() {
+                Some(chart) => chart.overlay(topic),
+                None => return self.insert(Pane::Chart(ChartPane::new(topic))),
+            },
+            (Place::New, _) => return self.insert(Pane::Chart(ChartPane::new(topic))),
+        }
+        true
+    }
+
+    /// Shows the health pane.
+    pub fn open_health(&mut self) -> bool {
+        let shown = self
+            .panes()
+            .find(|(_, pane)| matches!(pane, Pane::Health(_)))
+            .map(|(id, _)| id);
+        match shown {
+            Some(shown) => {
+                self.tree.make_active(|id, _| id == shown);
+                true
+            }
+            None => {
+                let active = self.active;
+                let done = self.insert(Pane::Health(HealthPane::default()));
+                self.active = active.or(self.active);
+                done
+            }
+        }
+    }
+
+    /// Puts a pane where there is room: the first has it all, the next go into a row below it.
+    fn insert(&mut self, pane: Pane) -> bool {
+        if self.panes().count() >= PANES_MAX {
+            return false;
+        }
+        let tiles = &mut self.tree.tiles;
+        let new = tiles.insert_pane(pane);
+        self.active = Some(new);
+        let Some(root) = self.tree.root else {
+            self.tree.root = Some(new);
+            return true;
+        };
+        let last = match tiles.get_container(root) {
+            Some(Container::Linear(linear)) if linear.dir == egui_tiles::LinearDir::Vertical => {
+                linear
+                    .children
+                    .last()
+                    .copied()
+                    .filter(|_| linear.children.len() > 1)
+            }
+            _ => None,
+        };
+        let Some(last) = last else {
+            let column = egui_tiles::Linear::new_binary(
+                egui_tiles::LinearDir::Vertical,
+                [root, new],
+                MAIN_PART,
+            );
+            self.tree.root = Some(tiles.insert_container(column));
+            return true;
+        };
+        if let Some(Tile::Container(Container::Linear(row))) = tiles.get_mut(last) {
+            if row.children.len() < ROW_MAX {
+                row.add_child(new);
+            } else if let Some(Tile::Container(column)) = tiles.get_mut(root) {
+                column.add_child(new);
+            }
+            return true;
+        }
+        let row = tiles.insert_horizontal_tile(vec![last, new]);
+        if let Some(Tile::Container(column)) = tiles.get_mut(root) {
+            let share = match column {
+                Container::Linear(linear) => Some(linear.shares[last]),
+                _ => None,
+            };
+            let replaced = column.replace_child(last, row);
+            if let (Container::Linear(linear), Some(share), Some(_)) = (column, share, replaced) {
+                linear.shares.set_share(row, share);
+            }
+        }
+        true
+    }
+
+    fn close(&mut self, id: TileId) {
+        self.tree.remove_recursively(id);
+        if self
+            .tree
+            .root
+            .is_some_and(|root| self.tree.tiles.get(root).is_none())
+        {
+            self.tree.root = None;
+        }
+        if self.active == Some(id) {
+            self.active = self.charts().map(|(id, _)| id).min_by_key(|id| id.0);
+        }
+    }
+
+    /// Draws all panes.
+    pub fn show(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
+        if self.is_empty() {
+            welcome::show(ui, scene);
+            return;
+        }
+        if self
+            .active
+            .is_none_or(|id| self.tree.tiles.get(id).is_none())
+        {
+            self.active = self.charts().map(|(id, _)| id).min_by_key(|id| id.0);
+        }
+        self.keys(ui, scene);
+        self.crosshair.next_ns = None;
+        let mut behavior = Panes {
+            scene,
+            crosshair: &mut self.crosshair,
+            active: self.active,
+            activated: None,
+            closed: None,
+        };
+        self.tree.ui(&mut behavior, ui);
+        let (activated, closed) = (behavior.activated, behavior.closed);
+        self.active = activated.or(self.active);
+        if self.crosshair.time_ns != self.crosshair.next_ns {
+            self.crosshair.time_ns = self.crosshair.next_ns;
+            ui.ctx().request_repaint();
+        }
+        if let Some(rect) = self.active.and_then(|id| self.tree.tiles.rect(id)) {
+            self.active_width = rect.width();
+        }
+        if let Some(id) = closed {
+            self.close(id);
+        }
+    }
+
+    fn keys(&mut self, ui: &Ui, scene: &Scene<'_>) {
+        if let Some(chart) = self.active_chart_mut() {
+            chart.keys(ui, scene);
+        }
+        let close = ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::W));
+        if let (true, Some(id)) = (close, self.active) {
+            self.close(id);
+        }
+    }
+}
+
+struct Panes<'a> {
+    scene: &'a Scene<'a>,
+    crosshair: &'a mut Crosshair,
+    active: Option<TileId>,
+    activated: Option<TileId>,
+    closed: Option<TileId>,
+}
+
+impl Panes<'_> {
+    fn theme(&self) -> &Theme {
+        self.scene.theme
+    }
+}
+
+impl Behavior<Pane> for Panes<'_> {
+    fn pane_ui(&mut self, ui: &mut Ui, id: TileId, pane: &mut Pane) -> UiResponse {
+        let is_active = self.active == Some(id);
+        let done = match pane {
+            Pane::Chart(chart) => chart.show(ui, self.scene, self.crosshair, is_active),
+            Pane::Health(health) => health.show(ui, self.scene),
+        };
+        let PaneResponse {
+            is_activated,
+            is_dragged,
+            is_closed,
+        } = done;
+        if is_activated && matches!(pane, Pane::Chart(_)) {
+            self.activated = Some(id);
+        }
+        if is_closed {
+            self.closed = Some(id);
+        }
+        if is_dragged {
+            UiResponse::DragStarted
+        } else {
+            UiResponse::None
+        }
+    }
+
+    fn tab_title_for_pane(&mut self, pane: &Pane) -> egui::WidgetText {
+        match pane {
+            Pane::Chart(chart) => chart.topics.first().map_or("", Topic::as_str).into(),
+            Pane::Health(_) => "Health".into(),
+        }
+    }
+
+    fn simplification_options(&self) -> SimplificationOptions {
+        SimplificationOptions {
+            all_panes_must_have_tabs: false,
+            ..SimplificationOptions::default()
+        }
+    }
+
+    fn gap_width(&self, _style: &egui::Style) -> f32 {
+        1.0
+    }
+
+    fn min_size(&self) -> f32 {
+        120.0
+    }
+
+    fn resize_stroke(&self, _style: &egui::Style, state: ResizeState) -> Stroke {
+        match state {
+            ResizeState::Idle => self.theme().hairline_stroke(),
+            ResizeState::Hovering | ResizeState::Dragging => Stroke::new(2.0, self.theme().accent),
+        }
+    }
+
+    fn tab_bar_color(&self, _visuals: &egui::Visuals) -> egui::Color32 {
+        self.theme().panel
+    }
+
+    fn tab_bar_height(&self, _style: &egui::Style) -> f32 {
+        28.0
+    }
+
+    fn drag_ui(&mut self, _tiles: &Tiles<Pane>, ui: &mut Ui, _id: TileId) {
+        egui::Frame::popup(ui.style()).show(ui, |ui| {
+            let text = "Drop where it shall be";
+            ui.label(super::widgets::styled(
+                text,
+                theme::small(),
+                self.theme().text,
+            ));
+        });
+    }
+}

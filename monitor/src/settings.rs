@@ -1,0 +1,174 @@
+//! What is remembered from one day to the next, in a file of its own.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    panels::{WatchList, Workspace},
+    store::MEMORY_LIMIT_DEFAULT_BYTES,
+    theme::ThemeChoice,
+};
+
+/// What is remembered.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// The server's address.
+    pub url: Option<String>,
+    /// Colours.
+    pub theme: ThemeChoice,
+    /// What everything is enlarged by.
+    pub zoom: Zoom,
+    /// How much history may be kept.
+    pub memory: MemoryLimit,
+    /// Whether changed values flash.
+    pub flash: Flash,
+    /// Size of the window in points.
+    pub window: Option<(f32, f32)>,
+    /// Filter, order and folded groups of the list.
+    pub watch_list: WatchList,
+    /// The charts.
+    pub workspace: Workspace,
+}
+
+/// What everything is enlarged by.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Zoom(pub f32);
+
+impl Default for Zoom {
+    fn default() -> Self {
+        Self(1.0)
+    }
+}
+
+/// How much history may be kept, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryLimit(pub usize);
+
+impl Default for MemoryLimit {
+    fn default() -> Self {
+        Self(MEMORY_LIMIT_DEFAULT_BYTES)
+    }
+}
+
+/// Whether changed values flash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flash(pub bool);
+
+impl Default for Flash {
+    fn default() -> Self {
+        Self(true)
+    }
+}
+
+/// Why settings are not those of last time.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("cannot read the settings in {path}: {error}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The file is not what was written. It was set aside.
+    #[error("the settings in {path} are damaged ({error}); they are now in {aside}")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// Where it is now.
+        aside: PathBuf,
+        /// What is wrong.
+        error: serde_json::Error,
+    },
+}
+
+/// Where the settings are kept, by the rules of the XDG Base Directory Specification, or what comes
+/// closest to it.
+pub fn default_path() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    absolute("XDG_CONFIG_HOME")
+        .or_else(|| absolute("APPDATA"))
+        .or_else(|| Some(absolute("HOME")?.join(".config")))
+        .map(|folder| folder.join("tickcast").join("monitor.json"))
+}
+
+impl Settings {
+    /// Reads the settings. A missing file is none; a damaged one is set aside, so that it is not
+    /// overwritten. Either way there are settings to go on with.
+    pub fn load(path: &Path) -> (Self, Option<SettingsError>) {
+        let text = match fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Default::default(),
+            Err(error) => {
+                let path = path.to_owned();
+                let error = SettingsError::Unreadable { path, error };
+                return (Self::default(), Some(error));
+            }
+        };
+        match serde_json::from_slice(&text) {
+            Ok(settings) => (settings, None),
+            Err(error) => {
+                let aside = path.with_extension("damaged.json");
+                // If that fails too, the next save overwrites it: there is nothing to be saved.
+                let _ = fs::rename(path, &aside);
+                let path = path.to_owned();
+                let error = SettingsError::Damaged { path, aside, error };
+                (Self::default(), Some(error))
+            }
+        }
+    }
+
+    /// Writes the settings, all or nothing.
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let text = serde_json::to_vec_pretty(self)?;
+        let new = path.with_extension("new.json");
+        fs::write(&new, text)?;
+        fs::rename(new, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_survive_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/monitor.json");
+        let (mut settings, error) = Settings::load(&path);
+        assert!(error.is_none());
+        settings.url = Some("ws://example:1/ws".to_owned());
+        settings.theme = ThemeChoice::Light;
+        let topic = "a/b".parse().unwrap();
+        settings.workspace.open(topic, crate::scene::Place::New);
+        settings.save(&path).unwrap();
+        let (settings, error) = Settings::load(&path);
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(settings.theme, ThemeChoice::Light);
+        assert_eq!(settings.workspace.topics().len(), 1);
+    }
+
+    #[test]
+    fn damaged_settings_are_set_aside_and_the_defaults_are_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("monitor.json");
+        fs::write(&path, b"{\"theme\": \"dark\", \"workspace\": [").unwrap();
+        let (settings, error) = Settings::load(&path);
+        assert_eq!(settings.theme, ThemeChoice::Dark);
+        assert!(matches!(error, Some(SettingsError::Damaged { .. })));
+        assert!(!path.exists());
+        assert!(folder.path().join("monitor.damaged.json").exists());
+    }
+}

@@ -1,0 +1,196 @@
+//! The window: what joins the program, the connection and eframe.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tickcast_protocol::topic::Filter;
+
+use crate::{
+    app::Monitor,
+    args::{Args, URL_DEFAULT},
+    connection::{Connection, clock_ns},
+    inbox::Inbox,
+    settings::{self, Settings},
+};
+
+/// Size of the window at the first start, in points.
+const SIZE_DEFAULT: (f32, f32) = (1440.0, 900.0);
+
+/// Smallest size that still shows a list and a chart.
+const SIZE_MIN: (f32, f32) = (720.0, 420.0);
+
+/// What came in is shown at the display's rate: at 60 a second.
+const REPAINT_INTERVAL: Duration = Duration::from_millis(16);
+
+/// Settings are saved so often, and at the end.
+const SAVE_INTERVAL: Duration = Duration::from_secs(30);
+
+struct Window {
+    monitor: Monitor,
+    connection: Option<Connection>,
+    filters: Vec<Filter>,
+    settings_path: Option<PathBuf>,
+    saved_at: Instant,
+    screenshot: Option<Screenshot>,
+}
+
+struct Screenshot {
+    path: PathBuf,
+    due: Instant,
+    is_taken: bool,
+}
+
+/// Opens the window and runs until it is closed.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let settings_path = args.settings.clone().or_else(settings::default_path);
+    let (mut settings, error) = match &settings_path {
+        Some(path) => Settings::load(path),
+        None => Default::default(),
+    };
+    if let Some(theme) = args.theme {
+        settings.theme = theme;
+    }
+    let url = args
+        .url
+        .clone()
+        .or_else(|| settings.url.clone())
+        .unwrap_or_else(|| URL_DEFAULT.to_owned());
+    let size = args.size.or(settings.window).unwrap_or(SIZE_DEFAULT);
+    let options = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title("Tickcast")
+            .with_app_id("tickcast-monitor")
+            .with_inner_size(size)
+            .with_min_inner_size(SIZE_MIN),
+        persist_window: false,
+        ..Default::default()
+    };
+    let create = move |cc: &eframe::CreationContext<'_>| {
+        Monitor::prepare(&cc.egui_ctx);
+        let (connection, inbox, requests) = connect(&url, &args.filters, &cc.egui_ctx)?;
+        let mut monitor = Monitor::new(url, inbox, requests, settings, &args.charts);
+        monitor.take_in(clock_ns());
+        if let Some(error) = error {
+            tracing::warn!("{error}");
+            monitor.tell(error.to_string());
+        }
+        let window = Window {
+            monitor,
+            connection: Some(connection),
+            filters: args.filters,
+            settings_path,
+            saved_at: Instant::now(),
+            screenshot: args.screenshot.map(|path| Screenshot {
+                path,
+                due: Instant::now() + Duration::from_secs_f64(args.screenshot_after.max(0.0)),
+                is_taken: false,
+            }),
+        };
+        Ok(Box::new(window) as Box<dyn eframe::App>)
+    };
+    eframe::run_native("tickcast-monitor", options, Box::new(create))
+        .map_err(|error| anyhow::anyhow!("cannot open a window: {error}"))
+}
+
+fn connect(
+    url: &str,
+    filters: &[Filter],
+    ctx: &egui::Context,
+) -> std::io::Result<(Connection, Inbox, crate::connection::Requests)> {
+    let ctx = ctx.clone();
+    let inbox = Inbox::new(move || ctx.request_repaint_after(REPAINT_INTERVAL));
+    let (connection, requests) = Connection::start(url, filters.to_vec(), inbox.clone())?;
+    Ok((connection, inbox, requests))
+}
+
+impl Window {
+    fn reconnect(&mut self, ctx: &egui::Context) {
+        let Some(url) = self.monitor.take_reconnect() else {
+            return;
+        };
+        match connect(&url, &self.filters, ctx) {
+            Ok((connection, inbox, requests)) => {
+                self.connection = Some(connection);
+                self.monitor.reconnected(url, inbox, requests);
+            }
+            Err(error) => self
+                .monitor
+                .tell(format!("Cannot start a connection: {error}")),
+        }
+    }
+
+    fn save(&mut self) {
+        self.saved_at = Instant::now();
+        let Some(path) = &self.settings_path else {
+            return;
+        };
+        if let Err(error) = self.monitor.settings().save(path) {
+            let notice = format!("Cannot save the settings: {error}");
+            tracing::warn!("{notice}");
+            self.monitor.tell(notice);
+        }
+    }
+
+    fn take_screenshot(&mut self, ctx: &egui::Context) {
+        let Some(screenshot) = &mut self.screenshot else {
+            return;
+        };
+        if screenshot.is_taken || Instant::now() < screenshot.due {
+            ctx.request_repaint_after(Duration::from_millis(100));
+            return;
+        }
+        screenshot.is_taken = true;
+        let path = screenshot.path.clone();
+        let closing = ctx.clone();
+        ctx.request_screenshot(move |picture: Arc<egui::ColorImage>| {
+            if let Err(error) = save_picture(&path, &picture) {
+                tracing::error!("cannot save {}: {error}", path.display());
+            }
+            closing.send_viewport_cmd(egui::ViewportCommand::Close);
+        });
+    }
+}
+
+fn save_picture(path: &std::path::Path, picture: &egui::ColorImage) -> image::ImageResult<()> {
+    let [width, height] = picture.size;
+    image::save_buffer(
+        path,
+        picture.as_raw(),
+        width as u32,
+        height as u32,
+        image::ColorType::Rgba8,
+    )
+}
+
+impl eframe::App for Window {
+    /// Also called while the window is hidden: what comes in is taken in all the same.
+    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        self.monitor.take_in(clock_ns());
+        self.reconnect(ctx);
+        if self.saved_at.elapsed() > SAVE_INTERVAL {
+            self.save();
+        }
+        // While hidden nothing else asks to be woken when nothing comes.
+        ctx.request_repaint_after(SAVE_INTERVAL);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.monitor.ui(ui);
+        self.monitor.window_size(ui.ctx().viewport_rect().size());
+        self.take_screenshot(ui.ctx());
+    }
+
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.save();
+        if let Some(connection) = self.connection.take() {
+            connection.close();
+        }
+    }
+
+    fn persist_egui_memory(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,226 @@
+//! The store against a model that keeps everything in a list.
+
+use proptest::prelude::*;
+use tickcast_monitor::{
+    chart::reduce::{self, Window},
+    store::{CHUNK_SAMPLES, Gap, GapCause, LANE_MAIN, Series, SeriesKind},
+};
+
+/// What may happen to a series.
+#[derive(Debug, Clone)]
+enum Step {
+    Append {
+        after_ns: i64,
+        value: f64,
+        times: usize,
+    },
+    Gap {
+        lost: Option<u64>,
+    },
+    Evict,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (0i64..5, -100.0..100.0f64, 1usize..700)
+            .prop_map(|(after_ns, value, times)| Step::Append { after_ns, value, times }),
+        1 => proptest::option::of(0u64..50).prop_map(|lost| Step::Gap { lost }),
+        1 => Just(Step::Evict),
+    ]
+}
+
+/// All samples ever, and from which on they are held.
+#[derive(Default)]
+struct Model {
+    samples: Vec<(i64, f64)>,
+    start: usize,
+    gaps: Vec<Gap>,
+    pending: Option<Option<u64>>,
+}
+
+fn run(steps: Vec<Step>) -> (Series, Model) {
+    let mut series = Series::new(SeriesKind::Reading);
+    let mut model = Model::default();
+    let mut now = 0;
+    for step in steps {
+        match step {
+            Step::Append {
+                after_ns,
+                value,
+                times,
+            } => {
+                for at in 0..times {
+                    now += after_ns;
+                    let value = value + (at % 13) as f64;
+                    if let (Some(lost), Some(last)) = (model.pending.take(), model.samples.last()) {
+                        model.gaps.push(Gap {
+                            before: model.samples.len() as u64,
+                            from_ns: last.0,
+                            to_ns: now,
+                            lost,
+                            cause: GapCause::Lost,
+                        });
+                    }
+                    model.samples.push((now, value));
+                    series.append(now, [value, 0.0]);
+                }
+            }
+            Step::Gap { lost } => {
+                model.pending = Some(match model.pending {
+                    Some(before) => before.zip(lost).map(|(a, b)| a + b),
+                    None => lost,
+                });
+                series.mark_gap(lost, GapCause::Lost);
+            }
+            Step::Evict => {
+                let chunks =
+                    model.samples.len().div_ceil(CHUNK_SAMPLES) - model.start / CHUNK_SAMPLES;
+                let expected = chunks > 1;
+                assert_eq!(series.evict_chunk(), expected);
+                if expected {
+                    model.start += CHUNK_SAMPLES;
+                    let start = model.start as u64;
+                    model.gaps.retain(|gap| gap.before > start);
+                }
+            }
+        }
+    }
+    (series, model)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn a_series_holds_what_a_list_would(steps in proptest::collection::vec(step(), 1..24)) {
+        let (series, model) = run(steps);
+        prop_assert_eq!(series.start(), model.start as u64);
+        prop_assert_eq!(series.end(), model.samples.len() as u64);
+        for (at, &(time, value)) in model.samples.iter().enumerate().skip(model.start) {
+            prop_assert_eq!(series.time(at as u64), time);
+            prop_assert_eq!(series.value(LANE_MAIN, at as u64), value);
+        }
+        let gaps: Vec<Gap> = series.gaps().copied().collect();
+        prop_assert_eq!(gaps, model.gaps);
+    }
+
+    #[test]
+    fn a_summary_of_any_range_is_that_of_its_samples(
+        steps in proptest::collection::vec(step(), 1..24),
+        ranges in proptest::collection::vec((0.0..1.0f64, 0.0..1.0f64), 20),
+    ) {
+        let (series, model) = run(steps);
+        let held = model.samples.len() - model.start;
+        for (a, b) in ranges {
+            let place = |part: f64| model.start + (part * held as f64) as usize;
+            let (from, to) = (place(a.min(b)), place(a.max(b)));
+            let samples = &model.samples[from..to];
+            let summary = series.summary(LANE_MAIN, from as u64, to as u64);
+            let Some(summary) = summary else {
+                prop_assert!(samples.is_empty());
+                continue;
+            };
+            let values = || samples.iter().map(|sample| sample.1);
+            prop_assert_eq!(summary.count, samples.len() as u64);
+            prop_assert_eq!(summary.min, values().fold(f64::INFINITY, f64::min));
+            prop_assert_eq!(summary.max, values().fold(f64::NEG_INFINITY, f64::max));
+            prop_assert_eq!(summary.first, samples[0].1);
+            prop_assert_eq!(summary.last, samples[samples.len() - 1].1);
+            prop_assert!((summary.sum - values().sum::<f64>()).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn times_are_found_where_a_list_has_them(
+        steps in proptest::collection::vec(step(), 1..16),
+        parts in proptest::collection::vec(-0.1..1.1f64, 20),
+    ) {
+        let (series, model) = run(steps);
+        let held = &model.samples[model.start..];
+        let last = held.last().map_or(0, |sample| sample.0);
+        for part in parts {
+            let time = (part * last as f64) as i64;
+            let expected = model.start + held.partition_point(|sample| sample.0 < time);
+            prop_assert_eq!(series.index_at(time), expected as u64);
+            prop_assert_eq!(series.index_at_from(series.start(), time), expected as u64);
+            if let Some(nearest) = series.nearest(time) {
+                let distance = held.iter().map(|sample| (sample.0 - time).abs()).min();
+                prop_assert_eq!(Some((series.time(nearest) - time).abs()), distance);
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_shows_the_extremes_of_every_column_and_never_crosses_a_gap(
+        steps in proptest::collection::vec(step(), 1..24),
+        columns in 1u32..300,
+        window in (0.0..1.0f64, 0.0..1.0f64),
+    ) {
+        let (series, model) = run(steps);
+        let last = model.samples.last().map_or(0, |sample| sample.0);
+        let place = |part: f64| (part * last as f64) as i64;
+        let (start_ns, end_ns) = (place(window.0.min(window.1)), place(window.0.max(window.1)) + 1);
+        let window = Window { start_ns, end_ns, columns };
+        let line = reduce::line(&series, LANE_MAIN, &window);
+
+        let inside = model.samples[model.start..]
+            .iter()
+            .filter(|sample| (start_ns..=end_ns).contains(&sample.0));
+        let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
+        for sample in inside {
+            min = min.min(sample.1);
+            max = max.max(sample.1);
+        }
+        if let Some(range) = line.range() {
+            prop_assert!(range.0 <= min && range.1 >= max);
+        } else {
+            prop_assert!(min > max);
+        }
+        // Two columns of a dense line, or twice as many samples as columns, and one on either side.
+        prop_assert!(line.points.len() <= columns as usize * 4 + 8 + 4 * model.gaps.len());
+        let gaps = series.gaps().filter(|gap| gap.to_ns > start_ns && gap.from_ns < end_ns).count();
+        prop_assert!(line.breaks.len() >= gaps.saturating_sub(2), "{} breaks, {gaps} gaps", line.breaks.len());
+        prop_assert!(line.points.windows(2).all(|pair| pair[0].at <= pair[1].at));
+    }
+}
+
+#[test]
+fn memory_stays_within_its_limit_and_the_newest_samples_stay() {
+    use tickcast_monitor::store::{Store, Via};
+    use tickcast_protocol::{
+        message::{Quality, Update},
+        value::Value,
+    };
+    const LIMIT: usize = 4 * 1024 * 1024;
+    let mut store = Store::new(LIMIT);
+    let topics = ["fast", "slow"].map(|name| name.parse().unwrap());
+    for at in 1..600_000u64 {
+        let (topic, seq) = if at % 1000 == 0 {
+            (1, at / 1000)
+        } else {
+            (0, at)
+        };
+        let update = Update {
+            topic: std::clone::Clone::clone(&topics[topic]),
+            position: at,
+            seq,
+            source_time_ns: None,
+            ingest_time_ns: at as i64 * 1_000_000,
+            quality: Quality::Live,
+            value: Value::Reading(at as f64),
+        };
+        store.apply(update, Via::Latest);
+        assert!(store.bytes() <= LIMIT);
+    }
+    let series = |name: &str| store.topic_named(name).unwrap().series.as_ref().unwrap();
+    assert_eq!(series("fast").last_value(LANE_MAIN), Some(599_999.0));
+    assert_eq!(
+        series("slow").len(),
+        599,
+        "a small history is not worth evicting"
+    );
+    let totals = store.totals();
+    assert_eq!(totals.evicted, series("fast").evicted());
+    assert_eq!(totals.received, 599_999);
+    assert!(store.bytes() > LIMIT * 9 / 10, "memory is made use of");
+}

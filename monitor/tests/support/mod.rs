@@ -1,0 +1,180 @@
+//! A monitor without window, socket and clock, and what a server would send it.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use egui_kittest::Harness;
+use tickcast_monitor::{
+    app::Monitor,
+    connection::Requests,
+    inbox::{Inbox, Link, Parcel},
+    settings::Settings,
+};
+use tickcast_protocol::{
+    client::ClientBatch,
+    message::{Epoch, Quality, TopicInfo, Update},
+    topic::{Filter, Topic},
+    value::{Quote, Side, Trade, Value},
+};
+
+pub const SECOND: i64 = 1_000_000_000;
+/// When all tests begin: 2026-01-01T12:00:00Z.
+pub const START_NS: i64 = 1_767_268_800 * SECOND;
+
+/// A server that says what the test wants, and the clock of both sides.
+pub struct Script {
+    pub inbox: Inbox,
+    pub now_ns: i64,
+    position: u64,
+    seqs: std::collections::HashMap<String, u64>,
+}
+
+impl Script {
+    pub fn new(inbox: Inbox) -> Self {
+        Self {
+            inbox,
+            now_ns: START_NS,
+            position: 0,
+            seqs: Default::default(),
+        }
+    }
+
+    pub fn link(&self, link: Link) {
+        assert!(self.inbox.try_put(Parcel::Link(link)));
+    }
+
+    pub fn connected(&self) {
+        self.link(Link::Connected {
+            server: "a test".to_owned(),
+            epoch: Epoch(0x3f2a),
+        });
+    }
+
+    /// Updates that the server had and did not send.
+    pub fn skip(&mut self, topic: &str, updates: u64) {
+        *self.seqs.entry(topic.to_owned()).or_default() += updates;
+        self.position += updates;
+    }
+
+    fn update(&mut self, topic: &str, value: Value) -> Update<Topic> {
+        self.position += 1;
+        let seq = self.seqs.entry(topic.to_owned()).or_default();
+        *seq += 1;
+        Update {
+            topic: Topic::new(topic).unwrap(),
+            position: self.position,
+            seq: *seq,
+            source_time_ns: None,
+            ingest_time_ns: self.now_ns,
+            quality: Quality::Live,
+            value,
+        }
+    }
+
+    fn send(&self, filter: Filter, unit: Option<&str>, update: Update<Topic>) {
+        let info = TopicInfo {
+            id: 1,
+            topic: update.topic.clone(),
+            unit: unit.map(str::to_owned),
+        };
+        let batch = ClientBatch {
+            filter,
+            channel: 1,
+            from: self.position - 1,
+            to: self.position,
+            snapshot: false,
+            topics: vec![info],
+            updates: vec![update],
+        };
+        assert!(self.inbox.try_put(Parcel::Batch {
+            batch,
+            received_ns: self.now_ns + 300_000,
+        }));
+    }
+
+    /// By the subscription to newest values.
+    pub fn latest(&mut self, topic: &str, value: Value) {
+        let update = self.update(topic, value);
+        self.send(Filter::all(), None, update);
+    }
+
+    /// By the subscription to every update of the topic.
+    pub fn every(&mut self, topic: &str, value: Value) {
+        let update = self.update(topic, value);
+        self.send(Filter::new(topic).unwrap(), None, update);
+    }
+
+    pub fn reading(&mut self, topic: &str, unit: &str, reading: f64) {
+        let update = self.update(topic, Value::Reading(reading));
+        self.send(Filter::all(), Some(unit), update);
+    }
+}
+
+pub fn trade(price: &str, size: &str) -> Value {
+    Value::Trade(Trade {
+        price: price.parse().unwrap(),
+        size: size.parse().unwrap(),
+        side: Some(Side::Buy),
+    })
+}
+
+pub fn quote(bid: &str, ask: &str) -> Value {
+    Value::Quote(Quote {
+        bid: bid.parse().unwrap(),
+        ask: ask.parse().unwrap(),
+        bid_size: None,
+        ask_size: None,
+    })
+}
+
+/// The monitor and the server it hears.
+pub struct Bench {
+    pub monitor: Monitor,
+    pub script: Script,
+}
+
+/// A monitor of 1440 x 900 points that nothing has been sent to yet.
+pub fn harness(settings: Settings, charts: &[&str]) -> Harness<'static, Bench> {
+    let inbox = Inbox::new(|| {});
+    let charts: Vec<Topic> = charts.iter().map(|t| Topic::new(t).unwrap()).collect();
+    let monitor = Monitor::new(
+        "ws://127.0.0.1:7400/ws".to_owned(),
+        inbox.clone(),
+        Requests::nobody(),
+        settings,
+        &charts,
+    );
+    let bench = Bench {
+        monitor,
+        script: Script::new(inbox),
+    };
+    let mut fonts_ready = false;
+    Harness::builder()
+        .with_size([1440.0, 900.0])
+        .with_max_steps(8)
+        // A sixtieth of a second: two clicks within three steps are a double click.
+        .with_step_dt(1.0 / 60.0)
+        .build_ui_state(
+            move |ui, bench: &mut Bench| {
+                if !std::mem::replace(&mut fonts_ready, true) {
+                    Monitor::prepare(ui.ctx());
+                    return;
+                }
+                bench.monitor.take_in(bench.script.now_ns);
+                bench.monitor.ui(ui);
+            },
+            bench,
+        )
+}
+
+/// The markets and sensors of the pictures, one value each.
+pub fn fill(script: &mut Script) {
+    script.connected();
+    script.latest("market/BTC-USDT/trade", trade("39484.64", "0.5"));
+    script.latest("market/BTC-USDT/quote", quote("39484.63", "39484.65"));
+    script.latest("market/ETH-USDT/trade", trade("1218.44", "2"));
+    script.latest("market/EUR-USD/quote", quote("1.12164", "1.12172"));
+    script.reading("plant/line-1/temperature", "°C", 87.31);
+    script.reading("plant/line-1/pressure", "bar", 2.04);
+    script.reading("plant/line-1/vibration", "mm/s", 1.18);
+    script.latest("plant/line-1/door", Value::Text("closed".to_owned()));
+    script.reading("building/power/main", "kW", 48.2);
+}

@@ -1,0 +1,457 @@
+//! What a person sees and does, without a window: clicks, keys, drags, and what stands there then.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use egui::{Key, Modifiers, PointerButton, Pos2, vec2};
+use egui_kittest::{
+    Harness,
+    kittest::{NodeT, Queryable},
+};
+use support::{Bench, SECOND, fill, harness, trade};
+use tickcast_monitor::{inbox::Link, settings::Settings};
+
+const BTC: &str = "market/BTC-USDT/trade";
+
+fn filled(charts: &[&str]) -> Harness<'static, Bench> {
+    let mut harness = harness(Settings::default(), charts);
+    fill(&mut harness.state_mut().script);
+    harness.run_steps(2);
+    harness
+}
+
+/// Lets time pass, with 10 trades a second.
+fn trades(harness: &mut Harness<'_, Bench>, seconds: i64) {
+    let script = &mut harness.state_mut().script;
+    for at in 0..seconds * 10 {
+        script.now_ns += SECOND / 10;
+        let price = format!("{:.2}", 39_480.0 + f64::from((at % 17) as i32));
+        script.every(BTC, trade(&price, "0.1"));
+    }
+    harness.run_steps(2);
+}
+
+fn has(harness: &Harness<'_, Bench>, label: &str) -> bool {
+    harness.query_by_label(label).is_some()
+}
+
+fn sees(harness: &Harness<'_, Bench>, part: &str) -> bool {
+    harness.query_all_by_label_contains(part).next().is_some()
+}
+
+fn charted(harness: &Harness<'_, Bench>) -> Vec<String> {
+    let mut topics: Vec<String> = harness
+        .state()
+        .monitor
+        .workspace()
+        .topics()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    topics.sort();
+    topics
+}
+
+fn plot_center(harness: &Harness<'_, Bench>) -> Pos2 {
+    harness
+        .get_by_label(&format!("Chart of {BTC}"))
+        .rect()
+        .center()
+}
+
+fn wheel(harness: &mut Harness<'_, Bench>, at: Pos2, up: f32) {
+    harness.hover_at(at);
+    harness.event(egui::Event::MouseWheel {
+        unit: egui::MouseWheelUnit::Point,
+        delta: vec2(0.0, up),
+        phase: egui::TouchPhase::Move,
+        source: egui::MouseWheelSource::Unknown,
+        modifiers: Modifiers::NONE,
+    });
+    // The wheel is smoothed over some repaints.
+    harness.run_steps(20);
+}
+
+fn drag(
+    harness: &mut Harness<'_, Bench>,
+    button: PointerButton,
+    from: Pos2,
+    by: egui::Vec2,
+    modifiers: Modifiers,
+) {
+    let press = |pressed, pos| egui::Event::PointerButton {
+        pos,
+        button,
+        pressed,
+        modifiers,
+    };
+    if modifiers.shift {
+        harness.event(egui::Event::Key {
+            key: Key::F20,
+            physical_key: None,
+            pressed: true,
+            repeat: false,
+            modifiers,
+        });
+    }
+    harness.event_modifiers(egui::Event::PointerMoved(from), modifiers);
+    harness.event_modifiers(press(true, from), modifiers);
+    for part in 1..=5 {
+        let pos = from + by * (part as f32 / 5.0);
+        harness.event_modifiers(egui::Event::PointerMoved(pos), modifiers);
+        harness.run_steps(1);
+    }
+    harness.event_modifiers(press(false, from + by), modifiers);
+    harness.run_steps(2);
+}
+
+#[test]
+fn topics_appear_by_themselves_in_groups_with_their_values() {
+    let harness = filled(&[]);
+    for topic in [BTC, "plant/line-1/temperature", "building/power/main"] {
+        assert!(has(&harness, topic), "{topic}");
+    }
+    assert!(has(&harness, "Group market, unfolded"));
+    assert!(has(&harness, "Group plant/line-1, unfolded"));
+}
+
+#[test]
+fn the_slash_focuses_the_filter_and_typing_narrows_the_list() {
+    let mut harness = filled(&[]);
+    harness.key_press(Key::Slash);
+    harness.event(egui::Event::Text("/".to_owned()));
+    harness.run_steps(2);
+    assert!(harness.get_by_label("Filter topics").is_focused());
+    harness.event(egui::Event::Text("eth".to_owned()));
+    harness.run_steps(2);
+    assert!(has(&harness, "market/ETH-USDT/trade"));
+    assert!(!has(&harness, BTC));
+}
+
+#[test]
+fn the_filter_takes_mqtt_wildcards_and_says_what_is_wrong_with_a_bad_one() {
+    let mut harness = filled(&[]);
+    harness.get_by_label("Filter topics").focus();
+    harness.run_steps(1);
+    harness.event(egui::Event::Text("market/+/trade".to_owned()));
+    harness.run_steps(2);
+    assert!(has(&harness, BTC));
+    assert!(!has(&harness, "market/BTC-USDT/quote"));
+    harness.event(egui::Event::Text("#".to_owned()));
+    harness.run_steps(2);
+    assert!(sees(&harness, "Not a filter: the '#'"));
+}
+
+#[test]
+fn a_click_opens_a_chart_and_another_click_shows_the_other_topic_in_it() {
+    let mut harness = filled(&[]);
+    harness.get_by_label(BTC).click();
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), [BTC]);
+    assert!(has(&harness, &format!("Chart of {BTC}")));
+    harness.get_by_label("plant/line-1/pressure").click();
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), ["plant/line-1/pressure"]);
+}
+
+#[test]
+fn ctrl_click_opens_a_pane_beside_and_the_cross_closes_it() {
+    let mut harness = filled(&[BTC]);
+    let row = harness.get_by_label("plant/line-1/pressure");
+    row.click_modifiers(Modifiers::COMMAND);
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), [BTC, "plant/line-1/pressure"]);
+    harness.get_by_label("Close plant/line-1/pressure").click();
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), [BTC]);
+}
+
+#[test]
+fn shift_click_puts_a_second_line_on_the_chart() {
+    let mut harness = filled(&[BTC]);
+    let row = harness.get_by_label("market/ETH-USDT/trade");
+    row.click_modifiers(Modifiers::SHIFT);
+    harness.run_steps(2);
+    let topics = harness.state().monitor.workspace().chart_topics();
+    assert_eq!(topics.len(), 1);
+    assert_eq!(topics[0].len(), 2);
+}
+
+#[test]
+fn j_and_k_move_the_selection_and_enter_charts_it() {
+    let mut harness = filled(&[]);
+    for key in [Key::J, Key::J, Key::J, Key::K] {
+        harness.key_press(key);
+        harness.run_steps(1);
+    }
+    let selected = harness.state().monitor.selected().cloned().unwrap();
+    assert_eq!(selected.as_str(), "market/BTC-USDT/quote");
+    harness.key_press(Key::Enter);
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), ["market/BTC-USDT/quote"]);
+}
+
+#[test]
+fn groups_fold_and_headings_sort() {
+    let mut harness = filled(&[]);
+    harness.get_by_label("Group market, unfolded").click();
+    harness.run_steps(2);
+    assert!(!has(&harness, BTC));
+    harness.get_by_label("Group market, folded").click();
+    harness.run_steps(2);
+    assert!(has(&harness, BTC));
+    harness.get_by_label("Sort by Last").click();
+    harness.run_steps(2);
+    assert!(!has(&harness, "Group market, unfolded"));
+    let top = |topic: &str| harness.get_by_label(topic).rect().top();
+    assert!(top(BTC) < top("market/ETH-USDT/trade"));
+    assert!(top("market/ETH-USDT/trade") < top("plant/line-1/pressure"));
+}
+
+#[test]
+fn the_state_of_the_connection_is_told_in_words() {
+    let mut harness = harness(Settings::default(), &[]);
+    harness.run_steps(1);
+    assert!(sees(&harness, "connecting"));
+    harness.state().script.link(Link::BackingOff {
+        attempt: 3,
+        until: Instant::now() + Duration::from_secs(3600),
+        why: "connection refused".to_owned(),
+    });
+    harness.run_steps(2);
+    assert!(sees(&harness, "backing off, try 3 in 3"));
+    assert!(sees(&harness, "No server at ws://127.0.0.1:7400/ws"));
+    assert!(sees(&harness, "tickcast-server"));
+    assert!(has(&harness, "No connection"));
+    harness.state().script.connected();
+    harness.run_steps(2);
+    assert!(sees(&harness, "connected · epoch 3f2a"));
+}
+
+#[test]
+fn the_first_start_charts_the_busiest_market_by_itself() {
+    let mut harness = filled(&[]);
+    for _ in 0..30 {
+        let script = &mut harness.state_mut().script;
+        script.now_ns += SECOND / 5;
+        script.latest(BTC, trade("39484.64", "0.5"));
+        script.reading("plant/line-1/vibration", "mm/s", 1.2);
+        script.reading("plant/line-1/vibration", "mm/s", 1.3);
+    }
+    harness.run_steps(3);
+    assert_eq!(charted(&harness), [BTC]);
+}
+
+#[test]
+fn zooming_with_the_wheel_keeps_following() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 5);
+    let center = plot_center(&harness);
+    wheel(&mut harness, center, 200.0);
+    assert!(harness.state().monitor.workspace().is_following());
+    assert!(has(&harness, "Following"));
+}
+
+#[test]
+fn dragging_into_the_past_pauses_with_a_chip_and_the_chip_follows_again() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 5);
+    let center = plot_center(&harness);
+    drag(
+        &mut harness,
+        PointerButton::Primary,
+        center,
+        vec2(300.0, 0.0),
+        Modifiers::NONE,
+    );
+    assert!(!harness.state().monitor.workspace().is_following());
+    assert!(has(&harness, "Paused"));
+    trades(&mut harness, 12);
+    assert!(sees(&harness, "Paused, +"), "the chip");
+    assert!(sees(&harness, "behind"));
+    let chip = harness.query_all_by_label_contains("new, ").next().unwrap();
+    chip.click();
+    harness.run_steps(2);
+    assert!(harness.state().monitor.workspace().is_following());
+}
+
+#[test]
+fn end_space_and_ctrl_z_steer_the_view() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 5);
+    let following = |h: &Harness<'_, Bench>| h.state().monitor.workspace().is_following();
+    harness.key_press(Key::Space);
+    harness.run_steps(2);
+    assert!(!following(&harness), "space pauses");
+    harness.key_press(Key::End);
+    harness.run_steps(2);
+    assert!(following(&harness), "end follows");
+    harness.state_mut().script.now_ns += 2 * SECOND;
+    harness.run_steps(1);
+    harness.key_press(Key::ArrowLeft);
+    harness.run_steps(2);
+    assert!(!following(&harness), "left goes back");
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    harness.run_steps(2);
+    assert!(following(&harness), "undone");
+}
+
+#[test]
+fn a_double_click_follows_again() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 5);
+    harness.key_press(Key::Space);
+    harness.run_steps(2);
+    let name = format!("Chart of {BTC}");
+    let plot = harness.get_by_label(&name);
+    plot.click();
+    plot.click();
+    harness.run_steps(3);
+    assert!(harness.state().monitor.workspace().is_following());
+}
+
+#[test]
+fn a_right_drag_zooms_to_the_box_and_is_undone() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 20);
+    let center = plot_center(&harness);
+    drag(
+        &mut harness,
+        PointerButton::Secondary,
+        center,
+        vec2(120.0, 80.0),
+        Modifiers::NONE,
+    );
+    assert!(!harness.state().monitor.workspace().is_following());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    harness.run_steps(2);
+    assert!(harness.state().monitor.workspace().is_following());
+}
+
+#[test]
+fn updates_that_were_lost_are_counted_where_they_are_seen() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 3);
+    harness.state_mut().script.skip(BTC, 137);
+    trades(&mut harness, 3);
+    assert!(sees(&harness, "137 lost in 1 gap"));
+    let store = harness.state().monitor.store();
+    let series = store.topic_named(BTC).unwrap().series.as_ref().unwrap();
+    let gap = series.gaps().next().unwrap();
+    assert_eq!(gap.lost, Some(137));
+}
+
+#[test]
+fn what_newest_values_leave_out_is_no_loss() {
+    let mut harness = filled(&[]);
+    let script = &mut harness.state_mut().script;
+    script.skip(BTC, 50);
+    script.latest(BTC, trade("39490.00", "1"));
+    harness.run_steps(2);
+    let missing = harness
+        .state()
+        .monitor
+        .store()
+        .topic_named(BTC)
+        .unwrap()
+        .missing;
+    assert_eq!((missing.lost, missing.gaps, missing.conflated), (0, 0, 50));
+    assert!(has(&harness, "gaps"));
+}
+
+#[test]
+fn a_topic_that_falls_silent_is_called_stale_then_dead() {
+    let mut harness = filled(&["plant/line-1/pressure"]);
+    for _ in 0..20 {
+        let script = &mut harness.state_mut().script;
+        script.now_ns += SECOND;
+        script.every(
+            "plant/line-1/pressure",
+            tickcast_protocol::value::Value::Reading(2.0),
+        );
+    }
+    harness.run_steps(2);
+    assert!(!has(&harness, "stale"));
+    harness.state_mut().script.now_ns += 12 * SECOND;
+    harness.run_steps(2);
+    assert!(has(&harness, "stale"));
+    harness.state_mut().script.now_ns += 60 * SECOND;
+    harness.run_steps(2);
+    assert!(has(&harness, "dead"));
+}
+
+#[test]
+fn candles_and_scales_are_chosen_with_a_click() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 10);
+    for label in ["1 s", "Log", "Lock", "Auto", "Line"] {
+        harness.get_by_label(label).click();
+        harness.run_steps(2);
+        let node = harness.get_by_label(label);
+        assert_eq!(
+            node.accesskit_node().toggled(),
+            Some(egui::accesskit::Toggled::True),
+            "{label}"
+        );
+    }
+}
+
+#[test]
+fn the_theme_is_switched_and_remembered() {
+    let mut harness = filled(&[]);
+    harness.get_by_label("Light").click();
+    harness.run_steps(2);
+    assert!(has(&harness, "Dark"));
+    let settings = harness.state_mut().monitor.settings();
+    assert_eq!(settings.theme, tickcast_monitor::theme::ThemeChoice::Light);
+}
+
+#[test]
+fn another_server_can_be_connected_to() {
+    let mut harness = filled(&[]);
+    harness.get_by_label("ws://127.0.0.1:7400/ws").click();
+    harness.run_steps(2);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    harness.event(egui::Event::Text("ws://elsewhere:1/ws".to_owned()));
+    harness.run_steps(1);
+    harness.key_press(Key::Enter);
+    harness.run_steps(2);
+    let wanted = harness.state_mut().monitor.take_reconnect();
+    assert_eq!(wanted.as_deref(), Some("ws://elsewhere:1/ws"));
+}
+
+#[test]
+fn names_of_256_bytes_in_any_script_do_no_harm() {
+    let mut harness = harness(Settings::default(), &[]);
+    let script = &mut harness.state_mut().script;
+    script.connected();
+    for name in ["é".repeat(128), "/".repeat(256), "Ω/".repeat(85)] {
+        script.latest(&name, trade("1.0", "1"));
+        script.every(&name, trade("1.5", "1"));
+    }
+    harness.run_steps(3);
+    assert_eq!(harness.state().monitor.store().len(), 3);
+    let name = "é".repeat(128);
+    harness.get_by_label(&name).click();
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), [name]);
+}
+
+#[test]
+fn a_hundred_thousand_topics_cost_no_more_than_the_visible_rows() {
+    let mut harness = harness(Settings::default(), &[]);
+    let script = &mut harness.state_mut().script;
+    script.connected();
+    for number in 0..100_000 {
+        script.latest(&format!("many/{number:06}"), trade("1.0", "1"));
+    }
+    harness.run_steps(2);
+    let rows = harness.query_all_by_label_contains("many/").count();
+    assert!((10..60).contains(&rows), "{rows} rows");
+    harness.key_press(Key::Slash);
+    harness.run_steps(2);
+    harness.event(egui::Event::Text("099999".to_owned()));
+    harness.run_steps(2);
+    assert!(has(&harness, "many/099999"));
+}
