@@ -158,8 +158,15 @@ impl Connection {
     /// The next message, with topics by name. After an error of [`CodecError`] or
     /// [`TopicTableError`] the connection can still be used; any other is the end.
     pub async fn next(&mut self) -> Result<ServerMessage<Topic>, ConnectionError> {
-        let payload = self.next_payload().await?;
-        self.decode(&payload)
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<ServerMessage<Topic>, ConnectionError>> {
+        let payload = ready!(self.poll_payload(cx))?;
+        Poll::Ready(self.decode(&payload))
     }
 
     /// The bytes of the next message, for those who decode it themselves, for instance with
@@ -270,7 +277,7 @@ impl Connection {
         }
     }
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.outgoing.is_empty() {
             match ready!(Pin::new(&mut self.writer).poll_write(cx, &self.outgoing)) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),

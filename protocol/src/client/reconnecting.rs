@@ -2,8 +2,9 @@
 
 use std::{
     fmt,
-    future::{pending, ready},
+    future::{pending, poll_fn, ready},
     pin::Pin,
+    task::{Context, Poll},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -14,7 +15,7 @@ use tokio::{
 
 use super::{
     backoff::Backoff,
-    connection::{Connection, ConnectionError},
+    connection::{Connection, ConnectionError, OUTGOING_MAX_BYTES},
     event::{Disconnected, Event, Why},
     handle::{ClientHandle, Command, RequestIds},
     handshake::{ConnectError, ConnectOptions},
@@ -98,6 +99,8 @@ struct Leaving {
 enum Step {
     Message(Result<ServerMessage<Topic>, ConnectionError>),
     Command(Option<Command>),
+    /// There is room for messages that wait to be sent.
+    Room,
     Timer,
     Silence,
 }
@@ -219,6 +222,7 @@ impl Client {
             Step::Command(command) => self.command(command),
             Step::Message(Ok(message)) => self.message(message),
             Step::Message(Err(error)) => self.connection_failed(error),
+            Step::Room => {}
             Step::Timer => self.timer(),
             Step::Silence => self.silent(),
         }
@@ -382,6 +386,7 @@ impl Open {
         {
             return Step::Message(Err(error));
         }
+        let wants_room = self.leaving.is_none() && session.has_request();
         // What is due now must not wait until data pauses.
         let timer = self.next_timer();
         let is_due = timer.is_some_and(|at| Instant::now() >= at);
@@ -391,7 +396,7 @@ impl Open {
             biased;
             () = ready(()), if is_due => Step::Timer,
             command = next_command(commands, session.takes_commands()) => Step::Command(command),
-            message = self.connection.next() => Step::Message(message),
+            step = poll_fn(|cx| self.poll_connection(wants_room, cx)) => step,
             () = sleep_until(timer.unwrap_or(silent_at)), if timer.is_some() => Step::Timer,
             () = sleep_until(silent_at) => self.look_again().await,
         }
@@ -408,8 +413,18 @@ impl Open {
         }
     }
 
+    fn poll_connection(&mut self, wants_room: bool, cx: &mut Context<'_>) -> Poll<Step> {
+        // If writing fails, reading tells why.
+        if wants_room && let Poll::Ready(Ok(())) = self.connection.poll_flush(cx) {
+            return Poll::Ready(Step::Room);
+        }
+        self.connection.poll_next(cx).map(Step::Message)
+    }
+
     fn queue_requests(&mut self, session: &mut Session) -> Result<(), ConnectionError> {
-        while let Some(request) = session.next_request() {
+        while self.connection.queued_bytes() < OUTGOING_MAX_BYTES
+            && let Some(request) = session.next_request()
+        {
             self.connection.queue(&request)?;
         }
         Ok(())

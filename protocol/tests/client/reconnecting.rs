@@ -6,7 +6,7 @@ use fastwebsockets::{Frame, Payload};
 use tickcast_protocol::{
     client::{
         ChainError, Client, ClientHandle, ClientOptions, ConnectOptions, Disconnected, Event,
-        HandleError, Unpublished, Why,
+        HandleError, OUTGOING_MAX_BYTES, Unpublished, Why,
     },
     codec::Encoding,
     error::{CloseCode, ErrorCode},
@@ -578,6 +578,43 @@ async fn what_is_published_is_answered_or_told_to_be_unpublished() {
             unpublished(unanswered, Unpublished::Unknown),
         ]
     );
+}
+
+#[tokio::test]
+async fn publishing_faster_than_the_server_reads_waits_and_loses_nothing() {
+    const PUBLISHES: u32 = 100;
+    let server = Server::start().await;
+    let (mut client, handle, mut peer) = subscribed(&server, 10).await;
+    let ids: Vec<_> = (0..PUBLISHES)
+        .map(|_| {
+            let publication = Publication {
+                topic: "home/camera".into(),
+                value: Value::Bytes(vec![0; 60_000]),
+                source_time_ns: None,
+            };
+            handle.publish(vec![publication]).unwrap()
+        })
+        .collect();
+    assert!(PUBLISHES as usize * 60_000 > 4 * OUTGOING_MAX_BYTES);
+    // The server reads nothing yet.
+    let nothing = timeout(Duration::from_millis(50), client.next()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+    let script = async {
+        for position in 1..=u64::from(PUBLISHES) {
+            let ClientMessage::Publish(publish) = peer.receive().await else {
+                panic!("no publish");
+            };
+            let id = publish.id.unwrap();
+            peer.send(ServerMessage::Published(Published { id, position }))
+                .await;
+        }
+    };
+    let events = async {
+        for id in ids {
+            assert!(matches!(next(&mut client).await, Event::Published(done) if done.id == id));
+        }
+    };
+    together(script, events).await;
 }
 
 #[tokio::test]

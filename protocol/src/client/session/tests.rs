@@ -7,8 +7,14 @@ use std::collections::{BTreeMap, VecDeque};
 use proptest::prelude::*;
 
 use super::*;
-use crate::message::{ChannelPosition, Epoch, Position, Quality, Unsubscribed, Update};
-use crate::value::Value;
+use crate::{
+    client::handle::Command,
+    message::{
+        Accepted, Batch, Changed, ChannelPosition, FilterRequest, Gap, Heartbeat, Position,
+        Quality, SubscribeResult, Subscribed, Unsubscribe, Unsubscribed, Update,
+    },
+    value::Value,
+};
 
 const CHANNEL: ChannelId = 5;
 const TOPICS: u8 = 3;
