@@ -6,13 +6,17 @@ use std::{
     future::poll_fn,
     io::{self, Cursor},
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes, BytesMut};
 use fastwebsockets::{Frame, OpCode, Payload, Role, WebSocketError, WebSocketRead};
 use tokio::{
-    io::{AsyncReadExt, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::tcp::{OwnedReadHalf, OwnedWriteHalf},
     time::Instant,
 };
@@ -90,11 +94,32 @@ pub enum ConnectionError {
     OutgoingFull,
 }
 
-type Reader = WebSocketRead<tokio::io::Chain<Cursor<Bytes>, OwnedReadHalf>>;
+type Reader = WebSocketRead<tokio::io::Chain<Cursor<Bytes>, Counted>>;
 
 /// Reading a frame must not be interrupted, or its first bytes are lost. So the future that reads
 /// one owns the reader, and lives on here when the caller's is dropped.
 type Reading = Pin<Box<dyn Future<Output = (Reader, Result<Incoming, WebSocketError>)> + Send>>;
+
+/// Counts what comes in, because a long message shows its progress nowhere else.
+struct Counted {
+    half: OwnedReadHalf,
+    bytes: Arc<AtomicU64>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut self.half).poll_read(cx, buffer);
+        let read = (buffer.filled().len() - before) as u64;
+        // One task reads and counts; nothing is ordered by this.
+        self.bytes.fetch_add(read, Ordering::Relaxed);
+        result
+    }
+}
 
 struct Incoming {
     fin: bool,
@@ -110,7 +135,9 @@ pub struct Connection {
     reading: Option<Reading>,
     /// What has come of a message in fragments.
     fragments: Option<BytesMut>,
-    last_frame_at: Instant,
+    counter: Arc<AtomicU64>,
+    received_bytes: u64,
+    received_at: Instant,
     writer: OwnedWriteHalf,
     outgoing: BytesMut,
     is_close_sent: bool,
@@ -133,9 +160,14 @@ impl Connection {
         let (read_half, writer) = opened.stream.into_split();
         // A copy, because the rest keeps hyper's whole buffer alive.
         let rest = Cursor::new(Bytes::copy_from_slice(&opened.rest));
+        let counter = Arc::new(AtomicU64::new(opened.rest.len() as u64));
+        let counted = Counted {
+            half: read_half,
+            bytes: Arc::clone(&counter),
+        };
         // Frames are written by `queue_frame`, so nothing is given for the other half.
         let (mut reader, _) = fastwebsockets::after_handshake_split(
-            AsyncReadExt::chain(rest, read_half),
+            AsyncReadExt::chain(rest, counted),
             tokio::io::sink(),
             Role::Client,
         );
@@ -147,7 +179,9 @@ impl Connection {
             encoding: options.encoding,
             reading: Some(read_one(reader)),
             fragments: None,
-            last_frame_at: Instant::now(),
+            counter,
+            received_bytes: opened.rest.len() as u64,
+            received_at: Instant::now(),
             writer,
             outgoing: BytesMut::new(),
             is_close_sent: false,
@@ -234,9 +268,14 @@ impl Connection {
         }
     }
 
-    /// When the last frame arrived, of whatever kind.
-    pub fn last_frame_at(&self) -> Instant {
-        self.last_frame_at
+    /// Bytes that came in since the handshake.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
+    }
+
+    /// When something came in last, be it a part of a long message.
+    pub fn received_at(&self) -> Instant {
+        self.received_at
     }
 
     /// Gives this connection the names that another one of the same server has learnt. They are
@@ -265,10 +304,15 @@ impl Connection {
             let Some(reading) = &mut self.reading else {
                 return Poll::Ready(Err(io::Error::from(io::ErrorKind::NotConnected).into()));
             };
-            let (reader, result) = ready!(reading.as_mut().poll(cx));
+            let poll = reading.as_mut().poll(cx);
+            let received_bytes = self.counter.load(Ordering::Relaxed);
+            if received_bytes != self.received_bytes {
+                self.received_bytes = received_bytes;
+                self.received_at = Instant::now();
+            }
+            let (reader, result) = ready!(poll);
             self.reading = None;
             let incoming = result.map_err(from_websocket_error)?;
-            self.last_frame_at = Instant::now();
             if let Some(payload) = self.incoming(incoming)? {
                 self.reading = Some(read_one(reader));
                 return Poll::Ready(Ok(payload));

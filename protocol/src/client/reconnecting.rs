@@ -390,7 +390,7 @@ impl Open {
         // What is due now must not wait until data pauses.
         let timer = self.next_timer();
         let is_due = timer.is_some_and(|at| Instant::now() >= at);
-        let silent_at = self.connection.last_frame_at() + self.silence;
+        let silent_at = self.connection.received_at() + self.silence;
         tokio::select! {
             // Commands before data, or steady data would starve them.
             biased;

@@ -173,6 +173,22 @@ async fn a_read_that_is_dropped_half_way_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_message_shows_that_the_server_lives() {
+    let server = Server::start().await;
+    let options = ConnectOptions::new(server.url(), Encoding::Bincode);
+    let (client, (mut tcp, _)) = tokio::join!(Connection::connect(&options), server.accept_tcp());
+    let mut client = client.unwrap();
+    let (bytes, at) = (client.received_bytes(), client.received_at());
+    let frame = frame(0x82, &[0; 1_000]);
+    tcp.write_all(&frame[..500]).await.unwrap();
+    while client.received_bytes() < bytes + 500 {
+        let nothing = timeout(Duration::from_millis(1), client.next_payload()).await;
+        assert!(nothing.is_err());
+    }
+    assert!(client.received_at() > at);
+}
+
+#[tokio::test]
 async fn pings_are_answered_with_their_payload() {
     let server = Server::start().await;
     let (mut client, mut peer) = connect(&server, Encoding::Bincode).await;
