@@ -3,7 +3,9 @@
 //! The first rule whose filter matches a topic says how its payloads are read; without one they
 //! are read automatically. Prices and sizes keep the digits that the source wrote.
 
+mod automatic;
 pub mod json;
+mod parts;
 pub mod time;
 
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
@@ -12,11 +14,15 @@ use tickcast_protocol::{
     decimal::Decimal,
     message::{Quality, TimeNs},
     topic::{Filter, Topic, TopicError},
-    value::{Quote, Side, Trade, Value},
+    value::{Quote, Trade, Value},
 };
 
 use crate::ingest::NewUpdate;
-use json::{Document, Fields, Pointer, Scalar};
+use automatic::automatic;
+pub(crate) use automatic::{read_time, read_unit};
+use json::{Document, Pointer};
+pub(crate) use parts::{bad, parse_decimal, parse_side, side_by_buyer_maker};
+use parts::{decimal, plain, read_side, time, utf8};
 use time::TimeUnit;
 
 /// How the payloads of some topics are read.
@@ -33,8 +39,7 @@ pub struct DecodeRule {
 /// How a payload is read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Format {
-    /// A number is a reading. A flat JSON object is what its members' names say (the constants
-    /// below): a reading or text with `value`, a trade with `price` and `size`, a quote with `bid`
+    /// A number is a reading. A flat JSON object is what its members' names say: a reading or text with `value`, a trade with `price` and `size`, a quote with `bid`
     /// and `ask`, each with `time` if it has one; or a value as in our own JSON, such as
     /// `{"reading":21.5}`. Other UTF-8 is text, and what is left is bytes.
     Automatic,
@@ -125,18 +130,9 @@ pub enum DecodeError {
     },
 }
 
-const VALUE_NAMES: [&str; 2] = ["value", "v"];
-const TIME_NAMES: [&str; 3] = ["time", "timestamp", "ts"];
-const SIZE_NAMES: [&str; 4] = ["size", "qty", "quantity", "amount"];
-const BID_SIZE_NAMES: [&str; 4] = ["bid_size", "bidSize", "bid_qty", "bidQty"];
-const ASK_SIZE_NAMES: [&str; 4] = ["ask_size", "askSize", "ask_qty", "askQty"];
-
 /// Topics remembered with their rule, at most. The memory only saves time: when it is full, it
 /// starts anew.
 const TOPICS_CACHED_MAX: usize = 65_536;
-
-/// Characters of a bad part that an error repeats.
-const EXCERPT_CHARS: usize = 40;
 
 /// Reads payloads. Each feed has its own.
 #[derive(Debug, Clone)]
@@ -262,7 +258,7 @@ impl JsonFormat {
                 side: match side {
                     None => None,
                     Some(SidePointer::Side(pointer)) => {
-                        side_of(required(&document, "side", pointer)?)?
+                        read_side(required(&document, "side", pointer)?)?
                     }
                     Some(SidePointer::BuyerMaker(pointer)) => {
                         let raw = required(&document, "buyer_maker", pointer)?;
@@ -309,180 +305,6 @@ fn optional_size(
     match pointer {
         None => Ok(None),
         Some(pointer) => decimal(field, required(document, field, pointer)?).map(Some),
-    }
-}
-
-fn automatic(payload: &[u8]) -> Result<Content<'_>, DecodeError> {
-    let Ok(text) = std::str::from_utf8(payload) else {
-        return Ok(Value::Bytes(payload.into()).into());
-    };
-    let trimmed = text.trim_ascii();
-    let content = match trimmed.as_bytes().first() {
-        Some(b'{') => match Fields::parse(trimmed) {
-            Ok(fields) => automatic_object(&fields)?,
-            Err(_) => None,
-        },
-        _ => number(trimmed).map(|number| Value::Reading(number).into()),
-    };
-    Ok(content.unwrap_or_else(|| Value::Text(text.into()).into()))
-}
-
-/// A flat object. `None` if its members' names say nothing.
-fn automatic_object<'a>(fields: &Fields<'a>) -> Result<Option<Content<'a>>, DecodeError> {
-    let value = if let Some(raw) = fields.get_any(&VALUE_NAMES) {
-        plain(raw)?
-    } else if let (Some(price), Some(size)) = (fields.get("price"), fields.get_any(&SIZE_NAMES)) {
-        Value::Trade(Trade {
-            price: decimal("price", price)?,
-            size: decimal("size", size)?,
-            side: fields.get("side").map(side_of).transpose()?.flatten(),
-        })
-    } else if let (Some(bid), Some(ask)) = (fields.get("bid"), fields.get("ask")) {
-        let size = |field, names: &[&str]| {
-            let raw = fields.get_any(names).filter(|raw| *raw != "null");
-            raw.map(|raw| decimal(field, raw)).transpose()
-        };
-        Value::Quote(Quote {
-            bid: decimal("bid", bid)?,
-            ask: decimal("ask", ask)?,
-            bid_size: size("bid_size", &BID_SIZE_NAMES)?,
-            ask_size: size("ask_size", &ASK_SIZE_NAMES)?,
-        })
-    } else if let Some((name, raw)) = fields.single() {
-        return Ok(own_json(name, raw).map(Content::from));
-    } else {
-        return Ok(None);
-    };
-    let time_ns = read_time(fields)?;
-    let unit = read_unit(fields);
-    Ok(Some(Content {
-        value,
-        time_ns,
-        unit,
-    }))
-}
-
-/// The time that a flat object tells.
-pub(crate) fn read_time(fields: &Fields<'_>) -> Result<Option<TimeNs>, DecodeError> {
-    match fields.get_any(&TIME_NAMES) {
-        None | Some("null") => Ok(None),
-        Some(raw) => time(raw, TimeUnit::Automatic).map(Some),
-    }
-}
-
-/// The unit that a flat object tells.
-pub(crate) fn read_unit<'a>(fields: &Fields<'a>) -> Option<Cow<'a, str>> {
-    match fields.get("unit").map(Scalar::of) {
-        Some(Scalar::Text(unit)) => Some(unit),
-        _ => None,
-    }
-}
-
-/// A value as in our own messages: `{"reading":21.5}`.
-fn own_json(name: &str, raw: &str) -> Option<Value> {
-    match name {
-        "reading" | "trade" | "quote" | "text" | "bytes" => {
-            serde_json::from_str(&format!("{{\"{name}\":{raw}}}")).ok()
-        }
-        _ => None,
-    }
-}
-
-/// A number if it is written as one: `nan` and `inf` are words here.
-fn number(text: &str) -> Option<f64> {
-    let looks_like_one = matches!(text.as_bytes().first()?, b'0'..=b'9' | b'-' | b'+' | b'.');
-    let number: f64 = looks_like_one.then(|| text.parse().ok())??;
-    number.is_finite().then_some(number)
-}
-
-fn plain(raw: &str) -> Result<Value, DecodeError> {
-    match Scalar::of(raw) {
-        Scalar::Number(text) => match number(text) {
-            Some(number) => Ok(Value::Reading(number)),
-            None => Err(bad("value", raw, "it is too large")),
-        },
-        Scalar::Text(text) => Ok(match number(&text) {
-            Some(number) => Value::Reading(number),
-            None => Value::Text(text.into_owned()),
-        }),
-        Scalar::Bool(_) => Ok(Value::Text(raw.into())),
-        Scalar::Null => Err(bad("value", raw, "there is no value")),
-        Scalar::Array | Scalar::Object => {
-            Err(bad("value", raw, "it is neither a number nor a string"))
-        }
-    }
-}
-
-fn decimal(field: &'static str, raw: &str) -> Result<Decimal, DecodeError> {
-    match Scalar::of(raw) {
-        Scalar::Number(text) => parse_decimal(field, text),
-        Scalar::Text(text) => parse_decimal(field, &text),
-        _ => Err(bad(field, raw, "it is neither a number nor a string")),
-    }
-}
-
-fn side_of(raw: &str) -> Result<Option<Side>, DecodeError> {
-    match Scalar::of(raw) {
-        Scalar::Null => Ok(None),
-        Scalar::Text(text) => parse_side(&text).map(Some),
-        _ => Err(bad("side", raw, "it is not a string")),
-    }
-}
-
-fn time(raw: &str, unit: TimeUnit) -> Result<TimeNs, DecodeError> {
-    let time_ns = match Scalar::of(raw) {
-        Scalar::Number(text) => unit.parse(text),
-        Scalar::Text(text) => unit.parse(&text),
-        _ => return Err(bad("time", raw, "it is neither a number nor a string")),
-    };
-    time_ns.map_err(|error| bad("time", raw, &error.to_string()))
-}
-
-fn utf8(payload: &[u8]) -> Result<&str, DecodeError> {
-    std::str::from_utf8(payload).map_err(|error| DecodeError::NotUtf8(error.valid_up_to()))
-}
-
-/// An exact decimal from text.
-pub(crate) fn parse_decimal(field: &'static str, text: &str) -> Result<Decimal, DecodeError> {
-    text.parse()
-        .map_err(|error: tickcast_protocol::decimal::DecimalError| {
-            bad(field, text, &error.to_string())
-        })
-}
-
-/// `buy` or `sell`.
-pub(crate) fn parse_side(text: &str) -> Result<Side, DecodeError> {
-    if text.eq_ignore_ascii_case("buy") || text.eq_ignore_ascii_case("b") {
-        Ok(Side::Buy)
-    } else if text.eq_ignore_ascii_case("sell") || text.eq_ignore_ascii_case("s") {
-        Ok(Side::Sell)
-    } else {
-        Err(bad("side", text, "it is neither buy nor sell"))
-    }
-}
-
-/// The side that took the initiative, from whether the buyer was the maker.
-pub(crate) fn side_by_buyer_maker(text: &str) -> Result<Side, DecodeError> {
-    if text.eq_ignore_ascii_case("true") {
-        Ok(Side::Sell)
-    } else if text.eq_ignore_ascii_case("false") {
-        Ok(Side::Buy)
-    } else {
-        Err(bad("buyer_maker", text, "it is neither true nor false"))
-    }
-}
-
-/// An error about one part of a payload.
-pub(crate) fn bad(field: &'static str, text: &str, reason: &str) -> DecodeError {
-    let mut chars = text.chars();
-    let mut excerpt: String = chars.by_ref().take(EXCERPT_CHARS).collect();
-    if chars.next().is_some() {
-        excerpt.push('…');
-    }
-    DecodeError::Bad {
-        field,
-        text: excerpt,
-        reason: reason.into(),
     }
 }
 

@@ -492,6 +492,10 @@ fn the_environment_is_refused_by_name_and_unknown_variables_are_a_warning() {
         "TICKCAST_MQTT_URL is given, but there is no feed of its kind: add --feed mqtt",
     );
     check_problem(
+        &case().env("TICKCAST_FEED", ""),
+        "TICKCAST_FEED: no feed is named; none is a name as well",
+    );
+    check_problem(
         &case().env("TICKCAST_FEED", "[broken"),
         "TICKCAST_FEED: unclosed array, expected `]`",
     );

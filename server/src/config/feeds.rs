@@ -199,6 +199,11 @@ fn choose(
             feeds.extend(in_file);
         }
     }
+    if kinds.is_empty() {
+        problems.add(format!(
+            "{origin}: no feed is named; none is a name as well"
+        ));
+    }
     if kinds.len() > 1 && kinds.iter().any(|kind| kind == "none") {
         problems.add(format!("{origin}: none goes with no other feed"));
     }

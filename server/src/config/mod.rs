@@ -1,6 +1,6 @@
 //! Settings, from flags, then the environment, then a file, then defaults.
 //!
-//! Each setting stands once, in [`tables`]: the flag, the environment variable, the key in the
+//! Each setting stands once, in `tables.rs`: the flag, the environment variable, the key in the
 //! file, the help text and the line of `--print-config` are made of that. Errors are collected, so
 //! that all can be mended at once.
 

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use tickcast_protocol::value::Side;
 
 use super::*;
 

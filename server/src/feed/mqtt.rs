@@ -3,32 +3,28 @@
 //! If the sequencer's queue is full, what the broker sends first gathers in a bounded buffer; when
 //! that is full too, the feed stops reading, which holds the broker back by TCP. But pings and
 //! their answers travel in the same stream as messages: a feed that does not read for too long
-//! loses its connection. So it waits for [`PUSH_BACK_MAX`] at most; then it goes on reading and
+//! loses its connection. So it waits for a few seconds at most; then it goes on reading and
 //! gives up the oldest updates in the buffer, which are counted as lost.
 
+mod backoff;
 mod link;
+mod pending;
 mod url;
 
 use std::{
-    collections::VecDeque,
     pin::{Pin, pin},
     time::Duration,
 };
 
 use bytes::Bytes;
-use rand::RngExt;
 use tickcast_protocol::{message::Quality, topic::Filter};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{
-    FeedState,
-    outlet::{BATCH_MAX_UPDATES, Batch, Outlet},
-};
-use crate::{
-    decode::Decoder,
-    ingest::{Ended, NewUpdate},
-};
+use super::{FeedState, outlet::Outlet};
+use crate::{decode::Decoder, ingest::Ended};
+use backoff::Backoff;
 use link::{Incoming, Link, LinkError};
+use pending::Pending;
 pub use url::{HIDDEN, MqttUrl, Secret};
 
 /// Which broker, and what of it.
@@ -179,7 +175,7 @@ pub(super) async fn run(
         Ok(())
     };
     let flushed = timeout(FLUSH_MAX, flush).await;
-    intake.give_up_pending();
+    intake.give_up_rest();
     link.say_farewell().await;
     flushed.unwrap_or(Ok(()))
 }
@@ -331,10 +327,12 @@ impl Intake {
         );
     }
 
-    fn give_up_pending(&mut self) {
-        let lost = self.pending.updates.len();
-        self.pending = Pending::default();
-        self.count_lost(lost);
+    /// Counts what has neither been handed over nor counted yet.
+    fn give_up_rest(&mut self) {
+        let metrics = self.outlet.metrics();
+        let settled = metrics.submitted.get() + metrics.undecodable.get() + metrics.lost.get();
+        let rest = metrics.received.get().saturating_sub(settled);
+        self.count_lost(usize::try_from(rest).unwrap_or(usize::MAX));
     }
 
     fn count_lost(&mut self, lost: usize) {
@@ -345,98 +343,25 @@ impl Intake {
     }
 }
 
-/// Updates that wait for the sequencer's queue, at most: a second or so of a lively broker.
-const PENDING_MAX_UPDATES: usize = 16_384;
-
-/// The same in bytes, because a payload can be a picture.
-const PENDING_MAX_BYTES: usize = 16 * 1024 * 1024;
-
-/// Updates that wait for the sequencer's queue, each with its size in bytes.
-#[derive(Debug, Default)]
-struct Pending {
-    updates: VecDeque<(NewUpdate, usize)>,
-    bytes: usize,
-}
-
-impl Pending {
-    fn is_empty(&self) -> bool {
-        self.updates.is_empty()
-    }
-
-    fn is_full(&self) -> bool {
-        self.updates.len() >= PENDING_MAX_UPDATES || self.bytes >= PENDING_MAX_BYTES
-    }
-
-    /// May go beyond full by what the link receives at once.
-    fn push(&mut self, update: NewUpdate, bytes: usize) {
-        self.bytes += bytes;
-        self.updates.push_back((update, bytes));
-    }
-
-    fn pop(&mut self) -> Option<NewUpdate> {
-        let (update, bytes) = self.updates.pop_front()?;
-        self.bytes -= bytes;
-        Some(update)
-    }
-
-    fn take_batch(&mut self) -> Batch {
-        std::iter::from_fn(|| self.pop())
-            .take(BATCH_MAX_UPDATES)
-            .collect()
-    }
-
-    /// Makes it not full. Says how many updates that cost.
-    fn drop_oldest(&mut self) -> usize {
-        let before = self.updates.len();
-        while self.is_full() {
-            self.pop();
-        }
-        before - self.updates.len()
-    }
-}
-
-/// The first wait after a loss: brokers restart quickly.
-const RETRY_MIN: Duration = Duration::from_millis(250);
-
-/// The longest wait: somebody who repairs a broker should not have to wait for us.
-const RETRY_MAX: Duration = Duration::from_secs(15);
-
-/// A connection that held so long was good, and the next loss begins with a short wait again. Two
-/// clients with the same id, who throw each other out, never get there.
-const GOOD_AFTER: Duration = Duration::from_secs(10);
-
-/// When to try again. Waits double, and half of each is left to chance, so that many clients of a
-/// broker do not come back all at once.
-#[derive(Debug, Default)]
-struct Backoff {
-    losses: u32,
-    connected_at: Option<Instant>,
-    wait: Duration,
-}
-
-impl Backoff {
-    fn connected(&mut self, now: Instant) {
-        self.connected_at = Some(now);
-    }
-
-    /// How long to wait.
-    fn lost(&mut self, now: Instant) -> Duration {
-        let was_good = |at| now.duration_since(at) >= GOOD_AFTER;
-        if self.connected_at.take().is_some_and(was_good) {
-            self.losses = 0;
-        }
-        let doubled = RETRY_MIN.saturating_mul(1 << self.losses.min(16));
-        self.losses += 1;
-        self.wait = doubled
-            .min(RETRY_MAX)
-            .mul_f64(rand::rng().random_range(0.5..=1.0));
-        self.wait
-    }
-
-    fn take_wait(&mut self) -> Duration {
-        std::mem::take(&mut self.wait)
-    }
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_out_of_bounds_are_refused() {
+        let check = |change: fn(&mut MqttSettings), part: &str| {
+            let mut settings = MqttSettings::default();
+            settings.check().unwrap();
+            change(&mut settings);
+            let error = settings.check().unwrap_err();
+            assert!(error.contains(part), "{error}");
+        };
+        check(|s| s.filters.clear(), "0 filters");
+        check(|s| s.qos = 3, "quality of service 3");
+        check(|s| s.max_packet_bytes = 0, "0 bytes");
+        check(
+            |s| s.session_expiry = Duration::from_secs(60),
+            "needs a client id",
+        );
+    }
+}

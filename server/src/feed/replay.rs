@@ -1,6 +1,7 @@
 //! The replay feed: recorded files, in their own time or faster, once or for ever.
 
 mod columns;
+mod format;
 mod recording;
 
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
@@ -23,7 +24,8 @@ use crate::{
     clock::wall_ns,
     ingest::{Ended, NewUpdate},
 };
-pub use columns::{Column, Columns, CsvFormat, PRESETS};
+pub use columns::{Column, Columns};
+pub use format::{CsvFormat, PRESETS};
 use recording::{Chunk, Recording, Row};
 
 /// Which files, and how they are played.

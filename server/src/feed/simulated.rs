@@ -1,7 +1,7 @@
 //! The simulated feed: markets and sensors that are made up, but look like real ones.
 //!
 //! [`Simulation`] is pure: the same settings and start time give the same updates, however they
-//! are asked for. [`run`] asks for them in time.
+//! are asked for. The feed asks for them in time.
 
 mod market;
 mod sensor;

@@ -8,7 +8,10 @@ use std::{
 
 use tickcast_protocol::{message::TimeNs, value::Value};
 
-use super::columns::{Columns, CsvFormat, PRESETS};
+use super::{
+    columns::Columns,
+    format::{CsvFormat, PRESETS},
+};
 
 /// Longest row, in bytes. A quotation mark that is never closed would otherwise make the rest of
 /// the file one row.

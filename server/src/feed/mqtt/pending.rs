@@ -1,0 +1,118 @@
+//! A bounded queue between the broker and the sequencer.
+
+use std::collections::VecDeque;
+
+use crate::{
+    feed::outlet::{BATCH_MAX_UPDATES, Batch},
+    ingest::NewUpdate,
+};
+
+/// Updates that wait for the sequencer's queue, at most: a second or so of a lively broker.
+const PENDING_MAX_UPDATES: usize = 16_384;
+
+/// The same in bytes, because a payload can be a picture.
+const PENDING_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// Updates that wait for the sequencer's queue, each with its size in bytes.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    updates: VecDeque<(NewUpdate, usize)>,
+    bytes: usize,
+}
+
+impl Pending {
+    pub(super) fn is_empty(&self) -> bool {
+        self.updates.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.updates.len() >= PENDING_MAX_UPDATES || self.bytes >= PENDING_MAX_BYTES
+    }
+
+    /// May go beyond full by what the link receives at once.
+    pub(super) fn push(&mut self, update: NewUpdate, bytes: usize) {
+        self.bytes += bytes;
+        self.updates.push_back((update, bytes));
+    }
+
+    fn pop(&mut self) -> Option<NewUpdate> {
+        let (update, bytes) = self.updates.pop_front()?;
+        self.bytes -= bytes;
+        Some(update)
+    }
+
+    pub(super) fn take_batch(&mut self) -> Batch {
+        std::iter::from_fn(|| self.pop())
+            .take(BATCH_MAX_UPDATES)
+            .collect()
+    }
+
+    /// Makes it not full. Says how many updates that cost.
+    pub(super) fn drop_oldest(&mut self) -> usize {
+        let before = self.updates.len();
+        while self.is_full() {
+            self.pop();
+        }
+        before - self.updates.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tickcast_protocol::{message::Quality, topic::Topic, value::Value};
+
+    use super::*;
+
+    fn update(number: usize) -> NewUpdate {
+        NewUpdate {
+            topic: Topic::new("t").unwrap(),
+            value: Value::Reading(number as f64),
+            source_time_ns: None,
+            quality: Quality::Live,
+            unit: None,
+        }
+    }
+
+    #[test]
+    fn pending_gives_up_the_oldest_and_counts_them() {
+        let mut pending = Pending::default();
+        for number in 0..PENDING_MAX_UPDATES + 5 {
+            pending.push(update(number), 1);
+        }
+        assert!(pending.is_full());
+        assert_eq!(pending.drop_oldest(), 6);
+        assert!(!pending.is_full());
+        assert_eq!(pending.take_batch()[0], update(6));
+    }
+
+    #[test]
+    fn pending_is_bounded_in_bytes_as_well() {
+        let mut pending = Pending::default();
+        for number in 0..3 {
+            pending.push(update(number), PENDING_MAX_BYTES / 2);
+        }
+        assert_eq!(pending.drop_oldest(), 2);
+        assert_eq!(pending.take_batch().as_slice(), [update(2)]);
+        assert_eq!(pending.bytes, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn pending_is_a_queue(sizes in prop::collection::vec(0usize..10_000, 0..2_000)) {
+            let mut pending = Pending::default();
+            for (number, size) in sizes.iter().enumerate() {
+                pending.push(update(number), *size);
+            }
+            let mut taken = Vec::new();
+            while !pending.is_empty() {
+                let batch = pending.take_batch();
+                prop_assert!(batch.len() <= BATCH_MAX_UPDATES);
+                taken.extend(batch);
+            }
+            let expected: Vec<_> = (0..sizes.len()).map(update).collect();
+            prop_assert_eq!(taken, expected);
+            prop_assert_eq!(pending.bytes, 0);
+        }
+    }
+}
