@@ -1,11 +1,14 @@
 //! What a caller may ask of a running [`Client`](super::Client).
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::{
     message::{Mode, Publication, RequestId},
@@ -73,13 +76,24 @@ impl RequestIds {
 #[derive(Debug, Clone)]
 pub struct ClientHandle {
     commands: mpsc::Sender<Command>,
+    closing: Arc<Notify>,
     ids: RequestIds,
 }
 
 impl ClientHandle {
-    pub(super) fn new(ids: RequestIds) -> (Self, mpsc::Receiver<Command>) {
-        let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
-        (Self { commands, ids }, receiver)
+    pub(super) fn new(ids: RequestIds) -> (Self, Commands) {
+        let (sender, receiver) = mpsc::channel(COMMANDS_MAX);
+        let closing = Arc::new(Notify::new());
+        let commands = Commands {
+            queue: Some(receiver),
+            closing: Arc::clone(&closing),
+        };
+        let handle = Self {
+            commands: sender,
+            closing,
+            ids,
+        };
+        (handle, commands)
     }
 
     fn give(&self, command: Command) -> Result<(), HandleError> {
@@ -130,8 +144,47 @@ impl ClientHandle {
         self.give(Command::List)
     }
 
-    /// Closes the connection, which ends the client.
+    /// Closes the connection, which ends the client. It overtakes all other commands.
     pub fn close(&self) -> Result<(), HandleError> {
-        self.give(Command::Close)
+        if self.commands.is_closed() {
+            return Err(HandleError::Ended);
+        }
+        self.closing.notify_one();
+        Ok(())
+    }
+}
+
+/// The client's end of its handles.
+#[derive(Debug)]
+pub(super) struct Commands {
+    /// `None` when there is nobody left to give or to take commands.
+    queue: Option<mpsc::Receiver<Command>>,
+    closing: Arc<Notify>,
+}
+
+impl Commands {
+    /// The next command; only that to close, if `takes_all` is false. `None` once, when the last
+    /// handle is gone. Cancel-safe.
+    pub(super) async fn next(&mut self, takes_all: bool) -> Option<Command> {
+        let queued = async {
+            match &mut self.queue {
+                Some(queue) if takes_all => queue.recv().await,
+                _ => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.closing.notified() => Some(Command::Close),
+            command = queued => command,
+        }
+    }
+
+    /// Takes no more commands: handles are told so. Gives those that were not taken.
+    pub(super) fn end(&mut self) -> Vec<Command> {
+        let Some(mut queue) = self.queue.take() else {
+            return vec![];
+        };
+        queue.close();
+        std::iter::from_fn(|| queue.try_recv().ok()).collect()
     }
 }

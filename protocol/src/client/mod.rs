@@ -19,6 +19,8 @@ mod session;
 
 mod connection;
 mod handshake;
+
+mod open;
 mod reconnecting;
 
 pub use backoff::{BACKOFF_BASE, BACKOFF_FORGIVEN_AFTER, BACKOFF_MAX, Backoff};

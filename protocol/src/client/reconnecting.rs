@@ -1,49 +1,20 @@
 //! A client that stays subscribed.
 
-use std::{
-    fmt,
-    future::{pending, poll_fn, ready},
-    pin::Pin,
-    task::{Context, Poll},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, future::pending, pin::Pin, time::Duration};
 
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     backoff::Backoff,
-    connection::{Connection, ConnectionError, OUTGOING_MAX_BYTES},
+    connection::{Connection, ConnectionError},
     event::{Disconnected, Event, Why},
-    handle::{ClientHandle, Command, RequestIds},
+    handle::{ClientHandle, Command, Commands, RequestIds},
     handshake::{ConnectError, ConnectOptions},
-    session::{Session, SessionError},
+    open::{Open, Step},
+    session::Session,
     topics::TopicTable,
 };
-use crate::{
-    codec::CodecError,
-    error::CloseCode,
-    message::{ServerMessage, TimeNs},
-    topic::Topic,
-};
-
-/// A server that let so many of its own heartbeat intervals pass in silence is dead.
-const SILENT_HEARTBEATS: u32 = 3;
-
-/// Added to it, for a busy machine and a slow network.
-const SILENCE_MARGIN: Duration = Duration::from_secs(2);
-
-/// Time for the server's close frame after ours; then the connection is dropped.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The server's clock is asked for at once, then after this time, then after twice the time, up to
-/// the maximum.
-const CLOCK_INTERVAL_MIN: Duration = Duration::from_secs(1);
-
-/// Often enough to follow a drifting quartz, seldom enough not to matter.
-const CLOCK_INTERVAL_MAX: Duration = Duration::from_secs(16);
+use crate::{codec::CodecError, error::CloseCode, message::ServerMessage, topic::Topic};
 
 /// How a [`Client`] behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +27,7 @@ pub struct ClientOptions {
 /// [`Client::next`].
 pub struct Client {
     options: ClientOptions,
-    /// `None` after the last handle is gone, which ends nothing.
-    commands: Option<mpsc::Receiver<Command>>,
+    commands: Commands,
     session: Session,
     backoff: Backoff,
     /// Attempts to connect since the last success.
@@ -73,36 +43,6 @@ enum State {
     Connecting(Connecting),
     Open(Box<Open>),
     Ended,
-}
-
-struct Open {
-    connection: Connection,
-    /// When the server greeted.
-    welcome_at: Option<Instant>,
-    /// Longest silence that is no death.
-    silence: Duration,
-    ask_time_at: Instant,
-    ask_time_interval: Duration,
-    retry_at: Option<Instant>,
-    /// When to leave a draining server.
-    leave_at: Option<Instant>,
-    leaving: Option<Leaving>,
-}
-
-/// We sent a close frame.
-struct Leaving {
-    why: Why,
-    deadline: Instant,
-}
-
-/// What happened while waiting.
-enum Step {
-    Message(Result<ServerMessage<Topic>, ConnectionError>),
-    Command(Option<Command>),
-    /// There is room for messages that wait to be sent.
-    Room,
-    Timer,
-    Silence,
 }
 
 impl fmt::Debug for Client {
@@ -128,7 +68,7 @@ impl Client {
         let client = Self {
             session: Session::new(options.connect.encoding, ids),
             options,
-            commands: Some(commands),
+            commands,
             backoff: Backoff::default(),
             attempt: 0,
             topics: TopicTable::default(),
@@ -154,18 +94,18 @@ impl Client {
                     let until = *until;
                     tokio::select! {
                         () = sleep_until(until) => self.start_connecting(),
-                        command = next_command(&mut self.commands, true) => self.command(command),
+                        command = self.commands.next(true) => self.command(command),
                     }
                 }
                 State::Connecting(connecting) => {
                     tokio::select! {
                         result = connecting => self.connected(result),
-                        command = next_command(&mut self.commands, true) => self.command(command),
+                        command = self.commands.next(true) => self.command(command),
                     }
                 }
                 State::Open(open) => {
                     let step = open.step(&mut self.session, &mut self.commands).await;
-                    self.handle_step(step);
+                    self.step(step);
                 }
                 State::Ended => pending().await,
             }
@@ -186,21 +126,12 @@ impl Client {
         match result {
             Ok(mut connection) => {
                 connection.set_topics(std::mem::take(&mut self.topics));
-                let now = Instant::now();
-                self.state = State::Open(Box::new(Open {
-                    connection,
-                    welcome_at: None,
-                    silence: self.options.connect.timeout,
-                    ask_time_at: now,
-                    ask_time_interval: CLOCK_INTERVAL_MIN,
-                    retry_at: None,
-                    leave_at: None,
-                    leaving: None,
-                }));
+                let open = Open::new(connection, self.options.connect.timeout);
+                self.state = State::Open(Box::new(open));
             }
             Err(error) => {
                 let is_hopeless = matches!(error, ConnectError::BadUrl { .. });
-                let retry_in = (!is_hopeless).then(|| self.backoff.next_wait(rand::random()));
+                let retry_in = (!is_hopeless).then(|| self.next_wait());
                 self.end_connection(Why::Connect(error.to_string()), retry_in);
             }
         }
@@ -208,7 +139,7 @@ impl Client {
 
     fn command(&mut self, command: Option<Command>) {
         match (command, &mut self.state) {
-            (None, _) => self.commands = None,
+            (None, _) => drop(self.commands.end()),
             (Some(Command::Close), State::Open(open)) => {
                 open.leave(Why::ByCaller, CloseCode::Normal);
             }
@@ -217,122 +148,71 @@ impl Client {
         }
     }
 
-    fn handle_step(&mut self, step: Step) {
+    fn step(&mut self, step: Step) {
+        let State::Open(open) = &mut self.state else {
+            return;
+        };
         match step {
             Step::Command(command) => self.command(command),
             Step::Message(Ok(message)) => self.message(message),
-            Step::Message(Err(error)) => self.connection_failed(error),
+            Step::Message(Err(error)) => match open.take_leaving() {
+                Some(why) => self.left(why),
+                None => self.failed(error),
+            },
             Step::Room => {}
-            Step::Timer => self.timer(),
-            Step::Silence => self.silent(),
+            Step::Timer => {
+                if open.timer(&mut self.session)
+                    && let Some(why) = open.take_leaving()
+                {
+                    self.left(why);
+                }
+            }
+            Step::Silence => {
+                let silence = open.silence;
+                self.lost(Why::Silent(silence));
+            }
         }
     }
 
     fn message(&mut self, message: ServerMessage<Topic>) {
-        let State::Open(open) = &mut self.state else {
-            return;
-        };
-        match &message {
-            ServerMessage::Welcome(welcome) => {
-                self.attempt = 0;
-                open.welcome_at = Some(Instant::now());
-                open.silence = Duration::from_millis(u64::from(welcome.heartbeat_ms))
-                    * SILENT_HEARTBEATS
-                    + SILENCE_MARGIN;
-                open.ask_time_at = Instant::now();
-            }
-            ServerMessage::Draining(draining) => {
-                let window = Duration::from_millis(u64::from(draining.reconnect_within_ms));
-                open.leave_at = Some(Instant::now() + window.mul_f64(rand::random()));
-            }
-            _ => {}
+        if let ServerMessage::Welcome(_) = message {
+            self.attempt = 0;
         }
-        let result = self.session.message(message, wall_clock());
-        if let Some(after_ms) = self.session.take_retry_after_ms() {
-            open.retry_at = Some(Instant::now() + Duration::from_millis(u64::from(after_ms)));
-        }
-        if let Err(error) = result {
-            let code = match error {
-                SessionError::ChainBreaks => CloseCode::GoingAway,
-                SessionError::Unexpected(_) => CloseCode::PolicyViolation,
-            };
-            open.leave(Why::Protocol(error.to_string()), code);
+        if let State::Open(open) = &mut self.state {
+            open.message(message, &mut self.session);
         }
     }
 
-    fn timer(&mut self) {
+    fn failed(&mut self, error: ConnectionError) {
         let State::Open(open) = &mut self.state else {
             return;
         };
-        let now = Instant::now();
-        if open
-            .leaving
-            .as_ref()
-            .is_some_and(|leaving| now >= leaving.deadline)
-        {
-            return self.left();
-        }
-        if open.welcome_at.is_some() && now >= open.ask_time_at {
-            self.session.ask_time(wall_clock());
-            open.ask_time_at = now + open.ask_time_interval;
-            open.ask_time_interval = (open.ask_time_interval * 2).min(CLOCK_INTERVAL_MAX);
-        }
-        if open.retry_at.is_some_and(|at| now >= at) {
-            open.retry_at = None;
-            self.session.retry();
-        }
-        if open.leave_at.is_some_and(|at| now >= at) {
-            open.leave_at = None;
-            open.leave(Why::Draining, CloseCode::GoingAway);
-        }
-    }
-
-    fn silent(&mut self) {
-        if let State::Open(open) = &self.state {
-            let silence = open.silence;
-            self.lost(Why::Silent(silence));
-        }
-    }
-
-    fn connection_failed(&mut self, error: ConnectionError) {
-        let State::Open(open) = &mut self.state else {
-            return;
-        };
-        if open.leaving.is_some() {
-            return self.left();
-        }
         match error {
             ConnectionError::Closed(reason) => {
                 let retry_in = CloseCode::should_reconnect(reason.code).then(|| self.next_wait());
                 self.end_connection(Why::Closed(reason), retry_in);
-            }
-            ConnectionError::Io(error) => self.lost(Why::Lost(error.to_string())),
-            ConnectionError::OutgoingFull => self.lost(Why::Lost(error.to_string())),
-            ConnectionError::Topic(error) => {
-                self.session.start_afresh();
-                open.connection.take_topics();
-                open.leave(Why::Protocol(error.to_string()), CloseCode::PolicyViolation);
             }
             // A later version of the server has more to say than this client understands.
             ConnectionError::Codec(CodecError::UnknownMessage(_)) => {}
             ConnectionError::Codec(error) => {
                 open.leave(Why::Protocol(error.to_string()), CloseCode::PolicyViolation);
             }
+            ConnectionError::Topic(error) => {
+                self.session.start_afresh();
+                open.connection.take_topics();
+                open.leave(Why::Protocol(error.to_string()), CloseCode::PolicyViolation);
+            }
             ConnectionError::Frame(_) | ConnectionError::TooLong | ConnectionError::WrongKind => {
                 self.lost(Why::Protocol(error.to_string()));
+            }
+            ConnectionError::Io(_) | ConnectionError::OutgoingFull => {
+                self.lost(Why::Lost(error.to_string()));
             }
         }
     }
 
     /// The close frames were exchanged, or the server does not answer ours.
-    fn left(&mut self) {
-        let State::Open(open) = &mut self.state else {
-            return;
-        };
-        let why = open
-            .leaving
-            .take()
-            .map_or(Why::ByCaller, |leaving| leaving.why);
+    fn left(&mut self, why: Why) {
         match why {
             Why::ByCaller => self.end_connection(why, None),
             Why::Draining => self.end_connection(why, Some(Duration::ZERO)),
@@ -359,114 +239,19 @@ impl Client {
             Some(wait) => State::Waiting {
                 until: Instant::now() + wait,
             },
-            None => {
-                // Handles learn that nobody listens any more.
-                self.commands = None;
-                State::Ended
-            }
+            None => State::Ended,
         };
-        if let State::Open(open) = std::mem::replace(&mut self.state, next) {
-            let mut open = open;
+        if let State::Open(mut open) = std::mem::replace(&mut self.state, next) {
             self.topics = open.connection.take_topics();
         }
         self.session.disconnected();
+        if retry_in.is_none() {
+            // What waits to be published is told to be unpublished.
+            for command in self.commands.end() {
+                self.session.command(command);
+            }
+        }
         self.session
             .push_event(Event::Disconnected(Disconnected { why, retry_in }));
     }
-}
-
-impl Open {
-    async fn step(
-        &mut self,
-        session: &mut Session,
-        commands: &mut Option<mpsc::Receiver<Command>>,
-    ) -> Step {
-        if self.leaving.is_none()
-            && let Err(error) = self.queue_requests(session)
-        {
-            return Step::Message(Err(error));
-        }
-        let wants_room = self.leaving.is_none() && session.has_request();
-        // What is due now must not wait until data pauses.
-        let timer = self.next_timer();
-        let is_due = timer.is_some_and(|at| Instant::now() >= at);
-        let silent_at = self.connection.received_at() + self.silence;
-        tokio::select! {
-            // Commands before data, or steady data would starve them.
-            biased;
-            () = ready(()), if is_due => Step::Timer,
-            command = next_command(commands, session.takes_commands()) => Step::Command(command),
-            step = poll_fn(|cx| self.poll_connection(wants_room, cx)) => step,
-            () = sleep_until(timer.unwrap_or(silent_at)), if timer.is_some() => Step::Timer,
-            () = sleep_until(silent_at) => self.look_again().await,
-        }
-    }
-
-    /// Perhaps the silence was ours: after a caller has kept its thread busy for long, the runtime
-    /// has to look at the socket before anybody can say that nothing came.
-    async fn look_again(&mut self) -> Step {
-        tokio::task::yield_now().await;
-        tokio::select! {
-            biased;
-            message = self.connection.next() => Step::Message(message),
-            () = ready(()) => Step::Silence,
-        }
-    }
-
-    fn poll_connection(&mut self, wants_room: bool, cx: &mut Context<'_>) -> Poll<Step> {
-        // If writing fails, reading tells why.
-        if wants_room && let Poll::Ready(Ok(())) = self.connection.poll_flush(cx) {
-            return Poll::Ready(Step::Room);
-        }
-        self.connection.poll_next(cx).map(Step::Message)
-    }
-
-    fn queue_requests(&mut self, session: &mut Session) -> Result<(), ConnectionError> {
-        while self.connection.queued_bytes() < OUTGOING_MAX_BYTES
-            && let Some(request) = session.next_request()
-        {
-            self.connection.queue(&request)?;
-        }
-        Ok(())
-    }
-
-    /// The next thing to do, silence apart.
-    fn next_timer(&self) -> Option<Instant> {
-        let times = [
-            self.welcome_at.map(|_| self.ask_time_at),
-            self.retry_at,
-            self.leave_at,
-            self.leaving.as_ref().map(|leaving| leaving.deadline),
-        ];
-        times.into_iter().flatten().min()
-    }
-
-    fn leave(&mut self, why: Why, code: CloseCode) {
-        if self.leaving.is_none() {
-            self.connection.close(code, "");
-            self.leaving = Some(Leaving {
-                why,
-                deadline: Instant::now() + CLOSE_TIMEOUT,
-            });
-        }
-    }
-}
-
-/// The next command. `None` once, when there will be no more.
-async fn next_command(
-    commands: &mut Option<mpsc::Receiver<Command>>,
-    is_wanted: bool,
-) -> Option<Command> {
-    match commands {
-        Some(commands) if is_wanted => commands.recv().await,
-        _ => pending().await,
-    }
-}
-
-fn wall_clock() -> TimeNs {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|since| i64::try_from(since.as_nanos()).ok())
-        .unwrap_or(0)
 }

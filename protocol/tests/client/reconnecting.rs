@@ -5,8 +5,9 @@ use std::time::Duration;
 use fastwebsockets::{Frame, Payload};
 use tickcast_protocol::{
     client::{
-        ChainError, Client, ClientHandle, ClientOptions, ConnectOptions, Disconnected, Event,
-        HandleError, OUTGOING_MAX_BYTES, Unpublished, Why,
+        COMMANDS_MAX, ChainError, Client, ClientHandle, ClientOptions, ConnectOptions,
+        Disconnected, Event, HandleError, OUTGOING_MAX_BYTES, PUBLISHES_IN_FLIGHT_MAX, Unpublished,
+        Why,
     },
     codec::Encoding,
     error::{CloseCode, ErrorCode},
@@ -498,6 +499,47 @@ async fn closing_ends_the_client() {
     let ((), ended) = together(script, disconnected(&mut client)).await;
     assert_eq!((ended.why, ended.retry_in), (Why::ByCaller, None));
     assert_eq!(handle.list(), Err(HandleError::Ended));
+}
+
+#[tokio::test]
+async fn closing_overtakes_what_the_server_does_not_answer() {
+    let server = Server::start().await;
+    let (mut client, handle, mut peer) = subscribed(&server, 10).await;
+    let publication = || Publication {
+        topic: "home/door".into(),
+        value: Value::Reading(1.0),
+        source_time_ns: None,
+    };
+    for _ in 0..PUBLISHES_IN_FLIGHT_MAX {
+        handle.publish(vec![publication()]).unwrap();
+    }
+    // They are all on their way to a server that does not answer.
+    let nothing = timeout(Duration::from_millis(50), client.next()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+    for _ in 0..COMMANDS_MAX {
+        handle.publish(vec![publication()]).unwrap();
+    }
+    assert_eq!(handle.list(), Err(HandleError::Full));
+    handle.close().unwrap();
+    let events = async {
+        let mut unpublished = async |expected| match next(&mut client).await {
+            Event::Unpublished { why, .. } => assert_eq!(why, expected),
+            other => panic!("{other:?}"),
+        };
+        for _ in 0..PUBLISHES_IN_FLIGHT_MAX {
+            unpublished(Unpublished::Unknown).await;
+        }
+        for _ in 0..COMMANDS_MAX {
+            unpublished(Unpublished::NotConnected).await;
+        }
+        disconnected(&mut client).await
+    };
+    let script = async {
+        assert_eq!(peer.receive_close().await, 1000);
+        peer.close(CloseCode::Normal, "").await;
+    };
+    let ((), ended) = together(script, events).await;
+    assert_eq!(ended.why, Why::ByCaller);
 }
 
 #[tokio::test]

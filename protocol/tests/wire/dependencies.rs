@@ -60,6 +60,7 @@ fn what_decides_touches_neither_socket_nor_clock_nor_chance() {
     let shell = [
         "connection.rs",
         "handshake.rs",
+        "open.rs",
         "reconnecting.rs",
         "handle.rs",
     ];

@@ -1,0 +1,220 @@
+//! A [`Client`](super::Client) while it has a connection.
+
+use std::{
+    future::{poll_fn, ready},
+    task::{Context, Poll},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{
+    connection::{Connection, ConnectionError, OUTGOING_MAX_BYTES},
+    event::Why,
+    handle::{Command, Commands},
+    session::{Session, SessionError},
+};
+use crate::{
+    error::CloseCode,
+    message::{ServerMessage, TimeNs},
+    topic::Topic,
+};
+
+/// A server that let so many of its own heartbeat intervals pass in silence is dead.
+const SILENT_HEARTBEATS: u32 = 3;
+
+/// Added to it, for a busy machine and a slow network.
+const SILENCE_MARGIN: Duration = Duration::from_secs(2);
+
+/// Time for the server's close frame after ours; then the connection is dropped.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The server's clock is asked for at once, then after this time, then after twice the time, up to
+/// the maximum.
+const CLOCK_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// Often enough to follow a drifting quartz, seldom enough not to matter.
+const CLOCK_INTERVAL_MAX: Duration = Duration::from_secs(16);
+
+/// A connection and what is to be done on it when.
+pub(super) struct Open {
+    pub(super) connection: Connection,
+    /// When the server greeted.
+    pub(super) welcome_at: Option<Instant>,
+    /// Longest silence that is no death.
+    pub(super) silence: Duration,
+    ask_time_at: Instant,
+    ask_time_interval: Duration,
+    /// When to ask again for what was refused for a while.
+    retry_at: Option<Instant>,
+    /// When to leave a draining server.
+    leave_at: Option<Instant>,
+    leaving: Option<Leaving>,
+}
+
+/// We sent a close frame.
+struct Leaving {
+    why: Why,
+    deadline: Instant,
+}
+
+/// What happened while waiting.
+pub(super) enum Step {
+    Message(Result<ServerMessage<Topic>, ConnectionError>),
+    Command(Option<Command>),
+    /// There is room for messages that wait to be sent.
+    Room,
+    /// Something is due.
+    Timer,
+    /// Nothing came for longer than can be.
+    Silence,
+}
+
+impl Open {
+    /// `silence` is how long the server may take to greet.
+    pub(super) fn new(connection: Connection, silence: Duration) -> Self {
+        Self {
+            connection,
+            welcome_at: None,
+            silence,
+            ask_time_at: Instant::now(),
+            ask_time_interval: CLOCK_INTERVAL_MIN,
+            retry_at: None,
+            leave_at: None,
+            leaving: None,
+        }
+    }
+
+    /// Waits for something to happen. Cancel-safe.
+    pub(super) async fn step(&mut self, session: &mut Session, commands: &mut Commands) -> Step {
+        if self.leaving.is_none()
+            && let Err(error) = self.queue_requests(session)
+        {
+            return Step::Message(Err(error));
+        }
+        let wants_room = self.leaving.is_none() && session.has_request();
+        // What is due now must not wait until data pauses.
+        let timer = self.next_timer();
+        let is_due = timer.is_some_and(|at| Instant::now() >= at);
+        let silent_at = self.connection.received_at() + self.silence;
+        tokio::select! {
+            // Commands before data, or steady data would starve them.
+            biased;
+            () = ready(()), if is_due => Step::Timer,
+            command = commands.next(session.takes_commands()) => Step::Command(command),
+            step = poll_fn(|cx| self.poll_connection(wants_room, cx)) => step,
+            () = sleep_until(timer.unwrap_or(silent_at)), if timer.is_some() => Step::Timer,
+            () = sleep_until(silent_at) => self.look_again().await,
+        }
+    }
+
+    /// Perhaps the silence was ours: after a caller has kept its thread busy for long, the runtime
+    /// has to look at the socket before anybody can say that nothing came.
+    async fn look_again(&mut self) -> Step {
+        tokio::task::yield_now().await;
+        tokio::select! {
+            biased;
+            message = self.connection.next() => Step::Message(message),
+            () = ready(()) => Step::Silence,
+        }
+    }
+
+    fn poll_connection(&mut self, wants_room: bool, cx: &mut Context<'_>) -> Poll<Step> {
+        // If writing fails, reading tells why.
+        if wants_room && let Poll::Ready(Ok(())) = self.connection.poll_flush(cx) {
+            return Poll::Ready(Step::Room);
+        }
+        self.connection.poll_next(cx).map(Step::Message)
+    }
+
+    fn queue_requests(&mut self, session: &mut Session) -> Result<(), ConnectionError> {
+        while self.connection.queued_bytes() < OUTGOING_MAX_BYTES
+            && let Some(request) = session.next_request()
+        {
+            self.connection.queue(&request)?;
+        }
+        Ok(())
+    }
+
+    /// The next thing to do, silence apart.
+    fn next_timer(&self) -> Option<Instant> {
+        let times = [
+            self.welcome_at.map(|_| self.ask_time_at),
+            self.retry_at,
+            self.leave_at,
+            self.leaving.as_ref().map(|leaving| leaving.deadline),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    /// Does what is due. `true` if the server had its time to answer our close frame.
+    pub(super) fn timer(&mut self, session: &mut Session) -> bool {
+        let now = Instant::now();
+        if self.welcome_at.is_some() && now >= self.ask_time_at {
+            session.ask_time(wall_clock());
+            self.ask_time_at = now + self.ask_time_interval;
+            self.ask_time_interval = (self.ask_time_interval * 2).min(CLOCK_INTERVAL_MAX);
+        }
+        if self.retry_at.take_if(|at| now >= *at).is_some() {
+            session.retry();
+        }
+        if self.leave_at.take_if(|at| now >= *at).is_some() {
+            self.leave(Why::Draining, CloseCode::GoingAway);
+        }
+        let leaving = self.leaving.as_ref();
+        leaving.is_some_and(|leaving| now >= leaving.deadline)
+    }
+
+    /// Gives a message to the session, and takes from it what concerns the connection itself.
+    pub(super) fn message(&mut self, message: ServerMessage<Topic>, session: &mut Session) {
+        let now = Instant::now();
+        match &message {
+            ServerMessage::Welcome(welcome) => {
+                self.welcome_at = Some(now);
+                self.ask_time_at = now;
+                let heartbeat = Duration::from_millis(u64::from(welcome.heartbeat_ms));
+                self.silence = heartbeat * SILENT_HEARTBEATS + SILENCE_MARGIN;
+            }
+            ServerMessage::Draining(draining) => {
+                let window = Duration::from_millis(u64::from(draining.reconnect_within_ms));
+                self.leave_at = Some(now + window.mul_f64(rand::random()));
+            }
+            _ => {}
+        }
+        let result = session.message(message, wall_clock());
+        if let Some(after_ms) = session.take_retry_after_ms() {
+            self.retry_at = Some(now + Duration::from_millis(u64::from(after_ms)));
+        }
+        if let Err(error) = result {
+            let code = match error {
+                SessionError::ChainBreaks => CloseCode::GoingAway,
+                SessionError::Unexpected(_) => CloseCode::PolicyViolation,
+            };
+            self.leave(Why::Protocol(error.to_string()), code);
+        }
+    }
+
+    /// Sends a close frame. What the server sends until it sees it still arrives.
+    pub(super) fn leave(&mut self, why: Why, code: CloseCode) {
+        if self.leaving.is_none() {
+            self.connection.close(code, "");
+            self.leaving = Some(Leaving {
+                why,
+                deadline: Instant::now() + CLOSE_TIMEOUT,
+            });
+        }
+    }
+
+    /// Why we left, if we did.
+    pub(super) fn take_leaving(&mut self) -> Option<Why> {
+        self.leaving.take().map(|leaving| leaving.why)
+    }
+}
+
+fn wall_clock() -> TimeNs {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_nanos()).ok())
+        .unwrap_or(0)
+}
