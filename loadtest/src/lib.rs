@@ -1,1 +1,21 @@
-//! Placeholder.
+//! Measures honestly how long an update takes to reach every subscriber.
+//!
+//! Latency is counted from the moment an update was due, not from when it was sent, and a run
+//! calls itself invalid when the load tester and not the server was the limit.
+
+pub mod schedule;
+pub mod stamp;
+
+pub mod mqtt;
+pub mod websocket;
+
+pub mod integrity;
+pub mod scan;
+pub mod session;
+pub mod topics;
+
+pub mod completion;
+pub mod latency;
+pub mod recorder;
+
+pub mod clock;
