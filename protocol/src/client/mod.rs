@@ -4,6 +4,33 @@
 //! the names of topics. [`Client`] keeps a set of subscriptions alive on top of it: it reconnects,
 //! resumes where its caller stopped, and proves that nothing was lost on the way.
 //!
+//! ```no_run
+//! use tickcast_protocol::{
+//!     client::{Client, ClientOptions, ConnectOptions, Event},
+//!     codec::Encoding,
+//!     message::Mode,
+//!     topic::Filter,
+//! };
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let connect = ConnectOptions::new("ws://localhost:8080/ws", Encoding::Bincode);
+//! let (mut client, handle) = Client::new(ClientOptions::new(connect));
+//! handle.subscribe([Filter::new("market/#")?], Mode::Every, None)?;
+//! loop {
+//!     match client.next().await {
+//!         Event::Batch(batch) => {
+//!             for update in batch.updates {
+//!                 println!("{} {:?}", update.topic, update.value);
+//!             }
+//!         }
+//!         Event::Gap { filter, lost, .. } => eprintln!("{filter}: {lost:?} updates are lost"),
+//!         Event::Disconnected(end) if end.retry_in.is_none() => return Err(end.why.into()),
+//!         _ => {}
+//!     }
+//! }
+//! # }
+//! ```
+//!
 //! What can be decided without a socket, a clock or chance (the session, chains, back-off, the
 //! server's clock, names of topics) lives in files that have none of them.
 

@@ -374,8 +374,25 @@ async fn a_server_that_takes_nothing_costs_bounded_memory() {
     assert!(client.queued_bytes() < 2 * tickcast_protocol::client::OUTGOING_MAX_BYTES);
 }
 
-/// A server that gives every request the same answer.
-async fn answering(answer: &'static str) -> ConnectError {
+/// The value of `Sec-WebSocket-Accept` for the key in a request.
+fn accept_for(request: &str) -> String {
+    let key = request
+        .lines()
+        .find_map(|line| line.strip_prefix("sec-websocket-key: "))
+        .unwrap();
+    let request = hyper::Request::builder()
+        .header("sec-websocket-key", key)
+        .header("sec-websocket-version", "13")
+        .body(())
+        .unwrap();
+    let (response, _) = fastwebsockets::upgrade::upgrade(request).unwrap();
+    let accept = &response.headers()["sec-websocket-accept"];
+    accept.to_str().unwrap().to_owned()
+}
+
+/// Connects to a server that gives this answer, with `{accept}` filled in, and sends these bytes
+/// behind it, all at once.
+async fn answered(answer: &str, behind: &[u8]) -> Result<Connection, ConnectError> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/ws", listener.local_addr().unwrap());
     let serving = async {
@@ -384,7 +401,10 @@ async fn answering(answer: &'static str) -> ConnectError {
         while !request.ends_with(b"\r\n\r\n") {
             request.push(stream.read_u8().await.unwrap());
         }
-        stream.write_all(answer.as_bytes()).await.unwrap();
+        let accept = accept_for(std::str::from_utf8(&request).unwrap());
+        let answer = answer.replace("{accept}", &accept);
+        let bytes = [answer.as_bytes(), behind].concat();
+        stream.write_all(&bytes).await.unwrap();
         std::future::pending::<()>().await;
     };
     let mut options = ConnectOptions::new(url, Encoding::Bincode);
@@ -392,38 +412,68 @@ async fn answering(answer: &'static str) -> ConnectError {
         options.timeout = Duration::from_millis(50);
     }
     tokio::select! {
-        result = Connection::connect(&options) => result.unwrap_err(),
+        result = Connection::connect(&options) => result,
         () = serving => unreachable!(),
     }
 }
 
+const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: keep-alive, Upgrade\r\n";
+
+#[tokio::test]
+async fn what_comes_together_with_the_servers_answer_is_not_lost() {
+    let answer = format!(
+        "{SWITCHING}upgrade: WebSocket\r\nsec-websocket-accept: {{accept}}\r\n\
+         sec-websocket-protocol: tickcast.v1.bincode\r\n\r\n"
+    );
+    let payload = codec::encode_server_bincode(&welcome());
+    let behind = frame(0x82, &payload);
+    let mut client = answered(&answer, &behind).await.unwrap();
+    assert_eq!(client.received_bytes(), behind.len() as u64);
+    assert_eq!(next(&mut client).await.unwrap(), welcome());
+}
+
 #[tokio::test]
 async fn a_handshake_that_is_not_one_is_refused() {
-    let check = async |answer, expected: &str| {
-        let error = answering(answer).await.to_string();
+    let check = async |answer: &str, expected: &str| {
+        let error = answered(answer, b"").await.unwrap_err().to_string();
         assert_eq!(error, expected);
+    };
+    let switching = async |headers: &str, expected: &str| {
+        let expected = format!("the server answered with {expected}");
+        check(&format!("{SWITCHING}{headers}\r\n\r\n"), &expected).await;
     };
     check(
         "HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno",
         "the server answered 403 Forbidden",
     )
     .await;
-    check(
-        "HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n",
-        "the server answered with upgrade: Some(\"h2c\")",
+    switching("upgrade: h2c", "upgrade: Some(\"h2c\")").await;
+    switching(
+        "upgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+        "sec-websocket-accept: Some(\"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\")",
     )
     .await;
-    check(
-        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
-         sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
-        "the server answered with sec-websocket-accept: Some(\"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\")",
+    let upgraded = "upgrade: websocket\r\nsec-websocket-accept: {accept}";
+    switching(upgraded, "sec-websocket-protocol: None").await;
+    switching(
+        &format!("{upgraded}\r\nsec-websocket-protocol: tickcast.v1.json"),
+        "sec-websocket-protocol: Some(\"tickcast.v1.json\")",
+    )
+    .await;
+    switching(
+        &format!(
+            "{upgraded}\r\nsec-websocket-protocol: tickcast.v1.bincode\r\n\
+             sec-websocket-extensions: permessage-deflate"
+        ),
+        "sec-websocket-extensions: Some(\"permessage-deflate\")",
     )
     .await;
     check("", "no connection within 50ms").await;
-    assert!(matches!(
-        answering("nonsense\r\n\r\n").await,
-        ConnectError::Http(_)
-    ));
+    let nonsense = answered("nonsense\r\n\r\n", b"").await;
+    assert!(
+        matches!(nonsense, Err(ConnectError::Http(_))),
+        "{nonsense:?}"
+    );
 }
 
 #[tokio::test]
