@@ -45,7 +45,23 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_wait_is_longer_than_its_bound_and_no_bound_than_the_maximum(
+            failures: u32,
+            random: f64,
+        ) {
+            let mut backoff = Backoff { failures };
+            let bound = backoff.bound();
+            prop_assert!((BACKOFF_BASE..=BACKOFF_MAX).contains(&bound));
+            prop_assert!(backoff.next_wait(random) <= bound);
+            prop_assert!(backoff.bound() >= bound);
+        }
+    }
 
     #[test]
     fn bounds_double_up_to_the_maximum_and_a_good_connection_resets_them() {

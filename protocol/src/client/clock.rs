@@ -79,6 +79,8 @@ impl ClockFilter {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn answer(t1: i64, t2: i64, t3: i64) -> TimeAnswer {
@@ -114,6 +116,34 @@ mod tests {
             )
             .unwrap();
         assert_eq!(new.round_trip_ns, 20_000);
+    }
+
+    proptest! {
+        #[test]
+        fn the_offset_is_wrong_by_at_most_half_the_round_trip(
+            offset in -1_000_000_000_000i64..1_000_000_000_000,
+            trips in proptest::collection::vec((0..50_000_000i64, 0..50_000_000i64, 0..1_000i64), 1..20),
+        ) {
+            let mut filter = ClockFilter::default();
+            let mut now = 1_000_000_000;
+            for (there, back, inside) in trips {
+                let t2 = now + there + offset;
+                let answer = answer(now, t2, t2 + inside);
+                now += there + inside + back;
+                let estimate = filter.answer(&answer, now).unwrap();
+                // One nanosecond for the halves.
+                let error = (estimate.offset_ns - offset).abs();
+                prop_assert!(error <= estimate.round_trip_ns / 2 + 1);
+                prop_assert!(filter.samples.len() <= CLOCK_SAMPLES);
+            }
+        }
+
+        #[test]
+        fn no_clock_whatever_panics(times in any::<[i64; 4]>(), later: i64) {
+            let mut filter = ClockFilter::default();
+            filter.answer(&answer(times[0], times[1], times[2]), times[3]);
+            filter.estimate(later);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! };
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let connect = ConnectOptions::new("ws://localhost:8080/ws", Encoding::Bincode);
+//! let connect = ConnectOptions::new("ws://localhost:7400/ws", Encoding::Bincode);
 //! let (mut client, handle) = Client::new(ClientOptions::new(connect));
 //! handle.subscribe([Filter::new("market/#")?], Mode::Every, None)?;
 //! loop {

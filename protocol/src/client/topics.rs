@@ -122,3 +122,29 @@ impl TopicTable {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(id: TopicId, name: &str) -> TopicInfo {
+        TopicInfo {
+            id,
+            topic: Topic::new(name).unwrap(),
+            unit: None,
+        }
+    }
+
+    #[test]
+    fn names_are_kept_for_their_epoch_and_forgotten_in_the_next() {
+        let mut table = TopicTable::default();
+        table.enter(Epoch(1));
+        table.introduce(&[info(7, "a"), info(8, "b")]).unwrap();
+        table.introduce(&[info(7, "a")]).unwrap();
+        table.enter(Epoch(1));
+        assert_eq!(table.len(), 2);
+        assert_eq!(table.get(8).map(Topic::as_str), Some("b"));
+        table.enter(Epoch(2));
+        assert!(table.is_empty());
+    }
+}
