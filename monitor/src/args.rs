@@ -26,6 +26,10 @@ pub struct Args {
     #[arg(long = "chart", value_name = "TOPIC")]
     pub charts: Vec<Topic>,
 
+    /// Play this recording instead of listening to a server
+    #[arg(long, value_name = "FILE")]
+    pub play: Option<PathBuf>,
+
     /// Colours [default: the last ones, or dark]
     #[arg(long)]
     pub theme: Option<ThemeChoice>,

@@ -65,10 +65,10 @@ impl Health {
         self.repaint = self.repaint.mul_f64(0.9) + cost.mul_f64(0.1);
     }
 
-    /// Computes anew what is shown, if it is time.
-    pub fn refresh(&mut self, totals: Totals, now_ns: TimeNs) {
+    /// Computes anew what is shown, if it is time. Whether it was.
+    pub fn refresh(&mut self, totals: Totals, now_ns: TimeNs) -> bool {
         if (0..REFRESH_NS).contains(&(now_ns - self.refreshed_ns)) {
-            return;
+            return false;
         }
         self.refreshed_ns = now_ns;
         self.summary = self.all.summary(now_ns);
@@ -86,6 +86,7 @@ impl Health {
         {
             self.notice = None;
         }
+        true
     }
 
     /// Updates per second that the tape gets, over the last seconds.

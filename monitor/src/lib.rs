@@ -11,14 +11,19 @@ pub mod window;
 pub mod connection;
 pub mod inbox;
 
+pub mod alerts;
 pub mod app;
+pub mod export;
 pub mod health;
 pub mod latency;
+pub mod programs;
+pub mod recording;
 pub mod settings;
 pub mod store;
 
 pub mod chart;
 pub mod format;
+pub mod keys;
 pub mod panels;
 pub mod scene;
 pub mod theme;

@@ -1,11 +1,16 @@
 //! What panels may look at, and what they may ask for.
 
+use std::path::PathBuf;
+
 use tickcast_protocol::topic::Topic;
 
 use crate::{
+    alerts::{Alerts, Condition, RuleId},
     format::Zone,
     health::Health,
     inbox::Link,
+    recording::{Player, Recorder},
+    settings::{Preferences, ZoneChoice},
     store::{Store, TimeNs},
     theme::{Theme, ThemeChoice},
 };
@@ -19,18 +24,35 @@ pub struct Scene<'a> {
     pub link: &'a Link,
     /// How well things go.
     pub health: &'a Health,
+    /// What is watched over, and what has happened.
+    pub alerts: &'a Alerts,
+    /// The recording that is made.
+    pub recorder: Option<&'a Recorder>,
+    /// The recording that is played instead of a server.
+    pub player: Option<&'a Player>,
     /// The address of the server.
     pub url: &'a str,
+    /// What the person prefers.
+    pub preferences: &'a Preferences,
+    /// Names of the saved layouts, and the one in use.
+    pub layouts: Layouts<'a>,
     /// Colours.
     pub theme: &'a Theme,
     /// The zone to write times in.
     pub zone: &'a Zone,
     /// Now, by the server's clock.
     pub now_ns: TimeNs,
-    /// Whether changed values flash.
-    pub flash: bool,
     /// The selected topic.
     pub selected: Option<&'a Topic>,
+}
+
+/// The saved layouts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Layouts<'a> {
+    /// Their names, ascending.
+    pub names: &'a [String],
+    /// The one that was loaded or saved last.
+    pub current: Option<&'a str>,
 }
 
 /// Where to open a chart.
@@ -42,6 +64,66 @@ pub enum Place {
     New,
     /// As another line on the active chart.
     Overlay,
+}
+
+/// What happens to the view of the active chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ViewStep {
+    /// The newest samples are shown from now on.
+    Follow,
+    /// It stands still, or follows again.
+    TogglePause,
+    /// A quarter back in time.
+    Back,
+    /// A quarter forward in time.
+    Forward,
+    /// Half as much time.
+    Closer,
+    /// Twice as much time.
+    Farther,
+    /// As before the last change.
+    Undo,
+}
+
+/// A window over the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Overlay {
+    /// All that can be done, by name.
+    Palette,
+    /// All keys.
+    Keys,
+    /// What the person prefers.
+    Preferences,
+    /// What is watched over, and what has happened.
+    Alerts,
+    /// The name of a layout to be saved.
+    SaveLayout,
+    /// The recordings there are.
+    Recordings,
+}
+
+/// What happens to the recording that is played.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum PlayerStep {
+    /// It stands still, or goes on.
+    SetPaused(bool),
+    /// So many times as fast as it was.
+    SetSpeed(f64),
+    /// Go to another time.
+    Seek(TimeNs),
+    /// Listen to the server again.
+    Stop,
+}
+
+/// What to write to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Export {
+    /// What the active chart shows, as CSV.
+    VisibleCsv,
+    /// All history of the active chart's topics, as CSV.
+    AllCsv,
+    /// A picture of the active chart, as PNG.
+    Png,
 }
 
 /// What a panel wants to be done.
@@ -56,12 +138,59 @@ pub enum Command {
         /// Where.
         place: Place,
     },
+    /// Close the active pane.
+    ClosePane,
     /// Show health in a pane.
     OpenHealth,
-    /// Use other colours.
-    SetTheme(ThemeChoice),
-    /// Connect to another server.
-    Connect(String),
+    /// Change the view of the active chart.
+    View(ViewStep),
     /// All charts follow the live edge.
     FollowAll,
+    /// Open or close a window over the window.
+    Overlay(Option<Overlay>),
+    /// Use other colours.
+    SetTheme(ThemeChoice),
+    /// Enlarge everything by this factor.
+    SetZoom(f32),
+    /// Keep at most so many bytes of history.
+    SetMemoryLimit(usize),
+    /// Write times in another zone.
+    SetZone(ZoneChoice),
+    /// Let changed values flash, or not.
+    SetFlash(bool),
+    /// Play a sound with this command when an alert asks for one.
+    SetSoundCommand(String),
+    /// Connect to another server.
+    Connect(String),
+    /// Save the layout under a name.
+    SaveLayout(String),
+    /// Use a saved layout.
+    LoadLayout(String),
+    /// Forget a saved layout.
+    DeleteLayout(String),
+    /// Write something to a file.
+    Export(Export),
+    /// Begin or end to record what is received.
+    ToggleRecording,
+    /// Play a recording instead of listening to a server.
+    Play(PathBuf),
+    /// Steer the recording that is played.
+    Player(PlayerStep),
+    /// Watch over a topic.
+    AddAlert {
+        /// Which topic.
+        topic: Topic,
+        /// For what.
+        condition: Condition,
+    },
+    /// Switch a watch on or off.
+    SwitchAlert(RuleId, bool),
+    /// Whether it sounds.
+    SetAlertSound(RuleId, bool),
+    /// What it runs.
+    SetAlertCommand(RuleId, String),
+    /// Watch no longer.
+    RemoveAlert(RuleId),
+    /// What has happened was seen.
+    AcknowledgeAlerts,
 }

@@ -1,6 +1,7 @@
 //! What is remembered from one day to the next, in a file of its own.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -8,6 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    alerts::Rule,
+    format::Zone,
     panels::{WatchList, Workspace},
     store::MEMORY_LIMIT_DEFAULT_BYTES,
     theme::ThemeChoice,
@@ -19,51 +22,76 @@ use crate::{
 pub struct Settings {
     /// The server's address.
     pub url: Option<String>,
-    /// Colours.
-    pub theme: ThemeChoice,
-    /// What everything is enlarged by.
-    pub zoom: Zoom,
-    /// How much history may be kept.
-    pub memory: MemoryLimit,
-    /// Whether changed values flash.
-    pub flash: Flash,
     /// Size of the window in points.
     pub window: Option<(f32, f32)>,
+    /// What the person prefers.
+    pub preferences: Preferences,
     /// Filter, order and folded groups of the list.
     pub watch_list: WatchList,
     /// The charts.
     pub workspace: Workspace,
+    /// Saved layouts by name.
+    pub layouts: BTreeMap<String, Workspace>,
+    /// The layout that was loaded or saved last.
+    pub layout: Option<String>,
+    /// What is watched over.
+    pub alerts: Vec<Rule>,
 }
 
-/// What everything is enlarged by.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Zoom(pub f32);
+/// What the person prefers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Preferences {
+    /// Colours.
+    pub theme: ThemeChoice,
+    /// What everything is enlarged by.
+    pub zoom: f32,
+    /// How much history may be kept, in bytes.
+    pub memory_limit: usize,
+    /// The zone to write times in.
+    pub zone: ZoneChoice,
+    /// Whether changed values flash.
+    pub flash: bool,
+    /// The program that plays a sound, with its arguments.
+    pub sound_command: String,
+}
 
-impl Default for Zoom {
+impl Default for Preferences {
     fn default() -> Self {
-        Self(1.0)
+        Self {
+            theme: ThemeChoice::default(),
+            zoom: 1.0,
+            memory_limit: MEMORY_LIMIT_DEFAULT_BYTES,
+            zone: ZoneChoice::default(),
+            flash: true,
+            sound_command: SOUND_COMMAND_DEFAULT.to_owned(),
+        }
     }
 }
 
-/// How much history may be kept, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemoryLimit(pub usize);
+/// The zone to write times in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ZoneChoice {
+    /// That of markets and machines.
+    #[default]
+    Utc,
+    /// That of this machine.
+    Local,
+}
 
-impl Default for MemoryLimit {
-    fn default() -> Self {
-        Self(MEMORY_LIMIT_DEFAULT_BYTES)
+impl ZoneChoice {
+    /// The zone.
+    pub fn zone(self) -> Zone {
+        match self {
+            Self::Utc => Zone::default(),
+            Self::Local => Zone::local(),
+        }
     }
 }
 
-/// Whether changed values flash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Flash(pub bool);
-
-impl Default for Flash {
-    fn default() -> Self {
-        Self(true)
-    }
-}
+/// Plays the sound that every freedesktop.org system has.
+const SOUND_COMMAND_DEFAULT: &str = "paplay /usr/share/sounds/freedesktop/stereo/bell.oga";
 
 /// Why settings are not those of last time.
 #[derive(Debug, thiserror::Error)]
@@ -150,13 +178,13 @@ mod tests {
         let (mut settings, error) = Settings::load(&path);
         assert!(error.is_none());
         settings.url = Some("ws://example:1/ws".to_owned());
-        settings.theme = ThemeChoice::Light;
+        settings.preferences.theme = ThemeChoice::Light;
         let topic = "a/b".parse().unwrap();
         settings.workspace.open(topic, crate::scene::Place::New);
         settings.save(&path).unwrap();
         let (settings, error) = Settings::load(&path);
         assert!(error.is_none(), "{error:?}");
-        assert_eq!(settings.theme, ThemeChoice::Light);
+        assert_eq!(settings.preferences.theme, ThemeChoice::Light);
         assert_eq!(settings.workspace.topics().len(), 1);
     }
 
@@ -166,7 +194,7 @@ mod tests {
         let path = folder.path().join("monitor.json");
         fs::write(&path, b"{\"theme\": \"dark\", \"workspace\": [").unwrap();
         let (settings, error) = Settings::load(&path);
-        assert_eq!(settings.theme, ThemeChoice::Dark);
+        assert_eq!(settings.preferences.theme, ThemeChoice::Dark);
         assert!(matches!(error, Some(SettingsError::Damaged { .. })));
         assert!(!path.exists());
         assert!(folder.path().join("monitor.damaged.json").exists());

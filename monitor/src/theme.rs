@@ -40,6 +40,10 @@ pub enum ThemeChoice {
     Dark,
     /// Dark text on a light ground.
     Light,
+    /// Dark, in colours that colour-blind eyes tell apart.
+    DarkSafe,
+    /// Light, in colours that colour-blind eyes tell apart.
+    LightSafe,
 }
 
 /// The colours, by what they mean.
@@ -113,20 +117,48 @@ const LIGHT: Theme = Theme {
     bad: rgb(0xc22f2b),
 };
 
+/// After the colour-blind-safe palette of the IBM Design Language (blue, purple, magenta, orange,
+/// gold), made lighter.
+const DARK_SAFE: Theme = Theme {
+    accent: rgb(0xb3a1ff),
+    up: rgb(0x79b8ff),
+    down: rgb(0xff8a3d),
+    warning: rgb(0xffd257),
+    bad: rgb(0xff5c9d),
+    ..DARK
+};
+
+/// The same, made darker.
+const LIGHT_SAFE: Theme = Theme {
+    accent: rgb(0x5b3fd6),
+    up: rgb(0x0a63c9),
+    down: rgb(0x8f3300),
+    warning: rgb(0x836e00),
+    bad: rgb(0xb8005c),
+    ..LIGHT
+};
+
 impl ThemeChoice {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::DarkSafe, Self::LightSafe];
+
     /// Its colours.
     pub fn theme(self) -> &'static Theme {
         match self {
             Self::Dark => &DARK,
             Self::Light => &LIGHT,
+            Self::DarkSafe => &DARK_SAFE,
+            Self::LightSafe => &LIGHT_SAFE,
         }
     }
 
-    /// The next one, for a switch.
-    pub fn next(self) -> Self {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Dark => Self::Light,
-            Self::Light => Self::Dark,
+            Self::Dark => "Dark",
+            Self::Light => "Light",
+            Self::DarkSafe => "Dark, colour-blind safe",
+            Self::LightSafe => "Light, colour-blind safe",
         }
     }
 }
@@ -139,7 +171,10 @@ impl Theme {
         const ON_DARK: [u32; 5] = [0x5aa9ff, 0xe3b341, 0xc58af9, 0x7fd1ff, 0xf5e08c];
         const ON_LIGHT: [u32; 5] = [0x1668c7, 0x8a6100, 0x7b3fc4, 0x0b7ea8, 0x6b6300];
         let colors = if self.is_dark { ON_DARK } else { ON_LIGHT };
-        rgb(colors[number % colors.len()])
+        match number % colors.len() {
+            0 => self.accent,
+            number => rgb(colors[number]),
+        }
     }
 
     /// The thin line between two areas.
@@ -339,7 +374,7 @@ mod tests {
 
     #[test]
     fn what_is_to_be_read_stands_out_from_its_ground() {
-        for theme in [&DARK, &LIGHT] {
+        for theme in ThemeChoice::ALL.map(ThemeChoice::theme) {
             for ground in [theme.background, theme.panel, theme.raised] {
                 for color in [
                     theme.text,
@@ -351,6 +386,37 @@ mod tests {
                 ] {
                     let contrast = contrast(color, ground);
                     assert!(contrast >= 4.0, "{color:?} on {ground:?}: {contrast:.2}");
+                }
+            }
+        }
+    }
+
+    /// What a person without green cones sees (G. M. Machado et al., "A Physiologically-based Model
+    /// for Simulation of Color Vision Deficiency", 2009, table for deuteranopia): its light is linear, what comes out is as coded on a screen.
+    fn without_green(color: Color32) -> [f64; 3] {
+        let linear = [color.r(), color.g(), color.b()].map(|c| (f64::from(c) / 255.0).powf(2.2));
+        let row = |row: [f64; 3]| row.iter().zip(linear).map(|(a, b)| a * b).sum::<f64>();
+        [
+            row([0.367322, 0.860646, -0.227968]),
+            row([0.280085, 0.672501, 0.047413]),
+            row([-0.011820, 0.042940, 0.968881]),
+        ]
+        .map(|light| light.max(0.0).powf(1.0 / 2.2))
+    }
+
+    #[test]
+    fn colours_with_a_meaning_are_told_apart_without_green_cones() {
+        for choice in [ThemeChoice::DarkSafe, ThemeChoice::LightSafe] {
+            let theme = choice.theme();
+            let meanings = [theme.up, theme.down, theme.warning, theme.bad];
+            for (at, &a) in meanings.iter().enumerate() {
+                for &b in &meanings[..at] {
+                    let (a, b) = (without_green(a), without_green(b));
+                    let distance = (0..3).map(|c| (a[c] - b[c]).powi(2)).sum::<f64>().sqrt();
+                    assert!(
+                        distance > 0.15,
+                        "{choice:?}: {a:?} and {b:?}: {distance:.2}"
+                    );
                 }
             }
         }

@@ -9,10 +9,11 @@ use std::{
 use tickcast_protocol::topic::Filter;
 
 use crate::{
-    app::Monitor,
+    app::{Monitor, Picture},
     args::{Args, URL_DEFAULT},
     connection::{Connection, clock_ns},
     inbox::Inbox,
+    scene::Command,
     settings::{self, Settings},
 };
 
@@ -51,7 +52,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         None => Default::default(),
     };
     if let Some(theme) = args.theme {
-        settings.theme = theme;
+        settings.preferences.theme = theme;
     }
     let url = args
         .url
@@ -76,6 +77,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         if let Some(error) = error {
             tracing::warn!("{error}");
             monitor.tell(error.to_string());
+        }
+        if let Some(path) = args.play {
+            monitor.execute(Command::Play(path));
         }
         let window = Window {
             monitor,
@@ -134,6 +138,23 @@ impl Window {
         }
     }
 
+    fn save_pane(&mut self, ctx: &egui::Context) {
+        let Some(Picture { rect, path }) = self.monitor.take_picture() else {
+            return;
+        };
+        let pixels_per_point = ctx.pixels_per_point();
+        let news = self.monitor.news();
+        ctx.request_screenshot(move |picture: Arc<egui::ColorImage>| {
+            let pane = picture.region(&rect, Some(pixels_per_point));
+            let told = match save_picture(&path, &pane) {
+                Ok(()) => format!("Saved to {}", path.display()),
+                Err(error) => format!("Cannot save {}: {error}", path.display()),
+            };
+            // If too many others have something to say as well, this is not worth waiting.
+            let _ = news.try_send(told);
+        });
+    }
+
     fn take_screenshot(&mut self, ctx: &egui::Context) {
         let Some(screenshot) = &mut self.screenshot else {
             return;
@@ -180,11 +201,13 @@ impl eframe::App for Window {
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.monitor.ui(ui);
         self.monitor.window_size(ui.ctx().viewport_rect().size());
+        self.save_pane(ui.ctx());
         self.take_screenshot(ui.ctx());
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
         self.save();
+        self.monitor.finish();
         if let Some(connection) = self.connection.take() {
             connection.close();
         }

@@ -10,7 +10,12 @@ use egui_kittest::{
     kittest::{NodeT, Queryable},
 };
 use support::{Bench, SECOND, fill, harness, trade};
-use tickcast_monitor::{inbox::Link, settings::Settings};
+use tickcast_monitor::{
+    inbox::Link,
+    scene::{Command, PlayerStep},
+    settings::{Settings, ZoneChoice},
+    theme::ThemeChoice,
+};
 
 const BTC: &str = "market/BTC-USDT/trade";
 
@@ -398,13 +403,216 @@ fn candles_and_scales_are_chosen_with_a_click() {
 }
 
 #[test]
-fn the_theme_is_switched_and_remembered() {
+fn the_preferences_are_chosen_and_remembered() {
     let mut harness = filled(&[]);
-    harness.get_by_label("Light").click();
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Comma);
     harness.run_steps(2);
-    assert!(has(&harness, "Dark"));
-    let settings = harness.state_mut().monitor.settings();
-    assert_eq!(settings.theme, tickcast_monitor::theme::ThemeChoice::Light);
+    for label in ["Light", "1 GiB", "Local time", "Do not flash", "125 %"] {
+        harness.get_by_label(label).click();
+        harness.run_steps(2);
+    }
+    harness.key_press(Key::Escape);
+    harness.run_steps(2);
+    assert!(!has(&harness, "125 %"), "closed");
+    let preferences = &harness.state_mut().monitor.settings().preferences;
+    assert_eq!(preferences.theme, ThemeChoice::Light);
+    assert_eq!(preferences.zoom, 1.25);
+    assert_eq!(preferences.memory_limit, 1024 * 1024 * 1024);
+    assert_eq!(preferences.zone, ZoneChoice::Local);
+    assert!(!preferences.flash);
+}
+
+#[test]
+fn the_palette_finds_commands_and_topics() {
+    let mut harness = filled(&[BTC]);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    harness.run_steps(2);
+    harness.event(egui::Event::Text("health".to_owned()));
+    harness.run_steps(2);
+    harness.key_press(Key::Enter);
+    harness.run_steps(2);
+    assert!(has(&harness, "Pane Health"));
+    harness.get_by_label("commands").click();
+    harness.run_steps(2);
+    harness.event(egui::Event::Text("line-1 vib".to_owned()));
+    harness.run_steps(2);
+    harness.get_by_label("Do: plant/line-1/vibration").click();
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), ["plant/line-1/vibration"]);
+}
+
+#[test]
+fn a_question_mark_shows_all_keys() {
+    let mut harness = filled(&[]);
+    harness.key_press(Key::Questionmark);
+    harness.run_steps(2);
+    assert!(sees(&harness, "Wheel: Zoom time"));
+    assert!(sees(&harness, "Undo the last change of view"));
+    harness.key_press(Key::Escape);
+    harness.run_steps(2);
+    assert!(!sees(&harness, "Wheel: Zoom time"));
+}
+
+#[test]
+fn layouts_are_saved_under_names_and_come_back() {
+    let mut harness = filled(&[BTC, "plant/line-1/pressure"]);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    harness.run_steps(2);
+    harness.event(egui::Event::Text("Morning".to_owned()));
+    harness.run_steps(1);
+    harness.key_press(Key::Enter);
+    harness.run_steps(2);
+    assert!(sees(&harness, "Workspace: Morning"));
+    harness.get_by_label("Close plant/line-1/pressure").click();
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), [BTC]);
+
+    // A restart, with the settings as they were written.
+    let text = serde_json::to_string(harness.state_mut().monitor.settings()).unwrap();
+    let mut harness = support::harness(serde_json::from_str(&text).unwrap(), &[]);
+    fill(&mut harness.state_mut().script);
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), [BTC]);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    harness.run_steps(2);
+    harness.event(egui::Event::Text("layout morning".to_owned()));
+    harness.run_steps(1);
+    harness.key_press(Key::Enter);
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), [BTC, "plant/line-1/pressure"]);
+}
+
+#[test]
+fn panes_are_dragged_to_another_place() {
+    let mut harness = filled(&[BTC, "plant/line-1/pressure"]);
+    let top =
+        |h: &Harness<'_, Bench>, topic: &str| h.get_by_label(&format!("Pane {topic}")).rect().top();
+    assert!(top(&harness, BTC) < top(&harness, "plant/line-1/pressure"));
+    let from = harness.get_by_label("Pane plant/line-1/pressure").rect();
+    let to = harness.get_by_label(&format!("Chart of {BTC}")).rect();
+    let from = from.left_center() + vec2(300.0, 0.0);
+    let to = to.left_center() + vec2(10.0, 0.0);
+    drag(
+        &mut harness,
+        PointerButton::Primary,
+        from,
+        to - from,
+        Modifiers::NONE,
+    );
+    harness.run_steps(4);
+    assert_eq!(top(&harness, BTC), top(&harness, "plant/line-1/pressure"));
+}
+
+#[test]
+fn an_alert_is_made_on_the_chart_fires_and_is_seen() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 5);
+    let name = format!("Chart of {BTC}");
+    harness.get_by_label(&name).click_secondary();
+    harness.run_steps(3);
+    let below = harness
+        .query_all_by_label_contains("Alert when above")
+        .next()
+        .unwrap();
+    below.click();
+    harness.run_steps(2);
+    assert_eq!(harness.state().monitor.alerts().rules().len(), 1);
+    let script = &mut harness.state_mut().script;
+    script.now_ns += SECOND;
+    script.every(BTC, trade("99999.00", "1"));
+    harness.run_steps(2);
+    assert!(sees(&harness, "(99 999.00)"));
+    harness.get_by_label("Seen").click();
+    harness.run_steps(2);
+    assert!(!sees(&harness, "(99 999.00)"));
+
+    // Alerts survive a restart.
+    let text = serde_json::to_string(harness.state_mut().monitor.settings()).unwrap();
+    let harness = support::harness(serde_json::from_str(&text).unwrap(), &[]);
+    assert_eq!(harness.state().monitor.alerts().rules().len(), 1);
+}
+
+#[test]
+fn alerts_are_listed_switched_and_removed() {
+    let mut harness = filled(&[BTC]);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    harness.run_steps(4);
+    harness.get_by_label("Stale").click();
+    harness.run_steps(4);
+    let words = format!("{BTC} stale");
+    harness.get_by_label(&format!("Watch {words}")).click();
+    harness.run_steps(4);
+    assert!(!harness.state().monitor.alerts().rules()[0].is_on);
+    harness.get_by_label(&format!("Delete {words}")).click();
+    harness.run_steps(4);
+    assert!(harness.state().monitor.alerts().rules().is_empty());
+}
+
+#[test]
+fn a_recording_is_played_on_the_same_screen() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.jsonl");
+    let mut lines = String::new();
+    for second in 0..100 {
+        let time = support::START_NS + second * SECOND;
+        lines.push_str(&format!(
+            "{{\"topic\":\"a/b\",\"time\":{time},\"seq\":{},\"value\":{{\"reading\":{second}}}}}\n",
+            second + 1
+        ));
+    }
+    std::fs::write(&path, lines).unwrap();
+    let mut harness = filled(&[]);
+    harness.state_mut().monitor.execute(Command::Play(path));
+    harness.run_steps(2);
+    assert!(sees(&harness, "Recording r.jsonl"));
+    assert!(has(&harness, "a/b"), "topics of the recording");
+    assert!(!has(&harness, BTC), "and of nothing else");
+    harness.get_by_label("60×").click();
+    harness.run_steps(2);
+    harness.state_mut().script.now_ns += SECOND;
+    harness.run_steps(2);
+    let number =
+        |h: &Harness<'_, Bench>| h.state().monitor.store().topic_named("a/b").unwrap().number;
+    assert_eq!(number(&harness), Some(60.0));
+    harness.get_by_label("Pause").click();
+    harness.run_steps(2);
+    harness.state_mut().script.now_ns += SECOND;
+    harness.run_steps(2);
+    assert_eq!(number(&harness), Some(60.0));
+    let back = Command::Player(PlayerStep::Seek(support::START_NS + 10 * SECOND));
+    harness.state_mut().monitor.execute(back);
+    harness.run_steps(2);
+    assert_eq!(number(&harness), Some(10.0));
+    harness.get_by_label("Back to the server").click();
+    harness.run_steps(2);
+    assert!(harness.state_mut().monitor.take_reconnect().is_some());
+}
+
+#[test]
+fn what_is_no_recording_is_told_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.jsonl");
+    std::fs::write(&path, "hello").unwrap();
+    let mut harness = filled(&[]);
+    harness.state_mut().monitor.execute(Command::Play(path));
+    harness.run_steps(2);
+    assert!(sees(&harness, "is not a recording"));
+    assert!(has(&harness, BTC));
+}
+
+#[test]
+fn a_shift_drag_measures_and_leaves_the_view_alone() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 20);
+    let center = plot_center(&harness);
+    drag(
+        &mut harness,
+        PointerButton::Primary,
+        center,
+        vec2(150.0, 60.0),
+        Modifiers::SHIFT,
+    );
+    assert!(harness.state().monitor.workspace().is_following());
 }
 
 #[test]

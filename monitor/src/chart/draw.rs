@@ -190,6 +190,12 @@ pub fn dashed(painter: &Painter, from: Pos2, to: Pos2, color: Color32, dash: f32
     ));
 }
 
+/// A triangle that points at a place from above.
+pub fn marker(painter: &Painter, tip: Pos2, color: Color32) {
+    let points = vec![tip, tip + vec2(-5.0, -9.0), tip + vec2(5.0, -9.0)];
+    painter.add(Shape::convex_polygon(points, color, Stroke::NONE));
+}
+
 /// A value on its axis, on a ground of its own. `x` is the axis' left edge.
 pub fn axis_label(
     painter: &Painter,

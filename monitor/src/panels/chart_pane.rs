@@ -1,23 +1,25 @@
 //! One pane with a chart: its title line, and what the hand does on it.
 
 use egui::{
-    Align, CursorIcon, Key, Layout, PointerButton, Pos2, Rect, Response, Sense, Ui, UiBuilder, vec2,
+    Align, CursorIcon, Layout, PointerButton, Pos2, Rect, Response, Sense, Ui, UiBuilder, vec2,
 };
 use serde::{Deserialize, Serialize};
 use tickcast_protocol::topic::Topic;
 
 use super::{
-    chart_view::{self, Crosshair, Ruler},
+    chart_pointer::{self, Ruler},
+    chart_view::{self, Crosshair},
     widgets::{choice, styled},
 };
 use crate::{
+    alerts::Condition,
     chart::{
         plot::Plot,
         scale::{Scale, ScaleMode},
         view::{SPAN_DEFAULT_NS, TimeView},
     },
     format::{self, MINUTE, SECOND},
-    scene::Scene,
+    scene::{Command, Export, Overlay, Scene, ViewStep},
     store::{SeriesKind, Silence, TopicState},
     theme,
 };
@@ -77,6 +79,8 @@ pub(super) struct Live {
     /// Width of the value axis: grows with its labels, never shrinks, so that nothing jumps.
     pub(super) axis_width: f32,
     drag: Option<Drag>,
+    /// The value at which the menu was opened.
+    menu_value: f64,
 }
 
 /// What a drag on the chart means, decided when it began.
@@ -97,6 +101,8 @@ pub(super) struct PaneResponse {
     pub(super) is_dragged: bool,
     /// It is to be closed.
     pub(super) is_closed: bool,
+    /// What else is wanted.
+    pub(super) commands: Vec<Command>,
 }
 
 impl ChartPane {
@@ -154,18 +160,29 @@ impl ChartPane {
         self.view_mut().follow(now_ns);
     }
 
-    /// Stands still, or follows again.
-    pub(super) fn toggle_pause(&mut self, now_ns: i64) {
-        if self.is_following() {
-            self.view_mut().pause(now_ns);
-        } else {
-            self.follow(now_ns);
+    /// Changes the view.
+    pub(super) fn step(&mut self, step: ViewStep, now_ns: i64) {
+        let view = self.view_mut();
+        let span = view.span_ns();
+        let (start, end) = view.window(now_ns);
+        let middle = start + (end - start) / 2;
+        match step {
+            ViewStep::Follow => view.follow(now_ns),
+            ViewStep::TogglePause => {
+                if view.is_following() {
+                    view.pause(now_ns);
+                } else {
+                    view.follow(now_ns);
+                }
+            }
+            ViewStep::Back => view.pan(-span / 4, now_ns),
+            ViewStep::Forward => view.pan(span / 4, now_ns),
+            ViewStep::Closer => view.zoom(0.5, middle, now_ns),
+            ViewStep::Farther => view.zoom(2.0, middle, now_ns),
+            ViewStep::Undo => {
+                view.undo();
+            }
         }
-    }
-
-    /// Goes back to the view before the last change.
-    pub(super) fn undo(&mut self) {
-        self.view_mut().undo();
         self.span_ns = self.view().span_ns();
     }
 
@@ -227,7 +244,7 @@ impl ChartPane {
         if let (Some(Drag::Box { from }), Some(to)) =
             (self.live.drag, response.interact_pointer_pos())
         {
-            chart_view::draw_box(ui.painter(), &areas, from, to, scene.theme);
+            chart_pointer::draw_box(ui.painter(), &areas, from, to, scene.theme);
             if response.drag_stopped() {
                 self.zoom_to_box(&plot, from, to, scene.now_ns);
             }
@@ -236,6 +253,7 @@ impl ChartPane {
             self.live.drag = None;
         }
         self.paused_chip(ui, scene, &areas);
+        self.menu(&response, scene, &plot, &mut done);
         done
     }
 
@@ -482,6 +500,54 @@ impl ChartPane {
         }
     }
 
+    /// What a click of the right button offers.
+    fn menu(
+        &mut self,
+        response: &Response,
+        scene: &Scene<'_>,
+        plot: &Plot,
+        done: &mut PaneResponse,
+    ) {
+        let Some(topic) = self.topics.first().cloned() else {
+            return;
+        };
+        if response.secondary_clicked()
+            && let Some(place) = response.interact_pointer_pos()
+        {
+            done.is_activated = true;
+            self.live.menu_value = plot.value(place.y);
+        }
+        let decimals = self.main(scene).map_or(2, |topic| topic.decimals);
+        // What the axis tells is what is meant, not the sixteen digits of the pixel.
+        let power = 10f64.powi(i32::from(decimals));
+        let value = (self.live.menu_value * power).round() / power;
+        response.context_menu(|ui| {
+            for condition in [Condition::Above(value), Condition::Below(value)] {
+                let label = format!("Alert when {}", condition.words(decimals));
+                if ui.button(label).clicked() {
+                    let topic = topic.clone();
+                    done.commands.push(Command::AddAlert { topic, condition });
+                    ui.close();
+                }
+            }
+            for (label, command) in [
+                ("More alerts …", Command::Overlay(Some(Overlay::Alerts))),
+                (
+                    "Save what is visible as CSV",
+                    Command::Export(Export::VisibleCsv),
+                ),
+                ("Save all history as CSV", Command::Export(Export::AllCsv)),
+                ("Save a picture as PNG", Command::Export(Export::Png)),
+            ] {
+                if ui.button(label).clicked() {
+                    done.is_activated = true;
+                    done.commands.push(command);
+                    ui.close();
+                }
+            }
+        });
+    }
+
     /// Tells that the chart stands still, and what is missed meanwhile.
     fn paused_chip(&mut self, ui: &mut Ui, scene: &Scene<'_>, areas: &chart_view::Areas) {
         let view = self.view();
@@ -515,40 +581,6 @@ impl ChartPane {
         let response = ui.add(button).on_hover_text("Follow again (End or Space)");
         if response.clicked() {
             self.follow(scene.now_ns);
-        }
-    }
-
-    /// Keys for the pane that was touched last.
-    pub(super) fn keys(&mut self, ui: &Ui, scene: &Scene<'_>) {
-        use egui::Modifiers;
-        if ui.ctx().egui_wants_keyboard_input() {
-            return;
-        }
-        let now_ns = scene.now_ns;
-        let pressed = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
-        if pressed(Modifiers::COMMAND, Key::Z) {
-            self.undo();
-        }
-        if pressed(Modifiers::NONE, Key::End) {
-            self.follow(now_ns);
-        }
-        if pressed(Modifiers::NONE, Key::Space) {
-            self.toggle_pause(now_ns);
-        }
-        let span = self.view().span_ns();
-        if pressed(Modifiers::NONE, Key::ArrowLeft) {
-            self.view_mut().pan(-span / 4, now_ns);
-        }
-        if pressed(Modifiers::NONE, Key::ArrowRight) {
-            self.view_mut().pan(span / 4, now_ns);
-        }
-        for (key, factor) in [(Key::Plus, 0.5), (Key::Equals, 0.5), (Key::Minus, 2.0)] {
-            if pressed(Modifiers::NONE, key) {
-                let (start, end) = self.view().window(now_ns);
-                self.view_mut()
-                    .zoom(factor, start + (end - start) / 2, now_ns);
-                self.span_ns = self.view().span_ns();
-            }
         }
     }
 }

@@ -1,19 +1,22 @@
 //! What a chart looks like: computes what is visible and has it drawn.
 
-use egui::{Align2, Color32, CornerRadius, Painter, Pos2, Rect, Stroke, Ui, pos2};
+use egui::{Align2, Color32, Painter, Pos2, Rect, Ui, pos2};
 
-use super::chart_pane::{ChartPane, ChartStyle};
+use super::{
+    chart_axes,
+    chart_pane::{ChartPane, ChartStyle},
+    chart_pointer::{self, Ruler},
+};
 use crate::{
     chart::{
         candles::{self, Candle},
-        draw::{self, BoxLine},
+        draw,
         plot::Plot,
         reduce::{self, BandPiece, Line, Window},
-        ticks,
     },
     format,
     scene::Scene,
-    store::{GapCause, LANE_MAIN, LANE_SECOND, Series, SeriesKind, TimeNs, TopicState},
+    store::{GapCause, LANE_MAIN, Series, SeriesKind, TimeNs, TopicState},
     theme::{self, Theme},
 };
 
@@ -21,10 +24,6 @@ use crate::{
 const TIME_AXIS_HEIGHT: f32 = 24.0;
 /// Least width of the value axis.
 const VALUE_AXIS_MIN_WIDTH: f32 = 56.0;
-/// Labels of the value axis have so much room at least.
-const VALUE_GAP: f32 = 48.0;
-/// Labels of the time axis have so much room at least.
-const TIME_GAP: f32 = 90.0;
 /// A lower chart has no room for volume.
 const VOLUME_FROM_HEIGHT: f32 = 180.0;
 /// The part of the height that prices leave to volume.
@@ -54,13 +53,6 @@ impl Areas {
     }
 }
 
-/// Two places between which is measured.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ruler {
-    pub(super) from: Pos2,
-    pub(super) to: Pos2,
-}
-
 /// The time that all panes point at, because the pointer is over one of them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Crosshair {
@@ -78,7 +70,7 @@ pub(super) struct Pointer<'a> {
 }
 
 /// What there is to draw of one topic.
-enum Shown {
+pub(super) enum Shown {
     Line(Line),
     Band(Vec<BandPiece>),
     Candles(Vec<Candle>, i64),
@@ -102,11 +94,12 @@ impl Shown {
     }
 }
 
-struct Entry<'a> {
-    topic: &'a TopicState,
-    series: &'a Series,
-    shown: Shown,
-    color: Color32,
+/// One topic of a chart, ready to be drawn.
+pub(super) struct Entry<'a> {
+    pub(super) topic: &'a TopicState,
+    pub(super) series: &'a Series,
+    pub(super) shown: Shown,
+    pub(super) color: Color32,
 }
 
 /// Draws a chart. Returns what its area stands for.
@@ -164,7 +157,7 @@ pub(super) fn draw(
         .iter()
         .filter_map(|entry| Some(plot.y(entry.series.last_value(LANE_MAIN)?)))
         .collect();
-    let widest = value_axis(
+    let widest = chart_axes::value_axis(
         (axis_painter, &painter),
         &plot,
         areas,
@@ -172,7 +165,7 @@ pub(super) fn draw(
         &labelled,
         theme,
     );
-    time_axis(axis_painter, &painter, scene, &plot, areas);
+    chart_axes::time_axis(axis_painter, &painter, scene, &plot, areas);
     for entry in &entries {
         gaps(&painter, entry, &plot, areas, theme);
     }
@@ -192,9 +185,12 @@ pub(super) fn draw(
             }
         }
     }
+    if let Some(entry) = entries.first() {
+        alerts(&painter, scene, entry, &plot, areas);
+    }
     let mut label_width = widest;
     for entry in entries.iter().rev() {
-        let width = last_value(axis_painter, &painter, entry, &plot, areas, theme);
+        let width = chart_axes::last_value(axis_painter, &painter, entry, &plot, areas, theme);
         label_width = label_width.max(width);
     }
     // In steps, so that one digit more does not move everything.
@@ -207,14 +203,16 @@ pub(super) fn draw(
         nothing(&painter, scene, pane, areas);
     }
     match (pointer.ruler, pointer.hovered) {
-        (Some(ruler), _) => draw_ruler(&painter, scene, &entries, &plot, areas, ruler),
+        (Some(ruler), _) => {
+            chart_pointer::draw_ruler(&painter, scene, &entries, &plot, areas, ruler)
+        }
         (None, Some(place)) => {
             pointer.crosshair.next_ns = Some(plot.time(place.x));
-            crosshair(axis_painter, &painter, scene, &entries, &plot, areas, place);
+            chart_pointer::crosshair(axis_painter, &painter, scene, &entries, &plot, areas, place);
         }
         (None, None) => {
             if let Some(time_ns) = pointer.crosshair.time_ns {
-                distant_crosshair(&painter, &entries, &plot, areas, time_ns, theme);
+                chart_pointer::distant_crosshair(&painter, &entries, &plot, areas, time_ns, theme);
             }
         }
     }
@@ -307,78 +305,6 @@ fn volume(
     Some((bars, interval_ns))
 }
 
-/// Draws grid lines, and labels where none of the newest values (`labelled`) has its own. Returns
-/// the width of the widest label.
-fn value_axis(
-    (labels, painter): (&Painter, &Painter),
-    plot: &Plot,
-    areas: &Areas,
-    unit: Option<&str>,
-    labelled: &[f32],
-    theme: &Theme,
-) -> f32 {
-    let Some((min, max)) = plot.scale.range() else {
-        return 0.0;
-    };
-    let height = plot.rect.height();
-    let (ticks, decimals) = if plot.scale.is_log() {
-        ticks::log_values(min, max, height, VALUE_GAP)
-    } else {
-        ticks::values(min, max, height, VALUE_GAP)
-    };
-    let mut widest = 0.0f32;
-    for tick in ticks {
-        let y = plot.y(tick);
-        painter.hline(
-            areas.plot.x_range(),
-            painter.round_to_pixel_center(y),
-            Stroke::new(1.0, theme.hairline.gamma_multiply(0.7)),
-        );
-        // A label that would be cut says nothing.
-        if y < areas.plot.top() + 6.0 || y > areas.plot.bottom() - 6.0 {
-            continue;
-        }
-        let mut text = format::number(tick, decimals);
-        if let Some(unit) = unit {
-            text.push(' ');
-            text.push_str(unit);
-        }
-        let galley = labels.layout_no_wrap(text, theme::axis_figures(), theme.muted);
-        widest = widest.max(galley.size().x);
-        if labelled.iter().any(|other| (other - y).abs() < 16.0) {
-            continue;
-        }
-        let place = pos2(
-            areas.axis.left() + 2.0 * theme::STEP,
-            y - galley.size().y / 2.0,
-        );
-        labels.galley(place, galley, theme.muted);
-    }
-    widest
-}
-
-fn time_axis(labels: &Painter, painter: &Painter, scene: &Scene<'_>, plot: &Plot, areas: &Areas) {
-    let theme = scene.theme;
-    let width = areas.plot.width();
-    let (ticks, step) = ticks::times(plot.start_ns, plot.end_ns, width, TIME_GAP, scene.zone);
-    for tick in ticks {
-        let x = plot.x(tick);
-        painter.vline(
-            painter.round_to_pixel_center(x),
-            areas.plot.y_range(),
-            Stroke::new(1.0, theme.hairline.gamma_multiply(0.7)),
-        );
-        let text = scene.zone.tick(tick, step);
-        let galley = labels.layout_no_wrap(text, theme::axis_figures(), theme.muted);
-        let left = x - galley.size().x / 2.0;
-        if left < areas.times.left() || left + galley.size().x > areas.axis.right() {
-            continue;
-        }
-        let top = areas.times.center().y - galley.size().y / 2.0;
-        labels.galley(pos2(left, top), galley, theme.muted);
-    }
-}
-
 fn gaps(painter: &Painter, entry: &Entry<'_>, plot: &Plot, areas: &Areas, theme: &Theme) {
     let whole = Plot {
         rect: areas.plot,
@@ -395,38 +321,36 @@ fn gaps(painter: &Painter, entry: &Entry<'_>, plot: &Plot, areas: &Areas, theme:
     }
 }
 
-/// The newest value: a dotted line, a dot at its end, a label on the axis. Returns the label's
-/// width.
-fn last_value(
-    labels: &Painter,
-    painter: &Painter,
-    entry: &Entry<'_>,
-    plot: &Plot,
-    areas: &Areas,
-    theme: &Theme,
-) -> f32 {
-    let series = entry.series;
-    let (Some(value), Some(time_ns)) = (series.last_value(LANE_MAIN), series.last_time()) else {
-        return 0.0;
-    };
-    let text = format::number(value, entry.topic.decimals);
-    let y = plot.y(value);
-    if plot.rect.y_range().expand(1.0).contains(y) {
-        let (left, right) = (areas.plot.left(), areas.plot.right());
-        let faint = entry.color.gamma_multiply(0.7);
-        draw::dashed(painter, pos2(left, y), pos2(right, y), faint, 2.0);
-        if (plot.start_ns..=plot.end_ns).contains(&time_ns)
-            && !matches!(entry.shown, Shown::Candles(..))
-        {
-            painter.circle_filled(pos2(plot.x(time_ns), y), 3.0, entry.color);
+/// The thresholds that are watched over, and where they were crossed.
+fn alerts(painter: &Painter, scene: &Scene<'_>, entry: &Entry<'_>, plot: &Plot, areas: &Areas) {
+    let theme = scene.theme;
+    for rule in scene.alerts.rules_of(&entry.topic.name) {
+        let Some(value) = rule.condition.threshold() else {
+            continue;
+        };
+        let y = plot.y(value);
+        if !plot.rect.y_range().contains(y) {
+            continue;
         }
-        let width = areas.axis.width();
-        let colors = (entry.color, theme.on_accent);
-        draw::axis_label(labels, areas.axis.left(), y, width, &text, colors);
+        let (left, right) = (areas.plot.left(), areas.plot.right());
+        draw::dashed(painter, pos2(left, y), pos2(right, y), theme.bad, 5.0);
+        painter.text(
+            pos2(left + 6.0, y - 2.0),
+            Align2::LEFT_BOTTOM,
+            format!("alert {}", rule.condition.words(entry.topic.decimals)),
+            theme::axis_text(),
+            theme.bad,
+        );
     }
-    // Monospaced: the width follows from the number of characters.
-    let galley = labels.layout_no_wrap(text, theme::axis_figures(), theme.text);
-    galley.size().x
+    for event in scene.alerts.events() {
+        if event.topic == entry.topic.name && (plot.start_ns..=plot.end_ns).contains(&event.time_ns)
+        {
+            let y = event
+                .value
+                .map_or(areas.plot.bottom(), |value| plot.y(value));
+            draw::marker(painter, pos2(plot.x(event.time_ns), y), theme.bad);
+        }
+    }
 }
 
 fn nothing(painter: &Painter, scene: &Scene<'_>, pane: &ChartPane, areas: &Areas) {
@@ -442,280 +366,5 @@ fn nothing(painter: &Painter, scene: &Scene<'_>, pane: &ChartPane, areas: &Areas
         text,
         theme::text(),
         scene.theme.muted,
-    );
-}
-
-/// The sample that holds at a time: for quotes the last one before it, else the nearest.
-fn sample_at(series: &Series, time_ns: TimeNs) -> Option<u64> {
-    match series.kind() {
-        SeriesKind::Quote => series
-            .index_at(time_ns.saturating_add(1))
-            .checked_sub(1)
-            .filter(|&index| index >= series.start()),
-        SeriesKind::Reading | SeriesKind::Trade => series.nearest(time_ns),
-    }
-}
-
-fn crosshair(
-    labels: &Painter,
-    painter: &Painter,
-    scene: &Scene<'_>,
-    entries: &[Entry<'_>],
-    plot: &Plot,
-    areas: &Areas,
-    place: Pos2,
-) {
-    let theme = scene.theme;
-    let line = theme.muted.gamma_multiply(0.8);
-    let (top, bottom) = (areas.plot.top(), areas.plot.bottom());
-    let time_ns = plot.time(place.x);
-    let hit = entries.first().and_then(|entry| {
-        let index = sample_at(entry.series, time_ns)?;
-        let x = plot.x(entry.series.time(index));
-        areas.plot.x_range().contains(x).then_some((entry, index))
-    });
-    let x = match hit {
-        Some((entry, index)) if !matches!(entry.shown, Shown::Candles(..) | Shown::Band(_)) => {
-            plot.x(entry.series.time(index))
-        }
-        _ => place.x,
-    };
-    draw::dashed(painter, pos2(x, top), pos2(x, bottom), line, 3.0);
-    let (left, right) = (areas.plot.left(), areas.plot.right());
-    draw::dashed(
-        painter,
-        pos2(left, place.y),
-        pos2(right, place.y),
-        line,
-        3.0,
-    );
-    if plot.rect.contains(place)
-        && let Some(entry) = entries.first()
-    {
-        let text = format::number(plot.value(place.y), entry.topic.decimals);
-        let colors = (theme.raised, theme.text);
-        let width = areas.axis.width();
-        draw::axis_label(labels, areas.axis.left(), place.y, width, &text, colors);
-    }
-    let Some((entry, index)) = hit else { return };
-    let lines = match &entry.shown {
-        Shown::Candles(candles, interval_ns) => {
-            let start_ns = time_ns.div_euclid(*interval_ns) * interval_ns;
-            match candles.iter().find(|candle| candle.start_ns == start_ns) {
-                Some(candle) => candle_lines(scene, entry, candle, *interval_ns),
-                None => return,
-            }
-        }
-        Shown::Line(_) | Shown::Band(_) => {
-            mark(painter, plot, entry, index, theme);
-            sample_lines(scene, entries, entry, index)
-        }
-    };
-    draw::text_box(painter, pos2(x, place.y), areas.plot, &lines, theme);
-}
-
-/// A ring around a sample.
-fn mark(painter: &Painter, plot: &Plot, entry: &Entry<'_>, index: u64, theme: &Theme) {
-    let series = entry.series;
-    let x = plot.x(series.time(index));
-    let value = series.value(LANE_MAIN, index);
-    painter.circle(
-        pos2(x, plot.y(value)),
-        3.5,
-        theme.background,
-        Stroke::new(1.4, theme.text),
-    );
-}
-
-fn text_line(text: String, theme: &Theme) -> BoxLine {
-    BoxLine {
-        text,
-        font: theme::axis_figures(),
-        color: theme.muted,
-    }
-}
-
-fn head_line(text: String, theme: &Theme) -> BoxLine {
-    BoxLine {
-        text,
-        font: theme::small_figures(),
-        color: theme.text,
-    }
-}
-
-fn sample_lines(
-    scene: &Scene<'_>,
-    entries: &[Entry<'_>],
-    main: &Entry<'_>,
-    index: u64,
-) -> Vec<BoxLine> {
-    let theme = scene.theme;
-    let series = main.series;
-    let decimals = main.topic.decimals;
-    let value = series.value(LANE_MAIN, index);
-    let time_ns = series.time(index);
-    let mut head = format::number(value, decimals);
-    if series.kind() == SeriesKind::Quote {
-        let ask = series.value(LANE_SECOND, index);
-        head = format!("{head} / {}", format::number(ask, decimals));
-    }
-    if let Some(unit) = &main.topic.unit {
-        head = format!("{head} {unit}");
-    }
-    let mut lines = vec![head_line(head, theme)];
-    if series.kind() == SeriesKind::Trade {
-        let size = series.value(LANE_SECOND, index);
-        lines.push(text_line(format!("size {size}"), theme));
-    }
-    for (number, other) in entries.iter().enumerate().skip(1) {
-        if let Some(index) = sample_at(other.series, time_ns) {
-            let value = other.series.value(LANE_MAIN, index);
-            lines.push(BoxLine {
-                text: format::number(value, other.topic.decimals),
-                font: theme::small_figures(),
-                color: theme.series(number),
-            });
-        }
-    }
-    lines.push(text_line(scene.zone.time_us(time_ns), theme));
-    let live = series.last_value(LANE_MAIN).unwrap_or(value);
-    lines.push(text_line(
-        format!(
-            "Δ live {} · {} ago",
-            format::signed(live - value, decimals),
-            format::duration(scene.now_ns - time_ns)
-        ),
-        theme,
-    ));
-    lines
-}
-
-fn candle_lines(
-    scene: &Scene<'_>,
-    entry: &Entry<'_>,
-    candle: &Candle,
-    interval_ns: i64,
-) -> Vec<BoxLine> {
-    let theme = scene.theme;
-    let number = |value: f64| format::number(value, entry.topic.decimals);
-    let state = if candle.is_complete {
-        ""
-    } else {
-        " · incomplete"
-    };
-    let mut lines = vec![
-        head_line(
-            format!("O {}  C {}", number(candle.open), number(candle.close)),
-            theme,
-        ),
-        head_line(
-            format!("H {}  L {}", number(candle.high), number(candle.low)),
-            theme,
-        ),
-    ];
-    if candle.volume > 0.0 {
-        let volume = format::number(candle.volume, 4);
-        lines.push(text_line(format!("volume {volume}"), theme));
-    }
-    lines.push(text_line(
-        format!(
-            "{} · {}{state}",
-            scene.zone.date_time(candle.start_ns),
-            format::age(interval_ns)
-        ),
-        theme,
-    ));
-    lines
-}
-
-/// The time that the pointer is at in another pane.
-fn distant_crosshair(
-    painter: &Painter,
-    entries: &[Entry<'_>],
-    plot: &Plot,
-    areas: &Areas,
-    time_ns: TimeNs,
-    theme: &Theme,
-) {
-    let x = plot.x(time_ns);
-    if !areas.plot.x_range().contains(x) {
-        return;
-    }
-    let (top, bottom) = (areas.plot.top(), areas.plot.bottom());
-    let line = theme.muted.gamma_multiply(0.6);
-    draw::dashed(painter, pos2(x, top), pos2(x, bottom), line, 3.0);
-    let Some(entry) = entries.first() else { return };
-    let Some(index) = sample_at(entry.series, time_ns) else {
-        return;
-    };
-    if !matches!(entry.shown, Shown::Candles(..)) {
-        mark(painter, plot, entry, index, theme);
-    }
-    let value = entry.series.value(LANE_MAIN, index);
-    let lines = [head_line(
-        format::number(value, entry.topic.decimals),
-        theme,
-    )];
-    draw::text_box(painter, pos2(x, plot.y(value)), areas.plot, &lines, theme);
-}
-
-fn draw_ruler(
-    painter: &Painter,
-    scene: &Scene<'_>,
-    entries: &[Entry<'_>],
-    plot: &Plot,
-    areas: &Areas,
-    ruler: Ruler,
-) {
-    let theme = scene.theme;
-    let area = Rect::from_two_pos(ruler.from, ruler.to).intersect(areas.plot);
-    painter.rect(
-        area,
-        CornerRadius::ZERO,
-        theme.accent.gamma_multiply(0.12),
-        Stroke::new(1.0, theme.accent.gamma_multiply(0.6)),
-        egui::StrokeKind::Inside,
-    );
-    let Some(entry) = entries.first() else { return };
-    let decimals = entry.topic.decimals;
-    let (from, to) = (plot.value(ruler.from.y), plot.value(ruler.to.y));
-    let times = (plot.time(ruler.from.x), plot.time(ruler.to.x));
-    let (start, end) = (times.0.min(times.1), times.0.max(times.1));
-    let percent = (to - from) / from.abs() * 100.0;
-    let mut lines = vec![head_line(
-        format!(
-            "{}  {} %",
-            format::signed(to - from, decimals),
-            format::signed(percent, 3)
-        ),
-        theme,
-    )];
-    lines.push(text_line(format::duration(end - start), theme));
-    let series = entry.series;
-    let range = (series.index_at(start), series.index_at(end + 1));
-    if let Some(summary) = series.summary(LANE_MAIN, range.0, range.1) {
-        let number = |value| format::number(value, decimals);
-        lines.push(text_line(
-            format!("{} updates", format::count(summary.count)),
-            theme,
-        ));
-        lines.push(text_line(
-            format!("min {}  max {}", number(summary.min), number(summary.max)),
-            theme,
-        ));
-        lines.push(text_line(format!("mean {}", number(summary.mean())), theme));
-    }
-    draw::text_box(painter, ruler.to, areas.plot, &lines, theme);
-}
-
-/// The box that a drag with the right button would zoom to.
-pub(super) fn draw_box(painter: &Painter, areas: &Areas, from: Pos2, to: Pos2, theme: &Theme) {
-    let area = Rect::from_two_pos(from, to).intersect(areas.plot);
-    painter.rect(
-        area,
-        CornerRadius::ZERO,
-        theme.text.gamma_multiply(0.06),
-        Stroke::new(1.0, theme.muted),
-        egui::StrokeKind::Inside,
     );
 }

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use egui::{Align, Key, Layout, Ui};
 
-use super::widgets::{chip, choice, fact, light, styled};
+use super::widgets::{chip, fact, key_and_name, light, styled};
 use crate::{
     format,
     inbox::Link,
-    scene::{Command, Scene},
-    theme::{self, Theme, ThemeChoice},
+    scene::{Command, Overlay, Scene},
+    theme::{self, Theme},
 };
 
 /// The bar's own state: the address that is being edited.
@@ -41,12 +41,7 @@ pub(super) fn link_words(link: &Link, theme: &Theme, now: Instant) -> (String, e
 
 impl TopBar {
     /// Draws the bar and returns what the person wants.
-    pub fn show(
-        &mut self,
-        ui: &mut Ui,
-        scene: &Scene<'_>,
-        choice_now: ThemeChoice,
-    ) -> Vec<Command> {
+    pub fn show(&mut self, ui: &mut Ui, scene: &Scene<'_>) -> Vec<Command> {
         let mut commands = Vec::new();
         let theme = scene.theme;
         ui.horizontal_centered(|ui| {
@@ -60,25 +55,45 @@ impl TopBar {
             });
             self.latency(ui, scene);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.spacing_mut().item_spacing.x = 4.0;
-                let label = match choice_now {
-                    ThemeChoice::Dark => "Light",
-                    ThemeChoice::Light => "Dark",
+                ui.spacing_mut().item_spacing.x = 6.0;
+                let mut overlay = |ui: &mut Ui, key, label, overlay| {
+                    if key_and_name(ui, theme, key, label) {
+                        commands.push(Command::Overlay(Some(overlay)));
+                    }
                 };
-                let tip = "Switch between dark and light";
-                if choice(ui, theme, false, label).on_hover_text(tip).clicked() {
-                    commands.push(Command::SetTheme(choice_now.next()));
-                }
-                let tip = "Latencies, losses and clock of the selected topic, in a pane";
-                if choice(ui, theme, false, "Health")
-                    .on_hover_text(tip)
-                    .clicked()
-                {
-                    commands.push(Command::OpenHealth);
-                }
+                overlay(ui, "?", "keys", Overlay::Keys);
+                overlay(ui, "Ctrl K", "commands", Overlay::Palette);
+                ui.add_space(8.0);
+                self.layout(ui, scene, &mut commands);
+                recording(ui, scene, &mut commands);
             });
         });
         commands
+    }
+
+    fn layout(&self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<Command>) {
+        let theme = scene.theme;
+        let current = scene.layouts.current.unwrap_or("unsaved");
+        let mut text = egui::text::LayoutJob::default();
+        for (part, color) in [("Workspace: ", theme.muted), (current, theme.text)] {
+            text.append(part, 0.0, egui::TextFormat::simple(theme::text(), color));
+        }
+        ui.menu_button(text, |ui| {
+            for name in scene.layouts.names {
+                if ui.button(name).clicked() {
+                    commands.push(Command::LoadLayout(name.clone()));
+                    ui.close();
+                }
+            }
+            if ui.button("Save as …").clicked() {
+                commands.push(Command::Overlay(Some(Overlay::SaveLayout)));
+                ui.close();
+            }
+            if ui.button("Preferences …").clicked() {
+                commands.push(Command::Overlay(Some(Overlay::Preferences)));
+                ui.close();
+            }
+        });
     }
 
     fn server(&mut self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<Command>) {
@@ -145,4 +160,33 @@ impl TopBar {
             ui.response().on_hover_text(tip);
         });
     }
+}
+
+/// How far the recording is that is made.
+fn recording(ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<Command>) {
+    let Some(recorder) = scene.recorder else {
+        return;
+    };
+    let theme = scene.theme;
+    let (lines, left_out, bytes) = recorder.progress();
+    chip(ui, theme, |ui| {
+        // Laid out from right to left, as its surroundings.
+        let stop = egui::Button::new(styled("Stop", theme::small(), theme.text)).frame(false);
+        let stop = ui
+            .add(stop)
+            .on_hover_text(recorder.path().display().to_string());
+        if stop.clicked() {
+            commands.push(Command::ToggleRecording);
+        }
+        let mut text = format!(
+            "recording {} · {} MiB",
+            format::count(lines),
+            format::mebibytes(usize::try_from(bytes).unwrap_or(usize::MAX))
+        );
+        if left_out > 0 {
+            text = format!("{text} · {} left out", format::count(left_out));
+        }
+        ui.label(styled(text, theme::small(), theme.bad));
+        light(ui, theme.bad);
+    });
 }

@@ -312,15 +312,15 @@ impl WatchList {
             let mut pressed = |key| input.consume_key(Modifiers::NONE, key);
             let down = pressed(Key::J) || pressed(Key::ArrowDown);
             let up = pressed(Key::K) || pressed(Key::ArrowUp);
-            let active = pressed(Key::Enter);
-            let new = input.consume_key(Modifiers::COMMAND, Key::Enter);
-            let overlay = input.consume_key(Modifiers::SHIFT, Key::Enter);
-            let enter = match (active, new, overlay) {
-                (true, ..) => Some(Place::Active),
-                (_, true, _) => Some(Place::New),
-                (.., true) => Some(Place::Overlay),
-                _ => None,
-            };
+            // The plain key comes last, because it is pressed in the others too.
+            let enter = [
+                (Modifiers::COMMAND, Place::New),
+                (Modifiers::SHIFT, Place::Overlay),
+                (Modifiers::NONE, Place::Active),
+            ]
+            .into_iter()
+            .find(|(modifiers, _)| input.consume_key(*modifiers, Key::Enter))
+            .map(|(_, place)| place);
             (i32::from(down) - i32::from(up), enter)
         });
         if step != 0 {

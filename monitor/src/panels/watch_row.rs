@@ -193,7 +193,7 @@ fn last(
 /// The colour of a value that has just changed; fades.
 fn flash(scene: &Scene<'_>, topic: &TopicState) -> Option<Color32> {
     let age_ns = flash_age(topic, scene.now_ns)?;
-    if !scene.flash {
+    if !scene.preferences.flash {
         return None;
     }
     let theme = scene.theme;

@@ -113,3 +113,31 @@ pub(super) fn fact(ui: &mut Ui, theme: &Theme, before: &str, value: &str, after:
         }
     });
 }
+
+/// A key and what it does, to be clicked as well. Whether it was.
+pub(super) fn key_and_name(ui: &mut Ui, theme: &Theme, key: &str, name: &str) -> bool {
+    let cap = ui
+        .painter()
+        .layout_no_wrap(key.to_owned(), theme::axis_figures(), theme.muted);
+    let name_galley = ui
+        .painter()
+        .layout_no_wrap(name.to_owned(), theme::text(), theme.muted);
+    let cap_size = cap.size() + vec2(10.0, 4.0);
+    let size = vec2(cap_size.x + 6.0 + name_galley.size().x, 24.0);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, name));
+    let painter = ui.painter();
+    let left = pos2(rect.left(), rect.center().y - cap_size.y / 2.0);
+    paint_key_cap(painter, Rect::from_min_size(left, cap_size), cap, theme);
+    let color = if response.hovered() {
+        theme.text
+    } else {
+        theme.muted
+    };
+    let place = pos2(
+        rect.left() + cap_size.x + 6.0,
+        rect.center().y - name_galley.size().y / 2.0,
+    );
+    painter.galley_with_override_text_color(place, name_galley, color);
+    response.clicked()
+}

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use egui::{Id, Key, Modifiers, Stroke, Ui};
+use egui::{Id, Rect, Stroke, Ui};
 use egui_tiles::{
     Behavior, Container, ResizeState, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse,
 };
@@ -16,7 +16,7 @@ use super::{
     welcome,
 };
 use crate::{
-    scene::{Place, Scene},
+    scene::{Command, Place, Scene, ViewStep},
     store::TimeNs,
     theme::{self, Theme},
 };
@@ -40,8 +40,19 @@ pub enum Pane {
     Health(HealthPane),
 }
 
+/// The chart that was touched last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActiveChart {
+    /// What it shows.
+    pub topics: Vec<Topic>,
+    /// From when to when.
+    pub window: (TimeNs, TimeNs),
+    /// Where it was drawn.
+    pub rect: Rect,
+}
+
 /// All panes and how they are laid out.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Workspace {
     tree: Tree<Pane>,
     active: Option<TileId>,
@@ -101,6 +112,16 @@ impl Workspace {
         self.charts()
             .map(|(_, chart)| chart.topics.clone())
             .collect()
+    }
+
+    /// The main topic of the chart that was touched last, or of any.
+    pub fn main_topic(&self) -> Option<Topic> {
+        let chart = self.active_chart().or_else(|| {
+            self.charts()
+                .min_by_key(|(id, _)| id.0)
+                .map(|(_, chart)| chart)
+        });
+        chart?.topics.first().cloned()
     }
 
     fn active_chart(&self) -> Option<&ChartPane> {
@@ -245,11 +266,35 @@ impl Workspace {
         }
     }
 
-    /// Draws all panes.
-    pub fn show(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
+    /// Closes the active pane.
+    pub fn close_active(&mut self) {
+        if let Some(id) = self.active {
+            self.close(id);
+        }
+    }
+
+    /// Changes the view of the active chart.
+    pub fn step(&mut self, step: ViewStep, now_ns: TimeNs) {
+        if let Some(chart) = self.active_chart_mut() {
+            chart.step(step, now_ns);
+        }
+    }
+
+    /// What the active chart shows, and where it was drawn.
+    pub fn active(&self, now_ns: TimeNs) -> Option<ActiveChart> {
+        let chart = self.active_chart()?;
+        Some(ActiveChart {
+            topics: chart.topics.clone(),
+            window: chart.view().window(now_ns),
+            rect: self.tree.tiles.rect(self.active?)?,
+        })
+    }
+
+    /// Draws all panes and returns what the person wants.
+    pub fn show(&mut self, ui: &mut Ui, scene: &Scene<'_>) -> Vec<Command> {
         if self.is_empty() {
             welcome::show(ui, scene);
-            return;
+            return Vec::new();
         }
         if self
             .active
@@ -257,7 +302,6 @@ impl Workspace {
         {
             self.active = self.charts().map(|(id, _)| id).min_by_key(|id| id.0);
         }
-        self.keys(ui, scene);
         self.crosshair.next_ns = None;
         let mut behavior = Panes {
             scene,
@@ -265,9 +309,11 @@ impl Workspace {
             active: self.active,
             activated: None,
             closed: None,
+            commands: Vec::new(),
         };
         self.tree.ui(&mut behavior, ui);
         let (activated, closed) = (behavior.activated, behavior.closed);
+        let commands = behavior.commands;
         self.active = activated.or(self.active);
         if self.crosshair.time_ns != self.crosshair.next_ns {
             self.crosshair.time_ns = self.crosshair.next_ns;
@@ -279,16 +325,7 @@ impl Workspace {
         if let Some(id) = closed {
             self.close(id);
         }
-    }
-
-    fn keys(&mut self, ui: &Ui, scene: &Scene<'_>) {
-        if let Some(chart) = self.active_chart_mut() {
-            chart.keys(ui, scene);
-        }
-        let close = ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::W));
-        if let (true, Some(id)) = (close, self.active) {
-            self.close(id);
-        }
+        commands
     }
 }
 
@@ -298,6 +335,7 @@ struct Panes<'a> {
     active: Option<TileId>,
     activated: Option<TileId>,
     closed: Option<TileId>,
+    commands: Vec<Command>,
 }
 
 impl Panes<'_> {
@@ -317,7 +355,9 @@ impl Behavior<Pane> for Panes<'_> {
             is_activated,
             is_dragged,
             is_closed,
+            commands,
         } = done;
+        self.commands.extend(commands);
         if is_activated && matches!(pane, Pane::Chart(_)) {
             self.activated = Some(id);
         }

@@ -128,6 +128,14 @@ impl Store {
         Some(key)
     }
 
+    /// Whether [`Self::apply`] would add the update to its topic's history.
+    pub fn wants(&self, update: &Update<Topic>, via: Via) -> bool {
+        let Some(topic) = self.topic_named(update.topic.as_str()) else {
+            return true;
+        };
+        topic.wants(via) && update.position > topic.series_at.0
+    }
+
     /// Takes in an update. An update that came before, by another subscription, does no harm.
     pub fn apply(&mut self, update: Update<Topic>, via: Via) {
         let Some(key) = self.key_or_new(&update.topic) else {
@@ -137,11 +145,7 @@ impl Store {
         let topic = &mut self.topics[key.0 as usize];
         topic.received += 1;
         self.totals.received += 1;
-        let wanted = match topic.lossless {
-            Lossless::No => via == Via::Latest,
-            Lossless::Asked | Lossless::Yes => via == Via::Every,
-        };
-        if wanted && update.position > topic.series_at.0 {
+        if topic.wants(via) && update.position > topic.series_at.0 {
             let before = topic.series.as_ref().map_or(0, Series::bytes);
             append(topic, &update, self.connection, &mut self.totals);
             let after = topic.series.as_ref().map_or(0, Series::bytes);

@@ -9,6 +9,7 @@ use tickcast_protocol::{
 };
 
 use super::{
+    Via,
     rate::{Rate, Silence},
     series::{Series, SeriesKind, TimeNs},
 };
@@ -157,6 +158,15 @@ impl TopicState {
     /// Whether every update of the topic comes here.
     pub fn is_lossless(&self) -> bool {
         self.lossless == Lossless::Yes
+    }
+
+    /// Whether updates that come this way belong into the history: those that come both ways must
+    /// not be mixed, or newest values would overtake the others and make them look lost.
+    pub(super) fn wants(&self, via: Via) -> bool {
+        match self.lossless {
+            Lossless::No => via == Via::Latest,
+            Lossless::Asked | Lossless::Yes => via == Via::Every,
+        }
     }
 
     /// Takes in the newest value.

@@ -1,5 +1,9 @@
 //! A monitor without window, socket and clock, and what a server would send it.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses its own part, and a failure is a failed test"
+)]
 
 use egui_kittest::Harness;
 use tickcast_monitor::{
@@ -15,20 +19,20 @@ use tickcast_protocol::{
     value::{Quote, Side, Trade, Value},
 };
 
-pub const SECOND: i64 = 1_000_000_000;
+pub(crate) const SECOND: i64 = 1_000_000_000;
 /// When all tests begin: 2026-01-01T12:00:00Z.
-pub const START_NS: i64 = 1_767_268_800 * SECOND;
+pub(crate) const START_NS: i64 = 1_767_268_800 * SECOND;
 
 /// A server that says what the test wants, and the clock of both sides.
-pub struct Script {
-    pub inbox: Inbox,
-    pub now_ns: i64,
+pub(crate) struct Script {
+    pub(crate) inbox: Inbox,
+    pub(crate) now_ns: i64,
     position: u64,
     seqs: std::collections::HashMap<String, u64>,
 }
 
 impl Script {
-    pub fn new(inbox: Inbox) -> Self {
+    pub(crate) fn new(inbox: Inbox) -> Self {
         Self {
             inbox,
             now_ns: START_NS,
@@ -37,11 +41,11 @@ impl Script {
         }
     }
 
-    pub fn link(&self, link: Link) {
+    pub(crate) fn link(&self, link: Link) {
         assert!(self.inbox.try_put(Parcel::Link(link)));
     }
 
-    pub fn connected(&self) {
+    pub(crate) fn connected(&self) {
         self.link(Link::Connected {
             server: "a test".to_owned(),
             epoch: Epoch(0x3f2a),
@@ -49,7 +53,7 @@ impl Script {
     }
 
     /// Updates that the server had and did not send.
-    pub fn skip(&mut self, topic: &str, updates: u64) {
+    pub(crate) fn skip(&mut self, topic: &str, updates: u64) {
         *self.seqs.entry(topic.to_owned()).or_default() += updates;
         self.position += updates;
     }
@@ -91,24 +95,24 @@ impl Script {
     }
 
     /// By the subscription to newest values.
-    pub fn latest(&mut self, topic: &str, value: Value) {
+    pub(crate) fn latest(&mut self, topic: &str, value: Value) {
         let update = self.update(topic, value);
         self.send(Filter::all(), None, update);
     }
 
     /// By the subscription to every update of the topic.
-    pub fn every(&mut self, topic: &str, value: Value) {
+    pub(crate) fn every(&mut self, topic: &str, value: Value) {
         let update = self.update(topic, value);
         self.send(Filter::new(topic).unwrap(), None, update);
     }
 
-    pub fn reading(&mut self, topic: &str, unit: &str, reading: f64) {
+    pub(crate) fn reading(&mut self, topic: &str, unit: &str, reading: f64) {
         let update = self.update(topic, Value::Reading(reading));
         self.send(Filter::all(), Some(unit), update);
     }
 }
 
-pub fn trade(price: &str, size: &str) -> Value {
+pub(crate) fn trade(price: &str, size: &str) -> Value {
     Value::Trade(Trade {
         price: price.parse().unwrap(),
         size: size.parse().unwrap(),
@@ -116,7 +120,7 @@ pub fn trade(price: &str, size: &str) -> Value {
     })
 }
 
-pub fn quote(bid: &str, ask: &str) -> Value {
+pub(crate) fn quote(bid: &str, ask: &str) -> Value {
     Value::Quote(Quote {
         bid: bid.parse().unwrap(),
         ask: ask.parse().unwrap(),
@@ -126,13 +130,13 @@ pub fn quote(bid: &str, ask: &str) -> Value {
 }
 
 /// The monitor and the server it hears.
-pub struct Bench {
-    pub monitor: Monitor,
-    pub script: Script,
+pub(crate) struct Bench {
+    pub(crate) monitor: Monitor,
+    pub(crate) script: Script,
 }
 
 /// A monitor of 1440 x 900 points that nothing has been sent to yet.
-pub fn harness(settings: Settings, charts: &[&str]) -> Harness<'static, Bench> {
+pub(crate) fn harness(settings: Settings, charts: &[&str]) -> Harness<'static, Bench> {
     let inbox = Inbox::new(|| {});
     let charts: Vec<Topic> = charts.iter().map(|t| Topic::new(t).unwrap()).collect();
     let monitor = Monitor::new(
@@ -166,7 +170,7 @@ pub fn harness(settings: Settings, charts: &[&str]) -> Harness<'static, Bench> {
 }
 
 /// The markets and sensors of the pictures, one value each.
-pub fn fill(script: &mut Script) {
+pub(crate) fn fill(script: &mut Script) {
     script.connected();
     script.latest("market/BTC-USDT/trade", trade("39484.64", "0.5"));
     script.latest("market/BTC-USDT/quote", quote("39484.63", "39484.65"));

@@ -1,0 +1,198 @@
+//! Taking in what came.
+
+use tickcast_protocol::{
+    client::ClientBatch,
+    message::{Quality, Start, TimeNs},
+};
+
+use super::Monitor;
+use crate::{
+    inbox::{Link, Parcel},
+    scene::{Command, Place},
+    store::{SeriesKind, TopicState, Via},
+};
+
+/// Once a topic comes so often, it is live enough to be charted at the first start.
+const LIVELY_HZ: f64 = 0.2;
+
+impl Monitor {
+    /// Takes in all that came. `clock_ns` is this machine's clock. Also while the window is hidden.
+    pub fn take_in(&mut self, clock_ns: TimeNs) {
+        for parcel in self.inbox.take() {
+            // While a recording is played only the state of the connection is of interest.
+            if self.player.is_none() || matches!(parcel, Parcel::Link(_)) {
+                self.take_parcel(parcel);
+            }
+        }
+        self.now_ns = clock_ns + self.offset_ns();
+        self.play(clock_ns);
+        self.health.held_back = self.inbox.held_back();
+        if self.health.refresh(self.store.totals(), self.now_ns) {
+            self.alerts.tick(&self.store, self.now_ns);
+            self.look_after_recorder();
+            self.programs.tidy();
+        }
+        self.run_alerts();
+        while let Ok(news) = self.news.1.try_recv() {
+            self.tell(news);
+        }
+        self.first_chart();
+        self.requests.reconcile();
+    }
+
+    fn play(&mut self, clock_ns: TimeNs) {
+        let Some(player) = &mut self.player else {
+            return;
+        };
+        match player.advance(clock_ns) {
+            Ok(parcels) => {
+                self.now_ns = player.now_ns();
+                for parcel in parcels {
+                    self.take_parcel(parcel);
+                }
+            }
+            Err(error) => {
+                let notice = format!("Cannot go on reading {}: {error}", player.path().display());
+                self.player = None;
+                self.tell(notice);
+            }
+        }
+    }
+
+    fn offset_ns(&self) -> i64 {
+        match self.player {
+            Some(_) => 0,
+            None => self.health.clock.map_or(0, |clock| clock.offset_ns),
+        }
+    }
+
+    fn take_parcel(&mut self, parcel: Parcel) {
+        match parcel {
+            Parcel::Link(link) => {
+                if matches!(link, Link::Connected { .. }) {
+                    self.store.connection_opened();
+                }
+                self.link = link;
+            }
+            Parcel::Batch { batch, received_ns } => self.take_batch(batch, received_ns),
+            Parcel::Reset { filter, start } => {
+                // Each subscription is told; the first of the new epoch stands for all.
+                let is_new = matches!(start, Start::EpochChanged | Start::PositionAhead);
+                if is_new && !self.requests.wants(&filter) {
+                    self.store.epoch_changed();
+                    let notice = "The server was restarted: what happened meanwhile is not known.";
+                    self.tell(notice.to_owned());
+                }
+            }
+            Parcel::Gap { lost, .. } => {
+                self.health.lost_by_server += lost.unwrap_or(0);
+            }
+            Parcel::Clock(estimate) => self.health.clock = Some(estimate),
+            Parcel::Notice(notice) => self.tell(notice),
+        }
+    }
+
+    fn take_batch(&mut self, batch: ClientBatch, received_ns: TimeNs) {
+        let via = if self.requests.wants(&batch.filter) {
+            Via::Every
+        } else {
+            Via::Latest
+        };
+        for info in &batch.topics {
+            self.store.introduce(info);
+        }
+        let received_ns = received_ns + self.offset_ns();
+        for update in batch.updates {
+            // Newest values wait for their turn on purpose: only the others tell of the way here.
+            let is_news = via == Via::Every && !batch.snapshot && self.player.is_none();
+            if is_news && update.quality == Quality::Live {
+                let latency_ns = received_ns - update.ingest_time_ns;
+                self.health.latency(&update.topic, latency_ns, received_ns);
+            }
+            if let Some(recorder) = &mut self.recorder
+                && self.store.wants(&update, via)
+            {
+                let known = self.store.topic_named(update.topic.as_str());
+                let unit = known.and_then(|topic| topic.unit.as_deref());
+                recorder.record(&update, unit, via == Via::Every);
+            }
+            let ingest_ns = update.ingest_time_ns;
+            let watched = self
+                .alerts
+                .watches(&update.topic)
+                .then(|| update.topic.clone());
+            self.store.apply(update, via);
+            if let Some(topic) = watched
+                && let Some(topic) = self.store.topic_named(topic.as_str())
+            {
+                self.alerts.updated(topic, ingest_ns);
+            }
+        }
+    }
+
+    /// Opens a chart at the first start, so that something live is seen without a click: the
+    /// busiest market, or else the busiest topic.
+    fn first_chart(&mut self) {
+        if !self.wants_first_chart || !self.settings.workspace.is_empty() {
+            return;
+        }
+        let is_trade = |topic: &TopicState| {
+            topic.series.as_ref().map(|series| series.kind()) == Some(SeriesKind::Trade)
+        };
+        let busiest = self
+            .store
+            .topics()
+            .filter(|(_, topic)| topic.series.is_some())
+            .filter_map(|(_, topic)| Some((topic.rate.per_second(self.now_ns)?, topic)))
+            .filter(|(rate, _)| *rate > LIVELY_HZ)
+            .max_by(|(a, first), (b, second)| {
+                is_trade(first).cmp(&is_trade(second)).then(a.total_cmp(b))
+            })
+            .map(|(_, topic)| topic.name.clone());
+        if let Some(topic) = busiest {
+            let place = Place::Active;
+            self.execute(Command::Chart { topic, place });
+        }
+    }
+
+    fn look_after_recorder(&mut self) {
+        let Some(recorder) = &mut self.recorder else {
+            return;
+        };
+        recorder.flush();
+        if let Some(error) = recorder.failure() {
+            let notice = format!("The recording has ended: {error}");
+            self.recorder = None;
+            self.tell(notice);
+        }
+    }
+
+    /// Sounds and runs what the alerts that fired ask for.
+    fn run_alerts(&mut self) {
+        for event in self.alerts.take_fired() {
+            let Some(rule) = self.alerts.rule(event.rule) else {
+                continue;
+            };
+            let sound = rule
+                .sound
+                .then_some(&self.settings.preferences.sound_command);
+            let command = Some(&rule.command).filter(|command| !command.is_empty());
+            let value = event.value.map(|value| value.to_string());
+            let variables = [
+                ("TICKCAST_TOPIC", event.topic.to_string()),
+                ("TICKCAST_ALERT", event.text.clone()),
+                ("TICKCAST_VALUE", value.unwrap_or_default()),
+                ("TICKCAST_TIME", self.zone.date_time(event.time_ns)),
+            ];
+            let failures: Vec<String> = [sound, command]
+                .into_iter()
+                .flatten()
+                .filter_map(|line| self.programs.run(line, &variables).err())
+                .map(|error| format!("Alert: {error}"))
+                .collect();
+            for failure in failures {
+                self.tell(failure);
+            }
+        }
+    }
+}

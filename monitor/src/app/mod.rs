@@ -1,0 +1,222 @@
+//! The program behind the window: takes in what came, shows it, does what panels ask for.
+
+mod commands;
+mod intake;
+mod show;
+
+use std::{
+    path::PathBuf,
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    time::Duration,
+};
+
+use egui::Rect;
+use tickcast_protocol::{message::TimeNs, topic::Topic};
+
+use crate::{
+    alerts::Alerts,
+    connection::Requests,
+    format::Zone,
+    health::Health,
+    inbox::{Inbox, Link},
+    panels::{Overlays, StatusBar, TopBar, Workspace},
+    programs::Programs,
+    recording::{Player, Recorder},
+    scene::Place,
+    settings::Settings,
+    store::Store,
+    theme::{self, ThemeChoice},
+};
+
+/// Threads that write files and have something to say; each says one thing.
+const NEWS_MAX: usize = 16;
+
+/// The whole state of the program but for the window and the socket.
+///
+/// Input: [`Self::take_in`]. Drawing: [`Self::ui`]. What only the owner of the socket and the window
+/// can do is asked for by [`Self::take_reconnect`] and [`Self::take_picture`].
+pub struct Monitor {
+    store: Store,
+    health: Health,
+    alerts: Alerts,
+    link: Link,
+    inbox: Inbox,
+    requests: Requests,
+    recorder: Option<Recorder>,
+    player: Option<Player>,
+    programs: Programs,
+    zone: Zone,
+    now_ns: TimeNs,
+    url: String,
+    selected: Option<Topic>,
+    /// Whether a chart is opened by itself, so that the first look shows something live.
+    wants_first_chart: bool,
+    reconnect_to: Option<String>,
+    picture: Option<Picture>,
+    applied_theme: Option<ThemeChoice>,
+    applied_zoom: f32,
+    layout_names: Vec<String>,
+    top_bar: TopBar,
+    status_bar: StatusBar,
+    overlays: Overlays,
+    news: (SyncSender<String>, Receiver<String>),
+    settings: Settings,
+}
+
+/// A part of the window that is to be saved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// Which part, in points.
+    pub rect: Rect,
+    /// Where to.
+    pub path: PathBuf,
+}
+
+impl std::fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Monitor")
+            .field("url", &self.url)
+            .field("link", &self.link)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Monitor {
+    /// A program that takes from `inbox` and asks by `requests`. `charts` are opened at the start
+    /// instead of those in the settings.
+    pub fn new(
+        url: String,
+        inbox: Inbox,
+        requests: Requests,
+        mut settings: Settings,
+        charts: &[Topic],
+    ) -> Self {
+        let workspace = &mut settings.workspace;
+        if !charts.is_empty() {
+            *workspace = Workspace::default();
+            for topic in charts {
+                workspace.open(topic.clone(), Place::New);
+            }
+        }
+        let selected = charts.first().cloned().or_else(|| workspace.main_topic());
+        Self {
+            store: Store::new(settings.preferences.memory_limit),
+            health: Health::default(),
+            alerts: Alerts::new(settings.alerts.clone()),
+            link: Link::Connecting { attempt: 1 },
+            inbox,
+            requests,
+            recorder: None,
+            player: None,
+            programs: Programs::default(),
+            zone: settings.preferences.zone.zone(),
+            now_ns: 0,
+            url,
+            selected,
+            wants_first_chart: settings.workspace.is_empty(),
+            reconnect_to: None,
+            picture: None,
+            applied_theme: None,
+            applied_zoom: 1.0,
+            layout_names: settings.layouts.keys().cloned().collect(),
+            top_bar: TopBar::default(),
+            status_bar: StatusBar,
+            overlays: Overlays::default(),
+            news: sync_channel(NEWS_MAX),
+            settings,
+        }
+    }
+
+    /// Prepares fonts. Once, before the first repaint.
+    pub fn prepare(ctx: &egui::Context) {
+        theme::install_fonts(ctx);
+    }
+
+    /// What came in so far.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The charts.
+    pub fn workspace(&self) -> &Workspace {
+        &self.settings.workspace
+    }
+
+    /// What is watched over, and what has happened.
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
+    }
+
+    /// How well things go.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// The selected topic.
+    pub fn selected(&self) -> Option<&Topic> {
+        self.selected.as_ref()
+    }
+
+    /// What to save.
+    pub fn settings(&mut self) -> &Settings {
+        self.settings.url = Some(self.url.clone());
+        self.settings.alerts = self.alerts.rules().to_vec();
+        &self.settings
+    }
+
+    /// Remembers the size of the window, in points.
+    pub fn window_size(&mut self, size: egui::Vec2) {
+        self.settings.window = Some((size.x, size.y));
+    }
+
+    /// Tells the person something.
+    pub fn tell(&mut self, notice: String) {
+        self.health.tell(notice, self.now_ns);
+    }
+
+    /// Takes in what the last repaint cost, with everything that the window adds to it.
+    pub fn repainted(&mut self, cost: Duration) {
+        self.health.repainted(cost);
+    }
+
+    /// The address to connect to instead, if the person asked for it since the last call.
+    pub fn take_reconnect(&mut self) -> Option<String> {
+        self.reconnect_to.take()
+    }
+
+    /// The part of the window to save, if the person asked for it since the last call.
+    pub fn take_picture(&mut self) -> Option<Picture> {
+        self.picture.take()
+    }
+
+    /// Where threads that write files tell what became of it.
+    pub fn news(&self) -> SyncSender<String> {
+        self.news.0.clone()
+    }
+
+    /// Goes on with another connection: another server, other data.
+    pub fn reconnected(&mut self, url: String, inbox: Inbox, requests: Requests) {
+        self.url = url;
+        self.inbox = inbox;
+        self.requests = requests;
+        self.player = None;
+        self.link = Link::Connecting { attempt: 1 };
+        self.forget();
+    }
+
+    /// Forgets all that came in.
+    fn forget(&mut self) {
+        self.store = Store::new(self.settings.preferences.memory_limit);
+        self.health = Health::default();
+        self.ask_for_every();
+    }
+
+    /// Ends what must be ended in order: the recording.
+    pub fn finish(&mut self) {
+        if let Some(recorder) = self.recorder.take()
+            && let Err(error) = recorder.finish()
+        {
+            tracing::warn!("cannot finish the recording: {error}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the person prefers.
+
+use egui::{Align, Layout, Ui};
+
+use super::heading;
+use crate::{
+    panels::widgets::{choice, styled},
+    scene::{Command, Scene},
+    settings::{Preferences, ZoneChoice},
+    theme::{self, ThemeChoice},
+};
+
+const MIB: usize = 1024 * 1024;
+
+/// Amounts of history to choose from, in MiB.
+const MEMORY_CHOICES: [usize; 6] = [128, 256, 512, 1024, 2048, 4096];
+
+/// Sizes to choose from, in percent.
+const ZOOM_CHOICES: [u16; 6] = [80, 90, 100, 110, 125, 150];
+
+#[derive(Debug)]
+pub(super) struct PreferencesPanel {
+    sound_command: String,
+}
+
+impl PreferencesPanel {
+    pub(super) fn new(preferences: &Preferences) -> Self {
+        Self {
+            sound_command: preferences.sound_command.clone(),
+        }
+    }
+
+    pub(super) fn show(&mut self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<Command>) {
+        let theme = scene.theme;
+        let now = scene.preferences;
+        heading(ui, theme, "Preferences");
+        section(ui, scene, "Colours", |ui| {
+            for theme_choice in ThemeChoice::ALL {
+                let chosen = now.theme == theme_choice;
+                if choice(ui, theme, chosen, theme_choice.name()).clicked() {
+                    commands.push(Command::SetTheme(theme_choice));
+                }
+            }
+        });
+        section(ui, scene, "Size of everything", |ui| {
+            for percent in ZOOM_CHOICES {
+                let zoom = f32::from(percent) / 100.0;
+                let chosen = (now.zoom - zoom).abs() < 0.01;
+                if choice(ui, theme, chosen, &format!("{percent} %")).clicked() {
+                    commands.push(Command::SetZoom(zoom));
+                }
+            }
+        });
+        section(ui, scene, "Memory for history", |ui| {
+            for mib in MEMORY_CHOICES {
+                let label = if mib < 1024 {
+                    format!("{mib} MiB")
+                } else {
+                    format!("{} GiB", mib / 1024)
+                };
+                if choice(ui, theme, now.memory_limit == mib * MIB, &label).clicked() {
+                    commands.push(Command::SetMemoryLimit(mib * MIB));
+                }
+            }
+        });
+        section(ui, scene, "Times", |ui| {
+            for (zone, label) in [(ZoneChoice::Utc, "UTC"), (ZoneChoice::Local, "Local time")] {
+                if choice(ui, theme, now.zone == zone, label).clicked() {
+                    commands.push(Command::SetZone(zone));
+                }
+            }
+        });
+        section(ui, scene, "Changed values", |ui| {
+            for (flash, label) in [(true, "Flash"), (false, "Do not flash")] {
+                if choice(ui, theme, now.flash == flash, label).clicked() {
+                    commands.push(Command::SetFlash(flash));
+                }
+            }
+        });
+        section(
+            ui,
+            scene,
+            "Sound of alerts: a program with its arguments",
+            |ui| {
+                let field = egui::TextEdit::singleline(&mut self.sound_command)
+                    .font(theme::small_figures())
+                    .desired_width(f32::INFINITY)
+                    .margin(egui::Margin::symmetric(8, 6));
+                let response = ui.add(field);
+                response.widget_info(|| {
+                    egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Sound command")
+                });
+                if response.lost_focus() && self.sound_command != now.sound_command {
+                    commands.push(Command::SetSoundCommand(self.sound_command.clone()));
+                }
+            },
+        );
+    }
+}
+
+fn section(ui: &mut Ui, scene: &Scene<'_>, title: &str, contents: impl FnOnce(&mut Ui)) {
+    ui.add_space(4.0);
+    ui.label(styled(title, theme::small(), scene.theme.muted));
+    ui.with_layout(
+        Layout::left_to_right(Align::Center).with_main_wrap(true),
+        contents,
+    );
+    ui.add_space(4.0);
+}
