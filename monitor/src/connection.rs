@@ -10,7 +10,7 @@ use std::{
 use tickcast_protocol::{
     client::{Client, ClientHandle, ClientOptions, ConnectOptions, Event, HandleError},
     codec::Encoding,
-    message::{Mode, TimeNs},
+    message::{Mode, Start, TimeNs},
     topic::{Filter, Topic},
 };
 
@@ -37,6 +37,8 @@ pub fn clock_ns() -> TimeNs {
 #[derive(Debug)]
 pub struct Requests {
     handle: Option<ClientHandle>,
+    /// Filters whose newest values are wanted all the time.
+    watch: Vec<Filter>,
     wanted: HashSet<Topic>,
     asked: HashSet<Topic>,
 }
@@ -46,6 +48,7 @@ impl Requests {
     pub fn nobody() -> Self {
         Self {
             handle: None,
+            watch: Vec::new(),
             wanted: HashSet::new(),
             asked: HashSet::new(),
         }
@@ -77,14 +80,25 @@ impl Requests {
         };
         let missing = difference(&self.wanted, &self.asked);
         let surplus = difference(&self.asked, &self.wanted);
-        if self.send(&missing, |handle, filters| {
-            handle.subscribe(filters, Mode::Every, None)
-        }) {
+        let every = |handle: &ClientHandle, filters| handle.subscribe(filters, Mode::Every, None);
+        if self.send(&missing, every) {
             self.asked.extend(missing);
         }
-        if self.send(&surplus, ClientHandle::unsubscribe) {
-            for topic in &surplus {
-                self.asked.remove(topic);
+        // A topic that is watched by its very name goes on as newest values.
+        let (watched, surplus): (Vec<_>, Vec<_>) = surplus
+            .into_iter()
+            .partition(|topic| self.watch.iter().any(|f| f.as_str() == topic.as_str()));
+        let latest = |handle: &ClientHandle, filters| {
+            handle.subscribe(filters, Mode::Latest, Some(WATCH_RATE_HZ))
+        };
+        for (topics, is_done) in [
+            (&watched, self.send(&watched, latest)),
+            (&surplus, self.send(&surplus, ClientHandle::unsubscribe)),
+        ] {
+            if is_done {
+                for topic in topics {
+                    self.asked.remove(topic);
+                }
             }
         }
     }
@@ -127,7 +141,7 @@ impl Connection {
         let options = ClientOptions::new(ConnectOptions::new(url, Encoding::Bincode));
         let (client, handle) = Client::new(options);
         // The queue of commands is empty: there is room.
-        let _ = handle.subscribe(filters, Mode::Latest, Some(WATCH_RATE_HZ));
+        let _ = handle.subscribe(filters.clone(), Mode::Latest, Some(WATCH_RATE_HZ));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -146,6 +160,7 @@ impl Connection {
             })?;
         let requests = Requests {
             handle: Some(handle),
+            watch: filters,
             ..Requests::nobody()
         };
         Ok((connection, requests))
@@ -206,18 +221,21 @@ fn parcel(event: Event, attempt: u32) -> Option<Parcel> {
             batch,
             received_ns: clock_ns(),
         },
-        Event::Reset { filter, start, .. } => Parcel::Reset { filter, start },
+        // A changed epoch is told with the connection already.
+        Event::Reset {
+            start: Start::PositionAhead,
+            ..
+        } => Parcel::EpochChanged,
         Event::Gap { filter, lost, .. } => Parcel::Gap { filter, lost },
         Event::Clock(estimate) => Parcel::Clock(estimate),
-        Event::Refused { filter, reason, .. } => {
-            Parcel::Notice(format!("The server refused {filter}: {reason}"))
-        }
+        Event::Refused { filter, reason, .. } => Parcel::Refused { filter, reason },
         Event::ChainBroken { filter, error } => {
             Parcel::Notice(format!("Something was lost of {filter}: {error}"))
         }
         Event::Error(error) => Parcel::Notice(format!("The server says: {}", error.reason)),
         Event::Draining(_) => Parcel::Notice("The server is about to restart.".to_owned()),
-        Event::Accepted { .. }
+        Event::Reset { .. }
+        | Event::Accepted { .. }
         | Event::Unsubscribed { .. }
         | Event::Changed { .. }
         | Event::Heartbeat(_)

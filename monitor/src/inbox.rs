@@ -16,7 +16,7 @@ use std::{
 
 use tickcast_protocol::{
     client::{ClientBatch, ClockEstimate},
-    message::{Epoch, Start, TimeNs},
+    message::{Epoch, TimeNs},
     topic::Filter,
 };
 use tokio::sync::Semaphore;
@@ -67,12 +67,14 @@ pub enum Parcel {
         /// When they came, by our clock.
         received_ns: TimeNs,
     },
-    /// A subscription starts from scratch.
-    Reset {
+    /// Positions and seqs begin anew: what happened in between is not known.
+    EpochChanged,
+    /// There is no such subscription.
+    Refused {
         /// Which.
         filter: Filter,
-        /// Why.
-        start: Start,
+        /// Why, for people.
+        reason: String,
     },
     /// Updates of a subscription will never come.
     Gap {
@@ -83,7 +85,7 @@ pub enum Parcel {
     },
     /// What is known of the server's clock.
     Clock(ClockEstimate),
-    /// A subscription was refused, or something else a person should read.
+    /// Something a person should read.
     Notice(String),
 }
 

@@ -73,6 +73,11 @@ pub fn actions() -> Vec<Action> {
             Command::FollowAll,
         ),
         action(
+            "Link the time of all charts, or unlink it",
+            key(NONE, Key::T),
+            Command::ToggleLink,
+        ),
+        action(
             "Back in time",
             key(NONE, Key::ArrowLeft),
             view(ViewStep::Back),

@@ -19,7 +19,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tickcast_protocol::{
     client::ClientBatch,
-    message::{Quality, Seq, Start, TimeNs, TopicInfo, Update},
+    message::{Quality, Seq, TimeNs, TopicInfo, Update},
     topic::{Filter, Topic},
     value::Value,
 };
@@ -374,10 +374,7 @@ impl Player {
             self.seqs.clear();
             self.seqs.insert(line.topic.clone(), line.seq);
             self.position = 0;
-            parcels.push(Parcel::Reset {
-                filter: Filter::all(),
-                start: Start::EpochChanged,
-            });
+            parcels.push(Parcel::EpochChanged);
         }
         self.position += 1;
         let filter = match Filter::new(line.topic.as_str()) {
@@ -516,7 +513,7 @@ mod tests {
         let mut player = Player::open(&path).unwrap();
         player.seek(2).unwrap();
         let parcels = player.advance(0).unwrap();
-        let resets = parcels.iter().filter(|p| matches!(p, Parcel::Reset { .. }));
+        let resets = parcels.iter().filter(|p| matches!(p, Parcel::EpochChanged));
         assert_eq!(resets.count(), 1);
     }
 }

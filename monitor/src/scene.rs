@@ -32,6 +32,8 @@ pub struct Scene<'a> {
     pub player: Option<&'a Player>,
     /// The address of the server.
     pub url: &'a str,
+    /// Servers that were connected to, the last one first.
+    pub servers: &'a [String],
     /// What the person prefers.
     pub preferences: &'a Preferences,
     /// Names of the saved layouts, and the one in use.
@@ -146,6 +148,8 @@ pub enum Command {
     View(ViewStep),
     /// All charts follow the live edge.
     FollowAll,
+    /// All charts show the same time, or each its own.
+    ToggleLink,
     /// Open or close a window over the window.
     Overlay(Option<Overlay>),
     /// Use other colours.

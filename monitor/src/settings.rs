@@ -22,6 +22,8 @@ use crate::{
 pub struct Settings {
     /// The server's address.
     pub url: Option<String>,
+    /// Servers that were connected to, the last one first.
+    pub servers: Vec<String>,
     /// Size of the window in points.
     pub window: Option<(f32, f32)>,
     /// What the person prefers.
@@ -129,7 +131,17 @@ pub fn default_path() -> Option<PathBuf> {
         .map(|folder| folder.join("tickcast").join("monitor.json"))
 }
 
+/// Servers that are remembered.
+const SERVERS_MAX: usize = 8;
+
 impl Settings {
+    /// Remembers a server for the palette.
+    pub fn remember_server(&mut self, url: &str) {
+        self.servers.retain(|known| known != url);
+        self.servers.insert(0, url.to_owned());
+        self.servers.truncate(SERVERS_MAX);
+    }
+
     /// Reads the settings. A missing file is none; a damaged one is set aside, so that it is not
     /// overwritten. Either way there are settings to go on with.
     pub fn load(path: &Path) -> (Self, Option<SettingsError>) {

@@ -303,6 +303,22 @@ fn end_space_and_ctrl_z_steer_the_view() {
 }
 
 #[test]
+fn linked_charts_show_the_same_time() {
+    let mut harness = filled(&[BTC, "plant/line-1/pressure"]);
+    trades(&mut harness, 5);
+    harness.key_press(Key::Space);
+    harness.run_steps(2);
+    harness.key_press(Key::T);
+    harness.run_steps(2);
+    let paused = harness.query_all_by_label_contains("Paused, +").count();
+    assert!(harness.state().monitor.workspace().is_linked());
+    assert_eq!(paused, 2, "both stand still");
+    harness.key_press(Key::End);
+    harness.run_steps(2);
+    assert!(harness.state().monitor.workspace().is_following());
+}
+
+#[test]
 fn a_double_click_follows_again() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 5);

@@ -24,6 +24,7 @@ impl Monitor {
                 self.settings.workspace.open_health();
             }
             Command::View(step) => self.settings.workspace.step(step, now_ns),
+            Command::ToggleLink => self.settings.workspace.toggle_link(),
             Command::FollowAll => self.settings.workspace.follow_all(now_ns),
             Command::Overlay(overlay) => {
                 let mut overlays = std::mem::take(&mut self.overlays);

@@ -2,7 +2,8 @@
 
 use tickcast_protocol::{
     client::ClientBatch,
-    message::{Quality, Start, TimeNs},
+    message::{Quality, TimeNs},
+    topic::Topic,
 };
 
 use super::Monitor;
@@ -68,21 +69,15 @@ impl Monitor {
 
     fn take_parcel(&mut self, parcel: Parcel) {
         match parcel {
-            Parcel::Link(link) => {
-                if matches!(link, Link::Connected { .. }) {
-                    self.store.connection_opened();
-                }
-                self.link = link;
-            }
+            Parcel::Link(link) => self.take_link(link),
             Parcel::Batch { batch, received_ns } => self.take_batch(batch, received_ns),
-            Parcel::Reset { filter, start } => {
-                // Each subscription is told; the first of the new epoch stands for all.
-                let is_new = matches!(start, Start::EpochChanged | Start::PositionAhead);
-                if is_new && !self.requests.wants(&filter) {
-                    self.store.epoch_changed();
-                    let notice = "The server was restarted: what happened meanwhile is not known.";
-                    self.tell(notice.to_owned());
+            Parcel::EpochChanged => self.epoch_changed(),
+            Parcel::Refused { filter, reason } => {
+                // The chart goes on with newest values.
+                if let Ok(topic) = Topic::new(filter.as_str()) {
+                    self.store.want_every(&topic, false);
                 }
+                self.tell(format!("The server refused {filter}: {reason}"));
             }
             Parcel::Gap { lost, .. } => {
                 self.health.lost_by_server += lost.unwrap_or(0);
@@ -90,6 +85,26 @@ impl Monitor {
             Parcel::Clock(estimate) => self.health.clock = Some(estimate),
             Parcel::Notice(notice) => self.tell(notice),
         }
+    }
+
+    fn take_link(&mut self, link: Link) {
+        if let Link::Connected { epoch, .. } = link {
+            if self
+                .epoch
+                .replace(epoch)
+                .is_some_and(|before| before != epoch)
+            {
+                self.epoch_changed();
+            }
+            self.store.connection_opened();
+        }
+        self.link = link;
+    }
+
+    fn epoch_changed(&mut self) {
+        self.store.epoch_changed();
+        let notice = "The server was restarted: what happened meanwhile is not known.";
+        self.tell(notice.to_owned());
     }
 
     fn take_batch(&mut self, batch: ClientBatch, received_ns: TimeNs) {

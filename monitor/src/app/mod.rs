@@ -11,7 +11,10 @@ use std::{
 };
 
 use egui::Rect;
-use tickcast_protocol::{message::TimeNs, topic::Topic};
+use tickcast_protocol::{
+    message::{Epoch, TimeNs},
+    topic::Topic,
+};
 
 use crate::{
     alerts::Alerts,
@@ -40,6 +43,7 @@ pub struct Monitor {
     health: Health,
     alerts: Alerts,
     link: Link,
+    epoch: Option<Epoch>,
     inbox: Inbox,
     requests: Requests,
     recorder: Option<Recorder>,
@@ -91,6 +95,7 @@ impl Monitor {
         mut settings: Settings,
         charts: &[Topic],
     ) -> Self {
+        settings.remember_server(&url);
         let workspace = &mut settings.workspace;
         if !charts.is_empty() {
             *workspace = Workspace::default();
@@ -104,6 +109,7 @@ impl Monitor {
             health: Health::default(),
             alerts: Alerts::new(settings.alerts.clone()),
             link: Link::Connecting { attempt: 1 },
+            epoch: None,
             inbox,
             requests,
             recorder: None,
@@ -201,6 +207,8 @@ impl Monitor {
         self.requests = requests;
         self.player = None;
         self.link = Link::Connecting { attempt: 1 };
+        self.epoch = None;
+        self.settings.remember_server(&self.url);
         self.forget();
     }
 

@@ -38,6 +38,7 @@ impl Monitor {
             recorder: self.recorder.as_ref(),
             player: self.player.as_ref(),
             url: &self.url,
+            servers: &settings.servers,
             preferences: &settings.preferences,
             layouts: Layouts {
                 names: &self.layout_names,
@@ -146,12 +147,9 @@ impl Monitor {
     }
 
     fn schedule(&self, ctx: &egui::Context) {
-        let is_new = |age_ns: i64| (0..theme::FLASH_NS).contains(&age_ns);
-        let is_flashing = self.settings.preferences.flash
-            && self
-                .store
-                .topics()
-                .any(|(_, topic)| is_new(self.now_ns - topic.moved.0));
+        let moved_ago = self.now_ns - self.store.moved_ns();
+        let is_flashing =
+            self.settings.preferences.flash && (0..theme::FLASH_NS).contains(&moved_ago);
         let is_playing = self.player.as_ref().is_some_and(|p| !p.is_paused());
         let wait = if is_flashing || is_playing {
             LIVELY_REPAINT

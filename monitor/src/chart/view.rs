@@ -1,5 +1,7 @@
 //! Which stretch of time a chart shows.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{format::SECOND, store::TimeNs};
 
 /// Shortest stretch: a thousand of the microseconds that a crosshair tells.
@@ -31,13 +33,26 @@ enum Edge {
     At(TimeNs),
 }
 
-/// A stretch of time that follows the clock or stands still.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A stretch of time that follows the clock or stands still. What is saved of it is its length.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "i64", into = "i64")]
 pub struct TimeView {
     span_ns: i64,
     edge: Edge,
     past: Vec<(i64, Edge)>,
     changed_at: TimeNs,
+}
+
+impl From<i64> for TimeView {
+    fn from(span_ns: i64) -> Self {
+        Self::following(span_ns)
+    }
+}
+
+impl From<TimeView> for i64 {
+    fn from(view: TimeView) -> Self {
+        view.span_ns
+    }
 }
 
 impl Default for TimeView {

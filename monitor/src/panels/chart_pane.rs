@@ -16,7 +16,7 @@ use crate::{
     chart::{
         plot::Plot,
         scale::{Scale, ScaleMode},
-        view::{SPAN_DEFAULT_NS, TimeView},
+        view::TimeView,
     },
     format::{self, MINUTE, SECOND},
     scene::{Command, Export, Overlay, Scene, ViewStep},
@@ -61,20 +61,15 @@ pub struct ChartPane {
     pub(super) style: ChartStyle,
     #[serde(default)]
     scale_mode: ScaleMode,
-    #[serde(default = "default_span")]
-    span_ns: i64,
+    #[serde(default, rename = "span_ns")]
+    pub(super) view: TimeView,
     #[serde(skip)]
     pub(super) live: Live,
-}
-
-fn default_span() -> i64 {
-    SPAN_DEFAULT_NS
 }
 
 /// What of a pane is not worth saving.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Live {
-    view: Option<TimeView>,
     pub(super) scale: Scale,
     /// Width of the value axis: grows with its labels, never shrinks, so that nothing jumps.
     pub(super) axis_width: f32,
@@ -101,6 +96,8 @@ pub(super) struct PaneResponse {
     pub(super) is_dragged: bool,
     /// It is to be closed.
     pub(super) is_closed: bool,
+    /// Its view was changed.
+    pub(super) is_touched: bool,
     /// What else is wanted.
     pub(super) commands: Vec<Command>,
 }
@@ -112,7 +109,7 @@ impl ChartPane {
             topics: vec![topic],
             style: ChartStyle::default(),
             scale_mode: ScaleMode::default(),
-            span_ns: SPAN_DEFAULT_NS,
+            view: TimeView::default(),
             live: Live::default(),
         }
     }
@@ -136,33 +133,19 @@ impl ChartPane {
         self.live.scale.reset();
     }
 
-    pub(super) fn view(&self) -> TimeView {
-        self.live
-            .view
-            .clone()
-            .unwrap_or_else(|| TimeView::following(self.span_ns))
-    }
-
-    fn view_mut(&mut self) -> &mut TimeView {
-        let span_ns = self.span_ns;
-        self.live
-            .view
-            .get_or_insert_with(|| TimeView::following(span_ns))
-    }
-
     /// Whether the newest samples are shown.
     pub fn is_following(&self) -> bool {
-        self.view().is_following()
+        self.view.is_following()
     }
 
     /// Shows the newest samples from now on.
     pub fn follow(&mut self, now_ns: i64) {
-        self.view_mut().follow(now_ns);
+        self.view.follow(now_ns);
     }
 
     /// Changes the view.
     pub(super) fn step(&mut self, step: ViewStep, now_ns: i64) {
-        let view = self.view_mut();
+        let view = &mut self.view;
         let span = view.span_ns();
         let (start, end) = view.window(now_ns);
         let middle = start + (end - start) / 2;
@@ -183,7 +166,6 @@ impl ChartPane {
                 view.undo();
             }
         }
-        self.span_ns = self.view().span_ns();
     }
 
     /// The main topic, if it is known.
@@ -200,6 +182,7 @@ impl ChartPane {
         is_active: bool,
     ) -> PaneResponse {
         let mut done = PaneResponse::default();
+        self.live.scale.set_mode(self.scale_mode);
         let area = ui.max_rect();
         ui.painter()
             .rect_filled(area, egui::CornerRadius::ZERO, scene.theme.background);
@@ -224,7 +207,9 @@ impl ChartPane {
             egui::WidgetInfo::labeled(egui::Role::Slider, true, format!("Value axis of {name}"))
         });
         done.is_activated |= response.is_pointer_button_down_on() || axis.clicked();
+        let view_before = self.view.clone();
         self.hands(ui, scene, &areas, &response, &axis);
+        done.is_touched = self.view != view_before;
 
         let ruler = self.ruler(&response);
         let hovered = response
@@ -273,7 +258,7 @@ impl ChartPane {
         axis: &Response,
     ) {
         let now_ns = scene.now_ns;
-        let (start_ns, end_ns) = self.view().window(now_ns);
+        let (start_ns, end_ns) = self.view.window(now_ns);
         let ns_per_point = (end_ns - start_ns) as f64 / f64::from(areas.plot.width().max(1.0));
         if response.drag_started() {
             let from = ui
@@ -290,7 +275,7 @@ impl ChartPane {
         }
         if self.live.drag == Some(Drag::Pan) && response.dragged() {
             let by = -f64::from(response.drag_delta().x) * ns_per_point;
-            self.view_mut().pan(by as i64, now_ns);
+            self.view.pan(by as i64, now_ns);
             ui.ctx().set_cursor_icon(CursorIcon::Grabbing);
         }
         if axis.drag_started() {
@@ -308,12 +293,11 @@ impl ChartPane {
             let anchor = start_ns + (f64::from(place.x - areas.plot.left()) * ns_per_point) as i64;
             if wheel.x != 0.0 {
                 let by = -f64::from(wheel.x) * ns_per_point;
-                self.view_mut().pan(by as i64, now_ns);
+                self.view.pan(by as i64, now_ns);
             }
             let factor = (-f64::from(wheel.y) * ZOOM_PER_POINT).exp() / f64::from(pinch);
             if factor != 1.0 {
-                self.view_mut().zoom(factor, anchor, now_ns);
-                self.span_ns = self.view().span_ns();
+                self.view.zoom(factor, anchor, now_ns);
             }
         }
         if response.double_clicked() {
@@ -349,8 +333,7 @@ impl ChartPane {
             self.live.scale.lock(values.0, values.1);
             self.scale_mode = ScaleMode::Lock;
         }
-        self.view_mut().show(times.0, times.1, now_ns);
-        self.span_ns = self.view().span_ns();
+        self.view.show(times.0, times.1, now_ns);
     }
 
     fn set_scale_mode(&mut self, mode: ScaleMode) {
@@ -550,7 +533,7 @@ impl ChartPane {
 
     /// Tells that the chart stands still, and what is missed meanwhile.
     fn paused_chip(&mut self, ui: &mut Ui, scene: &Scene<'_>, areas: &chart_view::Areas) {
-        let view = self.view();
+        let view = &self.view;
         if view.is_following() {
             return;
         }

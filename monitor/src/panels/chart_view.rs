@@ -112,7 +112,7 @@ pub(super) fn draw(
 ) -> Plot {
     let theme = scene.theme;
     let now_ns = scene.now_ns;
-    let view = pane.view();
+    let view = pane.view.clone();
     let (start_ns, end_ns) = view.window(now_ns);
     let window = Window {
         start_ns,
@@ -228,7 +228,7 @@ pub(super) fn draw(
 /// How many samples of the main topic a pixel stands for.
 pub(super) fn samples_per_pixel(scene: &Scene<'_>, pane: &ChartPane, width: f32) -> Option<f64> {
     let series = pane.main(scene)?.series.as_ref()?;
-    let (start_ns, end_ns) = pane.view().window(scene.now_ns);
+    let (start_ns, end_ns) = pane.view.window(scene.now_ns);
     let columns = width.max(1.0) as u32;
     let window = Window {
         start_ns,

@@ -5,16 +5,30 @@ use tickcast_protocol::message::Quality;
 
 use super::widgets::{paint_cut, paint_right};
 use crate::{
+    chart::{
+        draw,
+        plot::Plot,
+        reduce::{self, Window},
+        scale::Scale,
+    },
     format,
     scene::{Command, Place, Scene},
-    store::{Direction, Silence, TimeNs, TopicState},
+    store::{Direction, LANE_MAIN, Silence, TimeNs, TopicState},
     theme::{self, Theme},
 };
+
+/// A narrower list has no room for sparklines.
+const SPARK_FROM_WIDTH: f32 = 470.0;
+
+/// A sparkline shows so much time.
+const SPARK_SPAN_NS: i64 = 2 * format::MINUTE;
 
 /// Where the columns are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Columns {
     pub(super) name: Rangef,
+    /// Only if there is room.
+    pub(super) spark: Option<Rangef>,
     pub(super) last: Rangef,
     pub(super) change: Rangef,
     pub(super) rate: Rangef,
@@ -28,6 +42,7 @@ impl Columns {
         const RATE: f32 = 42.0;
         const CHANGE: f32 = 50.0;
         const LAST: f32 = 92.0;
+        const SPARK: f32 = 84.0;
         let mut right = row.right() - 12.0;
         let mut take = |width: f32| {
             let column = Rangef::new(right - width + 4.0, right);
@@ -38,8 +53,11 @@ impl Columns {
         let rate = take(RATE);
         let change = take(CHANGE);
         let last = take(LAST);
+        let spark = (row.width() >= SPARK_FROM_WIDTH).then(|| take(SPARK));
+        let name_end = spark.map_or(last.min, |spark| spark.min) - 4.0;
         Self {
-            name: Rangef::new(row.left() + 12.0, last.min - 4.0),
+            name: Rangef::new(row.left() + 12.0, name_end),
+            spark,
             last,
             change,
             rate,
@@ -118,7 +136,19 @@ pub(super) fn topic(
 
     let name_place = pos2(columns.name.min, middle);
     let last_left = last(painter, scene, topic, &columns, middle, ink, is_quiet);
-    let width = last_left - 8.0 - columns.name.min;
+    let name_end = match columns.spark {
+        Some(spark) => {
+            sparkline(
+                painter,
+                scene,
+                topic,
+                Rect::from_x_y_ranges(spark, rect.y_range()),
+            );
+            spark.min
+        }
+        None => last_left,
+    };
+    let width = name_end - 8.0 - columns.name.min;
     paint_cut(
         painter,
         name_place,
@@ -171,7 +201,6 @@ fn last(
     ink: Color32,
     is_quiet: bool,
 ) -> f32 {
-    let theme = scene.theme;
     let mut text = format::latest(topic, false);
     if let Some(unit) = &topic.unit
         && topic.number.is_some()
@@ -186,8 +215,33 @@ fn last(
     };
     let place = pos2(columns.last.max, middle);
     let rect = paint_right(painter, place, &text, theme::small_figures(), color);
-    let _ = theme;
     rect.left()
+}
+
+/// The last two minutes, as high as they were.
+fn sparkline(painter: &egui::Painter, scene: &Scene<'_>, topic: &TopicState, cell: Rect) {
+    let Some(series) = &topic.series else { return };
+    let area = cell.shrink2(vec2(2.0, 7.0));
+    let window = Window {
+        start_ns: scene.now_ns - SPARK_SPAN_NS,
+        end_ns: scene.now_ns,
+        columns: area.width() as u32,
+    };
+    let line = reduce::line(series, LANE_MAIN, &window);
+    let mut scale = Scale::default();
+    scale.update(line.range(), scene.now_ns);
+    let plot = Plot {
+        rect: area,
+        start_ns: window.start_ns,
+        end_ns: window.end_ns,
+        scale,
+    };
+    let color = match topic.silence(scene.now_ns) {
+        Silence::Usual => scene.theme.muted,
+        Silence::Stale | Silence::Dead => scene.theme.dim,
+    };
+    let painter = painter.with_clip_rect(cell.intersect(painter.clip_rect()));
+    draw::line(&painter, &plot, &line, color);
 }
 
 /// The colour of a value that has just changed; fades.

@@ -56,6 +56,9 @@ pub struct ActiveChart {
 pub struct Workspace {
     tree: Tree<Pane>,
     active: Option<TileId>,
+    /// Whether all charts show the time of the active one.
+    #[serde(default)]
+    is_linked: bool,
     #[serde(skip)]
     crosshair: Crosshair,
     #[serde(skip)]
@@ -67,6 +70,7 @@ impl Default for Workspace {
         Self {
             tree: Tree::empty(Id::unique("workspace")),
             active: None,
+            is_linked: false,
             crosshair: Crosshair::default(),
             active_width: 0.0,
         }
@@ -273,6 +277,29 @@ impl Workspace {
         }
     }
 
+    /// All charts show the same time from now on, or each its own.
+    pub fn toggle_link(&mut self) {
+        self.is_linked = !self.is_linked;
+        self.link();
+    }
+
+    /// Whether all charts show the same time.
+    pub fn is_linked(&self) -> bool {
+        self.is_linked
+    }
+
+    fn link(&mut self) {
+        if !self.is_linked {
+            return;
+        }
+        let Some(view) = self.active_chart().map(|chart| chart.view.clone()) else {
+            return;
+        };
+        for chart in self.charts_mut().filter(|chart| chart.view != view) {
+            chart.view = view.clone();
+        }
+    }
+
     /// Changes the view of the active chart.
     pub fn step(&mut self, step: ViewStep, now_ns: TimeNs) {
         if let Some(chart) = self.active_chart_mut() {
@@ -285,7 +312,7 @@ impl Workspace {
         let chart = self.active_chart()?;
         Some(ActiveChart {
             topics: chart.topics.clone(),
-            window: chart.view().window(now_ns),
+            window: chart.view.window(now_ns),
             rect: self.tree.tiles.rect(self.active?)?,
         })
     }
@@ -309,12 +336,15 @@ impl Workspace {
             active: self.active,
             activated: None,
             closed: None,
+            touched: None,
             commands: Vec::new(),
         };
         self.tree.ui(&mut behavior, ui);
         let (activated, closed) = (behavior.activated, behavior.closed);
         let commands = behavior.commands;
-        self.active = activated.or(self.active);
+        let touched = behavior.touched;
+        self.active = activated.or(touched).or(self.active);
+        self.link();
         if self.crosshair.time_ns != self.crosshair.next_ns {
             self.crosshair.time_ns = self.crosshair.next_ns;
             ui.ctx().request_repaint();
@@ -335,6 +365,8 @@ struct Panes<'a> {
     active: Option<TileId>,
     activated: Option<TileId>,
     closed: Option<TileId>,
+    /// Its view was changed: the others follow it if they are linked.
+    touched: Option<TileId>,
     commands: Vec<Command>,
 }
 
@@ -355,8 +387,12 @@ impl Behavior<Pane> for Panes<'_> {
             is_activated,
             is_dragged,
             is_closed,
+            is_touched,
             commands,
         } = done;
+        if is_touched {
+            self.touched = Some(id);
+        }
         self.commands.extend(commands);
         if is_activated && matches!(pane, Pane::Chart(_)) {
             self.activated = Some(id);

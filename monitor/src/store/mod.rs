@@ -84,6 +84,7 @@ pub struct Store {
     connection: u32,
     memory_limit: usize,
     bytes: usize,
+    moved_ns: TimeNs,
 }
 
 impl Default for Store {
@@ -102,6 +103,7 @@ impl Store {
             connection: 0,
             memory_limit,
             bytes: 0,
+            moved_ns: 0,
         }
     }
 
@@ -165,6 +167,7 @@ impl Store {
             topic.quality = update.quality;
             topic.rate.update(update.ingest_time_ns, update.seq);
             topic.show(update.value, update.ingest_time_ns);
+            self.moved_ns = self.moved_ns.max(topic.moved.0);
         }
         if self.bytes > self.memory_limit {
             self.evict();
@@ -281,6 +284,11 @@ impl Store {
     /// The sums over all topics.
     pub fn totals(&self) -> Totals {
         self.totals
+    }
+
+    /// When any number last changed.
+    pub fn moved_ns(&self) -> TimeNs {
+        self.moved_ns
     }
 
     /// Bytes of history held.

@@ -110,6 +110,17 @@ impl Palette {
                     command: Command::LoadLayout(name.clone()),
                 }),
         );
+        let servers = scene.servers.iter().filter(|url| *url != scene.url);
+        entries.extend(
+            servers
+                .filter(|url| fits(&format!("connect to {url}")))
+                .map(|url| Entry {
+                    name: format!("Connect to {url}"),
+                    key: None,
+                    value: None,
+                    command: Command::Connect(url.clone()),
+                }),
+        );
         if !words.is_empty() {
             let topics = scene
                 .store
