@@ -1,4 +1,19 @@
 //! The Tickcast server: takes updates in from feeds and pushes them to many subscribers.
 
+pub mod channel;
+pub mod clock;
+pub mod config;
+pub mod connection;
+pub mod decode;
+pub mod feed;
+pub mod frame;
+pub mod head;
 pub mod ingest;
+pub mod metrics;
+mod requests;
+pub mod sequencer;
 pub mod settings;
+pub mod shard;
+pub mod subscription;
+pub mod tape;
+pub mod topics;

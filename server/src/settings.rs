@@ -3,7 +3,11 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use tickcast_protocol::topic::Filter;
+use tickcast_protocol::{
+    codec::CLIENT_MESSAGE_MAX_BYTES,
+    message::Limits,
+    topic::{Filter, TOPIC_MAX_BYTES},
+};
 
 /// Settings of everything but the feeds.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +59,21 @@ pub enum PublishFrom {
     Loopback,
     /// From everywhere.
     Anybody,
+}
+
+impl ServerSettings {
+    /// What clients are told about their limits.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            message_bytes: CLIENT_MESSAGE_MAX_BYTES as u32,
+            topic_bytes: TOPIC_MAX_BYTES as u32,
+            subscriptions: self.subscriptions_max as u32,
+            requests_per_s: self.requests_per_s,
+            request_burst: self.request_burst,
+            write_timeout_ms: self.write_timeout.as_millis() as u32,
+            tape_bytes: self.tape_bytes as u64,
+        }
+    }
 }
 
 impl Default for ServerSettings {

@@ -1,0 +1,50 @@
+//! The time, as the core is told it.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tickcast_protocol::message::TimeNs;
+
+/// One moment, by both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Since the server started; never goes back.
+    pub uptime: Duration,
+    /// Wall clock, ns since the Unix epoch.
+    pub wall_ns: TimeNs,
+}
+
+/// Reads the system's clocks.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    /// A clock whose uptime starts now.
+    pub fn start() -> Self {
+        Self {
+            start: Instant::now(),
+        }
+    }
+
+    /// The moment it is.
+    pub fn now(&self) -> Now {
+        Now {
+            uptime: self.start.elapsed(),
+            wall_ns: wall_ns(),
+        }
+    }
+
+    /// The instant at which the uptime is, or was, `uptime`.
+    pub fn instant(&self, uptime: Duration) -> Instant {
+        self.start + uptime
+    }
+}
+
+/// The wall clock, ns since the Unix epoch.
+pub fn wall_ns() -> TimeNs {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_epoch.map_or(0, |time| {
+        TimeNs::try_from(time.as_nanos()).unwrap_or(TimeNs::MAX)
+    })
+}

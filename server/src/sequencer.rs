@@ -1,0 +1,232 @@
+//! The sequencer: the only writer of the tape. It gives each update its position, its seq and its
+//! ingest time, and encodes it once.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use tickcast_protocol::{
+    error::ErrorCode,
+    message::{Position, Seq, TimeNs, TopicId, TopicInfo, Update},
+    topic::Topic,
+};
+
+use crate::{
+    ingest::{NewUpdate, Submission},
+    tape::{AckResult, Strip, StripBuilder},
+};
+
+/// A strip is closed when it has so many bytes, so that shards can begin with it and the tape can
+/// forget in small steps.
+pub const STRIP_MAX_BYTES: usize = 64 * 1024;
+
+#[derive(Debug)]
+struct KnownTopic {
+    id: TopicId,
+    seq: Seq,
+}
+
+/// Puts submissions in order. Pure: the time is passed in.
+///
+/// Call [`push`](Self::push) for each submission and [`take_strip`](Self::take_strip) when
+/// [`is_full`](Self::is_full) or when nothing else waits.
+#[derive(Debug)]
+pub struct Sequencer {
+    topics: HashMap<Topic, KnownTopic>,
+    topics_max: usize,
+    open: StripBuilder,
+    refused: u64,
+}
+
+impl Sequencer {
+    /// A sequencer at position 1 that knows no topic yet.
+    pub fn new(topics_max: usize) -> Self {
+        Self {
+            topics: HashMap::new(),
+            topics_max,
+            open: StripBuilder::new(1),
+            refused: 0,
+        }
+    }
+
+    /// Appends what was submitted to the open strip. If it would bring more topics than allowed, a
+    /// publish is refused as a whole, and of a feed's updates those on new topics are dropped and
+    /// counted.
+    pub fn push(&mut self, submission: Submission, ingest_time_ns: TimeNs) {
+        let Submission { updates, ack } = submission;
+        if let Some(ack) = ack
+            && self.exceeds_topics(&updates)
+        {
+            self.refused += updates.len() as u64;
+            self.open.acknowledge(AckResult {
+                ack,
+                result: Err(ErrorCode::TooManyTopics),
+            });
+            return;
+        }
+        for update in updates {
+            self.append(update, ingest_time_ns);
+        }
+        if let Some(ack) = ack {
+            self.open.acknowledge(AckResult {
+                ack,
+                result: Ok(self.open.next() - 1),
+            });
+        }
+    }
+
+    fn exceeds_topics(&self, updates: &[NewUpdate]) -> bool {
+        // Counts a new topic twice if it occurs twice: only matters right at the bound.
+        let is_new = |update: &&NewUpdate| !self.topics.contains_key(&update.topic);
+        self.topics.len() + updates.iter().filter(is_new).count() > self.topics_max
+    }
+
+    fn append(&mut self, update: NewUpdate, ingest_time_ns: TimeNs) {
+        if !self.topics.contains_key(&update.topic) && !self.introduce(&update) {
+            self.refused += 1;
+            return;
+        }
+        let Some(known) = self.topics.get_mut(&update.topic) else {
+            return;
+        };
+        known.seq += 1;
+        let (topic, seq) = (known.id, known.seq);
+        self.open.push(&Update {
+            topic,
+            position: self.open.next(),
+            seq,
+            source_time_ns: update.source_time_ns,
+            ingest_time_ns,
+            quality: update.quality,
+            value: update.value,
+        });
+    }
+
+    /// Gives a new topic its id, if there may be one more.
+    fn introduce(&mut self, update: &NewUpdate) -> bool {
+        if self.topics.len() >= self.topics_max {
+            return false;
+        }
+        let id = TopicId::try_from(self.topics.len()).expect("topics_max fits a TopicId");
+        self.open.introduce(TopicInfo {
+            id,
+            topic: update.topic.clone(),
+            unit: update.unit.as_deref().map(Into::into),
+        });
+        self.topics
+            .insert(update.topic.clone(), KnownTopic { id, seq: 0 });
+        true
+    }
+
+    /// Whether the open strip should be taken before more is pushed.
+    pub fn is_full(&self) -> bool {
+        self.open.len_bytes() >= STRIP_MAX_BYTES
+    }
+
+    /// Takes the open strip, if there is anything in it.
+    pub fn take_strip(&mut self) -> Option<Arc<Strip>> {
+        if self.open.is_empty() {
+            return None;
+        }
+        let next = StripBuilder::new(self.open.next());
+        Some(Arc::new(std::mem::replace(&mut self.open, next).build()))
+    }
+
+    /// The position of the newest update, 0 if there was none.
+    pub fn position(&self) -> Position {
+        self.open.next() - 1
+    }
+
+    /// How many topics there are.
+    pub fn topics(&self) -> usize {
+        self.topics.len()
+    }
+
+    /// How many updates were refused because there were too many topics.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smallvec::smallvec;
+    use tickcast_protocol::{codec, message::Quality, value::Value};
+
+    use super::*;
+    use crate::ingest::Ack;
+
+    fn update(topic: &str) -> NewUpdate {
+        NewUpdate {
+            topic: Topic::new(topic).unwrap(),
+            value: Value::Reading(1.0),
+            source_time_ns: None,
+            quality: Quality::Live,
+            unit: None,
+        }
+    }
+
+    fn submission(topics: &[&str], ack: Option<Ack>) -> Submission {
+        Submission {
+            updates: topics.iter().map(|topic| update(topic)).collect(),
+            ack,
+        }
+    }
+
+    const ACK: Ack = Ack {
+        shard: 0,
+        connection: 7,
+        id: 1,
+    };
+
+    #[test]
+    fn positions_count_all_updates_and_seqs_those_of_a_topic() {
+        let mut sequencer = Sequencer::new(10);
+        sequencer.push(submission(&["a"], None), 100);
+        sequencer.push(submission(&["b", "a"], Some(ACK)), 200);
+        let strip = sequencer.take_strip().unwrap();
+        let seen: Vec<_> = strip
+            .updates()
+            .map(|raw| codec::decode_update_bincode(raw.bincode).unwrap())
+            .map(|update| {
+                (
+                    update.topic,
+                    update.position,
+                    update.seq,
+                    update.ingest_time_ns,
+                )
+            })
+            .collect();
+        assert_eq!(seen, [(0, 1, 1, 100), (1, 2, 1, 200), (0, 3, 2, 200)]);
+        assert_eq!(strip.topics().len(), 2);
+        let ack = AckResult {
+            ack: ACK,
+            result: Ok(3),
+        };
+        assert_eq!(strip.acks(), [ack]);
+        assert!(sequencer.take_strip().is_none());
+    }
+
+    #[test]
+    fn too_many_topics_are_refused_and_counted() {
+        let mut sequencer = Sequencer::new(1);
+        sequencer.push(submission(&["a"], None), 0);
+        sequencer.push(submission(&["b"], None), 0);
+        sequencer.push(submission(&["a", "c"], Some(ACK)), 0);
+        assert_eq!(sequencer.refused(), 3);
+        assert_eq!(sequencer.position(), 1);
+        let strip = sequencer.take_strip().unwrap();
+        let refused = AckResult {
+            ack: ACK,
+            result: Err(ErrorCode::TooManyTopics),
+        };
+        assert_eq!(strip.acks(), [refused]);
+        sequencer.push(
+            Submission {
+                updates: smallvec![update("a")],
+                ack: None,
+            },
+            0,
+        );
+        assert_eq!(sequencer.position(), 2);
+    }
+}

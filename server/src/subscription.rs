@@ -1,0 +1,287 @@
+//! A subscription: a connection's cursor into a channel, and how it catches up.
+//!
+//! A subscription is live while its cursor is where the channel was last flushed; then it costs
+//! nothing but its place in the channel's list. Else it is behind, and everything it needs is
+//! found by one question: what changed since its cursor?
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use tickcast_protocol::{
+    codec::BatchHead,
+    message::{Gap, Position, ServerMessage, TopicId, TopicInfo},
+};
+
+use crate::{
+    channel::{Channel, ChannelKey, Pace},
+    connection::ConnectionKey,
+    frame::{self, BatchWriter},
+    tape::Tape,
+    topics::Topics,
+};
+
+/// A subscription's index in its shard.
+pub type SubscriptionKey = u32;
+
+/// A catch-up frame is closed when it has so many bytes of updates: large enough that its cost is
+/// the kernel's, small enough that a slow client's unsent rest stays small.
+pub const CATCH_UP_FRAME_BYTES: usize = 256 * 1024;
+
+/// Updates looked up for one frame of latest values, at most: about what fits a frame.
+const LATEST_PER_FRAME_MAX: usize = 4096;
+
+/// One connection's part in one channel.
+#[derive(Debug)]
+pub struct Subscription {
+    /// Whose it is.
+    pub connection: ConnectionKey,
+    /// What it is in.
+    pub channel: ChannelKey,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// How far a subscription is.
+#[derive(Debug)]
+pub enum Progress {
+    /// As far as the channel. Its index in the channel's list of live subscriptions.
+    Live(u32),
+    /// Less far.
+    Behind(Behind),
+}
+
+/// The state of a subscription that is behind its channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// `to` of the last live batch that was handed to the connection.
+    pub cursor: Position,
+    /// Up to where the tape was searched and nothing found; at least `cursor`.
+    pub scanned: Position,
+    /// Updates of the channel accounted for at the cursor, if known.
+    pub count: Option<u64>,
+    /// A snapshot under way; live batches wait for its end.
+    pub snapshot: Option<SnapshotRange>,
+    /// In a paced channel: whether its time has come to catch up.
+    pub is_due: bool,
+    /// Whether latest values are being sent over several frames and the last one is still to come:
+    /// then a topic may be missing even if the cursor happens to be where the channel is.
+    pub is_partial: bool,
+    /// Updates sent since `count` was right; only in mode `latest`.
+    pub sent: u64,
+}
+
+/// What a snapshot has still to bring: the topics whose newest update is in (`after`, `until`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotRange {
+    /// Where it is.
+    pub after: Position,
+    /// Where it ends.
+    pub until: Position,
+}
+
+/// What a step of catching up brought.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Something to send.
+    Frame {
+        /// A WebSocket frame.
+        frame: Bytes,
+        /// How many updates are in it.
+        updates: u64,
+    },
+    /// Something to send that tells of a loss.
+    Gap {
+        /// A WebSocket frame.
+        frame: Bytes,
+        /// How many updates were lost, if known.
+        lost: Option<u64>,
+    },
+    /// Nothing yet: the budget for searching is used up.
+    Searching,
+    /// It waits for the channel's next batch.
+    Waiting,
+    /// The cursor is where the channel is.
+    Live,
+}
+
+impl Behind {
+    /// Behind a cursor, with no snapshot to come.
+    pub fn at(cursor: Position, count: Option<u64>) -> Self {
+        Self {
+            cursor,
+            scanned: cursor,
+            count,
+            snapshot: None,
+            is_due: false,
+            is_partial: false,
+            sent: 0,
+        }
+    }
+
+    /// Takes one step towards the channel's state. `head` is the newest position the shard has
+    /// applied, `budget` how many updates on the tape may still be looked at.
+    pub fn step(
+        &mut self,
+        channel: &mut Channel,
+        topics: &mut Topics,
+        tape: &Tape,
+        budget: &mut usize,
+    ) -> Step {
+        if let Some(range) = self.snapshot {
+            return self.step_snapshot(range, channel, topics, tape);
+        }
+        if self.cursor == channel.flushed() && !self.is_partial {
+            return Step::Live;
+        }
+        match channel.spec.pace {
+            Pace::Every => self.step_tape(channel, topics, tape, budget),
+            Pace::Latest { interval_ms } => {
+                if interval_ms > 0 && !self.is_due {
+                    return Step::Waiting;
+                }
+                self.step_latest(channel, topics, tape)
+            }
+        }
+    }
+
+    fn step_snapshot(
+        &mut self,
+        range: SnapshotRange,
+        channel: &Channel,
+        topics: &mut Topics,
+        tape: &Tape,
+    ) -> Step {
+        let (frame, to, updates) =
+            latest_frame(range.after, range.until, true, channel, topics, tape);
+        self.snapshot = (to < range.until).then_some(SnapshotRange { after: to, ..range });
+        Step::Frame { frame, updates }
+    }
+
+    fn step_latest(&mut self, channel: &Channel, topics: &mut Topics, tape: &Tape) -> Step {
+        // While a batch is open, newer values than those of the last batch are the only ones there
+        // are; the next batch is then not the continuation for this subscription.
+        let until = channel.reached(tape.head());
+        let (frame, to, updates) = latest_frame(self.cursor, until, false, channel, topics, tape);
+        self.cursor = to;
+        self.scanned = to;
+        self.sent += updates;
+        self.is_partial = to < until;
+        if to > channel.flushed() && !self.is_partial {
+            self.is_due = false;
+        }
+        Step::Frame { frame, updates }
+    }
+
+    fn step_tape(
+        &mut self,
+        channel: &mut Channel,
+        topics: &mut Topics,
+        tape: &Tape,
+        budget: &mut usize,
+    ) -> Step {
+        if self.scanned < tape.floor()
+            && let Some(gap) = self.fall_off(channel, tape)
+        {
+            return gap;
+        }
+        let mut batch = BatchWriter::new(channel.spec.encoding);
+        let mut introduced = BTreeSet::new();
+        for (strip, index) in tape.between(self.scanned, channel.flushed()) {
+            if *budget == 0 || batch.len_bytes() >= CATCH_UP_FRAME_BYTES {
+                break;
+            }
+            *budget -= 1;
+            let update = strip.get(index);
+            self.scanned = update.position;
+            if channel.has(update.topic) {
+                introduced.insert(update.topic);
+                batch.push(strip.encoded(index, channel.spec.encoding, topics));
+            }
+        }
+        let updates = batch.updates() as u64;
+        if updates == 0 && self.scanned < channel.flushed() {
+            return Step::Searching;
+        }
+        let head = BatchHead {
+            channel: channel.key,
+            from: self.cursor,
+            to: self.scanned,
+            snapshot: false,
+            topics: &infos(introduced, topics),
+        };
+        self.cursor = self.scanned;
+        self.count = self.count.map(|count| count + updates);
+        Step::Frame {
+            frame: batch.finish(&head),
+            updates,
+        }
+    }
+
+    /// The tape has forgotten what comes next. `None` if no update of the channel was among it.
+    fn fall_off(&mut self, channel: &mut Channel, tape: &Tape) -> Option<Step> {
+        // Nothing of the channel lies between its last batch and the floor.
+        let floor = tape.floor().min(channel.flushed());
+        let count = channel.count_at(floor, tape);
+        let lost = self.count.map(|had| count.saturating_sub(had));
+        self.scanned = floor;
+        if lost == Some(0) {
+            return None;
+        }
+        let gap = Gap {
+            channel: channel.key,
+            from: self.cursor,
+            to: floor,
+            lost,
+            snapshot: self.cursor,
+        };
+        self.snapshot = Some(SnapshotRange {
+            after: self.cursor,
+            until: floor,
+        });
+        self.cursor = floor;
+        self.count = Some(count);
+        let frame = frame::message(&ServerMessage::Gap(gap), channel.spec.encoding);
+        Some(Step::Gap { frame, lost })
+    }
+}
+
+fn infos(ids: impl IntoIterator<Item = TopicId>, topics: &Topics) -> Vec<TopicInfo> {
+    ids.into_iter()
+        .map(|id| topics.get(id).info.clone())
+        .collect()
+}
+
+/// A frame of newest values with positions in (`after`, `until`], where it ends, and how many
+/// updates are in it.
+fn latest_frame(
+    after: Position,
+    until: Position,
+    snapshot: bool,
+    channel: &Channel,
+    topics: &mut Topics,
+    tape: &Tape,
+) -> (Bytes, Position, u64) {
+    let encoding = channel.spec.encoding;
+    let (found, is_all) = channel.latest_between(after, until, LATEST_PER_FRAME_MAX, topics, tape);
+    let mut batch = BatchWriter::new(encoding);
+    for &(_, id) in &found {
+        batch.push(topics.get_mut(id).latest(encoding));
+        if batch.len_bytes() >= CATCH_UP_FRAME_BYTES {
+            break;
+        }
+    }
+    let updates = batch.updates();
+    let sent = &found[..updates];
+    let to = match sent.last() {
+        Some(&(last, _)) if !is_all || updates < found.len() => last,
+        _ => until,
+    };
+    let head = BatchHead {
+        channel: channel.key,
+        from: after,
+        to,
+        snapshot,
+        topics: &infos(sent.iter().map(|&(_, id)| id), topics),
+    };
+    (batch.finish(&head), to, updates as u64)
+}

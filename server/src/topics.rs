@@ -1,0 +1,118 @@
+//! What a shard knows of each topic: its newest value and the channels it feeds.
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+use tickcast_protocol::{
+    codec::Encoding,
+    message::{Position, Seq, TopicId, TopicInfo},
+    topic::{Filter, Topic},
+};
+
+use crate::{
+    channel::ChannelKey,
+    tape::{TapeUpdate, append_as_json},
+};
+
+/// A topic with its newest value.
+#[derive(Debug)]
+pub struct TopicState {
+    /// Id, name and unit.
+    pub info: TopicInfo,
+    /// Updates so far in this epoch.
+    pub seq: Seq,
+    /// Position of the newest update.
+    pub position: Position,
+    /// Channels whose filter matches.
+    pub channels: SmallVec<[ChannelKey; 2]>,
+    /// The newest update. Copied out of its strip, so that a topic that went quiet does not keep a
+    /// whole strip alive; the buffer is used again for the next one.
+    bincode: Vec<u8>,
+    /// The same in JSON once somebody asked for it, else empty.
+    json: Vec<u8>,
+}
+
+impl TopicState {
+    /// The newest update in an encoding, ready to be spliced into a batch.
+    pub fn latest(&mut self, encoding: Encoding) -> &[u8] {
+        match encoding {
+            Encoding::Bincode => &self.bincode,
+            Encoding::Json => {
+                if self.json.is_empty() {
+                    append_as_json(&self.bincode, &self.info.topic, &mut self.json);
+                }
+                &self.json
+            }
+        }
+    }
+}
+
+/// All topics of the epoch; a topic's id is its index.
+#[derive(Debug, Default)]
+pub struct Topics {
+    states: Vec<TopicState>,
+    by_name: HashMap<Topic, TopicId>,
+}
+
+impl Topics {
+    /// Adds the next topic.
+    pub fn introduce(&mut self, info: TopicInfo, channels: SmallVec<[ChannelKey; 2]>) {
+        debug_assert_eq!(info.id as usize, self.states.len());
+        self.by_name.insert(info.topic.clone(), info.id);
+        self.states.push(TopicState {
+            info,
+            seq: 0,
+            position: 0,
+            channels,
+            bincode: Vec::new(),
+            json: Vec::new(),
+        });
+    }
+
+    /// Takes an update as its topic's newest.
+    pub fn apply(&mut self, update: TapeUpdate<'_>) -> &mut TopicState {
+        let state = &mut self.states[update.topic as usize];
+        state.seq += 1;
+        state.position = update.position;
+        state.bincode.clear();
+        state.bincode.extend_from_slice(update.bincode);
+        state.json.clear();
+        state
+    }
+
+    /// How many topics there are.
+    pub fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.states.is_empty()
+    }
+
+    /// A topic that was introduced.
+    pub fn get(&self, id: TopicId) -> &TopicState {
+        &self.states[id as usize]
+    }
+
+    /// A topic that was introduced, to change it.
+    pub fn get_mut(&mut self, id: TopicId) -> &mut TopicState {
+        &mut self.states[id as usize]
+    }
+
+    /// The topics that a filter selects.
+    pub fn matching(&self, filter: &Filter) -> Vec<TopicId> {
+        if filter.is_exact() {
+            return self
+                .by_name
+                .get(filter.as_str())
+                .copied()
+                .into_iter()
+                .collect();
+        }
+        let names = self.states.iter().map(|state| &state.info);
+        names
+            .filter(|info| filter.matches(info.topic.as_str()))
+            .map(|info| info.id)
+            .collect()
+    }
+}
