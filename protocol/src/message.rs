@@ -296,6 +296,9 @@ pub struct Accepted {
     /// The current epoch.
     pub epoch: Epoch,
     /// Live batches start here: the first one has this as its `from`.
+    ///
+    /// After a resume it may lie before the token's position, if no update of the subscription lies
+    /// between the two; never behind it.
     pub position: Position,
     /// How many updates the topics of this filter had up to `position` in this epoch.
     pub count: u64,
@@ -542,7 +545,7 @@ pub struct Changed {
     /// As granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rate_hz: Option<f64>,
-    /// Live batches go on here.
+    /// Live batches go on here. It may lie before where the client is, never behind it.
     pub position: Position,
     /// How many updates the topics of this filter had up to `position` in this epoch.
     pub count: u64,
