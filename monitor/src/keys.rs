@@ -155,6 +155,22 @@ pub fn actions() -> Vec<Action> {
     actions
 }
 
+/// A key as people write it: `Ctrl+Z`, `?`.
+pub fn written(shortcut: &KeyboardShortcut) -> String {
+    let key = match shortcut.logical_key {
+        Key::Plus => "+",
+        Key::Minus => "−",
+        Key::ArrowLeft => "←",
+        Key::ArrowRight => "→",
+        key => key.symbol_or_name(),
+    };
+    if shortcut.modifiers.command {
+        format!("Ctrl+{key}")
+    } else {
+        key.to_owned()
+    }
+}
+
 /// Takes the keys out of the input that mean something here. Keys without Ctrl belong to whatever
 /// has the focus.
 pub fn pressed(ctx: &egui::Context) -> Vec<Command> {

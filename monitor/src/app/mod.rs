@@ -102,6 +102,7 @@ impl Monitor {
             for topic in charts {
                 workspace.open(topic.clone(), Place::New);
             }
+            workspace.open(charts[0].clone(), Place::Active);
         }
         let selected = charts.first().cloned().or_else(|| workspace.main_topic());
         Self {

@@ -1,7 +1,8 @@
 //! One pane with a chart: its title line, and what the hand does on it.
 
 use egui::{
-    Align, CursorIcon, Layout, PointerButton, Pos2, Rect, Response, Sense, Ui, UiBuilder, vec2,
+    Align, Color32, CursorIcon, FontId, Layout, PointerButton, Pos2, Rect, Response, Sense, Ui,
+    UiBuilder, vec2,
 };
 use serde::{Deserialize, Serialize};
 use tickcast_protocol::topic::Topic;
@@ -366,15 +367,18 @@ impl ChartPane {
         );
         let ui = &mut ui;
         ui.spacing_mut().item_spacing.x = 2.0;
-        if hovered || is_active {
-            let close = egui::Button::new(styled("×", theme::text(), theme.muted))
-                .frame_when_inactive(false);
-            let close = ui.add(close).on_hover_text("Close this pane (Ctrl+W)");
-            close.widget_info(|| {
-                egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Close {name}"))
-            });
-            done.is_closed = close.clicked();
-        }
+        // Always there for the keyboard and for screen readers, seen where it is of use.
+        let color = if hovered || is_active {
+            theme.muted
+        } else {
+            Color32::TRANSPARENT
+        };
+        let close = egui::Button::new(styled("×", theme::text(), color)).frame_when_inactive(false);
+        let close = ui.add(close).on_hover_text("Close this pane (Ctrl+W)");
+        close.widget_info(|| {
+            egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Close {name}"))
+        });
+        done.is_closed = close.clicked();
         if rect.width() >= BUTTONS_FROM_WIDTH || (hovered && rect.width() >= 420.0) {
             self.buttons(ui, scene);
         }
@@ -423,8 +427,16 @@ impl ChartPane {
     fn title(&self, ui: &mut Ui, scene: &Scene<'_>, is_active: bool) {
         let theme = scene.theme;
         ui.spacing_mut().item_spacing.x = 10.0;
-        let label = |ui: &mut Ui, text: String, font, color| {
-            ui.add(egui::Label::new(styled(text, font, color)).extend());
+        // Whole or not at all, but for the name.
+        let label = |ui: &mut Ui, text: String, font: FontId, color| {
+            let width = ui
+                .painter()
+                .layout_no_wrap(text.clone(), font.clone(), color)
+                .size()
+                .x;
+            if width <= ui.available_width() {
+                ui.add(egui::Label::new(styled(text, font, color)).extend());
+            }
         };
         for (number, name) in self.topics.iter().enumerate() {
             let is_main = number == 0;
@@ -438,7 +450,7 @@ impl ChartPane {
             } else {
                 theme::text()
             };
-            label(ui, name.to_string(), font, color);
+            ui.add(egui::Label::new(styled(name.as_str(), font, color)).truncate());
             let Some(topic) = scene.store.topic_named(name.as_str()) else {
                 label(ui, "waiting for it".to_owned(), theme::small(), theme.dim);
                 continue;
@@ -466,14 +478,7 @@ impl ChartPane {
                 label(ui, value, theme::figures(), theme.text);
             }
             if is_main && self.topics.len() == 1 {
-                // Whole or not at all.
-                let about = about(topic, scene);
-                let galley =
-                    ui.painter()
-                        .layout_no_wrap(about.clone(), theme::small(), theme.muted);
-                if galley.size().x < ui.available_width() {
-                    label(ui, about, theme::small(), theme.muted);
-                }
+                label(ui, about(topic, scene), theme::small(), theme.muted);
             }
             match topic.silence(scene.now_ns) {
                 Silence::Usual => {}

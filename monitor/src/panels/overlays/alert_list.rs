@@ -126,6 +126,7 @@ impl AlertList {
                 let field = egui::TextEdit::singleline(program)
                     .hint_text(styled("run a program", theme::small(), theme.dim))
                     .font(theme::small_figures())
+                    .margin(egui::Margin::symmetric(8, 5))
                     .desired_width(150.0);
                 let response = ui.add(field);
                 response.widget_info(|| {

@@ -25,7 +25,7 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>) {
         ui.add_space(10.0);
         for action in keys::actions() {
             if let Some(shortcut) = action.shortcut {
-                let key = ui.ctx().format_shortcut(&shortcut);
+                let key = keys::written(&shortcut);
                 line(ui, scene, &key, action.name);
             }
         }

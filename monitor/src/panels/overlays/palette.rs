@@ -43,7 +43,7 @@ impl Palette {
         if response.changed() {
             self.at = 0;
         }
-        let entries = self.entries(ui, scene);
+        let entries = self.entries(scene);
         let (step, enter, new) = ui.input_mut(|input| {
             let down = input.consume_key(Modifiers::NONE, Key::ArrowDown);
             let up = input.consume_key(Modifiers::NONE, Key::ArrowUp);
@@ -82,7 +82,7 @@ impl Palette {
         }
     }
 
-    fn entries(&self, ui: &Ui, scene: &Scene<'_>) -> Vec<Entry> {
+    fn entries(&self, scene: &Scene<'_>) -> Vec<Entry> {
         let query = self.query.trim().to_lowercase();
         let words: Vec<&str> = query.split_whitespace().collect();
         let fits = |name: &str| {
@@ -94,7 +94,7 @@ impl Palette {
             .filter(|action| fits(action.name))
             .map(|action| Entry {
                 name: action.name.to_owned(),
-                key: action.shortcut.map(|key| ui.ctx().format_shortcut(&key)),
+                key: action.shortcut.as_ref().map(keys::written),
                 value: None,
                 command: action.command,
             })

@@ -1,6 +1,6 @@
 //! What the person prefers.
 
-use egui::{Align, Layout, Ui};
+use egui::{Ui, vec2};
 
 use super::heading;
 use crate::{
@@ -101,9 +101,9 @@ impl PreferencesPanel {
 fn section(ui: &mut Ui, scene: &Scene<'_>, title: &str, contents: impl FnOnce(&mut Ui)) {
     ui.add_space(4.0);
     ui.label(styled(title, theme::small(), scene.theme.muted));
-    ui.with_layout(
-        Layout::left_to_right(Align::Center).with_main_wrap(true),
-        contents,
-    );
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(4.0, 4.0);
+        contents(ui);
+    });
     ui.add_space(4.0);
 }
