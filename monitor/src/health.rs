@@ -27,6 +27,8 @@ pub struct Health {
     refreshed_ns: TimeNs,
     /// What is known of the server's clock.
     pub clock: Option<ClockEstimate>,
+    /// Since when there is no connection.
+    pub disconnected_ns: Option<TimeNs>,
     /// What the server said was lost, by its own count.
     pub lost_by_server: u64,
     /// How often and how long the connection had to wait for the window.

@@ -23,8 +23,9 @@ const SIZE_DEFAULT: (f32, f32) = (1440.0, 900.0);
 /// Smallest size that still shows a list and a chart.
 const SIZE_MIN: (f32, f32) = (720.0, 420.0);
 
-/// What came in is shown at the display's rate: at 60 a second.
-const REPAINT_INTERVAL: Duration = Duration::from_millis(16);
+/// What came in is shown 30 times a second: numbers cannot be read faster, and charts that move
+/// faster ask for more by themselves.
+const REPAINT_INTERVAL: Duration = Duration::from_millis(33);
 
 /// Settings are saved so often, and at the end.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);

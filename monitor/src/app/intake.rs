@@ -97,6 +97,9 @@ impl Monitor {
                 self.epoch_changed();
             }
             self.store.connection_opened();
+            self.health.disconnected_ns = None;
+        } else if matches!(self.link, Link::Connected { .. }) {
+            self.health.disconnected_ns = Some(self.now_ns);
         }
         self.link = link;
     }

@@ -169,6 +169,16 @@ pub(super) fn draw(
     for entry in &entries {
         gaps(&painter, entry, &plot, areas, theme);
     }
+    if let (Some(since_ns), None) = (scene.health.disconnected_ns, scene.player) {
+        let whole = Plot {
+            rect: areas.plot,
+            ..plot
+        };
+        let (from, to) = (since_ns, now_ns.min(end_ns));
+        if from < to {
+            draw::gap(&painter, &whole, from, to, "no connection", theme);
+        }
+    }
     if let Some((candles, interval_ns)) = &volume {
         let whole = Plot {
             rect: areas.plot,

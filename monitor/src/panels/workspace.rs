@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use egui::{Id, Rect, Stroke, Ui};
+use egui::{Id, Rect, Stroke, Ui, Vec2};
 use egui_tiles::{
     Behavior, Container, ResizeState, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse,
 };
@@ -345,10 +345,13 @@ impl Workspace {
         let touched = behavior.touched;
         self.active = activated.or(touched).or(self.active);
         self.link();
-        if self.crosshair.time_ns != self.crosshair.next_ns {
-            self.crosshair.time_ns = self.crosshair.next_ns;
+        // Panes drawn before the one under the pointer learn of it with the next repaint, which must
+        // come soon if the pointer moved; that the chart moves below it can wait.
+        let moved = ui.input(|input| input.pointer.delta() != Vec2::ZERO);
+        if moved || self.crosshair.time_ns.is_some() != self.crosshair.next_ns.is_some() {
             ui.ctx().request_repaint();
         }
+        self.crosshair.time_ns = self.crosshair.next_ns;
         if let Some(rect) = self.active.and_then(|id| self.tree.tiles.rect(id)) {
             self.active_width = rect.width();
         }
