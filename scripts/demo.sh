@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Shows Tickcast at work: builds it, starts the server with simulated markets and sensors, and opens
+# the monitor, or says how else to watch. Options go to the server: scripts/demo.sh --sim-rate 20000
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/packages.sh
+
+# How long the server may take to be ready: replays read their files first.
+READY_S=30
+
+has_display() {
+    [[ -n ${DISPLAY-} || -n ${WAYLAND_DISPLAY-} ]]
+}
+
+how_to_watch() {
+    local url=ws://$address/ws
+    local request='{"type":"subscribe","id":1,"filters":["#"]}'
+    cat <<EOT
+
+The server pushes to $url. Watch from another terminal:
+
+  The newest values, once:
+    curl 'http://$address/v1/latest?filter=%23'
+  Every change, with websocat or with Node 22 or newer:
+    echo '$request' | websocat --no-close $url
+    node -e 'const s = new WebSocket("$url"); s.onopen = () => s.send(JSON.stringify($request)); s.onmessage = (m) => console.log(m.data)'
+  Charts, where there is a display:
+    cargo run --release --package tickcast-monitor -- --url $url
+
+Ctrl+C ends the server.
+
+EOT
+}
+
+need_rust
+install_missing cc=build-essential curl=curl
+packages=(--package tickcast-server)
+if has_display; then
+    packages+=(--package tickcast-monitor)
+    # What the monitor's window loads when it opens.
+    install_missing libgl1 libgl1-mesa-dri libegl1 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 \
+        libxkbcommon-x11-0 libxrandr2 libwayland-client0 libwayland-egl1
+fi
+cargo build --locked --release "${packages[@]}"
+programs=${CARGO_TARGET_DIR:-target}/release
+
+# Wrong settings end here, and so do --help and the like.
+settings=$("$programs/tickcast-server" "$@" --print-config)
+address=$(sed -n 's/^listen = "\([^"]*\)".*/\1/p' <<<"$settings")
+if [[ -z $address ]]; then
+    echo "$settings"
+    exit
+fi
+if [[ $address == *:0 ]]; then
+    fail "The demonstration needs a port that it knows, such as --listen 127.0.0.1:7400"
+fi
+# A server that listens everywhere also does so here.
+address=${address/#0.0.0.0:/127.0.0.1:}
+address=${address/#\[::\]:/[::1]:}
+
+started=()
+end_all() {
+    trap '' INT TERM
+    if ((${#started[@]} > 0)); then
+        kill -TERM "${started[@]}" 2>/dev/null || true
+        wait "${started[@]}" || true
+    fi
+}
+trap end_all EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Without "<&0" bash would give it an empty standard input, and --feed stdin wants ours.
+"$programs/tickcast-server" "$@" <&0 &
+server=$!
+started+=("$server")
+
+for ((tries = 0; ; tries++)); do
+    if curl --silent --fail --noproxy '*' --output /dev/null "http://$address/readyz"; then
+        break
+    elif ! kill -0 "$server" 2>/dev/null; then
+        started=()
+        wait "$server" && exit || exit
+    elif ((tries >= READY_S * 10)); then
+        fail "The server is not ready after $READY_S s."
+    fi
+    sleep 0.1
+done
+
+if has_display; then
+    "$programs/tickcast-monitor" --url "ws://$address/ws" &
+    monitor=$!
+    started+=("$monitor")
+    if wait "$monitor"; then
+        exit
+    fi
+    echo "The monitor has ended with an error." >&2
+fi
+how_to_watch
+wait "$server"

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Installs what the tests need, then checks and tests everything.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/packages.sh
+
+headline() {
+    printf '\n=== %s (after %d s)\n' "$1" "$SECONDS"
+}
+
+headline "What the tests need"
+need_rust
+# To build: a C compiler, which also links. For the feeds: a broker. For the monitor: a display, and
+# what its window loads when it opens.
+install_missing cc=build-essential \
+    mosquitto mosquitto-clients \
+    xvfb libgl1 libgl1-mesa-dri libegl1 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 \
+    libxkbcommon-x11-0 libxrandr2
+for component in rustfmt clippy; do
+    cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add "$component"
+done
+cargo fetch --locked
+
+headline "Formatting"
+cargo fmt --all --check
+
+headline "Lints"
+cargo clippy --locked --workspace --all-targets -- --deny warnings
+
+headline "Documentation"
+RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps
+
+headline "Tests"
+cargo test --locked --workspace --no-fail-fast
+
+if [[ -d clients/javascript ]]; then
+    headline "Tests of the JavaScript client"
+    install_missing node=nodejs npm=npm
+    (cd clients/javascript && npm ci --no-audit --no-fund && npm test)
+fi
+
+headline "All is well"
