@@ -46,6 +46,16 @@ pub fn message(message: &ServerMessage<TopicId>, encoding: Encoding) -> Bytes {
     framed(opcode(encoding), &codec::encode_server(message, encoding))
 }
 
+/// A text message; the bytes must be UTF-8.
+pub fn text(bytes: &[u8]) -> Bytes {
+    framed(OpCode::Text, bytes)
+}
+
+/// A binary message.
+pub fn binary(bytes: &[u8]) -> Bytes {
+    framed(OpCode::Binary, bytes)
+}
+
 /// A ping without payload.
 pub fn ping() -> Bytes {
     framed(OpCode::Ping, &[])

@@ -10,7 +10,6 @@ use std::{
     },
 };
 
-use tickcast_protocol::message::Position;
 use tokio::sync::Notify;
 
 use crate::tape::Strip;
@@ -162,10 +161,5 @@ impl Head {
     /// How often the ingest thread had to wait for a shard.
     pub fn waits(&self) -> u64 {
         self.waits.load(Ordering::Relaxed)
-    }
-
-    /// The position of the newest update handed over and not yet forgotten, if any.
-    pub fn newest(&self) -> Option<Position> {
-        self.window().strips.back().map(|strip| strip.end() - 1)
     }
 }

@@ -1,11 +1,26 @@
 //! Counters, and their text form for Prometheus.
+//!
+//! On the hot path they are plain numbers; names, help texts and labels are put to them when
+//! somebody asks.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    registry::Registry,
 };
 
 use tickcast_protocol::error::CloseCode;
+
+use crate::feed::{FeedMetrics, FeedState};
 
 /// A number that one thread changes and others read.
 #[derive(Debug, Default)]
@@ -62,6 +77,10 @@ pub struct ShardStats {
     pub gap_updates: Number,
     /// How often a connection took no more bytes and fell behind.
     pub blocked: Number,
+    /// Connections that take no more bytes now.
+    pub behind: Number,
+    /// Updates on the tape that the slowest subscription has not got.
+    pub lag_updates: Number,
     /// Error messages sent.
     pub refused: Number,
     closes: [Number; CLOSES],
@@ -87,5 +106,316 @@ impl ShardStats {
     }
 }
 
-/// All shards' numbers.
-pub type AllStats = Arc<[Arc<ShardStats>]>;
+/// What the ingest thread counts.
+#[derive(Debug, Default)]
+pub struct IngestStats {
+    /// The newest position on the tape.
+    pub position: Number,
+    /// Updates refused because there were too many topics.
+    pub refused: Number,
+    /// Strips made.
+    pub strips: Number,
+    /// How often the ingest thread waited for a shard.
+    pub waits: Number,
+}
+
+/// A feed's numbers and what it is called.
+#[derive(Debug)]
+pub struct FeedStats {
+    /// Its name in the settings.
+    pub name: String,
+    /// Its kind: `mqtt`, `simulated`, `replay`, `stdin`.
+    pub kind: &'static str,
+    /// Its numbers.
+    pub metrics: Arc<FeedMetrics>,
+}
+
+/// All numbers of a server.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// By shard.
+    pub shards: Vec<Arc<ShardStats>>,
+    /// By feed.
+    pub feeds: Vec<FeedStats>,
+    /// Of the ingest thread.
+    pub ingest: IngestStats,
+}
+
+/// The content type of [`text`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// All numbers as OpenMetrics text, which Prometheus reads.
+pub fn text(metrics: &Arc<Metrics>) -> String {
+    let mut registry = Registry::with_prefix("tickcast");
+    registry.register_collector(Box::new(Scrape(Arc::clone(metrics))));
+    let mut text = String::new();
+    match prometheus_client::encoding::text::encode(&mut text, &registry) {
+        Ok(()) => text,
+        Err(fmt::Error) => {
+            tracing::error!("the metrics could not be written");
+            String::new()
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Scrape(Arc<Metrics>);
+
+type Rows = Vec<(Vec<(&'static str, String)>, u64)>;
+
+impl Scrape {
+    fn shards(&self, number: impl Fn(&ShardStats) -> &Number) -> Rows {
+        let shards = self.0.shards.iter().enumerate();
+        shards
+            .map(|(index, stats)| (vec![("shard", index.to_string())], number(stats).get()))
+            .collect()
+    }
+
+    fn feeds(&self, number: impl Fn(&FeedMetrics) -> u64) -> Rows {
+        let feeds = self.0.feeds.iter();
+        feeds
+            .map(|feed| {
+                let labels = vec![("feed", feed.name.clone()), ("kind", feed.kind.to_owned())];
+                (labels, number(&feed.metrics))
+            })
+            .collect()
+    }
+
+    fn feed_states(&self) -> Rows {
+        let mut rows = self.feeds(|_| 0);
+        let mut all = Rows::new();
+        for ((labels, _), feed) in rows.drain(..).zip(&self.0.feeds) {
+            for state in FeedState::ALL {
+                let mut labels = labels.clone();
+                labels.push(("state", state.as_str().to_owned()));
+                all.push((labels, u64::from(feed.metrics.state() == state)));
+            }
+        }
+        all
+    }
+
+    fn closes(&self) -> Rows {
+        let mut rows = Rows::new();
+        for stats in &self.0.shards {
+            for (code, closed) in stats.closes() {
+                match rows.iter_mut().find(|(labels, _)| labels[0].1 == code) {
+                    Some((_, sum)) => *sum += closed,
+                    None => rows.push((vec![("code", code)], closed)),
+                }
+            }
+        }
+        rows
+    }
+}
+
+fn write(
+    encoder: &mut DescriptorEncoder<'_>,
+    kind: MetricType,
+    name: &str,
+    help: &str,
+    rows: &Rows,
+) -> fmt::Result {
+    let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
+    for (labels, value) in rows {
+        if labels.is_empty() {
+            write_one(metric.encode_family(&NoLabelSet {})?, kind, *value)?;
+        } else {
+            write_one(metric.encode_family(labels)?, kind, *value)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_one(encoder: MetricEncoder<'_>, kind: MetricType, value: u64) -> fmt::Result {
+    match kind {
+        MetricType::Counter => ConstCounter::new(value).encode(encoder),
+        _ => ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(encoder),
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        use MetricType::{Counter, Gauge};
+
+        let ingest = &self.0.ingest;
+        let one = |number: &Number| vec![(Vec::new(), number.get())];
+        let mut put = |kind, name, help, rows| write(&mut encoder, kind, name, help, &rows);
+
+        put(
+            Counter,
+            "updates",
+            "Updates put on the tape",
+            one(&ingest.position),
+        )?;
+        put(
+            Counter,
+            "updates_refused",
+            "Updates refused: too many topics",
+            one(&ingest.refused),
+        )?;
+        put(
+            Counter,
+            "strips",
+            "Strips made by the sequencer",
+            one(&ingest.strips),
+        )?;
+        put(
+            Counter,
+            "ingest_waits",
+            "Times the sequencer waited for a shard",
+            one(&ingest.waits),
+        )?;
+
+        put(
+            Gauge,
+            "connections",
+            "Open connections",
+            self.shards(|s| &s.connections),
+        )?;
+        put(
+            Counter,
+            "connected",
+            "Connections there have been",
+            self.shards(|s| &s.connected),
+        )?;
+        put(
+            Gauge,
+            "subscriptions",
+            "Subscriptions",
+            self.shards(|s| &s.subscriptions),
+        )?;
+        put(
+            Gauge,
+            "channels",
+            "Channels shared by subscriptions",
+            self.shards(|s| &s.channels),
+        )?;
+        put(
+            Gauge,
+            "topics",
+            "Topics known to a shard",
+            self.shards(|s| &s.topics),
+        )?;
+        put(
+            Gauge,
+            "position",
+            "Newest position a shard has applied",
+            self.shards(|s| &s.position),
+        )?;
+        put(
+            Gauge,
+            "tape_bytes",
+            "Memory of the tape",
+            self.shards(|s| &s.tape_bytes),
+        )?;
+        put(
+            Counter,
+            "deliveries",
+            "Updates handed to connections",
+            self.shards(|s| &s.deliveries),
+        )?;
+        put(
+            Counter,
+            "batches",
+            "Batches handed to connections",
+            self.shards(|s| &s.batches),
+        )?;
+        put(
+            Counter,
+            "bytes",
+            "Bytes the kernel took",
+            self.shards(|s| &s.bytes),
+        )?;
+        put(
+            Counter,
+            "conflated",
+            "Updates replaced by newer ones before a subscriber got them",
+            self.shards(|s| &s.conflated),
+        )?;
+        put(
+            Counter,
+            "gaps",
+            "Gaps told to subscribers",
+            self.shards(|s| &s.gaps),
+        )?;
+        put(
+            Counter,
+            "gap_updates",
+            "Updates lost in gaps",
+            self.shards(|s| &s.gap_updates),
+        )?;
+        put(
+            Counter,
+            "blocked",
+            "Times a connection took no more",
+            self.shards(|s| &s.blocked),
+        )?;
+        put(
+            Gauge,
+            "behind",
+            "Connections that take no more now",
+            self.shards(|s| &s.behind),
+        )?;
+        put(
+            Gauge,
+            "lag_updates",
+            "Updates on the tape that the slowest subscription has not got",
+            self.shards(|s| &s.lag_updates),
+        )?;
+        put(
+            Counter,
+            "errors",
+            "Error messages sent to clients",
+            self.shards(|s| &s.refused),
+        )?;
+        put(
+            Counter,
+            "closes",
+            "Connections ended, by close code",
+            self.closes(),
+        )?;
+
+        put(
+            Counter,
+            "feed_received",
+            "Messages a feed took in",
+            self.feeds(|f| f.received.get()),
+        )?;
+        put(
+            Counter,
+            "feed_submitted",
+            "Updates a feed made",
+            self.feeds(|f| f.submitted.get()),
+        )?;
+        put(
+            Counter,
+            "feed_undecodable",
+            "Messages a feed could not read",
+            self.feeds(|f| f.undecodable.get()),
+        )?;
+        put(
+            Counter,
+            "feed_lost",
+            "Updates a feed gave up",
+            self.feeds(|f| f.lost.get()),
+        )?;
+        put(
+            Counter,
+            "feed_pushed_back",
+            "Times a feed waited for the sequencer",
+            self.feeds(|f| f.pushed_back.get()),
+        )?;
+        put(
+            Counter,
+            "feed_reconnects",
+            "Reconnects of a feed",
+            self.feeds(|f| f.reconnects.get()),
+        )?;
+        put(
+            Gauge,
+            "feed_state",
+            "1 for the state a feed is in",
+            self.feed_states(),
+        )
+    }
+}

@@ -82,6 +82,13 @@ impl<S: Socket> Shard<S> {
         self.flush_answers(now);
     }
 
+    /// Answers a publish that came too late to be put on the tape.
+    pub fn refuse_draining(&mut self, key: ConnectionKey, id: Option<u32>, now: Now) {
+        let code = ErrorCode::Draining;
+        self.refuse(key, id, code, code.text());
+        self.flush_answers(now);
+    }
+
     fn subscribe(&mut self, key: ConnectionKey, request: Subscribe) {
         let Subscribe {
             id,

@@ -24,7 +24,7 @@ use tickcast_protocol::{
         ChannelPosition, Draining, Epoch, ErrorMessage, Heartbeat, Position, Published, RequestId,
         ServerMessage, TopicId, TopicInfo, Welcome,
     },
-    topic::Topic,
+    topic::{Filter, Topic},
 };
 
 use crate::{
@@ -703,10 +703,12 @@ impl<S: Socket> Shard<S> {
         self.flush_dirty(now);
     }
 
-    /// Whether a close frame has been sent to a connection.
-    pub fn is_closing(&mut self, key: ConnectionKey) -> bool {
-        self.connection_mut(key)
-            .is_none_or(|connection| connection.closing_since.is_some())
+    /// Notes that a connection ended without a close frame.
+    pub fn lost(&mut self, key: ConnectionKey) {
+        let is_closing = |connection: &mut Connection<S>| connection.closing_since.is_some();
+        if !self.connection_mut(key).is_none_or(is_closing) {
+            self.stats.closed(None);
+        }
     }
 
     /// What time demands: heartbeats, pings, and the end of connections that are silent, do not
@@ -718,10 +720,31 @@ impl<S: Socket> Shard<S> {
             .iter()
             .map(|(index, _)| index as u32)
             .collect();
+        let (mut behind, mut lag) = (0, 0);
         for index in indices {
             self.tick_connection(index, now);
+            if let Some(connection) = self.connections.get(index as usize)
+                && connection.is_blocked()
+            {
+                behind += 1;
+                lag = lag.max(self.lag_of(connection));
+            }
         }
+        self.stats.behind.set(behind);
+        self.stats.lag_updates.set(lag);
         self.flush_dirty(now);
+    }
+
+    /// Updates on the tape that the slowest of a connection's subscriptions has not got.
+    fn lag_of(&self, connection: &Connection<S>) -> u64 {
+        let lags = connection.subscriptions.iter().map(|&subscription| {
+            let subscription = &self.subscriptions[subscription as usize];
+            let channel = &self.channels[subscription.channel as usize];
+            channel
+                .flushed()
+                .saturating_sub(subscription.position(channel))
+        });
+        lags.max().unwrap_or(0)
     }
 
     fn tick_connection(&mut self, index: u32, now: Now) {
@@ -823,9 +846,27 @@ impl<S: Socket> Shard<S> {
         self.connections.iter().map(key).collect()
     }
 
+    /// The newest values of the topics that a filter selects, in JSON, at most `limit`; and whether
+    /// these are all.
+    pub fn latest(&mut self, filter: &Filter, limit: usize) -> (Vec<&[u8]>, bool) {
+        let mut ids = self.topics.matching(filter);
+        let is_all = ids.len() <= limit;
+        ids.truncate(limit);
+        for &id in &ids {
+            self.topics.get_mut(id).latest(Encoding::Json);
+        }
+        let json = |id| self.topics.get(id).latest_json();
+        (ids.into_iter().map(json).collect(), is_all)
+    }
+
     /// How many connections there are.
     pub fn connections(&self) -> usize {
         self.connections.len()
+    }
+
+    /// The epoch of the tape.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     /// The newest position applied.

@@ -46,6 +46,13 @@ impl TopicState {
     }
 }
 
+impl TopicState {
+    /// The newest update in JSON, as [`latest`](Self::latest) has made it.
+    pub fn latest_json(&self) -> &[u8] {
+        &self.json
+    }
+}
+
 /// All topics of the epoch; a topic's id is its index.
 #[derive(Debug, Default)]
 pub struct Topics {

@@ -1,0 +1,285 @@
+//! What a request gets: a WebSocket, or one of a few plain answers.
+
+use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use fastwebsockets::upgrade;
+use http_body_util::Full;
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{
+        ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, ORIGIN, RETRY_AFTER,
+        SEC_WEBSOCKET_PROTOCOL,
+    },
+    upgrade::Upgraded,
+};
+use hyper_util::rt::TokioIo;
+use tickcast_protocol::{codec::Encoding, topic::Filter};
+use tokio::{net::TcpStream, task::spawn_local};
+
+use crate::{
+    listener::ConnectionPermit,
+    metrics::{self, Metrics},
+    session::{self, ShardContext},
+    settings::PublishFrom,
+    state::{ServerState, Stage},
+};
+
+/// Updates in one answer of `/v1/latest`, at most: some megabytes of JSON. Who wants more
+/// subscribes.
+const LATEST_MAX_UPDATES: usize = 10_000;
+
+type Answer = Response<Full<Bytes>>;
+
+/// Where a request came from and what it is answered with.
+#[derive(Debug)]
+pub struct Site {
+    /// The shard that accepted the connection.
+    pub context: Rc<ShardContext>,
+    /// How far the server is.
+    pub state: Arc<ServerState>,
+    /// All numbers.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Site {
+    /// Answers one request.
+    pub async fn answer(
+        self: Rc<Self>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        permit: ConnectionPermit,
+    ) -> Result<Answer, Infallible> {
+        let path = request.uri().path();
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
+            answer
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return Ok(answer);
+        }
+        Ok(match path {
+            "/ws" => self.subscriber(request, peer, permit),
+            "/echo" => self.echo(request, permit),
+            "/healthz" => text(StatusCode::OK, "ok"),
+            "/readyz" => match self.state.stage() {
+                Stage::Ready => text(StatusCode::OK, "ready"),
+                Stage::Draining => text(StatusCode::SERVICE_UNAVAILABLE, "draining"),
+            },
+            "/metrics" => typed(
+                StatusCode::OK,
+                metrics::CONTENT_TYPE,
+                metrics::text(&self.metrics),
+            ),
+            "/v1/latest" => self.latest(request.uri().query().unwrap_or("")),
+            "/" => text(StatusCode::OK, WELCOME),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "there is nothing here; / tells what there is",
+            ),
+        })
+    }
+
+    fn subscriber(
+        self: Rc<Self>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        permit: ConnectionPermit,
+    ) -> Answer {
+        let encoding = match encoding(request.headers()) {
+            Ok(encoding) => encoding,
+            Err(answer) => return *answer,
+        };
+        let may_publish = match self.context.settings.publish_from {
+            PublishFrom::Nobody => false,
+            PublishFrom::Loopback => peer.ip().to_canonical().is_loopback(),
+            PublishFrom::Anybody => true,
+        };
+        let context = Rc::clone(&self.context);
+        let named = request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);
+        let mut answer = self.upgrade(request, async move |stream, read| {
+            session::serve(context, stream, read, encoding, may_publish).await;
+            drop(permit);
+        });
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS && named {
+            let name = HeaderValue::from_static(encoding.subprotocol());
+            answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, name);
+        }
+        answer
+    }
+
+    fn echo(self: Rc<Self>, request: Request<Incoming>, permit: ConnectionPermit) -> Answer {
+        let write_timeout = self.context.settings.write_timeout;
+        self.upgrade(request, async move |stream, read| {
+            session::echo(stream, read, write_timeout).await;
+            drop(permit);
+        })
+    }
+
+    /// Answers a handshake, and serves the stream once the answer is out.
+    fn upgrade(
+        &self,
+        mut request: Request<Incoming>,
+        serve: impl AsyncFnOnce(TcpStream, Bytes) + 'static,
+    ) -> Answer {
+        if self.state.stage() == Stage::Draining {
+            let mut answer = text(StatusCode::SERVICE_UNAVAILABLE, "the server is draining");
+            answer
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            return answer;
+        }
+        if !upgrade::is_upgrade_request(&request) {
+            return text(
+                StatusCode::UPGRADE_REQUIRED,
+                "this is a WebSocket: connect with ws://",
+            );
+        }
+        if let Err(reason) = check_origin(request.headers(), &self.context.settings.origins) {
+            return text(StatusCode::FORBIDDEN, reason);
+        }
+        match upgrade::upgrade(&mut request) {
+            Ok((answer, upgraded)) => {
+                spawn_local(async move {
+                    match upgraded.await {
+                        Ok(socket) => match parts(socket.into_inner().into_inner()) {
+                            Some((stream, read)) => serve(stream, read).await,
+                            None => tracing::error!("an upgraded connection is no TCP stream"),
+                        },
+                        Err(error) => tracing::debug!(%error, "the handshake was not finished"),
+                    }
+                });
+                answer.map(|_| Full::default())
+            }
+            Err(error) => text(StatusCode::BAD_REQUEST, error.to_string()),
+        }
+    }
+
+    fn latest(&self, query: &str) -> Answer {
+        let mut filters = Vec::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if name != "filter" {
+                let reason = format!("there is no parameter {name:?}: use ?filter=");
+                return text(StatusCode::BAD_REQUEST, reason);
+            }
+            match Filter::new(&value) {
+                Ok(filter) => filters.push(filter),
+                Err(error) => {
+                    let reason = format!("filter {value:?}: {error}");
+                    return text(StatusCode::BAD_REQUEST, reason);
+                }
+            }
+        }
+        let filter = match filters.as_slice() {
+            [] => &Filter::all(),
+            [filter] => filter,
+            _ => return text(StatusCode::BAD_REQUEST, "one filter at a time"),
+        };
+        let allow = &self.context.settings.subscribe_allow;
+        if !allow.iter().any(|allowed| allowed.includes(filter)) {
+            let reason = format!("reading {filter} is not allowed by the settings");
+            return text(StatusCode::FORBIDDEN, reason);
+        }
+        let body = self.context.with(|shard, _| {
+            let (epoch, position) = (shard.epoch(), shard.position());
+            let (updates, is_all) = shard.latest(filter, LATEST_MAX_UPDATES);
+            let mut body = format!(
+                r#"{{"epoch":"{epoch}","position":{position},"complete":{is_all},"updates":["#
+            )
+            .into_bytes();
+            body.extend(updates.join(&b','));
+            body.extend_from_slice(b"]}\n");
+            body
+        });
+        typed(StatusCode::OK, "application/json", body)
+    }
+}
+
+const WELCOME: &str = "\
+Tickcast pushes live data over WebSocket.
+
+  /ws                  subscribe; JSON unless the subprotocol tickcast.v1.bincode is asked for
+  /v1/latest?filter=#  the newest value of each topic, as JSON (write # as %23)
+  /echo                a WebSocket that returns what it is sent
+  /metrics             numbers for Prometheus
+  /healthz, /readyz    is it alive, does it take connections
+
+In a browser's console:
+
+  ws = new WebSocket(`ws://${location.host}/ws`)
+  ws.onmessage = event => console.log(event.data)
+  ws.onopen = () => ws.send('{\"type\":\"subscribe\",\"filters\":[\"#\"],\"max_rate_hz\":1}')
+";
+
+/// The encoding of the first subprotocol offered that we know; JSON if none is offered.
+fn encoding(headers: &HeaderMap) -> Result<Encoding, Box<Answer>> {
+    let mut offered = headers
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .peekable();
+    if offered.peek().is_none() {
+        return Ok(Encoding::Json);
+    }
+    offered.find_map(Encoding::from_subprotocol).ok_or_else(|| {
+        let known = [Encoding::Bincode, Encoding::Json]
+            .map(Encoding::subprotocol)
+            .join(" or ");
+        Box::new(text(
+            StatusCode::BAD_REQUEST,
+            format!("none of the subprotocols is known here: use {known}"),
+        ))
+    })
+}
+
+/// A browser says on which site the page lives that wants to connect (RFC 6455, section 10.2).
+/// Only the server's own pages and those named in the settings may; programs that are no browsers
+/// do not send the header.
+fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), String> {
+    let Some(origin) = headers.get(ORIGIN) else {
+        return Ok(());
+    };
+    let origin = origin.to_str().unwrap_or("");
+    let host = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("");
+    let is_own = origin
+        .split_once("://")
+        .is_some_and(|(_, site)| site.eq_ignore_ascii_case(host));
+    let is_allowed = allowed
+        .iter()
+        .any(|allowed| allowed == "*" || allowed == origin);
+    if is_own || is_allowed {
+        return Ok(());
+    }
+    Err(format!(
+        "pages of {origin:?} may not connect: the setting `origins` lists those that may"
+    ))
+}
+
+/// The TCP stream of an upgraded connection, and what was read of it already.
+fn parts(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    Some((parts.io.into_inner(), parts.read_buf))
+}
+
+fn text(status: StatusCode, body: impl Into<String>) -> Answer {
+    let mut body = body.into();
+    if !body.ends_with('\n') {
+        body.push('\n');
+    }
+    typed(status, "text/plain; charset=utf-8", body)
+}
+
+fn typed(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}

@@ -1,0 +1,172 @@
+//! Accepts connections: one listening socket per shard on the same address (SO_REUSEPORT), so that
+//! the kernel spreads connections and no shard hands one to another.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr, TcpListener as StdListener},
+    rc::Rc,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::spawn_local,
+    time::sleep,
+};
+
+use crate::http::Site;
+
+/// Connections that may wait to be accepted: a reconnect storm of thousands arrives at once.
+const BACKLOG: i32 = 4096;
+
+/// Bytes that the kernel holds unsent for a connection before it is not writable any more
+/// (TCP_NOTSENT_LOWAT). What lies there is already old when it leaves; little enough, and a slow
+/// client in mode `latest` gets new values instead.
+const UNSENT_MAX_BYTES: u32 = 128 * 1024;
+
+/// Longest request header.
+const HEADER_MAX_BYTES: usize = 16 * 1024;
+
+/// Most header fields of a request.
+const HEADERS_MAX: usize = 64;
+
+/// Pause after an error of accept(2), such as too many open files, which would come back at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Binds one socket per shard. With port 0 the kernel chooses a port, the same for all.
+pub fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<StdListener>> {
+    if shards == 1 {
+        return Ok(vec![bind_one(address, false)?]);
+    }
+    // SO_REUSEPORT would let a second server take half of a first one's connections: so first
+    // see, without it, whether the address is free.
+    let address = bind_one(address, false)?.local_addr()?;
+    (0..shards).map(|_| bind_one(address, true)).collect()
+}
+
+fn bind_one(address: SocketAddr, reuse_port: bool) -> io::Result<StdListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(reuse_port)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Counts connections by address.
+#[derive(Debug)]
+pub struct ConnectionCounts {
+    max: usize,
+    counts: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// A place among the connections of an address, given back when dropped.
+#[derive(Debug, Clone)]
+pub struct ConnectionPermit {
+    _place: Option<Arc<Place>>,
+}
+
+#[derive(Debug)]
+struct Place {
+    counts: Arc<ConnectionCounts>,
+    address: IpAddr,
+}
+
+impl ConnectionCounts {
+    /// Allows so many connections per address.
+    pub fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            max,
+            counts: Mutex::default(),
+        })
+    }
+
+    fn take(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
+        let address = address.to_canonical();
+        if address.is_loopback() {
+            return Some(ConnectionPermit { _place: None });
+        }
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        if *count >= self.max {
+            return None;
+        }
+        *count += 1;
+        let place = Place {
+            counts: Arc::clone(self),
+            address,
+        };
+        Some(ConnectionPermit {
+            _place: Some(Arc::new(place)),
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self
+            .counts
+            .counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Accepts connections for ever.
+pub async fn accept(listener: TcpListener, site: Rc<Site>, counts: Arc<ConnectionCounts>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => match counts.take(peer.ip()) {
+                Some(permit) => {
+                    spawn_local(serve(stream, peer, Rc::clone(&site), permit));
+                }
+                None => tracing::debug!(%peer, "too many connections from this address"),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, peer: SocketAddr, site: Rc<Site>, permit: ConnectionPermit) {
+    if let Err(error) = set_options(&stream) {
+        tracing::debug!(%peer, %error, "socket options");
+        return;
+    }
+    let handshake_timeout = site.context.settings.handshake_timeout;
+    let service = service_fn(move |request| Rc::clone(&site).answer(request, peer, permit.clone()));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(handshake_timeout)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEADER_MAX_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    if let Err(error) = connection.await {
+        tracing::debug!(%peer, %error, "request");
+    }
+}
+
+fn set_options(stream: &TcpStream) -> io::Result<()> {
+    // A round is one write already: waiting for more to send would only add delay.
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_MAX_BYTES)
+}

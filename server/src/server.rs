@@ -1,0 +1,403 @@
+//! The whole server: binds, starts the ingest thread and the shards, and ends them in order.
+
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use tickcast_protocol::message::Epoch;
+use tokio::{
+    runtime::{Builder, LocalOptions},
+    sync::{Notify, mpsc, watch},
+    task::{JoinSet, spawn_local},
+    time::{Instant, interval, sleep_until, timeout},
+};
+
+use crate::{
+    clock::{self, Clock},
+    config::Settings,
+    decode::Decoder,
+    feed::{self, FeedMetrics, FeedSettings},
+    head::Head,
+    http::Site,
+    ingest::{Ingest, Submission},
+    listener::{self, ConnectionCounts},
+    metrics::{FeedStats, Metrics},
+    sequencer::Sequencer,
+    session::ShardContext,
+    settings::ServerSettings,
+    shard::Shard,
+    state::ServerState,
+};
+
+/// Submissions the sequencer takes at once, at most.
+const SUBMISSIONS_AT_ONCE: usize = 1024;
+
+/// How long feeds may take to end.
+const FEEDS_END_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How often connections are looked after: pings, heartbeats, timeouts.
+const TICK: Duration = Duration::from_millis(500);
+
+/// The same while draining, so that connections end spread over the window.
+const DRAIN_TICK: Duration = Duration::from_millis(20);
+
+/// How long clients may take to answer the close frame of a drain.
+const DRAIN_GRACE: Duration = Duration::from_secs(1);
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken, or not this machine's.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The setting.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The system gave no thread or no timer.
+    #[error("cannot start the {name} thread: {error}")]
+    Thread {
+        /// Which one.
+        name: String,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    metrics: Arc<Metrics>,
+    state: Arc<ServerState>,
+    end: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts a server; it runs on threads of its own until [`shutdown`](Self::shutdown).
+    pub fn start(settings: Settings) -> Result<Self, StartError> {
+        let Settings {
+            server,
+            feeds,
+            decode,
+            ..
+        } = settings;
+        let server = Arc::new(server);
+        let listen = |error| StartError::Listen {
+            address: server.listen,
+            error,
+        };
+        let listeners = listener::bind(server.listen, server.shards).map_err(listen)?;
+        let address = listeners[0].local_addr().map_err(listen)?;
+
+        let metrics = Arc::new(Metrics {
+            shards: (0..server.shards).map(|_| Arc::default()).collect(),
+            feeds: feeds.iter().map(feed_stats).collect(),
+            ..Metrics::default()
+        });
+        let state = Arc::new(ServerState::default());
+        let head = Arc::new(Head::new(server.shards, server.tape_bytes));
+        let (end, ended) = watch::channel(false);
+        let (ingest, submissions) = Ingest::new();
+        let epoch = Epoch(rand::random());
+        let clock = Clock::start();
+        let counts = ConnectionCounts::new(server.connections_per_address_max);
+
+        let mut threads = Vec::new();
+        for (index, listener) in listeners.into_iter().enumerate() {
+            let shard = ShardThread {
+                index,
+                epoch,
+                listener,
+                settings: Arc::clone(&server),
+                metrics: Arc::clone(&metrics),
+                state: Arc::clone(&state),
+                head: Arc::clone(&head),
+                counts: Arc::clone(&counts),
+                ingest: ingest.clone(),
+                clock,
+            };
+            threads.push(spawn(format!("shard-{index}"), move || shard.run())?);
+        }
+        let thread = IngestThread {
+            topics_max: server.topics_max,
+            feeds,
+            decoder: Decoder::new(decode),
+            ingest,
+            submissions,
+            head,
+            metrics: Arc::clone(&metrics),
+            ended,
+        };
+        threads.push(spawn("ingest".to_owned(), move || thread.run())?);
+        Ok(Self {
+            address,
+            metrics,
+            state,
+            end,
+            threads,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its numbers.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Ends it: no more connections, feeds stop, what was accepted is delivered, clients are told
+    /// to reconnect and closed over the drain window. Returns when all threads have ended.
+    pub fn shutdown(self) {
+        self.state.drain();
+        // Nobody listening any more means that the ingest thread has ended already.
+        let _ = self.end.send(true);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the server panicked");
+            }
+        }
+    }
+}
+
+fn feed_stats(feed: &FeedSettings) -> FeedStats {
+    FeedStats {
+        name: feed.name.clone(),
+        kind: feed.source.kind(),
+        metrics: Arc::default(),
+    }
+}
+
+/// Starts a thread with a current-thread runtime on it.
+fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+    let thread = thread::Builder::new().name(format!("tickcast-{name}"));
+    thread
+        .spawn(body)
+        .map_err(|error| StartError::Thread { name, error })
+}
+
+fn block_on(body: impl Future<Output = ()>) {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default());
+    match runtime {
+        Ok(runtime) => runtime.block_on(body),
+        Err(error) => tracing::error!(%error, "the runtime could not be made"),
+    }
+}
+
+/// Feeds and the sequencer.
+struct IngestThread {
+    topics_max: usize,
+    feeds: Vec<FeedSettings>,
+    decoder: Decoder,
+    ingest: Ingest,
+    submissions: mpsc::Receiver<Submission>,
+    head: Arc<Head>,
+    metrics: Arc<Metrics>,
+    ended: watch::Receiver<bool>,
+}
+
+impl IngestThread {
+    fn run(self) {
+        block_on(async move {
+            let Self {
+                topics_max,
+                feeds,
+                decoder,
+                ingest,
+                submissions,
+                head,
+                metrics,
+                ended,
+            } = self;
+            let mut tasks = JoinSet::new();
+            for (settings, stats) in feeds.into_iter().zip(&metrics.feeds) {
+                let stats: Arc<FeedMetrics> = Arc::clone(&stats.metrics);
+                let end = ended_signal(ended.clone());
+                tasks.spawn_local(feed::run(
+                    settings,
+                    decoder.clone(),
+                    ingest.clone(),
+                    stats,
+                    end,
+                ));
+            }
+            drop(ingest);
+            let feeds_ended = Rc::new(Notify::new());
+            let told = Rc::clone(&feeds_ended);
+            spawn_local(async move {
+                ended_signal(ended).await;
+                let all = async { while tasks.join_next().await.is_some() {} };
+                if timeout(FEEDS_END_TIMEOUT, all).await.is_err() {
+                    tracing::warn!("a feed did not end in time");
+                }
+                told.notify_one();
+            });
+            sequence(topics_max, submissions, &head, &metrics, &feeds_ended).await;
+            head.end();
+        });
+    }
+}
+
+/// Ready when the server is to end.
+async fn ended_signal(mut ended: watch::Receiver<bool>) {
+    // An error means that the server was dropped: that is an end, too.
+    let _ = ended.wait_for(|ended| *ended).await;
+}
+
+/// Takes submissions, as many as there are, and makes strips of them.
+async fn sequence(
+    topics_max: usize,
+    mut submissions: mpsc::Receiver<Submission>,
+    head: &Head,
+    metrics: &Metrics,
+    feeds_ended: &Notify,
+) {
+    let mut sequencer = Sequencer::new(topics_max);
+    let mut taken = Vec::with_capacity(SUBMISSIONS_AT_ONCE);
+    let stats = &metrics.ingest;
+    loop {
+        tokio::select! {
+            biased;
+            () = feeds_ended.notified() => {
+                // What is in the queue is still sequenced; nothing more gets in.
+                submissions.close();
+                continue;
+            }
+            count = submissions.recv_many(&mut taken, SUBMISSIONS_AT_ONCE) => if count == 0 {
+                return;
+            },
+        }
+        for submission in taken.drain(..) {
+            sequencer.push(submission, clock::wall_ns());
+            if sequencer.is_full()
+                && let Some(strip) = sequencer.take_strip()
+            {
+                stats.strips.add(1);
+                head.push(strip).await;
+            }
+        }
+        if let Some(strip) = sequencer.take_strip() {
+            stats.strips.add(1);
+            head.push(strip).await;
+        }
+        stats.position.set(sequencer.position());
+        stats.refused.set(sequencer.refused());
+        stats.waits.set(head.waits());
+    }
+}
+
+/// One shard with its listener.
+struct ShardThread {
+    index: usize,
+    epoch: Epoch,
+    listener: std::net::TcpListener,
+    settings: Arc<ServerSettings>,
+    metrics: Arc<Metrics>,
+    state: Arc<ServerState>,
+    head: Arc<Head>,
+    counts: Arc<ConnectionCounts>,
+    ingest: Ingest,
+    clock: Clock,
+}
+
+impl ShardThread {
+    fn run(self) {
+        block_on(async move {
+            let listener = match tokio::net::TcpListener::from_std(self.listener) {
+                Ok(listener) => listener,
+                Err(error) => {
+                    tracing::error!(%error, "the listening socket could not be used");
+                    return;
+                }
+            };
+            let wake = self.head.wake(self.index);
+            let stats = Arc::clone(&self.metrics.shards[self.index]);
+            let shard = Shard::new(self.index, self.epoch, Arc::clone(&self.settings), stats);
+            let settings = Arc::clone(&self.settings);
+            let context =
+                ShardContext::new(shard, Arc::clone(&wake), settings, self.ingest, self.clock);
+            let site = Rc::new(Site {
+                context: Rc::clone(&context),
+                state: self.state,
+                metrics: self.metrics,
+            });
+            spawn_local(listener::accept(listener, site, self.counts));
+            spawn_local(tick(Rc::clone(&context)));
+            rounds(self.index, &self.head, &context, &wake).await;
+            drain(&context, self.settings.drain).await;
+        });
+    }
+}
+
+async fn tick(context: Rc<ShardContext>) {
+    let mut ticks = interval(TICK);
+    loop {
+        ticks.tick().await;
+        context.with(|shard, now| shard.tick(now));
+    }
+}
+
+/// Runs rounds until the last strip has gone out.
+async fn rounds(index: usize, head: &Head, context: &Rc<ShardContext>, wake: &Notify) {
+    loop {
+        let has_ended = head.has_ended();
+        let taken = head.take(index);
+        let is_last = has_ended && taken.strips.is_empty();
+        let (has_more, due) = context.with(|shard, now| {
+            shard.round(&taken.strips, now);
+            let behind = shard.catch_up(now);
+            (behind || taken.more, shard.next_due())
+        });
+        if is_last {
+            return;
+        }
+        // Clients are read between two rounds, however much there is to send.
+        tokio::task::yield_now().await;
+        if has_more {
+            continue;
+        }
+        match due {
+            None => wake.notified().await,
+            Some(due) => {
+                let due = Instant::from_std(context.clock.instant(due));
+                tokio::select! {
+                    () = wake.notified() => {}
+                    () = sleep_until(due) => {}
+                }
+            }
+        }
+    }
+}
+
+/// Lets all clients go, spread over the window.
+async fn drain(context: &Rc<ShardContext>, window: Duration) {
+    context.with(|shard, now| shard.drain(window, now));
+    let mut ticks = interval(DRAIN_TICK);
+    let all_gone = async {
+        while context.with(|shard, now| {
+            shard.tick(now);
+            shard.round(&[], now);
+            shard.catch_up(now);
+            shard.connections() > 0
+        }) {
+            ticks.tick().await;
+        }
+    };
+    if timeout(window + DRAIN_GRACE, all_gone).await.is_err() {
+        let left = context.with(|shard, _| shard.connections());
+        tracing::warn!(left, "clients did not answer the close frame in time");
+    }
+}

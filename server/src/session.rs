@@ -1,0 +1,292 @@
+//! One client's connection, from the handshake to its end: reads what it sends and hands it to the
+//! shard. Writing is the shard's.
+
+use std::{
+    cell::RefCell,
+    io::{self, IoSlice},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hashbrown::HashMap;
+use tickcast_protocol::{
+    codec::{self, CLIENT_MESSAGE_MAX_BYTES, CodecError, Encoding},
+    error::{CloseCode, ErrorCode},
+};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::Notify,
+    task::{AbortHandle, spawn_local},
+    time::{sleep, timeout},
+};
+
+use crate::{
+    clock::{Clock, Now},
+    connection::{ConnectionKey, Socket},
+    frame,
+    inbound::{Inbound, InboundError, MessageReader},
+    ingest::Ingest,
+    settings::ServerSettings,
+    shard::{Event, Shard},
+};
+
+/// How often a client that does not read its answers is looked at again.
+const CLOGGED_POLL: Duration = Duration::from_millis(20);
+
+/// After a close frame of ours: how long we read on, so that the client sees it before the
+/// connection is reset under it (RFC 6455, section 7.1.1).
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Longest message that `/echo` returns.
+pub const ECHO_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// The writing half of a TCP connection.
+#[derive(Debug, Clone)]
+pub struct Writer(Rc<OwnedWriteHalf>);
+
+impl Socket for Writer {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match slices {
+            [slice] => self.0.try_write(slice),
+            _ => self.0.try_write_vectored(slices),
+        }
+    }
+}
+
+/// A shard and what its thread's tasks share.
+#[derive(Debug)]
+pub struct ShardContext {
+    /// Settings of the whole server.
+    pub settings: Arc<ServerSettings>,
+    /// The way to the sequencer.
+    pub ingest: Ingest,
+    /// The time.
+    pub clock: Clock,
+    shard: RefCell<Shard<Writer>>,
+    /// Wakes the shard's loop.
+    wake: Arc<Notify>,
+    sessions: RefCell<HashMap<u64, Handles>>,
+}
+
+/// What ends a session's tasks.
+#[derive(Debug)]
+struct Handles {
+    writer: Writer,
+    broken: Rc<Notify>,
+    waiter: Option<AbortHandle>,
+}
+
+impl ShardContext {
+    /// A shard to be shared.
+    pub fn new(
+        shard: Shard<Writer>,
+        wake: Arc<Notify>,
+        settings: Arc<ServerSettings>,
+        ingest: Ingest,
+        clock: Clock,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            settings,
+            ingest,
+            clock,
+            shard: RefCell::new(shard),
+            wake,
+            sessions: RefCell::default(),
+        })
+    }
+
+    /// Does something with the shard, and then what follows from it.
+    pub fn with<T>(self: &Rc<Self>, act: impl FnOnce(&mut Shard<Writer>, Now) -> T) -> T {
+        let mut shard = self.shard.borrow_mut();
+        let due = shard.next_due();
+        let result = act(&mut shard, self.clock.now());
+        let events = shard.take_events();
+        if shard.has_catching_up() || shard.next_due() != due {
+            self.wake.notify_one();
+        }
+        drop(shard);
+        for event in events {
+            match event {
+                Event::Blocked(key) => self.wait_until_writable(key),
+                Event::Broken(key) => self.break_off(key),
+            }
+        }
+        result
+    }
+
+    fn wait_until_writable(self: &Rc<Self>, key: ConnectionKey) {
+        if let Some(handles) = self.sessions.borrow_mut().get_mut(&key.to_u64()) {
+            let context = Rc::clone(self);
+            let writer = handles.writer.clone();
+            let task = spawn_local(async move {
+                while writer.0.writable().await.is_ok()
+                    && context.with(|shard, now| shard.on_writable(key, now))
+                {}
+            });
+            handles.waiter = Some(task.abort_handle());
+        }
+    }
+
+    fn break_off(&self, key: ConnectionKey) {
+        if let Some(handles) = self.sessions.borrow().get(&key.to_u64()) {
+            // What the client has not taken by now, it shall not be offered for minutes to come.
+            let stream: &TcpStream = handles.writer.0.as_ref().as_ref();
+            let socket = socket2::SockRef::from(stream);
+            if let Err(error) = socket.set_linger(Some(Duration::ZERO)) {
+                tracing::debug!(%error, "SO_LINGER");
+            }
+            handles.broken.notify_one();
+        }
+    }
+}
+
+/// Serves a subscriber.
+pub async fn serve(
+    context: Rc<ShardContext>,
+    stream: TcpStream,
+    read: Bytes,
+    encoding: Encoding,
+    may_publish: bool,
+) {
+    let (reader, writer) = stream.into_split();
+    let writer = Writer(Rc::new(writer));
+    let broken = Rc::new(Notify::new());
+    let socket = writer.clone();
+    let key = context.with(|shard, now| shard.connect(socket, encoding, may_publish, now));
+    let handles = Handles {
+        writer,
+        broken: Rc::clone(&broken),
+        waiter: None,
+    };
+    context.sessions.borrow_mut().insert(key.to_u64(), handles);
+    let reader = MessageReader::new(reader, &read, CLIENT_MESSAGE_MAX_BYTES);
+    drop(read);
+    tokio::select! {
+        () = receive(&context, key, reader, encoding) => {}
+        () = broken.notified() => {}
+    }
+    context.with(|shard, _| shard.disconnect(key));
+    let handles = context.sessions.borrow_mut().remove(&key.to_u64());
+    if let Some(waiter) = handles.and_then(|handles| handles.waiter) {
+        waiter.abort();
+    }
+}
+
+/// Reads until the connection is over.
+async fn receive(
+    context: &Rc<ShardContext>,
+    key: ConnectionKey,
+    mut reader: MessageReader<OwnedReadHalf>,
+    encoding: Encoding,
+) {
+    loop {
+        while context.with(|shard, _| shard.is_clogged(key)) {
+            sleep(CLOGGED_POLL).await;
+        }
+        let inbound = reader.next().await;
+        context.with(|shard, now| shard.heard(key, now));
+        let close = match inbound {
+            Ok(Inbound::Text(bytes)) if encoding == Encoding::Json => {
+                handle(context, key, &bytes, encoding).await;
+                continue;
+            }
+            Ok(Inbound::Binary(bytes)) if encoding == Encoding::Bincode => {
+                handle(context, key, &bytes, encoding).await;
+                continue;
+            }
+            Ok(Inbound::Ping(payload)) => {
+                context.with(|shard, now| shard.pong(key, &payload, now));
+                continue;
+            }
+            Ok(Inbound::Pong) => continue,
+            Ok(Inbound::Close(code)) => {
+                let frame =
+                    code.map_or_else(frame::close_without_code, |code| frame::close(code, ""));
+                context.with(|shard, now| shard.close(key, frame, code, now));
+                return;
+            }
+            Err(InboundError::Lost) => {
+                context.with(|shard, _| shard.lost(key));
+                return;
+            }
+            Err(InboundError::Violation(violation)) => (violation.code, violation.reason),
+            Ok(Inbound::Text(_)) => (
+                CloseCode::UnsupportedData,
+                "this subprotocol has binary messages only",
+            ),
+            Ok(Inbound::Binary(_)) => (
+                CloseCode::UnsupportedData,
+                "this subprotocol has text messages only",
+            ),
+        };
+        let (code, reason) = close;
+        let frame = frame::close_with(code, reason);
+        context.with(|shard, now| shard.close(key, frame, Some(code.number()), now));
+        // Whether the client ends in time or not: this is the end.
+        let _ = timeout(LINGER, reader.discard()).await;
+        return;
+    }
+}
+
+async fn handle(context: &Rc<ShardContext>, key: ConnectionKey, bytes: &[u8], encoding: Encoding) {
+    let message = match codec::decode_client(bytes, encoding) {
+        Ok(message) => message,
+        Err(error) => {
+            let code = match error {
+                CodecError::UnknownMessage(_) => ErrorCode::UnknownMessage,
+                _ => ErrorCode::Malformed,
+            };
+            context.with(|shard, now| shard.refuse_message(key, code, error.to_string(), now));
+            return;
+        }
+    };
+    let submission = context.with(|shard, now| shard.handle(key, message, now));
+    if let Some(submission) = submission {
+        let id = submission.ack.map(|ack| ack.id);
+        // While the sequencer's queue is full this client is not read: it feels it in its socket.
+        if context
+            .ingest
+            .submit_all(submission.updates, submission.ack)
+            .await
+            .is_err()
+        {
+            context.with(|shard, now| shard.refuse_draining(key, id, now));
+        }
+    }
+}
+
+/// Returns to a client what it sends.
+pub async fn echo(stream: TcpStream, read: Bytes, write_timeout: Duration) {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = MessageReader::new(reader, &read, ECHO_MAX_BYTES);
+    loop {
+        let (frame, is_last) = match reader.next().await {
+            Ok(Inbound::Text(bytes)) => (frame::text(&bytes), false),
+            Ok(Inbound::Binary(bytes)) => (frame::binary(&bytes), false),
+            Ok(Inbound::Ping(payload)) => (frame::pong(&payload), false),
+            Ok(Inbound::Pong) => continue,
+            Ok(Inbound::Close(None)) => (frame::close_without_code(), true),
+            Ok(Inbound::Close(Some(code))) => (frame::close(code, ""), true),
+            Err(InboundError::Lost) => return,
+            Err(InboundError::Violation(violation)) => {
+                (frame::close_with(violation.code, violation.reason), true)
+            }
+        };
+        if !matches!(
+            timeout(write_timeout, writer.write_all(&frame)).await,
+            Ok(Ok(()))
+        ) {
+            return;
+        }
+        if is_last {
+            let _ = timeout(LINGER, reader.discard()).await;
+            return;
+        }
+    }
+}
