@@ -15,7 +15,7 @@ const DIGITS: u8 = 3;
 pub const SAMPLES_ABOVE_MIN: f64 = 10.0;
 
 /// What a report says about each histogram, in per cent.
-pub const PERCENTILES: [f64; 7] = [50.0, 75.0, 90.0, 99.0, 99.9, 99.99, 99.999];
+pub const PERCENTILES: [f64; 8] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, 99.999];
 
 /// An empty histogram that grows as it needs.
 pub fn histogram() -> Histogram {
@@ -126,10 +126,10 @@ mod tests {
         };
         expect(19, 0);
         expect(20, 1);
-        expect(999, 3);
-        expect(1000, 4);
-        expect(999_999, 6);
-        expect(1_000_000, 7);
+        expect(999, 4);
+        expect(1000, 5);
+        expect(999_999, 7);
+        expect(1_000_000, 8);
     }
 
     #[test]

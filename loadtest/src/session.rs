@@ -34,6 +34,23 @@ pub struct Shared {
     pub topics: TopicTable,
     /// Latencies.
     pub recorder: Recorder,
+    /// What receivers saw that are timed.
+    pub healthy: Tally,
+    /// What receivers saw that are slow on purpose.
+    pub hindered: Tally,
+    /// The furthest position that anybody was told.
+    pub position: Position,
+    /// Name and version of the server, as it says.
+    pub server: Option<String>,
+}
+
+impl Shared {
+    fn tally(&mut self, timing: ReceiverTiming) -> &mut Tally {
+        match timing {
+            ReceiverTiming::Probe | ReceiverTiming::Sample => &mut self.healthy,
+            ReceiverTiming::None => &mut self.hindered,
+        }
+    }
 }
 
 /// One message, and what is known besides.
@@ -112,8 +129,6 @@ pub struct Session {
     epoch: Option<EpochSlot>,
     /// By topic key; of one epoch.
     introduced: Vec<u64>,
-    /// What this subscriber has seen.
-    pub tally: Tally,
 }
 
 /// The number of the only request a session makes per connection.
@@ -156,7 +171,7 @@ impl Session {
         };
         match scanned {
             Ok(()) => Ok(Event::None),
-            Err(ScanError::OtherMessage) => self.other(arrival.payload, wish, baseline, shared),
+            Err(ScanError::OtherMessage) => self.other(arrival, wish, baseline, shared),
             Err(error) => Err(SessionError::Unreadable(error.to_string())),
         }
     }
@@ -164,7 +179,7 @@ impl Session {
     /// Everything but batches; the type of the topic does not matter here.
     fn other(
         &mut self,
-        payload: &[u8],
+        arrival: Arrival<'_>,
         wish: &Wish,
         baseline: Baseline,
         shared: &mut Shared,
@@ -172,12 +187,12 @@ impl Session {
         let unreadable = |error: codec::CodecError| SessionError::Unreadable(error.to_string());
         match wish.encoding {
             Encoding::Bincode => {
-                let message = codec::decode_server_bincode(payload).map_err(unreadable)?;
-                self.control(message, baseline, shared)
+                let message = codec::decode_server_bincode(arrival.payload).map_err(unreadable)?;
+                self.control(message, arrival.timing, baseline, shared)
             }
             Encoding::Json => {
-                let message = codec::decode_server_json(payload).map_err(unreadable)?;
-                self.control(message, baseline, shared)
+                let message = codec::decode_server_json(arrival.payload).map_err(unreadable)?;
+                self.control(message, arrival.timing, baseline, shared)
             }
         }
     }
@@ -185,11 +200,14 @@ impl Session {
     fn control<T>(
         &mut self,
         message: ServerMessage<T>,
+        timing: ReceiverTiming,
         baseline: Baseline,
         shared: &mut Shared,
     ) -> Result<Event, SessionError> {
         match message {
             ServerMessage::Welcome(welcome) => {
+                shared.position = shared.position.max(welcome.position);
+                shared.server.get_or_insert(welcome.server);
                 let epoch = shared.topics.epoch(welcome.epoch);
                 if self.epoch != Some(epoch) {
                     self.introduced.clear();
@@ -197,17 +215,20 @@ impl Session {
                 }
             }
             ServerMessage::Subscribed(subscribed) => {
-                return self.subscribed(subscribed.results, baseline);
+                return self.subscribed(subscribed.results, baseline, shared.tally(timing));
             }
             ServerMessage::Gap(gap) => match self.find(gap.channel) {
-                Some(at) => self.subscriptions[at].receiver.gap(&gap, &mut self.tally),
-                None => self.tally.chain_breaks += 1,
+                Some(at) => {
+                    let receiver = &mut self.subscriptions[at].receiver;
+                    receiver.gap(&gap, shared.tally(timing));
+                }
+                None => shared.tally(timing).chain_breaks += 1,
             },
             ServerMessage::Heartbeat(heartbeat) => {
                 for channel in &heartbeat.channels {
                     if let Some(at) = self.find(channel.channel) {
                         let receiver = &mut self.subscriptions[at].receiver;
-                        receiver.heartbeat(channel.position, &mut self.tally);
+                        receiver.heartbeat(channel.position, shared.tally(timing));
                     }
                 }
             }
@@ -226,6 +247,7 @@ impl Session {
         &mut self,
         results: Vec<SubscribeResult>,
         baseline: Baseline,
+        tally: &mut Tally,
     ) -> Result<Event, SessionError> {
         let mut resumed = 0;
         for (at, result) in results.into_iter().enumerate() {
@@ -239,7 +261,7 @@ impl Session {
                 }
             };
             resumed += usize::from(accepted.start == tickcast_protocol::message::Start::Resumed);
-            self.accepted(at, &accepted, baseline)?;
+            self.accepted(at, &accepted, baseline, tally)?;
         }
         Ok(Event::Subscribed { resumed })
     }
@@ -249,6 +271,7 @@ impl Session {
         at: usize,
         accepted: &Accepted,
         baseline: Baseline,
+        tally: &mut Tally,
     ) -> Result<(), SessionError> {
         if at == self.subscriptions.len() {
             let filter = Filter::new(&accepted.filter)
@@ -261,9 +284,7 @@ impl Session {
         }
         let subscription = &mut self.subscriptions[at];
         subscription.channel = accepted.channel;
-        subscription
-            .receiver
-            .accepted(accepted, baseline, &mut self.tally);
+        subscription.receiver.accepted(accepted, baseline, tally);
         Ok(())
     }
 
@@ -286,12 +307,12 @@ impl Session {
     }
 
     /// Counts what never came as missing.
-    pub fn finish(&mut self, newest: &[(TopicKey, &str, Seq)]) {
+    pub fn finish(&mut self, newest: &[(TopicKey, &str, Seq)], tally: &mut Tally) {
         for subscription in &mut self.subscriptions {
             for &(key, name, seq) in newest {
                 let receiver = &mut subscription.receiver;
                 if receiver.newest(key).is_some() || subscription.filter.matches(name) {
-                    receiver.finish(key, seq, &mut self.tally);
+                    receiver.finish(key, seq, tally);
                 }
             }
         }
@@ -344,28 +365,32 @@ struct Sink<'a> {
 
 impl Sink<'_> {
     fn begin(&mut self, head: Head) {
-        let session = &mut *self.session;
-        self.current = session.find(head.channel);
+        self.shared.position = self.shared.position.max(head.to);
+        let tally = self.shared.tally(self.arrival.timing);
+        self.current = self.session.find(head.channel);
         self.is_snapshot = head.snapshot;
         match self.current {
-            Some(at) => session.subscriptions[at]
-                .receiver
-                .batch(head, &mut session.tally),
-            None => session.tally.chain_breaks += 1,
+            Some(at) => self.session.subscriptions[at].receiver.batch(head, tally),
+            None => tally.chain_breaks += 1,
         }
     }
 
     fn got(&mut self, key: TopicKey, facts: &Facts) {
-        let session = &mut *self.session;
+        let timing = self.arrival.timing;
         if let Some(at) = self.current {
-            let receiver = &mut session.subscriptions[at].receiver;
-            receiver.update(key, facts.position, facts.seq, &mut session.tally);
+            let receiver = &mut self.session.subscriptions[at].receiver;
+            let tally = self.shared.tally(timing);
+            receiver.update(key, facts.position, facts.seq, tally);
         }
-        if !self.is_snapshot && self.arrival.timing != ReceiverTiming::None {
-            let is_probe = self.arrival.timing == ReceiverTiming::Probe;
+        if !self.is_snapshot && timing != ReceiverTiming::None {
+            let is_probe = timing == ReceiverTiming::Probe;
             let recorder = &mut self.shared.recorder;
             recorder.arrived(facts, is_probe, self.arrival.received_ns);
         }
+    }
+
+    fn stranger(&mut self) {
+        self.shared.tally(self.arrival.timing).not_introduced += 1;
     }
 }
 
@@ -388,11 +413,11 @@ impl BatchSink<TopicId> for Sink<'_> {
         match key {
             Some(key) => {
                 if !self.session.is_introduced(key) {
-                    self.session.tally.not_introduced += 1;
+                    self.stranger();
                 }
                 self.got(key, facts);
             }
-            None => self.session.tally.not_introduced += 1,
+            None => self.stranger(),
         }
     }
 }

@@ -1,0 +1,133 @@
+//! What the screen shows while a run goes on.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::latency::{Histogram, format_ns, percentile};
+
+/// How often plain lines are written.
+const PLAIN_EVERY_S: u32 = 5;
+
+/// What there is to see at the end of a second.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The phase.
+    pub phase: &'a str,
+    /// Seconds of it that are over.
+    pub done_s: u32,
+    /// Its length.
+    pub len_s: u32,
+    /// Connections whose subscriptions stand.
+    pub connections: u64,
+    /// Updates delivered in the last second.
+    pub delivered: u64,
+    /// Response of what arrived in the last second.
+    pub arrived: &'a Histogram,
+    /// Gaps so far.
+    pub gaps: u64,
+    /// Whatever the contract forbids, so far.
+    pub broken: u64,
+}
+
+impl View<'_> {
+    fn line(&self) -> String {
+        let ns = |percent| match percentile(self.arrived, percent) {
+            Some(ns) => format_ns(ns as f64),
+            None => "-".to_owned(),
+        };
+        let mut line = format!(
+            "{} subscribers  {} updates/s  p50 {}  p99 {}  max {}  gaps {}",
+            self.connections,
+            self.delivered,
+            ns(50.0),
+            ns(99.0),
+            format_ns(self.arrived.max() as f64),
+            self.gaps
+        );
+        if self.broken > 0 {
+            line.push_str(&format!("  BROKEN {}", self.broken));
+        }
+        line
+    }
+}
+
+/// Shows how a run goes on, on standard error.
+pub enum Progress<'a> {
+    /// Not at all.
+    Quiet,
+    /// To a program that wants to do something at a certain second.
+    Watched(Box<dyn Fn(&View<'_>) + 'a>),
+    /// A line every few seconds: for logs.
+    Plain,
+    /// A bar: for people.
+    Bar(ProgressBar),
+}
+
+impl Progress<'_> {
+    /// What suits the place where standard error goes.
+    pub fn new(quiet: bool) -> Self {
+        if quiet {
+            return Self::Quiet;
+        }
+        if !io::stderr().is_terminal() {
+            return Self::Plain;
+        }
+        let style = ProgressStyle::with_template("{prefix:>8} [{bar:24}] {pos:>3}/{len}s  {msg}");
+        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
+        if let Ok(style) = style {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Self::Bar(bar)
+    }
+
+    /// Something worth a line.
+    pub fn say(&self, text: &str) {
+        match self {
+            Self::Quiet | Self::Watched(_) => {}
+            Self::Plain => write_line(text),
+            Self::Bar(bar) => bar.println(text),
+        }
+    }
+
+    /// A second is over.
+    pub fn show(&self, view: &View<'_>) {
+        match self {
+            Self::Quiet => {}
+            Self::Watched(watcher) => watcher(view),
+            Self::Plain => {
+                if view.done_s.is_multiple_of(PLAIN_EVERY_S) || view.done_s == view.len_s {
+                    let View {
+                        phase,
+                        done_s,
+                        len_s,
+                        ..
+                    } = view;
+                    write_line(&format!("{phase} {done_s}/{len_s}s  {}", view.line()));
+                }
+            }
+            Self::Bar(bar) => {
+                bar.set_length(view.len_s.into());
+                bar.set_position(view.done_s.into());
+                bar.set_prefix(view.phase.to_owned());
+                bar.set_message(view.line());
+            }
+        }
+    }
+
+    /// The run is over.
+    pub fn end(&self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Nobody is there to hear that standard error is closed.
+fn write_line(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}

@@ -1,0 +1,96 @@
+//! The timing of something that really happened, from a file of time stamps.
+
+use std::{fs, io, path::Path, sync::Arc, time::Duration};
+
+use crate::schedule::Timing;
+
+/// Why a file is no recording.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// It cannot be read.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// A line without a time.
+    #[error("line {line}: {text:?} is neither seconds nor a date and time")]
+    Time {
+        /// From 1.
+        line: usize,
+        /// What stands there.
+        text: String,
+    },
+}
+
+/// Reads a file that has one event per line, with the time as the first field before a comma or
+/// semicolon: seconds, or a date and time such as `2021-01-08 00:00:00.278+00:00`. A heading is
+/// passed over.
+pub fn read(path: &Path) -> Result<Timing, RecordingError> {
+    parse(&fs::read_to_string(path)?)
+}
+
+fn parse(text: &str) -> Result<Timing, RecordingError> {
+    let mut offsets = Vec::new();
+    let mut first = None;
+    for (number, line) in text.lines().enumerate() {
+        let field = line.split([',', ';']).next().unwrap_or_default().trim();
+        match seconds(field) {
+            Some(at) => {
+                let start = *first.get_or_insert(at);
+                offsets.push(Duration::from_secs_f64((at - start).max(0.0)));
+            }
+            None if number == 0 || field.is_empty() => {}
+            None => {
+                return Err(RecordingError::Time {
+                    line: number + 1,
+                    text: field.to_owned(),
+                });
+            }
+        }
+    }
+    Ok(Timing::Recorded(Arc::from(offsets)))
+}
+
+fn seconds(field: &str) -> Option<f64> {
+    if let Ok(seconds) = field.parse::<f64>() {
+        return seconds.is_finite().then_some(seconds);
+    }
+    if let Ok(time) = field.parse::<jiff::Timestamp>() {
+        return Some(time.as_nanosecond() as f64 / 1e9);
+    }
+    // Without an offset: UTC will do, only differences count.
+    let time = field.parse::<jiff::civil::DateTime>().ok()?;
+    let time = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(time.timestamp().as_nanosecond() as f64 / 1e9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected_ms: &[u128]) {
+        let Timing::Recorded(offsets) = parse(text).unwrap() else {
+            panic!("not a recording");
+        };
+        let ms: Vec<u128> = offsets.iter().map(Duration::as_millis).collect();
+        assert_eq!(ms, expected_ms);
+    }
+
+    #[test]
+    fn seconds_and_dates_are_understood() {
+        check("10.5\n10.75\n12\n", &[0, 250, 1500]);
+        check(
+            "timestamp,price\n2021-01-08 00:00:00.250+00:00,1\n2021-01-08 00:00:01+00:00,2\n",
+            &[0, 750],
+        );
+        check(
+            "time;v\n2014-02-14 14:30:00;1\n2014-02-14 14:31:00;2\n",
+            &[0, 60_000],
+        );
+    }
+
+    #[test]
+    fn a_line_without_a_time_is_refused_with_its_number() {
+        let error = parse("time\n1\nsoon\n").unwrap_err().to_string();
+        assert!(error.starts_with("line 3"), "{error}");
+    }
+}

@@ -1,0 +1,228 @@
+//! The report on the terminal.
+
+use std::fmt::Write;
+
+use crate::{
+    latency::{Latency, PERCENTILES, format_ns},
+    summary::{Outcome, Summary},
+};
+
+/// What somebody who has just waited for a run wants to know.
+pub fn text(summary: &Summary) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_all(summary, &mut out);
+    out
+}
+
+fn write_all(summary: &Summary, out: &mut String) -> std::fmt::Result {
+    let load = &summary.load;
+    let settings = &summary.settings;
+    writeln!(
+        out,
+        "\n{} subscribers, {} in {}, {} published by {}, {} s",
+        settings.subscribers,
+        settings.mode,
+        settings.encoding,
+        settings.timing,
+        settings.source,
+        load.steady_s
+    )?;
+    writeln!(
+        out,
+        "rate       {:.0} updates/s offered, {:.0} published, {:.0} delivered",
+        load.offered_per_s, load.published_per_s, load.delivered_per_s
+    )?;
+    write_latencies(summary, out)?;
+    write_integrity(summary, out)?;
+    write_cost(summary, out)?;
+    for (kind, count) in &summary.errors {
+        writeln!(out, "error      {count} x {kind}")?;
+    }
+    for step in &summary.search {
+        let p99 = step.response.percentile(99.0);
+        writeln!(
+            out,
+            "search     {:>9.0} updates/s: {}, p99 {}{}",
+            step.rate,
+            if step.passed { "passed" } else { "failed" },
+            p99.map_or("-".to_owned(), |ns| format_ns(ns as f64)),
+            step.reason
+                .as_ref()
+                .map_or(String::new(), |reason| format!(" ({reason})")),
+        )?;
+    }
+    for result in &summary.assertions {
+        let verdict = if result.passed { "holds" } else { "FAILS" };
+        writeln!(
+            out,
+            "assertion  {} {verdict}: it is {}",
+            result.assertion, result.actual
+        )?;
+    }
+    writeln!(out, "\n{}", headline(summary))?;
+    for reason in &summary.verdict.reasons {
+        writeln!(out, "  - {reason}")?;
+    }
+    Ok(())
+}
+
+/// The verdict in a word or two.
+pub(super) fn headline(summary: &Summary) -> &'static str {
+    match summary.verdict.outcome {
+        Outcome::Passed => "PASSED",
+        Outcome::AssertionFailed => "FAILED: an assertion does not hold",
+        Outcome::IntegrityFailed => "FAILED: integrity",
+        Outcome::Invalid => "INVALID: the load tester was the limit",
+        Outcome::Interrupted => "INTERRUPTED",
+    }
+}
+
+/// The rows of the table of latencies that are worth showing.
+pub(super) fn latency_rows(summary: &Summary) -> Vec<(&'static str, &'static str, &Latency)> {
+    let latencies = &summary.latencies;
+    let mut rows = vec![
+        ("response", "received - due", &latencies.response),
+        ("service", "received - sent", &latencies.service),
+        ("slip", "sent - due", &latencies.slip),
+        ("completion", "last receiver - due", &latencies.completion),
+        ("spread", "last - first receiver", &latencies.spread),
+        ("connect", "until subscribed", &latencies.connect),
+    ];
+    // With a stride of 1 probes see what everybody sees.
+    if summary.settings.stride > 1 {
+        let probes = ("probes", "response, every update", &latencies.probes);
+        rows.insert(1, probes);
+    }
+    rows.retain(|(_, _, latency)| latency.count > 0);
+    rows
+}
+
+fn write_latencies(summary: &Summary, out: &mut String) -> std::fmt::Result {
+    let rows = latency_rows(summary);
+    let shown: Vec<f64> = PERCENTILES
+        .into_iter()
+        .filter(|&percent| rows.iter().any(|(_, _, l)| l.percentile(percent).is_some()))
+        .collect();
+    write!(out, "\n{:<10}", "")?;
+    for percent in &shown {
+        write!(out, "{:>10}", format!("p{percent}"))?;
+    }
+    writeln!(out, "{:>10}{:>12}", "max", "samples")?;
+    for (name, _, latency) in rows {
+        write!(out, "{name:<10}")?;
+        for &percent in &shown {
+            let ns = latency.percentile(percent);
+            let text = ns.map_or("-".to_owned(), |ns| format_ns(ns as f64));
+            write!(out, "{text:>10}")?;
+        }
+        let max = format_ns(latency.max_ns as f64);
+        writeln!(out, "{max:>10}{:>12}", latency.count)?;
+    }
+    writeln!(out)
+}
+
+fn write_integrity(summary: &Summary, out: &mut String) -> std::fmt::Result {
+    let integrity = &summary.integrity;
+    let tallies = [
+        ("", &integrity.healthy),
+        (" (hindered)", &integrity.hindered),
+    ];
+    for (who, tally) in tallies {
+        if tally.received() == 0 && tally.broken() == 0 {
+            continue;
+        }
+        writeln!(
+            out,
+            "integrity  {} received, {} missing, {} doubled, {} out of order, {} chain breaks, \
+             {} conflated, {} gaps with {} announced{who}",
+            tally.received(),
+            tally.missing,
+            tally.duplicated,
+            tally.reordered,
+            tally.chain_breaks,
+            tally.conflated,
+            tally.gaps,
+            tally.announced
+        )?;
+    }
+    let reconciliation = &summary.reconciliation;
+    let counters = &reconciliation.counters;
+    let remark = reconciliation.remark.as_deref();
+    if counters.is_empty() {
+        writeln!(
+            out,
+            "counters   not compared: {}",
+            remark.unwrap_or("the server has none that we know")
+        )?;
+    } else if counters.iter().all(|pair| pair.server == pair.ours) {
+        writeln!(
+            out,
+            "counters   the server's agree with ours ({})",
+            counters.len()
+        )?;
+    } else {
+        for pair in counters.iter().filter(|pair| pair.server != pair.ours) {
+            writeln!(
+                out,
+                "counters   {}: server {}, ours {}{}",
+                pair.name,
+                pair.server,
+                pair.ours,
+                remark.map_or(String::new(), |remark| format!(" ({remark})"))
+            )?;
+        }
+    }
+    let counts = &summary.connections;
+    if counts.closed + counts.churned + counts.failed > 0 {
+        writeln!(
+            out,
+            "links      {} closed by the server ({} hindered), {} left on purpose, {} resumed, \
+             {} failed",
+            counts.closed, counts.hindered_closed, counts.churned, counts.resumed, counts.failed
+        )?;
+    }
+    Ok(())
+}
+
+fn write_cost(summary: &Summary, out: &mut String) -> std::fmt::Result {
+    let cost = &summary.cost;
+    if let (Some(cpu), Some(per_delivery)) = (cost.cpu, cost.cpu_us_per_delivery) {
+        write!(
+            out,
+            "server     {:.0} % of a core, {per_delivery:.2} us per delivery",
+            cpu * 100.0
+        )?;
+        if let Some(user) = cost.user_share {
+            write!(out, ", {:.0} % of it in user space", user * 100.0)?;
+        }
+        if let Some(bytes) = cost.connection_bytes {
+            write!(out, ", {:.1} KiB per connection", bytes / 1024.0)?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(
+        out,
+        "wire       {:.1} bytes per delivered update",
+        cost.wire_bytes_per_update
+    )?;
+    let generator = &summary.generator;
+    let ns = |latency: &Latency| {
+        let p99 = latency.percentile(99.0);
+        p99.map_or("-".to_owned(), |ns| format_ns(ns as f64))
+    };
+    let receivers: Vec<String> = generator
+        .receiver_cpu
+        .iter()
+        .map(|cpu| format!("{:.0} %", cpu * 100.0))
+        .collect();
+    writeln!(
+        out,
+        "generator  publisher {:.0} % of a core, late by {} at p99; receivers {}, behind by {} \
+         at p99",
+        generator.publisher_cpu * 100.0,
+        ns(&generator.own_slip),
+        receivers.join(" and "),
+        ns(&generator.lag)
+    )
+}
