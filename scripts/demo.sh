@@ -8,6 +8,10 @@ cd "$(dirname "$0")/.."
 # How long the server may take to be ready: replays read their files first.
 READY_S=30
 
+is_ready() {
+    curl --silent --fail --noproxy '*' --output /dev/null "http://$address/readyz"
+}
+
 has_display() {
     [[ -n ${DISPLAY-} || -n ${WAYLAND_DISPLAY-} ]]
 }
@@ -57,30 +61,37 @@ fi
 # A server that listens everywhere also does so here.
 address=${address/#0.0.0.0:/127.0.0.1:}
 address=${address/#\[::\]:/[::1]:}
+if is_ready; then
+    fail "A server runs on $address already: end it, or choose another port with --listen"
+fi
 
 started=()
 end_all() {
-    trap '' INT TERM
+    trap '' HUP INT TERM
     if ((${#started[@]} > 0)); then
         kill -TERM "${started[@]}" 2>/dev/null || true
         wait "${started[@]}" || true
     fi
 }
 trap end_all EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Without "<&0" bash would give it an empty standard input, and --feed stdin wants ours.
-"$programs/tickcast-server" "$@" <&0 &
+# In a session of its own, because Ctrl+C goes to everybody here and the server takes a second signal
+# for impatience. Without "<&0" it would have no standard input, which --feed stdin reads.
+setsid "$programs/tickcast-server" "$@" <&0 &
 server=$!
 started+=("$server")
 
 for ((tries = 0; ; tries++)); do
-    if curl --silent --fail --noproxy '*' --output /dev/null "http://$address/readyz"; then
+    if is_ready; then
         break
     elif ! kill -0 "$server" 2>/dev/null; then
+        # It has said why.
         started=()
-        wait "$server" && exit || exit
+        wait "$server"
+        exit
     elif ((tries >= READY_S * 10)); then
         fail "The server is not ready after $READY_S s."
     fi
