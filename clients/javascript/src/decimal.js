@@ -1,0 +1,34 @@
+// Exact decimals. To a program they are strings, in bincode a mantissa and the number of digits
+// behind the point.
+
+const MAX_SCALE = 18;
+const MIN_MANTISSA = -(2n ** 63n);
+const MAX_MANTISSA = 2n ** 63n - 1n;
+const PATTERN = /^-?\d+(?:\.\d{1,18})?$/;
+
+/**
+ * @param {string} text such as `-0.50`
+ * @returns {{ mantissa: bigint, scale: number }} such as -50 and 2
+ * @throws {RangeError} if it is no decimal or has too many digits
+ */
+export function parseDecimal(text) {
+  if (typeof text !== 'string' || !PATTERN.test(text)) throw new RangeError(`not a decimal: ${text}`);
+  const point = text.indexOf('.');
+  const scale = point < 0 ? 0 : text.length - point - 1;
+  const mantissa = BigInt(text.replace('.', ''));
+  if (mantissa < MIN_MANTISSA || mantissa > MAX_MANTISSA) throw new RangeError(`too many digits: ${text}`);
+  return { mantissa, scale };
+}
+
+/**
+ * @param {number | bigint} mantissa
+ * @param {number} scale digits behind the point
+ * @throws {RangeError} if there are more than 18 of them
+ */
+export function formatDecimal(mantissa, scale) {
+  if (scale > MAX_SCALE) throw new RangeError(`${scale} digits behind the point`);
+  if (scale === 0) return String(mantissa);
+  const digits = String(mantissa < 0 ? -mantissa : mantissa).padStart(scale + 1, '0');
+  const sign = mantissa < 0 ? '-' : '';
+  return `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
+}

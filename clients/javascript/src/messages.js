@@ -1,0 +1,211 @@
+// Every message of docs/protocol.md as a table, and the four ways between tables and frames.
+
+import { MalformedError, Reader, Writer } from './bincode.js';
+import {
+  amount, bool, bytes, choice, decimal, epoch, f64, keyed, list, optional, reading, string, struct, time,
+  u16, u32, u64, withDefault,
+} from './types.js';
+
+const mode = choice('every', 'latest');
+const requestId = withDefault(u32, 0);
+
+const value = keyed({
+  reading,
+  trade: struct({ price: decimal, size: decimal, side: optional(choice('buy', 'sell')) }),
+  quote: struct({ bid: decimal, ask: decimal, bid_size: optional(decimal), ask_size: optional(decimal) }),
+  text: string,
+  bytes,
+});
+
+const filterFields = struct({
+  filter: string,
+  resume: optional(struct({ epoch, position: u64, count: optional(u64), snapshot: optional(u64) })),
+});
+
+/** In JSON a filter without a token may be just the string. */
+const filterRequest = {
+  ...filterFields,
+  fromJson: (json) => (typeof json === 'string' ? { filter: json } : filterFields.fromJson(json)),
+  toJson: (request) => (request.resume ? filterFields.toJson(request) : string.toJson(request.filter)),
+};
+
+const accepted = struct({
+  filter: string,
+  channel: u32,
+  mode,
+  max_rate_hz: optional(f64),
+  epoch,
+  position: u64,
+  count: u64,
+  snapshot: optional(u64),
+  start: choice('fresh', 'resumed', 'epoch_changed', 'position_ahead', 'existing'),
+});
+const refused = struct({ filter: string, code: u16, reason: string });
+const results = [accepted, refused];
+
+/** Accepted or refused: the one that has a code is a refusal. */
+const subscribeResult = {
+  read(reader) {
+    const number = reader.unsigned(0xffffffff);
+    if (number >= results.length) throw new MalformedError(`there is no variant ${number}`);
+    return results[number].read(reader);
+  },
+  write(writer, result) {
+    const number = 'code' in result ? 1 : 0;
+    writer.unsigned(number);
+    results[number].write(writer, result);
+  },
+  fromJson: (json) => (json && 'code' in Object(json) ? refused : accepted).fromJson(json),
+  toJson: (result) => ('code' in result ? refused : accepted).toJson(result),
+};
+
+const infoFields = struct({ id: u32, topic: string, unit: optional(string) });
+
+/** Learnt while it is read, because the updates of the same message need it. */
+const topicInfo = {
+  ...infoFields,
+  read(reader) {
+    const info = infoFields.read(reader);
+    reader.topics.learn(info);
+    return info;
+  },
+  write(writer, info) {
+    writer.topics.learn(info);
+    infoFields.write(writer, info);
+  },
+  fromJson(json, topics) {
+    const info = infoFields.fromJson(json);
+    topics.learn(info);
+    return info;
+  },
+};
+
+/** By name in JSON and by id in bincode. An id that nobody introduced makes the field missing. */
+const topicName = {
+  ...string,
+  read: (reader) => reader.topics.name(u32.read(reader)),
+  write: (writer, topic) => u32.write(writer, writer.topics.id(topic)),
+};
+
+const introductionsFields = list(topicInfo);
+const introductions = {
+  ...withDefault(introductionsFields, []),
+  toJson: (infos) => (infos.length > 0 ? introductionsFields.toJson(infos) : undefined),
+};
+
+const update = struct({
+  topic: topicName,
+  position: u64,
+  seq: u64,
+  source_time_ns: optional(time),
+  ingest_time_ns: time,
+  quality: choice('live', 'retained', 'stale'),
+  value,
+});
+
+/** What a client sends: name to fields, in the order of their numbers. */
+export const CLIENT = side({
+  subscribe: { id: requestId, filters: list(filterRequest), mode: withDefault(mode, 'latest'), max_rate_hz: optional(f64) },
+  unsubscribe: { id: requestId, channels: list(u32) },
+  publish: { id: optional(u32), updates: list(struct({ topic: string, value, source_time_ns: optional(time) })) },
+  time: { id: requestId, client_time_ns: time },
+  list: { id: requestId },
+  change: { id: requestId, channel: u32, mode: withDefault(mode, 'latest'), max_rate_hz: optional(f64) },
+});
+
+/** What a server sends. */
+export const SERVER = side({
+  welcome: {
+    server: string,
+    epoch,
+    position: u64,
+    server_time_ns: time,
+    heartbeat_ms: u32,
+    limits: struct({
+      message_bytes: u32,
+      topic_bytes: u32,
+      subscriptions: u32,
+      requests_per_s: u32,
+      request_burst: u32,
+      write_timeout_ms: u32,
+      tape_bytes: amount,
+    }),
+  },
+  subscribed: { id: u32, results: list(subscribeResult) },
+  batch: { channel: u32, from: u64, to: u64, snapshot: bool, topics: introductions, updates: list(update) },
+  gap: { channel: u32, from: u64, to: u64, lost: optional(u64), snapshot: u64 },
+  heartbeat: { server_time_ns: time, position: u64, channels: list(struct({ channel: u32, position: u64 })) },
+  unsubscribed: { id: u32, channels: list(u32) },
+  published: { id: u32, position: u64 },
+  time: { id: u32, client_time_ns: time, receive_time_ns: time, send_time_ns: time },
+  error: { id: optional(u32), code: u16, reason: string, temporary: bool, retry_after_ms: optional(u32) },
+  draining: { reconnect_within_ms: u32 },
+  subscriptions: {
+    id: u32,
+    subscriptions: list(
+      struct({ channel: u32, filter: string, mode, max_rate_hz: optional(f64), position: u64, topics: u32 }),
+    ),
+  },
+  changed: { id: u32, previous: u32, channel: u32, mode, max_rate_hz: optional(f64), position: u64, count: u64 },
+});
+
+function side(messages) {
+  const names = Object.keys(messages);
+  const structs = new Map(names.map((name) => [name, struct(messages[name])]));
+  return { names, structs };
+}
+
+/**
+ * @param {typeof CLIENT} side which side's message it is
+ * @param {string} text of a text frame
+ * @param {import('./topics.js').TopicTable} topics learns what the message introduces
+ * @returns the message, or null if its type is one of a later version
+ * @throws {MalformedError}
+ */
+export function decodeJson(side, text, topics) {
+  let json;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new MalformedError('not JSON');
+  }
+  if (typeof json?.type !== 'string') throw new MalformedError('not an object with a type');
+  const type = side.structs.get(json.type);
+  return type ? explain(() => ({ type: json.type, ...type.fromJson(json, topics) })) : null;
+}
+
+/** The text of a text frame. */
+export function encodeJson(side, message) {
+  return JSON.stringify({ type: message.type, ...side.structs.get(message.type).toJson(message) });
+}
+
+/** As `decodeJson`, from the bytes of a binary frame. */
+export function decodeBincode(side, bytes, topics) {
+  const reader = new Reader(bytes);
+  reader.topics = topics;
+  const type = side.names[reader.unsigned(0xffffffff)];
+  if (!type) return null;
+  return explain(() => {
+    const message = { type, ...side.structs.get(type).read(reader) };
+    reader.end();
+    return message;
+  });
+}
+
+/** The bytes of a binary frame. */
+export function encodeBincode(side, message, topics) {
+  const writer = new Writer();
+  writer.topics = topics;
+  writer.unsigned(side.names.indexOf(message.type));
+  side.structs.get(message.type).write(writer, message);
+  return writer.finish();
+}
+
+/** Bad decimals are reported as a RangeError to a program that writes them; on the wire they are malformed. */
+function explain(decode) {
+  try {
+    return decode();
+  } catch (error) {
+    throw error instanceof RangeError ? new MalformedError(error.message) : error;
+  }
+}
