@@ -13,7 +13,7 @@ use std::{
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet},
+    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::Registry,
 };
@@ -216,12 +216,13 @@ fn write(
     rows: &Rows,
 ) -> fmt::Result {
     let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
+    if let [(labels, value)] = rows.as_slice()
+        && labels.is_empty()
+    {
+        return write_one(metric, kind, *value);
+    }
     for (labels, value) in rows {
-        if labels.is_empty() {
-            write_one(metric.encode_family(&NoLabelSet {})?, kind, *value)?;
-        } else {
-            write_one(metric.encode_family(labels)?, kind, *value)?;
-        }
+        write_one(metric.encode_family(labels)?, kind, *value)?;
     }
     Ok(())
 }
