@@ -287,7 +287,6 @@ impl WorkerHandle {
 
     /// Waits for the thread's end, after [`Reply::Finished`].
     pub fn join(self) -> Result<(), WorkerLost> {
-        drop(self.commands);
         self.thread.join().map_err(|_| WorkerLost)
     }
 }
@@ -570,9 +569,11 @@ impl Worker {
                 Reply::Finished { report, completion }
             }
         };
-        self.replies
-            .send(reply)
-            .map_err(|_| TryRecvError::Disconnected)
+        let is_last = matches!(reply, Reply::Finished { .. });
+        match self.replies.send(reply) {
+            Ok(()) if !is_last => Ok(()),
+            _ => Err(TryRecvError::Disconnected),
+        }
     }
 
     fn hinder(&mut self, until_ns: TimeNs) {
