@@ -63,8 +63,9 @@ pub struct Behind {
     pub snapshot: Option<SnapshotRange>,
     /// In a paced channel: whether its time has come to catch up.
     pub is_due: bool,
-    /// Whether latest values are being sent over several frames and the last one is still to come:
-    /// then a topic may be missing even if the cursor happens to be where the channel is.
+    /// Whether a topic may be missing even if the cursor happens to be where the channel is: it was
+    /// left out of the snapshot because it is in the open batch, or latest values are being sent
+    /// over several frames and the last one is still to come.
     pub is_partial: bool,
     /// Updates sent since `count` was right; only in mode `latest`.
     pub sent: u64,
@@ -154,6 +155,7 @@ impl Behind {
         let (frame, to, updates) =
             latest_frame(range.after, range.until, true, channel, topics, tape);
         self.snapshot = (to < range.until).then_some(SnapshotRange { after: to, ..range });
+        self.is_partial = self.snapshot.is_none() && channel.is_open();
         Step::Frame { frame, updates }
     }
 
