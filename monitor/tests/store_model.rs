@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tickcast_monitor::{
-    chart::reduce::{self, Window},
+    chart::reduce::{Line, Reduction, Window},
     store::{CHUNK_SAMPLES, Gap, GapCause, LANE_MAIN, Series, SeriesKind},
 };
 
@@ -154,34 +154,80 @@ proptest! {
     fn a_line_shows_the_extremes_of_every_column_and_never_crosses_a_gap(
         steps in proptest::collection::vec(step(), 1..24),
         columns in 1u32..300,
-        window in (0.0..1.0f64, 0.0..1.0f64),
+        windows in proptest::collection::vec((0.0..1.0f64, 0.0..1.0f64), 1..6),
     ) {
         let (series, model) = run(steps);
         let last = model.samples.last().map_or(0, |sample| sample.0);
         let place = |part: f64| (part * last as f64) as i64;
-        let (start_ns, end_ns) = (place(window.0.min(window.1)), place(window.0.max(window.1)) + 1);
-        let window = Window { start_ns, end_ns, columns };
-        let line = reduce::line(&series, LANE_MAIN, &window);
+        // What one window left behind must not show in the next.
+        let mut reduction = Reduction::default();
+        for window in windows {
+            let (start_ns, end_ns) = (place(window.0.min(window.1)), place(window.0.max(window.1)) + 1);
+            let window = Window { start_ns, end_ns, columns };
+            let line = reduction.line(&series, &window);
+            prop_assert_eq!(&line, &Reduction::default().line(&series, &window));
 
-        let inside = model.samples[model.start..]
-            .iter()
-            .filter(|sample| (start_ns..=end_ns).contains(&sample.0));
-        let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
-        for sample in inside {
-            min = min.min(sample.1);
-            max = max.max(sample.1);
+            let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
+            for sample in &model.samples[model.start..] {
+                if (start_ns..=end_ns).contains(&sample.0) {
+                    min = min.min(sample.1);
+                    max = max.max(sample.1);
+                }
+            }
+            match line.range() {
+                Some(range) => prop_assert!(range.0 <= min && range.1 >= max),
+                None => prop_assert!(min > max, "nothing is drawn of what is there"),
+            }
+            let inside = series.gaps().filter(|gap| gap.to_ns > start_ns && gap.from_ns < end_ns);
+            let inside = inside.count();
+            let (pieces, size, times) = shape(&line);
+            prop_assert!(pieces >= (inside + 1).saturating_sub(2), "{pieces} pieces, {inside} gaps");
+            prop_assert!(size <= columns as usize * 3 + 8 + 3 * model.gaps.len());
+            prop_assert!(times.windows(2).all(|pair| pair[0] <= pair[1]));
         }
-        if let Some(range) = line.range() {
-            prop_assert!(range.0 <= min && range.1 >= max);
-        } else {
-            prop_assert!(min > max);
-        }
-        // Two columns of a dense line, or twice as many samples as columns, and one on either side.
-        prop_assert!(line.points.len() <= columns as usize * 4 + 8 + 4 * model.gaps.len());
-        let gaps = series.gaps().filter(|gap| gap.to_ns > start_ns && gap.from_ns < end_ns).count();
-        prop_assert!(line.breaks.len() >= gaps.saturating_sub(2), "{} breaks, {gaps} gaps", line.breaks.len());
-        prop_assert!(line.points.windows(2).all(|pair| pair[0].at <= pair[1].at));
     }
+
+    #[test]
+    fn a_line_that_grows_is_what_it_would_be_if_it_were_drawn_for_the_first_time(
+        chunks in proptest::collection::vec((1usize..400, 0i64..5, -50.0..50.0f64, any::<bool>()), 1..20),
+        columns in 5u32..60,
+    ) {
+        let mut series = Series::new(SeriesKind::Quote);
+        let (mut line, mut band) = (Reduction::default(), Reduction::default());
+        let mut now_ns = 0;
+        for (count, step_ns, value, has_gap) in chunks {
+            if has_gap {
+                series.mark_gap(Some(1), GapCause::Lost);
+            }
+            for at in 0..count {
+                now_ns += step_ns;
+                let bid = value + (at % 7) as f64;
+                series.append(now_ns, [bid, bid + 1.0]);
+            }
+            // The span stays, as it does while following.
+            let window = Window { start_ns: now_ns - 1_000, end_ns: now_ns + 10, columns };
+            prop_assert_eq!(line.line(&series, &window), Reduction::default().line(&series, &window));
+            prop_assert_eq!(
+                band.band(&series, &window, now_ns),
+                Reduction::default().band(&series, &window, now_ns)
+            );
+        }
+    }
+}
+
+/// Pieces, points and times of a line.
+fn shape(line: &Line) -> (usize, usize, Vec<f64>) {
+    let (pieces, times): (usize, Vec<f64>) = match line {
+        Line::Points(pieces) => (
+            pieces.len(),
+            pieces.iter().flatten().map(|p| p.at).collect(),
+        ),
+        Line::Strips(pieces) => (
+            pieces.len(),
+            pieces.iter().flatten().map(|e| e.at).collect(),
+        ),
+    };
+    (pieces, times.len(), times)
 }
 
 #[test]

@@ -7,7 +7,7 @@ use egui::{
 use super::{
     candles::Candle,
     plot::Plot,
-    reduce::{BandPiece, Line},
+    reduce::{BandPiece, Extent, Line, Point},
 };
 use crate::theme::{self, Theme};
 
@@ -28,21 +28,64 @@ const VOLUME_HEIGHT: f32 = 0.14;
 
 /// A line with holes.
 pub fn line(painter: &Painter, plot: &Plot, line: &Line, color: Color32) {
-    let stroke = Stroke::new(theme::LINE_WIDTH, color);
-    for piece in line.pieces() {
-        let points: Vec<Pos2> = piece
-            .iter()
-            .map(|point| plot.place(point.at, point.value))
-            .collect();
-        match points[..] {
-            // A sample between two gaps.
-            [alone] => {
-                painter.circle_filled(alone, theme::LINE_WIDTH, color);
-            }
-            _ => {
-                painter.line(points, stroke);
+    match line {
+        Line::Points(pieces) => {
+            for piece in pieces {
+                points(painter, plot, piece, color);
             }
         }
+        Line::Strips(pieces) => {
+            let feather = 1.0 / painter.pixels_per_point();
+            let mut mesh = Mesh::default();
+            for piece in pieces {
+                strip(&mut mesh, plot, piece, color, feather);
+            }
+            painter.add(Shape::mesh(mesh));
+        }
+    }
+}
+
+fn points(painter: &Painter, plot: &Plot, piece: &[Point], color: Color32) {
+    let points: Vec<Pos2> = piece
+        .iter()
+        .map(|point| plot.place(point.at, point.value))
+        .collect();
+    match points[..] {
+        // A sample between two gaps.
+        [alone] => {
+            painter.circle_filled(alone, theme::LINE_WIDTH, color);
+        }
+        _ => {
+            painter.line(points, Stroke::new(theme::LINE_WIDTH, color));
+        }
+    }
+}
+
+/// Fills what a dense line covers, with soft edges: some vertices per column instead of a path
+/// with joins, which would cost several times as much.
+fn strip(mesh: &mut Mesh, plot: &Plot, piece: &[Extent], color: Color32, feather: f32) {
+    let half = theme::LINE_WIDTH / 2.0 - feather / 2.0;
+    let first = mesh.vertices.len() as u32;
+    for extent in piece {
+        let x = plot.x_of_offset(extent.at);
+        let (top, bottom) = (plot.y(extent.high) - half, plot.y(extent.low) + half);
+        mesh.colored_vertex(pos2(x, top - feather), Color32::TRANSPARENT);
+        mesh.colored_vertex(pos2(x, top), color);
+        mesh.colored_vertex(pos2(x, bottom), color);
+        mesh.colored_vertex(pos2(x, bottom + feather), Color32::TRANSPARENT);
+    }
+    for column in 1..piece.len() as u32 {
+        let right = first + column * 4;
+        let left = right - 4;
+        for edge in 0..3 {
+            mesh.add_triangle(left + edge, right + edge, left + edge + 1);
+            mesh.add_triangle(right + edge, right + edge + 1, left + edge + 1);
+        }
+    }
+    if let [alone] = piece {
+        let place = plot.place(alone.at, alone.high);
+        let dot = Rect::from_center_size(place, vec2(2.0, 2.0) * theme::LINE_WIDTH);
+        mesh.add_colored_rect(dot, color);
     }
 }
 

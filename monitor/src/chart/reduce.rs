@@ -1,9 +1,12 @@
-//! From samples to as many points as there are pixels.
+//! From samples to as much as there are pixels for.
 //!
 //! Columns are one pixel wide and lie on a grid of absolute time, so that what is drawn does not
-//! flicker while the window moves over it. Within a column minimum and maximum are exact.
+//! flicker while the window moves over it. Within a column minimum and maximum are exact. What was
+//! computed for one repaint serves the next: only what came in since is computed anew.
 
-use crate::store::{LANE_MAIN, LANE_SECOND, Series, Summary, TimeNs};
+use std::collections::VecDeque;
+
+use crate::store::{LANE_MAIN, LANE_SECOND, Series, SeriesId, SeriesKind, Summary, TimeNs};
 
 /// What to reduce to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +47,10 @@ impl Window {
     fn is_raw(&self, from: u64, to: u64) -> bool {
         to - from <= u64::from(self.columns) * RAW_PER_COLUMN
     }
+
+    fn offset(&self, time_ns: TimeNs) -> f64 {
+        (time_ns - self.start_ns) as f64
+    }
 }
 
 /// A place on a line.
@@ -55,99 +62,44 @@ pub struct Point {
     pub value: f64,
 }
 
-/// A line with holes in it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Line {
-    /// All points, by time.
-    pub points: Vec<Point>,
-    /// Where in `points` a new piece begins: the one before is not to be joined.
-    pub breaks: Vec<usize>,
+/// What a line covers at one place: the values between `low` and `high`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extent {
+    /// Nanoseconds since the start of the window.
+    pub at: f64,
+    /// Smallest value.
+    pub low: f64,
+    /// Largest value.
+    pub high: f64,
+}
+
+/// A line with holes, as pieces without.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Line {
+    /// Few samples: each is a point.
+    Points(Vec<Vec<Point>>),
+    /// Many samples: what they cover, column by column.
+    Strips(Vec<Vec<Extent>>),
 }
 
 impl Line {
-    /// The pieces without holes.
-    pub fn pieces(&self) -> impl Iterator<Item = &[Point]> {
-        let ends = self.breaks.iter().copied().chain([self.points.len()]);
-        let mut from = 0;
-        ends.filter_map(move |end| {
-            let piece = &self.points[from..end];
-            from = end;
-            (!piece.is_empty()).then_some(piece)
-        })
-    }
-
     /// Smallest and largest value.
     pub fn range(&self) -> Option<(f64, f64)> {
-        let first = self.points.first()?.value;
-        Some(self.points.iter().fold((first, first), |(min, max), p| {
-            (min.min(p.value), max.max(p.value))
-        }))
-    }
-
-    fn push(&mut self, at: f64, value: f64) {
-        let point = Point { at, value };
-        let is_piece_start = self.breaks.last() == Some(&self.points.len());
-        if is_piece_start || self.points.last() != Some(&point) {
-            self.points.push(point);
-        }
-    }
-
-    fn cut(&mut self) {
-        if !self.points.is_empty() {
-            self.breaks.push(self.points.len());
-        }
-    }
-}
-
-/// The line of one lane.
-pub fn line(series: &Series, lane: usize, window: &Window) -> Line {
-    let (from, to) = window.range(series);
-    let mut line = Line::default();
-    if window.is_raw(from, to) {
-        let times = series.times(from, to).flatten();
-        let values = series.values(lane, from, to).flatten();
-        let mut next_gap = series.next_gap_after(from);
-        for (index, (&time, &value)) in (from..).zip(times.zip(values)) {
-            if next_gap == Some(index) {
-                line.cut();
-                next_gap = series.next_gap_after(index);
-            }
-            line.push((time - window.start_ns) as f64, value);
-        }
-        return line;
-    }
-    for column in columns(series, window.column_ns(), from, to) {
-        let Some(summary) = series.summary(lane, column.from, column.to) else {
-            continue;
+        let merge = |range: Option<(f64, f64)>, low: f64, high: f64| match range {
+            Some((min, max)) => Some((min.min(low), max.max(high))),
+            None => Some((low, high)),
         };
-        if column.behind_gap {
-            line.cut();
+        match self {
+            Self::Points(pieces) => pieces
+                .iter()
+                .flatten()
+                .fold(None, |range, p| merge(range, p.value, p.value)),
+            Self::Strips(pieces) => pieces
+                .iter()
+                .flatten()
+                .fold(None, |range, extent| merge(range, extent.low, extent.high)),
         }
-        push_column(&mut line, column.middle_ns(window), summary);
     }
-    line
-}
-
-/// A column as a stroke from its first value over both extremes to its last: joined with its
-/// neighbours it covers exactly the pixels that the full line would.
-fn push_column(line: &mut Line, at: f64, summary: Summary) {
-    let Summary {
-        min,
-        max,
-        first,
-        last,
-        ..
-    } = summary;
-    line.push(at, first);
-    // The nearer extreme first, so that the stroke does not cross itself.
-    if (first - min).abs() < (max - first).abs() {
-        line.push(at, min);
-        line.push(at, max);
-    } else {
-        line.push(at, max);
-        line.push(at, min);
-    }
-    line.push(at, last);
 }
 
 /// Samples that share a pixel column.
@@ -156,14 +108,10 @@ struct Column {
     from: u64,
     to: u64,
     start_ns: TimeNs,
-    width_ns: i64,
     behind_gap: bool,
-}
-
-impl Column {
-    fn middle_ns(&self, window: &Window) -> f64 {
-        (self.start_ns + self.width_ns / 2 - window.start_ns) as f64
-    }
+    main: Summary,
+    /// Of quotes only.
+    second: Option<Summary>,
 }
 
 /// Cuts samples into columns of `width_ns` on the grid of absolute time, and at gaps.
@@ -174,7 +122,11 @@ fn columns(
     to: u64,
 ) -> impl Iterator<Item = Column> + '_ {
     let mut at = from;
-    let mut next_gap = series.next_gap_after(from);
+    // The first column may itself lie behind a gap.
+    let mut next_gap = match from.checked_sub(1) {
+        Some(before) => series.next_gap_after(before),
+        None => series.next_gap_after(0),
+    };
     std::iter::from_fn(move || {
         if at >= to {
             return None;
@@ -188,16 +140,168 @@ fn columns(
             .index_at_from(at, start_ns.saturating_add(width_ns))
             .min(next_gap.unwrap_or(u64::MAX))
             .clamp(at + 1, to);
+        let second = match series.kind() {
+            SeriesKind::Quote => series.summary(LANE_SECOND, at, end),
+            SeriesKind::Reading | SeriesKind::Trade => None,
+        };
         let column = Column {
             from: at,
             to: end,
             start_ns,
-            width_ns,
             behind_gap,
+            main: series.summary(LANE_MAIN, at, end)?,
+            second,
         };
         at = end;
         Some(column)
     })
+}
+
+/// Columns of the last repaint.
+#[derive(Debug, Clone, Default)]
+pub struct Reduction {
+    of: Option<(SeriesId, i64)>,
+    columns: VecDeque<Column>,
+}
+
+impl Reduction {
+    /// Makes the columns of samples `from..to` of the window, the first of them as a whole.
+    fn update(&mut self, series: &Series, width_ns: i64, from: u64, to: u64) {
+        let from = if from < to {
+            let column_ns = series.time(from).div_euclid(width_ns) * width_ns;
+            series.index_at(column_ns)
+        } else {
+            from
+        };
+        let of = Some((series.id(), width_ns));
+        let reaches_back = self.columns.front().is_some_and(|first| first.from <= from);
+        if self.of != of || !reaches_back {
+            self.of = of;
+            self.columns.clear();
+        }
+        while self.columns.front().is_some_and(|first| first.to <= from) {
+            self.columns.pop_front();
+        }
+        // The newest column may have grown since.
+        while self.columns.back().is_some_and(|last| last.to >= to) {
+            self.columns.pop_back();
+        }
+        self.columns.pop_back();
+        let resume = self.columns.back().map_or(from, |last| last.to);
+        self.columns.extend(columns(series, width_ns, resume, to));
+    }
+
+    /// The line of the main lane.
+    pub fn line(&mut self, series: &Series, window: &Window) -> Line {
+        let (from, to) = window.range(series);
+        if window.is_raw(from, to) {
+            return Line::Points(points(series, window, from, to));
+        }
+        let width_ns = window.column_ns();
+        self.update(series, width_ns, from, to);
+        let half = width_ns as f64 / 2.0;
+        let mut pieces: Vec<Vec<Extent>> = Vec::new();
+        let mut before: Option<&Column> = None;
+        for column in &self.columns {
+            let at = window.offset(column.start_ns) + half;
+            let mut extent = Extent {
+                at,
+                low: column.main.min,
+                high: column.main.max,
+            };
+            match (before, pieces.last_mut()) {
+                (Some(before), Some(piece)) if !column.behind_gap => {
+                    let (last, first) = (before.main.last, column.main.first);
+                    if before.start_ns + width_ns == column.start_ns {
+                        // Neighbours meet halfway.
+                        let middle = (last + first) / 2.0;
+                        extent.low = extent.low.min(middle);
+                        extent.high = extent.high.max(middle);
+                        if let Some(end) = piece.last_mut() {
+                            end.low = end.low.min(middle);
+                            end.high = end.high.max(middle);
+                        }
+                    } else {
+                        // A thin line across columns without samples.
+                        let from = window.offset(before.start_ns) + 2.0 * half;
+                        let thin = |at, value| Extent {
+                            at,
+                            low: value,
+                            high: value,
+                        };
+                        piece.push(thin(from, last));
+                        piece.push(thin(at - half, first));
+                    }
+                    piece.push(extent);
+                }
+                _ => pieces.push(vec![extent]),
+            }
+            before = Some(column);
+        }
+        Line::Strips(pieces)
+    }
+
+    /// The band between bid and ask. A quote holds until the next one, or until `now_ns`.
+    pub fn band(&mut self, series: &Series, window: &Window, now_ns: TimeNs) -> Vec<BandPiece> {
+        let (from, to) = window.range(series);
+        let is_raw = window.is_raw(from, to);
+        // A column of a nanosecond holds one sample, or several of the same time.
+        let width_ns = if is_raw { 1 } else { window.column_ns() };
+        self.update(series, width_ns, from, to);
+        let mut pieces: Vec<BandPiece> = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            let Some(asks) = column.second else { continue };
+            let start = if is_raw {
+                window.offset(series.time(column.from))
+            } else {
+                window.offset(column.start_ns)
+            };
+            if let Some(before) = pieces.last_mut() {
+                before.to = if column.behind_gap {
+                    window.offset(series.time(column.from - 1)).max(before.from)
+                } else {
+                    start
+                };
+            }
+            pieces.push(BandPiece {
+                from: start,
+                to: start,
+                low: column.main.min,
+                high: asks.max,
+                bid: column.main.last,
+                ask: asks.last,
+                behind_gap: column.behind_gap,
+            });
+        }
+        if let Some(last) = pieces.last_mut() {
+            let end = now_ns.clamp(window.start_ns, window.end_ns);
+            last.to = window.offset(end).max(last.from);
+        }
+        pieces
+    }
+}
+
+/// Each sample a point.
+fn points(series: &Series, window: &Window, from: u64, to: u64) -> Vec<Vec<Point>> {
+    let times = series.times(from, to).flatten();
+    let values = series.values(LANE_MAIN, from, to).flatten();
+    let mut next_gap = series.next_gap_after(from);
+    let mut pieces: Vec<Vec<Point>> = Vec::new();
+    for (index, (&time, &value)) in (from..).zip(times.zip(values)) {
+        let point = Point {
+            at: window.offset(time),
+            value,
+        };
+        let is_behind_gap = next_gap == Some(index);
+        if is_behind_gap {
+            next_gap = series.next_gap_after(index);
+        }
+        match pieces.last_mut() {
+            Some(piece) if !is_behind_gap => piece.push(point),
+            _ => pieces.push(vec![point]),
+        }
+    }
+    pieces
 }
 
 /// A stretch of a quote: what holds from one time to the next.
@@ -217,55 +321,4 @@ pub struct BandPiece {
     pub ask: f64,
     /// Whether something is missing before it.
     pub behind_gap: bool,
-}
-
-/// The band between bid and ask. A quote holds until the next one, or until `now_ns`.
-pub fn band(series: &Series, window: &Window, now_ns: TimeNs) -> Vec<BandPiece> {
-    let (from, to) = window.range(series);
-    let width_ns = if window.is_raw(from, to) {
-        1
-    } else {
-        window.column_ns()
-    };
-    let offset = |time_ns: TimeNs| (time_ns - window.start_ns) as f64;
-    let mut pieces: Vec<BandPiece> = Vec::new();
-    let mut gap_starts = Vec::new();
-    for column in columns(series, width_ns, from, to) {
-        let bids = series.summary(LANE_MAIN, column.from, column.to);
-        let asks = series.summary(LANE_SECOND, column.from, column.to);
-        let Some((bids, asks)) = bids.zip(asks) else {
-            continue;
-        };
-        if column.behind_gap {
-            let until = series.time(column.from - 1);
-            gap_starts.push((pieces.len(), offset(until)));
-        }
-        let first = offset(series.time(column.from));
-        let start = if width_ns == 1 {
-            first
-        } else {
-            offset(column.start_ns)
-        };
-        pieces.push(BandPiece {
-            from: start,
-            to: start,
-            low: bids.min,
-            high: asks.max,
-            bid: bids.last,
-            ask: asks.last,
-            behind_gap: column.behind_gap,
-        });
-    }
-    for at in 0..pieces.len() {
-        pieces[at].to = match pieces.get(at + 1) {
-            Some(next) => next.from,
-            None => offset(now_ns.clamp(window.start_ns, window.end_ns)).max(pieces[at].from),
-        };
-    }
-    for (at, until) in gap_starts {
-        if let Some(before) = at.checked_sub(1) {
-            pieces[before].to = until.max(pieces[before].from);
-        }
-    }
-    pieces
 }

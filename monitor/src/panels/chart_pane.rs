@@ -16,6 +16,7 @@ use crate::{
     alerts::Condition,
     chart::{
         plot::Plot,
+        reduce::Reduction,
         scale::{Scale, ScaleMode},
         view::TimeView,
     },
@@ -74,6 +75,8 @@ pub(super) struct Live {
     pub(super) scale: Scale,
     /// Width of the value axis: grows with its labels, never shrinks, so that nothing jumps.
     pub(super) axis_width: f32,
+    /// What the last repaint computed, topic by topic.
+    pub(super) reductions: Vec<Reduction>,
     drag: Option<Drag>,
     /// The value at which the menu was opened.
     menu_value: f64,

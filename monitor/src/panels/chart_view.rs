@@ -12,7 +12,7 @@ use crate::{
         candles::{self, Candle},
         draw,
         plot::Plot,
-        reduce::{self, BandPiece, Line, Window},
+        reduce::{BandPiece, Line, Reduction, Window},
     },
     format,
     scene::Scene,
@@ -252,11 +252,12 @@ pub(super) fn samples_per_pixel(scene: &Scene<'_>, pane: &ChartPane, width: f32)
     Some(window.samples(series) as f64 / used)
 }
 
-fn entries<'a>(scene: &Scene<'a>, pane: &ChartPane, window: &Window) -> Vec<Entry<'a>> {
-    pane.topics
-        .iter()
-        .enumerate()
-        .filter_map(|(number, name)| {
+fn entries<'a>(scene: &Scene<'a>, pane: &mut ChartPane, window: &Window) -> Vec<Entry<'a>> {
+    let reductions = &mut pane.live.reductions;
+    reductions.resize_with(pane.topics.len(), Reduction::default);
+    let topics = pane.topics.iter().zip(reductions).enumerate();
+    topics
+        .filter_map(|(number, (name, reduction))| {
             let topic = scene.store.topic_named(name.as_str())?;
             let series = topic.series.as_ref()?;
             let shown = match (pane.style, series.kind()) {
@@ -278,10 +279,10 @@ fn entries<'a>(scene: &Scene<'a>, pane: &ChartPane, window: &Window) -> Vec<Entr
                     Shown::Candles(candles, interval_ns)
                 }
                 (ChartStyle::Line, SeriesKind::Quote) => {
-                    Shown::Band(reduce::band(series, window, scene.now_ns))
+                    Shown::Band(reduction.band(series, window, scene.now_ns))
                 }
                 (ChartStyle::Line, SeriesKind::Reading | SeriesKind::Trade) => {
-                    Shown::Line(reduce::line(series, LANE_MAIN, window))
+                    Shown::Line(reduction.line(series, window))
                 }
             };
             Some(Entry {

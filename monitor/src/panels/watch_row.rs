@@ -8,12 +8,12 @@ use crate::{
     chart::{
         draw,
         plot::Plot,
-        reduce::{self, Window},
+        reduce::{Reduction, Window},
         scale::Scale,
     },
     format,
     scene::{Command, Place, Scene},
-    store::{Direction, LANE_MAIN, Silence, TimeNs, TopicState},
+    store::{Direction, Silence, TimeNs, TopicState},
     theme::{self, Theme},
 };
 
@@ -227,7 +227,7 @@ fn sparkline(painter: &egui::Painter, scene: &Scene<'_>, topic: &TopicState, cel
         end_ns: scene.now_ns,
         columns: area.width() as u32,
     };
-    let line = reduce::line(series, LANE_MAIN, &window);
+    let line = Reduction::default().line(series, &window);
     let mut scale = Scale::default();
     scale.update(line.range(), scene.now_ns);
     let plot = Plot {

@@ -20,7 +20,9 @@ pub use self::{
     pyramid::Summary,
     rate::{Rate, Silence},
     ring::CHUNK_SAMPLES,
-    series::{GAPS_MAX, Gap, GapCause, LANE_MAIN, LANE_SECOND, Series, SeriesKind, TimeNs},
+    series::{
+        GAPS_MAX, Gap, GapCause, LANE_MAIN, LANE_SECOND, Series, SeriesId, SeriesKind, TimeNs,
+    },
     topic::{Direction, Latest, Missing, TopicState},
 };
 

@@ -1,6 +1,9 @@
 //! The history of one topic: samples, their summaries, and what is missing between them.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use super::{
     pyramid::{BASE_SAMPLES, Pyramid, Summary},
@@ -73,12 +76,25 @@ struct Lane {
     pyramid: Pyramid,
 }
 
+/// Tells series apart, also one that took the place of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeriesId(u64);
+
+impl SeriesId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        // Only that no two are equal matters.
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// Samples in order of time, with min/max summaries over them and gaps between them.
 ///
 /// Input: [`Self::append`], [`Self::mark_gap`], [`Self::evict_chunk`]. Output: everything else. A
 /// sample is known by its index, which it keeps for ever: 0, 1, 2 ...
 #[derive(Debug, Clone)]
 pub struct Series {
+    id: SeriesId,
     kind: SeriesKind,
     times: Ring<TimeNs>,
     lanes: Vec<Lane>,
@@ -94,6 +110,7 @@ impl Series {
     /// An empty series.
     pub fn new(kind: SeriesKind) -> Self {
         Self {
+            id: SeriesId::next(),
             kind,
             times: Ring::default(),
             lanes: vec![Lane::default(); kind.lanes()],
@@ -102,6 +119,11 @@ impl Series {
             start: 0,
             evicted: 0,
         }
+    }
+
+    /// Tells it apart from all others.
+    pub fn id(&self) -> SeriesId {
+        self.id
     }
 
     /// What the samples are.
