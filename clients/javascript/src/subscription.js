@@ -1,0 +1,282 @@
+import { Backoff } from './backoff.js';
+import { Chain } from './chain.js';
+import { Delivery } from './delivery.js';
+
+/**
+ * One filter, across all connections. The methods after `change` are for the client that owns it.
+ */
+export class Subscription extends EventTarget {
+  /** Counts of this subscription since it was opened. */
+  stats = { batches: 0, updates: 0, gaps: 0, gaps_uncounted: 0, lost: 0, resets: 0, violations: 0, overflows: 0, discarded: 0 };
+
+  #host;
+  #filter;
+  #mode;
+  #max_rate_hz;
+  #granted = null;
+  #status = 'pending';
+  #channel = null;
+  #chain = new Chain();
+  #delivery;
+  #backoff;
+  #retry = null;
+  /** Where the next connection is to go on. */
+  #resume;
+  /** Why the next one can not go on although this one had something. */
+  #resetReason = null;
+  #settleReady;
+
+  /** Resolves with what the server granted, when it first does. */
+  ready;
+
+  constructor(host, filter, options) {
+    super();
+    this.#host = host;
+    this.#filter = filter;
+    this.#mode = options.mode;
+    this.#max_rate_hz = options.max_rate_hz;
+    this.#resume = options.resume;
+    this.#resetReason = options.resetReason ?? null;
+    this.#backoff = new Backoff(host.random);
+    this.#delivery = new Delivery(options.callback, options.maxQueuedUpdates, options.resume, () => this.#handled());
+    this.ready = new Promise((resolve, reject) => {
+      this.#settleReady = { resolve, reject };
+    });
+    // Whoever does not ask for it is told by `status` or by the iterator.
+    this.ready.catch(() => {});
+  }
+
+  get filter() {
+    return this.#filter;
+  }
+
+  /** As asked for; `granted` tells what became of it. */
+  get mode() {
+    return this.#mode;
+  }
+
+  get max_rate_hz() {
+    return this.#max_rate_hz;
+  }
+
+  get granted() {
+    return this.#granted;
+  }
+
+  get status() {
+    return this.#status;
+  }
+
+  /** Where to go on after everything that the program has handled. */
+  get token() {
+    return this.#delivery.token;
+  }
+
+  /** Updates that wait for the program. */
+  get queued() {
+    return this.#delivery.queued;
+  }
+
+  /** Updates of its topics up to the place, in mode `every`. */
+  get count() {
+    return this.#chain.count;
+  }
+
+  [Symbol.asyncIterator]() {
+    return {
+      next: () => this.#delivery.next(),
+      return: () => {
+        this.close();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+
+  /** Ends it. What still waits for the program is thrown away. */
+  close() {
+    if (this.#status === 'closed') return;
+    this.#leave();
+    this.#finish();
+    this.#add('discarded', this.#delivery.discard());
+  }
+
+  /** Changes mode and rate without a hole; resolves when the server has done so. */
+  change({ mode = 'latest', max_rate_hz } = {}) {
+    if (this.#channel === null) return Promise.reject(new Error('not subscribed at the moment'));
+    return this.#host.change(this, this.#channel, { mode, max_rate_hz });
+  }
+
+  get resume() {
+    return this.#resume;
+  }
+
+  /** A new connection is there. */
+  connected() {
+    if (this.#status === 'pending') this.#enlist();
+  }
+
+  /** The connection is gone; what waits for the program stays. */
+  disconnected() {
+    this.#stopRetry();
+    if (this.#channel === null) return;
+    this.#resume = this.#chain.token;
+    this.#channel = null;
+    this.#setStatus('pending');
+  }
+
+  accepted(result) {
+    this.#channel = result.channel;
+    const resume = this.#resume;
+    const resumed = result.start === 'resumed' && resume !== undefined;
+    if (resumed) {
+      const reason = Chain.checkResumed(result, resume);
+      if (reason) return this.#violation(reason, 'not_resumable');
+    }
+    const reset = !resumed && (resume || this.#resetReason) ? (this.#resetReason ?? result.start) : null;
+    this.#resume = undefined;
+    this.#resetReason = null;
+    this.#chain.accepted(result);
+    this.#granted = { mode: result.mode, max_rate_hz: result.max_rate_hz };
+    if (reset) {
+      this.#add('resets', 1);
+      this.#delivery.push({ type: 'reset', reason: reset }, 0, this.#chain.token);
+    } else {
+      this.#delivery.settle(this.#chain.token);
+    }
+    this.#settleReady.resolve(this.#granted);
+    if (this.#channel !== null) this.#setStatus('live');
+  }
+
+  /** The server says no, for good. */
+  refused(error) {
+    this.#leave();
+    this.#finish();
+    this.#settleReady.reject(error);
+    this.#delivery.finish(error);
+  }
+
+  /** The server says no, for now. */
+  retryAfter(delay_ms) {
+    this.#stopRetry();
+    this.#retry = this.#host.setTimeout(() => this.#enlist(), Math.max(delay_ms, this.#backoff.next()));
+  }
+
+  /** The client is closed. What waits for the program can still be taken. */
+  ended(error) {
+    this.#channel = null;
+    this.#stopRetry();
+    this.#finish();
+    this.#settleReady.reject(error ?? new Error('the client was closed'));
+    this.#delivery.finish(error);
+  }
+
+  batch(batch) {
+    // Only bincode can do that, see `topicName` in messages.js.
+    if (batch.updates.some((update) => update.topic === undefined)) {
+      return this.#violation('a topic id that was never introduced', 'unknown_topic');
+    }
+    const reason = this.#chain.checkBatch(batch);
+    if (reason) return this.#violation(reason);
+    const { snapshot, from, to, updates } = batch;
+    if (!this.#delivery.fits(updates.length)) return this.#overflow(updates.length);
+    this.#chain.batch(batch);
+    this.#backoff.reset();
+    this.#add('batches', 1);
+    this.#add('updates', updates.length);
+    this.#delivery.push({ type: 'batch', snapshot, from, to, updates }, updates.length, this.#chain.token);
+  }
+
+  gap(gap) {
+    const reason = this.#chain.checkGap(gap);
+    if (reason) return this.#violation(reason);
+    if (!this.#delivery.fits(0)) return this.#overflow(0);
+    this.#chain.gap(gap);
+    const { from, to, lost } = gap;
+    this.#add('gaps', 1);
+    if (lost === undefined) this.#add('gaps_uncounted', 1);
+    else this.#add('lost', lost);
+    this.#delivery.push({ type: 'gap', from, to, lost }, 0, this.#chain.token);
+  }
+
+  heartbeat(position) {
+    const reason = this.#chain.checkHeartbeat(position);
+    if (reason) this.#violation(reason);
+  }
+
+  /** @param {{ mode: string, max_rate_hz?: number }} wish what the program had asked for */
+  changed(changed, wish) {
+    this.#channel = changed.channel;
+    this.#mode = wish.mode;
+    this.#max_rate_hz = wish.max_rate_hz;
+    this.#granted = { mode: changed.mode, max_rate_hz: changed.max_rate_hz };
+    const reason = this.#chain.checkChanged(changed);
+    if (reason) return this.#violation(reason);
+    this.#chain.changed(changed);
+    this.#delivery.settle(this.#chain.token);
+  }
+
+  /** Proof that something was lost: ask for it again, or, if the token is of no use, for everything. */
+  #violation(reason, resetReason = null) {
+    this.#add('violations', 1);
+    this.#leave();
+    if (resetReason) {
+      this.#resume = undefined;
+      this.#resetReason = resetReason;
+    } else {
+      this.#resume = this.#chain.token;
+    }
+    this.#setStatus('pending');
+    this.retryAfter(0);
+    this.dispatchEvent(new CustomEvent('violation', { detail: { reason } }));
+  }
+
+  /**
+   * The program is too slow. Until it has caught up the server's tape keeps what comes, so nothing is
+   * lost as long as that lasts; what it no longer holds will be counted by a gap.
+   */
+  #overflow(updates) {
+    this.#add('overflows', 1);
+    this.#add('discarded', updates);
+    this.#resume = this.#chain.token;
+    this.#leave();
+    this.#setStatus('paused');
+  }
+
+  #handled() {
+    if (this.#status !== 'paused' || !this.#delivery.hasRoom) return;
+    this.#setStatus('pending');
+    this.#enlist();
+  }
+
+  #enlist() {
+    this.#stopRetry();
+    this.#host.enlist(this);
+  }
+
+  #leave() {
+    this.#stopRetry();
+    if (this.#channel !== null) this.#host.release(this.#channel);
+    this.#channel = null;
+  }
+
+  #finish() {
+    this.#setStatus('closed');
+    this.#host.forget(this);
+  }
+
+  #stopRetry() {
+    this.#host.clearTimeout(this.#retry);
+    this.#retry = null;
+  }
+
+  #add(name, number) {
+    this.stats[name] += number;
+    this.#host.stats[name] += number;
+  }
+
+  #setStatus(status) {
+    if (status === this.#status) return;
+    this.#status = status;
+    this.dispatchEvent(new CustomEvent('status', { detail: { status } }));
+  }
+}
