@@ -1,0 +1,171 @@
+//! HTTP and WebSocket byte by byte, so that a test can also send what no client would.
+
+use std::net::SocketAddr;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+};
+
+use super::soon;
+
+pub(crate) const TEXT: u8 = 0x81;
+pub(crate) const BINARY: u8 = 0x82;
+pub(crate) const CLOSE: u8 = 0x88;
+pub(crate) const PING: u8 = 0x89;
+pub(crate) const PONG: u8 = 0x8a;
+
+/// An answer to a plain request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+/// A plain GET.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
+    ask(address, &format!("GET {path} HTTP/1.1\r\nHost: test\r\n")).await
+}
+
+/// Sends the lines of a request's head, and reads the answer to its end.
+pub(crate) async fn ask(address: SocketAddr, head: &str) -> Answer {
+    soon("an answer over HTTP", async {
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        let head = format!("{head}Connection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("it reads");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.expect("it answers");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+        let status = head.split(' ').nth(1).expect("a status");
+        Answer {
+            status: status.parse().expect("a number"),
+            head: head.to_ascii_lowercase(),
+            body: body.to_owned(),
+        }
+    })
+    .await
+}
+
+/// A frame with a mask of its own (RFC 6455, section 5.3).
+pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+    let mut bytes = vec![first];
+    match payload.len() {
+        len @ 0..126 => bytes.push(0x80 | len as u8),
+        len @ 126..65536 => {
+            bytes.push(0x80 | 126);
+            bytes.extend_from_slice(&(len as u16).to_be_bytes());
+        }
+        len => {
+            bytes.push(0x80 | 127);
+            bytes.extend_from_slice(&(len as u64).to_be_bytes());
+        }
+    }
+    bytes.extend_from_slice(&MASK);
+    let pairs = payload.iter().zip(MASK.iter().cycle());
+    bytes.extend(pairs.map(|(byte, mask)| byte ^ mask));
+    bytes
+}
+
+/// A WebSocket after its handshake.
+pub(crate) struct RawSocket {
+    pub(crate) stream: BufReader<TcpStream>,
+    /// The server's part of the handshake.
+    pub(crate) head: String,
+}
+
+impl RawSocket {
+    /// With the key and the answer of RFC 6455, section 1.3. `more` are lines of the head.
+    pub(crate) async fn open(address: SocketAddr, path: &str, more: &str) -> Self {
+        soon("a handshake", async {
+            let stream = TcpStream::connect(address).await.expect("it listens");
+            let mut stream = BufReader::new(stream);
+            let request = format!(
+                "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
+                 Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
+            );
+            stream
+                .write_all(request.as_bytes())
+                .await
+                .expect("it reads");
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.expect("it answers"));
+            }
+            let head = String::from_utf8(head).expect("a head is text");
+            assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+            assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
+            Self { stream, head }
+        })
+        .await
+    }
+
+    /// Sends a proper frame.
+    pub(crate) async fn send(&mut self, first: u8, payload: &[u8]) {
+        self.send_bytes(&masked(first, payload)).await;
+    }
+
+    /// Sends anything.
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
+        let sent = self.stream.write_all(bytes);
+        soon("bytes are taken", sent).await.expect("it is open");
+    }
+
+    /// The next frame: its first byte and its payload. The server never masks.
+    pub(crate) async fn frame(&mut self) -> (u8, Vec<u8>) {
+        soon("a frame", async {
+            let stream = &mut self.stream;
+            let first = stream.read_u8().await.expect("it is open");
+            let len = match stream.read_u8().await.expect("a length") {
+                126 => stream.read_u16().await.expect("a length").into(),
+                127 => stream.read_u64().await.expect("a length"),
+                len => u64::from(len),
+            };
+            let mut payload = vec![0; len as usize];
+            stream.read_exact(&mut payload).await.expect("a payload");
+            (first, payload)
+        })
+        .await
+    }
+
+    /// Sends a message of JSON.
+    pub(crate) async fn send_json(&mut self, message: &serde_json::Value) {
+        self.send(TEXT, message.to_string().as_bytes()).await;
+    }
+
+    /// The next message, which is JSON, of this type; others are passed over.
+    pub(crate) async fn json(&mut self, wanted: &str) -> serde_json::Value {
+        loop {
+            let (first, payload) = self.frame().await;
+            if first == PING {
+                continue;
+            }
+            let text = String::from_utf8_lossy(&payload);
+            assert_eq!(first, TEXT, "{text}");
+            let message: serde_json::Value = serde_json::from_slice(&payload).expect("JSON");
+            if message["type"] == wanted {
+                return message;
+            }
+        }
+    }
+
+    /// Reads to the close frame, returns its code, and sees the connection end after our answer.
+    pub(crate) async fn closed(mut self) -> u16 {
+        let code = loop {
+            let (first, payload) = self.frame().await;
+            if first == CLOSE {
+                break u16::from_be_bytes([payload[0], payload[1]]);
+            }
+        };
+        // The server may be gone already.
+        let answer = masked(CLOSE, &code.to_be_bytes());
+        let _ = self.stream.write_all(&answer).await;
+        let mut rest = Vec::new();
+        // It may end by a reset as well.
+        let _ = soon("the end", self.stream.read_to_end(&mut rest)).await;
+        assert!(rest.is_empty(), "nothing comes after a close frame");
+        code
+    }
+}
