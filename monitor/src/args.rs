@@ -42,16 +42,16 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "TICKCAST_MONITOR_SETTINGS")]
     pub settings: Option<PathBuf>,
 
-    /// Save a picture of the window to this PNG file and end
-    #[arg(long, value_name = "FILE")]
-    pub screenshot: Option<PathBuf>,
+    /// Save a picture of the window to this PNG file and end; several are taken one after the other
+    #[arg(long = "screenshot", value_name = "FILE")]
+    pub screenshots: Vec<PathBuf>,
 
-    /// Seconds to wait before the picture is taken
+    /// Seconds to wait before each picture is taken
     #[arg(
         long,
         value_name = "SECONDS",
         default_value_t = 5.0,
-        requires = "screenshot"
+        requires = "screenshots"
     )]
     pub screenshot_after: f64,
 }

@@ -1,6 +1,7 @@
 //! The window: what joins the program, the connection and eframe.
 
 use std::{
+    collections::VecDeque,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -36,13 +37,25 @@ struct Window {
     filters: Vec<Filter>,
     settings_path: Option<PathBuf>,
     saved_at: Instant,
-    screenshot: Option<Screenshot>,
+    screenshots: Screenshots,
 }
 
-struct Screenshot {
-    path: PathBuf,
+/// Pictures that are still to be taken.
+struct Screenshots {
+    paths: VecDeque<PathBuf>,
+    wait: Duration,
     due: Instant,
-    is_taken: bool,
+}
+
+impl Screenshots {
+    fn new(args: &Args) -> Self {
+        let wait = Duration::try_from_secs_f64(args.screenshot_after).unwrap_or_default();
+        Self {
+            paths: args.screenshots.iter().cloned().collect(),
+            wait,
+            due: Instant::now() + wait,
+        }
+    }
 }
 
 /// Opens the window and runs until it is closed.
@@ -72,6 +85,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     };
     let create = move |cc: &eframe::CreationContext<'_>| {
         Monitor::prepare(&cc.egui_ctx);
+        let screenshots = Screenshots::new(&args);
         let (connection, inbox, requests) = connect(&url, &args.filters, &cc.egui_ctx)?;
         let mut monitor = Monitor::new(url, inbox, requests, settings, &args.charts);
         monitor.take_in(clock_ns());
@@ -88,11 +102,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             filters: args.filters,
             settings_path,
             saved_at: Instant::now(),
-            screenshot: args.screenshot.map(|path| Screenshot {
-                path,
-                due: Instant::now() + Duration::from_secs_f64(args.screenshot_after.max(0.0)),
-                is_taken: false,
-            }),
+            screenshots,
         };
         Ok(Box::new(window) as Box<dyn eframe::App>)
     };
@@ -157,21 +167,27 @@ impl Window {
     }
 
     fn take_screenshot(&mut self, ctx: &egui::Context) {
-        let Some(screenshot) = &mut self.screenshot else {
-            return;
-        };
-        if screenshot.is_taken || Instant::now() < screenshot.due {
-            ctx.request_repaint_after(Duration::from_millis(100));
+        let screenshots = &mut self.screenshots;
+        if screenshots.paths.is_empty() {
             return;
         }
-        screenshot.is_taken = true;
-        let path = screenshot.path.clone();
-        let closing = ctx.clone();
+        ctx.request_repaint_after(Duration::from_millis(100));
+        if Instant::now() < screenshots.due {
+            return;
+        }
+        screenshots.due = Instant::now() + screenshots.wait;
+        let Some(path) = screenshots.paths.pop_front() else {
+            return;
+        };
+        let is_last = screenshots.paths.is_empty();
+        let window = ctx.clone();
         ctx.request_screenshot(move |picture: Arc<egui::ColorImage>| {
             if let Err(error) = save_picture(&path, &picture) {
                 tracing::error!("cannot save {}: {error}", path.display());
             }
-            closing.send_viewport_cmd(egui::ViewportCommand::Close);
+            if is_last {
+                window.send_viewport_cmd(egui::ViewportCommand::Close);
+            }
         });
     }
 }

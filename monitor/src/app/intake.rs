@@ -8,6 +8,7 @@ use tickcast_protocol::{
 
 use super::Monitor;
 use crate::{
+    format::SECOND,
     inbox::{Link, Parcel},
     scene::{Command, Place},
     store::{SeriesKind, TopicState, Via},
@@ -15,6 +16,9 @@ use crate::{
 
 /// Once a topic comes so often, it is live enough to be charted at the first start.
 const LIVELY_HZ: f64 = 0.2;
+
+/// So long the first topics are watched before one is charted.
+const FIRST_LOOK_NS: i64 = 2 * SECOND;
 
 impl Monitor {
     /// Takes in all that came. `clock_ns` is this machine's clock. Also while the window is hidden.
@@ -120,6 +124,7 @@ impl Monitor {
             self.store.introduce(info);
         }
         let received_ns = received_ns + self.offset_ns();
+        self.first_update_ns.get_or_insert(received_ns);
         for update in batch.updates {
             // Newest values wait for their turn on purpose: only the others tell of the way here.
             let is_news = via == Via::Every && !batch.snapshot && self.player.is_none();
@@ -152,6 +157,13 @@ impl Monitor {
     /// busiest market, or else the busiest topic.
     fn first_chart(&mut self) {
         if !self.wants_first_chart || !self.settings.workspace.is_empty() {
+            return;
+        }
+        let Some(since_ns) = self.first_update_ns else {
+            return;
+        };
+        // Rates need a moment to be known.
+        if self.now_ns - since_ns < FIRST_LOOK_NS {
             return;
         }
         let is_trade = |topic: &TopicState| {

@@ -55,6 +55,7 @@ pub struct Monitor {
     selected: Option<Topic>,
     /// Whether a chart is opened by itself, so that the first look shows something live.
     wants_first_chart: bool,
+    first_update_ns: Option<TimeNs>,
     reconnect_to: Option<String>,
     picture: Option<Picture>,
     applied_theme: Option<ThemeChoice>,
@@ -121,6 +122,7 @@ impl Monitor {
             url,
             selected,
             wants_first_chart: settings.workspace.is_empty(),
+            first_update_ns: None,
             reconnect_to: None,
             picture: None,
             applied_theme: None,
