@@ -179,8 +179,10 @@ impl<S: Socket> Shard<S> {
         &mut self,
         key: ConnectionKey,
         channel: ChannelKey,
-        behind: Behind,
+        mut behind: Behind,
     ) -> SubscriptionKey {
+        // A topic in the open batch may be one that an earlier snapshot had to leave out.
+        behind.is_partial = self.channels[channel as usize].is_open();
         let subscription = self.subscriptions.insert(Subscription {
             connection: key,
             channel,

@@ -63,9 +63,9 @@ pub struct Behind {
     pub snapshot: Option<SnapshotRange>,
     /// In a paced channel: whether its time has come to catch up.
     pub is_due: bool,
-    /// Whether a topic may be missing even if the cursor happens to be where the channel is: it was
-    /// left out of the snapshot because it is in the open batch, or latest values are being sent
-    /// over several frames and the last one is still to come.
+    /// Whether a topic may not be introduced yet even if the cursor happens to be where the channel
+    /// is: it was left out of a snapshot because it is in the open batch, or latest values are being
+    /// sent over several frames and the last one is still to come.
     pub is_partial: bool,
     /// Updates sent since `count` was right; only in mode `latest`.
     pub sent: u64,

@@ -581,6 +581,7 @@ fn check(tape_bytes: usize, ops: Vec<Op>) {
 fn cases() -> ProptestConfig {
     ProptestConfig {
         max_shrink_iters: 20_000,
+        failure_persistence: None,
         ..ProptestConfig::default()
     }
 }
