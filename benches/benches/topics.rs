@@ -1,0 +1,48 @@
+//! Matching one topic name against one filter, and finding a filter's topics among 100,000.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use tickcast_benches::topic;
+use tickcast_protocol::{message::TopicInfo, topic::Filter};
+use tickcast_server::topics::Topics;
+
+const TOPICS: usize = 100_000;
+
+fn matching(c: &mut Criterion) {
+    let mut group = c.benchmark_group("filter");
+    let name = topic(4711);
+    for text in [
+        "#",
+        "market/+/trade",
+        "market/INSTRUMENT-4711/trade",
+        "plant/#",
+    ] {
+        let filter = Filter::new(text).expect("a filter");
+        group.bench_function(format!("match {text}"), |b| {
+            b.iter(|| black_box(&filter).matches(black_box(name.as_str())));
+        });
+    }
+    group.finish();
+}
+
+fn searching(c: &mut Criterion) {
+    let mut topics = Topics::default();
+    for number in 0..TOPICS {
+        let info = TopicInfo {
+            id: number as u32,
+            topic: topic(number),
+            unit: None,
+        };
+        topics.introduce(info, Default::default());
+    }
+    let mut group = c.benchmark_group("topics of a filter among 100,000");
+    for text in ["market/+/trade", "market/INSTRUMENT-4711/trade", "plant/#"] {
+        let filter = Filter::new(text).expect("a filter");
+        group.bench_function(text, |b| b.iter(|| topics.matching(black_box(&filter))));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, matching, searching);
+criterion_main!(benches);
