@@ -4,9 +4,12 @@ use clap::Parser;
 use tickcast_monitor::{args::Args, window};
 use tracing_subscriber::EnvFilter;
 
+/// The window library warns of every display that is not a common monitor.
+const LOG_DEFAULT: &str = "warn,winit=error";
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

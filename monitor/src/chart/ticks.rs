@@ -77,18 +77,22 @@ pub fn times(
     (ticks, step)
 }
 
-/// Round values in `min..=max`, at most one per `min_gap` pixels of `height`, and how many decimals
-/// tell them apart.
-pub fn values(min: f64, max: f64, height: f32, min_gap: f32) -> (Vec<f64>, u8) {
+/// Round values in `min..=max`, at most one per `min_gap` pixels of `height` and none between two
+/// values that a source with so many `decimals_max` can send, and how many decimals tell them apart.
+pub fn values(min: f64, max: f64, height: f32, min_gap: f32, decimals_max: u8) -> (Vec<f64>, u8) {
     let span = max - min;
     if !(span.is_finite() && span > 0.0) {
         return (Vec::new(), 0);
     }
-    let wanted = span * f64::from(min_gap / height.max(1.0));
+    let finest = 10f64.powi(-i32::from(decimals_max));
+    let wanted = (span * f64::from(min_gap / height.max(1.0))).max(finest);
     let power = 10f64.powf(wanted.log10().floor());
     let factor = VALUE_STEPS
         .into_iter()
-        .find(|factor| factor * power >= wanted)
+        .find(|factor| {
+            let is_between = *factor == 2.5 && power <= finest * 1.000_001;
+            factor * power >= wanted * 0.999_999 && !is_between
+        })
         .unwrap_or(10.0);
     let step = factor * power;
     let mut decimals = (-power.log10().round()).max(0.0) as u8;
@@ -108,11 +112,17 @@ pub fn values(min: f64, max: f64, height: f32, min_gap: f32) -> (Vec<f64>, u8) {
 
 /// Round values for a logarithmic axis: powers of ten, with 2 and 5 between them if there is room;
 /// a linear grid where the range is too narrow for that.
-pub fn log_values(min: f64, max: f64, height: f32, min_gap: f32) -> (Vec<f64>, u8) {
+pub fn log_values(
+    min: f64,
+    max: f64,
+    height: f32,
+    min_gap: f32,
+    decimals_max: u8,
+) -> (Vec<f64>, u8) {
     let decades = (max / min).log10();
     let per_decade = f64::from(height) / decades;
     if decades < 1.0 {
-        return values(min, max, height, min_gap);
+        return values(min, max, height, min_gap, decimals_max);
     }
     let factors: &[f64] = if per_decade > 4.0 * f64::from(min_gap) {
         &[1.0, 2.0, 5.0]
@@ -137,17 +147,19 @@ mod tests {
 
     #[test]
     fn value_ticks_are_round_and_told_apart_by_their_decimals() {
-        let (ticks, decimals) = values(39_430.0, 39_500.0, 500.0, 50.0);
+        let (ticks, decimals) = values(39_430.0, 39_500.0, 500.0, 50.0, 2);
         assert_eq!(ticks[..3], [39_430.0, 39_440.0, 39_450.0]);
         assert_eq!(decimals, 0);
-        let (ticks, decimals) = values(1.121_38, 1.122_01, 180.0, 45.0);
+        let (ticks, decimals) = values(1.121_38, 1.122_01, 180.0, 45.0, 5);
         assert_eq!(decimals, 4);
         assert!(ticks.len() >= 3 && ticks.len() <= 4);
-        let (ticks, decimals) = values(0.0, 10.0, 200.0, 50.0);
+        let (ticks, decimals) = values(0.0, 10.0, 200.0, 50.0, 1);
         assert_eq!(ticks, [0.0, 2.5, 5.0, 7.5, 10.0]);
         assert_eq!(decimals, 1);
-        assert!(values(1.0, 1.0, 100.0, 50.0).0.is_empty());
-        assert!(values(f64::NEG_INFINITY, 1.0, 100.0, 50.0).0.is_empty());
+        let (ticks, decimals) = values(84.35, 84.40, 600.0, 48.0, 2);
+        assert_eq!((ticks.len(), decimals), (6, 2), "prices move by 0.01");
+        assert!(values(1.0, 1.0, 100.0, 50.0, 2).0.is_empty());
+        assert!(values(f64::NEG_INFINITY, 1.0, 100.0, 50.0, 2).0.is_empty());
     }
 
     #[test]
@@ -162,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_logarithmic_axis_has_powers_of_ten() {
-        let (ticks, _) = log_values(0.5, 2_000.0, 400.0, 40.0);
+        let (ticks, _) = log_values(0.5, 2_000.0, 400.0, 40.0, 2);
         assert_eq!(ticks, [1.0, 10.0, 100.0, 1_000.0]);
     }
 }

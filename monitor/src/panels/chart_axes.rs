@@ -22,7 +22,7 @@ pub(super) fn value_axis(
     (labels, painter): (&Painter, &Painter),
     plot: &Plot,
     areas: &Areas,
-    unit: Option<&str>,
+    (unit, decimals_max): (Option<&str>, u8),
     labelled: &[f32],
     theme: &Theme,
 ) -> f32 {
@@ -31,9 +31,9 @@ pub(super) fn value_axis(
     };
     let height = plot.rect.height();
     let (ticks, decimals) = if plot.scale.is_log() {
-        ticks::log_values(min, max, height, VALUE_GAP)
+        ticks::log_values(min, max, height, VALUE_GAP, decimals_max)
     } else {
-        ticks::values(min, max, height, VALUE_GAP)
+        ticks::values(min, max, height, VALUE_GAP, decimals_max)
     };
     let mut widest = 0.0f32;
     for tick in ticks {

@@ -153,6 +153,8 @@ pub(super) fn draw(
                 .all(|e| e.series.kind() == SeriesKind::Reading)
         });
 
+    let decimals = entries.iter().map(|entry| entry.topic.decimals).max();
+    let decimals = decimals.unwrap_or(0);
     let labelled: Vec<f32> = entries
         .iter()
         .filter_map(|entry| Some(plot.y(entry.series.last_value(LANE_MAIN)?)))
@@ -161,7 +163,7 @@ pub(super) fn draw(
         (axis_painter, &painter),
         &plot,
         areas,
-        unit,
+        (unit, decimals),
         &labelled,
         theme,
     );
