@@ -2,7 +2,7 @@
 //!
 //! A single percentile of each run says nothing about chance. Each run has a percentile per second
 //! instead, so two samples are compared: the medians, and with a permutation test how often chance
-//! alone would bring them as far apart. What is neither unlikely nor large is no difference.
+//! alone would set them as far apart. What is neither unlikely nor large is no difference.
 
 use std::fmt::Write;
 
@@ -202,24 +202,30 @@ fn median(values: &[f64]) -> Option<f64> {
     sorted.get(sorted.len() / 2).copied()
 }
 
-/// How likely chance alone brings the medians of two such samples as far apart (permutation test).
+/// How likely chance alone sets two such samples as far apart: a permutation test on the sum of
+/// ranks (Mann and Whitney's), which a single outlier cannot move.
 fn probability(a: &[f64], b: &[f64]) -> f64 {
-    let distance = |a: &[f64], b: &[f64]| match (median(a), median(b)) {
-        (Some(a), Some(b)) => (a - b).abs(),
-        _ => 0.0,
-    };
-    let found = distance(a, b);
-    let mut all: Vec<f64> = a.iter().chain(b).copied().collect();
+    let mut ranks = ranks(a.iter().chain(b));
+    let expected = ranks.iter().sum::<f64>() * a.len() as f64 / ranks.len() as f64;
+    let distance = |ranks: &[f64]| (ranks[..a.len()].iter().sum::<f64>() - expected).abs();
+    let found = distance(&ranks);
     // The same files give the same answer.
     let mut rng = StdRng::seed_from_u64(1);
     let as_far = (0..PERMUTATIONS)
         .filter(|_| {
-            all.shuffle(&mut rng);
-            let (x, y) = all.split_at(a.len());
-            distance(x, y) >= found
+            ranks.shuffle(&mut rng);
+            distance(&ranks) >= found
         })
         .count();
     as_far as f64 / PERMUTATIONS as f64
+}
+
+/// The place of each value among all; equal ones share the mean of theirs.
+fn ranks<'a>(values: impl Iterator<Item = &'a f64> + Clone) -> Vec<f64> {
+    let count = |is: &dyn Fn(&f64) -> bool| values.clone().filter(|value| is(value)).count() as f64;
+    let all = values.clone();
+    all.map(|value| count(&|v| v < value) + (count(&|v| v == value) - 1.0) / 2.0)
+        .collect()
 }
 
 /// The comparison as a table.

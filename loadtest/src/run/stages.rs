@@ -115,12 +115,14 @@ impl Runner<'_> {
             phase.to_s += shift_s;
         }
         for phase in &phases {
+            if phase.kind == PhaseKind::Steady {
+                steady_from_s = phase.from_s;
+                let measured = self.at_ns(phase.from_s)..self.at_ns(phase.to_s);
+                self.tell(|| Command::Measure(measured.clone()))?;
+            }
             self.schedule(phase.from_s, phase.to_s - phase.from_s, phase.kind)?;
         }
         for phase in &phases {
-            if phase.kind == PhaseKind::Steady {
-                steady_from_s = phase.from_s;
-            }
             if !self.hold(*phase)? {
                 break;
             }
@@ -172,8 +174,6 @@ impl Runner<'_> {
         match phase.kind {
             PhaseKind::Warmup => {}
             PhaseKind::Steady => {
-                let measured = self.at_ns(phase.from_s)..self.at_ns(phase.to_s);
-                self.tell(|| Command::Measure(measured.clone()))?;
                 let until_ns = self.at_ns(phase.from_s + self.plan.stall_s);
                 self.tell(|| Command::Hinder { until_ns })?;
                 self.steady = Some((self.checkpoint(), None));

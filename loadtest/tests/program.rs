@@ -1,0 +1,128 @@
+//! The program as it is called: exit codes, files, Ctrl+C.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use support::{TestServer, free_port, until};
+
+fn program(arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast-loadtest"));
+    command
+        .args(arguments.split_whitespace())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn finish(child: Child) -> (i32, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = child.wait_with_output().unwrap();
+    (
+        status.code().unwrap(),
+        String::from_utf8(stdout).unwrap(),
+        String::from_utf8(stderr).unwrap(),
+    )
+}
+
+#[track_caller]
+fn check(arguments: &str, code: i32, said: &str) {
+    let (found, stdout, stderr) = finish(program(arguments).spawn().unwrap());
+    assert_eq!(found, code, "{arguments}\n{stdout}\n{stderr}");
+    let all = stdout + &stderr;
+    assert!(all.contains(said), "{arguments}\n{all}");
+}
+
+#[test]
+fn exit_codes_tell_what_became_of_a_run() {
+    let server = TestServer::start("--feed none");
+    let url = server.url();
+    let short = format!("--url {url} -n 5 -r 50 -d 1 --warmup 0");
+    check(&short, 0, "PASSED");
+    check(&format!("{short} --assert response.max<1ns"), 4, "FAILED");
+    check("--subscribers 0", 2, "at least 1");
+    check("--no-such-flag", 2, "--no-such-flag");
+    let nobody = format!("--url ws://127.0.0.1:{}/ws -n 1", free_port());
+    check(&nobody, 3, "refused");
+    check(&format!("--url {url}x -n 1"), 3, "404");
+    let forbidden = TestServer::start("--feed none --publish-from nobody");
+    let refused = format!("--url {} -n 5 -r 50 -d 2 --warmup 0", forbidden.url());
+    check(&refused, 3, "not allowed");
+    check(
+        &format!("{short} --filter a --quiet --source server"),
+        0,
+        "",
+    );
+    check("compare no.json such.json", 2, "no.json");
+}
+
+#[test]
+fn a_run_that_is_interrupted_drains_and_reports() {
+    let server = TestServer::start("--feed none");
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().display();
+    let flags = format!(
+        "--url {} -n 5 -r 100 -d 100 --warmup 1 -o {out}",
+        server.url()
+    );
+    let child = program(&flags).spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    // Well into the steady phase: subscribers are there and have received something.
+    until("something was delivered", || server.deliveries() > 5 * 150);
+    kill_process(pid, Signal::INT).unwrap();
+    let (code, stdout, stderr) = finish(child);
+    assert_eq!(code, 130, "{stdout}\n{stderr}");
+    assert!(stdout.contains("INTERRUPTED"), "{stdout}");
+    assert!(stdout.contains(" 0 missing"), "{stdout}");
+    assert!(folder.path().join("report.html").exists());
+}
+
+#[test]
+fn two_runs_can_be_compared() {
+    let server = TestServer::start("--feed none");
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &str| {
+        let out = folder.path().join(name);
+        let url = server.url();
+        let flags = format!(
+            "--url {url} -n 5 -r 100 -d 6 --warmup 0 -q -o {}",
+            out.display()
+        );
+        let (code, stdout, stderr) = finish(program(&flags).spawn().unwrap());
+        assert!([0, 6].contains(&code), "{stdout}\n{stderr}");
+        out
+    };
+    let (a, b) = (run("a"), run("b"));
+    let compare = |a: &Path, b: &Path| {
+        let arguments = format!("compare {} {}", a.display(), b.display());
+        finish(program(&arguments).spawn().unwrap())
+    };
+    let (code, stdout, _) = compare(&a, &a.join("summary.json"));
+    assert_eq!(code, 0);
+    assert!(stdout.contains("no difference"), "{stdout}");
+    // The second run, made a thousand times slower.
+    let path = b.join("summary.json");
+    let mut slow: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for second in slow["seconds"].as_array_mut().unwrap() {
+        for field in ["p50_ns", "p99_ns", "max_ns"] {
+            if let Some(ns) = second[field].as_u64() {
+                second[field] = (ns * 1000).into();
+            }
+        }
+    }
+    fs::write(&path, slow.to_string()).unwrap();
+    let (code, stdout, _) = compare(&a, &b);
+    assert_eq!(code, 4);
+    assert!(stdout.contains("WORSE"), "{stdout}");
+}
