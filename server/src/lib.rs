@@ -1,25 +1,40 @@
 //! The Tickcast server: takes updates in from feeds and pushes them to many subscribers.
+//!
+//! Read in the order in which an update goes through it. The core knows no sockets and no clock;
+//! `ARCHITECTURE.md` says who may know of whom, and a test checks it.
 
-pub mod channel;
-pub mod clock;
+// Settings.
 pub mod config;
-pub mod connection;
+pub mod settings;
+
+// In: feeds hand updates to one queue.
 pub mod decode;
 pub mod feed;
+pub mod ingest;
+
+// The core: the sequencer writes the tape; shards read it.
+pub mod sequencer;
+pub mod tape;
+
+pub mod channel;
+pub mod subscription;
+pub mod topics;
+
+mod catch_up;
+pub mod connection;
+mod requests;
+pub mod shard;
+mod upkeep;
+
+// Out: threads, sockets, HTTP.
 pub mod frame;
 pub mod head;
 pub mod http;
 pub mod inbound;
-pub mod ingest;
 pub mod listener;
-pub mod metrics;
-mod requests;
-pub mod sequencer;
 pub mod server;
 pub mod session;
-pub mod settings;
-pub mod shard;
+
+pub mod clock;
+pub mod metrics;
 pub mod state;
-pub mod subscription;
-pub mod tape;
-pub mod topics;

@@ -14,7 +14,7 @@ use tickcast_protocol::{
 
 use crate::{
     channel::{ChannelKey, ChannelSpec, Pace},
-    clock::{self, Now},
+    clock::Now,
     connection::{ConnectionKey, Socket},
     ingest::{Ack, NewUpdate, Submission},
     shard::Shard,
@@ -44,7 +44,7 @@ impl<S: Socket> Shard<S> {
                 code.text(),
                 Some(retry_after_ms),
             );
-            self.flush_answers(now);
+            self.flush_dirty(now);
             return None;
         }
         let mut submission = None;
@@ -56,7 +56,7 @@ impl<S: Socket> Shard<S> {
             ClientMessage::List(request) => self.list(key, request),
             ClientMessage::Change(request) => self.change(key, request),
         }
-        self.flush_answers(now);
+        self.flush_dirty(now);
         submission
     }
 
@@ -79,14 +79,14 @@ impl<S: Socket> Shard<S> {
                 self.refuse_for(key, None, code, code.text(), Some(retry_after_ms));
             }
         }
-        self.flush_answers(now);
+        self.flush_dirty(now);
     }
 
     /// Answers a publish that came too late to be put on the tape.
     pub fn refuse_draining(&mut self, key: ConnectionKey, id: Option<u32>, now: Now) {
         let code = ErrorCode::Draining;
         self.refuse(key, id, code, code.text());
-        self.flush_answers(now);
+        self.flush_dirty(now);
     }
 
     fn subscribe(&mut self, key: ConnectionKey, request: Subscribe) {
@@ -432,7 +432,7 @@ impl<S: Socket> Shard<S> {
             id: request.id,
             client_time_ns: request.client_time_ns,
             receive_time_ns: received,
-            send_time_ns: clock::wall_ns().max(received),
+            send_time_ns: received,
         };
         self.answer(key, &ServerMessage::Time(answer));
     }

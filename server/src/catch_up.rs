@@ -1,0 +1,157 @@
+//! How a shard lets those catch up who are behind: a frame's worth at a time, within a budget, so
+//! that they do not delay those who are live.
+
+use crate::{
+    clock::Now,
+    connection::{ConnectionKey, Socket},
+    shard::Shard,
+    subscription::{CATCH_UP_FRAME_BYTES, Progress, Step, SubscriptionKey},
+};
+
+/// Updates on the tape that one call of [`Shard::catch_up`] looks at, at most, so that those who
+/// are behind do not delay those who are not: a few milliseconds' worth.
+const CATCH_UP_BUDGET_UPDATES: usize = 100_000;
+
+/// Bytes that one call of [`Shard::catch_up`] writes, at most, for the same reason.
+const CATCH_UP_BUDGET_BYTES: usize = 4 * 1024 * 1024;
+
+impl<S: Socket> Shard<S> {
+    /// Puts a subscription that is behind in line for [`catch_up`](Self::catch_up).
+    pub(crate) fn go_on(&mut self, key: ConnectionKey, subscription: SubscriptionKey) {
+        if let Some(connection) = self.connection_mut(key) {
+            connection.behind.push_back(subscription);
+            if !connection.is_blocked() && !connection.is_catching_up {
+                connection.is_catching_up = true;
+                self.catching_up.push_back(key);
+            }
+        }
+    }
+
+    /// The kernel takes bytes of a connection again.
+    ///
+    /// Returns whether the caller has to wait and call again.
+    pub fn on_writable(&mut self, key: ConnectionKey, now: Now) -> bool {
+        if self.connection_mut(key).is_none() {
+            return false;
+        }
+        self.flush(key.index, now);
+        let connection = &mut self.connections[key.index as usize];
+        if connection.is_blocked() {
+            return true;
+        }
+        if !connection.behind.is_empty() && !connection.is_catching_up {
+            connection.is_catching_up = true;
+            self.catching_up.push_back(key);
+        }
+        false
+    }
+
+    /// Lets connections that are behind catch up, within a budget. Returns whether there is more to
+    /// do at once.
+    pub fn catch_up(&mut self, now: Now) -> bool {
+        let mut budget = CATCH_UP_BUDGET_UPDATES;
+        let mut bytes = 0;
+        for _ in 0..self.catching_up.len() {
+            if budget == 0 || bytes >= CATCH_UP_BUDGET_BYTES {
+                break;
+            }
+            let Some(key) = self.catching_up.pop_front() else {
+                break;
+            };
+            let Some(connection) = self.connection_mut(key) else {
+                continue;
+            };
+            connection.is_catching_up = false;
+            if connection.is_blocked() {
+                continue;
+            }
+            bytes += self.catch_up_connection(key, &mut budget, now);
+            let connection = &mut self.connections[key.index as usize];
+            if !connection.is_blocked() && !connection.behind.is_empty() {
+                connection.is_catching_up = true;
+                self.catching_up.push_back(key);
+            }
+        }
+        !self.catching_up.is_empty()
+    }
+
+    /// About one frame's worth for one connection, in one write.
+    fn catch_up_connection(&mut self, key: ConnectionKey, budget: &mut usize, now: Now) -> usize {
+        let mut bytes = 0;
+        for _ in 0..self.connections[key.index as usize].behind.len() {
+            if bytes >= CATCH_UP_FRAME_BYTES || *budget == 0 {
+                break;
+            }
+            let connection = &mut self.connections[key.index as usize];
+            let Some(subscription) = connection.behind.pop_front() else {
+                break;
+            };
+            bytes += self.catch_up_subscription(subscription, budget, now);
+        }
+        self.flush(key.index, now);
+        bytes
+    }
+
+    /// Steps of one subscription until it is live, waits, or has a frame's worth. Returns the bytes
+    /// handed to the connection.
+    fn catch_up_subscription(
+        &mut self,
+        key: SubscriptionKey,
+        budget: &mut usize,
+        now: Now,
+    ) -> usize {
+        let mut bytes = 0;
+        loop {
+            let Some(subscription) = self.subscriptions.get_mut(key as usize) else {
+                return bytes;
+            };
+            let Progress::Behind(behind) = &mut subscription.progress else {
+                return bytes;
+            };
+            let channel = &mut self.channels[subscription.channel as usize];
+            let connection = &mut self.connections[subscription.connection.index as usize];
+            match behind.step(channel, &mut self.topics, &self.tape, budget) {
+                Step::Frame { frame, updates } => {
+                    self.stats.batches.add(1);
+                    self.stats.deliveries.add(updates);
+                    bytes += frame.len();
+                    connection.push(frame);
+                }
+                Step::Gap { frame, lost } => {
+                    self.stats.gaps.add(1);
+                    self.stats.gap_updates.add(lost.unwrap_or(0));
+                    bytes += frame.len();
+                    connection.push(frame);
+                }
+                Step::Searching => {
+                    connection.behind.push_back(key);
+                    return bytes;
+                }
+                Step::Waiting => {
+                    channel.waiting.push(key);
+                    let channel = channel.key;
+                    self.schedule(channel, now);
+                    return bytes;
+                }
+                Step::Live => {
+                    if let (Some(count), true) = (behind.count, behind.sent > 0) {
+                        let came = channel.flushed_count().saturating_sub(count);
+                        self.stats.conflated.add(came.saturating_sub(behind.sent));
+                    }
+                    subscription.progress = Progress::Live(channel.live.len() as u32);
+                    channel.live.push(key);
+                    return bytes;
+                }
+            }
+            if bytes >= CATCH_UP_FRAME_BYTES {
+                connection.behind.push_back(key);
+                return bytes;
+            }
+        }
+    }
+
+    /// Whether [`catch_up`](Self::catch_up) has something to do.
+    pub fn has_catching_up(&self) -> bool {
+        !self.catching_up.is_empty()
+    }
+}

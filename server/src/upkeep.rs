@@ -1,0 +1,257 @@
+//! A shard's connections from their beginning to their end: greeting, heartbeats, pings, timeouts,
+//! close handshakes, drain.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tickcast_protocol::{
+    codec::Encoding,
+    error::CloseCode,
+    message::{ChannelPosition, Draining, Heartbeat, ServerMessage, Welcome},
+};
+
+use crate::{
+    clock::Now,
+    connection::{Connection, ConnectionKey, Socket, TokenBucket, UNREAD_ANSWERS_MAX_BYTES},
+    frame,
+    shard::{Event, Shard},
+};
+
+/// How long a client may take to answer a close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl<S: Socket> Shard<S> {
+    /// Takes a new connection in and greets it.
+    pub fn connect(
+        &mut self,
+        socket: S,
+        encoding: Encoding,
+        may_publish: bool,
+        now: Now,
+    ) -> ConnectionKey {
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let settings = &self.settings;
+        let requests =
+            TokenBucket::new(settings.requests_per_s, settings.request_burst, now.uptime);
+        let connection = Connection::new(
+            socket,
+            generation,
+            encoding,
+            may_publish,
+            requests,
+            now.uptime,
+        );
+        let index = self.connections.insert(connection) as u32;
+        let key = ConnectionKey { index, generation };
+        self.stats.connections.set(self.connections.len() as u64);
+        self.stats.connected.add(1);
+        let welcome = Welcome {
+            server: concat!("tickcast-server ", env!("CARGO_PKG_VERSION")).to_owned(),
+            epoch: self.epoch,
+            position: self.tape.head(),
+            server_time_ns: now.wall_ns,
+            heartbeat_ms: self.settings.heartbeat.as_millis() as u32,
+            limits: self.settings.limits(),
+        };
+        self.answer(key, &ServerMessage::Welcome(welcome));
+        if self.draining {
+            self.announce_drain(key);
+        }
+        self.flush_dirty(now);
+        key
+    }
+
+    /// Forgets a connection and its subscriptions.
+    pub fn disconnect(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connection_mut(key) else {
+            return;
+        };
+        for subscription in std::mem::take(&mut connection.subscriptions) {
+            self.end_subscription(subscription);
+        }
+        self.connections.remove(key.index as usize);
+        self.stats.connections.set(self.connections.len() as u64);
+    }
+
+    /// Notes that something was received from a connection.
+    pub fn heard(&mut self, key: ConnectionKey, now: Now) {
+        if let Some(connection) = self.connection_mut(key) {
+            connection.last_received = now.uptime;
+            connection.ping_sent = None;
+        }
+    }
+
+    /// Sends a pong.
+    pub fn pong(&mut self, key: ConnectionKey, payload: &[u8], now: Now) {
+        self.send(key, frame::pong(payload));
+        self.flush_dirty(now);
+    }
+
+    /// Whether a client does not read its answers, so that it should not be read either.
+    pub fn is_clogged(&mut self, key: ConnectionKey) -> bool {
+        self.connection_mut(key).is_some_and(|connection| {
+            connection.is_blocked() && connection.unsent_bytes() > UNREAD_ANSWERS_MAX_BYTES
+        })
+    }
+
+    /// Begins the close handshake from our side, or answers the client's.
+    pub fn close(&mut self, key: ConnectionKey, frame: Bytes, code: Option<u16>, now: Now) {
+        let Some(connection) = self.connection_mut(key) else {
+            return;
+        };
+        if connection.closing_since.is_some() {
+            return;
+        }
+        connection.closing_since = Some(now.uptime);
+        for subscription in std::mem::take(&mut connection.subscriptions) {
+            self.end_subscription(subscription);
+        }
+        self.stats.closed(code);
+        self.send(key, frame);
+        self.flush_dirty(now);
+    }
+
+    /// Notes that a connection ended without a close frame.
+    pub fn lost(&mut self, key: ConnectionKey) {
+        let is_closing = |connection: &mut Connection<S>| connection.closing_since.is_some();
+        if !self.connection_mut(key).is_none_or(is_closing) {
+            self.stats.closed(None);
+        }
+    }
+
+    /// What time demands: heartbeats, pings, and the end of connections that are silent, do not
+    /// read, or whose time to be drained has come. To be called about once a second, more often
+    /// while draining.
+    pub fn tick(&mut self, now: Now) {
+        let indices: Vec<u32> = self
+            .connections
+            .iter()
+            .map(|(index, _)| index as u32)
+            .collect();
+        let (mut behind, mut lag) = (0, 0);
+        for index in indices {
+            self.tick_connection(index, now);
+            if let Some(connection) = self.connections.get(index as usize)
+                && connection.is_blocked()
+            {
+                behind += 1;
+                lag = lag.max(self.lag_of(connection));
+            }
+        }
+        self.stats.behind.set(behind);
+        self.stats.lag_updates.set(lag);
+        self.flush_dirty(now);
+    }
+
+    /// Updates on the tape that the slowest of a connection's subscriptions has not got.
+    fn lag_of(&self, connection: &Connection<S>) -> u64 {
+        let lags = connection.subscriptions.iter().map(|&subscription| {
+            let subscription = &self.subscriptions[subscription as usize];
+            let channel = &self.channels[subscription.channel as usize];
+            channel
+                .flushed()
+                .saturating_sub(subscription.position(channel))
+        });
+        lags.max().unwrap_or(0)
+    }
+
+    fn tick_connection(&mut self, index: u32, now: Now) {
+        let settings = Arc::clone(&self.settings);
+        let connection = &mut self.connections[index as usize];
+        let generation = connection.generation;
+        let key = ConnectionKey { index, generation };
+        let since = |then: Duration| now.uptime.saturating_sub(then);
+        if connection
+            .closing_since
+            .is_some_and(|then| since(then) > CLOSE_TIMEOUT)
+        {
+            self.events.push(Event::Broken(key));
+        } else if connection.closing_since.is_some() {
+        } else if connection
+            .blocked_since
+            .is_some_and(|then| since(then) > settings.write_timeout)
+        {
+            // A close frame would not get through either.
+            self.stats.closed(Some(CloseCode::WriteTimeout.number()));
+            self.events.push(Event::Broken(key));
+        } else if connection
+            .ping_sent
+            .is_some_and(|then| since(then) > settings.pong_timeout)
+        {
+            let reason = CloseCode::PongTimeout;
+            self.close(
+                key,
+                frame::close_with(reason, reason.text()),
+                Some(reason.number()),
+                now,
+            );
+        } else if connection.close_due.is_some_and(|due| due <= now.uptime) {
+            let reason = CloseCode::ServiceRestart;
+            self.close(
+                key,
+                frame::close_with(reason, reason.text()),
+                Some(reason.number()),
+                now,
+            );
+        } else if !connection.is_blocked() {
+            if connection.ping_sent.is_none() && since(connection.last_received) > settings.ping {
+                connection.ping_sent = Some(now.uptime);
+                self.send(key, frame::ping());
+            }
+            if since(self.connections[index as usize].last_sent) >= settings.heartbeat {
+                self.send_heartbeat(key, now);
+            }
+        }
+    }
+
+    fn send_heartbeat(&mut self, key: ConnectionKey, now: Now) {
+        let connection = &self.connections[key.index as usize];
+        let channels = connection.subscriptions.iter().map(|&subscription| {
+            let subscription = &self.subscriptions[subscription as usize];
+            let channel = &self.channels[subscription.channel as usize];
+            ChannelPosition {
+                channel: channel.key,
+                position: subscription.position(channel),
+            }
+        });
+        let heartbeat = Heartbeat {
+            server_time_ns: now.wall_ns,
+            position: self.tape.head(),
+            channels: channels.collect(),
+        };
+        self.answer(key, &ServerMessage::Heartbeat(heartbeat));
+    }
+
+    /// Tells all clients to reconnect within the time in which they will be closed, each at a time
+    /// of its own.
+    pub fn drain(&mut self, window: Duration, now: Now) {
+        self.draining = true;
+        let total = self.connections.len().max(1) as u32;
+        let keys: Vec<ConnectionKey> = self.keys();
+        for (nth, key) in (1..).zip(keys) {
+            self.announce_drain(key);
+            self.connections[key.index as usize].close_due =
+                Some(now.uptime + window * nth / total);
+        }
+        self.flush_dirty(now);
+    }
+
+    fn announce_drain(&mut self, key: ConnectionKey) {
+        let reconnect_within_ms = self.settings.drain.as_millis() as u32;
+        self.answer(
+            key,
+            &ServerMessage::Draining(Draining {
+                reconnect_within_ms,
+            }),
+        );
+    }
+
+    fn keys(&self) -> Vec<ConnectionKey> {
+        let key = |(index, connection): (usize, &Connection<S>)| ConnectionKey {
+            index: index as u32,
+            generation: connection.generation,
+        };
+        self.connections.iter().map(key).collect()
+    }
+}
