@@ -116,7 +116,8 @@ export class Writer {
   }
 
   u8(value) {
-    this.#bytes[this.#reserve(1)] = value;
+    const at = this.#reserve(1);
+    this.#bytes[at] = value;
   }
 
   bool(value) {
@@ -124,7 +125,8 @@ export class Writer {
   }
 
   f64(value) {
-    this.#view.setFloat64(this.#reserve(8), value, true);
+    const at = this.#reserve(8);
+    this.#view.setFloat64(at, value, true);
   }
 
   /** @param {number | bigint} value at least 0 and below 2^64 */
@@ -133,13 +135,16 @@ export class Writer {
       this.u8(Number(value));
     } else if (value <= 0xffff) {
       this.u8(251);
-      this.#view.setUint16(this.#reserve(2), Number(value), true);
+      const at = this.#reserve(2);
+      this.#view.setUint16(at, Number(value), true);
     } else if (value <= 0xffffffff) {
       this.u8(252);
-      this.#view.setUint32(this.#reserve(4), Number(value), true);
+      const at = this.#reserve(4);
+      this.#view.setUint32(at, Number(value), true);
     } else {
       this.u8(253);
-      this.#view.setBigUint64(this.#reserve(8), BigInt(value), true);
+      const at = this.#reserve(8);
+      this.#view.setBigUint64(at, BigInt(value), true);
     }
   }
 
@@ -158,6 +163,7 @@ export class Writer {
     this.#bytes.set(value, start);
   }
 
+  /** May exchange the buffer, so it has to be called before the buffer is looked at. */
   #reserve(length) {
     const start = this.#length;
     this.#length += length;

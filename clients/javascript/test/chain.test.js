@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Chain } from '../src/chain.js';
+import { EPOCH } from './fake.js';
+
+const accepted = (fields = {}) => ({
+  channel: 1, mode: 'every', epoch: EPOCH, position: 100, count: 10, start: 'fresh', ...fields,
+});
+const update = (position) => ({ topic: 'a', position });
+const live = (from, to, ...positions) => ({ from, to, snapshot: false, updates: positions.map(update) });
+const snapshot = (from, to, ...positions) => ({ from, to, snapshot: true, updates: positions.map(update) });
+
+/** A chain after these steps, each of which must be allowed. */
+function chain(result, ...steps) {
+  const chain = new Chain();
+  chain.accepted(result);
+  for (const step of steps) {
+    const kind = 'updates' in step ? 'Batch' : 'lost' in step ? 'Gap' : 'Changed';
+    assert.equal(chain[`check${kind}`](step), null);
+    chain[kind.toLowerCase()](step);
+  }
+  return chain;
+}
+
+test('live batches go on where the one before ended, and are counted', () => {
+  const it = chain(accepted(), live(100, 104, 101, 104), live(104, 104), live(104, 110, 110));
+  assert.deepEqual(it.token, { epoch: EPOCH, position: 110, count: 13 });
+  assert.equal(it.checkHeartbeat(110), null);
+});
+
+test('what does not go on there is proof of a loss', () => {
+  const it = chain(accepted(), live(100, 104, 101));
+  const check = (batch) => assert.equal(typeof it.checkBatch(batch), 'string', JSON.stringify(batch));
+  check(live(105, 106, 106));
+  check(live(103, 106, 106));
+  check(live(104, 103));
+  check(live(104, 106, 104));
+  check(live(104, 106, 107));
+  check(live(104, 106, 106, 105));
+  check(live(104, 106, 105, 105));
+  check(snapshot(104, 104));
+  assert.equal(typeof it.checkHeartbeat(105), 'string');
+  assert.equal(typeof it.checkHeartbeat(103), 'string');
+});
+
+test('a snapshot runs on a chain of its own up to the place, and counts nothing', () => {
+  const it = chain(accepted({ snapshot: 0 }), snapshot(0, 40, 3, 40), snapshot(40, 100, 77));
+  assert.deepEqual(it.token, { epoch: EPOCH, position: 100, count: 10 });
+  assert.equal(it.checkBatch(live(100, 101, 101)), null);
+});
+
+test('a snapshot that is broken or cut short is proof of a loss', () => {
+  const it = chain(accepted({ snapshot: 0 }), snapshot(0, 40, 3));
+  assert.deepEqual(it.token, { epoch: EPOCH, position: 100, count: 10, snapshot: 40 });
+  assert.match(it.checkBatch(snapshot(50, 60)), /jumps/);
+  assert.match(it.checkBatch(snapshot(40, 101)), /behind the place/);
+  assert.match(it.checkBatch(live(100, 101, 101)), /before the end of the snapshot/);
+});
+
+test('no snapshot comes when there is nothing in its range', () => {
+  assert.deepEqual(chain(accepted({ position: 0, count: 0, snapshot: 0 })).token, { epoch: EPOCH, position: 0, count: 0 });
+  const it = chain(accepted({ snapshot: 0 }));
+  assert.equal(it.token.snapshot, 0);
+  it.batch(live(100, 101, 101));
+  assert.equal(it.token.snapshot, undefined);
+});
+
+test('a gap moves the place, counts what is lost and announces a snapshot', () => {
+  const gap = { from: 100, to: 900, lost: 7, snapshot: 100 };
+  const it = chain(accepted(), gap);
+  assert.deepEqual(it.token, { epoch: EPOCH, position: 900, count: 17, snapshot: 100 });
+  it.batch(snapshot(100, 900, 800));
+  assert.deepEqual(it.token, { epoch: EPOCH, position: 900, count: 17 });
+});
+
+test('a gap may interrupt a snapshot, but not skip a part of it', () => {
+  const it = chain(accepted({ snapshot: 0 }), snapshot(0, 40, 3));
+  assert.equal(typeof it.checkGap({ from: 100, to: 900, lost: 7, snapshot: 100 }), 'string');
+  assert.equal(typeof it.checkGap({ from: 99, to: 900, lost: 7, snapshot: 40 }), 'string');
+  it.gap({ from: 100, to: 900, lost: 7, snapshot: 40 });
+  assert.equal(it.checkBatch(snapshot(40, 900, 800)), null);
+});
+
+test('after a gap that nobody counted the count is unknown', () => {
+  const it = chain(accepted(), { from: 100, to: 900, lost: undefined, snapshot: 100 });
+  assert.deepEqual(it.token, { epoch: EPOCH, position: 900, snapshot: 100 });
+  it.batch(snapshot(100, 900));
+  it.batch(live(900, 901, 901));
+  assert.equal(it.count, undefined);
+});
+
+test('mode latest has neither count nor gap', () => {
+  const it = chain(accepted({ mode: 'latest' }), live(100, 120, 119));
+  assert.deepEqual(it.token, { epoch: EPOCH, position: 120 });
+  assert.equal(typeof it.checkGap({ from: 120, to: 900, lost: 1, snapshot: 120 }), 'string');
+});
+
+test('a change sets place and count anew, but never leaves something out', () => {
+  const it = chain(accepted({ mode: 'latest' }), live(100, 120, 119));
+  assert.equal(typeof it.checkChanged({ mode: 'every', position: 121, count: 30 }), 'string');
+  it.changed({ mode: 'every', position: 118, count: 30 });
+  assert.deepEqual(it.token, { epoch: EPOCH, position: 118, count: 30 });
+});
+
+test('what was resumed must go on where the token ended', () => {
+  const token = { epoch: EPOCH, position: 100, count: 10 };
+  const check = (fields, allowed, of = token) => {
+    assert.equal(Chain.checkResumed(accepted({ start: 'resumed', ...fields }), of) === null, allowed, JSON.stringify(fields));
+  };
+  check({}, true);
+  check({ position: 90 }, true);
+  check({ position: 101 }, false);
+  check({ count: 11 }, false);
+  check({ count: 11 }, true, { epoch: EPOCH, position: 100 });
+  check({ mode: 'latest', count: 11 }, true);
+  check({ epoch: '0000000000000001' }, false);
+  check({ snapshot: 40 }, true, { ...token, snapshot: 40 });
+  check({ snapshot: 41 }, false, { ...token, snapshot: 40 });
+});

@@ -1,0 +1,203 @@
+// When connections come and go: with sockets and timers that the test drives.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Client } from '../index.js';
+import { EPOCH, fakeTimers, fakeWebSocket, settled } from './fake.js';
+
+/** Waits between attempts are the upper bounds: 500, 1000 and so on. */
+function fakeClient(options = {}) {
+  const WebSocket = fakeWebSocket();
+  const timers = fakeTimers();
+  const { setTimeout, clearTimeout } = timers;
+  const client = new Client('ws://test/ws', { WebSocket, setTimeout, clearTimeout, encoding: 'json', random: () => 1, ...options });
+  return { client, WebSocket, timers };
+}
+
+const granted = (id, fields = {}) => ({
+  type: 'subscribed', id,
+  results: [{ filter: 'a/#', channel: 1, mode: 'every', epoch: EPOCH, position: 100, count: 10, start: 'fresh', ...fields }],
+});
+
+test('each attempt that fails makes the next wait longer', () => {
+  const { client, WebSocket, timers } = fakeClient();
+  for (const delay of [500, 1_000, 2_000]) {
+    WebSocket.last.end(1006);
+    assert.equal(client.readyState, Client.CONNECTING);
+    assert.deepEqual(timers.delays, [delay]);
+    timers.fire(delay);
+  }
+  assert.equal(WebSocket.sockets.length, 4);
+});
+
+test('a welcome alone does not make the waits short again, five good seconds do', () => {
+  const { WebSocket, timers } = fakeClient();
+  WebSocket.last.open();
+  WebSocket.last.end(1011);
+  timers.fire(500);
+  WebSocket.last.open();
+  WebSocket.last.end(1011);
+  timers.fire(1_000);
+  WebSocket.last.open({ heartbeat_ms: 60_000 });
+  timers.fire(5_000);
+  WebSocket.last.end(1011);
+  assert.deepEqual(timers.delays, [500]);
+});
+
+test('a close code that would come again ends it, with the code', async () => {
+  for (const code of [1000, 1002, 1003, 1007, 1008, 1009, 4500]) {
+    const { client, WebSocket, timers } = fakeClient();
+    const subscription = client.subscribe('a/#');
+    let close;
+    client.addEventListener('close', ({ detail }) => {
+      close = detail;
+    });
+    WebSocket.last.open();
+    WebSocket.last.end(code, 'because');
+    assert.deepEqual(close, { code, reason: 'because', wasClean: true });
+    assert.equal(client.readyState, Client.CLOSED);
+    assert.deepEqual(timers.delays, []);
+    await assert.rejects(subscription[Symbol.asyncIterator]().next(), new RegExp(code));
+  }
+});
+
+test('a server that does not welcome in time is given up', () => {
+  const { WebSocket, timers } = fakeClient();
+  const [first] = WebSocket.sockets;
+  timers.fire(10_000);
+  assert.ok(first.closed);
+  timers.fire(500);
+  assert.equal(WebSocket.sockets.length, 2);
+  first.open();
+  assert.equal(WebSocket.sockets.length, 2);
+});
+
+test('silence of several heartbeats means that the connection is dead', () => {
+  const { client, WebSocket, timers } = fakeClient();
+  WebSocket.last.open({ heartbeat_ms: 700 });
+  for (let i = 0; i < 3; i++) timers.fire(700);
+  WebSocket.last.receive({ type: 'heartbeat', server_time_ns: 0n, position: 123, channels: [] });
+  assert.equal(client.position, 123);
+  for (let i = 0; i < 3; i++) timers.fire(700);
+  assert.equal(client.readyState, Client.OPEN);
+  timers.fire(700);
+  assert.equal(client.readyState, Client.CONNECTING);
+  timers.fire(500);
+  assert.equal(WebSocket.sockets.length, 2);
+});
+
+test('a draining server is left at a random time within the window, and connected to again', () => {
+  const { client, WebSocket, timers } = fakeClient({ random: () => 0.5 });
+  WebSocket.last.open();
+  WebSocket.last.receive({ type: 'draining', reconnect_within_ms: 3_000 });
+  assert.equal(WebSocket.last.closed, null);
+  timers.fire(1_500);
+  assert.deepEqual(WebSocket.last.closed, { code: 1000, reason: 'draining' });
+  WebSocket.last.end(1000);
+  assert.equal(client.readyState, Client.CONNECTING);
+  timers.fire(250);
+  assert.equal(WebSocket.sockets.length, 2);
+});
+
+test('what the server says but this client can not understand ends it', () => {
+  const check = (...messages) => {
+    const { client, WebSocket } = fakeClient();
+    for (const message of messages) WebSocket.last.receive(message);
+    assert.equal(WebSocket.last.closed.code, 4999);
+    assert.equal(client.readyState, Client.CLOSED);
+  };
+  const welcome = '{"type":"welcome","server":"","epoch":"0000000000000001","position":0,"server_time_ns":"0","heartbeat_ms":0,'
+    + '"limits":{"message_bytes":0,"topic_bytes":0,"subscriptions":0,"requests_per_s":0,"request_burst":0,"write_timeout_ms":0,"tape_bytes":"0"}}';
+  check('{');
+  check('{"type":"draining","reconnect_within_ms":1}');
+  check(welcome, welcome);
+});
+
+test('a server that chose another subprotocol is not understood', () => {
+  const { client, WebSocket } = fakeClient();
+  WebSocket.last.protocol = '';
+  WebSocket.last.open();
+  assert.equal(client.readyState, Client.CLOSED);
+});
+
+test('the program closes as a WebSocket is closed', async () => {
+  const { client, WebSocket } = fakeClient();
+  assert.throws(() => client.close(1001), { name: 'InvalidAccessError' });
+  assert.throws(() => client.close(2999), { name: 'InvalidAccessError' });
+  assert.throws(() => client.close(5000), { name: 'InvalidAccessError' });
+  assert.throws(() => client.close(1000, 'é'.repeat(62)), { name: 'SyntaxError' });
+  WebSocket.last.open();
+  const steps = client.subscribe('a/#')[Symbol.asyncIterator]();
+  client.close(4321, 'enough');
+  client.close(1000);
+  assert.equal(client.readyState, Client.CLOSING);
+  assert.deepEqual(WebSocket.last.closed, { code: 4321, reason: 'enough' });
+  WebSocket.last.end(4321, 'enough');
+  assert.equal(client.readyState, Client.CLOSED);
+  assert.deepEqual(await steps.next(), { done: true, value: undefined });
+  assert.throws(() => client.subscribe('b'), /closed/);
+  await assert.rejects(client.publish({ topic: 'a', value: { text: '' } }), /not connected/);
+});
+
+test('the program can close while it waits for the next attempt', async () => {
+  const { client, WebSocket, timers } = fakeClient();
+  WebSocket.last.end(1006);
+  client.close();
+  await settled();
+  assert.equal(client.readyState, Client.CLOSED);
+  assert.deepEqual(timers.delays, []);
+  await assert.rejects(client.ready, /closed/);
+});
+
+test('a close frame that nobody answers ends after five seconds', () => {
+  const { client, WebSocket, timers } = fakeClient();
+  WebSocket.last.open({ heartbeat_ms: 60_000 });
+  timers.fire(5_000); // stable
+  client.close();
+  timers.fire(5_000);
+  assert.equal(client.readyState, Client.CLOSED);
+});
+
+test('a refusal for now is asked again when the server says', async () => {
+  const { client, WebSocket, timers } = fakeClient();
+  WebSocket.last.open();
+  const subscription = client.subscribe('a/#', { mode: 'every' });
+  await settled();
+  const [{ id }] = WebSocket.last.sent;
+  WebSocket.last.receive({ type: 'error', id, code: 102, reason: 'slower', temporary: true, retry_after_ms: 777 });
+  assert.equal(subscription.status, 'pending');
+  timers.fire(777);
+  await settled();
+  const [, again] = WebSocket.last.sent;
+  assert.deepEqual(again.filters, [{ filter: 'a/#' }]);
+  WebSocket.last.receive(granted(again.id));
+  assert.equal(subscription.status, 'live');
+});
+
+test('more filters than one message can hold become several messages', async () => {
+  const { client, WebSocket } = fakeClient();
+  WebSocket.last.open({ limits: { message_bytes: 200 } });
+  const filters = Array.from({ length: 20 }, (_, i) => `topic/number/${i}`);
+  for (const filter of filters) client.subscribe(filter);
+  const long = client.subscribe('x'.repeat(200));
+  await settled();
+  const { sent } = WebSocket.last;
+  assert.ok(sent.length > 1 && sent.length < 20);
+  assert.deepEqual(sent.flatMap((message) => message.filters.map(({ filter }) => filter)), filters);
+  await assert.rejects(long.ready, /more than the server takes/);
+});
+
+test('publishing is refused when too much waits for the network, and counted', async () => {
+  const { client, WebSocket } = fakeClient({ maxBufferedBytes: 1_000 });
+  WebSocket.last.open();
+  WebSocket.last.bufferedAmount = 1_001;
+  assert.equal(client.bufferedAmount, 1_001);
+  await assert.rejects(client.publish({ topic: 'a', value: { text: '' } }), /wait for the network/);
+  assert.equal(client.stats.refused_publishes, 1);
+});
+
+test('without a WebSocket there is no client', () => {
+  assert.throws(() => new Client('ws://test/ws', { WebSocket: undefined }), TypeError);
+  assert.throws(() => new Client('ws://test/ws', { WebSocket: fakeWebSocket(), encoding: 'xml' }), TypeError);
+});
