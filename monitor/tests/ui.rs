@@ -58,6 +58,19 @@ fn charted(harness: &Harness<'_, Bench>) -> Vec<String> {
     topics
 }
 
+/// Whether a text that contains this was painted: what charts write is no widget.
+fn painted(harness: &Harness<'_, Bench>, part: &str) -> bool {
+    fn search(shape: &egui::Shape, part: &str) -> bool {
+        match shape {
+            egui::Shape::Text(text) => text.galley.text().contains(part),
+            egui::Shape::Vec(shapes) => shapes.iter().any(|shape| search(shape, part)),
+            _ => false,
+        }
+    }
+    let shapes = &harness.output().shapes;
+    shapes.iter().any(|clipped| search(&clipped.shape, part))
+}
+
 fn plot_center(harness: &Harness<'_, Bench>) -> Pos2 {
     harness
         .get_by_label(&format!("Chart of {BTC}"))
@@ -300,6 +313,68 @@ fn end_space_and_ctrl_z_steer_the_view() {
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     harness.run_steps(2);
     assert!(following(&harness), "undone");
+}
+
+#[test]
+fn the_crosshair_tells_value_time_and_age_while_data_streams_and_all_panes_point_there() {
+    let mut harness = filled(&[BTC, "market/EUR-USD/quote"]);
+    trades(&mut harness, 20);
+    assert!(!painted(&harness, "Δ live"));
+    let at = plot_center(&harness) + vec2(300.0, 0.0);
+    harness.hover_at(at);
+    harness.run_steps(3);
+    assert!(painted(&harness, "Δ live"));
+    assert!(painted(&harness, " ago"));
+    assert!(painted(&harness, "size 0.1"));
+    trades(&mut harness, 2);
+    assert!(painted(&harness, "Δ live"), "it stays while data streams");
+    assert!(
+        painted(&harness, "1.12164"),
+        "the other pane tells its value"
+    );
+    harness.remove_cursor();
+    harness.run_steps(3);
+    assert!(!painted(&harness, "Δ live"));
+}
+
+#[test]
+fn a_gap_says_on_the_chart_how_much_was_lost() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 3);
+    harness.state_mut().script.skip(BTC, 137);
+    trades(&mut harness, 3);
+    assert!(painted(&harness, "gap · 137 lost"));
+}
+
+#[test]
+fn a_lost_connection_is_hatched_and_a_new_epoch_is_told() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 5);
+    harness.state().script.link(Link::Connecting { attempt: 1 });
+    harness.run_steps(2);
+    harness.state_mut().script.now_ns += 5 * SECOND;
+    harness.run_steps(2);
+    assert!(painted(&harness, "no connection"));
+    harness.state().script.link(Link::Connected {
+        server: "another".to_owned(),
+        epoch: tickcast_protocol::message::Epoch(0xbeef),
+    });
+    harness.state_mut().script.restart();
+    trades(&mut harness, 2);
+    assert!(!painted(&harness, "no connection"));
+    assert!(painted(&harness, "server restarted"));
+    assert!(sees(&harness, "The server was restarted"));
+}
+
+#[test]
+fn the_window_is_repainted_twice_a_second_while_nothing_happens() {
+    let mut harness = filled(&[]);
+    // What is changed flashes for a moment.
+    harness.state_mut().script.now_ns += SECOND;
+    harness.run_steps(20);
+    let views = &harness.output().viewport_output;
+    let delay = views.values().map(|view| view.repaint_delay).min().unwrap();
+    assert!(delay >= Duration::from_millis(400), "{delay:?}");
 }
 
 #[test]
@@ -621,13 +696,25 @@ fn a_shift_drag_measures_and_leaves_the_view_alone() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 20);
     let center = plot_center(&harness);
-    drag(
-        &mut harness,
-        PointerButton::Primary,
-        center,
-        vec2(150.0, 60.0),
-        Modifiers::SHIFT,
+    // Not released yet.
+    let shift = Modifiers::SHIFT;
+    harness.event_modifiers(egui::Event::PointerMoved(center), shift);
+    harness.event_modifiers(
+        egui::Event::PointerButton {
+            pos: center,
+            button: PointerButton::Primary,
+            pressed: true,
+            modifiers: shift,
+        },
+        shift,
     );
+    for step in 1..=4 {
+        let to = center + vec2(60.0, 15.0) * step as f32;
+        harness.event_modifiers(egui::Event::PointerMoved(to), shift);
+        harness.run_steps(1);
+    }
+    assert!(painted(&harness, "updates"), "how many lie between");
+    assert!(painted(&harness, "mean "));
     assert!(harness.state().monitor.workspace().is_following());
 }
 

@@ -7,6 +7,9 @@ use crate::{format::SECOND, store::TimeNs};
 /// Room above and below what is visible, as a part of its height.
 const MARGIN: f64 = 0.05;
 
+/// The scale grows when less than the margin minus this part of the height is left.
+const KEEP: f64 = 0.03;
+
 /// How long what is visible must have been smaller before the scale follows.
 const SHRINK_AFTER_NS: i64 = SECOND;
 
@@ -85,13 +88,11 @@ impl Scale {
             self.range = Some(wanted);
             return;
         };
-        let needed = if is_log {
-            (min.ln(), max.ln())
-        } else {
-            (min, max)
-        };
+        // It grows before a value touches the edge.
+        let keep = (wanted.1 - wanted.0) * KEEP;
+        let needed = (wanted.0 + keep, wanted.1 - keep);
         if needed.0 < low || needed.1 > high {
-            // The other edge stays, so that only one thing moves.
+            // An edge that has room enough stays.
             let low = if needed.0 < low { wanted.0 } else { low };
             let high = if needed.1 > high { wanted.1 } else { high };
             self.range = Some((low, high));
@@ -168,10 +169,10 @@ mod tests {
         scale.update(Some((10.0, 20.0)), 0);
         assert_eq!(scale.range(), Some((9.5, 20.5)));
         scale.update(Some((10.0, 40.0)), 1);
-        assert_eq!(scale.range(), Some((9.5, 41.5)));
+        assert_eq!(scale.range(), Some((8.5, 41.5)));
         scale.update(Some((10.0, 20.0)), 2);
         scale.update(Some((10.0, 20.0)), SECOND);
-        assert_eq!(scale.range(), Some((9.5, 41.5)));
+        assert_eq!(scale.range(), Some((8.5, 41.5)));
         scale.update(Some((10.0, 20.0)), SECOND + 2);
         assert_eq!(scale.range(), Some((9.5, 20.5)));
     }

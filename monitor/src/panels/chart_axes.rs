@@ -16,7 +16,7 @@ const VALUE_GAP: f32 = 48.0;
 /// Labels of the time axis have so much room at least.
 const TIME_GAP: f32 = 90.0;
 
-/// Draws grid lines, and labels where none of the newest values (`labelled`) has its own. Returns
+/// Draws grid lines, and labels where nothing else (`labelled`) has one. Returns
 /// the width of the widest label.
 pub(super) fn value_axis(
     (labels, painter): (&Painter, &Painter),

@@ -158,6 +158,7 @@ pub(super) fn draw(
     let labelled: Vec<f32> = entries
         .iter()
         .filter_map(|entry| Some(plot.y(entry.series.last_value(LANE_MAIN)?)))
+        .chain(pointer.hovered.map(|place| place.y))
         .collect();
     let widest = chart_axes::value_axis(
         (axis_painter, &painter),

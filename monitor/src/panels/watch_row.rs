@@ -38,10 +38,10 @@ pub(super) struct Columns {
 impl Columns {
     /// The columns of a row: the numbers keep their widths, the name takes the rest.
     pub(super) fn of(row: Rect) -> Self {
-        const AGE: f32 = 62.0;
+        const AGE: f32 = 58.0;
         const RATE: f32 = 42.0;
-        const CHANGE: f32 = 50.0;
-        const LAST: f32 = 92.0;
+        const CHANGE: f32 = 56.0;
+        const LAST: f32 = 90.0;
         const SPARK: f32 = 84.0;
         let mut right = row.right() - 12.0;
         let mut take = |width: f32| {

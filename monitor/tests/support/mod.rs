@@ -52,6 +52,12 @@ impl Script {
         });
     }
 
+    /// The server has another epoch: positions and seqs begin anew.
+    pub(crate) fn restart(&mut self) {
+        self.position = 0;
+        self.seqs.clear();
+    }
+
     /// Updates that the server had and did not send.
     pub(crate) fn skip(&mut self, topic: &str, updates: u64) {
         *self.seqs.entry(topic.to_owned()).or_default() += updates;
