@@ -1,4 +1,5 @@
 //! The store against a model that keeps everything in a list.
+#![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 use proptest::prelude::*;
 use tickcast_monitor::{

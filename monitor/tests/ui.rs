@@ -1,4 +1,5 @@
 //! What a person sees and does, without a window: clicks, keys, drags, and what stands there then.
+#![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The real program with a real window on a display of its own, against a real server.
+#![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 use std::{
     io::{BufRead, BufReader},
