@@ -91,6 +91,8 @@ pub struct BatchWriter {
     /// [`HEAD_ROOM_BYTES`] of nothing, then the updates.
     buffer: Vec<u8>,
     updates: usize,
+    /// Length of the last batch: the next one is often as long, and need not grow to it.
+    last_len: usize,
 }
 
 impl BatchWriter {
@@ -100,12 +102,14 @@ impl BatchWriter {
             encoding,
             buffer: Vec::new(),
             updates: 0,
+            last_len: HEAD_ROOM_BYTES,
         }
     }
 
     /// Appends an encoded update.
     pub fn push(&mut self, update: &[u8]) {
         if self.updates == 0 {
+            self.buffer.reserve(self.last_len);
             self.buffer.resize(HEAD_ROOM_BYTES, 0);
         } else if self.encoding == Encoding::Json {
             self.buffer.push(b',');
@@ -132,13 +136,13 @@ impl BatchWriter {
             buffer.resize(HEAD_ROOM_BYTES, 0);
         }
         buffer.extend_from_slice(codec::batch_tail(self.encoding));
+        self.last_len = buffer.len();
         let mut batch_head = Vec::with_capacity(HEAD_ROOM_BYTES);
         codec::append_batch_head(head, updates, self.encoding, &mut batch_head);
         if batch_head.len() + HEADER_MAX_BYTES > HEAD_ROOM_BYTES {
             // Topics are introduced, which is rare: make a larger buffer.
             let missing = batch_head.len() + HEADER_MAX_BYTES - HEAD_ROOM_BYTES;
-            let at = 0;
-            buffer.splice(at..at, std::iter::repeat_n(0, missing));
+            buffer.splice(0..0, std::iter::repeat_n(0, missing));
         }
         let room = HEAD_ROOM_BYTES.max(batch_head.len() + HEADER_MAX_BYTES);
         let payload_start = room - batch_head.len();
