@@ -12,7 +12,7 @@ const PATTERN = /^-?\d+(?:\.\d{1,18})?$/;
  * @throws {RangeError} if it is no decimal or has too many digits
  */
 export function parseDecimal(text) {
-  if (typeof text !== 'string' || !PATTERN.test(text)) throw new RangeError(`not a decimal: ${text}`);
+  if (typeof text !== 'string' || !PATTERN.test(text)) throw new RangeError(`not a decimal: ${String(text).slice(0, 100)}`);
   const point = text.indexOf('.');
   const scale = point < 0 ? 0 : text.length - point - 1;
   const mantissa = BigInt(text.replace('.', ''));

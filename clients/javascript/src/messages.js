@@ -55,7 +55,7 @@ const subscribeResult = {
     writer.unsigned(number);
     results[number].write(writer, result);
   },
-  fromJson: (json) => (json && 'code' in Object(json) ? refused : accepted).fromJson(json),
+  fromJson: (json) => (json?.code === undefined ? accepted : refused).fromJson(json),
   toJson: (result) => ('code' in result ? refused : accepted).toJson(result),
 };
 

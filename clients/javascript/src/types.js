@@ -10,17 +10,26 @@ import { MalformedError } from './bincode.js';
 import { formatDecimal, parseDecimal } from './decimal.js';
 
 const same = (value) => value;
-const U8_MAX = 0xff;
+/** Of a wrong value, in an error for people. */
+const SHOWN_CHARS = 100;
 const EPOCH = /^[0-9a-f]{16}$/;
 const INTEGER = /^-?\d{1,20}$/;
 const NOT_FINITE = { NaN, Infinity, '-Infinity': -Infinity };
 // Arguments of one call of String.fromCharCode, far below what engines take.
 const BASE64_CHUNK_BYTES = 8192;
 
-function require_(holds, what, json) {
-  if (!holds) throw new MalformedError(`${what} expected: ${JSON.stringify(json)}`);
-  return json;
+/** Returns the value, if it is what it should be. */
+function require_(holds, what, value) {
+  if (!holds) throw new MalformedError(`${what} expected: ${shown(value)}`);
+  return value;
 }
+
+function shown(value) {
+  const text = typeof value === 'object' ? JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? `${part}n` : part)) : String(value);
+  return text.slice(0, SHOWN_CHARS);
+}
+
+const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function unsigned(name, max) {
   const check = (value) => require_(Number.isSafeInteger(value) && value >= 0 && value <= max, name, value);
@@ -108,7 +117,7 @@ export const f64 = {
 /** Any number; JSON has no way to write some of them. */
 export const reading = {
   ...f64,
-  fromJson: (json) => (Object.hasOwn(NOT_FINITE, json) ? NOT_FINITE[json] : checkNumber(json)),
+  fromJson: (json) => (typeof json === 'string' && Object.hasOwn(NOT_FINITE, json) ? NOT_FINITE[json] : checkNumber(json)),
   toJson: (value) => (Number.isFinite(checkNumber(value)) ? value : String(value)),
 };
 
@@ -122,7 +131,7 @@ export const decimal = {
   write(writer, value) {
     const { mantissa, scale } = parseDecimal(value);
     writer.i64(mantissa);
-    writer.u8(scale & U8_MAX);
+    writer.u8(scale);
   },
   fromJson: checkDecimal,
   toJson: checkDecimal,
@@ -181,7 +190,10 @@ export const withDefault = (type, value) => ({ ...type, missing: () => structure
 /** One of a few names. In JSON a name of a later version is handed through. */
 export const choice = (...names) => ({
   read: (reader) => variant(names, reader),
-  write: (writer, name) => writer.unsigned(require_(names.includes(name), names.join(' or '), name) && names.indexOf(name)),
+  write(writer, name) {
+    require_(names.includes(name), names.join(' or '), name);
+    writer.unsigned(names.indexOf(name));
+  },
   fromJson: checkString,
   toJson: (name) => require_(names.includes(name), names.join(' or '), name),
 });
@@ -208,7 +220,7 @@ export const struct = (fields) => {
       for (const [name, type] of entries) type.write(writer, value[name] ?? type.missing?.());
     },
     fromJson(json, topics) {
-      require_(typeof json === 'object' && json !== null && !Array.isArray(json), 'an object', json);
+      require_(isObject(json), 'an object', json);
       const result = {};
       for (const [name, type] of entries) {
         const present = json[name] !== undefined && json[name] !== null;
@@ -233,8 +245,9 @@ export const struct = (fields) => {
 export const keyed = (types) => {
   const names = Object.keys(types);
   const only = (value) => {
-    const keys = Object.keys(require_(typeof value === 'object' && value !== null, 'an object', value));
-    return require_(keys.length === 1, 'one key', keys) && keys[0];
+    const keys = Object.keys(require_(isObject(value), 'an object', value));
+    require_(keys.length === 1, 'one key', keys);
+    return keys[0];
   };
   const known = (value) => {
     const name = only(value);

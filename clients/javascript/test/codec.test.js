@@ -106,6 +106,8 @@ test('malformed JSON is refused', () => {
   check('null');
   check('[]');
   check('{"type":1}');
+  check('{"type":"batch","channel":1,"from":0,"to":1,"snapshot":false,"updates":[{"topic":"a","position":1,"seq":1,"ingest_time_ns":"1","quality":"live","value":[1]}]}');
+  check('{"type":"batch","channel":1,"from":0,"to":1,"snapshot":false,"updates":[{"topic":"a","position":1,"seq":1,"ingest_time_ns":"1","quality":"live","value":{"reading":{"toString":1}}}]}');
   check('{"type":"draining"}');
   check('{"type":"draining","reconnect_within_ms":-1}');
   check('{"type":"draining","reconnect_within_ms":1.5}');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
+import { MalformedError } from '../src/bincode.js';
 import { CLIENT, SERVER, decodeBincode, decodeJson, encodeBincode, encodeJson } from '../src/messages.js';
 import { TopicTable } from '../src/topics.js';
 
@@ -60,3 +61,42 @@ test('the transcripts of the document are understood and survive both encodings'
     assert.deepEqual(decodeBincode(side, encodeBincode(side, message, topics), topics), message);
   }
 });
+
+/** Numbers that look random and are the same in each run (mulberry32). */
+function seeded(seed) {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+}
+
+const MUTATIONS_PER_FILE = 2_000;
+
+for (const [encoding, decode, load] of [
+  ['JSON', (side, bytes) => decodeJson(side, Buffer.from(bytes).toString(), introduced()), (name) => Buffer.from(read(`${name}.json`))],
+  ['bincode', (side, bytes) => decodeBincode(side, bytes, introduced()), (name) => readHex(`${name}.hex`)],
+]) {
+  test(`no damaged ${encoding} does more than be refused`, () => {
+    const random = seeded(1);
+    let refused = 0;
+    for (const name of names) {
+      const side = name.startsWith('client-') ? CLIENT : SERVER;
+      const original = load(name);
+      for (let i = 0; i < MUTATIONS_PER_FILE; i++) {
+        let bytes = Uint8Array.from(original);
+        for (let changes = 1 + random(3); changes > 0; changes--) bytes[random(bytes.length)] = random(256);
+        if (random(4) === 0) bytes = bytes.slice(0, random(bytes.length));
+        try {
+          decode(side, bytes);
+        } catch (error) {
+          if (!(error instanceof MalformedError)) throw error;
+          refused += 1;
+        }
+      }
+    }
+    assert.ok(refused > names.length);
+  });
+}
