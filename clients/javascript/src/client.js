@@ -1,8 +1,8 @@
 import { Backoff, mayReconnect } from './backoff.js';
 import { Clock, now } from './clock.js';
 import { Connection, ENCODINGS, REASON_BYTES } from './connection.js';
-import { Requests, ServerError } from './requests.js';
-import { Subscription } from './subscription.js';
+import { Enrolment } from './enrolment.js';
+import { Requests, ServerError, TooLongError } from './requests.js';
 import { TopicTable } from './topics.js';
 
 const CONNECTING = 0;
@@ -15,10 +15,6 @@ const STABLE_MS = 5_000;
 /** Answers about the clock to gather quickly, so that an early offset is a good one. */
 const QUICK_CLOCK_SAMPLES = 4;
 const QUICK_CLOCK_INTERVAL_MS = 1_000;
-/** Channels in one request, so that it stays far below the longest message. */
-const CHANNELS_PER_REQUEST = 1_000;
-/** Filters in one request; their tokens and answers stay readable that way. */
-const FILTERS_PER_REQUEST = 256;
 const NORMAL = 1000;
 
 const DEFAULTS = {
@@ -63,12 +59,7 @@ export class Client extends EventTarget {
   #readyState = CONNECTING;
   #welcome = null;
   #position = 0;
-  #subscriptions = new Set();
-  #channels = new Map();
-  /** To be asked for with the next flush, after the channels to be left. */
-  #wanted = new Set();
-  #unwanted = [];
-  #flushing = false;
+  #enrolment;
   #timers = { reconnect: null, stable: null, clock: null, drain: null };
   #draining = false;
   #settleReady;
@@ -89,6 +80,10 @@ export class Client extends EventTarget {
     if (!Object.hasOwn(ENCODINGS, this.#options.encoding)) throw new TypeError(`unknown encoding ${this.#options.encoding}`);
     this.#topics = new TopicTable(options.topics);
     this.#backoff = new Backoff(this.#options.random);
+    this.#enrolment = new Enrolment(this.#options, this.stats, {
+      isOpen: () => this.#readyState === OPEN,
+      ask: (message, answer) => this.#ask(message, answer),
+    });
     this.ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject };
     });
@@ -148,23 +143,10 @@ export class Client extends EventTarget {
   subscribe(filter, options = {}, callback = undefined) {
     if (typeof options === 'function') return this.subscribe(filter, {}, options);
     if (this.#readyState >= CLOSING) throw new Error('the client is closed');
-    const { mode = 'latest', max_rate_hz, resume, maxQueuedUpdates = this.#options.maxQueuedUpdates } = options;
-    for (const other of this.#subscriptions) {
-      if (other.filter === filter && other.mode === mode && other.max_rate_hz === max_rate_hz) {
-        throw new Error(`${filter} is subscribed already in this mode and rate`);
-      }
-    }
     // Without the topics of its epoch a token would bring ids that nobody explains.
+    const { resume } = options;
     const usable = !resume || this.encoding === 'json' || resume.epoch === this.#topics.epoch;
-    const subscription = new Subscription(this.#host(), filter, {
-      mode, max_rate_hz, callback, maxQueuedUpdates,
-      resume: usable ? resume : undefined,
-      resetReason: usable ? undefined : 'topics_not_kept',
-    });
-    this.#subscriptions.add(subscription);
-    this.#wanted.add(subscription);
-    this.#flushSoon();
-    return subscription;
+    return this.#enrolment.open(filter, usable ? options : { ...options, resume: undefined, resetReason: 'topics_not_kept' }, callback);
   }
 
   /**
@@ -226,8 +208,7 @@ export class Client extends EventTarget {
     if (this.#readyState !== CONNECTING) return;
     this.#readyState = OPEN;
     this.#setTimer('stable', () => this.#backoff.reset(), STABLE_MS);
-    for (const subscription of this.#subscriptions) subscription.connected();
-    this.#flush();
+    this.#enrolment.connected();
     this.#askClock();
     this.#settleReady.resolve(welcome);
     this.#status('open');
@@ -237,16 +218,14 @@ export class Client extends EventTarget {
     const error = new Error(`the connection ended with ${end.code} ${end.reason}`.trimEnd());
     this.#connection = null;
     for (const name of Object.keys(this.#timers)) this.#setTimer(name, null);
-    this.#channels.clear();
-    this.#unwanted = [];
-    this.#wanted.clear();
+    const closing = this.#readyState === CLOSING;
+    this.#readyState = closing ? CLOSING : CONNECTING;
     this.#requests.rejectAll(error);
-    for (const subscription of this.#subscriptions) subscription.disconnected();
+    this.#enrolment.disconnected();
     const again = this.#draining || mayReconnect(end.code);
     this.#draining = false;
-    if (this.#readyState === CLOSING) return this.#finish(end, null);
+    if (closing) return this.#finish(end, null);
     if (!again) return this.#finish(end, error);
-    this.#readyState = CONNECTING;
     const delay_ms = this.#backoff.next();
     this.#setTimer('reconnect', () => this.#connect(), delay_ms);
     this.#status('waiting', { ...end, delay_ms });
@@ -257,26 +236,20 @@ export class Client extends EventTarget {
     this.#readyState = CLOSED;
     for (const name of Object.keys(this.#timers)) this.#setTimer(name, null);
     this.#settleReady.reject(error ?? new Error('the client was closed'));
-    for (const subscription of [...this.#subscriptions]) subscription.ended(error);
+    this.#enrolment.ended(error);
     this.#status('closed', end);
     this.dispatchEvent(new CustomEvent('close', { detail: end }));
   }
 
   #receive(message) {
     switch (message.type) {
-      case 'batch': {
-        const subscription = this.#channels.get(message.channel);
-        if (subscription) return subscription.batch(message);
-        this.stats.ignored_batches += 1;
-        this.stats.ignored_updates += message.updates.length;
-        return;
-      }
+      case 'batch':
+        return this.#enrolment.batch(message);
       case 'gap':
-        return this.#channels.get(message.channel)?.gap(message);
+        return this.#enrolment.gap(message);
       case 'heartbeat':
         this.#position = message.position;
-        for (const { channel, position } of message.channels) this.#channels.get(channel)?.heartbeat(position);
-        return;
+        return this.#enrolment.heartbeat(message);
       case 'error': {
         const error = new ServerError(message);
         if (message.id !== undefined && this.#requests.reject(message.id, error)) return;
@@ -307,141 +280,6 @@ export class Client extends EventTarget {
     });
     const quick = this.#clock.samples < QUICK_CLOCK_SAMPLES;
     this.#setTimer('clock', () => this.#askClock(), quick ? QUICK_CLOCK_INTERVAL_MS : this.#options.clockIntervalMs);
-  }
-
-  /** What a subscription may do with its client. */
-  #host() {
-    return {
-      stats: this.stats,
-      random: this.#options.random,
-      setTimeout: this.#options.setTimeout,
-      clearTimeout: this.#options.clearTimeout,
-      enlist: (subscription) => {
-        this.#wanted.add(subscription);
-        this.#flushSoon();
-      },
-      release: (channel) => this.#release(channel),
-      forget: (subscription) => {
-        this.#wanted.delete(subscription);
-        this.#subscriptions.delete(subscription);
-      },
-      change: (subscription, channel, wish) => this.#change(subscription, channel, wish),
-    };
-  }
-
-  #release(channel) {
-    this.#channels.delete(channel);
-    this.#unwanted.push(channel);
-    this.#flushSoon();
-  }
-
-  #change(subscription, channel, wish) {
-    return new Promise((resolve, reject) => {
-      this.#ask({ type: 'change', channel, ...wish }, {
-        // At once, because the next message may be a batch on the new channel already.
-        resolve: (changed) => {
-          this.#channels.delete(changed.previous);
-          if (subscription.status === 'live') {
-            this.#channels.set(changed.channel, subscription);
-            subscription.changed(changed, wish);
-          } else {
-            this.#release(changed.channel);
-          }
-          resolve(subscription.granted);
-        },
-        reject,
-      });
-    });
-  }
-
-  /** Everything that the program does in one go becomes as few requests as possible. */
-  #flushSoon() {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    queueMicrotask(() => {
-      this.#flushing = false;
-      this.#flush();
-    });
-  }
-
-  #flush() {
-    if (this.#readyState !== OPEN) return;
-    while (this.#unwanted.length > 0) this.#unsubscribe(this.#unwanted.splice(0, CHANNELS_PER_REQUEST));
-    const groups = new Map();
-    for (const subscription of this.#wanted) {
-      const key = `${subscription.mode} ${subscription.max_rate_hz}`;
-      if (!groups.has(key)) groups.set(key, []);
-      groups.get(key).push(subscription);
-    }
-    this.#wanted.clear();
-    for (const group of groups.values()) {
-      for (let at = 0; at < group.length; at += FILTERS_PER_REQUEST) this.#subscribe(group.slice(at, at + FILTERS_PER_REQUEST));
-    }
-  }
-
-  #unsubscribe(channels) {
-    const reject = (error) => {
-      if (!error.temporary) return;
-      this.#options.setTimeout(() => {
-        // Channels of another connection mean nothing on this one.
-        if (this.#connection !== connection) return;
-        this.#unwanted.push(...channels);
-        this.#flushSoon();
-      }, error.retry_after_ms ?? QUICK_CLOCK_INTERVAL_MS);
-    };
-    const connection = this.#connection;
-    this.#ask({ type: 'unsubscribe', channels }, { resolve: () => {}, reject });
-  }
-
-  #subscribe(group) {
-    const { mode, max_rate_hz } = group[0];
-    const filters = group.map(({ filter, resume }) => ({ filter, resume }));
-    this.#ask({ type: 'subscribe', filters, mode, max_rate_hz }, {
-      resolve: ({ results }) => group.forEach((subscription, index) => this.#answered(subscription, results[index])),
-      reject: (error) => this.#notSubscribed(group, error),
-    });
-  }
-
-  #notSubscribed(group, error) {
-    // The connection is gone, or the client: both take care of their subscriptions themselves.
-    if (!this.#connection) return;
-    const half = Math.ceil(group.length / 2);
-    if (error instanceof TooLongError && group.length > 1) {
-      this.#subscribe(group.slice(0, half));
-      this.#subscribe(group.slice(half));
-      return;
-    }
-    for (const subscription of group) {
-      if (subscription.status === 'closed') continue;
-      if (error.temporary) subscription.retryAfter(error.retry_after_ms ?? 0);
-      else subscription.refused(error);
-    }
-  }
-
-  #answered(subscription, result) {
-    if (result === undefined) return subscription.refused(new Error('the server did not answer for this filter'));
-    const closed = subscription.status === 'closed';
-    if ('code' in result) {
-      const error = new ServerError(result);
-      if (closed) return;
-      if (error.temporary) subscription.retryAfter(0);
-      else subscription.refused(error);
-      return;
-    }
-    const owner = this.#channels.get(result.channel);
-    if (owner) {
-      if (!closed) subscription.refused(new Error(`granted as what ${owner.filter} is subscribed to already`));
-      return;
-    }
-    if (closed) return this.#release(result.channel);
-    if (result.start === 'existing') {
-      // The remains of one that was left a moment ago: its place is not known any more.
-      this.#release(result.channel);
-      subscription.retryAfter(0);
-      return;
-    }
-    this.#channels.set(result.channel, subscription);
-    subscription.accepted(result);
   }
 
   #request(message) {
@@ -484,8 +322,4 @@ export class Client extends EventTarget {
   #status(status, detail = {}) {
     this.dispatchEvent(new CustomEvent('status', { detail: { status, ...detail } }));
   }
-}
-
-class TooLongError extends RangeError {
-  name = 'TooLongError';
 }

@@ -16,6 +16,11 @@ export class ServerError extends Error {
   }
 }
 
+/** A request that the server would not take. */
+export class TooLongError extends RangeError {
+  name = 'TooLongError';
+}
+
 /** What was asked and not answered yet. */
 export class Requests {
   #lastId = 0;

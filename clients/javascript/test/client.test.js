@@ -223,6 +223,7 @@ script('filters are asked for together and answered one by one', async ({ server
   await assert.rejects(bad.ready, { name: 'ServerError', code: 201, temporary: false, message: 'not allowed' });
   await assert.rejects(bad[Symbol.asyncIterator]().next(), { code: 201 });
   await other.ready;
+  await assert.rejects(other.change({ mode: 'latest', max_rate_hz: 2 }), /subscribed already/);
 });
 
 script('a subscription changes its mode without losing its place', async ({ server, client }) => {
