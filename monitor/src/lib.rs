@@ -23,6 +23,7 @@ pub mod store;
 
 pub mod chart;
 pub mod format;
+pub mod icon;
 pub mod keys;
 pub mod panels;
 pub mod scene;

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Programs that run at the same time; further ones are refused and told.
-const RUNNING_MAX: usize = 8;
+pub const RUNNING_MAX: usize = 8;
 
 /// A program that runs longer is ended.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -38,7 +38,7 @@ const LINE_MAX_BYTES: u64 = 1024 * 1024;
 
 /// Most updates that one call of [`Player::advance`] brings, so that a jump over hours does not
 /// stop the window.
-const ADVANCE_MAX_UPDATES: usize = 40_000;
+pub const ADVANCE_MAX_UPDATES: usize = 40_000;
 
 /// One update.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

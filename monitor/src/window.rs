@@ -13,6 +13,7 @@ use crate::{
     app::{Monitor, Picture},
     args::{Args, URL_DEFAULT},
     connection::{Connection, clock_ns},
+    icon,
     inbox::Inbox,
     scene::Command,
     settings::{self, Settings},
@@ -78,6 +79,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         viewport: egui::ViewportBuilder::default()
             .with_title("Tickcast")
             .with_app_id("tickcast-monitor")
+            .with_icon(icon::icon())
             .with_inner_size(size)
             .with_min_inner_size(SIZE_MIN),
         persist_window: false,

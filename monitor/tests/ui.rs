@@ -243,6 +243,9 @@ fn the_state_of_the_connection_is_told_in_words() {
     assert!(sees(&harness, "No server at ws://127.0.0.1:7400/ws"));
     assert!(sees(&harness, "tickcast-server"));
     assert!(has(&harness, "No connection"));
+    harness.get_by_label("Try now").click();
+    harness.run_steps(2);
+    assert!(harness.state_mut().monitor.take_reconnect().is_some());
     harness.state().script.connected();
     harness.run_steps(2);
     assert!(sees(&harness, "connected · epoch 3f2a"));
@@ -365,6 +368,30 @@ fn a_lost_connection_is_hatched_and_a_new_epoch_is_told() {
     assert!(!painted(&harness, "no connection"));
     assert!(painted(&harness, "server restarted"));
     assert!(sees(&harness, "The server was restarted"));
+    assert!(has(&harness, "1 restart of the server"));
+}
+
+#[test]
+fn what_comes_in_while_the_window_is_hidden_is_there_when_it_is_shown_again() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 1);
+    let before = harness.state().monitor.store().totals();
+    // Hidden: data is taken in, nothing is drawn.
+    for _ in 0..600 {
+        let Bench { monitor, script } = harness.state_mut();
+        script.now_ns += SECOND;
+        script.every(BTC, trade("39484.64", "0.1"));
+        monitor.take_in(script.now_ns);
+    }
+    harness.run_steps(1);
+    let store = harness.state().monitor.store();
+    assert_eq!(store.totals().received, before.received + 600);
+    assert_eq!(store.totals().lost, 0);
+    assert!(harness.state().monitor.workspace().is_following());
+    assert!(
+        painted(&harness, "39 484.64"),
+        "the newest value is on the axis"
+    );
 }
 
 #[test]

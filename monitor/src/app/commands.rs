@@ -212,6 +212,7 @@ impl Monitor {
             PlayerStep::Stop => {
                 // What the server sent meanwhile was not taken in: it is asked for again.
                 self.player = None;
+                self.forget();
                 self.reconnect_to = Some(self.url.clone());
             }
         }

@@ -203,23 +203,30 @@ impl Monitor {
         self.news.0.clone()
     }
 
-    /// Goes on with another connection: another server, other data.
+    /// Goes on with another connection. What came from another server is forgotten.
     pub fn reconnected(&mut self, url: String, inbox: Inbox, requests: Requests) {
+        let is_another = url != self.url;
         self.url = url;
         self.inbox = inbox;
         self.requests = requests;
         self.player = None;
         self.link = Link::Connecting { attempt: 1 };
-        self.epoch = None;
         self.settings.remember_server(&self.url);
-        self.forget();
+        if is_another {
+            self.forget();
+        }
+        self.ask_for_every();
     }
 
     /// Forgets all that came in.
     fn forget(&mut self) {
         self.store = Store::new(self.settings.preferences.memory_limit);
         self.health = Health::default();
-        self.ask_for_every();
+        self.epoch = None;
+        for topic in self.requests.wanted() {
+            self.store.want_every(topic, true);
+        }
+        self.health.watch(self.requests.wanted().iter());
     }
 
     /// Ends what must be ended in order: the recording.

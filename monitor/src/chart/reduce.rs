@@ -241,8 +241,8 @@ impl Reduction {
         Line::Strips(pieces)
     }
 
-    /// The band between bid and ask. A quote holds until the next one, or until `now_ns`.
-    pub fn band(&mut self, series: &Series, window: &Window, now_ns: TimeNs) -> Vec<BandPiece> {
+    /// The band between bid and ask. A quote holds until the next one, or until `until_ns`.
+    pub fn band(&mut self, series: &Series, window: &Window, until_ns: TimeNs) -> Vec<BandPiece> {
         let (from, to) = window.range(series);
         let is_raw = window.is_raw(from, to);
         // A column of a nanosecond holds one sample, or several of the same time.
@@ -274,7 +274,7 @@ impl Reduction {
             });
         }
         if let Some(last) = pieces.last_mut() {
-            let end = now_ns.clamp(window.start_ns, window.end_ns);
+            let end = until_ns.clamp(window.start_ns, window.end_ns);
             last.to = window.offset(end).max(last.from);
         }
         pieces

@@ -282,7 +282,9 @@ fn entries<'a>(scene: &Scene<'a>, pane: &mut ChartPane, window: &Window) -> Vec<
                     Shown::Candles(candles, interval_ns)
                 }
                 (ChartStyle::Line, SeriesKind::Quote) => {
-                    Shown::Band(reduction.band(series, window, scene.now_ns))
+                    // Nobody knows what holds while there is no connection.
+                    let until_ns = scene.health.disconnected_ns.unwrap_or(scene.now_ns);
+                    Shown::Band(reduction.band(series, window, until_ns))
                 }
                 (ChartStyle::Line, SeriesKind::Reading | SeriesKind::Trade) => {
                     Shown::Line(reduction.line(series, window))

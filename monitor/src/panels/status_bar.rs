@@ -110,6 +110,15 @@ fn losses(ui: &mut Ui, scene: &Scene<'_>) {
         );
         ui.label(styled(text, theme::small(), theme.bad));
     }
+    if totals.restarts > 0 {
+        let text = match totals.restarts {
+            1 => "1 restart of the server".to_owned(),
+            restarts => format!("{restarts} restarts of the server"),
+        };
+        let tip = "What happened meanwhile is not known";
+        ui.label(styled(text, theme::small(), theme.warning))
+            .on_hover_text(tip);
+    }
     if totals.dropped > 0 {
         let text = format!("{} dropped here", format::count(totals.dropped));
         let tip = "There are more topics than the monitor keeps";

@@ -134,6 +134,12 @@ impl TopBar {
                 _ => color,
             };
             let response = ui.label(styled(words, theme::small(), color));
+            if matches!(scene.link, Link::BackingOff { .. }) && scene.player.is_none() {
+                let now = egui::Button::new(styled("Try now", theme::small(), theme.text));
+                if ui.add(now.frame(false)).clicked() {
+                    commands.push(Command::Connect(scene.url.to_owned()));
+                }
+            }
             match scene.link {
                 Link::Connected { server, .. } => {
                     response.on_hover_text(server);

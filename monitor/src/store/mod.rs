@@ -64,6 +64,8 @@ pub struct Totals {
     pub lost: u64,
     /// See [`Missing::gaps`].
     pub gaps: u64,
+    /// How often the server began anew: what was lost then nobody knows.
+    pub restarts: u64,
     /// See [`Missing::conflated`].
     pub conflated: u64,
     /// Updates dropped here, because there are more than [`TOPICS_MAX`] topics.
@@ -184,6 +186,7 @@ impl Store {
     /// The server has another epoch: positions and seqs start anew, and what happened since the
     /// last update is not known.
     pub fn epoch_changed(&mut self) {
+        self.totals.restarts += 1;
         for topic in &mut self.topics {
             topic.position = 0;
             topic.seq = 0;
