@@ -10,7 +10,12 @@ use support::{
     liar::{self, Fault},
     run, run_watched,
 };
-use tickcast_loadtest::{integrity::Tally, progress::Progress, summary::Outcome};
+use tickcast_loadtest::{
+    compare::{self, Change},
+    integrity::Tally,
+    progress::Progress,
+    summary::Outcome,
+};
 
 const SUBSCRIBERS: u64 = 4;
 
@@ -62,6 +67,22 @@ fn a_server_that_stands_still_is_seen_in_the_response_of_all_that_was_due_meanwh
     // Two of four seconds wait between 2 and 0 s. Half of these wait for more than a second.
     assert!(response.max_ns > 1_800_000_000, "{response:?}");
     assert!(response.mean_ns > 400e6, "{response:?}");
+}
+
+#[test]
+fn a_server_that_naps_each_second_is_caught_by_comparing_it_with_one_that_does_not() {
+    let measure = |fault| {
+        let url = format!("ws://{}/ws", liar::start(fault));
+        let finished = run(&url, "-n 10 -r 100 -d 8 --warmup 1").unwrap();
+        finished.summary
+    };
+    let (awake, napping) = (measure(Fault::None), measure(Fault::Naps));
+    let comparisons = compare::compare(&awake, &napping);
+    let p99 = comparisons.iter().find(|c| c.name.contains("p99")).unwrap();
+    assert_eq!(p99.change, Change::Worse, "{comparisons:?}");
+    // The other way round it is better; no median of half a second moves by chance.
+    let comparisons = compare::compare(&napping, &awake);
+    assert!(!compare::is_worse(&comparisons), "{comparisons:?}");
 }
 
 #[test]

@@ -9,6 +9,9 @@ const RIGHT: f64 = 16.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 40.0;
 
+/// A band must be so wide to have its name in it.
+const BAND_NAME_MIN: f64 = 48.0;
+
 /// How an axis maps values to places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scale {
@@ -35,6 +38,12 @@ pub(super) struct Series<'a> {
     pub(super) name: &'a str,
     pub(super) class: &'a str,
     pub(super) points: Vec<(f64, f64)>,
+}
+
+/// A stretch of the horizontal axis with a name.
+pub(super) struct Band<'a> {
+    pub(super) name: &'a str,
+    pub(super) range: (f64, f64),
 }
 
 impl Axis<'_> {
@@ -100,11 +109,17 @@ pub(super) fn range_of(series: &[Series<'_>], scale: Scale) -> (f64, f64) {
     }
 }
 
-/// A chart with its legend.
-pub(super) fn chart(title: &str, x: &Axis<'_>, y: &Axis<'_>, series: &[Series<'_>]) -> String {
+/// A chart with its legend. Every second band is tinted.
+pub(super) fn chart(
+    title: &str,
+    x: &Axis<'_>,
+    y: &Axis<'_>,
+    bands: &[Band<'_>],
+    series: &[Series<'_>],
+) -> String {
     let mut svg = String::new();
     // Writing to a String cannot fail.
-    let _ = write_chart(title, x, y, series, &mut svg);
+    let _ = write_chart(title, x, y, bands, series, &mut svg);
     svg
 }
 
@@ -112,6 +127,7 @@ fn write_chart(
     title: &str,
     x: &Axis<'_>,
     y: &Axis<'_>,
+    bands: &[Band<'_>],
     series: &[Series<'_>],
     svg: &mut String,
 ) -> std::fmt::Result {
@@ -127,6 +143,28 @@ fn write_chart(
         "</span></figcaption><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
          aria-label=\"{title}\">"
     )?;
+    for (i, band) in bands.iter().enumerate() {
+        let (Some(from), Some(to)) = (at_x(band.range.0), at_x(band.range.1)) else {
+            continue;
+        };
+        if i % 2 == 0 {
+            write!(
+                svg,
+                "<rect class=\"band\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" \
+                 height=\"{height}\"/>",
+                to - from
+            )?;
+        }
+        if to - from > BAND_NAME_MIN {
+            write!(
+                svg,
+                "<text class=\"name\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+                from + 4.0,
+                TOP + 12.0,
+                band.name
+            )?;
+        }
+    }
     for tick in y.ticks() {
         if let Some(at) = at_y(tick) {
             let label = (y.label)(tick);

@@ -26,7 +26,7 @@ use crate::{
     progress::Progress,
     publisher::{Payload, PublishError, Published, Publisher},
     summary::{SearchStep, Summary},
-    worker::{Command, Reply, Settings, Worker, WorkerHandle, WorkerLost},
+    worker::{self, Command, Reply, Settings, WorkerHandle, WorkerLost},
 };
 
 use server::Server;
@@ -167,7 +167,7 @@ fn start_workers(plan: &Plan, clock: Clock) -> io::Result<Vec<WorkerHandle>> {
     });
     let members = plan.members().into_iter().enumerate();
     members
-        .map(|(number, members)| Worker::start(number, settings.clone(), members, clock))
+        .map(|(number, members)| worker::start(number, settings.clone(), members, clock))
         .collect()
 }
 

@@ -157,12 +157,7 @@ impl Runner<'_> {
         };
         let counts = &totals.counts;
         let others = before.get(scrape::CONNECTIONS).copied().unwrap_or(0.0);
-        // Our own publisher may be among them.
-        let own = f64::from(u8::from(matches!(
-            plan.source,
-            Source::Own(Outlet::WebSocket { .. })
-        )));
-        let remark = if others > own {
+        let remark = if others > 0.0 {
             Some("others were connected to the server".to_owned())
         } else if counts.closed + counts.churned > 0 || plan.hindered.slow + plan.hindered.gone > 0
         {

@@ -33,6 +33,8 @@ pub(crate) enum Fault {
     Swaps,
     /// It stands still for two seconds after the 200th update.
     Stalls,
+    /// It sleeps for a moment after each 100th update.
+    Naps,
     /// It cuts the connection of a subscriber after the 200th update.
     HangsUp,
 }
@@ -40,6 +42,8 @@ pub(crate) enum Fault {
 const EVERY: u64 = 50;
 const ONCE_AT: u64 = 200;
 const STALL: Duration = Duration::from_secs(2);
+const NAP_EVERY: u64 = 100;
+const NAP: Duration = Duration::from_millis(400);
 
 /// The RFC's own key, which the load tester always sends, makes this.
 const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
@@ -157,6 +161,10 @@ impl State {
             }],
             updates,
         };
+        if self.fault == Fault::Naps && self.position.is_multiple_of(NAP_EVERY) {
+            #[allow(clippy::disallowed_methods)] // That is its fault.
+            thread::sleep(NAP);
+        }
         if self.position == ONCE_AT {
             match self.fault {
                 #[allow(clippy::disallowed_methods)] // That is its fault.
