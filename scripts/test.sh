@@ -10,10 +10,10 @@ headline() {
 
 headline "What the tests need"
 need_rust
-# To build: a C compiler, which also links. For the feeds: a broker. For the monitor: a display, and
-# what its window loads when it opens.
+# To build: a C compiler, which also links. For the feeds: a broker. For clients in other languages:
+# Node. For the monitor: a display, and what its window loads when it opens.
 install_missing cc=build-essential \
-    mosquitto mosquitto-clients \
+    mosquitto mosquitto-clients node=nodejs npm=npm \
     xvfb libgl1 libgl1-mesa-dri libegl1 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 \
     libxkbcommon-x11-0 libxrandr2
 for component in rustfmt clippy; do
@@ -34,7 +34,6 @@ headline "Tests"
 cargo test --locked --workspace --no-fail-fast
 
 headline "JavaScript client"
-install_missing node=nodejs npm=npm
 (
     cd clients/javascript
     npm ci --no-audit --no-fund
