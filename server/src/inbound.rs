@@ -1,7 +1,7 @@
 //! What a client sends: WebSocket frames, checked before they cost anything, put together to
 //! messages.
 //!
-//! fastwebsockets parses the frames. In front of it stands a [`FrameGuard`], which refuses by the
+//! fastwebsockets parses the frames. In front of it stands a `FrameGuard`, which refuses by the
 //! header alone what RFC 6455 forbids or a limit does, and which never hands on more than the
 //! current frame: so there is nothing to keep between frames, and a connection that is silent
 //! holds no buffer at all.

@@ -80,6 +80,9 @@ impl std::error::Error for ConfigError {}
 /// All environment variables of ours begin so.
 const ENVIRONMENT_PREFIX: &str = "TICKCAST_";
 
+/// But these are the monitor's, which is often started from the same shell.
+const MONITOR_PREFIX: &str = "MONITOR_";
+
 /// Reads all settings and checks them; opens the files that feeds are to read.
 ///
 /// `args` begin with the program's name. Of `environment` only `TICKCAST_...` is looked at.
@@ -185,7 +188,10 @@ impl Environment {
 
     fn unknown(&self) -> Vec<String> {
         let known = flags::environment_names();
-        let unknown = self.variables.keys().filter(|name| !known.contains(*name));
+        let unknown = self
+            .variables
+            .keys()
+            .filter(|name| !known.contains(*name) && !name.starts_with(MONITOR_PREFIX));
         unknown
             .map(|name| format!("{ENVIRONMENT_PREFIX}{name} is set, but there is no such setting"))
             .collect()
