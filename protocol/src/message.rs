@@ -3,7 +3,9 @@
 //! Messages are the same in both encodings but for one thing: bincode names a topic by its
 //! [`TopicId`], JSON by its [`Topic`]. The types that hold updates are generic over that name.
 //!
-//! Enum variants and struct fields are only ever appended, because bincode knows them by order.
+//! Enum variants are only ever appended, because bincode numbers them by order. A struct's fields stay
+//! as they are: bincode has no place for one that a client does not know, so another field means
+//! another subprotocol.
 //!
 //! Times are integer nanoseconds since 1970-01-01T00:00:00Z. In JSON they, and every other
 //! integer that may exceed 2^53, are strings; positions, seqs and counts are numbers, because they
