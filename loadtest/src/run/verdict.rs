@@ -286,8 +286,10 @@ impl Runner<'_> {
             }
         }
         if let (Some(bare), Some(connected)) = (self.server.before, self.connected_usage) {
-            let growth = connected.rss_bytes as f64 - bare.rss_bytes as f64;
-            cost.connection_bytes = Some(growth / self.plan.subscribers as f64);
+            // A server that has had more subscribers before has memory to spare: that tells nothing.
+            let growth = connected.rss_bytes.checked_sub(bare.rss_bytes);
+            let subscribers = self.plan.subscribers as f64;
+            cost.connection_bytes = growth.map(|bytes| bytes as f64 / subscribers);
         }
         summary.cost = cost;
     }

@@ -248,7 +248,8 @@ pub struct Cost {
     pub cpu_us_per_delivery: Option<f64>,
     /// Delivered updates per second of CPU time.
     pub deliveries_per_core_s: Option<f64>,
-    /// Growth of its memory while the subscribers connected, each, in bytes.
+    /// Growth of its memory while the subscribers connected, each, in bytes. Means something if
+    /// the server was fresh.
     pub connection_bytes: Option<f64>,
     /// Its memory before the first subscriber, in bytes.
     pub rss_before_bytes: Option<u64>,

@@ -179,7 +179,7 @@ pub(super) fn write_health(summary: &Summary, page: &mut String) -> std::fmt::Re
         ),
         (
             "server: deliveries per core-second",
-            number(cost.deliveries_per_core_s, ""),
+            cost.deliveries_per_core_s.map_or("-".to_owned(), count),
         ),
         (
             "server: memory before subscribers",
