@@ -44,7 +44,7 @@ fn what_computes_knows_of_no_screen() {
         "store",
         "chart",
         "alerts.rs",
-        "recording.rs",
+        "recording",
         "health.rs",
         "latency.rs",
         "export.rs",

@@ -2,12 +2,11 @@
 
 use egui::{CornerRadius, Painter, Pos2, Rect, Stroke, pos2};
 
-use super::chart_view::{Areas, Entry, Shown};
+use super::chart_view::{Areas, Canvas, Entry, Pointer, Shown};
 use crate::{
     chart::{
         candles::Candle,
         draw::{self, BoxLine},
-        plot::Plot,
     },
     format,
     scene::Scene,
@@ -33,76 +32,73 @@ fn sample_at(series: &Series, time_ns: TimeNs) -> Option<u64> {
     }
 }
 
+/// Draws what the pointer asks for: a ruler, the crosshair, or the place that it points at in
+/// another pane.
+pub(super) fn draw(canvas: &Canvas<'_>, entries: &[Entry<'_>], pointer: Pointer<'_>) {
+    match (pointer.ruler, pointer.hovered, pointer.crosshair.time_ns) {
+        (Some(ruler), ..) => measure(canvas, entries, ruler),
+        (None, Some(place), _) => {
+            pointer.crosshair.next_ns = Some(canvas.plot.time(place.x));
+            crosshair(canvas, entries, place);
+        }
+        (None, None, Some(time_ns)) => distant_crosshair(canvas, entries, time_ns),
+        (None, None, None) => {}
+    }
+}
+
 /// Lines through the pointer, and what is there.
-pub(super) fn crosshair(
-    labels: &Painter,
-    painter: &Painter,
-    scene: &Scene<'_>,
-    entries: &[Entry<'_>],
-    plot: &Plot,
-    areas: &Areas,
-    place: Pos2,
-) {
-    let theme = scene.theme;
+fn crosshair(canvas: &Canvas<'_>, entries: &[Entry<'_>], place: Pos2) {
+    let (plot, theme) = (&canvas.plot, canvas.theme());
     let line = theme.muted.gamma_multiply(0.8);
-    let (top, bottom) = (areas.plot.top(), areas.plot.bottom());
     let time_ns = plot.time(place.x);
     let hit = entries.first().and_then(|entry| {
         let index = sample_at(entry.series, time_ns)?;
         let x = plot.x(entry.series.time(index));
-        areas.plot.x_range().contains(x).then_some((entry, index))
+        let is_visible = canvas.areas.plot.x_range().contains(x);
+        is_visible.then_some((entry, index))
     });
+    // On a line the pointer is drawn to the nearest sample.
     let x = match hit {
-        Some((entry, index)) if !matches!(entry.shown, Shown::Candles(..) | Shown::Band(_)) => {
+        Some((entry, index)) if matches!(entry.shown, Shown::Line(_)) => {
             plot.x(entry.series.time(index))
         }
         _ => place.x,
     };
-    draw::dashed(painter, pos2(x, top), pos2(x, bottom), line, 3.0);
-    let (left, right) = (areas.plot.left(), areas.plot.right());
-    draw::dashed(
-        painter,
-        pos2(left, place.y),
-        pos2(right, place.y),
-        line,
-        3.0,
-    );
+    canvas.down(x, line, 3.0);
+    canvas.across(place.y, line, 3.0);
     if plot.rect.contains(place)
         && let Some(entry) = entries.first()
     {
         let text = format::number(plot.value(place.y), entry.topic.decimals);
-        let colors = (theme.raised, theme.text);
-        let width = areas.axis.width();
-        draw::axis_label(labels, areas.axis.left(), place.y, width, &text, colors);
+        canvas.axis_label(place.y, &text, theme.raised, theme.text);
     }
     let Some((entry, index)) = hit else { return };
     let lines = match &entry.shown {
         Shown::Candles(candles, interval_ns) => {
             let start_ns = time_ns.div_euclid(*interval_ns) * interval_ns;
             match candles.iter().find(|candle| candle.start_ns == start_ns) {
-                Some(candle) => candle_lines(scene, entry, candle, *interval_ns),
+                Some(candle) => candle_lines(canvas.scene, entry, candle, *interval_ns),
                 None => return,
             }
         }
         Shown::Line(_) | Shown::Band(_) => {
-            mark(painter, plot, entry, index, theme);
-            sample_lines(scene, entries, entry, index)
+            mark(canvas, entry, index);
+            sample_lines(canvas.scene, entries, entry, index)
         }
     };
-    draw::text_box(painter, pos2(x, place.y), areas.plot, &lines, theme);
+    let place = pos2(x, place.y);
+    draw::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
 }
 
 /// A ring around a sample.
-fn mark(painter: &Painter, plot: &Plot, entry: &Entry<'_>, index: u64, theme: &Theme) {
-    let series = entry.series;
-    let x = plot.x(series.time(index));
-    let value = series.value(LANE_MAIN, index);
-    painter.circle(
-        pos2(x, plot.y(value)),
-        3.5,
-        theme.background,
-        Stroke::new(1.4, theme.text),
-    );
+fn mark(canvas: &Canvas<'_>, entry: &Entry<'_>, index: u64) {
+    let (series, theme) = (entry.series, canvas.theme());
+    let x = canvas.plot.x(series.time(index));
+    let y = canvas.plot.y(series.value(LANE_MAIN, index));
+    let line = Stroke::new(1.4, theme.text);
+    canvas
+        .inside
+        .circle(pos2(x, y), 3.5, theme.background, line);
 }
 
 fn text_line(text: String, theme: &Theme) -> BoxLine {
@@ -207,48 +203,34 @@ fn candle_lines(
 }
 
 /// The time that the pointer is at in another pane.
-pub(super) fn distant_crosshair(
-    painter: &Painter,
-    entries: &[Entry<'_>],
-    plot: &Plot,
-    areas: &Areas,
-    time_ns: TimeNs,
-    theme: &Theme,
-) {
+fn distant_crosshair(canvas: &Canvas<'_>, entries: &[Entry<'_>], time_ns: TimeNs) {
+    let (plot, theme) = (&canvas.plot, canvas.theme());
     let x = plot.x(time_ns);
-    if !areas.plot.x_range().contains(x) {
+    if !canvas.areas.plot.x_range().contains(x) {
         return;
     }
-    let (top, bottom) = (areas.plot.top(), areas.plot.bottom());
-    let line = theme.muted.gamma_multiply(0.6);
-    draw::dashed(painter, pos2(x, top), pos2(x, bottom), line, 3.0);
+    canvas.down(x, theme.muted.gamma_multiply(0.6), 3.0);
     let Some(entry) = entries.first() else { return };
     let Some(index) = sample_at(entry.series, time_ns) else {
         return;
     };
     if !matches!(entry.shown, Shown::Candles(..)) {
-        mark(painter, plot, entry, index, theme);
+        mark(canvas, entry, index);
     }
     let value = entry.series.value(LANE_MAIN, index);
     let lines = [head_line(
         format::number(value, entry.topic.decimals),
         theme,
     )];
-    draw::text_box(painter, pos2(x, plot.y(value)), areas.plot, &lines, theme);
+    let place = pos2(x, plot.y(value));
+    draw::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
 }
 
 /// What lies between two places.
-pub(super) fn draw_ruler(
-    painter: &Painter,
-    scene: &Scene<'_>,
-    entries: &[Entry<'_>],
-    plot: &Plot,
-    areas: &Areas,
-    ruler: Ruler,
-) {
-    let theme = scene.theme;
-    let area = Rect::from_two_pos(ruler.from, ruler.to).intersect(areas.plot);
-    painter.rect(
+fn measure(canvas: &Canvas<'_>, entries: &[Entry<'_>], ruler: Ruler) {
+    let (plot, theme) = (&canvas.plot, canvas.theme());
+    let area = Rect::from_two_pos(ruler.from, ruler.to).intersect(canvas.areas.plot);
+    canvas.inside.rect(
         area,
         CornerRadius::ZERO,
         theme.accent.gamma_multiply(0.12),
@@ -256,35 +238,28 @@ pub(super) fn draw_ruler(
         egui::StrokeKind::Inside,
     );
     let Some(entry) = entries.first() else { return };
-    let decimals = entry.topic.decimals;
+    let number = |value| format::number(value, entry.topic.decimals);
     let (from, to) = (plot.value(ruler.from.y), plot.value(ruler.to.y));
     let times = (plot.time(ruler.from.x), plot.time(ruler.to.x));
     let (start, end) = (times.0.min(times.1), times.0.max(times.1));
     let percent = (to - from) / from.abs() * 100.0;
-    let mut lines = vec![head_line(
-        format!(
-            "{}  {} %",
-            format::signed(to - from, decimals),
-            format::signed(percent, 3)
-        ),
-        theme,
-    )];
-    lines.push(text_line(format::duration(end - start), theme));
+    let change = format::signed(to - from, entry.topic.decimals);
+    let mut lines = vec![
+        head_line(format!("{change}  {} %", format::signed(percent, 3)), theme),
+        text_line(format::duration(end - start), theme),
+    ];
     let series = entry.series;
     let range = (series.index_at(start), series.index_at(end + 1));
-    if let Some(summary) = series.summary(LANE_MAIN, range.0, range.1) {
-        let number = |value| format::number(value, decimals);
+    if let Some(all) = series.summary(LANE_MAIN, range.0, range.1) {
+        let extremes = format!("min {}  max {}", number(all.min), number(all.max));
         lines.push(text_line(
-            format!("{} updates", format::count(summary.count)),
+            format!("{} updates", format::count(all.count)),
             theme,
         ));
-        lines.push(text_line(
-            format!("min {}  max {}", number(summary.min), number(summary.max)),
-            theme,
-        ));
-        lines.push(text_line(format!("mean {}", number(summary.mean())), theme));
+        lines.push(text_line(extremes, theme));
+        lines.push(text_line(format!("mean {}", number(all.mean())), theme));
     }
-    draw::text_box(painter, ruler.to, areas.plot, &lines, theme);
+    draw::text_box(&canvas.inside, ruler.to, canvas.areas.plot, &lines, theme);
 }
 
 /// The box that a drag with the right button would zoom to.

@@ -1,9 +1,11 @@
 //! What a chart looks like: computes what is visible and has it drawn.
 
-use egui::{Align2, Color32, Painter, Pos2, Rect, Ui, pos2};
+use std::time::Duration;
+
+use egui::{Color32, Painter, Pos2, Rect, Ui, pos2};
 
 use super::{
-    chart_axes,
+    chart_axes, chart_marks,
     chart_pane::{ChartPane, ChartStyle},
     chart_pointer::{self, Ruler},
 };
@@ -14,10 +16,10 @@ use crate::{
         plot::Plot,
         reduce::{BandPiece, Line, Reduction, Window},
     },
-    format,
+    inbox::Link,
     scene::Scene,
-    store::{GapCause, LANE_MAIN, Series, SeriesKind, TimeNs, TopicState},
-    theme::{self, Theme},
+    store::{Series, SeriesKind, TimeNs, TopicState},
+    theme::Theme,
 };
 
 /// Height of the time axis.
@@ -30,6 +32,10 @@ const VOLUME_FROM_HEIGHT: f32 = 180.0;
 const VOLUME_PART: f32 = 0.16;
 /// A volume bar is at least so wide, with its space.
 const VOLUME_BAR_WIDTH: f64 = 5.0;
+/// A chart that follows moves at the display's rate at most ...
+const SCROLL_MIN_NS: i64 = 16_000_000;
+/// ... and twice a second at least.
+const SCROLL_MAX_NS: i64 = 500_000_000;
 /// A candle is at least so wide, with its space; shorter intervals are joined.
 const CANDLE_MIN_WIDTH: f64 = 3.0;
 
@@ -102,6 +108,44 @@ pub(super) struct Entry<'a> {
     pub(super) color: Color32,
 }
 
+/// What a chart is drawn on.
+pub(super) struct Canvas<'a> {
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) areas: Areas,
+    /// The area of prices.
+    pub(super) plot: Plot,
+    /// The same with that of volume.
+    pub(super) whole: Plot,
+    /// Paints the chart only.
+    pub(super) inside: Painter,
+    /// Paints its axes as well.
+    pub(super) outside: Painter,
+}
+
+impl Canvas<'_> {
+    pub(super) fn theme(&self) -> &Theme {
+        self.scene.theme
+    }
+
+    /// A dashed line from the left edge to the right one.
+    pub(super) fn across(&self, y: f32, color: Color32, dash: f32) {
+        let (left, right) = (self.areas.plot.left(), self.areas.plot.right());
+        draw::dashed(&self.inside, pos2(left, y), pos2(right, y), color, dash);
+    }
+
+    /// A dashed line from the upper edge to the lower one.
+    pub(super) fn down(&self, x: f32, color: Color32, dash: f32) {
+        let (top, bottom) = (self.areas.plot.top(), self.areas.plot.bottom());
+        draw::dashed(&self.inside, pos2(x, top), pos2(x, bottom), color, dash);
+    }
+
+    /// A value on the axis, on a ground of its own.
+    pub(super) fn axis_label(&self, y: f32, text: &str, ground: Color32, ink: Color32) {
+        let (left, width) = (self.areas.axis.left(), self.areas.axis.width());
+        draw::axis_label(&self.outside, left, y, width, text, (ground, ink));
+    }
+}
+
 /// Draws a chart. Returns what its area stands for.
 pub(super) fn draw(
     ui: &Ui,
@@ -110,10 +154,8 @@ pub(super) fn draw(
     areas: &Areas,
     pointer: Pointer<'_>,
 ) -> Plot {
-    let theme = scene.theme;
     let now_ns = scene.now_ns;
-    let view = pane.view.clone();
-    let (start_ns, end_ns) = view.window(now_ns);
+    let (start_ns, end_ns) = pane.view.window(now_ns);
     let window = Window {
         start_ns,
         end_ns,
@@ -125,117 +167,90 @@ pub(super) fn draw(
         .filter_map(|entry| entry.shown.range())
         .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     pane.live.scale.update(range, now_ns);
-    if let Some(at) = pane.live.scale.shrinks_at() {
-        let wait = u64::try_from(at - now_ns).unwrap_or(0);
-        ui.ctx()
-            .request_repaint_after(std::time::Duration::from_nanos(wait));
-    }
-
     let volume = volume(&entries, &window, areas, now_ns);
-    let mut rect = areas.plot;
-    if volume.is_some() {
-        rect.max.y -= rect.height() * VOLUME_PART;
-    }
-    let plot = Plot {
-        rect,
+    let whole = Plot {
+        rect: areas.plot,
         start_ns,
         end_ns,
         scale: pane.live.scale,
     };
-    let painter = ui.painter().with_clip_rect(areas.plot);
-    let axis_painter = ui.painter();
-    let unit = entries
-        .first()
-        .and_then(|entry| entry.topic.unit.as_deref())
-        .filter(|_| {
-            entries
-                .iter()
-                .all(|e| e.series.kind() == SeriesKind::Reading)
-        });
-
-    let decimals = entries.iter().map(|entry| entry.topic.decimals).max();
-    let decimals = decimals.unwrap_or(0);
-    let labelled: Vec<f32> = entries
-        .iter()
-        .filter_map(|entry| Some(plot.y(entry.series.last_value(LANE_MAIN)?)))
-        .chain(pointer.hovered.map(|place| place.y))
-        .collect();
-    let widest = chart_axes::value_axis(
-        (axis_painter, &painter),
-        &plot,
-        areas,
-        (unit, decimals),
-        &labelled,
-        theme,
-    );
-    chart_axes::time_axis(axis_painter, &painter, scene, &plot, areas);
-    for entry in &entries {
-        gaps(&painter, entry, &plot, areas, theme);
+    let mut plot = whole;
+    if volume.is_some() {
+        plot.rect.max.y -= plot.rect.height() * VOLUME_PART;
     }
-    if let (Some(since_ns), None) = (scene.health.disconnected_ns, scene.player) {
-        let whole = Plot {
-            rect: areas.plot,
-            ..plot
-        };
-        let (from, to) = (since_ns, now_ns.min(end_ns));
-        if from < to {
-            draw::gap(&painter, &whole, from, to, "no connection", theme);
-        }
+    let canvas = Canvas {
+        scene,
+        areas: *areas,
+        plot,
+        whole,
+        inside: ui.painter().with_clip_rect(areas.plot),
+        outside: ui.painter().clone(),
+    };
+    let label_width = paint(&canvas, &entries, volume.as_ref(), pointer.hovered);
+    if range.is_none() {
+        chart_marks::nothing(&canvas, pane);
     }
-    if let Some((candles, interval_ns)) = &volume {
-        let whole = Plot {
-            rect: areas.plot,
-            ..plot
-        };
-        draw::volume(&painter, &whole, candles, *interval_ns, theme);
-    }
-    for entry in &entries {
-        match &entry.shown {
-            Shown::Line(line) => draw::line(&painter, &plot, line, entry.color),
-            Shown::Band(pieces) => draw::band(&painter, &plot, pieces, entry.color),
-            Shown::Candles(candles, interval) => {
-                draw::candles(&painter, &plot, candles, *interval, theme);
-            }
-        }
-    }
-    if let Some(entry) = entries.first() {
-        alerts(&painter, scene, entry, &plot, areas);
-    }
-    let mut label_width = widest;
-    for entry in entries.iter().rev() {
-        let width = chart_axes::last_value(axis_painter, &painter, entry, &plot, areas, theme);
-        label_width = label_width.max(width);
-    }
+    chart_pointer::draw(&canvas, &entries, pointer);
     // In steps, so that one digit more does not move everything.
     let wanted = ((label_width + 18.0) / 8.0).ceil() * 8.0;
     if wanted > pane.live.axis_width {
         pane.live.axis_width = wanted;
         ui.ctx().request_repaint();
     }
-    if entries.is_empty() || range.is_none() {
-        nothing(&painter, scene, pane, areas);
+    schedule(ui, scene, pane, &plot);
+    plot
+}
+
+/// Paints everything but the pointer's part. Returns the width of the widest label of the value
+/// axis.
+fn paint(
+    canvas: &Canvas<'_>,
+    entries: &[Entry<'_>],
+    volume: Option<&(Vec<Candle>, i64)>,
+    hovered: Option<Pos2>,
+) -> f32 {
+    let (inside, plot, theme) = (&canvas.inside, &canvas.plot, canvas.theme());
+    let widest = chart_axes::value_axis(canvas, entries, hovered);
+    chart_axes::time_axis(canvas);
+    for entry in entries {
+        chart_marks::gaps(canvas, entry);
     }
-    match (pointer.ruler, pointer.hovered) {
-        (Some(ruler), _) => {
-            chart_pointer::draw_ruler(&painter, scene, &entries, &plot, areas, ruler)
-        }
-        (None, Some(place)) => {
-            pointer.crosshair.next_ns = Some(plot.time(place.x));
-            chart_pointer::crosshair(axis_painter, &painter, scene, &entries, &plot, areas, place);
-        }
-        (None, None) => {
-            if let Some(time_ns) = pointer.crosshair.time_ns {
-                chart_pointer::distant_crosshair(&painter, &entries, &plot, areas, time_ns, theme);
+    chart_marks::no_connection(canvas);
+    if let Some((candles, interval_ns)) = volume {
+        draw::volume(inside, &canvas.whole, candles, *interval_ns, theme);
+    }
+    for entry in entries {
+        match &entry.shown {
+            Shown::Line(line) => draw::line(inside, plot, line, entry.color),
+            Shown::Band(pieces) => draw::band(inside, plot, pieces, entry.color),
+            Shown::Candles(candles, interval_ns) => {
+                draw::candles(inside, plot, candles, *interval_ns, theme);
             }
         }
     }
-    if view.is_following() && matches!(scene.link, crate::inbox::Link::Connected { .. }) {
-        // Time moves by the clock: the next repaint is due when the chart has moved by a pixel.
-        let pixel_ns = plot.ns_per_point() / f64::from(ui.pixels_per_point());
-        let wait = std::time::Duration::from_nanos(pixel_ns.clamp(16e6, 5e8) as u64);
-        ui.ctx().request_repaint_after(wait);
+    if let Some(entry) = entries.first() {
+        chart_marks::alerts(canvas, entry);
     }
-    plot
+    // The main series last: its label lies on top.
+    let widths = entries.iter().rev();
+    let widths = widths.map(|entry| chart_axes::last_value(canvas, entry));
+    widths.fold(widest, f32::max)
+}
+
+/// Asks to be repainted when something moves that does not depend on what comes in.
+fn schedule(ui: &Ui, scene: &Scene<'_>, pane: &ChartPane, plot: &Plot) {
+    let repaint_after = |ns: i64| {
+        let wait = Duration::from_nanos(u64::try_from(ns).unwrap_or(0));
+        ui.ctx().request_repaint_after(wait);
+    };
+    if let Some(at_ns) = pane.live.scale.shrinks_at() {
+        repaint_after(at_ns - scene.now_ns);
+    }
+    if pane.view.is_following() && matches!(scene.link, Link::Connected { .. }) {
+        // Time moves by the clock: the chart has moved when it has moved by a pixel.
+        let pixel_ns = plot.ns_per_point() / f64::from(ui.pixels_per_point());
+        repaint_after((pixel_ns as i64).clamp(SCROLL_MIN_NS, SCROLL_MAX_NS));
+    }
 }
 
 /// How many samples of the main topic a pixel stands for.
@@ -319,68 +334,4 @@ fn volume(
     let (start_ns, end_ns) = (window.start_ns, window.end_ns);
     let bars = candles::candles(entry.series, start_ns, end_ns, interval_ns, now_ns);
     Some((bars, interval_ns))
-}
-
-fn gaps(painter: &Painter, entry: &Entry<'_>, plot: &Plot, areas: &Areas, theme: &Theme) {
-    let whole = Plot {
-        rect: areas.plot,
-        ..*plot
-    };
-    for gap in entry.series.gaps_between(plot.start_ns, plot.end_ns) {
-        let label = match (gap.cause, gap.lost) {
-            (GapCause::Lost, Some(lost)) => format!("gap · {} lost", format::count(lost)),
-            (GapCause::Lost, None) => "gap".to_owned(),
-            (GapCause::Restart, _) => "server restarted".to_owned(),
-            (GapCause::NotANumber, _) => "not a number".to_owned(),
-        };
-        draw::gap(painter, &whole, gap.from_ns, gap.to_ns, &label, theme);
-    }
-}
-
-/// The thresholds that are watched over, and where they were crossed.
-fn alerts(painter: &Painter, scene: &Scene<'_>, entry: &Entry<'_>, plot: &Plot, areas: &Areas) {
-    let theme = scene.theme;
-    for rule in scene.alerts.rules_of(&entry.topic.name) {
-        let Some(value) = rule.condition.threshold() else {
-            continue;
-        };
-        let y = plot.y(value);
-        if !plot.rect.y_range().contains(y) {
-            continue;
-        }
-        let (left, right) = (areas.plot.left(), areas.plot.right());
-        draw::dashed(painter, pos2(left, y), pos2(right, y), theme.bad, 5.0);
-        painter.text(
-            pos2(left + 6.0, y - 2.0),
-            Align2::LEFT_BOTTOM,
-            format!("alert {}", rule.condition.words(entry.topic.decimals)),
-            theme::axis_text(),
-            theme.bad,
-        );
-    }
-    for event in scene.alerts.events() {
-        if event.topic == entry.topic.name && (plot.start_ns..=plot.end_ns).contains(&event.time_ns)
-        {
-            let y = event
-                .value
-                .map_or(areas.plot.bottom(), |value| plot.y(value));
-            draw::marker(painter, pos2(plot.x(event.time_ns), y), theme.bad);
-        }
-    }
-}
-
-fn nothing(painter: &Painter, scene: &Scene<'_>, pane: &ChartPane, areas: &Areas) {
-    let topic = pane.main(scene);
-    let text = match topic.map(|topic| (&topic.latest, &topic.series)) {
-        None | Some((None, _)) => "Waiting for the first value",
-        Some((Some(_), None)) => "This topic has no numbers to chart",
-        Some((Some(_), Some(_))) => "Nothing came in this time",
-    };
-    painter.text(
-        areas.plot.center(),
-        Align2::CENTER_CENTER,
-        text,
-        theme::text(),
-        scene.theme.muted,
-    );
 }

@@ -3,6 +3,8 @@
 
 mod banner;
 mod chart_axes;
+mod chart_header;
+mod chart_marks;
 mod chart_pane;
 mod chart_pointer;
 mod chart_view;
@@ -14,6 +16,7 @@ mod status_bar;
 mod top_bar;
 mod watch_list;
 mod watch_row;
+mod watch_rows;
 mod welcome;
 mod widgets;
 mod workspace;
@@ -26,5 +29,6 @@ pub use layout::grouping;
 pub use overlays::Overlays;
 pub use status_bar::StatusBar;
 pub use top_bar::TopBar;
-pub use watch_list::{Sort, WatchList};
+pub use watch_list::WatchList;
+pub use watch_rows::Sort;
 pub use workspace::{ActiveChart, Pane, Workspace};

@@ -1,66 +1,27 @@
 //! The list of topics on the left.
 
-use std::collections::BTreeSet;
-
-use egui::{Id, Key, Rect, ScrollArea, Sense, Ui, pos2, vec2};
+use egui::{Id, Key, Modifiers, Rect, ScrollArea, Sense, Ui, pos2, vec2};
 use serde::{Deserialize, Serialize};
-use tickcast_protocol::topic::{Filter, TopicError};
 
 use super::{
-    grouping,
     watch_row::{self, Columns},
+    watch_rows::{Order, Row, Rows, Selection, Sort},
     widgets::{paint_key, paint_right, styled},
 };
 use crate::{
-    format::SECOND,
     scene::{Command, Place, Scene},
-    store::{TimeNs, TopicKey, TopicState},
+    store::TopicKey,
     theme,
 };
 
-/// The list is put together anew at most so often while topics appear or values decide the order.
-const REBUILD_NS: i64 = SECOND / 2;
-
-/// So few topics are put together anew whenever one appears.
-const CHEAP_TOPICS: usize = 2_000;
-
-/// What the rows are sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sort {
-    /// By name, in groups.
-    #[default]
-    Name,
-    /// By the newest value.
-    Last,
-    /// By how much it changed.
-    Change,
-    /// By how often it comes.
-    Rate,
-    /// By how long ago it came.
-    Age,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Row {
-    Group { name: String, topics: usize },
-    Topic { key: TopicKey, prefix: usize },
-}
-
-/// The list: its filter, order, folded groups, and the rows that follow from them.
+/// The list: what the person wants to see of the topics, and the rows that follow from it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WatchList {
-    filter: String,
-    sort: Sort,
-    is_reversed: bool,
-    folded: BTreeSet<String>,
+    #[serde(flatten)]
+    order: Order,
     #[serde(skip)]
-    rows: Vec<Row>,
-    #[serde(skip)]
-    matching: usize,
-    #[serde(skip)]
-    built: Option<Built>,
+    rows: Rows,
     #[serde(skip)]
     scroll_to_selected: bool,
     /// Top and bottom of what is in view.
@@ -68,55 +29,12 @@ pub struct WatchList {
     visible: (f32, f32),
 }
 
-/// What the rows were made from.
-#[derive(Debug, Clone, PartialEq)]
-struct Built {
-    filter: String,
-    sort: (Sort, bool),
-    folded: usize,
-    topics: usize,
-    at_ns: TimeNs,
-}
-
-/// What the text in the filter field selects.
-enum Selection {
-    All,
-    Wildcards(Filter),
-    /// In lower case.
-    Containing(String),
-    Bad(TopicError),
-}
-
-impl Selection {
-    fn of(text: &str) -> Self {
-        let text = text.trim();
-        if text.is_empty() {
-            Self::All
-        } else if text.contains(['+', '#']) {
-            match Filter::new(text) {
-                Ok(filter) => Self::Wildcards(filter),
-                Err(error) => Self::Bad(error),
-            }
-        } else {
-            Self::Containing(text.to_lowercase())
-        }
-    }
-
-    fn matches(&self, name: &str) -> bool {
-        match self {
-            Self::All | Self::Bad(_) => true,
-            Self::Wildcards(filter) => filter.matches(name),
-            Self::Containing(text) => name.to_lowercase().contains(text),
-        }
-    }
-}
-
 impl WatchList {
     /// Draws the list and returns what the person wants.
     pub fn show(&mut self, ui: &mut Ui, scene: &Scene<'_>) -> Vec<Command> {
         let mut commands = Vec::new();
         self.filter_field(ui, scene);
-        self.build(scene);
+        self.rows.update(&self.order, scene.store, scene.now_ns);
         self.keys(ui, scene, &mut commands);
         self.header(ui, scene);
         self.table(ui, scene, &mut commands);
@@ -126,7 +44,7 @@ impl WatchList {
     fn filter_field(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
         let theme = scene.theme;
         let id = Id::unique("filter");
-        let selection = Selection::of(&self.filter);
+        let selection = Selection::of(&self.order.filter);
         egui::Frame::new()
             .inner_margin(egui::Margin {
                 left: 10,
@@ -135,7 +53,7 @@ impl WatchList {
                 bottom: 4,
             })
             .show(ui, |ui| {
-                let output = egui::TextEdit::singleline(&mut self.filter)
+                let output = egui::TextEdit::singleline(&mut self.order.filter)
                     .id(id)
                     .hint_text(styled(
                         "Filter, e.g. market/+/trade",
@@ -162,15 +80,15 @@ impl WatchList {
                 response.widget_info(|| {
                     egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Filter topics")
                 });
-                if !response.has_focus() && self.filter.is_empty() {
+                if !response.has_focus() && self.order.filter.is_empty() {
                     paint_key(
                         ui.painter(),
                         rect.right_center() - vec2(8.0, 0.0),
                         "/",
                         theme,
                     );
-                } else if !self.filter.is_empty() {
-                    let text = format!("{} of {}", self.matching, scene.store.len());
+                } else if !self.order.filter.is_empty() {
+                    let text = format!("{} of {}", self.rows.matching, scene.store.len());
                     let place = rect.right_center() - vec2(10.0, 0.0);
                     paint_right(ui.painter(), place, &text, theme::axis_figures(), theme.dim);
                 }
@@ -183,128 +101,14 @@ impl WatchList {
                 }
                 let escaped = ui.input(|input| input.key_pressed(Key::Escape));
                 if escaped && response.lost_focus() {
-                    self.filter.clear();
+                    self.order.filter.clear();
                 }
             });
-        let typing = ui.ctx().text_edit_focused();
-        let slash = ui.input_mut(|input| {
-            !typing
-                && (input.consume_key(egui::Modifiers::NONE, Key::Slash)
-                    || input.consume_key(egui::Modifiers::COMMAND, Key::F))
-        });
-        if slash {
-            ui.memory_mut(|memory| memory.request_focus(id));
-            // Or the slash would be typed into the field.
-            ui.input_mut(|input| {
-                input
-                    .events
-                    .retain(|event| !matches!(event, egui::Event::Text(_)));
-            });
-        }
-    }
-
-    /// Makes the rows anew, if what they are made from has changed.
-    fn build(&mut self, scene: &Scene<'_>) {
-        let wanted = Built {
-            filter: self.filter.clone(),
-            sort: (self.sort, self.is_reversed),
-            folded: self.folded.len(),
-            topics: scene.store.len(),
-            at_ns: scene.now_ns,
-        };
-        if let Some(built) = &self.built {
-            let asked = built.filter == wanted.filter
-                && built.sort == wanted.sort
-                && built.folded == wanted.folded;
-            let grown = built.topics != wanted.topics;
-            let due = !(0..REBUILD_NS).contains(&(wanted.at_ns - built.at_ns));
-            let stands = if grown {
-                built.topics >= CHEAP_TOPICS && !due
-            } else {
-                self.sort == Sort::Name || !due
-            };
-            if asked && stands {
-                return;
-            }
-        }
-        self.built = Some(wanted);
-        let selection = Selection::of(&self.filter);
-        let mut topics: Vec<(TopicKey, &TopicState)> = scene
-            .store
-            .topics()
-            .filter(|(_, topic)| topic.latest.is_some() && selection.matches(topic.name.as_str()))
-            .collect();
-        self.matching = topics.len();
-        self.rows.clear();
-        self.sort_topics(&mut topics, scene.now_ns);
-        if self.sort != Sort::Name {
-            let rows = topics.iter().map(|&(key, _)| Row::Topic { key, prefix: 0 });
-            self.rows.extend(rows);
-            return;
-        }
-        let prefixes = grouping(topics.iter().map(|(_, topic)| topic.name.as_str()));
-        let mut group: Option<(usize, &str)> = None;
-        for ((key, topic), prefix) in topics.into_iter().zip(prefixes) {
-            let name = &topic.name.as_str()[..prefix];
-            if group.is_none_or(|(_, current)| current != name) {
-                group = Some((self.rows.len(), name));
-                self.rows.push(Row::Group {
-                    name: name.to_owned(),
-                    topics: 0,
-                });
-            }
-            if let Some((at, _)) = group
-                && let Row::Group { topics, .. } = &mut self.rows[at]
-            {
-                *topics += 1;
-            }
-            if !self.folded.contains(name) {
-                let prefix = if prefix == 0 { 0 } else { prefix + 1 };
-                self.rows.push(Row::Topic { key, prefix });
-            }
-        }
-        // A single group of nameless topics needs no heading.
-        if let [Row::Group { name, .. }, ..] = &self.rows[..]
-            && name.is_empty()
-        {
-            self.rows.remove(0);
-        }
-    }
-
-    fn sort_topics(&self, topics: &mut [(TopicKey, &TopicState)], now_ns: TimeNs) {
-        let by_number = |number: fn(&TopicState, TimeNs) -> Option<f64>| {
-            move |a: &TopicState, b: &TopicState| {
-                let (a, b) = (number(a, now_ns), number(b, now_ns));
-                let key = |n: Option<f64>| n.unwrap_or(f64::NEG_INFINITY);
-                key(b).total_cmp(&key(a))
-            }
-        };
-        let number: fn(&TopicState, TimeNs) -> Option<f64> = match self.sort {
-            Sort::Name => {
-                // Topics without a group come first, not in between.
-                topics.sort_by_cached_key(|(_, topic)| {
-                    let name = topic.name.as_str().to_owned();
-                    (name.contains('/'), name)
-                });
-                |_, _| None
-            }
-            Sort::Last => |topic, _| topic.number,
-            Sort::Change => |topic, _| topic.change_percent(),
-            Sort::Rate => |topic, now| topic.rate.per_second(now),
-            Sort::Age => |topic, now| topic.age_ns(now).map(|age| -(age as f64)),
-        };
-        if self.sort != Sort::Name {
-            let compare = by_number(number);
-            topics.sort_by(|(_, a), (_, b)| compare(a, b).then_with(|| a.name.cmp(&b.name)));
-        }
-        if self.is_reversed {
-            topics.reverse();
-        }
+        focus_on_slash(ui, id);
     }
 
     /// j and k or the arrows move the selection, Enter opens a chart.
     fn keys(&mut self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<Command>) {
-        use egui::Modifiers;
         if ui.ctx().egui_wants_keyboard_input() {
             return;
         }
@@ -324,14 +128,7 @@ impl WatchList {
             (i32::from(down) - i32::from(up), enter)
         });
         if step != 0 {
-            let topics: Vec<TopicKey> = self
-                .rows
-                .iter()
-                .filter_map(|row| match row {
-                    Row::Topic { key, .. } => Some(*key),
-                    Row::Group { .. } => None,
-                })
-                .collect();
+            let topics: Vec<TopicKey> = self.rows.topics().collect();
             let selected = scene
                 .selected
                 .and_then(|name| scene.store.find(name.as_str()));
@@ -392,13 +189,13 @@ impl WatchList {
             response.widget_info(|| {
                 egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Sort by {label}"))
             });
-            let is_current = self.sort == sort;
+            let is_current = self.order.sort == sort;
             let color = if response.hovered() || (is_current && sort != Sort::Name) {
                 theme.text
             } else {
                 theme.muted
             };
-            let arrow = match (is_current, self.is_reversed) {
+            let arrow = match (is_current, self.order.is_reversed) {
                 (true, true) => " ▴",
                 (true, false) if sort != Sort::Name => " ▾",
                 _ => "",
@@ -418,10 +215,10 @@ impl WatchList {
             }
             if response.clicked() {
                 if is_current {
-                    self.is_reversed = !self.is_reversed;
+                    self.order.is_reversed = !self.order.is_reversed;
                 } else {
-                    self.sort = sort;
-                    self.is_reversed = false;
+                    self.order.sort = sort;
+                    self.order.is_reversed = false;
                 }
             }
         }
@@ -435,13 +232,13 @@ impl WatchList {
         {
             area = area.vertical_scroll_offset(offset);
         }
-        let rows = &self.rows;
+        let rows = &self.rows.rows;
         let mut toggled = None;
         let output = area.show_rows(ui, theme::ROW_HEIGHT, rows.len(), |ui, range| {
             for row in &rows[range] {
                 match row {
                     Row::Group { name, topics } => {
-                        let is_folded = self.folded.contains(name);
+                        let is_folded = self.order.folded.contains(name);
                         if watch_row::group(ui, scene.theme, name, *topics, is_folded) {
                             toggled = Some(name.clone());
                         }
@@ -456,11 +253,11 @@ impl WatchList {
         let top = output.state.clamped_offset().y;
         self.visible = (top, top + output.inner_rect.height());
         if let Some(name) = toggled
-            && !self.folded.remove(&name)
+            && !self.order.folded.remove(&name)
         {
-            self.folded.insert(name);
+            self.order.folded.insert(name);
         }
-        if self.rows.is_empty() {
+        if self.rows.rows.is_empty() {
             let text = if scene.store.is_empty() {
                 "No topics yet"
             } else {
@@ -483,6 +280,7 @@ impl WatchList {
             .and_then(|name| scene.store.find(name.as_str()))?;
         let at = self
             .rows
+            .rows
             .iter()
             .position(|row| matches!(row, Row::Topic { key, .. } if *key == selected))?;
         let top = at as f32 * theme::ROW_HEIGHT;
@@ -493,5 +291,24 @@ impl WatchList {
         } else {
             None
         }
+    }
+}
+
+/// A slash, or Ctrl+F, puts the cursor into the filter.
+fn focus_on_slash(ui: &Ui, id: Id) {
+    let is_typing = ui.ctx().text_edit_focused();
+    let slash = ui.input_mut(|input| {
+        !is_typing
+            && (input.consume_key(Modifiers::NONE, Key::Slash)
+                || input.consume_key(Modifiers::COMMAND, Key::F))
+    });
+    if slash {
+        ui.memory_mut(|memory| memory.request_focus(id));
+        // Or the slash would be typed into the field.
+        ui.input_mut(|input| {
+            input
+                .events
+                .retain(|event| !matches!(event, egui::Event::Text(_)));
+        });
     }
 }

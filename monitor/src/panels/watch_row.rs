@@ -120,14 +120,8 @@ pub(super) fn topic(
     response.widget_info(|| {
         egui::WidgetInfo::selected(egui::Role::ListBoxOption, true, is_selected, name)
     });
+    ground(ui.painter(), theme, rect, is_selected, response.hovered());
     let painter = ui.painter();
-    if is_selected {
-        painter.rect_filled(rect, CornerRadius::ZERO, theme.raised);
-        let bar = Rect::from_min_size(rect.left_top(), vec2(2.0, rect.height()));
-        painter.rect_filled(bar, CornerRadius::ZERO, theme.accent);
-    } else if response.hovered() {
-        painter.rect_filled(rect, CornerRadius::ZERO, theme.raised.gamma_multiply(0.6));
-    }
     let columns = Columns::of(rect);
     let middle = rect.center().y;
     let silence = topic.silence(scene.now_ns);
@@ -189,6 +183,18 @@ pub(super) fn topic(
             place,
         }
     })
+}
+
+/// What lies below a row.
+fn ground(painter: &egui::Painter, theme: &Theme, rect: Rect, is_selected: bool, is_hovered: bool) {
+    if is_selected {
+        painter.rect_filled(rect, CornerRadius::ZERO, theme.raised);
+        let bar = Rect::from_min_size(rect.left_top(), vec2(2.0, rect.height()));
+        painter.rect_filled(bar, CornerRadius::ZERO, theme.accent);
+    } else if is_hovered {
+        let faint = theme.raised.gamma_multiply(0.6);
+        painter.rect_filled(rect, CornerRadius::ZERO, faint);
+    }
 }
 
 /// The newest value with its unit. Returns where it begins.

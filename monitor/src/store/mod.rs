@@ -89,6 +89,7 @@ pub struct Store {
     memory_limit: usize,
     bytes: usize,
     moved_ns: TimeNs,
+    valued: usize,
 }
 
 impl Default for Store {
@@ -108,6 +109,7 @@ impl Store {
             memory_limit,
             bytes: 0,
             moved_ns: 0,
+            valued: 0,
         }
     }
 
@@ -170,6 +172,7 @@ impl Store {
             topic.source_ns = update.source_time_ns;
             topic.quality = update.quality;
             topic.rate.update(update.ingest_time_ns, update.seq);
+            self.valued += usize::from(topic.latest.is_none());
             topic.show(update.value, update.ingest_time_ns);
             self.moved_ns = self.moved_ns.max(topic.moved.0);
         }
@@ -279,6 +282,11 @@ impl Store {
     /// How many topics there are.
     pub fn len(&self) -> usize {
         self.topics.len()
+    }
+
+    /// How many topics have a value.
+    pub fn valued(&self) -> usize {
+        self.valued
     }
 
     /// Whether there is no topic.

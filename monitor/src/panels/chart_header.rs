@@ -1,0 +1,200 @@
+//! The line at the top of a chart: what it shows, and how.
+
+use egui::{Align, Color32, FontId, Layout, Rect, Sense, Ui, UiBuilder, vec2};
+use tickcast_protocol::topic::Topic;
+
+use super::{
+    chart_pane::{ChartPane, ChartStyle, PaneResponse},
+    widgets::{choice, styled},
+};
+use crate::{
+    chart::scale::ScaleMode,
+    format::{self, MINUTE, SECOND},
+    scene::Scene,
+    store::{SeriesKind, Silence, TopicState},
+    theme,
+};
+
+/// Narrower panes show their buttons only while the pointer is over them.
+const BUTTONS_FROM_WIDTH: f32 = 620.0;
+
+/// Lengths of candles to choose from.
+const CANDLES: [(&str, i64); 4] = [
+    ("1 s", SECOND),
+    ("10 s", 10 * SECOND),
+    ("1 m", MINUTE),
+    ("5 m", 5 * MINUTE),
+];
+
+impl ChartPane {
+    /// Draws the line.
+    pub(super) fn header(
+        &mut self,
+        ui: &mut Ui,
+        scene: &Scene<'_>,
+        rect: Rect,
+        is_active: bool,
+        done: &mut PaneResponse,
+    ) {
+        let theme = scene.theme;
+        let handle = ui.interact(rect, ui.scope_id().with("header"), Sense::click_and_drag());
+        done.is_dragged = handle.drag_started();
+        done.is_activated |= handle.clicked();
+        let name = self.topics.first().map_or("", Topic::as_str);
+        handle.widget_info(|| {
+            egui::WidgetInfo::labeled(egui::Role::TitleBar, true, format!("Pane {name}"))
+        });
+        let hovered = ui.rect_contains_pointer(ui.max_rect());
+        let inner = rect.shrink2(vec2(12.0, 2.0));
+        let mut ui = ui.new_child(
+            UiBuilder::new()
+                .max_rect(inner)
+                .layout(Layout::right_to_left(Align::Center)),
+        );
+        let ui = &mut ui;
+        ui.spacing_mut().item_spacing.x = 2.0;
+        // Always there for the keyboard and for screen readers, seen where it is of use.
+        let color = if hovered || is_active {
+            theme.muted
+        } else {
+            Color32::TRANSPARENT
+        };
+        let close = egui::Button::new(styled("×", theme::text(), color)).frame_when_inactive(false);
+        let close = ui.add(close).on_hover_text("Close this pane (Ctrl+W)");
+        close.widget_info(|| {
+            egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Close {name}"))
+        });
+        done.is_closed = close.clicked();
+        if rect.width() >= BUTTONS_FROM_WIDTH || (hovered && rect.width() >= 420.0) {
+            self.buttons(ui, scene);
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.set_clip_rect(ui.max_rect().expand(2.0));
+            self.title(ui, scene, is_active);
+        });
+    }
+
+    fn buttons(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
+        let theme = scene.theme;
+        ui.add_space(4.0);
+        for (label, mode, tip) in [
+            ("Log", ScaleMode::Log, "Values by powers of ten"),
+            ("Lock", ScaleMode::Lock, "Values stay where they are"),
+            ("Auto", ScaleMode::Auto, "What is visible fills the height"),
+        ] {
+            let chosen = self.scale_mode == mode;
+            if choice(ui, theme, chosen, label)
+                .on_hover_text(tip)
+                .clicked()
+            {
+                self.set_scale_mode(mode);
+            }
+        }
+        ui.label(styled("·", theme::small(), theme.dim));
+        for (label, interval) in CANDLES.into_iter().rev() {
+            let style = ChartStyle::Candles(interval);
+            let tip = format!("Candles of {label}");
+            if choice(ui, theme, self.style == style, label)
+                .on_hover_text(tip)
+                .clicked()
+            {
+                self.style = style;
+            }
+        }
+        let chosen = self.style == ChartStyle::Line;
+        if choice(ui, theme, chosen, "Line")
+            .on_hover_text("Every update")
+            .clicked()
+        {
+            self.style = ChartStyle::Line;
+        }
+    }
+
+    fn title(&self, ui: &mut Ui, scene: &Scene<'_>, is_active: bool) {
+        let theme = scene.theme;
+        ui.spacing_mut().item_spacing.x = 10.0;
+        // Whole or not at all, but for the name.
+        let label = |ui: &mut Ui, text: String, font: FontId, color| {
+            let width = ui
+                .painter()
+                .layout_no_wrap(text.clone(), font.clone(), color)
+                .size()
+                .x;
+            if width <= ui.available_width() {
+                ui.add(egui::Label::new(styled(text, font, color)).extend());
+            }
+        };
+        for (number, name) in self.topics.iter().enumerate() {
+            let is_main = number == 0;
+            let color = match (is_main, is_active) {
+                (true, true) => theme.text,
+                (true, false) => theme.text.gamma_multiply(0.85),
+                (false, _) => theme.series(number),
+            };
+            let font = if is_main {
+                theme::strong()
+            } else {
+                theme::text()
+            };
+            ui.add(egui::Label::new(styled(name.as_str(), font, color)).truncate());
+            let Some(topic) = scene.store.topic_named(name.as_str()) else {
+                label(ui, "waiting for it".to_owned(), theme::small(), theme.dim);
+                continue;
+            };
+            if topic.latest.is_none() {
+                label(ui, "waiting for it".to_owned(), theme::small(), theme.dim);
+                continue;
+            }
+            let mut value = format::latest(topic, true);
+            if let Some(unit) = &topic.unit {
+                value.push(' ');
+                value.push_str(unit);
+            }
+            let change = topic.change_percent();
+            let tint = match change {
+                Some(change) if change > 0.0 => theme.up,
+                Some(change) if change < 0.0 => theme.down,
+                _ => theme.text,
+            };
+            if is_main && let Some(change) = change {
+                label(ui, value, theme::figures(), tint);
+                let change = format!("{} %", format::signed(change, 2));
+                label(ui, change, theme::figures(), tint);
+            } else {
+                label(ui, value, theme::figures(), theme.text);
+            }
+            if is_main && self.topics.len() == 1 {
+                label(ui, about(topic, scene), theme::small(), theme.muted);
+            }
+            match topic.silence(scene.now_ns) {
+                Silence::Usual => {}
+                Silence::Stale => label(ui, "stale".to_owned(), theme::small(), theme.warning),
+                Silence::Dead => label(ui, "dead".to_owned(), theme::small(), theme.bad),
+            }
+        }
+    }
+}
+
+/// What a topic is, in a few words.
+fn about(topic: &TopicState, scene: &Scene<'_>) -> String {
+    let kind = topic.series.as_ref().map(|series| series.kind());
+    let (what, details) = match kind {
+        Some(SeriesKind::Trade) => ("trades/s", " · price, size"),
+        Some(SeriesKind::Quote) => ("quotes/s", " · bid, ask"),
+        Some(SeriesKind::Reading) | None => ("/s", ""),
+    };
+    let rate = match topic.rate.per_second(scene.now_ns) {
+        Some(rate) if rate >= 0.5 => format!("{} {what}", format::rate(rate)),
+        Some(_) => match topic.rate.interval_ns() {
+            Some(interval_ns) => format!("every {}", format::age(interval_ns)),
+            None => String::new(),
+        },
+        None => String::new(),
+    };
+    let conflated = if topic.is_lossless() {
+        ""
+    } else {
+        " · newest values only"
+    };
+    format!("{rate}{details}{conflated}")
+}

@@ -1,0 +1,255 @@
+//! Playing a recording.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, BufRead, BufReader},
+    path::{Path, PathBuf},
+};
+
+use tickcast_protocol::{
+    client::ClientBatch,
+    message::{Seq, TimeNs, TopicInfo, Update},
+    topic::{Filter, Topic},
+};
+
+use super::Line;
+use crate::inbox::Parcel;
+
+/// Longest line of a recording that is read, in bytes.
+const LINE_MAX_BYTES: u64 = 1024 * 1024;
+
+/// Most updates that one call of [`Player::advance`] brings, so that a jump over hours does not
+/// stop the window.
+pub const ADVANCE_MAX_UPDATES: usize = 40_000;
+
+/// Why a file is not a recording.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// It cannot be read.
+    #[error("cannot read {path}: {error}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// There is no update in it.
+    #[error("{path} is not a recording: {reason}")]
+    Empty {
+        /// Which file.
+        path: PathBuf,
+        /// What its first line is.
+        reason: String,
+    },
+}
+
+/// Plays a recording in its own time, or faster.
+///
+/// [`Self::advance`] brings what happened since the last call; [`Self::seek`] goes anywhere, after
+/// which everything before has to be taken in again if it lies in the past.
+#[derive(Debug)]
+pub struct Player {
+    path: PathBuf,
+    reader: BufReader<File>,
+    next: Option<Line>,
+    first_ns: TimeNs,
+    last_ns: TimeNs,
+    now_ns: TimeNs,
+    /// The clock on the wall at the last advance.
+    wall_ns: Option<TimeNs>,
+    speed: f64,
+    is_paused: bool,
+    bad_lines: u64,
+    position: u64,
+    seqs: HashMap<Topic, Seq>,
+}
+
+impl Player {
+    /// Opens a recording at its beginning. Lines that are no updates are counted and skipped.
+    pub fn open(path: &Path) -> Result<Self, RecordingError> {
+        let io = |error| RecordingError::Io {
+            path: path.to_owned(),
+            error,
+        };
+        let mut player = Self {
+            path: path.to_owned(),
+            reader: BufReader::new(File::open(path).map_err(io)?),
+            next: None,
+            first_ns: 0,
+            last_ns: 0,
+            now_ns: 0,
+            wall_ns: None,
+            speed: 1.0,
+            is_paused: false,
+            bad_lines: 0,
+            position: 0,
+            seqs: HashMap::new(),
+        };
+        let mut range: Option<(TimeNs, TimeNs)> = None;
+        while let Some(line) = player.read_line().map_err(io)? {
+            let (first, last) = range.unwrap_or((line.time, line.time));
+            range = Some((first.min(line.time), last.max(line.time)));
+        }
+        let Some((first_ns, last_ns)) = range else {
+            let reason = match player.bad_lines {
+                0 => "it is empty".to_owned(),
+                bad => format!("none of its {bad} lines is an update"),
+            };
+            let path = path.to_owned();
+            return Err(RecordingError::Empty { path, reason });
+        };
+        player.first_ns = first_ns;
+        player.last_ns = last_ns;
+        player.rewind().map_err(io)?;
+        Ok(player)
+    }
+
+    fn rewind(&mut self) -> io::Result<()> {
+        self.reader = BufReader::new(File::open(&self.path)?);
+        self.now_ns = self.first_ns;
+        self.bad_lines = 0;
+        self.position = 0;
+        self.seqs.clear();
+        self.next = self.read_line()?;
+        Ok(())
+    }
+
+    /// The next line that is an update.
+    fn read_line(&mut self) -> io::Result<Option<Line>> {
+        let mut text = Vec::new();
+        loop {
+            text.clear();
+            let mut limited = io::Read::take(&mut self.reader, LINE_MAX_BYTES);
+            if limited.read_until(b'\n', &mut text)? == 0 {
+                return Ok(None);
+            }
+            match serde_json::from_slice(&text) {
+                Ok(line) => return Ok(Some(line)),
+                Err(_) if text.trim_ascii().is_empty() => {}
+                Err(_) => self.bad_lines += 1,
+            }
+        }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Time of the first and of the last update.
+    pub fn range(&self) -> (TimeNs, TimeNs) {
+        (self.first_ns, self.last_ns)
+    }
+
+    /// The time that is played.
+    pub fn now_ns(&self) -> TimeNs {
+        self.now_ns
+    }
+
+    /// Lines that could not be read so far.
+    pub fn bad_lines(&self) -> u64 {
+        self.bad_lines
+    }
+
+    /// How many times as fast as it was.
+    pub fn speed(&self) -> f64 {
+        self.speed
+    }
+
+    /// Plays so many times as fast as it was.
+    pub fn set_speed(&mut self, speed: f64) {
+        self.speed = speed;
+    }
+
+    /// Whether it stands still.
+    pub fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    /// Stands still, or goes on.
+    pub fn set_paused(&mut self, paused: bool) {
+        self.is_paused = paused;
+    }
+
+    /// Whether all was played.
+    pub fn is_at_end(&self) -> bool {
+        self.next.is_none()
+    }
+
+    /// Goes to another time. Whether that lies in the past: then all that was taken in has to be
+    /// forgotten, because it will come again.
+    pub fn seek(&mut self, time_ns: TimeNs) -> io::Result<bool> {
+        let time_ns = time_ns.clamp(self.first_ns, self.last_ns);
+        let is_back = time_ns < self.now_ns;
+        if is_back {
+            self.rewind()?;
+        }
+        self.now_ns = time_ns;
+        Ok(is_back)
+    }
+
+    /// What happened since the last call, as time goes by the clock on the wall: at most
+    /// [`ADVANCE_MAX_UPDATES`]; the rest comes with the next call.
+    pub fn advance(&mut self, wall_ns: TimeNs) -> io::Result<Vec<Parcel>> {
+        let passed = wall_ns - self.wall_ns.replace(wall_ns).unwrap_or(wall_ns);
+        if !self.is_paused {
+            let played = (passed as f64 * self.speed) as i64;
+            self.now_ns = (self.now_ns + played).min(self.last_ns);
+        }
+        let mut parcels = Vec::new();
+        while parcels.len() < ADVANCE_MAX_UPDATES {
+            match self.next.take() {
+                Some(line) if line.time <= self.now_ns => {
+                    self.play(line, &mut parcels);
+                    self.next = self.read_line()?;
+                }
+                next => {
+                    self.next = next;
+                    break;
+                }
+            }
+        }
+        Ok(parcels)
+    }
+
+    fn play(&mut self, line: Line, parcels: &mut Vec<Parcel>) {
+        let before = self.seqs.insert(line.topic.clone(), line.seq);
+        if before.is_some_and(|before| line.seq < before) {
+            // Seqs begin anew: the server that was recorded had been restarted.
+            self.seqs.clear();
+            self.seqs.insert(line.topic.clone(), line.seq);
+            self.position = 0;
+            parcels.push(Parcel::EpochChanged);
+        }
+        self.position += 1;
+        let filter = match Filter::new(line.topic.as_str()) {
+            Ok(filter) if line.every => filter,
+            _ => Filter::all(),
+        };
+        parcels.push(Parcel::Batch {
+            batch: ClientBatch {
+                filter,
+                channel: 0,
+                from: self.position - 1,
+                to: self.position,
+                snapshot: false,
+                topics: vec![TopicInfo {
+                    id: 0,
+                    topic: line.topic.clone(),
+                    unit: line.unit,
+                }],
+                updates: vec![Update {
+                    topic: line.topic,
+                    position: self.position,
+                    seq: line.seq,
+                    source_time_ns: line.source_time,
+                    ingest_time_ns: line.time,
+                    quality: line.quality,
+                    value: line.value,
+                }],
+            },
+            received_ns: line.time,
+        });
+    }
+}

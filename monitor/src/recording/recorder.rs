@@ -1,0 +1,133 @@
+//! Writing a recording.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+};
+
+use tickcast_protocol::{message::Update, topic::Topic};
+
+use super::Line;
+
+/// Lines are handed to the file's thread in pieces of so many bytes.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Pieces that wait for the disk: 16 MiB, some seconds of the fastest stream. What does not fit is
+/// counted and left out, because the window does not wait for a disk.
+const PIECES_MAX: usize = 256;
+
+/// Writes what is received to a file, on a thread of its own.
+#[derive(Debug)]
+pub struct Recorder {
+    path: PathBuf,
+    piece: Vec<u8>,
+    lines_in_piece: u64,
+    pieces: Option<SyncSender<Vec<u8>>>,
+    ended: Receiver<io::Result<()>>,
+    lines: u64,
+    left_out: u64,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Recorder {
+    /// Begins a recording.
+    pub fn start(path: PathBuf) -> io::Result<Self> {
+        let mut file = File::create(&path)?;
+        let (pieces, arriving) = sync_channel::<Vec<u8>>(PIECES_MAX);
+        let (ending, ended) = sync_channel(1);
+        let bytes = Arc::new(AtomicU64::new(0));
+        let written = Arc::clone(&bytes);
+        std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || {
+                let result = arriving.into_iter().try_for_each(|piece| {
+                    file.write_all(&piece)?;
+                    written.fetch_add(piece.len() as u64, Ordering::Relaxed);
+                    Ok(())
+                });
+                // The window may be gone.
+                let _ = ending.send(result);
+            })?;
+        Ok(Self {
+            path,
+            piece: Vec::with_capacity(PIECE_BYTES),
+            lines_in_piece: 0,
+            pieces: Some(pieces),
+            ended,
+            lines: 0,
+            left_out: 0,
+            bytes,
+        })
+    }
+
+    /// Adds an update.
+    pub fn record(&mut self, update: &Update<Topic>, unit: Option<&str>, every: bool) {
+        let line = Line {
+            topic: update.topic.clone(),
+            time: update.ingest_time_ns,
+            seq: update.seq,
+            every,
+            unit: unit.map(str::to_owned),
+            quality: update.quality,
+            source_time: update.source_time_ns,
+            value: update.value.clone(),
+        };
+        if serde_json::to_writer(&mut self.piece, &line).is_ok() {
+            self.piece.push(b'\n');
+            self.lines_in_piece += 1;
+        }
+        if self.piece.len() >= PIECE_BYTES {
+            self.flush();
+        }
+    }
+
+    /// Hands over what was recorded so far.
+    pub fn flush(&mut self) {
+        if self.piece.is_empty() {
+            return;
+        }
+        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE_BYTES));
+        let lines = std::mem::take(&mut self.lines_in_piece);
+        let Some(pieces) = &self.pieces else { return };
+        match pieces.try_send(piece) {
+            Ok(()) => self.lines += lines,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.left_out += lines,
+        }
+    }
+
+    /// Where it is written.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Updates recorded, updates left out because the disk was too slow or full, bytes written.
+    pub fn progress(&self) -> (u64, u64, u64) {
+        (
+            self.lines,
+            self.left_out,
+            self.bytes.load(Ordering::Relaxed),
+        )
+    }
+
+    /// Why nothing is written any more, if so.
+    pub fn failure(&self) -> Option<io::Error> {
+        self.ended.try_recv().ok()?.err()
+    }
+
+    /// Ends the recording and waits until it is on disk. How many updates are in it.
+    pub fn finish(mut self) -> io::Result<u64> {
+        self.flush();
+        self.pieces = None;
+        match self.ended.recv() {
+            Ok(result) => result.map(|()| self.lines),
+            // It told already.
+            Err(_) => Err(io::Error::other("the recording ended before")),
+        }
+    }
+}
