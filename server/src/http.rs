@@ -10,7 +10,7 @@ use hyper::{
     body::Incoming,
     header::{
         ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, ORIGIN, RETRY_AFTER,
-        SEC_WEBSOCKET_PROTOCOL,
+        SEC_WEBSOCKET_PROTOCOL, VARY,
     },
     upgrade::Upgraded,
 };
@@ -21,6 +21,7 @@ use tokio::{net::TcpStream, task::spawn_local};
 use crate::{
     listener::ConnectionPermit,
     metrics::{self, Metrics},
+    page,
     session::{self, ShardContext},
     settings::PublishFrom,
     state::{ServerState, Stage},
@@ -73,11 +74,13 @@ impl Site {
                 metrics::text(&self.metrics),
             ),
             "/v1/latest" => self.latest(request.uri().query().unwrap_or("")),
-            "/" => text(StatusCode::OK, WELCOME),
-            _ => text(
-                StatusCode::NOT_FOUND,
-                "there is nothing here; / tells what there is",
-            ),
+            "/" => welcome(request.headers()),
+            _ => page::asset(path, request.headers()).unwrap_or_else(|| {
+                text(
+                    StatusCode::NOT_FOUND,
+                    "there is nothing here; / tells what there is",
+                )
+            }),
         })
     }
 
@@ -199,6 +202,7 @@ impl Site {
 const WELCOME: &str = "\
 Tickcast pushes live data over WebSocket.
 
+  /                    in a browser: all topics live, with charts
   /ws                  subscribe; JSON unless the subprotocol tickcast.v1.bincode is asked for
   /v1/latest?filter=#  the newest value of each topic, as JSON (write # as %23)
   /echo                a WebSocket that returns what it is sent
@@ -211,6 +215,20 @@ In a browser's console:
   ws.onmessage = event => console.log(event.data)
   ws.onopen = () => ws.send('{\"type\":\"subscribe\",\"filters\":[\"#\"],\"max_rate_hz\":1}')
 ";
+
+/// The page for browsers, words for all others.
+fn welcome(headers: &HeaderMap) -> Answer {
+    if page::is_browser(headers)
+        && let Some(page) = page::index(headers)
+    {
+        return page;
+    }
+    let mut answer = text(StatusCode::OK, WELCOME);
+    answer
+        .headers_mut()
+        .insert(VARY, HeaderValue::from_static("accept"));
+    answer
+}
 
 /// The encoding of the first subprotocol offered that we know; JSON if none is offered.
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Box<Answer>> {

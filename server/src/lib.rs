@@ -32,6 +32,7 @@ pub mod head;
 pub mod http;
 pub mod inbound;
 pub mod listener;
+pub mod page;
 pub mod server;
 pub mod session;
 

@@ -1,0 +1,230 @@
+// Puts the page together: what comes in marks it as changed, and at most once per screen's repaint it is
+// written.
+
+import { Chart, lostText } from './chart.js';
+import { clock, count, millis, signed } from './format.js';
+import { Link } from './link.js';
+import { PERCENT_DECIMALS, Store, toMs } from './store.js';
+import { Table, direction } from './table.js';
+
+/** Ages grow also when nothing comes. */
+const TICK_MS = 250;
+const MEASURE_MS = 1_000;
+/** Repaints of which the time is remembered. */
+const MAX_PAINTS = 120;
+/** As in the style: side by side from here on. */
+const WIDE = matchMedia('(min-width: 800px)');
+
+const settings = { encoding: 'bincode', rate: '5', window: '300' };
+const element = Object.fromEntries([...document.querySelectorAll('[id]')].map((found) => [found.id, found]));
+
+const store = new Store();
+const chart = new Chart(element.plot, element.tip, store);
+const table = new Table(store, element, choose);
+let chosen = null;
+let isDirty = false;
+let unitsOf = -1;
+let flow = null;
+const paints = [];
+
+const link = new Link(settings, {
+  event(event) {
+    const now_ms = serverNow();
+    if (event.type === 'batch') store.take(event, now_ms, link.client.clock !== null);
+    if (event.type === 'gap') store.openHole(now_ms, lostText(event.lost), event.lost ?? null);
+    if (event.type === 'reset') store.reset();
+    touch();
+  },
+  say(state, words) {
+    element.words.textContent = words;
+    element.link.querySelector('.dot').className = `dot ${state}`;
+    element.again.hidden = state !== 'ended';
+    touch();
+  },
+  lost() {
+    flow = null;
+    store.openHole(serverNow(), 'not connected');
+  },
+});
+
+function serverNow() {
+  return toMs(link.client.serverNow());
+}
+
+function touch() {
+  if (isDirty) return;
+  isDirty = true;
+  requestAnimationFrame(paint);
+}
+
+function paint() {
+  isDirty = false;
+  const started = performance.now();
+  const now_ms = serverNow();
+  if (chosen === null && WIDE.matches && store.rows.length > 0) chooseFirst();
+  table.paint(now_ms);
+  const row = chosen === null ? undefined : store.get(chosen);
+  element.hint.hidden = row !== undefined && row.times.length > 0;
+  if (row) {
+    paintTitle(row);
+    chart.paint(row, now_ms);
+  }
+  write(element.now, `${clock(now_ms)} UTC`);
+  paints.push(performance.now() - started);
+  if (paints.length > MAX_PAINTS) paints.shift();
+}
+
+function paintTitle(row) {
+  write(element.topic, row.topic);
+  write(element.last, row.unit ? `${row.text} ${row.unit}` : row.text);
+  write(element.change, row.change === null ? '' : `${signed(row.change, PERCENT_DECIMALS)} %`);
+  element.change.className = `mono ${direction(row.change)}`;
+  const kind = row.kind === 'quote' ? 'bid' : row.kind;
+  write(element.kind, row.extra ? `${kind} · ${row.extra}` : kind);
+  write(element.hint, row.number === null ? `A ${row.kind} has no chart.` : '');
+}
+
+function write(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+function choose(topic) {
+  chosen = topic;
+  document.body.classList.toggle('chosen', topic !== null);
+  history.replaceState(null, '', topic === null ? location.pathname + location.search : `#${encodeURIComponent(topic)}`);
+  table.choose(topic);
+  chart.show(null);
+  touch();
+}
+
+/** The one in the address if it is there, else the first that has a chart. */
+function chooseFirst() {
+  const named = fromAddress();
+  if (named !== null && store.get(named)) return choose(named);
+  const first = table.rows.find(({ number }) => number !== null);
+  if (first) choose(first.topic);
+}
+
+function fromAddress() {
+  try {
+    return location.hash.length > 1 ? decodeURIComponent(location.hash.slice(1)) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What a person can not read faster than once a second. */
+function measure() {
+  const now_ms = serverNow();
+  const { client, subscription } = link;
+  store.measure(now_ms);
+  if (unitsOf !== store.rows.length) {
+    unitsOf = store.rows.length;
+    store.learn(client.topics.topics);
+  }
+  const at = { ms: performance.now(), position: client.position, epoch: client.welcome?.epoch };
+  const isOpen = client.readyState === client.OPEN;
+  const isSame = isOpen && flow !== null && flow.epoch === at.epoch && at.position >= flow.position;
+  write(element.flow, isSame ? count(Math.round(((at.position - flow.position) * 1000) / (at.ms - flow.ms))) : '–');
+  flow = isOpen ? at : null;
+  const { p50, p99 } = store.latency();
+  write(element.p50, millis(p50));
+  write(element.p99, millis(p99));
+  health(client, subscription);
+  fact(element.shown, 'topics', table.rows.length === store.rows.length ? count(store.rows.length) : `${count(table.rows.length)} of ${count(store.rows.length)}`);
+  fact(element.kept, 'kept', `${count(store.points)} points`);
+  fact(element.gaps, 'gaps', count(past.gaps + client.stats.gaps));
+  const sorted = [...paints].sort((a, b) => a - b);
+  fact(element.repaint, 'repaint p95', millis(sorted[Math.floor(sorted.length * 0.95)]));
+  touch();
+}
+
+/** Counts of clients that this page had before, with another encoding. */
+const past = { updates: 0, gaps: 0, lost: 0, connections: 0, violations: 0 };
+
+function remember() {
+  for (const name of Object.keys(past)) past[name] += link.client.stats[name];
+  store.forgetLatency();
+  flow = null;
+}
+
+function health({ stats, clock: estimate, encoding }, { granted }) {
+  const total = (name) => past[name] + stats[name];
+  const lost = total('lost');
+  const ms = (ns) => millis(Number(ns) / 1e6);
+  const facts = [
+    ['Received', count(total('updates')), ''],
+    ['Lost', lost === 0 ? '0' : `${count(lost)} in ${total('gaps')} gaps`, lost > 0 ? 'bad' : ''],
+    ['Connections', count(total('connections')), ''],
+    ['Granted', granted ? `${encoding}, ${granted.mode}${granted.max_rate_hz ? `, ${granted.max_rate_hz} /s` : ''}` : '–', ''],
+    ['Round trip', estimate ? ms(estimate.round_trip_ns) : '–', ''],
+    ['Clock offset', estimate ? `${signed(Number(estimate.offset_ns) / 1e6, 2) || '0.00'} ms` : '–', ''],
+  ];
+  if (store.unseen > 0) facts.push(['Topics not shown', count(store.unseen), 'warning']);
+  while (element.health.children.length < facts.length) {
+    const pair = document.createElement('div');
+    pair.append(document.createElement('dt'), document.createElement('dd'));
+    element.health.append(pair);
+  }
+  facts.forEach(([name, text, color], at) => {
+    const [term, description] = element.health.children[at].children;
+    write(term, name);
+    write(description, text);
+    description.className = color;
+  });
+}
+
+function fact(target, name, text) {
+  if (!target.firstElementChild) target.append(`${name} `, document.createElement('b'));
+  write(target.firstElementChild, text);
+}
+
+/** Buttons of which one is pressed. */
+function switchable(group, name, change) {
+  const show = () => {
+    for (const button of group.children) button.setAttribute('aria-pressed', String(button.value === settings[name]));
+  };
+  group.addEventListener('click', ({ target }) => {
+    if (!target.value || target.value === settings[name]) return;
+    settings[name] = target.value;
+    show();
+    change(target.value);
+  });
+  show();
+}
+
+switchable(element.encoding, 'encoding', (encoding) => {
+  remember();
+  link.setEncoding(encoding);
+});
+switchable(element.rate, 'rate', (rate) => link.setRate(rate));
+switchable(element.window, 'window', (s) => {
+  chart.window_s = Number(s);
+  touch();
+});
+write(element.url, link.url.host + link.url.pathname);
+element.again.addEventListener('click', () => {
+  remember();
+  link.start();
+});
+element.leave.addEventListener('click', () => choose(null));
+element.filter.addEventListener('input', () => {
+  element.filter.classList.toggle('wrong', !table.filter(element.filter.value));
+  touch();
+});
+element.scroll.addEventListener('scroll', touch, { passive: true });
+addEventListener('resize', touch);
+addEventListener('keydown', (event) => {
+  if (event.key === '/' && document.activeElement !== element.filter) {
+    event.preventDefault();
+    element.filter.focus();
+  } else if (event.key === 'Escape' && document.activeElement === element.filter) {
+    element.filter.value = '';
+    element.filter.dispatchEvent(new Event('input'));
+    element.filter.blur();
+  }
+});
+setInterval(touch, TICK_MS);
+setInterval(measure, MEASURE_MS);
+if (fromAddress() !== null) choose(fromAddress());
+touch();

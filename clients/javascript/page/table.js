@@ -1,0 +1,185 @@
+// The list of topics. Only the rows in sight exist in the document, and only what changed in them is written.
+
+import { PERCENT_DECIMALS } from './store.js';
+import { age, matcher, rate, signed } from './format.js';
+
+/** As `--row` in the style. */
+const ROW_PX = 28;
+/** Rows above and below those in sight, for a scroll that is faster than a repaint. */
+const MARGIN_ROWS = 4;
+/** How long a new value wears its colour. */
+const FLASH_MS = 250;
+/** Order by something that changes all the time: often enough to be true, seldom enough to be read. */
+const RESORT_MS = 1_000;
+
+const KEYS = {
+  topic: (row) => row.topic,
+  last: (row) => row.number,
+  change: (row) => row.change,
+  rate: (row) => row.rate,
+  age: (row) => -row.ingest_ms,
+};
+
+/** Topics by name; without a number last, in both directions. */
+function order(key, direction) {
+  const by = KEYS[key];
+  return (a, b) => {
+    const [x, y] = [by(a), by(b)];
+    if (x === y) return a.topic < b.topic ? -1 : 1;
+    if (x === null || x === undefined) return 1;
+    if (y === null || y === undefined) return -1;
+    return x < y ? -direction : direction;
+  };
+}
+
+export class Table {
+  /** Rows that the filter lets through, in their order. */
+  rows = [];
+  #store;
+  #elements;
+  #select;
+  #cells = [];
+  #matches = () => true;
+  #key = 'topic';
+  #direction = 1;
+  #known = 0;
+  #isStale = true;
+  #sorted_ms = 0;
+  #chosen = null;
+
+  /** @param {(topic: string) => void} select called when a person chooses */
+  constructor(store, elements, select) {
+    this.#store = store;
+    this.#elements = elements;
+    this.#select = select;
+    const { scroll, head } = elements;
+    head.addEventListener('click', ({ target }) => this.#sortBy(target.value));
+    scroll.addEventListener('keydown', (event) => this.#press(event));
+    this.#mark();
+  }
+
+  /** @returns {boolean} whether the text is a filter; if not, the one before stays */
+  filter(text) {
+    const matches = matcher(text);
+    if (!matches) return false;
+    this.#matches = matches;
+    this.#isStale = true;
+    this.#elements.scroll.scrollTop = 0;
+    return true;
+  }
+
+  choose(topic) {
+    this.#chosen = topic;
+  }
+
+  paint(now_ms) {
+    this.#arrange(now_ms);
+    const { scroll, sheet, none } = this.#elements;
+    const height = `${this.rows.length * ROW_PX}px`;
+    if (sheet.style.height !== height) sheet.style.height = height;
+    none.hidden = this.rows.length > 0;
+    if (this.rows.length === 0) none.textContent = this.#store.rows.length > 0 ? 'No topic fits the filter.' : 'No topics yet.';
+    const first = Math.max(Math.floor(scroll.scrollTop / ROW_PX) - MARGIN_ROWS, 0);
+    const wanted = Math.ceil(scroll.clientHeight / ROW_PX) + 2 * MARGIN_ROWS;
+    while (this.#cells.length < wanted) this.#cells.push(this.#line());
+    // A row keeps its element while it scrolls by.
+    const size = this.#cells.length;
+    for (let at = first; at < first + size; at++) this.#write(this.#cells[at % size], at, now_ms);
+  }
+
+  #arrange(now_ms) {
+    const isOver = this.#key !== 'topic' && now_ms - this.#sorted_ms > RESORT_MS;
+    if (!this.#isStale && !isOver && this.#known === this.#store.rows.length) return;
+    this.#isStale = false;
+    this.#known = this.#store.rows.length;
+    this.#sorted_ms = now_ms;
+    this.rows = this.#store.rows.filter(({ topic }) => this.#matches(topic)).sort(order(this.#key, this.#direction));
+  }
+
+  #line() {
+    const element = document.createElement('div');
+    element.className = 'row';
+    element.setAttribute('role', 'option');
+    const spans = Array.from({ length: 5 }, () => element.appendChild(document.createElement('span')));
+    const line = { element, spans, texts: [], classes: [], row: null, at: -1 };
+    element.addEventListener('click', () => line.row && this.#select(line.row.topic));
+    this.#elements.sheet.append(element);
+    return line;
+  }
+
+  #write(line, at, now_ms) {
+    const row = this.rows[at] ?? null;
+    if (line.at !== at) {
+      line.at = at;
+      line.element.style.transform = `translateY(${at * ROW_PX}px)`;
+    }
+    if (line.row !== row) {
+      line.row = row;
+      line.element.hidden = row === null;
+      if (row) line.element.title = row.topic;
+    }
+    if (!row) return;
+    const isFresh = now_ms - row.changed_ms < FLASH_MS;
+    const isLive = row.quality === 'live';
+    put(line, 0, row.topic, '');
+    put(line, 1, row.unit ? `${row.text} ${row.unit}` : row.text, isFresh ? direction(row.direction) : '');
+    put(line, 2, signed(row.change, PERCENT_DECIMALS), direction(row.change));
+    put(line, 3, rate(row.rate), '');
+    put(line, 4, isLive ? age(now_ms - row.ingest_ms) : row.quality, isLive ? '' : 'warning');
+    putAttribute(line, 'aria-selected', String(row.topic === this.#chosen));
+    putAttribute(line, 'class', row.isOld ? 'row old' : 'row');
+  }
+
+  #sortBy(key) {
+    if (!(key in KEYS)) return;
+    const isSame = key === this.#key;
+    // Of figures the largest are looked for first.
+    this.#direction = isSame ? -this.#direction : key === 'topic' ? 1 : -1;
+    this.#key = key;
+    this.#isStale = true;
+    this.#mark();
+  }
+
+  #mark() {
+    for (const button of this.#elements.head.children) {
+      if (button.value !== this.#key) button.removeAttribute('aria-sort');
+      else button.setAttribute('aria-sort', this.#direction > 0 ? 'ascending' : 'descending');
+    }
+  }
+
+  #press(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step || this.rows.length === 0) return;
+    event.preventDefault();
+    const now = this.rows.findIndex(({ topic }) => topic === this.#chosen);
+    const next = Math.min(Math.max(now + step, 0), this.rows.length - 1);
+    this.#select(this.rows[next].topic);
+    const { scroll } = this.#elements;
+    const top = next * ROW_PX;
+    if (top < scroll.scrollTop) scroll.scrollTop = top;
+    else if (top + ROW_PX > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = top + ROW_PX - scroll.clientHeight;
+  }
+}
+
+function put(line, at, text, name) {
+  if (line.texts[at] !== text) {
+    line.texts[at] = text;
+    line.spans[at].textContent = text;
+  }
+  if (line.classes[at] !== name) {
+    line.classes[at] = name;
+    line.spans[at].className = name;
+  }
+}
+
+function putAttribute(line, name, value) {
+  if (line[name] === value) return;
+  line[name] = value;
+  line.element.setAttribute(name, value);
+}
+
+/** The class of a rise or a fall. */
+export function direction(number) {
+  if (!number) return '';
+  return number > 0 ? 'up' : 'down';
+}
