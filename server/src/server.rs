@@ -388,9 +388,9 @@ async fn drain(context: &Rc<ShardContext>, window: Duration) {
     let mut ticks = interval(DRAIN_TICK);
     let all_gone = async {
         while context.with(|shard, now| {
-            shard.tick(now);
             shard.round(&[], now);
             shard.catch_up(now);
+            shard.tick(now);
             shard.connections() > 0
         }) {
             ticks.tick().await;

@@ -69,13 +69,14 @@ pub struct Shard<S> {
     /// Channels with an open batch to be closed in this round.
     touched: Vec<ChannelKey>,
     /// When the next batches of paced channels are due, as uptime.
-    due: BinaryHeap<Reverse<(Duration, ChannelKey)>>,
+    pub(crate) due: BinaryHeap<Reverse<(Duration, ChannelKey)>>,
     /// Connections with something to write in this round.
     dirty: Vec<u32>,
     pub(crate) catching_up: VecDeque<ConnectionKey>,
     pub(crate) events: Vec<Event>,
     rounds: usize,
-    pub(crate) draining: bool,
+    /// While draining: when the window ends, as uptime.
+    pub(crate) drain_ends: Option<Duration>,
 }
 
 impl<S: Socket> Shard<S> {
@@ -106,7 +107,7 @@ impl<S: Socket> Shard<S> {
             catching_up: VecDeque::new(),
             events: Vec::new(),
             rounds: 0,
-            draining: false,
+            drain_ends: None,
         }
     }
 

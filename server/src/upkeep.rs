@@ -1,7 +1,7 @@
 //! A shard's connections from their beginning to their end: greeting, heartbeats, pings, timeouts,
 //! close handshakes, drain.
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tickcast_protocol::{
@@ -11,6 +11,7 @@ use tickcast_protocol::{
 };
 
 use crate::{
+    channel::ChannelKey,
     clock::Now,
     connection::{Connection, ConnectionKey, Socket, TokenBucket, UNREAD_ANSWERS_MAX_BYTES},
     frame,
@@ -55,8 +56,9 @@ impl<S: Socket> Shard<S> {
             limits: self.settings.limits(),
         };
         self.answer(key, &ServerMessage::Welcome(welcome));
-        if self.draining {
+        if let Some(ends) = self.drain_ends {
             self.announce_drain(key);
+            self.connections[key.index as usize].close_due = Some(ends);
         }
         self.flush_dirty(now);
         key
@@ -162,6 +164,10 @@ impl<S: Socket> Shard<S> {
         let generation = connection.generation;
         let key = ConnectionKey { index, generation };
         let since = |then: Duration| now.uptime.saturating_sub(then);
+        // Whoever has something to come keeps the connection until the drain's window ends: what
+        // is on the tape is gone with the process.
+        let is_done = connection.behind.is_empty() && !connection.is_blocked()
+            || self.drain_ends.is_some_and(|ends| ends <= now.uptime);
         if connection
             .closing_since
             .is_some_and(|then| since(then) > CLOSE_TIMEOUT)
@@ -186,7 +192,7 @@ impl<S: Socket> Shard<S> {
                 Some(reason.number()),
                 now,
             );
-        } else if connection.close_due.is_some_and(|due| due <= now.uptime) {
+        } else if connection.close_due.is_some_and(|due| due <= now.uptime) && is_done {
             let reason = CloseCode::ServiceRestart;
             self.close(
                 key,
@@ -226,7 +232,14 @@ impl<S: Socket> Shard<S> {
     /// Tells all clients to reconnect within the time in which they will be closed, each at a time
     /// of its own.
     pub fn drain(&mut self, window: Duration, now: Now) {
-        self.draining = true;
+        self.drain_ends = Some(now.uptime + window);
+        // The last values go out before anybody is closed.
+        let paced = self
+            .channels
+            .iter()
+            .filter(|(_, channel)| channel.is_scheduled);
+        let due = paced.map(|(key, _)| Reverse((now.uptime, key as ChannelKey)));
+        self.due.extend(due);
         let total = self.connections.len().max(1) as u32;
         let keys: Vec<ConnectionKey> = self.keys();
         for (nth, key) in (1..).zip(keys) {

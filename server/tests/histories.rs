@@ -3,6 +3,8 @@
 //! doubled or out of order; in mode `latest` the newest value always arrives; and no client is ever
 //! sent a topic it was not introduced to.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by it")]
+
 use std::{
     cell::RefCell,
     collections::{BTreeMap, HashMap},

@@ -1,5 +1,7 @@
 //! Who may know of whom, as ARCHITECTURE.md says. A file that breaks a rule is named.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by it")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
