@@ -52,8 +52,9 @@ export function grouped(text) {
 
 export function signed(number, decimals) {
   if (number === null || !Number.isFinite(number)) return '';
-  const text = fixed(number, decimals);
-  return number > 0 ? `+${text}` : text;
+  // A zero has no sign, nor has what is written as one.
+  const text = fixed(number, decimals).replace(/^-(?=[0.]*$)/, '');
+  return number > 0 && /[1-9]/.test(text) ? `+${text}` : text;
 }
 
 export function rate(per_s) {

@@ -5,7 +5,7 @@ import { Chart, lostText } from './chart.js';
 import { clock, count, millis, signed } from './format.js';
 import { Link } from './link.js';
 import { PERCENT_DECIMALS, Store, toMs } from './store.js';
-import { Table, direction } from './table.js';
+import { Table, signOf } from './table.js';
 
 /** Ages grow also when nothing comes. */
 const TICK_MS = 250;
@@ -24,13 +24,18 @@ const table = new Table(store, element, choose);
 let chosen = null;
 let isDirty = false;
 let unitsOf = -1;
+/** The tape's position of the newest batch. */
+let position = 0;
 let flow = null;
 const paints = [];
 
 const link = new Link(settings, {
   event(event) {
     const now_ms = serverNow();
-    if (event.type === 'batch') store.take(event, now_ms, link.client.clock !== null);
+    if (event.type === 'batch') {
+      position = event.to;
+      store.take(event, now_ms, performance.timeOrigin + performance.now());
+    }
     if (event.type === 'gap') store.openHole(now_ms, lostText(event.lost), event.lost ?? null);
     if (event.type === 'reset') store.reset();
     touch();
@@ -77,8 +82,9 @@ function paint() {
 function paintTitle(row) {
   write(element.topic, row.topic);
   write(element.last, row.unit ? `${row.text} ${row.unit}` : row.text);
-  write(element.change, row.change === null ? '' : `${signed(row.change, PERCENT_DECIMALS)} %`);
-  element.change.className = `mono ${direction(row.change)}`;
+  const change = signed(row.change, PERCENT_DECIMALS);
+  write(element.change, change && `${change} %`);
+  element.change.className = `mono ${signOf(change)}`;
   const kind = row.kind === 'quote' ? 'bid' : row.kind;
   write(element.kind, row.extra ? `${kind} · ${row.extra}` : kind);
   write(element.hint, row.number === null ? `A ${row.kind} has no chart.` : '');
@@ -122,12 +128,12 @@ function measure() {
     unitsOf = store.rows.length;
     store.learn(client.topics.topics);
   }
-  const at = { ms: performance.now(), position: client.position, epoch: client.welcome?.epoch };
+  const at = { ms: performance.now(), position, epoch: client.welcome?.epoch };
   const isOpen = client.readyState === client.OPEN;
   const isSame = isOpen && flow !== null && flow.epoch === at.epoch && at.position >= flow.position;
   write(element.flow, isSame ? count(Math.round(((at.position - flow.position) * 1000) / (at.ms - flow.ms))) : '–');
   flow = isOpen ? at : null;
-  const { p50, p99 } = store.latency();
+  const { p50, p99 } = store.latency(client.clock);
   write(element.p50, millis(p50));
   write(element.p99, millis(p99));
   health(client, subscription);

@@ -40,12 +40,17 @@ export class Store {
     return this.#byTopic.get(topic);
   }
 
-  /** Takes what a batch says. @param {number} now_ms the server's clock */
-  take({ updates, snapshot }, now_ms, isClockKnown) {
+  /**
+   * Takes what a batch says.
+   * @param {number} now_ms the server's clock
+   * @param {number} here_ms this computer's
+   */
+  take({ updates, snapshot }, now_ms, here_ms) {
     this.#closeHole(now_ms);
     for (const update of updates) this.#update(update, now_ms);
-    if (snapshot || !isClockKnown || updates.length === 0) return;
-    this.#latencies[this.#nextLatency] = Math.max(now_ms - toMs(updates.at(-1).ingest_time_ns), 0);
+    if (snapshot || updates.length === 0) return;
+    // Without the offset between the clocks, for that is known better and better.
+    this.#latencies[this.#nextLatency] = here_ms - toMs(updates.at(-1).ingest_time_ns);
     this.#nextLatency = (this.#nextLatency + 1) % MAX_LATENCIES;
   }
 
@@ -148,10 +153,15 @@ export class Store {
     }
   }
 
-  /** @returns {{ p50?: number, p99?: number }} milliseconds */
-  latency() {
+  /**
+   * @param {{ offset_ns: bigint } | null} estimate of the clocks
+   * @returns {{ p50?: number, p99?: number }} milliseconds
+   */
+  latency(estimate) {
+    if (estimate === null || this.#latencies.length === 0) return {};
+    const offset_ms = toMs(estimate.offset_ns);
     const sorted = [...this.#latencies].sort((a, b) => a - b);
-    const at = (part) => sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)];
+    const at = (part) => Math.max(sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)] + offset_ms, 0);
     return { p50: at(0.5), p99: at(0.99) };
   }
 

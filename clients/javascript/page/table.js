@@ -99,6 +99,7 @@ export class Table {
   #line() {
     const element = document.createElement('div');
     element.className = 'row';
+    element.hidden = true;
     element.setAttribute('role', 'option');
     const spans = Array.from({ length: 5 }, () => element.appendChild(document.createElement('span')));
     const line = { element, spans, texts: [], classes: [], row: null, at: -1 };
@@ -123,7 +124,8 @@ export class Table {
     const isLive = row.quality === 'live';
     put(line, 0, row.topic, '');
     put(line, 1, row.unit ? `${row.text} ${row.unit}` : row.text, isFresh ? direction(row.direction) : '');
-    put(line, 2, signed(row.change, PERCENT_DECIMALS), direction(row.change));
+    const change = signed(row.change, PERCENT_DECIMALS);
+    put(line, 2, change, signOf(change));
     put(line, 3, rate(row.rate), '');
     put(line, 4, isLive ? age(now_ms - row.ingest_ms) : row.quality, isLive ? '' : 'warning');
     putAttribute(line, 'aria-selected', String(row.topic === this.#chosen));
@@ -183,3 +185,6 @@ export function direction(number) {
   if (!number) return '';
   return number > 0 ? 'up' : 'down';
 }
+
+/** The same by what is written: a zero is neither. */
+export const signOf = (text) => (text.startsWith('+') ? 'up' : text.startsWith('-') ? 'down' : '');

@@ -1,0 +1,179 @@
+// The server's page in Chromium, against the real server.
+
+import assert from 'node:assert/strict';
+import { get } from 'node:http';
+import { test } from 'node:test';
+import { chromium } from 'playwright-core';
+
+import { Server } from './binary.js';
+
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const TIMEOUT_MS = 120_000;
+const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking'];
+const WIDE = { width: 1280, height: 800 };
+const PHONE = { width: 390, height: 844 };
+/** Repaints wait for these, so no test needs to know how long anything takes. */
+const PATIENCE = { timeout: 60_000 };
+
+/** A page at a server, with everything that it complains about. */
+function onPage(sentence, flags, viewport, run) {
+  test(sentence, { timeout: TIMEOUT_MS }, async () => {
+    const servers = [await Server.start(flags)];
+    const [{ port }] = servers;
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+    try {
+      const page = await browser.newPage({ viewport });
+      const complaints = [];
+      const foreign = [];
+      page.on('console', (message) => {
+        // That is about the test itself, which looks at pixels.
+        if (!message.text().startsWith('Canvas2D: Multiple readback')) complaints.push(`${message.type()}: ${message.text()}`);
+      });
+      page.on('pageerror', (error) => complaints.push(String(error)));
+      page.on('request', (request) => {
+        if (new URL(request.url()).port !== String(port)) foreign.push(request.url());
+      });
+      await page.goto(`http://127.0.0.1:${port}/`);
+      const restart = async (whileAway) => {
+        await servers.at(-1).kill();
+        await whileAway();
+        servers.push(await Server.start(flags, port));
+      };
+      await run({ page, complaints, restart, port });
+      assert.deepEqual(foreign, []);
+    } finally {
+      await browser.close();
+      for (const server of servers) await server.kill();
+    }
+  });
+}
+
+const topics = (page) => page.locator('.row:not([hidden]) span:first-child').allTextContents();
+const words = (page, pattern) =>
+  page.waitForFunction((source) => new RegExp(source).test(document.querySelector('#words').textContent), pattern.source, PATIENCE);
+/** Some value of the table becomes another one. */
+async function moves(page) {
+  const values = () => page.locator('.row:not([hidden]) span:nth-child(2)').allTextContents();
+  const before = JSON.stringify(await values());
+  await page.waitForFunction(
+    (known) => JSON.stringify([...document.querySelectorAll('.row:not([hidden]) span:nth-child(2)')].map((cell) => cell.textContent)) !== known,
+    before,
+    PATIENCE,
+  );
+}
+/** The line has its colour somewhere left of the last value's label. */
+const drawn = (page) =>
+  page.waitForFunction(() => {
+    const canvas = document.querySelector('#plot canvas');
+    if (!canvas || canvas.width === 0) return false;
+    const { data } = canvas.getContext('2d').getImageData(0, 0, Math.floor(canvas.width * 0.7), canvas.height);
+    const style = getComputedStyle(document.documentElement).getPropertyValue('--accent').trim();
+    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(style.slice(at, at + 2), 16));
+    const rows = new Set();
+    for (let at = 0; at < data.length; at += 4) {
+      const isLine = data[at + 3] > 200 && Math.abs(data[at] - red) < 40 && Math.abs(data[at + 1] - green) < 40 && Math.abs(data[at + 2] - blue) < 40;
+      if (isLine) rows.add(Math.floor(at / 4 / canvas.width));
+    }
+    // The dotted line of the last value is one row of pixels; a line that moves has more.
+    return rows.size > 10;
+  }, undefined, PATIENCE);
+
+const SIMULATED = ['--sim-instruments', '4', '--sim-sensors', '4', '--sim-rate', '200'];
+
+onPage('rows appear and change, a filter narrows them, a click draws a chart', SIMULATED, WIDE, async ({ page, complaints }) => {
+  await page.waitForSelector('.row:not([hidden])', PATIENCE);
+  await words(page, /^connected/);
+  await moves(page);
+
+  const all = await topics(page);
+  assert.ok(all.length >= 8, String(all));
+  const filtered = async (text, isRight) => {
+    await page.fill('#filter', text);
+    await page.waitForFunction((count) => document.querySelectorAll('.row:not([hidden])').length < count, all.length, PATIENCE);
+    const left = await topics(page);
+    assert.ok(left.length > 0 && left.every(isRight), `${text}: ${left}`);
+  };
+  await filtered('market/+/trade', (topic) => /^market\/[^/]+\/trade$/.test(topic));
+  await page.fill('#filter', '');
+  await page.waitForFunction((count) => document.querySelectorAll('.row:not([hidden])').length === count, all.length, PATIENCE);
+  await filtered('QUOTE', (topic) => topic.endsWith('/quote'));
+
+  await page.fill('#filter', 'market/+/trade');
+  const row = page.locator('.row:not([hidden])', { hasText: /\/trade/ }).first();
+  const chosen = await row.locator('span').first().textContent();
+  await row.click();
+  await page.waitForFunction((topic) => document.querySelector('#topic').textContent === topic, chosen, PATIENCE);
+  await drawn(page);
+  assert.deepEqual(complaints, []);
+});
+
+onPage('columns sort in both directions', SIMULATED, WIDE, async ({ page, complaints }) => {
+  await page.waitForSelector('.row:not([hidden])', PATIENCE);
+  const sortedBy = (direction) =>
+    page.waitForFunction((sign) => {
+      const rows = [...document.querySelectorAll('.row:not([hidden])')];
+      rows.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top);
+      const names = rows.map((row) => row.firstChild.textContent);
+      return names.length > 4 && names.every((name, at) => at === 0 || (names[at - 1] < name) === sign > 0);
+    }, direction, PATIENCE);
+  await sortedBy(1);
+  await page.click('#head button[value=topic]');
+  await sortedBy(-1);
+  assert.deepEqual(complaints, []);
+});
+
+onPage('encoding and rate are switched while it runs', SIMULATED, WIDE, async ({ page, complaints }) => {
+  const granted = (text) => page.waitForFunction((part) => document.querySelector('#health').textContent.includes(part), text, PATIENCE);
+  await granted('bincode, latest, 5 /s');
+  await page.click('#encoding button[value=json]');
+  await granted('json, latest, 5 /s');
+  await moves(page);
+  await page.click('#rate button[value=every]');
+  await granted('json, every');
+  await moves(page);
+  assert.deepEqual(complaints, []);
+});
+
+onPage('a server that ends and comes back is found again, and the page says so meanwhile', SIMULATED, WIDE, async ({ page, complaints, restart }) => {
+  await words(page, /^connected/);
+  await moves(page);
+  await restart(() => words(page, /^not connected: .*again in \d/));
+  await words(page, /^connected/);
+  await moves(page);
+  // Chromium reports each attempt that failed; nothing else may be there.
+  assert.deepEqual(complaints.filter((text) => !/WebSocket connection to .* failed/.test(text)), []);
+});
+
+onPage('on a phone the list comes first, and a chart on top of it when a topic is chosen', SIMULATED, PHONE, async ({ page, complaints }) => {
+  await page.waitForSelector('.row:not([hidden])', PATIENCE);
+  assert.equal(await page.isVisible('#plot'), false);
+  await page.locator('.row:not([hidden])', { hasText: /\/trade/ }).first().click();
+  await drawn(page);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'wider than the screen');
+  await page.click('#leave');
+  assert.equal(await page.isVisible('#plot'), false);
+  assert.deepEqual(complaints, []);
+});
+
+test('who is no browser gets words', { timeout: TIMEOUT_MS }, async () => {
+  const server = await Server.start(['--feed', 'none']);
+  try {
+    const ask = (accept) =>
+      new Promise((resolve, reject) => {
+        get(`http://127.0.0.1:${server.port}/`, { headers: { accept }, agent: false }, async (answer) => {
+          let body = '';
+          for await (const part of answer) body += part;
+          resolve({ headers: answer.headers, body });
+        }).on('error', reject);
+      });
+    const plain = await ask('*/*');
+    assert.match(plain.headers['content-type'], /^text\/plain/);
+    assert.match(plain.body, /subscribe/);
+    const page = await ask('text/html,*/*;q=0.8');
+    assert.match(page.headers['content-type'], /^text\/html/);
+    assert.match(page.headers['content-security-policy'], /^default-src 'none'/);
+    assert.match(page.body, /^<!doctype html>/);
+  } finally {
+    await server.kill();
+  }
+});
