@@ -226,7 +226,6 @@ fn parcel(event: Event, attempt: u32) -> Option<Parcel> {
             start: Start::PositionAhead,
             ..
         } => Parcel::EpochChanged,
-        Event::Gap { filter, lost, .. } => Parcel::Gap { filter, lost },
         Event::Clock(estimate) => Parcel::Clock(estimate),
         Event::Refused { filter, reason, .. } => Parcel::Refused { filter, reason },
         Event::ChainBroken { filter, error } => {
@@ -234,7 +233,9 @@ fn parcel(event: Event, attempt: u32) -> Option<Parcel> {
         }
         Event::Error(error) => Parcel::Notice(format!("The server says: {}", error.reason)),
         Event::Draining(_) => Parcel::Notice("The server is about to restart.".to_owned()),
-        Event::Reset { .. }
+        // What a gap cost each topic is told by the seqs of the updates that follow.
+        Event::Gap { .. }
+        | Event::Reset { .. }
         | Event::Accepted { .. }
         | Event::Unsubscribed { .. }
         | Event::Changed { .. }

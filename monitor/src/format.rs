@@ -108,9 +108,11 @@ pub fn cut(text: &str, chars: usize) -> String {
     }
 }
 
-/// Updates per second: `412`, `1.0`, `0.003`.
+/// Updates per second: `12k`, `4.0k`, `412`, `1.0`, `0.003`.
 pub fn rate(per_second: f64) -> String {
     match per_second {
+        r if r >= 9_950.0 => format!("{}k", count((r / 1e3).round() as u64)),
+        r if r >= 999.5 => format!("{:.1}k", r / 1e3),
         r if r >= 9.95 => count(r.round() as u64),
         r if r >= 0.095 => format!("{r:.1}"),
         r if r >= 0.0095 => format!("{r:.2}"),
@@ -247,6 +249,8 @@ mod tests {
 
     #[test]
     fn rates_ages_and_durations_have_the_digits_that_matter() {
+        check(rate(12_345.0), "12k");
+        check(rate(4_040.0), "4.0k");
         check(rate(412.3), "412");
         check(rate(1.0), "1.0");
         check(rate(0.02), "0.02");

@@ -29,8 +29,6 @@ pub struct Health {
     pub clock: Option<ClockEstimate>,
     /// Since when there is no connection.
     pub disconnected_ns: Option<TimeNs>,
-    /// What the server said was lost, by its own count.
-    pub lost_by_server: u64,
     /// How often and how long the connection had to wait for the window.
     pub held_back: (u64, Duration),
     /// What the last repaints cost, smoothed.

@@ -76,13 +76,6 @@ pub enum Parcel {
         /// Why, for people.
         reason: String,
     },
-    /// Updates of a subscription will never come.
-    Gap {
-        /// Which.
-        filter: Filter,
-        /// How many, if the server can tell.
-        lost: Option<u64>,
-    },
     /// What is known of the server's clock.
     Clock(ClockEstimate),
     /// Something a person should read.

@@ -73,11 +73,6 @@ impl Programs {
             matches!(child.try_wait(), Ok(None))
         });
     }
-
-    /// How many run.
-    pub fn running(&self) -> usize {
-        self.running.len()
-    }
 }
 
 /// Words between spaces; what stands between quotes is one word.

@@ -26,6 +26,8 @@ pub struct Settings {
     pub servers: Vec<String>,
     /// Size of the window in points.
     pub window: Option<(f32, f32)>,
+    /// Width of the list in points.
+    pub list_width: Option<f32>,
     /// What the person prefers.
     pub preferences: Preferences,
     /// Filter, order and folded groups of the list.

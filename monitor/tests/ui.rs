@@ -342,6 +342,22 @@ fn the_crosshair_tells_value_time_and_age_while_data_streams_and_all_panes_point
 }
 
 #[test]
+fn a_chart_without_data_says_why() {
+    let mut harness = filled(&["plant/line-1/door"]);
+    assert!(painted(&harness, "This topic has no numbers to chart"));
+    harness.get_by_label(BTC).click();
+    harness.run_steps(2);
+    for _ in 0..8 {
+        harness.key_press(Key::ArrowLeft);
+        harness.run_steps(1);
+    }
+    assert!(painted(&harness, "The history begins at "));
+    let mut harness = support::harness(Settings::default(), &["not/yet"]);
+    harness.run_steps(2);
+    assert!(painted(&harness, "Waiting for the first value"));
+}
+
+#[test]
 fn a_gap_says_on_the_chart_how_much_was_lost() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 3);

@@ -83,9 +83,6 @@ impl Monitor {
                 }
                 self.tell(format!("The server refused {filter}: {reason}"));
             }
-            Parcel::Gap { lost, .. } => {
-                self.health.lost_by_server += lost.unwrap_or(0);
-            }
             Parcel::Clock(estimate) => self.health.clock = Some(estimate),
             Parcel::Notice(notice) => self.tell(notice),
         }

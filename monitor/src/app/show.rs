@@ -105,8 +105,8 @@ impl Monitor {
             .show(ui, |ui| {
                 commands.extend(self.status_bar.show(ui, &scene, &workspace));
             });
-        Panel::left("topics")
-            .default_size(LIST_WIDTH)
+        let list = Panel::left("topics")
+            .default_size(self.settings.list_width.unwrap_or(LIST_WIDTH))
             .size_range(280.0..=900.0)
             .resizable(true)
             .frame(bar(0))
@@ -116,6 +116,7 @@ impl Monitor {
             .show(ui, |ui| commands.extend(workspace.show(ui, &scene)));
         commands.extend(overlays.show(ui, &scene));
 
+        self.settings.list_width = Some(list.response.rect.width());
         self.settings.watch_list = watch_list;
         self.settings.workspace = workspace;
         self.top_bar = top_bar;

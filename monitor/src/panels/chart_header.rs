@@ -120,9 +120,11 @@ impl ChartPane {
                 .layout_no_wrap(text.clone(), font.clone(), color)
                 .size()
                 .x;
-            if width <= ui.available_width() {
+            let fits = width <= ui.available_width();
+            if fits {
                 ui.add(egui::Label::new(styled(text, font, color)).extend());
             }
+            fits
         };
         for (number, name) in self.topics.iter().enumerate() {
             let is_main = number == 0;
@@ -145,31 +147,36 @@ impl ChartPane {
                 label(ui, "waiting for it".to_owned(), theme::small(), theme.dim);
                 continue;
             }
-            let mut value = format::latest(topic, true);
-            if let Some(unit) = &topic.unit {
-                value.push(' ');
-                value.push_str(unit);
-            }
-            let change = topic.change_percent();
+            let change = topic.change_percent().filter(|_| is_main);
             let tint = match change {
                 Some(change) if change > 0.0 => theme.up,
                 Some(change) if change < 0.0 => theme.down,
                 _ => theme.text,
             };
-            if is_main && let Some(change) = change {
-                label(ui, value, theme::figures(), tint);
+            // One side of a quote, if there is no room for both.
+            let shown = [true, false].into_iter().any(|both_sides| {
+                let mut value = format::latest(topic, both_sides);
+                if let Some(unit) = &topic.unit {
+                    value.push(' ');
+                    value.push_str(unit);
+                }
+                label(ui, value, theme::figures(), tint)
+            });
+            if let (true, Some(change)) = (shown, change) {
                 let change = format!("{} %", format::signed(change, 2));
                 label(ui, change, theme::figures(), tint);
-            } else {
-                label(ui, value, theme::figures(), theme.text);
             }
             if is_main && self.topics.len() == 1 {
                 label(ui, about(topic, scene), theme::small(), theme.muted);
             }
             match topic.silence(scene.now_ns) {
                 Silence::Usual => {}
-                Silence::Stale => label(ui, "stale".to_owned(), theme::small(), theme.warning),
-                Silence::Dead => label(ui, "dead".to_owned(), theme::small(), theme.bad),
+                Silence::Stale => {
+                    label(ui, "stale".to_owned(), theme::small(), theme.warning);
+                }
+                Silence::Dead => {
+                    label(ui, "dead".to_owned(), theme::small(), theme.bad);
+                }
             }
         }
     }

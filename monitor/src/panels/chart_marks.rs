@@ -6,7 +6,12 @@ use super::{
     chart_pane::ChartPane,
     chart_view::{Canvas, Entry},
 };
-use crate::{chart::draw, format, store::GapCause, theme};
+use crate::{
+    chart::draw,
+    format,
+    store::{GapCause, Series},
+    theme,
+};
 
 /// Times of which something is missing.
 pub(super) fn gaps(canvas: &Canvas<'_>, entry: &Entry<'_>) {
@@ -73,13 +78,23 @@ pub(super) fn alerts(canvas: &Canvas<'_>, entry: &Entry<'_>) {
     }
 }
 
-/// Why nothing is drawn.
+/// Why nothing is drawn, if nothing is.
 pub(super) fn nothing(canvas: &Canvas<'_>, pane: &ChartPane) {
     let topic = pane.main(canvas.scene);
-    let text = match topic.map(|topic| (&topic.latest, &topic.series)) {
-        None | Some((None, _)) => "Waiting for the first value",
-        Some((Some(_), None)) => "This topic has no numbers to chart",
-        Some((Some(_), Some(_))) => "Nothing came in this time",
+    let series = topic.and_then(|topic| topic.series.as_ref());
+    let text = match (topic, series.and_then(Series::first_time)) {
+        (Some(topic), None) if topic.latest.is_some() => {
+            "This topic has no numbers to chart".to_owned()
+        }
+        (_, None) => "Waiting for the first value".to_owned(),
+        (_, Some(first_ns)) if canvas.plot.end_ns < first_ns => {
+            let first = canvas.scene.zone.date_time(first_ns);
+            match series.map_or(0, Series::evicted) {
+                0 => format!("The history begins at {first}"),
+                _ => format!("The history before {first} is forgotten: memory is limited"),
+            }
+        }
+        (_, Some(_)) => return,
     };
     canvas.inside.text(
         canvas.areas.plot.center(),

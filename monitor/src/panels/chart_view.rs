@@ -187,9 +187,7 @@ pub(super) fn draw(
         outside: ui.painter().clone(),
     };
     let label_width = paint(&canvas, &entries, volume.as_ref(), pointer.hovered);
-    if range.is_none() {
-        chart_marks::nothing(&canvas, pane);
-    }
+    chart_marks::nothing(&canvas, pane);
     chart_pointer::draw(&canvas, &entries, pointer);
     // In steps, so that one digit more does not move everything.
     let wanted = ((label_width + 18.0) / 8.0).ceil() * 8.0;
