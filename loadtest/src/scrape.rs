@@ -11,6 +11,8 @@ use std::{
 pub const DELIVERIES: &str = "tickcast_deliveries_total";
 /// Updates put on the tape.
 pub const UPDATES: &str = "tickcast_updates_total";
+/// Updates that came from the server's feeds and not from clients.
+pub const FEED_UPDATES: &str = "tickcast_feed_submitted_total";
 /// Updates replaced by newer ones before a subscriber in mode `latest` got them.
 pub const CONFLATED: &str = "tickcast_conflated_total";
 /// Updates lost in gaps.

@@ -64,6 +64,15 @@ fn in_mode_every_all_updates_reach_everybody_in_both_encodings() {
 }
 
 #[test]
+fn what_a_feed_brings_besides_is_no_reason_for_suspicion() {
+    let server = TestServer::start("--feed simulated --sim-rate 500");
+    let finished = run(&server.url(), "-n 10 -r 100 -d 2 --warmup 0").unwrap();
+    let summary = check(&finished);
+    assert_eq!(summary.integrity.healthy.live, 200 * 10);
+    assert_eq!(at_server(summary, scrape::DELIVERIES), 200 * 10);
+}
+
+#[test]
 fn in_mode_latest_values_are_conflated_and_the_final_ones_arrive() {
     let server = TestServer::start("--feed none");
     for encoding in ["bincode", "json"] {
@@ -194,11 +203,18 @@ fn subscribers_that_leave_and_come_back_resume_without_loss() {
 #[test]
 fn a_rate_search_finds_a_rate_and_holds_it() {
     let server = TestServer::start("--feed none");
-    // A minute is a goal that any machine reaches, so the search ends at its maximum.
-    let words = "-n 5 -r 100 -d 1 --warmup 0 --search response.max<60s --search-step 1 \
-        --search-max 300";
-    let finished = run(&server.url(), words).unwrap();
-    let summary = check(&finished);
+    // A minute is a goal that any machine reaches, so the search ends at its maximum, unless the
+    // machine is too busy to publish at all.
+    for more in ["", "--topic-prefix mine"] {
+        let words = "-n 5 -r 100 -d 1 --warmup 0 --search response.max<60s --search-step 1 \
+            --search-max 300";
+        let finished = run(&server.url(), &format!("{words} {more}")).unwrap();
+        check_search(check(&finished));
+    }
+}
+
+#[track_caller]
+fn check_search(summary: &Summary) {
     let tried: Vec<_> = summary.search.iter().map(|step| step.rate).collect();
     assert_eq!(tried[0], 100.0);
     let best = summary.search.iter().filter(|step| step.passed);

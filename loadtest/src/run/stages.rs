@@ -1,6 +1,8 @@
 //! The stages of a run, one after the other.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
+
+use tickcast_protocol::message::Position;
 
 use super::{RunError, Runner};
 use crate::{
@@ -23,6 +25,17 @@ const LOOK_NS: i64 = 100_000_000;
 
 /// From the decision to publish until the first update is due: the threads must have heard of it.
 const LEAD_NS: i64 = 100_000_000;
+
+/// How long nothing moves until that counts as the end, where nothing better is known.
+const QUIET_NS: i64 = NS_PER_S;
+
+/// What earlier looks have shown.
+#[derive(Debug, Default)]
+struct Arrival {
+    cut: Option<Position>,
+    places: Option<(Position, Position)>,
+    moved_ns: i64,
+}
 
 impl Runner<'_> {
     /// Opens all connections and waits until all subscriptions stand.
@@ -247,11 +260,12 @@ impl Runner<'_> {
         }
         let after = self.checkpoint();
         let mut left_s = self.plan.drain_max.as_secs();
-        let mut behind = self.behind(&Newest::new())?;
-        while goes_on && behind.min_position < behind.max_position && left_s > 0 {
+        let mut arrival = Arrival::default();
+        let mut drained = self.has_arrived(after.published, &mut arrival)?;
+        while goes_on && !drained && left_s > 0 {
             let now_s = self.next_second();
             goes_on = self.second("search", now_s, now_s + left_s as u32, false)?;
-            behind = self.behind(&Newest::new())?;
+            drained = self.has_arrived(after.published, &mut arrival)?;
             left_s -= 1;
         }
         let mut summary = Summary::default();
@@ -262,7 +276,7 @@ impl Runner<'_> {
         let broken = self.collected.totals.sum(|tally| tally.broken()) - broken_before;
         let reason = if broken > 0 {
             Some(format!("{broken} breaches of the contract"))
-        } else if behind.min_position < behind.max_position {
+        } else if !drained {
             Some("the last updates did not arrive in time".to_owned())
         } else if busiest > CPU_MAX {
             Some(format!(
@@ -301,7 +315,7 @@ impl Runner<'_> {
     }
 
     /// The newest seq that each published topic must reach, if that is known.
-    pub(super) fn expected(&self, published: &Published) -> Option<Newest> {
+    pub(super) fn expected(&self, published: u64) -> Option<Newest> {
         let is_known = matches!(self.plan.source, Source::Own(_))
             && self.plan.baseline == Baseline::New
             && !self.is_interrupted();
@@ -311,35 +325,45 @@ impl Runner<'_> {
         let topics = &self.plan.topics;
         let len = topics.len() as u64;
         let newest = topics.iter().zip(0..).map(|(topic, i)| {
-            let seq = (published.updates + len - 1 - i) / len;
+            let seq = (published + len - 1 - i) / len;
             (topic.clone(), seq)
         });
         Some(newest.filter(|(_, seq)| *seq > 0).collect())
     }
 
+    /// Whether everything that was published has arrived, as far as can be known.
+    fn has_arrived(&self, published: u64, arrival: &mut Arrival) -> Result<bool, WorkerLost> {
+        if let Some(expected) = self.expected(published) {
+            return Ok(self.behind(&expected)?.updates == 0);
+        }
+        let behind = self.behind(&Newest::new())?;
+        if matches!(self.plan.source, Source::Server) {
+            // It goes on for ever: all must come to where the first one is now.
+            let cut = *arrival.cut.get_or_insert(behind.max_position);
+            return Ok(behind.min_position >= cut);
+        }
+        // Places do not tell: shards that share the tape with others end at different ones.
+        let places = (behind.min_position, behind.max_position);
+        let now_ns = self.clock.now_ns();
+        if arrival.places.replace(places) != Some(places) {
+            arrival.moved_ns = now_ns;
+        }
+        Ok(now_ns - arrival.moved_ns >= QUIET_NS)
+    }
+
     /// Waits until everything that was published has arrived. Says whether it has.
     pub(super) fn drain(&mut self, published: &Published) -> Result<bool, RunError> {
-        let expected = self.expected(published);
         let deadline_ns = self.clock.now_ns() + self.plan.drain_max.as_nanos() as i64;
-        let mut cut = None;
-        loop {
-            let behind = self.behind(expected.as_ref().unwrap_or(&BTreeMap::new()))?;
-            let cut = *cut.get_or_insert(behind.max_position);
-            let is_done = match expected {
-                Some(_) => behind.updates == 0,
-                None => behind.min_position >= cut,
-            };
-            if is_done {
-                return Ok(true);
-            }
-            let now_ns = self.clock.now_ns();
-            if now_ns > deadline_ns {
+        let mut arrival = Arrival::default();
+        while !self.has_arrived(published.updates, &mut arrival)? {
+            if self.clock.now_ns() > deadline_ns {
                 return Ok(false);
             }
             // Even an interrupted run waits here: that is what draining means.
             #[allow(clippy::disallowed_methods)]
             std::thread::sleep(Duration::from_nanos(LOOK_NS as u64));
         }
+        Ok(true)
     }
 
     /// The newest seq that any subscriber got, of each published topic.

@@ -70,7 +70,7 @@ impl Runner<'_> {
         self.end_workers(&arrived)?;
         self.progress.end();
         let never_arrived = match self.plan.baseline {
-            Baseline::New if self.expected(published).is_some() => {
+            Baseline::New if self.expected(published.updates).is_some() => {
                 published.updates.saturating_sub(arrived.values().sum())
             }
             _ => 0,
@@ -127,11 +127,18 @@ impl Runner<'_> {
             (scrape::CONFLATED, totals.sum(|tally| tally.conflated)),
             (scrape::GAP_UPDATES, totals.sum(|tally| tally.announced)),
         ];
-        if matches!(plan.source, Source::Own(_)) {
+        // What comes through a broker may be mixed with what others send there.
+        let is_client = matches!(plan.source, Source::Own(Outlet::WebSocket { .. }));
+        if is_client {
             ours.push((scrape::UPDATES, published.updates));
         }
         let pairs = |before: &Counters, after: &Counters| -> Vec<CounterPair> {
+            let fed = scrape::growth(scrape::FEED_UPDATES, before, after);
+            let has_feeds = fed.is_some_and(|updates| updates > 0);
             let known = ours.iter().filter_map(|&(name, ours)| {
+                if name == scrape::UPDATES && has_feeds {
+                    return None;
+                }
                 let server = scrape::growth(name, before, after)?;
                 Some(CounterPair {
                     name: name.to_owned(),
