@@ -102,6 +102,8 @@ export class Table {
     element.hidden = true;
     element.setAttribute('role', 'option');
     const spans = Array.from({ length: 5 }, () => element.appendChild(document.createElement('span')));
+    // Of a long topic the end says more: the style cuts the beginning, which takes a text that runs the other way.
+    spans[0] = spans[0].appendChild(document.createElement('bdi'));
     const line = { element, spans, texts: [], classes: [], row: null, at: -1 };
     element.addEventListener('click', () => line.row && this.#select(line.row.topic));
     this.#elements.sheet.append(element);
