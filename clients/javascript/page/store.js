@@ -35,6 +35,7 @@ export class Store {
   #latencies = [];
   #nextLatency = 0;
   #rated_ms = null;
+  #taken_ms = null;
 
   get(topic) {
     return this.#byTopic.get(topic);
@@ -47,6 +48,7 @@ export class Store {
    */
   take({ updates, snapshot }, now_ms, here_ms) {
     this.#closeHole(now_ms);
+    this.#taken_ms = now_ms;
     for (const update of updates) this.#update(update, now_ms);
     if (snapshot || updates.length === 0) return;
     // Without the offset between the clocks, for that is known better and better.
@@ -130,7 +132,9 @@ export class Store {
       if (lost !== undefined) Object.assign(last, { text, lost });
       return;
     }
-    this.holes.push({ from: now_ms, to: null, text, lost });
+    // What is lost was due since the newest batch.
+    const from = lost === undefined ? now_ms : (this.#taken_ms ?? now_ms);
+    this.holes.push({ from, to: null, text, lost });
     if (this.holes.length > MAX_HOLES) this.holes.shift();
   }
 

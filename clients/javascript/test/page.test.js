@@ -140,8 +140,8 @@ onPage('a server that ends and comes back is found again, and the page says so m
   await restart(() => words(page, /^not connected: .*again in \d/));
   await words(page, /^connected/);
   await moves(page);
-  // Chromium reports each attempt that failed; nothing else may be there.
-  assert.deepEqual(complaints.filter((text) => !/WebSocket connection to .* failed/.test(text)), []);
+  // Chromium reports what it asked for in vain, such as a font that is first needed then; nothing else may be there.
+  assert.deepEqual(complaints.filter((text) => !/WebSocket connection to .* failed|net::ERR_CONNECTION_REFUSED/.test(text)), []);
 });
 
 onPage('on a phone the list comes first, and a chart on top of it when a topic is chosen', SIMULATED, PHONE, async ({ page, complaints }) => {
