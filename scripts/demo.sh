@@ -25,6 +25,8 @@ The server pushes to $url. Watch from another terminal:
 
   The newest values, once:
     curl 'http://$address/v1/latest?filter=%23'
+  Everything, in a browser:
+    http://$address/
   Every change, with websocat or with Node 22 or newer:
     echo '$request' | websocat --no-close $url
     node -e 'const s = new WebSocket("$url"); s.onopen = () => s.send(JSON.stringify($request)); s.onmessage = (m) => console.log(m.data)'
