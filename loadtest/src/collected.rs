@@ -9,6 +9,7 @@ use crate::{
     integrity::Tally,
     latency::{Histogram, histogram, merge, percentile},
     process::Usage,
+    session::ServerInfo,
     summary::Second,
     worker::{Counts, Report},
 };
@@ -43,8 +44,8 @@ pub struct Totals {
     pub hindered: Tally,
     /// The furthest position.
     pub position: Position,
-    /// Name and version of the server, as it says.
-    pub server: Option<String>,
+    /// What the server says of itself.
+    pub server: Option<ServerInfo>,
 }
 
 impl Totals {

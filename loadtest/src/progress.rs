@@ -1,13 +1,13 @@
 //! What the screen shows while a run goes on.
 
-use std::{
-    io::{self, IsTerminal, Write},
-    time::Duration,
-};
+use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::latency::{Histogram, format_ns, percentile};
+
+/// The numbers change once a second.
+const REDRAWS_PER_S: u8 = 2;
 
 /// How often plain lines are written.
 const PLAIN_EVERY_S: u32 = 5;
@@ -77,11 +77,12 @@ impl Progress<'_> {
             return Self::Plain;
         }
         let style = ProgressStyle::with_template("{prefix:>8} [{bar:24}] {pos:>3}/{len}s  {msg}");
-        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
+        let target = ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S);
+        let bar = ProgressBar::with_draw_target(Some(1), target);
         if let Ok(style) = style {
             bar.set_style(style.progress_chars("=> "));
         }
-        bar.enable_steady_tick(Duration::from_millis(500));
+        bar.set_prefix("connect");
         Self::Bar(bar)
     }
 

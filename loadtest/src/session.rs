@@ -1,10 +1,11 @@
 //! What one subscriber says and understands: messages in, facts out. Pure.
 
+use serde::{Deserialize, Serialize};
 use tickcast_protocol::{
     codec::{self, Encoding},
     message::{
-        Accepted, ChannelId, ClientMessage, FilterRequest, Mode, Position, Seq, ServerMessage,
-        Subscribe, SubscribeResult, TimeNs, TopicId,
+        Accepted, ChannelId, ClientMessage, FilterRequest, Limits, Mode, Position, Seq,
+        ServerMessage, Start, Subscribe, SubscribeResult, TimeNs, TopicId,
     },
     topic::Filter,
 };
@@ -40,8 +41,19 @@ pub struct Shared {
     pub hindered: Tally,
     /// The furthest position that anybody was told.
     pub position: Position,
-    /// Name and version of the server, as it says.
-    pub server: Option<String>,
+    /// What the server says of itself.
+    pub server: Option<ServerInfo>,
+}
+
+/// What a server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerInfo {
+    /// Name and version.
+    pub name: String,
+    /// A heartbeat comes at least this often.
+    pub heartbeat_ms: u32,
+    /// What a connection may do.
+    pub limits: Limits,
 }
 
 impl Shared {
@@ -207,7 +219,11 @@ impl Session {
         match message {
             ServerMessage::Welcome(welcome) => {
                 shared.position = shared.position.max(welcome.position);
-                shared.server.get_or_insert(welcome.server);
+                shared.server.get_or_insert(ServerInfo {
+                    name: welcome.server,
+                    heartbeat_ms: welcome.heartbeat_ms,
+                    limits: welcome.limits,
+                });
                 let epoch = shared.topics.epoch(welcome.epoch);
                 if self.epoch != Some(epoch) {
                     self.introduced.clear();
@@ -260,7 +276,7 @@ impl Session {
                     });
                 }
             };
-            resumed += usize::from(accepted.start == tickcast_protocol::message::Start::Resumed);
+            resumed += usize::from(accepted.start == Start::Resumed);
             self.accepted(at, &accepted, baseline, tally)?;
         }
         Ok(Event::Subscribed { resumed })

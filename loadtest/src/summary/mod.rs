@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 pub use verdict::{CPU_MAX, OWN_SLIP_MAX_NS, Outcome, Verdict};
 
-use crate::{assertion::AssertionResult, integrity::Tally, latency::Latency, worker::Counts};
+use crate::{
+    assertion::AssertionResult, integrity::Tally, latency::Latency, session::ServerInfo,
+    worker::Counts,
+};
 
 /// Version of `summary.json`. It grows when a field changes its meaning or goes; new fields do not
 /// change it.
@@ -64,8 +67,8 @@ pub struct Environment {
     pub version: String,
     /// The commit of the checkout it was started in, if it was.
     pub commit: Option<String>,
-    /// Name and version of the server, as it says.
-    pub server: Option<String>,
+    /// What the server says of itself.
+    pub server: Option<ServerInfo>,
     /// The kernel.
     pub kernel: String,
     /// The processor.

@@ -34,7 +34,7 @@ use crate::{
     latency::Histogram,
     process,
     recorder::{Recorded, Scope},
-    session::Wish,
+    session::{ServerInfo, Wish},
 };
 
 /// What all workers have in common.
@@ -183,8 +183,8 @@ pub struct Report {
     pub hindered: Tally,
     /// The furthest position any subscriber has been told.
     pub position: Position,
-    /// Name and version of the server, as it says.
-    pub server: Option<String>,
+    /// What the server says of itself.
+    pub server: Option<ServerInfo>,
 }
 
 /// Numbers of connections and traffic.

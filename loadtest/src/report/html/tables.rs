@@ -295,11 +295,23 @@ pub(super) fn write_phases(summary: &Summary, page: &mut String) -> std::fmt::Re
 pub(super) fn write_environment(summary: &Summary, page: &mut String) -> std::fmt::Result {
     let environment = &summary.environment;
     let settings = &summary.settings;
+    let server = environment.server.as_ref().map_or(String::new(), |info| {
+        let limits = &info.limits;
+        format!(
+            "{}; tape {} bytes, heartbeat {} ms, write timeout {} ms, {} subscriptions per \
+             connection",
+            info.name,
+            limits.tape_bytes,
+            info.heartbeat_ms,
+            limits.write_timeout_ms,
+            limits.subscriptions
+        )
+    });
     let rows = [
         ("command", environment.command.clone()),
         ("load tester", environment.version.clone()),
         ("checkout", environment.commit.clone().unwrap_or_default()),
-        ("server", environment.server.clone().unwrap_or_default()),
+        ("server", server),
         ("url", settings.url.clone()),
         (
             "filters of the first subscriber",
