@@ -73,12 +73,15 @@ pub fn close(code: u16, reason: &str) -> Bytes {
     framed(OpCode::Close, &payload)
 }
 
-/// The answer to a close frame without a code.
-pub fn close_without_code() -> Bytes {
-    framed(OpCode::Close, &[])
+/// The answer to a close frame: the same code, or none if it had none.
+pub fn close_answer(code: Option<u16>) -> Bytes {
+    match code {
+        Some(code) => close(code, ""),
+        None => framed(OpCode::Close, &[]),
+    }
 }
 
-/// The same for a code of the registry.
+/// A close frame with a code of the registry.
 pub fn close_with(code: CloseCode, reason: &str) -> Bytes {
     close(code.number(), reason)
 }

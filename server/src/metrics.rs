@@ -182,16 +182,14 @@ impl Scrape {
     }
 
     fn feed_states(&self) -> Rows {
-        let mut rows = self.feeds(|_| 0);
-        let mut all = Rows::new();
-        for ((labels, _), feed) in rows.drain(..).zip(&self.0.feeds) {
-            for state in FeedState::ALL {
-                let mut labels = labels.clone();
+        let of_state = |state: FeedState| {
+            let mut rows = self.feeds(|feed| u64::from(feed.state() == state));
+            for (labels, _) in &mut rows {
                 labels.push(("state", state.as_str().to_owned()));
-                all.push((labels, u64::from(feed.metrics.state() == state)));
             }
-        }
-        all
+            rows
+        };
+        FeedState::ALL.into_iter().flat_map(of_state).collect()
     }
 
     fn closes(&self) -> Rows {

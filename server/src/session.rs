@@ -206,8 +206,7 @@ async fn receive(
             }
             Ok(Inbound::Pong) => continue,
             Ok(Inbound::Close(code)) => {
-                let frame =
-                    code.map_or_else(frame::close_without_code, |code| frame::close(code, ""));
+                let frame = frame::close_answer(code);
                 context.with(|shard, now| shard.close(key, frame, code, now));
                 return;
             }
@@ -226,8 +225,7 @@ async fn receive(
             ),
         };
         let (code, reason) = close;
-        let frame = frame::close_with(code, reason);
-        context.with(|shard, now| shard.close(key, frame, Some(code.number()), now));
+        context.with(|shard, now| shard.close_with(key, code, reason, now));
         // Whether the client ends in time or not: this is the end.
         let _ = timeout(LINGER, reader.discard()).await;
         return;
@@ -271,8 +269,7 @@ pub async fn echo(stream: TcpStream, read: Bytes, write_timeout: Duration) {
             Ok(Inbound::Binary(bytes)) => (frame::binary(&bytes), false),
             Ok(Inbound::Ping(payload)) => (frame::pong(&payload), false),
             Ok(Inbound::Pong) => continue,
-            Ok(Inbound::Close(None)) => (frame::close_without_code(), true),
-            Ok(Inbound::Close(Some(code))) => (frame::close(code, ""), true),
+            Ok(Inbound::Close(code)) => (frame::close_answer(code), true),
             Err(InboundError::Lost) => return,
             Err(InboundError::Violation(violation)) => {
                 (frame::close_with(violation.code, violation.reason), true)

@@ -114,6 +114,12 @@ impl<S: Socket> Shard<S> {
         self.flush_dirty(now);
     }
 
+    /// Begins the close handshake with a code of the registry.
+    pub fn close_with(&mut self, key: ConnectionKey, code: CloseCode, reason: &str, now: Now) {
+        let frame = frame::close_with(code, reason);
+        self.close(key, frame, Some(code.number()), now);
+    }
+
     /// Notes that a connection ended without a close frame.
     pub fn lost(&mut self, key: ConnectionKey) {
         let is_closing = |connection: &mut Connection<S>| connection.closing_since.is_some();
@@ -185,21 +191,11 @@ impl<S: Socket> Shard<S> {
             .ping_sent
             .is_some_and(|then| since(then) > settings.pong_timeout)
         {
-            let reason = CloseCode::PongTimeout;
-            self.close(
-                key,
-                frame::close_with(reason, reason.text()),
-                Some(reason.number()),
-                now,
-            );
+            let code = CloseCode::PongTimeout;
+            self.close_with(key, code, code.text(), now);
         } else if connection.close_due.is_some_and(|due| due <= now.uptime) && is_done {
-            let reason = CloseCode::ServiceRestart;
-            self.close(
-                key,
-                frame::close_with(reason, reason.text()),
-                Some(reason.number()),
-                now,
-            );
+            let code = CloseCode::ServiceRestart;
+            self.close_with(key, code, code.text(), now);
         } else if !connection.is_blocked() {
             if connection.ping_sent.is_none() && since(connection.last_received) > settings.ping {
                 connection.ping_sent = Some(now.uptime);
