@@ -7,8 +7,8 @@ use bincode::{
 
 use crate::{
     message::{
-        ChannelId, ChannelPosition, ClientMessage, FilterRequest, Position, Publication,
-        ServerMessage, SubscribeResult, SubscriptionInfo, TopicId, TopicInfo, Update,
+        ChannelId, ChannelPosition, ClientMessage, FilterRequest, Position, Publication, RequestId,
+        ServerMessage, SubscribeResult, SubscriptionInfo, TopicId, TopicInfo, TopicStatus, Update,
     },
     topic::Topic,
 };
@@ -36,6 +36,7 @@ const _: () = {
     check::<Update<TopicId>>(8);
     check::<ChannelPosition>(2);
     check::<SubscriptionInfo>(6);
+    check::<TopicStatus<TopicId>>(3);
 };
 
 type Limited<const BYTES: usize> = Configuration<LittleEndian, Varint, Limit<BYTES>>;
@@ -201,10 +202,13 @@ pub fn encode_server_json(message: &ServerMessage<Topic>) -> Vec<u8> {
     out
 }
 
-/// Encodes, in either encoding, what a server sends besides batches: such messages name no topic
-/// by its id.
+/// Encodes, in either encoding, what a server sends besides batches, statuses and history: such
+/// messages name no topic by its id.
 pub fn encode_server(message: &ServerMessage<TopicId>, encoding: Encoding) -> Vec<u8> {
-    debug_assert!(!matches!(message, ServerMessage::Batch(_)));
+    debug_assert!(!matches!(
+        message,
+        ServerMessage::Batch(_) | ServerMessage::Status(_) | ServerMessage::History(_)
+    ));
     let mut out = Vec::new();
     match encoding {
         Encoding::Bincode => to_bincode(message, &mut out),
@@ -287,10 +291,7 @@ pub fn append_batch_head(
             // ServerMessage::Batch is variant 2; the fields of Batch follow in their order.
             const TAG: u32 = 2;
             to_bincode(&(TAG, head.channel, head.from, head.to, head.snapshot), out);
-            to_bincode(&(head.topics.len() as u64), out);
-            for topic in head.topics {
-                to_bincode(topic, out);
-            }
+            append_list_bincode(head.topics, out);
             to_bincode(&(count as u64), out);
         }
         Encoding::Json => {
@@ -301,12 +302,62 @@ pub fn append_batch_head(
                 )
                 .as_bytes(),
             );
-            if !head.topics.is_empty() {
-                out.extend_from_slice(br#""topics":"#);
-                to_json(&head.topics, out);
-                out.push(b',');
-            }
+            append_topics_json(head.topics, out);
             out.extend_from_slice(br#""updates":["#);
+        }
+    }
+}
+
+fn append_list_bincode<T: Encode>(list: &[T], out: &mut Vec<u8>) {
+    to_bincode(&(list.len() as u64), out);
+    for element in list {
+        to_bincode(element, out);
+    }
+}
+
+fn append_topics_json(topics: &[TopicInfo], out: &mut Vec<u8>) {
+    if !topics.is_empty() {
+        out.extend_from_slice(br#""topics":"#);
+        to_json(&topics, out);
+        out.push(b',');
+    }
+}
+
+/// Everything of a history but its updates.
+#[derive(Debug, Clone, Copy)]
+pub struct HistoryHead<'a> {
+    /// From the request.
+    pub id: RequestId,
+    /// The topic's introduction, or none.
+    pub topics: &'a [TopicInfo],
+    /// Whether there are older updates.
+    pub more: bool,
+}
+
+/// Appends a [`ServerMessage::History`] whose updates were encoded earlier: the same bytes as if the
+/// whole message were encoded now.
+pub fn append_history(
+    head: &HistoryHead<'_>,
+    updates: EncodedUpdates<'_>,
+    encoding: Encoding,
+    out: &mut Vec<u8>,
+) {
+    match encoding {
+        Encoding::Bincode => {
+            // ServerMessage::History is variant 13; the fields of History follow in their order.
+            const TAG: u32 = 13;
+            to_bincode(&(TAG, head.id), out);
+            append_list_bincode(head.topics, out);
+            to_bincode(&(updates.count as u64), out);
+            out.extend_from_slice(updates.bytes);
+            to_bincode(&head.more, out);
+        }
+        Encoding::Json => {
+            out.extend_from_slice(format!(r#"{{"type":"history","id":{},"#, head.id).as_bytes());
+            append_topics_json(head.topics, out);
+            out.extend_from_slice(br#""updates":["#);
+            out.extend_from_slice(updates.bytes);
+            out.extend_from_slice(format!(r#"],"more":{}}}"#, head.more).as_bytes());
         }
     }
 }
@@ -323,7 +374,7 @@ pub fn batch_tail(encoding: Encoding) -> &'static [u8] {
 mod tests {
     use super::*;
     use crate::{
-        message::{Batch, Quality},
+        message::{Batch, History, Quality},
         value::{Side, Trade, Value},
     };
 
@@ -401,6 +452,65 @@ mod tests {
             assert_eq!(
                 String::from_utf8(spliced).unwrap(),
                 String::from_utf8(encode_server_json(&ServerMessage::Batch(whole))).unwrap()
+            );
+        }
+    }
+
+    #[test]
+    fn a_spliced_history_is_the_same_as_one_encoded_whole() {
+        let topic = Topic::new("market/BTC-USDT/trade").unwrap();
+        let info = TopicInfo {
+            id: 300,
+            topic: topic.clone(),
+            unit: None,
+        };
+        for (topics, count, more) in [(vec![], 0, false), (vec![info], 2, true)] {
+            let head = HistoryHead {
+                id: 70_000,
+                topics: &topics,
+                more,
+            };
+            let mut bytes = Vec::new();
+            (0..count).for_each(|_| append_update_bincode(&update(300), &mut bytes));
+            let updates = EncodedUpdates {
+                count,
+                bytes: &bytes,
+            };
+            let mut spliced = Vec::new();
+            append_history(&head, updates, Encoding::Bincode, &mut spliced);
+            let whole = History {
+                id: 70_000,
+                topics: topics.clone(),
+                updates: vec![update(300); count],
+                more,
+            };
+            assert_eq!(
+                spliced,
+                encode_server_bincode(&ServerMessage::History(whole))
+            );
+
+            let mut bytes = Vec::new();
+            for i in 0..count {
+                if i > 0 {
+                    bytes.push(b',');
+                }
+                append_update_json(&update(topic.clone()), &mut bytes);
+            }
+            let updates = EncodedUpdates {
+                count,
+                bytes: &bytes,
+            };
+            let mut spliced = Vec::new();
+            append_history(&head, updates, Encoding::Json, &mut spliced);
+            let whole = History {
+                id: 70_000,
+                topics: topics.clone(),
+                updates: vec![update(topic.clone()); count],
+                more,
+            };
+            assert_eq!(
+                String::from_utf8(spliced).unwrap(),
+                String::from_utf8(encode_server_json(&ServerMessage::History(whole))).unwrap()
             );
         }
     }

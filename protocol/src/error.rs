@@ -76,6 +76,8 @@ registry! {
         TooManyTopics = 302, "too many topics";
         /// The value is longer than the server takes.
         ValueTooLarge = 303, "value too large";
+        /// The settings say that no earlier updates are kept.
+        NoHistory = 304, "no history kept";
         /// The server is about to end.
         Draining = 400, "server is draining";
     }

@@ -61,6 +61,8 @@ pub enum ClientMessage {
     List(List),
     /// Gives a subscription another mode or rate. Answered by [`ServerMessage::Changed`].
     Change(Change),
+    /// Asks for a topic's earlier updates. Answered by [`ServerMessage::History`].
+    History(HistoryRequest),
 }
 
 /// See [`ClientMessage::Subscribe`].
@@ -195,6 +197,24 @@ pub struct Change {
     pub max_rate_hz: Option<f64>,
 }
 
+/// See [`ClientMessage::History`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryRequest {
+    /// Repeated in the answer.
+    #[serde(default)]
+    pub id: RequestId,
+    /// The topic name, not yet checked.
+    pub topic: String,
+    /// At most so many updates, the newest. The server may send fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Only updates before this position: that of the first one of the answer before, to go on
+    /// into the past.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Position>,
+}
+
 /// What the server sends. `T` is how updates name their topic: [`TopicId`] in bincode, [`Topic`]
 /// in JSON.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
@@ -224,6 +244,10 @@ pub enum ServerMessage<T> {
     Subscriptions(Subscriptions),
     /// Answer to [`ClientMessage::Change`].
     Changed(Changed),
+    /// Topics of one subscription whose source fell silent, died or came back.
+    Status(Statuses<T>),
+    /// Answer to [`ClientMessage::History`].
+    History(History<T>),
 }
 
 /// See [`ServerMessage::Welcome`].
@@ -551,6 +575,62 @@ pub struct Changed {
     pub position: Position,
     /// How many updates the topics of this filter had up to `position` in this epoch.
     pub count: u64,
+}
+
+/// See [`ServerMessage::Status`]. It is not part of the chain of batches.
+///
+/// A topic of a new or resumed subscription counts as live until a message like this says otherwise;
+/// after that only such messages change it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Statuses<T> {
+    /// Which subscription.
+    pub channel: ChannelId,
+    /// Introductions of topics, as in a [`Batch`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub topics: Vec<TopicInfo>,
+    /// Each topic at most once, in no particular order.
+    pub statuses: Vec<TopicStatus<T>>,
+}
+
+/// The status of one topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct TopicStatus<T> {
+    /// Which topic.
+    pub topic: T,
+    /// Its status from now on.
+    pub status: Status,
+    /// Since when, by the server's clock.
+    #[serde(with = "decimal_string")]
+    pub since_ns: TimeNs,
+}
+
+/// Whether a topic's source is heard of. A topic that is merely quiet is live.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Encode, Decode, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Updates come as expected, or nothing is known against it.
+    #[default]
+    Live,
+    /// Updates that were to be expected did not come, or the way to the source is broken.
+    Stale,
+    /// The source is gone: it said so itself, or its broker did, or it was silent for too long.
+    Dead,
+}
+
+/// See [`ServerMessage::History`].
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+pub struct History<T> {
+    /// From the request.
+    pub id: RequestId,
+    /// The topic's introduction, as in a [`Batch`]; none if the server does not know the topic.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub topics: Vec<TopicInfo>,
+    /// By position, ascending. Their seqs have no holes.
+    pub updates: Vec<Update<T>>,
+    /// Whether the server still holds older ones: ask for those before the first of `updates`.
+    pub more: bool,
 }
 
 impl From<&str> for FilterRequest {

@@ -55,6 +55,10 @@ impl<S: Socket> Shard<S> {
             ClientMessage::Time(request) => self.tell_time(key, request, now.wall_ns),
             ClientMessage::List(request) => self.list(key, request),
             ClientMessage::Change(request) => self.change(key, request),
+            ClientMessage::History(request) => {
+                let code = ErrorCode::NoHistory;
+                self.refuse(key, Some(request.id), code, code.text());
+            }
         }
         self.flush_dirty(now);
         submission
@@ -466,5 +470,6 @@ fn request_id(message: &ClientMessage) -> Option<u32> {
         ClientMessage::Time(request) => Some(request.id),
         ClientMessage::List(request) => Some(request.id),
         ClientMessage::Change(request) => Some(request.id),
+        ClientMessage::History(request) => Some(request.id),
     }
 }

@@ -111,6 +111,7 @@ export const CLIENT = side({
   time: { id: requestId, client_time_ns: time },
   list: { id: requestId },
   change: { id: requestId, channel: u32, mode: withDefault(mode, 'latest'), max_rate_hz: optional(f64) },
+  history: { id: requestId, topic: string, limit: optional(u32), before: optional(u64) },
 });
 
 /** What a server sends. */
@@ -147,6 +148,12 @@ export const SERVER = side({
     ),
   },
   changed: { id: u32, previous: u32, channel: u32, mode, max_rate_hz: optional(f64), position: u64, count: u64 },
+  status: {
+    channel: u32,
+    topics: introductions,
+    statuses: list(struct({ topic: topicName, status: choice('live', 'stale', 'dead'), since_ns: time })),
+  },
+  history: { id: u32, topics: introductions, updates: list(update), more: bool },
 });
 
 function side(messages) {

@@ -212,6 +212,7 @@ impl Session {
                 self.requests.remove(&list.id);
                 self.push_event(Event::Subscriptions(list));
             }
+            ServerMessage::Status(_) | ServerMessage::History(_) => {}
         }
         Ok(())
     }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use crate::{
-    message::{Batch, Epoch, ServerMessage, TopicId, TopicInfo, Update},
+    message::{
+        Batch, Epoch, History, ServerMessage, Statuses, TopicId, TopicInfo, TopicStatus, Update,
+    },
     topic::Topic,
 };
 
@@ -86,33 +88,76 @@ impl TopicTable {
             ServerMessage::Draining(message) => ServerMessage::Draining(message),
             ServerMessage::Subscriptions(message) => ServerMessage::Subscriptions(message),
             ServerMessage::Changed(message) => ServerMessage::Changed(message),
+            ServerMessage::Status(message) => {
+                ServerMessage::Status(self.resolve_statuses(message)?)
+            }
+            ServerMessage::History(message) => {
+                ServerMessage::History(self.resolve_history(message)?)
+            }
         })
     }
 
     fn resolve_batch(&mut self, batch: Batch<TopicId>) -> Result<Batch<Topic>, TopicTableError> {
         self.introduce(&batch.topics)?;
-        let updates = batch
-            .updates
-            .into_iter()
-            .map(|update| self.resolve_update(update))
-            .collect::<Result<_, _>>()?;
         Ok(Batch {
             channel: batch.channel,
             from: batch.from,
             to: batch.to,
             snapshot: batch.snapshot,
             topics: batch.topics,
-            updates,
+            updates: self.resolve_updates(batch.updates)?,
         })
     }
 
+    fn resolve_history(
+        &mut self,
+        history: History<TopicId>,
+    ) -> Result<History<Topic>, TopicTableError> {
+        self.introduce(&history.topics)?;
+        Ok(History {
+            id: history.id,
+            topics: history.topics,
+            updates: self.resolve_updates(history.updates)?,
+            more: history.more,
+        })
+    }
+
+    fn resolve_statuses(
+        &mut self,
+        message: Statuses<TopicId>,
+    ) -> Result<Statuses<Topic>, TopicTableError> {
+        self.introduce(&message.topics)?;
+        let named = message.statuses.into_iter().map(|status| {
+            Ok(TopicStatus {
+                topic: self.name(status.topic)?,
+                status: status.status,
+                since_ns: status.since_ns,
+            })
+        });
+        Ok(Statuses {
+            channel: message.channel,
+            statuses: named.collect::<Result<_, _>>()?,
+            topics: message.topics,
+        })
+    }
+
+    fn name(&self, id: TopicId) -> Result<Topic, TopicTableError> {
+        self.get(id).cloned().ok_or(TopicTableError::Unknown(id))
+    }
+
+    fn resolve_updates(
+        &self,
+        updates: Vec<Update<TopicId>>,
+    ) -> Result<Vec<Update<Topic>>, TopicTableError> {
+        updates
+            .into_iter()
+            .map(|update| self.resolve_update(update))
+            .collect()
+    }
+
     fn resolve_update(&self, update: Update<TopicId>) -> Result<Update<Topic>, TopicTableError> {
-        let topic = self
-            .get(update.topic)
-            .ok_or(TopicTableError::Unknown(update.topic))?
-            .clone();
         Ok(Update {
-            topic,
+            topic: self.name(update.topic)?,
             position: update.position,
             seq: update.seq,
             source_time_ns: update.source_time_ns,

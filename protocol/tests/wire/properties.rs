@@ -11,10 +11,11 @@ use tickcast_protocol::{
     error::ErrorCode,
     message::{
         Accepted, Batch, Change, Changed, ChannelPosition, ClientMessage, Draining, Epoch,
-        ErrorMessage, FilterRequest, Gap, Heartbeat, Limits, List, Mode, Publication, Publish,
-        Published, Quality, Refused, Resume, ServerMessage, Start, Subscribe, SubscribeResult,
-        Subscribed, SubscriptionInfo, Subscriptions, TimeAnswer, TimeRequest, TopicId, TopicInfo,
-        Unsubscribe, Unsubscribed, Update, Welcome,
+        ErrorMessage, FilterRequest, Gap, Heartbeat, History, HistoryRequest, Limits, List, Mode,
+        Publication, Publish, Published, Quality, Refused, Resume, ServerMessage, Start, Status,
+        Statuses, Subscribe, SubscribeResult, Subscribed, SubscriptionInfo, Subscriptions,
+        TimeAnswer, TimeRequest, TopicId, TopicInfo, TopicStatus, Unsubscribe, Unsubscribed,
+        Update, Welcome,
     },
     topic::{Filter, Topic},
     value::{Quote, Side, Trade, Value},
@@ -29,7 +30,7 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![".{0,12}", "[a-z/+#]{0,300}"]
 }
 
-fn topic() -> impl Strategy<Value = Topic> {
+fn topic() -> impl Strategy<Value = Topic> + Clone {
     "[^\\p{Cc}+#]{1,40}".prop_map(|name| Topic::new(&name).unwrap())
 }
 
@@ -133,6 +134,20 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
                 max_rate_hz,
             })
         ),
+        (
+            any::<u32>(),
+            text(),
+            option::of(any::<u32>()),
+            option::of(any::<u64>())
+        )
+            .prop_map(|(id, topic, limit, before)| ClientMessage::History(
+                HistoryRequest {
+                    id,
+                    topic,
+                    limit,
+                    before,
+                }
+            )),
     ]
 }
 
@@ -255,6 +270,38 @@ fn batch<T: std::fmt::Debug>(topic: impl Strategy<Value = T>) -> impl Strategy<V
         })
 }
 
+fn statuses<T: std::fmt::Debug>(
+    topic: impl Strategy<Value = T>,
+) -> impl Strategy<Value = Statuses<T>> {
+    let status = prop_oneof![Just(Status::Live), Just(Status::Stale), Just(Status::Dead)];
+    let status = (topic, status, any::<i64>()).prop_map(|(topic, status, since_ns)| TopicStatus {
+        topic,
+        status,
+        since_ns,
+    });
+    let topics = vec(topic_info(), 0..LIST_MAX);
+    (any::<u32>(), topics, vec(status, 0..LIST_MAX)).prop_map(|(channel, topics, statuses)| {
+        Statuses {
+            channel,
+            topics,
+            statuses,
+        }
+    })
+}
+
+fn history<T: std::fmt::Debug>(
+    topic: impl Strategy<Value = T>,
+) -> impl Strategy<Value = History<T>> {
+    let topics = vec(topic_info(), 0..LIST_MAX);
+    let updates = vec(update(topic), 0..LIST_MAX);
+    (any::<u32>(), topics, updates, any::<bool>()).prop_map(|(id, topics, updates, more)| History {
+        id,
+        topics,
+        updates,
+        more,
+    })
+}
+
 fn state_message<T: std::fmt::Debug>() -> impl Strategy<Value = ServerMessage<T>> {
     let positions = vec(any::<(u32, u64)>(), 0..LIST_MAX).prop_map(|channels| {
         channels
@@ -355,11 +402,13 @@ fn answer<T: std::fmt::Debug>() -> impl Strategy<Value = ServerMessage<T>> {
 }
 
 fn server_message<T: std::fmt::Debug + 'static>(
-    topic: impl Strategy<Value = T> + 'static,
+    topic: impl Strategy<Value = T> + Clone + 'static,
 ) -> impl Strategy<Value = ServerMessage<T>> {
     prop_oneof![
         welcome().prop_map(ServerMessage::Welcome),
-        batch(topic).prop_map(ServerMessage::Batch),
+        batch(topic.clone()).prop_map(ServerMessage::Batch),
+        statuses(topic.clone()).prop_map(ServerMessage::Status),
+        history(topic).prop_map(ServerMessage::History),
         state_message(),
         answer(),
     ]

@@ -5,10 +5,11 @@ use tickcast_protocol::{
     error::ErrorCode,
     message::{
         Accepted, Batch, Change, Changed, ChannelPosition, ClientMessage, Draining, Epoch,
-        ErrorMessage, FilterRequest, Gap, Heartbeat, Limits, List, Mode, Publication, Publish,
-        Published, Quality, Refused, Resume, ServerMessage, Start, Subscribe, SubscribeResult,
-        Subscribed, SubscriptionInfo, Subscriptions, TimeAnswer, TimeRequest, TopicId, TopicInfo,
-        Unsubscribe, Unsubscribed, Update, Welcome,
+        ErrorMessage, FilterRequest, Gap, Heartbeat, History, HistoryRequest, Limits, List, Mode,
+        Publication, Publish, Published, Quality, Refused, Resume, ServerMessage, Start, Status,
+        Statuses, Subscribe, SubscribeResult, Subscribed, SubscriptionInfo, Subscriptions,
+        TimeAnswer, TimeRequest, TopicId, TopicInfo, TopicStatus, Unsubscribe, Unsubscribed,
+        Update, Welcome,
     },
     topic::Topic,
     value::{Quote, Side, Trade, Value},
@@ -171,6 +172,24 @@ pub(crate) fn client_messages() -> Vec<(&'static str, ClientMessage)> {
                 max_rate_hz: Some(0.5),
             }),
         ),
+        (
+            "client-history",
+            ClientMessage::History(HistoryRequest {
+                id: 8,
+                topic: BTC.into(),
+                limit: Some(500),
+                before: Some(70_001),
+            }),
+        ),
+        (
+            "client-history-newest",
+            ClientMessage::History(HistoryRequest {
+                id: 9,
+                topic: BTC.into(),
+                limit: None,
+                before: None,
+            }),
+        ),
     ]
 }
 
@@ -273,7 +292,75 @@ pub(crate) fn server_messages<T: Name>() -> Vec<(String, ServerMessage<T>)> {
             count: 4_712,
         }),
     );
+    add("status", ServerMessage::Status(statuses()));
+    add(
+        "status-known-topic",
+        ServerMessage::Status(Statuses {
+            channel: 3,
+            topics: vec![],
+            statuses: vec![TopicStatus {
+                topic: T::name(BTC_ID, BTC),
+                status: Status::Live,
+                since_ns: SERVER_TIME_NS,
+            }],
+        }),
+    );
+    add("history", ServerMessage::History(history()));
+    add(
+        "history-empty",
+        ServerMessage::History(History {
+            id: 9,
+            topics: vec![],
+            updates: vec![],
+            more: false,
+        }),
+    );
     messages
+}
+
+fn statuses<T: Name>() -> Statuses<T> {
+    let all = [
+        (KITCHEN_ID, KITCHEN, Status::Stale),
+        (BTC_ID, BTC, Status::Dead),
+    ];
+    Statuses {
+        channel: 3,
+        topics: all
+            .iter()
+            .map(|(id, name, _)| TopicInfo {
+                id: *id,
+                topic: Topic::new(name).unwrap(),
+                unit: None,
+            })
+            .collect(),
+        statuses: all
+            .iter()
+            .map(|(id, name, status)| TopicStatus {
+                topic: T::name(*id, name),
+                status: *status,
+                since_ns: SERVER_TIME_NS,
+            })
+            .collect(),
+    }
+}
+
+fn history<T: Name>() -> History<T> {
+    let older = Update {
+        position: 69_000,
+        seq: 87,
+        source_time_ns: None,
+        ..update(Value::Reading(21.25))
+    };
+    History {
+        id: 8,
+        topics: vec![TopicInfo {
+            id: BTC_ID,
+            topic: Topic::new(BTC).unwrap(),
+            unit: Some("USDT".into()),
+        }],
+        updates: vec![older, update(Value::Reading(21.5))],
+        more: true,
+    }
 }
 
 fn welcome() -> Welcome {

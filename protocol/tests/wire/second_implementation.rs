@@ -23,6 +23,7 @@ enum ClientMessage {
     Time(TimeRequest),
     List(List),
     Change(Change),
+    History(HistoryRequest),
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]
@@ -95,6 +96,14 @@ struct Change {
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]
+struct HistoryRequest {
+    id: u32,
+    topic: String,
+    limit: Option<u32>,
+    before: Option<u64>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
 enum Value {
     Reading(f64),
     Trade(Trade),
@@ -152,6 +161,8 @@ enum ServerMessage {
     Draining(Draining),
     Subscriptions(Subscriptions),
     Changed(Changed),
+    Status(Statuses),
+    History(History),
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]
@@ -341,6 +352,35 @@ struct Changed {
     max_rate_hz: Option<f64>,
     position: u64,
     count: u64,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Statuses {
+    channel: u32,
+    topics: Vec<TopicInfo>,
+    statuses: Vec<TopicStatus>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct TopicStatus {
+    topic: u32,
+    status: Status,
+    since_ns: i64,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+enum Status {
+    Live,
+    Stale,
+    Dead,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct History {
+    id: u32,
+    topics: Vec<TopicInfo>,
+    updates: Vec<Update>,
+    more: bool,
 }
 
 /// The second implementation reads the bytes as the same message and writes the same bytes.
