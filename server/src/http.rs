@@ -75,12 +75,8 @@ impl Site {
             ),
             "/v1/latest" => self.latest(request.uri().query().unwrap_or("")),
             "/" => welcome(request.headers()),
-            _ => page::asset(path, request.headers()).unwrap_or_else(|| {
-                text(
-                    StatusCode::NOT_FOUND,
-                    "there is nothing here; / tells what there is",
-                )
-            }),
+            "/try" => found(page::console(request.headers())),
+            _ => found(page::asset(path, request.headers())),
         })
     }
 
@@ -203,6 +199,7 @@ const WELCOME: &str = "\
 Tickcast pushes live data over WebSocket.
 
   /                    in a browser: all topics live, with charts
+  /try                 in a browser: send messages by hand, and see what comes back
   /ws                  subscribe; JSON unless the subprotocol tickcast.v1.bincode is asked for
   /v1/latest?filter=#  the newest value of each topic, as JSON (write # as %23)
   /echo                a WebSocket that returns what it is sent
@@ -215,6 +212,15 @@ In a browser's console:
   ws.onmessage = event => console.log(event.data)
   ws.onopen = () => ws.send('{\"type\":\"subscribe\",\"filters\":[\"#\"],\"max_rate_hz\":1}')
 ";
+
+fn found(file: Option<Answer>) -> Answer {
+    file.unwrap_or_else(|| {
+        text(
+            StatusCode::NOT_FOUND,
+            "there is nothing here; / tells what there is",
+        )
+    })
+}
 
 /// The page for browsers, words for all others.
 fn welcome(headers: &HeaderMap) -> Answer {

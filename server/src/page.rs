@@ -1,6 +1,7 @@
-//! The page at `/`: its files, which are part of the program, and the headers they are served with.
+//! The pages at `/` and `/try`: their files, which are part of the program, and the headers they are
+//! served with.
 //!
-//! The files keep the folders they have in `clients/javascript`, so that the page's relative
+//! The files keep the folders they have in `clients/javascript`, so that the pages' relative
 //! imports mean the same here and there.
 
 use std::{
@@ -50,13 +51,16 @@ macro_rules! files {
 }
 
 const INDEX: &str = "page/index.html";
+const TRY: &str = "page/try.html";
 
 static FILES: &[File] = files! {
-    HTML: "page/index.html";
-    STYLE: "page/page.css", "page/vendor/uPlot.min.css";
+    HTML: "page/index.html", "page/try.html";
+    STYLE: "page/base.css", "page/page.css", "page/try.css", "page/vendor/uPlot.min.css";
     SVG: "page/icon.svg";
     SCRIPT: "page/page.js", "page/chart.js", "page/format.js", "page/link.js", "page/store.js",
         "page/table.js", "page/vendor/uPlot.esm.js",
+        "page/try.js", "page/chat.js", "page/hex.js", "page/log.js", "page/trial.js",
+        "page/words.js",
         "index.js", "src/backoff.js", "src/bincode.js", "src/chain.js", "src/client.js",
         "src/clock.js", "src/connection.js", "src/decimal.js", "src/delivery.js", "src/enrolment.js",
         "src/messages.js", "src/requests.js", "src/subscription.js", "src/topics.js",
@@ -97,7 +101,13 @@ pub fn index(headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
     Some(answer)
 }
 
-/// What the page loads, by the path of the request; `None` if there is no such file.
+/// The console in which one tries the protocol.
+#[must_use]
+pub fn console(headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
+    named(TRY, headers)
+}
+
+/// What the pages load, by the path of the request; `None` if there is no such file.
 #[must_use]
 pub fn asset(path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
     named(path.strip_prefix(PREFIX)?, headers)
@@ -209,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn every_module_of_the_client_and_of_the_page_is_served() {
+    fn every_module_of_the_client_and_of_the_pages_is_served() {
         let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clients/javascript");
         for folder in ["src", "page"] {
             for entry in fs::read_dir(client.join(folder)).unwrap() {

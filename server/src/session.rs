@@ -191,6 +191,7 @@ async fn receive(
         }
         let inbound = reader.next().await;
         context.with(|shard, now| shard.heard(key, now));
+        let is_in_step = inbound.is_ok();
         let close = match inbound {
             Ok(Inbound::Text(bytes)) if encoding == Encoding::Json => {
                 handle(context, key, &bytes, encoding).await;
@@ -226,8 +227,15 @@ async fn receive(
         };
         let (code, reason) = close;
         context.with(|shard, now| shard.close_with(key, code, reason, now));
+        let answered = async {
+            if is_in_step {
+                while !matches!(reader.next().await, Ok(Inbound::Close(_)) | Err(_)) {}
+            } else {
+                reader.discard().await;
+            }
+        };
         // Whether the client ends in time or not: this is the end.
-        let _ = timeout(LINGER, reader.discard()).await;
+        let _ = timeout(LINGER, answered).await;
         return;
     }
 }

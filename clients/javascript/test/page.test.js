@@ -3,50 +3,9 @@
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { test } from 'node:test';
-import { chromium } from 'playwright-core';
 
 import { Server } from './binary.js';
-
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const TIMEOUT_MS = 120_000;
-const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking'];
-const WIDE = { width: 1280, height: 800 };
-const PHONE = { width: 390, height: 844 };
-/** Repaints wait for these, so no test needs to know how long anything takes. */
-const PATIENCE = { timeout: 60_000 };
-
-/** A page at a server, with everything that it complains about. */
-function onPage(sentence, flags, viewport, run) {
-  test(sentence, { timeout: TIMEOUT_MS }, async () => {
-    const servers = [await Server.start(flags)];
-    const [{ port }] = servers;
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
-    try {
-      const page = await browser.newPage({ viewport });
-      const complaints = [];
-      const foreign = [];
-      page.on('console', (message) => {
-        // That is about the test itself, which looks at pixels.
-        if (!message.text().startsWith('Canvas2D: Multiple readback')) complaints.push(`${message.type()}: ${message.text()}`);
-      });
-      page.on('pageerror', (error) => complaints.push(String(error)));
-      page.on('request', (request) => {
-        if (new URL(request.url()).port !== String(port)) foreign.push(request.url());
-      });
-      await page.goto(`http://127.0.0.1:${port}/`);
-      const restart = async (whileAway) => {
-        await servers.at(-1).kill();
-        await whileAway();
-        servers.push(await Server.start(flags, port));
-      };
-      await run({ page, complaints, restart, port });
-      assert.deepEqual(foreign, []);
-    } finally {
-      await browser.close();
-      for (const server of servers) await server.kill();
-    }
-  });
-}
+import { PATIENCE, PHONE, TIMEOUT_MS, onPage } from './chromium.js';
 
 const topics = (page) => page.locator('.row:not([hidden]) span:first-child').allTextContents();
 const words = (page, pattern) =>
@@ -80,7 +39,7 @@ const drawn = (page) =>
 
 const SIMULATED = ['--sim-instruments', '4', '--sim-sensors', '4', '--sim-rate', '200'];
 
-onPage('rows appear and change, a filter narrows them, a click draws a chart', SIMULATED, WIDE, async ({ page, complaints }) => {
+onPage('rows appear and change, a filter narrows them, a click draws a chart', { flags: SIMULATED }, async ({ page, complaints }) => {
   await page.waitForSelector('.row:not([hidden])', PATIENCE);
   await words(page, /^connected/);
   await moves(page);
@@ -107,7 +66,7 @@ onPage('rows appear and change, a filter narrows them, a click draws a chart', S
   assert.deepEqual(complaints, []);
 });
 
-onPage('columns sort in both directions', SIMULATED, WIDE, async ({ page, complaints }) => {
+onPage('columns sort in both directions', { flags: SIMULATED }, async ({ page, complaints }) => {
   await page.waitForSelector('.row:not([hidden])', PATIENCE);
   const sortedBy = (direction) =>
     page.waitForFunction((sign) => {
@@ -122,7 +81,7 @@ onPage('columns sort in both directions', SIMULATED, WIDE, async ({ page, compla
   assert.deepEqual(complaints, []);
 });
 
-onPage('encoding and rate are switched while it runs', SIMULATED, WIDE, async ({ page, complaints }) => {
+onPage('encoding and rate are switched while it runs', { flags: SIMULATED }, async ({ page, complaints }) => {
   const granted = (text) => page.waitForFunction((part) => document.querySelector('#health').textContent.includes(part), text, PATIENCE);
   await granted('bincode, latest, 5 /s');
   await page.click('#encoding button[value=json]');
@@ -134,7 +93,7 @@ onPage('encoding and rate are switched while it runs', SIMULATED, WIDE, async ({
   assert.deepEqual(complaints, []);
 });
 
-onPage('a server that ends and comes back is found again, and the page says so meanwhile', SIMULATED, WIDE, async ({ page, complaints, restart }) => {
+onPage('a server that ends and comes back is found again, and the page says so meanwhile', { flags: SIMULATED }, async ({ page, complaints, restart }) => {
   await words(page, /^connected/);
   await moves(page);
   await restart(() => words(page, /^not connected: .*again in \d/));
@@ -144,7 +103,7 @@ onPage('a server that ends and comes back is found again, and the page says so m
   assert.deepEqual(complaints.filter((text) => !/WebSocket connection to .* failed|net::ERR_CONNECTION_REFUSED/.test(text)), []);
 });
 
-onPage('on a phone the list comes first, and a chart on top of it when a topic is chosen', SIMULATED, PHONE, async ({ page, complaints }) => {
+onPage('on a phone the list comes first, and a chart on top of it when a topic is chosen', { flags: SIMULATED, viewport: PHONE }, async ({ page, complaints }) => {
   await page.waitForSelector('.row:not([hidden])', PATIENCE);
   assert.equal(await page.isVisible('#plot'), false);
   await page.locator('.row:not([hidden])', { hasText: /\/trade/ }).first().click();
