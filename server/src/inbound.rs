@@ -130,7 +130,10 @@ impl<R: AsyncRead + Unpin> FrameGuard<R> {
                     bytes[*len] = byte;
                     *len += 1;
                     out.put_slice(&[byte]);
-                    if *len >= 2 && *len == header_len(bytes[1]) {
+                    // At once, so that what is wrong does not depend on how the bytes come.
+                    if *len == 1 {
+                        check_first_byte(byte)?;
+                    } else if *len == header_len(bytes[1]) {
                         let header = *bytes;
                         let payload = self.check(header)?;
                         self.place = Place::Payload(payload);
@@ -192,6 +195,17 @@ impl<R: AsyncRead + Unpin> FrameGuard<R> {
         }
         self.message = (!is_final).then_some(total);
         Ok(len)
+    }
+}
+
+/// Refuses reserved bits and unknown opcodes (RFC 6455, section 5.2).
+fn check_first_byte(byte: u8) -> Result<(), Violation> {
+    if byte & 0x70 != 0 {
+        return Err(Violation::protocol("a reserved bit is set"));
+    }
+    match byte & 0x0f {
+        0x0..=0x2 | 0x8..=0xa => Ok(()),
+        _ => Err(Violation::protocol("the opcode is not known")),
     }
 }
 
@@ -292,12 +306,6 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
                 InboundError::Lost
             }
             (None, WebSocketError::InvalidUTF8) => InboundError::Violation(Violation::NOT_UTF8),
-            (None, WebSocketError::ReservedBitsNotZero) => {
-                InboundError::Violation(Violation::protocol("a reserved bit is set"))
-            }
-            (None, WebSocketError::InvalidValue) => {
-                InboundError::Violation(Violation::protocol("the opcode is not known"))
-            }
             (None, _) => InboundError::Violation(Violation::protocol("the frame is malformed")),
         })
     }

@@ -26,7 +26,8 @@ use crate::{
 };
 pub use columns::{Column, Columns};
 pub use format::{CsvFormat, PRESETS};
-use recording::{Chunk, Recording, Row};
+use recording::Chunk;
+pub use recording::{BadRow, Recording, Row};
 
 /// Which files, and how they are played.
 #[derive(Debug, Clone, PartialEq)]

@@ -19,17 +19,20 @@ const ROW_MAX_BYTES: usize = 64 * 1024;
 
 /// One row.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Row {
+pub struct Row {
     /// When it was recorded.
-    pub(super) time_ns: TimeNs,
-    pub(super) value: Value,
+    pub time_ns: TimeNs,
+    /// What was recorded.
+    pub value: Value,
 }
 
 /// A row that cannot be read.
 #[derive(Debug)]
-pub(super) struct BadRow {
-    pub(super) line: u64,
-    pub(super) reason: String,
+pub struct BadRow {
+    /// Where it stands, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub reason: String,
 }
 
 /// Some rows of a file, in its order.
@@ -43,7 +46,7 @@ pub(super) struct Chunk {
 
 /// An open file.
 #[derive(Debug)]
-pub(super) struct Recording {
+pub struct Recording {
     reader: csv::Reader<BoundedRows>,
     columns: Columns<usize>,
     row: csv::StringRecord,
@@ -51,7 +54,7 @@ pub(super) struct Recording {
 
 impl Recording {
     /// Opens a file at its first row. The error says what is wrong, not with which file.
-    pub(super) fn open(path: &Path, format: &CsvFormat) -> Result<Self, String> {
+    pub fn open(path: &Path, format: &CsvFormat) -> Result<Self, String> {
         let columns = match format {
             CsvFormat::Columns(columns) => columns.as_ref().clone(),
             CsvFormat::Automatic => detect(path)?,
@@ -87,7 +90,11 @@ impl Recording {
     }
 
     /// The next row; `None` at the end.
-    pub(super) fn next(&mut self) -> Option<Result<Row, BadRow>> {
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a row that cannot be read is no end"
+    )]
+    pub fn next(&mut self) -> Option<Result<Row, BadRow>> {
         if self.reader.get_ref().is_broken {
             return None;
         }
