@@ -17,8 +17,8 @@ use std::{
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use targets::{TARGETS, Target};
 
-/// Mutations for each decoder, if nothing else is said: about ten seconds for all of them.
-const MUTATIONS: u64 = 2_000;
+/// Mutations for each decoder, if nothing else is said: some seconds for all of them.
+const MUTATIONS: u64 = 5_000;
 
 /// Longest input: what is longer takes time and finds nothing new.
 const INPUT_MAX_BYTES: usize = 4096;
