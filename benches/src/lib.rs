@@ -82,7 +82,11 @@ impl Source {
                 unit: None,
             };
             let updates = smallvec::smallvec![update];
-            self.sequencer.push(Submission { updates, ack: None }, 1);
+            let submission = Submission {
+                updates,
+                ..Submission::default()
+            };
+            self.sequencer.push(submission, at(1));
             self.next += 1;
         }
         self.sequencer.take_strip().expect("updates were pushed")

@@ -12,6 +12,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -24,6 +25,7 @@ use tickcast_protocol::{
     value::Value,
 };
 use tickcast_server::{
+    clock::Now,
     config::{self, Command},
     decode::{DecodeRule, Decoder, Format, JsonFormat, Shape, SidePointer, time::TimeUnit},
     feed::{
@@ -300,9 +302,13 @@ pub fn mqtt(bytes: &[u8]) {
         decoded.push(update.clone());
         let submission = Submission {
             updates: smallvec![update],
-            ack: None,
+            ..Submission::default()
         };
-        sequencer.push(submission, 5);
+        let now = Now {
+            uptime: Duration::ZERO,
+            wall_ns: 5,
+        };
+        sequencer.push(submission, now);
     }
     let known = sequencer.position() + sequencer.refused();
     assert_eq!(

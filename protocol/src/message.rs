@@ -604,9 +604,22 @@ pub struct TopicStatus<T> {
     pub since_ns: TimeNs,
 }
 
-/// Whether a topic's source is heard of. A topic that is merely quiet is live.
+/// Whether a topic's source is heard of. A topic that is merely quiet is live. In order of how bad
+/// it is.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Encode, Decode, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Encode,
+    Decode,
+    Serialize,
+    Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Status {

@@ -123,6 +123,10 @@ impl<S: Socket> Shard<S> {
                     bytes += frame.len();
                     connection.push(frame);
                 }
+                Step::Status(frame) => {
+                    bytes += frame.len();
+                    connection.push(frame);
+                }
                 Step::Searching => {
                     connection.behind.push_back(key);
                     return bytes;

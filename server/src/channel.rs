@@ -127,6 +127,13 @@ pub struct Channel {
     pub last_flush: Option<Duration>,
     /// Whether a timer for its next batch is set.
     pub is_scheduled: bool,
+    /// Number of the newest change of status of one of its topics; see
+    /// [`TopicState::status_number`](crate::topics::TopicState::status_number).
+    pub status_number: u64,
+    /// The same at the end of the last round: what those who are live know.
+    pub status_told: u64,
+    /// Topics whose status has changed in this round.
+    pub statuses: Vec<TopicId>,
     topics: TopicSet,
     topic_count: usize,
     introduced: Vec<TopicInfo>,
@@ -163,6 +170,9 @@ impl Channel {
             subscriptions: 0,
             last_flush: None,
             is_scheduled: false,
+            status_number: 0,
+            status_told: 0,
+            statuses: Vec::new(),
             topic_count: 0,
             introduced: Vec::new(),
             open,
@@ -173,9 +183,12 @@ impl Channel {
         };
         for id in topics.matching(&channel.spec.filter) {
             channel.add_topic(id);
-            channel.count += topics.get(id).seq;
+            let topic = topics.get(id);
+            channel.count += topic.seq;
+            channel.status_number = channel.status_number.max(topic.status_number);
         }
         channel.flushed_count = channel.count;
+        channel.status_told = channel.status_number;
         channel
     }
 

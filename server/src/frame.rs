@@ -9,8 +9,10 @@ use fastwebsockets::{Frame, OpCode, Payload};
 use tickcast_protocol::{
     codec::{self, BatchHead, Encoding},
     error::CloseCode,
-    message::{ServerMessage, TopicId},
+    message::{ChannelId, ServerMessage, Statuses, TopicId, TopicStatus},
 };
+
+use crate::topics::TopicState;
 
 /// Longest header of a server's frame: 2 bytes and a 64-bit length (RFC 6455, section 5.2).
 const HEADER_MAX_BYTES: usize = 10;
@@ -44,6 +46,39 @@ fn framed(opcode: OpCode, payload: &[u8]) -> Bytes {
 /// A message without updates as a frame.
 pub fn message(message: &ServerMessage<TopicId>, encoding: Encoding) -> Bytes {
     framed(opcode(encoding), &codec::encode_server(message, encoding))
+}
+
+/// The status of topics as a frame. In bincode it introduces all of them, because it may come
+/// before the batch that would; in JSON they are named in full.
+pub fn statuses(channel: ChannelId, topics: &[&TopicState], encoding: Encoding) -> Bytes {
+    match encoding {
+        Encoding::Bincode => {
+            let statuses = topics.iter().map(|topic| TopicStatus {
+                topic: topic.info.id,
+                status: topic.status,
+                since_ns: topic.status_since_ns,
+            });
+            let message = ServerMessage::Status(Statuses {
+                channel,
+                topics: topics.iter().map(|topic| topic.info.clone()).collect(),
+                statuses: statuses.collect(),
+            });
+            binary(&codec::encode_server_bincode(&message))
+        }
+        Encoding::Json => {
+            let statuses = topics.iter().map(|topic| TopicStatus {
+                topic: topic.info.topic.clone(),
+                status: topic.status,
+                since_ns: topic.status_since_ns,
+            });
+            let message = ServerMessage::Status(Statuses {
+                channel,
+                topics: Vec::new(),
+                statuses: statuses.collect(),
+            });
+            text(&codec::encode_server_json(&message))
+        }
+    }
 }
 
 /// A text message; the bytes must be UTF-8.

@@ -40,13 +40,37 @@ pub struct Ack {
     pub id: RequestId,
 }
 
-/// What waits for the sequencer: updates that belong together, and who wants to know.
-#[derive(Debug, Clone, PartialEq)]
+/// A feed's place in the settings.
+pub type FeedId = u16;
+
+/// Updates that belong together, where they come from, and who wants to know.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Submission {
     /// In this order.
     pub updates: SmallVec<[NewUpdate; 1]>,
     /// Whom to tell once they are on the tape.
     pub ack: Option<Ack>,
+    /// The feed that brings them; none if a client does.
+    pub feed: Option<FeedId>,
+}
+
+/// What waits for the sequencer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    /// Updates to put on the tape.
+    Updates(Submission),
+    /// A feed has lost its source, or has no more: what it brought is not live any more.
+    FeedDown(FeedId),
+}
+
+impl Work {
+    /// The client's request that it came from, if the client waits for an answer.
+    pub fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Updates(submission) => submission.ack.map(|ack| ack.id),
+            Self::FeedDown(_) => None,
+        }
+    }
 }
 
 /// The sequencer is gone: the server is ending.
@@ -57,14 +81,23 @@ pub struct Ended;
 /// The feeds' end of the queue.
 #[derive(Debug, Clone)]
 pub struct Ingest {
-    queue: mpsc::Sender<Submission>,
+    queue: mpsc::Sender<Work>,
+    feed: Option<FeedId>,
 }
 
 impl Ingest {
     /// A queue, as its two ends.
-    pub fn new() -> (Self, mpsc::Receiver<Submission>) {
+    pub fn new() -> (Self, mpsc::Receiver<Work>) {
         let (queue, receiver) = mpsc::channel(QUEUE_MAX_SUBMISSIONS);
-        (Self { queue }, receiver)
+        (Self { queue, feed: None }, receiver)
+    }
+
+    /// The end of one feed.
+    pub fn of_feed(&self, feed: FeedId) -> Self {
+        Self {
+            queue: self.queue.clone(),
+            feed: Some(feed),
+        }
     }
 
     /// Whether a submission would have to wait now.
@@ -83,16 +116,32 @@ impl Ingest {
         updates: SmallVec<[NewUpdate; 1]>,
         ack: Option<Ack>,
     ) -> Result<(), Ended> {
-        let submission = Submission { updates, ack };
-        self.queue.send(submission).await.map_err(|_| Ended)
+        let feed = self.feed;
+        self.hand_over(Work::Updates(Submission { updates, ack, feed }))
+            .await
     }
 
-    /// The same from a thread that is not part of a runtime.
+    /// Says that a feed's source is gone, behind all that it has handed over.
+    pub async fn tell_down(&self) -> Result<(), Ended> {
+        match self.feed {
+            Some(feed) => self.hand_over(Work::FeedDown(feed)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Hands over any work; waits while the queue is full.
+    pub async fn hand_over(&self, work: Work) -> Result<(), Ended> {
+        self.queue.send(work).await.map_err(|_| Ended)
+    }
+
+    /// Hands an update over from a thread that is not part of a runtime.
     pub fn submit_blocking(&self, update: NewUpdate) -> Result<(), Ended> {
         let submission = Submission {
             updates: smallvec![update],
             ack: None,
+            feed: self.feed,
         };
-        self.queue.blocking_send(submission).map_err(|_| Ended)
+        let work = Work::Updates(submission);
+        self.queue.blocking_send(work).map_err(|_| Ended)
     }
 }

@@ -13,6 +13,7 @@ pub mod feed;
 pub mod ingest;
 
 // The core: the sequencer writes the tape; shards read it.
+pub mod liveness;
 pub mod sequencer;
 pub mod tape;
 
@@ -24,6 +25,7 @@ mod catch_up;
 pub mod connection;
 mod requests;
 pub mod shard;
+pub mod statuses;
 mod upkeep;
 
 // Out: threads, sockets, HTTP.

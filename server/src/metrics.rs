@@ -117,6 +117,8 @@ pub struct IngestStats {
     pub strips: Number,
     /// How often the ingest thread waited for a shard.
     pub waits: Number,
+    /// Topics that are live, stale and dead.
+    pub statuses: [Number; 3],
 }
 
 /// A feed's numbers and what it is called.
@@ -192,6 +194,13 @@ impl Scrape {
         FeedState::ALL.into_iter().flat_map(of_state).collect()
     }
 
+    fn statuses(&self) -> Rows {
+        let names = ["live", "stale", "dead"].into_iter();
+        let rows = names.zip(&self.0.ingest.statuses);
+        rows.map(|(name, number)| (vec![("status", name.to_owned())], number.get()))
+            .collect()
+    }
+
     fn closes(&self) -> Rows {
         let mut rows = Rows::new();
         for stats in &self.0.shards {
@@ -263,6 +272,12 @@ impl Collector for Scrape {
             "ingest_waits",
             "Times the sequencer waited for a shard",
             one(&ingest.waits),
+        )?;
+        put(
+            Gauge,
+            "topic_statuses",
+            "Topics whose source is live, stale or dead",
+            self.statuses(),
         )?;
 
         put(

@@ -16,20 +16,16 @@ use crate::{
     channel::{ChannelKey, ChannelSpec, Pace},
     clock::Now,
     connection::{ConnectionKey, Socket},
-    ingest::{Ack, NewUpdate, Submission},
+    ingest::{Ack, NewUpdate, Submission, Work},
     shard::Shard,
+    statuses::StatusCursor,
     subscription::{Behind, Progress, SnapshotRange, Subscription, SubscriptionKey},
 };
 
 impl<S: Socket> Shard<S> {
     /// Carries out a request and answers it. What is to be published is returned: it has to be
-    /// submitted to the sequencer, whose strip will bring the answer.
-    pub fn handle(
-        &mut self,
-        key: ConnectionKey,
-        message: ClientMessage,
-        now: Now,
-    ) -> Option<Submission> {
+    /// handed over to the sequencer, whose strip will bring the answer.
+    pub fn handle(&mut self, key: ConnectionKey, message: ClientMessage, now: Now) -> Option<Work> {
         let is_publish = matches!(message, ClientMessage::Publish(_));
         let connection = self.connection_mut(key)?;
         if connection.closing_since.is_some() {
@@ -47,11 +43,11 @@ impl<S: Socket> Shard<S> {
             self.flush_dirty(now);
             return None;
         }
-        let mut submission = None;
+        let mut work = None;
         match message {
             ClientMessage::Subscribe(request) => self.subscribe(key, request),
             ClientMessage::Unsubscribe(request) => self.unsubscribe(key, request),
-            ClientMessage::Publish(request) => submission = self.publish(key, request),
+            ClientMessage::Publish(request) => work = self.publish(key, request).map(Work::Updates),
             ClientMessage::Time(request) => self.tell_time(key, request, now.wall_ns),
             ClientMessage::List(request) => self.list(key, request),
             ClientMessage::Change(request) => self.change(key, request),
@@ -61,7 +57,7 @@ impl<S: Socket> Shard<S> {
             }
         }
         self.flush_dirty(now);
-        submission
+        work
     }
 
     /// Answers bytes that are no message.
@@ -212,7 +208,8 @@ impl<S: Socket> Shard<S> {
         };
         let channel = &self.channels[channel as usize];
         let reached = channel.reached(self.tape.head());
-        let mut behind = Behind::at(reached, Some(channel.count()));
+        let statuses = StatusCursor::fresh(channel);
+        let mut behind = Behind::at(reached, Some(channel.count()), statuses);
         if channel.topic_count() > 0 {
             behind.snapshot = Some(SnapshotRange {
                 after: 0,
@@ -229,7 +226,7 @@ impl<S: Socket> Shard<S> {
         let count = resume.count.or_else(|| {
             (position >= self.tape.floor()).then(|| channel.count_at(position, &self.tape))
         });
-        let mut behind = Behind::at(position, count);
+        let mut behind = Behind::at(position, count, StatusCursor::fresh(channel));
         behind.snapshot = resume
             .snapshot
             .filter(|&after| after < position)
@@ -363,16 +360,16 @@ impl<S: Socket> Shard<S> {
             channel, progress, ..
         } = &self.subscriptions[subscription as usize];
         let from = &self.channels[*channel as usize];
-        let (cursor, snapshot) = match progress {
-            Progress::Live(_) => (from.flushed(), None),
-            Progress::Behind(behind) => (behind.cursor, behind.snapshot),
+        let (cursor, snapshot, statuses) = match progress {
+            Progress::Live(_) => (from.flushed(), None, StatusCursor::current(from)),
+            Progress::Behind(behind) => (behind.cursor, behind.snapshot, behind.statuses),
         };
         let to = &mut self.channels[to as usize];
         let cursor = cursor.min(to.reached(self.tape.head()));
         let count = (cursor >= self.tape.floor()).then(|| to.count_at(cursor, &self.tape));
         Behind {
             snapshot,
-            ..Behind::at(cursor, count)
+            ..Behind::at(cursor, count, statuses)
         }
     }
 
@@ -386,6 +383,7 @@ impl<S: Socket> Shard<S> {
                     connection: key.to_u64(),
                     id,
                 }),
+                feed: None,
             }),
             Err((code, reason)) => {
                 self.refuse(key, id, code, reason);

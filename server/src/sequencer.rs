@@ -6,18 +6,23 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use tickcast_protocol::{
     error::ErrorCode,
-    message::{Position, Seq, TimeNs, TopicId, TopicInfo, Update},
+    message::{Position, Seq, TopicId, TopicInfo, Update},
     topic::Topic,
 };
 
 use crate::{
-    ingest::{NewUpdate, Submission},
+    clock::Now,
+    ingest::{FeedId, NewUpdate, Submission},
+    liveness::Liveness,
     tape::{AckResult, Strip, StripBuilder},
 };
 
 /// A strip is closed when it has so many bytes, so that shards can begin with it and the tape can
 /// forget in small steps.
 pub const STRIP_MAX_BYTES: usize = 64 * 1024;
+
+/// Changes of status in one strip, at most, for the same reasons.
+const STRIP_MAX_STATUSES: usize = 4096;
 
 #[derive(Debug)]
 struct KnownTopic {
@@ -28,12 +33,13 @@ struct KnownTopic {
 /// Puts submissions in order. Pure: the time is passed in.
 ///
 /// Call [`push`](Self::push) for each submission and [`take_strip`](Self::take_strip) when
-/// [`is_full`](Self::is_full) or when nothing else waits.
+/// [`is_full`](Self::is_full) or, until there is none, when nothing else waits.
 #[derive(Debug)]
 pub struct Sequencer {
     topics: HashMap<Topic, KnownTopic>,
     topics_max: usize,
     open: StripBuilder,
+    liveness: Liveness,
     refused: u64,
 }
 
@@ -44,15 +50,21 @@ impl Sequencer {
             topics: HashMap::new(),
             topics_max,
             open: StripBuilder::new(1),
+            liveness: Liveness::default(),
             refused: 0,
         }
+    }
+
+    /// The same with rules for the status of topics.
+    pub fn with_liveness(self, liveness: Liveness) -> Self {
+        Self { liveness, ..self }
     }
 
     /// Appends what was submitted to the open strip. If it would bring more topics than allowed, a
     /// publish is refused as a whole, and of a feed's updates those on new topics are dropped and
     /// counted.
-    pub fn push(&mut self, submission: Submission, ingest_time_ns: TimeNs) {
-        let Submission { updates, ack } = submission;
+    pub fn push(&mut self, submission: Submission, now: Now) {
+        let Submission { updates, ack, feed } = submission;
         if let Some(ack) = ack
             && self.exceeds_topics(&updates)
         {
@@ -64,7 +76,7 @@ impl Sequencer {
             return;
         }
         for update in updates {
-            self.append(update, ingest_time_ns);
+            self.append(update, feed, now);
         }
         if let Some(ack) = ack {
             self.open.acknowledge(AckResult {
@@ -80,8 +92,18 @@ impl Sequencer {
         self.topics.len() + updates.iter().filter(is_new).count() > self.topics_max
     }
 
-    fn append(&mut self, update: NewUpdate, ingest_time_ns: TimeNs) {
-        if !self.topics.contains_key(&update.topic) && !self.introduce(&update) {
+    /// A feed has lost its source, or has no more.
+    pub fn feed_down(&mut self, feed: FeedId, now: Now) {
+        self.liveness.feed_down(feed, now);
+    }
+
+    /// Finds the topics that were silent for too long by now.
+    pub fn poll(&mut self, now: Now) {
+        self.liveness.poll(now);
+    }
+
+    fn append(&mut self, update: NewUpdate, feed: Option<FeedId>, now: Now) {
+        if !self.topics.contains_key(&update.topic) && !self.introduce(&update, now) {
             self.refused += 1;
             return;
         }
@@ -90,19 +112,20 @@ impl Sequencer {
         };
         known.seq += 1;
         let (topic, seq) = (known.id, known.seq);
+        self.liveness.heard(topic, &update, feed, now);
         self.open.push(&Update {
             topic,
             position: self.open.next(),
             seq,
             source_time_ns: update.source_time_ns,
-            ingest_time_ns,
+            ingest_time_ns: now.wall_ns,
             quality: update.quality,
             value: update.value,
         });
     }
 
     /// Gives a new topic its id, if there may be one more.
-    fn introduce(&mut self, update: &NewUpdate) -> bool {
+    fn introduce(&mut self, update: &NewUpdate, now: Now) -> bool {
         if self.topics.len() >= self.topics_max {
             return false;
         }
@@ -114,16 +137,19 @@ impl Sequencer {
         });
         self.topics
             .insert(update.topic.clone(), KnownTopic { id, seq: 0 });
+        self.liveness.introduce(update, now);
         true
     }
 
     /// Whether the open strip should be taken before more is pushed.
     pub fn is_full(&self) -> bool {
-        self.open.len_bytes() >= STRIP_MAX_BYTES
+        self.open.len_bytes() >= STRIP_MAX_BYTES || self.liveness.changes() >= STRIP_MAX_STATUSES
     }
 
     /// Takes the open strip, if there is anything in it.
     pub fn take_strip(&mut self) -> Option<Arc<Strip>> {
+        self.open
+            .change_statuses(self.liveness.take_changes(STRIP_MAX_STATUSES));
         if self.open.is_empty() {
             return None;
         }
@@ -141,6 +167,11 @@ impl Sequencer {
         self.topics.len()
     }
 
+    /// What is known of the topics' status.
+    pub fn liveness(&self) -> &Liveness {
+        &self.liveness
+    }
+
     /// How many updates were refused because there were too many topics.
     pub fn refused(&self) -> u64 {
         self.refused
@@ -149,6 +180,8 @@ impl Sequencer {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use smallvec::smallvec;
     use tickcast_protocol::{codec, message::Quality, value::Value};
 
@@ -169,6 +202,14 @@ mod tests {
         Submission {
             updates: topics.iter().map(|topic| update(topic)).collect(),
             ack,
+            feed: None,
+        }
+    }
+
+    fn at(wall_ns: i64) -> Now {
+        Now {
+            uptime: Duration::ZERO,
+            wall_ns,
         }
     }
 
@@ -181,8 +222,8 @@ mod tests {
     #[test]
     fn positions_count_all_updates_and_seqs_those_of_a_topic() {
         let mut sequencer = Sequencer::new(10);
-        sequencer.push(submission(&["a"], None), 100);
-        sequencer.push(submission(&["b", "a"], Some(ACK)), 200);
+        sequencer.push(submission(&["a"], None), at(100));
+        sequencer.push(submission(&["b", "a"], Some(ACK)), at(200));
         let strip = sequencer.take_strip().unwrap();
         let seen: Vec<_> = strip
             .updates()
@@ -209,9 +250,9 @@ mod tests {
     #[test]
     fn too_many_topics_are_refused_and_counted() {
         let mut sequencer = Sequencer::new(1);
-        sequencer.push(submission(&["a"], None), 0);
-        sequencer.push(submission(&["b"], None), 0);
-        sequencer.push(submission(&["a", "c"], Some(ACK)), 0);
+        sequencer.push(submission(&["a"], None), at(0));
+        sequencer.push(submission(&["b"], None), at(0));
+        sequencer.push(submission(&["a", "c"], Some(ACK)), at(0));
         assert_eq!(sequencer.refused(), 3);
         assert_eq!(sequencer.position(), 1);
         let strip = sequencer.take_strip().unwrap();
@@ -223,9 +264,9 @@ mod tests {
         sequencer.push(
             Submission {
                 updates: smallvec![update("a")],
-                ack: None,
+                ..Submission::default()
             },
-            0,
+            at(0),
         );
         assert_eq!(sequencer.position(), 2);
     }

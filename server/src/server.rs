@@ -19,14 +19,15 @@ use tokio::{
 };
 
 use crate::{
-    clock::{self, Clock},
+    clock::Clock,
     config::Settings,
     decode::Decoder,
     feed::{self, FeedMetrics, FeedSettings},
     head::Head,
     http::Site,
-    ingest::{Ingest, Submission},
+    ingest::{Ingest, Work},
     listener::{self, ConnectionCounts},
+    liveness::Liveness,
     metrics::{FeedStats, Metrics},
     sequencer::Sequencer,
     session::ShardContext,
@@ -36,7 +37,11 @@ use crate::{
 };
 
 /// Submissions the sequencer takes at once, at most.
-const SUBMISSIONS_AT_ONCE: usize = 1024;
+const WORK_AT_ONCE: usize = 1024;
+
+/// How much later than due a silent topic may be found if nothing else happens, so that many of
+/// them do not wake the ingest thread one by one.
+const SILENCE_SLACK: Duration = Duration::from_millis(50);
 
 /// How long feeds may take to end.
 const FEEDS_END_TIMEOUT: Duration = Duration::from_secs(3);
@@ -88,6 +93,7 @@ impl Server {
             server,
             feeds,
             decode,
+            liveness,
             ..
         } = settings;
         let server = Arc::new(server);
@@ -128,7 +134,8 @@ impl Server {
             threads.push(spawn(format!("shard-{index}"), move || shard.run())?);
         }
         let thread = IngestThread {
-            topics_max: server.topics_max,
+            sequencer: Sequencer::new(server.topics_max).with_liveness(Liveness::new(liveness)),
+            clock,
             feeds,
             decoder: Decoder::new(decode),
             ingest,
@@ -199,11 +206,12 @@ fn block_on(body: impl Future<Output = ()>) {
 
 /// Feeds and the sequencer.
 struct IngestThread {
-    topics_max: usize,
+    sequencer: Sequencer,
+    clock: Clock,
     feeds: Vec<FeedSettings>,
     decoder: Decoder,
     ingest: Ingest,
-    submissions: mpsc::Receiver<Submission>,
+    submissions: mpsc::Receiver<Work>,
     head: Arc<Head>,
     metrics: Arc<Metrics>,
     ended: watch::Receiver<bool>,
@@ -213,7 +221,8 @@ impl IngestThread {
     fn run(self) {
         block_on(async move {
             let Self {
-                topics_max,
+                sequencer,
+                clock,
                 feeds,
                 decoder,
                 ingest,
@@ -223,13 +232,13 @@ impl IngestThread {
                 ended,
             } = self;
             let mut tasks = JoinSet::new();
-            for (settings, stats) in feeds.into_iter().zip(&metrics.feeds) {
+            for (id, (settings, stats)) in (0..).zip(feeds.into_iter().zip(&metrics.feeds)) {
                 let stats: Arc<FeedMetrics> = Arc::clone(&stats.metrics);
                 let end = ended_signal(ended.clone());
                 tasks.spawn_local(feed::run(
                     settings,
                     decoder.clone(),
-                    ingest.clone(),
+                    ingest.of_feed(id),
                     stats,
                     end,
                 ));
@@ -245,7 +254,13 @@ impl IngestThread {
                 }
                 told.notify_one();
             });
-            sequence(topics_max, submissions, &head, &metrics, &feeds_ended).await;
+            let sequencing = Sequencing {
+                sequencer,
+                clock,
+                head: &head,
+                metrics: &metrics,
+            };
+            sequencing.run(submissions, &feeds_ended).await;
             head.end();
         });
     }
@@ -257,45 +272,79 @@ async fn ended_signal(mut ended: watch::Receiver<bool>) {
     let _ = ended.wait_for(|ended| *ended).await;
 }
 
-/// Takes submissions, as many as there are, and makes strips of them.
-async fn sequence(
-    topics_max: usize,
-    mut submissions: mpsc::Receiver<Submission>,
-    head: &Head,
-    metrics: &Metrics,
-    feeds_ended: &Notify,
-) {
-    let mut sequencer = Sequencer::new(topics_max);
-    let mut taken = Vec::with_capacity(SUBMISSIONS_AT_ONCE);
-    let stats = &metrics.ingest;
-    loop {
-        tokio::select! {
-            biased;
-            () = feeds_ended.notified() => {
-                // What is in the queue is still sequenced; nothing more gets in.
-                submissions.close();
-                continue;
+/// Takes what feeds and clients bring, as much as there is, and makes strips of it.
+struct Sequencing<'a> {
+    sequencer: Sequencer,
+    clock: Clock,
+    head: &'a Head,
+    metrics: &'a Metrics,
+}
+
+impl Sequencing<'_> {
+    async fn run(mut self, mut queue: mpsc::Receiver<Work>, feeds_ended: &Notify) {
+        let mut taken = Vec::with_capacity(WORK_AT_ONCE);
+        loop {
+            let silence = self.sequencer.liveness().next_due();
+            tokio::select! {
+                biased;
+                () = feeds_ended.notified() => {
+                    // What is in the queue is still sequenced; nothing more gets in.
+                    queue.close();
+                    continue;
+                }
+                count = queue.recv_many(&mut taken, WORK_AT_ONCE) => if count == 0 {
+                    return;
+                },
+                () = until_silent(self.clock, silence) => {}
             }
-            count = submissions.recv_many(&mut taken, SUBMISSIONS_AT_ONCE) => if count == 0 {
-                return;
-            },
-        }
-        for submission in taken.drain(..) {
-            sequencer.push(submission, clock::wall_ns());
-            if sequencer.is_full()
-                && let Some(strip) = sequencer.take_strip()
-            {
-                stats.strips.add(1);
-                head.push(strip).await;
+            for work in taken.drain(..) {
+                self.take(work);
+                if self.sequencer.is_full() {
+                    self.push_strip().await;
+                }
             }
+            self.sequencer.poll(self.clock.now());
+            while self.push_strip().await {}
+            self.count();
         }
-        if let Some(strip) = sequencer.take_strip() {
-            stats.strips.add(1);
-            head.push(strip).await;
+    }
+
+    fn take(&mut self, work: Work) {
+        let now = self.clock.now();
+        match work {
+            Work::Updates(submission) => self.sequencer.push(submission, now),
+            Work::FeedDown(feed) => self.sequencer.feed_down(feed, now),
         }
-        stats.position.set(sequencer.position());
-        stats.refused.set(sequencer.refused());
-        stats.waits.set(head.waits());
+    }
+
+    /// `false` if there was nothing to push.
+    async fn push_strip(&mut self) -> bool {
+        let Some(strip) = self.sequencer.take_strip() else {
+            return false;
+        };
+        self.metrics.ingest.strips.add(1);
+        self.head.push(strip).await;
+        true
+    }
+
+    fn count(&self) {
+        let stats = &self.metrics.ingest;
+        stats.position.set(self.sequencer.position());
+        stats.refused.set(self.sequencer.refused());
+        stats.waits.set(self.head.waits());
+        let counts = self.sequencer.liveness().counts();
+        for (number, count) in stats.statuses.iter().zip(counts) {
+            number.set(count);
+        }
+    }
+}
+
+/// Ready when topics may have been silent for too long; never if none can be.
+async fn until_silent(clock: Clock, due: Option<Duration>) {
+    match due {
+        // Not for each topic by itself: those that are due soon are found together.
+        Some(due) => sleep_until(Instant::from_std(clock.instant(due + SILENCE_SLACK))).await,
+        None => std::future::pending().await,
     }
 }
 

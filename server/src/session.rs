@@ -252,16 +252,11 @@ async fn handle(context: &Rc<ShardContext>, key: ConnectionKey, bytes: &[u8], en
             return;
         }
     };
-    let submission = context.with(|shard, now| shard.handle(key, message, now));
-    if let Some(submission) = submission {
-        let id = submission.ack.map(|ack| ack.id);
+    let work = context.with(|shard, now| shard.handle(key, message, now));
+    if let Some(work) = work {
+        let id = work.request();
         // While the sequencer's queue is full this client is not read: it feels it in its socket.
-        if context
-            .ingest
-            .submit_all(submission.updates, submission.ack)
-            .await
-            .is_err()
-        {
+        if context.ingest.hand_over(work).await.is_err() {
             context.with(|shard, now| shard.refuse_draining(key, id, now));
         }
     }

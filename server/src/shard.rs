@@ -36,6 +36,7 @@ use crate::{
     frame,
     metrics::ShardStats,
     settings::ServerSettings,
+    statuses::StatusCursor,
     subscription::{Behind, Progress, Subscription, SubscriptionKey},
     tape::{AckResult, Strip, Tape},
     topics::Topics,
@@ -75,6 +76,10 @@ pub struct Shard<S> {
     pub(crate) catching_up: VecDeque<ConnectionKey>,
     pub(crate) events: Vec<Event>,
     rounds: usize,
+    /// Changes of status so far.
+    pub(crate) status_changes: u64,
+    /// Channels with changes to be told in this round.
+    pub(crate) status_channels: Vec<ChannelKey>,
     /// While draining: when the window ends, as uptime.
     pub(crate) drain_ends: Option<Duration>,
 }
@@ -107,6 +112,8 @@ impl<S: Socket> Shard<S> {
             catching_up: VecDeque::new(),
             events: Vec::new(),
             rounds: 0,
+            status_changes: 0,
+            status_channels: Vec::new(),
             drain_ends: None,
         }
     }
@@ -119,6 +126,7 @@ impl<S: Socket> Shard<S> {
         }
         self.close_touched(now);
         self.close_due(now);
+        self.send_statuses();
         self.flush_dirty(now);
         self.stats.tape_bytes.set(self.tape.bytes() as u64);
         self.stats.position.set(self.tape.head());
@@ -139,6 +147,9 @@ impl<S: Socket> Shard<S> {
                 }
                 channel.append(strip, index, &self.topics);
             }
+        }
+        for &change in strip.statuses() {
+            self.change_status(change);
         }
         for ack in strip.acks() {
             self.acknowledge(*ack);
@@ -333,7 +344,8 @@ impl<S: Socket> Shard<S> {
                 self.subscriptions[moved as usize].progress = Progress::Live(at);
             }
         }
-        Behind::at(channel.flushed(), Some(channel.flushed_count()))
+        let statuses = StatusCursor::current(channel);
+        Behind::at(channel.flushed(), Some(channel.flushed_count()), statuses)
     }
 
     /// The connection, unless it is over.
@@ -411,6 +423,7 @@ impl<S: Socket> Shard<S> {
         }
         self.wildcard.retain(|&channel| channel != key);
         self.touched.retain(|&channel| channel != key);
+        self.status_channels.retain(|&channel| channel != key);
         self.due.retain(|&Reverse((_, channel))| channel != key);
         self.by_spec.remove(&channel.spec);
         self.stats.channels.set(self.channels.len() as u64);

@@ -16,6 +16,7 @@ use crate::{
     channel::{Channel, ChannelKey, Pace},
     connection::ConnectionKey,
     frame::{self, BatchWriter},
+    statuses::StatusCursor,
     tape::Tape,
     topics::Topics,
 };
@@ -69,6 +70,8 @@ pub struct Behind {
     pub is_partial: bool,
     /// Updates sent since `count` was right; only in mode `latest`.
     pub sent: u64,
+    /// What it knows of the status of its topics.
+    pub statuses: StatusCursor,
 }
 
 /// What a snapshot has still to bring: the topics whose newest update is in (`after`, `until`].
@@ -97,6 +100,8 @@ pub enum Step {
         /// How many updates were lost, if known.
         lost: Option<u64>,
     },
+    /// Something to send that tells the status of topics.
+    Status(Bytes),
     /// Nothing yet: the budget for searching is used up.
     Searching,
     /// It waits for the channel's next batch.
@@ -107,7 +112,7 @@ pub enum Step {
 
 impl Behind {
     /// Behind a cursor, with no snapshot to come.
-    pub fn at(cursor: Position, count: Option<u64>) -> Self {
+    pub fn at(cursor: Position, count: Option<u64>, statuses: StatusCursor) -> Self {
         Self {
             cursor,
             scanned: cursor,
@@ -116,6 +121,7 @@ impl Behind {
             is_due: false,
             is_partial: false,
             sent: 0,
+            statuses,
         }
     }
 
@@ -128,6 +134,9 @@ impl Behind {
         tape: &Tape,
         budget: &mut usize,
     ) -> Step {
+        if let Some(frame) = self.statuses.step(channel, topics) {
+            return Step::Status(frame);
+        }
         if let Some(range) = self.snapshot {
             return self.step_snapshot(range, channel, topics, tape);
         }

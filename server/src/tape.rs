@@ -15,7 +15,7 @@ use tickcast_protocol::{
     topic::Topic,
 };
 
-use crate::{ingest::Ack, topics::Topics};
+use crate::{ingest::Ack, liveness::StatusChange, topics::Topics};
 
 /// What a strip costs besides its bytes, roughly: so that many small strips do not exceed the
 /// tape's bound unnoticed.
@@ -49,6 +49,7 @@ pub struct Strip {
     bincode: Box<[u8]>,
     json: OnceLock<EncodedJson>,
     topics: Box<[TopicInfo]>,
+    statuses: Box<[StatusChange]>,
     acks: Box<[AckResult]>,
 }
 
@@ -70,8 +71,8 @@ pub struct TapeUpdate<'a> {
 }
 
 impl Strip {
-    /// Position of its first update. A strip without updates (it only brings acks) has the position
-    /// that comes next.
+    /// Position of its first update. A strip without updates (it only brings acks or statuses) has
+    /// the position that comes next.
     pub fn first(&self) -> Position {
         self.first
     }
@@ -86,6 +87,11 @@ impl Strip {
         &self.topics
     }
 
+    /// Topics whose status changes, in this order.
+    pub fn statuses(&self) -> &[StatusChange] {
+        &self.statuses
+    }
+
     /// Answers to publishes that end in this strip.
     pub fn acks(&self) -> &[AckResult] {
         &self.acks
@@ -93,12 +99,12 @@ impl Strip {
 
     /// What it costs, in bytes.
     pub fn cost_bytes(&self) -> usize {
-        STRIP_OVERHEAD_BYTES + self.bincode.len() + self.entries.len() * size_of::<Entry>()
+        STRIP_OVERHEAD_BYTES + self.len_bytes() + self.entries.len() * size_of::<Entry>()
     }
 
-    /// Bytes of all updates in bincode.
+    /// Bytes of all updates in bincode, and of statuses.
     pub fn len_bytes(&self) -> usize {
-        self.bincode.len()
+        self.bincode.len() + size_of_val(&*self.statuses)
     }
 
     fn start_of(&self, index: usize) -> usize {
@@ -186,6 +192,7 @@ pub struct StripBuilder {
     entries: Vec<Entry>,
     bincode: Vec<u8>,
     topics: Vec<TopicInfo>,
+    statuses: Vec<StatusChange>,
     acks: Vec<AckResult>,
 }
 
@@ -197,6 +204,7 @@ impl StripBuilder {
             entries: Vec::new(),
             bincode: Vec::new(),
             topics: Vec::new(),
+            statuses: Vec::new(),
             acks: Vec::new(),
         }
     }
@@ -213,7 +221,7 @@ impl StripBuilder {
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.acks.is_empty()
+        self.entries.is_empty() && self.acks.is_empty() && self.statuses.is_empty()
     }
 
     /// Introduces a topic, before its first update.
@@ -231,6 +239,11 @@ impl StripBuilder {
         });
     }
 
+    /// Adds topics whose status changes.
+    pub fn change_statuses(&mut self, changes: impl IntoIterator<Item = StatusChange>) {
+        self.statuses.extend(changes);
+    }
+
     /// Adds the answer to a publish.
     pub fn acknowledge(&mut self, ack: AckResult) {
         self.acks.push(ack);
@@ -244,6 +257,7 @@ impl StripBuilder {
             bincode: self.bincode.into(),
             json: OnceLock::new(),
             topics: self.topics.into(),
+            statuses: self.statuses.into(),
             acks: self.acks.into(),
         }
     }

@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 use tickcast_protocol::{
     codec::Encoding,
-    message::{Position, Seq, TopicId, TopicInfo},
+    message::{Position, Seq, Status, TimeNs, TopicId, TopicInfo},
     topic::{Filter, Topic},
 };
 
@@ -22,6 +22,12 @@ pub struct TopicState {
     pub seq: Seq,
     /// Position of the newest update.
     pub position: Position,
+    /// Whether its source is heard of.
+    pub status: Status,
+    /// Since when, ns since the Unix epoch; 0 for ever.
+    pub status_since_ns: TimeNs,
+    /// Changes of status, of all topics, up to and with its newest one; 0 if it had none.
+    pub status_number: u64,
     /// Channels whose filter matches.
     pub channels: SmallVec<[ChannelKey; 2]>,
     /// The newest update. Copied out of its strip, so that a topic that went quiet does not keep a
@@ -69,6 +75,9 @@ impl Topics {
             info,
             seq: 0,
             position: 0,
+            status: Status::Live,
+            status_since_ns: 0,
+            status_number: 0,
             channels,
             bincode: Vec::new(),
             json: Vec::new(),

@@ -1,7 +1,7 @@
 //! Random histories of publish, subscribe, block, unblock, disconnect and resume, on a shard
 //! without sockets and clocks, against a simple model: in mode `every` nothing is lost uncounted,
-//! doubled or out of order; in mode `latest` the newest value always arrives; and no client is ever
-//! sent a topic it was not introduced to.
+//! doubled or out of order; in mode `latest` the newest value always arrives; no client is ever
+//! sent a topic it was not introduced to; and whoever has caught up knows the status of each topic.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by it")]
 
@@ -19,7 +19,8 @@ use tickcast_protocol::{
     codec::{self, Encoding},
     message::{
         Batch, ClientMessage, Epoch, FilterRequest, Mode, Position, Quality, Resume, Seq,
-        ServerMessage, Start, Subscribe, SubscribeResult, Update,
+        ServerMessage, Start, Status, Statuses, Subscribe, SubscribeResult, TopicInfo, TopicStatus,
+        Update,
     },
     topic::{Filter, Topic},
     value::Value,
@@ -27,7 +28,8 @@ use tickcast_protocol::{
 use tickcast_server::{
     clock::Now,
     connection::{ConnectionKey, Socket},
-    ingest::{NewUpdate, Submission},
+    ingest::{FeedId, NewUpdate, Submission},
+    liveness::{Expected, Liveness, LivenessSettings, SilenceRule},
     metrics::ShardStats,
     sequencer::Sequencer,
     settings::ServerSettings,
@@ -59,6 +61,8 @@ enum Op {
     /// The connection breaks; what is in flight is lost. The next subscribe resumes.
     Disconnect(usize),
     Wait(u64),
+    /// The feed that brings everything is gone.
+    FeedDown,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -73,6 +77,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => client.clone().prop_map(Op::Unblock),
         1 => client.prop_map(Op::Disconnect),
         2 => (1..200u64).prop_map(Op::Wait),
+        1 => Just(Op::FeedDown),
     ]
 }
 
@@ -161,6 +166,8 @@ struct Subscription {
     /// Ranges told to be lost, with the number of updates in them.
     gaps: Vec<(Position, Position, u64)>,
     latest: BTreeMap<usize, Position>,
+    /// As told since the subscription began or was resumed.
+    statuses: HashMap<usize, Status>,
 }
 
 #[derive(Debug)]
@@ -194,6 +201,9 @@ impl Client {
                     ServerMessage::Batch(batch) => ServerMessage::Batch(self.resolve(batch)),
                     ServerMessage::Subscribed(subscribed) => ServerMessage::Subscribed(subscribed),
                     ServerMessage::Gap(gap) => ServerMessage::Gap(gap),
+                    ServerMessage::Status(message) => {
+                        ServerMessage::Status(self.resolve_statuses(message))
+                    }
                     ServerMessage::Error(error) => panic!("{error:?}"),
                     _ => continue,
                 },
@@ -203,22 +213,42 @@ impl Client {
         }
     }
 
-    fn resolve(&mut self, batch: Batch<u32>) -> Batch<Topic> {
-        for info in &batch.topics {
+    fn introduce(&mut self, topics: &[TopicInfo]) {
+        for info in topics {
             self.topics.insert(info.id, topic_index(&info.topic));
         }
-        let updates = batch.updates.into_iter().map(|update| {
-            let known = self.topics.get(&update.topic);
-            let topic = known.unwrap_or_else(|| panic!("topic {} not introduced", update.topic));
-            Update {
-                topic: Topic::new(TOPICS[*topic]).unwrap(),
-                position: update.position,
-                seq: update.seq,
-                source_time_ns: update.source_time_ns,
-                ingest_time_ns: update.ingest_time_ns,
-                quality: update.quality,
-                value: update.value,
-            }
+    }
+
+    fn name(&self, id: u32) -> Topic {
+        let known = self.topics.get(&id);
+        let topic = known.unwrap_or_else(|| panic!("topic {id} not introduced"));
+        Topic::new(TOPICS[*topic]).unwrap()
+    }
+
+    fn resolve_statuses(&mut self, message: Statuses<u32>) -> Statuses<Topic> {
+        self.introduce(&message.topics);
+        let statuses = message.statuses.into_iter().map(|status| TopicStatus {
+            topic: self.name(status.topic),
+            status: status.status,
+            since_ns: status.since_ns,
+        });
+        Statuses {
+            statuses: statuses.collect(),
+            channel: message.channel,
+            topics: message.topics,
+        }
+    }
+
+    fn resolve(&mut self, batch: Batch<u32>) -> Batch<Topic> {
+        self.introduce(&batch.topics);
+        let updates = batch.updates.into_iter().map(|update| Update {
+            topic: self.name(update.topic),
+            position: update.position,
+            seq: update.seq,
+            source_time_ns: update.source_time_ns,
+            ingest_time_ns: update.ingest_time_ns,
+            quality: update.quality,
+            value: update.value,
         });
         Batch {
             updates: updates.collect(),
@@ -263,6 +293,7 @@ impl Client {
                         }
                         start => panic!("{start:?}"),
                     }
+                    subscription.statuses.clear();
                     subscription.position = accepted.position;
                     subscription.snapshot = accepted.snapshot;
                 }
@@ -283,6 +314,14 @@ impl Client {
             ServerMessage::Batch(batch) => {
                 let subscription = &mut self.subscriptions[self.channels[&batch.channel]];
                 subscription.take(&batch, truth);
+            }
+            ServerMessage::Status(message) => {
+                let subscription = &mut self.subscriptions[self.channels[&message.channel]];
+                for TopicStatus { topic, status, .. } in message.statuses {
+                    assert!(subscription.filter.matches(topic.as_str()));
+                    let topic = topic_index(&topic);
+                    subscription.statuses.insert(topic, status);
+                }
             }
             _ => {}
         }
@@ -328,9 +367,15 @@ impl Subscription {
     }
 
     /// At the end, when everything has arrived.
-    fn check(&self, truth: &Truth) {
+    fn check(&self, truth: &Truth, statuses: &HashMap<usize, Status>) {
         let head = truth.tape.len() as Position;
         let Some(base) = self.base else { return };
+        for (&topic, &status) in statuses {
+            if self.filter.matches(TOPICS[topic]) {
+                let known = self.statuses.get(&topic).copied().unwrap_or_default();
+                assert_eq!(known, status, "{} of {:?}", TOPICS[topic], self.filter);
+            }
+        }
         let newest = (0..TOPICS.len()).filter(|&topic| self.filter.matches(TOPICS[topic]));
         for topic in newest {
             let position = truth.tape.iter().rposition(|&other| other == topic);
@@ -358,9 +403,27 @@ impl Subscription {
     }
 }
 
+const FEED: FeedId = 1;
+
+/// Topics of `a` fall silent within a few rounds and die, those of `b` fall silent later, and `c`
+/// never does.
+fn liveness() -> LivenessSettings {
+    let rule = |filter, expect_ms, dead_after_ms: Option<u64>| SilenceRule {
+        filter: Filter::new(filter).unwrap(),
+        expect_every: Expected::Every(Duration::from_millis(expect_ms)),
+        dead_after: dead_after_ms.map(Duration::from_millis),
+    };
+    LivenessSettings {
+        silence: vec![rule("a/+", 30, Some(200)), rule("b/+", 100, None)],
+        wills: vec![],
+    }
+}
+
 struct World {
     shard: Shard<Pipe>,
     sequencer: Sequencer,
+    /// Topics in the order of their ids.
+    ids: Vec<usize>,
     strips: Vec<Arc<tickcast_server::tape::Strip>>,
     truth: Truth,
     clients: Vec<Client>,
@@ -391,7 +454,8 @@ impl World {
         });
         Self {
             shard: Shard::new(0, EPOCH, Arc::new(settings), Arc::<ShardStats>::default()),
-            sequencer: Sequencer::new(1000),
+            sequencer: Sequencer::new(1000).with_liveness(Liveness::new(liveness())),
+            ids: Vec::new(),
             strips: Vec::new(),
             truth: Truth::default(),
             clients: clients.collect(),
@@ -409,6 +473,9 @@ impl World {
     fn publish(&mut self, topics: &[usize]) {
         for &topic in topics {
             self.truth.tape.push(topic);
+            if !self.ids.contains(&topic) {
+                self.ids.push(topic);
+            }
             let update = NewUpdate {
                 topic: Topic::new(TOPICS[topic]).unwrap(),
                 value: Value::Reading(self.truth.tape.len() as f64),
@@ -419,10 +486,25 @@ impl World {
             let submission = Submission {
                 updates: [update].into_iter().collect(),
                 ack: None,
+                feed: Some(FEED),
             };
-            self.sequencer.push(submission, 5);
+            self.sequencer.push(submission, self.now());
         }
-        self.strips.extend(self.sequencer.take_strip());
+        self.take_strips();
+    }
+
+    fn take_strips(&mut self) {
+        let sequencer = &mut self.sequencer;
+        self.strips
+            .extend(std::iter::from_fn(|| sequencer.take_strip()));
+    }
+
+    fn statuses(&self) -> HashMap<usize, Status> {
+        let liveness = self.sequencer.liveness();
+        (0..)
+            .zip(&self.ids)
+            .map(|(id, &topic)| (topic, liveness.status(id)))
+            .collect()
     }
 
     fn connection(&mut self, client: usize) -> ConnectionKey {
@@ -469,6 +551,7 @@ impl World {
                 live: Vec::new(),
                 gaps: Vec::new(),
                 latest: BTreeMap::new(),
+                statuses: HashMap::new(),
             });
             subscriptions.len() - 1
         });
@@ -508,6 +591,8 @@ impl World {
     }
 
     fn round(&mut self) {
+        self.sequencer.poll(self.now());
+        self.take_strips();
         let strips = std::mem::take(&mut self.strips);
         let now = self.now();
         self.shard.round(&strips, now);
@@ -534,6 +619,10 @@ impl World {
                 }
             }
             Op::Wait(ms) => self.uptime += Duration::from_millis(ms),
+            Op::FeedDown => {
+                self.sequencer.feed_down(FEED, self.now());
+                self.take_strips();
+            }
         }
         let events = self.shard.take_events();
         assert!(!events.iter().any(|event| matches!(event, Event::Broken(_))));
@@ -572,10 +661,11 @@ fn check(tape_bytes: usize, ops: Vec<Op>) {
         world.publish(&[0, 1, 2, 3, 4, 5, 5]);
         world.settle();
     }
+    let statuses = world.statuses();
     for client in &world.clients {
         assert_eq!(client.asked, Vec::<usize>::new());
         for subscription in &client.subscriptions {
-            subscription.check(&world.truth);
+            subscription.check(&world.truth, &statuses);
         }
     }
 }

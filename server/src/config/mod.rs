@@ -15,7 +15,9 @@ mod values;
 
 use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path, sync::Arc};
 
-use crate::{decode::DecodeRule, feed::FeedSettings, settings::ServerSettings};
+use crate::{
+    decode::DecodeRule, feed::FeedSettings, liveness::LivenessSettings, settings::ServerSettings,
+};
 use decode::read_rules;
 use feeds::{FeedDraft, read_feeds};
 use file::File;
@@ -31,6 +33,8 @@ pub struct Settings {
     pub feeds: Vec<FeedSettings>,
     /// How payloads are read; the first rule that matches a topic holds.
     pub decode: Arc<[DecodeRule]>,
+    /// When topics are stale or dead.
+    pub liveness: LivenessSettings,
     /// What is logged.
     pub log: LogSettings,
     /// What looks like a mistake but prevents nothing: to be logged.
@@ -242,6 +246,7 @@ impl Drafts {
             server: self.server.value.clone(),
             feeds,
             decode: self.rules.iter().map(|rule| rule.rule.clone()).collect(),
+            liveness: LivenessSettings::default(),
             log: self.log.value.clone(),
             warnings,
         }

@@ -171,7 +171,10 @@ mod tests {
     use tickcast_protocol::value::Value;
 
     use super::*;
-    use crate::{feed::FeedMetrics, ingest::Ingest};
+    use crate::{
+        feed::FeedMetrics,
+        ingest::{Ingest, Work},
+    };
 
     struct Outcome {
         updates: Vec<NewUpdate>,
@@ -186,7 +189,7 @@ mod tests {
         let reader = BufReader::with_capacity(7, input);
         read_lines(reader, Decoder::new([].into()), outlet).unwrap();
         let mut updates = Vec::new();
-        while let Ok(submission) = queue.try_recv() {
+        while let Ok(Work::Updates(submission)) = queue.try_recv() {
             updates.extend(submission.updates);
         }
         Outcome { updates, metrics }

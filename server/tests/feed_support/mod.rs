@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tickcast_server::{
     decode::{DecodeRule, Decoder},
     feed::{self, FeedMetrics, FeedSettings, FeedState, Source},
-    ingest::{Ingest, NewUpdate, Submission},
+    ingest::{Ingest, NewUpdate, Work},
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -34,7 +34,7 @@ const STEP: Duration = Duration::from_millis(5);
 /// A feed in a task.
 pub(crate) struct Running {
     pub(crate) metrics: Arc<FeedMetrics>,
-    queue: mpsc::Receiver<Submission>,
+    queue: mpsc::Receiver<Work>,
     waiting: Vec<NewUpdate>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
@@ -72,11 +72,11 @@ impl Running {
     /// The next update.
     pub(crate) async fn next(&mut self) -> NewUpdate {
         while self.waiting.is_empty() {
-            let submission = timeout(DEADLINE, self.queue.recv()).await;
-            let submission = submission
-                .expect("an update in time")
-                .expect("the feed runs");
-            self.waiting.extend(submission.updates.into_iter().rev());
+            let work = timeout(DEADLINE, self.queue.recv()).await;
+            let work = work.expect("an update in time").expect("the feed runs");
+            if let Work::Updates(submission) = work {
+                self.waiting.extend(submission.updates.into_iter().rev());
+            }
         }
         self.waiting.pop().expect("there is one")
     }
@@ -93,8 +93,10 @@ impl Running {
     /// All updates until the feed ends by itself.
     pub(crate) async fn rest(&mut self) -> Vec<NewUpdate> {
         let mut updates: Vec<_> = self.waiting.drain(..).rev().collect();
-        while let Some(submission) = timeout(DEADLINE, self.queue.recv()).await.expect("an end") {
-            updates.extend(submission.updates);
+        while let Some(work) = timeout(DEADLINE, self.queue.recv()).await.expect("an end") {
+            if let Work::Updates(submission) = work {
+                updates.extend(submission.updates);
+            }
         }
         updates
     }
