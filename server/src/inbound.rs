@@ -267,6 +267,12 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
         }
     }
 
+    /// Waits until [`next`](Self::next) has something to begin with, be it the end of the stream.
+    pub async fn readable(&mut self) {
+        // An error comes again, and then counts.
+        let _ = std::future::poll_fn(|cx| self.guard.poll_fill(cx)).await;
+    }
+
     /// The next message or control frame. Not cancel-safe: a call that is dropped may have taken
     /// half a frame with it.
     pub async fn next(&mut self) -> Result<Inbound, InboundError> {

@@ -18,6 +18,7 @@ pub mod sequencer;
 pub mod tape;
 
 pub mod channel;
+mod levels;
 pub mod subscription;
 pub mod topics;
 

@@ -3,9 +3,12 @@
 
 use std::{
     cell::RefCell,
-    io::{self, IoSlice},
+    io::{self, ErrorKind, IoSlice},
+    ops::ControlFlow,
+    pin::Pin,
     rc::Rc,
     sync::Arc,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -16,11 +19,8 @@ use tickcast_protocol::{
     error::{CloseCode, ErrorCode},
 };
 use tokio::{
-    io::AsyncWriteExt,
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncRead, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
     sync::Notify,
     task::{AbortHandle, spawn_local},
     time::{sleep, timeout},
@@ -46,15 +46,38 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Longest message that `/echo` returns.
 pub const ECHO_MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// The writing half of a TCP connection.
+/// A TCP connection, which the shard writes to and its session reads from.
+///
+/// Not tokio's halves: when their writing half is dropped it shuts the connection down in order,
+/// also one that is to be cut off.
 #[derive(Debug, Clone)]
-pub struct Writer(Rc<OwnedWriteHalf>);
+pub struct Stream(Rc<TcpStream>);
 
-impl Socket for Writer {
+impl Socket for Stream {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match slices {
             [slice] => self.0.try_write(slice),
             _ => self.0.try_write_vectored(slices),
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.0.poll_read_ready(cx))?;
+            match self.0.try_read(buffer.initialize_unfilled()) {
+                Ok(count) => {
+                    buffer.advance(count);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
         }
     }
 }
@@ -68,7 +91,7 @@ pub struct ShardContext {
     pub ingest: Ingest,
     /// The time.
     pub clock: Clock,
-    shard: RefCell<Shard<Writer>>,
+    shard: RefCell<Shard<Stream>>,
     /// Wakes the shard's loop.
     wake: Arc<Notify>,
     sessions: RefCell<HashMap<u64, Handles>>,
@@ -77,7 +100,7 @@ pub struct ShardContext {
 /// What ends a session's tasks.
 #[derive(Debug)]
 struct Handles {
-    writer: Writer,
+    stream: Stream,
     broken: Rc<Notify>,
     waiter: Option<AbortHandle>,
 }
@@ -85,7 +108,7 @@ struct Handles {
 impl ShardContext {
     /// A shard to be shared.
     pub fn new(
-        shard: Shard<Writer>,
+        shard: Shard<Stream>,
         wake: Arc<Notify>,
         settings: Arc<ServerSettings>,
         ingest: Ingest,
@@ -102,7 +125,7 @@ impl ShardContext {
     }
 
     /// Does something with the shard, and then what follows from it.
-    pub fn with<T>(self: &Rc<Self>, act: impl FnOnce(&mut Shard<Writer>, Now) -> T) -> T {
+    pub fn with<T>(self: &Rc<Self>, act: impl FnOnce(&mut Shard<Stream>, Now) -> T) -> T {
         let mut shard = self.shard.borrow_mut();
         let due = shard.next_due();
         let result = act(&mut shard, self.clock.now());
@@ -123,9 +146,9 @@ impl ShardContext {
     fn wait_until_writable(self: &Rc<Self>, key: ConnectionKey) {
         if let Some(handles) = self.sessions.borrow_mut().get_mut(&key.to_u64()) {
             let context = Rc::clone(self);
-            let writer = handles.writer.clone();
+            let stream = handles.stream.clone();
             let task = spawn_local(async move {
-                while writer.0.writable().await.is_ok()
+                while stream.0.writable().await.is_ok()
                     && context.with(|shard, now| shard.on_writable(key, now))
                 {}
             });
@@ -136,8 +159,7 @@ impl ShardContext {
     fn break_off(&self, key: ConnectionKey) {
         if let Some(handles) = self.sessions.borrow().get(&key.to_u64()) {
             // What the client has not taken by now, it shall not be offered for minutes to come.
-            let stream: &TcpStream = handles.writer.0.as_ref().as_ref();
-            let socket = socket2::SockRef::from(stream);
+            let socket = socket2::SockRef::from(&*handles.stream.0);
             if let Err(error) = socket.set_linger(Some(Duration::ZERO)) {
                 tracing::debug!(%error, "SO_LINGER");
             }
@@ -154,18 +176,17 @@ pub async fn serve(
     encoding: Encoding,
     may_publish: bool,
 ) {
-    let (reader, writer) = stream.into_split();
-    let writer = Writer(Rc::new(writer));
+    let stream = Stream(Rc::new(stream));
     let broken = Rc::new(Notify::new());
-    let socket = writer.clone();
+    let socket = stream.clone();
     let key = context.with(|shard, now| shard.connect(socket, encoding, may_publish, now));
     let handles = Handles {
-        writer,
+        stream: stream.clone(),
         broken: Rc::clone(&broken),
         waiter: None,
     };
     context.sessions.borrow_mut().insert(key.to_u64(), handles);
-    let reader = MessageReader::new(reader, &read, CLIENT_MESSAGE_MAX_BYTES);
+    let reader = MessageReader::new(stream, &read, CLIENT_MESSAGE_MAX_BYTES);
     drop(read);
     tokio::select! {
         () = receive(&context, key, reader, encoding) => {}
@@ -182,62 +203,79 @@ pub async fn serve(
 async fn receive(
     context: &Rc<ShardContext>,
     key: ConnectionKey,
-    mut reader: MessageReader<OwnedReadHalf>,
+    mut reader: MessageReader<Stream>,
     encoding: Encoding,
 ) {
     loop {
-        while context.with(|shard, _| shard.is_clogged(key)) {
-            sleep(CLOGGED_POLL).await;
+        reader.readable().await;
+        // In a box of its own: what a message needs is kilobytes, and most clients are silent for
+        // most of the time.
+        if Box::pin(receive_one(context, key, &mut reader, encoding))
+            .await
+            .is_break()
+        {
+            return;
         }
-        let inbound = reader.next().await;
-        context.with(|shard, now| shard.heard(key, now));
-        let is_in_step = inbound.is_ok();
-        let close = match inbound {
-            Ok(Inbound::Text(bytes)) if encoding == Encoding::Json => {
-                handle(context, key, &bytes, encoding).await;
-                continue;
-            }
-            Ok(Inbound::Binary(bytes)) if encoding == Encoding::Bincode => {
-                handle(context, key, &bytes, encoding).await;
-                continue;
-            }
-            Ok(Inbound::Ping(payload)) => {
-                context.with(|shard, now| shard.pong(key, &payload, now));
-                continue;
-            }
-            Ok(Inbound::Pong) => continue,
-            Ok(Inbound::Close(code)) => {
-                let frame = frame::close_answer(code);
-                context.with(|shard, now| shard.close(key, frame, code, now));
-                return;
-            }
-            Err(InboundError::Lost) => {
-                context.with(|shard, _| shard.lost(key));
-                return;
-            }
-            Err(InboundError::Violation(violation)) => (violation.code, violation.reason),
-            Ok(Inbound::Text(_)) => (
-                CloseCode::UnsupportedData,
-                "this subprotocol has binary messages only",
-            ),
-            Ok(Inbound::Binary(_)) => (
-                CloseCode::UnsupportedData,
-                "this subprotocol has text messages only",
-            ),
-        };
-        let (code, reason) = close;
-        context.with(|shard, now| shard.close_with(key, code, reason, now));
-        let answered = async {
-            if is_in_step {
-                while !matches!(reader.next().await, Ok(Inbound::Close(_)) | Err(_)) {}
-            } else {
-                reader.discard().await;
-            }
-        };
-        // Whether the client ends in time or not: this is the end.
-        let _ = timeout(LINGER, answered).await;
-        return;
     }
+}
+
+/// Reads a message and does what it asks. Breaks when the connection is over.
+async fn receive_one(
+    context: &Rc<ShardContext>,
+    key: ConnectionKey,
+    reader: &mut MessageReader<Stream>,
+    encoding: Encoding,
+) -> ControlFlow<()> {
+    while context.with(|shard, _| shard.is_clogged(key)) {
+        sleep(CLOGGED_POLL).await;
+    }
+    let inbound = reader.next().await;
+    context.with(|shard, now| shard.heard(key, now));
+    let is_in_step = inbound.is_ok();
+    let (code, reason) = match inbound {
+        Ok(Inbound::Text(bytes)) if encoding == Encoding::Json => {
+            handle(context, key, &bytes, encoding).await;
+            return ControlFlow::Continue(());
+        }
+        Ok(Inbound::Binary(bytes)) if encoding == Encoding::Bincode => {
+            handle(context, key, &bytes, encoding).await;
+            return ControlFlow::Continue(());
+        }
+        Ok(Inbound::Ping(payload)) => {
+            context.with(|shard, now| shard.pong(key, &payload, now));
+            return ControlFlow::Continue(());
+        }
+        Ok(Inbound::Pong) => return ControlFlow::Continue(()),
+        Ok(Inbound::Close(code)) => {
+            let frame = frame::close_answer(code);
+            context.with(|shard, now| shard.close(key, frame, code, now));
+            return ControlFlow::Break(());
+        }
+        Err(InboundError::Lost) => {
+            context.with(|shard, _| shard.lost(key));
+            return ControlFlow::Break(());
+        }
+        Err(InboundError::Violation(violation)) => (violation.code, violation.reason),
+        Ok(Inbound::Text(_)) => (
+            CloseCode::UnsupportedData,
+            "this subprotocol has binary messages only",
+        ),
+        Ok(Inbound::Binary(_)) => (
+            CloseCode::UnsupportedData,
+            "this subprotocol has text messages only",
+        ),
+    };
+    context.with(|shard, now| shard.close_with(key, code, reason, now));
+    let answered = async {
+        if is_in_step {
+            while !matches!(reader.next().await, Ok(Inbound::Close(_)) | Err(_)) {}
+        } else {
+            reader.discard().await;
+        }
+    };
+    // Whether the client ends in time or not: this is the end.
+    let _ = timeout(LINGER, answered).await;
+    ControlFlow::Break(())
 }
 
 async fn handle(context: &Rc<ShardContext>, key: ConnectionKey, bytes: &[u8], encoding: Encoding) {

@@ -19,14 +19,13 @@ use std::{
 use bytes::Bytes;
 use hashbrown::HashMap;
 use slab::Slab;
-use smallvec::SmallVec;
 use tickcast_protocol::{
     codec::Encoding,
     error::ErrorCode,
     message::{
         Epoch, ErrorMessage, Position, Published, RequestId, ServerMessage, TopicId, TopicInfo,
     },
-    topic::{Filter, Topic},
+    topic::Filter,
 };
 
 use crate::{
@@ -34,6 +33,7 @@ use crate::{
     clock::Now,
     connection::{Connection, ConnectionKey, Flushed, Socket},
     frame,
+    levels::FilterTree,
     metrics::ShardStats,
     settings::ServerSettings,
     statuses::StatusCursor,
@@ -62,8 +62,8 @@ pub struct Shard<S> {
     pub(crate) topics: Topics,
     pub(crate) channels: Slab<Channel>,
     pub(crate) by_spec: HashMap<ChannelSpec, ChannelKey>,
-    exact: HashMap<Topic, SmallVec<[ChannelKey; 2]>>,
-    wildcard: Vec<ChannelKey>,
+    /// Channels by their filters.
+    by_filter: FilterTree<ChannelKey>,
     pub(crate) subscriptions: Slab<Subscription>,
     pub(crate) connections: Slab<Connection<S>>,
     pub(crate) generation: u32,
@@ -101,8 +101,7 @@ impl<S: Socket> Shard<S> {
             topics: Topics::default(),
             channels: Slab::new(),
             by_spec: HashMap::new(),
-            exact: HashMap::new(),
-            wildcard: Vec::new(),
+            by_filter: FilterTree::default(),
             subscriptions: Slab::new(),
             connections: Slab::new(),
             generation: 0,
@@ -157,16 +156,7 @@ impl<S: Socket> Shard<S> {
     }
 
     fn introduce(&mut self, info: &TopicInfo) {
-        let mut channels = self.exact.get(&info.topic).cloned().unwrap_or_default();
-        for &key in &self.wildcard {
-            if self.channels[key as usize]
-                .spec
-                .filter
-                .matches(info.topic.as_str())
-            {
-                channels.push(key);
-            }
-        }
+        let channels = self.by_filter.matching(&info.topic);
         for &key in &channels {
             self.channels[key as usize].introduce(info);
         }
@@ -366,13 +356,7 @@ impl<S: Socket> Shard<S> {
             self.topics.get_mut(id).channels.push(key);
         }
         entry.insert(channel);
-        if spec.filter.is_exact()
-            && let Ok(topic) = Topic::new(spec.filter.as_str())
-        {
-            self.exact.entry(topic).or_default().push(key);
-        } else {
-            self.wildcard.push(key);
-        }
+        self.by_filter.insert(&spec.filter, key);
         self.by_spec.insert(spec, key);
         self.stats.channels.set(self.channels.len() as u64);
         key
@@ -415,13 +399,7 @@ impl<S: Socket> Shard<S> {
                 .channels
                 .retain(|&mut channel| channel != key);
         }
-        if let Some(keys) = self.exact.get_mut(channel.spec.filter.as_str()) {
-            keys.retain(|&mut channel| channel != key);
-            if keys.is_empty() {
-                self.exact.remove(channel.spec.filter.as_str());
-            }
-        }
-        self.wildcard.retain(|&channel| channel != key);
+        self.by_filter.remove(&channel.spec.filter, key);
         self.touched.retain(|&channel| channel != key);
         self.status_channels.retain(|&channel| channel != key);
         self.due.retain(|&Reverse((_, channel))| channel != key);

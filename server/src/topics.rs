@@ -1,15 +1,15 @@
 //! What a shard knows of each topic: its newest value and the channels it feeds.
 
-use hashbrown::HashMap;
 use smallvec::SmallVec;
 use tickcast_protocol::{
     codec::Encoding,
     message::{Position, Seq, Status, TimeNs, TopicId, TopicInfo},
-    topic::{Filter, Topic},
+    topic::Filter,
 };
 
 use crate::{
     channel::ChannelKey,
+    levels::TopicTree,
     tape::{TapeUpdate, append_as_json},
 };
 
@@ -63,14 +63,14 @@ impl TopicState {
 #[derive(Debug, Default)]
 pub struct Topics {
     states: Vec<TopicState>,
-    by_name: HashMap<Topic, TopicId>,
+    by_level: TopicTree,
 }
 
 impl Topics {
     /// Adds the next topic.
     pub fn introduce(&mut self, info: TopicInfo, channels: SmallVec<[ChannelKey; 2]>) {
         debug_assert_eq!(info.id as usize, self.states.len());
-        self.by_name.insert(info.topic.clone(), info.id);
+        self.by_level.insert(info.topic.clone());
         self.states.push(TopicState {
             info,
             seq: 0,
@@ -115,20 +115,8 @@ impl Topics {
         &mut self.states[id as usize]
     }
 
-    /// The topics that a filter selects.
+    /// The topics that a filter selects, by their ids.
     pub fn matching(&self, filter: &Filter) -> Vec<TopicId> {
-        if filter.is_exact() {
-            return self
-                .by_name
-                .get(filter.as_str())
-                .copied()
-                .into_iter()
-                .collect();
-        }
-        let names = self.states.iter().map(|state| &state.info);
-        names
-            .filter(|info| filter.matches(info.topic.as_str()))
-            .map(|info| info.id)
-            .collect()
+        self.by_level.matching(filter)
     }
 }
