@@ -22,13 +22,8 @@ impl Serialize for Epoch {
 impl<'de> Deserialize<'de> for Epoch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let is_epoch = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        match u64::from_str_radix(&text, 16) {
-            Ok(epoch) if is_epoch => Ok(Self(epoch)),
-            _ => Err(de::Error::custom(format!(
-                "epoch {text:?} is not 16 hexadecimal digits"
-            ))),
-        }
+        text.parse()
+            .map_err(|error| de::Error::custom(format!("epoch {text:?} is {error}")))
     }
 }
 

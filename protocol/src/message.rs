@@ -11,6 +11,8 @@
 //! integer that may exceed 2^53, are strings; positions, seqs and counts are numbers, because they
 //! start at 1 with each epoch.
 
+use std::str::FromStr;
+
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +46,23 @@ pub type TimeNs = i64;
 /// 16 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 pub struct Epoch(pub u64);
+
+/// A text that is no epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not 16 hexadecimal digits")]
+pub struct EpochError;
+
+impl FromStr for Epoch {
+    type Err = EpochError;
+
+    fn from_str(text: &str) -> Result<Self, EpochError> {
+        let is_epoch = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        match u64::from_str_radix(text, 16) {
+            Ok(epoch) if is_epoch => Ok(Self(epoch)),
+            _ => Err(EpochError),
+        }
+    }
+}
 
 /// What a client sends.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]

@@ -5,13 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use fixedbitset::FixedBitSet;
 use tickcast_protocol::{
-    codec::{BatchHead, Encoding},
-    message::{ChannelId, Mode, Position, TopicId, TopicInfo},
+    codec::BatchHead,
+    message::{ChannelId, Epoch, Mode, Position, Resume, TopicId, TopicInfo},
     topic::Filter,
 };
 
 use crate::{
-    frame::BatchWriter,
+    frame::{BatchWriter, Wire},
     subscription::SubscriptionKey,
     tape::{Strip, Tape},
     topics::Topics,
@@ -76,8 +76,8 @@ impl Pace {
 pub struct ChannelSpec {
     /// Which topics.
     pub filter: Filter,
-    /// In which encoding.
-    pub encoding: Encoding,
+    /// In which form.
+    pub wire: Wire,
     /// How often.
     pub pace: Pace,
 }
@@ -117,6 +117,7 @@ pub struct Channel {
     pub key: ChannelKey,
     /// What it is for.
     pub spec: ChannelSpec,
+    epoch: Epoch,
     /// Subscriptions that have all up to [`flushed`](Self::flushed).
     pub live: Vec<SubscriptionKey>,
     /// Subscriptions that have less, and may go on when the next batch is due.
@@ -149,9 +150,15 @@ pub struct Channel {
 
 impl Channel {
     /// A channel that has everything up to `head`, the newest position the shard has applied.
-    pub fn new(key: ChannelKey, spec: ChannelSpec, topics: &Topics, head: Position) -> Self {
+    pub fn new(
+        key: ChannelKey,
+        spec: ChannelSpec,
+        epoch: Epoch,
+        topics: &Topics,
+        head: Position,
+    ) -> Self {
         let open = match spec.pace {
-            Pace::Every => Open::Every(BatchWriter::new(spec.encoding)),
+            Pace::Every => Open::Every(BatchWriter::new(spec.wire)),
             Pace::Latest { .. } => Open::Latest {
                 changed: Vec::new(),
                 is_changed: FixedBitSet::new(),
@@ -159,6 +166,7 @@ impl Channel {
         };
         let mut channel = Self {
             key,
+            epoch,
             topics: if spec.filter.is_exact() {
                 TopicSet::One(None)
             } else {
@@ -234,7 +242,9 @@ impl Channel {
     pub fn append(&mut self, strip: &Strip, index: usize, topics: &Topics) {
         self.count += 1;
         match &mut self.open {
-            Open::Every(batch) => batch.push(strip.encoded(index, self.spec.encoding, topics)),
+            Open::Every(batch) => {
+                batch.push(strip.encoded(index, self.spec.wire.encoding(), topics));
+            }
             Open::Latest {
                 changed,
                 is_changed,
@@ -280,7 +290,8 @@ impl Channel {
         if !self.is_open() {
             return None;
         }
-        let encoding = self.spec.encoding;
+        let wire = self.spec.wire;
+        let place = self.place(head, Some(self.count), None);
         let introduced = std::mem::take(&mut self.introduced);
         let batch_head = BatchHead {
             channel: self.key,
@@ -293,21 +304,21 @@ impl Channel {
         let (frame, updates) = match &mut self.open {
             Open::Every(batch) => {
                 let updates = batch.updates() as u64;
-                (batch.finish(&batch_head), updates)
+                (batch.finish(&batch_head, &place), updates)
             }
             Open::Latest {
                 changed,
                 is_changed,
             } => {
                 changed.sort_unstable_by_key(|id| topics.get(*id).position);
-                let mut batch = BatchWriter::new(encoding);
+                let mut batch = BatchWriter::new(wire);
                 for &id in &*changed {
-                    batch.push(topics.get_mut(id).latest(encoding));
+                    batch.push(topics.get_mut(id).latest(wire.encoding()));
                     is_changed.set(id as usize, false);
                 }
                 let updates = changed.len() as u64;
                 changed.clear();
-                (batch.finish(&batch_head), updates)
+                (batch.finish(&batch_head, &place), updates)
             }
         };
         self.flushed = head;
@@ -317,6 +328,21 @@ impl Channel {
             updates,
             conflated: came - updates,
         })
+    }
+
+    /// A place on the tape as a client of the channel would bring it back.
+    pub fn place(
+        &self,
+        position: Position,
+        count: Option<u64>,
+        snapshot: Option<Position>,
+    ) -> Resume {
+        Resume {
+            epoch: self.epoch,
+            position,
+            count,
+            snapshot,
+        }
     }
 
     /// How many updates its topics had at a position that is still on the tape, or its floor.

@@ -9,9 +9,8 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
-use tickcast_protocol::codec::Encoding;
 
-use crate::subscription::SubscriptionKey;
+use crate::{frame::Wire, subscription::SubscriptionKey};
 
 /// Buffers handed to the kernel in one system call, at most. Linux takes 1,024 (`IOV_MAX`); more
 /// than this brings nothing, and the array lives on the stack.
@@ -100,7 +99,7 @@ impl TokenBucket {
 pub struct Connection<S> {
     pub(crate) socket: S,
     pub(crate) generation: u32,
-    pub(crate) encoding: Encoding,
+    pub(crate) wire: Wire,
     pub(crate) may_publish: bool,
     pub(crate) requests: TokenBucket,
     pub(crate) subscriptions: SmallVec<[SubscriptionKey; 2]>,
@@ -126,7 +125,7 @@ impl<S: Socket> Connection<S> {
     pub(crate) fn new(
         socket: S,
         generation: u32,
-        encoding: Encoding,
+        wire: Wire,
         may_publish: bool,
         requests: TokenBucket,
         uptime: Duration,
@@ -134,7 +133,7 @@ impl<S: Socket> Connection<S> {
         Self {
             socket,
             generation,
-            encoding,
+            wire,
             may_publish,
             requests,
             subscriptions: SmallVec::new(),

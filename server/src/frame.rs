@@ -1,5 +1,5 @@
-//! Messages as finished WebSocket frames: header and payload in one buffer that can be shared by
-//! all who get the same.
+//! Messages as they go over the wire: WebSocket frames, header and payload in one buffer that can
+//! be shared by all who get the same; or, for those without WebSocket, server-sent events.
 //!
 //! A server's frames are not masked (RFC 6455, section 5.1), so their bytes are the same for every
 //! client.
@@ -9,7 +9,7 @@ use fastwebsockets::{Frame, OpCode, Payload};
 use tickcast_protocol::{
     codec::{self, BatchHead, Encoding},
     error::CloseCode,
-    message::{ChannelId, ServerMessage, Statuses, TopicId, TopicStatus},
+    message::{ChannelId, Resume, ServerMessage, Statuses, SubscribeResult, TopicId, TopicStatus},
 };
 
 use crate::topics::TopicState;
@@ -20,6 +20,84 @@ const HEADER_MAX_BYTES: usize = 10;
 /// Room in front of a batch's updates for the frame's header and the batch's head. The longest
 /// head without topics is JSON's: its fixed text and four numbers of at most 20 digits.
 const HEAD_ROOM_BYTES: usize = 160;
+
+/// In front of a message in an event stream. JSON as it is written here has no line breaks, so one
+/// `data` field holds it (HTML Living Standard, section 9.2.5).
+const EVENT_PREFIX: &[u8] = b"data: ";
+
+/// What a client's messages are in, and what is around them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Wire {
+    /// One WebSocket frame each.
+    Frames(Encoding),
+    /// One server-sent event each, in JSON. Its id is where the client is after it.
+    Events,
+}
+
+impl Wire {
+    /// The encoding of the messages.
+    pub fn encoding(self) -> Encoding {
+        match self {
+            Self::Frames(encoding) => encoding,
+            Self::Events => Encoding::Json,
+        }
+    }
+}
+
+impl From<Encoding> for Wire {
+    fn from(encoding: Encoding) -> Self {
+        Self::Frames(encoding)
+    }
+}
+
+/// Where a subscription is, as the id of an event: `epoch:position:count:snapshot`, of which the
+/// last two may be missing.
+pub fn event_id(place: &Resume) -> String {
+    let Resume {
+        epoch,
+        position,
+        count,
+        snapshot,
+    } = place;
+    let mut id = format!("{epoch}:{position}");
+    if count.is_some() || snapshot.is_some() {
+        id.push(':');
+        id.extend(count.map(|count| count.to_string()));
+    }
+    if let Some(snapshot) = snapshot {
+        id.push_str(&format!(":{snapshot}"));
+    }
+    id
+}
+
+/// Reads what [`event_id`] wrote.
+pub fn parse_event_id(id: &str) -> Option<Resume> {
+    let optional = |part: Option<&str>| match part {
+        None | Some("") => Some(None),
+        Some(number) => number.parse().ok().map(Some),
+    };
+    let mut parts = id.split(':');
+    let place = Resume {
+        epoch: parts.next()?.parse().ok()?,
+        position: parts.next()?.parse().ok()?,
+        count: optional(parts.next())?,
+        snapshot: optional(parts.next())?,
+    };
+    parts.next().is_none().then_some(place)
+}
+
+fn event_end(place: Option<&Resume>) -> String {
+    match place {
+        Some(place) => format!("\nid: {}\n\n", event_id(place)),
+        None => "\n\n".to_owned(),
+    }
+}
+
+fn event(payload: &[u8], place: Option<&Resume>) -> Bytes {
+    [EVENT_PREFIX, payload, event_end(place).as_bytes()]
+        .concat()
+        .into()
+}
 
 fn opcode(encoding: Encoding) -> OpCode {
     match encoding {
@@ -43,15 +121,42 @@ fn framed(opcode: OpCode, payload: &[u8]) -> Bytes {
     frame.into()
 }
 
-/// A message without updates as a frame.
-pub fn message(message: &ServerMessage<TopicId>, encoding: Encoding) -> Bytes {
-    framed(opcode(encoding), &codec::encode_server(message, encoding))
+/// A message that is no batch.
+pub fn message(message: &ServerMessage<TopicId>, wire: Wire) -> Bytes {
+    let payload = codec::encode_server(message, wire.encoding());
+    match (wire, message) {
+        (Wire::Frames(encoding), _) => framed(opcode(encoding), &payload),
+        // Programs are not woken by a comment, and it keeps the connection alive all the same.
+        (Wire::Events, ServerMessage::Heartbeat(_)) => [b": ", &*payload, b"\n\n"].concat().into(),
+        (Wire::Events, ServerMessage::Subscribed(subscribed)) => {
+            let accepted = subscribed.results.iter().find_map(|result| match result {
+                SubscribeResult::Accepted(accepted) => Some(accepted),
+                SubscribeResult::Refused(_) => None,
+            });
+            let place = accepted.map(|accepted| Resume {
+                epoch: accepted.epoch,
+                position: accepted.position,
+                count: Some(accepted.count),
+                snapshot: accepted.snapshot,
+            });
+            event(&payload, place.as_ref())
+        }
+        (Wire::Events, _) => event(&payload, None),
+    }
+}
+
+/// A message after which a client is at another place.
+pub fn message_to(message: &ServerMessage<TopicId>, place: &Resume, wire: Wire) -> Bytes {
+    match wire {
+        Wire::Frames(_) => self::message(message, wire),
+        Wire::Events => event(&codec::encode_server(message, wire.encoding()), Some(place)),
+    }
 }
 
 /// The status of topics as a frame. In bincode it introduces all of them, because it may come
 /// before the batch that would; in JSON they are named in full.
-pub fn statuses(channel: ChannelId, topics: &[&TopicState], encoding: Encoding) -> Bytes {
-    match encoding {
+pub fn statuses(channel: ChannelId, topics: &[&TopicState], wire: Wire) -> Bytes {
+    match wire.encoding() {
         Encoding::Bincode => {
             let statuses = topics.iter().map(|topic| TopicStatus {
                 topic: topic.info.id,
@@ -76,7 +181,11 @@ pub fn statuses(channel: ChannelId, topics: &[&TopicState], encoding: Encoding) 
                 topics: Vec::new(),
                 statuses: statuses.collect(),
             });
-            text(&codec::encode_server_json(&message))
+            let payload = codec::encode_server_json(&message);
+            match wire {
+                Wire::Frames(_) => text(&payload),
+                Wire::Events => event(&payload, None),
+            }
         }
     }
 }
@@ -125,7 +234,7 @@ pub fn close_with(code: CloseCode, reason: &str) -> Bytes {
 /// in front of them when it is known.
 #[derive(Debug)]
 pub struct BatchWriter {
-    encoding: Encoding,
+    wire: Wire,
     /// [`HEAD_ROOM_BYTES`] of nothing, then the updates.
     buffer: Vec<u8>,
     updates: usize,
@@ -135,9 +244,9 @@ pub struct BatchWriter {
 
 impl BatchWriter {
     /// A batch without updates.
-    pub fn new(encoding: Encoding) -> Self {
+    pub fn new(wire: Wire) -> Self {
         Self {
-            encoding,
+            wire,
             buffer: Vec::new(),
             updates: 0,
             last_len: HEAD_ROOM_BYTES,
@@ -149,7 +258,7 @@ impl BatchWriter {
         if self.updates == 0 {
             self.buffer.reserve(self.last_len);
             self.buffer.resize(HEAD_ROOM_BYTES, 0);
-        } else if self.encoding == Encoding::Json {
+        } else if self.wire.encoding() == Encoding::Json {
             self.buffer.push(b',');
         }
         self.buffer.extend_from_slice(update);
@@ -166,17 +275,21 @@ impl BatchWriter {
         self.buffer.len().saturating_sub(HEAD_ROOM_BYTES)
     }
 
-    /// Makes a frame of what was pushed, and is empty again.
-    pub fn finish(&mut self, head: &BatchHead<'_>) -> Bytes {
+    /// Makes a batch of what was pushed, after which a client is at `place`, and is empty again.
+    pub fn finish(&mut self, head: &BatchHead<'_>, place: &Resume) -> Bytes {
+        let encoding = self.wire.encoding();
         let updates = std::mem::take(&mut self.updates);
         let mut buffer = std::mem::take(&mut self.buffer);
         if updates == 0 {
             buffer.resize(HEAD_ROOM_BYTES, 0);
         }
-        buffer.extend_from_slice(codec::batch_tail(self.encoding));
+        buffer.extend_from_slice(codec::batch_tail(encoding));
+        if self.wire == Wire::Events {
+            buffer.extend_from_slice(event_end(Some(place)).as_bytes());
+        }
         self.last_len = buffer.len();
         let mut batch_head = Vec::with_capacity(HEAD_ROOM_BYTES);
-        codec::append_batch_head(head, updates, self.encoding, &mut batch_head);
+        codec::append_batch_head(head, updates, encoding, &mut batch_head);
         if batch_head.len() + HEADER_MAX_BYTES > HEAD_ROOM_BYTES {
             // Topics are introduced, which is rare: make a larger buffer.
             let missing = batch_head.len() + HEADER_MAX_BYTES - HEAD_ROOM_BYTES;
@@ -185,18 +298,36 @@ impl BatchWriter {
         let room = HEAD_ROOM_BYTES.max(batch_head.len() + HEADER_MAX_BYTES);
         let payload_start = room - batch_head.len();
         buffer[payload_start..room].copy_from_slice(&batch_head);
-        let (frame_head, len) = header(opcode(self.encoding), &buffer[payload_start..]);
-        let start = payload_start - len;
-        buffer[start..payload_start].copy_from_slice(&frame_head[..len]);
+        let frame_head;
+        let in_front = match self.wire {
+            Wire::Frames(encoding) => {
+                let (head, len) = header(opcode(encoding), &buffer[payload_start..]);
+                frame_head = head;
+                &frame_head[..len]
+            }
+            Wire::Events => EVENT_PREFIX,
+        };
+        let start = payload_start - in_front.len();
+        buffer[start..payload_start].copy_from_slice(in_front);
         Bytes::from(buffer).slice(start..)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tickcast_protocol::{message::TopicInfo, topic::Topic};
+    use tickcast_protocol::{
+        message::{Epoch, TopicInfo},
+        topic::Topic,
+    };
 
     use super::*;
+
+    const PLACE: Resume = Resume {
+        epoch: Epoch(0x18c5_04b1_f00d_0001),
+        position: 4713,
+        count: Some(615),
+        snapshot: None,
+    };
 
     #[test]
     fn a_batch_has_one_header_and_its_head_in_front_of_the_updates() {
@@ -205,7 +336,12 @@ mod tests {
             topic: Topic::new(&"x".repeat(200)).unwrap(),
             unit: None,
         };
-        for encoding in [Encoding::Bincode, Encoding::Json] {
+        for wire in [
+            Wire::Frames(Encoding::Bincode),
+            Wire::Frames(Encoding::Json),
+            Wire::Events,
+        ] {
+            let encoding = wire.encoding();
             for topics in [vec![], vec![topic(1)], vec![topic(1), topic(2)]] {
                 for updates in [0usize, 1, 2, 40_000] {
                     let head = BatchHead {
@@ -215,7 +351,7 @@ mod tests {
                         snapshot: false,
                         topics: &topics,
                     };
-                    let mut writer = BatchWriter::new(encoding);
+                    let mut writer = BatchWriter::new(wire);
                     for _ in 0..updates {
                         writer.push(b"{}");
                     }
@@ -229,10 +365,50 @@ mod tests {
                         bytes: body.as_bytes(),
                     };
                     codec::append_batch(&head, encoded, encoding, &mut payload);
-                    assert_eq!(writer.finish(&head), framed(opcode(encoding), &payload));
+                    let expected = match wire {
+                        Wire::Frames(encoding) => framed(opcode(encoding), &payload),
+                        Wire::Events => event(&payload, Some(&PLACE)),
+                    };
+                    assert_eq!(writer.finish(&head, &PLACE), expected);
                     assert_eq!(writer.updates(), 0);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn an_event_says_where_the_client_is_after_it() {
+        let text = event(b"{}", Some(&PLACE));
+        assert_eq!(text, "data: {}\nid: 18c504b1f00d0001:4713:615\n\n");
+    }
+
+    #[test]
+    fn an_event_id_is_read_as_it_was_written() {
+        for (count, snapshot, text) in [
+            (None, None, "18c504b1f00d0001:4713"),
+            (Some(615), None, "18c504b1f00d0001:4713:615"),
+            (Some(615), Some(0), "18c504b1f00d0001:4713:615:0"),
+            (None, Some(250), "18c504b1f00d0001:4713::250"),
+        ] {
+            let place = Resume {
+                count,
+                snapshot,
+                ..PLACE
+            };
+            assert_eq!(event_id(&place), text);
+            assert_eq!(parse_event_id(text), Some(place));
+        }
+        for wrong in [
+            "",
+            "18c504b1f00d0001",
+            "18c504b1f00d0001:",
+            "18c504b1f00d0001:-1",
+            "18c5:1",
+            "+8c504b1f00d0001:1",
+            "18c504b1f00d0001:1:2:3:4",
+            "18c504b1f00d0001:1:x",
+        ] {
+            assert_eq!(parse_event_id(wrong), None, "{wrong}");
         }
     }
 

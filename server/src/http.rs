@@ -4,13 +4,13 @@ use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use fastwebsockets::upgrade;
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::Incoming,
     header::{
-        ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, ORIGIN, RETRY_AFTER,
-        SEC_WEBSOCKET_PROTOCOL, VARY,
+        ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, ORIGIN,
+        RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL, VARY,
     },
     upgrade::Upgraded,
 };
@@ -19,6 +19,7 @@ use tickcast_protocol::{codec::Encoding, topic::Filter};
 use tokio::{net::TcpStream, task::spawn_local};
 
 use crate::{
+    event_stream::{self, Pipe, PipeBody, Wish},
     listener::ConnectionPermit,
     metrics::{self, Metrics},
     page,
@@ -32,6 +33,7 @@ use crate::{
 const LATEST_MAX_UPDATES: usize = 10_000;
 
 type Answer = Response<Full<Bytes>>;
+type AnyAnswer = Response<Either<Full<Bytes>, PipeBody>>;
 
 /// Where a request came from and what it is answered with.
 #[derive(Debug)]
@@ -51,16 +53,28 @@ impl Site {
         request: Request<Incoming>,
         peer: SocketAddr,
         permit: ConnectionPermit,
-    ) -> Result<Answer, Infallible> {
+    ) -> Result<AnyAnswer, Infallible> {
+        if request.uri().path() == "/v1/stream" && is_reading(request.method()) {
+            return Ok(self.stream(&request, permit));
+        }
+        Ok(self.plain(request, peer, permit).map(Either::Left))
+    }
+
+    fn plain(
+        self: Rc<Self>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        permit: ConnectionPermit,
+    ) -> Answer {
         let path = request.uri().path();
-        if request.method() != Method::GET && request.method() != Method::HEAD {
+        if !is_reading(request.method()) {
             let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
             answer
                 .headers_mut()
                 .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return Ok(answer);
+            return answer;
         }
-        Ok(match path {
+        match path {
             "/ws" => self.subscriber(request, peer, permit),
             "/echo" => self.echo(request, permit),
             "/healthz" => text(StatusCode::OK, "ok"),
@@ -75,9 +89,11 @@ impl Site {
             ),
             "/v1/latest" => self.latest(request.uri().query().unwrap_or("")),
             "/" => welcome(request.headers()),
+            // What a browser asks for by itself where no page says better.
+            "/favicon.ico" => found(page::asset("/assets/page/icon.svg", request.headers())),
             "/try" => found(page::console(request.headers())),
             _ => found(page::asset(path, request.headers())),
-        })
+        }
     }
 
     fn subscriber(
@@ -155,6 +171,59 @@ impl Site {
         }
     }
 
+    /// Answers with an event stream, or says why not.
+    fn stream(self: Rc<Self>, request: &Request<Incoming>, permit: ConnectionPermit) -> AnyAnswer {
+        let headers = request.headers();
+        let refuse = |status, reason: String| text(status, reason).map(Either::Left);
+        if let Err(reason) = check_origin(headers, &self.context.settings.origins) {
+            return refuse(StatusCode::FORBIDDEN, reason);
+        }
+        let wish = match Wish::parse(request.uri().query().unwrap_or(""), headers) {
+            Ok(wish) => wish,
+            Err(reason) => return refuse(StatusCode::BAD_REQUEST, reason),
+        };
+        if let Err(reason) = self.check_reading(&wish.filter) {
+            return refuse(StatusCode::FORBIDDEN, reason);
+        }
+        let retry = event_stream::retry();
+        // A browser comes back after an answer that ends, but never after one with another status.
+        let is_over = self.state.stage() == Stage::Draining || request.method() == Method::HEAD;
+        let body = if is_over {
+            Either::Left(Full::from(retry))
+        } else {
+            let pipe = Pipe::new(retry.as_bytes());
+            let body = pipe.body();
+            let context = Rc::clone(&self.context);
+            spawn_local(async move {
+                session::stream(context, pipe, wish.into_request()).await;
+                drop(permit);
+            });
+            Either::Right(body)
+        };
+        let mut answer = Response::new(body);
+        let fields = answer.headers_mut();
+        fields.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static(event_stream::CONTENT_TYPE),
+        );
+        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // nginx would gather events instead of handing them on.
+        fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        if let Some(origin) = headers.get(ORIGIN) {
+            fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            fields.insert(VARY, HeaderValue::from_static("origin"));
+        }
+        answer
+    }
+
+    fn check_reading(&self, filter: &Filter) -> Result<(), String> {
+        let allow = &self.context.settings.subscribe_allow;
+        if allow.iter().any(|allowed| allowed.includes(filter)) {
+            return Ok(());
+        }
+        Err(format!("reading {filter} is not allowed by the settings"))
+    }
+
     fn latest(&self, query: &str) -> Answer {
         let mut filters = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -175,9 +244,7 @@ impl Site {
             [filter] => filter,
             _ => return text(StatusCode::BAD_REQUEST, "one filter at a time"),
         };
-        let allow = &self.context.settings.subscribe_allow;
-        if !allow.iter().any(|allowed| allowed.includes(filter)) {
-            let reason = format!("reading {filter} is not allowed by the settings");
+        if let Err(reason) = self.check_reading(filter) {
             return text(StatusCode::FORBIDDEN, reason);
         }
         let body = self.context.with(|shard, _| {
@@ -202,6 +269,7 @@ Tickcast pushes live data over WebSocket.
   /try                 in a browser: send messages by hand, and see what comes back
   /ws                  subscribe; JSON unless the subprotocol tickcast.v1.bincode is asked for
   /v1/latest?filter=#  the newest value of each topic, as JSON (write # as %23)
+  /v1/stream?filter=#  the same as /ws, as server-sent events
   /echo                a WebSocket that returns what it is sent
   /metrics             numbers for Prometheus
   /healthz, /readyz    is it alive, does it take connections
@@ -212,6 +280,10 @@ In a browser's console:
   ws.onmessage = event => console.log(event.data)
   ws.onopen = () => ws.send('{\"type\":\"subscribe\",\"filters\":[\"#\"],\"max_rate_hz\":1}')
 ";
+
+fn is_reading(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
 
 fn found(file: Option<Answer>) -> Answer {
     file.unwrap_or_else(|| {

@@ -30,6 +30,7 @@ pub mod statuses;
 mod upkeep;
 
 // Out: threads, sockets, HTTP.
+pub mod event_stream;
 pub mod frame;
 pub mod head;
 pub mod http;

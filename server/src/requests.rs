@@ -141,7 +141,7 @@ impl<S: Socket> Shard<S> {
         let pace = grant(mode, max_rate_hz)?;
         let spec = ChannelSpec {
             filter: checked,
-            encoding: self.connections[key.index as usize].encoding,
+            wire: self.connections[key.index as usize].wire,
             pace,
         };
         if let Some(existing) = self.subscription_in(key, self.by_spec.get(&spec).copied()) {

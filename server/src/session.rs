@@ -17,6 +17,7 @@ use hashbrown::HashMap;
 use tickcast_protocol::{
     codec::{self, CLIENT_MESSAGE_MAX_BYTES, CodecError, Encoding},
     error::{CloseCode, ErrorCode},
+    message::{ClientMessage, Subscribe},
 };
 use tokio::{
     io::{AsyncRead, AsyncWriteExt, ReadBuf},
@@ -29,7 +30,8 @@ use tokio::{
 use crate::{
     clock::{Clock, Now},
     connection::{ConnectionKey, Socket},
-    frame,
+    event_stream::Pipe,
+    frame::{self, Wire},
     inbound::{Inbound, InboundError, MessageReader},
     ingest::Ingest,
     settings::ServerSettings,
@@ -53,11 +55,47 @@ pub const ECHO_MAX_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Stream(Rc<TcpStream>);
 
-impl Socket for Stream {
+/// Where a shard writes to.
+#[derive(Debug, Clone)]
+pub enum Outlet {
+    /// A TCP connection.
+    Tcp(Stream),
+    /// The body of an HTTP answer.
+    Events(Pipe),
+}
+
+impl Socket for Outlet {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match slices {
-            [slice] => self.0.try_write(slice),
-            _ => self.0.try_write_vectored(slices),
+        match (self, slices) {
+            (Self::Tcp(stream), [slice]) => stream.0.try_write(slice),
+            (Self::Tcp(stream), _) => stream.0.try_write_vectored(slices),
+            (Self::Events(pipe), _) => pipe.try_write(slices),
+        }
+    }
+}
+
+impl Outlet {
+    /// Waits until it takes bytes, which is tried by writing. Returns whether it may ever.
+    async fn writable(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.0.writable().await.is_ok(),
+            Self::Events(pipe) => {
+                pipe.writable().await;
+                true
+            }
+        }
+    }
+
+    /// What the client has not taken by now, it shall not be offered for minutes to come.
+    fn break_off(&self) {
+        match self {
+            Self::Tcp(stream) => {
+                let socket = socket2::SockRef::from(&*stream.0);
+                if let Err(error) = socket.set_linger(Some(Duration::ZERO)) {
+                    tracing::debug!(%error, "SO_LINGER");
+                }
+            }
+            Self::Events(pipe) => pipe.end(),
         }
     }
 }
@@ -91,7 +129,7 @@ pub struct ShardContext {
     pub ingest: Ingest,
     /// The time.
     pub clock: Clock,
-    shard: RefCell<Shard<Stream>>,
+    shard: RefCell<Shard<Outlet>>,
     /// Wakes the shard's loop.
     wake: Arc<Notify>,
     sessions: RefCell<HashMap<u64, Handles>>,
@@ -100,7 +138,7 @@ pub struct ShardContext {
 /// What ends a session's tasks.
 #[derive(Debug)]
 struct Handles {
-    stream: Stream,
+    outlet: Outlet,
     broken: Rc<Notify>,
     waiter: Option<AbortHandle>,
 }
@@ -108,7 +146,7 @@ struct Handles {
 impl ShardContext {
     /// A shard to be shared.
     pub fn new(
-        shard: Shard<Stream>,
+        shard: Shard<Outlet>,
         wake: Arc<Notify>,
         settings: Arc<ServerSettings>,
         ingest: Ingest,
@@ -125,7 +163,7 @@ impl ShardContext {
     }
 
     /// Does something with the shard, and then what follows from it.
-    pub fn with<T>(self: &Rc<Self>, act: impl FnOnce(&mut Shard<Stream>, Now) -> T) -> T {
+    pub fn with<T>(self: &Rc<Self>, act: impl FnOnce(&mut Shard<Outlet>, Now) -> T) -> T {
         let mut shard = self.shard.borrow_mut();
         let due = shard.next_due();
         let result = act(&mut shard, self.clock.now());
@@ -146,9 +184,9 @@ impl ShardContext {
     fn wait_until_writable(self: &Rc<Self>, key: ConnectionKey) {
         if let Some(handles) = self.sessions.borrow_mut().get_mut(&key.to_u64()) {
             let context = Rc::clone(self);
-            let stream = handles.stream.clone();
+            let outlet = handles.outlet.clone();
             let task = spawn_local(async move {
-                while stream.0.writable().await.is_ok()
+                while outlet.writable().await
                     && context.with(|shard, now| shard.on_writable(key, now))
                 {}
             });
@@ -158,11 +196,7 @@ impl ShardContext {
 
     fn break_off(&self, key: ConnectionKey) {
         if let Some(handles) = self.sessions.borrow().get(&key.to_u64()) {
-            // What the client has not taken by now, it shall not be offered for minutes to come.
-            let socket = socket2::SockRef::from(&*handles.stream.0);
-            if let Err(error) = socket.set_linger(Some(Duration::ZERO)) {
-                tracing::debug!(%error, "SO_LINGER");
-            }
+            handles.outlet.break_off();
             handles.broken.notify_one();
         }
     }
@@ -177,21 +211,47 @@ pub async fn serve(
     may_publish: bool,
 ) {
     let stream = Stream(Rc::new(stream));
-    let broken = Rc::new(Notify::new());
-    let socket = stream.clone();
-    let key = context.with(|shard, now| shard.connect(socket, encoding, may_publish, now));
-    let handles = Handles {
-        stream: stream.clone(),
-        broken: Rc::clone(&broken),
-        waiter: None,
-    };
-    context.sessions.borrow_mut().insert(key.to_u64(), handles);
+    let outlet = Outlet::Tcp(stream.clone());
+    let (key, broken) = begin(&context, outlet, encoding.into(), may_publish);
     let reader = MessageReader::new(stream, &read, CLIENT_MESSAGE_MAX_BYTES);
     drop(read);
     tokio::select! {
         () = receive(&context, key, reader, encoding) => {}
         () = broken.notified() => {}
     }
+    end(&context, key);
+}
+
+/// Serves who reads an event stream with one subscription.
+pub async fn stream(context: Rc<ShardContext>, pipe: Pipe, request: Subscribe) {
+    let (key, broken) = begin(&context, Outlet::Events(pipe.clone()), Wire::Events, false);
+    context.with(|shard, now| shard.handle(key, ClientMessage::Subscribe(request), now));
+    tokio::select! {
+        () = pipe.gone() => context.with(|shard, _| shard.lost(key)),
+        () = broken.notified() => {}
+    }
+    end(&context, key);
+}
+
+fn begin(
+    context: &Rc<ShardContext>,
+    outlet: Outlet,
+    wire: Wire,
+    may_publish: bool,
+) -> (ConnectionKey, Rc<Notify>) {
+    let broken = Rc::new(Notify::new());
+    let socket = outlet.clone();
+    let key = context.with(|shard, now| shard.connect(socket, wire, may_publish, now));
+    let handles = Handles {
+        outlet,
+        broken: Rc::clone(&broken),
+        waiter: None,
+    };
+    context.sessions.borrow_mut().insert(key.to_u64(), handles);
+    (key, broken)
+}
+
+fn end(context: &Rc<ShardContext>, key: ConnectionKey) {
     context.with(|shard, _| shard.disconnect(key));
     let handles = context.sessions.borrow_mut().remove(&key.to_u64());
     if let Some(waiter) = handles.and_then(|handles| handles.waiter) {

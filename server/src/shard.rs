@@ -351,7 +351,13 @@ impl<S: Socket> Shard<S> {
         }
         let entry = self.channels.vacant_entry();
         let key = entry.key() as ChannelKey;
-        let channel = Channel::new(key, spec.clone(), &self.topics, self.tape.head());
+        let channel = Channel::new(
+            key,
+            spec.clone(),
+            self.epoch,
+            &self.topics,
+            self.tape.head(),
+        );
         for id in channel.topics() {
             self.topics.get_mut(id).channels.push(key);
         }
@@ -410,7 +416,7 @@ impl<S: Socket> Shard<S> {
     /// Sends a message that is not a batch.
     pub(crate) fn answer(&mut self, key: ConnectionKey, message: &ServerMessage<TopicId>) {
         if let Some(connection) = self.connection_mut(key) {
-            let frame = frame::message(message, connection.encoding);
+            let frame = frame::message(message, connection.wire);
             self.send(key, frame);
         }
     }

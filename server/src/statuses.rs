@@ -69,7 +69,7 @@ impl StatusCursor {
         }
         let ids = found.into_iter().map(|(_, id)| topics.get(id));
         let ids: Vec<_> = ids.collect();
-        (!ids.is_empty()).then(|| frame::statuses(channel.key, &ids, channel.spec.encoding))
+        (!ids.is_empty()).then(|| frame::statuses(channel.key, &ids, channel.spec.wire))
     }
 }
 
@@ -115,7 +115,7 @@ impl<S: Socket> Shard<S> {
         let topics: Vec<_> = ids.iter().map(|&id| self.topics.get(id)).collect();
         let frames: Vec<Bytes> = topics
             .chunks(STATUSES_PER_FRAME_MAX)
-            .map(|topics| frame::statuses(key, topics, channel.spec.encoding))
+            .map(|topics| frame::statuses(key, topics, channel.spec.wire))
             .collect();
         let current = StatusCursor::current(channel);
         for subscription in listeners {

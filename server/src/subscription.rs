@@ -161,8 +161,12 @@ impl Behind {
         topics: &mut Topics,
         tape: &Tape,
     ) -> Step {
-        let (frame, to, updates) =
-            latest_frame(range.after, range.until, true, channel, topics, tape);
+        let part = Part {
+            after: range.after,
+            until: range.until,
+            snapshot: Some(self.count),
+        };
+        let (frame, to, updates) = latest_frame(part, channel, topics, tape);
         self.snapshot = (to < range.until).then_some(SnapshotRange { after: to, ..range });
         self.is_partial = self.snapshot.is_none() && channel.is_open();
         Step::Frame { frame, updates }
@@ -172,7 +176,12 @@ impl Behind {
         // While a batch is open, newer values than those of the last batch are the only ones there
         // are; the next batch is then not the continuation for this subscription.
         let until = channel.reached(tape.head());
-        let (frame, to, updates) = latest_frame(self.cursor, until, false, channel, topics, tape);
+        let part = Part {
+            after: self.cursor,
+            until,
+            snapshot: None,
+        };
+        let (frame, to, updates) = latest_frame(part, channel, topics, tape);
         self.cursor = to;
         self.scanned = to;
         self.sent += updates;
@@ -195,7 +204,7 @@ impl Behind {
         {
             return gap;
         }
-        let mut batch = BatchWriter::new(channel.spec.encoding);
+        let mut batch = BatchWriter::new(channel.spec.wire);
         let mut introduced = BTreeSet::new();
         for (strip, index) in tape.between(self.scanned, channel.flushed()) {
             if *budget == 0 || batch.len_bytes() >= CATCH_UP_FRAME_BYTES {
@@ -206,7 +215,7 @@ impl Behind {
             self.scanned = update.position;
             if channel.has(update.topic) {
                 introduced.insert(update.topic);
-                batch.push(strip.encoded(index, channel.spec.encoding, topics));
+                batch.push(strip.encoded(index, channel.spec.wire.encoding(), topics));
             }
         }
         let updates = batch.updates() as u64;
@@ -223,7 +232,7 @@ impl Behind {
         self.cursor = self.scanned;
         self.count = self.count.map(|count| count + updates);
         Step::Frame {
-            frame: batch.finish(&head),
+            frame: batch.finish(&head, &channel.place(self.cursor, self.count, None)),
             updates,
         }
     }
@@ -251,7 +260,8 @@ impl Behind {
         });
         self.cursor = floor;
         self.count = Some(count);
-        let frame = frame::message(&ServerMessage::Gap(gap), channel.spec.encoding);
+        let place = channel.place(floor, self.count, Some(gap.snapshot));
+        let frame = frame::message_to(&ServerMessage::Gap(gap), &place, channel.spec.wire);
         Some(Step::Gap { frame, lost })
     }
 }
@@ -262,21 +272,33 @@ fn infos(ids: impl IntoIterator<Item = TopicId>, topics: &Topics) -> Vec<TopicIn
         .collect()
 }
 
+/// A part of the tape that is told by newest values.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    after: Position,
+    until: Position,
+    /// Whether it is a snapshot; then the count at `until`, if known.
+    snapshot: Option<Option<u64>>,
+}
+
 /// A frame of newest values with positions in (`after`, `until`], where it ends, and how many
 /// updates are in it.
 fn latest_frame(
-    after: Position,
-    until: Position,
-    snapshot: bool,
+    part: Part,
     channel: &Channel,
     topics: &mut Topics,
     tape: &Tape,
 ) -> (Bytes, Position, u64) {
-    let encoding = channel.spec.encoding;
+    let Part {
+        after,
+        until,
+        snapshot,
+    } = part;
+    let wire = channel.spec.wire;
     let (found, is_all) = channel.latest_between(after, until, LATEST_PER_FRAME_MAX, topics, tape);
-    let mut batch = BatchWriter::new(encoding);
+    let mut batch = BatchWriter::new(wire);
     for &(_, id) in &found {
-        batch.push(topics.get_mut(id).latest(encoding));
+        batch.push(topics.get_mut(id).latest(wire.encoding()));
         if batch.len_bytes() >= CATCH_UP_FRAME_BYTES {
             break;
         }
@@ -291,8 +313,12 @@ fn latest_frame(
         channel: channel.key,
         from: after,
         to,
-        snapshot,
+        snapshot: snapshot.is_some(),
         topics: &infos(sent.iter().map(|&(_, id)| id), topics),
     };
-    (batch.finish(&head), to, updates as u64)
+    let place = match snapshot {
+        Some(count) => channel.place(until, count, (to < until).then_some(to)),
+        None => channel.place(to, None, None),
+    };
+    (batch.finish(&head, &place), to, updates as u64)
 }

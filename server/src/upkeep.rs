@@ -5,7 +5,6 @@ use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tickcast_protocol::{
-    codec::Encoding,
     error::CloseCode,
     message::{ChannelPosition, Draining, Heartbeat, ServerMessage, Welcome},
 };
@@ -14,7 +13,7 @@ use crate::{
     channel::ChannelKey,
     clock::Now,
     connection::{Connection, ConnectionKey, Socket, TokenBucket, UNREAD_ANSWERS_MAX_BYTES},
-    frame,
+    frame::{self, Wire},
     shard::{Event, Shard},
 };
 
@@ -26,7 +25,7 @@ impl<S: Socket> Shard<S> {
     pub fn connect(
         &mut self,
         socket: S,
-        encoding: Encoding,
+        wire: impl Into<Wire>,
         may_publish: bool,
         now: Now,
     ) -> ConnectionKey {
@@ -38,7 +37,7 @@ impl<S: Socket> Shard<S> {
         let connection = Connection::new(
             socket,
             generation,
-            encoding,
+            wire.into(),
             may_publish,
             requests,
             now.uptime,
@@ -106,11 +105,16 @@ impl<S: Socket> Shard<S> {
             return;
         }
         connection.closing_since = Some(now.uptime);
+        let wire = connection.wire;
         for subscription in std::mem::take(&mut connection.subscriptions) {
             self.end_subscription(subscription);
         }
         self.stats.closed(code);
-        self.send(key, frame);
+        match wire {
+            Wire::Frames(_) => self.send(key, frame),
+            // An event stream has no handshake: it just ends.
+            Wire::Events => self.events.push(Event::Broken(key)),
+        }
         self.flush_dirty(now);
     }
 
@@ -197,7 +201,9 @@ impl<S: Socket> Shard<S> {
             let code = CloseCode::ServiceRestart;
             self.close_with(key, code, code.text(), now);
         } else if !connection.is_blocked() {
-            if connection.ping_sent.is_none() && since(connection.last_received) > settings.ping {
+            let is_silent = since(connection.last_received) > settings.ping;
+            // Who reads an event stream has no way to say anything.
+            if is_silent && connection.ping_sent.is_none() && connection.wire != Wire::Events {
                 connection.ping_sent = Some(now.uptime);
                 self.send(key, frame::ping());
             }

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { chromium } from 'playwright-core';
 
 import { Server } from './binary.js';
+import { cuttable } from './wire.js';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 export const TIMEOUT_MS = 120_000;
@@ -17,14 +18,16 @@ export const PATIENCE = { timeout: 60_000 };
 /**
  * A test with one of the pages open, and everything that it complains about.
  *
- * @param {{ path?: string, flags?: string[], viewport?: object }} options `flags` are the server's
- * @param {(on: object) => Promise<void>} run gets the `page`, its `complaints`, `another()` for a second window,
- * `stop()` and `restart()` for the server
+ * @param {{ path?: string, flags?: string[], viewport?: object, isWired?: boolean }} options `flags` are the server's;
+ * wired, there is something between browser and server that can be cut
+ * @param {(on: object) => Promise<void>} run gets the `page`, its `complaints`, `another()` for a second window, `server()`,
+ * `restart()` and `cut()`
  */
-export function onPage(sentence, { path = '', flags = [], viewport = WIDE }, run) {
+export function onPage(sentence, { path = '', flags = [], viewport = WIDE, isWired = false }, run) {
   test(sentence, { timeout: TIMEOUT_MS }, async () => {
     const servers = [await Server.start(flags)];
-    const [{ port }] = servers;
+    const wire = isWired ? await cuttable(servers[0].port) : null;
+    const { port } = wire ?? servers[0];
     const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
     try {
       const complaints = [];
@@ -45,12 +48,13 @@ export function onPage(sentence, { path = '', flags = [], viewport = WIDE }, run
       const restart = async (whileAway) => {
         await servers.at(-1).kill();
         await whileAway();
-        servers.push(await Server.start(flags, port));
+        servers.push(await Server.start(flags, servers[0].port));
       };
-      await run({ page: await another(), another, complaints, restart, server: () => servers.at(-1) });
+      await run({ page: await another(), another, complaints, restart, server: () => servers.at(-1), cut: () => wire.cut() });
       assert.deepEqual(foreign, []);
     } finally {
       await browser.close();
+      wire?.close();
       for (const server of servers) await server.kill();
     }
   });

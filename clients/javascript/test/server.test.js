@@ -1,13 +1,12 @@
 // Against the real server.
 
 import assert from 'node:assert/strict';
-import { createConnection, createServer } from 'node:net';
-import { once } from 'node:events';
 import { test } from 'node:test';
 import WebSocket from 'ws';
 
 import { Client } from '../index.js';
 import { Server } from './binary.js';
+import { cuttable } from './wire.js';
 
 const TIMEOUT_MS = 60_000;
 
@@ -138,33 +137,6 @@ real('heartbeats keep a quiet connection alive', [...QUIET, '--heartbeat', '200m
   assert.equal(client.stats.connections, 1);
   assert.equal(client.stats.violations, 0);
 });
-
-/** A wire between client and server that can be cut. */
-async function cuttable(port) {
-  const sockets = new Set();
-  const server = createServer((near) => {
-    const far = createConnection(port, '127.0.0.1');
-    for (const [from, to] of [[near, far], [far, near]]) {
-      sockets.add(from);
-      from.on('error', () => {});
-      from.on('close', () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-      from.pipe(to);
-    }
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `ws://127.0.0.1:${server.address().port}/ws`,
-    cut: () => sockets.forEach((socket) => socket.destroy()),
-    close: () => {
-      server.close();
-      sockets.forEach((socket) => socket.destroy());
-    },
-  };
-}
 
 real('a connection that is cut again and again loses nothing and doubles nothing', ['--sim-rate', '2000'], async ({ server, connect }) => {
   const wire = await cuttable(server.port);
