@@ -38,6 +38,10 @@ Ctrl+C ends the server.
 EOT
 }
 
+# Sensors that are silent for long are shown as stale; the simulated plant has one that is so now and
+# then.
+set -- "$@" --liveness "plant/#=2s,dead_after=15s"
+
 need_rust
 install_missing cc=build-essential curl=curl
 packages=(--package tickcast-server)

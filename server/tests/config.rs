@@ -12,6 +12,7 @@ use tickcast_server::{
         mqtt::{MqttVersion, Secret},
         replay::Speed,
     },
+    liveness::Expected,
     settings::PublishFrom,
 };
 
@@ -299,10 +300,59 @@ fn rules_for_decoding_come_from_flags_then_environment_then_file() {
 }
 
 #[test]
+fn rules_for_silence_and_wills_are_read() {
+    let settings = case()
+        .file(
+            "[[liveness]]\nfilter = \"c\"\nexpect_every = \"5 s\"\ndead_after = \"1m\"\n\
+             [[wills]]\ntopic = \"d/+/state\"\ndead_if = \"off\"\ntopics = \"d/+/#\"\n",
+        )
+        .env("TICKCAST_LIVENESS", "b=learned,dead_after=1h")
+        .flags(&["--liveness", "a/+=250ms"])
+        .settings();
+    let seconds = |s| Some(Duration::from_secs(s));
+    let rules: Vec<_> = settings
+        .liveness
+        .silence
+        .iter()
+        .map(|rule| (rule.filter.as_str(), rule.expect_every, rule.dead_after))
+        .collect();
+    assert_eq!(
+        rules,
+        [
+            ("a/+", Expected::Every(Duration::from_millis(250)), None),
+            ("b", Expected::Learned, seconds(3600)),
+            ("c", Expected::Every(Duration::from_secs(5)), seconds(60)),
+        ]
+    );
+    let will = &settings.liveness.wills[0];
+    assert_eq!(will.dead_if, "off");
+    assert_eq!(
+        (will.topic.as_str(), will.topics.as_str()),
+        ("d/+/state", "d/+/#")
+    );
+    let check = |rule: &str, expected: &str| {
+        check_problem(&case().flags(&["--liveness", rule]), expected);
+    };
+    check(
+        "a=soon",
+        "--liveness \"soon\": it is not \"learned\", and it is not a time such as 250ms, 10s, 5m or 1h",
+    );
+    check(
+        "a=5s,dead_after=15s",
+        "--liveness: dead_after must be longer than 3 times expect_every, when topics are stale",
+    );
+    check_problem(
+        &case().file("[[wills]]\ntopic = \"a/#\"\ndead_if = \"x\"\ntopics = \"a\"\n"),
+        "tickcast.toml, line 1: a/# says no place for a will: use no #",
+    );
+}
+
+#[test]
 fn the_printed_settings_name_their_origins_and_can_be_read_again() {
     let case = case()
         .file(&format!(
-            "shards = 3\n{TWO_BROKERS}\n[[decode]]\nfilter = \"a\"\nformat = \"text\"\n"
+            "shards = 3\n{TWO_BROKERS}\n[[decode]]\nfilter = \"a\"\nformat = \"text\"\n\
+             [[wills]]\ntopic = \"a\"\ndead_if = \"off\"\ntopics = \"b\"\n"
         ))
         .env("TICKCAST_PING", "30s")
         .flags(&[
@@ -312,6 +362,8 @@ fn the_printed_settings_name_their_origins_and_can_be_read_again() {
             "b=json,value=/v",
             "--sim-rate",
             "2.5",
+            "--liveness",
+            "a=learned,dead_after=1m",
         ]);
     let settings = case.settings();
     let case = case.flags(&["--print-config"]);
@@ -332,6 +384,11 @@ fn the_printed_settings_name_their_origins_and_can_be_read_again() {
     let again = self::case().file(&text).settings();
     assert_eq!(again.server, settings.server);
     assert_eq!(again.decode, settings.decode);
+    assert_eq!(again.liveness, settings.liveness);
+    assert_eq!(
+        settings.liveness.silence.len() + settings.liveness.wills.len(),
+        2
+    );
     let both = |settings: &Settings| {
         let feeds = settings.feeds.iter();
         feeds.map(|feed| feed.source.clone()).collect::<Vec<_>>()

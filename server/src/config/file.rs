@@ -21,6 +21,10 @@ pub(super) struct File {
     pub(super) feeds: Vec<Table>,
     /// The tables `[[decode]]`.
     pub(super) rules: Vec<Table>,
+    /// The tables `[[liveness]]`.
+    pub(super) liveness: Vec<Table>,
+    /// The tables `[[wills]]`.
+    pub(super) wills: Vec<Table>,
 }
 
 /// Keys and values; each is taken out by who knows it.
@@ -78,11 +82,18 @@ impl File {
         };
         for (key, value) in document.get_ref().iter() {
             let line = line_of(text, key.span().start);
-            match (key.get_ref().as_ref(), value.get_ref()) {
-                ("feed", tables) => file.feeds = read_tables(name, text, "feed", line, tables)?,
-                ("decode", tables) => file.rules = read_tables(name, text, "decode", line, tables)?,
-                _ => file.top.insert(text, key, value),
-            }
+            let of = key.get_ref().as_ref();
+            let place = match of {
+                "feed" => &mut file.feeds,
+                "decode" => &mut file.rules,
+                "liveness" => &mut file.liveness,
+                "wills" => &mut file.wills,
+                _ => {
+                    file.top.insert(text, key, value);
+                    continue;
+                }
+            };
+            *place = read_tables(name, text, of, line, value.get_ref())?;
         }
         Ok(file)
     }

@@ -32,7 +32,7 @@ pub(super) enum NoFlags {
 }
 
 /// Flags that are no setting of a section: key, value name, help, and whether it is a list.
-const GENERAL: [(&str, &str, &str, Kind); 3] = [
+const GENERAL: [(&str, &str, &str, Kind); 4] = [
     (
         "config",
         "FILE",
@@ -52,6 +52,14 @@ const GENERAL: [(&str, &str, &str, Kind); 3] = [
         "How payloads of matching topics are read: auto, number, text, bytes or json with pointers, \
          as in \"market/+/trade=json,price=/p,size=/q,time=/T,time_unit=ms\". May be repeated; the \
          first match holds",
+        Kind::List,
+    ),
+    (
+        "liveness",
+        "FILTER=TIME",
+        "How often topics are to be heard of: topics that were silent for three times as long are \
+         stale. \"learned\" goes by what they did so far; \"plant/#=5s,dead_after=10m\" says when they \
+         are dead. May be repeated; the first match holds",
         Kind::List,
     ),
 ];

@@ -8,20 +8,24 @@ mod decode;
 mod feeds;
 mod file;
 mod flags;
+mod liveness;
 mod print;
+mod rules;
 mod section;
 mod tables;
 mod values;
 
-use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path, sync::Arc};
+use std::{collections::BTreeMap, ffi::OsString, fmt, mem::take, path::Path, sync::Arc};
 
 use crate::{
     decode::DecodeRule, feed::FeedSettings, liveness::LivenessSettings, settings::ServerSettings,
 };
-use decode::read_rules;
+use decode::RuleDraft;
 use feeds::{FeedDraft, read_feeds};
 use file::File;
 use flags::Flags;
+use liveness::{SilenceDraft, WillDraft};
+use rules::{Rule, read_rules, read_tables};
 use section::{AnySection, Filled};
 
 /// All that can be set.
@@ -207,7 +211,9 @@ struct Drafts {
     server: Filled<ServerSettings>,
     log: Filled<LogSettings>,
     feeds: Vec<FeedDraft>,
-    rules: Vec<decode::Rule>,
+    rules: Vec<Rule<RuleDraft>>,
+    silence: Vec<Rule<SilenceDraft>>,
+    wills: Vec<Rule<WillDraft>>,
 }
 
 impl Drafts {
@@ -224,7 +230,9 @@ impl Drafts {
             section.read_environment(environment, problems);
             section.read_flags(flags, problems);
         }
-        let rules = read_rules(flags, environment, &mut file, problems);
+        let rules = read_rules(flags, environment, take(&mut file.rules), problems);
+        let silence = read_rules(flags, environment, take(&mut file.liveness), problems);
+        let wills = read_tables(take(&mut file.wills), problems);
         let feeds = read_feeds(flags, environment, &mut file, problems);
         file.top.refuse_rest("", problems);
         Self {
@@ -232,6 +240,8 @@ impl Drafts {
             log,
             feeds,
             rules,
+            silence,
+            wills,
         }
     }
 
@@ -246,7 +256,10 @@ impl Drafts {
             server: self.server.value.clone(),
             feeds,
             decode: self.rules.iter().map(|rule| rule.rule.clone()).collect(),
-            liveness: LivenessSettings::default(),
+            liveness: LivenessSettings {
+                silence: self.silence.iter().map(|rule| rule.rule.clone()).collect(),
+                wills: self.wills.iter().map(|rule| rule.rule.clone()).collect(),
+            },
             log: self.log.value.clone(),
             warnings,
         }
@@ -262,9 +275,9 @@ impl Drafts {
         for feed in &self.feeds {
             feed.print(&mut text);
         }
-        for rule in &self.rules {
-            rule.print(&mut text);
-        }
+        self.rules.iter().for_each(|rule| rule.print(&mut text));
+        self.silence.iter().for_each(|rule| rule.print(&mut text));
+        self.wills.iter().for_each(|rule| rule.print(&mut text));
         text
     }
 }

@@ -90,18 +90,35 @@ pub async fn run(
 ) {
     let name = settings.name;
     let outlet = Outlet::new(name.clone(), ingest, Arc::clone(&metrics));
+    let end = outlet.clone();
     tracing::info!(feed = %name, kind = settings.source.kind(), "feed starts");
     let result = match settings.source {
         Source::Mqtt(settings) => mqtt::run(settings, decoder, outlet, shutdown).await,
         Source::Simulated(settings) => until(shutdown, simulated::run(settings, outlet)).await,
-        Source::Replay(settings) => until(shutdown, replay::run(settings, outlet)).await,
-        Source::Stdin => until(shutdown, stdin::run(decoder, outlet)).await,
+        Source::Replay(settings) => {
+            let feed = to_its_end(&end, replay::run(settings, outlet));
+            until(shutdown, feed).await
+        }
+        Source::Stdin => {
+            let feed = to_its_end(&end, stdin::run(decoder, outlet));
+            until(shutdown, feed).await
+        }
     };
     match result {
         Ok(()) => tracing::info!(feed = %name, "feed has finished"),
         Err(ended) => tracing::debug!(feed = %name, "feed stops: {ended}"),
     }
     metrics.set_state(FeedState::Finished);
+}
+
+/// A feed that has no more is as silent as one whose source is gone.
+async fn to_its_end(
+    end: &Outlet,
+    feed: impl Future<Output = Result<(), Ended>>,
+) -> Result<(), Ended> {
+    let result = feed.await;
+    end.tell_down().await?;
+    result
 }
 
 /// Drops `feed` when `shutdown` is done: for feeds that hold nothing that has been promised.

@@ -12,6 +12,7 @@ mod pending;
 mod url;
 
 use std::{
+    mem::take,
     pin::{Pin, pin},
     time::Duration,
 };
@@ -143,7 +144,9 @@ pub(super) async fn run(
             let mut next = pin!(link.next(intake.backoff.take_wait()));
             let mut read_on_at = Instant::now() + PUSH_BACK_MAX;
             loop {
-                if sending.is_none() && !intake.pending.is_empty() {
+                if sending.is_none() && intake.pending.take_down() {
+                    sending = Some(Box::pin(outlet.tell_down()));
+                } else if sending.is_none() && !intake.pending.is_empty() {
                     let batch = intake.pending.take_batch();
                     sending = Some(Box::pin(outlet.submit(batch)));
                 }
@@ -170,6 +173,8 @@ pub(super) async fn run(
             finish(&mut sending).await?;
         }
         while !intake.pending.is_empty() {
+            // The server ends: nobody needs to know that the source was gone.
+            intake.pending.take_down();
             outlet.submit(intake.pending.take_batch()).await?;
         }
         Ok(())
@@ -200,6 +205,7 @@ struct Intake {
     /// Since when the answer to a ping is under way.
     pinged_at: Option<Instant>,
     has_connected: bool,
+    is_connected: bool,
     has_subscribed: bool,
 }
 
@@ -214,6 +220,7 @@ impl Intake {
             is_stalled: false,
             pinged_at: None,
             has_connected: false,
+            is_connected: false,
             has_subscribed: false,
         }
     }
@@ -262,6 +269,7 @@ impl Intake {
                     self.outlet.metrics().reconnects.add(1);
                 }
                 self.has_connected = true;
+                self.is_connected = true;
                 self.backoff.connected(Instant::now());
                 tracing::info!(
                     feed = self.outlet.name(), broker = %self.settings.url, has_session,
@@ -313,6 +321,9 @@ impl Intake {
     fn lose_link(&mut self, error: &LinkError) {
         if self.has_connected {
             self.outlet.set_state(FeedState::Down);
+        }
+        if take(&mut self.is_connected) {
+            self.pending.push_down();
         }
         if let Some(bytes) = error.too_long_bytes {
             let max = self.settings.max_packet_bytes;

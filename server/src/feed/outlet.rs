@@ -68,7 +68,12 @@ impl Outlet {
         Ok(())
     }
 
-    /// The same from a thread that is not part of a runtime.
+    /// Says that the source is gone, behind all that was submitted.
+    pub(super) async fn tell_down(&self) -> Result<(), Ended> {
+        self.ingest.tell_down().await
+    }
+
+    /// Hands an update over from a thread that is not part of a runtime.
     pub(super) fn submit_blocking(&self, update: NewUpdate) -> Result<(), Ended> {
         if self.ingest.is_full() {
             self.metrics.pushed_back.add(1);

@@ -86,6 +86,19 @@ const ZIPF_EXPONENT: f64 = 0.9;
 /// Sensors report in even intervals, but their clocks are not perfect.
 const SENSOR_JITTER: f64 = 0.02;
 
+/// One sensor in so many falls silent now and then, as sensors do: so that there is something to
+/// see of a topic's status.
+const UNRELIABLE_EVERY: usize = 16;
+
+/// Which one of them.
+const UNRELIABLE_INDEX: usize = 1;
+
+/// An unreliable sensor is silent for so long,
+const SILENCE_NS: f64 = 20e9;
+
+/// and reports for so long in between, on average.
+const TALK_NS: f64 = 60e9;
+
 /// Markets and sensors in virtual time.
 ///
 /// Ask [`due_ns`](Self::due_ns) when the next update happens, and make it with
@@ -104,6 +117,8 @@ struct Actor {
     /// Mean time between two updates.
     interval_ns: f64,
     kind: ActorKind,
+    /// Whether it falls silent now and then.
+    is_unreliable: bool,
 }
 
 #[derive(Debug)]
@@ -124,6 +139,7 @@ impl Simulation {
                 rng,
                 interval_ns: 0.0,
                 kind: ActorKind::Instrument(Box::new(instrument)),
+                is_unreliable: false,
             });
         }
         for index in 0..sensors {
@@ -133,6 +149,7 @@ impl Simulation {
                 rng,
                 interval_ns: 0.0,
                 kind: ActorKind::Sensor(sensor),
+                is_unreliable: index % UNRELIABLE_EVERY == UNRELIABLE_INDEX,
             });
         }
         let (markets, rest) = actors.split_at_mut(instruments);
@@ -187,8 +204,11 @@ impl Actor {
         } else {
             self.rng.sample(Exp1)
         };
+        let falls_silent =
+            self.is_unreliable && self.rng.random::<f64>() < self.interval_ns / TALK_NS;
+        let silence_ns = if falls_silent { SILENCE_NS } else { 0.0 };
         // A time that does not move would hold the simulation for ever.
-        ((self.interval_ns * factor) as TimeNs).max(1)
+        ((self.interval_ns * factor + silence_ns) as TimeNs).max(1)
     }
 }
 

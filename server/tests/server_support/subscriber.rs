@@ -24,7 +24,7 @@ pub(crate) async fn connect(url: &str, encoding: Encoding) -> Connection {
 /// Reads on until the answer comes that `pick` is looking for.
 pub(crate) async fn answer<T>(
     connection: &mut Connection,
-    pick: impl Fn(ServerMessage<Topic>) -> Option<T>,
+    mut pick: impl FnMut(ServerMessage<Topic>) -> Option<T>,
 ) -> T {
     soon("an answer", async {
         loop {

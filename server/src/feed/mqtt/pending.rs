@@ -18,6 +18,8 @@ const PENDING_MAX_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct Pending {
     updates: VecDeque<(NewUpdate, usize)>,
     bytes: usize,
+    /// After how many of the updates the source was gone.
+    down_after: Option<usize>,
 }
 
 impl Pending {
@@ -38,13 +40,26 @@ impl Pending {
     fn pop(&mut self) -> Option<NewUpdate> {
         let (update, bytes) = self.updates.pop_front()?;
         self.bytes -= bytes;
+        self.down_after = self.down_after.map(|after| after.saturating_sub(1));
         Some(update)
     }
 
+    /// The next updates; none if there are none, or if the source was gone before the next one.
     pub(super) fn take_batch(&mut self) -> Batch {
+        let max = self.down_after.unwrap_or(BATCH_MAX_UPDATES);
         std::iter::from_fn(|| self.pop())
-            .take(BATCH_MAX_UPDATES)
+            .take(BATCH_MAX_UPDATES.min(max))
             .collect()
+    }
+
+    /// Notes that the source is gone, behind what it has sent.
+    pub(super) fn push_down(&mut self) {
+        self.down_after = Some(self.updates.len());
+    }
+
+    /// Whether it is to be told now that the source was gone.
+    pub(super) fn take_down(&mut self) -> bool {
+        self.down_after.take_if(|after| *after == 0).is_some()
     }
 
     /// Makes it not full. Says how many updates that cost.
@@ -95,6 +110,20 @@ mod tests {
         assert_eq!(pending.drop_oldest(), 2);
         assert_eq!(pending.take_batch().as_slice(), [update(2)]);
         assert_eq!(pending.bytes, 0);
+    }
+
+    #[test]
+    fn the_end_of_a_source_stays_between_what_came_before_and_after_it() {
+        let mut pending = Pending::default();
+        pending.push(update(0), 1);
+        pending.push_down();
+        pending.push(update(1), 1);
+        assert!(!pending.take_down());
+        assert_eq!(pending.take_batch().as_slice(), [update(0)]);
+        assert!(pending.take_batch().is_empty());
+        assert!(pending.take_down());
+        assert!(!pending.take_down());
+        assert_eq!(pending.take_batch().as_slice(), [update(1)]);
     }
 
     proptest! {

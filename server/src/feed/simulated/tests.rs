@@ -108,6 +108,29 @@ fn sensors_have_units_and_believable_values_and_doors_open_and_close() {
 }
 
 #[test]
+fn one_sensor_falls_silent_now_and_then_and_the_others_never_do() {
+    let settings = SimulatedSettings::default();
+    let mut simulation = Simulation::new(&settings, START_NS);
+    let mut last_ns = std::collections::HashMap::new();
+    let mut silent = std::collections::BTreeMap::<String, u32>::new();
+    while simulation.due_ns() < START_NS + 300_000_000_000 {
+        let now_ns = simulation.due_ns();
+        let update = simulation.make();
+        let before_ns = last_ns.insert(update.topic.clone(), now_ns);
+        if update.topic.as_str().starts_with("plant/")
+            && before_ns.is_some_and(|t| now_ns - t > 10_000_000_000)
+        {
+            *silent.entry(update.topic.as_str().into()).or_default() += 1;
+        }
+    }
+    assert_eq!(silent.keys().collect::<Vec<_>>(), ["plant/line-1/pressure"]);
+    assert!(
+        (1..=8).contains(&silent["plant/line-1/pressure"]),
+        "{silent:?}"
+    );
+}
+
+#[test]
 fn settings_out_of_bounds_are_refused() {
     let check = |change: &dyn Fn(&mut SimulatedSettings), part: &str| {
         let mut settings = SimulatedSettings::default();
