@@ -42,6 +42,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "TICKCAST_MONITOR_SETTINGS")]
     pub settings: Option<PathBuf>,
 
+    /// Write what the program costs and what it missed to this file every 10 seconds, one JSON
+    /// object a line
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+
     /// Save a picture of the window to this PNG file and end; several are taken one after the other
     #[arg(long = "screenshot", value_name = "FILE")]
     pub screenshots: Vec<PathBuf>,

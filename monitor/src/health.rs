@@ -7,6 +7,7 @@ use tickcast_protocol::{client::ClockEstimate, topic::Topic};
 use crate::{
     format::SECOND,
     latency::{LatencySummary, LatencyWindow},
+    repaints::Repaints,
     store::{TimeNs, Totals},
 };
 
@@ -31,8 +32,8 @@ pub struct Health {
     pub disconnected_ns: Option<TimeNs>,
     /// How often and how long the connection had to wait for the window.
     pub held_back: (u64, Duration),
-    /// What the last repaints cost, smoothed.
-    pub repaint: Duration,
+    /// What repaints cost, and how late they came.
+    pub repaints: Repaints,
     /// Something a person should read, and since when it is shown.
     pub notice: Option<(String, TimeNs)>,
 }
@@ -58,11 +59,6 @@ impl Health {
                 self.topics.insert(topic.clone(), LatencyWindow::default());
             }
         }
-    }
-
-    /// Takes in what a repaint cost.
-    pub fn repainted(&mut self, cost: Duration) {
-        self.repaint = self.repaint.mul_f64(0.9) + cost.mul_f64(0.1);
     }
 
     /// Computes anew what is shown, if it is time. Whether it was.

@@ -103,11 +103,18 @@ pub struct Inbox {
 }
 
 struct Shared {
-    parcels: Mutex<VecDeque<Parcel>>,
+    waiting: Mutex<Waiting>,
     room: Semaphore,
     waker: Box<dyn Fn() + Send + Sync>,
     held_back: AtomicU64,
     held_back_ns: AtomicU64,
+}
+
+/// What waits, and since when the first of it does.
+#[derive(Debug, Default)]
+struct Waiting {
+    parcels: VecDeque<Parcel>,
+    since: Option<Instant>,
 }
 
 impl std::fmt::Debug for Inbox {
@@ -123,7 +130,7 @@ impl Inbox {
     pub fn new(waker: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             shared: Arc::new(Shared {
-                parcels: Mutex::default(),
+                waiting: Mutex::default(),
                 room: Semaphore::new(INBOX_MAX_UPDATES as usize),
                 waker: Box::new(waker),
                 held_back: AtomicU64::new(0),
@@ -156,9 +163,13 @@ impl Inbox {
 
     fn push(&self, parcel: Parcel) {
         let was_empty = {
-            let mut parcels = self.lock();
-            parcels.push_back(parcel);
-            parcels.len() == 1
+            let mut waiting = self.lock();
+            waiting.parcels.push_back(parcel);
+            let is_first = waiting.parcels.len() == 1;
+            if is_first {
+                waiting.since = Some(Instant::now());
+            }
+            is_first
         };
         if was_empty {
             (self.shared.waker)();
@@ -182,16 +193,21 @@ impl Inbox {
 
     /// Takes out all there is.
     pub fn take(&self) -> VecDeque<Parcel> {
-        let parcels = std::mem::take(&mut *self.lock());
-        let weight: usize = parcels.iter().map(|parcel| parcel.weight() as usize).sum();
-        self.shared.room.add_permits(weight);
-        parcels
+        self.take_since().0
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Parcel>> {
+    /// Takes out all there is, and tells when the first of it came.
+    pub fn take_since(&self) -> (VecDeque<Parcel>, Option<Instant>) {
+        let Waiting { parcels, since } = std::mem::take(&mut *self.lock());
+        let weight: usize = parcels.iter().map(|parcel| parcel.weight() as usize).sum();
+        self.shared.room.add_permits(weight);
+        (parcels, since)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
         // A panic between two pushes leaves nothing half done.
         self.shared
-            .parcels
+            .waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

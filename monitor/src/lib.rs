@@ -18,6 +18,8 @@ pub mod health;
 pub mod latency;
 pub mod programs;
 pub mod recording;
+pub mod repaints;
+pub mod report;
 pub mod settings;
 pub mod store;
 

@@ -15,6 +15,7 @@ use crate::{
     connection::{Connection, clock_ns},
     icon,
     inbox::Inbox,
+    report::Report,
     scene::Command,
     settings::{self, Settings},
 };
@@ -94,6 +95,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         if let Some(error) = error {
             tracing::warn!("{error}");
             monitor.tell(error.to_string());
+        }
+        if let Some(path) = &args.report {
+            monitor.set_report(Report::start(path, Instant::now())?);
         }
         if let Some(path) = args.play {
             monitor.execute(Command::Play(path));
@@ -209,6 +213,11 @@ impl eframe::App for Window {
     /// Also called while the window is hidden: what comes in is taken in all the same.
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
         self.monitor.take_in(clock_ns());
+        let is_visible = ctx.input(|input| input.viewport().visible()) != Some(false);
+        if !is_visible {
+            self.monitor.hidden();
+        }
+        self.monitor.report(is_visible, Instant::now());
         self.reconnect(ctx);
         if self.saved_at.elapsed() > SAVE_INTERVAL {
             self.save();

@@ -1,5 +1,7 @@
 //! Taking in what came.
 
+use std::time::{Duration, Instant};
+
 use tickcast_protocol::{
     client::ClientBatch,
     message::{Quality, TimeNs},
@@ -10,6 +12,7 @@ use super::Monitor;
 use crate::{
     format::SECOND,
     inbox::{Link, Parcel},
+    report::{self, Line},
     scene::{Command, Place},
     store::{SeriesKind, TopicState, Via},
 };
@@ -23,7 +26,9 @@ const FIRST_LOOK_NS: i64 = 2 * SECOND;
 impl Monitor {
     /// Takes in all that came. `clock_ns` is this machine's clock. Also while the window is hidden.
     pub fn take_in(&mut self, clock_ns: TimeNs) {
-        for parcel in self.inbox.take() {
+        let (parcels, since) = self.inbox.take_since();
+        self.arrived = self.arrived.or(since);
+        for parcel in parcels {
             // While a recording is played only the state of the connection is of interest.
             if self.player.is_none() || matches!(parcel, Parcel::Link(_)) {
                 self.take_parcel(parcel);
@@ -61,6 +66,41 @@ impl Monitor {
                 self.player = None;
                 self.tell(notice);
             }
+        }
+    }
+
+    /// Writes a line of the report, if one is due. `now` is this machine's clock.
+    pub fn report(&mut self, is_visible: bool, now: Instant) {
+        let Some(mut report) = self.report.take() else {
+            return;
+        };
+        if !report.is_due(now) {
+            self.report = Some(report);
+            return;
+        }
+        let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+        let totals = self.store.totals();
+        let newest_ns = self.store.newest_ns();
+        let line = Line {
+            seconds: report.seconds(now),
+            is_visible,
+            rss_bytes: report::rss_bytes().unwrap_or(0),
+            history_bytes: self.store.bytes(),
+            history_limit_bytes: self.store.memory_limit(),
+            received: totals.received,
+            lost: totals.lost,
+            conflated: totals.conflated,
+            dropped: totals.dropped,
+            evicted: totals.evicted,
+            held_back: self.health.held_back.0,
+            repaints: self.health.repaints.count(),
+            longest_gap_ms: ms(self.health.repaints.take_longest_gap()),
+            repaint_ms: ms(self.health.repaints.cost()),
+            newest_age_ms: newest_ns.map(|newest_ns| (self.now_ns - newest_ns) as f64 / 1e6),
+        };
+        match report.write(&line, now) {
+            Ok(()) => self.report = Some(report),
+            Err(error) => self.tell(format!("The report has ended: {error}")),
         }
     }
 

@@ -7,7 +7,7 @@ mod show;
 use std::{
     path::PathBuf,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
-    time::Duration,
+    time::Instant,
 };
 
 use egui::Rect;
@@ -25,6 +25,7 @@ use crate::{
     panels::{Overlays, StatusBar, TopBar, Workspace},
     programs::Programs,
     recording::{Player, Recorder},
+    report::Report,
     scene::Place,
     settings::Settings,
     store::Store,
@@ -56,6 +57,9 @@ pub struct Monitor {
     /// Whether a chart is opened by itself, so that the first look shows something live.
     wants_first_chart: bool,
     first_update_ns: Option<TimeNs>,
+    /// When the first came of what the next repaint shows first.
+    arrived: Option<Instant>,
+    report: Option<Report>,
     reconnect_to: Option<String>,
     picture: Option<Picture>,
     applied_theme: Option<ThemeChoice>,
@@ -123,6 +127,8 @@ impl Monitor {
             selected,
             wants_first_chart: settings.workspace.is_empty(),
             first_update_ns: None,
+            arrived: None,
+            report: None,
             reconnect_to: None,
             picture: None,
             applied_theme: None,
@@ -183,9 +189,15 @@ impl Monitor {
         self.health.tell(notice, self.now_ns);
     }
 
-    /// Takes in what the last repaint cost, with everything that the window adds to it.
-    pub fn repainted(&mut self, cost: Duration) {
-        self.health.repainted(cost);
+    /// The window cannot be seen now: what came in was taken in, and is not drawn.
+    pub fn hidden(&mut self) {
+        self.health.repaints.hidden();
+        self.arrived = None;
+    }
+
+    /// Writes a report from now on.
+    pub fn set_report(&mut self, report: Report) {
+        self.report = Some(report);
     }
 
     /// The address to connect to instead, if the person asked for it since the last call.

@@ -54,6 +54,7 @@ impl Monitor {
     /// Draws everything, and does what was asked for.
     pub fn ui(&mut self, ui: &mut Ui) {
         let begun = Instant::now();
+        self.health.repaints.begin(begun, self.arrived.take());
         self.apply_preferences(ui.ctx());
         let mut commands = if self.overlays.is_open() {
             Vec::new()
@@ -67,7 +68,7 @@ impl Monitor {
         }
         self.ask_for_every();
         self.schedule(ui.ctx());
-        self.health.repainted(begun.elapsed());
+        self.health.repaints.end(begun.elapsed());
     }
 
     fn panels(&mut self, ui: &mut Ui, commands: &mut Vec<Command>) {

@@ -1,5 +1,7 @@
 //! One pane with the health of a topic: latencies, losses, clock.
 
+use std::time::Duration;
+
 use egui::{Align, Align2, CornerRadius, Layout, Rect, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +33,10 @@ const AXIS_HEIGHT: f32 = 18.0;
 const LINE_HEIGHT: f32 = 19.0;
 
 /// Lines of figures.
-const LINES: usize = 6;
+const LINES: usize = 7;
+
+/// A longer gap between repaints is seen as a stutter.
+const GAP_GOOD: Duration = Duration::from_millis(250);
 
 /// The health pane. It shows the selected topic, and has no state of its own.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -246,6 +251,13 @@ fn figures(ui: &mut Ui, scene: &Scene<'_>) {
         gaps => format!("{} in {} gaps", count(lost), count(gaps)),
     };
     let lost_color = if gaps > 0 { theme.bad } else { theme.text };
+    let gap = scene.health.repaints.longest_gap();
+    let gap_text = format!("{} ms", gap.as_millis());
+    let gap_color = if gap > GAP_GOOD {
+        theme.warning
+    } else {
+        theme.text
+    };
     let rows: [_; LINES] = [
         ("Latency p50 / p99", latency, theme.text),
         ("Received", count(received), theme.text),
@@ -253,6 +265,7 @@ fn figures(ui: &mut Ui, scene: &Scene<'_>) {
         ("Conflated by server", count(conflated), theme.text),
         ("Dropped here", count(totals.dropped), theme.text),
         ("Clock offset", clock, theme.text),
+        ("Longest repaint gap", gap_text, gap_color),
     ];
     for (label, value, color) in rows {
         let (rect, _) =

@@ -51,7 +51,7 @@ impl StatusBar {
                 let zone = scene.zone;
                 let time = format!("{} {}", zone.time(scene.now_ns), zone.name(scene.now_ns));
                 ui.label(styled(time, theme::small_figures(), theme.muted));
-                let cost = scene.health.repaint.as_secs_f64() * 1e3;
+                let cost = scene.health.repaints.cost().as_secs_f64() * 1e3;
                 // Laid out from right to left.
                 fact(ui, theme, "", &format!("{cost:.1} ms"), "repaint");
                 if let Some((notice, _)) = &scene.health.notice {

@@ -89,6 +89,7 @@ pub struct Store {
     memory_limit: usize,
     bytes: usize,
     moved_ns: TimeNs,
+    newest_ns: Option<TimeNs>,
     valued: usize,
 }
 
@@ -109,6 +110,7 @@ impl Store {
             memory_limit,
             bytes: 0,
             moved_ns: 0,
+            newest_ns: None,
             valued: 0,
         }
     }
@@ -169,6 +171,7 @@ impl Store {
             topic.position = update.position;
             topic.seq = update.seq;
             topic.ingest_ns = update.ingest_time_ns;
+            self.newest_ns = self.newest_ns.max(Some(update.ingest_time_ns));
             topic.source_ns = update.source_time_ns;
             topic.quality = update.quality;
             topic.rate.update(update.ingest_time_ns, update.seq);
@@ -302,6 +305,11 @@ impl Store {
     /// When any number last changed.
     pub fn moved_ns(&self) -> TimeNs {
         self.moved_ns
+    }
+
+    /// When the newest update of all was put on the tape.
+    pub fn newest_ns(&self) -> Option<TimeNs> {
+        self.newest_ns
     }
 
     /// Bytes of history held.
