@@ -2,6 +2,8 @@
 
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
 
+use tickcast_protocol::recording::RecordedLine;
+
 use crate::schedule::Timing;
 
 /// Why a file is no recording.
@@ -22,7 +24,7 @@ pub enum RecordingError {
 
 /// Reads a file that has one event per line, with the time as the first field before a comma or
 /// semicolon: seconds, or a date and time such as `2021-01-08 00:00:00.278+00:00`. A heading is
-/// passed over.
+/// passed over. A recording of the monitor, with a JSON object on each line, will do as well.
 pub fn read(path: &Path) -> Result<Timing, RecordingError> {
     parse(&fs::read_to_string(path)?)
 }
@@ -30,12 +32,22 @@ pub fn read(path: &Path) -> Result<Timing, RecordingError> {
 fn parse(text: &str) -> Result<Timing, RecordingError> {
     let mut offsets = Vec::new();
     let mut first = None;
+    let mut is_recorded = false;
     for (number, line) in text.lines().enumerate() {
         let field = line.split([',', ';']).next().unwrap_or_default().trim();
-        match seconds(field) {
+        let time = if field.starts_with('{') {
+            is_recorded = true;
+            RecordedLine::parse(line.as_bytes())
+                .ok()
+                .map(|line| i128::from(line.time))
+        } else {
+            time_ns(field)
+        };
+        match time {
             Some(at) => {
                 let start = *first.get_or_insert(at);
-                offsets.push(Duration::from_secs_f64((at - start).max(0.0)));
+                let passed = u64::try_from((at - start).max(0)).unwrap_or(u64::MAX);
+                offsets.push(Duration::from_nanos(passed));
             }
             None if number == 0 || field.is_empty() => {}
             None => {
@@ -46,20 +58,25 @@ fn parse(text: &str) -> Result<Timing, RecordingError> {
             }
         }
     }
+    if is_recorded {
+        // What came by two subscriptions is written as it came, which is not quite as it happened.
+        offsets.sort();
+    }
     Ok(Timing::Recorded(Arc::from(offsets)))
 }
 
-fn seconds(field: &str) -> Option<f64> {
+/// Nanoseconds since some moment that is the same for all of a file.
+fn time_ns(field: &str) -> Option<i128> {
     if let Ok(seconds) = field.parse::<f64>() {
-        return seconds.is_finite().then_some(seconds);
+        return seconds.is_finite().then(|| (seconds * 1e9).round() as i128);
     }
     if let Ok(time) = field.parse::<jiff::Timestamp>() {
-        return Some(time.as_nanosecond() as f64 / 1e9);
+        return Some(time.as_nanosecond());
     }
     // Without an offset: UTC will do, only differences count.
     let time = field.parse::<jiff::civil::DateTime>().ok()?;
     let time = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(time.timestamp().as_nanosecond() as f64 / 1e9)
+    Some(time.timestamp().as_nanosecond())
 }
 
 #[cfg(test)]
@@ -86,6 +103,21 @@ mod tests {
             "time;v\n2014-02-14 14:30:00;1\n2014-02-14 14:31:00;2\n",
             &[0, 60_000],
         );
+    }
+
+    #[test]
+    fn a_recording_of_the_monitor_is_understood() {
+        let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/data/recorded.jsonl");
+        check(
+            &fs::read_to_string(sample).unwrap(),
+            &[0, 72, 222, 472, 722, 1_222, 1_722],
+        );
+        check(
+            "{\"topic\":\"a\",\"time\":2000000000,\"value\":{\"reading\":1.0}}\n\
+             {\"topic\":\"a\",\"time\":2500000000,\"value\":{\"reading\":1.0}}\n",
+            &[0, 500],
+        );
+        assert!(parse("{\"topic\":\"a\"}\n{\"topic\":\n").is_err());
     }
 
     #[test]

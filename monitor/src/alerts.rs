@@ -6,11 +6,11 @@
 use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
-use tickcast_protocol::topic::Topic;
+use tickcast_protocol::{message::Status, topic::Topic};
 
 use crate::{
     format::{self, SECOND},
-    store::{LANE_MAIN, Silence, Store, TimeNs, TopicState},
+    store::{LANE_MAIN, Store, TimeNs, TopicState},
 };
 
 /// Most rules: each is evaluated with every update of its topic.
@@ -41,9 +41,9 @@ pub enum Condition {
         /// Within so many seconds.
         within_s: u32,
     },
-    /// The topic is silent for longer than usual.
+    /// The topic is stale or dead.
     Stale,
-    /// The topic is silent for so long that its source must be gone.
+    /// The topic is dead: its source is gone.
     Dead,
     /// Updates were lost.
     Gap,
@@ -243,8 +243,8 @@ impl Alerts {
             Condition::Above(value) => topic.number.is_some_and(|number| number > value),
             Condition::Below(value) => topic.number.is_some_and(|number| number < value),
             Condition::Moves { percent, within_s } => moved(topic, within_s, now_ns) >= percent,
-            Condition::Stale => topic.silence(now_ns) != Silence::Usual,
-            Condition::Dead => topic.silence(now_ns) == Silence::Dead,
+            Condition::Stale => topic.trust() != Status::Live,
+            Condition::Dead => topic.trust() == Status::Dead,
             Condition::Gap => {
                 let gaps = topic.missing.gaps;
                 let before = state.gaps.replace(gaps).unwrap_or(gaps);
@@ -363,8 +363,9 @@ mod tests {
             self.alerts.take_fired().len()
         }
 
-        fn silence(&mut self, seconds: i64) -> usize {
-            self.now_ns += seconds * SECOND;
+        fn status(&mut self, status: Status) -> usize {
+            self.now_ns += 10 * SECOND;
+            self.store.set_status(&self.topic, status, self.now_ns);
             self.alerts.tick(&self.store, self.now_ns);
             self.alerts.take_fired().len()
         }
@@ -406,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_and_losses_fire() {
+    fn status_and_losses_fire() {
         let mut stale = Bench::new(Condition::Stale);
         let mut dead = Bench::new(Condition::Dead);
         let mut gap = Bench::new(Condition::Gap);
@@ -415,9 +416,15 @@ mod tests {
                 assert_eq!(bench.value(1.0), 0);
             }
         }
-        assert_eq!(stale.silence(20), 1);
-        assert_eq!(dead.silence(20), 0);
-        assert_eq!(dead.silence(60), 1);
+        for (status, stale_fires, dead_fires) in [
+            (Status::Stale, 1, 0),
+            (Status::Dead, 0, 1),
+            (Status::Live, 0, 0),
+            (Status::Dead, 1, 1),
+        ] {
+            assert_eq!(stale.status(status), stale_fires, "{status:?}");
+            assert_eq!(dead.status(status), dead_fires, "{status:?}");
+        }
         gap.seq += 5;
         assert_eq!(gap.value(1.0), 1);
         assert_eq!(gap.value(1.0), 0);

@@ -1,7 +1,7 @@
 //! The connection to one server, on a thread of its own.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     io,
     sync::mpsc::{Receiver, sync_channel},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -10,7 +10,7 @@ use std::{
 use tickcast_protocol::{
     client::{Client, ClientHandle, ClientOptions, ConnectOptions, Event, HandleError},
     codec::Encoding,
-    message::{Mode, Start, TimeNs},
+    message::{Mode, Position, Start, TimeNs},
     topic::{Filter, Topic},
 };
 
@@ -19,6 +19,10 @@ use crate::inbox::{Inbox, Link, Parcel};
 /// How often the watch list is brought up to date: faster than anybody reads a column of numbers,
 /// slow enough for 100,000 topics.
 pub const WATCH_RATE_HZ: f64 = 4.0;
+
+/// Pages of history on their way at the same time: a server takes 20 requests a second. A chart
+/// that had to wait asks again with its next repaint.
+const HISTORIES_MAX: usize = 8;
 
 /// Most filters of one request: a fraction of the 64 KiB that a request may have, with names of
 /// 256 bytes.
@@ -41,6 +45,8 @@ pub struct Requests {
     watch: Vec<Filter>,
     wanted: HashSet<Topic>,
     asked: HashSet<Topic>,
+    /// Topics whose history is asked for and not answered yet.
+    histories: HashMap<Topic, Position>,
 }
 
 impl Requests {
@@ -51,6 +57,7 @@ impl Requests {
             watch: Vec::new(),
             wanted: HashSet::new(),
             asked: HashSet::new(),
+            histories: HashMap::new(),
         }
     }
 
@@ -68,6 +75,23 @@ impl Requests {
     /// Whether a subscription is one of those to every update.
     pub fn wants(&self, filter: &Filter) -> bool {
         self.wanted.contains(filter.as_str())
+    }
+
+    /// Asks for a page of a topic's history, unless one is on its way.
+    pub fn ask_history(&mut self, topic: &Topic, before: Position) {
+        if self.histories.len() < HISTORIES_MAX {
+            self.histories.entry(topic.clone()).or_insert(before);
+        }
+    }
+
+    /// The connection ended: what was asked for will not be answered.
+    pub fn disconnected(&mut self) {
+        self.histories.clear();
+    }
+
+    /// A page of a topic's history came, or will not come.
+    pub fn history_answered(&mut self, topic: &Topic) {
+        self.histories.remove(topic);
     }
 
     /// Asks for what is wanted and was not asked for yet.

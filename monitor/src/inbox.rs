@@ -16,8 +16,8 @@ use std::{
 
 use tickcast_protocol::{
     client::{ClientBatch, ClockEstimate},
-    message::{Epoch, TimeNs},
-    topic::Filter,
+    message::{Epoch, Position, TimeNs, TopicStatus, Update},
+    topic::{Filter, Topic},
 };
 use tokio::sync::Semaphore;
 
@@ -67,6 +67,26 @@ pub enum Parcel {
         /// When they came, by our clock.
         received_ns: TimeNs,
     },
+    /// The server says whether sources of topics are heard of.
+    Statuses(Vec<TopicStatus<Topic>>),
+    /// A subscription to every update of a topic stands.
+    Accepted {
+        /// Of which topic.
+        topic: Topic,
+        /// All updates after this position come.
+        position: Position,
+    },
+    /// A page of a topic's history.
+    History {
+        /// Of which topic.
+        topic: Topic,
+        /// Ascending, without holes.
+        updates: Vec<Update<Topic>>,
+        /// Whether the server holds older ones.
+        more: bool,
+    },
+    /// The history of a topic cannot be had.
+    NoHistory(Topic),
     /// Positions and seqs begin anew: what happened in between is not known.
     EpochChanged,
     /// There is no such subscription.
@@ -84,16 +104,22 @@ pub enum Parcel {
 
 impl Parcel {
     /// How much of the bound it takes. What has no updates takes none: there are few of them, and
-    /// the state of the connection must come through.
+    /// the state of the connection must come through. A status weighs as much as an update.
     fn weight(&self) -> u32 {
         match self {
-            Self::Batch { batch, .. } => {
-                let updates = u32::try_from(batch.updates.len()).unwrap_or(u32::MAX);
-                updates.min(INBOX_MAX_UPDATES)
-            }
+            Self::Batch { batch, .. } => weight_of(batch.updates.len()),
+            Self::Statuses(statuses) => weight_of(statuses.len()),
+            Self::History { updates, .. } => weight_of(updates.len()),
             _ => 0,
         }
     }
+}
+
+/// What is larger than the bound takes all of it.
+fn weight_of(len: usize) -> u32 {
+    u32::try_from(len)
+        .unwrap_or(u32::MAX)
+        .min(INBOX_MAX_UPDATES)
 }
 
 /// The queue. Cheap to clone.
@@ -226,11 +252,7 @@ mod tests {
     use super::*;
 
     fn batch(updates: usize) -> Parcel {
-        use tickcast_protocol::{
-            message::{Quality, Update},
-            topic::Topic,
-            value::Value,
-        };
+        use tickcast_protocol::{message::Quality, value::Value};
         let update = Update {
             topic: Topic::new("t").unwrap(),
             position: 1,

@@ -3,7 +3,7 @@
 use egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::{
-    scene::{Command, Export, Overlay, ViewStep},
+    scene::{Command, Export, Overlay, ServerWish, ViewStep},
     theme::ThemeChoice,
 };
 
@@ -19,9 +19,10 @@ pub struct Action {
 }
 
 /// What the mouse and keys do in one place only, for the help.
-pub const GESTURES: [(&str, &str); 15] = [
+pub const GESTURES: [(&str, &str); 17] = [
     ("/", "Filter the topics: part of a name, or MQTT wildcards"),
     ("j  k", "Next topic, topic before"),
+    ("l  h", "In the tree: open a branch, close it or go up"),
     ("Enter", "Chart the selected topic"),
     ("Ctrl+Enter", "Chart it in a pane of its own"),
     ("Shift+Enter", "Put it on the active chart, or take it off"),
@@ -34,6 +35,7 @@ pub const GESTURES: [(&str, &str); 15] = [
     ("Double click", "Follow, and fit the values"),
     ("Drag axis", "Stretch the values; double click fits them"),
     ("Drag title", "Move a pane: beside, below or onto another"),
+    ("Ctrl+1 …", "Show the first, second … server"),
     ("Esc", "Close what is open, clear the filter"),
 ];
 
@@ -87,6 +89,11 @@ pub fn actions() -> Vec<Action> {
             key(NONE, Key::ArrowRight),
             view(ViewStep::Forward),
         ),
+        action(
+            "Topics as a tree, or as a list",
+            key(NONE, Key::G),
+            Command::ToggleTree,
+        ),
         action("Zoom in", key(NONE, Key::Plus), view(ViewStep::Closer)),
         action("Zoom out", key(NONE, Key::Minus), view(ViewStep::Farther)),
         action(
@@ -136,6 +143,11 @@ pub fn actions() -> Vec<Action> {
             overlay(Overlay::Recordings),
         ),
         action(
+            "Servers: add, show, remove",
+            key(COMMAND, Key::N),
+            overlay(Overlay::Servers),
+        ),
+        action(
             "Preferences",
             key(COMMAND, Key::Comma),
             overlay(Overlay::Preferences),
@@ -154,6 +166,18 @@ pub fn actions() -> Vec<Action> {
     actions.extend(themes);
     actions
 }
+
+/// With Ctrl they show the first, second ... server.
+const NUMBERS: [Key; 8] = [
+    Key::Num1,
+    Key::Num2,
+    Key::Num3,
+    Key::Num4,
+    Key::Num5,
+    Key::Num6,
+    Key::Num7,
+    Key::Num8,
+];
 
 /// A key as people write it: `Ctrl+Z`, `?`.
 pub fn written(shortcut: &KeyboardShortcut) -> String {
@@ -186,6 +210,11 @@ pub fn pressed(ctx: &egui::Context) -> Vec<Command> {
             }
             if input.consume_shortcut(&shortcut) {
                 commands.push(action.command);
+            }
+        }
+        for (at, number) in NUMBERS.into_iter().enumerate() {
+            if input.consume_key(Modifiers::COMMAND, number) {
+                commands.push(Command::Server(ServerWish::Show(at)));
             }
         }
         // A question mark is typed with Shift on most keyboards, and a plus on many.

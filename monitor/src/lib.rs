@@ -22,6 +22,7 @@ pub mod repaints;
 pub mod report;
 pub mod settings;
 pub mod store;
+pub mod tree;
 
 pub mod chart;
 pub mod format;

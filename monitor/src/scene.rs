@@ -32,6 +32,8 @@ pub struct Scene<'a> {
     pub player: Option<&'a Player>,
     /// The address of the server.
     pub url: &'a str,
+    /// All servers, in the order of their tabs; none if there is only one.
+    pub tabs: &'a [ServerTab],
     /// Servers that were connected to, the last one first.
     pub servers: &'a [String],
     /// What the person prefers.
@@ -46,6 +48,30 @@ pub struct Scene<'a> {
     pub now_ns: TimeNs,
     /// The selected topic.
     pub selected: Option<&'a Topic>,
+}
+
+/// A server among several.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerTab {
+    /// Its address.
+    pub url: String,
+    /// The state of its connection.
+    pub link: Link,
+    /// Alerts that fired there and were not seen yet.
+    pub unseen_alerts: usize,
+    /// Whether it is the one that is seen.
+    pub is_active: bool,
+}
+
+/// What the person wants with servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerWish {
+    /// Listen to another one besides.
+    Add(String),
+    /// See the one at this place.
+    Show(usize),
+    /// Listen no longer to the one at this place.
+    Remove(usize),
 }
 
 /// The saved layouts.
@@ -102,6 +128,8 @@ pub enum Overlay {
     SaveLayout,
     /// The recordings there are.
     Recordings,
+    /// The servers that are listened to.
+    Servers,
 }
 
 /// What happens to the recording that is played.
@@ -148,8 +176,12 @@ pub enum Command {
     View(ViewStep),
     /// All charts follow the live edge.
     FollowAll,
+    /// A chart shows a time before the oldest sample of a topic: ask for older ones.
+    PageBack(Topic),
     /// All charts show the same time, or each its own.
     ToggleLink,
+    /// Show the topics as a tree, or as a list again.
+    ToggleTree,
     /// Open or close a window over the window.
     Overlay(Option<Overlay>),
     /// Use other colours.
@@ -164,8 +196,10 @@ pub enum Command {
     SetFlash(bool),
     /// Play a sound with this command when an alert asks for one.
     SetSoundCommand(String),
-    /// Connect to another server.
+    /// Connect to another server instead.
     Connect(String),
+    /// Add, show or remove a server.
+    Server(ServerWish),
     /// Save the layout under a name.
     SaveLayout(String),
     /// Use a saved layout.

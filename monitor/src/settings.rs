@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What is remembered.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
     /// The server's address.
@@ -40,6 +40,44 @@ pub struct Settings {
     pub layout: Option<String>,
     /// What is watched over.
     pub alerts: Vec<Rule>,
+    /// The other servers, each with what is its own. What is common to all stands above.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Settings>,
+}
+
+/// What is the same for all servers.
+#[derive(Debug, Clone)]
+pub struct CommonSettings {
+    servers: Vec<String>,
+    window: Option<(f32, f32)>,
+    list_width: Option<f32>,
+    preferences: Preferences,
+}
+
+impl CommonSettings {
+    /// That of these settings.
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            servers: settings.servers.clone(),
+            window: settings.window,
+            list_width: settings.list_width,
+            preferences: settings.preferences.clone(),
+        }
+    }
+
+    /// Puts it in place of that of other settings.
+    pub fn apply(self, settings: &mut Settings) {
+        let Self {
+            servers,
+            window,
+            list_width,
+            preferences,
+        } = self;
+        settings.servers = servers;
+        settings.window = window;
+        settings.list_width = list_width;
+        settings.preferences = preferences;
+    }
 }
 
 /// What the person prefers.

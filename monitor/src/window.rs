@@ -1,7 +1,7 @@
 //! The window: what joins the program, the connection and eframe.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -10,9 +10,9 @@ use std::{
 use tickcast_protocol::topic::Filter;
 
 use crate::{
-    app::{Monitor, Picture},
+    app::{Fleet, Monitor, Picture, ServerId},
     args::{Args, URL_DEFAULT},
-    connection::{Connection, clock_ns},
+    connection::{Connection, Requests, clock_ns},
     icon,
     inbox::Inbox,
     report::Report,
@@ -34,8 +34,8 @@ const REPAINT_INTERVAL: Duration = Duration::from_millis(33);
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
 
 struct Window {
-    monitor: Monitor,
-    connection: Option<Connection>,
+    fleet: Fleet,
+    connections: HashMap<ServerId, Connection>,
     filters: Vec<Filter>,
     settings_path: Option<PathBuf>,
     saved_at: Instant,
@@ -89,8 +89,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let create = move |cc: &eframe::CreationContext<'_>| {
         Monitor::prepare(&cc.egui_ctx);
         let screenshots = Screenshots::new(&args);
-        let (connection, inbox, requests) = connect(&url, &args.filters, &cc.egui_ctx)?;
-        let mut monitor = Monitor::new(url, inbox, requests, settings, &args.charts);
+        let others = std::mem::take(&mut settings.others);
+        let inbox = Inbox::new(|| {});
+        let mut monitor = Monitor::new(url, inbox, Requests::nobody(), settings, &args.charts);
+        monitor.connect();
         monitor.take_in(clock_ns());
         if let Some(error) = error {
             tracing::warn!("{error}");
@@ -102,14 +104,15 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         if let Some(path) = args.play {
             monitor.execute(Command::Play(path));
         }
-        let window = Window {
-            monitor,
-            connection: Some(connection),
+        let mut window = Window {
+            fleet: Fleet::new(monitor, others),
+            connections: HashMap::new(),
             filters: args.filters,
             settings_path,
             saved_at: Instant::now(),
             screenshots,
         };
+        window.connect(&cc.egui_ctx);
         Ok(Box::new(window) as Box<dyn eframe::App>)
     };
     eframe::run_native("tickcast-monitor", options, Box::new(create))
@@ -120,7 +123,7 @@ fn connect(
     url: &str,
     filters: &[Filter],
     ctx: &egui::Context,
-) -> std::io::Result<(Connection, Inbox, crate::connection::Requests)> {
+) -> std::io::Result<(Connection, Inbox, Requests)> {
     let ctx = ctx.clone();
     let inbox = Inbox::new(move || ctx.request_repaint_after(REPAINT_INTERVAL));
     let (connection, requests) = Connection::start(url, filters.to_vec(), inbox.clone())?;
@@ -128,19 +131,23 @@ fn connect(
 }
 
 impl Window {
-    fn reconnect(&mut self, ctx: &egui::Context) {
-        let Some(url) = self.monitor.take_reconnect() else {
-            return;
-        };
-        match connect(&url, &self.filters, ctx) {
-            Ok((connection, inbox, requests)) => {
-                self.connection = Some(connection);
-                self.monitor.reconnected(url, inbox, requests);
+    /// Connects servers that are to be connected, and lets go of those that were removed.
+    fn connect(&mut self, ctx: &egui::Context) {
+        let mut known = Vec::new();
+        for (id, monitor) in self.fleet.monitors() {
+            known.push(id);
+            let Some(url) = monitor.take_reconnect() else {
+                continue;
+            };
+            match connect(&url, &self.filters, ctx) {
+                Ok((connection, inbox, requests)) => {
+                    self.connections.insert(id, connection);
+                    monitor.reconnected(url, inbox, requests);
+                }
+                Err(error) => monitor.tell(format!("Cannot start a connection: {error}")),
             }
-            Err(error) => self
-                .monitor
-                .tell(format!("Cannot start a connection: {error}")),
         }
+        self.connections.retain(|id, _| known.contains(id));
     }
 
     fn save(&mut self) {
@@ -148,19 +155,19 @@ impl Window {
         let Some(path) = &self.settings_path else {
             return;
         };
-        if let Err(error) = self.monitor.settings().save(path) {
+        if let Err(error) = self.fleet.settings().save(path) {
             let notice = format!("Cannot save the settings: {error}");
             tracing::warn!("{notice}");
-            self.monitor.tell(notice);
+            self.fleet.active_mut().tell(notice);
         }
     }
 
     fn save_pane(&mut self, ctx: &egui::Context) {
-        let Some(Picture { rect, path }) = self.monitor.take_picture() else {
+        let Some(Picture { rect, path }) = self.fleet.active_mut().take_picture() else {
             return;
         };
         let pixels_per_point = ctx.pixels_per_point();
-        let news = self.monitor.news();
+        let news = self.fleet.active().news();
         ctx.request_screenshot(move |picture: Arc<egui::ColorImage>| {
             let pane = picture.region(&rect, Some(pixels_per_point));
             let told = match save_picture(&path, &pane) {
@@ -212,13 +219,15 @@ fn save_picture(path: &std::path::Path, picture: &egui::ColorImage) -> image::Im
 impl eframe::App for Window {
     /// Also called while the window is hidden: what comes in is taken in all the same.
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
-        self.monitor.take_in(clock_ns());
+        self.fleet.take_in(clock_ns());
         let is_visible = ctx.input(|input| input.viewport().visible()) != Some(false);
         if !is_visible {
-            self.monitor.hidden();
+            self.fleet.active_mut().hidden();
         }
-        self.monitor.report(is_visible, Instant::now());
-        self.reconnect(ctx);
+        for (_, monitor) in self.fleet.monitors() {
+            monitor.report(is_visible, Instant::now());
+        }
+        self.connect(ctx);
         if self.saved_at.elapsed() > SAVE_INTERVAL {
             self.save();
         }
@@ -227,16 +236,17 @@ impl eframe::App for Window {
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
-        self.monitor.ui(ui);
-        self.monitor.window_size(ui.ctx().viewport_rect().size());
+        self.fleet.ui(ui);
+        let size = ui.ctx().viewport_rect().size();
+        self.fleet.active_mut().window_size(size);
         self.save_pane(ui.ctx());
         self.take_screenshot(ui.ctx());
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
         self.save();
-        self.monitor.finish();
-        if let Some(connection) = self.connection.take() {
+        self.fleet.finish();
+        for (_, connection) in self.connections.drain() {
             connection.close();
         }
     }

@@ -12,10 +12,15 @@ use egui_kittest::{
 };
 use support::{Bench, SECOND, fill, harness, trade};
 use tickcast_monitor::{
+    alerts::Condition,
     inbox::Link,
     scene::{Command, PlayerStep},
     settings::{Settings, ZoneChoice},
     theme::ThemeChoice,
+};
+use tickcast_protocol::{
+    message::{Quality, Status},
+    value::Value,
 };
 
 const BTC: &str = "market/BTC-USDT/trade";
@@ -501,24 +506,138 @@ fn what_newest_values_leave_out_is_no_loss() {
 }
 
 #[test]
-fn a_topic_that_falls_silent_is_called_stale_then_dead() {
-    let mut harness = filled(&["plant/line-1/pressure"]);
-    for _ in 0..20 {
-        let script = &mut harness.state_mut().script;
-        script.now_ns += SECOND;
-        script.every(
-            "plant/line-1/pressure",
-            tickcast_protocol::value::Value::Reading(2.0),
-        );
+fn status_is_told_in_words_in_list_tree_chart_and_alerts() {
+    let topic = "plant/line-1/pressure";
+    let mut harness = filled(&[topic]);
+    let monitor = &mut harness.state_mut().monitor;
+    for condition in [Condition::Stale, Condition::Dead] {
+        let topic = topic.parse().unwrap();
+        monitor.execute(Command::AddAlert { topic, condition });
     }
+    harness.run_steps(1);
+    assert!(!sees(&harness, "stale") && !painted(&harness, "stale"));
+    for (status, word, aged, others) in [
+        (Status::Stale, "stale", "stale 12 s", "1 stale"),
+        (Status::Dead, "dead", "dead 24 s", "1 dead"),
+    ] {
+        let script = &mut harness.state_mut().script;
+        script.status(topic, status);
+        script.now_ns += 12 * SECOND;
+        harness.run_steps(2);
+        assert!(has(&harness, &format!("{word} for 12 s")), "in the chart");
+        assert!(painted(&harness, aged), "in the list");
+        let unseen = harness.state().monitor.alerts().unseen();
+        assert!(unseen.last().unwrap().text.contains(word), "an alert");
+        harness.key_press(Key::G);
+        harness.run_steps(2);
+        assert!(painted(&harness, others), "at the branch above");
+        assert!(sees(
+            &harness,
+            &format!("Branch plant, closed, 4 topics, {others}")
+        ));
+        harness.key_press(Key::G);
+        harness.run_steps(2);
+    }
+    let script = &mut harness.state_mut().script;
+    script.status(topic, Status::Live);
     harness.run_steps(2);
-    assert!(!has(&harness, "stale"));
-    harness.state_mut().script.now_ns += 12 * SECOND;
+    assert!(!sees(&harness, "dead for"));
+}
+
+#[test]
+fn a_retained_value_is_never_shown_as_fresh() {
+    let topic = "plant/line-1/pressure";
+    let mut harness = filled(&[topic]);
+    let script = &mut harness.state_mut().script;
+    script.quality = Quality::Retained;
+    script.every(topic, Value::Reading(2.0));
     harness.run_steps(2);
-    assert!(has(&harness, "stale"));
-    harness.state_mut().script.now_ns += 60 * SECOND;
+    assert!(
+        painted(&harness, "retained"),
+        "in the list, instead of an age"
+    );
+    assert!(has(&harness, "retained: an old value"), "in the chart");
+}
+
+#[test]
+fn the_tree_opens_and_closes_by_mouse_and_keys_and_charts_what_is_chosen() {
+    let mut harness = filled(&[]);
+    harness.get_by_label("Tree").click();
     harness.run_steps(2);
-    assert!(has(&harness, "dead"));
+    assert!(has(&harness, "Branch market, closed, 4 topics"));
+    harness
+        .get_by_label("Branch plant, closed, 4 topics")
+        .click();
+    harness.run_steps(2);
+    assert!(has(&harness, "Branch plant, open, 4 topics"));
+    for key in [Key::J, Key::L, Key::J] {
+        harness.key_press(key);
+        harness.run_steps(2);
+    }
+    assert!(has(&harness, "Branch line-1, open, 4 topics"));
+    let selected = harness.state().monitor.selected().cloned();
+    assert_eq!(selected.unwrap().as_str(), "plant/line-1/door");
+    harness.key_press(Key::J);
+    harness.run_steps(1);
+    harness.key_press(Key::Enter);
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), ["plant/line-1/pressure"]);
+    for key in [Key::H, Key::H] {
+        harness.key_press(key);
+        harness.run_steps(2);
+    }
+    assert!(has(&harness, "Branch line-1, closed, 4 topics"));
+    // A topic that appears takes its place by itself.
+    let script = &mut harness.state_mut().script;
+    script.latest("attic/light", Value::Reading(1.0));
+    harness.run_steps(2);
+    assert!(has(&harness, "Branch attic, closed, 1 topic"));
+}
+
+#[test]
+fn the_tree_is_filtered_by_wildcards_and_its_open_branches_survive_a_restart() {
+    let mut harness = filled(&[]);
+    harness.key_press(Key::G);
+    harness.run_steps(2);
+    harness
+        .get_by_label("Branch market, closed, 4 topics")
+        .click();
+    harness.run_steps(2);
+    harness.key_press(Key::Slash);
+    harness.run_steps(2);
+    harness.event(egui::Event::Text("market/+/trade".to_owned()));
+    harness.run_steps(2);
+    assert!(has(&harness, "Branch market, open, 2 topics"));
+    assert!(!sees(&harness, "Branch plant"));
+    let saved = serde_json::to_string(harness.state_mut().monitor.settings()).unwrap();
+    let settings: Settings = serde_json::from_str(&saved).unwrap();
+    let mut again = support::harness(settings, &[]);
+    fill(&mut again.state_mut().script);
+    again.run_steps(2);
+    assert!(has(&again, "Branch market, open, 2 topics"));
+}
+
+#[test]
+fn a_tree_of_a_hundred_thousand_topics_fills_itself_step_by_step() {
+    let mut harness = harness(Settings::default(), &[]);
+    harness.key_press(Key::G);
+    let script = &mut harness.state_mut().script;
+    script.connected();
+    for number in 0..100_000 {
+        script.latest(&format!("many/{}/{number}", number % 10), trade("1.0", "1"));
+    }
+    harness.run_steps(8);
+    assert!(has(&harness, "Branch many, closed, 100000 topics"));
+    harness
+        .get_by_label("Branch many, closed, 100000 topics")
+        .click();
+    harness.run_steps(2);
+    harness
+        .get_by_label("Branch 7, closed, 10000 topics")
+        .click();
+    harness.run_steps(2);
+    let rows = harness.query_all_by_label_contains("many/7/").count();
+    assert!((5..60).contains(&rows), "{rows} rows");
 }
 
 #[test]

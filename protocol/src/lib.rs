@@ -15,5 +15,7 @@ pub mod message;
 pub mod codec;
 mod json;
 
+pub mod recording;
+
 #[cfg(feature = "client")]
 pub mod client;

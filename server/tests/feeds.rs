@@ -13,7 +13,7 @@ use std::{
 
 use feed_support::{Running, recording};
 use tickcast_protocol::{
-    message::TimeNs,
+    message::{Quality, TimeNs},
     topic::Topic,
     value::{Side, Value},
 };
@@ -144,6 +144,49 @@ async fn several_files_are_played_at_the_same_time() {
         of_topic.count()
     };
     assert_eq!((count("a"), count("b")), (1_000, 2_001));
+}
+
+#[tokio::test]
+async fn what_the_monitor_recorded_is_replayed_with_its_topics_units_and_times() {
+    let path = recording("recorded.jsonl");
+    let settings = || replay(vec![path.to_str().unwrap().parse().unwrap()]);
+    let (updates, undecodable) = play(settings()).await;
+    assert_eq!(undecodable, 0);
+    let told: Vec<_> = updates
+        .iter()
+        .map(|update| (update.topic.as_str(), as_text(&update.value)))
+        .collect();
+    let expected = [
+        ("market/BTC-USDT/trade", "39432.48 0.000263 Some(Sell)"),
+        ("market/EUR-USD/quote", "1.12164 1.12172"),
+        ("plant/line-1/temperature", "73.96"),
+        ("plant/line-1/door", "Text(\"closed\")"),
+        ("market/BTC-USDT/trade", "39432.50 0.1 Some(Buy)"),
+        ("plant/line-1/temperature", "74.02"),
+    ];
+    assert_eq!(told, expected.map(|(topic, text)| (topic, text.to_owned())));
+    assert_eq!(updates[2].quality, Quality::Retained);
+    assert_eq!(updates[2].unit.as_deref(), Some("°C"));
+    assert_eq!(updates[1].source_time_ns, Some(1_610_064_000_349_000_000));
+    assert_eq!(updates[5].source_time_ns, Some(1_610_064_002_000_000_000));
+
+    // Its topics cannot be another one.
+    let named = replay(vec![file("t", path.clone())]);
+    let feed = FeedSettings {
+        name: "r".into(),
+        source: Source::Replay(named),
+    };
+    let error = feed.check().unwrap_err().to_string();
+    assert!(error.contains("names its topics itself"), "{error}");
+
+    // Lines that are none are counted, and the rest is played.
+    let folder = tempfile::tempdir().unwrap();
+    let damaged = folder.path().join("damaged.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&damaged, text.replacen("{\"topic\":\"plant", "{\"to", 1)).unwrap();
+    let (updates, undecodable) =
+        play(replay(vec![damaged.to_str().unwrap().parse().unwrap()])).await;
+    assert_eq!((updates.len(), undecodable), (5, 1));
 }
 
 /// A file with three readings, ten seconds apart.

@@ -25,6 +25,8 @@ impl Monitor {
             }
             Command::View(step) => self.settings.workspace.step(step, now_ns),
             Command::ToggleLink => self.settings.workspace.toggle_link(),
+            Command::PageBack(topic) => self.page_back(&topic),
+            Command::ToggleTree => self.settings.watch_list.toggle_tree(),
             Command::FollowAll => self.settings.workspace.follow_all(now_ns),
             Command::Overlay(overlay) => {
                 let mut overlays = std::mem::take(&mut self.overlays);
@@ -35,7 +37,7 @@ impl Monitor {
             Command::SetZoom(zoom) => self.settings.preferences.zoom = zoom,
             Command::SetMemoryLimit(bytes) => {
                 self.settings.preferences.memory_limit = bytes;
-                self.store.set_memory_limit(bytes);
+                self.store.set_memory_limit(self.memory_limit());
             }
             Command::SetZone(zone) => {
                 self.settings.preferences.zone = zone;
@@ -43,6 +45,7 @@ impl Monitor {
             }
             Command::SetFlash(flash) => self.settings.preferences.flash = flash,
             Command::SetSoundCommand(line) => self.settings.preferences.sound_command = line,
+            Command::Server(wish) => self.server_wish = Some(wish),
             Command::Connect(url) => self.reconnect_to = Some(url),
             Command::SaveLayout(_) | Command::LoadLayout(_) | Command::DeleteLayout(_) => {
                 self.execute_layout(command);

@@ -14,11 +14,15 @@ use crate::{
     inbox::{Link, Parcel},
     report::{self, Line},
     scene::{Command, Place},
-    store::{SeriesKind, TopicState, Via},
+    store::{Past, SeriesKind, TopicState, Via},
 };
 
 /// Once a topic comes so often, it is live enough to be charted at the first start.
 const LIVELY_HZ: f64 = 0.2;
+
+/// The past is asked for only as long as the history held takes less than one part in so many of
+/// the memory it may take: what is asked for must not push out what was there.
+const HISTORY_MAX_PART: usize = 2;
 
 /// So long the first topics are watched before one is charted.
 const FIRST_LOOK_NS: i64 = 2 * SECOND;
@@ -115,6 +119,30 @@ impl Monitor {
         match parcel {
             Parcel::Link(link) => self.take_link(link),
             Parcel::Batch { batch, received_ns } => self.take_batch(batch, received_ns),
+            Parcel::Statuses(statuses) => {
+                for status in statuses {
+                    if let Some(recorder) = &mut self.recorder {
+                        recorder.record_status(&status);
+                    }
+                    self.store
+                        .set_status(&status.topic, status.status, status.since_ns);
+                }
+            }
+            Parcel::Accepted { topic, position } => {
+                self.store.every_accepted(&topic, position);
+            }
+            Parcel::History {
+                topic,
+                updates,
+                more,
+            } => {
+                self.requests.history_answered(&topic);
+                self.store.fill(&topic, &updates, more);
+            }
+            Parcel::NoHistory(topic) => {
+                self.requests.history_answered(&topic);
+                self.store.no_history(&topic);
+            }
             Parcel::EpochChanged => self.epoch_changed(),
             Parcel::Refused { filter, reason } => {
                 // The chart goes on with newest values.
@@ -141,6 +169,7 @@ impl Monitor {
             self.health.disconnected_ns = None;
         } else if matches!(self.link, Link::Connected { .. }) {
             self.health.disconnected_ns = Some(self.now_ns);
+            self.requests.disconnected();
         }
         self.link = link;
     }
@@ -187,6 +216,17 @@ impl Monitor {
             {
                 self.alerts.updated(topic, ingest_ns);
             }
+        }
+    }
+
+    /// Asks the server for what it holds of a topic and is not here yet.
+    pub(super) fn page_back(&mut self, topic: &Topic) {
+        let known = self.store.topic_named(topic.as_str());
+        let has_room = self.store.bytes() < self.store.memory_limit() / HISTORY_MAX_PART;
+        if let Some(Past::Before(before)) = known.map(TopicState::past)
+            && has_room
+        {
+            self.requests.ask_history(topic, before);
         }
     }
 

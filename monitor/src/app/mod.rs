@@ -1,8 +1,11 @@
 //! The program behind the window: takes in what came, shows it, does what panels ask for.
 
 mod commands;
+mod fleet;
 mod intake;
 mod show;
+
+pub use self::fleet::{Fleet, SERVERS_MAX, ServerId};
 
 use std::{
     path::PathBuf,
@@ -26,8 +29,8 @@ use crate::{
     programs::Programs,
     recording::{Player, Recorder},
     report::Report,
-    scene::Place,
-    settings::Settings,
+    scene::{Place, ServerTab, ServerWish},
+    settings::{CommonSettings, Preferences, Settings},
     store::Store,
     theme::{self, ThemeChoice},
 };
@@ -61,6 +64,11 @@ pub struct Monitor {
     arrived: Option<Instant>,
     report: Option<Report>,
     reconnect_to: Option<String>,
+    /// All servers, this one among them.
+    tabs: Vec<ServerTab>,
+    server_wish: Option<ServerWish>,
+    /// Among so many servers the memory for history is shared.
+    memory_shares: usize,
     picture: Option<Picture>,
     applied_theme: Option<ThemeChoice>,
     applied_zoom: f32,
@@ -130,6 +138,9 @@ impl Monitor {
             arrived: None,
             report: None,
             reconnect_to: None,
+            tabs: Vec::new(),
+            server_wish: None,
+            memory_shares: 1,
             picture: None,
             applied_theme: None,
             applied_zoom: 1.0,
@@ -165,6 +176,59 @@ impl Monitor {
     /// How well things go.
     pub fn health(&self) -> &Health {
         &self.health
+    }
+
+    /// The address of the server.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The state of the connection.
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// What the person prefers.
+    pub fn preferences(&self) -> &Preferences {
+        &self.settings.preferences
+    }
+
+    /// Asks for a connection to the server.
+    pub fn connect(&mut self) {
+        self.reconnect_to = Some(self.url.clone());
+    }
+
+    /// Tells which servers there are.
+    fn set_tabs(&mut self, tabs: Vec<ServerTab>) {
+        self.tabs = tabs;
+    }
+
+    /// What the person wants with servers, if anything since the last call.
+    fn take_server_wish(&mut self) -> Option<ServerWish> {
+        self.server_wish.take()
+    }
+
+    /// What is the same for all servers.
+    fn common_settings(&self) -> CommonSettings {
+        CommonSettings::of(&self.settings)
+    }
+
+    fn take_common_settings(&mut self, common: CommonSettings) {
+        common.apply(&mut self.settings);
+        self.zone = self.settings.preferences.zone.zone();
+        // The window has what another server applied.
+        self.applied_theme = None;
+        self.applied_zoom = 0.0;
+    }
+
+    /// So many servers share the memory for history.
+    fn set_memory_shares(&mut self, shares: usize) {
+        self.memory_shares = shares;
+        self.store.set_memory_limit(self.memory_limit());
+    }
+
+    pub(super) fn memory_limit(&self) -> usize {
+        self.settings.preferences.memory_limit / self.memory_shares
     }
 
     /// The selected topic.
@@ -232,7 +296,7 @@ impl Monitor {
 
     /// Forgets all that came in.
     fn forget(&mut self) {
-        self.store = Store::new(self.settings.preferences.memory_limit);
+        self.store = Store::new(self.memory_limit());
         self.health = Health::default();
         self.epoch = None;
         for topic in self.requests.wanted() {

@@ -38,6 +38,7 @@ impl Monitor {
             recorder: self.recorder.as_ref(),
             player: self.player.as_ref(),
             url: &self.url,
+            tabs: &self.tabs,
             servers: &settings.servers,
             preferences: &settings.preferences,
             layouts: Layouts {

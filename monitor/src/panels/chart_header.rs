@@ -1,7 +1,10 @@
 //! The line at the top of a chart: what it shows, and how.
 
 use egui::{Align, Color32, FontId, Layout, Rect, Sense, Ui, UiBuilder, vec2};
-use tickcast_protocol::topic::Topic;
+use tickcast_protocol::{
+    message::{Quality, Status},
+    topic::Topic,
+};
 
 use super::{
     chart_pane::{ChartPane, ChartStyle, PaneResponse},
@@ -11,7 +14,7 @@ use crate::{
     chart::scale::ScaleMode,
     format::{self, MINUTE, SECOND},
     scene::Scene,
-    store::{SeriesKind, Silence, TopicState},
+    store::{SeriesKind, TopicState},
     theme,
 };
 
@@ -169,16 +172,31 @@ impl ChartPane {
             if is_main && self.topics.len() == 1 {
                 label(ui, about(topic, scene), theme::small(), theme.muted);
             }
-            match topic.silence(scene.now_ns) {
-                Silence::Usual => {}
-                Silence::Stale => {
-                    label(ui, "stale".to_owned(), theme::small(), theme.warning);
-                }
-                Silence::Dead => {
-                    label(ui, "dead".to_owned(), theme::small(), theme.bad);
-                }
+            if let Some((words, color)) = status_words(scene, topic) {
+                label(ui, words, theme::small(), color);
             }
         }
+    }
+}
+
+/// Why a topic's value is not to be taken for fresh, in words and a colour; `None` if it is.
+fn status_words(scene: &Scene<'_>, topic: &TopicState) -> Option<(String, Color32)> {
+    let theme = scene.theme;
+    let since = match topic.status {
+        Status::Live => String::new(),
+        Status::Stale | Status::Dead => {
+            let since_ns = (scene.now_ns - topic.status_since_ns).max(0);
+            format!(" for {}", format::age(since_ns))
+        }
+    };
+    match (topic.trust(), topic.quality) {
+        (Status::Dead, _) => Some((format!("dead{since}"), theme.bad)),
+        (Status::Stale, _) => Some((format!("stale{since}"), theme.warning)),
+        (Status::Live, Quality::Retained) => {
+            let words = "retained: an old value".to_owned();
+            Some((words, theme.warning))
+        }
+        (Status::Live, _) => None,
     }
 }
 

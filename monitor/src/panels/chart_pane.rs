@@ -229,9 +229,20 @@ impl ChartPane {
         if response.drag_stopped() || axis.drag_stopped() {
             self.live.drag = None;
         }
+        self.page_back(scene, &plot, &mut done);
         self.paused_chip(ui, scene, &areas);
         self.menu(&response, scene, &plot, &mut done);
         done
+    }
+
+    /// Asks for what is missing of the time that is shown.
+    fn page_back(&self, scene: &Scene<'_>, plot: &Plot, done: &mut PaneResponse) {
+        let missing = self.topics.iter().filter(|name| {
+            let topic = scene.store.topic_named(name.as_str());
+            topic.is_some_and(|topic| topic.wants_past(plot.start_ns))
+        });
+        done.commands
+            .extend(missing.cloned().map(Command::PageBack));
     }
 
     fn ruler(&self, response: &Response) -> Option<Ruler> {

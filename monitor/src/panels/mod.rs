@@ -17,6 +17,7 @@ mod top_bar;
 mod watch_list;
 mod watch_row;
 mod watch_rows;
+mod watch_tree;
 mod welcome;
 mod widgets;
 mod workspace;

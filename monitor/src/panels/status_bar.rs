@@ -45,6 +45,7 @@ impl StatusBar {
                 format::mebibytes(store.memory_limit())
             );
             fact(ui, theme, "memory", &memory, "");
+            servers(ui, scene);
             losses(ui, scene);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.spacing_mut().item_spacing.x = 20.0;
@@ -88,6 +89,26 @@ impl StatusBar {
             }
         });
     }
+}
+
+/// How many servers answer, if there are several.
+fn servers(ui: &mut Ui, scene: &Scene<'_>) {
+    let all = scene.tabs.len();
+    if all < 2 {
+        return;
+    }
+    let answering = scene
+        .tabs
+        .iter()
+        .filter(|tab| matches!(tab.link, Link::Connected { .. }))
+        .count();
+    let text = format!("{answering} of {all} servers");
+    let color = if answering < all {
+        scene.theme.bad
+    } else {
+        scene.theme.muted
+    };
+    ui.label(styled(text, theme::small(), color));
 }
 
 /// Time of the oldest sample of the selected topic.

@@ -8,7 +8,7 @@ use super::widgets::{chip, fact, key_and_name, light, styled};
 use crate::{
     format,
     inbox::Link,
-    scene::{Command, Overlay, Scene},
+    scene::{Command, Overlay, Scene, ServerWish},
     theme::{self, Theme},
 };
 
@@ -48,6 +48,7 @@ impl TopBar {
             ui.spacing_mut().item_spacing.x = 16.0;
             ui.label(styled("Tickcast", theme::strong(), theme.text));
             self.server(ui, scene, &mut commands);
+            others(ui, scene, &mut commands);
             chip(ui, theme, |ui| {
                 let rate = format::count(scene.health.updates_per_second().round() as u64);
                 // As wide as a million, so that nothing to the right moves.
@@ -166,6 +167,46 @@ impl TopBar {
             ui.response().on_hover_text(tip);
         });
     }
+}
+
+/// The other servers, if there are any: whether they answer, and what fired there.
+fn others(ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<Command>) {
+    let theme = scene.theme;
+    for (at, tab) in scene.tabs.iter().enumerate() {
+        if tab.is_active {
+            continue;
+        }
+        chip(ui, theme, |ui| {
+            let (words, color) = link_words(&tab.link, theme, Instant::now());
+            light(ui, color);
+            let address = short(&tab.url);
+            let button = egui::Button::new(styled(address, theme::small_figures(), theme.muted));
+            let show = ui.add(button.frame(false));
+            show.widget_info(|| {
+                let name = format!("Show server {}, {words}", tab.url);
+                egui::WidgetInfo::labeled(egui::Role::Button, true, name)
+            });
+            if show.on_hover_text(&tab.url).clicked() {
+                commands.push(Command::Server(ServerWish::Show(at)));
+            }
+            if !matches!(tab.link, Link::Connected { .. }) {
+                ui.label(styled(words, theme::small(), color));
+            }
+            if tab.unseen_alerts > 0 {
+                let text = match tab.unseen_alerts {
+                    1 => "1 alert".to_owned(),
+                    alerts => format!("{alerts} alerts"),
+                };
+                ui.label(styled(text, theme::small(), theme.bad));
+            }
+        });
+    }
+}
+
+/// An address without what is the same in all of them.
+fn short(url: &str) -> &str {
+    let url = url.split_once("://").map_or(url, |(_, rest)| rest);
+    url.strip_suffix("/ws").unwrap_or(url)
 }
 
 /// How far the recording is that is made.

@@ -1,12 +1,13 @@
-//! The list of topics on the left.
+//! The topics on the left: as a list, or as a tree.
 
 use egui::{Id, Key, Modifiers, Rect, ScrollArea, Sense, Ui, pos2, vec2};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    watch_row::{self, Columns},
+    watch_row::{self, Columns, RowPlace},
     watch_rows::{Order, Row, Rows, Selection, Sort},
-    widgets::{paint_key, paint_right, styled},
+    watch_tree::WatchTree,
+    widgets::{choice, paint_key, paint_right, styled},
 };
 use crate::{
     scene::{Command, Place, Scene},
@@ -14,12 +15,17 @@ use crate::{
     theme,
 };
 
+/// Room for the switch between list and tree.
+const SWITCH_WIDTH: f32 = 92.0;
+
 /// The list: what the person wants to see of the topics, and the rows that follow from it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WatchList {
     #[serde(flatten)]
     order: Order,
+    is_tree: bool,
+    tree: WatchTree,
     #[serde(skip)]
     rows: Rows,
     #[serde(skip)]
@@ -29,22 +35,57 @@ pub struct WatchList {
     visible: (f32, f32),
 }
 
+impl Clone for WatchList {
+    /// What is saved; the rest is made anew.
+    fn clone(&self) -> Self {
+        Self {
+            order: self.order.clone(),
+            is_tree: self.is_tree,
+            tree: self.tree.clone(),
+            ..Self::default()
+        }
+    }
+}
+
 impl WatchList {
     /// Draws the list and returns what the person wants.
     pub fn show(&mut self, ui: &mut Ui, scene: &Scene<'_>) -> Vec<Command> {
         let mut commands = Vec::new();
         self.filter_field(ui, scene);
-        self.rows.update(&self.order, scene.store, scene.now_ns);
-        self.keys(ui, scene, &mut commands);
+        if self.is_tree {
+            self.tree.update(ui, scene, &self.order.filter);
+            self.tree.keys(ui, scene, &mut commands);
+        } else {
+            self.rows.update(&self.order, scene.store, scene.now_ns);
+            self.keys(ui, scene, &mut commands);
+        }
         self.header(ui, scene);
-        self.table(ui, scene, &mut commands);
+        let area = self.table(ui, scene, &mut commands);
+        if self.matching() == 0 {
+            nothing(ui, scene, area);
+        }
         commands
+    }
+
+    /// Shows the topics as a tree, or as a list again.
+    pub fn toggle_tree(&mut self) {
+        self.is_tree = !self.is_tree;
+    }
+
+    /// How many topics the filter selects.
+    fn matching(&self) -> usize {
+        if self.is_tree {
+            self.tree.matching()
+        } else {
+            self.rows.matching
+        }
     }
 
     fn filter_field(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
         let theme = scene.theme;
         let id = Id::unique("filter");
         let selection = Selection::of(&self.order.filter);
+        let matching = self.matching();
         egui::Frame::new()
             .inner_margin(egui::Margin {
                 left: 10,
@@ -53,6 +94,11 @@ impl WatchList {
                 bottom: 4,
             })
             .show(ui, |ui| {
+                let width = ui.available_width() - SWITCH_WIDTH;
+                let switch = ui
+                    .max_rect()
+                    .split_left_right_at_x(ui.max_rect().left() + width)
+                    .1;
                 let output = egui::TextEdit::singleline(&mut self.order.filter)
                     .id(id)
                     .hint_text(styled(
@@ -61,7 +107,7 @@ impl WatchList {
                         theme.dim,
                     ))
                     .font(theme::text())
-                    .desired_width(f32::INFINITY)
+                    .desired_width(width - 20.0)
                     .margin(egui::Margin::symmetric(10, 7))
                     .show(ui);
                 let response = output.response.response;
@@ -88,10 +134,11 @@ impl WatchList {
                         theme,
                     );
                 } else if !self.order.filter.is_empty() {
-                    let text = format!("{} of {}", self.rows.matching, scene.store.len());
+                    let text = format!("{matching} of {}", scene.store.valued().len());
                     let place = rect.right_center() - vec2(10.0, 0.0);
                     paint_right(ui.painter(), place, &text, theme::axis_figures(), theme.dim);
                 }
+                self.switch(ui, scene, switch.with_max_y(rect.bottom()));
                 if let Selection::Bad(error) = &selection {
                     ui.label(styled(
                         format!("Not a filter: {error}"),
@@ -107,26 +154,31 @@ impl WatchList {
         focus_on_slash(ui, id);
     }
 
+    /// The switch between list and tree, in a place beside the filter.
+    fn switch(&mut self, ui: &mut Ui, scene: &Scene<'_>, place: Rect) {
+        let layout = egui::Layout::right_to_left(egui::Align::Center);
+        let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(place).layout(layout));
+        ui.spacing_mut().item_spacing.x = 2.0;
+        for (label, is_tree, tip) in [
+            ("Tree", true, "Topics level by level of their names (G)"),
+            ("List", false, "Topics one below the other (G)"),
+        ] {
+            let chosen = self.is_tree == is_tree;
+            if choice(&mut ui, scene.theme, chosen, label)
+                .on_hover_text(tip)
+                .clicked()
+            {
+                self.is_tree = is_tree;
+            }
+        }
+    }
+
     /// j and k or the arrows move the selection, Enter opens a chart.
     fn keys(&mut self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<Command>) {
         if ui.ctx().egui_wants_keyboard_input() {
             return;
         }
-        let (step, enter) = ui.input_mut(|input| {
-            let mut pressed = |key| input.consume_key(Modifiers::NONE, key);
-            let down = pressed(Key::J) || pressed(Key::ArrowDown);
-            let up = pressed(Key::K) || pressed(Key::ArrowUp);
-            // The plain key comes last, because it is pressed in the others too.
-            let enter = [
-                (Modifiers::COMMAND, Place::New),
-                (Modifiers::SHIFT, Place::Overlay),
-                (Modifiers::NONE, Place::Active),
-            ]
-            .into_iter()
-            .find(|(modifiers, _)| input.consume_key(*modifiers, Key::Enter))
-            .map(|(_, place)| place);
-            (i32::from(down) - i32::from(up), enter)
-        });
+        let (step, enter) = (step_keys(ui), enter_keys(ui));
         if step != 0 {
             let topics: Vec<TopicKey> = self.rows.topics().collect();
             let selected = scene
@@ -135,7 +187,7 @@ impl WatchList {
             let at = topics.iter().position(|&key| Some(key) == selected);
             let next = match at {
                 Some(at) => at
-                    .saturating_add_signed(step as isize)
+                    .saturating_add_signed(step)
                     .min(topics.len().saturating_sub(1)),
                 None => 0,
             };
@@ -189,7 +241,7 @@ impl WatchList {
             response.widget_info(|| {
                 egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Sort by {label}"))
             });
-            let is_current = self.order.sort == sort;
+            let is_current = self.order.sort == sort && !self.is_tree;
             let color = if response.hovered() || (is_current && sort != Sort::Name) {
                 theme.text
             } else {
@@ -213,7 +265,8 @@ impl WatchList {
                     color,
                 );
             }
-            if response.clicked() {
+            // A tree has one order.
+            if response.clicked() && !self.is_tree {
                 if is_current {
                     self.order.is_reversed = !self.order.is_reversed;
                 } else {
@@ -224,8 +277,12 @@ impl WatchList {
         }
     }
 
-    fn table(&mut self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<Command>) {
+    /// Draws the lines in view. Returns where they are.
+    fn table(&mut self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<Command>) -> Rect {
         ui.spacing_mut().item_spacing.y = 0.0;
+        if self.is_tree {
+            return self.tree.table(ui, scene, commands);
+        }
         let mut area = ScrollArea::vertical().auto_shrink(false).id_salt("topics");
         if std::mem::take(&mut self.scroll_to_selected)
             && let Some(offset) = self.offset_to_show_selected(scene)
@@ -245,7 +302,11 @@ impl WatchList {
                     }
                     Row::Topic { key, prefix } => {
                         let topic = scene.store.topic(*key);
-                        commands.extend(watch_row::topic(ui, scene, topic, *prefix));
+                        let begin = RowPlace {
+                            prefix: *prefix,
+                            indent: 0.0,
+                        };
+                        commands.extend(watch_row::topic(ui, scene, topic, begin));
                     }
                 }
             }
@@ -257,20 +318,7 @@ impl WatchList {
         {
             self.order.folded.insert(name);
         }
-        if self.rows.rows.is_empty() {
-            let text = if scene.store.is_empty() {
-                "No topics yet"
-            } else {
-                "No topic matches the filter"
-            };
-            ui.painter().text(
-                output.inner_rect.center_top() + vec2(0.0, 32.0),
-                egui::Align2::CENTER_CENTER,
-                text,
-                theme::text(),
-                scene.theme.muted,
-            );
-        }
+        output.inner_rect
     }
 
     /// The scroll offset that brings the row with the selection into view, if it is not.
@@ -283,15 +331,62 @@ impl WatchList {
             .rows
             .iter()
             .position(|row| matches!(row, Row::Topic { key, .. } if *key == selected))?;
-        let top = at as f32 * theme::ROW_HEIGHT;
-        if top < self.visible.0 {
-            Some(top)
-        } else if top + theme::ROW_HEIGHT > self.visible.1 {
-            Some(top + theme::ROW_HEIGHT - (self.visible.1 - self.visible.0))
-        } else {
-            None
-        }
+        offset_to_show(at, self.visible)
     }
+}
+
+/// The scroll offset that brings line number `at` into view, if it is not between top and bottom of
+/// what is visible.
+pub(super) fn offset_to_show(at: usize, (top, bottom): (f32, f32)) -> Option<f32> {
+    let line = at as f32 * theme::ROW_HEIGHT;
+    if line < top {
+        Some(line)
+    } else if line + theme::ROW_HEIGHT > bottom {
+        Some(line + theme::ROW_HEIGHT - (bottom - top))
+    } else {
+        None
+    }
+}
+
+/// How many lines j and k or the arrows move.
+pub(super) fn step_keys(ui: &Ui) -> isize {
+    ui.input_mut(|input| {
+        let mut pressed = |key| input.consume_key(Modifiers::NONE, key);
+        let down = pressed(Key::J) || pressed(Key::ArrowDown);
+        let up = pressed(Key::K) || pressed(Key::ArrowUp);
+        isize::from(down) - isize::from(up)
+    })
+}
+
+/// Where Enter opens a chart, if it was pressed.
+pub(super) fn enter_keys(ui: &Ui) -> Option<Place> {
+    // The plain key comes last, because it is pressed in the others too.
+    let keys = [
+        (Modifiers::COMMAND, Place::New),
+        (Modifiers::SHIFT, Place::Overlay),
+        (Modifiers::NONE, Place::Active),
+    ];
+    ui.input_mut(|input| {
+        keys.into_iter()
+            .find(|(modifiers, _)| input.consume_key(*modifiers, Key::Enter))
+            .map(|(_, place)| place)
+    })
+}
+
+/// Says why there is no line.
+fn nothing(ui: &Ui, scene: &Scene<'_>, area: Rect) {
+    let text = if scene.store.valued().is_empty() {
+        "No topics yet"
+    } else {
+        "No topic matches the filter"
+    };
+    ui.painter().text(
+        area.center_top() + vec2(0.0, 32.0),
+        egui::Align2::CENTER_CENTER,
+        text,
+        theme::text(),
+        scene.theme.muted,
+    );
 }
 
 /// A slash, or Ctrl+F, puts the cursor into the filter.

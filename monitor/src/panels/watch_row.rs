@@ -1,7 +1,7 @@
 //! One line of the list of topics.
 
 use egui::{Color32, CornerRadius, CursorIcon, Rangef, Rect, Sense, Ui, pos2, vec2};
-use tickcast_protocol::message::Quality;
+use tickcast_protocol::message::{Quality, Status};
 
 use super::widgets::{paint_cut, paint_right};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     },
     format,
     scene::{Command, Place, Scene},
-    store::{Direction, Silence, TimeNs, TopicState},
+    store::{Direction, TimeNs, TopicState},
     theme::{self, Theme},
 };
 
@@ -105,12 +105,21 @@ pub(super) fn group(ui: &mut Ui, theme: &Theme, name: &str, topics: usize, folde
     response.clicked()
 }
 
-/// A topic's line, its name without the first `prefix` bytes. What the person wants.
+/// How a topic's line begins.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RowPlace {
+    /// Bytes of its name that stand above it already.
+    pub(super) prefix: usize,
+    /// How much farther to the right than usual, in points.
+    pub(super) indent: f32,
+}
+
+/// A topic's line. What the person wants.
 pub(super) fn topic(
     ui: &mut Ui,
     scene: &Scene<'_>,
     topic: &TopicState,
-    prefix: usize,
+    begin: RowPlace,
 ) -> Option<Command> {
     let theme = scene.theme;
     let size = vec2(ui.available_width(), theme::ROW_HEIGHT);
@@ -124,11 +133,15 @@ pub(super) fn topic(
     let painter = ui.painter();
     let columns = Columns::of(rect);
     let middle = rect.center().y;
-    let silence = topic.silence(scene.now_ns);
-    let is_quiet = silence != Silence::Usual;
-    let ink = if is_quiet { theme.dim } else { theme.text };
+    let is_quiet = topic.trust() != Status::Live;
+    let ink = match topic.quality {
+        _ if is_quiet => theme.dim,
+        Quality::Retained => theme.muted,
+        Quality::Live | Quality::Stale => theme.text,
+    };
 
-    let name_place = pos2(columns.name.min, middle);
+    let name_left = columns.name.min + begin.indent;
+    let name_place = pos2(name_left, middle);
     let last_left = last(painter, scene, topic, &columns, middle, ink, is_quiet);
     let name_end = match columns.spark {
         Some(spark) => {
@@ -142,12 +155,12 @@ pub(super) fn topic(
         }
         None => last_left,
     };
-    let width = name_end - 8.0 - columns.name.min;
+    let width = name_end - 8.0 - name_left;
     paint_cut(
         painter,
         name_place,
         width,
-        &name[prefix..],
+        &name[begin.prefix..],
         theme::text(),
         ink,
     );
@@ -159,13 +172,7 @@ pub(super) fn topic(
             paint_right(painter, place, &text, theme::small_figures(), theme.muted);
         }
     }
-    age(
-        painter,
-        scene,
-        topic,
-        silence,
-        pos2(columns.age.max, middle),
-    );
+    age(painter, scene, topic, pos2(columns.age.max, middle));
 
     let response = response.on_hover_cursor(CursorIcon::PointingHand);
     let response = response.on_hover_ui(|ui| tooltip(ui, scene, topic));
@@ -186,7 +193,13 @@ pub(super) fn topic(
 }
 
 /// What lies below a row.
-fn ground(painter: &egui::Painter, theme: &Theme, rect: Rect, is_selected: bool, is_hovered: bool) {
+pub(super) fn ground(
+    painter: &egui::Painter,
+    theme: &Theme,
+    rect: Rect,
+    is_selected: bool,
+    is_hovered: bool,
+) {
     if is_selected {
         painter.rect_filled(rect, CornerRadius::ZERO, theme.raised);
         let bar = Rect::from_min_size(rect.left_top(), vec2(2.0, rect.height()));
@@ -242,9 +255,9 @@ fn sparkline(painter: &egui::Painter, scene: &Scene<'_>, topic: &TopicState, cel
         end_ns: window.end_ns,
         scale,
     };
-    let color = match topic.silence(scene.now_ns) {
-        Silence::Usual => scene.theme.muted,
-        Silence::Stale | Silence::Dead => scene.theme.dim,
+    let color = match topic.trust() {
+        Status::Live => scene.theme.muted,
+        Status::Stale | Status::Dead => scene.theme.dim,
     };
     let painter = painter.with_clip_rect(cell.intersect(painter.clip_rect()));
     draw::line(&painter, &plot, &line, color);
@@ -285,26 +298,15 @@ fn change(painter: &egui::Painter, theme: &Theme, topic: &TopicState, place: egu
     paint_right(painter, place, &text, theme::small_figures(), color);
 }
 
-fn age(
-    painter: &egui::Painter,
-    scene: &Scene<'_>,
-    topic: &TopicState,
-    silence: Silence,
-    place: egui::Pos2,
-) {
+fn age(painter: &egui::Painter, scene: &Scene<'_>, topic: &TopicState, place: egui::Pos2) {
     let theme = scene.theme;
-    if topic.quality == Quality::Retained {
-        paint_right(painter, place, "retained", theme::small(), theme.muted);
-        return;
-    }
-    let Some(age_ns) = topic.age_ns(scene.now_ns) else {
-        return;
-    };
-    let age = format::age(age_ns);
-    let (text, color) = match silence {
-        Silence::Usual => (age, theme.dim),
-        Silence::Stale => (format!("stale {age}"), theme.warning),
-        Silence::Dead => (format!("dead {age}"), theme.bad),
+    let age = topic.age_ns(scene.now_ns).map(format::age);
+    let age = age.unwrap_or_default();
+    let (text, color) = match topic.trust() {
+        Status::Live if topic.quality == Quality::Retained => ("retained".to_owned(), theme.muted),
+        Status::Live => (age, theme.dim),
+        Status::Stale => (format!("stale {age}"), theme.warning),
+        Status::Dead => (format!("dead {age}"), theme.bad),
     };
     paint_right(painter, place, &text, theme::small_figures(), color);
 }

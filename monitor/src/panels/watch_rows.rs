@@ -78,7 +78,7 @@ impl Selection {
         }
     }
 
-    fn matches(&self, name: &str) -> bool {
+    pub(super) fn matches(&self, name: &str) -> bool {
         match self {
             Self::All | Self::Bad(_) => true,
             Self::Wildcards(filter) => filter.matches(name),
@@ -102,7 +102,7 @@ impl Rows {
     pub(super) fn update(&mut self, order: &Order, store: &Store, now_ns: TimeNs) {
         if let Some((made_by, topics, at_ns)) = &self.made {
             let is_due = !(0..REBUILD_NS).contains(&(now_ns - at_ns));
-            let stands = if *topics == store.valued() {
+            let stands = if *topics == store.valued().len() {
                 order.sort == Sort::Name || !is_due
             } else {
                 *topics >= CHEAP_TOPICS && !is_due
@@ -111,7 +111,7 @@ impl Rows {
                 return;
             }
         }
-        self.made = Some((order.clone(), store.valued(), now_ns));
+        self.made = Some((order.clone(), store.valued().len(), now_ns));
         let selection = Selection::of(&order.filter);
         let mut topics: Vec<(TopicKey, &TopicState)> = store
             .topics()

@@ -1,56 +1,23 @@
-//! Recordings: what was received, one JSON object a line.
-//!
-//! A line has `topic`, `time` (nanoseconds since 1970 at which the update was put on the tape),
-//! `value` as on the wire, and `seq`, `every`, `unit`, `quality` and `source_time` where they say
-//! something. The server's feed for standard input reads the same lines.
+//! Recordings: writing what is received to a file, and playing it on the same screen. The format is
+//! [`tickcast_protocol::recording`].
 
 mod player;
 mod recorder;
-
-use serde::{Deserialize, Serialize};
-use tickcast_protocol::{
-    message::{Quality, Seq, TimeNs},
-    topic::Topic,
-    value::Value,
-};
 
 pub use self::{
     player::{ADVANCE_MAX_UPDATES, Player, RecordingError},
     recorder::Recorder,
 };
 
-/// One update.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Line {
-    topic: Topic,
-    time: TimeNs,
-    #[serde(default)]
-    seq: Seq,
-    /// Whether every update of the topic was asked for.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    every: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    unit: Option<String>,
-    #[serde(default = "live", skip_serializing_if = "is_live")]
-    quality: Quality,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    source_time: Option<TimeNs>,
-    value: Value,
-}
-
-fn live() -> Quality {
-    Quality::Live
-}
-
-fn is_live(quality: &Quality) -> bool {
-    *quality == Quality::Live
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 
-    use tickcast_protocol::message::Update;
+    use tickcast_protocol::{
+        message::{Quality, Seq, Status, TimeNs, Update},
+        topic::Topic,
+        value::Value,
+    };
 
     use super::*;
     use crate::inbox::Parcel;
@@ -106,6 +73,41 @@ mod tests {
         assert_eq!(updates(player.advance(20_000).unwrap()).len(), 100);
         player.set_paused(true);
         assert_eq!(updates(player.advance(90_000).unwrap()).len(), 0);
+    }
+
+    #[test]
+    fn a_status_is_recorded_and_played_at_its_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.jsonl");
+        let mut recorder = Recorder::start(path.clone()).unwrap();
+        recorder.record(&update("t", 0, 1, Value::Reading(1.0)), None, true);
+        let status = tickcast_protocol::message::TopicStatus {
+            topic: Topic::new("t").unwrap(),
+            status: Status::Dead,
+            since_ns: 1_000,
+        };
+        recorder.record_status(&status);
+        recorder.finish().unwrap();
+        let mut player = Player::open(&path).unwrap();
+        assert_eq!(player.advance(0).unwrap().len(), 1);
+        let then = player.advance(1_000).unwrap();
+        assert_eq!(then, [Parcel::Statuses(vec![status])]);
+    }
+
+    #[test]
+    fn the_sample_that_server_and_load_tester_read_is_what_is_written_here() {
+        let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/data/recorded.jsonl");
+        let text = std::fs::read_to_string(sample).unwrap();
+        for line in text.lines() {
+            let read = tickcast_protocol::recording::RecordedLine::parse(line.as_bytes());
+            let mut written = Vec::new();
+            read.unwrap().write(&mut written).unwrap();
+            assert_eq!(std::str::from_utf8(&written).unwrap().trim_end(), line);
+        }
+        let mut player = Player::open(sample.as_ref()).unwrap();
+        assert!(!player.seek(i64::MAX).unwrap());
+        assert_eq!(player.advance(0).unwrap().len(), text.lines().count());
+        assert_eq!(player.bad_lines(), 0);
     }
 
     #[test]

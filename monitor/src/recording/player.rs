@@ -9,15 +9,12 @@ use std::{
 
 use tickcast_protocol::{
     client::ClientBatch,
-    message::{Seq, TimeNs, TopicInfo, Update},
+    message::{Seq, TimeNs, TopicInfo, TopicStatus, Update},
+    recording::{LINE_MAX_BYTES, RecordedLine},
     topic::{Filter, Topic},
 };
 
-use super::Line;
 use crate::inbox::Parcel;
-
-/// Longest line of a recording that is read, in bytes.
-const LINE_MAX_BYTES: u64 = 1024 * 1024;
 
 /// Most updates that one call of [`Player::advance`] brings, so that a jump over hours does not
 /// stop the window.
@@ -52,7 +49,7 @@ pub enum RecordingError {
 pub struct Player {
     path: PathBuf,
     reader: BufReader<File>,
-    next: Option<Line>,
+    next: Option<RecordedLine>,
     first_ns: TimeNs,
     last_ns: TimeNs,
     now_ns: TimeNs,
@@ -116,15 +113,15 @@ impl Player {
     }
 
     /// The next line that is an update.
-    fn read_line(&mut self) -> io::Result<Option<Line>> {
+    fn read_line(&mut self) -> io::Result<Option<RecordedLine>> {
         let mut text = Vec::new();
         loop {
             text.clear();
-            let mut limited = io::Read::take(&mut self.reader, LINE_MAX_BYTES);
+            let mut limited = io::Read::take(&mut self.reader, LINE_MAX_BYTES as u64);
             if limited.read_until(b'\n', &mut text)? == 0 {
                 return Ok(None);
             }
-            match serde_json::from_slice(&text) {
+            match RecordedLine::parse(&text) {
                 Ok(line) => return Ok(Some(line)),
                 Err(_) if text.trim_ascii().is_empty() => {}
                 Err(_) => self.bad_lines += 1,
@@ -213,7 +210,15 @@ impl Player {
         Ok(parcels)
     }
 
-    fn play(&mut self, line: Line, parcels: &mut Vec<Parcel>) {
+    fn play(&mut self, line: RecordedLine, parcels: &mut Vec<Parcel>) {
+        if let Some(status) = line.status {
+            parcels.push(Parcel::Statuses(vec![TopicStatus {
+                topic: line.topic.clone(),
+                status,
+                since_ns: line.time,
+            }]));
+        }
+        let Some(value) = line.value else { return };
         let before = self.seqs.insert(line.topic.clone(), line.seq);
         if before.is_some_and(|before| line.seq < before) {
             // Seqs begin anew: the server that was recorded had been restarted.
@@ -246,7 +251,7 @@ impl Player {
                     source_time_ns: line.source_time,
                     ingest_time_ns: line.time,
                     quality: line.quality,
-                    value: line.value,
+                    value,
                 }],
             },
             received_ns: line.time,

@@ -11,9 +11,11 @@ use std::{
     },
 };
 
-use tickcast_protocol::{message::Update, topic::Topic};
-
-use super::Line;
+use tickcast_protocol::{
+    message::{Quality, TopicStatus, Update},
+    recording::RecordedLine,
+    topic::Topic,
+};
 
 /// Lines are handed to the file's thread in pieces of so many bytes.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -68,7 +70,7 @@ impl Recorder {
 
     /// Adds an update.
     pub fn record(&mut self, update: &Update<Topic>, unit: Option<&str>, every: bool) {
-        let line = Line {
+        self.write(&RecordedLine {
             topic: update.topic.clone(),
             time: update.ingest_time_ns,
             seq: update.seq,
@@ -76,10 +78,29 @@ impl Recorder {
             unit: unit.map(str::to_owned),
             quality: update.quality,
             source_time: update.source_time_ns,
-            value: update.value.clone(),
-        };
-        if serde_json::to_writer(&mut self.piece, &line).is_ok() {
-            self.piece.push(b'\n');
+            value: Some(update.value.clone()),
+            status: None,
+        });
+    }
+
+    /// Adds that a topic has another status.
+    pub fn record_status(&mut self, status: &TopicStatus<Topic>) {
+        self.write(&RecordedLine {
+            topic: status.topic.clone(),
+            time: status.since_ns,
+            seq: 0,
+            every: false,
+            unit: None,
+            quality: Quality::Live,
+            source_time: None,
+            value: None,
+            status: Some(status.status),
+        });
+    }
+
+    fn write(&mut self, line: &RecordedLine) {
+        // What came over the wire as JSON or could have can be written as JSON.
+        if line.write(&mut self.piece).is_ok() {
             self.lines_in_piece += 1;
         }
         if self.piece.len() >= PIECE_BYTES {
@@ -106,7 +127,7 @@ impl Recorder {
         &self.path
     }
 
-    /// Updates recorded, updates left out because the disk was too slow or full, bytes written.
+    /// Lines recorded, lines left out because the disk was too slow or full, bytes written.
     pub fn progress(&self) -> (u64, u64, u64) {
         (
             self.lines,

@@ -2,23 +2,29 @@
 //!
 //! Nothing in here knows of windows, colours, sockets or clocks: times are passed in.
 
+mod history;
 mod pyramid;
 mod rate;
 mod ring;
 mod series;
 mod topic;
 
-use std::{cmp::Reverse, collections::HashMap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use tickcast_protocol::{
-    message::{TopicInfo, Update},
+    message::{Position, Status, TopicInfo, Update},
     topic::Topic,
 };
 
 use self::topic::Lossless;
 pub use self::{
+    history::Past,
     pyramid::Summary,
-    rate::{Rate, Silence},
+    rate::Rate,
     ring::CHUNK_SAMPLES,
     series::{
         GAPS_MAX, Gap, GapCause, LANE_MAIN, LANE_SECOND, Series, SeriesId, SeriesKind, TimeNs,
@@ -90,7 +96,10 @@ pub struct Store {
     bytes: usize,
     moved_ns: TimeNs,
     newest_ns: Option<TimeNs>,
-    valued: usize,
+    valued: Vec<TopicKey>,
+    /// Topics that are not live.
+    troubled: BTreeSet<TopicKey>,
+    statuses_changed: u64,
 }
 
 impl Default for Store {
@@ -111,7 +120,9 @@ impl Store {
             bytes: 0,
             moved_ns: 0,
             newest_ns: None,
-            valued: 0,
+            valued: Vec::new(),
+            troubled: BTreeSet::new(),
+            statuses_changed: 0,
         }
     }
 
@@ -157,6 +168,9 @@ impl Store {
         self.totals.received += 1;
         if topic.wants(via) && update.position > topic.series_at.0 {
             let before = topic.series.as_ref().map_or(0, Series::bytes);
+            if via == Via::Every {
+                topic.join(&update);
+            }
             append(topic, &update, self.connection, &mut self.totals);
             let after = topic.series.as_ref().map_or(0, Series::bytes);
             self.bytes = self.bytes - before + after;
@@ -175,7 +189,9 @@ impl Store {
             topic.source_ns = update.source_time_ns;
             topic.quality = update.quality;
             topic.rate.update(update.ingest_time_ns, update.seq);
-            self.valued += usize::from(topic.latest.is_none());
+            if topic.latest.is_none() {
+                self.valued.push(key);
+            }
             topic.show(update.value, update.ingest_time_ns);
             self.moved_ns = self.moved_ns.max(topic.moved.0);
         }
@@ -184,9 +200,30 @@ impl Store {
         }
     }
 
-    /// A new connection stands: what came in between was not received.
+    /// The server says whether a topic's source is heard of, and since when.
+    pub fn set_status(&mut self, name: &Topic, status: Status, since_ns: TimeNs) {
+        let Some(key) = self.key_or_new(name) else {
+            return;
+        };
+        let topic = &mut self.topics[key.0 as usize];
+        topic.status = status;
+        topic.status_since_ns = since_ns;
+        if status == Status::Live {
+            self.troubled.remove(&key);
+        } else {
+            self.troubled.insert(key);
+        }
+        self.statuses_changed += 1;
+    }
+
+    /// A new connection stands: what came in between was not received. All topics count as live
+    /// until the server says otherwise.
     pub fn connection_opened(&mut self) {
         self.connection += 1;
+        for key in std::mem::take(&mut self.troubled) {
+            self.topics[key.0 as usize].status = Status::Live;
+        }
+        self.statuses_changed += 1;
     }
 
     /// The server has another epoch: positions and seqs start anew, and what happened since the
@@ -197,12 +234,43 @@ impl Store {
             topic.position = 0;
             topic.seq = 0;
             topic.series_at = (0, 0);
+            topic.forget_past();
             topic.rate.reset();
             if let Some(series) = &mut topic.series
                 && !series.is_empty()
             {
                 series.mark_gap(None, GapCause::Restart);
             }
+        }
+    }
+
+    /// A subscription to every update of a topic stands: all that come after `position` come here.
+    pub fn every_accepted(&mut self, name: &Topic, position: Position) {
+        if let Some(key) = self.key_or_new(name) {
+            self.topics[key.0 as usize].every_from(position);
+        }
+    }
+
+    /// Takes in a page of a topic's history: what the server holds before [`TopicState::past`],
+    /// ascending and without holes. `more` is whether it holds older ones.
+    pub fn fill(&mut self, name: &Topic, updates: &[Update<Topic>], more: bool) {
+        let Some(key) = self.find(name.as_str()) else {
+            return;
+        };
+        let topic = &mut self.topics[key.0 as usize];
+        let before = topic.series.as_ref().map_or(0, Series::bytes);
+        topic.fill(updates, more);
+        let after = topic.series.as_ref().map_or(0, Series::bytes);
+        self.bytes = self.bytes - before + after;
+        if self.bytes > self.memory_limit {
+            self.evict();
+        }
+    }
+
+    /// The history of a topic cannot be had.
+    pub fn no_history(&mut self, name: &Topic) {
+        if let Some(key) = self.find(name.as_str()) {
+            self.topics[key.0 as usize].past = Past::Unavailable;
         }
     }
 
@@ -287,9 +355,19 @@ impl Store {
         self.topics.len()
     }
 
-    /// How many topics have a value.
-    pub fn valued(&self) -> usize {
-        self.valued
+    /// The topics that have a value, in the order in which they got their first.
+    pub fn valued(&self) -> &[TopicKey] {
+        &self.valued
+    }
+
+    /// The topics that are not live.
+    pub fn troubled(&self) -> impl ExactSizeIterator<Item = TopicKey> {
+        self.troubled.iter().copied()
+    }
+
+    /// Another number whenever the status of any topic has changed.
+    pub fn statuses_changed(&self) -> u64 {
+        self.statuses_changed
     }
 
     /// Whether there is no topic.
@@ -353,7 +431,7 @@ fn append(topic: &mut TopicState, update: &Update<Topic>, connection: u32, total
             totals.conflated += skipped;
         }
     }
-    if values[..kind.lanes()].iter().all(|value| value.is_finite()) {
+    if history::is_number(kind, values) {
         series.append(update.ingest_time_ns, values);
     } else {
         series.mark_gap(Some(0), GapCause::NotANumber);

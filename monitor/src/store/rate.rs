@@ -1,4 +1,4 @@
-//! How often a topic is updated, and whether it has fallen silent.
+//! How often a topic is updated.
 
 use super::series::TimeNs;
 
@@ -7,29 +7,6 @@ const MARKS: usize = 4;
 
 /// A mark is set at most so often, so that four of them span some seconds of a fast topic.
 const MARK_EVERY_NS: i64 = 1_000_000_000;
-
-/// A topic is stale when it is silent for so many times its usual interval...
-const STALE_INTERVALS: i64 = 8;
-
-/// ... and at least for so long: a hiccup of the network is none of the source.
-const STALE_MIN_NS: i64 = 5_000_000_000;
-
-/// A topic is dead when it is silent for so many times its usual interval ...
-const DEAD_INTERVALS: i64 = 60;
-
-/// ... and at least for so long.
-const DEAD_MIN_NS: i64 = 60_000_000_000;
-
-/// Whether a topic is silent for longer than it ever is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Silence {
-    /// Nothing unusual, or too little is known to tell.
-    Usual,
-    /// Silent for longer than usual.
-    Stale,
-    /// Silent for so long that the source must be gone.
-    Dead,
-}
 
 /// Some of the moments at which updates came, and how many had come by then.
 #[derive(Debug, Clone, Copy, Default)]
@@ -84,25 +61,6 @@ impl Rate {
         let (span_ns, updates) = self.span()?;
         Some(span_ns / updates as i64)
     }
-
-    /// Judges the silence since the last update.
-    pub fn silence(&self, now_ns: TimeNs) -> Silence {
-        // Two intervals are no habit.
-        if usize::from(self.len) < MARKS {
-            return Silence::Usual;
-        }
-        let Some(usual_ns) = self.interval_ns() else {
-            return Silence::Usual;
-        };
-        let silent_ns = now_ns.saturating_sub(self.marks[MARKS - 1].0);
-        if silent_ns > usual_ns.saturating_mul(DEAD_INTERVALS).max(DEAD_MIN_NS) {
-            Silence::Dead
-        } else if silent_ns > usual_ns.saturating_mul(STALE_INTERVALS).max(STALE_MIN_NS) {
-            Silence::Stale
-        } else {
-            Silence::Usual
-        }
-    }
 }
 
 #[cfg(test)]
@@ -137,17 +95,5 @@ mod tests {
         let (rate, now) = every(SECOND / 100, 1000);
         let later = rate.per_second(now + 60 * SECOND).unwrap();
         assert!(later < 6.0, "{later}");
-    }
-
-    #[test]
-    fn silence_is_judged_by_what_is_usual_for_the_topic() {
-        let (rate, now) = every(SECOND, 20);
-        assert_eq!(rate.silence(now + 6 * SECOND), Silence::Usual);
-        assert_eq!(rate.silence(now + 9 * SECOND), Silence::Stale);
-        assert_eq!(rate.silence(now + 61 * SECOND), Silence::Dead);
-        let (rate, now) = every(300 * SECOND, 20);
-        assert_eq!(rate.silence(now + 600 * SECOND), Silence::Usual);
-        let (rate, now) = every(SECOND, 2);
-        assert_eq!(rate.silence(now + 3600 * SECOND), Silence::Usual);
     }
 }

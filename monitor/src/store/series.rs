@@ -185,6 +185,32 @@ impl Series {
         });
     }
 
+    /// Appends the samples `from..to` of another series, with the gaps before each but the first.
+    pub(super) fn extend_from(&mut self, other: &Self, from: u64, to: u64) {
+        let first = other.gaps.partition_point(|gap| gap.before <= from);
+        let mut gaps = other.gaps.range(first..).peekable();
+        for index in from..to {
+            if let Some(gap) = gaps.next_if(|gap| gap.before == index) {
+                self.mark_gap(gap.lost, gap.cause);
+            }
+            let mut values = [0.0; 2];
+            for (lane, value) in values.iter_mut().enumerate().take(self.kind.lanes()) {
+                *value = other.value(lane, index);
+            }
+            self.append(other.time(index), values);
+        }
+    }
+
+    /// Appends all samples of another series from `from` on, and what is missing behind the last.
+    /// What was forgotten of it counts as forgotten here.
+    pub(super) fn extend_behind(&mut self, other: &Self, from: u64) {
+        self.extend_from(other, from, other.end());
+        if let Some((lost, cause)) = other.pending {
+            self.mark_gap(lost, cause);
+        }
+        self.evicted += other.evicted;
+    }
+
     fn push_gap(&mut self, gap: Gap) {
         if self.gaps.len() == GAPS_MAX
             && let Some(oldest) = self.gaps.pop_front()

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use tickcast_protocol::{
-    message::{Position, Quality, Seq},
+    message::{Position, Quality, Seq, Status},
     topic::Topic,
     value::Value,
 };
 
 use super::{
     Via,
-    rate::{Rate, Silence},
+    history::{Joint, Past},
+    rate::Rate,
     series::{Series, SeriesKind, TimeNs},
 };
 
@@ -75,6 +76,10 @@ pub struct TopicState {
     pub source_ns: Option<TimeNs>,
     /// How far the newest value can be trusted.
     pub quality: Quality,
+    /// Whether its source is heard of, as the server says.
+    pub status: Status,
+    /// Since when it has this status, by the server's clock.
+    pub status_since_ns: TimeNs,
     /// Position of the newest update.
     pub position: Position,
     /// Seq of the newest update.
@@ -93,6 +98,9 @@ pub struct TopicState {
     pub(super) series_at: (Position, Seq),
     /// Whether every update is asked for, and samples have come that way.
     pub(super) lossless: Lossless,
+    /// Where what history told begins, or what came one by one.
+    pub(super) joint: Option<Joint>,
+    pub(super) past: Past,
     /// Which connection the newest sample came by.
     pub(super) connection: u32,
 }
@@ -121,6 +129,8 @@ impl TopicState {
             ingest_ns: 0,
             source_ns: None,
             quality: Quality::Live,
+            status: Status::Live,
+            status_since_ns: 0,
             position: 0,
             seq: 0,
             received: 0,
@@ -130,6 +140,8 @@ impl TopicState {
             series: None,
             series_at: (0, 0),
             lossless: Lossless::No,
+            joint: None,
+            past: Past::Unasked,
             connection: 0,
         }
     }
@@ -140,11 +152,12 @@ impl TopicState {
         known.then(|| now_ns.saturating_sub(self.ingest_ns).max(0))
     }
 
-    /// Whether the topic is silent for longer than it ever is.
-    pub fn silence(&self, now_ns: TimeNs) -> Silence {
-        match self.quality {
-            Quality::Stale => Silence::Stale,
-            Quality::Live | Quality::Retained => self.rate.silence(now_ns),
+    /// How far its value may be taken for what is: the worse of what the server says of the topic
+    /// and what the source said with the update.
+    pub fn trust(&self) -> Status {
+        match (self.status, self.quality) {
+            (Status::Live, Quality::Stale) => Status::Stale,
+            (status, _) => status,
         }
     }
 

@@ -14,7 +14,7 @@ use tickcast_monitor::{
 };
 use tickcast_protocol::{
     client::ClientBatch,
-    message::{Epoch, Quality, TopicInfo, Update},
+    message::{Epoch, Quality, Status, TopicInfo, TopicStatus, Update},
     topic::{Filter, Topic},
     value::{Quote, Side, Trade, Value},
 };
@@ -27,6 +27,8 @@ pub(crate) const START_NS: i64 = 1_767_268_800 * SECOND;
 pub(crate) struct Script {
     pub(crate) inbox: Inbox,
     pub(crate) now_ns: i64,
+    /// Of the updates from now on.
+    pub(crate) quality: Quality,
     position: u64,
     seqs: std::collections::HashMap<String, u64>,
 }
@@ -36,6 +38,7 @@ impl Script {
         Self {
             inbox,
             now_ns: START_NS,
+            quality: Quality::Live,
             position: 0,
             seqs: Default::default(),
         }
@@ -50,6 +53,15 @@ impl Script {
             server: "a test".to_owned(),
             epoch: Epoch(0x3f2a),
         });
+    }
+
+    /// The server says whether a topic's source is heard of.
+    pub(crate) fn status(&self, topic: &str, status: Status) {
+        assert!(self.inbox.try_put(Parcel::Statuses(vec![TopicStatus {
+            topic: Topic::new(topic).unwrap(),
+            status,
+            since_ns: self.now_ns,
+        }])));
     }
 
     /// The server has another epoch: positions and seqs begin anew.
@@ -74,7 +86,7 @@ impl Script {
             seq: *seq,
             source_time_ns: None,
             ingest_time_ns: self.now_ns,
-            quality: Quality::Live,
+            quality: self.quality,
             value,
         }
     }

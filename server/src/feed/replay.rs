@@ -4,7 +4,12 @@ mod columns;
 mod format;
 mod recording;
 
-use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use tickcast_protocol::{
     message::{Quality, TimeNs},
@@ -32,7 +37,7 @@ pub use recording::{BadRow, Recording, Row};
 /// Which files, and how they are played.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReplaySettings {
-    /// They are played at the same time.
+    /// They are played at the same time. Each is CSV, or what the monitor recorded.
     pub files: Vec<ReplayFile>,
     /// Their format.
     pub format: CsvFormat,
@@ -65,7 +70,8 @@ impl Default for ReplaySettings {
 /// A file and the topic its rows go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayFile {
-    /// `replay/` and the file's name without its ending, if nothing else is said.
+    /// `replay/` and the file's name without its ending, if nothing else is said. Not used for a
+    /// recording of the monitor, whose rows name their topics themselves.
     pub topic: Topic,
     /// Where it is.
     pub path: PathBuf,
@@ -108,8 +114,7 @@ impl FromStr for ReplayFile {
             Some((topic, path)) => (topic.to_owned(), PathBuf::from(path)),
             None => {
                 let path = PathBuf::from(text);
-                let name = path.file_stem().unwrap_or_default().to_string_lossy();
-                (format!("replay/{name}"), path)
+                (default_topic(&path), path)
             }
         };
         let topic = Topic::new(&topic).map_err(|error| format!("topic {topic:?}: {error}"))?;
@@ -118,6 +123,11 @@ impl FromStr for ReplayFile {
         }
         Ok(Self { topic, path })
     }
+}
+
+fn default_topic(path: &Path) -> String {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    format!("replay/{name}")
 }
 
 impl ReplaySettings {
@@ -141,6 +151,12 @@ impl ReplaySettings {
         let path = file.path.display();
         let mut recording = Recording::open(&file.path, &self.format)
             .map_err(|reason| format!("file {path}: {reason}"))?;
+        if recording.names_topics() && file.topic.as_str() != default_topic(&file.path) {
+            return Err(format!(
+                "file {path}: it names its topics itself, {} cannot be one",
+                file.topic
+            ));
+        }
         match recording.next() {
             Some(Ok(row)) => Ok(row.time_ns),
             Some(Err(bad)) => Err(format!("file {path}, line {}: {}", bad.line, bad.reason)),
@@ -278,20 +294,26 @@ impl Player {
     }
 
     fn update(&self, row: Row) -> NewUpdate {
+        let origin = row.origin.map(|origin| *origin);
+        let recorded_ns = origin.as_ref().and_then(|origin| origin.source_time_ns);
         let source_time_ns = match self.settings.source_time {
-            SourceTime::Recorded => row.time_ns,
+            SourceTime::Recorded => recorded_ns.unwrap_or(row.time_ns),
             SourceTime::Now => wall_ns(),
         };
         let unit = match row.value {
             Value::Reading(_) => self.settings.unit.clone(),
             _ => None,
         };
+        let (topic, recorded_unit, quality) = match origin {
+            Some(origin) => (origin.topic, origin.unit, origin.quality),
+            None => (self.file.topic.clone(), None, Quality::Live),
+        };
         NewUpdate {
-            topic: self.file.topic.clone(),
+            topic,
             value: row.value,
             source_time_ns: Some(source_time_ns),
-            quality: Quality::Live,
-            unit,
+            quality,
+            unit: recorded_unit.or(unit),
         }
     }
 }

@@ -6,6 +6,7 @@ mod layout_name;
 mod palette;
 mod preferences;
 mod recordings;
+mod servers;
 
 use egui::{Align2, Id, Key, Modal, Ui, vec2};
 
@@ -29,6 +30,7 @@ enum Open {
     Alerts(alert_list::AlertList),
     SaveLayout(layout_name::LayoutName),
     Recordings(recordings::Recordings),
+    Servers(servers::Servers),
 }
 
 impl Overlays {
@@ -43,6 +45,7 @@ impl Overlays {
             Overlay::Alerts => Open::Alerts(alert_list::AlertList::default()),
             Overlay::SaveLayout => Open::SaveLayout(layout_name::LayoutName::new(scene.layouts)),
             Overlay::Recordings => Open::Recordings(recordings::Recordings::find()),
+            Overlay::Servers => Open::Servers(servers::Servers::default()),
         });
     }
 
@@ -59,7 +62,7 @@ impl Overlays {
         let theme = scene.theme;
         let (width, anchor): (f32, Align2) = match open {
             Open::Palette(_) => (560.0, Align2::CENTER_TOP),
-            Open::Keys | Open::Recordings(_) => (640.0, Align2::CENTER_CENTER),
+            Open::Keys | Open::Recordings(_) | Open::Servers(_) => (640.0, Align2::CENTER_CENTER),
             Open::Preferences(_) | Open::SaveLayout(_) => (440.0, Align2::CENTER_CENTER),
             Open::Alerts(_) => (720.0, Align2::CENTER_CENTER),
         };
@@ -83,6 +86,7 @@ impl Overlays {
                     Open::Preferences(panel) => panel.show(ui, scene, &mut commands),
                     Open::Alerts(list) => list.show(ui, scene, &mut commands),
                     Open::SaveLayout(name) => name.show(ui, scene, &mut commands),
+                    Open::Servers(servers) => servers.show(ui, scene, &mut commands),
                     Open::Recordings(list) => list.show(ui, scene, &mut commands),
                 }
             });

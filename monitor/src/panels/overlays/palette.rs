@@ -5,7 +5,7 @@ use egui::{CornerRadius, Key, Modifiers, Sense, Ui, pos2, vec2};
 use crate::{
     format, keys,
     panels::widgets::{paint_cut, paint_key, paint_right, styled},
-    scene::{Command, Place, Scene},
+    scene::{Command, Place, Scene, ServerWish},
     theme,
 };
 
@@ -119,6 +119,30 @@ impl Palette {
                     key: None,
                     value: None,
                     command: Command::Connect(url.clone()),
+                }),
+        );
+        let others = scene.tabs.iter().enumerate();
+        entries.extend(
+            others
+                .filter(|(_, tab)| !tab.is_active && fits(&format!("show server {}", tab.url)))
+                .map(|(at, tab)| Entry {
+                    name: format!("Show server {}", tab.url),
+                    key: None,
+                    value: None,
+                    command: Command::Server(ServerWish::Show(at)),
+                }),
+        );
+        let known = |url: &String| scene.tabs.iter().any(|tab| tab.url == *url);
+        entries.extend(
+            scene
+                .servers
+                .iter()
+                .filter(|url| !known(url) && fits(&format!("add server {url}")))
+                .map(|url| Entry {
+                    name: format!("Add server {url}"),
+                    key: None,
+                    value: None,
+                    command: Command::Server(ServerWish::Add(url.clone())),
                 }),
         );
         if !words.is_empty() {

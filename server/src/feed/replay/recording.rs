@@ -2,11 +2,17 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, BufRead, BufReader, Read},
     path::Path,
+    sync::Arc,
 };
 
-use tickcast_protocol::{message::TimeNs, value::Value};
+use tickcast_protocol::{
+    message::{Quality, TimeNs},
+    recording::{LINE_MAX_BYTES, RecordedLine},
+    topic::Topic,
+    value::Value,
+};
 
 use super::{
     columns::Columns,
@@ -24,6 +30,21 @@ pub struct Row {
     pub time_ns: TimeNs,
     /// What was recorded.
     pub value: Value,
+    /// What else the row says, if it was recorded from a tape.
+    pub origin: Option<Box<Origin>>,
+}
+
+/// Of which topic a row is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// Its name.
+    pub topic: Topic,
+    /// The unit of its readings.
+    pub unit: Option<Arc<str>>,
+    /// How far the value could be trusted.
+    pub quality: Quality,
+    /// When it happened, by the source's clock.
+    pub source_time_ns: Option<TimeNs>,
 }
 
 /// A row that cannot be read.
@@ -47,9 +68,29 @@ pub(super) struct Chunk {
 /// An open file.
 #[derive(Debug)]
 pub struct Recording {
+    rows: Rows,
+}
+
+#[derive(Debug)]
+enum Rows {
+    Csv(CsvRows),
+    Lines(LineRows),
+}
+
+#[derive(Debug)]
+struct CsvRows {
     reader: csv::Reader<BoundedRows>,
     columns: Columns<usize>,
     row: csv::StringRecord,
+}
+
+/// Lines of JSON, as the monitor records them.
+#[derive(Debug)]
+struct LineRows {
+    reader: BufReader<File>,
+    text: Vec<u8>,
+    line: u64,
+    is_broken: bool,
 }
 
 impl Recording {
@@ -57,7 +98,13 @@ impl Recording {
     pub fn open(path: &Path, format: &CsvFormat) -> Result<Self, String> {
         let columns = match format {
             CsvFormat::Columns(columns) => columns.as_ref().clone(),
-            CsvFormat::Automatic => detect(path)?,
+            CsvFormat::Automatic => match lines(path)? {
+                Some(lines) => {
+                    let rows = Rows::Lines(lines);
+                    return Ok(Self { rows });
+                }
+                None => detect(path)?,
+            },
         };
         let mut reader = reader(path, columns.has_header, columns.delimiter)?;
         let header = if columns.has_header {
@@ -66,11 +113,18 @@ impl Recording {
             csv::StringRecord::new()
         };
         let columns = columns.locate(&header)?;
-        Ok(Self {
+        let row = csv::StringRecord::new();
+        let rows = Rows::Csv(CsvRows {
             reader,
             columns,
-            row: csv::StringRecord::new(),
-        })
+            row,
+        });
+        Ok(Self { rows })
+    }
+
+    /// Whether each row names its topic.
+    pub fn names_topics(&self) -> bool {
+        matches!(self.rows, Rows::Lines(_))
     }
 
     /// The next rows, `max` at most. An error of the disk is a bad row and the end.
@@ -95,6 +149,15 @@ impl Recording {
         reason = "a row that cannot be read is no end"
     )]
     pub fn next(&mut self) -> Option<Result<Row, BadRow>> {
+        match &mut self.rows {
+            Rows::Csv(rows) => rows.next(),
+            Rows::Lines(rows) => rows.next(),
+        }
+    }
+}
+
+impl CsvRows {
+    fn next(&mut self) -> Option<Result<Row, BadRow>> {
         if self.reader.get_ref().is_broken {
             return None;
         }
@@ -113,10 +176,71 @@ impl Recording {
         }
         let line = self.row.position().map_or(0, csv::Position::line);
         match self.columns.read(&self.row) {
-            Ok((time_ns, value)) => Some(Ok(Row { time_ns, value })),
+            Ok((time_ns, value)) => Some(Ok(Row {
+                time_ns,
+                value,
+                origin: None,
+            })),
             Err(error) => bad(line, error.to_string()),
         }
     }
+}
+
+impl LineRows {
+    fn next(&mut self) -> Option<Result<Row, BadRow>> {
+        while !self.is_broken {
+            self.text.clear();
+            self.line += 1;
+            let mut bounded = (&mut self.reader).take(LINE_MAX_BYTES as u64);
+            let bad = |line, reason| Some(Err(BadRow { line, reason }));
+            match bounded.read_until(b'\n', &mut self.text) {
+                Ok(0) => return None,
+                Ok(read) if read == LINE_MAX_BYTES && !self.text.ends_with(b"\n") => {
+                    self.is_broken = true;
+                    let reason = format!("the line is longer than {LINE_MAX_BYTES} bytes");
+                    return bad(self.line, reason);
+                }
+                Ok(_) if self.text.trim_ascii().is_empty() => continue,
+                Ok(_) => {}
+                Err(error) => {
+                    self.is_broken = true;
+                    return bad(self.line, error.to_string());
+                }
+            }
+            let line = match RecordedLine::parse(&self.text) {
+                Ok(line) => line,
+                Err(error) => return bad(self.line, error.to_string()),
+            };
+            // Statuses are the server's own to tell.
+            if let Some(value) = line.value {
+                return Some(Ok(Row {
+                    time_ns: line.time,
+                    value,
+                    origin: Some(Box::new(Origin {
+                        topic: line.topic,
+                        unit: line.unit.map(Arc::from),
+                        quality: line.quality,
+                        source_time_ns: line.source_time,
+                    })),
+                }));
+            }
+        }
+        None
+    }
+}
+
+/// The file as lines of JSON, if it begins like one.
+fn lines(path: &Path) -> Result<Option<LineRows>, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut reader = BufReader::new(file);
+    let begin = reader.fill_buf().map_err(|error| error.to_string())?;
+    let is_json = begin.trim_ascii_start().first() == Some(&b'{');
+    Ok(is_json.then(|| LineRows {
+        reader,
+        text: Vec::new(),
+        line: 0,
+        is_broken: false,
+    }))
 }
 
 /// Finds the preset that fits.

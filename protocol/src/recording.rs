@@ -1,0 +1,129 @@
+//! Recordings: what was received, one JSON object a line. The monitor writes them; the monitor, the
+//! server's replay feed and the load tester read them.
+//!
+//! A line has `topic`, `time` (nanoseconds since 1970-01-01T00:00:00Z at which it was put on the
+//! tape), and `value` as on the wire or `status`; `seq`, `every`, `unit`, `quality` and
+//! `source_time` stand where they say something. Times are bare numbers here: the readers are
+//! programs that have 64 bits for them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    message::{Quality, Seq, Status, TimeNs},
+    topic::Topic,
+    value::Value,
+};
+
+/// Longest line that is read, in bytes: a message of a client with the longest text, escaped.
+pub const LINE_MAX_BYTES: usize = 1024 * 1024;
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordedLine {
+    /// Of which topic.
+    pub topic: Topic,
+    /// When it was put on the tape.
+    pub time: TimeNs,
+    /// Its number among the topic's updates; 0 if it was not recorded.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seq: Seq,
+    /// Whether every update of the topic was asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub every: bool,
+    /// The unit of readings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// How far the value could be trusted.
+    #[serde(default = "live", skip_serializing_if = "is_live")]
+    pub quality: Quality,
+    /// When it happened, by the source's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_time: Option<TimeNs>,
+    /// The update's value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+    /// The topic's status from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+}
+
+fn is_zero(seq: &Seq) -> bool {
+    *seq == 0
+}
+
+fn live() -> Quality {
+    Quality::Live
+}
+
+fn is_live(quality: &Quality) -> bool {
+    *quality == Quality::Live
+}
+
+/// Why a line is none of a recording.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordedLineError {
+    /// It is no JSON object of that kind.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    /// It tells nothing.
+    #[error("it has neither a value nor a status")]
+    Nothing,
+}
+
+impl RecordedLine {
+    /// Reads a line.
+    pub fn parse(text: &[u8]) -> Result<Self, RecordedLineError> {
+        let line: Self = serde_json::from_slice(text)?;
+        if line.value.is_none() && line.status.is_none() {
+            return Err(RecordedLineError::Nothing);
+        }
+        Ok(line)
+    }
+
+    /// Appends the line to `out`, with its end.
+    pub fn write(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        let len = out.len();
+        if let Err(error) = serde_json::to_writer(&mut *out, self) {
+            // Half a line would spoil the next one.
+            out.truncate(len);
+            return Err(error);
+        }
+        out.push(b'\n');
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_as_it_was_written_and_says_only_what_is_worth_saying() {
+        let line = RecordedLine {
+            topic: Topic::new("plant/t").unwrap(),
+            time: 1_767_268_800_000_000_001,
+            seq: 7,
+            every: false,
+            unit: None,
+            quality: Quality::Live,
+            source_time: None,
+            value: Some(Value::Reading(2.5)),
+            status: None,
+        };
+        let mut text = Vec::new();
+        line.write(&mut text).unwrap();
+        assert_eq!(
+            std::str::from_utf8(&text).unwrap(),
+            "{\"topic\":\"plant/t\",\"time\":1767268800000000001,\"seq\":7,\"value\":{\"reading\":2.5}}\n"
+        );
+        assert_eq!(RecordedLine::parse(&text).unwrap(), line);
+        let status = br#"{"topic":"plant/t","time":5,"status":"dead"}"#;
+        let status = RecordedLine::parse(status).unwrap();
+        assert_eq!(status.status, Some(Status::Dead));
+        assert!(matches!(
+            RecordedLine::parse(br#"{"topic":"plant/t","time":5}"#),
+            Err(RecordedLineError::Nothing)
+        ));
+        assert!(RecordedLine::parse(b"time,value").is_err());
+    }
+}
