@@ -32,7 +32,7 @@ use crate::{
 /// subscribes.
 const LATEST_MAX_UPDATES: usize = 10_000;
 
-type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Full<Bytes>>;
 type AnyAnswer = Response<Either<Full<Bytes>, PipeBody>>;
 
 /// Where a request came from and what it is answered with.
@@ -68,21 +68,14 @@ impl Site {
     ) -> Answer {
         let path = request.uri().path();
         if !is_reading(request.method()) {
-            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
-            answer
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return answer;
+            return only_get();
         }
         match path {
             "/ws" => self.subscriber(request, peer, permit),
             "/echo" => self.echo(request, permit),
-            "/healthz" => text(StatusCode::OK, "ok"),
-            "/readyz" => match self.state.stage() {
-                Stage::Ready => text(StatusCode::OK, "ready"),
-                Stage::Draining => text(StatusCode::SERVICE_UNAVAILABLE, "draining"),
-            },
-            "/metrics" => typed(
+            "/healthz" => healthz(),
+            "/readyz" => readyz(&self.state),
+            "/metrics" if self.context.settings.admin.is_none() => typed(
                 StatusCode::OK,
                 metrics::CONTENT_TYPE,
                 metrics::text(&self.metrics),
@@ -363,7 +356,29 @@ fn parts(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
     Some((parts.io.into_inner(), parts.read_buf))
 }
 
-fn text(status: StatusCode, body: impl Into<String>) -> Answer {
+/// Alive, since it answers.
+pub(crate) fn healthz() -> Answer {
+    text(StatusCode::OK, "ok")
+}
+
+/// Whether new connections are welcome.
+pub(crate) fn readyz(state: &ServerState) -> Answer {
+    match state.stage() {
+        Stage::Ready => text(StatusCode::OK, "ready"),
+        Stage::Draining => text(StatusCode::SERVICE_UNAVAILABLE, "draining"),
+    }
+}
+
+/// The answer to another method.
+pub(crate) fn only_get() -> Answer {
+    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
+    answer
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    answer
+}
+
+pub(crate) fn text(status: StatusCode, body: impl Into<String>) -> Answer {
     let mut body = body.into();
     if !body.ends_with('\n') {
         body.push('\n');
@@ -371,7 +386,11 @@ fn text(status: StatusCode, body: impl Into<String>) -> Answer {
     typed(status, "text/plain; charset=utf-8", body)
 }
 
-fn typed(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+pub(crate) fn typed(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();

@@ -26,10 +26,12 @@ mod catch_up;
 pub mod connection;
 mod requests;
 pub mod shard;
+pub mod slow;
 pub mod statuses;
 mod upkeep;
 
 // Out: threads, sockets, HTTP.
+pub mod admin;
 pub mod event_stream;
 pub mod frame;
 pub mod head;

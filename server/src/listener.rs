@@ -36,7 +36,7 @@ const HEADER_MAX_BYTES: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 
 /// Pause after an error of accept(2), such as too many open files, which would come back at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Binds one socket per shard. With port 0 the kernel chooses a port, the same for all.
 pub fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<StdListener>> {

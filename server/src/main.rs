@@ -59,6 +59,9 @@ fn run(settings: Settings) -> anyhow::Result<()> {
     };
     let server = Server::start(settings)?;
     let address = server.address();
+    if let Some(admin) = server.admin_address() {
+        tracing::info!("operators are answered at http://{admin}/v1/slow");
+    }
     tracing::info!(shards, ?feeds, "listening on ws://{address}/ws");
     let name = runtime.block_on(signals.next());
     tracing::info!("{name}: draining; once more to end at once");

@@ -1,6 +1,7 @@
 //! The whole server: binds, starts the ingest thread and the shards, and ends them in order.
 
 use std::{
+    convert::Infallible,
     future::Future,
     io,
     net::SocketAddr,
@@ -13,12 +14,13 @@ use std::{
 use tickcast_protocol::message::Epoch;
 use tokio::{
     runtime::{Builder, LocalOptions},
-    sync::{Notify, mpsc, watch},
+    sync::{Notify, mpsc, oneshot, watch},
     task::{JoinSet, spawn_local},
     time::{Instant, interval, sleep_until, timeout},
 };
 
 use crate::{
+    admin::{self, Admin, QUESTIONS_MAX, SlowQuestion},
     clock::Clock,
     config::Settings,
     decode::Decoder,
@@ -80,10 +82,13 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    admin_address: Option<SocketAddr>,
     metrics: Arc<Metrics>,
     state: Arc<ServerState>,
     end: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
+    /// Its thread, which ends when the sender is dropped.
+    admin: Option<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
 }
 
 impl Server {
@@ -104,6 +109,15 @@ impl Server {
         let listeners = listener::bind(server.listen, server.shards).map_err(listen)?;
         let address = listeners[0].local_addr().map_err(listen)?;
 
+        let admin_listener = server.admin.map(|address| {
+            admin::bind(address).map_err(|error| StartError::Listen { address, error })
+        });
+        let admin_listener = admin_listener.transpose()?;
+        let admin_address = match &admin_listener {
+            Some(listener) => Some(listener.local_addr().map_err(listen)?),
+            None => None,
+        };
+
         let metrics = Arc::new(Metrics {
             shards: (0..server.shards).map(|_| Arc::default()).collect(),
             feeds: feeds.iter().map(feed_stats).collect(),
@@ -118,9 +132,13 @@ impl Server {
         let counts = ConnectionCounts::new(server.connections_per_address_max);
 
         let mut threads = Vec::new();
+        let mut shards = Vec::new();
         for (index, listener) in listeners.into_iter().enumerate() {
+            let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
+            shards.push(questions);
             let shard = ShardThread {
                 index,
+                asked,
                 epoch,
                 listener,
                 settings: Arc::clone(&server),
@@ -145,18 +163,38 @@ impl Server {
             ended,
         };
         threads.push(spawn("ingest".to_owned(), move || thread.run())?);
+        let admin = Admin {
+            state: Arc::clone(&state),
+            metrics: Arc::clone(&metrics),
+            shards,
+        };
+        let admin = match admin_listener {
+            Some(listener) => {
+                let (end, ended) = oneshot::channel();
+                let run = move || block_on(admin.run(listener, ended));
+                Some((end, spawn("admin".to_owned(), run)?))
+            }
+            None => None,
+        };
         Ok(Self {
             address,
+            admin_address,
             metrics,
             state,
             end,
             threads,
+            admin,
         })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it answers operators.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
     }
 
     /// Its numbers.
@@ -173,6 +211,13 @@ impl Server {
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a thread of the server panicked");
+            }
+        }
+        // Operators are answered until all clients are gone.
+        if let Some((end, thread)) = self.admin {
+            drop(end);
+            if thread.join().is_err() {
+                tracing::error!("the admin thread panicked");
             }
         }
     }
@@ -351,6 +396,8 @@ async fn until_silent(clock: Clock, due: Option<Duration>) {
 /// One shard with its listener.
 struct ShardThread {
     index: usize,
+    /// What operators ask.
+    asked: mpsc::Receiver<SlowQuestion>,
     epoch: Epoch,
     listener: std::net::TcpListener,
     settings: Arc<ServerSettings>,
@@ -385,6 +432,7 @@ impl ShardThread {
             });
             spawn_local(listener::accept(listener, site, self.counts));
             spawn_local(tick(Rc::clone(&context)));
+            spawn_local(answer_operators(Rc::clone(&context), self.asked));
             rounds(self.index, &self.head, &context, &wake).await;
             drain(&context, self.settings.drain).await;
         });
@@ -396,6 +444,13 @@ async fn tick(context: Rc<ShardContext>) {
     loop {
         ticks.tick().await;
         context.with(|shard, now| shard.tick(now));
+    }
+}
+
+async fn answer_operators(context: Rc<ShardContext>, mut asked: mpsc::Receiver<SlowQuestion>) {
+    while let Some(SlowQuestion { limit, answer }) = asked.recv().await {
+        // Whoever asked may have stopped waiting.
+        let _ = answer.send(context.slowest(limit));
     }
 }
 

@@ -28,6 +28,7 @@ use tokio::{
 };
 
 use crate::{
+    admin::SlowRow,
     clock::{Clock, Now},
     connection::{ConnectionKey, Socket},
     event_stream::Pipe,
@@ -36,6 +37,7 @@ use crate::{
     ingest::Ingest,
     settings::ServerSettings,
     shard::{Event, Shard},
+    slow::SlowClient,
 };
 
 /// How often a client that does not read its answers is looked at again.
@@ -83,6 +85,18 @@ impl Outlet {
                 pipe.writable().await;
                 true
             }
+        }
+    }
+
+    /// Who is at the other end. The kernel is asked, because the address is not worth the memory in
+    /// every connection.
+    fn client(&self) -> String {
+        match self {
+            Self::Tcp(stream) => match stream.0.peer_addr() {
+                Ok(address) => address.to_string(),
+                Err(_) => "gone".to_owned(),
+            },
+            Self::Events(_) => "an event stream".to_owned(),
         }
     }
 
@@ -179,6 +193,18 @@ impl ShardContext {
             }
         }
         result
+    }
+
+    /// The clients that are furthest behind, with their addresses.
+    pub fn slowest(self: &Rc<Self>, limit: usize) -> Vec<SlowRow> {
+        let slowest = self.with(|shard, now| shard.slowest(limit, now));
+        let sessions = self.sessions.borrow();
+        let row = |(key, slow): (ConnectionKey, SlowClient)| {
+            let handles = sessions.get(&key.to_u64());
+            let client = handles.map_or("gone".to_owned(), |handles| handles.outlet.client());
+            SlowRow { client, slow }
+        };
+        slowest.into_iter().map(row).collect()
     }
 
     fn wait_until_writable(self: &Rc<Self>, key: ConnectionKey) {

@@ -14,6 +14,8 @@ use tickcast_protocol::{
 pub struct ServerSettings {
     /// Where to listen, for WebSocket and HTTP. Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where operators ask, if there is such an address: then only there for the metrics.
+    pub admin: Option<SocketAddr>,
     /// Threads that serve connections. At least 1.
     pub shards: usize,
     /// Memory for recent updates, in bytes.
@@ -80,6 +82,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7400)),
+            admin: None,
             shards: 1,
             tape_bytes: 64 * 1024 * 1024,
             topics_max: 1_000_000,

@@ -148,24 +148,13 @@ impl<S: Socket> Shard<S> {
                 && connection.is_blocked()
             {
                 behind += 1;
-                lag = lag.max(self.lag_of(connection));
+                let slowest = self.slowest_subscription(connection);
+                lag = lag.max(slowest.map_or(0, |(lag, _)| lag));
             }
         }
         self.stats.behind.set(behind);
         self.stats.lag_updates.set(lag);
         self.flush_dirty(now);
-    }
-
-    /// Updates on the tape that the slowest of a connection's subscriptions has not got.
-    fn lag_of(&self, connection: &Connection<S>) -> u64 {
-        let lags = connection.subscriptions.iter().map(|&subscription| {
-            let subscription = &self.subscriptions[subscription as usize];
-            let channel = &self.channels[subscription.channel as usize];
-            channel
-                .flushed()
-                .saturating_sub(subscription.position(channel))
-        });
-        lags.max().unwrap_or(0)
     }
 
     fn tick_connection(&mut self, index: u32, now: Now) {

@@ -83,6 +83,20 @@ impl Section for ServerSettings {
             get: |s| text(s.listen),
         },
         Setting {
+            key: "admin",
+            value_name: "ADDRESS",
+            help: "Where operators ask for health, metrics and slow clients; the metrics are then \
+                   only there. By default nowhere",
+            kind: One,
+            set: |s, v| {
+                let address = v[0].parse::<SocketAddr>();
+                let address = address.map_err(|_| "it is not an address such as 127.0.0.1:7401")?;
+                s.admin = Some(address);
+                Ok(())
+            },
+            get: |s| s.admin.and_then(text),
+        },
+        Setting {
             key: "shards",
             value_name: "NUMBER",
             help: "Threads that serve connections; by default as many as there are cores",
@@ -506,6 +520,7 @@ mod tests {
         // A field that is added must be named here; then the count tells whether it got a setting.
         let ServerSettings {
             listen: _,
+            admin: _,
             shards: _,
             tape_bytes: _,
             topics_max: _,
@@ -524,7 +539,7 @@ mod tests {
             publish_from: _,
             origins: _,
         } = ServerSettings::default();
-        assert_eq!(ServerSettings::SETTINGS.len(), 18);
+        assert_eq!(ServerSettings::SETTINGS.len(), 19);
         let MqttSettings {
             url: _,
             filters: _,

@@ -47,6 +47,7 @@ pub(crate) async fn until(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
 pub(crate) struct Program {
     pub(crate) address: SocketAddr,
     child: Child,
+    first_log: String,
     log: Arc<Mutex<String>>,
 }
 
@@ -71,10 +72,12 @@ impl Program {
         let stderr = child.stderr.take().expect("it is caught");
         let mut lines = BufReader::new(stderr).lines();
         let log = Arc::new(Mutex::new(String::new()));
+        let mut first_log = String::new();
         let address = soon("the server listens", async {
             loop {
                 let line = lines.next_line().await.expect("its log can be read");
                 let line = line.expect("it does not end");
+                first_log.push_str(&line);
                 let address = line.split_once("ws://").and_then(|(_, rest)| {
                     let (address, _) = rest.split_once("/ws")?;
                     address.parse().ok()
@@ -96,8 +99,14 @@ impl Program {
         Self {
             address,
             child,
+            first_log,
             log,
         }
+    }
+
+    /// What it logged until it listened.
+    pub(crate) fn first_log(&self) -> &str {
+        &self.first_log
     }
 
     /// Where subscribers connect to.
