@@ -3,7 +3,7 @@
 
 use crate::{
     clock::Now,
-    connection::{ConnectionKey, Socket},
+    connection::{ConnectionKey, Flushed, Socket},
     shard::Shard,
     subscription::{CATCH_UP_FRAME_BYTES, Progress, Step, SubscriptionKey},
 };
@@ -34,7 +34,10 @@ impl<S: Socket> Shard<S> {
         if self.connection_mut(key).is_none() {
             return false;
         }
-        self.flush(key.index, now);
+        // A broken one is writable for ever, and was blocked when it broke.
+        if self.flush(key.index, now) == Flushed::Broken {
+            return false;
+        }
         let connection = &mut self.connections[key.index as usize];
         if connection.is_blocked() {
             return true;
@@ -157,5 +160,48 @@ impl<S: Socket> Shard<S> {
     /// Whether [`catch_up`](Self::catch_up) has something to do.
     pub fn has_catching_up(&self) -> bool {
         !self.catching_up.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        cell::Cell,
+        io::{self, ErrorKind, IoSlice},
+        rc::Rc,
+        sync::Arc,
+        time::Duration,
+    };
+
+    use tickcast_protocol::{codec::Encoding, message::Epoch};
+
+    use super::*;
+    use crate::{metrics::ShardStats, settings::ServerSettings, shard::Event};
+
+    /// A socket that fails in one way.
+    #[derive(Clone)]
+    struct Failing(Rc<Cell<ErrorKind>>);
+
+    impl Socket for Failing {
+        fn try_write(&self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+            Err(self.0.get().into())
+        }
+    }
+
+    #[test]
+    fn a_blocked_connection_that_breaks_is_not_waited_for() {
+        let now = Now {
+            uptime: Duration::ZERO,
+            wall_ns: 0,
+        };
+        let settings = Arc::new(ServerSettings::default());
+        let mut shard = Shard::new(0, Epoch(7), settings, Arc::<ShardStats>::default());
+        let socket = Failing(Rc::new(Cell::new(ErrorKind::WouldBlock)));
+        let key = shard.connect(socket.clone(), Encoding::Json, true, now);
+        assert!(matches!(shard.take_events()[..], [Event::Blocked(_)]));
+        assert!(shard.on_writable(key, now));
+        socket.0.set(ErrorKind::BrokenPipe);
+        assert!(!shard.on_writable(key, now));
+        assert!(matches!(shard.take_events()[..], [Event::Broken(_)]));
     }
 }

@@ -280,9 +280,9 @@ impl<S: Socket> Shard<S> {
     }
 
     /// Writes what a connection has waiting.
-    pub(crate) fn flush(&mut self, index: u32, now: Now) {
+    pub(crate) fn flush(&mut self, index: u32, now: Now) -> Flushed {
         let Some(connection) = self.connections.get_mut(index as usize) else {
-            return;
+            return Flushed::Broken;
         };
         connection.is_dirty = false;
         let key = ConnectionKey {
@@ -302,6 +302,7 @@ impl<S: Socket> Shard<S> {
             }
             Flushed::Broken => self.events.push(Event::Broken(key)),
         }
+        flushed
     }
 
     /// Takes a blocked connection's subscriptions out of their channels' live lists.
