@@ -6,6 +6,8 @@
 pub(crate) mod gate;
 pub(crate) mod raw;
 pub(crate) mod subscriber;
+pub(crate) mod truth;
+pub(crate) mod wire;
 
 use std::{
     net::SocketAddr,
@@ -66,7 +68,12 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 impl Program {
     /// Starts it on a free port, and waits until it listens.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
-        let mut child = command(&[&["--listen", "127.0.0.1:0"], arguments].concat())
+        Self::start_at("127.0.0.1:0", arguments).await
+    }
+
+    /// Starts it at an address, and waits until it listens.
+    pub(crate) async fn start_at(address: &str, arguments: &[&str]) -> Self {
+        let mut child = command(&[&["--listen", address], arguments].concat())
             .spawn()
             .expect("the program starts");
         let stderr = child.stderr.take().expect("it is caught");

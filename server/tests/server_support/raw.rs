@@ -1,9 +1,9 @@
 //! HTTP and WebSocket byte by byte, so that a test can also send what no client would.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
 };
 
@@ -68,6 +68,44 @@ pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Makes a handshake with the key and the answer of RFC 6455, section 1.3. `more` are lines of the
+/// head. Returns the server's part of it, too.
+pub(crate) async fn shake_hands(
+    stream: TcpStream,
+    path: &str,
+    more: &str,
+) -> io::Result<(BufReader<TcpStream>, String)> {
+    let address = stream.peer_addr()?;
+    let mut stream = BufReader::new(stream);
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    let head = String::from_utf8(head).expect("a head is text");
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
+    Ok((stream, head))
+}
+
+/// Reads a frame: its first byte and its payload. The server never masks.
+pub(crate) async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(u8, Vec<u8>)> {
+    let first = stream.read_u8().await?;
+    let len = match stream.read_u8().await? {
+        126 => stream.read_u16().await?.into(),
+        127 => stream.read_u64().await?,
+        len => u64::from(len),
+    };
+    let mut payload = vec![0; len as usize];
+    stream.read_exact(&mut payload).await?;
+    Ok((first, payload))
+}
+
 /// A WebSocket after its handshake.
 pub(crate) struct RawSocket {
     pub(crate) stream: BufReader<TcpStream>,
@@ -76,30 +114,14 @@ pub(crate) struct RawSocket {
 }
 
 impl RawSocket {
-    /// With the key and the answer of RFC 6455, section 1.3. `more` are lines of the head.
+    /// `more` are lines of the head.
     pub(crate) async fn open(address: SocketAddr, path: &str, more: &str) -> Self {
-        soon("a handshake", async {
-            let stream = TcpStream::connect(address).await.expect("it listens");
-            let mut stream = BufReader::new(stream);
-            let request = format!(
-                "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
-                 Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
-            );
-            stream
-                .write_all(request.as_bytes())
-                .await
-                .expect("it reads");
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                head.push(stream.read_u8().await.expect("it answers"));
-            }
-            let head = String::from_utf8(head).expect("a head is text");
-            assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-            assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
-            Self { stream, head }
-        })
-        .await
+        let opened = soon("a handshake", async {
+            let stream = TcpStream::connect(address).await?;
+            shake_hands(stream, path, more).await
+        });
+        let (stream, head) = opened.await.expect("it listens and answers");
+        Self { stream, head }
     }
 
     /// Sends a proper frame.
@@ -113,21 +135,10 @@ impl RawSocket {
         soon("bytes are taken", sent).await.expect("it is open");
     }
 
-    /// The next frame: its first byte and its payload. The server never masks.
+    /// The next frame: its first byte and its payload.
     pub(crate) async fn frame(&mut self) -> (u8, Vec<u8>) {
-        soon("a frame", async {
-            let stream = &mut self.stream;
-            let first = stream.read_u8().await.expect("it is open");
-            let len = match stream.read_u8().await.expect("a length") {
-                126 => stream.read_u16().await.expect("a length").into(),
-                127 => stream.read_u64().await.expect("a length"),
-                len => u64::from(len),
-            };
-            let mut payload = vec![0; len as usize];
-            stream.read_exact(&mut payload).await.expect("a payload");
-            (first, payload)
-        })
-        .await
+        let frame = soon("a frame", read_frame(&mut self.stream)).await;
+        frame.expect("it is open")
     }
 
     /// Sends a message of JSON.
