@@ -503,7 +503,8 @@ async fn a_snapshot_and_what_follows_are_the_truth_at_each_position_at_20_000_up
     run(&world, first..first + SUBSCRIBERS, subscribe_and_stay).await;
     let last = source.stop().await;
     let seen = world.seen();
-    let visits: u64 = kills
+    let visits: u64 = world
+        .kills
         .iter()
         .map(|kills| kills.load(Ordering::Relaxed))
         .sum();
