@@ -341,7 +341,7 @@ impl<'a> History<'a> {
                 tracked.accepted(accepted, tokens[index].as_ref());
                 channels.insert(accepted.channel, index);
             }
-            ServerMessage::Welcome(_) => {}
+            ServerMessage::Welcome(_) | ServerMessage::Status(_) => {}
             other => panic!("{other:?}"),
         }
     }

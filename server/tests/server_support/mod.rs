@@ -62,6 +62,12 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
+    // Settings come from the test alone.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("TICKCAST_") {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

@@ -125,6 +125,8 @@ impl Subscriber {
                                 .expect("the server knows where we are");
                         }
                     }
+                    // Outside of the chain.
+                    ServerMessage::Status(_) => {}
                     other => panic!("{other:?}"),
                 }
             }
