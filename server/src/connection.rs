@@ -102,6 +102,8 @@ pub struct Connection<S> {
     pub(crate) wire: Wire,
     pub(crate) may_publish: bool,
     pub(crate) requests: TokenBucket,
+    /// Requests for history that have not been answered.
+    pub(crate) questions: u32,
     pub(crate) subscriptions: SmallVec<[SubscriptionKey; 2]>,
     /// Those of the subscriptions that are behind and have something to do.
     pub(crate) behind: VecDeque<SubscriptionKey>,
@@ -136,6 +138,7 @@ impl<S: Socket> Connection<S> {
             wire,
             may_publish,
             requests,
+            questions: 0,
             subscriptions: SmallVec::new(),
             behind: VecDeque::new(),
             queue: VecDeque::new(),

@@ -7,12 +7,15 @@
 use bytes::Bytes;
 use fastwebsockets::{Frame, OpCode, Payload};
 use tickcast_protocol::{
-    codec::{self, BatchHead, Encoding},
+    codec::{self, BatchHead, EncodedUpdates, Encoding, HistoryHead},
     error::CloseCode,
-    message::{ChannelId, Resume, ServerMessage, Statuses, SubscribeResult, TopicId, TopicStatus},
+    message::{
+        ChannelId, RequestId, Resume, ServerMessage, Statuses, SubscribeResult, TopicId, TopicInfo,
+        TopicStatus,
+    },
 };
 
-use crate::topics::TopicState;
+use crate::{history::Stretch, tape::append_as_json, topics::TopicState};
 
 /// Longest header of a server's frame: 2 bytes and a 64-bit length (RFC 6455, section 5.2).
 const HEADER_MAX_BYTES: usize = 10;
@@ -190,6 +193,38 @@ pub fn statuses(channel: ChannelId, topics: &[&TopicState], wire: Wire) -> Bytes
     }
 }
 
+/// A stretch of a topic's past, as the answer to a request.
+pub fn history(id: RequestId, topic: Option<&TopicInfo>, stretch: &Stretch, wire: Wire) -> Bytes {
+    let encoding = wire.encoding();
+    let mut json = Vec::new();
+    if let (Encoding::Json, Some(info)) = (encoding, topic) {
+        for update in stretch.updates() {
+            if !json.is_empty() {
+                json.push(b',');
+            }
+            append_as_json(update, &info.topic, &mut json);
+        }
+    }
+    let updates = EncodedUpdates {
+        count: stretch.ends.len(),
+        bytes: match encoding {
+            Encoding::Bincode => &stretch.bincode,
+            Encoding::Json => &json,
+        },
+    };
+    let head = HistoryHead {
+        id,
+        topics: topic.map(std::slice::from_ref).unwrap_or_default(),
+        more: stretch.more,
+    };
+    let mut payload = Vec::new();
+    codec::append_history(&head, updates, encoding, &mut payload);
+    match wire {
+        Wire::Frames(encoding) => framed(opcode(encoding), &payload),
+        Wire::Events => event(&payload, None),
+    }
+}
+
 /// A text message; the bytes must be UTF-8.
 pub fn text(bytes: &[u8]) -> Bytes {
     framed(OpCode::Text, bytes)
@@ -315,10 +350,7 @@ impl BatchWriter {
 
 #[cfg(test)]
 mod tests {
-    use tickcast_protocol::{
-        message::{Epoch, TopicInfo},
-        topic::Topic,
-    };
+    use tickcast_protocol::{message::Epoch, topic::Topic};
 
     use super::*;
 

@@ -12,11 +12,15 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::tape::Strip;
+use crate::{ingest::HistoryAnswer, tape::Strip};
 
 /// Bytes of strips that a shard takes at once, about. More would make a round long; less would
 /// waste the gathering that makes fan-out cheap under load.
 const TAKE_MAX_BYTES: usize = 1024 * 1024;
+
+/// Answers that wait for their shards, at most, in bytes: a few dozen of the longest. A shard takes
+/// them within a round, so a full queue means that the machine is saturated.
+const ANSWERS_MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// The newest strips and who has applied them.
 #[derive(Debug)]
@@ -36,6 +40,9 @@ struct Window {
     /// How many strips were pushed and popped since the beginning.
     pushed: u64,
     bytes: usize,
+    /// Answers to questions about the past, each with how many strips had been pushed before it.
+    answers: Vec<(u64, HistoryAnswer)>,
+    answers_bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +57,8 @@ struct ShardEnd {
 pub struct Taken {
     /// In order; empty if there is nothing new.
     pub strips: Vec<Arc<Strip>>,
+    /// Answers for clients of this shard, which come behind these strips.
+    pub answers: Vec<HistoryAnswer>,
     /// Whether there is more.
     pub more: bool,
 }
@@ -115,6 +124,34 @@ impl Head {
         true
     }
 
+    /// Hands the answer to a question to the shard that asked, behind all strips pushed so far. Waits
+    /// while too many are on their way.
+    pub async fn answer(&self, mut answer: HistoryAnswer) {
+        let shard = answer.to.shard;
+        loop {
+            let room = self.room.notified();
+            match self.try_answer(answer) {
+                Ok(()) => break,
+                Err(back) => answer = back,
+            }
+            self.waits.fetch_add(1, Ordering::Relaxed);
+            room.await;
+        }
+        self.shards[shard].wake.notify_one();
+    }
+
+    /// Gives the answer back if there is no room for it.
+    fn try_answer(&self, answer: HistoryAnswer) -> Result<(), HistoryAnswer> {
+        let mut window = self.window();
+        if window.answers_bytes >= ANSWERS_MAX_BYTES {
+            return Err(answer);
+        }
+        window.answers_bytes += answer.stretch.bincode.len();
+        let pushed = window.pushed;
+        window.answers.push((pushed, answer));
+        Ok(())
+    }
+
     /// What wakes a shard: shared with whatever else gives it work.
     pub fn wake(&self, shard: usize) -> Arc<Notify> {
         Arc::clone(&self.shards[shard].wake)
@@ -123,7 +160,7 @@ impl Head {
     /// Takes what a shard has not seen yet, up to a bound.
     pub fn take(&self, shard: usize) -> Taken {
         let end = &self.shards[shard];
-        let window = self.window();
+        let mut window = self.window();
         let taken = end.taken.load(Ordering::Relaxed);
         let popped = window.pushed - window.strips.len() as u64;
         let mut strips = Vec::new();
@@ -137,12 +174,26 @@ impl Head {
         }
         let now_taken = taken + strips.len() as u64;
         let more = now_taken < window.pushed;
+        let answers: Vec<_> = window
+            .answers
+            .extract_if(.., |(pushed, answer)| {
+                answer.to.shard == shard && *pushed <= now_taken
+            })
+            .map(|(_, answer)| answer)
+            .collect();
+        for answer in &answers {
+            window.answers_bytes -= answer.stretch.bincode.len();
+        }
         drop(window);
-        if now_taken != taken {
-            end.taken.store(now_taken, Ordering::Release);
+        end.taken.store(now_taken, Ordering::Release);
+        if now_taken != taken || !answers.is_empty() {
             self.room.notify_one();
         }
-        Taken { strips, more }
+        Taken {
+            strips,
+            answers,
+            more,
+        }
     }
 
     /// Says that no strip will follow.

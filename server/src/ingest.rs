@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 use tickcast_protocol::{
-    message::{Quality, RequestId, TimeNs},
+    message::{Position, Quality, RequestId, TimeNs, TopicId},
     topic::Topic,
     value::Value,
 };
 use tokio::sync::mpsc;
+
+use crate::history::Stretch;
 
 /// Submissions that wait for the sequencer, at most. It takes them in microseconds, so a full
 /// queue means that the machine is saturated; then feeds wait, which pushes back on their sources.
@@ -54,6 +56,30 @@ pub struct Submission {
     pub feed: Option<FeedId>,
 }
 
+/// What a client wants to know of a topic's past.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryQuestion {
+    /// Who asks.
+    pub from: Ack,
+    /// Of which topic.
+    pub topic: Topic,
+    /// Updates, at most.
+    pub limit: usize,
+    /// Only updates before this position.
+    pub before: Option<Position>,
+}
+
+/// The answer to a [`HistoryQuestion`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryAnswer {
+    /// Who asked.
+    pub to: Ack,
+    /// The topic's id; none if it is not known.
+    pub topic: Option<TopicId>,
+    /// What is known of its past.
+    pub stretch: Stretch,
+}
+
 /// What waits for the sequencer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Work {
@@ -61,6 +87,8 @@ pub enum Work {
     Updates(Submission),
     /// A feed has lost its source, or has no more: what it brought is not live any more.
     FeedDown(FeedId),
+    /// A question about the past, to be answered with all that was submitted before.
+    History(HistoryQuestion),
 }
 
 impl Work {
@@ -69,6 +97,7 @@ impl Work {
         match self {
             Self::Updates(submission) => submission.ack.map(|ack| ack.id),
             Self::FeedDown(_) => None,
+            Self::History(question) => Some(question.from.id),
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod feed;
 pub mod ingest;
 
 // The core: the sequencer writes the tape; shards read it.
+pub mod history;
 pub mod liveness;
 pub mod sequencer;
 pub mod tape;
@@ -24,6 +25,7 @@ pub mod topics;
 
 mod catch_up;
 pub mod connection;
+mod recall;
 mod requests;
 pub mod shard;
 pub mod slow;

@@ -119,6 +119,10 @@ pub struct IngestStats {
     pub waits: Number,
     /// Topics that are live, stale and dead.
     pub statuses: [Number; 3],
+    /// Memory of the history, in bytes.
+    pub history_bytes: Number,
+    /// Updates that the history has forgotten because all topics together had too many bytes.
+    pub history_forgotten: Number,
 }
 
 /// A feed's numbers and what it is called.
@@ -272,6 +276,18 @@ impl Collector for Scrape {
             "ingest_waits",
             "Times the sequencer waited for a shard",
             one(&ingest.waits),
+        )?;
+        put(
+            Gauge,
+            "history_bytes",
+            "Memory of the history",
+            one(&ingest.history_bytes),
+        )?;
+        put(
+            Counter,
+            "history_forgotten",
+            "Updates the history forgot for want of memory",
+            one(&ingest.history_forgotten),
         )?;
         put(
             Gauge,

@@ -51,10 +51,7 @@ impl<S: Socket> Shard<S> {
             ClientMessage::Time(request) => self.tell_time(key, request, now.wall_ns),
             ClientMessage::List(request) => self.list(key, request),
             ClientMessage::Change(request) => self.change(key, request),
-            ClientMessage::History(request) => {
-                let code = ErrorCode::NoHistory;
-                self.refuse(key, Some(request.id), code, code.text());
-            }
+            ClientMessage::History(request) => work = self.ask_history(key, request),
         }
         self.flush_dirty(now);
         work

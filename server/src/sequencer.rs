@@ -12,7 +12,8 @@ use tickcast_protocol::{
 
 use crate::{
     clock::Now,
-    ingest::{FeedId, NewUpdate, Submission},
+    history::{History, Stretch},
+    ingest::{FeedId, HistoryAnswer, HistoryQuestion, NewUpdate, Submission},
     liveness::Liveness,
     tape::{AckResult, Strip, StripBuilder},
 };
@@ -40,6 +41,7 @@ pub struct Sequencer {
     topics_max: usize,
     open: StripBuilder,
     liveness: Liveness,
+    history: History,
     refused: u64,
 }
 
@@ -51,6 +53,7 @@ impl Sequencer {
             topics_max,
             open: StripBuilder::new(1),
             liveness: Liveness::default(),
+            history: History::default(),
             refused: 0,
         }
     }
@@ -58,6 +61,11 @@ impl Sequencer {
     /// The same with rules for the status of topics.
     pub fn with_liveness(self, liveness: Liveness) -> Self {
         Self { liveness, ..self }
+    }
+
+    /// The same with a history to fill.
+    pub fn with_history(self, history: History) -> Self {
+        Self { history, ..self }
     }
 
     /// Appends what was submitted to the open strip. If it would bring more topics than allowed, a
@@ -113,15 +121,36 @@ impl Sequencer {
         known.seq += 1;
         let (topic, seq) = (known.id, known.seq);
         self.liveness.heard(topic, &update, feed, now);
-        self.open.push(&Update {
+        let position = self.open.next();
+        let bincode = self.open.push(&Update {
             topic,
-            position: self.open.next(),
+            position,
             seq,
             source_time_ns: update.source_time_ns,
             ingest_time_ns: now.wall_ns,
             quality: update.quality,
             value: update.value,
         });
+        self.history.push(topic, position, bincode);
+    }
+
+    /// Answers a question about the past, up to the newest update.
+    pub fn recall(&self, question: HistoryQuestion) -> HistoryAnswer {
+        let HistoryQuestion {
+            from,
+            topic,
+            limit,
+            before,
+        } = question;
+        let id = self.topics.get(&topic).map(|known| known.id);
+        let stretch = id.map_or_else(Stretch::default, |id| {
+            self.history.before(id, before, limit)
+        });
+        HistoryAnswer {
+            to: from,
+            topic: id,
+            stretch,
+        }
     }
 
     /// Gives a new topic its id, if there may be one more.
@@ -170,6 +199,11 @@ impl Sequencer {
     /// What is known of the topics' status.
     pub fn liveness(&self) -> &Liveness {
         &self.liveness
+    }
+
+    /// What is kept of the past.
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// How many updates were refused because there were too many topics.

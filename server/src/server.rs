@@ -26,6 +26,7 @@ use crate::{
     decode::Decoder,
     feed::{self, FeedMetrics, FeedSettings},
     head::Head,
+    history::History,
     http::Site,
     ingest::{Ingest, Work},
     listener::{self, ConnectionCounts},
@@ -152,7 +153,9 @@ impl Server {
             threads.push(spawn(format!("shard-{index}"), move || shard.run())?);
         }
         let thread = IngestThread {
-            sequencer: Sequencer::new(server.topics_max).with_liveness(Liveness::new(liveness)),
+            sequencer: Sequencer::new(server.topics_max)
+                .with_liveness(Liveness::new(liveness))
+                .with_history(History::new(server.history)),
             clock,
             feeds,
             decoder: Decoder::new(decode),
@@ -343,7 +346,7 @@ impl Sequencing<'_> {
                 () = until_silent(self.clock, silence) => {}
             }
             for work in taken.drain(..) {
-                self.take(work);
+                self.take(work).await;
                 if self.sequencer.is_full() {
                     self.push_strip().await;
                 }
@@ -354,11 +357,17 @@ impl Sequencing<'_> {
         }
     }
 
-    fn take(&mut self, work: Work) {
+    async fn take(&mut self, work: Work) {
         let now = self.clock.now();
         match work {
             Work::Updates(submission) => self.sequencer.push(submission, now),
             Work::FeedDown(feed) => self.sequencer.feed_down(feed, now),
+            Work::History(question) => {
+                // What the answer tells of must be with the shard before it.
+                while self.push_strip().await {}
+                let answer = self.sequencer.recall(question);
+                self.head.answer(answer).await;
+            }
         }
     }
 
@@ -377,6 +386,9 @@ impl Sequencing<'_> {
         stats.position.set(self.sequencer.position());
         stats.refused.set(self.sequencer.refused());
         stats.waits.set(self.head.waits());
+        let history = self.sequencer.history();
+        stats.history_bytes.set(history.bytes() as u64);
+        stats.history_forgotten.set(history.forgotten());
         let counts = self.sequencer.liveness().counts();
         for (number, count) in stats.statuses.iter().zip(counts) {
             number.set(count);
@@ -462,6 +474,7 @@ async fn rounds(index: usize, head: &Head, context: &Rc<ShardContext>, wake: &No
         let is_last = has_ended && taken.strips.is_empty();
         let (has_more, due) = context.with(|shard, now| {
             shard.round(&taken.strips, now);
+            shard.answer_history(&taken.answers, now);
             let behind = shard.catch_up(now);
             (behind || taken.more, shard.next_due())
         });

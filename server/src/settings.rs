@@ -9,6 +9,8 @@ use tickcast_protocol::{
     topic::{Filter, TOPIC_MAX_BYTES},
 };
 
+use crate::history::HistorySettings;
+
 /// Settings of everything but the feeds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServerSettings {
@@ -20,6 +22,8 @@ pub struct ServerSettings {
     pub shards: usize,
     /// Memory for recent updates, in bytes.
     pub tape_bytes: usize,
+    /// What is kept of the past for those who ask.
+    pub history: HistorySettings,
     /// Topics the server holds, at most: each costs memory in every shard for ever.
     pub topics_max: usize,
     /// Subscriptions of one connection, at most.
@@ -85,6 +89,10 @@ impl Default for ServerSettings {
             admin: None,
             shards: 1,
             tape_bytes: 64 * 1024 * 1024,
+            history: HistorySettings {
+                updates: 2_000,
+                bytes: 128 * 1024 * 1024,
+            },
             topics_max: 1_000_000,
             subscriptions_max: 1024,
             connections_per_address_max: 256,

@@ -229,14 +229,16 @@ impl StripBuilder {
         self.topics.push(topic);
     }
 
-    /// Encodes and appends an update whose position is [`next`](Self::next).
-    pub fn push(&mut self, update: &Update<TopicId>) {
+    /// Encodes and appends an update whose position is [`next`](Self::next). Returns its bytes.
+    pub fn push(&mut self, update: &Update<TopicId>) -> &[u8] {
         debug_assert_eq!(update.position, self.next());
+        let start = self.bincode.len();
         codec::append_update_bincode(update, &mut self.bincode);
         self.entries.push(Entry {
             topic: update.topic,
             end: u32_from(self.bincode.len()),
         });
+        &self.bincode[start..]
     }
 
     /// Adds topics whose status changes.

@@ -113,6 +113,22 @@ impl Section for ServerSettings {
             get: |s| text(bytes_text(s.tape_bytes)),
         },
         Setting {
+            key: "history_updates",
+            value_name: "NUMBER",
+            help: "Updates of each topic that are kept for charts, at most; 0 keeps none",
+            kind: One,
+            set: |s, v| put(&mut s.history.updates, number(&v[0], 0..=1_000_000)),
+            get: |s| whole(s.history.updates),
+        },
+        Setting {
+            key: "history",
+            value_name: "SIZE",
+            help: "Memory for the history of all topics",
+            kind: One,
+            set: |s, v| put(&mut s.history.bytes, bytes(&v[0], 64 << 10..=1 << 40)),
+            get: |s| text(bytes_text(s.history.bytes)),
+        },
+        Setting {
             key: "topics_max",
             value_name: "NUMBER",
             help: "Topics, at most; each costs memory in every shard",
@@ -514,6 +530,7 @@ impl Section for ReplaySettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::HistorySettings;
 
     #[test]
     fn every_field_is_a_setting() {
@@ -523,6 +540,11 @@ mod tests {
             admin: _,
             shards: _,
             tape_bytes: _,
+            history:
+                HistorySettings {
+                    updates: _,
+                    bytes: _,
+                },
             topics_max: _,
             subscriptions_max: _,
             connections_per_address_max: _,
@@ -539,7 +561,7 @@ mod tests {
             publish_from: _,
             origins: _,
         } = ServerSettings::default();
-        assert_eq!(ServerSettings::SETTINGS.len(), 19);
+        assert_eq!(ServerSettings::SETTINGS.len(), 21);
         let MqttSettings {
             url: _,
             filters: _,
