@@ -30,6 +30,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub play: Option<PathBuf>,
 
+    /// How many times as fast as it was the recording is played
+    #[arg(long, value_name = "TIMES", requires = "play", value_parser = parse_speed)]
+    pub play_speed: Option<f64>,
+
     /// Colours [default: the last ones, or dark]
     #[arg(long)]
     pub theme: Option<ThemeChoice>,
@@ -61,6 +65,12 @@ pub struct Args {
     pub screenshot_after: f64,
 }
 
+fn parse_speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok();
+    let speed = speed.filter(|speed: &f64| (0.01..=10_000.0).contains(speed));
+    speed.ok_or_else(|| "it should be a number between 0.01 and 10000".to_owned())
+}
+
 fn parse_size(text: &str) -> Result<(f32, f32), String> {
     let parsed = text.split_once('x').and_then(|(width, height)| {
         let size = (width.parse().ok()?, height.parse().ok()?);
@@ -81,6 +91,8 @@ mod tests {
         let args = Args::parse_from(["tickcast-monitor"]);
         assert_eq!(args.filters, [Filter::all()]);
         assert_eq!(parse_size("1440x900"), Ok((1440.0, 900.0)));
+        assert_eq!(parse_speed("60"), Ok(60.0));
+        assert!(parse_speed("0").is_err());
         assert!(parse_size("big").is_err());
         assert!(parse_size("1x1").is_err());
     }

@@ -210,6 +210,16 @@ impl Zone {
             .to_string()
     }
 
+    /// The time of a clock that moves by seconds or by minutes.
+    pub fn clock(&self, time_ns: TimeNs, step_ns: i64) -> String {
+        let pattern = if step_ns < MINUTE {
+            "%H:%M:%S"
+        } else {
+            "%H:%M"
+        };
+        self.zoned(time_ns).strftime(pattern).to_string()
+    }
+
     /// A time on an axis whose ticks are `step_ns` apart.
     pub fn tick(&self, time_ns: TimeNs, step_ns: i64) -> String {
         let zoned = self.zoned(time_ns);

@@ -6,7 +6,7 @@ use tickcast_protocol::topic::Topic;
 
 use crate::{
     alerts::{Alerts, Condition, RuleId},
-    format::Zone,
+    format::{self, Zone},
     health::Health,
     inbox::Link,
     recording::{Player, Recorder},
@@ -48,6 +48,29 @@ pub struct Scene<'a> {
     pub now_ns: TimeNs,
     /// The selected topic.
     pub selected: Option<&'a Topic>,
+}
+
+/// For how long nothing came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quiet {
+    /// Not long enough to be worth a word.
+    No,
+    /// So long that its age is told in whole seconds.
+    Seconds,
+    /// So long that its age is told in minutes, or nothing ever came.
+    Minutes,
+}
+
+impl Scene<'_> {
+    /// For how long nothing came, of all topics.
+    pub fn quiet(&self) -> Quiet {
+        let age_ns = self.store.newest_ns().map(|time_ns| self.now_ns - time_ns);
+        match age_ns {
+            Some(age_ns) if age_ns < 10 * format::SECOND => Quiet::No,
+            Some(age_ns) if age_ns < format::MINUTE => Quiet::Seconds,
+            _ => Quiet::Minutes,
+        }
+    }
 }
 
 /// A server among several.

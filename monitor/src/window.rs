@@ -16,7 +16,7 @@ use crate::{
     icon,
     inbox::Inbox,
     report::Report,
-    scene::Command,
+    scene::{Command, PlayerStep},
     settings::{self, Settings},
 };
 
@@ -103,6 +103,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         }
         if let Some(path) = args.play {
             monitor.execute(Command::Play(path));
+            if let Some(speed) = args.play_speed {
+                monitor.execute(Command::Player(PlayerStep::SetSpeed(speed)));
+            }
         }
         let mut window = Window {
             fleet: Fleet::new(monitor, others),

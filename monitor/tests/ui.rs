@@ -416,14 +416,16 @@ fn what_comes_in_while_the_window_is_hidden_is_there_when_it_is_shown_again() {
 }
 
 #[test]
-fn the_window_is_repainted_twice_a_second_while_nothing_happens() {
+fn the_window_is_repainted_twice_a_second_while_nothing_happens_and_then_less_and_less() {
     let mut harness = filled(&[]);
-    // What is changed flashes for a moment.
-    harness.state_mut().script.now_ns += SECOND;
-    harness.run_steps(20);
-    let views = &harness.output().viewport_output;
-    let delay = views.values().map(|view| view.repaint_delay).min().unwrap();
-    assert!(delay >= Duration::from_millis(400), "{delay:?}");
+    for (seconds, least_ms) in [(1, 400), (14, 900), (60, 9_000)] {
+        // What is changed flashes for a moment.
+        harness.state_mut().script.now_ns += seconds * SECOND;
+        harness.run_steps(20);
+        let views = &harness.output().viewport_output;
+        let delay = views.values().map(|view| view.repaint_delay).min().unwrap();
+        assert!(delay >= Duration::from_millis(least_ms), "{delay:?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{
     inbox::Link,
     keys,
     panels::{BANNER_HEIGHT, PLAYER_BAR_HEIGHT, show_banner, show_player_bar},
-    scene::{Command, Layouts, Scene},
+    scene::{Command, Layouts, Quiet, Scene},
     settings::Settings,
     theme,
 };
@@ -17,11 +17,17 @@ use crate::{
 /// Ages and rates go on while nothing comes: so often the window is repainted in any case.
 const QUIET_REPAINT: Duration = Duration::from_millis(500);
 
+/// When nothing came for some seconds, ages are told in whole seconds ...
+const QUIETER_REPAINT: Duration = Duration::from_secs(1);
+
+/// ... and when nothing came for a minute in minutes, as the clock is: nothing on the screen moves.
+const STILL_REPAINT: Duration = Duration::from_secs(10);
+
 /// While values flash, or a recording is played, the window is repainted so often.
 const LIVELY_REPAINT: Duration = Duration::from_millis(50);
 
-/// While a countdown runs the window is repainted so often.
-const COUNTDOWN_REPAINT: Duration = Duration::from_millis(100);
+/// While a countdown runs the window is repainted so often: it tells whole seconds.
+const COUNTDOWN_REPAINT: Duration = Duration::from_secs(1);
 
 /// Default width of the list.
 const LIST_WIDTH: f32 = 384.0;
@@ -159,7 +165,11 @@ impl Monitor {
         } else if matches!(self.link, Link::BackingOff { .. }) {
             COUNTDOWN_REPAINT
         } else {
-            QUIET_REPAINT
+            match self.scene(&self.settings).quiet() {
+                Quiet::No => QUIET_REPAINT,
+                Quiet::Seconds => QUIETER_REPAINT,
+                Quiet::Minutes => STILL_REPAINT,
+            }
         };
         ctx.request_repaint_after(wait);
     }

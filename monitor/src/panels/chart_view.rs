@@ -36,6 +36,8 @@ const VOLUME_BAR_WIDTH: f64 = 5.0;
 const SCROLL_MIN_NS: i64 = 16_000_000;
 /// ... and twice a second at least.
 const SCROLL_MAX_NS: i64 = 500_000_000;
+/// A chart whose newest sample is older than this moves twice a second only: nobody watches it glide.
+const SCROLL_LIVELY_NS: i64 = 3_000_000_000;
 /// A candle is at least so wide, with its space; shorter intervals are joined.
 const CANDLE_MIN_WIDTH: f64 = 3.0;
 
@@ -247,7 +249,19 @@ fn schedule(ui: &Ui, scene: &Scene<'_>, pane: &ChartPane, plot: &Plot) {
     if pane.view.is_following() && matches!(scene.link, Link::Connected { .. }) {
         // Time moves by the clock: the chart has moved when it has moved by a pixel.
         let pixel_ns = plot.ns_per_point() / f64::from(ui.pixels_per_point());
-        repaint_after((pixel_ns as i64).clamp(SCROLL_MIN_NS, SCROLL_MAX_NS));
+        let newest_ns = pane.topics.iter().filter_map(|name| {
+            let topic = scene.store.topic_named(name.as_str())?;
+            topic.series.as_ref()?.last_time()
+        });
+        let is_quiet = newest_ns
+            .max()
+            .is_none_or(|newest_ns| scene.now_ns - newest_ns > SCROLL_LIVELY_NS);
+        let least_ns = if is_quiet {
+            SCROLL_MAX_NS
+        } else {
+            SCROLL_MIN_NS
+        };
+        repaint_after((pixel_ns as i64).clamp(least_ns, SCROLL_MAX_NS));
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     format,
     inbox::Link,
-    scene::{Command, Scene},
+    scene::{Command, Quiet, Scene},
     store::TimeNs,
     theme,
 };
@@ -50,7 +50,13 @@ impl StatusBar {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.spacing_mut().item_spacing.x = 20.0;
                 let zone = scene.zone;
-                let time = format!("{} {}", zone.time(scene.now_ns), zone.name(scene.now_ns));
+                let step_ns = match scene.quiet() {
+                    Quiet::No | Quiet::Seconds => format::SECOND,
+                    // The window is repainted too seldom for more.
+                    Quiet::Minutes => format::MINUTE,
+                };
+                let time = zone.clock(scene.now_ns, step_ns);
+                let time = format!("{time} {}", zone.name(scene.now_ns));
                 ui.label(styled(time, theme::small_figures(), theme.muted));
                 let cost = scene.health.repaints.cost().as_secs_f64() * 1e3;
                 // Laid out from right to left.

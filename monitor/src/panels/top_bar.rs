@@ -29,9 +29,10 @@ pub(super) fn link_words(link: &Link, theme: &Theme, now: Instant) -> (String, e
             (format!("connected · epoch {}", &epoch[12..]), theme.up)
         }
         Link::BackingOff { attempt, until, .. } => {
-            let left = until.saturating_duration_since(now).as_secs_f64();
+            // Rounded up: at 0 the attempt begins.
+            let left = until.saturating_duration_since(now).as_secs_f64().ceil();
             (
-                format!("backing off, try {attempt} in {left:.1} s"),
+                format!("backing off, try {attempt} in {left:.0} s"),
                 theme.bad,
             )
         }
