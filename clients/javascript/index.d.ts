@@ -88,7 +88,21 @@ export interface ResetEvent {
   reason: string;
 }
 
-export type SubscriptionEvent = BatchEvent | GapEvent | ResetEvent;
+/** What is known of a topic's source. A topic that is quiet because nothing happens is live. */
+export type TopicStatus = 'live' | 'stale' | 'dead';
+
+/** Topics whose source fell silent, died or came back. A topic counts as live until this says otherwise. */
+export interface StatusEvent {
+  type: 'status';
+  statuses: {
+    topic: string;
+    status: TopicStatus;
+    /** By the server's clock. Missing if it only counts as live because the subscription was made anew. */
+    since_ns?: bigint;
+  }[];
+}
+
+export type SubscriptionEvent = BatchEvent | GapEvent | ResetEvent | StatusEvent;
 
 export interface Granted {
   mode: Mode;
@@ -163,6 +177,8 @@ export class Subscription extends EventTarget implements AsyncIterable<Subscript
   /** Updates that wait for the program. */
   readonly queued: number;
   readonly stats: SubscriptionStats;
+  /** As the server said last. */
+  statusOf(topic: string): TopicStatus;
   /** To a mode and rate, without a hole. Resolves with what is granted. */
   change(wish: { mode?: Mode; max_rate_hz?: number }): Promise<Granted>;
   /** Ends it. What waits for the program is thrown away. */
@@ -230,6 +246,14 @@ export interface Listed {
   topics: number;
 }
 
+export interface History {
+  /** The oldest first, their seqs without holes. */
+  updates: Update[];
+  /** The server holds older ones: ask again with the first one's position as `before`. */
+  more: boolean;
+  unit?: string;
+}
+
 export interface End {
   code: number;
   reason: string;
@@ -289,6 +313,11 @@ export class Client extends EventTarget {
   publish(updates: NewUpdate | NewUpdate[], options?: { ack?: true }): Promise<number>;
   publish(updates: NewUpdate | NewUpdate[], options: { ack: false }): Promise<undefined>;
   list(): Promise<Listed[]>;
+  /**
+   * A topic's updates of the past, as far as the server holds them: the newest ones, or those before a position.
+   * Rejects with error code 304 if the server keeps none.
+   */
+  history(topic: string, wish?: { limit?: number; before?: number }): Promise<History>;
   /** Ends it for good. The code is 1000 or in 3000 to 4999, the reason at most 123 bytes. */
   close(code?: number, reason?: string): void;
 

@@ -70,6 +70,11 @@ export function age(ms) {
   return s < 172_800 ? `${Math.floor(s / 3600)} h` : `${Math.floor(s / 86_400)} d`;
 }
 
+/** For a narrow column. */
+export function shortAge(ms) {
+  return ms < 59_500 ? `${Math.round(Math.max(ms, 0) / 1000)} s` : age(ms);
+}
+
 export function millis(ms) {
   if (ms === undefined) return DASH;
   return ms < 10 ? `${ms.toFixed(2)} ms` : `${ms.toFixed(0)} ms`;

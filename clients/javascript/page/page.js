@@ -5,7 +5,7 @@ import { Chart, lostText } from './chart.js';
 import { clock, count, millis, signed } from './format.js';
 import { Link } from './link.js';
 import { PERCENT_DECIMALS, Store, toMs } from './store.js';
-import { Table, signOf } from './table.js';
+import { Table, signOf, standingOf } from './table.js';
 
 /** Ages grow also when nothing comes. */
 const TICK_MS = 250;
@@ -13,6 +13,9 @@ const MEASURE_MS = 1_000;
 /** Repaints of which the time is remembered. */
 const MAX_PAINTS = 120;
 /** As in the style: side by side from here on. */
+/** Updates of one topic's past, at most: as many as a chart keeps, and of one question. */
+const HISTORY_LIMIT = 7_200;
+const HISTORY_PAGE = 2_000;
 const WIDE = matchMedia('(min-width: 800px)');
 
 const settings = { encoding: 'bincode', rate: '5', window: '300' };
@@ -36,6 +39,7 @@ const link = new Link(settings, {
       position = event.to;
       store.take(event, now_ms, performance.timeOrigin + performance.now());
     }
+    if (event.type === 'status') store.judge(event.statuses);
     if (event.type === 'gap') store.openHole(now_ms, lostText(event.lost), event.lost ?? null);
     if (event.type === 'reset') store.reset();
     touch();
@@ -71,7 +75,8 @@ function paint() {
   const row = chosen === null ? undefined : store.get(chosen);
   element.hint.hidden = row !== undefined && row.times.length > 0;
   if (row) {
-    paintTitle(row);
+    if (!row.hasPast && link.client.readyState === link.client.OPEN) recall(row);
+    paintTitle(row, now_ms);
     chart.paint(row, now_ms);
   }
   write(element.now, `${clock(now_ms)} UTC`);
@@ -79,12 +84,15 @@ function paint() {
   if (paints.length > MAX_PAINTS) paints.shift();
 }
 
-function paintTitle(row) {
+function paintTitle(row, now_ms) {
   write(element.topic, row.topic);
   write(element.last, row.unit ? `${row.text} ${row.unit}` : row.text);
   const change = signed(row.change, PERCENT_DECIMALS);
   write(element.change, change && `${change} %`);
   element.change.className = `mono ${signOf(change)}`;
+  const [standing, color] = standingOf(row, now_ms);
+  write(element.standing, color && standing);
+  element.standing.className = color;
   const kind = row.kind === 'quote' ? 'bid' : row.kind;
   write(element.kind, row.extra ? `${kind} · ${row.extra}` : kind);
   write(element.hint, row.number === null ? `A ${row.kind} has no chart.` : '');
@@ -101,6 +109,26 @@ function choose(topic) {
   table.choose(topic);
   chart.show(null);
   touch();
+}
+
+/** What the server holds of a topic from before this page came. */
+async function recall(row) {
+  row.hasPast = true;
+  const { client } = link;
+  let left = HISTORY_LIMIT;
+  try {
+    while (left > 0) {
+      const { updates, more } = await client.history(row.topic, { limit: Math.min(left, HISTORY_PAGE), before: row.oldest });
+      if (client !== link.client) return;
+      store.remember(row.topic, updates);
+      chart.show(null);
+      touch();
+      left -= updates.length;
+      if (!more || updates.length === 0) return;
+    }
+  } catch {
+    // The server keeps none, or is away: the chart begins where the page did.
+  }
 }
 
 /** The one in the address if it is there, else the first that has a chart. */
@@ -137,6 +165,9 @@ function measure() {
   write(element.p50, millis(p50));
   write(element.p99, millis(p99));
   health(client, subscription);
+  const ailing = store.ailing();
+  element.ailing.hidden = ailing === 0;
+  fact(element.ailing, 'stale or dead', count(ailing));
   fact(element.shown, 'topics', table.rows.length === store.rows.length ? count(store.rows.length) : `${count(table.rows.length)} of ${count(store.rows.length)}`);
   fact(element.kept, 'kept', `${count(store.points)} points`);
   fact(element.gaps, 'gaps', count(past.gaps + client.stats.gaps));

@@ -32,6 +32,8 @@ export class Store {
   holes = [];
   #byTopic = new Map();
   #unseenTopics = new Set();
+  /** Of topics that are not live, also of those that have no value yet. */
+  #statuses = new Map();
   #latencies = [];
   #nextLatency = 0;
   #rated_ms = null;
@@ -56,13 +58,16 @@ export class Store {
     this.#nextLatency = (this.#nextLatency + 1) % MAX_LATENCIES;
   }
 
-  #update({ topic, seq, ingest_time_ns, quality, value }, now_ms) {
+  #update({ topic, position, seq, ingest_time_ns, quality, value }, now_ms) {
     let row = this.#byTopic.get(topic);
     if (!row) {
       if (this.rows.length >= MAX_TOPICS) return this.#passOver(topic);
       row = {
         topic, unit: '', kind: '', text: '', number: null, decimals: 0, extra: '', first: null, change: null, direction: 0, changed_ms: 0,
         seq, ratedSeq: seq, rate: null, ingest_ms: 0, quality: 'live', isOld: false, times: [], values: [],
+        status: this.#statuses.get(topic)?.status ?? 'live', since_ms: this.#statuses.get(topic)?.since_ms ?? null,
+        /** Position of the oldest update seen: history goes on before it. */
+        oldest: position, hasPast: false,
       };
       this.#byTopic.set(topic, row);
       this.rows.push(row);
@@ -85,6 +90,42 @@ export class Store {
     const ingest_ms = toMs(ingest_time_ns);
     if (number !== null && (ingest_ms > row.ingest_ms || row.times.length === 0)) this.#keep(row, ingest_ms / 1000, number);
     row.ingest_ms = ingest_ms;
+  }
+
+  /** What the server says of the sources of topics. */
+  judge(statuses) {
+    for (const { topic, status, since_ns } of statuses) {
+      const since_ms = since_ns === undefined ? null : toMs(since_ns);
+      if (status === 'live') this.#statuses.delete(topic);
+      else this.#statuses.set(topic, { status, since_ms });
+      const row = this.#byTopic.get(topic);
+      if (row) Object.assign(row, { status, since_ms });
+    }
+  }
+
+  /** How many topics are not live. */
+  ailing() {
+    return this.#statuses.size;
+  }
+
+  /** Puts what was before in front of what is known of a topic. */
+  remember(topic, updates) {
+    const row = this.#byTopic.get(topic);
+    if (!row) return;
+    row.hasPast = true;
+    const until_s = row.times[0] ?? Infinity;
+    const [times, values] = [[], []];
+    for (const { position, ingest_time_ns, value } of updates) {
+      const { number } = read(value);
+      const s = toMs(ingest_time_ns) / 1000;
+      if (number === null || position >= row.oldest || s > until_s) continue;
+      times.push(s);
+      values.push(number);
+    }
+    row.times = times.concat(row.times);
+    row.values = values.concat(row.values);
+    this.points += times.length;
+    row.oldest = Math.min(row.oldest, updates[0]?.position ?? row.oldest);
   }
 
   #passOver(topic) {
@@ -122,6 +163,8 @@ export class Store {
     for (const row of this.rows) {
       row.isOld = true;
       row.ratedSeq = null;
+      // Positions of another epoch mean nothing.
+      row.hasPast = true;
     }
   }
 

@@ -1,7 +1,7 @@
 // The list of topics. Only the rows in sight exist in the document, and only what changed in them is written.
 
 import { PERCENT_DECIMALS } from './store.js';
-import { age, matcher, rate, signed } from './format.js';
+import { age, matcher, rate, shortAge, signed } from './format.js';
 
 /** As `--row` in the style. */
 const ROW_PX = 28;
@@ -123,15 +123,15 @@ export class Table {
     }
     if (!row) return;
     const isFresh = now_ms - row.changed_ms < FLASH_MS;
-    const isLive = row.quality === 'live';
+    const [standing, color] = standingOf(row, now_ms);
     put(line, 0, row.topic, '');
     put(line, 1, row.unit ? `${row.text} ${row.unit}` : row.text, isFresh ? direction(row.direction) : '');
     const change = signed(row.change, PERCENT_DECIMALS);
     put(line, 2, change, signOf(change));
     put(line, 3, rate(row.rate), '');
-    put(line, 4, isLive ? age(now_ms - row.ingest_ms) : row.quality, isLive ? '' : 'warning');
+    put(line, 4, standing, color);
     putAttribute(line, 'aria-selected', String(row.topic === this.#chosen));
-    putAttribute(line, 'class', row.isOld ? 'row old' : 'row');
+    putAttribute(line, 'class', row.isOld || row.status !== 'live' ? 'row old' : 'row');
   }
 
   #sortBy(key) {
@@ -163,6 +163,15 @@ export class Table {
     if (top < scroll.scrollTop) scroll.scrollTop = top;
     else if (top + ROW_PX > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = top + ROW_PX - scroll.clientHeight;
   }
+}
+
+/** How old a value is, or what is the matter with it, and the class of that. */
+export function standingOf({ status, since_ms, quality, ingest_ms }, now_ms) {
+  if (status !== 'live') {
+    const since = since_ms === null ? '' : ` ${shortAge(now_ms - since_ms)}`;
+    return [status + since, status === 'dead' ? 'bad' : 'warning'];
+  }
+  return quality === 'live' ? [age(now_ms - ingest_ms), ''] : [quality, 'warning'];
 }
 
 function put(line, at, text, name) {

@@ -43,6 +43,11 @@ export const EXAMPLES = [
     fill: (known) => known && resume(known),
   },
   {
+    name: 'History',
+    says: 'The newest updates of one topic, the oldest of them first. With before one goes further back.',
+    fill: () => ({ type: 'history', id: 10, topic: 'plant/line-1/temperature', limit: 20 }),
+  },
+  {
     name: 'Time',
     says: 'The clock of the server. From the four times of question and answer a client knows its own offset.',
     fill: () => ({ type: 'time', id: 8, client_time_ns: `${Date.now()}000000` }),
@@ -91,6 +96,8 @@ export const MEANINGS = {
   error: 'A refusal. temporary tells whether the same request may succeed later.',
   draining: 'The server is about to end: come back at a random time within this window.',
   subscriptions: 'What is subscribed on this connection.',
+  status: 'Topics whose source fell silent, died or came back. Until this says otherwise a topic counts as live.',
+  history: 'Updates of the past, the oldest first. more tells whether the server holds still older ones.',
   changed: 'The subscription has another channel from now on, and goes on at this position.',
 };
 

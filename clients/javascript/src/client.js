@@ -167,6 +167,18 @@ export class Client extends EventTarget {
     return undefined;
   }
 
+  /**
+   * A topic's updates of the past, as far as the server holds them: the newest ones, or those before a
+   * position.
+   *
+   * @returns {Promise<{ updates: object[], unit?: string, more: boolean }>} the oldest first
+   */
+  async history(topic, { limit, before } = {}) {
+    const { topics, updates, more } = await this.#request({ type: 'history', topic, limit, before });
+    const [info] = topics;
+    return info?.unit === undefined ? { updates, more } : { updates, more, unit: info.unit };
+  }
+
   /** What the server thinks is subscribed on this connection. */
   async list() {
     return (await this.#request({ type: 'list' })).subscriptions;
@@ -247,6 +259,8 @@ export class Client extends EventTarget {
         return this.#enrolment.batch(message);
       case 'gap':
         return this.#enrolment.gap(message);
+      case 'status':
+        return this.#enrolment.status(message);
       case 'heartbeat':
         this.#position = message.position;
         return this.#enrolment.heartbeat(message);

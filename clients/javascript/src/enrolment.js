@@ -74,6 +74,10 @@ export class Enrolment {
     this.#channels.get(gap.channel)?.gap(gap);
   }
 
+  status(message) {
+    this.#channels.get(message.channel)?.statuses(message.statuses);
+  }
+
   heartbeat({ channels }) {
     for (const { channel, position } of channels) this.#channels.get(channel)?.heartbeat(position);
   }

@@ -14,6 +14,8 @@ export class Subscription extends EventTarget {
   #mode;
   #max_rate_hz;
   #granted = null;
+  /** Topics that are not live. */
+  #notLive = new Map();
   #status = 'pending';
   #channel = null;
   #chain = new Chain();
@@ -82,6 +84,11 @@ export class Subscription extends EventTarget {
     return this.#chain.count;
   }
 
+  /** `live`, `stale` or `dead`, as the server said last; a topic counts as live until it says otherwise. */
+  statusOf(topic) {
+    return this.#notLive.get(topic) ?? 'live';
+  }
+
   [Symbol.asyncIterator]() {
     return {
       next: () => this.#delivery.next(),
@@ -143,6 +150,7 @@ export class Subscription extends EventTarget {
     } else {
       this.#delivery.settle(this.#chain.token);
     }
+    this.#forgetStatuses();
     this.#settleReady.resolve(this.#granted);
     if (this.#channel !== null) this.#setStatus('live');
   }
@@ -196,6 +204,26 @@ export class Subscription extends EventTarget {
     if (lost === undefined) this.#add('gaps_uncounted', 1);
     else this.#add('lost', lost);
     this.#delivery.push({ type: 'gap', from, to, lost }, 0, this.#chain.token);
+  }
+
+  statuses(statuses) {
+    if (statuses.some(({ topic }) => topic === undefined)) {
+      return this.#violation('a topic id that was never introduced', 'unknown_topic');
+    }
+    if (!this.#delivery.fits(statuses.length)) return this.#overflow(0);
+    for (const { topic, status } of statuses) {
+      if (status === 'live') this.#notLive.delete(topic);
+      else this.#notLive.set(topic, status);
+    }
+    this.#delivery.push({ type: 'status', statuses }, statuses.length, this.#chain.token);
+  }
+
+  /** On a new channel all topics count as live again; the server names those that are not. */
+  #forgetStatuses() {
+    if (this.#notLive.size === 0 || this.#channel === null) return;
+    const statuses = [...this.#notLive.keys()].map((topic) => ({ topic, status: 'live' }));
+    this.#notLive.clear();
+    this.#delivery.push({ type: 'status', statuses }, 0, this.#chain.token);
   }
 
   heartbeat(position) {

@@ -309,6 +309,49 @@ script('frames of the wrong kind and malformed messages end the client', async (
   assert.equal((await peer.closed).code, 4999);
 });
 
+script('the status of topics comes in order with the batches, and a new connection begins with all of them live', async ({ server, client }) => {
+  const subscription = client.subscribe('a/#', { mode: 'every' });
+  const steps = subscription[Symbol.asyncIterator]();
+  const peer = await server.welcome();
+  await grant(peer);
+  const since_ns = 1_610_064_000_278_450_001n;
+  const status = (topic, id, status) => ({ type: 'status', channel: 1, topics: [{ id, topic }], statuses: [{ topic, status, since_ns }] });
+  peer.send(batch(100, 101, [101]));
+  peer.send(status('a/b', 5, 'stale'));
+  peer.send(status('a/c', 6, 'dead'));
+  peer.send(status('a/b', 5, 'live'));
+  assert.equal((await take(steps)).type, 'batch');
+  assert.deepEqual(await take(steps), { type: 'status', statuses: [{ topic: 'a/b', status: 'stale', since_ns }] });
+  assert.deepEqual(await take(steps), { type: 'status', statuses: [{ topic: 'a/c', status: 'dead', since_ns }] });
+  assert.equal((await take(steps)).statuses[0].status, 'live');
+  assert.equal(subscription.statusOf('a/b'), 'live');
+  assert.equal(subscription.statusOf('a/c'), 'dead');
+  assert.equal(subscription.token.position, 101);
+
+  peer.terminate();
+  const again = await server.welcome();
+  await grant(again, { position: 101, count: 11, start: 'resumed' });
+  assert.deepEqual(await take(steps), { type: 'status', statuses: [{ topic: 'a/c', status: 'live' }] });
+  assert.equal(subscription.statusOf('a/c'), 'live');
+  assert.equal(client.stats.violations, 0);
+});
+
+script('history is answered with what the server holds, or refused', async ({ server, client }) => {
+  const peer = await server.welcome();
+  await client.ready;
+  const asked = client.history('a/b', { limit: 2, before: 50 });
+  const request = await peer.next();
+  assert.deepEqual(request, { type: 'history', id: request.id, topic: 'a/b', limit: 2, before: 50 });
+  const updates = [update(30), update(40)];
+  peer.send({ type: 'history', id: request.id, topics: [{ id: 5, topic: 'a/b', unit: 'V' }], updates, more: true });
+  assert.deepEqual(await asked, { updates, more: true, unit: 'V' });
+
+  const refused = client.history('a/b');
+  const { id } = await peer.next();
+  peer.send({ type: 'error', id, code: 304, reason: 'no history kept', temporary: false });
+  await assert.rejects(refused, { code: 304 });
+});
+
 test('a topic id that nobody introduced makes the subscription begin anew', async () => {
   const server = await ScriptedServer.start();
   const client = new Client(server.url, { WebSocket, random: () => 0 });

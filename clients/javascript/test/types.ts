@@ -17,6 +17,8 @@ export async function use(): Promise<Token | undefined> {
         return event.lost ?? NaN;
       case 'reset':
         return event.reason.length;
+      case 'status':
+        return event.statuses.filter(({ status }) => status !== 'live').length;
     }
   };
   const called: Subscription = client.subscribe('market/#', { mode: 'every' }, handle);
@@ -34,6 +36,8 @@ export async function use(): Promise<Token | undefined> {
     const position: number = await client.publish({ topic: 'lab/note', value: { text: 'tare' } });
     const nothing: undefined = await client.publish([], { ack: false });
     console.log(position, nothing);
+    const { updates, more } = await client.history('lab/note', { limit: 100, before: position });
+    console.log(updates.length, more, called.statusOf('lab/note'));
   } catch (error) {
     if (error instanceof ServerError && error.temporary) console.log(error.retry_after_ms);
   }
