@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { test } from 'node:test';
+import WebSocket from 'ws';
 
+import { Client } from '../index.js';
 import { Server } from './binary.js';
 import { PATIENCE, PHONE, TIMEOUT_MS, onPage } from './chromium.js';
 
@@ -101,6 +103,33 @@ onPage('a server that ends and comes back is found again, and the page says so m
   await moves(page);
   // Chromium reports what it asked for in vain, such as a font that is first needed then; nothing else may be there.
   assert.deepEqual(complaints.filter((text) => !/WebSocket connection to .* failed|net::ERR_CONNECTION_REFUSED/.test(text)), []);
+});
+
+const SILENT = ['--feed', 'none', '--liveness', 'lab/#=1s,dead_after=6s'];
+
+onPage('a source that falls silent is told in words and in colour', { flags: SILENT }, async ({ page, complaints, server }) => {
+  const publisher = new Client(server().url, { WebSocket });
+  await publisher.ready;
+  const speak = (number) => publisher.publish({ topic: 'lab/scale', value: { reading: number } });
+  const standing = (pattern, color) =>
+    page.waitForFunction(
+      ([source, name]) => {
+        const cell = document.querySelector('.row:not([hidden]) span:nth-child(5)');
+        return cell && new RegExp(source).test(cell.textContent) && cell.className === name;
+      },
+      [pattern.source, color],
+      PATIENCE,
+    );
+  await speak(1);
+  await standing(/^\d\.\d s$/, '');
+  await standing(/^stale \d+ s$/, 'warning');
+  await standing(/^dead \d+ s$/, 'bad');
+  assert.match(await page.textContent('#ailing'), /stale or dead 1/);
+  await speak(2);
+  await standing(/^\d\.\d s$/, '');
+  await page.waitForSelector('#ailing', { state: 'hidden', ...PATIENCE });
+  publisher.close();
+  assert.deepEqual(complaints, []);
 });
 
 onPage('on a phone the list comes first, and a chart on top of it when a topic is chosen', { flags: SIMULATED, viewport: PHONE }, async ({ page, complaints }) => {
