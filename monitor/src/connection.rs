@@ -266,6 +266,9 @@ fn parcel(event: Event, attempt: u32) -> Option<Parcel> {
         | Event::Heartbeat(_)
         | Event::Published(_)
         | Event::Unpublished { .. }
+        | Event::Status { .. }
+        | Event::History(_)
+        | Event::NoHistory { .. }
         | Event::Subscriptions(_) => return None,
     })
 }

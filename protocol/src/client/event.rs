@@ -6,8 +6,8 @@ use crate::{
     client::{chain::ChainError, clock::ClockEstimate, connection::CloseReason},
     error::ErrorCode,
     message::{
-        Accepted, ChannelId, Draining, Epoch, ErrorMessage, Heartbeat, Mode, Position, Published,
-        RequestId, Start, Subscriptions, TopicInfo, Update, Welcome,
+        Accepted, ChannelId, Draining, Epoch, ErrorMessage, Heartbeat, History, Mode, Position,
+        Published, RequestId, Start, Subscriptions, TopicInfo, TopicStatus, Update, Welcome,
     },
     topic::{Filter, Topic},
 };
@@ -97,6 +97,28 @@ pub enum Event {
         /// What is known.
         why: Unpublished,
     },
+    /// Topics of one subscription whose source fell silent, died or came back.
+    ///
+    /// With [`Event::Accepted`] all topics of a subscription count as live again, unless it starts as
+    /// [`Start::Existing`]; the server tells which are not before it sends what is older.
+    Status {
+        /// Which subscription.
+        filter: Filter,
+        /// Topics that are introduced, with their units.
+        topics: Vec<TopicInfo>,
+        /// Each topic at most once.
+        statuses: Vec<TopicStatus<Topic>>,
+    },
+    /// Answer to [`ClientHandle::history`](super::ClientHandle::history).
+    History(History<Topic>),
+    /// There is no answer to [`ClientHandle::history`](super::ClientHandle::history). It can be
+    /// asked again, unless the server has refused it for good.
+    NoHistory {
+        /// From [`ClientHandle::history`](super::ClientHandle::history).
+        id: RequestId,
+        /// What is known.
+        why: NoAnswer,
+    },
     /// Answer to [`ClientHandle::list`](super::ClientHandle::list).
     Subscriptions(Subscriptions),
     /// The server could not do something, or wants something to be known.
@@ -140,6 +162,15 @@ pub enum Unpublished {
     },
     /// The connection was lost before the answer: nobody knows.
     Unknown,
+    /// The server refused it.
+    Refused(ErrorMessage),
+}
+
+/// See [`Event::NoHistory`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// There was no connection, or it was lost before the answer came.
+    NotConnected,
     /// The server refused it.
     Refused(ErrorMessage),
 }

@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::{Notify, mpsc};
 
 use crate::{
-    message::{Mode, Publication, RequestId},
-    topic::Filter,
+    message::{HistoryRequest, Mode, Position, Publication, RequestId},
+    topic::{Filter, Topic},
 };
 
 /// Commands that wait until the client takes them. It takes them whenever it is asked for the next
@@ -43,6 +43,8 @@ pub(super) enum Command {
         /// What to put on the tape.
         updates: Vec<Publication>,
     },
+    /// See [`ClientHandle::history`].
+    History(HistoryRequest),
     /// See [`ClientHandle::list`].
     List,
     /// See [`ClientHandle::close`].
@@ -136,6 +138,26 @@ impl ClientHandle {
     pub fn publish(&self, updates: Vec<Publication>) -> Result<RequestId, HandleError> {
         let id = self.ids.next();
         self.give(Command::Publish { id, updates })?;
+        Ok(id)
+    }
+
+    /// Asks for the newest updates of a topic, at most `limit` of them, and only those before
+    /// `before`: the position of the first update of an answer, to go on into the past. One
+    /// [`Event::History`](super::Event::History) or [`Event::NoHistory`](super::Event::NoHistory)
+    /// with the returned number follows.
+    pub fn history(
+        &self,
+        topic: &Topic,
+        limit: Option<u32>,
+        before: Option<Position>,
+    ) -> Result<RequestId, HandleError> {
+        let id = self.ids.next();
+        self.give(Command::History(HistoryRequest {
+            id,
+            topic: topic.as_str().to_owned(),
+            limit,
+            before,
+        }))?;
         Ok(id)
     }
 

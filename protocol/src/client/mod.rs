@@ -54,7 +54,7 @@ pub use backoff::{BACKOFF_BASE, BACKOFF_FORGIVEN_AFTER, BACKOFF_MAX, Backoff};
 pub use chain::{Chain, ChainError};
 pub use clock::{CLOCK_SAMPLES, ClockEstimate, ClockFilter};
 pub use connection::{CloseReason, Connection, ConnectionError, OUTGOING_MAX_BYTES};
-pub use event::{ClientBatch, Disconnected, Event, Unpublished, Why};
+pub use event::{ClientBatch, Disconnected, Event, NoAnswer, Unpublished, Why};
 pub use handle::{COMMANDS_MAX, ClientHandle, HandleError};
 pub use handshake::{CONNECT_TIMEOUT, ConnectError, ConnectOptions};
 pub use reconnecting::{Client, ClientOptions};

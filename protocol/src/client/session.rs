@@ -15,7 +15,7 @@ use self::stream::CHAIN_BREAKS_MAX;
 use super::{
     chain::Chain,
     clock::ClockFilter,
-    event::{Event, Unpublished},
+    event::{Event, NoAnswer, Unpublished},
     handle::RequestIds,
 };
 use crate::{
@@ -63,6 +63,7 @@ enum Request {
     /// With the pace that stays if it is refused.
     Change(Filter, Pace),
     Publish,
+    History,
     Other,
 }
 
@@ -212,7 +213,8 @@ impl Session {
                 self.requests.remove(&list.id);
                 self.push_event(Event::Subscriptions(list));
             }
-            ServerMessage::Status(_) | ServerMessage::History(_) => {}
+            ServerMessage::Status(statuses) => self.statuses(statuses),
+            ServerMessage::History(history) => self.history(history),
         }
         Ok(())
     }
@@ -257,16 +259,17 @@ impl Session {
         for subscription in self.subscriptions.values_mut() {
             subscription.state = State::Wanted;
         }
-        let mut publishes: Vec<RequestId> = self
-            .requests
-            .drain()
-            .filter(|(_, request)| matches!(request, Request::Publish))
-            .map(|(id, _)| id)
-            .collect();
-        publishes.sort_unstable();
-        for id in publishes {
-            let why = Unpublished::Unknown;
-            self.push_event(Event::Unpublished { id, why });
+        let mut unanswered: Vec<(RequestId, Request)> = self.requests.drain().collect();
+        unanswered.sort_unstable_by_key(|(id, _)| *id);
+        for (id, request) in unanswered {
+            match request {
+                Request::Publish => {
+                    let why = Unpublished::Unknown;
+                    self.push_event(Event::Unpublished { id, why });
+                }
+                Request::History => self.no_history(id, NoAnswer::NotConnected),
+                Request::Subscribe(..) | Request::Change(..) | Request::Other => {}
+            }
         }
     }
 

@@ -6,16 +6,16 @@ use fastwebsockets::{Frame, Payload};
 use tickcast_protocol::{
     client::{
         COMMANDS_MAX, ChainError, Client, ClientHandle, ClientOptions, ConnectOptions,
-        Disconnected, Event, HandleError, OUTGOING_MAX_BYTES, PUBLISHES_IN_FLIGHT_MAX, Unpublished,
-        Why,
+        Disconnected, Event, HandleError, NoAnswer, OUTGOING_MAX_BYTES, PUBLISHES_IN_FLIGHT_MAX,
+        Unpublished, Why,
     },
     codec::Encoding,
     error::{CloseCode, ErrorCode},
     message::{
         Accepted, Batch, ChannelPosition, ClientMessage, Draining, Epoch, ErrorMessage, Gap,
-        Heartbeat, Mode, Publication, Published, Quality, Refused, Resume, ServerMessage, Start,
-        Subscribe, SubscribeResult, Subscribed, TimeAnswer, TopicInfo, Unsubscribe, Unsubscribed,
-        Update,
+        Heartbeat, History, HistoryRequest, Mode, Publication, Published, Quality, Refused, Resume,
+        ServerMessage, Start, Status, Statuses, Subscribe, SubscribeResult, Subscribed, TimeAnswer,
+        TopicInfo, TopicStatus, Unsubscribe, Unsubscribed, Update,
     },
     topic::{Filter, Topic},
     value::Value,
@@ -618,6 +618,113 @@ async fn what_is_published_is_answered_or_told_to_be_unpublished() {
             Event::Published(published),
             unpublished(bad, Unpublished::Refused(refusal.clone())),
             unpublished(unanswered, Unpublished::Unknown),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_status_of_topics_is_told_by_name_and_only_of_subscriptions_that_stand() {
+    let server = Server::start().await;
+    let (mut client, _handle, mut peer) = subscribed(&server, 10).await;
+    let statuses = |channel, status| {
+        ServerMessage::Status(Statuses {
+            channel,
+            topics: vec![kitchen()],
+            statuses: vec![TopicStatus {
+                topic: 7,
+                status,
+                since_ns: 5,
+            }],
+        })
+    };
+    peer.send(statuses(99, Status::Dead)).await;
+    peer.send(statuses(3, Status::Stale)).await;
+    let named = TopicStatus {
+        topic: kitchen().topic,
+        status: Status::Stale,
+        since_ns: 5,
+    };
+    let expected = Event::Status {
+        filter: filter("home/#"),
+        topics: vec![kitchen()],
+        statuses: vec![named],
+    };
+    assert_eq!(next(&mut client).await, expected);
+}
+
+#[tokio::test]
+async fn each_request_for_history_has_exactly_one_outcome() {
+    let server = Server::start().await;
+    let topic = kitchen().topic;
+    let (mut client, handle) = client_of(&server);
+    let unsent = handle.history(&topic, None, None).unwrap();
+    let outcome = loop {
+        match next(&mut client).await {
+            Event::Connecting { .. } => {}
+            other => break other,
+        }
+    };
+    let none = |id, why| Event::NoHistory { id, why };
+    assert_eq!(outcome, none(unsent, NoAnswer::NotConnected));
+    drop(client);
+
+    let (mut client, handle, mut peer) = subscribed(&server, 10).await;
+    let good = handle.history(&topic, Some(2), Some(9)).unwrap();
+    let bad = handle.history(&topic, None, None).unwrap();
+    let unanswered = handle.history(&topic, None, None).unwrap();
+    let refusal = ErrorMessage {
+        id: Some(bad),
+        code: ErrorCode::NoHistory,
+        reason: "no".into(),
+        temporary: false,
+        retry_after_ms: None,
+    };
+    let ServerMessage::Batch(past) = batch(6, 8, vec![]) else {
+        panic!("no batch");
+    };
+    let script = async {
+        let request = HistoryRequest {
+            id: good,
+            topic: "home/kitchen".into(),
+            limit: Some(2),
+            before: Some(9),
+        };
+        assert_eq!(peer.receive().await, ClientMessage::History(request));
+        for _ in [bad, unanswered] {
+            assert!(matches!(peer.receive().await, ClientMessage::History(_)));
+        }
+        peer.send(ServerMessage::History(History {
+            id: good,
+            topics: vec![kitchen()],
+            updates: past.updates,
+            more: true,
+        }))
+        .await;
+        peer.send(ServerMessage::Error(refusal.clone())).await;
+        drop(peer);
+    };
+    let mut events = vec![];
+    let collecting = async {
+        while events.len() < 3 {
+            events.push(next(&mut client).await);
+        }
+    };
+    together(script, collecting).await;
+    let Event::History(history) = &events[0] else {
+        panic!("{:?}", events[0]);
+    };
+    let positions: Vec<_> = history
+        .updates
+        .iter()
+        .map(|u| (&u.topic, u.position))
+        .collect();
+    assert_eq!((history.id, history.more), (good, true));
+    assert_eq!(positions, [(&topic, 7), (&topic, 8)]);
+    assert_eq!(
+        events[1..],
+        [
+            none(bad, NoAnswer::Refused(refusal.clone())),
+            none(unanswered, NoAnswer::NotConnected),
         ]
     );
 }

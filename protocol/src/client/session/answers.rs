@@ -4,14 +4,14 @@ use super::{Pace, Request, Session, SessionError, State};
 use crate::{
     client::{
         chain::Chain,
-        event::{Event, Unpublished},
+        event::{Event, NoAnswer, Unpublished},
     },
     error::ErrorCode,
     message::{
-        Accepted, Changed, ErrorMessage, Published, Start, SubscribeResult, Subscribed, TimeAnswer,
-        TimeNs,
+        Accepted, Changed, ErrorMessage, History, Published, RequestId, Start, SubscribeResult,
+        Subscribed, TimeAnswer, TimeNs,
     },
-    topic::Filter,
+    topic::{Filter, Topic},
 };
 
 /// How soon a refused request is made again if the server does not say.
@@ -144,6 +144,16 @@ impl Session {
         }
     }
 
+    pub(super) fn history(&mut self, history: History<Topic>) {
+        if let Some(Request::History) = self.requests.remove(&history.id) {
+            self.push_event(Event::History(history));
+        }
+    }
+
+    pub(super) fn no_history(&mut self, id: RequestId, why: NoAnswer) {
+        self.push_event(Event::NoHistory { id, why });
+    }
+
     pub(super) fn time(&mut self, answer: &TimeAnswer, now: TimeNs) {
         self.requests.remove(&answer.id);
         if let Some(estimate) = self.clock.answer(answer, now) {
@@ -161,6 +171,7 @@ impl Session {
                 let why = Unpublished::Refused(error);
                 self.push_event(Event::Unpublished { id, why });
             }
+            Some((id, Request::History)) => self.no_history(id, NoAnswer::Refused(error)),
             Some((_, Request::Subscribe(filters, _))) if error.temporary => {
                 for filter in filters {
                     self.want_again(&filter, error.retry_after_ms.unwrap_or(RETRY_AFTER_MS));

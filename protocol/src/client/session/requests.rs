@@ -3,7 +3,7 @@
 use super::{Pace, Request, Session, State, Subscription};
 use crate::{
     client::{
-        event::{Event, Unpublished},
+        event::{Event, NoAnswer, Unpublished},
         handle::Command,
     },
     codec,
@@ -44,6 +44,11 @@ impl Session {
                     updates,
                 },
             ),
+            Command::History(request) if self.is_connected() => {
+                self.requests.insert(request.id, Request::History);
+                self.outgoing.push_back(ClientMessage::History(request));
+            }
+            Command::History(request) => self.no_history(request.id, NoAnswer::NotConnected),
             Command::List if self.is_connected() => {
                 let id = self.expect_answer(Request::Other);
                 self.outgoing.push_back(ClientMessage::List(List { id }));

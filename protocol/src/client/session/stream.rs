@@ -1,4 +1,5 @@
-//! What the server sends by itself: batches, gaps, heartbeats. Each is checked by its chain.
+//! What the server sends by itself: batches, gaps and heartbeats, each checked by its chain, and
+//! statuses.
 
 use super::{Session, SessionError, State};
 use crate::{
@@ -6,7 +7,7 @@ use crate::{
         chain::{Chain, ChainError},
         event::{ClientBatch, Event},
     },
-    message::{Batch, ChannelId, Gap, Heartbeat},
+    message::{Batch, ChannelId, Gap, Heartbeat, Statuses},
     topic::{Filter, Topic},
 };
 
@@ -62,6 +63,16 @@ impl Session {
         };
         self.push_move(event, filter, token);
         Ok(())
+    }
+
+    pub(super) fn statuses(&mut self, message: Statuses<Topic>) {
+        if let Some((filter, _)) = self.chain(message.channel) {
+            self.push_event(Event::Status {
+                filter,
+                topics: message.topics,
+                statuses: message.statuses,
+            });
+        }
     }
 
     pub(super) fn heartbeat(&mut self, heartbeat: Heartbeat) -> Result<(), SessionError> {
