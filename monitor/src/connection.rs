@@ -8,9 +8,9 @@ use std::{
 };
 
 use tickcast_protocol::{
-    client::{Client, ClientHandle, ClientOptions, ConnectOptions, Event, HandleError},
+    client::{Client, ClientHandle, ClientOptions, ConnectOptions, Event, HandleError, NoAnswer},
     codec::Encoding,
-    message::{Mode, Position, Start, TimeNs},
+    message::{Mode, Position, RequestId, Start, TimeNs},
     topic::{Filter, Topic},
 };
 
@@ -23,6 +23,9 @@ pub const WATCH_RATE_HZ: f64 = 4.0;
 /// Pages of history on their way at the same time: a server takes 20 requests a second. A chart
 /// that had to wait asks again with its next repaint.
 const HISTORIES_MAX: usize = 8;
+
+/// A server that cannot answer now is asked again after this.
+const HISTORY_REST: Duration = Duration::from_secs(2);
 
 /// Most filters of one request: a fraction of the 64 KiB that a request may have, with names of
 /// 256 bytes.
@@ -45,8 +48,10 @@ pub struct Requests {
     watch: Vec<Filter>,
     wanted: HashSet<Topic>,
     asked: HashSet<Topic>,
-    /// Topics whose history is asked for and not answered yet.
-    histories: HashMap<Topic, Position>,
+    /// Pages of history that are asked for and not answered yet.
+    histories: HashMap<RequestId, Topic>,
+    /// Topics whose history the server could not tell just now, and when to ask again.
+    resting: HashMap<Topic, Instant>,
 }
 
 impl Requests {
@@ -58,6 +63,7 @@ impl Requests {
             wanted: HashSet::new(),
             asked: HashSet::new(),
             histories: HashMap::new(),
+            resting: HashMap::new(),
         }
     }
 
@@ -79,8 +85,17 @@ impl Requests {
 
     /// Asks for a page of a topic's history, unless one is on its way.
     pub fn ask_history(&mut self, topic: &Topic, before: Position) {
-        if self.histories.len() < HISTORIES_MAX {
-            self.histories.entry(topic.clone()).or_insert(before);
+        let Some(handle) = &self.handle else { return };
+        let rests = self.resting.get(topic);
+        if rests.is_some_and(|until| Instant::now() < *until)
+            || self.histories.len() >= HISTORIES_MAX
+            || self.histories.values().any(|asked| asked == topic)
+        {
+            return;
+        }
+        self.resting.remove(topic);
+        if let Ok(id) = handle.history(topic, None, Some(before)) {
+            self.histories.insert(id, topic.clone());
         }
     }
 
@@ -89,9 +104,14 @@ impl Requests {
         self.histories.clear();
     }
 
-    /// A page of a topic's history came, or will not come.
-    pub fn history_answered(&mut self, topic: &Topic) {
-        self.histories.remove(topic);
+    /// A page of history came, or will not come. Of which topic, if it is still waited for.
+    pub fn history_answered(&mut self, id: RequestId) -> Option<Topic> {
+        self.histories.remove(&id)
+    }
+
+    /// The history of a topic is not asked for again for a while.
+    pub fn rest_history(&mut self, topic: Topic) {
+        self.resting.insert(topic, Instant::now() + HISTORY_REST);
     }
 
     /// Asks for what is wanted and was not asked for yet.
@@ -257,10 +277,30 @@ fn parcel(event: Event, attempt: u32) -> Option<Parcel> {
         }
         Event::Error(error) => Parcel::Notice(format!("The server says: {}", error.reason)),
         Event::Draining(_) => Parcel::Notice("The server is about to restart.".to_owned()),
+        Event::Accepted { filter, accepted } => {
+            // What is resumed has all of its past already.
+            let begins = !matches!(accepted.start, Start::Resumed | Start::Existing);
+            let topic = Topic::new(filter.as_str()).ok();
+            Parcel::Accepted {
+                topic: topic.filter(|_| begins && accepted.mode == Mode::Every)?,
+                position: accepted.position,
+            }
+        }
+        Event::Status {
+            topics, statuses, ..
+        } => Parcel::Statuses { topics, statuses },
+        Event::History(history) => Parcel::History {
+            id: history.id,
+            updates: history.updates,
+            more: history.more,
+        },
+        Event::NoHistory { id, why } => Parcel::NoHistory {
+            id,
+            is_final: matches!(why, NoAnswer::Refused(error) if !error.temporary),
+        },
         // What a gap cost each topic is told by the seqs of the updates that follow.
         Event::Gap { .. }
         | Event::Reset { .. }
-        | Event::Accepted { .. }
         | Event::Unsubscribed { .. }
         | Event::Changed { .. }
         | Event::Heartbeat(_)

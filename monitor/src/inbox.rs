@@ -16,7 +16,7 @@ use std::{
 
 use tickcast_protocol::{
     client::{ClientBatch, ClockEstimate},
-    message::{Epoch, Position, TimeNs, TopicStatus, Update},
+    message::{Epoch, Position, RequestId, TimeNs, TopicInfo, TopicStatus, Update},
     topic::{Filter, Topic},
 };
 use tokio::sync::Semaphore;
@@ -68,7 +68,12 @@ pub enum Parcel {
         received_ns: TimeNs,
     },
     /// The server says whether sources of topics are heard of.
-    Statuses(Vec<TopicStatus<Topic>>),
+    Statuses {
+        /// Topics that are introduced, with their units.
+        topics: Vec<TopicInfo>,
+        /// Each topic at most once.
+        statuses: Vec<TopicStatus<Topic>>,
+    },
     /// A subscription to every update of a topic stands.
     Accepted {
         /// Of which topic.
@@ -78,15 +83,20 @@ pub enum Parcel {
     },
     /// A page of a topic's history.
     History {
-        /// Of which topic.
-        topic: Topic,
+        /// The answer to which request.
+        id: RequestId,
         /// Ascending, without holes.
         updates: Vec<Update<Topic>>,
         /// Whether the server holds older ones.
         more: bool,
     },
-    /// The history of a topic cannot be had.
-    NoHistory(Topic),
+    /// A page of history will not come.
+    NoHistory {
+        /// The answer to which request.
+        id: RequestId,
+        /// Whether it is of no use to ask again.
+        is_final: bool,
+    },
     /// Positions and seqs begin anew: what happened in between is not known.
     EpochChanged,
     /// There is no such subscription.
@@ -108,7 +118,7 @@ impl Parcel {
     fn weight(&self) -> u32 {
         match self {
             Self::Batch { batch, .. } => weight_of(batch.updates.len()),
-            Self::Statuses(statuses) => weight_of(statuses.len()),
+            Self::Statuses { statuses, .. } => weight_of(statuses.len()),
             Self::History { updates, .. } => weight_of(updates.len()),
             _ => 0,
         }

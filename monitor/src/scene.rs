@@ -48,6 +48,8 @@ pub struct Scene<'a> {
     pub now_ns: TimeNs,
     /// The selected topic.
     pub selected: Option<&'a Topic>,
+    /// Whether a window lies over the window: keys belong to that one.
+    pub is_covered: bool,
 }
 
 /// For how long nothing came.

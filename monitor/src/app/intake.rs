@@ -119,7 +119,10 @@ impl Monitor {
         match parcel {
             Parcel::Link(link) => self.take_link(link),
             Parcel::Batch { batch, received_ns } => self.take_batch(batch, received_ns),
-            Parcel::Statuses(statuses) => {
+            Parcel::Statuses { topics, statuses } => {
+                for info in &topics {
+                    self.store.introduce(info);
+                }
                 for status in statuses {
                     if let Some(recorder) = &mut self.recorder {
                         recorder.record_status(&status);
@@ -131,17 +134,19 @@ impl Monitor {
             Parcel::Accepted { topic, position } => {
                 self.store.every_accepted(&topic, position);
             }
-            Parcel::History {
-                topic,
-                updates,
-                more,
-            } => {
-                self.requests.history_answered(&topic);
-                self.store.fill(&topic, &updates, more);
+            Parcel::History { id, updates, more } => {
+                if let Some(topic) = self.requests.history_answered(id) {
+                    self.store.fill(&topic, &updates, more);
+                }
             }
-            Parcel::NoHistory(topic) => {
-                self.requests.history_answered(&topic);
-                self.store.no_history(&topic);
+            Parcel::NoHistory { id, is_final } => {
+                if let Some(topic) = self.requests.history_answered(id) {
+                    if is_final {
+                        self.store.no_history(&topic);
+                    } else {
+                        self.requests.rest_history(topic);
+                    }
+                }
             }
             Parcel::EpochChanged => self.epoch_changed(),
             Parcel::Refused { filter, reason } => {

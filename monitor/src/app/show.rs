@@ -55,6 +55,7 @@ impl Monitor {
             zone: &self.zone,
             now_ns: self.now_ns,
             selected: self.selected.as_ref(),
+            is_covered: false,
         }
     }
 
@@ -84,7 +85,10 @@ impl Monitor {
         let mut workspace = std::mem::take(&mut self.settings.workspace);
         let mut top_bar = std::mem::take(&mut self.top_bar);
         let mut overlays = std::mem::take(&mut self.overlays);
-        let scene = self.scene(&self.settings);
+        let scene = Scene {
+            is_covered: overlays.is_open(),
+            ..self.scene(&self.settings)
+        };
         let theme = scene.theme;
         let bar = |margin| {
             egui::Frame::new()

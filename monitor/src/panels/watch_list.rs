@@ -151,7 +151,9 @@ impl WatchList {
                     self.order.filter.clear();
                 }
             });
-        focus_on_slash(ui, id);
+        if !scene.is_covered {
+            focus_on_slash(ui, id);
+        }
     }
 
     /// The switch between list and tree, in a place beside the filter.
@@ -175,7 +177,7 @@ impl WatchList {
 
     /// j and k or the arrows move the selection, Enter opens a chart.
     fn keys(&mut self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<Command>) {
-        if ui.ctx().egui_wants_keyboard_input() {
+        if scene.is_covered || ui.ctx().egui_wants_keyboard_input() {
             return;
         }
         let (step, enter) = (step_keys(ui), enter_keys(ui));

@@ -96,7 +96,7 @@ impl WatchTree {
     /// j and k or the arrows move through the lines, l and h open and close branches, Enter charts
     /// a topic or opens a branch.
     pub(super) fn keys(&mut self, ui: &Ui, scene: &Scene<'_>, commands: &mut Vec<Command>) {
-        if ui.ctx().egui_wants_keyboard_input() {
+        if scene.is_covered || ui.ctx().egui_wants_keyboard_input() {
             return;
         }
         let step = watch_list::step_keys(ui);

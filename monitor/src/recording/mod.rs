@@ -91,7 +91,11 @@ mod tests {
         let mut player = Player::open(&path).unwrap();
         assert_eq!(player.advance(0).unwrap().len(), 1);
         let then = player.advance(1_000).unwrap();
-        assert_eq!(then, [Parcel::Statuses(vec![status])]);
+        let expected = Parcel::Statuses {
+            topics: Vec::new(),
+            statuses: vec![status],
+        };
+        assert_eq!(then, [expected]);
     }
 
     #[test]

@@ -212,11 +212,14 @@ impl Player {
 
     fn play(&mut self, line: RecordedLine, parcels: &mut Vec<Parcel>) {
         if let Some(status) = line.status {
-            parcels.push(Parcel::Statuses(vec![TopicStatus {
-                topic: line.topic.clone(),
-                status,
-                since_ns: line.time,
-            }]));
+            parcels.push(Parcel::Statuses {
+                topics: Vec::new(),
+                statuses: vec![TopicStatus {
+                    topic: line.topic.clone(),
+                    status,
+                    since_ns: line.time,
+                }],
+            });
         }
         let Some(value) = line.value else { return };
         let before = self.seqs.insert(line.topic.clone(), line.seq);

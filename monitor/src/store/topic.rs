@@ -19,9 +19,12 @@ use super::{
 /// 64 KiB each time.
 const TEXT_KEPT_BYTES: usize = 256;
 
-/// Most digits that a reading is shown with. Sources that compute send 17, of which the last five
-/// are noise; with ten a value fits its column.
-const READING_DIGITS_MAX: usize = 10;
+/// Most digits that a reading is shown with. Sources that compute send 17, most of which are noise
+/// to whoever looks; with seven a value fits its column.
+const READING_DIGITS_MAX: usize = 7;
+
+/// So many of its digits behind the point are shown in any case.
+const READING_DECIMALS_MIN: usize = 2;
 
 /// The newest value of a topic, bounded in size.
 #[derive(Debug, Clone, PartialEq)]
@@ -236,7 +239,8 @@ fn reading_decimals(reading: f64) -> u8 {
     let text = format!("{reading}");
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let whole = whole.trim_start_matches(['-', '0']).len();
-    fraction.len().min(READING_DIGITS_MAX.saturating_sub(whole)) as u8
+    let room = READING_DIGITS_MAX.saturating_sub(whole);
+    fraction.len().min(room.max(READING_DECIMALS_MIN)) as u8
 }
 
 #[cfg(test)]
@@ -253,8 +257,9 @@ mod tests {
         check(21.0, 0);
         check(21.4, 1);
         check(-87.31, 2);
-        check(0.1 + 0.2, 10);
-        check(73.967_322_070_999_99, 8);
+        check(0.1 + 0.2, 7);
+        check(1_234_567.891, 2);
+        check(73.967_322_070_999_99, 5);
         check(f64::NAN, 0);
         check(1e300, 0);
     }

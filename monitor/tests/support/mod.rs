@@ -57,11 +57,14 @@ impl Script {
 
     /// The server says whether a topic's source is heard of.
     pub(crate) fn status(&self, topic: &str, status: Status) {
-        assert!(self.inbox.try_put(Parcel::Statuses(vec![TopicStatus {
-            topic: Topic::new(topic).unwrap(),
-            status,
-            since_ns: self.now_ns,
-        }])));
+        assert!(self.inbox.try_put(Parcel::Statuses {
+            topics: Vec::new(),
+            statuses: vec![TopicStatus {
+                topic: Topic::new(topic).unwrap(),
+                status,
+                since_ns: self.now_ns,
+            }],
+        }));
     }
 
     /// The server has another epoch: positions and seqs begin anew.

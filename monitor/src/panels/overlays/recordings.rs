@@ -18,6 +18,8 @@ const LISTED_MAX: usize = 30;
 #[derive(Debug)]
 pub(super) struct Recordings {
     path: String,
+    /// The field has had the focus once: from then on it goes where the person wants it.
+    was_focused: bool,
     found: Vec<(SystemTime, PathBuf)>,
 }
 
@@ -35,6 +37,7 @@ impl Recordings {
         found.truncate(LISTED_MAX);
         Self {
             path: String::new(),
+            was_focused: false,
             found,
         }
     }
@@ -51,6 +54,9 @@ impl Recordings {
         response.widget_info(|| {
             egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Path of a recording")
         });
+        if !std::mem::replace(&mut self.was_focused, true) {
+            response.request_focus();
+        }
         if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
             commands.push(Command::Overlay(None));
             commands.push(Command::Play(PathBuf::from(self.path.trim())));

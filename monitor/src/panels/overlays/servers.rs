@@ -17,6 +17,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     url: String,
+    /// The field has had the focus once: from then on it goes where the person wants it.
+    was_focused: bool,
 }
 
 impl Servers {
@@ -75,6 +77,9 @@ impl Servers {
         response.widget_info(|| {
             egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Address of another server")
         });
+        if !std::mem::replace(&mut self.was_focused, true) {
+            response.request_focus();
+        }
         let url = self.url.trim();
         if response.lost_focus()
             && ui.input(|input| input.key_pressed(Key::Enter))
