@@ -5,7 +5,7 @@ use crate::{
     clock::Now,
     connection::{ConnectionKey, Flushed, Socket},
     shard::Shard,
-    subscription::{CATCH_UP_FRAME_BYTES, Progress, Step, SubscriptionKey},
+    subscription::{Allowance, CATCH_UP_FRAME_BYTES, Progress, Step, SubscriptionKey},
 };
 
 /// Updates on the tape that one call of [`Shard::catch_up`] looks at, at most, so that those who
@@ -52,10 +52,13 @@ impl<S: Socket> Shard<S> {
     /// Lets connections that are behind catch up, within a budget. Returns whether there is more to
     /// do at once.
     pub fn catch_up(&mut self, now: Now) -> bool {
-        let mut budget = CATCH_UP_BUDGET_UPDATES;
+        let mut allowance = Allowance {
+            updates: CATCH_UP_BUDGET_UPDATES,
+            frame_bytes: CATCH_UP_FRAME_BYTES,
+        };
         let mut bytes = 0;
         for _ in 0..self.catching_up.len() {
-            if budget == 0 || bytes >= CATCH_UP_BUDGET_BYTES {
+            if allowance.updates == 0 || bytes >= CATCH_UP_BUDGET_BYTES {
                 break;
             }
             let Some(key) = self.catching_up.pop_front() else {
@@ -68,7 +71,7 @@ impl<S: Socket> Shard<S> {
             if connection.is_blocked() {
                 continue;
             }
-            bytes += self.catch_up_connection(key, &mut budget, now);
+            bytes += self.catch_up_connection(key, &mut allowance, now);
             let connection = &mut self.connections[key.index as usize];
             if !connection.is_blocked() && !connection.behind.is_empty() {
                 connection.is_catching_up = true;
@@ -79,19 +82,30 @@ impl<S: Socket> Shard<S> {
     }
 
     /// About one frame's worth for one connection, in one write.
-    fn catch_up_connection(&mut self, key: ConnectionKey, budget: &mut usize, now: Now) -> usize {
+    fn catch_up_connection(
+        &mut self,
+        key: ConnectionKey,
+        allowance: &mut Allowance,
+        now: Now,
+    ) -> usize {
         let mut bytes = 0;
+        allowance.frame_bytes = self.connections[key.index as usize].catch_up_frame_bytes;
         for _ in 0..self.connections[key.index as usize].behind.len() {
-            if bytes >= CATCH_UP_FRAME_BYTES || *budget == 0 {
+            if bytes >= allowance.frame_bytes || allowance.updates == 0 {
                 break;
             }
             let connection = &mut self.connections[key.index as usize];
             let Some(subscription) = connection.behind.pop_front() else {
                 break;
             };
-            bytes += self.catch_up_subscription(subscription, budget, now);
+            bytes += self.catch_up_subscription(subscription, allowance, now);
         }
         self.flush(key.index, now);
+        let connection = &mut self.connections[key.index as usize];
+        if !connection.is_blocked() {
+            let doubled = 2 * connection.catch_up_frame_bytes;
+            connection.catch_up_frame_bytes = doubled.min(CATCH_UP_FRAME_BYTES);
+        }
         bytes
     }
 
@@ -100,7 +114,7 @@ impl<S: Socket> Shard<S> {
     fn catch_up_subscription(
         &mut self,
         key: SubscriptionKey,
-        budget: &mut usize,
+        allowance: &mut Allowance,
         now: Now,
     ) -> usize {
         let mut bytes = 0;
@@ -113,7 +127,7 @@ impl<S: Socket> Shard<S> {
             };
             let channel = &mut self.channels[subscription.channel as usize];
             let connection = &mut self.connections[subscription.connection.index as usize];
-            match behind.step(channel, &mut self.topics, &self.tape, budget) {
+            match behind.step(channel, &mut self.topics, &self.tape, allowance) {
                 Step::Frame { frame, updates } => {
                     self.stats.batches.add(1);
                     self.stats.deliveries.add(updates);
@@ -150,7 +164,7 @@ impl<S: Socket> Shard<S> {
                     return bytes;
                 }
             }
-            if bytes >= CATCH_UP_FRAME_BYTES {
+            if bytes >= allowance.frame_bytes {
                 connection.behind.push_back(key);
                 return bytes;
             }

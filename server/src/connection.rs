@@ -10,7 +10,10 @@ use std::{
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 
-use crate::{frame::Wire, subscription::SubscriptionKey};
+use crate::{
+    frame::Wire,
+    subscription::{CATCH_UP_FRAME_BYTES, CATCH_UP_FRAME_MIN_BYTES, SubscriptionKey},
+};
 
 /// Buffers handed to the kernel in one system call, at most. Linux takes 1,024 (`IOV_MAX`); more
 /// than this brings nothing, and the array lives on the stack.
@@ -114,6 +117,8 @@ pub struct Connection<S> {
     pub(crate) blocked_since: Option<Duration>,
     pub(crate) is_dirty: bool,
     pub(crate) is_catching_up: bool,
+    /// Length of its next frame when it catches up.
+    pub(crate) catch_up_frame_bytes: usize,
     pub(crate) last_sent: Duration,
     pub(crate) last_received: Duration,
     pub(crate) ping_sent: Option<Duration>,
@@ -146,6 +151,7 @@ impl<S: Socket> Connection<S> {
             blocked_since: None,
             is_dirty: false,
             is_catching_up: false,
+            catch_up_frame_bytes: CATCH_UP_FRAME_BYTES,
             last_sent: uptime,
             last_received: uptime,
             ping_sent: None,
@@ -187,6 +193,7 @@ impl<S: Socket> Connection<S> {
                     if written > 0 || self.blocked_since.is_none() {
                         self.blocked_since = Some(uptime);
                     }
+                    self.catch_up_frame_bytes = CATCH_UP_FRAME_MIN_BYTES;
                     return (Flushed::Blocked, written);
                 }
                 Err(_) => return (Flushed::Broken, written),

@@ -102,6 +102,9 @@ fn event(payload: &[u8], place: Option<&Resume>) -> Bytes {
         .into()
 }
 
+/// Room behind a batch's end that is not worth a copy. A slow client keeps its frame for long.
+const SPARE_MAX_BYTES: usize = 16 * 1024;
+
 fn opcode(encoding: Encoding) -> OpCode {
     match encoding {
         Encoding::Bincode => OpCode::Binary,
@@ -344,6 +347,9 @@ impl BatchWriter {
         };
         let start = payload_start - in_front.len();
         buffer[start..payload_start].copy_from_slice(in_front);
+        if buffer.capacity() - buffer.len() > SPARE_MAX_BYTES {
+            buffer.shrink_to_fit();
+        }
         Bytes::from(buffer).slice(start..)
     }
 }

@@ -28,6 +28,11 @@ pub type SubscriptionKey = u32;
 /// the kernel's, small enough that a slow client's unsent rest stays small.
 pub const CATCH_UP_FRAME_BYTES: usize = 256 * 1024;
 
+/// The same for a client that has just been blocked: what its socket does not take of a frame is
+/// memory that nobody shares, and who reads nothing keeps it until the write timeout. Each frame
+/// that is taken whole doubles the next one.
+pub const CATCH_UP_FRAME_MIN_BYTES: usize = 16 * 1024;
+
 /// Updates looked up for one frame of latest values, at most: about what fits a frame.
 const LATEST_PER_FRAME_MAX: usize = 4096;
 
@@ -83,6 +88,15 @@ pub struct SnapshotRange {
     pub until: Position,
 }
 
+/// What steps of catching up may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance {
+    /// Updates on the tape that may still be looked at.
+    pub updates: usize,
+    /// A frame is closed when it has so many bytes of updates.
+    pub frame_bytes: usize,
+}
+
 /// What a step of catching up brought.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
@@ -125,31 +139,30 @@ impl Behind {
         }
     }
 
-    /// Takes one step towards the channel's state. `head` is the newest position the shard has
-    /// applied, `budget` how many updates on the tape may still be looked at.
+    /// Takes one step towards the channel's state.
     pub fn step(
         &mut self,
         channel: &mut Channel,
         topics: &mut Topics,
         tape: &Tape,
-        budget: &mut usize,
+        allowance: &mut Allowance,
     ) -> Step {
         if let Some(frame) = self.statuses.step(channel, topics) {
             return Step::Status(frame);
         }
         if let Some(range) = self.snapshot {
-            return self.step_snapshot(range, channel, topics, tape);
+            return self.step_snapshot(range, channel, topics, tape, allowance.frame_bytes);
         }
         if self.cursor == channel.flushed() && !self.is_partial {
             return Step::Live;
         }
         match channel.spec.pace {
-            Pace::Every => self.step_tape(channel, topics, tape, budget),
+            Pace::Every => self.step_tape(channel, topics, tape, allowance),
             Pace::Latest { interval_ms } => {
                 if interval_ms > 0 && !self.is_due {
                     return Step::Waiting;
                 }
-                self.step_latest(channel, topics, tape)
+                self.step_latest(channel, topics, tape, allowance.frame_bytes)
             }
         }
     }
@@ -160,10 +173,12 @@ impl Behind {
         channel: &Channel,
         topics: &mut Topics,
         tape: &Tape,
+        max_bytes: usize,
     ) -> Step {
         let part = Part {
             after: range.after,
             until: range.until,
+            max_bytes,
             snapshot: Some(self.count),
         };
         let (frame, to, updates) = latest_frame(part, channel, topics, tape);
@@ -172,13 +187,20 @@ impl Behind {
         Step::Frame { frame, updates }
     }
 
-    fn step_latest(&mut self, channel: &Channel, topics: &mut Topics, tape: &Tape) -> Step {
+    fn step_latest(
+        &mut self,
+        channel: &Channel,
+        topics: &mut Topics,
+        tape: &Tape,
+        max_bytes: usize,
+    ) -> Step {
         // While a batch is open, newer values than those of the last batch are the only ones there
         // are; the next batch is then not the continuation for this subscription.
         let until = channel.reached(tape.head());
         let part = Part {
             after: self.cursor,
             until,
+            max_bytes,
             snapshot: None,
         };
         let (frame, to, updates) = latest_frame(part, channel, topics, tape);
@@ -197,7 +219,7 @@ impl Behind {
         channel: &mut Channel,
         topics: &mut Topics,
         tape: &Tape,
-        budget: &mut usize,
+        allowance: &mut Allowance,
     ) -> Step {
         if self.scanned < tape.floor()
             && let Some(gap) = self.fall_off(channel, tape)
@@ -207,10 +229,10 @@ impl Behind {
         let mut batch = BatchWriter::new(channel.spec.wire);
         let mut introduced = BTreeSet::new();
         for (strip, index) in tape.between(self.scanned, channel.flushed()) {
-            if *budget == 0 || batch.len_bytes() >= CATCH_UP_FRAME_BYTES {
+            if allowance.updates == 0 || batch.len_bytes() >= allowance.frame_bytes {
                 break;
             }
-            *budget -= 1;
+            allowance.updates -= 1;
             let update = strip.get(index);
             self.scanned = update.position;
             if channel.has(update.topic) {
@@ -277,6 +299,8 @@ fn infos(ids: impl IntoIterator<Item = TopicId>, topics: &Topics) -> Vec<TopicIn
 struct Part {
     after: Position,
     until: Position,
+    /// The frame is closed when it has so many bytes of updates.
+    max_bytes: usize,
     /// Whether it is a snapshot; then the count at `until`, if known.
     snapshot: Option<Option<u64>>,
 }
@@ -292,6 +316,7 @@ fn latest_frame(
     let Part {
         after,
         until,
+        max_bytes,
         snapshot,
     } = part;
     let wire = channel.spec.wire;
@@ -299,7 +324,7 @@ fn latest_frame(
     let mut batch = BatchWriter::new(wire);
     for &(_, id) in &found {
         batch.push(topics.get_mut(id).latest(wire.encoding()));
-        if batch.len_bytes() >= CATCH_UP_FRAME_BYTES {
+        if batch.len_bytes() >= max_bytes {
             break;
         }
     }
