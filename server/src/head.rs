@@ -22,6 +22,10 @@ const TAKE_MAX_BYTES: usize = 1024 * 1024;
 /// them within a round, so a full queue means that the machine is saturated.
 const ANSWERS_MAX_BYTES: usize = 8 * 1024 * 1024;
 
+/// Bytes of strips after which a shard is woken though it dozes, about: a round of them takes
+/// about a millisecond.
+const DOZE_MAX_BYTES: usize = 256 * 1024;
+
 /// The newest strips and who has applied them.
 #[derive(Debug)]
 pub struct Head {
@@ -50,6 +54,8 @@ struct ShardEnd {
     /// Strips it has taken so far.
     taken: AtomicU64,
     wake: Arc<Notify>,
+    /// It will look by itself before any of its clients is due to get an update.
+    dozes: AtomicBool,
 }
 
 /// What a shard took.
@@ -96,18 +102,26 @@ impl Head {
         loop {
             // Made before looking, so that a shard's wake-up in between is not missed.
             let room = self.room.notified();
-            if self.try_push(&strip) {
-                break;
+            if let Some(waiting_bytes) = self.try_push(&strip) {
+                self.wake_for(&strip, waiting_bytes);
+                return;
             }
             self.waits.fetch_add(1, Ordering::Relaxed);
             room.await;
         }
+    }
+
+    fn wake_for(&self, strip: &Strip, waiting_bytes: usize) {
+        let is_urgent = strip.has_news() || waiting_bytes >= DOZE_MAX_BYTES.min(self.max_bytes / 2);
         for shard in &self.shards {
-            shard.wake.notify_one();
+            if is_urgent || !shard.dozes.load(Ordering::Acquire) {
+                shard.wake.notify_one();
+            }
         }
     }
 
-    fn try_push(&self, strip: &Arc<Strip>) -> bool {
+    /// Returns the bytes that wait for the slowest shard, or `None` if there is no room.
+    fn try_push(&self, strip: &Arc<Strip>) -> Option<usize> {
         let oldest_needed = self.oldest_needed();
         let mut window = self.window();
         while window.pushed - (window.strips.len() as u64) < oldest_needed
@@ -116,12 +130,18 @@ impl Head {
             window.bytes -= applied.cost_bytes();
         }
         if window.bytes > self.max_bytes {
-            return false;
+            return None;
         }
         window.bytes += strip.cost_bytes();
         window.pushed += 1;
         window.strips.push_back(Arc::clone(strip));
-        true
+        Some(window.bytes)
+    }
+
+    /// Says whether a shard dozes: then mere updates do not wake it, because it will look by itself
+    /// before one of its clients is due to get some. Waking a thread costs more than an update.
+    pub fn doze(&self, shard: usize, dozes: bool) {
+        self.shards[shard].dozes.store(dozes, Ordering::Release);
     }
 
     /// Hands the answer to a question to the shard that asked, behind all strips pushed so far. Waits
@@ -212,5 +232,99 @@ impl Head {
     /// How often the ingest thread had to wait for a shard.
     pub fn waits(&self) -> u64 {
         self.waits.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Waker},
+    };
+
+    use tickcast_protocol::{
+        message::{Quality, Update},
+        value::Value,
+    };
+
+    use crate::{
+        ingest::Ack,
+        tape::{AckResult, StripBuilder},
+    };
+
+    use super::*;
+
+    fn strip(first: u64) -> Arc<Strip> {
+        let mut builder = StripBuilder::new(first);
+        builder.push(&Update {
+            topic: 0,
+            position: first,
+            seq: first,
+            source_time_ns: None,
+            ingest_time_ns: 5,
+            quality: Quality::Live,
+            value: Value::Bytes(vec![0; 1000]),
+        });
+        Arc::new(builder.build())
+    }
+
+    /// Whether something is done without waiting.
+    fn is_ready(future: impl Future) -> bool {
+        let future = pin!(future);
+        future
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
+    }
+
+    #[test]
+    fn a_shard_that_is_held_keeps_nothing_from_the_others_until_it_is_a_whole_tape_behind() {
+        const TAPE_BYTES: usize = 100_000;
+        let head = Head::new(2, TAPE_BYTES);
+        let cost = strip(1).cost_bytes();
+        let fit = (TAPE_BYTES / cost) as u64;
+        for first in 1..=fit {
+            assert!(is_ready(head.push(strip(first))));
+            assert!(
+                is_ready(head.wake(1).notified()),
+                "the other is woken at once"
+            );
+            let taken = head.take(1);
+            assert_eq!(taken.strips.len(), 1);
+            assert_eq!(taken.strips[0].first(), first);
+        }
+        assert_eq!(head.waits(), 0);
+        // It comes back, and has missed nothing.
+        assert_eq!(head.take(0).strips.len() as u64, fit);
+    }
+
+    #[test]
+    fn a_dozing_shard_is_woken_by_answers_and_by_bytes_but_not_by_mere_updates() {
+        let head = Head::new(2, 1 << 30);
+        let wakes = |shard| is_ready(head.wake(shard).notified());
+        head.doze(0, true);
+        assert!(is_ready(head.push(strip(1))));
+        assert_eq!((wakes(0), wakes(1)), (false, true));
+
+        let mut builder = StripBuilder::new(2);
+        builder.acknowledge(AckResult {
+            ack: Ack {
+                shard: 1,
+                connection: 7,
+                id: 1,
+            },
+            result: Ok(1),
+        });
+        assert!(is_ready(head.push(Arc::new(builder.build()))));
+        assert_eq!((wakes(0), wakes(1)), (true, true));
+
+        let mut pushed = 0;
+        while !wakes(0) {
+            pushed += strip(2).cost_bytes();
+            assert!(is_ready(head.push(strip(2))));
+            assert!(pushed < 2 * DOZE_MAX_BYTES, "it is never woken");
+        }
+        head.doze(0, false);
+        assert!(is_ready(head.push(strip(2))));
+        assert!(wakes(0));
     }
 }

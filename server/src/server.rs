@@ -472,11 +472,14 @@ async fn rounds(index: usize, head: &Head, context: &Rc<ShardContext>, wake: &No
         let has_ended = head.has_ended();
         let taken = head.take(index);
         let is_last = has_ended && taken.strips.is_empty();
-        let (has_more, due) = context.with(|shard, now| {
+        let (has_more, due, quiet) = context.with(|shard, now| {
             shard.round(&taken.strips, now);
             shard.answer_history(&taken.answers, now);
             let behind = shard.catch_up(now);
-            (behind || taken.more, shard.next_due())
+            // While nothing comes there is nothing to look for either.
+            let has_taken = !taken.strips.is_empty();
+            let quiet = has_taken.then(|| shard.quiet_until(now)).flatten();
+            (behind || taken.more, shard.next_due(), quiet)
         });
         if is_last {
             return;
@@ -486,7 +489,8 @@ async fn rounds(index: usize, head: &Head, context: &Rc<ShardContext>, wake: &No
         if has_more {
             continue;
         }
-        match due {
+        head.doze(index, quiet.is_some());
+        match due.into_iter().chain(quiet).min() {
             None => wake.notified().await,
             Some(due) => {
                 let due = Instant::from_std(context.clock.instant(due));
@@ -496,6 +500,7 @@ async fn rounds(index: usize, head: &Head, context: &Rc<ShardContext>, wake: &No
                 }
             }
         }
+        head.doze(index, false);
     }
 }
 

@@ -42,6 +42,10 @@ use crate::{
     topics::Topics,
 };
 
+/// A shard without clients who are due looks for updates after so long, at the latest: so old may
+/// be what a new subscriber begins with, and what `/v1/latest` tells.
+const QUIET_MAX: Duration = Duration::from_millis(50);
+
 /// What a shard cannot do itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
@@ -67,6 +71,8 @@ pub struct Shard<S> {
     pub(crate) subscriptions: Slab<Subscription>,
     pub(crate) connections: Slab<Connection<S>>,
     pub(crate) generation: u32,
+    /// How many channels have no pace: what they get goes out at once.
+    unpaced: usize,
     /// Channels with an open batch to be closed in this round.
     touched: Vec<ChannelKey>,
     /// When the next batches of paced channels are due, as uptime.
@@ -105,6 +111,7 @@ impl<S: Socket> Shard<S> {
             subscriptions: Slab::new(),
             connections: Slab::new(),
             generation: 0,
+            unpaced: 0,
             touched: Vec::new(),
             due: BinaryHeap::new(),
             dirty: Vec::new(),
@@ -364,6 +371,7 @@ impl<S: Socket> Shard<S> {
         }
         entry.insert(channel);
         self.by_filter.insert(&spec.filter, key);
+        self.unpaced += usize::from(spec.pace.interval().is_zero());
         self.by_spec.insert(spec, key);
         self.stats.channels.set(self.channels.len() as u64);
         key
@@ -407,6 +415,7 @@ impl<S: Socket> Shard<S> {
                 .retain(|&mut channel| channel != key);
         }
         self.by_filter.remove(&channel.spec.filter, key);
+        self.unpaced -= usize::from(channel.spec.pace.interval().is_zero());
         self.touched.retain(|&channel| channel != key);
         self.status_channels.retain(|&channel| channel != key);
         self.due.retain(|&Reverse((_, channel))| channel != key);
@@ -494,6 +503,20 @@ impl<S: Socket> Shard<S> {
     /// When [`round`](Self::round) must be called even if no strip comes, as uptime.
     pub fn next_due(&self) -> Option<Duration> {
         self.due.peek().map(|&Reverse((due, _))| due)
+    }
+
+    /// Until when, as uptime, no update that comes has to go out before what
+    /// [`next_due`](Self::next_due) says: all channels have a pace, and what would open a batch comes
+    /// too early for its channel. `None` if the next update may have to go out at once.
+    pub fn quiet_until(&self, now: Now) -> Option<Duration> {
+        if self.unpaced > 0 {
+            return None;
+        }
+        let mut until = now.uptime + QUIET_MAX;
+        for (_, channel) in self.channels.iter().filter(|(_, c)| !c.is_scheduled) {
+            until = until.min(channel.last_flush? + channel.spec.pace.interval());
+        }
+        (until > now.uptime).then_some(until)
     }
 
     /// What has come up for the caller to do.

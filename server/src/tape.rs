@@ -97,6 +97,11 @@ impl Strip {
         &self.acks
     }
 
+    /// Whether it brings more than updates: something that somebody waits for or must know at once.
+    pub fn has_news(&self) -> bool {
+        !self.acks.is_empty() || !self.statuses.is_empty()
+    }
+
     /// What it costs, in bytes.
     pub fn cost_bytes(&self) -> usize {
         STRIP_OVERHEAD_BYTES + self.len_bytes() + self.entries.len() * size_of::<Entry>()
