@@ -160,8 +160,8 @@ fn stalled_subscribers_get_everything_or_a_gap_that_counts_exactly() {
 
 #[test]
 fn whoever_vanishes_is_cut_off_and_does_not_disturb_the_others() {
-    let server = TestServer::start("--feed none --write-timeout 1s");
-    let flags = "-n 10 --half-open 2 -r 2000 --payload-bytes 4000 -d 6 --warmup 0";
+    let server = TestServer::start("--feed none --write-timeout 3s");
+    let flags = "-n 10 --half-open 2 -r 1000 --payload-bytes 8000 -d 8 --warmup 0";
     let finished = run(&server.url(), flags).unwrap();
     let summary = check(&finished);
     assert_eq!(summary.connections.hindered_closed, 2);
