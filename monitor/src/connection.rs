@@ -306,9 +306,6 @@ fn parcel(event: Event, attempt: u32) -> Option<Parcel> {
         | Event::Heartbeat(_)
         | Event::Published(_)
         | Event::Unpublished { .. }
-        | Event::Status { .. }
-        | Event::History(_)
-        | Event::NoHistory { .. }
         | Event::Subscriptions(_) => return None,
     })
 }

@@ -331,7 +331,16 @@ async fn comments_keep_a_quiet_stream_alive_and_nobody_waits_for_a_pong() {
 
 #[tokio::test]
 async fn who_does_not_read_is_left_behind_and_catches_up() {
-    let server = without_feed(&["--write-timeout", "60s", "--tape", "8MiB"]).await;
+    // No history: what it keeps is not what a stream costs.
+    let server = without_feed(&[
+        "--write-timeout",
+        "60s",
+        "--tape",
+        "8MiB",
+        "--history-updates",
+        "0",
+    ])
+    .await;
     let mut publisher = Publisher::start(&server.url()).await;
     let mut reader = Reader::start(&server, "filter=a&mode=every", None).await;
     let text = "x".repeat(4_000);
