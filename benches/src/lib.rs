@@ -1,5 +1,7 @@
-//! What the benchmarks have in common: believable updates, strips of them, and a shard whose
+//! What the micro benchmarks have in common: believable updates, strips of them, and a shard whose
 //! subscribers are sinks.
+
+pub mod compare;
 
 use std::{
     io::{self, IoSlice},

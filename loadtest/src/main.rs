@@ -80,10 +80,10 @@ fn compare_files(before: &std::path::Path, after: &std::path::Path) -> Outcome {
 
 fn prove(server: Option<std::path::PathBuf>) -> Outcome {
     let interrupted = interrupt_flag()?;
-    let (passed, text) =
+    let (proof, text) =
         selftest::selftest(server, &interrupted).map_err(|error| (INTERNAL, error))?;
     print(&text)?;
-    Ok(if passed { 0 } else { INTERNAL })
+    Ok(proof.exit_code())
 }
 
 /// A flag that is set by Ctrl+C. The second Ctrl+C ends the program at once.

@@ -27,6 +27,17 @@ pub fn thread_cpu_ns(id: u32) -> Option<u64> {
     text.split_whitespace().next()?.parse().ok()
 }
 
+/// CPU time that all threads of a process have used that still run, in ns: finer than the hundredths
+/// of a second in [`Usage`]. `None` if there is no such process.
+pub fn cpu_ns(pid: u32) -> Option<u64> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten();
+    let of_thread = |path: std::path::PathBuf| -> Option<u64> {
+        let text = fs::read_to_string(path.join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    };
+    Some(threads.filter_map(|thread| of_thread(thread.path())).sum())
+}
+
 /// What a process has used and holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
@@ -136,5 +147,6 @@ mod tests {
         assert_eq!(listening_on(port), Some(std::process::id()));
         assert!(usage(std::process::id()).unwrap().rss_bytes > 0);
         assert!(thread_cpu_ns(thread_id().unwrap()).unwrap() > 0);
+        assert!(cpu_ns(std::process::id()).unwrap() > 0);
     }
 }

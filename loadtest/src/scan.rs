@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use memchr::memmem;
 use serde::Deserialize;
 use tickcast_protocol::message::{ChannelId, Position, Seq, TimeNs, TopicId};
 
@@ -260,18 +261,50 @@ pub fn scan_json<'a>(
                 .ingest_time_ns
                 .parse()
                 .map_err(|_| ScanError::Malformed)?,
-            stamp: update.value.bytes.and_then(stamp_from_base64),
+            stamp: update
+                .value
+                .bytes
+                .map(str::as_bytes)
+                .and_then(stamp_from_base64),
         };
         sink.update(&update.topic, &facts);
     }
     Ok(())
 }
 
+/// Whether a batch in JSON belongs to a snapshot, by its first bytes.
+pub fn is_json_snapshot(payload: &[u8]) -> Result<bool, ScanError> {
+    const UPDATES: &[u8] = br#","updates":["#;
+
+    if !payload.starts_with(JSON_BATCH_START) {
+        return Ok(false);
+    }
+    let head_len = memmem::find(payload, UPDATES).ok_or(ScanError::Malformed)?;
+    Ok(memmem::find(&payload[..head_len], br#""snapshot":true"#).is_some())
+}
+
+/// Hands out the stamps in a batch in JSON and nothing else, for receivers that cannot afford to
+/// read the whole of it.
+pub fn stamps_in_json(payload: &[u8], mut found: impl FnMut(Stamp)) -> Result<(), ScanError> {
+    /// A value of bytes that begins as a stamp does; no string can contain it, for its quotes.
+    const STAMP_START: &[u8] = br#""bytes":"/1RLQ"#;
+    const PREFIX: &[u8] = br#""bytes":""#;
+
+    if !payload.starts_with(JSON_BATCH_START) {
+        return Err(ScanError::OtherMessage);
+    }
+    for at in memmem::find_iter(payload, STAMP_START) {
+        let text = &payload[at + PREFIX.len()..];
+        found(stamp_from_base64(text).ok_or(ScanError::Malformed)?);
+    }
+    Ok(())
+}
+
 /// Reads the stamp without decoding the padding behind it.
-fn stamp_from_base64(text: &str) -> Option<Stamp> {
+fn stamp_from_base64(text: &[u8]) -> Option<Stamp> {
     const TEXT_BYTES: usize = STAMP_BYTES.div_ceil(3) * 4;
     let mut bytes = [0; TEXT_BYTES / 4 * 3];
-    let start = text.as_bytes().get(..TEXT_BYTES)?;
+    let start = text.get(..TEXT_BYTES)?;
     BASE64_STANDARD.decode_slice(start, &mut bytes).ok()?;
     Stamp::read(&bytes)
 }
@@ -472,7 +505,12 @@ mod tests {
             let bytes = codec::encode_server_json(&ServerMessage::Batch(batch));
             let mut found = Found::default();
             prop_assert_eq!(scan_json(&bytes, &mut found), Ok(()));
-            prop_assert_eq!(found, expected);
+            prop_assert_eq!(&found, &expected);
+            let mut stamps = Vec::new();
+            prop_assert_eq!(stamps_in_json(&bytes, |stamp| stamps.push(stamp)), Ok(()));
+            prop_assert_eq!(is_json_snapshot(&bytes), Ok(expected.head.unwrap().snapshot));
+            let expected = expected.updates.iter().filter_map(|(_, facts)| facts.stamp);
+            prop_assert_eq!(stamps, expected.collect::<Vec<_>>());
         }
 
         #[test]

@@ -146,11 +146,33 @@ fn beside_us() -> PathBuf {
     }
 }
 
+/// What the test has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The load tester sees what it must see.
+    Passed,
+    /// It does, and it has noticed by itself that this machine is too busy for it now.
+    TooBusy,
+    /// It cannot be trusted.
+    Failed,
+}
+
+impl Proof {
+    /// The program's exit code.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::TooBusy => Outcome::Invalid.exit_code(),
+            Self::Failed => 1,
+        }
+    }
+}
+
 /// Runs the test. `Ok` is what was seen, with the verdict; `Err` why there is none.
 pub fn selftest(
     server: Option<PathBuf>,
     interrupted: &AtomicBool,
-) -> Result<(bool, String), String> {
+) -> Result<(Proof, String), String> {
     let server = TestServer::start(&server.unwrap_or_else(beside_us))?;
     let summary = measure(&server, interrupted)?;
     Ok(judge(&summary))
@@ -178,7 +200,7 @@ fn measure(server: &TestServer, interrupted: &AtomicBool) -> Result<Summary, Str
     Ok(finished.summary)
 }
 
-fn judge(summary: &Summary) -> (bool, String) {
+fn judge(summary: &Summary) -> (Proof, String) {
     let response = &summary.latencies.response;
     let median_ns = response.percentile(50.0).unwrap_or(0);
     let checks = [
@@ -193,8 +215,11 @@ fn judge(summary: &Summary) -> (bool, String) {
             format_ns(response.max_ns as f64),
         ),
         (
-            "nothing is lost, and the run is valid",
-            summary.verdict.outcome == Outcome::Passed,
+            "nothing is lost",
+            matches!(
+                summary.verdict.outcome,
+                Outcome::Passed | Outcome::Invalid
+            ),
             summary.verdict.reasons.join("; "),
         ),
     ];
@@ -203,13 +228,21 @@ fn judge(summary: &Summary) -> (bool, String) {
         let mark = if *holds { "ok    " } else { "FAILED" };
         text.push_str(&format!("{mark} {what} ({actual})\n"));
     }
-    let passed = checks.iter().all(|(_, holds, _)| *holds);
-    text.push_str(if passed {
-        "The load tester sees a server that stands still.\n"
-    } else {
-        "The load tester cannot be trusted here.\n"
+    let sees_it = checks.iter().all(|(_, holds, _)| *holds);
+    let proof = match summary.verdict.outcome {
+        Outcome::Passed if sees_it => Proof::Passed,
+        Outcome::Invalid if sees_it => Proof::TooBusy,
+        _ => Proof::Failed,
+    };
+    text.push_str(match proof {
+        Proof::Passed => "The load tester sees a server that stands still.\n",
+        Proof::TooBusy => {
+            "The load tester sees a server that stands still, and that this machine is too busy for \
+             exact figures.\n"
+        }
+        Proof::Failed => "The load tester cannot be trusted here.\n",
     });
-    (passed, text)
+    (proof, text)
 }
 
 #[cfg(test)]
@@ -225,13 +258,14 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(latency_of_tick: impl Fn(i64) -> i64, expected: bool) {
+    fn check(outcome: Outcome, latency_of_tick: impl Fn(i64) -> i64, expected: Proof) {
         let mut response = histogram();
         for tick in 0..10_000 {
             record(&mut response, latency_of_tick(tick));
         }
         let mut summary = Summary::default();
         summary.latencies.response = Latency::of(&response);
+        summary.verdict.outcome = outcome;
         assert_eq!(judge(&summary).0, expected);
     }
 
@@ -242,9 +276,12 @@ mod tests {
             2000..8000 => (8000 - tick) * 1_000_000,
             _ => 300_000,
         };
-        check(honest, true);
+        check(Outcome::Passed, honest, Proof::Passed);
+        check(Outcome::Invalid, honest, Proof::TooBusy);
+        check(Outcome::IntegrityFailed, honest, Proof::Failed);
         // It sends one update in those six seconds, and sees it come late.
         let omitting = |tick: i64| if tick == 2000 { 6_000_000_000 } else { 300_000 };
-        check(omitting, false);
+        check(Outcome::Passed, omitting, Proof::Failed);
+        check(Outcome::Invalid, omitting, Proof::Failed);
     }
 }

@@ -9,7 +9,8 @@ use std::ops::Range;
 /// The key of the handshake and its answer, from the RFC's own example (section 1.3). The key
 /// protects proxies from being fooled; a load tester that always sends the same one harms nobody.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+/// The answer to it, for servers that speak to nobody else.
+pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// Longest answer to a handshake. The server's has about 200 bytes.
 const RESPONSE_MAX_BYTES: usize = 16 * 1024;
@@ -94,12 +95,14 @@ pub enum WebSocketError {
     TooLong(u64),
 }
 
-/// The request that opens a connection.
-pub fn handshake_request(host: &str, path: &str, subprotocol: &str) -> String {
+/// The request that opens a connection. Without a subprotocol the server may choose none either.
+pub fn handshake_request(host: &str, path: &str, subprotocol: Option<&str>) -> String {
+    let subprotocol = subprotocol.map_or(String::new(), |name| {
+        format!("Sec-WebSocket-Protocol: {name}\r\n")
+    });
     format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\
-         Sec-WebSocket-Protocol: {subprotocol}\r\n\r\n"
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{subprotocol}\r\n"
     )
 }
 
@@ -107,7 +110,7 @@ pub fn handshake_request(host: &str, path: &str, subprotocol: &str) -> String {
 /// length.
 pub fn handshake_response(
     bytes: &[u8],
-    subprotocol: &str,
+    subprotocol: Option<&str>,
 ) -> Result<Option<usize>, WebSocketError> {
     let refused = |reason: &str| Err(WebSocketError::Refused(reason.to_owned()));
     let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
@@ -133,7 +136,7 @@ pub fn handshake_response(
     if header("sec-websocket-accept") != Some(ACCEPT) {
         return refused("its Sec-WebSocket-Accept does not fit the key");
     }
-    if header("sec-websocket-protocol") != Some(subprotocol) {
+    if header("sec-websocket-protocol") != subprotocol {
         return refused("it did not take the subprotocol");
     }
     Ok(Some(end + 4))
@@ -266,14 +269,21 @@ mod tests {
         let good = answer("101 Switching Protocols", ACCEPT, "p");
         let mut with_frame = good.clone().into_bytes();
         with_frame.extend([0x89, 0]);
-        assert_eq!(handshake_response(&with_frame, "p"), Ok(Some(good.len())));
-        assert_eq!(handshake_response(&good.as_bytes()[..40], "p"), Ok(None));
+        assert_eq!(
+            handshake_response(&with_frame, Some("p")),
+            Ok(Some(good.len()))
+        );
+        assert_eq!(
+            handshake_response(&good.as_bytes()[..40], Some("p")),
+            Ok(None)
+        );
+        assert!(handshake_response(good.as_bytes(), None).is_err());
         for bad in [
             answer("404 Not Found", ACCEPT, "p"),
             answer("101 Switching Protocols", "x", "p"),
             answer("101 Switching Protocols", ACCEPT, "q"),
         ] {
-            assert!(handshake_response(bad.as_bytes(), "p").is_err());
+            assert!(handshake_response(bad.as_bytes(), Some("p")).is_err());
         }
     }
 

@@ -44,6 +44,9 @@ pub enum Task {
         after: PathBuf,
     },
     /// Proves that it measures: stops a server for 6 of 10 seconds, and must see it
+    ///
+    /// Exit codes: 0 it sees it, 6 it does and calls this machine too busy for exact figures, 1 it
+    /// does not.
     Selftest {
         /// The server's program [default: tickcast-server beside this program, else in PATH]
         #[arg(long)]

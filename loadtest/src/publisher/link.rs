@@ -41,7 +41,7 @@ impl Link {
         let mut inbox = Inbox::default();
         match outlet {
             Outlet::WebSocket { host, path, .. } => {
-                let subprotocol = Encoding::Bincode.subprotocol();
+                let subprotocol = Some(Encoding::Bincode.subprotocol());
                 let request = websocket::handshake_request(host, path, subprotocol);
                 stream.write_all(request.as_bytes())?;
                 let mut buffer = [0; 4096];
@@ -80,16 +80,7 @@ impl Link {
             mqtt::append_publish(topic, payload, out);
             return;
         }
-        let message = ClientMessage::Publish(Publish {
-            id: None,
-            updates: vec![Publication {
-                topic: topic.to_owned(),
-                value: Value::Bytes(payload.to_vec()),
-                source_time_ns: None,
-            }],
-        });
-        let message = codec::encode_client(&message, Encoding::Bincode);
-        websocket::append_frame(Opcode::Binary, &message, out);
+        append_publication(topic, payload, out);
     }
 
     /// Looks at what the other side has to say, without waiting for it. What is to be answered is
@@ -116,6 +107,20 @@ impl Link {
             })?;
         }
     }
+}
+
+/// Appends the frame that publishes one update, in bincode.
+pub fn append_publication(topic: &str, payload: &[u8], out: &mut Vec<u8>) {
+    let message = ClientMessage::Publish(Publish {
+        id: None,
+        updates: vec![Publication {
+            topic: topic.to_owned(),
+            value: Value::Bytes(payload.to_vec()),
+            source_time_ns: None,
+        }],
+    });
+    let message = codec::encode_client(&message, Encoding::Bincode);
+    websocket::append_frame(Opcode::Binary, &message, out);
 }
 
 /// What a server's message means to a publisher.

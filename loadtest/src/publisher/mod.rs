@@ -28,6 +28,8 @@ use crate::{
     schedule::Schedule,
     websocket,
 };
+pub use link::append_publication;
+
 use link::Link;
 use writer::Writer;
 

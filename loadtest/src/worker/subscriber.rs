@@ -240,7 +240,8 @@ impl Subscriber {
             }
             self.stage = Stage::Handshake;
             let subprotocol = settings.wish.encoding.subprotocol();
-            let request = websocket::handshake_request(&settings.host, &settings.path, subprotocol);
+            let request =
+                websocket::handshake_request(&settings.host, &settings.path, Some(subprotocol));
             self.unsent.extend_from_slice(request.as_bytes());
         }
         self.flush(context)
@@ -349,7 +350,7 @@ impl Subscriber {
             return self.feed(bytes, received_ns, settings, context);
         }
         let subprotocol = settings.wish.encoding.subprotocol();
-        match websocket::handshake_response(self.inbox.keep(bytes), subprotocol) {
+        match websocket::handshake_response(self.inbox.keep(bytes), Some(subprotocol)) {
             Ok(None) => Flow::Continue,
             Ok(Some(len)) => {
                 let rest = self.inbox.split_off(len);

@@ -1,0 +1,228 @@
+//! The servers that are compared, and how each is started.
+
+use std::{
+    fs::{self, File},
+    io,
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+use tickcast_protocol::codec::Encoding;
+
+use super::{dialect::Dialect, workload::Workload};
+
+/// The core of the contenders.
+pub const CONTENDER_CORE: usize = 0;
+
+/// The core of the load.
+pub const LOAD_CORE: usize = 1;
+
+/// Longest wait until a contender listens.
+const START_MAX: Duration = Duration::from_secs(20);
+
+/// Pause between two looks.
+const START_PAUSE: Duration = Duration::from_millis(20);
+
+/// See the module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contender {
+    /// Ready-made frames, one `send` per subscriber and update: the floor.
+    Raw,
+    /// The same, with all that waits in one `send`.
+    RawBatching,
+    /// Tickcast, binary.
+    TickcastBincode,
+    /// Tickcast, JSON.
+    TickcastJson,
+    /// nats-server's own WebSocket listener.
+    Nats,
+    /// Node with the package ws.
+    NodeWs,
+    /// tokio-tungstenite with tokio's broadcast channel.
+    Tungstenite,
+}
+
+impl Contender {
+    /// All of them, in the order of the tables.
+    pub const ALL: [Self; 7] = [
+        Self::Raw,
+        Self::RawBatching,
+        Self::TickcastBincode,
+        Self::TickcastJson,
+        Self::Nats,
+        Self::NodeWs,
+        Self::Tungstenite,
+    ];
+
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::RawBatching => "raw, batching",
+            Self::TickcastBincode => "Tickcast bincode",
+            Self::TickcastJson => "Tickcast JSON",
+            Self::Nats => "nats-server",
+            Self::NodeWs => "Node ws",
+            Self::Tungstenite => "tokio-tungstenite",
+        }
+    }
+
+    /// Whether it is one of ours that others are measured by, and no server.
+    pub fn is_raw(self) -> bool {
+        matches!(self, Self::Raw | Self::RawBatching)
+    }
+
+    /// Whether it is Tickcast.
+    pub fn is_tickcast(self) -> bool {
+        matches!(self, Self::TickcastBincode | Self::TickcastJson)
+    }
+
+    /// How to speak to it.
+    pub fn dialect(self) -> Dialect {
+        match self {
+            Self::Raw | Self::RawBatching | Self::NodeWs | Self::Tungstenite => Dialect::Plain,
+            Self::TickcastBincode => Dialect::Tickcast(Encoding::Bincode),
+            Self::TickcastJson => Dialect::Tickcast(Encoding::Json),
+            Self::Nats => Dialect::Nats,
+        }
+    }
+
+    /// Program and arguments.
+    fn words(self, port: u16, workload: &Workload, folder: &Path) -> anyhow::Result<Vec<String>> {
+        let beside = std::env::current_exe()?;
+        let ours = |name: &str| beside.with_file_name(name).display().to_string();
+        let mut words = match self {
+            Self::Raw | Self::RawBatching => {
+                let topics = workload.topics.to_string();
+                let mut words = vec![ours("raw"), port.to_string(), "--topics".into(), topics];
+                if self == Self::RawBatching {
+                    words.push("--batch".into());
+                }
+                words
+            }
+            Self::TickcastBincode | Self::TickcastJson => {
+                let listen = format!("--listen=127.0.0.1:{port}");
+                vec![
+                    ours("tickcast-server"),
+                    listen,
+                    "--feed=none".into(),
+                    "--shards=1".into(),
+                ]
+            }
+            Self::Nats => {
+                let file = folder.join("nats.conf");
+                fs::write(&file, nats_settings(port, free_port()?))?;
+                vec![nats_program(), "-c".into(), file.display().to_string()]
+            }
+            Self::NodeWs => {
+                let program = node_folder().join("broadcast.mjs");
+                vec![
+                    "node".into(),
+                    program.display().to_string(),
+                    port.to_string(),
+                ]
+            }
+            Self::Tungstenite => vec![ours("tungstenite"), port.to_string()],
+        };
+        let mut pinned: Vec<String> = vec!["taskset".into(), "-c".into()];
+        pinned.push(CONTENDER_CORE.to_string());
+        pinned.append(&mut words);
+        Ok(pinned)
+    }
+}
+
+/// Where the Node program and its package are.
+pub fn node_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("node")
+}
+
+/// Debian puts it where only root's PATH looks.
+fn nats_program() -> String {
+    let sbin = "/usr/sbin/nats-server";
+    let program = if Path::new(sbin).exists() {
+        sbin
+    } else {
+        "nats-server"
+    };
+    program.into()
+}
+
+/// No encryption, no compression, no pings during a run, and a write deadline that a workload
+/// without slow subscribers never comes near.
+fn nats_settings(port: u16, client_port: u16) -> String {
+    format!(
+        "listen: \"127.0.0.1:{client_port}\"\n\
+         ping_interval: \"1h\"\n\
+         write_deadline: \"10s\"\n\
+         websocket {{ listen: \"127.0.0.1:{port}\", no_tls: true, compression: false }}\n"
+    )
+}
+
+/// A port that is free now.
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// A contender at work. It does not outlive this.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its process.
+    pub pid: u32,
+    child: Child,
+    folder: TempDir,
+}
+
+impl Running {
+    /// Starts a contender on its core and waits until it listens.
+    pub fn start(contender: Contender, workload: &Workload) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let port = free_port()?;
+        let words = contender.words(port, workload, folder.path())?;
+        let log = File::create(folder.path().join("log"))?;
+        let child = Command::new(&words[0])
+            .args(&words[1..])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| words.join(" "))?;
+        let mut running = Self {
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            // taskset becomes the program: the same process.
+            pid: child.id(),
+            child,
+            folder,
+        };
+        let start = Instant::now();
+        while TcpStream::connect(running.address).is_err() {
+            let has_ended = running.child.try_wait()?.is_some();
+            if has_ended || start.elapsed() > START_MAX {
+                bail!("{} does not start: {}", words.join(" "), running.log());
+            }
+            #[allow(clippy::disallowed_methods)] // Nothing is measured yet.
+            thread::sleep(START_PAUSE);
+        }
+        Ok(running)
+    }
+
+    /// What it has said so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,20 @@
+//! The end-to-end comparison: each contender on one core, the load on the other, the same work for
+//! all, one after the other and again.
+//!
+//! The load is one thread that publishes on an absolute schedule and reads all subscribers'
+//! connections. It never sleeps while it measures: a sender that must wake a sleeping receiver
+//! pays for that, and how often it does depends on luck.
+
+pub mod accounting;
+pub mod connect;
+pub mod contender;
+pub mod crowd;
+pub mod dialect;
+pub mod feed;
+pub mod figures;
+pub mod ledger;
+pub mod measure;
+pub mod nats;
+pub mod picture;
+pub mod table;
+pub mod workload;

@@ -1,0 +1,194 @@
+//! The figures as Markdown. Pure.
+
+use std::fmt::Write;
+
+use super::{
+    figures::Figures,
+    workload::{Pace, Workload},
+};
+
+const KIB: f64 = 1024.0;
+
+/// A heading, a table and notes for one workload.
+pub fn table(workload: &Workload, figures: &[Figures]) -> String {
+    let mut text = format!("### ({}) {}\n\n", workload.letter, workload.title);
+    let reference = figures.iter().find(|f| f.contender == workload.reference);
+    if workload.pace == Pace::Silent {
+        text += "| | KiB per connection |\n|---|---|\n";
+    } else {
+        text += "| | CPU µs per delivery | in user space | core busy | deliveries/s | p50 ms | \
+                 p99 ms | p99.9 ms | delivered | KiB per connection |\n\
+                 |---|---|---|---|---|---|---|---|---|---|\n";
+    }
+    for row in figures {
+        text += &line(workload, row, reference);
+    }
+    text += "\n";
+    if let Some(reference) = reference {
+        text += &format!(
+            "In brackets: divided by the figure of {}.",
+            reference.contender.name()
+        );
+    }
+    if !workload.others.is_empty() {
+        let _ = write!(text, " Not all take part: {}.", workload.others);
+    }
+    text += "\n";
+    for note in figures.iter().flat_map(notes) {
+        let _ = writeln!(text, "* {note}");
+    }
+    text
+}
+
+fn line(workload: &Workload, row: &Figures, reference: Option<&Figures>) -> String {
+    let ratio = |of: fn(&Figures) -> Option<f64>, decimals: usize| match of(row) {
+        None => "–".to_owned(),
+        Some(value) => {
+            let own = digits(value, decimals);
+            match reference
+                .filter(|r| r.contender != row.contender)
+                .and_then(of)
+            {
+                Some(divisor) if divisor > 0.0 => format!("{own} ({:.2})", value / divisor),
+                _ => own,
+            }
+        }
+    };
+    let name = row.contender.name();
+    let memory = ratio(|f| Some(f.connection_bytes / KIB), 1);
+    if workload.pace == Pace::Silent {
+        return format!("| {name} | {memory} |\n");
+    }
+    format!(
+        "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {memory} |\n",
+        ratio(|f| f.cpu_us, 2),
+        percent(row.user_share, 0),
+        percent(Some(row.busy), 0),
+        ratio(|f| Some(f.deliveries_per_s), 0),
+        ratio(|f| f.p50_ms, 2),
+        ratio(|f| f.p99_ms, 2),
+        ratio(|f| f.p999_ms, 2),
+        percent(Some(row.completion), 2),
+    )
+}
+
+/// What a reader must know of a row.
+fn notes(row: &Figures) -> Vec<String> {
+    let name = row.contender.name();
+    let mut notes = Vec::new();
+    let mut note = |is_worth_it: bool, text: String| {
+        if is_worth_it {
+            notes.push(format!("{name}: {text}."));
+        }
+    };
+    note(
+        row.missing > 0,
+        format!("{} deliveries missing", grouped(row.missing as f64)),
+    );
+    note(
+        row.doubled > 0,
+        format!("{} doubled", grouped(row.doubled as f64)),
+    );
+    note(
+        row.announced > 0,
+        format!("{} announced as lost", grouped(row.announced as f64)),
+    );
+    note(
+        row.overstated > 0,
+        format!(
+            "{} announced as lost that were not",
+            grouped(row.overstated as f64)
+        ),
+    );
+    note(row.closed > 0, format!("closed {} connections", row.closed));
+    note(
+        row.counters_differ > 0,
+        format!(
+            "its own counters differ from ours in {} runs",
+            row.counters_differ
+        ),
+    );
+    note(
+        row.limited_by_load > 0,
+        format!(
+            "in {} of {} runs the load was the limit, so latencies are upper bounds and the rate is \
+             a lower one",
+            row.limited_by_load, row.runs
+        ),
+    );
+    notes
+}
+
+fn percent(share: Option<f64>, decimals: usize) -> String {
+    share.map_or("–".to_owned(), |share| {
+        // 100 % is said only where it is all.
+        let percent = share * 100.0;
+        let text = format!("{percent:.decimals$}");
+        match text.starts_with("100") && share < 1.0 && decimals > 0 {
+            true => format!("{:.decimals$} %", 99.99),
+            false => format!("{text} %"),
+        }
+    })
+}
+
+fn digits(value: f64, decimals: usize) -> String {
+    match decimals {
+        0 => grouped(value),
+        _ if value >= 100.0 => format!("{value:.0}"),
+        _ if value >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.decimals$}"),
+    }
+}
+
+/// A whole number with commas.
+pub(super) fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::{
+        contender::Contender,
+        figures::{Figures, tests::measurement},
+        workload::ALL,
+    };
+
+    #[test]
+    fn rows_are_compared_with_the_reference_and_losses_are_told() {
+        let raw = Figures::of(Contender::Raw, &[&measurement(Contender::Raw)]);
+        let mut nats = Figures {
+            contender: Contender::Nats,
+            cpu_us: Some(4.0),
+            ..raw.clone()
+        };
+        nats.missing = 1234;
+        let text = table(&ALL[0], &[raw, nats]);
+        assert!(
+            text.contains("| raw | 2.00 | 10 % | 20 % | 100,000 |"),
+            "{text}"
+        );
+        assert!(text.contains("| nats-server | 4.00 (2.00) |"), "{text}");
+        assert!(
+            text.contains("* nats-server: 1,234 deliveries missing."),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn almost_all_is_not_all() {
+        assert_eq!(percent(Some(1.0), 2), "100.00 %");
+        assert_eq!(percent(Some(0.999_999), 2), "99.99 %");
+        assert_eq!(percent(Some(0.5), 0), "50 %");
+        assert_eq!(grouped(1_234_567.0), "1,234,567");
+        assert_eq!(grouped(999.0), "999");
+    }
+}

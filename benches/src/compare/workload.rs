@@ -1,0 +1,297 @@
+//! What the contenders have to do. Pure.
+
+use std::time::Duration;
+
+use tickcast_protocol::message::Mode;
+
+use super::contender::Contender;
+
+/// Bytes of an update's payload, unless a workload says otherwise.
+const PAYLOAD_BYTES: usize = 64;
+
+/// How many updates are published when.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// So many per second, on an absolute schedule, whatever becomes of them.
+    Rate(f64),
+    /// As many as possible while this many at most are under way to the slowest subscriber.
+    Window(u64),
+    /// None.
+    Silent,
+}
+
+/// One workload: so many subscribers, each with some of the topics.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Workload {
+    /// The letter it is asked for with.
+    pub letter: &'static str,
+    /// For people.
+    pub title: &'static str,
+    /// Connections that subscribe.
+    pub subscribers: usize,
+    /// Update `i` belongs to topic `i % topics`.
+    pub topics: u64,
+    /// Topics of each subscriber.
+    pub topics_each: u64,
+    /// When updates are due.
+    pub pace: Pace,
+    /// Bytes of each payload.
+    pub payload_bytes: usize,
+    /// What subscribers ask Tickcast for.
+    pub mode: Mode,
+    /// In mode `latest`.
+    pub max_rate_hz: Option<f64>,
+    /// Subscribers that do not read while it is measured.
+    pub stalled: usize,
+    /// Published before the measurement starts.
+    pub warm_up: Duration,
+    /// The measurement.
+    pub steady: Duration,
+    /// Whose figures the others' are divided by.
+    pub reference: Contender,
+    /// Who can do it.
+    pub contenders: &'static [Contender],
+    /// Why the others cannot; empty if all can.
+    pub others: &'static str,
+}
+
+const EVERYBODY: &[Contender] = &Contender::ALL;
+const WITH_TOPICS: &[Contender] = &[
+    Contender::Raw,
+    Contender::RawBatching,
+    Contender::TickcastBincode,
+    Contender::TickcastJson,
+    Contender::Nats,
+];
+const TICKCAST: &[Contender] = &[Contender::TickcastBincode];
+const WITHOUT_RAW: &[Contender] = &[
+    Contender::TickcastBincode,
+    Contender::TickcastJson,
+    Contender::Nats,
+    Contender::NodeWs,
+    Contender::Tungstenite,
+];
+
+const BASE: Workload = Workload {
+    letter: "a",
+    title: "1,000 subscribers, 100 updates/s",
+    subscribers: 1_000,
+    topics: 1,
+    topics_each: 1,
+    pace: Pace::Rate(100.0),
+    payload_bytes: PAYLOAD_BYTES,
+    mode: Mode::Every,
+    max_rate_hz: None,
+    stalled: 0,
+    warm_up: Duration::from_secs(1),
+    steady: Duration::from_secs(3),
+    reference: Contender::Raw,
+    contenders: EVERYBODY,
+    others: "",
+};
+
+/// (f) and its reference differ in nothing but the mode.
+const WILDCARD: Workload = Workload {
+    letter: "f",
+    title: "200 subscribers of # with 10,000 topics, 5,000 updates/s, `latest` 10 times a second",
+    subscribers: 200,
+    topics: 10_000,
+    topics_each: 10_000,
+    pace: Pace::Rate(5_000.0),
+    mode: Mode::Latest,
+    max_rate_hz: Some(10.0),
+    // Each topic comes up once in 2 s, and brings its name with it the first time.
+    warm_up: Duration::from_secs(3),
+    reference: Contender::TickcastBincode,
+    contenders: TICKCAST,
+    others: "the others have no newest values",
+    ..BASE
+};
+
+const STALLED: Workload = Workload {
+    letter: "h",
+    title: "2,000 subscribers, 200 of which stop reading, 30 updates/s of 1 KiB",
+    subscribers: 2_000,
+    pace: Pace::Rate(30.0),
+    // Large enough that the buffers of those who do not read are full after a second.
+    payload_bytes: 1024,
+    stalled: 200,
+    // Longer than the server's write timeout.
+    steady: Duration::from_secs(14),
+    reference: Contender::TickcastBincode,
+    contenders: WITHOUT_RAW,
+    others: "raw has no answer to slow subscribers",
+    ..BASE
+};
+
+/// All workloads, in the order in which they are measured.
+pub const ALL: [Workload; 10] = [
+    BASE,
+    Workload {
+        letter: "b",
+        title: "10,000 subscribers, 5 updates/s",
+        subscribers: 10_000,
+        pace: Pace::Rate(5.0),
+        ..BASE
+    },
+    Workload {
+        letter: "c",
+        title: "200 subscribers, 2,000 updates/s",
+        subscribers: 200,
+        pace: Pace::Rate(2_000.0),
+        // One write per update is more than a core can do.
+        reference: Contender::RawBatching,
+        ..BASE
+    },
+    Workload {
+        letter: "d",
+        title: "1,000 subscribers, lossless, as fast as it goes",
+        pace: Pace::Window(1_024),
+        reference: Contender::RawBatching,
+        ..BASE
+    },
+    Workload {
+        letter: "e",
+        title: "1,000 topics, 20,000 updates/s, 200 subscribers with 50 topics each",
+        subscribers: 200,
+        topics: 1_000,
+        topics_each: 50,
+        pace: Pace::Rate(20_000.0),
+        reference: Contender::RawBatching,
+        contenders: WITH_TOPICS,
+        others: "Node ws and tokio-tungstenite are programs that broadcast; topics would be ours",
+        ..BASE
+    },
+    WILDCARD,
+    Workload {
+        letter: "f-every",
+        title: "the same in mode `every`",
+        mode: Mode::Every,
+        max_rate_hz: None,
+        ..WILDCARD
+    },
+    Workload {
+        letter: "g",
+        title: "10,000 idle subscribers",
+        subscribers: 10_000,
+        pace: Pace::Silent,
+        warm_up: Duration::ZERO,
+        ..BASE
+    },
+    STALLED,
+    Workload {
+        letter: "h-calm",
+        title: "the same, with nobody who stops reading",
+        stalled: 0,
+        ..STALLED
+    },
+];
+
+impl Workload {
+    /// A shorter version that shows whether all works, and roughly what comes of it.
+    pub fn quick(self) -> Self {
+        let steady = match self.stalled {
+            0 => self.steady.min(Duration::from_secs(2)),
+            _ => self.steady,
+        };
+        Self { steady, ..self }
+    }
+
+    /// The topics of a subscriber: the first one and how many follow, going round.
+    pub fn selection(&self, subscriber: usize) -> Selection {
+        // Evenly spread, so that each topic has as many subscribers as the others.
+        let first = subscriber as u64 * self.topics / self.subscribers as u64;
+        Selection {
+            first,
+            count: self.topics_each,
+            topics: self.topics,
+        }
+    }
+
+    /// Whether a subscriber is one of those who stall: they are spread evenly among the others.
+    pub fn stalls(&self, subscriber: usize) -> bool {
+        let until = |subscriber: usize| subscriber * self.stalled / self.subscribers;
+        until(subscriber + 1) > until(subscriber)
+    }
+
+    /// Subscribers that an update goes to.
+    pub fn fan_out(&self) -> f64 {
+        self.subscribers as f64 * self.topics_each as f64 / self.topics as f64
+    }
+}
+
+/// Some of the topics, going round from the last to the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Selection {
+    /// The first one.
+    pub first: u64,
+    /// How many.
+    pub count: u64,
+    /// How many topics there are.
+    pub topics: u64,
+}
+
+impl Selection {
+    /// Whether it is all there is.
+    pub fn is_all(&self) -> bool {
+        self.count == self.topics
+    }
+
+    /// The topics' numbers.
+    pub fn iter(&self) -> impl Iterator<Item = u64> {
+        let Self {
+            first,
+            count,
+            topics,
+        } = *self;
+        (first..first + count).map(move |topic| topic % topics)
+    }
+
+    /// The how manieth of the selection a topic is.
+    pub fn slot(&self, topic: u64) -> Option<u64> {
+        let slot = (topic + self.topics - self.first) % self.topics;
+        (slot < self.count).then_some(slot)
+    }
+}
+
+/// The name of a topic, with the separator of the contender's names.
+pub fn topic_name(topic: u64, separator: char) -> String {
+    format!("bench{separator}{topic}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_topic_has_as_many_subscribers_as_the_others() {
+        let workload = ALL.iter().find(|workload| workload.letter == "e").unwrap();
+        let mut subscribers = vec![0; workload.topics as usize];
+        for subscriber in 0..workload.subscribers {
+            let selection = workload.selection(subscriber);
+            for (slot, topic) in selection.iter().enumerate() {
+                assert_eq!(selection.slot(topic), Some(slot as u64));
+                subscribers[topic as usize] += 1;
+            }
+        }
+        assert_eq!(subscribers, vec![workload.fan_out() as u32; 1000]);
+        assert_eq!(workload.selection(0).slot(50), None);
+    }
+
+    #[test]
+    fn as_many_stall_as_shall() {
+        let workload = ALL.iter().find(|workload| workload.stalled > 0).unwrap();
+        let stalled = (0..workload.subscribers).filter(|&subscriber| workload.stalls(subscriber));
+        assert_eq!(stalled.count(), workload.stalled);
+    }
+
+    #[test]
+    fn letters_are_unique_and_what_somebody_cannot_do_has_a_reason() {
+        for (at, workload) in ALL.iter().enumerate() {
+            assert!(ALL[..at].iter().all(|w| w.letter != workload.letter));
+            assert!(workload.contenders.contains(&workload.reference));
+            let is_for_all = workload.contenders.len() == Contender::ALL.len();
+            assert_eq!(workload.others.is_empty(), is_for_all);
+        }
+    }
+}
