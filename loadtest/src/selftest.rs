@@ -216,10 +216,7 @@ fn judge(summary: &Summary) -> (Proof, String) {
         ),
         (
             "nothing is lost",
-            matches!(
-                summary.verdict.outcome,
-                Outcome::Passed | Outcome::Invalid
-            ),
+            matches!(summary.verdict.outcome, Outcome::Passed | Outcome::Invalid),
             summary.verdict.reasons.join("; "),
         ),
     ];

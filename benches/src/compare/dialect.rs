@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn an_update_is_heard_through_every_envelope() {
         let update = format!("{:?}", Heard::Update(STAMP));
-        assert_eq!(hear(Dialect::Plain, &[&payload()]), [update.clone()]);
+        assert_eq!(hear(Dialect::Plain, &[&payload()]), [update.as_str()]);
         let message = [b"PING\r\nMSG bench.0 1 64\r\n", &payload()[..], b"\r\n"].concat();
         for cut in 0..message.len() {
             let (start, end) = message.split_at(cut);
@@ -332,7 +332,7 @@ mod tests {
             lost: Some(7),
             snapshot: 2,
         };
-        let bytes = codec::encode_server_bincode(&ServerMessage::<TopicId>::Gap(gap.clone()));
+        let bytes = codec::encode_server_bincode(&ServerMessage::<TopicId>::Gap(gap));
         assert_eq!(
             hear(Dialect::Tickcast(Encoding::Bincode), &[&bytes]),
             ["Lost(7)"]

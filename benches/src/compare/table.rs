@@ -165,11 +165,8 @@ mod tests {
     #[test]
     fn rows_are_compared_with_the_reference_and_losses_are_told() {
         let raw = Figures::of(Contender::Raw, &[&measurement(Contender::Raw)]);
-        let mut nats = Figures {
-            contender: Contender::Nats,
-            cpu_us: Some(4.0),
-            ..raw.clone()
-        };
+        let mut nats = Figures::of(Contender::Nats, &[&measurement(Contender::Nats)]);
+        nats.cpu_us = Some(4.0);
         nats.missing = 1234;
         let text = table(&ALL[0], &[raw, nats]);
         assert!(
