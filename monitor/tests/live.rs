@@ -18,7 +18,10 @@ use tickcast_protocol::{
     topic::{Filter, Topic},
     value::Value,
 };
-use tickcast_server::{config, server::Server};
+use tickcast_server::{
+    config,
+    server::{Server, StartError},
+};
 
 const TOPIC: &str = "plant/line-1/temperature";
 
@@ -26,18 +29,36 @@ const TOPIC: &str = "plant/line-1/temperature";
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn server(arguments: &[&str]) -> Server {
-    let fixed = [
-        "tickcast-server",
-        "--listen",
-        "127.0.0.1:0",
-        "--feed",
-        "none",
-    ];
+    start("127.0.0.1:0", arguments).unwrap()
+}
+
+fn start(address: &str, arguments: &[&str]) -> Result<Server, StartError> {
+    let fixed = ["tickcast-server", "--listen", address, "--feed", "none"];
     let all = fixed.iter().chain(arguments).map(Into::into);
     match config::load(all, []).unwrap() {
-        config::Command::Run(settings) => Server::start(*settings).unwrap(),
+        config::Command::Run(settings) => Server::start(*settings),
         config::Command::Print(text) => panic!("{text}"),
     }
+}
+
+/// A server where another one is ending: its threads close their sockets one by one.
+fn successor(address: &str) -> Server {
+    let begun = Instant::now();
+    loop {
+        match start(address, &[]) {
+            Ok(server) => return server,
+            Err(error) => assert!(begun.elapsed() < TIMEOUT, "{error}"),
+        }
+        pause();
+    }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test that waits for another thread"
+)]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(5));
 }
 
 fn url(server: &Server) -> String {
@@ -110,11 +131,7 @@ impl Listening {
                 .run_ui(egui::RawInput::default(), |ui| self.monitor.ui(ui));
             // Nobody draws.
             output.textures_delta.clear();
-            #[allow(
-                clippy::disallowed_methods,
-                reason = "a test that waits for another thread"
-            )]
-            std::thread::sleep(Duration::from_millis(5));
+            pause();
         }
     }
 
@@ -190,7 +207,7 @@ fn a_source_that_falls_silent_is_stale_and_live_again_when_it_speaks() {
 #[test]
 fn a_server_that_is_killed_is_told_and_another_one_in_its_place_is_found() {
     let first = server(&[]);
-    let address = first.address();
+    let address = first.address().to_string();
     publish(&first, 2);
     let mut listening = Listening::to(&first);
     listening.chart();
@@ -202,17 +219,7 @@ fn a_server_that_is_killed_is_told_and_another_one_in_its_place_is_found() {
             Link::BackingOff { .. } | Link::Connecting { .. }
         )
     });
-    let arguments = [
-        "tickcast-server",
-        "--listen",
-        &address.to_string(),
-        "--feed",
-        "none",
-    ];
-    let second = match config::load(arguments.map(Into::into), []).unwrap() {
-        config::Command::Run(settings) => Server::start(*settings).unwrap(),
-        config::Command::Print(text) => panic!("{text}"),
-    };
+    let second = successor(&address);
     listening.until("connected again", |monitor| {
         matches!(monitor.link(), Link::Connected { .. })
     });
