@@ -483,7 +483,7 @@ pub fn config(bytes: &[u8]) {
         }
     };
     // What is printed is a file that says the same, but for secrets.
-    flags.push("--print-config".into());
+    flags.insert(1, "--print-config".into());
     let Ok(Command::Print(printed)) = load(content, &flags, &environment) else {
         panic!("good settings cannot be printed");
     };
