@@ -70,8 +70,14 @@ pub struct TokenBucket {
     per_s: u32,
     burst: u32,
     tokens: f64,
+    /// Refusals that are still put up with.
+    patience: f64,
     filled: Duration,
 }
+
+/// So many times the burst may be refused at once before a client is given up: whoever minds
+/// `retry_after_ms` never comes near, and an answer to each costs little.
+const REFUSED_BURSTS_MAX: f64 = 10.0;
 
 impl TokenBucket {
     /// A full bucket.
@@ -80,6 +86,7 @@ impl TokenBucket {
             per_s,
             burst,
             tokens: burst.into(),
+            patience: f64::from(burst) * REFUSED_BURSTS_MAX,
             filled: uptime,
         }
     }
@@ -88,12 +95,21 @@ impl TokenBucket {
     pub fn take(&mut self, uptime: Duration) -> Result<(), u32> {
         let passed = uptime.saturating_sub(self.filled).as_secs_f64();
         self.filled = uptime;
-        self.tokens = (self.tokens + passed * f64::from(self.per_s)).min(self.burst.into());
+        let burst = f64::from(self.burst);
+        let gained = passed * f64::from(self.per_s);
+        self.tokens = (self.tokens + gained).min(burst);
+        self.patience = (self.patience + gained).min(burst * REFUSED_BURSTS_MAX);
         if self.tokens >= 1.0 {
             self.tokens -= 1.0;
             return Ok(());
         }
+        self.patience -= 1.0;
         Err(((1.0 - self.tokens) / f64::from(self.per_s.max(1)) * 1000.0).ceil() as u32)
+    }
+
+    /// Whether so much was refused that it will not end.
+    pub fn is_exhausted(&self) -> bool {
+        self.patience < 0.0
     }
 }
 
@@ -239,5 +255,19 @@ mod tests {
         assert_eq!(bucket.take(at(25)), Err(25));
         assert_eq!(bucket.take(at(51)), Ok(()));
         assert_eq!(bucket.take(at(10_000)), Ok(()));
+    }
+
+    #[test]
+    fn a_token_bucket_is_exhausted_by_ten_refused_bursts_and_recovers_at_its_rate() {
+        let at = Duration::from_millis;
+        let mut bucket = TokenBucket::new(20, 3, at(0));
+        for _ in 0..3 + 30 {
+            let _ = bucket.take(at(0));
+            assert!(!bucket.is_exhausted());
+        }
+        assert_eq!(bucket.take(at(0)), Err(50));
+        assert!(bucket.is_exhausted());
+        assert_eq!(bucket.take(at(100)), Ok(()));
+        assert!(!bucket.is_exhausted());
     }
 }

@@ -2,12 +2,12 @@
 
 use smallvec::SmallVec;
 use tickcast_protocol::{
-    error::ErrorCode,
+    error::{CloseCode, ErrorCode},
     message::{
         Accepted, Change, Changed, ClientMessage, FilterRequest, List, Mode, Position, Publication,
-        Publish, Quality, Refused, Resume, ServerMessage, Start, Subscribe, SubscribeResult,
-        Subscribed, SubscriptionInfo, Subscriptions, TimeAnswer, TimeNs, TimeRequest, Unsubscribe,
-        Unsubscribed,
+        Publish, Quality, Refused, RequestId, Resume, ServerMessage, Start, Subscribe,
+        SubscribeResult, Subscribed, SubscriptionInfo, Subscriptions, TimeAnswer, TimeNs,
+        TimeRequest, Unsubscribe, Unsubscribed,
     },
     topic::{Filter, Topic},
 };
@@ -32,15 +32,7 @@ impl<S: Socket> Shard<S> {
             return None;
         }
         if !is_publish && let Err(retry_after_ms) = connection.requests.take(now.uptime) {
-            let code = ErrorCode::TooManyRequests;
-            self.refuse_for(
-                key,
-                request_id(&message),
-                code,
-                code.text(),
-                Some(retry_after_ms),
-            );
-            self.flush_dirty(now);
+            self.refuse_above_rate(key, request_id(&message), retry_after_ms, now);
             return None;
         }
         let mut work = None;
@@ -68,13 +60,33 @@ impl<S: Socket> Shard<S> {
         let Some(connection) = self.connection_mut(key) else {
             return;
         };
+        if connection.closing_since.is_some() {
+            return;
+        }
         // Nonsense counts as a request, or it would be the cheapest way to keep the server busy.
         match connection.requests.take(now.uptime) {
-            Ok(()) => self.refuse(key, None, code, reason),
-            Err(retry_after_ms) => {
-                let code = ErrorCode::TooManyRequests;
-                self.refuse_for(key, None, code, code.text(), Some(retry_after_ms));
+            Ok(()) => {
+                self.refuse(key, None, code, reason);
+                self.flush_dirty(now);
             }
+            Err(retry_after_ms) => self.refuse_above_rate(key, None, retry_after_ms, now),
+        }
+    }
+
+    /// Says when to come back. Whoever does not listen is closed at last.
+    fn refuse_above_rate(
+        &mut self,
+        key: ConnectionKey,
+        id: Option<RequestId>,
+        retry_after_ms: u32,
+        now: Now,
+    ) {
+        let code = ErrorCode::TooManyRequests;
+        self.refuse_for(key, id, code, code.text(), Some(retry_after_ms));
+        let connection = self.connection_mut(key);
+        if connection.is_some_and(|connection| connection.requests.is_exhausted()) {
+            let code = CloseCode::RateLimit;
+            self.close_with(key, code, code.text(), now);
         }
         self.flush_dirty(now);
     }

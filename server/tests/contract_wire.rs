@@ -9,12 +9,10 @@ use std::time::Duration;
 
 use server_support::{
     Program,
+    bystander::Bystander,
     raw::{BINARY, CLOSE, PING, PONG, RawSocket, TEXT, ask, get, masked},
-    soon,
-    subscriber::{Publisher, Subscriber, number},
-    until,
+    soon, until,
 };
-use tickcast_protocol::{codec::Encoding, message::Mode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -32,31 +30,6 @@ fn header(first: u8, len: u64) -> Vec<u8> {
     bytes.extend_from_slice(&len.to_be_bytes());
     bytes.extend_from_slice(&[1, 2, 3, 4]);
     bytes
-}
-
-/// Somebody who does nothing wrong and must not notice those who do.
-struct Bystander {
-    publisher: Publisher,
-    subscriber: Subscriber,
-    last: u32,
-}
-
-impl Bystander {
-    async fn start(server: &Program) -> Self {
-        let url = server.url();
-        Self {
-            publisher: Publisher::start(&url).await,
-            subscriber: Subscriber::start(&url, Encoding::Bincode, "#", Mode::Every).await,
-            last: 0,
-        }
-    }
-
-    async fn is_served(&mut self) {
-        self.last += 1;
-        self.publisher.readings("bystander", [self.last]).await;
-        let updates = self.subscriber.take(1).await;
-        assert_eq!(number(&updates[0]), f64::from(self.last));
-    }
 }
 
 /// On one shard, so that all share everything that can be shared.
@@ -154,13 +127,14 @@ async fn flood(socket: &mut RawSocket, bytes: &[u8], max_bytes: usize) -> usize 
 async fn who_floods_and_never_reads_is_not_read_either_costs_little_and_is_cut_off() {
     const FLOOD_MAX_BYTES: usize = 256 * 1024 * 1024;
     const GROWTH_MAX_BYTES: usize = 8 * 1024 * 1024;
-    let server = server(&["--write-timeout", "5s"]).await;
+    let rate = ["--requests-per-s", "1000000", "--request-burst", "1000000"];
+    let server = server(&[&["--write-timeout", "5s"], &rate[..]].concat()).await;
     let mut bystander = Bystander::start(&server).await;
     bystander.is_served().await;
     let before = server.memory_bytes();
     let pings = masked(PING, &[b'x'; 125]).repeat(100);
-    let nonsense = masked(TEXT, b"nonsense").repeat(500);
-    for (nth, bytes) in (1..).zip([pings, nonsense]) {
+    let time = masked(TEXT, br#"{"type":"time","id":1,"client_time_ns":"1"}"#).repeat(100);
+    for (nth, bytes) in (1..).zip([pings, time]) {
         let mut socket = RawSocket::open(server.address, "/ws", "").await;
         let taken = flood(&mut socket, &bytes, FLOOD_MAX_BYTES).await;
         assert!(taken < FLOOD_MAX_BYTES, "the server reads it all");

@@ -3,6 +3,7 @@
 // Each test program uses its own part.
 #![allow(dead_code)]
 
+pub(crate) mod bystander;
 pub(crate) mod gate;
 pub(crate) mod raw;
 pub(crate) mod subscriber;
