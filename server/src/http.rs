@@ -20,7 +20,7 @@ use tokio::{net::TcpStream, task::spawn_local};
 
 use crate::{
     event_stream::{self, Pipe, PipeBody, Wish},
-    listener::ConnectionPermit,
+    listener::{self, ConnectionPermit},
     metrics::{self, Metrics},
     page,
     session::{self, ShardContext},
@@ -353,7 +353,11 @@ fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), String> {
 /// The TCP stream of an upgraded connection, and what was read of it already.
 fn parts(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    Some((parts.io.into_inner(), parts.read_buf))
+    let stream = parts.io.into_inner();
+    if let Err(error) = listener::leave_to_shard(&stream) {
+        tracing::debug!(%error, "socket options");
+    }
+    Some((stream, parts.read_buf))
 }
 
 /// Alive, since it answers.

@@ -4,7 +4,8 @@
 //! fastwebsockets parses the frames. In front of it stands a `FrameGuard`, which refuses by the
 //! header alone what RFC 6455 forbids or a limit does, and which never hands on more than the
 //! current frame: so there is nothing to keep between frames, and a connection that is silent
-//! holds no buffer at all.
+//! holds no buffer at all. It hands on a long frame in pieces, as if the client had cut it: the crate
+//! reserves what a frame announces, and announcing costs a client nothing.
 
 use std::{
     io,
@@ -22,6 +23,11 @@ const READ_BYTES: usize = 4096;
 
 /// Longest payload of a control frame (RFC 6455, section 5.5).
 const CONTROL_MAX_BYTES: u64 = 125;
+
+/// Longest piece of a frame that is handed on at once: a request fits, and what is reserved for it
+/// bounds what one connection can make us reserve. A multiple of the mask's length, so that each
+/// piece begins where the mask does.
+const PIECE_MAX_BYTES: u16 = u16::MAX - u16::MAX % 4;
 
 /// Fragments of one message, at most. Each costs a header's worth of work however little it
 /// carries; no client has a reason to cut 64 KiB finer than this.
@@ -82,10 +88,33 @@ impl Violation {
 /// Where the guard is in the client's bytes.
 #[derive(Debug)]
 enum Place {
-    /// In a header, of which so many bytes have passed.
+    /// In a header, of which so many bytes have come.
     Header { bytes: [u8; 14], len: usize },
-    /// In a payload, of which so many bytes are still to come.
-    Payload(u64),
+    /// In the header of a piece, which is to be handed on.
+    PieceHeader {
+        header: PieceHeader,
+        piece: u16,
+        frame: FrameRest,
+    },
+    /// In the payload of a piece, of which so many bytes are still to come.
+    Piece { rest: u16, frame: FrameRest },
+}
+
+/// Bytes `from..to` of it are to be handed on. Two bytes, two of length, four of mask.
+#[derive(Debug, Clone, Copy)]
+struct PieceHeader {
+    bytes: [u8; 8],
+    from: u8,
+    to: u8,
+}
+
+/// What follows the pieces of a frame that were begun.
+#[derive(Debug, Clone, Copy)]
+struct FrameRest {
+    /// First byte of the next piece's header, if that is the last one.
+    first: u8,
+    mask: [u8; 4],
+    len: u64,
 }
 
 const AT_BOUNDARY: Place = Place::Header {
@@ -100,10 +129,62 @@ struct FrameGuard<R> {
     /// Read, but not handed on yet.
     pending: BytesMut,
     place: Place,
-    /// Bytes of the message under way, if its last fragment has not begun.
-    message: Option<u64>,
+    /// The message under way, if its last fragment has not begun.
+    message: Option<Partly>,
     message_max_bytes: u64,
     violation: Option<Violation>,
+}
+
+/// What has begun of a message.
+#[derive(Debug, Clone, Copy, Default)]
+struct Partly {
+    bytes: u64,
+    fragments: usize,
+}
+
+impl FrameRest {
+    /// Goes on with the next piece, which may be all.
+    fn cut(mut self) -> Place {
+        let piece = self.len.min(PIECE_MAX_BYTES.into()) as u16;
+        self.len -= u64::from(piece);
+        let is_last = self.len == 0;
+        let first = if is_last {
+            self.first
+        } else {
+            self.first & 0x0f
+        };
+        let [high, low] = piece.to_be_bytes();
+        let [a, b, c, d] = self.mask;
+        let header = if piece < 126 {
+            PieceHeader {
+                bytes: [first, 0x80 | low, a, b, c, d, 0, 0],
+                from: 0,
+                to: 6,
+            }
+        } else {
+            PieceHeader {
+                bytes: [first, 0x80 | 126, high, low, a, b, c, d],
+                from: 0,
+                to: 8,
+            }
+        };
+        // What comes after it continues it.
+        self.first &= 0x80;
+        Place::PieceHeader {
+            header,
+            piece,
+            frame: self,
+        }
+    }
+
+    /// Behind a piece.
+    fn after_piece(self) -> Place {
+        if self.len == 0 {
+            AT_BOUNDARY
+        } else {
+            self.cut()
+        }
+    }
 }
 
 impl<R: AsyncRead + Unpin> FrameGuard<R> {
@@ -121,44 +202,64 @@ impl<R: AsyncRead + Unpin> FrameGuard<R> {
         Poll::Ready(Ok(!buffer.filled().is_empty()))
     }
 
-    /// Moves pending bytes of the current frame to `out`, and stops at its end.
+    /// Moves pending bytes of the current piece to `out`, and stops at its end.
     fn hand_on(&mut self, out: &mut ReadBuf<'_>) -> Result<(), Violation> {
-        while out.remaining() > 0 && !self.pending.is_empty() {
+        loop {
             match &mut self.place {
                 Place::Header { bytes, len } => {
-                    let byte = self.pending.get_u8();
+                    let Ok(byte) = self.pending.try_get_u8() else {
+                        return Ok(());
+                    };
                     bytes[*len] = byte;
                     *len += 1;
-                    out.put_slice(&[byte]);
                     // At once, so that what is wrong does not depend on how the bytes come.
                     if *len == 1 {
                         check_first_byte(byte)?;
                     } else if *len == header_len(bytes[1]) {
                         let header = *bytes;
-                        let payload = self.check(header)?;
-                        self.place = Place::Payload(payload);
+                        self.place = self.check(header)?.cut();
                     }
                 }
-                Place::Payload(rest) => {
-                    let allowed = usize::try_from(*rest).unwrap_or(usize::MAX);
-                    let len = allowed.min(out.remaining()).min(self.pending.len());
+                Place::PieceHeader {
+                    header,
+                    piece,
+                    frame,
+                } => {
+                    let rest = &header.bytes[header.from.into()..header.to.into()];
+                    let len = rest.len().min(out.remaining());
+                    out.put_slice(&rest[..len]);
+                    header.from += len as u8;
+                    if header.from < header.to {
+                        return Ok(());
+                    }
+                    if *piece == 0 {
+                        self.place = frame.after_piece();
+                        return Ok(());
+                    }
+                    self.place = Place::Piece {
+                        rest: *piece,
+                        frame: *frame,
+                    };
+                }
+                Place::Piece { rest, frame } => {
+                    let len = out.remaining().min(self.pending.len()).min((*rest).into());
                     out.put_slice(&self.pending.split_to(len));
-                    *rest -= len as u64;
+                    *rest -= len as u16;
+                    if *rest == 0 {
+                        self.place = frame.after_piece();
+                    }
+                    return Ok(());
                 }
             }
-            if let Place::Payload(0) = self.place {
-                self.place = AT_BOUNDARY;
-                break;
-            }
         }
-        Ok(())
     }
 
-    /// Checks a whole header and returns the length of the payload.
-    fn check(&mut self, header: [u8; 14]) -> Result<u64, Violation> {
-        let is_final = header[0] & 0x80 != 0;
-        let opcode = header[0] & 0x0f;
-        let len = match header[1] & 0x7f {
+    /// Checks a whole header and returns what follows it.
+    fn check(&mut self, header: [u8; 14]) -> Result<FrameRest, Violation> {
+        let [first, second, ..] = header;
+        let is_final = first & 0x80 != 0;
+        let opcode = first & 0x0f;
+        let len = match second & 0x7f {
             126 => u64::from(u16::from_be_bytes([header[2], header[3]])),
             127 => {
                 let mut len = [0; 8];
@@ -167,9 +268,13 @@ impl<R: AsyncRead + Unpin> FrameGuard<R> {
             }
             len => len.into(),
         };
-        if header[1] & 0x80 == 0 {
+        if second & 0x80 == 0 {
             return Err(Violation::protocol("a client's frames must be masked"));
         }
+        let mut mask = [0; 4];
+        let header_len = header_len(second);
+        mask.copy_from_slice(&header[header_len - 4..header_len]);
+        let frame = FrameRest { first, mask, len };
         if opcode >= 0x8 {
             if len > CONTROL_MAX_BYTES {
                 return Err(Violation::protocol(
@@ -179,7 +284,7 @@ impl<R: AsyncRead + Unpin> FrameGuard<R> {
             if !is_final {
                 return Err(Violation::protocol("a control frame is fragmented"));
             }
-            return Ok(len);
+            return Ok(frame);
         }
         let before = match (opcode, self.message) {
             (0, None) => return Err(Violation::protocol("there is nothing to continue")),
@@ -187,14 +292,23 @@ impl<R: AsyncRead + Unpin> FrameGuard<R> {
             (_, Some(_)) => {
                 return Err(Violation::protocol("a message began inside another one"));
             }
-            (_, None) => 0,
+            (_, None) => Partly::default(),
         };
-        let total = before.saturating_add(len);
-        if total > self.message_max_bytes {
+        let message = Partly {
+            bytes: before.bytes.saturating_add(len),
+            fragments: before.fragments + 1,
+        };
+        if message.bytes > self.message_max_bytes {
             return Err(Violation::TOO_BIG);
         }
-        self.message = (!is_final).then_some(total);
-        Ok(len)
+        if !is_final && message.fragments > FRAGMENTS_MAX {
+            return Err(Violation {
+                code: CloseCode::PolicyViolation,
+                reason: "the message has more than 1024 fragments",
+            });
+        }
+        self.message = (!is_final).then_some(message);
+        Ok(frame)
     }
 }
 
@@ -226,11 +340,16 @@ impl<R: AsyncRead + Unpin> AsyncRead for FrameGuard<R> {
         cx: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if ready!(self.poll_fill(cx))?
-            && let Err(violation) = self.hand_on(out)
-        {
-            self.violation = Some(violation);
-            return Poll::Ready(Err(io::Error::other(violation.reason)));
+        let before = out.filled().len();
+        while out.filled().len() == before {
+            let needs_bytes = !matches!(self.place, Place::PieceHeader { .. });
+            if needs_bytes && !ready!(self.poll_fill(cx))? {
+                break;
+            }
+            if let Err(violation) = self.hand_on(out) {
+                self.violation = Some(violation);
+                return Poll::Ready(Err(io::Error::other(violation.reason)));
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -248,7 +367,6 @@ pub struct MessageReader<R> {
 struct Partial {
     is_text: bool,
     bytes: Vec<u8>,
-    fragments: usize,
 }
 
 impl<R: AsyncRead + Unpin> MessageReader<R> {
@@ -329,24 +447,16 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
             OpCode::Text | OpCode::Binary => Partial {
                 is_text: opcode == OpCode::Text,
                 bytes: payload,
-                fragments: 1,
             },
             OpCode::Continuation => {
                 let Some(mut partial) = self.partial.take() else {
                     return Err(Violation::protocol("there is nothing to continue"));
                 };
                 partial.bytes.extend_from_slice(&payload);
-                partial.fragments += 1;
                 partial
             }
         };
         if !is_final {
-            if partial.fragments > FRAGMENTS_MAX {
-                return Err(Violation {
-                    code: CloseCode::PolicyViolation,
-                    reason: "the message has more than 1024 fragments",
-                });
-            }
             self.partial = Some(partial);
             return Ok(None);
         }
@@ -482,6 +592,45 @@ mod tests {
                 Err(None),
             ],
         );
+    }
+
+    #[test]
+    fn a_frame_that_is_handed_on_in_pieces_is_the_same_message() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let piece = usize::from(PIECE_MAX_BYTES);
+        let long = |first: u8, len: usize, from: usize| {
+            let mask = [1, 2, 3, 4];
+            let mut bytes = vec![first, 0xff];
+            bytes.extend_from_slice(&(len as u64).to_be_bytes());
+            bytes.extend_from_slice(&mask);
+            let payload = (from..from + len).map(|at| at as u8);
+            bytes.extend(
+                payload
+                    .zip(mask.iter().cycle())
+                    .map(|(byte, mask)| byte ^ mask),
+            );
+            bytes
+        };
+        for len in [piece - 1, piece, piece + 1, 2 * piece, 5 * piece + 7] {
+            let bytes = [
+                long(0x02, len, 0),
+                frame(0x89, b"ping"),
+                long(0x80, len, len),
+            ]
+            .concat();
+            for step in [1_001, 4_096, bytes.len()] {
+                let mut mock = tokio_test_stream(&bytes, step);
+                let mut reader = MessageReader::new(&mut mock, &Bytes::new(), 2 * len);
+                let ping = runtime.block_on(reader.next()).unwrap();
+                assert_eq!(ping, Inbound::Ping(b"ping".to_vec()));
+                let Inbound::Binary(came) = runtime.block_on(reader.next()).unwrap() else {
+                    panic!("{len} in steps of {step}");
+                };
+                assert!(came.into_iter().eq((0..2 * len).map(|at| at as u8)));
+            }
+        }
     }
 
     #[test]

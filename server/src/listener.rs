@@ -35,6 +35,10 @@ const HEADER_MAX_BYTES: usize = 16 * 1024;
 /// Most header fields of a request.
 const HEADERS_MAX: usize = 64;
 
+/// An answer over HTTP of which no byte is taken for so many write timeouts is cut off: late enough
+/// that the shard is the first to give up an event stream, and counts it.
+const UNREAD_TIMEOUTS: u32 = 2;
+
 /// Pause after an error of accept(2), such as too many open files, which would come back at once.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -147,11 +151,12 @@ pub async fn accept(listener: TcpListener, site: Rc<Site>, counts: Arc<Connectio
 }
 
 async fn serve(stream: TcpStream, peer: SocketAddr, site: Rc<Site>, permit: ConnectionPermit) {
-    if let Err(error) = set_options(&stream) {
+    let settings = &site.context.settings;
+    if let Err(error) = set_options(&stream, settings.write_timeout) {
         tracing::debug!(%peer, %error, "socket options");
         return;
     }
-    let handshake_timeout = site.context.settings.handshake_timeout;
+    let handshake_timeout = settings.handshake_timeout;
     let service = service_fn(move |request| Rc::clone(&site).answer(request, peer, permit.clone()));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -165,8 +170,16 @@ async fn serve(stream: TcpStream, peer: SocketAddr, site: Rc<Site>, permit: Conn
     }
 }
 
-fn set_options(stream: &TcpStream) -> io::Result<()> {
+fn set_options(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
     // A round is one write already: waiting for more to send would only add delay.
     stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_MAX_BYTES)
+    let socket = SockRef::from(stream);
+    // An answer that nobody reads would be held for ever (RFC 5482).
+    socket.set_tcp_user_timeout(Some(write_timeout.saturating_mul(UNREAD_TIMEOUTS)))?;
+    socket.set_tcp_notsent_lowat(UNSENT_MAX_BYTES)
+}
+
+/// A WebSocket's shard sees for itself who takes no bytes, and counts and names it.
+pub(crate) fn leave_to_shard(stream: &TcpStream) -> io::Result<()> {
+    SockRef::from(stream).set_tcp_user_timeout(None)
 }

@@ -5,7 +5,7 @@
 
 mod server_support;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use server_support::{
     Program,
@@ -13,9 +13,11 @@ use server_support::{
     raw::{BINARY, CLOSE, PING, PONG, RawSocket, TEXT, ask, get, masked},
     soon, until,
 };
+use tickcast_protocol::codec::SUBPROTOCOL_BINCODE;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    task::JoinSet,
     time::timeout,
 };
 
@@ -37,12 +39,10 @@ async fn server(arguments: &[&str]) -> Program {
     Program::start(&[&["--feed", "none", "--shards", "1"], arguments].concat()).await
 }
 
-#[tokio::test]
-async fn each_offence_ends_with_its_close_code_and_harms_nobody_else() {
-    let server = server(&[]).await;
-    let mut bystander = Bystander::start(&server).await;
+/// What breaks a rule, and the close code for it. `wrong` is the kind of message that is not spoken.
+fn offences(longest_bytes: u64, wrong: Option<u8>) -> Vec<(&'static str, Vec<u8>, u16)> {
     let empty_fragments = [masked(FIRST_OF_TEXT, b""), masked(MORE, b"").repeat(2_000)];
-    let offences: [(&str, Vec<u8>, u16); 16] = [
+    let mut offences = vec![
         ("a frame without a mask", vec![TEXT, 1, b'x'], 1002),
         ("a reserved bit", masked(TEXT | 0x40, b"x"), 1002),
         ("an unknown opcode", masked(0x83, b"x"), 1002),
@@ -60,29 +60,71 @@ async fn each_offence_ends_with_its_close_code_and_harms_nobody_else() {
             masked(CLOSE, &[3, 0xed]),
             1002,
         ),
+        (
+            "a close reason that is not UTF-8",
+            masked(CLOSE, &[3, 0xe8, 0xff]),
+            1007,
+        ),
         ("text that is not UTF-8", masked(TEXT, &[0xff]), 1007),
         (
             "a letter cut in two and never finished",
             [masked(FIRST_OF_TEXT, &[0xc3]), masked(LAST, b"x")].concat(),
             1007,
         ),
-        ("binary where text is spoken", masked(BINARY, b"x"), 1003),
-        ("a long message", header(TEXT, 64 * 1024 + 1), 1009),
+        ("a long message", header(TEXT, longest_bytes + 1), 1009),
+        (
+            "a message that is long in sum",
+            [
+                masked(FIRST_OF_TEXT, b"x"),
+                masked(MORE, b"x"),
+                header(LAST, longest_bytes - 1),
+            ]
+            .concat(),
+            1009,
+        ),
         ("2^63 - 1 bytes", header(TEXT, i64::MAX as u64), 1009),
         ("2^64 - 1 bytes", header(TEXT, u64::MAX), 1009),
         ("endless fragments", empty_fragments.concat(), 1008),
     ];
-    for (what, bytes, code) in &offences {
-        let mut socket = RawSocket::open(server.address, "/ws", "").await;
-        // The end of a long offence may come before all of it was taken.
-        let _ = socket.stream.write_all(bytes).await;
-        assert_eq!(socket.closed().await, *code, "{what}");
-        bystander.is_served().await;
+    if let Some(wrong) = wrong {
+        offences.push(("a message of the other kind", masked(wrong, b"x"), 1003));
     }
-    for code in [1002, 1003, 1007, 1008, 1009] {
+    offences
+}
+
+#[tokio::test]
+async fn each_offence_ends_with_its_close_code_and_harms_nobody_else() {
+    let server = server(&[]).await;
+    let mut bystander = Bystander::start(&server).await;
+    let bincode = format!("Sec-WebSocket-Protocol: {SUBPROTOCOL_BINCODE}\r\n");
+    let (message, echo) = (64 * 1024, 16 * 1024 * 1024);
+    let mut expected: BTreeMap<u16, u64> = BTreeMap::new();
+    let mut closing = JoinSet::new();
+    for (path, protocol, offences) in [
+        ("/ws", "", offences(message, Some(BINARY))),
+        ("/ws", &bincode, offences(message, Some(TEXT))),
+        ("/echo", "", offences(echo, None)),
+    ] {
+        for (what, bytes, code) in offences {
+            let mut socket = RawSocket::open(server.address, path, protocol).await;
+            closing.spawn(async move {
+                // The end of a long offence may come before all of it was taken.
+                let _ = socket.stream.write_all(&bytes).await;
+                assert_eq!(socket.closed().await, code, "{what}");
+            });
+            // `/echo` is no connection of the shard's.
+            *expected.entry(code).or_default() += u64::from(path == "/ws");
+        }
+    }
+    let all = async {
+        while let Some(closed) = closing.join_next().await {
+            closed.unwrap();
+        }
+    };
+    bystander.is_served_during(all).await;
+    for (code, expected) in expected {
         let row = format!("tickcast_closes_total{{code=\"{code}\"}}");
-        let expected = offences.iter().filter(|offence| offence.2 == code).count();
-        assert_eq!(server.metric(&row).await, expected as u64, "{code}");
+        assert_eq!(server.metric(&row).await, expected, "{code}");
     }
     until("only the bystander is left", async || {
         server.metric("tickcast_connections").await == 2

@@ -368,7 +368,7 @@ async fn who_does_not_read_is_left_behind_and_catches_up() {
 
 #[tokio::test]
 async fn who_never_reads_is_disconnected() {
-    let server = without_feed(&["--write-timeout", "300ms"]).await;
+    let server = without_feed(&["--write-timeout", "1s"]).await;
     let mut publisher = Publisher::start(&server.url()).await;
     let mut reader = Reader::start(&server, "filter=a&mode=every", None).await;
     let text = "x".repeat(4_000);

@@ -29,7 +29,7 @@ use raw::get;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Time between two looks.
-const STEP: Duration = Duration::from_millis(10);
+pub(crate) const STEP: Duration = Duration::from_millis(10);
 
 /// Waits for something that must happen.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
@@ -165,6 +165,13 @@ impl Program {
             .parse::<usize>()
             .expect("a number")
             * 1024
+    }
+
+    /// Its open files, connections included.
+    pub(crate) fn open_files(&self) -> usize {
+        let id = self.child.id().expect("it runs");
+        let files = std::fs::read_dir(format!("/proc/{id}/fd"));
+        files.expect("Linux tells it").count()
     }
 
     /// Asks it to end.
