@@ -166,7 +166,7 @@ fn nats_settings(port: u16, client_port: u16) -> String {
 }
 
 /// A port that is free now.
-fn free_port() -> io::Result<u16> {
+pub fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
