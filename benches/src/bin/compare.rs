@@ -1,7 +1,6 @@
 //! Compares Tickcast with others and with what the kernel allows. See benches/README.md.
 
 use std::{
-    fs,
     io::{self, Write},
     path::PathBuf,
     process::Command,
@@ -9,15 +8,14 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
-use serde::Serialize;
 use tickcast_benches::compare::{
-    contender::{Contender, LOAD_CORE, node_folder},
-    figures::{self, Figures, Measurement},
+    contender::{Contender, LOAD_CORE, nats_program, node_folder, project_folder},
     measure::measure,
-    picture, table,
+    readme::Origin,
+    results::Results,
     workload::{self, Workload},
 };
-use tickcast_loadtest::{environment, process, summary::Environment};
+use tickcast_loadtest::{environment, process};
 
 /// Compares Tickcast with others and with what the kernel allows, end to end.
 ///
@@ -37,23 +35,15 @@ struct Arguments {
     /// How often each is measured [default: 5, or 1 with --quick]
     #[arg(long)]
     repeat: Option<usize>,
+    /// Write the results into README.md, benches/README.md and benches/results.svg, too
+    #[arg(long, conflicts_with_all = ["only", "contenders"])]
+    readme: bool,
     /// Where results are written
     #[arg(long, default_value = "target/compare")]
     out: PathBuf,
     /// Do not build the contenders first
     #[arg(long)]
     no_build: bool,
-}
-
-/// The workloads in the picture: those that all contenders can do.
-const DRAWN: [&str; 5] = ["a", "b", "c", "d", "g"];
-
-/// What is written as JSON.
-#[derive(Serialize)]
-struct Results<'a> {
-    environment: Environment,
-    figures: Vec<(&'a str, Vec<Figures>)>,
-    measurements: &'a [Measurement],
 }
 
 fn main() -> anyhow::Result<()> {
@@ -63,28 +53,34 @@ fn main() -> anyhow::Result<()> {
     prepare(&arguments)?;
     pin(LOAD_CORE)?;
     process::raise_open_files_limit()?;
-    let command: Vec<String> = std::env::args().collect();
-    let environment = environment::environment(command.join(" "), 0);
-    let repeat = arguments
+    let runs = arguments
         .repeat
         .unwrap_or(if arguments.quick { 1 } else { 5 });
+    let origin = Origin {
+        environment: environment::environment(command(), 0),
+        runs,
+        versions: versions(),
+    };
 
-    let mut measurements = Vec::new();
-    for round in 1..=repeat {
+    let mut results = Results::default();
+    for run in 1..=runs {
         for workload in &workloads {
             for &contender in workload.contenders {
                 if !contenders.contains(&contender) {
                     continue;
                 }
-                let measured = measure(contender, workload)
-                    .with_context(|| format!("({}) {}", workload.letter, contender.name()))?;
-                say(&format!("{round}/{repeat} {}", one_line(&measured)))?;
-                measurements.push(measured);
+                let line = results.add(contender, workload, measure(contender, workload));
+                say(&format!("{run}/{runs} {line}"))?;
             }
         }
         // What is there is there, whatever happens to the rest.
-        write_results(&arguments, &environment, &workloads, &measurements)?;
+        results.write(&arguments.out, &origin, &workloads)?;
     }
+    if arguments.readme {
+        results.write_readmes(&project_folder(), &origin, &workloads)?;
+    }
+    let failed = results.failures.len();
+    ensure!(failed == 0, "{failed} measurements failed");
     Ok(())
 }
 
@@ -144,54 +140,31 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write_results(
-    arguments: &Arguments,
-    environment: &Environment,
-    workloads: &[Workload],
-    measurements: &[Measurement],
-) -> anyhow::Result<()> {
-    fs::create_dir_all(&arguments.out)?;
-    let figures = |workload| figures::figures(workload, measurements);
-    let all: Vec<_> = workloads.iter().map(|w| (w, figures(w))).collect();
-    let tables: Vec<_> = all.iter().map(|(w, f)| table::table(w, f)).collect();
-    fs::write(arguments.out.join("results.md"), tables.join("\n"))?;
-    let drawn: Vec<_> = all
-        .iter()
-        .filter(|(workload, _)| DRAWN.contains(&workload.letter))
-        .map(|(workload, figures)| (*workload, &figures[..]))
-        .collect();
-    fs::write(arguments.out.join("results.svg"), picture::picture(&drawn))?;
-    let results = Results {
-        environment: environment.clone(),
-        figures: all.iter().map(|(w, f)| (w.letter, f.clone())).collect(),
-        measurements,
-    };
-    let json = serde_json::to_string_pretty(&results)?;
-    fs::write(arguments.out.join("results.json"), json)?;
-    Ok(())
+/// How to do it again.
+fn command() -> String {
+    let mut command = "cargo run --release -p tickcast-benches".to_owned();
+    for (at, word) in std::env::args().skip(1).enumerate() {
+        command += if at == 0 { " -- " } else { " " };
+        command += &word;
+    }
+    command
 }
 
-fn one_line(measured: &Measurement) -> String {
-    let number = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.2}"));
-    format!(
-        "({}) {:18} {:>6} us, {:>9.0}/s, p50 {} ms, p99 {} ms, {:.2} % delivered, busy {:.0} %, \
-         load {:.0} %, late {:.2} ms, {:.1} KiB each{}",
-        measured.workload,
-        measured.contender.name(),
-        number(measured.cpu_us()),
-        measured.deliveries as f64 / measured.seconds,
-        number(measured.p50_ms),
-        number(measured.p99_ms),
-        measured.integrity.completion() * 100.0,
-        measured.busy() * 100.0,
-        measured.load_busy * 100.0,
-        measured.load_late_p99_ms,
-        measured.connection_bytes / 1024.0,
-        match measured.complaints.is_empty() {
-            true => String::new(),
-            false => format!(", {:?}", measured.complaints),
-        }
-    )
+/// The other servers' versions; unknown ones are left out, as a contender that is missing says so
+/// itself.
+fn versions() -> String {
+    let first_line = |program: &str| {
+        let output = Command::new(program).arg("--version").output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        Some(text.lines().next()?.trim().replace(": ", " "))
+    };
+    let node = first_line("node").map(|version| format!("Node {version}"));
+    let versions = [first_line(nats_program()), node];
+    versions
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn say(line: &str) -> anyhow::Result<()> {

@@ -72,7 +72,7 @@ pub fn open(
         inbox: Inbox::default(),
         rest: Vec::new(),
     };
-    let subprotocol = dialect.subprotocol(who);
+    let subprotocol = dialect.subprotocol();
     let path = dialect.path(who);
     let request = websocket::handshake_request(&address.to_string(), &path, subprotocol);
     opened.stream.write_all(request.as_bytes())?;

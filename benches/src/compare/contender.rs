@@ -79,6 +79,11 @@ impl Contender {
         matches!(self, Self::Raw | Self::RawBatching)
     }
 
+    /// Whether it is a server that one could take instead.
+    pub fn is_peer(self) -> bool {
+        !self.is_raw() && !self.is_tickcast()
+    }
+
     /// Whether it is Tickcast.
     pub fn is_tickcast(self) -> bool {
         matches!(self, Self::TickcastBincode | Self::TickcastJson)
@@ -108,18 +113,25 @@ impl Contender {
                 words
             }
             Self::TickcastBincode | Self::TickcastJson => {
-                let listen = format!("--listen=127.0.0.1:{port}");
-                vec![
+                let mut words = vec![
                     ours("tickcast-server"),
-                    listen,
+                    format!("--listen=127.0.0.1:{port}"),
                     "--feed=none".into(),
-                    "--shards=1".into(),
-                ]
+                    format!("--shards={}", workload.shards),
+                ];
+                if let Some(bytes) = workload.tape_bytes {
+                    words.push(format!("--tape={bytes}"));
+                }
+                words
             }
             Self::Nats => {
                 let file = folder.join("nats.conf");
                 fs::write(&file, nats_settings(port, free_port()?))?;
-                vec![nats_program(), "-c".into(), file.display().to_string()]
+                vec![
+                    nats_program().into(),
+                    "-c".into(),
+                    file.display().to_string(),
+                ]
             }
             Self::NodeWs => {
                 let program = node_folder().join("broadcast.mjs");
@@ -143,15 +155,19 @@ pub fn node_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("node")
 }
 
+/// The checkout that we were built from.
+pub fn project_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
 /// Debian puts it where only root's PATH looks.
-fn nats_program() -> String {
+pub fn nats_program() -> &'static str {
     let sbin = "/usr/sbin/nats-server";
-    let program = if Path::new(sbin).exists() {
+    if Path::new(sbin).exists() {
         sbin
     } else {
         "nats-server"
-    };
-    program.into()
+    }
 }
 
 /// No encryption, no compression, no pings during a run, and a write deadline that a workload

@@ -18,6 +18,7 @@ use super::{
     connect::Opened,
     dialect::{Dialect, Heard, nats_pong},
     ledger::Ledger,
+    memo::Memo,
 };
 
 /// The longest message that a contender may send: Tickcast gathers what has come while it was
@@ -41,6 +42,7 @@ pub struct Crowd {
     clock: Clock,
     subscribers: Vec<Subscriber>,
     buffer: Vec<u8>,
+    memo: Memo,
     /// Who got what.
     pub ledger: Ledger,
     /// Received - due of updates that were due in `measured`, but for those who stall.
@@ -61,6 +63,7 @@ impl Crowd {
             clock,
             subscribers: Vec::new(),
             buffer: vec![0; READ_BYTES],
+            memo: Memo::default(),
             ledger,
             latencies: histogram(),
             measured: 0..0,
@@ -165,7 +168,8 @@ impl Crowd {
                         Heard::NatsPing => answers.extend(nats_pong()),
                         Heard::Complaint(text) => complain(&mut self.complaints, text),
                     };
-                    self.dialect.hear(payload, &mut subscriber.rest, hear)
+                    self.memo
+                        .hear(self.dialect, payload, &mut subscriber.rest, hear)
                 }
             };
             let bytes = &self.buffer[..len];

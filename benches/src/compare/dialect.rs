@@ -20,6 +20,9 @@ use super::{
 /// The only request of a connection.
 const SUBSCRIBE_ID: u32 = 1;
 
+/// Of a message that cannot be understood so much is shown.
+const SHOWN_BYTES: usize = 200;
+
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -58,6 +61,14 @@ pub enum Heard<'a> {
 }
 
 impl Dialect {
+    /// What the publisher of this dialect speaks: publishing is the same in all encodings.
+    pub fn of_publisher(self) -> Self {
+        match self {
+            Self::Tickcast(_) => Self::Tickcast(Encoding::Bincode),
+            other => other,
+        }
+    }
+
     /// Where to connect to.
     pub fn path(self, who: Who) -> String {
         match (self, who) {
@@ -72,12 +83,10 @@ impl Dialect {
     }
 
     /// The subprotocol to ask for.
-    pub fn subprotocol(self, who: Who) -> Option<&'static str> {
-        match (self, who) {
-            // Publishing is the same in all encodings.
-            (Self::Tickcast(_), Who::Publisher) => Some(Encoding::Bincode.subprotocol()),
-            (Self::Tickcast(encoding), Who::Subscriber(_)) => Some(encoding.subprotocol()),
-            (Self::Plain | Self::Nats, _) => None,
+    pub fn subprotocol(self) -> Option<&'static str> {
+        match self {
+            Self::Tickcast(encoding) => Some(encoding.subprotocol()),
+            Self::Plain | Self::Nats => None,
         }
     }
 
@@ -225,16 +234,25 @@ fn hear_tickcast(
         return scanned;
     }
     match encoding {
-        Encoding::Bincode => control(codec::decode_server_bincode(message), heard),
-        Encoding::Json => control(codec::decode_server_json(message), heard),
+        Encoding::Bincode => control(codec::decode_server_bincode(message), message, heard),
+        Encoding::Json => control(codec::decode_server_json(message), message, heard),
     }
+    Ok(())
 }
 
 fn control<T>(
     message: Result<ServerMessage<T>, codec::CodecError>,
+    bytes: &[u8],
     mut heard: impl FnMut(Heard<'_>),
-) -> Result<(), ScanError> {
-    match message.map_err(|_| ScanError::Malformed)? {
+) {
+    let message = match message {
+        Ok(message) => message,
+        Err(error) => {
+            let start = bytes[..bytes.len().min(SHOWN_BYTES)].escape_ascii();
+            return heard(Heard::Complaint(&format!("{error}: {start}")));
+        }
+    };
+    match message {
         ServerMessage::Gap(gap) => heard(Heard::Lost(gap.lost.unwrap_or(0))),
         ServerMessage::Error(error) => heard(Heard::Complaint(&error.reason)),
         ServerMessage::Subscribed(subscribed) => {
@@ -249,7 +267,6 @@ fn control<T>(
         }
         _ => {}
     }
-    Ok(())
 }
 
 fn update(stamp: Stamp, is_snapshot: bool) -> Heard<'static> {

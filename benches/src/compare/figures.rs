@@ -55,7 +55,7 @@ pub struct Measurement {
     pub load_busy: f64,
     /// The longest that data may have waited for the load, but for one in a hundred times.
     pub load_late_p99_ms: f64,
-    /// Deliveries of the whole run as the server and as we have counted them, if the server counts.
+    /// The whole run as the server and as we have counted it, if the server counts.
     pub counters: Option<Counters>,
     /// What was unusual, and how often.
     pub complaints: BTreeMap<String, u64>,
@@ -65,9 +65,20 @@ pub struct Measurement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// By the server.
-    pub server: u64,
+    pub server: Counted,
     /// By the load.
-    pub load: u64,
+    pub load: Counted,
+}
+
+/// What one side has counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Updates that subscribers got.
+    pub deliveries: u64,
+    /// Updates that were told to be lost.
+    pub lost: u64,
+    /// Updates that newer ones took the place of.
+    pub conflated: u64,
 }
 
 impl Measurement {
@@ -75,6 +86,31 @@ impl Measurement {
     /// closed cannot be compared.
     fn counters_differ(&self) -> bool {
         self.closed == 0 && self.counters.is_some_and(|c| c.server != c.load)
+    }
+
+    /// All in a line, for those who look on.
+    pub fn line(&self) -> String {
+        let number = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.2}"));
+        let complaints: String = self
+            .complaints
+            .iter()
+            .map(|(text, times)| format!(", {times} x {text}"))
+            .collect();
+        format!(
+            "({}) {:18} {:>6} us, {:>9.0}/s, p50 {} ms, p99 {} ms, {:.2} % delivered, busy {:.0} %, \
+             load {:.0} %, late {:.2} ms, {:.1} KiB each{complaints}",
+            self.workload,
+            self.contender.name(),
+            number(self.cpu_us()),
+            self.deliveries as f64 / self.seconds,
+            number(self.p50_ms),
+            number(self.p99_ms),
+            self.integrity.completion() * 100.0,
+            self.busy() * 100.0,
+            self.load_busy * 100.0,
+            self.load_late_p99_ms,
+            self.connection_bytes / 1024.0,
+        )
     }
 
     /// CPU time per delivery in us.
@@ -255,8 +291,14 @@ pub(super) mod tests {
     #[test]
     fn counters_that_differ_are_seen_unless_a_connection_was_cut() {
         let mut run = measurement(Contender::TickcastJson);
+        let deliveries = |deliveries| Counted {
+            deliveries,
+            ..Counted::default()
+        };
+        let load = deliveries(5);
         for (server, closed, differ) in [(5, 0, 0), (6, 0, 1), (6, 1, 0)] {
-            run.counters = Some(Counters { server, load: 5 });
+            let server = deliveries(server);
+            run.counters = Some(Counters { server, load });
             run.closed = closed;
             let figures = Figures::of(Contender::TickcastJson, &[&run]);
             assert_eq!(figures.counters_differ, differ);

@@ -95,7 +95,9 @@ impl Ledger {
             self.doubled += 1;
             return;
         }
-        self.skipped[subscriber] += (index - *next) / self.topics;
+        if index > *next {
+            self.skipped[subscriber] += (index - *next) / self.topics;
+        }
         if is_snapshot && self.mode == Mode::Every {
             self.skipped[subscriber] += 1;
             self.snapshots += 1;

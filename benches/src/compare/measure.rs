@@ -17,7 +17,7 @@ use super::{
     crowd::Crowd,
     dialect::Who,
     feed::Feed,
-    figures::{Counters, Measurement},
+    figures::{Counted, Counters, Measurement},
     ledger::Ledger,
     workload::{Pace, Workload},
 };
@@ -112,9 +112,18 @@ fn measure_running(
     if contender.is_tickcast() {
         let host = running.address.to_string();
         let counted = scrape::fetch(running.address, &host, "/metrics")?;
+        let by_server = |name| counted.get(name).copied().unwrap_or(0.0) as u64;
         measurement.counters = Some(Counters {
-            server: counted.get(scrape::DELIVERIES).copied().unwrap_or(0.0) as u64,
-            load: load.crowd.ledger.arrived(),
+            server: Counted {
+                deliveries: by_server(scrape::DELIVERIES),
+                lost: by_server(scrape::GAP_UPDATES),
+                conflated: by_server(scrape::CONFLATED),
+            },
+            load: Counted {
+                deliveries: load.crowd.ledger.arrived(),
+                lost: measurement.integrity.announced,
+                conflated: measurement.integrity.conflated,
+            },
         });
     }
     Ok(measurement)
@@ -130,17 +139,18 @@ impl Load {
         let poll = Poll::new()?;
         let clock = Clock::monotonic();
         let mut crowd = Crowd::new(dialect, clock, Ledger::new(workload));
-        let open = |source, who, is_to_stall| {
+        let open = |dialect, source, who, is_to_stall| {
             connect::open(running.address, source, dialect, who, workload, is_to_stall)
         };
         for number in 0..workload.subscribers {
             let who = Who::Subscriber(workload.selection(number));
             // Those who stall are spread among the others.
             let is_to_stall = workload.stalls(number);
-            let opened = open(connect::source(number), who, is_to_stall)?;
+            let opened = open(dialect, connect::source(number), who, is_to_stall)?;
             crowd.add(opened, is_to_stall, poll.registry())?;
         }
-        let opened = open(connect::source(0), Who::Publisher, false)?;
+        let dialect = dialect.of_publisher();
+        let opened = open(dialect, connect::source(0), Who::Publisher, false)?;
         let feed = Feed::new(opened, dialect, workload, poll.registry(), PUBLISHER)?;
         Ok(Self {
             poll,

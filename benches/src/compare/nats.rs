@@ -22,11 +22,13 @@ pub enum Line<'a> {
 
 /// The first thing in `bytes` and its length. `None` if it is not complete.
 pub fn next(bytes: &[u8]) -> Option<(Line<'_>, usize)> {
-    let end = memchr::memmem::find(bytes, LINE_END)?;
-    let (line, len) = (&bytes[..end], end + LINE_END.len());
+    // A line has no other line feed than its last byte.
+    let len = memchr::memchr(b'\n', bytes)? + 1;
+    let line = &bytes[..len.saturating_sub(LINE_END.len())];
     if let Some(message) = line.strip_prefix(b"MSG ") {
         let size = message.rsplit(|&byte| byte == b' ').next()?;
-        let size: usize = std::str::from_utf8(size).ok()?.parse().ok()?;
+        let digit = |sum, &byte: &u8| sum * 10 + usize::from(byte.wrapping_sub(b'0'));
+        let size = size.iter().fold(0, digit);
         let payload = bytes.get(len..len + size)?;
         let end = len + size + LINE_END.len();
         return (bytes.len() >= end).then_some((Line::Message(payload), end));

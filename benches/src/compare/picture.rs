@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::{
     contender::Contender,
     figures::{Figures, median},
-    table::grouped,
+    table::{grouped, short},
     workload::{Pace, Workload},
 };
 
@@ -183,15 +183,6 @@ fn class(contender: Contender) -> &'static str {
         contender if contender.is_tickcast() => "ours",
         contender if contender.is_raw() => "floor",
         _ => "other",
-    }
-}
-
-fn short(value: f64) -> String {
-    match value {
-        value if value >= 1000.0 => grouped(value),
-        value if value >= 100.0 => format!("{value:.0}"),
-        value if value >= 10.0 => format!("{value:.1}"),
-        value => format!("{value:.2}"),
     }
 }
 

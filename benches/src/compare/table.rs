@@ -131,6 +131,16 @@ fn percent(share: Option<f64>, decimals: usize) -> String {
     })
 }
 
+/// Three digits, or all before the point.
+pub(super) fn short(value: f64) -> String {
+    match value {
+        value if value >= 1000.0 => grouped(value),
+        value if value >= 100.0 => format!("{value:.0}"),
+        value if value >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    }
+}
+
 fn digits(value: f64, decimals: usize) -> String {
     match decimals {
         0 => grouped(value),

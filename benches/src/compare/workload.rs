@@ -43,6 +43,10 @@ pub struct Workload {
     pub max_rate_hz: Option<f64>,
     /// Subscribers that do not read while it is measured.
     pub stalled: usize,
+    /// Of Tickcast.
+    pub shards: usize,
+    /// Of Tickcast, if not its default.
+    pub tape_bytes: Option<usize>,
     /// Published before the measurement starts.
     pub warm_up: Duration,
     /// The measurement.
@@ -63,13 +67,11 @@ const WITH_TOPICS: &[Contender] = &[
     Contender::TickcastJson,
     Contender::Nats,
 ];
-const TICKCAST: &[Contender] = &[Contender::TickcastBincode];
-const WITHOUT_RAW: &[Contender] = &[
+const BOTH_ENCODINGS: &[Contender] = &[Contender::TickcastBincode, Contender::TickcastJson];
+const WITH_SLOW_CLIENTS: &[Contender] = &[
     Contender::TickcastBincode,
     Contender::TickcastJson,
     Contender::Nats,
-    Contender::NodeWs,
-    Contender::Tungstenite,
 ];
 
 const BASE: Workload = Workload {
@@ -83,6 +85,8 @@ const BASE: Workload = Workload {
     mode: Mode::Every,
     max_rate_hz: None,
     stalled: 0,
+    shards: 1,
+    tape_bytes: None,
     warm_up: Duration::from_secs(1),
     steady: Duration::from_secs(3),
     reference: Contender::Raw,
@@ -103,30 +107,42 @@ const WILDCARD: Workload = Workload {
     // Each topic comes up once in 2 s, and brings its name with it the first time.
     warm_up: Duration::from_secs(3),
     reference: Contender::TickcastBincode,
-    contenders: TICKCAST,
+    contenders: BOTH_ENCODINGS,
     others: "the others have no newest values",
     ..BASE
 };
 
 const STALLED: Workload = Workload {
     letter: "h",
-    title: "2,000 subscribers, 200 of which stop reading, 30 updates/s of 1 KiB",
+    title: "2,000 subscribers, 200 of which stop reading for 8 s, 40 updates/s of 2 KiB",
     subscribers: 2_000,
-    pace: Pace::Rate(30.0),
-    // Large enough that the buffers of those who do not read are full after a second.
-    payload_bytes: 1024,
+    pace: Pace::Rate(40.0),
+    // So much that the kernel's buffers of those who do not read are full after a second or two.
+    payload_bytes: 2048,
     stalled: 200,
-    // Longer than the server's write timeout.
-    steady: Duration::from_secs(14),
+    // So little that they lose something, which has to be told exactly.
+    tape_bytes: Some(128 * 1024),
+    // Longer than it takes until they are behind, shorter than the server's write timeout: nobody is
+    // cut off, so that all counters must be equal in the end.
+    steady: Duration::from_secs(8),
     reference: Contender::TickcastBincode,
-    contenders: WITHOUT_RAW,
-    others: "raw has no answer to slow subscribers",
+    contenders: WITH_SLOW_CLIENTS,
+    others: "raw has no answer to slow subscribers, and whoever writes a broadcast has to find one",
     ..BASE
 };
 
 /// All workloads, in the order in which they are measured.
-pub const ALL: [Workload; 10] = [
+pub const ALL: [Workload; 11] = [
     BASE,
+    Workload {
+        letter: "a-two",
+        title: "the same with two shards, both on the one core",
+        shards: 2,
+        reference: Contender::TickcastBincode,
+        contenders: BOTH_ENCODINGS,
+        others: "shards are Tickcast's",
+        ..BASE
+    },
     Workload {
         letter: "b",
         title: "10,000 subscribers, 5 updates/s",

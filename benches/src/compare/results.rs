@@ -1,0 +1,120 @@
+//! All that a run of the comparison has found, and the files it is written to.
+
+use std::{fs, path::Path};
+
+use serde::Serialize;
+
+use super::{
+    contender::Contender,
+    figures::{Figures, Measurement, figures},
+    picture::picture,
+    readme::{self, Origin},
+    table::table,
+    targets::{self, targets},
+    workload::Workload,
+};
+
+/// The workloads in the picture: those that all contenders can do.
+const DRAWN: [&str; 5] = ["a", "b", "c", "d", "g"];
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Results {
+    measurements: Vec<Measurement>,
+    /// Measurements that came to nothing, and why.
+    pub failures: Vec<String>,
+}
+
+/// What is written as JSON.
+#[derive(Serialize)]
+struct Json<'a> {
+    origin: &'a Origin,
+    failures: &'a [String],
+    figures: Vec<(&'a str, &'a [Figures])>,
+    measurements: &'a [Measurement],
+}
+
+impl Results {
+    /// Takes in what came of a measurement, and says it in a line. One that failed does not end the
+    /// run: what is missing is told.
+    pub fn add(
+        &mut self,
+        contender: Contender,
+        workload: &Workload,
+        measured: anyhow::Result<Measurement>,
+    ) -> String {
+        match measured {
+            Ok(measured) => {
+                let line = measured.line();
+                self.measurements.push(measured);
+                line
+            }
+            Err(error) => {
+                let (letter, name) = (workload.letter, contender.name());
+                let line = format!("({letter}) {name}: {error:#}");
+                self.failures.push(line.clone());
+                format!("FAILED {line}")
+            }
+        }
+    }
+
+    fn all<'a>(&self, workloads: &'a [Workload]) -> Vec<(&'a Workload, Vec<Figures>)> {
+        let of_workload = |workload| (workload, figures(workload, &self.measurements));
+        workloads.iter().map(of_workload).collect()
+    }
+
+    /// Writes everything into a folder.
+    pub fn write(
+        &self,
+        folder: &Path,
+        origin: &Origin,
+        workloads: &[Workload],
+    ) -> anyhow::Result<()> {
+        let all = self.all(workloads);
+        let json = Json {
+            origin,
+            failures: &self.failures,
+            figures: all.iter().map(|(w, f)| (w.letter, &f[..])).collect(),
+            measurements: &self.measurements,
+        };
+        let tables: Vec<_> = all.iter().map(|(w, f)| table(w, f)).collect();
+        let targets = targets::table(&targets(&all));
+        fs::create_dir_all(folder)?;
+        fs::write(
+            folder.join("results.md"),
+            format!("{targets}\n{}", tables.join("\n")),
+        )?;
+        fs::write(folder.join("results.svg"), draw(&all))?;
+        let json = serde_json::to_string_pretty(&json)?;
+        Ok(fs::write(folder.join("results.json"), json)?)
+    }
+
+    /// Writes what the project's README and the benchmarks' own show, between their marks.
+    pub fn write_readmes(
+        &self,
+        project: &Path,
+        origin: &Origin,
+        workloads: &[Workload],
+    ) -> anyhow::Result<()> {
+        let all = self.all(workloads);
+        fs::write(project.join("benches/results.svg"), draw(&all))?;
+        for (file, text) in [
+            ("README.md", readme::digest(&all, origin)),
+            (
+                "benches/README.md",
+                readme::report(&all, origin, &self.failures),
+            ),
+        ] {
+            let file = project.join(file);
+            let document = fs::read_to_string(&file)?;
+            fs::write(&file, readme::fill(&document, "comparison", &text)?)?;
+        }
+        Ok(())
+    }
+}
+
+fn draw(all: &targets::All<'_>) -> String {
+    let drawn = all.iter().filter(|(w, _)| DRAWN.contains(&w.letter));
+    let blocks: Vec<_> = drawn.map(|(w, figures)| (*w, &figures[..])).collect();
+    picture(&blocks)
+}
