@@ -7,15 +7,17 @@ import { Link } from './link.js';
 import { PERCENT_DECIMALS, Store, toMs } from './store.js';
 import { Table, signOf, standingOf } from './table.js';
 
+/** What comes in is shown so often at most: nobody reads faster, and what people do is shown at once. */
+const SHOWN_MS = 50;
 /** Ages grow also when nothing comes. */
 const TICK_MS = 250;
 const MEASURE_MS = 1_000;
 /** Repaints of which the time is remembered. */
 const MAX_PAINTS = 120;
-/** As in the style: side by side from here on. */
 /** Updates of one topic's past, at most: as many as a chart keeps, and of one question. */
 const HISTORY_LIMIT = 7_200;
 const HISTORY_PAGE = 2_000;
+/** As in the style: side by side from here on. */
 const WIDE = matchMedia('(min-width: 800px)');
 
 const settings = { encoding: 'bincode', rate: '5', window: '300' };
@@ -26,6 +28,9 @@ const chart = new Chart(element.plot, element.tip, store);
 const table = new Table(store, element, choose);
 let chosen = null;
 let isDirty = false;
+/** When what came in is shown, if that is to wait. */
+let timer = null;
+let painted_ms = 0;
 let unitsOf = -1;
 /** The tape's position of the newest batch. */
 let position = 0;
@@ -42,7 +47,7 @@ const link = new Link(settings, {
     if (event.type === 'status') store.judge(event.statuses);
     if (event.type === 'gap') store.openHole(now_ms, lostText(event.lost), event.lost ?? null);
     if (event.type === 'reset') store.reset();
-    touch();
+    arrived();
   },
   say(state, words) {
     element.words.textContent = words;
@@ -60,6 +65,11 @@ function serverNow() {
   return toMs(link.client.serverNow());
 }
 
+function arrived() {
+  if (isDirty || timer !== null) return;
+  timer = setTimeout(touch, Math.max(painted_ms + SHOWN_MS - performance.now(), 0));
+}
+
 function touch() {
   if (isDirty) return;
   isDirty = true;
@@ -68,7 +78,10 @@ function touch() {
 
 function paint() {
   isDirty = false;
+  clearTimeout(timer);
+  timer = null;
   const started = performance.now();
+  painted_ms = started;
   const now_ms = serverNow();
   if (chosen === null && WIDE.matches && store.rows.length > 0) chooseFirst();
   table.paint(now_ms);

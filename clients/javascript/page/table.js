@@ -11,21 +11,27 @@ const MARGIN_ROWS = 4;
 const FLASH_MS = 250;
 /** Order by something that changes all the time: often enough to be true, seldom enough to be read. */
 const RESORT_MS = 1_000;
+/** Topics that are new come into their places so often at most. */
+const GROW_MS = 200;
+/** Rows in sight that change at once: with more than this nobody sees colours fade, but each costs a repaint. */
+const MAX_FADES = 4;
 
 const KEYS = {
-  topic: (row) => row.topic,
   last: (row) => row.number,
   change: (row) => row.change,
   rate: (row) => row.rate,
   age: (row) => -row.ingest_ms,
 };
 
-/** Topics by name; without a number last, in both directions. */
+const byTopic = (a, b) => (a.topic < b.topic ? -1 : 1);
+
+/** Equal ones by topic; those without a number last, in both directions. */
 function order(key, direction) {
+  if (key === 'topic') return direction > 0 ? byTopic : (a, b) => byTopic(b, a);
   const by = KEYS[key];
   return (a, b) => {
     const [x, y] = [by(a), by(b)];
-    if (x === y) return a.topic < b.topic ? -1 : 1;
+    if (x === y) return byTopic(a, b);
     if (x === null || x === undefined) return 1;
     if (y === null || y === undefined) return -1;
     return x < y ? -direction : direction;
@@ -42,6 +48,7 @@ export class Table {
   #matches = () => true;
   #key = 'topic';
   #direction = 1;
+  /** Rows of the store that are sorted in already. */
   #known = 0;
   #isStale = true;
   #sorted_ms = 0;
@@ -84,16 +91,24 @@ export class Table {
     while (this.#cells.length < wanted) this.#cells.push(this.#line());
     // A row keeps its element while it scrolls by.
     const size = this.#cells.length;
-    for (let at = first; at < first + size; at++) this.#write(this.#cells[at % size], at, now_ms);
+    let fresh = 0;
+    for (let at = first; at < first + size; at++) fresh += this.#write(this.#cells[at % size], at, now_ms);
+    sheet.classList.toggle('busy', fresh > MAX_FADES);
   }
 
   #arrange(now_ms) {
-    const isOver = this.#key !== 'topic' && now_ms - this.#sorted_ms > RESORT_MS;
-    if (!this.#isStale && !isOver && this.#known === this.#store.rows.length) return;
+    const { rows } = this.#store;
+    const since_ms = now_ms - this.#sorted_ms;
+    const isOver = this.#key !== 'topic' && since_ms > RESORT_MS;
+    const isGrown = this.#known !== rows.length && since_ms > GROW_MS;
+    if (!this.#isStale && !isOver && !isGrown) return;
+    // What is nearly in order is sorted quickly, so few that are new cost little among many.
+    const old = this.#isStale ? [] : this.rows;
+    const added = rows.slice(this.#isStale ? 0 : this.#known).filter(({ topic }) => this.#matches(topic));
+    this.rows = old.concat(added).sort(order(this.#key, this.#direction));
     this.#isStale = false;
-    this.#known = this.#store.rows.length;
+    this.#known = rows.length;
     this.#sorted_ms = now_ms;
-    this.rows = this.#store.rows.filter(({ topic }) => this.#matches(topic)).sort(order(this.#key, this.#direction));
   }
 
   #line() {
@@ -110,6 +125,7 @@ export class Table {
     return line;
   }
 
+  /** @returns {boolean} whether its value is so new that it wears its colour */
   #write(line, at, now_ms) {
     const row = this.rows[at] ?? null;
     if (line.at !== at) {
@@ -121,7 +137,7 @@ export class Table {
       line.element.hidden = row === null;
       if (row) line.element.title = row.topic;
     }
-    if (!row) return;
+    if (!row) return false;
     const isFresh = now_ms - row.changed_ms < FLASH_MS;
     const [standing, color] = standingOf(row, now_ms);
     put(line, 0, row.topic, '');
@@ -132,10 +148,11 @@ export class Table {
     put(line, 4, standing, color);
     putAttribute(line, 'aria-selected', String(row.topic === this.#chosen));
     putAttribute(line, 'class', row.isOld || row.status !== 'live' ? 'row old' : 'row');
+    return isFresh;
   }
 
   #sortBy(key) {
-    if (!(key in KEYS)) return;
+    if (key !== 'topic' && !(key in KEYS)) return;
     const isSame = key === this.#key;
     // Of figures the largest are looked for first.
     this.#direction = isSame ? -this.#direction : key === 'topic' ? 1 : -1;
