@@ -435,8 +435,13 @@ impl ShardThread {
             let stats = Arc::clone(&self.metrics.shards[self.index]);
             let shard = Shard::new(self.index, self.epoch, Arc::clone(&self.settings), stats);
             let settings = Arc::clone(&self.settings);
-            let context =
-                ShardContext::new(shard, Arc::clone(&wake), settings, self.ingest, self.clock);
+            let context = ShardContext::new(
+                shard,
+                Arc::clone(&self.head),
+                settings,
+                self.ingest,
+                self.clock,
+            );
             let site = Rc::new(Site {
                 context: Rc::clone(&context),
                 state: self.state,

@@ -33,6 +33,7 @@ use crate::{
     connection::{ConnectionKey, Socket},
     event_stream::Pipe,
     frame::{self, Wire},
+    head::Head,
     inbound::{Inbound, InboundError, MessageReader},
     ingest::Ingest,
     settings::ServerSettings,
@@ -144,6 +145,8 @@ pub struct ShardContext {
     /// The time.
     pub clock: Clock,
     shard: RefCell<Shard<Outlet>>,
+    /// Where strips come from.
+    head: Arc<Head>,
     /// Wakes the shard's loop.
     wake: Arc<Notify>,
     sessions: RefCell<HashMap<u64, Handles>>,
@@ -161,7 +164,7 @@ impl ShardContext {
     /// A shard to be shared.
     pub fn new(
         shard: Shard<Outlet>,
-        wake: Arc<Notify>,
+        head: Arc<Head>,
         settings: Arc<ServerSettings>,
         ingest: Ingest,
         clock: Clock,
@@ -170,8 +173,9 @@ impl ShardContext {
             settings,
             ingest,
             clock,
+            wake: head.wake(shard.index),
             shard: RefCell::new(shard),
-            wake,
+            head,
             sessions: RefCell::default(),
         })
     }
@@ -193,6 +197,29 @@ impl ShardContext {
             }
         }
         result
+    }
+
+    /// Takes what is on the tape already, if a client was further than this shard is. It was on another
+    /// one, and this one dozed or was slower. Then only who is ahead of the tape itself is told so.
+    fn follow(self: &Rc<Self>, request: &Subscribe) {
+        let places = request.filters.iter().filter_map(|filter| filter.resume);
+        let Some(furthest) = places.map(|resume| resume.position).max() else {
+            return;
+        };
+        let mut has_taken = true;
+        while has_taken && furthest > self.shard.borrow().tape.head() {
+            has_taken = self.take();
+        }
+    }
+
+    /// One round with what waits at the head. Returns whether there was something.
+    fn take(self: &Rc<Self>) -> bool {
+        self.with(|shard, now| {
+            let taken = self.head.take(shard.index);
+            shard.round(&taken.strips, now);
+            shard.answer_history(&taken.answers, now);
+            !taken.strips.is_empty()
+        })
     }
 
     /// The clients that are furthest behind, with their addresses.
@@ -251,6 +278,7 @@ pub async fn serve(
 /// Serves who reads an event stream with one subscription.
 pub async fn stream(context: Rc<ShardContext>, pipe: Pipe, request: Subscribe) {
     let (key, broken) = begin(&context, Outlet::Events(pipe.clone()), Wire::Events, false);
+    context.follow(&request);
     context.with(|shard, now| shard.handle(key, ClientMessage::Subscribe(request), now));
     tokio::select! {
         () = pipe.gone() => context.with(|shard, _| shard.lost(key)),
@@ -376,6 +404,9 @@ async fn handle(context: &Rc<ShardContext>, key: ConnectionKey, bytes: &[u8], en
             return;
         }
     };
+    if let ClientMessage::Subscribe(request) = &message {
+        context.follow(request);
+    }
     let work = context.with(|shard, now| shard.handle(key, message, now));
     if let Some(work) = work {
         let id = work.request();

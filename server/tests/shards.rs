@@ -4,7 +4,11 @@
 
 mod server_support;
 
-use server_support::{Program, raw::RawSocket, until};
+use server_support::{Program, raw::RawSocket, subscriber::Subscriber, until};
+use tickcast_protocol::{
+    codec::Encoding,
+    message::{Mode, Start},
+};
 
 /// The kernel chooses a listening socket by a hash of the addresses (SO_REUSEPORT), so the numbers
 /// are binomial: each of two shards gets 500 with a standard deviation of 16. A fifth off is more
@@ -24,5 +28,24 @@ async fn a_thousand_connections_are_spread_evenly_within_a_fifth() {
         let row = format!("tickcast_connections{{shard=\"{shard}\"}}");
         let connections = server.metric(&row).await;
         assert!((400..=600).contains(&connections), "{connections}");
+    }
+}
+
+/// A shard without clients dozes, and may then be behind the one where the client was before.
+#[tokio::test]
+async fn who_comes_back_to_a_shard_that_dozes_goes_on_where_it_was() {
+    let server = Program::start(&["--sim-rate", "2000", "--shards", "4"]).await;
+    let mut token = None;
+    for time in 0..40 {
+        let mut subscriber =
+            Subscriber::resume(&server.url(), Encoding::Json, "#", Mode::Every, token).await;
+        if time > 0 {
+            assert_eq!(subscriber.accepted.start, Start::Resumed, "time {time}");
+        }
+        let begin = subscriber.position();
+        while subscriber.position() < begin + 50 {
+            subscriber.updates().await;
+        }
+        token = Some(subscriber.token());
     }
 }
