@@ -14,7 +14,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -22,29 +22,27 @@ use std::{
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use server_support::{
     DEADLINE, Program, soon,
-    subscriber::{ENCODINGS, MODES, connect},
-    truth::{BULK, FILTERS, Seen, Tracked, Truth},
+    source::{INTERVAL, Source},
+    subscriber::{ENCODINGS, MODES},
+    truth::{FILTERS, Seen, Tracked, Truth},
     wire::{End, Kill, WireClient},
 };
 use tickcast_protocol::{
-    client::{Connection, TopicTable},
+    client::TopicTable,
     codec::Encoding,
     message::{
-        ChannelId, ClientMessage, FilterRequest, Mode, Position, Publish, Resume, ServerMessage,
-        Subscribe, SubscribeResult,
+        ChannelId, ClientMessage, FilterRequest, Mode, Position, Resume, ServerMessage, Subscribe,
+        SubscribeResult,
     },
     topic::Topic,
 };
 use tokio::{
-    task::{JoinHandle, JoinSet},
-    time::{Instant, sleep, sleep_until, timeout},
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
 };
 
 /// Histories that run at the same time.
 const CLIENTS: usize = 32;
-
-/// Time between two publishes.
-const INTERVAL: Duration = Duration::from_millis(10);
 
 fn number(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |text| text.parse().unwrap())
@@ -60,7 +58,7 @@ fn tell(what: &str) {
 
 /// A server that is published to, and what all clients of it have seen.
 struct World {
-    truth: Truth,
+    truth: Arc<Truth>,
     address: SocketAddr,
     /// Whether connections may end by themselves.
     is_mortal: bool,
@@ -73,7 +71,7 @@ struct World {
 impl World {
     fn new(address: SocketAddr, capacity: Position, is_mortal: bool) -> Arc<Self> {
         Arc::new(Self {
-            truth: Truth::new(capacity),
+            truth: Arc::new(Truth::new(capacity)),
             address,
             is_mortal,
             last: AtomicU64::new(0),
@@ -82,79 +80,19 @@ impl World {
         })
     }
 
+    async fn source(&self, per_interval: u64, life: u64) -> Source {
+        Source::start(
+            &self.truth,
+            self.address,
+            self.is_mortal,
+            per_interval,
+            life,
+        )
+        .await
+    }
+
     fn seen(&self) -> Seen {
         *self.seen.lock().unwrap()
-    }
-}
-
-/// Publishes the truth, so many updates at a time.
-struct Source {
-    stop: Arc<AtomicBool>,
-    task: JoinHandle<Position>,
-}
-
-impl Source {
-    /// Returns when the long values are there. The server must be a new one.
-    async fn start(world: &Arc<World>, per_interval: u64, life: u64) -> Self {
-        let url = format!("ws://{}/ws", world.address);
-        let mut connection = connect(&url, Encoding::Bincode).await;
-        for first in (1..=BULK).step_by(20) {
-            publish(&mut connection, world, first, 20, life)
-                .await
-                .unwrap();
-        }
-        let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, world) = (Arc::clone(&stop), Arc::clone(world));
-        let task = tokio::spawn(async move {
-            let (mut next, mut due) = (BULK + 1, Instant::now());
-            while !stopped.load(Ordering::Relaxed) {
-                let published = publish(&mut connection, &world, next, per_interval, life).await;
-                if published.is_none() {
-                    assert!(world.is_mortal, "the publisher lost its server");
-                    break;
-                }
-                next += per_interval;
-                due += INTERVAL;
-                sleep_until(due).await;
-            }
-            next - 1
-        });
-        Self { stop, task }
-    }
-
-    /// Ends it, and returns the position of the last update.
-    async fn stop(self) -> Position {
-        self.stop.store(true, Ordering::Relaxed);
-        soon("the publisher stops", self.task).await.unwrap()
-    }
-}
-
-/// `None` if the server is gone.
-async fn publish(
-    connection: &mut Connection,
-    world: &World,
-    first: Position,
-    count: u64,
-    life: u64,
-) -> Option<()> {
-    let message = ClientMessage::Publish(Publish {
-        id: Some(1),
-        updates: world.truth.publish(first, count, life),
-    });
-    connection.send(&message).await.ok()?;
-    loop {
-        match soon("a publish", connection.next()).await.ok()? {
-            ServerMessage::Published(published) => {
-                assert_eq!(
-                    published.position,
-                    first + count - 1,
-                    "nobody else publishes"
-                );
-                return Some(());
-            }
-            ServerMessage::Error(error) => panic!("{error:?}"),
-            _ => {}
-        }
     }
 }
 
@@ -441,7 +379,7 @@ async fn a_thousand_clients_that_come_and_go_see_each_update_once_or_are_told_ho
     .await;
     let capacity = 500_000 + histories * 1_000;
     let world = World::new(server.address, capacity, false);
-    let source = Source::start(&world, PER_INTERVAL, 0).await;
+    let source = world.source(PER_INTERVAL, 0).await;
     let start = Instant::now();
     run(&world, first..first + histories, come_and_go).await;
     let last = source.stop().await;
@@ -497,7 +435,7 @@ async fn a_snapshot_and_what_follows_are_the_truth_at_each_position_at_20_000_up
     // The tape is large enough that nothing is lost.
     let server = Program::start(&["--feed", "none", "--shards", "2"]).await;
     let world = World::new(server.address, 1_000_000, false);
-    let source = Source::start(&world, PER_INTERVAL, 0).await;
+    let source = world.source(PER_INTERVAL, 0).await;
     let first = number("TICKCAST_SEED", 1) * 1_000_000;
     let start = Instant::now();
     run(&world, first..first + SUBSCRIBERS, subscribe_and_stay).await;
@@ -546,7 +484,7 @@ async fn clients_of_a_server_that_is_killed_go_on_with_the_next_one_and_mix_noth
         tokio::spawn(async move { run(&world, clients, outlive_servers).await })
     };
     for life in 0..LIVES {
-        let source = Source::start(&world, PER_INTERVAL, life).await;
+        let source = world.source(PER_INTERVAL, life).await;
         // In the middle of everything.
         sleep(Duration::from_millis(1_500)).await;
         if life + 1 == LIVES {

@@ -5,7 +5,9 @@
 
 pub(crate) mod bystander;
 pub(crate) mod gate;
+pub(crate) mod proxy;
 pub(crate) mod raw;
+pub(crate) mod source;
 pub(crate) mod subscriber;
 pub(crate) mod truth;
 pub(crate) mod wire;
