@@ -225,13 +225,61 @@ impl Drop for Connection {
     }
 }
 
+/// A server is silent once it is late by so much with its heartbeat. It is given up later, by the
+/// client: until then nobody shall take old values for new ones.
+const LATE: Duration = Duration::from_secs(2);
+
+/// What the window is told again when a server that was silent is heard of.
+struct Standing {
+    link: Link,
+    /// Longest time between two messages.
+    patience: Duration,
+}
+
+impl Standing {
+    fn of(event: &Event) -> Option<Self> {
+        let Event::Connected(welcome) = event else {
+            return None;
+        };
+        Some(Self {
+            link: Link::Connected {
+                server: welcome.server.clone(),
+                epoch: welcome.epoch,
+            },
+            patience: Duration::from_millis(u64::from(welcome.heartbeat_ms)) + LATE,
+        })
+    }
+}
+
+/// The next event. Meanwhile the window is told when the server has been silent for too long.
+async fn next_event(client: &mut Client, inbox: &Inbox, standing: Option<&Standing>) -> Event {
+    let since = Instant::now();
+    let mut next = std::pin::pin!(client.next());
+    let Some(standing) = standing else {
+        return next.await;
+    };
+    if let Ok(event) = tokio::time::timeout(standing.patience, next.as_mut()).await {
+        return event;
+    }
+    inbox.put(Parcel::Link(Link::Silent { since })).await;
+    let event = next.await;
+    if !matches!(event, Event::Disconnected(_)) {
+        inbox.put(Parcel::Link(standing.link.clone())).await;
+    }
+    event
+}
+
 async fn run(mut client: Client, inbox: Inbox) {
     let mut attempt = 1;
+    let mut standing = None;
     loop {
-        let event = client.next().await;
+        let event = next_event(&mut client, &inbox, standing.as_ref()).await;
         let is_end = matches!(&event, Event::Disconnected(end) if end.retry_in.is_none());
-        if let Event::Connecting { attempt: number } = event {
-            attempt = number;
+        match &event {
+            Event::Connecting { attempt: number } => attempt = *number,
+            Event::Connected(_) => standing = Standing::of(&event),
+            Event::Disconnected(_) => standing = None,
+            _ => {}
         }
         if let Some(parcel) = parcel(event, attempt) {
             // Once nobody wants what comes in, the client only has to say goodbye.

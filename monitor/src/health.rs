@@ -28,7 +28,7 @@ pub struct Health {
     refreshed_ns: TimeNs,
     /// What is known of the server's clock.
     pub clock: Option<ClockEstimate>,
-    /// Since when there is no connection.
+    /// Since when there is no connection, or none that anything comes by.
     pub disconnected_ns: Option<TimeNs>,
     /// How often and how long the connection had to wait for the window.
     pub held_back: (u64, Duration),

@@ -39,6 +39,11 @@ pub enum Link {
         /// Of the tape.
         epoch: Epoch,
     },
+    /// It stands, but nothing comes: the server lets its own heartbeats out.
+    Silent {
+        /// When something came last.
+        since: Instant,
+    },
     /// There is none, and the next attempt comes later.
     BackingOff {
         /// Number of the next attempt.

@@ -3,6 +3,7 @@
 use egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::{
+    chart::{ChartStyle, scale::ScaleMode},
     scene::{Command, Export, Overlay, ServerWish, ViewStep},
     theme::ThemeChoice,
 };
@@ -53,6 +54,7 @@ pub fn actions() -> Vec<Action> {
         command,
     };
     let view = |step| Command::View(step);
+    let style = |at: usize| Command::Style(ChartStyle::ALL[at].1);
     let overlay = |overlay| Command::Overlay(Some(overlay));
     let themes = ThemeChoice::ALL.map(|choice| {
         let command = Command::SetTheme(choice);
@@ -163,6 +165,29 @@ pub fn actions() -> Vec<Action> {
             overlay(Overlay::Keys),
         ),
     ];
+    actions.extend([
+        action("Next chart", key(NONE, Key::N), Command::NextPane),
+        action("Draw as a line", None, style(0)),
+        action("Draw candles of 1 second", None, style(1)),
+        action("Draw candles of 10 seconds", None, style(2)),
+        action("Draw candles of 1 minute", None, style(3)),
+        action("Draw candles of 5 minutes", None, style(4)),
+        action(
+            "Values: what is visible fills the height",
+            None,
+            Command::Scale(ScaleMode::Auto),
+        ),
+        action(
+            "Values: stay where they are",
+            None,
+            Command::Scale(ScaleMode::Lock),
+        ),
+        action(
+            "Values: by powers of ten",
+            None,
+            Command::Scale(ScaleMode::Log),
+        ),
+    ]);
     actions.extend(themes);
     actions
 }

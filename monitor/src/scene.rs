@@ -6,6 +6,7 @@ use tickcast_protocol::topic::Topic;
 
 use crate::{
     alerts::{Alerts, Condition, RuleId},
+    chart::{ChartStyle, scale::ScaleMode},
     format::{self, Zone},
     health::Health,
     inbox::Link,
@@ -199,6 +200,12 @@ pub enum Command {
     OpenHealth,
     /// Change the view of the active chart.
     View(ViewStep),
+    /// Draw the active chart in another way.
+    Style(ChartStyle),
+    /// Lay the values of the active chart out in another way.
+    Scale(ScaleMode),
+    /// Another pane becomes the active one.
+    NextPane,
     /// All charts follow the live edge.
     FollowAll,
     /// A chart shows a time before the oldest sample of a topic: ask for older ones.
@@ -221,6 +228,8 @@ pub enum Command {
     SetFlash(bool),
     /// Play a sound with this command when an alert asks for one.
     SetSoundCommand(String),
+    /// Write recordings, tables and pictures to this folder; empty for the usual one.
+    SetFolder(String),
     /// Connect to another server instead.
     Connect(String),
     /// Add, show or remove a server.

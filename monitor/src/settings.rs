@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     alerts::Rule,
+    export,
     format::Zone,
     panels::{WatchList, Workspace},
     store::MEMORY_LIMIT_DEFAULT_BYTES,
@@ -96,6 +97,18 @@ pub struct Preferences {
     pub flash: bool,
     /// The program that plays a sound, with its arguments.
     pub sound_command: String,
+    /// Where recordings, tables and pictures go; empty for the usual folder.
+    pub folder: String,
+}
+
+impl Preferences {
+    /// Where recordings, tables and pictures go.
+    pub fn folder(&self) -> PathBuf {
+        match self.folder.trim() {
+            "" => export::folder(),
+            folder => PathBuf::from(folder),
+        }
+    }
 }
 
 impl Default for Preferences {
@@ -107,6 +120,7 @@ impl Default for Preferences {
             zone: ZoneChoice::default(),
             flash: true,
             sound_command: SOUND_COMMAND_DEFAULT.to_owned(),
+            folder: String::new(),
         }
     }
 }
@@ -171,6 +185,16 @@ pub fn default_path() -> Option<PathBuf> {
         .map(|folder| folder.join("tickcast").join("monitor.json"))
 }
 
+/// Sizes in points that a window or a list may have.
+const LEAST_POINTS: f32 = 100.0;
+const MOST_POINTS: f32 = 20_000.0;
+
+/// With less everything is too small to be read, with more nothing fits the window.
+const ZOOM_RANGE: std::ops::RangeInclusive<f32> = 0.5..=4.0;
+
+/// Less memory than this holds no chart.
+const MEMORY_MIN_BYTES: usize = 16 * 1024 * 1024;
+
 /// Servers that are remembered.
 const SERVERS_MAX: usize = 8;
 
@@ -195,7 +219,7 @@ impl Settings {
             }
         };
         match serde_json::from_slice(&text) {
-            Ok(settings) => (settings, None),
+            Ok(settings) => (Self::repaired(settings), None),
             Err(error) => {
                 let aside = path.with_extension("damaged.json");
                 // If that fails too, the next save overwrites it: there is nothing to be saved.
@@ -205,6 +229,28 @@ impl Settings {
                 (Self::default(), Some(error))
             }
         }
+    }
+
+    /// Without what no window, chart or memory can have: a file that was edited by hand may say
+    /// anything.
+    fn repaired(mut self) -> Self {
+        let is_size = |size: f32| (LEAST_POINTS..=MOST_POINTS).contains(&size);
+        self.window
+            .take_if(|(width, height)| !is_size(*width) || !is_size(*height));
+        self.list_width.take_if(|width| !is_size(*width));
+        self.servers.truncate(SERVERS_MAX);
+        let preferences = &mut self.preferences;
+        if !ZOOM_RANGE.contains(&preferences.zoom) {
+            preferences.zoom = 1.0;
+        }
+        preferences.memory_limit = preferences.memory_limit.max(MEMORY_MIN_BYTES);
+        for workspace in self.layouts.values_mut().chain([&mut self.workspace]) {
+            if !workspace.is_sound() {
+                *workspace = Workspace::default();
+            }
+        }
+        self.others = self.others.into_iter().map(Self::repaired).collect();
+        self
     }
 
     /// Writes the settings, all or nothing.

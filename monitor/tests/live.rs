@@ -1,7 +1,15 @@
 //! The program without its window against a real server: what only the two together can show.
 #![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use tickcast_monitor::{
     app::Monitor,
@@ -96,6 +104,58 @@ fn publish(server: &Server, count: usize) {
     });
 }
 
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) {
+    let builder = std::thread::Builder::new().name(name.to_owned());
+    builder.spawn(run).unwrap();
+}
+
+/// A way to a server that can be cut: both ends stay open, and nothing comes through any more.
+struct Wire {
+    address: SocketAddr,
+    is_cut: Arc<AtomicBool>,
+}
+
+impl Wire {
+    fn to(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let is_cut = Arc::new(AtomicBool::new(false));
+        let cut = is_cut.clone();
+        spawn("accepts", move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let far = TcpStream::connect(server).unwrap();
+                for (from, to) in [(&near, &far), (&far, &near)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let cut = cut.clone();
+                    spawn("passes on", move || pass_on(from, to, &cut));
+                }
+            }
+        });
+        Self { address, is_cut }
+    }
+
+    fn set_cut(&self, is_cut: bool) {
+        self.is_cut.store(is_cut, Ordering::SeqCst);
+    }
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool) {
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) | Err(_) => return,
+            Ok(len) => {
+                while cut.load(Ordering::SeqCst) {
+                    pause();
+                }
+                if to.write_all(&buffer[..len]).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
 /// A monitor that listens to a server.
 struct Listening {
     monitor: Monitor,
@@ -105,8 +165,12 @@ struct Listening {
 
 impl Listening {
     fn to(server: &Server) -> Self {
+        Self::at(server.address())
+    }
+
+    fn at(address: SocketAddr) -> Self {
         let inbox = Inbox::new(|| {});
-        let url = url(server);
+        let url = format!("ws://{address}/ws");
         let (connection, requests) =
             Connection::start(&url, vec![Filter::all()], inbox.clone()).unwrap();
         let monitor = Monitor::new(url, inbox, requests, Settings::default(), &[]);
@@ -228,4 +292,37 @@ fn a_server_that_is_killed_is_told_and_another_one_in_its_place_is_found() {
         values(monitor).last() == Some(&1.0)
     });
     assert_eq!(listening.monitor.store().totals().restarts, 1);
+}
+
+#[test]
+fn a_network_that_is_cut_is_told_as_silence_then_as_no_connection_and_heals_by_itself() {
+    let server = server(&["--heartbeat", "1s"]);
+    publish(&server, 1);
+    let wire = Wire::to(server.address());
+    let mut listening = Listening::at(wire.address);
+    listening.chart();
+    listening.until("connected", |monitor| !values(monitor).is_empty());
+    wire.set_cut(true);
+    listening.until("silent", |monitor| {
+        matches!(monitor.link(), Link::Silent { .. })
+    });
+    // A cut that ends before the server is given up costs nothing.
+    wire.set_cut(false);
+    listening.until("heard again", |monitor| {
+        matches!(monitor.link(), Link::Connected { .. })
+    });
+    publish(&server, 1);
+    listening.until("it goes on", |monitor| values(monitor).len() == 2);
+    wire.set_cut(true);
+    listening.until("given up", |monitor| {
+        matches!(
+            monitor.link(),
+            Link::BackingOff { .. } | Link::Connecting { .. }
+        )
+    });
+    publish(&server, 1);
+    wire.set_cut(false);
+    listening.until("connected again", |monitor| values(monitor).len() == 3);
+    assert_eq!(listening.monitor.store().totals().lost, 0);
+    assert_eq!(listening.monitor.store().totals().restarts, 0);
 }

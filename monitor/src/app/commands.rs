@@ -24,6 +24,9 @@ impl Monitor {
                 self.settings.workspace.open_health();
             }
             Command::View(step) => self.settings.workspace.step(step, now_ns),
+            Command::Style(style) => self.settings.workspace.set_style(style),
+            Command::Scale(mode) => self.settings.workspace.set_scale_mode(mode),
+            Command::NextPane => self.settings.workspace.next_pane(),
             Command::ToggleLink => self.settings.workspace.toggle_link(),
             Command::PageBack(topic) => self.page_back(&topic),
             Command::ToggleTree => self.settings.watch_list.toggle_tree(),
@@ -45,6 +48,7 @@ impl Monitor {
             }
             Command::SetFlash(flash) => self.settings.preferences.flash = flash,
             Command::SetSoundCommand(line) => self.settings.preferences.sound_command = line,
+            Command::SetFolder(folder) => self.settings.preferences.folder = folder,
             Command::Server(wish) => self.server_wish = Some(wish),
             Command::Connect(url) => self.reconnect_to = Some(url),
             Command::SaveLayout(_) | Command::LoadLayout(_) | Command::DeleteLayout(_) => {
@@ -131,7 +135,12 @@ impl Monitor {
             Export::AllCsv => self.export_csv(&active, (TimeNs::MIN, TimeNs::MAX)),
             Export::Png => {
                 if let Some(topic) = active.topics.first() {
-                    let path = export::file_name(&export::folder(), topic, self.now_ns, "png");
+                    let path = export::file_name(
+                        &self.settings.preferences.folder(),
+                        topic,
+                        self.now_ns,
+                        "png",
+                    );
                     self.picture = Some(Picture {
                         rect: active.rect,
                         path,
@@ -151,7 +160,12 @@ impl Monitor {
                 self.tell(format!("There is nothing to save of {name}."));
                 continue;
             };
-            let path = export::file_name(&export::folder(), name, self.now_ns, "csv");
+            let path = export::file_name(
+                &self.settings.preferences.folder(),
+                name,
+                self.now_ns,
+                "csv",
+            );
             let news = self.news.0.clone();
             let spawned = std::thread::Builder::new()
                 .name("export".to_owned())
@@ -183,7 +197,12 @@ impl Monitor {
         }
         let name = Topic::new("recording").ok();
         let Some(name) = name else { return };
-        let path = export::file_name(&export::folder(), &name, self.now_ns, "jsonl");
+        let path = export::file_name(
+            &self.settings.preferences.folder(),
+            &name,
+            self.now_ns,
+            "jsonl",
+        );
         match Recorder::start(path) {
             Ok(recorder) => self.recorder = Some(recorder),
             Err(error) => self.tell(format!("Cannot record: {error}")),

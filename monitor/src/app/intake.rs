@@ -162,19 +162,29 @@ impl Monitor {
     }
 
     fn take_link(&mut self, link: Link) {
-        if let Link::Connected { epoch, .. } = link {
-            if self
-                .epoch
-                .replace(epoch)
-                .is_some_and(|before| before != epoch)
-            {
-                self.epoch_changed();
+        match link {
+            Link::Connected { epoch, .. } => {
+                let before = self.epoch.replace(epoch);
+                if before.is_some_and(|before| before != epoch) {
+                    self.epoch_changed();
+                }
+                // A server that was silent goes on where it was.
+                if !matches!(self.link, Link::Silent { .. }) {
+                    self.store.connection_opened();
+                }
+                self.health.disconnected_ns = None;
             }
-            self.store.connection_opened();
-            self.health.disconnected_ns = None;
-        } else if matches!(self.link, Link::Connected { .. }) {
-            self.health.disconnected_ns = Some(self.now_ns);
-            self.requests.disconnected();
+            Link::Silent { since } => {
+                let silence_ns = i64::try_from(since.elapsed().as_nanos()).unwrap_or(i64::MAX);
+                self.health.disconnected_ns = Some(self.now_ns.saturating_sub(silence_ns));
+            }
+            Link::Connecting { .. } | Link::BackingOff { .. } | Link::Ended { .. } => {
+                let has_stood = matches!(self.link, Link::Connected { .. } | Link::Silent { .. });
+                if has_stood {
+                    self.health.disconnected_ns.get_or_insert(self.now_ns);
+                    self.requests.disconnected();
+                }
+            }
         }
         self.link = link;
     }

@@ -166,7 +166,7 @@ impl Monitor {
         let is_playing = self.player.as_ref().is_some_and(|p| !p.is_paused());
         let wait = if is_flashing || is_playing {
             LIVELY_REPAINT
-        } else if matches!(self.link, Link::BackingOff { .. }) {
+        } else if matches!(self.link, Link::BackingOff { .. } | Link::Silent { .. }) {
             COUNTDOWN_REPAINT
         } else {
             match self.scene(&self.settings).quiet() {

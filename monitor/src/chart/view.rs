@@ -166,12 +166,6 @@ impl TimeView {
         }
     }
 
-    /// Follows, with this span.
-    pub fn set_span(&mut self, span_ns: i64, now_ns: TimeNs) {
-        self.remember(now_ns);
-        self.span_ns = span_ns.clamp(SPAN_MIN_NS, SPAN_MAX_NS);
-    }
-
     /// Goes back to the view before the last change. Whether there was one.
     pub fn undo(&mut self) -> bool {
         let Some((span_ns, edge)) = self.past.pop() else {

@@ -7,12 +7,12 @@ use tickcast_protocol::{
 };
 
 use super::{
-    chart_pane::{ChartPane, ChartStyle, PaneResponse},
+    chart_pane::{ChartPane, PaneResponse},
     widgets::{choice, styled},
 };
 use crate::{
-    chart::scale::ScaleMode,
-    format::{self, MINUTE, SECOND},
+    chart::{ChartStyle, scale::ScaleMode},
+    format,
     scene::Scene,
     store::{SeriesKind, TopicState},
     theme,
@@ -20,14 +20,6 @@ use crate::{
 
 /// Narrower panes show their buttons only while the pointer is over them.
 const BUTTONS_FROM_WIDTH: f32 = 620.0;
-
-/// Lengths of candles to choose from.
-const CANDLES: [(&str, i64); 4] = [
-    ("1 s", SECOND),
-    ("10 s", 10 * SECOND),
-    ("1 m", MINUTE),
-    ("5 m", 5 * MINUTE),
-];
 
 impl ChartPane {
     /// Draws the line.
@@ -94,22 +86,17 @@ impl ChartPane {
             }
         }
         ui.label(styled("·", theme::small(), theme.dim));
-        for (label, interval) in CANDLES.into_iter().rev() {
-            let style = ChartStyle::Candles(interval);
-            let tip = format!("Candles of {label}");
+        for (label, style) in ChartStyle::ALL.into_iter().rev() {
+            let tip = match style {
+                ChartStyle::Line => "Every update".to_owned(),
+                ChartStyle::Candles(_) => format!("Candles of {label}"),
+            };
             if choice(ui, theme, self.style == style, label)
                 .on_hover_text(tip)
                 .clicked()
             {
                 self.style = style;
             }
-        }
-        let chosen = self.style == ChartStyle::Line;
-        if choice(ui, theme, chosen, "Line")
-            .on_hover_text("Every update")
-            .clicked()
-        {
-            self.style = ChartStyle::Line;
         }
     }
 

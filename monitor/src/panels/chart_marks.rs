@@ -9,6 +9,7 @@ use super::{
 use crate::{
     chart::draw,
     format,
+    inbox::Link,
     store::{GapCause, Series},
     theme,
 };
@@ -28,14 +29,17 @@ pub(super) fn gaps(canvas: &Canvas<'_>, entry: &Entry<'_>) {
     }
 }
 
-/// The time since which there is no connection.
+/// The time since which nothing comes.
 pub(super) fn no_connection(canvas: &Canvas<'_>) {
     let scene = canvas.scene;
     if let (Some(since_ns), None) = (scene.health.disconnected_ns, scene.player) {
         let plot = &canvas.whole;
         let until_ns = scene.now_ns.min(plot.end_ns);
         if since_ns < until_ns {
-            let label = "no connection";
+            let label = match scene.link {
+                Link::Silent { .. } => "server silent",
+                _ => "no connection",
+            };
             draw::gap(
                 &canvas.inside,
                 plot,

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     alerts::Condition,
     chart::{
+        ChartStyle,
         plot::Plot,
         reduce::Reduction,
         scale::{Scale, ScaleMode},
@@ -30,17 +31,6 @@ const SERIES_MAX: usize = 5;
 
 /// A notch of the wheel (50 points) zooms by about a sixth.
 const ZOOM_PER_POINT: f64 = 0.0035;
-
-/// How values are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChartStyle {
-    /// A line; a band for quotes.
-    #[default]
-    Line,
-    /// Candles of so many nanoseconds.
-    Candles(i64),
-}
 
 /// A chart of one or more topics.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -6,11 +6,12 @@ use egui::{Color32, Painter, Pos2, Rect, Ui, pos2};
 
 use super::{
     chart_axes, chart_marks,
-    chart_pane::{ChartPane, ChartStyle},
+    chart_pane::ChartPane,
     chart_pointer::{self, Ruler},
 };
 use crate::{
     chart::{
+        ChartStyle,
         candles::{self, Candle},
         draw,
         plot::Plot,

@@ -25,7 +25,7 @@ mod workspace;
 pub(crate) use banner::{HEIGHT as BANNER_HEIGHT, show as show_banner};
 pub(crate) use player_bar::{HEIGHT as PLAYER_BAR_HEIGHT, show as show_player_bar};
 
-pub use chart_pane::{ChartPane, ChartStyle};
+pub use chart_pane::ChartPane;
 pub use layout::grouping;
 pub use overlays::Overlays;
 pub use status_bar::StatusBar;

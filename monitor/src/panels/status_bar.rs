@@ -27,10 +27,10 @@ impl StatusBar {
             ui.spacing_mut().item_spacing.x = 20.0;
             self.liveness(ui, scene, charts, &mut commands);
             if let Some(samples) = charts.samples_per_pixel(scene) {
-                let text = if samples < 10.0 {
-                    format!("{samples:.1}")
-                } else {
-                    format::count(samples.round() as u64)
+                let text = match samples {
+                    few if few < 0.1 => format!("{few:.3}"),
+                    some if some < 10.0 => format!("{some:.1}"),
+                    many => format::count(many.round() as u64),
                 };
                 fact(ui, theme, "1 px =", &text, "updates");
             }
@@ -82,6 +82,7 @@ impl StatusBar {
             Link::Connected { .. } if charts.is_empty() => ("Live", theme.up),
             Link::Connected { .. } if charts.is_following() => ("Following", theme.up),
             Link::Connected { .. } => ("Paused", theme.warning),
+            Link::Silent { .. } => ("Server silent", theme.bad),
             Link::Connecting { .. } => ("Connecting", theme.warning),
             Link::BackingOff { .. } | Link::Ended { .. } => ("No connection", theme.bad),
         };

@@ -28,6 +28,11 @@ pub(super) fn link_words(link: &Link, theme: &Theme, now: Instant) -> (String, e
             let epoch = format!("{:016x}", epoch.0);
             (format!("connected · epoch {}", &epoch[12..]), theme.up)
         }
+        Link::Silent { since } => {
+            let silent = now.saturating_duration_since(*since).as_secs();
+            let words = format!("connected, but silent for {silent} s");
+            (words, theme.bad)
+        }
         Link::BackingOff { attempt, until, .. } => {
             // Rounded up: at 0 the attempt begins.
             let left = until.saturating_duration_since(now).as_secs_f64().ceil();
@@ -148,6 +153,11 @@ impl TopBar {
                 }
                 Link::BackingOff { why, .. } | Link::Ended { why } => {
                     response.on_hover_text(why);
+                }
+                Link::Silent { .. } => {
+                    response.on_hover_text(
+                        "The server lets its heartbeats out: it is stopped, or the network is cut.",
+                    );
                 }
                 Link::Connecting { .. } => {}
             }

@@ -10,8 +10,9 @@ use super::{
     widgets::{choice, paint_key, paint_right, styled},
 };
 use crate::{
+    format,
     scene::{Command, Place, Scene},
-    store::TopicKey,
+    store::{TOPICS_MAX, TopicKey},
     theme,
 };
 
@@ -56,7 +57,7 @@ impl WatchList {
             self.tree.update(ui, scene, &self.order.filter);
             self.tree.keys(ui, scene, &mut commands);
         } else {
-            self.rows.update(&self.order, scene.store, scene.now_ns);
+            self.rows.update(&self.order, scene);
             self.keys(ui, scene, &mut commands);
         }
         self.header(ui, scene);
@@ -146,6 +147,9 @@ impl WatchList {
                         theme.bad,
                     ));
                 }
+                if scene.store.totals().dropped > 0 {
+                    left_out(ui, scene);
+                }
                 let escaped = ui.input(|input| input.key_pressed(Key::Escape));
                 if escaped && response.lost_focus() {
                     self.order.filter.clear();
@@ -210,32 +214,8 @@ impl WatchList {
         let theme = scene.theme;
         let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
         let columns = Columns::of(rect);
-        let headings = [
-            (
-                "Topic",
-                Sort::Name,
-                columns.name,
-                false,
-                "By name, in groups",
-            ),
-            ("Last", Sort::Last, columns.last, true, "Newest value"),
-            (
-                "%",
-                Sort::Change,
-                columns.change,
-                true,
-                "Change since the monitor first saw the topic",
-            ),
-            ("/s", Sort::Rate, columns.rate, true, "Updates per second"),
-            (
-                "Age",
-                Sort::Age,
-                columns.age,
-                true,
-                "Time since the newest update",
-            ),
-        ];
-        for (label, sort, range, is_right, tip) in headings {
+        for (label, sort, range, tip) in columns.headings() {
+            let is_right = sort != Sort::Name;
             let cell = Rect::from_x_y_ranges(range, rect.y_range());
             let response = ui
                 .interact(cell, ui.scope_id().with(("heading", label)), Sense::click())
@@ -373,6 +353,19 @@ pub(super) fn enter_keys(ui: &Ui) -> Option<Place> {
             .find(|(modifiers, _)| input.consume_key(*modifiers, Key::Enter))
             .map(|(_, place)| place)
     })
+}
+
+/// Says that there are more topics than are kept, and what can be done about it.
+fn left_out(ui: &mut Ui, scene: &Scene<'_>) {
+    let theme = scene.theme;
+    let text = format!(
+        "The server has more topics than the {} that are kept: {} updates of others were left \
+         out. Start with --filter to choose, e.g. --filter 'market/#'.",
+        format::count(TOPICS_MAX as u64),
+        format::count(scene.store.totals().dropped),
+    );
+    let text = styled(text, theme::small(), theme.warning);
+    ui.add(egui::Label::new(text).wrap());
 }
 
 /// Says why there is no line.

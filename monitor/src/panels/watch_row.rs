@@ -3,7 +3,10 @@
 use egui::{Color32, CornerRadius, CursorIcon, Rangef, Rect, Sense, Ui, pos2, vec2};
 use tickcast_protocol::message::{Quality, Status};
 
-use super::widgets::{paint_cut, paint_right};
+use super::{
+    watch_rows::Sort,
+    widgets::{paint_cut, paint_right},
+};
 use crate::{
     chart::{
         draw,
@@ -20,6 +23,9 @@ use crate::{
 /// A narrower list has no room for sparklines.
 const SPARK_FROM_WIDTH: f32 = 470.0;
 
+/// A narrower list has no room for losses and latencies.
+const QUALITY_FROM_WIDTH: f32 = 620.0;
+
 /// A sparkline shows so much time.
 const SPARK_SPAN_NS: i64 = 2 * format::MINUTE;
 
@@ -32,6 +38,8 @@ pub(super) struct Columns {
     pub(super) last: Rangef,
     pub(super) change: Rangef,
     pub(super) rate: Rangef,
+    /// What was lost, and how long updates take: only if there is room.
+    pub(super) quality: Option<(Rangef, Rangef)>,
     pub(super) age: Rangef,
 }
 
@@ -43,6 +51,8 @@ impl Columns {
         const CHANGE: f32 = 56.0;
         const LAST: f32 = 90.0;
         const SPARK: f32 = 84.0;
+        const LOST: f32 = 64.0;
+        const P99: f32 = 66.0;
         let mut right = row.right() - 12.0;
         let mut take = |width: f32| {
             let column = Rangef::new(right - width + 4.0, right);
@@ -50,6 +60,10 @@ impl Columns {
             column
         };
         let age = take(AGE);
+        let quality = (row.width() >= QUALITY_FROM_WIDTH).then(|| {
+            let p99 = take(P99);
+            (take(LOST), p99)
+        });
         let rate = take(RATE);
         let change = take(CHANGE);
         let last = take(LAST);
@@ -61,8 +75,32 @@ impl Columns {
             last,
             change,
             rate,
+            quality,
             age,
         }
+    }
+
+    /// What stands above the columns, what a click there sorts by, where, and what it means.
+    pub(super) fn headings(&self) -> Vec<(&'static str, Sort, Rangef, &'static str)> {
+        let mut headings = vec![
+            ("Topic", Sort::Name, self.name, "By name, in groups"),
+            ("Last", Sort::Last, self.last, "Newest value"),
+            (
+                "%",
+                Sort::Change,
+                self.change,
+                "Change since the monitor first saw the topic",
+            ),
+            ("/s", Sort::Rate, self.rate, "Updates per second"),
+            ("Age", Sort::Age, self.age, "Time since the newest update"),
+        ];
+        if let Some((lost, p99)) = self.quality {
+            let tip = "Updates that were asked for and did not come";
+            headings.push(("Lost", Sort::Lost, lost, tip));
+            let tip = "From the server's tape to here, for charted topics: 99 of 100 are faster";
+            headings.push(("p99", Sort::Latency, p99, tip));
+        }
+        headings
     }
 }
 
@@ -171,6 +209,9 @@ pub(super) fn topic(
             let text = format::rate(rate);
             paint_right(painter, place, &text, theme::small_figures(), theme.muted);
         }
+    }
+    if let Some((lost, p99)) = columns.quality {
+        quality(painter, scene, topic, middle, (lost.max, p99.max));
     }
     age(painter, scene, topic, pos2(columns.age.max, middle));
 
@@ -298,6 +339,33 @@ fn change(painter: &egui::Painter, theme: &Theme, topic: &TopicState, place: egu
     paint_right(painter, place, &text, theme::small_figures(), color);
 }
 
+/// What was lost, where everything was asked for, and how long updates take.
+fn quality(
+    painter: &egui::Painter,
+    scene: &Scene<'_>,
+    topic: &TopicState,
+    middle: f32,
+    (lost, p99): (f32, f32),
+) {
+    let theme = scene.theme;
+    let missing = topic.missing;
+    if missing.gaps > 0 || topic.is_lossless() {
+        let color = if missing.gaps > 0 {
+            theme.bad
+        } else {
+            theme.dim
+        };
+        let text = format::count(missing.lost);
+        let place = pos2(lost, middle);
+        paint_right(painter, place, &text, theme::small_figures(), color);
+    }
+    if let Some(summary) = scene.health.topic_summary(&topic.name) {
+        let text = format::latency(summary.p99_ns);
+        let place = pos2(p99, middle);
+        paint_right(painter, place, &text, theme::small_figures(), theme.muted);
+    }
+}
+
 fn age(painter: &egui::Painter, scene: &Scene<'_>, topic: &TopicState, place: egui::Pos2) {
     let theme = scene.theme;
     let age = topic.age_ns(scene.now_ns).map(format::age);
@@ -331,6 +399,10 @@ fn tooltip(ui: &mut Ui, scene: &Scene<'_>, topic: &TopicState) {
     if topic.missing.gaps > 0 {
         let text = format!("{} in {}", count(topic.missing.lost), topic.missing.gaps);
         ui.horizontal(|ui| fact(ui, theme, "Lost", &text, "gaps"));
+    }
+    if let Some(summary) = scene.health.topic_summary(&topic.name) {
+        let text = format::latency(summary.p99_ns);
+        ui.horizontal(|ui| fact(ui, theme, "Latency p99", &text, ""));
     }
     ui.label(styled(
         "Click: chart · Ctrl+click: in a new pane · Shift+click: on the same chart",

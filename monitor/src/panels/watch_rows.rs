@@ -8,7 +8,8 @@ use tickcast_protocol::topic::{Filter, TopicError};
 use super::grouping;
 use crate::{
     format::SECOND,
-    store::{Store, TimeNs, TopicKey, TopicState},
+    scene::Scene,
+    store::{TimeNs, TopicKey, TopicState},
 };
 
 /// The rows are put together anew at most so often while topics appear or values decide the order.
@@ -32,6 +33,10 @@ pub enum Sort {
     Rate,
     /// By how long ago it came.
     Age,
+    /// By how many updates were lost.
+    Lost,
+    /// By how long updates take.
+    Latency,
 }
 
 /// What the person wants to see of the topics.
@@ -99,7 +104,8 @@ pub(super) struct Rows {
 
 impl Rows {
     /// Makes the rows anew, if what they are made from has changed.
-    pub(super) fn update(&mut self, order: &Order, store: &Store, now_ns: TimeNs) {
+    pub(super) fn update(&mut self, order: &Order, scene: &Scene<'_>) {
+        let (store, now_ns) = (scene.store, scene.now_ns);
         if let Some((made_by, topics, at_ns)) = &self.made {
             let is_due = !(0..REBUILD_NS).contains(&(now_ns - at_ns));
             let stands = if *topics == store.valued().len() {
@@ -120,7 +126,7 @@ impl Rows {
         self.matching = topics.len();
         match order.sort {
             Sort::Name => sort_by_name(&mut topics),
-            sort => sort_by_number(&mut topics, sort, now_ns),
+            sort => sort_by_number(&mut topics, sort, scene),
         }
         if order.is_reversed {
             topics.reverse();
@@ -152,13 +158,19 @@ fn sort_by_name(topics: &mut [(TopicKey, &TopicState)]) {
 }
 
 /// Largest first; what has no number comes last.
-fn sort_by_number(topics: &mut [(TopicKey, &TopicState)], sort: Sort, now_ns: TimeNs) {
+fn sort_by_number(topics: &mut [(TopicKey, &TopicState)], sort: Sort, scene: &Scene<'_>) {
+    let now_ns = scene.now_ns;
     let number = |topic: &TopicState| match sort {
         Sort::Name => None,
         Sort::Last => topic.number,
         Sort::Change => topic.change_percent(),
         Sort::Rate => topic.rate.per_second(now_ns),
         Sort::Age => topic.age_ns(now_ns).map(|age| -(age as f64)),
+        Sort::Lost => Some(topic.missing.lost as f64),
+        Sort::Latency => {
+            let summary = scene.health.topic_summary(&topic.name);
+            summary.map(|summary| summary.p99_ns as f64)
+        }
     };
     let key = |topic: &TopicState| number(topic).unwrap_or(f64::NEG_INFINITY);
     topics.sort_by(|(_, a), (_, b)| key(b).total_cmp(&key(a)).then_with(|| a.name.cmp(&b.name)));

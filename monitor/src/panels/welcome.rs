@@ -14,7 +14,7 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>) {
     ui.with_layout(Layout::top_down(Align::Center), |ui| {
         ui.add_space((height * 0.32).max(24.0));
         match scene.link {
-            Link::Connected { .. } if scene.store.is_empty() => {
+            Link::Connected { .. } | Link::Silent { .. } if scene.store.is_empty() => {
                 title(ui, scene, "Connected. No topic has a value yet.");
                 line(
                     ui,
@@ -22,7 +22,7 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>) {
                     "They appear in the list by themselves as soon as something is published.",
                 );
             }
-            Link::Connected { .. } => {
+            Link::Connected { .. } | Link::Silent { .. } => {
                 title(ui, scene, "Choose a topic to chart it");
                 line(
                     ui,

@@ -16,6 +16,7 @@ use super::{
     welcome,
 };
 use crate::{
+    chart::{ChartStyle, scale::ScaleMode},
     scene::{Command, Place, Scene, ViewStep},
     store::TimeNs,
     theme::{self, Theme},
@@ -23,6 +24,9 @@ use crate::{
 
 /// Most panes: each wants every update of its topics, and more do not fit a screen.
 const PANES_MAX: usize = 24;
+
+/// Most panes and containers of a layout that is read from a file.
+const TILES_MAX: usize = 4 * PANES_MAX;
 
 /// The part of the height that the first pane keeps when others come below it.
 const MAIN_PART: f32 = 0.7;
@@ -81,6 +85,29 @@ impl Workspace {
     /// Whether there is no pane.
     pub fn is_empty(&self) -> bool {
         self.tree.root().is_none()
+    }
+
+    /// Whether it can be drawn: no part is within itself, and each chart has a topic. What was read
+    /// from a file may be anything; parts that are missing do no harm.
+    pub fn is_sound(&self) -> bool {
+        let mut seen = HashSet::new();
+        let mut waiting: Vec<TileId> = self.tree.root().into_iter().collect();
+        while let Some(id) = waiting.pop() {
+            if !seen.insert(id) {
+                return false;
+            }
+            match self.tree.tiles.get(id) {
+                Some(Tile::Container(container)) => waiting.extend(container.children()),
+                Some(Tile::Pane(_)) | None => {}
+            }
+        }
+        let has_root = self
+            .tree
+            .root()
+            .is_none_or(|id| self.tree.tiles.get(id).is_some());
+        has_root
+            && seen.len() <= TILES_MAX
+            && self.charts().all(|(_, chart)| !chart.topics.is_empty())
     }
 
     fn panes(&self) -> impl Iterator<Item = (TileId, &Pane)> {
@@ -305,6 +332,31 @@ impl Workspace {
         if let Some(chart) = self.active_chart_mut() {
             chart.step(step, now_ns);
         }
+    }
+
+    /// Draws the active chart in another way.
+    pub fn set_style(&mut self, style: ChartStyle) {
+        if let Some(chart) = self.active_chart_mut() {
+            chart.style = style;
+        }
+    }
+
+    /// Lays the values of the active chart out in another way.
+    pub fn set_scale_mode(&mut self, mode: ScaleMode) {
+        if let Some(chart) = self.active_chart_mut() {
+            chart.set_scale_mode(mode);
+        }
+    }
+
+    /// The next chart becomes the active one, in the order in which they were opened.
+    pub fn next_pane(&mut self) {
+        let mut charts: Vec<TileId> = self.charts().map(|(id, _)| id).collect();
+        charts.sort_by_key(|id| id.0);
+        let at = charts.iter().position(|&id| Some(id) == self.active);
+        let next = at.map_or(0, |at| (at + 1) % charts.len());
+        self.active = charts.get(next).copied().or(self.active);
+        let active = self.active;
+        self.tree.make_active(|id, _| Some(id) == active);
     }
 
     /// What the active chart shows, and where it was drawn.

@@ -44,7 +44,9 @@ impl Overlays {
             }
             Overlay::Alerts => Open::Alerts(alert_list::AlertList::default()),
             Overlay::SaveLayout => Open::SaveLayout(layout_name::LayoutName::new(scene.layouts)),
-            Overlay::Recordings => Open::Recordings(recordings::Recordings::find()),
+            Overlay::Recordings => {
+                Open::Recordings(recordings::Recordings::find(scene.preferences.folder()))
+            }
             Overlay::Servers => Open::Servers(servers::Servers::default()),
         });
     }

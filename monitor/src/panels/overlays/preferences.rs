@@ -4,6 +4,7 @@ use egui::{Ui, vec2};
 
 use super::heading;
 use crate::{
+    export,
     panels::widgets::{choice, styled},
     scene::{Command, Scene},
     settings::{Preferences, ZoneChoice},
@@ -21,12 +22,14 @@ const ZOOM_CHOICES: [u16; 6] = [80, 90, 100, 110, 125, 150];
 #[derive(Debug)]
 pub(super) struct PreferencesPanel {
     sound_command: String,
+    folder: String,
 }
 
 impl PreferencesPanel {
     pub(super) fn new(preferences: &Preferences) -> Self {
         Self {
             sound_command: preferences.sound_command.clone(),
+            folder: preferences.folder.clone(),
         }
     }
 
@@ -77,25 +80,33 @@ impl PreferencesPanel {
                 }
             }
         });
-        section(
-            ui,
-            scene,
-            "Sound of alerts: a program with its arguments",
-            |ui| {
-                let field = egui::TextEdit::singleline(&mut self.sound_command)
-                    .font(theme::small_figures())
-                    .desired_width(f32::INFINITY)
-                    .margin(egui::Margin::symmetric(8, 6));
-                let response = ui.add(field);
-                response.widget_info(|| {
-                    egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Sound command")
-                });
-                if response.lost_focus() && self.sound_command != now.sound_command {
-                    commands.push(Command::SetSoundCommand(self.sound_command.clone()));
-                }
-            },
-        );
+        let title = "Folder for recordings, tables and pictures";
+        section(ui, scene, title, |ui| {
+            let usual = export::folder().display().to_string();
+            if field(ui, scene, &mut self.folder, title, &usual) && self.folder != now.folder {
+                commands.push(Command::SetFolder(self.folder.clone()));
+            }
+        });
+        let title = "Sound of alerts: a program with its arguments";
+        section(ui, scene, title, |ui| {
+            let line = &mut self.sound_command;
+            if field(ui, scene, line, title, "no sound") && *line != now.sound_command {
+                commands.push(Command::SetSoundCommand(line.clone()));
+            }
+        });
     }
+}
+
+/// A line of text. Whether the person is done with it.
+fn field(ui: &mut Ui, scene: &Scene<'_>, text: &mut String, name: &str, hint: &str) -> bool {
+    let field = egui::TextEdit::singleline(text)
+        .font(theme::small_figures())
+        .hint_text(styled(hint, theme::small_figures(), scene.theme.dim))
+        .desired_width(f32::INFINITY)
+        .margin(egui::Margin::symmetric(8, 6));
+    let response = ui.add(field);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, name));
+    response.lost_focus()
 }
 
 fn section(ui: &mut Ui, scene: &Scene<'_>, title: &str, contents: impl FnOnce(&mut Ui)) {

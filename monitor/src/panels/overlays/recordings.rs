@@ -6,7 +6,6 @@ use egui::{Key, Ui};
 
 use super::heading;
 use crate::{
-    export,
     panels::widgets::styled,
     scene::{Command, Scene},
     theme,
@@ -20,13 +19,14 @@ pub(super) struct Recordings {
     path: String,
     /// The field has had the focus once: from then on it goes where the person wants it.
     was_focused: bool,
+    folder: PathBuf,
     found: Vec<(SystemTime, PathBuf)>,
 }
 
 impl Recordings {
     /// Looks into the folder that recordings are written to.
-    pub(super) fn find() -> Self {
-        let entries = std::fs::read_dir(export::folder()).into_iter().flatten();
+    pub(super) fn find(folder: PathBuf) -> Self {
+        let entries = std::fs::read_dir(&folder).into_iter().flatten();
         let mut found: Vec<_> = entries
             .flatten()
             .filter(|entry| entry.path().extension().is_some_and(|end| end == "jsonl"))
@@ -38,6 +38,7 @@ impl Recordings {
         Self {
             path: String::new(),
             was_focused: false,
+            folder,
             found,
         }
     }
@@ -63,7 +64,7 @@ impl Recordings {
         }
         ui.add_space(8.0);
         if self.found.is_empty() {
-            let text = format!("None in {}. Ctrl+R begins one.", export::folder().display());
+            let text = format!("None in {}. Ctrl+R begins one.", self.folder.display());
             ui.label(styled(text, theme::text(), theme.muted));
         }
         egui::ScrollArea::vertical().show(ui, |ui| {

@@ -1,0 +1,165 @@
+//! Alerts: made, fired, seen, remembered.
+
+use super::*;
+
+#[test]
+fn an_alert_is_made_on_the_chart_fires_and_is_seen() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 5);
+    let name = format!("Chart of {BTC}");
+    harness.get_by_label(&name).click_secondary();
+    harness.run_steps(3);
+    let below = harness
+        .query_all_by_label_contains("Alert when above")
+        .next()
+        .unwrap();
+    below.click();
+    harness.run_steps(2);
+    assert_eq!(harness.state().monitor.alerts().rules().len(), 1);
+    let script = &mut harness.state_mut().script;
+    script.now_ns += SECOND;
+    script.every(BTC, trade("99999.00", "1"));
+    harness.run_steps(2);
+    assert!(sees(&harness, "(99 999.00)"));
+    harness.get_by_label("Seen").click();
+    harness.run_steps(2);
+    assert!(!sees(&harness, "(99 999.00)"));
+
+    // Alerts survive a restart.
+    let text = serde_json::to_string(harness.state_mut().monitor.settings()).unwrap();
+    let harness = support::harness(serde_json::from_str(&text).unwrap(), &[]);
+    assert_eq!(harness.state().monitor.alerts().rules().len(), 1);
+}
+
+#[test]
+fn alerts_are_listed_switched_and_removed() {
+    let mut harness = filled(&[BTC]);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    harness.run_steps(4);
+    harness.get_by_label("Stale").click();
+    harness.run_steps(4);
+    let words = format!("{BTC} stale");
+    harness.get_by_label(&format!("Watch {words}")).click();
+    harness.run_steps(4);
+    assert!(!harness.state().monitor.alerts().rules()[0].is_on);
+    harness.get_by_label(&format!("Delete {words}")).click();
+    harness.run_steps(4);
+    assert!(harness.state().monitor.alerts().rules().is_empty());
+}
+
+#[test]
+fn each_condition_is_made_by_a_click_and_fires() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 5);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    harness.run_steps(4);
+    harness.get_by_label("Threshold").focus();
+    harness.run_steps(1);
+    write(&mut harness, "50 000");
+    for label in [
+        "Above",
+        "Stale",
+        "Dead",
+        "Moving 1 % in 60 s",
+        "Losing updates",
+    ] {
+        harness.get_by_label(label).click();
+        harness.run_steps(3);
+    }
+    assert_eq!(harness.state().monitor.alerts().rules().len(), 5);
+    harness.key_press(Key::Escape);
+    harness.state_mut().script.now_ns += SECOND;
+    harness.run_steps(2);
+    let script = &mut harness.state_mut().script;
+    script.now_ns += SECOND;
+    script.skip(BTC, 3);
+    script.every(BTC, trade("60000.00", "1"));
+    script.status(BTC, Status::Dead);
+    script.now_ns += SECOND;
+    harness.run_steps(3);
+    let mut fired: Vec<String> = harness
+        .state()
+        .monitor
+        .alerts()
+        .unseen()
+        .map(|event| event.text.clone())
+        .collect();
+    fired.sort();
+    assert_eq!(
+        fired,
+        [
+            "above 50 000.00 (60 000.00)",
+            "dead",
+            "moves 1 % within 1 min",
+            "stale",
+            "updates lost",
+        ]
+    );
+    assert!(sees(&harness, "and 4 more"));
+}
+
+#[test]
+fn an_alert_stands_on_the_chart_where_it_fired() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 10);
+    let topic = BTC.parse().unwrap();
+    let condition = Condition::Above(39_490.0);
+    harness
+        .state_mut()
+        .monitor
+        .execute(Command::AddAlert { topic, condition });
+    harness.run_steps(2);
+    let bad = ThemeChoice::Dark.theme().bad;
+    let markers = |harness: &Harness<'_, Bench>| {
+        let is_marker = |shape: &egui::Shape| match shape {
+            egui::Shape::Path(path) => path.closed && path.points.len() == 3 && path.fill == bad,
+            _ => false,
+        };
+        let shapes = harness.output().shapes.iter();
+        shapes.filter(|clipped| is_marker(&clipped.shape)).count()
+    };
+    assert!(painted(&harness, "alert above 39 490.00"), "the threshold");
+    assert_eq!(markers(&harness), 0);
+    trades(&mut harness, 3);
+    assert_eq!(markers(&harness), 1);
+    // The banner leads to the chart from anywhere.
+    harness.get_by_label("plant/line-1/pressure").click();
+    harness.run_steps(2);
+    harness.get_by_label("Show chart").click();
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), [BTC]);
+}
+
+#[test]
+fn an_alert_runs_the_program_that_was_typed_and_it_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = folder.path().join("told");
+    let mut harness = filled(&[BTC]);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    harness.run_steps(4);
+    harness.get_by_label("Losing updates").click();
+    harness.run_steps(4);
+    let field = format!("Program for {BTC} updates lost");
+    harness.get_by_label(&field).focus();
+    harness.run_steps(2);
+    let program = format!("sh -c 'printf %s \"$TICKCAST_ALERT\" > {}'", told.display());
+    write(&mut harness, &program);
+    harness.get_by_label("Sound").click();
+    harness.run_steps(4);
+    let mut again = restarted(&mut harness);
+    let rules = again.state().monitor.alerts().rules().to_vec();
+    assert_eq!(rules.len(), 1);
+    assert_eq!(rules[0].command, program);
+    assert!(rules[0].sound);
+    // No sound in a test.
+    let silent = Command::SetAlertSound(rules[0].id, false);
+    again.state_mut().monitor.execute(silent);
+    trades(&mut again, 3);
+    again.state_mut().script.skip(BTC, 3);
+    trades(&mut again, 3);
+    let begun = Instant::now();
+    while std::fs::read_to_string(&told).unwrap_or_default() != "updates lost" {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it did not run");
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,225 @@
+//! The state of the connection, and what was lost.
+
+use super::*;
+
+#[test]
+fn the_state_of_the_connection_is_told_in_words() {
+    let mut harness = harness(Settings::default(), &[]);
+    harness.run_steps(1);
+    assert!(sees(&harness, "connecting"));
+    harness.state().script.link(Link::BackingOff {
+        attempt: 3,
+        until: Instant::now() + Duration::from_secs(3600),
+        why: "connection refused".to_owned(),
+    });
+    harness.run_steps(2);
+    assert!(sees(&harness, "backing off, try 3 in 3"));
+    assert!(sees(&harness, "No server at ws://127.0.0.1:7400/ws"));
+    assert!(sees(&harness, "tickcast-server"));
+    assert!(has(&harness, "No connection"));
+    harness.get_by_label("Try now").click();
+    harness.run_steps(2);
+    assert!(harness.state_mut().monitor.take_reconnect().is_some());
+    harness.state().script.connected();
+    harness.run_steps(2);
+    assert!(sees(&harness, "connected · epoch 3f2a"));
+}
+
+#[test]
+fn a_lost_connection_is_hatched_and_a_new_epoch_is_told() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 5);
+    harness.state().script.link(Link::Connecting { attempt: 1 });
+    harness.run_steps(2);
+    harness.state_mut().script.now_ns += 5 * SECOND;
+    harness.run_steps(2);
+    assert!(painted(&harness, "no connection"));
+    harness.state().script.link(Link::Connected {
+        server: "another".to_owned(),
+        epoch: tickcast_protocol::message::Epoch(0xbeef),
+    });
+    harness.state_mut().script.restart();
+    trades(&mut harness, 2);
+    assert!(!painted(&harness, "no connection"));
+    assert!(painted(&harness, "server restarted"));
+    assert!(sees(&harness, "The server was restarted"));
+    assert!(has(&harness, "1 restart of the server"));
+}
+
+#[test]
+fn what_comes_in_while_the_window_is_hidden_is_there_when_it_is_shown_again() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 1);
+    let before = harness.state().monitor.store().totals();
+    // Hidden: data is taken in, nothing is drawn.
+    for _ in 0..600 {
+        let Bench { monitor, script } = harness.state_mut();
+        script.now_ns += SECOND;
+        script.every(BTC, trade("39484.64", "0.1"));
+        monitor.take_in(script.now_ns);
+    }
+    harness.run_steps(1);
+    let store = harness.state().monitor.store();
+    assert_eq!(store.totals().received, before.received + 600);
+    assert_eq!(store.totals().lost, 0);
+    assert!(harness.state().monitor.workspace().is_following());
+    assert!(
+        painted(&harness, "39 484.64"),
+        "the newest value is on the axis"
+    );
+}
+
+#[test]
+fn the_window_is_repainted_twice_a_second_while_nothing_happens_and_then_less_and_less() {
+    let mut harness = filled(&[]);
+    for (seconds, least_ms) in [(1, 400), (14, 900), (60, 9_000)] {
+        // What is changed flashes for a moment.
+        harness.state_mut().script.now_ns += seconds * SECOND;
+        harness.run_steps(20);
+        let views = &harness.output().viewport_output;
+        let delay = views.values().map(|view| view.repaint_delay).min().unwrap();
+        assert!(delay >= Duration::from_millis(least_ms), "{delay:?}");
+    }
+}
+
+#[test]
+fn another_server_can_be_connected_to() {
+    let mut harness = filled(&[]);
+    harness.get_by_label("ws://127.0.0.1:7400/ws").click();
+    harness.run_steps(2);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    harness.event(egui::Event::Text("ws://elsewhere:1/ws".to_owned()));
+    harness.run_steps(1);
+    harness.key_press(Key::Enter);
+    harness.run_steps(2);
+    let wanted = harness.state_mut().monitor.take_reconnect();
+    assert_eq!(wanted.as_deref(), Some("ws://elsewhere:1/ws"));
+}
+
+#[test]
+fn updates_that_were_lost_are_counted_where_they_are_seen() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 3);
+    harness.state_mut().script.skip(BTC, 137);
+    trades(&mut harness, 3);
+    assert!(sees(&harness, "137 lost in 1 gap"));
+    let store = harness.state().monitor.store();
+    let series = store.topic_named(BTC).unwrap().series.as_ref().unwrap();
+    let gap = series.gaps().next().unwrap();
+    assert_eq!(gap.lost, Some(137));
+}
+
+#[test]
+fn what_newest_values_leave_out_is_no_loss() {
+    let mut harness = filled(&[]);
+    let script = &mut harness.state_mut().script;
+    script.skip(BTC, 50);
+    script.latest(BTC, trade("39490.00", "1"));
+    harness.run_steps(2);
+    let missing = harness
+        .state()
+        .monitor
+        .store()
+        .topic_named(BTC)
+        .unwrap()
+        .missing;
+    assert_eq!((missing.lost, missing.gaps, missing.conflated), (0, 0, 50));
+    assert!(has(&harness, "gaps"));
+}
+
+#[test]
+fn a_gap_says_on_the_chart_how_much_was_lost() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 3);
+    harness.state_mut().script.skip(BTC, 137);
+    trades(&mut harness, 3);
+    assert!(painted(&harness, "gap · 137 lost"));
+}
+
+#[test]
+fn the_first_start_charts_the_busiest_market_by_itself() {
+    let mut harness = filled(&[]);
+    for _ in 0..30 {
+        let script = &mut harness.state_mut().script;
+        script.now_ns += SECOND / 5;
+        script.latest(BTC, trade("39484.64", "0.5"));
+        script.reading("plant/line-1/vibration", "mm/s", 1.2);
+        script.reading("plant/line-1/vibration", "mm/s", 1.3);
+    }
+    harness.run_steps(3);
+    assert_eq!(charted(&harness), [BTC]);
+}
+
+#[test]
+fn a_server_that_lets_its_heartbeats_out_is_told_before_it_is_given_up() {
+    let mut harness = filled(&[BTC, "market/EUR-USD/quote"]);
+    trades(&mut harness, 20);
+    let since = Instant::now().checked_sub(Duration::from_secs(9)).unwrap();
+    harness.state().script.link(Link::Silent { since });
+    harness.state_mut().script.now_ns += 2 * SECOND;
+    harness.run_steps(2);
+    assert!(sees(&harness, "connected, but silent for"));
+    assert!(has(&harness, "Server silent"));
+    assert!(painted(&harness, "server silent"), "hatched on the chart");
+    // It speaks again: nothing was lost, and it is the same connection.
+    harness.state().script.connected();
+    trades(&mut harness, 1);
+    assert!(has(&harness, "Following"));
+    assert!(!painted(&harness, "server silent"));
+    assert_eq!(harness.state().monitor.store().totals().lost, 0);
+}
+
+#[test]
+fn the_health_pane_tells_latency_losses_and_clock_of_the_selected_topic() {
+    let mut harness = filled(&[BTC]);
+    harness.state_mut().script.skip(BTC, 0);
+    trades(&mut harness, 3);
+    harness.state_mut().script.skip(BTC, 137);
+    trades(&mut harness, 3);
+    let clock = tickcast_protocol::client::ClockEstimate {
+        offset_ns: 20_000,
+        round_trip_ns: 20_000,
+    };
+    let inbox = harness.state().script.inbox.clone();
+    assert!(inbox.try_put(tickcast_monitor::inbox::Parcel::Clock(clock)));
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::H);
+    harness.run_steps(3);
+    assert!(has(&harness, "Histogram of latencies"));
+    for words in [
+        "p50",
+        "p99",
+        "0.30 ms / 0.30 ms",
+        "137 in 1 gap",
+        "+0.02 ± 0.01 ms",
+        "Conflated by server",
+        "Dropped here",
+        "Longest repaint gap",
+    ] {
+        assert!(painted(&harness, words), "{words}");
+    }
+    // Another topic, another health.
+    harness.get_by_label("plant/line-1/pressure").click();
+    harness.run_steps(3);
+    assert!(!painted(&harness, "137 in 1 gap"));
+    harness.get_by_label("Pane Health").hover();
+    harness.run_steps(2);
+    harness.get_by_label("Close health").click();
+    harness.run_steps(2);
+    assert!(!has(&harness, "Pane Health"));
+}
+
+#[test]
+fn what_the_server_refuses_is_told() {
+    let mut harness = filled(&[BTC]);
+    let inbox = harness.state().script.inbox.clone();
+    let refused = tickcast_monitor::inbox::Parcel::Refused {
+        filter: BTC.parse().unwrap(),
+        reason: "too many subscriptions".to_owned(),
+    };
+    assert!(inbox.try_put(refused));
+    harness.run_steps(2);
+    assert!(sees(
+        &harness,
+        "The server refused market/BTC-USDT/trade: too many"
+    ));
+}

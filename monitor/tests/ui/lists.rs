@@ -1,0 +1,345 @@
+//! The topics on the left: list and tree.
+
+use super::*;
+
+#[test]
+fn topics_appear_by_themselves_in_groups_with_their_values() {
+    let harness = filled(&[]);
+    for topic in [BTC, "plant/line-1/temperature", "building/power/main"] {
+        assert!(has(&harness, topic), "{topic}");
+    }
+    assert!(has(&harness, "Group market, unfolded"));
+    assert!(has(&harness, "Group plant/line-1, unfolded"));
+}
+
+#[test]
+fn the_slash_focuses_the_filter_and_typing_narrows_the_list() {
+    let mut harness = filled(&[]);
+    harness.key_press(Key::Slash);
+    harness.event(egui::Event::Text("/".to_owned()));
+    harness.run_steps(2);
+    assert!(harness.get_by_label("Filter topics").is_focused());
+    harness.event(egui::Event::Text("eth".to_owned()));
+    harness.run_steps(2);
+    assert!(has(&harness, "market/ETH-USDT/trade"));
+    assert!(!has(&harness, BTC));
+}
+
+#[test]
+fn the_filter_takes_mqtt_wildcards_and_says_what_is_wrong_with_a_bad_one() {
+    let mut harness = filled(&[]);
+    harness.get_by_label("Filter topics").focus();
+    harness.run_steps(1);
+    harness.event(egui::Event::Text("market/+/trade".to_owned()));
+    harness.run_steps(2);
+    assert!(has(&harness, BTC));
+    assert!(!has(&harness, "market/BTC-USDT/quote"));
+    harness.event(egui::Event::Text("#".to_owned()));
+    harness.run_steps(2);
+    assert!(sees(&harness, "Not a filter: the '#'"));
+}
+
+#[test]
+fn a_click_opens_a_chart_and_another_click_shows_the_other_topic_in_it() {
+    let mut harness = filled(&[]);
+    harness.get_by_label(BTC).click();
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), [BTC]);
+    assert!(has(&harness, &format!("Chart of {BTC}")));
+    harness.get_by_label("plant/line-1/pressure").click();
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), ["plant/line-1/pressure"]);
+}
+
+#[test]
+fn ctrl_click_opens_a_pane_beside_and_the_cross_closes_it() {
+    let mut harness = filled(&[BTC]);
+    let row = harness.get_by_label("plant/line-1/pressure");
+    row.click_modifiers(Modifiers::COMMAND);
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), [BTC, "plant/line-1/pressure"]);
+    harness.get_by_label("Close plant/line-1/pressure").click();
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), [BTC]);
+}
+
+#[test]
+fn shift_click_puts_a_second_line_on_the_chart() {
+    let mut harness = filled(&[BTC]);
+    let row = harness.get_by_label("market/ETH-USDT/trade");
+    row.click_modifiers(Modifiers::SHIFT);
+    harness.run_steps(2);
+    let topics = harness.state().monitor.workspace().chart_topics();
+    assert_eq!(topics.len(), 1);
+    assert_eq!(topics[0].len(), 2);
+}
+
+#[test]
+fn j_and_k_move_the_selection_and_enter_charts_it() {
+    let mut harness = filled(&[]);
+    for key in [Key::J, Key::J, Key::J, Key::K] {
+        harness.key_press(key);
+        harness.run_steps(1);
+    }
+    let selected = harness.state().monitor.selected().cloned().unwrap();
+    assert_eq!(selected.as_str(), "market/BTC-USDT/quote");
+    harness.key_press(Key::Enter);
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), ["market/BTC-USDT/quote"]);
+}
+
+#[test]
+fn groups_fold_and_headings_sort() {
+    let mut harness = filled(&[]);
+    harness.get_by_label("Group market, unfolded").click();
+    harness.run_steps(2);
+    assert!(!has(&harness, BTC));
+    harness.get_by_label("Group market, folded").click();
+    harness.run_steps(2);
+    assert!(has(&harness, BTC));
+    harness.get_by_label("Sort by Last").click();
+    harness.run_steps(2);
+    assert!(!has(&harness, "Group market, unfolded"));
+    let top = |topic: &str| harness.get_by_label(topic).rect().top();
+    assert!(top(BTC) < top("market/ETH-USDT/trade"));
+    assert!(top("market/ETH-USDT/trade") < top("plant/line-1/pressure"));
+}
+
+#[test]
+fn the_tree_opens_and_closes_by_mouse_and_keys_and_charts_what_is_chosen() {
+    let mut harness = filled(&[]);
+    harness.get_by_label("Tree").click();
+    harness.run_steps(2);
+    assert!(has(&harness, "Branch market, closed, 4 topics"));
+    harness
+        .get_by_label("Branch plant, closed, 4 topics")
+        .click();
+    harness.run_steps(2);
+    assert!(has(&harness, "Branch plant, open, 4 topics"));
+    for key in [Key::J, Key::L, Key::J] {
+        harness.key_press(key);
+        harness.run_steps(2);
+    }
+    assert!(has(&harness, "Branch line-1, open, 4 topics"));
+    let selected = harness.state().monitor.selected().cloned();
+    assert_eq!(selected.unwrap().as_str(), "plant/line-1/door");
+    harness.key_press(Key::J);
+    harness.run_steps(1);
+    harness.key_press(Key::Enter);
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), ["plant/line-1/pressure"]);
+    for key in [Key::H, Key::H] {
+        harness.key_press(key);
+        harness.run_steps(2);
+    }
+    assert!(has(&harness, "Branch line-1, closed, 4 topics"));
+    // A topic that appears takes its place by itself.
+    let script = &mut harness.state_mut().script;
+    script.latest("attic/light", Value::Reading(1.0));
+    harness.run_steps(2);
+    assert!(has(&harness, "Branch attic, closed, 1 topic"));
+}
+
+#[test]
+fn the_tree_is_filtered_by_wildcards_and_its_open_branches_survive_a_restart() {
+    let mut harness = filled(&[]);
+    harness.key_press(Key::G);
+    harness.run_steps(2);
+    harness
+        .get_by_label("Branch market, closed, 4 topics")
+        .click();
+    harness.run_steps(2);
+    harness.key_press(Key::Slash);
+    harness.run_steps(2);
+    harness.event(egui::Event::Text("market/+/trade".to_owned()));
+    harness.run_steps(2);
+    assert!(has(&harness, "Branch market, open, 2 topics"));
+    assert!(!sees(&harness, "Branch plant"));
+    let saved = serde_json::to_string(harness.state_mut().monitor.settings()).unwrap();
+    let settings: Settings = serde_json::from_str(&saved).unwrap();
+    let mut again = support::harness(settings, &[]);
+    fill(&mut again.state_mut().script);
+    again.run_steps(2);
+    assert!(has(&again, "Branch market, open, 2 topics"));
+}
+
+#[test]
+fn status_is_told_in_words_in_list_tree_chart_and_alerts() {
+    let topic = "plant/line-1/pressure";
+    let mut harness = filled(&[topic]);
+    let monitor = &mut harness.state_mut().monitor;
+    for condition in [Condition::Stale, Condition::Dead] {
+        let topic = topic.parse().unwrap();
+        monitor.execute(Command::AddAlert { topic, condition });
+    }
+    harness.run_steps(1);
+    assert!(!sees(&harness, "stale") && !painted(&harness, "stale"));
+    for (status, word, aged, others) in [
+        (Status::Stale, "stale", "stale 12 s", "1 stale"),
+        (Status::Dead, "dead", "dead 24 s", "1 dead"),
+    ] {
+        let script = &mut harness.state_mut().script;
+        script.status(topic, status);
+        script.now_ns += 12 * SECOND;
+        harness.run_steps(2);
+        assert!(has(&harness, &format!("{word} for 12 s")), "in the chart");
+        assert!(painted(&harness, aged), "in the list");
+        let unseen = harness.state().monitor.alerts().unseen();
+        assert!(unseen.last().unwrap().text.contains(word), "an alert");
+        harness.key_press(Key::G);
+        harness.run_steps(2);
+        assert!(painted(&harness, others), "at the branch above");
+        assert!(sees(
+            &harness,
+            &format!("Branch plant, closed, 4 topics, {others}")
+        ));
+        harness.key_press(Key::G);
+        harness.run_steps(2);
+    }
+    let script = &mut harness.state_mut().script;
+    script.status(topic, Status::Live);
+    harness.run_steps(2);
+    assert!(!sees(&harness, "dead for"));
+}
+
+#[test]
+fn a_retained_value_is_never_shown_as_fresh() {
+    let topic = "plant/line-1/pressure";
+    let mut harness = filled(&[topic]);
+    let script = &mut harness.state_mut().script;
+    script.quality = Quality::Retained;
+    script.every(topic, Value::Reading(2.0));
+    harness.run_steps(2);
+    assert!(
+        painted(&harness, "retained"),
+        "in the list, instead of an age"
+    );
+    assert!(has(&harness, "retained: an old value"), "in the chart");
+}
+
+#[test]
+fn keys_open_panes_beside_and_lines_on_the_same_chart() {
+    let mut harness = filled(&[BTC]);
+    harness.get_by_label("plant/line-1/door").hover();
+    for _ in 0..3 {
+        harness.key_press(Key::J);
+        harness.run_steps(1);
+    }
+    let selected = harness.state().monitor.selected().cloned().unwrap();
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
+    harness.run_steps(2);
+    assert_eq!(charted(&harness), [BTC, selected.as_str()]);
+    harness.key_press(Key::ArrowDown);
+    harness.run_steps(1);
+    harness.key_press_modifiers(Modifiers::SHIFT, Key::Enter);
+    harness.run_steps(2);
+    let panes = harness.state().monitor.workspace().chart_topics();
+    let mut lines: Vec<usize> = panes.iter().map(Vec::len).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, [1, 2]);
+}
+
+#[test]
+fn escape_clears_the_filter_and_ctrl_f_goes_there() {
+    let mut harness = filled(&[]);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::F);
+    harness.run_steps(2);
+    write(&mut harness, "no such topic");
+    assert!(painted(&harness, "No topic matches the filter"));
+    assert!(painted(&harness, "0 of 9"));
+    harness.key_press(Key::Escape);
+    harness.run_steps(2);
+    assert!(has(&harness, BTC));
+    assert!(!harness.get_by_label("Filter topics").is_focused());
+}
+
+#[test]
+fn each_heading_sorts_and_a_second_click_turns_the_order() {
+    let settings = Settings {
+        list_width: Some(700.0),
+        ..Settings::default()
+    };
+    let mut harness = harness(settings, &[BTC]);
+    fill(&mut harness.state_mut().script);
+    harness.run_steps(2);
+    trades(&mut harness, 5);
+    harness.state_mut().script.skip(BTC, 7);
+    trades(&mut harness, 5);
+    let eth = "market/ETH-USDT/trade";
+    for heading in ["Last", "%", "/s", "Lost", "p99"] {
+        let sort = format!("Sort by {heading}");
+        let top = |h: &Harness<'_, Bench>, topic: &str| row(h, topic).rect().top();
+        harness.get_by_label(&sort).click();
+        harness.run_steps(2);
+        // The busy one has more of everything.
+        assert!(top(&harness, BTC) < top(&harness, eth), "{heading}");
+        harness.get_by_label(&sort).click();
+        harness.run_steps(2);
+        assert!(top(&harness, BTC) > top(&harness, eth), "{heading}, turned");
+    }
+    harness.get_by_label("Sort by Topic").click();
+    harness.run_steps(2);
+    assert!(has(&harness, "Group market, unfolded"));
+}
+
+#[test]
+fn a_wide_list_tells_losses_latencies_and_the_last_two_minutes() {
+    let settings = Settings {
+        list_width: Some(700.0),
+        ..Settings::default()
+    };
+    let mut harness = harness(settings, &[BTC]);
+    fill(&mut harness.state_mut().script);
+    trades(&mut harness, 3);
+    harness.state_mut().script.skip(BTC, 137);
+    trades(&mut harness, 3);
+    let bad = ThemeChoice::Dark.theme().bad;
+    assert_eq!(ink(&harness, "137"), Some(bad));
+    assert!(painted(&harness, "0.30 ms"));
+    // A sparkline is the only line within the row.
+    let row = row(&harness, BTC).rect();
+    let is_line = |shape: &egui::Shape| match shape {
+        egui::Shape::Path(path) => row.contains_rect(path.visual_bounding_rect()),
+        egui::Shape::Mesh(mesh) => row.contains_rect(mesh.calc_bounds()),
+        _ => false,
+    };
+    let mut shapes = harness.output().shapes.iter();
+    assert!(shapes.any(|clipped| is_line(&clipped.shape)));
+}
+
+#[test]
+fn a_changed_value_flashes_for_a_moment_in_the_colour_of_its_direction() {
+    let mut harness = filled(&[]);
+    let theme = ThemeChoice::Dark.theme();
+    let mut colour = |price: &str, later_ms: i64| {
+        let script = &mut harness.state_mut().script;
+        script.now_ns += SECOND;
+        script.latest(BTC, trade(price, "1"));
+        script.now_ns += later_ms * 1_000_000;
+        harness.run_steps(1);
+        let text = tickcast_monitor::format::number(price.parse().unwrap(), 2);
+        ink(&harness, &text).unwrap()
+    };
+    assert_eq!(colour("40000.00", 0), theme.up);
+    assert_eq!(colour("39000.00", 0), theme.down);
+    assert_eq!(colour("39500.00", 200), theme.text, "it has faded");
+    harness
+        .state_mut()
+        .monitor
+        .execute(Command::SetFlash(false));
+    let script = &mut harness.state_mut().script;
+    script.now_ns += SECOND;
+    script.latest(BTC, trade("41000.00", "1"));
+    harness.run_steps(1);
+    assert_eq!(ink(&harness, "41 000.00"), Some(theme.text));
+}
+
+#[test]
+fn a_row_under_the_pointer_tells_more() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 3);
+    row(&harness, BTC).hover();
+    harness.run_steps(60);
+    assert!(sees(&harness, "Received here"));
+    assert!(sees(&harness, "Latency p99"));
+}
