@@ -216,6 +216,16 @@ impl Head {
         }
     }
 
+    /// Strips pushed so far.
+    pub fn pushed(&self) -> u64 {
+        self.window().pushed
+    }
+
+    /// How many of them a shard has taken.
+    pub fn taken(&self, shard: usize) -> u64 {
+        self.shards[shard].taken.load(Ordering::Relaxed)
+    }
+
     /// Says that no strip will follow.
     pub fn end(&self) {
         self.ended.store(true, Ordering::Release);

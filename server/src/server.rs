@@ -475,27 +475,20 @@ async fn answer_operators(context: Rc<ShardContext>, mut asked: mpsc::Receiver<S
 async fn rounds(index: usize, head: &Head, context: &Rc<ShardContext>, wake: &Notify) {
     loop {
         let has_ended = head.has_ended();
-        let taken = head.take(index);
-        let is_last = has_ended && taken.strips.is_empty();
-        let (has_more, due, quiet) = context.with(|shard, now| {
-            shard.round(&taken.strips, now);
-            shard.answer_history(&taken.answers, now);
-            let behind = shard.catch_up(now);
-            // While nothing comes there is nothing to look for either.
-            let has_taken = !taken.strips.is_empty();
-            let quiet = has_taken.then(|| shard.quiet_until(now)).flatten();
-            (behind || taken.more, shard.next_due(), quiet)
-        });
+        let round = context.round();
+        let is_last = has_ended && round.is_idle;
         if is_last {
             return;
         }
         // Clients are read between two rounds, however much there is to send.
         tokio::task::yield_now().await;
-        if has_more {
+        if round.has_more {
             continue;
         }
-        head.doze(index, quiet.is_some());
-        match due.into_iter().chain(quiet).min() {
+        // While nothing comes there is nothing to look for either.
+        let quiet_until = round.quiet_until.filter(|_| !round.is_idle);
+        head.doze(index, quiet_until.is_some());
+        match round.due.into_iter().chain(quiet_until).min() {
             None => wake.notified().await,
             Some(due) => {
                 let due = Instant::from_std(context.clock.instant(due));

@@ -35,7 +35,7 @@ use crate::{
     frame::{self, Wire},
     head::Head,
     inbound::{Inbound, InboundError, MessageReader},
-    ingest::Ingest,
+    ingest::{Ingest, Work},
     settings::ServerSettings,
     shard::{Event, Shard},
     slow::SlowClient,
@@ -144,12 +144,26 @@ pub struct ShardContext {
     pub ingest: Ingest,
     /// The time.
     pub clock: Clock,
+    index: usize,
     shard: RefCell<Shard<Outlet>>,
     /// Where strips come from.
     head: Arc<Head>,
     /// Wakes the shard's loop.
     wake: Arc<Notify>,
     sessions: RefCell<HashMap<u64, Handles>>,
+}
+
+/// What a round leaves to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Round {
+    /// Whether the head had nothing new.
+    pub is_idle: bool,
+    /// Whether the next one should follow at once.
+    pub has_more: bool,
+    /// See [`Shard::next_due`].
+    pub due: Option<Duration>,
+    /// See [`Shard::quiet_until`].
+    pub quiet_until: Option<Duration>,
 }
 
 /// What ends a session's tasks.
@@ -173,6 +187,7 @@ impl ShardContext {
             settings,
             ingest,
             clock,
+            index: shard.index,
             wake: head.wake(shard.index),
             shard: RefCell::new(shard),
             head,
@@ -199,27 +214,44 @@ impl ShardContext {
         result
     }
 
-    /// Takes what is on the tape already, if a client was further than this shard is. It was on another
-    /// one, and this one dozed or was slower. Then only who is ahead of the tape itself is told so.
-    fn follow(self: &Rc<Self>, request: &Subscribe) {
-        let places = request.filters.iter().filter_map(|filter| filter.resume);
-        let Some(furthest) = places.map(|resume| resume.position).max() else {
-            return;
-        };
-        let mut has_taken = true;
-        while has_taken && furthest > self.shard.borrow().tape.head() {
-            has_taken = self.take();
+    /// Applies what the head has for the shard, up to a bound, and lets clients catch up.
+    pub fn round(self: &Rc<Self>) -> Round {
+        let taken = self.head.take(self.index);
+        self.with(|shard, now| {
+            shard.round(&taken.strips, now);
+            shard.answer_history(&taken.answers, now);
+            let is_behind = shard.catch_up(now);
+            Round {
+                is_idle: taken.strips.is_empty(),
+                has_more: is_behind || taken.more,
+                due: shard.next_due(),
+                quiet_until: shard.quiet_until(now),
+            }
+        })
+    }
+
+    /// Waits until the shard is where the head is now. A client that comes from another shard must
+    /// not find this one behind its place on the tape.
+    async fn reach_head(self: &Rc<Self>) {
+        let goal = self.head.pushed();
+        while self.head.taken(self.index) < goal {
+            self.round();
+            tokio::task::yield_now().await;
         }
     }
 
-    /// One round with what waits at the head. Returns whether there was something.
-    fn take(self: &Rc<Self>) -> bool {
-        self.with(|shard, now| {
-            let taken = self.head.take(shard.index);
-            shard.round(&taken.strips, now);
-            shard.answer_history(&taken.answers, now);
-            !taken.strips.is_empty()
-        })
+    /// Does what a client asks, and returns what is not the shard's to do.
+    async fn handle(self: &Rc<Self>, key: ConnectionKey, message: ClientMessage) -> Option<Work> {
+        let subscribes = matches!(
+            message,
+            ClientMessage::Subscribe(_) | ClientMessage::Change(_)
+        );
+        if subscribes {
+            self.reach_head().await;
+            // It may doze, and now somebody may be due at any time.
+            self.wake.notify_one();
+        }
+        self.with(|shard, now| shard.handle(key, message, now))
     }
 
     /// The clients that are furthest behind, with their addresses.
@@ -278,8 +310,8 @@ pub async fn serve(
 /// Serves who reads an event stream with one subscription.
 pub async fn stream(context: Rc<ShardContext>, pipe: Pipe, request: Subscribe) {
     let (key, broken) = begin(&context, Outlet::Events(pipe.clone()), Wire::Events, false);
-    context.follow(&request);
-    context.with(|shard, now| shard.handle(key, ClientMessage::Subscribe(request), now));
+    // Nothing is left to do for others.
+    let _ = context.handle(key, ClientMessage::Subscribe(request)).await;
     tokio::select! {
         () = pipe.gone() => context.with(|shard, _| shard.lost(key)),
         () = broken.notified() => {}
@@ -404,11 +436,7 @@ async fn handle(context: &Rc<ShardContext>, key: ConnectionKey, bytes: &[u8], en
             return;
         }
     };
-    if let ClientMessage::Subscribe(request) = &message {
-        context.follow(request);
-    }
-    let work = context.with(|shard, now| shard.handle(key, message, now));
-    if let Some(work) = work {
+    if let Some(work) = context.handle(key, message).await {
         let id = work.request();
         // While the sequencer's queue is full this client is not read: it feels it in its socket.
         if context.ingest.hand_over(work).await.is_err() {

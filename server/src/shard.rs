@@ -42,8 +42,8 @@ use crate::{
     topics::Topics,
 };
 
-/// A shard without clients who are due looks for updates after so long, at the latest: so old may
-/// be what a new subscriber begins with, and what `/v1/latest` tells.
+/// A shard without clients who are due looks for updates after so long, at the latest: what waits for
+/// it is to be applied before somebody comes who needs it.
 const QUIET_MAX: Duration = Duration::from_millis(50);
 
 /// What a shard cannot do itself.
