@@ -11,9 +11,10 @@ headline() {
 headline "What the tests need"
 need_rust
 # To build: a C compiler, which also links. For the feeds: a broker. For clients in other languages:
-# Node and a browser. For the monitor: a display, and what its window loads when it opens.
+# Node, Python with its own folders for packages, curl and a browser. For the monitor: a display, and what its window loads when it opens.
 install_missing cc=build-essential \
-    mosquitto mosquitto-clients node=nodejs npm=npm chromium=chromium \
+    mosquitto mosquitto-clients node=nodejs npm=npm python3=python3 \
+    python3-venv curl=curl chromium=chromium \
     xvfb libgl1 libgl1-mesa-dri libegl1 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 \
     libxkbcommon-x11-0 libxrandr2
 for component in rustfmt clippy; do

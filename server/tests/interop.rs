@@ -1,10 +1,10 @@
-//! The program and everything it meets: other people's clients, HTTP, pipes, signals, mistakes.
+//! The program and everything it meets: clients by hand, HTTP, pipes, signals, mistakes.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by it")]
 
 mod server_support;
 
-use std::{fs, net::TcpListener, process::Output};
+use std::{fs, net::TcpListener};
 
 use serde_json::json;
 use server_support::{
@@ -20,42 +20,10 @@ use tickcast_protocol::{
     message::{Draining, Mode, ServerMessage},
     value::Value,
 };
-use tokio::{io::AsyncWriteExt, process::Command};
+use tokio::io::AsyncWriteExt;
 
 async fn without_feed() -> Program {
     Program::start(&["--feed", "none"]).await
-}
-
-fn check_success(what: &str, output: &Output) {
-    let (stdout, stderr) = (&output.stdout, &output.stderr);
-    assert!(
-        output.status.success(),
-        "{what}: {}\n{}\n{}",
-        output.status,
-        String::from_utf8_lossy(stdout),
-        String::from_utf8_lossy(stderr)
-    );
-}
-
-#[tokio::test]
-async fn the_npm_package_ws_understands_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--no-audit", "--no-fund", "--no-save", "ws@8"])
-        .current_dir(folder.path());
-    let installed = npm.output().await.expect("npm is installed");
-    check_success("npm install ws", &installed);
-
-    let server = without_feed().await;
-    let mut node = Command::new("node");
-    node.args(["-e", include_str!("interop_ws.js")])
-        .arg(server.address.to_string())
-        .current_dir(folder.path())
-        .kill_on_drop(true);
-    let output = soon("node ends", node.output()).await;
-    let output = output.expect("node is installed");
-    check_success("node", &output);
-    assert_eq!(output.stdout, b"all is well\n");
 }
 
 #[tokio::test]

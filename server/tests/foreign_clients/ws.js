@@ -4,7 +4,7 @@ const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { WebSocket } = require("ws");
 
-const address = process.argv[1];
+const [, address, idle_s] = process.argv;
 
 class Client {
   constructor(path, protocols = []) {
@@ -32,10 +32,24 @@ class Client {
     this.socket.send(JSON.stringify(message));
   }
 
-  async close() {
-    this.socket.close(1000);
-    const [code] = await once(this.socket, "close");
-    assert.equal(code, 1000);
+  async ping() {
+    this.socket.ping("are you there?");
+    const [payload] = await once(this.socket, "pong");
+    assert.equal(payload.toString(), "are you there?");
+  }
+
+  /** The server answers a close frame with its own code. */
+  async close(code = 1000, reason = "") {
+    this.socket.close(code, reason);
+    const [answer] = await once(this.socket, "close");
+    assert.equal(answer, code);
+  }
+
+  /** The server closes. */
+  async closed(code) {
+    const [received, reason] = await once(this.socket, "close");
+    assert.equal(received, code);
+    assert.notEqual(reason.toString(), "");
   }
 }
 
@@ -74,10 +88,8 @@ async function subscribesAndPublishes(protocols, granted) {
   assert.ok(received.every((update) => update.source_time_ns === time));
   assert.deepEqual(received.map((update) => update.seq), [1, 2, 3, 4, 5]);
 
-  client.socket.ping("are you there?");
-  const [pong] = await once(client.socket, "pong");
-  assert.equal(pong.toString(), "are you there?");
-  await client.close();
+  await client.ping();
+  await client.close(4321, "seen enough");
 }
 
 async function bincodeIsBinary() {
@@ -85,7 +97,36 @@ async function bincodeIsBinary() {
   const { isBinary } = await client.next();
   assert.equal(client.socket.protocol, "tickcast.v1.bincode");
   assert.equal(isBinary, true);
+  // In fragments: `list` with id 7, and its answer: no subscription.
+  client.socket.send(Buffer.of(4), { fin: false });
+  client.socket.send(Buffer.of(7), { fin: true });
+  for (;;) {
+    const { data } = await client.next();
+    if (data[0] !== 10) continue;
+    assert.deepEqual([...data], [10, 7, 0]);
+    break;
+  }
   await client.close();
+}
+
+async function theServerCloses() {
+  const text = new Client("/ws");
+  await once(text.socket, "open");
+  text.socket.send(Buffer.from("binary"));
+  await text.closed(1003);
+  const binary = new Client("/ws", ["tickcast.v1.bincode"]);
+  await once(binary.socket, "open");
+  binary.socket.send("text");
+  await binary.closed(1003);
+}
+
+async function answersPings() {
+  const client = new Client("/ws");
+  await once(client.socket, "open");
+  await new Promise((resolve) => setTimeout(resolve, 1_000 * idle_s));
+  client.send({ type: "list", id: 3 });
+  assert.equal((await client.json("subscriptions")).id, 3);
+  await client.close(1001);
 }
 
 async function unknownSubprotocolIsRefused() {
@@ -114,7 +155,8 @@ async function echoes() {
   assert.deepEqual(await client.next(), { data: binary, isBinary: true });
   assert.equal((await client.next()).data.toString(), "Grüße");
   assert.deepEqual(await client.next(), { data: binary, isBinary: true });
-  await client.close();
+  await client.ping();
+  await client.close(3000, "seen enough");
 }
 
 async function main() {
@@ -122,7 +164,9 @@ async function main() {
   await subscribesAndPublishes(["tickcast.v1.json"], "tickcast.v1.json");
   await bincodeIsBinary();
   await unknownSubprotocolIsRefused();
+  await theServerCloses();
   await echoes();
+  await answersPings();
   console.log("all is well");
 }
 
