@@ -9,6 +9,8 @@ const AXIS_PX = 28;
 /** Of the value axis, per character of its widest label. */
 const CHARACTER_PX = 6.7;
 const HATCH_PX = 7;
+/** Height of a label on an axis. */
+const LABEL_PX = 18;
 /** Above and below the line, as a part of its height. */
 const MARGIN = 0.08;
 /** Time that is shown when there is little to show. */
@@ -113,13 +115,18 @@ export class Chart {
           gap: 8,
           space: 44,
           size: (_plot, labels) => Math.max(...[...(labels ?? []), label(row.number)].map((text) => text.length)) * CHARACTER_PX + 24,
-          values: (_plot, splits) => splits.map(label),
+          // The last value has a label of its own there.
+          values: (plot, splits) => splits.map((value) => (this.#isNearLast(plot, value) ? '' : label(value))),
           // No line between two values that the source can not send.
           incrs: [...Array(28)].flatMap((_, at) => [1, 2, 5].map((step) => step * 10 ** (at - 12))).filter((step) => step >= 10 ** -row.decimals * 0.999),
         },
       ],
       hooks: { draw: [(plot) => this.#draw(plot)], setCursor: [(plot) => this.#point(plot)] },
     };
+  }
+
+  #isNearLast(plot, value) {
+    return Math.abs(plot.valToPos(value, 'y') - plot.valToPos(this.#row.number, 'y')) < LABEL_PX;
   }
 
   #draw(plot) {
@@ -140,7 +147,7 @@ export class Chart {
       ctx.stroke();
       ctx.setLineDash([]);
       const text = fixed(this.#row.number, this.#row.decimals);
-      const half = 9 * scale;
+      const half = (LABEL_PX / 2) * scale;
       ctx.fillStyle = this.#colors.accent;
       ctx.beginPath();
       ctx.roundRect(right + 2 * scale, y - half, ctx.measureText(text).width + 12 * scale, 2 * half, 3 * scale);
@@ -178,10 +185,17 @@ export class Chart {
     }
     ctx.stroke();
     ctx.restore();
+    // Beside a narrow hole there may be room on one side only.
+    const pad = 4 * scale;
+    const textWidth = ctx.measureText(text).width + 2 * pad;
+    const isRight = left + width / 2 > bbox.left + bbox.width / 2;
+    const x = isRight ? left + width - textWidth : left;
+    ctx.fillStyle = this.#colors.background;
+    ctx.fillRect(x, bbox.top, textWidth, LABEL_PX * scale);
     ctx.fillStyle = color;
-    ctx.textBaseline = 'top';
-    ctx.textAlign = left + width / 2 > bbox.left + bbox.width / 2 ? 'right' : 'left';
-    ctx.fillText(text, ctx.textAlign === 'right' ? left + width : left, bbox.top + 4 * scale);
+    ctx.textAlign = 'left';
+    ctx.textBaseline = 'middle';
+    ctx.fillText(text, x + pad, bbox.top + (LABEL_PX / 2) * scale);
   }
 
   #point(plot) {

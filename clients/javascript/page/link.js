@@ -18,7 +18,7 @@ export class Link {
 
   /**
    * @param {{ encoding: string, rate: string }} settings
-   * @param {object} handlers `event(event)` of the subscription, `say(state, words)`, `lost()` when a connection ends
+   * @param {object} handlers `event(event)` of the subscription, `say(state, words, countdown)`, `lost()` when a connection ends
    */
   constructor(settings, handlers) {
     this.#settings = settings;
@@ -81,7 +81,7 @@ export class Link {
     const due = performance.now() + delay_ms;
     const tell = () => {
       const left_s = Math.max(due - performance.now(), 0) / 1000;
-      this.#handlers.say('trying', `not connected: ${why}; again in ${left_s.toFixed(1)} s`);
+      this.#handlers.say('trying', `not connected: ${why}`, `; again in ${left_s.toFixed(1)} s`);
     };
     tell();
     this.#countdown = setInterval(tell, COUNTDOWN_MS);

@@ -49,9 +49,11 @@ const link = new Link(settings, {
     if (event.type === 'reset') store.reset();
     arrived();
   },
-  say(state, words) {
-    element.words.textContent = words;
+  say(state, words, countdown = '') {
+    write(element.words, words);
+    write(element.countdown, countdown);
     element.link.querySelector('.dot').className = `dot ${state}`;
+    document.body.classList.toggle('away', state !== 'live');
     element.again.hidden = state !== 'ended';
     touch();
   },
@@ -86,7 +88,8 @@ function paint() {
   if (chosen === null && WIDE.matches && store.rows.length > 0) chooseFirst();
   table.paint(now_ms);
   const row = chosen === null ? undefined : store.get(chosen);
-  element.hint.hidden = row !== undefined && row.times.length > 0;
+  element.hint.hidden = row ? row.times.length > 0 : store.rows.length === 0;
+  element.window.hidden = !row;
   if (row) {
     if (!row.hasPast && link.client.readyState === link.client.OPEN) recall(row);
     paintTitle(row, now_ms);
@@ -99,6 +102,7 @@ function paint() {
 
 function paintTitle(row, now_ms) {
   write(element.topic, row.topic);
+  element.plot.setAttribute('aria-label', `Chart of ${row.topic}`);
   write(element.last, row.unit ? `${row.text} ${row.unit}` : row.text);
   const change = signed(row.change, PERCENT_DECIMALS);
   write(element.change, change && `${change} %`);
@@ -204,7 +208,7 @@ function health({ stats, clock: estimate, encoding }, { granted }) {
   const ms = (ns) => millis(Number(ns) / 1e6);
   const facts = [
     ['Received', count(total('updates')), ''],
-    ['Lost', lost === 0 ? '0' : `${count(lost)} in ${total('gaps')} gaps`, lost > 0 ? 'bad' : ''],
+    ['Lost', lost === 0 ? '0' : `${count(lost)} in ${total('gaps') === 1 ? '1 gap' : `${count(total('gaps'))} gaps`}`, lost > 0 ? 'bad' : ''],
     ['Connections', count(total('connections')), ''],
     ['Granted', granted ? `${encoding}, ${granted.mode}${granted.max_rate_hz ? `, ${granted.max_rate_hz} /s` : ''}` : '–', ''],
     ['Round trip', estimate ? ms(estimate.round_trip_ns) : '–', ''],
@@ -257,11 +261,16 @@ element.again.addEventListener('click', () => {
   remember();
   link.start();
 });
-element.leave.addEventListener('click', () => choose(null));
+function leave() {
+  choose(null);
+  element.scroll.focus();
+}
+element.leave.addEventListener('click', leave);
 element.filter.addEventListener('input', () => {
   element.filter.classList.toggle('wrong', !table.filter(element.filter.value));
   touch();
 });
+element.head.addEventListener('click', touch);
 element.scroll.addEventListener('scroll', touch, { passive: true });
 addEventListener('resize', touch);
 addEventListener('keydown', (event) => {
@@ -272,6 +281,8 @@ addEventListener('keydown', (event) => {
     element.filter.value = '';
     element.filter.dispatchEvent(new Event('input'));
     element.filter.blur();
+  } else if (event.key === 'Escape' && !WIDE.matches) {
+    leave();
   }
 });
 setInterval(touch, TICK_MS);

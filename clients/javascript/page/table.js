@@ -3,8 +3,9 @@
 import { PERCENT_DECIMALS } from './store.js';
 import { age, matcher, rate, shortAge, signed } from './format.js';
 
-/** As `--row` in the style. */
-const ROW_PX = 28;
+/** As in the style. */
+const NARROW = matchMedia('(max-width: 799px)');
+const NOTHING = 'No topics yet. What a feed or a client publishes appears here by itself.';
 /** Rows above and below those in sight, for a scroll that is faster than a repaint. */
 const MARGIN_ROWS = 4;
 /** How long a new value wears its colour. */
@@ -50,9 +51,10 @@ export class Table {
   #direction = 1;
   /** Rows of the store that are sorted in already. */
   #known = 0;
-  #isStale = true;
   #sorted_ms = 0;
   #chosen = null;
+  /** Height of a row, from the style: a finger needs more of it than a mouse. */
+  #row_px = 0;
 
   /** @param {(topic: string) => void} select called when a person chooses */
   constructor(store, elements, select) {
@@ -63,6 +65,8 @@ export class Table {
     head.addEventListener('click', ({ target }) => this.#sortBy(target.value));
     scroll.addEventListener('keydown', (event) => this.#press(event));
     this.#mark();
+    this.#size();
+    NARROW.addEventListener('change', () => this.#size());
   }
 
   /** @returns {boolean} whether the text is a filter; if not, the one before stays */
@@ -70,7 +74,7 @@ export class Table {
     const matches = matcher(text);
     if (!matches) return false;
     this.#matches = matches;
-    this.#isStale = true;
+    this.#arrange(this.#sorted_ms, true);
     this.#elements.scroll.scrollTop = 0;
     return true;
   }
@@ -80,14 +84,14 @@ export class Table {
   }
 
   paint(now_ms) {
-    this.#arrange(now_ms);
+    this.#arrange(now_ms, false);
     const { scroll, sheet, none } = this.#elements;
-    const height = `${this.rows.length * ROW_PX}px`;
+    const height = `${this.rows.length * this.#row_px}px`;
     if (sheet.style.height !== height) sheet.style.height = height;
     none.hidden = this.rows.length > 0;
-    if (this.rows.length === 0) none.textContent = this.#store.rows.length > 0 ? 'No topic fits the filter.' : 'No topics yet.';
-    const first = Math.max(Math.floor(scroll.scrollTop / ROW_PX) - MARGIN_ROWS, 0);
-    const wanted = Math.ceil(scroll.clientHeight / ROW_PX) + 2 * MARGIN_ROWS;
+    if (this.rows.length === 0) none.textContent = this.#store.rows.length > 0 ? 'No topic fits the filter.' : NOTHING;
+    const first = Math.max(Math.floor(scroll.scrollTop / this.#row_px) - MARGIN_ROWS, 0);
+    const wanted = Math.ceil(scroll.clientHeight / this.#row_px) + 2 * MARGIN_ROWS;
     while (this.#cells.length < wanted) this.#cells.push(this.#line());
     // A row keeps its element while it scrolls by.
     const size = this.#cells.length;
@@ -96,17 +100,17 @@ export class Table {
     sheet.classList.toggle('busy', fresh > MAX_FADES);
   }
 
-  #arrange(now_ms) {
+  /** @param {boolean} isAnew whether filter or order are other ones than before */
+  #arrange(now_ms, isAnew) {
     const { rows } = this.#store;
     const since_ms = now_ms - this.#sorted_ms;
     const isOver = this.#key !== 'topic' && since_ms > RESORT_MS;
     const isGrown = this.#known !== rows.length && since_ms > GROW_MS;
-    if (!this.#isStale && !isOver && !isGrown) return;
+    if (!isAnew && !isOver && !isGrown) return;
     // What is nearly in order is sorted quickly, so few that are new cost little among many.
-    const old = this.#isStale ? [] : this.rows;
-    const added = rows.slice(this.#isStale ? 0 : this.#known).filter(({ topic }) => this.#matches(topic));
+    const old = isAnew ? [] : this.rows;
+    const added = rows.slice(isAnew ? 0 : this.#known).filter(({ topic }) => this.#matches(topic));
     this.rows = old.concat(added).sort(order(this.#key, this.#direction));
-    this.#isStale = false;
     this.#known = rows.length;
     this.#sorted_ms = now_ms;
   }
@@ -116,6 +120,7 @@ export class Table {
     element.className = 'row';
     element.hidden = true;
     element.setAttribute('role', 'option');
+    element.id = `row-${this.#cells.length}`;
     const spans = Array.from({ length: 5 }, () => element.appendChild(document.createElement('span')));
     // Of a long topic the end says more: the style cuts the beginning, which takes a text that runs the other way.
     spans[0] = spans[0].appendChild(document.createElement('bdi'));
@@ -130,7 +135,8 @@ export class Table {
     const row = this.rows[at] ?? null;
     if (line.at !== at) {
       line.at = at;
-      line.element.style.transform = `translateY(${at * ROW_PX}px)`;
+      line.element.style.transform = `translateY(${at * this.#row_px}px)`;
+      line.element.setAttribute('aria-posinset', String(at + 1));
     }
     if (line.row !== row) {
       line.row = row;
@@ -146,9 +152,18 @@ export class Table {
     put(line, 2, change, signOf(change));
     put(line, 3, rate(row.rate), '');
     put(line, 4, standing, color);
-    putAttribute(line, 'aria-selected', String(row.topic === this.#chosen));
+    const isChosen = row.topic === this.#chosen;
+    if (isChosen) this.#elements.scroll.setAttribute('aria-activedescendant', line.element.id);
+    putAttribute(line, 'aria-selected', String(isChosen));
+    putAttribute(line, 'aria-setsize', String(this.rows.length));
     putAttribute(line, 'class', row.isOld || row.status !== 'live' ? 'row old' : 'row');
     return isFresh;
+  }
+
+  #size() {
+    this.#row_px = parseFloat(getComputedStyle(document.documentElement).getPropertyValue('--row'));
+    // All are in other places now.
+    for (const line of this.#cells) line.at = -1;
   }
 
   #sortBy(key) {
@@ -157,28 +172,31 @@ export class Table {
     // Of figures the largest are looked for first.
     this.#direction = isSame ? -this.#direction : key === 'topic' ? 1 : -1;
     this.#key = key;
-    this.#isStale = true;
+    this.#arrange(this.#sorted_ms, true);
     this.#mark();
   }
 
   #mark() {
     for (const button of this.#elements.head.children) {
-      if (button.value !== this.#key) button.removeAttribute('aria-sort');
-      else button.setAttribute('aria-sort', this.#direction > 0 ? 'ascending' : 'descending');
+      const sort = button.value === this.#key ? (this.#direction > 0 ? 'ascending' : 'descending') : '';
+      button.dataset.sort = sort;
+      button.setAttribute('aria-label', sort ? `${button.title}, sorted ${sort}` : `Sort by ${button.title}`);
     }
   }
 
   #press(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step || this.rows.length === 0) return;
+    const { scroll } = this.#elements;
+    const page = Math.max(Math.floor(scroll.clientHeight / this.#row_px) - 1, 1);
+    const { length } = this.rows;
+    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -length, End: length }[event.key];
+    if (!step || length === 0) return;
     event.preventDefault();
     const now = this.rows.findIndex(({ topic }) => topic === this.#chosen);
-    const next = Math.min(Math.max(now + step, 0), this.rows.length - 1);
+    const next = Math.min(Math.max(now + step, 0), length - 1);
     this.#select(this.rows[next].topic);
-    const { scroll } = this.#elements;
-    const top = next * ROW_PX;
+    const top = next * this.#row_px;
     if (top < scroll.scrollTop) scroll.scrollTop = top;
-    else if (top + ROW_PX > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = top + ROW_PX - scroll.clientHeight;
+    else if (top + this.#row_px > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = top + this.#row_px - scroll.clientHeight;
   }
 }
 

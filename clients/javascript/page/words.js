@@ -81,6 +81,16 @@ export const BREAKS = [
     says: '70,000 bytes. The welcome message told the limit: message_bytes.',
     does: (trial, isBinary) => (isBinary ? trial.sendBytes(new Uint8Array(70_000)) : trial.send('x'.repeat(70_000), 'text')),
   },
+  {
+    name: 'Too many requests',
+    says: '1,500 at once. Above request_burst they are refused, above ten times as many it is the end.',
+    does: (trial, isBinary) => {
+      for (let at = 0; at < 1_500; at++) {
+        if (isBinary) trial.sendBytes(Uint8Array.of(4, 1));
+        else trial.send('{"type":"list"}', 'text');
+      }
+    },
+  },
 ];
 
 /** Of the server's messages. */
@@ -114,7 +124,7 @@ export const CLOSE_CODES = {
   1012: ['service restart', true, 'the server ends and another one will be there soon'],
   4000: ['write timeout', true, 'the client took no byte for write_timeout_ms'],
   4001: ['pong timeout', true, 'the client did not answer a ping'],
-  4500: ['request rate limit', false, 'requests kept coming above the limit'],
+  4500: ['request rate limit', false, 'ten times request_burst was refused, and requests kept coming'],
 };
 
 /** A close code in words. */

@@ -15,6 +15,13 @@ export const PHONE = { width: 390, height: 844 };
 /** Repaints wait for these, so no test needs to know how long anything takes. */
 export const PATIENCE = { timeout: 60_000 };
 
+/** What is hard to hit with a finger: less than 44 px high, as in WCAG 2.2, section 2.5.5. */
+export const tooSmall = (page) =>
+  page.evaluate(() => [...document.querySelectorAll('button, input, textarea, a, summary, .row')]
+    .map((element) => [element, element.getBoundingClientRect()])
+    .filter(([, { width, height }]) => width > 0 && height < 44)
+    .map(([element, { height }]) => `${height} px: ${element.outerHTML.slice(0, 100)}`));
+
 /**
  * A test with one of the pages open, and everything that it complains about.
  *

@@ -7,7 +7,7 @@ import WebSocket from 'ws';
 
 import { Client } from '../index.js';
 import { Server } from './binary.js';
-import { PATIENCE, PHONE, TIMEOUT_MS, onPage } from './chromium.js';
+import { PATIENCE, PHONE, TIMEOUT_MS, onPage, tooSmall } from './chromium.js';
 
 const topics = (page) => page.locator('.row:not([hidden]) span:first-child').allTextContents();
 const words = (page, pattern) =>
@@ -98,11 +98,97 @@ onPage('encoding and rate are switched while it runs', { flags: SIMULATED }, asy
 onPage('a server that ends and comes back is found again, and the page says so meanwhile', { flags: SIMULATED }, async ({ page, complaints, restart }) => {
   await words(page, /^connected/);
   await moves(page);
-  await restart(() => words(page, /^not connected: .*again in \d/));
+  await restart(async () => {
+    await words(page, /^not connected: /);
+    await page.locator('#countdown', { hasText: /again in \d/ }).waitFor(PATIENCE);
+    // What is old must not look fresh.
+    await page.waitForSelector('.away .row', PATIENCE);
+  });
   await words(page, /^connected/);
   await moves(page);
   // Chromium reports what it asked for in vain, such as a font that is first needed then; nothing else may be there.
   assert.deepEqual(complaints.filter((text) => !/WebSocket connection to .* failed|net::ERR_CONNECTION_REFUSED/.test(text)), []);
+});
+
+onPage('a chart begins with what the server holds from before the page came', { path: 'healthz', flags: ['--feed', 'none'] }, async ({ page, complaints, server }) => {
+  const publisher = new Client(server().url, { WebSocket });
+  await publisher.ready;
+  const POINTS = 300;
+  const values = Array.from({ length: POINTS }, (_, at) => ({ topic: 'lab/scale', value: { reading: Math.sin(at / 10) } }));
+  // One by one, for points of one moment are one line upwards.
+  for (const value of values) await publisher.publish(value);
+  publisher.close();
+  await page.goto(new URL('/', page.url()).href);
+  await drawn(page);
+  await page.locator('#kept', { hasText: `kept ${POINTS} points` }).waitFor(PATIENCE);
+  assert.deepEqual(complaints, []);
+});
+
+onPage('the chart moves, and the time without a server is hatched', { flags: SIMULATED }, async ({ page, restart }) => {
+  await page.click('#window button[value="60"]');
+  await drawn(page);
+  const picture = () => page.evaluate(() => document.querySelector('#plot canvas').toDataURL());
+  const before = await picture();
+  await page.waitForFunction((known) => document.querySelector('#plot canvas').toDataURL() !== known, before, PATIENCE);
+  await restart(() => words(page, /^not connected: /));
+  await words(page, /^connected/);
+  // Nothing else has this colour inside the plot: half of it over the background.
+  await page.waitForFunction(() => {
+    const canvas = document.querySelector('#plot canvas');
+    const color = (name) => {
+      const value = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+      return [1, 3, 5].map((at) => parseInt(value.slice(at, at + 2), 16));
+    };
+    const [background, muted] = [color('--background'), color('--muted')];
+    const { data } = canvas.getContext('2d').getImageData(0, 40, Math.floor(canvas.width * 0.8), Math.floor(canvas.height * 0.7));
+    let hatched = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      const part = [0, 1, 2].map((part) => (data[at + part] - background[part]) / (muted[part] - background[part]));
+      if (part.every((share) => share > 0.3 && share < 0.6)) hatched += 1;
+    }
+    return hatched > 200;
+  }, undefined, PATIENCE);
+});
+
+onPage('everything can be done with the keyboard, and is named', { flags: SIMULATED }, async ({ page, complaints }) => {
+  await page.waitForSelector('.row:not([hidden])', PATIENCE);
+  const focused = (selector) => page.waitForFunction((wanted) => document.activeElement?.matches(wanted), selector, PATIENCE);
+  const chosen = (name) => page.waitForFunction((topic) => {
+    const row = document.getElementById(document.querySelector('#scroll').getAttribute('aria-activedescendant'));
+    return row?.getAttribute('aria-selected') === 'true' && row.firstChild.textContent === topic && document.querySelector('#topic').textContent === topic;
+  }, name, PATIENCE);
+  await page.keyboard.press('/');
+  await focused('#filter');
+  await page.keyboard.type('trade');
+  await page.waitForFunction(() => [...document.querySelectorAll('.row:not([hidden])')].every((row) => row.firstChild.textContent.endsWith('trade')), undefined, PATIENCE);
+  await page.keyboard.press('Tab');
+  await focused('#head button[value=topic]');
+  assert.equal(await page.getAttribute('#head button[value=topic]', 'aria-label'), 'Topic, sorted ascending');
+  assert.match(await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle), /solid/);
+  await page.keyboard.press('Enter');
+  assert.equal(await page.getAttribute('#head button[value=topic]', 'aria-label'), 'Topic, sorted descending');
+  for (let presses = 0; presses < 5; presses++) await page.keyboard.press('Tab');
+  await focused('#scroll');
+  await page.waitForFunction(() => document.querySelectorAll('.row:not([hidden])').length === 4, undefined, PATIENCE);
+  const names = (await topics(page)).toSorted().toReversed();
+  await page.keyboard.press('End');
+  await chosen(names.at(-1));
+  await page.keyboard.press('ArrowUp');
+  await chosen(names.at(-2));
+  await page.keyboard.press('Home');
+  await chosen(names[0]);
+  const unnamed = await page.evaluate(() => [...document.querySelectorAll('button, input, a, [tabindex]')]
+    .filter((element) => !(element.ariaLabel || element.textContent.trim())).map((element) => element.outerHTML));
+  assert.deepEqual(unnamed, []);
+  assert.deepEqual(complaints, []);
+});
+
+onPage('who wants less motion sees none', { flags: SIMULATED }, async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await page.waitForSelector('.row:not([hidden])', PATIENCE);
+  const durations = await page.evaluate(() => [...document.querySelectorAll('*')].map((element) => getComputedStyle(element))
+    .filter(({ transitionDuration, transitionProperty, animationName }) => animationName !== 'none' || (transitionProperty !== 'none' && transitionDuration !== '0s')).length);
+  assert.equal(durations, 0);
 });
 
 const SILENT = ['--feed', 'none', '--liveness', 'lab/#=1s,dead_after=6s'];
@@ -138,6 +224,7 @@ onPage('on a phone the list comes first, and a chart on top of it when a topic i
   await page.locator('.row:not([hidden])', { hasText: /\/trade/ }).first().click();
   await drawn(page);
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'wider than the screen');
+  assert.deepEqual(await tooSmall(page), []);
   await page.click('#leave');
   assert.equal(await page.isVisible('#plot'), false);
   assert.deepEqual(complaints, []);

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { CLOSE_CODES, EXAMPLES, MEANINGS } from '../page/words.js';
 import { CLIENT, SERVER, decodeJson } from '../src/messages.js';
 import { TopicTable } from '../src/topics.js';
-import { PATIENCE, PHONE, onPage } from './chromium.js';
+import { PATIENCE, PHONE, onPage, tooSmall } from './chromium.js';
 
 const QUIET = ['--feed', 'none'];
 const FEW = ['--sim-instruments', '2', '--sim-sensors', '2', '--sim-rate', '50'];
@@ -118,7 +118,11 @@ onPage("the server's close codes arrive as documented", { path: 'try', flags: [.
   await page.click('#clear');
   await open(page, JSON_ONLY);
   await page.click('#breaks button:has-text("too long")');
-  await said(page, 'close', 'code: 1009');
+  await said(page, 'close', 'code: 1009, wasClean: true, reason: "');
+
+  await open(page, JSON_ONLY);
+  await page.click('#breaks button:has-text("Too many")');
+  await said(page, 'close', 'code: 4500, wasClean: true, reason: "');
 
   await open(page, JSON_ONLY);
   await page.fill('#code', '1001');
@@ -177,6 +181,26 @@ onPage('two windows chat', { path: 'try', flags: QUIET }, async ({ page, another
   assert.deepEqual(complaints, []);
 });
 
+onPage('with the keyboard alone one opens, sends, reads and closes', { path: 'try', flags: QUIET }, async ({ page, complaints }) => {
+  const go = async (selector, key) => {
+    for (let presses = 0; presses < 60; presses++) {
+      if (await page.evaluate((wanted) => document.activeElement.matches(wanted), selector)) return page.keyboard.press(key);
+      await page.keyboard.press('Tab');
+    }
+    throw new Error(`${selector} is not reached`);
+  };
+  await go('#open', 'Enter');
+  await said(page, 'message', '"type":"welcome"');
+  await go('#typed', 'Enter');
+  await said(page, 'message', '"type":"subscribed"');
+  await go('#log li:last-child button', 'Enter');
+  await page.locator('#log li.open pre', { hasText: 'subscribed' }).waitFor(PATIENCE);
+  await page.focus('#reason');
+  await page.keyboard.press('Enter');
+  await said(page, 'close', 'code: 1000, wasClean: true, reason: ""');
+  assert.deepEqual(complaints, []);
+});
+
 onPage('who may not publish is told so, and keeps the words', { path: 'try', flags: [...QUIET, '--publish-from', 'nobody'] }, async ({ page, complaints }) => {
   await page.fill('#words', 'may I?');
   await page.press('#words', 'Enter');
@@ -216,6 +240,8 @@ onPage('on a phone nothing is wider than the screen, and the events come into si
   }, undefined, PATIENCE);
   await line(page, 'message', '"snapshot":true').locator('button').click();
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'wider than the screen');
+  for (const summary of await page.locator('summary').all()) await summary.click();
+  assert.deepEqual(await tooSmall(page), []);
   assert.deepEqual(complaints, []);
 });
 
