@@ -37,13 +37,13 @@ pub enum Pace {
 const INTERVAL_MAX_MS: f64 = 100_000.0;
 
 impl Pace {
-    /// The pace that is granted to a wish. `None` if the rate is no positive number.
+    /// The pace that is granted to a wish. `None` if the rate is not finite or not above 0.
     ///
     /// Rates become whole milliseconds, so that clients with nearly the same wish share a channel;
     /// above 1,000 per second there is no limit left.
     pub fn grant(mode: Mode, max_rate_hz: Option<f64>) -> Option<Self> {
         match (mode, max_rate_hz) {
-            (_, Some(rate)) if rate.is_nan() || rate <= 0.0 => None,
+            (_, Some(rate)) if !rate.is_finite() || rate <= 0.0 => None,
             (Mode::Every, _) => Some(Self::Every),
             (Mode::Latest, None) => Some(Self::Latest { interval_ms: 0 }),
             (Mode::Latest, Some(rate)) => {
@@ -405,7 +405,7 @@ mod tests {
         assert_eq!(grant(3.0), Some(Some(1000.0 / 333.0)));
         assert_eq!(grant(5000.0), Some(None));
         assert_eq!(grant(1e-9), Some(Some(0.01)));
-        assert_eq!(grant(f64::INFINITY), Some(None));
+        assert_eq!(grant(f64::INFINITY), None);
         assert_eq!(grant(0.0), None);
         assert_eq!(grant(f64::NAN), None);
         assert_eq!(Pace::grant(Mode::Every, None), Some(Pace::Every));

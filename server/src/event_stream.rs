@@ -94,7 +94,7 @@ impl Wish {
             }
         }
         if Pace::grant(mode, max_rate_hz).is_none() {
-            return Err("max_rate_hz must be above 0".to_owned());
+            return Err("max_rate_hz must be finite and above 0".to_owned());
         }
         if let Some(id) = headers.get(LAST_EVENT_ID) {
             last_event_id = Some(String::from_utf8_lossy(id.as_bytes()).into_owned());

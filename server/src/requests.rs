@@ -464,7 +464,7 @@ fn grant(mode: Mode, max_rate_hz: Option<f64>) -> Result<Pace, (ErrorCode, Strin
         let rate = max_rate_hz.unwrap_or_default();
         (
             ErrorCode::BadRate,
-            format!("a maximum rate of {rate} Hz: it must be above 0"),
+            format!("a maximum rate of {rate} Hz: it must be finite and above 0"),
         )
     })
 }
