@@ -9,8 +9,9 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The window library warns of every display that is not a common monitor.
-const LOG_DEFAULT: &str = "warn,winit=error";
+/// The window library warns of every display that is not a common monitor, and the finder of fonts of
+/// every system without a language.
+const LOG_DEFAULT: &str = "warn,winit=error,egui_system_font_provider=error";
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();

@@ -50,7 +50,10 @@ impl Monitor {
             Command::SetSoundCommand(line) => self.settings.preferences.sound_command = line,
             Command::SetFolder(folder) => self.settings.preferences.folder = folder,
             Command::Server(wish) => self.server_wish = Some(wish),
-            Command::Connect(url) => self.reconnect_to = Some(url),
+            Command::Connect(url) => {
+                self.end_playing();
+                self.reconnect_to = Some(url);
+            }
             Command::SaveLayout(_) | Command::LoadLayout(_) | Command::DeleteLayout(_) => {
                 self.execute_layout(command);
             }
@@ -232,11 +235,16 @@ impl Monitor {
                 Err(error) => self.tell(format!("Cannot go there: {error}")),
             },
             PlayerStep::Stop => {
+                self.end_playing();
                 // What the server sent meanwhile was not taken in: it is asked for again.
-                self.player = None;
-                self.forget();
                 self.reconnect_to = Some(self.url.clone());
             }
+        }
+    }
+
+    fn end_playing(&mut self) {
+        if self.player.take().is_some() {
+            self.forget();
         }
     }
 }

@@ -279,16 +279,16 @@ impl Monitor {
         self.news.0.clone()
     }
 
-    /// Goes on with another connection. What came from another server is forgotten.
+    /// Goes on with another connection. What came from another server is forgotten; a recording
+    /// that is played goes on.
     pub fn reconnected(&mut self, url: String, inbox: Inbox, requests: Requests) {
         let is_another = url != self.url;
         self.url = url;
         self.inbox = inbox;
         self.requests = requests;
-        self.player = None;
         self.link = Link::Connecting { attempt: 1 };
         self.settings.remember_server(&self.url);
-        if is_another {
+        if is_another && self.player.is_none() {
             self.forget();
         }
         self.ask_for_every();

@@ -122,7 +122,10 @@ fn histogram(ui: &mut Ui, scene: &Scene<'_>, height: f32) {
         painter.text(
             pos2(area.center().x, bottom - height / 2.0),
             Align2::CENTER_CENTER,
-            "Latencies are measured on charted topics",
+            match scene.player {
+                Some(_) => "A recording tells no latencies",
+                None => "Latencies are measured on charted topics",
+            },
             theme::small(),
             theme.muted,
         );

@@ -79,6 +79,8 @@ impl StatusBar {
     ) {
         let theme = scene.theme;
         let (words, color) = match scene.link {
+            _ if scene.player.is_some() && charts.is_following() => ("Playing", theme.up),
+            _ if scene.player.is_some() => ("Paused", theme.warning),
             Link::Connected { .. } if charts.is_empty() => ("Live", theme.up),
             Link::Connected { .. } if charts.is_following() => ("Following", theme.up),
             Link::Connected { .. } => ("Paused", theme.warning),

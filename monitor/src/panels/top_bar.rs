@@ -106,6 +106,11 @@ impl TopBar {
     fn server(&mut self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<Command>) {
         let theme = scene.theme;
         let (words, color) = link_words(scene.link, theme, Instant::now());
+        // While a recording is played nothing depends on the server.
+        let color = match scene.player {
+            Some(_) => theme.muted,
+            None => color,
+        };
         chip(ui, theme, |ui| {
             light(ui, color);
             if let Some(text) = &mut self.editing {

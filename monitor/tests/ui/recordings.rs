@@ -43,6 +43,34 @@ fn a_recording_is_played_on_the_same_screen() {
 }
 
 #[test]
+fn a_recording_goes_on_whatever_becomes_of_the_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.jsonl");
+    let time = support::START_NS;
+    let line =
+        format!("{{\"topic\":\"a\",\"time\":{time},\"seq\":1,\"value\":{{\"reading\":7}}}}\n");
+    std::fs::write(&path, line).unwrap();
+    let mut harness = filled(&[]);
+    let monitor = &mut harness.state_mut().monitor;
+    // As at the start with --play: the window connects once all is set up.
+    monitor.connect();
+    monitor.execute(Command::Play(path));
+    let url = monitor.take_reconnect().unwrap();
+    let inbox = tickcast_monitor::inbox::Inbox::new(|| {});
+    let requests = tickcast_monitor::connection::Requests::nobody();
+    monitor.reconnected(url, inbox.clone(), requests);
+    harness.run_steps(2);
+    assert!(sees(&harness, "Recording r.jsonl"));
+    assert!(has(&harness, "a"));
+    let why = "connection refused".to_owned();
+    let gone = tickcast_monitor::inbox::Parcel::Link(Link::Ended { why });
+    assert!(inbox.try_put(gone));
+    harness.run_steps(2);
+    assert!(has(&harness, "Playing"), "not: no connection");
+    assert!(has(&harness, "a"));
+}
+
+#[test]
 fn what_is_no_recording_is_told_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.jsonl");
