@@ -28,6 +28,7 @@ pub mod chart;
 pub mod format;
 pub mod icon;
 pub mod keys;
+pub mod missing_glyph;
 pub mod panels;
 pub mod scene;
 pub mod theme;

@@ -8,6 +8,8 @@ use egui::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::missing_glyph;
+
 /// Spacing goes in steps of so many points.
 pub const STEP: f32 = 4.0;
 /// Height of a row in a table.
@@ -258,6 +260,7 @@ fn fonts() -> FontDefinitions {
 /// Installs the fonts. Once, at the start.
 pub fn install_fonts(ctx: &egui::Context) {
     ctx.set_fonts(fonts());
+    ctx.add_glyph_rasterizer(missing_glyph::rasterizer());
 }
 
 /// Makes everything that egui draws by itself follow the theme.

@@ -271,3 +271,40 @@ fn memory_stays_within_its_limit_and_the_newest_samples_stay() {
     assert_eq!(totals.received, 599_999);
     assert!(store.bytes() > LIMIT * 9 / 10, "memory is made use of");
 }
+
+/// What a strip covers from one column to the next must meet, or a steep line would have holes.
+#[test]
+fn a_dense_line_has_no_holes_where_it_is_steep() {
+    let mut series = Series::new(SeriesKind::Reading);
+    for at in 0..500 {
+        series.append(at, [0.0, 0.0]);
+    }
+    // Up within a column, and down across some without samples.
+    series.append(500, [100.0, 0.0]);
+    series.append(545, [-100.0, 0.0]);
+    // From far before the window, and to far behind it.
+    series.append(1_000_000, [50.0, 0.0]);
+    for (start_ns, end_ns) in [(0, 600), (300, 900), (-1_000, 2_000_000)] {
+        let columns = 60;
+        let window = Window {
+            start_ns,
+            end_ns,
+            columns,
+        };
+        let Line::Strips(pieces) = Reduction::default().line(&series, &window) else {
+            panic!("so many samples are no points");
+        };
+        assert_eq!(pieces.len(), 1);
+        let inside = (end_ns - start_ns) as f64;
+        let seen: Vec<_> = pieces[0]
+            .iter()
+            .filter(|extent| (0.0..=inside).contains(&extent.at))
+            .collect();
+        assert!(seen.len() <= 2 * columns as usize, "{} extents", seen.len());
+        for pair in seen.windows(2) {
+            let meet = pair[0].low <= pair[1].high + 1e-9 && pair[1].low <= pair[0].high + 1e-9;
+            assert!(meet, "{pair:?}");
+            assert!(pair[0].at < pair[1].at, "{pair:?}");
+        }
+    }
+}

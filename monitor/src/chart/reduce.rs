@@ -222,15 +222,9 @@ impl Reduction {
                             end.high = end.high.max(middle);
                         }
                     } else {
-                        // A thin line across columns without samples.
                         let from = window.offset(before.start_ns) + 2.0 * half;
-                        let thin = |at, value| Extent {
-                            at,
-                            low: value,
-                            high: value,
-                        };
-                        piece.push(thin(from, last));
-                        piece.push(thin(at - half, first));
+                        let (start, end) = ((from, last), (at - half, first));
+                        piece.extend(across(window, start, end));
                     }
                     piece.push(extent);
                 }
@@ -279,6 +273,41 @@ impl Reduction {
         }
         pieces
     }
+}
+
+/// A straight line across columns without samples, from one time and value to another, in columns
+/// as well: a strip is as thick as its extents are high, and a steep one would not be seen. Outside of
+/// the window one extent is enough.
+fn across(
+    window: &Window,
+    (from, first): (f64, f64),
+    (to, last): (f64, f64),
+) -> impl Iterator<Item = Extent> {
+    let width = window.column_ns() as f64;
+    let columns = ((to - from) / width).round().max(1.0);
+    let visible = |at: f64| ((at - from) / width).clamp(0.0, columns);
+    let begin = (visible(0.0) - 1.0).max(0.0).floor();
+    let end = (visible(window.offset(window.end_ns)) + 1.0)
+        .min(columns)
+        .ceil();
+    let value = move |part: f64| first + (last - first) * part / columns;
+    let thin = |at, value| Extent {
+        at,
+        low: value,
+        high: value,
+    };
+    let before = (begin > 0.0).then(|| thin(from, first));
+    let behind = (end < columns).then(|| thin(to, last));
+    let inside = (begin as u64..end as u64).map(move |column| {
+        let column = column as f64;
+        let (left, right) = (value(column), value(column + 1.0));
+        Extent {
+            at: from + (column + 0.5) * width,
+            low: left.min(right),
+            high: left.max(right),
+        }
+    });
+    before.into_iter().chain(inside).chain(behind)
 }
 
 /// Each sample a point.

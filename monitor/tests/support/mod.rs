@@ -175,8 +175,6 @@ pub(crate) fn harness(settings: Settings, charts: &[&str]) -> Harness<'static, B
     Harness::builder()
         .with_size([1440.0, 900.0])
         .with_max_steps(8)
-        // The window finds fonts of the system for what ours lack.
-        .allow_missing_glyphs()
         // A sixtieth of a second: two clicks within three steps are a double click.
         .with_step_dt(1.0 / 60.0)
         .build_ui_state(
