@@ -6,7 +6,7 @@ import WebSocket from 'ws';
 
 import { Client } from '../index.js';
 import { Server } from './binary.js';
-import { cuttable } from './wire.js';
+import { cuttable, harmful } from './wire.js';
 
 const TIMEOUT_MS = 60_000;
 
@@ -166,6 +166,51 @@ real('a connection that is cut again and again loses nothing and doubles nothing
     const { violations, gaps, resets, overflows } = client.stats;
     assert.deepEqual({ violations, gaps, resets, overflows }, { violations: 0, gaps: 0, resets: 0, overflows: 0 });
   } finally {
+    wire.close();
+  }
+});
+
+/** Through the handshake, the welcome, the answer, the snapshot and live batches. */
+function harms() {
+  const plan = [];
+  for (let after = 0; after < 1_400; after += 61) {
+    for (const how of ['cut', 'end', 'delay', 'slice']) plan.push({ how, after: after + plan.length % 4 });
+    // Silence takes its time to be noticed.
+    if (plan.length % 20 === 0) plan.push({ how: 'stop', after });
+  }
+  return plan;
+}
+
+real('whatever the wire does and when, nothing is lost or comes twice', [...QUIET, '--heartbeat', '100ms'], async ({ server, connect }) => {
+  const plan = harms();
+  const wire = await harmful(server.port, plan);
+  const publisher = connect();
+  await publisher.ready;
+  let next = 1;
+  const publishing = setInterval(() => void publisher.publish({ topic: 'n', value: { reading: next++ } }).catch(() => {}), 3);
+  try {
+    const client = connect(wire.url, { random: () => 0, connectTimeoutMs: 1_000 });
+    let last;
+    let live = 0;
+    const subscription = client.subscribe('n', { mode: 'every' }, ({ type, snapshot, updates }) => {
+      assert.equal(type, 'batch');
+      for (const { value: { reading } } of updates) {
+        if (snapshot) continue;
+        live++;
+        if (last !== undefined) assert.equal(reading, last + 1);
+        last = reading;
+      }
+    });
+    await subscription.ready;
+    const first = subscription.count - live;
+    await until(() => wire.left() === 0);
+    const before = live;
+    await until(() => live > before + 50);
+    assert.equal(subscription.count - first, live);
+    const { violations, gaps, resets, overflows } = client.stats;
+    assert.deepEqual({ violations, gaps, resets, overflows }, { violations: 0, gaps: 0, resets: 0, overflows: 0 });
+  } finally {
+    clearInterval(publishing);
     wire.close();
   }
 });
