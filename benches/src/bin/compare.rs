@@ -66,7 +66,7 @@ fn main() -> anyhow::Result<()> {
     for run in 1..=runs {
         for workload in &workloads {
             for &contender in workload.contenders {
-                if !contenders.contains(&contender) {
+                if !contenders.contains(&contender) || !contender.is_there() {
                     continue;
                 }
                 let line = results.add(contender, workload, measure(contender, workload));

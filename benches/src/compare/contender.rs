@@ -47,11 +47,14 @@ pub enum Contender {
     NodeWs,
     /// tokio-tungstenite with tokio's broadcast channel.
     Tungstenite,
+    /// uWebSockets, if there is a program; see [`uwebsockets_program`].
+    #[serde(rename = "uwebsockets")]
+    UWebSockets,
 }
 
 impl Contender {
     /// All of them, in the order of the tables.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Raw,
         Self::RawBatching,
         Self::TickcastBincode,
@@ -59,6 +62,7 @@ impl Contender {
         Self::Nats,
         Self::NodeWs,
         Self::Tungstenite,
+        Self::UWebSockets,
     ];
 
     /// For people.
@@ -71,7 +75,13 @@ impl Contender {
             Self::Nats => "nats-server",
             Self::NodeWs => "Node ws",
             Self::Tungstenite => "tokio-tungstenite",
+            Self::UWebSockets => "uWebSockets",
         }
+    }
+
+    /// Whether it can be measured on this machine: all but one are brought along or installed.
+    pub fn is_there(self) -> bool {
+        self != Self::UWebSockets || uwebsockets_program().is_some()
     }
 
     /// Whether it is one of ours that others are measured by, and no server.
@@ -92,7 +102,11 @@ impl Contender {
     /// How to speak to it.
     pub fn dialect(self) -> Dialect {
         match self {
-            Self::Raw | Self::RawBatching | Self::NodeWs | Self::Tungstenite => Dialect::Plain,
+            Self::Raw
+            | Self::RawBatching
+            | Self::NodeWs
+            | Self::Tungstenite
+            | Self::UWebSockets => Dialect::Plain,
             Self::TickcastBincode => Dialect::Tickcast(Encoding::Bincode),
             Self::TickcastJson => Dialect::Tickcast(Encoding::Json),
             Self::Nats => Dialect::Nats,
@@ -142,6 +156,10 @@ impl Contender {
                 ]
             }
             Self::Tungstenite => vec![ours("tungstenite"), port.to_string()],
+            Self::UWebSockets => {
+                let program = uwebsockets_program().context("TICKCAST_UWEBSOCKETS is not set")?;
+                vec![program, port.to_string()]
+            }
         };
         let mut pinned: Vec<String> = vec!["taskset".into(), "-c".into()];
         pinned.push(CONTENDER_CORE.to_string());
@@ -168,6 +186,12 @@ pub fn nats_program() -> &'static str {
     } else {
         "nats-server"
     }
+}
+
+/// A broadcast server made with uWebSockets, which is C++ and no package of any registry we use: what
+/// comes from `/publish` goes to everybody else. Its argument is the port.
+pub fn uwebsockets_program() -> Option<String> {
+    std::env::var("TICKCAST_UWEBSOCKETS").ok()
 }
 
 /// No encryption, no compression, no pings during a run, and a write deadline that a workload
