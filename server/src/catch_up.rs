@@ -5,7 +5,7 @@ use crate::{
     clock::Now,
     connection::{ConnectionKey, Flushed, Socket},
     shard::Shard,
-    subscription::{Allowance, CATCH_UP_FRAME_BYTES, Progress, Step, SubscriptionKey},
+    subscription::{Allowance, CATCH_UP_FRAME_MAX_BYTES, Progress, Step, SubscriptionKey},
 };
 
 /// Updates on the tape that one call of [`Shard::catch_up`] looks at, at most, so that those who
@@ -54,7 +54,7 @@ impl<S: Socket> Shard<S> {
     pub fn catch_up(&mut self, now: Now) -> bool {
         let mut allowance = Allowance {
             updates: CATCH_UP_BUDGET_UPDATES,
-            frame_bytes: CATCH_UP_FRAME_BYTES,
+            frame_bytes: CATCH_UP_FRAME_MAX_BYTES,
         };
         let mut bytes = 0;
         for _ in 0..self.catching_up.len() {
@@ -104,7 +104,7 @@ impl<S: Socket> Shard<S> {
         let connection = &mut self.connections[key.index as usize];
         if !connection.is_blocked() {
             let doubled = 2 * connection.catch_up_frame_bytes;
-            connection.catch_up_frame_bytes = doubled.min(CATCH_UP_FRAME_BYTES);
+            connection.catch_up_frame_bytes = doubled.min(CATCH_UP_FRAME_MAX_BYTES);
         }
         bytes
     }

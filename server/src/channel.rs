@@ -310,7 +310,7 @@ impl Channel {
                 changed,
                 is_changed,
             } => {
-                changed.sort_unstable_by_key(|id| topics.get(*id).position);
+                changed.sort_unstable_by_key(|id| topics.position(*id));
                 let mut batch = BatchWriter::new(wire);
                 for &id in &*changed {
                     batch.push(topics.get_mut(id).latest(wire.encoding()));
@@ -368,35 +368,94 @@ impl Channel {
         topics: &Topics,
         tape: &Tape,
     ) -> (Vec<(Position, TopicId)>, bool) {
-        let mut found = Vec::new();
+        let mut earliest = Earliest::new(limit);
         if after >= tape.floor() && until.saturating_sub(after) < self.topic_count as u64 {
             for (strip, index) in tape.between(after, until) {
                 let update = strip.get(index);
-                if self.has(update.topic) && topics.get(update.topic).position == update.position {
-                    found.push((update.position, update.topic));
+                if self.has(update.topic) && topics.position(update.topic) == update.position {
+                    earliest.push(update.position, update.topic);
                 }
             }
         } else {
             for id in self.topics() {
-                let position = topics.get(id).position;
+                let position = topics.position(id);
                 if after < position && position <= until {
-                    found.push((position, id));
+                    earliest.push(position, id);
                 }
             }
         }
-        let is_all = found.len() <= limit;
-        if !is_all {
-            found.select_nth_unstable(limit);
-            found.truncate(limit);
+        earliest.finish()
+    }
+}
+
+/// Finds the topics with the earliest positions among any number of them, without keeping all.
+#[derive(Debug)]
+struct Earliest {
+    found: Vec<(Position, TopicId)>,
+    limit: usize,
+    /// There are enough with lower positions than this.
+    bound: Position,
+}
+
+impl Earliest {
+    /// Up to `limit`, one at least.
+    fn new(limit: usize) -> Self {
+        Self {
+            found: Vec::new(),
+            limit,
+            bound: Position::MAX,
         }
-        found.sort_unstable();
-        (found, is_all)
+    }
+
+    fn push(&mut self, position: Position, topic: TopicId) {
+        if position < self.bound {
+            self.found.push((position, topic));
+            // Not each time, so that it costs the same for each topic however many there are.
+            if self.found.len() >= 2 * self.limit {
+                self.cut();
+            }
+        }
+    }
+
+    fn cut(&mut self) {
+        if self.found.len() > self.limit {
+            let (_, &mut (first_left_out, _), _) = self.found.select_nth_unstable(self.limit);
+            self.bound = first_left_out;
+            self.found.truncate(self.limit);
+        }
+    }
+
+    /// By position, ascending; and whether these are all.
+    fn finish(mut self) -> (Vec<(Position, TopicId)>, bool) {
+        self.cut();
+        self.found.sort_unstable();
+        (self.found, self.bound == Position::MAX)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_earliest_of_many_are_found(
+            mut positions in prop::collection::hash_set(1..1000u64, 0..200),
+            limit in 1..20usize,
+        ) {
+            let mut earliest = Earliest::new(limit);
+            for &position in &positions {
+                earliest.push(position, position as TopicId);
+            }
+            let mut expected: Vec<_> = positions.drain().map(|p| (p, p as TopicId)).collect();
+            expected.sort_unstable();
+            let is_all = expected.len() <= limit;
+            expected.truncate(limit);
+            prop_assert_eq!(earliest.finish(), (expected, is_all));
+        }
+    }
 
     #[test]
     fn rates_are_granted_in_whole_milliseconds() {

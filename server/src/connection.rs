@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::{
     frame::Wire,
-    subscription::{CATCH_UP_FRAME_BYTES, CATCH_UP_FRAME_MIN_BYTES, SubscriptionKey},
+    subscription::{CATCH_UP_FRAME_MIN_BYTES, SubscriptionKey},
 };
 
 /// Buffers handed to the kernel in one system call, at most. Linux takes 1,024 (`IOV_MAX`); more
@@ -167,7 +167,7 @@ impl<S: Socket> Connection<S> {
             blocked_since: None,
             is_dirty: false,
             is_catching_up: false,
-            catch_up_frame_bytes: CATCH_UP_FRAME_BYTES,
+            catch_up_frame_bytes: CATCH_UP_FRAME_MIN_BYTES,
             last_sent: uptime,
             last_received: uptime,
             ping_sent: None,

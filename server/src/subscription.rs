@@ -24,17 +24,18 @@ use crate::{
 /// A subscription's index in its shard.
 pub type SubscriptionKey = u32;
 
-/// A catch-up frame is closed when it has so many bytes of updates: large enough that its cost is
-/// the kernel's, small enough that a slow client's unsent rest stays small.
-pub const CATCH_UP_FRAME_BYTES: usize = 256 * 1024;
+/// A catch-up frame is closed when it has so many bytes of updates. What a socket does not take of it
+/// is memory that nobody shares, and who reads nothing keeps it until the write timeout: hundreds of
+/// such clients may cost no more than a few megabytes. Longer frames would bring nothing: to
+/// write so many bytes takes far longer than to begin with another frame.
+pub const CATCH_UP_FRAME_MAX_BYTES: usize = 64 * 1024;
 
-/// The same for a client that has just been blocked: what its socket does not take of a frame is
-/// memory that nobody shares, and who reads nothing keeps it until the write timeout. Each frame
-/// that is taken whole doubles the next one.
+/// The same for a client that is new or has just been blocked, for the same reason. Each frame that is
+/// taken whole doubles the next one.
 pub const CATCH_UP_FRAME_MIN_BYTES: usize = 16 * 1024;
 
 /// Updates looked up for one frame of latest values, at most: about what fits a frame.
-const LATEST_PER_FRAME_MAX: usize = 4096;
+const LATEST_PER_FRAME_MAX: usize = 1024;
 
 /// One connection's part in one channel.
 #[derive(Debug)]

@@ -20,8 +20,6 @@ pub struct TopicState {
     pub info: TopicInfo,
     /// Updates so far in this epoch.
     pub seq: Seq,
-    /// Position of the newest update.
-    pub position: Position,
     /// Whether its source is heard of.
     pub status: Status,
     /// Since when, ns since the Unix epoch; 0 for ever.
@@ -63,6 +61,9 @@ impl TopicState {
 #[derive(Debug, Default)]
 pub struct Topics {
     states: Vec<TopicState>,
+    /// Of each topic's newest update; 0 if it had none. Apart from the rest, because whoever catches
+    /// up goes through those of all topics.
+    positions: Vec<Position>,
     by_level: TopicTree,
 }
 
@@ -71,10 +72,10 @@ impl Topics {
     pub fn introduce(&mut self, info: TopicInfo, channels: SmallVec<[ChannelKey; 2]>) {
         debug_assert_eq!(info.id as usize, self.states.len());
         self.by_level.insert(info.topic.clone());
+        self.positions.push(0);
         self.states.push(TopicState {
             info,
             seq: 0,
-            position: 0,
             status: Status::Live,
             status_since_ns: 0,
             status_number: 0,
@@ -88,11 +89,16 @@ impl Topics {
     pub fn apply(&mut self, update: TapeUpdate<'_>) -> &mut TopicState {
         let state = &mut self.states[update.topic as usize];
         state.seq += 1;
-        state.position = update.position;
+        self.positions[update.topic as usize] = update.position;
         state.bincode.clear();
         state.bincode.extend_from_slice(update.bincode);
         state.json.clear();
         state
+    }
+
+    /// Position of a topic's newest update.
+    pub fn position(&self, id: TopicId) -> Position {
+        self.positions[id as usize]
     }
 
     /// How many topics there are.

@@ -6,8 +6,10 @@ mod server_support;
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use server_support::{
     Program,
+    raw::{CLOSE, RawSocket, TEXT, masked},
     subscriber::{ENCODINGS, Publisher, Subscriber, answer, connect, number, publication, reading},
 };
 use tickcast_protocol::{
@@ -127,6 +129,48 @@ async fn a_publish_is_refused_as_a_whole_if_one_of_its_topics_is_not_allowed_or_
     }
     assert_eq!(server.metric("tickcast_updates_total").await, 0);
     assert_eq!(server.metric("tickcast_errors_total").await, 4);
+}
+
+#[tokio::test]
+async fn publishes_that_come_in_one_piece_keep_their_order_and_wait_for_nothing_that_has_not_come()
+{
+    let server = server(&[]).await;
+    let mut subscriber = Subscriber::start(&server.url(), ENCODINGS[0], "a", Mode::Every).await;
+    let mut socket = RawSocket::open(server.address, "/ws", "").await;
+    let frame = |id: Option<u32>, value: u32| {
+        let update = json!({"topic": "a", "value": {"reading": value}});
+        let mut message = json!({"type": "publish", "updates": [update]});
+        if let Some(id) = id {
+            message["id"] = id.into();
+        }
+        masked(TEXT, message.to_string().as_bytes())
+    };
+
+    let mut begun = frame(None, 5);
+    let rest = begun.split_off(9);
+    let piece = [
+        frame(None, 1),
+        frame(None, 2),
+        frame(Some(7), 3),
+        frame(None, 4),
+        begun,
+    ];
+    socket.send_bytes(&piece.concat()).await;
+    let updates = subscriber.take(4).await;
+    let numbers: Vec<_> = updates.iter().map(number).collect();
+    assert_eq!(numbers, [1.0, 2.0, 3.0, 4.0]);
+    let published = socket.json("published").await;
+    assert_eq!(
+        (&published["id"], &published["position"]),
+        (&json!(7), &json!(3))
+    );
+
+    let close = masked(CLOSE, &1000u16.to_be_bytes());
+    let piece = [rest, frame(None, 6), close];
+    socket.send_bytes(&piece.concat()).await;
+    let updates = subscriber.take(2).await;
+    assert_eq!(updates.iter().map(number).collect::<Vec<_>>(), [5.0, 6.0]);
+    assert_eq!(socket.closed().await, 1000);
 }
 
 #[tokio::test]
