@@ -17,8 +17,9 @@ use crate::{
         plot::Plot,
         reduce::{BandPiece, Line, Reduction, Window},
     },
+    format::SECOND,
     inbox::Link,
-    scene::Scene,
+    scene::{Quiet, Scene},
     store::{Series, SeriesKind, TimeNs, TopicState},
     theme::Theme,
 };
@@ -35,8 +36,10 @@ const VOLUME_PART: f32 = 0.16;
 const VOLUME_BAR_WIDTH: f64 = 5.0;
 /// A chart that follows moves at the display's rate at most ...
 const SCROLL_MIN_NS: i64 = 16_000_000;
-/// ... and twice a second at least.
+/// ... and twice a second at least, as long as anything comes from the server.
 const SCROLL_MAX_NS: i64 = 500_000_000;
+/// When nothing came for a minute it moves so seldom, as everything else on the screen does.
+const SCROLL_STILL_NS: i64 = 10 * SECOND;
 /// A chart whose newest sample is older than this moves twice a second only: nobody watches it glide.
 const SCROLL_LIVELY_NS: i64 = 3_000_000_000;
 /// A candle is at least so wide, with its space; shorter intervals are joined.
@@ -257,12 +260,13 @@ fn schedule(ui: &Ui, scene: &Scene<'_>, pane: &ChartPane, plot: &Plot) {
         let is_quiet = newest_ns
             .max()
             .is_none_or(|newest_ns| scene.now_ns - newest_ns > SCROLL_LIVELY_NS);
-        let least_ns = if is_quiet {
-            SCROLL_MAX_NS
-        } else {
-            SCROLL_MIN_NS
+        let (least_ns, most_ns) = match scene.quiet() {
+            Quiet::No if is_quiet => (SCROLL_MAX_NS, SCROLL_MAX_NS),
+            Quiet::No => (SCROLL_MIN_NS, SCROLL_MAX_NS),
+            Quiet::Seconds => (SECOND, SECOND),
+            Quiet::Minutes => (SCROLL_STILL_NS, SCROLL_STILL_NS),
         };
-        repaint_after((pixel_ns as i64).clamp(least_ns, SCROLL_MAX_NS));
+        repaint_after((pixel_ns as i64).clamp(least_ns, most_ns));
     }
 }
 

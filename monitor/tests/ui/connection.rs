@@ -71,7 +71,8 @@ fn what_comes_in_while_the_window_is_hidden_is_there_when_it_is_shown_again() {
 
 #[test]
 fn the_window_is_repainted_twice_a_second_while_nothing_happens_and_then_less_and_less() {
-    let mut harness = filled(&[]);
+    // A chart that follows moves by the clock, and no faster than the rest.
+    let mut harness = filled(&[BTC]);
     for (seconds, least_ms) in [(1, 400), (14, 900), (60, 9_000)] {
         // What is changed flashes for a moment.
         harness.state_mut().script.now_ns += seconds * SECOND;
