@@ -33,8 +33,10 @@ pub struct Measurement {
     pub deliveries: u64,
     /// CPU time of the contender in it.
     pub cpu_s: f64,
-    /// The share of that which was spent in user space.
-    pub user_share: Option<f64>,
+    /// Of a coarser account: CPU time, and that in user space.
+    pub coarse_s: f64,
+    /// See `coarse_s`.
+    pub user_s: f64,
     /// How much of the time its core worked, for whomever.
     pub core_busy: f64,
     /// From when updates were due until subscribers had them, in ms.
@@ -142,7 +144,7 @@ pub struct Figures {
     pub runs: usize,
     /// CPU time per delivery in us.
     pub cpu_us: Option<f64>,
-    /// The share of it in user space.
+    /// The share of it in user space, of all runs together: that account is coarse.
     pub user_share: Option<f64>,
     /// How much of the time it worked.
     pub busy: f64,
@@ -185,13 +187,15 @@ impl Figures {
         let plain =
             |of: &dyn Fn(&Measurement) -> f64| optional(&|run| Some(of(run))).unwrap_or(0.0);
         let sum = |of: &dyn Fn(&Integrity) -> u64| runs.iter().map(|run| of(&run.integrity)).sum();
+        let user_s: f64 = runs.iter().map(|run| run.user_s).sum();
+        let coarse_s: f64 = runs.iter().map(|run| run.coarse_s).sum();
         let received: u64 = sum(&|integrity| integrity.received);
         let expected: u64 = sum(&|integrity| integrity.expected);
         Self {
             contender,
             runs: runs.len(),
             cpu_us: optional(&Measurement::cpu_us),
-            user_share: optional(&|run| run.user_share),
+            user_share: (coarse_s > 0.0).then(|| user_s / coarse_s),
             busy: plain(&Measurement::busy),
             deliveries_per_s: plain(&|run| run.deliveries as f64 / run.seconds),
             p50_ms: optional(&|run| run.p50_ms),
@@ -250,7 +254,8 @@ pub(super) mod tests {
             published: 100,
             deliveries: 100_000,
             cpu_s: 0.2,
-            user_share: Some(0.1),
+            coarse_s: 0.2,
+            user_s: 0.02,
             core_busy: 0.3,
             p50_ms: Some(1.0),
             p99_ms: Some(3.0),

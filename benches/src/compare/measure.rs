@@ -239,7 +239,6 @@ impl Load {
         end: &Checkpoint,
     ) -> Measurement {
         let seconds = (end.at_ns - begin.at_ns) as f64 / 1e9;
-        let coarse_s = end.usage.coarse_s - begin.usage.coarse_s;
         let percentile_ms = |histogram: &Histogram, percent| {
             percentile(histogram, percent).map(|ns| ns as f64 / 1e6)
         };
@@ -253,8 +252,8 @@ impl Load {
             published: end.published - begin.published,
             deliveries: end.received - begin.received,
             cpu_s: (end.usage.cpu_ns - begin.usage.cpu_ns) as f64 / 1e9,
-            user_share: (coarse_s > 0.0)
-                .then(|| (end.usage.user_s - begin.usage.user_s) / coarse_s),
+            coarse_s: end.usage.coarse_s - begin.usage.coarse_s,
+            user_s: end.usage.user_s - begin.usage.user_s,
             core_busy: (end.usage.core_busy_s - begin.usage.core_busy_s) / seconds,
             p50_ms: latency_ms(50.0),
             p99_ms: latency_ms(99.0),

@@ -22,6 +22,12 @@ const VALUE_WIDTH: f64 = 84.0;
 /// A bar this many times as long as the one in the middle is cut: it would make all others dots.
 const OUTLIER: f64 = 6.0;
 
+/// Who delivers a smaller share than this has the share beside the latency of what came.
+const COMPLETE: f64 = 0.995;
+
+const LEGEND: &str = "Shorter is better unless it says otherwise. A bar with // is cut. In \
+brackets: how much arrived at all, if not everything.";
+
 const STYLE: &str = "\
 svg { --back: #ffffff; --line: #dde2e8; --text: #1a2027; --muted: #5c6875; --dim: #8a95a1; \
 --accent: #1668c7; }\n\
@@ -38,28 +44,37 @@ text { font: 12px Inter, system-ui, sans-serif; fill: var(--text); }\n\
 struct Panel {
     title: &'static str,
     value: fn(&Figures) -> Option<f64>,
-    format: fn(f64) -> String,
+    label: fn(f64, &Figures) -> String,
+    /// Whether outliers are cut. What is better for being long is not.
+    cuts: bool,
 }
 
 const CPU: Panel = Panel {
     title: "CPU µs per delivery",
     value: |figures| figures.cpu_us,
-    format: short,
+    label: |value, _| short(value),
+    cuts: true,
 };
 const P99: Panel = Panel {
     title: "p99 in ms, from when an update was due",
     value: |figures| figures.p99_ms,
-    format: short,
+    label: |value, figures| match figures.completion < COMPLETE {
+        true => format!("{} ({:.0} %)", short(value), figures.completion * 100.0),
+        false => short(value),
+    },
+    cuts: true,
 };
 const RATE: Panel = Panel {
     title: "deliveries per second on one core (more is better)",
     value: |figures| Some(figures.deliveries_per_s),
-    format: grouped,
+    label: |value, _| grouped(value),
+    cuts: false,
 };
 const MEMORY: Panel = Panel {
     title: "KiB of memory per connection",
     value: |figures| Some(figures.connection_bytes / 1024.0),
-    format: short,
+    label: |value, _| short(value),
+    cuts: true,
 };
 
 /// One block of bars for each workload.
@@ -72,7 +87,8 @@ pub fn picture(blocks: &[(&Workload, &[Figures])]) -> String {
 
 fn write_picture(blocks: &[(&Workload, &[Figures])], svg: &mut String) -> fmt::Result {
     let block_height = |rows: usize| TITLE_HEIGHT + rows as f64 * ROW_HEIGHT + MARGIN;
-    let height: f64 = MARGIN + blocks.iter().map(|b| block_height(b.1.len())).sum::<f64>();
+    let blocks_height: f64 = blocks.iter().map(|b| block_height(b.1.len())).sum();
+    let height = MARGIN + blocks_height + MARGIN;
     writeln!(
         svg,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
@@ -84,7 +100,11 @@ fn write_picture(blocks: &[(&Workload, &[Figures])], svg: &mut String) -> fmt::R
         write_block(workload, figures, top, svg)?;
         top += block_height(figures.len());
     }
-    writeln!(svg, "</svg>")
+    writeln!(
+        svg,
+        "<text class=\"axis\" x=\"{MARGIN}\" y=\"{}\">{LEGEND}</text>\n</svg>",
+        height - MARGIN
+    )
 }
 
 fn write_block(
@@ -134,7 +154,8 @@ fn write_panel(
         svg,
         "<text class=\"axis\" x=\"{left}\" y=\"{title_y}\">{title}</text>"
     )?;
-    let longest = longest(figures.iter().filter_map(panel.value).collect());
+    let values = figures.iter().filter_map(panel.value).collect();
+    let longest = longest(values, panel.cuts);
     let full = PANEL_WIDTH - VALUE_WIDTH;
     for (row, of_row) in figures.iter().enumerate() {
         let Some(value) = (panel.value)(of_row) else {
@@ -163,7 +184,7 @@ fn write_panel(
             svg,
             "<text class=\"value\" x=\"{:.1}\" y=\"{text_y}\">{}</text>",
             left + width + 6.0,
-            (panel.format)(value)
+            (panel.label)(value, of_row)
         )?;
     }
     let bottom = top + TITLE_HEIGHT + figures.len() as f64 * ROW_HEIGHT;
@@ -172,8 +193,11 @@ fn write_panel(
 }
 
 /// What fills the panel: the largest value that is no outlier.
-fn longest(values: Vec<f64>) -> f64 {
-    let limit = median(values.clone()).unwrap_or(0.0) * OUTLIER;
+fn longest(values: Vec<f64>, cuts: bool) -> f64 {
+    let limit = match cuts {
+        true => median(values.clone()).unwrap_or(0.0) * OUTLIER,
+        false => f64::INFINITY,
+    };
     let largest = values.into_iter().filter(|&value| value <= limit);
     largest.fold(f64::MIN_POSITIVE, f64::max)
 }
@@ -205,6 +229,8 @@ mod tests {
         assert_eq!(svg.matches("<rect class=\"ours\"").count(), 4);
         assert_eq!(svg.matches("class=\"cut\"").count(), 1);
         assert!(svg.contains(">3,000</text>"));
-        assert_eq!(longest(vec![3.0, 3.0, 3.0, 3000.0]), 3.0);
+        let values = vec![3.0, 3.0, 3.0, 3000.0];
+        assert_eq!(longest(values.clone(), true), 3.0);
+        assert_eq!(longest(values, false), 3000.0);
     }
 }

@@ -17,7 +17,7 @@ pub fn table(workload: &Workload, figures: &[Figures]) -> String {
         text += "| | KiB per connection |\n|---|---|\n";
     } else {
         text += "| | CPU µs per delivery | in user space | core busy | deliveries/s | p50 ms | \
-                 p99 ms | p99.9 ms | delivered | KiB per connection |\n\
+                 p99 ms | p99.9 ms | delivered | growth MiB |\n\
                  |---|---|---|---|---|---|---|---|---|---|\n";
     }
     for row in figures {
@@ -55,12 +55,12 @@ fn line(workload: &Workload, row: &Figures, reference: Option<&Figures>) -> Stri
         }
     };
     let name = row.contender.name();
-    let memory = ratio(|f| Some(f.connection_bytes / KIB), 1);
     if workload.pace == Pace::Silent {
+        let memory = ratio(|f| Some(f.connection_bytes / KIB), 1);
         return format!("| {name} | {memory} |\n");
     }
     format!(
-        "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {memory} |\n",
+        "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
         ratio(|f| f.cpu_us, 2),
         percent(row.user_share, 0),
         percent(Some(row.busy), 0),
@@ -69,6 +69,7 @@ fn line(workload: &Workload, row: &Figures, reference: Option<&Figures>) -> Stri
         ratio(|f| f.p99_ms, 2),
         ratio(|f| f.p999_ms, 2),
         percent(Some(row.completion), 2),
+        digits(row.growth_bytes / (KIB * KIB), 1),
     )
 }
 
