@@ -23,7 +23,7 @@ use super::{
 };
 
 /// Longest wait for the last updates.
-const DRAIN_MAX: Duration = Duration::from_secs(4);
+const DRAIN_MAX: Duration = Duration::from_secs(2);
 
 /// The same where some do not read for a while: they have to catch up.
 const DRAIN_STALLED_MAX: Duration = Duration::from_secs(15);
@@ -32,7 +32,7 @@ const DRAIN_STALLED_MAX: Duration = Duration::from_secs(15);
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// Idle contenders are looked at after this long.
-const IDLE: Duration = Duration::from_secs(2);
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Connections looked at before the schedule is looked at again.
 const EVENTS_MAX: usize = 256;

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::{
     contender::Contender,
     figures::{Figures, median},
-    table::{grouped, short},
+    table::{grouped, p99_label, short},
     workload::{Pace, Workload},
 };
 
@@ -21,9 +21,6 @@ const VALUE_WIDTH: f64 = 84.0;
 
 /// A bar this many times as long as the one in the middle is cut: it would make all others dots.
 const OUTLIER: f64 = 6.0;
-
-/// Who delivers a smaller share than this has the share beside the latency of what came.
-const COMPLETE: f64 = 0.995;
 
 const LEGEND: &str = "Shorter is better unless it says otherwise. A bar with // is cut. In \
 brackets: how much arrived at all, if not everything.";
@@ -58,10 +55,7 @@ const CPU: Panel = Panel {
 const P99: Panel = Panel {
     title: "p99 in ms, from when an update was due",
     value: |figures| figures.p99_ms,
-    label: |value, figures| match figures.completion < COMPLETE {
-        true => format!("{} ({:.0} %)", short(value), figures.completion * 100.0),
-        false => short(value),
-    },
+    label: |_, figures| p99_label(figures).unwrap_or_default(),
     cuts: true,
 };
 const RATE: Panel = Panel {

@@ -8,7 +8,7 @@ use tickcast_loadtest::summary::Environment;
 
 use super::{
     figures::Figures,
-    table::{grouped, short, table},
+    table::{grouped, p99_label, short, table},
     targets::{self, All, targets},
 };
 
@@ -61,11 +61,11 @@ pub fn digest(all: &All<'_>, origin: &Origin) -> String {
     /// What the columns show of which workload.
     const COLUMNS: [(&str, &str, Column); 8] = [
         ("a", "(a) CPU µs per delivery", |f| f.cpu_us.map(short)),
-        ("a", "p99 ms", |f| f.p99_ms.map(short)),
+        ("a", "p99 ms", p99_label),
         ("b", "(b) CPU µs", |f| f.cpu_us.map(short)),
-        ("b", "p99 ms", |f| f.p99_ms.map(short)),
+        ("b", "p99 ms", p99_label),
         ("c", "(c) CPU µs", |f| f.cpu_us.map(short)),
-        ("c", "p99 ms", |f| f.p99_ms.map(short)),
+        ("c", "p99 ms", p99_label),
         ("d", "(d) deliveries/s", |f| {
             Some(grouped(f.deliveries_per_s))
         }),
@@ -99,7 +99,7 @@ pub fn digest(all: &All<'_>, origin: &Origin) -> String {
         Some(format!("({letter}) {}", workload.title))
     });
     text += &titles.collect::<Vec<_>>().join("; ");
-    text += ".\n";
+    text += ". In brackets: how much arrived at all, if not everything.\n\n";
     text += &missed(all);
     text
 }
@@ -133,13 +133,14 @@ impl Origin {
         let machine = &self.environment;
         let commit = machine.commit.as_deref().unwrap_or("unknown");
         let day = machine.started.split('T').next().unwrap_or_default();
+        let kernel = machine.kernel.split('-').next().unwrap_or_default();
         let how_often = match self.runs {
             1 => "One run".to_owned(),
             runs => format!("Medians of {runs} runs"),
         };
         format!(
             "{how_often}, `{}`, commit `{commit}`, {day}; {} cores ({}), Linux {}; {}.",
-            machine.command, machine.cores, machine.cpu, machine.kernel, self.versions
+            machine.command, machine.cores, machine.cpu, kernel, self.versions
         )
     }
 }

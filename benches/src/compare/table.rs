@@ -16,7 +16,7 @@ pub fn table(workload: &Workload, figures: &[Figures]) -> String {
     if workload.pace == Pace::Silent {
         text += "| | KiB per connection |\n|---|---|\n";
     } else {
-        text += "| | CPU µs per delivery | in user space | core busy | deliveries/s | p50 ms | \
+        text += "| | CPU µs per delivery | in user space | of a core | deliveries/s | p50 ms | \
                  p99 ms | p99.9 ms | delivered | growth MiB |\n\
                  |---|---|---|---|---|---|---|---|---|---|\n";
     }
@@ -130,6 +130,21 @@ fn percent(share: Option<f64>, decimals: usize) -> String {
             false => format!("{text} %"),
         }
     })
+}
+
+/// Who delivers a smaller share than this has the share beside the latency of what came.
+const COMPLETE: f64 = 0.995;
+
+/// The latency, and how much arrived if not everything did.
+pub(super) fn p99_label(figures: &Figures) -> Option<String> {
+    let arrived = match figures.completion < COMPLETE {
+        true => format!(" ({:.0} %)", figures.completion * 100.0),
+        false => String::new(),
+    };
+    match (figures.p99_ms, arrived.is_empty()) {
+        (None, true) => None,
+        (p99_ms, _) => Some(p99_ms.map_or("–".to_owned(), short) + &arrived),
+    }
 }
 
 /// Three digits, or all before the point.
