@@ -23,7 +23,7 @@ use tokio::{
     io::{AsyncRead, AsyncWriteExt, ReadBuf},
     net::TcpStream,
     sync::Notify,
-    task::{AbortHandle, spawn_local},
+    task::{AbortHandle, coop::unconstrained, spawn_local, yield_now},
     time::{sleep, timeout},
 };
 
@@ -43,6 +43,11 @@ use crate::{
 
 /// How often a client that does not read its answers is looked at again.
 const CLOGGED_POLL: Duration = Duration::from_millis(20);
+
+/// Messages of one client that are read before others have their turn, if it has sent so many. Each
+/// turn of a busy publisher may become a round, and short rounds cost every subscriber a write for a
+/// few updates; tokio's own budget would end a turn after some sixty messages.
+const TURN_MESSAGES: usize = 512;
 
 /// After a close frame of ours: how long we read on, so that the client sees it before the
 /// connection is reset under it (RFC 6455, section 7.1.1).
@@ -301,7 +306,7 @@ pub async fn serve(
     let reader = MessageReader::new(stream, &read, CLIENT_MESSAGE_MAX_BYTES);
     drop(read);
     tokio::select! {
-        () = receive(&context, key, reader, encoding) => {}
+        () = unconstrained(receive(&context, key, reader, encoding)) => {}
         () = broken.notified() => {}
     }
     end(&context, key);
@@ -352,7 +357,10 @@ async fn receive(
     mut reader: MessageReader<Stream>,
     encoding: Encoding,
 ) {
-    loop {
+    for message in 1_usize.. {
+        if message.is_multiple_of(TURN_MESSAGES) {
+            yield_now().await;
+        }
         reader.readable().await;
         // In a box of its own: what a message needs is kilobytes, and most clients are silent for
         // most of the time.
