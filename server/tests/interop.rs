@@ -9,7 +9,7 @@ use std::{fs, net::TcpListener};
 use serde_json::json;
 use server_support::{
     Program, command,
-    raw::{BINARY, CLOSE, RawSocket, TEXT, ask, get},
+    raw::{BINARY, CLOSE, PING, PONG, RawSocket, TEXT, ask, get},
     soon,
     subscriber::{ENCODINGS, Publisher, Subscriber, number, publication, reading},
     until,
@@ -20,7 +20,7 @@ use tickcast_protocol::{
     message::{Draining, Mode, ServerMessage},
     value::Value,
 };
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 async fn without_feed() -> Program {
     Program::start(&["--feed", "none"]).await
@@ -83,6 +83,46 @@ async fn echo_returns_text_binary_and_fragments() {
     assert_eq!(socket.frame().await, (TEXT, "aä".as_bytes().to_vec()));
     socket.send(CLOSE, &4321u16.to_be_bytes()).await;
     assert_eq!(socket.closed().await, 4321);
+}
+
+/// RFC 6455, sections 5.4 to 5.5.3.
+#[tokio::test]
+async fn control_frames_may_come_between_fragments_and_a_close_frame_may_be_empty() {
+    let server = without_feed().await;
+    for path in ["/ws", "/echo"] {
+        let mut socket = RawSocket::open(server.address, path, "").await;
+        let list = br#"{"type":"list","id":7}"#;
+        socket.send(0x01, &list[..9]).await;
+        socket.send(PING, b"in between").await;
+        // A pong that nobody asked for.
+        socket.send(PONG, b"here I am").await;
+        let pong = loop {
+            let frame = socket.frame().await;
+            // The welcome.
+            if frame.0 != TEXT {
+                break frame;
+            }
+        };
+        assert_eq!(pong, (PONG, b"in between".to_vec()), "{path}");
+        socket.send(PING, b"").await;
+        assert_eq!(socket.frame().await, (PONG, vec![]), "{path}");
+        socket.send(0x80, &list[9..]).await;
+        let wanted = match path {
+            "/ws" => &br#"{"type":"subscriptions","id":7,"subscriptions":[]}"#[..],
+            _ => list,
+        };
+        let (first, answer) = socket.frame().await;
+        assert_eq!(
+            String::from_utf8_lossy(&answer),
+            String::from_utf8_lossy(wanted)
+        );
+        assert_eq!(first, TEXT);
+        socket.send(CLOSE, b"").await;
+        assert_eq!(socket.frame().await, (CLOSE, vec![]), "{path}");
+        let mut rest = Vec::new();
+        let _ = soon("the end", socket.stream.read_to_end(&mut rest)).await;
+        assert_eq!(rest, b"", "{path}");
+    }
 }
 
 #[tokio::test]
