@@ -57,7 +57,7 @@ static FILES: &[File] = files! {
     HTML: "page/index.html", "page/try.html";
     STYLE: "page/base.css", "page/page.css", "page/try.css", "page/vendor/uPlot.min.css";
     SVG: "page/icon.svg";
-    SCRIPT: "page/page.js", "page/chart.js", "page/format.js", "page/link.js", "page/store.js",
+    SCRIPT: "page/page.js", "page/chart.js", "page/dom.js", "page/format.js", "page/link.js", "page/store.js",
         "page/table.js", "page/vendor/uPlot.esm.js",
         "page/try.js", "page/chat.js", "page/hex.js", "page/log.js", "page/trial.js",
         "page/words.js",

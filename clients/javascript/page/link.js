@@ -1,6 +1,7 @@
 // The page's connection: one client, one subscription, and what to say about them.
 
 import { Client } from '../index.js';
+import { socketUrl } from './dom.js';
 
 /** `location` may ask for less than everything: `?filter=market/%23`. */
 const EVERYTHING = '#';
@@ -23,12 +24,8 @@ export class Link {
   constructor(settings, handlers) {
     this.#settings = settings;
     this.#handlers = handlers;
-    const at = new URL(location.href);
-    this.filter = at.searchParams.get('filter') ?? EVERYTHING;
-    this.url = new URL('ws', at);
-    this.url.search = '';
-    this.url.hash = '';
-    this.url.protocol = at.protocol === 'https:' ? 'wss:' : 'ws:';
+    this.filter = new URL(location.href).searchParams.get('filter') ?? EVERYTHING;
+    this.url = socketUrl('ws');
     this.start();
   }
 

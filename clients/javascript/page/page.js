@@ -2,6 +2,7 @@
 // written.
 
 import { Chart, lostText } from './chart.js';
+import { elements, switchable, write } from './dom.js';
 import { clock, count, millis, signed } from './format.js';
 import { Link } from './link.js';
 import { PERCENT_DECIMALS, Store, toMs } from './store.js';
@@ -21,7 +22,7 @@ const HISTORY_PAGE = 2_000;
 const WIDE = matchMedia('(min-width: 800px)');
 
 const settings = { encoding: 'bincode', rate: '5', window: '300' };
-const element = Object.fromEntries([...document.querySelectorAll('[id]')].map((found) => [found.id, found]));
+const element = elements();
 
 const store = new Store();
 const chart = new Chart(element.plot, element.tip, store);
@@ -113,10 +114,6 @@ function paintTitle(row, now_ms) {
   const kind = row.kind === 'quote' ? 'bid' : row.kind;
   write(element.kind, row.extra ? `${kind} · ${row.extra}` : kind);
   write(element.hint, row.number === null ? `A ${row.kind} has no chart.` : '');
-}
-
-function write(target, text) {
-  if (target.textContent !== text) target.textContent = text;
 }
 
 function choose(topic) {
@@ -233,26 +230,12 @@ function fact(target, name, text) {
   write(target.firstElementChild, text);
 }
 
-/** Buttons of which one is pressed. */
-function switchable(group, name, change) {
-  const show = () => {
-    for (const button of group.children) button.setAttribute('aria-pressed', String(button.value === settings[name]));
-  };
-  group.addEventListener('click', ({ target }) => {
-    if (!target.value || target.value === settings[name]) return;
-    settings[name] = target.value;
-    show();
-    change(target.value);
-  });
-  show();
-}
-
-switchable(element.encoding, 'encoding', (encoding) => {
+switchable(element.encoding, settings, 'encoding', (encoding) => {
   remember();
   link.setEncoding(encoding);
 });
-switchable(element.rate, 'rate', (rate) => link.setRate(rate));
-switchable(element.window, 'window', (s) => {
+switchable(element.rate, settings, 'rate', (rate) => link.setRate(rate));
+switchable(element.window, settings, 'window', (s) => {
   chart.window_s = Number(s);
   touch();
 });

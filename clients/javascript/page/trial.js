@@ -1,5 +1,6 @@
 // One bare WebSocket, as any page could make it, and everything that happens to it.
 
+import { byteLength } from '../src/connection.js';
 import { CLIENT, SERVER, decodeBincode, decodeJson, encodeBincode, encodeJson } from '../src/messages.js';
 import { TopicTable } from '../src/topics.js';
 import { fromHex, toHex } from './hex.js';
@@ -65,7 +66,7 @@ export class Trial {
    * @param {'text' | 'bincode' | 'hex'} form as it is; JSON that becomes bincode; bytes in hexadecimal digits
    */
   send(typed, form) {
-    if (form === 'text') return this.#call(`socket.send(${quoted(typed).slice(0, CALL_LENGTH)})`, () => this.#send(typed), sizeOf(typed), { json: typed });
+    if (form === 'text') return this.#call(`socket.send(${quoted(typed).slice(0, CALL_LENGTH)})`, () => this.#send(typed), byteLength(typed), { json: typed });
     let bytes;
     let message = null;
     try {
@@ -114,7 +115,7 @@ export class Trial {
   #received(data, isEcho) {
     if (typeof data === 'string') {
       const message = isEcho ? null : this.#decode(() => decodeJson(SERVER, data, this.#topics));
-      return this.#tell(entry('message', data, { size: sizeOf(data), json: data, message }));
+      return this.#tell(entry('message', data, { size: byteLength(data), json: data, message }));
     }
     const isBlob = data instanceof Blob;
     const size = isBlob ? data.size : data.byteLength;
@@ -170,8 +171,6 @@ export class Trial {
 function entry(kind, text, more = {}) {
   return { kind, text, at_ms: performance.timeOrigin + performance.now(), ...more };
 }
-
-const sizeOf = (text) => new TextEncoder().encode(text).length;
 
 /** A topic whose introduction was missed has no name to be written. */
 function written(message) {

@@ -1,6 +1,7 @@
 // Puts the console together: buttons do what a line of a program would do, and everything is in the log.
 
 import { Chat } from './chat.js';
+import { elements, socketUrl, switchable, write } from './dom.js';
 import { Log } from './log.js';
 import { BINCODE, Trial } from './trial.js';
 import { BREAKS, EXAMPLES } from './words.js';
@@ -10,7 +11,7 @@ const TICK_MS = 250;
 const NARROW = matchMedia('(max-width: 799px)');
 const ROOM = 'lobby';
 
-const element = Object.fromEntries([...document.querySelectorAll('[id]')].map((found) => [found.id, found]));
+const element = elements();
 const settings = { path: 'ws', protocol: '', binary: 'arraybuffer', form: 'text' };
 
 const log = new Log({ list: element.log, newer: element.newer });
@@ -41,39 +42,12 @@ function paint() {
   for (const button of element.breaks.children) button.disabled = readyState !== 1;
 }
 
-function write(target, text) {
-  if (target.textContent !== text) target.textContent = text;
-}
-
-function address(path) {
-  const url = new URL(path, location.href);
-  url.search = '';
-  url.hash = '';
-  url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
-  return url;
-}
-
-/** Buttons of which one is pressed. */
-function switchable(group, name, change = () => {}) {
-  const show = () => {
-    for (const button of group.children) button.setAttribute('aria-pressed', String(button.value === settings[name]));
-  };
-  group.addEventListener('click', ({ target }) => {
-    if (target.value === undefined || target.value === settings[name]) return;
-    settings[name] = target.value;
-    show();
-    change(target.value);
-  });
-  show();
-  return show;
-}
-
 const isBinary = () => settings.protocol === BINCODE;
 
-switchable(element.path, 'path');
-const showForm = switchable(element.form, 'form');
-switchable(element.binary, 'binary');
-switchable(element.protocol, 'protocol', () => {
+switchable(element.path, settings, 'path');
+const showForm = switchable(element.form, settings, 'form');
+switchable(element.binary, settings, 'binary');
+switchable(element.protocol, settings, 'protocol', () => {
   settings.form = isBinary() ? 'bincode' : 'text';
   showForm();
 });
@@ -124,7 +98,7 @@ function send() {
 
 element.open.addEventListener('click', () => {
   look();
-  trial.open(address(settings.path), settings.protocol, settings.binary);
+  trial.open(socketUrl(settings.path), settings.protocol, settings.binary);
 });
 element.send.addEventListener('click', send);
 element.typed.addEventListener('input', fit);
@@ -141,7 +115,7 @@ element.closing.addEventListener('submit', (event) => {
 });
 element.clear.addEventListener('click', () => log.clear());
 
-const chat = new Chat(address('ws'), element.talk, (words, isBad) => {
+const chat = new Chat(socketUrl('ws'), element.talk, (words, isBad) => {
   write(element.trouble, words);
   element.trouble.className = isBad ? 'bad' : 'muted';
 });

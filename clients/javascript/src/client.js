@@ -1,6 +1,6 @@
 import { Backoff, mayReconnect } from './backoff.js';
 import { Clock, now } from './clock.js';
-import { Connection, ENCODINGS, REASON_BYTES } from './connection.js';
+import { Connection, ENCODINGS, REASON_BYTES, byteLength } from './connection.js';
 import { Enrolment } from './enrolment.js';
 import { Requests, ServerError, TooLongError } from './requests.js';
 import { TopicTable } from './topics.js';
@@ -189,7 +189,7 @@ export class Client extends EventTarget {
     if (code !== NORMAL && !(code >= 3000 && code <= 4999)) {
       throw new DOMException(`${code} is neither 1000 nor in 3000 to 4999`, 'InvalidAccessError');
     }
-    if (new TextEncoder().encode(reason).length > REASON_BYTES) {
+    if (byteLength(reason) > REASON_BYTES) {
       throw new DOMException(`a reason has at most ${REASON_BYTES} bytes`, 'SyntaxError');
     }
     if (this.#readyState >= CLOSING) return;
@@ -318,7 +318,7 @@ export class Client extends EventTarget {
   #encode(message) {
     if (this.#readyState !== OPEN) throw new Error('not connected');
     const payload = this.#connection.encode(message);
-    const length = typeof payload === 'string' ? new TextEncoder().encode(payload).length : payload.length;
+    const length = typeof payload === 'string' ? byteLength(payload) : payload.length;
     const limit = this.#welcome.limits.message_bytes;
     if (limit > 0 && length > limit) throw new TooLongError(`${length} bytes are more than the server takes, ${limit}`);
     return payload;

@@ -8,7 +8,7 @@ const SILENT_INTERVALS = 3;
 /** How long the other side may take to answer a close frame. */
 const CLOSE_TIMEOUT_MS = 5_000;
 /** Sent when the server says what this client can not understand. Not worth another attempt. */
-export const NOT_UNDERSTOOD = 4999;
+const NOT_UNDERSTOOD = 4999;
 /** As for any connection that ends without a close frame. */
 const ABNORMAL = 1006;
 /** Bytes of a close frame's reason, RFC 6455, section 5.5. */
@@ -25,6 +25,9 @@ export const ENCODINGS = {
 };
 
 const UTF8 = new TextEncoder();
+
+/** Bytes of a text on the wire. */
+export const byteLength = (text) => UTF8.encode(text).length;
 
 export class Connection {
   #socket;
@@ -157,6 +160,6 @@ export class Connection {
 /** As much of a reason as a close frame can hold. */
 function fitReason(reason) {
   let fit = reason;
-  while (UTF8.encode(fit).length > REASON_BYTES) fit = fit.slice(0, -1);
+  while (byteLength(fit) > REASON_BYTES) fit = fit.slice(0, -1);
   return fit;
 }

@@ -3,7 +3,7 @@
 import { MalformedError, Reader, Writer } from './bincode.js';
 import {
   amount, bool, bytes, choice, decimal, epoch, f64, keyed, list, optional, reading, string, struct, time,
-  u16, u32, u64, withDefault,
+  u16, u32, u64, variant, withDefault,
 } from './types.js';
 
 const mode = choice('every', 'latest');
@@ -45,11 +45,7 @@ const results = [accepted, refused];
 
 /** Accepted or refused: the one that has a code is a refusal. */
 const subscribeResult = {
-  read(reader) {
-    const number = reader.unsigned(0xffffffff);
-    if (number >= results.length) throw new MalformedError(`there is no variant ${number}`);
-    return results[number].read(reader);
-  },
+  read: (reader) => variant(results, reader).read(reader),
   write(writer, result) {
     const number = 'code' in result ? 1 : 0;
     writer.unsigned(number);

@@ -17,10 +17,6 @@ export class TopicTable {
     return this.#epoch;
   }
 
-  get size() {
-    return this.#topics.size;
-  }
-
   /** Forgets everything if the epoch is another one. */
   enter(epoch) {
     if (epoch === this.#epoch) return;
@@ -47,9 +43,5 @@ export class TopicTable {
   /** Everything, as plain data that JSON can hold. */
   save() {
     return { epoch: this.#epoch, topics: [...this.#topics.values()] };
-  }
-
-  [Symbol.iterator]() {
-    return this.#topics.values();
   }
 }

@@ -198,7 +198,8 @@ export const choice = (...names) => ({
   toJson: (name) => require_(names.includes(name), names.join(' or '), name),
 });
 
-function variant(names, reader) {
+/** Which of some names or types a number stands for. */
+export function variant(names, reader) {
   const number = reader.unsigned(0xffffffff);
   if (number >= names.length) throw new MalformedError(`there is no variant ${number}`);
   return names[number];
