@@ -96,7 +96,8 @@ pub fn values(min: f64, max: f64, height: f32, min_gap: f32, decimals_max: u8) -
         .unwrap_or(10.0);
     let step = factor * power;
     let mut decimals = (-power.log10().round()).max(0.0) as u8;
-    if factor == 2.5 {
+    // 2.5 needs one more than 2, and 25 does not.
+    if factor == 2.5 && power < 10.0 {
         decimals += 1;
     }
     if factor == 10.0 {

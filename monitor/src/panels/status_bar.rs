@@ -9,6 +9,7 @@ use super::{
 use crate::{
     format,
     inbox::Link,
+    recording::Player,
     scene::{Command, Quiet, Scene},
     store::TimeNs,
     theme,
@@ -79,6 +80,7 @@ impl StatusBar {
     ) {
         let theme = scene.theme;
         let (words, color) = match scene.link {
+            _ if scene.player.is_some_and(Player::is_at_end) => ("At the end", theme.muted),
             _ if scene.player.is_some() && charts.is_following() => ("Playing", theme.up),
             _ if scene.player.is_some() => ("Paused", theme.warning),
             Link::Connected { .. } if charts.is_empty() => ("Live", theme.up),

@@ -307,7 +307,10 @@ fn sparkline(painter: &egui::Painter, scene: &Scene<'_>, topic: &TopicState, cel
 /// The colour of a value that has just changed; fades.
 fn flash(scene: &Scene<'_>, topic: &TopicState) -> Option<Color32> {
     let age_ns = flash_age(topic, scene.now_ns)?;
-    if !scene.preferences.flash {
+    let stands_still = scene
+        .player
+        .is_some_and(|player| player.is_paused() || player.is_at_end());
+    if !scene.preferences.flash || stands_still {
         return None;
     }
     let theme = scene.theme;

@@ -66,7 +66,7 @@ fn a_recording_goes_on_whatever_becomes_of_the_connection() {
     let gone = tickcast_monitor::inbox::Parcel::Link(Link::Ended { why });
     assert!(inbox.try_put(gone));
     harness.run_steps(2);
-    assert!(has(&harness, "Playing"), "not: no connection");
+    assert!(has(&harness, "At the end"), "not: no connection");
     assert!(has(&harness, "a"));
 }
 
