@@ -1,5 +1,4 @@
-// Puts the page together: what comes in marks it as changed, and at most once per screen's repaint it is
-// written.
+// Puts the page together: what comes in marks it as changed, and some 20 times a second at most it is written.
 
 import { Chart, lostText } from './chart.js';
 import { elements, switchable, write } from './dom.js';
