@@ -41,7 +41,8 @@ text { font: 12px Inter, system-ui, sans-serif; fill: var(--text); }\n\
 struct Panel {
     title: &'static str,
     value: fn(&Figures) -> Option<f64>,
-    label: fn(f64, &Figures) -> String,
+    /// Behind the bar, or in its place.
+    label: fn(&Figures) -> String,
     /// Whether outliers are cut. What is better for being long is not.
     cuts: bool,
 }
@@ -49,25 +50,25 @@ struct Panel {
 const CPU: Panel = Panel {
     title: "CPU µs per delivery",
     value: |figures| figures.cpu_us,
-    label: |value, _| short(value),
+    label: |figures| figures.cpu_us.map(short).unwrap_or_default(),
     cuts: true,
 };
 const P99: Panel = Panel {
     title: "p99 in ms, from when an update was due",
     value: |figures| figures.p99_ms,
-    label: |_, figures| p99_label(figures).unwrap_or_default(),
+    label: |figures| p99_label(figures).unwrap_or_default(),
     cuts: true,
 };
 const RATE: Panel = Panel {
     title: "deliveries per second on one core (more is better)",
     value: |figures| Some(figures.deliveries_per_s),
-    label: |value, _| grouped(value),
+    label: |figures| grouped(figures.deliveries_per_s),
     cuts: false,
 };
 const MEMORY: Panel = Panel {
     title: "KiB of memory per connection",
     value: |figures| Some(figures.connection_bytes / 1024.0),
-    label: |value, _| short(value),
+    label: |figures| short(figures.connection_bytes / 1024.0),
     cuts: true,
 };
 
@@ -152,9 +153,7 @@ fn write_panel(
     let longest = longest(values, panel.cuts);
     let full = PANEL_WIDTH - VALUE_WIDTH;
     for (row, of_row) in figures.iter().enumerate() {
-        let Some(value) = (panel.value)(of_row) else {
-            continue;
-        };
+        let value = (panel.value)(of_row).unwrap_or(0.0);
         let is_cut = value > longest;
         let width = (value / longest).min(1.0) * full;
         let text_y = text_y(top, row);
@@ -178,7 +177,7 @@ fn write_panel(
             svg,
             "<text class=\"value\" x=\"{:.1}\" y=\"{text_y}\">{}</text>",
             left + width + 6.0,
-            (panel.label)(value, of_row)
+            (panel.label)(of_row)
         )?;
     }
     let bottom = top + TITLE_HEIGHT + figures.len() as f64 * ROW_HEIGHT;
@@ -216,6 +215,8 @@ mod tests {
             .map(|contender| Figures::of(contender, &[&measurement(contender)]))
             .collect();
         figures[0].p99_ms = Some(3000.0);
+        figures[5].p99_ms = None;
+        figures[5].completion = 0.15;
         let svg = picture(&[(&ALL[0], &figures)]);
         for contender in Contender::ALL {
             assert!(svg.contains(&format!(">{}</text>", contender.name())));
@@ -223,6 +224,7 @@ mod tests {
         assert_eq!(svg.matches("<rect class=\"ours\"").count(), 4);
         assert_eq!(svg.matches("class=\"cut\"").count(), 1);
         assert!(svg.contains(">3,000</text>"));
+        assert!(svg.contains(">– (15 %)</text>"));
         let values = vec![3.0, 3.0, 3.0, 3000.0];
         assert_eq!(longest(values.clone(), true), 3.0);
         assert_eq!(longest(values, false), 3000.0);
