@@ -37,7 +37,12 @@ fn searching(c: &mut Criterion) {
         topics.introduce(info, Default::default());
     }
     let mut group = c.benchmark_group("topics of a filter among 100,000");
-    for text in ["market/+/trade", "market/INSTRUMENT-4711/trade", "plant/#"] {
+    for text in [
+        "market/+/trade",
+        "+/INSTRUMENT-4711/+",
+        "market/INSTRUMENT-4711/trade",
+        "plant/#",
+    ] {
         let filter = Filter::new(text).expect("a filter");
         group.bench_function(text, |b| b.iter(|| topics.matching(black_box(&filter))));
     }
