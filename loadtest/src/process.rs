@@ -1,6 +1,6 @@
 //! What the kernel knows of processes and threads, from /proc (`proc(5)`).
 
-use std::{fs, io};
+use std::{fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,19 +23,24 @@ pub fn sleep_precisely() {
 
 /// CPU time that a thread of this process has used, in ns, from `schedstat`.
 pub fn thread_cpu_ns(id: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/self/task/{id}/schedstat")).ok()?;
-    text.split_whitespace().next()?.parse().ok()
+    task_cpu_ns(Path::new(&format!("/proc/self/task/{id}")))
 }
 
 /// CPU time that all threads of a process have used that still run, in ns: finer than the hundredths
 /// of a second in [`Usage`]. `None` if there is no such process.
 pub fn cpu_ns(pid: u32) -> Option<u64> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten();
-    let of_thread = |path: std::path::PathBuf| -> Option<u64> {
-        let text = fs::read_to_string(path.join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse().ok()
-    };
-    Some(threads.filter_map(|thread| of_thread(thread.path())).sum())
+    Some(
+        threads
+            .filter_map(|thread| task_cpu_ns(&thread.path()))
+            .sum(),
+    )
+}
+
+/// CPU time of one thread, in ns, by its folder below `/proc/PID/task`. `None` if it has ended.
+pub fn task_cpu_ns(task: &Path) -> Option<u64> {
+    let text = fs::read_to_string(task.join("schedstat")).ok()?;
+    text.split_whitespace().next()?.parse().ok()
 }
 
 /// What a process has used and holds.

@@ -7,9 +7,7 @@ use std::{
     convert::Infallible, fmt::Write, io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration,
 };
 
-use hyper::{
-    Method, Request, StatusCode, body::Incoming, server::conn::http1, service::service_fn,
-};
+use hyper::{Request, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
 use tickcast_protocol::message::Mode;
@@ -99,7 +97,7 @@ impl Admin {
     }
 
     async fn answer(self: Rc<Self>, request: Request<Incoming>) -> Result<Answer, Infallible> {
-        if request.method() != Method::GET && request.method() != Method::HEAD {
+        if !http::is_reading(request.method()) {
             return Ok(http::only_get());
         }
         Ok(match request.uri().path() {

@@ -210,8 +210,7 @@ impl Site {
     }
 
     fn check_reading(&self, filter: &Filter) -> Result<(), String> {
-        let allow = &self.context.settings.subscribe_allow;
-        if allow.iter().any(|allowed| allowed.includes(filter)) {
+        if self.context.settings.may_subscribe(filter) {
             return Ok(());
         }
         Err(format!("reading {filter} is not allowed by the settings"))
@@ -276,7 +275,8 @@ In a browser's console:
   ws.onopen = () => ws.send('{\"type\":\"subscribe\",\"filters\":[\"#\"],\"max_rate_hz\":1}')
 ";
 
-fn is_reading(method: &Method) -> bool {
+/// Whether it is a method that is answered here.
+pub(crate) fn is_reading(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }
 

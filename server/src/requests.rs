@@ -138,12 +138,7 @@ impl<S: Socket> Shard<S> {
     ) -> Result<(Accepted, Option<SubscriptionKey>), (ErrorCode, String)> {
         let checked = Filter::new(filter)
             .map_err(|error| (ErrorCode::BadFilter, format!("filter {filter:?}: {error}")))?;
-        if !self
-            .settings
-            .subscribe_allow
-            .iter()
-            .any(|allowed| allowed.includes(&checked))
-        {
+        if !self.settings.may_subscribe(&checked) {
             let reason = format!("subscribing to {filter:?} is not allowed by the settings");
             return Err((ErrorCode::SubscribeForbidden, reason));
         }

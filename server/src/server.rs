@@ -437,7 +437,6 @@ impl ShardThread {
                     return;
                 }
             };
-            let wake = self.head.wake(self.index);
             let stats = Arc::clone(&self.metrics.shards[self.index]);
             let shard = Shard::new(self.index, self.epoch, Arc::clone(&self.settings), stats);
             let settings = Arc::clone(&self.settings);
@@ -456,7 +455,7 @@ impl ShardThread {
             spawn_local(listener::accept(listener, site, self.counts));
             spawn_local(tick(Rc::clone(&context)));
             spawn_local(answer_operators(Rc::clone(&context), self.asked));
-            rounds(self.index, &self.head, &context, &wake).await;
+            rounds(self.index, &self.head, &context).await;
             drain(&context, self.settings.drain).await;
         });
     }
@@ -478,7 +477,8 @@ async fn answer_operators(context: Rc<ShardContext>, mut asked: mpsc::Receiver<S
 }
 
 /// Runs rounds until the last strip has gone out.
-async fn rounds(index: usize, head: &Head, context: &Rc<ShardContext>, wake: &Notify) {
+async fn rounds(index: usize, head: &Head, context: &Rc<ShardContext>) {
+    let wake = head.wake(index);
     loop {
         let has_ended = head.has_ended();
         let begin = Instant::now();

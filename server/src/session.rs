@@ -149,7 +149,6 @@ pub struct ShardContext {
     pub ingest: Ingest,
     /// The time.
     pub clock: Clock,
-    index: usize,
     shard: RefCell<Shard<Outlet>>,
     /// Where strips come from.
     head: Arc<Head>,
@@ -192,7 +191,6 @@ impl ShardContext {
             settings,
             ingest,
             clock,
-            index: shard.index,
             wake: head.wake(shard.index),
             shard: RefCell::new(shard),
             head,
@@ -221,8 +219,8 @@ impl ShardContext {
 
     /// Applies what the head has for the shard, up to a bound, and lets clients catch up.
     pub fn round(self: &Rc<Self>) -> Round {
-        let taken = self.head.take(self.index);
         self.with(|shard, now| {
+            let taken = self.head.take(shard.index);
             shard.round(&taken.strips, now);
             shard.answer_history(&taken.answers, now);
             let is_behind = shard.catch_up(now);
@@ -238,8 +236,9 @@ impl ShardContext {
     /// Waits until the shard is where the head is now. A client that comes from another shard must
     /// not find this one behind its place on the tape.
     async fn reach_head(self: &Rc<Self>) {
+        let index = self.shard.borrow().index;
         let goal = self.head.pushed();
-        while self.head.taken(self.index) < goal {
+        while self.head.taken(index) < goal {
             self.round();
             tokio::task::yield_now().await;
         }

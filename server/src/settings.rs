@@ -68,6 +68,12 @@ pub enum PublishFrom {
 }
 
 impl ServerSettings {
+    /// Whether clients may read all topics that a filter matches.
+    pub fn may_subscribe(&self, filter: &Filter) -> bool {
+        let allow = &self.subscribe_allow;
+        allow.iter().any(|allowed| allowed.includes(filter))
+    }
+
     /// What clients are told about their limits.
     pub fn limits(&self) -> Limits {
         Limits {

@@ -6,7 +6,6 @@ use std::{
     fs,
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
-    path::Path,
     process::{Child, Command, ExitCode, Stdio},
     thread,
     time::{Duration, Instant},
@@ -330,7 +329,8 @@ impl Cpu {
                 "tickcast-ingest" => "server's ingest thread",
                 _ => "server's other threads",
             };
-            *by_name.entry(name).or_default() += schedstat_ns(&task)?;
+            *by_name.entry(name).or_default() +=
+                process::task_cpu_ns(&task).context("a thread of the server has ended")?;
         }
         Ok(Self(by_name))
     }
@@ -342,12 +342,6 @@ impl Cpu {
             time,
         }
     }
-}
-
-fn schedstat_ns(task: &Path) -> anyhow::Result<u64> {
-    let text = fs::read_to_string(task.join("schedstat"))?;
-    let field = text.split_whitespace().next().context("schedstat")?;
-    Ok(field.parse()?)
 }
 
 /// What each has used of a core.
