@@ -3,7 +3,10 @@
 //! A rule fires when its condition begins to hold, and again only after it has ceased to hold. Pure:
 //! whoever calls gives the time, and carries out what [`Alerts::take_fired`] returns.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use tickcast_protocol::{message::Status, topic::Topic};
@@ -13,7 +16,7 @@ use crate::{
     store::{LANE_MAIN, Store, TimeNs, TopicState},
 };
 
-/// Most rules: each is evaluated with every update of its topic.
+/// Most rules: those of one topic are all evaluated with every update of it.
 pub const RULES_MAX: usize = 500;
 
 /// Most events that are remembered; the oldest are forgotten.
@@ -119,6 +122,8 @@ struct RuleState {
 #[derive(Debug, Clone, Default)]
 pub struct Alerts {
     rules: Vec<Rule>,
+    /// Where in `rules` the ones of a topic are that are on: it is asked with every update.
+    on: HashMap<Topic, Arc<[usize]>>,
     states: HashMap<RuleId, RuleState>,
     events: VecDeque<AlertEvent>,
     unseen: usize,
@@ -129,10 +134,23 @@ impl Alerts {
     /// With rules from last time.
     pub fn new(mut rules: Vec<Rule>) -> Self {
         rules.truncate(RULES_MAX);
-        Self {
+        let mut alerts = Self {
             rules,
             ..Self::default()
+        };
+        alerts.find_on();
+        alerts
+    }
+
+    fn find_on(&mut self) {
+        let mut on: HashMap<Topic, Vec<usize>> = HashMap::new();
+        for (at, rule) in self.rules.iter().enumerate().filter(|(_, rule)| rule.is_on) {
+            on.entry(rule.topic.clone()).or_default().push(at);
         }
+        self.on = on
+            .into_iter()
+            .map(|(topic, places)| (topic, places.into()))
+            .collect();
     }
 
     /// All rules, in the order in which they were made.
@@ -141,10 +159,9 @@ impl Alerts {
     }
 
     /// The rules of a topic that are on.
-    pub fn rules_of<'a>(&'a self, topic: &'a Topic) -> impl Iterator<Item = &'a Rule> {
-        self.rules
-            .iter()
-            .filter(move |rule| rule.is_on && rule.topic == *topic)
+    pub fn rules_of(&self, topic: &Topic) -> impl Iterator<Item = &Rule> {
+        let places = self.on.get(topic).into_iter().flat_map(|places| &**places);
+        places.map(|&at| &self.rules[at])
     }
 
     /// What has happened, newest last.
@@ -182,12 +199,14 @@ impl Alerts {
             sound: false,
             command: String::new(),
         });
+        self.find_on();
         Some(id)
     }
 
     /// Watches no longer.
     pub fn remove(&mut self, id: RuleId) {
         self.rules.retain(|rule| rule.id != id);
+        self.find_on();
         self.states.remove(&id);
     }
 
@@ -196,6 +215,7 @@ impl Alerts {
         if let Some(rule) = self.rules.iter_mut().find(|rule| rule.id == id) {
             change(rule);
         }
+        self.find_on();
     }
 
     /// The rule of that name.
@@ -205,23 +225,21 @@ impl Alerts {
 
     /// Whether anything watches over a topic.
     pub fn watches(&self, topic: &Topic) -> bool {
-        self.rules_of(topic).next().is_some()
+        self.on.contains_key(topic)
     }
 
     /// The topics that are watched over.
     pub fn topics(&self) -> impl Iterator<Item = &Topic> {
-        self.rules
-            .iter()
-            .filter(|rule| rule.is_on)
-            .map(|rule| &rule.topic)
+        self.on.keys()
     }
 
     /// A watched topic was updated.
     pub fn updated(&mut self, topic: &TopicState, now_ns: TimeNs) {
-        for at in 0..self.rules.len() {
-            if self.rules[at].is_on && self.rules[at].topic == topic.name {
-                self.evaluate(at, topic, now_ns);
-            }
+        let Some(places) = self.on.get(&topic.name).cloned() else {
+            return;
+        };
+        for &at in &*places {
+            self.evaluate(at, topic, now_ns);
         }
     }
 
@@ -431,12 +449,19 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_is_off_does_nothing() {
+    fn a_rule_that_is_off_does_nothing_until_it_is_on_again() {
         let mut bench = Bench::new(Condition::Above(0.0));
         let id = bench.alerts.rules()[0].id;
         bench.alerts.change(id, |rule| rule.is_on = false);
         assert_eq!(bench.value(5.0), 0);
+        assert_eq!(bench.alerts.topics().count(), 0);
+        bench.alerts.change(id, |rule| rule.is_on = true);
+        let other = Topic::new("another").unwrap();
+        bench.alerts.add(other, Condition::Above(0.0)).unwrap();
+        assert_eq!(bench.value(5.0), 1);
+        assert_eq!(bench.alerts.topics().count(), 2);
         bench.alerts.remove(id);
-        assert_eq!(bench.alerts.rules().len(), 0);
+        assert!(!bench.alerts.watches(&bench.topic));
+        assert_eq!(bench.alerts.rules().len(), 1);
     }
 }
