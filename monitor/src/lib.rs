@@ -20,6 +20,7 @@ pub mod programs;
 pub mod recording;
 pub mod repaints;
 pub mod report;
+pub mod saver;
 pub mod settings;
 pub mod store;
 pub mod tree;

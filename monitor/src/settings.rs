@@ -253,16 +253,20 @@ impl Settings {
         self
     }
 
-    /// Writes the settings, all or nothing.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let text = serde_json::to_vec_pretty(self)?;
-        let new = path.with_extension("new.json");
-        fs::write(&new, text)?;
-        fs::rename(new, path)
+    /// What a settings file holds.
+    pub fn to_text(&self) -> io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec_pretty(self)?)
     }
+}
+
+/// Writes a settings file, all or nothing.
+pub fn write(path: &Path, text: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let new = path.with_extension("new.json");
+    fs::write(&new, text)?;
+    fs::rename(new, path)
 }
 
 #[cfg(test)]
@@ -279,7 +283,7 @@ mod tests {
         settings.preferences.theme = ThemeChoice::Light;
         let topic = "a/b".parse().unwrap();
         settings.workspace.open(topic, crate::scene::Place::New);
-        settings.save(&path).unwrap();
+        write(&path, &settings.to_text().unwrap()).unwrap();
         let (settings, error) = Settings::load(&path);
         assert!(error.is_none(), "{error:?}");
         assert_eq!(settings.preferences.theme, ThemeChoice::Light);

@@ -16,6 +16,7 @@ use crate::{
     icon,
     inbox::Inbox,
     report::Report,
+    saver::Saver,
     scene::{Command, PlayerStep},
     settings::{self, Settings},
 };
@@ -37,7 +38,8 @@ struct Window {
     fleet: Fleet,
     connections: HashMap<ServerId, Connection>,
     filters: Vec<Filter>,
-    settings_path: Option<PathBuf>,
+    /// None if there is no place for settings on this machine.
+    saver: Option<Saver>,
     saved_at: Instant,
     screenshots: Screenshots,
 }
@@ -111,7 +113,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             fleet: Fleet::new(monitor, others),
             connections: HashMap::new(),
             filters: args.filters,
-            settings_path,
+            saver: settings_path.map(Saver::start).transpose()?,
             saved_at: Instant::now(),
             screenshots,
         };
@@ -155,10 +157,10 @@ impl Window {
 
     fn save(&mut self) {
         self.saved_at = Instant::now();
-        let Some(path) = &self.settings_path else {
+        let Some(saver) = &mut self.saver else {
             return;
         };
-        if let Err(error) = self.fleet.settings().save(path) {
+        if let Err(error) = saver.save(&self.fleet.settings()) {
             let notice = format!("Cannot save the settings: {error}");
             tracing::warn!("{notice}");
             self.fleet.active_mut().tell(notice);
@@ -247,7 +249,11 @@ impl eframe::App for Window {
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
-        self.save();
+        if let Some(saver) = self.saver.take()
+            && let Err(error) = saver.finish(&self.fleet.settings())
+        {
+            tracing::warn!("Cannot save the settings: {error}");
+        }
         self.fleet.finish();
         for (_, connection) in self.connections.drain() {
             connection.close();

@@ -23,7 +23,7 @@ use tickcast_monitor::{
     alerts::Condition,
     inbox::Link,
     scene::{Command, PlayerStep},
-    settings::{Settings, ZoneChoice},
+    settings::{self, Settings, ZoneChoice},
     theme::ThemeChoice,
 };
 use tickcast_protocol::{
@@ -192,7 +192,8 @@ fn command(harness: &mut Harness<'_, Bench>, words: &str) {
 fn restarted(harness: &mut Harness<'_, Bench>) -> Harness<'static, Bench> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("monitor.json");
-    harness.state_mut().monitor.settings().save(&path).unwrap();
+    let text = harness.state_mut().monitor.settings().to_text().unwrap();
+    settings::write(&path, &text).unwrap();
     let (settings, error) = Settings::load(&path);
     assert!(error.is_none(), "{error:?}");
     let mut again = support::harness(settings, &[]);
