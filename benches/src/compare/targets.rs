@@ -93,7 +93,8 @@ impl Case<'_> {
             _ => Vec::new(),
         };
         if workload.letter == "b" {
-            found.push(self.cost_of_many());
+            found.push(self.cost_of_many("a"));
+            found.push(self.cost_of_many("b-few"));
         }
         // The server counts deliveries to the last one where nobody is cut off.
         if workload.pace != Pace::Silent {
@@ -145,10 +146,11 @@ impl Case<'_> {
         )
     }
 
-    fn cost_of_many(&self) -> Option<Target> {
-        let few = self.of("a", self.own.contender)?;
-        let mut what = "CPU per delivery, divided by that in (a)".to_owned();
-        let raw = self.of("b", Raw).zip(self.of("a", Raw));
+    /// (a) has fewer subscribers and more updates, "b-few" the first alone.
+    fn cost_of_many(&self, of_few: &str) -> Option<Target> {
+        let few = self.of(of_few, self.own.contender)?;
+        let mut what = format!("CPU per delivery, divided by that in ({of_few})");
+        let raw = self.of("b", Raw).zip(self.of(of_few, Raw));
         if let Some(of_raw) = raw.and_then(|(many, few)| ratio(many.cpu_us?, few.cpu_us?)) {
             let _ = write!(what, "; of raw: {of_raw:.2}");
         }

@@ -68,6 +68,11 @@ const WITH_TOPICS: &[Contender] = &[
     Contender::Nats,
 ];
 const BOTH_ENCODINGS: &[Contender] = &[Contender::TickcastBincode, Contender::TickcastJson];
+const WITH_RAW: &[Contender] = &[
+    Contender::Raw,
+    Contender::TickcastBincode,
+    Contender::TickcastJson,
+];
 const WITH_SLOW_CLIENTS: &[Contender] = &[
     Contender::TickcastBincode,
     Contender::TickcastJson,
@@ -92,6 +97,15 @@ const BASE: Workload = Workload {
     reference: Contender::Raw,
     contenders: EVERYBODY,
     others: "",
+};
+
+/// (b) and its reference differ in nothing but the number of subscribers.
+const MANY: Workload = Workload {
+    letter: "b",
+    title: "10,000 subscribers, 5 updates/s",
+    subscribers: 10_000,
+    pace: Pace::Rate(5.0),
+    ..BASE
 };
 
 /// (f) and its reference differ in nothing but the mode.
@@ -132,7 +146,7 @@ const STALLED: Workload = Workload {
 };
 
 /// All workloads, in the order in which they are measured.
-pub const ALL: [Workload; 11] = [
+pub const ALL: [Workload; 12] = [
     BASE,
     Workload {
         letter: "a-two",
@@ -143,12 +157,14 @@ pub const ALL: [Workload; 11] = [
         others: "shards are Tickcast's",
         ..BASE
     },
+    MANY,
     Workload {
-        letter: "b",
-        title: "10,000 subscribers, 5 updates/s",
-        subscribers: 10_000,
-        pace: Pace::Rate(5.0),
-        ..BASE
+        letter: "b-few",
+        title: "the same with 1,000 subscribers",
+        subscribers: 1_000,
+        contenders: WITH_RAW,
+        others: "it shows what many subscribers add",
+        ..MANY
     },
     Workload {
         letter: "c",
