@@ -131,6 +131,7 @@ pub struct Connection<S> {
     queue_bytes: usize,
     /// Since when the kernel has taken nothing, as uptime.
     pub(crate) blocked_since: Option<Duration>,
+    /// It is in the line of those who wait for their turn, with something to write.
     pub(crate) is_dirty: bool,
     pub(crate) is_catching_up: bool,
     /// Length of its next frame when it catches up.

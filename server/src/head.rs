@@ -144,6 +144,12 @@ impl Head {
         self.shards[shard].dozes.store(dozes, Ordering::Release);
     }
 
+    /// Whether nobody is due for an update: all shards doze.
+    pub fn all_doze(&self) -> bool {
+        let mut shards = self.shards.iter();
+        shards.all(|shard| shard.dozes.load(Ordering::Acquire))
+    }
+
     /// Hands the answer to a question to the shard that asked, behind all strips pushed so far. Waits
     /// while too many are on their way.
     pub async fn answer(&self, mut answer: HistoryAnswer) {

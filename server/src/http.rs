@@ -239,8 +239,7 @@ impl Site {
         if let Err(reason) = self.check_reading(filter) {
             return text(StatusCode::FORBIDDEN, reason);
         }
-        // The shard may doze.
-        self.context.round();
+        self.context.take_in();
         let body = self.context.with(|shard, _| {
             let (epoch, position) = (shard.epoch(), shard.position());
             let (updates, is_all) = shard.latest(filter, LATEST_MAX_UPDATES);

@@ -10,7 +10,10 @@ use tickcast_protocol::{
 };
 use tokio::sync::mpsc;
 
-use crate::history::Stretch;
+use crate::{
+    clock::{Clock, Now},
+    history::Stretch,
+};
 
 /// Submissions that wait for the sequencer, at most. It takes them in microseconds, so a full
 /// queue means that the machine is saturated; then feeds wait, which pushes back on their sources.
@@ -102,6 +105,15 @@ impl Work {
     }
 }
 
+/// Work, and when it came in: an update's ingest time counts from here, however long it waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrival {
+    /// When it was handed over.
+    pub at: Now,
+    /// It.
+    pub work: Work,
+}
+
 /// The sequencer is gone: the server is ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the server is ending")]
@@ -110,22 +122,24 @@ pub struct Ended;
 /// The feeds' end of the queue.
 #[derive(Debug, Clone)]
 pub struct Ingest {
-    queue: mpsc::Sender<Work>,
+    queue: mpsc::Sender<Arrival>,
+    clock: Clock,
     feed: Option<FeedId>,
 }
 
 impl Ingest {
     /// A queue, as its two ends.
-    pub fn new() -> (Self, mpsc::Receiver<Work>) {
+    pub fn new(clock: Clock) -> (Self, mpsc::Receiver<Arrival>) {
         let (queue, receiver) = mpsc::channel(QUEUE_MAX_SUBMISSIONS);
-        (Self { queue, feed: None }, receiver)
+        let feed = None;
+        (Self { queue, clock, feed }, receiver)
     }
 
     /// The end of one feed.
     pub fn of_feed(&self, feed: FeedId) -> Self {
         Self {
-            queue: self.queue.clone(),
             feed: Some(feed),
+            ..self.clone()
         }
     }
 
@@ -160,7 +174,8 @@ impl Ingest {
 
     /// Hands over any work; waits while the queue is full.
     pub async fn hand_over(&self, work: Work) -> Result<(), Ended> {
-        self.queue.send(work).await.map_err(|_| Ended)
+        let arrival = self.arrival(work);
+        self.queue.send(arrival).await.map_err(|_| Ended)
     }
 
     /// Hands an update over from a thread that is not part of a runtime.
@@ -170,7 +185,12 @@ impl Ingest {
             ack: None,
             feed: self.feed,
         };
-        let work = Work::Updates(submission);
-        self.queue.blocking_send(work).map_err(|_| Ended)
+        let arrival = self.arrival(Work::Updates(submission));
+        self.queue.blocking_send(arrival).map_err(|_| Ended)
+    }
+
+    fn arrival(&self, work: Work) -> Arrival {
+        let at = self.clock.now();
+        Arrival { at, work }
     }
 }

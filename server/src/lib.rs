@@ -39,10 +39,12 @@ pub mod frame;
 pub mod head;
 pub mod http;
 pub mod inbound;
+mod ingest_thread;
 pub mod listener;
 pub mod page;
 pub mod server;
 pub mod session;
+mod shard_thread;
 
 pub mod clock;
 pub mod metrics;

@@ -94,6 +94,6 @@ impl<S: Socket> Shard<S> {
             let frame = frame::history(to.id, info, stretch, wire);
             self.send(key, frame);
         }
-        self.flush_dirty(now);
+        self.flush_answers(now);
     }
 }

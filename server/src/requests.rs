@@ -45,7 +45,7 @@ impl<S: Socket> Shard<S> {
             ClientMessage::Change(request) => self.change(key, request),
             ClientMessage::History(request) => work = self.ask_history(key, request),
         }
-        self.flush_dirty(now);
+        self.flush_answers(now);
         work
     }
 
@@ -67,7 +67,7 @@ impl<S: Socket> Shard<S> {
         match connection.requests.take(now.uptime) {
             Ok(()) => {
                 self.refuse(key, None, code, reason);
-                self.flush_dirty(now);
+                self.flush_answers(now);
             }
             Err(retry_after_ms) => self.refuse_above_rate(key, None, retry_after_ms, now),
         }
@@ -88,14 +88,14 @@ impl<S: Socket> Shard<S> {
             let code = CloseCode::RateLimit;
             self.close_with(key, code, code.text(), now);
         }
-        self.flush_dirty(now);
+        self.flush_answers(now);
     }
 
     /// Answers a publish that came too late to be put on the tape.
     pub fn refuse_draining(&mut self, key: ConnectionKey, id: Option<u32>, now: Now) {
         let code = ErrorCode::Draining;
         self.refuse(key, id, code, code.text());
-        self.flush_dirty(now);
+        self.flush_answers(now);
     }
 
     fn subscribe(&mut self, key: ConnectionKey, request: Subscribe) {

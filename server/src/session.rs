@@ -157,13 +157,15 @@ pub struct ShardContext {
     sessions: RefCell<HashMap<u64, Handles>>,
 }
 
-/// What a round leaves to do.
+/// What a turn of a round leaves to do.
 #[derive(Debug, Clone, Copy)]
-pub struct Round {
+pub struct Turn {
     /// Whether the head had nothing new.
     pub is_idle: bool,
     /// Whether the next one should follow at once.
     pub has_more: bool,
+    /// See [`Shard::has_unsent`].
+    pub has_unsent: bool,
     /// See [`Shard::next_due`].
     pub due: Option<Duration>,
     /// See [`Shard::quiet_until`].
@@ -217,16 +219,19 @@ impl ShardContext {
         result
     }
 
-    /// Applies what the head has for the shard, up to a bound, and lets clients catch up.
-    pub fn round(self: &Rc<Self>) -> Round {
+    /// Applies what the head has for the shard, up to a bound, writes to some of those who wait, and
+    /// after a round lets clients catch up.
+    pub fn turn(self: &Rc<Self>) -> Turn {
         self.with(|shard, now| {
             let taken = self.head.take(shard.index);
-            shard.round(&taken.strips, now);
+            shard.turn(&taken.strips, now);
             shard.answer_history(&taken.answers, now);
-            let is_behind = shard.catch_up(now);
-            Round {
+            let is_over = shard.is_round_over();
+            let is_behind = is_over && shard.catch_up(now);
+            Turn {
                 is_idle: taken.strips.is_empty(),
-                has_more: is_behind || taken.more,
+                has_more: !is_over || is_behind || taken.more,
+                has_unsent: shard.has_unsent(),
                 due: shard.next_due(),
                 quiet_until: shard.quiet_until(now),
             }
@@ -239,9 +244,16 @@ impl ShardContext {
         let index = self.shard.borrow().index;
         let goal = self.head.pushed();
         while self.head.taken(index) < goal {
-            self.round();
+            self.take_in();
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Takes in what the head has, though the shard may doze.
+    pub fn take_in(self: &Rc<Self>) {
+        self.turn();
+        // Somebody may wait for the next turn.
+        self.wake.notify_one();
     }
 
     /// Does what a client asks, and returns what is not the shard's to do.

@@ -2,9 +2,13 @@
 //!
 //! It knows no clock and no network: the time is passed in, sockets are a [`Socket`], and what it
 //! cannot do itself it returns as an [`Event`]. Its thread calls, in this order and again and
-//! again: [`round`](Shard::round), [`catch_up`](Shard::catch_up), and
+//! again: [`turn`](Shard::turn), [`catch_up`](Shard::catch_up), and
 //! [`take_events`](Shard::take_events); in between what clients and timers bring
 //! (`connect`, `handle`, `on_writable`, `tick`, `disconnect`).
+//!
+//! In a round each connection that had something waiting at its beginning is written to, once. It
+//! goes in turns, and each turn takes in what has come by then: whoever is written to late in a
+//! round gets it in the same write, and has not waited for it longer than those who were early.
 //!
 //! Rounds are in this file; `requests`, `catch_up` and `upkeep` are the same shard's answers to
 //! what clients ask, to those who are behind, and to the passing of time.
@@ -29,7 +33,7 @@ use tickcast_protocol::{
 };
 
 use crate::{
-    channel::{Channel, ChannelKey, ChannelSpec},
+    channel::{Channel, ChannelKey, ChannelSpec, Pace},
     clock::Now,
     connection::{Connection, ConnectionKey, Flushed, Socket},
     frame,
@@ -45,6 +49,13 @@ use crate::{
 /// A shard without clients who are due looks for updates after so long, at the latest: what waits for
 /// it is to be applied before somebody comes who needs it.
 const QUIET_MAX: Duration = Duration::from_millis(50);
+
+/// A round goes in so many turns, about. More would make those who wait get newer values, but each
+/// turn may add a frame of its own to every connection.
+const TURNS_PER_ROUND: usize = 4;
+
+/// A turn writes to so many connections, if there are as many: about 150 µs.
+const TURN_WRITES_MIN: usize = 32;
 
 /// What a shard cannot do itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,12 +84,19 @@ pub struct Shard<S> {
     pub(crate) generation: u32,
     /// How many channels have no pace: what they get goes out at once.
     unpaced: usize,
-    /// Channels with an open batch to be closed in this round.
+    /// Channels with an open batch to be closed in this turn, or when the round is over.
     touched: Vec<ChannelKey>,
     /// When the next batches of paced channels are due, as uptime.
     pub(crate) due: BinaryHeap<Reverse<(Duration, ChannelKey)>>,
-    /// Connections with something to write in this round.
-    dirty: Vec<u32>,
+    /// Connections with updates or statuses to write; who has waited longest is first.
+    dirty: VecDeque<u32>,
+    /// How many of them this round is still to write to.
+    round_left: usize,
+    /// How many of them a turn of this round writes to.
+    turn_writes: usize,
+    turn_writes_min: usize,
+    /// Connections with answers to write at the end of this call.
+    answered: Vec<u32>,
     pub(crate) catching_up: VecDeque<ConnectionKey>,
     pub(crate) events: Vec<Event>,
     rounds: usize,
@@ -114,7 +132,11 @@ impl<S: Socket> Shard<S> {
             unpaced: 0,
             touched: Vec::new(),
             due: BinaryHeap::new(),
-            dirty: Vec::new(),
+            dirty: VecDeque::new(),
+            round_left: 0,
+            turn_writes: 0,
+            turn_writes_min: TURN_WRITES_MIN,
+            answered: Vec::new(),
             catching_up: VecDeque::new(),
             events: Vec::new(),
             rounds: 0,
@@ -124,15 +146,37 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// One round: takes strips in, closes the batches that are due, and writes to each connection
-    /// that got something, once.
+    /// Lets a turn write to fewer connections than are worth a turn, so that a few make a round of
+    /// several turns.
+    pub fn with_turn_writes_min(mut self, writes: usize) -> Self {
+        self.turn_writes_min = writes;
+        self
+    }
+
+    /// A round in one call: the strips go to everybody.
     pub fn round(&mut self, strips: &[Arc<Strip>], now: Now) {
+        self.turn(strips, now);
+        while self.has_unsent() {
+            self.turn(&[], now);
+        }
+    }
+
+    /// A turn of a round: takes strips in, closes the batches that are due, and writes to those who
+    /// have waited longest.
+    pub fn turn(&mut self, strips: &[Arc<Strip>], now: Now) {
         for strip in strips {
             self.apply(strip);
         }
+        let nobody_waited = self.dirty.is_empty();
         self.close_touched(now);
         self.close_due(now);
         self.send_statuses();
+        if nobody_waited && !self.dirty.is_empty() {
+            // Another one is the first each time, so that nobody is always last.
+            self.dirty.rotate_left(self.rounds % self.dirty.len());
+            self.rounds = self.rounds.wrapping_add(1);
+        }
+        self.flush_answers(now);
         self.flush_dirty(now);
         self.stats.tape_bytes.set(self.tape.bytes() as u64);
         self.stats.position.set(self.tape.head());
@@ -188,16 +232,17 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Closes the batches of channels without a pace; sets a timer for the others.
+    /// Closes the batches of channels without a pace; sets a timer for the others. Newest values wait
+    /// until the round is over, so that as few as possible are sent.
     fn close_touched(&mut self, now: Now) {
         for key in std::mem::take(&mut self.touched) {
-            let Some(channel) = self.channels.get_mut(key as usize) else {
+            let Some(channel) = self.channels.get(key as usize) else {
                 continue;
             };
-            if channel.spec.pace.interval().is_zero() {
-                self.close_batch(key);
-            } else {
-                self.schedule(key, now);
+            match channel.spec.pace {
+                Pace::Latest { interval_ms: 0 } if !self.is_round_over() => self.touched.push(key),
+                Pace::Every | Pace::Latest { interval_ms: 0 } => self.close_batch(key),
+                Pace::Latest { .. } => self.schedule(key, now),
             }
         }
     }
@@ -251,7 +296,7 @@ impl<S: Socket> Shard<S> {
                 connection.push(closed.frame.clone());
                 if !connection.is_dirty {
                     connection.is_dirty = true;
-                    self.dirty.push(index);
+                    self.dirty.push_back(index);
                 }
             }
         }
@@ -269,21 +314,38 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Writes to each connection that got something since the last call.
-    pub(crate) fn flush_dirty(&mut self, now: Now) {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        if !dirty.is_empty() {
-            // Another one is the first each time, so that nobody is always last.
-            let first = self.rounds % dirty.len();
-            self.rounds = self.rounds.wrapping_add(1);
-            let (last, rest) = dirty.split_at(first);
-            for &index in rest.iter().chain(last) {
+    /// Writes to those who have waited longest, a turn's worth of them.
+    fn flush_dirty(&mut self, now: Now) {
+        if self.round_left == 0 {
+            self.round_left = self.dirty.len();
+            let share = self.round_left.div_ceil(TURNS_PER_ROUND);
+            self.turn_writes = share.max(self.turn_writes_min);
+        }
+        let writes = self.round_left.min(self.turn_writes);
+        self.round_left -= writes;
+        for _ in 0..writes {
+            let Some(index) = self.dirty.pop_front() else {
+                return;
+            };
+            // It may have been written to meanwhile, for an answer.
+            let connection = self.connections.get(index as usize);
+            if connection.is_some_and(|connection| connection.is_dirty) {
                 self.flush(index, now);
             }
-            dirty.clear();
         }
-        // Nothing became dirty meanwhile; this only gives the memory back.
-        self.dirty = dirty;
+    }
+
+    /// Writes to those who were answered since the last call, also what else they have waiting.
+    pub(crate) fn flush_answers(&mut self, now: Now) {
+        let mut answered = std::mem::take(&mut self.answered);
+        for index in answered.drain(..) {
+            let connection = self.connections.get(index as usize);
+            if connection.is_some_and(|connection| connection.unsent_bytes() > 0) {
+                self.flush(index, now);
+            }
+        }
+        // Nobody was answered meanwhile; this only gives the memory back.
+        self.answered = answered;
     }
 
     /// Writes what a connection has waiting.
@@ -461,13 +523,21 @@ impl<S: Socket> Shard<S> {
         self.answer(key, &ServerMessage::Error(error));
     }
 
-    /// Adds a frame to what a connection will be sent at the end of this call or round.
+    /// Adds an answer to what a connection will be sent at the end of this call.
     pub(crate) fn send(&mut self, key: ConnectionKey, frame: Bytes) {
+        if let Some(connection) = self.connection_mut(key) {
+            connection.push(frame);
+            self.answered.push(key.index);
+        }
+    }
+
+    /// Adds a frame to what a connection will be sent when its turn comes.
+    pub(crate) fn deliver(&mut self, key: ConnectionKey, frame: Bytes) {
         if let Some(connection) = self.connection_mut(key) {
             connection.push(frame);
             if !connection.is_dirty {
                 connection.is_dirty = true;
-                self.dirty.push(key.index);
+                self.dirty.push_back(key.index);
             }
         }
     }
@@ -500,7 +570,17 @@ impl<S: Socket> Shard<S> {
         self.tape.head()
     }
 
-    /// When [`round`](Self::round) must be called even if no strip comes, as uptime.
+    /// Whether all have been written to who had something waiting when the round began.
+    pub fn is_round_over(&self) -> bool {
+        self.round_left == 0
+    }
+
+    /// Whether somebody waits for a turn.
+    pub fn has_unsent(&self) -> bool {
+        !self.dirty.is_empty() || !self.touched.is_empty()
+    }
+
+    /// When [`turn`](Self::turn) must be called even if no strip comes, as uptime.
     pub fn next_due(&self) -> Option<Duration> {
         self.due.peek().map(|&Reverse((due, _))| due)
     }

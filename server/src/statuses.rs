@@ -133,7 +133,7 @@ impl<S: Socket> Shard<S> {
                 behind.statuses = current;
             }
             for frame in &frames {
-                self.send(connection, frame.clone());
+                self.deliver(connection, frame.clone());
             }
         }
     }

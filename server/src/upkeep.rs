@@ -59,7 +59,7 @@ impl<S: Socket> Shard<S> {
             self.announce_drain(key);
             self.connections[key.index as usize].close_due = Some(ends);
         }
-        self.flush_dirty(now);
+        self.flush_answers(now);
         key
     }
 
@@ -86,7 +86,7 @@ impl<S: Socket> Shard<S> {
     /// Sends a pong.
     pub fn pong(&mut self, key: ConnectionKey, payload: &[u8], now: Now) {
         self.send(key, frame::pong(payload));
-        self.flush_dirty(now);
+        self.flush_answers(now);
     }
 
     /// Whether a client does not read its answers, so that it should not be read either.
@@ -115,7 +115,7 @@ impl<S: Socket> Shard<S> {
             // An event stream has no handshake: it just ends.
             Wire::Events => self.events.push(Event::Broken(key)),
         }
-        self.flush_dirty(now);
+        self.flush_answers(now);
     }
 
     /// Begins the close handshake with a code of the registry.
@@ -154,7 +154,7 @@ impl<S: Socket> Shard<S> {
         }
         self.stats.behind.set(behind);
         self.stats.lag_updates.set(lag);
-        self.flush_dirty(now);
+        self.flush_answers(now);
     }
 
     fn tick_connection(&mut self, index: u32, now: Now) {
@@ -238,7 +238,7 @@ impl<S: Socket> Shard<S> {
             self.connections[key.index as usize].close_due =
                 Some(now.uptime + window * nth / total);
         }
-        self.flush_dirty(now);
+        self.flush_answers(now);
     }
 
     fn announce_drain(&mut self, key: ConnectionKey) {

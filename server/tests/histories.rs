@@ -45,7 +45,7 @@ const CLIENTS: usize = 4;
 enum Op {
     /// So many updates, each of one of the topics, in one strip.
     Publish(Vec<usize>),
-    Round,
+    Turn,
     CatchUp,
     Subscribe {
         client: usize,
@@ -69,7 +69,7 @@ fn op() -> impl Strategy<Value = Op> {
     let client = 0..CLIENTS;
     prop_oneof![
         6 => prop::collection::vec(0..TOPICS.len(), 1..30).prop_map(Op::Publish),
-        4 => Just(Op::Round),
+        4 => Just(Op::Turn),
         2 => Just(Op::CatchUp),
         3 => (client.clone(), 0..FILTERS.len(), 0..3usize)
             .prop_map(|(client, filter, pace)| Op::Subscribe { client, filter, pace }),
@@ -452,8 +452,9 @@ impl World {
             asked: Vec::new(),
             topics: HashMap::new(),
         });
+        let shard = Shard::new(0, EPOCH, Arc::new(settings), Arc::<ShardStats>::default());
         Self {
-            shard: Shard::new(0, EPOCH, Arc::new(settings), Arc::<ShardStats>::default()),
+            shard: shard.with_turn_writes_min(1),
             sequencer: Sequencer::new(1000).with_liveness(Liveness::new(liveness())),
             ids: Vec::new(),
             strips: Vec::new(),
@@ -590,18 +591,18 @@ impl World {
         self.shard.on_writable(key, now);
     }
 
-    fn round(&mut self) {
+    fn turn(&mut self) {
         self.sequencer.poll(self.now());
         self.take_strips();
         let strips = std::mem::take(&mut self.strips);
         let now = self.now();
-        self.shard.round(&strips, now);
+        self.shard.turn(&strips, now);
     }
 
     fn act(&mut self, op: Op) {
         match op {
             Op::Publish(topics) => self.publish(&topics),
-            Op::Round => self.round(),
+            Op::Turn => self.turn(),
             Op::CatchUp => {
                 let now = self.now();
                 self.shard.catch_up(now);
@@ -642,11 +643,11 @@ impl World {
             for client in 0..CLIENTS {
                 self.act(Op::Unblock(client));
             }
-            self.act(Op::Round);
+            self.act(Op::Turn);
             self.act(Op::CatchUp);
             self.act(Op::Wait(50));
         }
-        assert!(!self.shard.has_catching_up());
+        assert!(!self.shard.has_catching_up() && !self.shard.has_unsent());
     }
 }
 

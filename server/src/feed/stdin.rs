@@ -172,6 +172,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        clock::Clock,
         feed::FeedMetrics,
         ingest::{Ingest, Work},
     };
@@ -182,15 +183,17 @@ mod tests {
     }
 
     fn feed(input: &[u8]) -> Outcome {
-        let (ingest, mut queue) = Ingest::new();
+        let (ingest, mut queue) = Ingest::new(Clock::start());
         let metrics = Arc::new(FeedMetrics::default());
         let outlet = Outlet::new("stdin".into(), ingest, Arc::clone(&metrics));
         // A small buffer, so that lines come in parts.
         let reader = BufReader::with_capacity(7, input);
         read_lines(reader, Decoder::new([].into()), outlet).unwrap();
         let mut updates = Vec::new();
-        while let Ok(Work::Updates(submission)) = queue.try_recv() {
-            updates.extend(submission.updates);
+        while let Ok(arrival) = queue.try_recv() {
+            if let Work::Updates(submission) = arrival.work {
+                updates.extend(submission.updates);
+            }
         }
         Outcome { updates, metrics }
     }

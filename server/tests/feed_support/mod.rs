@@ -15,9 +15,10 @@ use std::{
 
 use tempfile::TempDir;
 use tickcast_server::{
+    clock::Clock,
     decode::{DecodeRule, Decoder},
     feed::{self, FeedMetrics, FeedSettings, FeedState, Source},
-    ingest::{Ingest, NewUpdate, Work},
+    ingest::{Arrival, Ingest, NewUpdate, Work},
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -34,7 +35,7 @@ const STEP: Duration = Duration::from_millis(5);
 /// A feed in a task.
 pub(crate) struct Running {
     pub(crate) metrics: Arc<FeedMetrics>,
-    queue: mpsc::Receiver<Work>,
+    queue: mpsc::Receiver<Arrival>,
     waiting: Vec<NewUpdate>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
@@ -47,7 +48,7 @@ impl Running {
             source,
         };
         settings.check().expect("the settings are right");
-        let (ingest, queue) = Ingest::new();
+        let (ingest, queue) = Ingest::new(Clock::start());
         let metrics = Arc::new(FeedMetrics::default());
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(feed::run(
@@ -72,9 +73,9 @@ impl Running {
     /// The next update.
     pub(crate) async fn next(&mut self) -> NewUpdate {
         while self.waiting.is_empty() {
-            let work = timeout(DEADLINE, self.queue.recv()).await;
-            let work = work.expect("an update in time").expect("the feed runs");
-            if let Work::Updates(submission) = work {
+            let arrival = timeout(DEADLINE, self.queue.recv()).await;
+            let arrival = arrival.expect("an update in time").expect("the feed runs");
+            if let Work::Updates(submission) = arrival.work {
                 self.waiting.extend(submission.updates.into_iter().rev());
             }
         }
@@ -93,8 +94,8 @@ impl Running {
     /// All updates until the feed ends by itself.
     pub(crate) async fn rest(&mut self) -> Vec<NewUpdate> {
         let mut updates: Vec<_> = self.waiting.drain(..).rev().collect();
-        while let Some(work) = timeout(DEADLINE, self.queue.recv()).await.expect("an end") {
-            if let Work::Updates(submission) = work {
+        while let Some(arrival) = timeout(DEADLINE, self.queue.recv()).await.expect("an end") {
+            if let Work::Updates(submission) = arrival.work {
                 updates.extend(submission.updates);
             }
         }
