@@ -21,6 +21,9 @@ use crate::{
 /// Narrower panes show their buttons only while the pointer is over them.
 const BUTTONS_FROM_WIDTH: f32 = 620.0;
 
+/// Where less is left for the name of a further topic, it is only counted.
+const NAME_MIN_WIDTH: f32 = 56.0;
+
 impl ChartPane {
     /// Draws the line.
     pub(super) fn header(
@@ -118,6 +121,11 @@ impl ChartPane {
         };
         for (number, name) in self.topics.iter().enumerate() {
             let is_main = number == 0;
+            if !is_main && ui.available_width() < NAME_MIN_WIDTH {
+                let more = format!("+{}", self.topics.len() - number);
+                label(ui, more, theme::small(), theme.muted);
+                return;
+            }
             let color = match (is_main, is_active) {
                 (true, true) => theme.text,
                 (true, false) => theme.text.gamma_multiply(0.85),

@@ -374,6 +374,23 @@ fn several_series_share_a_chart_and_each_tells_its_value() {
 }
 
 #[test]
+fn names_for_which_a_title_has_no_room_are_counted() {
+    let mut harness = filled(&[BTC]);
+    let counts = |harness: &Harness<'_, Bench>| (1..5).any(|more| has(harness, &format!("+{more}")));
+    for topic in [
+        "market/ETH-USDT/trade",
+        "plant/line-1/temperature",
+        "plant/line-1/pressure",
+        "plant/line-1/vibration",
+    ] {
+        assert!(!counts(&harness), "before {topic}");
+        row(&harness, topic).click_modifiers(Modifiers::SHIFT);
+        harness.run_steps(2);
+    }
+    assert!(counts(&harness));
+}
+
+#[test]
 fn the_status_line_tells_how_much_a_pixel_stands_for_and_how_deep_history_is() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 90);
