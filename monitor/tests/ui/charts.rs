@@ -376,7 +376,8 @@ fn several_series_share_a_chart_and_each_tells_its_value() {
 #[test]
 fn names_for_which_a_title_has_no_room_are_counted() {
     let mut harness = filled(&[BTC]);
-    let counts = |harness: &Harness<'_, Bench>| (1..5).any(|more| has(harness, &format!("+{more}")));
+    let counts =
+        |harness: &Harness<'_, Bench>| (1..5).any(|more| has(harness, &format!("+{more}")));
     for topic in [
         "market/ETH-USDT/trade",
         "plant/line-1/temperature",
