@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     chart::{ChartStyle, scale::ScaleMode},
-    format,
+    format::{self, SECOND},
     scene::Scene,
     store::{SeriesKind, TopicState},
     theme,
@@ -23,6 +23,9 @@ const BUTTONS_FROM_WIDTH: f32 = 620.0;
 
 /// Where less is left for the name of a further topic, it is only counted.
 const NAME_MIN_WIDTH: f32 = 56.0;
+
+/// What the count of further topics needs.
+const COUNT_WIDTH: f32 = 28.0;
 
 impl ChartPane {
     /// Draws the line.
@@ -106,14 +109,14 @@ impl ChartPane {
     fn title(&self, ui: &mut Ui, scene: &Scene<'_>, is_active: bool) {
         let theme = scene.theme;
         ui.spacing_mut().item_spacing.x = 10.0;
-        // Whole or not at all, but for the name.
-        let label = |ui: &mut Ui, text: String, font: FontId, color| {
+        // Whole or not at all, but for the name; `kept` is room for what comes after.
+        let label = |ui: &mut Ui, kept: f32, text: String, font: FontId, color| {
             let width = ui
                 .painter()
                 .layout_no_wrap(text.clone(), font.clone(), color)
                 .size()
                 .x;
-            let fits = width <= ui.available_width();
+            let fits = width <= ui.available_width() - kept;
             if fits {
                 ui.add(egui::Label::new(styled(text, font, color)).extend());
             }
@@ -121,9 +124,11 @@ impl ChartPane {
         };
         for (number, name) in self.topics.iter().enumerate() {
             let is_main = number == 0;
-            if !is_main && ui.available_width() < NAME_MIN_WIDTH {
-                let more = format!("+{}", self.topics.len() - number);
-                label(ui, more, theme::small(), theme.muted);
+            let left = self.topics.len() - number;
+            let kept = if left > 1 { COUNT_WIDTH } else { 0.0 };
+            let room = ui.available_width() - kept;
+            if !is_main && room < NAME_MIN_WIDTH {
+                label(ui, 0.0, format!("+{left}"), theme::small(), theme.muted);
                 return;
             }
             let color = match (is_main, is_active) {
@@ -136,15 +141,16 @@ impl ChartPane {
             } else {
                 theme::text()
             };
-            ui.add(egui::Label::new(styled(name.as_str(), font, color)).truncate());
-            let Some(topic) = scene.store.topic_named(name.as_str()) else {
-                label(ui, "waiting for it".to_owned(), theme::small(), theme.dim);
+            ui.scope(|ui| {
+                ui.set_max_width(room);
+                ui.add(egui::Label::new(styled(name.as_str(), font, color)).truncate());
+            });
+            let topic = scene.store.topic_named(name.as_str());
+            let Some(topic) = topic.filter(|topic| topic.latest.is_some()) else {
+                let waiting = "waiting for it".to_owned();
+                label(ui, kept, waiting, theme::small(), theme.dim);
                 continue;
             };
-            if topic.latest.is_none() {
-                label(ui, "waiting for it".to_owned(), theme::small(), theme.dim);
-                continue;
-            }
             let change = topic.change_percent().filter(|_| is_main);
             let tint = match change {
                 Some(change) if change > 0.0 => theme.up,
@@ -158,17 +164,17 @@ impl ChartPane {
                     value.push(' ');
                     value.push_str(unit);
                 }
-                label(ui, value, theme::figures(), tint)
+                label(ui, kept, value, theme::figures(), tint)
             });
             if let (true, Some(change)) = (shown, change) {
                 let change = format!("{} %", format::signed(change, 2));
-                label(ui, change, theme::figures(), tint);
+                label(ui, kept, change, theme::figures(), tint);
             }
             if is_main && self.topics.len() == 1 {
-                label(ui, about(topic, scene), theme::small(), theme.muted);
+                label(ui, kept, about(topic, scene), theme::small(), theme.muted);
             }
             if let Some((words, color)) = status_words(scene, topic) {
-                label(ui, words, theme::small(), color);
+                label(ui, kept, words, theme::small(), color);
             }
         }
     }
@@ -205,9 +211,12 @@ fn about(topic: &TopicState, scene: &Scene<'_>) -> String {
     };
     let rate = match topic.rate.per_second(scene.now_ns) {
         Some(rate) if rate >= 0.5 => format!("{} {what}", format::rate(rate)),
+        // A fast topic that fell silent has a short interval, which would mislead.
         Some(_) => match topic.rate.interval_ns() {
-            Some(interval_ns) => format!("every {}", format::age(interval_ns)),
-            None => String::new(),
+            Some(interval_ns) if interval_ns >= SECOND => {
+                format!("every {}", format::age(interval_ns))
+            }
+            _ => String::new(),
         },
         None => String::new(),
     };
@@ -216,5 +225,6 @@ fn about(topic: &TopicState, scene: &Scene<'_>) -> String {
     } else {
         " · newest values only"
     };
-    format!("{rate}{details}{conflated}")
+    let about = format!("{rate}{details}{conflated}");
+    about.trim_start_matches(" · ").to_owned()
 }

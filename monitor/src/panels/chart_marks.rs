@@ -10,7 +10,7 @@ use crate::{
     chart::draw,
     format,
     inbox::Link,
-    store::{GapCause, Series},
+    store::{GapCause, Series, TimeNs},
     theme,
 };
 
@@ -82,6 +82,16 @@ pub(super) fn alerts(canvas: &Canvas<'_>, entry: &Entry<'_>) {
     }
 }
 
+/// When the newest sample came, if that was before all that is shown.
+fn last_before(canvas: &Canvas<'_>, pane: &ChartPane) -> Option<TimeNs> {
+    let topics = pane.topics.iter();
+    let topics = topics.filter_map(|name| canvas.scene.store.topic_named(name.as_str()));
+    let last_times = topics.filter_map(|topic| topic.series.as_ref()?.last_time());
+    last_times
+        .max()
+        .filter(|&last_ns| last_ns < canvas.plot.start_ns)
+}
+
 /// Why nothing is drawn, if nothing is.
 pub(super) fn nothing(canvas: &Canvas<'_>, pane: &ChartPane) {
     let topic = pane.main(canvas.scene);
@@ -98,7 +108,13 @@ pub(super) fn nothing(canvas: &Canvas<'_>, pane: &ChartPane) {
                 _ => format!("The history before {first} is forgotten: memory is limited"),
             }
         }
-        (_, Some(_)) => return,
+        (_, Some(_)) => match last_before(canvas, pane) {
+            Some(last_ns) => {
+                let last = canvas.scene.zone.date_time(last_ns);
+                format!("Nothing came since {last}")
+            }
+            None => return,
+        },
     };
     canvas.inside.text(
         canvas.areas.plot.center(),

@@ -28,12 +28,7 @@ impl StatusBar {
             ui.spacing_mut().item_spacing.x = 20.0;
             self.liveness(ui, scene, charts, &mut commands);
             if let Some(samples) = charts.samples_per_pixel(scene) {
-                let text = match samples {
-                    few if few < 0.1 => format!("{few:.3}"),
-                    some if some < 10.0 => format!("{some:.1}"),
-                    many => format::count(many.round() as u64),
-                };
-                fact(ui, theme, "1 px =", &text, "updates");
+                fact(ui, theme, "1 px =", &format::rate(samples), "updates");
             }
             if let Some(oldest) = oldest(scene) {
                 let depth = format::duration(scene.now_ns - oldest);

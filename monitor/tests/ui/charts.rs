@@ -374,21 +374,33 @@ fn several_series_share_a_chart_and_each_tells_its_value() {
 }
 
 #[test]
+fn a_chart_of_a_topic_that_fell_silent_says_since_when() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 20);
+    assert!(sees(&harness, "trades/s"));
+    assert!(!painted(&harness, "Nothing came since"));
+    harness.state_mut().script.now_ns += 1_000 * SECOND;
+    harness.run_steps(2);
+    assert!(painted(&harness, "Nothing came since"));
+    assert!(sees(&harness, "price, size"));
+    assert!(!sees(&harness, "every 0.") && !sees(&harness, "trades/s"));
+}
+
+#[test]
 fn names_for_which_a_title_has_no_room_are_counted() {
     let mut harness = filled(&[BTC]);
-    let counts =
+    let is_counted =
         |harness: &Harness<'_, Bench>| (1..5).any(|more| has(harness, &format!("+{more}")));
-    for topic in [
-        "market/ETH-USDT/trade",
-        "plant/line-1/temperature",
-        "plant/line-1/pressure",
-        "plant/line-1/vibration",
-    ] {
-        assert!(!counts(&harness), "before {topic}");
-        row(&harness, topic).click_modifiers(Modifiers::SHIFT);
+    let overlay = |harness: &mut Harness<'_, Bench>, topic| {
+        row(harness, topic).click_modifiers(Modifiers::SHIFT);
         harness.run_steps(2);
-    }
-    assert!(counts(&harness));
+    };
+    overlay(&mut harness, "market/ETH-USDT/trade");
+    assert!(!is_counted(&harness), "two names fit");
+    overlay(&mut harness, "plant/line-1/temperature");
+    overlay(&mut harness, "plant/line-1/pressure");
+    overlay(&mut harness, "plant/line-1/vibration");
+    assert!(is_counted(&harness));
 }
 
 #[test]
