@@ -293,11 +293,7 @@ impl<S: Socket> Shard<S> {
             for &subscription in &channel.live {
                 let index = self.subscriptions[subscription as usize].connection.index;
                 let connection = &mut self.connections[index as usize];
-                connection.push(closed.frame.clone());
-                if !connection.is_dirty {
-                    connection.is_dirty = true;
-                    self.dirty.push_back(index);
-                }
+                line_up(connection, index, closed.frame.clone(), &mut self.dirty);
             }
         }
         for subscription in std::mem::take(&mut channel.waiting) {
@@ -533,12 +529,9 @@ impl<S: Socket> Shard<S> {
 
     /// Adds a frame to what a connection will be sent when its turn comes.
     pub(crate) fn deliver(&mut self, key: ConnectionKey, frame: Bytes) {
-        if let Some(connection) = self.connection_mut(key) {
-            connection.push(frame);
-            if !connection.is_dirty {
-                connection.is_dirty = true;
-                self.dirty.push_back(key.index);
-            }
+        let connection = self.connections.get_mut(key.index as usize);
+        if let Some(connection) = connection.filter(|c| c.generation == key.generation) {
+            line_up(connection, key.index, frame, &mut self.dirty);
         }
     }
 
@@ -602,5 +595,20 @@ impl<S: Socket> Shard<S> {
     /// What has come up for the caller to do.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
+    }
+}
+
+/// Adds a frame to what a connection will be sent, and the connection to those who wait for their
+/// turn.
+fn line_up<S: Socket>(
+    connection: &mut Connection<S>,
+    index: u32,
+    frame: Bytes,
+    dirty: &mut VecDeque<u32>,
+) {
+    connection.push(frame);
+    if !connection.is_dirty {
+        connection.is_dirty = true;
+        dirty.push_back(index);
     }
 }
