@@ -3,6 +3,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     io::{self, ErrorKind, IoSlice},
     time::Duration,
 };
@@ -51,6 +52,35 @@ pub trait Socket {
     /// [`ErrorKind::WouldBlock`].
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 }
+
+/// Writes to several connections at once, in one system call where there is such a thing.
+pub trait WriteMany<S>: fmt::Debug {
+    /// Writes what can be written without waiting, and adds to `taken` how many bytes each socket
+    /// took. After less than there was it is tried alone, which will tell why; so 0 is right for
+    /// any error, and for a socket that this cannot write to.
+    fn write_many(&mut self, writes: &[Write<'_, S>], taken: &mut Taken);
+}
+
+/// What one connection has waiting.
+#[derive(Debug)]
+pub struct Write<'a, S> {
+    /// Where it goes.
+    pub socket: &'a S,
+    frames: &'a VecDeque<Bytes>,
+}
+
+impl<'a, S> Write<'a, S> {
+    /// As much of it as one system call is given.
+    pub fn slices(&self) -> impl Iterator<Item = &'a [u8]> + use<'a, S> {
+        self.frames.iter().take(SLICES_MAX).map(|frame| &frame[..])
+    }
+}
+
+/// Connections that are written to at once, at most: more would save nothing more.
+pub const WRITE_MANY_MAX: usize = 64;
+
+/// Bytes that each of several sockets took.
+pub type Taken = SmallVec<[usize; WRITE_MANY_MAX]>;
 
 /// Whether everything could be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,9 +222,19 @@ impl<S: Socket> Connection<S> {
         self.blocked_since.is_some()
     }
 
-    /// Gives the kernel as much as it takes. Returns the bytes it took, too.
-    pub(crate) fn flush(&mut self, uptime: Duration) -> (Flushed, usize) {
-        let mut written = 0;
+    /// What waits, for [`WriteMany`].
+    pub(crate) fn unsent(&self) -> Write<'_, S> {
+        Write {
+            socket: &self.socket,
+            frames: &self.queue,
+        }
+    }
+
+    /// Gives the kernel as much as it takes, of which it has taken some bytes already. Returns the
+    /// bytes it took in all, too.
+    pub(crate) fn flush(&mut self, taken: usize, uptime: Duration) -> (Flushed, usize) {
+        self.advance(taken);
+        let mut written = taken;
         while !self.queue.is_empty() {
             match self.write_once() {
                 Ok(0) => return (Flushed::Broken, written),
@@ -223,8 +263,7 @@ impl<S: Socket> Connection<S> {
 
     fn write_once(&self) -> io::Result<usize> {
         let mut slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> = SmallVec::new();
-        let frames = self.queue.iter().take(SLICES_MAX);
-        slices.extend(frames.map(|frame| IoSlice::new(frame)));
+        slices.extend(self.unsent().slices().map(IoSlice::new));
         self.socket.try_write(&slices)
     }
 

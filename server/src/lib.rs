@@ -41,6 +41,7 @@ pub mod http;
 pub mod inbound;
 mod ingest_thread;
 pub mod listener;
+pub mod outlet;
 pub mod page;
 pub mod server;
 pub mod session;

@@ -1,16 +1,7 @@
 //! One client's connection, from the handshake to its end: reads what it sends and hands it to the
 //! shard. Writing is the shard's.
 
-use std::{
-    cell::RefCell,
-    io::{self, ErrorKind, IoSlice},
-    ops::ControlFlow,
-    pin::Pin,
-    rc::Rc,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{cell::RefCell, ops::ControlFlow, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -20,7 +11,7 @@ use tickcast_protocol::{
     message::{ClientMessage, Subscribe},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWriteExt, ReadBuf},
+    io::AsyncWriteExt,
     net::TcpStream,
     sync::Notify,
     task::{AbortHandle, coop::unconstrained, spawn_local, yield_now},
@@ -30,12 +21,13 @@ use tokio::{
 use crate::{
     admin::SlowRow,
     clock::{Clock, Now},
-    connection::{ConnectionKey, Socket},
+    connection::ConnectionKey,
     event_stream::Pipe,
     frame::{self, Wire},
     head::Head,
     inbound::{Inbound, InboundError, MessageReader},
     ingest::{Ingest, Work},
+    outlet::{Outlet, Stream},
     settings::ServerSettings,
     shard::{Event, Shard},
     slow::SlowClient,
@@ -55,90 +47,6 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// Longest message that `/echo` returns.
 pub const ECHO_MAX_BYTES: usize = 16 * 1024 * 1024;
-
-/// A TCP connection, which the shard writes to and its session reads from.
-///
-/// Not tokio's halves: when their writing half is dropped it shuts the connection down in order,
-/// also one that is to be cut off.
-#[derive(Debug, Clone)]
-pub struct Stream(Rc<TcpStream>);
-
-/// Where a shard writes to.
-#[derive(Debug, Clone)]
-pub enum Outlet {
-    /// A TCP connection.
-    Tcp(Stream),
-    /// The body of an HTTP answer.
-    Events(Pipe),
-}
-
-impl Socket for Outlet {
-    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match (self, slices) {
-            (Self::Tcp(stream), [slice]) => stream.0.try_write(slice),
-            (Self::Tcp(stream), _) => stream.0.try_write_vectored(slices),
-            (Self::Events(pipe), _) => pipe.try_write(slices),
-        }
-    }
-}
-
-impl Outlet {
-    /// Waits until it takes bytes, which is tried by writing. Returns whether it may ever.
-    async fn writable(&self) -> bool {
-        match self {
-            Self::Tcp(stream) => stream.0.writable().await.is_ok(),
-            Self::Events(pipe) => {
-                pipe.writable().await;
-                true
-            }
-        }
-    }
-
-    /// Who is at the other end. The kernel is asked, because the address is not worth the memory in
-    /// every connection.
-    fn client(&self) -> String {
-        match self {
-            Self::Tcp(stream) => match stream.0.peer_addr() {
-                Ok(address) => address.to_string(),
-                Err(_) => "gone".to_owned(),
-            },
-            Self::Events(_) => "an event stream".to_owned(),
-        }
-    }
-
-    /// What the client has not taken by now, it shall not be offered for minutes to come.
-    fn break_off(&self) {
-        match self {
-            Self::Tcp(stream) => {
-                let socket = socket2::SockRef::from(&*stream.0);
-                if let Err(error) = socket.set_linger(Some(Duration::ZERO)) {
-                    tracing::debug!(%error, "SO_LINGER");
-                }
-            }
-            Self::Events(pipe) => pipe.end(),
-        }
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.0.poll_read_ready(cx))?;
-            match self.0.try_read(buffer.initialize_unfilled()) {
-                Ok(count) => {
-                    buffer.advance(count);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-}
 
 /// A shard and what its thread's tasks share.
 #[derive(Debug)]
@@ -311,7 +219,7 @@ pub async fn serve(
     encoding: Encoding,
     may_publish: bool,
 ) {
-    let stream = Stream(Rc::new(stream));
+    let stream = Stream::new(stream);
     let outlet = Outlet::Tcp(stream.clone());
     let (key, broken) = begin(&context, outlet, encoding.into(), may_publish);
     let reader = MessageReader::new(stream, &read, CLIENT_MESSAGE_MAX_BYTES);

@@ -20,6 +20,8 @@ pub struct ServerSettings {
     pub admin: Option<SocketAddr>,
     /// Threads that serve connections. At least 1.
     pub shards: usize,
+    /// Whether several clients are written to in one system call, where the kernel allows it.
+    pub io_uring: bool,
     /// Memory for recent updates, in bytes.
     pub tape_bytes: usize,
     /// What is kept of the past for those who ask.
@@ -94,6 +96,7 @@ impl Default for ServerSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 7400)),
             admin: None,
             shards: 1,
+            io_uring: true,
             tape_bytes: 64 * 1024 * 1024,
             history: HistorySettings {
                 updates: 2_000,

@@ -23,6 +23,7 @@ use std::{
 use bytes::Bytes;
 use hashbrown::HashMap;
 use slab::Slab;
+use smallvec::SmallVec;
 use tickcast_protocol::{
     codec::Encoding,
     error::ErrorCode,
@@ -35,7 +36,7 @@ use tickcast_protocol::{
 use crate::{
     channel::{Channel, ChannelKey, ChannelSpec, Pace},
     clock::Now,
-    connection::{Connection, ConnectionKey, Flushed, Socket},
+    connection::{Connection, ConnectionKey, Flushed, Socket, Taken, WRITE_MANY_MAX, WriteMany},
     frame,
     levels::FilterTree,
     metrics::ShardStats,
@@ -95,6 +96,7 @@ pub struct Shard<S> {
     /// How many of them a turn of this round writes to.
     turn_writes: usize,
     turn_writes_min: usize,
+    write_many: Option<Box<dyn WriteMany<S>>>,
     /// Connections with answers to write at the end of this call.
     answered: Vec<u32>,
     pub(crate) catching_up: VecDeque<ConnectionKey>,
@@ -136,6 +138,7 @@ impl<S: Socket> Shard<S> {
             round_left: 0,
             turn_writes: 0,
             turn_writes_min: TURN_WRITES_MIN,
+            write_many: None,
             answered: Vec::new(),
             catching_up: VecDeque::new(),
             events: Vec::new(),
@@ -150,6 +153,12 @@ impl<S: Socket> Shard<S> {
     /// several turns.
     pub fn with_turn_writes_min(mut self, writes: usize) -> Self {
         self.turn_writes_min = writes;
+        self
+    }
+
+    /// Has connections written to several at a time.
+    pub fn with_write_many(mut self, write_many: impl WriteMany<S> + 'static) -> Self {
+        self.write_many = Some(Box::new(write_many));
         self
     }
 
@@ -317,17 +326,34 @@ impl<S: Socket> Shard<S> {
             let share = self.round_left.div_ceil(TURNS_PER_ROUND);
             self.turn_writes = share.max(self.turn_writes_min);
         }
-        let writes = self.round_left.min(self.turn_writes);
-        self.round_left -= writes;
-        for _ in 0..writes {
-            let Some(index) = self.dirty.pop_front() else {
-                return;
+        let mut left = self.round_left.min(self.turn_writes);
+        self.round_left -= left;
+        while left > 0 {
+            let many = left.min(WRITE_MANY_MAX);
+            left -= many;
+            let connections = &mut self.connections;
+            // It may have been written to meanwhile, for an answer, or be over.
+            let is_dirty = |&index: &u32| {
+                let connection = connections.get_mut(index as usize);
+                connection.is_some_and(|connection| std::mem::take(&mut connection.is_dirty))
             };
-            // It may have been written to meanwhile, for an answer.
-            let connection = self.connections.get(index as usize);
-            if connection.is_some_and(|connection| connection.is_dirty) {
-                self.flush(index, now);
-            }
+            let some = self.dirty.drain(..many.min(self.dirty.len()));
+            let some: SmallVec<[u32; WRITE_MANY_MAX]> = some.filter(is_dirty).collect();
+            self.flush_many(&some, now);
+        }
+    }
+
+    /// Writes what several connections have waiting.
+    fn flush_many(&mut self, indices: &[u32], now: Now) {
+        let mut taken = Taken::new();
+        if let Some(write_many) = &mut self.write_many {
+            let unsent = |&index: &u32| self.connections[index as usize].unsent();
+            let writes: SmallVec<[_; WRITE_MANY_MAX]> = indices.iter().map(unsent).collect();
+            write_many.write_many(&writes, &mut taken);
+        }
+        taken.resize(indices.len(), 0);
+        for (&index, taken) in indices.iter().zip(taken) {
+            self.flush_rest(index, taken, now);
         }
     }
 
@@ -346,6 +372,11 @@ impl<S: Socket> Shard<S> {
 
     /// Writes what a connection has waiting.
     pub(crate) fn flush(&mut self, index: u32, now: Now) -> Flushed {
+        self.flush_rest(index, 0, now)
+    }
+
+    /// Writes what a connection has waiting, of which its socket has taken some bytes already.
+    fn flush_rest(&mut self, index: u32, taken: usize, now: Now) -> Flushed {
         let Some(connection) = self.connections.get_mut(index as usize) else {
             return Flushed::Broken;
         };
@@ -355,7 +386,7 @@ impl<S: Socket> Shard<S> {
             generation: connection.generation,
         };
         let was_blocked = connection.is_blocked();
-        let (flushed, written) = connection.flush(now.uptime);
+        let (flushed, written) = connection.flush(taken, now.uptime);
         self.stats.bytes.add(written as u64);
         match flushed {
             Flushed::Clear => {}

@@ -27,7 +27,7 @@ use tickcast_protocol::{
 };
 use tickcast_server::{
     clock::Now,
-    connection::{ConnectionKey, Socket},
+    connection::{ConnectionKey, Socket, Taken, Write, WriteMany},
     ingest::{FeedId, NewUpdate, Submission},
     liveness::{Expected, Liveness, LivenessSettings, SilenceRule},
     metrics::ShardStats,
@@ -99,6 +99,26 @@ impl Socket for Pipe {
             written += len;
         }
         Ok(written)
+    }
+}
+
+/// Writes to several at once, but now and then only one frame or nothing.
+#[derive(Debug, Default)]
+struct Together(usize);
+
+impl WriteMany<Pipe> for Together {
+    fn write_many(&mut self, writes: &[Write<'_, Pipe>], taken: &mut Taken) {
+        for write in writes {
+            self.0 = (self.0 + 1) % 5;
+            let slices: Vec<_> = write.slices().map(IoSlice::new).collect();
+            let slices = match self.0 {
+                0 => &[],
+                1 => &slices[..slices.len().min(1)],
+                _ => &slices[..],
+            };
+            let result = write.socket.try_write(slices);
+            taken.push(result.unwrap_or(0));
+        }
     }
 }
 
@@ -431,7 +451,7 @@ struct World {
 }
 
 impl World {
-    fn new(tape_bytes: usize) -> Self {
+    fn new(tape_bytes: usize, turn_writes: usize) -> Self {
         let settings = ServerSettings {
             tape_bytes,
             request_burst: u32::MAX,
@@ -454,7 +474,9 @@ impl World {
         });
         let shard = Shard::new(0, EPOCH, Arc::new(settings), Arc::<ShardStats>::default());
         Self {
-            shard: shard.with_turn_writes_min(1),
+            shard: shard
+                .with_turn_writes_min(turn_writes)
+                .with_write_many(Together::default()),
             sequencer: Sequencer::new(1000).with_liveness(Liveness::new(liveness())),
             ids: Vec::new(),
             strips: Vec::new(),
@@ -651,8 +673,8 @@ impl World {
     }
 }
 
-fn check(tape_bytes: usize, ops: Vec<Op>) {
-    let mut world = World::new(tape_bytes);
+fn check(tape_bytes: usize, turn_writes: usize, ops: Vec<Op>) {
+    let mut world = World::new(tape_bytes, turn_writes);
     for op in ops {
         world.act(op);
     }
@@ -684,13 +706,19 @@ proptest! {
 
     /// The tape holds everything: nothing may be lost at all.
     #[test]
-    fn with_a_long_tape_every_subscriber_gets_everything(ops in prop::collection::vec(op(), 1..80)) {
-        check(1 << 20, ops);
+    fn with_a_long_tape_every_subscriber_gets_everything(
+        turn_writes in 1..=CLIENTS,
+        ops in prop::collection::vec(op(), 1..80),
+    ) {
+        check(1 << 20, turn_writes, ops);
     }
 
     /// The tape holds two or three strips: whoever stops for long falls off it.
     #[test]
-    fn with_a_short_tape_every_loss_is_counted(ops in prop::collection::vec(op(), 1..120)) {
-        check(2_000, ops);
+    fn with_a_short_tape_every_loss_is_counted(
+        turn_writes in 1..=CLIENTS,
+        ops in prop::collection::vec(op(), 1..120),
+    ) {
+        check(2_000, turn_writes, ops);
     }
 }

@@ -93,6 +93,7 @@ fn each_outside_crate_has_its_place() {
         ["frame.rs", "http.rs", "inbound.rs"]
     );
     assert_eq!(files_with("prometheus_client::"), ["metrics.rs"]);
+    assert_eq!(files_with("tickcast_uring::"), ["outlet.rs"]);
     assert_eq!(files_with("bincode::"), Vec::<String>::new());
 }
 

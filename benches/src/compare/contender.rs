@@ -37,6 +37,8 @@ pub enum Contender {
     Raw,
     /// The same, with all that waits in one `send`.
     RawBatching,
+    /// The same, with many subscribers in one system call.
+    RawRing,
     /// Tickcast, binary.
     TickcastBincode,
     /// Tickcast, JSON.
@@ -54,9 +56,10 @@ pub enum Contender {
 
 impl Contender {
     /// All of them, in the order of the tables.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Raw,
         Self::RawBatching,
+        Self::RawRing,
         Self::TickcastBincode,
         Self::TickcastJson,
         Self::Nats,
@@ -70,6 +73,7 @@ impl Contender {
         match self {
             Self::Raw => "raw",
             Self::RawBatching => "raw, batching",
+            Self::RawRing => "raw, io_uring",
             Self::TickcastBincode => "Tickcast bincode",
             Self::TickcastJson => "Tickcast JSON",
             Self::Nats => "nats-server",
@@ -86,7 +90,7 @@ impl Contender {
 
     /// Whether it is one of ours that others are measured by, and no server.
     pub fn is_raw(self) -> bool {
-        matches!(self, Self::Raw | Self::RawBatching)
+        matches!(self, Self::Raw | Self::RawBatching | Self::RawRing)
     }
 
     /// Whether it is a server that one could take instead.
@@ -104,6 +108,7 @@ impl Contender {
         match self {
             Self::Raw
             | Self::RawBatching
+            | Self::RawRing
             | Self::NodeWs
             | Self::Tungstenite
             | Self::UWebSockets => Dialect::Plain,
@@ -118,11 +123,14 @@ impl Contender {
         let beside = std::env::current_exe()?;
         let ours = |name: &str| beside.with_file_name(name).display().to_string();
         let mut words = match self {
-            Self::Raw | Self::RawBatching => {
+            Self::Raw | Self::RawBatching | Self::RawRing => {
                 let topics = workload.topics.to_string();
                 let mut words = vec![ours("raw"), port.to_string(), "--topics".into(), topics];
-                if self == Self::RawBatching {
+                if self != Self::Raw {
                     words.push("--batch".into());
+                }
+                if self == Self::RawRing {
+                    words.push("--ring".into());
                 }
                 words
             }

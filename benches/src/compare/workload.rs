@@ -63,6 +63,7 @@ const EVERYBODY: &[Contender] = &Contender::ALL;
 const WITH_TOPICS: &[Contender] = &[
     Contender::Raw,
     Contender::RawBatching,
+    Contender::RawRing,
     Contender::TickcastBincode,
     Contender::TickcastJson,
     Contender::Nats,
@@ -162,6 +163,8 @@ pub const ALL: [Workload; 12] = [
         letter: "b-few",
         title: "the same with 1,000 subscribers",
         subscribers: 1_000,
+        // As many deliveries as (b) needs 1 s for are not much to go by.
+        steady: Duration::from_secs(10),
         contenders: WITH_RAW,
         others: "it shows what many subscribers add",
         ..MANY

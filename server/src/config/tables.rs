@@ -105,6 +105,15 @@ impl Section for ServerSettings {
             get: |s| whole(s.shards),
         },
         Setting {
+            key: "io_uring",
+            value_name: "BOOL",
+            help: "Write to several clients in one system call, where the kernel offers that (Linux 5.6): \
+                   true or false",
+            kind: One,
+            set: |s, v| put(&mut s.io_uring, flag(&v[0])),
+            get: |s| Some(s.io_uring.into()),
+        },
+        Setting {
             key: "tape",
             value_name: "SIZE",
             help: "Memory for recent updates: what a client can miss without loss",
@@ -539,6 +548,7 @@ mod tests {
             listen: _,
             admin: _,
             shards: _,
+            io_uring: _,
             tape_bytes: _,
             history:
                 HistorySettings {
@@ -561,7 +571,7 @@ mod tests {
             publish_from: _,
             origins: _,
         } = ServerSettings::default();
-        assert_eq!(ServerSettings::SETTINGS.len(), 21);
+        assert_eq!(ServerSettings::SETTINGS.len(), 22);
         let MqttSettings {
             url: _,
             filters: _,

@@ -13,7 +13,9 @@ pub(crate) mod truth;
 pub(crate) mod wire;
 
 use std::{
+    fs,
     net::SocketAddr,
+    path::PathBuf,
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -159,7 +161,7 @@ impl Program {
     /// Its memory in the machine's RAM.
     pub(crate) fn memory_bytes(&self) -> usize {
         let id = self.child.id().expect("it runs");
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
         kib.expect("Linux tells it")
@@ -171,9 +173,21 @@ impl Program {
 
     /// Its open files, connections included.
     pub(crate) fn open_files(&self) -> usize {
+        self.files().count()
+    }
+
+    /// Its open io_uring instances.
+    pub(crate) fn rings(&self) -> usize {
+        // One may be closed between being listed and being looked at.
+        let targets = self.files().filter_map(|file| fs::read_link(file).ok());
+        let is_ring = |target: &PathBuf| target.ends_with("anon_inode:[io_uring]");
+        targets.filter(is_ring).count()
+    }
+
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
         let id = self.child.id().expect("it runs");
-        let files = std::fs::read_dir(format!("/proc/{id}/fd"));
-        files.expect("Linux tells it").count()
+        let files = fs::read_dir(format!("/proc/{id}/fd")).expect("Linux tells it");
+        files.map(|file| file.expect("Linux tells it").path())
     }
 
     /// Asks it to end.

@@ -3,10 +3,11 @@
 //!
 //! It knows no protocol, no encoding and no slow subscribers, and speaks to the benchmark's load
 //! only. By default each update is one `send` per subscriber; with `--batch` whatever has come
-//! meanwhile goes into one `send`, since the frames lie behind each other in memory. What a socket
-//! does not take waits in the log, so nothing is lost.
+//! meanwhile goes into one `send`, since the frames lie behind each other in memory; with `--ring`
+//! the kernel gets many of these in one system call. What a socket does not take waits in the log,
+//! so nothing is lost.
 //!
-//! Arguments: the port, `--batch`, `--topics N` (update `i` belongs to topic `i % N`; a subscriber
+//! Arguments: the port, `--batch`, `--ring`, `--topics N` (update `i` belongs to topic `i % N`; a subscriber
 //! says at `/subscribe/FIRST/COUNT` which it wants).
 
 mod log;
@@ -15,6 +16,7 @@ use std::{
     collections::HashMap,
     io::{self, ErrorKind, Read, Write},
     net::SocketAddr,
+    os::fd::AsFd,
 };
 
 use anyhow::{Context, bail};
@@ -24,6 +26,7 @@ use mio::{
     net::{TcpListener, TcpStream},
 };
 use tickcast_loadtest::{stamp::Stamp, websocket};
+use tickcast_uring::Ring;
 
 use log::{Log, first_frame};
 
@@ -43,6 +46,8 @@ struct Arguments {
     port: u16,
     #[arg(long)]
     batch: bool,
+    #[arg(long, requires = "batch")]
+    ring: bool,
     #[arg(long, default_value_t = 1)]
     topics: u64,
 }
@@ -81,6 +86,9 @@ struct Raw {
     by_wish: HashMap<(u64, u64), usize>,
     by_topic: Vec<Vec<usize>>,
     buffer: Vec<u8>,
+    ring: Option<Ring>,
+    /// Of the last use of the ring.
+    taken: Vec<io::Result<usize>>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -91,8 +99,11 @@ fn main() -> anyhow::Result<()> {
     poll.registry()
         .register(&mut listener, LISTENER, Interest::READABLE)?;
     let by_topic = vec![Vec::new(); arguments.topics as usize];
+    let ring = arguments.ring.then(Ring::new).transpose()?;
     let mut raw = Raw {
         arguments,
+        ring,
+        taken: Vec::new(),
         listener,
         poll,
         connections: Vec::new(),
@@ -258,6 +269,9 @@ impl Raw {
             if !std::mem::take(&mut group.is_dirty) {
                 continue;
             }
+            if let Some(ring) = &mut self.ring {
+                send_many(group, &mut self.connections, ring, &mut self.taken)?;
+            }
             let mut furthest_behind = group.log.end();
             for &at in &group.members {
                 let Some(connection) = &mut self.connections[at] else {
@@ -298,6 +312,42 @@ impl Raw {
             self.groups[group].members.retain(|&member| member != at);
         }
     }
+}
+
+/// Gives all subscribers of a group what they have not got, as far as their sockets take it.
+fn send_many(
+    group: &Group,
+    connections: &mut [Option<Connection>],
+    ring: &mut Ring,
+    taken: &mut Vec<io::Result<usize>>,
+) -> io::Result<()> {
+    let mut sends = ring.sends();
+    for &member in &group.members {
+        if let Some(Connection { stream, role }) = &connections[member]
+            && let &Role::Subscriber {
+                place,
+                is_blocked: false,
+                ..
+            } = role
+        {
+            sends.add(stream.as_fd(), [group.log.since(place)]);
+        }
+    }
+    sends.submit(taken)?;
+    let mut taken = taken.iter();
+    for &member in &group.members {
+        if let Some(Connection { role, .. }) = &mut connections[member]
+            && let Role::Subscriber {
+                place,
+                is_blocked: false,
+                ..
+            } = role
+            && let Some(Ok(len)) = taken.next()
+        {
+            *place += *len as u64;
+        }
+    }
+    Ok(())
 }
 
 /// Writes what a subscriber has not got, as far as its socket takes it: one frame at a time, or all.

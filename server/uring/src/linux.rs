@@ -1,0 +1,200 @@
+//! See the crate.
+
+use std::{
+    fmt,
+    io::{self, ErrorKind},
+    marker::PhantomData,
+    mem,
+    os::fd::{AsRawFd, BorrowedFd, RawFd},
+    process,
+};
+
+use io_uring::{IoUring, Probe, opcode, squeue, types};
+
+use crate::SENDS_MAX;
+
+/// `send(2)`: the kernel says at once what the socket takes, and who is gone raises no signal.
+const FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+
+/// Queues that are shared with the kernel.
+pub struct Ring {
+    /// None any more once the kernel has refused to take requests.
+    ring: Option<IoUring>,
+    sends: Vec<Send>,
+    /// The slices of all sends, one behind the other.
+    slices: Vec<libc::iovec>,
+    /// One for each send that is not of one slice.
+    messages: Vec<libc::msghdr>,
+}
+
+/// A socket, and which of the slices it gets.
+struct Send {
+    socket: RawFd,
+    first: usize,
+    count: usize,
+}
+
+impl fmt::Debug for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ring").finish_non_exhaustive()
+    }
+}
+
+impl Ring {
+    /// Queues of the kernel's.
+    ///
+    /// # Errors
+    ///
+    /// Why it gives none: it is too old (before 5.6), forbids it (`kernel.io_uring_disabled`, or a
+    /// container's seccomp profile), or is out of memory.
+    pub fn new() -> io::Result<Self> {
+        let ring = IoUring::new(SENDS_MAX as u32)?;
+        let mut probe = Probe::new();
+        ring.submitter().register_probe(&mut probe)?;
+        let needed = [opcode::Send::CODE, opcode::SendMsg::CODE];
+        if !needed.into_iter().all(|code| probe.is_supported(code)) {
+            return Err(ErrorKind::Unsupported.into());
+        }
+        Ok(Self {
+            ring: Some(ring),
+            sends: Vec::new(),
+            slices: Vec::new(),
+            messages: Vec::new(),
+        })
+    }
+
+    /// Begins with nothing to send.
+    pub fn sends(&mut self) -> Sends<'_> {
+        self.sends.clear();
+        self.slices.clear();
+        self.messages.clear();
+        Sends {
+            ring: self,
+            bytes: PhantomData,
+        }
+    }
+}
+
+/// What is to be sent; nothing happens before [`submit`](Self::submit).
+///
+/// The lifetime is that of the bytes and of the sockets: both outlive it.
+#[derive(Debug)]
+pub struct Sends<'a> {
+    ring: &'a mut Ring,
+    bytes: PhantomData<(&'a [u8], BorrowedFd<'a>)>,
+}
+
+impl<'a> Sends<'a> {
+    /// Adds what one socket is to get: all slices, one behind the other.
+    pub fn add(&mut self, socket: BorrowedFd<'a>, slices: impl IntoIterator<Item = &'a [u8]>) {
+        let first = self.ring.slices.len();
+        let slices = slices.into_iter().map(|slice| libc::iovec {
+            // The kernel only reads.
+            iov_base: slice.as_ptr().cast_mut().cast(),
+            iov_len: slice.len(),
+        });
+        self.ring.slices.extend(slices);
+        self.ring.sends.push(Send {
+            socket: socket.as_raw_fd(),
+            first,
+            count: self.ring.slices.len() - first,
+        });
+    }
+
+    /// Sends it. `taken` will hold how many bytes each socket took, in the order in which they were
+    /// added, or why it took none.
+    ///
+    /// # Errors
+    ///
+    /// The kernel takes no requests, and this ring is of no use any more. What was sent by then,
+    /// `taken` says; what was not is [`ErrorKind::WouldBlock`] there.
+    pub fn submit(self, taken: &mut Vec<io::Result<usize>>) -> io::Result<()> {
+        let Ring {
+            ring: owner,
+            sends,
+            slices,
+            messages,
+        } = self.ring;
+        let Some(ring) = owner else {
+            return Err(ErrorKind::Unsupported.into());
+        };
+        taken.clear();
+        taken.resize_with(sends.len(), || Err(ErrorKind::WouldBlock.into()));
+        let several = sends.iter().filter(|send| send.count != 1);
+        messages.extend(several.map(|send| message(&slices[send.first..][..send.count])));
+        let mut messages = messages.iter();
+        for (sends, taken) in sends.chunks(SENDS_MAX).zip(taken.chunks_mut(SENDS_MAX)) {
+            let mut queue = ring.submission();
+            for (index, send) in sends.iter().enumerate() {
+                let request = request(send, slices, &mut messages).user_data(index as u64);
+                // SAFETY: what the request points at is borrowed for as long as `self` or belongs to
+                // its ring, and does not change. `perform` returns when the kernel is done with it.
+                // If it fails, nobody will ever see the request: its queue is given back.
+                unsafe { queue.push(&request) }.expect("a queue is empty before and has room");
+            }
+            drop(queue);
+            if let Err(error) = perform(ring, sends.len(), taken) {
+                *owner = None;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn message(slices: &[libc::iovec]) -> libc::msghdr {
+    // SAFETY: it is made of numbers and pointers. All zeros is one without address, slices and
+    // control data.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = slices.as_ptr().cast_mut();
+    message.msg_iovlen = slices.len() as _;
+    message
+}
+
+fn request<'a>(
+    send: &Send,
+    slices: &[libc::iovec],
+    messages: &mut impl Iterator<Item = &'a libc::msghdr>,
+) -> squeue::Entry {
+    let socket = types::Fd(send.socket);
+    match &slices[send.first..][..send.count] {
+        [slice] => {
+            let len = u32::try_from(slice.iov_len).unwrap_or(u32::MAX);
+            let send = opcode::Send::new(socket, slice.iov_base.cast(), len);
+            send.flags(FLAGS).build()
+        }
+        _ => {
+            let message = messages
+                .next()
+                .expect("one for each that has several slices");
+            let send = opcode::SendMsg::new(socket, message);
+            send.flags(FLAGS as u32).build()
+        }
+    }
+}
+
+/// Has the kernel do what is in the queue, and returns when all of it is done, or nothing will be
+/// done any more.
+fn perform(ring: &mut IoUring, requests: usize, taken: &mut [io::Result<usize>]) -> io::Result<()> {
+    let mut left = requests;
+    while left > 0 {
+        let submitted = ring.submit_and_wait(left);
+        for done in ring.completion() {
+            left -= 1;
+            taken[done.user_data() as usize] = match done.result() {
+                count @ 0.. => Ok(count as usize),
+                error => Err(io::Error::from_raw_os_error(-error)),
+            };
+        }
+        match submitted {
+            Ok(_) => {}
+            // By a signal.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // None has begun without being done.
+            Err(error) if ring.submission().len() == left => return Err(error),
+            // The kernel may still read what we would have to give back.
+            Err(_) => process::abort(),
+        }
+    }
+    Ok(())
+}
