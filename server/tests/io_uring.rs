@@ -16,7 +16,8 @@ use tickcast_protocol::message::Mode;
 /// More than go into one system call, of both encodings.
 const SUBSCRIBERS: usize = 150;
 
-const PUBLISHES: u64 = 40;
+/// More than is on the way to somebody who does not read.
+const PUBLISHES: u64 = 100;
 const PER_PUBLISH: u64 = 50;
 
 /// A server with two shards and a crowd, of which one does not read and one goes away.
@@ -54,6 +55,7 @@ async fn crowd(io_uring: &str, rings_wanted: usize) {
         let numbers: Vec<_> = updates.iter().map(|update| number(update) as u64).collect();
         assert!(numbers.iter().copied().eq(0..next), "{numbers:?}");
     }
+    assert!(server.metric("tickcast_blocked_total").await > 0);
     assert_eq!(server.rings(), rings_wanted);
 }
 

@@ -180,7 +180,6 @@ pub const ALL: [Workload; 12] = [
         title: "200 subscribers, 2,000 updates/s",
         subscribers: 200,
         pace: Pace::Rate(2_000.0),
-        steady: SHORT,
         // One write per update is more than a core can do.
         reference: Contender::RawBatching,
         ..BASE

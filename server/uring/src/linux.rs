@@ -18,7 +18,7 @@ const FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 
 /// Queues that are shared with the kernel.
 pub struct Ring {
-    /// None any more once the kernel has refused to take requests.
+    /// Its queue is empty. None any more once the kernel has refused to take requests.
     ring: Option<IoUring>,
     sends: Vec<Send>,
     /// The slices of all sends, one behind the other.
@@ -115,11 +115,12 @@ impl<'a> Sends<'a> {
             slices,
             messages,
         } = self.ring;
-        let Some(ring) = owner else {
-            return Err(ErrorKind::Unsupported.into());
-        };
         taken.clear();
         taken.resize_with(sends.len(), || Err(ErrorKind::WouldBlock.into()));
+        // It comes back when its queue is empty again. What fails in between takes the queue with it.
+        let Some(mut ring) = owner.take() else {
+            return Err(ErrorKind::Unsupported.into());
+        };
         let several = sends.iter().filter(|send| send.count != 1);
         messages.extend(several.map(|send| message(&slices[send.first..][..send.count])));
         let mut messages = messages.iter();
@@ -128,16 +129,14 @@ impl<'a> Sends<'a> {
             for (index, send) in sends.iter().enumerate() {
                 let request = request(send, slices, &mut messages).user_data(index as u64);
                 // SAFETY: what the request points at is borrowed for as long as `self` or belongs to
-                // its ring, and does not change. `perform` returns when the kernel is done with it.
-                // If it fails, nobody will ever see the request: its queue is given back.
+                // its `Ring`, and does not change. `perform` returns when the kernel is done with it
+                // or has not seen it, and then the queue is dropped.
                 unsafe { queue.push(&request) }.expect("a queue is empty before and has room");
             }
             drop(queue);
-            if let Err(error) = perform(ring, sends.len(), taken) {
-                *owner = None;
-                return Err(error);
-            }
+            perform(&mut ring, sends.len(), taken)?;
         }
+        *owner = Some(ring);
         Ok(())
     }
 }
