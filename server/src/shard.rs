@@ -332,13 +332,14 @@ impl<S: Socket> Shard<S> {
             let many = left.min(WRITE_MANY_MAX);
             left -= many;
             let connections = &mut self.connections;
-            // It may have been written to meanwhile, for an answer, or be over.
-            let is_dirty = |&index: &u32| {
+            // It may have been written to meanwhile, for an answer, or be over. Whoever stands in the
+            // line twice is taken once.
+            let was_dirty = |&index: &u32| {
                 let connection = connections.get_mut(index as usize);
                 connection.is_some_and(|connection| std::mem::take(&mut connection.is_dirty))
             };
             let some = self.dirty.drain(..many.min(self.dirty.len()));
-            let some: SmallVec<[u32; WRITE_MANY_MAX]> = some.filter(is_dirty).collect();
+            let some: SmallVec<[u32; WRITE_MANY_MAX]> = some.filter(was_dirty).collect();
             self.flush_many(&some, now);
         }
     }

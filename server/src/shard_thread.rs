@@ -37,8 +37,8 @@ const DRAIN_GRACE: Duration = Duration::from_secs(1);
 const LONG_ROUND: Duration = Duration::from_micros(400);
 
 /// A busy shard rests for this part of its last round. Of the work that 200 subscribers at 2,000
-/// updates/s are, a sixteenth takes off a ninth, an eighth a seventh and a half a third; but an
-/// update waits for the round and the rest, so that the p99 is 1.3, 1.7 and 2.8 ms.
+/// updates/s are, a sixteenth takes off a ninth and an eighth a seventh; but an update waits for the
+/// round and the rest, so that the p99 is 1.3 and 1.7 ms.
 const REST_PART: u32 = 16;
 
 /// Longest rest after a round.

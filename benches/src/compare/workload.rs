@@ -169,7 +169,7 @@ pub const ALL: [Workload; 12] = [
         letter: "b-few",
         title: "the same with 1,000 subscribers",
         subscribers: 1_000,
-        // As many deliveries as (b) needs 1 s for are not much to go by.
+        // By then it has as many deliveries as (b) in one second; fewer are not much to go by.
         steady: Duration::from_secs(10),
         contenders: WITH_RAW,
         others: "it shows what many subscribers add",

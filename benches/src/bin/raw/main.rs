@@ -7,8 +7,8 @@
 //! the kernel gets many of these in one system call. What a socket does not take waits in the log,
 //! so nothing is lost.
 //!
-//! Arguments: the port, `--batch`, `--ring`, `--topics N` (update `i` belongs to topic `i % N`; a subscriber
-//! says at `/subscribe/FIRST/COUNT` which it wants).
+//! Arguments: the port, `--batch`, `--ring`, `--topics N` (update `i` belongs to topic `i % N`; a
+//! subscriber says at `/subscribe/FIRST/COUNT` which it wants).
 
 mod log;
 
