@@ -12,7 +12,7 @@ use std::{
 use tickcast_protocol::message::Epoch;
 use tokio::{
     runtime::{Builder, LocalOptions},
-    sync::{mpsc, oneshot, watch},
+    sync::{Barrier, mpsc, oneshot, watch},
 };
 
 use crate::{
@@ -106,6 +106,7 @@ impl Server {
         let (ingest, submissions) = Ingest::new(clock);
         let epoch = Epoch(rand::random());
         let counts = ConnectionCounts::new(server.connections_per_address_max);
+        let drained = Arc::new(Barrier::new(server.shards));
 
         let mut threads = Vec::new();
         let mut shards = Vec::new();
@@ -122,6 +123,7 @@ impl Server {
                 state: Arc::clone(&state),
                 head: Arc::clone(&head),
                 counts: Arc::clone(&counts),
+                drained: Arc::clone(&drained),
                 ingest: ingest.clone(),
                 clock,
             };

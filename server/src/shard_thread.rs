@@ -4,9 +4,9 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use tickcast_protocol::message::Epoch;
 use tokio::{
-    sync::mpsc,
+    sync::{Barrier, mpsc},
     task::{spawn_local, yield_now},
-    time::{Instant, interval, sleep_until, timeout},
+    time::{Instant, interval, sleep_until, timeout_at},
 };
 
 use crate::{
@@ -56,6 +56,8 @@ pub(crate) struct ShardThread {
     pub(crate) state: Arc<ServerState>,
     pub(crate) head: Arc<Head>,
     pub(crate) counts: Arc<ConnectionCounts>,
+    /// Where shards wait for each other when their clients are gone.
+    pub(crate) drained: Arc<Barrier>,
     pub(crate) ingest: Ingest,
     pub(crate) clock: Clock,
 }
@@ -100,7 +102,12 @@ impl ShardThread {
         spawn_local(tick(Rc::clone(&context)));
         spawn_local(answer_operators(Rc::clone(&context), self.asked));
         rounds(self.index, &self.head, &context).await;
-        drain(&context, self.settings.drain).await;
+        let window = self.settings.drain;
+        let deadline = Instant::now() + window + DRAIN_GRACE;
+        drain(&context, window, deadline).await;
+        // Its listener goes on telling who comes that the server is draining, until no shard has
+        // clients: a closed one would reset them. None takes longer than this one may.
+        let _ = timeout_at(deadline, self.drained.wait()).await;
     }
 }
 
@@ -133,7 +140,8 @@ async fn rounds(index: usize, head: &Head, context: &Rc<ShardContext>) {
         // runtime finds out who can be read, the second time they are.
         yield_now().await;
         yield_now().await;
-        if turn.has_more {
+        // After the end nobody wakes the shard any more.
+        if turn.has_more || has_ended {
             continue;
         }
         let rested = rested_after(begin);
@@ -181,8 +189,8 @@ fn rest_until(rested: Instant) {
     }
 }
 
-/// Lets all clients go, spread over the window.
-async fn drain(context: &Rc<ShardContext>, window: Duration) {
+/// Lets all clients go, spread over the window, and waits for them until the deadline.
+async fn drain(context: &Rc<ShardContext>, window: Duration, deadline: Instant) {
     context.with(|shard, now| shard.drain(window, now));
     let mut ticks = interval(DRAIN_TICK);
     let all_gone = async {
@@ -195,8 +203,74 @@ async fn drain(context: &Rc<ShardContext>, window: Duration) {
             ticks.tick().await;
         }
     };
-    if timeout(window + DRAIN_GRACE, all_gone).await.is_err() {
+    if timeout_at(deadline, all_gone).await.is_err() {
         let left = context.with(|shard, _| shard.connections());
         tracing::warn!(left, "clients did not answer the close frame in time");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tickcast_protocol::{
+        message::{ClientMessage, Mode, Quality, Subscribe, TopicInfo, Update},
+        topic::Topic,
+        value::Value,
+    };
+    use tokio::task::LocalSet;
+
+    use super::*;
+    use crate::{event_stream::Pipe, frame::Wire, outlet::Outlet, tape::StripBuilder};
+
+    use tokio::time::timeout;
+
+    const DEADLINE: Duration = Duration::from_secs(30);
+
+    /// A shard that finds the last strip when the end has been told already has only one wake-up for
+    /// both.
+    #[tokio::test]
+    async fn rounds_end_though_the_last_strip_and_the_end_come_together() {
+        let head = Arc::new(Head::new(1, 1 << 20));
+        let settings = Arc::new(ServerSettings::default());
+        let clock = Clock::start();
+        let stats = Arc::default();
+        let mut shard = Shard::new(0, Epoch(1), Arc::clone(&settings), stats);
+        // Who wants each update at once keeps the shard from looking by itself.
+        let outlet = Outlet::Events(Pipe::new(&[]));
+        let key = shard.connect(outlet, Wire::Events, false, clock.now());
+        let request = Subscribe {
+            id: 1,
+            filters: vec!["a".into()],
+            mode: Mode::Every,
+            max_rate_hz: None,
+        };
+        let nothing_else = shard.handle(key, ClientMessage::Subscribe(request), clock.now());
+        assert_eq!(nothing_else, None);
+        let (ingest, _queue) = Ingest::new(clock);
+        let context = ShardContext::new(shard, Arc::clone(&head), settings, ingest, clock);
+
+        let mut strip = StripBuilder::new(1);
+        strip.introduce(TopicInfo {
+            id: 0,
+            topic: Topic::new("a").expect("it is a topic"),
+            unit: None,
+        });
+        strip.push(&Update {
+            topic: 0,
+            position: 1,
+            seq: 1,
+            source_time_ns: None,
+            ingest_time_ns: 5,
+            quality: Quality::Live,
+            value: Value::Reading(1.0),
+        });
+        head.push(Arc::new(strip.build())).await;
+        head.end();
+        head.wake(0).notified().await;
+        let rounds = async { timeout(DEADLINE, rounds(0, &head, &context)).await };
+        LocalSet::new()
+            .run_until(rounds)
+            .await
+            .expect("the rounds end");
+        assert_eq!(head.taken(0), head.pushed());
     }
 }
