@@ -6,7 +6,7 @@ use tickcast_protocol::message::Epoch;
 use tokio::{
     sync::{Barrier, mpsc},
     task::{spawn_local, yield_now},
-    time::{Instant, interval, sleep_until, timeout_at},
+    time::{Instant, interval, sleep, sleep_until, timeout_at},
 };
 
 use crate::{
@@ -24,8 +24,15 @@ use crate::{
     state::ServerState,
 };
 
-/// How often connections are looked after: pings, heartbeats, timeouts.
+/// How often each connection is looked after: pings, heartbeats, timeouts.
 const TICK: Duration = Duration::from_millis(500);
+
+/// So many connections are looked after at once, about: if all of them get a heartbeat, an update
+/// waits for a millisecond.
+const TICK_CONNECTIONS: usize = 200;
+
+/// A tick has so many parts at most, one every 10 ms: more would be felt where nothing else happens.
+const TICK_PARTS_MAX: usize = 50;
 
 /// The same while draining, so that connections end spread over the window.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
@@ -112,10 +119,14 @@ impl ShardThread {
 }
 
 async fn tick(context: Rc<ShardContext>) {
-    let mut ticks = interval(TICK);
     loop {
-        ticks.tick().await;
-        context.with(|shard, now| shard.tick(now));
+        let connections = context.with(|shard, _| shard.connections());
+        let parts = connections.div_ceil(TICK_CONNECTIONS);
+        let parts = parts.clamp(1, TICK_PARTS_MAX);
+        for part in 0..parts {
+            sleep(TICK / parts as u32).await;
+            context.with(|shard, now| shard.tick_part(part, parts, now));
+        }
     }
 }
 

@@ -136,17 +136,27 @@ impl<S: Socket> Shard<S> {
     /// read, or whose time to be drained has come. To be called about once a second, more often
     /// while draining.
     pub fn tick(&mut self, now: Now) {
-        let indices: Vec<u32> = self
-            .connections
-            .iter()
-            .map(|(index, _)| index as u32)
-            .collect();
+        self.tick_part(0, 1, now);
+    }
+
+    /// [`tick`](Self::tick) for one of several parts of the connections. Those who came together
+    /// are to get their heartbeats together: all at once they would hold up the updates.
+    pub fn tick_part(&mut self, part: usize, parts: usize, now: Now) {
+        for index in (part..self.connections.capacity()).step_by(parts) {
+            if self.connections.contains(index) {
+                self.tick_connection(index as u32, now);
+            }
+        }
+        self.flush_answers(now);
+        if part == 0 {
+            self.count_behind();
+        }
+    }
+
+    fn count_behind(&self) {
         let (mut behind, mut lag) = (0, 0);
-        for index in indices {
-            self.tick_connection(index, now);
-            if let Some(connection) = self.connections.get(index as usize)
-                && connection.is_blocked()
-            {
+        for (_, connection) in &self.connections {
+            if connection.is_blocked() {
                 behind += 1;
                 let slowest = self.slowest_subscription(connection);
                 lag = lag.max(slowest.map_or(0, |(lag, _)| lag));
@@ -154,7 +164,6 @@ impl<S: Socket> Shard<S> {
         }
         self.stats.behind.set(behind);
         self.stats.lag_updates.set(lag);
-        self.flush_answers(now);
     }
 
     fn tick_connection(&mut self, index: u32, now: Now) {
@@ -257,5 +266,75 @@ impl<S: Socket> Shard<S> {
             generation: connection.generation,
         };
         self.connections.iter().map(key).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        cell::Cell,
+        io::{self, IoSlice},
+        rc::Rc,
+    };
+
+    use tickcast_protocol::{codec::Encoding, message::Epoch};
+
+    use super::*;
+    use crate::{metrics::ShardStats, settings::ServerSettings};
+
+    /// A socket that takes everything and counts how often it was written to.
+    #[derive(Clone, Default)]
+    struct Counting(Rc<Cell<usize>>);
+
+    impl Socket for Counting {
+        fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            self.0.set(self.0.get() + 1);
+            Ok(slices.iter().map(|slice| slice.len()).sum())
+        }
+    }
+
+    #[test]
+    fn heartbeats_go_out_in_parts_and_each_connection_gets_one() {
+        const PARTS: usize = 4;
+        let at = |uptime| Now { uptime, wall_ns: 0 };
+        let settings = Arc::new(ServerSettings::default());
+        let stats = Arc::<ShardStats>::default();
+        let mut shard = Shard::new(0, Epoch(7), Arc::clone(&settings), stats);
+        let sockets: Vec<Counting> = (0..10).map(|_| Counting::default()).collect();
+        for socket in &sockets {
+            shard.connect(socket.clone(), Encoding::Json, true, at(Duration::ZERO));
+        }
+        let writes = || {
+            sockets
+                .iter()
+                .map(|socket| socket.0.get())
+                .collect::<Vec<_>>()
+        };
+        let greeted = writes();
+        let mut sent = 0;
+        for part in 0..PARTS {
+            shard.tick_part(part, PARTS, at(settings.heartbeat));
+            let now: usize = writes()
+                .iter()
+                .zip(&greeted)
+                .map(|(now, then)| now - then)
+                .sum();
+            assert!(
+                (2..=3).contains(&(now - sent)),
+                "part {part}: {sent} to {now}"
+            );
+            sent = now;
+        }
+        assert!(
+            writes()
+                .iter()
+                .zip(&greeted)
+                .all(|(now, then)| *now == then + 1)
+        );
+        shard.tick(at(settings.heartbeat));
+        assert_eq!(
+            writes().iter().sum::<usize>(),
+            greeted.iter().sum::<usize>() + 10
+        );
     }
 }
