@@ -13,14 +13,14 @@ use tickcast_benches::compare::{
     measure::measure,
     readme::Origin,
     results::Results,
-    workload::{self, Workload},
+    workload::{self, Workload, heats},
 };
 use tickcast_loadtest::{environment, process};
 
 /// Compares Tickcast with others and with what the kernel allows, end to end.
 ///
 /// Each contender runs on core 0, the load on core 1. All take turns, and what is reported are
-/// medians. Needs two cores that have nothing else to do, nats-server, node and npm.
+/// medians, also of ratios. Needs two cores that have nothing else to do, nats-server, node and npm.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Once, and shorter
@@ -65,12 +65,9 @@ fn main() -> anyhow::Result<()> {
     pin(LOAD_CORE)?;
     let mut results = Results::default();
     for run in 1..=runs {
-        for workload in &workloads {
-            for &contender in workload.contenders {
-                if !contenders.contains(&contender) || !contender.is_there() {
-                    continue;
-                }
-                let line = results.add(contender, workload, measure(contender, workload));
+        for heat in heats(&workloads, &contenders) {
+            for (&entry, measured) in heat.iter().zip(measure(run, &heat)) {
+                let line = results.add(entry, measured);
                 say(&format!("{run}/{runs} {line}"))?;
             }
         }
@@ -103,7 +100,8 @@ fn chosen_workloads(arguments: &Arguments) -> anyhow::Result<Vec<Workload>> {
 
 fn chosen_contenders(arguments: &Arguments) -> anyhow::Result<Vec<Contender>> {
     if arguments.contenders.is_empty() {
-        return Ok(Contender::ALL.to_vec());
+        let all = Contender::ALL.into_iter();
+        return Ok(all.filter(|contender| contender.is_there()).collect());
     }
     let parse = |name: &String| {
         serde_json::from_value(name.as_str().into())

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tickcast_protocol::codec::Encoding;
@@ -139,6 +139,9 @@ impl Contender {
                     ours("tickcast-server"),
                     format!("--listen=127.0.0.1:{port}"),
                     "--feed=none".into(),
+                    // As for the others: nobody is asked whether it is there.
+                    "--ping=1h".into(),
+                    "--heartbeat=1h".into(),
                     format!("--shards={}", workload.shards),
                 ];
                 if let Some(bytes) = workload.tape_bytes {
@@ -260,6 +263,25 @@ impl Running {
             thread::sleep(START_PAUSE);
         }
         Ok(running)
+    }
+
+    /// Holds it: it does nothing at all until it is let go on.
+    pub fn hold(&self) -> anyhow::Result<()> {
+        self.signal("STOP")
+    }
+
+    /// Lets it go on.
+    pub fn let_go_on(&self) -> anyhow::Result<()> {
+        self.signal("CONT")
+    }
+
+    fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let (signal, pid) = (format!("-{name}"), self.pid.to_string());
+        let status = Command::new("sh")
+            .args(["-c", "kill \"$0\" \"$1\"", &signal, &pid])
+            .status()?;
+        ensure!(status.success(), "SIG{name}: {status}");
+        Ok(())
     }
 
     /// What it has said so far.

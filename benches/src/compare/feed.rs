@@ -4,6 +4,7 @@
 use std::{
     io::{self, ErrorKind, Read, Write},
     iter::Peekable,
+    time::Duration,
 };
 
 use mio::{Interest, Registry, Token, net::TcpStream};
@@ -79,10 +80,9 @@ impl Feed {
         })
     }
 
-    /// Publishes from `start_ns` on.
-    pub fn start(&mut self, workload: &Workload, start_ns: i64) -> anyhow::Result<()> {
-        let duration = workload.warm_up + workload.steady;
-        self.plan = match workload.pace {
+    /// Publishes from `start_ns` on, on a schedule for so long.
+    pub fn start(&mut self, pace: Pace, start_ns: i64, duration: Duration) -> anyhow::Result<()> {
+        self.plan = match pace {
             Pace::Rate(rate) => Plan::Schedule {
                 start_ns,
                 slots: Schedule::new(&Timing::Constant, rate, duration)?.peekable(),

@@ -19,18 +19,22 @@ const LATENESS_MIN_MS: f64 = 0.1;
 const SATURATED: f64 = 0.95;
 
 /// One measurement of one contender.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// Whose.
     pub contender: Contender,
     /// The workload's letter.
     pub workload: String,
+    /// In which run: ratios are those of the same run.
+    pub run: usize,
     /// Length of the measured time.
     pub seconds: f64,
     /// Updates published in it.
     pub published: u64,
     /// Deliveries in it: updates that a subscriber got.
     pub deliveries: u64,
+    /// See [`Workload::kept_up`].
+    pub kept_up: Option<f64>,
     /// CPU time of the contender in it.
     pub cpu_s: f64,
     /// Of a coarser account: CPU time, and that in user space.
@@ -104,7 +108,7 @@ impl Measurement {
             self.workload,
             self.contender.name(),
             number(self.cpu_us()),
-            self.deliveries as f64 / self.seconds,
+            self.deliveries_per_s(),
             number(self.p50_ms),
             number(self.p99_ms),
             self.integrity.completion() * 100.0,
@@ -125,6 +129,11 @@ impl Measurement {
         self.cpu_s / self.seconds
     }
 
+    /// Per second.
+    pub fn deliveries_per_s(&self) -> f64 {
+        self.deliveries as f64 / self.seconds
+    }
+
     /// Why its latencies are upper bounds and its rate is a lower one, if they are.
     pub fn load_was_limit(&self) -> bool {
         let late = self.p99_ms.is_some_and(|p99_ms| {
@@ -140,8 +149,9 @@ impl Measurement {
 pub struct Figures {
     /// Whose.
     pub contender: Contender,
-    /// Of how many measurements.
-    pub runs: usize,
+    /// What they are the medians of.
+    #[serde(skip)]
+    pub runs: Vec<Measurement>,
     /// CPU time per delivery in us.
     pub cpu_us: Option<f64>,
     /// The share of it in user space, of all runs together: that account is coarse.
@@ -156,6 +166,8 @@ pub struct Figures {
     pub p99_ms: Option<f64>,
     /// See `p50_ms`.
     pub p999_ms: Option<f64>,
+    /// See [`Workload::kept_up`].
+    pub kept_up: Option<f64>,
     /// The share of what should arrive that did: of all runs together.
     pub completion: f64,
     /// Of all runs together.
@@ -193,14 +205,15 @@ impl Figures {
         let expected: u64 = sum(&|integrity| integrity.expected);
         Self {
             contender,
-            runs: runs.len(),
+            runs: runs.iter().copied().cloned().collect(),
             cpu_us: optional(&Measurement::cpu_us),
             user_share: (coarse_s > 0.0).then(|| user_s / coarse_s),
             busy: plain(&Measurement::busy),
-            deliveries_per_s: plain(&|run| run.deliveries as f64 / run.seconds),
+            deliveries_per_s: plain(&Measurement::deliveries_per_s),
             p50_ms: optional(&|run| run.p50_ms),
             p99_ms: optional(&|run| run.p99_ms),
             p999_ms: optional(&|run| run.p999_ms),
+            kept_up: optional(&|run| run.kept_up),
             completion: match expected {
                 0 => 1.0,
                 expected => received as f64 / expected as f64,
@@ -215,6 +228,19 @@ impl Figures {
             limited_by_load: runs.iter().filter(|run| run.load_was_limit()).count(),
             counters_differ: runs.iter().filter(|run| run.counters_differ()).count(),
         }
+    }
+}
+
+impl Figures {
+    /// This figure divided by another contender's, as the median of the ratios of each run: what
+    /// changes from run to run changes for both.
+    pub fn ratio(&self, other: &Self, of: impl Fn(&Measurement) -> Option<f64>) -> Option<f64> {
+        let ratios = self.runs.iter().filter_map(|own| {
+            let same = other.runs.iter().find(|other| other.run == own.run)?;
+            let (dividend, divisor) = (of(own)?, of(same)?);
+            (divisor > 0.0).then(|| dividend / divisor)
+        });
+        median(ratios.collect())
     }
 }
 
@@ -250,9 +276,11 @@ pub(super) mod tests {
         Measurement {
             contender,
             workload: "a".into(),
+            run: 1,
             seconds: 1.0,
             published: 100,
             deliveries: 100_000,
+            kept_up: Some(1.0),
             cpu_s: 0.2,
             coarse_s: 0.2,
             user_s: 0.02,
@@ -291,6 +319,30 @@ pub(super) mod tests {
         assert_eq!(figures.missing, 6);
         assert_eq!(figures.p999_ms, None);
         assert_eq!(median(vec![4.0, 1.0]), Some(2.5));
+    }
+
+    #[test]
+    fn a_ratio_is_that_of_the_same_run() {
+        let figures = |contender, cpu_s: [f64; 3]| {
+            let runs = (1..).zip(cpu_s).map(|(run, cpu_s)| Measurement {
+                run,
+                cpu_s,
+                ..measurement(contender)
+            });
+            Figures::of(
+                contender,
+                &runs.collect::<Vec<_>>().iter().collect::<Vec<_>>(),
+            )
+        };
+        // Half as much in two runs, though the medians are the same.
+        let own = figures(Contender::TickcastJson, [0.1, 0.2, 0.4]);
+        let mut other = figures(Contender::Nats, [0.2, 0.1, 0.8]);
+        assert_eq!(own.cpu_us, other.cpu_us);
+        assert_eq!(own.ratio(&other, Measurement::cpu_us), Some(0.5));
+        // A run that is missing is left out.
+        other.runs.remove(0);
+        assert_eq!(own.ratio(&other, Measurement::cpu_us), Some(1.25));
+        assert_eq!(own.ratio(&other, |run| run.p999_ms), None);
     }
 
     #[test]

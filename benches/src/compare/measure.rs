@@ -1,5 +1,5 @@
-//! One measurement: a contender is started, everybody connects, updates are published for a while,
-//! and the rest is waited for.
+//! Measuring: a contender is started, everybody connects, updates are published for a while, and the
+//! rest is waited for. Where contenders take turns this goes on until each has had all of its turns.
 
 use std::{io::ErrorKind, time::Duration};
 
@@ -19,7 +19,7 @@ use super::{
     feed::Feed,
     figures::{Counted, Counters, Measurement},
     ledger::Ledger,
-    workload::{Pace, Workload},
+    workload::{Entry, Pace, Workload},
 };
 
 /// Longest wait for the last updates.
@@ -47,8 +47,9 @@ struct Load {
     clock: Clock,
     crowd: Crowd,
     feed: Feed,
-    /// How long each pass took in which there was something to do.
+    /// How long each pass took in which there was something to do, while it was measured.
     passes: Histogram,
+    is_measuring: bool,
     busy_ns: i64,
 }
 
@@ -61,72 +62,220 @@ struct Checkpoint {
     busy_ns: i64,
 }
 
-/// Measures a contender once.
-pub fn measure(contender: Contender, workload: &Workload) -> anyhow::Result<Measurement> {
-    let running = Running::start(contender, workload)?;
-    let result = measure_running(contender, workload, &running);
-    result.map_err(|error| match running.log() {
-        log if log.is_empty() => error,
-        log => error.context(format!("it said: {}", log.trim_end())),
-    })
+/// What was spent and done between two checkpoints, of all turns together.
+#[derive(Default)]
+struct Spent {
+    seconds: f64,
+    usage: Usage,
+    published: u64,
+    received: u64,
+    busy_s: f64,
 }
 
-fn measure_running(
+/// A contender that takes part: it runs, and everybody is connected to it.
+struct Entrant<'a> {
     contender: Contender,
-    workload: &Workload,
-    running: &Running,
-) -> anyhow::Result<Measurement> {
-    let usage = || accounting::usage(running.pid, CONTENDER_CORE);
-    let before = usage()?;
-    let mut load = Load::connect(contender, workload, running)?;
-    load.work_for(if workload.pace == Pace::Silent {
-        IDLE
-    } else {
-        SETTLE
-    })?;
-    let connected = usage()?;
+    workload: &'a Workload,
+    running: Running,
+    load: Load,
+    /// Before anybody connected, and when all had.
+    before: Usage,
+    connected: Usage,
+    spent: Spent,
+}
 
-    let start_ns = load.clock.now_ns();
-    let from_ns = start_ns + workload.warm_up.as_nanos() as i64;
-    let to_ns = from_ns + workload.steady.as_nanos() as i64;
-    if let Pace::Rate(_) = workload.pace {
-        load.crowd.measured = from_ns..to_ns;
+/// Measures the entries of a heat, see [`workload::heats`](super::workload::heats): all are started,
+/// and then each has a turn while the others are held, again and again.
+pub fn measure(run: usize, heat: &[Entry<'_>]) -> Vec<anyhow::Result<Measurement>> {
+    let mut entrants: Vec<_> = heat
+        .iter()
+        .map(|entry| Entrant::start(entry.contender, entry.workload))
+        .collect();
+    let turns = heat.iter().map(|entry| entry.workload.turns).max();
+    for turn in 0..turns.unwrap_or(0) {
+        for at in 0..entrants.len() {
+            // There and back again, so that nobody always comes behind the same one.
+            let at = match turn % 2 {
+                0 => at,
+                _ => entrants.len() - 1 - at,
+            };
+            act(&mut entrants[at], |entrant| entrant.take_turn(turn));
+        }
     }
-    load.feed.start(workload, start_ns)?;
-    load.work_until(from_ns)?;
-    load.crowd.is_stalling = workload.stalled > 0;
-    load.passes.reset();
-    let begin = load.checkpoint(usage()?);
-    load.work_until(to_ns)?;
-    let end = load.checkpoint(usage()?);
-
-    load.feed.stop();
-    load.crowd.end_stall();
-    let drain = if workload.stalled > 0 {
-        DRAIN_STALLED_MAX
-    } else {
-        DRAIN_MAX
+    let measured = |entrant: anyhow::Result<Entrant<'_>>| {
+        let entrant = entrant?;
+        let measured = entrant.sum_up(run);
+        measured.map_err(|error| entrant.explain(error))
     };
-    load.drain(drain)?;
-    let mut measurement = load.sum_up(contender, workload, &before, &connected, &begin, &end);
-    if contender.is_tickcast() {
-        let host = running.address.to_string();
-        let counted = scrape::fetch(running.address, &host, "/metrics")?;
-        let by_server = |name| counted.get(name).copied().unwrap_or(0.0) as u64;
-        measurement.counters = Some(Counters {
-            server: Counted {
-                deliveries: by_server(scrape::DELIVERIES),
-                lost: by_server(scrape::GAP_UPDATES),
-                conflated: by_server(scrape::CONFLATED),
-            },
-            load: Counted {
-                deliveries: load.crowd.ledger.arrived(),
-                lost: measurement.integrity.announced,
-                conflated: measurement.integrity.conflated,
-            },
-        });
+    entrants.into_iter().map(measured).collect()
+}
+
+/// Has an entrant do something, unless it has failed before.
+fn act<'a>(
+    entrant: &mut anyhow::Result<Entrant<'a>>,
+    act: impl FnOnce(&mut Entrant<'a>) -> anyhow::Result<()>,
+) {
+    if let Ok(running) = entrant
+        && let Err(error) = act(running)
+    {
+        *entrant = Err(running.explain(error));
     }
-    Ok(measurement)
+}
+
+impl<'a> Entrant<'a> {
+    fn start(contender: Contender, workload: &'a Workload) -> anyhow::Result<Self> {
+        let running = Running::start(contender, workload)?;
+        let connect = || {
+            let before = usage(&running)?;
+            let mut load = Load::connect(contender, workload, &running)?;
+            load.work_for(if workload.pace == Pace::Silent {
+                IDLE
+            } else {
+                SETTLE
+            })?;
+            let connected = usage(&running)?;
+            running.hold()?;
+            Ok((before, load, connected))
+        };
+        let (before, load, connected) = connect().map_err(|error| explain(&running, error))?;
+        Ok(Self {
+            contender,
+            workload,
+            running,
+            load,
+            before,
+            connected,
+            spent: Spent::default(),
+        })
+    }
+
+    /// With what the contender had to say.
+    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        explain(&self.running, error)
+    }
+
+    /// Publishes and measures, and waits until all has arrived.
+    fn take_turn(&mut self, turn: usize) -> anyhow::Result<()> {
+        let Self {
+            workload,
+            running,
+            load,
+            ..
+        } = self;
+        running.let_go_on()?;
+        let unmeasured = workload.unmeasured(turn);
+        let start_ns = load.clock.now_ns();
+        let from_ns = start_ns + unmeasured.as_nanos() as i64;
+        let to_ns = from_ns + workload.steady.as_nanos() as i64;
+        if let Pace::Rate(_) = workload.pace {
+            load.crowd.measured = from_ns..to_ns;
+        }
+        let duration = unmeasured + workload.steady;
+        load.feed.start(workload.pace, start_ns, duration)?;
+        load.work_until(from_ns)?;
+        load.crowd.is_stalling = workload.stalled > 0;
+        load.is_measuring = true;
+        let begin = load.checkpoint(usage(running)?);
+        load.work_until(to_ns)?;
+        let end = load.checkpoint(usage(running)?);
+        load.is_measuring = false;
+
+        load.feed.stop();
+        load.crowd.end_stall();
+        let drain = if workload.stalled > 0 {
+            DRAIN_STALLED_MAX
+        } else {
+            DRAIN_MAX
+        };
+        load.drain(drain)?;
+        running.hold()?;
+        self.spent.add(&begin, &end);
+        Ok(())
+    }
+
+    fn sum_up(&self, run: usize) -> anyhow::Result<Measurement> {
+        let mut measurement = self.figures(run);
+        if self.contender.is_tickcast() {
+            self.running.let_go_on()?;
+            let address = self.running.address;
+            let counted = scrape::fetch(address, &address.to_string(), "/metrics")?;
+            let by_server = |name| counted.get(name).copied().unwrap_or(0.0) as u64;
+            measurement.counters = Some(Counters {
+                server: Counted {
+                    deliveries: by_server(scrape::DELIVERIES),
+                    lost: by_server(scrape::GAP_UPDATES),
+                    conflated: by_server(scrape::CONFLATED),
+                },
+                load: Counted {
+                    deliveries: self.load.crowd.ledger.arrived(),
+                    lost: measurement.integrity.announced,
+                    conflated: measurement.integrity.conflated,
+                },
+            });
+        }
+        Ok(measurement)
+    }
+
+    fn figures(&self, run: usize) -> Measurement {
+        let Self {
+            contender,
+            workload,
+            load: Load { crowd, feed, .. },
+            spent,
+            ..
+        } = self;
+        let percentile_ms = |histogram: &Histogram, percent| {
+            percentile(histogram, percent).map(|ns| ns as f64 / 1e6)
+        };
+        let latency_ms = |percent| percentile_ms(&crowd.latencies, percent);
+        let is_closed = |subscriber| crowd.is_closed(subscriber);
+        let connection_bytes = self.connected.rss_bytes - self.before.rss_bytes;
+        Measurement {
+            contender: *contender,
+            workload: workload.letter.to_owned(),
+            run,
+            seconds: spent.seconds,
+            published: spent.published,
+            deliveries: spent.received,
+            kept_up: workload.kept_up(spent.published, spent.received),
+            cpu_s: spent.usage.cpu_s,
+            coarse_s: spent.usage.coarse_s,
+            user_s: spent.usage.user_s,
+            core_busy: spent.usage.core_busy_s / spent.seconds,
+            p50_ms: latency_ms(50.0),
+            p99_ms: latency_ms(99.0),
+            p999_ms: latency_ms(99.9),
+            connection_bytes: connection_bytes / workload.subscribers as f64,
+            growth_bytes: spent.usage.rss_bytes,
+            integrity: crowd.ledger.finish(feed.published, is_closed),
+            closed: crowd.closed(),
+            load_busy: spent.busy_s / spent.seconds,
+            load_late_p99_ms: percentile_ms(&self.load.passes, 99.0).unwrap_or(0.0),
+            counters: None,
+            complaints: crowd.complaints.clone(),
+        }
+    }
+}
+
+impl Spent {
+    fn add(&mut self, begin: &Checkpoint, end: &Checkpoint) {
+        self.seconds += (end.at_ns - begin.at_ns) as f64 / 1e9;
+        self.usage += end.usage - begin.usage;
+        self.published += end.published - begin.published;
+        self.received += end.received - begin.received;
+        self.busy_s += (end.busy_ns - begin.busy_ns) as f64 / 1e9;
+    }
+}
+
+fn usage(running: &Running) -> anyhow::Result<Usage> {
+    accounting::usage(running.pid, CONTENDER_CORE)
+}
+
+fn explain(running: &Running, error: anyhow::Error) -> anyhow::Error {
+    match running.log() {
+        log if log.is_empty() => error,
+        log => error.context(format!("it said: {}", log.trim_end())),
+    }
 }
 
 impl Load {
@@ -159,6 +308,7 @@ impl Load {
             crowd,
             feed,
             passes: histogram(),
+            is_measuring: false,
             busy_ns: 0,
         })
     }
@@ -184,7 +334,9 @@ impl Load {
         }
         let end_ns = self.clock.now_ns();
         if !self.events.is_empty() {
-            record(&mut self.passes, end_ns - begin_ns);
+            if self.is_measuring {
+                record(&mut self.passes, end_ns - begin_ns);
+            }
             self.busy_ns += end_ns - begin_ns;
         }
         Ok(end_ns)
@@ -226,46 +378,6 @@ impl Load {
             published: self.feed.published,
             received: self.crowd.ledger.received(),
             busy_ns: self.busy_ns,
-        }
-    }
-
-    fn sum_up(
-        &self,
-        contender: Contender,
-        workload: &Workload,
-        before: &Usage,
-        connected: &Usage,
-        begin: &Checkpoint,
-        end: &Checkpoint,
-    ) -> Measurement {
-        let seconds = (end.at_ns - begin.at_ns) as f64 / 1e9;
-        let percentile_ms = |histogram: &Histogram, percent| {
-            percentile(histogram, percent).map(|ns| ns as f64 / 1e6)
-        };
-        let latency_ms = |percent| percentile_ms(&self.crowd.latencies, percent);
-        let growth = |from: &Usage, to: &Usage| to.rss_bytes as f64 - from.rss_bytes as f64;
-        let is_closed = |subscriber| self.crowd.is_closed(subscriber);
-        Measurement {
-            contender,
-            workload: workload.letter.to_owned(),
-            seconds,
-            published: end.published - begin.published,
-            deliveries: end.received - begin.received,
-            cpu_s: (end.usage.cpu_ns - begin.usage.cpu_ns) as f64 / 1e9,
-            coarse_s: end.usage.coarse_s - begin.usage.coarse_s,
-            user_s: end.usage.user_s - begin.usage.user_s,
-            core_busy: (end.usage.core_busy_s - begin.usage.core_busy_s) / seconds,
-            p50_ms: latency_ms(50.0),
-            p99_ms: latency_ms(99.0),
-            p999_ms: latency_ms(99.9),
-            connection_bytes: growth(before, connected) / workload.subscribers as f64,
-            growth_bytes: growth(&begin.usage, &end.usage),
-            integrity: self.crowd.ledger.finish(self.feed.published, is_closed),
-            closed: self.crowd.closed(),
-            load_busy: (end.busy_ns - begin.busy_ns) as f64 / 1e9 / seconds,
-            load_late_p99_ms: percentile_ms(&self.passes, 99.0).unwrap_or(0.0),
-            counters: None,
-            complaints: self.crowd.complaints.clone(),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The end-to-end comparison: each contender on one core, the load on the other, the same work for
-//! all, one after the other and again.
+//! all, in turns and again.
 //!
 //! The load is one thread that publishes on an absolute schedule and reads all subscribers'
 //! connections. It never sleeps while it measures: a sender that must wake a sleeping receiver

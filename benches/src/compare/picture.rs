@@ -23,7 +23,7 @@ const VALUE_WIDTH: f64 = 84.0;
 const OUTLIER: f64 = 6.0;
 
 const LEGEND: &str = "Shorter is better unless it says otherwise. A bar with // is cut. In \
-brackets: how much arrived at all, if not everything.";
+brackets: how much arrived while more was published, if not everything.";
 
 const STYLE: &str = "\
 svg { --back: #ffffff; --line: #dde2e8; --text: #1a2027; --muted: #5c6875; --dim: #8a95a1; \

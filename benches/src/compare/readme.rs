@@ -99,7 +99,7 @@ pub fn digest(all: &All<'_>, origin: &Origin) -> String {
         Some(format!("({letter}) {}", workload.title))
     });
     text += &titles.collect::<Vec<_>>().join("; ");
-    text += ". In brackets: how much arrived at all, if not everything.\n\n";
+    text += ". In brackets: how much arrived while more was published, if not everything.\n\n";
     text += &missed(all);
     text
 }
@@ -114,7 +114,7 @@ fn missed(all: &All<'_>) -> String {
                 target.letter,
                 target.contender.name(),
                 target.what,
-                short(target.figure)
+                target.text()
             )
         })
         .collect();
@@ -166,7 +166,7 @@ mod tests {
             .into_iter()
             .map(|contender| Figures::of(contender, &[&measurement(contender)]))
             .collect();
-        rows[1].cpu_us = Some(9.0);
+        rows[1].runs[0].cpu_s = 0.9;
         let origin = Origin {
             environment: Environment::default(),
             runs: 5,

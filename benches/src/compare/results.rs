@@ -5,13 +5,12 @@ use std::{fs, path::Path};
 use serde::Serialize;
 
 use super::{
-    contender::Contender,
     figures::{Figures, Measurement, figures},
     picture::picture,
     readme::{self, Origin},
     table::table,
     targets::{self, targets},
-    workload::Workload,
+    workload::{Entry, Workload},
 };
 
 /// The workloads in the picture: those that all contenders can do.
@@ -39,8 +38,10 @@ impl Results {
     /// run: what is missing is told.
     pub fn add(
         &mut self,
-        contender: Contender,
-        workload: &Workload,
+        Entry {
+            contender,
+            workload,
+        }: Entry<'_>,
         measured: anyhow::Result<Measurement>,
     ) -> String {
         match measured {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    figures::Figures,
+    figures::{Figures, Measurement},
     workload::{Pace, Workload},
 };
 
@@ -26,7 +26,7 @@ pub fn table(workload: &Workload, figures: &[Figures]) -> String {
     text += "\n";
     if let Some(reference) = reference {
         text += &format!(
-            "In brackets: divided by the figure of {}.",
+            "In brackets: divided by that of {} in the same run.",
             reference.contender.name()
         );
     }
@@ -41,33 +41,36 @@ pub fn table(workload: &Workload, figures: &[Figures]) -> String {
 }
 
 fn line(workload: &Workload, row: &Figures, reference: Option<&Figures>) -> String {
-    let ratio = |of: fn(&Figures) -> Option<f64>, decimals: usize| match of(row) {
-        None => "–".to_owned(),
-        Some(value) => {
-            let own = digits(value, decimals);
-            match reference
-                .filter(|r| r.contender != row.contender)
-                .and_then(of)
-            {
-                Some(divisor) if divisor > 0.0 => format!("{own} ({:.2})", value / divisor),
-                _ => own,
-            }
+    let others = reference.filter(|reference| reference.contender != row.contender);
+    let ratio = |median: Option<f64>, of: fn(&Measurement) -> Option<f64>, decimals: usize| {
+        let Some(median) = median else {
+            return "–".to_owned();
+        };
+        let own = digits(median, decimals);
+        match others.and_then(|reference| row.ratio(reference, of)) {
+            Some(ratio) => format!("{own} ({ratio:.2})"),
+            None => own,
         }
     };
     let name = row.contender.name();
     if workload.pace == Pace::Silent {
-        let memory = ratio(|f| Some(f.connection_bytes / KIB), 1);
+        let each = Some(row.connection_bytes / KIB);
+        let memory = ratio(each, |run| Some(run.connection_bytes), 1);
         return format!("| {name} | {memory} |\n");
     }
     format!(
         "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
-        ratio(|f| f.cpu_us, 2),
+        ratio(row.cpu_us, Measurement::cpu_us, 2),
         percent(row.user_share, 0),
         percent(Some(row.busy), 0),
-        ratio(|f| Some(f.deliveries_per_s), 0),
-        ratio(|f| f.p50_ms, 2),
-        ratio(|f| f.p99_ms, 2),
-        ratio(|f| f.p999_ms, 2),
+        ratio(
+            Some(row.deliveries_per_s),
+            |run| Some(run.deliveries_per_s()),
+            0
+        ),
+        ratio(row.p50_ms, |run| run.p50_ms, 2),
+        ratio(row.p99_ms, |run| run.p99_ms, 2),
+        ratio(row.p999_ms, |run| run.p999_ms, 2),
         percent(Some(row.completion), 2),
         digits(row.growth_bytes / (KIB * KIB), 1),
     )
@@ -114,7 +117,8 @@ fn notes(row: &Figures) -> Vec<String> {
         format!(
             "in {} of {} runs the load was the limit, so latencies are upper bounds and the rate is \
              a lower one",
-            row.limited_by_load, row.runs
+            row.limited_by_load,
+            row.runs.len()
         ),
     );
     notes
@@ -135,10 +139,11 @@ fn percent(share: Option<f64>, decimals: usize) -> String {
 /// Who delivers a smaller share than this has the share beside the latency of what came.
 const COMPLETE: f64 = 0.995;
 
-/// The latency, and how much arrived if not everything did.
+/// The latency, and how much arrived, or arrived in time, if not everything did.
 pub(super) fn p99_label(figures: &Figures) -> Option<String> {
-    let arrived = match figures.completion < COMPLETE {
-        true => format!(" ({:.0} %)", figures.completion * 100.0),
+    let share = figures.kept_up.unwrap_or(1.0).min(figures.completion);
+    let arrived = match share < COMPLETE {
+        true => format!(" ({:.0} %)", share * 100.0),
         false => String::new(),
     };
     match (figures.p99_ms, arrived.is_empty()) {
@@ -193,6 +198,7 @@ mod tests {
         let raw = Figures::of(Contender::Raw, &[&measurement(Contender::Raw)]);
         let mut nats = Figures::of(Contender::Nats, &[&measurement(Contender::Nats)]);
         nats.cpu_us = Some(4.0);
+        nats.runs[0].cpu_s = 0.4;
         nats.missing = 1234;
         let text = table(&ALL[0], &[raw, nats]);
         assert!(

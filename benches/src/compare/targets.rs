@@ -1,16 +1,22 @@
-//! What Tickcast is to reach, in ratios of figures of one run, and whether it does. Pure.
+//! What Tickcast is to reach, in ratios of figures of the same run, and whether it does. Pure.
 
 use std::fmt::Write;
 
 use super::{
     contender::Contender::{self, Nats, Raw, RawBatching, TickcastBincode, TickcastJson},
-    figures::Figures,
+    figures::{Figures, Measurement},
     table::short,
     workload::{Pace, Workload},
 };
 
 const KIB: f64 = 1024.0;
 const MIB: f64 = 1024.0 * KIB;
+
+/// A figure of one measurement.
+type Of = fn(&Measurement) -> Option<f64>;
+
+const CPU_US: Of = Measurement::cpu_us;
+const P99_MS: Of = |run| run.p99_ms;
 
 /// The figures of some workloads.
 pub type All<'a> = [(&'a Workload, Vec<Figures>)];
@@ -26,6 +32,8 @@ pub struct Target {
     pub limit: Limit,
     /// Whose.
     pub contender: Contender,
+    /// The best of the peers, if it is compared with them.
+    pub peer: Option<Contender>,
     /// It.
     pub figure: f64,
 }
@@ -42,6 +50,18 @@ pub enum Limit {
 }
 
 impl Target {
+    /// The figure, and who it is compared with.
+    pub fn text(&self) -> String {
+        let figure = match self.figure {
+            0.0 => "0".to_owned(),
+            figure => short(figure),
+        };
+        match self.peer {
+            Some(peer) => format!("{figure} ({})", peer.name()),
+            None => figure,
+        }
+    }
+
     /// Whether the figure is what it must be.
     pub fn is_reached(&self) -> bool {
         match self.limit {
@@ -106,14 +126,14 @@ impl Case<'_> {
     fn paced(&self, workload: &Workload) -> Vec<Option<Target>> {
         let reference = workload.reference;
         vec![
-            self.ratio_to(reference, "CPU per delivery", cpu_us, Limit::AtMost(1.15)),
-            self.ratio_to_best_peer("CPU per delivery", cpu_us),
-            self.ratio_to_best_peer("p99", |figures| figures.p99_ms),
+            self.ratio_to(reference, "CPU per delivery", CPU_US, Limit::AtMost(1.15)),
+            self.ratio_to_best_peer("CPU per delivery", CPU_US),
+            self.ratio_to_best_peer("p99", P99_MS),
         ]
     }
 
     fn flat_out(&self) -> Vec<Option<Target>> {
-        let rate = |figures: &Figures| Some(figures.deliveries_per_s);
+        let rate: Of = |run| Some(run.deliveries_per_s());
         vec![
             self.ratio_to(Nats, "deliveries/s", rate, Limit::AtLeast(2.0)),
             self.ratio_to(
@@ -122,7 +142,7 @@ impl Case<'_> {
                 rate,
                 Limit::AtLeast(10.0),
             ),
-            self.ratio_to(RawBatching, "CPU per delivery", cpu_us, Limit::AtMost(1.5)),
+            self.ratio_to(RawBatching, "CPU per delivery", CPU_US, Limit::AtMost(1.5)),
         ]
     }
 
@@ -134,7 +154,8 @@ impl Case<'_> {
     fn cheaper_than_every(&self) -> Option<Target> {
         let every = self.of("f-every", self.own.contender)?;
         let what = "CPU time, divided by that in mode `every`".to_owned();
-        self.target(what, ratio(self.own.busy, every.busy), Limit::Below(0.25))
+        let ratio = self.own.ratio(every, |run| Some(run.busy()));
+        self.target(what, ratio, Limit::Below(0.25))
     }
 
     fn memory(&self) -> Option<Target> {
@@ -151,16 +172,16 @@ impl Case<'_> {
         let few = self.of(of_few, self.own.contender)?;
         let mut what = format!("CPU per delivery, divided by that in ({of_few})");
         let raw = self.of("b", Raw).zip(self.of(of_few, Raw));
-        if let Some(of_raw) = raw.and_then(|(many, few)| ratio(many.cpu_us?, few.cpu_us?)) {
+        if let Some(of_raw) = raw.and_then(|(many, few)| many.ratio(few, CPU_US)) {
             let _ = write!(what, "; of raw: {of_raw:.2}");
         }
-        let figure = ratio(self.own.cpu_us?, few.cpu_us?);
+        let figure = self.own.ratio(few, CPU_US);
         self.target(what, figure, Limit::AtMost(1.2))
     }
 
     fn stalled(&self) -> Vec<Option<Target>> {
         let calm = self.of("h-calm", self.own.contender);
-        let p99 = calm.and_then(|calm| ratio(self.own.p99_ms?, calm.p99_ms?));
+        let p99 = calm.and_then(|calm| self.own.ratio(calm, P99_MS));
         let what = "p99 of those who read, divided by that without stalled ones".to_owned();
         let growth = "MiB of growth".to_owned();
         vec![
@@ -176,7 +197,7 @@ impl Case<'_> {
     fn two_shards(&self) -> Option<Target> {
         let one = self.of("a", self.own.contender)?;
         let what = "CPU per delivery with two shards, divided by that with one".to_owned();
-        let figure = ratio(self.own.cpu_us?, one.cpu_us?);
+        let figure = self.own.ratio(one, CPU_US);
         self.target(what, figure, Limit::AtMost(1.1))
     }
 
@@ -188,29 +209,28 @@ impl Case<'_> {
             what: "missing, doubled or wrongly announced, and counters that differ".to_owned(),
             limit: Limit::AtMost(0.0),
             contender: own.contender,
+            peer: None,
             figure: wrong as f64,
         }
     }
 
-    fn ratio_to(
-        &self,
-        other: Contender,
-        what: &str,
-        of: fn(&Figures) -> Option<f64>,
-        limit: Limit,
-    ) -> Option<Target> {
+    fn ratio_to(&self, other: Contender, what: &str, of: Of, limit: Limit) -> Option<Target> {
         let divisor = self.figures.iter().find(|f| f.contender == other)?;
         let what = format!("{what}, divided by that of {}", other.name());
-        self.target(what, ratio(of(self.own)?, of(divisor)?), limit)
+        self.target(what, self.own.ratio(divisor, of), limit)
     }
 
-    /// The peer with the least is as good as all of them.
-    fn ratio_to_best_peer(&self, what: &str, of: fn(&Figures) -> Option<f64>) -> Option<Target> {
+    /// Whoever is below the peer that comes closest is below all of them.
+    fn ratio_to_best_peer(&self, what: &str, of: Of) -> Option<Target> {
         let peers = self.figures.iter().filter(|f| f.contender.is_peer());
-        let figures = peers.filter_map(|peer| Some((peer.contender, of(peer)?)));
-        let (best, least) = figures.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
-        let what = format!("{what}, divided by that of the best peer ({})", best.name());
-        self.target(what, ratio(of(self.own)?, least), Limit::Below(1.0))
+        let ratios = peers.filter_map(|peer| Some((peer.contender, self.own.ratio(peer, of)?)));
+        let (best, ratio) = ratios.max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+        let what = format!("{what}, divided by that of the best peer");
+        let target = self.target(what, Some(ratio), Limit::Below(1.0))?;
+        Some(Target {
+            peer: Some(best),
+            ..target
+        })
     }
 
     fn of(&self, letter: &str, contender: Contender) -> Option<&Figures> {
@@ -224,17 +244,10 @@ impl Case<'_> {
             what,
             limit,
             contender: self.own.contender,
+            peer: None,
             figure: figure?,
         })
     }
-}
-
-fn cpu_us(figures: &Figures) -> Option<f64> {
-    figures.cpu_us
-}
-
-fn ratio(dividend: f64, divisor: f64) -> Option<f64> {
-    (divisor > 0.0).then(|| dividend / divisor)
 }
 
 /// The targets as a table: a line for each, a column for each encoding.
@@ -269,10 +282,7 @@ pub fn table(targets: &[Target]) -> String {
 }
 
 fn verdict(target: &Target) -> String {
-    let figure = match target.figure {
-        0.0 => "0".to_owned(),
-        figure => short(figure),
-    };
+    let figure = target.text();
     match target.is_reached() {
         true => format!("{figure}, reached"),
         false => format!("**{figure}, not reached**"),
@@ -285,10 +295,10 @@ mod tests {
     use crate::compare::{figures::tests::measurement, workload::ALL};
 
     fn figures(contender: Contender, cpu_us: f64, p99_ms: f64) -> Figures {
-        let mut figures = Figures::of(contender, &[&measurement(contender)]);
-        figures.cpu_us = Some(cpu_us);
-        figures.p99_ms = Some(p99_ms);
-        figures
+        let mut run = measurement(contender);
+        run.cpu_s = cpu_us * run.deliveries as f64 / 1e6;
+        run.p99_ms = Some(p99_ms);
+        Figures::of(contender, &[&run])
     }
 
     #[test]
@@ -313,7 +323,9 @@ mod tests {
         let row = "| (a) | CPU per delivery, divided by that of raw | ≤ 1.15 | 1.10, reached | \
                    **1.25, not reached** |";
         assert!(text.contains(row), "{text}");
-        assert!(text.contains("p99, divided by that of the best peer (Node ws)"));
+        let row = "| (a) | p99, divided by that of the best peer | < 1 | 0.60 (Node ws), reached | \
+                   **1.80 (Node ws), not reached** |";
+        assert!(text.contains(row), "{text}");
     }
 
     #[test]

@@ -47,9 +47,13 @@ pub struct Workload {
     pub shards: usize,
     /// Of Tickcast, if not its default.
     pub tape_bytes: Option<usize>,
+    /// In how many turns it is measured; see [`heats`].
+    pub turns: usize,
     /// Published before the measurement starts.
     pub warm_up: Duration,
-    /// The measurement.
+    /// The same of each further turn.
+    pub run_up: Duration,
+    /// What is measured of each turn.
     pub steady: Duration,
     /// Whose figures the others' are divided by.
     pub reference: Contender,
@@ -85,6 +89,13 @@ const WITH_SLOW_CLIENTS: &[Contender] = &[
 const LONG: Duration = Duration::from_secs(6);
 const SHORT: Duration = Duration::from_secs(3);
 
+/// [`LONG`] in turns, none of which is far from those of the others.
+const TURNS: usize = 12;
+const TURN: Duration = Duration::from_millis(500);
+
+/// When a turn begins nothing of the contender is in the caches.
+const RUN_UP: Duration = Duration::from_millis(200);
+
 const BASE: Workload = Workload {
     letter: "a",
     title: "1,000 subscribers, 100 updates/s",
@@ -98,11 +109,22 @@ const BASE: Workload = Workload {
     stalled: 0,
     shards: 1,
     tape_bytes: None,
+    turns: TURNS,
     warm_up: Duration::from_secs(1),
-    steady: LONG,
+    run_up: RUN_UP,
+    steady: TURN,
     reference: Contender::Raw,
     contenders: EVERYBODY,
     others: "",
+};
+
+/// In one piece: where all contenders together would have more connections than a process may, and where
+/// nothing is compared so closely.
+const ALONE: Workload = Workload {
+    turns: 1,
+    run_up: Duration::ZERO,
+    steady: LONG,
+    ..BASE
 };
 
 /// (b) and its reference differ in nothing but the number of subscribers.
@@ -111,7 +133,7 @@ const MANY: Workload = Workload {
     title: "10,000 subscribers, 5 updates/s",
     subscribers: 10_000,
     pace: Pace::Rate(5.0),
-    ..BASE
+    ..ALONE
 };
 
 /// (f) and its reference differ in nothing but the mode.
@@ -130,7 +152,7 @@ const WILDCARD: Workload = Workload {
     reference: Contender::TickcastBincode,
     contenders: BOTH_ENCODINGS,
     others: "the others have no newest values",
-    ..BASE
+    ..ALONE
 };
 
 const STALLED: Workload = Workload {
@@ -149,7 +171,7 @@ const STALLED: Workload = Workload {
     reference: Contender::TickcastBincode,
     contenders: WITH_SLOW_CLIENTS,
     others: "raw has no answer to slow subscribers, and whoever writes a broadcast has to find one",
-    ..BASE
+    ..ALONE
 };
 
 /// All workloads, in the order in which they are measured.
@@ -190,7 +212,7 @@ pub const ALL: [Workload; 12] = [
         pace: Pace::Window(1_024),
         steady: SHORT,
         reference: Contender::RawBatching,
-        ..BASE
+        ..ALONE
     },
     Workload {
         letter: "e",
@@ -203,7 +225,7 @@ pub const ALL: [Workload; 12] = [
         reference: Contender::RawBatching,
         contenders: WITH_TOPICS,
         others: "Node ws and tokio-tungstenite are programs that broadcast; topics would be ours",
-        ..BASE
+        ..ALONE
     },
     WILDCARD,
     Workload {
@@ -220,7 +242,7 @@ pub const ALL: [Workload; 12] = [
         pace: Pace::Silent,
         warm_up: Duration::ZERO,
         steady: SHORT,
-        ..BASE
+        ..ALONE
     },
     STALLED,
     Workload {
@@ -231,14 +253,73 @@ pub const ALL: [Workload; 12] = [
     },
 ];
 
+/// Who is measured with what.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Entry<'a> {
+    /// Who.
+    pub contender: Contender,
+    /// With what.
+    pub workload: &'a Workload,
+}
+
+/// Who is measured together, in order. Contenders whose workloads have turns are in one heat, together
+/// with those of the same workload's variants: what the machine costs them differs as little as can be.
+/// Everybody else has a heat alone.
+pub fn heats<'a>(workloads: &'a [Workload], contenders: &[Contender]) -> Vec<Vec<Entry<'a>>> {
+    let mut heats: Vec<Vec<Entry<'_>>> = Vec::new();
+    for workload in workloads {
+        let own = workload.contenders.iter().copied();
+        for contender in own.filter(|contender| contenders.contains(contender)) {
+            let entry = Entry {
+                contender,
+                workload,
+            };
+            let is_beside =
+                |last: &&mut Vec<Entry<'_>>| last[0].workload.takes_turns_with(workload);
+            match heats.last_mut().filter(is_beside) {
+                Some(heat) => heat.push(entry),
+                None => heats.push(vec![entry]),
+            }
+        }
+    }
+    heats
+}
+
 impl Workload {
     /// A shorter version that shows whether all works, and roughly what comes of it.
     pub fn quick(self) -> Self {
+        let short = Duration::from_secs(2);
+        if self.turns > 1 {
+            let turns = short.div_duration_f64(self.steady) as usize;
+            return Self { turns, ..self };
+        }
         let steady = match self.stalled {
-            0 => self.steady.min(Duration::from_secs(2)),
+            0 => self.steady.min(short),
             _ => self.steady,
         };
         Self { steady, ..self }
+    }
+
+    /// For how long a turn goes on before it is measured.
+    pub fn unmeasured(&self, turn: usize) -> Duration {
+        match turn {
+            0 => self.warm_up,
+            _ => self.run_up,
+        }
+    }
+
+    /// Variants of one workload have its letter and a word behind it.
+    fn takes_turns_with(&self, other: &Self) -> bool {
+        let base = |workload: &Self| workload.letter.split('-').next();
+        self.turns > 1 && other.turns > 1 && base(self) == base(other)
+    }
+
+    /// Which share of what was published meanwhile has come meanwhile, if all should come.
+    pub fn kept_up(&self, published: u64, received: u64) -> Option<f64> {
+        let is_paced = matches!(self.pace, Pace::Rate(_));
+        let wanted = published as f64 * self.fan_out();
+        (is_paced && self.mode == Mode::Every && self.stalled == 0)
+            .then(|| (received as f64 / wanted).min(1.0))
     }
 
     /// The topics of a subscriber: the first one and how many follow, going round.
@@ -327,6 +408,26 @@ mod tests {
         let workload = ALL.iter().find(|workload| workload.stalled > 0).unwrap();
         let stalled = (0..workload.subscribers).filter(|&subscriber| workload.stalls(subscriber));
         assert_eq!(stalled.count(), workload.stalled);
+    }
+
+    #[test]
+    fn who_has_turns_is_measured_beside_the_others_and_everybody_else_alone() {
+        let contenders = [Contender::TickcastBincode, Contender::Nats];
+        let heats = heats(&ALL, &contenders);
+        let of_heat = |heat: &Vec<Entry<'_>>| -> Vec<_> {
+            heat.iter()
+                .map(|entry| (entry.workload.letter, entry.contender))
+                .collect()
+        };
+        let names: Vec<_> = heats.iter().map(of_heat).collect();
+        let [bincode, nats] = contenders;
+        assert_eq!(names[0], [("a", bincode), ("a", nats), ("a-two", bincode)]);
+        assert_eq!(names[1], [("b", bincode)]);
+        assert_eq!(names[2], [("b", nats)]);
+        assert_eq!(names[4], [("c", bincode), ("c", nats)]);
+        let entries: usize = names.iter().map(Vec::len).sum();
+        let wanted = ALL.iter().flat_map(|workload| workload.contenders);
+        assert_eq!(entries, wanted.filter(|c| contenders.contains(c)).count());
     }
 
     #[test]

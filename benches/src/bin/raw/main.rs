@@ -119,7 +119,11 @@ impl Raw {
     fn run(&mut self) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(1024);
         loop {
-            self.poll.poll(&mut events, None)?;
+            match self.poll.poll(&mut events, None) {
+                // By having been held meanwhile.
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                result => result?,
+            }
             for event in &events {
                 match event.token() {
                     LISTENER => self.accept()?,
