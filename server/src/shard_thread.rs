@@ -227,12 +227,10 @@ mod tests {
         topic::Topic,
         value::Value,
     };
-    use tokio::task::LocalSet;
+    use tokio::{task::LocalSet, time::timeout};
 
     use super::*;
     use crate::{event_stream::Pipe, frame::Wire, outlet::Outlet, tape::StripBuilder};
-
-    use tokio::time::timeout;
 
     const DEADLINE: Duration = Duration::from_secs(30);
 

@@ -139,8 +139,8 @@ impl<S: Socket> Shard<S> {
         self.tick_part(0, 1, now);
     }
 
-    /// [`tick`](Self::tick) for one of several parts of the connections. Those who came together
-    /// are to get their heartbeats together: all at once they would hold up the updates.
+    /// [`tick`](Self::tick) for one of several parts of the connections. Those who came together are
+    /// due for their heartbeats and pings together, which would hold up the updates.
     pub fn tick_part(&mut self, part: usize, parts: usize, now: Now) {
         for index in (part..self.connections.capacity()).step_by(parts) {
             if self.connections.contains(index) {

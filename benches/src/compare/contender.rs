@@ -284,8 +284,16 @@ impl Running {
         Ok(())
     }
 
+    /// What went wrong, with what the contender had to say.
+    pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        match self.log() {
+            log if log.is_empty() => error,
+            log => error.context(format!("it said: {}", log.trim_end())),
+        }
+    }
+
     /// What it has said so far.
-    pub fn log(&self) -> String {
+    fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 }

@@ -105,7 +105,7 @@ pub fn measure(run: usize, heat: &[Entry<'_>]) -> Vec<anyhow::Result<Measurement
     let measured = |entrant: anyhow::Result<Entrant<'_>>| {
         let entrant = entrant?;
         let measured = entrant.sum_up(run);
-        measured.map_err(|error| entrant.explain(error))
+        measured.map_err(|error| entrant.running.explain(error))
     };
     entrants.into_iter().map(measured).collect()
 }
@@ -115,10 +115,10 @@ fn act<'a>(
     entrant: &mut anyhow::Result<Entrant<'a>>,
     act: impl FnOnce(&mut Entrant<'a>) -> anyhow::Result<()>,
 ) {
-    if let Ok(running) = entrant
-        && let Err(error) = act(running)
+    if let Ok(started) = entrant
+        && let Err(error) = act(started)
     {
-        *entrant = Err(running.explain(error));
+        *entrant = Err(started.running.explain(error));
     }
 }
 
@@ -137,7 +137,7 @@ impl<'a> Entrant<'a> {
             running.hold()?;
             Ok((before, load, connected))
         };
-        let (before, load, connected) = connect().map_err(|error| explain(&running, error))?;
+        let (before, load, connected) = connect().map_err(|error| running.explain(error))?;
         Ok(Self {
             contender,
             workload,
@@ -147,11 +147,6 @@ impl<'a> Entrant<'a> {
             connected,
             spent: Spent::default(),
         })
-    }
-
-    /// With what the contender had to say.
-    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
-        explain(&self.running, error)
     }
 
     /// Publishes and measures, and waits until all has arrived.
@@ -269,13 +264,6 @@ impl Spent {
 
 fn usage(running: &Running) -> anyhow::Result<Usage> {
     accounting::usage(running.pid, CONTENDER_CORE)
-}
-
-fn explain(running: &Running, error: anyhow::Error) -> anyhow::Error {
-    match running.log() {
-        log if log.is_empty() => error,
-        log => error.context(format!("it said: {}", log.trim_end())),
-    }
 }
 
 impl Load {
