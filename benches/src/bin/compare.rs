@@ -9,17 +9,17 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use tickcast_benches::compare::{
-    contender::{Contender, LOAD_CORE, nats_program, node_folder, project_folder},
-    measure::measure,
+    contender::{Contender, nats_program, node_folder, project_folder},
+    heat::measure,
     readme::Origin,
     results::Results,
     workload::{self, Workload, heats},
 };
-use tickcast_loadtest::{environment, process};
+use tickcast_loadtest::environment;
 
 /// Compares Tickcast with others and with what the kernel allows, end to end.
 ///
-/// Each contender runs on core 0, the load on core 1. All take turns, and what is reported are
+/// Each contender runs on core 0, its load on core 1. They take turns, and what is reported are
 /// medians, also of ratios. Needs two cores that have nothing else to do, nats-server, node and npm.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -31,7 +31,7 @@ struct Arguments {
     only: Vec<String>,
     /// Contenders, such as raw,nats [default: all]
     #[arg(long, value_delimiter = ',')]
-    contenders: Vec<String>,
+    contenders: Vec<Contender>,
     /// How often each is measured [default: 5, or 1 with --quick]
     #[arg(long)]
     repeat: Option<usize>,
@@ -49,9 +49,8 @@ struct Arguments {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let workloads = chosen_workloads(&arguments)?;
-    let contenders = chosen_contenders(&arguments)?;
-    prepare(&arguments)?;
-    process::raise_open_files_limit()?;
+    let contenders = chosen_contenders(&arguments);
+    prepare(&arguments, &contenders)?;
     let runs = arguments
         .repeat
         .unwrap_or(if arguments.quick { 1 } else { 5 });
@@ -61,8 +60,6 @@ fn main() -> anyhow::Result<()> {
         versions: versions(),
     };
 
-    // Not before the machine was looked at: a pinned process sees one core.
-    pin(LOAD_CORE)?;
     let mut results = Results::default();
     for run in 1..=runs {
         for heat in heats(&workloads, &contenders) {
@@ -84,8 +81,8 @@ fn main() -> anyhow::Result<()> {
 
 fn chosen_workloads(arguments: &Arguments) -> anyhow::Result<Vec<Workload>> {
     let letters = &arguments.only;
-    let known = |letter: &String| workload::ALL.iter().any(|w| w.letter == *letter);
-    if let Some(unknown) = letters.iter().find(|letter| !known(letter)) {
+    let is_unknown = |letter: &&String| workload::find(letter).is_none();
+    if let Some(unknown) = letters.iter().find(is_unknown) {
         bail!("there is no workload {unknown}");
     }
     let chosen = workload::ALL
@@ -98,38 +95,29 @@ fn chosen_workloads(arguments: &Arguments) -> anyhow::Result<Vec<Workload>> {
     Ok(chosen.collect())
 }
 
-fn chosen_contenders(arguments: &Arguments) -> anyhow::Result<Vec<Contender>> {
-    if arguments.contenders.is_empty() {
-        let all = Contender::ALL.into_iter();
-        return Ok(all.filter(|contender| contender.is_there()).collect());
+fn chosen_contenders(arguments: &Arguments) -> Vec<Contender> {
+    if !arguments.contenders.is_empty() {
+        return arguments.contenders.clone();
     }
-    let parse = |name: &String| {
-        serde_json::from_value(name.as_str().into())
-            .with_context(|| format!("there is no contender {name}"))
-    };
-    arguments.contenders.iter().map(parse).collect()
+    let all = Contender::ALL.into_iter();
+    all.filter(|contender| contender.is_there()).collect()
 }
 
 /// Builds our contenders and installs the package of the one in Node.
-fn prepare(arguments: &Arguments) -> anyhow::Result<()> {
+fn prepare(arguments: &Arguments, contenders: &[Contender]) -> anyhow::Result<()> {
     if !arguments.no_build {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
         let words = "build --release --locked -p tickcast-server -p tickcast-benches --bins";
         run(Command::new(cargo).args(words.split(' ')))?;
     }
-    if !node_folder().join("node_modules").exists() {
+    let has_node = contenders.contains(&Contender::NodeWs);
+    if has_node && !node_folder().join("node_modules").exists() {
         let words = "install --no-package-lock --no-audit --no-fund";
         run(Command::new("npm")
             .args(words.split(' '))
             .current_dir(node_folder()))?;
     }
     Ok(())
-}
-
-/// Keeps this process on one core; it has only one thread so far.
-fn pin(core: usize) -> anyhow::Result<()> {
-    let (core, own) = (core.to_string(), std::process::id().to_string());
-    run(Command::new("taskset").args(["-cp", &core, &own]))
 }
 
 fn run(command: &mut Command) -> anyhow::Result<()> {

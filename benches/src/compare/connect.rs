@@ -14,6 +14,7 @@ use tickcast_loadtest::{
 };
 
 use super::{
+    contender::Contender,
     crowd::FRAME_MAX_BYTES,
     dialect::{Dialect, Heard, Who},
     workload::Workload,
@@ -41,10 +42,12 @@ pub struct Opened {
     pub rest: Vec<u8>,
 }
 
-/// The address that a subscriber connects from.
-pub fn source(subscriber: usize) -> IpAddr {
-    let number = u8::try_from(2 + subscriber / PER_ADDRESS).unwrap_or(u8::MAX);
-    IpAddr::V4(Ipv4Addr::new(127, 0, 0, number))
+/// The address that a subscriber connects from. Those of each contender have addresses of their own,
+/// for all contenders may have their subscribers at once.
+pub fn source(contender: Contender, subscriber: usize) -> IpAddr {
+    let byte = |number: usize| u8::try_from(number).unwrap_or(u8::MAX);
+    let host = byte(2 + subscriber / PER_ADDRESS);
+    IpAddr::V4(Ipv4Addr::new(127, 0, byte(contender as usize), host))
 }
 
 /// Opens a connection to a contender and says what is to be said at first.

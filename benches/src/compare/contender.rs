@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tickcast_protocol::codec::Encoding;
@@ -30,7 +31,9 @@ const START_MAX: Duration = Duration::from_secs(20);
 const START_PAUSE: Duration = Duration::from_millis(20);
 
 /// See the module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Contender {
     /// Ready-made frames, one `send` per subscriber and update: the floor.
@@ -51,6 +54,7 @@ pub enum Contender {
     Tungstenite,
     /// uWebSockets, if there is a program; see [`uwebsockets_program`].
     #[serde(rename = "uwebsockets")]
+    #[value(name = "uwebsockets")]
     UWebSockets,
 }
 
@@ -81,6 +85,12 @@ impl Contender {
             Self::Tungstenite => "tokio-tungstenite",
             Self::UWebSockets => "uWebSockets",
         }
+    }
+
+    /// What it is called on a command line.
+    pub fn argument(self) -> String {
+        let value = self.to_possible_value().expect("none is hidden");
+        value.get_name().to_owned()
     }
 
     /// Whether it can be measured on this machine: all but one are brought along or installed.
@@ -120,12 +130,11 @@ impl Contender {
 
     /// Program and arguments.
     fn words(self, port: u16, workload: &Workload, folder: &Path) -> anyhow::Result<Vec<String>> {
-        let beside = std::env::current_exe()?;
-        let ours = |name: &str| beside.with_file_name(name).display().to_string();
+        let ours = |name: &str| anyhow::Ok(beside(name)?.display().to_string());
         let mut words = match self {
             Self::Raw | Self::RawBatching | Self::RawRing => {
                 let topics = workload.topics.to_string();
-                let mut words = vec![ours("raw"), port.to_string(), "--topics".into(), topics];
+                let mut words = vec![ours("raw")?, port.to_string(), "--topics".into(), topics];
                 if self != Self::Raw {
                     words.push("--batch".into());
                 }
@@ -136,7 +145,7 @@ impl Contender {
             }
             Self::TickcastBincode | Self::TickcastJson => {
                 let mut words = vec![
-                    ours("tickcast-server"),
+                    ours("tickcast-server")?,
                     format!("--listen=127.0.0.1:{port}"),
                     "--feed=none".into(),
                     // As for the others: nobody is asked whether it is there.
@@ -166,7 +175,7 @@ impl Contender {
                     port.to_string(),
                 ]
             }
-            Self::Tungstenite => vec![ours("tungstenite"), port.to_string()],
+            Self::Tungstenite => vec![ours("tungstenite")?, port.to_string()],
             Self::UWebSockets => {
                 let program = uwebsockets_program().context("TICKCAST_UWEBSOCKETS is not set")?;
                 vec![program, port.to_string()]
@@ -177,6 +186,11 @@ impl Contender {
         pinned.append(&mut words);
         Ok(pinned)
     }
+}
+
+/// A program that was built together with this one.
+pub fn beside(program: &str) -> io::Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name(program))
 }
 
 /// Where the Node program and its package are.

@@ -43,6 +43,8 @@ pub struct Crowd {
     subscribers: Vec<Subscriber>,
     buffer: Vec<u8>,
     memo: Memo,
+    /// Received so far.
+    pub bytes: u64,
     /// Who got what.
     pub ledger: Ledger,
     /// Received - due of updates that were due in `measured`, but for those who stall.
@@ -64,6 +66,7 @@ impl Crowd {
             subscribers: Vec::new(),
             buffer: vec![0; READ_BYTES],
             memo: Memo::default(),
+            bytes: 0,
             ledger,
             latencies: histogram(),
             measured: 0..0,
@@ -142,6 +145,7 @@ impl Crowd {
                 }
             };
             let received_ns = self.clock.now_ns();
+            self.bytes += len as u64;
             let mut answers = Vec::new();
             let mut handle = |opcode, payload: &[u8]| match opcode {
                 Opcode::Ping => {

@@ -18,6 +18,27 @@ const LATENESS_MIN_MS: f64 = 0.1;
 /// A contender that works for more of the time than this is at its limit.
 const SATURATED: f64 = 0.95;
 
+/// What was done in some measured time: in a turn, or in all turns of a run together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Span {
+    /// Its length.
+    pub seconds: f64,
+    /// Updates published in it.
+    pub published: u64,
+    /// Deliveries in it: updates that a subscriber got.
+    pub deliveries: u64,
+    /// What subscribers received for them, in bytes, with all that is around the payloads.
+    pub bytes: u64,
+    /// CPU time of the contender in it.
+    pub cpu_s: f64,
+    /// From when updates were due until subscribers had them, in ms.
+    pub p50_ms: Option<f64>,
+    /// See `p50_ms`.
+    pub p99_ms: Option<f64>,
+    /// See `p50_ms`.
+    pub p999_ms: Option<f64>,
+}
+
 /// One measurement of one contender.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
@@ -25,33 +46,23 @@ pub struct Measurement {
     pub contender: Contender,
     /// The workload's letter.
     pub workload: String,
-    /// In which run: ratios are those of the same run.
+    /// In which run.
     pub run: usize,
-    /// Length of the measured time.
-    pub seconds: f64,
-    /// Updates published in it.
-    pub published: u64,
-    /// Deliveries in it: updates that a subscriber got.
-    pub deliveries: u64,
+    /// All turns together.
+    pub whole: Span,
+    /// Each for itself: ratios are those of the same turn.
+    pub turns: Vec<Span>,
     /// See [`Workload::kept_up`].
     pub kept_up: Option<f64>,
-    /// CPU time of the contender in it.
-    pub cpu_s: f64,
     /// Of a coarser account: CPU time, and that in user space.
     pub coarse_s: f64,
     /// See `coarse_s`.
     pub user_s: f64,
     /// How much of the time its core worked, for whomever.
     pub core_busy: f64,
-    /// From when updates were due until subscribers had them, in ms.
-    pub p50_ms: Option<f64>,
-    /// See `p50_ms`.
-    pub p99_ms: Option<f64>,
-    /// See `p50_ms`.
-    pub p999_ms: Option<f64>,
     /// Memory per connection: growth while they connected.
     pub connection_bytes: f64,
-    /// Growth of memory from the start of the measured time to its end.
+    /// Growth of memory from the start of each turn's measured time to its end.
     pub growth_bytes: f64,
     /// Of the whole run.
     pub integrity: Integrity,
@@ -87,38 +98,7 @@ pub struct Counted {
     pub conflated: u64,
 }
 
-impl Measurement {
-    /// Whether both sides have counted the same. What was on its way to a connection that was
-    /// closed cannot be compared.
-    fn counters_differ(&self) -> bool {
-        self.closed == 0 && self.counters.is_some_and(|c| c.server != c.load)
-    }
-
-    /// All in a line, for those who look on.
-    pub fn line(&self) -> String {
-        let number = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.2}"));
-        let complaints: String = self
-            .complaints
-            .iter()
-            .map(|(text, times)| format!(", {times} x {text}"))
-            .collect();
-        format!(
-            "({}) {:18} {:>6} us, {:>9.0}/s, p50 {} ms, p99 {} ms, {:.2} % delivered, busy {:.0} %, \
-             load {:.0} %, late {:.2} ms, {:.1} KiB each{complaints}",
-            self.workload,
-            self.contender.name(),
-            number(self.cpu_us()),
-            self.deliveries_per_s(),
-            number(self.p50_ms),
-            number(self.p99_ms),
-            self.integrity.completion() * 100.0,
-            self.busy() * 100.0,
-            self.load_busy * 100.0,
-            self.load_late_p99_ms,
-            self.connection_bytes / 1024.0,
-        )
-    }
-
+impl Span {
     /// CPU time per delivery in us.
     pub fn cpu_us(&self) -> Option<f64> {
         (self.deliveries > 0).then(|| self.cpu_s * 1e6 / self.deliveries as f64)
@@ -134,13 +114,53 @@ impl Measurement {
         self.deliveries as f64 / self.seconds
     }
 
+    /// Bytes per delivery.
+    pub fn bytes_each(&self) -> Option<f64> {
+        (self.deliveries > 0).then(|| self.bytes as f64 / self.deliveries as f64)
+    }
+}
+
+impl Measurement {
+    /// Whether both sides have counted the same. What was on its way to a connection that was
+    /// closed cannot be compared.
+    fn counters_differ(&self) -> bool {
+        self.closed == 0 && self.counters.is_some_and(|c| c.server != c.load)
+    }
+
+    /// All in a line, for those who look on.
+    pub fn line(&self) -> String {
+        let whole = &self.whole;
+        let number = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.2}"));
+        let complaints: String = self
+            .complaints
+            .iter()
+            .map(|(text, times)| format!(", {times} x {text}"))
+            .collect();
+        format!(
+            "({}) {:18} {:>6} us, {:>9.0}/s, p50 {} ms, p99 {} ms, {:.2} % delivered, busy {:.0} %, \
+             load {:.0} %, late {:.2} ms, {:.1} KiB each{complaints}",
+            self.workload,
+            self.contender.name(),
+            number(whole.cpu_us()),
+            whole.deliveries_per_s(),
+            number(whole.p50_ms),
+            number(whole.p99_ms),
+            self.integrity.completion() * 100.0,
+            whole.busy() * 100.0,
+            self.load_busy * 100.0,
+            self.load_late_p99_ms,
+            self.connection_bytes / 1024.0,
+        )
+    }
+
     /// Why its latencies are upper bounds and its rate is a lower one, if they are.
     pub fn load_was_limit(&self) -> bool {
-        let late = self.p99_ms.is_some_and(|p99_ms| {
+        let Span { p99_ms, .. } = self.whole;
+        let late = p99_ms.is_some_and(|p99_ms| {
             self.load_late_p99_ms > (LATENESS_MAX * p99_ms).max(LATENESS_MIN_MS)
         });
-        let is_throughput = self.p99_ms.is_none() && self.busy() < SATURATED;
-        late || (self.load_busy > LOAD_BUSY_MAX && (self.p99_ms.is_some() || is_throughput))
+        let is_throughput = p99_ms.is_none() && self.whole.busy() < SATURATED;
+        late || (self.load_busy > LOAD_BUSY_MAX && (p99_ms.is_some() || is_throughput))
     }
 }
 
@@ -160,6 +180,8 @@ pub struct Figures {
     pub busy: f64,
     /// Per second.
     pub deliveries_per_s: f64,
+    /// Bytes per delivery.
+    pub bytes_each: Option<f64>,
     /// In ms, from when updates were due.
     pub p50_ms: Option<f64>,
     /// See `p50_ms`.
@@ -206,13 +228,14 @@ impl Figures {
         Self {
             contender,
             runs: runs.iter().copied().cloned().collect(),
-            cpu_us: optional(&Measurement::cpu_us),
+            cpu_us: optional(&|run| run.whole.cpu_us()),
             user_share: (coarse_s > 0.0).then(|| user_s / coarse_s),
-            busy: plain(&Measurement::busy),
-            deliveries_per_s: plain(&Measurement::deliveries_per_s),
-            p50_ms: optional(&|run| run.p50_ms),
-            p99_ms: optional(&|run| run.p99_ms),
-            p999_ms: optional(&|run| run.p999_ms),
+            busy: plain(&|run| run.whole.busy()),
+            deliveries_per_s: plain(&|run| run.whole.deliveries_per_s()),
+            bytes_each: optional(&|run| run.whole.bytes_each()),
+            p50_ms: optional(&|run| run.whole.p50_ms),
+            p99_ms: optional(&|run| run.whole.p99_ms),
+            p999_ms: optional(&|run| run.whole.p999_ms),
             kept_up: optional(&|run| run.kept_up),
             completion: match expected {
                 0 => 1.0,
@@ -232,11 +255,16 @@ impl Figures {
 }
 
 impl Figures {
-    /// This figure divided by another contender's, as the median of the ratios of each run: what
-    /// changes from run to run changes for both.
-    pub fn ratio(&self, other: &Self, of: impl Fn(&Measurement) -> Option<f64>) -> Option<f64> {
-        let ratios = self.runs.iter().filter_map(|own| {
-            let same = other.runs.iter().find(|other| other.run == own.run)?;
+    /// This figure divided by another contender's, as the median of the ratios of each turn of each
+    /// run: what changes from turn to turn changes for both, and a moment at which the machine stands
+    /// still spoils one turn of one of them.
+    pub fn ratio(&self, other: &Self, of: impl Fn(&Span) -> Option<f64>) -> Option<f64> {
+        let turns = self.runs.iter().flat_map(|own| {
+            let same = other.runs.iter().find(|other| other.run == own.run);
+            same.into_iter()
+                .flat_map(|same| own.turns.iter().zip(&same.turns))
+        });
+        let ratios = turns.filter_map(|(own, same)| {
             let (dividend, divisor) = (of(own)?, of(same)?);
             (divisor > 0.0).then(|| dividend / divisor)
         });
@@ -271,23 +299,30 @@ pub fn figures(workload: &Workload, measurements: &[Measurement]) -> Vec<Figures
 pub(super) mod tests {
     use super::*;
 
-    /// A measurement of 1 s in which each delivery took 2 us.
+    /// 1 s in which each delivery took 2 us.
+    const SPAN: Span = Span {
+        seconds: 1.0,
+        published: 100,
+        deliveries: 100_000,
+        bytes: 6_600_000,
+        cpu_s: 0.2,
+        p50_ms: Some(1.0),
+        p99_ms: Some(3.0),
+        p999_ms: None,
+    };
+
+    /// A measurement of one turn.
     pub(in crate::compare) fn measurement(contender: Contender) -> Measurement {
         Measurement {
             contender,
             workload: "a".into(),
             run: 1,
-            seconds: 1.0,
-            published: 100,
-            deliveries: 100_000,
+            whole: SPAN,
+            turns: vec![SPAN],
             kept_up: Some(1.0),
-            cpu_s: 0.2,
             coarse_s: 0.2,
             user_s: 0.02,
             core_busy: 0.3,
-            p50_ms: Some(1.0),
-            p99_ms: Some(3.0),
-            p999_ms: None,
             connection_bytes: 2048.0,
             growth_bytes: 0.0,
             integrity: Integrity {
@@ -309,7 +344,7 @@ pub(super) mod tests {
             .into_iter()
             .map(|cpu_s| {
                 let mut run = measurement(Contender::Nats);
-                run.cpu_s = cpu_s;
+                run.whole.cpu_s = cpu_s;
                 run.integrity.missing = 2;
                 run
             })
@@ -322,27 +357,26 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_ratio_is_that_of_the_same_run() {
-        let figures = |contender, cpu_s: [f64; 3]| {
-            let runs = (1..).zip(cpu_s).map(|(run, cpu_s)| Measurement {
+    fn a_ratio_is_that_of_the_same_turn() {
+        let figures = |contender, runs: [[f64; 2]; 2]| {
+            let runs = (1..).zip(runs).map(|(run, turns)| Measurement {
                 run,
-                cpu_s,
+                turns: turns.map(|cpu_s| Span { cpu_s, ..SPAN }).to_vec(),
                 ..measurement(contender)
             });
-            Figures::of(
-                contender,
-                &runs.collect::<Vec<_>>().iter().collect::<Vec<_>>(),
-            )
+            let runs: Vec<_> = runs.collect();
+            Figures::of(contender, &runs.iter().collect::<Vec<_>>())
         };
-        // Half as much in two runs, though the medians are the same.
-        let own = figures(Contender::TickcastJson, [0.1, 0.2, 0.4]);
-        let mut other = figures(Contender::Nats, [0.2, 0.1, 0.8]);
-        assert_eq!(own.cpu_us, other.cpu_us);
-        assert_eq!(own.ratio(&other, Measurement::cpu_us), Some(0.5));
-        // A run that is missing is left out.
+        // Half as much in three turns of four, though all turns together are the same.
+        let own = figures(Contender::TickcastJson, [[0.1, 0.2], [0.4, 0.8]]);
+        let mut other = figures(Contender::Nats, [[0.2, 0.4], [0.8, 0.1]]);
+        assert_eq!(own.ratio(&other, Span::cpu_us), Some(0.5));
+        // What is missing is left out.
+        other.runs[1].turns.remove(0);
+        assert_eq!(own.ratio(&other, Span::cpu_us), Some(0.5));
         other.runs.remove(0);
-        assert_eq!(own.ratio(&other, Measurement::cpu_us), Some(1.25));
-        assert_eq!(own.ratio(&other, |run| run.p999_ms), None);
+        assert_eq!(own.ratio(&other, Span::cpu_us), Some(4.0));
+        assert_eq!(own.ratio(&other, |span| span.p999_ms), None);
     }
 
     #[test]
@@ -377,16 +411,14 @@ pub(super) mod tests {
         };
         assert!(late.load_was_limit());
         // As fast as it goes: a contender that works all the time is its own limit.
-        let throughput = Measurement {
-            p99_ms: None,
+        let mut throughput = Measurement {
             load_busy: 0.99,
             ..good
         };
+        throughput.whole.p99_ms = None;
         assert!(throughput.load_was_limit());
-        let saturated = Measurement {
-            cpu_s: 0.98,
-            ..throughput
-        };
+        let mut saturated = throughput;
+        saturated.whole.cpu_s = 0.98;
         assert!(!saturated.load_was_limit());
     }
 }

@@ -166,7 +166,7 @@ mod tests {
             .into_iter()
             .map(|contender| Figures::of(contender, &[&measurement(contender)]))
             .collect();
-        rows[1].runs[0].cpu_s = 0.9;
+        rows[1].runs[0].turns[0].cpu_s = 0.9;
         let origin = Origin {
             environment: Environment::default(),
             runs: 5,

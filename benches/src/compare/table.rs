@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    figures::{Figures, Measurement},
+    figures::{Figures, Span},
     workload::{Pace, Workload},
 };
 
@@ -16,9 +16,9 @@ pub fn table(workload: &Workload, figures: &[Figures]) -> String {
     if workload.pace == Pace::Silent {
         text += "| | KiB per connection |\n|---|---|\n";
     } else {
-        text += "| | CPU µs per delivery | in user space | of a core | deliveries/s | p50 ms | \
-                 p99 ms | p99.9 ms | delivered | growth MiB |\n\
-                 |---|---|---|---|---|---|---|---|---|---|\n";
+        text += "| | CPU µs per delivery | in user space | of a core | deliveries/s | \
+                 bytes each | p50 ms | p99 ms | p99.9 ms | delivered | growth MiB |\n\
+                 |---|---|---|---|---|---|---|---|---|---|---|\n";
     }
     for row in figures {
         text += &line(workload, row, reference);
@@ -26,7 +26,7 @@ pub fn table(workload: &Workload, figures: &[Figures]) -> String {
     text += "\n";
     if let Some(reference) = reference {
         text += &format!(
-            "In brackets: divided by that of {} in the same run.",
+            "In brackets: divided by that of {} in the same turn.",
             reference.contender.name()
         );
     }
@@ -42,35 +42,37 @@ pub fn table(workload: &Workload, figures: &[Figures]) -> String {
 
 fn line(workload: &Workload, row: &Figures, reference: Option<&Figures>) -> String {
     let others = reference.filter(|reference| reference.contender != row.contender);
-    let ratio = |median: Option<f64>, of: fn(&Measurement) -> Option<f64>, decimals: usize| {
+    let with_ratio = |median: Option<f64>, ratio: Option<f64>, decimals: usize| {
         let Some(median) = median else {
             return "–".to_owned();
         };
         let own = digits(median, decimals);
-        match others.and_then(|reference| row.ratio(reference, of)) {
-            Some(ratio) => format!("{own} ({ratio:.2})"),
-            None => own,
-        }
+        ratio.map_or(own.clone(), |ratio| format!("{own} ({ratio:.2})"))
+    };
+    let compared = |median: Option<f64>, of: fn(&Span) -> Option<f64>, decimals: usize| {
+        let ratio = others.and_then(|reference| row.ratio(reference, of));
+        with_ratio(median, ratio, decimals)
     };
     let name = row.contender.name();
     if workload.pace == Pace::Silent {
-        let each = Some(row.connection_bytes / KIB);
-        let memory = ratio(each, |run| Some(run.connection_bytes), 1);
+        let ratio = others.map(|reference| row.connection_bytes / reference.connection_bytes);
+        let memory = with_ratio(Some(row.connection_bytes / KIB), ratio, 1);
         return format!("| {name} | {memory} |\n");
     }
     format!(
-        "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
-        ratio(row.cpu_us, Measurement::cpu_us, 2),
+        "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+        compared(row.cpu_us, Span::cpu_us, 2),
         percent(row.user_share, 0),
         percent(Some(row.busy), 0),
-        ratio(
+        compared(
             Some(row.deliveries_per_s),
-            |run| Some(run.deliveries_per_s()),
+            |span| Some(span.deliveries_per_s()),
             0
         ),
-        ratio(row.p50_ms, |run| run.p50_ms, 2),
-        ratio(row.p99_ms, |run| run.p99_ms, 2),
-        ratio(row.p999_ms, |run| run.p999_ms, 2),
+        with_ratio(row.bytes_each, None, 0),
+        compared(row.p50_ms, |span| span.p50_ms, 2),
+        compared(row.p99_ms, |span| span.p99_ms, 2),
+        compared(row.p999_ms, |span| span.p999_ms, 2),
         percent(Some(row.completion), 2),
         digits(row.growth_bytes / (KIB * KIB), 1),
     )
@@ -198,7 +200,7 @@ mod tests {
         let raw = Figures::of(Contender::Raw, &[&measurement(Contender::Raw)]);
         let mut nats = Figures::of(Contender::Nats, &[&measurement(Contender::Nats)]);
         nats.cpu_us = Some(4.0);
-        nats.runs[0].cpu_s = 0.4;
+        nats.runs[0].turns[0].cpu_s = 0.4;
         nats.missing = 1234;
         let text = table(&ALL[0], &[raw, nats]);
         assert!(

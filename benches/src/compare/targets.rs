@@ -1,10 +1,10 @@
-//! What Tickcast is to reach, in ratios of figures of the same run, and whether it does. Pure.
+//! What Tickcast is to reach, in ratios of figures of the same turn, and whether it does. Pure.
 
 use std::fmt::Write;
 
 use super::{
     contender::Contender::{self, Nats, Raw, RawBatching, TickcastBincode, TickcastJson},
-    figures::{Figures, Measurement},
+    figures::{Figures, Span},
     table::short,
     workload::{Pace, Workload},
 };
@@ -12,11 +12,11 @@ use super::{
 const KIB: f64 = 1024.0;
 const MIB: f64 = 1024.0 * KIB;
 
-/// A figure of one measurement.
-type Of = fn(&Measurement) -> Option<f64>;
+/// A figure of some measured time.
+type Of = fn(&Span) -> Option<f64>;
 
-const CPU_US: Of = Measurement::cpu_us;
-const P99_MS: Of = |run| run.p99_ms;
+const CPU_US: Of = Span::cpu_us;
+const P99_MS: Of = |span| span.p99_ms;
 
 /// The figures of some workloads.
 pub type All<'a> = [(&'a Workload, Vec<Figures>)];
@@ -133,7 +133,7 @@ impl Case<'_> {
     }
 
     fn flat_out(&self) -> Vec<Option<Target>> {
-        let rate: Of = |run| Some(run.deliveries_per_s());
+        let rate: Of = |span| Some(span.deliveries_per_s());
         vec![
             self.ratio_to(Nats, "deliveries/s", rate, Limit::AtLeast(2.0)),
             self.ratio_to(
@@ -154,7 +154,7 @@ impl Case<'_> {
     fn cheaper_than_every(&self) -> Option<Target> {
         let every = self.of("f-every", self.own.contender)?;
         let what = "CPU time, divided by that in mode `every`".to_owned();
-        let ratio = self.own.ratio(every, |run| Some(run.busy()));
+        let ratio = self.own.ratio(every, |span| Some(span.busy()));
         self.target(what, ratio, Limit::Below(0.25))
     }
 
@@ -296,8 +296,9 @@ mod tests {
 
     fn figures(contender: Contender, cpu_us: f64, p99_ms: f64) -> Figures {
         let mut run = measurement(contender);
-        run.cpu_s = cpu_us * run.deliveries as f64 / 1e6;
-        run.p99_ms = Some(p99_ms);
+        let turn = &mut run.turns[0];
+        turn.cpu_s = cpu_us * turn.deliveries as f64 / 1e6;
+        turn.p99_ms = Some(p99_ms);
         Figures::of(contender, &[&run])
     }
 

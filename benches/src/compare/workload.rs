@@ -43,6 +43,8 @@ pub struct Workload {
     pub max_rate_hz: Option<f64>,
     /// Subscribers that do not read while it is measured.
     pub stalled: usize,
+    /// Whether it is the shorter version, see [`Workload::quick`].
+    pub is_quick: bool,
     /// Of Tickcast.
     pub shards: usize,
     /// Of Tickcast, if not its default.
@@ -85,13 +87,12 @@ const WITH_SLOW_CLIENTS: &[Contender] = &[
 ];
 
 /// Where most of the time is the kernel's, what a delivery costs goes up and down by a quarter from
-/// one second to the next.
-const LONG: Duration = Duration::from_secs(6);
-const SHORT: Duration = Duration::from_secs(3);
-
-/// [`LONG`] in turns, none of which is far from those of the others.
+/// one second to the next, so that no turn may be far from those of the others.
 const TURNS: usize = 12;
 const TURN: Duration = Duration::from_millis(500);
+
+/// What is measured in one piece.
+const PIECE: Duration = Duration::from_secs(3);
 
 /// When a turn begins nothing of the contender is in the caches.
 const RUN_UP: Duration = Duration::from_millis(200);
@@ -107,6 +108,7 @@ const BASE: Workload = Workload {
     mode: Mode::Every,
     max_rate_hz: None,
     stalled: 0,
+    is_quick: false,
     shards: 1,
     tape_bytes: None,
     turns: TURNS,
@@ -118,12 +120,11 @@ const BASE: Workload = Workload {
     others: "",
 };
 
-/// In one piece: where all contenders together would have more connections than a process may, and where
-/// nothing is compared so closely.
+/// In one piece, where nothing is compared so closely.
 const ALONE: Workload = Workload {
     turns: 1,
     run_up: Duration::ZERO,
-    steady: LONG,
+    steady: PIECE,
     ..BASE
 };
 
@@ -133,7 +134,10 @@ const MANY: Workload = Workload {
     title: "10,000 subscribers, 5 updates/s",
     subscribers: 10_000,
     pace: Pace::Rate(5.0),
-    ..ALONE
+    // Three updates, behind two.
+    run_up: Duration::from_millis(400),
+    steady: Duration::from_millis(600),
+    ..BASE
 };
 
 /// (f) and its reference differ in nothing but the mode.
@@ -144,7 +148,6 @@ const WILDCARD: Workload = Workload {
     topics: 10_000,
     topics_each: 10_000,
     pace: Pace::Rate(5_000.0),
-    steady: SHORT,
     mode: Mode::Latest,
     max_rate_hz: Some(10.0),
     // Each topic comes up once in 2 s, and brings its name with it the first time.
@@ -191,8 +194,6 @@ pub const ALL: [Workload; 12] = [
         letter: "b-few",
         title: "the same with 1,000 subscribers",
         subscribers: 1_000,
-        // By then it has as many deliveries as (b) in one second; fewer are not much to go by.
-        steady: Duration::from_secs(10),
         contenders: WITH_RAW,
         others: "it shows what many subscribers add",
         ..MANY
@@ -210,9 +211,9 @@ pub const ALL: [Workload; 12] = [
         letter: "d",
         title: "1,000 subscribers, lossless, as fast as it goes",
         pace: Pace::Window(1_024),
-        steady: SHORT,
+        turns: 6,
         reference: Contender::RawBatching,
-        ..ALONE
+        ..BASE
     },
     Workload {
         letter: "e",
@@ -221,7 +222,6 @@ pub const ALL: [Workload; 12] = [
         topics: 1_000,
         topics_each: 50,
         pace: Pace::Rate(20_000.0),
-        steady: SHORT,
         reference: Contender::RawBatching,
         contenders: WITH_TOPICS,
         others: "Node ws and tokio-tungstenite are programs that broadcast; topics would be ours",
@@ -241,7 +241,6 @@ pub const ALL: [Workload; 12] = [
         subscribers: 10_000,
         pace: Pace::Silent,
         warm_up: Duration::ZERO,
-        steady: SHORT,
         ..ALONE
     },
     STALLED,
@@ -252,6 +251,11 @@ pub const ALL: [Workload; 12] = [
         ..STALLED
     },
 ];
+
+/// The workload of a letter.
+pub fn find(letter: &str) -> Option<Workload> {
+    ALL.into_iter().find(|workload| workload.letter == letter)
+}
 
 /// Who is measured with what.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -288,16 +292,26 @@ pub fn heats<'a>(workloads: &'a [Workload], contenders: &[Contender]) -> Vec<Vec
 impl Workload {
     /// A shorter version that shows whether all works, and roughly what comes of it.
     pub fn quick(self) -> Self {
-        let short = Duration::from_secs(2);
+        const SHORT: Duration = Duration::from_secs(2);
+
+        let is_quick = true;
         if self.turns > 1 {
-            let turns = short.div_duration_f64(self.steady) as usize;
-            return Self { turns, ..self };
+            let turns = SHORT.div_duration_f64(self.steady) as usize;
+            return Self {
+                turns,
+                is_quick,
+                ..self
+            };
         }
         let steady = match self.stalled {
-            0 => self.steady.min(short),
+            0 => self.steady.min(SHORT),
             _ => self.steady,
         };
-        Self { steady, ..self }
+        Self {
+            steady,
+            is_quick,
+            ..self
+        }
     }
 
     /// For how long a turn goes on before it is measured.
@@ -390,7 +404,7 @@ mod tests {
 
     #[test]
     fn each_topic_has_as_many_subscribers_as_the_others() {
-        let workload = ALL.iter().find(|workload| workload.letter == "e").unwrap();
+        let workload = find("e").unwrap();
         let mut subscribers = vec![0; workload.topics as usize];
         for subscriber in 0..workload.subscribers {
             let selection = workload.selection(subscriber);
@@ -422,9 +436,11 @@ mod tests {
         let names: Vec<_> = heats.iter().map(of_heat).collect();
         let [bincode, nats] = contenders;
         assert_eq!(names[0], [("a", bincode), ("a", nats), ("a-two", bincode)]);
-        assert_eq!(names[1], [("b", bincode)]);
-        assert_eq!(names[2], [("b", nats)]);
-        assert_eq!(names[4], [("c", bincode), ("c", nats)]);
+        assert_eq!(names[1], [("b", bincode), ("b", nats), ("b-few", bincode)]);
+        assert_eq!(names[2], [("c", bincode), ("c", nats)]);
+        assert_eq!(names[3], [("d", bincode), ("d", nats)]);
+        assert_eq!(names[4], [("e", bincode)]);
+        assert_eq!(names[5], [("e", nats)]);
         let entries: usize = names.iter().map(Vec::len).sum();
         let wanted = ALL.iter().flat_map(|workload| workload.contenders);
         assert_eq!(entries, wanted.filter(|c| contenders.contains(c)).count());
