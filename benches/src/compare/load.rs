@@ -2,6 +2,7 @@
 
 use std::{io::ErrorKind, time::Duration};
 
+use anyhow::Context;
 use mio::{Events, Poll, Token};
 use tickcast_loadtest::{
     clock::Clock,
@@ -56,6 +57,7 @@ impl Load {
         let open = |dialect, number, who, is_to_stall| {
             let source = connect::source(contender, number);
             connect::open(running.address, source, dialect, who, workload, is_to_stall)
+                .with_context(|| format!("{who:?} did not come in"))
         };
         for number in 0..workload.subscribers {
             let who = Who::Subscriber(workload.selection(number));
