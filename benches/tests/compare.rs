@@ -7,7 +7,7 @@ use serde_json::Value;
 
 fn compare(words: &str, out: &Path) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_compare"))
-        .args(["--quick", "--no-build", "--out"])
+        .arg("--out")
         .arg(out)
         .args(words.split(' '))
         .env("TICKCAST_UWEBSOCKETS", "false")
@@ -23,7 +23,7 @@ fn compare(words: &str, out: &Path) -> (Option<i32>, String) {
 #[test]
 fn those_of_a_heat_take_turns_and_everything_arrives() {
     let folder = tempfile::tempdir().unwrap();
-    let words = "--only b-few --contenders raw,tickcast-bincode";
+    let words = "--quick --no-build --only b-few --contenders raw,tickcast-bincode";
     let (code, said) = compare(words, folder.path());
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("1/1 (b-few) raw "), "{said}");
@@ -44,12 +44,21 @@ fn those_of_a_heat_take_turns_and_everything_arrives() {
         let counters = &measurement["counters"];
         assert_eq!(counters["server"], counters["load"], "{measurement}");
     }
+
+    // The same once more, from what was written.
+    let again = tempfile::tempdir().unwrap();
+    let file = folder.path().join("results.json");
+    let words = format!("--only b-few --again {}", file.display());
+    let (code, said) = compare(&words, again.path());
+    assert_eq!(code, Some(0), "{said}");
+    let tables = |folder: &Path| fs::read_to_string(folder.join("results.md")).unwrap();
+    assert_eq!(tables(again.path()), tables(folder.path()));
 }
 
 #[test]
 fn who_does_not_start_is_told_of_and_the_others_go_on() {
     let folder = tempfile::tempdir().unwrap();
-    let words = "--only g --contenders raw,uwebsockets";
+    let words = "--quick --no-build --only g --contenders raw,uwebsockets";
     let (code, said) = compare(words, folder.path());
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("1/1 (g) raw "), "{said}");

@@ -44,13 +44,30 @@ struct Arguments {
     /// Do not build the contenders first
     #[arg(long)]
     no_build: bool,
+    /// Measure nothing: write what a run has found once more, such as target/compare/results.json
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "contenders", "repeat", "no_build"])]
+    again: Option<PathBuf>,
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let workloads = chosen_workloads(&arguments)?;
-    let contenders = chosen_contenders(&arguments);
-    prepare(&arguments, &contenders)?;
+    let (origin, results) = match &arguments.again {
+        Some(file) => Results::read(file)?,
+        None => measure_all(&arguments, &workloads)?,
+    };
+    results.write(&arguments.out, &origin, &workloads)?;
+    if arguments.readme {
+        results.write_readmes(&project_folder(), &origin, &workloads)?;
+    }
+    let failed = results.failures.len();
+    ensure!(failed == 0, "{failed} measurements failed");
+    Ok(())
+}
+
+fn measure_all(arguments: &Arguments, workloads: &[Workload]) -> anyhow::Result<(Origin, Results)> {
+    let contenders = chosen_contenders(arguments);
+    prepare(arguments, &contenders)?;
     let runs = arguments
         .repeat
         .unwrap_or(if arguments.quick { 1 } else { 5 });
@@ -59,24 +76,18 @@ fn main() -> anyhow::Result<()> {
         runs,
         versions: versions(),
     };
-
     let mut results = Results::default();
     for run in 1..=runs {
-        for heat in heats(&workloads, &contenders) {
+        for heat in heats(workloads, &contenders) {
             for (&entry, measured) in heat.iter().zip(measure(run, &heat)) {
                 let line = results.add(entry, measured);
                 say(&format!("{run}/{runs} {line}"))?;
             }
         }
         // What is there is there, whatever happens to the rest.
-        results.write(&arguments.out, &origin, &workloads)?;
+        results.write(&arguments.out, &origin, workloads)?;
     }
-    if arguments.readme {
-        results.write_readmes(&project_folder(), &origin, &workloads)?;
-    }
-    let failed = results.failures.len();
-    ensure!(failed == 0, "{failed} measurements failed");
-    Ok(())
+    Ok((origin, results))
 }
 
 fn chosen_workloads(arguments: &Arguments) -> anyhow::Result<Vec<Workload>> {

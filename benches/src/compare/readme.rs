@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::Context;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tickcast_loadtest::summary::Environment;
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 const KIB: f64 = 1024.0;
 
 /// Where and how the figures were measured.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Origin {
     /// The machine.
     pub environment: Environment,

@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path};
 
-use serde::Serialize;
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
 
 use super::{
     figures::{Figures, Measurement, figures},
@@ -17,7 +18,7 @@ use super::{
 const DRAWN: [&str; 5] = ["a", "b", "c", "d", "g"];
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Results {
     measurements: Vec<Measurement>,
     /// Measurements that came to nothing, and why.
@@ -26,14 +27,30 @@ pub struct Results {
 
 /// What is written as JSON.
 #[derive(Serialize)]
-struct Json<'a> {
+struct Written<'a> {
     origin: &'a Origin,
-    failures: &'a [String],
     figures: Vec<(&'a str, &'a [Figures])>,
-    measurements: &'a [Measurement],
+    #[serde(flatten)]
+    results: &'a Results,
+}
+
+/// What is read of it: the figures follow from the rest.
+#[derive(Deserialize)]
+struct Read {
+    origin: Origin,
+    #[serde(flatten)]
+    results: Results,
 }
 
 impl Results {
+    /// What a run has written, and where and how it was measured.
+    pub fn read(file: &Path) -> anyhow::Result<(Origin, Self)> {
+        let name = || file.display().to_string();
+        let json = fs::read_to_string(file).with_context(name)?;
+        let Read { origin, results } = serde_json::from_str(&json).with_context(name)?;
+        Ok((origin, results))
+    }
+
     /// Takes in what came of a measurement, and says it in a line. One that failed does not end the
     /// run: what is missing is told.
     pub fn add(
@@ -72,11 +89,10 @@ impl Results {
         workloads: &[Workload],
     ) -> anyhow::Result<()> {
         let all = self.all(workloads);
-        let json = Json {
+        let json = Written {
             origin,
-            failures: &self.failures,
             figures: all.iter().map(|(w, f)| (w.letter, &f[..])).collect(),
-            measurements: &self.measurements,
+            results: self,
         };
         let tables: Vec<_> = all.iter().map(|(w, f)| table(w, f)).collect();
         let targets = targets::table(&targets(&all));

@@ -61,7 +61,7 @@ fn line(workload: &Workload, row: &Figures, reference: Option<&Figures>) -> Stri
     }
     format!(
         "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
-        compared(row.cpu_us, Span::cpu_us, 2),
+        compared(row.cpu_us, Span::cpu_us, 3),
         percent(row.user_share, 0),
         percent(Some(row.busy), 0),
         compared(
@@ -164,12 +164,17 @@ pub(super) fn short(value: f64) -> String {
     }
 }
 
+/// So many decimals at most, and three digits at most but for what stands before the point.
 fn digits(value: f64, decimals: usize) -> String {
-    match decimals {
+    let places = match value {
+        value if value >= 100.0 => 0,
+        value if value >= 10.0 => 1,
+        value if value >= 0.1 => 2,
+        _ => 3,
+    };
+    match decimals.min(places) {
         0 => grouped(value),
-        _ if value >= 100.0 => format!("{value:.0}"),
-        _ if value >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.decimals$}"),
+        decimals => format!("{value:.decimals$}"),
     }
 }
 
@@ -221,5 +226,9 @@ mod tests {
         assert_eq!(percent(Some(0.5), 0), "50 %");
         assert_eq!(grouped(1_234_567.0), "1,234,567");
         assert_eq!(grouped(999.0), "999");
+        assert_eq!(digits(0.0217, 3), "0.022");
+        assert_eq!(digits(4.567, 3), "4.57");
+        assert_eq!(digits(12.34, 3), "12.3");
+        assert_eq!(digits(0.04, 1), "0.0");
     }
 }

@@ -32,8 +32,8 @@ pub struct Target {
     pub limit: Limit,
     /// Whose.
     pub contender: Contender,
-    /// The best of the peers, if it is compared with them.
-    pub peer: Option<Contender>,
+    /// What is to be said with it: which peer is the best one, or how much longer the messages are.
+    pub note: Option<String>,
     /// It.
     pub figure: f64,
 }
@@ -50,14 +50,14 @@ pub enum Limit {
 }
 
 impl Target {
-    /// The figure, and who it is compared with.
+    /// The figure and its note.
     pub fn text(&self) -> String {
         let figure = match self.figure {
             0.0 => "0".to_owned(),
             figure => short(figure),
         };
-        match self.peer {
-            Some(peer) => format!("{figure} ({})", peer.name()),
+        match &self.note {
+            Some(note) => format!("{figure} ({note})"),
             None => figure,
         }
     }
@@ -142,7 +142,11 @@ impl Case<'_> {
                 rate,
                 Limit::AtLeast(10.0),
             ),
-            self.ratio_to(RawBatching, "CPU per delivery", CPU_US, Limit::AtMost(1.5)),
+            self.ratio_to(RawBatching, "CPU per delivery", CPU_US, Limit::AtMost(1.5))
+                .map(|target| Target {
+                    note: self.length_beside(RawBatching),
+                    ..target
+                }),
         ]
     }
 
@@ -209,7 +213,7 @@ impl Case<'_> {
             what: "missing, doubled or wrongly announced, and counters that differ".to_owned(),
             limit: Limit::AtMost(0.0),
             contender: own.contender,
-            peer: None,
+            note: None,
             figure: wrong as f64,
         }
     }
@@ -220,6 +224,13 @@ impl Case<'_> {
         self.target(what, self.own.ratio(divisor, of), limit)
     }
 
+    /// Where all sends are large, copying is most of the cost.
+    fn length_beside(&self, other: Contender) -> Option<String> {
+        let other = self.figures.iter().find(|f| f.contender == other)?;
+        let times = self.own.bytes_each? / other.bytes_each?;
+        Some(format!("{times:.1} times the bytes"))
+    }
+
     /// Whoever is below the peer that comes closest is below all of them.
     fn ratio_to_best_peer(&self, what: &str, of: Of) -> Option<Target> {
         let peers = self.figures.iter().filter(|f| f.contender.is_peer());
@@ -228,7 +239,7 @@ impl Case<'_> {
         let what = format!("{what}, divided by that of the best peer");
         let target = self.target(what, Some(ratio), Limit::Below(1.0))?;
         Some(Target {
-            peer: Some(best),
+            note: Some(best.name().to_owned()),
             ..target
         })
     }
@@ -244,7 +255,7 @@ impl Case<'_> {
             what,
             limit,
             contender: self.own.contender,
-            peer: None,
+            note: None,
             figure: figure?,
         })
     }
