@@ -141,6 +141,7 @@ impl Sequencing<'_> {
             self.now = self.clock.now();
             self.sequencer.poll(self.now);
             while self.push_strip().await {}
+            // Without a strip something may have changed as well, and pushing may have taken a wait.
             self.count();
             if is_busy && !is_waited_for && self.head.all_doze() {
                 sleep(GATHERING).await;
@@ -172,6 +173,8 @@ impl Sequencing<'_> {
             return false;
         };
         self.metrics.ingest.strips.add(1);
+        // Before anybody hears of it: whoever asks for the metrics then finds it in them.
+        self.count();
         self.head.push(strip).await;
         true
     }

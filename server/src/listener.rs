@@ -48,9 +48,14 @@ pub fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<StdListener>> 
         return Ok(vec![bind_one(address, false)?]);
     }
     // SO_REUSEPORT would let a second server take half of a first one's connections: so first
-    // see, without it, whether the address is free.
-    let address = bind_one(address, false)?.local_addr()?;
-    (0..shards).map(|_| bind_one(address, true)).collect()
+    // see, without it, whether the address is free. A port that the kernel chooses is.
+    if address.port() != 0 {
+        bind_one(address, false)?;
+    }
+    let first = bind_one(address, true)?;
+    let address = first.local_addr()?;
+    let others = (1..shards).map(|_| bind_one(address, true));
+    std::iter::once(Ok(first)).chain(others).collect()
 }
 
 fn bind_one(address: SocketAddr, reuse_port: bool) -> io::Result<StdListener> {
@@ -182,4 +187,48 @@ fn set_options(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
 /// A WebSocket's shard sees for itself who takes no bytes, and counts and names it.
 pub(crate) fn leave_to_shard(stream: &TcpStream) -> io::Result<()> {
     SockRef::from(stream).set_tcp_user_timeout(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeSet,
+        net::{Ipv4Addr, SocketAddr},
+        thread,
+    };
+
+    use super::bind;
+
+    const SHARDS: usize = 2;
+
+    #[test]
+    fn a_port_is_shared_by_the_shards_of_one_server_only() {
+        const THREADS: usize = 4;
+        const SERVERS: usize = 50;
+
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let bind_many = || -> Vec<_> {
+            let servers = (0..SERVERS).map(|_| bind(any, SHARDS).unwrap());
+            servers.collect()
+        };
+        let servers: Vec<_> = thread::scope(|scope| {
+            let threads = [(); THREADS].map(|()| scope.spawn(bind_many));
+            let bound = threads.map(|thread| thread.join().unwrap());
+            bound.into_iter().flatten().collect()
+        });
+        let ports: BTreeSet<_> = servers
+            .iter()
+            .map(|shards| {
+                let [first, second] = &shards[..] else {
+                    panic!("{shards:?}");
+                };
+                let address = first.local_addr().unwrap();
+                assert_eq!(second.local_addr().unwrap(), address);
+                address.port()
+            })
+            .collect();
+        assert_eq!(ports.len(), THREADS * SERVERS);
+        let taken = servers[0][0].local_addr().unwrap();
+        assert!(bind(taken, SHARDS).is_err());
+    }
 }

@@ -156,12 +156,7 @@ pub(super) fn p99_label(figures: &Figures) -> Option<String> {
 
 /// Three digits, or all before the point.
 pub(super) fn short(value: f64) -> String {
-    match value {
-        value if value >= 1000.0 => grouped(value),
-        value if value >= 100.0 => format!("{value:.0}"),
-        value if value >= 10.0 => format!("{value:.1}"),
-        value => format!("{value:.2}"),
-    }
+    digits(value, 3)
 }
 
 /// So many decimals at most, and three digits at most but for what stands before the point.
