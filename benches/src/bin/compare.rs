@@ -53,10 +53,13 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let workloads = chosen_workloads(&arguments)?;
     let (origin, results) = match &arguments.again {
-        Some(file) => Results::read(file)?,
+        Some(file) => {
+            let (origin, results) = Results::read(file)?;
+            results.write(&arguments.out, &origin, &workloads)?;
+            (origin, results)
+        }
         None => measure_all(&arguments, &workloads)?,
     };
-    results.write(&arguments.out, &origin, &workloads)?;
     if arguments.readme {
         results.write_readmes(&project_folder(), &origin, &workloads)?;
     }

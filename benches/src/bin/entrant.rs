@@ -1,18 +1,11 @@
 //! A contender of the comparison with its load, told what to do by `compare`; see
 //! [`tickcast_benches::compare::entrant`].
 
-use std::{
-    io,
-    process::{self, Command},
-};
+use std::io;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Parser;
-use tickcast_benches::compare::{
-    contender::{Contender, LOAD_CORE},
-    entrant::serve,
-    workload,
-};
+use tickcast_benches::compare::{contender::Contender, entrant::serve, workload};
 use tickcast_loadtest::process::raise_open_files_limit;
 
 /// A contender of the comparison with its load, told what to do on standard input by `compare`.
@@ -38,7 +31,6 @@ fn main() -> anyhow::Result<()> {
         workload = workload.quick();
     }
     raise_open_files_limit()?;
-    pin(LOAD_CORE)?;
     let (orders, answers) = (io::stdin().lock(), io::stdout().lock());
     serve(
         arguments.contender,
@@ -47,15 +39,4 @@ fn main() -> anyhow::Result<()> {
         orders,
         answers,
     )
-}
-
-/// Keeps this process on one core; it has only one thread so far.
-fn pin(core: usize) -> anyhow::Result<()> {
-    let (core, own) = (core.to_string(), process::id().to_string());
-    let mut taskset = Command::new("taskset");
-    let output = taskset.args(["-cp", &core, &own]).output();
-    let output = output.context("taskset")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "taskset: {said}");
-    Ok(())
 }

@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
 use tempfile::TempDir;
-use tickcast_benches::compare::contender::free_port;
+use tickcast_benches::compare::contender::{beside, free_port};
 use tickcast_loadtest::{mqtt, process, scrape};
 
 /// Publishes to a Mosquitto of its own at a fixed rate with QoS 0, and counts what arrives on a
@@ -289,7 +289,7 @@ fn retain_first(broker: &Program) -> anyhow::Result<()> {
 
 fn start_server(broker: &Program, folder: &TempDir) -> anyhow::Result<Program> {
     let port = free_port()?;
-    let program = std::env::current_exe()?.with_file_name("tickcast-server");
+    let program = beside("tickcast-server")?;
     let mut command = Command::new(program);
     command.current_dir(folder.path());
     command.arg(format!("--listen=127.0.0.1:{port}"));

@@ -131,7 +131,7 @@ impl Contender {
     /// Program and arguments.
     fn words(self, port: u16, workload: &Workload, folder: &Path) -> anyhow::Result<Vec<String>> {
         let ours = |name: &str| anyhow::Ok(beside(name)?.display().to_string());
-        let mut words = match self {
+        let words = match self {
             Self::Raw | Self::RawBatching | Self::RawRing => {
                 let topics = workload.topics.to_string();
                 let mut words = vec![ours("raw")?, port.to_string(), "--topics".into(), topics];
@@ -181,11 +181,14 @@ impl Contender {
                 vec![program, port.to_string()]
             }
         };
-        let mut pinned: Vec<String> = vec!["taskset".into(), "-c".into()];
-        pinned.push(CONTENDER_CORE.to_string());
-        pinned.append(&mut words);
-        Ok(pinned)
+        Ok(on_core(CONTENDER_CORE, words))
     }
+}
+
+/// Program and arguments that keep another program on a core. It becomes that one: the same process.
+pub fn on_core(core: usize, words: Vec<String>) -> Vec<String> {
+    let taskset = ["taskset".to_owned(), "-c".to_owned(), core.to_string()];
+    taskset.into_iter().chain(words).collect()
 }
 
 /// A program that was built together with this one.

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, bail};
 
 use super::{
-    contender::beside,
+    contender::{LOAD_CORE, beside, on_core},
     entrant::{Answer, Order},
     figures::Measurement,
     workload::Entry,
@@ -54,21 +54,24 @@ struct EntrantProcess {
 
 impl EntrantProcess {
     fn start(run: usize, entry: &Entry<'_>) -> anyhow::Result<Self> {
-        let program = beside(PROGRAM)?;
         let Entry {
             contender,
             workload,
         } = entry;
-        let mut process = Command::new(&program)
-            .args([contender.argument(), workload.letter.to_owned()])
-            .args([
-                format!("--run={run}"),
-                format!("--quick={}", workload.is_quick),
-            ])
+        let words = vec![
+            beside(PROGRAM)?.display().to_string(),
+            contender.argument(),
+            workload.letter.to_owned(),
+            format!("--run={run}"),
+            format!("--quick={}", workload.is_quick),
+        ];
+        let words = on_core(LOAD_CORE, words);
+        let mut process = Command::new(&words[0])
+            .args(&words[1..])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| program.display().to_string())?;
+            .with_context(|| words.join(" "))?;
         let answers = process.stdout.take().context("an entrant without output")?;
         let mut entrant = Self {
             process,

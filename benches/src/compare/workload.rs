@@ -297,24 +297,16 @@ impl Workload {
     pub fn quick(self) -> Self {
         const SHORT: Duration = Duration::from_secs(2);
 
-        let is_quick = true;
-        if self.turns > 1 {
-            let turns = SHORT.div_duration_f64(self.steady) as usize;
-            return Self {
-                turns,
-                is_quick,
-                ..self
-            };
-        }
-        let steady = match self.stalled {
-            0 => self.steady.min(SHORT),
-            _ => self.steady,
-        };
-        Self {
-            steady,
-            is_quick,
+        let mut quick = Self {
+            is_quick: true,
             ..self
+        };
+        if self.turns > 1 {
+            quick.turns = SHORT.div_duration_f64(self.steady) as usize;
+        } else if self.stalled == 0 {
+            quick.steady = self.steady.min(SHORT);
         }
+        quick
     }
 
     /// For how long a turn goes on before it is measured.
