@@ -17,6 +17,11 @@ use std::{
 
 use bytes::Bytes;
 use smallvec::smallvec;
+use tickcast_core::{
+    Now,
+    sequencer::Sequencer,
+    work::{NewUpdate, Submission},
+};
 use tickcast_protocol::{
     codec::{self, Encoding},
     decimal::{Decimal, SCALE_MAX},
@@ -25,16 +30,12 @@ use tickcast_protocol::{
     value::Value,
 };
 use tickcast_server::{
-    clock::Now,
     config::{self, Command},
-    decode::{DecodeRule, Decoder, Format, JsonFormat, Shape, SidePointer, time::TimeUnit},
-    feed::{
-        Source,
+    testing::{
+        Inbound, InboundError, MessageReader, Source, Violation,
+        decode::{DecodeRule, Decoder, Format, JsonFormat, Shape, SidePointer, time::TimeUnit},
         replay::{CsvFormat, Recording},
     },
-    inbound::{Inbound, InboundError, MessageReader, Violation},
-    ingest::{NewUpdate, Submission},
-    sequencer::Sequencer,
 };
 use tokio::io::{AsyncRead, ReadBuf};
 

@@ -4,16 +4,15 @@
 
 use std::{ffi::OsString, fs, time::Duration};
 
+use tickcast_core::sequencer::liveness::Expected;
 use tickcast_server::{
     config::{self, Command, Settings},
-    decode::{Format, Shape},
-    feed::{
-        Source,
+    testing::{
+        PublishFrom, Source,
+        decode::{Format, Shape},
         mqtt::{MqttVersion, Secret},
         replay::Speed,
     },
-    liveness::Expected,
-    settings::PublishFrom,
 };
 
 /// A folder with a file, flags and an environment.
@@ -126,8 +125,8 @@ fn flags_go_before_the_environment_and_that_before_the_file_and_that_before_defa
         .settings();
     assert_eq!(settings.server.listen.port(), 3);
     assert_eq!(settings.server.shards, 2);
-    assert_eq!(settings.server.tape_bytes, 1 << 20);
-    assert_eq!(settings.server.heartbeat, Duration::from_secs(10));
+    assert_eq!(settings.server.core.tape_bytes, 1 << 20);
+    assert_eq!(settings.server.core.heartbeat, Duration::from_secs(10));
 }
 
 #[test]
@@ -146,7 +145,7 @@ fn the_file_can_be_named_by_the_environment() {
 #[test]
 fn lists_are_repeated_flags_or_separated_by_commas_or_in_brackets() {
     let allowed = |case: Case| {
-        let filters = case.settings().server.subscribe_allow;
+        let filters = case.settings().server.core.permissions.subscribe;
         filters.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let flags = ["--subscribe-allow", "a/#", "--subscribe-allow", "b,c"];

@@ -7,7 +7,7 @@ use super::{
     section::{Section, Setting},
     values::{choice, choice_name, parsed, put, text},
 };
-use crate::decode::{
+use crate::feed::decode::{
     DecodeRule, Format, JsonFormat, Shape, SidePointer, json::Pointer, time::TimeUnit,
 };
 

@@ -2,6 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
+use tickcast_core::sequencer::liveness::{Expected, STALE_AFTER_INTERVALS, SilenceRule, WillRule};
 use tickcast_protocol::topic::Filter;
 
 use super::{
@@ -9,7 +10,6 @@ use super::{
     section::{Section, Setting},
     values::{duration, duration_text, parsed, put, text},
 };
-use crate::liveness::{Expected, STALE_AFTER_INTERVALS, SilenceRule, WillRule};
 
 /// Shorter intervals are noise of networks and schedulers.
 const INTERVALS: RangeInclusive<Duration> =

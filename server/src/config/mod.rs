@@ -17,9 +17,6 @@ mod values;
 
 use std::{collections::BTreeMap, ffi::OsString, fmt, mem::take, path::Path, sync::Arc};
 
-use crate::{
-    decode::DecodeRule, feed::FeedSettings, liveness::LivenessSettings, settings::ServerSettings,
-};
 use decode::RuleDraft;
 use feeds::{FeedDraft, read_feeds};
 use file::File;
@@ -27,6 +24,12 @@ use flags::Flags;
 use liveness::{SilenceDraft, WillDraft};
 use rules::{Rule, read_rules, read_tables};
 use section::{AnySection, Filled};
+use tickcast_core::sequencer::liveness::LivenessSettings;
+
+use crate::{
+    feed::{FeedSettings, decode::DecodeRule},
+    settings::ServerSettings,
+};
 
 /// All that can be set.
 #[derive(Debug, Clone, PartialEq)]

@@ -118,40 +118,40 @@ impl Section for ServerSettings {
             value_name: "SIZE",
             help: "Memory for recent updates: what a client can miss without loss",
             kind: One,
-            set: |s, v| put(&mut s.tape_bytes, bytes(&v[0], 64 << 10..=1 << 40)),
-            get: |s| text(bytes_text(s.tape_bytes)),
+            set: |s, v| put(&mut s.core.tape_bytes, bytes(&v[0], 64 << 10..=1 << 40)),
+            get: |s| text(bytes_text(s.core.tape_bytes)),
         },
         Setting {
             key: "history_updates",
             value_name: "NUMBER",
             help: "Updates of each topic that are kept for charts, at most; 0 keeps none",
             kind: One,
-            set: |s, v| put(&mut s.history.updates, number(&v[0], 0..=1_000_000)),
-            get: |s| whole(s.history.updates),
+            set: |s, v| put(&mut s.core.history.updates, number(&v[0], 0..=1_000_000)),
+            get: |s| whole(s.core.history.updates),
         },
         Setting {
             key: "history",
             value_name: "SIZE",
             help: "Memory for the history of all topics",
             kind: One,
-            set: |s, v| put(&mut s.history.bytes, bytes(&v[0], 64 << 10..=1 << 40)),
-            get: |s| text(bytes_text(s.history.bytes)),
+            set: |s, v| put(&mut s.core.history.bytes, bytes(&v[0], 64 << 10..=1 << 40)),
+            get: |s| text(bytes_text(s.core.history.bytes)),
         },
         Setting {
             key: "topics_max",
             value_name: "NUMBER",
             help: "Topics, at most; each costs memory in every shard",
             kind: One,
-            set: |s, v| put(&mut s.topics_max, number(&v[0], 1..=u32::MAX as usize)),
-            get: |s| whole(s.topics_max),
+            set: |s, v| put(&mut s.core.topics_max, number(&v[0], 1..=u32::MAX as usize)),
+            get: |s| whole(s.core.topics_max),
         },
         Setting {
             key: "subscriptions_max",
             value_name: "NUMBER",
             help: "Subscriptions of one connection, at most",
             kind: One,
-            set: |s, v| put(&mut s.subscriptions_max, number(&v[0], 1..=1_000_000)),
-            get: |s| whole(s.subscriptions_max),
+            set: |s, v| put(&mut s.core.subscriptions_max, number(&v[0], 1..=1_000_000)),
+            get: |s| whole(s.core.subscriptions_max),
         },
         Setting {
             key: "connections_per_address_max",
@@ -171,48 +171,48 @@ impl Section for ServerSettings {
             value_name: "NUMBER",
             help: "Requests of one connection per second, publishes not counted",
             kind: One,
-            set: |s, v| put(&mut s.requests_per_s, number(&v[0], 1..=1_000_000)),
-            get: |s| whole(s.requests_per_s),
+            set: |s, v| put(&mut s.core.requests_per_s, number(&v[0], 1..=1_000_000)),
+            get: |s| whole(s.core.requests_per_s),
         },
         Setting {
             key: "request_burst",
             value_name: "NUMBER",
             help: "Requests of one connection that may come at once",
             kind: One,
-            set: |s, v| put(&mut s.request_burst, number(&v[0], 1..=1_000_000)),
-            get: |s| whole(s.request_burst),
+            set: |s, v| put(&mut s.core.request_burst, number(&v[0], 1..=1_000_000)),
+            get: |s| whole(s.core.request_burst),
         },
         Setting {
             key: "heartbeat",
             value_name: "TIME",
             help: "A connection to which nothing was sent for so long gets a heartbeat",
             kind: One,
-            set: |s, v| put(&mut s.heartbeat, wait(v)),
-            get: |s| text(duration_text(s.heartbeat)),
+            set: |s, v| put(&mut s.core.heartbeat, wait(v)),
+            get: |s| text(duration_text(s.core.heartbeat)),
         },
         Setting {
             key: "ping",
             value_name: "TIME",
             help: "A connection from which nothing came for so long gets a ping",
             kind: One,
-            set: |s, v| put(&mut s.ping, wait(v)),
-            get: |s| text(duration_text(s.ping)),
+            set: |s, v| put(&mut s.core.ping, wait(v)),
+            get: |s| text(duration_text(s.core.ping)),
         },
         Setting {
             key: "pong_timeout",
             value_name: "TIME",
             help: "A connection that does not answer a ping for so long is closed",
             kind: One,
-            set: |s, v| put(&mut s.pong_timeout, wait(v)),
-            get: |s| text(duration_text(s.pong_timeout)),
+            set: |s, v| put(&mut s.core.pong_timeout, wait(v)),
+            get: |s| text(duration_text(s.core.pong_timeout)),
         },
         Setting {
             key: "write_timeout",
             value_name: "TIME",
             help: "A connection that takes no byte for so long is closed",
             kind: One,
-            set: |s, v| put(&mut s.write_timeout, wait(v)),
-            get: |s| text(duration_text(s.write_timeout)),
+            set: |s, v| put(&mut s.core.write_timeout, wait(v)),
+            get: |s| text(duration_text(s.core.write_timeout)),
         },
         Setting {
             key: "handshake_timeout",
@@ -227,24 +227,29 @@ impl Section for ServerSettings {
             value_name: "TIME",
             help: "Over how long connections are closed when the server ends",
             kind: One,
-            set: |s, v| put(&mut s.drain, duration(&v[0], Duration::ZERO..=WAIT_MAX)),
-            get: |s| text(duration_text(s.drain)),
+            set: |s, v| {
+                put(
+                    &mut s.core.drain,
+                    duration(&v[0], Duration::ZERO..=WAIT_MAX),
+                )
+            },
+            get: |s| text(duration_text(s.core.drain)),
         },
         Setting {
             key: "subscribe_allow",
             value_name: "FILTER",
             help: "What clients may subscribe to",
             kind: List,
-            set: |s, v| put(&mut s.subscribe_allow, filters(v)),
-            get: |s| texts(&s.subscribe_allow),
+            set: |s, v| put(&mut s.core.permissions.subscribe, filters(v)),
+            get: |s| texts(&s.core.permissions.subscribe),
         },
         Setting {
             key: "publish_allow",
             value_name: "FILTER",
             help: "What clients may publish to",
             kind: List,
-            set: |s, v| put(&mut s.publish_allow, filters(v)),
-            get: |s| texts(&s.publish_allow),
+            set: |s, v| put(&mut s.core.permissions.publish, filters(v)),
+            get: |s| texts(&s.core.permissions.publish),
         },
         Setting {
             key: "publish_from",
@@ -538,8 +543,11 @@ impl Section for ReplaySettings {
 
 #[cfg(test)]
 mod tests {
+    use tickcast_core::{
+        permissions::Permissions, sequencer::HistorySettings, settings::CoreSettings,
+    };
+
     use super::*;
-    use crate::history::HistorySettings;
 
     #[test]
     fn every_field_is_a_setting() {
@@ -549,27 +557,33 @@ mod tests {
             admin: _,
             shards: _,
             io_uring: _,
-            tape_bytes: _,
-            history:
-                HistorySettings {
-                    updates: _,
-                    bytes: _,
-                },
-            topics_max: _,
-            subscriptions_max: _,
             connections_per_address_max: _,
-            requests_per_s: _,
-            request_burst: _,
-            heartbeat: _,
-            ping: _,
-            pong_timeout: _,
-            write_timeout: _,
             handshake_timeout: _,
-            drain: _,
-            subscribe_allow: _,
-            publish_allow: _,
             publish_from: _,
             origins: _,
+            core:
+                CoreSettings {
+                    tape_bytes: _,
+                    history:
+                        HistorySettings {
+                            updates: _,
+                            bytes: _,
+                        },
+                    topics_max: _,
+                    subscriptions_max: _,
+                    requests_per_s: _,
+                    request_burst: _,
+                    heartbeat: _,
+                    ping: _,
+                    pong_timeout: _,
+                    write_timeout: _,
+                    drain: _,
+                    permissions:
+                        Permissions {
+                            subscribe: _,
+                            publish: _,
+                        },
+                },
         } = ServerSettings::default();
         assert_eq!(ServerSettings::SETTINGS.len(), 22);
         let MqttSettings {
