@@ -1,6 +1,6 @@
 //! The project keeps its rules. `cargo run -p tickcast-layout` prints the same with all sizes.
 
-use std::{path::Path, sync::LazyLock};
+use std::{fs, path::Path, sync::LazyLock};
 
 use tickcast_layout::{Error, Project, RULES};
 
@@ -49,4 +49,18 @@ fn prose_is_plain_english() {
 #[test]
 fn the_architecture_document_names_files_that_exist_and_at_most_40_words() {
     check("architecture");
+}
+
+#[test]
+fn the_fuzz_package_has_the_lints_of_the_workspace() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let read = |path: &str| -> toml::Table {
+        let text = fs::read_to_string(root.join(path)).expect("a manifest");
+        toml::from_str(&text).expect("valid TOML")
+    };
+    let workspace = read("Cargo.toml");
+    assert_eq!(
+        read("fuzz/Cargo.toml")["lints"],
+        workspace["workspace"]["lints"]
+    );
 }
