@@ -1,4 +1,4 @@
-//! ARCHITECTURE.md follows an update and a subscription through files that exist, in few words.
+//! Documents for people who look for a file name files that exist, and the glossary is short.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,16 @@ use crate::{
     project::{Error, Project},
 };
 
-const DOCUMENT: &str = "ARCHITECTURE.md";
+/// Has the glossary, and tables that follow an update and a subscription through the files.
+const ARCHITECTURE: &str = "ARCHITECTURE.md";
+
+/// Documents whose tables name paths.
+const GUIDES: [&str; 2] = [ARCHITECTURE, "CONTRIBUTING.md"];
 
 /// Heading of the section whose table lists the words of the project.
 const GLOSSARY: &str = "Glossary";
 
-/// What fits on a page and can be remembered.
+/// As many words as fit on a page and can be remembered.
 const GLOSSARY_WORDS_MAX: usize = 40;
 
 /// Endings of files that the tables name without a folder.
@@ -20,57 +24,79 @@ const ENDINGS: [&str; 5] = [".js", ".md", ".rs", ".sh", ".toml"];
 
 pub(crate) fn check(project: &Project) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
-    let mut words = Vec::new();
-    let (mut heading, mut bases, mut was_table) = ("", Vec::new(), false);
-    let text = project.texts.get(DOCUMENT).map_or("", String::as_str);
-    for (index, line) in text.lines().enumerate() {
-        let place = format!("{DOCUMENT}:{}", index + 1);
-        let is_header = !was_table;
-        was_table = line.starts_with('|');
-        if line.starts_with('#') {
-            heading = line.trim_start_matches(['#', ' ']);
-        }
-        if !was_table || line.starts_with("|-") || line.starts_with("| -") {
-            continue;
-        }
-        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        if is_header {
-            bases = cells.iter().map(|cell| paths(cell)).collect();
-        } else if heading == GLOSSARY {
-            words.push((
-                place.clone(),
-                cells[0].trim_matches(['*', '`']).to_lowercase(),
-            ));
-        }
-        for (cell, bases) in cells.iter().zip(&bases) {
-            for path in paths(cell) {
-                let under = |base: &&str| format!("{}/{path}", base.trim_end_matches('/'));
-                let mut candidates = bases.iter().map(under).chain([path.to_owned()]);
-                if !candidates.any(|path| project.has(&path)) {
-                    let problem = format!("`{path}` does not exist: correct the path");
-                    findings.push(Finding {
-                        place: place.clone(),
-                        problem,
-                    });
-                }
-            }
+    for document in GUIDES {
+        let text = project.texts.get(document).map_or("", String::as_str);
+        let rows = rows(document, text);
+        findings.extend(rows.iter().flat_map(|row| missing_paths(project, row)));
+        if document == ARCHITECTURE {
+            findings.extend(check_glossary(&rows));
         }
     }
-    findings.extend(check_glossary(&words));
     Ok(findings)
 }
 
-/// Code spans that are paths. In the header of a column they are the folders that its paths may
-/// start in.
-fn paths(cell: &str) -> Vec<&str> {
-    let is_path = |span: &&str| {
-        let is_word = !span.contains([' ', ':', '(', '<']) && !span.starts_with('/');
-        is_word && (span.contains('/') || ENDINGS.iter().any(|ending| span.ends_with(ending)))
-    };
-    cell.split('`').skip(1).step_by(2).filter(is_path).collect()
+/// A row of a table.
+struct Row<'a> {
+    place: String,
+    heading: &'a str,
+    /// Cells of the table's first row.
+    header: Vec<&'a str>,
+    cells: Vec<&'a str>,
 }
 
-fn check_glossary(words: &[(String, String)]) -> Vec<Finding> {
+fn rows<'a>(document: &str, text: &'a str) -> Vec<Row<'a>> {
+    let mut rows = Vec::new();
+    let (mut heading, mut header) = ("", None);
+    for (index, line) in text.lines().enumerate() {
+        if !line.starts_with('|') {
+            header = None;
+            if line.starts_with('#') {
+                heading = line.trim_start_matches(['#', ' ']);
+            }
+            continue;
+        }
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let header = header.get_or_insert_with(|| cells.clone()).clone();
+        let is_rule = cells.iter().all(|cell| cell.starts_with('-'));
+        if header != cells && !is_rule {
+            rows.push(Row {
+                place: format!("{document}:{}", index + 1),
+                heading,
+                header,
+                cells,
+            });
+        }
+    }
+    rows
+}
+
+/// Paths start at the project's root, or in a folder that the column's header names.
+fn missing_paths(project: &Project, row: &Row<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (cell, header) in row.cells.iter().zip(&row.header) {
+        for path in paths(cell) {
+            let under = |folder: &str| format!("{}/{path}", folder.trim_end_matches('/'));
+            let mut candidates = paths(header).map(under).chain([path.to_owned()]);
+            if !candidates.any(|path| project.has(&path)) {
+                findings.push(Finding {
+                    place: row.place.clone(),
+                    problem: format!("`{path}` does not exist: correct the path"),
+                });
+            }
+        }
+    }
+    findings
+}
+
+/// Code spans that look like paths.
+fn paths(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2).filter(|span| {
+        let is_word = !span.contains([' ', ':', '(', '<']) && !span.starts_with('/');
+        is_word && (span.contains('/') || ENDINGS.iter().any(|ending| span.ends_with(ending)))
+    })
+}
+
+fn check_glossary(rows: &[Row<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |place: &str, problem: String| {
         findings.push(Finding {
@@ -78,30 +104,27 @@ fn check_glossary(words: &[(String, String)]) -> Vec<Finding> {
             problem,
         });
     };
+    let words: Vec<_> = rows.iter().filter(|row| row.heading == GLOSSARY).collect();
     if words.is_empty() {
-        add(
-            DOCUMENT,
-            format!("no table under a heading \"{GLOSSARY}\": add one"),
-        );
+        let problem = format!("no table under the heading \"{GLOSSARY}\": add one");
+        add(ARCHITECTURE, problem);
     }
     if words.len() > GLOSSARY_WORDS_MAX {
+        let problem = "words in the glossary: leave out those that explain themselves";
         let count = words.len();
         add(
-            DOCUMENT,
-            format!(
-                "{count} words in the glossary (limit {GLOSSARY_WORDS_MAX}): leave out what explains \
-             itself or is used in one file only"
-            ),
+            ARCHITECTURE,
+            format!("{count} {problem} (limit {GLOSSARY_WORDS_MAX})"),
         );
     }
     let mut known = BTreeSet::new();
-    for (place, word) in words {
-        if !known.insert(word) {
-            add(
-                place,
-                format!("\"{word}\" is in the glossary already: give each thing one word"),
-            );
+    for row in words {
+        let word = row.cells[0].trim_matches(['*', '`']).to_lowercase();
+        if known.contains(&word) {
+            let problem = format!("\"{word}\" is in the glossary twice: give each thing one word");
+            add(&row.place, problem);
         }
+        known.insert(word);
     }
     findings
 }

@@ -47,7 +47,7 @@ fn prose_is_plain_english() {
 }
 
 #[test]
-fn the_architecture_document_names_files_that_exist_and_at_most_40_words() {
+fn guides_name_files_that_exist_and_the_glossary_is_short() {
     check("architecture");
 }
 
