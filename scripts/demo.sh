@@ -39,7 +39,7 @@ Press Ctrl+C to stop the server.
 EOT
 }
 
-# Silent sensors become stale, then dead. One sensor of the simulated plant falls silent now and then.
+# Silent sensors become stale, then dead. One sensor of the simulated plant is silent now and then.
 set -- "$@" --liveness "plant/#=2s,dead_after=15s"
 
 need_rust

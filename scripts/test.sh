@@ -28,8 +28,8 @@ headline "Tests"
 cargo test --locked --workspace --no-fail-fast
 
 headline "The load tester's own test"
-# Exit code 6 means that it measures correctly, but the machine is too busy for exact figures: enough
-# here. Cargo would build it again for this package's own choice of features, so use the tests' build.
+# Exit code 6 means that it measures correctly on a machine too busy for exact figures: enough here.
+# The tests have built it. Cargo would build it again for this package's own choice of features.
 "${CARGO_TARGET_DIR:-target}/debug/tickcast-loadtest" selftest || (($? == 6))
 
 headline "JavaScript client"

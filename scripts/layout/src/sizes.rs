@@ -58,8 +58,8 @@ pub(crate) fn check(project: &Project) -> Result<Vec<Finding>, Error> {
     for Sizes { name, median, .. } in sizes(project) {
         if median > MEDIAN_MAX {
             let problem = format!(
-                "half of the files have {median} lines or more; at most \
-                {MEDIAN_MAX} are allowed: split the files that have several jobs"
+                "the median file has {median} lines (limit {MEDIAN_MAX}): split files with several \
+                 jobs"
             );
             findings.push(Finding {
                 place: name,
