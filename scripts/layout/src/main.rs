@@ -1,34 +1,50 @@
-//! Prints the sizes of all packages and every broken rule. Exits with 1 if a rule is broken.
+//! Prints the sizes of all packages and every broken rule. Run it in the project's root. It exits
+//! with 1 if a rule is broken or the project cannot be read.
 
-#![allow(clippy::print_stdout, reason = "a command-line tool prints")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool prints"
+)]
 
 use std::{path::Path, process::ExitCode};
 
 use tickcast_layout::{Error, Project, RULES, sizes};
 
-fn main() -> Result<ExitCode, Error> {
-    let project = Project::read(Path::new("."))?;
-    println!(
-        "{:<20} {:>5} {:>7} {:>6} largest",
-        "package", "files", "lines", "median"
-    );
-    for row in sizes(&project) {
-        let (lines, path) = &row.largest;
-        let (name, files, sum, median) = (&row.name, row.files, row.lines, row.median);
-        println!("{name:<20} {files:>5} {sum:>7} {median:>6} {lines} {path}");
+fn main() -> ExitCode {
+    match run() {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
-    let mut is_broken = false;
+}
+
+/// Returns the number of findings.
+fn run() -> Result<usize, Error> {
+    let project = Project::read(Path::new("."))?;
+    print_sizes(&project);
+    let mut count = 0;
     for (rule, check) in RULES {
         let findings = check(&project)?;
         println!("\n{rule}: {} broken", findings.len());
         for finding in &findings {
             println!("  {finding}");
         }
-        is_broken |= !findings.is_empty();
+        count += findings.len();
     }
-    Ok(if is_broken {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(count)
+}
+
+fn print_sizes(project: &Project) {
+    println!("package              files   lines median largest");
+    for row in sizes(project) {
+        let (lines, path) = &row.largest;
+        println!(
+            "{:<20} {:>5} {:>7} {:>6} {lines} {path}",
+            row.name, row.files, row.lines, row.median
+        );
+    }
 }
