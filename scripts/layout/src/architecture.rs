@@ -78,10 +78,8 @@ fn missing_paths(project: &Project, row: &Row<'_>) -> Vec<Finding> {
             let under = |folder: &str| format!("{}/{path}", folder.trim_end_matches('/'));
             let mut candidates = paths(header).map(under).chain([path.to_owned()]);
             if !candidates.any(|path| project.has(&path)) {
-                findings.push(Finding {
-                    place: row.place.clone(),
-                    problem: format!("`{path}` does not exist: correct the path"),
-                });
+                let problem = format!("`{path}` does not exist: correct the path");
+                findings.push(Finding::new(&row.place, problem));
             }
         }
     }
@@ -97,34 +95,27 @@ fn paths(cell: &str) -> impl Iterator<Item = &str> {
 }
 
 fn check_glossary(rows: &[Row<'_>]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut add = |place: &str, problem: String| {
-        findings.push(Finding {
-            place: place.to_owned(),
-            problem,
-        });
-    };
     let words: Vec<_> = rows.iter().filter(|row| row.heading == GLOSSARY).collect();
-    if words.is_empty() {
+    let count = words.len();
+    let mut findings = Vec::new();
+    if count == 0 {
         let problem = format!("no table under the heading \"{GLOSSARY}\": add one");
-        add(ARCHITECTURE, problem);
+        findings.push(Finding::new(ARCHITECTURE, problem));
     }
-    if words.len() > GLOSSARY_WORDS_MAX {
-        let problem = "words in the glossary: leave out those that explain themselves";
-        let count = words.len();
-        add(
-            ARCHITECTURE,
-            format!("{count} {problem} (limit {GLOSSARY_WORDS_MAX})"),
+    if count > GLOSSARY_WORDS_MAX {
+        let problem = format!(
+            "{count} words in the glossary (limit {GLOSSARY_WORDS_MAX}): leave out those that \
+             explain themselves"
         );
+        findings.push(Finding::new(ARCHITECTURE, problem));
     }
     let mut known = BTreeSet::new();
     for row in words {
         let word = row.cells[0].trim_matches(['*', '`']).to_lowercase();
-        if known.contains(&word) {
-            let problem = format!("\"{word}\" is in the glossary twice: give each thing one word");
-            add(&row.place, problem);
+        if !known.insert(word) {
+            let problem = format!("{} is in the glossary twice: keep one", row.cells[0]);
+            findings.push(Finding::new(&row.place, problem));
         }
-        known.insert(word);
     }
     findings
 }

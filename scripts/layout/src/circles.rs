@@ -27,22 +27,18 @@ pub(crate) fn check(project: &Project) -> Result<Vec<Finding>, Error> {
 
 /// The files where Cargo begins to compile: the library, the programs, benches and examples.
 fn roots<'a>(project: &'a Project, package: &'a Package) -> impl Iterator<Item = &'a str> {
-    project
-        .sources(package)
-        .map(|(path, _)| path)
-        .filter(|path| {
-            let inside = path[package.folder.len() + 1..]
-                .split('/')
-                .collect::<Vec<_>>();
-            matches!(
-                inside[..],
-                ["src", "lib.rs" | "main.rs"]
-                    | ["src", "bin", _]
-                    | ["src", "bin", _, "main.rs"]
-                    | ["benches" | "examples", _]
-                    | ["benches" | "examples", _, "main.rs"]
-            )
-        })
+    let sources = project.sources(package).map(|(path, _)| path);
+    sources.filter(|path| {
+        let inside = path[package.folder.len() + 1..].split('/');
+        matches!(
+            inside.collect::<Vec<_>>()[..],
+            ["src", "lib.rs" | "main.rs"]
+                | ["src", "bin", _]
+                | ["src", "bin", _, "main.rs"]
+                | ["benches" | "examples", _]
+                | ["benches" | "examples", _, "main.rs"]
+        )
+    })
 }
 
 fn rust_needs(tree: &Tree, needs: &mut Needs) {
@@ -61,7 +57,7 @@ fn rust_needs(tree: &Tree, needs: &mut Needs) {
     }
 }
 
-/// Groups of files each of which needs all others of its group.
+/// Groups of files in which each file needs all others.
 fn circles(needs: &Needs) -> Vec<BTreeSet<&String>> {
     let reach = |start| {
         let mut reached = BTreeSet::new();
@@ -99,6 +95,5 @@ fn finding(circle: &BTreeSet<&String>, needs: &Needs) -> Finding {
             problem.push_str(&format!("\n    {from} -> {to}: {names}"));
         }
     }
-    let place = circle.first().map_or_else(String::new, ToString::to_string);
-    Finding { place, problem }
+    Finding::new(circle.first().map_or("", |file| file), problem)
 }

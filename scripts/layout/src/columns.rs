@@ -23,7 +23,7 @@ pub(crate) fn check(project: &Project) -> Result<Vec<Finding>, Error> {
             if is_prose && columns > COLUMNS_MAX && can_be_broken(line) {
                 let place = format!("{path}:{}", index + 1);
                 let problem = format!("{columns} columns (limit {COLUMNS_MAX}): break the line");
-                findings.push(Finding { place, problem });
+                findings.push(Finding::new(place, problem));
             }
         }
     }
@@ -31,24 +31,22 @@ pub(crate) fn check(project: &Project) -> Result<Vec<Finding>, Error> {
 }
 
 fn comments(text: &str, markers: &[&str]) -> Vec<bool> {
-    let is_comment = |line: &str| {
-        markers
-            .iter()
-            .any(|marker| line.trim_start().starts_with(marker))
-    };
-    text.lines().map(is_comment).collect()
+    let lines = text.lines().map(str::trim_start);
+    lines
+        .map(|line| markers.iter().any(|marker| line.starts_with(marker)))
+        .collect()
 }
 
 /// Leaves out code blocks and what a program writes between `<!-- name -->` and `<!-- /name -->`.
 fn markdown_prose(text: &str) -> Vec<bool> {
-    let (mut is_fenced, mut is_generated, mut is_indented, mut was_empty) =
-        (false, false, false, true);
+    let (mut is_fenced, mut is_generated, mut is_indented) = (false, false, false);
+    let mut was_empty = true;
     let is_prose = |line: &str| {
         let trimmed = line.trim();
         let is_fence = trimmed.starts_with("```");
         is_fenced ^= is_fence;
-        if let Some(name) = trimmed.strip_prefix("<!-- ") {
-            is_generated = !name.starts_with('/');
+        if let Some(mark) = trimmed.strip_prefix("<!-- ") {
+            is_generated = text.contains(&format!("<!-- /{mark}"));
         }
         is_indented = line.starts_with("    ") && (was_empty || is_indented);
         was_empty = trimmed.is_empty();
@@ -57,7 +55,7 @@ fn markdown_prose(text: &str) -> Vec<bool> {
     text.lines().map(is_prose).collect()
 }
 
-/// Not a row of a table, and more than one word or link.
+/// Whether it is no row of a table and has more than one word or link.
 fn can_be_broken(line: &str) -> bool {
     let text = line
         .trim_start()

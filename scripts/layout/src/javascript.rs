@@ -6,8 +6,8 @@ use regex::Regex;
 
 use crate::project::{Needs, Package, Project};
 
-/// `import { a, b } from './c.js'`, `import './c.js'` and `export ... from './c.js'`, over one or more
-/// lines. A re-export counts because it runs the other module first.
+/// `import { a, b } from './c.js'`, `import './c.js'` and `export ... from './c.js'`, over one
+/// or more lines. A re-export counts because it runs the other module first.
 static IMPORT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?m)^(?:import|export)\b([^;'=(]*?)\s*'(\.{1,2}/[^']*)'").expect("a valid pattern")
 });

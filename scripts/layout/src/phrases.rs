@@ -9,7 +9,7 @@ use crate::{
     project::{Error, Project},
 };
 
-/// A line for each pattern with its replacement, and lines for what is no finding all the same.
+/// A line for each pattern with its replacement, and lines with exceptions.
 const PHRASES: &str = include_str!("../phrases.txt");
 
 static BANNED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
@@ -49,18 +49,15 @@ pub(crate) fn check(project: &Project) -> Result<Vec<Finding>, Error> {
             for found in pattern.find_iter(&prose) {
                 let line = starts.partition_point(|start| *start <= found.start());
                 let problem = format!("\"{}\": write {plain}", found.as_str());
-                findings.push(Finding {
-                    place: format!("{path}:{line}"),
-                    problem,
-                });
+                findings.push(Finding::new(format!("{path}:{line}"), problem));
             }
         }
     }
     Ok(findings)
 }
 
-/// The text in one line, without the marks of comments, and where each of its lines begins in it.
-/// Words of a name are words here.
+/// Joins all lines to one, without the marks of comments, so that a phrase may cross a line's end.
+/// Also returns where each line begins. Underscores become spaces: names of tests are sentences.
 fn prose(text: &str) -> (String, Vec<usize>) {
     let mut prose = String::with_capacity(text.len());
     let mut starts = Vec::new();

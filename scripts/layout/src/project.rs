@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use serde::{Deserialize, de::DeserializeOwned};
 use walkdir::WalkDir;
 
 /// Folders that hold no source of ours: build output, dependencies, vendored files.
@@ -77,11 +78,13 @@ impl Project {
                 let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
                 let path = path.to_string_lossy().replace('\\', "/");
                 let is_read = READ.iter().any(|ending| path.ends_with(ending));
-                let text = is_read
-                    .then(|| fs::read_to_string(entry.path()))
-                    .transpose();
+                let text = if is_read {
+                    fs::read_to_string(entry.path())
+                } else {
+                    Ok(String::new())
+                };
                 let text = text.map_err(|error| Error::new(&path, error))?;
-                files.push((path, text.unwrap_or_default()));
+                files.push((path, text));
             }
         }
         Self::new(files)
@@ -91,25 +94,11 @@ impl Project {
     pub fn new(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, Error> {
         let texts: BTreeMap<String, String> = files.into_iter().collect();
         let mut packages = Vec::new();
-        let workspace = manifest(&texts, "Cargo.toml")?;
+        let Root { workspace } = manifest(&texts, "Cargo.toml")?;
         // An excluded package is one of ours with a workspace of its own.
-        for key in ["members", "exclude"] {
-            let folders = workspace
-                .get("workspace")
-                .and_then(|workspace| workspace.get(key)?.as_array());
-            for folder in folders
-                .into_iter()
-                .flatten()
-                .filter_map(toml::Value::as_str)
-            {
-                let path = format!("{folder}/Cargo.toml");
-                let manifest = manifest(&texts, &path)?;
-                let name = manifest
-                    .get("package")
-                    .and_then(|package| package.get("name")?.as_str())
-                    .ok_or_else(|| Error::new(&path, "has no package.name"))?;
-                packages.push(Package::new(name, folder));
-            }
+        for folder in workspace.members.into_iter().chain(workspace.exclude) {
+            let Member { package } = manifest(&texts, &format!("{folder}/Cargo.toml"))?;
+            packages.push(Package::new(&package.name, &folder));
         }
         if texts.keys().any(|path| is_below(path, JAVASCRIPT)) {
             packages.push(Package::new(JAVASCRIPT, JAVASCRIPT));
@@ -120,9 +109,8 @@ impl Project {
     /// Whether there is such a file or folder.
     pub(crate) fn has(&self, path: &str) -> bool {
         let path = path.trim_end_matches('/');
-        self.texts
-            .keys()
-            .any(|file| file == path || is_below(file, path))
+        let mut files = self.texts.keys();
+        files.any(|file| file == path || is_below(file, path))
     }
 
     /// The source files of a package without its tests, each with its text.
@@ -130,33 +118,50 @@ impl Project {
         &'a self,
         package: &'a Package,
     ) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let files = self
-            .texts
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str()));
-        files.filter(|(path, _)| {
-            let owner = self
-                .packages
-                .iter()
-                .filter(|package| is_below(path, &package.folder));
-            let owner = owner.max_by_key(|package| package.folder.len());
-            owner.is_some_and(|owner| owner.folder == package.folder)
-                && path.ends_with(if package.folder == JAVASCRIPT {
-                    ".js"
-                } else {
-                    ".rs"
-                })
-                && !path
-                    .split('/')
-                    .any(|part| matches!(part, "test" | "tests" | "tests.rs"))
+        let owner_of = |path: &str| {
+            let owners = self.packages.iter();
+            let owners = owners.filter(|package| is_below(path, &package.folder));
+            owners.max_by_key(|package| package.folder.len())
+        };
+        let is_javascript = package.folder == JAVASCRIPT;
+        let ending = if is_javascript { ".js" } else { ".rs" };
+        let files = self.texts.iter();
+        let files = files.map(|(path, text)| (path.as_str(), text.as_str()));
+        files.filter(move |(path, _)| {
+            let is_test = |part| matches!(part, "test" | "tests" | "tests.rs");
+            path.ends_with(ending)
+                && !path.split('/').any(is_test)
+                && owner_of(path).is_some_and(|owner| owner.folder == package.folder)
         })
     }
 }
 
-fn manifest(texts: &BTreeMap<String, String>, path: &str) -> Result<toml::Table, Error> {
-    let text = texts
-        .get(path)
-        .ok_or_else(|| Error::new(path, "does not exist"))?;
+/// The manifest of the workspace.
+#[derive(Deserialize)]
+struct Root {
+    workspace: Workspace,
+}
+
+#[derive(Deserialize)]
+struct Workspace {
+    members: Vec<String>,
+    #[serde(default)]
+    exclude: Vec<String>,
+}
+
+/// The manifest of a package.
+#[derive(Deserialize)]
+struct Member {
+    package: Named,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+fn manifest<T: DeserializeOwned>(texts: &BTreeMap<String, String>, path: &str) -> Result<T, Error> {
+    let text = texts.get(path).map_or("", String::as_str);
     toml::from_str(text).map_err(|error| Error::new(path, error))
 }
 

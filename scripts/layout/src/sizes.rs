@@ -57,31 +57,17 @@ pub(crate) fn check(project: &Project) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
     for Sizes { name, median, .. } in sizes(project) {
         if median > MEDIAN_MAX {
-            let problem = format!(
-                "the median file has {median} lines (limit {MEDIAN_MAX}): split files with several \
-                 jobs"
-            );
-            findings.push(Finding {
-                place: name,
-                problem,
-            });
+            let problem =
+                format!("median of {median} lines (limit {MEDIAN_MAX}): split long files");
+            findings.push(Finding::new(name, problem));
         }
     }
-    for (path, text) in project
-        .packages
-        .iter()
-        .flat_map(|package| project.sources(package))
-    {
+    let packages = project.packages.iter();
+    for (path, text) in packages.flat_map(|package| project.sources(package)) {
         let lines = text.lines().count();
         if lines > LARGEST_MAX {
-            let problem = format!(
-                "{lines} lines (limit {LARGEST_MAX}): split the file by what \
-                belongs together"
-            );
-            findings.push(Finding {
-                place: path.to_owned(),
-                problem,
-            });
+            let problem = format!("{lines} lines (limit {LARGEST_MAX}): split it by subject");
+            findings.push(Finding::new(path, problem));
         }
     }
     Ok(findings)
