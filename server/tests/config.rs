@@ -342,7 +342,7 @@ fn rules_for_silence_and_wills_are_read() {
     );
     check_problem(
         &case().file("[[wills]]\ntopic = \"a/#\"\ndead_if = \"x\"\ntopics = \"a\"\n"),
-        "tickcast.toml, line 1: a/# says no place for a will: use no #",
+        "tickcast.toml, line 1: the will topic a/# must not end with #",
     );
 }
 
