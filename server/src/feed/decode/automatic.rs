@@ -8,7 +8,7 @@ use tickcast_protocol::{
 };
 
 use super::{
-    Content, DecodeError,
+    content::{Content, DecodeError},
     json::{Fields, Scalar},
     parts::{decimal, number, plain, read_side, time},
     time::TimeUnit,

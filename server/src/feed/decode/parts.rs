@@ -6,7 +6,7 @@ use tickcast_protocol::{
     value::{Side, Value},
 };
 
-use super::{DecodeError, json::Scalar, time::TimeUnit};
+use super::{content::DecodeError, json::Scalar, time::TimeUnit};
 
 /// Characters of a bad part that an error repeats.
 const EXCERPT_CHARS: usize = 40;

@@ -1,7 +1,11 @@
 use proptest::prelude::*;
-use tickcast_protocol::value::Side;
+use tickcast_protocol::{
+    decimal::Decimal,
+    message::TimeNs,
+    value::{Quote, Side, Trade, Value},
+};
 
-use super::*;
+use super::{json::Pointer, time::TimeUnit, *};
 
 fn decimal_of(text: &str) -> Decimal {
     text.parse().unwrap()

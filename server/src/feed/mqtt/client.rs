@@ -7,14 +7,14 @@ use rand::RngExt;
 use rumqttc::{self as v4, v5};
 use tokio::time::{sleep, timeout};
 
-use super::{MqttSettings, MqttVersion};
+use super::settings::{MqttSettings, MqttVersion};
 
-/// What comes from the broker.
+/// A packet of the broker.
 #[derive(Debug)]
 pub(super) enum Incoming {
-    /// The connection stands. Without a session we are not subscribed to anything.
+    /// The connection stands. Without a session there are no subscriptions.
     Connected { has_session: bool },
-    /// The answer to [`Link::subscribe`], for each filter.
+    /// The answer to [`MqttClient::subscribe`], for each filter.
     Subscribed(Vec<Result<(), String>>),
     /// A message.
     Message {
@@ -28,14 +28,14 @@ pub(super) enum Incoming {
 
 /// Why there is no connection.
 #[derive(Debug)]
-pub(super) struct LinkError {
+pub(super) struct ClientError {
     pub(super) reason: String,
-    /// Bytes of a packet that was longer than allowed, if that was the reason.
+    /// Length of a packet that was longer than allowed, if that was the reason.
     pub(super) too_long_bytes: Option<usize>,
 }
 
-/// A connection that is made again whenever it is asked for the next packet.
-pub(super) struct Link {
+/// A client that connects again whenever it is asked for the next packet.
+pub(super) struct MqttClient {
     inner: Versioned,
     filters: Vec<String>,
     qos: u8,
@@ -47,19 +47,19 @@ enum Versioned {
     V5(v5::AsyncClient, Box<v5::EventLoop>),
 }
 
-/// A ping goes out so often. A broker that has vanished is noticed after two of them at the latest.
+/// Time between pings. A broker that has vanished is noticed after two of them.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Requests to the event loop under way: a subscription and a farewell.
 const REQUESTS_MAX: usize = 2;
 
-/// A subscription to as many filters as are allowed fits; we send nothing longer.
+/// Longest packet that the feed sends: a subscription to all filters fits.
 const OUTGOING_PACKET_MAX_BYTES: usize = 512 * 1024;
 
 /// Time for a farewell.
 const FAREWELL_MAX: Duration = Duration::from_millis(200);
 
-impl Link {
+impl MqttClient {
     /// Does not connect yet. The settings must be in their bounds.
     pub(super) fn new(settings: &MqttSettings) -> Self {
         let inner = match settings.version {
@@ -84,7 +84,7 @@ impl Link {
 
     /// Waits, connects if there is no connection, and receives. Not cancel-safe: an
     /// acknowledgement or half a connection could be lost.
-    pub(super) async fn next(&mut self, wait: Duration) -> Result<Incoming, LinkError> {
+    pub(super) async fn next(&mut self, wait: Duration) -> Result<Incoming, ClientError> {
         if !wait.is_zero() {
             sleep(wait).await;
         }
@@ -100,7 +100,7 @@ impl Link {
         }
     }
 
-    /// What has been received already. Bounded: rumqttc reads about ten packets at once.
+    /// A packet that has been received already. Bounded: rumqttc reads about ten packets at once.
     pub(super) fn buffered(&mut self) -> Option<Incoming> {
         match &mut self.inner {
             Versioned::V4(_, events) => events.state.events.pop_front().map(v4_incoming),
@@ -134,7 +134,7 @@ impl Link {
         }
     }
 
-    /// Tells the broker that we go on purpose, if it listens.
+    /// Tells the broker that the client leaves on purpose, if the broker reads it.
     pub(super) async fn say_farewell(mut self) {
         let is_queued = match &self.inner {
             Versioned::V4(client, _) => client.try_disconnect().is_ok(),
@@ -220,7 +220,7 @@ fn v5_incoming(event: v5::Event) -> Incoming {
 
     match event {
         v5::Event::Incoming(Packet::Publish(message)) => Incoming::Message {
-            // What is no UTF-8 is no topic: the decoder will say so.
+            // The decoder refuses a topic that is not UTF-8.
             topic: String::from_utf8_lossy(&message.topic).into_owned(),
             payload: message.payload,
             is_retained: message.retain,
@@ -239,7 +239,7 @@ fn v5_incoming(event: v5::Event) -> Incoming {
     }
 }
 
-fn v4_error(error: &v4::ConnectionError) -> LinkError {
+fn v4_error(error: &v4::ConnectionError) -> ClientError {
     use v4::{ConnectionError, Error, StateError};
 
     let too_long_bytes = match error {
@@ -248,13 +248,13 @@ fn v4_error(error: &v4::ConnectionError) -> LinkError {
         )) => Some(*bytes),
         _ => None,
     };
-    LinkError {
+    ClientError {
         reason: error.to_string(),
         too_long_bytes,
     }
 }
 
-fn v5_error(error: &v5::ConnectionError) -> LinkError {
+fn v5_error(error: &v5::ConnectionError) -> ClientError {
     use v5::{ConnectionError, StateError, mqttbytes::Error};
 
     let too_long_bytes = match error {
@@ -263,7 +263,7 @@ fn v5_error(error: &v5::ConnectionError) -> LinkError {
         )) => Some(*pkt_size),
         _ => None,
     };
-    LinkError {
+    ClientError {
         reason: error.to_string(),
         too_long_bytes,
     }
