@@ -1,8 +1,8 @@
-//! What a subscriber knows of the status of its topics.
+//! A status cursor: how far a subscriber knows the status of its topics.
 //!
-//! It is one question again: which of its topics changed their status since its number? A
-//! subscriber that is behind is told that before anything else, so that no value of a topic that is
-//! stale by now is taken for fresh.
+//! The cursor answers one question: which of its topics have changed their status since the
+//! cursor's number? A subscriber that is behind gets these changes before anything else, so that it
+//! never takes the value of a stale topic for a fresh one.
 
 use bytes::Bytes;
 use tickcast_protocol::message::{Status, TopicId};
@@ -10,21 +10,21 @@ use tickcast_protocol::message::{Status, TopicId};
 use super::{channel::Channel, topics::Topics};
 use crate::wire;
 
-/// Topics in one message, at most: with the longest names about a catch-up frame's worth.
+/// Maximum number of topics in one message: with the longest names, about one catch-up frame.
 pub(super) const STATUSES_PER_FRAME_MAX: usize = 1024;
 
-/// See the module.
+/// How far a subscriber knows the status of its topics; see the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StatusCursor {
-    /// Changes up to this number have been told.
+    /// The subscriber knows the changes up to this number.
     pub told: u64,
-    /// Live topics whose newest change has this number or a lower one need not be told: the
-    /// subscriber never heard anything else.
+    /// A live topic whose newest change has this number or a lower one is not sent: the subscriber
+    /// never knew it in another status.
     pub base: u64,
 }
 
 impl StatusCursor {
-    /// Of a subscriber that has been told nothing of a channel.
+    /// The cursor of a subscriber that knows no status of a channel.
     pub(super) fn fresh(channel: &Channel) -> Self {
         Self {
             told: 0,
@@ -32,7 +32,7 @@ impl StatusCursor {
         }
     }
 
-    /// Of a subscriber that has been told everything.
+    /// The cursor of a subscriber that knows every status of a channel.
     pub(super) fn current(channel: &Channel) -> Self {
         Self {
             told: channel.status_number,
@@ -40,7 +40,7 @@ impl StatusCursor {
         }
     }
 
-    /// The next message about changes, if there are any to tell.
+    /// The next message about changes, if there are any to send.
     pub(super) fn step(&mut self, channel: &Channel, topics: &Topics) -> Option<Bytes> {
         if self.told >= channel.status_number {
             return None;
