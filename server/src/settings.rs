@@ -1,5 +1,5 @@
-//! Settings as the parts of the server take them. `config` reads them from flags, environment and
-//! file.
+//! Settings in the form in which the rooms of the server use them. `config` reads them from flags,
+//! environment and file.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -8,24 +8,24 @@ use std::{
 
 use tickcast_core::settings::CoreSettings;
 
-/// Settings of everything but the feeds.
+/// All settings except those of the feeds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServerSettings {
-    /// Where to listen, for WebSocket and HTTP. Port 0 takes a free one.
+    /// Address to listen on, for WebSocket and HTTP. Port 0 chooses a free port.
     pub listen: SocketAddr,
-    /// The address for operators, if there is one: then the metrics are only there.
+    /// The address for operators, if there is one. Metrics are then served only there.
     pub admin: Option<SocketAddr>,
-    /// Threads that serve connections. At least 1.
+    /// Number of threads that serve connections, at least 1.
     pub shards: usize,
-    /// Whether several clients are written to in one system call, where the kernel allows it.
+    /// Whether one system call may write to several clients, where the kernel allows it.
     pub io_uring: bool,
-    /// Connections from one address, at most; loopback is not counted.
+    /// Maximum number of connections from one address. Loopback is not counted.
     pub connections_per_address_max: usize,
-    /// Time to finish the handshake.
+    /// Maximum time for the handshake.
     pub handshake_timeout: Duration,
     /// The addresses that may publish.
     pub publish_from: PublishFrom,
-    /// Values of the `Origin` header that are let in besides the server's own; `*` for any.
+    /// Values of the `Origin` header that are accepted besides the server's own; `*` accepts any.
     pub origins: Vec<String>,
     /// Settings of the sequencer and the shards.
     pub core: CoreSettings,

@@ -1,9 +1,9 @@
 //! # The core of Tickcast
 //!
 //! The core decides what each client is sent, and when. It does no I/O and has no runtime, no clock
-//! and no lock: its `Cargo.toml` names no crate that could bring one in. Time is an argument of every
-//! call ([`Now`]), so tests run the core in virtual time. The server (`server/src`) supplies sockets,
-//! threads and clocks.
+//! and no lock: its `Cargo.toml` names no crate that could bring one in. Time is an argument of
+//! every call ([`Now`]), so tests run the core in virtual time. The server (`server/src`) supplies
+//! sockets, threads and clocks.
 //!
 //! ```text
 //!  work            sequencer                  shard, one per thread

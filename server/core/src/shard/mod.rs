@@ -1,4 +1,5 @@
-//! A shard: a group of connections, the channels they share, and the rounds in which updates are sent.
+//! A shard: a group of connections, the channels they share, and the rounds in which updates are
+//! sent.
 //!
 //! The shard has no clock and no sockets. Callers pass the time in, a socket is a [`Socket`], and
 //! [`Event`] tells the caller what the shard cannot do itself. The shard's thread calls

@@ -1,6 +1,7 @@
 //! Messages as bytes on the wire: each is one WebSocket frame or one server-sent event.
 //!
-//! Bytes that several clients receive alike are encoded once, into one buffer that all of them share.
+//! Bytes that several clients receive alike are encoded once, into one buffer that all of them
+//! share.
 //!
 //! The files in reading order:
 //!

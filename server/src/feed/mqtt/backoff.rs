@@ -1,4 +1,4 @@
-//! When to connect again.
+//! The waits between attempts to connect.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use tokio::time::Instant;
 /// The first wait after a loss: brokers restart quickly.
 const RETRY_MIN: Duration = Duration::from_millis(250);
 
-/// The longest wait: after a repair the feed should be back soon.
+/// The longest wait: after a repair the feed should return soon.
 const RETRY_MAX: Duration = Duration::from_secs(15);
 
-/// A connection that held so long was good, and the next loss begins with a short wait again. Two
-/// clients with the same id, who throw each other out, never get there.
+/// After a connection of this length, the next loss starts again with a short wait. Two clients
+/// with the same id, which disconnect each other, never reach it.
 const GOOD_AFTER: Duration = Duration::from_secs(10);
 
-/// When to try again. Waits double, and half of each is left to chance, so that many clients of a
-/// broker do not come back all at once.
+/// Computes the waits. They double, and half of each wait is random, so that the many clients of a
+/// broker do not all reconnect at the same moment.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     losses: u32,
@@ -29,7 +29,7 @@ impl Backoff {
         self.connected_at = Some(now);
     }
 
-    /// How long to wait.
+    /// Records a lost connection, and returns the time to wait.
     pub(super) fn lost(&mut self, now: Instant) -> Duration {
         let was_good = |at| now.duration_since(at) >= GOOD_AFTER;
         if self.connected_at.take().is_some_and(was_good) {
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_the_longest_and_begin_anew_after_a_good_connection() {
+    fn waits_grow_to_the_longest_and_start_again_after_a_good_connection() {
         let mut backoff = Backoff::default();
         let mut now = Instant::now();
         assert_eq!(backoff.take_wait(), Duration::ZERO);
@@ -67,7 +67,7 @@ mod tests {
             assert_eq!(backoff.take_wait(), wait);
             assert_eq!(backoff.take_wait(), Duration::ZERO);
             now += GOOD_AFTER / 2;
-            // Connections that do not hold do not count as good.
+            // Connections that end early do not count as good.
             backoff.connected(now);
         }
         assert!(backoff.lost(now + GOOD_AFTER) <= RETRY_MIN);

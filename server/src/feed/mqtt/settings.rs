@@ -1,4 +1,4 @@
-//! Settings of the feed, and their bounds.
+//! Settings of the MQTT feed, and their bounds.
 
 use std::time::Duration;
 
@@ -6,28 +6,28 @@ use tickcast_protocol::topic::Filter;
 
 use super::url::{MqttUrl, Secret};
 
-/// Settings of the feed.
+/// Settings of the MQTT feed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MqttSettings {
     /// The broker's address.
     pub url: MqttUrl,
     /// The topics to subscribe to.
     pub filters: Vec<Filter>,
-    /// The version of the protocol.
+    /// The protocol version.
     pub version: MqttVersion,
-    /// The highest quality of service that the broker may use, 0 to 2.
+    /// The highest quality of service (0 to 2) that the broker may use.
     pub qos: u8,
-    /// The client id; a random one if there is none.
+    /// The client id; a random one if it is not set.
     pub client_id: Option<String>,
     /// The user name; takes precedence over the one in the URL.
     pub user: Option<String>,
     /// The password; takes precedence over the one in the URL.
     pub password: Option<Secret>,
-    /// Longest packet that is accepted, in bytes. A longer one ends a 3.1.1 connection; a broker
-    /// of version 5 is told and leaves it out.
+    /// Maximum length of a received packet, in bytes. A longer one ends a 3.1.1 connection. A
+    /// broker of version 5 knows the limit and does not send such a packet.
     pub max_packet_bytes: usize,
-    /// How long the broker keeps messages (of quality of service 1 and 2) for us while we are not
-    /// connected; with 3.1.1 every time but zero means for ever. Needs a client id.
+    /// Time for which the broker keeps messages (of quality of service 1 and 2) for the feed while
+    /// it is not connected. With 3.1.1, every time but zero means without end. Needs a client id.
     pub session_expiry: Duration,
 }
 
@@ -61,17 +61,18 @@ pub enum MqttVersion {
     V5,
 }
 
-/// Filters in one feed, at most: they go out in one packet, which no broker should refuse.
+/// Maximum number of filters in one feed. They are sent in one packet, which no broker should
+/// refuse.
 const FILTERS_MAX: usize = 1_024;
 
-/// MQTT 5.0, 1.5.5: the longest packet there can be.
+/// MQTT 5.0, section 1.5.5: the longest possible packet.
 pub(crate) const PACKET_MAX_BYTES: usize = 268_435_455;
 
 impl MqttSettings {
     pub(in crate::feed) fn check(&self) -> Result<(), String> {
         if self.filters.is_empty() || self.filters.len() > FILTERS_MAX {
             return Err(format!(
-                "{} filters: from 1 to {FILTERS_MAX} are possible",
+                "{} filters: use 1 to {FILTERS_MAX}",
                 self.filters.len()
             ));
         }
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_out_of_bounds_are_refused() {
+    fn settings_outside_their_bounds_are_refused() {
         let check = |change: fn(&mut MqttSettings), part: &str| {
             let mut settings = MqttSettings::default();
             settings.check().unwrap();

@@ -1,11 +1,11 @@
-//! Where a broker is, and the secrets in it.
+//! The address of a broker, and the secrets in it.
 
 use std::{fmt, str::FromStr};
 
-/// What is printed instead of a secret.
+/// Printed instead of a secret.
 pub const HIDDEN: &str = "(hidden)";
 
-/// What must not be printed.
+/// A text that must not be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
 
@@ -15,12 +15,12 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where a broker is: `mqtt://[user[:password]@]host[:port]`.
+/// The address of a broker: `mqtt://[user[:password]@]host[:port]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MqttUrl {
-    /// A name or address, of IPv6 in brackets.
+    /// A name or an address; IPv6 in brackets.
     pub host: String,
-    /// 1883 if none is named.
+    /// The port; 1883 by default.
     pub port: u16,
     /// The user name.
     pub user: Option<String>,
@@ -33,7 +33,7 @@ impl MqttUrl {
     pub const DEFAULT_PORT: u16 = 1883;
 }
 
-/// Without the password.
+/// Leaves out the password.
 impl fmt::Display for MqttUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("mqtt://")?;
@@ -49,7 +49,7 @@ impl fmt::Display for MqttUrl {
 impl FromStr for MqttUrl {
     type Err = String;
 
-    /// As in RFC 3986, section 3.2; `%` escapes in the user name and the password.
+    /// Follows RFC 3986, section 3.2, with `%` escapes in the user name and the password.
     fn from_str(text: &str) -> Result<Self, String> {
         let rest = match text.split_once("://") {
             Some(("mqtt" | "tcp", rest)) => rest,
@@ -60,7 +60,7 @@ impl FromStr for MqttUrl {
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains(['/', '?', '#']) {
-            return Err("there is something behind host and port".into());
+            return Err("there is text after host and port".into());
         }
         let (login, address) = match rest.rsplit_once('@') {
             Some((login, address)) => (Some(login), address),
@@ -88,7 +88,7 @@ impl FromStr for MqttUrl {
         };
         let is_bracketed = host.starts_with('[') && host.ends_with(']');
         if host.is_empty() || (host.contains(':') && !is_bracketed) {
-            return Err("it names no host (an IPv6 address stands in brackets)".into());
+            return Err("it has no host (write an IPv6 address in brackets)".into());
         }
         Ok(Self {
             host: host.into(),
@@ -157,12 +157,12 @@ mod tests {
     fn bad_urls_are_refused_with_the_reason() {
         check_error("broker:1883", "does not start with mqtt://");
         check_error("mqtts://broker", "TLS");
-        check_error("mqtt://", "names no host");
-        check_error("mqtt://:1883", "names no host");
-        check_error("mqtt://::1", "names no host");
+        check_error("mqtt://", "has no host");
+        check_error("mqtt://:1883", "has no host");
+        check_error("mqtt://::1", "has no host");
         check_error("mqtt://h:0", "port");
         check_error("mqtt://h:70000", "port");
-        check_error("mqtt://h/path", "behind host and port");
+        check_error("mqtt://h/path", "after host and port");
         check_error("mqtt://a:%zz@h", "hexadecimal");
         check_error("mqtt://a:%ff@h", "UTF-8");
     }

@@ -1,13 +1,14 @@
 //! Liveness: which topics are live, stale or dead. It is decided once, beside the sequencer.
 //!
 //! A topic without any rule is live. A topic is **stale** when it has been silent for longer than a
-//! rule expects, or when its feed is down. A topic is **dead** when a will says so (MQTT 5.0, section
-//! 3.1.2.5), or when it has been silent for longer than its rule allows. The next live update makes
-//! it live again. A retained value does not, because its age is unknown.
+//! rule expects, or when its feed is down. A topic is **dead** when a will says so (MQTT 5.0,
+//! section 3.1.2.5), or when it has been silent for longer than its rule allows. The next live
+//! update makes it live again. A retained value does not, because its age is unknown.
 //!
-//! This module has no clock: the time is passed in. An update costs one comparison. Each topic with a
-//! rule has one entry in a heap of deadlines. The entry is touched about once per expected interval
-//! and not once per update: an entry that comes up too early is put back with its new deadline.
+//! This module has no clock: the time is passed in. An update costs one comparison. Each topic with
+//! a rule has one entry in a heap of deadlines. The entry is touched about once per expected
+//! interval and not once per update: an entry that comes up too early is put back with its new
+//! deadline.
 //!
 //! The files in reading order:
 //!
@@ -227,8 +228,8 @@ impl Liveness {
         self.due.peek().map(|&Reverse((due, _))| due)
     }
 
-    /// Puts an entry for the topic's next deadline into the heap. The entry comes up no later than a
-    /// deadline that starts now could, because the topic may become live again or learn a shorter
+    /// Puts an entry for the topic's next deadline into the heap. The entry comes up no later than
+    /// a deadline that starts now could, because the topic may become live again or learn a shorter
     /// interval before its present deadline.
     fn arm(&mut self, id: TopicId, now: Now) {
         if let Some((deadline, _)) = self.deadline(id)
