@@ -36,7 +36,7 @@ pub struct CoreSettings {
 }
 
 impl CoreSettings {
-    /// The limits that the welcome message tells a client.
+    /// The limits that the welcome message announces to a client.
     pub fn limits(&self) -> Limits {
         Limits {
             message_bytes: CLIENT_MESSAGE_MAX_BYTES as u32,

@@ -28,7 +28,7 @@ pub(super) struct Handover {
     name: Arc<str>,
     ingest: Ingest,
     metrics: Arc<FeedMetrics>,
-    complaints: Complaints,
+    log_limit: LogLimit,
 }
 
 impl Handover {
@@ -37,7 +37,7 @@ impl Handover {
             name: name.into(),
             ingest,
             metrics,
-            complaints: Complaints::default(),
+            log_limit: LogLimit::default(),
         }
     }
 
@@ -91,7 +91,7 @@ impl Handover {
     /// is its topic or place.
     pub(super) fn undecodable(&mut self, origin: impl fmt::Display, reason: impl fmt::Display) {
         self.metrics.undecodable.add(1);
-        if let Some(unlogged) = self.complaints.allow(Instant::now()) {
+        if let Some(unlogged) = self.log_limit.allow(Instant::now()) {
             tracing::warn!(
                 feed = %self.name, %origin, %reason, unlogged,
                 "cannot read a message"
@@ -102,7 +102,7 @@ impl Handover {
     /// Counts updates that were dropped, and logs it under the same bound as bad messages.
     pub(super) fn lost(&mut self, updates: usize, reason: &str) {
         self.metrics.lost.add(updates as u64);
-        if let Some(unlogged) = self.complaints.allow(Instant::now()) {
+        if let Some(unlogged) = self.log_limit.allow(Instant::now()) {
             tracing::warn!(feed = %self.name, updates, reason, unlogged, "updates were dropped");
         }
     }
@@ -110,29 +110,29 @@ impl Handover {
 
 /// Limits the log about bad messages: a broken sensor must not fill the disk.
 #[derive(Debug, Clone, Default)]
-struct Complaints {
+struct LogLimit {
     window_start: Option<Instant>,
     logged: u32,
     unlogged: u64,
 }
 
-/// Maximum number of complaints per [`COMPLAINTS_WINDOW`]: enough to show several sources that fail
+/// Maximum number of messages logged per [`LOG_WINDOW`]: enough to show several sources that fail
 /// at once.
-const COMPLAINTS_MAX: u32 = 5;
+const LOGGED_MAX: u32 = 5;
 
-/// The period that [`COMPLAINTS_MAX`] applies to.
-const COMPLAINTS_WINDOW: Duration = Duration::from_secs(10);
+/// The period that [`LOGGED_MAX`] applies to.
+const LOG_WINDOW: Duration = Duration::from_secs(10);
 
-impl Complaints {
-    /// Returns `None` if the limit is reached; otherwise the number of complaints left out since
+impl LogLimit {
+    /// Returns `None` if the limit is reached; otherwise the number of messages left out since
     /// the last one.
     fn allow(&mut self, now: Instant) -> Option<u64> {
-        let is_over = |start| now.duration_since(start) >= COMPLAINTS_WINDOW;
+        let is_over = |start| now.duration_since(start) >= LOG_WINDOW;
         if self.window_start.is_none_or(is_over) {
             self.window_start = Some(now);
             self.logged = 0;
         }
-        if self.logged == COMPLAINTS_MAX {
+        if self.logged == LOGGED_MAX {
             self.unlogged += 1;
             return None;
         }
@@ -146,16 +146,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn complaints_are_limited_and_report_the_number_left_out() {
-        let mut complaints = Complaints::default();
+    fn logged_messages_are_limited_and_report_the_number_left_out() {
+        let mut log_limit = LogLimit::default();
         let start = Instant::now();
-        for _ in 0..COMPLAINTS_MAX {
-            assert_eq!(complaints.allow(start), Some(0));
+        for _ in 0..LOGGED_MAX {
+            assert_eq!(log_limit.allow(start), Some(0));
         }
         for _ in 0..100 {
-            assert_eq!(complaints.allow(start + COMPLAINTS_WINDOW / 2), None);
+            assert_eq!(log_limit.allow(start + LOG_WINDOW / 2), None);
         }
-        assert_eq!(complaints.allow(start + COMPLAINTS_WINDOW), Some(100));
-        assert_eq!(complaints.allow(start + COMPLAINTS_WINDOW), Some(0));
+        assert_eq!(log_limit.allow(start + LOG_WINDOW), Some(100));
+        assert_eq!(log_limit.allow(start + LOG_WINDOW), Some(0));
     }
 }

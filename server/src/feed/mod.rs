@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `handover` | hands updates to the sequencer, counts, and limits the log |
 //! | [`decode`] | turns the bytes of a payload into a value, by rules per topic |
-//! | [`simulated`] | markets and sensors that are made up |
+//! | [`simulated`] | simulated markets and sensors |
 //! | `stdin` | lines on standard input |
 //! | [`replay`] | recorded files |
 //! | [`mqtt`] | topics of an MQTT broker |
@@ -45,7 +45,7 @@ pub struct FeedSettings {
 /// The source of a feed's updates.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
-    /// Made-up but realistic data.
+    /// Synthetic but realistic data.
     Simulated(simulated::SimulatedSettings),
     /// An MQTT broker.
     Mqtt(mqtt::MqttSettings),

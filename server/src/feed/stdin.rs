@@ -34,18 +34,18 @@ const LINE_MAX_BYTES: usize = 64 * 1024;
 /// A separate thread reads, because reading blocks and cannot be cancelled. If the server ends
 /// first, this thread keeps running until the process ends.
 pub(super) async fn run(decoder: Decoder, handover: Handover) -> Result<(), Ended> {
-    let (done, is_done) = oneshot::channel();
+    let (sender, result) = oneshot::channel();
     let thread = thread::Builder::new().name("feed-stdin".into());
     let spawned = thread.spawn(move || {
         let reader = BufReader::with_capacity(LINE_MAX_BYTES, io::stdin());
         // The receiver is gone when the server is ending.
-        let _ = done.send(read_lines(reader, decoder, handover));
+        let _ = sender.send(read_lines(reader, decoder, handover));
     });
     if let Err(error) = spawned {
         tracing::error!(%error, "cannot start the thread that reads standard input");
         return Ok(());
     }
-    is_done.await.unwrap_or(Ok(()))
+    result.await.unwrap_or(Ok(()))
 }
 
 fn read_lines(

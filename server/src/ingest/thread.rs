@@ -56,14 +56,14 @@ impl IngestThread {
         let mut feeds = JoinSet::new();
         start_feeds(&mut feeds);
         let feeds_ended = Rc::new(Notify::new());
-        let told = Rc::clone(&feeds_ended);
+        let notify = Rc::clone(&feeds_ended);
         spawn_local(async move {
             ended.await;
             let all = async { while feeds.join_next().await.is_some() {} };
             if timeout(FEEDS_END_TIMEOUT, all).await.is_err() {
                 tracing::warn!("a feed did not end in time");
             }
-            told.notify_one();
+            notify.notify_one();
         });
         let sequencing = Sequencing {
             sequencer,

@@ -40,7 +40,7 @@ pub(super) struct StreamParams {
 
 impl StreamParams {
     /// Parses a query and the header `Last-Event-ID`, which takes precedence over the query. An
-    /// error tells the client the problem.
+    /// error is a message for the client.
     pub(super) fn parse(query: &str, headers: &HeaderMap) -> Result<Self, String> {
         let mut filter = None;
         let mut mode = Mode::default();

@@ -69,7 +69,7 @@ pub(super) fn parts(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
     let stream = parts.io.into_inner();
     if let Err(error) = listener::leave_to_shard(&stream) {
-        tracing::debug!(%error, "socket options");
+        tracing::debug!(%error, "cannot set the socket options");
     }
     Some((stream, parts.read_buf))
 }

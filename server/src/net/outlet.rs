@@ -56,7 +56,7 @@ impl Socket for Outlet {
 }
 
 impl Outlet {
-    /// Waits until the outlet may accept bytes, which only a write can tell. Returns `false` if it
+    /// Waits until the outlet may accept bytes, which only a write can show. Returns `false` if it
     /// never will.
     pub(crate) async fn writable(&self) -> bool {
         match self {

@@ -64,7 +64,7 @@ impl Routes {
     pub(super) async fn serve(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, permit: Permit) {
         let settings = Arc::clone(&self.settings);
         if let Err(error) = listener::set_options(&stream, settings.core.write_timeout) {
-            tracing::debug!(%peer, %error, "socket options");
+            tracing::debug!(%peer, %error, "cannot set the socket options");
             return;
         }
         let answer = move |request| Rc::clone(&self).answer(request, peer, permit.clone());
@@ -76,7 +76,7 @@ impl Routes {
             .serve_connection(TokioIo::new(stream), service_fn(answer))
             .with_upgrades();
         if let Err(error) = connection.await {
-            tracing::debug!(%peer, %error, "request");
+            tracing::debug!(%peer, %error, "the HTTP connection failed");
         }
     }
 

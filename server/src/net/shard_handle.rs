@@ -1,4 +1,4 @@
-//! The handle by which the tasks of a thread call its shard, one call at a time.
+//! The handle with which the tasks of a thread call its shard, one call at a time.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
@@ -52,7 +52,7 @@ pub(super) struct Turn {
     pub quiet_until: Option<Duration>,
 }
 
-/// What the shard's side needs of a session.
+/// The parts of a session that the shard uses.
 #[derive(Debug)]
 struct Session {
     outlet: Outlet,
@@ -61,7 +61,7 @@ struct Session {
 }
 
 impl ShardHandle {
-    /// A shard to be shared.
+    /// Wraps a shard, so that several tasks can share it.
     pub(super) fn new(
         shard: Shard<Outlet>,
         handoff: Arc<Handoff>,
@@ -79,10 +79,10 @@ impl ShardHandle {
     }
 
     /// Calls the shard, then handles the events that result.
-    pub(super) fn with<T>(self: &Rc<Self>, act: impl FnOnce(&mut Shard<Outlet>, Now) -> T) -> T {
+    pub(super) fn with<T>(self: &Rc<Self>, call: impl FnOnce(&mut Shard<Outlet>, Now) -> T) -> T {
         let mut shard = self.shard.borrow_mut();
         let due = shard.next_due();
-        let result = act(&mut shard, self.clock.now());
+        let result = call(&mut shard, self.clock.now());
         let events = shard.take_events();
         if shard.has_catching_up() || shard.next_due() != due {
             self.wake.notify_one();

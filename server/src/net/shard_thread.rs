@@ -38,7 +38,7 @@ const DRAIN_TICK: Duration = Duration::from_millis(20);
 /// Maximum time for clients to answer the close frame of a drain.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
-/// A round that took this long wrote to about a hundred clients or more.
+/// A round that elapsed this long wrote to about a hundred clients or more.
 const LONG_ROUND: Duration = Duration::from_micros(400);
 
 /// A busy shard rests for this fraction (1/16) of its last round. With 200 subscribers at 2,000
@@ -84,10 +84,12 @@ impl ShardThread {
             match RingWriter::new() {
                 Ok(writer) => shard = shard.with_write_many(writer),
                 // The other shards run on the same kernel, so only the first one warns.
-                Err(error) if self.index > 0 => tracing::debug!(%error, "no io_uring"),
+                Err(error) if self.index > 0 => {
+                    tracing::debug!(%error, "io_uring is not available")
+                }
                 Err(error) => tracing::info!(
                     %error,
-                    "no io_uring here: each client costs a system call, which is about a seventh more CPU"
+                    "io_uring is not available: each client costs a system call, about a seventh more CPU"
                 ),
             }
         }
@@ -147,7 +149,7 @@ async fn rounds(index: usize, handoff: &Handoff, shard: &Rc<ShardHandle>) {
         if has_ended && turn.is_idle && !turn.has_unsent {
             return;
         }
-        // Clients are read between two turns, however much there is to send. In the first yield the
+        // Clients are read between two turns, even if there is much to send. In the first yield the
         // runtime finds the readable clients; in the second it reads them.
         yield_now().await;
         yield_now().await;
@@ -182,11 +184,11 @@ async fn rounds(index: usize, handoff: &Handoff, shard: &Rc<ShardHandle>) {
 /// more. A shard that is busy for less than sixteen seventeenths of the time never rests.
 fn rested_after(begin: Instant) -> Instant {
     let end = Instant::now();
-    let took = end - begin;
-    if took < LONG_ROUND {
+    let elapsed = end - begin;
+    if elapsed < LONG_ROUND {
         return end;
     }
-    end + (took / REST_PART).min(REST_MAX)
+    end + (elapsed / REST_PART).min(REST_MAX)
 }
 
 #[allow(

@@ -16,8 +16,10 @@ use super::answer::{Answer, text, typed};
 /// Maximum time for a shard to answer. Its thread answers between two rounds, within milliseconds.
 const SHARD_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Default number of slow clients in an answer, and below it the maximum.
+/// Number of slow clients in an answer, unless `limit` sets another.
 const SLOW_DEFAULT: usize = 20;
+
+/// Maximum number of slow clients in an answer.
 const SLOW_MAX: usize = 1_000;
 
 /// A client that is behind, with its address.

@@ -82,7 +82,7 @@ pub struct Channel {
     /// [`TopicState::status_number`](super::topics::TopicState::status_number).
     pub status_number: u64,
     /// The status number at the end of the last round, which live subscribers know.
-    pub status_told: u64,
+    pub status_known: u64,
     /// Topics whose status changed in this round.
     pub statuses: Vec<TopicId>,
     topics: TopicSet,
@@ -129,7 +129,7 @@ impl Channel {
             last_flush: None,
             is_scheduled: false,
             status_number: 0,
-            status_told: 0,
+            status_known: 0,
             statuses: Vec::new(),
             topic_count: 0,
             introduced: Vec::new(),
@@ -146,7 +146,7 @@ impl Channel {
             channel.status_number = channel.status_number.max(topic.status_number);
         }
         channel.flushed_count = channel.count;
-        channel.status_told = channel.status_number;
+        channel.status_known = channel.status_number;
         channel
     }
 

@@ -17,7 +17,7 @@ pub(super) const STATUSES_PER_FRAME_MAX: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StatusCursor {
     /// The subscriber knows the changes up to this number.
-    pub told: u64,
+    pub known: u64,
     /// A live topic whose newest change has this number or a lower one is not sent: the subscriber
     /// never knew it in another status.
     pub base: u64,
@@ -27,7 +27,7 @@ impl StatusCursor {
     /// The cursor of a subscriber that knows no status of a channel.
     pub(super) fn fresh(channel: &Channel) -> Self {
         Self {
-            told: 0,
+            known: 0,
             base: channel.status_number,
         }
     }
@@ -35,29 +35,29 @@ impl StatusCursor {
     /// The cursor of a subscriber that knows every status of a channel.
     pub(super) fn current(channel: &Channel) -> Self {
         Self {
-            told: channel.status_number,
+            known: channel.status_number,
             base: 0,
         }
     }
 
     /// The next message about changes, if there are any to send.
     pub(super) fn step(&mut self, channel: &Channel, topics: &Topics) -> Option<Bytes> {
-        if self.told >= channel.status_number {
+        if self.known >= channel.status_number {
             return None;
         }
         let mut found: Vec<(u64, TopicId)> = channel
             .topics()
             .map(|id| (id, &topics[id]))
-            .filter(|(_, topic)| topic.status_number > self.told)
+            .filter(|(_, topic)| topic.status_number > self.known)
             .filter(|(_, topic)| topic.status_number > self.base || topic.status != Status::Live)
             .map(|(id, topic)| (topic.status_number, id))
             .collect();
         if found.len() > STATUSES_PER_FRAME_MAX {
             found.select_nth_unstable(STATUSES_PER_FRAME_MAX - 1);
             found.truncate(STATUSES_PER_FRAME_MAX);
-            self.told = found.iter().map(|&(number, _)| number).max()?;
+            self.known = found.iter().map(|&(number, _)| number).max()?;
         } else {
-            self.told = channel.status_number;
+            self.known = channel.status_number;
         }
         let rows = found.into_iter().map(|(_, id)| topics[id].status_row());
         let rows: Vec<_> = rows.collect();

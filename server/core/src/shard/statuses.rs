@@ -19,11 +19,11 @@ pub(super) struct Statuses {
 
 /// The changes of a channel that its live subscribers do not know yet.
 #[derive(Debug)]
-pub(super) struct Untold {
+pub(super) struct UnsentChanges {
     /// The topics, ascending.
     pub(super) topics: Vec<TopicId>,
     /// The number up to which live subscribers know the changes.
-    pub(super) told: u64,
+    pub(super) known: u64,
 }
 
 impl Statuses {
@@ -55,13 +55,13 @@ impl Statuses {
     }
 
     /// Takes a channel's changes and marks them as sent.
-    pub(super) fn take_untold(key: ChannelKey, channels: &mut Channels) -> Option<Untold> {
+    pub(super) fn take_unsent(key: ChannelKey, channels: &mut Channels) -> Option<UnsentChanges> {
         let channel = channels.get_mut(key)?;
         let mut topics = std::mem::take(&mut channel.statuses);
-        let told = std::mem::replace(&mut channel.status_told, channel.status_number);
+        let known = std::mem::replace(&mut channel.status_known, channel.status_number);
         topics.sort_unstable();
         topics.dedup();
-        Some(Untold { topics, told })
+        Some(UnsentChanges { topics, known })
     }
 
     /// Forgets a channel that is being removed.

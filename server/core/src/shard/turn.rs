@@ -185,7 +185,7 @@ impl<S: Socket> Shard<S> {
     }
 
     fn send_statuses_of(&mut self, key: ChannelKey) {
-        let Some(untold) = Statuses::take_untold(key, &mut self.channels) else {
+        let Some(unsent) = Statuses::take_unsent(key, &mut self.channels) else {
             return;
         };
         let channel = &self.channels[key];
@@ -193,7 +193,7 @@ impl<S: Socket> Shard<S> {
         if listeners.is_empty() {
             return;
         }
-        let rows = untold.topics.iter().map(|&id| self.topics[id].status_row());
+        let rows = unsent.topics.iter().map(|&id| self.topics[id].status_row());
         let rows: Vec<_> = rows.collect();
         let frames: Vec<Bytes> = rows
             .chunks(STATUSES_PER_FRAME_MAX)
@@ -209,7 +209,7 @@ impl<S: Socket> Shard<S> {
             let connection = &mut self.connections[slot];
             if let Progress::Behind(behind) = progress {
                 // A subscription that does not get the change now finds it later by its cursor.
-                if connection.output.is_blocked() || behind.statuses.told != untold.told {
+                if connection.output.is_blocked() || behind.statuses.known != unsent.known {
                     continue;
                 }
                 behind.statuses = current;

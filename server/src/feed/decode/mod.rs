@@ -68,7 +68,7 @@ impl Decoder {
         let known = self
             .topics
             .get_mut(topic)
-            .expect("it was there or has just been remembered");
+            .expect("the topic was in the cache or has just been added");
         let format = match known.rule {
             Some(index) => &self.rules[index].format,
             None => &Format::Automatic,

@@ -5,7 +5,7 @@ use tickcast_protocol::{decimal::Decimal, message::TimeNs};
 /// The form in which a time is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TimeUnit {
-    /// A text that is not a number is ISO 8601. The size of a number tells its unit: in the four
+    /// A text that is not a number is ISO 8601. The size of a number shows its unit: in the four
     /// units, the years 1973 to 5138 fill ranges that do not overlap.
     #[default]
     Automatic,

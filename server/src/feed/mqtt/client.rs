@@ -57,7 +57,7 @@ const REQUESTS_MAX: usize = 2;
 const OUTGOING_PACKET_MAX_BYTES: usize = 512 * 1024;
 
 /// Maximum time for a disconnect.
-const FAREWELL_MAX: Duration = Duration::from_millis(200);
+const DISCONNECT_MAX: Duration = Duration::from_millis(200);
 
 impl MqttClient {
     /// Creates a client without connecting. The settings must have been checked.
@@ -136,14 +136,14 @@ impl MqttClient {
     }
 
     /// Disconnects in order, if the broker still reads.
-    pub(super) async fn say_farewell(mut self) {
+    pub(super) async fn disconnect(mut self) {
         let is_queued = match &self.inner {
             Versioned::V4(client, _) => client.try_disconnect().is_ok(),
             Versioned::V5(client, _) => client.try_disconnect().is_ok(),
         };
         if is_queued {
             let until_closed = async { while self.next(Duration::ZERO).await.is_ok() {} };
-            let _ = timeout(FAREWELL_MAX, until_closed).await;
+            let _ = timeout(DISCONNECT_MAX, until_closed).await;
         }
     }
 }

@@ -172,7 +172,7 @@ impl Intake {
     }
 
     /// Counts the messages that were neither handed over nor counted.
-    pub(super) fn give_up_rest(&mut self) {
+    pub(super) fn count_rest_as_lost(&mut self) {
         let metrics = self.handover.metrics();
         let settled = metrics.submitted.get() + metrics.undecodable.get() + metrics.lost.get();
         let rest = metrics.received.get().saturating_sub(settled);

@@ -99,8 +99,8 @@ pub(super) async fn run(
         Ok(())
     };
     let flushed = timeout(FLUSH_MAX, flush).await;
-    intake.give_up_rest();
-    client.say_farewell().await;
+    intake.count_rest_as_lost();
+    client.disconnect().await;
     flushed.unwrap_or(Ok(()))
 }
 

@@ -17,7 +17,7 @@ const PENDING_MAX_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct Pending {
     updates: VecDeque<(NewUpdate, usize)>,
     bytes: usize,
-    /// Number of updates that the source sent before it was gone.
+    /// If the source is gone: number of updates in the queue before its loss.
     down_after: Option<usize>,
 }
 
@@ -132,14 +132,14 @@ mod tests {
             for (number, size) in sizes.iter().enumerate() {
                 pending.push(update(number), *size);
             }
-            let mut taken = Vec::new();
+            let mut drained = Vec::new();
             while !pending.is_empty() {
                 let batch = pending.take_batch();
                 prop_assert!(batch.len() <= BATCH_MAX_UPDATES);
-                taken.extend(batch);
+                drained.extend(batch);
             }
             let expected: Vec<_> = (0..sizes.len()).map(update).collect();
-            prop_assert_eq!(taken, expected);
+            prop_assert_eq!(drained, expected);
             prop_assert_eq!(pending.bytes, 0);
         }
     }

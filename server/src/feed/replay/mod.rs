@@ -262,13 +262,13 @@ impl Player {
             let (recording, chunk) = unless_panicked(chunk.await);
             // The next rows are read while these are played.
             reading = (!chunk.is_last).then(|| read_chunk(recording));
-            self.complain(&chunk);
+            self.report_bad_rows(&chunk);
             self.play_rows(chunk.rows, &mut timeline).await?;
         }
         Ok((timeline.rows > 0).then(|| timeline.end()))
     }
 
-    fn complain(&mut self, chunk: &Chunk) {
+    fn report_bad_rows(&mut self, chunk: &Chunk) {
         self.handover.count_received(chunk.bad_rows.len());
         for bad in &chunk.bad_rows {
             let origin = format!("{}, line {}", self.file.path.display(), bad.line);

@@ -211,7 +211,7 @@ impl LineRows {
                 Ok(line) => line,
                 Err(error) => return bad(self.line, error.to_string()),
             };
-            // Only the server sends statuses, so they are skipped.
+            // Recorded statuses are skipped, because the server computes its own.
             if let Some(value) = line.value {
                 return Some(Ok(Row {
                     time_ns: line.time,

@@ -1,4 +1,4 @@
-//! The simulated feed: markets and sensors that are made up but look real.
+//! The simulated feed: synthetic but realistic markets and sensors.
 //!
 //! [`Simulation`] has no clock: the same settings and start time give the same updates, at whatever
 //! pace they are requested. The feed requests them in real time.

@@ -186,7 +186,7 @@ impl<R: AsyncRead + Unpin> FrameGuard<R> {
     }
 
     /// Moves pending bytes of the current piece to `out`, and stops at its end.
-    fn hand_on(&mut self, out: &mut ReadBuf<'_>) -> Result<(), Violation> {
+    fn pass_on(&mut self, out: &mut ReadBuf<'_>) -> Result<(), Violation> {
         loop {
             match &mut self.progress {
                 Progress::Header { bytes, len } => {
@@ -270,10 +270,16 @@ impl<R: AsyncRead + Unpin> FrameGuard<R> {
             return Ok(frame);
         }
         let before = match (opcode, self.message) {
-            (0, None) => return Err(Violation::protocol("there is nothing to continue")),
+            (0, None) => {
+                return Err(Violation::protocol(
+                    "a continuation frame has no message to continue",
+                ));
+            }
             (0, Some(before)) => before,
             (_, Some(_)) => {
-                return Err(Violation::protocol("a message began inside another one"));
+                return Err(Violation::protocol(
+                    "a message began before the previous one ended",
+                ));
             }
             (_, None) => PartialMessage::default(),
         };
@@ -329,7 +335,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for FrameGuard<R> {
             if needs_bytes && !ready!(self.poll_fill(cx))? {
                 break;
             }
-            if let Err(violation) = self.hand_on(out) {
+            if let Err(violation) = self.pass_on(out) {
                 self.violation = Some(violation);
                 return Poll::Ready(Err(io::Error::other(violation.reason)));
             }

@@ -110,7 +110,9 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
             },
             OpCode::Continuation => {
                 let Some(mut partial) = self.partial.take() else {
-                    return Err(Violation::protocol("there is nothing to continue"));
+                    return Err(Violation::protocol(
+                        "a continuation frame has no message to continue",
+                    ));
                 };
                 partial.bytes.extend_from_slice(&payload);
                 partial

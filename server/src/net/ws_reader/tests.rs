@@ -129,10 +129,10 @@ fn a_frame_that_is_passed_on_in_pieces_is_the_same_message() {
             let mut reader = MessageReader::new(&mut mock, &Bytes::new(), 2 * len);
             let ping = runtime.block_on(reader.next()).unwrap();
             assert_eq!(ping, Inbound::Ping(b"ping".to_vec()));
-            let Inbound::Binary(came) = runtime.block_on(reader.next()).unwrap() else {
+            let Inbound::Binary(received) = runtime.block_on(reader.next()).unwrap() else {
                 panic!("{len} in steps of {step}");
             };
-            assert!(came.into_iter().eq((0..2 * len).map(|at| at as u8)));
+            assert!(received.into_iter().eq((0..2 * len).map(|at| at as u8)));
         }
     }
 }

@@ -276,7 +276,7 @@ const NAMES: [&str; 4] = ["d/0/fast", "d/0/slow", "d/1/fast", "d/1/any"];
 struct Past {
     heard: Duration,
     /// The worst status announced since the last live update.
-    said: Status,
+    announced: Status,
 }
 
 fn expected(name: &str, past: Past, now: Duration) -> Status {
@@ -286,9 +286,9 @@ fn expected(name: &str, past: Past, now: Duration) -> Status {
         _ if name.ends_with("slow") => (Duration::from_secs(6), Duration::MAX),
         _ => (Duration::MAX, Duration::MAX),
     };
-    if past.said == Status::Dead || silence >= dead {
+    if past.announced == Status::Dead || silence >= dead {
         Status::Dead
-    } else if past.said == Status::Stale || silence >= stale {
+    } else if past.announced == Status::Stale || silence >= stale {
         Status::Stale
     } else {
         Status::Live
@@ -316,7 +316,7 @@ proptest! {
         });
         let mut pasts: HashMap<usize, Past> = HashMap::new();
         let mut ended = [false; 2];
-        let mut told: HashMap<TopicId, Status> = HashMap::new();
+        let mut reported: HashMap<TopicId, Status> = HashMap::new();
         for op in ops {
             match op {
                 Op::Wait(ms) => world.wait(ms),
@@ -324,7 +324,7 @@ proptest! {
                     // Topics that carry wills match no rule here.
                     world.liveness.feed_down(FEED, world.now);
                     for past in pasts.values_mut() {
-                        past.said = past.said.max(Status::Stale);
+                        past.announced = past.announced.max(Status::Stale);
                     }
                 }
                 Op::Will(device, is_end) => {
@@ -332,7 +332,7 @@ proptest! {
                     ended[device] = is_end;
                     for (topic, past) in &mut pasts {
                         if is_end && NAMES[*topic].starts_with(&format!("d/{device}")) {
-                            past.said = Status::Dead;
+                            past.announced = Status::Dead;
                         }
                     }
                 }
@@ -341,11 +341,11 @@ proptest! {
                     let is_new = !pasts.contains_key(&topic);
                     world.hear_as(NAMES[topic], Value::Reading(1.0), quality);
                     let now = world.now.uptime;
-                    let past = pasts.entry(topic).or_insert(Past { heard: now, said: Status::Live });
+                    let past = pasts.entry(topic).or_insert(Past { heard: now, announced: Status::Live });
                     if quality == Quality::Live {
-                        *past = Past { heard: now, said: Status::Live };
+                        *past = Past { heard: now, announced: Status::Live };
                     } else if is_new && ended[device] {
-                        past.said = Status::Dead;
+                        past.announced = Status::Dead;
                     }
                 }
             }
@@ -353,10 +353,10 @@ proptest! {
                 let name = NAMES[topic];
                 prop_assert_eq!(world.status(name), expected(name, past, world.now.uptime), "{}", name);
             }
-            told.extend(world.liveness.take_changes(usize::MAX).map(|c| (c.topic, c.status)));
+            reported.extend(world.liveness.take_changes(usize::MAX).map(|c| (c.topic, c.status)));
             for id in 0..world.names.len() as TopicId {
-                let told = told.get(&id).copied().unwrap_or_default();
-                prop_assert_eq!(told, world.liveness.status(id));
+                let reported = reported.get(&id).copied().unwrap_or_default();
+                prop_assert_eq!(reported, world.liveness.status(id));
             }
             prop_assert!(world.liveness.due.len() <= world.names.len());
             prop_assert_eq!(world.liveness.counts().iter().sum::<u64>(), world.names.len() as u64);
