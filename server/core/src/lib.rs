@@ -1,9 +1,9 @@
 //! # The core of Tickcast
 //!
 //! The core decides what each client is sent, and when. It does no I/O and has no runtime, no clock
-//! and no lock: its `Cargo.toml` names no crate that could bring one in. Time is an argument of
-//! every call ([`Now`]), so tests run the core in virtual time. The server (`server/src`) supplies
-//! sockets, threads and clocks.
+//! and no lock: its `Cargo.toml` names no crate that could bring one in. Callers pass the time in
+//! ([`Now`]), so tests run the core in virtual time. The server (`server/src`) supplies sockets,
+//! threads and clocks.
 //!
 //! ```text
 //!  work            sequencer                  shard, one per thread
@@ -31,7 +31,7 @@
 //! | `now` | the time that callers pass in |
 //! | `work` | what the sequencer accepts and returns: updates, questions about history, answers |
 //! | `tape` | the bounded log of recent updates, in strips that never change |
-//! | `sequencer` | puts updates in order; also keeps their history and decides what is stale or dead |
+//! | `sequencer` | puts updates in order, keeps their history, and follows the topics' status |
 //! | `wire` | messages as bytes: WebSocket frames and server-sent events |
 //! | `shard` | connections, their subscriptions, and the batches they are sent |
 //! | `permissions` | what a client may read and publish |

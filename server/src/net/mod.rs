@@ -8,7 +8,7 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | [`shard_thread`], [`shard_handle`] | one thread per shard: rounds, timers, calls into the core |
+//! | [`shard_thread`], [`shard_handle`] | one thread per shard: rounds, timers, core calls |
 //! | [`listener`], [`permits`] | accepts connections, and limits them per address |
 //! | [`routes`], `handshake`, `answer`, `assets` | HTTP: which request gets which answer |
 //! | [`session`], [`ws_reader`], `echo` | WebSocket: from the handshake to the close |

@@ -89,7 +89,7 @@ impl ShardThread {
                 }
                 Err(error) => tracing::info!(
                     %error,
-                    "io_uring is not available: each client costs a system call, about a seventh more CPU"
+                    "no io_uring: each client costs a system call, which is about a seventh more CPU"
                 ),
             }
         }
@@ -193,7 +193,7 @@ fn rested_after(begin: Instant) -> Instant {
 
 #[allow(
     clippy::disallowed_methods,
-    reason = "shorter than a round, which is not interrupted either; the runtime's timers step by 1 ms"
+    reason = "shorter than an uninterrupted round; the runtime's timers step by 1 ms"
 )]
 fn rest_until(rested: Instant) {
     let rest = rested.saturating_duration_since(Instant::now());

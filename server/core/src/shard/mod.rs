@@ -26,7 +26,8 @@
 //! | `connection`, `output`, `rounds` | a client's state, its unsent frames, the order of writes |
 //! | `turn` | applies strips, closes batches, writes |
 //! | `catch_up` | serves subscriptions that are behind |
-//! | `requests`, `subscribing`, `history_requests`, `replies` | the requests of clients, and the answers |
+//! | `requests`, `subscribing`, `history_requests` | the requests of clients |
+//! | `replies` | answers and errors to one connection |
 //! | `lifecycle`, `timers` | greeting, heartbeats, timeouts, close and drain |
 //! | `lag_report` | the slowest connections, for operators |
 //!

@@ -1,9 +1,9 @@
 //! Liveness: which topics are live, stale or dead. It is decided once, beside the sequencer.
 //!
-//! A topic without any rule is live. A topic is **stale** when it has been silent for longer than a
-//! rule expects, or when its feed is down. A topic is **dead** when a will says so (MQTT 5.0,
-//! section 3.1.2.5), or when it has been silent for longer than its rule allows. The next live
-//! update makes it live again. A retained value does not, because its age is unknown.
+//! A quiet topic is live unless one of these holds. A topic is **stale** when it has been silent
+//! for longer than a rule expects, or when its feed is down. A topic is **dead** when a will says
+//! so (MQTT 5.0, section 3.1.2.5), or when it has been silent for longer than its rule allows. The
+//! next live update makes it live again. A retained value does not, because its age is unknown.
 //!
 //! This module has no clock: the time is passed in. An update costs one comparison. Each topic with
 //! a rule has one entry in a heap of deadlines. The entry is touched about once per expected
