@@ -6,7 +6,8 @@
 //! * `thread`: the ingest thread, which runs the feeds and the sequencer
 //! * `handoff`: the strips and answers on their way to the shards
 //!
-//! This room knows the core, the clock and the metrics. It knows no feed, no socket and no client.
+//! This room knows the core, the clock and the metrics. A closure starts the feeds, so it knows the
+//! type of no feed, and no socket and no client.
 
 mod handoff;
 mod queue;

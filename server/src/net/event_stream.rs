@@ -68,7 +68,7 @@ impl StreamParams {
                 LAST_EVENT_ID_PARAMETER => last_event_id = Some(value.into_owned()),
                 _ => {
                     return Err(format!(
-                        "there is no parameter {name:?}: use filter, mode, max_rate_hz, \
+                        "unknown parameter {name:?}: use filter, mode, max_rate_hz, \
                          {LAST_EVENT_ID_PARAMETER}"
                     ));
                 }

@@ -246,7 +246,7 @@ impl Routes {
         let mut filters = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if name != "filter" {
-                let reason = format!("there is no parameter {name:?}: use ?filter=");
+                let reason = format!("unknown parameter {name:?}: use ?filter=");
                 return text(StatusCode::BAD_REQUEST, reason);
             }
             match Filter::new(&value) {

@@ -135,7 +135,7 @@ impl MqttClient {
         }
     }
 
-    /// Disconnects in order, if the broker still reads.
+    /// Disconnects cleanly, if the broker still reads.
     pub(super) async fn disconnect(mut self) {
         let is_queued = match &self.inner {
             Versioned::V4(client, _) => client.try_disconnect().is_ok(),

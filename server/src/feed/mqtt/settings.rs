@@ -27,7 +27,7 @@ pub struct MqttSettings {
     /// broker of version 5 knows the limit and does not send such a packet.
     pub max_packet_bytes: usize,
     /// Time for which the broker keeps messages (of quality of service 1 and 2) for the feed while
-    /// it is not connected. With 3.1.1, every time but zero means without end. Needs a client id.
+    /// it is not connected. With 3.1.1, any time except zero means without end. Needs a client id.
     pub session_expiry: Duration,
 }
 

@@ -119,7 +119,12 @@ impl Columns<Column> {
             Some("histdata") => TimeFormat::HistData,
             Some(name) => match TimeUnit::NAMES.iter().find(|(other, _)| *other == name) {
                 Some((_, unit)) => TimeFormat::Unit(*unit),
-                None => return Err(format!("time_unit {name:?} is unknown")),
+                None => {
+                    let names = TimeUnit::NAMES.map(|(name, _)| name).join(", ");
+                    return Err(format!(
+                        "time_unit {name:?} is unknown: use histdata or one of {names}"
+                    ));
+                }
             },
         };
         let utc_offset_s = match members.take("utc_offset") {

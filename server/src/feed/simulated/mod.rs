@@ -66,7 +66,7 @@ impl SimulatedSettings {
         }
         if sources > SOURCES_MAX {
             return Err(format!(
-                "{sources} instruments and sensors are more than {SOURCES_MAX}"
+                "{sources} instruments and sensors are too many (limit {SOURCES_MAX})"
             ));
         }
         if !(self.rate > 0.0 && self.rate <= RATE_MAX) {

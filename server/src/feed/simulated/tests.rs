@@ -142,7 +142,7 @@ fn settings_outside_their_bounds_are_refused() {
         &|s| (s.instruments, s.sensors) = (0, 0),
         "neither an instrument nor a sensor",
     );
-    check(&|s| s.sensors = usize::MAX, "more than");
+    check(&|s| s.sensors = usize::MAX, "too many");
     for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         check(&|s| s.rate = rate, "the rate");
     }
