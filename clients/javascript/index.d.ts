@@ -1,9 +1,9 @@
 /**
  * Client of the Tickcast server.
  *
- * What comes from the wire keeps the names of the protocol's document. Integers are numbers (positions,
- * seqs and counts stay below 2^53), times are BigInts of nanoseconds since 1970, decimals are strings and
- * exact, bytes are a Uint8Array. What is missing is undefined.
+ * What comes from the wire keeps the names of the protocol's document. Integers are numbers
+ * (positions, seqs and counts stay below 2^53), times are BigInts of nanoseconds since 1970,
+ * decimals are strings and exact, bytes are a Uint8Array. What is missing is undefined.
  */
 
 export type Mode = 'every' | 'latest';
@@ -69,7 +69,9 @@ export interface BatchEvent {
   updates: Update[];
 }
 
-/** Updates in (from, to] that will not come one by one. The latest values of what changed follow. */
+/**
+ * Updates in (from, to] that will not come one by one. The latest values of what changed follow.
+ */
 export interface GapEvent {
   type: 'gap';
   from: number;
@@ -82,8 +84,8 @@ export interface GapEvent {
 export interface ResetEvent {
   type: 'reset';
   /**
-   * `epoch_changed`, `position_ahead` and others by the server; `unknown_topic`, `not_resumable` and
-   * `topics_not_kept` by this client.
+   * `epoch_changed`, `position_ahead` and others by the server; `unknown_topic`, `not_resumable`
+   * and `topics_not_kept` by this client.
    */
   reason: string;
 }
@@ -91,13 +93,19 @@ export interface ResetEvent {
 /** What is known of a topic's source. A topic that is quiet because nothing happens is live. */
 export type TopicStatus = 'live' | 'stale' | 'dead';
 
-/** Topics whose source fell silent, died or came back. A topic counts as live until this says otherwise. */
+/**
+ * Topics whose source fell silent, died or came back. A topic counts as live until this says
+ * otherwise.
+ */
 export interface StatusEvent {
   type: 'status';
   statuses: {
     topic: string;
     status: TopicStatus;
-    /** By the server's clock. Missing if it only counts as live because the subscription was made anew. */
+    /**
+     * By the server's clock. Missing if it only counts as live because the subscription was made
+     * anew.
+     */
     since_ns?: bigint;
   }[];
 }
@@ -135,7 +143,10 @@ export interface SubscriptionStats {
   violations: number;
   /** How often the program was too slow. */
   overflows: number;
-  /** Updates that did not fit into the queue, or waited in it when the program closed the subscription. */
+  /**
+   * Updates that did not fit into the queue, or waited in it when the program closed the
+   * subscription.
+   */
   discarded: number;
 }
 
@@ -152,9 +163,9 @@ export interface ClientStats extends SubscriptionStats {
 }
 
 /**
- * One filter, across all connections. Events go to the callback or, without one, to whoever iterates.
- * One is handled when the callback is done (if it returned a promise: when that has settled), or when
- * the iterator is asked for the next one.
+ * One filter, across all connections. Events go to the callback or, without one, to whoever
+ * iterates. One is handled when the callback is done (if it returned a promise: when that has
+ * settled), or when the iterator is asked for the next one.
  *
  * DOM events: `status` with `{ status }`, `violation` with `{ reason }`, both in `detail`.
  */
@@ -186,7 +197,10 @@ export class Subscription extends EventTarget implements AsyncIterable<Subscript
   [Symbol.asyncIterator](): AsyncIterator<SubscriptionEvent>;
 }
 
-/** The part of a WebSocket that is used: the browser's, and those of the npm packages ws and websocket. */
+/**
+ * The part of a WebSocket that is used: the browser's, and those of the npm packages ws and
+ * websocket.
+ */
 export type WebSocketConstructor = new (url: string, protocols?: string[]) => any;
 
 export interface ClientOptions {
@@ -271,11 +285,15 @@ export interface ClientEventMap {
   error: CustomEvent<ServerError>;
   draining: CustomEvent<{ reconnect_within_ms: number }>;
   clock: CustomEvent<ClockEstimate>;
-  /** The end for good: by the program, or by a close code after which the same would happen again. */
+  /**
+   * The end for good: by the program, or by a close code after which the same would happen again.
+   */
   close: CustomEvent<End>;
 }
 
-/** A connection to one server that comes back by itself, and everything that is subscribed on it. */
+/**
+ * A connection to one server that comes back by itself, and everything that is subscribed on it.
+ */
 export class Client extends EventTarget {
   static readonly CONNECTING: 0;
   static readonly OPEN: 1;
@@ -309,13 +327,15 @@ export class Client extends EventTarget {
   serverNow(): bigint;
   subscribe(filter: string, options?: SubscribeOptions, callback?: (event: SubscriptionEvent) => unknown): Subscription;
   subscribe(filter: string, callback: (event: SubscriptionEvent) => unknown): Subscription;
-  /** Resolves with the position of the last update. Rejects if it was refused, or if nobody knows. */
+  /**
+   * Resolves with the position of the last update. Rejects if it was refused, or if nobody knows.
+   */
   publish(updates: NewUpdate | NewUpdate[], options?: { ack?: true }): Promise<number>;
   publish(updates: NewUpdate | NewUpdate[], options: { ack: false }): Promise<undefined>;
   list(): Promise<Listed[]>;
   /**
-   * A topic's updates of the past, as far as the server holds them: the newest ones, or those before a position.
-   * Rejects with error code 304 if the server keeps none.
+   * A topic's updates of the past, as far as the server holds them: the newest ones, or those
+   * before a position. Rejects with error code 304 if the server keeps none.
    */
   history(topic: string, wish?: { limit?: number; before?: number }): Promise<History>;
   /** Ends it for good. The code is 1000 or in 3000 to 4999, the reason at most 123 bytes. */

@@ -1,12 +1,13 @@
-// How responsive the page is while 20,000 updates a second come in: browser on one core, server on another one.
-// `npm run repaint`; needs Linux with two cores, and `cargo build --release -p tickcast-server`.
+// How responsive the page is while 20,000 updates a second come in: browser on one core, server on
+// another one. `npm run repaint`; needs Linux with two cores, and `cargo build --release -p
+// tickcast-server`.
 
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 process.env.TICKCAST_SERVER ??= fileURLToPath(new URL('../../../target/release/tickcast-server', import.meta.url));
-const { Server } = await import('../test/binary.js');
+const { Server } = await import('../test/support/server-process.js');
 
 const SERVER_CORE = 0;
 const BROWSER_CORE = 1;
@@ -27,7 +28,10 @@ const BOUND_MS = 50;
 /** What is started after this runs there. */
 const pin = (core) => execFileSync('taskset', ['-pc', String(core), String(process.pid)], { stdio: 'ignore' });
 
-/** In the page. A repaint's callbacks begin at the same time in each, so the interval holds whatever came between. */
+/**
+ * In the page. A repaint's callbacks begin at the same time in each, so the interval holds whatever
+ * came between.
+ */
 function observe() {
   const seen = { intervals: [], works: [], keys: [], longTasks: 0 };
   globalThis.seen = seen;
