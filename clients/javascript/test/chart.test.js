@@ -55,7 +55,7 @@ test('the index after a time is found by halving', () => {
 });
 
 test('the lines of the value axis are round and no finer than the decimals of the source', () => {
-  assert.deepEqual(valueTicks(0, 10, 440, 2), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  assert.deepEqual(valueTicks(0, 10, 660, 2), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   assert.deepEqual(valueTicks(67_224, 67_262, 700, 2), [67_225, 67_230, 67_235, 67_240, 67_245, 67_250, 67_255, 67_260]);
   assert.deepEqual(valueTicks(0.98, 1.02, 700, 2).map((value) => value.toFixed(2)), ['0.98', '0.99', '1.00', '1.01', '1.02']);
   assert.deepEqual(valueTicks(3.2, 4.8, 700, 0), [4]);

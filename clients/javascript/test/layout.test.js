@@ -33,7 +33,7 @@ test('no imports form a circle', () => {
   assert.equal(done.size, sources.length);
 });
 
-test('the client imports nothing of the pages, and the folders of the pages only what lies below them', () => {
+test('the client does not import the pages, and the pages do not import each other', () => {
   const allowed = {
     src: ['src'],
     'page/shared': ['page/shared'],
@@ -60,10 +60,10 @@ test('files are short, and comments fit their width', () => {
 });
 
 test('only the fonts come from other authors', () => {
-  const known = ['.css', '.html', '.js', '.md', '.svg'];
+  const endings = ['.css', '.html', '.js', '.md', '.svg'];
   const own = filesIn('page').filter((path) => !path.startsWith('page/fonts/'));
   for (const path of own) {
-    assert.ok(known.some((ending) => path.endsWith(ending)), path);
+    assert.ok(endings.some((ending) => path.endsWith(ending)), path);
     assert.doesNotMatch(read(path), /copyright|licen[cs]e|sourceMappingURL|https?:\/\/(?!www\.w3\.org)/i, path);
   }
   const fonts = filesIn('page/fonts').filter((path) => path.endsWith('.woff2'));

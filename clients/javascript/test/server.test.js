@@ -222,7 +222,7 @@ real('nothing is lost or repeated with any fault of the wire at any offset', [..
   }
 });
 
-real('a gap counts exactly what a client missed that was away for too long', [...QUIET, '--tape', '1MiB'], async ({ server, connect }) => {
+real('a gap counts exactly the updates that a client missed while it was away for too long', [...QUIET, '--tape', '1MiB'], async ({ server, connect }) => {
   const wire = await cuttable(server.port);
   try {
     const publisher = connect();

@@ -36,7 +36,7 @@ export class Chart {
     this.#pointer = new Pointer(this.#canvas, () => this.#drawSoon());
     new ResizeObserver(([{ contentRect }]) => this.#resize(contentRect.width, contentRect.height)).observe(place);
     matchMedia('(prefers-color-scheme: light)').addEventListener('change', () => this.#restyle());
-    // Text that was drawn before the font was there has another one.
+    // Text drawn before the font is loaded has another font.
     document.fonts.load(AXIS_FONT).finally(() => this.#restyle());
     this.#restyle();
   }

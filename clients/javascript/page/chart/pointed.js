@@ -1,10 +1,10 @@
-// What lies below the pointer.
+// The point or the gap below the pointer.
 
 import { clock, fixed, signed } from '../shared/format.js';
 import { indexAfter } from './reduce.js';
 
 /**
- * A gap (without `y`), or a point of the line, each with what the tooltip says of it.
+ * A gap (without `y`), or a point of the line, each with the lines of the tooltip.
  *
  * @returns {{ x: number, y: number | null, lines: string[] } | null} null outside of the plot
  */

@@ -1,4 +1,4 @@
-// Reduces a series to what a screen can show: a few points for each column of pixels.
+// Reduces a series to a few points for each column of pixels.
 
 /**
  * Keeps the first, lowest, highest and last point of each column, in their order. A line through

@@ -1,11 +1,11 @@
-// The two axes: which range they show, where their lines lie, and what is written there.
+// The two axes: their ranges, the grid lines and the labels.
 
 import { clock } from '../shared/format.js';
 
 /** Space above and below the line, as a part of the line's height. */
 const MARGIN = 0.08;
 /** Distance between two lines of the grid, at least. */
-const VALUE_SPACING_PX = 44;
+const VALUE_SPACING_PX = 56;
 const TIME_SPACING_PX = 90;
 /**
  * Lines of one axis, at most. A chart of 8,000 px has fewer; a range that is not finite has none.

@@ -1,11 +1,11 @@
 // The tooltip of a chart.
 
 const OFFSET_PX = 14;
-/** Above a finger, which hides what is below it. */
+/** Distance above a finger, which would hide the tooltip. */
 const FINGER_PX = 28;
 
 /**
- * Shows what the pointer points at, beside the pointer and inside of the plot.
+ * Shows the point or the gap below the pointer, beside the pointer and inside the plot.
  *
  * @param {HTMLElement} element
  * @param {{ x: number, lines: string[] } | null} pointed from the scene

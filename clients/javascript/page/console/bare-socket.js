@@ -56,7 +56,7 @@ export class BareSocket {
       const socket = protocol === '' ? new WebSocket(url) : new WebSocket(url, protocol);
       socket.binaryType = binaryType;
       this.#socket = socket;
-      // For a person who continues in the browser's own console.
+      // For use in the browser's own console.
       globalThis.socket = socket;
       const isEcho = new URL(url).pathname.endsWith('/echo');
       socket.addEventListener('open', () => {
@@ -71,7 +71,7 @@ export class BareSocket {
   }
 
   /**
-   * Sends what a person typed.
+   * Sends the text that a person typed.
    *
    * @param {'text' | 'bincode' | 'hex'} form `text` as it is; `bincode` JSON that is encoded as
    * bincode; `hex` bytes in hexadecimal digits

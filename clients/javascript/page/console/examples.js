@@ -3,8 +3,8 @@
 const NEEDS_SUBSCRIPTION = 'Subscribe first: this message takes its channel from the answer.';
 
 /**
- * `message(subscription)` returns what to send: an object, or a text that is no message. It returns
- * null while there is no subscription and the message needs one; `needs` says so.
+ * `message(subscription)` returns an object to send, or a text that is not a message. It returns
+ * null if the message needs a subscription and there is none; `needs` is the hint for that case.
  */
 export const EXAMPLES = [
   {

@@ -1,4 +1,4 @@
-// What the server's messages and close codes mean.
+// The meaning of the server's messages and close codes.
 
 /** By the type of the message. */
 export const MESSAGE_MEANINGS = {

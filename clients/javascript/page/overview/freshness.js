@@ -1,8 +1,8 @@
-// How fresh the value of a topic is.
+// The freshness of a topic's value, in words.
 
 import { age, shortAge } from '../shared/format.js';
 
-/** The age of the newest value, or what is wrong with it; and the CSS class of that text. */
+/** The age of the newest value, or its problem, and the CSS class of that text. */
 export function freshness({ status, since_ms, quality, ingest_ms }, now_ms) {
   if (status !== 'live') {
     const since = since_ms === null ? '' : ` ${shortAge(now_ms - since_ms)}`;

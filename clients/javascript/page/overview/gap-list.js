@@ -8,7 +8,7 @@ export class GapList {
   #data_ms = null;
 
   /**
-   * A connection ended, or updates were lost. A gap that is still open goes on.
+   * A connection ended, or updates were lost. A gap that is open stays open.
    *
    * @param {number} now_ms
    * @param {string} text the label on the chart

@@ -1,4 +1,4 @@
-// The numbers around the table and the chart: throughput, latency, losses, and what the page holds.
+// The numbers around the table and the chart: throughput, latency, losses, topics and points.
 // A person cannot read them more often than once a second.
 
 import { write } from '../shared/dom.js';
@@ -13,7 +13,7 @@ export class Health {
   #repaints_ms = [];
   /** Counts of earlier clients of this page: each change of the encoding makes a new client. */
   #earlier = { updates: 0, gaps: 0, lost: 0, connections: 0 };
-  /** When the tape's position was read last, and what it was. */
+  /** The tape's position at the newest measurement, and its time. */
   #measured = null;
 
   constructor(elements) {

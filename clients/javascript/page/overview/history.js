@@ -1,4 +1,4 @@
-// Loads what the server holds of a topic from before the page was opened.
+// Loads a topic's updates from before the page was opened.
 
 import { MAX_POINTS_PER_TOPIC } from './store.js';
 

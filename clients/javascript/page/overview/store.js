@@ -1,4 +1,4 @@
-// What the page knows: one row for each topic with its newest value, and the points of its chart.
+// The data of the page: one row for each topic with its newest value and the points of its chart.
 // Everything has a bound.
 
 import { fixed, grouped, nsToMs } from '../shared/format.js';
@@ -154,7 +154,7 @@ export class Store {
     }
   }
 
-  /** The subscription starts again, so what is known may be wrong now. */
+  /** The subscription starts again, so its values may be wrong now. */
   reset() {
     for (const row of this.rows) {
       row.isOld = true;

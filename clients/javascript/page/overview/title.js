@@ -12,11 +12,11 @@ export function showTitle(elements, row, now_ms) {
   const change = percent(row.change);
   write(elements.change, change && `${change} %`);
   elements.change.className = `mono ${signClass(change)}`;
-  // The age of a live topic is in the table; only what is wrong is said twice.
+  // Only a problem is shown here. The age of a live topic is in the table.
   const [text, color] = freshness(row, now_ms);
   write(elements.freshness, color && text);
   elements.freshness.className = color;
   const kind = row.kind === 'quote' ? 'bid' : row.kind;
   write(elements.kind, row.extra ? `${kind} · ${row.extra}` : kind);
-  write(elements.hint, row.number === null ? `Values of kind ${row.kind} have no chart.` : '');
+  write(elements.hint, row.number === null ? `Topics with ${row.kind} values have no chart.` : '');
 }

@@ -61,7 +61,7 @@ export function fakeWebSocket() {
   };
 }
 
-/** Timers that fire when the test says so. */
+/** Timers that the test fires. */
 export function fakeTimers() {
   const waiting = new Map();
   let next = 1;

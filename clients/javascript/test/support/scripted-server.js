@@ -1,4 +1,4 @@
-// A server that sends what a test says, over real sockets.
+// A server that a test controls, over real sockets.
 
 import { once } from 'node:events';
 import { WebSocketServer } from 'ws';
