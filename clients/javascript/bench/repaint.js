@@ -1,6 +1,6 @@
-// How responsive the page is at 20,000 updates a second. The browser runs on one core and the server on
-// another. Run it with `npm run repaint` on Linux with two cores, after
-// `cargo build --release -p tickcast-server`.
+// How responsive the page is at 20,000 updates a second. The browser runs on one core and the
+// server on another. Run it with `npm run repaint` on Linux with two cores, after `cargo build
+// --release -p tickcast-server`.
 
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -30,8 +30,8 @@ const MAX_P95_MS = 50;
 const pin = (core) => execFileSync('taskset', ['-pc', String(core), String(process.pid)], { stdio: 'ignore' });
 
 /**
- * Runs in the page. All callbacks of one repaint start at the same time, so the interval between two
- * callbacks contains everything between two repaints.
+ * Runs in the page. All callbacks of one repaint start at the same time, so the interval between
+ * two callbacks contains everything between two repaints.
  */
 function observe() {
   const seen = { intervals: [], works: [], keys: [], longTasks: 0 };

@@ -153,6 +153,56 @@ onPage('the chart moves, and the time without a server is hatched', { flags: SIM
   }, undefined, PATIENCE);
 });
 
+/** A point of the plot where a line has been for a while, in pixels of the page. */
+async function pointOnChart(page) {
+  const { x, y, width, height } = await page.locator('#plot').boundingBox();
+  return [x + width * 0.4, y + height * 0.5];
+}
+
+const tooltip = (page) => page.locator('#tooltip', { hasText: /Δ live [^]* s ago/ });
+
+onPage('the tooltip appears with the mouse and disappears with it', { flags: SIMULATED }, async ({ page, messages }) => {
+  await drawn(page);
+  await page.mouse.move(...(await pointOnChart(page)));
+  await tooltip(page).waitFor(PATIENCE);
+  await page.mouse.move(5, 5);
+  await page.waitForSelector('#tooltip', { state: 'hidden', ...PATIENCE });
+  assert.deepEqual(messages, []);
+});
+
+onPage('the tooltip stays after a tap, until the next tap elsewhere', { flags: SIMULATED, viewport: PHONE, hasTouch: true }, async ({ page, messages }) => {
+  await page.locator('.row:not([hidden])', { hasText: /\/trade/ }).first().tap();
+  await drawn(page);
+  await page.touchscreen.tap(...(await pointOnChart(page)));
+  await tooltip(page).waitFor(PATIENCE);
+  await page.locator('#topic').tap();
+  await page.waitForSelector('#tooltip', { state: 'hidden', ...PATIENCE });
+  assert.deepEqual(messages, []);
+});
+
+onPage('the chart follows the size of the window and the colours of the system', { flags: SIMULATED }, async ({ page, messages }) => {
+  await drawn(page);
+  const fills = () => page.waitForFunction(() => {
+    const [canvas, plot] = ['#plot canvas', '#plot'].map((selector) => document.querySelector(selector));
+    const isNear = (canvasSize, plotSize) => Math.abs(canvasSize - plotSize * devicePixelRatio) <= 1;
+    return isNear(canvas.width, plot.clientWidth) && isNear(canvas.height, plot.clientHeight);
+  }, undefined, PATIENCE);
+  await fills();
+  await page.setViewportSize({ width: 1_000, height: 700 });
+  await fills();
+  await drawn(page);
+  const background = (color) => page.waitForFunction((expected) => {
+    const { data } = document.querySelector('#plot canvas').getContext('2d').getImageData(1, 1, 1, 1);
+    return data.slice(0, 3).join() === expected;
+  }, color, PATIENCE);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await background('13,16,20');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await background('255,255,255');
+  await drawn(page);
+  assert.deepEqual(messages, []);
+});
+
 onPage('the keyboard reaches everything, and every control has a name', { flags: SIMULATED }, async ({ page, messages }) => {
   await page.waitForSelector('.row:not([hidden])', PATIENCE);
   const focused = (selector) => page.waitForFunction((wanted) => document.activeElement?.matches(wanted), selector, PATIENCE);

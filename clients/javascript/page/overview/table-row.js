@@ -24,8 +24,8 @@ export class TableRow {
     this.element.setAttribute('role', 'option');
     this.element.id = `row-${id}`;
     this.#cells = Array.from({ length: COLUMNS }, () => this.element.appendChild(document.createElement('span')));
-    // The end of a long topic is more specific than its beginning. The style cuts the beginning by writing
-    // right to left; `bdi` keeps the order of the characters.
+    // The end of a long topic is more specific than its beginning. The style cuts the beginning by
+    // writing right to left; `bdi` keeps the order of the characters.
     this.#cells[0] = this.#cells[0].appendChild(document.createElement('bdi'));
   }
 

@@ -30,11 +30,12 @@ export const tooSmall = (page) =>
  * @param {string} [options.path] of the page
  * @param {string[]} [options.flags] of the server
  * @param {object} [options.viewport]
+ * @param {boolean} [options.hasTouch] whether the screen reacts to fingers
  * @param {boolean} [options.isCuttable] whether `cut()` can end the connections of the page
  * @param {(on: object) => Promise<void>} run gets the `page`, its `messages` on the console,
  * `another()` for a second window, `server()`, `restart()` and `cut()`
  */
-export function onPage(sentence, { path = '', flags = [], viewport = WIDE, isCuttable = false }, run) {
+export function onPage(sentence, { path = '', flags = [], viewport = WIDE, hasTouch = false, isCuttable = false }, run) {
   test(sentence, { timeout: TIMEOUT_MS }, async () => {
     const servers = [await Server.start(flags)];
     const wire = isCuttable ? await cuttable(servers[0].port) : null;
@@ -44,7 +45,7 @@ export function onPage(sentence, { path = '', flags = [], viewport = WIDE, isCut
       const messages = [];
       const foreign = [];
       const another = async () => {
-        const page = await browser.newPage({ viewport });
+        const page = await browser.newPage({ viewport, hasTouch });
         page.on('console', (message) => {
           // It is about the test, which reads pixels.
           if (!message.text().startsWith('Canvas2D: Multiple readback')) messages.push(`${message.type()}: ${message.text()}`);
