@@ -1,6 +1,8 @@
 // How responsive the page is at 20,000 updates a second. The browser runs on one core and the
-// server on another. Run it with `npm run repaint` on Linux with two cores, after `cargo build
-// --release -p tickcast-server`.
+// server on another. It needs Linux with two cores:
+//
+//     cargo build --release -p tickcast-server
+//     npm run repaint
 
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { GapList } from '../page/overview/gap-list.js';
 import { Store } from '../page/overview/store.js';
 
 const NOW_MS = 1_610_064_000_000;
@@ -37,4 +38,31 @@ test('the status of a topic may arrive before its first value', () => {
   assert.deepEqual([row.status, row.since_ms], ['dead', NOW_MS - 60_000]);
   store.setStatuses([{ topic: 'a/b', status: 'live' }]);
   assert.deepEqual([row.status, row.since_ms, store.notLive], ['live', null, 0]);
+});
+
+test('a gap of lost updates covers the time between the updates before and after it', () => {
+  const list = new GapList();
+  list.batchArrived(1_000, 900, false);
+  // The page was busy: it learns of the gap long after the last update.
+  list.open(9_000, 'gap · 7 lost', 7);
+  assert.deepEqual(list.gaps, [{ from: 900, to: null, text: 'gap · 7 lost', lost: 7 }]);
+  list.batchArrived(9_001, 400, true);
+  list.batchArrived(9_002, 8_500, true);
+  list.batchArrived(9_003, 8_900, false);
+  assert.equal(list.gaps[0].to, 8_500);
+});
+
+test('a gap without a connection lasts until a batch arrives, and lost updates add their number', () => {
+  const list = new GapList();
+  list.batchArrived(1_000, 900, false);
+  list.open(2_000, 'not connected');
+  list.open(2_500, 'not connected');
+  list.batchArrived(5_000, 1_900, false);
+  list.open(6_000, 'not connected');
+  list.open(7_000, 'gap · some lost', null);
+  list.batchArrived(7_001, null, true);
+  assert.deepEqual(list.gaps, [
+    { from: 2_000, to: 5_000, text: 'not connected', lost: undefined },
+    { from: 6_000, to: 7_001, text: 'gap · some lost', lost: null },
+  ]);
 });

@@ -87,7 +87,7 @@ function drawGrid(pen, { plot, times, values }, colors) {
 }
 
 function drawAxes(pen, { plot, times, values }, colors) {
-  for (const { x, label } of times) pen.text(label, x, plot.bottom + TIME_LABEL_PX, colors.muted, 'center');
+  for (const { x, label } of times) if (label) pen.text(label, x, plot.bottom + TIME_LABEL_PX, colors.muted, 'center');
   for (const { y, label } of values) if (label) pen.text(label, plot.right + LABEL_GAP_PX + LABEL_PAD_PX, y, colors.muted, 'left');
 }
 

@@ -28,7 +28,11 @@ export function composeScene(view) {
   return {
     plot: { left, right, top, bottom },
     labelLength,
-    times: timeTicks(from_s, to_s, right - left).map(({ s, label }) => ({ x: geometry.x(s), label })),
+    times: timeTicks(from_s, to_s, right - left).map(({ s, label }) => {
+      const x = geometry.x(s);
+      const isCut = x < left + (label.length * character_px) / 2;
+      return { x, label: isCut ? '' : label };
+    }),
     values: values.map(({ value, label }) => {
       const y = geometry.y(value);
       const isCovered = last !== null && Math.abs(y - last.y) < LABEL_PX;

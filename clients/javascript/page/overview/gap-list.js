@@ -5,7 +5,10 @@ const MAX_GAPS = 200;
 export class GapList {
   /** `{ from, to, text, lost }`, in ms of the server's clock; `to` is null while the gap lasts. */
   gaps = [];
-  #data_ms = null;
+  /** The newest ingest time of all updates. */
+  #newest_ms = null;
+  /** The gap that the current snapshot closes. */
+  #closing = null;
 
   /**
    * A connection ended, or updates were lost. A gap that is open stays open.
@@ -20,16 +23,30 @@ export class GapList {
       if (lost !== undefined) Object.assign(last, { text, lost });
       return;
     }
-    // Lost updates would have come after the newest batch.
-    const from = lost === undefined ? now_ms : (this.#data_ms ?? now_ms);
+    // A page that lags gets the news later than the first lost update would have come.
+    const from = lost === undefined ? now_ms : Math.min(this.#newest_ms ?? now_ms, now_ms);
     this.gaps.push({ from, to: null, text, lost });
     if (this.gaps.length > MAX_GAPS) this.gaps.shift();
   }
 
-  /** A batch arrived, which ends an open gap. */
-  dataArrived(now_ms) {
-    this.#data_ms = now_ms;
+  /**
+   * A batch arrived, which closes an open gap. The snapshot after lost updates may have several
+   * batches; its newest update shows where the gap ends.
+   *
+   * @param {number} now_ms
+   * @param {number | null} newest_ms the newest ingest time in the batch, null if the batch is
+   * empty
+   * @param {boolean} isSnapshot
+   */
+  batchArrived(now_ms, newest_ms, isSnapshot) {
     const last = this.gaps.at(-1);
-    if (last && last.to === null) last.to = now_ms;
+    if (last && last.to === null) this.#closing = last;
+    else if (!isSnapshot) this.#closing = null;
+    const closing = this.#closing;
+    if (closing) {
+      const end_ms = closing.lost === undefined ? now_ms : (newest_ms ?? now_ms);
+      closing.to = Math.max(closing.to ?? closing.from, end_ms);
+    }
+    if (newest_ms !== null) this.#newest_ms = Math.max(this.#newest_ms ?? newest_ms, newest_ms);
   }
 }

@@ -65,10 +65,11 @@ function receive(event) {
   switch (event.type) {
     case 'batch': {
       const { updates, snapshot } = event;
+      const newest = updates.at(-1);
       position = event.to;
-      gapList.dataArrived(now_ms);
+      gapList.batchArrived(now_ms, newest ? nsToMs(newest.ingest_time_ns) : null, snapshot);
       store.addBatch(event, now_ms);
-      if (!snapshot && updates.length > 0) latencies.add(performance.timeOrigin + performance.now(), updates.at(-1).ingest_time_ns);
+      if (newest && !snapshot) latencies.add(performance.timeOrigin + performance.now(), newest.ingest_time_ns);
       break;
     }
     case 'status':
