@@ -1,80 +1,31 @@
-//! What a caller may ask of a running [`Client`](super::Client).
+//! Commands for a running [`Client`](super::Client), from any thread.
 
-use std::{
-    future::pending,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::{future::pending, sync::Arc};
 
 use tokio::sync::{Notify, mpsc};
 
+use super::{command::Command, request_ids::RequestIds};
 use crate::{
     message::{HistoryRequest, Mode, Position, Publication, RequestId},
     topic::{Filter, Topic},
 };
 
-/// Commands that wait until the client takes them. It takes them whenever it is asked for the next
-/// event, so this is reached by publishing faster than the connection takes it.
+/// Commands that may wait for the client. The client takes them while its caller waits for the next
+/// event. The limit is reached by publishing faster than the connection sends.
 pub const COMMANDS_MAX: usize = 1024;
 
-/// What a caller asks for.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Command {
-    /// See [`ClientHandle::subscribe`].
-    Subscribe {
-        /// What to subscribe to.
-        filters: Vec<Filter>,
-        /// How.
-        mode: Mode,
-        /// At most so many batches per second, in mode `latest`.
-        max_rate_hz: Option<f64>,
-    },
-    /// See [`ClientHandle::unsubscribe`].
-    Unsubscribe {
-        /// What not to be subscribed to any more.
-        filters: Vec<Filter>,
-    },
-    /// See [`ClientHandle::publish`].
-    Publish {
-        /// Names the request.
-        id: RequestId,
-        /// What to put on the tape.
-        updates: Vec<Publication>,
-    },
-    /// See [`ClientHandle::history`].
-    History(HistoryRequest),
-    /// See [`ClientHandle::list`].
-    List,
-    /// See [`ClientHandle::close`].
-    Close,
-}
-
-/// Why a command was not taken.
+/// Why a command was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HandleError {
     /// [`COMMANDS_MAX`] are waiting.
-    #[error("{COMMANDS_MAX} commands are waiting already")]
+    #[error("too many commands are waiting (limit {COMMANDS_MAX})")]
     Full,
     /// The client has ended.
     #[error("the client has ended")]
     Ended,
 }
 
-/// Numbers for requests, unique among a client and its handles.
-#[derive(Debug, Clone, Default)]
-pub(super) struct RequestIds(Arc<AtomicU32>);
-
-impl RequestIds {
-    /// A number that was not used before. The first is 1.
-    pub(super) fn next(&self) -> RequestId {
-        // The number need not be ordered with anything else.
-        self.0.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
-    }
-}
-
-/// Gives commands to a [`Client`](super::Client) from anywhere: no method waits.
+/// Gives commands to a [`Client`](super::Client). No method waits.
 #[derive(Debug, Clone)]
 pub struct ClientHandle {
     commands: mpsc::Sender<Command>,
@@ -108,8 +59,8 @@ impl ClientHandle {
             })
     }
 
-    /// Wants to be subscribed to these filters from now on, across reconnects. A filter that is
-    /// subscribed to already gets the new mode and rate.
+    /// Subscribes to these filters from now on, across reconnects. A filter that already has a
+    /// subscription gets the new mode and rate.
     pub fn subscribe(
         &self,
         filters: impl IntoIterator<Item = Filter>,
@@ -123,7 +74,7 @@ impl ClientHandle {
         })
     }
 
-    /// Does not want to be subscribed to these filters any more.
+    /// Ends the subscriptions to these filters.
     pub fn unsubscribe(
         &self,
         filters: impl IntoIterator<Item = Filter>,
@@ -134,17 +85,17 @@ impl ClientHandle {
     }
 
     /// Puts updates on the tape, all or none. One [`Event::Published`](super::Event::Published) or
-    /// [`Event::Unpublished`](super::Event::Unpublished) with the returned number follows.
+    /// [`Event::Unpublished`](super::Event::Unpublished) with the returned id follows.
     pub fn publish(&self, updates: Vec<Publication>) -> Result<RequestId, HandleError> {
         let id = self.ids.next();
         self.give(Command::Publish { id, updates })?;
         Ok(id)
     }
 
-    /// Asks for the newest updates of a topic, at most `limit` of them, and only those before
-    /// `before`: the position of the first update of an answer, to go on into the past. One
-    /// [`Event::History`](super::Event::History) or [`Event::NoHistory`](super::Event::NoHistory)
-    /// with the returned number follows.
+    /// Asks for the newest updates of a topic: at most `limit` of them, and only those before
+    /// `before`. To page into the past, pass the position of the first update of the previous
+    /// answer. One [`Event::History`](super::Event::History) or
+    /// [`Event::NoHistory`](super::Event::NoHistory) with the returned id follows.
     pub fn history(
         &self,
         topic: &Topic,
@@ -161,12 +112,13 @@ impl ClientHandle {
         Ok(id)
     }
 
-    /// Asks for [`Event::Subscriptions`](super::Event::Subscriptions): the server's view of them.
+    /// Asks for the server's list of the subscriptions. One
+    /// [`Event::Subscriptions`](super::Event::Subscriptions) follows, if there is a connection.
     pub fn list(&self) -> Result<(), HandleError> {
         self.give(Command::List)
     }
 
-    /// Closes the connection, which ends the client. It overtakes all other commands.
+    /// Closes the connection, which ends the client. Overtakes all other commands.
     pub fn close(&self) -> Result<(), HandleError> {
         if self.commands.is_closed() {
             return Err(HandleError::Ended);
@@ -179,14 +131,14 @@ impl ClientHandle {
 /// The client's end of its handles.
 #[derive(Debug)]
 pub(super) struct Commands {
-    /// `None` when there is nobody left to give or to take commands.
+    /// `None` after all handles are dropped or the client has ended.
     queue: Option<mpsc::Receiver<Command>>,
     closing: Arc<Notify>,
 }
 
 impl Commands {
-    /// The next command; only that to close, if `takes_all` is false. `None` once, when the last
-    /// handle is gone. Cancel-safe.
+    /// The next command. If `takes_all` is false, only [`Command::Close`]. `None` once, when the last
+    /// handle is dropped. Cancel-safe.
     pub(super) async fn next(&mut self, takes_all: bool) -> Option<Command> {
         let queued = async {
             match &mut self.queue {
@@ -201,7 +153,7 @@ impl Commands {
         }
     }
 
-    /// Takes no more commands: handles are told so. Gives those that were not taken.
+    /// Accepts no more commands: handles get [`HandleError::Ended`]. Returns the waiting commands.
     pub(super) fn end(&mut self) -> Vec<Command> {
         let Some(mut queue) = self.queue.take() else {
             return vec![];

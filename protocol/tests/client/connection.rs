@@ -319,8 +319,8 @@ async fn frames_that_cannot_be_are_errors() {
         assert!(error.contains(expected), "{error} instead of {expected}");
     };
     let twice = |first, second| [whole(first), whole(second)].concat();
-    check(Encoding::Bincode, whole(0x80), "goes on that has not").await;
-    check(Encoding::Bincode, twice(0x02, 0x82), "inside of another").await;
+    check(Encoding::Bincode, whole(0x80), "continuation frame").await;
+    check(Encoding::Bincode, twice(0x02, 0x82), "inside another").await;
     check(Encoding::Bincode, whole(0x81), "WrongKind").await;
     check(Encoding::Json, whole(0x82), "WrongKind").await;
     check(Encoding::Json, frame(0x81, b"\xff"), "UTF-8").await;
@@ -439,12 +439,12 @@ async fn a_handshake_that_is_not_one_is_refused() {
         assert_eq!(error, expected);
     };
     let switching = async |headers: &str, expected: &str| {
-        let expected = format!("the server answered with {expected}");
+        let expected = format!("the server's answer has a wrong header {expected}");
         check(&format!("{SWITCHING}{headers}\r\n\r\n"), &expected).await;
     };
     check(
         "HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno",
-        "the server answered 403 Forbidden",
+        "the server answered 403 Forbidden, expected 101 Switching Protocols",
     )
     .await;
     switching("upgrade: h2c", "upgrade: Some(\"h2c\")").await;

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod connection;
+mod examples;
 mod reconnecting;
 mod server;

@@ -333,7 +333,7 @@ async fn after_missing_the_introduction_of_a_topic_it_starts_afresh() {
     assert_eq!(code, 1008);
     assert_eq!(
         ended.why,
-        Why::Protocol("topic 7 was never introduced".into())
+        Why::Protocol("the topic with id 7 was never introduced".into())
     );
     let script = async {
         let mut peer = server.accept().await;

@@ -1,6 +1,6 @@
-//! Random histories: a model of a server that publishes, forgets, conflates, restarts, loses
-//! connections and, what no server may do, loses messages. Whatever happens, in the end the caller
-//! has counted each update once, as delivered or as lost, and knows the latest value of each topic.
+//! Random histories against a model of a server. The model publishes, forgets, conflates, restarts,
+//! loses connections, and loses messages, which a real server never does. In the end the caller must
+//! have counted each update once, as delivered or as lost, and know the latest value of each topic.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,11 +8,14 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    client::handle::Command,
+    client::{command::Command, event::Event, request_ids::RequestIds},
+    codec::Encoding,
     message::{
-        Accepted, Batch, Changed, ChannelPosition, FilterRequest, Gap, Heartbeat, Position,
-        Quality, SubscribeResult, Subscribed, Unsubscribe, Unsubscribed, Update,
+        Accepted, Batch, Changed, ChannelId, ChannelPosition, ClientMessage, Epoch, FilterRequest,
+        Gap, Heartbeat, Limits, Mode, Position, Quality, ServerMessage, Start, SubscribeResult,
+        Subscribed, Unsubscribe, Unsubscribed, Update, Welcome,
     },
+    topic::{Filter, Topic},
     value::Value,
 };
 
