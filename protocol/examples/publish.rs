@@ -1,15 +1,16 @@
 //! A publisher that waits for acknowledgements and slows down when the server asks for it.
 //!
-//! It reads lines `TOPIC VALUE` from standard input. A value is a number or else a text. Each line is
-//! sent, and acknowledged before the next one is read, so what the program has counted as published is
-//! on the tape.
+//! It reads lines `TOPIC VALUE` from standard input. A value is a number or else a text. Each line
+//! is sent, and acknowledged before the next one is read, so what the program has counted as
+//! published is on the tape.
 //!
 //! ```text
 //! printf 'lab/scale 0.25\nlab/note tare\n' |
 //!     cargo run -p tickcast-protocol --features client --example publish -- ws://127.0.0.1:7400/ws
 //! ```
 //!
-//! The server must allow it: `tickcast-server --publish 'lab/#'`.
+//! The server must allow it. By default it allows clients on its own machine to publish to all topics
+//! (`--publish-from`, `--publish-allow`).
 
 #![allow(clippy::print_stderr, reason = "a command-line program")]
 

@@ -1,8 +1,8 @@
 //! A subscriber that survives everything.
 //!
 //! It subscribes to filters in mode `every` and prints each update. When the connection is lost it
-//! reconnects and resumes where it was. It proves that nothing is missing: the updates that it prints
-//! plus the lost ones that it reports are all updates since the start.
+//! reconnects and resumes where it was. It proves that nothing is missing: the updates that it
+//! prints plus the lost ones that it reports are all updates since the start.
 //!
 //! ```text
 //! cargo run -p tickcast-protocol --features client --example subscribe -- \
@@ -41,7 +41,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     run(&url, filters, &mut io::stdout().lock()).await
 }
 
-/// Prints the updates of `filters` to `out` until Ctrl-C, or until the client ends for another reason.
+/// Prints the updates of `filters` to `out` until Ctrl-C, or until the client ends for another
+/// reason.
 pub(crate) async fn run(
     url: &str,
     filters: Vec<Filter>,
@@ -162,8 +163,8 @@ fn report(filter: &Filter, proof: Option<Proof>) {
     }
 }
 
-/// One line per update. Units come once, with the introduction of a topic; a program that needs them
-/// keeps them.
+/// One line per update. Units come once, with the introduction of a topic; a program that needs
+/// them keeps them.
 fn print(batch: &ClientBatch, out: &mut impl Write) -> io::Result<()> {
     for update in &batch.updates {
         writeln!(

@@ -36,8 +36,8 @@ pub struct BackoffPolicy {
     /// Upper bound of all waits.
     pub max_bound: Duration,
     /// A connection that lasted at least this long was a good one: the next wait has the first
-    /// bound again. A shorter connection counts as a failed attempt. Otherwise a server that accepts
-    /// and dies would be hammered.
+    /// bound again. A shorter connection counts as a failed attempt. Otherwise a server that
+    /// accepts and dies would be hammered.
     pub reset_after: Duration,
     /// Which part of each wait is random.
     pub jitter: Jitter,

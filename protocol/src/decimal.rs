@@ -85,7 +85,8 @@ impl FromStr for Decimal {
             if !byte.is_ascii_digit() {
                 return Err(DecimalError::Syntax);
             }
-            // Accumulated as a negative number, because i64 has one more of those than positive ones.
+            // Accumulated as a negative number, because i64 has one more of those than positive
+            // ones.
             mantissa = mantissa
                 .checked_mul(10)
                 .and_then(|m| m.checked_sub(i64::from(byte - b'0')))

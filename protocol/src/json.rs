@@ -50,8 +50,8 @@ pub(crate) mod opt_decimal_string {
     }
 }
 
-/// A float, which may be NaN or infinite. JSON has no such numbers, so they are the strings `"NaN"`,
-/// `"Infinity"` and `"-Infinity"`, as JavaScript names them.
+/// A float, which may be NaN or infinite. JSON has no such numbers, so they are the strings
+/// `"NaN"`, `"Infinity"` and `"-Infinity"`, as JavaScript names them.
 pub(crate) mod any_f64 {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

@@ -7,8 +7,8 @@ use crate::message::{TimeAnswer, TimeNs};
 /// Samples kept, as in NTP's clock filter.
 pub const CLOCK_SAMPLES: usize = 8;
 
-/// How fast a sample loses its value, as a divisor of its age: NTP assumes that a clock drifts by up
-/// to 15 parts per million (PHI).
+/// How fast a sample loses its value, as a divisor of its age: NTP assumes that a clock drifts by
+/// up to 15 parts per million (PHI).
 const DRIFT_DIVISOR: i64 = 1_000_000 / 15;
 
 /// An estimate of the server's clock.
@@ -35,8 +35,9 @@ pub struct ClockFilter {
 }
 
 impl ClockFilter {
-    /// Adds an answer that arrived at `now` by the client's clock. Returns the new estimate, or `None`
-    /// for an answer with impossible times (a clock was set back in between), which is ignored.
+    /// Adds an answer that arrived at `now` by the client's clock. Returns the new estimate, or
+    /// `None` for an answer with impossible times (a clock was set back in between), which is
+    /// ignored.
     pub fn answer(&mut self, answer: &TimeAnswer, now: TimeNs) -> Option<ClockEstimate> {
         let (t1, t2) = (answer.client_time_ns, answer.receive_time_ns);
         let (t3, t4) = (answer.send_time_ns, now);

@@ -5,10 +5,10 @@ use crate::{
     topic::Filter,
 };
 
-/// What a handle asks of a client. The methods of [`ClientHandle`](super::ClientHandle) describe the
-/// commands.
+/// What a handle asks of a client. The methods of [`ClientHandle`](super::ClientHandle) describe
+/// the commands.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Command {
+pub(super) enum ClientCommand {
     Subscribe {
         filters: Vec<Filter>,
         mode: Mode,

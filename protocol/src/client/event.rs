@@ -43,8 +43,8 @@ pub enum Event {
         filter: Filter,
         /// The new epoch.
         epoch: Epoch,
-        /// Why: [`Start::EpochChanged`], [`Start::PositionAhead`], or [`Start::Fresh`] if the client
-        /// itself had to start anew, because it missed the introduction of a topic.
+        /// Why: [`Start::EpochChanged`], [`Start::PositionAhead`], or [`Start::Fresh`] if the
+        /// client itself had to start anew, because it missed the introduction of a topic.
         start: Start,
     },
     /// Updates of one subscription.
@@ -60,8 +60,8 @@ pub enum Event {
         /// Number of lost updates, if the server knows it.
         lost: Option<u64>,
     },
-    /// Proof that something was lost without an [`Event::Gap`]. The client subscribes again by itself
-    /// and resumes at the caller's position.
+    /// Proof that something was lost without an [`Event::Gap`]. The client subscribes again by
+    /// itself and resumes at the caller's position.
     ChainBroken {
         /// The subscription.
         filter: Filter,
@@ -97,8 +97,8 @@ pub enum Event {
     },
     /// Topics of one subscription whose source became silent, died or came back.
     ///
-    /// With [`Event::Accepted`] all topics of a subscription count as live again, unless it starts as
-    /// [`Start::Existing`]. The server names the topics that are not live before it sends older
+    /// With [`Event::Accepted`] all topics of a subscription count as live again, unless it starts
+    /// as [`Start::Existing`]. The server names the topics that are not live before it sends older
     /// values.
     Status {
         /// The subscription.

@@ -4,7 +4,7 @@ use std::{future::pending, sync::Arc};
 
 use tokio::sync::{Notify, mpsc};
 
-use super::{command::Command, request_ids::RequestIds};
+use super::{command::ClientCommand, request_ids::RequestIds};
 use crate::{
     message::{HistoryRequest, Mode, Position, Publication, RequestId},
     topic::{Filter, Topic},
@@ -28,7 +28,7 @@ pub enum HandleError {
 /// Gives commands to a [`Client`](super::Client). No method waits.
 #[derive(Debug, Clone)]
 pub struct ClientHandle {
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<ClientCommand>,
     closing: Arc<Notify>,
     ids: RequestIds,
 }
@@ -49,7 +49,7 @@ impl ClientHandle {
         (handle, commands)
     }
 
-    fn give(&self, command: Command) -> Result<(), HandleError> {
+    fn give(&self, command: ClientCommand) -> Result<(), HandleError> {
         use mpsc::error::TrySendError;
         self.commands
             .try_send(command)
@@ -67,7 +67,7 @@ impl ClientHandle {
         mode: Mode,
         max_rate_hz: Option<f64>,
     ) -> Result<(), HandleError> {
-        self.give(Command::Subscribe {
+        self.give(ClientCommand::Subscribe {
             filters: filters.into_iter().collect(),
             mode,
             max_rate_hz,
@@ -79,7 +79,7 @@ impl ClientHandle {
         &self,
         filters: impl IntoIterator<Item = Filter>,
     ) -> Result<(), HandleError> {
-        self.give(Command::Unsubscribe {
+        self.give(ClientCommand::Unsubscribe {
             filters: filters.into_iter().collect(),
         })
     }
@@ -88,7 +88,7 @@ impl ClientHandle {
     /// [`Event::Unpublished`](super::Event::Unpublished) with the returned id follows.
     pub fn publish(&self, updates: Vec<Publication>) -> Result<RequestId, HandleError> {
         let id = self.ids.next();
-        self.give(Command::Publish { id, updates })?;
+        self.give(ClientCommand::Publish { id, updates })?;
         Ok(id)
     }
 
@@ -103,7 +103,7 @@ impl ClientHandle {
         before: Option<Position>,
     ) -> Result<RequestId, HandleError> {
         let id = self.ids.next();
-        self.give(Command::History(HistoryRequest {
+        self.give(ClientCommand::History(HistoryRequest {
             id,
             topic: topic.as_str().to_owned(),
             limit,
@@ -115,7 +115,7 @@ impl ClientHandle {
     /// Asks for the server's list of the subscriptions. One
     /// [`Event::Subscriptions`](super::Event::Subscriptions) follows, if there is a connection.
     pub fn list(&self) -> Result<(), HandleError> {
-        self.give(Command::List)
+        self.give(ClientCommand::List)
     }
 
     /// Closes the connection, which ends the client. Overtakes all other commands.
@@ -132,14 +132,14 @@ impl ClientHandle {
 #[derive(Debug)]
 pub(super) struct Commands {
     /// `None` after all handles are dropped or the client has ended.
-    queue: Option<mpsc::Receiver<Command>>,
+    queue: Option<mpsc::Receiver<ClientCommand>>,
     closing: Arc<Notify>,
 }
 
 impl Commands {
-    /// The next command. If `takes_all` is false, only [`Command::Close`]. `None` once, when the last
-    /// handle is dropped. Cancel-safe.
-    pub(super) async fn next(&mut self, takes_all: bool) -> Option<Command> {
+    /// The next command. If `takes_all` is false, only [`ClientCommand::Close`]. `None` once, when the
+    /// last handle is dropped. Cancel-safe.
+    pub(super) async fn next(&mut self, takes_all: bool) -> Option<ClientCommand> {
         let queued = async {
             match &mut self.queue {
                 Some(queue) if takes_all => queue.recv().await,
@@ -148,13 +148,13 @@ impl Commands {
         };
         tokio::select! {
             biased;
-            () = self.closing.notified() => Some(Command::Close),
+            () = self.closing.notified() => Some(ClientCommand::Close),
             command = queued => command,
         }
     }
 
     /// Accepts no more commands: handles get [`HandleError::Ended`]. Returns the waiting commands.
-    pub(super) fn end(&mut self) -> Vec<Command> {
+    pub(super) fn end(&mut self) -> Vec<ClientCommand> {
         let Some(mut queue) = self.queue.take() else {
             return vec![];
         };

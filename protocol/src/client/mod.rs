@@ -1,8 +1,8 @@
 //! A WebSocket client in two layers.
 //!
-//! [`Connection`] is one WebSocket connection: messages in, messages out. It remembers only the names
-//! of topics. [`Client`] keeps a set of subscriptions alive on top of it: it reconnects, resumes where
-//! its caller stopped, and proves that nothing was lost.
+//! [`Connection`] is one WebSocket connection: messages in, messages out. It remembers only the
+//! names of topics. [`Client`] keeps a set of subscriptions alive on top of it: it reconnects,
+//! resumes where its caller stopped, and proves that nothing was lost.
 //!
 //! ```no_run
 //! use tickcast_protocol::{
@@ -31,8 +31,8 @@
 //! # }
 //! ```
 //!
-//! The files that decide (session, chain, clock, topic table) have no socket, no clock and no random
-//! numbers. They are tested in virtual time.
+//! The files that decide (session, chain, clock, topic table) have no socket, no clock and no
+//! random numbers. They are tested in virtual time.
 
 mod chain;
 mod topic_table;

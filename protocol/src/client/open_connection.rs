@@ -9,7 +9,7 @@ use std::{
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    command::Command,
+    command::ClientCommand,
     connection::{Connection, ConnectionError, OUTGOING_MAX_BYTES},
     disconnected::Why,
     handle::Commands,
@@ -60,9 +60,9 @@ struct Leaving {
 }
 
 /// What happened while waiting.
-pub(super) enum Step {
+pub(super) enum ConnectionEvent {
     Message(Result<ServerMessage<Topic>, ConnectionError>),
-    Command(Option<Command>),
+    ClientCommand(Option<ClientCommand>),
     /// The connection has room for messages that wait to be sent.
     Room,
     /// A timer is due.
@@ -87,11 +87,15 @@ impl OpenConnection {
     }
 
     /// Waits until something happens. Cancel-safe.
-    pub(super) async fn step(&mut self, session: &mut Session, commands: &mut Commands) -> Step {
+    pub(super) async fn next_event(
+        &mut self,
+        session: &mut Session,
+        commands: &mut Commands,
+    ) -> ConnectionEvent {
         if self.leaving.is_none()
             && let Err(error) = self.queue_requests(session)
         {
-            return Step::Message(Err(error));
+            return ConnectionEvent::Message(Err(error));
         }
         let wants_room = self.leaving.is_none() && session.has_request();
         // A timer that is due must not wait for a pause in the data.
@@ -101,31 +105,31 @@ impl OpenConnection {
         tokio::select! {
             // Commands come before data, or steady data would starve them.
             biased;
-            () = ready(()), if is_due => Step::Timer,
-            command = commands.next(session.takes_commands()) => Step::Command(command),
-            step = poll_fn(|cx| self.poll_connection(wants_room, cx)) => step,
-            () = sleep_until(timer.unwrap_or(silent_at)), if timer.is_some() => Step::Timer,
+            () = ready(()), if is_due => ConnectionEvent::Timer,
+            command = commands.next(session.takes_commands()) => ConnectionEvent::ClientCommand(command),
+            event = poll_fn(|cx| self.poll_connection(wants_room, cx)) => event,
+            () = sleep_until(timer.unwrap_or(silent_at)), if timer.is_some() => ConnectionEvent::Timer,
             () = sleep_until(silent_at) => self.check_silence().await,
         }
     }
 
     /// The client itself may have caused the silence: after the caller has kept the thread busy for
     /// long, the runtime must look at the socket before silence is certain.
-    async fn check_silence(&mut self) -> Step {
+    async fn check_silence(&mut self) -> ConnectionEvent {
         tokio::task::yield_now().await;
         tokio::select! {
             biased;
-            message = self.connection.next() => Step::Message(message),
-            () = ready(()) => Step::Silence,
+            message = self.connection.next() => ConnectionEvent::Message(message),
+            () = ready(()) => ConnectionEvent::Silence,
         }
     }
 
-    fn poll_connection(&mut self, wants_room: bool, cx: &mut Context<'_>) -> Poll<Step> {
+    fn poll_connection(&mut self, wants_room: bool, cx: &mut Context<'_>) -> Poll<ConnectionEvent> {
         // If writing fails, reading returns the reason.
         if wants_room && let Poll::Ready(Ok(())) = self.connection.poll_flush(cx) {
-            return Poll::Ready(Step::Room);
+            return Poll::Ready(ConnectionEvent::Room);
         }
-        self.connection.poll_next(cx).map(Step::Message)
+        self.connection.poll_next(cx).map(ConnectionEvent::Message)
     }
 
     fn queue_requests(&mut self, session: &mut Session) -> Result<(), ConnectionError> {

@@ -5,13 +5,13 @@ use std::{fmt, future::pending, pin::Pin, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    command::Command,
+    command::ClientCommand,
     connection::{Connection, ConnectionError},
     disconnected::{Disconnected, Why},
     event::Event,
     handle::{ClientHandle, Commands},
     handshake::{ConnectError, ConnectOptions},
-    open_connection::{OpenConnection, Step},
+    open_connection::{ConnectionEvent, OpenConnection},
     request_ids::RequestIds,
     session::Session,
     topic_table::TopicTable,
@@ -24,9 +24,9 @@ use crate::{
     topic::Topic,
 };
 
-/// Waits between attempts to connect. Thousands of clients that lose their server at the same moment
-/// come back spread over half a second, and over 30 seconds if the server stays away. That is as long
-/// as a person accepts to wait after the server is back.
+/// Waits between attempts to connect. Thousands of clients that lose their server at the same
+/// moment come back spread over half a second, and over 30 seconds if the server stays away. That
+/// is as long as a person accepts to wait after the server is back.
 pub const RECONNECT: BackoffPolicy = BackoffPolicy {
     first_bound: Duration::from_millis(500),
     max_bound: Duration::from_secs(30),
@@ -97,8 +97,8 @@ impl Client {
         (client, handle)
     }
 
-    /// The next event. Calling it again confirms that the last event was handled. Only then does the
-    /// position move from which a subscription would be resumed. Cancel-safe.
+    /// The next event. Calling it again confirms that the last event was handled. Only then does
+    /// the position move from which a subscription would be resumed. Cancel-safe.
     ///
     /// After an [`Event::Disconnected`] without `retry_in` it never returns.
     pub async fn next(&mut self) -> Event {
@@ -122,8 +122,8 @@ impl Client {
                     }
                 }
                 ClientState::Open(open) => {
-                    let step = open.step(&mut self.session, &mut self.commands).await;
-                    self.step(step);
+                    let event = open.next_event(&mut self.session, &mut self.commands).await;
+                    self.connection_event(event);
                 }
                 ClientState::Ended => pending().await,
             }
@@ -155,37 +155,37 @@ impl Client {
         }
     }
 
-    fn command(&mut self, command: Option<Command>) {
+    fn command(&mut self, command: Option<ClientCommand>) {
         match (command, &mut self.state) {
             (None, _) => drop(self.commands.end()),
-            (Some(Command::Close), ClientState::Open(open)) => {
+            (Some(ClientCommand::Close), ClientState::Open(open)) => {
                 open.leave(Why::ByCaller, CloseCode::Normal);
             }
-            (Some(Command::Close), _) => self.end_connection(Why::ByCaller, None),
+            (Some(ClientCommand::Close), _) => self.end_connection(Why::ByCaller, None),
             (Some(command), _) => self.session.command(command),
         }
     }
 
-    fn step(&mut self, step: Step) {
+    fn connection_event(&mut self, event: ConnectionEvent) {
         let ClientState::Open(open) = &mut self.state else {
             return;
         };
-        match step {
-            Step::Command(command) => self.command(command),
-            Step::Message(Ok(message)) => self.message(message),
-            Step::Message(Err(error)) => match open.take_leaving() {
+        match event {
+            ConnectionEvent::ClientCommand(command) => self.command(command),
+            ConnectionEvent::Message(Ok(message)) => self.message(message),
+            ConnectionEvent::Message(Err(error)) => match open.take_leaving() {
                 Some(why) => self.left(why),
                 None => self.failed(error),
             },
-            Step::Room => {}
-            Step::Timer => {
+            ConnectionEvent::Room => {}
+            ConnectionEvent::Timer => {
                 if open.timer(&mut self.session)
                     && let Some(why) = open.take_leaving()
                 {
                     self.left(why);
                 }
             }
-            Step::Silence => {
+            ConnectionEvent::Silence => {
                 let silence = open.silence;
                 self.lost(Why::Silent(silence));
             }

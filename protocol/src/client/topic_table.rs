@@ -13,8 +13,8 @@ use crate::{
 /// introduces more is broken, and the client's memory must be bounded.
 pub const TOPIC_TABLE_MAX: usize = 4_000_000;
 
-/// Topic names by id, for one epoch. It outlives a connection, because the server does not introduce
-/// known topics again to a client that resumes.
+/// Topic names by id, for one epoch. It outlives a connection, because the server does not
+/// introduce known topics again to a client that resumes.
 #[derive(Debug, Default)]
 pub struct TopicTable {
     epoch: Option<Epoch>,

@@ -45,9 +45,9 @@ pub(super) fn decode_message<T: Decode<()> + Tagged>(bytes: &[u8]) -> Result<T, 
 
 /// Decodes a part of a message of at most [`SERVER_MESSAGE_MAX_BYTES`].
 ///
-/// bincode reserves the memory that a declared length asks for, up to its limit. Limits are types, so
-/// there is one for every order of magnitude of the input. That keeps the memory in proportion to the
-/// bytes received.
+/// bincode reserves the memory that a declared length asks for, up to its limit. Limits are types,
+/// so there is one for every order of magnitude of the input. That keeps the memory in proportion
+/// to the bytes received.
 pub(super) fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, CodecError> {
     const SHORT: usize = 1024;
     const MEDIUM: usize = CLIENT_MESSAGE_MAX_BYTES;

@@ -16,8 +16,8 @@ pub const SERVER_MESSAGE_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// A decoded element takes at most this many times the bytes that it has on the wire.
 pub(super) const DECODE_LIMIT_FACTOR: usize = 48;
 
-/// Checks the factor for the elements of all lists. The argument is the fewest bytes that one element
-/// can have on the wire.
+/// Checks the factor for the elements of all lists. The argument is the fewest bytes that one
+/// element can have on the wire.
 const _: () = {
     const fn check<T>(wire_bytes: usize) {
         assert!(size_of::<T>() <= wire_bytes * DECODE_LIMIT_FACTOR);

@@ -46,8 +46,9 @@ pub struct EncodedUpdates<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Appends a [`ServerMessage::Batch`](crate::message::ServerMessage::Batch) whose updates were encoded
-/// earlier: the same bytes as if the whole message were encoded now, for the cost of a copy.
+/// Appends a [`ServerMessage::Batch`](crate::message::ServerMessage::Batch) whose updates were
+/// encoded earlier: the same bytes as if the whole message were encoded now, for the cost of a
+/// copy.
 pub fn append_batch(
     head: &BatchHead<'_>,
     updates: EncodedUpdates<'_>,

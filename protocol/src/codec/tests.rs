@@ -175,7 +175,7 @@ fn a_declared_length_without_bytes_allocates_nothing() {
     ));
 }
 
-/// serde and bincode know the variants; the lists of types must say the same.
+/// Compares a list of types with the variants that serde and bincode know.
 fn check_types<T: ::bincode::Decode<()> + serde::de::DeserializeOwned + std::fmt::Debug>(
     types: &[&str],
 ) {
@@ -197,13 +197,13 @@ fn check_types<T: ::bincode::Decode<()> + serde::de::DeserializeOwned + std::fmt
 }
 
 #[test]
-fn the_lists_of_types_are_those_of_the_messages() {
+fn the_lists_of_types_equal_the_variants() {
     check_types::<ClientMessage>(ClientMessage::TYPES);
     check_types::<ServerMessage<Topic>>(ServerMessage::<Topic>::TYPES);
 }
 
 #[test]
-fn a_message_is_unknown_by_its_own_type_and_not_by_what_is_in_it() {
+fn a_message_is_unknown_by_its_type_and_not_by_its_content() {
     let decode = |json: &str| decode_client(json.as_bytes(), Encoding::Json);
     let unknown = |name: &str| Err(CodecError::UnknownMessage(format!("{name:?}")));
     assert_eq!(decode(r#"{"id":1,"type":"dance"}"#), unknown("dance"));
@@ -229,7 +229,7 @@ fn a_message_is_unknown_by_its_own_type_and_not_by_what_is_in_it() {
             "{malformed}: {result:?}"
         );
     }
-    // A quality that does not exist, inside of a batch: its tag is in order.
+    // An unknown quality inside a batch. The tag of the batch is known.
     let mut batch = encode_server_bincode(&ServerMessage::Batch(Batch {
         channel: 1,
         from: 1,

@@ -7,8 +7,8 @@ use super::registry::registry;
 registry! {
     /// Why a request was refused.
     ErrorCode {
-        /// Not JSON, not bincode, trailing bytes, or a field that is missing, unknown or of the wrong
-        /// type.
+        /// Not JSON, not bincode, trailing bytes, or a field that is missing, unknown or of the
+        /// wrong type.
         Malformed = 100, "malformed message";
         /// A message type that this server does not know.
         UnknownMessage = 101, "unknown message";

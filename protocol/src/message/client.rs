@@ -19,8 +19,8 @@ pub enum ClientMessage {
     Subscribe(Subscribe),
     /// Ends subscriptions. The answer is [`Unsubscribed`](super::Unsubscribed).
     Unsubscribe(Unsubscribe),
-    /// Puts updates on the tape. The answer is [`Published`](super::Published) if the request has an
-    /// id.
+    /// Puts updates on the tape. The answer is [`Published`](super::Published) if the request has
+    /// an id.
     Publish(Publish),
     /// Asks for the server's time. The answer is [`TimeAnswer`](super::TimeAnswer).
     Time(TimeRequest),

@@ -9,8 +9,8 @@ pub type Seq = u64;
 /// The server's number for a topic, valid for one epoch.
 pub type TopicId = u32;
 
-/// The server's number for a filter in a mode, a rate and an encoding. All subscribers of these share
-/// it. On one connection it identifies one subscription.
+/// The server's number for a filter in a mode, a rate and an encoding. All subscribers of these
+/// share it. On one connection it identifies one subscription.
 pub type ChannelId = u32;
 
 /// A number that the client chooses for a request. The answer repeats it.

@@ -5,12 +5,12 @@
 //! over that name.
 //!
 //! New enum variants are only ever appended, because bincode numbers them by order. The fields of a
-//! struct never change: bincode cannot skip a field that a client does not know, so a new field needs
-//! a new subprotocol.
+//! struct never change: bincode cannot skip a field that a client does not know, so a new field
+//! needs a new subprotocol.
 //!
 //! Times are integer nanoseconds since 1970-01-01T00:00:00Z. In JSON, times and all other integers
-//! that may exceed 2^53 are strings. Positions, seqs and counts are numbers, because they start at 1
-//! with each epoch.
+//! that may exceed 2^53 are strings. Positions, seqs and counts are numbers, because they start at
+//! 1 with each epoch.
 
 mod epoch;
 mod ids;

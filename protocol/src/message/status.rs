@@ -12,8 +12,8 @@ use crate::json::decimal_string;
 /// See [`ServerMessage::Status`](super::ServerMessage::Status). It is not part of the chain of
 /// batches.
 ///
-/// A topic of a new or resumed subscription counts as live until such a message says otherwise. After
-/// that only such messages change its status.
+/// A topic of a new or resumed subscription counts as live until such a message says otherwise.
+/// After that only such messages change its status.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Statuses<T> {
     /// The subscription.

@@ -46,8 +46,9 @@ pub struct Resume {
     /// `to` of the last handled live batch, or the position that [`Accepted`] or
     /// [`Gap`](super::Gap) set.
     pub position: Position,
-    /// In mode `every`: how many updates of the channel are accounted for at `position`. With it the
-    /// server can tell exactly how many updates were lost, even if the tape no longer holds them.
+    /// In mode `every`: how many updates of the channel are accounted for at `position`. With it
+    /// the server can tell exactly how many updates were lost, even if the tape no longer holds
+    /// them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// If a snapshot was under way: `to` of its last handled batch.

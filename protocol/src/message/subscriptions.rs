@@ -44,8 +44,8 @@ pub struct Change {
     pub max_rate_hz: Option<f64>,
 }
 
-/// See [`ServerMessage::Changed`](super::ServerMessage::Changed). The subscription continues where it
-/// is.
+/// See [`ServerMessage::Changed`](super::ServerMessage::Changed). The subscription continues where
+/// it is.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Changed {
     /// From the request.

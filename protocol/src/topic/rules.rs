@@ -1,7 +1,7 @@
 //! What topic names and topic filters have in common, and why one is refused.
 
-/// Longest topic name or filter, in bytes of UTF-8. MQTT allows 65,535. Every shard and every client
-/// keeps each name once, so the limit bounds the memory that one client can make others use.
+/// Longest topic name or filter, in bytes of UTF-8. MQTT allows 65,535. Every shard and every
+/// client keeps each name once, so the limit bounds the memory that one client can make others use.
 pub const TOPIC_MAX_BYTES: usize = 256;
 
 /// Why a topic name or filter was refused.

@@ -40,7 +40,7 @@ fn filters_match_as_in_the_examples_of_the_mqtt_specification() {
 }
 
 #[test]
-fn a_filter_includes_what_selects_no_more_than_itself() {
+fn a_filter_includes_filters_that_select_a_part_of_its_topics() {
     for (wide, narrow, expected) in [
         ("#", "a/+/#", true),
         ("#", "$SYS/#", false),
@@ -63,7 +63,7 @@ fn a_filter_includes_what_selects_no_more_than_itself() {
 }
 
 #[test]
-fn bad_names_and_filters_are_refused_with_the_reason_and_the_place() {
+fn bad_names_and_filters_are_refused_with_reason_and_place() {
     assert_eq!(Topic::new("").unwrap_err(), TopicError::Empty);
     assert_eq!(
         Topic::new("a/+").unwrap_err(),

@@ -1,4 +1,4 @@
-//! The examples against a server that does what the test tells it.
+//! The examples against a scripted server.
 
 use std::io;
 
@@ -98,7 +98,6 @@ async fn subscribe_survives_a_lost_connection_and_prints_each_update_once() {
         assert_eq!(subscribe.mode, Mode::Every);
         peer.send(batch(10, 11, false, vec![topic(7, "home/door")]))
             .await;
-        // The client confirms what it has handled by asking for what follows.
         let gap = Gap {
             channel: 1,
             from: 11,

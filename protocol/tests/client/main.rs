@@ -1,4 +1,4 @@
-//! The client against a WebSocket server that does what the test tells it.
+//! The client and the examples against a scripted WebSocket server.
 
 #![allow(clippy::unwrap_used)]
 

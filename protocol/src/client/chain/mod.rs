@@ -41,8 +41,8 @@ impl Chain {
         }
     }
 
-    /// Starts at the server's position. If the server says that it resumed, checks that this is where
-    /// `token` ended.
+    /// Starts at the server's position. If the server says that it resumed, checks that this is
+    /// where `token` ended.
     pub fn resume(accepted: &Accepted, token: Option<&Resume>) -> (Self, Result<(), ChainError>) {
         let chain = Self::new(accepted);
         let check = match token {

@@ -109,7 +109,7 @@ fn a_batch_that_does_not_continue_at_the_end_of_the_last_one_proves_a_loss() {
 }
 
 #[test]
-fn ranges_that_cannot_be_are_refused() {
+fn impossible_ranges_are_refused() {
     let range = |from, to| ChainError::Range { from, to };
     check(at(10, None), batch(10, 9, false), range(10, 9));
     for positions in [vec![10], vec![16], vec![12, 12], vec![13, 12]] {
@@ -121,7 +121,7 @@ fn ranges_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn a_gap_elsewhere_or_with_too_short_a_snapshot_is_proof_of_a_loss() {
+fn a_gap_elsewhere_or_with_too_short_a_snapshot_proves_a_loss() {
     let elsewhere = ChainError::Live {
         expected: 10,
         from: 11,
@@ -158,7 +158,7 @@ fn a_resumed_subscription_may_go_back_but_not_forward() {
         count: 20,
     };
     check(&resumed(10, None), token(10, Some(19), None), Err(count));
-    // The rest of the snapshot must come, or live batches must begin before it.
+    // The rest of the snapshot must come, or live batches must start before it.
     check(&resumed(10, Some(4)), token(10, None, Some(4)), Ok(()));
     check(&resumed(4, None), token(10, None, Some(4)), Ok(()));
     let rest = |from| ChainError::Snapshot {
@@ -171,7 +171,7 @@ fn a_resumed_subscription_may_go_back_but_not_forward() {
         Err(rest(5)),
     );
     check(&resumed(10, None), token(10, None, Some(4)), Err(rest(10)));
-    // Of what the server does not resume it may give another position.
+    // If the server does not resume, its position may be any.
     let fresh = accepted(11, None, Start::EpochChanged);
     check(&fresh, token(10, None, None), Ok(()));
 }

@@ -46,7 +46,8 @@ pub enum ConnectionError {
     /// The server sent a message longer than [`SERVER_MESSAGE_MAX_BYTES`].
     #[error("a message of the server is too long (limit {SERVER_MESSAGE_MAX_BYTES} bytes)")]
     TooLong,
-    /// The server sent a text frame where the subprotocol is binary, or a binary one where it is text.
+    /// The server sent a text frame where the subprotocol is binary, or a binary one where it is
+    /// text.
     #[error("a text frame where the subprotocol is binary, or a binary frame where it is text")]
     WrongKind,
     /// The payload is not a message.

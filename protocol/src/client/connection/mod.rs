@@ -74,7 +74,8 @@ impl Connection {
         })
     }
 
-    /// The next message, with topics by name. Meanwhile pings are answered and queued messages sent.
+    /// The next message, with topics by name. Meanwhile pings are answered and queued messages
+    /// sent.
     ///
     /// After [`ConnectionError::Codec`] or [`ConnectionError::Topic`] the connection can still be
     /// used. Any other error is final.
@@ -211,8 +212,8 @@ impl Connection {
         }
     }
 
-    /// Answers a close frame, as far as that is possible without waiting. The server has all that it
-    /// needs, and the caller should learn of the end now.
+    /// Answers a close frame, as far as that is possible without waiting. The server has all that
+    /// it needs, and the caller should learn of the end now.
     fn closed_by_server(&mut self, payload: &[u8]) -> ConnectionError {
         let (code, reason) = match payload {
             [] => (NO_STATUS, ""),

@@ -24,8 +24,8 @@ use crate::codec::SERVER_MESSAGE_MAX_BYTES;
 
 type SocketReader = WebSocketRead<tokio::io::Chain<Cursor<Bytes>, CountedHalf>>;
 
-/// Reading a frame must not be interrupted, or its first bytes are lost. So the future that reads it
-/// owns the socket, and stays here when the caller drops its own future.
+/// Reading a frame must not be interrupted, or its first bytes are lost. So the future that reads
+/// it owns the socket, and stays here when the caller drops its own future.
 type Reading = Pin<Box<dyn Future<Output = ReadResult> + Send>>;
 
 type ReadResult = (SocketReader, Result<IncomingFrame, WebSocketError>);

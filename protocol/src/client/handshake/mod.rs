@@ -3,23 +3,23 @@
 mod error;
 mod options;
 
-mod target;
+mod server_url;
 
 mod tcp;
 mod upgrade;
 
 pub use error::{ConnectError, UrlError};
 pub use options::{CONNECT_TIMEOUT, ConnectOptions};
-pub(super) use upgrade::Upgraded;
+pub(super) use upgrade::UpgradedStream;
 
-use target::Target;
+use server_url::ServerUrl;
 
 /// Connects and upgrades the connection, within the options' timeout.
-pub(super) async fn open(options: &ConnectOptions) -> Result<Upgraded, ConnectError> {
-    let target = Target::parse(&options.url)?;
+pub(super) async fn open(options: &ConnectOptions) -> Result<UpgradedStream, ConnectError> {
+    let server = ServerUrl::parse(&options.url)?;
     let opening = async {
-        let stream = tcp::connect(&target, options.local_address).await?;
-        upgrade::upgrade(stream, &target, options.encoding).await
+        let stream = tcp::connect(&server, options.local_address).await?;
+        upgrade::upgrade(stream, &server, options.encoding).await
     };
     tokio::time::timeout(options.timeout, opening)
         .await

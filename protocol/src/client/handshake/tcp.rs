@@ -7,18 +7,18 @@ use std::{
 
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
-use super::{error::ConnectError, target::Target};
+use super::{error::ConnectError, server_url::ServerUrl};
 
-/// Connects to the first address of the target that accepts.
+/// Connects to the first address of the server that accepts.
 pub(super) async fn connect(
-    target: &Target,
+    server: &ServerUrl,
     local_address: Option<IpAddr>,
 ) -> Result<TcpStream, ConnectError> {
     let resolve_error = |error| ConnectError::Resolve {
-        host: target.host.clone(),
+        host: server.host.clone(),
         error,
     };
-    let addresses = lookup_host((target.host.as_str(), target.port))
+    let addresses = lookup_host((server.host.as_str(), server.port))
         .await
         .map_err(resolve_error)?;
     let mut failure = resolve_error(io::Error::new(

@@ -1,5 +1,5 @@
-//! The HTTP request that switches to WebSocket, and the checks that RFC 6455 (section 4.1) requires of
-//! a client.
+//! The HTTP request that switches to WebSocket, and the checks that RFC 6455 (section 4.1) requires
+//! of a client.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http_body_util::Empty;
@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 
 use super::{
     error::{ConnectError, UrlError},
-    target::{Target, WS_SCHEME},
+    server_url::{ServerUrl, WS_SCHEME},
 };
 use crate::codec::Encoding;
 
@@ -22,7 +22,7 @@ use crate::codec::Encoding;
 const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// A connection that speaks WebSocket from now on.
-pub(in crate::client) struct Upgraded {
+pub(in crate::client) struct UpgradedStream {
     pub(in crate::client) stream: TcpStream,
     /// The bytes that arrived together with the server's answer, after it.
     pub(in crate::client) rest: Bytes,
@@ -31,13 +31,13 @@ pub(in crate::client) struct Upgraded {
 /// Asks the server to switch to WebSocket.
 pub(super) async fn upgrade(
     stream: TcpStream,
-    target: &Target,
+    server: &ServerUrl,
     encoding: Encoding,
-) -> Result<Upgraded, ConnectError> {
+) -> Result<UpgradedStream, ConnectError> {
     let key = fastwebsockets::handshake::generate_key();
     let request = Request::builder()
-        .uri(&target.path)
-        .header(header::HOST, &target.authority)
+        .uri(&server.path)
+        .header(header::HOST, &server.authority)
         .header(header::UPGRADE, "websocket")
         .header(header::CONNECTION, "Upgrade")
         .header(header::SEC_WEBSOCKET_KEY, &key)
@@ -45,7 +45,7 @@ pub(super) async fn upgrade(
         .header(header::SEC_WEBSOCKET_PROTOCOL, encoding.subprotocol())
         .body(Empty::<Bytes>::new())
         .map_err(|error| ConnectError::BadUrl {
-            url: format!("{WS_SCHEME}://{}{}", target.authority, target.path),
+            url: format!("{WS_SCHEME}://{}{}", server.authority, server.path),
             reason: UrlError::Syntax(error.to_string()),
         })?;
 
@@ -65,7 +65,7 @@ pub(super) async fn upgrade(
         _ = &mut connection => exchange.await,
     };
     match upgraded.map(hyper::upgrade::Upgraded::downcast::<TokioIo<TcpStream>>) {
-        Ok(Ok(parts)) => Ok(Upgraded {
+        Ok(Ok(parts)) => Ok(UpgradedStream {
             stream: parts.io.into_inner(),
             rest: parts.read_buf,
         }),

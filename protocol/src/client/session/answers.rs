@@ -1,7 +1,7 @@
 //! The server's answers to the session's requests.
 
 use super::{
-    requests::Request,
+    pending_requests::PendingRequest,
     state::{Session, SessionError},
     wanted::{Delivery, FilterState},
 };
@@ -23,7 +23,8 @@ const RETRY_AFTER_MS: u32 = 1_000;
 
 impl Session {
     pub(super) fn subscribed(&mut self, subscribed: Subscribed) -> Result<(), SessionError> {
-        let Some(Request::Subscribe(filters, delivery)) = self.requests.answered(subscribed.id)
+        let Some(PendingRequest::Subscribe(filters, delivery)) =
+            self.requests.answered(subscribed.id)
         else {
             return Err(SessionError::Unexpected(
                 "a `subscribed` without a `subscribe`",
@@ -146,13 +147,13 @@ impl Session {
     }
 
     pub(super) fn published(&mut self, published: Published) {
-        if let Some(Request::Publish) = self.requests.answered(published.id) {
+        if let Some(PendingRequest::Publish) = self.requests.answered(published.id) {
             self.push_event(Event::Published(published));
         }
     }
 
     pub(super) fn history(&mut self, history: History<Topic>) {
-        if let Some(Request::History) = self.requests.answered(history.id) {
+        if let Some(PendingRequest::History) = self.requests.answered(history.id) {
             self.push_event(Event::History(history));
         }
     }
@@ -169,32 +170,32 @@ impl Session {
             .id
             .and_then(|id| Some((id, self.requests.answered(id)?)));
         match request {
-            Some((id, Request::Publish)) => {
+            Some((id, PendingRequest::Publish)) => {
                 let why = Unpublished::Refused(error);
                 self.push_event(Event::Unpublished { id, why });
             }
-            Some((id, Request::History)) => {
+            Some((id, PendingRequest::History)) => {
                 let why = NoAnswer::Refused(error);
                 self.push_event(Event::NoHistory { id, why });
             }
-            Some((_, Request::Subscribe(filters, _))) if error.temporary => {
+            Some((_, PendingRequest::Subscribe(filters, _))) if error.temporary => {
                 for filter in filters {
                     self.want_again(&filter, error.retry_after_ms.unwrap_or(RETRY_AFTER_MS));
                 }
                 self.push_event(Event::Error(error));
             }
-            Some((_, Request::Subscribe(filters, _))) => {
+            Some((_, PendingRequest::Subscribe(filters, _))) => {
                 for filter in filters {
                     self.refuse(filter, error.code, error.reason.clone());
                 }
             }
-            Some((_, Request::Change(filter, before))) => {
+            Some((_, PendingRequest::Change(filter, before))) => {
                 if let Some(wanted) = self.wanted.get_mut(&filter) {
                     wanted.delivery = before;
                 }
                 self.push_event(Event::Error(error));
             }
-            Some((_, Request::Other)) | None => self.push_event(Event::Error(error)),
+            Some((_, PendingRequest::Other)) | None => self.push_event(Event::Error(error)),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! What the caller asks of the session, and the requests to the server that result.
 
 use super::{
-    requests::Request,
+    pending_requests::PendingRequest,
     state::Session,
     wanted::{Delivery, FilterState},
 };
 use crate::{
     client::{
-        command::Command,
+        command::ClientCommand,
         event::{Event, NoAnswer, Unpublished},
     },
     codec,
@@ -18,18 +18,18 @@ use crate::{
     topic::Filter,
 };
 
-/// Bytes of filters in one [`Subscribe`]. With all that surrounds the filters, the message stays far
-/// below the limit for clients ([`codec::CLIENT_MESSAGE_MAX_BYTES`]).
+/// Bytes of filters in one [`Subscribe`]. With all that surrounds the filters, the message stays
+/// far below the limit for clients ([`codec::CLIENT_MESSAGE_MAX_BYTES`]).
 const SUBSCRIBE_FILTERS_MAX_BYTES: usize = 32 * 1024;
 
 /// Room for what surrounds a filter: resume token, quotes, field names.
 const FILTER_REQUEST_OVERHEAD_BYTES: usize = 128;
 
 impl Session {
-    /// Executes a command. [`Command::Close`] is not for the session.
-    pub(in crate::client) fn command(&mut self, command: Command) {
+    /// Executes a command. [`ClientCommand::Close`] is not for the session.
+    pub(in crate::client) fn command(&mut self, command: ClientCommand) {
         match command {
-            Command::Subscribe {
+            ClientCommand::Subscribe {
                 filters,
                 mode,
                 max_rate_hz,
@@ -40,27 +40,27 @@ impl Session {
                 }
                 self.retry();
             }
-            Command::Unsubscribe { filters } => self.unwant(&filters),
-            Command::Publish { id, updates } => self.publish(
+            ClientCommand::Unsubscribe { filters } => self.unwant(&filters),
+            ClientCommand::Publish { id, updates } => self.publish(
                 id,
                 Publish {
                     id: Some(id),
                     updates,
                 },
             ),
-            Command::History(request) => self.request_history(request),
-            Command::List if self.is_connected() => {
-                let id = self.requests.expect(Request::Other);
+            ClientCommand::History(request) => self.request_history(request),
+            ClientCommand::List if self.is_connected() => {
+                let id = self.requests.expect(PendingRequest::Other);
                 self.requests.send(ClientMessage::List(List { id }));
             }
-            Command::List | Command::Close => {}
+            ClientCommand::List | ClientCommand::Close => {}
         }
     }
 
     /// Asks for the server's time, if there is a connection.
     pub(in crate::client) fn ask_time(&mut self, now: TimeNs) {
         if self.is_connected() {
-            let id = self.requests.expect(Request::Other);
+            let id = self.requests.expect(PendingRequest::Other);
             self.requests.send(ClientMessage::Time(TimeRequest {
                 id,
                 client_time_ns: now,
@@ -95,7 +95,7 @@ impl Session {
         delivery: Delivery,
         before: Delivery,
     ) {
-        let id = self.requests.expect(Request::Change(filter, before));
+        let id = self.requests.expect(PendingRequest::Change(filter, before));
         self.requests.send(ClientMessage::Change(Change {
             id,
             channel,
@@ -121,7 +121,7 @@ impl Session {
         self.unsubscribe(channels);
     }
 
-    /// Requests all wanted filters that were not requested yet: one message for all filters of a
+    /// PendingRequests all wanted filters that were not requested yet: one message for all filters of a
     /// delivery, as far as it has room.
     pub(super) fn subscribe_wanted(&mut self) {
         for (delivery, filters) in self.wanted.take_wanted() {
@@ -148,7 +148,9 @@ impl Session {
                 resume: self.wanted.token(filter),
             })
             .collect();
-        let id = self.requests.expect(Request::Subscribe(filters, delivery));
+        let id = self
+            .requests
+            .expect(PendingRequest::Subscribe(filters, delivery));
         self.requests.send(ClientMessage::Subscribe(Subscribe {
             id,
             filters: requests,
@@ -169,7 +171,7 @@ impl Session {
             let why = Unpublished::TooLong { bytes, limit };
             return self.push_event(Event::Unpublished { id, why });
         }
-        self.requests.expect_as(id, Request::Publish);
+        self.requests.expect_as(id, PendingRequest::Publish);
         self.requests.send(message);
     }
 
@@ -179,7 +181,7 @@ impl Session {
             let why = NoAnswer::NotConnected;
             return self.push_event(Event::NoHistory { id, why });
         }
-        self.requests.expect_as(id, Request::History);
+        self.requests.expect_as(id, PendingRequest::History);
         self.requests.send(ClientMessage::History(request));
     }
 }

@@ -1,7 +1,7 @@
 //! What the session does with a message of the server, and with the end of the connection.
 
 use super::{
-    requests::Request,
+    pending_requests::PendingRequest,
     state::{Session, SessionError},
 };
 use crate::{
@@ -77,15 +77,17 @@ impl Session {
         self.wanted.restart_all();
         for (id, request) in self.requests.disconnected() {
             match request {
-                Request::Publish => {
+                PendingRequest::Publish => {
                     let why = Unpublished::Unknown;
                     self.push_event(Event::Unpublished { id, why });
                 }
-                Request::History => {
+                PendingRequest::History => {
                     let why = NoAnswer::NotConnected;
                     self.push_event(Event::NoHistory { id, why });
                 }
-                Request::Subscribe(..) | Request::Change(..) | Request::Other => {}
+                PendingRequest::Subscribe(..)
+                | PendingRequest::Change(..)
+                | PendingRequest::Other => {}
             }
         }
     }

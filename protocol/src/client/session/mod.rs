@@ -8,7 +8,7 @@
 mod wanted;
 
 mod events;
-mod requests;
+mod pending_requests;
 
 mod state;
 
@@ -18,7 +18,7 @@ mod answers;
 mod messages;
 mod stream;
 
-pub use requests::PUBLISHES_IN_FLIGHT_MAX;
+pub use pending_requests::PUBLISHES_IN_FLIGHT_MAX;
 pub(super) use state::{Session, SessionError};
 
 #[cfg(test)]

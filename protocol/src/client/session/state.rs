@@ -2,7 +2,7 @@
 
 use super::{
     events::{EventQueue, Move},
-    requests::{Request, Requests},
+    pending_requests::{PendingRequest, PendingRequests},
     wanted::WantedFilters,
 };
 use crate::{
@@ -11,8 +11,8 @@ use crate::{
     message::{ChannelId, ClientMessage, Limits, Unsubscribe},
 };
 
-/// Broken chains that a connection survives. After more of them the connection itself is in doubt, and
-/// the client makes a new one, after a wait.
+/// Broken chains that a connection survives. After more of them the connection itself is in doubt,
+/// and the client makes a new one, after a wait.
 pub(super) const CHAIN_BREAKS_MAX: u32 = 8;
 
 /// What only a new connection can repair.
@@ -32,7 +32,7 @@ pub(in crate::client) enum SessionError {
 pub(in crate::client) struct Session {
     pub(super) encoding: Encoding,
     pub(super) wanted: WantedFilters,
-    pub(super) requests: Requests,
+    pub(super) requests: PendingRequests,
     /// From the welcome. `None` without a connection.
     pub(super) limits: Option<Limits>,
     pub(super) clock: ClockFilter,
@@ -50,7 +50,7 @@ impl Session {
         Self {
             encoding,
             wanted: WantedFilters::default(),
-            requests: Requests::new(ids),
+            requests: PendingRequests::new(ids),
             limits: None,
             clock: ClockFilter::default(),
             chain_breaks: 0,
@@ -112,7 +112,7 @@ impl Session {
     /// Ends subscriptions on the server.
     pub(super) fn unsubscribe(&mut self, channels: Vec<ChannelId>) {
         if !channels.is_empty() {
-            let id = self.requests.expect(Request::Other);
+            let id = self.requests.expect(PendingRequest::Other);
             self.requests
                 .send(ClientMessage::Unsubscribe(Unsubscribe { id, channels }));
         }

@@ -1,5 +1,5 @@
-//! What the server sends without a request: batches, gaps and heartbeats, each checked by its chain,
-//! and statuses.
+//! What the server sends without a request: batches, gaps and heartbeats, each checked by its
+//! chain, and statuses.
 
 use super::state::{CHAIN_BREAKS_MAX, Session, SessionError};
 use crate::{

@@ -14,7 +14,7 @@ const WS_PORT: u16 = 80;
 
 /// Where to connect and what to ask for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(super) struct ServerUrl {
     /// A name or an address, without brackets.
     pub(super) host: String,
     pub(super) port: u16,
@@ -24,7 +24,7 @@ pub(super) struct Target {
     pub(super) path: String,
 }
 
-impl Target {
+impl ServerUrl {
     /// Reads a URL.
     pub(super) fn parse(url: &str) -> Result<Self, ConnectError> {
         Self::from_url(url).map_err(|reason| ConnectError::BadUrl {
@@ -101,13 +101,13 @@ mod tests {
 
     #[track_caller]
     fn check(url: &str, host: &str, port: u16, authority: &str, path: &str) {
-        let expected = Target {
+        let expected = ServerUrl {
             host: host.into(),
             port,
             authority: authority.into(),
             path: path.into(),
         };
-        assert_eq!(Target::from_url(url), Ok(expected), "{url}");
+        assert_eq!(ServerUrl::from_url(url), Ok(expected), "{url}");
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
 
     #[track_caller]
     fn check_error(url: &str, expected: UrlError) {
-        assert_eq!(Target::from_url(url), Err(expected), "{url}");
+        assert_eq!(ServerUrl::from_url(url), Err(expected), "{url}");
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
         check_error("ws://me:secret@h/", UrlError::Login);
         check_error("ws://h/ws#top", UrlError::Fragment);
         for url in ["ws:/h", " ws://h", "ws://h/\n", "ws:\\\\h", "ws://h/a b"] {
-            let result = Target::from_url(url);
+            let result = ServerUrl::from_url(url);
             assert!(
                 matches!(result, Err(UrlError::Syntax(_))),
                 "{url:?}: {result:?}"
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn an_error_says_what_is_expected_and_shows_no_password() {
-        let error = |url| Target::parse(url).unwrap_err().to_string();
+        let error = |url| ServerUrl::parse(url).unwrap_err().to_string();
         assert_eq!(
             error("http://h/ws"),
             "\"http://h/ws\" is not the URL of a server: \

@@ -15,7 +15,7 @@ pub const PUBLISHES_IN_FLIGHT_MAX: usize = 1024;
 
 /// What the session must know when the answer comes.
 #[derive(Debug)]
-pub(super) enum Request {
+pub(super) enum PendingRequest {
     /// The filters in their order, and what was asked for.
     Subscribe(Vec<Filter>, Delivery),
     /// The filter, and the delivery that stays if the server refuses the change.
@@ -27,14 +27,14 @@ pub(super) enum Request {
 
 /// See the module's description.
 #[derive(Debug)]
-pub(super) struct Requests {
+pub(super) struct PendingRequests {
     ids: RequestIds,
-    unanswered: HashMap<RequestId, Request>,
+    unanswered: HashMap<RequestId, PendingRequest>,
     publishes_in_flight: usize,
     outgoing: VecDeque<ClientMessage>,
 }
 
-impl Requests {
+impl PendingRequests {
     pub(super) fn new(ids: RequestIds) -> Self {
         Self {
             ids,
@@ -45,24 +45,24 @@ impl Requests {
     }
 
     /// A new id, for a request whose answer is expected.
-    pub(super) fn expect(&mut self, request: Request) -> RequestId {
+    pub(super) fn expect(&mut self, request: PendingRequest) -> RequestId {
         let id = self.ids.next();
         self.expect_as(id, request);
         id
     }
 
     /// The same with an id that the caller knows already.
-    pub(super) fn expect_as(&mut self, id: RequestId, request: Request) {
-        if matches!(request, Request::Publish) {
+    pub(super) fn expect_as(&mut self, id: RequestId, request: PendingRequest) {
+        if matches!(request, PendingRequest::Publish) {
             self.publishes_in_flight += 1;
         }
         self.unanswered.insert(id, request);
     }
 
     /// The request that an answer belongs to, which is then no longer expected.
-    pub(super) fn answered(&mut self, id: RequestId) -> Option<Request> {
+    pub(super) fn answered(&mut self, id: RequestId) -> Option<PendingRequest> {
         let request = self.unanswered.remove(&id)?;
-        if matches!(request, Request::Publish) {
+        if matches!(request, PendingRequest::Publish) {
             self.publishes_in_flight -= 1;
         }
         Some(request)
@@ -89,7 +89,7 @@ impl Requests {
     }
 
     /// The connection is gone. Returns the requests that will not be answered, by id.
-    pub(super) fn disconnected(&mut self) -> Vec<(RequestId, Request)> {
+    pub(super) fn disconnected(&mut self) -> Vec<(RequestId, PendingRequest)> {
         self.outgoing.clear();
         self.publishes_in_flight = 0;
         let mut unanswered: Vec<_> = self.unanswered.drain().collect();
