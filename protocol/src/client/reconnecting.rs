@@ -216,7 +216,7 @@ impl Client {
                 open.leave(Why::Protocol(error.to_string()), CloseCode::PolicyViolation);
             }
             ConnectionError::Topic(error) => {
-                self.session.start_afresh();
+                self.session.start_anew();
                 open.connection.take_topics();
                 open.leave(Why::Protocol(error.to_string()), CloseCode::PolicyViolation);
             }

@@ -51,7 +51,7 @@ impl Session {
         self.limits = Some(welcome.limits);
         let epoch = welcome.epoch;
         self.push_event(Event::Connected(welcome));
-        if std::mem::take(&mut self.must_start_afresh) {
+        if std::mem::take(&mut self.must_start_anew) {
             self.clear_tokens(epoch);
         }
         self.subscribe_wanted();

@@ -38,7 +38,7 @@ pub(in crate::client) struct Session {
     pub(super) clock: ClockFilter,
     pub(super) chain_breaks: u32,
     /// Whether resuming would fail, because the client missed topic names.
-    pub(super) must_start_afresh: bool,
+    pub(super) must_start_anew: bool,
     /// After how long refused requests may be repeated.
     pub(super) retry_after_ms: Option<u32>,
     pub(super) events: EventQueue,
@@ -54,7 +54,7 @@ impl Session {
             limits: None,
             clock: ClockFilter::default(),
             chain_breaks: 0,
-            must_start_afresh: false,
+            must_start_anew: false,
             retry_after_ms: None,
             events: EventQueue::default(),
         }
@@ -101,8 +101,8 @@ impl Session {
     }
 
     /// Subscriptions cannot be resumed on the next connection, because topic names were missed.
-    pub(in crate::client) fn start_afresh(&mut self) {
-        self.must_start_afresh = true;
+    pub(in crate::client) fn start_anew(&mut self) {
+        self.must_start_anew = true;
     }
 
     pub(super) fn is_connected(&self) -> bool {
