@@ -1,4 +1,4 @@
-//! What a client of the bincode encoding knows about topics.
+//! The topic names that a client of the bincode encoding has learned.
 
 use std::collections::HashMap;
 
@@ -9,31 +9,31 @@ use crate::{
     topic::Topic,
 };
 
-/// Most topics that a client keeps the names of: four times what a server holds by default. A
-/// server that introduces more is broken, and memory is bounded.
+/// Most topics whose names a client keeps: four times what a server holds by default. A server that
+/// introduces more is broken, and the client's memory must be bounded.
 pub const TOPIC_TABLE_MAX: usize = 4_000_000;
 
-/// Names by number, for one epoch. It outlives a connection, because a client that resumes is not
-/// introduced again to topics that it knows.
+/// Topic names by id, for one epoch. It outlives a connection, because the server does not
+/// introduce known topics again to a client that resumes.
 #[derive(Debug, Default)]
 pub struct TopicTable {
     epoch: Option<Epoch>,
     names: HashMap<TopicId, Topic>,
 }
 
-/// Why updates could not be given their topics.
+/// Why a topic id could not be replaced by a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TopicTableError {
-    /// An update names a topic that was never introduced.
-    #[error("topic {0} was never introduced")]
+    /// The topic was never introduced.
+    #[error("the topic with id {0} was never introduced")]
     Unknown(TopicId),
-    /// More than [`TOPIC_TABLE_MAX`].
-    #[error("more than {TOPIC_TABLE_MAX} topics")]
+    /// The server introduced more than [`TOPIC_TABLE_MAX`] topics.
+    #[error("the server introduced too many topics (limit {TOPIC_TABLE_MAX})")]
     Full,
 }
 
 impl TopicTable {
-    /// Forgets everything unless it was learnt in this epoch.
+    /// Clears the table, unless its names are of this epoch.
     pub fn enter(&mut self, epoch: Epoch) {
         if self.epoch != Some(epoch) {
             self.names.clear();
@@ -41,7 +41,7 @@ impl TopicTable {
         }
     }
 
-    /// Learns the topics that a batch introduces.
+    /// Adds introduced topics.
     pub fn introduce(&mut self, topics: &[TopicInfo]) -> Result<(), TopicTableError> {
         for info in topics {
             if self.names.len() >= TOPIC_TABLE_MAX && !self.names.contains_key(&info.id) {
@@ -52,12 +52,12 @@ impl TopicTable {
         Ok(())
     }
 
-    /// The topic with this number.
+    /// The topic with this id.
     pub fn get(&self, id: TopicId) -> Option<&Topic> {
         self.names.get(&id)
     }
 
-    /// How many topics are known.
+    /// Number of known topics.
     pub fn len(&self) -> usize {
         self.names.len()
     }
@@ -67,7 +67,7 @@ impl TopicTable {
         self.names.is_empty()
     }
 
-    /// Learns what the message teaches and replaces numbers by names.
+    /// Adds the topics that the message introduces, and replaces topic ids by names.
     pub fn resolve(
         &mut self,
         message: ServerMessage<TopicId>,
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_kept_for_their_epoch_and_forgotten_in_the_next() {
+    fn names_are_kept_for_their_epoch_and_cleared_by_the_next() {
         let mut table = TopicTable::default();
         table.enter(Epoch(1));
         table.introduce(&[info(7, "a"), info(8, "b")]).unwrap();

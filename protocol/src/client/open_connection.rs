@@ -1,4 +1,4 @@
-//! A [`Client`](super::Client) while it has a connection.
+//! The part of a [`Client`](super::Client) that exists while it is connected.
 
 use std::{
     future::{poll_fn, ready},
@@ -9,9 +9,10 @@ use std::{
 use tokio::time::{Instant, sleep_until};
 
 use super::{
+    command::ClientCommand,
     connection::{Connection, ConnectionError, OUTGOING_MAX_BYTES},
-    event::Why,
-    handle::{Command, Commands},
+    disconnected::Why,
+    handle::Commands,
     session::{Session, SessionError},
 };
 use crate::{
@@ -20,58 +21,58 @@ use crate::{
     topic::Topic,
 };
 
-/// A server that let so many of its own heartbeat intervals pass in silence is dead.
+/// A server that sends nothing for this many of its own heartbeat intervals is dead.
 const SILENT_HEARTBEATS: u32 = 3;
 
-/// Added to it, for a busy machine and a slow network.
+/// Added to that time, for a busy machine and a slow network.
 const SILENCE_MARGIN: Duration = Duration::from_secs(2);
 
-/// Time for the server's close frame after ours; then the connection is dropped.
+/// Time for the server to answer the client's close frame. After it the connection is dropped.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The server's clock is asked for at once, then after this time, then after twice the time, up to
-/// the maximum.
+/// The client asks for the server's time at once, then after this time, then after twice the time,
+/// up to the maximum.
 const CLOCK_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
-/// Often enough to follow a drifting quartz, seldom enough not to matter.
+/// Often enough to follow a drifting clock, and rare enough to cost nothing.
 const CLOCK_INTERVAL_MAX: Duration = Duration::from_secs(16);
 
-/// A connection and what is to be done on it when.
-pub(super) struct Open {
+/// A connection and its timers.
+pub(super) struct OpenConnection {
     pub(super) connection: Connection,
-    /// When the server greeted.
+    /// When the welcome came.
     pub(super) welcome_at: Option<Instant>,
-    /// Longest silence that is no death.
+    /// A server that is silent for longer is dead.
     pub(super) silence: Duration,
     ask_time_at: Instant,
     ask_time_interval: Duration,
-    /// When to ask again for what was refused for a while.
+    /// When to repeat requests that were refused temporarily.
     retry_at: Option<Instant>,
     /// When to leave a draining server.
     leave_at: Option<Instant>,
     leaving: Option<Leaving>,
 }
 
-/// We sent a close frame.
+/// The client has sent a close frame.
 struct Leaving {
     why: Why,
     deadline: Instant,
 }
 
 /// What happened while waiting.
-pub(super) enum Step {
+pub(super) enum ConnectionEvent {
     Message(Result<ServerMessage<Topic>, ConnectionError>),
-    Command(Option<Command>),
-    /// There is room for messages that wait to be sent.
+    ClientCommand(Option<ClientCommand>),
+    /// The connection has room for messages that wait to be sent.
     Room,
-    /// Something is due.
+    /// A timer is due.
     Timer,
-    /// Nothing came for longer than can be.
+    /// The server was silent for too long.
     Silence,
 }
 
-impl Open {
-    /// `silence` is how long the server may take to greet.
+impl OpenConnection {
+    /// `silence` is how long the server may take to send its welcome.
     pub(super) fn new(connection: Connection, silence: Duration) -> Self {
         Self {
             connection,
@@ -85,46 +86,50 @@ impl Open {
         }
     }
 
-    /// Waits for something to happen. Cancel-safe.
-    pub(super) async fn step(&mut self, session: &mut Session, commands: &mut Commands) -> Step {
+    /// Waits until something happens. Cancel-safe.
+    pub(super) async fn next_event(
+        &mut self,
+        session: &mut Session,
+        commands: &mut Commands,
+    ) -> ConnectionEvent {
         if self.leaving.is_none()
             && let Err(error) = self.queue_requests(session)
         {
-            return Step::Message(Err(error));
+            return ConnectionEvent::Message(Err(error));
         }
         let wants_room = self.leaving.is_none() && session.has_request();
-        // What is due now must not wait until data pauses.
+        // A timer that is due must not wait for a pause in the data.
         let timer = self.next_timer();
         let is_due = timer.is_some_and(|at| Instant::now() >= at);
         let silent_at = self.connection.received_at() + self.silence;
         tokio::select! {
-            // Commands before data, or steady data would starve them.
+            // Commands come before data, or steady data would starve them.
             biased;
-            () = ready(()), if is_due => Step::Timer,
-            command = commands.next(session.takes_commands()) => Step::Command(command),
-            step = poll_fn(|cx| self.poll_connection(wants_room, cx)) => step,
-            () = sleep_until(timer.unwrap_or(silent_at)), if timer.is_some() => Step::Timer,
-            () = sleep_until(silent_at) => self.look_again().await,
+            () = ready(()), if is_due => ConnectionEvent::Timer,
+            command = commands.next(session.takes_commands()) => ConnectionEvent::ClientCommand(command),
+            event = poll_fn(|cx| self.poll_connection(wants_room, cx)) => event,
+            () = sleep_until(timer.unwrap_or(silent_at)), if timer.is_some() => ConnectionEvent::Timer,
+            () = sleep_until(silent_at) => self.check_silence().await,
         }
     }
 
-    /// Perhaps the silence was ours: after a caller has kept its thread busy for long, the runtime
-    /// has to look at the socket before anybody can say that nothing came.
-    async fn look_again(&mut self) -> Step {
+    /// The client itself may have caused the silence: after the caller has kept the thread busy for
+    /// long, the runtime must look at the socket before silence is certain.
+    async fn check_silence(&mut self) -> ConnectionEvent {
         tokio::task::yield_now().await;
         tokio::select! {
             biased;
-            message = self.connection.next() => Step::Message(message),
-            () = ready(()) => Step::Silence,
+            message = self.connection.next() => ConnectionEvent::Message(message),
+            () = ready(()) => ConnectionEvent::Silence,
         }
     }
 
-    fn poll_connection(&mut self, wants_room: bool, cx: &mut Context<'_>) -> Poll<Step> {
-        // If writing fails, reading tells why.
+    fn poll_connection(&mut self, wants_room: bool, cx: &mut Context<'_>) -> Poll<ConnectionEvent> {
+        // If writing fails, reading returns the reason.
         if wants_room && let Poll::Ready(Ok(())) = self.connection.poll_flush(cx) {
-            return Poll::Ready(Step::Room);
+            return Poll::Ready(ConnectionEvent::Room);
         }
-        self.connection.poll_next(cx).map(Step::Message)
+        self.connection.poll_next(cx).map(ConnectionEvent::Message)
     }
 
     fn queue_requests(&mut self, session: &mut Session) -> Result<(), ConnectionError> {
@@ -136,7 +141,7 @@ impl Open {
         Ok(())
     }
 
-    /// The next thing to do, silence apart.
+    /// The next timer, apart from silence.
     fn next_timer(&self) -> Option<Instant> {
         let times = [
             self.welcome_at.map(|_| self.ask_time_at),
@@ -147,7 +152,8 @@ impl Open {
         times.into_iter().flatten().min()
     }
 
-    /// Does what is due. `true` if the server had its time to answer our close frame.
+    /// Runs the timers that are due. Returns `true` if the server did not answer the close frame in
+    /// time.
     pub(super) fn timer(&mut self, session: &mut Session) -> bool {
         let now = Instant::now();
         if self.welcome_at.is_some() && now >= self.ask_time_at {
@@ -165,7 +171,7 @@ impl Open {
         leaving.is_some_and(|leaving| now >= leaving.deadline)
     }
 
-    /// Gives a message to the session, and takes from it what concerns the connection itself.
+    /// Gives a message to the session, after handling what concerns the connection itself.
     pub(super) fn message(&mut self, message: ServerMessage<Topic>, session: &mut Session) {
         let now = Instant::now();
         match &message {
@@ -194,7 +200,7 @@ impl Open {
         }
     }
 
-    /// Sends a close frame. What the server sends until it sees it still arrives.
+    /// Sends a close frame. Messages that the server sends before it sees the frame still arrive.
     pub(super) fn leave(&mut self, why: Why, code: CloseCode) {
         if self.leaving.is_none() {
             self.connection.close(code, "");
@@ -205,7 +211,7 @@ impl Open {
         }
     }
 
-    /// Why we left, if we did.
+    /// Why the client sent a close frame, if it did.
     pub(super) fn take_leaving(&mut self) -> Option<Why> {
         self.leaving.take().map(|leaving| leaving.why)
     }
