@@ -45,7 +45,8 @@ fn start(address: &str, arguments: &[&str]) -> Result<Server, StartError> {
     }
 }
 
-/// Starts a server at the address of another one that is ending: its threads close their sockets one by one.
+/// Starts a server at the address of another one that is ending: its threads close their sockets
+/// one by one.
 fn successor(address: &str) -> Server {
     let begun = Instant::now();
     loop {

@@ -53,7 +53,7 @@ impl<T: Copy> ChunkRing<T> {
         }
     }
 
-    /// The value at an index between [`Self::start`] and [`Self::end`].
+    /// The value at an index between `start` and `end`.
     pub(super) fn get(&self, index: u64) -> T {
         let at = (index - self.base) as usize;
         self.chunks[at / CHUNK_SAMPLES][at % CHUNK_SAMPLES]

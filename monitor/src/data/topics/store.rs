@@ -38,8 +38,8 @@ const UNWATCHED_WEIGHT: usize = 4;
 
 /// Topics and their history.
 ///
-/// Input: [`Self::introduce`], [`Self::apply`], [`Self::connection_opened`],
-/// [`Self::epoch_changed`]. Commands: [`Self::want_every`], [`Self::set_memory_limit`]. Output: the
+/// Input: `introduce`, [`Self::apply`], `connection_opened`,
+/// `epoch_changed`. Commands: `want_every`, `set_memory_limit`. Output: the
 /// rest.
 #[derive(Debug)]
 pub struct Store {

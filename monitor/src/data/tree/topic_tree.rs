@@ -31,8 +31,8 @@ pub(crate) struct TreeRow {
 
 /// The tree.
 ///
-/// Input: [`Self::update`]. Commands: [`Self::set_open`], [`Self::refilter`]. Output:
-/// [`Self::rows`].
+/// Input: `update`. Commands: `set_open`, `refilter`. Output:
+/// `rows`.
 #[derive(Debug, Clone)]
 pub(crate) struct TopicTree {
     nodes: Nodes,
@@ -76,7 +76,7 @@ impl TopicTree {
     }
 
     /// Inserts new topics of the store, at most [`STEP_TOPICS`]. `matches` is whether the filter
-    /// selects a name; it must not change until [`Self::refilter`]. Returns whether all topics are
+    /// selects a name; it must not change until `refilter`. Returns whether all topics are
     /// done.
     pub(crate) fn update(&mut self, store: &Store, matches: impl Fn(&str) -> bool) -> bool {
         if store.with_value().len() < self.placed {
@@ -213,7 +213,7 @@ impl TopicTree {
         self.rows = rows;
     }
 
-    /// The rows, as of the last [`Self::update`].
+    /// The rows, as of the last `update`.
     pub(crate) fn rows(&self) -> &[TreeRow] {
         &self.rows
     }

@@ -43,7 +43,7 @@ pub(crate) enum OpenRecordingError {
 
 /// Plays a recording at its original speed or a multiple of it.
 ///
-/// [`Self::advance`] returns what happened since the last call. [`Self::seek`] goes to any time; if
+/// `advance` returns what happened since the last call. `seek` goes to any time; if
 /// that lies in the past, everything before it is returned again.
 #[derive(Debug)]
 pub(crate) struct RecordingPlayer {
