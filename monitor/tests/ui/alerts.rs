@@ -1,9 +1,9 @@
-//! Alerts: added, fired, dismissed, saved.
+//! Alerts: added, fired, acknowledged, saved.
 
 use super::*;
 
 #[test]
-fn an_alert_is_added_on_the_chart_fires_and_is_dismissed() {
+fn an_alert_is_added_on_the_chart_fires_and_is_acknowledged() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 5);
     let name = format!("Chart of {BTC}");
@@ -21,7 +21,7 @@ fn an_alert_is_added_on_the_chart_fires_and_is_dismissed() {
     script.every(BTC, trade("99999.00", "1"));
     harness.run_steps(2);
     assert!(sees(&harness, "(99 999.00)"));
-    harness.get_by_label("Dismiss").click();
+    harness.get_by_label("Seen").click();
     harness.run_steps(2);
     assert!(!sees(&harness, "(99 999.00)"));
 

@@ -34,7 +34,7 @@ pub(crate) fn show(ui: &mut Ui, scene: &Scene<'_>) -> Vec<UiCommand> {
             ui.label(styled(text, theme::small(), theme.muted));
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if ui.button("Dismiss").clicked() {
+            if ui.button("Seen").clicked() {
                 commands.push(UiCommand::AcknowledgeAlerts);
             }
             if ui.button("All alerts").clicked() {

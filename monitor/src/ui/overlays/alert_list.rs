@@ -163,7 +163,7 @@ fn events(ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<UiCommand>) {
     }
     ui.horizontal(|ui| {
         ui.label(styled("Alerts that fired", theme::small(), theme.muted));
-        if scene.alerts.unseen().len() > 0 && choice(ui, theme, false, "Dismiss").clicked() {
+        if scene.alerts.unseen().len() > 0 && choice(ui, theme, false, "Seen").clicked() {
             commands.push(UiCommand::AcknowledgeAlerts);
         }
     });
