@@ -12,7 +12,7 @@ use std::{
 };
 
 use tickcast_monitor::testing::{
-    ConnectionState, Incoming, IncomingQueue, Monitor, Placement, Requests, SampleSeries,
+    ConnectionState, IncomingItem, IncomingQueue, Monitor, Placement, Requests, SampleSeries,
     SavedState, SeriesKind, UiCommand, ViewAction,
 };
 use tickcast_protocol::{
@@ -112,7 +112,7 @@ impl Bench {
             let topic = topic.clone();
             monitor.execute(UiCommand::Chart { topic, placement });
         }
-        queue.try_put(Incoming::Connection(ConnectionState::Connected {
+        queue.try_put(IncomingItem::Connection(ConnectionState::Connected {
             server: String::new(),
             epoch: Epoch(1),
         }));
@@ -162,7 +162,8 @@ impl Bench {
                 updates: vec![update],
             };
             let received_ns = self.now_ns + 300_000;
-            self.queue.try_put(Incoming::Batch { batch, received_ns });
+            self.queue
+                .try_put(IncomingItem::Batch { batch, received_ns });
         }
     }
 

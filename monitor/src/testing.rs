@@ -9,7 +9,7 @@ pub use crate::{
         connection_state::ConnectionState,
         format::number,
         history::{CHUNK_SAMPLES, GapCause, LANE_MAIN, SampleSeries, SeriesGap, SeriesKind},
-        incoming::Incoming,
+        incoming::IncomingItem,
         topics::{PastHistory, Store, TOPICS_MAX},
     },
     files::saved_state::{SavedState, ThemeChoice, ZoneChoice, write as write_saved_state},

@@ -8,7 +8,7 @@ use tickcast_protocol::{
 
 use super::{monitor::Monitor, server::ConnectionChange};
 use crate::{
-    data::{connection_state::ConnectionState, incoming::Incoming, time::SECOND},
+    data::{connection_state::ConnectionState, incoming::IncomingItem, time::SECOND},
     ui::command::Placement,
 };
 
@@ -23,7 +23,7 @@ impl Monitor {
         self.screen.arrived = self.screen.arrived.or(since);
         for item in items {
             // While a recording is played, only the state of the connection matters.
-            if self.recordings.player.is_none() || matches!(item, Incoming::Connection(_)) {
+            if self.recordings.player.is_none() || matches!(item, IncomingItem::Connection(_)) {
                 self.apply(item);
             }
         }
@@ -75,11 +75,11 @@ impl Monitor {
         }
     }
 
-    fn apply(&mut self, item: Incoming) {
+    fn apply(&mut self, item: IncomingItem) {
         match item {
-            Incoming::Connection(state) => self.connection_changed(state),
-            Incoming::Batch { batch, received_ns } => self.apply_batch(batch, received_ns),
-            Incoming::Statuses { topics, statuses } => {
+            IncomingItem::Connection(state) => self.connection_changed(state),
+            IncomingItem::Batch { batch, received_ns } => self.apply_batch(batch, received_ns),
+            IncomingItem::Statuses { topics, statuses } => {
                 for info in &topics {
                     self.server.store.introduce(info);
                 }
@@ -92,15 +92,15 @@ impl Monitor {
                         .set_status(&status.topic, status.status, status.since_ns);
                 }
             }
-            Incoming::Accepted { topic, position } => {
+            IncomingItem::Accepted { topic, position } => {
                 self.server.store.every_accepted(&topic, position);
             }
-            Incoming::History { id, updates, more } => {
+            IncomingItem::History { id, updates, more } => {
                 if let Some(topic) = self.line.requests.history_answered(id) {
                     self.server.store.fill(&topic, &updates, more);
                 }
             }
-            Incoming::NoHistory { id, is_final } => {
+            IncomingItem::NoHistory { id, is_final } => {
                 if let Some(topic) = self.line.requests.history_answered(id) {
                     if is_final {
                         self.server.store.no_history(&topic);
@@ -109,19 +109,19 @@ impl Monitor {
                     }
                 }
             }
-            Incoming::EpochChanged => {
+            IncomingItem::EpochChanged => {
                 self.server.store.epoch_changed();
                 self.notify_restart();
             }
-            Incoming::Refused { filter, reason } => {
+            IncomingItem::Refused { filter, reason } => {
                 // The chart continues with newest values.
                 if let Ok(topic) = Topic::new(filter.as_str()) {
                     self.server.store.want_every(&topic, false);
                 }
                 self.notify(format!("The server refused {filter}: {reason}"));
             }
-            Incoming::Clock(estimate) => self.server.health.clock = Some(estimate),
-            Incoming::Notice(notice) => self.notify(notice),
+            IncomingItem::Clock(estimate) => self.server.health.clock = Some(estimate),
+            IncomingItem::Notice(notice) => self.notify(notice),
         }
     }
 

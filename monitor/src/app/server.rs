@@ -18,7 +18,7 @@ use crate::{
     net::{IncomingQueue, Requests},
 };
 
-/// A topic with at least this many updates per second may be charted at the first start.
+/// A topic with more than this many updates per second may be charted at the first start.
 const LIVELY_HZ: f64 = 0.2;
 
 /// Older history is requested only while the history held is smaller than this part of the memory

@@ -10,7 +10,7 @@ use super::connection_state::ConnectionState;
 
 /// An item from a server or from a recording.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Incoming {
+pub enum IncomingItem {
     /// The connection changed its state.
     Connection(ConnectionState),
     /// Updates.

@@ -9,19 +9,19 @@ use tickcast_protocol::{
 };
 
 use super::clock::clock_ns;
-use crate::data::{connection_state::ConnectionState, incoming::Incoming};
+use crate::data::{connection_state::ConnectionState, incoming::IncomingItem};
 
 /// The item for an event, if the window needs one.
-pub(super) fn incoming(event: Event, attempt: u32) -> Option<Incoming> {
+pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
     Some(match event {
         Event::Connecting { attempt } => {
-            Incoming::Connection(ConnectionState::Connecting { attempt })
+            IncomingItem::Connection(ConnectionState::Connecting { attempt })
         }
-        Event::Connected(welcome) => Incoming::Connection(ConnectionState::Connected {
+        Event::Connected(welcome) => IncomingItem::Connection(ConnectionState::Connected {
             server: welcome.server,
             epoch: welcome.epoch,
         }),
-        Event::Disconnected(end) => Incoming::Connection(match end.retry_in {
+        Event::Disconnected(end) => IncomingItem::Connection(match end.retry_in {
             Some(wait) => ConnectionState::BackingOff {
                 attempt: attempt + 1,
                 until: Instant::now() + wait,
@@ -31,7 +31,7 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<Incoming> {
                 why: end.why.to_string(),
             },
         }),
-        Event::Batch(batch) => Incoming::Batch {
+        Event::Batch(batch) => IncomingItem::Batch {
             batch,
             received_ns: clock_ns(),
         },
@@ -39,34 +39,36 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<Incoming> {
         Event::Reset {
             start: Start::PositionAhead,
             ..
-        } => Incoming::EpochChanged,
-        Event::Clock(estimate) => Incoming::Clock(estimate),
-        Event::Refused { filter, reason, .. } => Incoming::Refused { filter, reason },
+        } => IncomingItem::EpochChanged,
+        Event::Clock(estimate) => IncomingItem::Clock(estimate),
+        Event::Refused { filter, reason, .. } => IncomingItem::Refused { filter, reason },
         Event::ChainBroken { filter, error } => {
-            Incoming::Notice(format!("Updates of {filter} were lost: {error}"))
+            IncomingItem::Notice(format!("Updates of {filter} were lost: {error}"))
         }
-        Event::Error(error) => Incoming::Notice(format!("The server reports: {}", error.reason)),
-        Event::Draining(_) => Incoming::Notice(
+        Event::Error(error) => {
+            IncomingItem::Notice(format!("The server reports: {}", error.reason))
+        }
+        Event::Draining(_) => IncomingItem::Notice(
             "The server is draining: it will close the connection soon.".to_owned(),
         ),
         Event::Accepted { filter, accepted } => {
             // A resumed subscription has all of its past.
             let begins = !matches!(accepted.start, Start::Resumed | Start::Existing);
             let topic = Topic::new(filter.as_str()).ok();
-            Incoming::Accepted {
+            IncomingItem::Accepted {
                 topic: topic.filter(|_| begins && accepted.mode == Mode::Every)?,
                 position: accepted.position,
             }
         }
         Event::Status {
             topics, statuses, ..
-        } => Incoming::Statuses { topics, statuses },
-        Event::History(history) => Incoming::History {
+        } => IncomingItem::Statuses { topics, statuses },
+        Event::History(history) => IncomingItem::History {
             id: history.id,
             updates: history.updates,
             more: history.more,
         },
-        Event::NoHistory { id, why } => Incoming::NoHistory {
+        Event::NoHistory { id, why } => IncomingItem::NoHistory {
             id,
             is_final: matches!(why, NoAnswer::Refused(error) if !error.temporary),
         },

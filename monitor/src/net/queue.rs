@@ -15,18 +15,18 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use crate::data::{health::HeldBack, incoming::Incoming};
+use crate::data::{health::HeldBack, incoming::IncomingItem};
 
 /// The most updates that wait: 10 seconds at 20,000 per second, about 40 MiB.
 const QUEUE_MAX_UPDATES: u32 = 200_000;
 
 /// The part of the bound that an item takes. An item without updates takes none: there are few of
 /// them, and the state of the connection must get through. A status counts as an update.
-fn weight(item: &Incoming) -> u32 {
+fn weight(item: &IncomingItem) -> u32 {
     match item {
-        Incoming::Batch { batch, .. } => weight_of(batch.updates.len()),
-        Incoming::Statuses { statuses, .. } => weight_of(statuses.len()),
-        Incoming::History { updates, .. } => weight_of(updates.len()),
+        IncomingItem::Batch { batch, .. } => weight_of(batch.updates.len()),
+        IncomingItem::Statuses { statuses, .. } => weight_of(statuses.len()),
+        IncomingItem::History { updates, .. } => weight_of(updates.len()),
         _ => 0,
     }
 }
@@ -55,7 +55,7 @@ struct SharedQueue {
 /// The items that wait, and since when the first one does.
 #[derive(Debug, Default)]
 struct Waiting {
-    items: VecDeque<Incoming>,
+    items: VecDeque<IncomingItem>,
     since: Option<Instant>,
 }
 
@@ -82,7 +82,7 @@ impl IncomingQueue {
     }
 
     /// Appends an item; waits while there is no space. Returns whether the queue is still open.
-    pub(crate) async fn put(&self, item: Incoming) -> bool {
+    pub(crate) async fn put(&self, item: IncomingItem) -> bool {
         let weight = weight(&item);
         match self.shared.room.try_acquire_many(weight) {
             Ok(permit) => permit.forget(),
@@ -103,7 +103,7 @@ impl IncomingQueue {
         true
     }
 
-    fn push(&self, item: Incoming) {
+    fn push(&self, item: IncomingItem) {
         let was_empty = {
             let mut waiting = self.lock();
             waiting.items.push_back(item);
@@ -124,7 +124,7 @@ impl IncomingQueue {
     }
 
     /// Appends an item if there is space. Returns whether it did.
-    pub fn try_put(&self, item: Incoming) -> bool {
+    pub fn try_put(&self, item: IncomingItem) -> bool {
         match self.shared.room.try_acquire_many(weight(&item)) {
             Ok(permit) => permit.forget(),
             Err(_) => return false,
@@ -134,7 +134,7 @@ impl IncomingQueue {
     }
 
     /// Takes all items, and when the first of them came.
-    pub(crate) fn take_all(&self) -> (VecDeque<Incoming>, Option<Instant>) {
+    pub(crate) fn take_all(&self) -> (VecDeque<IncomingItem>, Option<Instant>) {
         let Waiting { items, since } = std::mem::take(&mut *self.lock());
         let weight: usize = items.iter().map(|item| weight(item) as usize).sum();
         self.shared.room.add_permits(weight);
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
     use crate::data::connection_state::ConnectionState;
 
-    fn batch(updates: usize) -> Incoming {
+    fn batch(updates: usize) -> IncomingItem {
         let update = Update {
             topic: Topic::new("t").unwrap(),
             position: 1,
@@ -180,7 +180,7 @@ mod tests {
             quality: Quality::Live,
             value: Value::Reading(0.0),
         };
-        Incoming::Batch {
+        IncomingItem::Batch {
             batch: ClientBatch {
                 filter: Filter::all(),
                 channel: 0,
@@ -202,7 +202,7 @@ mod tests {
         assert!(queue.try_put(batch(half)));
         assert!(!queue.try_put(batch(1)));
         assert!(
-            queue.try_put(Incoming::Connection(ConnectionState::Connecting {
+            queue.try_put(IncomingItem::Connection(ConnectionState::Connecting {
                 attempt: 1
             }))
         );

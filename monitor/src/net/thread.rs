@@ -18,7 +18,7 @@ use super::{
     queue::IncomingQueue,
     requests::{Requests, WATCH_RATE_HZ},
 };
-use crate::data::{connection_state::ConnectionState, incoming::Incoming};
+use crate::data::{connection_state::ConnectionState, incoming::IncomingItem};
 
 /// How long the program waits at its end for the close handshake.
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -118,11 +118,13 @@ async fn next_event(
         return event;
     }
     queue
-        .put(Incoming::Connection(ConnectionState::Silent { since }))
+        .put(IncomingItem::Connection(ConnectionState::Silent { since }))
         .await;
     let event = next.await;
     if !matches!(event, Event::Disconnected(_)) {
-        queue.put(Incoming::Connection(server.state.clone())).await;
+        queue
+            .put(IncomingItem::Connection(server.state.clone()))
+            .await;
     }
     event
 }

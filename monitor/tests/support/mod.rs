@@ -7,7 +7,7 @@
 
 use egui_kittest::Harness;
 use tickcast_monitor::testing::{
-    ConnectionState, Incoming, IncomingQueue, Monitor, Requests, SavedState,
+    ConnectionState, IncomingItem, IncomingQueue, Monitor, Requests, SavedState,
 };
 use tickcast_protocol::{
     client::ClientBatch,
@@ -42,7 +42,7 @@ impl Script {
     }
 
     pub(crate) fn connection(&self, state: ConnectionState) {
-        assert!(self.queue.try_put(Incoming::Connection(state)));
+        assert!(self.queue.try_put(IncomingItem::Connection(state)));
     }
 
     pub(crate) fn connected(&self) {
@@ -54,7 +54,7 @@ impl Script {
 
     /// Sends a status of a topic.
     pub(crate) fn status(&self, topic: &str, status: Status) {
-        assert!(self.queue.try_put(Incoming::Statuses {
+        assert!(self.queue.try_put(IncomingItem::Statuses {
             topics: Vec::new(),
             statuses: vec![TopicStatus {
                 topic: Topic::new(topic).unwrap(),
@@ -106,7 +106,7 @@ impl Script {
             topics: vec![info],
             updates: vec![update],
         };
-        assert!(self.queue.try_put(Incoming::Batch {
+        assert!(self.queue.try_put(IncomingItem::Batch {
             batch,
             received_ns: self.now_ns + 300_000,
         }));

@@ -194,7 +194,7 @@ fn the_health_pane_shows_latency_losses_and_clock_of_the_selected_topic() {
         round_trip_ns: 20_000,
     };
     let queue = harness.state().script.queue.clone();
-    assert!(queue.try_put(tickcast_monitor::testing::Incoming::Clock(clock)));
+    assert!(queue.try_put(tickcast_monitor::testing::IncomingItem::Clock(clock)));
     harness.key_press_modifiers(Modifiers::COMMAND, Key::H);
     harness.run_steps(3);
     assert!(has(&harness, "Histogram of latencies"));
@@ -225,7 +225,7 @@ fn the_health_pane_shows_latency_losses_and_clock_of_the_selected_topic() {
 fn refusals_of_the_server_are_reported() {
     let mut harness = filled(&[BTC]);
     let queue = harness.state().script.queue.clone();
-    let refused = tickcast_monitor::testing::Incoming::Refused {
+    let refused = tickcast_monitor::testing::IncomingItem::Refused {
         filter: BTC.parse().unwrap(),
         reason: "too many subscriptions".to_owned(),
     };

@@ -10,9 +10,9 @@ pub(crate) struct TopicKey(u32);
 
 /// The topics of a store by number.
 #[derive(Debug, Default)]
-pub(super) struct Topics(Vec<MonitoredTopic>);
+pub(super) struct TopicTable(Vec<MonitoredTopic>);
 
-impl Topics {
+impl TopicTable {
     /// Adds a topic.
     pub(super) fn push(&mut self, topic: MonitoredTopic) -> TopicKey {
         let key = TopicKey(self.0.len() as u32);
@@ -34,7 +34,7 @@ impl Topics {
     }
 }
 
-impl Index<TopicKey> for Topics {
+impl Index<TopicKey> for TopicTable {
     type Output = MonitoredTopic;
 
     fn index(&self, key: TopicKey) -> &MonitoredTopic {
@@ -42,7 +42,7 @@ impl Index<TopicKey> for Topics {
     }
 }
 
-impl IndexMut<TopicKey> for Topics {
+impl IndexMut<TopicKey> for TopicTable {
     fn index_mut(&mut self, key: TopicKey) -> &mut MonitoredTopic {
         &mut self.0[key.0 as usize]
     }

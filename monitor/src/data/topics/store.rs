@@ -14,7 +14,7 @@ use tickcast_protocol::{
 };
 
 use super::{
-    keys::{TopicKey, Topics},
+    keys::{TopicKey, TopicTable},
     past::PastHistory,
     sample,
     topic_state::{Lossless, MonitoredTopic},
@@ -43,7 +43,7 @@ const UNWATCHED_WEIGHT: usize = 4;
 /// rest.
 #[derive(Debug)]
 pub struct Store {
-    topics: Topics,
+    topics: TopicTable,
     by_name: HashMap<Topic, TopicKey>,
     totals: UpdateTotals,
     /// The number of connections so far.
@@ -68,7 +68,7 @@ impl Store {
     /// An empty store that keeps at most `memory_limit` bytes of history.
     pub fn new(memory_limit: usize) -> Self {
         Self {
-            topics: Topics::default(),
+            topics: TopicTable::default(),
             by_name: HashMap::new(),
             totals: UpdateTotals::default(),
             connection: 0,

@@ -14,7 +14,7 @@ use tickcast_protocol::{
     topic::{Filter, Topic},
 };
 
-use crate::data::incoming::Incoming;
+use crate::data::incoming::IncomingItem;
 
 /// The most items of one call of [`RecordingPlayer::advance`], so that a jump over hours does not
 /// stop the window.
@@ -188,7 +188,7 @@ impl RecordingPlayer {
 
     /// Returns the items since the last call, by this machine's clock: at most
     /// [`ADVANCE_MAX_UPDATES`]; the rest follows with the next call.
-    pub(crate) fn advance(&mut self, wall_ns: TimeNs) -> io::Result<Vec<Incoming>> {
+    pub(crate) fn advance(&mut self, wall_ns: TimeNs) -> io::Result<Vec<IncomingItem>> {
         let passed = wall_ns - self.wall_ns.replace(wall_ns).unwrap_or(wall_ns);
         if !self.is_paused {
             let played = (passed as f64 * self.speed) as i64;
@@ -210,9 +210,9 @@ impl RecordingPlayer {
         Ok(items)
     }
 
-    fn play(&mut self, line: RecordedLine, items: &mut Vec<Incoming>) {
+    fn play(&mut self, line: RecordedLine, items: &mut Vec<IncomingItem>) {
         if let Some(status) = line.status {
-            items.push(Incoming::Statuses {
+            items.push(IncomingItem::Statuses {
                 topics: Vec::new(),
                 statuses: vec![TopicStatus {
                     topic: line.topic.clone(),
@@ -228,14 +228,14 @@ impl RecordingPlayer {
             self.seqs.clear();
             self.seqs.insert(line.topic.clone(), line.seq);
             self.position = 0;
-            items.push(Incoming::EpochChanged);
+            items.push(IncomingItem::EpochChanged);
         }
         self.position += 1;
         let filter = match Filter::new(line.topic.as_str()) {
             Ok(filter) if line.every => filter,
             _ => Filter::all(),
         };
-        items.push(Incoming::Batch {
+        items.push(IncomingItem::Batch {
             batch: ClientBatch {
                 filter,
                 channel: 0,

@@ -7,7 +7,7 @@ use tickcast_protocol::{
 };
 
 use super::*;
-use crate::data::incoming::Incoming;
+use crate::data::incoming::IncomingItem;
 
 fn update(topic: &str, time_ns: TimeNs, seq: Seq, value: Value) -> Update<Topic> {
     Update {
@@ -21,9 +21,9 @@ fn update(topic: &str, time_ns: TimeNs, seq: Seq, value: Value) -> Update<Topic>
     }
 }
 
-fn updates(items: Vec<Incoming>) -> Vec<Update<Topic>> {
+fn updates(items: Vec<IncomingItem>) -> Vec<Update<Topic>> {
     let updates = items.into_iter().filter_map(|item| match item {
-        Incoming::Batch { batch, .. } => Some(batch.updates),
+        IncomingItem::Batch { batch, .. } => Some(batch.updates),
         _ => None,
     });
     updates.flatten().collect()
@@ -78,7 +78,7 @@ fn a_status_is_recorded_and_played_at_its_time() {
     let mut player = RecordingPlayer::open(&path).unwrap();
     assert_eq!(player.advance(0).unwrap().len(), 1);
     let then = player.advance(1_000).unwrap();
-    let expected = Incoming::Statuses {
+    let expected = IncomingItem::Statuses {
         topics: Vec::new(),
         statuses: vec![status],
     };
@@ -149,6 +149,8 @@ fn a_restart_of_the_recorded_server_is_noticed() {
     let mut player = RecordingPlayer::open(&path).unwrap();
     player.seek(2).unwrap();
     let items = player.advance(0).unwrap();
-    let resets = items.iter().filter(|p| matches!(p, Incoming::EpochChanged));
+    let resets = items
+        .iter()
+        .filter(|p| matches!(p, IncomingItem::EpochChanged));
     assert_eq!(resets.count(), 1);
 }

@@ -13,7 +13,7 @@ pub(crate) struct Crosshair {
 }
 
 /// The pointer on a chart.
-pub(super) struct Pointer<'a> {
+pub(super) struct PointerInput<'a> {
     pub(super) hovered: Option<Pos2>,
     pub(super) ruler: Option<Ruler>,
     pub(super) crosshair: &'a mut Crosshair,

@@ -6,7 +6,7 @@ use tickcast_protocol::message::TimeNs;
 use super::{
     canvas::{Areas, Canvas, ChartedTopic, Drawing},
     paint,
-    pointer::{Pointer, Ruler},
+    pointer::{PointerInput, Ruler},
     readout_lines::{candle_lines, head_line, ruler_lines, sample_at, sample_lines},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Draws the ruler, the crosshair, or the time of the crosshair in another pane.
-pub(super) fn draw(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], pointer: Pointer<'_>) {
+pub(super) fn draw(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], pointer: PointerInput<'_>) {
     match (pointer.ruler, pointer.hovered, pointer.crosshair.time_ns) {
         (Some(ruler), ..) => measure(canvas, topics, ruler),
         (None, Some(place), _) => {

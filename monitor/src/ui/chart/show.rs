@@ -8,7 +8,7 @@ use super::{
     header, input, menu,
     pane::{ChartPane, Drag, PaneResponse},
     plot::Plot,
-    pointer::{Crosshair, Pointer},
+    pointer::{Crosshair, PointerInput},
     readout, view,
 };
 use crate::{
@@ -63,7 +63,7 @@ pub(crate) fn show(
         scene,
         pane,
         &areas,
-        Pointer {
+        PointerInput {
             hovered,
             ruler,
             crosshair,

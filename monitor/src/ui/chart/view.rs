@@ -10,7 +10,7 @@ use super::{
     drawings, marks, paint,
     pane::ChartPane,
     plot::Plot,
-    pointer::Pointer,
+    pointer::PointerInput,
     readout,
 };
 use crate::{
@@ -40,7 +40,7 @@ pub(super) fn draw(
     scene: &Scene<'_>,
     pane: &mut ChartPane,
     areas: &Areas,
-    pointer: Pointer<'_>,
+    pointer: PointerInput<'_>,
 ) -> Plot {
     let now_ns = scene.now_ns;
     let (start_ns, end_ns) = pane.view.window(now_ns);

@@ -4,7 +4,7 @@ use egui::{Align2, Id, Key, Modal, Ui, vec2};
 
 use super::{
     alert_list::AlertList, key_help, layout_name::LayoutName, palette::Palette,
-    preferences::PreferencesPanel, recordings::Recordings, servers::Servers,
+    preferences::PreferencesPanel, recordings::RecordingList, servers::ServerList,
 };
 use crate::ui::{
     command::{Overlay, UiCommand},
@@ -25,8 +25,8 @@ enum OpenOverlay {
     Preferences(PreferencesPanel),
     Alerts(AlertList),
     SaveLayout(LayoutName),
-    Recordings(Recordings),
-    Servers(Servers),
+    Recordings(RecordingList),
+    Servers(ServerList),
 }
 
 impl Overlays {
@@ -41,9 +41,9 @@ impl Overlays {
             Overlay::Alerts => OpenOverlay::Alerts(AlertList::default()),
             Overlay::SaveLayout => OpenOverlay::SaveLayout(LayoutName::new(scene.layouts)),
             Overlay::Recordings => {
-                OpenOverlay::Recordings(Recordings::find(scene.preferences.folder()))
+                OpenOverlay::Recordings(RecordingList::find(scene.preferences.folder()))
             }
-            Overlay::Servers => OpenOverlay::Servers(Servers::default()),
+            Overlay::Servers => OpenOverlay::Servers(ServerList::default()),
         });
     }
 

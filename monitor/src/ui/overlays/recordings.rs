@@ -11,7 +11,7 @@ use crate::ui::{command::UiCommand, scene::Scene, theme, widgets::styled};
 const LISTED_MAX: usize = 30;
 
 #[derive(Debug)]
-pub(super) struct Recordings {
+pub(super) struct RecordingList {
     path: String,
     /// Whether the field has had the focus once. It is focused when the dialog opens, and not
     /// again.
@@ -20,7 +20,7 @@ pub(super) struct Recordings {
     found: Vec<(SystemTime, PathBuf)>,
 }
 
-impl Recordings {
+impl RecordingList {
     /// Finds the recordings in their folder.
     pub(super) fn find(folder: PathBuf) -> Self {
         let entries = std::fs::read_dir(&folder).into_iter().flatten();

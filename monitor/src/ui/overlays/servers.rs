@@ -14,14 +14,14 @@ use crate::ui::{
 };
 
 #[derive(Debug, Default)]
-pub(super) struct Servers {
+pub(super) struct ServerList {
     url: String,
     /// Whether the field has had the focus once. It is focused when the dialog opens, and not
     /// again.
     was_focused: bool,
 }
 
-impl Servers {
+impl ServerList {
     pub(super) fn show(&mut self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<UiCommand>) {
         let theme = scene.theme;
         heading(ui, theme, "Servers");
