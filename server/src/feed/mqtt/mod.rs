@@ -6,7 +6,6 @@
 //! it waits for a few seconds at most; then it goes on reading and gives up the oldest updates in
 //! the buffer, which are counted as lost.
 
-mod backoff;
 mod client;
 mod intake;
 mod pending;
@@ -51,7 +50,7 @@ pub(super) async fn run(
     loop {
         let received = {
             // One future until it is done: the client's work must not be cancelled.
-            let mut next = pin!(client.next(intake.backoff.take_wait()));
+            let mut next = pin!(client.next(intake.take_wait()));
             let mut read_on_at = Instant::now() + PUSH_BACK_MAX;
             loop {
                 if sending.is_none() && intake.pending.take_down() {
