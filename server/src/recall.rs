@@ -57,7 +57,7 @@ impl<S: Socket> Shard<S> {
             limit,
             before,
         } = request;
-        if self.settings.history.updates == 0 {
+        if self.settings.history_updates == 0 {
             let code = ErrorCode::NoHistory;
             return Err((code, code.text().to_owned()));
         }

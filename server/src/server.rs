@@ -133,7 +133,7 @@ impl Server {
         let thread = IngestThread {
             sequencer: Sequencer::new(server.topics_max)
                 .with_liveness(Liveness::new(liveness))
-                .with_history(History::new(server.history)),
+                .with_history(History::new(server.history())),
             clock,
             feeds,
             decoder: Decoder::new(decode),
