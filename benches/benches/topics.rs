@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use tickcast_benches::topic;
+use tickcast_core::shard::Topics;
 use tickcast_protocol::{message::TopicInfo, topic::Filter};
-use tickcast_server::topics::Topics;
 
 const TOPICS: usize = 100_000;
 

@@ -9,20 +9,20 @@ use std::{
     time::Duration,
 };
 
+use tickcast_core::{
+    Now,
+    permissions::Access,
+    sequencer::Sequencer,
+    settings::CoreSettings,
+    shard::{Shard, Socket},
+    tape::Strip,
+    work::{NewUpdate, Submission},
+};
 use tickcast_protocol::{
     codec::Encoding,
     message::{ClientMessage, Epoch, Mode, Quality, Subscribe, Update},
     topic::Topic,
     value::{Side, Trade, Value},
-};
-use tickcast_server::{
-    clock::Now,
-    connection::Socket,
-    ingest::{NewUpdate, Submission},
-    sequencer::Sequencer,
-    settings::ServerSettings,
-    shard::Shard,
-    tape::Strip,
 };
 
 /// A trade as an exchange sends it.
@@ -115,10 +115,10 @@ pub fn at(ms: u64) -> Now {
 
 /// A shard with so many subscribers, all live.
 pub fn shard(subscribers: usize, encoding: Encoding, mode: Mode, filter: &str) -> Shard<Sink> {
-    let settings = Arc::new(ServerSettings::default());
+    let settings = Arc::new(CoreSettings::default());
     let mut shard = Shard::new(0, Epoch(1), settings, Arc::default());
     for _ in 0..subscribers {
-        let key = shard.connect(Sink, encoding, false, at(0));
+        let key = shard.connect(Sink, encoding, Access::READER, at(0));
         let subscribe = Subscribe {
             id: 1,
             filters: vec![filter.into()],

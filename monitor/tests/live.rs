@@ -26,10 +26,7 @@ use tickcast_protocol::{
     topic::{Filter, Topic},
     value::Value,
 };
-use tickcast_server::{
-    config,
-    server::{Server, StartError},
-};
+use tickcast_server::{Server, StartError, config};
 
 const TOPIC: &str = "plant/line-1/temperature";
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use image::RgbaImage;
-use tickcast_server::{config, server::Server};
+use tickcast_server::{Server, config};
 
 /// The line of the first chart, in the dark colours.
 const ACCENT: [u8; 3] = [0x5a, 0xa9, 0xff];

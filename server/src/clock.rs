@@ -1,17 +1,9 @@
-//! The time, as the core is told it.
+//! The system's clocks, which the core is told.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tickcast_core::Now;
 use tickcast_protocol::message::TimeNs;
-
-/// One moment, by both clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Now {
-    /// Since the server started; never goes back.
-    pub uptime: Duration,
-    /// Wall clock, ns since the Unix epoch.
-    pub wall_ns: TimeNs,
-}
 
 /// Reads the system's clocks.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +34,7 @@ impl Clock {
 }
 
 /// The wall clock, ns since the Unix epoch.
-pub fn wall_ns() -> TimeNs {
+pub(crate) fn wall_ns() -> TimeNs {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     since_epoch.map_or(0, |time| {
         TimeNs::try_from(time.as_nanos()).unwrap_or(TimeNs::MAX)

@@ -1,52 +1,35 @@
 //! The Tickcast server: takes updates in from feeds and pushes them to many subscribers.
 //!
-//! Read in the order in which an update goes through it. The core knows no sockets and no clock;
-//! `ARCHITECTURE.md` says who may know of whom, and a test checks it.
+//! The rooms, in the order in which an update goes through them: [`feed`] hands updates over,
+//! [`ingest`] sequences them, and [`net`] sends them out. What is sent to which client, and when, is
+//! decided in the crate `tickcast-core`, which knows no sockets and no clock.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use tickcast_server::{Server, config};
+//!
+//! let arguments = ["tickcast-server", "--feed", "none"].map(Into::into);
+//! if let config::Command::Run(settings) = config::load(arguments, [])? {
+//!     let server = Server::start(*settings)?;
+//!     println!("ws://{}/ws", server.address());
+//!     server.shutdown();
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
-// Settings.
 pub mod config;
-pub mod settings;
+mod settings;
 
-// In: feeds hand updates to one queue.
-pub mod decode;
-pub mod feed;
-pub mod ingest;
+mod feed;
+mod ingest;
+mod net;
 
-// The core: the sequencer writes the tape; shards read it.
-pub mod history;
-pub mod liveness;
-pub mod sequencer;
-pub mod tape;
+mod clock;
+mod metrics;
+mod server;
 
-pub mod channel;
-mod levels;
-pub mod subscription;
-pub mod topics;
+#[doc(hidden)]
+pub mod testing;
 
-mod catch_up;
-pub mod connection;
-mod recall;
-mod requests;
-pub mod shard;
-pub mod slow;
-pub mod statuses;
-mod upkeep;
-
-// Out: threads, sockets, HTTP.
-pub mod admin;
-pub mod event_stream;
-pub mod frame;
-pub mod head;
-pub mod http;
-pub mod inbound;
-mod ingest_thread;
-pub mod listener;
-pub mod outlet;
-pub mod page;
-pub mod server;
-pub mod session;
-mod shard_thread;
-
-pub mod clock;
-pub mod metrics;
-pub mod state;
+pub use server::{Server, StartError};

@@ -6,8 +6,8 @@ use std::{
 };
 
 use tickcast_server::{
+    Server,
     config::{self, Command, LogSettings, Settings},
-    server::Server,
 };
 use tracing_subscriber::EnvFilter;
 

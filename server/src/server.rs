@@ -9,28 +9,27 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use tickcast_core::sequencer::{History, Sequencer, liveness::Liveness};
 use tickcast_protocol::message::Epoch;
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{Barrier, mpsc, oneshot, watch},
+    task::JoinSet,
 };
 
 use crate::{
-    admin::{self, Admin, QUESTIONS_MAX},
     clock::Clock,
     config::Settings,
-    decode::Decoder,
-    feed::FeedSettings,
-    head::Head,
-    history::History,
-    ingest::Ingest,
-    ingest_thread::IngestThread,
-    listener::{self, ConnectionCounts},
-    liveness::Liveness,
+    feed::{self, FeedSettings, decode::Decoder},
+    ingest::{Handoff, Ingest, IngestThread},
     metrics::{FeedStats, Metrics},
-    sequencer::Sequencer,
-    shard_thread::ShardThread,
-    state::ServerState,
+    net::{
+        admin::{self, Admin, QUESTIONS_MAX},
+        listener,
+        permits::Permits,
+        shard_thread::ShardThread,
+        state::ServerState,
+    },
 };
 
 /// Why the server could not start.
@@ -100,12 +99,12 @@ impl Server {
             ..Metrics::default()
         });
         let state = Arc::new(ServerState::default());
-        let head = Arc::new(Head::new(server.shards, server.tape_bytes));
+        let handoff = Arc::new(Handoff::new(server.shards, server.tape_bytes));
         let (end, ended) = watch::channel(false);
         let clock = Clock::start();
         let (ingest, submissions) = Ingest::new(clock);
         let epoch = Epoch(rand::random());
-        let counts = ConnectionCounts::new(server.connections_per_address_max);
+        let permits = Permits::new(server.connections_per_address_max);
         let drained = Arc::new(Barrier::new(server.shards));
 
         let mut threads = Vec::new();
@@ -121,8 +120,8 @@ impl Server {
                 settings: Arc::clone(&server),
                 metrics: Arc::clone(&metrics),
                 state: Arc::clone(&state),
-                head: Arc::clone(&head),
-                counts: Arc::clone(&counts),
+                handoff: Arc::clone(&handoff),
+                permits: Arc::clone(&permits),
                 drained: Arc::clone(&drained),
                 ingest: ingest.clone(),
                 clock,
@@ -133,17 +132,26 @@ impl Server {
         let thread = IngestThread {
             sequencer: Sequencer::new(server.topics_max)
                 .with_liveness(Liveness::new(liveness))
-                .with_history(History::new(server.history())),
+                .with_history(History::new(server.core().history)),
             clock,
-            feeds,
-            decoder: Decoder::new(decode),
-            ingest,
             submissions,
-            head,
+            handoff,
             metrics: Arc::clone(&metrics),
-            ended,
         };
-        let run = move || block_on(thread.run());
+        let feed_metrics = Arc::clone(&metrics);
+        let run = move || {
+            let feeds_ended = ended.clone();
+            let start_feeds = |tasks: &mut JoinSet<()>| {
+                let decoder = Decoder::new(decode);
+                for (id, settings) in (0..).zip(feeds) {
+                    let stats = Arc::clone(&feed_metrics.feeds[usize::from(id)].metrics);
+                    let ended = ended_signal(feeds_ended.clone());
+                    let ingest = ingest.of_feed(id);
+                    tasks.spawn_local(feed::run(settings, decoder.clone(), ingest, stats, ended));
+                }
+            };
+            block_on(thread.run(start_feeds, ended_signal(ended)));
+        };
         threads.push(spawn("ingest".to_owned(), run)?);
         let admin = Admin {
             state: Arc::clone(&state),
@@ -184,11 +192,12 @@ impl Server {
         &self.metrics
     }
 
-    /// Ends it: no more connections, feeds stop, what was accepted is delivered, clients are told
-    /// to reconnect and closed over the drain window. Returns when all threads have ended.
+    /// Ends the server: it takes no more connections, its feeds stop, accepted updates are
+    /// delivered, and clients are told to reconnect and closed over the drain window. Returns when
+    /// all threads have ended.
     pub fn shutdown(self) {
         self.state.drain();
-        // Nobody listening any more means that the ingest thread has ended already.
+        // An error means that the ingest thread has ended already.
         let _ = self.end.send(true);
         for thread in self.threads {
             if thread.join().is_err() {
@@ -211,6 +220,12 @@ fn feed_stats(feed: &FeedSettings) -> FeedStats {
         kind: feed.source.kind(),
         metrics: Arc::default(),
     }
+}
+
+/// Ready when the server is to end.
+async fn ended_signal(mut ended: watch::Receiver<bool>) {
+    // An error means that the server was dropped: that is an end, too.
+    let _ = ended.wait_for(|ended| *ended).await;
 }
 
 /// Starts a thread with a current-thread runtime on it.

@@ -5,16 +5,15 @@
 
 use std::{ffi::OsString, fs, time::Duration};
 
+use tickcast_core::sequencer::liveness::Expected;
 use tickcast_server::{
     config::{self, Command, Settings},
-    decode::{Format, Shape},
-    feed::{
-        Source,
+    testing::{
+        PublishFrom, Source,
+        decode::{Format, Shape},
         mqtt::{MqttVersion, Secret},
         replay::Speed,
     },
-    liveness::Expected,
-    settings::PublishFrom,
 };
 
 /// A folder with a file, flags and an environment.
@@ -344,7 +343,7 @@ fn rules_for_silence_and_wills_are_read() {
     );
     check_problem(
         &case().file("[[wills]]\ntopic = \"a/#\"\ndead_if = \"x\"\ntopics = \"a\"\n"),
-        "tickcast.toml, line 1: a/# says no place for a will: use no #",
+        "tickcast.toml, line 1: the will topic a/# must not end with #",
     );
 }
 

@@ -13,6 +13,7 @@ use server_support::{
     subscriber::{Publisher, number, publication},
     until,
 };
+use tickcast_core::wire::{event_id, parse_event_id};
 use tickcast_protocol::{
     client::Chain,
     codec::decode_server_json,
@@ -20,7 +21,6 @@ use tickcast_protocol::{
     topic::Topic,
     value::Value,
 };
-use tickcast_server::frame::{event_id, parse_event_id};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},

@@ -12,18 +12,16 @@ use std::{
 };
 
 use feed_support::{Running, recording};
+use tickcast_core::work::NewUpdate;
 use tickcast_protocol::{
     message::{Quality, TimeNs},
     topic::Topic,
     value::{Side, Value},
 };
-use tickcast_server::{
-    feed::{
-        FeedSettings, Source,
-        replay::{Clock, ReplayFile, ReplaySettings, SourceTime, Speed},
-        simulated::SimulatedSettings,
-    },
-    ingest::NewUpdate,
+use tickcast_server::testing::{
+    FeedSettings, Source,
+    replay::{Clock, ReplayFile, ReplaySettings, SourceTime, Speed},
+    simulated::SimulatedSettings,
 };
 
 fn file(topic: &str, path: PathBuf) -> ReplayFile {

@@ -15,6 +15,18 @@ use std::{
 };
 
 use proptest::prelude::*;
+use tickcast_core::{
+    Now,
+    permissions::Access,
+    sequencer::{
+        Sequencer,
+        liveness::{Expected, Liveness, LivenessSettings, SilenceRule},
+    },
+    settings::CoreSettings,
+    shard::{ConnectionKey, Event, Shard, Socket, Write, WriteMany, Written},
+    stats::ShardStats,
+    work::{FeedId, NewUpdate, Submission},
+};
 use tickcast_protocol::{
     codec::{self, Encoding},
     message::{
@@ -24,16 +36,6 @@ use tickcast_protocol::{
     },
     topic::{Filter, Topic},
     value::Value,
-};
-use tickcast_server::{
-    clock::Now,
-    connection::{ConnectionKey, Socket, Taken, Write, WriteMany},
-    ingest::{FeedId, NewUpdate, Submission},
-    liveness::{Expected, Liveness, LivenessSettings, SilenceRule},
-    metrics::ShardStats,
-    sequencer::Sequencer,
-    settings::ServerSettings,
-    shard::{Event, Shard},
 };
 
 const EPOCH: Epoch = Epoch(7);
@@ -107,7 +109,7 @@ impl Socket for Pipe {
 struct Together(usize);
 
 impl WriteMany<Pipe> for Together {
-    fn write_many(&mut self, writes: &[Write<'_, Pipe>], taken: &mut Taken) {
+    fn write_many(&mut self, writes: &[Write<'_, Pipe>], taken: &mut Written) {
         for write in writes {
             self.0 = (self.0 + 1) % 5;
             let slices: Vec<_> = write.slices().map(IoSlice::new).collect();
@@ -444,7 +446,7 @@ struct World {
     sequencer: Sequencer,
     /// Topics in the order of their ids.
     ids: Vec<usize>,
-    strips: Vec<Arc<tickcast_server::tape::Strip>>,
+    strips: Vec<Arc<tickcast_core::tape::Strip>>,
     truth: Truth,
     clients: Vec<Client>,
     uptime: Duration,
@@ -452,13 +454,13 @@ struct World {
 
 impl World {
     fn new(tape_bytes: usize, turn_writes: usize) -> Self {
-        let settings = ServerSettings {
+        let settings = CoreSettings {
             tape_bytes,
             request_burst: u32::MAX,
             heartbeat: Duration::from_secs(1_000_000),
             ping: Duration::from_secs(1_000_000),
             write_timeout: Duration::from_secs(1_000_000),
-            ..ServerSettings::default()
+            ..CoreSettings::default()
         };
         let clients = (0..CLIENTS).map(|index| Client {
             encoding: if index % 2 == 0 {
@@ -539,7 +541,7 @@ impl World {
         let encoding = self.clients[client].encoding;
         let key = self
             .shard
-            .connect(pipe.clone(), encoding, false, self.now());
+            .connect(pipe.clone(), encoding, Access::READER, self.now());
         self.clients[client].connection = Some((key, pipe));
         self.clients[client].channels.clear();
         self.clients[client].asked.clear();

@@ -8,12 +8,10 @@ use std::{fs, process::Command, sync::Arc, time::Duration};
 
 use feed_support::{Broker, Running, recording};
 use tickcast_protocol::{message::Quality, topic::Filter, value::Value};
-use tickcast_server::{
+use tickcast_server::testing::{
+    FeedState, Source,
     decode::{DecodeRule, Format},
-    feed::{
-        FeedState, Source,
-        mqtt::{MqttSettings, MqttVersion, Secret},
-    },
+    mqtt::{MqttSettings, MqttVersion, Secret},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -10,20 +10,20 @@ use std::{
     time::Duration,
 };
 
+use tickcast_core::{
+    Now,
+    permissions::Access,
+    sequencer::Sequencer,
+    settings::CoreSettings,
+    shard::{ConnectionKey, Shard, Socket},
+    tape::Strip,
+    work::{NewUpdate, Submission},
+};
 use tickcast_protocol::{
     codec::Encoding,
     message::{ClientMessage, Epoch, Mode, Quality, Subscribe, TimeRequest},
     topic::Topic,
     value::Value,
-};
-use tickcast_server::{
-    clock::Now,
-    connection::{ConnectionKey, Socket},
-    ingest::{NewUpdate, Submission},
-    sequencer::Sequencer,
-    settings::ServerSettings,
-    shard::Shard,
-    tape::Strip,
 };
 
 const NOW: Now = Now {
@@ -58,12 +58,17 @@ struct World {
 
 impl World {
     fn new(subscribers: usize, mode: Mode) -> Self {
-        let settings = Arc::new(ServerSettings::default());
+        let settings = Arc::new(CoreSettings::default());
         let mut shard = Shard::new(0, Epoch(1), settings, Arc::default()).with_turn_writes_min(2);
         let log = Log::default();
         let subscribe = |number| {
             let log = Rc::clone(&log);
-            let key = shard.connect(Logged { number, log }, Encoding::Bincode, false, NOW);
+            let key = shard.connect(
+                Logged { number, log },
+                Encoding::Bincode,
+                Access::READER,
+                NOW,
+            );
             let subscribe = Subscribe {
                 id: 1,
                 filters: vec!["a".into()],
@@ -178,7 +183,9 @@ fn who_is_gone_is_not_written_to_and_who_comes_in_its_place_gets_nothing_of_it()
     world.shard.disconnect(world.subscribers[5]);
     let log = Rc::clone(&world.log);
     let stranger = Logged { number: 99, log };
-    world.shard.connect(stranger, Encoding::Bincode, false, NOW);
+    world
+        .shard
+        .connect(stranger, Encoding::Bincode, Access::READER, NOW);
     assert_eq!(world.log.take(), [(99, 1)], "the greeting");
     assert_eq!(world.turn(0), [(2, 1), (3, 1)]);
     assert_eq!(world.turn(0), [(4, 1)]);

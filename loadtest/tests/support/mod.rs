@@ -22,8 +22,8 @@ use tickcast_loadtest::{
     run::{self, Finished, RunError},
 };
 use tickcast_server::{
+    Server,
     config::{self, Settings},
-    server::Server,
 };
 
 /// So long a test waits for what must happen before it fails.

@@ -20,17 +20,15 @@ mod section;
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
+use tickcast_core::sequencer::liveness::LivenessSettings;
 
 pub use crate::settings::{LogSettings, Settings};
-use crate::{
-    liveness::LivenessSettings,
-    settings::{
-        Top,
-        decode::DecodeKeys,
-        field::{command, message, question},
-        kinds::Kinds,
-        liveness::{SilenceKeys, WillKeys},
-    },
+use crate::settings::{
+    Top,
+    decode::DecodeKeys,
+    field::{command, message, question},
+    kinds::Kinds,
+    liveness::{SilenceKeys, WillKeys},
 };
 use entry::{Entry, Origin, is_kubernetes, read_environment, variable};
 use feeds::{FeedDraft, Feeds};

@@ -1,25 +1,24 @@
 //! Where updates come from. Each feed is one task that hands updates to the sequencer's queue; if
 //! that is full, the feed waits, which holds its source back.
 
+pub mod decode;
+mod handover;
 pub mod mqtt;
 pub mod replay;
 pub mod simulated;
-pub mod stdin;
-
-mod metrics;
-mod outlet;
+mod stdin;
 
 use std::sync::Arc;
 
 use clap::Subcommand;
+use handover::Handover;
 
 use crate::{
-    decode::Decoder,
+    feed::decode::Decoder,
     ingest::{Ended, Ingest},
 };
 
-pub use metrics::{FeedMetrics, FeedState};
-use outlet::Outlet;
+pub use crate::metrics::{FeedMetrics, FeedState};
 
 /// One feed.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,18 +92,18 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) {
     let name = settings.name;
-    let outlet = Outlet::new(name.clone(), ingest, Arc::clone(&metrics));
-    let end = outlet.clone();
+    let handover = Handover::new(name.clone(), ingest, Arc::clone(&metrics));
+    let end = handover.clone();
     tracing::info!(feed = %name, kind = settings.source.kind(), "feed starts");
     let result = match settings.source {
-        Source::Mqtt(settings) => mqtt::run(settings, decoder, outlet, shutdown).await,
-        Source::Simulated(settings) => until(shutdown, simulated::run(settings, outlet)).await,
+        Source::Mqtt(settings) => mqtt::run(settings, decoder, handover, shutdown).await,
+        Source::Simulated(settings) => until(shutdown, simulated::run(settings, handover)).await,
         Source::Replay(settings) => {
-            let feed = to_its_end(&end, replay::run(settings, outlet));
+            let feed = to_its_end(&end, replay::run(settings, handover));
             until(shutdown, feed).await
         }
         Source::Stdin => {
-            let feed = to_its_end(&end, stdin::run(decoder, outlet));
+            let feed = to_its_end(&end, stdin::run(decoder, handover));
             until(shutdown, feed).await
         }
     };
@@ -117,7 +116,7 @@ pub async fn run(
 
 /// A feed that has no more is as silent as one whose source is gone.
 async fn to_its_end(
-    end: &Outlet,
+    end: &Handover,
     feed: impl Future<Output = Result<(), Ended>>,
 ) -> Result<(), Ended> {
     let result = feed.await;

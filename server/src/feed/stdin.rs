@@ -11,16 +11,17 @@ use std::{
     thread,
 };
 
+use tickcast_core::work::NewUpdate;
 use tokio::sync::oneshot;
 
-use super::{FeedState, outlet::Outlet};
+use super::{FeedState, handover::Handover};
 use crate::{
-    decode::{
+    feed::decode::{
         DecodeError, Decoder, bad,
         json::{Fields, Scalar},
         read_time, read_unit,
     },
-    ingest::{Ended, NewUpdate},
+    ingest::Ended,
 };
 
 /// Longest line, in bytes: as long as a message that a client may send. Of a longer one nothing is
@@ -31,13 +32,13 @@ const LINE_MAX_BYTES: usize = 64 * 1024;
 ///
 /// A thread of its own does, because reading blocks and cannot be cancelled: when the server ends
 /// first, the thread is left behind to end with the process.
-pub(super) async fn run(decoder: Decoder, outlet: Outlet) -> Result<(), Ended> {
+pub(super) async fn run(decoder: Decoder, handover: Handover) -> Result<(), Ended> {
     let (done, is_done) = oneshot::channel();
     let thread = thread::Builder::new().name("feed-stdin".into());
     let spawned = thread.spawn(move || {
         let reader = BufReader::with_capacity(LINE_MAX_BYTES, io::stdin());
         // Nobody waits any more when the server is ending.
-        let _ = done.send(read_lines(reader, decoder, outlet));
+        let _ = done.send(read_lines(reader, decoder, handover));
     });
     if let Err(error) = spawned {
         tracing::error!(%error, "no thread to read standard input");
@@ -46,8 +47,12 @@ pub(super) async fn run(decoder: Decoder, outlet: Outlet) -> Result<(), Ended> {
     is_done.await.unwrap_or(Ok(()))
 }
 
-fn read_lines(reader: impl BufRead, mut decoder: Decoder, mut outlet: Outlet) -> Result<(), Ended> {
-    outlet.set_state(FeedState::Up);
+fn read_lines(
+    reader: impl BufRead,
+    mut decoder: Decoder,
+    mut handover: Handover,
+) -> Result<(), Ended> {
+    handover.set_state(FeedState::Up);
     let mut lines = Lines::new(reader);
     let mut number = 0u64;
     loop {
@@ -55,7 +60,7 @@ fn read_lines(reader: impl BufRead, mut decoder: Decoder, mut outlet: Outlet) ->
             Ok(Some(line)) => line,
             Ok(None) => return Ok(()),
             Err(error) => {
-                tracing::error!(feed = outlet.name(), %error, "standard input cannot be read");
+                tracing::error!(feed = handover.name(), %error, "standard input cannot be read");
                 return Ok(());
             }
         };
@@ -65,10 +70,10 @@ fn read_lines(reader: impl BufRead, mut decoder: Decoder, mut outlet: Outlet) ->
             Line::Whole(line) => read_line(line, &mut decoder).map_err(|error| error.to_string()),
             Line::TooLong => Err(format!("it is longer than {LINE_MAX_BYTES} bytes")),
         };
-        outlet.count_received(1);
+        handover.count_received(1);
         match update {
-            Ok(update) => outlet.submit_blocking(update)?,
-            Err(reason) => outlet.undecodable(format_args!("line {number}"), reason),
+            Ok(update) => handover.submit_blocking(update)?,
+            Err(reason) => handover.undecodable(format_args!("line {number}"), reason),
         }
     }
 }
@@ -168,14 +173,11 @@ impl<R: BufRead> Lines<R> {
 
 #[cfg(test)]
 mod tests {
+    use tickcast_core::work::Work;
     use tickcast_protocol::value::Value;
 
     use super::*;
-    use crate::{
-        clock::Clock,
-        feed::FeedMetrics,
-        ingest::{Ingest, Work},
-    };
+    use crate::{clock::Clock, ingest::Ingest, metrics::FeedMetrics};
 
     struct Outcome {
         updates: Vec<NewUpdate>,
@@ -185,10 +187,10 @@ mod tests {
     fn feed(input: &[u8]) -> Outcome {
         let (ingest, mut queue) = Ingest::new(Clock::start());
         let metrics = Arc::new(FeedMetrics::default());
-        let outlet = Outlet::new("stdin".into(), ingest, Arc::clone(&metrics));
+        let handover = Handover::new("stdin".into(), ingest, Arc::clone(&metrics));
         // A small buffer, so that lines come in parts.
         let reader = BufReader::with_capacity(7, input);
-        read_lines(reader, Decoder::new([].into()), outlet).unwrap();
+        read_lines(reader, Decoder::new([].into()), handover).unwrap();
         let mut updates = Vec::new();
         while let Ok(arrival) = queue.try_recv() {
             if let Work::Updates(submission) = arrival.work {

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum, builder::PossibleValuesParser, builder::TypedValueParser};
 use tickcast_protocol::topic::Filter;
 
-use crate::decode::{
+use crate::feed::decode::{
     DecodeRule, Format, JsonFormat, Shape, SidePointer, json::Pointer, time::TimeUnit,
 };
 

@@ -3,10 +3,10 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use clap::Args;
+use tickcast_core::sequencer::liveness::{Expected, STALE_AFTER_INTERVALS, SilenceRule, WillRule};
 use tickcast_protocol::topic::Filter;
 
 use super::values::time;
-use crate::liveness::{Expected, STALE_AFTER_INTERVALS, SilenceRule, WillRule};
 
 /// Shorter intervals are noise of networks and schedulers.
 const INTERVALS: RangeInclusive<Duration> =

@@ -19,15 +19,14 @@ use std::{
 };
 
 use clap::{ArgAction, Args, Parser, ValueEnum};
-use tickcast_protocol::{
-    codec::CLIENT_MESSAGE_MAX_BYTES,
-    message::Limits,
-    topic::{Filter, TOPIC_MAX_BYTES},
+use tickcast_core::{
+    permissions::Permissions,
+    sequencer::{HistorySettings, liveness::LivenessSettings},
+    settings::CoreSettings,
 };
+use tickcast_protocol::topic::Filter;
 
-use crate::{
-    decode::DecodeRule, feed::FeedSettings, history::HistorySettings, liveness::LivenessSettings,
-};
+use crate::feed::{FeedSettings, decode::DecodeRule};
 use values::{address, defaults, log_filter, number, origin, size, time};
 
 /// Pushes live market and sensor data to many WebSocket subscribers.
@@ -153,37 +152,29 @@ fn cores() -> usize {
     thread::available_parallelism().map_or(1, Into::into)
 }
 
-/// From where clients may publish.
+/// The addresses that may publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PublishFrom {
-    /// From nowhere.
+    /// No address.
     Nobody,
-    /// From this machine.
+    /// This machine.
     Loopback,
-    /// From everywhere.
+    /// Every address.
     Anybody,
 }
 
-impl ServerSettings {
-    /// Whether clients may read all topics that a filter matches.
-    pub fn may_subscribe(&self, filter: &Filter) -> bool {
-        let allow = &self.subscribe_allow;
-        allow.iter().any(|allowed| allowed.includes(filter))
-    }
-
-    /// What clients are told about their limits.
-    pub fn limits(&self) -> Limits {
-        Limits {
-            message_bytes: CLIENT_MESSAGE_MAX_BYTES as u32,
-            topic_bytes: TOPIC_MAX_BYTES as u32,
-            subscriptions: self.subscriptions_max as u32,
-            requests_per_s: self.requests_per_s,
-            request_burst: self.request_burst,
-            write_timeout_ms: self.write_timeout.as_millis() as u32,
-            tape_bytes: self.tape_bytes as u64,
+impl PublishFrom {
+    /// Whether clients at an address may publish.
+    pub(crate) fn includes(self, address: IpAddr) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Loopback => address.to_canonical().is_loopback(),
+            Self::Anybody => true,
         }
     }
+}
 
+impl ServerSettings {
     /// What is wrong with settings that are right by themselves: the key, and why.
     pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
         let listen = self.listen;
@@ -196,11 +187,32 @@ impl ServerSettings {
         }
     }
 
-    /// How much of the past is kept.
-    pub fn history(&self) -> HistorySettings {
-        HistorySettings {
-            updates: self.history_updates,
-            bytes: self.history_bytes,
+    /// What clients may do.
+    pub fn permissions(&self) -> Permissions {
+        Permissions {
+            subscribe: self.subscribe_allow.clone(),
+            publish: self.publish_allow.clone(),
+        }
+    }
+
+    /// The settings of the sequencer and the shards.
+    pub fn core(&self) -> CoreSettings {
+        CoreSettings {
+            tape_bytes: self.tape_bytes,
+            history: HistorySettings {
+                updates: self.history_updates,
+                bytes: self.history_bytes,
+            },
+            topics_max: self.topics_max,
+            subscriptions_max: self.subscriptions_max,
+            requests_per_s: self.requests_per_s,
+            request_burst: self.request_burst,
+            heartbeat: self.heartbeat,
+            ping: self.ping,
+            pong_timeout: self.pong_timeout,
+            write_timeout: self.write_timeout,
+            drain: self.drain,
+            permissions: self.permissions(),
         }
     }
 }
@@ -264,5 +276,15 @@ pub struct LogSettings {
 impl Default for LogSettings {
     fn default() -> Self {
         defaults()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_core() {
+        assert_eq!(ServerSettings::default().core(), CoreSettings::default());
     }
 }

@@ -9,6 +9,10 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 /// A struct of settings with nothing set.
 pub(crate) fn defaults<T: Args>() -> T {
     let command = T::augment_args(clap::Command::new("defaults")).no_binary_name(true);
+    let command = command.mut_args(|arg| {
+        let key = arg.get_id().to_string();
+        arg.long(key)
+    });
     let matches = command.get_matches_from([""; 0]);
     T::from_arg_matches(&matches).expect("every setting has a default or is optional")
 }

@@ -14,11 +14,10 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tickcast_server::{
-    clock::Clock,
+use tickcast_core::work::{NewUpdate, Work};
+use tickcast_server::testing::{
+    self, Arrival, Clock, FeedMetrics, FeedSettings, FeedState, Ingest, Source,
     decode::{DecodeRule, Decoder},
-    feed::{self, FeedMetrics, FeedSettings, FeedState, Source},
-    ingest::{Arrival, Ingest, NewUpdate, Work},
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -51,7 +50,7 @@ impl Running {
         let (ingest, queue) = Ingest::new(Clock::start());
         let metrics = Arc::new(FeedMetrics::default());
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(feed::run(
+        let task = tokio::spawn(testing::run(
             settings,
             Decoder::new(rules.into()),
             ingest,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// The first wait after a loss: brokers restart quickly.
 const RETRY_MIN: Duration = Duration::from_millis(250);
 
-/// The longest wait: somebody who repairs a broker should not have to wait for us.
+/// The longest wait: after a repair the feed should be back soon.
 const RETRY_MAX: Duration = Duration::from_secs(15);
 
 /// A connection that held so long was good, and the next loss begins with a short wait again. Two

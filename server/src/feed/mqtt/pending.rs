@@ -2,10 +2,9 @@
 
 use std::collections::VecDeque;
 
-use crate::{
-    feed::outlet::{BATCH_MAX_UPDATES, Batch},
-    ingest::NewUpdate,
-};
+use tickcast_core::work::NewUpdate;
+
+use crate::feed::handover::{BATCH_MAX_UPDATES, Batch};
 
 /// Updates that wait for the sequencer's queue, at most: a second or so of a lively broker.
 const PENDING_MAX_UPDATES: usize = 16_384;

@@ -5,7 +5,7 @@ use tickcast_protocol::{
     value::{Quote, Trade, Value},
 };
 
-use crate::decode::{
+use crate::feed::decode::{
     DecodeError, bad, parse_decimal, parse_side, side_by_buyer_maker,
     time::{TimeError, TimeUnit, civil_to_ns, parse_iso8601},
 };

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use super::columns::{Column, Columns, RowShape, SideColumn, TimeFormat};
-use crate::decode::time::TimeUnit;
+use crate::feed::decode::time::TimeUnit;
 
 /// The format of a CSV file.
 #[derive(Debug, Clone, PartialEq)]

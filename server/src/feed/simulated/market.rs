@@ -3,14 +3,13 @@
 
 use rand::{RngExt, rngs::Xoshiro256PlusPlus};
 use rand_distr::StandardNormal;
+use tickcast_core::work::NewUpdate;
 use tickcast_protocol::{
     decimal::Decimal,
     message::{Quality, TimeNs},
     topic::Topic,
     value::{Quote, Side, Trade, Value},
 };
-
-use crate::ingest::NewUpdate;
 
 /// What is traded on a market, and how.
 #[derive(Debug, Clone, Copy)]

@@ -5,13 +5,12 @@ use std::{f64::consts::TAU, sync::Arc};
 
 use rand::{RngExt, rngs::Xoshiro256PlusPlus};
 use rand_distr::StandardNormal;
+use tickcast_core::work::NewUpdate;
 use tickcast_protocol::{
     message::{Quality, TimeNs},
     topic::Topic,
     value::Value,
 };
-
-use crate::ingest::NewUpdate;
 
 /// What a sensor measures.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,331 @@
+//! Which topics are live, which are stale and which are dead: decided once, beside the sequencer.
+//!
+//! A topic that is quiet is live. It is **stale** when it was silent for longer than a rule
+//! expects, or when the feed that brought it is down; **dead** when a will says so (MQTT 5.0,
+//! section 3.1.2.5), or when it was silent for longer than its rule allows. Its next live update
+//! makes it live again; a retained value does not, because its age is unknown.
+//!
+//! Pure: the time is passed in. An update costs a comparison. Each topic with a rule has one entry
+//! in a heap of deadlines, which is touched about once per expected interval and not per update: an
+//! entry that comes up too early is put back to when it is due by then.
+
+mod rules;
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, VecDeque},
+    time::Duration,
+};
+
+use rules::{levels, wildcards};
+use tickcast_protocol::{
+    message::{Quality, Status, TopicId},
+    topic::Topic,
+    value::Value,
+};
+
+use crate::{
+    now::Now,
+    tape::StatusChange,
+    work::{FeedId, NewUpdate},
+};
+
+pub use rules::{Expected, LivenessSettings, SilenceRule, WillRule};
+
+/// A topic is stale after this many expected intervals without an update: one update may be late and
+/// one lost on the way without an alarm.
+pub const STALE_AFTER_INTERVALS: u32 = 3;
+
+/// Least number of gaps between updates from which an interval is learned.
+pub const LEARN_GAPS_MIN: u8 = 10;
+
+/// Shortest learned interval: a source that sends bursts is not silent between two of them.
+pub const LEARNED_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// By which part of the difference a learned interval sinks towards a shorter gap, each time.
+const LEARNED_DECAY: f32 = 1.0 / 64.0;
+
+/// By which factor a learned interval grows at most with one gap that had made the topic stale: it
+/// may have been an outage, but a source that has become slower is believed after a few.
+const LEARNED_GROWTH_MAX: f32 = 2.0;
+
+#[derive(Debug)]
+struct Tracked {
+    /// When it was last heard of live, as uptime; until then, when it was introduced.
+    heard: Duration,
+    /// The feed of its newest update.
+    feed: Option<FeedId>,
+    /// Index of its rule.
+    rule: Option<u16>,
+    /// The learned interval, in seconds.
+    interval_s: f32,
+    /// Gaps it was learned from, up to [`LEARN_GAPS_MIN`].
+    gaps: u8,
+    status: Status,
+    has_been_live: bool,
+    /// Whether the heap has an entry for it.
+    is_armed: bool,
+    /// Whether a will may be published here.
+    has_wills: bool,
+}
+
+/// A rule with the topics it reaches, by the levels that its wildcards stand for.
+#[derive(Debug)]
+struct Will {
+    rule: WillRule,
+    reaches: HashMap<String, Reach>,
+}
+
+#[derive(Debug, Default)]
+struct Reach {
+    topics: Vec<TopicId>,
+    /// Whether the will was published, and nothing else since.
+    is_over: bool,
+}
+
+/// See the module.
+///
+/// Input: [`introduce`](Self::introduce), [`heard`](Self::heard), [`feed_down`](Self::feed_down),
+/// [`poll`](Self::poll) when it is [`next_due`](Self::next_due). Output:
+/// [`take_changes`](Self::take_changes).
+#[derive(Debug, Default)]
+pub struct Liveness {
+    rules: Vec<SilenceRule>,
+    wills: Vec<Will>,
+    /// By topic id.
+    topics: Vec<Tracked>,
+    /// By status.
+    counts: [u64; 3],
+    due: BinaryHeap<Reverse<(Duration, TopicId)>>,
+    changes: VecDeque<StatusChange>,
+}
+
+impl Liveness {
+    /// A tracker that knows no topic yet.
+    pub fn new(settings: LivenessSettings) -> Self {
+        let wills = settings.wills.into_iter().map(|rule| Will {
+            rule,
+            reaches: HashMap::new(),
+        });
+        Self {
+            rules: settings.silence,
+            wills: wills.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Takes in the next topic, before its first update is [`heard`](Self::heard).
+    pub fn introduce(&mut self, first: &NewUpdate, now: Now) {
+        let name = first.topic.as_str();
+        let id = self.topics.len() as TopicId;
+        let rule = self
+            .rules
+            .iter()
+            .position(|rule| rule.filter.matches(name))
+            .and_then(|index| u16::try_from(index).ok());
+        let mut is_over = false;
+        for Will { rule, reaches } in &mut self.wills {
+            if rule.topics.matches(name) {
+                let reach = reaches.entry(levels(&rule.topics, name, usize::MAX));
+                let reach = reach.or_default();
+                reach.topics.push(id);
+                is_over |= reach.is_over;
+            }
+        }
+        let has_wills = |will: &Will| will.rule.topic.matches(name);
+        self.topics.push(Tracked {
+            heard: now.uptime,
+            feed: None,
+            rule,
+            interval_s: 0.0,
+            gaps: 0,
+            status: Status::Live,
+            has_been_live: false,
+            is_armed: false,
+            has_wills: self.wills.iter().any(has_wills),
+        });
+        self.counts[Status::Live as usize] += 1;
+        if is_over {
+            self.set(id, Status::Dead, now);
+        }
+        self.arm(id, now);
+    }
+
+    /// Records an update of a topic.
+    pub fn heard(&mut self, id: TopicId, update: &NewUpdate, feed: Option<FeedId>, now: Now) {
+        let topic = &mut self.topics[id as usize];
+        topic.feed = feed;
+        if update.quality == Quality::Live {
+            if topic.has_been_live {
+                topic.learn(now.uptime.saturating_sub(topic.heard));
+            }
+            topic.has_been_live = true;
+            topic.heard = now.uptime;
+            if topic.status != Status::Live {
+                self.set(id, Status::Live, now);
+            }
+            if !self.topics[id as usize].is_armed {
+                self.arm(id, now);
+            }
+        }
+        if self.topics[id as usize].has_wills {
+            self.read_will(&update.topic, &update.value, now);
+        }
+    }
+
+    /// A will may be as old as its broker keeps it: it applies until it is replaced.
+    fn read_will(&mut self, topic: &Topic, value: &Value, now: Now) {
+        let mut dead = Vec::new();
+        for Will { rule, reaches } in &mut self.wills {
+            if rule.topic.matches(topic.as_str()) {
+                let levels = levels(&rule.topic, topic.as_str(), wildcards(&rule.topics));
+                let reach = reaches.entry(levels).or_default();
+                reach.is_over = rule.is_end(value);
+                if reach.is_over {
+                    dead.extend_from_slice(&reach.topics);
+                }
+            }
+        }
+        for id in dead {
+            self.set(id, Status::Dead, now);
+        }
+    }
+
+    /// A feed has lost its source, or has finished: its topics are stale.
+    pub fn feed_down(&mut self, feed: FeedId, now: Now) {
+        for id in 0..self.topics.len() {
+            let topic = &self.topics[id];
+            if topic.feed == Some(feed) && topic.status == Status::Live {
+                self.set(id as TopicId, Status::Stale, now);
+            }
+        }
+    }
+
+    /// Finds the topics that have been silent for too long.
+    pub fn poll(&mut self, now: Now) {
+        while let Some(&Reverse((due, id))) = self.due.peek()
+            && due <= now.uptime
+        {
+            self.due.pop();
+            self.topics[id as usize].is_armed = false;
+            if let Some((deadline, status)) = self.deadline(id)
+                && deadline <= now.uptime
+            {
+                self.set(id, status, now);
+            }
+            self.arm(id, now);
+        }
+    }
+
+    /// When [`poll`](Self::poll) should be called at the latest, as uptime.
+    pub fn next_due(&self) -> Option<Duration> {
+        self.due.peek().map(|&Reverse((due, _))| due)
+    }
+
+    /// Makes sure that the topic's next deadline will come up; also one that is nearer than today's
+    /// because the topic is live again by then, or its interval has become shorter.
+    fn arm(&mut self, id: TopicId, now: Now) {
+        if let Some((deadline, _)) = self.deadline(id)
+            && let Some(rule) = self.topics[id as usize].rule
+        {
+            let nearest = match self.rules[usize::from(rule)].expect_every {
+                Expected::Every(interval) => silence(interval),
+                Expected::Learned => silence(LEARNED_INTERVAL_MIN),
+            };
+            let due = deadline.min(now.uptime.saturating_add(nearest));
+            self.topics[id as usize].is_armed = true;
+            self.due.push(Reverse((due, id)));
+        }
+    }
+
+    /// The topic's next status and when it changes, unless an update comes before.
+    fn deadline(&self, id: TopicId) -> Option<(Duration, Status)> {
+        let topic = &self.topics[id as usize];
+        let rule = &self.rules[usize::from(topic.rule?)];
+        let dead = (topic.status != Status::Dead)
+            .then_some(rule.dead_after)
+            .flatten()
+            .map(|after| (topic.heard.saturating_add(after), Status::Dead));
+        let stale = (topic.status == Status::Live)
+            .then(|| topic.interval(rule))
+            .flatten()
+            .map(|interval| (topic.heard.saturating_add(silence(interval)), Status::Stale));
+        match (stale, dead) {
+            (Some(stale), Some(dead)) => Some(if stale.0 < dead.0 { stale } else { dead }),
+            (stale, dead) => stale.or(dead),
+        }
+    }
+
+    fn set(&mut self, id: TopicId, status: Status, now: Now) {
+        let topic = &mut self.topics[id as usize];
+        if topic.status == status {
+            return;
+        }
+        self.counts[topic.status as usize] -= 1;
+        self.counts[status as usize] += 1;
+        topic.status = status;
+        self.changes.push_back(StatusChange {
+            topic: id,
+            status,
+            since_ns: now.wall_ns,
+        });
+    }
+
+    /// Takes up to `max` changes, the oldest first.
+    pub fn take_changes(&mut self, max: usize) -> impl Iterator<Item = StatusChange> + '_ {
+        self.changes.drain(..max.min(self.changes.len()))
+    }
+
+    /// How many changes there are to take.
+    pub fn changes(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// The status of a topic.
+    pub fn status(&self, id: TopicId) -> Status {
+        self.topics[id as usize].status
+    }
+
+    /// How many topics are live, stale and dead.
+    pub fn counts(&self) -> [u64; 3] {
+        self.counts
+    }
+}
+
+impl Tracked {
+    /// The interval expected, if there is one yet.
+    fn interval(&self, rule: &SilenceRule) -> Option<Duration> {
+        match rule.expect_every {
+            Expected::Every(interval) => Some(interval),
+            Expected::Learned => (self.gaps >= LEARN_GAPS_MIN).then(|| {
+                Duration::try_from_secs_f32(self.interval_s)
+                    .unwrap_or(Duration::MAX)
+                    .max(LEARNED_INTERVAL_MIN)
+            }),
+        }
+    }
+
+    /// A peak meter: up at once, down slowly. A mean would call every second gap of an uneven
+    /// source too long.
+    fn learn(&mut self, gap: Duration) {
+        let mut gap_s = gap.as_secs_f32();
+        if self.status != Status::Live {
+            let known_s = self.interval_s.max(LEARNED_INTERVAL_MIN.as_secs_f32());
+            gap_s = gap_s.min(known_s * LEARNED_GROWTH_MAX);
+        }
+        if gap_s >= self.interval_s {
+            self.interval_s = gap_s;
+        } else {
+            self.interval_s -= (self.interval_s - gap_s) * LEARNED_DECAY;
+        }
+        self.gaps = self.gaps.saturating_add(1);
+    }
+}
+
+/// The silence after which a topic is stale.
+fn silence(interval: Duration) -> Duration {
+    interval.saturating_mul(STALE_AFTER_INTERVALS)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! The settings that the core needs. The server reads them from flags, environment and file.
+
+use std::time::Duration;
+
+use tickcast_protocol::{codec::CLIENT_MESSAGE_MAX_BYTES, message::Limits, topic::TOPIC_MAX_BYTES};
+
+use crate::{permissions::Permissions, sequencer::HistorySettings};
+
+/// Settings of the sequencer and the shards.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoreSettings {
+    /// Memory for recent updates, in bytes.
+    pub tape_bytes: usize,
+    /// How much of each topic's past is kept.
+    pub history: HistorySettings,
+    /// Topics, at most: each costs memory in every shard, for ever.
+    pub topics_max: usize,
+    /// Subscriptions of one connection, at most.
+    pub subscriptions_max: usize,
+    /// Requests of one connection per second, publishes not counted.
+    pub requests_per_s: u32,
+    /// Requests of one connection that may come at once.
+    pub request_burst: u32,
+    /// A connection gets a heartbeat after this long without another message.
+    pub heartbeat: Duration,
+    /// A connection gets a ping after this long without a message from it.
+    pub ping: Duration,
+    /// A connection is closed if it has not answered a ping for this long.
+    pub pong_timeout: Duration,
+    /// A connection is closed if it has taken no byte for this long.
+    pub write_timeout: Duration,
+    /// Over how long connections are closed when the server ends.
+    pub drain: Duration,
+    /// What clients may read and publish.
+    pub permissions: Permissions,
+}
+
+impl CoreSettings {
+    /// What the welcome message says about a client's limits.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            message_bytes: CLIENT_MESSAGE_MAX_BYTES as u32,
+            topic_bytes: TOPIC_MAX_BYTES as u32,
+            subscriptions: self.subscriptions_max as u32,
+            requests_per_s: self.requests_per_s,
+            request_burst: self.request_burst,
+            write_timeout_ms: self.write_timeout.as_millis() as u32,
+            tape_bytes: self.tape_bytes as u64,
+        }
+    }
+}
+
+impl Default for CoreSettings {
+    fn default() -> Self {
+        Self {
+            tape_bytes: 64 * 1024 * 1024,
+            history: HistorySettings {
+                updates: 2_000,
+                bytes: 128 * 1024 * 1024,
+            },
+            topics_max: 1_000_000,
+            subscriptions_max: 1024,
+            requests_per_s: 20,
+            request_burst: 100,
+            heartbeat: Duration::from_secs(10),
+            ping: Duration::from_secs(20),
+            pong_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(2),
+            permissions: Permissions::default(),
+        }
+    }
+}

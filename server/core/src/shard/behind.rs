@@ -1,0 +1,319 @@
+//! A subscription that is behind its channel, and the steps in which it catches up.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use tickcast_protocol::{
+    codec::BatchHead,
+    message::{Gap, Position, ServerMessage, TopicId, TopicInfo},
+};
+
+use super::{channel::Channel, pace::Pace, status_cursor::StatusCursor, topics::Topics};
+use crate::{
+    tape::Tape,
+    wire::{self, BatchWriter},
+};
+
+/// A catch-up frame is closed at this many bytes of updates. The part that a socket does not take is
+/// memory that no other client shares, and a client that reads nothing keeps it until the write
+/// timeout: hundreds of them may cost no more than a few megabytes. Longer frames would bring
+/// nothing: writing this many bytes takes far longer than beginning another frame.
+pub const CATCH_UP_FRAME_MAX_BYTES: usize = 64 * 1024;
+
+/// The same for a client that is new or has just been blocked, for the same reason. Each frame that
+/// the socket takes whole doubles the next one.
+pub const CATCH_UP_FRAME_MIN_BYTES: usize = 16 * 1024;
+
+/// Updates looked up for one frame of latest values, at most: about what fits a frame.
+const LATEST_PER_FRAME_MAX: usize = 1024;
+
+/// The state of a subscription that is behind its channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Behind {
+    /// `to` of the last live batch that was handed to the connection.
+    pub cursor: Position,
+    /// Up to where the tape was searched and nothing found; at least `cursor`.
+    pub scanned: Position,
+    /// Updates of the channel accounted for at the cursor, if known.
+    pub count: Option<u64>,
+    /// A snapshot under way; live batches wait for its end.
+    pub snapshot: Option<SnapshotRange>,
+    /// In a paced channel: whether it may catch up now.
+    pub is_due: bool,
+    /// Whether a topic may not be introduced yet even if the cursor happens to be where the channel
+    /// is: it was left out of a snapshot because it is in the open batch, or latest values are being
+    /// sent over several frames and the last one is still to come.
+    pub is_partial: bool,
+    /// Updates sent since `count` was right; only in mode `latest`.
+    pub sent: u64,
+    /// How far it has been told the status of its topics.
+    pub statuses: StatusCursor,
+}
+
+/// The rest of a snapshot: the topics whose newest update is in (`after`, `until`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SnapshotRange {
+    /// The end of the part that has been sent.
+    pub after: Position,
+    /// The end of the snapshot.
+    pub until: Position,
+}
+
+/// The work that steps of catching up may still do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowance {
+    /// Updates on the tape to look at.
+    pub updates: usize,
+    /// A frame is closed at this many bytes of updates.
+    pub frame_bytes: usize,
+}
+
+/// The result of a step.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A batch to send.
+    Frame {
+        /// Its bytes.
+        frame: Bytes,
+        /// Updates in it.
+        updates: u64,
+    },
+    /// A gap to send.
+    Gap {
+        /// Its bytes.
+        frame: Bytes,
+        /// Updates that were lost, if known.
+        lost: Option<u64>,
+    },
+    /// The status of topics to send.
+    Status(Bytes),
+    /// Nothing yet: the allowance for searching is used up.
+    Searching,
+    /// It waits for the channel's next batch.
+    Waiting,
+    /// The cursor is where the channel is.
+    Live,
+}
+
+impl Behind {
+    /// At a cursor, with no snapshot to come.
+    pub(super) fn at(cursor: Position, count: Option<u64>, statuses: StatusCursor) -> Self {
+        Self {
+            cursor,
+            scanned: cursor,
+            count,
+            snapshot: None,
+            is_due: false,
+            is_partial: false,
+            sent: 0,
+            statuses,
+        }
+    }
+
+    /// Takes one step towards the channel's state.
+    pub(super) fn step(
+        &mut self,
+        channel: &mut Channel,
+        topics: &mut Topics,
+        tape: &Tape,
+        allowance: &mut Allowance,
+    ) -> Step {
+        if let Some(frame) = self.statuses.step(channel, topics) {
+            return Step::Status(frame);
+        }
+        if let Some(range) = self.snapshot {
+            return self.step_snapshot(range, channel, topics, tape, allowance.frame_bytes);
+        }
+        if self.cursor == channel.flushed() && !self.is_partial {
+            return Step::Live;
+        }
+        match channel.spec.pace {
+            Pace::Every => self.step_tape(channel, topics, tape, allowance),
+            Pace::Latest { interval_ms } => {
+                if interval_ms > 0 && !self.is_due {
+                    return Step::Waiting;
+                }
+                self.step_latest(channel, topics, tape, allowance.frame_bytes)
+            }
+        }
+    }
+
+    fn step_snapshot(
+        &mut self,
+        range: SnapshotRange,
+        channel: &Channel,
+        topics: &mut Topics,
+        tape: &Tape,
+        max_bytes: usize,
+    ) -> Step {
+        let part = Part {
+            after: range.after,
+            until: range.until,
+            max_bytes,
+            snapshot: Some(self.count),
+        };
+        let (frame, to, updates) = latest_frame(part, channel, topics, tape);
+        self.snapshot = (to < range.until).then_some(SnapshotRange { after: to, ..range });
+        self.is_partial = self.snapshot.is_none() && channel.is_open();
+        Step::Frame { frame, updates }
+    }
+
+    fn step_latest(
+        &mut self,
+        channel: &Channel,
+        topics: &mut Topics,
+        tape: &Tape,
+        max_bytes: usize,
+    ) -> Step {
+        // While a batch is open, newer values than those of the last batch are the only ones there
+        // are; the next batch is then not the continuation for this subscription.
+        let until = channel.reached(tape.head());
+        let part = Part {
+            after: self.cursor,
+            until,
+            max_bytes,
+            snapshot: None,
+        };
+        let (frame, to, updates) = latest_frame(part, channel, topics, tape);
+        self.cursor = to;
+        self.scanned = to;
+        self.sent += updates;
+        self.is_partial = to < until;
+        if to > channel.flushed() && !self.is_partial {
+            self.is_due = false;
+        }
+        Step::Frame { frame, updates }
+    }
+
+    fn step_tape(
+        &mut self,
+        channel: &mut Channel,
+        topics: &mut Topics,
+        tape: &Tape,
+        allowance: &mut Allowance,
+    ) -> Step {
+        if self.scanned < tape.floor()
+            && let Some(gap) = self.fall_off(channel, tape)
+        {
+            return gap;
+        }
+        let mut batch = BatchWriter::new(channel.spec.wire);
+        let mut introduced = BTreeSet::new();
+        for (strip, index) in tape.between(self.scanned, channel.flushed()) {
+            if allowance.updates == 0 || batch.len_bytes() >= allowance.frame_bytes {
+                break;
+            }
+            allowance.updates -= 1;
+            let update = strip.get(index);
+            self.scanned = update.position;
+            if channel.has(update.topic) {
+                introduced.insert(update.topic);
+                batch
+                    .push(strip.encoded(index, channel.spec.wire.encoding(), |id| topics.name(id)));
+            }
+        }
+        let updates = batch.updates() as u64;
+        if updates == 0 && self.scanned < channel.flushed() {
+            return Step::Searching;
+        }
+        let head = BatchHead {
+            channel: channel.key.id(),
+            from: self.cursor,
+            to: self.scanned,
+            snapshot: false,
+            topics: &infos(introduced, topics),
+        };
+        self.cursor = self.scanned;
+        self.count = self.count.map(|count| count + updates);
+        Step::Frame {
+            frame: batch.finish(&head, &channel.resume_at(self.cursor, self.count, None)),
+            updates,
+        }
+    }
+
+    /// The tape has forgotten what comes next. `None` if no update of the channel was among it.
+    fn fall_off(&mut self, channel: &mut Channel, tape: &Tape) -> Option<Step> {
+        // No update of the channel lies between its last batch and the floor.
+        let floor = tape.floor().min(channel.flushed());
+        let count = channel.count_at(floor, tape);
+        let lost = self.count.map(|had| count.saturating_sub(had));
+        self.scanned = floor;
+        if lost == Some(0) {
+            return None;
+        }
+        let gap = Gap {
+            channel: channel.key.id(),
+            from: self.cursor,
+            to: floor,
+            lost,
+            snapshot: self.cursor,
+        };
+        self.snapshot = Some(SnapshotRange {
+            after: self.cursor,
+            until: floor,
+        });
+        self.cursor = floor;
+        self.count = Some(count);
+        let resume = channel.resume_at(floor, self.count, Some(gap.snapshot));
+        let frame = wire::message_at(&ServerMessage::Gap(gap), &resume, channel.spec.wire);
+        Some(Step::Gap { frame, lost })
+    }
+}
+
+fn infos(ids: impl IntoIterator<Item = TopicId>, topics: &Topics) -> Vec<TopicInfo> {
+    ids.into_iter().map(|id| topics[id].info.clone()).collect()
+}
+
+/// A part of the tape that is sent as newest values.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    after: Position,
+    until: Position,
+    /// The frame is closed at this many bytes of updates.
+    max_bytes: usize,
+    /// For a snapshot, the count at `until` if it is known.
+    snapshot: Option<Option<u64>>,
+}
+
+/// A frame of newest values with positions in (`after`, `until`], the position at its end, and the
+/// number of updates in it.
+fn latest_frame(
+    part: Part,
+    channel: &Channel,
+    topics: &mut Topics,
+    tape: &Tape,
+) -> (Bytes, Position, u64) {
+    let Part {
+        after,
+        until,
+        max_bytes,
+        snapshot,
+    } = part;
+    let wire = channel.spec.wire;
+    let (found, is_all) = channel.latest_between(after, until, LATEST_PER_FRAME_MAX, topics, tape);
+    let mut batch = BatchWriter::new(wire);
+    for &(_, id) in &found {
+        batch.push(topics[id].latest(wire.encoding()));
+        if batch.len_bytes() >= max_bytes {
+            break;
+        }
+    }
+    let updates = batch.updates();
+    let sent = &found[..updates];
+    let to = match sent.last() {
+        Some(&(last, _)) if !is_all || updates < found.len() => last,
+        _ => until,
+    };
+    let head = BatchHead {
+        channel: channel.key.id(),
+        from: after,
+        to,
+        snapshot: snapshot.is_some(),
+        topics: &infos(sent.iter().map(|&(_, id)| id), topics),
+    };
+    let resume = match snapshot {
+        Some(count) => channel.resume_at(until, count, (to < until).then_some(to)),
+        None => channel.resume_at(to, None, None),
+    };
+    (batch.finish(&head, &resume), to, updates as u64)
+}

@@ -1,0 +1,224 @@
+//! How a shard lets subscriptions catch up: a frame's worth at a time, within a budget, so that they
+//! do not delay the live ones.
+
+use super::{
+    Shard,
+    behind::{Allowance, CATCH_UP_FRAME_MAX_BYTES, Step},
+    keys::{ConnectionKey, SubscriptionKey},
+    output::Flushed,
+    socket::Socket,
+    subscription::Progress,
+};
+use crate::now::Now;
+
+/// Updates on the tape that one call of [`Shard::catch_up`] looks at, at most, so that subscriptions
+/// that are behind do not delay live ones: a few milliseconds' worth.
+const CATCH_UP_BUDGET_UPDATES: usize = 100_000;
+
+/// Bytes that one call of [`Shard::catch_up`] writes, at most, for the same reason.
+const CATCH_UP_BUDGET_BYTES: usize = 4 * 1024 * 1024;
+
+impl<S: Socket> Shard<S> {
+    /// Puts a subscription that is behind in line for [`catch_up`](Self::catch_up).
+    pub(crate) fn go_on(&mut self, key: ConnectionKey, subscription: SubscriptionKey) {
+        if let Some(connection) = self.connections.get(key) {
+            let behind = &mut connection.catching_up.subscriptions;
+            behind.push_back(subscription);
+            if connection.line_up_to_catch_up() {
+                self.catching_up.push_back(key);
+            }
+        }
+    }
+
+    /// The kernel takes bytes of a connection again.
+    ///
+    /// Returns whether the caller has to wait and call again.
+    pub fn on_writable(&mut self, key: ConnectionKey, now: Now) -> bool {
+        if self.connections.get(key).is_none() {
+            return false;
+        }
+        // A broken one is writable for ever, and was blocked when it broke.
+        if self.flush(key.slot, 0, now) == Flushed::Broken {
+            return false;
+        }
+        let connection = &mut self.connections[key.slot];
+        if connection.line_up_to_catch_up() {
+            self.catching_up.push_back(key);
+        }
+        connection.output.is_blocked()
+    }
+
+    /// Lets connections that are behind catch up, within a budget. Returns whether there is more to
+    /// do at once.
+    pub fn catch_up(&mut self, now: Now) -> bool {
+        let mut allowance = Allowance {
+            updates: CATCH_UP_BUDGET_UPDATES,
+            frame_bytes: CATCH_UP_FRAME_MAX_BYTES,
+        };
+        let mut bytes = 0;
+        for _ in 0..self.catching_up.len() {
+            if allowance.updates == 0 || bytes >= CATCH_UP_BUDGET_BYTES {
+                break;
+            }
+            let Some(key) = self.catching_up.pop_front() else {
+                break;
+            };
+            let Some(connection) = self.connections.get(key) else {
+                continue;
+            };
+            connection.catching_up.is_in_line = false;
+            if connection.output.is_blocked() {
+                continue;
+            }
+            bytes += self.catch_up_connection(key, &mut allowance, now);
+            if self.connections[key.slot].line_up_to_catch_up() {
+                self.catching_up.push_back(key);
+            }
+        }
+        !self.catching_up.is_empty()
+    }
+
+    /// About one frame's worth for one connection, in one write.
+    fn catch_up_connection(
+        &mut self,
+        key: ConnectionKey,
+        allowance: &mut Allowance,
+        now: Now,
+    ) -> usize {
+        let mut bytes = 0;
+        let catching_up = &self.connections[key.slot].catching_up;
+        allowance.frame_bytes = catching_up.frame_bytes;
+        for _ in 0..catching_up.subscriptions.len() {
+            if bytes >= allowance.frame_bytes || allowance.updates == 0 {
+                break;
+            }
+            let catching_up = &mut self.connections[key.slot].catching_up;
+            let Some(subscription) = catching_up.subscriptions.pop_front() else {
+                break;
+            };
+            bytes += self.catch_up_subscription(subscription, allowance, now);
+        }
+        self.flush(key.slot, 0, now);
+        let connection = &mut self.connections[key.slot];
+        if !connection.output.is_blocked() {
+            let doubled = 2 * connection.catching_up.frame_bytes;
+            connection.catching_up.frame_bytes = doubled.min(CATCH_UP_FRAME_MAX_BYTES);
+        }
+        bytes
+    }
+
+    /// Steps of one subscription until it is live, waits, or has a frame's worth. Returns the bytes
+    /// handed to the connection.
+    fn catch_up_subscription(
+        &mut self,
+        key: SubscriptionKey,
+        allowance: &mut Allowance,
+        now: Now,
+    ) -> usize {
+        let mut bytes = 0;
+        loop {
+            let Some(subscription) = self.subscriptions.get_mut(key) else {
+                return bytes;
+            };
+            let Progress::Behind(behind) = &mut subscription.progress else {
+                return bytes;
+            };
+            let channel = &mut self.channels[subscription.channel];
+            let connection = &mut self.connections[subscription.connection.slot];
+            match behind.step(channel, &mut self.topics, &self.tape, allowance) {
+                Step::Frame { frame, updates } => {
+                    self.stats.batches.add(1);
+                    self.stats.deliveries.add(updates);
+                    bytes += frame.len();
+                    connection.output.push(frame);
+                }
+                Step::Gap { frame, lost } => {
+                    self.stats.gaps.add(1);
+                    self.stats.gap_updates.add(lost.unwrap_or(0));
+                    bytes += frame.len();
+                    connection.output.push(frame);
+                }
+                Step::Status(frame) => {
+                    bytes += frame.len();
+                    connection.output.push(frame);
+                }
+                Step::Searching => {
+                    connection.catching_up.subscriptions.push_back(key);
+                    return bytes;
+                }
+                Step::Waiting => {
+                    channel.waiting.push(key);
+                    let channel = channel.key;
+                    self.schedule(channel, now);
+                    return bytes;
+                }
+                Step::Live => {
+                    if let (Some(count), true) = (behind.count, behind.sent > 0) {
+                        let came = channel.flushed_count().saturating_sub(count);
+                        self.stats.conflated.add(came.saturating_sub(behind.sent));
+                    }
+                    subscription.progress = Progress::Live(channel.live.len() as u32);
+                    channel.live.push(key);
+                    return bytes;
+                }
+            }
+            if bytes >= allowance.frame_bytes {
+                connection.catching_up.subscriptions.push_back(key);
+                return bytes;
+            }
+        }
+    }
+
+    /// Whether [`catch_up`](Self::catch_up) has something to do.
+    pub fn has_catching_up(&self) -> bool {
+        !self.catching_up.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        cell::Cell,
+        io::{self, ErrorKind, IoSlice},
+        rc::Rc,
+        sync::Arc,
+        time::Duration,
+    };
+
+    use tickcast_protocol::{codec::Encoding, message::Epoch};
+
+    use super::*;
+    use crate::{permissions::Access, settings::CoreSettings, shard::Event, stats::ShardStats};
+
+    /// A socket that fails in one way.
+    #[derive(Clone)]
+    struct Failing(Rc<Cell<ErrorKind>>);
+
+    impl Socket for Failing {
+        fn try_write(&self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+            Err(self.0.get().into())
+        }
+    }
+
+    #[test]
+    fn a_blocked_connection_that_breaks_is_not_waited_for() {
+        let now = Now {
+            uptime: Duration::ZERO,
+            wall_ns: 0,
+        };
+        let settings = Arc::new(CoreSettings::default());
+        let mut shard = Shard::new(0, Epoch(7), settings, Arc::<ShardStats>::default());
+        let socket = Failing(Rc::new(Cell::new(ErrorKind::WouldBlock)));
+        let key = shard.connect(
+            socket.clone(),
+            Encoding::Json,
+            Access { may_publish: true },
+            now,
+        );
+        assert!(matches!(shard.take_events()[..], [Event::Blocked(_)]));
+        assert!(shard.on_writable(key, now));
+        socket.0.set(ErrorKind::BrokenPipe);
+        assert!(!shard.on_writable(key, now));
+        assert!(matches!(shard.take_events()[..], [Event::Broken(_)]));
+    }
+}

@@ -1,0 +1,202 @@
+//! What a shard keeps of a connection: its client's rights and requests, its output, the
+//! subscriptions that catch up, and its times.
+
+use std::{
+    collections::VecDeque,
+    ops::{Index, IndexMut},
+    time::Duration,
+};
+
+use smallvec::SmallVec;
+
+use super::{
+    behind::CATCH_UP_FRAME_MIN_BYTES,
+    keys::{ConnectionKey, Keyed, Slot, SubscriptionKey},
+    output::{Flushed, Output},
+    socket::Socket,
+    token_bucket::TokenBucket,
+};
+use crate::{permissions::Access, wire::Wire};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Connection<S> {
+    generation: u32,
+    pub(super) wire: Wire,
+    pub(super) access: Access,
+    pub(super) requests: TokenBucket,
+    /// Requests for history that have not been answered.
+    pub(super) questions: u32,
+    pub(super) subscriptions: SmallVec<[SubscriptionKey; 2]>,
+    pub(super) output: Output<S>,
+    pub(super) catching_up: CatchingUp,
+    pub(super) times: Times,
+}
+
+impl<S: Socket> Connection<S> {
+    pub(super) fn new(
+        socket: S,
+        generation: u32,
+        wire: Wire,
+        access: Access,
+        requests: TokenBucket,
+        uptime: Duration,
+    ) -> Self {
+        Self {
+            generation,
+            wire,
+            access,
+            requests,
+            questions: 0,
+            subscriptions: SmallVec::new(),
+            output: Output::new(socket, uptime),
+            catching_up: CatchingUp::default(),
+            times: Times::new(uptime),
+        }
+    }
+
+    /// Gives the kernel as much as it takes; see [`Output::flush`].
+    pub(super) fn flush(&mut self, written: usize, uptime: Duration) -> (Flushed, usize) {
+        let (flushed, written) = self.output.flush(written, uptime);
+        if flushed == Flushed::Blocked {
+            self.catching_up.frame_bytes = CATCH_UP_FRAME_MIN_BYTES;
+        }
+        (flushed, written)
+    }
+
+    /// Whether it can be put in line for catching up now. If so, it counts as in line.
+    pub(super) fn line_up_to_catch_up(&mut self) -> bool {
+        let is_ready = !self.catching_up.subscriptions.is_empty()
+            && !self.output.is_blocked()
+            && !self.catching_up.is_in_line;
+        self.catching_up.is_in_line |= is_ready;
+        is_ready
+    }
+}
+
+/// The subscriptions of a connection that are behind.
+#[derive(Debug)]
+pub(super) struct CatchingUp {
+    /// Those that have something to do.
+    pub(super) subscriptions: VecDeque<SubscriptionKey>,
+    /// Whether the connection is in the shard's line for catching up.
+    pub(super) is_in_line: bool,
+    /// Length of the next frame.
+    pub(super) frame_bytes: usize,
+}
+
+impl Default for CatchingUp {
+    fn default() -> Self {
+        Self {
+            subscriptions: VecDeque::new(),
+            is_in_line: false,
+            frame_bytes: CATCH_UP_FRAME_MIN_BYTES,
+        }
+    }
+}
+
+/// When things happened or will happen to a connection, as uptime.
+#[derive(Debug)]
+pub(super) struct Times {
+    pub(super) received: Duration,
+    /// A ping that has not been answered.
+    pub(super) ping_sent: Option<Duration>,
+    /// The close frame that began the close handshake.
+    pub(super) closing_since: Option<Duration>,
+    /// When a drain closes it.
+    pub(super) close_due: Option<Duration>,
+}
+
+impl Times {
+    fn new(uptime: Duration) -> Self {
+        Self {
+            received: uptime,
+            ping_sent: None,
+            closing_since: None,
+            close_due: None,
+        }
+    }
+}
+
+/// A shard's connections.
+#[derive(Debug)]
+pub(crate) struct Connections<S> {
+    slots: Keyed<Slot, Connection<S>>,
+    /// Of the newest connection.
+    generation: u32,
+}
+
+impl<S: Socket> Connections<S> {
+    pub(super) fn new() -> Self {
+        Self {
+            slots: Keyed::new(),
+            generation: 0,
+        }
+    }
+
+    /// Adds a connection. `connection` makes it from its generation.
+    pub(super) fn insert(
+        &mut self,
+        connection: impl FnOnce(u32) -> Connection<S>,
+    ) -> ConnectionKey {
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let slot = self.slots.insert(connection(generation));
+        ConnectionKey { slot, generation }
+    }
+
+    /// Removes a connection that is there.
+    pub(super) fn remove(&mut self, key: ConnectionKey) {
+        self.slots.remove(key.slot);
+    }
+
+    /// The connection, unless it has ended.
+    pub(super) fn get(&mut self, key: ConnectionKey) -> Option<&mut Connection<S>> {
+        let connection = self.slots.get_mut(key.slot);
+        connection.filter(|connection| connection.generation == key.generation)
+    }
+
+    /// The connection in a slot, if there is one.
+    pub(super) fn in_slot(&mut self, slot: Slot) -> Option<&mut Connection<S>> {
+        self.slots.get_mut(slot)
+    }
+
+    /// The name of the connection in a slot.
+    pub(super) fn key(&self, slot: Slot) -> ConnectionKey {
+        ConnectionKey {
+            slot,
+            generation: self.slots[slot].generation,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionKey, &Connection<S>)> {
+        self.slots.iter().map(|(slot, connection)| {
+            let generation = connection.generation;
+            (ConnectionKey { slot, generation }, connection)
+        })
+    }
+
+    /// Connections in one of several equal parts of the slots.
+    pub(super) fn keys_of_part(&self, part: usize, parts: usize) -> Vec<ConnectionKey> {
+        let slots = self.slots.keys_of_part(part, parts);
+        slots.map(|slot| self.key(slot)).collect()
+    }
+}
+
+impl<S> Index<Slot> for Connections<S> {
+    type Output = Connection<S>;
+
+    fn index(&self, slot: Slot) -> &Connection<S> {
+        &self.slots[slot]
+    }
+}
+
+impl<S> IndexMut<Slot> for Connections<S> {
+    fn index_mut(&mut self, slot: Slot) -> &mut Connection<S> {
+        &mut self.slots[slot]
+    }
+}

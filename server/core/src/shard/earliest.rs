@@ -1,0 +1,73 @@
+//! The topics with the earliest positions among any number of them, found without keeping all.
+
+use tickcast_protocol::message::{Position, TopicId};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Earliest {
+    found: Vec<(Position, TopicId)>,
+    limit: usize,
+    /// There are enough with lower positions than this.
+    bound: Position,
+}
+
+impl Earliest {
+    /// Up to `limit`, one at least.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            found: Vec::new(),
+            limit,
+            bound: Position::MAX,
+        }
+    }
+
+    pub(super) fn push(&mut self, position: Position, topic: TopicId) {
+        if position < self.bound {
+            self.found.push((position, topic));
+            // Not each time, so that it costs the same for each topic however many there are.
+            if self.found.len() >= 2 * self.limit {
+                self.cut();
+            }
+        }
+    }
+
+    fn cut(&mut self) {
+        if self.found.len() > self.limit {
+            let (_, &mut (first_left_out, _), _) = self.found.select_nth_unstable(self.limit);
+            self.bound = first_left_out;
+            self.found.truncate(self.limit);
+        }
+    }
+
+    /// By position, ascending; and whether these are all.
+    pub(super) fn finish(mut self) -> (Vec<(Position, TopicId)>, bool) {
+        self.cut();
+        self.found.sort_unstable();
+        (self.found, self.bound == Position::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_earliest_of_many_are_found(
+            mut positions in prop::collection::hash_set(1..1000u64, 0..200),
+            limit in 1..20usize,
+        ) {
+            let mut earliest = Earliest::new(limit);
+            for &position in &positions {
+                earliest.push(position, position as TopicId);
+            }
+            let mut expected: Vec<_> = positions.drain().map(|p| (p, p as TopicId)).collect();
+            expected.sort_unstable();
+            let is_all = expected.len() <= limit;
+            expected.truncate(limit);
+            prop_assert_eq!(earliest.finish(), (expected, is_all));
+        }
+    }
+}

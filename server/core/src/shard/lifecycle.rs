@@ -1,0 +1,160 @@
+//! Connections from their beginning to their end: greeting, close handshake, drain.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tickcast_protocol::{
+    error::CloseCode,
+    message::{Draining, ServerMessage, Welcome},
+};
+
+use super::{
+    Event, Shard, connection::Connection, keys::ConnectionKey, socket::Socket,
+    token_bucket::TokenBucket,
+};
+use crate::{
+    now::Now,
+    permissions::Access,
+    settings::CoreSettings,
+    wire::{self, Wire},
+};
+
+impl<S: Socket> Shard<S> {
+    /// Takes a new connection in and greets it.
+    pub fn connect(
+        &mut self,
+        socket: S,
+        wire: impl Into<Wire>,
+        access: Access,
+        now: Now,
+    ) -> ConnectionKey {
+        let CoreSettings {
+            requests_per_s,
+            request_burst,
+            ..
+        } = *self.settings;
+        let requests = TokenBucket::new(requests_per_s, request_burst, now.uptime);
+        let key = self.connections.insert(|generation| {
+            Connection::new(
+                socket,
+                generation,
+                wire.into(),
+                access,
+                requests,
+                now.uptime,
+            )
+        });
+        self.stats.connections.set(self.connections.len() as u64);
+        self.stats.connected.add(1);
+        let welcome = Welcome {
+            server: concat!("tickcast-server ", env!("CARGO_PKG_VERSION")).to_owned(),
+            epoch: self.epoch,
+            position: self.tape.head(),
+            server_time_ns: now.wall_ns,
+            heartbeat_ms: self.settings.heartbeat.as_millis() as u32,
+            limits: self.settings.limits(),
+        };
+        self.answer(key, &ServerMessage::Welcome(welcome));
+        if let Some(ends) = self.drain_ends {
+            self.announce_drain(key);
+            self.connections[key.slot].times.close_due = Some(ends);
+        }
+        self.flush_answers(now);
+        key
+    }
+
+    /// Forgets a connection and its subscriptions.
+    pub fn disconnect(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
+        for subscription in std::mem::take(&mut connection.subscriptions) {
+            self.end_subscription(subscription);
+        }
+        self.connections.remove(key);
+        self.stats.connections.set(self.connections.len() as u64);
+    }
+
+    /// Records that something was received from a connection.
+    pub fn heard(&mut self, key: ConnectionKey, now: Now) {
+        if let Some(connection) = self.connections.get(key) {
+            connection.times.received = now.uptime;
+            connection.times.ping_sent = None;
+        }
+    }
+
+    /// Sends a pong.
+    pub fn pong(&mut self, key: ConnectionKey, payload: &[u8], now: Now) {
+        self.send(key, wire::pong(payload));
+        self.flush_answers(now);
+    }
+
+    /// Whether a client does not read its answers, so that it should not be read either.
+    pub fn is_clogged(&mut self, key: ConnectionKey) -> bool {
+        let connection = self.connections.get(key);
+        connection.is_some_and(|connection| connection.output.is_clogged())
+    }
+
+    /// Begins the close handshake from our side, or answers the client's.
+    pub fn close(&mut self, key: ConnectionKey, frame: Bytes, code: Option<u16>, now: Now) {
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
+        if connection.times.closing_since.is_some() {
+            return;
+        }
+        connection.times.closing_since = Some(now.uptime);
+        let wire = connection.wire;
+        for subscription in std::mem::take(&mut connection.subscriptions) {
+            self.end_subscription(subscription);
+        }
+        self.stats.closed(code);
+        match wire {
+            Wire::Frames(_) => self.send(key, frame),
+            // An event stream has no handshake: it just ends.
+            Wire::Events => self.events.push(Event::Broken(key)),
+        }
+        self.flush_answers(now);
+    }
+
+    /// Begins the close handshake with a code of the registry.
+    pub fn close_with(&mut self, key: ConnectionKey, code: CloseCode, reason: &str, now: Now) {
+        let frame = wire::close_with(code, reason);
+        self.close(key, frame, Some(code.number()), now);
+    }
+
+    /// Records that a connection ended without a close frame.
+    pub fn lost(&mut self, key: ConnectionKey) {
+        let is_closing = |connection: &mut Connection<S>| connection.times.closing_since.is_some();
+        if !self.connections.get(key).is_none_or(is_closing) {
+            self.stats.closed(None);
+        }
+    }
+
+    /// Tells all clients to reconnect within a window. In that time each is closed, one after the
+    /// other.
+    pub fn drain(&mut self, window: Duration, now: Now) {
+        self.drain_ends = Some(now.uptime + window);
+        // The last values go out before a client is closed.
+        for channel in self.channels.scheduled() {
+            self.rounds.set_due(channel, now.uptime);
+        }
+        let total = self.connections.len().max(1) as u32;
+        let keys = self.connections.keys_of_part(0, 1);
+        for (nth, key) in (1..).zip(keys) {
+            self.announce_drain(key);
+            self.connections[key.slot].times.close_due = Some(now.uptime + window * nth / total);
+        }
+        self.flush_answers(now);
+    }
+
+    fn announce_drain(&mut self, key: ConnectionKey) {
+        let reconnect_within_ms = self.settings.drain.as_millis() as u32;
+        self.answer(
+            key,
+            &ServerMessage::Draining(Draining {
+                reconnect_within_ms,
+            }),
+        );
+    }
+}

@@ -1,0 +1,213 @@
+//! A shard: some connections, the channels they share, and the rounds in which updates go out.
+//!
+//! The time is passed in, sockets are a [`Socket`], and what the shard cannot do itself it returns
+//! as an [`Event`]. Its thread calls, again and again and in this order: [`turn`](Shard::turn),
+//! [`catch_up`](Shard::catch_up) and [`take_events`](Shard::take_events). In between come the calls
+//! for clients and timers:
+//!
+//! | what happens | call |
+//! |---|---|
+//! | a client connects | [`connect`](Shard::connect) |
+//! | a request comes | [`heard`](Shard::heard), [`handle`](Shard::handle) |
+//! | a blocked socket takes bytes again | [`on_writable`](Shard::on_writable) |
+//! | half a second has passed | [`tick`](Shard::tick) |
+//! | the connection ends | [`lost`](Shard::lost), [`disconnect`](Shard::disconnect) |
+//!
+//! This file holds the state. `turn` sends updates out, `catch_up` serves subscriptions that are
+//! behind, `requests`, `subscribing` and `history_requests` serve clients, `lifecycle` and `timers`
+//! look after connections.
+
+mod keys;
+mod pace;
+mod socket;
+mod token_bucket;
+
+mod earliest;
+mod topic_index;
+mod topics;
+
+mod channel;
+mod channels;
+mod status_cursor;
+mod statuses;
+
+mod behind;
+mod subscription;
+
+mod connection;
+mod output;
+mod rounds;
+
+mod catch_up;
+mod history_requests;
+mod lag_report;
+mod lifecycle;
+mod replies;
+mod requests;
+mod subscribing;
+mod timers;
+mod turn;
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use tickcast_protocol::{
+    codec::Encoding,
+    message::{Epoch, Position},
+    topic::Filter,
+};
+
+use self::{
+    channels::Channels,
+    connection::Connections,
+    keys::{Keyed, SubscriptionKey},
+    rounds::Rounds,
+    statuses::Statuses,
+    subscription::Subscription,
+};
+use crate::{now::Now, settings::CoreSettings, stats::ShardStats, tape::Tape};
+
+pub use self::{
+    behind::{CATCH_UP_FRAME_MAX_BYTES, CATCH_UP_FRAME_MIN_BYTES},
+    channel::{Channel, ChannelSpec, Closed},
+    keys::{ChannelKey, ConnectionKey},
+    lag_report::{SlowClient, SlowSubscription},
+    pace::Pace,
+    socket::{Socket, WRITE_MANY_MAX, Write, WriteMany, Written},
+    topics::{TopicState, Topics},
+};
+
+/// An idle shard polls for updates at least this often, so that a client that comes finds them
+/// applied.
+const QUIET_MAX: Duration = Duration::from_millis(50);
+
+/// What a shard cannot do itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The kernel takes no more for this connection: call [`Shard::on_writable`] when it does.
+    Blocked(ConnectionKey),
+    /// The connection is over: drop it and call [`Shard::disconnect`].
+    Broken(ConnectionKey),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Shard<S> {
+    index: usize,
+    epoch: Epoch,
+    settings: Arc<CoreSettings>,
+    stats: Arc<ShardStats>,
+    tape: Tape,
+    topics: Topics,
+    channels: Channels,
+    subscriptions: Keyed<SubscriptionKey, Subscription>,
+    connections: Connections<S>,
+    rounds: Rounds<S>,
+    statuses: Statuses,
+    /// Connections with subscriptions that are behind, in line for [`catch_up`](Self::catch_up).
+    catching_up: VecDeque<ConnectionKey>,
+    events: Vec<Event>,
+    /// While draining: the end of the window, as uptime.
+    drain_ends: Option<Duration>,
+}
+
+impl<S: Socket> Shard<S> {
+    /// A shard without connections, at the beginning of an epoch.
+    pub fn new(
+        index: usize,
+        epoch: Epoch,
+        settings: Arc<CoreSettings>,
+        stats: Arc<ShardStats>,
+    ) -> Self {
+        Self {
+            index,
+            epoch,
+            tape: Tape::new(settings.tape_bytes),
+            settings,
+            stats,
+            topics: Topics::default(),
+            channels: Channels::new(),
+            subscriptions: Keyed::new(),
+            connections: Connections::new(),
+            rounds: Rounds::new(),
+            statuses: Statuses::default(),
+            catching_up: VecDeque::new(),
+            events: Vec::new(),
+            drain_ends: None,
+        }
+    }
+
+    /// Lets a turn write to fewer connections than are worth a turn, so that a round of a few
+    /// connections has several turns.
+    pub fn with_turn_writes_min(mut self, writes: usize) -> Self {
+        self.rounds.set_turn_writes_min(writes);
+        self
+    }
+
+    /// Writes to several connections at a time.
+    pub fn with_write_many(mut self, write_many: impl WriteMany<S> + 'static) -> Self {
+        self.rounds.set_write_many(Box::new(write_many));
+        self
+    }
+
+    /// Its index among the shards of the server.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The newest values of up to `limit` topics that a filter matches, in JSON, and whether these
+    /// are all.
+    pub fn latest(&mut self, filter: &Filter, limit: usize) -> (Vec<&[u8]>, bool) {
+        let mut ids = self.topics.matching(filter);
+        let is_all = ids.len() <= limit;
+        ids.truncate(limit);
+        for &id in &ids {
+            self.topics[id].latest(Encoding::Json);
+        }
+        let json = |id| self.topics[id].latest_json();
+        (ids.into_iter().map(json).collect(), is_all)
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// The epoch of the tape.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The newest position applied.
+    pub fn position(&self) -> Position {
+        self.tape.head()
+    }
+
+    /// Whether all connections have been written to that had something waiting when the round
+    /// began.
+    pub fn is_round_over(&self) -> bool {
+        self.rounds.is_over()
+    }
+
+    /// Whether a connection waits for a turn.
+    pub fn has_unsent(&self) -> bool {
+        !self.rounds.is_line_empty() || !self.rounds.touched.is_empty()
+    }
+
+    /// When [`turn`](Self::turn) must be called even if no strip comes, as uptime.
+    pub fn next_due(&self) -> Option<Duration> {
+        self.rounds.next_due()
+    }
+
+    /// Until when, as uptime, no update that comes has to go out before
+    /// [`next_due`](Self::next_due): all channels have a pace, and an update would open a batch too
+    /// early for its channel. `None` if the next update may have to go out at once.
+    pub fn quiet_until(&self, now: Now) -> Option<Duration> {
+        let until = self.channels.quiet_until(now.uptime + QUIET_MAX)?;
+        (until > now.uptime).then_some(until)
+    }
+
+    /// Takes what the caller has to do.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+}

@@ -1,0 +1,85 @@
+//! What a shard sends to one connection: answers, errors, and frames of its own.
+
+use bytes::Bytes;
+use tickcast_protocol::message::{ErrorMessage, RequestId, ServerMessage, TopicId};
+
+use super::{
+    Event, Shard,
+    keys::{ConnectionKey, Slot},
+    output::Flushed,
+    socket::Socket,
+};
+use crate::{now::Now, refusal::Refusal, wire};
+
+impl<S: Socket> Shard<S> {
+    /// Sends a message that is not a batch.
+    pub(super) fn answer(&mut self, key: ConnectionKey, message: &ServerMessage<TopicId>) {
+        if let Some(connection) = self.connections.get(key) {
+            let frame = wire::message(message, connection.wire);
+            self.send(key, frame);
+        }
+    }
+
+    /// Sends an error message.
+    pub(super) fn refuse(
+        &mut self,
+        key: ConnectionKey,
+        id: Option<RequestId>,
+        Refusal { code, reason }: Refusal,
+        retry_after_ms: Option<u32>,
+    ) {
+        self.stats.refused.add(1);
+        let error = ErrorMessage {
+            id,
+            code,
+            reason,
+            temporary: code.is_temporary(),
+            retry_after_ms,
+        };
+        self.answer(key, &ServerMessage::Error(error));
+    }
+
+    /// Adds an answer to what a connection is sent at the end of this call.
+    pub(super) fn send(&mut self, key: ConnectionKey, frame: Bytes) {
+        if let Some(connection) = self.connections.get(key) {
+            connection.output.push(frame);
+            self.rounds.note_answered(key);
+        }
+    }
+
+    /// Writes to the connections that were answered since the last call, also what else waits.
+    pub(super) fn flush_answers(&mut self, now: Now) {
+        let answered = self.rounds.take_answered();
+        for &slot in &answered {
+            let connection = self.connections.in_slot(slot);
+            if connection.is_some_and(|connection| connection.output.unsent_bytes() > 0) {
+                self.flush(slot, 0, now);
+            }
+        }
+        self.rounds.give_back(answered);
+    }
+
+    /// Writes what a connection has waiting. Its socket has taken the first `written` bytes
+    /// already.
+    pub(super) fn flush(&mut self, slot: Slot, written: usize, now: Now) -> Flushed {
+        let Some(connection) = self.connections.in_slot(slot) else {
+            return Flushed::Broken;
+        };
+        connection.output.is_in_line = false;
+        let was_blocked = connection.output.is_blocked();
+        let (flushed, written) = connection.flush(written, now.uptime);
+        self.stats.bytes.add(written as u64);
+        match flushed {
+            Flushed::Clear => {}
+            Flushed::Blocked if was_blocked => {}
+            Flushed::Blocked => {
+                self.stats.blocked.add(1);
+                let key = self.connections.key(slot);
+                self.fall_behind(key);
+                self.events.push(Event::Blocked(key));
+            }
+            Flushed::Broken => self.events.push(Event::Broken(self.connections.key(slot))),
+        }
+        flushed
+    }
+}

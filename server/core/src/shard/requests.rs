@@ -1,0 +1,153 @@
+//! Requests of clients: which part of the shard carries them out, and what is refused.
+
+use smallvec::SmallVec;
+use tickcast_protocol::{
+    error::{CloseCode, ErrorCode},
+    message::{
+        ClientMessage, Publication, Publish, RequestId, ServerMessage, TimeAnswer, TimeNs,
+        TimeRequest,
+    },
+    topic::Topic,
+};
+
+use super::{Shard, keys::ConnectionKey, socket::Socket};
+use crate::{
+    now::Now,
+    permissions::Action,
+    refusal::Refusal,
+    work::{Ack, NewUpdate, Submission, Work},
+};
+
+impl<S: Socket> Shard<S> {
+    /// Carries out a request and answers it. A publish or a question about history is returned as
+    /// work for the sequencer, which brings the answer.
+    pub fn handle(&mut self, key: ConnectionKey, message: ClientMessage, now: Now) -> Option<Work> {
+        let is_publish = matches!(message, ClientMessage::Publish(_));
+        let connection = self.connections.get(key)?;
+        if connection.times.closing_since.is_some() {
+            return None;
+        }
+        if !is_publish && let Err(retry_after_ms) = connection.requests.take(now.uptime) {
+            self.refuse_above_rate(key, request_id(&message), retry_after_ms, now);
+            return None;
+        }
+        let mut work = None;
+        match message {
+            ClientMessage::Subscribe(request) => self.subscribe(key, request),
+            ClientMessage::Unsubscribe(request) => self.unsubscribe(key, request),
+            ClientMessage::Publish(request) => work = self.publish(key, request).map(Work::Updates),
+            ClientMessage::Time(request) => self.answer_time(key, request, now.wall_ns),
+            ClientMessage::List(request) => self.list(key, request),
+            ClientMessage::Change(request) => self.change(key, request),
+            ClientMessage::History(request) => work = self.ask_history(key, request),
+        }
+        self.flush_answers(now);
+        work
+    }
+
+    /// Answers bytes that are no message.
+    pub fn refuse_message(&mut self, key: ConnectionKey, refusal: Refusal, now: Now) {
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
+        if connection.times.closing_since.is_some() {
+            return;
+        }
+        // Nonsense counts as a request. Otherwise it would be the cheapest way to keep the server
+        // busy.
+        match connection.requests.take(now.uptime) {
+            Ok(()) => {
+                self.refuse(key, None, refusal, None);
+                self.flush_answers(now);
+            }
+            Err(retry_after_ms) => self.refuse_above_rate(key, None, retry_after_ms, now),
+        }
+    }
+
+    /// Says when to come back. A client that does not obey is closed in the end.
+    fn refuse_above_rate(
+        &mut self,
+        key: ConnectionKey,
+        id: Option<RequestId>,
+        retry_after_ms: u32,
+        now: Now,
+    ) {
+        let code = ErrorCode::TooManyRequests;
+        self.refuse(key, id, code.into(), Some(retry_after_ms));
+        let connection = self.connections.get(key);
+        if connection.is_some_and(|connection| connection.requests.is_exhausted()) {
+            let code = CloseCode::RateLimit;
+            self.close_with(key, code, code.text(), now);
+        }
+        self.flush_answers(now);
+    }
+
+    /// Answers a publish that came too late to be put on the tape.
+    pub fn refuse_draining(&mut self, key: ConnectionKey, id: Option<RequestId>, now: Now) {
+        self.refuse(key, id, ErrorCode::Draining.into(), None);
+        self.flush_answers(now);
+    }
+
+    fn publish(&mut self, key: ConnectionKey, request: Publish) -> Option<Submission> {
+        let Publish { id, updates } = request;
+        match self.check_publications(key, updates) {
+            Ok(updates) => Some(Submission {
+                updates,
+                ack: id.map(|id| Ack {
+                    shard: self.index,
+                    connection: key.to_u64(),
+                    id,
+                }),
+                feed: None,
+            }),
+            Err(refusal) => {
+                self.refuse(key, id, refusal, None);
+                None
+            }
+        }
+    }
+
+    fn check_publications(
+        &self,
+        key: ConnectionKey,
+        updates: Vec<Publication>,
+    ) -> Result<SmallVec<[NewUpdate; 1]>, Refusal> {
+        let access = self.connections[key.slot].access;
+        let permissions = &self.settings.permissions;
+        permissions.check(access, Action::Publish)?;
+        let check = |publication: Publication| {
+            let topic = Topic::new(&publication.topic).map_err(|error| {
+                let reason = format!("topic {:?}: {error}", publication.topic);
+                Refusal::new(ErrorCode::BadTopic, reason)
+            })?;
+            permissions.check(access, Action::PublishTo(&topic))?;
+            Ok(NewUpdate {
+                source_time_ns: publication.source_time_ns,
+                ..NewUpdate::live(topic, publication.value)
+            })
+        };
+        updates.into_iter().map(check).collect()
+    }
+
+    fn answer_time(&mut self, key: ConnectionKey, request: TimeRequest, received: TimeNs) {
+        let answer = TimeAnswer {
+            id: request.id,
+            client_time_ns: request.client_time_ns,
+            receive_time_ns: received,
+            send_time_ns: received,
+        };
+        self.answer(key, &ServerMessage::Time(answer));
+    }
+}
+
+fn request_id(message: &ClientMessage) -> Option<u32> {
+    match message {
+        ClientMessage::Subscribe(request) => Some(request.id),
+        ClientMessage::Unsubscribe(request) => Some(request.id),
+        ClientMessage::Publish(request) => request.id,
+        ClientMessage::Time(request) => Some(request.id),
+        ClientMessage::List(request) => Some(request.id),
+        ClientMessage::Change(request) => Some(request.id),
+        ClientMessage::History(request) => Some(request.id),
+    }
+}

@@ -1,0 +1,181 @@
+//! What is to be written, and in which order: the state of a shard's rounds.
+//!
+//! In a round each connection that had something waiting at its beginning is written to, once. A
+//! round goes in turns; see [`Shard::turn`](super::Shard::turn).
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::{
+    connection::Connection,
+    connection::Connections,
+    keys::{ChannelKey, ConnectionKey, Slot},
+    socket::{Socket, WRITE_MANY_MAX, WriteMany, Written},
+};
+
+/// Turns of a round, about. More would give newer values to the connections that wait, but each
+/// turn may add a frame of its own to every connection.
+const TURNS_PER_ROUND: usize = 4;
+
+/// Connections that a turn writes to, at least: about 150 µs of work.
+const TURN_WRITES_MIN: usize = 32;
+
+/// Slots that are written to together.
+pub(super) type Slots = SmallVec<[Slot; WRITE_MANY_MAX]>;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Rounds<S> {
+    /// Channels with an open batch to be closed in this turn, or at the end of the round.
+    pub(super) touched: Vec<ChannelKey>,
+    /// When the next batches of paced channels are due, as uptime.
+    due: BinaryHeap<Reverse<(Duration, ChannelKey)>>,
+    /// Connections with updates or statuses to write; the one that has waited longest is first.
+    line: VecDeque<Slot>,
+    /// How many of them this round has still to write to.
+    left: usize,
+    /// How many of them a turn of this round writes to.
+    turn_writes: usize,
+    turn_writes_min: usize,
+    /// Rounds so far.
+    number: usize,
+    write_many: Option<Box<dyn WriteMany<S>>>,
+    /// Connections with answers to write at the end of this call.
+    answered: Vec<Slot>,
+}
+
+impl<S: Socket> Rounds<S> {
+    pub(super) fn new() -> Self {
+        Self {
+            touched: Vec::new(),
+            due: BinaryHeap::new(),
+            line: VecDeque::new(),
+            left: 0,
+            turn_writes: 0,
+            turn_writes_min: TURN_WRITES_MIN,
+            number: 0,
+            write_many: None,
+            answered: Vec::new(),
+        }
+    }
+
+    pub(super) fn set_turn_writes_min(&mut self, writes: usize) {
+        self.turn_writes_min = writes;
+    }
+
+    pub(super) fn set_write_many(&mut self, write_many: Box<dyn WriteMany<S>>) {
+        self.write_many = Some(write_many);
+    }
+
+    /// Sets a channel's timer.
+    pub(super) fn set_due(&mut self, channel: ChannelKey, due: Duration) {
+        self.due.push(Reverse((due, channel)));
+    }
+
+    /// The earliest timer, as uptime.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        self.due.peek().map(|&Reverse((due, _))| due)
+    }
+
+    /// Takes a channel whose timer has run out.
+    pub(super) fn take_due(&mut self, uptime: Duration) -> Option<ChannelKey> {
+        if self.next_due()? > uptime {
+            return None;
+        }
+        self.due.pop().map(|Reverse((_, channel))| channel)
+    }
+
+    /// Forgets a channel that ends.
+    pub(super) fn forget(&mut self, key: ChannelKey) {
+        self.touched.retain(|&channel| channel != key);
+        self.due.retain(|&Reverse((_, channel))| channel != key);
+    }
+
+    /// Gives a connection a frame for its next turn.
+    pub(super) fn line_up(&mut self, slot: Slot, connection: &mut Connection<S>, frame: Bytes) {
+        connection.output.push(frame);
+        if !connection.output.is_in_line {
+            connection.output.is_in_line = true;
+            self.line.push_back(slot);
+        }
+    }
+
+    /// Whether no connection waits for its turn.
+    pub(super) fn is_line_empty(&self) -> bool {
+        self.line.is_empty()
+    }
+
+    /// Whether all have been written to that had something waiting when the round began.
+    pub(super) fn is_over(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Lets another connection be the first in each round, so that none is always last.
+    pub(super) fn rotate(&mut self) {
+        if !self.line.is_empty() {
+            self.line.rotate_left(self.number % self.line.len());
+            self.number = self.number.wrapping_add(1);
+        }
+    }
+
+    /// Begins a turn, and a round if the last one is over. Returns how many connections the turn
+    /// writes to.
+    pub(super) fn begin_turn(&mut self) -> usize {
+        if self.left == 0 {
+            self.left = self.line.len();
+            let share = self.left.div_ceil(TURNS_PER_ROUND);
+            self.turn_writes = share.max(self.turn_writes_min);
+        }
+        let writes = self.left.min(self.turn_writes);
+        self.left -= writes;
+        writes
+    }
+
+    /// Takes up to `max` connections off the line. One that was written to meanwhile, for an
+    /// answer, or that has ended is left out; one that is in the line twice is taken once.
+    pub(super) fn take_line(&mut self, max: usize, connections: &mut Connections<S>) -> Slots {
+        let was_in_line = |&slot: &Slot| {
+            let connection = connections.in_slot(slot);
+            connection.is_some_and(|connection| std::mem::take(&mut connection.output.is_in_line))
+        };
+        let some = self.line.drain(..max.min(self.line.len()));
+        some.filter(was_in_line).collect()
+    }
+
+    /// Writes to several connections at once, if there is a way to. Returns the bytes that each
+    /// socket took.
+    pub(super) fn write_many(&mut self, slots: &[Slot], connections: &Connections<S>) -> Written {
+        let mut written = Written::new();
+        if let Some(write_many) = &mut self.write_many {
+            let unsent = |&slot: &Slot| connections[slot].output.unsent();
+            let writes: SmallVec<[_; WRITE_MANY_MAX]> = slots.iter().map(unsent).collect();
+            write_many.write_many(&writes, &mut written);
+        }
+        written.resize(slots.len(), 0);
+        written
+    }
+
+    /// Notes that a connection has an answer to write at the end of this call.
+    pub(super) fn note_answered(&mut self, key: ConnectionKey) {
+        self.answered.push(key.slot);
+    }
+
+    /// Takes the connections with answers to write. The list's memory is to be
+    /// [given back](Self::give_back).
+    pub(super) fn take_answered(&mut self) -> Vec<Slot> {
+        std::mem::take(&mut self.answered)
+    }
+
+    /// See [`take_answered`](Self::take_answered).
+    pub(super) fn give_back(&mut self, mut answered: Vec<Slot>) {
+        debug_assert!(self.answered.is_empty());
+        answered.clear();
+        self.answered = answered;
+    }
+}

@@ -1,0 +1,85 @@
+//! The rate limit of a client's requests: a token bucket (ITU-T I.371 calls it a virtual scheduling
+//! algorithm). Our own, because its time is passed in; a rate-limiting library brings a clock.
+
+use std::time::Duration;
+
+/// Refusals at once after which a client is given up, as a multiple of the burst. A client that
+/// obeys `retry_after_ms` never comes near, and an answer to each refused request costs little.
+const REFUSED_BURSTS_MAX: f64 = 10.0;
+
+/// Requests per second, with a burst.
+#[derive(Debug)]
+pub(super) struct TokenBucket {
+    per_s: u32,
+    burst: u32,
+    tokens: f64,
+    /// Refusals until the bucket [is exhausted](Self::is_exhausted).
+    patience: f64,
+    filled: Duration,
+}
+
+impl TokenBucket {
+    /// A full bucket.
+    pub(super) fn new(per_s: u32, burst: u32, uptime: Duration) -> Self {
+        Self {
+            per_s,
+            burst,
+            tokens: burst.into(),
+            patience: f64::from(burst) * REFUSED_BURSTS_MAX,
+            filled: uptime,
+        }
+    }
+
+    /// Takes a token, or returns the milliseconds until there is one.
+    pub(super) fn take(&mut self, uptime: Duration) -> Result<(), u32> {
+        let passed = uptime.saturating_sub(self.filled).as_secs_f64();
+        self.filled = uptime;
+        let burst = f64::from(self.burst);
+        let gained = passed * f64::from(self.per_s);
+        self.tokens = (self.tokens + gained).min(burst);
+        self.patience = (self.patience + gained).min(burst * REFUSED_BURSTS_MAX);
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            return Ok(());
+        }
+        self.patience -= 1.0;
+        Err(((1.0 - self.tokens) / f64::from(self.per_s.max(1)) * 1000.0).ceil() as u32)
+    }
+
+    /// Whether the client goes on asking though it was refused again and again.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.patience < 0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_bucket_allows_its_burst_and_then_its_rate() {
+        let at = Duration::from_millis;
+        let mut bucket = TokenBucket::new(20, 3, at(0));
+        for _ in 0..3 {
+            assert_eq!(bucket.take(at(0)), Ok(()));
+        }
+        assert_eq!(bucket.take(at(0)), Err(50));
+        assert_eq!(bucket.take(at(25)), Err(25));
+        assert_eq!(bucket.take(at(51)), Ok(()));
+        assert_eq!(bucket.take(at(10_000)), Ok(()));
+    }
+
+    #[test]
+    fn a_token_bucket_is_exhausted_by_ten_refused_bursts_and_recovers_at_its_rate() {
+        let at = Duration::from_millis;
+        let mut bucket = TokenBucket::new(20, 3, at(0));
+        for _ in 0..3 + 30 {
+            let _ = bucket.take(at(0));
+            assert!(!bucket.is_exhausted());
+        }
+        assert_eq!(bucket.take(at(0)), Err(50));
+        assert!(bucket.is_exhausted());
+        assert_eq!(bucket.take(at(100)), Ok(()));
+        assert!(!bucket.is_exhausted());
+    }
+}

@@ -1,0 +1,269 @@
+//! The turns of a shard's rounds: strips in, batches closed, connections written to.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tickcast_protocol::message::{Published, ServerMessage, TopicInfo};
+
+use super::{
+    Shard,
+    behind::Behind,
+    keys::{ChannelKey, ConnectionKey, SubscriptionKey},
+    pace::Pace,
+    socket::{Socket, WRITE_MANY_MAX},
+    status_cursor::{STATUSES_PER_FRAME_MAX, StatusCursor},
+    statuses::Statuses,
+    subscription::{Progress, Subscription},
+};
+use crate::{
+    now::Now,
+    tape::{AckResult, Strip},
+    wire,
+};
+
+impl<S: Socket> Shard<S> {
+    /// A round in one call: the strips go to all connections.
+    pub fn round(&mut self, strips: &[Arc<Strip>], now: Now) {
+        self.turn(strips, now);
+        while self.has_unsent() {
+            self.turn(&[], now);
+        }
+    }
+
+    /// A turn of a round: takes strips in, closes the batches that are due, and writes to the
+    /// connections that have waited longest.
+    ///
+    /// Each turn takes in what has come by then. So a connection that is late in a round gets it in
+    /// the same write, and has not waited for it longer than those that were early.
+    pub fn turn(&mut self, strips: &[Arc<Strip>], now: Now) {
+        for strip in strips {
+            self.apply(strip);
+        }
+        let was_line_empty = self.rounds.is_line_empty();
+        self.close_touched(now);
+        self.close_due(now);
+        self.send_statuses();
+        if was_line_empty {
+            self.rounds.rotate();
+        }
+        self.flush_answers(now);
+        self.flush_line(now);
+        self.stats.tape_bytes.set(self.tape.bytes() as u64);
+        self.stats.position.set(self.tape.head());
+    }
+
+    fn apply(&mut self, strip: &Arc<Strip>) {
+        for info in strip.topics() {
+            self.introduce(info);
+        }
+        self.tape.push(Arc::clone(strip));
+        for (index, update) in strip.updates().enumerate() {
+            self.topics.apply(update);
+            let topic = &self.topics[update.topic];
+            for &key in &topic.channels {
+                let channel = &mut self.channels[key];
+                if !channel.is_open() {
+                    self.rounds.touched.push(key);
+                }
+                channel.append(strip, index, &self.topics);
+            }
+        }
+        for &change in strip.statuses() {
+            self.statuses
+                .change(change, &mut self.topics, &mut self.channels);
+        }
+        for &ack in strip.acks() {
+            self.acknowledge(ack);
+        }
+    }
+
+    fn introduce(&mut self, info: &TopicInfo) {
+        let channels = self.channels.matching(&info.topic);
+        for &key in &channels {
+            self.channels[key].introduce(info);
+        }
+        self.topics.introduce(info.clone(), channels);
+        self.stats.topics.set(self.topics.len() as u64);
+    }
+
+    fn acknowledge(&mut self, AckResult { ack, result }: AckResult) {
+        if ack.shard != self.index {
+            return;
+        }
+        let key = ConnectionKey::from_u64(ack.connection);
+        match result {
+            Ok(position) => {
+                let published = Published {
+                    id: ack.id,
+                    position,
+                };
+                self.answer(key, &ServerMessage::Published(published));
+            }
+            Err(code) => self.refuse(key, Some(ack.id), code.into(), None),
+        }
+    }
+
+    /// Closes the batches of channels without a pace; sets a timer for the others. Newest values
+    /// wait for the end of the round, so that as few as possible are sent.
+    fn close_touched(&mut self, now: Now) {
+        for key in std::mem::take(&mut self.rounds.touched) {
+            let Some(channel) = self.channels.get_mut(key) else {
+                continue;
+            };
+            match channel.spec.pace {
+                Pace::Latest { interval_ms: 0 } if !self.rounds.is_over() => {
+                    self.rounds.touched.push(key);
+                }
+                Pace::Every | Pace::Latest { interval_ms: 0 } => self.close_batch(key),
+                Pace::Latest { .. } => self.schedule(key, now),
+            }
+        }
+    }
+
+    /// Sets a paced channel's timer, unless it is set: an interval after its last batch; now for
+    /// the first batch.
+    pub(super) fn schedule(&mut self, key: ChannelKey, now: Now) {
+        let channel = &mut self.channels[key];
+        if !channel.is_scheduled {
+            channel.is_scheduled = true;
+            let interval = channel.spec.pace.interval();
+            let last = channel.last_flush;
+            let due = last.map_or(now.uptime, |last| last + interval);
+            self.rounds.set_due(key, due);
+        }
+    }
+
+    fn close_due(&mut self, now: Now) {
+        while let Some(key) = self.rounds.take_due(now.uptime) {
+            // The channel may have ended meanwhile, and its key may be another's now.
+            let channel = self.channels.get_mut(key);
+            let Some(channel) = channel.filter(|channel| channel.is_scheduled) else {
+                continue;
+            };
+            channel.is_scheduled = false;
+            channel.last_flush = Some(now.uptime);
+            self.close_batch(key);
+        }
+    }
+
+    /// Closes a channel's batch, hands it to the live subscriptions, and lets those go on that
+    /// waited for it.
+    fn close_batch(&mut self, key: ChannelKey) {
+        let channel = &mut self.channels[key];
+        let head = self.tape.head();
+        if let Some(closed) = channel.close(&mut self.topics, head) {
+            let live = channel.live.len() as u64;
+            self.stats.batches.add(live);
+            self.stats.deliveries.add(live * closed.updates);
+            self.stats.conflated.add(live * closed.conflated);
+            for &subscription in &channel.live {
+                let slot = self.subscriptions[subscription].connection.slot;
+                let connection = &mut self.connections[slot];
+                self.rounds.line_up(slot, connection, closed.frame.clone());
+            }
+        }
+        for subscription in std::mem::take(&mut channel.waiting) {
+            if let Some(Subscription {
+                connection,
+                progress: Progress::Behind(behind),
+                ..
+            }) = self.subscriptions.get_mut(subscription)
+            {
+                behind.is_due = true;
+                let connection = *connection;
+                self.go_on(connection, subscription);
+            }
+        }
+    }
+
+    /// Sends the changes of this turn to live subscriptions, and to those that only wait for their
+    /// channel's next batch.
+    fn send_statuses(&mut self) {
+        for key in self.statuses.take_channels() {
+            self.send_statuses_of(key);
+        }
+    }
+
+    fn send_statuses_of(&mut self, key: ChannelKey) {
+        let Some(untold) = Statuses::take_untold(key, &mut self.channels) else {
+            return;
+        };
+        let channel = &self.channels[key];
+        let listeners = [channel.live.as_slice(), channel.waiting.as_slice()].concat();
+        if listeners.is_empty() {
+            return;
+        }
+        let rows = untold.topics.iter().map(|&id| self.topics[id].status_row());
+        let rows: Vec<_> = rows.collect();
+        let frames: Vec<Bytes> = rows
+            .chunks(STATUSES_PER_FRAME_MAX)
+            .map(|rows| wire::statuses(key.id(), rows, channel.spec.wire))
+            .collect();
+        let current = StatusCursor::current(channel);
+        for subscription in listeners {
+            let Subscription {
+                connection: ConnectionKey { slot, .. },
+                ref mut progress,
+                ..
+            } = self.subscriptions[subscription];
+            let connection = &mut self.connections[slot];
+            if let Progress::Behind(behind) = progress {
+                // A subscription that does not get it now finds it by its cursor later.
+                if connection.output.is_blocked() || behind.statuses.told != untold.told {
+                    continue;
+                }
+                behind.statuses = current;
+            }
+            for frame in &frames {
+                self.rounds.line_up(slot, connection, frame.clone());
+            }
+        }
+    }
+
+    /// Writes to the connections that have waited longest, a turn's worth of them.
+    fn flush_line(&mut self, now: Now) {
+        let mut left = self.rounds.begin_turn();
+        while left > 0 {
+            let many = left.min(WRITE_MANY_MAX);
+            left -= many;
+            let slots = self.rounds.take_line(many, &mut self.connections);
+            let written = self.rounds.write_many(&slots, &self.connections);
+            for (&slot, written) in slots.iter().zip(written) {
+                self.flush(slot, written, now);
+            }
+        }
+    }
+
+    /// Takes a blocked connection's subscriptions out of their channels' live lists.
+    pub(super) fn fall_behind(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
+        for subscription in connection.subscriptions.clone() {
+            if let Progress::Live(_) = self.subscriptions[subscription].progress {
+                let behind = self.leave_live(subscription);
+                self.subscriptions[subscription].progress = Progress::Behind(behind);
+                let catching_up = &mut self.connections[key.slot].catching_up;
+                catching_up.subscriptions.push_back(subscription);
+            }
+        }
+    }
+
+    /// Takes a live subscription out of its channel's list, and returns where it is.
+    pub(super) fn leave_live(&mut self, subscription: SubscriptionKey) -> Behind {
+        let Subscription {
+            channel,
+            ref progress,
+            ..
+        } = self.subscriptions[subscription];
+        let channel = &mut self.channels[channel];
+        if let Progress::Live(at) = *progress {
+            channel.live.swap_remove(at as usize);
+            if let Some(&moved) = channel.live.get(at as usize) {
+                self.subscriptions[moved].progress = Progress::Live(at);
+            }
+        }
+        let statuses = StatusCursor::current(channel);
+        Behind::at(channel.flushed(), Some(channel.flushed_count()), statuses)
+    }
+}

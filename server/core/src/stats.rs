@@ -1,0 +1,90 @@
+//! Plain numbers that one thread changes and others read. The server names and labels them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tickcast_protocol::error::CloseCode;
+
+/// A number that one thread changes and others read.
+#[derive(Debug, Default)]
+pub struct Number(AtomicU64);
+
+impl Number {
+    /// Adds.
+    pub fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// Replaces.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// The number now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How close codes are counted: each of the registry, then "no code", then all other codes.
+const CLOSES: usize = CloseCode::ALL.len() + 2;
+
+/// The numbers of one shard.
+#[derive(Debug, Default)]
+pub struct ShardStats {
+    /// Open connections.
+    pub connections: Number,
+    /// Connections since the start.
+    pub connected: Number,
+    /// Subscriptions.
+    pub subscriptions: Number,
+    /// Channels.
+    pub channels: Number,
+    /// Topics.
+    pub topics: Number,
+    /// The newest position applied.
+    pub position: Number,
+    /// What the strips of the tape cost, in bytes.
+    pub tape_bytes: Number,
+    /// Updates handed to connections: one update to a thousand subscribers counts a thousand.
+    pub deliveries: Number,
+    /// Batches handed to connections.
+    pub batches: Number,
+    /// Bytes that the kernel took.
+    pub bytes: Number,
+    /// Updates that were replaced by newer ones before a subscriber in mode `latest` got them.
+    pub conflated: Number,
+    /// Gaps sent to subscribers in mode `every`.
+    pub gaps: Number,
+    /// Updates lost in them.
+    pub gap_updates: Number,
+    /// How often a connection took no more bytes and fell behind.
+    pub blocked: Number,
+    /// Connections that take no more bytes now.
+    pub behind: Number,
+    /// Updates on the tape that the slowest subscription has not got.
+    pub lag_updates: Number,
+    /// Error messages sent.
+    pub refused: Number,
+    closes: [Number; CLOSES],
+}
+
+impl ShardStats {
+    /// Counts a connection's end.
+    pub fn closed(&self, code: Option<u16>) {
+        let index = match code {
+            None => CLOSES - 2,
+            Some(code) => CloseCode::ALL
+                .iter()
+                .position(|known| known.number() == code)
+                .unwrap_or(CLOSES - 1),
+        };
+        self.closes[index].add(1);
+    }
+
+    /// Ended connections by close code, with `none` and `other` at the end.
+    pub fn closes(&self) -> impl Iterator<Item = (String, u64)> {
+        let known = CloseCode::ALL.iter().map(|code| code.number().to_string());
+        let names = known.chain(["none".to_owned(), "other".to_owned()]);
+        names.zip(self.closes.iter().map(Number::get))
+    }
+}

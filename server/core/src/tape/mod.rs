@@ -1,0 +1,157 @@
+//! The tape: the bounded log of recent updates, in strips that are shared by reference.
+//!
+//! A [`Strip`] is written once, by the sequencer, and never changes. Each shard keeps its own
+//! [`Tape`], a window of the newest strips; the bytes are the same for all of them.
+
+mod stretch;
+mod strip;
+
+use std::{collections::VecDeque, sync::Arc};
+
+use tickcast_protocol::message::Position;
+
+pub use stretch::Stretch;
+pub use strip::{AckResult, StatusChange, Strip, StripBuilder, TapeUpdate, append_as_json};
+
+/// A window of the newest strips, bounded by what they cost.
+#[derive(Debug)]
+pub struct Tape {
+    strips: VecDeque<Arc<Strip>>,
+    bytes: usize,
+    max_bytes: usize,
+    /// Position of the first update that is still there, or comes next.
+    start: Position,
+    end: Position,
+}
+
+impl Tape {
+    /// An empty tape that holds about `max_bytes`. Its first update will have position 1.
+    pub fn new(max_bytes: usize) -> Self {
+        Self {
+            strips: VecDeque::new(),
+            bytes: 0,
+            max_bytes,
+            start: 1,
+            end: 1,
+        }
+    }
+
+    /// Appends the next strip and forgets the oldest ones that exceed the bound.
+    pub fn push(&mut self, strip: Arc<Strip>) {
+        debug_assert_eq!(strip.first(), self.end);
+        self.end = strip.end();
+        self.bytes += strip.cost_bytes();
+        self.strips.push_back(strip);
+        while self.bytes > self.max_bytes && self.strips.len() > 1 {
+            if let Some(oldest) = self.strips.pop_front() {
+                self.bytes -= oldest.cost_bytes();
+                self.start = oldest.end();
+            }
+        }
+    }
+
+    /// The position before the first update that is still there. A cursor there or later continues
+    /// without a gap.
+    pub fn floor(&self) -> Position {
+        self.start - 1
+    }
+
+    /// The position of the newest update, 0 if there was none.
+    pub fn head(&self) -> Position {
+        self.end - 1
+    }
+
+    /// What the strips cost, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Strips that hold updates after `position`, oldest first.
+    pub fn strips_after(&self, position: Position) -> impl Iterator<Item = &Arc<Strip>> {
+        let skip = self
+            .strips
+            .partition_point(|strip| strip.end() <= position + 1);
+        self.strips.range(skip..)
+    }
+
+    /// Updates with positions in (`after`, `until`], oldest first, with their strip and index.
+    pub fn between(
+        &self,
+        after: Position,
+        until: Position,
+    ) -> impl Iterator<Item = (&Arc<Strip>, usize)> {
+        self.strips_after(after).flat_map(move |strip| {
+            let from = (after + 1).saturating_sub(strip.first());
+            let to = (until + 1).min(strip.end()).saturating_sub(strip.first());
+            (from as usize..to as usize).map(move |index| (strip, index))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tickcast_protocol::{
+        codec::Encoding,
+        message::{Quality, TopicId, Update},
+        topic::Topic,
+        value::Value,
+    };
+
+    use super::*;
+
+    fn strip(first: Position, count: u64) -> Arc<Strip> {
+        let mut builder = StripBuilder::new(first);
+        for position in first..first + count {
+            builder.push(&Update {
+                topic: position as TopicId % 3,
+                position,
+                seq: position,
+                source_time_ns: None,
+                ingest_time_ns: 5,
+                quality: Quality::Live,
+                value: Value::Reading(position as f64),
+            });
+        }
+        Arc::new(builder.build())
+    }
+
+    #[test]
+    fn the_tape_forgets_the_oldest_strips_and_knows_where_it_begins() {
+        let cost = strip(1, 10).cost_bytes();
+        let mut tape = Tape::new(cost * 3 + cost / 2);
+        assert_eq!((tape.floor(), tape.head()), (0, 0));
+        for round in 0..5 {
+            tape.push(strip(1 + round * 10, 10));
+        }
+        assert_eq!((tape.floor(), tape.head()), (20, 50));
+        assert!(tape.bytes() <= cost * 3 + cost / 2);
+    }
+
+    #[test]
+    fn a_range_of_positions_is_found_across_strips() {
+        let mut tape = Tape::new(1 << 20);
+        for first in [1, 11, 21] {
+            tape.push(strip(first, 10));
+        }
+        let positions = |after, until| {
+            tape.between(after, until)
+                .map(|(strip, index)| strip.get(index).position)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(positions(8, 23), (9..=23).collect::<Vec<_>>());
+        assert_eq!(positions(0, 30), (1..=30).collect::<Vec<_>>());
+        assert_eq!(positions(10, 11), [11]);
+        assert_eq!(positions(30, 30), [0u64; 0]);
+    }
+
+    #[test]
+    fn an_update_is_the_same_in_json_and_in_bincode() {
+        let strip = strip(1, 3);
+        let names = ["a", "b", "c"].map(|name| Topic::new(name).unwrap());
+        let json = strip.encoded(1, Encoding::Json, |id| &names[id as usize]);
+        assert_eq!(
+            std::str::from_utf8(json).unwrap(),
+            r#"{"topic":"c","position":2,"seq":2,"ingest_time_ns":"5","quality":"live","value":{"reading":2.0}}"#
+        );
+    }
+}

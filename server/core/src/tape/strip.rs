@@ -1,0 +1,280 @@
+//! A strip: some updates with consecutive positions. The sequencer writes it once; it never changes.
+
+use std::sync::OnceLock;
+
+use tickcast_protocol::{
+    codec::{self, Encoding},
+    error::ErrorCode,
+    message::{Position, Status, TimeNs, TopicId, TopicInfo, Update},
+    topic::Topic,
+};
+
+use crate::work::Ack;
+
+/// What a strip costs besides its bytes, about. Without it many small strips would exceed the tape's
+/// bound unnoticed.
+const STRIP_OVERHEAD_BYTES: usize = 256;
+
+/// Length of an update in JSON, as a multiple of its length in bincode, about.
+const JSON_SIZE_FACTOR: usize = 4;
+
+/// One update of a strip.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    topic: TopicId,
+    /// Its bytes end here and begin where those of the one before end.
+    end: u32,
+}
+
+/// A topic's new status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusChange {
+    /// The topic.
+    pub topic: TopicId,
+    /// Its status from now on.
+    pub status: Status,
+    /// Since when, ns since the Unix epoch.
+    pub since_ns: TimeNs,
+}
+
+/// The answer to a publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AckResult {
+    /// Where it goes.
+    pub ack: Ack,
+    /// The position of the last update, or the reason of the refusal.
+    pub result: Result<Position, ErrorCode>,
+}
+
+/// Some updates with consecutive positions, encoded.
+#[derive(Debug)]
+pub struct Strip {
+    first: Position,
+    entries: Box<[Entry]>,
+    bincode: Box<[u8]>,
+    json: OnceLock<EncodedJson>,
+    topics: Box<[TopicInfo]>,
+    statuses: Box<[StatusChange]>,
+    acks: Box<[AckResult]>,
+}
+
+#[derive(Debug)]
+struct EncodedJson {
+    bytes: Box<[u8]>,
+    ends: Box<[u32]>,
+}
+
+/// One update as it stands on the tape.
+#[derive(Debug, Clone, Copy)]
+pub struct TapeUpdate<'a> {
+    /// Its position.
+    pub position: Position,
+    /// Its topic.
+    pub topic: TopicId,
+    /// Its bytes in bincode, ready to be spliced into a batch.
+    pub bincode: &'a [u8],
+}
+
+impl Strip {
+    /// Position of its first update. A strip without updates (it only brings acks or statuses) has
+    /// the position that comes next.
+    pub fn first(&self) -> Position {
+        self.first
+    }
+
+    /// Position of the update after its last one.
+    pub fn end(&self) -> Position {
+        self.first + self.entries.len() as Position
+    }
+
+    /// Topics that appear for the first time.
+    pub fn topics(&self) -> &[TopicInfo] {
+        &self.topics
+    }
+
+    /// Topics whose status changes, in this order.
+    pub fn statuses(&self) -> &[StatusChange] {
+        &self.statuses
+    }
+
+    /// Answers to publishes that end in this strip.
+    pub fn acks(&self) -> &[AckResult] {
+        &self.acks
+    }
+
+    /// Whether it brings more than updates: an answer that a client waits for, or a new status.
+    pub fn has_news(&self) -> bool {
+        !self.acks.is_empty() || !self.statuses.is_empty()
+    }
+
+    /// What it costs, in bytes.
+    pub fn cost_bytes(&self) -> usize {
+        STRIP_OVERHEAD_BYTES + self.len_bytes() + self.entries.len() * size_of::<Entry>()
+    }
+
+    /// Bytes of all updates in bincode, and of statuses.
+    pub fn len_bytes(&self) -> usize {
+        self.bincode.len() + size_of_val(&*self.statuses)
+    }
+
+    fn start_of(&self, index: usize) -> usize {
+        index
+            .checked_sub(1)
+            .map_or(0, |before| self.entries[before].end as usize)
+    }
+
+    /// The update at an index below the number of updates.
+    pub fn get(&self, index: usize) -> TapeUpdate<'_> {
+        let entry = self.entries[index];
+        TapeUpdate {
+            position: self.first + index as Position,
+            topic: entry.topic,
+            bincode: &self.bincode[self.start_of(index)..entry.end as usize],
+        }
+    }
+
+    /// All updates, by position.
+    pub fn updates(&self) -> impl DoubleEndedIterator<Item = TapeUpdate<'_>> {
+        (0..self.entries.len()).map(|index| self.get(index))
+    }
+
+    /// The bytes of the update at an index, ready to be spliced into a batch. In JSON the whole
+    /// strip is encoded at the first call, once for all shards; `name_of` gives a topic's name.
+    pub fn encoded<'n>(
+        &self,
+        index: usize,
+        encoding: Encoding,
+        name_of: impl Fn(TopicId) -> &'n Topic,
+    ) -> &[u8] {
+        match encoding {
+            Encoding::Bincode => self.get(index).bincode,
+            Encoding::Json => self
+                .json
+                .get_or_init(|| self.encode_json(name_of))
+                .get(index),
+        }
+    }
+
+    fn encode_json<'n>(&self, name_of: impl Fn(TopicId) -> &'n Topic) -> EncodedJson {
+        let mut bytes = Vec::with_capacity(self.bincode.len() * JSON_SIZE_FACTOR);
+        let ends = self
+            .updates()
+            .map(|update| {
+                append_as_json(update.bincode, name_of(update.topic), &mut bytes);
+                u32_from(bytes.len())
+            })
+            .collect();
+        EncodedJson {
+            bytes: bytes.into(),
+            ends,
+        }
+    }
+}
+
+impl EncodedJson {
+    fn get(&self, index: usize) -> &[u8] {
+        let start = index
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before] as usize);
+        &self.bytes[start..self.ends[index] as usize]
+    }
+}
+
+/// Appends in JSON an update that is given in bincode.
+pub fn append_as_json(bincode: &[u8], topic: &Topic, out: &mut Vec<u8>) {
+    let update = codec::decode_update_bincode(bincode).expect("the sequencer encoded it");
+    let update = Update {
+        topic: topic.clone(),
+        position: update.position,
+        seq: update.seq,
+        source_time_ns: update.source_time_ns,
+        ingest_time_ns: update.ingest_time_ns,
+        quality: update.quality,
+        value: update.value,
+    };
+    codec::append_update_json(&update, out);
+}
+
+fn u32_from(len: usize) -> u32 {
+    u32::try_from(len).expect("a strip is much smaller than 4 GiB")
+}
+
+/// Collects the updates of one strip.
+#[derive(Debug)]
+pub struct StripBuilder {
+    first: Position,
+    entries: Vec<Entry>,
+    bincode: Vec<u8>,
+    topics: Vec<TopicInfo>,
+    statuses: Vec<StatusChange>,
+    acks: Vec<AckResult>,
+}
+
+impl StripBuilder {
+    /// An empty strip whose first update will have position `first`.
+    pub fn new(first: Position) -> Self {
+        Self {
+            first,
+            entries: Vec::new(),
+            bincode: Vec::new(),
+            topics: Vec::new(),
+            statuses: Vec::new(),
+            acks: Vec::new(),
+        }
+    }
+
+    /// The position that the next update must have.
+    pub fn next(&self) -> Position {
+        self.first + self.entries.len() as Position
+    }
+
+    /// Bytes of the updates so far.
+    pub fn len_bytes(&self) -> usize {
+        self.bincode.len()
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.acks.is_empty() && self.statuses.is_empty()
+    }
+
+    /// Introduces a topic, before its first update.
+    pub fn introduce(&mut self, topic: TopicInfo) {
+        self.topics.push(topic);
+    }
+
+    /// Encodes and appends an update whose position is [`next`](Self::next). Returns its bytes.
+    pub fn push(&mut self, update: &Update<TopicId>) -> &[u8] {
+        debug_assert_eq!(update.position, self.next());
+        let start = self.bincode.len();
+        codec::append_update_bincode(update, &mut self.bincode);
+        self.entries.push(Entry {
+            topic: update.topic,
+            end: u32_from(self.bincode.len()),
+        });
+        &self.bincode[start..]
+    }
+
+    /// Adds topics whose status changes.
+    pub fn change_statuses(&mut self, changes: impl IntoIterator<Item = StatusChange>) {
+        self.statuses.extend(changes);
+    }
+
+    /// Adds the answer to a publish.
+    pub fn acknowledge(&mut self, ack: AckResult) {
+        self.acks.push(ack);
+    }
+
+    /// The finished strip.
+    pub fn build(self) -> Strip {
+        Strip {
+            first: self.first,
+            entries: self.entries.into(),
+            bincode: self.bincode.into(),
+            json: OnceLock::new(),
+            topics: self.topics.into(),
+            statuses: self.statuses.into(),
+            acks: self.acks.into(),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Batches: encoded updates with one head in front, in one buffer for all who get the same.
+
+use bytes::Bytes;
+use tickcast_protocol::{
+    codec::{self, BatchHead, Encoding},
+    message::Resume,
+};
+
+use super::{
+    Wire,
+    event::{EVENT_PREFIX, event_end},
+    frame::{HEADER_MAX_BYTES, Header},
+};
+
+/// Room in front of a batch's updates for the frame's header and the batch's head. The longest
+/// head without topics is JSON's: its fixed text and four numbers of at most 20 digits.
+const HEAD_ROOM_BYTES: usize = 160;
+
+/// Spare room after a batch's end that is not worth a copy. A slow client keeps its frame for long.
+const SPARE_MAX_BYTES: usize = 16 * 1024;
+
+/// Collects encoded updates and makes them a batch: the updates are copied once, the head is put
+/// in front of them when it is known.
+#[derive(Debug)]
+pub struct BatchWriter {
+    wire: Wire,
+    /// [`HEAD_ROOM_BYTES`] of nothing, then the updates.
+    buffer: Vec<u8>,
+    updates: usize,
+    /// Length of the last batch: the next one is often as long, and need not grow to it.
+    last_len: usize,
+}
+
+impl BatchWriter {
+    /// A batch without updates.
+    pub fn new(wire: Wire) -> Self {
+        Self {
+            wire,
+            buffer: Vec::new(),
+            updates: 0,
+            last_len: HEAD_ROOM_BYTES,
+        }
+    }
+
+    /// Appends an encoded update.
+    pub fn push(&mut self, update: &[u8]) {
+        if self.updates == 0 {
+            self.buffer.reserve(self.last_len);
+            self.buffer.resize(HEAD_ROOM_BYTES, 0);
+        } else if self.wire.encoding() == Encoding::Json {
+            self.buffer.push(b',');
+        }
+        self.buffer.extend_from_slice(update);
+        self.updates += 1;
+    }
+
+    /// How many updates there are.
+    pub fn updates(&self) -> usize {
+        self.updates
+    }
+
+    /// Bytes of the updates so far.
+    pub fn len_bytes(&self) -> usize {
+        self.buffer.len().saturating_sub(HEAD_ROOM_BYTES)
+    }
+
+    /// Makes a batch of what was pushed, and is empty again. A client that has got the batch
+    /// resumes at `resume`.
+    pub fn finish(&mut self, head: &BatchHead<'_>, resume: &Resume) -> Bytes {
+        let encoding = self.wire.encoding();
+        let updates = std::mem::take(&mut self.updates);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        if updates == 0 {
+            buffer.resize(HEAD_ROOM_BYTES, 0);
+        }
+        buffer.extend_from_slice(codec::batch_tail(encoding));
+        if self.wire == Wire::Events {
+            buffer.extend_from_slice(event_end(Some(resume)).as_bytes());
+        }
+        self.last_len = buffer.len();
+        let mut batch_head = Vec::with_capacity(HEAD_ROOM_BYTES);
+        codec::append_batch_head(head, updates, encoding, &mut batch_head);
+        if batch_head.len() + HEADER_MAX_BYTES > HEAD_ROOM_BYTES {
+            // Topics are introduced, which is rare: make a larger buffer.
+            let missing = batch_head.len() + HEADER_MAX_BYTES - HEAD_ROOM_BYTES;
+            buffer.splice(0..0, std::iter::repeat_n(0, missing));
+        }
+        let room = HEAD_ROOM_BYTES.max(batch_head.len() + HEADER_MAX_BYTES);
+        let payload_start = room - batch_head.len();
+        buffer[payload_start..room].copy_from_slice(&batch_head);
+        let header;
+        let in_front = match self.wire {
+            Wire::Frames(encoding) => {
+                header = Header::new(encoding.into(), buffer.len() - payload_start);
+                header.as_bytes()
+            }
+            Wire::Events => EVENT_PREFIX,
+        };
+        let start = payload_start - in_front.len();
+        buffer[start..payload_start].copy_from_slice(in_front);
+        if buffer.capacity() - buffer.len() > SPARE_MAX_BYTES {
+            buffer.shrink_to_fit();
+        }
+        Bytes::from(buffer).slice(start..)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tickcast_protocol::{
+        message::{Epoch, TopicInfo},
+        topic::Topic,
+    };
+
+    use super::*;
+    use crate::wire::{event::event, frame::framed};
+
+    const RESUME: Resume = Resume {
+        epoch: Epoch(0x18c5_04b1_f00d_0001),
+        position: 4713,
+        count: Some(615),
+        snapshot: None,
+    };
+
+    #[test]
+    fn a_batch_has_one_header_and_its_head_in_front_of_the_updates() {
+        let topic = |id: u32| TopicInfo {
+            id,
+            topic: Topic::new(&"x".repeat(200)).unwrap(),
+            unit: None,
+        };
+        for wire in [
+            Wire::Frames(Encoding::Bincode),
+            Wire::Frames(Encoding::Json),
+            Wire::Events,
+        ] {
+            let encoding = wire.encoding();
+            for topics in [vec![], vec![topic(1)], vec![topic(1), topic(2)]] {
+                for updates in [0usize, 1, 2, 40_000] {
+                    let head = BatchHead {
+                        channel: u32::MAX,
+                        from: u64::MAX - 1,
+                        to: u64::MAX,
+                        snapshot: false,
+                        topics: &topics,
+                    };
+                    let mut writer = BatchWriter::new(wire);
+                    for _ in 0..updates {
+                        writer.push(b"{}");
+                    }
+                    let mut payload = Vec::new();
+                    let body = match encoding {
+                        Encoding::Bincode => "{}".repeat(updates),
+                        Encoding::Json => vec!["{}"; updates].join(","),
+                    };
+                    let encoded = codec::EncodedUpdates {
+                        count: updates,
+                        bytes: body.as_bytes(),
+                    };
+                    codec::append_batch(&head, encoded, encoding, &mut payload);
+                    let expected = match wire {
+                        Wire::Frames(encoding) => framed(encoding.into(), &payload),
+                        Wire::Events => event(&payload, Some(&RESUME)),
+                    };
+                    assert_eq!(writer.finish(&head, &RESUME), expected);
+                    assert_eq!(writer.updates(), 0);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What the sequencer is given to do, and what it answers.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use tickcast_protocol::{
+    message::{Position, Quality, RequestId, TimeNs, TopicId},
+    topic::Topic,
+    value::Value,
+};
+
+use crate::tape::Stretch;
+
+/// An update that is not on the tape yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewUpdate {
+    /// Its topic.
+    pub topic: Topic,
+    /// What happened.
+    pub value: Value,
+    /// When it happened, by the source's clock, in ns since the Unix epoch.
+    pub source_time_ns: Option<TimeNs>,
+    /// How far it can be trusted.
+    pub quality: Quality,
+    /// The unit of the topic's readings. The first update of a topic decides it.
+    pub unit: Option<Arc<str>>,
+}
+
+impl NewUpdate {
+    /// A live update without a source time and without a unit.
+    pub fn live(topic: Topic, value: Value) -> Self {
+        Self {
+            topic,
+            value,
+            source_time_ns: None,
+            quality: Quality::Live,
+            unit: None,
+        }
+    }
+}
+
+/// Where the answer to a client's request goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ack {
+    /// The shard that has the connection.
+    pub shard: usize,
+    /// The connection's serial number in its shard.
+    pub connection: u64,
+    /// The client's request.
+    pub id: RequestId,
+}
+
+/// A feed's index in the settings.
+pub type FeedId = u16;
+
+/// Updates that belong together, their origin, and where to acknowledge them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Submission {
+    /// In this order.
+    pub updates: SmallVec<[NewUpdate; 1]>,
+    /// Where to send the acknowledgement once they are on the tape.
+    pub ack: Option<Ack>,
+    /// The feed that brings them; `None` for a client's publish.
+    pub feed: Option<FeedId>,
+}
+
+/// A client's question about a topic's past.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryQuestion {
+    /// Where the answer goes.
+    pub from: Ack,
+    /// The topic.
+    pub topic: Topic,
+    /// Updates, at most.
+    pub limit: usize,
+    /// Only updates before this position.
+    pub before: Option<Position>,
+}
+
+/// The answer to a [`HistoryQuestion`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryAnswer {
+    /// Where it goes.
+    pub to: Ack,
+    /// The topic's id; `None` if the topic is not known.
+    pub topic: Option<TopicId>,
+    /// The part of its past that was asked for.
+    pub stretch: Stretch,
+}
+
+/// One piece of work for the sequencer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    /// Updates to put on the tape.
+    Updates(Submission),
+    /// A feed has lost its source, or has finished: its topics are not live any more.
+    FeedDown(FeedId),
+    /// A question about the past. The answer includes everything submitted before it.
+    History(HistoryQuestion),
+}
+
+impl Work {
+    /// The client's request that it came from, if the client waits for an answer.
+    pub fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Updates(submission) => submission.ack.map(|ack| ack.id),
+            Self::FeedDown(_) => None,
+            Self::History(question) => Some(question.from.id),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The ingest thread: runs the feeds, and the sequencer that puts their updates and those of clients
+//! in order.
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use tickcast_core::{Now, sequencer::Sequencer, work::Work};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::{JoinSet, spawn_local},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+use super::{Arrival, Handoff};
+use crate::{clock::Clock, metrics::Metrics};
+
+/// Submissions the sequencer takes at once, at most.
+const WORK_AT_ONCE: usize = 1024;
+
+/// While no subscriber is due, work that no client waits for is gathered for this long, if it comes
+/// more often than that: waking the ingest thread for each update costs more than the update. Short
+/// beside the 50 ms for which a shard dozes at most, and the shortest time of the runtime's timers.
+const GATHERING: Duration = Duration::from_millis(1);
+
+/// How much later than due a silent topic may be found if nothing else happens, so that many of
+/// them do not wake the ingest thread one by one.
+const SILENCE_SLACK: Duration = Duration::from_millis(50);
+
+/// How long feeds may take to end.
+const FEEDS_END_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Everything that the thread needs, but the feeds.
+pub(crate) struct IngestThread {
+    pub(crate) sequencer: Sequencer,
+    pub(crate) clock: Clock,
+    pub(crate) submissions: mpsc::Receiver<Arrival>,
+    pub(crate) handoff: Arc<Handoff>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl IngestThread {
+    /// Runs until everything that was handed over before the end has been sequenced. `start_feeds`
+    /// starts the feeds; `ended` is ready when the server ends.
+    pub(crate) async fn run(
+        self,
+        start_feeds: impl FnOnce(&mut JoinSet<()>),
+        ended: impl Future<Output = ()> + 'static,
+    ) {
+        let Self {
+            sequencer,
+            clock,
+            submissions,
+            handoff,
+            metrics,
+        } = self;
+        let mut feeds = JoinSet::new();
+        start_feeds(&mut feeds);
+        let feeds_ended = Rc::new(Notify::new());
+        let told = Rc::clone(&feeds_ended);
+        spawn_local(async move {
+            ended.await;
+            let all = async { while feeds.join_next().await.is_some() {} };
+            if timeout(FEEDS_END_TIMEOUT, all).await.is_err() {
+                tracing::warn!("a feed did not end in time");
+            }
+            told.notify_one();
+        });
+        let sequencing = Sequencing {
+            sequencer,
+            clock,
+            now: clock.now(),
+            handoff: &handoff,
+            metrics: &metrics,
+        };
+        sequencing.run(submissions, &feeds_ended).await;
+        handoff.end();
+    }
+}
+
+/// Takes the work of feeds and clients, as much as there is, and makes strips of it.
+struct Sequencing<'a> {
+    sequencer: Sequencer,
+    clock: Clock,
+    /// As the sequencer knows it.
+    now: Now,
+    handoff: &'a Handoff,
+    metrics: &'a Metrics,
+}
+
+impl Sequencing<'_> {
+    async fn run(mut self, mut queue: mpsc::Receiver<Arrival>, feeds_ended: &Notify) {
+        let mut taken = Vec::with_capacity(WORK_AT_ONCE);
+        let mut done = Instant::now();
+        loop {
+            let silence = self.sequencer.liveness().next_due();
+            tokio::select! {
+                biased;
+                () = feeds_ended.notified() => {
+                    // The rest of the queue is still sequenced; it takes no more.
+                    queue.close();
+                    continue;
+                }
+                count = queue.recv_many(&mut taken, WORK_AT_ONCE) => if count == 0 {
+                    return;
+                },
+                () = until_silent(self.clock, silence) => {}
+            }
+            let is_busy = done.elapsed() < GATHERING;
+            let is_waited_for = taken.iter().any(|arrival| arrival.work.request().is_some());
+            for arrival in taken.drain(..) {
+                self.take(arrival).await;
+                if self.sequencer.is_full() {
+                    self.push_strip().await;
+                }
+            }
+            self.now = self.clock.now();
+            self.sequencer.poll(self.now);
+            while self.push_strip().await {}
+            // The numbers may change without a strip, too, and pushing may have waited.
+            self.count();
+            if is_busy && !is_waited_for && self.handoff.all_doze() {
+                sleep(GATHERING).await;
+            }
+            done = Instant::now();
+        }
+    }
+
+    async fn take(&mut self, Arrival { at, work }: Arrival) {
+        // Several threads hand work over, and their moments may come out of order.
+        if at.uptime > self.now.uptime {
+            self.now = at;
+        }
+        match work {
+            Work::Updates(submission) => self.sequencer.push(submission, self.now),
+            Work::FeedDown(feed) => self.sequencer.feed_down(feed, self.now),
+            Work::History(question) => {
+                // The shard must have the updates in the answer before it has the answer.
+                while self.push_strip().await {}
+                let answer = self.sequencer.answer(question);
+                self.handoff.answer(answer).await;
+            }
+        }
+    }
+
+    /// `false` if there was nothing to push.
+    async fn push_strip(&mut self) -> bool {
+        let Some(strip) = self.sequencer.take_strip() else {
+            return false;
+        };
+        self.metrics.ingest.strips.add(1);
+        // Before the strip is handed over: then the metrics include every update that a client
+        // has heard of.
+        self.count();
+        self.handoff.push(strip).await;
+        true
+    }
+
+    fn count(&self) {
+        let stats = &self.metrics.ingest;
+        stats.position.set(self.sequencer.position());
+        stats.refused.set(self.sequencer.refused());
+        stats.waits.set(self.handoff.waits());
+        let history = self.sequencer.history();
+        stats.history_bytes.set(history.bytes() as u64);
+        stats.history_forgotten.set(history.forgotten());
+        let counts = self.sequencer.liveness().counts();
+        for (number, count) in stats.statuses.iter().zip(counts) {
+            number.set(count);
+        }
+    }
+}
+
+/// Ready when topics may have been silent for too long; never if no topic can be.
+async fn until_silent(clock: Clock, due: Option<Duration>) {
+    match due {
+        // A little late, so that topics that are due soon are found together.
+        Some(due) => sleep_until(Instant::from_std(clock.instant(due + SILENCE_SLACK))).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smallvec::smallvec;
+    use tickcast_core::work::{Ack, NewUpdate};
+    use tickcast_protocol::{topic::Topic, value::Value};
+    use tokio::task::{LocalSet, yield_now};
+
+    use super::*;
+    use crate::ingest::Ingest;
+
+    /// How many strips are made of ten publishes that come right after each other.
+    async fn strips_of_ten(dozes: bool, ack: Option<Ack>) -> u64 {
+        let clock = Clock::start();
+        let (ingest, queue) = Ingest::new(clock);
+        let handoff = Arc::new(Handoff::new(1, 1 << 20));
+        handoff.doze(0, dozes);
+        let metrics = Arc::new(Metrics::default());
+        let thread = IngestThread {
+            sequencer: Sequencer::new(10),
+            clock,
+            submissions: queue,
+            handoff,
+            metrics: Arc::clone(&metrics),
+        };
+        let local = LocalSet::new();
+        local.spawn_local(thread.run(|_| {}, std::future::pending()));
+        let publish = async {
+            for _ in 0..10 {
+                let update = NewUpdate::live(Topic::new("a").unwrap(), Value::Reading(1.0));
+                ingest.submit_all(smallvec![update], ack).await.unwrap();
+                for _ in 0..5 {
+                    yield_now().await;
+                }
+            }
+            while metrics.ingest.position.get() < 10 {
+                sleep(GATHERING).await;
+            }
+        };
+        local.run_until(publish).await;
+        metrics.ingest.strips.get()
+    }
+
+    #[tokio::test]
+    async fn work_is_gathered_while_no_subscriber_is_due_and_nobody_waits_for_an_answer() {
+        let ack = Ack {
+            shard: 0,
+            connection: 1,
+            id: 1,
+        };
+        assert_eq!(strips_of_ten(false, None).await, 10);
+        assert_eq!(strips_of_ten(true, Some(ack)).await, 10);
+        // The first one, and all others; unless the machine was so busy that they came too slowly.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while strips_of_ten(true, None).await != 2 {
+            assert!(Instant::now() < deadline, "they are never gathered");
+        }
+    }
+}

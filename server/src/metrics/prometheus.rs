@@ -1,0 +1,193 @@
+//! The names of all numbers, and their text form for Prometheus.
+//!
+//! A metric is one row of a table here: type, name, help and the number.
+
+use std::{fmt, sync::Arc};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    registry::Registry,
+};
+use tickcast_core::stats::{Number, ShardStats};
+
+use super::{FeedMetrics, FeedState, IngestStats, Metrics};
+
+/// The content type of [`text`].
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+const COUNTER: MetricType = MetricType::Counter;
+const GAUGE: MetricType = MetricType::Gauge;
+
+/// A metric of something that counts in a `T`.
+type Metric<T> = (MetricType, &'static str, &'static str, fn(&T) -> &Number);
+
+#[rustfmt::skip]
+const INGEST: &[Metric<IngestStats>] = &[
+    (COUNTER, "updates", "Updates put on the tape", |s| &s.position),
+    (COUNTER, "updates_refused", "Updates refused: too many topics", |s| &s.refused),
+    (COUNTER, "strips", "Strips made by the sequencer", |s| &s.strips),
+    (COUNTER, "ingest_waits", "Times the sequencer waited for a shard", |s| &s.waits),
+    (GAUGE, "history_bytes", "Memory of the history", |s| &s.history_bytes),
+    (COUNTER, "history_forgotten", "Updates the history forgot for want of memory", |s| &s.history_forgotten),
+];
+
+#[rustfmt::skip]
+const SHARD: &[Metric<ShardStats>] = &[
+    (GAUGE, "connections", "Open connections", |s| &s.connections),
+    (COUNTER, "connected", "Connections since the start", |s| &s.connected),
+    (GAUGE, "subscriptions", "Subscriptions", |s| &s.subscriptions),
+    (GAUGE, "channels", "Channels shared by subscriptions", |s| &s.channels),
+    (GAUGE, "topics", "Topics known to a shard", |s| &s.topics),
+    (GAUGE, "position", "Newest position a shard has applied", |s| &s.position),
+    (GAUGE, "tape_bytes", "Memory of the tape", |s| &s.tape_bytes),
+    (COUNTER, "deliveries", "Updates handed to connections", |s| &s.deliveries),
+    (COUNTER, "batches", "Batches handed to connections", |s| &s.batches),
+    (COUNTER, "bytes", "Bytes the kernel took", |s| &s.bytes),
+    (COUNTER, "conflated", "Updates replaced by newer ones before a subscriber got them", |s| &s.conflated),
+    (COUNTER, "gaps", "Gaps sent to subscribers", |s| &s.gaps),
+    (COUNTER, "gap_updates", "Updates lost in gaps", |s| &s.gap_updates),
+    (COUNTER, "blocked", "Times a connection took no more", |s| &s.blocked),
+    (GAUGE, "behind", "Connections that take no more now", |s| &s.behind),
+    (GAUGE, "lag_updates", "Updates on the tape that the slowest subscription has not got", |s| &s.lag_updates),
+    (COUNTER, "errors", "Error messages sent to clients", |s| &s.refused),
+];
+
+#[rustfmt::skip]
+const FEED: &[Metric<FeedMetrics>] = &[
+    (COUNTER, "feed_received", "Messages a feed took in", |f| &f.received),
+    (COUNTER, "feed_submitted", "Updates a feed made", |f| &f.submitted),
+    (COUNTER, "feed_undecodable", "Messages a feed could not read", |f| &f.undecodable),
+    (COUNTER, "feed_lost", "Updates a feed gave up", |f| &f.lost),
+    (COUNTER, "feed_pushed_back", "Times a feed waited for the sequencer", |f| &f.pushed_back),
+    (COUNTER, "feed_reconnects", "Reconnects of a feed", |f| &f.reconnects),
+];
+
+/// All numbers as OpenMetrics text, which Prometheus reads.
+pub(crate) fn text(metrics: &Arc<Metrics>) -> String {
+    let mut registry = Registry::with_prefix("tickcast");
+    registry.register_collector(Box::new(Scrape(Arc::clone(metrics))));
+    let mut text = String::new();
+    match prometheus_client::encoding::text::encode(&mut text, &registry) {
+        Ok(()) => text,
+        Err(fmt::Error) => {
+            tracing::error!("the metrics could not be written");
+            String::new()
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Scrape(Arc<Metrics>);
+
+/// Labels and a number.
+type Row = (Vec<(&'static str, String)>, u64);
+
+impl Scrape {
+    fn by_shard(&self, number: fn(&ShardStats) -> &Number) -> Vec<Row> {
+        let shards = self.0.shards.iter().enumerate();
+        let row = |(index, stats): (usize, &Arc<ShardStats>)| {
+            (vec![("shard", index.to_string())], number(stats).get())
+        };
+        shards.map(row).collect()
+    }
+
+    fn by_feed(&self, number: impl Fn(&FeedMetrics) -> u64) -> Vec<Row> {
+        let feeds = self.0.feeds.iter();
+        feeds
+            .map(|feed| {
+                let labels = vec![("feed", feed.name.clone()), ("kind", feed.kind.to_owned())];
+                (labels, number(&feed.metrics))
+            })
+            .collect()
+    }
+
+    fn feed_states(&self) -> Vec<Row> {
+        let of_state = |state: FeedState| {
+            let mut rows = self.by_feed(|feed| u64::from(feed.state() == state));
+            for (labels, _) in &mut rows {
+                labels.push(("state", state.as_str().to_owned()));
+            }
+            rows
+        };
+        FeedState::ALL.into_iter().flat_map(of_state).collect()
+    }
+
+    fn topic_statuses(&self) -> Vec<Row> {
+        let names = ["live", "stale", "dead"].into_iter();
+        let rows = names.zip(&self.0.ingest.statuses);
+        rows.map(|(name, number)| (vec![("status", name.to_owned())], number.get()))
+            .collect()
+    }
+
+    fn closes(&self) -> Vec<Row> {
+        let mut rows = Vec::<Row>::new();
+        for stats in &self.0.shards {
+            for (code, closed) in stats.closes() {
+                match rows.iter_mut().find(|(labels, _)| labels[0].1 == code) {
+                    Some((_, sum)) => *sum += closed,
+                    None => rows.push((vec![("code", code)], closed)),
+                }
+            }
+        }
+        rows
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut put =
+            |kind, name, help, rows: Vec<Row>| write(&mut encoder, kind, name, help, &rows);
+        for &(kind, name, help, number) in INGEST {
+            put(
+                kind,
+                name,
+                help,
+                vec![(Vec::new(), number(&self.0.ingest).get())],
+            )?;
+        }
+        let help = "Topics whose source is live, stale or dead";
+        put(GAUGE, "topic_statuses", help, self.topic_statuses())?;
+        for &(kind, name, help, number) in SHARD {
+            put(kind, name, help, self.by_shard(number))?;
+        }
+        put(
+            COUNTER,
+            "closes",
+            "Connections ended, by close code",
+            self.closes(),
+        )?;
+        for &(kind, name, help, number) in FEED {
+            put(kind, name, help, self.by_feed(|feed| number(feed).get()))?;
+        }
+        let help = "1 for the state a feed is in";
+        put(GAUGE, "feed_state", help, self.feed_states())
+    }
+}
+
+fn write(
+    encoder: &mut DescriptorEncoder<'_>,
+    kind: MetricType,
+    name: &str,
+    help: &str,
+    rows: &[Row],
+) -> fmt::Result {
+    let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
+    if let [(labels, value)] = rows
+        && labels.is_empty()
+    {
+        return write_one(metric, kind, *value);
+    }
+    for (labels, value) in rows {
+        write_one(metric.encode_family(labels)?, kind, *value)?;
+    }
+    Ok(())
+}
+
+fn write_one(encoder: MetricEncoder<'_>, kind: MetricType, value: u64) -> fmt::Result {
+    match kind {
+        MetricType::Counter => ConstCounter::new(value).encode(encoder),
+        _ => ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(encoder),
+    }
+}

@@ -1,0 +1,72 @@
+//! Plain HTTP answers, and the ones that both addresses give.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+};
+
+use super::state::{ServerState, Stage};
+use crate::metrics::{Metrics, prometheus};
+
+/// An answer that is whole.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// Whether a method only reads. No other is answered.
+pub(super) fn is_reading(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+/// The server is alive, since it answers.
+pub(super) fn healthz() -> Answer {
+    text(StatusCode::OK, "ok")
+}
+
+/// Whether the server takes new connections.
+pub(super) fn readyz(state: &ServerState) -> Answer {
+    match state.stage() {
+        Stage::Ready => text(StatusCode::OK, "ready"),
+        Stage::Draining => text(StatusCode::SERVICE_UNAVAILABLE, "draining"),
+    }
+}
+
+/// All numbers, for Prometheus.
+pub(super) fn metrics(metrics: &Arc<Metrics>) -> Answer {
+    let text = prometheus::text(metrics);
+    typed(StatusCode::OK, prometheus::CONTENT_TYPE, text)
+}
+
+/// The answer to every other method.
+pub(super) fn only_get() -> Answer {
+    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
+    answer
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    answer
+}
+
+/// An answer in plain text.
+pub(super) fn text(status: StatusCode, body: impl Into<String>) -> Answer {
+    let mut body = body.into();
+    if !body.ends_with('\n') {
+        body.push('\n');
+    }
+    typed(status, "text/plain; charset=utf-8", body)
+}
+
+/// An answer of a content type. It must not be cached.
+pub(super) fn typed(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}

@@ -1,0 +1,162 @@
+//! Server-sent events (HTML Living Standard, section 9.2), for clients without WebSocket: the
+//! parameters of a stream.
+//!
+//! To the shard an event stream is a connection like any other. It writes into a [pipe](super::pipe)
+//! as it writes into a socket.
+
+use hyper::HeaderMap;
+use tickcast_core::{shard::Pace, wire::parse_event_id};
+use tickcast_protocol::{
+    message::{FilterRequest, Mode, Resume, Subscribe},
+    topic::Filter,
+};
+
+/// The content type of an event stream.
+pub(super) const CONTENT_TYPE: &str = "text/event-stream";
+
+/// The header that says where a client was, and the parameter that replaces it: a browser sends the
+/// header only when it reconnects by itself.
+const LAST_EVENT_ID: &str = "last-event-id";
+const LAST_EVENT_ID_PARAMETER: &str = "last_event_id";
+
+/// Milliseconds until a client reconnects, at least and at most. Each client gets a random time, so
+/// that they do not all come at once when a server ends.
+const RETRY_MS: std::ops::RangeInclusive<u32> = 500..=2500;
+
+/// The time until the client reconnects, as the first line of the stream.
+pub(super) fn retry() -> String {
+    format!("retry: {}\n\n", rand::random_range(RETRY_MS))
+}
+
+/// The parameters of an event stream.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct StreamParams {
+    /// The topics.
+    pub filter: Filter,
+    mode: Mode,
+    max_rate_hz: Option<f64>,
+    resume: Option<Resume>,
+}
+
+impl StreamParams {
+    /// Reads a query and the header `Last-Event-ID`, which takes precedence over the query. An
+    /// error says what is wrong, for the client.
+    pub(super) fn parse(query: &str, headers: &HeaderMap) -> Result<Self, String> {
+        let mut filter = None;
+        let mut mode = Mode::default();
+        let mut max_rate_hz = None;
+        let mut last_event_id = None;
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "filter" if filter.is_some() => return Err("one filter at a time".to_owned()),
+                "filter" => {
+                    let parsed = Filter::new(&value);
+                    filter = Some(parsed.map_err(|error| format!("filter {value:?}: {error}"))?);
+                }
+                "mode" => {
+                    mode = match &*value {
+                        "every" => Mode::Every,
+                        "latest" => Mode::Latest,
+                        _ => return Err(format!("mode {value:?}: use every or latest")),
+                    }
+                }
+                "max_rate_hz" => {
+                    let rate = value.parse();
+                    let rate = rate.map_err(|_| format!("max_rate_hz {value:?}: not a number"))?;
+                    max_rate_hz = Some(rate);
+                }
+                LAST_EVENT_ID_PARAMETER => last_event_id = Some(value.into_owned()),
+                _ => {
+                    return Err(format!(
+                        "there is no parameter {name:?}: use filter, mode, max_rate_hz, \
+                         {LAST_EVENT_ID_PARAMETER}"
+                    ));
+                }
+            }
+        }
+        if Pace::grant(mode, max_rate_hz).is_none() {
+            return Err("max_rate_hz must be finite and above 0".to_owned());
+        }
+        if let Some(id) = headers.get(LAST_EVENT_ID) {
+            last_event_id = Some(String::from_utf8_lossy(id.as_bytes()).into_owned());
+        }
+        let resume = match last_event_id.as_deref() {
+            None | Some("") => None,
+            Some(id) => Some(
+                parse_event_id(id).ok_or_else(|| format!("{id:?} is not the id of an event"))?,
+            ),
+        };
+        Ok(Self {
+            filter: filter.unwrap_or_else(Filter::all),
+            mode,
+            max_rate_hz,
+            resume,
+        })
+    }
+
+    /// The same as a message of the protocol.
+    pub(super) fn into_request(self) -> Subscribe {
+        Subscribe {
+            id: 0,
+            filters: vec![FilterRequest {
+                filter: self.filter.as_str().to_owned(),
+                resume: self.resume,
+            }],
+            mode: self.mode,
+            max_rate_hz: self.max_rate_hz,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tickcast_protocol::message::Epoch;
+
+    use super::*;
+
+    fn parse(query: &str) -> Result<StreamParams, String> {
+        StreamParams::parse(query, &HeaderMap::new())
+    }
+
+    #[test]
+    fn a_query_becomes_the_parameters() {
+        let params = parse("filter=market/%23&mode=every").unwrap();
+        assert_eq!(params.filter.as_str(), "market/#");
+        assert_eq!(params.mode, Mode::Every);
+        assert_eq!(parse("").unwrap().filter, Filter::all());
+        assert_eq!(parse("max_rate_hz=2.5").unwrap().max_rate_hz, Some(2.5));
+        for wrong in [
+            "filter=a&filter=b",
+            "filter=a%23",
+            "mode=all",
+            "max_rate_hz=0",
+            "max_rate_hz=x",
+            "topic=a",
+            "last_event_id=7",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_position_comes_from_the_header_or_from_the_query() {
+        let resume = |position| {
+            Some(Resume {
+                epoch: Epoch(1),
+                position,
+                count: None,
+                snapshot: None,
+            })
+        };
+        let query = "last_event_id=0000000000000001:7";
+        assert_eq!(parse(query).unwrap().resume, resume(7));
+        let mut headers = HeaderMap::new();
+        headers.insert(LAST_EVENT_ID, "0000000000000001:8".parse().unwrap());
+        assert_eq!(
+            StreamParams::parse(query, &headers).unwrap().resume,
+            resume(8)
+        );
+        headers.insert(LAST_EVENT_ID, "8".parse().unwrap());
+        assert!(StreamParams::parse(query, &headers).is_err());
+    }
+}

@@ -1,0 +1,75 @@
+//! The opening handshake: encoding, origin, and the stream that is left when it is done.
+
+use bytes::Bytes;
+use hyper::{
+    HeaderMap, StatusCode,
+    header::{HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL},
+    upgrade::Upgraded,
+};
+use hyper_util::rt::TokioIo;
+use tickcast_protocol::codec::Encoding;
+use tokio::net::TcpStream;
+
+use super::{
+    answer::{Answer, text},
+    listener,
+};
+
+/// The encoding of the first known subprotocol that the client offers; JSON if it offers none.
+pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, Box<Answer>> {
+    let mut offered = headers
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .peekable();
+    if offered.peek().is_none() {
+        return Ok(Encoding::Json);
+    }
+    offered.find_map(Encoding::from_subprotocol).ok_or_else(|| {
+        let known = [Encoding::Bincode, Encoding::Json]
+            .map(Encoding::subprotocol)
+            .join(" or ");
+        Box::new(text(
+            StatusCode::BAD_REQUEST,
+            format!("none of the subprotocols is known here: use {known}"),
+        ))
+    })
+}
+
+/// Refuses pages of other sites. A browser names the site of the page that connects (RFC 6455,
+/// section 10.2); the server's own pages and those named in the settings are allowed. Programs that
+/// are no browsers do not send the header.
+pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), String> {
+    let Some(origin) = headers.get(ORIGIN) else {
+        return Ok(());
+    };
+    let origin = origin.to_str().unwrap_or("");
+    let host = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("");
+    let is_own = origin
+        .split_once("://")
+        .is_some_and(|(_, site)| site.eq_ignore_ascii_case(host));
+    let is_allowed = allowed
+        .iter()
+        .any(|allowed| allowed == "*" || allowed == origin);
+    if is_own || is_allowed {
+        return Ok(());
+    }
+    Err(format!(
+        "pages of {origin:?} may not connect: the setting `origins` lists those that may"
+    ))
+}
+
+/// The TCP stream of an upgraded connection, and the bytes that were read of it already.
+pub(super) fn parts(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    let stream = parts.io.into_inner();
+    if let Err(error) = listener::leave_to_shard(&stream) {
+        tracing::debug!(%error, "socket options");
+    }
+    Some((stream, parts.read_buf))
+}

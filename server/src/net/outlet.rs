@@ -1,0 +1,115 @@
+//! Where a shard writes to: the sockets of clients, and the bodies of HTTP answers.
+
+use std::{
+    io::{self, ErrorKind, IoSlice},
+    os::fd::{AsFd, BorrowedFd},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tickcast_core::shard::Socket;
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    net::TcpStream,
+};
+
+use super::pipe::Pipe;
+
+/// A TCP connection, which the shard writes to and its session reads from.
+///
+/// Not tokio's halves: when their writing half is dropped it shuts the connection down in order,
+/// also one that is to be cut off.
+#[derive(Debug, Clone)]
+pub(super) struct Stream(Rc<TcpStream>);
+
+impl Stream {
+    /// A connection that is set up.
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        Self(Rc::new(stream))
+    }
+
+    /// Its file descriptor.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Where a shard writes to.
+#[derive(Debug, Clone)]
+pub(super) enum Outlet {
+    /// A TCP connection.
+    Tcp(Stream),
+    /// The body of an HTTP answer.
+    Events(Pipe),
+}
+
+impl Socket for Outlet {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match (self, slices) {
+            (Self::Tcp(stream), [slice]) => stream.0.try_write(slice),
+            (Self::Tcp(stream), _) => stream.0.try_write_vectored(slices),
+            (Self::Events(pipe), _) => pipe.try_write(slices),
+        }
+    }
+}
+
+impl Outlet {
+    /// Waits until it may take bytes, which writing finds out. Returns `false` if it never will.
+    pub(crate) async fn writable(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.0.writable().await.is_ok(),
+            Self::Events(pipe) => {
+                pipe.writable().await;
+                true
+            }
+        }
+    }
+
+    /// The address of the client. The kernel is asked, because the address is not worth the memory
+    /// in every connection.
+    pub(crate) fn client(&self) -> String {
+        match self {
+            Self::Tcp(stream) => match stream.0.peer_addr() {
+                Ok(address) => address.to_string(),
+                Err(_) => "gone".to_owned(),
+            },
+            Self::Events(_) => "an event stream".to_owned(),
+        }
+    }
+
+    /// Drops the bytes that the client has not taken. Otherwise the kernel would offer them for
+    /// minutes.
+    pub(crate) fn break_off(&self) {
+        match self {
+            Self::Tcp(stream) => {
+                let socket = socket2::SockRef::from(&*stream.0);
+                if let Err(error) = socket.set_linger(Some(Duration::ZERO)) {
+                    tracing::debug!(%error, "SO_LINGER");
+                }
+            }
+            Self::Events(pipe) => pipe.end(),
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.0.poll_read_ready(cx))?;
+            match self.0.try_read(buffer.initialize_unfilled()) {
+                Ok(count) => {
+                    buffer.advance(count);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}

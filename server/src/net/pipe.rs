@@ -1,0 +1,200 @@
+//! A bounded pipe from a shard to the body of an HTTP answer.
+//!
+//! The shard writes into it as it writes into a socket, and hyper, which knows how to end an HTTP
+//! answer, takes the bytes from it. A full pipe is a socket that takes no more: then the client is
+//! behind and catches up later.
+
+use std::{
+    cell::RefCell,
+    io::{self, ErrorKind, IoSlice},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body, Frame};
+use tokio::sync::Notify;
+
+/// Bytes between shard and hyper. They are old when they leave, like those of the listener's
+/// `UNSENT_MAX_BYTES`; fewer would mean more wake-ups.
+const PIPE_MAX_BYTES: usize = 64 * 1024;
+
+#[derive(Debug, Default)]
+struct State {
+    bytes: BytesMut,
+    end: Option<End>,
+    reader: Option<Waker>,
+    is_reader_gone: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// After the bytes in the pipe.
+    Orderly,
+    /// So that the client does not take it for complete.
+    Broken,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: RefCell<State>,
+    room: Notify,
+    gone: Notify,
+}
+
+/// The shard's end of a pipe.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pipe(Rc<Shared>);
+
+/// hyper's end of a pipe: the body of the answer.
+#[derive(Debug)]
+pub(super) struct PipeBody(Rc<Shared>);
+
+impl Pipe {
+    /// A pipe with its first bytes.
+    pub(super) fn new(first: &[u8]) -> Self {
+        let pipe = Self::default();
+        pipe.0.state.borrow_mut().bytes.extend_from_slice(first);
+        pipe
+    }
+
+    /// The other end. To be called once.
+    pub(super) fn body(&self) -> PipeBody {
+        PipeBody(Rc::clone(&self.0))
+    }
+
+    /// As [`Socket::try_write`](tickcast_core::shard::Socket::try_write).
+    pub(super) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut state = self.0.state.borrow_mut();
+        if state.is_reader_gone || state.end.is_some() {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let room = PIPE_MAX_BYTES - state.bytes.len();
+        if room == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let mut left = room;
+        for slice in slices {
+            let part = &slice[..slice.len().min(left)];
+            state.bytes.extend_from_slice(part);
+            left -= part.len();
+        }
+        wake(&mut state);
+        Ok(room - left)
+    }
+
+    /// Waits until there is room again, or the reader is gone.
+    pub(super) async fn writable(&self) {
+        loop {
+            let is_due = {
+                let state = self.0.state.borrow();
+                state.bytes.len() < PIPE_MAX_BYTES || state.is_reader_gone
+            };
+            if is_due {
+                return;
+            }
+            self.0.room.notified().await;
+        }
+    }
+
+    /// Waits until the reader is gone.
+    pub(super) async fn gone(&self) {
+        if !self.0.state.borrow().is_reader_gone {
+            self.0.gone.notified().await;
+        }
+    }
+
+    /// Ends the answer: in order, unless the pipe is full because the client takes nothing.
+    pub(super) fn end(&self) {
+        let mut state = self.0.state.borrow_mut();
+        let is_full = state.bytes.len() == PIPE_MAX_BYTES;
+        state.end = Some(if is_full { End::Broken } else { End::Orderly });
+        wake(&mut state);
+    }
+}
+
+fn wake(state: &mut State) {
+    if let Some(reader) = state.reader.take() {
+        reader.wake();
+    }
+}
+
+impl Body for PipeBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let mut state = self.0.state.borrow_mut();
+        if let Some(End::Broken) = state.end {
+            return Poll::Ready(Some(Err(ErrorKind::TimedOut.into())));
+        }
+        if !state.bytes.is_empty() {
+            // Taken whole: a silent stream must hold no buffer.
+            let bytes = std::mem::take(&mut state.bytes).freeze();
+            self.0.room.notify_one();
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        if state.end.is_some() {
+            return Poll::Ready(None);
+        }
+        state.reader = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for PipeBody {
+    fn drop(&mut self) {
+        self.0.state.borrow_mut().is_reader_gone = true;
+        self.0.room.notify_one();
+        self.0.gone.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pipe_takes_what_fits_and_says_when_there_is_room_again() {
+        let pipe = Pipe::default();
+        let mut body = pipe.body();
+        let half = vec![7; PIPE_MAX_BYTES / 2 + 1];
+        let slices = [IoSlice::new(&half), IoSlice::new(&half)];
+        assert_eq!(pipe.try_write(&slices).unwrap(), PIPE_MAX_BYTES);
+        let full = pipe.try_write(&slices).unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::WouldBlock);
+        let taken = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(taken.len(), PIPE_MAX_BYTES);
+        pipe.writable().await;
+        assert_eq!(pipe.try_write(&[IoSlice::new(b"ab")]).unwrap(), 2);
+        pipe.end();
+        let rest = body.collect().await.unwrap().to_bytes();
+        assert_eq!(rest, "ab");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_the_client_does_not_take_is_broken_off() {
+        let pipe = Pipe::default();
+        let mut body = pipe.body();
+        let full = vec![7; PIPE_MAX_BYTES];
+        pipe.try_write(&[IoSlice::new(&full)]).unwrap();
+        pipe.end();
+        assert!(body.frame().await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_pipe_without_a_reader_is_broken() {
+        let pipe = Pipe::default();
+        drop(pipe.body());
+        pipe.gone().await;
+        pipe.writable().await;
+        let error = pipe.try_write(&[IoSlice::new(b"a")]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    }
+}

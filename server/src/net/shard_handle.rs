@@ -1,0 +1,215 @@
+//! A shard as the tasks of its thread see it: one call at a time, and the events that come of it.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+
+use hashbrown::HashMap;
+use tickcast_core::{
+    Now,
+    permissions::Access,
+    shard::{ConnectionKey, Event, Shard, SlowClient},
+    wire::Wire,
+    work::Work,
+};
+use tickcast_protocol::message::ClientMessage;
+use tokio::{
+    sync::Notify,
+    task::{AbortHandle, spawn_local},
+};
+
+use super::{outlet::Outlet, slow_clients::SlowRow};
+use crate::{
+    clock::Clock,
+    ingest::{Handoff, Ingest},
+};
+
+/// A shard, and what the tasks of its thread share.
+#[derive(Debug)]
+pub(super) struct ShardHandle {
+    /// The way to the sequencer.
+    pub(super) ingest: Ingest,
+    /// The time.
+    pub(super) clock: Clock,
+    shard: RefCell<Shard<Outlet>>,
+    /// Where strips come from.
+    handoff: Arc<Handoff>,
+    /// Wakes the shard's loop.
+    wake: Arc<Notify>,
+    sessions: RefCell<HashMap<ConnectionKey, Session>>,
+}
+
+/// What a turn of a round leaves to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    /// Whether the handoff had nothing new.
+    pub is_idle: bool,
+    /// Whether the next one should follow at once.
+    pub has_more: bool,
+    /// See [`Shard::has_unsent`].
+    pub has_unsent: bool,
+    /// See [`Shard::next_due`].
+    pub due: Option<Duration>,
+    /// See [`Shard::quiet_until`].
+    pub quiet_until: Option<Duration>,
+}
+
+/// The tasks of a session, from outside.
+#[derive(Debug)]
+struct Session {
+    outlet: Outlet,
+    broken: Rc<Notify>,
+    waiter: Option<AbortHandle>,
+}
+
+impl ShardHandle {
+    /// A shard to be shared.
+    pub(super) fn new(
+        shard: Shard<Outlet>,
+        handoff: Arc<Handoff>,
+        ingest: Ingest,
+        clock: Clock,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            ingest,
+            clock,
+            wake: handoff.wake(shard.index()),
+            shard: RefCell::new(shard),
+            handoff,
+            sessions: RefCell::default(),
+        })
+    }
+
+    /// Does something with the shard, and then handles the events that come from it.
+    pub(super) fn with<T>(self: &Rc<Self>, act: impl FnOnce(&mut Shard<Outlet>, Now) -> T) -> T {
+        let mut shard = self.shard.borrow_mut();
+        let due = shard.next_due();
+        let result = act(&mut shard, self.clock.now());
+        let events = shard.take_events();
+        if shard.has_catching_up() || shard.next_due() != due {
+            self.wake.notify_one();
+        }
+        drop(shard);
+        for event in events {
+            match event {
+                Event::Blocked(key) => self.wait_until_writable(key),
+                Event::Broken(key) => self.break_off(key),
+            }
+        }
+        result
+    }
+
+    /// Applies the strips that the handoff has for the shard, up to a bound, writes to some of the
+    /// connections that wait, and lets clients catch up after a round.
+    pub(super) fn turn(self: &Rc<Self>) -> Turn {
+        self.with(|shard, now| {
+            let new = self.handoff.take(shard.index());
+            shard.turn(&new.strips, now);
+            shard.answer_history(&new.answers, now);
+            let is_over = shard.is_round_over();
+            let is_behind = is_over && shard.catch_up(now);
+            Turn {
+                is_idle: new.strips.is_empty(),
+                has_more: !is_over || is_behind || new.more,
+                has_unsent: shard.has_unsent(),
+                due: shard.next_due(),
+                quiet_until: shard.quiet_until(now),
+            }
+        })
+    }
+
+    /// Waits until the shard has applied all strips of now. A client that comes from another shard
+    /// must not find this one behind the client's position.
+    async fn reach_handoff(self: &Rc<Self>) {
+        let index = self.shard.borrow().index();
+        let goal = self.handoff.pushed();
+        while self.handoff.taken(index) < goal {
+            self.take_in();
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Applies new strips even if the shard dozes.
+    pub(super) fn take_in(self: &Rc<Self>) {
+        self.turn();
+        // A client may wait for the next turn.
+        self.wake.notify_one();
+    }
+
+    /// Carries out a client's request. Work for the sequencer is returned.
+    pub(super) async fn handle(
+        self: &Rc<Self>,
+        key: ConnectionKey,
+        message: ClientMessage,
+    ) -> Option<Work> {
+        let subscribes = matches!(
+            message,
+            ClientMessage::Subscribe(_) | ClientMessage::Change(_)
+        );
+        if subscribes {
+            self.reach_handoff().await;
+            // It may doze, and now a client may be due at any time.
+            self.wake.notify_one();
+        }
+        self.with(|shard, now| shard.handle(key, message, now))
+    }
+
+    /// The clients that are furthest behind, with their addresses.
+    pub(super) fn slowest(self: &Rc<Self>, limit: usize) -> Vec<SlowRow> {
+        let slowest = self.with(|shard, now| shard.slowest(limit, now));
+        let sessions = self.sessions.borrow();
+        let row = |(key, slow): (ConnectionKey, SlowClient)| {
+            let session = sessions.get(&key);
+            let client = session.map_or("gone".to_owned(), |session| session.outlet.client());
+            SlowRow { client, slow }
+        };
+        slowest.into_iter().map(row).collect()
+    }
+
+    fn wait_until_writable(self: &Rc<Self>, key: ConnectionKey) {
+        if let Some(session) = self.sessions.borrow_mut().get_mut(&key) {
+            let shard = Rc::clone(self);
+            let outlet = session.outlet.clone();
+            let task = spawn_local(async move {
+                while outlet.writable().await
+                    && shard.with(|shard, now| shard.on_writable(key, now))
+                {}
+            });
+            session.waiter = Some(task.abort_handle());
+        }
+    }
+
+    fn break_off(&self, key: ConnectionKey) {
+        if let Some(session) = self.sessions.borrow().get(&key) {
+            session.outlet.break_off();
+            session.broken.notify_one();
+        }
+    }
+
+    /// Begins a session. Returns the connection's key, and what tells that the connection is
+    /// broken.
+    pub(super) fn begin(
+        self: &Rc<Self>,
+        outlet: Outlet,
+        wire: Wire,
+        access: Access,
+    ) -> (ConnectionKey, Rc<Notify>) {
+        let broken = Rc::new(Notify::new());
+        let socket = outlet.clone();
+        let key = self.with(|shard, now| shard.connect(socket, wire, access, now));
+        let session = Session {
+            outlet,
+            broken: Rc::clone(&broken),
+            waiter: None,
+        };
+        self.sessions.borrow_mut().insert(key, session);
+        (key, broken)
+    }
+
+    /// Ends a session.
+    pub(super) fn end(self: &Rc<Self>, key: ConnectionKey) {
+        self.with(|shard, _| shard.disconnect(key));
+        let session = self.sessions.borrow_mut().remove(&key);
+        if let Some(waiter) = session.and_then(|session| session.waiter) {
+            waiter.abort();
+        }
+    }
+}

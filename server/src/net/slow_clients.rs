@@ -1,0 +1,158 @@
+//! `/v1/slow`: the clients that are furthest behind, as JSON or as a table.
+
+use std::{fmt::Write, time::Duration};
+
+use hyper::StatusCode;
+use serde::Serialize;
+use tickcast_core::shard::SlowClient;
+use tickcast_protocol::message::Mode;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use super::answer::{Answer, text, typed};
+
+/// How long a shard may take to answer. Its thread does so between two rounds, in milliseconds.
+const SHARD_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Slow clients in an answer, unless `limit` says otherwise, and at most.
+const SLOW_DEFAULT: usize = 20;
+const SLOW_MAX: usize = 1_000;
+
+/// A client that is behind, with its address.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct SlowRow {
+    /// Its address.
+    pub client: String,
+    /// The rest.
+    #[serde(flatten)]
+    pub slow: SlowClient,
+}
+
+/// Asks a shard for its slowest clients.
+#[derive(Debug)]
+pub(crate) struct SlowQuestion {
+    /// How many, at most.
+    pub limit: usize,
+    /// Where the answer goes, the slowest client first.
+    pub answer: oneshot::Sender<Vec<SlowRow>>,
+}
+
+#[derive(Debug, Serialize)]
+struct SlowAnswer {
+    clients: Vec<SlowRow>,
+    /// Shards that did not answer in time.
+    silent_shards: Vec<usize>,
+}
+
+/// Answers a query.
+pub(super) async fn answer(shards: &[mpsc::Sender<SlowQuestion>], query: &str) -> Answer {
+    let (limit, is_text) = match parse(query) {
+        Ok(parsed) => parsed,
+        Err(reason) => return text(StatusCode::BAD_REQUEST, reason),
+    };
+    let answer = ask(shards, limit).await;
+    if is_text {
+        return text(StatusCode::OK, table(&answer));
+    }
+    match serde_json::to_vec(&answer) {
+        Ok(body) => typed(StatusCode::OK, "application/json", body),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
+
+/// Asks all shards at once.
+async fn ask(shards: &[mpsc::Sender<SlowQuestion>], limit: usize) -> SlowAnswer {
+    let asked: Vec<_> = shards
+        .iter()
+        .map(|shard| {
+            let (answer, answered) = oneshot::channel();
+            // A shard that does not even take the question will not answer it.
+            let _ = shard.try_send(SlowQuestion { limit, answer });
+            answered
+        })
+        .collect();
+    let mut answer = SlowAnswer {
+        clients: Vec::new(),
+        silent_shards: Vec::new(),
+    };
+    for (shard, answered) in asked.into_iter().enumerate() {
+        match timeout(SHARD_TIMEOUT, answered).await {
+            Ok(Ok(rows)) => answer.clients.extend(rows),
+            _ => answer.silent_shards.push(shard),
+        }
+    }
+    let lag = |row: &SlowRow| {
+        let lag = row.slow.slowest.as_ref().map_or(0, |s| s.lag_updates);
+        (lag, row.slow.unsent_bytes)
+    };
+    answer
+        .clients
+        .sort_by_key(|row| std::cmp::Reverse(lag(row)));
+    answer.clients.truncate(limit);
+    answer
+}
+
+/// The limit, and whether the answer is text, from `limit=` and `format=`.
+fn parse(query: &str) -> Result<(usize, bool), String> {
+    let (mut limit, mut is_text) = (SLOW_DEFAULT, false);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match (name.as_ref(), value.as_ref()) {
+            ("limit", number) => {
+                let number = number.parse::<usize>();
+                limit = number.map_err(|_| format!("limit={value}: not a number"))?;
+            }
+            ("format", "text") => is_text = true,
+            ("format", "json") => is_text = false,
+            _ => {
+                return Err(format!(
+                    "{name}={value} is not known: use limit=NUMBER or format=text"
+                ));
+            }
+        }
+    }
+    Ok((limit.min(SLOW_MAX), is_text))
+}
+
+/// The same as a table, the widest column last.
+fn table(answer: &SlowAnswer) -> String {
+    let mut out = format!(
+        "{:<24} {:>5} {:>20} {:>8} {:>12} {:>9} {:>12} {:>10} {:>14}  {}\n",
+        "client",
+        "shard",
+        "connection",
+        "channel",
+        "lag",
+        "lag ms",
+        "unsent",
+        "blocked ms",
+        "mode",
+        "filter",
+    );
+    for SlowRow { client, slow } in &answer.clients {
+        let slowest = slow.slowest.as_ref();
+        let mode = slowest.map_or(String::new(), |s| match (s.mode, s.max_rate_hz) {
+            (Mode::Every, _) => "every".to_owned(),
+            (Mode::Latest, None) => "latest".to_owned(),
+            (Mode::Latest, Some(rate)) => format!("latest {rate:.3}/s"),
+        });
+        let channel = slowest.map_or(String::new(), |s| s.channel.to_string());
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            out,
+            "{client:<24} {:>5} {:>20} {channel:>8} {:>12} {:>9} {:>12} {:>10} {mode:>14}  {}",
+            slow.shard,
+            slow.connection,
+            slowest.map_or(0, |s| s.lag_updates),
+            slowest.map_or(0, |s| s.lag_ms),
+            slow.unsent_bytes,
+            slow.blocked_ms,
+            slowest.map_or("", |s| &s.filter),
+        );
+    }
+    for shard in &answer.silent_shards {
+        let _ = writeln!(out, "shard {shard} does not answer");
+    }
+    out
+}

@@ -1,0 +1,55 @@
+//! What a client's WebSocket brings: messages, control frames, and broken rules.
+
+use tickcast_protocol::error::CloseCode;
+
+/// A message or control frame of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inbound {
+    /// A text message; its bytes are UTF-8.
+    Text(Vec<u8>),
+    /// A binary message.
+    Binary(Vec<u8>),
+    /// A ping with its payload, to be repeated in a pong.
+    Ping(Vec<u8>),
+    /// A pong.
+    Pong,
+    /// A close frame: the code to answer with, if it had one.
+    Close(Option<u16>),
+}
+
+/// Why there is no further message.
+#[derive(Debug)]
+pub enum InboundError {
+    /// The connection ended without a close frame.
+    Lost,
+    /// The client broke a rule: close with this code and reason.
+    Violation(Violation),
+}
+
+/// A broken rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Violation {
+    /// The code to close with.
+    pub code: CloseCode,
+    /// The reason, for people.
+    pub reason: &'static str,
+}
+
+impl Violation {
+    pub(super) const fn protocol(reason: &'static str) -> Self {
+        Self {
+            code: CloseCode::ProtocolError,
+            reason,
+        }
+    }
+
+    pub(super) const TOO_BIG: Self = Self {
+        code: CloseCode::MessageTooBig,
+        reason: "the message is longer than allowed",
+    };
+
+    pub(super) const NOT_UTF8: Self = Self {
+        code: CloseCode::InvalidPayload,
+        reason: "the text is not UTF-8",
+    };
+}

@@ -1,0 +1,194 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tickcast_protocol::error::CloseCode;
+use tokio::io::ReadBuf;
+
+use super::{guard::PIECE_MAX_BYTES, *};
+
+/// A masked frame (the mask is 0, which changes nothing).
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match payload.len() {
+        len @ 0..126 => bytes.push(0x80 | len as u8),
+        len => {
+            bytes.push(0x80 | 126);
+            bytes.extend_from_slice(&(len as u16).to_be_bytes());
+        }
+    }
+    bytes.extend_from_slice(&[0; 4]);
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// What comes of bytes that arrive in pieces of each of some sizes.
+#[track_caller]
+fn check(bytes: &[u8], expected: &[Result<Inbound, Option<Violation>>]) {
+    for piece in [1, 2, 7, bytes.len().max(1)] {
+        let mut mock = tokio_test_stream(bytes, piece);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let mut reader = MessageReader::new(&mut mock, &Bytes::new(), 1000);
+            for expected in expected {
+                let got = reader.next().await.map_err(|error| match error {
+                    InboundError::Lost => None,
+                    InboundError::Violation(violation) => Some(violation),
+                });
+                assert_eq!(got, *expected, "in pieces of {piece}");
+            }
+        });
+    }
+}
+
+fn tokio_test_stream(bytes: &[u8], piece: usize) -> Pieces {
+    Pieces {
+        bytes: bytes.to_vec(),
+        piece,
+    }
+}
+
+struct Pieces {
+    bytes: Vec<u8>,
+    piece: usize,
+}
+
+impl AsyncRead for Pieces {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let len = self.piece.min(self.bytes.len()).min(out.remaining());
+        let rest = self.bytes.split_off(len);
+        out.put_slice(&std::mem::replace(&mut self.bytes, rest));
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn messages_come_whole_however_their_bytes_are_cut() {
+    let bytes = [
+        frame(0x81, "Grüße".as_bytes()),
+        frame(0x02, b"ab"),
+        frame(0x89, b"ping"),
+        frame(0x00, b"c"),
+        frame(0x80, &[b'd'; 300]),
+        frame(0x82, b""),
+        frame(0x8a, b"x"),
+        frame(0x88, &[0x03, 0xe8, b'b', b'y', b'e']),
+    ]
+    .concat();
+    let mut binary = b"abc".to_vec();
+    binary.extend_from_slice(&[b'd'; 300]);
+    check(
+        &bytes,
+        &[
+            Ok(Inbound::Text("Grüße".into())),
+            Ok(Inbound::Ping(b"ping".to_vec())),
+            Ok(Inbound::Binary(binary)),
+            Ok(Inbound::Binary(vec![])),
+            Ok(Inbound::Pong),
+            Ok(Inbound::Close(Some(1000))),
+            Err(None),
+        ],
+    );
+}
+
+#[test]
+fn a_frame_that_is_handed_on_in_pieces_is_the_same_message() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let piece = usize::from(PIECE_MAX_BYTES);
+    let long = |first: u8, len: usize, from: usize| {
+        let mask = [1, 2, 3, 4];
+        let mut bytes = vec![first, 0xff];
+        bytes.extend_from_slice(&(len as u64).to_be_bytes());
+        bytes.extend_from_slice(&mask);
+        let payload = (from..from + len).map(|at| at as u8);
+        bytes.extend(
+            payload
+                .zip(mask.iter().cycle())
+                .map(|(byte, mask)| byte ^ mask),
+        );
+        bytes
+    };
+    for len in [piece - 1, piece, piece + 1, 2 * piece, 5 * piece + 7] {
+        let bytes = [
+            long(0x02, len, 0),
+            frame(0x89, b"ping"),
+            long(0x80, len, len),
+        ]
+        .concat();
+        for step in [1_001, 4_096, bytes.len()] {
+            let mut mock = tokio_test_stream(&bytes, step);
+            let mut reader = MessageReader::new(&mut mock, &Bytes::new(), 2 * len);
+            let ping = runtime.block_on(reader.next()).unwrap();
+            assert_eq!(ping, Inbound::Ping(b"ping".to_vec()));
+            let Inbound::Binary(came) = runtime.block_on(reader.next()).unwrap() else {
+                panic!("{len} in steps of {step}");
+            };
+            assert!(came.into_iter().eq((0..2 * len).map(|at| at as u8)));
+        }
+    }
+}
+
+#[test]
+fn what_rfc_6455_forbids_ends_with_the_proper_code() {
+    let fails = |bytes: &[u8], code: CloseCode| {
+        let mut mock = tokio_test_stream(bytes, 3);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let mut reader = MessageReader::new(&mut mock, &Bytes::new(), 1000);
+            loop {
+                match reader.next().await {
+                    Ok(_) => {}
+                    Err(InboundError::Violation(violation)) => {
+                        assert_eq!(violation.code, code, "{bytes:x?}");
+                        break;
+                    }
+                    Err(InboundError::Lost) => panic!("lost: {bytes:x?}"),
+                }
+            }
+        });
+    };
+    use CloseCode::{InvalidPayload, MessageTooBig, PolicyViolation, ProtocolError};
+    fails(&[0x81, 0x01, b'x'], ProtocolError);
+    fails(&frame(0xc1, b"x"), ProtocolError);
+    fails(&frame(0x83, b"x"), ProtocolError);
+    fails(&frame(0x80, b"x"), ProtocolError);
+    fails(
+        &[frame(0x01, b"x"), frame(0x81, b"y")].concat(),
+        ProtocolError,
+    );
+    fails(&frame(0x09, b"x"), ProtocolError);
+    fails(&frame(0x89, &[0; 126]), ProtocolError);
+    fails(&frame(0x88, &[3]), ProtocolError);
+    fails(&frame(0x88, &[0x03, 0xec]), ProtocolError);
+    fails(&frame(0x88, &[0x03, 0xe8, 0xff]), InvalidPayload);
+    fails(&frame(0x81, &[0xff]), InvalidPayload);
+    fails(
+        &[frame(0x01, &[0xc3]), frame(0x80, b"x")].concat(),
+        InvalidPayload,
+    );
+    fails(&frame(0x82, &[0; 1001]), MessageTooBig);
+    fails(
+        &[frame(0x02, &[0; 600]), frame(0x80, &[0; 401])].concat(),
+        MessageTooBig,
+    );
+    fails(
+        &[
+            0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0,
+        ],
+        MessageTooBig,
+    );
+    let mut empty_fragments = frame(0x02, b"");
+    empty_fragments.extend(frame(0x00, b"").repeat(1_000_000));
+    fails(&empty_fragments, PolicyViolation);
+}
