@@ -878,7 +878,14 @@ fn in_code(default: Option<&str>) -> String {
 fn table(flags: &[HelpFlag]) -> String {
     let rows = flags.iter().map(|flag| {
         let default = in_code(flag.default.as_deref());
-        format!("| `{}` | {default} | {} |\n", flag.usage, flag.text)
+        let text = match flag.text.split_once(" [values: ") {
+            Some((text, values)) => {
+                let (values, rest) = values.split_once(']').unwrap();
+                format!("{text}: `{}`{rest}", values.replace(", ", "`, `"))
+            }
+            None => flag.text.clone(),
+        };
+        format!("| `{}` | {default} | {text} |\n", flag.usage)
     });
     format!(
         "| flag | default | |\n|---|---|---|\n{}",

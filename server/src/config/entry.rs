@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fmt};
 
-use super::file::parse_list;
+use super::text::parse_list;
 
 /// A value of one setting.
 #[derive(Debug, Clone)]

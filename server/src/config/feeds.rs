@@ -5,8 +5,9 @@
 
 use super::{
     entry::{Entry, Origin},
-    file::{Table, written},
+    file::Table,
     section::{Draft, commented},
+    text::written,
 };
 use crate::{feed::FeedSettings, settings::kinds::Kinds};
 

@@ -1,5 +1,4 @@
-//! The TOML file, with the line of every key. All values become texts, as flags and variables are,
-//! so that one parser per setting reads them from everywhere.
+//! The TOML file, with the line of every key.
 
 use std::{fs::File, io::Read};
 
@@ -8,10 +7,13 @@ use toml::{
     de::{DeString, DeTable, DeValue},
 };
 
-use super::entry::{Entry, Origin};
+use super::{
+    entry::{Entry, Origin},
+    text::texts,
+};
 
-/// Longest file, in bytes. A wrong file that was named by mistake is likely to be longer.
-const FILE_MAX_BYTES: u64 = 1024 * 1024;
+/// Longest file. A wrong file that was named by mistake is likely to be longer.
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// The names that tables may have.
 const TABLES: [&str; 4] = ["feed", "decode", "liveness", "wills"];
@@ -27,12 +29,11 @@ pub(super) struct Table {
 /// Reads and parses a file. The error names it.
 pub(super) fn read(path: &str) -> Result<Vec<Table>, String> {
     let mut text = String::new();
-    let file = File::open(path).map(|file| file.take(FILE_MAX_BYTES + 1));
+    let file = File::open(path).map(|file| file.take(MAX_BYTES + 1));
     file.and_then(|mut file| file.read_to_string(&mut text))
         .map_err(|error| format!("file {path}: {error}"))?;
-    if text.len() as u64 > FILE_MAX_BYTES {
-        let limit = FILE_MAX_BYTES;
-        return Err(format!("file {path}: too long (limit {limit} bytes)"));
+    if text.len() as u64 > MAX_BYTES {
+        return Err(format!("file {path}: too long (limit {MAX_BYTES} bytes)"));
     }
     let origin = |at: usize| {
         let line = 1 + text[..at].matches('\n').count();
@@ -70,45 +71,4 @@ pub(super) fn read(path: &str) -> Result<Vec<Table>, String> {
         }
     }
     Ok(tables)
-}
-
-fn texts(value: &DeValue<'_>) -> Result<Vec<String>, String> {
-    let texts: Option<_> = match value.as_array() {
-        Some(values) => values.iter().map(|value| scalar(value.get_ref())).collect(),
-        None => scalar(value).map(|text| vec![text]),
-    };
-    let problem = || {
-        format!(
-            "expected a value or a list of values, found: {}",
-            value.type_str()
-        )
-    };
-    texts.ok_or_else(problem)
-}
-
-fn scalar(value: &DeValue<'_>) -> Option<String> {
-    match value {
-        DeValue::String(text) => Some(text.to_string()),
-        DeValue::Boolean(flag) => Some(flag.to_string()),
-        DeValue::Integer(number) => {
-            let number = i128::from_str_radix(number.as_str(), number.radix());
-            number.ok().map(|number| number.to_string())
-        }
-        DeValue::Float(number) => Some(number.as_str().into()),
-        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
-    }
-}
-
-/// A list in the brackets of TOML.
-pub(super) fn parse_list(text: &str) -> Result<Vec<String>, String> {
-    let value = DeValue::parse(text).map_err(|error| error.message().to_owned())?;
-    texts(value.get_ref())
-}
-
-/// The text as a value of TOML: a number or a boolean if it reads as the same text again.
-pub(super) fn written(text: &str) -> String {
-    match DeValue::parse(text) {
-        Ok(value) if scalar(value.get_ref()).as_deref() == Some(text) => text.into(),
-        _ => toml::Value::from(text).to_string(),
-    }
 }

@@ -1,6 +1,6 @@
 //! Settings from flags, environment variables, a TOML file and defaults, in this precedence.
 //!
-//! A setting is one field of a struct that derives [`clap::Args`], see [`crate::settings`]. Its
+//! A setting is one field of a struct that derives [`clap::Args`], see `crate::settings`. Its
 //! doc comment is its text in `--help`, in `--print-config` and in docs/operations.md; its
 //! attribute says what is accepted and what the default is. Flags, variables and the file only
 //! deliver texts, and clap checks each text as if it were a flag of the struct. So every source
@@ -16,6 +16,7 @@ mod feeds;
 mod file;
 mod rules;
 mod section;
+mod text;
 
 use std::ffi::OsString;
 

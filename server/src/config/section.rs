@@ -6,7 +6,7 @@ use clap::{Arg, Args, Command, error::ContextKind};
 
 use super::{
     entry::{Entry, Origin},
-    file::written,
+    text::written,
 };
 use crate::{
     feed::mqtt::HIDDEN,

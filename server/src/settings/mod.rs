@@ -142,8 +142,8 @@ pub struct ServerSettings {
     /// From where clients may publish.
     #[arg(value_name = "WHERE", default_value = "loopback")]
     pub publish_from: PublishFrom,
-    /// Origins of other web pages that may connect, such as https://example.org, or * for any. The
-    /// server's own page always may.
+    /// Origins of other web pages that may connect, such as `https://example.org`, or `*` for any.
+    /// The server's own page always may.
     #[arg(value_name = "ORIGIN", value_parser = origin)]
     pub origins: Vec<String>,
 }

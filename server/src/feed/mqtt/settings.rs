@@ -8,11 +8,11 @@ use tickcast_protocol::topic::Filter;
 use super::url::{MqttUrl, Secret};
 use crate::settings::values::{defaults, number, size, time};
 
-/// Settings of the feed. Each field is a setting of the server, see [`crate::settings`].
+/// Settings of the feed. Each field is a setting of the server, see `crate::settings`.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(next_help_heading = "Feed mqtt")]
 pub struct MqttSettings {
-    /// The broker: mqtt://[user[:password]@]host[:port].
+    /// The broker, such as `mqtt://user:password@host:1883`. User, password and port are optional.
     #[arg(value_name = "URL", default_value = "mqtt://localhost:1883")]
     pub url: MqttUrl,
     /// What to subscribe to.

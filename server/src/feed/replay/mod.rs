@@ -34,7 +34,7 @@ pub use columns::{Column, Columns};
 pub use format::{CsvFormat, PRESETS};
 pub use recording::{BadRow, Recording, Row};
 
-/// Which files, and how they are played. Each field is a setting, see [`crate::settings`].
+/// Which files, and how they are played. Each field is a setting, see `crate::settings`.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(next_help_heading = "Feed replay")]
 pub struct ReplaySettings {

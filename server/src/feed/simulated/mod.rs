@@ -27,7 +27,7 @@ use crate::{
     settings::values::{defaults, number},
 };
 
-/// What the simulated feed makes up. Each field is a setting, see [`crate::settings`].
+/// What the simulated feed makes up. Each field is a setting, see `crate::settings`.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(next_help_heading = "Feed simulated")]
 pub struct SimulatedSettings {
