@@ -9,9 +9,12 @@
 //!     ws://127.0.0.1:7400/ws market/BTC-USDT/trade > trades.csv
 //! ```
 
+#![allow(clippy::print_stderr, reason = "a command-line program")]
+
 use std::{
     error::Error,
     io::{self, Write},
+    process::ExitCode,
     time::Duration,
 };
 
@@ -49,7 +52,17 @@ const COLUMNS: [&str; 15] = [
 ];
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match start().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(url), Some(topic), None) = (arguments.next(), arguments.next(), arguments.next())
     else {

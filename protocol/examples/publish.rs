@@ -16,7 +16,9 @@
 
 use std::{
     error::Error,
-    io, thread,
+    io,
+    process::ExitCode,
+    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -40,7 +42,17 @@ const RETRY: BackoffPolicy = BackoffPolicy {
 };
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match start().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start() -> Result<(), Box<dyn Error>> {
     let url = std::env::args()
         .nth(1)
         .ok_or("usage: publish ws://HOST:PORT/ws < LINES")?;

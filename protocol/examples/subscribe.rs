@@ -17,6 +17,7 @@ use std::{
     collections::HashMap,
     error::Error,
     io::{self, Write},
+    process::ExitCode,
 };
 
 use tickcast_protocol::{
@@ -27,7 +28,17 @@ use tickcast_protocol::{
 };
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match start().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let url = arguments
         .next()

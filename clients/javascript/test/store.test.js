@@ -40,29 +40,38 @@ test('the status of a topic may arrive before its first value', () => {
   assert.deepEqual([row.status, row.since_ms, store.notLive], ['live', null, 0]);
 });
 
-test('a gap of lost updates covers the time between the updates before and after it', () => {
+const batch = (snapshot, ...times_ms) => ({ snapshot, updates: times_ms.map((ms) => ({ ingest_time_ns: BigInt(ms) * 1_000_000n })) });
+
+test('a gap of lost updates lies between the live updates before and after it', () => {
   const list = new GapList();
-  list.batchArrived(1_000, 900, false);
+  list.batchArrived(batch(false, 800, 900), 1_000);
   // The page was busy: it learns of the gap long after the last update.
   list.open(9_000, 'gap · 7 lost', 7);
   assert.deepEqual(list.gaps, [{ from: 900, to: null, text: 'gap · 7 lost', lost: 7 }]);
-  list.batchArrived(9_001, 400, true);
-  list.batchArrived(9_002, 8_500, true);
-  list.batchArrived(9_003, 8_900, false);
+  list.batchArrived(batch(true, 400), 9_001);
+  list.batchArrived(batch(true), 9_002);
+  list.batchArrived(batch(false, 8_500, 8_600), 9_003);
+  list.batchArrived(batch(false, 8_700), 9_004);
   assert.equal(list.gaps[0].to, 8_500);
+  // Without a live update the gap ends when the page learned of it.
+  list.open(20_000, 'gap · 7 lost', 7);
+  list.batchArrived(batch(true, 8_700), 20_001);
+  assert.deepEqual([list.gaps[1].from, list.gaps[1].to], [8_700, 20_000]);
+  list.batchArrived(batch(false, 60_000), 60_001);
+  assert.equal(list.gaps[1].to, 20_000);
 });
 
 test('a gap without a connection lasts until a batch arrives, and lost updates add their number', () => {
   const list = new GapList();
-  list.batchArrived(1_000, 900, false);
+  list.batchArrived(batch(false, 900), 1_000);
   list.open(2_000, 'not connected');
   list.open(2_500, 'not connected');
-  list.batchArrived(5_000, 1_900, false);
+  list.batchArrived(batch(false, 1_900), 5_000);
   list.open(6_000, 'not connected');
   list.open(7_000, 'gap · some lost', null);
-  list.batchArrived(7_001, null, true);
+  list.batchArrived(batch(true), 7_001);
   assert.deepEqual(list.gaps, [
     { from: 2_000, to: 5_000, text: 'not connected', lost: undefined },
-    { from: 6_000, to: 7_001, text: 'gap · some lost', lost: null },
+    { from: 6_000, to: 7_000, text: 'gap · some lost', lost: null },
   ]);
 });

@@ -67,7 +67,7 @@ function receive(event) {
       const { updates, snapshot } = event;
       const newest = updates.at(-1);
       position = event.to;
-      gapList.batchArrived(now_ms, newest ? nsToMs(newest.ingest_time_ns) : null, snapshot);
+      gapList.batchArrived(event, now_ms);
       store.addBatch(event, now_ms);
       if (newest && !snapshot) latencies.add(performance.timeOrigin + performance.now(), newest.ingest_time_ns);
       break;
