@@ -145,7 +145,8 @@ impl Drafts {
     ) -> Result<Settings, ConfigError> {
         let feeds = self.feeds.feeds.iter().map(|feed| &feed.draft);
         let rules = [&self.decode, &self.silence, &self.wills];
-        let drafts = feeds.chain(rules.into_iter().flatten()).chain([&self.top]);
+        let tables = feeds.chain(rules.into_iter().flatten());
+        let drafts = [&self.top].into_iter().chain(tables);
         problems.extend(drafts.flat_map(|draft| draft.problems.clone()));
         problems.extend(self.feeds.problems.clone());
         let decode = build_rules::<DecodeKeys, _>(&self.decode, &mut problems);
