@@ -10,6 +10,7 @@ mod stdin;
 
 use std::sync::Arc;
 
+use clap::Subcommand;
 use handover::Handover;
 
 use crate::{
@@ -28,10 +29,12 @@ pub struct FeedSettings {
     pub source: Source,
 }
 
-/// What a feed takes its updates from.
-#[derive(Debug, Clone, PartialEq)]
+/// What a feed takes its updates from. Each variant is a kind in the settings; its alias is what its
+/// flags begin with.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum Source {
     /// Made up, but believable.
+    #[command(alias = "sim")]
     Simulated(simulated::SimulatedSettings),
     /// An MQTT broker.
     Mqtt(mqtt::MqttSettings),

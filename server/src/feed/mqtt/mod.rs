@@ -26,7 +26,6 @@ use self::{
 use super::{decode::Decoder, handover::Handover};
 use crate::ingest::Ended;
 
-pub(crate) use settings::PACKET_MAX_BYTES;
 pub use settings::{MqttSettings, MqttVersion};
 pub use url::{HIDDEN, MqttUrl, Secret};
 
