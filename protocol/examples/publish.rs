@@ -9,8 +9,8 @@
 //!     cargo run -p tickcast-protocol --features client --example publish -- ws://127.0.0.1:7400/ws
 //! ```
 //!
-//! The server must allow it. By default it allows clients on its own machine to publish to all topics
-//! (`--publish-from`, `--publish-allow`).
+//! The server must allow it. By default it allows clients on its own machine to publish to all
+//! topics (`--publish-from`, `--publish-allow`).
 
 #![allow(clippy::print_stderr, reason = "a command-line program")]
 

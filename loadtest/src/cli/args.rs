@@ -93,7 +93,7 @@ pub struct RunArgs {
     /// Bytes of each payload
     #[arg(long, default_value_t = 64)]
     pub payload_bytes: usize,
-    /// Who publishes: the load tester (over WebSocket or through an MQTT broker), or the server's
+    /// The publisher: the load tester (over WebSocket or through an MQTT broker), or the server's
     /// own feed
     #[arg(long, value_enum, default_value_t = SourceArg::Websocket)]
     pub source: SourceArg,

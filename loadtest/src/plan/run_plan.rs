@@ -29,7 +29,7 @@ pub struct Plan {
     pub metrics_path: Option<String>,
     /// The server's process, if it is not found by its port.
     pub server_pid: Option<u32>,
-    /// Who publishes.
+    /// The publisher.
     pub source: UpdateSource,
     /// Updates per second. Without meaning if the server publishes.
     pub rate: f64,

@@ -1,4 +1,4 @@
-//! Where the server is, and who publishes.
+//! The server's address, and the publisher.
 
 use std::net::SocketAddr;
 
@@ -17,7 +17,7 @@ pub struct Endpoint {
     pub path: String,
 }
 
-/// Who publishes.
+/// The publisher.
 #[derive(Debug, Clone)]
 pub enum UpdateSource {
     /// The load tester.

@@ -36,7 +36,7 @@ pub struct Environment {
 pub struct RunSettings {
     /// The server's URL.
     pub url: String,
-    /// Who publishes: `websocket`, `mqtt` or `server`.
+    /// The publisher: `websocket`, `mqtt` or `server`.
     pub source: String,
     /// Number of subscribers.
     pub subscribers: usize,

@@ -28,7 +28,7 @@ pub enum Why {
     /// The server asked its clients to leave.
     #[error("the server is draining")]
     Draining,
-    /// The server sent nothing for so long that it or the network must be dead.
+    /// The server sent nothing for this long, so it or the network must be dead.
     #[error("the server sent nothing for {0:?}")]
     Silent(Duration),
     /// The connection broke.

@@ -137,8 +137,8 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    /// The next command. If `takes_all` is false, only [`ClientCommand::Close`]. `None` once, when the
-    /// last handle is dropped. Cancel-safe.
+    /// The next command. If `takes_all` is false, only [`ClientCommand::Close`]. `None` once, when
+    /// the last handle is dropped. Cancel-safe.
     pub(super) async fn next(&mut self, takes_all: bool) -> Option<ClientCommand> {
         let queued = async {
             match &mut self.queue {

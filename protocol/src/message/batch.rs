@@ -20,7 +20,7 @@ pub struct Batch<T> {
     /// Whether this is part of a snapshot: latest values, on a chain of their own that ends where
     /// the live chain starts. See [`Accepted::snapshot`](super::Accepted::snapshot).
     pub snapshot: bool,
-    /// Introduces topics, at the latest with their first updates.
+    /// Introduces topics, with their first updates or before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<TopicInfo>,
     /// In ascending order of position.

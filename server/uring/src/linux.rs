@@ -13,21 +13,21 @@ use io_uring::{IoUring, Probe, opcode, squeue, types};
 
 use crate::SENDS_MAX;
 
-/// Of `send(2)`: return at once, and raise no signal if the other end is closed.
+/// Flags of `send(2)`: return at once, and raise no signal if the other end is closed.
 const FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 
 /// Queues that are shared with the kernel.
 pub struct Ring {
-    /// Its queue is empty. `None` after the kernel has refused requests.
+    /// Its queue is empty between calls. `None` after the kernel has refused requests.
     ring: Option<IoUring>,
     sends: Vec<Send>,
-    /// The slices of all sends, one after the other.
+    /// The slices of all sends, one after another.
     slices: Vec<libc::iovec>,
-    /// One for each send that does not have exactly one slice.
+    /// One message header for each send that does not have exactly one slice.
     messages: Vec<libc::msghdr>,
 }
 
-/// A socket, and the range of slices for it.
+/// A socket, and the range of its slices.
 struct Send {
     socket: RawFd,
     first: usize,
@@ -77,7 +77,7 @@ impl Ring {
 
 /// A list of sends. Nothing is sent before [`submit`](Self::submit).
 ///
-/// The bytes and the sockets outlive it.
+/// The bytes and the sockets must outlive it, which its lifetime ensures.
 #[derive(Debug)]
 pub struct Sends<'a> {
     ring: &'a mut Ring,
@@ -85,7 +85,7 @@ pub struct Sends<'a> {
 }
 
 impl<'a> Sends<'a> {
-    /// Adds a send to one socket: all slices, one after the other.
+    /// Adds a send to one socket: all slices, one after another.
     pub fn add(&mut self, socket: BorrowedFd<'a>, slices: impl IntoIterator<Item = &'a [u8]>) {
         let first = self.ring.slices.len();
         let slices = slices.into_iter().map(|slice| libc::iovec {
@@ -101,40 +101,42 @@ impl<'a> Sends<'a> {
         });
     }
 
-    /// Sends everything. Afterwards `taken` has one entry for each send, in the order of
-    /// [`add`](Self::add): how many bytes the socket took, or why it took none.
+    /// Sends everything. Afterwards `accepted` has one entry for each send, in the order of
+    /// [`add`](Self::add): the number of bytes that the socket accepted, or the reason why it
+    /// accepted none.
     ///
     /// # Errors
     ///
-    /// The kernel refuses requests, and this ring cannot be used again. `taken` has the sends that
-    /// were made; the others are [`ErrorKind::WouldBlock`].
-    pub fn submit(self, taken: &mut Vec<io::Result<usize>>) -> io::Result<()> {
+    /// The kernel refused requests, and this ring cannot be used again. `accepted` has the sends
+    /// that were made; the others are [`ErrorKind::WouldBlock`].
+    pub fn submit(self, accepted: &mut Vec<io::Result<usize>>) -> io::Result<()> {
         let Ring {
             ring: owner,
             sends,
             slices,
             messages,
         } = self.ring;
-        taken.clear();
-        taken.resize_with(sends.len(), || Err(ErrorKind::WouldBlock.into()));
-        // Put back when its queue is empty again. A failure in between drops the queue.
+        accepted.clear();
+        accepted.resize_with(sends.len(), || Err(ErrorKind::WouldBlock.into()));
+        // It is put back when its queue is empty again. A failure in between drops the queue.
         let Some(mut ring) = owner.take() else {
             return Err(ErrorKind::Unsupported.into());
         };
         let several = sends.iter().filter(|send| send.count != 1);
         messages.extend(several.map(|send| message(&slices[send.first..][..send.count])));
         let mut messages = messages.iter();
-        for (sends, taken) in sends.chunks(SENDS_MAX).zip(taken.chunks_mut(SENDS_MAX)) {
+        for (sends, accepted) in sends.chunks(SENDS_MAX).zip(accepted.chunks_mut(SENDS_MAX)) {
             let mut queue = ring.submission();
             for (index, send) in sends.iter().enumerate() {
                 let request = request(send, slices, &mut messages).user_data(index as u64);
-                // SAFETY: the request points to bytes that are borrowed for as long as `self` lives or
-                // belong to its `Ring`, and they do not change. `perform` returns when the kernel has
-                // finished the request, or has not seen it, in which case the queue is dropped.
+                // SAFETY: the request points to bytes that do not change. They are borrowed for as
+                // long as `self` lives, or belong to its `Ring`. `perform` returns when the kernel
+                // has finished the request, or has not seen it; in the second case the queue is
+                // dropped.
                 unsafe { queue.push(&request) }.expect("the queue was empty and has room");
             }
             drop(queue);
-            perform(&mut ring, sends.len(), taken)?;
+            perform(&mut ring, sends.len(), accepted)?;
         }
         *owner = Some(ring);
         Ok(())
@@ -142,8 +144,8 @@ impl<'a> Sends<'a> {
 }
 
 fn message(slices: &[libc::iovec]) -> libc::msghdr {
-    // SAFETY: it consists of numbers and pointers. All zeros is a message without address, slices
-    // and control data.
+    // SAFETY: the type consists of numbers and pointers. All zeros is a message without address,
+    // slices and control data.
     let mut message: libc::msghdr = unsafe { mem::zeroed() };
     message.msg_iov = slices.as_ptr().cast_mut();
     message.msg_iovlen = slices.len() as _;
@@ -174,22 +176,26 @@ fn request<'a>(
 
 /// Submits the queue. Returns when all requests are finished, or when the kernel will not start any
 /// more.
-fn perform(ring: &mut IoUring, requests: usize, taken: &mut [io::Result<usize>]) -> io::Result<()> {
+fn perform(
+    ring: &mut IoUring,
+    requests: usize,
+    accepted: &mut [io::Result<usize>],
+) -> io::Result<()> {
     let mut left = requests;
     while left > 0 {
         let submitted = ring.submit_and_wait(left);
         for done in ring.completion() {
             left -= 1;
-            taken[done.user_data() as usize] = match done.result() {
+            accepted[done.user_data() as usize] = match done.result() {
                 count @ 0.. => Ok(count as usize),
                 error => Err(io::Error::from_raw_os_error(-error)),
             };
         }
         match submitted {
             Ok(_) => {}
-            // A signal interrupted it.
+            // A signal interrupted the call.
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // No request is unfinished: those that are left were never started.
+            // No request is unfinished: the remaining ones were never started.
             Err(error) if ring.submission().len() == left => return Err(error),
             // The kernel may still read bytes that the caller would free.
             Err(_) => process::abort(),

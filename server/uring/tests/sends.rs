@@ -27,7 +27,7 @@ fn ring() -> Ring {
     Ring::new().expect("these tests need a kernel that supports and allows io_uring")
 }
 
-/// Sends all slices to one socket; returns the bytes that it took.
+/// Sends all slices to one socket. Returns the number of bytes that it accepted.
 fn send_one(ring: &mut Ring, socket: &TcpStream, slices: &[&[u8]]) -> io::Result<usize> {
     let mut sends = ring.sends();
     sends.add(socket.as_fd(), slices.iter().copied());
@@ -72,9 +72,9 @@ fn each_of_many_sockets_gets_its_own_bytes_and_reports_their_number() {
 }
 
 #[test]
-fn a_full_socket_takes_a_part_then_nothing_and_does_not_delay_others() {
+fn a_full_socket_accepts_a_part_then_nothing_and_does_not_delay_others() {
     let mut ring = ring();
-    // Sockets of the standard library block; a send of the ring does not.
+    // Sockets of the standard library block; a send through the ring does not.
     let (full, mut reader) = pair();
     let part = send_one(&mut ring, &full, &[&BYTES]).unwrap();
     assert!(0 < part && part < BYTES.len(), "{part}");
@@ -124,7 +124,7 @@ fn a_closed_connection_is_an_error_of_that_socket_alone() {
 }
 
 #[test]
-fn an_empty_list_sends_nothing_even_after_a_list_that_was_dropped() {
+fn an_empty_list_sends_nothing_even_after_a_dropped_list() {
     let mut ring = ring();
     let (writer, mut reader) = pair();
     ring.sends().add(writer.as_fd(), [&b"never"[..]]);

@@ -121,7 +121,7 @@ impl Session {
         self.unsubscribe(channels);
     }
 
-    /// PendingRequests all wanted filters that were not requested yet: one message for all filters of a
+    /// Requests all wanted filters that were not requested yet: one message for all filters of a
     /// delivery, as far as it has room.
     pub(super) fn subscribe_wanted(&mut self) {
         for (delivery, filters) in self.wanted.take_wanted() {

@@ -1,4 +1,4 @@
-//! The content of a payload, or the reason why it could not be read.
+//! The content of a payload, or the reason why it cannot be read.
 
 use std::borrow::Cow;
 
@@ -22,34 +22,34 @@ impl From<Value> for Content<'_> {
     }
 }
 
-/// Why a payload could not be read.
+/// The reason why a payload cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// The name is no topic.
+    /// The topic is invalid.
     #[error("the topic cannot be used: {0}")]
     Topic(#[from] TopicError),
-    /// The payload should be text.
+    /// The payload should be text but is not UTF-8.
     #[error("it is not UTF-8 from byte {0} on")]
     NotUtf8(usize),
-    /// The payload should be JSON.
+    /// The payload should be JSON but is not.
     #[error("it is not JSON: {0}")]
     NotJson(String),
-    /// A part that the rule asks for is not there.
+    /// A field that the rule needs is missing.
     #[error("there is no {field} at {pointer:?}")]
     Missing {
-        /// Which part.
+        /// The name of the field.
         field: &'static str,
-        /// Where it should be.
+        /// The place where it should be.
         pointer: String,
     },
-    /// A part is not what it should be.
+    /// A field is invalid.
     #[error("{field} {text:?}: {reason}")]
     Bad {
-        /// Which part.
+        /// The name of the field.
         field: &'static str,
-        /// The part, shortened.
+        /// The field's text, shortened.
         text: String,
-        /// What is wrong with it.
+        /// The problem with it.
         reason: String,
     },
 }

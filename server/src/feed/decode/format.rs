@@ -1,4 +1,4 @@
-//! Rules that say how payloads are read, and reading by them.
+//! The formats of payloads, and reading by them.
 
 use std::sync::Arc;
 
@@ -16,48 +16,49 @@ use super::{
     time::TimeUnit,
 };
 
-/// How the payloads of some topics are read.
+/// The rule for the payloads of some topics.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecodeRule {
-    /// The topics.
+    /// The topics it applies to.
     pub filter: Filter,
-    /// How a payload is read.
+    /// The format of the payloads.
     pub format: Format,
     /// The unit of their readings.
     pub unit: Option<Arc<str>>,
 }
 
-/// How a payload is read.
+/// The format of a payload.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Format {
-    /// A number is a reading. The members of a flat JSON object say what it is: a reading or text
-    /// with `value`, a trade with `price` and `size`, a quote with `bid` and `ask`, each with `time`
-    /// if it has one; or a value as in Tickcast's own JSON, such as `{"reading":21.5}`. Other UTF-8
-    /// is text, and the rest is bytes.
+    /// The content decides. A number is a reading. The fields of a flat JSON object decide the kind
+    /// of value: `value` a reading or text, `price` and `size` a trade, `bid` and `ask` a quote, each
+    /// optionally with `time`. An object may also be a value in Tickcast's own JSON, such as
+    /// `{"reading":21.5}`. Other UTF-8 is text, and all else is bytes.
     Automatic,
-    /// A number in text, `NaN` and `inf` included.
+    /// A number in text; `NaN` and `inf` are numbers here.
     Number,
-    /// JSON, with pointers to the parts that matter.
+    /// JSON, with pointers to the parts to read.
     Json(Box<JsonFormat>),
-    /// UTF-8.
+    /// UTF-8 text.
     Text,
-    /// Anything.
+    /// Any bytes.
     Bytes,
 }
 
-/// Where a JSON payload has the parts that matter.
+/// The places of the parts to read in a JSON payload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JsonFormat {
     /// The parts of the value.
     pub shape: Shape,
-    /// The source time, and how it is written.
+    /// The place and the unit of the source time.
     pub time: Option<(Pointer, TimeUnit)>,
 }
 
-/// Where a JSON payload has the parts of a value.
+/// The places of a value's parts in a JSON payload.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
-    /// A number, or a string that is one, becomes a reading; other strings and booleans text.
+    /// A number, or a string that holds one, becomes a reading; other strings and booleans become
+    /// text.
     Value(Pointer),
     /// A trade.
     Trade {
@@ -65,7 +66,7 @@ pub enum Shape {
         price: Pointer,
         /// Its size.
         size: Pointer,
-        /// The side that took the initiative, if the payload has it.
+        /// The side of the taker, if the payload has it.
         side: Option<SidePointer>,
     },
     /// A quote.
@@ -74,19 +75,19 @@ pub enum Shape {
         bid: Pointer,
         /// The ask.
         ask: Pointer,
-        /// Units wanted at the bid.
+        /// Quantity wanted at the bid.
         bid_size: Option<Pointer>,
-        /// Units offered at the ask.
+        /// Quantity offered at the ask.
         ask_size: Option<Pointer>,
     },
 }
 
-/// Where the side of a trade is.
+/// The place and the form of a trade's side.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SidePointer {
     /// `buy` or `sell`, `b` or `s`, in any case.
     Side(Pointer),
-    /// Whether the buyer was the maker, as Binance sends it: then the taker sold.
+    /// Whether the buyer was the maker, as Binance sends it. If so, the taker sold.
     BuyerMaker(Pointer),
 }
 

@@ -1,7 +1,17 @@
-//! Payloads to values: the meaning of the bytes that a source sends, by topic.
+//! Decoding: turns the bytes that a source sends into values, by topic.
 //!
-//! The first rule whose filter matches a topic says how its payloads are read; without a rule they
-//! are read automatically. Prices and sizes keep the digits that the source wrote.
+//! The first rule whose filter matches a topic says how its payloads are read. The payloads of
+//! topics without a rule are read automatically. Prices and sizes keep the digits that the source
+//! wrote.
+//!
+//! The files in reading order:
+//!
+//! * this file: [`Decoder`], which finds the rule of a topic
+//! * `content`: the content of a payload, or the reason why it cannot be read
+//! * `json`, `parts`, `time`: the parts of a payload
+//! * `format`, `automatic`: the formats, and recognising one
+//!
+//! This room does no I/O and knows no feed: every feed may use it.
 
 mod automatic;
 mod content;
@@ -22,11 +32,11 @@ pub use content::DecodeError;
 pub use format::{DecodeRule, Format, JsonFormat, Shape, SidePointer};
 pub(crate) use parts::{bad, parse_decimal, parse_side, side_by_buyer_maker};
 
-/// Topics that are remembered with their rule, at most. The memory only saves time: when it is full,
-/// it starts again from nothing.
+/// Maximum number of topics cached with their rule. The cache only saves time: when it is full, it
+/// is cleared.
 const TOPICS_CACHED_MAX: usize = 65_536;
 
-/// Reads payloads. Each feed has its own.
+/// Decodes payloads. Each feed has its own decoder.
 #[derive(Debug, Clone)]
 pub struct Decoder {
     rules: Arc<[DecodeRule]>,
@@ -42,7 +52,7 @@ struct KnownTopic {
 }
 
 impl Decoder {
-    /// A decoder in which the first of `rules` that matches a topic applies.
+    /// A decoder with rules. The first rule that matches a topic applies.
     pub fn new(rules: Arc<[DecodeRule]>) -> Self {
         Self {
             rules,
@@ -50,7 +60,7 @@ impl Decoder {
         }
     }
 
-    /// Reads a payload that came for `topic`. The update is live.
+    /// Decodes a payload for `topic`. The resulting update is live.
     pub fn decode(&mut self, topic: &str, payload: &[u8]) -> Result<NewUpdate, DecodeError> {
         if !self.topics.contains_key(topic) {
             self.remember(topic)?;
@@ -58,7 +68,7 @@ impl Decoder {
         let known = self
             .topics
             .get_mut(topic)
-            .expect("it was there or has just been remembered");
+            .expect("the topic was in the cache or has just been added");
         let format = match known.rule {
             Some(index) => &self.rules[index].format,
             None => &Format::Automatic,

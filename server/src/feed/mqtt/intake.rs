@@ -1,4 +1,4 @@
-//! Messages of the broker on their way to the sequencer.
+//! The broker's messages on their way to the sequencer.
 
 use std::{mem::take, time::Duration};
 
@@ -29,12 +29,12 @@ const RECONNECT: BackoffPolicy = BackoffPolicy {
     jitter: Jitter::Equal,
 };
 
-/// Longest time for which the broker is held back, and for which an answer to a ping may be under way
-/// before the feed reads on at all cost. Well below the time between two pings: an answer must
-/// have arrived when the next ping is due.
+/// Longest time for which the feed holds the broker back, and for which the answer to a ping may be
+/// missing before the feed must read on. It is well below the time between two pings, because an
+/// answer must have arrived when the next ping is due.
 pub(super) const PUSH_BACK_MAX: Duration = Duration::from_secs(5);
 
-/// Messages on their way from the broker to the sequencer, and the state of both.
+/// The messages between the broker and the sequencer, and the state of both.
 pub(super) struct Intake {
     settings: MqttSettings,
     decoder: Decoder,
@@ -44,9 +44,9 @@ pub(super) struct Intake {
     /// The wait before the next attempt to connect.
     wait: Duration,
     connected_at: Option<Instant>,
-    /// Whether the sequencer has taken nothing for too long, so that the feed must read on.
+    /// Whether the sequencer has accepted nothing for too long, so that the feed must read on.
     pub(super) is_stalled: bool,
-    /// Since when the answer to a ping is under way.
+    /// Time of a ping that is not answered yet.
     pinged_at: Option<Instant>,
     has_connected: bool,
     is_connected: bool,
@@ -76,18 +76,18 @@ impl Intake {
         take(&mut self.wait)
     }
 
-    /// Whether to take more from the broker.
+    /// Whether the feed may read from the broker.
     pub(super) fn may_read(&self) -> bool {
         !self.pending.is_full() || self.must_read()
     }
 
-    /// Whether to take more at all cost.
+    /// Whether the feed must read from the broker, even if it has to drop updates.
     fn must_read(&self) -> bool {
         let is_late = |pinged_at: Instant| pinged_at.elapsed() > PUSH_BACK_MAX;
         self.is_stalled || self.pinged_at.is_some_and(is_late)
     }
 
-    /// Takes what the client received, and everything that it received with it.
+    /// Processes a received packet and all packets received together with it.
     pub(super) fn take(
         &mut self,
         client: &mut MqttClient,
@@ -155,13 +155,13 @@ impl Intake {
         }
     }
 
-    /// One refused filter does not stop the others, but it must be seen.
+    /// A refused filter does not stop the others, but it is logged.
     fn take_answers(&mut self, answers: &[Result<(), String>]) {
         for (filter, answer) in self.settings.filters.iter().zip(answers) {
             if let Err(reason) = answer {
                 tracing::error!(
                     feed = self.handover.name(), %filter, reason,
-                    "the broker refuses a subscription"
+                    "the broker refused a subscription"
                 );
             }
         }
@@ -193,12 +193,12 @@ impl Intake {
         let retry_in = self.wait;
         tracing::warn!(
             feed = self.handover.name(), broker = %self.settings.url, reason = error.reason,
-            ?retry_in, "no connection"
+            ?retry_in, "no connection to the broker"
         );
     }
 
-    /// Counts the messages that have been neither handed over nor counted.
-    pub(super) fn give_up_rest(&mut self) {
+    /// Counts the messages that were neither handed over nor counted.
+    pub(super) fn count_rest_as_lost(&mut self) {
         let metrics = self.handover.metrics();
         let settled = metrics.submitted.get() + metrics.undecodable.get() + metrics.lost.get();
         let rest = metrics.received.get().saturating_sub(settled);

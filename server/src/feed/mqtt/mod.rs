@@ -1,10 +1,18 @@
-//! The MQTT feed: subscribes at a broker, 3.1.1 or 5, and stays subscribed whatever happens to it.
+//! The MQTT feed: subscribes at a broker (MQTT 3.1.1 or 5), and reconnects whenever the connection
+//! ends.
 //!
-//! While the sequencer's queue is full, messages gather in a bounded buffer; when that is full too,
-//! the feed stops reading, which holds the broker back by TCP. But pings and their answers travel
-//! in the same stream as messages: a feed that does not read for too long loses its connection. So
-//! it waits for a few seconds at most; then it goes on reading and gives up the oldest updates in
-//! the buffer, which are counted as lost.
+//! While the sequencer's queue is full, messages collect in a bounded buffer. When the buffer is
+//! full too, the feed stops reading, and TCP holds the broker back. But pings and their answers
+//! share the stream with messages: a feed that does not read for too long loses its connection. So
+//! the feed waits for a few seconds at most. Then it reads on and drops the oldest updates in the
+//! buffer, which are counted as lost.
+//!
+//! The files in reading order:
+//!
+//! * `settings`, `url`: what an operator configures
+//! * `client`: the connection to the broker; only this file names the MQTT library
+//! * `pending`, `intake`: the buffer, and what is done with each packet
+//! * this file: the loop that joins them
 
 mod client;
 mod intake;
@@ -29,13 +37,12 @@ use crate::ingest::Ended;
 pub use settings::{MqttSettings, MqttVersion};
 pub use url::{HIDDEN, MqttUrl, Secret};
 
-/// Longest time at the end for updates that the broker has got its acknowledgement for to reach the
-/// sequencer.
+/// Longest time at shutdown for acknowledged updates to reach the sequencer.
 const FLUSH_MAX: Duration = Duration::from_secs(1);
 
 type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), Ended>> + Send + 'a>>;
 
-/// Receives from the broker until `shutdown` is done.
+/// Receives from the broker until `shutdown` completes.
 pub(super) async fn run(
     settings: MqttSettings,
     decoder: Decoder,
@@ -81,19 +88,19 @@ pub(super) async fn run(
             finish(&mut sending).await?;
         }
         while !intake.pending.is_empty() {
-            // The server ends: its clients need not know that the source was gone.
+            // The server is ending: its clients need not know that the source is gone.
             intake.pending.take_down();
             handover.submit(intake.pending.take_batch()).await?;
         }
         Ok(())
     };
     let flushed = timeout(FLUSH_MAX, flush).await;
-    intake.give_up_rest();
-    client.say_farewell().await;
+    intake.count_rest_as_lost();
+    client.disconnect().await;
     flushed.unwrap_or(Ok(()))
 }
 
-/// Waits for ever if there is nothing to finish.
+/// Never completes if there is nothing to finish.
 async fn finish(sending: &mut Option<Sending<'_>>) -> Result<(), Ended> {
     match sending {
         Some(sending) => sending.await,

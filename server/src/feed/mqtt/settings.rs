@@ -1,4 +1,4 @@
-//! Settings of the feed, and their bounds.
+//! Settings of the MQTT feed, and their bounds.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -65,7 +65,8 @@ pub enum MqttVersion {
     V5,
 }
 
-/// Filters in one feed, at most: they go out in one packet, which no broker should refuse.
+/// Maximum number of filters in one feed. They are sent in one packet, which no broker should
+/// refuse.
 const FILTERS_MAX: usize = 1_024;
 
 /// MQTT 5.0, 1.5.5: the longest packet there can be.
@@ -75,7 +76,7 @@ impl MqttSettings {
     pub(in crate::feed) fn check(&self) -> Result<(), String> {
         if self.filters.is_empty() || self.filters.len() > FILTERS_MAX {
             return Err(format!(
-                "{} filters: from 1 to {FILTERS_MAX} are possible",
+                "{} filters: use 1 to {FILTERS_MAX}",
                 self.filters.len()
             ));
         }
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_out_of_bounds_are_refused() {
+    fn settings_outside_their_bounds_are_refused() {
         let check = |change: fn(&mut MqttSettings), part: &str| {
             let mut settings = MqttSettings::default();
             settings.check().unwrap();

@@ -1,4 +1,4 @@
-//! Where a broker is, and the secrets in it.
+//! The address of a broker, and the secrets in it.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use url::{ParseError, Url};
 /// What is printed instead of a secret.
 pub const HIDDEN: &str = "(hidden)";
 
-/// What must not be printed.
+/// A text that must not be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
 
@@ -24,12 +24,12 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where a broker is: `mqtt://[user[:password]@]host[:port]`.
+/// The address of a broker: `mqtt://[user[:password]@]host[:port]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MqttUrl {
-    /// A name or address, of IPv6 in brackets.
+    /// A name or an address; IPv6 in brackets.
     pub host: String,
-    /// 1883 if none is named.
+    /// The port; 1883 by default.
     pub port: u16,
     /// The user name.
     pub user: Option<String>,
@@ -42,7 +42,7 @@ impl MqttUrl {
     pub const DEFAULT_PORT: u16 = 1883;
 }
 
-/// Without the password.
+/// Leaves out the password.
 impl fmt::Display for MqttUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("mqtt://")?;
@@ -149,9 +149,9 @@ mod tests {
     fn bad_urls_are_refused_with_the_reason() {
         check_error("broker:1883", "does not start with mqtt://");
         check_error("mqtts://broker", "TLS");
-        check_error("mqtt://", "names no host");
-        check_error("mqtt://:1883", "names no host");
-        check_error("mqtt://::1", "names no host");
+        check_error("mqtt://", "has no host");
+        check_error("mqtt://:1883", "has no host");
+        check_error("mqtt://::1", "has no host");
         check_error("mqtt://h:0", "port");
         check_error("mqtt://h:70000", "port");
         check_error("mqtt://h/path", "after host and port");
