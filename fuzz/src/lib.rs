@@ -1,8 +1,8 @@
 //! What a decoder must do with any bytes: return without panic, keep its limits, and decode what it
 //! has encoded.
 //!
-//! `fuzz_targets/` passes these functions to libFuzzer. A test of the server includes this file as a
-//! module and runs the corpus and mutations of it.
+//! `fuzz_targets/` passes these functions to libFuzzer. A test of the server includes this file as
+//! a module and runs the corpus and mutations of it.
 
 mod config;
 mod decimal;

@@ -99,7 +99,7 @@ impl Server {
             ..Metrics::default()
         });
         let state = Arc::new(ServerState::default());
-        let handoff = Arc::new(Handoff::new(server.shards, server.core.tape_bytes));
+        let handoff = Arc::new(Handoff::new(server.shards, server.tape_bytes));
         let (end, ended) = watch::channel(false);
         let clock = Clock::start();
         let (ingest, submissions) = Ingest::new(clock);
@@ -130,9 +130,9 @@ impl Server {
             threads.push(spawn(format!("shard-{index}"), run)?);
         }
         let thread = IngestThread {
-            sequencer: Sequencer::new(server.core.topics_max)
+            sequencer: Sequencer::new(server.topics_max)
                 .with_liveness(Liveness::new(liveness))
-                .with_history(History::new(server.core.history)),
+                .with_history(History::new(server.core().history)),
             clock,
             submissions,
             handoff,

@@ -24,6 +24,7 @@ mod stdin;
 
 use std::sync::Arc;
 
+use clap::Subcommand;
 use handover::Handover;
 
 use crate::{
@@ -42,10 +43,12 @@ pub struct FeedSettings {
     pub source: Source,
 }
 
-/// The source of a feed's updates.
-#[derive(Debug, Clone, PartialEq)]
+/// The source of a feed's updates. Each variant is a kind in the settings; the flags of a kind begin
+/// with its alias.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum Source {
-    /// Synthetic but realistic data.
+    /// Made up, but believable.
+    #[command(alias = "sim")]
     Simulated(simulated::SimulatedSettings),
     /// An MQTT broker.
     Mqtt(mqtt::MqttSettings),

@@ -55,19 +55,30 @@ const TRY: &str = "page/try.html";
 
 static FILES: &[File] = files! {
     HTML: "page/index.html", "page/try.html";
-    STYLE: "page/base.css", "page/page.css", "page/try.css", "page/vendor/uPlot.min.css";
+    STYLE: "page/console/console.css", "page/overview/overview.css", "page/shared/base.css";
     SVG: "page/icon.svg";
-    SCRIPT: "page/page.js", "page/chart.js", "page/dom.js", "page/format.js", "page/link.js", "page/store.js",
-        "page/table.js", "page/vendor/uPlot.esm.js",
-        "page/try.js", "page/chat.js", "page/hex.js", "page/log.js", "page/trial.js",
-        "page/words.js",
-        "index.js", "src/backoff.js", "src/bincode.js", "src/chain.js", "src/client.js",
-        "src/clock.js", "src/connection.js", "src/decimal.js", "src/delivery.js", "src/enrolment.js",
-        "src/messages.js", "src/requests.js", "src/subscription.js", "src/topics.js",
-        "src/types.js";
+    SCRIPT: "page/chart/chart.js", "page/chart/draw.js", "page/chart/gaps.js",
+        "page/chart/geometry.js", "page/chart/pointed.js", "page/chart/pointer.js",
+        "page/chart/reduce.js", "page/chart/scale.js", "page/chart/scene.js",
+        "page/chart/tooltip.js", "page/console/bare-socket.js", "page/console/chat.js",
+        "page/console/examples.js", "page/console/explanations.js", "page/console/hex.js",
+        "page/console/log-details.js", "page/console/log.js", "page/console/main.js",
+        "page/console/subscription-state.js", "page/overview/filter.js",
+        "page/overview/freshness.js", "page/overview/gap-list.js", "page/overview/health.js",
+        "page/overview/history.js", "page/overview/latencies.js", "page/overview/main.js",
+        "page/overview/sort-order.js", "page/overview/store.js", "page/overview/subscription.js",
+        "page/overview/table-row.js", "page/overview/table.js", "page/overview/title.js",
+        "page/shared/dom.js", "page/shared/format.js", "page/shared/value.js", "index.js",
+        "src/backoff.js", "src/client.js", "src/connection/clock.js",
+        "src/connection/connection.js", "src/connection/pending-requests.js", "src/errors.js",
+        "src/subscription/chain.js", "src/subscription/delivery.js", "src/subscription/fifo.js",
+        "src/subscription/registry.js", "src/subscription/subscription.js", "src/wire/bincode.js",
+        "src/wire/check.js", "src/wire/composites.js", "src/wire/decimal.js",
+        "src/wire/encodings.js", "src/wire/messages.js", "src/wire/scalars.js",
+        "src/wire/topic-table.js";
     WOFF2: "page/fonts/Inter-Regular.woff2", "page/fonts/Inter-SemiBold.woff2",
         "page/fonts/JetBrainsMono-Regular.woff2";
-    TEXT: "page/fonts/Inter-OFL.txt", "page/fonts/JetBrainsMono-OFL.txt", "page/vendor/LICENSE";
+    TEXT: "page/fonts/Inter-OFL.txt", "page/fonts/JetBrainsMono-OFL.txt";
 };
 
 /// The entity tag of each file, in their order. It changes only with the content.
@@ -222,11 +233,17 @@ mod tests {
     #[test]
     fn every_module_of_the_client_and_of_the_pages_is_served() {
         let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clients/javascript");
-        for folder in ["src", "page"] {
-            for entry in fs::read_dir(client.join(folder)).unwrap() {
-                let name = entry.unwrap().file_name().into_string().unwrap();
-                if name.ends_with(".js") || name.ends_with(".css") {
-                    let path = format!("{folder}/{name}");
+        let mut folders = vec![client.join("src"), client.join("page")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path
+                    .extension()
+                    .is_some_and(|ext| ext == "js" || ext == "css")
+                {
+                    let path = path.strip_prefix(&client).unwrap().to_str().unwrap();
                     assert!(FILES.iter().any(|file| file.path == path), "{path}");
                 }
             }

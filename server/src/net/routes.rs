@@ -63,8 +63,8 @@ impl Routes {
     /// Serves the requests of one connection.
     pub(super) async fn serve(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, permit: Permit) {
         let settings = Arc::clone(&self.settings);
-        if let Err(error) = listener::set_options(&stream, settings.core.write_timeout) {
-            tracing::debug!(%peer, %error, "cannot set the socket options");
+        if let Err(error) = listener::set_options(&stream, settings.write_timeout) {
+            tracing::debug!(%peer, %error, "socket options");
             return;
         }
         let answer = move |request| Rc::clone(&self).answer(request, peer, permit.clone());
@@ -144,7 +144,7 @@ impl Routes {
     }
 
     fn echo(self: Rc<Self>, request: Request<Incoming>, permit: Permit) -> Answer {
-        let write_timeout = self.settings.core.write_timeout;
+        let write_timeout = self.settings.write_timeout;
         self.upgrade(request, async move |stream, read| {
             echo::serve(stream, read, write_timeout).await;
             drop(permit);
@@ -237,7 +237,7 @@ impl Routes {
     }
 
     fn check_reading(&self, filter: &Filter) -> Result<(), String> {
-        let permissions = &self.settings.core.permissions;
+        let permissions = self.settings.permissions();
         let checked = permissions.check(Access::READER, Action::Subscribe(filter));
         checked.map_err(|refusal| refusal.reason)
     }

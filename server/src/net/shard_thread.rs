@@ -78,7 +78,7 @@ impl ShardThread {
             }
         };
         let stats = Arc::clone(&self.metrics.shards[self.index]);
-        let core = Arc::new(self.settings.core.clone());
+        let core = Arc::new(self.settings.core());
         let mut shard = Shard::new(self.index, self.epoch, core, stats);
         if self.settings.io_uring {
             match RingWriter::new() {
@@ -95,7 +95,7 @@ impl ShardThread {
         }
         let handoff = Arc::clone(&self.handoff);
         let shard = ShardHandle::new(shard, handoff, self.ingest, self.clock);
-        let window = self.settings.core.drain;
+        let window = self.settings.drain;
         let routes = Rc::new(Routes {
             shard: Rc::clone(&shard),
             settings: self.settings,

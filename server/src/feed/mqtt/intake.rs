@@ -3,11 +3,13 @@
 use std::{mem::take, time::Duration};
 
 use bytes::Bytes;
-use tickcast_protocol::message::Quality;
+use tickcast_protocol::{
+    backoff::{Backoff, BackoffPolicy, Jitter},
+    message::Quality,
+};
 use tokio::time::Instant;
 
 use super::{
-    backoff::Backoff,
     client::{ClientError, Incoming, MqttClient},
     pending::Pending,
     settings::MqttSettings,
@@ -15,6 +17,16 @@ use super::{
 use crate::{
     feed::{decode::Decoder, handover::Handover},
     metrics::FeedState,
+};
+
+/// When to connect again. Brokers restart quickly, and after a repair the feed should be back soon.
+/// Half of each wait is random, so that the clients of a broker do not all come back at once. Two
+/// clients with the same id, which throw each other out, never have a good connection.
+const RECONNECT: BackoffPolicy = BackoffPolicy {
+    first_bound: Duration::from_millis(250),
+    max_bound: Duration::from_secs(15),
+    reset_after: Duration::from_secs(10),
+    jitter: Jitter::Equal,
 };
 
 /// Longest time for which the feed holds the broker back, and for which the answer to a ping may be
@@ -28,7 +40,10 @@ pub(super) struct Intake {
     decoder: Decoder,
     handover: Handover,
     pub(super) pending: Pending,
-    pub(super) backoff: Backoff,
+    backoff: Backoff,
+    /// The wait before the next attempt to connect.
+    wait: Duration,
+    connected_at: Option<Instant>,
     /// Whether the sequencer has accepted nothing for too long, so that the feed must read on.
     pub(super) is_stalled: bool,
     /// Time of a ping that is not answered yet.
@@ -45,13 +60,20 @@ impl Intake {
             decoder,
             handover,
             pending: Pending::default(),
-            backoff: Backoff::default(),
+            backoff: Backoff::new(RECONNECT),
+            wait: Duration::ZERO,
+            connected_at: None,
             is_stalled: false,
             pinged_at: None,
             has_connected: false,
             is_connected: false,
             has_subscribed: false,
         }
+    }
+
+    /// Takes the wait before the next attempt to connect.
+    pub(super) fn take_wait(&mut self) -> Duration {
+        take(&mut self.wait)
     }
 
     /// Whether the feed may read from the broker.
@@ -103,7 +125,7 @@ impl Intake {
                 }
                 self.has_connected = true;
                 self.is_connected = true;
-                self.backoff.connected(Instant::now());
+                self.connected_at = Some(Instant::now());
                 tracing::info!(
                     feed = self.handover.name(), broker = %self.settings.url, has_session,
                     "connected"
@@ -164,7 +186,11 @@ impl Intake {
             self.handover.count_received(1);
             self.handover.undecodable(&self.settings.url, reason);
         }
-        let retry_in = self.backoff.lost(Instant::now());
+        if let Some(at) = self.connected_at.take() {
+            self.backoff.connection_lasted(at.elapsed());
+        }
+        self.wait = self.backoff.next_wait(rand::random());
+        let retry_in = self.wait;
         tracing::warn!(
             feed = self.handover.name(), broker = %self.settings.url, reason = error.reason,
             ?retry_in, "no connection to the broker"

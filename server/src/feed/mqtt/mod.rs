@@ -11,11 +11,9 @@
 //!
 //! * `settings`, `url`: what an operator configures
 //! * `client`: the connection to the broker; only this file names the MQTT library
-//! * `backoff`: the waits between attempts to connect
 //! * `pending`, `intake`: the buffer, and what is done with each packet
 //! * this file: the loop that joins them
 
-mod backoff;
 mod client;
 mod intake;
 mod pending;
@@ -36,7 +34,6 @@ use self::{
 use super::{decode::Decoder, handover::Handover};
 use crate::ingest::Ended;
 
-pub(crate) use settings::PACKET_MAX_BYTES;
 pub use settings::{MqttSettings, MqttVersion};
 pub use url::{HIDDEN, MqttUrl, Secret};
 
@@ -58,9 +55,8 @@ pub(super) async fn run(
     let mut shutdown = pin!(shutdown);
     loop {
         let received = {
-            // The future is kept until it completes, because the client's work must not be
-            // cancelled.
-            let mut next = pin!(client.next(intake.backoff.take_wait()));
+            // One future until it is done: the client's work must not be cancelled.
+            let mut next = pin!(client.next(intake.take_wait()));
             let mut read_on_at = Instant::now() + PUSH_BACK_MAX;
             loop {
                 if sending.is_none() && intake.pending.take_down() {

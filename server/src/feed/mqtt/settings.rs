@@ -1,63 +1,67 @@
 //! Settings of the MQTT feed, and their bounds.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
+use clap::{Args, ValueEnum};
 use tickcast_protocol::topic::Filter;
 
 use super::url::{MqttUrl, Secret};
+use crate::settings::values::{defaults, number, size, time};
 
-/// Settings of the MQTT feed.
-#[derive(Debug, Clone, PartialEq)]
+/// Settings of the feed. Each field is a setting of the server, see `crate::settings`.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(next_help_heading = "Feed mqtt")]
 pub struct MqttSettings {
-    /// The broker's address.
+    /// The broker, such as `mqtt://user:password@host:1883`. User, password and port are optional.
+    #[arg(value_name = "URL", default_value = "mqtt://localhost:1883")]
     pub url: MqttUrl,
-    /// The topics to subscribe to.
+    /// What to subscribe to.
+    #[arg(id = "filter", value_name = "FILTER", default_value = "#")]
     pub filters: Vec<Filter>,
-    /// The protocol version.
+    /// Version of the protocol.
+    #[arg(value_name = "VERSION", default_value = "3.1.1")]
     pub version: MqttVersion,
-    /// The highest quality of service (0 to 2) that the broker may use.
+    /// Highest quality of service that the broker may use.
+    #[arg(value_name = "NUMBER", default_value = "1", value_parser = number(0..=2_u8))]
     pub qos: u8,
-    /// The client id; a random one if it is not set.
-    pub client_id: Option<String>,
-    /// The user name; takes precedence over the one in the URL.
+    /// User name. It has precedence over the one in the URL.
+    #[arg(value_name = "NAME")]
     pub user: Option<String>,
-    /// The password; takes precedence over the one in the URL.
+    /// Password. It has precedence over the one in the URL. Other users of the machine see flags:
+    /// use the environment or the file.
+    #[arg(value_name = "TEXT")]
     pub password: Option<Secret>,
-    /// Maximum length of a received packet, in bytes. A longer one ends a 3.1.1 connection. A
-    /// broker of version 5 knows the limit and does not send such a packet.
-    pub max_packet_bytes: usize,
-    /// Time for which the broker keeps messages (of quality of service 1 and 2) for the feed while
-    /// it is not connected. With 3.1.1, any time except zero means without end. Needs a client id.
+    /// The server's name at the broker [default: random].
+    #[arg(value_name = "NAME")]
+    pub client_id: Option<String>,
+    /// How long the broker keeps messages (of quality of service 1 and 2) while the server is not
+    /// connected; needs a client id. With 3.1.1 every time but 0s means for ever.
+    #[arg(value_name = "TIME", default_value = "0s", value_parser = time(EXPIRY))]
     pub session_expiry: Duration,
+    /// Longest packet that is accepted. A longer one ends a 3.1.1 connection; a broker of version 5
+    /// leaves it out.
+    #[arg(id = "max_packet", value_name = "SIZE", default_value = "256KiB")]
+    #[arg(value_parser = size(1..=PACKET_MAX_BYTES))]
+    pub max_packet_bytes: usize,
 }
+
+/// MQTT 5.0, 3.1.2.11.2: a whole number of seconds in 32 bits.
+const EXPIRY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(u32::MAX as u64);
 
 impl Default for MqttSettings {
     fn default() -> Self {
-        Self {
-            url: MqttUrl {
-                host: "localhost".into(),
-                port: MqttUrl::DEFAULT_PORT,
-                user: None,
-                password: None,
-            },
-            filters: vec![Filter::all()],
-            version: MqttVersion::V3,
-            qos: 1,
-            client_id: None,
-            user: None,
-            password: None,
-            max_packet_bytes: 256 * 1024,
-            session_expiry: Duration::ZERO,
-        }
+        defaults()
     }
 }
 
 /// A version of MQTT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MqttVersion {
     /// 3.1.1, which every broker speaks.
+    #[value(name = "3.1.1")]
     V3,
     /// 5.0
+    #[value(name = "5")]
     V5,
 }
 
@@ -65,8 +69,8 @@ pub enum MqttVersion {
 /// refuse.
 const FILTERS_MAX: usize = 1_024;
 
-/// MQTT 5.0, section 1.5.5: the longest possible packet.
-pub(crate) const PACKET_MAX_BYTES: usize = 268_435_455;
+/// MQTT 5.0, 1.5.5: the longest packet there can be.
+const PACKET_MAX_BYTES: usize = 268_435_455;
 
 impl MqttSettings {
     pub(in crate::feed) fn check(&self) -> Result<(), String> {

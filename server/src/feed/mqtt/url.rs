@@ -2,12 +2,21 @@
 
 use std::{fmt, str::FromStr};
 
-/// Printed instead of a secret.
+use percent_encoding::percent_decode_str;
+use url::{ParseError, Url};
+
+/// What is printed instead of a secret.
 pub const HIDDEN: &str = "(hidden)";
 
 /// A text that must not be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,71 +58,54 @@ impl fmt::Display for MqttUrl {
 impl FromStr for MqttUrl {
     type Err = String;
 
-    /// Follows RFC 3986, section 3.2, with `%` escapes in the user name and the password.
+    /// As in RFC 3986, section 3.2. The error does not quote the text, which may have a password.
     fn from_str(text: &str) -> Result<Self, String> {
-        let rest = match text.split_once("://") {
-            Some(("mqtt" | "tcp", rest)) => rest,
-            Some(("mqtts" | "ssl", _)) => {
-                return Err("MQTT over TLS is not supported yet".into());
-            }
-            _ => return Err("it does not start with mqtt://".into()),
-        };
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        if rest.contains(['/', '?', '#']) {
-            return Err("there is text after host and port".into());
+        let url = Url::parse(text).map_err(|error| match error {
+            ParseError::RelativeUrlWithoutBase => NO_SCHEME.to_owned(),
+            ParseError::EmptyHost => NO_HOST.to_owned(),
+            ParseError::InvalidPort => BAD_PORT.to_owned(),
+            other => other.to_string(),
+        })?;
+        match url.scheme() {
+            "mqtt" | "tcp" => {}
+            "mqtts" | "ssl" => return Err("MQTT over TLS is not supported yet".into()),
+            _ => return Err(NO_SCHEME.into()),
         }
-        let (login, address) = match rest.rsplit_once('@') {
-            Some((login, address)) => (Some(login), address),
-            None => (None, rest),
-        };
-        let (user, password) = match login.map(|login| login.split_once(':').unwrap_or((login, "")))
-        {
-            None => (None, None),
-            Some((user, "")) => (Some(percent_decode(user)?), None),
-            Some((user, password)) => (
-                Some(percent_decode(user)?),
-                Some(Secret(percent_decode(password)?)),
-            ),
-        };
-        // The last colon of an IPv6 address is inside its brackets.
-        let (host, port) = match address.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                let port = port.parse().ok().filter(|port| *port != 0);
-                (
-                    host,
-                    port.ok_or("its port is not a number from 1 to 65535")?,
-                )
-            }
-            _ => (address, Self::DEFAULT_PORT),
-        };
-        let is_bracketed = host.starts_with('[') && host.ends_with(']');
-        if host.is_empty() || (host.contains(':') && !is_bracketed) {
-            return Err("it has no host (write an IPv6 address in brackets)".into());
+        let host = url.host_str().ok_or(NO_HOST)?;
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+            return Err("a broker has no path, query or fragment after host and port".into());
         }
+        let user = Some(url.username()).filter(|user| !user.is_empty());
+        let password = url.password().map(decode).transpose()?;
         Ok(Self {
-            host: host.into(),
-            port,
-            user,
-            password,
+            host: decode(host)?,
+            port: match url.port() {
+                Some(0) => return Err(BAD_PORT.into()),
+                port => port.unwrap_or(Self::DEFAULT_PORT),
+            },
+            user: user.map(decode).transpose()?,
+            password: password.map(Secret),
         })
     }
 }
 
-fn percent_decode(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let mut digit = || char::from(rest.next()?).to_digit(16);
-                let both = digit().zip(digit());
-                let (high, low) = both.ok_or("two hexadecimal digits must follow a %")?;
-                u8::try_from(high * 16 + low).expect("two digits fit a byte")
-            }
-            other => other,
-        });
+const NO_SCHEME: &str = "it does not start with mqtt://";
+const NO_HOST: &str = "it names no host (an IPv6 address must be in brackets)";
+const BAD_PORT: &str = "its port is not a number from 1 to 65535";
+
+/// Resolves `%` escapes, of which each must be complete.
+fn decode(text: &str) -> Result<String, String> {
+    let is_escape = |rest: &str| {
+        let digits = rest.as_bytes().first_chunk::<2>();
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.split('%').skip(1).all(is_escape) {
+        return Err("two hexadecimal digits must follow a %".into());
     }
-    String::from_utf8(bytes).map_err(|_| "its % escapes are not UTF-8".into())
+    let decoded = percent_decode_str(text).decode_utf8();
+    Ok(decoded
+        .map_err(|_| "its % escapes are not UTF-8")?
+        .into_owned())
 }
 
 #[cfg(test)]

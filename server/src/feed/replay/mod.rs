@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use clap::{ArgAction, Args, ValueEnum};
 use recording::Chunk;
 use tickcast_core::work::NewUpdate;
 use tickcast_protocol::{
@@ -33,42 +34,44 @@ use super::{
     FeedState,
     handover::{BATCH_MAX_UPDATES, Batch, Handover},
 };
-use crate::{clock::wall_ns, ingest::Ended};
+use crate::{clock::wall_ns, ingest::Ended, settings::values::defaults};
 
 pub use columns::{Column, Columns};
 pub use format::{CsvFormat, PRESETS};
 pub use recording::{BadRow, Recording, Row};
 
-/// The files to play, and how.
-#[derive(Debug, Clone, PartialEq)]
+/// Which files, and how they are played. Each field is a setting, see `crate::settings`.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(next_help_heading = "Feed replay")]
 pub struct ReplaySettings {
-    /// The files, which are played at the same time. Each is CSV, or a recording of the monitor.
+    /// A recorded CSV file and its topic, by default replay/ and the file's name. A recording of the
+    /// monitor (.jsonl) names its topics itself. Several files are played at the same time.
+    #[arg(id = "file", value_name = "[TOPIC=]PATH")]
     pub files: Vec<ReplayFile>,
-    /// Their format.
+    /// Format: auto, quotes, trades, readings, histdata, or the meaning of columns as in
+    /// "time=ts,time_unit=ms,value=3".
+    #[arg(value_name = "FORMAT", default_value = "auto")]
     pub format: CsvFormat,
-    /// The speed.
+    /// How many times as fast as it was recorded, or max.
+    #[arg(value_name = "FACTOR", default_value = "1")]
     pub speed: Speed,
-    /// Whether the files start again when they have ended.
+    /// Whether to begin again at the end.
+    #[arg(value_name = "BOOL", default_value = "false", action = ArgAction::Set)]
     pub repeat: bool,
-    /// The source time of the updates.
+    /// The time in the updates: as recorded, or now, so that live charts show them.
+    #[arg(value_name = "WHICH", default_value = "recorded")]
     pub source_time: SourceTime,
-    /// The relation between the times of several files.
+    /// Each file begins at once, or as much later as it did when it was recorded (common).
+    #[arg(value_name = "WHICH", default_value = "each")]
     pub clock: Clock,
-    /// The unit of readings.
+    /// Unit of readings.
+    #[arg(value_name = "UNIT")]
     pub unit: Option<Arc<str>>,
 }
 
 impl Default for ReplaySettings {
     fn default() -> Self {
-        Self {
-            files: Vec::new(),
-            format: CsvFormat::Automatic,
-            speed: Speed::Times(1.0),
-            repeat: false,
-            source_time: SourceTime::Recorded,
-            clock: Clock::Each,
-            unit: None,
-        }
+        defaults()
     }
 }
 
@@ -92,7 +95,7 @@ pub enum Speed {
 }
 
 /// The source time of replayed updates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SourceTime {
     /// The recorded time.
     Recorded,
@@ -100,14 +103,26 @@ pub enum SourceTime {
     Now,
 }
 
-/// The relation between the times of several files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the times of several files relate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Clock {
     /// Each file starts at once with its first row.
     Each,
     /// The earliest file starts at once. The others start later by the recorded difference. They
     /// repeat together.
     Common,
+}
+
+impl FromStr for Speed {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            _ if text == "max" => Ok(Self::Max),
+            Ok(times) => Ok(Self::Times(times)),
+            Err(_) => Err("expected a number or max"),
+        }
+    }
 }
 
 impl FromStr for ReplayFile {

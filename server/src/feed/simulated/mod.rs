@@ -14,6 +14,7 @@ mod sensor;
 
 use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
+use clap::Args;
 use market::Instrument;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use rand_distr::Exp1;
@@ -26,29 +27,36 @@ use super::{
     FeedState,
     handover::{BATCH_MAX_UPDATES, Batch, Handover},
 };
-use crate::{clock::wall_ns, ingest::Ended};
+use crate::{
+    clock::wall_ns,
+    ingest::Ended,
+    settings::values::{defaults, number},
+};
 
-/// Settings of the simulation.
-#[derive(Debug, Clone, PartialEq)]
+/// What the simulated feed makes up. Each field is a setting, see `crate::settings`.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(next_help_heading = "Feed simulated")]
 pub struct SimulatedSettings {
-    /// Number of markets. Each has the topics `market/NAME/trade` and `market/NAME/quote`.
+    /// Markets, each with the topics market/NAME/trade and market/NAME/quote.
+    #[arg(value_name = "NUMBER", default_value = "24", value_parser = number(0..=usize::MAX))]
     pub instruments: usize,
-    /// Number of sensors. Each has one topic below `plant/` or `building/`.
+    /// Sensors, each with one topic below plant/ or building/.
+    #[arg(value_name = "NUMBER", default_value = "16", value_parser = number(0..=usize::MAX))]
     pub sensors: usize,
-    /// Updates per second of all sources together, on average.
+    /// Updates per second of all topics together, on average.
+    #[arg(value_name = "NUMBER", default_value = "1000")]
     pub rate: f64,
-    /// The seed of the random numbers. Another seed gives other updates.
+    /// Another seed makes other updates.
+    #[arg(value_name = "NUMBER", default_value = "1", value_parser = number(0..=SEED_MAX))]
     pub seed: u64,
 }
 
+/// TOML has no larger integers.
+const SEED_MAX: u64 = i64::MAX as u64;
+
 impl Default for SimulatedSettings {
     fn default() -> Self {
-        Self {
-            instruments: 24,
-            sensors: 16,
-            rate: 1_000.0,
-            seed: 1,
-        }
+        defaults()
     }
 }
 
