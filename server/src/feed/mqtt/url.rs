@@ -90,7 +90,7 @@ impl FromStr for MqttUrl {
 }
 
 const NO_SCHEME: &str = "it does not start with mqtt://";
-const NO_HOST: &str = "it names no host (an IPv6 address must be in brackets)";
+const NO_HOST: &str = "it has no host (write an IPv6 address in brackets)";
 const BAD_PORT: &str = "its port is not a number from 1 to 65535";
 
 /// Resolves `%` escapes, of which each must be complete.
