@@ -43,8 +43,8 @@ pub struct FeedSettings {
     pub source: Source,
 }
 
-/// The source of a feed's updates. Each variant is a kind in the settings; the flags of a kind begin
-/// with its alias.
+/// The source of a feed's updates. Each variant is a kind in the settings; the flags of a kind
+/// begin with its alias.
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum Source {
     /// Made up, but believable.

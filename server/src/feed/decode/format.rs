@@ -31,8 +31,8 @@ pub struct DecodeRule {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Format {
     /// The content decides. A number is a reading. The fields of a flat JSON object decide the kind
-    /// of value: `value` a reading or text, `price` and `size` a trade, `bid` and `ask` a quote, each
-    /// optionally with `time`. An object may also be a value in Tickcast's own JSON, such as
+    /// of value: `value` a reading or text, `price` and `size` a trade, `bid` and `ask` a quote,
+    /// each optionally with `time`. An object may also be a value in Tickcast's own JSON, such as
     /// `{"reading":21.5}`. Other UTF-8 is text, and all else is bytes.
     Automatic,
     /// A number in text; `NaN` and `inf` are numbers here.

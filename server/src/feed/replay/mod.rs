@@ -44,8 +44,8 @@ pub use recording::{BadRow, Recording, Row};
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(next_help_heading = "Feed replay")]
 pub struct ReplaySettings {
-    /// A recorded CSV file and its topic, by default replay/ and the file's name. A recording of the
-    /// monitor (.jsonl) names its topics itself. Several files are played at the same time.
+    /// A recorded CSV file and its topic, by default replay/ and the file's name. A recording of
+    /// the monitor (.jsonl) names its topics itself. Several files are played at the same time.
     #[arg(id = "file", value_name = "[TOPIC=]PATH")]
     pub files: Vec<ReplayFile>,
     /// Format: auto, quotes, trades, readings, histdata, or the meaning of columns as in
