@@ -6,10 +6,10 @@
 //! | room | job |
 //! |---|---|
 //! | [`config`] | reads the settings from flags, environment and file |
-//! | [`feed`] | receives updates from sources, decodes them, and hands them over |
-//! | [`ingest`] | runs the sequencer, and hands its strips to the shards |
-//! | [`net`] | accepts clients, reads their requests, and writes what the shards send |
-//! | [`metrics`] | the counters of all rooms, and their text form for Prometheus |
+//! | `feed` | receives updates from sources, decodes them, and hands them over |
+//! | `ingest` | runs the sequencer, and hands its strips to the shards |
+//! | `net` | accepts clients, reads their requests, and writes what the shards send |
+//! | `metrics` | the counters of all rooms, and their text form for Prometheus |
 //!
 //! `server` starts the threads of these rooms and ends them in order. `settings` holds the settings
 //! in the form in which the rooms use them, and `clock` reads the system's clocks. `testing`
