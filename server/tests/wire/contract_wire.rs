@@ -1,0 +1,253 @@
+//! What clients must not do: each such client ends with the proper close code, costs next to
+//! nothing, and the others do not notice.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tickcast_protocol::codec::SUBPROTOCOL_BINCODE;
+use tickcast_server_testkit::{
+    Program,
+    bystander::Bystander,
+    raw::{BINARY, CLOSE, PING, PONG, RawSocket, TEXT, ask, get, masked},
+    soon, until,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+    time::timeout,
+};
+
+/// First byte of a frame of text that another one follows, and of one that ends a message.
+const FIRST_OF_TEXT: u8 = 0x01;
+const MORE: u8 = 0x00;
+const LAST: u8 = 0x80;
+
+/// A header that announces so many bytes, which never come.
+fn header(first: u8, len: u64) -> Vec<u8> {
+    let mut bytes = vec![first, 0xff];
+    bytes.extend_from_slice(&len.to_be_bytes());
+    bytes.extend_from_slice(&[1, 2, 3, 4]);
+    bytes
+}
+
+/// On one shard, so that all share everything that can be shared.
+async fn server(arguments: &[&str]) -> Program {
+    Program::start(&[&["--feed", "none", "--shards", "1"], arguments].concat()).await
+}
+
+/// What breaks a rule, and the close code for it. `wrong` is the kind of message that is not spoken.
+fn offences(longest_bytes: u64, wrong: Option<u8>) -> Vec<(&'static str, Vec<u8>, u16)> {
+    let empty_fragments = [masked(FIRST_OF_TEXT, b""), masked(MORE, b"").repeat(2_000)];
+    let mut offences = vec![
+        ("a frame without a mask", vec![TEXT, 1, b'x'], 1002),
+        ("a reserved bit", masked(TEXT | 0x40, b"x"), 1002),
+        ("an unknown opcode", masked(0x83, b"x"), 1002),
+        ("nothing to continue", masked(LAST, b"x"), 1002),
+        (
+            "a message inside another one",
+            [masked(FIRST_OF_TEXT, b"x"), masked(TEXT, b"y")].concat(),
+            1002,
+        ),
+        ("a ping in fragments", masked(PING & 0x0f, b"x"), 1002),
+        ("a long ping", masked(PING, &[0; 126]), 1002),
+        ("a close frame of one byte", masked(CLOSE, &[3]), 1002),
+        (
+            "a close code that must not be sent",
+            masked(CLOSE, &[3, 0xed]),
+            1002,
+        ),
+        (
+            "a close reason that is not UTF-8",
+            masked(CLOSE, &[3, 0xe8, 0xff]),
+            1007,
+        ),
+        ("text that is not UTF-8", masked(TEXT, &[0xff]), 1007),
+        (
+            "a letter cut in two and never finished",
+            [masked(FIRST_OF_TEXT, &[0xc3]), masked(LAST, b"x")].concat(),
+            1007,
+        ),
+        ("a long message", header(TEXT, longest_bytes + 1), 1009),
+        (
+            "a message that is long in sum",
+            [
+                masked(FIRST_OF_TEXT, b"x"),
+                masked(MORE, b"x"),
+                header(LAST, longest_bytes - 1),
+            ]
+            .concat(),
+            1009,
+        ),
+        ("2^63 - 1 bytes", header(TEXT, i64::MAX as u64), 1009),
+        ("2^64 - 1 bytes", header(TEXT, u64::MAX), 1009),
+        ("endless fragments", empty_fragments.concat(), 1008),
+    ];
+    if let Some(wrong) = wrong {
+        offences.push(("a message of the other kind", masked(wrong, b"x"), 1003));
+    }
+    offences
+}
+
+#[tokio::test]
+async fn each_offence_ends_with_its_close_code_and_harms_nobody_else() {
+    let server = server(&[]).await;
+    let mut bystander = Bystander::start(&server).await;
+    let bincode = format!("Sec-WebSocket-Protocol: {SUBPROTOCOL_BINCODE}\r\n");
+    let (message, echo) = (64 * 1024, 16 * 1024 * 1024);
+    let mut expected: BTreeMap<u16, u64> = BTreeMap::new();
+    let mut closing = JoinSet::new();
+    for (path, protocol, offences) in [
+        ("/ws", "", offences(message, Some(BINARY))),
+        ("/ws", &bincode, offences(message, Some(TEXT))),
+        ("/echo", "", offences(echo, None)),
+    ] {
+        for (what, bytes, code) in offences {
+            let mut socket = RawSocket::open(server.address, path, protocol).await;
+            closing.spawn(async move {
+                // The end of a long offence may come before all of it was taken.
+                let _ = socket.stream.write_all(&bytes).await;
+                assert_eq!(socket.closed().await, code, "{what}");
+            });
+            // `/echo` is no connection of the shard's.
+            *expected.entry(code).or_default() += u64::from(path == "/ws");
+        }
+    }
+    let all = async {
+        while let Some(closed) = closing.join_next().await {
+            closed.unwrap();
+        }
+    };
+    bystander.is_served_during(all).await;
+    for (code, expected) in expected {
+        let row = format!("tickcast_closes_total{{code=\"{code}\"}}");
+        assert_eq!(server.metric(&row).await, expected, "{code}");
+    }
+    until("only the bystander is left", async || {
+        server.metric("tickcast_connections").await == 2
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_answered_and_the_connection_goes_on() {
+    let server = server(&[]).await;
+    let mut socket = RawSocket::open(server.address, "/ws", "").await;
+    for (text, code) in [
+        ("hello", 100),
+        (r#"{"type":"subscribe"}"#, 100),
+        (r#"{"type":"dance"}"#, 101),
+        (r#"{"type":"list","id":4294967296}"#, 100),
+    ] {
+        socket.send(TEXT, text.as_bytes()).await;
+        let error = socket.json("error").await;
+        assert_eq!(error["code"], code, "{text}: {error}");
+    }
+    socket.send(PING, b"still here?").await;
+    assert_eq!(socket.frame().await, (PONG, b"still here?".to_vec()));
+    socket.send(CLOSE, &1000u16.to_be_bytes()).await;
+    assert_eq!(socket.closed().await, 1000);
+}
+
+/// Sends until the server reads no more, at most `max_bytes`. Returns how many bytes it took.
+async fn flood(socket: &mut RawSocket, bytes: &[u8], max_bytes: usize) -> usize {
+    let mut taken = 0;
+    while taken < max_bytes {
+        let write = socket.stream.write(bytes);
+        match timeout(Duration::from_secs(2), write).await {
+            Ok(written) => taken += written.unwrap(),
+            Err(_) => break,
+        }
+    }
+    taken
+}
+
+#[tokio::test]
+async fn who_floods_and_never_reads_is_not_read_either_costs_little_and_is_cut_off() {
+    const FLOOD_MAX_BYTES: usize = 256 * 1024 * 1024;
+    const GROWTH_MAX_BYTES: usize = 8 * 1024 * 1024;
+    let rate = ["--requests-per-s", "1000000", "--request-burst", "1000000"];
+    let server = server(&[&["--write-timeout", "5s"], &rate[..]].concat()).await;
+    let mut bystander = Bystander::start(&server).await;
+    bystander.is_served().await;
+    let before = server.memory_bytes();
+    let pings = masked(PING, &[b'x'; 125]).repeat(100);
+    let time = masked(TEXT, br#"{"type":"time","id":1,"client_time_ns":"1"}"#).repeat(100);
+    for (nth, bytes) in (1..).zip([pings, time]) {
+        let mut socket = RawSocket::open(server.address, "/ws", "").await;
+        let taken = flood(&mut socket, &bytes, FLOOD_MAX_BYTES).await;
+        assert!(taken < FLOOD_MAX_BYTES, "the server reads it all");
+        let growth = server.memory_bytes().saturating_sub(before);
+        assert!(growth < GROWTH_MAX_BYTES, "it grew by {growth} bytes");
+        bystander.is_served().await;
+        until("it is cut off", async || {
+            let row = "tickcast_closes_total{code=\"4000\"}";
+            server.metric(row).await == nth
+        })
+        .await;
+        // Without a close frame, for which there was no room.
+        let mut rest = Vec::new();
+        let ended = soon("the end", socket.stream.read_to_end(&mut rest)).await;
+        assert!(ended.is_err(), "a reset, because it did not read");
+        bystander.is_served().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_answers_no_ping_is_closed() {
+    let server = server(&["--ping", "100ms", "--pong-timeout", "200ms"]).await;
+    let socket = RawSocket::open(server.address, "/ws", "").await;
+    assert_eq!(socket.closed().await, 4001);
+}
+
+#[tokio::test]
+async fn half_a_handshake_is_not_waited_for_and_bad_ones_are_refused() {
+    let server = server(&["--handshake-timeout", "200ms"]).await;
+    let mut bystander = Bystander::start(&server).await;
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    slow.write_all(b"GET /ws HTTP/1.1\r\nHost: ").await.unwrap();
+    let mut rest = Vec::new();
+    // An answer or none, with or without a reset: but an end.
+    let _ = soon("the end", slow.read_to_end(&mut rest)).await;
+
+    const UPGRADE: &str = "Host: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                           Sec-WebSocket-Version: 13\r\n\
+                           Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let head = |more: &str| format!("GET /ws HTTP/1.1\r\n{UPGRADE}{more}");
+    for (what, head, status) in [
+        (
+            "no upgrade",
+            "GET /ws HTTP/1.1\r\nHost: test\r\n".to_owned(),
+            426,
+        ),
+        (
+            "another method",
+            "POST /ws HTTP/1.1\r\nHost: test\r\n".to_owned(),
+            405,
+        ),
+        (
+            "a foreign page",
+            head("Origin: http://evil.example\r\n"),
+            403,
+        ),
+        (
+            "an unknown subprotocol",
+            head("Sec-WebSocket-Protocol: soap\r\n"),
+            400,
+        ),
+        (
+            "a long header",
+            head(&format!("X-Long: {}\r\n", "x".repeat(20_000))),
+            431,
+        ),
+        (
+            "many header fields",
+            head(&"X-Many: x\r\n".repeat(100)),
+            431,
+        ),
+    ] {
+        let answer = ask(server.address, &head).await;
+        assert_eq!(answer.status, status, "{what}: {answer:?}");
+    }
+    assert_eq!(get(server.address, "/nowhere").await.status, 404);
+    bystander.is_served().await;
+}
