@@ -232,7 +232,7 @@ async fn read_to_close(url: String, encoding: Encoding) -> (u32, Option<Draining
 #[tokio::test]
 async fn on_sigterm_what_was_accepted_is_delivered_clients_are_told_and_it_ends_well() {
     const UPDATES: u32 = 5_000;
-    let server = Program::start(&["--feed", "none", "--drain", "2s"]).await;
+    let server = Program::start(&["--feed", "none", "--drain", "1s"]).await;
     let url = server.url();
     let mut publisher = Publisher::start(&url).await;
     let clients = ENCODINGS.map(|encoding| tokio::spawn(read_to_close(url.clone(), encoding)));
@@ -250,7 +250,7 @@ async fn on_sigterm_what_was_accepted_is_delivered_clients_are_told_and_it_ends_
     .await;
     for client in clients {
         let told = Draining {
-            reconnect_within_ms: 2_000,
+            reconnect_within_ms: 1_000,
         };
         assert_eq!(client.await.unwrap(), (UPDATES, Some(told), 1012));
     }

@@ -32,6 +32,9 @@ async fn slow(admin: SocketAddr) -> Vec<Json> {
     }
 }
 
+/// Some megabytes have to be published until a client is blocked.
+const PUBLISHES_PER_LOOK: usize = 10;
+
 #[tokio::test]
 async fn clients_that_do_not_read_are_listed_with_how_far_they_are_behind() {
     let (server, admin) = server(&["--shards", "2", "--write-timeout", "60s"]).await;
@@ -53,7 +56,9 @@ async fn clients_that_do_not_read_are_listed_with_how_far_they_are_behind() {
     let mut turn = 0;
     until("both are blocked and behind", async || {
         turn += 1;
-        publisher.publish(updates(turn % 10)).await;
+        for _ in 0..PUBLISHES_PER_LOOK {
+            publisher.publish(updates(turn % 10)).await;
+        }
         let listed = slow(admin).await;
         let is_behind = |row: &Json| row["slowest"]["lag_updates"].as_u64().unwrap() > 0;
         listed.iter().filter(|row| is_behind(row)).count() == 2

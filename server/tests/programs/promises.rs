@@ -349,9 +349,9 @@ async fn closed_at(mut client: Connection) -> Instant {
 #[tokio::test]
 async fn a_drain_closes_clients_one_by_one_and_refuses_what_comes_meanwhile() {
     const CLIENTS: usize = 40;
-    /// Of four seconds; on a busy machine some may be closed late, but none too early.
-    const SPREAD_MIN: Duration = Duration::from_secs(2);
-    let server = server(&["--drain", "4s"]).await;
+    /// Of two seconds. On a busy machine some may be closed late, but none too early.
+    const SPREAD_MIN: Duration = Duration::from_secs(1);
+    let server = server(&["--drain", "2s"]).await;
     let mut clients = JoinSet::new();
     for nth in 0..CLIENTS {
         let client = connect(&server.url(), ENCODINGS[nth % 2]).await;

@@ -296,6 +296,8 @@ async fn a_subscription_can_be_listed_changed_and_ended() {
 #[tokio::test]
 async fn a_maximum_rate_is_kept_and_the_last_value_arrives() {
     const RATE_HZ: f64 = 10.0;
+    /// About half a second: several batches.
+    const NUMBERS: u32 = 150;
     let server = server(&[]).await;
     let mut publisher = Publisher::start(&server.url()).await;
     for encoding in ENCODINGS {
@@ -313,7 +315,7 @@ async fn a_maximum_rate_is_kept_and_the_last_value_arrives() {
         let receiving = tokio::spawn(async move {
             let mut batches = 0;
             let mut last = 0.0;
-            while last < 300.0 {
+            while last < f64::from(NUMBERS) {
                 let updates = subscriber.updates().await;
                 batches += 1;
                 last = number(updates.last().unwrap());
@@ -321,7 +323,7 @@ async fn a_maximum_rate_is_kept_and_the_last_value_arrives() {
             let _ = sender.send(());
             (batches, start.elapsed())
         });
-        for number in 1..=300 {
+        for number in 1..=NUMBERS {
             publisher.readings(&topic, [number]).await;
             tokio::time::sleep(Duration::from_millis(2)).await;
         }

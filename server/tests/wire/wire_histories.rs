@@ -38,8 +38,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// Histories that run at the same time.
+/// Clients of a server that is killed. Each of them must notice each new server.
 const CLIENTS: usize = 32;
+
+/// Clients that come and go at the same time. They mostly wait.
+const GUESTS: usize = 96;
 
 fn number(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |text| text.parse().unwrap())
@@ -299,15 +302,16 @@ fn any_filter(random: &mut StdRng) -> &'static str {
     }
 }
 
-/// Runs all histories of a range, some at a time; `live` is one of them.
+/// Runs all histories of a range, some at a time. `live` runs one of them.
 async fn run<F: Future<Output = Seen> + Send + 'static>(
     world: &Arc<World>,
     histories: std::ops::Range<u64>,
+    at_a_time: usize,
     live: impl Fn(Arc<World>, u64) -> F + Copy + Send + 'static,
 ) {
     let next = Arc::new(AtomicU64::new(histories.start));
     let mut clients = JoinSet::new();
-    for _ in 0..CLIENTS {
+    for _ in 0..at_a_time {
         let (next, world) = (Arc::clone(&next), Arc::clone(world));
         clients.spawn(async move {
             loop {
@@ -378,7 +382,7 @@ async fn a_thousand_clients_that_come_and_go_see_each_update_once_or_are_told_ho
     let world = World::new(server.address, capacity, false);
     let source = world.source(PER_INTERVAL, 0).await;
     let start = Instant::now();
-    run(&world, first..first + histories, come_and_go).await;
+    run(&world, first..first + histories, GUESTS, come_and_go).await;
     let last = source.stop().await;
     let seen = world.seen();
     let kills: Vec<_> = world
@@ -435,7 +439,13 @@ async fn a_snapshot_and_what_follows_are_the_truth_at_each_position_at_20_000_up
     let source = world.source(PER_INTERVAL, 0).await;
     let first = number("TICKCAST_SEED", 1) * 1_000_000;
     let start = Instant::now();
-    run(&world, first..first + SUBSCRIBERS, subscribe_and_stay).await;
+    run(
+        &world,
+        first..first + SUBSCRIBERS,
+        CLIENTS,
+        subscribe_and_stay,
+    )
+    .await;
     let last = source.stop().await;
     let seen = world.seen();
     let visits: u64 = world
@@ -470,6 +480,8 @@ async fn outlive_servers(world: Arc<World>, number: u64) -> Seen {
 async fn clients_of_a_server_that_is_killed_go_on_with_the_next_one_and_mix_nothing_up() {
     const PER_INTERVAL: u64 = 20;
     const LIVES: u64 = 4;
+    /// Twice as long as a visit and what comes before the next one.
+    const LIFE: Duration = Duration::from_secs(1);
     let arguments = ["--feed", "none", "--shards", "2", "--heartbeat", "100ms"];
     let mut server = Program::start(&arguments).await;
     let address = server.address.to_string();
@@ -478,12 +490,12 @@ async fn clients_of_a_server_that_is_killed_go_on_with_the_next_one_and_mix_noth
     let clients = {
         let world = Arc::clone(&world);
         let clients = first..first + CLIENTS as u64;
-        tokio::spawn(async move { run(&world, clients, outlive_servers).await })
+        tokio::spawn(async move { run(&world, clients, CLIENTS, outlive_servers).await })
     };
     for life in 0..LIVES {
         let source = world.source(PER_INTERVAL, life).await;
         // In the middle of everything.
-        sleep(Duration::from_millis(1_500)).await;
+        sleep(LIFE).await;
         if life + 1 == LIVES {
             let last = source.stop().await;
             world.last.store(last, Ordering::SeqCst);

@@ -1,6 +1,7 @@
 //! Other people's clients: they know nothing of Tickcast, and talk to it all the same.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::{Output, Stdio},
 };
@@ -14,8 +15,8 @@ use tokio::{io::AsyncReadExt, process::Command};
 
 /// A client that answers no ping is closed after `--ping` and `--pong-timeout`; so long none of these
 /// says a word.
-const PINGS: [&str; 4] = ["--ping", "200ms", "--pong-timeout", "2s"];
-const IDLE_S: &str = "3";
+const PINGS: [&str; 4] = ["--ping", "200ms", "--pong-timeout", "1s"];
+const IDLE_S: &str = "2.3";
 
 async fn server() -> Program {
     Program::start(&[&["--feed", "none", "--shards", "1"], &PINGS[..]].concat()).await
@@ -53,27 +54,37 @@ async fn check_client(what: &str, client: &mut Command) {
     }
 }
 
-/// Runs a script of Node with a package of npm.
-async fn check_npm_package(package: &str, script: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--no-audit", "--no-fund", "--no-save", package])
-        .current_dir(folder.path());
-    run("npm install", &mut npm).await;
+/// Runs a Node script with an npm package, which is kept for the next run.
+async fn check_npm_package(name: &str, version: &str, script: &str) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("npm")
+        .join(name);
+    fs::create_dir_all(&folder).unwrap();
+    let package = format!("{name}@{version}");
+    let mut check = Command::new("node");
+    let is_there = format!("require({:?})", format!("{name}/package.json"));
+    check.args(["-e", &is_there]).current_dir(&folder);
+    let is_there = check.stderr(Stdio::null()).status().await;
+    if !is_there.is_ok_and(|status| status.success()) {
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--no-save", &package])
+            .current_dir(&folder);
+        run("npm install", &mut npm).await;
+    }
     let mut node = Command::new("node");
-    node.args(["-e", script]).current_dir(folder.path());
-    check_client(package, &mut node).await;
+    node.args(["-e", script]).current_dir(&folder);
+    check_client(&package, &mut node).await;
 }
 
 #[tokio::test]
 async fn the_npm_package_ws_understands_it() {
-    check_npm_package("ws@8", include_str!("ws.js")).await;
+    check_npm_package("ws", "8", include_str!("ws.js")).await;
 }
 
 #[tokio::test]
 async fn the_npm_package_websocket_understands_it() {
     let script = include_str!("websocket.js");
-    check_npm_package("websocket@1", script).await;
+    check_npm_package("websocket", "1", script).await;
 }
 
 /// A Python with the package `websockets`, in a folder that stays for the next time.
