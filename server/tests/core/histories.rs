@@ -1,7 +1,7 @@
 //! Random histories of publish, subscribe, block, unblock, disconnect and resume, on a shard
 //! without sockets and clocks, against a simple model: in mode `every` nothing is lost uncounted,
 //! doubled or out of order; in mode `latest` the newest value always arrives; no client is ever
-//! sent a topic it was not introduced to; and whoever has caught up knows the status of each topic.
+//! sent a topic it was not introduced to; and a client that has caught up knows all statuses.
 
 use std::{
     cell::RefCell,
@@ -43,7 +43,7 @@ const CLIENTS: usize = 4;
 
 #[derive(Debug, Clone)]
 enum Op {
-    /// So many updates, each of one of the topics, in one strip.
+    /// Updates of these topics in one strip.
     Publish(Vec<usize>),
     Turn,
     CatchUp,
@@ -52,16 +52,16 @@ enum Op {
         filter: usize,
         pace: usize,
     },
-    /// The kernel takes so many more bytes of a client.
+    /// The kernel takes this many more bytes for a client.
     Room {
         client: usize,
         bytes: usize,
     },
     Unblock(usize),
-    /// The connection breaks; what is in flight is lost. The next subscribe resumes.
+    /// The connection breaks, and bytes in flight are lost. The next subscribe resumes.
     Disconnect(usize),
     Wait(u64),
-    /// The feed that brings everything is gone.
+    /// The only feed is down.
     FeedDown,
 }
 
@@ -81,7 +81,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A socket that takes as many bytes as there is room.
+/// A socket that takes bytes while it has room.
 #[derive(Debug, Clone, Default)]
 struct Pipe(Rc<RefCell<(Vec<u8>, usize)>>);
 
@@ -102,7 +102,7 @@ impl Socket for Pipe {
     }
 }
 
-/// Writes to several at once, but now and then only one frame or nothing.
+/// Writes to several sockets at once, but sometimes only one frame or nothing.
 #[derive(Debug, Default)]
 struct Together(usize);
 
@@ -146,7 +146,7 @@ impl Pipe {
     }
 }
 
-/// What happened, as the model knows it.
+/// What was published, as the model knows it.
 #[derive(Debug, Default)]
 struct Truth {
     /// Topic by position, from 1.
@@ -175,18 +175,18 @@ struct Subscription {
     filter: Filter,
     mode: Mode,
     rate: Option<f64>,
-    /// Where counting began; `None` until the first answer.
+    /// The position where counting began. `None` before the first answer.
     base: Option<Position>,
     position: Position,
     count: u64,
-    /// Where the snapshot is, while there is one.
+    /// The position in the snapshot while it is incomplete.
     snapshot: Option<Position>,
     /// Positions of live updates.
     live: Vec<Position>,
-    /// Ranges told to be lost, with the number of updates in them.
+    /// Ranges reported as lost, with the number of updates in them.
     gaps: Vec<(Position, Position, u64)>,
     latest: BTreeMap<usize, Position>,
-    /// As told since the subscription began or was resumed.
+    /// Statuses received since the subscription began or was resumed.
     statuses: HashMap<usize, Status>,
 }
 
@@ -195,11 +195,11 @@ struct Client {
     encoding: Encoding,
     connection: Option<(ConnectionKey, Pipe)>,
     subscriptions: Vec<Subscription>,
-    /// Of this connection: from channel to subscription.
+    /// Channels of this connection, with the index of their subscription.
     channels: HashMap<u32, usize>,
-    /// Filters whose answer is still to come, in order.
+    /// Filters that wait for their answer, in order.
     asked: Vec<usize>,
-    /// Names by id; kept over connections.
+    /// Topic indices by id, kept across connections.
     topics: HashMap<u32, usize>,
 }
 
@@ -300,7 +300,7 @@ impl Client {
                             assert_eq!(accepted.count, before.len() as u64);
                         }
                         Start::Resumed => {
-                            // Nothing of the filter may lie between the two.
+                            // No update of the filter may lie between the two positions.
                             let skipped = truth.matching(
                                 &subscription.filter,
                                 accepted.position,
@@ -386,7 +386,7 @@ impl Subscription {
         }
     }
 
-    /// At the end, when everything has arrived.
+    /// The checks at the end, when everything has arrived.
     fn check(&self, truth: &Truth, statuses: &HashMap<usize, Status>) {
         let head = truth.tape.len() as Position;
         let Some(base) = self.base else { return };
@@ -425,8 +425,8 @@ impl Subscription {
 
 const FEED: FeedId = 1;
 
-/// Topics of `a` fall silent within a few rounds and die, those of `b` fall silent later, and `c`
-/// never does.
+/// Topics of `a` become stale within a few rounds and die, topics of `b` become stale later, and
+/// `c` never does.
 fn liveness() -> LivenessSettings {
     let rule = |filter, expect_ms, dead_after_ms: Option<u64>| SilenceRule {
         filter: Filter::new(filter).unwrap(),
@@ -543,7 +543,7 @@ impl World {
         self.clients[client].connection = Some((key, pipe));
         self.clients[client].channels.clear();
         self.clients[client].asked.clear();
-        // What was subscribed to before is resumed.
+        // Earlier subscriptions are resumed.
         for index in 0..self.clients[client].subscriptions.len() {
             self.ask(client, key, index);
         }
@@ -654,7 +654,7 @@ impl World {
         }
     }
 
-    /// Everybody reads, and time passes until nothing is left to be said.
+    /// All clients read, and time passes until nothing is left to send.
     fn settle(&mut self) {
         for client in 0..CLIENTS {
             if !self.clients[client].subscriptions.is_empty() {
@@ -679,7 +679,7 @@ fn check(tape_bytes: usize, turn_writes: usize, ops: Vec<Op>) {
         world.act(op);
     }
     world.settle();
-    // Once more with everybody live: shared batches must fit where catching up ended.
+    // Once more with all clients live: shared batches must continue where catching up ended.
     for _ in 0..2 {
         world.publish(&[0, 1, 2, 3, 4, 5, 5]);
         world.settle();
@@ -704,16 +704,16 @@ fn cases() -> ProptestConfig {
 proptest! {
     #![proptest_config(cases())]
 
-    /// The tape holds everything: nothing may be lost at all.
+    /// The tape holds everything, so nothing may be lost.
     #[test]
-    fn with_a_long_tape_every_subscriber_gets_everything(
+    fn with_a_long_tape_every_subscriber_receives_everything(
         turn_writes in 1..=CLIENTS,
         ops in prop::collection::vec(op(), 1..80),
     ) {
         check(1 << 20, turn_writes, ops);
     }
 
-    /// The tape holds two or three strips: whoever stops for long falls off it.
+    /// The tape holds two or three strips: a client that stops for long falls off it.
     #[test]
     fn with_a_short_tape_every_loss_is_counted(
         turn_writes in 1..=CLIENTS,

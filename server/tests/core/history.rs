@@ -1,4 +1,4 @@
-//! The recent past of topics, as clients ask for it, in both encodings.
+//! History requests in both encodings.
 
 use tickcast_protocol::{
     client::Connection,
@@ -51,7 +51,7 @@ fn numbers(history: &History<Topic>) -> Vec<f64> {
 }
 
 #[tokio::test]
-async fn the_past_comes_in_pages_from_the_newest_to_the_oldest_without_a_hole() {
+async fn history_comes_in_pages_from_newest_to_oldest_without_a_hole() {
     let server = server(&["--history-updates", "50"]).await;
     let mut publisher = Publisher::start(&server.url()).await;
     publisher.readings("a", 1..=80).await;
@@ -78,7 +78,7 @@ async fn the_past_comes_in_pages_from_the_newest_to_the_oldest_without_a_hole() 
 }
 
 #[tokio::test]
-async fn the_past_ends_where_the_live_stream_is_or_behind_it() {
+async fn history_ends_at_or_after_the_position_of_the_live_stream() {
     let server = server(&["--requests-per-s", "100000", "--request-burst", "100000"]).await;
     let mut publisher = Publisher::start(&server.url()).await;
     for encoding in ENCODINGS {
@@ -86,7 +86,7 @@ async fn the_past_ends_where_the_live_stream_is_or_behind_it() {
         let (topic_of_task, url) = (topic.clone(), server.url());
         publisher.readings(&topic, 1..=5).await;
         let mut subscriber = Subscriber::start(&url, encoding, &topic, Mode::Every).await;
-        // A snapshot leaves out what has a newer value by then.
+        // A snapshot leaves out values that were replaced meanwhile.
         let mut live = subscriber.take(1).await;
         let publishing = tokio::spawn(async move {
             let mut publisher = Publisher::start(&url).await;
@@ -112,7 +112,7 @@ async fn the_past_ends_where_the_live_stream_is_or_behind_it() {
 }
 
 #[tokio::test]
-async fn an_unknown_topic_has_an_empty_past_and_what_is_not_allowed_is_refused() {
+async fn an_unknown_topic_has_empty_history_and_a_forbidden_one_is_refused() {
     let server = server(&["--subscribe-allow", "open/#"]).await;
     for encoding in ENCODINGS {
         let mut client = connect(&server.url(), encoding).await;
@@ -132,7 +132,7 @@ async fn an_unknown_topic_has_an_empty_past_and_what_is_not_allowed_is_refused()
 }
 
 #[tokio::test]
-async fn without_history_each_request_is_refused() {
+async fn a_server_without_history_refuses_each_request() {
     let server = server(&["--history-updates", "0"]).await;
     for encoding in ENCODINGS {
         let mut client = connect(&server.url(), encoding).await;
@@ -142,7 +142,7 @@ async fn without_history_each_request_is_refused() {
 }
 
 #[tokio::test]
-async fn history_stays_within_its_memory_and_says_what_that_cost() {
+async fn history_stays_within_its_memory_and_counts_the_forgotten_updates() {
     let server = server(&["--history", "64KiB"]).await;
     let mut publisher = Publisher::start(&server.url()).await;
     for start in (0..5_000).step_by(500) {

@@ -21,11 +21,11 @@ use tickcast_server_testkit::{
 
 use tokio::io::AsyncWriteExt;
 
-/// A subscriber that keeps what it is told of topics.
+/// A subscriber that keeps the statuses of its topics.
 struct Watcher {
     connection: Connection,
     statuses: HashMap<String, (Status, TimeNs)>,
-    /// Topics it has values of.
+    /// Topics of which it has a value.
     values: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ impl Watcher {
         }
     }
 
-    /// Takes the next message in.
+    /// Takes the next status or batch.
     async fn next(&mut self) {
         let (statuses, values) = (&mut self.statuses, &mut self.values);
         answer(&mut self.connection, |message| match message {
@@ -86,7 +86,7 @@ impl Watcher {
 }
 
 #[tokio::test]
-async fn a_topic_that_falls_silent_is_stale_then_dead_and_live_with_its_next_update() {
+async fn a_silent_topic_becomes_stale_then_dead_and_live_with_its_next_update() {
     let rules = [
         "--liveness",
         "a/dies=50ms,dead_after=500ms",
@@ -127,8 +127,8 @@ async fn a_topic_that_falls_silent_is_stale_then_dead_and_live_with_its_next_upd
     }
 }
 
-/// A client of the broker with a will, which is published when it is killed. Returns once the
-/// broker knows it.
+/// A client of the broker with a will, which is published when the client is killed. Returns once
+/// the broker has accepted it.
 fn device(broker: &Broker, name: &str) -> Child {
     broker.publish("wake", "up", &["-r"]);
     let mut device = Command::new("mosquitto_sub")
@@ -146,7 +146,7 @@ fn device(broker: &Broker, name: &str) -> Child {
 }
 
 #[tokio::test]
-async fn a_will_makes_dead_and_a_broker_that_is_gone_makes_stale() {
+async fn a_will_makes_topics_dead_and_a_lost_broker_makes_them_stale() {
     let mut broker = Broker::start("allow_anonymous true");
     broker.publish("devices/a/old", "1", &["-r", "-q", "1"]);
     let settings = format!(
@@ -205,7 +205,7 @@ async fn a_will_makes_dead_and_a_broker_that_is_gone_makes_stale() {
 }
 
 #[tokio::test]
-async fn what_came_from_a_feed_that_has_ended_is_stale() {
+async fn topics_of_a_feed_that_has_ended_are_stale() {
     let mut server = Program::start(&["--feed", "stdin", "--shards", "1"]).await;
     let mut watcher = Watcher::start(&server, Encoding::Json, "#").await;
     let mut input = server.take_input();

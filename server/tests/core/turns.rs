@@ -1,4 +1,4 @@
-//! The turns of a round: who is written to when, and with what.
+//! The turns of a round: which subscriber is written to when, and with what.
 
 use std::{
     cell::RefCell,
@@ -29,8 +29,7 @@ const NOW: Now = Now {
     wall_ns: 0,
 };
 
-/// Subscribers, by number, in the order in which they were written to; each with how many frames it
-/// got in one write.
+/// The writes in order: the number of the subscriber, and how many frames it got.
 type Log = Rc<RefCell<Vec<(usize, usize)>>>;
 
 /// A socket that takes everything.
@@ -103,7 +102,7 @@ impl World {
         self.sequencer.take_strip().unwrap()
     }
 
-    /// What a turn with so many new updates writes.
+    /// What a turn with this many new updates writes.
     fn turn(&mut self, updates: usize) -> Vec<(usize, usize)> {
         let strips: Vec<_> = (0..updates).map(|_| self.update()).collect();
         self.shard.turn(&strips, NOW);
@@ -112,7 +111,7 @@ impl World {
 }
 
 #[test]
-fn who_is_written_to_late_in_a_round_gets_what_came_meanwhile_in_the_same_write() {
+fn a_subscriber_late_in_a_round_gets_newer_updates_in_the_same_write() {
     let mut world = World::new(8, Mode::Every);
     assert_eq!(world.turn(1), [(0, 1), (1, 1)]);
     assert!(!world.shard.is_round_over());
@@ -120,8 +119,8 @@ fn who_is_written_to_late_in_a_round_gets_what_came_meanwhile_in_the_same_write(
     assert_eq!(world.turn(1), [(4, 3), (5, 3)]);
     assert_eq!(world.turn(0), [(6, 3), (7, 3)]);
     assert!(world.shard.is_round_over());
-    // Those who were early now get what came after their turn, in one write as well, and before
-    // anybody is written to a second time.
+    // The early subscribers now get the updates after their turn, also in one write, and before any
+    // subscriber is written to a second time.
     assert!(world.shard.has_unsent());
     assert_eq!(world.turn(1), [(0, 3), (1, 3)]);
     assert_eq!(world.turn(0), [(2, 2), (3, 2)]);
@@ -143,7 +142,7 @@ fn newest_values_wait_for_the_end_of_the_round() {
 }
 
 #[test]
-fn a_round_of_many_goes_in_four_turns_and_another_one_is_the_first_each_time() {
+fn a_large_round_takes_four_turns_and_starts_with_another_subscriber_each_time() {
     let mut world = World::new(40, Mode::Every);
     for round in 0..3 {
         let mut order = world.turn(1);
@@ -158,7 +157,7 @@ fn a_round_of_many_goes_in_four_turns_and_another_one_is_the_first_each_time() {
 }
 
 #[test]
-fn an_answer_does_not_wait_for_its_turn_and_goes_behind_what_waits_for_the_same_client() {
+fn an_answer_does_not_wait_for_its_turn_and_follows_earlier_messages_of_its_client() {
     let mut world = World::new(8, Mode::Every);
     world.turn(1);
     let request = TimeRequest {
@@ -175,7 +174,7 @@ fn an_answer_does_not_wait_for_its_turn_and_goes_behind_what_waits_for_the_same_
 }
 
 #[test]
-fn who_is_gone_is_not_written_to_and_who_comes_in_its_place_gets_nothing_of_it() {
+fn a_closed_connection_is_not_written_to_and_its_successor_gets_none_of_its_messages() {
     let mut world = World::new(8, Mode::Every);
     world.turn(1);
     world.shard.disconnect(world.subscribers[5]);

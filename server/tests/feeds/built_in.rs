@@ -1,4 +1,4 @@
-//! The feeds that need nothing but themselves: simulated and replay.
+//! The feeds that need no other program: replay and simulated.
 
 use std::{
     collections::BTreeSet,
@@ -48,7 +48,7 @@ async fn play(settings: ReplaySettings) -> (Vec<NewUpdate>, u64) {
     (updates, metrics.undecodable.get())
 }
 
-/// Plays a recording that comes with the server, and compares each row with the text of its file.
+/// Replays a recording that comes with the server, and compares each row with the text of its file.
 async fn check_recording(
     name: &str,
     header_rows: usize,
@@ -125,7 +125,7 @@ async fn every_reading_of_the_sensors_is_replayed_exactly() {
 }
 
 #[tokio::test]
-async fn several_files_are_played_at_the_same_time() {
+async fn several_files_are_replayed_at_the_same_time() {
     let files = vec![
         file("a", recording("usdjpy-quotes.csv")),
         file("b", recording("btcusdt-trades.csv")),
@@ -141,7 +141,7 @@ async fn several_files_are_played_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn what_the_monitor_recorded_is_replayed_with_its_topics_units_and_times() {
+async fn a_recording_of_the_monitor_is_replayed_with_its_topics_units_and_times() {
     let path = recording("recorded.jsonl");
     let settings = || replay(vec![path.to_str().unwrap().parse().unwrap()]);
     let (updates, undecodable) = play(settings()).await;
@@ -164,7 +164,7 @@ async fn what_the_monitor_recorded_is_replayed_with_its_topics_units_and_times()
     assert_eq!(updates[1].source_time_ns, Some(1_610_064_000_349_000_000));
     assert_eq!(updates[5].source_time_ns, Some(1_610_064_002_000_000_000));
 
-    // Its topics cannot be another one.
+    // A recording with its own topics takes no other topic.
     let named = replay(vec![file("t", path.clone())]);
     let feed = FeedSettings {
         name: "r".into(),
@@ -173,7 +173,7 @@ async fn what_the_monitor_recorded_is_replayed_with_its_topics_units_and_times()
     let error = feed.check().unwrap_err().to_string();
     assert!(error.contains("names its topics itself"), "{error}");
 
-    // Lines that are none are counted, and the rest is played.
+    // Damaged lines are counted, and the others are replayed.
     let folder = tempfile::tempdir().unwrap();
     let damaged = folder.path().join("damaged.jsonl");
     let text = fs::read_to_string(&path).unwrap();
@@ -194,7 +194,7 @@ fn three_rows(folder: &tempfile::TempDir, name: &str, first_s: i64) -> ReplayFil
 }
 
 #[tokio::test]
-async fn recorded_time_passes_at_the_speed() {
+async fn recorded_time_passes_at_the_set_speed() {
     let folder = tempfile::tempdir().unwrap();
     let settings = ReplaySettings {
         speed: Speed::Times(100.0),
@@ -208,7 +208,7 @@ async fn recorded_time_passes_at_the_speed() {
 }
 
 #[tokio::test]
-async fn a_replay_that_repeats_begins_again_until_it_is_stopped() {
+async fn a_repeated_replay_starts_again_until_it_is_stopped() {
     let folder = tempfile::tempdir().unwrap();
     for speed in [Speed::Times(10_000.0), Speed::Max] {
         let settings = ReplaySettings {
@@ -227,7 +227,7 @@ async fn a_replay_that_repeats_begins_again_until_it_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_common_clock_keeps_files_as_far_apart_as_they_were() {
+async fn a_common_clock_keeps_the_recorded_distance_between_files() {
     let folder = tempfile::tempdir().unwrap();
     let files = || {
         vec![
@@ -246,7 +246,7 @@ async fn a_common_clock_keeps_files_as_far_apart_as_they_were() {
 }
 
 #[tokio::test]
-async fn source_times_are_recorded_or_now() {
+async fn source_times_are_the_recorded_times_or_the_current_time() {
     let folder = tempfile::tempdir().unwrap();
     let now_ns = || {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -265,7 +265,7 @@ async fn source_times_are_recorded_or_now() {
 }
 
 #[tokio::test]
-async fn bad_rows_are_counted_and_left_out() {
+async fn invalid_rows_are_counted_and_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bad.csv");
     let long = "x".repeat(200_000);
@@ -273,13 +273,13 @@ async fn bad_rows_are_counted_and_left_out() {
     fs::write(&path, text).unwrap();
     let (updates, undecodable) = play(replay(vec![file("t", path)])).await;
     let values: Vec<_> = updates.into_iter().map(|update| update.value).collect();
-    // The quotation mark that is never closed ends the file.
+    // The file ends within an open quotation mark.
     assert_eq!(values, [1.0, 5.0].map(Value::Reading));
     assert_eq!(undecodable, 4);
 }
 
 #[tokio::test]
-async fn columns_can_be_named_or_counted() {
+async fn columns_are_given_by_name_or_number() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own.csv");
     let check = async |format: &str, text: &str, time_ns: TimeNs, value: &str| {
@@ -317,7 +317,7 @@ async fn columns_can_be_named_or_counted() {
 }
 
 #[test]
-fn what_cannot_be_replayed_is_an_error_before_the_start() {
+fn settings_that_cannot_be_replayed_are_an_error_before_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let check = |text: Option<&str>, format: &str, part: &str| {
         let path = folder.path().join("file.csv");

@@ -1,4 +1,4 @@
-//! The program and everything it meets: clients by hand, HTTP, pipes, signals, mistakes.
+//! The program and its surroundings: handwritten clients, HTTP, pipes, signals and wrong settings.
 
 use std::{fs, net::TcpListener};
 
@@ -23,7 +23,7 @@ async fn without_feed() -> Program {
 }
 
 #[tokio::test]
-async fn json_by_hand_and_the_binary_client_see_the_same() {
+async fn a_handwritten_json_client_and_the_bincode_client_see_the_same_updates() {
     let server = without_feed().await;
     let mut by_hand = RawSocket::open(server.address, "/ws", "").await;
     assert!(
@@ -72,7 +72,7 @@ async fn echo_returns_text_binary_and_fragments() {
         socket.send(first, &payload).await;
         assert_eq!(socket.frame().await, (first, payload));
     }
-    // A letter may be cut in two; each fragment comes with a mask of its own.
+    // A letter may be cut in two, and each fragment has another mask.
     socket.send(0x01, &[b'a', 0xc3]).await;
     socket.send(0x00, b"").await;
     socket.send(0x80, &[0xa4]).await;
@@ -90,7 +90,7 @@ async fn control_frames_may_come_between_fragments_and_a_close_frame_may_be_empt
         let list = br#"{"type":"list","id":7}"#;
         socket.send(0x01, &list[..9]).await;
         socket.send(PING, b"in between").await;
-        // A pong that nobody asked for.
+        // An unsolicited pong.
         socket.send(PONG, b"here I am").await;
         let pong = loop {
             let frame = socket.frame().await;
@@ -122,7 +122,7 @@ async fn control_frames_may_come_between_fragments_and_a_close_frame_may_be_empt
 }
 
 #[tokio::test]
-async fn the_plain_pages_tell_what_they_should() {
+async fn the_http_pages_have_the_right_content() {
     let server = without_feed().await;
     let mut publisher = Publisher::start(&server.url()).await;
     publisher
@@ -164,7 +164,7 @@ async fn the_plain_pages_tell_what_they_should() {
     };
     let door = r#""door" 1 {"text":"\"open\""}"#.to_owned();
     let plant = r#""plant/1/temperature" 2 {"reading":22.5}"#.to_owned();
-    // Another shard than the publisher's may still have to take it in.
+    // A shard other than the publisher's may not have applied the update yet.
     until("all have arrived", async || latest("").await.1.len() == 2).await;
     assert_eq!(latest("").await, (200, vec![door.clone(), plant.clone()]));
     assert_eq!(latest("?filter=plant/%2B/%23").await, (200, vec![plant]));
@@ -177,7 +177,7 @@ async fn the_plain_pages_tell_what_they_should() {
 }
 
 #[tokio::test]
-async fn any_program_can_be_piped_in() {
+async fn the_output_of_any_program_can_be_piped_in() {
     let mut server = Program::start(&["--feed", "stdin"]).await;
     let mut subscriber = Subscriber::start(&server.url(), ENCODINGS[0], "#", Mode::Every).await;
     let mut input = server.take_input();
@@ -202,14 +202,14 @@ async fn any_program_can_be_piped_in() {
         server.metric(row).await == 1
     })
     .await;
-    // The server stays for those who publish.
+    // The server stays up for publishers.
     let mut publisher = Publisher::start(&server.url()).await;
     publisher.readings("plant/pressure", [2]).await;
     assert_eq!(number(&subscriber.take(1).await[0]), 2.0);
 }
 
-/// A subscriber that reads until the server closes it. Returns how many updates came, in order,
-/// whether it was told to leave, and the close code.
+/// A subscriber that reads until the server closes it. Returns the number of updates, whose
+/// order it checks, the announcement of the drain, and the close code.
 async fn read_to_close(url: String, encoding: Encoding) -> (u32, Option<Draining>, u16) {
     let mut subscriber = Subscriber::start(&url, encoding, "#", Mode::Every).await;
     let (mut last, mut told) = (0, None);
@@ -230,7 +230,7 @@ async fn read_to_close(url: String, encoding: Encoding) -> (u32, Option<Draining
 }
 
 #[tokio::test]
-async fn on_sigterm_what_was_accepted_is_delivered_clients_are_told_and_it_ends_well() {
+async fn sigterm_delivers_accepted_updates_tells_clients_and_exits_with_success() {
     const UPDATES: u32 = 5_000;
     let server = Program::start(&["--feed", "none", "--drain", "1s"]).await;
     let url = server.url();
@@ -244,7 +244,7 @@ async fn on_sigterm_what_was_accepted_is_delivered_clients_are_told_and_it_ends_
         publisher.readings("a", first..first + 500).await;
     }
     server.terminate().await;
-    until("it is not ready any more", async || {
+    until("it is not ready", async || {
         get(server.address, "/readyz").await.status == 503
     })
     .await;
@@ -258,7 +258,7 @@ async fn on_sigterm_what_was_accepted_is_delivered_clients_are_told_and_it_ends_
     assert_eq!(server.end().await.code(), Some(0));
 }
 
-/// It must not start: what it says is one line, and enough to mend it.
+/// The program must exit at once, with one line that says how to fix it.
 async fn check_refused(arguments: &[&str], expected: &[&str]) {
     let output = soon("it ends", command(arguments).output()).await.unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
@@ -271,7 +271,7 @@ async fn check_refused(arguments: &[&str], expected: &[&str]) {
 }
 
 #[tokio::test]
-async fn what_cannot_be_honoured_ends_it_at_once_with_one_clear_line() {
+async fn a_setting_that_cannot_be_honoured_ends_the_program_with_one_clear_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for shards in ["1", "2"] {

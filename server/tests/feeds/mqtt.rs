@@ -1,4 +1,4 @@
-//! The MQTT feed at a real Mosquitto, and at a broker that is made up where Mosquitto is too kind.
+//! The MQTT feed with a real Mosquitto, and with a fake broker where Mosquitto is too lenient.
 
 use std::{fs, process::Command, sync::Arc, time::Duration};
 
@@ -62,7 +62,7 @@ async fn live_and_retained_messages_arrive_as_such_in_both_versions() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_counted_and_stops_nothing() {
+async fn an_undecodable_message_is_counted_and_stops_nothing() {
     let broker = Broker::start(OPEN);
     for version in VERSIONS {
         let mut feed = feed(settings(broker.port, version));
@@ -117,7 +117,7 @@ async fn the_feed_recovers_when_the_broker_is_stopped_and_started_in_mid_stream(
 }
 
 #[tokio::test]
-async fn a_broker_that_comes_later_is_found() {
+async fn a_broker_that_starts_later_is_found() {
     let mut broker = Broker::start(OPEN);
     broker.stop();
     let mut feed = feed(settings(broker.port, MqttVersion::V3));
@@ -132,7 +132,7 @@ async fn a_broker_that_comes_later_is_found() {
 }
 
 #[tokio::test]
-async fn a_session_brings_what_was_published_while_the_feed_was_away() {
+async fn a_session_delivers_messages_published_while_the_feed_was_away() {
     let broker = Broker::start(OPEN);
     for (version, id) in [(MqttVersion::V3, "away3"), (MqttVersion::V5, "away5")] {
         let with_session = || MqttSettings {
@@ -157,7 +157,7 @@ async fn a_session_brings_what_was_published_while_the_feed_was_away() {
 }
 
 #[tokio::test]
-async fn user_and_password_are_needed_where_the_broker_asks_for_them() {
+async fn user_and_password_are_needed_if_the_broker_requires_them() {
     let mut broker = Broker::start(OPEN);
     broker.stop();
     let passwords = broker.path("passwords");
@@ -175,7 +175,7 @@ async fn user_and_password_are_needed_where_the_broker_asks_for_them() {
             passwords.display()
         ),
     );
-    // A broker started by root goes on as another user, who must be able to read the passwords.
+    // A broker started by root switches to another user, which could not read the passwords.
     let configuration = format!("{configuration}\nuser root\n");
     fs::write(broker.path("mosquitto.conf"), configuration).unwrap();
     broker.start_again();
@@ -189,7 +189,7 @@ async fn user_and_password_are_needed_where_the_broker_asks_for_them() {
         });
         accepted.until_up().await;
         assert_eq!(refused.metrics.state(), FeedState::Connecting);
-        // Settings of their own go before those in the URL.
+        // The settings take precedence over the URL.
         let overridden = feed(MqttSettings {
             url: format!("mqtt://me:wrong@127.0.0.1:{}", broker.port)
                 .parse()
@@ -205,8 +205,8 @@ async fn user_and_password_are_needed_where_the_broker_asks_for_them() {
 }
 
 #[tokio::test]
-async fn a_recorded_day_comes_through_in_order_with_exact_prices() {
-    // By default Mosquitto throws away what it cannot pass on at once beyond a thousand messages.
+async fn a_recorded_day_arrives_in_order_with_exact_prices() {
+    // By default Mosquitto queues at most a thousand messages for a client, and drops the rest.
     let broker = Arc::new(Broker::start(&format!("{OPEN}\nmax_queued_messages 0")));
     let text = fs::read_to_string(recording("eurusd-quotes.csv")).unwrap();
     let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
@@ -235,7 +235,7 @@ async fn a_recorded_day_comes_through_in_order_with_exact_prices() {
 }
 
 #[tokio::test]
-async fn a_packet_that_is_too_long_is_counted_and_the_feed_comes_back() {
+async fn a_packet_above_the_limit_is_counted_and_the_feed_reconnects() {
     let broker = Broker::start(OPEN);
     let mut feed = feed(MqttSettings {
         max_packet_bytes: 1_000,
@@ -252,7 +252,7 @@ async fn a_packet_that_is_too_long_is_counted_and_the_feed_comes_back() {
     feed.stop().await;
 }
 
-/// Reads one packet of MQTT: its first byte and its body.
+/// Reads an MQTT packet. Returns its first byte and its body.
 async fn read_packet(socket: &mut TcpStream) -> (u8, Vec<u8>) {
     let first = socket.read_u8().await.unwrap();
     let mut length = 0usize;
@@ -284,7 +284,7 @@ async fn one_refused_filter_does_not_stop_the_others() {
     socket.write_all(&[0x20, 2, 0, 0]).await.unwrap();
     let (kind, body) = read_packet(&mut socket).await;
     assert_eq!(kind, 0x82);
-    // The first is refused, the second granted; then comes a message.
+    // It refuses the first filter, grants the second, and then sends a message.
     let answer = [0x90, 4, body[0], body[1], 0x80, 0x01];
     socket.write_all(&answer).await.unwrap();
     socket.write_all(b"\x30\x0a\x00\x07plant/a7").await.unwrap();
@@ -313,10 +313,10 @@ async fn a_feed_whose_filters_are_all_refused_is_not_up() {
     feed.stop().await;
 }
 
-/// The sequencer takes nothing for longer than the broker waits for a ping (one and a half times
-/// 15 s): the feed must neither lose its connection nor grow, and must count what it gives up.
+/// The sequencer takes nothing for longer than the broker waits for a ping. The feed must keep its
+/// connection, must not grow, and must count the updates that it drops.
 #[tokio::test]
-async fn a_stuck_sequencer_costs_the_oldest_updates_but_not_the_connection() {
+async fn a_stuck_sequencer_drops_the_oldest_updates_and_keeps_the_connection() {
     const MESSAGES: usize = 150_000;
     let broker = Broker::start(&format!("{OPEN}\nmax_queued_messages 0"));
     let mut feed = feed(settings(broker.port, MqttVersion::V3));

@@ -1,4 +1,4 @@
-//! The admin address: health, numbers, and who is slow.
+//! The admin address: health, metrics and slow clients.
 
 use std::net::SocketAddr;
 
@@ -36,10 +36,10 @@ async fn slow(admin: SocketAddr) -> Vec<Json> {
 const PUBLISHES_PER_LOOK: usize = 10;
 
 #[tokio::test]
-async fn clients_that_do_not_read_are_listed_with_how_far_they_are_behind() {
+async fn clients_that_do_not_read_are_listed_with_their_lag() {
     let (server, admin) = server(&["--shards", "2", "--write-timeout", "60s"]).await;
     assert_eq!(slow(admin).await, [] as [Json; 0]);
-    // Two of them, so that with two shards they may be in one or in both.
+    // Two clients, which are in one shard or in two.
     let mut clients = Vec::new();
     for mode in ["every", "latest"] {
         let mut socket = RawSocket::open(server.address, "/ws", "").await;
@@ -54,14 +54,14 @@ async fn clients_that_do_not_read_are_listed_with_how_far_they_are_behind() {
     let text = Value::Text("x".repeat(1000));
     let updates = |topic: usize| vec![publication(&format!("load/{topic}"), text.clone()); 50];
     let mut turn = 0;
-    until("both are blocked and behind", async || {
+    until("both are blocked and lag", async || {
         turn += 1;
         for _ in 0..PUBLISHES_PER_LOOK {
             publisher.publish(updates(turn % 10)).await;
         }
         let listed = slow(admin).await;
-        let is_behind = |row: &Json| row["slowest"]["lag_updates"].as_u64().unwrap() > 0;
-        listed.iter().filter(|row| is_behind(row)).count() == 2
+        let is_lagging = |row: &Json| row["slowest"]["lag_updates"].as_u64().unwrap() > 0;
+        listed.iter().filter(|row| is_lagging(row)).count() == 2
     })
     .await;
     let listed = slow(admin).await;
@@ -88,14 +88,11 @@ async fn clients_that_do_not_read_are_listed_with_how_far_they_are_behind() {
     );
 
     drop(clients);
-    until("nobody is slow any more", async || {
-        slow(admin).await.is_empty()
-    })
-    .await;
+    until("no client is slow", async || slow(admin).await.is_empty()).await;
 }
 
 #[tokio::test]
-async fn health_and_numbers_are_there_and_the_numbers_only_there() {
+async fn health_and_metrics_are_served_and_metrics_only_at_the_admin_address() {
     let (server, admin) = server(&[]).await;
     assert_eq!(get(admin, "/healthz").await.status, 200);
     assert_eq!(get(admin, "/readyz").await.status, 200);

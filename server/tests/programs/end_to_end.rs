@@ -1,4 +1,4 @@
-//! The whole way: from an MQTT packet, or a publisher, to subscribers in each encoding and mode.
+//! The whole way from an MQTT packet to subscribers in each encoding and mode.
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +31,7 @@ use tokio::{
 const QUOTES: &str = "market/EUR-USD/quote";
 const TEMPERATURES: &str = "plant/machine/temperature";
 
-/// A broker that keeps what it cannot pass on at once, and a server that listens to it.
+/// A broker without a limit on queued messages, and a server that subscribes to it.
 async fn broker_and_server() -> (Broker, Program) {
     let broker = Broker::start("allow_anonymous true\nmax_queued_messages 0");
     let url = format!("mqtt://127.0.0.1:{}", broker.port);
@@ -48,7 +48,7 @@ async fn until_feed(server: &Program, state: &str) {
     .await;
 }
 
-/// The columns of a recording, as text, and as the payloads that a gateway would send.
+/// The rows of a recording as text, and the payloads that a gateway would send.
 fn quotes() -> (Vec<String>, String) {
     let text = fs::read_to_string(recording("eurusd-quotes.csv")).unwrap();
     let rows = text.lines().map(|line| {
@@ -72,7 +72,7 @@ fn temperatures() -> (Vec<String>, String) {
         .unzip()
 }
 
-/// A value with all its digits, as it stands in the recording.
+/// A value with all its digits, as in the recording.
 fn digits(value: &Value) -> String {
     match value {
         Value::Quote(quote) => format!("{} {}", quote.bid, quote.ask),
@@ -81,13 +81,13 @@ fn digits(value: &Value) -> String {
     }
 }
 
-/// A reading is a float: its shortest digits are those of the number, not of its text.
+/// Rows with the shortest digits of their number: a reading is a float, which drops trailing zeros.
 fn shortest(rows: &[String]) -> Vec<String> {
     let number = |row: &String| row.parse::<f64>().unwrap().to_string();
     rows.iter().map(number).collect()
 }
 
-/// Takes in everything until the last position; by topic.
+/// Receives all updates up to position `total`, by topic.
 async fn receive(mut subscriber: Subscriber, total: u64) -> BTreeMap<Topic, Vec<Update<Topic>>> {
     let mut received: BTreeMap<Topic, Vec<_>> = BTreeMap::new();
     while subscriber.position() < total {
@@ -127,7 +127,7 @@ fn check_received(
 }
 
 #[tokio::test]
-async fn recordings_come_through_a_real_broker_to_each_encoding_and_mode_with_all_digits() {
+async fn recordings_pass_a_real_broker_and_reach_each_encoding_and_mode_with_all_digits() {
     let (broker, server) = broker_and_server().await;
     let (quote_rows, quote_payloads) = quotes();
     let (temperature_rows, temperature_payloads) = temperatures();
@@ -158,7 +158,7 @@ async fn recordings_come_through_a_real_broker_to_each_encoding_and_mode_with_al
     assert_eq!(server.metric("tickcast_feed_undecodable_total").await, 0);
 }
 
-/// Publishes 1, 2, 3 and so on, and starts its client again whenever that has lost the broker.
+/// Publishes 1, 2, 3 and so on, and restarts its MQTT client when the client has lost the broker.
 async fn count_up(port: u16, published: Arc<AtomicU32>, is_over: Arc<AtomicBool>) {
     while !is_over.load(Ordering::Relaxed) {
         let mut client = Command::new("mosquitto_pub")
@@ -173,19 +173,19 @@ async fn count_up(port: u16, published: Arc<AtomicU32>, is_over: Arc<AtomicBool>
         for _ in 0..50 {
             let next = published.fetch_add(1, Ordering::Relaxed) + 1;
             let line = format!("{next}\n");
-            // A client that has lost its broker may be gone already.
+            // A client that has lost the broker may have exited.
             if input.write_all(line.as_bytes()).await.is_err() {
                 break;
             }
         }
         drop(input);
-        // While there is no broker it fails; then the next one tries.
+        // Without a broker the client fails, and the next one tries again.
         soon("the client ends", client.wait()).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_broker_that_is_stopped_and_started_in_mid_stream_costs_no_subscriber_its_connection() {
+async fn subscribers_stay_connected_while_the_broker_is_restarted() {
     let (mut broker, server) = broker_and_server().await;
     let mut subscribers = Vec::new();
     for encoding in ENCODINGS {
@@ -217,13 +217,13 @@ async fn a_broker_that_is_stopped_and_started_in_mid_stream_costs_no_subscriber_
     assert_eq!(server.metric("tickcast_feed_reconnects_total").await, 2);
 }
 
-/// Each subscriber receives, in order, until it has a number above this one.
+/// Each subscriber receives numbers in order until one is above `beyond`.
 async fn advance(subscribers: &mut [Subscriber], last: &mut [f64], beyond: f64) {
     for (subscriber, last) in subscribers.iter_mut().zip(last) {
         while *last <= beyond {
             for update in subscriber.updates().await {
                 let number = number(&update);
-                // With QoS 1 the broker may repeat what it has not seen acknowledged.
+                // With QoS 1 the broker may repeat unacknowledged messages.
                 assert!(number >= *last, "{number} after {last}");
                 *last = number;
             }

@@ -1,4 +1,4 @@
-//! Clients whose connection is reset, and clients whose server is another one afterwards.
+//! Clients whose connection is reset, and clients whose server is replaced by another one.
 
 use std::sync::{Arc, Mutex};
 
@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 const TOPIC: &str = "count";
 
-/// What a client was told, in this order.
+/// One of the events that a client reports, in order.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Told {
     Accepted(Start),
@@ -31,7 +31,7 @@ enum Told {
 
 type Story = Arc<Mutex<Vec<Told>>>;
 
-/// Follows a topic through all reconnects until a number comes.
+/// Follows a topic through all reconnects until the number `last` arrives.
 async fn follow(url: String, encoding: Encoding, mode: Mode, last: u32, story: Story) {
     let options = ClientOptions::new(ConnectOptions::new(url, encoding));
     let (mut client, handle) = Client::new(options);
@@ -69,7 +69,7 @@ struct Follower {
 }
 
 impl Follower {
-    /// What it was told until the last number came.
+    /// All events until the last number.
     async fn end(self) -> Vec<Told> {
         self.task.await.unwrap();
         std::mem::take(&mut *self.story.lock().unwrap())
@@ -104,7 +104,7 @@ async fn until_subscribed(server: &Program, connections: u64) {
 }
 
 #[tokio::test]
-async fn a_client_whose_connection_is_reset_goes_on_without_loss_or_double() {
+async fn a_client_whose_connection_is_reset_continues_without_losses_or_repeats() {
     const CUTS: u32 = 3;
     const NUMBERS: u32 = 400;
     const LAST: u32 = (CUTS + 1) * NUMBERS;
@@ -122,7 +122,7 @@ async fn a_client_whose_connection_is_reset_goes_on_without_loss_or_double() {
             let start = first + tenth * NUMBERS / 10;
             publisher.readings(TOPIC, start..start + NUMBERS / 10).await;
         }
-        // After the last number they leave.
+        // The clients leave after the last number.
         if cut < CUTS {
             until_subscribed(&server, 1 + CLIENTS * u64::from(cut + 2)).await;
         }
@@ -148,7 +148,7 @@ async fn a_client_whose_connection_is_reset_goes_on_without_loss_or_double() {
 }
 
 #[tokio::test]
-async fn a_client_is_told_that_the_server_is_another_one_and_gets_a_snapshot_of_it() {
+async fn a_client_of_a_new_server_is_told_so_and_gets_its_snapshot() {
     const LAST: u32 = 106;
     let first = Program::start(&["--feed", "none"]).await;
     let gate = Gate::open(first.address).await;
@@ -176,7 +176,7 @@ async fn a_client_is_told_that_the_server_is_another_one_and_gets_a_snapshot_of_
     publisher.readings(TOPIC, [LAST]).await;
     for follower in followers {
         let mut told = follower.end().await;
-        // One end and as many attempts that failed as it took to start the second server.
+        // One lost connection, and any number of failed attempts while the second server starts.
         assert!(told.contains(&Told::Disconnected));
         told.retain(|told| *told != Told::Disconnected);
         assert_eq!(

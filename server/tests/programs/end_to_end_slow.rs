@@ -1,4 +1,4 @@
-//! Clients that stop reading: what they get when they go on, and what they cost the others.
+//! Clients that stop reading: what they receive when they read again, and what they cost others.
 
 use std::{
     collections::BTreeMap,
@@ -37,24 +37,24 @@ const SELECTED_PER_PUBLISH: u64 = 180;
 /// 20,000 updates a second.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Updates before the clients stall: more than the tape holds, so that from here on its memory is
-/// what it will always be.
+/// Publishes before the clients stall: more than the tape holds, so that its memory does not grow
+/// any further.
 const WARM_UP_PUBLISHES: u64 = 100;
 
-/// And while they do: six seconds, some 18 MB of bincode and twice that of JSON.
+/// Publishes while they stall: six seconds, some 18 MB of bincode and twice that of JSON.
 const STALL_PUBLISHES: u64 = 600;
 
-/// The first of them that the filter selects.
+/// The first selected update during the stall.
 const FIRST: u64 = WARM_UP_PUBLISHES * SELECTED_PER_PUBLISH;
 
 /// All updates that the filter selects.
 const TOTAL: u64 = (WARM_UP_PUBLISHES + STALL_PUBLISHES) * SELECTED_PER_PUBLISH;
 
-/// The tape holds about 6,000 updates; those who read are never so far behind.
+/// The tape holds about 6,000 updates. A client that reads never lags by as many.
 const TAPE: &str = "1MiB";
 const BEHIND_MAX_UPDATES: u64 = 2_000;
 
-/// Above this the server would have kept what the stalled clients do not take.
+/// Above this the server would have buffered updates for the stalled clients.
 const MEMORY_GROWTH_MAX_BYTES: usize = 12 * 1024 * 1024;
 
 fn updates(publish: u64) -> Vec<Publication> {
@@ -71,7 +71,7 @@ fn updates(publish: u64) -> Vec<Publication> {
     (0..PER_PUBLISH).map(update).collect()
 }
 
-/// The how manieth selected update it is, from 0 on.
+/// Its number among the selected updates, from 0.
 fn serial(update: &Update<Topic>) -> u64 {
     match &update.value {
         Value::Text(text) => text.parse().unwrap(),
@@ -79,12 +79,12 @@ fn serial(update: &Update<Topic>) -> u64 {
     }
 }
 
-/// Publishes at the rate, but waits for those who read: on a busy machine they are slow, too.
+/// Publishes at the rate, but waits for the readers: on a busy machine they are slow, too.
 async fn publish(publisher: &mut Publisher, numbers: std::ops::Range<u64>, readers: &[Reader]) {
     let mut due = Instant::now();
     for number in numbers {
         let position = publisher.publish(updates(number)).await;
-        until("those who read keep up", async || {
+        until("the readers keep up", async || {
             readers
                 .iter()
                 .all(|reader| reader.position() + BEHIND_MAX_UPDATES > position)
@@ -127,7 +127,7 @@ impl Reader {
     }
 }
 
-/// What came of an interrupted subscription in mode `every`.
+/// What an interrupted subscription in mode `every` received.
 #[derive(Default)]
 struct Interrupted {
     before: Vec<u64>,
@@ -136,7 +136,7 @@ struct Interrupted {
     after: Vec<u64>,
 }
 
-async fn go_on(subscriber: &mut Subscriber) -> Interrupted {
+async fn read_on(subscriber: &mut Subscriber) -> Interrupted {
     let mut all = Interrupted::default();
     let last = |serials: &[u64]| serials.last() == Some(&(TOTAL - 1));
     while !last(&all.before) && !last(&all.after) {
@@ -155,20 +155,20 @@ async fn go_on(subscriber: &mut Subscriber) -> Interrupted {
     all
 }
 
-/// Nothing but what the gap counts is missing, and the gap ends where the tape begins. Returns
-/// what was lost.
+/// Only the updates that the gap counts are missing, and the gap ends where the tape begins.
+/// Returns the number of lost updates.
 fn check_every(all: &Interrupted, tape_floor: Position) -> u64 {
     let gap = all.gap.expect("it fell off the tape");
     let lost = gap.lost.expect("it is known exactly");
     assert!(lost > 0);
-    assert_eq!(gap.to, tape_floor, "what is on the tape is not lost");
+    assert_eq!(gap.to, tape_floor, "updates on the tape are not lost");
     let gap_starts = FIRST + all.before.len() as u64;
     let gap_ends = gap_starts + lost;
     let hole = all.before.windows(2).find(|pair| pair[0] + 1 != pair[1]);
     assert_eq!((all.before.first(), hole), (Some(&FIRST), None), "{gap:?}");
     assert!(all.after.iter().copied().eq(gap_ends..TOTAL));
-    // The topics take turns, so their newest lost values are the last ones before the gap's end;
-    // those that changed since come with what is on the tape.
+    // The topics take turns, so their newest lost values are the last ones before the gap's end.
+    // Newer values come from the tape.
     assert!(
         all.snapshot
             .iter()
@@ -177,7 +177,7 @@ fn check_every(all: &Interrupted, tape_floor: Position) -> u64 {
     lost
 }
 
-/// The newest value of each topic arrives. Returns how many updates came in all.
+/// The newest value of each topic arrives. Returns the number of updates received.
 async fn check_latest(subscriber: &mut Subscriber) -> u64 {
     let mut received = 0;
     let mut newest = BTreeMap::new();
@@ -194,7 +194,7 @@ async fn check_latest(subscriber: &mut Subscriber) -> u64 {
     received
 }
 
-/// Where the tape begins: a client that comes back from position 0 has lost everything before.
+/// The start of the tape: a client that resumes from position 0 has lost everything before it.
 async fn tape_floor(server: &Program, epoch: tickcast_protocol::message::Epoch) -> Position {
     let token = Resume {
         epoch,
@@ -212,8 +212,8 @@ async fn tape_floor(server: &Program, epoch: tickcast_protocol::message::Epoch) 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_stops_reading_at_20_000_updates_a_second_loses_only_what_it_is_told_and_harms_nobody()
-{
+async fn a_client_that_stops_reading_at_20_000_updates_a_second_loses_only_counted_updates_and_delays_no_other()
+ {
     let server = Program::start(&[
         "--feed",
         "none",
@@ -248,7 +248,7 @@ async fn who_stops_reading_at_20_000_updates_a_second_loses_only_what_it_is_told
     let all = WARM_UP_PUBLISHES..WARM_UP_PUBLISHES + STALL_PUBLISHES;
     publish(&mut publisher, all, &readers).await;
     let growth = server.memory_bytes().saturating_sub(memory_before);
-    until("those who do not read are blocked", async || {
+    until("the stalled clients are blocked", async || {
         server.metric("tickcast_behind").await == stalled.len() as u64
     })
     .await;
@@ -257,7 +257,7 @@ async fn who_stops_reading_at_20_000_updates_a_second_loses_only_what_it_is_told
         "it grew by {growth} bytes"
     );
 
-    // The others got everything before anybody went on.
+    // The readers have everything before a stalled client reads again.
     let mut skipped = 0;
     for reader in readers {
         let serials = reader.task.await.unwrap();
@@ -273,7 +273,7 @@ async fn who_stops_reading_at_20_000_updates_a_second_loses_only_what_it_is_told
     let mut lost = 0;
     for (mode, subscriber) in &mut stalled {
         if *mode == Mode::Every {
-            lost += check_every(&go_on(subscriber).await, floor);
+            lost += check_every(&read_on(subscriber).await, floor);
         } else {
             skipped += TOTAL - FIRST - check_latest(subscriber).await;
         }
@@ -281,7 +281,7 @@ async fn who_stops_reading_at_20_000_updates_a_second_loses_only_what_it_is_told
     let counted = server.metric("tickcast_gap_updates_total").await - gaps_before;
     assert_eq!(counted, lost, "server and clients count the same");
     assert_eq!(server.metric("tickcast_conflated_total").await, skipped);
-    until("nobody is blocked any more", async || {
+    until("no client is blocked", async || {
         server.metric("tickcast_behind").await == 0
     })
     .await;

@@ -1,4 +1,4 @@
-//! Promises of the protocol that no other test of the wire is about, in both encodings.
+//! Promises of the protocol that the other tests do not cover, in both encodings.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -21,7 +21,7 @@ use tickcast_server_testkit::{
 };
 use tokio::task::JoinSet;
 
-/// On one shard, so that what was acknowledged to one client is known to all.
+/// A server with one shard, so that an update acknowledged to one client is visible to all.
 async fn server(arguments: &[&str]) -> Program {
     Program::start(&[&["--feed", "none", "--shards", "1"], arguments].concat()).await
 }
@@ -52,7 +52,7 @@ fn publish(topic: &str) -> ClientMessage {
 }
 
 #[tokio::test]
-async fn the_welcome_tells_the_limits_that_are_set() {
+async fn the_welcome_has_the_limits_of_the_settings() {
     let server = server(&[
         "--subscriptions-max",
         "7",
@@ -92,7 +92,7 @@ async fn the_welcome_tells_the_limits_that_are_set() {
 }
 
 #[tokio::test]
-async fn a_new_topic_comes_by_itself_and_is_announced_before_its_first_value() {
+async fn a_new_topic_joins_a_subscription_and_is_announced_with_its_first_value() {
     let server = server(&[]).await;
     let mut publisher = Publisher::start(&server.url()).await;
     for encoding in ENCODINGS {
@@ -127,7 +127,7 @@ async fn a_new_topic_comes_by_itself_and_is_announced_before_its_first_value() {
 }
 
 #[tokio::test]
-async fn who_began_before_the_first_update_goes_on_from_there() {
+async fn a_client_that_subscribed_before_the_first_update_resumes_there() {
     for encoding in ENCODINGS {
         for mode in MODES {
             let server = server(&[]).await;
@@ -139,7 +139,7 @@ async fn who_began_before_the_first_update_goes_on_from_there() {
             let mut publisher = Publisher::start(&url).await;
             publisher.readings("a", [1]).await;
             publisher.readings("b", [2]).await;
-            // In bincode names are learnt by catching up, so nothing was missed.
+            // In bincode a client learns the names while it catches up, so none is missing.
             let mut subscriber = Subscriber::resume(&url, encoding, "#", mode, Some(token)).await;
             assert_eq!(subscriber.accepted.start, Start::Resumed);
             let updates = subscriber.take(2).await;
@@ -149,7 +149,7 @@ async fn who_began_before_the_first_update_goes_on_from_there() {
 }
 
 #[tokio::test]
-async fn a_position_that_never_was_is_no_place_to_go_on_from() {
+async fn resuming_beyond_the_newest_position_starts_afresh() {
     let server = server(&[]).await;
     let url = server.url();
     let mut publisher = Publisher::start(&url).await;
@@ -170,13 +170,13 @@ async fn a_position_that_never_was_is_no_place_to_go_on_from() {
 }
 
 #[tokio::test]
-async fn the_first_change_goes_out_at_once_however_low_the_maximum_rate() {
+async fn the_first_change_is_sent_at_once_at_any_maximum_rate() {
     let server = server(&[]).await;
     let url = server.url();
     let mut publisher = Publisher::start(&url).await;
     for encoding in ENCODINGS {
         let topic = format!("{encoding:?}");
-        // The second one would come after 100 seconds, later than the test waits.
+        // The second change would come after 100 seconds, later than the test waits.
         let request = subscribe(&topic, Mode::Latest, Some(0.01));
         let mut subscriber = Subscriber::request(&url, encoding, request).await;
         assert_eq!(subscriber.accepted.max_rate_hz, Some(0.01));
@@ -186,7 +186,7 @@ async fn the_first_change_goes_out_at_once_however_low_the_maximum_rate() {
 }
 
 #[tokio::test]
-async fn a_change_is_granted_in_words_and_the_list_agrees() {
+async fn a_change_of_mode_and_rate_is_confirmed_and_listed() {
     let server = server(&[]).await;
     for encoding in ENCODINGS {
         let request = subscribe("a/#", Mode::Every, None);
@@ -240,7 +240,7 @@ async fn a_change_is_granted_in_words_and_the_list_agrees() {
 }
 
 #[tokio::test]
-async fn more_topics_than_the_server_may_hold_are_refused_by_their_code() {
+async fn a_topic_above_the_limit_is_refused_with_its_error_code() {
     let server = server(&["--topics-max", "2"]).await;
     let mut publisher = Publisher::start(&server.url()).await;
     publisher.readings("a", [1]).await;
@@ -250,7 +250,7 @@ async fn more_topics_than_the_server_may_hold_are_refused_by_their_code() {
         let error = refused(&mut client, publish("c")).await;
         assert_eq!((error.id, error.code), (Some(1), ErrorCode::TooManyTopics));
     }
-    // Those that it has go on.
+    // The existing topics still take updates.
     publisher.readings("a", [2]).await;
 }
 
@@ -260,7 +260,7 @@ fn wall_clock_ns() -> TimeNs {
 }
 
 #[tokio::test]
-async fn four_time_stamps_tell_how_far_two_clocks_are_apart() {
+async fn four_timestamps_give_the_offset_of_two_clocks() {
     /// The clock may be set while the test runs, but hardly by more.
     const MAX_NS: TimeNs = 5_000_000_000;
     let server = server(&[]).await;
@@ -280,7 +280,7 @@ async fn four_time_stamps_tell_how_far_two_clocks_are_apart() {
         let came_ns = wall_clock_ns();
         assert_eq!((time.id, time.client_time_ns), (1, client_time_ns));
         assert!(time.receive_time_ns <= time.send_time_ns, "{time:?}");
-        // As docs/protocol.md has it. Both look at the same clock.
+        // The formula of docs/protocol.md. Both sides read the same clock.
         let offset_ns =
             ((time.receive_time_ns - client_time_ns) + (time.send_time_ns - came_ns)) / 2;
         assert!(offset_ns.abs() < MAX_NS, "{offset_ns}");
@@ -289,7 +289,7 @@ async fn four_time_stamps_tell_how_far_two_clocks_are_apart() {
     }
 }
 
-/// Each update with what the client is told of its age.
+/// The topic and quality of each update.
 fn qualities(updates: &[Update<Topic>]) -> Vec<(&str, Quality)> {
     updates
         .iter()
@@ -298,7 +298,7 @@ fn qualities(updates: &[Update<Topic>]) -> Vec<(&str, Quality)> {
 }
 
 #[tokio::test]
-async fn a_retained_value_is_never_taken_for_a_fresh_one() {
+async fn a_retained_value_is_never_marked_as_live() {
     let broker = Broker::start("allow_anonymous true");
     broker.publish("old", "1", &["-r", "-q", "1"]);
     let url = format!("mqtt://127.0.0.1:{}", broker.port);
@@ -332,7 +332,7 @@ async fn a_retained_value_is_never_taken_for_a_fresh_one() {
     }
 }
 
-/// Reads until the server closes, and tells when that was.
+/// Reads until the server closes. Returns the time of the close.
 async fn closed_at(mut client: Connection) -> Instant {
     loop {
         match soon("a message", client.next()).await {
@@ -347,9 +347,9 @@ async fn closed_at(mut client: Connection) -> Instant {
 }
 
 #[tokio::test]
-async fn a_drain_closes_clients_one_by_one_and_refuses_what_comes_meanwhile() {
+async fn a_drain_closes_clients_one_by_one_and_refuses_publishes() {
     const CLIENTS: usize = 40;
-    /// Of two seconds. On a busy machine some may be closed late, but none too early.
+    /// Half of the drain. On a busy machine some clients are closed late, but none too early.
     const SPREAD_MIN: Duration = Duration::from_secs(1);
     let server = server(&["--drain", "2s"]).await;
     let mut clients = JoinSet::new();
@@ -357,7 +357,7 @@ async fn a_drain_closes_clients_one_by_one_and_refuses_what_comes_meanwhile() {
         let client = connect(&server.url(), ENCODINGS[nth % 2]).await;
         clients.spawn(closed_at(client));
     }
-    // The last ones are the last to be closed.
+    // The last clients to connect are the last ones to be closed.
     let mut late = Vec::new();
     for encoding in ENCODINGS {
         late.push(connect(&server.url(), encoding).await);

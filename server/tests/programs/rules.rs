@@ -1,4 +1,4 @@
-//! Who may know of whom, as ARCHITECTURE.md says. A file that breaks a rule is named.
+//! Which part may use which, as in ARCHITECTURE.md. A failure names the file that breaks a rule.
 
 use std::{
     fs,
@@ -43,7 +43,7 @@ fn files_with(source: &Path, word: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_core_names_no_runtime_no_socket_and_no_clock() {
+fn the_core_names_no_runtime_socket_or_clock() {
     let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("core/src");
     for word in [
         "std::net",
@@ -94,7 +94,7 @@ fn the_core_depends_on_no_crate_with_io() {
 }
 
 #[test]
-fn each_outside_crate_has_its_file() {
+fn each_outside_crate_is_used_in_its_files_only() {
     for (name, files) in [
         ("rumqttc::", &["feed/mqtt/client.rs"][..]),
         ("clap::", &["config/flags.rs"]),

@@ -1,4 +1,4 @@
-//! Several shards: how the kernel spreads connections over them.
+//! Several shards: how connections are spread over them, and how clients move between them.
 
 use tickcast_protocol::{
     client::TopicTable,
@@ -13,7 +13,7 @@ use tickcast_server_testkit::{
 
 /// The kernel chooses a listening socket by a hash of the addresses (SO_REUSEPORT), so the numbers
 /// are binomial: each of two shards gets 500 with a standard deviation of 16. A fifth off is more
-/// than six of them, which happens once in some 10^9 runs.
+/// than six standard deviations, which happens once in about 10^9 runs.
 #[tokio::test]
 async fn a_thousand_connections_are_spread_evenly_within_a_fifth() {
     let server = Program::start(&["--feed", "none", "--shards", "2"]).await;
@@ -32,10 +32,10 @@ async fn a_thousand_connections_are_spread_evenly_within_a_fifth() {
     }
 }
 
-/// Each shard applies the tape by itself, and one that has no clients takes its time. Whoever comes
-/// from another shard, with a place that is further, must not notice.
+/// Each shard applies the tape by itself, and a shard without clients does so late. A client that
+/// comes from another shard, with a later position, must not notice.
 #[tokio::test]
-async fn who_comes_back_to_another_shard_goes_on_where_it_was() {
+async fn a_client_that_returns_to_another_shard_resumes_at_its_position() {
     const VISITS: usize = 40;
     let server = Program::start(&["--sim-rate", "2000", "--shards", "4"]).await;
     for encoding in ENCODINGS {

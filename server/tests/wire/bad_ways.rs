@@ -1,5 +1,5 @@
-//! The Rust client behind a proxy that delays, slices, cuts, ends or stops the stream in each phase of
-//! a connection: it must end up complete, with no hole, no double and no loss that was not counted.
+//! The Rust client with a proxy that delays, slices, cuts, ends or stops the stream in each phase
+//! of a connection. The client must end up complete: no hole, no repeat, no uncounted loss.
 
 use std::{
     net::SocketAddr,
@@ -36,7 +36,7 @@ use tokio::{
     time::sleep,
 };
 
-/// Everything that a proxy can do.
+/// All harms.
 const HARMS: [Harm; 11] = [
     Harm::Delay,
     Harm::Slice,
@@ -54,23 +54,23 @@ const HARMS: [Harm; 11] = [
 /// Updates per interval: 4,000 a second.
 const PER_INTERVAL: u64 = 40;
 
-/// Updates after which the tape has forgotten what came before them, with room to spare.
+/// After this many updates the tape has forgotten all earlier ones, with a margin.
 const TAPE: &str = "64KiB";
 const TAPE_UPDATES: u64 = 3_000;
 
 /// Updates that a client has to follow after the last harm.
 const AFTERWARDS: u64 = 400;
 
-/// Clients that run at the same time. Each waits most of its time.
+/// Clients that run at the same time. They mostly wait.
 const CLIENTS: usize = 64;
 
-/// Time for one of them: each loss of the connection may double its waits.
+/// Limit for one of them: each loss of the connection may double its waits.
 const CASE_MAX: Duration = Duration::from_secs(120);
 
-/// Time for a handshake: some are stopped.
+/// Limit for a handshake: some are stopped.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Some that move all the time, in both modes, one that changes seldom, and one that never does.
+/// Some topics that always move, in both modes, a rare one, and one that never changes.
 const MOVING: [(&str, Mode); 4] = [
     ("m/4/#", Mode::Every),
     ("m/+/2", Mode::Latest),
@@ -78,10 +78,10 @@ const MOVING: [(&str, Mode); 4] = [
     ("none/yet", Mode::Latest),
 ];
 
-/// A snapshot of several frames, too.
+/// With a snapshot of several frames.
 const LONG: [(&str, Mode); 2] = [("bulk/#", Mode::Every), ("m/4/#", Mode::Every)];
 
-/// What a client goes through.
+/// One client with one harm at one moment.
 #[derive(Debug, Clone)]
 struct Case {
     encoding: Encoding,
@@ -98,20 +98,19 @@ impl Case {
         }
     }
 
-    /// What must have happened before the moment comes. `None`: the moment is in the way of every
-    /// connection.
+    /// What must happen before the moment can come. `None`: every connection passes the moment.
     fn before(&self) -> Option<(Moment, Harm)> {
         let is_later = matches!(self.moment, Resumed | CatchUp | Gap | GapSnapshot);
         is_later.then_some((MoreLive, Harm::Cut(Part::Half)))
     }
 
-    /// Whether the tape has to forget where the client was.
+    /// Whether the tape must forget the position of the client.
     fn is_long_away(&self) -> bool {
         matches!(self.moment, Gap | GapSnapshot)
     }
 }
 
-/// What a client has seen of its subscriptions, held to the truth.
+/// What a client has seen of its subscriptions, compared with the truth.
 struct Follower<'a> {
     subscriptions: Vec<Tracked<'a>>,
     epoch: Epoch,
@@ -167,7 +166,7 @@ impl<'a> Follower<'a> {
 
     fn accepted(&mut self, filter: &Filter, accepted: &Accepted) {
         let tracked = self.of(filter);
-        // What was told to the caller is what the client goes on from.
+        // The client resumes from the last event that it reported.
         let token: Option<Resume> = tracked.go_back(0);
         tracked.accepted(accepted, token.as_ref());
     }
@@ -212,7 +211,7 @@ struct Trial<'a> {
     case: Case,
     proxy: Proxy,
     client: Client,
-    /// While it lives the client stays.
+    /// Keeps the client running.
     _handle: ClientHandle,
     follower: Follower<'a>,
     start: Instant,
@@ -246,7 +245,7 @@ impl<'a> Trial<'a> {
         let (left, ends) = (self.proxy.left(), self.follower.disconnected);
         assert!(
             self.start.elapsed() < CASE_MAX,
-            "it is not complete; {left} things have still to happen, disconnected {ends} times"
+            "it is not complete; {left} steps are left, disconnected {ends} times"
         );
     }
 
@@ -259,7 +258,7 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// Lives through a case on a server that lives as well.
+/// Runs a case on a server that stays up.
 async fn survive(truth: Arc<Truth>, server: SocketAddr, case: Case) -> Seen {
     let mut trial = Trial::start(&truth, server, case).await;
     let (mut goal, mut was_away) = (None, false);
@@ -284,18 +283,18 @@ async fn survive(truth: Arc<Truth>, server: SocketAddr, case: Case) -> Seen {
     }
 }
 
-/// A server that is drained, and the one after it.
+/// A server that is drained, and its successor.
 #[derive(Debug, Clone)]
 struct Servers {
     first: SocketAddr,
     second: SocketAddr,
-    /// Clients that have got something of the first one.
+    /// Clients that are complete on the first one.
     ready: Arc<AtomicUsize>,
-    /// Whether the first one has ended.
+    /// Whether the first one has exited.
     is_over: watch::Receiver<bool>,
 }
 
-/// Lives through a case on a server that is drained.
+/// Runs a case on a server that is drained.
 async fn outlive(truth: Arc<Truth>, servers: Servers, case: Case) -> Seen {
     let mut trial = Trial::start(&truth, servers.first, case).await;
     let start = truth.head();
@@ -335,7 +334,7 @@ fn cases(moments: &[Moment]) -> Vec<Case> {
     cases
 }
 
-/// Runs all cases, some at a time; `live` is one of them.
+/// Runs all cases, some at a time. `live` runs one of them.
 async fn run<F: Future<Output = Seen> + Send + 'static>(
     cases: Vec<Case>,
     live: impl Fn(Case) -> F + Clone + Send + 'static,
@@ -345,8 +344,8 @@ async fn run<F: Future<Output = Seen> + Send + 'static>(
     for case in cases {
         let (room, live) = (Arc::clone(&room), live.clone());
         running.spawn(async move {
-            let _place = room.acquire().await.unwrap();
-            // In a task of its own, so that a panic can be told with its case.
+            let _permit = room.acquire().await.unwrap();
+            // In a separate task, so that a panic can be reported with its case.
             let seen = tokio::spawn(live(case.clone())).await;
             seen.unwrap_or_else(|_| panic!("{case:?} failed, see above"))
         });
@@ -358,13 +357,13 @@ async fn run<F: Future<Output = Seen> + Send + 'static>(
     seen
 }
 
-/// More than a test that takes its time publishes.
+/// More updates than even a slow run publishes.
 const CAPACITY: Position = 2_000_000;
 
 const ARGUMENTS: [&str; 6] = ["--feed", "none", "--heartbeat", "100ms", "--drain", "2s"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_happens_to_its_connection_and_when_a_client_ends_up_complete() {
+async fn a_client_is_complete_after_any_harm_at_any_moment_of_its_connection() {
     let server = Program::start(&[&ARGUMENTS[..], &["--tape", TAPE]].concat()).await;
     let truth = Arc::new(Truth::new(CAPACITY));
     let source = Source::start(&truth, server.address, false, PER_INTERVAL, 0).await;
@@ -395,7 +394,7 @@ async fn whatever_happens_to_its_connection_and_when_a_client_ends_up_complete()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_happens_to_it_while_a_server_is_drained_a_client_goes_on_with_the_next_one() {
+async fn a_client_continues_with_the_next_server_after_any_harm_during_a_drain() {
     let first = Program::start(&ARGUMENTS).await;
     let second = Program::start(&ARGUMENTS).await;
     let truth = Arc::new(Truth::new(CAPACITY));

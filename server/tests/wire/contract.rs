@@ -1,4 +1,4 @@
-//! What the server promises to a subscriber, one promise after another, in both encodings.
+//! The promises of the protocol to subscribers and publishers, in both encodings.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use tickcast_server_testkit::{
     subscriber::{ENCODINGS, Publisher, Subscriber, answer, connect, number, publication, reading},
 };
 
-/// On one shard, so that what was acknowledged to one client is known to all.
+/// A server with one shard, so that an update acknowledged to one client is visible to all.
 async fn server(arguments: &[&str]) -> Program {
     Program::start(&[&["--feed", "none", "--shards", "1"], arguments].concat()).await
 }
@@ -83,7 +83,7 @@ async fn next_number(connection: &mut Connection) -> f64 {
 }
 
 #[tokio::test]
-async fn what_is_published_is_acknowledged_with_its_position_and_arrives_as_it_was() {
+async fn a_published_update_is_acknowledged_with_its_position_and_arrives_unchanged() {
     let server = server(&[]).await;
     for encoding in ENCODINGS {
         let topic = format!("door/{encoding:?}");
@@ -111,7 +111,7 @@ async fn what_is_published_is_acknowledged_with_its_position_and_arrives_as_it_w
 }
 
 #[tokio::test]
-async fn a_publish_is_refused_as_a_whole_if_one_of_its_topics_is_not_allowed_or_bad() {
+async fn a_publish_is_refused_as_a_whole_if_one_of_its_topics_is_forbidden_or_invalid() {
     let server = server(&["--publish-allow", "open/#"]).await;
     for encoding in ENCODINGS {
         let mut client = connect(&server.url(), encoding).await;
@@ -128,8 +128,7 @@ async fn a_publish_is_refused_as_a_whole_if_one_of_its_topics_is_not_allowed_or_
 }
 
 #[tokio::test]
-async fn publishes_that_come_in_one_piece_keep_their_order_and_wait_for_nothing_that_has_not_come()
-{
+async fn publishes_in_one_segment_keep_their_order_and_do_not_wait_for_an_incomplete_one() {
     let server = server(&[]).await;
     let mut subscriber = Subscriber::start(&server.url(), ENCODINGS[0], "a", Mode::Every).await;
     let mut socket = RawSocket::open(server.address, "/ws", "").await;
@@ -170,7 +169,7 @@ async fn publishes_that_come_in_one_piece_keep_their_order_and_wait_for_nothing_
 }
 
 #[tokio::test]
-async fn nobody_publishes_where_nobody_may() {
+async fn a_server_that_allows_no_publisher_refuses_every_publish() {
     let server = server(&["--publish-from", "nobody"]).await;
     for encoding in ENCODINGS {
         let mut client = connect(&server.url(), encoding).await;
@@ -180,7 +179,7 @@ async fn nobody_publishes_where_nobody_may() {
 }
 
 #[tokio::test]
-async fn each_filter_of_a_request_is_answered_by_itself_and_a_second_time_is_harmless() {
+async fn each_filter_of_a_request_has_its_own_result_and_repeating_one_is_harmless() {
     let server = server(&["--subscribe-allow", "open/#"]).await;
     for encoding in ENCODINGS {
         let mut client = connect(&server.url(), encoding).await;
@@ -253,7 +252,7 @@ async fn a_subscription_can_be_listed_changed_and_ended() {
             (changed.previous, changed.mode),
             (accepted.channel, Mode::Every)
         );
-        // In one publish: in mode `latest` only the last of them would come.
+        // In one publish: mode `latest` would send only the last of them.
         publisher.readings(&topic, 2..=4).await;
         let batch = answer(&mut client, |message| match message {
             ServerMessage::Batch(batch) if !batch.updates.is_empty() => Some(batch),
@@ -281,7 +280,7 @@ async fn a_subscription_can_be_listed_changed_and_ended() {
         .await;
         assert_eq!(ended, [changed.channel]);
         publisher.readings(&topic, [5]).await;
-        // The update would come before the answer to what is asked after it.
+        // The update would come before the answer to a later request.
         send(&mut client, ClientMessage::List(List { id: 4 })).await;
         let left = answer(&mut client, |message| match message {
             ServerMessage::Batch(batch) => panic!("{batch:?}"),
@@ -329,7 +328,7 @@ async fn a_maximum_rate_is_kept_and_the_last_value_arrives() {
         }
         receiver.await.unwrap();
         let (batches, elapsed) = receiving.await.unwrap();
-        // However slow the machine is, so many fit between the first and the last.
+        // On any machine, at most this many fit between the first and the last.
         let allowed = elapsed.as_secs_f64() * RATE_HZ + 1.0;
         assert!(f64::from(batches) <= allowed, "{batches} in {elapsed:?}");
         assert!(batches >= 2);
@@ -337,7 +336,7 @@ async fn a_maximum_rate_is_kept_and_the_last_value_arrives() {
 }
 
 #[tokio::test]
-async fn requests_above_the_limit_are_refused_with_the_time_to_come_back() {
+async fn requests_above_the_limit_are_refused_with_a_time_to_retry() {
     let server = server(&["--request-burst", "10", "--requests-per-s", "1"]).await;
     let mut client = connect(&server.url(), Encoding::Json).await;
     for _ in 0..30 {
@@ -364,7 +363,7 @@ async fn requests_above_the_limit_are_refused_with_the_time_to_come_back() {
 }
 
 #[tokio::test]
-async fn a_client_learns_the_time_and_that_the_server_lives() {
+async fn a_client_receives_heartbeats_and_the_time() {
     let server = server(&["--heartbeat", "50ms"]).await;
     let mut publisher = Publisher::start(&server.url()).await;
     for encoding in ENCODINGS {

@@ -1,5 +1,5 @@
-//! What clients must not do: each such client ends with the proper close code, costs next to
-//! nothing, and the others do not notice.
+//! What clients must not do: each violation ends with its close code, costs next to nothing, and
+//! does not affect other clients.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,12 +17,12 @@ use tokio::{
     time::timeout,
 };
 
-/// First byte of a frame of text that another one follows, and of one that ends a message.
+/// First bytes of the first, of a middle, and of the last fragment of a text message.
 const FIRST_OF_TEXT: u8 = 0x01;
 const MORE: u8 = 0x00;
 const LAST: u8 = 0x80;
 
-/// A header that announces so many bytes, which never come.
+/// A header that announces `len` bytes, which are never sent.
 fn header(first: u8, len: u64) -> Vec<u8> {
     let mut bytes = vec![first, 0xff];
     bytes.extend_from_slice(&len.to_be_bytes());
@@ -30,15 +30,15 @@ fn header(first: u8, len: u64) -> Vec<u8> {
     bytes
 }
 
-/// On one shard, so that all share everything that can be shared.
+/// A server with one shard, so that all clients share everything that can be shared.
 async fn server(arguments: &[&str]) -> Program {
     Program::start(&[&["--feed", "none", "--shards", "1"], arguments].concat()).await
 }
 
-/// What breaks a rule, and the close code for it. `wrong` is the kind of message that is not spoken.
-fn offences(longest_bytes: u64, wrong: Option<u8>) -> Vec<(&'static str, Vec<u8>, u16)> {
+/// Violations with their close codes. A message of the kind `wrong` is in the other encoding.
+fn violations(longest_bytes: u64, wrong: Option<u8>) -> Vec<(&'static str, Vec<u8>, u16)> {
     let empty_fragments = [masked(FIRST_OF_TEXT, b""), masked(MORE, b"").repeat(2_000)];
-    let mut offences = vec![
+    let mut violations = vec![
         ("a frame without a mask", vec![TEXT, 1, b'x'], 1002),
         ("a reserved bit", masked(TEXT | 0x40, b"x"), 1002),
         ("an unknown opcode", masked(0x83, b"x"), 1002),
@@ -83,32 +83,32 @@ fn offences(longest_bytes: u64, wrong: Option<u8>) -> Vec<(&'static str, Vec<u8>
         ("endless fragments", empty_fragments.concat(), 1008),
     ];
     if let Some(wrong) = wrong {
-        offences.push(("a message of the other kind", masked(wrong, b"x"), 1003));
+        violations.push(("a message of the other kind", masked(wrong, b"x"), 1003));
     }
-    offences
+    violations
 }
 
 #[tokio::test]
-async fn each_offence_ends_with_its_close_code_and_harms_nobody_else() {
+async fn each_violation_ends_with_its_close_code_and_harms_no_other_client() {
     let server = server(&[]).await;
     let mut bystander = Bystander::start(&server).await;
     let bincode = format!("Sec-WebSocket-Protocol: {SUBPROTOCOL_BINCODE}\r\n");
     let (message, echo) = (64 * 1024, 16 * 1024 * 1024);
     let mut expected: BTreeMap<u16, u64> = BTreeMap::new();
     let mut closing = JoinSet::new();
-    for (path, protocol, offences) in [
-        ("/ws", "", offences(message, Some(BINARY))),
-        ("/ws", &bincode, offences(message, Some(TEXT))),
-        ("/echo", "", offences(echo, None)),
+    for (path, protocol, violations) in [
+        ("/ws", "", violations(message, Some(BINARY))),
+        ("/ws", &bincode, violations(message, Some(TEXT))),
+        ("/echo", "", violations(echo, None)),
     ] {
-        for (what, bytes, code) in offences {
+        for (what, bytes, code) in violations {
             let mut socket = RawSocket::open(server.address, path, protocol).await;
             closing.spawn(async move {
-                // The end of a long offence may come before all of it was taken.
+                // The server may close before it has taken all of a long one.
                 let _ = socket.stream.write_all(&bytes).await;
                 assert_eq!(socket.closed().await, code, "{what}");
             });
-            // `/echo` is no connection of the shard's.
+            // Connections to `/echo` do not belong to a shard.
             *expected.entry(code).or_default() += u64::from(path == "/ws");
         }
     }
@@ -129,7 +129,7 @@ async fn each_offence_ends_with_its_close_code_and_harms_nobody_else() {
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_answered_and_the_connection_goes_on() {
+async fn an_invalid_message_is_answered_and_the_connection_stays() {
     let server = server(&[]).await;
     let mut socket = RawSocket::open(server.address, "/ws", "").await;
     for (text, code) in [
@@ -151,7 +151,7 @@ async fn what_is_no_message_is_answered_and_the_connection_goes_on() {
 /// A server that takes nothing for this long is not reading. The write timeout is longer.
 const BLOCKED_AFTER: Duration = Duration::from_secs(1);
 
-/// Sends until the server reads no more, at most `max_bytes`. Returns how many bytes it took.
+/// Sends until the server stops reading, at most `max_bytes`. Returns the number of bytes sent.
 async fn flood(socket: &mut RawSocket, bytes: &[u8], max_bytes: usize) -> usize {
     let mut taken = 0;
     while taken < max_bytes {
@@ -205,13 +205,13 @@ async fn a_client_that_answers_no_ping_is_closed() {
 }
 
 #[tokio::test]
-async fn half_a_handshake_is_not_waited_for_and_bad_ones_are_refused() {
+async fn an_incomplete_handshake_times_out_and_an_invalid_one_is_refused() {
     let server = server(&["--handshake-timeout", "200ms"]).await;
     let mut bystander = Bystander::start(&server).await;
     let mut slow = TcpStream::connect(server.address).await.unwrap();
     slow.write_all(b"GET /ws HTTP/1.1\r\nHost: ").await.unwrap();
     let mut rest = Vec::new();
-    // An answer or none, with or without a reset: but an end.
+    // With or without an answer or a reset, the connection must end.
     let _ = soon("the end", slow.read_to_end(&mut rest)).await;
 
     const UPGRADE: &str = "Host: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

@@ -1,4 +1,4 @@
-//! `/v1/stream` as curl gets it: the same promises as over WebSocket, in server-sent events.
+//! `/v1/stream` as curl receives it: the promises of the WebSocket, in server-sent events.
 
 use std::process::Stdio;
 
@@ -22,7 +22,7 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-/// What an event stream is made of, read as section 9.2.6 of the HTML Living Standard says.
+/// A part of an event stream (HTML Living Standard, section 9.2.6).
 #[derive(Debug)]
 enum Item {
     Event {
@@ -33,7 +33,7 @@ enum Item {
     Retry(u32),
 }
 
-/// curl with an event stream.
+/// A curl that reads an event stream.
 struct Curl {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -55,7 +55,7 @@ impl Curl {
         Self { child, lines }
     }
 
-    /// The next item; none at the end.
+    /// The next item, or `None` at the end.
     async fn next(&mut self) -> Option<Item> {
         soon("something of an event stream", async {
             let mut item = None;
@@ -83,7 +83,7 @@ impl Curl {
     }
 }
 
-/// A subscriber that checks that nothing is missing, and that each id says where it is.
+/// A subscriber that checks that nothing is missing, and that each id is its position.
 struct Reader {
     curl: Curl,
     accepted: Accepted,
@@ -163,7 +163,7 @@ impl Reader {
         }
     }
 
-    /// So many updates that came live.
+    /// The next `count` live updates.
     async fn take(&mut self, count: usize) -> Vec<f64> {
         let mut numbers = Vec::new();
         while numbers.len() < count {
@@ -201,7 +201,7 @@ async fn a_snapshot_comes_first_and_then_each_update() {
 }
 
 #[tokio::test]
-async fn the_newest_values_come_at_most_so_often() {
+async fn newest_values_come_at_most_at_the_maximum_rate() {
     let server = without_feed(&[]).await;
     let mut publisher = Publisher::start(&server.url()).await;
     let mut reader = Reader::start(&server, "filter=a&max_rate_hz=20", None).await;
@@ -219,7 +219,7 @@ async fn the_newest_values_come_at_most_so_often() {
 }
 
 #[tokio::test]
-async fn who_comes_back_with_the_last_id_goes_on_there() {
+async fn a_stream_resumes_at_the_last_event_id() {
     let server = without_feed(&[]).await;
     let mut publisher = Publisher::start(&server.url()).await;
     let mut got = Vec::new();
@@ -229,7 +229,7 @@ async fn who_comes_back_with_the_last_id_goes_on_there() {
         publisher.readings("a", first..first + 50).await;
         let mut reader = Reader::start(&server, "filter=a&mode=every", id.as_deref()).await;
         if round == 0 {
-            // What was before is a snapshot; all else is to come live.
+            // Earlier updates come as a snapshot, all later ones live.
             let (updates, is_snapshot) = reader.batch().await.unwrap();
             assert!(is_snapshot && number(&updates[0]) == 49.0);
             got = numbers(0..50);
@@ -237,12 +237,12 @@ async fn who_comes_back_with_the_last_id_goes_on_there() {
             assert_eq!(reader.accepted.start, Start::Resumed);
         }
         publisher.readings("a", first + 50..last).await;
-        // Cut in the middle: what is not read now comes again.
+        // Cut in the middle: updates that are not read now come again.
         while got.len() < last as usize - 20 {
             got.extend(reader.take(1).await);
         }
         id = Some(reader.id.clone());
-        // The last look at the server is the end of the program that reads.
+        // Dropping the reader kills curl.
         drop(reader);
     }
     let address = format!("filter=a&mode=every&last_event_id={}", id.unwrap());
@@ -258,7 +258,7 @@ async fn who_comes_back_with_the_last_id_goes_on_there() {
 }
 
 #[tokio::test]
-async fn who_comes_back_too_late_is_told_how_much_is_lost() {
+async fn a_stream_that_resumes_too_late_is_told_how_many_updates_are_lost() {
     let server = without_feed(&["--tape", "1MiB"]).await;
     let mut publisher = Publisher::start(&server.url()).await;
     let mut reader = Reader::start(&server, "filter=a&mode=every", None).await;
@@ -284,7 +284,7 @@ async fn who_comes_back_too_late_is_told_how_much_is_lost() {
 }
 
 #[tokio::test]
-async fn the_id_of_another_life_of_the_tape_begins_anew() {
+async fn an_event_id_of_another_epoch_starts_afresh() {
     let server = without_feed(&[]).await;
     let mut publisher = Publisher::start(&server.url()).await;
     publisher.readings("a", 0..5).await;
@@ -304,7 +304,7 @@ async fn the_id_of_another_life_of_the_tape_begins_anew() {
 }
 
 #[tokio::test]
-async fn comments_keep_a_quiet_stream_alive_and_nobody_waits_for_a_pong() {
+async fn comments_keep_a_quiet_stream_alive_and_no_pong_is_expected() {
     let server = without_feed(&[
         "--heartbeat",
         "100ms",
@@ -326,8 +326,8 @@ async fn comments_keep_a_quiet_stream_alive_and_nobody_waits_for_a_pong() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_is_left_behind_and_catches_up() {
-    // No history: what it keeps is not what a stream costs.
+async fn a_stream_that_is_not_read_lags_and_catches_up() {
+    // Without history, whose memory is not a cost of a stream.
     let server = without_feed(&[
         "--write-timeout",
         "60s",
@@ -342,7 +342,7 @@ async fn who_does_not_read_is_left_behind_and_catches_up() {
     let text = "x".repeat(4_000);
     let mut published = 0;
     let before = server.memory_bytes();
-    // More than the pipes, sockets and buffers between the two hold, and more than the tape.
+    // More than the pipes, sockets and buffers in between hold, and more than the tape.
     for _ in 0..400 {
         let updates = (0..10).map(|_| publication("a", Value::Text(text.clone())));
         publisher.publish(updates.collect()).await;
@@ -363,18 +363,18 @@ async fn who_does_not_read_is_left_behind_and_catches_up() {
 }
 
 #[tokio::test]
-async fn who_never_reads_is_disconnected() {
+async fn a_stream_that_is_never_read_is_disconnected() {
     let server = without_feed(&["--write-timeout", "1s"]).await;
     let mut publisher = Publisher::start(&server.url()).await;
     let mut reader = Reader::start(&server, "filter=a&mode=every", None).await;
     let text = "x".repeat(4_000);
-    until("the client is given up", async || {
+    until("the client is disconnected", async || {
         let updates = (0..10).map(|_| publication("a", Value::Text(text.clone())));
         publisher.publish(updates.collect()).await;
         server.metric("tickcast_closes_total{code=\"4000\"").await == 1
     })
     .await;
-    // It reads what the kernel has, and then sees that this was not the end.
+    // It reads the kernel's buffer, and then finds the response incomplete.
     while let Some(line) = reader.curl.lines.next_line().await.unwrap() {
         assert!(line.len() < 1_000_000);
     }
@@ -383,7 +383,7 @@ async fn who_never_reads_is_disconnected() {
 }
 
 #[tokio::test]
-async fn a_server_that_ends_says_so_and_ends_the_stream() {
+async fn a_server_that_drains_announces_it_and_ends_the_stream() {
     let server = without_feed(&["--drain", "200ms"]).await;
     let mut reader = Reader::start(&server, "filter=a", None).await;
     server.terminate().await;
@@ -400,7 +400,7 @@ async fn a_server_that_ends_says_so_and_ends_the_stream() {
 }
 
 #[tokio::test]
-async fn who_leaves_is_forgotten() {
+async fn a_stream_that_is_closed_is_forgotten() {
     let server = without_feed(&[]).await;
     let reader = Reader::start(&server, "filter=a", None).await;
     assert_eq!(server.metric("tickcast_subscriptions").await, 1);
@@ -413,7 +413,7 @@ async fn who_leaves_is_forgotten() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_is_refused_before_the_stream_begins() {
+async fn an_invalid_or_forbidden_request_is_refused_before_the_stream_begins() {
     let server = without_feed(&["--subscribe-allow", "plant/#"]).await;
     for (query, status) in [
         ("filter=market/%23", 403),

@@ -1,8 +1,8 @@
-//! Every decoder with its corpus and some thousand mutations of it. `TICKCAST_FUZZ_MUTATIONS` is how
-//! many each decoder gets, `TICKCAST_FUZZ_SEED` from where on; `fuzz/README.md` has the way with a
-//! real fuzzer.
+//! Every decoder with its corpus and thousands of mutations of it. `TICKCAST_FUZZ_MUTATIONS` sets
+//! their number per decoder, `TICKCAST_FUZZ_SEED` the first seed. `fuzz/README.md` says how to run
+//! a real fuzzer.
 
-#[expect(unreachable_pub, reason = "for the fuzzer it is a library")]
+#[expect(unreachable_pub, reason = "the same file is a library for the fuzzer")]
 #[path = "../../../fuzz/src/lib.rs"]
 mod targets;
 
@@ -15,13 +15,13 @@ use std::{
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use targets::{TARGETS, Target};
 
-/// Mutations for each decoder, if nothing else is said: some seconds for all of them.
+/// Mutations per decoder by default: some seconds for all decoders.
 const MUTATIONS: u64 = 5_000;
 
-/// Longest input: what is longer takes time and finds nothing new.
+/// The longest input: a longer one takes time and finds nothing new.
 const INPUT_MAX_BYTES: usize = 4096;
 
-/// What decoders stumble over: ends of ranges, lengths, and pieces of syntax.
+/// Difficult pieces of input: ends of ranges, lengths, and syntax.
 const TOKENS: [&[u8]; 24] = [
     b"\x00",
     b"\xfb\xff\xff",
@@ -66,7 +66,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The corpus, and for messages the golden files, which are never out of date.
+/// The corpus, and for messages also the golden files, which are always up to date.
 fn seeds(name: &str) -> Vec<Vec<u8>> {
     let corpus = files(&project().join("fuzz/corpus").join(name));
     let mut seeds: Vec<_> = corpus.iter().map(|file| fs::read(file).unwrap()).collect();
@@ -140,7 +140,7 @@ fn check(name: &str, target: Target, bytes: &[u8], origin: &str) {
 }
 
 #[test]
-fn every_decoder_stands_its_corpus_and_some_thousand_mutations_of_it() {
+fn every_decoder_withstands_its_corpus_and_thousands_of_mutations() {
     let mutations = number("TICKCAST_FUZZ_MUTATIONS", MUTATIONS);
     let first = number("TICKCAST_FUZZ_SEED", 1);
     for (name, target) in TARGETS {
@@ -157,7 +157,7 @@ fn every_decoder_stands_its_corpus_and_some_thousand_mutations_of_it() {
 }
 
 #[test]
-fn each_decoder_has_a_program_and_a_corpus_for_the_fuzzer() {
+fn each_decoder_has_a_fuzz_target_and_a_corpus() {
     let named = |folder: &str, ending: &str| -> Vec<String> {
         files(&project().join("fuzz").join(folder))
             .iter()

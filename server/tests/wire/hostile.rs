@@ -1,6 +1,5 @@
-//! Attacks at the wire: each ends within its limit, the server's memory stays where it was, and
-//! somebody who is served at the same time goes on being served. Single frames that break a rule
-//! are in `contract_wire.rs`.
+//! Attacks: each ends within its limit, the server's memory returns to where it was, and another
+//! client is served meanwhile. Single frames that break a rule are in `contract_wire.rs`.
 
 use std::time::{Duration, Instant};
 
@@ -25,19 +24,19 @@ use tokio::{
     time::sleep,
 };
 
-/// What the server may have more than before an attack: buffers that the allocator keeps.
+/// Allowed growth of the server after an attack: buffers that the allocator keeps.
 const GROWTH_MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// What one that is connected may cost: hyper's two buffers of 8 KiB, and our state.
+/// Allowed memory of a connected client: hyper's two buffers of 8 KiB, and our state.
 const CLIENT_MAX_BYTES: usize = 48 * 1024;
 
-/// What one that has begun a message may cost: a piece of it, and our state.
+/// Allowed memory of a client that has begun a message: a piece of it, and our state.
 const BEGUN_MAX_BYTES: usize = 128 * 1024;
 
-/// First byte of a frame that goes on with a message, and does not end it.
+/// First byte of a frame that continues a message without ending it.
 const MORE: u8 = 0x00;
 
-/// A server, and somebody who must not notice what happens to it.
+/// A server, and a client that must not notice the attacks.
 struct Scene {
     server: Program,
     bystander: Bystander,
@@ -45,7 +44,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// On one shard, so that all share everything that can be shared.
+    /// With one shard, so that all clients share everything that can be shared.
     async fn start(arguments: &[&str]) -> Self {
         let all = [&["--feed", "none", "--shards", "1"], arguments].concat();
         let server = Program::start(&all).await;
@@ -64,8 +63,8 @@ impl Scene {
         assert!(growth < growth_max_bytes, "it grew by {growth} bytes");
     }
 
-    /// After everything: nobody else is connected, and the memory is what it was. The allocator
-    /// takes its time to give back what was needed for a moment, and does it while it is used.
+    /// At the end no attacker is connected, and the memory is what it was. The allocator returns
+    /// memory late, and only while it is used.
     async fn check_end(&mut self, growth_max_bytes: usize) {
         until("the attackers are gone", async || {
             self.server.metric("tickcast_connections").await == 2
@@ -88,10 +87,10 @@ fn bincode() -> String {
     format!("Sec-WebSocket-Protocol: {SUBPROTOCOL_BINCODE}\r\n")
 }
 
-/// Writes it all, or as much as is taken, while reading up to the close frame; returns its code.
+/// Writes all that is taken, and reads to the close frame. Returns its code.
 async fn attack(socket: RawSocket, bytes: Vec<u8>) -> u16 {
     let (mut reader, mut writer) = tokio::io::split(socket.stream);
-    // The server may be gone before it has everything.
+    // The server may close before it has everything.
     let writing = tokio::spawn(async move {
         let _ = writer.write_all(&bytes).await;
         writer
@@ -110,7 +109,7 @@ async fn attack(socket: RawSocket, bytes: Vec<u8>) -> u16 {
 }
 
 #[tokio::test]
-async fn a_message_in_a_million_fragments_of_one_byte_ends_at_the_limit_of_fragments() {
+async fn a_message_in_a_million_fragments_is_closed_at_the_fragment_limit() {
     let mut scene = Scene::start(&[]).await;
     for (path, protocol, first) in [
         ("/ws", String::new(), TEXT & 0x0f),
@@ -129,7 +128,7 @@ async fn a_message_in_a_million_fragments_of_one_byte_ends_at_the_limit_of_fragm
 }
 
 #[tokio::test]
-async fn headers_that_come_byte_by_byte_are_not_waited_for() {
+async fn headers_sent_byte_by_byte_time_out() {
     const CLIENTS: usize = 50;
     let mut scene = Scene::start(&["--handshake-timeout", "1s"]).await;
     let address = scene.server.address;
@@ -147,7 +146,7 @@ async fn headers_that_come_byte_by_byte_are_not_waited_for() {
                         break;
                     }
                     sent += 1;
-                    // The whole header takes ten times as long as is allowed.
+                    // The whole header takes ten times the limit.
                     sleep(Duration::from_millis(10)).await;
                 }
                 sent
@@ -170,7 +169,7 @@ async fn headers_that_come_byte_by_byte_are_not_waited_for() {
 }
 
 #[tokio::test]
-async fn two_thousand_half_open_handshakes_end_in_time_and_stop_nobody_from_coming() {
+async fn two_thousand_half_open_handshakes_time_out_and_block_no_new_client() {
     const CLIENTS: usize = 2_000;
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -184,7 +183,7 @@ async fn two_thousand_half_open_handshakes_end_in_time_and_stop_nobody_from_comi
     for number in 0..CLIENTS {
         clients.spawn(async move {
             let mut stream = TcpStream::connect(address).await.unwrap();
-            // Some say nothing at all.
+            // Some clients send nothing at all.
             let part = &b"GET /ws HTTP/1.1\r\nHost: test\r\nUpgrade: web"[..number % 42];
             stream.write_all(part).await.unwrap();
             let mut rest = Vec::new();
@@ -204,7 +203,7 @@ async fn two_thousand_half_open_handshakes_end_in_time_and_stop_nobody_from_comi
 }
 
 #[tokio::test]
-async fn what_is_announced_and_never_comes_takes_no_memory() {
+async fn a_message_that_is_announced_and_never_sent_takes_no_memory() {
     const CLIENTS: usize = 100;
     let header = |first: u8, len: u64| [&[first, 0xff], &len.to_be_bytes()[..], &[0; 4]].concat();
     let mut scene = Scene::start(&[]).await;
@@ -217,7 +216,7 @@ async fn what_is_announced_and_never_comes_takes_no_memory() {
         }
         sockets
     };
-    // As much as is allowed: it is waited for, and not paid for.
+    // The largest allowed length: the server waits for it without allocating it.
     let mut waiting = Vec::new();
     for (path, protocol, first, len) in [
         ("/ws", "", TEXT, 64 * 1024),
@@ -259,7 +258,7 @@ async fn what_is_announced_and_never_comes_takes_no_memory() {
 }
 
 #[tokio::test]
-async fn who_asks_for_pages_and_never_reads_them_is_cut_off() {
+async fn a_client_that_requests_pages_and_never_reads_them_is_disconnected() {
     const CLIENTS: usize = 50;
     let mut scene = Scene::start(&["--write-timeout", "1s"]).await;
     let before = scene.server.open_files();
@@ -280,14 +279,16 @@ async fn who_asks_for_pages_and_never_reads_them_is_cut_off() {
     let Scene {
         server, bystander, ..
     } = &mut scene;
-    let gone = until("they are cut off", async || server.open_files() == before);
+    let gone = until("they are disconnected", async || {
+        server.open_files() == before
+    });
     bystander.is_served_during(gone).await;
     scene.check_end(GROWTH_MAX_BYTES).await;
     drop(clients);
 }
 
 #[tokio::test]
-async fn who_pings_without_end_gets_a_pong_for_each_and_delays_nobody() {
+async fn a_flood_of_pings_gets_a_pong_each_and_delays_no_other_client() {
     const PINGS: usize = 50_000;
     let mut scene = Scene::start(&[]).await;
     let socket = RawSocket::open(scene.server.address, "/ws", "").await;
@@ -313,7 +314,7 @@ async fn who_pings_without_end_gets_a_pong_for_each_and_delays_nobody() {
 }
 
 #[tokio::test]
-async fn who_goes_on_asking_above_the_rate_is_closed() {
+async fn a_client_that_keeps_exceeding_the_request_rate_is_closed() {
     let mut scene = Scene::start(&["--requests-per-s", "1", "--request-burst", "10"]).await;
     let nonsense = (masked(TEXT, b"nonsense"), masked(BINARY, b"\xffnonsense"));
     let list = (
@@ -335,9 +336,9 @@ async fn who_goes_on_asking_above_the_rate_is_closed() {
 }
 
 #[tokio::test]
-async fn a_request_of_as_many_filters_as_fit_is_answered_for_each_and_granted_up_to_the_limit() {
+async fn each_filter_of_the_largest_request_is_answered_and_accepted_up_to_the_limit() {
     const ALLOWED: usize = 100;
-    /// 64 KiB of filters, what is known of each, and an answer for each.
+    /// 64 KiB of filters, the state of each, and a result for each.
     const REQUEST_MAX_BYTES: usize = 32 * 1024 * 1024;
     let mut scene = Scene::start(&["--subscriptions-max", "100"]).await;
     for encoding in ENCODINGS {
@@ -377,7 +378,7 @@ async fn a_request_of_as_many_filters_as_fit_is_answered_for_each_and_granted_up
 }
 
 #[tokio::test]
-async fn what_is_no_message_in_bincode_is_answered_and_the_connection_goes_on() {
+async fn an_invalid_bincode_message_is_answered_and_the_connection_stays() {
     let scene = Scene::start(&[]).await;
     let mut socket = RawSocket::open(scene.server.address, "/ws", &bincode()).await;
     let endless = [&[0, 1, 253][..], &(1u64 << 60).to_le_bytes()].concat();
@@ -385,7 +386,7 @@ async fn what_is_no_message_in_bincode_is_answered_and_the_connection_goes_on() 
         ("nothing", &b""[..], 100),
         ("an unknown variant", b"\x63", 101),
         ("half a message", b"\x04", 100),
-        ("bytes behind the message", b"\x04\x01\x00", 100),
+        ("a trailing byte after the message", b"\x04\x01\x00", 100),
         ("2^60 filters", &endless, 100),
         (
             "text that is not UTF-8",

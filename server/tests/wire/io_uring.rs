@@ -1,4 +1,4 @@
-//! Clients that are written to many at a time, and one by one: they cannot tell.
+//! Writes to many clients with batched system calls and with one each: clients see no difference.
 
 use serde_json::json;
 use tickcast_protocol::message::Mode;
@@ -9,15 +9,15 @@ use tickcast_server_testkit::{
     until,
 };
 
-/// More than go into one system call, of both encodings.
+/// More clients than fit into one system call, in both encodings.
 const SUBSCRIBERS: usize = 150;
 
-/// More than is on the way to somebody who does not read.
+/// More than the kernel buffers for a client that does not read.
 const PUBLISHES: u64 = 100;
 const PER_PUBLISH: u64 = 50;
 
-/// A server with two shards and a crowd, of which one does not read and one goes away.
-async fn crowd(io_uring: &str, rings_wanted: usize) {
+/// Runs a server with two shards and many clients. One does not read, and one leaves.
+async fn check(io_uring: &str, rings_wanted: usize) {
     let arguments = ["--feed", "none", "--shards", "2", "--io-uring", io_uring];
     let server = Program::start(&arguments).await;
     until("the shards have their rings", async || {
@@ -56,11 +56,11 @@ async fn crowd(io_uring: &str, rings_wanted: usize) {
 }
 
 #[tokio::test]
-async fn a_crowd_gets_everything_in_a_few_system_calls() {
-    crowd("true", 2).await;
+async fn many_clients_receive_everything_with_batched_system_calls() {
+    check("true", 2).await;
 }
 
 #[tokio::test]
-async fn a_crowd_gets_everything_in_a_system_call_each() {
-    crowd("false", 0).await;
+async fn many_clients_receive_everything_with_a_system_call_each() {
+    check("false", 0).await;
 }

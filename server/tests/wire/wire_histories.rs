@@ -1,8 +1,8 @@
-//! Random lives of clients at the wire: they subscribe, are killed in every way, come back with what
-//! they had kept, and must at last have seen exactly what was published, or been told how much not.
+//! Random lives of clients: they subscribe, are killed in every way, and come back with what they
+//! kept. In the end they must have seen exactly what was published, or know how much they lost.
 //!
-//! `TICKCAST_HISTORIES` is how many there are, `TICKCAST_SEED` chooses others, and with `TICKCAST_TELL` a test tells
-//! what came of it.
+//! `TICKCAST_HISTORIES` sets their number, and `TICKCAST_SEED` chooses other ones. With
+//! `TICKCAST_TELL` a test prints its outcome.
 
 use std::{
     collections::HashMap,
@@ -48,21 +48,21 @@ fn number(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-/// For those who want to know what came of it.
-#[expect(clippy::print_stderr, reason = "a test that is asked to tell")]
+/// Prints the outcome if `TICKCAST_TELL` is set.
+#[expect(clippy::print_stderr, reason = "the variable asks for it")]
 fn tell(what: &str) {
     if env::var_os("TICKCAST_TELL").is_some() {
         eprintln!("{what}");
     }
 }
 
-/// A server that is published to, and what all clients of it have seen.
+/// A server with a publisher, and what all its clients have seen.
 struct World {
     truth: Arc<Truth>,
     address: SocketAddr,
-    /// Whether connections may end by themselves.
+    /// Whether the server may be killed.
     is_mortal: bool,
-    /// The last position of all, once nothing more will be published.
+    /// The last position, or 0 while updates are published.
     last: AtomicU64,
     seen: Mutex<Seen>,
     kills: [AtomicU64; Kill::ALL.len()],
@@ -96,15 +96,15 @@ impl World {
     }
 }
 
-/// What a client does with one of its connections.
+/// What a client does with one connection.
 #[derive(Debug)]
 struct Visit {
-    /// Messages that it takes before it is killed; `None`: it stays until it has everything.
+    /// It is killed after this many messages. `None`: it stays until it has everything.
     messages: Option<u64>,
-    /// Reads nothing for so long at first.
+    /// Reads nothing for this time at first.
     pause: Duration,
     kill: Kill,
-    /// How far it goes back before the next one.
+    /// How many states it goes back before the next visit.
     steps_back: usize,
     away: Away,
 }
@@ -116,10 +116,10 @@ enum Away {
     Updates(u64),
 }
 
-/// Longest time of a visit: there may be little to hear.
+/// Longest time of a visit: there may be few messages.
 const VISIT_MAX: Duration = Duration::from_millis(500);
 
-/// Longest time that somebody is away or does not read.
+/// Longest time for which a client is away or does not read.
 const PAUSE_MAX_MS: u64 = 80;
 
 impl Visit {
@@ -251,7 +251,7 @@ impl<'a> History<'a> {
         Ok(())
     }
 
-    /// `channels` are those of this connection, with the index of their subscription.
+    /// `channels` maps the channels of this connection to the index of their subscription.
     fn take(
         &mut self,
         message: ServerMessage<Topic>,
@@ -294,7 +294,7 @@ impl<'a> History<'a> {
     }
 }
 
-/// Any filter; those that bring very much less often than the others.
+/// Any filter. The ones that select very many updates are chosen less often.
 fn any_filter(random: &mut StdRng) -> &'static str {
     match random.random_bool(0.1) {
         true => FILTERS.choose(random).unwrap(),
@@ -319,7 +319,7 @@ async fn run<F: Future<Output = Seen> + Send + 'static>(
                 if number >= histories.end {
                     return;
                 }
-                // In a task of its own, so that a panic can be told with its number.
+                // In a separate task, so that a panic can be reported with its number.
                 let seen = tokio::spawn(live(Arc::clone(&world), number)).await;
                 let seen = seen.unwrap_or_else(|_| panic!("history {number} failed, see above"));
                 *world.seen.lock().unwrap() += seen;
@@ -331,7 +331,7 @@ async fn run<F: Future<Output = Seen> + Send + 'static>(
     }
 }
 
-/// Updates after which the tape has forgotten what came before them, with room to spare.
+/// After this many updates the tape has forgotten all earlier ones, with a margin.
 const TAPE: &str = "64KiB";
 const TAPE_UPDATES: u64 = 3_000;
 
@@ -362,8 +362,7 @@ async fn come_and_go(world: Arc<World>, number: u64) -> Seen {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_clients_that_come_and_go_see_each_update_once_or_are_told_how_many_they_missed()
-{
+async fn a_thousand_clients_that_come_and_go_see_each_update_once_or_counted_as_lost() {
     const PER_INTERVAL: u64 = 40;
     let histories = number("TICKCAST_HISTORIES", 1_000);
     let first = number("TICKCAST_SEED", 1) * 1_000_000;
@@ -395,19 +394,19 @@ async fn a_thousand_clients_that_come_and_go_see_each_update_once_or_are_told_ho
         start.elapsed()
     );
     tell(&what);
-    // Everything has happened that should be survived.
+    // Every kind of trouble has happened.
     assert!(seen.gaps > 0 && seen.lost > 0, "{what}");
     assert!(seen.resumed > histories, "{what}");
     assert!(seen.resumed_in_snapshot > 0, "{what}");
     assert!(kills.iter().all(|kills| *kills > 0), "{what}");
-    // Gaps may have been on their way to a client that was killed.
+    // Some gaps were sent to clients that were killed before they received them.
     assert!(
         server.metric("tickcast_gap_updates_total").await >= seen.lost,
         "{what}"
     );
 }
 
-/// Clients that subscribe again and again: few, or they would starve the publisher.
+/// Clients that subscribe repeatedly: few, or they would starve the publisher.
 const SUBSCRIBERS: u64 = 6;
 
 /// Light filters: at 20,000 updates a second the others cost more than a test should.
@@ -415,9 +414,9 @@ fn light_filter(random: &mut StdRng) -> &'static str {
     FILTERS[..7].choose(random).unwrap()
 }
 
-/// Subscribes at random times, each time until everything that was published by then has come.
+/// Subscribes at random times, each time until it has all updates published by then.
 async fn subscribe_and_stay(world: Arc<World>, number: u64) -> Seen {
-    /// Three seconds at the rate, if the machine has nothing else to do.
+    /// Three seconds at the full rate.
     const UPDATES: u64 = 60_000;
     let mut random = StdRng::seed_from_u64(number);
     let mut seen = Seen::default();
@@ -431,7 +430,7 @@ async fn subscribe_and_stay(world: Arc<World>, number: u64) -> Seen {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_snapshot_and_what_follows_are_the_truth_at_each_position_at_20_000_updates_a_second() {
+async fn snapshots_and_live_updates_are_right_at_each_position_at_20_000_updates_a_second() {
     const PER_INTERVAL: u64 = 200;
     // The tape is large enough that nothing is lost.
     let server = Program::start(&["--feed", "none", "--shards", "2"]).await;
@@ -461,7 +460,7 @@ async fn a_snapshot_and_what_follows_are_the_truth_at_each_position_at_20_000_up
     assert!(visits >= SUBSCRIBERS, "{visits}");
 }
 
-/// Comes and goes until the source has ended, and then stays until it has everything.
+/// Comes and goes until the source has stopped, and then stays until it has everything.
 async fn outlive_servers(world: Arc<World>, number: u64) -> Seen {
     let mut random = StdRng::seed_from_u64(number);
     let mut history = History::random(&world, number, &mut random, light_filter);
@@ -477,10 +476,10 @@ async fn outlive_servers(world: Arc<World>, number: u64) -> Seen {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_of_a_server_that_is_killed_go_on_with_the_next_one_and_mix_nothing_up() {
+async fn clients_of_a_killed_server_continue_with_the_next_one_and_mix_up_nothing() {
     const PER_INTERVAL: u64 = 20;
     const LIVES: u64 = 4;
-    /// Twice as long as a visit and what comes before the next one.
+    /// Nearly twice as long as a visit and the pause after it.
     const LIFE: Duration = Duration::from_secs(1);
     let arguments = ["--feed", "none", "--shards", "2", "--heartbeat", "100ms"];
     let mut server = Program::start(&arguments).await;

@@ -24,13 +24,13 @@ pub struct Seen {
     pub updates: u64,
     /// Subscriptions that were resumed.
     pub resumed: u64,
-    /// Those of them that were in the middle of a snapshot.
+    /// Resumed subscriptions that were in the middle of a snapshot.
     pub resumed_in_snapshot: u64,
     /// Gaps.
     pub gaps: u64,
     /// Updates lost in gaps.
     pub lost: u64,
-    /// Subscriptions that began anew because the server was another one.
+    /// Subscriptions that started afresh because the server was another one.
     pub epoch_changes: u64,
 }
 
@@ -84,8 +84,8 @@ impl<'a> Tracked<'a> {
         }
     }
 
-    /// Returns to the state of `steps` messages ago, or to the earliest saved one. Returns the token
-    /// to resume with.
+    /// Returns to the state of `steps` messages ago, or to the earliest saved one.
+    /// The result is the token to resume with.
     pub fn go_back(&mut self, steps: usize) -> Option<Resume> {
         let keep = self.saved.len().saturating_sub(steps).max(1);
         self.saved.truncate(keep);
@@ -182,8 +182,8 @@ impl<'a> Tracked<'a> {
         self.step();
     }
 
-    /// A batch of newest values has each topic that changed in its range, unless the topic has a newer
-    /// value beyond the range.
+    /// A batch of newest values has each topic that changed in its range, unless the topic has a
+    /// newer value beyond the range.
     fn check_conflated(&self, batch: &Batch<Topic>, at: Position) {
         let truth = self.truth;
         for topic in truth.topics(self.filter) {

@@ -1,4 +1,4 @@
-//! Other people's clients: they know nothing of Tickcast, and talk to it all the same.
+//! Clients from other projects, which know nothing of Tickcast.
 
 use std::{
     fs,
@@ -13,8 +13,8 @@ use tickcast_server_testkit::{
 };
 use tokio::{io::AsyncReadExt, process::Command};
 
-/// A client that answers no ping is closed after `--ping` and `--pong-timeout`; so long none of these
-/// says a word.
+/// A client that answers no ping is closed after `--ping` and `--pong-timeout`, each up to half a
+/// second late. The clients are silent for longer than that.
 const PINGS: [&str; 4] = ["--ping", "200ms", "--pong-timeout", "1s"];
 const IDLE_S: &str = "2.3";
 
@@ -33,7 +33,7 @@ fn check_success(what: &str, output: &Output) {
     );
 }
 
-/// Runs a command to its end, which must be a good one.
+/// Runs a command, which must succeed. Returns its output.
 async fn run(what: &str, command: &mut Command) -> Vec<u8> {
     let output = command.kill_on_drop(true).output().await;
     let output = output.unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -41,13 +41,13 @@ async fn run(what: &str, command: &mut Command) -> Vec<u8> {
     output.stdout
 }
 
-/// Runs a client against a server of its own.
+/// Runs a client with a new server.
 async fn check_client(what: &str, client: &mut Command) {
     let server = server().await;
     client.args([&server.address.to_string(), IDLE_S]);
     let told = soon(what, run(what, client)).await;
     assert_eq!(told, b"all is well\n", "{what}");
-    // Whatever code the client chose, nobody was lost.
+    // Each close code of the client was received.
     for code in ["1000", "1001", "1003", "other"] {
         let row = format!("tickcast_closes_total{{code=\"{code}\"}}");
         assert!(server.metric(&row).await > 0, "{what}: {code}");
@@ -77,17 +77,17 @@ async fn check_npm_package(name: &str, version: &str, script: &str) {
 }
 
 #[tokio::test]
-async fn the_npm_package_ws_understands_it() {
+async fn the_npm_package_ws_understands_the_server() {
     check_npm_package("ws", "8", include_str!("ws.js")).await;
 }
 
 #[tokio::test]
-async fn the_npm_package_websocket_understands_it() {
+async fn the_npm_package_websocket_understands_the_server() {
     let script = include_str!("websocket.js");
     check_npm_package("websocket", "1", script).await;
 }
 
-/// A Python with the package `websockets`, in a folder that stays for the next time.
+/// A Python with the package `websockets`, which is kept for the next run.
 async fn python() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
     let python = folder.join("bin/python");
@@ -107,7 +107,7 @@ async fn python() -> PathBuf {
 }
 
 #[tokio::test]
-async fn the_python_package_websockets_understands_it() {
+async fn the_python_package_websockets_understands_the_server() {
     let mut client = Command::new(python().await);
     client.args(["-c", include_str!("client.py")]);
     check_client("websockets", &mut client).await;
@@ -137,7 +137,7 @@ async fn curl_reads_the_newest_values() {
 }
 
 #[tokio::test]
-async fn curl_makes_a_handshake_and_is_welcomed() {
+async fn curl_makes_a_handshake_and_receives_the_welcome() {
     let server = server().await;
     let mut arguments = vec!["--include", "--http1.1"];
     for field in [
