@@ -66,7 +66,7 @@ async fn check_recording(
     updates
 }
 
-/// With the digits that decimals have.
+/// A value with all digits of its numbers.
 fn as_text(value: &Value) -> String {
     match value {
         Value::Reading(number) => format!("{number:?}"),

@@ -62,7 +62,7 @@ const TAPE_UPDATES: u64 = 3_000;
 const AFTERWARDS: u64 = 400;
 
 /// Clients that run at the same time. They mostly wait.
-const CLIENTS: usize = 64;
+const CLIENTS: usize = 128;
 
 /// Limit for one of them: each loss of the connection may double its waits.
 const CASE_MAX: Duration = Duration::from_secs(120);
@@ -360,7 +360,7 @@ async fn run<F: Future<Output = Seen> + Send + 'static>(
 /// More updates than even a slow run publishes.
 const CAPACITY: Position = 2_000_000;
 
-const ARGUMENTS: [&str; 6] = ["--feed", "none", "--heartbeat", "100ms", "--drain", "2s"];
+const ARGUMENTS: [&str; 6] = ["--feed", "none", "--heartbeat", "100ms", "--drain", "1s"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_is_complete_after_any_harm_at_any_moment_of_its_connection() {
