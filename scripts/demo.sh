@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Shows Tickcast at work: builds it, starts the server with simulated markets and sensors, and opens
-# the monitor, or says how else to watch. Options go to the server: scripts/demo.sh --sim-rate 20000
+# Demonstrates Tickcast: builds it, starts the server with simulated markets and sensors, and opens
+# the monitor. Without a display it prints other ways to watch. Options go to the server:
+# scripts/demo.sh --sim-rate 20000
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
-# How long the server may take to be ready: replays read their files first.
+# Longest time in which the server becomes ready. A replay reads its file first.
 READY_S=30
 
 is_ready() {
@@ -16,30 +17,29 @@ has_display() {
     [[ -n ${DISPLAY-} || -n ${WAYLAND_DISPLAY-} ]]
 }
 
-how_to_watch() {
+ways_to_watch() {
     local url=ws://$address/ws
     local request='{"type":"subscribe","id":1,"filters":["#"]}'
     cat <<EOT
 
-The server pushes to $url. Watch from another terminal:
+The server pushes updates at $url. Watch them from another terminal:
 
   The newest values, once:
     curl 'http://$address/v1/latest?filter=%23'
-  Everything, in a browser:
+  All topics, in a browser:
     http://$address/
-  Every change, with websocat or with Node 22 or newer:
+  Every update, with websocat or with Node 22 or newer:
     echo '$request' | websocat --no-close $url
     node -e 'const s = new WebSocket("$url"); s.onopen = () => s.send(JSON.stringify($request)); s.onmessage = (m) => console.log(m.data)'
-  Charts, where there is a display:
+  Charts, on a machine with a display:
     cargo run --release --package tickcast-monitor -- --url $url
 
-Ctrl+C ends the server.
+Press Ctrl+C to stop the server.
 
 EOT
 }
 
-# Sensors that are silent for long are shown as stale; the simulated plant has one that is so now and
-# then.
+# Silent sensors become stale, then dead. One sensor of the simulated plant is silent now and then.
 set -- "$@" --liveness "plant/#=2s,dead_after=15s"
 
 need_rust
@@ -47,14 +47,14 @@ install_missing cc=build-essential curl=curl
 packages=(--package tickcast-server)
 if has_display; then
     packages+=(--package tickcast-monitor)
-    # What the monitor's window loads when it opens.
+    # Libraries that the monitor's window loads when it opens.
     install_missing libgl1 libgl1-mesa-dri libegl1 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 \
         libxkbcommon-x11-0 libxrandr2 libwayland-client0 libwayland-egl1
 fi
 cargo build --locked --release "${packages[@]}"
 programs=${CARGO_TARGET_DIR:-target}/release
 
-# Wrong settings end here, and so do --help and the like.
+# The script ends here if a setting is wrong, or with an option such as --help.
 settings=$("$programs/tickcast-server" "$@" --print-config)
 address=$(sed -n 's/^listen = "\([^"]*\)".*/\1/p' <<<"$settings")
 if [[ -z $address ]]; then
@@ -62,30 +62,30 @@ if [[ -z $address ]]; then
     exit
 fi
 if [[ $address == *:0 ]]; then
-    fail "The demonstration needs a port that it knows, such as --listen 127.0.0.1:7400"
+    fail "The demonstration needs a fixed port. Choose one, such as --listen 127.0.0.1:7400"
 fi
-# A server that listens everywhere also does so here.
+# A server that listens on all addresses can be reached at the local one.
 address=${address/#0.0.0.0:/127.0.0.1:}
 address=${address/#\[::\]:/[::1]:}
 if is_ready; then
-    fail "A server runs on $address already: end it, or choose another port with --listen"
+    fail "A server already runs on $address. Stop it, or choose another port with --listen"
 fi
 
 started=()
-end_all() {
+stop_all() {
     trap '' HUP INT TERM
     if ((${#started[@]} > 0)); then
         kill -TERM "${started[@]}" 2>/dev/null || true
         wait "${started[@]}" || true
     fi
 }
-trap end_all EXIT
+trap stop_all EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# In a session of its own, because Ctrl+C goes to everybody here and the server takes a second signal
-# for impatience. Without "<&0" it would have no standard input, which --feed stdin reads.
+# In a separate session: Ctrl+C reaches every process of this one, and a second signal makes the
+# server exit at once. Without "<&0" it would have no standard input, which --feed stdin reads.
 setsid "$programs/tickcast-server" "$@" <&0 &
 server=$!
 started+=("$server")
@@ -94,12 +94,12 @@ for ((tries = 0; ; tries++)); do
     if is_ready; then
         break
     elif ! kill -0 "$server" 2>/dev/null; then
-        # It has said why.
+        # The server has printed the reason.
         started=()
         wait "$server"
         exit
     elif ((tries >= READY_S * 10)); then
-        fail "The server is not ready after $READY_S s."
+        fail "The server was not ready within $READY_S s."
     fi
     sleep 0.1
 done
@@ -111,7 +111,7 @@ if has_display; then
     if wait "$monitor"; then
         exit
     fi
-    echo "The monitor has ended with an error." >&2
+    echo "The monitor exited with an error." >&2
 fi
-how_to_watch
+ways_to_watch
 wait "$server"

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# For the other scripts: installs Debian and Ubuntu packages that are missing, without asking.
+# For the other scripts: installs missing packages of Debian or Ubuntu without asking.
 
 # install_missing [COMMAND=]PACKAGE...
 #
-# A package is missing if dpkg does not know it as installed or, where a command is named, if there
-# is no such command: that may also come from elsewhere.
+# A package is missing if dpkg does not list it as installed. Where a COMMAND is named, the package
+# is missing only if there is no such command, because the command may come from elsewhere.
 install_missing() {
     local entry missing=()
     for entry in "$@"; do
@@ -19,12 +19,12 @@ install_missing() {
     fi
 
     if ! command -v apt-get >/dev/null; then
-        fail "This needs what Debian calls ${missing[*]}, and there is no apt-get to install it."
+        fail "Missing the Debian packages ${missing[*]}, and there is no apt-get: install them yourself."
     fi
     echo "Installing ${missing[*]}"
     if ! as_root apt-get update --quiet=2 ||
         ! as_root apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}"; then
-        fail "Please install what is missing: sudo apt-get install ${missing[*]}"
+        fail "apt-get failed. Install the packages yourself: sudo apt-get install ${missing[*]}"
     fi
 }
 
@@ -32,7 +32,7 @@ is_installed() {
     [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
-# Runs a command as root. sudo may not ask for a password: nobody may be there to type it.
+# Runs a command as root. sudo must not ask for a password, because the script may run unattended.
 as_root() {
     if ((EUID == 0)); then
         DEBIAN_FRONTEND=noninteractive "$@"
@@ -41,19 +41,20 @@ as_root() {
     fi
 }
 
-# Ends the script unless there is a Rust that is new enough.
+# Exits unless Rust is installed and new enough.
 need_rust() {
     local needed found
     needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
-    # What rustup installs is in the PATH of new shells only.
+    # rustup extends the PATH of new shells only.
     PATH+=:${CARGO_HOME:-$HOME/.cargo}/bin
     found=$(cargo --version 2>/dev/null | cut -d ' ' -f 2) ||
-        fail "This needs Rust $needed or newer, see https://rustup.rs."
+        fail "No Rust found. Install Rust $needed or newer: https://rustup.rs."
     if [[ $(printf '%s\n' "$needed" "$found" | sort --version-sort | head -n 1) != "$needed" ]]; then
-        fail "This needs Rust $needed or newer, and cargo is $found: rustup update stable."
+        fail "Rust $found is too old. Update to $needed or newer: rustup update stable."
     fi
 }
 
+# Prints an error and exits.
 fail() {
     echo "$*" >&2
     exit 1

@@ -3,30 +3,23 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
+. scripts/checks.sh
 
-headline() {
-    printf '\n=== %s (after %d s)\n' "$1" "$SECONDS"
-}
+need_rust
+check_format
 
 headline "What the tests need"
-need_rust
-# To build: a C compiler, which also links. For the feeds: a broker. For clients in other languages:
-# Node, Python with its own folders for packages, curl and a browser. For the monitor: a display, and what its window loads when it opens.
+# A C compiler, which also links. A broker for the feeds. Node, Python with virtual environments,
+# curl and a browser for clients in other languages. A display for the monitor, and the libraries
+# that its window loads when it opens.
 install_missing cc=build-essential \
     mosquitto mosquitto-clients node=nodejs npm=npm python3=python3 \
     python3-venv curl=curl chromium=chromium \
     xvfb libgl1 libgl1-mesa-dri libegl1 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 \
     libxkbcommon-x11-0 libxrandr2
-for component in rustfmt clippy; do
-    cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add "$component"
-done
 cargo fetch --locked
 
-headline "Formatting"
-cargo fmt --all --check
-
-headline "Lints"
-cargo clippy --locked --workspace --all-targets -- --deny warnings
+check_lints
 
 headline "Documentation"
 RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps
@@ -35,8 +28,8 @@ headline "Tests"
 cargo test --locked --workspace --no-fail-fast
 
 headline "The load tester's own test"
-# Its 6 says that it measures, on a machine too busy for exact figures: enough here.
-# The tests have built it; cargo would build it anew for its own choice of features.
+# Exit code 6 means that it measures correctly on a machine too busy for exact figures: enough here.
+# The tests have built it. Cargo would build it again for this package's own choice of features.
 "${CARGO_TARGET_DIR:-target}/debug/tickcast-loadtest" selftest || (($? == 6))
 
 headline "JavaScript client"
@@ -44,7 +37,7 @@ headline "JavaScript client"
     cd clients/javascript
     npm ci --no-audit --no-fund
     npm run check
-    # What Debian and Ubuntu bring may be older than what the client needs.
+    # Debian and Ubuntu may bring an older Node than the client needs.
     if (($(node --print 'parseInt(process.versions.node)') < 20)); then
         npx --yes --package node@22 -- npm test
     else

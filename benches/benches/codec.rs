@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tickcast_benches::{topic, update};
+use tickcast_benches::pieces::{topic, update};
 use tickcast_protocol::{
     codec,
     message::{Batch, ServerMessage, TopicId},

@@ -1,8 +1,8 @@
-//! One round of a shard: a strip in, a batch closed, one write to each subscriber. The sockets take
-//! everything at no cost, so what is measured is all that is not the kernel's.
+//! One round of a shard: a strip in, a batch closed, one write to each subscriber. The sockets
+//! accept everything at no cost, so everything except the kernel is measured.
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tickcast_benches::{Source, at, shard};
+use tickcast_benches::pieces::{StripSource, at, shard};
 use tickcast_protocol::{codec::Encoding, message::Mode};
 
 fn by_subscribers(c: &mut Criterion) {
@@ -15,7 +15,7 @@ fn by_subscribers(c: &mut Criterion) {
             ("latest bincode", Encoding::Bincode, Mode::Latest),
         ] {
             let mut shard = shard(subscribers, encoding, mode, "#");
-            let mut source = Source::new(1);
+            let mut source = StripSource::new(1);
             group.bench_function(BenchmarkId::new(name, subscribers), |b| {
                 b.iter_batched(
                     || [source.strip(1)],
@@ -35,7 +35,7 @@ fn by_updates(c: &mut Criterion) {
     for topics in [1, 1_000] {
         for (name, mode) in [("every", Mode::Every), ("latest", Mode::Latest)] {
             let mut shard = shard(200, Encoding::Bincode, mode, "#");
-            let mut source = Source::new(topics);
+            let mut source = StripSource::new(topics);
             group.bench_function(BenchmarkId::new(name, format!("{topics} topics")), |b| {
                 b.iter_batched(
                     || [source.strip(UPDATES)],

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use tickcast_benches::topic;
+use tickcast_benches::pieces::topic;
 use tickcast_core::shard::Topics;
 use tickcast_protocol::{message::TopicInfo, topic::Filter};
 

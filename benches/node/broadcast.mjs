@@ -1,5 +1,5 @@
-// A broadcast server as one writes it with Node and ws: what comes from /publish goes to everybody
-// on /subscribe. Arguments: the port.
+// A plain broadcast server made with Node and ws: what comes from /publish goes to all clients on
+// /subscribe. Argument: the port.
 import { WebSocketServer } from 'ws';
 
 const subscribers = new Set();

@@ -1,5 +1,6 @@
-//! The comparison as a program: contenders are started, take turns, and are told of in figures.
-//! Needs the workspace built, as `cargo test --workspace` does: the server is a contender.
+//! The comparison as a program: contenders are started, take turns, and their figures are written.
+//! Needs the workspace's programs, which `cargo test --workspace` builds: the server is a
+//! contender.
 
 use std::{fs, path::Path, process::Command};
 
@@ -21,7 +22,7 @@ fn compare(words: &str, out: &Path) -> (Option<i32>, String) {
 }
 
 #[test]
-fn those_of_a_heat_take_turns_and_everything_arrives() {
+fn contenders_of_a_group_take_turns_and_everything_arrives() {
     let folder = tempfile::tempdir().unwrap();
     let words = "--quick --no-build --only b-few --contenders raw,tickcast-bincode";
     let (code, said) = compare(words, folder.path());
@@ -45,7 +46,7 @@ fn those_of_a_heat_take_turns_and_everything_arrives() {
         assert_eq!(counters["server"], counters["load"], "{measurement}");
     }
 
-    // The same once more, from what was written.
+    // The same tables again, from the written results.
     let again = tempfile::tempdir().unwrap();
     let file = folder.path().join("results.json");
     let words = format!("--only b-few --again {}", file.display());
@@ -56,7 +57,7 @@ fn those_of_a_heat_take_turns_and_everything_arrives() {
 }
 
 #[test]
-fn who_does_not_start_is_told_of_and_the_others_go_on() {
+fn a_contender_that_does_not_start_is_reported_and_the_others_are_measured() {
     let folder = tempfile::tempdir().unwrap();
     let words = "--quick --no-build --only g --contenders raw,uwebsockets";
     let (code, said) = compare(words, folder.path());

@@ -1,9 +1,9 @@
 /**
  * Client of the Tickcast server.
  *
- * What comes from the wire keeps the names of the protocol's document. Integers are numbers (positions,
- * seqs and counts stay below 2^53), times are BigInts of nanoseconds since 1970, decimals are strings and
- * exact, bytes are a Uint8Array. What is missing is undefined.
+ * Fields keep the names of docs/protocol.md. Integers are numbers (positions, seqs and counts stay
+ * below 2^53), times are BigInts of nanoseconds since 1970, decimals are strings and exact, bytes
+ * are a Uint8Array. A missing field is undefined.
  */
 
 export type Mode = 'every' | 'latest';
@@ -46,7 +46,7 @@ export interface NewUpdate {
   source_time_ns?: bigint;
 }
 
-/** Where a subscription stands. Plain data, may be kept as JSON. */
+/** The position of a subscription, to resume it. Plain data that JSON can hold. */
 export interface Token {
   epoch: string;
   position: number;
@@ -54,13 +54,13 @@ export interface Token {
   snapshot?: number;
 }
 
-/** What topic ids stand for. Plain data, may be kept as JSON. */
+/** Topics by their id. Plain data that JSON can hold. */
 export interface Topics {
   epoch: string | null;
   topics: { id: number; topic: string; unit?: string }[];
 }
 
-/** Updates in (from, to]; of a snapshot only the latest ones of each topic. */
+/** Updates in (from, to]. A snapshot has only the latest update of each topic. */
 export interface BatchEvent {
   type: 'batch';
   snapshot: boolean;
@@ -69,35 +69,40 @@ export interface BatchEvent {
   updates: Update[];
 }
 
-/** Updates in (from, to] that will not come one by one. The latest values of what changed follow. */
+/**
+ * Updates in (from, to] that will not come one by one. A snapshot of the changed topics follows.
+ */
 export interface GapEvent {
   type: 'gap';
   from: number;
   to: number;
-  /** Undefined if nobody knows. */
+  /** Undefined if unknown. */
   lost: number | undefined;
 }
 
-/** Forget everything of this subscription: it begins anew. */
+/** The subscription starts again: discard everything that it delivered. */
 export interface ResetEvent {
   type: 'reset';
   /**
-   * `epoch_changed`, `position_ahead` and others by the server; `unknown_topic`, `not_resumable` and
-   * `topics_not_kept` by this client.
+   * From the server `epoch_changed`, `position_ahead` and others; from this client `unknown_topic`,
+   * `not_resumable` and `topics_not_kept`.
    */
   reason: string;
 }
 
-/** What is known of a topic's source. A topic that is quiet because nothing happens is live. */
+/** The state of a topic's source. A topic is live if its source has nothing to send. */
 export type TopicStatus = 'live' | 'stale' | 'dead';
 
-/** Topics whose source fell silent, died or came back. A topic counts as live until this says otherwise. */
+/**
+ * Topics whose source became stale, dead or live. A topic counts as live until a status says
+ * otherwise.
+ */
 export interface StatusEvent {
   type: 'status';
   statuses: {
     topic: string;
     status: TopicStatus;
-    /** By the server's clock. Missing if it only counts as live because the subscription was made anew. */
+    /** By the server's clock. Missing if the topic counts as live because its channel is new. */
     since_ns?: bigint;
   }[];
 }
@@ -110,99 +115,102 @@ export interface Granted {
 }
 
 export interface SubscribeOptions {
-  /** `latest` unless told. */
+  /** Default `latest`. */
   mode?: Mode;
-  /** In mode `latest`: at most so many batches per second. */
+  /** In mode `latest`: batches per second, at most. */
   max_rate_hz?: number;
-  /** Where an earlier subscription ended. In bincode only together with `topics` of the client. */
+  /** The token of an earlier subscription. In bincode it needs the `topics` of that client. */
   resume?: Token;
-  /** Updates that may wait for the program. */
+  /** Updates that may wait for the program, at most. */
   maxQueuedUpdates?: number;
 }
 
 export interface SubscriptionStats {
-  /** Batches that were accepted. */
+  /** Accepted batches. */
   batches: number;
   /** Updates in them. */
   updates: number;
   gaps: number;
-  /** Gaps that could not say how much is lost. */
+  /** Gaps with an unknown number of lost updates. */
   gaps_uncounted: number;
-  /** Updates that gaps counted as lost. */
+  /** Lost updates, counted by gaps. */
   lost: number;
   resets: number;
-  /** Proofs of a loss; what was lost was then asked for again. */
+  /** Breaks of the chain. The client then requests the missing updates again. */
   violations: number;
-  /** How often the program was too slow. */
+  /** Pauses because the program was too slow. */
   overflows: number;
-  /** Updates that did not fit into the queue, or waited in it when the program closed the subscription. */
+  /**
+   * Updates that did not fit into the queue, or were in it when the program closed the
+   * subscription.
+   */
   discarded: number;
 }
 
 export interface ClientStats extends SubscriptionStats {
-  /** Welcomed connections. */
+  /** Connections that got a welcome. */
   connections: number;
-  /** Messages of later versions, passed over. */
+  /** Skipped messages of later versions. */
   unknown_messages: number;
-  /** Batches of subscriptions that were left, and what was in them. */
+  /** Batches of channels that were unsubscribed, and the updates in them. */
   ignored_batches: number;
   ignored_updates: number;
-  /** Publishes that were refused because too much waited for the network. */
+  /** Publishes refused because too many bytes waited for the network. */
   refused_publishes: number;
 }
 
 /**
- * One filter, across all connections. Events go to the callback or, without one, to whoever iterates.
- * One is handled when the callback is done (if it returned a promise: when that has settled), or when
- * the iterator is asked for the next one.
+ * One filter, across all connections. Events go to the callback or, without one, to the iterator. An
+ * event is handled when the callback returns (or its promise settles), or when the iterator is asked
+ * for the next event.
  *
  * DOM events: `status` with `{ status }`, `violation` with `{ reason }`, both in `detail`.
  */
 export class Subscription extends EventTarget implements AsyncIterable<SubscriptionEvent> {
   private constructor();
   readonly filter: string;
-  /** As asked for. */
+  /** As requested. */
   readonly mode: Mode;
   readonly max_rate_hz: number | undefined;
-  /** As the server grants it; null before that. */
+  /** As granted by the server; null before that. */
   readonly granted: Granted | null;
-  /** `paused`: the program is too slow, and what comes waits on the server's tape. */
+  /** `paused`: the program is too slow, and its updates wait on the server's tape. */
   readonly status: 'pending' | 'live' | 'paused' | 'closed';
-  /** Resolves when the server first grants it, rejects when it refuses or the client ends. */
+  /** Resolves when the server first accepts. Rejects when it refuses or the client is closed. */
   readonly ready: Promise<Granted>;
-  /** Where to go on after everything that was handled; undefined before the first grant. */
+  /** Continues after all handled events. Undefined before the first acceptance. */
   readonly token: Token | undefined;
-  /** Updates of its topics in this epoch, in mode `every`. */
+  /** Updates of its topics in this epoch up to its position, in mode `every`. */
   readonly count: number | undefined;
   /** Updates that wait for the program. */
   readonly queued: number;
   readonly stats: SubscriptionStats;
-  /** As the server said last. */
+  /** According to the newest status from the server. */
   statusOf(topic: string): TopicStatus;
-  /** To a mode and rate, without a hole. Resolves with what is granted. */
-  change(wish: { mode?: Mode; max_rate_hz?: number }): Promise<Granted>;
-  /** Ends it. What waits for the program is thrown away. */
+  /** Changes mode and rate without losing an update. Resolves with the granted mode and rate. */
+  change(options: { mode?: Mode; max_rate_hz?: number }): Promise<Granted>;
+  /** Ends the subscription. Events that wait for the program are discarded. */
   close(): void;
   [Symbol.asyncIterator](): AsyncIterator<SubscriptionEvent>;
 }
 
-/** The part of a WebSocket that is used: the browser's, and those of the npm packages ws and websocket. */
+/** The browser's WebSocket, or that of the npm packages ws and websocket. */
 export type WebSocketConstructor = new (url: string, protocols?: string[]) => any;
 
 export interface ClientOptions {
-  /** `bincode` unless told. */
+  /** Default `bincode`. */
   encoding?: Encoding;
-  /** The global one unless told; Node 20 has none. */
+  /** Default: the global WebSocket. Node 20 has none. */
   WebSocket?: WebSocketConstructor;
-  /** What `topics` of an earlier client returned. */
+  /** The `topics` of an earlier client. */
   topics?: Topics;
-  /** Updates that may wait for the program, per subscription: 100,000 unless told. */
+  /** Updates that may wait for the program, for each subscription. Default 100,000. */
   maxQueuedUpdates?: number;
-  /** Bytes that may wait for the network before `publish` refuses: 4 MiB unless told. */
+  /** `publish` refuses while more bytes than this wait for the network. Default 4 MiB. */
   maxBufferedBytes?: number;
-  /** 10 seconds unless told. */
+  /** Time for connection and welcome. Default 10 seconds. */
   connectTimeoutMs?: number;
-  /** How often the server is asked for its time: 30 seconds unless told. */
+  /** Time between two requests for the server's clock. Default 30 seconds. */
   clockIntervalMs?: number;
   /** For tests. */
   random?: () => number;
@@ -232,7 +240,7 @@ export interface Welcome {
 }
 
 export interface ClockEstimate {
-  /** Server's clock minus client's, wrong by at most half the round trip. */
+  /** Server's clock minus client's clock, exact to half the round trip. */
   offset_ns: bigint;
   round_trip_ns: bigint;
 }
@@ -247,9 +255,9 @@ export interface Listed {
 }
 
 export interface History {
-  /** The oldest first, their seqs without holes. */
+  /** Oldest first, with consecutive seqs. */
   updates: Update[];
-  /** The server holds older ones: ask again with the first one's position as `before`. */
+  /** The server holds older ones: request them with the first position as `before`. */
   more: boolean;
   unit?: string;
 }
@@ -267,15 +275,15 @@ export type StatusDetail =
 
 export interface ClientEventMap {
   status: CustomEvent<StatusDetail>;
-  /** A refusal that belongs to no request that waits for its answer. */
+  /** A refusal that answers no pending request. */
   error: CustomEvent<ServerError>;
   draining: CustomEvent<{ reconnect_within_ms: number }>;
   clock: CustomEvent<ClockEstimate>;
-  /** The end for good: by the program, or by a close code after which the same would happen again. */
+  /** The client does not reconnect: the program closed it, or the close code is permanent. */
   close: CustomEvent<End>;
 }
 
-/** A connection to one server that comes back by itself, and everything that is subscribed on it. */
+/** A connection to one server that reconnects by itself, and the subscriptions on it. */
 export class Client extends EventTarget {
   static readonly CONNECTING: 0;
   static readonly OPEN: 1;
@@ -291,17 +299,17 @@ export class Client extends EventTarget {
 
   readonly url: string;
   readonly encoding: Encoding;
-  /** As a WebSocket's: CONNECTING also between two connections, OPEN from the welcome on. */
+  /** Like a WebSocket's. CONNECTING also between two connections; OPEN from the welcome on. */
   readonly readyState: 0 | 1 | 2 | 3;
   readonly bufferedAmount: number;
-  /** Resolves with the first welcome, rejects if the client ends before. */
+  /** Resolves with the first welcome. Rejects if the client is closed before. */
   readonly ready: Promise<Welcome>;
-  /** The newest one. */
+  /** The newest welcome. */
   readonly welcome: Welcome | null;
-  /** The newest position of the tape that the server told. */
+  /** The newest position of the tape that the server sent. */
   readonly position: number;
   readonly clock: ClockEstimate | null;
-  /** What was introduced in this epoch; a later client needs it for tokens in bincode. */
+  /** The topics of this epoch. In bincode a later client needs them together with the tokens. */
   readonly topics: Topics;
   readonly stats: ClientStats;
 
@@ -309,16 +317,19 @@ export class Client extends EventTarget {
   serverNow(): bigint;
   subscribe(filter: string, options?: SubscribeOptions, callback?: (event: SubscriptionEvent) => unknown): Subscription;
   subscribe(filter: string, callback: (event: SubscriptionEvent) => unknown): Subscription;
-  /** Resolves with the position of the last update. Rejects if it was refused, or if nobody knows. */
+  /**
+   * Resolves with the position of the last update. Rejects if the server refused, or if the
+   * connection ended before the answer.
+   */
   publish(updates: NewUpdate | NewUpdate[], options?: { ack?: true }): Promise<number>;
   publish(updates: NewUpdate | NewUpdate[], options: { ack: false }): Promise<undefined>;
   list(): Promise<Listed[]>;
   /**
-   * A topic's updates of the past, as far as the server holds them: the newest ones, or those before a position.
-   * Rejects with error code 304 if the server keeps none.
+   * A topic's past updates that the server still holds: the newest ones, or the newest before a
+   * position. Rejects with error code 304 if the server keeps no history.
    */
-  history(topic: string, wish?: { limit?: number; before?: number }): Promise<History>;
-  /** Ends it for good. The code is 1000 or in 3000 to 4999, the reason at most 123 bytes. */
+  history(topic: string, options?: { limit?: number; before?: number }): Promise<History>;
+  /** Closes the client. The code is 1000 or 3000 to 4999, the reason at most 123 bytes. */
   close(code?: number, reason?: string): void;
 
   addEventListener<K extends keyof ClientEventMap>(
@@ -333,7 +344,7 @@ export class Client extends EventTarget {
   ): void;
 }
 
-/** What the server refused; `code` is from the protocol's list of error codes. */
+/** A refusal by the server. `code` is one of the error codes in docs/protocol.md. */
 export class ServerError extends Error {
   private constructor();
   readonly code: number;
@@ -342,5 +353,5 @@ export class ServerError extends Error {
   readonly retry_after_ms: number | undefined;
 }
 
-/** A message that breaks the rules of its encoding, also one that a program wants to send. */
+/** A message that breaks the rules of its encoding, received or to be sent. */
 export class MalformedError extends Error {}

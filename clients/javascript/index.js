@@ -1,4 +1,3 @@
 export { Client } from './src/client.js';
-export { MalformedError } from './src/bincode.js';
-export { ServerError } from './src/requests.js';
-export { Subscription } from './src/subscription.js';
+export { MalformedError, ServerError } from './src/errors.js';
+export { Subscription } from './src/subscription/subscription.js';

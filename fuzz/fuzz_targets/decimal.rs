@@ -1,3 +1,5 @@
+//! Runs [`tickcast_fuzz::decimal`] on any bytes.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tickcast_fuzz::decimal(bytes));

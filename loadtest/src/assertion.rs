@@ -1,12 +1,10 @@
-//! `--assert 'response.p99 < 5ms'`: what a run must fulfil, as text and as a check. Pure.
+//! `--assert 'response.p99 < 5ms'`: a condition on a run, as text and as a check. Pure.
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     latency::{PERCENTILES, format_ns},
-    summary::Summary,
+    summary::{AssertionResult, RunSummary},
 };
 
 /// A condition on one number of a summary.
@@ -14,40 +12,29 @@ use crate::{
 pub struct Assertion {
     text: String,
     metric: Metric,
-    comparison: Comparison,
+    operator: Operator,
     bound: f64,
 }
 
-/// What became of an assertion.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AssertionResult {
-    /// As it was written.
-    pub assertion: String,
-    /// Whether it holds.
-    pub passed: bool,
-    /// What the number was, for people.
-    pub actual: String,
-}
-
-/// Why a text is no assertion.
+/// Why a text is not an assertion.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AssertionError {
-    /// Not three parts.
-    #[error("{0:?} is not of the form 'response.p99 < 5ms' or 'missing == 0'")]
+    /// It does not have three parts.
+    #[error("{0:?} does not have the form 'response.p99 < 5ms' or 'missing == 0'")]
     Form(String),
-    /// No such number.
-    #[error("there is no number {0:?}; there are {list}", list = Metric::list())]
+    /// The number does not exist.
+    #[error("there is no number {0:?}; use one of {list}", list = Metric::list())]
     Metric(String),
-    /// No such comparison.
-    #[error("{0:?} is none of <, <=, ==, >=, >")]
-    Comparison(String),
-    /// Not a number with a fitting unit.
+    /// The operator does not exist.
+    #[error("{0:?} is none of the operators <, <=, ==, >=, >")]
+    Operator(String),
+    /// The bound is not a number with a suitable unit.
     #[error("{0:?} is not a {1}")]
     Bound(String, &'static str),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparison {
+enum Operator {
     Less,
     LessOrEqual,
     Equal,
@@ -72,18 +59,18 @@ enum Statistic {
 
 impl Metric {
     fn list() -> String {
-        let latencies = Summary::LATENCIES.join("|");
-        let numbers = Summary::NUMBERS.join(", ");
+        let latencies = RunSummary::LATENCIES.join("|");
+        let numbers = RunSummary::NUMBERS.join(", ");
         let percentiles = PERCENTILES.map(|p| format!("p{p}")).join("|");
         format!("({latencies}).({percentiles}|min|mean|max), {numbers}")
     }
 
     fn parse(text: &str) -> Option<Self> {
-        if let Some(name) = Summary::NUMBERS.iter().find(|name| **name == text) {
+        if let Some(name) = RunSummary::NUMBERS.iter().find(|name| **name == text) {
             return Some(Self::Number(name));
         }
         let (name, statistic) = text.split_once('.')?;
-        let name = Summary::LATENCIES.iter().find(|known| **known == name)?;
+        let name = RunSummary::LATENCIES.iter().find(|known| **known == name)?;
         let statistic = match statistic {
             "min" => Statistic::Min,
             "mean" => Statistic::Mean,
@@ -98,7 +85,7 @@ impl Metric {
     }
 
     /// The number in a summary, in ns if it is a time.
-    fn value(&self, summary: &Summary) -> Option<f64> {
+    fn value(&self, summary: &RunSummary) -> Option<f64> {
         match self {
             Self::Number(name) => summary.number(name),
             Self::Latency(name, statistic) => {
@@ -126,15 +113,15 @@ impl FromStr for Assertion {
         let end = rest
             .find(|c| !['<', '=', '>'].contains(&c))
             .ok_or_else(form)?;
-        let (comparison, bound) = rest.split_at(end);
+        let (operator, bound) = rest.split_at(end);
         let (metric, bound) = (metric.trim(), bound.trim());
-        let comparison = match comparison {
-            "<" => Comparison::Less,
-            "<=" => Comparison::LessOrEqual,
-            "==" => Comparison::Equal,
-            ">=" => Comparison::GreaterOrEqual,
-            ">" => Comparison::Greater,
-            other => return Err(AssertionError::Comparison(other.to_owned())),
+        let operator = match operator {
+            "<" => Operator::Less,
+            "<=" => Operator::LessOrEqual,
+            "==" => Operator::Equal,
+            ">=" => Operator::GreaterOrEqual,
+            ">" => Operator::Greater,
+            other => return Err(AssertionError::Operator(other.to_owned())),
         };
         let metric =
             Metric::parse(metric).ok_or_else(|| AssertionError::Metric(metric.to_owned()))?;
@@ -149,7 +136,7 @@ impl FromStr for Assertion {
         Ok(Self {
             text: text.trim().to_owned(),
             metric,
-            comparison,
+            operator,
             bound,
         })
     }
@@ -171,16 +158,16 @@ fn parse_time(text: &str) -> Option<f64> {
 }
 
 impl Assertion {
-    /// Whether it holds, and if so why. A number that is not there, as a percentile for which there
-    /// are not enough samples, fulfils nothing.
-    pub fn check(&self, summary: &Summary) -> AssertionResult {
+    /// Checks the assertion. It fails if its number is not known, such as a percentile without
+    /// enough samples.
+    pub fn check(&self, summary: &RunSummary) -> AssertionResult {
         let value = self.metric.value(summary);
-        let passed = value.is_some_and(|value| match self.comparison {
-            Comparison::Less => value < self.bound,
-            Comparison::LessOrEqual => value <= self.bound,
-            Comparison::Equal => value == self.bound,
-            Comparison::GreaterOrEqual => value >= self.bound,
-            Comparison::Greater => value > self.bound,
+        let passed = value.is_some_and(|value| match self.operator {
+            Operator::Less => value < self.bound,
+            Operator::LessOrEqual => value <= self.bound,
+            Operator::Equal => value == self.bound,
+            Operator::GreaterOrEqual => value >= self.bound,
+            Operator::Greater => value > self.bound,
         });
         let actual = match (value, &self.metric) {
             (None, _) => "unknown: not measured, or not enough samples".to_owned(),
@@ -206,8 +193,8 @@ mod tests {
     use super::*;
     use crate::latency::{Latency, Percentile};
 
-    fn summary() -> Summary {
-        let mut summary = Summary::default();
+    fn summary() -> RunSummary {
+        let mut summary = RunSummary::default();
         summary.latencies.response = Latency {
             count: 5000,
             min_ns: 100_000,
@@ -241,14 +228,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_fulfils_nothing() {
+    fn an_assertion_on_something_not_measured_fails() {
         check("response.p99.9 < 1s", false);
         check("service.max < 1s", false);
         check("service.max >= 0ns", false);
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_with_the_reason() {
+    fn texts_that_are_no_assertion_are_refused_with_the_reason() {
         for (text, reason) in [
             ("response.p99", "form"),
             ("response.p98 < 1ms", "no number"),

@@ -1,43 +1,50 @@
-//! Measures honestly how long an update takes to reach every subscriber.
+//! Measures how long an update takes to reach every subscriber, and whether every subscriber got
+//! it.
 //!
-//! Latency is counted from the moment an update was due, not from when it was sent, and a run
-//! calls itself invalid when the load tester and not the server was the limit.
+//! Latency counts from the moment an update was due, not from when it was sent. A run is reported
+//! as invalid if the load tester, and not the server, was the limit.
+//!
+//! This is the project's only load generator. The load tester publishes with [`publish`] and
+//! receives with [`worker`]; the comparison with other servers (`tickcast-benches`) does both in a
+//! [`busy_loop`]. Both share everything below these: when updates are due, dialects, connections,
+//! ledger and histograms. [`busy_loop`] explains why the loops are two.
 
-pub mod recording;
+// What an update is, and when it is due.
 pub mod schedule;
-pub mod stamp;
 
-pub mod inbox;
-pub mod mqtt;
-pub mod websocket;
+// From bytes to facts.
+pub mod wire;
 
-pub mod integrity;
 pub mod scan;
-pub mod session;
-pub mod topics;
 
-pub mod completion;
+pub mod dialect;
+
+pub mod connection;
+
+// What is known afterwards.
 pub mod latency;
-pub mod recorder;
+pub mod ledger;
 
-pub mod clock;
-pub mod environment;
-pub mod process;
-pub mod scrape;
+pub mod observe;
 
-pub mod publisher;
+// The two loads.
+pub mod publish;
 pub mod worker;
 
-pub mod assertion;
-pub mod cli;
-pub mod plan;
+pub mod busy_loop;
+
+// A run of the load tester.
+pub mod number;
 pub mod summary;
 
-pub mod collected;
-pub mod progress;
-pub mod run;
-pub mod search;
+pub mod assertion;
+pub mod plan;
 
+pub mod cli;
+pub mod run;
+
+// What comes of runs.
+pub mod chart;
 pub mod compare;
 pub mod report;
 

@@ -13,18 +13,18 @@ use signal_hook::{
 };
 use tickcast_loadtest::{
     cli::{Cli, RunArgs, Task},
-    compare,
-    progress::Progress,
-    report, run, selftest,
+    compare, report,
+    run::{self, ProgressDisplay},
+    selftest,
 };
 
-/// Something is wrong with the program or the machine.
+/// An error of the program or the machine.
 const INTERNAL: u8 = 1;
-/// The command line makes no sense.
+/// Bad usage.
 const USAGE: u8 = 2;
-/// A comparison found something worse.
+/// A comparison found a figure that is worse.
 const WORSE: u8 = 4;
-/// Somebody pressed Ctrl+C twice.
+/// The user pressed Ctrl+C twice.
 const INTERRUPTED: i32 = 130;
 
 fn main() -> ExitCode {
@@ -43,15 +43,15 @@ fn main() -> ExitCode {
     }
 }
 
-type Outcome = Result<u8, (u8, String)>;
+type TaskResult = Result<u8, (u8, String)>;
 
-fn measure(arguments: RunArgs) -> Outcome {
+fn measure(arguments: RunArgs) -> TaskResult {
     let command: Vec<String> = std::env::args().map(|word| quoted(&word)).collect();
     let plan = arguments
         .plan(command.join(" "))
         .map_err(|error| (USAGE, error))?;
     let interrupted = interrupt_flag()?;
-    let progress = Progress::new(plan.quiet);
+    let progress = ProgressDisplay::new(plan.quiet);
     let finished = run::run(&plan, &interrupted, &progress).map_err(|error| {
         progress.end();
         (error.exit_code(), error.to_string())
@@ -65,7 +65,7 @@ fn measure(arguments: RunArgs) -> Outcome {
     Ok(finished.summary.verdict.outcome.exit_code())
 }
 
-fn compare_files(before: &std::path::Path, after: &std::path::Path) -> Outcome {
+fn compare_files(before: &std::path::Path, after: &std::path::Path) -> TaskResult {
     let read = |path| report::read_summary(path).map_err(|error| (USAGE, error));
     let (before, after) = (read(before)?, read(after)?);
     let comparisons = compare::compare(&before, &after);
@@ -78,7 +78,7 @@ fn compare_files(before: &std::path::Path, after: &std::path::Path) -> Outcome {
     })
 }
 
-fn prove(server: Option<std::path::PathBuf>) -> Outcome {
+fn prove(server: Option<std::path::PathBuf>) -> TaskResult {
     let interrupted = interrupt_flag()?;
     let (proof, text) =
         selftest::selftest(server, &interrupted).map_err(|error| (INTERNAL, error))?;
@@ -86,12 +86,12 @@ fn prove(server: Option<std::path::PathBuf>) -> Outcome {
     Ok(proof.exit_code())
 }
 
-/// A flag that is set by Ctrl+C. The second Ctrl+C ends the program at once.
+/// A flag that Ctrl+C sets. A second Ctrl+C ends the program at once.
 fn interrupt_flag() -> Result<Arc<AtomicBool>, (u8, String)> {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         let flag = || interrupted.clone();
-        // In this order: the first one must not meet its own mark.
+        // In this order, so that the first signal does not find its own mark.
         flag::register_conditional_shutdown(signal, INTERRUPTED, flag())
             .and_then(|_| flag::register(signal, flag()))
             .map_err(|error| (INTERNAL, error.to_string()))?;
@@ -99,7 +99,7 @@ fn interrupt_flag() -> Result<Arc<AtomicBool>, (u8, String)> {
     Ok(interrupted)
 }
 
-/// As a shell would take it again.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {

@@ -11,15 +11,15 @@ use support::{
     run, run_watched,
 };
 use tickcast_loadtest::{
-    compare::{self, Change},
-    integrity::Tally,
-    progress::Progress,
+    compare::{self, FigureChange},
+    ledger::Tally,
+    run::{ProgressDisplay, View},
     summary::Outcome,
 };
 
 const SUBSCRIBERS: u64 = 4;
 
-/// 600 updates to 4 subscribers; the last one is not a 50th but for one.
+/// 598 updates to 4 subscribers. The last one is not a 50th, so no fault hides at the end.
 const FLAGS: &str = "-n 4 -r 299 -d 2 --warmup 0 --drain 1";
 
 #[track_caller]
@@ -60,17 +60,17 @@ fn swapped_updates_are_counted() {
 }
 
 #[test]
-fn a_server_that_stands_still_is_seen_in_the_response_of_all_that_was_due_meanwhile() {
+fn a_server_that_stands_still_shows_in_the_response_of_all_updates_that_were_due() {
     let url = format!("ws://{}/ws", liar::start(Fault::Stalls));
     let finished = run(&url, "-n 4 -r 200 -d 4 --warmup 0").unwrap();
     let response = &finished.summary.latencies.response;
-    // Two of four seconds wait between 2 and 0 s. Half of these wait for more than a second.
+    // Updates of two of four seconds wait between 2 and 0 s, half of them for more than a second.
     assert!(response.max_ns > 1_800_000_000, "{response:?}");
     assert!(response.mean_ns > 400e6, "{response:?}");
 }
 
 #[test]
-fn a_server_that_naps_each_second_is_caught_by_comparing_it_with_one_that_does_not() {
+fn comparing_runs_finds_a_server_that_naps_in_each_second() {
     let measure = |fault| {
         let url = format!("ws://{}/ws", liar::start(fault));
         let finished = run(&url, "-n 10 -r 100 -d 8 --warmup 1").unwrap();
@@ -79,14 +79,14 @@ fn a_server_that_naps_each_second_is_caught_by_comparing_it_with_one_that_does_n
     let (awake, napping) = (measure(Fault::None), measure(Fault::Naps));
     let comparisons = compare::compare(&awake, &napping);
     let p99 = comparisons.iter().find(|c| c.name.contains("p99")).unwrap();
-    assert_eq!(p99.change, Change::Worse, "{comparisons:?}");
-    // The other way round it is better; no median of half a second moves by chance.
+    assert_eq!(p99.change, FigureChange::Worse, "{comparisons:?}");
+    // The other way round it is better. No median of half a second moves by chance.
     let comparisons = compare::compare(&napping, &awake);
     assert!(!compare::is_worse(&comparisons), "{comparisons:?}");
 }
 
 #[test]
-fn a_connection_that_is_cut_is_counted_and_comes_back() {
+fn a_connection_that_is_cut_is_counted_and_reconnects() {
     let url = format!("ws://{}/ws", liar::start(Fault::HangsUp));
     let finished = run(&url, FLAGS).unwrap();
     let summary = &finished.summary;
@@ -102,13 +102,13 @@ fn a_connection_that_is_cut_is_counted_and_comes_back() {
 }
 
 #[test]
-fn whoever_looks_on_sees_each_second() {
+fn a_watcher_sees_each_second() {
     let url = format!("ws://{}/ws", liar::start(Fault::None));
     let seen = AtomicU32::new(0);
-    let watcher = |view: &tickcast_loadtest::progress::View<'_>| {
+    let watcher = |view: &View<'_>| {
         assert_eq!(view.connections, SUBSCRIBERS);
         seen.fetch_add(1, Ordering::Relaxed);
     };
-    run_watched(&url, FLAGS, Progress::Watched(Box::new(watcher))).unwrap();
+    run_watched(&url, FLAGS, ProgressDisplay::Watched(Box::new(watcher))).unwrap();
     assert_eq!(seen.into_inner(), 2);
 }

@@ -1,4 +1,4 @@
-//! The program as it is called: exit codes, files, Ctrl+C.
+//! The program from the outside: exit codes, files, Ctrl+C.
 
 #![allow(clippy::unwrap_used)]
 
@@ -45,7 +45,7 @@ fn check(arguments: &str, code: i32, said: &str) {
 }
 
 #[test]
-fn exit_codes_tell_what_became_of_a_run() {
+fn exit_codes_tell_the_outcome_of_a_run() {
     let server = TestServer::start("--feed none");
     let url = server.url();
     let short = format!("--url {url} -n 5 -r 50 -d 1 --warmup 0");
@@ -53,8 +53,8 @@ fn exit_codes_tell_what_became_of_a_run() {
     check(&format!("{short} --assert response.max<1ns"), 4, "FAILED");
     check("--subscribers 0", 2, "at least 1");
     check("--no-such-flag", 2, "--no-such-flag");
-    let nobody = format!("--url ws://127.0.0.1:{}/ws -n 1", free_port());
-    check(&nobody, 3, "refused");
+    let no_server = format!("--url ws://127.0.0.1:{}/ws -n 1", free_port());
+    check(&no_server, 3, "refused");
     check(&format!("--url {url}x -n 1"), 3, "404");
     let forbidden = TestServer::start("--feed none --publish-from nobody");
     let refused = format!("--url {} -n 5 -r 50 -d 2 --warmup 0", forbidden.url());
@@ -78,7 +78,7 @@ fn a_run_that_is_interrupted_drains_and_reports() {
     );
     let child = program(&flags).spawn().unwrap();
     let pid = Pid::from_child(&child);
-    // Well into the steady phase: subscribers are there and have received something.
+    // Well into the steady phase: subscribers are connected and have received updates.
     until("something was delivered", || server.deliveries() > 5 * 150);
     kill_process(pid, Signal::INT).unwrap();
     let (code, stdout, stderr) = finish(child);

@@ -1,6 +1,6 @@
-//! Runs against the real server: what it promises is measured and holds.
+//! Runs against the real server: its promises are measured and hold.
 //!
-//! Nothing here depends on how fast the machine is: a run may be invalid or slow, but nothing may
+//! Nothing here depends on the speed of the machine: a run may be invalid or slow, but nothing may
 //! be lost.
 
 #![allow(clippy::unwrap_used)]
@@ -9,13 +9,13 @@ mod support;
 
 use support::{Broker, TestServer, run};
 use tickcast_loadtest::{
+    observe::scrape,
     run::Finished,
-    scrape,
-    summary::{Outcome, Summary},
+    summary::{Outcome, RunSummary},
 };
 
 #[track_caller]
-fn check(finished: &Finished) -> &Summary {
+fn check(finished: &Finished) -> &RunSummary {
     let summary = &finished.summary;
     let reasons = &summary.verdict.reasons;
     assert!(
@@ -31,15 +31,15 @@ fn check(finished: &Finished) -> &Summary {
     summary
 }
 
-/// How much a counter grew at the server.
+/// The growth of a counter of the server.
 #[track_caller]
-fn at_server(summary: &Summary, name: &str) -> u64 {
+fn at_server(summary: &RunSummary, name: &str) -> u64 {
     let mut counters = summary.reconciliation.counters.iter();
     counters.find(|pair| pair.name == name).unwrap().server
 }
 
 #[test]
-fn in_mode_every_all_updates_reach_everybody_in_both_encodings() {
+fn in_mode_every_all_updates_reach_all_subscribers_in_both_encodings() {
     let server = TestServer::start("--feed none");
     for encoding in ["bincode", "json"] {
         let flags = format!("-n 20 -r 200 -d 2 --warmup 1 --threads 2 --encoding {encoding}");
@@ -49,7 +49,7 @@ fn in_mode_every_all_updates_reach_everybody_in_both_encodings() {
         assert_eq!(summary.integrity.healthy.live, 600 * 20);
         assert_eq!(at_server(summary, scrape::DELIVERIES), 600 * 20);
         assert_eq!(at_server(summary, scrape::UPDATES), 600);
-        // The steady phase alone: two of three seconds.
+        // Only the steady phase counts: two of three seconds.
         assert_eq!(summary.latencies.response.count, 400 * 20);
         assert_eq!(summary.latencies.service.count, 400 * 20);
         assert_eq!(summary.latencies.slip.count, 400);
@@ -64,7 +64,7 @@ fn in_mode_every_all_updates_reach_everybody_in_both_encodings() {
 }
 
 #[test]
-fn what_a_feed_brings_besides_is_no_reason_for_suspicion() {
+fn updates_of_a_feed_do_not_disturb_the_counters() {
     let server = TestServer::start("--feed simulated --sim-rate 500");
     let finished = run(&server.url(), "-n 10 -r 100 -d 2 --warmup 0").unwrap();
     let summary = check(&finished);
@@ -73,7 +73,7 @@ fn what_a_feed_brings_besides_is_no_reason_for_suspicion() {
 }
 
 #[test]
-fn in_mode_latest_values_are_conflated_and_the_final_ones_arrive() {
+fn in_mode_latest_updates_are_conflated_and_the_final_values_arrive() {
     let server = TestServer::start("--feed none");
     for encoding in ["bincode", "json"] {
         let flags = format!(
@@ -90,7 +90,7 @@ fn in_mode_latest_values_are_conflated_and_the_final_ones_arrive() {
 }
 
 #[test]
-fn subscribers_with_some_of_the_topics_get_those_and_no_others() {
+fn subscribers_of_some_topics_get_those_and_no_others() {
     let server = TestServer::start("--feed none");
     let flags = "-n 12 -r 300 -d 2 --warmup 0 --topics 30 --topics-per-subscriber 5";
     let finished = run(&server.url(), flags).unwrap();
@@ -100,7 +100,7 @@ fn subscribers_with_some_of_the_topics_get_those_and_no_others() {
 }
 
 #[test]
-fn the_servers_own_feed_is_timed_from_ingest_on() {
+fn updates_of_the_servers_own_feed_are_timed_from_ingest_on() {
     let server = TestServer::start("--feed simulated --sim-rate 500");
     for encoding in ["bincode", "json"] {
         let flags = format!("--source server -n 10 -d 2 --warmup 1 --encoding {encoding}");
@@ -115,7 +115,7 @@ fn the_servers_own_feed_is_timed_from_ingest_on() {
 }
 
 #[test]
-fn updates_that_go_through_a_broker_are_timed_from_the_same_clock() {
+fn updates_through_a_broker_are_timed_with_the_same_clock() {
     let broker = Broker::start();
     let url = format!("mqtt://127.0.0.1:{}", broker.port);
     let server = TestServer::start(&format!("--feed mqtt --mqtt-url {url}"));
@@ -130,8 +130,8 @@ fn updates_that_go_through_a_broker_are_timed_from_the_same_clock() {
     assert!(summary.latencies.service.count > 0);
 }
 
-/// The feed subscribes at the broker soon after the server has started; what is published before
-/// reaches nobody.
+/// The feed subscribes to the broker soon after the server has started. Updates published before
+/// that reach no subscriber.
 fn wait_for_feed(server: &TestServer, flags: &str) -> Finished {
     for _ in 0..20 {
         let finished = run(&server.url(), flags).unwrap();
@@ -143,7 +143,7 @@ fn wait_for_feed(server: &TestServer, flags: &str) -> Finished {
 }
 
 #[test]
-fn stalled_subscribers_get_everything_or_a_gap_that_counts_exactly() {
+fn stalled_subscribers_get_every_update_or_a_gap_with_an_exact_count() {
     let server = TestServer::start("--feed none --tape 1MiB");
     let flags = "-n 12 --stalled 3 --stall 3 -r 2000 --payload-bytes 1000 -d 4 --warmup 1 \
         --drain 30";
@@ -159,7 +159,7 @@ fn stalled_subscribers_get_everything_or_a_gap_that_counts_exactly() {
 }
 
 #[test]
-fn whoever_vanishes_is_cut_off_and_does_not_disturb_the_others() {
+fn subscribers_that_vanish_are_cut_off_and_do_not_disturb_the_others() {
     let server = TestServer::start("--feed none --write-timeout 3s");
     let flags = "-n 10 --half-open 2 -r 1000 --payload-bytes 8000 -d 8 --warmup 0";
     let finished = run(&server.url(), flags).unwrap();
@@ -185,7 +185,7 @@ fn slow_readers_are_conflated_and_the_others_are_not() {
 }
 
 #[test]
-fn subscribers_that_leave_and_come_back_resume_without_loss() {
+fn subscribers_that_leave_and_reconnect_resume_without_loss() {
     let server = TestServer::start("--feed none");
     let flags = "-n 20 -r 300 -d 1 --warmup 0 --churn-per-s 20 --churn 2 --storm";
     let finished = run(&server.url(), flags).unwrap();
@@ -201,10 +201,10 @@ fn subscribers_that_leave_and_come_back_resume_without_loss() {
 }
 
 #[test]
-fn a_rate_search_finds_a_rate_and_holds_it() {
+fn a_rate_search_finds_a_rate_and_keeps_it() {
     let server = TestServer::start("--feed none");
-    // A minute is a goal that any machine reaches, so the search ends at its maximum, unless the
-    // machine is too busy to publish at all.
+    // Any machine reaches a goal of a minute, so the search ends at its maximum, unless the machine
+    // is too busy to publish at all.
     for more in ["", "--topic-prefix mine"] {
         let words = "-n 5 -r 100 -d 1 --warmup 0 --search response.max<60s --search-step 1 \
             --search-max 300";
@@ -214,7 +214,7 @@ fn a_rate_search_finds_a_rate_and_holds_it() {
 }
 
 #[track_caller]
-fn check_search(summary: &Summary) {
+fn check_search(summary: &RunSummary) {
     let tried: Vec<_> = summary.search.iter().map(|step| step.rate).collect();
     assert_eq!(tried[0], 100.0);
     let best = summary.search.iter().filter(|step| step.passed);

@@ -1,9 +1,9 @@
-//! What the monitor must keep up with: 8 panes of 4 series of 1,000,000 samples each, while 20,000
-//! updates a second come in. Prints the cost of taking a sample in, and the percentiles of the
-//! CPU's part of a repaint (layout, reduction and tessellation), without window and renderer.
+//! The load that the monitor must keep up with: 8 panes of 4 series of 1,000,000 samples each, and
+//! 20,000 updates per second. Prints the cost of a sample, and percentiles of the CPU time of a
+//! repaint (layout, reduction and tessellation), without window and renderer.
 //!
-//! `cargo bench -p tickcast-monitor`. Without `--bench` (as cargo calls it for tests) everything is
-//! a hundred times smaller and nothing is judged.
+//! Run it with `cargo bench -p tickcast-monitor`. Without `--bench`, as in tests, everything is a
+//! hundred times smaller.
 
 use std::{
     hint::black_box,
@@ -11,13 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tickcast_monitor::{
-    app::Monitor,
-    connection::Requests,
-    inbox::{Inbox, Link, Parcel},
-    scene::{Command, Place, ViewStep},
-    settings::Settings,
-    store::{Series, SeriesKind},
+use tickcast_monitor::testing::{
+    ConnectionState, IncomingItem, IncomingQueue, Monitor, Placement, Requests, SampleSeries,
+    SavedState, SeriesKind, UiCommand, ViewAction,
 };
 use tickcast_protocol::{
     client::ClientBatch,
@@ -30,9 +26,9 @@ const PANES: usize = 8;
 const SERIES_PER_PANE: usize = 4;
 const UPDATES_PER_SECOND: usize = 20_000;
 const REPAINTS_PER_SECOND: usize = 60;
-/// Doublings of a minute after which half an hour, the whole history, is visible.
+/// Doublings of a minute until half an hour, the whole history, is visible.
 const ZOOM_TO_ALL: usize = 5;
-/// 32 million samples need some 620 MiB.
+/// 32 million samples need about 620 MiB.
 const MEMORY_LIMIT: usize = 1024 * 1024 * 1024;
 const START_NS: i64 = 1_767_268_800_000_000_000;
 
@@ -68,7 +64,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn append_ns(samples: usize) -> f64 {
-    let mut series = Series::new(SeriesKind::Trade);
+    let mut series = SampleSeries::new(SeriesKind::Trade);
     let begun = Instant::now();
     for at in 0..samples {
         series.append(at as i64, [black_box(at as f64), 1.0]);
@@ -79,7 +75,7 @@ fn append_ns(samples: usize) -> f64 {
 
 struct Bench {
     monitor: Monitor,
-    inbox: Inbox,
+    queue: IncomingQueue,
     ctx: egui::Context,
     topics: Vec<Topic>,
     walk: Walk,
@@ -89,8 +85,8 @@ struct Bench {
 
 impl Bench {
     fn new(samples: usize) -> anyhow::Result<Self> {
-        let inbox = Inbox::new(|| {});
-        let mut settings = Settings::default();
+        let queue = IncomingQueue::new(|| {});
+        let mut settings = SavedState::default();
         settings.preferences.memory_limit = MEMORY_LIMIT;
         let topics = (0..PANES * SERIES_PER_PANE)
             .map(|number| {
@@ -102,21 +98,21 @@ impl Bench {
             .collect::<Result<Vec<_>, _>>()?;
         let mut monitor = Monitor::new(
             String::new(),
-            inbox.clone(),
-            Requests::nobody(),
+            queue.clone(),
+            Requests::unconnected(),
             settings,
             &[],
         );
         for (number, topic) in topics.iter().enumerate() {
-            let place = if number % SERIES_PER_PANE == 0 {
-                Place::New
+            let placement = if number % SERIES_PER_PANE == 0 {
+                Placement::New
             } else {
-                Place::Overlay
+                Placement::Overlay
             };
             let topic = topic.clone();
-            monitor.execute(Command::Chart { topic, place });
+            monitor.execute(UiCommand::Chart { topic, placement });
         }
-        inbox.try_put(Parcel::Link(Link::Connected {
+        queue.try_put(IncomingItem::Connection(ConnectionState::Connected {
             server: String::new(),
             epoch: Epoch(1),
         }));
@@ -124,7 +120,7 @@ impl Bench {
         Monitor::prepare(&ctx);
         let mut bench = Self {
             monitor,
-            inbox,
+            queue,
             ctx,
             topics,
             walk: Walk(88_172_645_463_325_252),
@@ -133,12 +129,12 @@ impl Bench {
         };
         for _ in 0..samples / 1_000 {
             bench.updates(1_000 * PANES * SERIES_PER_PANE);
-            bench.monitor.take_in(bench.now_ns);
+            bench.monitor.receive(bench.now_ns);
         }
         Ok(bench)
     }
 
-    /// Lets updates come, at their rate, topic by topic.
+    /// Sends updates at their rate, topic by topic.
     fn updates(&mut self, count: usize) {
         for _ in 0..count {
             self.at += 1;
@@ -154,7 +150,7 @@ impl Bench {
                 quality: Quality::Live,
                 value: Value::Reading(100.0 + self.walk.next()),
             };
-            // A name is a filter as well.
+            // A name is also a filter.
             let filter = Filter::new(topic.as_str()).unwrap_or_else(|_| Filter::all());
             let batch = ClientBatch {
                 filter,
@@ -166,22 +162,23 @@ impl Bench {
                 updates: vec![update],
             };
             let received_ns = self.now_ns + 300_000;
-            self.inbox.try_put(Parcel::Batch { batch, received_ns });
+            self.queue
+                .try_put(IncomingItem::Batch { batch, received_ns });
         }
     }
 
     fn zoom_out(&mut self, steps: usize) {
         for pane in 0..PANES {
             let topic = self.topics[pane * SERIES_PER_PANE].clone();
-            let place = Place::Active;
-            self.monitor.execute(Command::Chart { topic, place });
+            let placement = Placement::Active;
+            self.monitor.execute(UiCommand::Chart { topic, placement });
             for _ in 0..steps {
-                self.monitor.execute(Command::View(ViewStep::Farther));
+                self.monitor.execute(UiCommand::View(ViewAction::Farther));
             }
         }
     }
 
-    /// What a repaint costs, with what came in since the last one.
+    /// The cost of a repaint with the updates since the last one.
     fn repaint(&mut self) -> Duration {
         self.updates(UPDATES_PER_SECOND / REPAINTS_PER_SECOND);
         let input = egui::RawInput {
@@ -192,12 +189,12 @@ impl Bench {
             ..Default::default()
         };
         let begun = Instant::now();
-        self.monitor.take_in(self.now_ns);
+        self.monitor.receive(self.now_ns);
         let output = self.ctx.run_ui(input, |ui| self.monitor.ui(ui));
         let meshes = self.ctx.tessellate(output.shapes, output.pixels_per_point);
         let cost = begun.elapsed();
         black_box(meshes);
-        // Nobody draws: what would be uploaded is dropped on purpose.
+        // It is not drawn: textures are dropped instead of uploaded.
         let mut textures = output.textures_delta;
         textures.clear();
         cost

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Parser;
 use tickcast_protocol::topic::{Filter, Topic};
 
-use crate::theme::ThemeChoice;
+use crate::files::saved_state::ThemeChoice;
 
-/// Where the server listens if nothing else is said.
-pub const URL_DEFAULT: &str = "ws://127.0.0.1:7400/ws";
+/// The address that the server listens on by default.
+pub(crate) const URL_DEFAULT: &str = "ws://127.0.0.1:7400/ws";
 
 /// Shows live data of a Tickcast server in lists and charts.
 #[derive(Debug, Clone, Parser)]
@@ -16,44 +16,43 @@ pub const URL_DEFAULT: &str = "ws://127.0.0.1:7400/ws";
 pub struct Args {
     /// Address of the server [default: the last one, or ws://127.0.0.1:7400/ws]
     #[arg(long, env = "TICKCAST_MONITOR_URL")]
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
 
-    /// Topics to watch, as an MQTT filter; several are possible
+    /// Topics to watch, as an MQTT filter; may be repeated
     #[arg(long = "filter", value_name = "FILTER", default_value = "#")]
-    pub filters: Vec<Filter>,
+    pub(crate) filters: Vec<Filter>,
 
-    /// Topic to chart from the start, instead of the last layout; several are possible
+    /// Topic to chart at the start instead of the last layout; may be repeated
     #[arg(long = "chart", value_name = "TOPIC")]
-    pub charts: Vec<Topic>,
+    pub(crate) charts: Vec<Topic>,
 
     /// Play this recording instead of listening to a server
     #[arg(long, value_name = "FILE")]
-    pub play: Option<PathBuf>,
+    pub(crate) play: Option<PathBuf>,
 
-    /// How many times as fast as it was the recording is played
+    /// Speed of the recording, as a multiple of the original
     #[arg(long, value_name = "TIMES", requires = "play", value_parser = parse_speed)]
-    pub play_speed: Option<f64>,
+    pub(crate) play_speed: Option<f64>,
 
     /// Colours [default: the last ones, or dark]
     #[arg(long)]
-    pub theme: Option<ThemeChoice>,
+    pub(crate) theme: Option<ThemeChoice>,
 
     /// Size of the window in points, WIDTHxHEIGHT
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    pub size: Option<(f32, f32)>,
+    pub(crate) size: Option<(f32, f32)>,
 
-    /// File that keeps the settings; a missing one is made, an unreadable one is set aside
+    /// File for the settings; a missing one is created, an unreadable one is set aside
     #[arg(long, value_name = "FILE", env = "TICKCAST_MONITOR_SETTINGS")]
-    pub settings: Option<PathBuf>,
+    pub(crate) settings: Option<PathBuf>,
 
-    /// Write what the program costs and what it missed to this file every 10 seconds, one JSON
-    /// object a line
+    /// Write memory, repaints and losses to this file every 10 seconds, one JSON object per line
     #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
 
-    /// Save a picture of the window to this PNG file and end; several are taken one after the other
+    /// Save a picture of the window to this PNG file, then exit; repeat it for several pictures
     #[arg(long = "screenshot", value_name = "FILE")]
-    pub screenshots: Vec<PathBuf>,
+    pub(crate) screenshots: Vec<PathBuf>,
 
     /// Seconds to wait before each picture is taken
     #[arg(
@@ -62,13 +61,13 @@ pub struct Args {
         default_value_t = 5.0,
         requires = "screenshots"
     )]
-    pub screenshot_after: f64,
+    pub(crate) screenshot_after: f64,
 }
 
 fn parse_speed(text: &str) -> Result<f64, String> {
     let speed = text.parse().ok();
     let speed = speed.filter(|speed: &f64| (0.01..=10_000.0).contains(speed));
-    speed.ok_or_else(|| "it should be a number between 0.01 and 10000".to_owned())
+    speed.ok_or_else(|| "expected a number between 0.01 and 10000".to_owned())
 }
 
 fn parse_size(text: &str) -> Result<(f32, f32), String> {
@@ -77,7 +76,9 @@ fn parse_size(text: &str) -> Result<(f32, f32), String> {
         ((200.0..=20_000.0).contains(&size.0) && (200.0..=20_000.0).contains(&size.1))
             .then_some(size)
     });
-    parsed.ok_or_else(|| "it should look like 1440x900".to_owned())
+    parsed.ok_or_else(|| {
+        "expected WIDTHxHEIGHT such as 1440x900, each between 200 and 20000".to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_well_formed() {
+    fn the_command_line_is_valid() {
         use clap::CommandFactory;
         Args::command().debug_assert();
         let args = Args::parse_from(["tickcast-monitor"]);

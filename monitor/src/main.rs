@@ -1,16 +1,16 @@
 //! `tickcast-monitor`: reads the command line and opens the window.
 
 use clap::Parser;
-use tickcast_monitor::{args::Args, window};
+use tickcast_monitor::Args;
 use tracing_subscriber::EnvFilter;
 
-/// History comes and goes in chunks all day long. The system's allocator leaves holes between them
-/// that add up to a third of the history and still grow after half an hour.
+/// The history is allocated and freed in chunks all day. The system's allocator leaves holes
+/// between them that add up to a third of the history and still grow after half an hour.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The window library warns of every display that is not a common monitor, and the finder of fonts of
-/// every system without a language.
+/// The window library warns of uncommon displays, and the font finder of systems without a
+/// language.
 const LOG_DEFAULT: &str = "warn,winit=error,egui_system_font_provider=error";
 
 fn main() -> anyhow::Result<()> {
@@ -20,5 +20,5 @@ fn main() -> anyhow::Result<()> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    window::run(args)
+    tickcast_monitor::run(args)
 }

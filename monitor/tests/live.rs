@@ -1,4 +1,4 @@
-//! The program without its window against a real server: what only the two together can show.
+//! The program without its window against a real server.
 #![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 use std::{
@@ -11,13 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tickcast_monitor::{
-    app::Monitor,
-    connection::{Connection, clock_ns},
-    inbox::{Inbox, Link},
-    scene::{Command, Place, ViewStep},
-    settings::Settings,
-    store::{LANE_MAIN, Past},
+use tickcast_monitor::testing::{
+    ConnectionState, ConnectionThread, IncomingQueue, LANE_MAIN, Monitor, PastHistory, Placement,
+    SavedState, UiCommand, ViewAction, clock_ns,
 };
 use tickcast_protocol::{
     client::{Client, ClientOptions, ConnectOptions, Event},
@@ -46,7 +42,8 @@ fn start(address: &str, arguments: &[&str]) -> Result<Server, StartError> {
     }
 }
 
-/// A server where another one is ending: its threads close their sockets one by one.
+/// Starts a server at the address of another one that is ending: its threads close their sockets
+/// one by one.
 fn successor(address: &str) -> Server {
     let begun = Instant::now();
     loop {
@@ -106,7 +103,7 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) {
     builder.spawn(run).unwrap();
 }
 
-/// A way to a server that can be cut: both ends stay open, and nothing comes through any more.
+/// A proxy to a server that can be cut: both ends stay open, and no byte gets through.
 struct Wire {
     address: SocketAddr,
     is_cut: Arc<AtomicBool>,
@@ -157,7 +154,7 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool) {
 struct Listening {
     monitor: Monitor,
     ctx: egui::Context,
-    _connection: Connection,
+    _connection: ConnectionThread,
 }
 
 impl Listening {
@@ -166,11 +163,11 @@ impl Listening {
     }
 
     fn at(address: SocketAddr) -> Self {
-        let inbox = Inbox::new(|| {});
+        let queue = IncomingQueue::new(|| {});
         let url = format!("ws://{address}/ws");
         let (connection, requests) =
-            Connection::start(&url, vec![Filter::all()], inbox.clone()).unwrap();
-        let monitor = Monitor::new(url, inbox, requests, Settings::default(), &[]);
+            ConnectionThread::start(&url, vec![Filter::all()], queue.clone()).unwrap();
+        let monitor = Monitor::new(url, queue, requests, SavedState::default(), &[]);
         let ctx = egui::Context::default();
         Monitor::prepare(&ctx);
         Self {
@@ -180,17 +177,17 @@ impl Listening {
         }
     }
 
-    /// Repaints until something is so.
+    /// Repaints until a condition holds.
     #[track_caller]
-    fn until(&mut self, what: &str, is_so: impl Fn(&Monitor) -> bool) {
+    fn until(&mut self, what: &str, holds: impl Fn(&Monitor) -> bool) {
         let begun = Instant::now();
-        while !is_so(&self.monitor) {
-            assert!(begun.elapsed() < TIMEOUT, "waited in vain: {what}");
-            self.monitor.take_in(clock_ns());
+        while !holds(&self.monitor) {
+            assert!(begun.elapsed() < TIMEOUT, "timed out: {what}");
+            self.monitor.receive(clock_ns());
             let mut output = self
                 .ctx
                 .run_ui(egui::RawInput::default(), |ui| self.monitor.ui(ui));
-            // Nobody draws.
+            // It is not drawn.
             output.textures_delta.clear();
             pause();
         }
@@ -198,8 +195,8 @@ impl Listening {
 
     fn chart(&mut self) {
         let topic = Topic::new(TOPIC).unwrap();
-        let place = Place::Active;
-        self.monitor.execute(Command::Chart { topic, place });
+        let placement = Placement::Active;
+        self.monitor.execute(UiCommand::Chart { topic, placement });
     }
 }
 
@@ -215,12 +212,13 @@ fn values(monitor: &Monitor) -> Vec<f64> {
 }
 
 #[test]
-fn a_chart_that_is_opened_is_filled_with_the_past_and_goes_on_without_a_seam() {
+fn a_new_chart_is_filled_with_history_and_continues_without_a_gap() {
     let server = server(&[]);
     publish(&server, 40);
     let mut listening = Listening::to(&server);
     listening.until("the newest value comes", |monitor| {
-        matches!(monitor.link(), Link::Connected { .. }) && !values(monitor).is_empty()
+        matches!(monitor.connection(), ConnectionState::Connected { .. })
+            && !values(monitor).is_empty()
     });
     assert_eq!(
         values(&listening.monitor),
@@ -228,13 +226,15 @@ fn a_chart_that_is_opened_is_filled_with_the_past_and_goes_on_without_a_seam() {
         "all that the list needs"
     );
     listening.chart();
-    // All history is within the first minute that a chart shows; what is not is paged in.
-    listening.monitor.execute(Command::View(ViewStep::Farther));
+    // History older than the visible minute is paged in.
+    listening
+        .monitor
+        .execute(UiCommand::View(ViewAction::Farther));
     listening.until("the past is filled in", |monitor| {
         values(monitor).len() == 40
     });
     let topic = listening.monitor.store().topic_named(TOPIC).unwrap();
-    assert_eq!(topic.past(), Past::Complete);
+    assert_eq!(topic.past(), PastHistory::Complete);
     publish(&server, 3);
     listening.until("what comes later follows", |monitor| {
         values(monitor).len() == 43
@@ -248,7 +248,7 @@ fn a_chart_that_is_opened_is_filled_with_the_past_and_goes_on_without_a_seam() {
 }
 
 #[test]
-fn a_source_that_falls_silent_is_stale_and_live_again_when_it_speaks() {
+fn a_silent_source_is_stale_and_live_again_with_its_next_update() {
     let server = server(&["--liveness", "plant/#=1s"]);
     publish(&server, 1);
     let mut listening = Listening::to(&server);
@@ -266,7 +266,7 @@ fn a_source_that_falls_silent_is_stale_and_live_again_when_it_speaks() {
 }
 
 #[test]
-fn a_server_that_is_killed_is_told_and_another_one_in_its_place_is_found() {
+fn the_end_of_a_server_is_shown_and_its_successor_is_found() {
     let first = server(&[]);
     let address = first.address().to_string();
     publish(&first, 2);
@@ -276,13 +276,13 @@ fn a_server_that_is_killed_is_told_and_another_one_in_its_place_is_found() {
     drop(first);
     listening.until("backing off", |monitor| {
         matches!(
-            monitor.link(),
-            Link::BackingOff { .. } | Link::Connecting { .. }
+            monitor.connection(),
+            ConnectionState::BackingOff { .. } | ConnectionState::Connecting { .. }
         )
     });
     let second = successor(&address);
     listening.until("connected again", |monitor| {
-        matches!(monitor.link(), Link::Connected { .. })
+        matches!(monitor.connection(), ConnectionState::Connected { .. })
     });
     publish(&second, 1);
     listening.until("its values come", |monitor| {
@@ -292,7 +292,7 @@ fn a_server_that_is_killed_is_told_and_another_one_in_its_place_is_found() {
 }
 
 #[test]
-fn a_network_that_is_cut_is_told_as_silence_then_as_no_connection_and_heals_by_itself() {
+fn a_cut_network_is_shown_as_silence_then_as_no_connection_and_recovers() {
     let server = server(&["--heartbeat", "1s"]);
     publish(&server, 1);
     let wire = Wire::to(server.address());
@@ -301,20 +301,20 @@ fn a_network_that_is_cut_is_told_as_silence_then_as_no_connection_and_heals_by_i
     listening.until("connected", |monitor| !values(monitor).is_empty());
     wire.set_cut(true);
     listening.until("silent", |monitor| {
-        matches!(monitor.link(), Link::Silent { .. })
+        matches!(monitor.connection(), ConnectionState::Silent { .. })
     });
     // A cut that ends before the server is given up costs nothing.
     wire.set_cut(false);
     listening.until("heard again", |monitor| {
-        matches!(monitor.link(), Link::Connected { .. })
+        matches!(monitor.connection(), ConnectionState::Connected { .. })
     });
     publish(&server, 1);
     listening.until("it goes on", |monitor| values(monitor).len() == 2);
     wire.set_cut(true);
     listening.until("given up", |monitor| {
         matches!(
-            monitor.link(),
-            Link::BackingOff { .. } | Link::Connecting { .. }
+            monitor.connection(),
+            ConnectionState::BackingOff { .. } | ConnectionState::Connecting { .. }
         )
     });
     publish(&server, 1);

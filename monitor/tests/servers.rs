@@ -1,4 +1,4 @@
-//! Several servers at once: nothing of one is ever seen at the other.
+//! Several servers at once: no data of one is ever shown for another.
 #![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod support;
@@ -6,13 +6,9 @@ mod support;
 use egui::{Key, Modifiers};
 use egui_kittest::{Harness, kittest::Queryable};
 use support::{SECOND, Script, trade};
-use tickcast_monitor::{
-    alerts::Condition,
-    app::{Fleet, Monitor},
-    connection::Requests,
-    inbox::{Inbox, Link},
-    scene::{Command, Place},
-    settings::Settings,
+use tickcast_monitor::testing::{
+    AlertCondition, ConnectionState, Fleet, IncomingQueue, Monitor, Placement, Requests,
+    SavedState, UiCommand,
 };
 use tickcast_protocol::message::Epoch;
 
@@ -22,28 +18,28 @@ const TOPIC: &str = "market/BTC-USDT/trade";
 
 struct Bench {
     fleet: Fleet,
-    /// Of each server that was connected to, in that order.
+    /// One per connected server, in that order.
     scripts: Vec<Script>,
 }
 
 impl Bench {
-    /// Connects what is to be connected, as the window does.
+    /// Connects the servers that ask for it, as the window does.
     fn connect(&mut self) {
         for (_, monitor) in self.fleet.monitors() {
             if let Some(url) = monitor.take_reconnect() {
-                let inbox = Inbox::new(|| {});
-                self.scripts.push(Script::new(inbox.clone()));
-                monitor.reconnected(url, inbox, Requests::nobody());
+                let queue = IncomingQueue::new(|| {});
+                self.scripts.push(Script::new(queue.clone()));
+                monitor.reconnected(url, queue, Requests::unconnected());
             }
         }
     }
 }
 
-fn harness(mut settings: Settings) -> Harness<'static, Bench> {
+fn harness(mut settings: SavedState) -> Harness<'static, Bench> {
     let others = std::mem::take(&mut settings.others);
-    let inbox = Inbox::new(|| {});
+    let queue = IncomingQueue::new(|| {});
     let url = FIRST.to_owned();
-    let mut first = Monitor::new(url, inbox, Requests::nobody(), settings, &[]);
+    let mut first = Monitor::new(url, queue, Requests::unconnected(), settings, &[]);
     first.connect();
     let bench = Bench {
         fleet: Fleet::new(first, others),
@@ -61,7 +57,7 @@ fn harness(mut settings: Settings) -> Harness<'static, Bench> {
                 }
                 bench.connect();
                 let now_ns = bench.scripts.iter().map(|script| script.now_ns).max();
-                bench.fleet.take_in(now_ns.unwrap_or_default());
+                bench.fleet.receive(now_ns.unwrap_or_default());
                 bench.fleet.ui(ui);
             },
             bench,
@@ -78,7 +74,7 @@ fn sees(harness: &Harness<'_, Bench>, part: &str) -> bool {
 
 /// One server with a topic, and a second one that was added by typing.
 fn two() -> Harness<'static, Bench> {
-    let mut harness = harness(Settings::default());
+    let mut harness = harness(SavedState::default());
     harness.run_steps(3);
     let script = &mut harness.state_mut().scripts[0];
     script.connected();
@@ -87,7 +83,7 @@ fn two() -> Harness<'static, Bench> {
     assert!(!sees(&harness, "Show server"), "one server needs no tabs");
     harness.key_press_modifiers(Modifiers::COMMAND, Key::N);
     harness.run_steps(2);
-    // A slash that is typed belongs to the field, not to the filter behind.
+    // A typed slash belongs to the field, not to the filter.
     harness.key_press(Key::Slash);
     harness.event(egui::Event::Text(SECOND_URL.to_owned()));
     harness.run_steps(1);
@@ -95,7 +91,7 @@ fn two() -> Harness<'static, Bench> {
     harness.run_steps(3);
     assert_eq!(harness.state().fleet.active().url(), SECOND_URL);
     let script = &mut harness.state_mut().scripts[1];
-    script.link(Link::Connected {
+    script.connection(ConnectionState::Connected {
         server: "another".to_owned(),
         epoch: Epoch(0xbeef),
     });
@@ -133,11 +129,11 @@ fn a_server_is_added_shown_and_removed_and_topics_of_the_same_name_stay_apart() 
 }
 
 #[test]
-fn a_server_that_is_not_seen_goes_on_and_its_alerts_and_its_death_are_told() {
+fn a_hidden_server_goes_on_and_its_alerts_and_its_end_are_shown() {
     let mut harness = two();
-    let condition = Condition::Above(5.0);
+    let condition = AlertCondition::Above(5.0);
     let topic = TOPIC.parse().unwrap();
-    let alert = Command::AddAlert { topic, condition };
+    let alert = UiCommand::AddAlert { topic, condition };
     harness.state_mut().fleet.active_mut().execute(alert);
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Num1);
     harness.run_steps(2);
@@ -147,7 +143,7 @@ fn a_server_that_is_not_seen_goes_on_and_its_alerts_and_its_death_are_told() {
     harness.state_mut().scripts[1].every(TOPIC, trade("8.0", "1"));
     harness.run_steps(2);
     assert!(has(&harness, "1 alert"));
-    harness.state_mut().scripts[1].link(Link::Ended {
+    harness.state_mut().scripts[1].connection(ConnectionState::Ended {
         why: "gone".to_owned(),
     });
     harness.run_steps(2);
@@ -164,13 +160,13 @@ fn servers_with_their_charts_and_alerts_survive_a_restart() {
     let mut harness = two();
     let topic: tickcast_protocol::topic::Topic = TOPIC.parse().unwrap();
     let monitor = harness.state_mut().fleet.active_mut();
-    monitor.execute(Command::Chart {
+    monitor.execute(UiCommand::Chart {
         topic: topic.clone(),
-        place: Place::Active,
+        placement: Placement::Active,
     });
-    let condition = Condition::Below(1.0);
-    monitor.execute(Command::AddAlert { topic, condition });
-    let saved = serde_json::to_vec(&harness.state_mut().fleet.settings()).unwrap();
+    let condition = AlertCondition::Below(1.0);
+    monitor.execute(UiCommand::AddAlert { topic, condition });
+    let saved = serde_json::to_vec(&harness.state_mut().fleet.saved_state()).unwrap();
     let mut again = self::harness(serde_json::from_slice(&saved).unwrap());
     again.run_steps(3);
     assert_eq!(again.state().scripts.len(), 2, "both are connected to");
@@ -188,7 +184,7 @@ fn servers_with_their_charts_and_alerts_survive_a_restart() {
 fn preferences_are_common_and_memory_is_shared() {
     let mut harness = two();
     let limit = 256 * 1024 * 1024;
-    let command = Command::SetMemoryLimit(limit);
+    let command = UiCommand::SetMemoryLimit(limit);
     harness.state_mut().fleet.active_mut().execute(command);
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Num1);
     harness.run_steps(2);

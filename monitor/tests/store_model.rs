@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 use proptest::prelude::*;
-use tickcast_monitor::{
-    chart::reduce::{Line, Reduction, Window},
-    store::{CHUNK_SAMPLES, Gap, GapCause, LANE_MAIN, Series, SeriesKind},
+use tickcast_monitor::testing::{
+    CHUNK_SAMPLES, ChartLine, ChartWindow, GapCause, LANE_MAIN, Reduction, SampleSeries, SeriesGap,
+    SeriesKind,
 };
 
 /// What may happen to a series.
@@ -30,17 +30,17 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// All samples ever, and from which on they are held.
+/// All samples ever, and the first one that is held.
 #[derive(Default)]
 struct Model {
     samples: Vec<(i64, f64)>,
     start: usize,
-    gaps: Vec<Gap>,
+    gaps: Vec<SeriesGap>,
     pending: Option<Option<u64>>,
 }
 
-fn run(steps: Vec<Step>) -> (Series, Model) {
-    let mut series = Series::new(SeriesKind::Reading);
+fn run(steps: Vec<Step>) -> (SampleSeries, Model) {
+    let mut series = SampleSeries::new(SeriesKind::Reading);
     let mut model = Model::default();
     let mut now = 0;
     for step in steps {
@@ -54,7 +54,7 @@ fn run(steps: Vec<Step>) -> (Series, Model) {
                     now += after_ns;
                     let value = value + (at % 13) as f64;
                     if let (Some(lost), Some(last)) = (model.pending.take(), model.samples.last()) {
-                        model.gaps.push(Gap {
+                        model.gaps.push(SeriesGap {
                             before: model.samples.len() as u64,
                             from_ns: last.0,
                             to_ns: now,
@@ -93,7 +93,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn a_series_holds_what_a_list_would(steps in proptest::collection::vec(step(), 1..24)) {
+    fn a_series_equals_a_list(steps in proptest::collection::vec(step(), 1..24)) {
         let (series, model) = run(steps);
         prop_assert_eq!(series.start(), model.start as u64);
         prop_assert_eq!(series.end(), model.samples.len() as u64);
@@ -101,12 +101,12 @@ proptest! {
             prop_assert_eq!(series.time(at as u64), time);
             prop_assert_eq!(series.value(LANE_MAIN, at as u64), value);
         }
-        let gaps: Vec<Gap> = series.gaps().copied().collect();
+        let gaps: Vec<SeriesGap> = series.gaps().copied().collect();
         prop_assert_eq!(gaps, model.gaps);
     }
 
     #[test]
-    fn a_summary_of_any_range_is_that_of_its_samples(
+    fn the_summary_of_any_range_is_exact(
         steps in proptest::collection::vec(step(), 1..24),
         ranges in proptest::collection::vec((0.0..1.0f64, 0.0..1.0f64), 20),
     ) {
@@ -132,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn times_are_found_where_a_list_has_them(
+    fn times_are_found_as_in_a_list(
         steps in proptest::collection::vec(step(), 1..16),
         parts in proptest::collection::vec(-0.1..1.1f64, 20),
     ) {
@@ -160,11 +160,11 @@ proptest! {
         let (series, model) = run(steps);
         let last = model.samples.last().map_or(0, |sample| sample.0);
         let place = |part: f64| (part * last as f64) as i64;
-        // What one window left behind must not show in the next.
+        // The columns of one window must not change the next.
         let mut reduction = Reduction::default();
         for window in windows {
             let (start_ns, end_ns) = (place(window.0.min(window.1)), place(window.0.max(window.1)) + 1);
-            let window = Window { start_ns, end_ns, columns };
+            let window = ChartWindow { start_ns, end_ns, columns };
             let line = reduction.line(&series, &window);
             prop_assert_eq!(&line, &Reduction::default().line(&series, &window));
 
@@ -177,7 +177,7 @@ proptest! {
             }
             match line.range() {
                 Some(range) => prop_assert!(range.0 <= min && range.1 >= max),
-                None => prop_assert!(min > max, "nothing is drawn of what is there"),
+                None => prop_assert!(min > max, "samples in the window are not drawn"),
             }
             let inside = series.gaps().filter(|gap| gap.to_ns > start_ns && gap.from_ns < end_ns);
             let inside = inside.count();
@@ -189,11 +189,11 @@ proptest! {
     }
 
     #[test]
-    fn a_line_that_grows_is_what_it_would_be_if_it_were_drawn_for_the_first_time(
+    fn a_growing_line_equals_one_computed_from_scratch(
         chunks in proptest::collection::vec((1usize..400, 0i64..5, -50.0..50.0f64, any::<bool>()), 1..20),
         columns in 5u32..60,
     ) {
-        let mut series = Series::new(SeriesKind::Quote);
+        let mut series = SampleSeries::new(SeriesKind::Quote);
         let (mut line, mut band) = (Reduction::default(), Reduction::default());
         let mut now_ns = 0;
         for (count, step_ns, value, has_gap) in chunks {
@@ -206,7 +206,7 @@ proptest! {
                 series.append(now_ns, [bid, bid + 1.0]);
             }
             // The span stays, as it does while following.
-            let window = Window { start_ns: now_ns - 1_000, end_ns: now_ns + 10, columns };
+            let window = ChartWindow { start_ns: now_ns - 1_000, end_ns: now_ns + 10, columns };
             prop_assert_eq!(line.line(&series, &window), Reduction::default().line(&series, &window));
             prop_assert_eq!(
                 band.band(&series, &window, now_ns),
@@ -217,13 +217,13 @@ proptest! {
 }
 
 /// Pieces, points and times of a line.
-fn shape(line: &Line) -> (usize, usize, Vec<f64>) {
+fn shape(line: &ChartLine) -> (usize, usize, Vec<f64>) {
     let (pieces, times): (usize, Vec<f64>) = match line {
-        Line::Points(pieces) => (
+        ChartLine::Points(pieces) => (
             pieces.len(),
             pieces.iter().flatten().map(|p| p.at).collect(),
         ),
-        Line::Strips(pieces) => (
+        ChartLine::Strips(pieces) => (
             pieces.len(),
             pieces.iter().flatten().map(|e| e.at).collect(),
         ),
@@ -233,9 +233,9 @@ fn shape(line: &Line) -> (usize, usize, Vec<f64>) {
 
 #[test]
 fn memory_stays_within_its_limit_and_the_newest_samples_stay() {
-    use tickcast_monitor::store::{Store, Via};
+    use tickcast_monitor::testing::Store;
     use tickcast_protocol::{
-        message::{Quality, Update},
+        message::{Mode, Quality, Update},
         value::Value,
     };
     const LIMIT: usize = 4 * 1024 * 1024;
@@ -256,7 +256,7 @@ fn memory_stays_within_its_limit_and_the_newest_samples_stay() {
             quality: Quality::Live,
             value: Value::Reading(at as f64),
         };
-        store.apply(update, Via::Latest);
+        store.apply(update, Mode::Latest);
         assert!(store.bytes() <= LIMIT);
     }
     let series = |name: &str| store.topic_named(name).unwrap().series.as_ref().unwrap();
@@ -269,30 +269,30 @@ fn memory_stays_within_its_limit_and_the_newest_samples_stay() {
     let totals = store.totals();
     assert_eq!(totals.evicted, series("fast").evicted());
     assert_eq!(totals.received, 599_999);
-    assert!(store.bytes() > LIMIT * 9 / 10, "memory is made use of");
+    assert!(store.bytes() > LIMIT * 9 / 10, "memory is used");
 }
 
-/// What a strip covers from one column to the next must meet, or a steep line would have holes.
+/// The extents of neighbouring columns must meet, or a steep line would have holes.
 #[test]
-fn a_dense_line_has_no_holes_where_it_is_steep() {
-    let mut series = Series::new(SeriesKind::Reading);
+fn a_steep_dense_line_has_no_holes() {
+    let mut series = SampleSeries::new(SeriesKind::Reading);
     for at in 0..500 {
         series.append(at, [0.0, 0.0]);
     }
     // Up within a column, and down across some without samples.
     series.append(500, [100.0, 0.0]);
     series.append(545, [-100.0, 0.0]);
-    // From far before the window, and to far behind it.
+    // From far before the window to far after it.
     series.append(1_000_000, [50.0, 0.0]);
     for (start_ns, end_ns) in [(0, 600), (300, 900), (-1_000, 2_000_000)] {
         let columns = 60;
-        let window = Window {
+        let window = ChartWindow {
             start_ns,
             end_ns,
             columns,
         };
-        let Line::Strips(pieces) = Reduction::default().line(&series, &window) else {
-            panic!("so many samples are no points");
+        let ChartLine::Strips(pieces) = Reduction::default().line(&series, &window) else {
+            panic!("this many samples are not drawn as points");
         };
         assert_eq!(pieces.len(), 1);
         let inside = (end_ns - start_ns) as f64;

@@ -14,16 +14,16 @@ use tickcast_server::{Server, config};
 /// The line of the first chart, in the dark colours.
 const ACCENT: [u8; 3] = [0x5a, 0xa9, 0xff];
 
-/// Pictures are taken so many seconds apart.
+/// Seconds between two pictures.
 const SECONDS_BETWEEN: u32 = 3;
 
-/// Enough pictures for a machine that is busy with something else.
+/// Enough pictures for a busy machine.
 const PICTURES: usize = 8;
 
 /// The slowest start and all pictures must be done by then.
 const TIMEOUT: Duration = Duration::from_secs(180);
 
-/// A display that nobody sees; ends with the test.
+/// A virtual display; it ends with the test.
 struct Display {
     server: Child,
     name: String,
@@ -146,12 +146,12 @@ fn without_a_server_the_program_says_so_and_draws_no_chart() {
     let display = Display::start();
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("settings.json"), "{ damaged").unwrap();
-    // Port 9 is "discard": nobody listens there.
+    // Port 9 is "discard": no server listens there.
     let pictures = run(&display, folder.path(), &["--url", "ws://127.0.0.1:9/ws"]);
     let last = image::open(&pictures[PICTURES - 1]).unwrap().into_rgba8();
     let centre = chart(&pictures[PICTURES - 1]);
     assert_eq!(line_pixels(&centre), 0);
-    // The words are there: light and red pixels on a dark ground.
+    // The words are there: light and red pixels on a dark background.
     let is_ink = |pixel: &&image::Rgba<u8>| pixel[0] > 0xc0;
     assert!(centre.pixels().filter(is_ink).count() > 100);
     assert!(last.pixels().filter(is_ink).count() > 500);

@@ -2,19 +2,15 @@
 
 use std::{cmp::Ordering, fmt, str::FromStr};
 
-use bincode::{
-    BorrowDecode, Decode, Encode,
-    de::{BorrowDecoder, Decoder},
-    error::DecodeError,
-};
+use bincode::{Decode, Encode, de::Decoder, error::DecodeError};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// Most digits behind the point. 10^18 is the largest power of ten in an `i64`.
+/// Most digits after the point. 10^18 is the largest power of ten that fits an `i64`.
 pub const SCALE_MAX: u8 = 18;
 
 /// An exact decimal: `mantissa / 10^scale`.
 ///
-/// It prints with as many digits behind the point as it was parsed with (`"1.10"` stays `"1.10"`),
+/// It prints with as many digits after the point as the parsed text had (`"1.10"` stays `"1.10"`),
 /// and compares by value (`1.1 == 1.10`).
 #[derive(Clone, Copy, Encode)]
 pub struct Decimal {
@@ -28,7 +24,7 @@ pub enum DecimalError {
     /// Not of the form `-?digits[.digits][e[+-]digits]`.
     #[error("it is not a decimal number")]
     Syntax,
-    /// The digits do not fit an `i64`, or more than [`SCALE_MAX`] are behind the point.
+    /// All digits together do not fit an `i64`, or more than [`SCALE_MAX`] are after the point.
     #[error("it has more digits than an exact decimal holds (about 18)")]
     TooPrecise,
 }
@@ -47,14 +43,14 @@ impl Decimal {
         self.mantissa
     }
 
-    /// Digits behind the point.
+    /// Number of digits after the point.
     pub fn scale(self) -> u8 {
         self.scale
     }
 
-    /// The nearest `f64`: for charts and statistics, never for sums of money.
+    /// The nearest `f64`. For charts and statistics, never for sums of money.
     pub fn to_f64(self) -> f64 {
-        // Both operands are exact up to 2^53 and 10^22, so one rounding remains.
+        // Both operands are exact up to 2^53 and 10^22, so only the division rounds.
         self.mantissa as f64 / 10f64.powi(i32::from(self.scale))
     }
 }
@@ -89,7 +85,8 @@ impl FromStr for Decimal {
             if !byte.is_ascii_digit() {
                 return Err(DecimalError::Syntax);
             }
-            // Built downwards, because i64 has one more negative number than positive ones.
+            // Accumulated as a negative number, because i64 has one more of those than positive
+            // ones.
             mantissa = mantissa
                 .checked_mul(10)
                 .and_then(|m| m.checked_sub(i64::from(byte - b'0')))
@@ -148,7 +145,7 @@ impl PartialOrd for Decimal {
 
 impl Ord for Decimal {
     fn cmp(&self, other: &Self) -> Ordering {
-        // i64::MAX x 10^18 fits an i128 with room to spare.
+        // i64::MAX x 10^18 (below 2^123) fits an i128.
         let widen = |decimal: &Self| {
             i128::from(decimal.mantissa)
                 * 10i128.pow(u32::from(SCALE_MAX.saturating_sub(decimal.scale)))
@@ -166,13 +163,7 @@ impl<C> Decode<C> for Decimal {
     }
 }
 
-impl<'de, C> BorrowDecode<'de, C> for Decimal {
-    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(
-        decoder: &mut D,
-    ) -> Result<Self, DecodeError> {
-        Decode::decode(decoder)
-    }
-}
+bincode::impl_borrow_decode!(Decimal);
 
 /// In JSON a decimal is a string, because JavaScript would round a number.
 impl Serialize for Decimal {
@@ -215,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_exact_decimal_is_refused() {
+    fn a_text_that_is_not_an_exact_decimal_is_refused() {
         for text in [
             "", "-", ".", "1.2.3", "0x10", "1e", "1e+", "nan", "1,5", " 1", "1e1.5",
         ] {

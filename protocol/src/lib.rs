@@ -1,8 +1,4 @@
-//! What goes over the wire between Tickcast's server and its clients.
-//!
-//! Read in this order: a [`topic`] names a stream of [`value`]s; [`message`]s carry them;
-//! [`codec`] turns messages into bytes. There is no clock and, without the feature `client`, no
-//! network in here.
+#![doc = include_str!("../README.md")]
 
 pub mod topic;
 
@@ -16,6 +12,8 @@ pub mod codec;
 mod json;
 
 pub mod recording;
+
+pub mod backoff;
 
 #[cfg(feature = "client")]
 pub mod client;

@@ -1,10 +1,10 @@
-//! Recordings: what was received, one JSON object a line. The monitor writes them; the monitor, the
-//! server's replay feed and the load tester read them.
+//! Recordings of received updates: one JSON object per line. The monitor writes them. The monitor,
+//! the server's replay feed and the load tester read them.
 //!
-//! A line has `topic`, `time` (nanoseconds since 1970-01-01T00:00:00Z at which it was put on the
-//! tape), and `value` as on the wire or `status`; `seq`, `every`, `unit`, `quality` and
-//! `source_time` stand where they say something. Times are bare numbers here: the readers are
-//! programs that have 64 bits for them.
+//! A line has `topic`, `time` (when it was put on the tape, in nanoseconds since
+//! 1970-01-01T00:00:00Z), and either `value` as on the wire or `status`. `seq`, `every`, `unit`,
+//! `quality` and `source_time` are left out where they have their defaults. Times are plain numbers
+//! here, because all readers have integers of 64 bits.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,20 +14,20 @@ use crate::{
     value::Value,
 };
 
-/// Longest line that is read, in bytes: a message of a client with the longest text, escaped.
+/// Longest line, in bytes. It has room for a client's message with the longest text, escaped.
 pub const LINE_MAX_BYTES: usize = 1024 * 1024;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedLine {
-    /// Of which topic.
+    /// The topic.
     pub topic: Topic,
     /// When it was put on the tape.
     pub time: TimeNs,
-    /// Its number among the topic's updates; 0 if it was not recorded.
+    /// Sequence number within its topic, from 1; 0 if it was not recorded.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub seq: Seq,
-    /// Whether every update of the topic was asked for.
+    /// Whether the recording has every update of the topic, not just the newest values.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub every: bool,
     /// The unit of readings.
@@ -42,7 +42,7 @@ pub struct RecordedLine {
     /// The update's value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
-    /// The topic's status from then on.
+    /// The topic's new status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
 }
@@ -59,13 +59,13 @@ fn is_live(quality: &Quality) -> bool {
     *quality == Quality::Live
 }
 
-/// Why a line is none of a recording.
+/// Why a line is not part of a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordedLineError {
-    /// It is no JSON object of that kind.
+    /// It is not a JSON object of this form.
     #[error("{0}")]
     Json(#[from] serde_json::Error),
-    /// It tells nothing.
+    /// It has no content.
     #[error("it has neither a value nor a status")]
     Nothing,
 }
@@ -80,11 +80,11 @@ impl RecordedLine {
         Ok(line)
     }
 
-    /// Appends the line to `out`, with its end.
+    /// Appends the line to `out`, with a newline.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
         let len = out.len();
         if let Err(error) = serde_json::to_writer(&mut *out, self) {
-            // Half a line would spoil the next one.
+            // A partial line would damage the next one.
             out.truncate(len);
             return Err(error);
         }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_read_as_it_was_written_and_says_only_what_is_worth_saying() {
+    fn a_line_is_read_as_it_was_written_and_leaves_out_defaults() {
         let line = RecordedLine {
             topic: Topic::new("plant/t").unwrap(),
             time: 1_767_268_800_000_000_001,

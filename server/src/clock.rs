@@ -1,4 +1,4 @@
-//! The system's clocks, which the core is told.
+//! The system's clocks, which are read here and passed to the core.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,14 +12,14 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock whose uptime starts now.
+    /// A clock whose uptime starts at 0 now.
     pub fn start() -> Self {
         Self {
             start: Instant::now(),
         }
     }
 
-    /// The moment it is.
+    /// The current moment.
     pub fn now(&self) -> Now {
         Now {
             uptime: self.start.elapsed(),
@@ -27,13 +27,13 @@ impl Clock {
         }
     }
 
-    /// The instant at which the uptime is, or was, `uptime`.
+    /// The instant at which the uptime equals `uptime`, in the past or the future.
     pub fn instant(&self, uptime: Duration) -> Instant {
         self.start + uptime
     }
 }
 
-/// The wall clock, ns since the Unix epoch.
+/// The wall clock, in ns since the Unix epoch.
 pub(crate) fn wall_ns() -> TimeNs {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     since_epoch.map_or(0, |time| {

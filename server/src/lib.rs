@@ -1,8 +1,22 @@
-//! The Tickcast server: takes updates in from feeds and pushes them to many subscribers.
+//! # The Tickcast server
 //!
-//! The rooms, in the order in which an update goes through them: [`feed`] hands updates over,
-//! [`ingest`] sequences them, and [`net`] sends them out. What is sent to which client, and when, is
-//! decided in the crate `tickcast-core`, which knows no sockets and no clock.
+//! The server takes updates from feeds and pushes them to many subscribers. An update passes
+//! through the rooms in this order:
+//!
+//! | room | job |
+//! |---|---|
+//! | [`config`] | reads the settings from flags, environment and file |
+//! | [`feed`] | receives updates from sources, decodes them, and hands them over |
+//! | [`ingest`] | runs the sequencer, and hands its strips to the shards |
+//! | [`net`] | accepts clients, reads their requests, and writes what the shards send |
+//! | [`metrics`] | the counters of all rooms, and their text form for Prometheus |
+//!
+//! `server` starts the threads of these rooms and ends them in order. `settings` holds the settings
+//! in the form in which the rooms use them, and `clock` reads the system's clocks. `testing`
+//! exports what the tests, benches and fuzz targets need of the rooms.
+//!
+//! The crate `tickcast-core` decides what each client is sent, and when. It has no sockets and no
+//! clock, so the rooms here make no such decision.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -11,7 +11,7 @@ use tickcast_server::{
 };
 use tracing_subscriber::EnvFilter;
 
-/// Less memory per connection and less time per batch than the system's.
+/// Uses less memory per connection and less time per batch than the system's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing is left to be done if this cannot be written either.
+            // If this write fails, there is no other way to report the error.
             let _ = writeln!(std::io::stderr(), "tickcast-server: {error:#}");
             ExitCode::FAILURE
         }
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 
 fn print(text: &str) -> anyhow::Result<()> {
     match writeln!(std::io::stdout(), "{}", text.trim_end()) {
-        // Whoever reads has seen enough, as `head` does.
+        // The reader has closed the pipe because it needs no more, as `head` does.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => Ok(result?),
     }
@@ -60,11 +60,11 @@ fn run(settings: Settings) -> anyhow::Result<()> {
     let server = Server::start(settings)?;
     let address = server.address();
     if let Some(admin) = server.admin_address() {
-        tracing::info!("operators are answered at http://{admin}/v1/slow");
+        tracing::info!("admin address for operators: http://{admin}/v1/slow");
     }
     tracing::info!(shards, ?feeds, "listening on ws://{address}/ws");
     let name = runtime.block_on(signals.next());
-    tracing::info!("{name}: draining; once more to end at once");
+    tracing::info!("{name}: draining; send the signal again to exit now");
     let drained = std::thread::Builder::new()
         .name("tickcast-drain".to_owned())
         .spawn(move || server.shutdown())?;
@@ -73,10 +73,10 @@ fn run(settings: Settings) -> anyhow::Result<()> {
         tokio::select! {
             result = drained => match result {
                 Ok(Ok(())) => tracing::info!("drained"),
-                _ => tracing::error!("the drain failed"),
+                _ => tracing::error!("draining failed: a server thread panicked"),
             },
             name = signals.next() => {
-                tracing::warn!("{name} again: ending at once");
+                tracing::warn!("{name} again: exiting now");
                 std::process::exit(130);
             }
         }

@@ -1,4 +1,4 @@
-//! The whole server: binds, starts the ingest thread and the shards, and ends them in order.
+//! The whole server: binds its addresses, starts its threads, and ends them in order.
 
 use std::{
     convert::Infallible,
@@ -32,23 +32,23 @@ use crate::{
     },
 };
 
-/// Why the server could not start.
+/// The reason why the server could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address is taken, or not this machine's.
+    /// The address is in use, or does not belong to this machine.
     #[error("cannot listen on {address}: {error}")]
     Listen {
         /// The setting.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// The system gave no thread or no timer.
+    /// The system could not create a thread or a timer.
     #[error("cannot start the {name} thread: {error}")]
     Thread {
-        /// Which one.
+        /// The thread's name.
         name: String,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
 }
@@ -62,12 +62,12 @@ pub struct Server {
     state: Arc<ServerState>,
     end: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
-    /// Its thread, which ends when the sender is dropped.
+    /// The admin thread, which ends when the sender is dropped.
     admin: Option<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
 }
 
 impl Server {
-    /// Starts a server; it runs on threads of its own until [`shutdown`](Self::shutdown).
+    /// Starts a server. It runs on its own threads until [`shutdown`](Self::shutdown).
     pub fn start(settings: Settings) -> Result<Self, StartError> {
         let Settings {
             server,
@@ -99,7 +99,7 @@ impl Server {
             ..Metrics::default()
         });
         let state = Arc::new(ServerState::default());
-        let handoff = Arc::new(Handoff::new(server.shards, server.core.tape_bytes));
+        let handoff = Arc::new(Handoff::new(server.shards, server.tape_bytes));
         let (end, ended) = watch::channel(false);
         let clock = Clock::start();
         let (ingest, submissions) = Ingest::new(clock);
@@ -110,11 +110,11 @@ impl Server {
         let mut threads = Vec::new();
         let mut shards = Vec::new();
         for (index, listener) in listeners.into_iter().enumerate() {
-            let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
-            shards.push(questions);
+            let (question_sender, questions) = mpsc::channel(QUESTIONS_MAX);
+            shards.push(question_sender);
             let shard = ShardThread {
                 index,
-                asked,
+                questions,
                 epoch,
                 listener,
                 settings: Arc::clone(&server),
@@ -130,9 +130,9 @@ impl Server {
             threads.push(spawn(format!("shard-{index}"), run)?);
         }
         let thread = IngestThread {
-            sequencer: Sequencer::new(server.core.topics_max)
+            sequencer: Sequencer::new(server.topics_max)
                 .with_liveness(Liveness::new(liveness))
-                .with_history(History::new(server.core.history)),
+                .with_history(History::new(server.core().history)),
             clock,
             submissions,
             handoff,
@@ -177,34 +177,34 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it answers operators.
+    /// The address that it serves operators on.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin_address
     }
 
-    /// Its numbers.
+    /// The server's counters.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
 
-    /// Ends the server: it takes no more connections, its feeds stop, accepted updates are
-    /// delivered, and clients are told to reconnect and closed over the drain window. Returns when
-    /// all threads have ended.
+    /// Ends the server. It accepts no more connections and stops its feeds. It delivers all
+    /// accepted updates, tells clients to reconnect, and closes them over the drain window. Returns
+    /// when all threads have ended.
     pub fn shutdown(self) {
         self.state.drain();
-        // An error means that the ingest thread has ended already.
+        // An error means that the ingest thread has already ended.
         let _ = self.end.send(true);
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a thread of the server panicked");
             }
         }
-        // Operators are answered until all clients are gone.
+        // The admin address works until all clients are gone.
         if let Some((end, thread)) = self.admin {
             drop(end);
             if thread.join().is_err() {
@@ -222,13 +222,13 @@ fn feed_stats(feed: &FeedSettings) -> FeedStats {
     }
 }
 
-/// Ready when the server is to end.
+/// Completes when the server is to end.
 async fn ended_signal(mut ended: watch::Receiver<bool>) {
-    // An error means that the server was dropped: that is an end, too.
+    // An error means that the server was dropped, which ends it as well.
     let _ = ended.wait_for(|ended| *ended).await;
 }
 
-/// Starts a thread with a current-thread runtime on it.
+/// Starts a thread that runs a current-thread runtime.
 fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
     let thread = thread::Builder::new().name(format!("tickcast-{name}"));
     thread
@@ -242,6 +242,6 @@ fn block_on(body: impl Future<Output = ()>) {
         .build_local(LocalOptions::default());
     match runtime {
         Ok(runtime) => runtime.block_on(body),
-        Err(error) => tracing::error!(%error, "the runtime could not be made"),
+        Err(error) => tracing::error!(%error, "cannot create the runtime"),
     }
 }

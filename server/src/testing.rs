@@ -1,4 +1,4 @@
-//! What tests, benches and fuzz targets need of the rooms. Not part of the public surface.
+//! Exports for tests, benches and fuzz targets. Not part of the public API.
 
 pub use crate::{
     clock::Clock,

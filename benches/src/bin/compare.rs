@@ -1,4 +1,4 @@
-//! Compares Tickcast with others and with what the kernel allows. See benches/README.md.
+//! Compares Tickcast with other servers and with what the kernel allows. See benches/README.md.
 
 use std::{
     io::{self, Write},
@@ -9,42 +9,43 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use tickcast_benches::compare::{
-    contender::{Contender, nats_program, node_folder, project_folder},
-    heat::measure,
-    readme::Origin,
-    results::Results,
-    workload::{self, Workload, heats},
+    contender::Contender,
+    measure::measure,
+    program::{nats_program, node_folder, project_folder},
+    report::{Origin, Results},
+    workload::{self, Workload, turn_groups},
 };
-use tickcast_loadtest::environment;
+use tickcast_loadtest::run;
 
-/// Compares Tickcast with others and with what the kernel allows, end to end.
+/// Compares Tickcast with other servers and with what the kernel allows, end to end.
 ///
-/// Each contender runs on core 0, its load on core 1. They take turns, and what is reported are
-/// medians, also of ratios. Needs two cores that have nothing else to do, nats-server, node and npm.
+/// Each contender runs on core 0, its load on core 1. Contenders take turns, and results are
+/// medians, also of ratios. Needs two idle cores, nats-server, node and npm.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Once, and shorter
+    /// Measure once, and for a shorter time
     #[arg(long)]
     quick: bool,
-    /// Workloads, such as a,c,d [default: all]
+    /// Workloads by letter, such as a,c,d [default: all]
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Contenders, such as raw,nats [default: all]
     #[arg(long, value_delimiter = ',')]
     contenders: Vec<Contender>,
-    /// How often each is measured [default: 5, or 1 with --quick]
+    /// Number of runs [default: 5, or 1 with --quick]
     #[arg(long)]
     repeat: Option<usize>,
-    /// Write the results into README.md, benches/README.md and benches/results.svg, too
+    /// Also write the results into README.md, benches/README.md and benches/results.svg
     #[arg(long, conflicts_with_all = ["only", "contenders"])]
     readme: bool,
-    /// Where results are written
+    /// Folder for the results
     #[arg(long, default_value = "target/compare")]
     out: PathBuf,
     /// Do not build the contenders first
     #[arg(long)]
     no_build: bool,
-    /// Measure nothing: write what a run has found once more, such as target/compare/results.json
+    /// Measure nothing, and write the results of an earlier run again, such as
+    /// target/compare/results.json
     #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "contenders", "repeat", "no_build"])]
     again: Option<PathBuf>,
 }
@@ -75,19 +76,19 @@ fn measure_all(arguments: &Arguments, workloads: &[Workload]) -> anyhow::Result<
         .repeat
         .unwrap_or(if arguments.quick { 1 } else { 5 });
     let origin = Origin {
-        environment: environment::environment(command(), 0),
+        environment: run::environment(command(), 0),
         runs,
         versions: versions(),
     };
     let mut results = Results::default();
     for run in 1..=runs {
-        for heat in heats(workloads, &contenders) {
-            for (&entry, measured) in heat.iter().zip(measure(run, &heat)) {
+        for group in turn_groups(workloads, &contenders) {
+            for (&entry, measured) in group.iter().zip(measure(run, &group)) {
                 let line = results.add(entry, measured);
                 say(&format!("{run}/{runs} {line}"))?;
             }
         }
-        // What is there is there, whatever happens to the rest.
+        // A later failure must not lose these results.
         results.write(&arguments.out, &origin, workloads)?;
     }
     Ok((origin, results))
@@ -97,7 +98,8 @@ fn chosen_workloads(arguments: &Arguments) -> anyhow::Result<Vec<Workload>> {
     let letters = &arguments.only;
     let is_unknown = |letter: &&String| workload::find(letter).is_none();
     if let Some(unknown) = letters.iter().find(is_unknown) {
-        bail!("there is no workload {unknown}");
+        let known = workload::ALL.map(|workload| workload.letter).join(", ");
+        bail!("there is no workload {unknown:?}; use some of {known}");
     }
     let chosen = workload::ALL
         .into_iter()
@@ -114,34 +116,36 @@ fn chosen_contenders(arguments: &Arguments) -> Vec<Contender> {
         return arguments.contenders.clone();
     }
     let all = Contender::ALL.into_iter();
-    all.filter(|contender| contender.is_there()).collect()
+    all.filter(|contender| contender.is_available()).collect()
 }
 
-/// Builds our contenders and installs the package of the one in Node.
+/// Builds the contenders of this project and installs the package of the Node contender.
 fn prepare(arguments: &Arguments, contenders: &[Contender]) -> anyhow::Result<()> {
     if !arguments.no_build {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
         let words = "build --release --locked -p tickcast-server -p tickcast-benches --bins";
-        run(Command::new(cargo).args(words.split(' ')))?;
+        execute(Command::new(cargo).args(words.split(' ')))?;
     }
     let has_node = contenders.contains(&Contender::NodeWs);
     if has_node && !node_folder().join("node_modules").exists() {
         let words = "install --no-package-lock --no-audit --no-fund";
-        run(Command::new("npm")
-            .args(words.split(' '))
-            .current_dir(node_folder()))?;
+        execute(
+            Command::new("npm")
+                .args(words.split(' '))
+                .current_dir(node_folder()),
+        )?;
     }
     Ok(())
 }
 
-fn run(command: &mut Command) -> anyhow::Result<()> {
+fn execute(command: &mut Command) -> anyhow::Result<()> {
     let output = command.output().with_context(|| format!("{command:?}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?}: {said}");
     Ok(())
 }
 
-/// How to do it again.
+/// The command line, to repeat the run.
 fn command() -> String {
     let mut command = "cargo run --release -p tickcast-benches".to_owned();
     for (at, word) in std::env::args().skip(1).enumerate() {
@@ -151,8 +155,8 @@ fn command() -> String {
     command
 }
 
-/// The other servers' versions; unknown ones are left out, as a contender that is missing says so
-/// itself.
+/// The other servers' versions. Unknown ones are left out: a missing contender is reported as a
+/// failed measurement.
 fn versions() -> String {
     let first_line = |program: &str| {
         let output = Command::new(program).arg("--version").output().ok()?;

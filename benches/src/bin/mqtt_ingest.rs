@@ -1,5 +1,5 @@
-//! Publishes to a Mosquitto at a fixed rate, lets a Tickcast server read it all, and says who lost
-//! what and what each of them needed for it. See benches/README.md.
+//! Publishes to a Mosquitto at a fixed rate, lets a Tickcast server read everything, and reports
+//! what each lost and how much CPU time it took. See benches/README.md.
 
 use std::{
     collections::BTreeMap,
@@ -14,27 +14,30 @@ use std::{
 use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
 use tempfile::TempDir;
-use tickcast_benches::compare::contender::{beside, free_port};
-use tickcast_loadtest::{mqtt, process, scrape};
+use tickcast_benches::compare::program::{beside, free_port};
+use tickcast_loadtest::{
+    observe::{process, scrape},
+    wire::mqtt,
+};
 
-/// Publishes to a Mosquitto of its own at a fixed rate with QoS 0, and counts what arrives on a
+/// Starts a Mosquitto, publishes to it at a fixed rate with QoS 0, and counts what arrives on a
 /// server's tape. Fails if anything is lost.
 ///
-/// Needs mosquitto, mosquitto_pub and mosquitto_sub, and tickcast-server beside itself.
+/// Needs mosquitto, mosquitto_pub and mosquitto_sub, and tickcast-server beside this program.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Publishes per second
     #[arg(long, default_value_t = 50_000.0)]
     rate: f64,
-    /// For how many seconds
+    /// Duration in seconds
     #[arg(long, default_value_t = 30.0)]
     seconds: f64,
-    /// Topics, in turn
+    /// Number of topics, published to in turn
     #[arg(long, default_value_t = 1_000)]
     topics: usize,
     /// What is published
-    #[arg(long, value_enum, default_value_t = Payload::Trade)]
-    payload: Payload,
+    #[arg(long, value_enum, default_value_t = PayloadKind::Trade)]
+    payload: PayloadKind,
     /// Mosquitto's max_queued_messages [default: Mosquitto's own]
     #[arg(long)]
     broker_queue: Option<u32>,
@@ -42,14 +45,14 @@ struct Arguments {
 
 /// What is published.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Payload {
+enum PayloadKind {
     /// A number as text, 7 bytes
     Number,
-    /// A trade as an exchange sends it, JSON of 74 bytes
+    /// A trade in the form of an exchange, JSON of 74 bytes
     Trade,
 }
 
-impl Payload {
+impl PayloadKind {
     fn text(self, nth: u64) -> String {
         let (whole, cents) = (30_000 + nth % 10_000, nth % 100);
         match self {
@@ -61,19 +64,19 @@ impl Payload {
     }
 }
 
-/// Bytes gathered for one write while publishes are late; more wait for the next.
+/// Bytes gathered for one write while publishes are late. More wait for the next write.
 const WRITE_MAX_BYTES: usize = 64 * 1024;
 
 /// Pause of the publisher while nothing is due.
 const PAUSE: Duration = Duration::from_micros(500);
 
-/// Longest wait for a program to listen, or to go on.
+/// Longest wait for a program to listen, or for progress.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// Time between two looks at the server.
+/// Time between two requests to the server.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Mosquitto tells its counters once a second; this is after the last of them.
+/// Mosquitto publishes its counters once a second. This is after the last of them.
 const BROKER_COUNTS_AFTER: Duration = Duration::from_millis(2_500);
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -96,7 +99,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let lost = sent.count.saturating_sub(arrived.on_tape);
     let lines = [
         format!(
-            "published  {} in {:.1} s, {:.1} ms late at worst",
+            "published  {} in {:.1} s, at most {:.1} ms late",
             sent.count,
             sent.took.as_secs_f64(),
             sent.latest.as_secs_f64() * 1e3
@@ -107,8 +110,8 @@ fn main() -> anyhow::Result<ExitCode> {
             broker_count(&broker, "sent")?,
         ),
         format!(
-            "server     received {}, unreadable {}, given up {}, on the tape {}, the last {:.1} ms \
-             after it was published",
+            "server     received {}, unreadable {}, given up {}, on the tape {}; the last arrived \
+             {:.1} ms after it was published",
             arrived.received,
             arrived.undecodable,
             arrived.given_up,
@@ -133,11 +136,11 @@ struct Sent {
     start: Instant,
     end: Instant,
     took: Duration,
-    /// How late the one was that was latest.
+    /// The largest lateness.
     latest: Duration,
 }
 
-/// Publishes on an absolute schedule: what is late is sent at once and never skipped.
+/// Publishes on an absolute schedule. A late publish is sent at once and never skipped.
 fn publish(arguments: &Arguments, broker: SocketAddr) -> anyhow::Result<Sent> {
     process::sleep_precisely();
     let mut stream = TcpStream::connect(broker)?;
@@ -182,8 +185,8 @@ fn publish(arguments: &Arguments, broker: SocketAddr) -> anyhow::Result<Sent> {
     })
 }
 
-/// What became of it in the server.
-struct Arrived {
+/// What arrived in the server.
+struct ServerArrival {
     at: Instant,
     received: u64,
     undecodable: u64,
@@ -191,8 +194,8 @@ struct Arrived {
     on_tape: u64,
 }
 
-/// Waits until everything has arrived, or nothing more does.
-fn wait_for(server: &Program, count: u64) -> anyhow::Result<Arrived> {
+/// Waits until everything has arrived, or nothing arrives any more.
+fn wait_for(server: &Program, count: u64) -> anyhow::Result<ServerArrival> {
     let mut last = (Instant::now(), 0);
     loop {
         let on_tape = server.counter(scrape::UPDATES)? - 1;
@@ -200,7 +203,7 @@ fn wait_for(server: &Program, count: u64) -> anyhow::Result<Arrived> {
             last = (Instant::now(), on_tape);
         }
         if on_tape >= count || last.0.elapsed() > WAIT_MAX {
-            return Ok(Arrived {
+            return Ok(ServerArrival {
                 at: last.0,
                 received: server.counter("tickcast_feed_received_total")? - 1,
                 undecodable: server.counter("tickcast_feed_undecodable_total")?,
@@ -212,7 +215,7 @@ fn wait_for(server: &Program, count: u64) -> anyhow::Result<Arrived> {
     }
 }
 
-/// A program that does not outlive this.
+/// A running program. It is ended when this is dropped.
 struct Program {
     child: Child,
     address: SocketAddr,
@@ -245,7 +248,7 @@ impl Drop for Program {
     }
 }
 
-/// Debian puts Mosquitto where not every user looks.
+/// A program that Debian may have installed in a folder that is not in every user's PATH.
 fn with_sbin(program: &str) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new(program);
@@ -266,7 +269,7 @@ fn start_broker(arguments: &Arguments, folder: &TempDir) -> anyhow::Result<Progr
     Program::start(with_sbin("mosquitto").arg("-c").arg(file), port)
 }
 
-/// A message that the server gets when it subscribes, so that we know when it does.
+/// Retains a message that the server gets when it subscribes, which shows that it has subscribed.
 fn retain_first(broker: &Program) -> anyhow::Result<()> {
     let port = broker.address.port().to_string();
     let status = Command::new("mosquitto_pub")
@@ -306,7 +309,10 @@ fn broker_count(broker: &Program, which: &str) -> anyhow::Result<u64> {
         .args(["-p", &port, "-C", "1", "-W", "5", "-t", &topic])
         .output()
         .context("mosquitto_sub")?;
-    ensure!(output.status.success(), "{topic} is not told");
+    ensure!(
+        output.status.success(),
+        "mosquitto_sub got no value of {topic}"
+    );
     Ok(String::from_utf8_lossy(&output.stdout).trim().parse()?)
 }
 
@@ -344,7 +350,7 @@ impl Cpu {
     }
 }
 
-/// What each has used of a core.
+/// What each process or thread has used of a core.
 struct CpuShares {
     used: Vec<(&'static str, u64)>,
     time: Duration,

@@ -1,5 +1,5 @@
-//! A contender: a broadcast server as one writes it with tokio-tungstenite and tokio's broadcast
-//! channel, a task per subscriber. What comes from `/publish` goes to everybody on `/subscribe`.
+//! A contender: a plain broadcast server made with tokio-tungstenite and tokio's broadcast channel,
+//! with a task per subscriber. What comes from `/publish` goes to all clients on `/subscribe`.
 //! Argument: the port.
 
 use anyhow::Context;
@@ -16,13 +16,16 @@ use tokio_tungstenite::{
     },
 };
 
-/// Updates that may wait for the slowest subscriber: more than the benchmark ever has under way
-/// where nothing may be lost. Whoever is further behind skips, as the channel has it.
+/// Updates that may wait for the slowest subscriber: more than the benchmark ever has on the way
+/// where nothing may be lost. A subscriber that is further behind skips updates.
 const CHANNEL_UPDATES: usize = 16_384;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let port: u16 = std::env::args().nth(1).context("the port?")?.parse()?;
+    let port: u16 = std::env::args()
+        .nth(1)
+        .context("the first argument must be the port")?
+        .parse()?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let (updates, _) = broadcast::channel(CHANNEL_UPDATES);
     loop {
@@ -35,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
 
 async fn serve(stream: TcpStream, updates: broadcast::Sender<Bytes>) -> anyhow::Result<()> {
     let mut path = String::new();
-    // The type of the error is the library's.
+    // The library defines the type of the error.
     #[allow(clippy::result_large_err)]
     let note_path = |request: &Request, response: Response| {
         path = request.uri().path().to_owned();
@@ -46,7 +49,7 @@ async fn serve(stream: TcpStream, updates: broadcast::Sender<Bytes>) -> anyhow::
         use futures_util::StreamExt;
         while let Some(message) = socket.next().await {
             if let Message::Binary(update) = message? {
-                // Nobody there is no error.
+                // It is not an error if there are no subscribers.
                 let _ = updates.send(update);
             }
         }

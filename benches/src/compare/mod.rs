@@ -1,29 +1,17 @@
-//! The end-to-end comparison: each contender on one core, the load on the other, the same work for
-//! all, in turns and again.
+//! The end-to-end comparison: each contender on one core, its load on the other, the same work for
+//! all, in turns and repeatedly.
 //!
-//! A [`heat`] decides whose turn it is. An [`entrant`] is a contender with its [`load`], in a process
-//! of its own; what came of it is a measurement, of which there are [`figures`].
-//!
-//! The load is one thread that publishes on an absolute schedule and reads all subscribers'
-//! connections. It never sleeps while it measures: a sender that must wake a sleeping receiver
-//! pays for that, and how often it does depends on luck.
+//! [`workload`] says what to do and which contenders do it together, [`program`] starts contenders,
+//! [`measure`](mod@measure) measures them in turns, [`figures`] are the results, and [`report`]
+//! writes them. The load itself is `tickcast_loadtest::busy_loop`: one thread that publishes on an
+//! absolute schedule and reads all subscribers' connections.
 
-pub mod accounting;
-pub mod connect;
 pub mod contender;
-pub mod crowd;
-pub mod dialect;
-pub mod entrant;
-pub mod feed;
-pub mod figures;
-pub mod heat;
-pub mod ledger;
-pub mod load;
-pub mod memo;
-pub mod nats;
-pub mod picture;
-pub mod readme;
-pub mod results;
-pub mod table;
-pub mod targets;
 pub mod workload;
+
+pub mod program;
+
+pub mod figures;
+pub mod measure;
+
+pub mod report;

@@ -1,34 +1,34 @@
-// When to come back after a connection has ended.
+// When to reconnect after a connection has ended.
 
 const FIRST_BOUND_MS = 500;
 const LAST_BOUND_MS = 30_000;
 
-/** Random waits whose bound doubles, so that thousands of clients do not come back all at once. */
+/** Random waits whose bound doubles, so that thousands of clients do not reconnect all at once. */
 export class Backoff {
   #random;
   #attempts = 0;
 
-  /** @param {() => number} random as Math.random */
+  /** @param {() => number} random like Math.random */
   constructor(random) {
     this.#random = random;
   }
 
-  /** How long to wait before the next attempt, in milliseconds. */
+  /** The wait before the next attempt, in milliseconds. */
   next() {
     const bound = Math.min(FIRST_BOUND_MS * 2 ** this.#attempts, LAST_BOUND_MS);
     this.#attempts += 1;
     return this.#random() * bound;
   }
 
-  /** It went well: the next wait is a short one again. */
+  /** An attempt succeeded: the next wait is short again. */
   reset() {
     this.#attempts = 0;
   }
 }
 
 /**
- * Whether a connection that ended with this close code is worth another attempt. After the other
- * codes the same would happen again.
+ * Whether to reconnect after this close code. After any other code the next connection would end in
+ * the same way.
  */
 export function mayReconnect(code) {
   return (

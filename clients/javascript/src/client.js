@@ -1,25 +1,27 @@
 import { Backoff, mayReconnect } from './backoff.js';
-import { Clock, now } from './clock.js';
-import { Connection, ENCODINGS, REASON_BYTES, byteLength } from './connection.js';
-import { Enrolment } from './enrolment.js';
-import { Requests, ServerError, TooLongError } from './requests.js';
-import { TopicTable } from './topics.js';
+import { Clock, now } from './connection/clock.js';
+import { Connection, MAX_REASON_BYTES } from './connection/connection.js';
+import { PendingRequests } from './connection/pending-requests.js';
+import { ServerError, TooLongError } from './errors.js';
+import { SubscriptionRegistry } from './subscription/registry.js';
+import { ENCODINGS, byteLength } from './wire/encodings.js';
+import { TopicTable } from './wire/topic-table.js';
 
 const CONNECTING = 0;
 const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 
-/** A connection that lasted so long was a good one: the next wait is a short one again. */
+/** After a connection of at least this length the next wait is short again. */
 const STABLE_MS = 5_000;
-/** Answers about the clock to gather quickly, so that an early offset is a good one. */
+/** The first answers about the clock are requested quickly, so that the offset is soon exact. */
 const QUICK_CLOCK_SAMPLES = 4;
 const QUICK_CLOCK_INTERVAL_MS = 1_000;
 const NORMAL = 1000;
 
 const DEFAULTS = {
   encoding: 'bincode',
-  /** Updates that may wait for a slow program, per subscription. */
+  /** Updates that may wait for a slow program, for each subscription. */
   maxQueuedUpdates: 100_000,
   /** Bytes that may wait for a slow network before `publish` refuses. */
   maxBufferedBytes: 4 * 1024 * 1024,
@@ -27,12 +29,12 @@ const DEFAULTS = {
   clockIntervalMs: 30_000,
   random: Math.random,
   now,
-  // Browsers want these called as functions of the window.
+  // Browsers accept these only as functions of the window.
   setTimeout: (action, delay_ms) => globalThis.setTimeout(action, delay_ms),
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
 };
 
-/** A connection to one server that comes back by itself, and everything that is subscribed on it. */
+/** A connection to one server that reconnects by itself, and the subscriptions on it. */
 export class Client extends EventTarget {
   static CONNECTING = CONNECTING;
   static OPEN = OPEN;
@@ -43,7 +45,7 @@ export class Client extends EventTarget {
   CLOSING = CLOSING;
   CLOSED = CLOSED;
 
-  /** Counts since the client was made, over all subscriptions. */
+  /** Counts of all subscriptions since the client was created. */
   stats = {
     connections: 0, unknown_messages: 0, ignored_batches: 0, ignored_updates: 0, refused_publishes: 0,
     batches: 0, updates: 0, gaps: 0, gaps_uncounted: 0, lost: 0, resets: 0, violations: 0, overflows: 0, discarded: 0,
@@ -54,14 +56,14 @@ export class Client extends EventTarget {
   #topics;
   #clock = new Clock();
   #backoff;
-  #requests = new Requests();
+  #requests = new PendingRequests();
   #connection = null;
   #readyState = CONNECTING;
   #welcome = null;
   #position = 0;
-  #enrolment;
+  #registry;
   #timers = { reconnect: null, stable: null, clock: null, drain: null };
-  #draining = false;
+  #isDraining = false;
   #settleReady;
 
   /** Resolves with the first welcome. */
@@ -76,18 +78,18 @@ export class Client extends EventTarget {
     super();
     this.#url = url;
     this.#options = { ...DEFAULTS, WebSocket: globalThis.WebSocket, ...options };
-    if (!this.#options.WebSocket) throw new TypeError('there is no global WebSocket: give one in the options');
-    if (!Object.hasOwn(ENCODINGS, this.#options.encoding)) throw new TypeError(`unknown encoding ${this.#options.encoding}`);
+    if (!this.#options.WebSocket) throw new TypeError('there is no global WebSocket: pass one as options.WebSocket');
+    if (!Object.hasOwn(ENCODINGS, this.#options.encoding)) throw new TypeError(`unknown encoding ${this.#options.encoding}: use ${Object.keys(ENCODINGS).join(' or ')}`);
     this.#topics = new TopicTable(options.topics);
     this.#backoff = new Backoff(this.#options.random);
-    this.#enrolment = new Enrolment(this.#options, this.stats, {
+    this.#registry = new SubscriptionRegistry(this.#options, this.stats, {
       isOpen: () => this.#readyState === OPEN,
-      ask: (message, answer) => this.#ask(message, answer),
+      sendRequest: (message, handlers) => this.#sendRequest(message, handlers),
     });
     this.ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject };
     });
-    // Whoever does not ask for it is told by `close`.
+    // A program that does not use the promise gets the end from `close`.
     this.ready.catch(() => {});
     this.#connect();
   }
@@ -100,12 +102,12 @@ export class Client extends EventTarget {
     return this.#options.encoding;
   }
 
-  /** As a WebSocket's: CONNECTING also between two connections, OPEN from the welcome on. */
+  /** Like a WebSocket's. CONNECTING also between two connections; OPEN from the welcome on. */
   get readyState() {
     return this.#readyState;
   }
 
-  /** Bytes that were given to the network and are not sent yet. */
+  /** Bytes that wait for the network. */
   get bufferedAmount() {
     return this.#connection?.bufferedAmount ?? 0;
   }
@@ -115,22 +117,24 @@ export class Client extends EventTarget {
     return this.#welcome;
   }
 
-  /** The newest position of the tape that the server told. */
+  /** The newest position of the tape that the server sent. */
   get position() {
     return this.#position;
   }
 
-  /** What is known of the server's clock, or null. */
+  /** The estimate of the server's clock, or null. */
   get clock() {
     return this.#clock.best;
   }
 
-  /** Topics that were introduced in this epoch, to be given to a later client together with its tokens. */
+  /** The topics of this epoch. A later client needs them together with the tokens. */
   get topics() {
     return this.#topics.save();
   }
 
-  /** The server's time by this program's clock; the plain time before the first answer. */
+  /**
+   * The server's time, estimated. Before the first answer it is the time of this program's clock.
+   */
   serverNow() {
     return this.#options.now() + (this.#clock.best?.offset_ns ?? 0n);
   }
@@ -138,29 +142,29 @@ export class Client extends EventTarget {
   /**
    * Subscribes to a filter, now and on every later connection.
    *
-   * @param {(event: object) => unknown} [callback] without one, iterate over what is returned
+   * @param {(event: object) => unknown} [callback] without a callback, iterate over the result
    */
   subscribe(filter, options = {}, callback = undefined) {
     if (typeof options === 'function') return this.subscribe(filter, {}, options);
     if (this.#readyState >= CLOSING) throw new Error('the client is closed');
-    // Without the topics of its epoch a token would bring ids that nobody explains.
+    // Without the topics of its epoch a token leads to ids without a name.
     const { resume } = options;
     const usable = !resume || this.encoding === 'json' || resume.epoch === this.#topics.epoch;
-    return this.#enrolment.open(filter, usable ? options : { ...options, resume: undefined, resetReason: 'topics_not_kept' }, callback);
+    return this.#registry.open(filter, usable ? options : { ...options, resume: undefined, resetReason: 'topics_not_kept' }, callback);
   }
 
   /**
-   * Puts updates on the tape, all or none. Not repeated by itself: after a lost connection nobody knows
-   * whether they were taken.
+   * Publishes updates, all or none. The client never repeats them: after a lost connection it is
+   * unknown whether they are on the tape.
    *
-   * @param {object | object[]} updates with `topic`, `value` and perhaps `source_time_ns`
-   * @returns {Promise<number | undefined>} position of the last one, or nothing without `ack`
+   * @param {object | object[]} updates with `topic`, `value` and optionally `source_time_ns`
+   * @returns {Promise<number | undefined>} position of the last one; undefined without `ack`
    */
   async publish(updates, { ack = true } = {}) {
     const message = { type: 'publish', updates: Array.isArray(updates) ? updates : [updates] };
     if (this.bufferedAmount > this.#options.maxBufferedBytes) {
       this.stats.refused_publishes += 1;
-      throw new Error(`${this.bufferedAmount} bytes wait for the network already`);
+      throw new Error(`${this.bufferedAmount} bytes wait for the network (limit ${this.#options.maxBufferedBytes})`);
     }
     if (ack) return (await this.#request(message)).position;
     this.#send(this.#encode(message));
@@ -168,10 +172,10 @@ export class Client extends EventTarget {
   }
 
   /**
-   * A topic's updates of the past, as far as the server holds them: the newest ones, or those before a
+   * A topic's past updates that the server still holds: the newest ones, or the newest before a
    * position.
    *
-   * @returns {Promise<{ updates: object[], unit?: string, more: boolean }>} the oldest first
+   * @returns {Promise<{ updates: object[], unit?: string, more: boolean }>} oldest first
    */
   async history(topic, { limit, before } = {}) {
     const { topics, updates, more } = await this.#request({ type: 'history', topic, limit, before });
@@ -179,18 +183,18 @@ export class Client extends EventTarget {
     return info?.unit === undefined ? { updates, more } : { updates, more, unit: info.unit };
   }
 
-  /** What the server thinks is subscribed on this connection. */
+  /** The subscriptions of this connection according to the server. */
   async list() {
     return (await this.#request({ type: 'list' })).subscriptions;
   }
 
-  /** Ends the connection for good, with the same rules for code and reason as a WebSocket's. */
+  /** Closes the client. Code and reason have the rules of a WebSocket's. */
   close(code = NORMAL, reason = '') {
     if (code !== NORMAL && !(code >= 3000 && code <= 4999)) {
-      throw new DOMException(`${code} is neither 1000 nor in 3000 to 4999`, 'InvalidAccessError');
+      throw new DOMException(`close code ${code} is not allowed: use 1000 or 3000 to 4999`, 'InvalidAccessError');
     }
-    if (byteLength(reason) > REASON_BYTES) {
-      throw new DOMException(`a reason has at most ${REASON_BYTES} bytes`, 'SyntaxError');
+    if (byteLength(reason) > MAX_REASON_BYTES) {
+      throw new DOMException(`the reason has ${byteLength(reason)} bytes (limit ${MAX_REASON_BYTES})`, 'SyntaxError');
     }
     if (this.#readyState >= CLOSING) return;
     this.#readyState = CLOSING;
@@ -220,8 +224,8 @@ export class Client extends EventTarget {
     if (this.#readyState !== CONNECTING) return;
     this.#readyState = OPEN;
     this.#setTimer('stable', () => this.#backoff.reset(), STABLE_MS);
-    this.#enrolment.connected();
-    this.#askClock();
+    this.#registry.connected();
+    this.#requestTime();
     this.#settleReady.resolve(welcome);
     this.#status('open');
   }
@@ -233,22 +237,22 @@ export class Client extends EventTarget {
     const closing = this.#readyState === CLOSING;
     this.#readyState = closing ? CLOSING : CONNECTING;
     this.#requests.rejectAll(error);
-    this.#enrolment.disconnected();
-    const again = this.#draining || mayReconnect(end.code);
-    this.#draining = false;
+    this.#registry.disconnected();
+    const reconnects = this.#isDraining || mayReconnect(end.code);
+    this.#isDraining = false;
     if (closing) return this.#finish(end, null);
-    if (!again) return this.#finish(end, error);
+    if (!reconnects) return this.#finish(end, error);
     const delay_ms = this.#backoff.next();
     this.#setTimer('reconnect', () => this.#connect(), delay_ms);
     this.#status('waiting', { ...end, delay_ms });
   }
 
-  /** @param {Error | null} error null if the program wanted it so */
+  /** @param {Error | null} error null if the program closed the client */
   #finish(end, error) {
     this.#readyState = CLOSED;
     for (const name of Object.keys(this.#timers)) this.#setTimer(name, null);
     this.#settleReady.reject(error ?? new Error('the client was closed'));
-    this.#enrolment.ended(error);
+    this.#registry.ended(error);
     this.#status('closed', end);
     this.dispatchEvent(new CustomEvent('close', { detail: end }));
   }
@@ -256,14 +260,14 @@ export class Client extends EventTarget {
   #receive(message) {
     switch (message.type) {
       case 'batch':
-        return this.#enrolment.batch(message);
+        return this.#registry.batch(message);
       case 'gap':
-        return this.#enrolment.gap(message);
+        return this.#registry.gap(message);
       case 'status':
-        return this.#enrolment.status(message);
+        return this.#registry.status(message);
       case 'heartbeat':
         this.#position = message.position;
-        return this.#enrolment.heartbeat(message);
+        return this.#registry.heartbeat(message);
       case 'error': {
         const error = new ServerError(message);
         if (message.id !== undefined && this.#requests.reject(message.id, error)) return;
@@ -276,32 +280,32 @@ export class Client extends EventTarget {
     }
   }
 
-  /** Others are told at the same time, so each goes when its own random time has come. */
+  /** Many clients get this message at the same time, so each closes at a random time. */
   #drain(window_ms) {
-    this.#draining = true;
+    this.#isDraining = true;
     this.#setTimer('drain', () => this.#connection?.close(NORMAL, 'draining'), this.#options.random() * window_ms);
     this.dispatchEvent(new CustomEvent('draining', { detail: { reconnect_within_ms: window_ms } }));
   }
 
-  #askClock() {
-    this.#ask({ type: 'time', client_time_ns: this.#options.now() }, {
+  #requestTime() {
+    this.#sendRequest({ type: 'time', client_time_ns: this.#options.now() }, {
       resolve: (answer) => {
         this.#clock.add(answer, this.#options.now());
         this.dispatchEvent(new CustomEvent('clock', { detail: this.#clock.best }));
       },
-      // The next question comes anyway.
+      // The next request follows anyway.
       reject: () => {},
     });
     const quick = this.#clock.samples < QUICK_CLOCK_SAMPLES;
-    this.#setTimer('clock', () => this.#askClock(), quick ? QUICK_CLOCK_INTERVAL_MS : this.#options.clockIntervalMs);
+    this.#setTimer('clock', () => this.#requestTime(), quick ? QUICK_CLOCK_INTERVAL_MS : this.#options.clockIntervalMs);
   }
 
   #request(message) {
-    return new Promise((resolve, reject) => this.#ask(message, { resolve, reject }));
+    return new Promise((resolve, reject) => this.#sendRequest(message, { resolve, reject }));
   }
 
-  /** Sends a request; exactly one of the two functions is called, later or at once. */
-  #ask(message, { resolve, reject }) {
+  /** Sends a request. Exactly one of the two functions is called, now or later. */
+  #sendRequest(message, { resolve, reject }) {
     let payload;
     const id = this.#requests.nextId();
     try {
@@ -310,7 +314,7 @@ export class Client extends EventTarget {
       return reject(error);
     }
     if (!this.#requests.add(id, { resolve, reject })) {
-      return reject(Object.assign(new Error('too many requests wait for an answer'), { temporary: true }));
+      return reject(Object.assign(new Error('too many requests without an answer'), { temporary: true }));
     }
     this.#send(payload);
   }
@@ -320,7 +324,7 @@ export class Client extends EventTarget {
     const payload = this.#connection.encode(message);
     const length = typeof payload === 'string' ? byteLength(payload) : payload.length;
     const limit = this.#welcome.limits.message_bytes;
-    if (limit > 0 && length > limit) throw new TooLongError(`${length} bytes are more than the server takes, ${limit}`);
+    if (limit > 0 && length > limit) throw new TooLongError(`the message has ${length} bytes (limit of the server: ${limit})`);
     return payload;
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Backoff, mayReconnect } from '../src/backoff.js';
-import { Clock, now } from '../src/clock.js';
+import { Clock, now } from '../src/connection/clock.js';
 
 test('the bound of the waits doubles from half a second to thirty seconds', () => {
   const backoff = new Backoff(() => 1);
@@ -12,23 +12,23 @@ test('the bound of the waits doubles from half a second to thirty seconds', () =
   assert.equal(backoff.next(), 500);
 });
 
-test('a wait is anywhere between nothing and its bound', () => {
+test('a wait is a random part of its bound', () => {
   const random = [0, 0.25, 0.999];
   const backoff = new Backoff(() => random.shift());
   assert.deepEqual([backoff.next(), backoff.next(), backoff.next()], [0, 250, 1_998]);
 });
 
-test('close codes say whether to come back', () => {
+test('the close code decides whether to reconnect', () => {
   for (const code of [1001, 1005, 1006, 1011, 1012, 1013, 1014, 1015, 4000, 4001, 4499]) assert.ok(mayReconnect(code), code);
   for (const code of [1000, 1002, 1003, 1007, 1008, 1009, 1010, 1016, 3000, 3999, 4500, 4999]) {
     assert.ok(!mayReconnect(code), code);
   }
 });
 
-test('the clock believes the answer with the shortest round trip', () => {
+test('the clock uses the answer with the shortest round trip', () => {
   const clock = new Clock();
   assert.equal(clock.best, null);
-  // The server is 1000 ahead. The first answer was slow on its way back, the second was not.
+  // The server is 1000 ahead. The first answer was slow on its way back, the second was fast.
   clock.add({ client_time_ns: 0n, receive_time_ns: 1_010n, send_time_ns: 1_020n }, 130n);
   assert.deepEqual(clock.best, { offset_ns: 950n, round_trip_ns: 120n });
   clock.add({ client_time_ns: 200n, receive_time_ns: 1_210n, send_time_ns: 1_220n }, 230n);
@@ -37,7 +37,7 @@ test('the clock believes the answer with the shortest round trip', () => {
   assert.deepEqual(clock.best, { offset_ns: 1_000n, round_trip_ns: 20n });
 });
 
-test('the clock forgets old answers, because clocks drift', () => {
+test('the clock drops old answers, because clocks drift', () => {
   const clock = new Clock();
   clock.add({ client_time_ns: 0n, receive_time_ns: 0n, send_time_ns: 0n }, 0n);
   for (let i = 0; i < 8; i++) clock.add({ client_time_ns: 0n, receive_time_ns: 50n, send_time_ns: 50n }, 10n);

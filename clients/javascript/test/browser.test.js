@@ -1,4 +1,4 @@
-// The package as it is, in Chromium, against the real server.
+// The package without a build step in Chromium, against the real server.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -10,17 +10,17 @@ import { join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 
-import { Server } from './binary.js';
+import { Server } from './support/server-process.js';
 
 const CHROMIUM = process.env.CHROMIUM ?? 'chromium';
 const TIMEOUT_MS = 90_000;
 const FOLDER = fileURLToPath(new URL('..', import.meta.url));
 
-/** Serves the package's files, and resolves `result` with what the page sends. */
+/** Serves the files of the package. `result` resolves with the result of the page. */
 async function serve() {
-  let tell;
+  let resolveResult;
   const result = new Promise((resolve) => {
-    tell = resolve;
+    resolveResult = resolve;
   });
   const http = createServer(async (request, response) => {
     const path = normalize(new URL(request.url, 'http://localhost').pathname);
@@ -28,7 +28,7 @@ async function serve() {
       let body = '';
       for await (const chunk of request) body += chunk;
       response.end();
-      return tell(JSON.parse(body));
+      return resolveResult(JSON.parse(body));
     }
     try {
       const content = await readFile(join(FOLDER, path));
@@ -43,11 +43,11 @@ async function serve() {
   return { http, result, origin: `http://127.0.0.1:${http.address().port}` };
 }
 
-test('Chromium runs it in both encodings', { timeout: TIMEOUT_MS }, async () => {
+test('Chromium runs the client in both encodings', { timeout: TIMEOUT_MS }, async () => {
   const { http, result, origin } = await serve();
   const server = await Server.start(['--origins', origin]);
   const profile = await mkdtemp(join(tmpdir(), 'tickcast-chromium-'));
-  const page = `${origin}/test/browser.html?server=${encodeURIComponent(server.url)}`;
+  const page = `${origin}/test/support/browser.html?server=${encodeURIComponent(server.url)}`;
   const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--remote-debugging-port=0', `--user-data-dir=${profile}`];
   const chromium = spawn(CHROMIUM, [...flags, page], { stdio: 'ignore' });
   const ended = new Promise((_, reject) => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Chain } from '../src/chain.js';
-import { EPOCH } from './fake.js';
+import { Chain } from '../src/subscription/chain.js';
+import { EPOCH } from './support/fakes.js';
 
 const accepted = (fields = {}) => ({
   channel: 1, mode: 'every', epoch: EPOCH, position: 100, count: 10, start: 'fresh', ...fields,
@@ -11,7 +11,7 @@ const update = (position) => ({ topic: 'a', position });
 const live = (from, to, ...positions) => ({ from, to, snapshot: false, updates: positions.map(update) });
 const snapshot = (from, to, ...positions) => ({ from, to, snapshot: true, updates: positions.map(update) });
 
-/** A chain after these steps, each of which must be allowed. */
+/** A chain after these steps. Each step must be allowed. */
 function chain(result, ...steps) {
   const chain = new Chain();
   chain.accepted(result);
@@ -23,13 +23,13 @@ function chain(result, ...steps) {
   return chain;
 }
 
-test('live batches go on where the one before ended, and are counted', () => {
+test('a live batch continues at the end of the batch before and is counted', () => {
   const it = chain(accepted(), live(100, 104, 101, 104), live(104, 104), live(104, 110, 110));
   assert.deepEqual(it.token, { epoch: EPOCH, position: 110, count: 13 });
   assert.equal(it.checkHeartbeat(110), null);
 });
 
-test('what does not go on there is proof of a loss', () => {
+test('a message that does not continue there proves a loss', () => {
   const it = chain(accepted(), live(100, 104, 101));
   const check = (batch) => assert.equal(typeof it.checkBatch(batch), 'string', JSON.stringify(batch));
   check(live(105, 106, 106));
@@ -44,21 +44,21 @@ test('what does not go on there is proof of a loss', () => {
   assert.equal(typeof it.checkHeartbeat(103), 'string');
 });
 
-test('a snapshot runs on a chain of its own up to the place, and counts nothing', () => {
+test('a snapshot has a chain of its own up to the position and counts nothing', () => {
   const it = chain(accepted({ snapshot: 0 }), snapshot(0, 40, 3, 40), snapshot(40, 100, 77));
   assert.deepEqual(it.token, { epoch: EPOCH, position: 100, count: 10 });
   assert.equal(it.checkBatch(live(100, 101, 101)), null);
 });
 
-test('a snapshot that is broken or cut short is proof of a loss', () => {
+test('a broken or incomplete snapshot proves a loss', () => {
   const it = chain(accepted({ snapshot: 0 }), snapshot(0, 40, 3));
   assert.deepEqual(it.token, { epoch: EPOCH, position: 100, count: 10, snapshot: 40 });
   assert.match(it.checkBatch(snapshot(50, 60)), /jumps/);
-  assert.match(it.checkBatch(snapshot(40, 101)), /behind the place/);
+  assert.match(it.checkBatch(snapshot(40, 101)), /after the position/);
   assert.match(it.checkBatch(live(100, 101, 101)), /before the end of the snapshot/);
 });
 
-test('no snapshot comes when there is nothing in its range', () => {
+test('a snapshot with an empty range has no batch', () => {
   assert.deepEqual(chain(accepted({ position: 0, count: 0, snapshot: 0 })).token, { epoch: EPOCH, position: 0, count: 0 });
   const it = chain(accepted({ snapshot: 0 }));
   assert.equal(it.token.snapshot, 0);
@@ -66,7 +66,7 @@ test('no snapshot comes when there is nothing in its range', () => {
   assert.equal(it.token.snapshot, undefined);
 });
 
-test('a gap moves the place, counts what is lost and announces a snapshot', () => {
+test('a gap moves the position, counts the lost updates and announces a snapshot', () => {
   const gap = { from: 100, to: 900, lost: 7, snapshot: 100 };
   const it = chain(accepted(), gap);
   assert.deepEqual(it.token, { epoch: EPOCH, position: 900, count: 17, snapshot: 100 });
@@ -74,7 +74,7 @@ test('a gap moves the place, counts what is lost and announces a snapshot', () =
   assert.deepEqual(it.token, { epoch: EPOCH, position: 900, count: 17 });
 });
 
-test('a gap may interrupt a snapshot, but not skip a part of it', () => {
+test('a gap may interrupt a snapshot but not skip a part of it', () => {
   const it = chain(accepted({ snapshot: 0 }), snapshot(0, 40, 3));
   assert.equal(typeof it.checkGap({ from: 100, to: 900, lost: 7, snapshot: 100 }), 'string');
   assert.equal(typeof it.checkGap({ from: 99, to: 900, lost: 7, snapshot: 40 }), 'string');
@@ -82,7 +82,7 @@ test('a gap may interrupt a snapshot, but not skip a part of it', () => {
   assert.equal(it.checkBatch(snapshot(40, 900, 800)), null);
 });
 
-test('after a gap that nobody counted the count is unknown', () => {
+test('after a gap without a count the count is unknown', () => {
   const it = chain(accepted(), { from: 100, to: 900, lost: undefined, snapshot: 100 });
   assert.deepEqual(it.token, { epoch: EPOCH, position: 900, snapshot: 100 });
   it.batch(snapshot(100, 900));
@@ -96,14 +96,14 @@ test('mode latest has neither count nor gap', () => {
   assert.equal(typeof it.checkGap({ from: 120, to: 900, lost: 1, snapshot: 120 }), 'string');
 });
 
-test('a change sets place and count anew, but never leaves something out', () => {
+test('a change sets position and count and never skips updates', () => {
   const it = chain(accepted({ mode: 'latest' }), live(100, 120, 119));
   assert.equal(typeof it.checkChanged({ mode: 'every', position: 121, count: 30 }), 'string');
   it.changed({ mode: 'every', position: 118, count: 30 });
   assert.deepEqual(it.token, { epoch: EPOCH, position: 118, count: 30 });
 });
 
-test('what was resumed must go on where the token ended', () => {
+test('a resumed subscription must continue at its token', () => {
   const token = { epoch: EPOCH, position: 100, count: 10 };
   const check = (fields, allowed, of = token) => {
     assert.equal(Chain.checkResumed(accepted({ start: 'resumed', ...fields }), of) === null, allowed, JSON.stringify(fields));

@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import WebSocket from 'ws';
 
 import { Client } from '../index.js';
-import { EPOCH } from './fake.js';
-import { ScriptedServer } from './scripted.js';
+import { EPOCH } from './support/fakes.js';
+import { ScriptedServer } from './support/scripted-server.js';
 
 const OTHER_EPOCH = '18c504b200c0ffee';
 
@@ -25,7 +25,7 @@ function script(sentence, run, options = {}) {
   }
 }
 
-/** Accepts the next subscription that the client asks for, and returns the request. */
+/** Accepts the next subscribe request and returns it. */
 async function grant(peer, fields = {}) {
   const request = await peer.next();
   assert.equal(request.type, 'subscribe');
@@ -117,7 +117,7 @@ script('a snapshot that was cut off is resumed too', async ({ server, client }) 
   assert.deepEqual(filters[0].resume, { epoch: EPOCH, position: 100, count: 10, snapshot: 50 });
 });
 
-script('another epoch is a reset that the program is told of', async ({ server, client }) => {
+script('another epoch is a reset event', async ({ server, client }) => {
   const steps = client.subscribe('a/#', { mode: 'every' })[Symbol.asyncIterator]();
   const first = await server.welcome();
   await grant(first);
@@ -132,7 +132,7 @@ script('another epoch is a reset that the program is told of', async ({ server, 
   assert.deepEqual(client.topics, { epoch: OTHER_EPOCH, topics: [{ id: 5, topic: 'other' }] });
 });
 
-script('a gap is told and counted', async ({ server, client }) => {
+script('a gap is an event and is counted', async ({ server, client }) => {
   const subscription = client.subscribe('a/#', { mode: 'every' });
   const steps = subscription[Symbol.asyncIterator]();
   const peer = await server.welcome();
@@ -146,19 +146,19 @@ script('a gap is told and counted', async ({ server, client }) => {
 });
 
 for (const [what, broken] of [
-  ['a batch that leaves something out', batch(105, 106, [106])],
-  ['a heartbeat at another place', { type: 'heartbeat', server_time_ns: 0n, position: 105, channels: [{ channel: 1, position: 105 }] }],
+  ['a batch that skips updates', batch(105, 106, [106])],
+  ['a heartbeat at another position', { type: 'heartbeat', server_time_ns: 0n, position: 105, channels: [{ channel: 1, position: 105 }] }],
 ]) {
-  script(`${what} is noticed, and what is missing is asked for`, async ({ server, client }) => {
+  script(`${what} is a violation, and the missing updates are requested again`, async ({ server, client }) => {
     const subscription = client.subscribe('a/#', { mode: 'every' });
     const steps = subscription[Symbol.asyncIterator]();
     const peer = await server.welcome();
     await grant(peer);
     const noticed = event(subscription, 'violation');
     peer.send(broken);
-    assert.match((await noticed).reason, /at the place 100/);
+    assert.match((await noticed).reason, /at the position 100/);
     assert.deepEqual((await peer.next()).channels, [1]);
-    // Still from the old subscription, so it must not be taken.
+    // From the old channel, so it must be ignored.
     peer.send(batch(106, 107, [107]));
     const { filters } = await grant(peer, { channel: 2, start: 'resumed' });
     assert.deepEqual(filters[0].resume, { epoch: EPOCH, position: 100, count: 10 });
@@ -170,7 +170,7 @@ for (const [what, broken] of [
   });
 }
 
-script('a server that resumes with another count is not believed', async ({ server, client }) => {
+script('a server that resumes with another count causes a reset', async ({ server, client }) => {
   const steps = client.subscribe('a/#', { mode: 'every' })[Symbol.asyncIterator]();
   const first = await server.welcome();
   await grant(first);
@@ -185,7 +185,7 @@ script('a server that resumes with another count is not believed', async ({ serv
   assert.deepEqual(await take(steps), { type: 'reset', reason: 'not_resumable' });
 });
 
-script('a slow program is waited for: what does not fit is asked for again later', async ({ server, client }) => {
+script('updates that do not fit into the queue of a slow program are requested again later', async ({ server, client }) => {
   const subscription = client.subscribe('a/#', { mode: 'every', maxQueuedUpdates: 4 });
   const peer = await server.welcome();
   await grant(peer);
@@ -207,7 +207,7 @@ script('a slow program is waited for: what does not fit is asked for again later
   assert.equal(client.stats.violations, 0);
 });
 
-script('filters are asked for together and answered one by one', async ({ server, client }) => {
+script('filters are requested together and answered one by one', async ({ server, client }) => {
   const good = client.subscribe('good', { max_rate_hz: 2 });
   const bad = client.subscribe('bad', { max_rate_hz: 2 });
   const other = client.subscribe('good', { mode: 'every' });
@@ -226,7 +226,7 @@ script('filters are asked for together and answered one by one', async ({ server
   await assert.rejects(other.change({ mode: 'latest', max_rate_hz: 2 }), /subscribed already/);
 });
 
-script('a subscription changes its mode without losing its place', async ({ server, client }) => {
+script('a subscription changes its mode without losing its position', async ({ server, client }) => {
   const subscription = client.subscribe('a/#');
   const steps = subscription[Symbol.asyncIterator]();
   const peer = await server.welcome();
@@ -258,7 +258,7 @@ script('leaving a loop ends the subscription', async ({ server, client }) => {
   assert.equal(subscription.status, 'closed');
 });
 
-script('a subscription that is closed before its answer is left when the answer comes', async ({ server, client }) => {
+script('a subscription that is closed before its answer is unsubscribed after the answer', async ({ server, client }) => {
   const subscription = client.subscribe('a/#');
   const peer = await server.welcome();
   const request = await peer.next();
@@ -269,7 +269,7 @@ script('a subscription that is closed before its answer is left when the answer 
   assert.deepEqual({ type, channels }, { type: 'unsubscribe', channels: [4] });
 });
 
-script('publishing is answered with a position, or with the reason why not', async ({ server, client }) => {
+script('publishing resolves with a position or rejects with a reason', async ({ server, client }) => {
   await assert.rejects(client.publish({ topic: 'a', value: { text: 'too early' } }), /not connected/);
   const peer = await server.welcome();
   await client.ready;
@@ -288,11 +288,11 @@ script('publishing is answered with a position, or with the reason why not', asy
   peer.send({ type: 'error', id: (await peer.next()).id, code: 300, reason: 'bad topic', temporary: false });
   await assert.rejects(refused, { name: 'ServerError', code: 300 });
 
-  const told = event(client, 'error');
+  const refusal = event(client, 'error');
   await client.publish({ topic: 'a', value: { text: '' } }, { ack: false });
   assert.equal((await peer.next()).id, undefined);
   peer.send({ type: 'error', code: 301, reason: 'not allowed', temporary: false });
-  assert.equal((await told).code, 301);
+  assert.equal((await refusal).code, 301);
 
   await assert.rejects(client.publish({ topic: 'a', value: { trade: { price: 1.5, size: '1' } } }), /not a decimal/);
   const lost = client.publish({ topic: 'a', value: { text: '' } });
@@ -301,7 +301,7 @@ script('publishing is answered with a position, or with the reason why not', asy
   await assert.rejects(lost, /connection ended/);
 });
 
-script('frames of the wrong kind and malformed messages end the client', async ({ server, client, encoding }) => {
+script('frames of the wrong kind and malformed messages close the client', async ({ server, client, encoding }) => {
   const closed = event(client, 'close');
   const peer = await server.welcome();
   peer.sendRaw(encoding === 'json' ? new Uint8Array([9]) : '{"type":"draining","reconnect_within_ms":1}');
@@ -309,7 +309,7 @@ script('frames of the wrong kind and malformed messages end the client', async (
   assert.equal((await peer.closed).code, 4999);
 });
 
-script('the status of topics comes in order with the batches, and a new connection begins with all of them live', async ({ server, client }) => {
+script('statuses arrive in order with the batches, and all topics are live on a new connection', async ({ server, client }) => {
   const subscription = client.subscribe('a/#', { mode: 'every' });
   const steps = subscription[Symbol.asyncIterator]();
   const peer = await server.welcome();
@@ -336,15 +336,15 @@ script('the status of topics comes in order with the batches, and a new connecti
   assert.equal(client.stats.violations, 0);
 });
 
-script('history is answered with what the server holds, or refused', async ({ server, client }) => {
+script('history resolves with the updates that the server holds or rejects', async ({ server, client }) => {
   const peer = await server.welcome();
   await client.ready;
-  const asked = client.history('a/b', { limit: 2, before: 50 });
+  const answer = client.history('a/b', { limit: 2, before: 50 });
   const request = await peer.next();
   assert.deepEqual(request, { type: 'history', id: request.id, topic: 'a/b', limit: 2, before: 50 });
   const updates = [update(30), update(40)];
   peer.send({ type: 'history', id: request.id, topics: [{ id: 5, topic: 'a/b', unit: 'V' }], updates, more: true });
-  assert.deepEqual(await asked, { updates, more: true, unit: 'V' });
+  assert.deepEqual(await answer, { updates, more: true, unit: 'V' });
 
   const refused = client.history('a/b');
   const { id } = await peer.next();
@@ -352,14 +352,15 @@ script('history is answered with what the server holds, or refused', async ({ se
   await assert.rejects(refused, { code: 304 });
 });
 
-test('a topic id that nobody introduced makes the subscription begin anew', async () => {
+test('a topic id without an introduction causes a reset', async () => {
   const server = await ScriptedServer.start();
   const client = new Client(server.url, { WebSocket, random: () => 0 });
   try {
     const steps = client.subscribe('a/#', { mode: 'every' })[Symbol.asyncIterator]();
     const peer = await server.welcome();
     await grant(peer);
-    // Channel 1, from 100 to 101, live, no topics, one update of topic 6 at 101 with seq 1: a reading.
+    // Channel 1, from 100 to 101, live, no topics, one update of topic 6 at 101 with seq 1: a
+    // reading.
     peer.sendRaw(new Uint8Array([2, 1, 100, 101, 0, 0, 1, 6, 101, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
     assert.equal((await peer.next()).type, 'unsubscribe');
     const { filters } = await grant(peer, { channel: 2, snapshot: 0 });
@@ -371,7 +372,7 @@ test('a topic id that nobody introduced makes the subscription begin anew', asyn
   }
 });
 
-test('in bincode a token is only used together with the topics of its epoch', async () => {
+test('in bincode a token is used only together with the topics of its epoch', async () => {
   const server = await ScriptedServer.start();
   const resume = { epoch: EPOCH, position: 100, count: 10 };
   const check = async (options, expected) => {

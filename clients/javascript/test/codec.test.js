@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { MalformedError, Reader, Writer } from '../src/bincode.js';
-import { formatDecimal, parseDecimal } from '../src/decimal.js';
-import { SERVER, decodeBincode, decodeJson, encodeJson } from '../src/messages.js';
-import { TopicTable } from '../src/topics.js';
+import { MalformedError } from '../src/errors.js';
+import { Reader, Writer } from '../src/wire/bincode.js';
+import { formatDecimal, parseDecimal } from '../src/wire/decimal.js';
+import { SERVER, decodeBincode, decodeJson, encodeJson } from '../src/wire/messages.js';
+import { TopicTable } from '../src/wire/topic-table.js';
 
 function written(write) {
   const writer = new Writer();
@@ -15,7 +16,7 @@ function written(write) {
 const hex = (bytes) => Buffer.from(bytes).toString('hex');
 const fromHex = (text) => new Uint8Array(Buffer.from(text.replace(/\s/g, ''), 'hex'));
 
-test('integers take the shortest form and come back', () => {
+test('integers are written in their shortest form and read back', () => {
   const check = (value, bytes) => {
     assert.equal(hex(written((writer) => writer.unsigned(value))), bytes);
     assert.equal(new Reader(fromHex(bytes)).u64(), BigInt(value));
@@ -79,7 +80,7 @@ test('decimals stay exact, with their trailing zeros', () => {
   check('9223372036854775807', 2n ** 63n - 1n, 0);
 });
 
-test('what is no decimal is refused', () => {
+test('text that is not a decimal is refused', () => {
   for (const text of ['', '.5', '5.', '+1', '1e3', '1,5', '9223372036854775808', '0.1234567890123456789', 5]) {
     assert.throws(() => parseDecimal(text), RangeError, String(text));
   }
@@ -90,9 +91,9 @@ test('malformed bincode is refused', () => {
   const check = (bytes) => assert.throws(() => decodeBincode(SERVER, fromHex(bytes), new TopicTable()), MalformedError, bytes);
   check('');
   check('09'); // ends too early
-  check('09fb8813 00'); // a byte behind the message
-  check('09fe'); // no integer begins so
-  check('09fd0000000001000000'); // 2^32 is no u32
+  check('09fb8813 00'); // a trailing byte after the message
+  check('09fe'); // no integer begins with fe
+  check('09fd0000000001000000'); // 2^32 is not a u32
   check('0801086602c328000 0'); // not UTF-8
   check('08 02'); // neither none nor some
   check('0203fd00000000000020000000000000'); // a position of 2^53
@@ -118,7 +119,7 @@ test('malformed JSON is refused', () => {
   check('{"type":"time","id":1,"client_time_ns":"9223372036854775808","receive_time_ns":"0","send_time_ns":"0"}');
 });
 
-test('messages, fields and names of later versions are passed over', () => {
+test('messages, fields and names of later versions are skipped', () => {
   const topics = new TopicTable();
   assert.equal(decodeJson(SERVER, '{"type":"weather"}', topics), null);
   assert.equal(decodeBincode(SERVER, fromHex('0e0102'), topics), null);
@@ -132,7 +133,7 @@ test('messages, fields and names of later versions are passed over', () => {
   assert.deepEqual(decoded.value, { book: [1] });
 });
 
-test('readings that JSON has no number for, and bytes of every kind, survive', () => {
+test('readings without a JSON number and all bytes survive JSON', () => {
   const values = [{ reading: NaN }, { reading: Infinity }, { reading: -Infinity }, { bytes: new Uint8Array(20_000).map((_, i) => i) }];
   const updates = values.map((value, index) => ({
     topic: 'a', position: index + 1, seq: index + 1, ingest_time_ns: -5n, quality: 'live', value,

@@ -1,17 +1,17 @@
-// `/v1/stream` with Chromium's EventSource, and bare WebSockets, on a page that knows nothing of this package.
+// Chromium's EventSource on `/v1/stream` and its bare WebSocket, without this package.
 
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
 
 import { Client } from '../index.js';
-import { PATIENCE, onPage } from './chromium.js';
+import { PATIENCE, onPage } from './support/on-page.js';
 
 const QUIET = ['--feed', 'none'];
 const FEW = ['--sim-instruments', '2', '--sim-sensors', '2', '--sim-rate', '50'];
-/** Any page of the server's own site will do: this one is text. */
-const NOWHERE = 'healthz';
+/** A page of the server without scripts. */
+const PLAIN_PAGE = 'healthz';
 
-onPage('EventSource gets a snapshot and then what changes', { path: NOWHERE, flags: FEW }, async ({ page, complaints }) => {
+onPage('EventSource gets a snapshot and then live batches', { path: PLAIN_PAGE, flags: FEW }, async ({ page, messages }) => {
   const seen = await page.evaluate(
     () =>
       new Promise((resolve, reject) => {
@@ -30,10 +30,10 @@ onPage('EventSource gets a snapshot and then what changes', { path: NOWHERE, fla
   assert.deepEqual(seen.types, ['welcome', 'subscribed', 'snapshot', 'batch', 'batch', 'batch']);
   assert.equal(seen.lastEventId.split(':')[1], String(seen.position));
   assert.match(seen.topic, /^market\//);
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(messages, []);
 });
 
-onPage('EventSource goes on where it was after a connection that is cut', { path: NOWHERE, flags: QUIET, isWired: true }, async ({ page, server, cut }) => {
+onPage('EventSource resumes after its connection is cut', { path: PLAIN_PAGE, flags: QUIET, isCuttable: true }, async ({ page, server, cut }) => {
   await page.evaluate(() => {
     globalThis.seqs = [];
     globalThis.starts = [];
@@ -55,7 +55,7 @@ onPage('EventSource goes on where it was after a connection that is cut', { path
   for (let cuts = 1; cuts <= CUTS; cuts++) {
     await publish();
     cut();
-    // Nobody listens to these.
+    // The page is not connected now.
     await publish();
     await page.waitForFunction((count) => globalThis.seqs.length >= count, cuts * 2 * EACH, PATIENCE);
   }
@@ -65,7 +65,7 @@ onPage('EventSource goes on where it was after a connection that is cut', { path
   assert.deepEqual(starts, ['fresh', ...Array(CUTS).fill('resumed')]);
 });
 
-onPage('EventSource does not come back when it is refused', { path: NOWHERE, flags: [...QUIET, '--subscribe-allow', 'plant/#'] }, async ({ page }) => {
+onPage('EventSource does not reconnect after a refusal', { path: PLAIN_PAGE, flags: [...QUIET, '--subscribe-allow', 'plant/#'] }, async ({ page }) => {
   const readyState = await page.evaluate(
     () =>
       new Promise((resolve) => {
@@ -77,7 +77,7 @@ onPage('EventSource does not come back when it is refused', { path: NOWHERE, fla
 });
 
 for (const binaryType of ['arraybuffer', 'blob']) {
-  onPage(`bare WebSockets get text, and binary as ${binaryType}`, { path: NOWHERE, flags: FEW }, async ({ page, complaints }) => {
+  onPage(`bare WebSockets get text, and binary as ${binaryType}`, { path: PLAIN_PAGE, flags: FEW }, async ({ page, messages }) => {
     const seen = await page.evaluate(async (binaryType) => {
       const run = (protocol, request) =>
         new Promise((resolve, reject) => {
@@ -111,6 +111,6 @@ for (const binaryType of ['arraybuffer', 'blob']) {
     assert.deepEqual(seen.text, { protocol: '', heard: ['welcome', 'subscribed', 'batch', 'batch'], code: 3210, wasClean: true });
     assert.deepEqual(seen.binary, { protocol: 'tickcast.v1.bincode', heard: [0, 1, 2, 2], code: 3210, wasClean: true });
     assert.deepEqual(seen.kinds, Array(4).fill(binaryType === 'blob' ? 'Blob' : 'ArrayBuffer'));
-    assert.deepEqual(complaints, []);
+    assert.deepEqual(messages, []);
   });
 }

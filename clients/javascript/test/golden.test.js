@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { MalformedError } from '../src/bincode.js';
-import { CLIENT, SERVER, decodeBincode, decodeJson, encodeBincode, encodeJson } from '../src/messages.js';
-import { TopicTable } from '../src/topics.js';
+import { MalformedError } from '../src/errors.js';
+import { CLIENT, SERVER, decodeBincode, decodeJson, encodeBincode, encodeJson } from '../src/wire/messages.js';
+import { TopicTable } from '../src/wire/topic-table.js';
 
 const FOLDER = new URL('../../../docs/golden/', import.meta.url);
 const files = readdirSync(FOLDER);
 const names = files.filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -'.json'.length));
 
-/** The one topic that golden batches use without introducing it. */
+/** The one topic that golden batches use without an introduction. */
 const introduced = () => {
   const topics = new TopicTable();
   topics.learn({ id: 7, topic: 'market/BTC-USDT/trade' });
@@ -20,15 +20,15 @@ const introduced = () => {
 const read = (file) => readFileSync(new URL(file, FOLDER), 'utf8');
 const readHex = (file) => new Uint8Array(Buffer.from(read(file).replace(/\s/g, ''), 'hex'));
 
-/** Missing is the same as null. */
+/** A null field is a missing field. */
 const withoutNulls = (text) => JSON.parse(text, (_, value) => (value === null ? undefined : value));
 
-test('every golden file is one of a pair', () => {
+test('every golden file belongs to a pair of JSON and hex', () => {
   assert.ok(names.length > 0);
   assert.deepEqual(files.toSorted(), names.flatMap((name) => [`${name}.hex`, `${name}.json`]).toSorted());
 });
 
-test('there is a golden file for each message that this client knows', () => {
+test('every message of this client has a golden file', () => {
   const seen = { client: new Set(), server: new Set() };
   for (const name of names) seen[name.split('-')[0]].add(JSON.parse(read(`${name}.json`)).type);
   assert.deepEqual([...seen.client].toSorted(), CLIENT.names.toSorted());
@@ -37,7 +37,7 @@ test('there is a golden file for each message that this client knows', () => {
 
 for (const name of names) {
   const side = name.startsWith('client-') ? CLIENT : SERVER;
-  test(`${name} means the same in both encodings, in both directions`, () => {
+  test(`${name} is the same message in both encodings and both directions`, () => {
     const text = read(`${name}.json`);
     const bytes = readHex(`${name}.hex`);
 
@@ -49,7 +49,7 @@ for (const name of names) {
   });
 }
 
-test('the transcripts of the document are understood and survive both encodings', () => {
+test('the transcripts of docs/protocol.md decode and survive both encodings', () => {
   const document = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8');
   const lines = document.split('\n').filter((line) => /^[<>] \{/.test(line));
   assert.ok(lines.length > 20);
@@ -62,7 +62,7 @@ test('the transcripts of the document are understood and survive both encodings'
   }
 });
 
-/** Numbers that look random and are the same in each run (mulberry32). */
+/** Pseudo-random numbers, the same in each run (mulberry32). */
 function seeded(seed) {
   let state = seed;
   return (below) => {
@@ -79,7 +79,7 @@ for (const [encoding, decode, load] of [
   ['JSON', (side, bytes) => decodeJson(side, Buffer.from(bytes).toString(), introduced()), (name) => Buffer.from(read(`${name}.json`))],
   ['bincode', (side, bytes) => decodeBincode(side, bytes, introduced()), (name) => readHex(`${name}.hex`)],
 ]) {
-  test(`no damaged ${encoding} does more than be refused`, () => {
+  test(`damaged ${encoding} is decoded or refused, without any other error`, () => {
     const random = seeded(1);
     let refused = 0;
     for (const name of names) {

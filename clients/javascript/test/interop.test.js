@@ -1,4 +1,4 @@
-// Programs that know nothing of this package, against the real server.
+// Other WebSocket clients against the real server.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -7,9 +7,9 @@ import websocket from 'websocket';
 import WebSocket from 'ws';
 
 import { Client } from '../index.js';
-import { CLIENT, SERVER, decodeBincode, encodeBincode } from '../src/messages.js';
-import { TopicTable } from '../src/topics.js';
-import { Server } from './binary.js';
+import { CLIENT, SERVER, decodeBincode, encodeBincode } from '../src/wire/messages.js';
+import { TopicTable } from '../src/wire/topic-table.js';
+import { Server } from './support/server-process.js';
 
 const TIMEOUT_MS = 30_000;
 let server;
@@ -19,7 +19,7 @@ before(async () => {
 });
 after(() => server.kill());
 
-test('npm ws: JSON by hand, without a subprotocol', { timeout: TIMEOUT_MS }, async () => {
+test('npm ws receives JSON without a subprotocol', { timeout: TIMEOUT_MS }, async () => {
   const socket = new WebSocket(server.url);
   const types = [];
   socket.on('open', () => socket.send('{"type":"subscribe","filters":["market/#"]}'));
@@ -39,7 +39,7 @@ test('npm ws: JSON by hand, without a subprotocol', { timeout: TIMEOUT_MS }, asy
   assert.equal(code, 3001);
 });
 
-test('npm ws: bincode, in one frame or in fragments', { timeout: TIMEOUT_MS }, async () => {
+test('npm ws sends bincode in one frame or in fragments', { timeout: TIMEOUT_MS }, async () => {
   const socket = new WebSocket(server.url, 'tickcast.v1.bincode');
   const topics = new TopicTable();
   const request = (id, filter) =>
@@ -60,16 +60,16 @@ test('npm ws: bincode, in one frame or in fragments', { timeout: TIMEOUT_MS }, a
   socket.terminate();
 });
 
-test('npm ws: its pings are answered', { timeout: TIMEOUT_MS }, async () => {
+test('npm ws gets an answer to its pings', { timeout: TIMEOUT_MS }, async () => {
   const socket = new WebSocket(server.url);
   await once(socket, 'open');
-  socket.ping('anybody there?');
+  socket.ping('are you there?');
   const [payload] = await once(socket, 'pong');
-  assert.equal(String(payload), 'anybody there?');
+  assert.equal(String(payload), 'are you there?');
   socket.terminate();
 });
 
-test('npm websocket: its own client', { timeout: TIMEOUT_MS }, async () => {
+test('npm websocket subscribes with its own client', { timeout: TIMEOUT_MS }, async () => {
   const client = new websocket.client();
   client.connect(server.url, 'tickcast.v1.json');
   const [connection] = await once(client, 'connect');
@@ -88,7 +88,7 @@ test('npm websocket: its own client', { timeout: TIMEOUT_MS }, async () => {
 });
 
 for (const encoding of ['json', 'bincode']) {
-  test(`npm websocket: its W3C interface, below this package (${encoding})`, { timeout: TIMEOUT_MS }, async () => {
+  test(`this package runs on the W3C interface of npm websocket (${encoding})`, { timeout: TIMEOUT_MS }, async () => {
     const client = new Client(server.url, { WebSocket: websocket.w3cwebsocket, encoding });
     let live = 0;
     for await (const { type, snapshot, updates } of client.subscribe('market/#', { mode: 'every' })) {
@@ -104,7 +104,7 @@ for (const encoding of ['json', 'bincode']) {
   });
 }
 
-/** All messages, also those that come before anybody asks. */
+/** All messages, including those from before the first iteration. */
 function messages(socket) {
   const queue = [];
   let wake = () => {};

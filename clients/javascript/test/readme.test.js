@@ -1,4 +1,4 @@
-// What README.md shows runs as it stands there, but for the server's address.
+// The examples of README.md run as they are, apart from the server's address.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -9,28 +9,28 @@ import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
 
 import * as index from '../index.js';
-import { Server } from './binary.js';
+import { Server } from './support/server-process.js';
 
 const TIMEOUT_MS = 120_000;
 const FOLDER = fileURLToPath(new URL('..', import.meta.url));
 const read = (file) => readFile(new URL(`../${file}`, import.meta.url), 'utf8');
 
-/** Runs until it says something that fits. */
+/** Runs a program until its output matches. */
 async function run(code, expected) {
   const program = spawn(process.execPath, ['--input-type=module', '--eval', code], { cwd: FOLDER });
-  let said = '';
-  let complained = '';
+  let output = '';
+  let errors = '';
   program.stderr.on('data', (chunk) => {
-    complained += chunk;
+    errors += chunk;
   });
   const exit = once(program, 'exit');
   for await (const chunk of program.stdout) {
-    said += chunk;
-    if (expected.test(said)) break;
+    output += chunk;
+    if (expected.test(output)) break;
   }
   program.kill();
   await exit;
-  assert.match(said, expected, complained);
+  assert.match(output, expected, errors);
 }
 
 test('the examples of README.md run', { timeout: TIMEOUT_MS }, async () => {
@@ -54,14 +54,14 @@ test('the examples of README.md run', { timeout: TIMEOUT_MS }, async () => {
   }
 });
 
-test('everything that is exported is declared', async () => {
+test('every export is declared', async () => {
   const declared = [...(await read('index.d.ts')).matchAll(/^export class (\w+)/gm)].map(([, name]) => name);
   assert.deepEqual(declared.toSorted(), Object.keys(index).toSorted());
 });
 
 test('every public property of a client, a subscription and an error is declared', async () => {
   const declarations = await read('index.d.ts');
-  const client = new index.Client('ws://nowhere/ws', { WebSocket: class { close() {} } });
+  const client = new index.Client('ws://unused/ws', { WebSocket: class { close() {} } });
   const names = ({ prototype }) => Object.entries(Object.getOwnPropertyDescriptors(prototype)).map(([name]) => name);
   const bodyOf = (name) => new RegExp(`^export class ${name}\\b[^]*?^}`, 'm').exec(declarations)[0];
   const declares = (body, name) => new RegExp(`^  (static )?(readonly )?${name}\\b`, 'm').test(body);
@@ -69,7 +69,7 @@ test('every public property of a client, a subscription and an error is declared
     assert.ok(declares(bodyOf('Client'), name), name);
   }
   client.close();
-  // Its other methods are for the client that owns it.
+  // Its other methods are for the registry.
   const forPrograms = ['filter', 'mode', 'max_rate_hz', 'granted', 'status', 'ready', 'token', 'count', 'queued', 'stats', 'statusOf', 'change', 'close'];
   for (const name of forPrograms) assert.ok(declares(bodyOf('Subscription'), name), name);
 });

@@ -1,12 +1,12 @@
-// When connections come and go: with sockets and timers that the test drives.
+// Connections that start and end, with fake sockets and timers.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Client } from '../index.js';
-import { EPOCH, fakeTimers, fakeWebSocket, settled } from './fake.js';
+import { EPOCH, fakeTimers, fakeWebSocket, settled } from './support/fakes.js';
 
-/** Waits between attempts are the upper bounds: 500, 1000 and so on. */
+/** The waits between attempts are the upper bounds: 500, 1000 and so on. */
 function fakeClient(options = {}) {
   const WebSocket = fakeWebSocket();
   const timers = fakeTimers();
@@ -20,7 +20,7 @@ const granted = (id, fields = {}) => ({
   results: [{ filter: 'a/#', channel: 1, mode: 'every', epoch: EPOCH, position: 100, count: 10, start: 'fresh', ...fields }],
 });
 
-test('each attempt that fails makes the next wait longer', () => {
+test('each failed attempt makes the next wait longer', () => {
   const { client, WebSocket, timers } = fakeClient();
   for (const delay of [500, 1_000, 2_000]) {
     WebSocket.last.end(1006);
@@ -31,7 +31,7 @@ test('each attempt that fails makes the next wait longer', () => {
   assert.equal(WebSocket.sockets.length, 4);
 });
 
-test('a welcome alone does not make the waits short again, five good seconds do', () => {
+test('the waits get short again after five seconds of connection, not after a welcome', () => {
   const { WebSocket, timers } = fakeClient();
   WebSocket.last.open();
   WebSocket.last.end(1011);
@@ -45,7 +45,7 @@ test('a welcome alone does not make the waits short again, five good seconds do'
   assert.deepEqual(timers.delays, [500]);
 });
 
-test('a close code that would come again ends it, with the code', async () => {
+test('a permanent close code closes the client with this code', async () => {
   for (const code of [1000, 1002, 1003, 1007, 1008, 1009, 4500]) {
     const { client, WebSocket, timers } = fakeClient();
     const subscription = client.subscribe('a/#');
@@ -62,7 +62,7 @@ test('a close code that would come again ends it, with the code', async () => {
   }
 });
 
-test('a server that does not welcome in time is given up', () => {
+test('a connection without a welcome in time is abandoned', () => {
   const { WebSocket, timers } = fakeClient();
   const [first] = WebSocket.sockets;
   timers.fire(10_000);
@@ -73,7 +73,7 @@ test('a server that does not welcome in time is given up', () => {
   assert.equal(WebSocket.sockets.length, 2);
 });
 
-test('silence of several heartbeats means that the connection is dead', () => {
+test('a connection is dead after several heartbeat intervals without a message', () => {
   const { client, WebSocket, timers } = fakeClient();
   WebSocket.last.open({ heartbeat_ms: 700 });
   for (let i = 0; i < 3; i++) timers.fire(700);
@@ -87,7 +87,7 @@ test('silence of several heartbeats means that the connection is dead', () => {
   assert.equal(WebSocket.sockets.length, 2);
 });
 
-test('a draining server is left at a random time within the window, and connected to again', () => {
+test('the client leaves a draining server at a random time within the window and reconnects', () => {
   const { client, WebSocket, timers } = fakeClient({ random: () => 0.5 });
   WebSocket.last.open();
   WebSocket.last.receive({ type: 'draining', reconnect_within_ms: 3_000 });
@@ -100,7 +100,7 @@ test('a draining server is left at a random time within the window, and connecte
   assert.equal(WebSocket.sockets.length, 2);
 });
 
-test('what the server says but this client can not understand ends it', () => {
+test('a message that the client cannot decode closes the client', () => {
   const check = (...messages) => {
     const { client, WebSocket } = fakeClient();
     for (const message of messages) WebSocket.last.receive(message);
@@ -114,14 +114,14 @@ test('what the server says but this client can not understand ends it', () => {
   check(welcome, welcome);
 });
 
-test('a server that chose another subprotocol is not understood', () => {
+test('another subprotocol than the requested one closes the client', () => {
   const { client, WebSocket } = fakeClient();
   WebSocket.last.protocol = '';
   WebSocket.last.open();
   assert.equal(client.readyState, Client.CLOSED);
 });
 
-test('the program closes as a WebSocket is closed', async () => {
+test('close has the rules of a WebSocket', async () => {
   const { client, WebSocket } = fakeClient();
   assert.throws(() => client.close(1001), { name: 'InvalidAccessError' });
   assert.throws(() => client.close(2999), { name: 'InvalidAccessError' });
@@ -140,7 +140,7 @@ test('the program closes as a WebSocket is closed', async () => {
   await assert.rejects(client.publish({ topic: 'a', value: { text: '' } }), /not connected/);
 });
 
-test('the program can close while it waits for the next attempt', async () => {
+test('the program can close between two attempts', async () => {
   const { client, WebSocket, timers } = fakeClient();
   WebSocket.last.end(1006);
   client.close();
@@ -150,7 +150,7 @@ test('the program can close while it waits for the next attempt', async () => {
   await assert.rejects(client.ready, /closed/);
 });
 
-test('a close frame that nobody answers ends after five seconds', () => {
+test('a close frame without an answer ends after five seconds', () => {
   const { client, WebSocket, timers } = fakeClient();
   WebSocket.last.open({ heartbeat_ms: 60_000 });
   timers.fire(5_000); // stable
@@ -159,7 +159,7 @@ test('a close frame that nobody answers ends after five seconds', () => {
   assert.equal(client.readyState, Client.CLOSED);
 });
 
-test('a refusal for now is asked again when the server says', async () => {
+test('a temporary refusal is retried at the time that the server names', async () => {
   const { client, WebSocket, timers } = fakeClient();
   WebSocket.last.open();
   const subscription = client.subscribe('a/#', { mode: 'every' });
@@ -175,7 +175,7 @@ test('a refusal for now is asked again when the server says', async () => {
   assert.equal(subscription.status, 'live');
 });
 
-test('more filters than one message can hold become several messages', async () => {
+test('filters that do not fit into one message become several messages', async () => {
   const { client, WebSocket } = fakeClient();
   WebSocket.last.open({ limits: { message_bytes: 200 } });
   const filters = Array.from({ length: 20 }, (_, i) => `topic/number/${i}`);
@@ -185,10 +185,10 @@ test('more filters than one message can hold become several messages', async () 
   const { sent } = WebSocket.last;
   assert.ok(sent.length > 1 && sent.length < 20);
   assert.deepEqual(sent.flatMap((message) => message.filters.map(({ filter }) => filter)), filters);
-  await assert.rejects(long.ready, /more than the server takes/);
+  await assert.rejects(long.ready, /limit of the server/);
 });
 
-test('publishing is refused when too much waits for the network, and counted', async () => {
+test('publishing is refused and counted while too many bytes wait for the network', async () => {
   const { client, WebSocket } = fakeClient({ maxBufferedBytes: 1_000 });
   WebSocket.last.open();
   WebSocket.last.bufferedAmount = 1_001;
@@ -197,7 +197,7 @@ test('publishing is refused when too much waits for the network, and counted', a
   assert.equal(client.stats.refused_publishes, 1);
 });
 
-test('without a WebSocket there is no client', () => {
+test('the client needs a WebSocket and a known encoding', () => {
   assert.throws(() => new Client('ws://test/ws', { WebSocket: undefined }), TypeError);
   assert.throws(() => new Client('ws://test/ws', { WebSocket: fakeWebSocket(), encoding: 'xml' }), TypeError);
 });

@@ -1,12 +1,12 @@
-// Against the real server.
+// The client against the real server.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import WebSocket from 'ws';
 
 import { Client } from '../index.js';
-import { Server } from './binary.js';
-import { cuttable, harmful } from './wire.js';
+import { Server } from './support/server-process.js';
+import { cuttable, faulty } from './support/faulty-wire.js';
 
 const TIMEOUT_MS = 60_000;
 
@@ -53,7 +53,7 @@ const VALUES = [
   { bytes: new Uint8Array([0, 127, 251, 255]) },
 ];
 
-real('what is published comes back exactly as it was', QUIET, async ({ connect }) => {
+real('published values come back exactly as they were', QUIET, async ({ connect }) => {
   const client = connect();
   const subscription = client.subscribe('lab/#', { mode: 'every' });
   await subscription.ready;
@@ -83,7 +83,7 @@ real('a later subscriber gets the latest values first', QUIET, async ({ connect 
   }
 });
 
-real('bad filters, topics and rates are refused by their codes', [...QUIET, '--subscribe-allow', 'open/#', '--publish-allow', 'open/#'], async ({ connect }) => {
+real('bad filters, topics and rates are refused with their codes', [...QUIET, '--subscribe-allow', 'open/#', '--publish-allow', 'open/#'], async ({ connect }) => {
   const client = connect();
   await assert.rejects(client.subscribe('open/#/x').ready, { name: 'ServerError', code: 200 });
   await assert.rejects(client.subscribe('secret/#').ready, { code: 201 });
@@ -95,7 +95,7 @@ real('bad filters, topics and rates are refused by their codes', [...QUIET, '--s
   assert.equal(good.status, 'live');
 });
 
-real('listing and changing tell the truth', QUIET, async ({ connect }) => {
+real('list and change return the state of the subscription', QUIET, async ({ connect }) => {
   const client = connect();
   const subscription = client.subscribe('lab/#', { max_rate_hz: 5 });
   const { mode, max_rate_hz } = await subscription.ready;
@@ -119,11 +119,11 @@ real('listing and changing tell the truth', QUIET, async ({ connect }) => {
   assert.equal(client.stats.violations, 0);
 });
 
-real("the server's clock is known soon", QUIET, async ({ connect }) => {
+real("the client soon estimates the server's clock", QUIET, async ({ connect }) => {
   const client = connect();
   const { offset_ns, round_trip_ns } = await event(client, 'clock');
   assert.ok(round_trip_ns > 0n);
-  // Both clocks are this machine's.
+  // Both clocks are the same clock of this machine.
   assert.ok(offset_ns < 1_000_000_000n && offset_ns > -1_000_000_000n, String(offset_ns));
 });
 
@@ -138,13 +138,13 @@ real('heartbeats keep a quiet connection alive', [...QUIET, '--heartbeat', '200m
   assert.equal(client.stats.violations, 0);
 });
 
-/** No hole, no loss and no fresh start, by the client's own account. */
-function nothingIsAmiss(client) {
+/** Nothing was lost and nothing started again, according to the client. */
+function assertNoLoss(client) {
   const { violations, gaps, resets, overflows } = client.stats;
   assert.deepEqual({ violations, gaps, resets, overflows }, { violations: 0, gaps: 0, resets: 0, overflows: 0 });
 }
 
-real('a connection that is cut again and again loses nothing and doubles nothing', ['--sim-rate', '2000'], async ({ server, connect }) => {
+real('a connection that is cut 40 times loses nothing and repeats nothing', ['--sim-rate', '2000'], async ({ server, connect }) => {
   const wire = await cuttable(server.port);
   try {
     const client = connect(wire.url, { random: () => 0 });
@@ -169,29 +169,31 @@ real('a connection that is cut again and again loses nothing and doubles nothing
     const before = live;
     await until(() => live > before + 50);
     assert.equal(subscription.count - first, live);
-    nothingIsAmiss(client);
+    assertNoLoss(client);
   } finally {
     wire.close();
   }
 });
 
-/** Through the handshake, the welcome, the answer, the snapshot and live batches. */
-function harms() {
+/**
+ * Faults at many offsets: in the handshake, the welcome, the answer, the snapshot and live batches.
+ */
+function allFaults() {
   const plan = [];
   for (let after = 0; after < 1_400; after += 61) {
     for (const how of ['cut', 'end', 'delay', 'slice']) plan.push({ how, after: after + plan.length % 4 });
-    // Silence takes its time to be noticed.
+    // Silence takes long to detect.
     if (plan.length % 20 === 0) plan.push({ how: 'stop', after });
   }
   return plan;
 }
 
-real('whatever the wire does and when, nothing is lost or comes twice', [...QUIET, '--heartbeat', '300ms'], async ({ server, connect }) => {
-  const plan = harms();
-  const wire = await harmful(server.port, plan);
+real('nothing is lost or repeated with any fault of the wire at any offset', [...QUIET, '--heartbeat', '300ms'], async ({ server, connect }) => {
+  const plan = allFaults();
+  const wire = await faulty(server.port, plan);
   const publisher = connect();
   await publisher.ready;
-  // Whether one was lost on its way to the server does not matter.
+  // An update may be lost on its way to the server.
   const publish = () => void publisher.publish({ topic: 'n', value: { reading: 1 } }).catch(() => {});
   const publishing = setInterval(publish, 3);
   try {
@@ -209,18 +211,18 @@ real('whatever the wire does and when, nothing is lost or comes twice', [...QUIE
     });
     await subscription.ready;
     const first = subscription.count - live;
-    await until(() => wire.left() === 0);
+    await until(() => wire.faultsLeft() === 0);
     const before = live;
     await until(() => live > before + 50);
     assert.equal(subscription.count - first, live);
-    nothingIsAmiss(client);
+    assertNoLoss(client);
   } finally {
     clearInterval(publishing);
     wire.close();
   }
 });
 
-real('a client that was away too long is told how much it missed, exactly', [...QUIET, '--tape', '1MiB'], async ({ server, connect }) => {
+real('a gap counts exactly the updates that a client missed while it was away for too long', [...QUIET, '--tape', '1MiB'], async ({ server, connect }) => {
   const wire = await cuttable(server.port);
   try {
     const publisher = connect();
@@ -257,7 +259,7 @@ real('a client that was away too long is told how much it missed, exactly', [...
   }
 });
 
-real('a server that is killed and started again is a reset, and then goes on', QUIET, async ({ server, connect, start }) => {
+real('a restarted server causes a reset, and the subscription continues', QUIET, async ({ server, connect, start }) => {
   const client = connect();
   const subscription = client.subscribe('lab/#', { mode: 'every' });
   const steps = subscription[Symbol.asyncIterator]();
@@ -276,7 +278,7 @@ real('a server that is killed and started again is a reset, and then goes on', Q
   assert.equal(subscription.status, 'live');
 });
 
-real('a server that ends says so first, and the client looks for the next one', QUIET, async ({ server, connect, start }) => {
+real('a server announces its end, and the client reconnects to the next one', QUIET, async ({ server, connect, start }) => {
   const client = connect();
   await client.ready;
   const draining = event(client, 'draining');
@@ -286,7 +288,7 @@ real('a server that ends says so first, and the client looks for the next one', 
   await until(() => client.stats.connections === 2);
 });
 
-real('the server hears a close code and answers it', QUIET, async ({ connect }) => {
+real('the server answers a close code', QUIET, async ({ connect }) => {
   const client = connect();
   await client.ready;
   const closed = event(client, 'close');
@@ -296,7 +298,7 @@ real('the server hears a close code and answers it', QUIET, async ({ connect }) 
   assert.ok(wasClean);
 });
 
-real('a program that takes its time gets everything all the same', ['--sim-rate', '5000'], async ({ connect }) => {
+real('a slow program gets every update', ['--sim-rate', '5000'], async ({ connect }) => {
   const client = connect();
   const subscription = client.subscribe('market/#', { mode: 'every', maxQueuedUpdates: 500 });
   const seqs = new Map();
@@ -308,7 +310,7 @@ real('a program that takes its time gets everything all the same', ['--sim-rate'
       seqs.set(topic, seq);
     }
     if (!snapshot) live += updates.length;
-    // So slow that the queue fills, now and then.
+    // From time to time so slow that the queue fills.
     if (subscription.queued < 250 && live < 5_000) await until(() => subscription.status === 'paused');
     if (live >= 5_000) break;
   }

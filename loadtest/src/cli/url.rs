@@ -1,78 +1,142 @@
-//! Where servers and brokers are.
+//! The URLs of servers and brokers.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 
-use crate::plan::Target;
+use percent_encoding::percent_decode_str;
+use url::Url;
 
-/// The parts of `scheme://[user:password@]host[:port][/path]`.
-pub(super) struct Url {
-    pub(super) login: Option<(String, String)>,
-    host: String,
-    port: u16,
-    path: String,
-}
+use crate::plan::Endpoint;
 
-impl Url {
-    pub(super) fn parse(text: &str, scheme: &str, default_port: u16) -> Result<Self, String> {
-        let bad = |why: &str| format!("{text:?}: {why}");
-        let rest = text
-            .strip_prefix(scheme)
-            .and_then(|rest| rest.strip_prefix("://"))
-            .ok_or_else(|| bad(&format!("a URL that starts with {scheme}:// is wanted")))?;
-        let (authority, path) = match rest.find('/') {
-            Some(at) => rest.split_at(at),
-            None => (rest, "/"),
-        };
-        let (login, authority) = match authority.rsplit_once('@') {
-            Some((login, authority)) => {
-                let (user, password) = login.split_once(':').unwrap_or((login, ""));
-                (Some((user.to_owned(), password.to_owned())), authority)
-            }
-            None => (None, authority),
-        };
-        let is_v6_without_port = authority.ends_with(']');
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !is_v6_without_port => (
-                host,
-                port.parse().map_err(|_| bad("the port is no number"))?,
-            ),
-            _ => (authority, default_port),
-        };
-        if host.is_empty() {
-            return Err(bad("there is no host"));
-        }
-        Ok(Self {
-            login,
-            host: host.to_owned(),
-            port,
-            path: path.to_owned(),
-        })
-    }
+/// The port of MQTT without TLS, as registered with IANA.
+const MQTT_PORT: u16 = 1883;
 
-    pub(super) fn resolve(&self) -> Result<SocketAddr, String> {
-        let name = self.host.trim_start_matches('[').trim_end_matches(']');
-        let addresses: Vec<SocketAddr> = (name, self.port)
-            .to_socket_addrs()
-            .map_err(|error| format!("{}: {error}", self.host))?
-            .collect();
-        // A server on "localhost" listens on 127.0.0.1 more often than on ::1.
-        let v4 = addresses.iter().find(|address| address.is_ipv4());
-        v4.or(addresses.first())
-            .copied()
-            .ok_or_else(|| format!("{}: no address", self.host))
-    }
-}
+/// User and password.
+type Login = (String, String);
 
 /// The server that a `ws://` URL names.
-pub(super) fn target(url: &str) -> Result<Target, String> {
-    if url.starts_with("wss://") {
-        return Err("wss is not supported: measure behind the TLS proxy".to_owned());
+pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
+    if text.starts_with("wss://") {
+        let why = "TLS is not supported; measure the server behind the TLS proxy, with ws://";
+        return Err(format!("{text:?}: {why}"));
     }
-    let parsed = Url::parse(url, "ws", 80)?;
-    Ok(Target {
-        url: url.to_owned(),
-        address: parsed.resolve()?,
-        host: format!("{}:{}", parsed.host, parsed.port),
-        path: parsed.path,
+    let url = parse(text, "ws", "ws://127.0.0.1:7400/ws")?;
+    let address = resolve(text, &url, None)?;
+    let path = match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    };
+    Ok(Endpoint {
+        url: text.to_owned(),
+        address,
+        host: format!("{}:{}", url.host_str().unwrap_or_default(), address.port()),
+        path,
     })
+}
+
+/// The broker that an `mqtt://` URL names, with user and password if the URL has them.
+pub(super) fn broker(text: &str) -> Result<(SocketAddr, Option<Login>), String> {
+    let url = parse(text, "mqtt", "mqtt://127.0.0.1:1883")?;
+    let address = resolve(text, &url, Some(MQTT_PORT))?;
+    let decoded = |part: &str| {
+        let decoded = percent_decode_str(part).decode_utf8();
+        decoded.map(|text| text.into_owned()).map_err(|_| {
+            format!("{text:?}: user and password must be UTF-8 after percent-decoding")
+        })
+    };
+    let login = match (url.username(), url.password()) {
+        ("", None) => None,
+        (user, password) => Some((decoded(user)?, decoded(password.unwrap_or_default())?)),
+    };
+    Ok((address, login))
+}
+
+fn parse(text: &str, scheme: &str, example: &str) -> Result<Url, String> {
+    let bad = |why: &str| format!("{text:?}: {why}");
+    let expected = format!("expected a URL that starts with {scheme}://, such as {example}");
+    if !text.starts_with(&format!("{scheme}://")) {
+        return Err(bad(&expected));
+    }
+    let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(bad("the URL has no host"));
+    }
+    if url.fragment().is_some() {
+        return Err(bad(
+            "the URL has a fragment (#...); write # in a password as %23",
+        ));
+    }
+    Ok(url)
+}
+
+fn resolve(text: &str, url: &Url, default_port: Option<u16>) -> Result<SocketAddr, String> {
+    let addresses = url
+        .socket_addrs(|| default_port)
+        .map_err(|error| format!("{text:?}: cannot resolve the host: {error}"))?;
+    // A server on "localhost" listens on 127.0.0.1 more often than on ::1.
+    let v4 = addresses.iter().find(|address| address.is_ipv4());
+    v4.or(addresses.first())
+        .copied()
+        .ok_or_else(|| format!("{text:?}: the host has no address"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_has_an_address_a_host_and_a_path() {
+        for (text, address, host, path) in [
+            (
+                "ws://127.0.0.1:7400/ws",
+                "127.0.0.1:7400",
+                "127.0.0.1:7400",
+                "/ws",
+            ),
+            ("ws://127.0.0.1", "127.0.0.1:80", "127.0.0.1:80", "/"),
+            (
+                "ws://[::1]:7400/a?b=c",
+                "[::1]:7400",
+                "[::1]:7400",
+                "/a?b=c",
+            ),
+        ] {
+            let endpoint = endpoint(text).unwrap();
+            assert_eq!(endpoint.address, address.parse().unwrap());
+            assert_eq!((&*endpoint.host, &*endpoint.path), (host, path));
+        }
+    }
+
+    #[test]
+    fn a_broker_has_a_default_port_and_a_decoded_login() {
+        let login = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        for (text, address, expected) in [
+            ("mqtt://127.0.0.1", "127.0.0.1:1883", None),
+            ("mqtt://me@127.0.0.1:7", "127.0.0.1:7", login("me", "")),
+            (
+                "mqtt://me:a%23b%40@[::1]",
+                "[::1]:1883",
+                login("me", "a#b@"),
+            ),
+        ] {
+            let (found, login) = broker(text).unwrap();
+            assert_eq!(found, address.parse().unwrap());
+            assert_eq!(login, expected);
+        }
+    }
+
+    #[test]
+    fn urls_that_cannot_be_used_are_refused_with_the_reason() {
+        for (text, reason) in [
+            ("http://x", "starts with ws://"),
+            ("ws://", "host"),
+            ("ws://127.0.0.1:99999/ws", "port"),
+            ("ws://127.0.0.1:7400/ws#x", "fragment"),
+            ("ws://host.invalid/ws", "cannot resolve"),
+        ] {
+            let error = endpoint(text).unwrap_err();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+        let error = broker("mqtt://:1883").unwrap_err();
+        assert!(error.contains("host"), "{error}");
+    }
 }

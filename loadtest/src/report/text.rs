@@ -2,20 +2,21 @@
 
 use std::fmt::Write;
 
+use super::wording::{headline, latency_rows, time_or_dash};
 use crate::{
-    latency::{Latency, PERCENTILES, format_ns},
-    summary::{Outcome, Summary},
+    latency::{PERCENTILES, format_ns},
+    summary::RunSummary,
 };
 
-/// What somebody who has just waited for a run wants to know.
-pub fn text(summary: &Summary) -> String {
+/// The most important results.
+pub fn text(summary: &RunSummary) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write_all(summary, &mut out);
     out
 }
 
-fn write_all(summary: &Summary, out: &mut String) -> std::fmt::Result {
+fn write_all(summary: &RunSummary, out: &mut String) -> std::fmt::Result {
     let load = &summary.load;
     let settings = &summary.settings;
     writeln!(
@@ -46,7 +47,7 @@ fn write_all(summary: &Summary, out: &mut String) -> std::fmt::Result {
             "search     {:>9.0} updates/s: {}, p99 {}{}",
             step.rate,
             if step.passed { "passed" } else { "failed" },
-            p99.map_or("-".to_owned(), |ns| format_ns(ns as f64)),
+            time_or_dash(p99),
             step.reason
                 .as_ref()
                 .map_or(String::new(), |reason| format!(" ({reason})")),
@@ -56,7 +57,7 @@ fn write_all(summary: &Summary, out: &mut String) -> std::fmt::Result {
         let verdict = if result.passed { "holds" } else { "FAILS" };
         writeln!(
             out,
-            "assertion  {} {verdict}: it is {}",
+            "assertion  {} {verdict} (measured: {})",
             result.assertion, result.actual
         )?;
     }
@@ -67,38 +68,7 @@ fn write_all(summary: &Summary, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-/// The verdict in a word or two.
-pub(super) fn headline(summary: &Summary) -> &'static str {
-    match summary.verdict.outcome {
-        Outcome::Passed => "PASSED",
-        Outcome::AssertionFailed => "FAILED: an assertion does not hold",
-        Outcome::IntegrityFailed => "FAILED: integrity",
-        Outcome::Invalid => "INVALID: the load tester was the limit",
-        Outcome::Interrupted => "INTERRUPTED",
-    }
-}
-
-/// The rows of the table of latencies that are worth showing.
-pub(super) fn latency_rows(summary: &Summary) -> Vec<(&'static str, &'static str, &Latency)> {
-    let latencies = &summary.latencies;
-    let mut rows = vec![
-        ("response", "received - due", &latencies.response),
-        ("service", "received - sent", &latencies.service),
-        ("slip", "sent - due", &latencies.slip),
-        ("completion", "last receiver - due", &latencies.completion),
-        ("spread", "last - first receiver", &latencies.spread),
-        ("connect", "until subscribed", &latencies.connect),
-    ];
-    // With a stride of 1 probes see what everybody sees.
-    if summary.settings.stride > 1 {
-        let probes = ("probes", "response, every update", &latencies.probes);
-        rows.insert(1, probes);
-    }
-    rows.retain(|(_, _, latency)| latency.count > 0);
-    rows
-}
-
-fn write_latencies(summary: &Summary, out: &mut String) -> std::fmt::Result {
+fn write_latencies(summary: &RunSummary, out: &mut String) -> std::fmt::Result {
     let rows = latency_rows(summary);
     let shown: Vec<f64> = PERCENTILES
         .into_iter()
@@ -112,8 +82,7 @@ fn write_latencies(summary: &Summary, out: &mut String) -> std::fmt::Result {
     for (name, _, latency) in rows {
         write!(out, "{name:<10}")?;
         for &percent in &shown {
-            let ns = latency.percentile(percent);
-            let text = ns.map_or("-".to_owned(), |ns| format_ns(ns as f64));
+            let text = time_or_dash(latency.percentile(percent));
             write!(out, "{text:>10}")?;
         }
         let max = format_ns(latency.max_ns as f64);
@@ -122,20 +91,20 @@ fn write_latencies(summary: &Summary, out: &mut String) -> std::fmt::Result {
     writeln!(out)
 }
 
-fn write_integrity(summary: &Summary, out: &mut String) -> std::fmt::Result {
+fn write_integrity(summary: &RunSummary, out: &mut String) -> std::fmt::Result {
     let integrity = &summary.integrity;
     let tallies = [
         ("", &integrity.healthy),
         (" (hindered)", &integrity.hindered),
     ];
-    for (who, tally) in tallies {
+    for (which, tally) in tallies {
         if tally.received() == 0 && tally.broken() == 0 {
             continue;
         }
         writeln!(
             out,
             "integrity  {} received, {} missing, {} doubled, {} out of order, {} chain breaks, \
-             {} conflated, {} gaps with {} announced{who}",
+             {} conflated, {} gaps with {} announced{which}",
             tally.received(),
             tally.missing,
             tally.duplicated,
@@ -153,19 +122,19 @@ fn write_integrity(summary: &Summary, out: &mut String) -> std::fmt::Result {
         writeln!(
             out,
             "counters   not compared: {}",
-            remark.unwrap_or("the server has none that we know")
+            remark.unwrap_or("the server has none of the known counters")
         )?;
     } else if counters.iter().all(|pair| pair.server == pair.ours) {
         writeln!(
             out,
-            "counters   the server's agree with ours ({})",
+            "counters   server and load tester agree ({})",
             counters.len()
         )?;
     } else {
         for pair in counters.iter().filter(|pair| pair.server != pair.ours) {
             writeln!(
                 out,
-                "counters   {}: server {}, ours {}{}",
+                "counters   {}: server {}, load tester {}{}",
                 pair.name,
                 pair.server,
                 pair.ours,
@@ -177,7 +146,7 @@ fn write_integrity(summary: &Summary, out: &mut String) -> std::fmt::Result {
     if counts.closed + counts.churned + counts.failed > 0 {
         writeln!(
             out,
-            "links      {} closed by the server ({} hindered), {} left on purpose, {} resumed, \
+            "sockets    {} closed by the server ({} hindered), {} left on purpose, {} resumed, \
              {} failed",
             counts.closed, counts.hindered_closed, counts.churned, counts.resumed, counts.failed
         )?;
@@ -185,7 +154,7 @@ fn write_integrity(summary: &Summary, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_cost(summary: &Summary, out: &mut String) -> std::fmt::Result {
+fn write_cost(summary: &RunSummary, out: &mut String) -> std::fmt::Result {
     let cost = &summary.cost;
     if let (Some(cpu), Some(per_delivery)) = (cost.cpu, cost.cpu_us_per_delivery) {
         write!(
@@ -207,10 +176,6 @@ fn write_cost(summary: &Summary, out: &mut String) -> std::fmt::Result {
         cost.wire_bytes_per_update
     )?;
     let generator = &summary.generator;
-    let ns = |latency: &Latency| {
-        let p99 = latency.percentile(99.0);
-        p99.map_or("-".to_owned(), |ns| format_ns(ns as f64))
-    };
     let receivers: Vec<String> = generator
         .receiver_cpu
         .iter()
@@ -218,11 +183,11 @@ fn write_cost(summary: &Summary, out: &mut String) -> std::fmt::Result {
         .collect();
     writeln!(
         out,
-        "generator  publisher {:.0} % of a core, late by {} at p99; receivers {}, behind by {} \
-         at p99",
+        "generator  publisher {:.0} % of a core, late by {} at p99; receivers {} of a core, data \
+         waited {} at p99",
         generator.publisher_cpu * 100.0,
-        ns(&generator.own_slip),
+        time_or_dash(generator.own_slip.percentile(99.0)),
         receivers.join(" and "),
-        ns(&generator.lag)
+        time_or_dash(generator.lag.percentile(99.0))
     )
 }

@@ -1,5 +1,4 @@
-//! The thread: reads whatever is readable, takes the time after each read, and lets
-//! [`Subscriber`] understand it.
+//! The thread: reads whatever is readable, and lets each subscriber understand it.
 
 use std::{
     cmp::Reverse,
@@ -16,44 +15,47 @@ use std::{
 
 use mio::{Events, Poll, Token, Waker};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use tickcast_protocol::message::{Position, TimeNs};
+use tickcast_protocol::{codec::SERVER_MESSAGE_MAX_BYTES, message::TimeNs};
 
 use super::{
-    Behind, Command, Counts, Member, Newest, Reply, Report, Role, Settings, WorkerHandle,
-    subscriber::{self, Context, Flow, Subscriber},
+    context::WorkerContext,
+    counts::ConnectionCounts,
+    handle::WorkerHandle,
+    messages::{WorkerCommand, WorkerReply, WorkerReport},
+    queries,
+    role::{Member, Role},
+    session::WorkerShared,
+    settings::WorkerSettings,
+    subscriber::{Flow, Subscriber},
 };
 use crate::{
-    clock::Clock,
-    integrity::Baseline,
+    connection::SocketReader,
     latency::{Histogram, histogram, record},
-    process,
-    session::Shared,
+    ledger::Baseline,
+    observe::process,
+    schedule::RunClock,
 };
 
-/// Bytes read at a time. What a thousand updates take, so that one call empties a socket; shared by
-/// all connections of the thread.
-const READ_BUFFER_BYTES: usize = 256 * 1024;
-
-/// Events taken per poll: more are there at the next one, and commands get a turn in between.
+/// Events fetched per poll. Commands get a turn before the next events are fetched.
 const EVENTS_MAX: usize = 1024;
 
-/// Commands and replies under way. There are a handful per second.
+/// Commands and replies on the way. There are a handful per second.
 const QUEUE_MAX: usize = 64;
 
 /// Time between two reads of a slow reader.
 const SLOW_TICK_NS: i64 = 20_000_000;
 
-/// Mean pause before a subscriber that lost its connection comes back.
+/// Mean pause before a subscriber that lost its connection reconnects.
 const RECONNECT_NS: f64 = 100e6;
 
 const WAKER: Token = Token(usize::MAX);
 
-/// Starts a thread with these subscribers. It opens no connection yet.
+/// Starts a thread with these subscribers. It opens no connections yet.
 pub fn start(
     number: usize,
-    settings: Arc<Settings>,
+    settings: Arc<WorkerSettings>,
     members: Vec<Member>,
-    clock: Clock,
+    clock: RunClock,
 ) -> io::Result<WorkerHandle> {
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
@@ -63,10 +65,10 @@ pub fn start(
         poll,
         clock,
         subscribers: members.into_iter().map(Subscriber::new).collect(),
-        buffer: vec![0; READ_BUFFER_BYTES].into(),
-        context: Context {
-            shared: Shared::default(),
-            counts: Counts::default(),
+        reader: SocketReader::new(clock, SERVER_MESSAGE_MAX_BYTES),
+        context: WorkerContext {
+            shared: WorkerShared::default(),
+            counts: ConnectionCounts::default(),
             errors: BTreeMap::new(),
             connect: histogram(),
             baseline: settings.baseline,
@@ -109,14 +111,14 @@ enum Timer {
 /// See the module.
 struct Worker {
     poll: Poll,
-    clock: Clock,
-    settings: Arc<Settings>,
+    clock: RunClock,
+    settings: Arc<WorkerSettings>,
     subscribers: Vec<Subscriber>,
-    buffer: Box<[u8]>,
-    context: Context,
+    reader: SocketReader,
+    context: WorkerContext,
     timers: BinaryHeap<Reverse<(TimeNs, Timer, usize)>>,
-    commands: Receiver<Command>,
-    replies: SyncSender<Reply>,
+    commands: Receiver<WorkerCommand>,
+    replies: SyncSender<WorkerReply>,
     lag: Histogram,
     churn_per_s: f64,
     churn_next: usize,
@@ -154,13 +156,13 @@ impl Worker {
         }
     }
 
-    /// `idle_ns`: when the thread was last known to wait for nothing but data.
+    /// `idle_ns` is the last moment at which the thread certainly had nothing to do.
     fn on_event(&mut self, event: &mio::event::Event, idle_ns: TimeNs) -> Flow {
         let token = event.token().0;
         let subscriber = &mut self.subscribers[token];
         let settings = &self.settings;
         if event.is_writable() {
-            let flow = subscriber.on_writable(settings, &mut self.context);
+            let flow = subscriber.on_writable(&mut self.context);
             if flow != Flow::Continue {
                 return flow;
             }
@@ -171,14 +173,14 @@ impl Worker {
         if subscriber.is_hindered() {
             return subscriber.on_event_while_hindered(event, &mut self.context);
         }
-        let flow = subscriber.read_all(&mut self.buffer, settings, &self.clock, &mut self.context);
+        let flow = subscriber.read(None, &mut self.reader, settings, &mut self.context);
         if self.is_started && subscriber.role().is_healthy() {
             record(&mut self.lag, self.clock.now_ns() - idle_ns);
         }
         flow
     }
 
-    /// Does what the subscriber cannot do itself.
+    /// Does what a subscriber cannot do itself.
     fn follow(&mut self, token: usize, flow: Flow) {
         match flow {
             Flow::Continue => {}
@@ -229,16 +231,9 @@ impl Worker {
         }
         let tick_bytes = self.settings.slow_bytes_per_s * SLOW_TICK_NS as u64 / 1_000_000_000;
         let is_slow = subscriber.role() == Role::Slow;
-        let buffer = if is_slow {
-            &mut self.buffer[..(tick_bytes.max(1) as usize).min(READ_BUFFER_BYTES)]
-        } else {
-            &mut self.buffer[..]
-        };
-        let flow = if is_slow {
-            subscriber.read_once(buffer, &self.settings, &self.clock, &mut self.context)
-        } else {
-            subscriber.read_all(buffer, &self.settings, &self.clock, &mut self.context)
-        };
+        let max_bytes = is_slow.then_some(tick_bytes.max(1) as usize);
+        let (reader, context) = (&mut self.reader, &mut self.context);
+        let flow = subscriber.read(max_bytes, reader, &self.settings, context);
         if is_slow && flow == Flow::Continue {
             self.set_timer(SLOW_TICK_NS, Timer::Read, token);
         }
@@ -272,7 +267,7 @@ impl Worker {
         }
     }
 
-    /// Fails when the thread is to end.
+    /// Fails when the thread must end.
     fn run_commands(&mut self) -> Result<(), TryRecvError> {
         loop {
             let command = match self.commands.try_recv() {
@@ -284,49 +279,56 @@ impl Worker {
         }
     }
 
-    fn run_command(&mut self, command: Command) -> Result<(), TryRecvError> {
+    fn run_command(&mut self, command: WorkerCommand) -> Result<(), TryRecvError> {
         let reply = match command {
-            Command::Open { from_ns, per_s } => {
+            WorkerCommand::Open { from_ns, per_s } => {
                 for token in 0..self.subscribers.len() {
                     let at_ns = from_ns + (token as f64 / per_s * 1e9) as i64;
                     self.timers.push(Reverse((at_ns, Timer::Open, token)));
                 }
                 return Ok(());
             }
-            Command::Start(scope) => {
+            WorkerCommand::Start(scope) => {
                 self.is_started = true;
                 self.context.baseline = Baseline::Unknown;
                 self.context.shared.recorder.start(scope);
                 return Ok(());
             }
-            Command::Measure(range) => {
+            WorkerCommand::Measure(range) => {
                 self.context.shared.recorder.measure(range);
                 return Ok(());
             }
-            Command::Hinder { until_ns } => {
+            WorkerCommand::Hinder { until_ns } => {
                 self.hinder(until_ns);
                 return Ok(());
             }
-            Command::Churn { per_s } => {
+            WorkerCommand::Churn { per_s } => {
                 self.churn_per_s = per_s;
                 self.churn(self.clock.now_ns());
                 return Ok(());
             }
-            Command::Storm => {
+            WorkerCommand::Storm => {
                 self.storm();
                 return Ok(());
             }
-            Command::Report => Reply::Report(Box::new(self.report())),
-            Command::Behind(newest) => Reply::Behind(self.behind(&newest)),
-            Command::Newest(prefix) => Reply::Newest(self.newest(&prefix)),
-            Command::Finish(newest) => {
-                self.finish(&newest);
+            WorkerCommand::Report => WorkerReply::Report(Box::new(self.report())),
+            WorkerCommand::Behind(newest) => {
+                let context = &mut self.context;
+                WorkerReply::Behind(queries::behind(&self.subscribers, &newest, context))
+            }
+            WorkerCommand::Newest(prefix) => {
+                let newest = queries::newest(&self.subscribers, &prefix, &self.context);
+                WorkerReply::Newest(newest)
+            }
+            WorkerCommand::Finish(newest) => {
+                self.context.is_ending = true;
+                queries::finish(&mut self.subscribers, &newest, &mut self.context);
                 let report = Box::new(self.report());
                 let completion = self.context.shared.recorder.take_completion();
-                Reply::Finished { report, completion }
+                WorkerReply::Finished { report, completion }
             }
         };
-        let is_last = matches!(reply, Reply::Finished { .. });
+        let is_last = matches!(reply, WorkerReply::Finished { .. });
         match self.replies.send(reply) {
             Ok(()) if !is_last => Ok(()),
             _ => Err(TryRecvError::Disconnected),
@@ -346,10 +348,11 @@ impl Worker {
         }
     }
 
-    fn report(&mut self) -> Report {
+    fn report(&mut self) -> WorkerReport {
         let context = &mut self.context;
         context.counts.from_the_future = context.shared.recorder.from_the_future;
-        Report {
+        context.counts.bytes = self.reader.bytes;
+        WorkerReport {
             recorded: context.shared.recorder.take(),
             lag: std::mem::replace(&mut self.lag, histogram()),
             connect: std::mem::replace(&mut context.connect, histogram()),
@@ -359,44 +362,6 @@ impl Worker {
             hindered: context.shared.hindered,
             position: context.shared.position,
             server: context.shared.server.clone(),
-        }
-    }
-
-    fn behind(&mut self, newest: &Newest) -> Behind {
-        let newest = subscriber::keyed(newest, &mut self.context.shared.topics);
-        let mut behind = Behind {
-            min_position: Position::MAX,
-            ..Behind::default()
-        };
-        for subscriber in &self.subscribers {
-            if matches!(subscriber.role(), Role::Slow | Role::Gone) {
-                continue;
-            }
-            behind.updates += subscriber.session().behind(&newest);
-            let position = subscriber.session().position().unwrap_or(0);
-            behind.min_position = behind.min_position.min(position);
-            behind.max_position = behind.max_position.max(position);
-        }
-        behind
-    }
-
-    fn newest(&self, prefix: &str) -> Newest {
-        let topics = self.context.shared.topics.names();
-        let newest = topics
-            .filter(|(_, name)| name.starts_with(prefix))
-            .filter_map(|(key, name)| {
-                let sessions = self.subscribers.iter().map(Subscriber::session);
-                let seq = sessions.filter_map(|session| session.newest(key)).max()?;
-                Some((name.to_owned(), seq))
-            });
-        newest.collect()
-    }
-
-    fn finish(&mut self, newest: &Newest) {
-        self.context.is_ending = true;
-        let newest = subscriber::keyed(newest, &mut self.context.shared.topics);
-        for subscriber in &mut self.subscribers {
-            subscriber.finish(&newest, &mut self.context.shared);
         }
     }
 }

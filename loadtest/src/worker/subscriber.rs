@@ -1,149 +1,66 @@
-//! One subscriber: its socket, where it is in its life, and how it behaves.
+//! One subscriber of a worker: its connection, its session and how it behaves.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Read, Write},
-    net::SocketAddr,
+use std::io;
+
+use mio::{Registry, Token};
+use tickcast_protocol::message::{Seq, TimeNs};
+
+use super::{
+    context::WorkerContext,
+    role::{Member, Role},
+    session::{Arrival, SessionEvent, SubscriberError, SubscriberSession, WorkerShared},
+    settings::WorkerSettings,
 };
-
-use mio::{Interest, Registry, Token, net::TcpStream};
-use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
-use tickcast_protocol::{
-    codec::{Encoding, SERVER_MESSAGE_MAX_BYTES},
-    message::{Seq, TimeNs},
-};
-
-use super::{Counts, Member, Newest, Settings};
 use crate::{
-    clock::Clock,
-    inbox::{Inbox, InboxError},
-    integrity::{Baseline, TopicKey},
-    latency::{Histogram, record},
-    session::{Arrival, Event, ReceiverTiming, Session, SessionError, Shared},
-    topics::TopicTable,
-    websocket::{self, Opcode},
+    connection::{ClientConnection, Opening, SocketOptions, SocketReader},
+    latency::record,
+    ledger::TopicKey,
+    wire::websocket,
 };
 
-/// Receive buffer of those who are slow, stalled or gone, in bytes: with the system's megabytes the
-/// server would not notice for a long time.
+/// Receive buffer of hindered subscribers. With the system's megabytes the server would not notice
+/// them for a long time.
 const HINDERED_BUFFER_BYTES: usize = 32 * 1024;
-
-/// Kinds of errors that are told apart; the rest counts as "other".
-const ERROR_KINDS_MAX: usize = 64;
-
-/// How a subscriber behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Reads as fast as it can, and times every update.
-    Probe,
-    /// Reads as fast as it can, and times a sample.
-    Sample,
-    /// Reads a few bytes at a time.
-    Slow,
-    /// Stops reading for a while, then goes on.
-    Stalled,
-    /// Stops reading for ever, answers no ping and never says goodbye.
-    Gone,
-}
-
-impl Role {
-    /// Whether it is one of those whose latencies count.
-    pub fn is_healthy(self) -> bool {
-        matches!(self, Self::Probe | Self::Sample)
-    }
-
-    fn timing(self) -> ReceiverTiming {
-        match self {
-            Self::Probe => ReceiverTiming::Probe,
-            Self::Sample => ReceiverTiming::Sample,
-            Self::Slow | Self::Stalled | Self::Gone => ReceiverTiming::None,
-        }
-    }
-}
 
 /// What the worker has to do for a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
     Continue,
-    /// The connection is closed; open another one after a pause.
+    /// The connection is closed. Open another one after a pause.
     Reconnect,
     /// The connection is closed for good.
     Gone,
 }
 
-/// What a subscriber changes besides itself.
-#[derive(Debug)]
-pub(super) struct Context {
-    pub(super) shared: Shared,
-    pub(super) counts: Counts,
-    pub(super) errors: BTreeMap<String, u64>,
-    pub(super) connect: Histogram,
-    pub(super) baseline: Baseline,
-    /// Connections that end now do not come back.
-    pub(super) is_ending: bool,
-}
-
-impl Context {
-    /// Counts what went wrong.
-    pub(super) fn error(&mut self, kind: String) {
-        let is_known = self.errors.contains_key(&kind);
-        let kind = if is_known || self.errors.len() < ERROR_KINDS_MAX {
-            kind
-        } else {
-            "other".to_owned()
-        };
-        *self.errors.entry(kind).or_default() += 1;
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Closed,
-    Connecting,
-    Handshake,
-    Subscribing,
-    Live,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hindrance {
     None,
-    /// It reads when its timer says so.
+    /// It reads when its timer expires.
     Timer,
     StalledUntil(TimeNs),
-    ForEver,
+    Forever,
 }
 
 #[derive(Debug)]
 pub(super) struct Subscriber {
     member: Member,
-    stage: Stage,
-    stream: Option<TcpStream>,
+    connection: Option<ClientConnection>,
+    /// Whether all subscriptions of the connection are confirmed.
+    is_live: bool,
     opened_ns: TimeNs,
     hindrance: Hindrance,
-    inbox: Inbox,
-    unsent: Vec<u8>,
-    session: Session,
-}
-
-/// What a message does to the connection.
-enum Stop {
-    Closed(u16),
-    Session(SessionError),
+    session: SubscriberSession,
 }
 
 impl Subscriber {
     pub(super) fn new(member: Member) -> Self {
         Self {
             member,
-            stage: Stage::Closed,
-            stream: None,
+            connection: None,
+            is_live: false,
             opened_ns: 0,
             hindrance: Hindrance::None,
-            inbox: Inbox::default(),
-            unsent: Vec::new(),
-            session: Session::default(),
+            session: SubscriberSession::default(),
         }
     }
 
@@ -151,7 +68,7 @@ impl Subscriber {
         self.member.role
     }
 
-    pub(super) fn session(&self) -> &Session {
+    pub(super) fn session(&self) -> &SubscriberSession {
         &self.session
     }
 
@@ -164,11 +81,11 @@ impl Subscriber {
             Role::Probe | Role::Sample => Hindrance::None,
             Role::Slow => Hindrance::Timer,
             Role::Stalled => Hindrance::StalledUntil(until_ns),
-            Role::Gone => Hindrance::ForEver,
+            Role::Gone => Hindrance::Forever,
         };
     }
 
-    /// Whether it is stalled; ends the stall when its time is over.
+    /// Whether it is stalled. Ends the stall when its time is over.
     pub(super) fn stalled_until(&mut self, now_ns: TimeNs) -> bool {
         match self.hindrance {
             Hindrance::StalledUntil(until_ns) if now_ns < until_ns => true,
@@ -176,8 +93,8 @@ impl Subscriber {
                 self.hindrance = Hindrance::None;
                 false
             }
-            Hindrance::ForEver => true,
-            Hindrance::None | Hindrance::Timer => self.stream.is_none(),
+            Hindrance::Forever => true,
+            Hindrance::None | Hindrance::Timer => self.connection.is_none(),
         }
     }
 
@@ -185,95 +102,50 @@ impl Subscriber {
         &mut self,
         token: Token,
         registry: &Registry,
-        settings: &Settings,
+        settings: &WorkerSettings,
         now_ns: TimeNs,
     ) -> io::Result<()> {
-        let source = match settings.sources.len() {
-            0 => None,
-            len => Some(SocketAddr::new(
-                settings.sources[self.member.index % len],
-                0,
-            )),
+        let sources = &settings.sources;
+        let is_hindered = !self.role().is_healthy();
+        let options = SocketOptions {
+            source: (!sources.is_empty()).then(|| sources[self.member.index % sources.len()]),
+            receive_buffer_bytes: is_hindered.then_some(HINDERED_BUFFER_BYTES),
+            ..SocketOptions::default()
         };
-        let socket = Socket::new(
-            Domain::for_address(settings.address),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
-        socket.set_nonblocking(true)?;
-        if !self.role().is_healthy() {
-            socket.set_recv_buffer_size(HINDERED_BUFFER_BYTES)?;
-        }
-        if let Some(source) = source {
-            socket.bind(&source.into())?;
-        }
-        match socket.connect(&settings.address.into()) {
-            Ok(()) => {}
-            Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
-            Err(error) => return Err(error),
-        }
-        let mut stream = TcpStream::from_std(socket.into());
-        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        self.stream = Some(stream);
-        self.stage = Stage::Connecting;
+        let subprotocol = Some(settings.params.encoding.subprotocol());
+        let filters = settings.filters.of(self.member.index);
+        let opening = Opening {
+            request: websocket::handshake_request(&settings.host, &settings.path, subprotocol),
+            subprotocol,
+            greeting: self.session.subscribe(&filters, &settings.params),
+        };
+        let connection =
+            ClientConnection::open(settings.address, &options, opening, token, registry)?;
+        self.connection = Some(connection);
         self.opened_ns = now_ns;
-        // Whoever was cut off is over it.
+        // A subscriber that was cut off is no longer hindered.
         self.hindrance = Hindrance::None;
-        self.inbox.clear();
-        self.unsent.clear();
         Ok(())
     }
 
-    pub(super) fn on_writable(&mut self, settings: &Settings, context: &mut Context) -> Flow {
-        if self.stage == Stage::Connecting {
-            let Some(stream) = &self.stream else {
-                return Flow::Continue;
-            };
-            match stream.take_error() {
-                Ok(None) => {}
-                Ok(Some(error)) | Err(error) => {
-                    return self.fail(format!("connect: {}", error.kind()), context);
-                }
-            }
-            if stream.peer_addr().is_err() {
-                return Flow::Continue;
-            }
-            self.stage = Stage::Handshake;
-            let subprotocol = settings.wish.encoding.subprotocol();
-            let request =
-                websocket::handshake_request(&settings.host, &settings.path, Some(subprotocol));
-            self.unsent.extend_from_slice(request.as_bytes());
+    pub(super) fn on_writable(&mut self, context: &mut WorkerContext) -> Flow {
+        let Some(connection) = &mut self.connection else {
+            return Flow::Continue;
+        };
+        match connection.on_writable::<SubscriberError>() {
+            Ok(()) => Flow::Continue,
+            Err(error) => self.fail(error.to_string(), context),
         }
-        self.flush(context)
     }
 
-    /// Writes what can be written.
-    fn flush(&mut self, context: &mut Context) -> Flow {
-        while let Some(stream) = &mut self.stream
-            && !self.unsent.is_empty()
-        {
-            match stream.write(&self.unsent) {
-                Ok(len) => {
-                    self.unsent.drain(..len);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return self.fail(format!("write: {}", error.kind()), context),
-            }
-        }
-        if self.unsent.is_empty() {
-            self.unsent = Vec::new();
-        }
-        Flow::Continue
-    }
-
-    /// Something happened to one that does not read: it only notices when it is cut off.
+    /// Something happened to a subscriber that does not read. It only notices when it is cut off.
     pub(super) fn on_event_while_hindered(
         &mut self,
         event: &mio::event::Event,
-        context: &mut Context,
+        context: &mut WorkerContext,
     ) -> Flow {
         let is_over =
-            event.is_error() || self.hindrance == Hindrance::ForEver && event.is_read_closed();
+            event.is_error() || self.hindrance == Hindrance::Forever && event.is_read_closed();
         if is_over {
             self.fail("closed by the server".to_owned(), context)
         } else {
@@ -281,158 +153,66 @@ impl Subscriber {
         }
     }
 
-    /// Reads until the socket is empty.
-    pub(super) fn read_all(
+    /// Reads until the socket is empty, or once if there is a limit of bytes.
+    pub(super) fn read(
         &mut self,
-        buffer: &mut [u8],
-        settings: &Settings,
-        clock: &Clock,
-        context: &mut Context,
+        max_bytes: Option<usize>,
+        reader: &mut SocketReader,
+        settings: &WorkerSettings,
+        context: &mut WorkerContext,
     ) -> Flow {
-        loop {
-            match self.read(buffer, settings, clock, context) {
-                // A read that leaves room in the buffer has emptied the socket.
-                Ok(len) if len < buffer.len() => return Flow::Continue,
-                Ok(_) => {}
-                Err(flow) => return flow,
-            }
-        }
-    }
-
-    /// Reads once.
-    pub(super) fn read_once(
-        &mut self,
-        buffer: &mut [u8],
-        settings: &Settings,
-        clock: &Clock,
-        context: &mut Context,
-    ) -> Flow {
-        match self.read(buffer, settings, clock, context) {
-            Ok(_) => Flow::Continue,
-            Err(flow) => flow,
-        }
-    }
-
-    fn read(
-        &mut self,
-        buffer: &mut [u8],
-        settings: &Settings,
-        clock: &Clock,
-        context: &mut Context,
-    ) -> Result<usize, Flow> {
-        let Some(stream) = &mut self.stream else {
-            return Err(Flow::Continue);
+        let Self {
+            member,
+            connection: Some(connection),
+            is_live,
+            opened_ns,
+            session,
+            ..
+        } = self
+        else {
+            return Flow::Continue;
         };
-        let len = match stream.read(buffer) {
-            Ok(0) => return Err(self.fail("closed without a close frame".to_owned(), context)),
-            Ok(len) => len,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
-            Err(error) => return Err(self.fail(format!("read: {}", error.kind()), context)),
-        };
-        let received_ns = clock.now_ns();
-        context.counts.bytes += len as u64;
-        let flow = self.received(&buffer[..len], received_ns, settings, context);
-        if flow == Flow::Continue {
-            Ok(len)
-        } else {
-            Err(flow)
-        }
-    }
-
-    fn received(
-        &mut self,
-        bytes: &[u8],
-        received_ns: TimeNs,
-        settings: &Settings,
-        context: &mut Context,
-    ) -> Flow {
-        if self.stage != Stage::Handshake {
-            return self.feed(bytes, received_ns, settings, context);
-        }
-        let subprotocol = settings.wish.encoding.subprotocol();
-        match websocket::handshake_response(self.inbox.keep(bytes), Some(subprotocol)) {
-            Ok(None) => Flow::Continue,
-            Ok(Some(len)) => {
-                let rest = self.inbox.split_off(len);
-                self.stage = Stage::Subscribing;
-                let filters = settings.filters.of(self.member.index);
-                let request = self.session.subscribe(&filters, &settings.wish);
-                let opcode = message_opcode(settings);
-                websocket::append_frame(opcode, &request, &mut self.unsent);
-                match self.flush(context) {
-                    Flow::Continue => self.feed(&rest, received_ns, settings, context),
-                    flow => flow,
+        let timing = member.role.timing();
+        let mut handle = |payload: &[u8], received_ns: TimeNs, _: &mut Vec<u8>| {
+            context.counts.messages += 1;
+            let arrival = Arrival {
+                payload,
+                received_ns,
+                timing,
+            };
+            let encoding = settings.params.encoding;
+            let shared = &mut context.shared;
+            match session.message(arrival, encoding, context.baseline, shared) {
+                Ok(SessionEvent::None) => {}
+                Ok(SessionEvent::Subscribed { resumed }) => {
+                    *is_live = true;
+                    context.counts.open += 1;
+                    context.counts.subscribed += 1;
+                    context.counts.resumed += resumed as u64;
+                    record(&mut context.connect, received_ns - *opened_ns);
                 }
+                Err(error @ SubscriberError::Server { .. }) => context.error(error.to_string()),
+                Err(error) => return Err(error),
             }
+            Ok(())
+        };
+        let read = match max_bytes {
+            None => reader.read_all(connection, &mut handle),
+            Some(max_bytes) => reader
+                .read_some(connection, max_bytes, &mut handle)
+                .map(|_| ()),
+        };
+        match read {
+            Ok(()) => Flow::Continue,
             Err(error) => self.fail(error.to_string(), context),
         }
     }
 
-    fn feed(
-        &mut self,
-        bytes: &[u8],
-        received_ns: TimeNs,
-        settings: &Settings,
-        context: &mut Context,
-    ) -> Flow {
-        let Self {
-            inbox,
-            session,
-            unsent,
-            stage,
-            opened_ns,
-            member,
-            ..
-        } = self;
-        let mut handle = |opcode: Opcode, payload: &[u8]| {
-            match opcode {
-                Opcode::Ping => websocket::append_frame(Opcode::Pong, payload, unsent),
-                Opcode::Pong => {}
-                Opcode::Close => return Err(Stop::Closed(websocket::close_code(payload))),
-                Opcode::Text | Opcode::Binary | Opcode::Continuation => {
-                    context.counts.messages += 1;
-                    let arrival = Arrival {
-                        payload,
-                        received_ns,
-                        timing: member.role.timing(),
-                    };
-                    let baseline = context.baseline;
-                    let shared = &mut context.shared;
-                    match session.message(arrival, &settings.wish, baseline, shared) {
-                        Ok(Event::None) => {}
-                        Ok(Event::Subscribed { resumed }) => {
-                            *stage = Stage::Live;
-                            context.counts.open += 1;
-                            context.counts.subscribed += 1;
-                            context.counts.resumed += resumed as u64;
-                            record(&mut context.connect, received_ns - *opened_ns);
-                        }
-                        Err(error @ SessionError::Server { .. }) => {
-                            context.error(error.to_string());
-                        }
-                        Err(error) => return Err(Stop::Session(error)),
-                    }
-                }
-            }
-            Ok(())
-        };
-        let fed = inbox.feed(bytes, SERVER_MESSAGE_MAX_BYTES, &mut handle);
-        match fed {
-            Ok(()) if self.unsent.is_empty() => Flow::Continue,
-            Ok(()) => self.flush(context),
-            Err(InboxError::Handler(Stop::Closed(code))) => {
-                self.fail(format!("close code {code}"), context)
-            }
-            Err(InboxError::Handler(Stop::Session(error))) => self.fail(error.to_string(), context),
-            Err(InboxError::WebSocket(error)) => self.fail(error.to_string(), context),
-        }
-    }
-
-    /// The connection is over, and not because we wanted it.
-    pub(super) fn fail(&mut self, kind: String, context: &mut Context) -> Flow {
-        let stage = self.close(context);
+    /// The connection has ended, and not because it was asked to.
+    pub(super) fn fail(&mut self, kind: String, context: &mut WorkerContext) -> Flow {
+        let was_live = self.close(context);
         context.error(kind);
-        if stage == Stage::Live {
+        if was_live {
             context.counts.closed += 1;
             if !self.role().is_healthy() {
                 context.counts.hindered_closed += 1;
@@ -440,18 +220,18 @@ impl Subscriber {
         } else {
             context.counts.failed += 1;
         }
-        // One that never stood is the run's problem, not to be papered over.
-        let comes_back = stage == Stage::Live || context.counts.subscribed > 0;
-        if self.hindrance == Hindrance::ForEver || context.is_ending || !comes_back {
+        // If no subscription was ever confirmed, the run must fail instead of trying again.
+        let comes_back = was_live || context.counts.subscribed > 0;
+        if self.hindrance == Hindrance::Forever || context.is_ending || !comes_back {
             Flow::Gone
         } else {
             Flow::Reconnect
         }
     }
 
-    /// Drops the connection of a healthy subscriber that stands, to open another one.
-    pub(super) fn leave(&mut self, context: &mut Context) -> bool {
-        if self.stage != Stage::Live || !self.role().is_healthy() {
+    /// Drops the connection of a live healthy subscriber, to open another one.
+    pub(super) fn leave(&mut self, context: &mut WorkerContext) -> bool {
+        if !self.is_live || !self.role().is_healthy() {
             return false;
         }
         self.close(context);
@@ -459,47 +239,26 @@ impl Subscriber {
         true
     }
 
-    fn close(&mut self, context: &mut Context) -> Stage {
-        self.stream = None;
-        let stage = std::mem::replace(&mut self.stage, Stage::Closed);
-        if stage == Stage::Live {
+    /// Drops the connection. Returns whether it was live.
+    fn close(&mut self, context: &mut WorkerContext) -> bool {
+        self.connection = None;
+        let was_live = std::mem::replace(&mut self.is_live, false);
+        if was_live {
             context.counts.open -= 1;
         }
-        stage
+        was_live
     }
 
-    /// The end: counts what never came, and says goodbye.
-    pub(super) fn finish(&mut self, newest: &[(TopicKey, &str, Seq)], shared: &mut Shared) {
+    /// The end: counts the updates that never came, and closes.
+    pub(super) fn finish(&mut self, newest: &[(TopicKey, &str, Seq)], shared: &mut WorkerShared) {
         match self.role() {
             Role::Probe | Role::Sample => self.session.finish(newest, &mut shared.healthy),
             Role::Stalled => self.session.finish(newest, &mut shared.hindered),
-            // They have not read everything, and nobody expects them to.
+            // They have not read everything, which is expected.
             Role::Slow | Role::Gone => {}
         }
-        if let Some(mut stream) = self.stream.take() {
-            const NORMAL_CLOSURE: u16 = 1000;
-            let mut goodbye = Vec::new();
-            websocket::append_frame(Opcode::Close, &NORMAL_CLOSURE.to_be_bytes(), &mut goodbye);
-            // Whether it arrives makes no difference any more.
-            let _ = stream.write(&goodbye);
+        if let Some(connection) = self.connection.take() {
+            connection.close();
         }
     }
-}
-
-fn message_opcode(settings: &Settings) -> Opcode {
-    match settings.wish.encoding {
-        Encoding::Bincode => Opcode::Binary,
-        Encoding::Json => Opcode::Text,
-    }
-}
-
-/// Names to keys.
-pub(super) fn keyed<'a>(
-    newest: &'a Newest,
-    topics: &mut TopicTable,
-) -> Vec<(TopicKey, &'a str, Seq)> {
-    let newest = newest.iter();
-    newest
-        .map(|(name, &seq)| (topics.key(name), name.as_str(), seq))
-        .collect()
 }

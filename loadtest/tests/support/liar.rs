@@ -1,7 +1,7 @@
-//! A server that breaks its promises: it takes what is published and hands it out with a fault.
+//! A server that breaks its promises: it delivers what is published with a fault.
 //!
-//! It speaks just enough of the protocol for the load tester, with a thread per connection, and
-//! counts nothing.
+//! It implements just enough of the protocol for the load tester, with a thread per connection, and
+//! has no counters.
 
 use std::{
     io::{Read, Write},
@@ -21,7 +21,7 @@ use tickcast_protocol::{
     value::Value,
 };
 
-/// What is wrong with it.
+/// The fault of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
@@ -31,11 +31,11 @@ pub(crate) enum Fault {
     Doubles,
     /// Each 50th update comes after the next one.
     Swaps,
-    /// It stands still for two seconds after the 200th update.
+    /// The server stands still for two seconds after the 200th update.
     Stalls,
-    /// It sleeps for a moment after each 100th update.
+    /// The server sleeps for a moment after each 100th update.
     Naps,
-    /// It cuts the connection of a subscriber after the 200th update.
+    /// The server closes the connection of a subscriber after the 200th update.
     HangsUp,
 }
 
@@ -45,7 +45,7 @@ const STALL: Duration = Duration::from_secs(2);
 const NAP_EVERY: u64 = 100;
 const NAP: Duration = Duration::from_millis(400);
 
-/// The RFC's own key, which the load tester always sends, makes this.
+/// The answer to the RFC's own key, which the load tester always sends.
 const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
     Sec-WebSocket-Protocol: tickcast.v1.bincode\r\n\r\n";
@@ -53,7 +53,7 @@ const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n
 const CHANNEL: u32 = 1;
 const TOPIC: TopicId = 7;
 
-/// Starts one. It ends with the test program.
+/// Starts a server. It ends with the test program.
 pub(crate) fn start(fault: Fault) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -66,7 +66,7 @@ pub(crate) fn start(fault: Fault) -> SocketAddr {
     spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let state = state.clone();
-            // Whoever leaves has its reason.
+            // A client may leave at any time.
             spawn(move || {
                 let _ = serve(stream, &state);
             });
@@ -85,7 +85,7 @@ fn spawn(run: impl FnOnce() + Send + 'static) {
 struct State {
     fault: Fault,
     position: u64,
-    /// An update that is to come after the next one.
+    /// An update to send after the next one.
     kept: Option<Update<TopicId>>,
     subscribers: Vec<TcpStream>,
 }
@@ -162,12 +162,12 @@ impl State {
             updates,
         };
         if self.fault == Fault::Naps && self.position.is_multiple_of(NAP_EVERY) {
-            #[allow(clippy::disallowed_methods)] // That is its fault.
+            #[allow(clippy::disallowed_methods)] // This is the fault.
             thread::sleep(NAP);
         }
         if self.position == ONCE_AT {
             match self.fault {
-                #[allow(clippy::disallowed_methods)] // That is its fault.
+                #[allow(clippy::disallowed_methods)] // This is the fault.
                 Fault::Stalls => thread::sleep(STALL),
                 Fault::HangsUp => drop(
                     self.subscribers
@@ -231,7 +231,7 @@ fn send(stream: &mut TcpStream, message: &ServerMessage<TopicId>) -> Option<()> 
     stream.write_all(&frame).ok()
 }
 
-/// The next message of a client, if it is a whole one in a frame of less than 64 KiB.
+/// The next message of a client, if it is whole and in a frame of less than 64 KiB.
 fn read_message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut head = [0; 2];
     stream.read_exact(&mut head).ok()?;

@@ -18,15 +18,14 @@ use clap::Parser;
 use tempfile::TempDir;
 use tickcast_loadtest::{
     cli::Cli,
-    progress::Progress,
-    run::{self, Finished, RunError},
+    run::{self, Finished, ProgressDisplay, RunError},
 };
 use tickcast_server::{
     Server,
     config::{self, Settings},
 };
 
-/// So long a test waits for what must happen before it fails.
+/// Longest wait of a test for something that must happen.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 fn settings(arguments: &str) -> Settings {
@@ -37,7 +36,7 @@ fn settings(arguments: &str) -> Settings {
     }
 }
 
-/// A real server with these flags, and one shard if they do not say otherwise.
+/// A real server with these flags.
 pub(crate) struct TestServer(Option<Server>);
 
 impl TestServer {
@@ -71,14 +70,14 @@ impl Drop for TestServer {
 
 /// A run with these flags.
 pub(crate) fn run(url: &str, arguments: &str) -> Result<Finished, RunError> {
-    run_watched(url, arguments, Progress::Quiet)
+    run_watched(url, arguments, ProgressDisplay::Quiet)
 }
 
-/// The same, with somebody who looks on.
+/// A run with these flags and this progress.
 pub(crate) fn run_watched(
     url: &str,
     arguments: &str,
-    progress: Progress<'_>,
+    progress: ProgressDisplay<'_>,
 ) -> Result<Finished, RunError> {
     let words = format!("loadtest --url {url} {arguments}");
     let cli = Cli::try_parse_from(words.split_whitespace()).unwrap();
@@ -86,7 +85,7 @@ pub(crate) fn run_watched(
     run::run(&plan, &AtomicBool::new(false), &progress)
 }
 
-/// A port that was free a moment ago, for programs that do not choose one themselves.
+/// A port that was free a moment ago, for programs that cannot choose one themselves.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.local_addr().unwrap().port()
@@ -135,7 +134,7 @@ impl Drop for Broker {
     }
 }
 
-/// Waits for something to become true.
+/// Waits until a condition is true.
 pub(crate) fn until(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {

@@ -1,249 +1,150 @@
-//! Doing what panels ask for.
+//! Carries out the commands of the panels.
 
-use std::{collections::HashSet, path::Path};
+use std::path::Path;
 
-use tickcast_protocol::{message::TimeNs, topic::Topic};
-
-use super::{Monitor, Picture};
+use super::monitor::Monitor;
 use crate::{
-    export,
-    panels::ActiveChart,
-    recording::{Player, Recorder},
-    scene::{Command, Export, Place, PlayerStep},
+    data::alerts::RULES_MAX,
+    files::{
+        destination,
+        recording::{RecordingPlayer, RecordingWriter},
+    },
+    ui::command::{PlayerAction, UiCommand},
 };
 
 impl Monitor {
-    /// Does what a panel asks for.
-    pub fn execute(&mut self, command: Command) {
+    /// Carries out a command.
+    pub fn execute(&mut self, command: UiCommand) {
         let now_ns = self.now_ns;
         match command {
-            Command::Select(topic) => self.selected = Some(topic),
-            Command::Chart { topic, place } => self.chart(topic, place),
-            Command::ClosePane => self.settings.workspace.close_active(),
-            Command::OpenHealth => {
-                self.settings.workspace.open_health();
+            UiCommand::Select(topic) => self.screen.selected = Some(topic),
+            UiCommand::Chart { topic, placement } => self.chart(topic, placement),
+            UiCommand::ClosePane => self.panels.workspace.close_active(),
+            UiCommand::OpenHealth => {
+                self.panels.workspace.open_health();
             }
-            Command::View(step) => self.settings.workspace.step(step, now_ns),
-            Command::Style(style) => self.settings.workspace.set_style(style),
-            Command::Scale(mode) => self.settings.workspace.set_scale_mode(mode),
-            Command::NextPane => self.settings.workspace.next_pane(),
-            Command::ToggleLink => self.settings.workspace.toggle_link(),
-            Command::PageBack(topic) => self.page_back(&topic),
-            Command::ToggleTree => self.settings.watch_list.toggle_tree(),
-            Command::FollowAll => self.settings.workspace.follow_all(now_ns),
-            Command::Overlay(overlay) => {
-                let mut overlays = std::mem::take(&mut self.overlays);
-                overlays.set(overlay, &self.scene(&self.settings));
-                self.overlays = overlays;
+            UiCommand::View(step) => self.panels.workspace.step(step, now_ns),
+            UiCommand::Style(style) => self.panels.workspace.set_style(style),
+            UiCommand::Scale(mode) => self.panels.workspace.set_scale_mode(mode),
+            UiCommand::NextPane => self.panels.workspace.next_pane(),
+            UiCommand::ToggleLink => self.panels.workspace.toggle_link(),
+            UiCommand::PageBack(topic) => {
+                if let Some(before) = self.server.missing_before(&topic) {
+                    self.line.requests.ask_history(&topic, before);
+                }
             }
-            Command::SetTheme(theme) => self.settings.preferences.theme = theme,
-            Command::SetZoom(zoom) => self.settings.preferences.zoom = zoom,
-            Command::SetMemoryLimit(bytes) => {
-                self.settings.preferences.memory_limit = bytes;
-                self.store.set_memory_limit(self.memory_limit());
+            UiCommand::ToggleTree => self.panels.watch_list.toggle_tree(),
+            UiCommand::FollowAll => self.panels.workspace.follow_all(now_ns),
+            UiCommand::Overlay(overlay) => {
+                let mut overlays = std::mem::take(&mut self.panels.overlays);
+                overlays.set(overlay, &self.scene());
+                self.panels.overlays = overlays;
             }
-            Command::SetZone(zone) => {
-                self.settings.preferences.zone = zone;
-                self.zone = zone.zone();
+            UiCommand::SetTheme(theme) => self.common.preferences.theme = theme,
+            UiCommand::SetZoom(zoom) => self.common.preferences.zoom = zoom,
+            UiCommand::SetMemoryLimit(bytes) => {
+                self.common.preferences.memory_limit = bytes;
+                self.apply_memory_limit();
             }
-            Command::SetFlash(flash) => self.settings.preferences.flash = flash,
-            Command::SetSoundCommand(line) => self.settings.preferences.sound_command = line,
-            Command::SetFolder(folder) => self.settings.preferences.folder = folder,
-            Command::Server(wish) => self.server_wish = Some(wish),
-            Command::Connect(url) => {
+            UiCommand::SetZone(zone) => {
+                self.common.preferences.zone = zone;
+                self.screen.zone = zone.zone();
+            }
+            UiCommand::SetFlash(flash) => self.common.preferences.flash = flash,
+            UiCommand::SetSoundCommand(line) => self.common.preferences.sound_command = line,
+            UiCommand::SetFolder(folder) => self.common.preferences.folder = folder,
+            UiCommand::Server(action) => self.owner.server = Some(action),
+            UiCommand::Connect(url) => {
                 self.end_playing();
-                self.reconnect_to = Some(url);
+                self.owner.reconnect_to = Some(url);
             }
-            Command::SaveLayout(_) | Command::LoadLayout(_) | Command::DeleteLayout(_) => {
-                self.execute_layout(command);
+            UiCommand::SaveLayout(name) => {
+                let workspace = self.panels.workspace.clone();
+                self.screen.layouts.save(name, workspace);
             }
-            Command::Export(what) => self.export(what),
-            Command::ToggleRecording => self.toggle_recording(),
-            Command::Play(path) => self.open_recording(&path),
-            Command::Player(step) => self.steer_player(step),
-            Command::AddAlert { topic, condition } => {
-                if self.alerts.add(topic, condition).is_none() {
-                    self.tell("There are as many alerts as can be.".to_owned());
+            UiCommand::LoadLayout(name) => {
+                if let Some(workspace) = self.screen.layouts.load(name) {
+                    self.panels.workspace = workspace;
+                    let topic = self.panels.workspace.main_topic();
+                    self.screen.selected = topic.or(self.screen.selected.take());
                 }
             }
-            Command::SwitchAlert(id, is_on) => {
-                self.alerts.change(id, |rule| rule.is_on = is_on);
-            }
-            Command::SetAlertSound(id, sound) => self.alerts.change(id, |rule| rule.sound = sound),
-            Command::SetAlertCommand(id, line) => {
-                self.alerts.change(id, |rule| rule.command = line);
-            }
-            Command::RemoveAlert(id) => self.alerts.remove(id),
-            Command::AcknowledgeAlerts => self.alerts.acknowledge(),
-        }
-        self.ask_for_every();
-    }
-
-    fn chart(&mut self, topic: Topic, place: Place) {
-        self.wants_first_chart = false;
-        if !self.settings.workspace.open(topic.clone(), place) {
-            self.tell("There are as many panes as can be: close one first.".to_owned());
-        }
-        self.selected = Some(topic);
-    }
-
-    /// Asks for every update of what is charted or watched over, and of nothing else.
-    pub(super) fn ask_for_every(&mut self) {
-        let mut wanted: HashSet<Topic> = self.settings.workspace.topics();
-        wanted.extend(self.alerts.topics().cloned());
-        if wanted == *self.requests.wanted() {
-            return;
-        }
-        for topic in self.requests.wanted().difference(&wanted) {
-            self.store.want_every(topic, false);
-        }
-        for topic in &wanted {
-            self.store.want_every(topic, true);
-        }
-        self.health.watch(wanted.iter());
-        self.requests.want_every(wanted);
-    }
-
-    fn execute_layout(&mut self, command: Command) {
-        let settings = &mut self.settings;
-        match command {
-            Command::SaveLayout(name) => {
-                let layout = settings.workspace.clone();
-                settings.layouts.insert(name.clone(), layout);
-                settings.layout = Some(name);
-            }
-            Command::LoadLayout(name) => {
-                if let Some(layout) = settings.layouts.get(&name) {
-                    settings.workspace = layout.clone();
-                    settings.layout = Some(name);
-                    self.selected = settings.workspace.main_topic().or(self.selected.take());
+            UiCommand::DeleteLayout(name) => self.screen.layouts.delete(&name),
+            UiCommand::Export(what) => self.export(what),
+            UiCommand::ToggleRecording => self.toggle_recording(),
+            UiCommand::Play(path) => self.open_recording(&path),
+            UiCommand::Player(step) => self.steer_player(step),
+            UiCommand::AddAlert { topic, condition } => {
+                if self.server.alerts.add(topic, condition).is_none() {
+                    self.notify(format!(
+                        "Cannot add another alert (limit {RULES_MAX}): remove one first."
+                    ));
                 }
             }
-            Command::DeleteLayout(name) => {
-                settings.layouts.remove(&name);
-                settings.layout.take_if(|current| *current == name);
+            UiCommand::SwitchAlert(id, is_on) => {
+                self.server.alerts.change(id, |rule| rule.is_on = is_on);
             }
-            _ => {}
-        }
-        self.layout_names = self.settings.layouts.keys().cloned().collect();
-    }
-
-    fn export(&mut self, what: Export) {
-        let Some(active) = self.settings.workspace.active(self.now_ns) else {
-            self.tell("There is no chart to save.".to_owned());
-            return;
-        };
-        match what {
-            Export::VisibleCsv => self.export_csv(&active, active.window),
-            Export::AllCsv => self.export_csv(&active, (TimeNs::MIN, TimeNs::MAX)),
-            Export::Png => {
-                if let Some(topic) = active.topics.first() {
-                    let path = export::file_name(
-                        &self.settings.preferences.folder(),
-                        topic,
-                        self.now_ns,
-                        "png",
-                    );
-                    self.picture = Some(Picture {
-                        rect: active.rect,
-                        path,
-                    });
-                }
+            UiCommand::SetAlertSound(id, sound) => {
+                self.server.alerts.change(id, |rule| rule.sound = sound)
             }
-        }
-    }
-
-    /// Writes one file per topic, on a thread of its own.
-    fn export_csv(&mut self, active: &ActiveChart, window: (TimeNs, TimeNs)) {
-        for name in &active.topics {
-            let topic = self.store.topic_named(name.as_str());
-            let Some((series, decimals)) =
-                topic.and_then(|topic| Some((topic.series.clone()?, topic.decimals)))
-            else {
-                self.tell(format!("There is nothing to save of {name}."));
-                continue;
-            };
-            let path = export::file_name(
-                &self.settings.preferences.folder(),
-                name,
-                self.now_ns,
-                "csv",
-            );
-            let news = self.news.0.clone();
-            let spawned = std::thread::Builder::new()
-                .name("export".to_owned())
-                .spawn(move || {
-                    let written = export::write_file(&path, |out| {
-                        export::csv(&series, decimals, window, out)
-                    });
-                    // If too many others have something to say as well, this is not worth waiting.
-                    let _ = news.try_send(match written {
-                        Ok(rows) => format!("{rows} rows saved to {}", path.display()),
-                        Err(error) => format!("Cannot save {}: {error}", path.display()),
-                    });
-                });
-            if let Err(error) = spawned {
-                self.tell(format!("Cannot save: {error}"));
+            UiCommand::SetAlertCommand(id, line) => {
+                self.server.alerts.change(id, |rule| rule.command = line);
             }
+            UiCommand::RemoveAlert(id) => self.server.alerts.remove(id),
+            UiCommand::AcknowledgeAlerts => self.server.alerts.acknowledge(),
         }
+        self.sync_subscriptions();
     }
 
     fn toggle_recording(&mut self) {
-        if let Some(recorder) = self.recorder.take() {
-            let path = recorder.path().display().to_string();
-            let notice = match recorder.finish() {
-                Ok(updates) => format!("{updates} updates recorded in {path}"),
-                Err(error) => format!("The recording {path} is not complete: {error}"),
-            };
-            self.tell(notice);
+        if let Some(notice) = self.recordings.end_writing() {
+            self.notify(notice);
             return;
         }
-        let name = Topic::new("recording").ok();
-        let Some(name) = name else { return };
-        let path = export::file_name(
-            &self.settings.preferences.folder(),
-            &name,
+        let path = destination::file_name(
+            &self.common.preferences.folder(),
+            "recording",
             self.now_ns,
             "jsonl",
         );
-        match Recorder::start(path) {
-            Ok(recorder) => self.recorder = Some(recorder),
-            Err(error) => self.tell(format!("Cannot record: {error}")),
+        match RecordingWriter::start(path) {
+            Ok(writer) => self.recordings.writer = Some(writer),
+            Err(error) => self.notify(format!("Cannot record: {error}")),
         }
     }
 
     fn open_recording(&mut self, path: &Path) {
-        match Player::open(path) {
+        match RecordingPlayer::open(path) {
             Ok(player) => {
-                self.player = Some(player);
+                self.recordings.player = Some(player);
                 self.forget();
             }
-            Err(error) => self.tell(error.to_string()),
+            Err(error) => self.notify(error.to_string()),
         }
     }
 
-    fn steer_player(&mut self, step: PlayerStep) {
-        let Some(player) = &mut self.player else {
+    fn steer_player(&mut self, step: PlayerAction) {
+        let Some(player) = &mut self.recordings.player else {
             return;
         };
         match step {
-            PlayerStep::SetPaused(paused) => player.set_paused(paused),
-            PlayerStep::SetSpeed(speed) => player.set_speed(speed),
-            PlayerStep::Seek(time_ns) => match player.seek(time_ns) {
+            PlayerAction::SetPaused(paused) => player.set_paused(paused),
+            PlayerAction::SetSpeed(speed) => player.set_speed(speed),
+            PlayerAction::Seek(time_ns) => match player.seek(time_ns) {
                 Ok(true) => self.forget(),
                 Ok(false) => {}
-                Err(error) => self.tell(format!("Cannot go there: {error}")),
+                Err(error) => self.notify(format!("Cannot seek: {error}")),
             },
-            PlayerStep::Stop => {
+            PlayerAction::Stop => {
                 self.end_playing();
-                // What the server sent meanwhile was not taken in: it is asked for again.
-                self.reconnect_to = Some(self.url.clone());
+                // Updates that the server sent meanwhile were dropped: the connection starts again.
+                self.connect();
             }
         }
     }
 
     fn end_playing(&mut self) {
-        if self.player.take().is_some() {
+        if self.recordings.player.take().is_some() {
             self.forget();
         }
     }

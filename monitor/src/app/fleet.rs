@@ -1,29 +1,28 @@
-//! Several servers at once: one [`Monitor`] for each, of which one is seen.
+//! Several servers at once: one [`Monitor`] for each, of which one is shown.
 //!
 //! Nothing of two servers is ever mixed: each has its own topics, positions, clock, charts, alerts
-//! and connection. What the person prefers, and the memory for history, is common to all.
+//! and connection. Preferences and the memory for history are common to all.
 
 use egui::Ui;
 use tickcast_protocol::message::TimeNs;
 
-use super::Monitor;
+use super::monitor::Monitor;
 use crate::{
-    connection::Requests,
-    inbox::Inbox,
-    scene::{ServerTab, ServerWish},
-    settings::Settings,
+    files::saved_state::SavedState,
+    net::{IncomingQueue, Requests},
+    ui::{command::ServerAction, scene::ServerTab},
 };
 
-/// Most servers at once: each has a thread, and its tab must find room.
-pub const SERVERS_MAX: usize = 8;
+/// The most servers at once: each has a thread, and its tab needs space.
+pub(crate) const SERVERS_MAX: usize = 8;
 
-/// Names a server of a fleet for as long as the program runs.
+/// Number of a server, unique for as long as the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerId(u32);
 
 /// All servers that the program listens to.
 ///
-/// Input: [`Self::take_in`]. Drawing: [`Self::ui`]. The owner of the sockets looks after
+/// Input: [`Self::receive`]. Drawing: [`Self::ui`]. The owner of the sockets connects
 /// [`Self::monitors`].
 #[derive(Debug)]
 pub struct Fleet {
@@ -33,17 +32,17 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// With this server, and those of the settings besides. Their connections are asked for by
-    /// [`Monitor::take_reconnect`].
-    pub fn new(first: Monitor, others: Vec<Settings>) -> Self {
+    /// A fleet of this server and the other ones of the saved state. [`Monitor::take_reconnect`]
+    /// asks for their connections.
+    pub fn new(first: Monitor, others: Vec<SavedState>) -> Self {
         let mut fleet = Self {
             monitors: vec![(ServerId(0), first)],
             active: 0,
             next: 1,
         };
-        for settings in others {
-            if let Some(url) = settings.url.clone() {
-                fleet.add(url, settings);
+        for saved in others {
+            if let Some(url) = saved.url.clone() {
+                fleet.add(url, saved);
             }
         }
         fleet.active = 0;
@@ -55,43 +54,43 @@ impl Fleet {
         self.monitors.iter_mut().map(|(id, monitor)| (*id, monitor))
     }
 
-    /// The server that is seen.
+    /// The server that is shown.
     pub fn active(&self) -> &Monitor {
         &self.monitors[self.active].1
     }
 
-    /// The server that is seen.
+    /// The server that is shown.
     pub fn active_mut(&mut self) -> &mut Monitor {
         &mut self.monitors[self.active].1
     }
 
-    /// Takes in all that came from all servers. `clock_ns` is this machine's clock.
-    pub fn take_in(&mut self, clock_ns: TimeNs) {
+    /// Applies what all servers sent. `clock_ns` is the time of this machine's clock.
+    pub fn receive(&mut self, clock_ns: TimeNs) {
         for (at, (_, monitor)) in self.monitors.iter_mut().enumerate() {
-            monitor.take_in(clock_ns);
+            monitor.receive(clock_ns);
             if at != self.active {
-                // Nobody waits for it to be drawn.
-                monitor.hidden();
+                // It is not drawn.
+                monitor.window_hidden();
             }
         }
     }
 
-    /// Draws the server that is seen, and does what was asked for.
+    /// Draws the server that is shown and carries out the commands that the user gave.
     pub fn ui(&mut self, ui: &mut Ui) {
         let tabs = self.tabs();
         let active = self.active_mut();
         active.set_tabs(tabs);
         active.ui(ui);
-        match active.take_server_wish() {
-            Some(ServerWish::Add(url)) => {
+        match active.take_server_action() {
+            Some(ServerAction::Add(url)) => {
                 let known = self.monitors.iter().position(|(_, m)| m.url() == url);
                 match known {
                     Some(known) => self.show(known),
-                    None => self.add(url, Settings::default()),
+                    None => self.add(url, SavedState::default()),
                 }
             }
-            Some(ServerWish::Show(at)) => self.show(at),
-            Some(ServerWish::Remove(at)) => self.remove(at),
+            Some(ServerAction::Show(at)) => self.show(at),
+            Some(ServerAction::Remove(at)) => self.remove(at),
             None => {}
         }
     }
@@ -100,22 +99,23 @@ impl Fleet {
         let tabs = self.monitors.iter().enumerate();
         tabs.map(|(at, (_, monitor))| ServerTab {
             url: monitor.url().to_owned(),
-            link: monitor.link().clone(),
+            connection: monitor.connection().clone(),
             unseen_alerts: monitor.alerts().unseen().len(),
             is_active: at == self.active,
         })
         .collect()
     }
 
-    fn add(&mut self, url: String, mut settings: Settings) {
+    fn add(&mut self, url: String, mut saved: SavedState) {
         if self.monitors.len() >= SERVERS_MAX {
-            let notice = format!("There are {SERVERS_MAX} servers already: remove one first.");
-            self.active_mut().tell(notice);
+            let notice =
+                format!("Cannot add another server (limit {SERVERS_MAX}): remove one first.");
+            self.active_mut().notify(notice);
             return;
         }
-        settings.preferences = self.active().preferences().clone();
-        let inbox = Inbox::new(|| {});
-        let mut monitor = Monitor::new(url, inbox, Requests::nobody(), settings, &[]);
+        saved.preferences = self.active().preferences().clone();
+        let queue = IncomingQueue::new(|| {});
+        let mut monitor = Monitor::new(url, queue, Requests::unconnected(), saved, &[]);
         monitor.connect();
         self.monitors.push((ServerId(self.next), monitor));
         self.next += 1;
@@ -138,9 +138,9 @@ impl Fleet {
         if at >= self.monitors.len() || at == self.active {
             return;
         }
-        let common = self.active().common_settings();
+        let common = self.active().common.clone();
         self.active = at;
-        self.active_mut().take_common_settings(common);
+        self.active_mut().set_common(common);
         self.share_memory();
     }
 
@@ -151,22 +151,21 @@ impl Fleet {
         }
     }
 
-    /// What to save: the settings of the first server, with those of the others in them.
-    pub fn settings(&mut self) -> Settings {
-        let common = self.active().common_settings();
-        let mut all = self.monitors.iter_mut().map(|(_, monitor)| {
-            let mut settings = monitor.settings().clone();
-            settings.others.clear();
-            settings
-        });
+    /// What to save: the state of the first server, which contains those of the others.
+    pub fn saved_state(&self) -> SavedState {
+        let common = self.active().common.clone();
+        let mut all = self
+            .monitors
+            .iter()
+            .map(|(_, monitor)| monitor.saved_state());
         let mut first = all.next().unwrap_or_default();
         first.others = all.collect();
-        common.apply(&mut first);
+        first.set_common(common);
         first
     }
 
-    /// Ends what must be ended in order.
-    pub fn finish(&mut self) {
+    /// Finishes the recordings.
+    pub(crate) fn finish(&mut self) {
         for (_, monitor) in &mut self.monitors {
             monitor.finish();
         }

@@ -1,4 +1,4 @@
-//! A monitor without window, socket and clock, and what a server would send it.
+//! A monitor without window, socket and clock, and what a server sends to it.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -6,11 +6,8 @@
 )]
 
 use egui_kittest::Harness;
-use tickcast_monitor::{
-    app::Monitor,
-    connection::Requests,
-    inbox::{Inbox, Link, Parcel},
-    settings::Settings,
+use tickcast_monitor::testing::{
+    ConnectionState, IncomingItem, IncomingQueue, Monitor, Requests, SavedState,
 };
 use tickcast_protocol::{
     client::ClientBatch,
@@ -23,20 +20,20 @@ pub(crate) const SECOND: i64 = 1_000_000_000;
 /// When all tests begin: 2026-01-01T12:00:00Z.
 pub(crate) const START_NS: i64 = 1_767_268_800 * SECOND;
 
-/// A server that says what the test wants, and the clock of both sides.
+/// A server under control of the test, and the clock of both sides.
 pub(crate) struct Script {
-    pub(crate) inbox: Inbox,
+    pub(crate) queue: IncomingQueue,
     pub(crate) now_ns: i64,
-    /// Of the updates from now on.
+    /// Quality of the next updates.
     pub(crate) quality: Quality,
     position: u64,
     seqs: std::collections::HashMap<String, u64>,
 }
 
 impl Script {
-    pub(crate) fn new(inbox: Inbox) -> Self {
+    pub(crate) fn new(queue: IncomingQueue) -> Self {
         Self {
-            inbox,
+            queue,
             now_ns: START_NS,
             quality: Quality::Live,
             position: 0,
@@ -44,20 +41,20 @@ impl Script {
         }
     }
 
-    pub(crate) fn link(&self, link: Link) {
-        assert!(self.inbox.try_put(Parcel::Link(link)));
+    pub(crate) fn connection(&self, state: ConnectionState) {
+        assert!(self.queue.try_put(IncomingItem::Connection(state)));
     }
 
     pub(crate) fn connected(&self) {
-        self.link(Link::Connected {
+        self.connection(ConnectionState::Connected {
             server: "a test".to_owned(),
             epoch: Epoch(0x3f2a),
         });
     }
 
-    /// The server says whether a topic's source is heard of.
+    /// Sends a status of a topic.
     pub(crate) fn status(&self, topic: &str, status: Status) {
-        assert!(self.inbox.try_put(Parcel::Statuses {
+        assert!(self.queue.try_put(IncomingItem::Statuses {
             topics: Vec::new(),
             statuses: vec![TopicStatus {
                 topic: Topic::new(topic).unwrap(),
@@ -67,7 +64,7 @@ impl Script {
         }));
     }
 
-    /// The server has another epoch: positions and seqs begin anew.
+    /// The server has another epoch: positions and seqs start again.
     pub(crate) fn restart(&mut self) {
         self.position = 0;
         self.seqs.clear();
@@ -109,19 +106,19 @@ impl Script {
             topics: vec![info],
             updates: vec![update],
         };
-        assert!(self.inbox.try_put(Parcel::Batch {
+        assert!(self.queue.try_put(IncomingItem::Batch {
             batch,
             received_ns: self.now_ns + 300_000,
         }));
     }
 
-    /// By the subscription to newest values.
+    /// Sends a value by the subscription to newest values.
     pub(crate) fn latest(&mut self, topic: &str, value: Value) {
         let update = self.update(topic, value);
         self.send(Filter::all(), None, update);
     }
 
-    /// By the subscription to every update of the topic.
+    /// Sends a value by the subscription to every update of the topic.
     pub(crate) fn every(&mut self, topic: &str, value: Value) {
         let update = self.update(topic, value);
         self.send(Filter::new(topic).unwrap(), None, update);
@@ -150,26 +147,26 @@ pub(crate) fn quote(bid: &str, ask: &str) -> Value {
     })
 }
 
-/// The monitor and the server it hears.
+/// The monitor and its server.
 pub(crate) struct Bench {
     pub(crate) monitor: Monitor,
     pub(crate) script: Script,
 }
 
-/// A monitor of 1440 x 900 points that nothing has been sent to yet.
-pub(crate) fn harness(settings: Settings, charts: &[&str]) -> Harness<'static, Bench> {
-    let inbox = Inbox::new(|| {});
+/// A monitor of 1440 x 900 points before the first message.
+pub(crate) fn harness(settings: SavedState, charts: &[&str]) -> Harness<'static, Bench> {
+    let queue = IncomingQueue::new(|| {});
     let charts: Vec<Topic> = charts.iter().map(|t| Topic::new(t).unwrap()).collect();
     let monitor = Monitor::new(
         "ws://127.0.0.1:7400/ws".to_owned(),
-        inbox.clone(),
-        Requests::nobody(),
+        queue.clone(),
+        Requests::unconnected(),
         settings,
         &charts,
     );
     let bench = Bench {
         monitor,
-        script: Script::new(inbox),
+        script: Script::new(queue),
     };
     let mut fonts_ready = false;
     Harness::builder()
@@ -183,7 +180,7 @@ pub(crate) fn harness(settings: Settings, charts: &[&str]) -> Harness<'static, B
                     Monitor::prepare(ui.ctx());
                     return;
                 }
-                bench.monitor.take_in(bench.script.now_ns);
+                bench.monitor.receive(bench.script.now_ns);
                 bench.monitor.ui(ui);
             },
             bench,

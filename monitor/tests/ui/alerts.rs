@@ -1,9 +1,9 @@
-//! Alerts: made, fired, seen, remembered.
+//! Alerts: added, fired, acknowledged, saved.
 
 use super::*;
 
 #[test]
-fn an_alert_is_made_on_the_chart_fires_and_is_seen() {
+fn an_alert_is_added_on_the_chart_fires_and_is_acknowledged() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 5);
     let name = format!("Chart of {BTC}");
@@ -26,13 +26,13 @@ fn an_alert_is_made_on_the_chart_fires_and_is_seen() {
     assert!(!sees(&harness, "(99 999.00)"));
 
     // Alerts survive a restart.
-    let text = serde_json::to_string(harness.state_mut().monitor.settings()).unwrap();
+    let text = serde_json::to_string(&harness.state().monitor.saved_state()).unwrap();
     let harness = support::harness(serde_json::from_str(&text).unwrap(), &[]);
     assert_eq!(harness.state().monitor.alerts().rules().len(), 1);
 }
 
 #[test]
-fn alerts_are_listed_switched_and_removed() {
+fn alerts_are_listed_disabled_and_removed() {
     let mut harness = filled(&[BTC]);
     harness.key_press_modifiers(Modifiers::COMMAND, Key::L);
     harness.run_steps(4);
@@ -48,7 +48,7 @@ fn alerts_are_listed_switched_and_removed() {
 }
 
 #[test]
-fn each_condition_is_made_by_a_click_and_fires() {
+fn each_condition_is_added_by_a_click_and_fires() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 5);
     harness.key_press_modifiers(Modifiers::COMMAND, Key::L);
@@ -99,17 +99,17 @@ fn each_condition_is_made_by_a_click_and_fires() {
 }
 
 #[test]
-fn an_alert_stands_on_the_chart_where_it_fired() {
+fn an_alert_is_marked_on_the_chart_where_it_fired() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 10);
     let topic = BTC.parse().unwrap();
-    let condition = Condition::Above(39_490.0);
+    let condition = AlertCondition::Above(39_490.0);
     harness
         .state_mut()
         .monitor
-        .execute(Command::AddAlert { topic, condition });
+        .execute(UiCommand::AddAlert { topic, condition });
     harness.run_steps(2);
-    let bad = ThemeChoice::Dark.theme().bad;
+    let bad = Theme::of(ThemeChoice::Dark).bad;
     let markers = |harness: &Harness<'_, Bench>| {
         let is_marker = |shape: &egui::Shape| match shape {
             egui::Shape::Path(path) => path.closed && path.points.len() == 3 && path.fill == bad,
@@ -122,7 +122,7 @@ fn an_alert_stands_on_the_chart_where_it_fired() {
     assert_eq!(markers(&harness), 0);
     trades(&mut harness, 3);
     assert_eq!(markers(&harness), 1);
-    // The banner leads to the chart from anywhere.
+    // The banner leads to the chart from any topic.
     harness.get_by_label("plant/line-1/pressure").click();
     harness.run_steps(2);
     harness.get_by_label("Show chart").click();
@@ -131,9 +131,9 @@ fn an_alert_stands_on_the_chart_where_it_fired() {
 }
 
 #[test]
-fn an_alert_runs_the_program_that_was_typed_and_it_survives_a_restart() {
+fn an_alert_runs_its_program_which_survives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let told = folder.path().join("told");
+    let written = folder.path().join("written");
     let mut harness = filled(&[BTC]);
     harness.key_press_modifiers(Modifiers::COMMAND, Key::L);
     harness.run_steps(4);
@@ -142,7 +142,10 @@ fn an_alert_runs_the_program_that_was_typed_and_it_survives_a_restart() {
     let field = format!("Program for {BTC} updates lost");
     harness.get_by_label(&field).focus();
     harness.run_steps(2);
-    let program = format!("sh -c 'printf %s \"$TICKCAST_ALERT\" > {}'", told.display());
+    let program = format!(
+        "sh -c 'printf %s \"$TICKCAST_ALERT\" > {}'",
+        written.display()
+    );
     write(&mut harness, &program);
     harness.get_by_label("Sound").click();
     harness.run_steps(4);
@@ -152,13 +155,13 @@ fn an_alert_runs_the_program_that_was_typed_and_it_survives_a_restart() {
     assert_eq!(rules[0].command, program);
     assert!(rules[0].sound);
     // No sound in a test.
-    let silent = Command::SetAlertSound(rules[0].id, false);
+    let silent = UiCommand::SetAlertSound(rules[0].id, false);
     again.state_mut().monitor.execute(silent);
     trades(&mut again, 3);
     again.state_mut().script.skip(BTC, 3);
     trades(&mut again, 3);
     let begun = Instant::now();
-    while std::fs::read_to_string(&told).unwrap_or_default() != "updates lost" {
+    while std::fs::read_to_string(&written).unwrap_or_default() != "updates lost" {
         assert!(begun.elapsed() < Duration::from_secs(60), "it did not run");
         std::thread::yield_now();
     }

@@ -1,4 +1,4 @@
-//! What the hand does on a chart, and what stands there.
+//! Gestures on a chart, and what it shows.
 
 use super::*;
 
@@ -36,7 +36,7 @@ fn dragging_into_the_past_pauses_with_a_chip_and_the_chip_follows_again() {
 }
 
 #[test]
-fn end_space_and_ctrl_z_steer_the_view() {
+fn end_space_and_ctrl_z_control_the_view() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 5);
     let following = |h: &Harness<'_, Bench>| h.state().monitor.workspace().is_following();
@@ -57,7 +57,7 @@ fn end_space_and_ctrl_z_steer_the_view() {
 }
 
 #[test]
-fn the_crosshair_tells_value_time_and_age_while_data_streams_and_all_panes_point_there() {
+fn the_crosshair_shows_value_time_and_age_in_all_panes_while_data_streams() {
     let mut harness = filled(&[BTC, "market/EUR-USD/quote"]);
     trades(&mut harness, 20);
     assert!(!painted(&harness, "Δ live"));
@@ -71,7 +71,7 @@ fn the_crosshair_tells_value_time_and_age_while_data_streams_and_all_panes_point
     assert!(painted(&harness, "Δ live"), "it stays while data streams");
     assert!(
         painted(&harness, "1.12164"),
-        "the other pane tells its value"
+        "the other pane shows its value"
     );
     harness.remove_cursor();
     harness.run_steps(3);
@@ -89,7 +89,7 @@ fn a_chart_without_data_says_why() {
         harness.run_steps(1);
     }
     assert!(painted(&harness, "The history begins at "));
-    let mut harness = support::harness(Settings::default(), &["not/yet"]);
+    let mut harness = support::harness(SavedState::default(), &["not/yet"]);
     harness.run_steps(2);
     assert!(painted(&harness, "Waiting for the first value"));
 }
@@ -104,7 +104,7 @@ fn linked_charts_show_the_same_time() {
     harness.run_steps(2);
     let paused = harness.query_all_by_label_contains("Paused, +").count();
     assert!(harness.state().monitor.workspace().is_linked());
-    assert_eq!(paused, 2, "both stand still");
+    assert_eq!(paused, 2, "both are paused");
     harness.key_press(Key::End);
     harness.run_steps(2);
     assert!(harness.state().monitor.workspace().is_following());
@@ -186,7 +186,7 @@ fn a_shift_drag_measures_and_leaves_the_view_alone() {
 }
 
 #[test]
-fn on_a_chart_that_stands_still_the_wheel_zooms_at_the_cursor() {
+fn on_a_paused_chart_the_wheel_zooms_at_the_cursor() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 5);
     harness.key_press(Key::Space);
@@ -219,7 +219,7 @@ fn dragging_back_to_the_live_edge_follows_again() {
 }
 
 #[test]
-fn time_moves_by_the_clock_while_nothing_comes() {
+fn time_moves_by_the_clock_while_no_update_comes() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 5);
     let before = window(&harness);
@@ -232,7 +232,7 @@ fn time_moves_by_the_clock_while_nothing_comes() {
 }
 
 #[test]
-fn the_value_axis_is_stretched_by_hand_locked_and_fitted_again() {
+fn the_value_axis_is_stretched_by_dragging_locked_and_fitted_again() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 20);
     assert!(is_chosen(&harness, "Auto"));
@@ -299,7 +299,7 @@ fn the_last_sample_before_the_window_still_counts() {
     harness.state_mut().script.now_ns += 1_200 * SECOND;
     harness.run_steps(2);
     let last = harness.state().monitor.store().topic_named(BTC).unwrap();
-    let label = tickcast_monitor::format::number(last.number.unwrap(), 2);
+    let label = tickcast_monitor::testing::number(last.number.unwrap(), 2);
     assert!(painted(&harness, &label), "{label} on the axis");
 }
 
@@ -327,7 +327,7 @@ fn a_chart_keeps_its_width_while_values_change() {
 }
 
 #[test]
-fn the_candle_that_is_not_over_is_told_apart() {
+fn an_unfinished_candle_is_marked() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 23);
     harness.get_by_label("10 s").click();
@@ -351,7 +351,7 @@ fn the_candle_that_is_not_over_is_told_apart() {
 }
 
 #[test]
-fn several_series_share_a_chart_and_each_tells_its_value() {
+fn several_series_share_a_chart_and_each_shows_its_value() {
     let eth = "market/ETH-USDT/trade";
     let mut harness = filled(&[BTC]);
     row(&harness, eth).click_modifiers(Modifiers::SHIFT);
@@ -378,16 +378,16 @@ fn a_chart_of_a_topic_that_fell_silent_says_since_when() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 20);
     assert!(sees(&harness, "trades/s"));
-    assert!(!painted(&harness, "Nothing came since"));
+    assert!(!painted(&harness, "No update since"));
     harness.state_mut().script.now_ns += 1_000 * SECOND;
     harness.run_steps(2);
-    assert!(painted(&harness, "Nothing came since"));
+    assert!(painted(&harness, "No update since"));
     assert!(sees(&harness, "price, size"));
     assert!(!sees(&harness, "every 0.") && !sees(&harness, "trades/s"));
 }
 
 #[test]
-fn names_for_which_a_title_has_no_room_are_counted() {
+fn names_that_do_not_fit_into_a_title_are_counted() {
     let mut harness = filled(&[BTC]);
     let is_counted =
         |harness: &Harness<'_, Bench>| (1..5).any(|more| has(harness, &format!("+{more}")));
@@ -404,7 +404,7 @@ fn names_for_which_a_title_has_no_room_are_counted() {
 }
 
 #[test]
-fn the_status_line_tells_how_much_a_pixel_stands_for_and_how_deep_history_is() {
+fn the_status_line_shows_samples_per_pixel_and_the_depth_of_history() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 90);
     assert!(has(&harness, "1 px ="));

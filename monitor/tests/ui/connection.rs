@@ -1,17 +1,20 @@
-//! The state of the connection, and what was lost.
+//! The state of the connection, and losses.
 
 use super::*;
 
 #[test]
-fn the_state_of_the_connection_is_told_in_words() {
-    let mut harness = harness(Settings::default(), &[]);
+fn the_state_of_the_connection_is_shown_in_words() {
+    let mut harness = harness(SavedState::default(), &[]);
     harness.run_steps(1);
     assert!(sees(&harness, "connecting"));
-    harness.state().script.link(Link::BackingOff {
-        attempt: 3,
-        until: Instant::now() + Duration::from_secs(3600),
-        why: "connection refused".to_owned(),
-    });
+    harness
+        .state()
+        .script
+        .connection(ConnectionState::BackingOff {
+            attempt: 3,
+            until: Instant::now() + Duration::from_secs(3600),
+            why: "connection refused".to_owned(),
+        });
     harness.run_steps(2);
     assert!(sees(&harness, "backing off, try 3 in 3"));
     assert!(sees(&harness, "No server at ws://127.0.0.1:7400/ws"));
@@ -26,37 +29,43 @@ fn the_state_of_the_connection_is_told_in_words() {
 }
 
 #[test]
-fn a_lost_connection_is_hatched_and_a_new_epoch_is_told() {
+fn a_lost_connection_is_hatched_and_a_new_epoch_is_reported() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 5);
-    harness.state().script.link(Link::Connecting { attempt: 1 });
+    harness
+        .state()
+        .script
+        .connection(ConnectionState::Connecting { attempt: 1 });
     harness.run_steps(2);
     harness.state_mut().script.now_ns += 5 * SECOND;
     harness.run_steps(2);
     assert!(painted(&harness, "no connection"));
-    harness.state().script.link(Link::Connected {
-        server: "another".to_owned(),
-        epoch: tickcast_protocol::message::Epoch(0xbeef),
-    });
+    harness
+        .state()
+        .script
+        .connection(ConnectionState::Connected {
+            server: "another".to_owned(),
+            epoch: tickcast_protocol::message::Epoch(0xbeef),
+        });
     harness.state_mut().script.restart();
     trades(&mut harness, 2);
     assert!(!painted(&harness, "no connection"));
     assert!(painted(&harness, "server restarted"));
     assert!(sees(&harness, "The server was restarted"));
-    assert!(has(&harness, "1 restart of the server"));
+    assert!(has(&harness, "1 server restart"));
 }
 
 #[test]
-fn what_comes_in_while_the_window_is_hidden_is_there_when_it_is_shown_again() {
+fn updates_are_applied_while_the_window_is_hidden() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 1);
     let before = harness.state().monitor.store().totals();
-    // Hidden: data is taken in, nothing is drawn.
+    // Hidden: data is applied and not drawn.
     for _ in 0..600 {
         let Bench { monitor, script } = harness.state_mut();
         script.now_ns += SECOND;
         script.every(BTC, trade("39484.64", "0.1"));
-        monitor.take_in(script.now_ns);
+        monitor.receive(script.now_ns);
     }
     harness.run_steps(1);
     let store = harness.state().monitor.store();
@@ -70,11 +79,11 @@ fn what_comes_in_while_the_window_is_hidden_is_there_when_it_is_shown_again() {
 }
 
 #[test]
-fn the_window_is_repainted_twice_a_second_while_nothing_happens_and_then_less_and_less() {
+fn an_idle_window_is_repainted_twice_a_second_and_later_less_often() {
     // A chart that follows moves by the clock, and no faster than the rest.
     let mut harness = filled(&[BTC]);
     for (seconds, least_ms) in [(1, 400), (14, 900), (60, 9_000)] {
-        // What is changed flashes for a moment.
+        // Changed values flash for a moment.
         harness.state_mut().script.now_ns += seconds * SECOND;
         harness.run_steps(20);
         let views = &harness.output().viewport_output;
@@ -98,7 +107,7 @@ fn another_server_can_be_connected_to() {
 }
 
 #[test]
-fn updates_that_were_lost_are_counted_where_they_are_seen() {
+fn lost_updates_are_counted_in_the_status_line() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 3);
     harness.state_mut().script.skip(BTC, 137);
@@ -111,7 +120,7 @@ fn updates_that_were_lost_are_counted_where_they_are_seen() {
 }
 
 #[test]
-fn what_newest_values_leave_out_is_no_loss() {
+fn updates_between_newest_values_are_not_lost() {
     let mut harness = filled(&[]);
     let script = &mut harness.state_mut().script;
     script.skip(BTC, 50);
@@ -138,7 +147,7 @@ fn a_gap_says_on_the_chart_how_much_was_lost() {
 }
 
 #[test]
-fn the_first_start_charts_the_busiest_market_by_itself() {
+fn the_first_start_charts_the_busiest_market() {
     let mut harness = filled(&[]);
     for _ in 0..30 {
         let script = &mut harness.state_mut().script;
@@ -152,11 +161,14 @@ fn the_first_start_charts_the_busiest_market_by_itself() {
 }
 
 #[test]
-fn a_server_that_lets_its_heartbeats_out_is_told_before_it_is_given_up() {
+fn a_server_without_heartbeats_is_shown_as_silent_before_it_is_given_up() {
     let mut harness = filled(&[BTC, "market/EUR-USD/quote"]);
     trades(&mut harness, 20);
     let since = Instant::now().checked_sub(Duration::from_secs(9)).unwrap();
-    harness.state().script.link(Link::Silent { since });
+    harness
+        .state()
+        .script
+        .connection(ConnectionState::Silent { since });
     harness.state_mut().script.now_ns += 2 * SECOND;
     harness.run_steps(2);
     assert!(sees(&harness, "connected, but silent for"));
@@ -171,7 +183,7 @@ fn a_server_that_lets_its_heartbeats_out_is_told_before_it_is_given_up() {
 }
 
 #[test]
-fn the_health_pane_tells_latency_losses_and_clock_of_the_selected_topic() {
+fn the_health_pane_shows_latency_losses_and_clock_of_the_selected_topic() {
     let mut harness = filled(&[BTC]);
     harness.state_mut().script.skip(BTC, 0);
     trades(&mut harness, 3);
@@ -181,8 +193,8 @@ fn the_health_pane_tells_latency_losses_and_clock_of_the_selected_topic() {
         offset_ns: 20_000,
         round_trip_ns: 20_000,
     };
-    let inbox = harness.state().script.inbox.clone();
-    assert!(inbox.try_put(tickcast_monitor::inbox::Parcel::Clock(clock)));
+    let queue = harness.state().script.queue.clone();
+    assert!(queue.try_put(tickcast_monitor::testing::IncomingItem::Clock(clock)));
     harness.key_press_modifiers(Modifiers::COMMAND, Key::H);
     harness.run_steps(3);
     assert!(has(&harness, "Histogram of latencies"));
@@ -210,14 +222,14 @@ fn the_health_pane_tells_latency_losses_and_clock_of_the_selected_topic() {
 }
 
 #[test]
-fn what_the_server_refuses_is_told() {
+fn refusals_of_the_server_are_reported() {
     let mut harness = filled(&[BTC]);
-    let inbox = harness.state().script.inbox.clone();
-    let refused = tickcast_monitor::inbox::Parcel::Refused {
+    let queue = harness.state().script.queue.clone();
+    let refused = tickcast_monitor::testing::IncomingItem::Refused {
         filter: BTC.parse().unwrap(),
         reason: "too many subscriptions".to_owned(),
     };
-    assert!(inbox.try_put(refused));
+    assert!(queue.try_put(refused));
     harness.run_steps(2);
     assert!(sees(
         &harness,

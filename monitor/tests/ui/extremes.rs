@@ -1,10 +1,10 @@
-//! More, longer and stranger than anybody expects.
+//! More, longer and stranger data than expected.
 
 use super::*;
 
 #[test]
 fn names_of_256_bytes_in_any_script_do_no_harm() {
-    let mut harness = harness(Settings::default(), &[]);
+    let mut harness = harness(SavedState::default(), &[]);
     let script = &mut harness.state_mut().script;
     script.connected();
     for name in ["é".repeat(128), "/".repeat(256), "Ω/".repeat(85)] {
@@ -21,7 +21,7 @@ fn names_of_256_bytes_in_any_script_do_no_harm() {
 
 #[test]
 fn a_hundred_thousand_topics_cost_no_more_than_the_visible_rows() {
-    let mut harness = harness(Settings::default(), &[]);
+    let mut harness = harness(SavedState::default(), &[]);
     let script = &mut harness.state_mut().script;
     script.connected();
     for number in 0..100_000 {
@@ -38,8 +38,8 @@ fn a_hundred_thousand_topics_cost_no_more_than_the_visible_rows() {
 }
 
 #[test]
-fn a_tree_of_a_hundred_thousand_topics_fills_itself_step_by_step() {
-    let mut harness = harness(Settings::default(), &[]);
+fn a_tree_of_a_hundred_thousand_topics_is_filled_in_steps() {
+    let mut harness = harness(SavedState::default(), &[]);
     harness.key_press(Key::G);
     let script = &mut harness.state_mut().script;
     script.connected();
@@ -99,7 +99,11 @@ fn any_script_leaves_the_layout_as_it_is() {
         harness.key_press(Key::Tab);
         harness.run_steps(2);
         let row = harness.get_by_label(&name).rect();
-        assert_eq!(row.height(), tickcast_monitor::theme::ROW_HEIGHT, "{name}");
+        assert_eq!(
+            row.height(),
+            tickcast_monitor::testing::ROW_HEIGHT,
+            "{name}"
+        );
         assert!(row.right() < 500.0, "within the list: {row:?}");
         harness.get_by_label(&name).click();
         harness.run_steps(2);
@@ -116,15 +120,15 @@ fn any_script_leaves_the_layout_as_it_is() {
 }
 
 #[test]
-fn more_topics_than_are_kept_are_told_with_what_can_be_done_about_it() {
-    use tickcast_monitor::store::TOPICS_MAX;
-    let mut harness = harness(Settings::default(), &[]);
+fn topics_beyond_the_limit_are_reported_with_a_remedy() {
+    use tickcast_monitor::testing::TOPICS_MAX;
+    let mut harness = harness(SavedState::default(), &[]);
     let Bench { monitor, script } = harness.state_mut();
     script.connected();
     for number in 0..TOPICS_MAX + 1_000 {
         script.latest(&format!("many/{number}"), Value::Reading(1.0));
         if number % 50_000 == 0 {
-            monitor.take_in(script.now_ns);
+            monitor.receive(script.now_ns);
         }
     }
     harness.run_steps(3);
@@ -132,10 +136,10 @@ fn more_topics_than_are_kept_are_told_with_what_can_be_done_about_it() {
     assert_eq!((store.len(), store.totals().dropped), (TOPICS_MAX, 1_000));
     assert!(sees(
         &harness,
-        "more topics than the 250 000 that are kept: 1 000 updates"
+        "more topics than the monitor keeps (limit 250 000): 1 000 updates"
     ));
-    assert!(sees(&harness, "Start with --filter"));
-    // What is kept can be found and charted.
+    assert!(sees(&harness, "Choose topics with --filter"));
+    // Topics that are kept can be found and charted.
     harness.key_press(Key::Slash);
     harness.run_steps(2);
     write(&mut harness, "many/249999");
@@ -146,15 +150,15 @@ fn more_topics_than_are_kept_are_told_with_what_can_be_done_about_it() {
 
 /// What a file that was edited by hand, or by a broken disk, may say in any place.
 #[test]
-fn settings_with_anything_in_any_place_are_refused_or_make_a_usable_program() {
+fn settings_with_wrong_values_anywhere_are_refused_or_usable() {
     let mut harness = filled(&[BTC, "plant/line-1/pressure", "market/EUR-USD/quote"]);
     let monitor = &mut harness.state_mut().monitor;
-    monitor.execute(Command::OpenHealth);
-    monitor.execute(Command::SaveLayout("Morning".to_owned()));
+    monitor.execute(UiCommand::OpenHealth);
+    monitor.execute(UiCommand::SaveLayout("Morning".to_owned()));
     let topic = BTC.parse().unwrap();
-    let condition = Condition::Above(1.0);
-    monitor.execute(Command::AddAlert { topic, condition });
-    let good = serde_json::to_value(monitor.settings()).unwrap();
+    let condition = AlertCondition::Above(1.0);
+    monitor.execute(UiCommand::AddAlert { topic, condition });
+    let good = serde_json::to_value(monitor.saved_state()).unwrap();
     let mut places = Vec::new();
     collect(&good, &mut Vec::new(), &mut places);
     assert!(places.len() > 60, "{}", places.len());
@@ -175,7 +179,7 @@ fn settings_with_anything_in_any_place_are_refused_or_make_a_usable_program() {
             let mut settings = good.clone();
             *settings.pointer_mut(place).unwrap() = value.clone();
             std::fs::write(&path, settings.to_string()).unwrap();
-            let (settings, error) = Settings::load(&path);
+            let (settings, error) = SavedState::load(&path);
             if error.is_some() {
                 continue;
             }

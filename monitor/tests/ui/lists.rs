@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn topics_appear_by_themselves_in_groups_with_their_values() {
+fn topics_appear_in_groups_with_their_values() {
     let harness = filled(&[]);
     for topic in [BTC, "plant/line-1/temperature", "building/power/main"] {
         assert!(has(&harness, topic), "{topic}");
@@ -52,7 +52,7 @@ fn a_click_opens_a_chart_and_another_click_shows_the_other_topic_in_it() {
 }
 
 #[test]
-fn ctrl_click_opens_a_pane_beside_and_the_cross_closes_it() {
+fn ctrl_click_opens_another_pane_and_its_cross_closes_it() {
     let mut harness = filled(&[BTC]);
     let row = harness.get_by_label("plant/line-1/pressure");
     row.click_modifiers(Modifiers::COMMAND);
@@ -133,7 +133,7 @@ fn the_tree_opens_and_closes_by_mouse_and_keys_and_charts_what_is_chosen() {
         harness.run_steps(2);
     }
     assert!(has(&harness, "Branch line-1, closed, 4 topics"));
-    // A topic that appears takes its place by itself.
+    // A new topic is inserted in its place.
     let script = &mut harness.state_mut().script;
     script.latest("attic/light", Value::Reading(1.0));
     harness.run_steps(2);
@@ -155,8 +155,8 @@ fn the_tree_is_filtered_by_wildcards_and_its_open_branches_survive_a_restart() {
     harness.run_steps(2);
     assert!(has(&harness, "Branch market, open, 2 topics"));
     assert!(!sees(&harness, "Branch plant"));
-    let saved = serde_json::to_string(harness.state_mut().monitor.settings()).unwrap();
-    let settings: Settings = serde_json::from_str(&saved).unwrap();
+    let saved = serde_json::to_string(&harness.state().monitor.saved_state()).unwrap();
+    let settings: SavedState = serde_json::from_str(&saved).unwrap();
     let mut again = support::harness(settings, &[]);
     fill(&mut again.state_mut().script);
     again.run_steps(2);
@@ -164,13 +164,13 @@ fn the_tree_is_filtered_by_wildcards_and_its_open_branches_survive_a_restart() {
 }
 
 #[test]
-fn status_is_told_in_words_in_list_tree_chart_and_alerts() {
+fn status_is_shown_in_words_in_list_tree_chart_and_alerts() {
     let topic = "plant/line-1/pressure";
     let mut harness = filled(&[topic]);
     let monitor = &mut harness.state_mut().monitor;
-    for condition in [Condition::Stale, Condition::Dead] {
+    for condition in [AlertCondition::Stale, AlertCondition::Dead] {
         let topic = topic.parse().unwrap();
-        monitor.execute(Command::AddAlert { topic, condition });
+        monitor.execute(UiCommand::AddAlert { topic, condition });
     }
     harness.run_steps(1);
     assert!(!sees(&harness, "stale") && !painted(&harness, "stale"));
@@ -218,7 +218,7 @@ fn a_retained_value_is_never_shown_as_fresh() {
 }
 
 #[test]
-fn keys_open_panes_beside_and_lines_on_the_same_chart() {
+fn keys_open_new_panes_and_add_lines_to_a_chart() {
     let mut harness = filled(&[BTC]);
     harness.get_by_label("plant/line-1/door").hover();
     for _ in 0..3 {
@@ -240,7 +240,7 @@ fn keys_open_panes_beside_and_lines_on_the_same_chart() {
 }
 
 #[test]
-fn escape_clears_the_filter_and_ctrl_f_goes_there() {
+fn ctrl_f_focuses_the_filter_and_escape_clears_it() {
     let mut harness = filled(&[]);
     harness.key_press_modifiers(Modifiers::COMMAND, Key::F);
     harness.run_steps(2);
@@ -254,10 +254,10 @@ fn escape_clears_the_filter_and_ctrl_f_goes_there() {
 }
 
 #[test]
-fn each_heading_sorts_and_a_second_click_turns_the_order() {
-    let settings = Settings {
+fn each_heading_sorts_and_a_second_click_reverses_the_order() {
+    let settings = SavedState {
         list_width: Some(700.0),
-        ..Settings::default()
+        ..SavedState::default()
     };
     let mut harness = harness(settings, &[BTC]);
     fill(&mut harness.state_mut().script);
@@ -283,17 +283,17 @@ fn each_heading_sorts_and_a_second_click_turns_the_order() {
 }
 
 #[test]
-fn a_wide_list_tells_losses_latencies_and_the_last_two_minutes() {
-    let settings = Settings {
+fn a_wide_list_shows_losses_latencies_and_sparklines() {
+    let settings = SavedState {
         list_width: Some(700.0),
-        ..Settings::default()
+        ..SavedState::default()
     };
     let mut harness = harness(settings, &[BTC]);
     fill(&mut harness.state_mut().script);
     trades(&mut harness, 3);
     harness.state_mut().script.skip(BTC, 137);
     trades(&mut harness, 3);
-    let bad = ThemeChoice::Dark.theme().bad;
+    let bad = Theme::of(ThemeChoice::Dark).bad;
     assert_eq!(ink(&harness, "137"), Some(bad));
     assert!(painted(&harness, "0.30 ms"));
     // A sparkline is the only line within the row.
@@ -310,14 +310,14 @@ fn a_wide_list_tells_losses_latencies_and_the_last_two_minutes() {
 #[test]
 fn a_changed_value_flashes_for_a_moment_in_the_colour_of_its_direction() {
     let mut harness = filled(&[]);
-    let theme = ThemeChoice::Dark.theme();
+    let theme = Theme::of(ThemeChoice::Dark);
     let mut colour = |price: &str, later_ms: i64| {
         let script = &mut harness.state_mut().script;
         script.now_ns += SECOND;
         script.latest(BTC, trade(price, "1"));
         script.now_ns += later_ms * 1_000_000;
         harness.run_steps(1);
-        let text = tickcast_monitor::format::number(price.parse().unwrap(), 2);
+        let text = tickcast_monitor::testing::number(price.parse().unwrap(), 2);
         ink(&harness, &text).unwrap()
     };
     assert_eq!(colour("40000.00", 0), theme.up);
@@ -326,7 +326,7 @@ fn a_changed_value_flashes_for_a_moment_in_the_colour_of_its_direction() {
     harness
         .state_mut()
         .monitor
-        .execute(Command::SetFlash(false));
+        .execute(UiCommand::SetFlash(false));
     let script = &mut harness.state_mut().script;
     script.now_ns += SECOND;
     script.latest(BTC, trade("41000.00", "1"));
@@ -335,7 +335,7 @@ fn a_changed_value_flashes_for_a_moment_in_the_colour_of_its_direction() {
 }
 
 #[test]
-fn a_row_under_the_pointer_tells_more() {
+fn a_row_under_the_pointer_has_a_tooltip() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 3);
     row(&harness, BTC).hover();

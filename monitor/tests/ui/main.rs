@@ -1,4 +1,4 @@
-//! What a person sees and does, without a window: clicks, keys, drags, and what stands there then.
+//! The user interface without a window: clicks, keys, drags, and what is shown then.
 #![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod alerts;
@@ -19,12 +19,9 @@ use egui_kittest::{
     kittest::{NodeT, Queryable},
 };
 use support::{Bench, SECOND, fill, harness, trade};
-use tickcast_monitor::{
-    alerts::Condition,
-    inbox::Link,
-    scene::{Command, PlayerStep},
-    settings::{self, Settings, ZoneChoice},
-    theme::ThemeChoice,
+use tickcast_monitor::testing::{
+    AlertCondition, ConnectionState, PlayerAction, SavedState, Theme, ThemeChoice, UiCommand,
+    ZoneChoice, write_saved_state,
 };
 use tickcast_protocol::{
     message::{Quality, Status},
@@ -34,13 +31,13 @@ use tickcast_protocol::{
 const BTC: &str = "market/BTC-USDT/trade";
 
 fn filled(charts: &[&str]) -> Harness<'static, Bench> {
-    let mut harness = harness(Settings::default(), charts);
+    let mut harness = harness(SavedState::default(), charts);
     fill(&mut harness.state_mut().script);
     harness.run_steps(2);
     harness
 }
 
-/// Lets time pass, with 10 trades a second.
+/// Lets time pass, with 10 trades per second.
 fn trades(harness: &mut Harness<'_, Bench>, seconds: i64) {
     let script = &mut harness.state_mut().script;
     for at in 0..seconds * 10 {
@@ -72,7 +69,7 @@ fn charted(harness: &Harness<'_, Bench>) -> Vec<String> {
     topics
 }
 
-/// Whether a text that contains this was painted: what charts write is no widget.
+/// Whether a text that contains this was painted: texts of charts are not widgets.
 fn painted(harness: &Harness<'_, Bench>, part: &str) -> bool {
     fn search(shape: &egui::Shape, part: &str) -> bool {
         match shape {
@@ -159,14 +156,14 @@ fn is_chosen(harness: &Harness<'_, Bench>, label: &str) -> bool {
     harness.get_by_label(label).accesskit_node().toggled() == Some(egui::accesskit::Toggled::True)
 }
 
-/// What the active chart shows, from when to when.
+/// Start and end of the time that the active chart shows.
 fn window(harness: &Harness<'_, Bench>) -> (i64, i64) {
     let now_ns = harness.state().script.now_ns;
     let active = harness.state().monitor.workspace().active(now_ns);
     active.unwrap().window
 }
 
-/// The line of a topic in the list: its name stands in other places too, as in what tells more.
+/// The row of a topic in the list. Its name is shown in other places too, such as tooltips.
 fn row<'h>(harness: &'h Harness<'_, Bench>, topic: &'h str) -> egui_kittest::Node<'h> {
     harness
         .get_all_by_label(topic)
@@ -179,7 +176,7 @@ fn write(harness: &mut Harness<'_, Bench>, text: &str) {
     harness.run_steps(2);
 }
 
-/// Opens the list of all commands, types, and takes the first.
+/// Opens the palette, types, and runs the first command.
 fn command(harness: &mut Harness<'_, Bench>, words: &str) {
     harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
     harness.run_steps(2);
@@ -188,13 +185,13 @@ fn command(harness: &mut Harness<'_, Bench>, words: &str) {
     harness.run_steps(2);
 }
 
-/// The program started again, with the settings as they were written to a file.
+/// The program after a restart, with its state from a file.
 fn restarted(harness: &mut Harness<'_, Bench>) -> Harness<'static, Bench> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("monitor.json");
-    let text = harness.state_mut().monitor.settings().to_text().unwrap();
-    settings::write(&path, &text).unwrap();
-    let (settings, error) = Settings::load(&path);
+    let text = harness.state_mut().monitor.saved_state().to_text().unwrap();
+    write_saved_state(&path, &text).unwrap();
+    let (settings, error) = SavedState::load(&path);
     assert!(error.is_none(), "{error:?}");
     let mut again = support::harness(settings, &[]);
     fill(&mut again.state_mut().script);

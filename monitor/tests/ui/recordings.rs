@@ -16,7 +16,7 @@ fn a_recording_is_played_on_the_same_screen() {
     }
     std::fs::write(&path, lines).unwrap();
     let mut harness = filled(&[]);
-    harness.state_mut().monitor.execute(Command::Play(path));
+    harness.state_mut().monitor.execute(UiCommand::Play(path));
     harness.run_steps(2);
     assert!(sees(&harness, "Recording r.jsonl"));
     assert!(has(&harness, "a/b"), "topics of the recording");
@@ -33,7 +33,7 @@ fn a_recording_is_played_on_the_same_screen() {
     harness.state_mut().script.now_ns += SECOND;
     harness.run_steps(2);
     assert_eq!(number(&harness), Some(60.0));
-    let back = Command::Player(PlayerStep::Seek(support::START_NS + 10 * SECOND));
+    let back = UiCommand::Player(PlayerAction::Seek(support::START_NS + 10 * SECOND));
     harness.state_mut().monitor.execute(back);
     harness.run_steps(2);
     assert_eq!(number(&harness), Some(10.0));
@@ -43,7 +43,7 @@ fn a_recording_is_played_on_the_same_screen() {
 }
 
 #[test]
-fn a_recording_goes_on_whatever_becomes_of_the_connection() {
+fn a_recording_is_played_on_when_the_connection_ends() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.jsonl");
     let time = support::START_NS;
@@ -54,29 +54,29 @@ fn a_recording_goes_on_whatever_becomes_of_the_connection() {
     let monitor = &mut harness.state_mut().monitor;
     // As at the start with --play: the window connects once all is set up.
     monitor.connect();
-    monitor.execute(Command::Play(path));
+    monitor.execute(UiCommand::Play(path));
     let url = monitor.take_reconnect().unwrap();
-    let inbox = tickcast_monitor::inbox::Inbox::new(|| {});
-    let requests = tickcast_monitor::connection::Requests::nobody();
-    monitor.reconnected(url, inbox.clone(), requests);
+    let queue = tickcast_monitor::testing::IncomingQueue::new(|| {});
+    let requests = tickcast_monitor::testing::Requests::unconnected();
+    monitor.reconnected(url, queue.clone(), requests);
     harness.run_steps(2);
     assert!(sees(&harness, "Recording r.jsonl"));
     assert!(has(&harness, "a"));
     let why = "connection refused".to_owned();
-    let gone = tickcast_monitor::inbox::Parcel::Link(Link::Ended { why });
-    assert!(inbox.try_put(gone));
+    let gone = tickcast_monitor::testing::IncomingItem::Connection(ConnectionState::Ended { why });
+    assert!(queue.try_put(gone));
     harness.run_steps(2);
     assert!(has(&harness, "At the end"), "not: no connection");
     assert!(has(&harness, "a"));
 }
 
 #[test]
-fn what_is_no_recording_is_told_and_changes_nothing() {
+fn a_file_that_is_not_a_recording_is_reported_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.jsonl");
     std::fs::write(&path, "hello").unwrap();
     let mut harness = filled(&[]);
-    harness.state_mut().monitor.execute(Command::Play(path));
+    harness.state_mut().monitor.execute(UiCommand::Play(path));
     harness.run_steps(2);
     assert!(sees(&harness, "is not a recording"));
     assert!(has(&harness, BTC));
@@ -84,7 +84,7 @@ fn what_is_no_recording_is_told_and_changes_nothing() {
 
 /// A monitor that writes its files to `folder`, with a chart of trades.
 fn writing_to(folder: &std::path::Path) -> Harness<'static, Bench> {
-    let mut settings = Settings::default();
+    let mut settings = SavedState::default();
     settings.preferences.folder = folder.display().to_string();
     let mut harness = harness(settings, &[BTC]);
     fill(&mut harness.state_mut().script);
@@ -111,13 +111,13 @@ fn only_file(folder: &std::path::Path, ending: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn what_is_received_is_recorded_and_played_after_a_restart() {
+fn received_updates_are_recorded_and_played_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let mut harness = writing_to(folder.path());
     harness.key_press_modifiers(Modifiers::COMMAND, Key::R);
     harness.run_steps(2);
     trades(&mut harness, 10);
-    assert!(sees(&harness, "recording "), "it is told all the time");
+    assert!(sees(&harness, "recording "), "the progress is shown");
     harness.get_by_label("Stop").click();
     harness.run_steps(2);
     assert!(sees(&harness, "updates recorded in"));
@@ -152,7 +152,7 @@ fn what_is_received_is_recorded_and_played_after_a_restart() {
 }
 
 #[test]
-fn damaged_lines_of_a_recording_are_counted_where_it_is_played() {
+fn damaged_lines_of_a_recording_are_counted_on_the_player_bar() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.jsonl");
     let line = |second: i64| {
@@ -180,17 +180,17 @@ fn damaged_lines_of_a_recording_are_counted_where_it_is_played() {
 }
 
 #[test]
-fn a_recording_that_is_not_there_is_told() {
+fn a_missing_recording_is_reported() {
     let mut harness = filled(&[]);
     let path = "/no/such/recording.jsonl".into();
-    harness.state_mut().monitor.execute(Command::Play(path));
+    harness.state_mut().monitor.execute(UiCommand::Play(path));
     harness.run_steps(2);
     assert!(sees(&harness, "cannot read /no/such/recording.jsonl"));
     assert!(has(&harness, BTC));
 }
 
 #[test]
-fn what_is_visible_or_all_is_saved_as_csv() {
+fn visible_or_all_history_is_saved_as_csv() {
     for (words, least) in [("visible CSV", 15), ("all history CSV", 55)] {
         let folder = tempfile::tempdir().unwrap();
         let mut harness = writing_to(folder.path());
@@ -211,7 +211,7 @@ fn what_is_visible_or_all_is_saved_as_csv() {
 }
 
 #[test]
-fn a_picture_of_the_active_chart_is_asked_for() {
+fn a_picture_of_the_active_chart_is_requested() {
     let folder = tempfile::tempdir().unwrap();
     let mut harness = writing_to(folder.path());
     harness.key_press_modifiers(Modifiers::COMMAND, Key::P);
@@ -224,7 +224,7 @@ fn a_picture_of_the_active_chart_is_asked_for() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_to_is_told() {
+fn a_folder_that_cannot_be_written_to_is_reported() {
     let mut harness = writing_to(std::path::Path::new("/no/such/folder"));
     harness.key_press_modifiers(Modifiers::COMMAND, Key::R);
     harness.run_steps(2);

@@ -17,7 +17,7 @@ fn layouts_are_saved_under_names_and_come_back() {
     assert_eq!(charted(&harness), [BTC]);
 
     // A restart, with the settings as they were written.
-    let text = serde_json::to_string(harness.state_mut().monitor.settings()).unwrap();
+    let text = serde_json::to_string(&harness.state().monitor.saved_state()).unwrap();
     let mut harness = support::harness(serde_json::from_str(&text).unwrap(), &[]);
     fill(&mut harness.state_mut().script);
     harness.run_steps(2);
@@ -64,7 +64,7 @@ fn the_preferences_are_chosen_and_remembered() {
     harness.key_press(Key::Escape);
     harness.run_steps(2);
     assert!(!has(&harness, "125 %"), "closed");
-    let preferences = &harness.state_mut().monitor.settings().preferences;
+    let preferences = harness.state().monitor.preferences();
     assert_eq!(preferences.theme, ThemeChoice::Light);
     assert_eq!(preferences.zoom, 1.25);
     assert_eq!(preferences.memory_limit, 1024 * 1024 * 1024);
@@ -104,7 +104,7 @@ fn a_question_mark_shows_all_keys() {
 }
 
 #[test]
-fn a_pane_that_is_dropped_onto_another_becomes_a_tab_and_tabs_are_clicked() {
+fn a_pane_dropped_onto_another_becomes_a_tab_and_survives_a_restart() {
     let pressure = "plant/line-1/pressure";
     let mut harness = filled(&[BTC, pressure]);
     let from = harness.get_by_label(&format!("Pane {pressure}")).rect();
@@ -130,7 +130,7 @@ fn a_pane_that_is_dropped_onto_another_becomes_a_tab_and_tabs_are_clicked() {
 }
 
 #[test]
-fn panes_are_closed_by_key_and_too_many_are_refused_with_a_word() {
+fn panes_are_closed_by_key_and_too_many_are_refused_with_a_notice() {
     let mut harness = filled(&[BTC, "plant/line-1/pressure"]);
     harness.key_press_modifiers(Modifiers::COMMAND, Key::W);
     harness.run_steps(2);
@@ -142,12 +142,12 @@ fn panes_are_closed_by_key_and_too_many_are_refused_with_a_word() {
         row(&harness, "plant/line-1/pressure").click_modifiers(Modifiers::COMMAND);
         harness.run_steps(2);
     }
-    assert!(sees(&harness, "as many panes as can be"));
+    assert!(sees(&harness, "Cannot open another pane (limit 24)"));
     assert_eq!(harness.state().monitor.workspace().chart_topics().len(), 24);
 }
 
 #[test]
-fn keys_and_commands_reach_every_chart_and_each_way_to_draw_it() {
+fn keys_and_commands_reach_every_chart_style_and_scale() {
     let mut harness = filled(&[BTC, "market/ETH-USDT/trade"]);
     let main = |h: &Harness<'_, Bench>| h.state().monitor.workspace().main_topic().unwrap();
     assert_eq!(main(&harness).as_str(), BTC);
@@ -160,8 +160,8 @@ fn keys_and_commands_reach_every_chart_and_each_way_to_draw_it() {
     for (words, label) in [
         ("candles 10 seconds", "10 s"),
         ("draw line", "Line"),
-        ("powers of ten", "Log"),
-        ("stay where they are", "Lock"),
+        ("logarithmic", "Log"),
+        ("stays fixed", "Lock"),
         ("fills the height", "Auto"),
     ] {
         command(&mut harness, words);
@@ -179,7 +179,7 @@ fn layouts_are_replaced_and_deleted() {
         harness
             .state_mut()
             .monitor
-            .execute(Command::SaveLayout(name.to_owned()));
+            .execute(UiCommand::SaveLayout(name.to_owned()));
     }
     harness.key_press_modifiers(Modifiers::COMMAND, Key::S);
     harness.run_steps(3);
@@ -193,7 +193,7 @@ fn layouts_are_replaced_and_deleted() {
     let names: Vec<String> = again
         .state_mut()
         .monitor
-        .settings()
+        .saved_state()
         .layouts
         .keys()
         .cloned()
@@ -202,15 +202,15 @@ fn layouts_are_replaced_and_deleted() {
 }
 
 #[test]
-fn whatever_can_be_clicked_or_typed_into_has_a_name() {
+fn every_widget_has_a_name() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 3);
     let topic = BTC.parse().unwrap();
-    let condition = Condition::Gap;
+    let condition = AlertCondition::Gap;
     let monitor = &mut harness.state_mut().monitor;
-    monitor.execute(Command::AddAlert { topic, condition });
-    monitor.execute(Command::OpenHealth);
-    use tickcast_monitor::scene::Overlay;
+    monitor.execute(UiCommand::AddAlert { topic, condition });
+    monitor.execute(UiCommand::OpenHealth);
+    use tickcast_monitor::testing::Overlay;
     for overlay in [
         None,
         Some(Overlay::Palette),
@@ -224,7 +224,7 @@ fn whatever_can_be_clicked_or_typed_into_has_a_name() {
         harness
             .state_mut()
             .monitor
-            .execute(Command::Overlay(overlay));
+            .execute(UiCommand::Overlay(overlay));
         harness.run_steps(3);
         let mut waiting: Vec<_> = harness.root().children().collect();
         while let Some(node) = waiting.pop() {
@@ -254,13 +254,16 @@ fn whatever_can_be_clicked_or_typed_into_has_a_name() {
 }
 
 #[test]
-fn damaged_settings_are_told_and_the_program_works() {
+fn damaged_settings_are_reported_and_the_program_works() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("monitor.json");
     std::fs::write(&path, b"{\"watch_list\": 7").unwrap();
-    let (settings, error) = Settings::load(&path);
+    let (settings, error) = SavedState::load(&path);
     let mut harness = harness(settings, &[]);
-    harness.state_mut().monitor.tell(error.unwrap().to_string());
+    harness
+        .state_mut()
+        .monitor
+        .notify(error.unwrap().to_string());
     fill(&mut harness.state_mut().script);
     harness.run_steps(2);
     assert!(sees(&harness, "are damaged"));

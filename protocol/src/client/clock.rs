@@ -1,4 +1,4 @@
-//! How far the server's clock is from ours, by NTP's arithmetic (RFC 5905, sections 8 and 10).
+//! Estimates the server's clock by NTP's arithmetic (RFC 5905, sections 8 and 10).
 
 use std::collections::VecDeque;
 
@@ -7,16 +7,17 @@ use crate::message::{TimeAnswer, TimeNs};
 /// Samples kept, as in NTP's clock filter.
 pub const CLOCK_SAMPLES: usize = 8;
 
-/// How fast a sample loses its worth: a quartz may be off by so much (NTP's PHI, 15 parts per
-/// million), as a divisor.
+/// How fast a sample loses its value, as a divisor of its age: NTP assumes that a clock drifts by
+/// up to 15 parts per million (PHI).
 const DRIFT_DIVISOR: i64 = 1_000_000 / 15;
 
-/// What is known of the server's clock.
+/// An estimate of the server's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockEstimate {
-    /// Server's clock minus ours, nanoseconds. Wrong by at most half the round trip.
+    /// The server's clock minus the client's, in nanoseconds. The error is at most half the round
+    /// trip.
     pub offset_ns: i64,
-    /// Round trip of the sample that the offset is from, without the server's own time.
+    /// Round trip of the sample that gave the offset, without the time spent in the server.
     pub round_trip_ns: i64,
 }
 
@@ -26,16 +27,17 @@ struct Sample {
     taken_at: TimeNs,
 }
 
-/// Takes answers in, gives the estimate of the best one out: the one with the shortest round trip,
-/// older ones discounted.
+/// Collects answers and gives the estimate of the best one: the one with the shortest round trip,
+/// where age counts against a sample.
 #[derive(Debug, Clone, Default)]
 pub struct ClockFilter {
     samples: VecDeque<Sample>,
 }
 
 impl ClockFilter {
-    /// Takes in an answer that came at `now` by our clock. An answer from the future (a clock was
-    /// set back in between) is of no use and leaves everything as it is.
+    /// Adds an answer that arrived at `now` by the client's clock. Returns the new estimate, or
+    /// `None` for an answer with impossible times (a clock was set back in between), which is
+    /// ignored.
     pub fn answer(&mut self, answer: &TimeAnswer, now: TimeNs) -> Option<ClockEstimate> {
         let (t1, t2) = (answer.client_time_ns, answer.receive_time_ns);
         let (t3, t4) = (answer.send_time_ns, now);
@@ -45,7 +47,7 @@ impl ClockFilter {
         if whole < 0 || inside < 0 || round_trip_ns < 0 {
             return None;
         }
-        // Halved one by one, because the sum of two offsets may not fit.
+        // Halved separately, because the sum of two offsets may overflow.
         let offset_ns = t2.checked_sub(t1)? / 2 + t3.checked_sub(t4)? / 2;
         if self.samples.len() == CLOCK_SAMPLES {
             self.samples.pop_front();
@@ -71,7 +73,7 @@ impl ClockFilter {
             .map(|sample| sample.estimate)
     }
 
-    /// Forgets all samples: another server, another clock.
+    /// Removes all samples. Needed for another server, which has another clock.
     pub fn clear(&mut self) {
         self.samples.clear();
     }
@@ -95,16 +97,16 @@ mod tests {
     #[test]
     fn the_sample_with_the_shortest_round_trip_wins() {
         let mut filter = ClockFilter::default();
-        // 1,000 ahead; 10 there, 10 back, 5 inside.
+        // 1,000 ahead; 10 to the server, 10 back, 5 inside.
         let exact = filter.answer(&answer(0, 1_010, 1_015), 25).unwrap();
         assert_eq!((exact.offset_ns, exact.round_trip_ns), (1_000, 20));
-        // 400 there, 10 back: lopsided, hence wrong by 195, and not believed.
+        // 400 to the server, 10 back: asymmetric, so wrong by 195, and not used.
         let kept = filter.answer(&answer(1_000, 2_400, 2_400), 1_410).unwrap();
         assert_eq!(kept, exact);
     }
 
     #[test]
-    fn a_good_sample_grows_old() {
+    fn a_good_sample_loses_to_a_worse_one_that_is_newer() {
         let mut filter = ClockFilter::default();
         filter.answer(&answer(0, 10, 10), 20).unwrap();
         // A second later NTP allows the clocks to have drifted by 15 microseconds.
@@ -120,7 +122,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_offset_is_wrong_by_at_most_half_the_round_trip(
+        fn the_error_of_the_offset_is_at_most_half_the_round_trip(
             offset in -1_000_000_000_000i64..1_000_000_000_000,
             trips in proptest::collection::vec((0..50_000_000i64, 0..50_000_000i64, 0..1_000i64), 1..20),
         ) {
@@ -131,7 +133,7 @@ mod tests {
                 let answer = answer(now, t2, t2 + inside);
                 now += there + inside + back;
                 let estimate = filter.answer(&answer, now).unwrap();
-                // One nanosecond for the halves.
+                // One nanosecond for rounding.
                 let error = (estimate.offset_ns - offset).abs();
                 prop_assert!(error <= estimate.round_trip_ns / 2 + 1);
                 prop_assert!(filter.samples.len() <= CLOCK_SAMPLES);
@@ -139,7 +141,7 @@ mod tests {
         }
 
         #[test]
-        fn no_clock_whatever_panics(times in any::<[i64; 4]>(), later: i64) {
+        fn no_combination_of_times_panics(times in any::<[i64; 4]>(), later: i64) {
             let mut filter = ClockFilter::default();
             filter.answer(&answer(times[0], times[1], times[2]), times[3]);
             filter.estimate(later);
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_cannot_be_are_ignored() {
+    fn answers_with_impossible_times_are_ignored() {
         let mut filter = ClockFilter::default();
         assert_eq!(filter.answer(&answer(100, 0, 0), 50), None);
         assert_eq!(filter.answer(&answer(0, 100, 0), 50), None);

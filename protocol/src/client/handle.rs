@@ -1,83 +1,34 @@
-//! What a caller may ask of a running [`Client`](super::Client).
+//! Commands for a running [`Client`](super::Client), from any thread.
 
-use std::{
-    future::pending,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::{future::pending, sync::Arc};
 
 use tokio::sync::{Notify, mpsc};
 
+use super::{command::ClientCommand, request_ids::RequestIds};
 use crate::{
     message::{HistoryRequest, Mode, Position, Publication, RequestId},
     topic::{Filter, Topic},
 };
 
-/// Commands that wait until the client takes them. It takes them whenever it is asked for the next
-/// event, so this is reached by publishing faster than the connection takes it.
+/// Commands that may wait for the client. The client takes them while its caller waits for the next
+/// event. The limit is reached by publishing faster than the connection sends.
 pub const COMMANDS_MAX: usize = 1024;
 
-/// What a caller asks for.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Command {
-    /// See [`ClientHandle::subscribe`].
-    Subscribe {
-        /// What to subscribe to.
-        filters: Vec<Filter>,
-        /// How.
-        mode: Mode,
-        /// At most so many batches per second, in mode `latest`.
-        max_rate_hz: Option<f64>,
-    },
-    /// See [`ClientHandle::unsubscribe`].
-    Unsubscribe {
-        /// What not to be subscribed to any more.
-        filters: Vec<Filter>,
-    },
-    /// See [`ClientHandle::publish`].
-    Publish {
-        /// Names the request.
-        id: RequestId,
-        /// What to put on the tape.
-        updates: Vec<Publication>,
-    },
-    /// See [`ClientHandle::history`].
-    History(HistoryRequest),
-    /// See [`ClientHandle::list`].
-    List,
-    /// See [`ClientHandle::close`].
-    Close,
-}
-
-/// Why a command was not taken.
+/// Why a command was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HandleError {
     /// [`COMMANDS_MAX`] are waiting.
-    #[error("{COMMANDS_MAX} commands are waiting already")]
+    #[error("too many commands are waiting (limit {COMMANDS_MAX})")]
     Full,
     /// The client has ended.
     #[error("the client has ended")]
     Ended,
 }
 
-/// Numbers for requests, unique among a client and its handles.
-#[derive(Debug, Clone, Default)]
-pub(super) struct RequestIds(Arc<AtomicU32>);
-
-impl RequestIds {
-    /// A number that was not used before. The first is 1.
-    pub(super) fn next(&self) -> RequestId {
-        // The number need not be ordered with anything else.
-        self.0.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
-    }
-}
-
-/// Gives commands to a [`Client`](super::Client) from anywhere: no method waits.
+/// Gives commands to a [`Client`](super::Client). No method waits.
 #[derive(Debug, Clone)]
 pub struct ClientHandle {
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<ClientCommand>,
     closing: Arc<Notify>,
     ids: RequestIds,
 }
@@ -98,7 +49,7 @@ impl ClientHandle {
         (handle, commands)
     }
 
-    fn give(&self, command: Command) -> Result<(), HandleError> {
+    fn give(&self, command: ClientCommand) -> Result<(), HandleError> {
         use mpsc::error::TrySendError;
         self.commands
             .try_send(command)
@@ -108,43 +59,43 @@ impl ClientHandle {
             })
     }
 
-    /// Wants to be subscribed to these filters from now on, across reconnects. A filter that is
-    /// subscribed to already gets the new mode and rate.
+    /// Subscribes to these filters from now on, across reconnects. A filter that already has a
+    /// subscription gets the new mode and rate.
     pub fn subscribe(
         &self,
         filters: impl IntoIterator<Item = Filter>,
         mode: Mode,
         max_rate_hz: Option<f64>,
     ) -> Result<(), HandleError> {
-        self.give(Command::Subscribe {
+        self.give(ClientCommand::Subscribe {
             filters: filters.into_iter().collect(),
             mode,
             max_rate_hz,
         })
     }
 
-    /// Does not want to be subscribed to these filters any more.
+    /// Ends the subscriptions to these filters.
     pub fn unsubscribe(
         &self,
         filters: impl IntoIterator<Item = Filter>,
     ) -> Result<(), HandleError> {
-        self.give(Command::Unsubscribe {
+        self.give(ClientCommand::Unsubscribe {
             filters: filters.into_iter().collect(),
         })
     }
 
     /// Puts updates on the tape, all or none. One [`Event::Published`](super::Event::Published) or
-    /// [`Event::Unpublished`](super::Event::Unpublished) with the returned number follows.
+    /// [`Event::Unpublished`](super::Event::Unpublished) with the returned id follows.
     pub fn publish(&self, updates: Vec<Publication>) -> Result<RequestId, HandleError> {
         let id = self.ids.next();
-        self.give(Command::Publish { id, updates })?;
+        self.give(ClientCommand::Publish { id, updates })?;
         Ok(id)
     }
 
-    /// Asks for the newest updates of a topic, at most `limit` of them, and only those before
-    /// `before`: the position of the first update of an answer, to go on into the past. One
-    /// [`Event::History`](super::Event::History) or [`Event::NoHistory`](super::Event::NoHistory)
-    /// with the returned number follows.
+    /// Asks for the newest updates of a topic: at most `limit` of them, and only those before
+    /// `before`. To page into the past, pass the position of the first update of the previous
+    /// answer. One [`Event::History`](super::Event::History) or
+    /// [`Event::NoHistory`](super::Event::NoHistory) with the returned id follows.
     pub fn history(
         &self,
         topic: &Topic,
@@ -152,7 +103,7 @@ impl ClientHandle {
         before: Option<Position>,
     ) -> Result<RequestId, HandleError> {
         let id = self.ids.next();
-        self.give(Command::History(HistoryRequest {
+        self.give(ClientCommand::History(HistoryRequest {
             id,
             topic: topic.as_str().to_owned(),
             limit,
@@ -161,12 +112,13 @@ impl ClientHandle {
         Ok(id)
     }
 
-    /// Asks for [`Event::Subscriptions`](super::Event::Subscriptions): the server's view of them.
+    /// Asks for the server's list of the subscriptions. One
+    /// [`Event::Subscriptions`](super::Event::Subscriptions) follows, if there is a connection.
     pub fn list(&self) -> Result<(), HandleError> {
-        self.give(Command::List)
+        self.give(ClientCommand::List)
     }
 
-    /// Closes the connection, which ends the client. It overtakes all other commands.
+    /// Closes the connection, which ends the client. Overtakes all other commands.
     pub fn close(&self) -> Result<(), HandleError> {
         if self.commands.is_closed() {
             return Err(HandleError::Ended);
@@ -179,15 +131,15 @@ impl ClientHandle {
 /// The client's end of its handles.
 #[derive(Debug)]
 pub(super) struct Commands {
-    /// `None` when there is nobody left to give or to take commands.
-    queue: Option<mpsc::Receiver<Command>>,
+    /// `None` after all handles are dropped or the client has ended.
+    queue: Option<mpsc::Receiver<ClientCommand>>,
     closing: Arc<Notify>,
 }
 
 impl Commands {
-    /// The next command; only that to close, if `takes_all` is false. `None` once, when the last
-    /// handle is gone. Cancel-safe.
-    pub(super) async fn next(&mut self, takes_all: bool) -> Option<Command> {
+    /// The next command. If `takes_all` is false, only [`ClientCommand::Close`]. `None` once, when
+    /// the last handle is dropped. Cancel-safe.
+    pub(super) async fn next(&mut self, takes_all: bool) -> Option<ClientCommand> {
         let queued = async {
             match &mut self.queue {
                 Some(queue) if takes_all => queue.recv().await,
@@ -196,13 +148,13 @@ impl Commands {
         };
         tokio::select! {
             biased;
-            () = self.closing.notified() => Some(Command::Close),
+            () = self.closing.notified() => Some(ClientCommand::Close),
             command = queued => command,
         }
     }
 
-    /// Takes no more commands: handles are told so. Gives those that were not taken.
-    pub(super) fn end(&mut self) -> Vec<Command> {
+    /// Accepts no more commands: handles get [`HandleError::Ended`]. Returns the waiting commands.
+    pub(super) fn end(&mut self) -> Vec<ClientCommand> {
         let Some(mut queue) = self.queue.take() else {
             return vec![];
         };

@@ -1,8 +1,8 @@
 //! A WebSocket client in two layers.
 //!
-//! [`Connection`] is one WebSocket connection: messages in, messages out, nothing remembered but
-//! the names of topics. [`Client`] keeps a set of subscriptions alive on top of it: it reconnects,
-//! resumes where its caller stopped, and proves that nothing was lost on the way.
+//! [`Connection`] is one WebSocket connection: messages in, messages out. It remembers only the
+//! names of topics. [`Client`] keeps a set of subscriptions alive on top of it: it reconnects,
+//! resumes where its caller stopped, and proves that nothing was lost.
 //!
 //! ```no_run
 //! use tickcast_protocol::{
@@ -23,7 +23,7 @@
 //!                 println!("{} {:?}", update.topic, update.value);
 //!             }
 //!         }
-//!         Event::Gap { filter, lost, .. } => eprintln!("{filter}: {lost:?} updates are lost"),
+//!         Event::Gap { filter, lost, .. } => eprintln!("{filter}: lost {lost:?} updates"),
 //!         Event::Disconnected(end) if end.retry_in.is_none() => return Err(end.why.into()),
 //!         _ => {}
 //!     }
@@ -31,32 +31,35 @@
 //! # }
 //! ```
 //!
-//! What can be decided without a socket, a clock or chance (the session, chains, back-off, the
-//! server's clock, names of topics) lives in files that have none of them.
+//! The files that decide (session, chain, clock, topic table) have no socket, no clock and no
+//! random numbers. They are tested in virtual time.
 
 mod chain;
-mod topics;
+mod topic_table;
 
-mod backoff;
 mod clock;
 
+mod disconnected;
 mod event;
-mod handle;
+
+mod command;
+mod request_ids;
 mod session;
 
 mod connection;
 mod handshake;
 
-mod open;
+mod handle;
+mod open_connection;
 mod reconnecting;
 
-pub use backoff::{BACKOFF_BASE, BACKOFF_FORGIVEN_AFTER, BACKOFF_MAX, Backoff};
 pub use chain::{Chain, ChainError};
 pub use clock::{CLOCK_SAMPLES, ClockEstimate, ClockFilter};
 pub use connection::{CloseReason, Connection, ConnectionError, OUTGOING_MAX_BYTES};
-pub use event::{ClientBatch, Disconnected, Event, NoAnswer, Unpublished, Why};
+pub use disconnected::{Disconnected, Why};
+pub use event::{ClientBatch, Event, NoAnswer, Unpublished};
 pub use handle::{COMMANDS_MAX, ClientHandle, HandleError};
-pub use handshake::{CONNECT_TIMEOUT, ConnectError, ConnectOptions};
-pub use reconnecting::{Client, ClientOptions};
+pub use handshake::{CONNECT_TIMEOUT, ConnectError, ConnectOptions, UrlError};
+pub use reconnecting::{Client, ClientOptions, RECONNECT};
 pub use session::PUBLISHES_IN_FLIGHT_MAX;
-pub use topics::{TOPIC_TABLE_MAX, TopicTable, TopicTableError};
+pub use topic_table::{TOPIC_TABLE_MAX, TopicTable, TopicTableError};

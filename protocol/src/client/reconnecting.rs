@@ -1,30 +1,48 @@
-//! A client that stays subscribed.
+//! A client that reconnects and stays subscribed.
 
 use std::{fmt, future::pending, pin::Pin, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    backoff::Backoff,
+    command::ClientCommand,
     connection::{Connection, ConnectionError},
-    event::{Disconnected, Event, Why},
-    handle::{ClientHandle, Command, Commands, RequestIds},
+    disconnected::{Disconnected, Why},
+    event::Event,
+    handle::{ClientHandle, Commands},
     handshake::{ConnectError, ConnectOptions},
-    open::{Open, Step},
+    open_connection::{ConnectionEvent, OpenConnection},
+    request_ids::RequestIds,
     session::Session,
-    topics::TopicTable,
+    topic_table::TopicTable,
 };
-use crate::{codec::CodecError, error::CloseCode, message::ServerMessage, topic::Topic};
+use crate::{
+    backoff::{Backoff, BackoffPolicy, Jitter},
+    codec::CodecError,
+    error::CloseCode,
+    message::ServerMessage,
+    topic::Topic,
+};
+
+/// Waits between attempts to connect. Thousands of clients that lose their server at the same
+/// moment come back spread over half a second, and over 30 seconds if the server stays away. That
+/// is as long as a person accepts to wait after the server is back.
+pub const RECONNECT: BackoffPolicy = BackoffPolicy {
+    first_bound: Duration::from_millis(500),
+    max_bound: Duration::from_secs(30),
+    reset_after: Duration::from_secs(10),
+    jitter: Jitter::Full,
+};
 
 /// How a [`Client`] behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientOptions {
-    /// Whom to connect to.
+    /// What to connect to, and how.
     pub connect: ConnectOptions,
 }
 
-/// Stays subscribed to what its [`ClientHandle`]s ask for. It does nothing by itself: it lives in
-/// [`Client::next`].
+/// Stays subscribed to the filters that its [`ClientHandle`]s ask for. It has no task of its own:
+/// it works only inside [`Client::next`].
 pub struct Client {
     options: ClientOptions,
     commands: Commands,
@@ -33,15 +51,15 @@ pub struct Client {
     /// Attempts to connect since the last success.
     attempt: u32,
     topics: TopicTable,
-    state: State,
+    state: ClientState,
 }
 
 type Connecting = Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send>>;
 
-enum State {
+enum ClientState {
     Waiting { until: Instant },
     Connecting(Connecting),
-    Open(Box<Open>),
+    Open(Box<OpenConnection>),
     Ended,
 }
 
@@ -54,14 +72,14 @@ impl fmt::Debug for Client {
 }
 
 impl ClientOptions {
-    /// With the given way to connect.
+    /// Options with the default behaviour.
     pub fn new(connect: ConnectOptions) -> Self {
         Self { connect }
     }
 }
 
 impl Client {
-    /// A client that connects as soon as [`Self::next`] is called.
+    /// A client that starts to connect with the first call of [`Self::next`].
     pub fn new(options: ClientOptions) -> (Self, ClientHandle) {
         let ids = RequestIds::default();
         let (handle, commands) = ClientHandle::new(ids.clone());
@@ -69,20 +87,20 @@ impl Client {
             session: Session::new(options.connect.encoding, ids),
             options,
             commands,
-            backoff: Backoff::default(),
+            backoff: Backoff::new(RECONNECT),
             attempt: 0,
             topics: TopicTable::default(),
-            state: State::Waiting {
+            state: ClientState::Waiting {
                 until: Instant::now(),
             },
         };
         (client, handle)
     }
 
-    /// The next event. Calling it again says that the last event was handled: only then does the
-    /// position move from which a subscription would be resumed. Cancel-safe.
+    /// The next event. Calling it again confirms that the last event was handled. Only then does
+    /// the position move from which a subscription would be resumed. Cancel-safe.
     ///
-    /// After [`Event::Disconnected`] without `retry_in` it waits for ever.
+    /// After an [`Event::Disconnected`] without `retry_in` it never returns.
     pub async fn next(&mut self) -> Event {
         self.session.handled();
         loop {
@@ -90,24 +108,24 @@ impl Client {
                 return event;
             }
             match &mut self.state {
-                State::Waiting { until } => {
+                ClientState::Waiting { until } => {
                     let until = *until;
                     tokio::select! {
                         () = sleep_until(until) => self.start_connecting(),
                         command = self.commands.next(true) => self.command(command),
                     }
                 }
-                State::Connecting(connecting) => {
+                ClientState::Connecting(connecting) => {
                     tokio::select! {
                         result = connecting => self.connected(result),
                         command = self.commands.next(true) => self.command(command),
                     }
                 }
-                State::Open(open) => {
-                    let step = open.step(&mut self.session, &mut self.commands).await;
-                    self.step(step);
+                ClientState::Open(open) => {
+                    let event = open.next_event(&mut self.session, &mut self.commands).await;
+                    self.connection_event(event);
                 }
-                State::Ended => pending().await,
+                ClientState::Ended => pending().await,
             }
         }
     }
@@ -119,55 +137,55 @@ impl Client {
         });
         let options = self.options.connect.clone();
         self.state =
-            State::Connecting(Box::pin(async move { Connection::connect(&options).await }));
+            ClientState::Connecting(Box::pin(async move { Connection::connect(&options).await }));
     }
 
     fn connected(&mut self, result: Result<Connection, ConnectError>) {
         match result {
             Ok(mut connection) => {
                 connection.set_topics(std::mem::take(&mut self.topics));
-                let open = Open::new(connection, self.options.connect.timeout);
-                self.state = State::Open(Box::new(open));
+                let open = OpenConnection::new(connection, self.options.connect.timeout);
+                self.state = ClientState::Open(Box::new(open));
             }
             Err(error) => {
-                let is_hopeless = matches!(error, ConnectError::BadUrl { .. });
-                let retry_in = (!is_hopeless).then(|| self.next_wait());
+                let is_permanent = matches!(error, ConnectError::BadUrl { .. });
+                let retry_in = (!is_permanent).then(|| self.next_wait());
                 self.end_connection(Why::Connect(error.to_string()), retry_in);
             }
         }
     }
 
-    fn command(&mut self, command: Option<Command>) {
+    fn command(&mut self, command: Option<ClientCommand>) {
         match (command, &mut self.state) {
             (None, _) => drop(self.commands.end()),
-            (Some(Command::Close), State::Open(open)) => {
+            (Some(ClientCommand::Close), ClientState::Open(open)) => {
                 open.leave(Why::ByCaller, CloseCode::Normal);
             }
-            (Some(Command::Close), _) => self.end_connection(Why::ByCaller, None),
+            (Some(ClientCommand::Close), _) => self.end_connection(Why::ByCaller, None),
             (Some(command), _) => self.session.command(command),
         }
     }
 
-    fn step(&mut self, step: Step) {
-        let State::Open(open) = &mut self.state else {
+    fn connection_event(&mut self, event: ConnectionEvent) {
+        let ClientState::Open(open) = &mut self.state else {
             return;
         };
-        match step {
-            Step::Command(command) => self.command(command),
-            Step::Message(Ok(message)) => self.message(message),
-            Step::Message(Err(error)) => match open.take_leaving() {
+        match event {
+            ConnectionEvent::ClientCommand(command) => self.command(command),
+            ConnectionEvent::Message(Ok(message)) => self.message(message),
+            ConnectionEvent::Message(Err(error)) => match open.take_leaving() {
                 Some(why) => self.left(why),
                 None => self.failed(error),
             },
-            Step::Room => {}
-            Step::Timer => {
+            ConnectionEvent::Room => {}
+            ConnectionEvent::Timer => {
                 if open.timer(&mut self.session)
                     && let Some(why) = open.take_leaving()
                 {
                     self.left(why);
                 }
             }
-            Step::Silence => {
+            ConnectionEvent::Silence => {
                 let silence = open.silence;
                 self.lost(Why::Silent(silence));
             }
@@ -178,13 +196,13 @@ impl Client {
         if let ServerMessage::Welcome(_) = message {
             self.attempt = 0;
         }
-        if let State::Open(open) = &mut self.state {
+        if let ClientState::Open(open) = &mut self.state {
             open.message(message, &mut self.session);
         }
     }
 
     fn failed(&mut self, error: ConnectionError) {
-        let State::Open(open) = &mut self.state else {
+        let ClientState::Open(open) = &mut self.state else {
             return;
         };
         match error {
@@ -192,13 +210,13 @@ impl Client {
                 let retry_in = CloseCode::should_reconnect(reason.code).then(|| self.next_wait());
                 self.end_connection(Why::Closed(reason), retry_in);
             }
-            // A later version of the server has more to say than this client understands.
+            // A newer server may send messages that this client does not know: skip them.
             ConnectionError::Codec(CodecError::UnknownMessage(_)) => {}
             ConnectionError::Codec(error) => {
                 open.leave(Why::Protocol(error.to_string()), CloseCode::PolicyViolation);
             }
             ConnectionError::Topic(error) => {
-                self.session.start_afresh();
+                self.session.start_anew();
                 open.connection.take_topics();
                 open.leave(Why::Protocol(error.to_string()), CloseCode::PolicyViolation);
             }
@@ -211,7 +229,7 @@ impl Client {
         }
     }
 
-    /// The close frames were exchanged, or the server does not answer ours.
+    /// The close frames were exchanged, or the server did not answer the client's.
     fn left(&mut self, why: Why) {
         match why {
             Why::ByCaller => self.end_connection(why, None),
@@ -226,27 +244,27 @@ impl Client {
     }
 
     fn next_wait(&mut self) -> Duration {
-        if let State::Open(open) = &self.state
+        if let ClientState::Open(open) = &self.state
             && let Some(welcome_at) = open.welcome_at
         {
-            self.backoff.connection_stood(welcome_at.elapsed());
+            self.backoff.connection_lasted(welcome_at.elapsed());
         }
         self.backoff.next_wait(rand::random())
     }
 
     fn end_connection(&mut self, why: Why, retry_in: Option<Duration>) {
         let next = match retry_in {
-            Some(wait) => State::Waiting {
+            Some(wait) => ClientState::Waiting {
                 until: Instant::now() + wait,
             },
-            None => State::Ended,
+            None => ClientState::Ended,
         };
-        if let State::Open(mut open) = std::mem::replace(&mut self.state, next) {
+        if let ClientState::Open(mut open) = std::mem::replace(&mut self.state, next) {
             self.topics = open.connection.take_topics();
         }
         self.session.disconnected();
         if retry_in.is_none() {
-            // What waits to be published is told to be unpublished.
+            // The session reports waiting publishes as unpublished.
             for command in self.commands.end() {
                 self.session.command(command);
             }

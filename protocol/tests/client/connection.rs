@@ -1,4 +1,4 @@
-//! One connection against a server that does what the test tells it.
+//! One connection to a scripted server.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -105,7 +105,7 @@ async fn requests_are_sent_while_a_read_is_pending() {
     for encoding in [Encoding::Bincode, Encoding::Json] {
         let (mut client, mut peer) = connect(&server, encoding).await;
         let message = ClientMessage::List(List { id: 5 });
-        // The first poll starts to read, and finds nothing.
+        // The first poll starts to read and finds nothing.
         assert!(
             timeout(Duration::from_millis(1), client.next())
                 .await
@@ -124,7 +124,7 @@ async fn requests_are_sent_while_a_read_is_pending() {
 }
 
 #[tokio::test]
-async fn what_the_client_sends_is_masked() {
+async fn frames_of_the_client_are_masked() {
     let server = Server::start().await;
     let options = ConnectOptions::new(server.url(), Encoding::Bincode);
     let (client, (mut tcp, _)) = tokio::join!(Connection::connect(&options), server.accept_tcp());
@@ -150,7 +150,7 @@ async fn what_the_client_sends_is_masked() {
 }
 
 #[tokio::test]
-async fn a_read_that_is_dropped_half_way_loses_nothing() {
+async fn dropping_a_read_halfway_loses_nothing() {
     let server = Server::start().await;
     let options = ConnectOptions::new(server.url(), Encoding::Bincode);
     let (client, (mut tcp, _)) = tokio::join!(Connection::connect(&options), server.accept_tcp());
@@ -162,7 +162,7 @@ async fn a_read_that_is_dropped_half_way_loses_nothing() {
 
     for round in 0..3 {
         for (i, &byte) in bytes.iter().enumerate() {
-            // With no time given `next` is polled once.
+            // A timeout of zero polls `next` once.
             let given_up = timeout(Duration::ZERO, client.next()).await;
             assert!(given_up.is_err(), "round {round}, byte {i}");
             tcp.write_all(&[byte]).await.unwrap();
@@ -173,7 +173,7 @@ async fn a_read_that_is_dropped_half_way_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_message_shows_that_the_server_lives() {
+async fn a_part_of_a_message_proves_that_the_server_is_alive() {
     let server = Server::start().await;
     let options = ConnectOptions::new(server.url(), Encoding::Bincode);
     let (client, (mut tcp, _)) = tokio::join!(Connection::connect(&options), server.accept_tcp());
@@ -236,7 +236,7 @@ async fn a_close_frame_is_reported_and_echoed() {
 }
 
 #[tokio::test]
-async fn closing_gives_what_is_still_on_its_way() {
+async fn after_closing_messages_on_their_way_still_arrive() {
     let server = Server::start().await;
     let (mut client, mut peer) = connect(&server, Encoding::Bincode).await;
     peer.send(welcome()).await;
@@ -251,7 +251,7 @@ async fn closing_gives_what_is_still_on_its_way() {
 }
 
 #[tokio::test]
-async fn a_connection_that_just_ends_is_an_error() {
+async fn the_end_of_a_connection_without_a_close_frame_is_an_error() {
     let server = Server::start().await;
     let (mut client, peer) = connect(&server, Encoding::Bincode).await;
     drop(peer);
@@ -261,7 +261,7 @@ async fn a_connection_that_just_ends_is_an_error() {
     ));
 }
 
-/// A frame of up to 2^64 bytes that is said to be masked by nothing.
+/// An unmasked frame with a length of eight bytes.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first, 127];
     bytes.extend_from_slice(&(payload.len() as u64).to_be_bytes());
@@ -283,7 +283,7 @@ async fn receive_raw(encoding: Encoding, bytes: &[u8]) -> Result<bytes::Bytes, C
     let (client, (mut tcp, _)) = tokio::join!(Connection::connect(&options), server.accept_tcp());
     let mut client = client.unwrap();
     let sending = async {
-        // The client may hang up in the middle.
+        // The client may disconnect while this is sent.
         let _ = tcp.write_all(bytes).await;
         let _ = tcp.flush().await;
         std::future::pending::<()>().await;
@@ -304,14 +304,14 @@ async fn a_message_may_come_in_fragments_with_a_ping_in_between() {
         receive_raw(Encoding::Bincode, &bytes).await,
         b"one two three",
     );
-    // The euro sign is cut in two.
+    // The frames split the euro sign.
     let mut bytes = frame(0x01, b"\xe2\x82");
     bytes.extend(frame(0x80, b"\xac"));
     assert_payload(receive_raw(Encoding::Json, &bytes).await, "€".as_bytes());
 }
 
 #[tokio::test]
-async fn frames_that_cannot_be_are_errors() {
+async fn frames_that_violate_the_rfc_are_errors() {
     let whole = |first: u8| frame(first, b"x");
     let check = async |encoding, bytes: Vec<u8>, expected: &str| {
         let result = receive_raw(encoding, &bytes).await;
@@ -319,8 +319,8 @@ async fn frames_that_cannot_be_are_errors() {
         assert!(error.contains(expected), "{error} instead of {expected}");
     };
     let twice = |first, second| [whole(first), whole(second)].concat();
-    check(Encoding::Bincode, whole(0x80), "goes on that has not").await;
-    check(Encoding::Bincode, twice(0x02, 0x82), "inside of another").await;
+    check(Encoding::Bincode, whole(0x80), "continuation frame").await;
+    check(Encoding::Bincode, twice(0x02, 0x82), "inside another").await;
     check(Encoding::Bincode, whole(0x81), "WrongKind").await;
     check(Encoding::Json, whole(0x82), "WrongKind").await;
     check(Encoding::Json, frame(0x81, b"\xff"), "UTF-8").await;
@@ -341,7 +341,7 @@ async fn frames_that_cannot_be_are_errors() {
 }
 
 #[tokio::test]
-async fn the_longest_message_is_taken_and_a_longer_one_is_not() {
+async fn the_longest_message_is_accepted_and_a_longer_one_is_not() {
     let longest = vec![b'x'; SERVER_MESSAGE_MAX_BYTES];
     assert_payload(
         receive_raw(Encoding::Bincode, &frame(0x82, &longest)).await,
@@ -360,7 +360,7 @@ async fn the_longest_message_is_taken_and_a_longer_one_is_not() {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_nothing_costs_bounded_memory() {
+async fn a_server_that_reads_nothing_costs_bounded_memory() {
     let server = Server::start().await;
     let (mut client, _peer) = connect(&server, Encoding::Bincode).await;
     let message = ClientMessage::Subscribe(Subscribe {
@@ -390,9 +390,9 @@ fn accept_for(request: &str) -> String {
     accept.to_str().unwrap().to_owned()
 }
 
-/// Connects to a server that gives this answer, with `{accept}` filled in, and sends these bytes
-/// behind it, all at once.
-async fn answered(answer: &str, behind: &[u8]) -> Result<Connection, ConnectError> {
+/// Connects to a server that sends this answer, with `{accept}` filled in, and these bytes after
+/// it, in one write.
+async fn answered(answer: &str, after: &[u8]) -> Result<Connection, ConnectError> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/ws", listener.local_addr().unwrap());
     let serving = async {
@@ -403,7 +403,7 @@ async fn answered(answer: &str, behind: &[u8]) -> Result<Connection, ConnectErro
         }
         let accept = accept_for(std::str::from_utf8(&request).unwrap());
         let answer = answer.replace("{accept}", &accept);
-        let bytes = [answer.as_bytes(), behind].concat();
+        let bytes = [answer.as_bytes(), after].concat();
         stream.write_all(&bytes).await.unwrap();
         std::future::pending::<()>().await;
     };
@@ -420,31 +420,31 @@ async fn answered(answer: &str, behind: &[u8]) -> Result<Connection, ConnectErro
 const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: keep-alive, Upgrade\r\n";
 
 #[tokio::test]
-async fn what_comes_together_with_the_servers_answer_is_not_lost() {
+async fn messages_that_arrive_with_the_servers_answer_are_not_lost() {
     let answer = format!(
         "{SWITCHING}upgrade: WebSocket\r\nsec-websocket-accept: {{accept}}\r\n\
          sec-websocket-protocol: tickcast.v1.bincode\r\n\r\n"
     );
     let payload = codec::encode_server_bincode(&welcome());
-    let behind = frame(0x82, &payload);
-    let mut client = answered(&answer, &behind).await.unwrap();
-    assert_eq!(client.received_bytes(), behind.len() as u64);
+    let after = frame(0x82, &payload);
+    let mut client = answered(&answer, &after).await.unwrap();
+    assert_eq!(client.received_bytes(), after.len() as u64);
     assert_eq!(next(&mut client).await.unwrap(), welcome());
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_not_one_is_refused() {
+async fn wrong_answers_to_the_handshake_are_refused() {
     let check = async |answer: &str, expected: &str| {
         let error = answered(answer, b"").await.unwrap_err().to_string();
         assert_eq!(error, expected);
     };
     let switching = async |headers: &str, expected: &str| {
-        let expected = format!("the server answered with {expected}");
+        let expected = format!("the server's answer has a wrong header {expected}");
         check(&format!("{SWITCHING}{headers}\r\n\r\n"), &expected).await;
     };
     check(
         "HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno",
-        "the server answered 403 Forbidden",
+        "the server answered 403 Forbidden, expected 101 Switching Protocols",
     )
     .await;
     switching("upgrade: h2c", "upgrade: Some(\"h2c\")").await;
@@ -477,7 +477,7 @@ async fn a_handshake_that_is_not_one_is_refused() {
 }
 
 #[tokio::test]
-async fn addresses_that_are_none_are_refused() {
+async fn bad_urls_are_refused() {
     for url in [
         "",
         "ws:/x",

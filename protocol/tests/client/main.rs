@@ -1,7 +1,8 @@
-//! The client against a WebSocket server that does what the test tells it.
+//! The client and the examples against a scripted WebSocket server.
 
 #![allow(clippy::unwrap_used)]
 
 mod connection;
+mod examples;
 mod reconnecting;
 mod server;

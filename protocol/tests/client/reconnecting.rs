@@ -1,4 +1,4 @@
-//! The reconnecting client against a server that does what the test tells it.
+//! The reconnecting client against a scripted server.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ fn resume(position: u64) -> Option<Resume> {
     })
 }
 
-/// The next event but those that come when they like.
+/// The next event, except those that come at any time.
 async fn next(client: &mut Client) -> Event {
     loop {
         let event = timeout(PATIENCE, client.next()).await.expect("an event");
@@ -95,7 +95,7 @@ async fn next(client: &mut Client) -> Event {
     }
 }
 
-/// Runs the server's part of a scene and the client's until both are done.
+/// Runs the server's part and the client's part of a scene to their ends.
 async fn together<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
     timeout(PATIENCE, async { tokio::join!(a, b) })
         .await
@@ -142,7 +142,7 @@ async fn subscribed(server: &Server, at: u64) -> (Client, ClientHandle, Peer) {
     (client, handle, peer)
 }
 
-/// Waits until the client is connected again and has asked to be subscribed; gives what it asked.
+/// Waits until the client is connected again and has sent its `subscribe`. Returns that.
 async fn reconnected(server: &Server, client: &mut Client) -> (Peer, Subscribe) {
     reconnected_in(server, client, EPOCH).await
 }
@@ -187,7 +187,7 @@ async fn disconnected(client: &mut Client) -> Disconnected {
 }
 
 #[tokio::test]
-async fn after_a_lost_connection_it_resumes_behind_what_the_caller_handled() {
+async fn after_a_lost_connection_it_resumes_after_the_last_handled_event() {
     let server = Server::start().await;
     let (mut client, _handle, mut peer) = subscribed(&server, 10).await;
     peer.send(batch(10, 12, vec![kitchen()])).await;
@@ -203,14 +203,14 @@ async fn after_a_lost_connection_it_resumes_behind_what_the_caller_handled() {
     assert_eq!(subscribe.filters[0].resume, resume(15));
     let result = SubscribeResult::Accepted(accepted(15, Start::Resumed));
     answer(&mut peer, &subscribe, result).await;
-    // The topic was introduced on the connection before.
+    // The topic was introduced on the previous connection.
     peer.send(batch(15, 16, vec![])).await;
     assert!(matches!(next(&mut client).await, Event::Accepted { .. }));
     assert_batch(&next(&mut client).await, 15, 16);
 }
 
 #[tokio::test]
-async fn a_heartbeat_that_tells_of_a_lost_tail_makes_it_resume_on_the_same_connection() {
+async fn a_heartbeat_that_reveals_a_lost_tail_makes_it_resume_on_the_same_connection() {
     let server = Server::start().await;
     let (mut client, _handle, mut peer) = subscribed(&server, 10).await;
     peer.send(batch(10, 12, vec![kitchen()])).await;
@@ -223,7 +223,7 @@ async fn a_heartbeat_that_tells_of_a_lost_tail_makes_it_resume_on_the_same_conne
         }],
     }))
     .await;
-    // On its way already when the server learns of the client's trouble.
+    // The server has sent this before the client's `unsubscribe` reaches it.
     peer.send(batch(20, 21, vec![])).await;
     assert_batch(&next(&mut client).await, 10, 12);
     assert_eq!(
@@ -259,7 +259,7 @@ async fn a_heartbeat_that_tells_of_a_lost_tail_makes_it_resume_on_the_same_conne
 }
 
 #[tokio::test]
-async fn a_gap_is_told_and_its_snapshot_resumed_in_the_middle() {
+async fn a_gap_is_reported_and_its_snapshot_resumed_in_the_middle() {
     let server = Server::start().await;
     let (mut client, _handle, mut peer) = subscribed(&server, 10).await;
     peer.send(ServerMessage::Gap(Gap {
@@ -325,7 +325,7 @@ async fn another_epoch_is_a_reset() {
 }
 
 #[tokio::test]
-async fn after_missing_the_introduction_of_a_topic_it_starts_afresh() {
+async fn after_missing_the_introduction_of_a_topic_it_starts_anew() {
     let server = Server::start().await;
     let (mut client, _handle, mut peer) = subscribed(&server, 10).await;
     peer.send(batch(10, 12, vec![])).await;
@@ -333,7 +333,7 @@ async fn after_missing_the_introduction_of_a_topic_it_starts_afresh() {
     assert_eq!(code, 1008);
     assert_eq!(
         ended.why,
-        Why::Protocol("topic 7 was never introduced".into())
+        Why::Protocol("the topic with id 7 was never introduced".into())
     );
     let script = async {
         let mut peer = server.accept().await;
@@ -343,7 +343,7 @@ async fn after_missing_the_introduction_of_a_topic_it_starts_afresh() {
     };
     let events = async {
         assert!(matches!(next(&mut client).await, Event::Connecting { .. }));
-        // The reset stands in front of the new state.
+        // The reset comes before the new state.
         assert!(matches!(next(&mut client).await, Event::Connected(_)));
         assert_eq!(
             next(&mut client).await,
@@ -362,7 +362,7 @@ async fn after_missing_the_introduction_of_a_topic_it_starts_afresh() {
 }
 
 #[tokio::test]
-async fn messages_of_a_later_version_are_passed_over_and_nonsense_is_not() {
+async fn messages_of_a_later_version_are_skipped_and_malformed_ones_are_not() {
     let server = Server::start().await;
     let (mut client, _handle, mut peer) = subscribed(&server, 10).await;
     peer.frame(Frame::binary(Payload::Borrowed(&[200, 1, 2, 3])))
@@ -402,7 +402,7 @@ async fn it_leaves_a_draining_server_within_the_window_and_comes_back() {
     .await;
     let script = async {
         assert_eq!(peer.receive_close().await, 1001);
-        // Until it is closed the connection is as good as ever.
+        // The connection works until it is closed.
         peer.send(batch(10, 12, vec![kitchen()])).await;
         peer.close(CloseCode::GoingAway, "").await;
     };
@@ -423,7 +423,7 @@ async fn it_leaves_a_draining_server_within_the_window_and_comes_back() {
 }
 
 #[tokio::test]
-async fn a_silent_server_is_given_up() {
+async fn it_leaves_a_silent_server() {
     let server = Server::start().await;
     let (mut client, _handle) = client_of(&server);
     let script = async {
@@ -442,7 +442,7 @@ async fn a_silent_server_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_caller_that_stayed_away_finds_data_and_not_a_dead_server() {
+async fn after_a_long_pause_of_the_caller_it_finds_data_and_not_a_dead_server() {
     let server = Server::start().await;
     let (mut client, _handle) = client_of(&server);
     let script = async {
@@ -461,14 +461,14 @@ async fn a_caller_that_stayed_away_finds_data_and_not_a_dead_server() {
         channels: vec![],
     }))
     .await;
-    // Longer than what is silence for this server, and the runtime cannot look meanwhile.
+    // Longer than this server may be silent, and the runtime cannot read during that time.
     #[allow(clippy::disallowed_methods)]
     std::thread::sleep(Duration::from_millis(2_100));
     assert!(matches!(next(&mut client).await, Event::Heartbeat(_)));
 }
 
 #[tokio::test]
-async fn when_nobody_listens_it_tries_again() {
+async fn when_no_server_listens_it_tries_again() {
     let server = Server::start().await;
     let (mut client, handle) = client_of(&server);
     drop(server);
@@ -513,7 +513,7 @@ async fn closing_overtakes_what_the_server_does_not_answer() {
     for _ in 0..PUBLISHES_IN_FLIGHT_MAX {
         handle.publish(vec![publication()]).unwrap();
     }
-    // They are all on their way to a server that does not answer.
+    // All of them are on their way to a server that does not answer.
     let nothing = timeout(Duration::from_millis(50), client.next()).await;
     assert!(nothing.is_err(), "{nothing:?}");
     for _ in 0..COMMANDS_MAX {
@@ -543,7 +543,7 @@ async fn closing_overtakes_what_the_server_does_not_answer() {
 }
 
 #[tokio::test]
-async fn what_is_published_is_answered_or_told_to_be_unpublished() {
+async fn each_publish_is_answered_or_reported_as_unpublished() {
     let server = Server::start().await;
     let publication = || {
         vec![Publication {
@@ -623,7 +623,7 @@ async fn what_is_published_is_answered_or_told_to_be_unpublished() {
 }
 
 #[tokio::test]
-async fn the_status_of_topics_is_told_by_name_and_only_of_subscriptions_that_stand() {
+async fn statuses_come_with_topics_by_name_and_only_for_open_subscriptions() {
     let server = Server::start().await;
     let (mut client, _handle, mut peer) = subscribed(&server, 10).await;
     let statuses = |channel, status| {
@@ -767,7 +767,7 @@ async fn publishing_faster_than_the_server_reads_waits_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_refused_filter_is_told_and_not_asked_for_again() {
+async fn a_refused_filter_is_reported_and_not_requested_again() {
     let server = Server::start().await;
     let (mut client, handle, mut peer) = subscribed(&server, 10).await;
     handle
@@ -835,7 +835,7 @@ async fn the_servers_clock_is_measured() {
 }
 
 #[tokio::test]
-async fn waiting_for_an_event_can_be_given_up_at_any_time() {
+async fn waiting_for_an_event_is_cancel_safe() {
     let server = Server::start().await;
     let (mut client, handle, mut peer) = subscribed(&server, 0).await;
     let script = async {
@@ -849,7 +849,7 @@ async fn waiting_for_an_event_can_be_given_up_at_any_time() {
     let events = async {
         let mut position = 0;
         while position < 200 {
-            // Polled once, then dropped; the commands in between must not be lost either.
+            // Polled once, then dropped. Commands must not be lost either.
             if let Ok(event) = timeout(Duration::ZERO, client.next()).await {
                 if let Event::Batch(batch) = event {
                     assert_eq!(batch.from, position);

@@ -1,4 +1,4 @@
-//! A WebSocket server that does what a test tells it.
+//! A WebSocket server that a test scripts.
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
@@ -22,7 +22,7 @@ use tokio::{
     sync::mpsc,
 };
 
-/// Far beyond what a busy machine needs: only a test that hangs gets there.
+/// Longer than any step takes on a busy machine: only a test that hangs reaches it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Server {
@@ -44,7 +44,7 @@ impl Server {
         format!("ws://{}/ws", self.addr())
     }
 
-    /// The next connection, upgraded, as bare bytes.
+    /// The next connection, upgraded, as a byte stream.
     pub(crate) async fn accept_tcp(&self) -> (TcpStream, Encoding) {
         let accepted = tokio::time::timeout(PATIENCE, self.listener.accept());
         let (stream, _) = accepted.await.expect("a connection").unwrap();
@@ -117,7 +117,7 @@ impl Peer {
         self.frame(Frame::text(Payload::Owned(bytes))).await;
     }
 
-    /// What the client sends next, whatever it is.
+    /// The next frame of the client.
     pub(crate) async fn receive_frame(&mut self) -> (OpCode, Vec<u8>) {
         let frame = tokio::time::timeout(PATIENCE, self.socket.read_frame())
             .await
@@ -126,7 +126,7 @@ impl Peer {
         (frame.opcode, frame.payload.to_vec())
     }
 
-    /// The next message but requests for the time, which come when they like.
+    /// The next message, except requests for the time, which come at any time.
     pub(crate) async fn receive(&mut self) -> ClientMessage {
         loop {
             let (opcode, payload) = self.receive_frame().await;
@@ -141,7 +141,7 @@ impl Peer {
         }
     }
 
-    /// The next close frame, whatever comes before it.
+    /// The next close frame. Skips other frames.
     pub(crate) async fn receive_close(&mut self) -> u16 {
         loop {
             let (opcode, payload) = self.receive_frame().await;

@@ -1,8 +1,8 @@
-//! The rules of this crate about what it depends on.
+//! The rules of this crate about its dependencies.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-/// Names of the crates that this one is built with.
+/// The names of the crates in this crate's dependency tree.
 fn tree(arguments: &[&str]) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -28,7 +28,7 @@ fn tree(arguments: &[&str]) -> BTreeSet<String> {
 fn only_the_client_needs_a_runtime_and_a_network() {
     let bare = tree(&["--no-default-features"]);
     let client = tree(&["--features", "client"]);
-    for name in ["tokio", "hyper", "fastwebsockets", "rand"] {
+    for name in ["tokio", "hyper", "fastwebsockets", "rand", "url"] {
         assert!(!bare.contains(name), "{name} without the feature");
         assert!(client.contains(name), "{name} with the feature");
     }
@@ -37,39 +37,45 @@ fn only_the_client_needs_a_runtime_and_a_network() {
     }
 }
 
-/// Source files below a directory, with their text.
-fn sources(directory: &Path, found: &mut Vec<(String, String)>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else {
-            let text = fs::read_to_string(&path).unwrap();
-            found.push((path.file_name().unwrap().to_str().unwrap().into(), text));
+/// Source files of the crate: their paths below `src`, with `/` between the parts, and their text.
+fn sources() -> Vec<(String, String)> {
+    fn collect(root: &Path, directory: &Path, found: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(root, &path, found);
+            } else {
+                let parts = path.strip_prefix(root).unwrap().iter();
+                let parts: Vec<_> = parts.map(|part| part.to_str().unwrap()).collect();
+                found.push((parts.join("/"), fs::read_to_string(&path).unwrap()));
+            }
         }
     }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = vec![];
+    collect(&root, &root, &mut found);
+    found
 }
 
 #[test]
-fn what_decides_touches_neither_socket_nor_clock_nor_chance() {
-    let mut found = vec![];
-    sources(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        &mut found,
-    );
+fn files_that_decide_use_no_socket_no_clock_and_no_random_numbers() {
+    let found = sources();
     let shell = [
-        "connection.rs",
-        "handshake.rs",
-        "open.rs",
-        "reconnecting.rs",
-        "handle.rs",
+        "client/connection/",
+        "client/handshake/",
+        "client/handle.rs",
+        "client/open_connection.rs",
+        "client/reconnecting.rs",
     ];
-    let files = |name: &str| found.iter().filter(move |(file, _)| file == name).count();
-    for name in shell {
-        assert_eq!(files(name), 1, "{name} was renamed");
+    let is_in = |file: &str, place: &str| file == place || file.starts_with(place);
+    for place in shell {
+        assert!(
+            found.iter().any(|(file, _)| is_in(file, place)),
+            "{place} was renamed"
+        );
     }
-    for (name, text) in &found {
-        if shell.contains(&name.as_str()) {
+    for (file, text) in &found {
+        if shell.iter().any(|place| is_in(file, place)) {
             continue;
         }
         for forbidden in [
@@ -81,26 +87,25 @@ fn what_decides_touches_neither_socket_nor_clock_nor_chance() {
             "Instant",
             "SystemTime",
         ] {
-            assert!(!text.contains(forbidden), "{forbidden} in {name}");
+            assert!(!text.contains(forbidden), "{forbidden} in {file}");
         }
     }
 }
 
 #[test]
-fn bincodes_functions_are_named_in_one_file() {
-    let mut found = vec![];
-    sources(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        &mut found,
-    );
+fn only_one_file_calls_bincode() {
+    let found = sources();
+    let functions = [
+        "bincode::encode_into",
+        "bincode::encode_to",
+        "bincode::decode_from",
+        "bincode::borrow_decode_from",
+        "bincode::config",
+    ];
     let callers: Vec<&str> = found
         .iter()
-        .filter(|(_, text)| {
-            ["bincode::encode_", "bincode::decode_", "bincode::config"]
-                .iter()
-                .any(|function| text.contains(function))
-        })
-        .map(|(name, _)| name.as_str())
+        .filter(|(_, text)| functions.iter().any(|function| text.contains(function)))
+        .map(|(file, _)| file.as_str())
         .collect();
-    assert_eq!(callers, ["codec.rs"]);
+    assert_eq!(callers, ["codec/bincode.rs"]);
 }

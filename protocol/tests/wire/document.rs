@@ -1,4 +1,4 @@
-//! `docs/protocol.md` against the code: what it shows is what the code does.
+//! Compares `docs/protocol.md` with the code.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -24,7 +24,7 @@ fn document() -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// The part of the document under a heading, to the next of the same level.
+/// The section of the document under a heading of level two.
 fn section<'a>(document: &'a str, heading: &str) -> &'a str {
     let (_, rest) = document
         .split_once(&format!("\n## {heading}\n"))
@@ -61,7 +61,7 @@ fn example<T: Name>() -> ServerMessage<T> {
 }
 
 #[test]
-fn the_worked_example_is_what_the_codec_writes() {
+fn the_worked_example_equals_the_output_of_the_codec() {
     let document = document();
     let section = section(&document, "A message byte by byte");
     let hex: String = section
@@ -96,7 +96,7 @@ fn every_line_of_a_transcript_is_a_message() {
             let json = format!("{{{json}");
             let message = codec::decode_server_json(json.as_bytes())
                 .unwrap_or_else(|error| panic!("{error}: {json}"));
-            // What a person would write is what the server writes.
+            // The document shows exactly what the server writes.
             let encoded = String::from_utf8(codec::encode_server_json(&message)).unwrap();
             assert_eq!(encoded, json);
             answers.insert(tag(&encoded));
@@ -115,7 +115,7 @@ fn tag(json: &str) -> String {
     value["type"].as_str().unwrap().to_owned()
 }
 
-/// All keys and all names that stand for a variant.
+/// All keys, and all names of variants.
 fn words(value: &serde_json::Value, found: &mut BTreeSet<String>) {
     match value {
         serde_json::Value::Object(map) => {
@@ -188,7 +188,7 @@ fn the_limits_are_those_of_the_code() {
     }
 }
 
-/// With commas, as people write it.
+/// With commas between the thousands.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> = digits

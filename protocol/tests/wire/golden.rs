@@ -1,7 +1,7 @@
-//! `docs/golden/`: the bytes of one message of every kind, for those who write a client in another
-//! language. Old bytes must be read for ever, so a difference here is a break of the protocol.
+//! `docs/golden/`: the bytes of one message of every kind, for authors of clients in other
+//! languages. Old bytes must stay readable forever, so a difference here breaks the protocol.
 //!
-//! `TICKCAST_WRITE_GOLDEN=1 cargo test -p tickcast-protocol golden` writes them anew.
+//! `TICKCAST_WRITE_GOLDEN=1 cargo test -p tickcast-protocol golden` writes the files again.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,7 @@ use tickcast_protocol::{
 
 use crate::samples;
 
-/// Bytes in one line of a `.hex` file.
+/// Bytes per line of a `.hex` file.
 const HEX_LINE_BYTES: usize = 32;
 
 fn directory() -> PathBuf {
@@ -77,7 +77,7 @@ fn expected() -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn golden_files_hold_exactly_what_is_encoded_today() {
+fn golden_files_equal_the_output_of_the_codec() {
     let expected = expected();
     if std::env::var_os("TICKCAST_WRITE_GOLDEN").is_some() {
         fs::create_dir_all(directory()).unwrap();
@@ -133,7 +133,7 @@ fn golden_files_are_decoded_to_their_messages() {
     }
 }
 
-/// Tags that a decoder knows, found by asking it.
+/// The tags that a decoder knows, found by trying all of them.
 fn tags_of<M>(decode: impl Fn(&[u8]) -> Result<M, CodecError>) -> BTreeSet<u8> {
     (0..=u8::MAX)
         .take_while(|&tag| !matches!(decode(&[tag]), Err(CodecError::UnknownMessage(_))))
@@ -209,7 +209,7 @@ variants!(RESULTS, result_name, SubscribeResult {
 });
 
 #[test]
-fn every_variant_inside_of_a_message_is_in_a_golden_file() {
+fn every_variant_inside_a_message_is_in_a_golden_file() {
     let mut found = BTreeSet::new();
     let add_value = |value: &Value, found: &mut BTreeSet<&str>| {
         found.insert(value_name(value));

@@ -1,4 +1,4 @@
-//! What goes over the wire: golden files, properties, a second implementation, the document.
+//! The wire format: golden files, properties, a second implementation, the document.
 
 #![allow(clippy::unwrap_used)]
 

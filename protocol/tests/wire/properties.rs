@@ -1,8 +1,8 @@
-//! Any message survives both encodings; no bytes whatever make a decoder panic.
+//! Any message survives both encodings, and no bytes make a decoder panic.
 //!
-//! That no bytes make it allocate without bounds follows from the limit that the codec gives to
-//! bincode, which is checked against before anything is reserved; here from the time that a test
-//! of declared lengths takes and from what it answers. JSON declares no lengths.
+//! No bytes make a decoder allocate without bounds either: bincode checks the codec's limit before
+//! it reserves memory. A test of declared lengths shows it here by its result and its duration.
+//! JSON declares no lengths.
 
 use proptest::{collection::vec, option, prelude::*};
 use tickcast_protocol::{
@@ -23,7 +23,7 @@ use tickcast_protocol::{
 
 use crate::second_implementation;
 
-/// Lists in messages, long enough for two-byte lengths to be rare and one-byte ones to be usual.
+/// Longest list in a message. All lengths then fit one byte.
 const LIST_MAX: usize = 5;
 
 fn text() -> impl Strategy<Value = String> {
@@ -42,7 +42,7 @@ fn mode() -> impl Strategy<Value = Mode> {
     prop_oneof![Just(Mode::Every), Just(Mode::Latest)]
 }
 
-/// JSON has no other numbers.
+/// JSON has only finite numbers.
 fn finite() -> impl Strategy<Value = f64> {
     any::<f64>().prop_filter("finite", |number| number.is_finite())
 }
@@ -414,7 +414,7 @@ fn server_message<T: std::fmt::Debug + 'static>(
     ]
 }
 
-/// What happens to bytes on their way.
+/// A way to damage bytes.
 #[derive(Debug, Clone)]
 enum Mutation {
     Replace(prop::sample::Index, u8),
@@ -425,7 +425,7 @@ enum Mutation {
 
 fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
     let index = any::<prop::sample::Index>;
-    // Bytes that mean something: tags of long integers, quotes and brackets.
+    // Bytes with a meaning: tags of long integers, quotes and brackets.
     let byte = || {
         prop_oneof![
             any::<u8>(),
@@ -455,7 +455,7 @@ fn mutate(bytes: &mut Vec<u8>, mutations: &[Mutation]) {
     }
 }
 
-/// Decodes in every way there is. What is accepted must survive another round.
+/// Decodes with every decoder. An accepted message must survive another round trip.
 fn decode_everything(bytes: &[u8]) {
     for encoding in [Encoding::Bincode, Encoding::Json] {
         if let Ok(message) = codec::decode_client(bytes, encoding) {
@@ -483,8 +483,7 @@ fn decode_everything(bytes: &[u8]) {
     let _ = codec::decode_update_bincode(bytes);
 }
 
-/// Decimals compare by value and NaN does not equal itself: so by what they print, which is all
-/// that a decimal has.
+/// Compares the debug output: decimals compare by value, and NaN does not equal itself.
 #[track_caller]
 fn assert_same<M: std::fmt::Debug>(decoded: Result<M, CodecError>, message: &M) {
     assert_eq!(format!("{:?}", decoded.unwrap()), format!("{message:?}"));
@@ -585,7 +584,7 @@ proptest! {
     }
 }
 
-/// One subscribe request with as many bytes of tiny filters as a message may have.
+/// The longest `subscribe` with empty filters, and the longest batch of the shortest updates.
 #[test]
 fn the_longest_messages_of_the_smallest_parts_are_decoded() {
     let subscribe = |filters| {
@@ -636,7 +635,7 @@ fn the_longest_messages_of_the_smallest_parts_are_decoded() {
 }
 
 #[test]
-fn one_byte_too_many_is_told_as_such() {
+fn a_message_one_byte_too_long_is_reported_as_too_long() {
     let too_long = |limit| {
         Err(CodecError::TooLong {
             actual: limit + 1,
@@ -656,8 +655,8 @@ fn one_byte_too_many_is_told_as_such() {
 }
 
 #[test]
-fn a_length_without_bytes_behind_it_reserves_no_more_than_the_input_deserves() {
-    // A terabyte each: the machine would not survive it.
+fn a_declared_length_without_bytes_reserves_memory_in_proportion_to_the_input() {
+    // A terabyte and more: no machine could reserve it.
     let lengths = [1u64 << 40, u64::MAX];
     for length in lengths {
         let mut length_bytes = vec![253];
@@ -675,7 +674,8 @@ fn a_length_without_bytes_behind_it_reserves_no_more_than_the_input_deserves() {
                 "{server:?}"
             );
         };
-        // Subscribe with filters or welcome with a name; unsubscribe or results; publish or topics.
+        // The length of filters or of the server's name; of channels or results; of updates or
+        // topics.
         check(&[0, 1]);
         check(&[0]);
         check(&[1, 1]);
@@ -697,7 +697,7 @@ fn a_server_is_strict_and_a_client_is_not() {
 }
 
 #[test]
-fn json_that_is_deep_is_refused_without_a_stack_overflow() {
+fn deeply_nested_json_is_refused_without_a_stack_overflow() {
     let deep = "[".repeat(CLIENT_MESSAGE_MAX_BYTES);
     for json in [
         deep.clone(),

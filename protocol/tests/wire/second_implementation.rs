@@ -1,8 +1,8 @@
 //! The bytes of the bincode encoding, read and written by another crate.
 //!
-//! bincode is not maintained any more. wincode's configuration with variable integers writes the
-//! same format; as long as this holds, bincode can be exchanged without a break of the protocol.
-//! The types in here mirror those of the crate, down to what `{:?}` prints.
+//! bincode is no longer maintained. wincode, configured with variable integers, writes the same
+//! format. As long as that holds, it can replace bincode without breaking the protocol. The types
+//! in this file mirror the types of the crate, down to the output of `{:?}`.
 
 use std::fmt;
 

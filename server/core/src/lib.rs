@@ -1,5 +1,9 @@
-//! Tickcast's core: it decides what each client is sent, and when. No I/O, no runtime, no clock,
-//! no lock.
+//! # The core of Tickcast
+//!
+//! The core decides what each client is sent, and when. It does no I/O and has no runtime, no clock
+//! and no lock: its `Cargo.toml` names no crate that could bring one in. Time is an argument of
+//! every call ([`Now`]), so tests run the core in virtual time. The server (`server/src`) supplies
+//! sockets, threads and clocks.
 //!
 //! ```text
 //!  work            sequencer                  shard, one per thread
@@ -10,13 +14,30 @@
 //!                                             a round: apply strips -> close batches -> write
 //! ```
 //!
-//! The order of calls: [`Sequencer::push`](sequencer::Sequencer::push) takes [`work`] in, and
-//! [`take_strip`](sequencer::Sequencer::take_strip) gives the next [`tape::Strip`]. Each shard gets
-//! every strip by [`Shard::turn`](shard::Shard::turn), which writes to connections through the
-//! [`Socket`](shard::Socket) trait. Requests of clients come in by
-//! [`Shard::handle`](shard::Shard::handle), which returns new [`work`] for the sequencer.
+//! The order of calls:
 //!
-//! The time is an argument everywhere ([`Now`]), so tests run the core in virtual time.
+//! 1. [`Sequencer::push`](sequencer::Sequencer::push) accepts [`work`].
+//! 2. [`Sequencer::take_strip`](sequencer::Sequencer::take_strip) returns the next
+//!    [`tape::Strip`].
+//! 3. [`Shard::turn`](shard::Shard::turn) applies every strip in every shard, and writes to the
+//!    connections through the [`Socket`](shard::Socket) trait.
+//! 4. [`Shard::handle`](shard::Shard::handle) accepts the requests of clients, and returns new
+//!    [`work`] for the sequencer.
+//!
+//! The files in reading order:
+//!
+//! | file | job |
+//! |---|---|
+//! | `now` | the time that callers pass in |
+//! | `work` | what the sequencer accepts and returns: updates, questions about history, answers |
+//! | `tape` | the bounded log of recent updates, in strips that never change |
+//! | `sequencer` | puts updates in order; also keeps their history and decides what is stale or dead |
+//! | `wire` | messages as bytes: WebSocket frames and server-sent events |
+//! | `shard` | connections, their subscriptions, and the batches they are sent |
+//! | `permissions` | what a client may read and publish |
+//! | `refusal` | why a request is refused |
+//! | `settings` | the settings of the sequencer and the shards |
+//! | `stats` | the counters that the server's metrics read |
 
 pub mod permissions;
 pub mod settings;

@@ -1,14 +1,14 @@
-//! The time, as the core is told it.
+//! The time, as callers pass it to the core.
 
 use std::time::Duration;
 
 use tickcast_protocol::message::TimeNs;
 
-/// One moment, by both clocks.
+/// One moment, on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Since the server started; never goes back.
+    /// Time since the server started. Never goes back.
     pub uptime: Duration,
-    /// Wall clock, ns since the Unix epoch.
+    /// Wall clock, in ns since the Unix epoch.
     pub wall_ns: TimeNs,
 }

@@ -1,4 +1,4 @@
-//! What clients may do. Everything that has to be permitted is asked here, and nowhere else.
+//! What clients may do. Every permission is checked here and nowhere else.
 
 use tickcast_protocol::{
     error::ErrorCode,
@@ -14,7 +14,7 @@ pub enum Action<'a> {
     Subscribe(&'a Filter),
     /// Read the past of a topic.
     ReadHistory(&'a Topic),
-    /// Publish anything at all.
+    /// Publish at all, to any topic.
     Publish,
     /// Publish to a topic.
     PublishTo(&'a Topic),
@@ -30,7 +30,7 @@ pub struct Permissions {
 }
 
 impl Default for Permissions {
-    /// Everything.
+    /// Allows everything.
     fn default() -> Self {
         Self {
             subscribe: vec![Filter::all()],
@@ -39,10 +39,10 @@ impl Default for Permissions {
     }
 }
 
-/// What is known of one client when it asks for something.
+/// What the server knows about a client that asks for permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
-    /// Whether the settings let its address publish.
+    /// Whether the settings allow the client's address to publish.
     pub may_publish: bool,
 }
 
@@ -52,7 +52,7 @@ impl Access {
 }
 
 impl Permissions {
-    /// Whether a client may do something.
+    /// Checks whether a client may perform an action.
     pub fn check(&self, access: Access, action: Action<'_>) -> Result<(), Refusal> {
         let matches = |allowed: &[Filter], topic: &Topic| {
             allowed.iter().any(|filter| filter.matches(topic.as_str()))

@@ -2,12 +2,12 @@
 
 use tickcast_protocol::error::ErrorCode;
 
-/// The reason of a refusal, and its code in the protocol.
+/// The reason for a refusal, and its code in the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The code.
     pub code: ErrorCode,
-    /// The reason, for people.
+    /// The reason, for people to read.
     pub reason: String,
 }
 

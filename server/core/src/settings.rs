@@ -1,4 +1,4 @@
-//! The settings that the core needs. The server reads them from flags, environment and file.
+//! The settings of the core. The server reads them from flags, environment and file.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ pub struct CoreSettings {
     pub tape_bytes: usize,
     /// How much of each topic's past is kept.
     pub history: HistorySettings,
-    /// Topics, at most: each costs memory in every shard, for ever.
+    /// Maximum number of topics. A topic is never removed, and costs memory in every shard.
     pub topics_max: usize,
-    /// Subscriptions of one connection, at most.
+    /// Maximum number of subscriptions per connection.
     pub subscriptions_max: usize,
-    /// Requests of one connection per second, publishes not counted.
+    /// Maximum requests per connection and second. Publishes are not counted.
     pub requests_per_s: u32,
-    /// Requests of one connection that may come at once.
+    /// Maximum requests of one connection in a burst.
     pub request_burst: u32,
     /// A connection gets a heartbeat after this long without another message.
     pub heartbeat: Duration,
@@ -27,16 +27,16 @@ pub struct CoreSettings {
     pub ping: Duration,
     /// A connection is closed if it has not answered a ping for this long.
     pub pong_timeout: Duration,
-    /// A connection is closed if it has taken no byte for this long.
+    /// A connection is closed if its socket has accepted no byte for this long.
     pub write_timeout: Duration,
-    /// Over how long connections are closed when the server ends.
+    /// A shutdown closes the connections one after another over this time.
     pub drain: Duration,
     /// What clients may read and publish.
     pub permissions: Permissions,
 }
 
 impl CoreSettings {
-    /// What the welcome message says about a client's limits.
+    /// The limits that the welcome message announces to a client.
     pub fn limits(&self) -> Limits {
         Limits {
             message_bytes: CLIENT_MESSAGE_MAX_BYTES as u32,

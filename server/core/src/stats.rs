@@ -1,4 +1,4 @@
-//! Plain numbers that one thread changes and others read. The server names and labels them.
+//! Counters that one thread changes and others read. The server names and labels them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,23 +9,23 @@ use tickcast_protocol::error::CloseCode;
 pub struct Number(AtomicU64);
 
 impl Number {
-    /// Adds.
+    /// Adds an amount.
     pub fn add(&self, amount: u64) {
         self.0.fetch_add(amount, Ordering::Relaxed);
     }
 
-    /// Replaces.
+    /// Replaces the number.
     pub fn set(&self, value: u64) {
         self.0.store(value, Ordering::Relaxed);
     }
 
-    /// The number now.
+    /// The current number.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// How close codes are counted: each of the registry, then "no code", then all other codes.
+/// Counters of closed connections: one per registered code, one for "no code", one for all others.
 const CLOSES: usize = CloseCode::ALL.len() + 2;
 
 /// The numbers of one shard.
@@ -33,7 +33,7 @@ const CLOSES: usize = CloseCode::ALL.len() + 2;
 pub struct ShardStats {
     /// Open connections.
     pub connections: Number,
-    /// Connections since the start.
+    /// Connections accepted since the start.
     pub connected: Number,
     /// Subscriptions.
     pub subscriptions: Number,
@@ -43,25 +43,25 @@ pub struct ShardStats {
     pub topics: Number,
     /// The newest position applied.
     pub position: Number,
-    /// What the strips of the tape cost, in bytes.
+    /// Cost of the strips on the tape, in bytes.
     pub tape_bytes: Number,
-    /// Updates handed to connections: one update to a thousand subscribers counts a thousand.
+    /// Updates handed to connections: one update for a thousand subscribers counts as a thousand.
     pub deliveries: Number,
     /// Batches handed to connections.
     pub batches: Number,
-    /// Bytes that the kernel took.
+    /// Bytes that the kernel accepted.
     pub bytes: Number,
-    /// Updates that were replaced by newer ones before a subscriber in mode `latest` got them.
+    /// Updates that newer ones replaced before a subscriber in mode `latest` got them.
     pub conflated: Number,
     /// Gaps sent to subscribers in mode `every`.
     pub gaps: Number,
-    /// Updates lost in them.
+    /// Updates lost in these gaps.
     pub gap_updates: Number,
-    /// How often a connection took no more bytes and fell behind.
+    /// How often a connection's socket was full and its subscriptions fell behind.
     pub blocked: Number,
-    /// Connections that take no more bytes now.
+    /// Connections whose socket is full now.
     pub behind: Number,
-    /// Updates on the tape that the slowest subscription has not got.
+    /// Updates on the tape that the slowest subscription has not received.
     pub lag_updates: Number,
     /// Error messages sent.
     pub refused: Number,
@@ -69,7 +69,7 @@ pub struct ShardStats {
 }
 
 impl ShardStats {
-    /// Counts a connection's end.
+    /// Counts a closed connection.
     pub fn closed(&self, code: Option<u16>) {
         let index = match code {
             None => CLOSES - 2,
@@ -81,7 +81,7 @@ impl ShardStats {
         self.closes[index].add(1);
     }
 
-    /// Ended connections by close code, with `none` and `other` at the end.
+    /// Closed connections by close code, with `none` and `other` at the end.
     pub fn closes(&self) -> impl Iterator<Item = (String, u64)> {
         let known = CloseCode::ALL.iter().map(|code| code.number().to_string());
         let names = known.chain(["none".to_owned(), "other".to_owned()]);

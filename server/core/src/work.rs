@@ -1,4 +1,4 @@
-//! What the sequencer is given to do, and what it answers.
+//! The work that the sequencer accepts, and its answers.
 
 use std::sync::Arc;
 
@@ -53,14 +53,14 @@ pub struct Ack {
 /// A feed's index in the settings.
 pub type FeedId = u16;
 
-/// Updates that belong together, their origin, and where to acknowledge them.
+/// Updates that belong together, their origin, and where to send the acknowledgement.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Submission {
-    /// In this order.
+    /// The updates, in order.
     pub updates: SmallVec<[NewUpdate; 1]>,
-    /// Where to send the acknowledgement once they are on the tape.
+    /// Where to send the acknowledgement once the updates are on the tape.
     pub ack: Option<Ack>,
-    /// The feed that brings them; `None` for a client's publish.
+    /// The feed that submitted them; `None` for a client's publish.
     pub feed: Option<FeedId>,
 }
 
@@ -71,7 +71,7 @@ pub struct HistoryQuestion {
     pub from: Ack,
     /// The topic.
     pub topic: Topic,
-    /// Updates, at most.
+    /// Maximum number of updates in the answer.
     pub limit: usize,
     /// Only updates before this position.
     pub before: Option<Position>,
@@ -84,7 +84,7 @@ pub struct HistoryAnswer {
     pub to: Ack,
     /// The topic's id; `None` if the topic is not known.
     pub topic: Option<TopicId>,
-    /// The part of its past that was asked for.
+    /// The requested part of the topic's past.
     pub stretch: Stretch,
 }
 
@@ -93,14 +93,14 @@ pub struct HistoryAnswer {
 pub enum Work {
     /// Updates to put on the tape.
     Updates(Submission),
-    /// A feed has lost its source, or has finished: its topics are not live any more.
+    /// A feed has lost its source or has finished: its topics are no longer live.
     FeedDown(FeedId),
     /// A question about the past. The answer includes everything submitted before it.
     History(HistoryQuestion),
 }
 
 impl Work {
-    /// The client's request that it came from, if the client waits for an answer.
+    /// The client's request that this work came from, if the client waits for an answer.
     pub fn request(&self) -> Option<RequestId> {
         match self {
             Self::Updates(submission) => submission.ack.map(|ack| ack.id),

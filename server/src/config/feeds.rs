@@ -1,285 +1,181 @@
 //! The feeds: `[[feed]]` in the file, and `--feed` with the settings of each kind.
 //!
-//! The file may have several feeds of a kind. Flags and environment know one of each: they choose
-//! among those of the file, change them, or make one.
-
-use std::fmt::Write;
+//! The file may have several feeds of a kind. Flags and environment variables know one of each:
+//! they choose among those of the file, change them, or make one.
 
 use super::{
-    ENVIRONMENT_PREFIX, Environment, Problems,
-    file::{File, Table},
-    flags::Flags,
-    print,
-    section::{AnySection, Filled, Origin, Section, environment_name, flag_name},
+    entry::{Entry, Origin},
+    file::Table,
+    section::{Draft, commented},
+    text::written,
 };
-use crate::feed::{
-    FeedSettings, Source, mqtt::MqttSettings, replay::ReplaySettings, simulated::SimulatedSettings,
-};
+use crate::{feed::FeedSettings, settings::kinds::Kinds};
 
 /// A feed whose settings are being collected.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct FeedDraft {
     name: Option<String>,
-    origin: Origin,
-    kind: KindDraft,
-}
-
-#[derive(Clone)]
-enum KindDraft {
-    Simulated(Filled<SimulatedSettings>),
-    Mqtt(Filled<MqttSettings>),
-    Replay(Filled<ReplaySettings>),
-    Stdin,
-}
-
-const KINDS: [&str; 5] = ["simulated", "mqtt", "replay", "stdin", "none"];
-
-impl KindDraft {
-    /// `None` for the kind `none`.
-    fn new(kind: &str) -> Result<Option<Self>, String> {
-        match kind {
-            "simulated" => Ok(Some(Self::Simulated(Filled::default()))),
-            "mqtt" => Ok(Some(Self::Mqtt(Filled::default()))),
-            "replay" => Ok(Some(Self::Replay(Filled::default()))),
-            "stdin" => Ok(Some(Self::Stdin)),
-            "none" => Ok(None),
-            other => Err(format!("{other:?} is not one of {}", KINDS.join(", "))),
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Simulated(_) => "simulated",
-            Self::Mqtt(_) => "mqtt",
-            Self::Replay(_) => "replay",
-            Self::Stdin => "stdin",
-        }
-    }
-
-    fn section(&mut self) -> Option<&mut dyn AnySection> {
-        match self {
-            Self::Simulated(section) => Some(section),
-            Self::Mqtt(section) => Some(section),
-            Self::Replay(section) => Some(section),
-            Self::Stdin => None,
-        }
-    }
+    kind: String,
+    pub(super) draft: Draft,
 }
 
 impl FeedDraft {
-    /// A kind that is said or meant, with nothing set. `None` for the kind `none`.
-    fn new(kind: &str, origin: Origin) -> Result<Option<Self>, String> {
-        let problem = |problem| format!("{origin}: {problem}");
-        let kind = KindDraft::new(kind).map_err(problem)?;
-        Ok(kind.map(|kind| Self {
-            name: None,
-            origin,
-            kind,
-        }))
+    /// A feed with nothing set. `None` for the kind `none`.
+    fn new(kinds: &Kinds, kind: &str, origin: &Origin) -> Result<Option<Self>, String> {
+        let Some(command) = kinds.get(kind) else {
+            let problem = || format!("{origin} {kind:?}: expected one of {}", kinds.names());
+            return (kind == "none").then_some(None).ok_or_else(problem);
+        };
+        let what = format!("a feed of kind {kind}");
+        let draft = Draft::new(origin.clone(), what, command.clone());
+        let (name, kind) = (None, kind.into());
+        Ok(Some(Self { name, kind, draft }))
     }
 
-    fn from_table(mut table: Table, problems: &mut Problems) -> Option<Self> {
-        let origin = table.origin();
-        let mut text = |key: &str| {
-            let entry = table.take(key)?;
-            let texts = entry.texts(key).and_then(|texts| match texts.as_slice() {
-                [text] => Ok(text.clone()),
-                _ => Err(format!("{}: {key} is not one text", entry.origin())),
+    fn from_table(kinds: &Kinds, table: &Table) -> Result<Option<Self>, String> {
+        let text = |key: &str| {
+            let entry = table.entries.iter().find(|entry| entry.key == key);
+            let text = entry.map(|entry| match entry.texts.as_deref() {
+                Ok([text]) => Ok(text.clone()),
+                _ => Err(format!("{}: {key}: expected one text", entry.origin)),
             });
-            problems.note(texts)
+            text.transpose()
         };
-        let name = text("name");
-        let kind = text("kind");
-        let Some(kind) = kind else {
-            problems.add(format!(
-                "{origin}: a feed needs a kind: {}",
-                KINDS.join(", ")
-            ));
-            return None;
-        };
-        let mut draft = problems.note(Self::new(&kind, origin))??;
-        draft.name = name;
-        if let Some(section) = draft.kind.section() {
-            section.read_file(&mut table, problems);
+        let (origin, name) = (&table.origin, text("name")?);
+        let problem = || format!("{origin}: a feed needs a kind: {}", kinds.names());
+        let kind = text("kind")?.ok_or_else(problem)?;
+        let mut feed = Self::new(kinds, &kind, origin)?;
+        if let Some(feed) = &mut feed {
+            let entries = table.entries.iter();
+            let settings = entries.filter(|entry| !["name", "kind"].contains(&entry.key.as_str()));
+            feed.draft.read(settings.cloned());
+            feed.name = name;
         }
-        table.refuse_rest(&format!(" of a feed of kind {kind}"), problems);
-        Some(draft)
+        Ok(feed)
     }
 
-    pub(super) fn settings(&self) -> FeedSettings {
-        let source = match &self.kind {
-            KindDraft::Simulated(section) => Source::Simulated(section.value.clone()),
-            KindDraft::Mqtt(section) => Source::Mqtt(section.value.clone()),
-            KindDraft::Replay(section) => Source::Replay(section.value.clone()),
-            KindDraft::Stdin => Source::Stdin,
-        };
-        FeedSettings {
-            name: self.name.clone().unwrap_or_else(|| self.kind.name().into()),
-            source,
-        }
+    /// The finished feed.
+    pub(super) fn settings(&self, kinds: &Kinds) -> Result<FeedSettings, String> {
+        let source = kinds.source(&self.kind, self.draft.flags())?;
+        let name = self.name().into();
+        Ok(FeedSettings { name, source })
     }
 
-    pub(super) fn print(&self, out: &mut String) {
-        out.push('\n');
-        print::commented(out, "[[feed]]", &self.origin.described());
-        writeln!(out, "kind = {:?}", self.kind.name()).expect("memory can be written");
-        if let Some(name) = &self.name {
-            writeln!(out, "name = {}", toml::Value::from(name.as_str()))
-                .expect("memory can be written");
-        }
-        match &self.kind {
-            KindDraft::Simulated(section) => print::section(out, section),
-            KindDraft::Mqtt(section) => print::section(out, section),
-            KindDraft::Replay(section) => print::section(out, section),
-            KindDraft::Stdin => {}
-        }
+    fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.kind)
+    }
+
+    pub(super) fn print(&self) -> String {
+        let heading = commented("[[feed]]", &self.draft.origin);
+        let (kind, name, settings) = (&self.kind, written(self.name()), self.draft.print());
+        format!("\n{heading}kind = \"{kind}\"\nname = {name}\n{settings}")
     }
 }
 
-/// All feeds, with names of their own.
-pub(super) fn read_feeds(
-    flags: &Flags,
-    environment: &Environment,
-    file: &mut File,
-    problems: &mut Problems,
-) -> Vec<FeedDraft> {
-    let tables = std::mem::take(&mut file.feeds);
-    let file_says_it = !tables.is_empty();
-    let from_file: Vec<_> = tables
-        .into_iter()
-        .filter_map(|table| FeedDraft::from_table(table, problems))
-        .collect();
-    let (kinds, origin) = if let Some(kinds) = flags.get("feed") {
-        (Some(kinds.to_vec()), Origin::Flag("--feed".into()))
-    } else {
-        let kinds = environment.list("FEED").map(|kinds| problems.note(kinds));
-        let name = format!("{ENVIRONMENT_PREFIX}FEED");
-        (kinds.flatten(), Origin::Environment(name))
-    };
-    let mut feeds = match kinds {
-        Some(kinds) => choose(&kinds, &origin, &from_file, problems),
-        None if file_says_it => from_file,
-        None => choose(&["simulated".into()], &Origin::Default, &[], problems),
-    };
-    for section in [
-        KindDraft::Simulated(Filled::default()),
-        KindDraft::Mqtt(Filled::default()),
-        KindDraft::Replay(Filled::default()),
-    ] {
-        overwrite(section, &mut feeds, flags, environment, problems);
-    }
-    give_names(&mut feeds, problems);
-    feeds
+/// All feeds, and what is wrong with their choice.
+#[derive(Debug, Default)]
+pub(super) struct Feeds {
+    pub(super) feeds: Vec<FeedDraft>,
+    pub(super) problems: Vec<String>,
 }
 
-/// The feeds of the kinds that flag or environment name.
-fn choose(
-    kinds: &[String],
-    origin: &Origin,
-    from_file: &[FeedDraft],
-    problems: &mut Problems,
-) -> Vec<FeedDraft> {
-    let mut feeds = Vec::new();
-    for (index, kind) in kinds.iter().enumerate() {
-        if kinds[..index].contains(kind) {
-            problems.add(format!(
-                "{origin}: {kind} is named twice; several feeds of a kind go into the file"
-            ));
-            continue;
-        }
-        let in_file: Vec<_> = from_file
+impl Feeds {
+    /// `given` is from flags and environment variables.
+    pub(super) fn read(kinds: &Kinds, given: &[Entry], file: &[Table]) -> Self {
+        let mut feeds = Self::default();
+        let tables: Vec<_> = file.iter().filter(|table| table.name == "feed").collect();
+        let read = tables
             .iter()
-            .filter(|feed| feed.kind.name() == kind)
-            .cloned()
-            .collect();
-        if in_file.is_empty() {
-            let feed = problems.note(FeedDraft::new(kind, origin.clone()));
-            feeds.extend(feed.flatten());
+            .filter_map(|table| feeds.note(FeedDraft::from_table(kinds, table)));
+        let from_file: Vec<_> = read.collect();
+        if let Some(entry) = given.iter().rfind(|entry| entry.key == "feed") {
+            feeds.choose(kinds, entry, &from_file);
+        } else if !tables.is_empty() {
+            feeds.feeds = from_file;
         } else {
-            feeds.extend(in_file);
+            let default = feeds.note(FeedDraft::new(kinds, "simulated", &Origin::default_value()));
+            feeds.feeds.extend(default);
         }
+        for (prefix, kind) in kinds.sections() {
+            feeds.overwrite(&prefix, kind.get_name(), given);
+        }
+        feeds.give_names();
+        feeds
     }
-    if kinds.is_empty() {
-        problems.add(format!(
-            "{origin}: no feed is named; none is a name as well"
-        ));
-    }
-    if kinds.len() > 1 && kinds.iter().any(|kind| kind == "none") {
-        problems.add(format!("{origin}: none goes with no other feed"));
-    }
-    feeds
-}
 
-/// Applies flags and environment of one kind to the feed of that kind.
-fn overwrite(
-    kind: KindDraft,
-    feeds: &mut [FeedDraft],
-    flags: &Flags,
-    environment: &Environment,
-    problems: &mut Problems,
-) {
-    let given = match &kind {
-        KindDraft::Simulated(_) => given::<SimulatedSettings>(flags, environment),
-        KindDraft::Mqtt(_) => given::<MqttSettings>(flags, environment),
-        KindDraft::Replay(_) => given::<ReplaySettings>(flags, environment),
-        KindDraft::Stdin => None,
-    };
-    let Some(given) = given else {
-        return;
-    };
-    let name = kind.name();
-    let mut of_kind: Vec<_> = feeds
-        .iter_mut()
-        .filter(|feed| feed.kind.name() == name)
-        .filter_map(|feed| feed.kind.section())
-        .collect();
-    match of_kind.as_mut_slice() {
-        [section] => {
-            section.read_environment(environment, problems);
-            section.read_flags(flags, problems);
-        }
-        [] => problems.add(format!(
-            "{given} is given, but there is no feed of its kind: add --feed {name}"
-        )),
-        _ => problems.add(format!(
-            "{given} is given, but there are several feeds of kind {name}: change them in the file"
-        )),
+    fn note(&mut self, feed: Result<Option<FeedDraft>, String>) -> Option<FeedDraft> {
+        let feed = feed.map_err(|problem| self.problems.push(problem));
+        feed.ok().flatten()
     }
-}
 
-/// The first flag or variable of a section that is given.
-fn given<T: Section>(flags: &Flags, environment: &Environment) -> Option<String> {
-    T::SETTINGS.iter().find_map(|setting| {
-        let flag = flag_name(T::PREFIX, setting.key);
-        let variable = environment_name(T::PREFIX, setting.key);
-        if flags.get(&flag).is_some() {
-            Some(format!("--{flag}"))
-        } else {
-            let is_set = environment.get(&variable).is_some();
-            is_set.then(|| format!("{ENVIRONMENT_PREFIX}{variable}"))
+    /// Takes the feeds of the kinds that a flag or variable names.
+    fn choose(&mut self, kinds: &Kinds, named: &Entry, from_file: &[FeedDraft]) {
+        let origin = &named.origin;
+        let names = named.list(true).unwrap_or_else(|problem| {
+            self.problems.push(format!("{origin}: {problem}"));
+            vec!["none".into()]
+        });
+        for (index, name) in names.iter().enumerate() {
+            let in_file: Vec<_> = from_file.iter().filter(|feed| feed.kind == *name).collect();
+            if names[..index].contains(name) {
+                self.problems.push(format!(
+                    "{origin}: {name} is named twice; several feeds of one kind must be in the file"
+                ));
+            } else if in_file.is_empty() {
+                let feed = self.note(FeedDraft::new(kinds, name, origin));
+                self.feeds.extend(feed);
+            } else {
+                self.feeds.extend(in_file.into_iter().cloned());
+            }
         }
-    })
-}
-
-/// Feeds without a name are called by their kind, with a number if there are several of it.
-fn give_names(feeds: &mut [FeedDraft], problems: &mut Problems) {
-    let kinds: Vec<_> = feeds.iter().map(|feed| feed.kind.name()).collect();
-    for (index, feed) in feeds.iter_mut().enumerate() {
-        let kind = kinds[index];
-        let is_alone = kinds.iter().filter(|other| **other == kind).count() == 1;
-        if feed.name.is_none() && !is_alone {
-            let number = kinds[..=index]
-                .iter()
-                .filter(|other| **other == kind)
-                .count();
-            feed.name = Some(format!("{kind}-{number}"));
-        }
+        let problem = match names.len() {
+            0 => Some("names no feed; write none for no feed"),
+            1 => None,
+            _ => (names.iter().any(|name| name == "none"))
+                .then_some("none cannot be combined with other feeds"),
+        };
+        self.problems
+            .extend(problem.map(|problem| format!("{origin}: {problem}")));
     }
-    let names: Vec<_> = feeds.iter().map(|feed| feed.settings().name).collect();
-    for (index, name) in names.iter().enumerate() {
-        if names[..index].contains(name) {
-            let origin = &feeds[index].origin;
-            problems.add(format!("{origin}: another feed is called {name:?} as well"));
+
+    /// Applies flags and variables of one kind to the feed of that kind.
+    fn overwrite(&mut self, prefix: &str, kind: &str, given: &[Entry]) {
+        let entries = given.iter().filter_map(|entry| {
+            let key = entry.key.strip_prefix(prefix)?.to_owned();
+            Some(Entry {
+                key,
+                ..entry.clone()
+            })
+        });
+        let entries: Vec<_> = entries.collect();
+        let Some(Entry { origin, .. }) = entries.last() else {
+            return;
+        };
+        let of_kind = self.feeds.iter_mut().filter(|feed| feed.kind == kind);
+        let reason = match of_kind.collect::<Vec<_>>().as_mut_slice() {
+            [feed] => return feed.draft.read(entries),
+            [] => format!("there is no feed of its kind: add --feed {kind}"),
+            _ => format!("there are several feeds of kind {kind}: change them in the file"),
+        };
+        self.problems
+            .push(format!("{origin} is given, but {reason}"));
+    }
+
+    /// Feeds without a name get their kind's name, with a number if there are several of that kind.
+    fn give_names(&mut self) {
+        for index in 0..self.feeds.len() {
+            let feed = &self.feeds[index];
+            let same = |other: &&FeedDraft| other.kind == feed.kind;
+            if feed.name.is_none() && self.feeds.iter().filter(same).count() > 1 {
+                let number = self.feeds[..=index].iter().filter(same).count();
+                self.feeds[index].name = Some(format!("{}-{number}", feed.kind));
+            }
+            let (feed, others) = (&self.feeds[index], &self.feeds[..index]);
+            if others.iter().any(|other| other.name() == feed.name()) {
+                let (origin, name) = (&feed.draft.origin, feed.name());
+                let problem = format!("{origin}: another feed has the name {name:?}, too");
+                self.problems.push(problem);
+            }
         }
     }
 }

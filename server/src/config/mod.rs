@@ -1,286 +1,194 @@
-//! Settings, from flags, then the environment, then a file, then defaults.
+//! Settings from flags, environment variables, a TOML file and defaults, in this precedence.
 //!
-//! Each setting stands once, in `tables.rs`: the flag, the environment variable, the key in the
-//! file, the help text and the line of `--print-config` are made of that. Errors are collected, so
-//! that all can be mended at once.
+//! A setting is one field of a struct that derives [`clap::Args`], see `crate::settings`. Its
+//! doc comment is its text in `--help`, in `--print-config` and in docs/operations.md; its
+//! attribute says what is accepted and what the default is. Flags, variables and the file only
+//! deliver texts, and clap checks each text as if it were a flag of the struct. So every source
+//! accepts the same values, and all problems are reported at once.
+//!
+//! No layering library is used. figment knows a value's file but not its line, confique forgets
+//! where a value came from, and both stop at the first problem. The spans of `toml` have the line,
+//! and what is left of layering is one map from keys to texts and their origin.
 
-mod decode;
+mod command_line;
+mod entry;
 mod feeds;
 mod file;
-mod flags;
-mod liveness;
-mod print;
 mod rules;
 mod section;
-mod tables;
-mod values;
+mod text;
 
-use std::{collections::BTreeMap, ffi::OsString, fmt, mem::take, path::Path, sync::Arc};
+use std::ffi::OsString;
 
-use decode::RuleDraft;
-use feeds::{FeedDraft, read_feeds};
-use file::File;
-use flags::Flags;
-use liveness::{SilenceDraft, WillDraft};
-use rules::{Rule, read_rules, read_tables};
-use section::{AnySection, Filled};
+use clap::error::ErrorKind;
 use tickcast_core::sequencer::liveness::LivenessSettings;
 
-use crate::{
-    feed::{FeedSettings, decode::DecodeRule},
-    settings::ServerSettings,
+pub use crate::settings::{LogSettings, Settings};
+use crate::settings::{
+    Top,
+    decode::DecodeKeys,
+    field::{command, message, question},
+    kinds::Kinds,
+    liveness::{SilenceKeys, WillKeys},
 };
-
-/// All that can be set.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// Everything but the feeds.
-    pub server: ServerSettings,
-    /// The feeds, each already checked.
-    pub feeds: Vec<FeedSettings>,
-    /// How payloads are read; the first rule that matches a topic holds.
-    pub decode: Arc<[DecodeRule]>,
-    /// When topics are stale or dead.
-    pub liveness: LivenessSettings,
-    /// What is logged.
-    pub log: LogSettings,
-    /// What looks like a mistake but prevents nothing: to be logged.
-    pub warnings: Vec<String>,
-}
-
-/// What is logged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogSettings {
-    /// Directives as `tracing-subscriber` takes them: `info`, `warn,tickcast_server::feed=debug`.
-    pub filter: String,
-}
-
-impl Default for LogSettings {
-    fn default() -> Self {
-        Self {
-            filter: "info".into(),
-        }
-    }
-}
+use entry::{Entry, Origin, is_kubernetes, read_environment, variable};
+use feeds::{FeedDraft, Feeds};
+use file::Table;
+use rules::{build_rules, read_rules};
+use section::Draft;
 
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// To run the server.
     Run(Box<Settings>),
-    /// To print a text on standard output and end well: help, version, the effective settings, or
-    /// that they are right.
+    /// To print a text on standard output and exit with success: help, version, the effective
+    /// settings, or that they are right.
     Print(String),
 }
 
 /// Everything that is wrong with the settings, one line each.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", problems.join("\n"))]
 pub struct ConfigError {
-    /// What is wrong, and where.
+    /// Each names the place, the value, and what is expected.
     pub problems: Vec<String>,
 }
 
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problems.join("\n"))
+impl From<String> for ConfigError {
+    fn from(problem: String) -> Self {
+        let problems = vec![problem];
+        Self { problems }
     }
 }
 
-impl std::error::Error for ConfigError {}
-
-/// All environment variables of ours begin so.
-const ENVIRONMENT_PREFIX: &str = "TICKCAST_";
-
-/// But these are the monitor's, which is often started from the same shell.
-const MONITOR_PREFIX: &str = "MONITOR_";
-
 /// Reads all settings and checks them; opens the files that feeds are to read.
 ///
-/// `args` begin with the program's name. Of `environment` only `TICKCAST_...` is looked at.
+/// `args` begin with the program's name. Of `environment` only `TICKCAST_...` is used.
 pub fn load(
     args: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Command, ConfigError> {
-    let flags = match Flags::parse(args) {
-        Ok(flags) => flags,
-        Err(flags::NoFlags::Print(text)) => return Ok(Command::Print(text)),
-        Err(flags::NoFlags::Problem(problem)) => return Err(problem.into()),
+    let (top, kinds) = (command::<Top>(), Kinds::new());
+    let sections = [(String::new(), &top)].into_iter().chain(kinds.sections());
+    let command = command_line::command(sections);
+    let (general, flags) = match command_line::parse(&command, args) {
+        Ok(parsed) => parsed,
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                return Ok(Command::Print(error.render().to_string()));
+            }
+            _ => return Err(message(&error).into()),
+        },
     };
-    let mut problems = Problems::default();
-    let environment = Environment::new(environment, &mut problems);
-    let path = flags.config.clone().or_else(|| environment.get("CONFIG"));
-    let file = match &path {
-        None => File::default(),
-        Some(path) => File::read(Path::new(path)).map_err(ConfigError::from)?,
-    };
+    let mut given = read_environment(environment);
+    let keys: Vec<_> = command_line::keys(&command).collect();
+    let unknown = given.extract_if(.., |entry| !keys.contains(&entry.key.as_str()));
+    let unknown = unknown.filter(|entry| !is_kubernetes(&entry.key));
+    let warnings: Vec<_> = unknown
+        .map(|Entry { key, origin, .. }| {
+            let question = question(&command, &key.replace('_', "-"), variable);
+            format!("{origin} is set, but there is no such setting{question}")
+        })
+        .collect();
+    given.extend(flags);
 
-    let drafts = Drafts::new(&flags, &environment, file, &mut problems);
-    let settings = drafts.settings(environment.unknown(), &mut problems);
-    if !problems.0.is_empty() {
-        return Err(ConfigError {
-            problems: problems.0,
-        });
-    }
-    Ok(if flags.print_config {
+    let path = given.iter().rfind(|entry| entry.key == "config");
+    let file = match path.map(|entry| (entry.texts.as_deref(), &entry.origin)) {
+        Some((Ok([path]), _)) => file::read(path)?,
+        Some((Err(problem), origin)) => return Err(format!("{origin}: {problem}").into()),
+        _ => Vec::new(),
+    };
+    let drafts = Drafts::read(top, &kinds, &given, &file);
+    let problems = warnings.iter().filter(|_| general.check).cloned().collect();
+    let settings = drafts.settings(&kinds, warnings, problems)?;
+    Ok(if general.print_config {
         Command::Print(drafts.print())
-    } else if flags.check {
+    } else if general.check {
         Command::Print("The settings are right.\n".into())
     } else {
         Command::Run(Box::new(settings))
     })
 }
 
-impl From<String> for ConfigError {
-    fn from(problem: String) -> Self {
-        Self {
-            problems: vec![problem],
-        }
-    }
-}
-
-/// What is wrong so far.
-#[derive(Debug, Default)]
-struct Problems(Vec<String>);
-
-impl Problems {
-    fn add(&mut self, problem: String) {
-        self.0.push(problem);
-    }
-
-    /// Notes an error and goes on without.
-    fn note<T>(&mut self, result: Result<T, String>) -> Option<T> {
-        result.map_err(|problem| self.add(problem)).ok()
-    }
-}
-
-/// Our part of the environment, without the prefix.
-struct Environment {
-    variables: BTreeMap<String, String>,
-}
-
-impl Environment {
-    fn new(
-        variables: impl IntoIterator<Item = (OsString, OsString)>,
-        problems: &mut Problems,
-    ) -> Self {
-        let mut ours = BTreeMap::new();
-        for (name, value) in variables {
-            let name = name.to_string_lossy();
-            let Some(short_name) = name.strip_prefix(ENVIRONMENT_PREFIX) else {
-                continue;
-            };
-            match value.into_string() {
-                Ok(value) => {
-                    ours.insert(short_name.to_owned(), value);
-                }
-                Err(_) => problems.add(format!("{name}: it is not UTF-8")),
-            }
-        }
-        Self { variables: ours }
-    }
-
-    fn get(&self, name: &str) -> Option<String> {
-        self.variables.get(name).cloned()
-    }
-
-    /// A list: separated by commas, or in the brackets of TOML if a member has a comma.
-    fn list(&self, name: &str) -> Option<Result<Vec<String>, String>> {
-        let text = self.variables.get(name)?;
-        let list = if text.starts_with('[') {
-            file::parse_list(text)
-                .map_err(|problem| format!("{ENVIRONMENT_PREFIX}{name}: {problem}"))
-        } else if text.is_empty() {
-            Ok(Vec::new())
-        } else {
-            Ok(text.split(',').map(|member| member.trim().into()).collect())
-        };
-        Some(list)
-    }
-
-    fn unknown(&self) -> Vec<String> {
-        let known = flags::environment_names();
-        let unknown = self
-            .variables
-            .keys()
-            .filter(|name| !known.contains(*name) && !name.starts_with(MONITOR_PREFIX));
-        unknown
-            .map(|name| format!("{ENVIRONMENT_PREFIX}{name} is set, but there is no such setting"))
-            .collect()
-    }
-}
-
 /// All settings, each with its origin.
 struct Drafts {
-    server: Filled<ServerSettings>,
-    log: Filled<LogSettings>,
-    feeds: Vec<FeedDraft>,
-    rules: Vec<Rule<RuleDraft>>,
-    silence: Vec<Rule<SilenceDraft>>,
-    wills: Vec<Rule<WillDraft>>,
+    top: Draft,
+    feeds: Feeds,
+    decode: Vec<Draft>,
+    silence: Vec<Draft>,
+    wills: Vec<Draft>,
 }
 
 impl Drafts {
-    fn new(
-        flags: &Flags,
-        environment: &Environment,
-        mut file: File,
-        problems: &mut Problems,
-    ) -> Self {
-        let mut server = Filled::default();
-        let mut log = Filled::default();
-        for section in [&mut server as &mut dyn AnySection, &mut log] {
-            section.read_file(&mut file.top, problems);
-            section.read_environment(environment, problems);
-            section.read_flags(flags, problems);
-        }
-        let rules = read_rules(flags, environment, take(&mut file.rules), problems);
-        let silence = read_rules(flags, environment, take(&mut file.liveness), problems);
-        let wills = read_tables(take(&mut file.wills), problems);
-        let feeds = read_feeds(flags, environment, &mut file, problems);
-        file.top.refuse_rest("", problems);
+    fn read(top: clap::Command, kinds: &Kinds, given: &[Entry], file: &[Table]) -> Self {
+        let mut top = Draft::new(Origin::default_value(), "the server".into(), top);
+        let tables = file.iter().filter(|table| table.name.is_empty());
+        top.read(tables.flat_map(|table| table.entries.clone()));
+        let known: Vec<_> = given.iter().filter(|entry| top.has(&entry.key)).collect();
+        top.read(known.into_iter().cloned());
         Self {
-            server,
-            log,
-            feeds,
-            rules,
-            silence,
-            wills,
+            top,
+            feeds: Feeds::read(kinds, given, file),
+            decode: read_rules::<DecodeKeys>("decode", given, file),
+            silence: read_rules::<SilenceKeys>("liveness", given, file),
+            wills: read_rules::<WillKeys>("wills", given, file),
         }
     }
 
-    fn settings(&self, warnings: Vec<String>, problems: &mut Problems) -> Settings {
-        let feeds: Vec<_> = self.feeds.iter().map(FeedDraft::settings).collect();
-        if problems.0.is_empty() {
-            for feed in &feeds {
-                problems.note(feed.check().map_err(|error| error.to_string()));
+    /// The settings, or all problems.
+    fn settings(
+        &self,
+        kinds: &Kinds,
+        warnings: Vec<String>,
+        mut problems: Vec<String>,
+    ) -> Result<Settings, ConfigError> {
+        let feeds = self.feeds.feeds.iter().map(|feed| &feed.draft);
+        let rules = [&self.decode, &self.silence, &self.wills];
+        let tables = feeds.chain(rules.into_iter().flatten());
+        let drafts = [&self.top].into_iter().chain(tables);
+        problems.extend(drafts.flat_map(|draft| draft.problems.clone()));
+        problems.extend(self.feeds.problems.clone());
+        let decode = build_rules::<DecodeKeys, _>(&self.decode, &mut problems);
+        let liveness = LivenessSettings {
+            silence: build_rules::<SilenceKeys, _>(&self.silence, &mut problems),
+            wills: build_rules::<WillKeys, _>(&self.wills, &mut problems),
+        };
+        let Top { server, log } = self.top.build()?;
+        if let Err((key, reason)) = server.check() {
+            problems.push(format!("{} {reason}", self.top.origin_of(key).place(key)));
+        }
+        let mut feeds = Vec::new();
+        if problems.is_empty() {
+            for feed in &self.feeds.feeds {
+                let feed = feed.settings(kinds)?;
+                problems.extend(feed.check().err().map(|error| error.to_string()));
+                feeds.push(feed);
             }
         }
-        Settings {
-            server: self.server.value.clone(),
-            feeds,
-            decode: self.rules.iter().map(|rule| rule.rule.clone()).collect(),
-            liveness: LivenessSettings {
-                silence: self.silence.iter().map(|rule| rule.rule.clone()).collect(),
-                wills: self.wills.iter().map(|rule| rule.rule.clone()).collect(),
-            },
-            log: self.log.value.clone(),
-            warnings,
+        if !problems.is_empty() {
+            return Err(ConfigError { problems });
         }
+        Ok(Settings {
+            server,
+            feeds,
+            decode: decode.into(),
+            liveness,
+            log,
+            warnings,
+        })
     }
 
+    /// A file that could be read again.
     fn print(&self) -> String {
-        let mut text = String::from("# The effective settings, and where each comes from.\n\n");
-        print::section(&mut text, &self.server);
-        print::section(&mut text, &self.log);
-        if self.feeds.is_empty() {
+        let mut text = String::from("# The effective settings, and where each comes from.\n");
+        text.push_str(&self.top.print());
+        if self.feeds.feeds.is_empty() {
             text.push_str("\n[[feed]]\nkind = \"none\"\n");
         }
-        for feed in &self.feeds {
-            feed.print(&mut text);
-        }
-        self.rules.iter().for_each(|rule| rule.print(&mut text));
-        self.silence.iter().for_each(|rule| rule.print(&mut text));
-        self.wills.iter().for_each(|rule| rule.print(&mut text));
+        text.extend(self.feeds.feeds.iter().map(FeedDraft::print));
+        let rules = [&self.decode, &self.silence, &self.wills];
+        text.extend(rules.into_iter().flatten().map(Draft::print_table));
         text
     }
 }

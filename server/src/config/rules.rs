@@ -1,152 +1,74 @@
 //! Settings that are lists of rules: tables such as `[[decode]]` in the file, and for some of them
-//! a flag and an environment variable that hold a rule in one line.
+//! a flag and an environment variable with a whole rule in one line.
+
+use clap::{Args, Command};
 
 use super::{
-    ENVIRONMENT_PREFIX, Environment, Problems,
+    entry::{Entry, Origin},
     file::Table,
-    flags::Flags,
-    print,
-    section::{AnySection, Filled, Kind, Origin, Section, Setting},
+    section::Draft,
 };
+use crate::settings::field::{command, key};
 
-/// The settings of one rule, not yet checked together. The name of its tables and of its flag is
-/// [`Section::PREFIX`].
-pub(super) trait Draft: Section {
-    /// What a rule in one line begins with: `FILTER=FORMAT,KEY=VALUE,...`.
-    const FIRST: [&'static str; 2];
-    /// What it is, for errors.
-    const WHAT: &'static str;
-
-    /// What it becomes.
-    type Rule: Clone;
-
-    /// The finished rule, or what is wrong with it.
-    fn build(self) -> Result<Self::Rule, String>;
-}
-
-/// A setting of a rule, which has no flag of its own.
-pub(super) const fn setting<T>(
-    key: &'static str,
-    set: fn(&mut T, &[String]) -> Result<(), String>,
-    get: fn(&T) -> Option<toml::Value>,
-) -> Setting<T> {
-    Setting {
-        key,
-        value_name: "",
-        help: "",
-        kind: Kind::One,
-        set,
-        get,
-    }
-}
-
-/// A rule, and what it was made of.
-pub(super) struct Rule<D: Draft> {
-    pub(super) rule: D::Rule,
-    draft: Filled<D>,
-    origin: Origin,
-}
-
-impl<D: Draft> Rule<D> {
-    pub(super) fn print(&self, out: &mut String) {
-        out.push('\n');
-        let heading = format!("[[{}]]", D::PREFIX);
-        print::commented(out, &heading, &self.origin.described());
-        for line in self.draft.lines() {
-            if let Some(value) = line.value {
-                out.push_str(&format!("{} = {value}\n", line.key));
-            }
+/// All rules of a kind: those of flags first, then those of the environment variable, then the
+/// file's. `given` has rules in one line.
+pub(super) fn read_rules<K: Args>(name: &str, given: &[Entry], file: &[Table]) -> Vec<Draft> {
+    let command = command::<K>();
+    let draft = |origin: &Origin, entries: Result<Vec<Entry>, String>| {
+        let mut draft = Draft::new(origin.clone(), format!("[[{name}]]"), command.clone());
+        match entries {
+            Ok(entries) => draft.read(entries),
+            Err(problem) => draft.problems.push(format!("{origin}{problem}")),
         }
-    }
-}
-
-/// All rules; those of flags go before those of the environment, and those before the file's.
-pub(super) fn read_rules<D: Draft>(
-    flags: &Flags,
-    environment: &Environment,
-    tables: Vec<Table>,
-    problems: &mut Problems,
-) -> Vec<Rule<D>> {
-    let mut rules = Vec::new();
-    for text in flags.get(D::PREFIX).unwrap_or_default() {
-        let origin = Origin::Flag(format!("--{}", D::PREFIX));
-        rules.extend(parse_rule(text, origin, problems));
-    }
-    // A rule has commas: without the brackets of a list it is one.
-    let name = D::PREFIX.to_uppercase();
-    let from_environment = match environment.get(&name) {
-        Some(text) if !text.starts_with('[') => vec![text],
-        _ => {
-            let list = environment.list(&name);
-            list.and_then(|list| problems.note(list))
-                .unwrap_or_default()
-        }
+        draft
     };
-    for text in from_environment {
-        let origin = Origin::Environment(format!("{ENVIRONMENT_PREFIX}{name}"));
-        rules.extend(parse_rule(&text, origin, problems));
-    }
-    rules.extend(read_tables(tables, problems));
-    rules
-}
-
-/// The rules of the file.
-pub(super) fn read_tables<D: Draft>(tables: Vec<Table>, problems: &mut Problems) -> Vec<Rule<D>> {
-    let tables = tables.into_iter();
-    tables
-        .filter_map(|table| read_table(table, problems))
-        .collect()
-}
-
-fn read_table<D: Draft>(mut table: Table, problems: &mut Problems) -> Option<Rule<D>> {
-    let origin = table.origin();
-    let mut draft = Filled::default();
-    let before = problems.0.len();
-    draft.read_file(&mut table, problems);
-    table.refuse_rest(&format!(" of {}", D::WHAT), problems);
-    finish(draft, origin, before, problems)
-}
-
-fn parse_rule<D: Draft>(text: &str, origin: Origin, problems: &mut Problems) -> Option<Rule<D>> {
-    let mut draft = Filled::<D>::default();
-    let before = problems.0.len();
-    for (index, member) in text.split(',').enumerate() {
-        let Some((key, value)) = member.split_once('=') else {
-            problems.add(format!(
-                "{origin} {text:?}: {member:?} is not of the form KEY=VALUE"
-            ));
-            continue;
-        };
-        let mut take =
-            |key: &str, value: &str| draft.take(key, &[value.into()], origin.clone(), problems);
-        if index == 0 {
-            take(D::FIRST[0], key);
-            take(D::FIRST[1], value);
-        } else if !take(key, value) {
-            problems.add(format!(
-                "{origin} {text:?}: {key} is no setting of {}",
-                D::WHAT
-            ));
+    let mut drafts = Vec::new();
+    for given in given.iter().rev().filter(|entry| entry.key == name) {
+        let origin = &given.origin;
+        match given.list(false) {
+            Ok(rules) => {
+                let rules = rules.iter().map(|rule| split(rule, &command, origin));
+                drafts.extend(rules.map(|entries| draft(origin, entries)));
+            }
+            Err(problem) => drafts.push(draft(origin, Err(format!(": {problem}")))),
         }
     }
-    finish(draft, origin, before, problems)
+    let tables = file.iter().filter(|table| table.name == name);
+    drafts.extend(tables.map(|table| draft(&table.origin, Ok(table.entries.clone()))));
+    drafts
 }
 
-/// `before` says how many problems there were before this rule.
-fn finish<D: Draft>(
-    draft: Filled<D>,
-    origin: Origin,
-    before: usize,
-    problems: &mut Problems,
-) -> Option<Rule<D>> {
-    if problems.0.len() > before {
-        return None;
+/// The keys of a rule in one line. It begins with the values of the first two keys:
+/// `FILTER=FORMAT,KEY=VALUE,...`.
+fn split(rule: &str, command: &Command, origin: &Origin) -> Result<Vec<Entry>, String> {
+    let first: Vec<_> = command.get_arguments().take(2).map(key).collect();
+    let mut pairs = Vec::new();
+    for (index, member) in rule.split(',').enumerate() {
+        let problem = || format!(" {rule:?}: {member:?} is not of the form KEY=VALUE");
+        let (left, right) = member.split_once('=').ok_or_else(problem)?;
+        match index {
+            0 => pairs.extend([(first[0], left), (first[1], right)]),
+            _ => pairs.push((left, right)),
+        }
     }
-    let rule = draft.value.clone().build();
-    let rule = problems.note(rule.map_err(|problem| format!("{origin}: {problem}")))?;
-    Some(Rule {
-        rule,
-        draft,
-        origin,
-    })
+    let entries = pairs.into_iter().map(|(key, text)| {
+        let (key, texts, origin) = (key.into(), Ok(vec![text.into()]), origin.clone());
+        Entry { key, texts, origin }
+    });
+    Ok(entries.collect())
+}
+
+/// The finished rules. What is wrong with the keys of one together is a problem.
+pub(super) fn build_rules<K: Args, R: TryFrom<K, Error = String>>(
+    drafts: &[Draft],
+    problems: &mut Vec<String>,
+) -> Vec<R> {
+    let mut rules = Vec::new();
+    for draft in drafts.iter().filter(|draft| draft.problems.is_empty()) {
+        match draft.build::<K>().and_then(R::try_from) {
+            Ok(rule) => rules.push(rule),
+            Err(problem) => problems.push(format!("{}: {problem}", draft.origin)),
+        }
+    }
+    rules
 }

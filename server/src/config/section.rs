@@ -1,221 +1,152 @@
-//! A group of settings that fill one struct, and where each got its value.
+//! Settings that are being collected: values of the fields of one struct, each with its origin.
 
-use std::fmt;
+use std::collections::BTreeMap;
 
-use super::{ENVIRONMENT_PREFIX, Environment, Problems, file::Table, flags::Flags};
+use clap::{Arg, Args, Command, error::ContextKind};
 
-/// One setting of a struct `T`.
-pub(super) struct Setting<T> {
-    /// Its key in the file; the flag and the environment variable are made of it.
-    pub(super) key: &'static str,
-    /// What stands for the value in the help text.
-    pub(super) value_name: &'static str,
-    /// What it does, for the help text.
-    pub(super) help: &'static str,
-    pub(super) kind: Kind,
-    /// Parses it and puts it in its place; one text unless it is a list.
-    pub(super) set: fn(&mut T, &[String]) -> Result<(), String>,
-    /// What it is now. `None` if it is not set.
-    pub(super) get: fn(&T) -> Option<toml::Value>,
-}
+use super::{
+    entry::{Entry, Origin},
+    text::written,
+};
+use crate::{
+    feed::mqtt::HIDDEN,
+    settings::field::{context, is_list, is_secret, key, question, reason, shown, text},
+};
 
-/// What kind of setting it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    One,
-    List,
-    /// Must not be printed.
-    Secret,
-}
-
-/// A struct that is filled from settings.
-pub(super) trait Section: Clone + 'static {
-    /// What flags and environment variables begin with; keys in the file do not.
-    const PREFIX: &'static str;
-    /// The heading in the help text.
-    const TITLE: &'static str;
-    /// All settings.
-    const SETTINGS: &'static [Setting<Self>];
-
-    /// What holds if nothing is said.
-    fn defaults() -> Self;
-}
-
-/// Where a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Origin {
-    Default,
-    /// The file's name and line.
-    File(String, usize),
-    /// The variable's name.
-    Environment(String),
-    /// The flag's name.
-    Flag(String),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("default"),
-            Self::File(name, line) => write!(f, "{name}, line {line}"),
-            Self::Environment(name) | Self::Flag(name) => f.write_str(name),
-        }
-    }
-}
-
-impl Origin {
-    /// How an error about the setting `key` begins: only the file does not name it already.
-    fn place(&self, key: &str) -> String {
-        match self {
-            Self::File(..) => format!("{self}: {key}"),
-            _ => self.to_string(),
-        }
-    }
-
-    /// With the word for what it is.
-    pub(super) fn described(&self) -> String {
-        match self {
-            Self::Default => "default".into(),
-            Self::File(..) => format!("file {self}"),
-            Self::Environment(name) => format!("environment {name}"),
-            Self::Flag(name) => format!("flag {name}"),
-        }
-    }
-}
-
-/// The name of a setting's flag, without the dashes.
-pub(super) fn flag_name(prefix: &str, key: &str) -> String {
-    join(prefix, key).replace('_', "-")
-}
-
-/// The name of a setting's environment variable, without `TICKCAST_`.
-pub(super) fn environment_name(prefix: &str, key: &str) -> String {
-    join(prefix, key).to_uppercase()
-}
-
-fn join(prefix: &str, key: &str) -> String {
-    if prefix.is_empty() {
-        key.into()
-    } else {
-        format!("{prefix}_{key}")
-    }
-}
-
-/// A struct with the origin of each of its settings.
+/// Settings that are being collected.
 #[derive(Debug, Clone)]
-pub(super) struct Filled<T> {
-    pub(super) value: T,
-    /// In the order of the settings.
-    origins: Vec<Origin>,
+pub(super) struct Draft {
+    /// Where they begin.
+    pub(super) origin: Origin,
+    /// What is wrong with them so far: the place, the value, and what is expected.
+    pub(super) problems: Vec<String>,
+    /// What they are settings of: `[[decode]]`.
+    name: String,
+    command: Command,
+    values: BTreeMap<String, (Vec<String>, Origin)>,
 }
 
-impl<T: Section> Default for Filled<T> {
-    fn default() -> Self {
+impl Draft {
+    pub(super) fn new(origin: Origin, name: String, command: Command) -> Self {
         Self {
-            value: T::defaults(),
-            origins: vec![Origin::Default; T::SETTINGS.len()],
+            origin,
+            problems: Vec::new(),
+            name,
+            command,
+            values: BTreeMap::new(),
         }
     }
-}
 
-/// What can be said of a setting without its struct's type.
-pub(super) struct Line {
-    pub(super) key: &'static str,
-    pub(super) kind: Kind,
-    pub(super) value: Option<toml::Value>,
-    pub(super) origin: Origin,
-}
-
-/// A [`Filled`] of any struct.
-pub(super) trait AnySection {
-    fn read_file(&mut self, table: &mut Table, problems: &mut Problems);
-    fn read_environment(&mut self, environment: &Environment, problems: &mut Problems);
-    fn read_flags(&mut self, flags: &Flags, problems: &mut Problems);
-    /// Takes one setting. `false` if there is none with that key.
-    fn take(
-        &mut self,
-        key: &str,
-        texts: &[String],
-        origin: Origin,
-        problems: &mut Problems,
-    ) -> bool;
-    fn lines(&self) -> Vec<Line>;
-}
-
-impl<T: Section> Filled<T> {
-    fn set(&mut self, index: usize, texts: &[String], origin: Origin) -> Result<(), String> {
-        let setting = &T::SETTINGS[index];
-        let place = origin.place(setting.key);
-        if setting.kind != Kind::List && texts.len() != 1 {
-            return Err(format!("{place}: it is one value, not a list"));
+    /// Takes values; later ones have precedence.
+    pub(super) fn read(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        for entry in entries {
+            let result = self.set(entry);
+            self.problems.extend(result.err());
         }
-        (setting.set)(&mut self.value, texts).map_err(|problem| match (setting.kind, texts) {
-            (Kind::One, [text]) => format!("{place} {text:?}: {problem}"),
-            _ => format!("{place}: {problem}"),
-        })?;
-        self.origins[index] = origin;
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.command.get_arguments().any(|arg| key(arg) == name)
+    }
+
+    fn set(&mut self, entry: Entry) -> Result<(), String> {
+        let (name, origin) = (&entry.key, &entry.origin);
+        let Some(arg) = self.command.get_arguments().find(|arg| key(arg) == name) else {
+            let (of, question) = (&self.name, question(&self.command, name, str::to_owned));
+            return Err(format!("{origin}: {name} is no setting of {of}{question}"));
+        };
+        let place = origin.place(name);
+        let texts = match is_list(arg) {
+            true => entry.list(true),
+            false => entry.texts,
+        };
+        let texts = texts.map_err(|problem| format!("{place}: {problem}"))?;
+        if !is_list(arg) && texts.len() != 1 {
+            return Err(format!("{place}: expected one value, not a list"));
+        }
+        // Other keys may still be missing.
+        let command = self.command.clone().mut_args(|arg| arg.required(false));
+        if let Err(error) = command.try_get_matches_from(flags(name, &texts)) {
+            let value = context(&error, ContextKind::InvalidValue).filter(|_| !is_secret(arg));
+            let value = value.map(|value| format!(" {value:?}")).unwrap_or_default();
+            return Err(format!("{place}{value}: {}", reason(&error)));
+        }
+        self.values.insert(name.clone(), (texts, entry.origin));
         Ok(())
     }
+
+    /// The struct, or which key is missing.
+    pub(super) fn build<T: Args>(&self) -> Result<T, String> {
+        let mut args = self.command.get_arguments();
+        let missing = args.find(|arg| arg.is_required_set() && !self.values.contains_key(key(arg)));
+        if let Some(arg) = missing {
+            return Err(format!("the key {} is missing", key(arg)));
+        }
+        let matches = self.command.clone().try_get_matches_from(self.flags());
+        let value = matches.and_then(|matches| T::from_arg_matches(&matches));
+        value.map_err(|error| reason(&error))
+    }
+
+    /// All values as flags.
+    pub(super) fn flags(&self) -> impl Iterator<Item = String> {
+        let values = self.values.iter();
+        values.flat_map(|(key, (texts, _))| flags(key, texts))
+    }
+
+    /// Where the value of a key comes from.
+    pub(super) fn origin_of(&self, key: &str) -> Origin {
+        let value = self.values.get(key);
+        value.map_or_else(Origin::default_value, |(_, origin)| origin.clone())
+    }
+
+    /// All settings, each below its text. A key without a text is left out if it is not set.
+    pub(super) fn print(&self) -> String {
+        let args = self.command.get_arguments();
+        args.map(|arg| match arg.get_help().is_some() {
+            true => format!("\n# {}\n{}", text(arg), self.line(arg)),
+            false if self.values.contains_key(key(arg)) => self.line(arg),
+            false => String::new(),
+        })
+        .collect()
+    }
+
+    /// The same below its name as a heading.
+    pub(super) fn print_table(&self) -> String {
+        let heading = commented(&self.name, &self.origin);
+        format!("\n{heading}{}", self.print())
+    }
+
+    /// What is not set or secret is a comment.
+    fn line(&self, arg: &Arg) -> String {
+        let key = key(arg);
+        let texts = match self.values.get(key) {
+            Some((texts, _)) => texts.clone(),
+            None => {
+                let defaults = arg.get_default_values().iter();
+                defaults.map(|text| text.to_string_lossy().into()).collect()
+            }
+        };
+        let line = match texts.as_slice() {
+            _ if is_list(arg) => format!("{key} = {}", toml::Value::from(texts)),
+            [] => format!("# {key} is not set"),
+            [text, ..] => {
+                let shown = written(&shown(arg, text));
+                let comment = if shown.contains(HIDDEN) { "# " } else { "" };
+                format!("{comment}{key} = {shown}")
+            }
+        };
+        commented(&line, &self.origin_of(key))
+    }
 }
 
-impl<T: Section> AnySection for Filled<T> {
-    fn read_file(&mut self, table: &mut Table, problems: &mut Problems) {
-        for (index, setting) in T::SETTINGS.iter().enumerate() {
-            let Some(entry) = table.take(setting.key) else {
-                continue;
-            };
-            let result = entry
-                .texts(setting.key)
-                .and_then(|texts| self.set(index, &texts, entry.origin()));
-            problems.note(result);
-        }
-    }
+/// One line with its origin as a comment.
+pub(super) fn commented(line: &str, origin: &Origin) -> String {
+    format!("{line:<40} # {}\n", origin.described())
+}
 
-    fn read_environment(&mut self, environment: &Environment, problems: &mut Problems) {
-        for (index, setting) in T::SETTINGS.iter().enumerate() {
-            let name = environment_name(T::PREFIX, setting.key);
-            let texts = match setting.kind {
-                Kind::List => environment.list(&name),
-                _ => environment.get(&name).map(|text| Ok(vec![text])),
-            };
-            let Some(texts) = texts else {
-                continue;
-            };
-            let origin = Origin::Environment(format!("{ENVIRONMENT_PREFIX}{name}"));
-            problems.note(texts.and_then(|texts| self.set(index, &texts, origin)));
-        }
-    }
-
-    fn read_flags(&mut self, flags: &Flags, problems: &mut Problems) {
-        for (index, setting) in T::SETTINGS.iter().enumerate() {
-            let name = flag_name(T::PREFIX, setting.key);
-            if let Some(texts) = flags.get(&name) {
-                problems.note(self.set(index, texts, Origin::Flag(format!("--{name}"))));
-            }
-        }
-    }
-
-    fn take(
-        &mut self,
-        key: &str,
-        texts: &[String],
-        origin: Origin,
-        problems: &mut Problems,
-    ) -> bool {
-        let index = T::SETTINGS.iter().position(|setting| setting.key == key);
-        if let Some(index) = index {
-            problems.note(self.set(index, texts, origin));
-        }
-        index.is_some()
-    }
-
-    fn lines(&self) -> Vec<Line> {
-        let line = |(setting, origin): (&Setting<T>, &Origin)| Line {
-            key: setting.key,
-            kind: setting.kind,
-            value: (setting.get)(&self.value),
-            origin: origin.clone(),
-        };
-        T::SETTINGS.iter().zip(&self.origins).map(line).collect()
+fn flags(key: &str, texts: &[String]) -> Vec<String> {
+    match texts {
+        [] => vec![format!("--{key}")],
+        texts => texts.iter().map(|text| format!("--{key}={text}")).collect(),
     }
 }

@@ -1,4 +1,5 @@
-//! The way from a feed to the sequencer: handing over, counting, and logging at a bounded rate.
+//! A feed's handover to the sequencer: it submits updates, counts them, and logs bad messages at a
+//! bounded rate.
 
 use std::{
     fmt,
@@ -14,20 +15,20 @@ use crate::{
     metrics::{FeedMetrics, FeedState},
 };
 
-/// Updates in one submission, at most: enough to make its cost small, few enough that the
-/// sequencer, which takes a submission at once, stays responsive.
+/// Maximum number of updates in one submission. It is enough to make the cost of a submission
+/// small, and few enough to keep the sequencer responsive, which processes a submission as a whole.
 pub(super) const BATCH_MAX_UPDATES: usize = 256;
 
-/// Updates on their way to the sequencer.
+/// Updates that are handed over together.
 pub(super) type Batch = SmallVec<[NewUpdate; 1]>;
 
-/// A feed's way to the sequencer.
+/// The handover of one feed.
 #[derive(Debug, Clone)]
 pub(super) struct Handover {
     name: Arc<str>,
     ingest: Ingest,
     metrics: Arc<FeedMetrics>,
-    complaints: Complaints,
+    log_limit: LogLimit,
 }
 
 impl Handover {
@@ -36,7 +37,7 @@ impl Handover {
             name: name.into(),
             ingest,
             metrics,
-            complaints: Complaints::default(),
+            log_limit: LogLimit::default(),
         }
     }
 
@@ -48,7 +49,7 @@ impl Handover {
         &self.metrics
     }
 
-    /// Counts what came from the source.
+    /// Counts messages received from the source.
     pub(super) fn count_received(&self, messages: usize) {
         self.metrics.received.add(messages as u64);
     }
@@ -57,7 +58,7 @@ impl Handover {
         self.metrics.set_state(state);
     }
 
-    /// Hands updates over; waits while the queue is full.
+    /// Hands updates over. Waits while the queue is full.
     pub(super) async fn submit(&self, batch: Batch) -> Result<(), Ended> {
         if batch.is_empty() {
             return Ok(());
@@ -71,12 +72,12 @@ impl Handover {
         Ok(())
     }
 
-    /// Says that the source is gone, after everything that was submitted.
+    /// Reports that the source is gone, after all submitted updates.
     pub(super) async fn tell_down(&self) -> Result<(), Ended> {
         self.ingest.tell_down().await
     }
 
-    /// Hands an update over from a thread that is not part of a runtime.
+    /// Hands an update over from a thread outside the runtime.
     pub(super) fn submit_blocking(&self, update: NewUpdate) -> Result<(), Ended> {
         if self.ingest.is_full() {
             self.metrics.pushed_back.add(1);
@@ -86,50 +87,52 @@ impl Handover {
         Ok(())
     }
 
-    /// Counts something that could not be read and logs it, unless much was logged just now.
-    /// `origin` is its topic or place.
+    /// Counts a message that could not be read. Logs it, unless many were logged just now. `origin`
+    /// is its topic or place.
     pub(super) fn undecodable(&mut self, origin: impl fmt::Display, reason: impl fmt::Display) {
         self.metrics.undecodable.add(1);
-        if let Some(unlogged) = self.complaints.allow(Instant::now()) {
+        if let Some(unlogged) = self.log_limit.allow(Instant::now()) {
             tracing::warn!(
                 feed = %self.name, %origin, %reason, unlogged,
-                "a message could not be read"
+                "cannot read a message"
             );
         }
     }
 
-    /// Counts updates that were given up, and logs it as bad messages.
+    /// Counts updates that were dropped, and logs it under the same bound as bad messages.
     pub(super) fn lost(&mut self, updates: usize, reason: &str) {
         self.metrics.lost.add(updates as u64);
-        if let Some(unlogged) = self.complaints.allow(Instant::now()) {
-            tracing::warn!(feed = %self.name, updates, reason, unlogged, "updates were given up");
+        if let Some(unlogged) = self.log_limit.allow(Instant::now()) {
+            tracing::warn!(feed = %self.name, updates, reason, unlogged, "updates were dropped");
         }
     }
 }
 
-/// Bounds how much is logged about bad messages: a broken sensor must not fill the disk.
+/// Limits the log about bad messages: a broken sensor must not fill the disk.
 #[derive(Debug, Clone, Default)]
-struct Complaints {
+struct LogLimit {
     window_start: Option<Instant>,
     logged: u32,
     unlogged: u64,
 }
 
-/// Complaints per [`COMPLAINTS_WINDOW`], at most: enough to see several sources go wrong at once.
-const COMPLAINTS_MAX: u32 = 5;
+/// Maximum number of messages logged per [`LOG_WINDOW`]: enough to show several sources that fail
+/// at once.
+const LOGGED_MAX: u32 = 5;
 
-/// See [`COMPLAINTS_MAX`].
-const COMPLAINTS_WINDOW: Duration = Duration::from_secs(10);
+/// The period that [`LOGGED_MAX`] applies to.
+const LOG_WINDOW: Duration = Duration::from_secs(10);
 
-impl Complaints {
-    /// Whether to log one more; if so, how many were not logged since the last one.
+impl LogLimit {
+    /// Returns `None` if the limit is reached; otherwise the number of messages left out since
+    /// the last one.
     fn allow(&mut self, now: Instant) -> Option<u64> {
-        let is_over = |start| now.duration_since(start) >= COMPLAINTS_WINDOW;
+        let is_over = |start| now.duration_since(start) >= LOG_WINDOW;
         if self.window_start.is_none_or(is_over) {
             self.window_start = Some(now);
             self.logged = 0;
         }
-        if self.logged == COMPLAINTS_MAX {
+        if self.logged == LOGGED_MAX {
             self.unlogged += 1;
             return None;
         }
@@ -143,16 +146,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn complaints_are_bounded_and_tell_how_many_were_left_out() {
-        let mut complaints = Complaints::default();
+    fn logged_messages_are_limited_and_report_the_number_left_out() {
+        let mut log_limit = LogLimit::default();
         let start = Instant::now();
-        for _ in 0..COMPLAINTS_MAX {
-            assert_eq!(complaints.allow(start), Some(0));
+        for _ in 0..LOGGED_MAX {
+            assert_eq!(log_limit.allow(start), Some(0));
         }
         for _ in 0..100 {
-            assert_eq!(complaints.allow(start + COMPLAINTS_WINDOW / 2), None);
+            assert_eq!(log_limit.allow(start + LOG_WINDOW / 2), None);
         }
-        assert_eq!(complaints.allow(start + COMPLAINTS_WINDOW), Some(100));
-        assert_eq!(complaints.allow(start + COMPLAINTS_WINDOW), Some(0));
+        assert_eq!(log_limit.allow(start + LOG_WINDOW), Some(100));
+        assert_eq!(log_limit.allow(start + LOG_WINDOW), Some(0));
     }
 }

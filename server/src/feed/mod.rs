@@ -1,5 +1,19 @@
-//! Where updates come from. Each feed is one task that hands updates to the sequencer's queue; if
-//! that is full, the feed waits, which holds its source back.
+//! Feeds: the sources of updates. Each feed is one task that hands updates to the sequencer's
+//! queue. While the queue is full the feed waits, which holds its source back.
+//!
+//! This file holds the settings of a feed and runs it. The others, in reading order:
+//!
+//! | room or file | job |
+//! |---|---|
+//! | `handover` | hands updates to the sequencer, counts, and limits the log |
+//! | [`decode`] | turns the bytes of a payload into a value, by rules per topic |
+//! | [`simulated`] | simulated markets and sensors |
+//! | `stdin` | lines on standard input |
+//! | [`replay`] | recorded files |
+//! | [`mqtt`] | topics of an MQTT broker |
+//!
+//! A feed knows the queue of [`ingest`](crate::ingest) and the metrics. It knows no shard and no
+//! client, and feeds do not know each other.
 
 pub mod decode;
 mod handover;
@@ -10,6 +24,7 @@ mod stdin;
 
 use std::sync::Arc;
 
+use clap::Subcommand;
 use handover::Handover;
 
 use crate::{
@@ -22,16 +37,18 @@ pub use crate::metrics::{FeedMetrics, FeedState};
 /// One feed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeedSettings {
-    /// Tells it from the others in logs and metrics.
+    /// Distinguishes the feed in logs and metrics.
     pub name: String,
-    /// What it is.
+    /// The source of its updates.
     pub source: Source,
 }
 
-/// What a feed takes its updates from.
-#[derive(Debug, Clone, PartialEq)]
+/// The source of a feed's updates. Each variant is a kind in the settings; the flags of a kind
+/// begin with its alias.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum Source {
     /// Made up, but believable.
+    #[command(alias = "sim")]
     Simulated(simulated::SimulatedSettings),
     /// An MQTT broker.
     Mqtt(mqtt::MqttSettings),
@@ -41,18 +58,18 @@ pub enum Source {
     Stdin,
 }
 
-/// Why a feed cannot start as it is set.
+/// The reason why a feed cannot start with its settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("feed {name}: {reason}")]
 pub struct FeedError {
-    /// Which feed.
+    /// The feed's name.
     pub name: String,
-    /// What is wrong, and where.
+    /// The problem and its place.
     pub reason: String,
 }
 
 impl Source {
-    /// The name it has in the settings.
+    /// The name of this kind of feed in the settings.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Simulated(_) => "simulated",
@@ -64,8 +81,8 @@ impl Source {
 }
 
 impl FeedSettings {
-    /// What can be found wrong before the start: an unreadable file, a bad number. A broker that
-    /// is not there is no such thing, because it may come.
+    /// Finds the problems that can be found before the start: an unreadable file, an invalid
+    /// number. An unreachable broker is not an error, because it may become reachable.
     pub fn check(&self) -> Result<(), FeedError> {
         let result = match &self.source {
             Source::Simulated(settings) => settings.check(),
@@ -80,7 +97,7 @@ impl FeedSettings {
     }
 }
 
-/// Runs a feed until it has nothing more, the server is ending, or `shutdown` is done.
+/// Runs a feed until its source ends, the server ends, or `shutdown` completes.
 pub async fn run(
     settings: FeedSettings,
     decoder: Decoder,
@@ -111,7 +128,7 @@ pub async fn run(
     metrics.set_state(FeedState::Finished);
 }
 
-/// A feed that has no more is as silent as one whose source is gone.
+/// Reports a finished feed as down: it is as silent as one whose source is gone.
 async fn to_its_end(
     end: &Handover,
     feed: impl Future<Output = Result<(), Ended>>,
@@ -121,7 +138,7 @@ async fn to_its_end(
     result
 }
 
-/// Drops `feed` when `shutdown` is done: for feeds that hold nothing that has been promised.
+/// Drops `feed` when `shutdown` completes. Only for feeds that hold no acknowledged updates.
 async fn until(
     shutdown: impl Future<Output = ()>,
     feed: impl Future<Output = Result<(), Ended>>,

@@ -1,8 +1,9 @@
-//! The standard input feed: a line is an update, so that any program can be piped in.
+//! The standard input feed: each line is an update, so that any program can be piped in.
 //!
-//! A line is `TOPIC VALUE`, or a JSON object with `topic` and `value` and perhaps `time` and
-//! `unit`, or one with `topic` and what the decoder reads as a trade, a quote or a reading. The
-//! value is decoded by the rules for its topic, as a payload of MQTT would be.
+//! A line has one of three forms: `TOPIC VALUE`; a JSON object with `topic` and `value` and
+//! optionally `time` and `unit`; or a JSON object with `topic` and the fields that the decoder
+//! reads as a trade, a quote or a reading. The value is decoded by the rules for its topic, like an
+//! MQTT payload.
 
 use std::{
     borrow::Cow,
@@ -24,27 +25,27 @@ use crate::{
     ingest::Ended,
 };
 
-/// Longest line, in bytes: as long as a message that a client may send. Of a longer one nothing is
-/// kept.
+/// Maximum length of a line, in bytes: the same as for a client's message. A longer line is dropped
+/// as a whole.
 const LINE_MAX_BYTES: usize = 64 * 1024;
 
 /// Reads standard input to its end.
 ///
-/// A thread of its own does, because reading blocks and cannot be cancelled: when the server ends
-/// first, the thread is left behind to end with the process.
+/// A separate thread reads, because reading blocks and cannot be cancelled. If the server ends
+/// first, this thread keeps running until the process ends.
 pub(super) async fn run(decoder: Decoder, handover: Handover) -> Result<(), Ended> {
-    let (done, is_done) = oneshot::channel();
+    let (sender, result) = oneshot::channel();
     let thread = thread::Builder::new().name("feed-stdin".into());
     let spawned = thread.spawn(move || {
         let reader = BufReader::with_capacity(LINE_MAX_BYTES, io::stdin());
-        // Nobody waits any more when the server is ending.
-        let _ = done.send(read_lines(reader, decoder, handover));
+        // The receiver is gone when the server is ending.
+        let _ = sender.send(read_lines(reader, decoder, handover));
     });
     if let Err(error) = spawned {
-        tracing::error!(%error, "no thread to read standard input");
+        tracing::error!(%error, "cannot start the thread that reads standard input");
         return Ok(());
     }
-    is_done.await.unwrap_or(Ok(()))
+    result.await.unwrap_or(Ok(()))
 }
 
 fn read_lines(
@@ -60,7 +61,7 @@ fn read_lines(
             Ok(Some(line)) => line,
             Ok(None) => return Ok(()),
             Err(error) => {
-                tracing::error!(feed = handover.name(), %error, "standard input cannot be read");
+                tracing::error!(feed = handover.name(), %error, "cannot read standard input");
                 return Ok(());
             }
         };
@@ -68,7 +69,7 @@ fn read_lines(
         let update = match line {
             Line::Whole(line) if line.trim_ascii().is_empty() => continue,
             Line::Whole(line) => read_line(line, &mut decoder).map_err(|error| error.to_string()),
-            Line::TooLong => Err(format!("it is longer than {LINE_MAX_BYTES} bytes")),
+            Line::TooLong => Err(format!("the line is longer than {LINE_MAX_BYTES} bytes")),
         };
         handover.count_received(1);
         match update {
@@ -87,7 +88,7 @@ fn read_line(line: &[u8], decoder: &mut Decoder) -> Result<NewUpdate, DecodeErro
     let (topic, value) = line.split_at(end.unwrap_or(line.len()));
     let topic = str::from_utf8(topic).map_err(|error| DecodeError::NotUtf8(error.valid_up_to()))?;
     if value.is_empty() {
-        return Err(bad("line", topic, "there is no value behind the topic"));
+        return Err(bad("line", topic, "there is no value after the topic"));
     }
     decoder.decode(topic, value.trim_ascii_start())
 }
@@ -124,7 +125,7 @@ struct Lines<R> {
 
 #[derive(Debug, PartialEq)]
 enum Line<'a> {
-    /// Without its end.
+    /// The line without its line break.
     Whole(&'a [u8]),
     TooLong,
 }
@@ -188,7 +189,7 @@ mod tests {
         let (ingest, mut queue) = Ingest::new(Clock::start());
         let metrics = Arc::new(FeedMetrics::default());
         let handover = Handover::new("stdin".into(), ingest, Arc::clone(&metrics));
-        // A small buffer, so that lines come in parts.
+        // A small buffer, so that lines arrive in parts.
         let reader = BufReader::with_capacity(7, input);
         read_lines(reader, Decoder::new([].into()), handover).unwrap();
         let mut updates = Vec::new();
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_json_has_topic_and_value_and_perhaps_time_and_unit() {
+    fn a_json_line_has_topic_and_value_and_optionally_time_and_unit() {
         let update = check(
             r#"{"topic":"a b","value":21.5,"time":1700000000,"unit":"°C"}"#,
             "a b",
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_and_too_long_lines_are_counted_and_stop_nothing() {
+    fn bad_and_too_long_lines_are_counted_and_reading_continues() {
         let mut input = b"a 1\nalone\n{\"value\":1}\n{broken\n\xff 1\na/+ 1\n".to_vec();
         input.extend(vec![b'x'; LINE_MAX_BYTES + 1]);
         input.extend(b"\n\n  \nb 2");

@@ -1,6 +1,6 @@
-//! Where the ingest thread hands strips to the shards. The tape itself is the queue: each shard takes
-//! the strips that it has not applied yet, and the ingest thread waits only when a shard is about to
-//! fall off the tape.
+//! The handoff of strips from the ingest thread to the shards. The tape itself is the queue: each
+//! shard takes the strips that it has not applied yet. The ingest thread waits only if a shard is
+//! about to fall off the tape.
 
 use std::{
     collections::VecDeque,
@@ -13,25 +13,25 @@ use std::{
 use tickcast_core::{tape::Strip, work::HistoryAnswer};
 use tokio::sync::Notify;
 
-/// Bytes of strips that a shard takes at once, about. More would make a round long; less would
-/// waste the gathering that makes fan-out cheap under load.
+/// Approximate maximum bytes of strips that a shard takes at once. More would make a round long.
+/// Less would lose the batching that makes fan-out cheap under load.
 const TAKE_MAX_BYTES: usize = 1024 * 1024;
 
-/// Answers that wait for their shards, at most, in bytes: a few dozen of the longest. A shard takes
+/// Maximum bytes of answers that wait for their shards: a few dozen of the longest. A shard takes
 /// them within a round, so a full queue means that the machine is saturated.
 const ANSWERS_MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// Bytes of strips after which a shard is woken though it dozes, about: a round of them takes
-/// about a millisecond.
+/// Approximate bytes of strips after which a dozing shard is woken: a round of them takes about a
+/// millisecond.
 const DOZE_MAX_BYTES: usize = 256 * 1024;
 
-/// The newest strips, and how far each shard has taken them.
+/// The newest strips, and how many of them each shard has taken.
 #[derive(Debug)]
 pub(crate) struct Handoff {
     window: Mutex<Window>,
     max_bytes: usize,
     shards: Box<[ShardEnd]>,
-    /// Wakes the ingest thread when a shard has made room.
+    /// Wakes the ingest thread when a shard has freed space.
     room: Notify,
     ended: AtomicBool,
     waits: AtomicU64,
@@ -40,37 +40,38 @@ pub(crate) struct Handoff {
 #[derive(Debug, Default)]
 struct Window {
     strips: VecDeque<Arc<Strip>>,
-    /// How many strips were pushed and popped since the beginning.
+    /// Number of strips pushed and popped since the start.
     pushed: u64,
     bytes: usize,
-    /// Answers to questions about the past, each with how many strips had been pushed before it.
+    /// Answers to questions about history, each with the number of strips pushed before it.
     answers: Vec<(u64, HistoryAnswer)>,
     answers_bytes: usize,
 }
 
 #[derive(Debug, Default)]
 struct ShardEnd {
-    /// Strips it has taken so far.
+    /// Number of strips it has taken so far.
     taken: AtomicU64,
     wake: Arc<Notify>,
-    /// It will look by itself before any of its clients is due to get an update.
+    /// Whether it looks for strips by its own timer, before an update is due for any of its
+    /// clients.
     dozes: AtomicBool,
 }
 
-/// What a shard takes.
+/// The strips and answers that a shard takes in one call.
 #[derive(Debug)]
 pub(crate) struct NewStrips {
-    /// In order; empty if there is nothing new.
+    /// The strips, in order; empty if there are none.
     pub strips: Vec<Arc<Strip>>,
-    /// Answers for clients of this shard, to be sent after these strips.
+    /// Answers for clients of this shard, to be sent after the strips.
     pub answers: Vec<HistoryAnswer>,
-    /// Whether there is more.
+    /// Whether more strips wait.
     pub more: bool,
 }
 
 impl Handoff {
-    /// A handoff to a number of shards. Strips that all shards have taken are forgotten at once;
-    /// those that a slow one has not taken are kept, up to `max_bytes`.
+    /// A handoff to a number of shards. Strips that all shards have taken are dropped at once.
+    /// Strips that a slow shard has not taken are kept, up to `max_bytes`.
     pub(crate) fn new(shards: usize, max_bytes: usize) -> Self {
         Self {
             window: Mutex::default(),
@@ -83,7 +84,7 @@ impl Handoff {
     }
 
     fn window(&self) -> std::sync::MutexGuard<'_, Window> {
-        // Nothing in here can leave the window half changed.
+        // No code under this lock can leave the window half changed.
         self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -95,11 +96,11 @@ impl Handoff {
         taken.min().unwrap_or(0)
     }
 
-    /// Hands a strip to all shards. Waits while the slowest of them is the whole window behind:
-    /// from there on the server as a whole pushes back on its feeds.
+    /// Hands a strip to all shards. Waits while the slowest of them lags by the whole window: from
+    /// then on the server as a whole pushes back on its feeds.
     pub(crate) async fn push(&self, strip: Arc<Strip>) {
         loop {
-            // Made before looking, so that a shard's wake-up in between is not missed.
+            // Created before the check, so that a wake-up in between is not missed.
             let room = self.room.notified();
             if let Some(waiting_bytes) = self.try_push(&strip) {
                 self.wake_for(&strip, waiting_bytes);
@@ -137,20 +138,20 @@ impl Handoff {
         Some(window.bytes)
     }
 
-    /// Says whether a shard dozes: then updates alone do not wake it, because it polls before one of
-    /// its clients is due for them. Waking a thread costs more than an update.
+    /// Sets whether a shard dozes. Updates alone do not wake a dozing shard, because it polls
+    /// before an update is due for any of its clients. Waking a thread costs more than an update.
     pub(crate) fn doze(&self, shard: usize, dozes: bool) {
         self.shards[shard].dozes.store(dozes, Ordering::Release);
     }
 
-    /// Whether all shards doze: no client is due for an update.
+    /// Whether all shards doze, so that no update is due for any client.
     pub(crate) fn all_doze(&self) -> bool {
         let mut shards = self.shards.iter();
         shards.all(|shard| shard.dozes.load(Ordering::Acquire))
     }
 
-    /// Hands an answer to the shard that asked, after all strips pushed so far. Waits while too many
-    /// answers are on their way.
+    /// Hands an answer to the shard that asked for it, after all strips pushed so far. Waits while
+    /// too many answers are pending.
     pub(crate) async fn answer(&self, mut answer: HistoryAnswer) {
         let shard = answer.to.shard;
         loop {
@@ -165,7 +166,7 @@ impl Handoff {
         self.shards[shard].wake.notify_one();
     }
 
-    /// Gives the answer back if there is no room for it.
+    /// Returns the answer if there is no room for it.
     fn try_answer(&self, answer: HistoryAnswer) -> Result<(), HistoryAnswer> {
         let mut window = self.window();
         if window.answers_bytes >= ANSWERS_MAX_BYTES {
@@ -177,12 +178,12 @@ impl Handoff {
         Ok(())
     }
 
-    /// Wakes a shard; shared with everything else that gives it work.
+    /// The notification that wakes a shard. Every source of work for the shard shares it.
     pub(crate) fn wake(&self, shard: usize) -> Arc<Notify> {
         Arc::clone(&self.shards[shard].wake)
     }
 
-    /// Takes the strips that a shard has not seen yet, up to a bound.
+    /// Takes the strips that a shard has not taken yet, up to a limit.
     pub(crate) fn take(&self, shard: usize) -> NewStrips {
         let end = &self.shards[shard];
         let mut window = self.window();
@@ -221,17 +222,17 @@ impl Handoff {
         }
     }
 
-    /// Strips pushed so far.
+    /// Number of strips pushed so far.
     pub(crate) fn pushed(&self) -> u64 {
         self.window().pushed
     }
 
-    /// How many of them a shard has taken.
+    /// Number of strips that a shard has taken.
     pub(crate) fn taken(&self, shard: usize) -> u64 {
         self.shards[shard].taken.load(Ordering::Relaxed)
     }
 
-    /// Says that no strip will follow.
+    /// Announces that no strip will follow.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Release);
         for shard in &self.shards {
@@ -244,7 +245,7 @@ impl Handoff {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// How often the ingest thread had to wait for a shard.
+    /// Number of times the ingest thread had to wait for a shard.
     pub(crate) fn waits(&self) -> u64 {
         self.waits.load(Ordering::Relaxed)
     }
@@ -282,7 +283,7 @@ mod tests {
         Arc::new(builder.build())
     }
 
-    /// Whether something is done without waiting.
+    /// Whether a future completes without waiting.
     fn is_ready(future: impl Future) -> bool {
         let future = pin!(future);
         future
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_that_is_held_keeps_nothing_from_the_others_until_it_is_a_whole_tape_behind() {
+    fn a_stopped_shard_delays_the_others_only_when_it_lags_by_a_whole_tape() {
         const TAPE_BYTES: usize = 100_000;
         let handoff = Handoff::new(2, TAPE_BYTES);
         let cost = strip(1).cost_bytes();
@@ -300,19 +301,19 @@ mod tests {
             assert!(is_ready(handoff.push(strip(first))));
             assert!(
                 is_ready(handoff.wake(1).notified()),
-                "the other is woken at once"
+                "the other shard is woken at once"
             );
-            let taken = handoff.take(1);
-            assert_eq!(taken.strips.len(), 1);
-            assert_eq!(taken.strips[0].first(), first);
+            let new = handoff.take(1);
+            assert_eq!(new.strips.len(), 1);
+            assert_eq!(new.strips[0].first(), first);
         }
         assert_eq!(handoff.waits(), 0);
-        // It comes back, and has missed nothing.
+        // It resumes, and has missed nothing.
         assert_eq!(handoff.take(0).strips.len() as u64, fit);
     }
 
     #[test]
-    fn a_dozing_shard_is_woken_by_answers_and_by_bytes_but_not_by_mere_updates() {
+    fn a_dozing_shard_is_woken_by_answers_and_by_many_bytes_but_not_by_updates() {
         let handoff = Handoff::new(2, 1 << 30);
         let wakes = |shard| is_ready(handoff.wake(shard).notified());
         handoff.doze(0, true);

@@ -1,4 +1,12 @@
-//! From feeds and publishers to the shards: a queue, the sequencer's thread, and the handoff of strips.
+//! Ingest: from feeds and publishers to the shards.
+//!
+//! The files in reading order:
+//!
+//! * `queue`: the bounded queue from all feeds and publishers to the sequencer
+//! * `thread`: the ingest thread, which runs the feeds and the sequencer
+//! * `handoff`: the strips and answers on their way to the shards
+//!
+//! This room knows the core, the clock and the metrics. It knows no feed, no socket and no client.
 
 mod handoff;
 mod queue;

@@ -1,4 +1,4 @@
-//! The queue from all feeds and publishers to the sequencer. It is bounded.
+//! The bounded queue from all feeds and publishers to the sequencer.
 
 use smallvec::{SmallVec, smallvec};
 use tickcast_core::{
@@ -9,25 +9,27 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 
-/// Submissions that wait for the sequencer, at most. It takes them in microseconds, so a full queue
-/// means that the machine is saturated; then feeds wait, which pushes back on their sources.
+/// Maximum number of submissions that wait for the sequencer. It processes one in microseconds, so
+/// a full queue means that the machine is saturated. Feeds then wait, which pushes back on their
+/// sources.
 pub(super) const QUEUE_MAX_SUBMISSIONS: usize = 4096;
 
-/// Work, and when it came in: an update's ingest time counts from here, however long it waits.
+/// Work, and the time at which it was handed over. That time is an update's ingest time, however
+/// long the work waits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arrival {
-    /// When it was handed over.
+    /// The time at which it was handed over.
     pub at: Now,
     /// The work.
     pub work: Work,
 }
 
-/// The sequencer has ended: the server is ending.
+/// The sequencer has ended, because the server is ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the server is ending")]
 pub struct Ended;
 
-/// The feeds' end of the queue.
+/// The sending end of the queue.
 #[derive(Debug, Clone)]
 pub struct Ingest {
     queue: mpsc::Sender<Arrival>,
@@ -36,14 +38,14 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// A queue, as its two ends.
+    /// Creates a queue, and returns its two ends.
     pub fn new(clock: Clock) -> (Self, mpsc::Receiver<Arrival>) {
         let (queue, receiver) = mpsc::channel(QUEUE_MAX_SUBMISSIONS);
         let feed = None;
         (Self { queue, clock, feed }, receiver)
     }
 
-    /// The end of one feed.
+    /// The sending end of one feed.
     pub fn of_feed(&self, feed: FeedId) -> Self {
         Self {
             feed: Some(feed),
@@ -56,12 +58,12 @@ impl Ingest {
         self.queue.capacity() == 0
     }
 
-    /// Hands an update over; waits while the queue is full.
+    /// Hands an update over. Waits while the queue is full.
     pub async fn submit(&self, update: NewUpdate) -> Result<(), Ended> {
         self.submit_all(smallvec![update], None).await
     }
 
-    /// Hands over updates that belong together; waits while the queue is full.
+    /// Hands over updates that belong together. Waits while the queue is full.
     pub async fn submit_all(
         &self,
         updates: SmallVec<[NewUpdate; 1]>,
@@ -72,7 +74,7 @@ impl Ingest {
             .await
     }
 
-    /// Says that a feed's source is gone, after everything that it has handed over.
+    /// Reports that a feed's source is gone, after everything that the feed has handed over.
     pub async fn tell_down(&self) -> Result<(), Ended> {
         match self.feed {
             Some(feed) => self.hand_over(Work::FeedDown(feed)).await,
@@ -80,13 +82,13 @@ impl Ingest {
         }
     }
 
-    /// Hands over any work; waits while the queue is full.
+    /// Hands over any work. Waits while the queue is full.
     pub async fn hand_over(&self, work: Work) -> Result<(), Ended> {
         let arrival = self.arrival(work);
         self.queue.send(arrival).await.map_err(|_| Ended)
     }
 
-    /// Hands an update over from a thread that is not part of a runtime.
+    /// Hands an update over from a thread outside the runtime.
     pub fn submit_blocking(&self, update: NewUpdate) -> Result<(), Ended> {
         let submission = Submission {
             updates: smallvec![update],

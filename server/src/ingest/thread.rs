@@ -1,5 +1,5 @@
-//! The ingest thread: runs the feeds, and the sequencer that puts their updates and those of clients
-//! in order.
+//! The ingest thread. It runs the feeds, and the sequencer that puts the updates of feeds and
+//! clients in order.
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
@@ -13,22 +13,23 @@ use tokio::{
 use super::{Arrival, Handoff};
 use crate::{clock::Clock, metrics::Metrics};
 
-/// Submissions the sequencer takes at once, at most.
+/// Maximum number of submissions that the sequencer takes at once.
 const WORK_AT_ONCE: usize = 1024;
 
-/// While no subscriber is due, work that no client waits for is gathered for this long, if it comes
-/// more often than that: waking the ingest thread for each update costs more than the update. Short
-/// beside the 50 ms for which a shard dozes at most, and the shortest time of the runtime's timers.
+/// Time for which work is gathered while no subscriber is due and no client waits for an answer. It
+/// applies if work arrives more often than this, because waking the ingest thread costs more than
+/// an update. It is short compared with the 50 ms for which a shard dozes at most, and is the
+/// shortest time of the runtime's timers.
 const GATHERING: Duration = Duration::from_millis(1);
 
-/// How much later than due a silent topic may be found if nothing else happens, so that many of
-/// them do not wake the ingest thread one by one.
+/// Maximum delay with which a silent topic is found if nothing else happens, so that many silent
+/// topics do not wake the ingest thread one by one.
 const SILENCE_SLACK: Duration = Duration::from_millis(50);
 
-/// How long feeds may take to end.
+/// Maximum time for the feeds to end.
 const FEEDS_END_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Everything that the thread needs, but the feeds.
+/// Everything that the thread needs, except the feeds.
 pub(crate) struct IngestThread {
     pub(crate) sequencer: Sequencer,
     pub(crate) clock: Clock,
@@ -38,8 +39,8 @@ pub(crate) struct IngestThread {
 }
 
 impl IngestThread {
-    /// Runs until everything that was handed over before the end has been sequenced. `start_feeds`
-    /// starts the feeds; `ended` is ready when the server ends.
+    /// Runs until all work handed over before the end is sequenced. `start_feeds` starts the feeds;
+    /// `ended` completes when the server ends.
     pub(crate) async fn run(
         self,
         start_feeds: impl FnOnce(&mut JoinSet<()>),
@@ -55,14 +56,14 @@ impl IngestThread {
         let mut feeds = JoinSet::new();
         start_feeds(&mut feeds);
         let feeds_ended = Rc::new(Notify::new());
-        let told = Rc::clone(&feeds_ended);
+        let notify = Rc::clone(&feeds_ended);
         spawn_local(async move {
             ended.await;
             let all = async { while feeds.join_next().await.is_some() {} };
             if timeout(FEEDS_END_TIMEOUT, all).await.is_err() {
                 tracing::warn!("a feed did not end in time");
             }
-            told.notify_one();
+            notify.notify_one();
         });
         let sequencing = Sequencing {
             sequencer,
@@ -76,11 +77,11 @@ impl IngestThread {
     }
 }
 
-/// Takes the work of feeds and clients, as much as there is, and makes strips of it.
+/// Takes the available work of feeds and clients, and makes strips of it.
 struct Sequencing<'a> {
     sequencer: Sequencer,
     clock: Clock,
-    /// As the sequencer knows it.
+    /// The current time as passed to the sequencer.
     now: Now,
     handoff: &'a Handoff,
     metrics: &'a Metrics,
@@ -88,25 +89,27 @@ struct Sequencing<'a> {
 
 impl Sequencing<'_> {
     async fn run(mut self, mut queue: mpsc::Receiver<Arrival>, feeds_ended: &Notify) {
-        let mut taken = Vec::with_capacity(WORK_AT_ONCE);
+        let mut arrivals = Vec::with_capacity(WORK_AT_ONCE);
         let mut done = Instant::now();
         loop {
             let silence = self.sequencer.liveness().next_due();
             tokio::select! {
                 biased;
                 () = feeds_ended.notified() => {
-                    // The rest of the queue is still sequenced; it takes no more.
+                    // The queue accepts no more work; the rest is still sequenced.
                     queue.close();
                     continue;
                 }
-                count = queue.recv_many(&mut taken, WORK_AT_ONCE) => if count == 0 {
+                count = queue.recv_many(&mut arrivals, WORK_AT_ONCE) => if count == 0 {
                     return;
                 },
                 () = until_silent(self.clock, silence) => {}
             }
             let is_busy = done.elapsed() < GATHERING;
-            let is_waited_for = taken.iter().any(|arrival| arrival.work.request().is_some());
-            for arrival in taken.drain(..) {
+            let is_waited_for = arrivals
+                .iter()
+                .any(|arrival| arrival.work.request().is_some());
+            for arrival in arrivals.drain(..) {
                 self.take(arrival).await;
                 if self.sequencer.is_full() {
                     self.push_strip().await;
@@ -115,7 +118,7 @@ impl Sequencing<'_> {
             self.now = self.clock.now();
             self.sequencer.poll(self.now);
             while self.push_strip().await {}
-            // The numbers may change without a strip, too, and pushing may have waited.
+            // The counters may also change without a strip, and pushing may have waited.
             self.count();
             if is_busy && !is_waited_for && self.handoff.all_doze() {
                 sleep(GATHERING).await;
@@ -125,7 +128,7 @@ impl Sequencing<'_> {
     }
 
     async fn take(&mut self, Arrival { at, work }: Arrival) {
-        // Several threads hand work over, and their moments may come out of order.
+        // Several threads hand work over, so their times may be out of order.
         if at.uptime > self.now.uptime {
             self.now = at;
         }
@@ -141,14 +144,14 @@ impl Sequencing<'_> {
         }
     }
 
-    /// `false` if there was nothing to push.
+    /// Returns `false` if there was no strip to push.
     async fn push_strip(&mut self) -> bool {
         let Some(strip) = self.sequencer.take_strip() else {
             return false;
         };
         self.metrics.ingest.strips.add(1);
-        // Before the strip is handed over: then the metrics include every update that a client
-        // has heard of.
+        // Counting comes before the handoff, so that the metrics include every update that a client
+        // has received.
         self.count();
         self.handoff.push(strip).await;
         true
@@ -169,10 +172,10 @@ impl Sequencing<'_> {
     }
 }
 
-/// Ready when topics may have been silent for too long; never if no topic can be.
+/// Completes when topics may have been silent for too long; never if no topic can be.
 async fn until_silent(clock: Clock, due: Option<Duration>) {
     match due {
-        // A little late, so that topics that are due soon are found together.
+        // A little late, so that topics with close deadlines are found together.
         Some(due) => sleep_until(Instant::from_std(clock.instant(due + SILENCE_SLACK))).await,
         None => std::future::pending().await,
     }
@@ -188,7 +191,7 @@ mod tests {
     use super::*;
     use crate::ingest::Ingest;
 
-    /// How many strips are made of ten publishes that come right after each other.
+    /// Number of strips made of ten publishes in quick succession.
     async fn strips_of_ten(dozes: bool, ack: Option<Ack>) -> u64 {
         let clock = Clock::start();
         let (ingest, queue) = Ingest::new(clock);
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_is_gathered_while_no_subscriber_is_due_and_nobody_waits_for_an_answer() {
+    async fn work_is_gathered_while_no_subscriber_is_due_and_no_client_waits_for_an_answer() {
         let ack = Ack {
             shard: 0,
             connection: 1,
@@ -229,10 +232,14 @@ mod tests {
         };
         assert_eq!(strips_of_ten(false, None).await, 10);
         assert_eq!(strips_of_ten(true, Some(ack)).await, 10);
-        // The first one, and all others; unless the machine was so busy that they came too slowly.
+        // One strip for the first publish and one for all others, unless a busy machine delays
+        // them.
         let deadline = Instant::now() + Duration::from_secs(60);
         while strips_of_ten(true, None).await != 2 {
-            assert!(Instant::now() < deadline, "they are never gathered");
+            assert!(
+                Instant::now() < deadline,
+                "the publishes are never gathered"
+            );
         }
     }
 }

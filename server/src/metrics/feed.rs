@@ -1,40 +1,40 @@
-//! The numbers and the state of a feed.
+//! The counters and the state of a feed.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use tickcast_core::stats::Number;
 
-/// Counters of one feed since the start, for everybody to read at any time.
+/// Counters of one feed since the start, which any thread may read.
 #[derive(Debug, Default)]
 pub struct FeedMetrics {
-    /// Messages, rows or lines that came from the source; of the simulated feed: updates made.
+    /// Messages, rows or lines received from the source; for the simulated feed, updates made.
     pub received: Number,
     /// Updates handed to the sequencer.
     pub submitted: Number,
     /// Messages, rows or lines that could not be read.
     pub undecodable: Number,
-    /// Updates given up: because the sequencer took none for too long, or because their time had
+    /// Updates dropped because the sequencer accepted none for too long, or because their time had
     /// passed.
     pub lost: Number,
-    /// How often the sequencer's queue was full, so that the source had to wait.
+    /// Number of times the sequencer's queue was full, so that the source had to wait.
     pub pushed_back: Number,
-    /// Connections to the source that were made again after one was lost.
+    /// Number of connections to the source that replaced a lost one.
     pub reconnects: Number,
     state: AtomicU8,
 }
 
-/// What a feed is doing.
+/// The state of a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(u8)]
 pub enum FeedState {
     /// It has not reached its source yet.
     #[default]
     Connecting,
-    /// It receives, or would if there were something.
+    /// It receives updates, or would if there were any.
     Up,
-    /// It has lost its source and tries to get it back.
+    /// It has lost its source and tries to reconnect.
     Down,
-    /// Nothing more will come.
+    /// It will receive nothing more.
     Finished,
 }
 
@@ -54,7 +54,7 @@ impl FeedState {
 }
 
 impl FeedMetrics {
-    /// What the feed is doing now.
+    /// The current state.
     pub fn state(&self) -> FeedState {
         FeedState::ALL[usize::from(self.state.load(Relaxed))]
     }

@@ -1,4 +1,13 @@
-//! The numbers of a server, as plain atomics. [`prometheus`] names them when it is asked.
+//! Metrics: the counters of the whole server, as plain atomics.
+//!
+//! The files in reading order:
+//!
+//! * this file: all counters in one place, by shard, by feed, and of the ingest thread
+//! * `feed`: the counters and the state of one feed
+//! * [`prometheus`]: names, labels and text form; only this file names the metrics library
+//!
+//! The other rooms change the counters, and this room only reads them. The counters of a shard are
+//! defined in `tickcast_core::stats`.
 
 mod feed;
 pub(crate) mod prometheus;
@@ -9,7 +18,7 @@ use tickcast_core::stats::{Number, ShardStats};
 
 pub use feed::{FeedMetrics, FeedState};
 
-/// The numbers of the ingest thread.
+/// The counters of the ingest thread.
 #[derive(Debug, Default)]
 pub struct IngestStats {
     /// The newest position on the tape.
@@ -20,32 +29,32 @@ pub struct IngestStats {
     pub strips: Number,
     /// Times the ingest thread waited for a shard.
     pub waits: Number,
-    /// Topics that are live, stale and dead.
+    /// Number of live, stale and dead topics.
     pub statuses: [Number; 3],
     /// Memory of the history, in bytes.
     pub history_bytes: Number,
-    /// Updates that the history forgot because all topics together had too many bytes.
+    /// Updates that the history dropped because all topics together exceeded its byte limit.
     pub history_forgotten: Number,
 }
 
-/// A feed's numbers and what it is called.
+/// A feed's counters, name and kind.
 #[derive(Debug)]
 pub struct FeedStats {
     /// Its name in the settings.
     pub name: String,
     /// Its kind: `mqtt`, `simulated`, `replay`, `stdin`.
     pub kind: &'static str,
-    /// Its numbers.
+    /// Its counters.
     pub metrics: Arc<FeedMetrics>,
 }
 
-/// All numbers of a server.
+/// All counters of a server.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    /// By shard.
+    /// Indexed by shard.
     pub shards: Vec<Arc<ShardStats>>,
-    /// By feed.
+    /// Indexed by feed.
     pub feeds: Vec<FeedStats>,
-    /// Of the ingest thread.
+    /// The counters of the ingest thread.
     pub ingest: IngestStats,
 }

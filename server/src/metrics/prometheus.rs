@@ -1,6 +1,6 @@
-//! The names of all numbers, and their text form for Prometheus.
+//! The names of all counters, and their text form for Prometheus.
 //!
-//! A metric is one row of a table here: type, name, help and the number.
+//! A metric is one row of a table here: type, name, help and the counter.
 
 use std::{fmt, sync::Arc};
 
@@ -20,7 +20,7 @@ pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 const COUNTER: MetricType = MetricType::Counter;
 const GAUGE: MetricType = MetricType::Gauge;
 
-/// A metric of something that counts in a `T`.
+/// A metric that reads a counter in a `T`.
 type Metric<T> = (MetricType, &'static str, &'static str, fn(&T) -> &Number);
 
 #[rustfmt::skip]
@@ -30,7 +30,7 @@ const INGEST: &[Metric<IngestStats>] = &[
     (COUNTER, "strips", "Strips made by the sequencer", |s| &s.strips),
     (COUNTER, "ingest_waits", "Times the sequencer waited for a shard", |s| &s.waits),
     (GAUGE, "history_bytes", "Memory of the history", |s| &s.history_bytes),
-    (COUNTER, "history_forgotten", "Updates the history forgot for want of memory", |s| &s.history_forgotten),
+    (COUNTER, "history_forgotten", "Updates the history dropped for lack of memory", |s| &s.history_forgotten),
 ];
 
 #[rustfmt::skip]
@@ -44,27 +44,27 @@ const SHARD: &[Metric<ShardStats>] = &[
     (GAUGE, "tape_bytes", "Memory of the tape", |s| &s.tape_bytes),
     (COUNTER, "deliveries", "Updates handed to connections", |s| &s.deliveries),
     (COUNTER, "batches", "Batches handed to connections", |s| &s.batches),
-    (COUNTER, "bytes", "Bytes the kernel took", |s| &s.bytes),
+    (COUNTER, "bytes", "Bytes the kernel accepted", |s| &s.bytes),
     (COUNTER, "conflated", "Updates replaced by newer ones before a subscriber got them", |s| &s.conflated),
     (COUNTER, "gaps", "Gaps sent to subscribers", |s| &s.gaps),
     (COUNTER, "gap_updates", "Updates lost in gaps", |s| &s.gap_updates),
-    (COUNTER, "blocked", "Times a connection took no more", |s| &s.blocked),
-    (GAUGE, "behind", "Connections that take no more now", |s| &s.behind),
-    (GAUGE, "lag_updates", "Updates on the tape that the slowest subscription has not got", |s| &s.lag_updates),
+    (COUNTER, "blocked", "Times a connection's socket was full", |s| &s.blocked),
+    (GAUGE, "behind", "Connections whose socket is full now", |s| &s.behind),
+    (GAUGE, "lag_updates", "Updates on the tape that the slowest subscription has not received", |s| &s.lag_updates),
     (COUNTER, "errors", "Error messages sent to clients", |s| &s.refused),
 ];
 
 #[rustfmt::skip]
 const FEED: &[Metric<FeedMetrics>] = &[
-    (COUNTER, "feed_received", "Messages a feed took in", |f| &f.received),
-    (COUNTER, "feed_submitted", "Updates a feed made", |f| &f.submitted),
+    (COUNTER, "feed_received", "Messages a feed received", |f| &f.received),
+    (COUNTER, "feed_submitted", "Updates a feed submitted", |f| &f.submitted),
     (COUNTER, "feed_undecodable", "Messages a feed could not read", |f| &f.undecodable),
-    (COUNTER, "feed_lost", "Updates a feed gave up", |f| &f.lost),
+    (COUNTER, "feed_lost", "Updates a feed dropped", |f| &f.lost),
     (COUNTER, "feed_pushed_back", "Times a feed waited for the sequencer", |f| &f.pushed_back),
     (COUNTER, "feed_reconnects", "Reconnects of a feed", |f| &f.reconnects),
 ];
 
-/// All numbers as OpenMetrics text, which Prometheus reads.
+/// All metrics as OpenMetrics text, which Prometheus reads.
 pub(crate) fn text(metrics: &Arc<Metrics>) -> String {
     let mut registry = Registry::with_prefix("tickcast");
     registry.register_collector(Box::new(Scrape(Arc::clone(metrics))));
@@ -72,7 +72,7 @@ pub(crate) fn text(metrics: &Arc<Metrics>) -> String {
     match prometheus_client::encoding::text::encode(&mut text, &registry) {
         Ok(()) => text,
         Err(fmt::Error) => {
-            tracing::error!("the metrics could not be written");
+            tracing::error!("cannot write the metrics");
             String::new()
         }
     }
@@ -155,13 +155,13 @@ impl Collector for Scrape {
         put(
             COUNTER,
             "closes",
-            "Connections ended, by close code",
+            "Closed connections, by close code",
             self.closes(),
         )?;
         for &(kind, name, help, number) in FEED {
             put(kind, name, help, self.by_feed(|feed| number(feed).get()))?;
         }
-        let help = "1 for the state a feed is in";
+        let help = "1 for the current state of a feed";
         put(GAUGE, "feed_state", help, self.feed_states())
     }
 }

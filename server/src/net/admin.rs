@@ -1,7 +1,7 @@
-//! The admin address: health, numbers and slow clients, for operators.
+//! The admin address: health, metrics and slow clients, for operators.
 //!
-//! It has a thread of its own, so that it answers even when a shard does not: then the answer names
-//! the shard instead of its clients.
+//! It has its own thread, so that it answers even if a shard does not. The answer then names that
+//! shard instead of its clients.
 
 use std::{convert::Infallible, io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
@@ -22,28 +22,29 @@ use super::{
 };
 use crate::metrics::Metrics;
 
-/// Requests that are answered at once, at most. Few come here, and each may list many clients.
+/// Maximum number of requests answered at once. Few requests are expected here, and each answer may
+/// list many clients.
 const REQUESTS_MAX: usize = 16;
 
-/// Time for a request's header and, after it, for the answer to be taken.
+/// Maximum time for a request's header, and then for the client to read the answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Questions that may wait for a shard: one of each request.
+/// Maximum number of questions that wait for a shard: one for each request.
 pub(crate) const QUESTIONS_MAX: usize = REQUESTS_MAX;
 
-/// See the module.
+/// The admin address; see the module.
 #[derive(Debug)]
 pub(crate) struct Admin {
-    /// How far the server is.
+    /// The server's stage of life.
     pub state: Arc<ServerState>,
-    /// All numbers.
+    /// All metrics.
     pub metrics: Arc<Metrics>,
-    /// The way to each shard.
+    /// The channel to each shard.
     pub shards: Vec<mpsc::Sender<SlowQuestion>>,
 }
 
 impl Admin {
-    /// Answers requests until `end` is ready.
+    /// Answers requests until `end` completes.
     pub(crate) async fn run(
         self,
         listener: std::net::TcpListener,
@@ -52,13 +53,13 @@ impl Admin {
         let listener = match TcpListener::from_std(listener) {
             Ok(listener) => listener,
             Err(error) => {
-                tracing::error!(%error, "the admin socket could not be used");
+                tracing::error!(%error, "cannot use the admin socket");
                 return;
             }
         };
         tokio::select! {
             () = accept(listener, Rc::new(self)) => {}
-            // An error: the other end was dropped.
+            // An error means that the other end was dropped.
             _ = end => {}
         }
     }
@@ -76,10 +77,7 @@ impl Admin {
                 slow_clients::answer(&self.shards, query).await
             }
             "/" => answer::text(StatusCode::OK, "/healthz /readyz /metrics /v1/slow"),
-            _ => answer::text(
-                StatusCode::NOT_FOUND,
-                "not found; GET / lists what there is",
-            ),
+            _ => answer::text(StatusCode::NOT_FOUND, "not found; GET / lists the paths"),
         })
     }
 }
@@ -101,7 +99,7 @@ async fn accept(listener: TcpListener, admin: Rc<Admin>) {
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "an admin connection could not be accepted");
+                tracing::warn!(%error, "cannot accept an admin connection");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -113,13 +111,13 @@ async fn serve(stream: TcpStream, admin: Rc<Admin>) -> hyper::Result<()> {
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_TIMEOUT)
-        // One request each: a connection that stays would keep its permit.
+        // One request per connection: an open connection would keep its permit.
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
         .await
 }
 
-/// The socket of the admin address.
+/// Binds the socket of the admin address.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let listener = std::net::TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;

@@ -1,4 +1,4 @@
-//! Plain HTTP answers, and the ones that both addresses give.
+//! Plain HTTP answers, and the answers that both addresses give.
 
 use std::sync::Arc;
 
@@ -12,20 +12,20 @@ use hyper::{
 use super::state::{ServerState, Stage};
 use crate::metrics::{Metrics, prometheus};
 
-/// An answer that is whole.
+/// An answer whose body is complete.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// Whether a method only reads. No other is answered.
+/// Whether a method only reads. Other methods are refused.
 pub(super) fn is_reading(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }
 
-/// The server is alive, since it answers.
+/// Reports that the server is alive, which the answer itself proves.
 pub(super) fn healthz() -> Answer {
     text(StatusCode::OK, "ok")
 }
 
-/// Whether the server takes new connections.
+/// Reports whether the server accepts new connections.
 pub(super) fn readyz(state: &ServerState) -> Answer {
     match state.stage() {
         Stage::Ready => text(StatusCode::OK, "ready"),
@@ -33,7 +33,7 @@ pub(super) fn readyz(state: &ServerState) -> Answer {
     }
 }
 
-/// All numbers, for Prometheus.
+/// All metrics, for Prometheus.
 pub(super) fn metrics(metrics: &Arc<Metrics>) -> Answer {
     let text = prometheus::text(metrics);
     typed(StatusCode::OK, prometheus::CONTENT_TYPE, text)
@@ -41,7 +41,10 @@ pub(super) fn metrics(metrics: &Arc<Metrics>) -> Answer {
 
 /// The answer to every other method.
 pub(super) fn only_get() -> Answer {
-    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
+    let mut answer = text(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "only GET and HEAD are supported",
+    );
     answer
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -57,7 +60,7 @@ pub(super) fn text(status: StatusCode, body: impl Into<String>) -> Answer {
     typed(status, "text/plain; charset=utf-8", body)
 }
 
-/// An answer of a content type. It must not be cached.
+/// An answer with a content type. It must not be cached.
 pub(super) fn typed(
     status: StatusCode,
     content_type: &'static str,

@@ -1,8 +1,8 @@
-//! The pages at `/` and `/try`: their files, which are part of the program, and the headers they are
-//! served with.
+//! The pages at `/` and `/try`: their files, which are part of the program, and the headers of
+//! these files.
 //!
-//! The files keep the folders they have in `clients/javascript`, so that the pages' relative
-//! imports mean the same here and there.
+//! The files have the same folders as in `clients/javascript`, so that the relative imports of the
+//! pages work in both places.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -19,8 +19,8 @@ use hyper::{
     },
 };
 
-/// Everything comes from this server: no other host, no code and no style inside the markup, no
-/// frame around it. That `'self'` covers the WebSocket, too, is in CSP level 3, section 6.7.2.8.
+/// Everything comes from this server: no other host, no code or style inside the markup, no frame
+/// around the page. `'self'` also covers the WebSocket (CSP level 3, section 6.7.2.8).
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; font-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
@@ -55,22 +55,33 @@ const TRY: &str = "page/try.html";
 
 static FILES: &[File] = files! {
     HTML: "page/index.html", "page/try.html";
-    STYLE: "page/base.css", "page/page.css", "page/try.css", "page/vendor/uPlot.min.css";
+    STYLE: "page/console/console.css", "page/overview/overview.css", "page/shared/base.css";
     SVG: "page/icon.svg";
-    SCRIPT: "page/page.js", "page/chart.js", "page/dom.js", "page/format.js", "page/link.js", "page/store.js",
-        "page/table.js", "page/vendor/uPlot.esm.js",
-        "page/try.js", "page/chat.js", "page/hex.js", "page/log.js", "page/trial.js",
-        "page/words.js",
-        "index.js", "src/backoff.js", "src/bincode.js", "src/chain.js", "src/client.js",
-        "src/clock.js", "src/connection.js", "src/decimal.js", "src/delivery.js", "src/enrolment.js",
-        "src/messages.js", "src/requests.js", "src/subscription.js", "src/topics.js",
-        "src/types.js";
+    SCRIPT: "page/chart/chart.js", "page/chart/draw.js", "page/chart/gaps.js",
+        "page/chart/geometry.js", "page/chart/pointed.js", "page/chart/pointer.js",
+        "page/chart/reduce.js", "page/chart/scale.js", "page/chart/scene.js",
+        "page/chart/tooltip.js", "page/console/bare-socket.js", "page/console/chat.js",
+        "page/console/examples.js", "page/console/explanations.js", "page/console/hex.js",
+        "page/console/log-details.js", "page/console/log.js", "page/console/main.js",
+        "page/console/subscription-state.js", "page/overview/filter.js",
+        "page/overview/freshness.js", "page/overview/gap-list.js", "page/overview/health.js",
+        "page/overview/history.js", "page/overview/latencies.js", "page/overview/main.js",
+        "page/overview/sort-order.js", "page/overview/store.js", "page/overview/subscription.js",
+        "page/overview/table-row.js", "page/overview/table.js", "page/overview/title.js",
+        "page/shared/dom.js", "page/shared/format.js", "page/shared/value.js", "index.js",
+        "src/backoff.js", "src/client.js", "src/connection/clock.js",
+        "src/connection/connection.js", "src/connection/pending-requests.js", "src/errors.js",
+        "src/subscription/chain.js", "src/subscription/delivery.js", "src/subscription/fifo.js",
+        "src/subscription/registry.js", "src/subscription/subscription.js", "src/wire/bincode.js",
+        "src/wire/check.js", "src/wire/composites.js", "src/wire/decimal.js",
+        "src/wire/encodings.js", "src/wire/messages.js", "src/wire/scalars.js",
+        "src/wire/topic-table.js";
     WOFF2: "page/fonts/Inter-Regular.woff2", "page/fonts/Inter-SemiBold.woff2",
         "page/fonts/JetBrainsMono-Regular.woff2";
-    TEXT: "page/fonts/Inter-OFL.txt", "page/fonts/JetBrainsMono-OFL.txt", "page/vendor/LICENSE";
+    TEXT: "page/fonts/Inter-OFL.txt", "page/fonts/JetBrainsMono-OFL.txt";
 };
 
-/// The tag of each file, in their order. It changes with the content, and only then.
+/// The entity tag of each file, in their order. It changes only with the content.
 static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let tag = |file: &File| {
         let mut hasher = DefaultHasher::new();
@@ -80,7 +91,8 @@ static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
     FILES.iter().map(tag).collect()
 });
 
-/// Whether who asks shows pages: browsers name `text/html`, curl and the like take anything.
+/// Whether the client shows pages: browsers name `text/html`; curl and similar programs accept
+/// anything.
 #[must_use]
 pub(super) fn is_browser(headers: &HeaderMap) -> bool {
     headers
@@ -94,20 +106,20 @@ pub(super) fn is_browser(headers: &HeaderMap) -> bool {
 #[must_use]
 pub(super) fn index(headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
     let mut answer = named(INDEX, headers)?;
-    // A cache must not hand it to who gets the plain text.
+    // A cache must not serve the page to a client that gets plain text.
     answer
         .headers_mut()
         .insert(VARY, HeaderValue::from_static("accept"));
     Some(answer)
 }
 
-/// The console in which one tries the protocol.
+/// The console for trying out the protocol.
 #[must_use]
 pub(super) fn console(headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
     named(TRY, headers)
 }
 
-/// What the pages load, by the path of the request; `None` if there is no such file.
+/// A file that the pages load, by the path of the request; `None` if it does not exist.
 #[must_use]
 pub(super) fn asset(path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
     named(path.strip_prefix(PREFIX)?, headers)
@@ -133,8 +145,8 @@ fn named(path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
     fields.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     fields.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    // A new version of the server brings new files under the same names: ask each time, which
-    // costs one short answer each.
+    // A new version of the server has new files under the same names. So browsers must ask each
+    // time, which costs one short answer.
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Ok(tag) = HeaderValue::from_str(tag) {
         fields.insert(ETAG, tag);
@@ -188,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_browser_has_already_is_not_sent_again() {
+    fn a_file_that_a_browser_has_is_not_sent_again() {
         let first = index(&HeaderMap::new()).unwrap();
         let tag = first.headers()[ETAG].to_str().unwrap().to_owned();
         let again = index(&headers(IF_NONE_MATCH, &tag)).unwrap();
@@ -198,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_asks_for_a_page_gets_one() {
+    fn only_clients_that_accept_pages_get_a_page() {
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
         assert!(is_browser(&headers(ACCEPT, browser)));
         assert!(!is_browser(&headers(ACCEPT, "*/*")));
@@ -207,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_served() {
+    fn other_paths_are_not_served() {
         for path in [
             "/assets/",
             "/assets/package.json",
@@ -221,11 +233,17 @@ mod tests {
     #[test]
     fn every_module_of_the_client_and_of_the_pages_is_served() {
         let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clients/javascript");
-        for folder in ["src", "page"] {
-            for entry in fs::read_dir(client.join(folder)).unwrap() {
-                let name = entry.unwrap().file_name().into_string().unwrap();
-                if name.ends_with(".js") || name.ends_with(".css") {
-                    let path = format!("{folder}/{name}");
+        let mut folders = vec![client.join("src"), client.join("page")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path
+                    .extension()
+                    .is_some_and(|ext| ext == "js" || ext == "css")
+                {
+                    let path = path.strip_prefix(&client).unwrap().to_str().unwrap();
                     assert!(FILES.iter().any(|file| file.path == path), "{path}");
                 }
             }

@@ -1,4 +1,5 @@
-//! `/echo`: returns each message to its client, for conformance suites and for measuring the network.
+//! `/echo`: returns each message to its client, for conformance suites and for measuring the
+//! network.
 
 use std::time::Duration;
 

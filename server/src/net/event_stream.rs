@@ -1,8 +1,8 @@
 //! Server-sent events (HTML Living Standard, section 9.2), for clients without WebSocket: the
 //! parameters of a stream.
 //!
-//! To the shard an event stream is a connection like any other. It writes into a [pipe](super::pipe)
-//! as it writes into a socket.
+//! To the shard an event stream is a connection like any other. The shard writes into a
+//! [pipe](super::pipe) in the same way as into a socket.
 
 use hyper::HeaderMap;
 use tickcast_core::{shard::Pace, wire::parse_event_id};
@@ -14,16 +14,16 @@ use tickcast_protocol::{
 /// The content type of an event stream.
 pub(super) const CONTENT_TYPE: &str = "text/event-stream";
 
-/// The header that says where a client was, and the parameter that replaces it: a browser sends the
-/// header only when it reconnects by itself.
+/// The header with the client's position. The query parameter of the same purpose exists because a
+/// browser sends the header only when it reconnects by itself.
 const LAST_EVENT_ID: &str = "last-event-id";
 const LAST_EVENT_ID_PARAMETER: &str = "last_event_id";
 
-/// Milliseconds until a client reconnects, at least and at most. Each client gets a random time, so
-/// that they do not all come at once when a server ends.
+/// Minimum and maximum reconnect delay of a client, in ms. Each client gets a random delay, so that
+/// they do not all reconnect at once when a server ends.
 const RETRY_MS: std::ops::RangeInclusive<u32> = 500..=2500;
 
-/// The time until the client reconnects, as the first line of the stream.
+/// The client's reconnect delay, as the first line of the stream.
 pub(super) fn retry() -> String {
     format!("retry: {}\n\n", rand::random_range(RETRY_MS))
 }
@@ -39,8 +39,8 @@ pub(super) struct StreamParams {
 }
 
 impl StreamParams {
-    /// Reads a query and the header `Last-Event-ID`, which takes precedence over the query. An
-    /// error says what is wrong, for the client.
+    /// Parses a query and the header `Last-Event-ID`, which takes precedence over the query. An
+    /// error is a message for the client.
     pub(super) fn parse(query: &str, headers: &HeaderMap) -> Result<Self, String> {
         let mut filter = None;
         let mut mode = Mode::default();
@@ -48,7 +48,7 @@ impl StreamParams {
         let mut last_event_id = None;
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
-                "filter" if filter.is_some() => return Err("one filter at a time".to_owned()),
+                "filter" if filter.is_some() => return Err("only one filter is allowed".to_owned()),
                 "filter" => {
                     let parsed = Filter::new(&value);
                     filter = Some(parsed.map_err(|error| format!("filter {value:?}: {error}"))?);
@@ -94,7 +94,7 @@ impl StreamParams {
         })
     }
 
-    /// The same as a message of the protocol.
+    /// The parameters as a message of the protocol.
     pub(super) fn into_request(self) -> Subscribe {
         Subscribe {
             id: 0,

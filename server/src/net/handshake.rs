@@ -1,4 +1,4 @@
-//! The opening handshake: encoding, origin, and the stream that is left when it is done.
+//! The opening handshake: encoding, origin, and the stream that remains after it.
 
 use bytes::Bytes;
 use hyper::{
@@ -33,14 +33,14 @@ pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, Box<Answer>> {
             .join(" or ");
         Box::new(text(
             StatusCode::BAD_REQUEST,
-            format!("none of the subprotocols is known here: use {known}"),
+            format!("none of the subprotocols is supported: use {known}"),
         ))
     })
 }
 
-/// Refuses pages of other sites. A browser names the site of the page that connects (RFC 6455,
-/// section 10.2); the server's own pages and those named in the settings are allowed. Programs that
-/// are no browsers do not send the header.
+/// Refuses pages of other sites. A browser sends the site of the page that connects (RFC 6455,
+/// section 10.2). The server's own pages and the sites in the settings are allowed. Programs other
+/// than browsers do not send the header.
 pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), String> {
     let Some(origin) = headers.get(ORIGIN) else {
         return Ok(());
@@ -60,16 +60,16 @@ pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<()
         return Ok(());
     }
     Err(format!(
-        "pages of {origin:?} may not connect: the setting `origins` lists those that may"
+        "pages of {origin:?} may not connect: add it to the setting `origins` to allow them"
     ))
 }
 
-/// The TCP stream of an upgraded connection, and the bytes that were read of it already.
+/// The TCP stream of an upgraded connection, and the bytes already read from it.
 pub(super) fn parts(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
     let stream = parts.io.into_inner();
     if let Err(error) = listener::leave_to_shard(&stream) {
-        tracing::debug!(%error, "socket options");
+        tracing::debug!(%error, "cannot set the socket options");
     }
     Some((stream, parts.read_buf))
 }

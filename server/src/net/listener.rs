@@ -1,5 +1,5 @@
-//! Accepts connections: one listening socket per shard on the same address (SO_REUSEPORT), so that
-//! the kernel spreads connections and no shard hands one to another.
+//! Accepts connections. Each shard has a listening socket on the same address (SO_REUSEPORT), so
+//! the kernel distributes connections and no shard hands one to another.
 
 use std::{
     io,
@@ -16,28 +16,30 @@ use tokio::{
 
 use super::permits::{Permit, Permits};
 
-/// Connections that may wait to be accepted: a reconnect storm of thousands arrives at once.
+/// Maximum number of connections that wait to be accepted: thousands arrive at once when clients
+/// reconnect.
 const BACKLOG: i32 = 4096;
 
-/// Bytes that the kernel holds unsent for a connection before it is not writable any more
-/// (TCP_NOTSENT_LOWAT). These bytes are old when they leave. With few of them a slow client in mode
-/// `latest` gets new values instead.
+/// Maximum unsent bytes that the kernel holds for a connection before it stops being writable
+/// (TCP_NOTSENT_LOWAT). These bytes are old when they are sent. With fewer of them, a slow client
+/// in mode `latest` gets newer values.
 const UNSENT_MAX_BYTES: u32 = 128 * 1024;
 
-/// An answer over HTTP of which no byte is taken for this many write timeouts is cut off. It is late
-/// enough that the shard is the first to give up an event stream, and counts it.
+/// An HTTP answer is cut off if the client reads no byte of it for this many write timeouts. This
+/// is late enough for the shard to be the first to close an event stream and count it.
 const UNREAD_TIMEOUTS: u32 = 2;
 
-/// Pause after an error of accept(2), such as too many open files, which would come back at once.
+/// Pause after an error of accept(2), such as too many open files, which would recur at once.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Binds one socket per shard. With port 0 the kernel chooses a port, the same for all.
+/// Binds one socket per shard. With port 0 the kernel chooses one port for all.
 pub(crate) fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<StdListener>> {
     if shards == 1 {
         return Ok(vec![bind_one(address, false)?]);
     }
-    // SO_REUSEPORT would let a second server take half of a first one's connections: so first
-    // see, without it, whether the address is free. A port that the kernel chooses is.
+    // SO_REUSEPORT would let a second server take half of the first one's connections. So this
+    // first checks, without the option, that the address is free. A port chosen by the kernel is
+    // free.
     if address.port() != 0 {
         bind_one(address, false)?;
     }
@@ -61,7 +63,7 @@ fn bind_one(address: SocketAddr, reuse_port: bool) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
-/// Accepts connections for ever, and hands each to `serve` with the permit of its address.
+/// Accepts connections without end, and hands each to `serve` with the permit of its address.
 pub(crate) async fn accept(
     listener: TcpListener,
     permits: Arc<Permits>,
@@ -74,24 +76,24 @@ pub(crate) async fn accept(
                 None => tracing::debug!(%peer, "too many connections from this address"),
             },
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                tracing::warn!(%error, "cannot accept a connection");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-/// Sets what every client's socket needs.
+/// Sets the options that every client's socket needs.
 pub(super) fn set_options(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
-    // A round is one write already: waiting for more to send would only add delay.
+    // A round is a single write: waiting for more data would only add delay.
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
-    // An answer that the client does not read would be held for ever (RFC 5482).
+    // Otherwise an answer that the client does not read would be held without limit (RFC 5482).
     socket.set_tcp_user_timeout(Some(write_timeout.saturating_mul(UNREAD_TIMEOUTS)))?;
     socket.set_tcp_notsent_lowat(UNSENT_MAX_BYTES)
 }
 
-/// Lets the shard decide when a client takes no bytes: it counts and names the client.
+/// Leaves timeouts to the shard, which counts and reports a client that does not read.
 pub(super) fn leave_to_shard(stream: &TcpStream) -> io::Result<()> {
     SockRef::from(stream).set_tcp_user_timeout(None)
 }
@@ -135,7 +137,7 @@ mod tests {
             })
             .collect();
         assert_eq!(ports.len(), THREADS * SERVERS);
-        let taken = servers[0][0].local_addr().unwrap();
-        assert!(bind(taken, SHARDS).is_err());
+        let used = servers[0][0].local_addr().unwrap();
+        assert!(bind(used, SHARDS).is_err());
     }
 }

@@ -1,8 +1,24 @@
-//! Out and in over the network: listeners, HTTP, WebSocket and event streams, and the shards' threads.
+//! Net: connections of clients and operators, and the threads of the shards.
 //!
-//! A [`shard_thread`] accepts connections with its [`listener`]; [`routes`] answers requests; a
+//! A [`shard_thread`] accepts connections with its [`listener`]. [`routes`] answers the requests. A
 //! WebSocket or an event stream becomes a [`session`], which calls the shard through its
 //! [`shard_handle`]. The shard writes to an [`outlet`].
+//!
+//! The files in reading order:
+//!
+//! | file | job |
+//! |---|---|
+//! | [`shard_thread`], [`shard_handle`] | one thread per shard: rounds, timers, calls into the core |
+//! | [`listener`], [`permits`] | accepts connections, and limits them per address |
+//! | [`routes`], `handshake`, `answer`, `assets` | HTTP: which request gets which answer |
+//! | [`session`], [`ws_reader`], `echo` | WebSocket: from the handshake to the close |
+//! | `event_stream`, `pipe` | server-sent events |
+//! | [`outlet`], `ring_writer` | where the shard writes to |
+//! | [`admin`], [`slow_clients`] | the address for operators |
+//! | [`state`] | whether the server is ready or draining |
+//!
+//! This room does I/O and decides nothing about updates: the shard of `tickcast-core` does. It
+//! hands publishes and questions to [`ingest`](crate::ingest), and knows no feed.
 
 pub(crate) mod listener;
 pub(crate) mod permits;

@@ -1,4 +1,4 @@
-//! Where a shard writes to: the sockets of clients, and the bodies of HTTP answers.
+//! The outlets that a shard writes to: sockets of clients, and bodies of HTTP answers.
 
 use std::{
     io::{self, ErrorKind, IoSlice},
@@ -17,15 +17,15 @@ use tokio::{
 
 use super::pipe::Pipe;
 
-/// A TCP connection, which the shard writes to and its session reads from.
+/// A TCP connection that the shard writes to and its session reads from.
 ///
-/// Not tokio's halves: when their writing half is dropped it shuts the connection down in order,
-/// also one that is to be cut off.
+/// It does not use tokio's halves: dropping their write half shuts the connection down in order,
+/// even one that must be cut off.
 #[derive(Debug, Clone)]
 pub(super) struct Stream(Rc<TcpStream>);
 
 impl Stream {
-    /// A connection that is set up.
+    /// Wraps a connection whose options are set.
     pub(crate) fn new(stream: TcpStream) -> Self {
         Self(Rc::new(stream))
     }
@@ -36,7 +36,7 @@ impl Stream {
     }
 }
 
-/// Where a shard writes to.
+/// The destination of a shard's writes.
 #[derive(Debug, Clone)]
 pub(super) enum Outlet {
     /// A TCP connection.
@@ -56,7 +56,8 @@ impl Socket for Outlet {
 }
 
 impl Outlet {
-    /// Waits until it may take bytes, which writing finds out. Returns `false` if it never will.
+    /// Waits until the outlet may accept bytes, which only a write can show. Returns `false` if it
+    /// never will.
     pub(crate) async fn writable(&self) -> bool {
         match self {
             Self::Tcp(stream) => stream.0.writable().await.is_ok(),
@@ -67,8 +68,8 @@ impl Outlet {
         }
     }
 
-    /// The address of the client. The kernel is asked, because the address is not worth the memory
-    /// in every connection.
+    /// The address of the client. It is read from the kernel, because it is not worth the memory in
+    /// every connection.
     pub(crate) fn client(&self) -> String {
         match self {
             Self::Tcp(stream) => match stream.0.peer_addr() {
@@ -79,7 +80,7 @@ impl Outlet {
         }
     }
 
-    /// Drops the bytes that the client has not taken. Otherwise the kernel would offer them for
+    /// Drops the bytes that the client has not read. Otherwise the kernel would retry them for
     /// minutes.
     pub(crate) fn break_off(&self) {
         match self {

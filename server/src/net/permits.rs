@@ -1,4 +1,4 @@
-//! How many connections each address may have.
+//! Permits: how many connections each address may have.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,7 @@ pub(crate) struct Permits {
     counts: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// The right to be one of an address's connections, given back when dropped.
+/// Permission for one connection of an address, returned when dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Permit {
     _held: Option<Arc<Held>>,
@@ -26,7 +26,7 @@ struct Held {
 }
 
 impl Permits {
-    /// Allows `max` connections per address.
+    /// Allows up to `max` connections per address.
     pub(crate) fn new(max: usize) -> Arc<Self> {
         Arc::new(Self {
             max,
@@ -34,7 +34,7 @@ impl Permits {
         })
     }
 
-    /// A permit for an address; `None` if it has all it may have. Loopback is not counted.
+    /// Takes a permit for an address; `None` if the limit is reached. Loopback is not counted.
     pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
         let address = address.to_canonical();
         if address.is_loopback() {

@@ -1,8 +1,7 @@
 //! A bounded pipe from a shard to the body of an HTTP answer.
 //!
-//! The shard writes into it as it writes into a socket, and hyper, which knows how to end an HTTP
-//! answer, takes the bytes from it. A full pipe is a socket that takes no more: then the client is
-//! behind and catches up later.
+//! The shard writes into it as into a socket. hyper reads from it, and ends the HTTP answer
+//! correctly. A full pipe is like a full socket: the client is behind and catches up later.
 
 use std::{
     cell::RefCell,
@@ -16,8 +15,8 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame};
 use tokio::sync::Notify;
 
-/// Bytes between shard and hyper. They are old when they leave, like those of the listener's
-/// `UNSENT_MAX_BYTES`; fewer would mean more wake-ups.
+/// Capacity between shard and hyper, in bytes. These bytes are old when they are sent, like those
+/// of the listener's `UNSENT_MAX_BYTES`. A smaller pipe would cause more wake-ups.
 const PIPE_MAX_BYTES: usize = 64 * 1024;
 
 #[derive(Debug, Default)]
@@ -30,9 +29,9 @@ struct State {
 
 #[derive(Debug, Clone, Copy)]
 enum End {
-    /// After the bytes in the pipe.
+    /// Ends the answer after the bytes in the pipe.
     Orderly,
-    /// So that the client does not take it for complete.
+    /// Breaks the answer off, so that the client does not take it for complete.
     Broken,
 }
 
@@ -59,12 +58,12 @@ impl Pipe {
         pipe
     }
 
-    /// The other end. To be called once.
+    /// The reading end. Call it once.
     pub(super) fn body(&self) -> PipeBody {
         PipeBody(Rc::clone(&self.0))
     }
 
-    /// As [`Socket::try_write`](tickcast_core::shard::Socket::try_write).
+    /// Writes like [`Socket::try_write`](tickcast_core::shard::Socket::try_write).
     pub(super) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut state = self.0.state.borrow_mut();
         if state.is_reader_gone || state.end.is_some() {
@@ -105,7 +104,7 @@ impl Pipe {
         }
     }
 
-    /// Ends the answer: in order, unless the pipe is full because the client takes nothing.
+    /// Ends the answer: in order, unless the pipe is full because the client reads nothing.
     pub(super) fn end(&self) {
         let mut state = self.0.state.borrow_mut();
         let is_full = state.bytes.len() == PIPE_MAX_BYTES;
@@ -133,7 +132,7 @@ impl Body for PipeBody {
             return Poll::Ready(Some(Err(ErrorKind::TimedOut.into())));
         }
         if !state.bytes.is_empty() {
-            // Taken whole: a silent stream must hold no buffer.
+            // Takes the whole buffer: a silent stream must hold none.
             let bytes = std::mem::take(&mut state.bytes).freeze();
             self.0.room.notify_one();
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
@@ -161,7 +160,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_pipe_takes_what_fits_and_says_when_there_is_room_again() {
+    async fn a_pipe_accepts_bytes_up_to_its_capacity_and_reports_new_room() {
         let pipe = Pipe::default();
         let mut body = pipe.body();
         let half = vec![7; PIPE_MAX_BYTES / 2 + 1];
@@ -169,8 +168,8 @@ mod tests {
         assert_eq!(pipe.try_write(&slices).unwrap(), PIPE_MAX_BYTES);
         let full = pipe.try_write(&slices).unwrap_err();
         assert_eq!(full.kind(), ErrorKind::WouldBlock);
-        let taken = body.frame().await.unwrap().unwrap().into_data().unwrap();
-        assert_eq!(taken.len(), PIPE_MAX_BYTES);
+        let bytes = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(bytes.len(), PIPE_MAX_BYTES);
         pipe.writable().await;
         assert_eq!(pipe.try_write(&[IoSlice::new(b"ab")]).unwrap(), 2);
         pipe.end();
@@ -179,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_the_client_does_not_take_is_broken_off() {
+    async fn an_answer_that_the_client_does_not_read_is_broken_off() {
         let pipe = Pipe::default();
         let mut body = pipe.body();
         let full = vec![7; PIPE_MAX_BYTES];

@@ -7,20 +7,21 @@ use tickcast_uring::Ring;
 
 use super::outlet::Outlet;
 
-/// Fewer clients than this are written to one by one: for them io_uring costs more than it saves.
+/// Fewer clients than this are written to one by one, because io_uring would cost more than it
+/// saves.
 const SENDS_MIN: usize = 4;
 
 /// Writes to many clients in one system call.
 #[derive(Debug)]
 pub(super) struct RingWriter {
-    /// `None` once it has failed.
+    /// `None` after it has failed.
     ring: Option<Ring>,
     /// The results of the last call.
     results: Vec<io::Result<usize>>,
 }
 
 impl RingWriter {
-    /// See [`Ring::new`].
+    /// Creates the ring; see [`Ring::new`].
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             ring: Some(Ring::new()?),
@@ -42,7 +43,7 @@ impl WriteMany<Outlet> for RingWriter {
             }
         }
         if let Err(error) = sends.submit(&mut self.results) {
-            tracing::warn!(%error, "io_uring failed; from now on each write is a system call");
+            tracing::warn!(%error, "io_uring failed; each write is a system call from now on");
             self.ring = None;
         }
         let mut of_sockets = self.results.iter();

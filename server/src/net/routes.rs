@@ -1,4 +1,4 @@
-//! What a request gets: a WebSocket, or one of a few plain answers.
+//! The routes: which request gets which answer or WebSocket.
 
 use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc};
 
@@ -37,11 +37,11 @@ use crate::{metrics::Metrics, settings::ServerSettings};
 /// Longest request header.
 const HEADER_MAX_BYTES: usize = 16 * 1024;
 
-/// Most header fields of a request.
+/// Maximum number of header fields in a request.
 const HEADERS_MAX: usize = 64;
 
-/// Updates in one answer of `/v1/latest`, at most: some megabytes of JSON. A subscription has no
-/// such limit.
+/// Maximum number of updates in one answer of `/v1/latest`: some megabytes of JSON. A subscription
+/// has no such limit.
 const LATEST_MAX_UPDATES: usize = 10_000;
 
 type AnyAnswer = Response<Either<Full<Bytes>, PipeBody>>;
@@ -53,9 +53,9 @@ pub(super) struct Routes {
     pub shard: Rc<ShardHandle>,
     /// Settings of the whole server.
     pub settings: Arc<ServerSettings>,
-    /// How far the server is.
+    /// The server's stage of life.
     pub state: Arc<ServerState>,
-    /// All numbers.
+    /// All metrics.
     pub metrics: Arc<Metrics>,
 }
 
@@ -63,7 +63,7 @@ impl Routes {
     /// Serves the requests of one connection.
     pub(super) async fn serve(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, permit: Permit) {
         let settings = Arc::clone(&self.settings);
-        if let Err(error) = listener::set_options(&stream, settings.core.write_timeout) {
+        if let Err(error) = listener::set_options(&stream, settings.write_timeout) {
             tracing::debug!(%peer, %error, "socket options");
             return;
         }
@@ -76,7 +76,7 @@ impl Routes {
             .serve_connection(TokioIo::new(stream), service_fn(answer))
             .with_upgrades();
         if let Err(error) = connection.await {
-            tracing::debug!(%peer, %error, "request");
+            tracing::debug!(%peer, %error, "the HTTP connection failed");
         }
     }
 
@@ -110,7 +110,7 @@ impl Routes {
             "/metrics" if self.settings.admin.is_none() => answer::metrics(&self.metrics),
             "/v1/latest" => self.latest(request.uri().query().unwrap_or("")),
             "/" => welcome(request.headers()),
-            // What a browser asks for by itself where no page says better.
+            // Browsers request this path on their own for pages without an icon.
             "/favicon.ico" => found(assets::asset("/assets/page/icon.svg", request.headers())),
             "/try" => found(assets::console(request.headers())),
             _ => found(assets::asset(path, request.headers())),
@@ -144,14 +144,14 @@ impl Routes {
     }
 
     fn echo(self: Rc<Self>, request: Request<Incoming>, permit: Permit) -> Answer {
-        let write_timeout = self.settings.core.write_timeout;
+        let write_timeout = self.settings.write_timeout;
         self.upgrade(request, async move |stream, read| {
             echo::serve(stream, read, write_timeout).await;
             drop(permit);
         })
     }
 
-    /// Answers a handshake, and serves the stream once the answer is out.
+    /// Answers a handshake, and serves the stream after the answer is sent.
     fn upgrade(
         &self,
         mut request: Request<Incoming>,
@@ -179,9 +179,9 @@ impl Routes {
                     match upgraded.await {
                         Ok(socket) => match parts(socket.into_inner().into_inner()) {
                             Some((stream, read)) => serve(stream, read).await,
-                            None => tracing::error!("an upgraded connection is no TCP stream"),
+                            None => tracing::error!("an upgraded connection is not a TCP stream"),
                         },
-                        Err(error) => tracing::debug!(%error, "the handshake was not finished"),
+                        Err(error) => tracing::debug!(%error, "the handshake did not finish"),
                     }
                 });
                 answer.map(|_| Full::default())
@@ -190,7 +190,7 @@ impl Routes {
         }
     }
 
-    /// Answers with an event stream, or says why not.
+    /// Answers with an event stream, or with the reason of a refusal.
     fn stream(self: Rc<Self>, request: &Request<Incoming>, permit: Permit) -> AnyAnswer {
         let headers = request.headers();
         let refuse = |status, reason: String| text(status, reason).map(Either::Left);
@@ -227,7 +227,7 @@ impl Routes {
             HeaderValue::from_static(event_stream::CONTENT_TYPE),
         );
         fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        // nginx would gather events instead of handing them on.
+        // Without it nginx would buffer events instead of passing them on.
         fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
         if let Some(origin) = headers.get(ORIGIN) {
             fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
@@ -237,7 +237,7 @@ impl Routes {
     }
 
     fn check_reading(&self, filter: &Filter) -> Result<(), String> {
-        let permissions = &self.settings.core.permissions;
+        let permissions = self.settings.permissions();
         let checked = permissions.check(Access::READER, Action::Subscribe(filter));
         checked.map_err(|refusal| refusal.reason)
     }
@@ -260,7 +260,7 @@ impl Routes {
         let filter = match filters.as_slice() {
             [] => &Filter::all(),
             [filter] => filter,
-            _ => return text(StatusCode::BAD_REQUEST, "one filter at a time"),
+            _ => return text(StatusCode::BAD_REQUEST, "only one filter is allowed"),
         };
         if let Err(reason) = self.check_reading(filter) {
             return text(StatusCode::FORBIDDEN, reason);
@@ -285,13 +285,13 @@ const WELCOME: &str = "\
 Tickcast pushes live data over WebSocket.
 
   /                    in a browser: all topics live, with charts
-  /try                 in a browser: send messages by hand, and see what comes back
-  /ws                  subscribe; JSON unless the subprotocol tickcast.v1.bincode is asked for
+  /try                 in a browser: send messages by hand, and see the answers
+  /ws                  subscribe; JSON unless you request the subprotocol tickcast.v1.bincode
   /v1/latest?filter=#  the newest value of each topic, as JSON (write # as %23)
-  /v1/stream?filter=#  the same as /ws, as server-sent events
-  /echo                a WebSocket that returns what it is sent
-  /metrics             numbers for Prometheus
-  /healthz, /readyz    is it alive, does it take connections
+  /v1/stream?filter=#  a subscription like on /ws, as server-sent events
+  /echo                a WebSocket that returns each message
+  /metrics             metrics for Prometheus
+  /healthz, /readyz    whether it is alive, whether it accepts connections
 
 In a browser's console:
 
@@ -301,12 +301,7 @@ In a browser's console:
 ";
 
 fn found(file: Option<Answer>) -> Answer {
-    file.unwrap_or_else(|| {
-        text(
-            StatusCode::NOT_FOUND,
-            "not found; GET / lists what there is",
-        )
-    })
+    file.unwrap_or_else(|| text(StatusCode::NOT_FOUND, "not found; GET / lists the paths"))
 }
 
 /// The page for browsers, text for all other clients.

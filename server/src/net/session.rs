@@ -1,5 +1,5 @@
-//! One client's connection, from the handshake to its end: reads messages and hands them to the
-//! shard. The shard writes.
+//! One client's connection, from the handshake to its end. The session reads messages and hands
+//! them to the shard; the shard writes.
 
 use std::{ops::ControlFlow, rc::Rc, time::Duration};
 
@@ -28,16 +28,16 @@ use super::{
     ws_reader::{Inbound, InboundError, MessageReader},
 };
 
-/// How often a client that does not read its answers is looked at again.
+/// Interval at which a client that does not read its answers is checked.
 const CLOGGED_POLL: Duration = Duration::from_millis(20);
 
-/// Messages of one client that are read before others have their turn. Each turn of a busy publisher
-/// may become a round, and short rounds cost every subscriber a write for a few updates; tokio's
-/// own budget would end a turn after some sixty messages.
+/// Maximum number of messages of one client that are read before other clients have their turn.
+/// Each turn of a busy publisher may become a round, and short rounds cost every subscriber a write
+/// for a few updates. Tokio's own budget would end a turn after some sixty messages.
 const TURN_MESSAGES: usize = 512;
 
-/// Time to read on after a close frame of ours, so that the client sees it before the connection is
-/// reset (RFC 6455, section 7.1.1).
+/// Time to read on after the server's close frame, so that the client sees it before the connection
+/// is reset (RFC 6455, section 7.1.1).
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves a subscriber.
@@ -60,7 +60,7 @@ pub(super) async fn serve(
     shard.end(key);
 }
 
-/// Serves the client of an event stream with its one subscription.
+/// Serves the client of an event stream and its one subscription.
 pub(super) async fn stream(shard: Rc<ShardHandle>, pipe: Pipe, request: Subscribe) {
     let (key, broken) = shard.begin(Outlet::Events(pipe.clone()), Wire::Events, Access::READER);
     // A subscription makes no work for the sequencer.
@@ -72,7 +72,7 @@ pub(super) async fn stream(shard: Rc<ShardHandle>, pipe: Pipe, request: Subscrib
     shard.end(key);
 }
 
-/// Reads until the connection is over.
+/// Reads until the connection ends.
 async fn receive(
     shard: &Rc<ShardHandle>,
     key: ConnectionKey,
@@ -84,7 +84,7 @@ async fn receive(
             yield_now().await;
         }
         reader.readable().await;
-        // In a box of its own: a message needs kilobytes, and most clients are silent most of the
+        // Boxed, because reading a message needs kilobytes, and most clients are silent most of the
         // time.
         if Box::pin(receive_one(shard, key, &mut reader, encoding))
             .await
@@ -95,7 +95,7 @@ async fn receive(
     }
 }
 
-/// Reads a message and carries it out. Breaks when the connection is over.
+/// Reads a message and carries it out. Breaks when the connection ends.
 async fn receive_one(
     shard: &Rc<ShardHandle>,
     key: ConnectionKey,
@@ -149,7 +149,7 @@ async fn receive_one(
             reader.discard().await;
         }
     };
-    // The connection ends, whether the client has answered in time or not.
+    // The connection ends, whether or not the client has answered in time.
     let _ = timeout(LINGER, answered).await;
     ControlFlow::Break(())
 }
@@ -169,7 +169,7 @@ async fn handle(shard: &Rc<ShardHandle>, key: ConnectionKey, bytes: &[u8], encod
     };
     if let Some(work) = shard.handle(key, message).await {
         let id = work.request();
-        // While the sequencer's queue is full this client is not read, which pushes back on it.
+        // While the sequencer's queue is full, this client is not read, which pushes back on it.
         if shard.ingest.hand_over(work).await.is_err() {
             shard.with(|shard, now| shard.refuse_draining(key, id, now));
         }

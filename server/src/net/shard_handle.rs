@@ -1,4 +1,4 @@
-//! A shard as the tasks of its thread see it: one call at a time, and the events that come of it.
+//! The handle with which the tasks of a thread call its shard, one call at a time.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
@@ -22,27 +22,27 @@ use crate::{
     ingest::{Handoff, Ingest},
 };
 
-/// A shard, and what the tasks of its thread share.
+/// A shard, and the state that the tasks of its thread share.
 #[derive(Debug)]
 pub(super) struct ShardHandle {
-    /// The way to the sequencer.
+    /// The queue to the sequencer.
     pub(super) ingest: Ingest,
-    /// The time.
+    /// The clock.
     pub(super) clock: Clock,
     shard: RefCell<Shard<Outlet>>,
-    /// Where strips come from.
+    /// The source of strips.
     handoff: Arc<Handoff>,
     /// Wakes the shard's loop.
     wake: Arc<Notify>,
     sessions: RefCell<HashMap<ConnectionKey, Session>>,
 }
 
-/// What a turn of a round leaves to do.
+/// The work that remains after a turn.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Turn {
-    /// Whether the handoff had nothing new.
+    /// Whether the handoff had no new strips.
     pub is_idle: bool,
-    /// Whether the next one should follow at once.
+    /// Whether the next turn should follow at once.
     pub has_more: bool,
     /// See [`Shard::has_unsent`].
     pub has_unsent: bool,
@@ -52,7 +52,7 @@ pub(super) struct Turn {
     pub quiet_until: Option<Duration>,
 }
 
-/// The tasks of a session, from outside.
+/// The parts of a session that the shard uses.
 #[derive(Debug)]
 struct Session {
     outlet: Outlet,
@@ -61,7 +61,7 @@ struct Session {
 }
 
 impl ShardHandle {
-    /// A shard to be shared.
+    /// Wraps a shard, so that several tasks can share it.
     pub(super) fn new(
         shard: Shard<Outlet>,
         handoff: Arc<Handoff>,
@@ -78,11 +78,11 @@ impl ShardHandle {
         })
     }
 
-    /// Does something with the shard, and then handles the events that come from it.
-    pub(super) fn with<T>(self: &Rc<Self>, act: impl FnOnce(&mut Shard<Outlet>, Now) -> T) -> T {
+    /// Calls the shard, then handles the events that result.
+    pub(super) fn with<T>(self: &Rc<Self>, call: impl FnOnce(&mut Shard<Outlet>, Now) -> T) -> T {
         let mut shard = self.shard.borrow_mut();
         let due = shard.next_due();
-        let result = act(&mut shard, self.clock.now());
+        let result = call(&mut shard, self.clock.now());
         let events = shard.take_events();
         if shard.has_catching_up() || shard.next_due() != due {
             self.wake.notify_one();
@@ -97,8 +97,8 @@ impl ShardHandle {
         result
     }
 
-    /// Applies the strips that the handoff has for the shard, up to a bound, writes to some of the
-    /// connections that wait, and lets clients catch up after a round.
+    /// Runs a turn: applies new strips up to a limit, writes to some of the connections that wait,
+    /// and lets clients catch up after a round.
     pub(super) fn turn(self: &Rc<Self>) -> Turn {
         self.with(|shard, now| {
             let new = self.handoff.take(shard.index());
@@ -116,8 +116,8 @@ impl ShardHandle {
         })
     }
 
-    /// Waits until the shard has applied all strips of now. A client that comes from another shard
-    /// must not find this one behind the client's position.
+    /// Waits until the shard has applied all strips that exist now. A client that comes from
+    /// another shard must not find this shard behind the client's position.
     async fn reach_handoff(self: &Rc<Self>) {
         let index = self.shard.borrow().index();
         let goal = self.handoff.pushed();
@@ -134,7 +134,7 @@ impl ShardHandle {
         self.wake.notify_one();
     }
 
-    /// Carries out a client's request. Work for the sequencer is returned.
+    /// Carries out a client's request. Returns work for the sequencer, if there is any.
     pub(super) async fn handle(
         self: &Rc<Self>,
         key: ConnectionKey,
@@ -146,13 +146,13 @@ impl ShardHandle {
         );
         if subscribes {
             self.reach_handoff().await;
-            // It may doze, and now a client may be due at any time.
+            // The shard may doze, and an update may now be due for a client at any time.
             self.wake.notify_one();
         }
         self.with(|shard, now| shard.handle(key, message, now))
     }
 
-    /// The clients that are furthest behind, with their addresses.
+    /// The clients with the largest lag, with their addresses.
     pub(super) fn slowest(self: &Rc<Self>, limit: usize) -> Vec<SlowRow> {
         let slowest = self.with(|shard, now| shard.slowest(limit, now));
         let sessions = self.sessions.borrow();
@@ -184,7 +184,7 @@ impl ShardHandle {
         }
     }
 
-    /// Begins a session. Returns the connection's key, and what tells that the connection is
+    /// Begins a session. Returns the connection's key, and the notification that the connection is
     /// broken.
     pub(super) fn begin(
         self: &Rc<Self>,

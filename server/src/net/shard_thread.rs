@@ -1,4 +1,4 @@
-//! A shard's thread: its listener, its rounds, and what time demands.
+//! A shard's thread: its listener, its rounds, and its timers.
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
@@ -21,28 +21,29 @@ use crate::{
     settings::ServerSettings,
 };
 
-/// How often each connection is looked after: pings, heartbeats, timeouts.
+/// Interval of each connection's timers: pings, heartbeats, timeouts.
 const TICK: Duration = Duration::from_millis(500);
 
-/// So many connections are looked after at once, about: if all of them get a heartbeat, an update
-/// waits for a millisecond.
+/// Approximate number of connections whose timers run together: if all of them get a heartbeat, an
+/// update waits for a millisecond.
 const TICK_CONNECTIONS: usize = 200;
 
-/// A tick has so many parts at most, one every 10 ms: more would be felt where nothing else happens.
+/// Maximum number of parts of a tick, one every 10 ms. More would cost noticeable CPU time while
+/// the server is otherwise idle.
 const TICK_PARTS_MAX: usize = 50;
 
-/// The same while draining, so that connections end spread over the window.
+/// The interval while draining, so that connections are closed evenly over the window.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
 
-/// How long clients may take to answer the close frame of a drain.
+/// Maximum time for clients to answer the close frame of a drain.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
-/// A round that took so long wrote to about a hundred clients or more.
+/// A round that elapsed this long wrote to about a hundred clients or more.
 const LONG_ROUND: Duration = Duration::from_micros(400);
 
-/// A busy shard rests for this part of its last round. Of the work that 200 subscribers at 2,000
-/// updates/s are, a sixteenth takes off a ninth and an eighth a seventh; but an update waits for the
-/// round and the rest, so that the p99 is 1.3 and 1.7 ms.
+/// A busy shard rests for this fraction (1/16) of its last round. With 200 subscribers at 2,000
+/// updates/s, a sixteenth saves a ninth of the work, and an eighth saves a seventh. But an update
+/// waits for the round and the rest: the p99 is 1.3 ms and 1.7 ms, respectively.
 const REST_PART: u32 = 16;
 
 /// Longest rest after a round.
@@ -51,8 +52,8 @@ const REST_MAX: Duration = Duration::from_millis(1);
 /// One shard with its listener.
 pub(crate) struct ShardThread {
     pub(crate) index: usize,
-    /// What operators ask.
-    pub(crate) asked: mpsc::Receiver<SlowQuestion>,
+    /// Questions of operators.
+    pub(crate) questions: mpsc::Receiver<SlowQuestion>,
     pub(crate) epoch: Epoch,
     pub(crate) listener: std::net::TcpListener,
     pub(crate) settings: Arc<ServerSettings>,
@@ -60,39 +61,41 @@ pub(crate) struct ShardThread {
     pub(crate) state: Arc<ServerState>,
     pub(crate) handoff: Arc<Handoff>,
     pub(crate) permits: Arc<Permits>,
-    /// Where shards wait for each other when their clients are gone.
+    /// The barrier at which shards wait for each other when their clients are gone.
     pub(crate) drained: Arc<Barrier>,
     pub(crate) ingest: Ingest,
     pub(crate) clock: Clock,
 }
 
 impl ShardThread {
-    /// Runs until the last strip has gone out and all clients are gone.
+    /// Runs until the last strip is sent and all clients are gone.
     pub(crate) async fn run(self) {
         let listener = match tokio::net::TcpListener::from_std(self.listener) {
             Ok(listener) => listener,
             Err(error) => {
-                tracing::error!(%error, "the listening socket could not be used");
+                tracing::error!(%error, "cannot use the listening socket");
                 return;
             }
         };
         let stats = Arc::clone(&self.metrics.shards[self.index]);
-        let core = Arc::new(self.settings.core.clone());
+        let core = Arc::new(self.settings.core());
         let mut shard = Shard::new(self.index, self.epoch, core, stats);
         if self.settings.io_uring {
             match RingWriter::new() {
                 Ok(writer) => shard = shard.with_write_many(writer),
-                // The other shards meet the same kernel.
-                Err(error) if self.index > 0 => tracing::debug!(%error, "no io_uring"),
+                // The other shards run on the same kernel, so only the first one warns.
+                Err(error) if self.index > 0 => {
+                    tracing::debug!(%error, "io_uring is not available")
+                }
                 Err(error) => tracing::info!(
                     %error,
-                    "no io_uring here: each client costs a system call, which is about a seventh more CPU"
+                    "io_uring is not available: each client costs a system call, about a seventh more CPU"
                 ),
             }
         }
         let handoff = Arc::clone(&self.handoff);
         let shard = ShardHandle::new(shard, handoff, self.ingest, self.clock);
-        let window = self.settings.core.drain;
+        let window = self.settings.drain;
         let routes = Rc::new(Routes {
             shard: Rc::clone(&shard),
             settings: self.settings,
@@ -107,12 +110,12 @@ impl ShardThread {
             },
         ));
         spawn_local(tick(Rc::clone(&shard)));
-        spawn_local(answer_operators(Rc::clone(&shard), self.asked));
+        spawn_local(answer_operators(Rc::clone(&shard), self.questions));
         rounds(self.index, &self.handoff, &shard).await;
         let deadline = Instant::now() + window + DRAIN_GRACE;
         drain(&shard, window, deadline).await;
-        // Its listener goes on telling who comes that the server is draining, until no shard has
-        // clients: a closed one would reset them. None takes longer than this one may.
+        // The listener keeps telling new clients that the server is draining until no shard has
+        // clients; a closed listener would reset them. No shard takes longer than this one may.
         let _ = timeout_at(deadline, self.drained.wait()).await;
     }
 }
@@ -129,14 +132,14 @@ async fn tick(shard: Rc<ShardHandle>) {
     }
 }
 
-async fn answer_operators(shard: Rc<ShardHandle>, mut asked: mpsc::Receiver<SlowQuestion>) {
-    while let Some(SlowQuestion { limit, answer }) = asked.recv().await {
-        // Whoever asked may have stopped waiting.
+async fn answer_operators(shard: Rc<ShardHandle>, mut questions: mpsc::Receiver<SlowQuestion>) {
+    while let Some(SlowQuestion { limit, answer }) = questions.recv().await {
+        // The requester may have stopped waiting.
         let _ = answer.send(shard.slowest(limit));
     }
 }
 
-/// Runs rounds until the last strip has gone out.
+/// Runs rounds until the last strip is sent.
 async fn rounds(index: usize, handoff: &Handoff, shard: &Rc<ShardHandle>) {
     let wake = handoff.wake(index);
     let mut begin = Instant::now();
@@ -146,17 +149,17 @@ async fn rounds(index: usize, handoff: &Handoff, shard: &Rc<ShardHandle>) {
         if has_ended && turn.is_idle && !turn.has_unsent {
             return;
         }
-        // Clients are read between two turns, however much there is to send. The first time the
-        // runtime finds out who can be read, the second time they are.
+        // Clients are read between two turns, even if there is much to send. In the first yield the
+        // runtime finds the readable clients; in the second it reads them.
         yield_now().await;
         yield_now().await;
-        // After the end nobody wakes the shard any more.
+        // After the end no wake-up comes.
         if turn.has_more || has_ended {
             continue;
         }
         let rested = rested_after(begin);
         if !turn.has_unsent {
-            // While nothing comes there is nothing to look for either.
+            // While no strips arrive there is no reason to poll.
             let quiet_until = turn.quiet_until.filter(|_| !turn.is_idle);
             handoff.doze(index, quiet_until.is_some());
             match turn.due.into_iter().chain(quiet_until).min() {
@@ -176,21 +179,21 @@ async fn rounds(index: usize, handoff: &Handoff, shard: &Rc<ShardHandle>) {
     }
 }
 
-/// When the next round may follow one that has just ended: a round costs about the same however many
-/// updates it has, so a shard that would be busy all the time saves work by waiting for more. One
-/// that is busy for less than sixteen seventeenths of the time never rests.
+/// The earliest time of the next round after one that has just ended. A round costs about the same
+/// whatever its number of updates, so a shard that would always be busy saves work by waiting for
+/// more. A shard that is busy for less than sixteen seventeenths of the time never rests.
 fn rested_after(begin: Instant) -> Instant {
     let end = Instant::now();
-    let took = end - begin;
-    if took < LONG_ROUND {
+    let elapsed = end - begin;
+    if elapsed < LONG_ROUND {
         return end;
     }
-    end + (took / REST_PART).min(REST_MAX)
+    end + (elapsed / REST_PART).min(REST_MAX)
 }
 
 #[allow(
     clippy::disallowed_methods,
-    reason = "shorter than a round, which nothing interrupts either; the runtime's timers step by 1 ms"
+    reason = "shorter than a round, which is not interrupted either; the runtime's timers step by 1 ms"
 )]
 fn rest_until(rested: Instant) {
     let rest = rested.saturating_duration_since(Instant::now());
@@ -199,7 +202,7 @@ fn rest_until(rested: Instant) {
     }
 }
 
-/// Lets all clients go, spread over the window, and waits for them until the deadline.
+/// Disconnects all clients, spread over the window, and waits for them until the deadline.
 async fn drain(shard: &Rc<ShardHandle>, window: Duration, deadline: Instant) {
     shard.with(|shard, now| shard.drain(window, now));
     let mut ticks = interval(DRAIN_TICK);
@@ -234,14 +237,14 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
-    /// A shard that finds the last strip when the end has been told already has only one wake-up for
+    /// A shard that finds the last strip after the end was announced gets only one wake-up for
     /// both.
     #[tokio::test]
-    async fn rounds_end_though_the_last_strip_and_the_end_come_together() {
+    async fn rounds_end_when_the_last_strip_and_the_end_arrive_together() {
         let handoff = Arc::new(Handoff::new(1, 1 << 20));
         let clock = Clock::start();
         let mut shard = Shard::new(0, Epoch(1), Arc::default(), Arc::default());
-        // Who wants each update at once keeps the shard from looking by itself.
+        // A client that gets each update at once keeps the shard from polling.
         let outlet = Outlet::Events(Pipe::new(&[]));
         let key = shard.connect(outlet, Wire::Events, Access::READER, clock.now());
         let request = Subscribe {

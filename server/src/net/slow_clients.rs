@@ -1,4 +1,4 @@
-//! `/v1/slow`: the clients that are furthest behind, as JSON or as a table.
+//! `/v1/slow`: the clients with the largest lag, as JSON or as a table.
 
 use std::{fmt::Write, time::Duration};
 
@@ -13,11 +13,13 @@ use tokio::{
 
 use super::answer::{Answer, text, typed};
 
-/// How long a shard may take to answer. Its thread does so between two rounds, in milliseconds.
+/// Maximum time for a shard to answer. Its thread answers between two rounds, within milliseconds.
 const SHARD_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Slow clients in an answer, unless `limit` says otherwise, and at most.
+/// Number of slow clients in an answer, unless `limit` sets another.
 const SLOW_DEFAULT: usize = 20;
+
+/// Maximum number of slow clients in an answer.
 const SLOW_MAX: usize = 1_000;
 
 /// A client that is behind, with its address.
@@ -25,17 +27,17 @@ const SLOW_MAX: usize = 1_000;
 pub(crate) struct SlowRow {
     /// Its address.
     pub client: String,
-    /// The rest.
+    /// The shard's report about it.
     #[serde(flatten)]
     pub slow: SlowClient,
 }
 
-/// Asks a shard for its slowest clients.
+/// A question to a shard about its slowest clients.
 #[derive(Debug)]
 pub(crate) struct SlowQuestion {
-    /// How many, at most.
+    /// Maximum number of clients.
     pub limit: usize,
-    /// Where the answer goes, the slowest client first.
+    /// Receives the answer, slowest client first.
     pub answer: oneshot::Sender<Vec<SlowRow>>,
 }
 
@@ -46,7 +48,7 @@ struct SlowAnswer {
     silent_shards: Vec<usize>,
 }
 
-/// Answers a query.
+/// Answers a request with this query.
 pub(super) async fn answer(shards: &[mpsc::Sender<SlowQuestion>], query: &str) -> Answer {
     let (limit, is_text) = match parse(query) {
         Ok(parsed) => parsed,
@@ -64,11 +66,11 @@ pub(super) async fn answer(shards: &[mpsc::Sender<SlowQuestion>], query: &str) -
 
 /// Asks all shards at once.
 async fn ask(shards: &[mpsc::Sender<SlowQuestion>], limit: usize) -> SlowAnswer {
-    let asked: Vec<_> = shards
+    let pending: Vec<_> = shards
         .iter()
         .map(|shard| {
             let (answer, answered) = oneshot::channel();
-            // A shard that does not even take the question will not answer it.
+            // A shard that does not accept the question will not answer it.
             let _ = shard.try_send(SlowQuestion { limit, answer });
             answered
         })
@@ -77,7 +79,7 @@ async fn ask(shards: &[mpsc::Sender<SlowQuestion>], limit: usize) -> SlowAnswer 
         clients: Vec::new(),
         silent_shards: Vec::new(),
     };
-    for (shard, answered) in asked.into_iter().enumerate() {
+    for (shard, answered) in pending.into_iter().enumerate() {
         match timeout(SHARD_TIMEOUT, answered).await {
             Ok(Ok(rows)) => answer.clients.extend(rows),
             _ => answer.silent_shards.push(shard),
@@ -94,7 +96,7 @@ async fn ask(shards: &[mpsc::Sender<SlowQuestion>], limit: usize) -> SlowAnswer 
     answer
 }
 
-/// The limit, and whether the answer is text, from `limit=` and `format=`.
+/// Parses `limit=` and `format=`. Returns the limit, and whether the answer is text.
 fn parse(query: &str) -> Result<(usize, bool), String> {
     let (mut limit, mut is_text) = (SLOW_DEFAULT, false);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -107,7 +109,7 @@ fn parse(query: &str) -> Result<(usize, bool), String> {
             ("format", "json") => is_text = false,
             _ => {
                 return Err(format!(
-                    "{name}={value} is not known: use limit=NUMBER or format=text"
+                    "unknown parameter {name}={value}: use limit=NUMBER or format=text"
                 ));
             }
         }
@@ -115,7 +117,7 @@ fn parse(query: &str) -> Result<(usize, bool), String> {
     Ok((limit.min(SLOW_MAX), is_text))
 }
 
-/// The same as a table, the widest column last.
+/// The answer as a table, the widest column last.
 fn table(answer: &SlowAnswer) -> String {
     let mut out = format!(
         "{:<24} {:>5} {:>20} {:>8} {:>12} {:>9} {:>12} {:>10} {:>14}  {}\n",

@@ -1,24 +1,24 @@
-//! How far the server is in its life, for all threads to see.
+//! The server's stage of life, for all threads to read.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A stage of the server's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// It takes connections.
+    /// It accepts connections.
     Ready,
-    /// It is about to end.
+    /// It is about to end and accepts no more connections.
     Draining,
 }
 
-/// See the module.
+/// The server's stage of life; see the module.
 #[derive(Debug, Default)]
 pub(crate) struct ServerState {
     draining: AtomicBool,
 }
 
 impl ServerState {
-    /// The stage it is in.
+    /// The current stage.
     pub(crate) fn stage(&self) -> Stage {
         if self.draining.load(Ordering::Acquire) {
             Stage::Draining
@@ -27,7 +27,7 @@ impl ServerState {
         }
     }
 
-    /// Begins the end.
+    /// Switches to draining.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
     }

@@ -1,4 +1,5 @@
-//! Settings from flags, environment and file: precedence, and every error with its place.
+//! Settings from flags, environment variables and the file: precedence, every error with its place,
+//! and the tables of settings in the documents.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by it")]
 
@@ -115,7 +116,7 @@ fn without_anything_it_is_the_simulated_feed_on_port_7400() {
 }
 
 #[test]
-fn flags_go_before_the_environment_and_that_before_the_file_and_that_before_defaults() {
+fn flags_have_precedence_over_the_environment_over_the_file_over_defaults() {
     let file = "listen = \"127.0.0.1:1\"\nshards = 1\ntape = \"1MiB\"\n";
     let settings = case()
         .file(file)
@@ -125,8 +126,8 @@ fn flags_go_before_the_environment_and_that_before_the_file_and_that_before_defa
         .settings();
     assert_eq!(settings.server.listen.port(), 3);
     assert_eq!(settings.server.shards, 2);
-    assert_eq!(settings.server.core.tape_bytes, 1 << 20);
-    assert_eq!(settings.server.core.heartbeat, Duration::from_secs(10));
+    assert_eq!(settings.server.tape_bytes, 1 << 20);
+    assert_eq!(settings.server.heartbeat, Duration::from_secs(10));
 }
 
 #[test]
@@ -145,7 +146,7 @@ fn the_file_can_be_named_by_the_environment() {
 #[test]
 fn lists_are_repeated_flags_or_separated_by_commas_or_in_brackets() {
     let allowed = |case: Case| {
-        let filters = case.settings().server.core.permissions.subscribe;
+        let filters = case.settings().server.subscribe_allow;
         filters.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let flags = ["--subscribe-allow", "a/#", "--subscribe-allow", "b,c"];
@@ -334,15 +335,15 @@ fn rules_for_silence_and_wills_are_read() {
     };
     check(
         "a=soon",
-        "--liveness \"soon\": it is not \"learned\", and it is not a time such as 250ms, 10s, 5m or 1h",
+        "--liveness \"soon\": expected learned, or a time such as 250ms, 10s, 5m or 1h",
     );
     check(
         "a=5s,dead_after=15s",
-        "--liveness: dead_after must be longer than 3 times expect_every, when topics are stale",
+        "--liveness: dead_after must be longer than 3 times expect_every, when topics become stale",
     );
     check_problem(
         &case().file("[[wills]]\ntopic = \"a/#\"\ndead_if = \"x\"\ntopics = \"a\"\n"),
-        "tickcast.toml, line 1: a/# says no place for a will: use no #",
+        "tickcast.toml, line 1: the will topic a/# must not end with #",
     );
 }
 
@@ -431,6 +432,7 @@ fn check_says_that_the_settings_are_right_and_help_and_version_are_texts() {
         "The settings are right.\n"
     );
     let help = case().flags(&["--help"]).print();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
         "--listen <ADDRESS>",
         "[default: 127.0.0.1:7400]",
@@ -452,51 +454,51 @@ fn flags_that_are_wrong_are_refused_by_name() {
     let check = |flags: &[&str], expected: &str| check_problem(&case().flags(flags), expected);
     check(
         &["--listen", "7400"],
-        "--listen \"7400\": it is not an address such as 127.0.0.1:7400",
+        "--listen \"7400\": expected an address such as 127.0.0.1:7400 or [::1]:7400",
     );
     check(
         &["--shards", "0"],
-        "--shards \"0\": it is not a number from 1 to 1024",
+        "--shards \"0\": expected a number from 1 to 1024",
     );
     check(
         &["--shards", "-1"],
-        "--shards \"-1\": it is not a number from 1 to 1024",
+        "--shards \"-1\": expected a number from 1 to 1024",
     );
     check(
         &["--tape", "1TiB"],
-        "--tape \"1TiB\": it is not a size such as 65536, 64KiB or 10MB",
+        "--tape \"1TiB\": expected a size such as 65536, 64KiB or 10MB",
     );
     check(
         &["--tape", "1KiB"],
-        "--tape \"1KiB\": it is not between 64KiB and 1024GiB",
+        "--tape \"1KiB\": expected a size from 64KiB to 1024GiB",
     );
     check(
         &["--ping", "1ms"],
-        "--ping \"1ms\": it is not between 10ms and 86400s",
+        "--ping \"1ms\": expected a time from 10ms to 24h",
     );
     check(
         &["--publish-from", "me"],
-        "--publish-from \"me\": it is not one of nobody, loopback, anybody",
+        "--publish-from \"me\": expected one of nobody, loopback, anybody",
     );
     check(
         &["--subscribe-allow", "a/#/b"],
-        "--subscribe-allow: \"a/#/b\": the '#' at byte 2 is not alone in the last level",
+        "--subscribe-allow \"a/#/b\": the '#' at byte 2 is not alone in the last level",
     );
     check(
         &["--origins", "example.org"],
-        "--origins: \"example.org\" is not an origin such as https://example.org",
+        "--origins \"example.org\": expected an origin such as https://example.org, or *",
     );
     check(
         &["--feed", "kafka"],
-        "--feed: \"kafka\" is not one of simulated, mqtt, replay, stdin, none",
+        "--feed \"kafka\": expected one of simulated, mqtt, replay, stdin, none",
     );
     check(
         &["--feed", "mqtt", "--feed", "mqtt"],
-        "--feed: mqtt is named twice; several feeds of a kind go into the file",
+        "--feed: mqtt is named twice; several feeds of one kind must be in the file",
     );
     check(
         &["--feed", "none", "--feed", "mqtt"],
-        "--feed: none goes with no other feed",
+        "--feed: none cannot be combined with other feeds",
     );
     check(
         &["--mqtt-url", "mqtt://h"],
@@ -510,6 +512,10 @@ fn flags_that_are_wrong_are_refused_by_name() {
     let problems = case().flags(&["--lisen", "x"]).problems();
     assert!(
         problems[0].starts_with("unexpected argument '--lisen' found"),
+        "{problems:?}"
+    );
+    assert!(
+        problems[0].ends_with("; did you mean --listen?"),
         "{problems:?}"
     );
     assert_eq!(problems.len(), 1);
@@ -541,7 +547,7 @@ fn values_that_fit_their_type_but_no_feed_are_refused_with_the_feed() {
 fn the_environment_is_refused_by_name_and_unknown_variables_are_a_warning() {
     check_problem(
         &case().env("TICKCAST_SHARDS", "many"),
-        "TICKCAST_SHARDS \"many\": it is not a number from 1 to 1024",
+        "TICKCAST_SHARDS \"many\": expected a number from 1 to 1024",
     );
     check_problem(
         &case().env("TICKCAST_MQTT_URL", "mqtt://h"),
@@ -549,7 +555,7 @@ fn the_environment_is_refused_by_name_and_unknown_variables_are_a_warning() {
     );
     check_problem(
         &case().env("TICKCAST_FEED", ""),
-        "TICKCAST_FEED: no feed is named; none is a name as well",
+        "TICKCAST_FEED: names no feed; write none for no feed",
     );
     check_problem(
         &case().env("TICKCAST_FEED", "[broken"),
@@ -561,7 +567,7 @@ fn the_environment_is_refused_by_name_and_unknown_variables_are_a_warning() {
         .settings();
     assert_eq!(
         settings.warnings,
-        ["TICKCAST_SHARD is set, but there is no such setting"]
+        ["TICKCAST_SHARD is set, but there is no such setting; did you mean TICKCAST_SHARDS?"]
     );
 }
 
@@ -570,7 +576,7 @@ fn the_file_is_refused_with_key_and_line() {
     let check = |text: &str, expected: &str| check_problem(&case().file(text), expected);
     check(
         "\n\nlisen = 1\n",
-        "tickcast.toml, line 3: lisen is no setting",
+        "tickcast.toml, line 3: lisen is no setting of the server; did you mean listen?",
     );
     check(
         "shards = 1\nshards = 2\n",
@@ -578,15 +584,15 @@ fn the_file_is_refused_with_key_and_line() {
     );
     check(
         "shards = \"many\"",
-        "tickcast.toml, line 1: shards \"many\": it is not a number from 1 to 1024",
+        "tickcast.toml, line 1: shards \"many\": expected a number from 1 to 1024",
     );
     check(
         "shards = [1, 2]",
-        "tickcast.toml, line 1: shards: it is one value, not a list",
+        "tickcast.toml, line 1: shards: expected one value, not a list",
     );
     check(
         "shards = { a = 1 }",
-        "tickcast.toml, line 1: shards cannot be a table",
+        "tickcast.toml, line 1: shards: expected a value or a list of values, found: table",
     );
     check(
         "feed = 1",
@@ -606,19 +612,19 @@ fn the_file_is_refused_with_key_and_line() {
     );
     check(
         "[[feed]]\nkind = \"stdin\"\nname = \"a\"\n[[feed]]\nkind = \"simulated\"\nname = \"a\"\n",
-        "tickcast.toml, line 4: another feed is called \"a\" as well",
+        "tickcast.toml, line 4: another feed has the name \"a\", too",
     );
     check(
         "[[decode]]\nfilter = \"a\"\nformt = \"text\"\n",
-        "tickcast.toml, line 3: formt is no setting of a rule for decoding",
+        "tickcast.toml, line 3: formt is no setting of [[decode]]; did you mean format?",
     );
     check(
         "[[decode]]\nformat = \"text\"\n",
-        "tickcast.toml, line 1: a rule needs a filter",
+        "tickcast.toml, line 1: the key filter is missing",
     );
     check(
         "[[decode]]\nfilter = \"a\"\nformat = \"text\"\nprice = \"/p\"\n",
-        "tickcast.toml, line 1: price does not go with the rest of the rule",
+        "tickcast.toml, line 1: price does not fit the other keys of the rule",
     );
     check(
         "[[decode]]\nfilter = \"a\"\nformat = \"json\"\n",
@@ -655,20 +661,312 @@ fn rules_on_the_command_line_are_refused_with_the_reason() {
     );
     check(
         "a=xml",
-        "--decode \"xml\": it is not one of auto, number, json, text, bytes",
+        "--decode \"xml\": expected one of auto, number, json, text, bytes",
     );
     check(
         "a=json,cost=/c",
-        "--decode \"a=json,cost=/c\": cost is no setting of a rule for decoding",
+        "--decode: cost is no setting of [[decode]]",
     );
 }
 
 #[test]
-fn all_problems_are_told_at_once() {
+fn all_problems_are_reported_at_once() {
     let problems = case()
         .file("lisen = 1\nshards = 0\n")
         .env("TICKCAST_PING", "soon")
         .flags(&["--tape", "none"])
         .problems();
     assert_eq!(problems.len(), 4, "{problems:?}");
+}
+
+#[test]
+fn a_log_filter_with_an_unknown_level_is_refused_with_the_levels() {
+    let check = |filter: &str, part: &str| {
+        let problems = case().flags(&["--log", filter]).problems();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let start = format!("--log {filter:?}: {part}");
+        assert!(problems[0].starts_with(&start), "{problems:?}");
+        assert!(problems[0].contains("off"), "{problems:?}");
+        for level in ["error", "warn", "info", "debug", "trace"] {
+            assert!(problems[0].contains(level), "{problems:?}");
+        }
+    };
+    check("verbose", "\"verbose\" is not a level");
+    check("info,tickcast_server", "\"tickcast_server\" is not a level");
+    check("tickcast_server=verbose", "error parsing level filter");
+    for filter in [
+        "TRACE",
+        "warn,tickcast_server::feed=debug",
+        "info,hyper=off",
+        "[batch]=debug",
+    ] {
+        let settings = case().flags(&["--log", filter]).settings();
+        assert_eq!(settings.log.filter, filter);
+    }
+}
+
+#[test]
+fn check_finds_misspelt_variables() {
+    let case = case().env("TICKCAST_LISTN", "0.0.0.0:7400");
+    let expected =
+        "TICKCAST_LISTN is set, but there is no such setting; did you mean TICKCAST_LISTEN?";
+    assert_eq!(case.settings().warnings, [expected]);
+    check_problem(&case.flags(&["--check"]), expected);
+}
+
+#[test]
+fn variables_of_kubernetes_and_of_the_monitor_are_passed_over() {
+    let mut passed = case().flags(&["--check"]);
+    for name in [
+        "PORT",
+        "SERVICE_HOST",
+        "SERVICE_PORT",
+        "SERVICE_PORT_WS",
+        "SERVICE_PORT_ADMIN_HTTP",
+        "PORT_7400_TCP",
+        "PORT_7400_TCP_ADDR",
+        "PORT_7400_TCP_PORT",
+        "PORT_7400_TCP_PROTO",
+        "PORT_7400_UDP",
+        "PORT_7400_SCTP_ADDR",
+        "ADMIN_PORT",
+        "ADMIN_SERVICE_HOST",
+        "ADMIN_SERVICE_PORT",
+        "ADMIN_SERVICE_PORT_METRICS",
+        "ADMIN_PORT_7401_TCP",
+        "EU_WEST_PORT_7401_TCP_ADDR",
+        "MONITOR_URL",
+    ] {
+        passed = passed.env(&format!("TICKCAST_{name}"), "tcp://10.96.0.12:7400");
+    }
+    assert_eq!(passed.print(), "The settings are right.\n");
+    assert!(passed.environment.len() > 10);
+    for name in ["PORTS", "SERVICE", "PORT_7400", "TCP_ADDR", "HOST"] {
+        let other = case().env(&format!("TICKCAST_{name}"), "1").settings();
+        assert_eq!(other.warnings.len(), 1, "{name}");
+    }
+    // Only where it is no setting.
+    let settings = case().env("TICKCAST_SHARDS", "2").settings();
+    assert_eq!(settings.server.shards, 2);
+}
+
+#[test]
+fn a_port_that_is_taken_twice_is_refused() {
+    let addresses = |listen: &str, admin: &str| {
+        case()
+            .flags(&["--listen", listen, "--check"])
+            .env("TICKCAST_ADMIN", admin)
+    };
+    let check = |listen: &str, admin: &str| {
+        let problems = addresses(listen, admin).problems();
+        let expected = format!(
+            "TICKCAST_ADMIN {admin} has the same port as listen, {listen}: choose another port"
+        );
+        assert_eq!(problems, [expected]);
+    };
+    check("127.0.0.1:7400", "127.0.0.1:7400");
+    check("127.0.0.1:7400", "0.0.0.0:7400");
+    check("0.0.0.0:7400", "127.0.0.1:7400");
+    check("127.0.0.1:7400", "[::]:7400");
+    check("0.0.0.0:7400", "[::]:7400");
+    check("[::]:7400", "[::1]:7400");
+    for (listen, admin) in [
+        ("127.0.0.1:7400", "127.0.0.1:7401"),
+        ("127.0.0.1:7400", "127.0.0.2:7400"),
+        ("0.0.0.0:7400", "[::1]:7400"),
+        ("0.0.0.0:0", "0.0.0.0:0"),
+    ] {
+        assert_eq!(
+            addresses(listen, admin).print(),
+            "The settings are right.\n"
+        );
+    }
+}
+
+#[test]
+fn every_default_is_read_back_as_it_is_printed() {
+    for kind in ["simulated", "mqtt", "stdin", "none"] {
+        let given = case().flags(&["--feed", kind]);
+        let settings = given.settings();
+        let printed = given.flags(&["--print-config"]).print();
+        assert_eq!(case().file(&printed).settings(), settings, "{printed}");
+    }
+}
+
+/// A flag as `--help` has it.
+struct HelpFlag {
+    name: String,
+    /// With the value, such as `--tape SIZE`.
+    usage: String,
+    text: String,
+    default: Option<String>,
+}
+
+/// The flags of `--help` below one heading. A wrapped text is joined again.
+fn help_flags(heading: &str) -> Vec<HelpFlag> {
+    let help = case().flags(&["--help"]).print();
+    let start = help.find(&format!("\n{heading}:\n")).unwrap();
+    let section = help[start..].trim_start().split("\n\n").next().unwrap();
+    let section = section.split("\n  -h, ").next().unwrap();
+    let entries = section.split("\n      --").skip(1);
+    let flags = entries.map(|entry| {
+        let words: Vec<_> = entry.split_whitespace().collect();
+        let value = words[1]
+            .strip_prefix('<')
+            .and_then(|value| value.strip_suffix('>'));
+        let rest = words[1 + usize::from(value.is_some())..].join(" ");
+        let mut text = rest;
+        let mut take = |kind: &str| {
+            let start = text.find(&format!(" [{kind}: "))?;
+            let end = start + text[start..].find(']')?;
+            let value = text[start + kind.len() + 4..end].to_owned();
+            text.replace_range(start..=end, "");
+            Some(value)
+        };
+        take("env");
+        let default = take("default");
+        let name = format!("--{}", words[0]);
+        let usage = value.map_or(name.clone(), |value| format!("{name} {value}"));
+        HelpFlag {
+            name,
+            usage,
+            text,
+            default,
+        }
+    });
+    flags.collect()
+}
+
+#[test]
+fn every_setting_has_a_text_and_is_printed_below_it() {
+    let feeds = ["--feed", "simulated", "--feed", "mqtt", "--print-config"];
+    let printed = case().flags(&feeds).print();
+    let mut count = 0;
+    for (heading, prefix) in [
+        ("Server", "--"),
+        ("Log", "--"),
+        ("Feed simulated", "--sim-"),
+        ("Feed mqtt", "--mqtt-"),
+    ] {
+        for flag in help_flags(heading) {
+            let key = flag.name.strip_prefix(prefix).unwrap().replace('-', "_");
+            assert!(flag.text.len() > 10, "{key} has no text");
+            let lines = [format!("\n{key} = "), format!("\n# {key} is not set ")];
+            let at = lines.iter().find_map(|line| printed.find(line));
+            let above = printed[..at.unwrap_or_else(|| panic!("{key} is not in\n{printed}"))]
+                .lines()
+                .next_back()
+                .unwrap();
+            assert!(
+                above.starts_with("# ") && above.len() > 12,
+                "{key}: {above}"
+            );
+            count += 1;
+        }
+    }
+    assert_eq!(count, 22 + 1 + 4 + 9);
+}
+
+fn in_code(default: Option<&str>) -> String {
+    match default {
+        None => "none".into(),
+        Some(text) if text.contains(' ') || text.parse::<u64>().is_ok() => text.into(),
+        Some(text) => format!("`{text}`"),
+    }
+}
+
+fn table(flags: &[HelpFlag]) -> String {
+    let rows = flags.iter().map(|flag| {
+        let default = in_code(flag.default.as_deref());
+        let text = match flag.text.split_once(" [values: ") {
+            Some((text, values)) => {
+                let (values, rest) = values.split_once(']').unwrap();
+                format!("{text}: `{}`{rest}", values.replace(", ", "`, `"))
+            }
+            None => flag.text.clone(),
+        };
+        format!("| `{}` | {default} | {text} |\n", flag.usage)
+    });
+    format!(
+        "| flag | default | |\n|---|---|---|\n{}",
+        rows.collect::<String>()
+    )
+}
+
+/// Where a document is.
+fn document(name: &str) -> String {
+    format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn the_tables_of_settings_in_the_document_for_operators_are_those_of_the_program() {
+    const END: &str = "<!-- end of settings -->";
+    let path = document("docs/operations.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut expected = String::new();
+    let mut tables = 0;
+    for (index, part) in text.split("<!-- settings: ").enumerate() {
+        if index == 0 {
+            expected.push_str(part);
+            continue;
+        }
+        let (heading, _) = part.split_once(" -->").unwrap();
+        let (_, rest) = part.split_once(END).unwrap();
+        let flags = help_flags(heading);
+        tables += flags.len();
+        let table = table(&flags);
+        expected.push_str(&format!("<!-- settings: {heading} -->\n{table}{END}{rest}"));
+    }
+    let help = case().flags(&["--help"]).print();
+    assert_eq!(
+        tables,
+        help.matches("\n      --").count(),
+        "a flag is in no table"
+    );
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &expected).unwrap();
+    }
+    assert!(
+        text == expected || std::env::var_os("UPDATE_DOCS").is_some(),
+        "docs/operations.md has other settings than the program. To renew its tables:\n\
+         UPDATE_DOCS=1 cargo test --package tickcast-server --test config"
+    );
+}
+
+#[test]
+fn the_table_of_settings_in_the_readme_has_the_defaults_of_the_program() {
+    let headings = [
+        "Options",
+        "Server",
+        "Log",
+        "Feed simulated",
+        "Feed mqtt",
+        "Feed replay",
+    ];
+    let flags: Vec<_> = headings.into_iter().flat_map(help_flags).collect();
+    let text = fs::read_to_string(document("README.md")).unwrap();
+    let section = text.split_once("\n### Settings\n").unwrap().1;
+    let section = section.split("\n### ").next().unwrap();
+    let mut checked = 0;
+    for row in section.lines().filter(|line| line.starts_with("| `--")) {
+        let mut cells = row.trim_matches('|').split(" | ").map(str::trim);
+        let (names, defaults) = (cells.next().unwrap(), cells.next().unwrap());
+        for (name, default) in names.split(", ").zip(defaults.split(", ")) {
+            let name = name.trim_matches('`');
+            let flag = flags.iter().find(|flag| flag.name == name);
+            let flag = flag.unwrap_or_else(|| panic!("{name} is no flag"));
+            assert_eq!(
+                default,
+                in_code(flag.default.as_deref()),
+                "{name} in README.md"
+            );
+            checked += 1;
+        }
+        assert_eq!(
+            names.split(", ").count(),
+            defaults.split(", ").count(),
+            "{row}"
+        );
+    }
+    assert!(checked > 15, "{checked}");
 }

@@ -5,6 +5,7 @@
 
 mod admin;
 mod config;
+mod embedded;
 mod end_to_end;
 mod end_to_end_resume;
 mod end_to_end_slow;

@@ -267,8 +267,8 @@ async fn a_client_that_requests_pages_and_never_reads_them_is_disconnected() {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4 * 1024).unwrap();
         let mut client = socket.connect(scene.server.address).await.unwrap();
-        let request =
-            "GET /assets/page/vendor/uPlot.esm.js HTTP/1.1\r\nHost: test\r\n\r\n".repeat(100);
+        let request = "GET /assets/page/fonts/Inter-SemiBold.woff2 HTTP/1.1\r\nHost: test\r\n\r\n"
+            .repeat(1_000);
         client.write_all(request.as_bytes()).await.unwrap();
         clients.push(client);
     }

@@ -1,4 +1,4 @@
-//! There is no io_uring here: a ring cannot be made, and the rest is never called.
+//! Systems without io_uring: no ring can be created, so the other functions are never called.
 
 use std::{convert::Infallible, io, marker::PhantomData, os::fd::BorrowedFd};
 

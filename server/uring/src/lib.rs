@@ -1,13 +1,17 @@
-//! Sends to many sockets in one system call, with Linux' io_uring (`io_uring_enter(2)`).
+//! Sends to many sockets with one system call, using Linux's io_uring (`io_uring_enter(2)`).
 //!
-//! A `send(2)` to a client on the same machine takes 4 to 5 µs, of which half a microsecond or more
-//! is the way into the kernel and back. A [`Ring`] goes that way once for up to [`SENDS_MAX`] sockets.
+//! A `send(2)` to a client on the same machine takes 4 to 5 µs. At least half a microsecond of that
+//! is the switch into the kernel and back. A [`Ring`] makes this switch once for up to
+//! [`SENDS_MAX`] sockets.
 //!
-//! All sends are over when [`Sends::submit`] returns: with `MSG_DONTWAIT` the kernel tries each once,
-//! on the caller's thread and time, and says how many bytes the socket took. So the bytes need to
-//! live for the call only, and nothing is ever under way in the background.
+//! All sends are finished when [`Sends::submit`] returns. With `MSG_DONTWAIT` the kernel tries each
+//! send once, on the caller's thread, and reports the number of bytes that the socket accepted. So
+//! the bytes must live only for the call, and nothing runs in the background.
 //!
-//! This is the only unsafe code of the workspace, behind an interface that is safe.
+//! The files in reading order: `linux` is the implementation; `elsewhere` replaces it on systems
+//! without io_uring. The crate knows nothing of Tickcast.
+//!
+//! This crate has the only unsafe code of the workspace, behind a safe interface.
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
@@ -19,6 +23,6 @@ pub use elsewhere::{Ring, Sends};
 #[cfg(target_os = "linux")]
 pub use linux::{Ring, Sends};
 
-/// Sends in one system call, at most; of more, so many go at a time. 16 save most of what there is
-/// to save, and 64 all of it that can be measured.
+/// Maximum number of sends per system call. A longer list is divided into several calls. 16 sends
+/// save most of the cost, and 64 save as much as can be measured.
 pub const SENDS_MAX: usize = 64;

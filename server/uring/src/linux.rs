@@ -1,4 +1,4 @@
-//! See the crate.
+//! The implementation for Linux.
 
 use std::{
     fmt,
@@ -13,21 +13,21 @@ use io_uring::{IoUring, Probe, opcode, squeue, types};
 
 use crate::SENDS_MAX;
 
-/// `send(2)`: the kernel says at once what the socket takes, and who is gone raises no signal.
+/// Flags of `send(2)`: return at once, and raise no signal if the other end is closed.
 const FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 
 /// Queues that are shared with the kernel.
 pub struct Ring {
-    /// Its queue is empty. None any more once the kernel has refused to take requests.
+    /// Its queue is empty between calls. `None` after the kernel has refused requests.
     ring: Option<IoUring>,
     sends: Vec<Send>,
-    /// The slices of all sends, one behind the other.
+    /// The slices of all sends, one after another.
     slices: Vec<libc::iovec>,
-    /// One for each send that is not of one slice.
+    /// One message header for each send that does not have exactly one slice.
     messages: Vec<libc::msghdr>,
 }
 
-/// A socket, and which of the slices it gets.
+/// A socket, and the range of its slices.
 struct Send {
     socket: RawFd,
     first: usize,
@@ -41,11 +41,11 @@ impl fmt::Debug for Ring {
 }
 
 impl Ring {
-    /// Queues of the kernel's.
+    /// Creates the queues.
     ///
     /// # Errors
     ///
-    /// Why it gives none: it is too old (before 5.6), forbids it (`kernel.io_uring_disabled`, or a
+    /// The kernel is too old (before 5.6), forbids io_uring (`kernel.io_uring_disabled`, or a
     /// container's seccomp profile), or is out of memory.
     pub fn new() -> io::Result<Self> {
         let ring = IoUring::new(SENDS_MAX as u32)?;
@@ -63,7 +63,7 @@ impl Ring {
         })
     }
 
-    /// Begins with nothing to send.
+    /// Starts an empty list of sends.
     pub fn sends(&mut self) -> Sends<'_> {
         self.sends.clear();
         self.slices.clear();
@@ -75,9 +75,9 @@ impl Ring {
     }
 }
 
-/// What is to be sent; nothing happens before [`submit`](Self::submit).
+/// A list of sends. Nothing is sent before [`submit`](Self::submit).
 ///
-/// The lifetime is that of the bytes and of the sockets: both outlive it.
+/// The bytes and the sockets must outlive it, which its lifetime ensures.
 #[derive(Debug)]
 pub struct Sends<'a> {
     ring: &'a mut Ring,
@@ -85,7 +85,7 @@ pub struct Sends<'a> {
 }
 
 impl<'a> Sends<'a> {
-    /// Adds what one socket is to get: all slices, one behind the other.
+    /// Adds a send to one socket: all slices, one after another.
     pub fn add(&mut self, socket: BorrowedFd<'a>, slices: impl IntoIterator<Item = &'a [u8]>) {
         let first = self.ring.slices.len();
         let slices = slices.into_iter().map(|slice| libc::iovec {
@@ -101,40 +101,42 @@ impl<'a> Sends<'a> {
         });
     }
 
-    /// Sends it. `taken` will hold how many bytes each socket took, in the order in which they were
-    /// added, or why it took none.
+    /// Sends everything. Afterwards `accepted` has one entry for each send, in the order of
+    /// [`add`](Self::add): the number of bytes that the socket accepted, or the reason why it
+    /// accepted none.
     ///
     /// # Errors
     ///
-    /// The kernel takes no requests, and this ring is of no use any more. What was sent by then,
-    /// `taken` says; what was not is [`ErrorKind::WouldBlock`] there.
-    pub fn submit(self, taken: &mut Vec<io::Result<usize>>) -> io::Result<()> {
+    /// The kernel refused requests, and this ring cannot be used again. `accepted` has the sends
+    /// that were made; the others are [`ErrorKind::WouldBlock`].
+    pub fn submit(self, accepted: &mut Vec<io::Result<usize>>) -> io::Result<()> {
         let Ring {
             ring: owner,
             sends,
             slices,
             messages,
         } = self.ring;
-        taken.clear();
-        taken.resize_with(sends.len(), || Err(ErrorKind::WouldBlock.into()));
-        // It comes back when its queue is empty again. What fails in between takes the queue with it.
+        accepted.clear();
+        accepted.resize_with(sends.len(), || Err(ErrorKind::WouldBlock.into()));
+        // It is put back when its queue is empty again. A failure in between drops the queue.
         let Some(mut ring) = owner.take() else {
             return Err(ErrorKind::Unsupported.into());
         };
         let several = sends.iter().filter(|send| send.count != 1);
         messages.extend(several.map(|send| message(&slices[send.first..][..send.count])));
         let mut messages = messages.iter();
-        for (sends, taken) in sends.chunks(SENDS_MAX).zip(taken.chunks_mut(SENDS_MAX)) {
+        for (sends, accepted) in sends.chunks(SENDS_MAX).zip(accepted.chunks_mut(SENDS_MAX)) {
             let mut queue = ring.submission();
             for (index, send) in sends.iter().enumerate() {
                 let request = request(send, slices, &mut messages).user_data(index as u64);
-                // SAFETY: what the request points at is borrowed for as long as `self` or belongs to
-                // its `Ring`, and does not change. `perform` returns when the kernel is done with it
-                // or has not seen it, and then the queue is dropped.
-                unsafe { queue.push(&request) }.expect("a queue is empty before and has room");
+                // SAFETY: the request points to bytes that do not change. They are borrowed for as
+                // long as `self` lives, or belong to its `Ring`. `perform` returns when the kernel
+                // has finished the request, or has not seen it; in the second case the queue is
+                // dropped.
+                unsafe { queue.push(&request) }.expect("the queue was empty and has room");
             }
             drop(queue);
-            perform(&mut ring, sends.len(), taken)?;
+            perform(&mut ring, sends.len(), accepted)?;
         }
         *owner = Some(ring);
         Ok(())
@@ -142,8 +144,8 @@ impl<'a> Sends<'a> {
 }
 
 fn message(slices: &[libc::iovec]) -> libc::msghdr {
-    // SAFETY: it is made of numbers and pointers. All zeros is one without address, slices and
-    // control data.
+    // SAFETY: the type consists of numbers and pointers. All zeros is a message without address,
+    // slices and control data.
     let mut message: libc::msghdr = unsafe { mem::zeroed() };
     message.msg_iov = slices.as_ptr().cast_mut();
     message.msg_iovlen = slices.len() as _;
@@ -165,33 +167,37 @@ fn request<'a>(
         _ => {
             let message = messages
                 .next()
-                .expect("one for each that has several slices");
+                .expect("there is a message for each send of several slices");
             let send = opcode::SendMsg::new(socket, message);
             send.flags(FLAGS as u32).build()
         }
     }
 }
 
-/// Has the kernel do what is in the queue, and returns when all of it is done, or nothing will be
-/// done any more.
-fn perform(ring: &mut IoUring, requests: usize, taken: &mut [io::Result<usize>]) -> io::Result<()> {
+/// Submits the queue. Returns when all requests are finished, or when the kernel will not start any
+/// more.
+fn perform(
+    ring: &mut IoUring,
+    requests: usize,
+    accepted: &mut [io::Result<usize>],
+) -> io::Result<()> {
     let mut left = requests;
     while left > 0 {
         let submitted = ring.submit_and_wait(left);
         for done in ring.completion() {
             left -= 1;
-            taken[done.user_data() as usize] = match done.result() {
+            accepted[done.user_data() as usize] = match done.result() {
                 count @ 0.. => Ok(count as usize),
                 error => Err(io::Error::from_raw_os_error(-error)),
             };
         }
         match submitted {
             Ok(_) => {}
-            // By a signal.
+            // A signal interrupted the call.
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // None has begun without being done.
+            // No request is unfinished: the remaining ones were never started.
             Err(error) if ring.submission().len() == left => return Err(error),
-            // The kernel may still read what we would have to give back.
+            // The kernel may still read bytes that the caller would free.
             Err(_) => process::abort(),
         }
     }

@@ -1,4 +1,4 @@
-//! What a ring does with real sockets.
+//! A ring with real sockets.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test may fail by it")]
@@ -15,7 +15,7 @@ use tickcast_uring::{Ring, SENDS_MAX};
 
 static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| (0..1 << 24).map(|i| (i % 251) as u8).collect());
 
-/// A connection: who writes, and who reads.
+/// A connection: the writing end, and the reading end.
 fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let reader = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -24,10 +24,10 @@ fn pair() -> (TcpStream, TcpStream) {
 }
 
 fn ring() -> Ring {
-    Ring::new().expect("these tests need a kernel with io_uring that does not forbid it")
+    Ring::new().expect("these tests need a kernel that supports and allows io_uring")
 }
 
-/// What was taken of one send of all these slices.
+/// Sends all slices to one socket. Returns the number of bytes that it accepted.
 fn send_one(ring: &mut Ring, socket: &TcpStream, slices: &[&[u8]]) -> io::Result<usize> {
     let mut sends = ring.sends();
     sends.add(socket.as_fd(), slices.iter().copied());
@@ -38,7 +38,7 @@ fn send_one(ring: &mut Ring, socket: &TcpStream, slices: &[&[u8]]) -> io::Result
 }
 
 #[test]
-fn many_sockets_get_what_is_theirs_and_each_says_what_it_took() {
+fn each_of_many_sockets_gets_its_own_bytes_and_reports_their_number() {
     let mut random = SmallRng::seed_from_u64(7);
     let mut ring = ring();
     let count = 2 * SENDS_MAX + 5;
@@ -72,13 +72,13 @@ fn many_sockets_get_what_is_theirs_and_each_says_what_it_took() {
 }
 
 #[test]
-fn a_full_socket_takes_a_part_and_then_nothing_and_holds_nobody_up() {
+fn a_full_socket_accepts_a_part_then_nothing_and_does_not_delay_others() {
     let mut ring = ring();
-    // Sockets of the standard library wait; a send of the ring does not.
+    // Sockets of the standard library block; a send through the ring does not.
     let (full, mut reader) = pair();
     let part = send_one(&mut ring, &full, &[&BYTES]).unwrap();
     assert!(0 < part && part < BYTES.len(), "{part}");
-    // What the kernel has on the way makes room for a moment.
+    // Bytes that the kernel is moving to the reader make room for a moment.
     let mut written = part;
     let error = loop {
         match send_one(&mut ring, &full, &[&BYTES[written..], &BYTES[..9]]) {
@@ -107,11 +107,11 @@ fn a_full_socket_takes_a_part_and_then_nothing_and_holds_nobody_up() {
 }
 
 #[test]
-fn who_is_gone_is_an_error_of_that_socket_alone() {
+fn a_closed_connection_is_an_error_of_that_socket_alone() {
     let mut ring = ring();
     let (gone, reader) = pair();
     drop(reader);
-    // The first send is answered by a reset, which the second one meets.
+    // The peer answers the first send with a reset, which fails the second one.
     let error = loop {
         if let Err(error) = send_one(&mut ring, &gone, &[b"x"]) {
             break error;
@@ -124,7 +124,7 @@ fn who_is_gone_is_an_error_of_that_socket_alone() {
 }
 
 #[test]
-fn nothing_added_is_nothing_sent_also_after_sends_that_were_given_up() {
+fn an_empty_list_sends_nothing_even_after_a_dropped_list() {
     let mut ring = ring();
     let (writer, mut reader) = pair();
     ring.sends().add(writer.as_fd(), [&b"never"[..]]);

@@ -1,26 +1,26 @@
-//! Ready-made frames, one behind the other in one piece of memory. Pure.
+//! Ready-made frames, consecutive in one piece of memory. Pure.
 
-/// Frames that everybody has are thrown away when they are so many bytes: moving the rest to the
-/// front then costs little per frame.
+/// Frames that all subscribers have are dropped when they have this many bytes. Moving the rest to
+/// the front then costs little per frame.
 const TRIM_BYTES: usize = 4 << 20;
 
 /// RFC 6455, section 5.2: a whole binary message, not masked.
 const BINARY: u8 = 0x82;
 
-/// See the module. Places are bytes since the beginning of the log.
+/// See the module. Places are counted in bytes since the beginning of the log.
 #[derive(Debug, Default)]
-pub(crate) struct Log {
+pub(crate) struct FrameLog {
     bytes: Vec<u8>,
     trimmed: u64,
 }
 
-impl Log {
-    /// Where the next frame will be.
+impl FrameLog {
+    /// The place of the next frame.
     pub(crate) fn end(&self) -> u64 {
         self.trimmed + self.bytes.len() as u64
     }
 
-    /// Makes the frame of an update.
+    /// Appends the frame of an update.
     pub(crate) fn push(&mut self, payload: &[u8]) {
         self.bytes.push(BINARY);
         match payload.len() {
@@ -34,12 +34,12 @@ impl Log {
         self.bytes.extend_from_slice(payload);
     }
 
-    /// All from a place on.
+    /// Everything from a place on.
     pub(crate) fn since(&self, place: u64) -> &[u8] {
         &self.bytes[(place - self.trimmed) as usize..]
     }
 
-    /// Forgets what lies before a place, if it is worth it.
+    /// Drops what lies before a place, if there is enough of it.
     pub(crate) fn trim(&mut self, place: u64) {
         let len = (place - self.trimmed) as usize;
         if len >= TRIM_BYTES {
@@ -49,8 +49,8 @@ impl Log {
     }
 }
 
-/// The length of the frame at the start of `bytes`, of which a part may be sent already if
-/// `bytes` starts inside of it: then all counts as that frame.
+/// The frame at the start of `bytes`. If `bytes` starts inside a frame, of which a part has been
+/// sent, everything counts as that frame.
 pub(crate) fn first_frame(bytes: &[u8]) -> &[u8] {
     let len = match bytes {
         [BINARY, 126, a, b, ..] => 4 + usize::from(u16::from_be_bytes([*a, *b])),
@@ -65,8 +65,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_come_out_one_by_one_or_all_at_once_and_places_survive_trimming() {
-        let mut log = Log::default();
+    fn frames_come_one_by_one_or_all_at_once_and_places_survive_trimming() {
+        let mut log = FrameLog::default();
         log.push(&[7; 64]);
         let second = log.end();
         log.push(&[8; 300]);

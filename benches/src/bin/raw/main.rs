@@ -1,14 +1,14 @@
-//! A contender, and the floor of the comparison: what remains of a fan-out server if everything is
-//! left out that is not writing ready-made frames.
+//! A contender, and the floor of the comparison: a fan-out server that only writes ready-made
+//! frames.
 //!
-//! It knows no protocol, no encoding and no slow subscribers, and speaks to the benchmark's load
-//! only. By default each update is one `send` per subscriber; with `--batch` whatever has come
-//! meanwhile goes into one `send`, since the frames lie behind each other in memory; with `--ring`
-//! the kernel gets many of these in one system call. What a socket does not take waits in the log,
-//! so nothing is lost.
+//! It has no protocol, no encoding and no care for slow subscribers, and serves only the
+//! benchmark's load. By default each update is one `send` per subscriber. With `--batch` all
+//! waiting frames of a subscriber go into one `send`, because they are consecutive in memory. With
+//! `--ring` the kernel gets many of these in one system call. Bytes that a socket does not take
+//! wait in the log, so nothing is lost.
 //!
 //! Arguments: the port, `--batch`, `--ring`, `--topics N` (update `i` belongs to topic `i % N`; a
-//! subscriber says at `/subscribe/FIRST/COUNT` which it wants).
+//! subscriber asks for topics with the path `/subscribe/FIRST/COUNT`).
 
 mod log;
 
@@ -25,18 +25,18 @@ use mio::{
     Events, Interest, Poll, Token,
     net::{TcpListener, TcpStream},
 };
-use tickcast_loadtest::{stamp::Stamp, websocket};
+use tickcast_loadtest::{schedule::Stamp, wire::websocket};
 use tickcast_uring::Ring;
 
-use log::{Log, first_frame};
+use log::{FrameLog, first_frame};
 
-/// Read from the publisher between two rounds, at most: as much as a socket has at once.
+/// Bytes read from the publisher between two rounds, at most: as many as a socket holds.
 const READ_BYTES: usize = 256 * 1024;
 
-/// A subscriber further behind ends the program: it is a bug of the benchmark.
+/// A subscriber that is further behind ends the program, because that is a bug of the benchmark.
 const BEHIND_MAX_BYTES: u64 = 1 << 30;
 
-/// A client's header of a short frame: two bytes and the masking key, which is 0.
+/// Header of a client's short frame: two bytes and the masking key, which is 0.
 const SHORT_HEADER_BYTES: usize = 6;
 
 const LISTENER: Token = Token(usize::MAX);
@@ -52,10 +52,10 @@ struct Arguments {
     topics: u64,
 }
 
-enum Role {
+enum PeerRole {
     /// The request so far.
     Handshake(Vec<u8>),
-    /// What is left of the last read.
+    /// The rest of the last read.
     Publisher(Vec<u8>),
     Subscriber {
         group: usize,
@@ -64,15 +64,15 @@ enum Role {
     },
 }
 
-struct Connection {
+struct Peer {
     stream: TcpStream,
-    role: Role,
+    role: PeerRole,
 }
 
-/// Subscribers of the same topics: they get the same bytes.
+/// Subscribers of the same topics, which get the same bytes.
 #[derive(Default)]
 struct Group {
-    log: Log,
+    log: FrameLog,
     members: Vec<usize>,
     is_dirty: bool,
 }
@@ -81,13 +81,13 @@ struct Raw {
     arguments: Arguments,
     listener: TcpListener,
     poll: Poll,
-    connections: Vec<Option<Connection>>,
+    connections: Vec<Option<Peer>>,
     groups: Vec<Group>,
-    by_wish: HashMap<(u64, u64), usize>,
+    by_selection: HashMap<(u64, u64), usize>,
     by_topic: Vec<Vec<usize>>,
     buffer: Vec<u8>,
     ring: Option<Ring>,
-    /// Of the last use of the ring.
+    /// Results of the last use of the ring.
     taken: Vec<io::Result<usize>>,
 }
 
@@ -108,7 +108,7 @@ fn main() -> anyhow::Result<()> {
         poll,
         connections: Vec::new(),
         groups: Vec::new(),
-        by_wish: HashMap::new(),
+        by_selection: HashMap::new(),
         by_topic,
         buffer: vec![0; READ_BYTES],
     };
@@ -120,7 +120,7 @@ impl Raw {
         let mut events = Events::with_capacity(1024);
         loop {
             match self.poll.poll(&mut events, None) {
-                // By having been held meanwhile.
+                // The process was stopped in the meantime.
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 result => result?,
             }
@@ -151,8 +151,8 @@ impl Raw {
             let token = Token(self.connections.len());
             let both = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().register(&mut stream, token, both)?;
-            let role = Role::Handshake(Vec::new());
-            self.connections.push(Some(Connection { stream, role }));
+            let role = PeerRole::Handshake(Vec::new());
+            self.connections.push(Some(Peer { stream, role }));
         }
     }
 
@@ -171,21 +171,21 @@ impl Raw {
                 }
             };
             match &mut connection.role {
-                Role::Handshake(request) => {
+                PeerRole::Handshake(request) => {
                     request.extend_from_slice(&self.buffer[..len]);
                     self.open(at)?;
                 }
-                Role::Publisher(rest) => {
+                PeerRole::Publisher(rest) => {
                     let mut bytes = std::mem::take(rest);
                     bytes.extend_from_slice(&self.buffer[..len]);
                     let used = self.publish(&bytes)?;
                     bytes.drain(..used);
                     if let Some(connection) = &mut self.connections[at] {
-                        connection.role = Role::Publisher(bytes);
+                        connection.role = PeerRole::Publisher(bytes);
                     }
                 }
-                // It has nothing to say.
-                Role::Subscriber { .. } => {}
+                // Subscribers send nothing.
+                PeerRole::Subscriber { .. } => {}
             }
         }
         Ok(())
@@ -193,9 +193,9 @@ impl Raw {
 
     /// Answers a handshake that is complete.
     fn open(&mut self, at: usize) -> anyhow::Result<()> {
-        let Some(Connection {
+        let Some(Peer {
             stream,
-            role: Role::Handshake(request),
+            role: PeerRole::Handshake(request),
         }) = &mut self.connections[at]
         else {
             return Ok(());
@@ -205,19 +205,19 @@ impl Raw {
         }
         let text = std::str::from_utf8(request)?;
         let path = text.split(' ').nth(1).context("a request without a path")?;
-        let wish = wish(path)?;
+        let selection = selection(path)?;
         write!(
             stream,
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {}\r\n\r\n",
             websocket::ACCEPT
         )?;
-        let role = match wish {
-            None => Role::Publisher(Vec::new()),
-            Some(wish) => {
-                let group = self.group(wish);
+        let role = match selection {
+            None => PeerRole::Publisher(Vec::new()),
+            Some(selection) => {
+                let group = self.group(selection);
                 self.groups[group].members.push(at);
-                Role::Subscriber {
+                PeerRole::Subscriber {
                     group,
                     place: self.groups[group].log.end(),
                     is_blocked: false,
@@ -230,14 +230,14 @@ impl Raw {
         Ok(())
     }
 
-    fn group(&mut self, wish: (u64, u64)) -> usize {
-        if let Some(&group) = self.by_wish.get(&wish) {
+    fn group(&mut self, selection: (u64, u64)) -> usize {
+        if let Some(&group) = self.by_selection.get(&selection) {
             return group;
         }
         let group = self.groups.len();
         self.groups.push(Group::default());
-        self.by_wish.insert(wish, group);
-        let (first, count) = wish;
+        self.by_selection.insert(selection, group);
+        let (first, count) = selection;
         let topics = self.arguments.topics;
         for topic in (first..first + count.min(topics)).map(|topic| topic % topics) {
             self.by_topic[topic as usize].push(group);
@@ -245,15 +245,19 @@ impl Raw {
         group
     }
 
-    /// Handles the whole frames at the start of what a publisher has sent, and says how long
-    /// they are.
+    /// Handles the whole frames at the start of a publisher's bytes, and returns their length.
     fn publish(&mut self, bytes: &[u8]) -> anyhow::Result<usize> {
         let mut used = 0;
         while let Some((payload, len)) = client_frame(&bytes[used..]) {
             used += len;
             let topic = match self.arguments.topics {
                 1 => 0,
-                topics => (Stamp::read(payload).context("no stamp")?.index % topics) as usize,
+                topics => {
+                    (Stamp::read(payload)
+                        .context("a payload without a stamp")?
+                        .index
+                        % topics) as usize
+                }
             };
             for &group in &self.by_topic[topic] {
                 self.groups[group].log.push(payload);
@@ -276,27 +280,27 @@ impl Raw {
             if let Some(ring) = &mut self.ring {
                 send_many(group, &mut self.connections, ring, &mut self.taken)?;
             }
-            let mut furthest_behind = group.log.end();
+            let mut slowest = group.log.end();
             for &at in &group.members {
                 let Some(connection) = &mut self.connections[at] else {
                     continue;
                 };
                 flush(connection, &group.log, single);
-                if let Role::Subscriber { place, .. } = connection.role {
-                    furthest_behind = furthest_behind.min(place);
+                if let PeerRole::Subscriber { place, .. } = connection.role {
+                    slowest = slowest.min(place);
                 }
             }
-            if group.log.end() - furthest_behind > BEHIND_MAX_BYTES {
-                bail!("a subscriber is too far behind");
+            if group.log.end() - slowest > BEHIND_MAX_BYTES {
+                bail!("a subscriber is more than 1 GiB behind");
             }
-            group.log.trim(furthest_behind);
+            group.log.trim(slowest);
         }
         Ok(())
     }
 
     fn unblock(&mut self, at: usize) -> anyhow::Result<()> {
         if let Some(connection) = &mut self.connections[at]
-            && let Role::Subscriber {
+            && let PeerRole::Subscriber {
                 group, is_blocked, ..
             } = &mut connection.role
         {
@@ -308,8 +312,8 @@ impl Raw {
     }
 
     fn remove(&mut self, at: usize) {
-        if let Some(Connection {
-            role: Role::Subscriber { group, .. },
+        if let Some(Peer {
+            role: PeerRole::Subscriber { group, .. },
             ..
         }) = self.connections[at].take()
         {
@@ -318,17 +322,18 @@ impl Raw {
     }
 }
 
-/// Gives all subscribers of a group what they have not got, as far as their sockets take it.
+/// Sends all subscribers of a group the bytes that they do not have, as far as their sockets take
+/// them.
 fn send_many(
     group: &Group,
-    connections: &mut [Option<Connection>],
+    connections: &mut [Option<Peer>],
     ring: &mut Ring,
     taken: &mut Vec<io::Result<usize>>,
 ) -> io::Result<()> {
     let mut sends = ring.sends();
     for &member in &group.members {
-        if let Some(Connection { stream, role }) = &connections[member]
-            && let &Role::Subscriber {
+        if let Some(Peer { stream, role }) = &connections[member]
+            && let &PeerRole::Subscriber {
                 place,
                 is_blocked: false,
                 ..
@@ -340,8 +345,8 @@ fn send_many(
     sends.submit(taken)?;
     let mut taken = taken.iter();
     for &member in &group.members {
-        if let Some(Connection { role, .. }) = &mut connections[member]
-            && let Role::Subscriber {
+        if let Some(Peer { role, .. }) = &mut connections[member]
+            && let PeerRole::Subscriber {
                 place,
                 is_blocked: false,
                 ..
@@ -354,9 +359,10 @@ fn send_many(
     Ok(())
 }
 
-/// Writes what a subscriber has not got, as far as its socket takes it: one frame at a time, or all.
-fn flush(connection: &mut Connection, log: &Log, single: bool) {
-    let Role::Subscriber {
+/// Writes the bytes that a subscriber does not have, as far as its socket takes them: one frame at
+/// a time, or all.
+fn flush(connection: &mut Peer, log: &FrameLog, single: bool) {
+    let PeerRole::Subscriber {
         place, is_blocked, ..
     } = &mut connection.role
     else {
@@ -368,14 +374,14 @@ fn flush(connection: &mut Connection, log: &Log, single: bool) {
         match connection.stream.write(bytes) {
             Ok(len) => *place += len as u64,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // Who is gone is found out by reading.
+            // Reading finds out that a client is gone.
             Err(_) => *is_blocked = true,
         }
     }
 }
 
-/// The topics that a path asks for, as first and count; `None` for the publisher.
-fn wish(path: &str) -> anyhow::Result<Option<(u64, u64)>> {
+/// The topics that a path asks for, as first and count. `None` for the publisher.
+fn selection(path: &str) -> anyhow::Result<Option<(u64, u64)>> {
     let mut parts = path.split('/').skip(1);
     match (parts.next(), parts.next(), parts.next()) {
         (Some("publish"), None, _) => Ok(None),
@@ -385,7 +391,7 @@ fn wish(path: &str) -> anyhow::Result<Option<(u64, u64)>> {
     }
 }
 
-/// The payload and the length of the whole client's frame at the start of `bytes`.
+/// The payload and the length of the client's frame at the start of `bytes`, if it is complete.
 fn client_frame(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let (start, len) = match bytes {
         [_, second, a, b, ..] if second & 0x7f == 126 => {

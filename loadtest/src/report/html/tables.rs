@@ -1,341 +1,169 @@
-//! The tables of the page.
+//! Tables of latencies, integrity and phases.
 
-use std::fmt::Write;
+use maud::{Markup, html};
 
-use super::{super::text::latency_rows, count, escape};
 use crate::{
-    latency::{PERCENTILES, format_ns},
-    summary::Summary,
+    latency::{Latency, PERCENTILES, format_ns},
+    number::grouped,
+    report::wording::latency_rows,
+    summary::{Reconciliation, RunSummary},
 };
 
-pub(super) fn write_latencies(summary: &Summary, page: &mut String) -> std::fmt::Result {
-    write!(
-        page,
-        "<h2>Latencies in the steady phase</h2><div class=\"scroll\"><table><tr><th></th>"
-    )?;
-    for percent in PERCENTILES {
-        write!(page, "<th>p{percent}</th>")?;
-    }
-    write!(page, "<th>max</th><th>mean</th><th>samples</th></tr>")?;
-    for (name, meaning, latency) in latency_rows(summary) {
-        write!(page, "<tr><td>{name} <small>{meaning}</small></td>")?;
-        for percent in PERCENTILES {
-            let ns = latency.percentile(percent);
-            let cell = ns.map_or(String::new(), |ns| format_ns(ns as f64));
-            write!(page, "<td>{cell}</td>")?;
+/// A percentile, or nothing if it is not known.
+fn cell(latency: &Latency, percent: f64) -> String {
+    let ns = latency.percentile(percent);
+    ns.map_or(String::new(), |ns| format_ns(ns as f64))
+}
+
+pub(super) fn latencies(summary: &RunSummary) -> Markup {
+    html! {
+        h2 { "Latencies in the steady phase" }
+        div class="scroll" {
+            table {
+                tr {
+                    th {}
+                    @for percent in PERCENTILES { th { "p" (percent) } }
+                    th { "max" } th { "mean" } th { "samples" }
+                }
+                @for (name, meaning, latency) in latency_rows(summary) {
+                    tr {
+                        td { (name) " " small { (meaning) } }
+                        @for percent in PERCENTILES { td { (cell(latency, percent)) } }
+                        td { (format_ns(latency.max_ns as f64)) }
+                        td { (format_ns(latency.mean_ns)) }
+                        td { (grouped(latency.count as f64)) }
+                    }
+                }
+            }
         }
-        write!(
-            page,
-            "<td>{}</td><td>{}</td><td>{}</td></tr>",
-            format_ns(latency.max_ns as f64),
-            format_ns(latency.mean_ns),
-            count(latency.count as f64)
-        )?;
+        p { "A percentile is shown if at least ten samples lie above it." }
     }
-    write!(
-        page,
-        "</table></div><p>A percentile is given where at least ten samples lie above it.</p>"
-    )
 }
 
-/// A table of two columns.
-fn write_pairs(title: &str, rows: &[(&str, String)], page: &mut String) -> std::fmt::Result {
-    write!(page, "<div><h2>{title}</h2><div class=\"scroll\"><table>")?;
-    for (name, value) in rows {
-        write!(
-            page,
-            "<tr><td>{name}</td><td class=\"text\">{}</td></tr>",
-            escape(value)
-        )?;
-    }
-    write!(page, "</table></div></div>")
-}
-
-pub(super) fn write_integrity(summary: &Summary, page: &mut String) -> std::fmt::Result {
+pub(super) fn integrity(summary: &RunSummary) -> Markup {
     let integrity = &summary.integrity;
-    let (healthy, hindered) = (&integrity.healthy, &integrity.hindered);
-    write!(
-        page,
-        "<div><h2>Integrity</h2><div class=\"scroll\"><table><tr><th></th><th>healthy</th>\
-         <th>hindered on purpose</th></tr>"
-    )?;
-    for (name, a, b, is_breach) in [
-        ("received live", healthy.live, hindered.live, false),
-        (
-            "received in snapshots",
-            healthy.snapshot,
-            hindered.snapshot,
-            false,
-        ),
-        ("missing", healthy.missing, hindered.missing, true),
-        ("doubled", healthy.duplicated, hindered.duplicated, true),
-        ("out of order", healthy.reordered, hindered.reordered, true),
-        (
-            "misplaced in their batch",
-            healthy.misplaced,
-            hindered.misplaced,
-            true,
-        ),
+    let (a, b) = (&integrity.healthy, &integrity.hindered);
+    let rows = [
+        ("received live", a.live, b.live, false),
+        ("received in snapshots", a.snapshot, b.snapshot, false),
+        ("missing", a.missing, b.missing, true),
+        ("doubled", a.duplicated, b.duplicated, true),
+        ("out of order", a.reordered, b.reordered, true),
+        ("misplaced in their batch", a.misplaced, b.misplaced, true),
         (
             "of topics not introduced",
-            healthy.not_introduced,
-            hindered.not_introduced,
+            a.not_introduced,
+            b.not_introduced,
             true,
         ),
         (
             "breaks of the chain of positions",
-            healthy.chain_breaks,
-            hindered.chain_breaks,
+            a.chain_breaks,
+            b.chain_breaks,
             true,
         ),
-        ("conflated", healthy.conflated, hindered.conflated, false),
-        ("gaps announced", healthy.gaps, hindered.gaps, false),
+        ("conflated", a.conflated, b.conflated, false),
+        ("gaps announced", a.gaps, b.gaps, false),
+        ("announced as lost", a.announced, b.announced, false),
         (
-            "announced as lost",
-            healthy.announced,
-            hindered.announced,
-            false,
-        ),
-        (
-            "of these not lost",
-            healthy.overstated,
-            hindered.overstated,
+            "announced as lost, but not lost",
+            a.overstated,
+            b.overstated,
             true,
         ),
-    ] {
-        let class = |n: u64| {
-            if is_breach && n > 0 {
-                " class=\"bad\""
-            } else {
-                ""
+    ];
+    html! {
+        div {
+            h2 { "Integrity" }
+            div class="scroll" {
+                table {
+                    tr { th {} th { "healthy" } th { "hindered on purpose" } }
+                    @for (name, healthy, hindered, is_breach) in rows {
+                        tr {
+                            td { (name) }
+                            @for count in [healthy, hindered] {
+                                td class=[(is_breach && count > 0).then_some("bad")] {
+                                    (grouped(count as f64))
+                                }
+                            }
+                        }
+                    }
+                }
             }
-        };
-        write!(
-            page,
-            "<tr><td>{name}</td><td{}>{}</td><td{}>{}</td></tr>",
-            class(a),
-            count(a as f64),
-            class(b),
-            count(b as f64)
-        )?;
-    }
-    write!(page, "</table></div>")?;
-    let reconciliation = &summary.reconciliation;
-    if !reconciliation.counters.is_empty() {
-        write!(
-            page,
-            "<h2>The server's counters against ours</h2><div class=\"scroll\"><table><tr>\
-             <th></th><th>server</th><th>ours</th></tr>"
-        )?;
-        for pair in &reconciliation.counters {
-            write!(
-                page,
-                "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
-                escape(&pair.name),
-                count(pair.server as f64),
-                count(pair.ours as f64)
-            )?;
+            (reconciliation(&summary.reconciliation))
         }
-        write!(page, "</table></div>")?;
     }
-    if let Some(remark) = &reconciliation.remark {
-        write!(
-            page,
-            "<p>Differences count for nothing: {}.</p>",
-            escape(remark)
-        )?;
-    }
-    write!(page, "</div>")
 }
 
-pub(super) fn write_health(summary: &Summary, page: &mut String) -> std::fmt::Result {
-    let (generator, cost, counts) = (&summary.generator, &summary.cost, &summary.connections);
-    let percent = |share: f64| format!("{:.0} %", share * 100.0);
-    let mib = |bytes: Option<u64>| {
-        bytes.map_or("-".to_owned(), |b| {
-            format!("{:.1} MiB", b as f64 / 1048576.0)
-        })
-    };
-    let number = |value: Option<f64>, unit: &str| {
-        value.map_or("-".to_owned(), |value| format!("{value:.2} {unit}"))
-    };
-    let p99 = |latency: &crate::latency::Latency| {
-        let ns = latency.percentile(99.0);
-        ns.map_or("-".to_owned(), |ns| format_ns(ns as f64))
-    };
-    let receivers: Vec<String> = generator.receiver_cpu.iter().map(|&s| percent(s)).collect();
-    let mut rows = vec![
-        (
-            "server: CPU, of a core",
-            cost.cpu.map_or("-".to_owned(), percent),
-        ),
-        (
-            "server: of that in user space",
-            cost.user_share.map_or("-".to_owned(), percent),
-        ),
-        (
-            "server: CPU per delivery",
-            number(cost.cpu_us_per_delivery, "us"),
-        ),
-        (
-            "server: deliveries per core-second",
-            cost.deliveries_per_core_s.map_or("-".to_owned(), count),
-        ),
-        (
-            "server: memory before subscribers",
-            mib(cost.rss_before_bytes),
-        ),
-        ("server: largest memory", mib(cost.rss_max_bytes)),
-        (
-            "server: memory per connection",
-            number(cost.connection_bytes.map(|bytes| bytes / 1024.0), "KiB"),
-        ),
-        (
-            "wire: bytes per delivered update",
-            format!("{:.1}", cost.wire_bytes_per_update),
-        ),
-        (
-            "publisher: CPU, of a core",
-            percent(generator.publisher_cpu),
-        ),
-        (
-            "publisher: late by its own fault, p99",
-            p99(&generator.own_slip),
-        ),
-        (
-            "publisher: held up by the socket",
-            format!("{:.3} s", generator.blocked_s),
-        ),
-        ("receivers: CPU, of a core", receivers.join(" and ")),
-        (
-            "receivers: data waited for them at most, p99",
-            p99(&generator.lag),
-        ),
-        ("connections: confirmed", count(counts.subscribed as f64)),
-        (
-            "connections: closed by the server",
-            count(counts.closed as f64),
-        ),
-        ("connections: left on purpose", count(counts.churned as f64)),
-        (
-            "connections: subscriptions resumed",
-            count(counts.resumed as f64),
-        ),
-        ("connections: failed", count(counts.failed as f64)),
-    ];
-    let errors: Vec<(String, String)> = summary
-        .errors
-        .iter()
-        .map(|(kind, count)| (format!("error: {}", escape(kind)), count.to_string()))
-        .collect();
-    rows.extend(errors.iter().map(|(k, v)| (k.as_str(), v.clone())));
-    write_pairs("Server, load tester and connections", &rows, page)
+fn reconciliation(reconciliation: &Reconciliation) -> Markup {
+    html! {
+        @if !reconciliation.counters.is_empty() {
+            h2 { "Counters of the server and of the load tester" }
+            div class="scroll" {
+                table {
+                    tr { th {} th { "server" } th { "load tester" } }
+                    @for pair in &reconciliation.counters {
+                        tr {
+                            td { (pair.name) }
+                            td { (grouped(pair.server as f64)) }
+                            td { (grouped(pair.ours as f64)) }
+                        }
+                    }
+                }
+            }
+        }
+        @if let Some(remark) = &reconciliation.remark {
+            p { "Differences are not counted as failures: " (remark) "." }
+        }
+    }
 }
 
-pub(super) fn write_search(summary: &Summary, page: &mut String) -> std::fmt::Result {
+pub(super) fn search(summary: &RunSummary) -> Markup {
     if summary.search.is_empty() {
-        return Ok(());
+        return html! {};
     }
-    write!(
-        page,
-        "<h2>Rate search</h2><div class=\"scroll\"><table><tr><th>updates/s</th><th>p50</th>\
-         <th>p99</th><th>max</th><th>verdict</th></tr>"
-    )?;
-    for step in &summary.search {
-        let ns = |percent| match step.response.percentile(percent) {
-            Some(ns) => format_ns(ns as f64),
-            None => String::new(),
-        };
-        let verdict = step.reason.as_deref().unwrap_or("passed");
-        write!(
-            page,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"text\">{}</td></tr>",
-            count(step.rate),
-            ns(50.0),
-            ns(99.0),
-            format_ns(step.response.max_ns as f64),
-            escape(verdict)
-        )?;
+    html! {
+        h2 { "Rate search" }
+        div class="scroll" {
+            table {
+                tr { th { "updates/s" } th { "p50" } th { "p99" } th { "max" } th { "verdict" } }
+                @for step in &summary.search {
+                    tr {
+                        td { (grouped(step.rate)) }
+                        td { (cell(&step.response, 50.0)) }
+                        td { (cell(&step.response, 99.0)) }
+                        td { (format_ns(step.response.max_ns as f64)) }
+                        td class="text" { (step.reason.as_deref().unwrap_or("passed")) }
+                    }
+                }
+            }
+        }
     }
-    write!(page, "</table></div>")
 }
 
-pub(super) fn write_phases(summary: &Summary, page: &mut String) -> std::fmt::Result {
-    write!(
-        page,
-        "<h2>Phases</h2><div class=\"scroll\"><table><tr><th></th><th>seconds</th>\
-         <th>response p50</th><th>p99</th><th>max</th><th>connections opened</th>\
-         <th>until subscribed, max</th></tr>"
-    )?;
-    for phase in &summary.phases {
-        let ns = |percent| match phase.response.percentile(percent) {
-            Some(ns) => format_ns(ns as f64),
-            None => String::new(),
-        };
-        write!(
-            page,
-            "<tr><td>{}</td><td>{} to {}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
-             <td>{}</td></tr>",
-            phase.name,
-            phase.from_s,
-            phase.to_s,
-            ns(50.0),
-            ns(99.0),
-            format_ns(phase.response.max_ns as f64),
-            count(phase.connect.count as f64),
-            match phase.connect.count {
-                0 => String::new(),
-                _ => format_ns(phase.connect.max_ns as f64),
-            },
-        )?;
+pub(super) fn phases(summary: &RunSummary) -> Markup {
+    html! {
+        h2 { "Phases" }
+        div class="scroll" {
+            table {
+                tr {
+                    th {} th { "seconds" } th { "response p50" } th { "p99" } th { "max" }
+                    th { "connections opened" } th { "until subscribed, max" }
+                }
+                @for phase in &summary.phases {
+                    tr {
+                        td { (phase.name) }
+                        td { (phase.from_s) " to " (phase.to_s) }
+                        td { (cell(&phase.response, 50.0)) }
+                        td { (cell(&phase.response, 99.0)) }
+                        td { (format_ns(phase.response.max_ns as f64)) }
+                        td { (grouped(phase.connect.count as f64)) }
+                        td {
+                            @if phase.connect.count > 0 { (format_ns(phase.connect.max_ns as f64)) }
+                        }
+                    }
+                }
+            }
+        }
     }
-    write!(page, "</table></div>")
-}
-
-pub(super) fn write_environment(summary: &Summary, page: &mut String) -> std::fmt::Result {
-    let environment = &summary.environment;
-    let settings = &summary.settings;
-    let server = environment.server.as_ref().map_or(String::new(), |info| {
-        let limits = &info.limits;
-        format!(
-            "{}; tape {} bytes, heartbeat {} ms, write timeout {} ms, {} subscriptions per \
-             connection",
-            info.name,
-            limits.tape_bytes,
-            info.heartbeat_ms,
-            limits.write_timeout_ms,
-            limits.subscriptions
-        )
-    });
-    let rows = [
-        ("command", environment.command.clone()),
-        ("load tester", environment.version.clone()),
-        ("checkout", environment.commit.clone().unwrap_or_default()),
-        ("server", server),
-        ("url", settings.url.clone()),
-        (
-            "filters of the first subscriber",
-            settings.filters.join(", "),
-        ),
-        (
-            "topics and payload",
-            format!("{} with {} bytes", settings.topics, settings.payload_bytes),
-        ),
-        (
-            "hindered on purpose",
-            format!(
-                "{} slow, {} stalled, {} half-open",
-                settings.slow, settings.stalled, settings.gone
-            ),
-        ),
-        ("receiver threads", settings.threads.to_string()),
-        ("kernel", environment.kernel.clone()),
-        (
-            "processor",
-            format!("{}, {} cores", environment.cpu, environment.cores),
-        ),
-        ("open files allowed", environment.open_files_max.to_string()),
-        ("seed", environment.seed.to_string()),
-    ];
-    write_pairs("Environment", &rows, page)
 }

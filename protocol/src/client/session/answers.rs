@@ -1,6 +1,10 @@
-//! What the server answers to the session's requests.
+//! The server's answers to the session's requests.
 
-use super::{Pace, Request, Session, SessionError, State};
+use super::{
+    pending_requests::PendingRequest,
+    state::{Session, SessionError},
+    wanted::{Delivery, FilterState},
+};
 use crate::{
     client::{
         chain::Chain,
@@ -8,26 +12,32 @@ use crate::{
     },
     error::ErrorCode,
     message::{
-        Accepted, Changed, ErrorMessage, History, Published, RequestId, Start, SubscribeResult,
-        Subscribed, TimeAnswer, TimeNs,
+        Accepted, Changed, ErrorMessage, History, Published, Start, SubscribeResult, Subscribed,
+        TimeAnswer, TimeNs,
     },
     topic::{Filter, Topic},
 };
 
-/// How soon a refused request is made again if the server does not say.
+/// After how long a temporarily refused request is repeated, if the server does not say.
 const RETRY_AFTER_MS: u32 = 1_000;
 
 impl Session {
     pub(super) fn subscribed(&mut self, subscribed: Subscribed) -> Result<(), SessionError> {
-        let Some(Request::Subscribe(filters, pace)) = self.requests.remove(&subscribed.id) else {
-            return Err(SessionError::Unexpected("an answer to no subscribe"));
+        let Some(PendingRequest::Subscribe(filters, delivery)) =
+            self.requests.answered(subscribed.id)
+        else {
+            return Err(SessionError::Unexpected(
+                "a `subscribed` without a `subscribe`",
+            ));
         };
         if filters.len() != subscribed.results.len() {
-            return Err(SessionError::Unexpected("an answer to other filters"));
+            return Err(SessionError::Unexpected(
+                "a `subscribed` with another number of results than filters",
+            ));
         }
         for (filter, result) in filters.into_iter().zip(subscribed.results) {
             match result {
-                SubscribeResult::Accepted(accepted) => self.accepted(filter, accepted, pace)?,
+                SubscribeResult::Accepted(accepted) => self.accepted(filter, accepted, delivery)?,
                 SubscribeResult::Refused(refused) if refused.code.is_temporary() => {
                     self.want_again(&filter, RETRY_AFTER_MS);
                 }
@@ -43,30 +53,29 @@ impl Session {
         &mut self,
         filter: Filter,
         accepted: Accepted,
-        asked: Pace,
+        requested: Delivery,
     ) -> Result<(), SessionError> {
         let channel = accepted.channel;
-        let Some(subscription) = self.subscriptions.get_mut(&filter) else {
-            // The caller has changed its mind in the meantime.
+        let Some(wanted) = self.wanted.get_mut(&filter) else {
+            // The caller has unsubscribed in the meantime.
             self.unsubscribe(vec![channel]);
             return Ok(());
         };
-        let wanted = subscription.pace;
-        let token = subscription.token;
-        let (chain, check) = Chain::resume(&accepted, token.as_ref());
-        let previous = std::mem::replace(&mut subscription.state, State::Open { channel, chain });
+        let delivery = wanted.delivery;
+        let (chain, check) = Chain::resume(&accepted, wanted.token.as_ref());
+        let previous = std::mem::replace(&mut wanted.state, FilterState::Open { channel, chain });
         if check.is_err() {
-            // It would be answered in the same way again.
-            subscription.token = None;
+            // The same token would get the same answer.
+            wanted.token = None;
         }
-        self.channels.insert(channel, filter.clone());
-        // It was ended and wanted anew before the first answer came.
-        if let State::Open {
+        self.wanted.bind(channel, filter.clone());
+        // The caller has unsubscribed and subscribed again before the first answer came.
+        if let FilterState::Open {
             channel: previous, ..
         } = previous
             && previous != channel
         {
-            self.channels.remove(&previous);
+            self.wanted.unbind(previous);
             self.unsubscribe(vec![previous]);
         }
         let is_reset = matches!(accepted.start, Start::EpochChanged | Start::PositionAhead);
@@ -88,23 +97,23 @@ impl Session {
             filter: filter.clone(),
             accepted,
         };
-        self.push_move(event, filter.clone(), chain.token());
-        // It was changed while the answer was on its way.
-        if wanted != asked {
-            self.change(filter, channel, wanted, asked);
+        self.events.push_move(event, filter.clone(), chain.token());
+        // The caller has asked for another delivery before the answer came.
+        if delivery != requested {
+            self.change(filter, channel, delivery, requested);
         }
         Ok(())
     }
 
     fn want_again(&mut self, filter: &Filter, after_ms: u32) {
-        if let Some(subscription) = self.subscriptions.get_mut(filter) {
-            subscription.state = State::Wanted;
+        if let Some(wanted) = self.wanted.get_mut(filter) {
+            wanted.state = FilterState::Wanted;
             self.retry_after_ms = Some(self.retry_after_ms.unwrap_or(0).max(after_ms));
         }
     }
 
     fn refuse(&mut self, filter: Filter, code: ErrorCode, reason: String) {
-        if self.subscriptions.remove(&filter).is_some() {
+        if self.wanted.remove(&filter).is_some() {
             self.push_event(Event::Refused {
                 filter,
                 code,
@@ -114,8 +123,8 @@ impl Session {
     }
 
     pub(super) fn changed(&mut self, changed: &Changed) -> Result<(), SessionError> {
-        self.requests.remove(&changed.id);
-        let Some((filter, chain)) = self.chain(changed.previous) else {
+        self.requests.answered(changed.id);
+        let Some((filter, chain)) = self.wanted.chain(changed.previous) else {
             return Ok(());
         };
         if let Err(error) = chain.changed(changed) {
@@ -123,39 +132,34 @@ impl Session {
         }
         let chain = *chain;
         let channel = changed.channel;
-        self.channels.remove(&changed.previous);
-        self.channels.insert(channel, filter.clone());
-        if let Some(subscription) = self.subscriptions.get_mut(&filter) {
-            subscription.state = State::Open { channel, chain };
+        self.wanted.unbind(changed.previous);
+        self.wanted.bind(channel, filter.clone());
+        if let Some(wanted) = self.wanted.get_mut(&filter) {
+            wanted.state = FilterState::Open { channel, chain };
         }
         let event = Event::Changed {
             filter: filter.clone(),
             mode: changed.mode,
             max_rate_hz: changed.max_rate_hz,
         };
-        self.push_move(event, filter, chain.token());
+        self.events.push_move(event, filter, chain.token());
         Ok(())
     }
 
     pub(super) fn published(&mut self, published: Published) {
-        if let Some(Request::Publish) = self.requests.remove(&published.id) {
-            self.publishes_in_flight -= 1;
+        if let Some(PendingRequest::Publish) = self.requests.answered(published.id) {
             self.push_event(Event::Published(published));
         }
     }
 
     pub(super) fn history(&mut self, history: History<Topic>) {
-        if let Some(Request::History) = self.requests.remove(&history.id) {
+        if let Some(PendingRequest::History) = self.requests.answered(history.id) {
             self.push_event(Event::History(history));
         }
     }
 
-    pub(super) fn no_history(&mut self, id: RequestId, why: NoAnswer) {
-        self.push_event(Event::NoHistory { id, why });
-    }
-
     pub(super) fn time(&mut self, answer: &TimeAnswer, now: TimeNs) {
-        self.requests.remove(&answer.id);
+        self.requests.answered(answer.id);
         if let Some(estimate) = self.clock.answer(answer, now) {
             self.push_event(Event::Clock(estimate));
         }
@@ -164,32 +168,34 @@ impl Session {
     pub(super) fn error(&mut self, error: ErrorMessage) {
         let request = error
             .id
-            .and_then(|id| Some((id, self.requests.remove(&id)?)));
+            .and_then(|id| Some((id, self.requests.answered(id)?)));
         match request {
-            Some((id, Request::Publish)) => {
-                self.publishes_in_flight -= 1;
+            Some((id, PendingRequest::Publish)) => {
                 let why = Unpublished::Refused(error);
                 self.push_event(Event::Unpublished { id, why });
             }
-            Some((id, Request::History)) => self.no_history(id, NoAnswer::Refused(error)),
-            Some((_, Request::Subscribe(filters, _))) if error.temporary => {
+            Some((id, PendingRequest::History)) => {
+                let why = NoAnswer::Refused(error);
+                self.push_event(Event::NoHistory { id, why });
+            }
+            Some((_, PendingRequest::Subscribe(filters, _))) if error.temporary => {
                 for filter in filters {
                     self.want_again(&filter, error.retry_after_ms.unwrap_or(RETRY_AFTER_MS));
                 }
                 self.push_event(Event::Error(error));
             }
-            Some((_, Request::Subscribe(filters, _))) => {
+            Some((_, PendingRequest::Subscribe(filters, _))) => {
                 for filter in filters {
                     self.refuse(filter, error.code, error.reason.clone());
                 }
             }
-            Some((_, Request::Change(filter, before))) => {
-                if let Some(subscription) = self.subscriptions.get_mut(&filter) {
-                    subscription.pace = before;
+            Some((_, PendingRequest::Change(filter, before))) => {
+                if let Some(wanted) = self.wanted.get_mut(&filter) {
+                    wanted.delivery = before;
                 }
                 self.push_event(Event::Error(error));
             }
-            Some((_, Request::Other)) | None => self.push_event(Event::Error(error)),
+            Some((_, PendingRequest::Other)) | None => self.push_event(Event::Error(error)),
         }
     }
 }

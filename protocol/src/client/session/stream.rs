@@ -1,33 +1,19 @@
-//! What the server sends by itself: batches, gaps and heartbeats, each checked by its chain, and
-//! statuses.
+//! What the server sends without a request: batches, gaps and heartbeats, each checked by its
+//! chain, and statuses.
 
-use super::{Session, SessionError, State};
+use super::state::{CHAIN_BREAKS_MAX, Session, SessionError};
 use crate::{
     client::{
-        chain::{Chain, ChainError},
+        chain::ChainError,
         event::{ClientBatch, Event},
     },
     message::{Batch, ChannelId, Gap, Heartbeat, Statuses},
     topic::{Filter, Topic},
 };
 
-/// Broken chains that are mended on one connection. With more the connection itself is in doubt,
-/// and a new one is made, after a wait.
-pub(super) const CHAIN_BREAKS_MAX: u32 = 8;
-
 impl Session {
-    /// The chain of a channel. `None` if the channel is being ended; a channel that never was is
-    /// none of the caller's business either.
-    pub(super) fn chain(&mut self, channel: ChannelId) -> Option<(Filter, &mut Chain)> {
-        let filter = self.channels.get(&channel)?.clone();
-        match &mut self.subscriptions.get_mut(&filter)?.state {
-            State::Open { chain, .. } => Some((filter, chain)),
-            State::Wanted | State::Requested => None,
-        }
-    }
-
     pub(super) fn batch(&mut self, batch: Batch<Topic>) -> Result<(), SessionError> {
-        let Some((filter, chain)) = self.chain(batch.channel) else {
+        let Some((filter, chain)) = self.wanted.chain(batch.channel) else {
             return Ok(());
         };
         if let Err(error) = chain.batch(&batch) {
@@ -43,12 +29,12 @@ impl Session {
             topics: batch.topics,
             updates: batch.updates,
         });
-        self.push_move(event, filter, token);
+        self.events.push_move(event, filter, token);
         Ok(())
     }
 
     pub(super) fn gap(&mut self, gap: Gap) -> Result<(), SessionError> {
-        let Some((filter, chain)) = self.chain(gap.channel) else {
+        let Some((filter, chain)) = self.wanted.chain(gap.channel) else {
             return Ok(());
         };
         if let Err(error) = chain.gap(&gap) {
@@ -61,12 +47,12 @@ impl Session {
             to: gap.to,
             lost: gap.lost,
         };
-        self.push_move(event, filter, token);
+        self.events.push_move(event, filter, token);
         Ok(())
     }
 
     pub(super) fn statuses(&mut self, message: Statuses<Topic>) {
-        if let Some((filter, _)) = self.chain(message.channel) {
+        if let Some((filter, _)) = self.wanted.chain(message.channel) {
             self.push_event(Event::Status {
                 filter,
                 topics: message.topics,
@@ -76,11 +62,11 @@ impl Session {
     }
 
     pub(super) fn heartbeat(&mut self, heartbeat: Heartbeat) -> Result<(), SessionError> {
-        for told in &heartbeat.channels {
-            if let Some((filter, chain)) = self.chain(told.channel)
-                && let Err(error) = chain.heartbeat(told.position)
+        for sent in &heartbeat.channels {
+            if let Some((filter, chain)) = self.wanted.chain(sent.channel)
+                && let Err(error) = chain.heartbeat(sent.position)
             {
-                self.broken(filter, told.channel, error)?;
+                self.broken(filter, sent.channel, error)?;
             }
         }
         self.push_event(Event::Heartbeat(heartbeat));
@@ -102,10 +88,7 @@ impl Session {
         if self.chain_breaks > CHAIN_BREAKS_MAX {
             return Err(SessionError::ChainBreaks);
         }
-        if let Some(subscription) = self.subscriptions.get_mut(&filter) {
-            subscription.state = State::Wanted;
-        }
-        self.channels.retain(|_, of| *of != filter);
+        self.wanted.restart(&filter);
         self.unsubscribe(vec![channel]);
         self.subscribe_wanted();
         Ok(())

@@ -1,6 +1,7 @@
-//! Random histories: a model of a server that publishes, forgets, conflates, restarts, loses
-//! connections and, what no server may do, loses messages. Whatever happens, in the end the caller
-//! has counted each update once, as delivered or as lost, and knows the latest value of each topic.
+//! Random histories against a model of a server. The model publishes, forgets, conflates, restarts,
+//! loses connections, and loses messages, which a real server never does. In the end the caller
+//! must have counted each update once, as delivered or as lost, and know the latest value of each
+//! topic.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,11 +9,14 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    client::handle::Command,
+    client::{command::ClientCommand, event::Event, request_ids::RequestIds},
+    codec::Encoding,
     message::{
-        Accepted, Batch, Changed, ChannelPosition, FilterRequest, Gap, Heartbeat, Position,
-        Quality, SubscribeResult, Subscribed, Unsubscribe, Unsubscribed, Update,
+        Accepted, Batch, Changed, ChannelId, ChannelPosition, ClientMessage, Epoch, FilterRequest,
+        Gap, Heartbeat, Limits, Mode, Position, Quality, ServerMessage, Start, SubscribeResult,
+        Subscribed, Unsubscribe, Unsubscribed, Update, Welcome,
     },
+    topic::{Filter, Topic},
     value::Value,
 };
 
@@ -27,7 +31,7 @@ fn topic(index: u8) -> Topic {
     Topic::new(&format!("home/{index}")).unwrap()
 }
 
-/// What one subscription is owed.
+/// What the server still has to send to one subscription.
 #[derive(Debug)]
 struct Cursor {
     mode: Mode,
@@ -41,7 +45,7 @@ struct Server {
     epoch: u64,
     /// The topic of each update; the first has position 1.
     tape: Vec<u8>,
-    /// Up to here only latest values are known.
+    /// Up to here the server knows only the latest values.
     floor: Position,
     cursor: Option<Cursor>,
     /// On its way to the client.
@@ -68,7 +72,7 @@ impl Server {
         }
     }
 
-    /// The latest value of each topic whose latest value lies in (`after`, `until`].
+    /// The latest value of each topic whose latest value is in (`after`, `until`].
     fn latest(&self, after: Position, until: Position) -> Vec<Update<Topic>> {
         let mut last = BTreeMap::new();
         for position in 1..=self.head() {
@@ -169,7 +173,7 @@ impl Server {
         })
     }
 
-    /// Sends what comes next, at most `most` updates of it.
+    /// Sends the next message, with at most `most` updates.
     fn step(&mut self, most: usize) {
         let (head, floor) = (self.head(), self.floor);
         let Some(cursor) = &self.cursor else { return };
@@ -253,16 +257,16 @@ fn limits() -> Limits {
     }
 }
 
-/// What the caller of a client makes of its events.
+/// What the caller of a client knows from its events.
 #[derive(Debug, Default)]
 struct Caller {
-    /// Updates before the subscription began.
+    /// Updates before the subscription started.
     base: u64,
     delivered: u64,
     lost: u64,
     latest: BTreeMap<Topic, Position>,
     breaks: u32,
-    /// From then on there is something to resume.
+    /// Whether there is a subscription to resume.
     has_been_accepted: bool,
 }
 
@@ -305,13 +309,14 @@ enum Op {
         most: usize,
     },
     Heartbeat,
-    /// The client takes so many messages, but the caller not the events of the last one.
+    /// The client handles this many messages. The caller does not handle the events of the last
+    /// one.
     Take(usize),
-    /// The server reads so many requests.
+    /// The server reads this many requests.
     Read(usize),
     Disconnect,
     Restart,
-    /// The server loses the oldest message on its way, if that is not an answer.
+    /// The server loses the oldest message on its way, unless it is an answer.
     Lose,
 }
 
@@ -339,7 +344,7 @@ struct World {
 impl World {
     fn new(mode: Mode) -> Self {
         let mut session = Session::new(Encoding::Json, RequestIds::default());
-        session.command(Command::Subscribe {
+        session.command(ClientCommand::Subscribe {
             filters: vec![filter()],
             mode,
             max_rate_hz: None,
@@ -383,7 +388,7 @@ impl World {
         }
     }
 
-    /// As the client does it: events first, and the next message only when they were handled.
+    /// In the order of the client: the next message only after all events were handled.
     fn take(&mut self) {
         self.session.handled();
         while let Some(event) = self.session.next_event() {
@@ -405,9 +410,9 @@ impl World {
         self.session.disconnected();
     }
 
-    /// From now on nothing is lost any more: until both sides have nothing more to say.
+    /// Runs without losses until both sides have nothing more to send.
     fn settle(&mut self) {
-        // A last update shows the tail of a snapshot to be missing, a heartbeat any other tail.
+        // A last update reveals that the tail of a snapshot is missing, a heartbeat any other tail.
         self.server.tape.push(0);
         for _ in 0..1_000 {
             for op in [
@@ -447,7 +452,7 @@ fn check(mode: Mode, ops: Vec<Op>) {
 }
 
 proptest! {
-    // What matters takes several rare events in a row.
+    // The interesting cases need several rare events in a row.
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
@@ -473,13 +478,13 @@ fn an_unsubscribe_that_overtakes_an_answer_leaves_one_subscription_and_no_more()
     session
         .message(server.wire.pop_front().unwrap(), 0)
         .unwrap();
-    let subscribe = |mode| Command::Subscribe {
+    let subscribe = |mode| ClientCommand::Subscribe {
         filters: vec![filter()],
         mode,
         max_rate_hz: None,
     };
     session.command(subscribe(Mode::Every));
-    session.command(Command::Unsubscribe {
+    session.command(ClientCommand::Unsubscribe {
         filters: vec![filter()],
     });
     session.command(subscribe(Mode::Latest));

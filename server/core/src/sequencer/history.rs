@@ -1,9 +1,9 @@
-//! The recent past of each topic, for charts: kept once, beside the sequencer, as the bytes that
-//! were encoded for the tape.
+//! The recent past of each topic, for charts. It is kept once, beside the sequencer, as the bytes
+//! that were encoded for the tape.
 //!
-//! Each topic has a bounded list; all lists together are bounded in bytes. When they exceed the
-//! bound, a hand goes round the topics, and each topic it reaches forgets the older half of its
-//! list. So a quiet topic is not the first to lose everything.
+//! Each topic has a bounded list, and all lists together are bounded in bytes. When they exceed the
+//! bound, the history visits the topics in turn, and each visited topic drops the older half of its
+//! list. This way a quiet topic is not the first to lose everything.
 
 use std::collections::VecDeque;
 
@@ -11,21 +11,21 @@ use tickcast_protocol::message::{Position, TopicId};
 
 use crate::tape::Stretch;
 
-/// Updates in one answer, at most: twice what is kept of a topic by default.
+/// Maximum number of updates in one answer: twice the default number of updates kept per topic.
 pub const HISTORY_ANSWER_MAX_UPDATES: usize = 4096;
 
-/// Bytes of updates in one answer, at most, as they are on the tape.
+/// Maximum bytes of updates in one answer, measured as on the tape.
 pub const HISTORY_ANSWER_MAX_BYTES: usize = 128 * 1024;
 
-/// What an update costs besides its bytes: its entry, and the room that lists keep free to grow.
+/// Cost of an update besides its bytes: its entry, and the spare capacity of growing lists.
 const UPDATE_OVERHEAD_BYTES: usize = 2 * size_of::<UpdateSize>();
 
-/// How much is kept.
+/// How much history is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HistorySettings {
-    /// Updates of one topic, at most; 0 keeps no history.
+    /// Maximum updates per topic; 0 keeps no history.
     pub updates: usize,
-    /// Bytes of all topics, about.
+    /// Approximate maximum bytes of all topics together.
     pub bytes: usize,
 }
 
@@ -35,7 +35,7 @@ struct UpdateSize {
     len: u32,
 }
 
-/// One topic's past: the entries and their bytes, in step.
+/// One topic's past: the entries and their bytes, in the same order.
 #[derive(Debug, Default)]
 struct Past {
     entries: VecDeque<UpdateSize>,
@@ -50,36 +50,36 @@ impl Past {
     }
 }
 
-/// See the module.
+/// The history of all topics; see the module.
 #[derive(Debug, Default)]
 pub struct History {
     settings: HistorySettings,
-    /// By topic id.
+    /// Indexed by topic id.
     topics: Vec<Past>,
     bytes: usize,
-    /// The topic that forgets next.
-    hand: usize,
+    /// The topic that last dropped half of its list.
+    last_halved: usize,
     forgotten: u64,
 }
 
 impl History {
-    /// A history of nothing yet.
+    /// An empty history.
     pub fn new(settings: HistorySettings) -> Self {
         Self {
             settings,
             topics: Vec::new(),
             bytes: 0,
-            hand: 0,
+            last_halved: 0,
             forgotten: 0,
         }
     }
 
-    /// Whether anything is kept.
+    /// Whether any history is kept.
     pub fn is_kept(&self) -> bool {
         self.settings.updates > 0
     }
 
-    /// Takes in the next update of a topic, as it stands on the tape.
+    /// Adds the next update of a topic, as stored on the tape.
     pub fn push(&mut self, topic: TopicId, position: Position, bincode: &[u8]) {
         if !self.is_kept() {
             return;
@@ -104,8 +104,8 @@ impl History {
     }
 
     fn halve_next(&mut self) {
-        self.hand = (self.hand + 1) % self.topics.len();
-        let past = &mut self.topics[self.hand];
+        self.last_halved = (self.last_halved + 1) % self.topics.len();
+        let past = &mut self.topics[self.last_halved];
         let updates = past.entries.len().div_ceil(2);
         self.bytes -= past.forget(updates);
         self.forgotten += updates as u64;
@@ -113,8 +113,8 @@ impl History {
         past.bytes.shrink_to(past.bytes.len() * 2);
     }
 
-    /// The newest updates of a topic before a position, at most `limit` and no more than one answer
-    /// may hold.
+    /// The newest updates of a topic before a position: at most `limit`, and no more than one
+    /// answer may hold.
     pub fn before(&self, topic: TopicId, before: Option<Position>, limit: usize) -> Stretch {
         let Some(past) = self.topics.get(topic as usize) else {
             return Stretch::default();
@@ -129,7 +129,8 @@ impl History {
         };
         let newest_first = past.entries.range(..end).rev();
         let found = newest_first.take_while(fits).count();
-        // One that is too long by itself goes alone, or no client could get past it.
+        // A single update above the byte limit is sent alone; otherwise no client could get past
+        // it.
         let found = found
             .max(1)
             .min(limit)
@@ -155,12 +156,12 @@ impl History {
         }
     }
 
-    /// What it costs, in bytes, about.
+    /// Approximate cost, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Updates forgotten because all topics together had too many bytes.
+    /// Updates dropped because all topics together exceeded the byte limit.
     pub fn forgotten(&self) -> u64 {
         self.forgotten
     }
@@ -172,7 +173,7 @@ mod tests {
 
     use super::*;
 
-    /// Bytes that tell which update they are of.
+    /// Bytes that identify their update.
     fn bytes_of(position: Position, len: usize) -> Vec<u8> {
         (0..len)
             .map(|i| (position as usize * 7 + i) as u8)
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn without_updates_to_keep_nothing_is_kept() {
+    fn a_limit_of_zero_updates_keeps_no_history() {
         let mut history = kept(0, 1 << 20);
         history.push(0, 1, b"x");
         assert_eq!(history.before(0, None, 10), Stretch::default());
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_that_is_longer_than_an_answer_comes_alone() {
+    fn an_update_longer_than_an_answer_is_returned_alone() {
         let mut history = kept(10, 1 << 30);
         for position in 1..=3 {
             history.push(
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn under_pressure_each_topic_gives_up_its_older_half_and_quiet_ones_keep_something() {
+    fn above_the_byte_limit_topics_drop_their_older_half_and_quiet_topics_keep_some() {
         let mut history = kept(1_000, 100 * (10 + UPDATE_OVERHEAD_BYTES));
         for position in 1..=10 {
             history.push(0, position, &bytes_of(position, 10));
@@ -226,7 +227,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_answers_as_a_plain_list_would(
+        fn the_history_answers_like_a_plain_list(
             pushes in prop::collection::vec((0..4u32, 0..40usize, 1..4u64), 0..300),
             max in 1..50usize,
             questions in prop::collection::vec((0..5u32, prop::option::of(0..900u64), 0..60usize), 1..20),
@@ -259,7 +260,7 @@ mod tests {
         }
 
         #[test]
-        fn its_bytes_stay_below_the_bound_and_what_it_holds_is_the_newest_without_holes(
+        fn the_history_stays_below_its_byte_limit_and_keeps_the_newest_updates_without_gaps(
             pushes in prop::collection::vec((0..4u32, 0..200usize), 1..400),
         ) {
             let max_bytes = 4_000;

@@ -1,5 +1,14 @@
 //! The sequencer: the only writer of the tape. It gives each update its position, its seq and its
 //! ingest time, and encodes it once.
+//!
+//! The files in reading order:
+//!
+//! * this file: [`Sequencer`], which turns submissions into strips
+//! * `history`: the recent past of each topic, for charts
+//! * `liveness`: which topics are live, stale or dead
+//!
+//! The sequencer knows the tape and the [`work`](crate::work) types. It knows no shard, no
+//! connection and no client.
 
 mod history;
 pub mod liveness;
@@ -22,11 +31,11 @@ use crate::{
 
 pub use history::{HISTORY_ANSWER_MAX_BYTES, HISTORY_ANSWER_MAX_UPDATES, History, HistorySettings};
 
-/// A strip is closed at this length, so that shards can begin with it and the tape can forget in
-/// small steps.
+/// Length at which a strip is closed, so that shards can begin with it and the tape can drop old
+/// updates in small steps.
 pub const STRIP_MAX_BYTES: usize = 64 * 1024;
 
-/// Changes of status in one strip, at most, for the same reasons.
+/// Maximum number of status changes in one strip, for the same reasons.
 const STRIP_MAX_STATUSES: usize = 4096;
 
 #[derive(Debug)]
@@ -37,8 +46,8 @@ struct KnownTopic {
 
 /// Puts submissions in order.
 ///
-/// Call [`push`](Self::push) for each submission and [`take_strip`](Self::take_strip) when
-/// [`is_full`](Self::is_full) or, until there is none, when nothing else waits.
+/// Call [`push`](Self::push) for each submission. Call [`take_strip`](Self::take_strip) when
+/// [`is_full`](Self::is_full), and, when no more work waits, until it returns `None`.
 #[derive(Debug)]
 pub struct Sequencer {
     topics: HashMap<Topic, KnownTopic>,
@@ -50,7 +59,7 @@ pub struct Sequencer {
 }
 
 impl Sequencer {
-    /// A sequencer at position 1 that knows no topic yet.
+    /// A sequencer at position 1 without topics.
     pub fn new(topics_max: usize) -> Self {
         Self {
             topics: HashMap::new(),
@@ -62,19 +71,20 @@ impl Sequencer {
         }
     }
 
-    /// The same with rules for the status of topics.
+    /// Sets the rules for the status of topics.
     pub fn with_liveness(self, liveness: Liveness) -> Self {
         Self { liveness, ..self }
     }
 
-    /// The same with a history to fill.
+    /// Sets the history to fill.
     pub fn with_history(self, history: History) -> Self {
         Self { history, ..self }
     }
 
-    /// Appends the updates of a submission to the open strip. If they would bring more topics than
-    /// allowed, a publish is refused as a whole; a feed loses its updates on new topics, which are
-    /// counted.
+    /// Appends the updates of a submission to the open strip.
+    ///
+    /// If the updates would exceed the maximum number of topics, a client's publish is refused as a
+    /// whole. A feed loses only its updates on new topics, which are counted.
     pub fn push(&mut self, submission: Submission, now: Now) {
         let Submission { updates, ack, feed } = submission;
         if let Some(ack) = ack
@@ -99,12 +109,12 @@ impl Sequencer {
     }
 
     fn exceeds_topics(&self, updates: &[NewUpdate]) -> bool {
-        // Counts a new topic twice if it occurs twice: only matters right at the bound.
+        // A new topic that occurs twice is counted twice, which matters only right at the limit.
         let is_new = |update: &&NewUpdate| !self.topics.contains_key(&update.topic);
         self.topics.len() + updates.iter().filter(is_new).count() > self.topics_max
     }
 
-    /// A feed has lost its source, or has finished.
+    /// Records that a feed has lost its source or has finished.
     pub fn feed_down(&mut self, feed: FeedId, now: Now) {
         self.liveness.feed_down(feed, now);
     }
@@ -157,7 +167,7 @@ impl Sequencer {
         }
     }
 
-    /// Gives a new topic its id, if there may be one more.
+    /// Assigns an id to a new topic. Returns false if the limit is reached.
     fn introduce(&mut self, update: &NewUpdate, now: Now) -> bool {
         if self.topics.len() >= self.topics_max {
             return false;
@@ -174,12 +184,12 @@ impl Sequencer {
         true
     }
 
-    /// Whether the open strip should be taken before more is pushed.
+    /// Whether the open strip must be taken before the next push.
     pub fn is_full(&self) -> bool {
         self.open.len_bytes() >= STRIP_MAX_BYTES || self.liveness.changes() >= STRIP_MAX_STATUSES
     }
 
-    /// Takes the open strip, if there is anything in it.
+    /// Takes the open strip, unless it is empty.
     pub fn take_strip(&mut self) -> Option<Arc<Strip>> {
         self.open
             .change_statuses(self.liveness.take_changes(STRIP_MAX_STATUSES));
@@ -190,17 +200,17 @@ impl Sequencer {
         Some(Arc::new(std::mem::replace(&mut self.open, next).build()))
     }
 
-    /// The position of the newest update, 0 if there was none.
+    /// The position of the newest update; 0 if there was none.
     pub fn position(&self) -> Position {
         self.open.next() - 1
     }
 
-    /// How many topics there are.
+    /// Number of topics.
     pub fn topics(&self) -> usize {
         self.topics.len()
     }
 
-    /// The topics' status.
+    /// The status of the topics.
     pub fn liveness(&self) -> &Liveness {
         &self.liveness
     }
@@ -210,7 +220,7 @@ impl Sequencer {
         &self.history
     }
 
-    /// How many updates were refused because there were too many topics.
+    /// Number of updates refused because there were too many topics.
     pub fn refused(&self) -> u64 {
         self.refused
     }

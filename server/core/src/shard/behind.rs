@@ -1,4 +1,4 @@
-//! A subscription that is behind its channel, and the steps in which it catches up.
+//! A subscription that is behind its channel, and the steps by which it catches up.
 
 use std::collections::BTreeSet;
 
@@ -14,39 +14,42 @@ use crate::{
     wire::{self, BatchWriter},
 };
 
-/// A catch-up frame is closed at this many bytes of updates. The part that a socket does not take is
-/// memory that no other client shares, and a client that reads nothing keeps it until the write
-/// timeout: hundreds of them may cost no more than a few megabytes. Longer frames would bring
-/// nothing: writing this many bytes takes far longer than beginning another frame.
+/// A catch-up frame is closed at this many bytes of updates.
+///
+/// The part of a frame that a socket does not accept is memory that no other client shares, and a
+/// client that reads nothing keeps it until the write timeout. Hundreds of such clients may cost
+/// only a few megabytes. Longer frames would gain nothing: writing this many bytes takes far longer
+/// than beginning another frame.
 pub const CATCH_UP_FRAME_MAX_BYTES: usize = 64 * 1024;
 
-/// The same for a client that is new or has just been blocked, for the same reason. Each frame that
-/// the socket takes whole doubles the next one.
+/// The same limit for a client that is new or has just been blocked, for the same reason. Each
+/// frame that the socket accepts whole doubles the limit of the next one.
 pub const CATCH_UP_FRAME_MIN_BYTES: usize = 16 * 1024;
 
-/// Updates looked up for one frame of latest values, at most: about what fits a frame.
+/// Maximum number of updates looked up for one frame of latest values: about as many as fit into a
+/// frame.
 const LATEST_PER_FRAME_MAX: usize = 1024;
 
 /// The state of a subscription that is behind its channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Behind {
-    /// `to` of the last live batch that was handed to the connection.
+    /// Position `to` of the last live batch that was handed to the connection.
     pub cursor: Position,
-    /// Up to where the tape was searched and nothing found; at least `cursor`.
+    /// Position up to which the tape was searched without a match; at least `cursor`.
     pub scanned: Position,
     /// Updates of the channel accounted for at the cursor, if known.
     pub count: Option<u64>,
-    /// A snapshot under way; live batches wait for its end.
+    /// A snapshot in progress; live batches wait for its end.
     pub snapshot: Option<SnapshotRange>,
     /// In a paced channel: whether it may catch up now.
     pub is_due: bool,
-    /// Whether a topic may not be introduced yet even if the cursor happens to be where the channel
-    /// is: it was left out of a snapshot because it is in the open batch, or latest values are being
-    /// sent over several frames and the last one is still to come.
+    /// Whether the client may still lack a topic even if the cursor has reached the channel. There
+    /// are two cases: a snapshot left the topic out because it is in the open batch, or latest
+    /// values are sent over several frames and the last frame is still missing.
     pub is_partial: bool,
     /// Updates sent since `count` was right; only in mode `latest`.
     pub sent: u64,
-    /// How far it has been told the status of its topics.
+    /// How far the client knows the status of its topics.
     pub statuses: StatusCursor,
 }
 
@@ -59,10 +62,10 @@ pub(super) struct SnapshotRange {
     pub until: Position,
 }
 
-/// The work that steps of catching up may still do.
+/// The work that catch-up steps may still do.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
-    /// Updates on the tape to look at.
+    /// Updates on the tape that may still be read.
     pub updates: usize,
     /// A frame is closed at this many bytes of updates.
     pub frame_bytes: usize,
@@ -87,16 +90,16 @@ pub(super) enum Step {
     },
     /// The status of topics to send.
     Status(Bytes),
-    /// Nothing yet: the allowance for searching is used up.
+    /// No message yet: the allowance for searching is used up.
     Searching,
-    /// It waits for the channel's next batch.
+    /// The subscription waits for the channel's next batch.
     Waiting,
-    /// The cursor is where the channel is.
+    /// The cursor has reached the channel.
     Live,
 }
 
 impl Behind {
-    /// At a cursor, with no snapshot to come.
+    /// A subscription at a cursor, without a snapshot to send.
     pub(super) fn at(cursor: Position, count: Option<u64>, statuses: StatusCursor) -> Self {
         Self {
             cursor,
@@ -165,8 +168,8 @@ impl Behind {
         tape: &Tape,
         max_bytes: usize,
     ) -> Step {
-        // While a batch is open, newer values than those of the last batch are the only ones there
-        // are; the next batch is then not the continuation for this subscription.
+        // While a batch is open, only its newer values exist, not those of the last batch. The next
+        // batch then does not continue this subscription.
         let until = channel.reached(tape.head());
         let part = Part {
             after: self.cursor,
@@ -231,9 +234,10 @@ impl Behind {
         }
     }
 
-    /// The tape has forgotten what comes next. `None` if no update of the channel was among it.
+    /// Handles a cursor that the tape has dropped. Returns `None` if no update of the channel was
+    /// lost.
     fn fall_off(&mut self, channel: &mut Channel, tape: &Tape) -> Option<Step> {
-        // No update of the channel lies between its last batch and the floor.
+        // The channel has no update between its last batch and the floor.
         let floor = tape.floor().min(channel.flushed());
         let count = channel.count_at(floor, tape);
         let lost = self.count.map(|had| count.saturating_sub(had));
@@ -264,19 +268,19 @@ fn infos(ids: impl IntoIterator<Item = TopicId>, topics: &Topics) -> Vec<TopicIn
     ids.into_iter().map(|id| topics[id].info.clone()).collect()
 }
 
-/// A part of the tape that is sent as newest values.
+/// A part of the tape that is sent as latest values.
 #[derive(Debug, Clone, Copy)]
 struct Part {
     after: Position,
     until: Position,
     /// The frame is closed at this many bytes of updates.
     max_bytes: usize,
-    /// For a snapshot, the count at `until` if it is known.
+    /// For a snapshot: the count at `until`, if it is known.
     snapshot: Option<Option<u64>>,
 }
 
-/// A frame of newest values with positions in (`after`, `until`], the position at its end, and the
-/// number of updates in it.
+/// Builds a frame of latest values with positions in (`after`, `until`]. Returns the frame, the
+/// position at its end, and its number of updates.
 fn latest_frame(
     part: Part,
     channel: &Channel,

@@ -1,5 +1,5 @@
-//! How a shard lets subscriptions catch up: a frame's worth at a time, within a budget, so that they
-//! do not delay the live ones.
+//! Catching up: subscriptions that are behind get one frame at a time, within a budget, so that
+//! they do not delay the live ones.
 
 use super::{
     Shard,
@@ -11,15 +11,15 @@ use super::{
 };
 use crate::now::Now;
 
-/// Updates on the tape that one call of [`Shard::catch_up`] looks at, at most, so that subscriptions
-/// that are behind do not delay live ones: a few milliseconds' worth.
+/// Maximum number of updates on the tape that one call of [`Shard::catch_up`] reads, so that
+/// subscriptions that are behind do not delay live ones: a few milliseconds of work.
 const CATCH_UP_BUDGET_UPDATES: usize = 100_000;
 
-/// Bytes that one call of [`Shard::catch_up`] writes, at most, for the same reason.
+/// Maximum bytes that one call of [`Shard::catch_up`] writes, for the same reason.
 const CATCH_UP_BUDGET_BYTES: usize = 4 * 1024 * 1024;
 
 impl<S: Socket> Shard<S> {
-    /// Puts a subscription that is behind in line for [`catch_up`](Self::catch_up).
+    /// Queues a subscription that is behind for [`catch_up`](Self::catch_up).
     pub(crate) fn go_on(&mut self, key: ConnectionKey, subscription: SubscriptionKey) {
         if let Some(connection) = self.connections.get(key) {
             let behind = &mut connection.catching_up.subscriptions;
@@ -30,14 +30,14 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// The kernel takes bytes of a connection again.
+    /// Handles a blocked connection whose socket accepts bytes again.
     ///
-    /// Returns whether the caller has to wait and call again.
+    /// Returns whether the caller must wait and call again.
     pub fn on_writable(&mut self, key: ConnectionKey, now: Now) -> bool {
         if self.connections.get(key).is_none() {
             return false;
         }
-        // A broken one is writable for ever, and was blocked when it broke.
+        // A broken socket stays writable, and the connection was blocked when it broke.
         if self.flush(key.slot, 0, now) == Flushed::Broken {
             return false;
         }
@@ -48,8 +48,8 @@ impl<S: Socket> Shard<S> {
         connection.output.is_blocked()
     }
 
-    /// Lets connections that are behind catch up, within a budget. Returns whether there is more to
-    /// do at once.
+    /// Lets connections that are behind catch up, within a budget. Returns whether more work can be
+    /// done now.
     pub fn catch_up(&mut self, now: Now) -> bool {
         let mut allowance = Allowance {
             updates: CATCH_UP_BUDGET_UPDATES,
@@ -78,7 +78,7 @@ impl<S: Socket> Shard<S> {
         !self.catching_up.is_empty()
     }
 
-    /// About one frame's worth for one connection, in one write.
+    /// Sends one connection about one frame, in one write.
     fn catch_up_connection(
         &mut self,
         key: ConnectionKey,
@@ -107,8 +107,8 @@ impl<S: Socket> Shard<S> {
         bytes
     }
 
-    /// Steps of one subscription until it is live, waits, or has a frame's worth. Returns the bytes
-    /// handed to the connection.
+    /// Takes a subscription's steps until it is live, waits, or has filled a frame. Returns the
+    /// bytes handed to the connection.
     fn catch_up_subscription(
         &mut self,
         key: SubscriptionKey,
@@ -154,8 +154,10 @@ impl<S: Socket> Shard<S> {
                 }
                 Step::Live => {
                     if let (Some(count), true) = (behind.count, behind.sent > 0) {
-                        let came = channel.flushed_count().saturating_sub(count);
-                        self.stats.conflated.add(came.saturating_sub(behind.sent));
+                        let arrived = channel.flushed_count().saturating_sub(count);
+                        self.stats
+                            .conflated
+                            .add(arrived.saturating_sub(behind.sent));
                     }
                     subscription.progress = Progress::Live(channel.live.len() as u32);
                     channel.live.push(key);
@@ -169,7 +171,7 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Whether [`catch_up`](Self::catch_up) has something to do.
+    /// Whether [`catch_up`](Self::catch_up) has work to do.
     pub fn has_catching_up(&self) -> bool {
         !self.catching_up.is_empty()
     }
@@ -190,7 +192,7 @@ mod tests {
     use super::*;
     use crate::{permissions::Access, settings::CoreSettings, shard::Event, stats::ShardStats};
 
-    /// A socket that fails in one way.
+    /// A socket that fails with a fixed error.
     #[derive(Clone)]
     struct Failing(Rc<Cell<ErrorKind>>);
 

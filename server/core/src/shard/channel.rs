@@ -1,4 +1,4 @@
-//! A channel: everything that the subscribers of one (filter, wire, pace) share.
+//! A channel: the state that all subscribers of one (filter, wire, pace) share.
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ use crate::{
     wire::{BatchWriter, Wire},
 };
 
-/// What makes two subscriptions share a channel.
+/// The key of a channel: two subscriptions with equal specs share a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ChannelSpec {
-    /// The topics.
+    /// The topics it selects.
     pub filter: Filter,
     /// The form of the messages.
     pub wire: Wire,
-    /// All updates, or newest values and how often.
+    /// All updates, or the latest values at a maximum rate.
     pub pace: Pace,
 }
 
@@ -39,7 +39,7 @@ enum TopicSet {
     Many(FixedBitSet),
 }
 
-/// The batch under way.
+/// The open batch.
 #[derive(Debug)]
 enum Open {
     Every(BatchWriter),
@@ -56,34 +56,34 @@ pub struct Closed {
     pub frame: Bytes,
     /// Updates in it.
     pub updates: u64,
-    /// Updates that newer ones replaced before it was closed.
+    /// Updates that newer ones replaced before the batch was closed.
     pub conflated: u64,
 }
 
-/// See the module.
+/// A channel; see the module.
 #[derive(Debug)]
 pub struct Channel {
-    /// Its key in the shard and, as a number, its name on the wire.
+    /// Its key in the shard, which is also its id in the protocol.
     pub key: ChannelKey,
     /// Filter, wire and pace.
     pub spec: ChannelSpec,
     epoch: Epoch,
-    /// Subscriptions that have all up to [`flushed`](Self::flushed).
+    /// Subscriptions that have everything up to [`flushed`](Self::flushed).
     pub live: Vec<SubscriptionKey>,
-    /// Subscriptions that have less, and may go on when the next batch is due.
+    /// Subscriptions that are behind and wait for the next batch.
     pub waiting: Vec<SubscriptionKey>,
-    /// Subscriptions, live or not.
+    /// Number of subscriptions, live or not.
     pub subscriptions: usize,
-    /// When its last batch was closed, as uptime.
+    /// Uptime at which its last batch was closed.
     pub last_flush: Option<Duration>,
-    /// Whether a timer for its next batch is set.
+    /// Whether the timer for its next batch is set.
     pub is_scheduled: bool,
-    /// Number of the newest change of status of one of its topics; see
+    /// Number of the newest status change among its topics; see
     /// [`TopicState::status_number`](super::topics::TopicState::status_number).
     pub status_number: u64,
-    /// The same at the end of the last round: what live subscribers know.
-    pub status_told: u64,
-    /// Topics whose status has changed in this round.
+    /// The status number at the end of the last round, which live subscribers know.
+    pub status_known: u64,
+    /// Topics whose status changed in this round.
     pub statuses: Vec<TopicId>,
     topics: TopicSet,
     topic_count: usize,
@@ -99,7 +99,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// A channel that has everything up to `head`, the newest position the shard has applied.
+    /// A channel that has reached `head`, the newest position that the shard has applied.
     pub fn new(
         key: ChannelKey,
         spec: ChannelSpec,
@@ -129,7 +129,7 @@ impl Channel {
             last_flush: None,
             is_scheduled: false,
             status_number: 0,
-            status_told: 0,
+            status_known: 0,
             statuses: Vec::new(),
             topic_count: 0,
             introduced: Vec::new(),
@@ -146,7 +146,7 @@ impl Channel {
             channel.status_number = channel.status_number.max(topic.status_number);
         }
         channel.flushed_count = channel.count;
-        channel.status_told = channel.status_number;
+        channel.status_known = channel.status_number;
         channel
     }
 
@@ -159,7 +159,7 @@ impl Channel {
         }
     }
 
-    /// Adds a topic that has just appeared; the open batch will introduce it.
+    /// Adds a new topic. The open batch will introduce it.
     pub fn introduce(&mut self, info: &TopicInfo) {
         self.add_topic(info.id);
         self.introduced.push(info.clone());
@@ -183,12 +183,12 @@ impl Channel {
             .chain(many.into_iter().flatten().map(|id| id as TopicId))
     }
 
-    /// How many topics it has.
+    /// Number of topics.
     pub fn topic_count(&self) -> usize {
         self.topic_count
     }
 
-    /// Takes the next update of one of its topics into the open batch.
+    /// Adds the next update of one of its topics to the open batch.
     pub fn append(&mut self, strip: &Strip, index: usize, topics: &Topics) {
         self.count += 1;
         match &mut self.open {
@@ -208,34 +208,34 @@ impl Channel {
         }
     }
 
-    /// Whether an update came since the last batch was closed.
+    /// Whether the open batch has an update.
     pub fn is_open(&self) -> bool {
         self.count != self.flushed_count
     }
 
-    /// The position of subscribers that have everything the channel has sent.
+    /// The position of subscribers that have received everything that the channel has sent.
     pub fn flushed(&self) -> Position {
         self.flushed
     }
 
-    /// How many updates its topics had so far.
+    /// Number of updates of its topics so far.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// How many updates its topics had at [`flushed`](Self::flushed).
+    /// Number of updates of its topics up to [`flushed`](Self::flushed).
     pub fn flushed_count(&self) -> u64 {
         self.flushed_count
     }
 
-    /// The position up to which a snapshot can be given now: `head` (everything applied) while a
-    /// batch is open, else the end of the last batch.
+    /// The position that a snapshot can reach now: `head` (everything applied) while a batch is
+    /// open, otherwise the end of the last batch.
     pub fn reached(&self, head: Position) -> Position {
         if self.is_open() { head } else { self.flushed }
     }
 
-    /// Closes the open batch, which then reaches up to `head`, the newest position applied. `None`
-    /// if no update came.
+    /// Closes the open batch, which then reaches up to `head`, the newest position applied. Returns
+    /// `None` if there was no update.
     pub fn close(&mut self, topics: &mut Topics, head: Position) -> Option<Closed> {
         if !self.is_open() {
             return None;
@@ -250,7 +250,7 @@ impl Channel {
             snapshot: false,
             topics: &introduced,
         };
-        let came = self.count - self.flushed_count;
+        let arrived = self.count - self.flushed_count;
         let (frame, updates) = match &mut self.open {
             Open::Every(batch) => {
                 let updates = batch.updates() as u64;
@@ -276,11 +276,11 @@ impl Channel {
         Some(Closed {
             frame,
             updates,
-            conflated: came - updates,
+            conflated: arrived - updates,
         })
     }
 
-    /// A position as a client of the channel would send it to resume.
+    /// A position in the form in which a client of the channel sends it to resume.
     pub fn resume_at(
         &self,
         position: Position,
@@ -295,8 +295,9 @@ impl Channel {
         }
     }
 
-    /// Updates of its topics up to a position that is still on the tape, or up to its floor.
-    /// Walks the tape from there on, so the last answer is kept for the next subscriber.
+    /// Number of updates of its topics up to a position that is still on the tape, or is its floor.
+    /// The call walks the tape from that position on, so the last answer is cached for the next
+    /// subscriber.
     pub fn count_at(&mut self, position: Position, tape: &Tape) -> u64 {
         if self.count_cache.0 != position {
             let later = tape.between(position, tape.head());
@@ -308,8 +309,8 @@ impl Channel {
         self.count_cache.1
     }
 
-    /// Up to `limit` of its topics whose newest update has a position in (`after`, `until`], by
-    /// that position, ascending; and whether these are all.
+    /// Up to `limit` of its topics whose newest update has a position in (`after`, `until`], in
+    /// order of that position. Also returns whether these are all.
     pub fn latest_between(
         &self,
         after: Position,

@@ -1,4 +1,4 @@
-//! A shard's channels, found by key, by what they are for, and by topic.
+//! A shard's channels, found by key, by spec, and by topic.
 
 use std::{
     ops::{Index, IndexMut},
@@ -19,13 +19,13 @@ use super::{
     topics::Topics,
 };
 
-/// See the module.
+/// The channels of a shard; see the module.
 #[derive(Debug)]
 pub(super) struct Channels {
     slots: Keyed<ChannelKey, Channel>,
     by_spec: HashMap<ChannelSpec, ChannelKey>,
     by_filter: FilterTree<ChannelKey>,
-    /// Channels without a pace: their updates go out at once.
+    /// Number of channels without a pace, which send their updates at once.
     unpaced: usize,
 }
 
@@ -44,7 +44,7 @@ impl Channels {
         self.by_spec.get(spec).copied()
     }
 
-    /// Makes the channel for a spec that has none. It has everything up to `head`, the newest
+    /// Creates the channel for a spec that has none. The channel starts at `head`, the newest
     /// position applied.
     pub(super) fn insert(
         &mut self,
@@ -64,7 +64,7 @@ impl Channels {
         key
     }
 
-    /// Ends a channel that is there.
+    /// Removes an existing channel.
     pub(super) fn remove(&mut self, key: ChannelKey, topics: &mut Topics) {
         let channel = self.slots.remove(key);
         for id in channel.topics() {
@@ -97,8 +97,8 @@ impl Channels {
         scheduled.map(|(key, _)| key)
     }
 
-    /// The earliest time, as uptime, at which an update that comes now has to go out though no
-    /// timer is set for it; at most `limit`. `None` if it may have to go out at once.
+    /// The earliest time (uptime, at most `limit`) at which a new update must be sent although no
+    /// timer is set for it. Returns `None` if a new update must be sent at once.
     pub(super) fn quiet_until(&self, limit: Duration) -> Option<Duration> {
         if self.unpaced > 0 {
             return None;

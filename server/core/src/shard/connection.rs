@@ -1,4 +1,4 @@
-//! What a shard keeps of a connection: its client's rights and requests, its output, the
+//! The shard's state of a connection: its client's permissions and requests, its output, the
 //! subscriptions that catch up, and its times.
 
 use std::{
@@ -18,14 +18,14 @@ use super::{
 };
 use crate::{permissions::Access, wire::Wire};
 
-/// See the module.
+/// A client's connection; see the module.
 #[derive(Debug)]
 pub(crate) struct Connection<S> {
     generation: u32,
     pub(super) wire: Wire,
     pub(super) access: Access,
     pub(super) requests: TokenBucket,
-    /// Requests for history that have not been answered.
+    /// Requests for history that are not answered yet.
     pub(super) questions: u32,
     pub(super) subscriptions: SmallVec<[SubscriptionKey; 2]>,
     pub(super) output: Output<S>,
@@ -55,7 +55,7 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    /// Gives the kernel as much as it takes; see [`Output::flush`].
+    /// Hands the kernel as many bytes as it accepts; see [`Output::flush`].
     pub(super) fn flush(&mut self, written: usize, uptime: Duration) -> (Flushed, usize) {
         let (flushed, written) = self.output.flush(written, uptime);
         if flushed == Flushed::Blocked {
@@ -64,7 +64,7 @@ impl<S: Socket> Connection<S> {
         (flushed, written)
     }
 
-    /// Whether it can be put in line for catching up now. If so, it counts as in line.
+    /// Whether it can be queued for catching up now. If so, it is marked as queued.
     pub(super) fn line_up_to_catch_up(&mut self) -> bool {
         let is_ready = !self.catching_up.subscriptions.is_empty()
             && !self.output.is_blocked()
@@ -77,11 +77,11 @@ impl<S: Socket> Connection<S> {
 /// The subscriptions of a connection that are behind.
 #[derive(Debug)]
 pub(super) struct CatchingUp {
-    /// Those that have something to do.
+    /// Subscriptions that have work to do.
     pub(super) subscriptions: VecDeque<SubscriptionKey>,
-    /// Whether the connection is in the shard's line for catching up.
+    /// Whether the connection is in the shard's queue for catching up.
     pub(super) is_in_line: bool,
-    /// Length of the next frame.
+    /// Maximum length of the next frame, in bytes.
     pub(super) frame_bytes: usize,
 }
 
@@ -95,15 +95,15 @@ impl Default for CatchingUp {
     }
 }
 
-/// When things happened or will happen to a connection, as uptime.
+/// Times of past and future events of a connection, as uptime.
 #[derive(Debug)]
 pub(super) struct Times {
     pub(super) received: Duration,
-    /// A ping that has not been answered.
+    /// Time of a ping that is not answered yet.
     pub(super) ping_sent: Option<Duration>,
-    /// The close frame that began the close handshake.
+    /// Time of the close frame that began the close handshake.
     pub(super) closing_since: Option<Duration>,
-    /// When a drain closes it.
+    /// Time at which a drain closes it.
     pub(super) close_due: Option<Duration>,
 }
 
@@ -122,7 +122,7 @@ impl Times {
 #[derive(Debug)]
 pub(crate) struct Connections<S> {
     slots: Keyed<Slot, Connection<S>>,
-    /// Of the newest connection.
+    /// Generation of the newest connection.
     generation: u32,
 }
 
@@ -134,7 +134,7 @@ impl<S: Socket> Connections<S> {
         }
     }
 
-    /// Adds a connection. `connection` makes it from its generation.
+    /// Adds a connection. `connection` builds it from its generation.
     pub(super) fn insert(
         &mut self,
         connection: impl FnOnce(u32) -> Connection<S>,
@@ -145,7 +145,7 @@ impl<S: Socket> Connections<S> {
         ConnectionKey { slot, generation }
     }
 
-    /// Removes a connection that is there.
+    /// Removes an existing connection.
     pub(super) fn remove(&mut self, key: ConnectionKey) {
         self.slots.remove(key.slot);
     }
@@ -161,7 +161,7 @@ impl<S: Socket> Connections<S> {
         self.slots.get_mut(slot)
     }
 
-    /// The name of the connection in a slot.
+    /// The key of the connection in a slot.
     pub(super) fn key(&self, slot: Slot) -> ConnectionKey {
         ConnectionKey {
             slot,
@@ -180,7 +180,7 @@ impl<S: Socket> Connections<S> {
         })
     }
 
-    /// Connections in one of several equal parts of the slots.
+    /// The keys of the connections in one of several equal parts of the slots.
     pub(super) fn keys_of_part(&self, part: usize, parts: usize) -> Vec<ConnectionKey> {
         let slots = self.slots.keys_of_part(part, parts);
         slots.map(|slot| self.key(slot)).collect()

@@ -1,18 +1,18 @@
-//! The topics with the earliest positions among any number of them, found without keeping all.
+//! The topics with the earliest positions out of any number, found without keeping all of them.
 
 use tickcast_protocol::message::{Position, TopicId};
 
-/// See the module.
+/// Collects the topics with the earliest positions; see the module.
 #[derive(Debug)]
 pub(super) struct Earliest {
     found: Vec<(Position, TopicId)>,
     limit: usize,
-    /// There are enough with lower positions than this.
+    /// Enough topics with positions below this bound are found.
     bound: Position,
 }
 
 impl Earliest {
-    /// Up to `limit`, one at least.
+    /// Keeps up to `limit` topics. The limit must be at least 1.
     pub(super) fn new(limit: usize) -> Self {
         Self {
             found: Vec::new(),
@@ -24,7 +24,7 @@ impl Earliest {
     pub(super) fn push(&mut self, position: Position, topic: TopicId) {
         if position < self.bound {
             self.found.push((position, topic));
-            // Not each time, so that it costs the same for each topic however many there are.
+            // Cutting only now and then keeps the cost per topic independent of their number.
             if self.found.len() >= 2 * self.limit {
                 self.cut();
             }
@@ -39,7 +39,7 @@ impl Earliest {
         }
     }
 
-    /// By position, ascending; and whether these are all.
+    /// The topics in order of position. Also returns whether these are all.
     pub(super) fn finish(mut self) -> (Vec<(Position, TopicId)>, bool) {
         self.cut();
         self.found.sort_unstable();
@@ -55,7 +55,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_earliest_of_many_are_found(
+        fn the_earliest_topics_of_many_are_found(
             mut positions in prop::collection::hash_set(1..1000u64, 0..200),
             limit in 1..20usize,
         ) {

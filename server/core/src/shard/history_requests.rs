@@ -1,5 +1,5 @@
-//! Requests for history: the shard asks the sequencer's history, and writes the answer when it has
-//! come back.
+//! Requests for history: the shard sends the question to the sequencer, and writes the answer when
+//! it arrives.
 
 use tickcast_protocol::{error::ErrorCode, message::HistoryRequest, topic::Topic};
 
@@ -13,15 +13,16 @@ use crate::{
     work::{Ack, HistoryAnswer, HistoryQuestion, Work},
 };
 
-/// Requests of one connection that may wait for their answers: enough for a screen full of charts,
-/// few enough that a client that does not read its answers costs a few megabytes at most.
+/// Maximum number of requests of one connection that wait for an answer: enough for a screen full
+/// of charts, and few enough that a client that does not read its answers costs a few megabytes at
+/// most.
 const QUESTIONS_MAX: u32 = 16;
 
-/// When to ask again after that.
+/// Time that a refused client should wait before it asks again.
 const RETRY_AFTER_MS: u32 = 100;
 
 impl<S: Socket> Shard<S> {
-    /// A client's question for the sequencer; `None` if the client is refused.
+    /// Builds the sequencer's question from a client's request; `None` if the request is refused.
     pub(super) fn ask_history(
         &mut self,
         key: ConnectionKey,
@@ -79,8 +80,7 @@ impl<S: Socket> Shard<S> {
         })
     }
 
-    /// Writes answers that have come back. The strips that were made before them must have been
-    /// applied.
+    /// Writes answers of the sequencer. The strips made before them must have been applied.
     pub fn answer_history(&mut self, answers: &[HistoryAnswer], now: Now) {
         for HistoryAnswer { to, topic, stretch } in answers {
             let key = ConnectionKey::from_u64(to.connection);

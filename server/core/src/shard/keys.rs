@@ -1,5 +1,5 @@
-//! Keys of what a shard holds, and the slabs that they index. A key of one kind cannot be taken
-//! for another.
+//! Keys of a shard's objects, and the slabs that they index. Each kind has its own key type, so
+//! that the compiler rejects a key of the wrong kind.
 
 use std::{
     marker::PhantomData,
@@ -9,7 +9,7 @@ use std::{
 use slab::Slab;
 use tickcast_protocol::message::ChannelId;
 
-/// A channel's index in its shard. As a number it is the channel's name on the wire.
+/// A channel's index in its shard. As a number it is the channel's id in the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelKey(ChannelId);
 
@@ -17,11 +17,11 @@ pub struct ChannelKey(ChannelId);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriptionKey(u32);
 
-/// A connection's index in its shard. It is used again after the connection's end.
+/// A connection's index in its shard. The slot is reused after the connection has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Slot(u32);
 
-/// Names a connection of a shard; never used twice.
+/// Identifies a connection of a shard; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectionKey {
     pub(crate) slot: Slot,
@@ -29,24 +29,24 @@ pub struct ConnectionKey {
 }
 
 impl ChannelKey {
-    /// The key that a client names. There may be no such channel.
+    /// The key for an id that a client sent. The channel may not exist.
     pub(crate) fn from_id(id: ChannelId) -> Self {
         Self(id)
     }
 
-    /// The channel's name on the wire.
+    /// The channel's id in the protocol.
     pub fn id(self) -> ChannelId {
         self.0
     }
 }
 
 impl ConnectionKey {
-    /// As one number.
+    /// The key as one number.
     pub fn to_u64(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.slot.0)
     }
 
-    /// From the number that [`to_u64`](Self::to_u64) gave.
+    /// The key from a number that [`to_u64`](Self::to_u64) returned.
     pub fn from_u64(number: u64) -> Self {
         Self {
             slot: Slot(number as u32),
@@ -55,7 +55,7 @@ impl ConnectionKey {
     }
 }
 
-/// An index of a [`Keyed`] slab. Shards hold far fewer things of a kind than 2^32.
+/// An index of a [`Keyed`] slab. A shard holds far fewer than 2^32 objects of a kind.
 pub(crate) trait Key: Copy {
     fn from_index(index: usize) -> Self;
     fn index(self) -> usize;
@@ -77,7 +77,7 @@ macro_rules! keys {
 
 keys!(ChannelKey, SubscriptionKey, Slot);
 
-/// A slab with keys of its own type.
+/// A slab with its own key type.
 #[derive(Debug)]
 pub(crate) struct Keyed<K, T> {
     slab: Slab<T>,
@@ -96,7 +96,7 @@ impl<K: Key, T> Keyed<K, T> {
         K::from_index(self.slab.insert(value))
     }
 
-    /// Inserts a value that knows its key.
+    /// Inserts a value that is built from its key.
     pub(crate) fn insert_with(&mut self, value: impl FnOnce(K) -> T) -> K {
         let entry = self.slab.vacant_entry();
         let key = K::from_index(entry.key());
@@ -104,7 +104,7 @@ impl<K: Key, T> Keyed<K, T> {
         key
     }
 
-    /// Removes a value that is there.
+    /// Removes an existing value.
     pub(crate) fn remove(&mut self, key: K) -> T {
         self.slab.remove(key.index())
     }
@@ -122,7 +122,7 @@ impl<K: Key, T> Keyed<K, T> {
         values.map(|(index, value)| (K::from_index(index), value))
     }
 
-    /// Keys of one of several equal parts, in use now.
+    /// The keys in use in one of several equal parts.
     pub(crate) fn keys_of_part(&self, part: usize, parts: usize) -> impl Iterator<Item = K> {
         let indices = (part..self.slab.capacity()).step_by(parts);
         indices

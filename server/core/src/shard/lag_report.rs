@@ -16,20 +16,20 @@ use super::{
 };
 use crate::now::Now;
 
-/// A connection that is behind, with its subscription that is furthest behind.
+/// A connection that is behind, and its slowest subscription.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SlowClient {
     /// Its shard.
     pub shard: usize,
-    /// Its number in the shard, which is never used twice.
+    /// Its number in the shard, which is never reused.
     pub connection: u64,
-    /// Its subscriptions.
+    /// Number of its subscriptions.
     pub subscriptions: usize,
-    /// The slowest of them, if there is one.
+    /// Its slowest subscription, if it has any.
     pub slowest: Option<SlowSubscription>,
-    /// Bytes that wait for the kernel to take them.
+    /// Bytes that wait for the kernel to accept them.
     pub unsent_bytes: usize,
-    /// Time since the kernel took one of them; 0 if it takes them.
+    /// Time in ms since the kernel accepted a byte; 0 if it accepts them.
     pub blocked_ms: u64,
 }
 
@@ -42,16 +42,16 @@ pub struct SlowSubscription {
     pub filter: String,
     /// Whether it gets all updates or the newest values.
     pub mode: Mode,
-    /// Batches per second, at most.
+    /// Maximum number of batches per second.
     pub max_rate_hz: Option<f64>,
-    /// Updates on the tape, of all topics, that came since its cursor.
+    /// Updates on the tape, of all topics, after its cursor.
     pub lag_updates: u64,
-    /// Age of the first of them that is still on the tape.
+    /// Age in ms of the first of these updates that is still on the tape.
     pub lag_ms: u64,
 }
 
 impl<S: Socket> Shard<S> {
-    /// Up to `limit` connections that are furthest behind, the slowest first.
+    /// Up to `limit` connections with the largest lag, slowest first.
     pub fn slowest(&self, limit: usize, now: Now) -> Vec<(ConnectionKey, SlowClient)> {
         let behind = self.connections.iter().filter_map(|(key, connection)| {
             let slowest = self.slowest_subscription(connection);
@@ -80,7 +80,7 @@ impl<S: Socket> Shard<S> {
         behind.into_iter().map(client).collect()
     }
 
-    /// A connection's slowest subscription, and how many updates on the tape it has not got.
+    /// A connection's slowest subscription, and the number of updates on the tape after its cursor.
     pub(super) fn slowest_subscription(
         &self,
         connection: &Connection<S>,
@@ -113,7 +113,7 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Age of the first update after a position that is still on the tape.
+    /// Age in ms of the first update after a position that is still on the tape.
     fn age_ms(&self, position: Position, now: Now) -> u64 {
         let next = self.tape.between(position, self.tape.head()).next();
         let update = next

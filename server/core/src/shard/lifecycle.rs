@@ -1,4 +1,4 @@
-//! Connections from their beginning to their end: greeting, close handshake, drain.
+//! Connections from start to end: greeting, close handshake, drain.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::{
 };
 
 impl<S: Socket> Shard<S> {
-    /// Takes a new connection in and greets it.
+    /// Adds a new connection and greets it.
     pub fn connect(
         &mut self,
         socket: S,
@@ -63,7 +63,7 @@ impl<S: Socket> Shard<S> {
         key
     }
 
-    /// Forgets a connection and its subscriptions.
+    /// Removes a connection and its subscriptions.
     pub fn disconnect(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get(key) else {
             return;
@@ -75,7 +75,7 @@ impl<S: Socket> Shard<S> {
         self.stats.connections.set(self.connections.len() as u64);
     }
 
-    /// Records that something was received from a connection.
+    /// Records that a connection has sent something.
     pub fn heard(&mut self, key: ConnectionKey, now: Now) {
         if let Some(connection) = self.connections.get(key) {
             connection.times.received = now.uptime;
@@ -89,13 +89,13 @@ impl<S: Socket> Shard<S> {
         self.flush_answers(now);
     }
 
-    /// Whether a client does not read its answers, so that it should not be read either.
+    /// Whether a client does not read its answers and should therefore not be read either.
     pub fn is_clogged(&mut self, key: ConnectionKey) -> bool {
         let connection = self.connections.get(key);
         connection.is_some_and(|connection| connection.output.is_clogged())
     }
 
-    /// Begins the close handshake from our side, or answers the client's.
+    /// Begins the close handshake from the server's side, or answers the client's.
     pub fn close(&mut self, key: ConnectionKey, frame: Bytes, code: Option<u16>, now: Now) {
         let Some(connection) = self.connections.get(key) else {
             return;
@@ -111,13 +111,13 @@ impl<S: Socket> Shard<S> {
         self.stats.closed(code);
         match wire {
             Wire::Frames(_) => self.send(key, frame),
-            // An event stream has no handshake: it just ends.
+            // An event stream has no handshake: it ends at once.
             Wire::Events => self.events.push(Event::Broken(key)),
         }
         self.flush_answers(now);
     }
 
-    /// Begins the close handshake with a code of the registry.
+    /// Begins the close handshake with a registered code.
     pub fn close_with(&mut self, key: ConnectionKey, code: CloseCode, reason: &str, now: Now) {
         let frame = wire::close_with(code, reason);
         self.close(key, frame, Some(code.number()), now);
@@ -131,11 +131,10 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Tells all clients to reconnect within a window. In that time each is closed, one after the
-    /// other.
+    /// Tells all clients to reconnect within a window, and spreads their closing over that time.
     pub fn drain(&mut self, window: Duration, now: Now) {
         self.drain_ends = Some(now.uptime + window);
-        // The last values go out before a client is closed.
+        // The last values are sent before a client is closed.
         for channel in self.channels.scheduled() {
             self.rounds.set_due(channel, now.uptime);
         }

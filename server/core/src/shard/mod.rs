@@ -1,21 +1,37 @@
-//! A shard: some connections, the channels they share, and the rounds in which updates go out.
+//! A shard: a group of connections, the channels they share, and the rounds in which updates are
+//! sent.
 //!
-//! The time is passed in, sockets are a [`Socket`], and what the shard cannot do itself it returns
-//! as an [`Event`]. Its thread calls, again and again and in this order: [`turn`](Shard::turn),
-//! [`catch_up`](Shard::catch_up) and [`take_events`](Shard::take_events). In between come the calls
-//! for clients and timers:
+//! The shard has no clock and no sockets. Callers pass the time in, a socket is a [`Socket`], and
+//! [`Event`] tells the caller what the shard cannot do itself. The shard's thread calls
+//! [`turn`](Shard::turn), [`catch_up`](Shard::catch_up) and [`take_events`](Shard::take_events)
+//! repeatedly and in this order. Clients and timers cause these calls in between:
 //!
-//! | what happens | call |
+//! | event | call |
 //! |---|---|
 //! | a client connects | [`connect`](Shard::connect) |
-//! | a request comes | [`heard`](Shard::heard), [`handle`](Shard::handle) |
-//! | a blocked socket takes bytes again | [`on_writable`](Shard::on_writable) |
+//! | a request arrives | [`heard`](Shard::heard), [`handle`](Shard::handle) |
+//! | a blocked socket accepts bytes again | [`on_writable`](Shard::on_writable) |
 //! | half a second has passed | [`tick`](Shard::tick) |
 //! | the connection ends | [`lost`](Shard::lost), [`disconnect`](Shard::disconnect) |
 //!
-//! This file holds the state. `turn` sends updates out, `catch_up` serves subscriptions that are
-//! behind, `requests`, `subscribing` and `history_requests` serve clients, `lifecycle` and `timers`
-//! look after connections.
+//! This file holds the state. The other files, in reading order:
+//!
+//! | file | job |
+//! |---|---|
+//! | `keys`, `pace`, `socket`, `token_bucket` | types that everything below uses |
+//! | `topics`, `topic_index`, `earliest` | the newest value of each topic, and how to find topics |
+//! | `channel`, `channels` | batches that several subscribers share |
+//! | `statuses`, `status_cursor` | status changes, and how far each subscriber knows them |
+//! | `subscription`, `behind` | a cursor into a channel, live or behind |
+//! | `connection`, `output`, `rounds` | a client's state, its unsent frames, the order of writes |
+//! | `turn` | applies strips, closes batches, writes |
+//! | `catch_up` | serves subscriptions that are behind |
+//! | `requests`, `subscribing`, `history_requests`, `replies` | the requests of clients, and the answers |
+//! | `lifecycle`, `timers` | greeting, heartbeats, timeouts, close and drain |
+//! | `lag_report` | the slowest connections, for operators |
+//!
+//! The shard may use the tape, the wire and the [`work`](crate::work) types. It knows no sequencer:
+//! requests for it are returned to the caller as work.
 
 mod keys;
 mod pace;
@@ -76,20 +92,20 @@ pub use self::{
     topics::{TopicState, Topics},
 };
 
-/// An idle shard polls for updates at least this often, so that a client that comes finds them
-/// applied.
+/// An idle shard polls for updates at least this often, so that a new client finds them applied.
 const QUIET_MAX: Duration = Duration::from_millis(50);
 
-/// What a shard cannot do itself.
+/// A task that the shard leaves to its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// The kernel takes no more for this connection: call [`Shard::on_writable`] when it does.
+    /// The kernel accepts no more bytes of this connection: call [`Shard::on_writable`] when it
+    /// does.
     Blocked(ConnectionKey),
     /// The connection is over: drop it and call [`Shard::disconnect`].
     Broken(ConnectionKey),
 }
 
-/// See the module.
+/// A shard; see the module.
 #[derive(Debug)]
 pub struct Shard<S> {
     index: usize,
@@ -103,15 +119,15 @@ pub struct Shard<S> {
     connections: Connections<S>,
     rounds: Rounds<S>,
     statuses: Statuses,
-    /// Connections with subscriptions that are behind, in line for [`catch_up`](Self::catch_up).
+    /// Connections with subscriptions that are behind, queued for [`catch_up`](Self::catch_up).
     catching_up: VecDeque<ConnectionKey>,
     events: Vec<Event>,
-    /// While draining: the end of the window, as uptime.
+    /// During a drain: uptime at the end of the window.
     drain_ends: Option<Duration>,
 }
 
 impl<S: Socket> Shard<S> {
-    /// A shard without connections, at the beginning of an epoch.
+    /// A shard without connections, at the start of an epoch.
     pub fn new(
         index: usize,
         epoch: Epoch,
@@ -136,14 +152,14 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Lets a turn write to fewer connections than are worth a turn, so that a round of a few
-    /// connections has several turns.
+    /// Lets a turn write to fewer connections than would normally justify one, so that a round of a
+    /// few connections has several turns.
     pub fn with_turn_writes_min(mut self, writes: usize) -> Self {
         self.rounds.set_turn_writes_min(writes);
         self
     }
 
-    /// Writes to several connections at a time.
+    /// Sets the way to write to several connections at once.
     pub fn with_write_many(mut self, write_many: impl WriteMany<S> + 'static) -> Self {
         self.rounds.set_write_many(Box::new(write_many));
         self
@@ -154,8 +170,8 @@ impl<S: Socket> Shard<S> {
         self.index
     }
 
-    /// The newest values of up to `limit` topics that a filter matches, in JSON, and whether these
-    /// are all.
+    /// The newest values of up to `limit` topics that a filter matches, in JSON. Also returns
+    /// whether these are all.
     pub fn latest(&mut self, filter: &Filter, limit: usize) -> (Vec<&[u8]>, bool) {
         let mut ids = self.topics.matching(filter);
         let is_all = ids.len() <= limit;
@@ -167,7 +183,7 @@ impl<S: Socket> Shard<S> {
         (ids.into_iter().map(json).collect(), is_all)
     }
 
-    /// How many connections there are.
+    /// Number of connections.
     pub fn connections(&self) -> usize {
         self.connections.len()
     }
@@ -182,8 +198,7 @@ impl<S: Socket> Shard<S> {
         self.tape.head()
     }
 
-    /// Whether all connections have been written to that had something waiting when the round
-    /// began.
+    /// Whether the round has written to every connection that had unsent frames when it began.
     pub fn is_round_over(&self) -> bool {
         self.rounds.is_over()
     }
@@ -193,20 +208,20 @@ impl<S: Socket> Shard<S> {
         !self.rounds.is_line_empty() || !self.rounds.touched.is_empty()
     }
 
-    /// When [`turn`](Self::turn) must be called even if no strip comes, as uptime.
+    /// Uptime at which [`turn`](Self::turn) must be called even if no strip arrives.
     pub fn next_due(&self) -> Option<Duration> {
         self.rounds.next_due()
     }
 
-    /// Until when, as uptime, no update that comes has to go out before
-    /// [`next_due`](Self::next_due): all channels have a pace, and an update would open a batch too
-    /// early for its channel. `None` if the next update may have to go out at once.
+    /// Uptime until which a new update need not be sent before [`next_due`](Self::next_due). Up to
+    /// then all channels have a pace, and none is due earlier. Returns `None` if the next update
+    /// may have to be sent at once.
     pub fn quiet_until(&self, now: Now) -> Option<Duration> {
         let until = self.channels.quiet_until(now.uptime + QUIET_MAX)?;
         (until > now.uptime).then_some(until)
     }
 
-    /// Takes what the caller has to do.
+    /// Takes the tasks for the caller.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }

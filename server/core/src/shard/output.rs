@@ -11,33 +11,33 @@ use smallvec::SmallVec;
 
 use super::socket::{SLICES_MAX, Socket, Write};
 
-/// Answers and pongs that may wait for a client that does not read, in bytes. Above it the client
-/// is not read either, until it has read some of them.
+/// Maximum bytes of answers and pongs that wait for a client that does not read. Above this limit
+/// the server stops reading from the client until it has read some of them.
 pub(super) const UNREAD_ANSWERS_MAX_BYTES: usize = 64 * 1024;
 
-/// Whether everything could be written.
+/// The result of writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flushed {
-    /// The kernel has everything.
+    /// The kernel accepted everything.
     Clear,
-    /// The kernel takes no more for now.
+    /// The kernel accepts no more for now.
     Blocked,
     /// The connection is broken.
     Broken,
 }
 
-/// See the module.
+/// The output of a connection; see the module.
 #[derive(Debug)]
 pub(super) struct Output<S> {
     socket: S,
-    /// Frames that the kernel has not taken yet; of the first one perhaps only the rest.
+    /// Frames that the kernel has not accepted yet. The first one may be a remainder.
     frames: VecDeque<Bytes>,
     bytes: usize,
-    /// Since when the kernel has taken nothing, as uptime.
+    /// Uptime since which the kernel has accepted nothing.
     pub(super) blocked_since: Option<Duration>,
-    /// When the kernel last took something, as uptime.
+    /// Uptime at which the kernel last accepted bytes.
     pub(super) sent: Duration,
-    /// Whether the connection is in the line of those that wait for their turn.
+    /// Whether the connection is queued for a turn.
     pub(super) is_in_line: bool,
 }
 
@@ -53,28 +53,28 @@ impl<S: Socket> Output<S> {
         }
     }
 
-    /// Adds a frame after those that wait.
+    /// Appends a frame.
     pub(super) fn push(&mut self, frame: Bytes) {
         self.bytes += frame.len();
         self.frames.push_back(frame);
     }
 
-    /// Bytes that the kernel has not taken yet.
+    /// Bytes that the kernel has not accepted yet.
     pub(super) fn unsent_bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Whether the kernel took less than it was given.
+    /// Whether the kernel accepted less than it was given.
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked_since.is_some()
     }
 
-    /// Whether its client does not read its answers, so that it should not be read either.
+    /// Whether its client does not read its answers and should therefore not be read either.
     pub(super) fn is_clogged(&self) -> bool {
         self.is_blocked() && self.bytes > UNREAD_ANSWERS_MAX_BYTES
     }
 
-    /// The frames that wait, for [`WriteMany`](super::WriteMany).
+    /// The unsent frames, for [`WriteMany`](super::WriteMany).
     pub(super) fn unsent(&self) -> Write<'_, S> {
         Write {
             socket: &self.socket,
@@ -82,16 +82,16 @@ impl<S: Socket> Output<S> {
         }
     }
 
-    /// Gives the kernel as much as it takes. It has taken the first `written` bytes already.
-    /// Returns the bytes it took in all, too.
+    /// Hands the kernel as many bytes as it accepts; it has accepted the first `written` bytes
+    /// already. Also returns the total number of bytes accepted.
     pub(super) fn flush(&mut self, mut written: usize, uptime: Duration) -> (Flushed, usize) {
         self.advance(written);
         while !self.frames.is_empty() {
             match self.write_once() {
                 Ok(0) => return (Flushed::Broken, written),
-                Ok(taken) => {
-                    written += taken;
-                    self.advance(taken);
+                Ok(accepted) => {
+                    written += accepted;
+                    self.advance(accepted);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -117,14 +117,14 @@ impl<S: Socket> Output<S> {
         self.socket.try_write(&slices)
     }
 
-    fn advance(&mut self, mut taken: usize) {
-        self.bytes -= taken;
+    fn advance(&mut self, mut accepted: usize) {
+        self.bytes -= accepted;
         while let Some(front) = self.frames.front_mut() {
-            if taken < front.len() {
-                front.advance(taken);
+            if accepted < front.len() {
+                front.advance(accepted);
                 return;
             }
-            taken -= front.len();
+            accepted -= front.len();
             self.frames.pop_front();
         }
     }

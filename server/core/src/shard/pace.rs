@@ -1,30 +1,30 @@
-//! The pace of a channel: all updates, or the newest values at most this often.
+//! The pace of a channel: all updates, or the latest values at a maximum rate.
 
 use std::time::Duration;
 
 use tickcast_protocol::message::Mode;
 
-/// When a channel's batches are closed, and what is in them.
+/// When a channel closes its batches, and which updates they contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pace {
-    /// Each update, in each round.
+    /// Each update, in every round.
     Every,
-    /// The newest value of each topic that changed, once per interval; with an interval of 0 in
-    /// each round.
+    /// The newest value of each changed topic, once per interval; with an interval of 0, in every
+    /// round.
     Latest {
         /// Milliseconds from one batch to the next.
         interval_ms: u32,
     },
 }
 
-/// Slowest maximum rate: one batch in a hundred seconds.
+/// Longest interval, for the slowest maximum rate: one batch in 100 seconds.
 const INTERVAL_MAX_MS: f64 = 100_000.0;
 
 impl Pace {
     /// The pace for a requested mode and rate. `None` if the rate is not finite or not above 0.
     ///
-    /// Rates become whole milliseconds, so that clients with nearly the same rate share a channel;
-    /// above 1,000 per second there is no limit left.
+    /// Intervals are whole milliseconds, so that clients with nearly the same rate share a channel.
+    /// Above 1,000 batches per second no limit remains.
     pub fn grant(mode: Mode, max_rate_hz: Option<f64>) -> Option<Self> {
         match (mode, max_rate_hz) {
             (_, Some(rate)) if !rate.is_finite() || rate <= 0.0 => None,
@@ -37,7 +37,7 @@ impl Pace {
         }
     }
 
-    /// The mode and the maximum rate it stands for.
+    /// The mode and the maximum rate that it stands for.
     pub fn granted(self) -> (Mode, Option<f64>) {
         match self {
             Self::Every => (Mode::Every, None),
@@ -46,7 +46,7 @@ impl Pace {
         }
     }
 
-    /// Time between batches; zero for "each round".
+    /// Time between batches; zero for every round.
     pub fn interval(self) -> Duration {
         match self {
             Self::Every => Duration::ZERO,

@@ -1,4 +1,4 @@
-//! What a shard sends to one connection: answers, errors, and frames of its own.
+//! Messages to one connection: answers, errors, and frames that no other connection shares.
 
 use bytes::Bytes;
 use tickcast_protocol::message::{ErrorMessage, RequestId, ServerMessage, TopicId};
@@ -39,7 +39,7 @@ impl<S: Socket> Shard<S> {
         self.answer(key, &ServerMessage::Error(error));
     }
 
-    /// Adds an answer to what a connection is sent at the end of this call.
+    /// Queues an answer, which is sent at the end of this call.
     pub(super) fn send(&mut self, key: ConnectionKey, frame: Bytes) {
         if let Some(connection) = self.connections.get(key) {
             connection.output.push(frame);
@@ -47,7 +47,7 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Writes to the connections that were answered since the last call, also what else waits.
+    /// Writes the queued answers, and all other unsent frames of these connections.
     pub(super) fn flush_answers(&mut self, now: Now) {
         let answered = self.rounds.take_answered();
         for &slot in &answered {
@@ -59,7 +59,7 @@ impl<S: Socket> Shard<S> {
         self.rounds.give_back(answered);
     }
 
-    /// Writes what a connection has waiting. Its socket has taken the first `written` bytes
+    /// Writes a connection's unsent frames. Its socket has accepted the first `written` bytes
     /// already.
     pub(super) fn flush(&mut self, slot: Slot, written: usize, now: Now) -> Flushed {
         let Some(connection) = self.connections.in_slot(slot) else {

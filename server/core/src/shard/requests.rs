@@ -1,4 +1,4 @@
-//! Requests of clients: which part of the shard carries them out, and what is refused.
+//! Requests of clients: passes each to the part of the shard that carries it out, or refuses it.
 
 use smallvec::SmallVec;
 use tickcast_protocol::{
@@ -20,7 +20,7 @@ use crate::{
 
 impl<S: Socket> Shard<S> {
     /// Carries out a request and answers it. A publish or a question about history is returned as
-    /// work for the sequencer, which brings the answer.
+    /// work for the sequencer, whose result is the answer.
     pub fn handle(&mut self, key: ConnectionKey, message: ClientMessage, now: Now) -> Option<Work> {
         let is_publish = matches!(message, ClientMessage::Publish(_));
         let connection = self.connections.get(key)?;
@@ -45,7 +45,7 @@ impl<S: Socket> Shard<S> {
         work
     }
 
-    /// Answers bytes that are no message.
+    /// Answers bytes that are not a valid message.
     pub fn refuse_message(&mut self, key: ConnectionKey, refusal: Refusal, now: Now) {
         let Some(connection) = self.connections.get(key) else {
             return;
@@ -53,8 +53,8 @@ impl<S: Socket> Shard<S> {
         if connection.times.closing_since.is_some() {
             return;
         }
-        // Nonsense counts as a request. Otherwise it would be the cheapest way to keep the server
-        // busy.
+        // An invalid message counts as a request. Otherwise it would be the cheapest way to keep
+        // the server busy.
         match connection.requests.take(now.uptime) {
             Ok(()) => {
                 self.refuse(key, None, refusal, None);
@@ -64,7 +64,7 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Says when to come back. A client that does not obey is closed in the end.
+    /// Tells the client when to try again. A client that ignores it is closed eventually.
     fn refuse_above_rate(
         &mut self,
         key: ConnectionKey,
@@ -82,7 +82,7 @@ impl<S: Socket> Shard<S> {
         self.flush_answers(now);
     }
 
-    /// Answers a publish that came too late to be put on the tape.
+    /// Refuses a publish that is too late for the tape.
     pub fn refuse_draining(&mut self, key: ConnectionKey, id: Option<RequestId>, now: Now) {
         self.refuse(key, id, ErrorCode::Draining.into(), None);
         self.flush_answers(now);

@@ -1,7 +1,7 @@
-//! What is to be written, and in which order: the state of a shard's rounds.
+//! The state of a shard's rounds: what must be written, and in which order.
 //!
-//! In a round each connection that had something waiting at its beginning is written to, once. A
-//! round goes in turns; see [`Shard::turn`](super::Shard::turn).
+//! A round writes once to each connection that had unsent frames when the round began. A round has
+//! several turns; see [`Shard::turn`](super::Shard::turn).
 
 use std::{
     cmp::Reverse,
@@ -19,31 +19,31 @@ use super::{
     socket::{Socket, WRITE_MANY_MAX, WriteMany, Written},
 };
 
-/// Turns of a round, about. More would give newer values to the connections that wait, but each
-/// turn may add a frame of its own to every connection.
+/// Approximate number of turns per round. More turns would give newer values to waiting
+/// connections, but each turn may add one more frame to every connection.
 const TURNS_PER_ROUND: usize = 4;
 
-/// Connections that a turn writes to, at least: about 150 µs of work.
+/// Minimum number of connections that a turn writes to: about 150 µs of work.
 const TURN_WRITES_MIN: usize = 32;
 
 /// Slots that are written to together.
 pub(super) type Slots = SmallVec<[Slot; WRITE_MANY_MAX]>;
 
-/// See the module.
+/// The state of a shard's rounds; see the module.
 #[derive(Debug)]
 pub(super) struct Rounds<S> {
-    /// Channels with an open batch to be closed in this turn, or at the end of the round.
+    /// Channels whose open batch is closed in this turn or at the end of the round.
     pub(super) touched: Vec<ChannelKey>,
-    /// When the next batches of paced channels are due, as uptime.
+    /// Uptimes at which the next batches of paced channels are due.
     due: BinaryHeap<Reverse<(Duration, ChannelKey)>>,
-    /// Connections with updates or statuses to write; the one that has waited longest is first.
+    /// Connections with unsent updates or statuses, longest waiting first.
     line: VecDeque<Slot>,
-    /// How many of them this round has still to write to.
+    /// Number of these that the round must still write to.
     left: usize,
-    /// How many of them a turn of this round writes to.
+    /// Number of these that one turn of this round writes to.
     turn_writes: usize,
     turn_writes_min: usize,
-    /// Rounds so far.
+    /// Number of rounds so far.
     number: usize,
     write_many: Option<Box<dyn WriteMany<S>>>,
     /// Connections with answers to write at the end of this call.
@@ -83,7 +83,7 @@ impl<S: Socket> Rounds<S> {
         self.due.peek().map(|&Reverse((due, _))| due)
     }
 
-    /// Takes a channel whose timer has run out.
+    /// Takes a channel whose timer has expired.
     pub(super) fn take_due(&mut self, uptime: Duration) -> Option<ChannelKey> {
         if self.next_due()? > uptime {
             return None;
@@ -91,13 +91,13 @@ impl<S: Socket> Rounds<S> {
         self.due.pop().map(|Reverse((_, channel))| channel)
     }
 
-    /// Forgets a channel that ends.
+    /// Forgets a channel that is being removed.
     pub(super) fn forget(&mut self, key: ChannelKey) {
         self.touched.retain(|&channel| channel != key);
         self.due.retain(|&Reverse((_, channel))| channel != key);
     }
 
-    /// Gives a connection a frame for its next turn.
+    /// Gives a connection a frame and queues it for a turn.
     pub(super) fn line_up(&mut self, slot: Slot, connection: &mut Connection<S>, frame: Bytes) {
         connection.output.push(frame);
         if !connection.output.is_in_line {
@@ -106,17 +106,17 @@ impl<S: Socket> Rounds<S> {
         }
     }
 
-    /// Whether no connection waits for its turn.
+    /// Whether no connection is queued for a turn.
     pub(super) fn is_line_empty(&self) -> bool {
         self.line.is_empty()
     }
 
-    /// Whether all have been written to that had something waiting when the round began.
+    /// Whether the round has written to every connection that had unsent frames when it began.
     pub(super) fn is_over(&self) -> bool {
         self.left == 0
     }
 
-    /// Lets another connection be the first in each round, so that none is always last.
+    /// Changes which connection is first in the round, so that none is always last.
     pub(super) fn rotate(&mut self) {
         if !self.line.is_empty() {
             self.line.rotate_left(self.number % self.line.len());
@@ -124,8 +124,8 @@ impl<S: Socket> Rounds<S> {
         }
     }
 
-    /// Begins a turn, and a round if the last one is over. Returns how many connections the turn
-    /// writes to.
+    /// Begins a turn, and a new round if the last one is over. Returns the number of connections
+    /// that the turn writes to.
     pub(super) fn begin_turn(&mut self) -> usize {
         if self.left == 0 {
             self.left = self.line.len();
@@ -137,8 +137,8 @@ impl<S: Socket> Rounds<S> {
         writes
     }
 
-    /// Takes up to `max` connections off the line. One that was written to meanwhile, for an
-    /// answer, or that has ended is left out; one that is in the line twice is taken once.
+    /// Takes up to `max` connections off the queue. A connection is left out if it has ended or was
+    /// written to since, for an answer. A connection that is queued twice is taken once.
     pub(super) fn take_line(&mut self, max: usize, connections: &mut Connections<S>) -> Slots {
         let was_in_line = |&slot: &Slot| {
             let connection = connections.in_slot(slot);
@@ -148,8 +148,8 @@ impl<S: Socket> Rounds<S> {
         some.filter(was_in_line).collect()
     }
 
-    /// Writes to several connections at once, if there is a way to. Returns the bytes that each
-    /// socket took.
+    /// Writes to several connections at once, if there is a way to do so. Returns the number of
+    /// bytes that each socket accepted.
     pub(super) fn write_many(&mut self, slots: &[Slot], connections: &Connections<S>) -> Written {
         let mut written = Written::new();
         if let Some(write_many) = &mut self.write_many {
@@ -161,13 +161,13 @@ impl<S: Socket> Rounds<S> {
         written
     }
 
-    /// Notes that a connection has an answer to write at the end of this call.
+    /// Records that a connection has an answer to write at the end of this call.
     pub(super) fn note_answered(&mut self, key: ConnectionKey) {
         self.answered.push(key.slot);
     }
 
-    /// Takes the connections with answers to write. The list's memory is to be
-    /// [given back](Self::give_back).
+    /// Takes the connections with answers to write. The caller [gives the list's memory
+    /// back](Self::give_back).
     pub(super) fn take_answered(&mut self) -> Vec<Slot> {
         std::mem::take(&mut self.answered)
     }

@@ -1,34 +1,33 @@
-//! How changes of status get from the tape to subscribers.
+//! The way of status changes from the tape to subscribers.
 //!
-//! A shard numbers the changes as they come; all shards see them in the same order. Live
-//! subscribers are told at the end of the turn; the others have a
-//! [`StatusCursor`](super::StatusCursor).
+//! A shard numbers the changes in order; all shards see them in the same order. Live subscribers
+//! get them at the end of the turn; all others have a [`StatusCursor`](super::StatusCursor).
 
 use tickcast_protocol::message::TopicId;
 
 use super::{channels::Channels, keys::ChannelKey, topics::Topics};
 use crate::tape::StatusChange;
 
-/// See the module.
+/// The status changes of a shard; see the module.
 #[derive(Debug, Default)]
 pub(super) struct Statuses {
-    /// Changes so far.
+    /// Number of changes so far.
     changes: u64,
-    /// Channels with changes to be told in this turn.
+    /// Channels with changes to send in this turn.
     channels: Vec<ChannelKey>,
 }
 
-/// The changes of a channel that live subscribers have not been told.
+/// The changes of a channel that its live subscribers do not know yet.
 #[derive(Debug)]
-pub(super) struct Untold {
+pub(super) struct UnsentChanges {
     /// The topics, ascending.
     pub(super) topics: Vec<TopicId>,
-    /// The number up to which live subscribers have been told.
-    pub(super) told: u64,
+    /// The number up to which live subscribers know the changes.
+    pub(super) known: u64,
 }
 
 impl Statuses {
-    /// Takes in a topic's new status.
+    /// Applies a topic's new status.
     pub(super) fn change(
         &mut self,
         change: StatusChange,
@@ -50,22 +49,22 @@ impl Statuses {
         }
     }
 
-    /// Takes the channels with changes to be told.
+    /// Takes the channels with changes to send.
     pub(super) fn take_channels(&mut self) -> Vec<ChannelKey> {
         std::mem::take(&mut self.channels)
     }
 
-    /// Takes a channel's changes, which then count as told.
-    pub(super) fn take_untold(key: ChannelKey, channels: &mut Channels) -> Option<Untold> {
+    /// Takes a channel's changes and marks them as sent.
+    pub(super) fn take_unsent(key: ChannelKey, channels: &mut Channels) -> Option<UnsentChanges> {
         let channel = channels.get_mut(key)?;
         let mut topics = std::mem::take(&mut channel.statuses);
-        let told = std::mem::replace(&mut channel.status_told, channel.status_number);
+        let known = std::mem::replace(&mut channel.status_known, channel.status_number);
         topics.sort_unstable();
         topics.dedup();
-        Some(Untold { topics, told })
+        Some(UnsentChanges { topics, known })
     }
 
-    /// Forgets a channel that ends.
+    /// Forgets a channel that is being removed.
     pub(super) fn forget(&mut self, key: ChannelKey) {
         self.channels.retain(|&channel| channel != key);
     }

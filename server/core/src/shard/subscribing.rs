@@ -1,5 +1,5 @@
-//! Subscriptions from their beginning to their end: requests to subscribe, change the pace, list
-//! and unsubscribe.
+//! Subscriptions from start to end: requests to subscribe, to change the pace, to list and to
+//! unsubscribe.
 
 use tickcast_protocol::{
     error::ErrorCode,
@@ -47,7 +47,7 @@ impl<S: Socket> Shard<S> {
             };
             results.push(result);
         }
-        // The answer goes out before everything that follows from it.
+        // The answer is sent before the messages that follow from it.
         self.answer(key, &ServerMessage::Subscribed(Subscribed { id, results }));
         for subscription in begun {
             self.go_on(key, subscription);
@@ -110,7 +110,7 @@ impl<S: Socket> Shard<S> {
         channel: ChannelKey,
         mut behind: Behind,
     ) -> SubscriptionKey {
-        // A topic in the open batch may be one that an earlier snapshot had to leave out.
+        // An earlier snapshot may have had to leave out a topic of the open batch.
         behind.is_partial = self.channels[channel].is_open();
         let subscription = self.subscriptions.insert(Subscription {
             connection: key,
@@ -125,7 +125,7 @@ impl<S: Socket> Shard<S> {
         subscription
     }
 
-    /// Where a new subscription begins.
+    /// Returns the start of a new subscription.
     fn begin(&mut self, channel: ChannelKey, resume: Option<Resume>) -> (Behind, Start) {
         let start = match resume {
             None => Start::Fresh,
@@ -148,7 +148,7 @@ impl<S: Socket> Shard<S> {
 
     fn resume(&mut self, channel: ChannelKey, resume: Resume) -> Behind {
         let channel = &mut self.channels[channel];
-        // After the last batch nothing has happened while no batch is open.
+        // While no batch is open, there is no update after the last batch.
         let position = resume.position.min(channel.reached(self.tape.head()));
         let count = resume.count.or_else(|| {
             (position >= self.tape.floor()).then(|| channel.count_at(position, &self.tape))
@@ -230,7 +230,7 @@ impl<S: Socket> Shard<S> {
         self.answer(key, &ServerMessage::Subscriptions(answer));
     }
 
-    /// Moves a subscription to the channel of another pace; it stays where it is on the tape.
+    /// Moves a subscription to the channel of another pace. It keeps its position on the tape.
     pub(super) fn change(&mut self, key: ConnectionKey, request: Change) {
         let Change {
             id,
@@ -254,7 +254,7 @@ impl<S: Socket> Shard<S> {
         };
         let other = self.subscription_in(key, self.channels.find(&spec));
         let moved = match other {
-            // The subscription has this pace already, or another one of the connection has.
+            // The subscription has this pace already, or the connection has another one with it.
             Some(other) => {
                 if other != subscription {
                     self.end_subscription(subscription);
@@ -284,7 +284,7 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Where a subscription is, as the start of one in another channel of the same topics.
+    /// Returns the state of a subscription, converted to another channel of the same topics.
     fn leave(&mut self, subscription: SubscriptionKey, to: ChannelKey) -> Behind {
         let Subscription {
             channel, progress, ..
@@ -303,7 +303,7 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// The channel for a spec, made if there is none.
+    /// The channel for a spec; it is created if it does not exist.
     fn channel_for(&mut self, spec: ChannelSpec) -> ChannelKey {
         if let Some(key) = self.channels.find(&spec) {
             return key;
@@ -315,7 +315,7 @@ impl<S: Socket> Shard<S> {
         key
     }
 
-    /// Ends a subscription; its channel, too, if it was the last one.
+    /// Ends a subscription, and its channel if this was the last one.
     pub(super) fn end_subscription(&mut self, key: SubscriptionKey) {
         if let Progress::Live(_) = self.subscriptions[key].progress {
             self.leave_live(key);

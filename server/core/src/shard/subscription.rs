@@ -1,8 +1,8 @@
 //! A subscription: a connection's cursor into a channel.
 //!
-//! A subscription is live while its cursor is where the channel was last flushed; then it costs
-//! nothing but its entry in the channel's list. Otherwise it is [`Behind`], and everything it needs
-//! is found by one question: what changed since its cursor?
+//! A subscription is live while its cursor is at the channel's last batch. A live subscription
+//! costs only its entry in the channel's list. Otherwise it is [`Behind`], and one question finds
+//! everything it needs: what has changed since its cursor?
 
 use tickcast_protocol::message::Position;
 
@@ -12,7 +12,7 @@ use super::{
     keys::{ChannelKey, ConnectionKey},
 };
 
-/// One connection's part in one channel.
+/// One connection's subscription to one channel.
 #[derive(Debug)]
 pub(super) struct Subscription {
     pub(super) connection: ConnectionKey,
@@ -20,17 +20,18 @@ pub(super) struct Subscription {
     pub(super) progress: Progress,
 }
 
-/// How far a subscription is.
+/// How far a subscription has come.
 #[derive(Debug)]
 pub(super) enum Progress {
-    /// As far as the channel. Its index in the channel's list of live subscriptions.
+    /// It has everything that the channel has sent. The number is its index in the channel's list
+    /// of live subscriptions.
     Live(u32),
-    /// Less far.
+    /// It lacks some of it.
     Behind(Behind),
 }
 
 impl Subscription {
-    /// Up to where it has been handed to the connection.
+    /// The position up to which it was handed to the connection.
     pub(super) fn position(&self, channel: &Channel) -> Position {
         match &self.progress {
             Progress::Live(_) => channel.flushed(),

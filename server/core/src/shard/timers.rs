@@ -1,4 +1,4 @@
-//! What the passing of time brings: heartbeats, pings, timeouts.
+//! Timers: heartbeats, pings and timeouts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,19 +13,20 @@ use crate::{
     wire::{self, Wire},
 };
 
-/// How long a client may take to answer a close frame.
+/// Maximum time for a client to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl<S: Socket> Shard<S> {
-    /// Sends heartbeats and pings that are due, and ends connections that are silent, that do not
-    /// read, or that a drain closes now. To be called about once a second, more often while
-    /// draining.
+    /// Sends heartbeats and pings that are due. Ends connections that are silent, that do not read,
+    /// or whose time in a drain has come. Call it about once a second, and more often during a
+    /// drain.
     pub fn tick(&mut self, now: Now) {
         self.tick_part(0, 1, now);
     }
 
-    /// [`tick`](Self::tick) for one of several parts of the connections. Connections that came
-    /// together are due for their heartbeats and pings together, which would hold up the updates.
+    /// Runs [`tick`](Self::tick) for one of several parts of the connections. Connections that
+    /// began together have their heartbeats and pings due together, and all of them at once would
+    /// delay the updates.
     pub fn tick_part(&mut self, part: usize, parts: usize, now: Now) {
         for key in self.connections.keys_of_part(part, parts) {
             self.tick_connection(key, now);
@@ -61,8 +62,8 @@ impl<S: Socket> Shard<S> {
         let is_past = |then: Option<Duration>, timeout| {
             then.is_some_and(|then| now.uptime.saturating_sub(then) > timeout)
         };
-        // A client that is still owed updates keeps its connection until the end of the drain's
-        // window: the tape ends with the process.
+        // A client with updates still to receive keeps its connection until the end of the drain's
+        // window, because the tape ends with the process.
         let is_done = catching_up.subscriptions.is_empty() && !output.is_blocked()
             || self.drain_ends.is_some_and(|ends| ends <= now.uptime);
         if times.closing_since.is_some() {
@@ -81,7 +82,7 @@ impl<S: Socket> Shard<S> {
             self.close_with(key, code, code.text(), now);
         } else if !output.is_blocked() {
             let is_heartbeat_due = now.uptime.saturating_sub(output.sent) >= settings.heartbeat;
-            // The client of an event stream has no way to answer.
+            // The client of an event stream cannot answer.
             if is_past(Some(times.received), settings.ping)
                 && times.ping_sent.is_none()
                 && wire != Wire::Events
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
     use crate::{permissions::Access, settings::CoreSettings, stats::ShardStats};
 
-    /// A socket that takes everything and counts how often it was written to.
+    /// A socket that accepts everything and counts its writes.
     #[derive(Clone, Default)]
     struct Counting(Rc<Cell<usize>>);
 

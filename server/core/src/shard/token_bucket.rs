@@ -1,10 +1,12 @@
 //! The rate limit of a client's requests: a token bucket (ITU-T I.371 calls it a virtual scheduling
-//! algorithm). Our own, because its time is passed in; a rate-limiting library brings a clock.
+//! algorithm). It is our own code because its time is passed in; a rate-limiting library brings a
+//! clock.
 
 use std::time::Duration;
 
-/// Refusals at once after which a client is given up, as a multiple of the burst. A client that
-/// obeys `retry_after_ms` never comes near, and an answer to each refused request costs little.
+/// Number of consecutive refusals after which the server gives a client up, as a multiple of the
+/// burst. A client that obeys `retry_after_ms` never comes near it, and answering a refused request
+/// costs little.
 const REFUSED_BURSTS_MAX: f64 = 10.0;
 
 /// Requests per second, with a burst.
@@ -13,7 +15,7 @@ pub(super) struct TokenBucket {
     per_s: u32,
     burst: u32,
     tokens: f64,
-    /// Refusals until the bucket [is exhausted](Self::is_exhausted).
+    /// Refusals left until the bucket [is exhausted](Self::is_exhausted).
     patience: f64,
     filled: Duration,
 }
@@ -46,7 +48,7 @@ impl TokenBucket {
         Err(((1.0 - self.tokens) / f64::from(self.per_s.max(1)) * 1000.0).ceil() as u32)
     }
 
-    /// Whether the client goes on asking though it was refused again and again.
+    /// Whether the client has ignored its refusals again and again.
     pub(super) fn is_exhausted(&self) -> bool {
         self.patience < 0.0
     }
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_bucket_is_exhausted_by_ten_refused_bursts_and_recovers_at_its_rate() {
+    fn ten_refused_bursts_exhaust_a_token_bucket_and_it_recovers_at_its_rate() {
         let at = Duration::from_millis;
         let mut bucket = TokenBucket::new(20, 3, at(0));
         for _ in 0..3 + 30 {

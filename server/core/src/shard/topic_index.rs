@@ -1,8 +1,8 @@
-//! Topics and filters as trees of their levels, so that what belongs together is found without
-//! looking at all of them: the topics of a new filter in about as many steps as there are matches,
-//! the filters of a new topic in about as many as it has levels.
+//! Topics and filters as trees of their levels, for lookups that do not visit all of them. Finding
+//! the topics of a new filter takes about as many steps as there are matches. Finding the filters
+//! of a new topic takes about as many steps as the topic has levels.
 //!
-//! Both answer what [`Filter::matches`] would, and neither keeps more than it was given.
+//! Both trees agree with [`Filter::matches`], and neither keeps more than was inserted.
 
 use std::hash::BuildHasher;
 
@@ -13,7 +13,7 @@ use tickcast_protocol::{
     topic::{Filter, Topic},
 };
 
-/// The first level, and what follows it.
+/// The first level, and the rest after it.
 fn split_level(text: &str) -> (&str, Option<&str>) {
     match text.split_once('/') {
         Some((level, rest)) => (level, Some(rest)),
@@ -21,7 +21,7 @@ fn split_level(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// A wildcard in the first level leaves such topics out (MQTT 5.0, 4.7.2).
+/// A wildcard in the first level does not match such topics (MQTT 5.0, section 4.7.2).
 fn is_hidden(first_level: &str) -> bool {
     first_level.starts_with('$')
 }
@@ -33,7 +33,7 @@ const ROOT: NodeIndex = 0;
 
 /// Topics by their levels. Topics are never removed, and their ids count up from 0.
 ///
-/// A node has 24 bytes and no text of its own: names repeat their first levels a thousand times.
+/// A node has 24 bytes and stores no text, because thousands of names share their first levels.
 #[derive(Debug)]
 pub(crate) struct TopicTree {
     names: Vec<Topic>,
@@ -43,7 +43,7 @@ pub(crate) struct TopicTree {
     hasher: DefaultHashBuilder,
 }
 
-/// The end of a list, or no topic.
+/// Marks the end of a list, or no topic.
 const NONE: u32 = u32::MAX;
 
 #[derive(Debug)]
@@ -53,7 +53,7 @@ struct TopicNode {
     next_sibling: NodeIndex,
     /// The topic that ends here.
     topic: TopicId,
-    /// A topic whose name has this level, and where: from `start` to `end`.
+    /// A topic whose name contains this level, from byte `start` to byte `end`.
     name: TopicId,
     start: u16,
     end: u16,
@@ -96,7 +96,7 @@ impl TopicTree {
         self.nodes[node as usize].topic = id;
     }
 
-    /// The ids of the topics that a filter selects, ascending.
+    /// The ids of the topics that a filter matches, ascending.
     pub(crate) fn matching(&self, filter: &Filter) -> Vec<TopicId> {
         let mut found = Vec::new();
         let mut open = vec![(ROOT, Some(filter.as_str()))];
@@ -110,7 +110,7 @@ impl TopicTree {
             };
             match level {
                 "#" => {
-                    // Its parent belongs to it, and so does all that is below.
+                    // "#" matches its parent and every level below it.
                     self.push_topic(node, &mut found);
                     open.extend(self.selectable(node).map(|child| (child, Some("#"))));
                 }
@@ -129,7 +129,7 @@ impl TopicTree {
         }
     }
 
-    /// A node's children that a wildcard stands for.
+    /// The children of a node that a wildcard matches.
     fn selectable(&self, node: NodeIndex) -> impl Iterator<Item = NodeIndex> {
         let mut next = self.nodes[node as usize].first_child;
         let children = std::iter::from_fn(move || {
@@ -160,7 +160,7 @@ impl TopicTree {
         start: usize,
         end: usize,
     ) -> NodeIndex {
-        // A name has 256 bytes at most, and fewer than 2^32 of them fit into any memory.
+        // A name has at most 256 bytes, and memory cannot hold 2^32 nodes.
         let short = |offset| u16::try_from(offset).expect("names are short");
         let child = NodeIndex::try_from(self.nodes.len()).expect("memory is bounded");
         self.nodes.push(TopicNode {
@@ -184,13 +184,13 @@ impl TopicTree {
     }
 }
 
-/// Filters by their levels, each with the keys it was inserted with.
+/// Filters by their levels, each with its inserted keys.
 #[derive(Debug)]
 pub(crate) struct FilterTree<K> {
     root: FilterNode<K>,
 }
 
-/// Wildcards are levels like all others here: no topic has them in its name.
+/// Wildcards are treated like any other level here: no topic has one in its name.
 #[derive(Debug)]
 struct FilterNode<K> {
     children: HashMap<Box<str>, Self>,
@@ -224,12 +224,12 @@ impl<K: Copy + PartialEq> FilterTree<K> {
         node.keys.push(key);
     }
 
-    /// Takes a key off a filter.
+    /// Removes a key from a filter.
     pub(crate) fn remove(&mut self, filter: &Filter, key: K) {
         self.root.remove(Some(filter.as_str()), key);
     }
 
-    /// The keys of the filters that select a topic.
+    /// The keys of the filters that match a topic.
     pub(crate) fn matching(&self, topic: &Topic) -> SmallVec<[K; 2]> {
         let mut found = SmallVec::new();
         let name = topic.as_str();
@@ -261,7 +261,7 @@ impl<K: Copy + PartialEq> FilterNode<K> {
     }
 
     fn collect(&self, rest: Option<&str>, found: &mut SmallVec<[K; 2]>) {
-        // Where the topic ends, "#" stands for no level: the parent belongs to it.
+        // At the end of the topic, "#" stands for no level: it matches its parent.
         if let Some(all) = self.children.get("#") {
             found.extend_from_slice(&all.keys);
         }
@@ -286,7 +286,7 @@ mod tests {
 
     use super::*;
 
-    /// Names and filters of few different levels, so that many match.
+    /// Names and filters of only a few different levels, so that many match.
     fn text(levels: &'static [&'static str]) -> impl Strategy<Value = String> {
         vec(select(levels), 1..5).prop_map(|levels| levels.join("/"))
     }
@@ -317,7 +317,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_filter_finds_the_topics_it_matches(topics in topics(), filters in filters()) {
+        fn a_filter_finds_the_topics_that_it_matches(topics in topics(), filters in filters()) {
             let mut tree = TopicTree::default();
             for name in &topics {
                 tree.insert(name.clone());
@@ -357,7 +357,7 @@ mod tests {
         }
 
         #[test]
-        fn filters_that_are_gone_leave_nothing_behind(filters in filters()) {
+        fn removed_filters_leave_no_nodes(filters in filters()) {
             let mut tree = FilterTree::default();
             for filter in &filters {
                 tree.insert(filter, 0);

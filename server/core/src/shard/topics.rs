@@ -24,21 +24,21 @@ pub struct TopicState {
     pub seq: Seq,
     /// Whether its source is live.
     pub status: Status,
-    /// Since when, ns since the Unix epoch; 0 if it was never another.
+    /// Time of its last status change, in ns since the Unix epoch; 0 if it never changed.
     pub status_since_ns: TimeNs,
-    /// Changes of status, of all topics, up to and with its newest one; 0 if it had none.
+    /// Number of its newest status change, counted over all topics; 0 if it never changed.
     pub status_number: u64,
     /// Channels whose filter matches.
     pub channels: SmallVec<[ChannelKey; 2]>,
-    /// The newest update. Copied out of its strip, so that a topic that went quiet does not keep a
-    /// whole strip alive; the buffer is used again for the next one.
+    /// The newest update. It is a copy, so that a topic that has gone quiet does not keep a whole
+    /// strip in memory. The buffer is reused for the next update.
     bincode: Vec<u8>,
-    /// The same in JSON once it has been asked for, else empty.
+    /// The newest update in JSON; empty until it is requested.
     json: Vec<u8>,
 }
 
 impl TopicState {
-    /// The newest update in an encoding, ready to be spliced into a batch.
+    /// The newest update in an encoding, ready to be copied into a batch.
     pub fn latest(&mut self, encoding: Encoding) -> &[u8] {
         match encoding {
             Encoding::Bincode => &self.bincode,
@@ -51,23 +51,23 @@ impl TopicState {
         }
     }
 
-    /// The newest update in JSON, as [`latest`](Self::latest) has made it.
+    /// The newest update in JSON, as [`latest`](Self::latest) encoded it.
     pub fn latest_json(&self) -> &[u8] {
         &self.json
     }
 
-    /// Its status, as it is sent.
+    /// Its status, in the form in which it is sent.
     pub fn status_row(&self) -> StatusRow<'_> {
         (&self.info, self.status, self.status_since_ns)
     }
 }
 
-/// All topics of the epoch; a topic's id is its index.
+/// All topics of the epoch, indexed by topic id.
 #[derive(Debug, Default)]
 pub struct Topics {
     states: Vec<TopicState>,
-    /// Of each topic's newest update; 0 if it had none. Apart from the rest, because catching up
-    /// walks those of all topics.
+    /// Position of each topic's newest update; 0 if it had none. It is stored apart from the rest
+    /// because catching up walks the positions of all topics.
     positions: Vec<Position>,
     index: TopicTree,
 }
@@ -90,7 +90,7 @@ impl Topics {
         });
     }
 
-    /// Takes an update as its topic's newest.
+    /// Stores an update as the newest of its topic.
     pub fn apply(&mut self, update: TapeUpdate<'_>) -> &mut TopicState {
         let state = &mut self.states[update.topic as usize];
         state.seq += 1;
@@ -106,17 +106,17 @@ impl Topics {
         self.positions[id as usize]
     }
 
-    /// How many topics there are.
+    /// Number of topics.
     pub fn len(&self) -> usize {
         self.states.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no topics.
     pub fn is_empty(&self) -> bool {
         self.states.is_empty()
     }
 
-    /// The name of a topic that was introduced.
+    /// The name of an introduced topic.
     pub fn name(&self, id: TopicId) -> &Topic {
         &self[id].info.topic
     }
@@ -130,7 +130,7 @@ impl Topics {
 impl Index<TopicId> for Topics {
     type Output = TopicState;
 
-    /// A topic that was introduced.
+    /// An introduced topic.
     fn index(&self, id: TopicId) -> &TopicState {
         &self.states[id as usize]
     }

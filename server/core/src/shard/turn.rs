@@ -1,4 +1,4 @@
-//! The turns of a shard's rounds: strips in, batches closed, connections written to.
+//! The turns of a shard's rounds: apply strips, close batches, write to connections.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::{
 };
 
 impl<S: Socket> Shard<S> {
-    /// A round in one call: the strips go to all connections.
+    /// Runs a whole round in one call: sends the strips to all connections.
     pub fn round(&mut self, strips: &[Arc<Strip>], now: Now) {
         self.turn(strips, now);
         while self.has_unsent() {
@@ -30,11 +30,11 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// A turn of a round: takes strips in, closes the batches that are due, and writes to the
+    /// Runs one turn of a round: applies strips, closes the batches that are due, and writes to the
     /// connections that have waited longest.
     ///
-    /// Each turn takes in what has come by then. So a connection that is late in a round gets it in
-    /// the same write, and has not waited for it longer than those that were early.
+    /// Each turn applies all strips available at its start. So a connection that is late in a round
+    /// gets them in the same write, and has waited no longer for them than the early ones.
     pub fn turn(&mut self, strips: &[Arc<Strip>], now: Now) {
         for strip in strips {
             self.apply(strip);
@@ -103,8 +103,8 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Closes the batches of channels without a pace; sets a timer for the others. Newest values
-    /// wait for the end of the round, so that as few as possible are sent.
+    /// Closes the batches of channels without a pace, and sets a timer for the others. Latest
+    /// values wait for the end of the round, so that as few as possible are sent.
     fn close_touched(&mut self, now: Now) {
         for key in std::mem::take(&mut self.rounds.touched) {
             let Some(channel) = self.channels.get_mut(key) else {
@@ -120,8 +120,8 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Sets a paced channel's timer, unless it is set: an interval after its last batch; now for
-    /// the first batch.
+    /// Sets a paced channel's timer unless it is set. The next batch is due an interval after the
+    /// last one; the first batch is due now.
     pub(super) fn schedule(&mut self, key: ChannelKey, now: Now) {
         let channel = &mut self.channels[key];
         if !channel.is_scheduled {
@@ -135,7 +135,7 @@ impl<S: Socket> Shard<S> {
 
     fn close_due(&mut self, now: Now) {
         while let Some(key) = self.rounds.take_due(now.uptime) {
-            // The channel may have ended meanwhile, and its key may be another's now.
+            // The channel may have ended, and another channel may have its key now.
             let channel = self.channels.get_mut(key);
             let Some(channel) = channel.filter(|channel| channel.is_scheduled) else {
                 continue;
@@ -146,8 +146,8 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Closes a channel's batch, hands it to the live subscriptions, and lets those go on that
-    /// waited for it.
+    /// Closes a channel's batch, hands it to the live subscriptions, and resumes the subscriptions
+    /// that waited for it.
     fn close_batch(&mut self, key: ChannelKey) {
         let channel = &mut self.channels[key];
         let head = self.tape.head();
@@ -176,8 +176,8 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Sends the changes of this turn to live subscriptions, and to those that only wait for their
-    /// channel's next batch.
+    /// Sends the status changes of this turn to live subscriptions, and to those that only wait for
+    /// their channel's next batch.
     fn send_statuses(&mut self) {
         for key in self.statuses.take_channels() {
             self.send_statuses_of(key);
@@ -185,7 +185,7 @@ impl<S: Socket> Shard<S> {
     }
 
     fn send_statuses_of(&mut self, key: ChannelKey) {
-        let Some(untold) = Statuses::take_untold(key, &mut self.channels) else {
+        let Some(unsent) = Statuses::take_unsent(key, &mut self.channels) else {
             return;
         };
         let channel = &self.channels[key];
@@ -193,7 +193,7 @@ impl<S: Socket> Shard<S> {
         if listeners.is_empty() {
             return;
         }
-        let rows = untold.topics.iter().map(|&id| self.topics[id].status_row());
+        let rows = unsent.topics.iter().map(|&id| self.topics[id].status_row());
         let rows: Vec<_> = rows.collect();
         let frames: Vec<Bytes> = rows
             .chunks(STATUSES_PER_FRAME_MAX)
@@ -208,8 +208,8 @@ impl<S: Socket> Shard<S> {
             } = self.subscriptions[subscription];
             let connection = &mut self.connections[slot];
             if let Progress::Behind(behind) = progress {
-                // A subscription that does not get it now finds it by its cursor later.
-                if connection.output.is_blocked() || behind.statuses.told != untold.told {
+                // A subscription that does not get the change now finds it later by its cursor.
+                if connection.output.is_blocked() || behind.statuses.known != unsent.known {
                     continue;
                 }
                 behind.statuses = current;
@@ -220,7 +220,7 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Writes to the connections that have waited longest, a turn's worth of them.
+    /// Writes to the connections that have waited longest, as many as one turn allows.
     fn flush_line(&mut self, now: Now) {
         let mut left = self.rounds.begin_turn();
         while left > 0 {
@@ -234,7 +234,7 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Takes a blocked connection's subscriptions out of their channels' live lists.
+    /// Removes a blocked connection's subscriptions from their channels' live lists.
     pub(super) fn fall_behind(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get(key) else {
             return;
@@ -249,7 +249,7 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Takes a live subscription out of its channel's list, and returns where it is.
+    /// Removes a live subscription from its channel's list, and returns its state.
     pub(super) fn leave_live(&mut self, subscription: SubscriptionKey) -> Behind {
         let Subscription {
             channel,

@@ -1,7 +1,15 @@
 //! The tape: the bounded log of recent updates, in strips that are shared by reference.
 //!
-//! A [`Strip`] is written once, by the sequencer, and never changes. Each shard keeps its own
-//! [`Tape`], a window of the newest strips; the bytes are the same for all of them.
+//! The sequencer writes each [`Strip`] once; it never changes afterwards. Each shard keeps its own
+//! [`Tape`], a window of the newest strips. All shards share the bytes of the strips.
+//!
+//! The files in reading order:
+//!
+//! * this file: `Tape`, the window of strips that one shard keeps
+//! * `strip`: one strip, its builder, and the answers and status changes it carries
+//! * `stretch`: a part of one topic's past, as the history returns it
+//!
+//! The tape knows the protocol's messages and `work::Ack`, and nothing about shards or connections.
 
 mod stretch;
 mod strip;
@@ -13,13 +21,13 @@ use tickcast_protocol::message::Position;
 pub use stretch::Stretch;
 pub use strip::{AckResult, StatusChange, Strip, StripBuilder, TapeUpdate, append_as_json};
 
-/// A window of the newest strips, bounded by what they cost.
+/// A window of the newest strips, bounded by their cost in bytes.
 #[derive(Debug)]
 pub struct Tape {
     strips: VecDeque<Arc<Strip>>,
     bytes: usize,
     max_bytes: usize,
-    /// Position of the first update that is still there, or comes next.
+    /// Position of the oldest update still on the tape; of the next update if the tape is empty.
     start: Position,
     end: Position,
 }
@@ -36,7 +44,7 @@ impl Tape {
         }
     }
 
-    /// Appends the next strip and forgets the oldest ones that exceed the bound.
+    /// Appends the next strip and drops the oldest ones above the bound.
     pub fn push(&mut self, strip: Arc<Strip>) {
         debug_assert_eq!(strip.first(), self.end);
         self.end = strip.end();
@@ -50,18 +58,18 @@ impl Tape {
         }
     }
 
-    /// The position before the first update that is still there. A cursor there or later continues
-    /// without a gap.
+    /// The position before the oldest update still on the tape. A cursor at this position or later
+    /// continues without a gap.
     pub fn floor(&self) -> Position {
         self.start - 1
     }
 
-    /// The position of the newest update, 0 if there was none.
+    /// The position of the newest update; 0 if there was none.
     pub fn head(&self) -> Position {
         self.end - 1
     }
 
-    /// What the strips cost, in bytes.
+    /// Cost of the strips, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -74,7 +82,8 @@ impl Tape {
         self.strips.range(skip..)
     }
 
-    /// Updates with positions in (`after`, `until`], oldest first, with their strip and index.
+    /// Updates with positions in (`after`, `until`], oldest first, each with its strip and its
+    /// index there.
     pub fn between(
         &self,
         after: Position,
@@ -116,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tape_forgets_the_oldest_strips_and_knows_where_it_begins() {
+    fn the_tape_drops_the_oldest_strips_and_knows_its_floor() {
         let cost = strip(1, 10).cost_bytes();
         let mut tape = Tape::new(cost * 3 + cost / 2);
         assert_eq!((tape.floor(), tape.head()), (0, 0));

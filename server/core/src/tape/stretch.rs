@@ -1,13 +1,13 @@
-//! A stretch of one topic's past, as the answer to a question about it.
+//! A stretch of one topic's past: the answer to a question about history.
 
 /// Consecutive updates of one topic, encoded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stretch {
-    /// The end of each update in `bincode`, by position, ascending.
+    /// End offset of each update in `bincode`, in order of position.
     pub ends: Box<[u32]>,
-    /// The updates, one after the other.
+    /// The updates, one after another.
     pub bincode: Box<[u8]>,
-    /// Whether older ones are still held.
+    /// Whether the history holds older updates of the topic.
     pub more: bool,
 }
 

@@ -1,4 +1,4 @@
-//! A strip: some updates with consecutive positions. The sequencer writes it once; it never changes.
+//! A strip: updates with consecutive positions. The sequencer writes it once; it never changes.
 
 use std::sync::OnceLock;
 
@@ -11,18 +11,18 @@ use tickcast_protocol::{
 
 use crate::work::Ack;
 
-/// What a strip costs besides its bytes, about. Without it many small strips would exceed the tape's
-/// bound unnoticed.
+/// Approximate cost of a strip besides its bytes. If it were not counted, many small strips would
+/// exceed the tape's bound unnoticed.
 const STRIP_OVERHEAD_BYTES: usize = 256;
 
-/// Length of an update in JSON, as a multiple of its length in bincode, about.
+/// Approximate length of an update in JSON, as a multiple of its length in bincode.
 const JSON_SIZE_FACTOR: usize = 4;
 
 /// One update of a strip.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     topic: TopicId,
-    /// Its bytes end here and begin where those of the one before end.
+    /// End offset of its bytes. They begin at the end of the previous update.
     end: u32,
 }
 
@@ -33,7 +33,7 @@ pub struct StatusChange {
     pub topic: TopicId,
     /// Its status from now on.
     pub status: Status,
-    /// Since when, ns since the Unix epoch.
+    /// Time of the change, in ns since the Unix epoch.
     pub since_ns: TimeNs,
 }
 
@@ -42,11 +42,11 @@ pub struct StatusChange {
 pub struct AckResult {
     /// Where it goes.
     pub ack: Ack,
-    /// The position of the last update, or the reason of the refusal.
+    /// The position of the last update, or the reason for the refusal.
     pub result: Result<Position, ErrorCode>,
 }
 
-/// Some updates with consecutive positions, encoded.
+/// Updates with consecutive positions, encoded.
 #[derive(Debug)]
 pub struct Strip {
     first: Position,
@@ -64,20 +64,20 @@ struct EncodedJson {
     ends: Box<[u32]>,
 }
 
-/// One update as it stands on the tape.
+/// One update as stored on the tape.
 #[derive(Debug, Clone, Copy)]
 pub struct TapeUpdate<'a> {
     /// Its position.
     pub position: Position,
     /// Its topic.
     pub topic: TopicId,
-    /// Its bytes in bincode, ready to be spliced into a batch.
+    /// Its bytes in bincode, ready to be copied into a batch.
     pub bincode: &'a [u8],
 }
 
 impl Strip {
-    /// Position of its first update. A strip without updates (it only brings acks or statuses) has
-    /// the position that comes next.
+    /// Position of its first update. A strip without updates, which carries only acknowledgements
+    /// or statuses, has the position of the next update.
     pub fn first(&self) -> Position {
         self.first
     }
@@ -92,27 +92,27 @@ impl Strip {
         &self.topics
     }
 
-    /// Topics whose status changes, in this order.
+    /// Topics whose status changes, in order.
     pub fn statuses(&self) -> &[StatusChange] {
         &self.statuses
     }
 
-    /// Answers to publishes that end in this strip.
+    /// Answers to publishes whose last update is in this strip.
     pub fn acks(&self) -> &[AckResult] {
         &self.acks
     }
 
-    /// Whether it brings more than updates: an answer that a client waits for, or a new status.
+    /// Whether it carries more than updates: an answer that a client waits for, or a new status.
     pub fn has_news(&self) -> bool {
         !self.acks.is_empty() || !self.statuses.is_empty()
     }
 
-    /// What it costs, in bytes.
+    /// Its cost, in bytes.
     pub fn cost_bytes(&self) -> usize {
         STRIP_OVERHEAD_BYTES + self.len_bytes() + self.entries.len() * size_of::<Entry>()
     }
 
-    /// Bytes of all updates in bincode, and of statuses.
+    /// Bytes of all updates in bincode plus the status changes.
     pub fn len_bytes(&self) -> usize {
         self.bincode.len() + size_of_val(&*self.statuses)
     }
@@ -123,7 +123,7 @@ impl Strip {
             .map_or(0, |before| self.entries[before].end as usize)
     }
 
-    /// The update at an index below the number of updates.
+    /// The update at `index`, which must be below the number of updates.
     pub fn get(&self, index: usize) -> TapeUpdate<'_> {
         let entry = self.entries[index];
         TapeUpdate {
@@ -133,13 +133,13 @@ impl Strip {
         }
     }
 
-    /// All updates, by position.
+    /// All updates, in order of position.
     pub fn updates(&self) -> impl DoubleEndedIterator<Item = TapeUpdate<'_>> {
         (0..self.entries.len()).map(|index| self.get(index))
     }
 
-    /// The bytes of the update at an index, ready to be spliced into a batch. In JSON the whole
-    /// strip is encoded at the first call, once for all shards; `name_of` gives a topic's name.
+    /// The bytes of the update at an index, ready to be copied into a batch. The first call for
+    /// JSON encodes the whole strip, once for all shards. `name_of` returns a topic's name.
     pub fn encoded<'n>(
         &self,
         index: usize,
@@ -180,7 +180,7 @@ impl EncodedJson {
     }
 }
 
-/// Appends in JSON an update that is given in bincode.
+/// Converts an update from bincode to JSON and appends it.
 pub fn append_as_json(bincode: &[u8], topic: &Topic, out: &mut Vec<u8>) {
     let update = codec::decode_update_bincode(bincode).expect("the sequencer encoded it");
     let update = Update {
@@ -233,12 +233,12 @@ impl StripBuilder {
         self.bincode.len()
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it holds no update, no acknowledgement and no status change.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.acks.is_empty() && self.statuses.is_empty()
     }
 
-    /// Introduces a topic, before its first update.
+    /// Introduces a topic. Must be called before its first update.
     pub fn introduce(&mut self, topic: TopicInfo) {
         self.topics.push(topic);
     }
@@ -265,7 +265,7 @@ impl StripBuilder {
         self.acks.push(ack);
     }
 
-    /// The finished strip.
+    /// Builds the finished strip.
     pub fn build(self) -> Strip {
         Strip {
             first: self.first,

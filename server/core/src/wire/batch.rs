@@ -1,4 +1,4 @@
-//! Batches: encoded updates with one head in front, in one buffer for all who get the same.
+//! Batches: encoded updates with one head in front, in one buffer that all subscribers share.
 
 use bytes::Bytes;
 use tickcast_protocol::{
@@ -12,27 +12,28 @@ use super::{
     frame::{HEADER_MAX_BYTES, Header},
 };
 
-/// Room in front of a batch's updates for the frame's header and the batch's head. The longest
-/// head without topics is JSON's: its fixed text and four numbers of at most 20 digits.
+/// Space in front of a batch's updates for the frame's header and the batch's head. The longest
+/// head without topics is the one in JSON: its fixed text and four numbers of at most 20 digits.
 const HEAD_ROOM_BYTES: usize = 160;
 
-/// Spare room after a batch's end that is not worth a copy. A slow client keeps its frame for long.
+/// Largest spare capacity after a batch's end that is not worth a copy. A slow client keeps its
+/// frame for a long time.
 const SPARE_MAX_BYTES: usize = 16 * 1024;
 
-/// Collects encoded updates and makes them a batch: the updates are copied once, the head is put
-/// in front of them when it is known.
+/// Collects encoded updates and builds a batch from them. The updates are copied once; the head is
+/// written in front of them when it is known.
 #[derive(Debug)]
 pub struct BatchWriter {
     wire: Wire,
-    /// [`HEAD_ROOM_BYTES`] of nothing, then the updates.
+    /// [`HEAD_ROOM_BYTES`] zeros, then the updates.
     buffer: Vec<u8>,
     updates: usize,
-    /// Length of the last batch: the next one is often as long, and need not grow to it.
+    /// Length of the previous batch: the next one is often as long, so its buffer need not grow.
     last_len: usize,
 }
 
 impl BatchWriter {
-    /// A batch without updates.
+    /// An empty batch.
     pub fn new(wire: Wire) -> Self {
         Self {
             wire,
@@ -54,7 +55,7 @@ impl BatchWriter {
         self.updates += 1;
     }
 
-    /// How many updates there are.
+    /// Number of updates so far.
     pub fn updates(&self) -> usize {
         self.updates
     }
@@ -64,8 +65,8 @@ impl BatchWriter {
         self.buffer.len().saturating_sub(HEAD_ROOM_BYTES)
     }
 
-    /// Makes a batch of what was pushed, and is empty again. A client that has got the batch
-    /// resumes at `resume`.
+    /// Builds a batch from the pushed updates, and leaves the writer empty. A client that has
+    /// received the batch resumes at `resume`.
     pub fn finish(&mut self, head: &BatchHead<'_>, resume: &Resume) -> Bytes {
         let encoding = self.wire.encoding();
         let updates = std::mem::take(&mut self.updates);
@@ -81,7 +82,7 @@ impl BatchWriter {
         let mut batch_head = Vec::with_capacity(HEAD_ROOM_BYTES);
         codec::append_batch_head(head, updates, encoding, &mut batch_head);
         if batch_head.len() + HEADER_MAX_BYTES > HEAD_ROOM_BYTES {
-            // Topics are introduced, which is rare: make a larger buffer.
+            // The batch introduces topics, which is rare: make room for the longer head.
             let missing = batch_head.len() + HEADER_MAX_BYTES - HEAD_ROOM_BYTES;
             buffer.splice(0..0, std::iter::repeat_n(0, missing));
         }

@@ -1,16 +1,16 @@
 //! Server-sent events (HTML Living Standard, section 9.2), for clients without WebSocket.
 //!
-//! JSON as the codec writes it has no line breaks, so one `data` field holds a message (section
-//! 9.2.5). The id of an event says where the client is after it.
+//! The codec writes JSON without line breaks, so one `data` field holds a message (section 9.2.5).
+//! The id of an event is the client's position after it.
 
 use bytes::Bytes;
 use tickcast_protocol::message::Resume;
 
-/// In front of a message.
+/// The bytes in front of a message.
 pub(super) const EVENT_PREFIX: &[u8] = b"data: ";
 
-/// The position of a subscription as the id of an event: `epoch:position:count:snapshot`. The last
-/// two may be missing.
+/// A subscription's position as the id of an event: `epoch:position:count:snapshot`. The last two
+/// may be missing.
 pub fn event_id(resume: &Resume) -> String {
     let Resume {
         epoch,
@@ -29,7 +29,7 @@ pub fn event_id(resume: &Resume) -> String {
     id
 }
 
-/// Reads what [`event_id`] wrote.
+/// Parses an id that [`event_id`] wrote.
 pub fn parse_event_id(id: &str) -> Option<Resume> {
     let optional = |part: Option<&str>| match part {
         None | Some("") => Some(None),
@@ -45,7 +45,7 @@ pub fn parse_event_id(id: &str) -> Option<Resume> {
     parts.next().is_none().then_some(resume)
 }
 
-/// The end of an event, with its id if there is one.
+/// The end of an event, with its id if it has one.
 pub(super) fn event_end(resume: Option<&Resume>) -> String {
     match resume {
         Some(resume) => format!("\nid: {}\n\n", event_id(resume)),
@@ -74,13 +74,13 @@ mod tests {
     };
 
     #[test]
-    fn an_event_says_where_the_client_is_after_it() {
+    fn the_id_of_an_event_is_the_position_after_it() {
         let text = event(b"{}", Some(&RESUME));
         assert_eq!(text, "data: {}\nid: 18c504b1f00d0001:4713:615\n\n");
     }
 
     #[test]
-    fn an_event_id_is_read_as_it_was_written() {
+    fn an_event_id_is_parsed_as_it_was_written() {
         for (count, snapshot, text) in [
             (None, None, "18c504b1f00d0001:4713"),
             (Some(615), None, "18c504b1f00d0001:4713:615"),

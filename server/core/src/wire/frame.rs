@@ -1,4 +1,4 @@
-//! WebSocket frames of a server: header and payload in one buffer (RFC 6455, section 5.2).
+//! The server's WebSocket frames: header and payload in one buffer (RFC 6455, section 5.2).
 //!
 //! A server's frames are not masked (section 5.1), so their bytes are the same for every client.
 
@@ -8,17 +8,17 @@ use tickcast_protocol::{codec::Encoding, error::CloseCode};
 /// Longest header of a server's frame: 2 bytes and a 64-bit length.
 pub(super) const HEADER_MAX_BYTES: usize = 10;
 
-/// The bit that marks the last frame of a message. Each message is one frame here.
+/// The bit that marks the last frame of a message. Here each message is one frame.
 const FIN: u8 = 0x80;
 
 /// Longest payload whose length fits into the second byte of the header.
 const SHORT_MAX_BYTES: usize = 125;
 
-/// Longest reason in a close frame: a control frame has 125 bytes of payload, the code takes 2
-/// (RFC 6455, section 5.5).
+/// Longest reason in a close frame: a control frame has at most 125 bytes of payload, and the code
+/// takes 2 (RFC 6455, section 5.5).
 const REASON_MAX_BYTES: usize = 123;
 
-/// What a frame is (RFC 6455, section 11.8).
+/// The kind of a frame (RFC 6455, section 11.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Opcode {
@@ -96,7 +96,7 @@ pub fn pong(payload: &[u8]) -> Bytes {
     framed(Opcode::Pong, payload)
 }
 
-/// A close frame. A reason of more than 123 bytes is cut at a character.
+/// A close frame. A reason above 123 bytes is cut at a character boundary.
 pub fn close(code: u16, reason: &str) -> Bytes {
     let mut payload = code.to_be_bytes().to_vec();
     let end = reason.floor_char_boundary(REASON_MAX_BYTES);
@@ -112,7 +112,7 @@ pub fn close_answer(code: Option<u16>) -> Bytes {
     }
 }
 
-/// A close frame with a code of the registry.
+/// A close frame with a registered code.
 pub fn close_with(code: CloseCode, reason: &str) -> Bytes {
     close(code.number(), reason)
 }
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_close_reason_is_cut_at_a_character() {
+    fn a_long_close_reason_is_cut_at_a_character_boundary() {
         let frame = close(1000, &"é".repeat(100));
         assert_eq!(frame.len(), 2 + 2 + 122);
         assert!(std::str::from_utf8(&frame[4..]).is_ok());

@@ -1,4 +1,4 @@
-//! Messages that are no batch, as bytes for one connection or for all of a channel.
+//! Messages other than batches, as bytes for one connection or for all subscribers of a channel.
 
 use bytes::Bytes;
 use tickcast_protocol::{
@@ -16,12 +16,12 @@ use super::{
 };
 use crate::tape::{Stretch, append_as_json};
 
-/// A message.
+/// Encodes a message.
 pub fn message(message: &ServerMessage<TopicId>, wire: Wire) -> Bytes {
     let payload = codec::encode_server(message, wire.encoding());
     match (wire, message) {
         (Wire::Frames(encoding), _) => framed(encoding.into(), &payload),
-        // A comment does not wake a program, and it keeps the connection alive all the same.
+        // A comment keeps the connection alive without waking the client's program.
         (Wire::Events, ServerMessage::Heartbeat(_)) => [b": ", &*payload, b"\n\n"].concat().into(),
         (Wire::Events, ServerMessage::Subscribed(subscribed)) => {
             let accepted = subscribed.results.iter().find_map(|result| match result {
@@ -40,7 +40,7 @@ pub fn message(message: &ServerMessage<TopicId>, wire: Wire) -> Bytes {
     }
 }
 
-/// A message that moves the client: after it, the client resumes at `resume`.
+/// Encodes a message that moves the client: after it, the client resumes at `resume`.
 pub fn message_at(message: &ServerMessage<TopicId>, resume: &Resume, wire: Wire) -> Bytes {
     match wire {
         Wire::Frames(_) => self::message(message, wire),
@@ -51,11 +51,11 @@ pub fn message_at(message: &ServerMessage<TopicId>, resume: &Resume, wire: Wire)
     }
 }
 
-/// A topic's status, and since when it holds (ns since the Unix epoch).
+/// A topic, its status, and the time of that status's start (ns since the Unix epoch).
 pub type StatusRow<'a> = (&'a TopicInfo, Status, TimeNs);
 
-/// The status of topics as one message. In bincode it introduces all of them, because it may come
-/// before the batch that would; in JSON they are named in full.
+/// The status of topics, as one message. In bincode it introduces all of them, because it may be
+/// sent before the batch that would. In JSON the topics are named in full.
 pub fn statuses(channel: ChannelId, topics: &[StatusRow<'_>], wire: Wire) -> Bytes {
     match wire.encoding() {
         Encoding::Bincode => {

@@ -1,6 +1,17 @@
-//! Messages as bytes on the wire: one WebSocket frame or one server-sent event each.
+//! Messages as bytes on the wire: each is one WebSocket frame or one server-sent event.
 //!
-//! What several clients get alike is one buffer that all of them share.
+//! Bytes that several clients receive alike are encoded once, into one buffer that all of them
+//! share.
+//!
+//! The files in reading order:
+//!
+//! * this file: [`Wire`], the form of a client's messages
+//! * `frame`: WebSocket frames, with their header, close, ping and pong
+//! * `event`: server-sent events and their ids
+//! * `batch`: encoded updates with one head in front
+//! * `messages`: every other message
+//!
+//! This module writes bytes and decides nothing: it knows no shard and no connection.
 
 mod batch;
 mod event;
@@ -14,12 +25,12 @@ pub use event::{event_id, parse_event_id};
 pub use frame::{binary, close, close_answer, close_with, ping, pong, text};
 pub use messages::{StatusRow, history, message, message_at, statuses};
 
-/// The encoding of a client's messages, and what is around them.
+/// The encoding of a client's messages, and the framing around them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Wire {
-    /// One WebSocket frame each.
+    /// Each message is one WebSocket frame.
     Frames(Encoding),
-    /// One server-sent event each, in JSON. Its id says where the client is after it.
+    /// Each message is one server-sent event in JSON. Its id is the client's position after it.
     Events,
 }
 

@@ -1,4 +1,4 @@
-//! Payloads whose format nobody has named.
+//! Payloads of topics without a decoding rule: the format is recognised from the content.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use tickcast_protocol::{
 };
 
 use super::{
-    Content, DecodeError,
+    content::{Content, DecodeError},
     json::{Fields, Scalar},
     parts::{decimal, number, plain, read_side, time},
     time::TimeUnit,
@@ -20,7 +20,7 @@ const SIZE_NAMES: [&str; 4] = ["size", "qty", "quantity", "amount"];
 const BID_SIZE_NAMES: [&str; 4] = ["bid_size", "bidSize", "bid_qty", "bidQty"];
 const ASK_SIZE_NAMES: [&str; 4] = ["ask_size", "askSize", "ask_qty", "askQty"];
 
-/// Reads a payload whose format nobody has named.
+/// Reads a payload whose format is not configured.
 pub(super) fn automatic(payload: &[u8]) -> Result<Content<'_>, DecodeError> {
     let Ok(text) = std::str::from_utf8(payload) else {
         return Ok(Value::Bytes(payload.into()).into());
@@ -36,7 +36,7 @@ pub(super) fn automatic(payload: &[u8]) -> Result<Content<'_>, DecodeError> {
     Ok(content.unwrap_or_else(|| Value::Text(text.into()).into()))
 }
 
-/// A flat object. `None` if its members' names say nothing.
+/// Reads a flat object. Returns `None` if the names of its fields match no kind of value.
 fn automatic_object<'a>(fields: &Fields<'a>) -> Result<Option<Content<'a>>, DecodeError> {
     let value = if let Some(raw) = fields.get_any(&VALUE_NAMES) {
         plain(raw)?
@@ -71,7 +71,7 @@ fn automatic_object<'a>(fields: &Fields<'a>) -> Result<Option<Content<'a>>, Deco
     }))
 }
 
-/// The time that a flat object tells.
+/// The time in a flat object.
 pub(crate) fn read_time(fields: &Fields<'_>) -> Result<Option<TimeNs>, DecodeError> {
     match fields.get_any(&TIME_NAMES) {
         None | Some("null") => Ok(None),
@@ -79,7 +79,7 @@ pub(crate) fn read_time(fields: &Fields<'_>) -> Result<Option<TimeNs>, DecodeErr
     }
 }
 
-/// The unit that a flat object tells.
+/// The unit in a flat object.
 pub(crate) fn read_unit<'a>(fields: &Fields<'a>) -> Option<Cow<'a, str>> {
     match fields.get("unit").map(Scalar::of) {
         Some(Scalar::Text(unit)) => Some(unit),
@@ -87,7 +87,7 @@ pub(crate) fn read_unit<'a>(fields: &Fields<'a>) -> Option<Cow<'a, str>> {
     }
 }
 
-/// A value as in our own messages: `{"reading":21.5}`.
+/// A value in Tickcast's own JSON, such as `{"reading":21.5}`.
 fn own_json(name: &str, raw: &str) -> Option<Value> {
     match name {
         "reading" | "trade" | "quote" | "text" | "bytes" => {

@@ -1,5 +1,5 @@
-//! Just as much of a JSON text as is asked for, with numbers as they were written: a price that
-//! had been an `f64` on its way would not be exact any more.
+//! Reads only the requested parts of a JSON text, and keeps numbers as written: a price that has
+//! been an `f64` is no longer exact.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -10,17 +10,17 @@ use serde::{
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
-/// Where something is in a JSON text (RFC 6901).
+/// The place of a value in a JSON text (RFC 6901).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pointer {
     text: Box<str>,
     tokens: Box<[Box<str>]>,
 }
 
-/// Why a text is not a [`Pointer`].
+/// The reason why a text is not a [`Pointer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PointerError {
-    /// RFC 6901, section 3: empty, or each token behind a `/`.
+    /// RFC 6901, section 3: a pointer is empty, or a `/` precedes each token.
     #[error("a JSON pointer starts with '/', as in \"/data/price\"")]
     NoSlash,
     /// RFC 6901, section 3: `~0` stands for `~` and `~1` for `/`.
@@ -72,10 +72,10 @@ impl fmt::Debug for Pointer {
     }
 }
 
-/// Members of a typical flat object: so many need no allocation.
+/// Number of fields of a typical flat object: up to this many need no allocation.
 const FIELDS_INLINE: usize = 8;
 
-/// The members of a JSON object, as they were written.
+/// The fields of a JSON object, as written.
 pub(crate) struct Fields<'a>(SmallVec<[(Cow<'a, str>, &'a str); FIELDS_INLINE]>);
 
 impl<'a> Fields<'a> {
@@ -83,18 +83,18 @@ impl<'a> Fields<'a> {
         serde_json::from_str(text)
     }
 
-    /// The member of that name; of several the last, as in JavaScript.
+    /// The field with this name. If there are several, the last one, as in JavaScript.
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         let member = self.0.iter().rev().find(|(key, _)| key == name)?;
         Some(member.1)
     }
 
-    /// The first of `names` that there is.
+    /// The first of `names` that exists.
     pub(crate) fn get_any(&self, names: &[&str]) -> Option<&'a str> {
         names.iter().find_map(|name| self.get(name))
     }
 
-    /// Name and value, if there is one member only.
+    /// Name and value of the only field; `None` if there is not exactly one.
     pub(crate) fn single(&self) -> Option<(&str, &'a str)> {
         match self.0.as_slice() {
             [(name, value)] => Some((name, value)),
@@ -127,7 +127,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
-/// A JSON string, borrowed unless it has escapes. (serde's own `Cow` always copies.)
+/// A JSON string, borrowed unless it has escapes. (The `Cow` of serde always copies.)
 struct Text<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
@@ -154,14 +154,14 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
-/// A JSON value, the containers unread.
+/// A JSON value whose containers are not parsed.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Scalar<'a> {
     Null,
     Bool(bool),
-    /// As it was written.
+    /// The number as written.
     Number(&'a str),
-    /// Without quotes and escapes.
+    /// The text without quotes and escapes.
     Text(Cow<'a, str>),
     Array,
     Object,
@@ -178,7 +178,7 @@ impl<'a> Scalar<'a> {
             Some(b'{') => Self::Object,
             Some(b'"') => match serde_json::from_str(raw) {
                 Ok(Text(text)) => Self::Text(text),
-                // A lone surrogate: the scan let it pass, it is no text.
+                // A lone surrogate: the scan accepts it, but it is not valid text.
                 Err(_) => Self::Null,
             },
             Some(_) => Self::Number(raw),
@@ -186,10 +186,10 @@ impl<'a> Scalar<'a> {
     }
 }
 
-/// A JSON text in which several things are looked for.
+/// A JSON text for several lookups.
 pub(crate) struct Document<'a> {
     text: &'a str,
-    /// Of the top level, if that is an object: most pointers end there.
+    /// Fields of the top level if it is an object, because most pointers end there.
     fields: Option<Fields<'a>>,
 }
 
@@ -205,7 +205,7 @@ impl<'a> Document<'a> {
         Ok(Self { text, fields })
     }
 
-    /// What is at `pointer`, as it was written.
+    /// The value at `pointer`, as written.
     pub(crate) fn find(&self, pointer: &Pointer) -> Option<&'a str> {
         match (&self.fields, pointer.tokens.split_first()) {
             (_, None) => Some(self.text),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn pointers_find_what_the_rfc_says() {
+    fn pointers_find_the_values_that_the_rfc_lists() {
         check(RFC_DOCUMENT, "", Some(RFC_DOCUMENT));
         check(RFC_DOCUMENT, "/foo", Some(r#"["bar", "baz"]"#));
         check(RFC_DOCUMENT, "/foo/0", Some(r#""bar""#));
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn pointers_reach_into_arrays_and_nested_objects_and_keep_digits() {
+    fn pointers_reach_into_arrays_and_objects_and_keep_digits() {
         check(r#"{"a":{"b":[1,{"c":1.10}]}}"#, "/a/b/1/c", Some("1.10"));
         check("[[1.500e3]]", "/0/0", Some("1.500e3"));
         check(r#"{"a":1,"a":2}"#, "/a", Some("2"));

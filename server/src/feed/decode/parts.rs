@@ -1,4 +1,4 @@
-//! The parts of a value: numbers, prices, sides and times, with an error that names the part.
+//! The parts of a value: numbers, prices, sides and times. Errors name the part.
 
 use tickcast_protocol::{
     decimal::{Decimal, DecimalError},
@@ -6,12 +6,12 @@ use tickcast_protocol::{
     value::{Side, Value},
 };
 
-use super::{DecodeError, json::Scalar, time::TimeUnit};
+use super::{content::DecodeError, json::Scalar, time::TimeUnit};
 
-/// Characters of a bad part that an error repeats.
+/// Number of characters of a bad part that an error repeats.
 const EXCERPT_CHARS: usize = 40;
 
-/// A number if it is written as one: `nan` and `inf` are words here.
+/// Parses a number written in digits; `nan` and `inf` count as text here.
 pub(super) fn number(text: &str) -> Option<f64> {
     let looks_like_one = matches!(text.as_bytes().first()?, b'0'..=b'9' | b'-' | b'+' | b'.');
     let number: f64 = looks_like_one.then(|| text.parse().ok())??;
@@ -46,7 +46,7 @@ pub(super) fn decimal(field: &'static str, raw: &str) -> Result<Decimal, DecodeE
     }
 }
 
-/// `null` is no side.
+/// Reads a side; `null` means none.
 pub(super) fn read_side(raw: &str) -> Result<Option<Side>, DecodeError> {
     match Scalar::of(raw) {
         Scalar::Null => Ok(None),
@@ -87,7 +87,7 @@ pub(crate) fn parse_side(text: &str) -> Result<Side, DecodeError> {
     }
 }
 
-/// The side that took the initiative, from whether the buyer was the maker.
+/// The side of the taker, derived from whether the buyer was the maker.
 pub(crate) fn side_by_buyer_maker(text: &str) -> Result<Side, DecodeError> {
     if text.eq_ignore_ascii_case("true") {
         Ok(Side::Sell)

@@ -1,7 +1,11 @@
 use proptest::prelude::*;
-use tickcast_protocol::value::Side;
+use tickcast_protocol::{
+    decimal::Decimal,
+    message::TimeNs,
+    value::{Quote, Side, Trade, Value},
+};
 
-use super::*;
+use super::{json::Pointer, time::TimeUnit, *};
 
 fn decimal_of(text: &str) -> Decimal {
     text.parse().unwrap()
@@ -23,7 +27,7 @@ fn text(text: &str) -> Value {
     Value::Text(text.into())
 }
 
-/// Compares decimals by their digits: `1.10` is not `1.1` here.
+/// Compares decimals by their digits: here `1.10` differs from `1.1`.
 #[track_caller]
 fn check_content(format: &Format, payload: &[u8], value: &Value, time_ns: Option<TimeNs>) {
     let content = format.read(payload).unwrap();
@@ -60,7 +64,7 @@ fn a_number_is_a_reading() {
 }
 
 #[test]
-fn a_flat_object_is_what_its_members_say() {
+fn a_flat_object_is_read_by_the_names_of_its_fields() {
     const T: Option<TimeNs> = Some(1_700_000_000_000_000_000);
     check(r#"{"value":21.5}"#, &Value::Reading(21.5), None);
     check(r#"{"v":"21.5","ts":1700000000}"#, &Value::Reading(21.5), T);
@@ -94,7 +98,7 @@ fn a_flat_object_is_what_its_members_say() {
 }
 
 #[test]
-fn a_value_of_our_own_json_is_that_value() {
+fn a_value_in_tickcasts_own_json_is_that_value() {
     check(r#"{"reading":21.5}"#, &Value::Reading(21.5), None);
     check(
         r#"{"trade":{"price":"1.10","size":"2","side":"buy"}}"#,
@@ -110,7 +114,7 @@ fn a_value_of_our_own_json_is_that_value() {
 }
 
 #[test]
-fn other_utf8_is_text_and_the_rest_is_bytes() {
+fn other_utf8_is_text_and_all_else_is_bytes() {
     for payload in [
         "closed",
         "",
@@ -135,7 +139,7 @@ fn other_utf8_is_text_and_the_rest_is_bytes() {
 }
 
 #[test]
-fn what_claims_to_be_something_and_is_not_is_an_error_with_the_part_and_the_reason() {
+fn an_invalid_part_is_an_error_that_names_the_part_and_the_reason() {
     let automatic = &Format::Automatic;
     check_error(
         automatic,
@@ -175,7 +179,7 @@ fn what_claims_to_be_something_and_is_not_is_an_error_with_the_part_and_the_reas
 }
 
 #[test]
-fn json_with_pointers_finds_nested_parts_exactly() {
+fn json_pointers_find_nested_parts_exactly() {
     let trades = Format::Json(Box::new(JsonFormat {
         shape: Shape::Trade {
             price: pointer("/data/p"),
@@ -230,7 +234,7 @@ fn json_with_pointers_finds_nested_parts_exactly() {
 }
 
 #[test]
-fn the_first_matching_rule_holds_and_brings_its_unit() {
+fn the_first_matching_rule_applies_with_its_unit() {
     let rule = |filter: &str, format, unit: Option<&str>| DecodeRule {
         filter: filter.parse().unwrap(),
         format,
@@ -259,7 +263,7 @@ fn the_first_matching_rule_holds_and_brings_its_unit() {
 }
 
 #[test]
-fn a_flood_of_topics_does_not_grow_the_memory_for_ever() {
+fn a_flood_of_topics_does_not_grow_the_cache_without_limit() {
     let mut decoder = Decoder::new([].into());
     for index in 0..TOPICS_CACHED_MAX + 10 {
         decoder.decode(&format!("t/{index}"), b"1").unwrap();
@@ -298,7 +302,7 @@ proptest! {
     }
 
     #[test]
-    fn every_finite_number_is_a_reading_of_just_that_number(number in any::<f64>()) {
+    fn every_finite_number_is_a_reading_of_exactly_that_number(number in any::<f64>()) {
         prop_assume!(number.is_finite());
         let bare = number.to_string();
         let object = format!(r#"{{"value":{number:e}}}"#);

@@ -2,14 +2,14 @@
 
 use tickcast_protocol::{decimal::Decimal, message::TimeNs};
 
-/// How a time is written.
+/// The form in which a time is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TimeUnit {
-    /// ISO 8601 if it is no number. Of a number its size tells the unit: the four units put the
-    /// years 1973 to 5138 into ranges that do not overlap.
+    /// A text that is not a number is ISO 8601. The size of a number shows its unit: in the four
+    /// units, the years 1973 to 5138 fill ranges that do not overlap.
     #[default]
     Automatic,
-    /// ISO 8601 (RFC 3339 and its local form); without an offset it is UTC.
+    /// ISO 8601 (RFC 3339 and its local form). A time without an offset is UTC.
     Iso8601,
     /// Seconds since the Unix epoch, with or without a fraction.
     Seconds,
@@ -21,13 +21,13 @@ pub enum TimeUnit {
     Nanoseconds,
 }
 
-/// Why a text is not a time.
+/// The reason why a text is not a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
-    /// Neither the form nor the unit fits.
+    /// The text does not have the form or the unit.
     #[error("it is not a time in {0}")]
     Syntax(&'static str),
-    /// Nanoseconds in an `i64` reach from 1677 to 2262.
+    /// An `i64` of nanoseconds covers the years 1677 to 2262.
     #[error("it is not between the years 1677 and 2262")]
     Range,
 }
@@ -35,7 +35,7 @@ pub enum TimeError {
 const NS_PER_S: i64 = 1_000_000_000;
 
 impl TimeUnit {
-    /// All of them, with the names they have in the settings.
+    /// All units, with their names in the settings.
     pub const NAMES: [(&'static str, Self); 6] = [
         ("auto", Self::Automatic),
         ("iso8601", Self::Iso8601),
@@ -57,7 +57,7 @@ impl TimeUnit {
         }
     }
 
-    /// Nanoseconds since the Unix epoch.
+    /// Parses a time to nanoseconds since the Unix epoch.
     pub fn parse(self, text: &str) -> Result<TimeNs, TimeError> {
         let text = text.trim_ascii();
         match self {
@@ -96,14 +96,14 @@ impl TimeUnit {
     }
 
     fn to_ns(self, number: Decimal) -> Result<TimeNs, TimeError> {
-        // i64::MAX x 10^9 fits an i128; what is finer than a nanosecond is cut off.
+        // i64::MAX x 10^9 fits an i128. Fractions of a nanosecond are cut off.
         let ns = i128::from(number.mantissa()) * i128::from(self.ns())
             / 10i128.pow(u32::from(number.scale()));
         TimeNs::try_from(ns).map_err(|_| TimeError::Range)
     }
 }
 
-/// A time in ISO 8601; one that does not name its offset from UTC has `offset_s` seconds.
+/// Parses a time in ISO 8601. If the text has no offset from UTC, `offset_s` seconds apply.
 pub(crate) fn parse_iso8601(text: &str, offset_s: i32) -> Result<TimeNs, TimeError> {
     const DATE_LEN: usize = "2020-01-01".len();
     let names_offset = text
@@ -119,7 +119,7 @@ pub(crate) fn parse_iso8601(text: &str, offset_s: i32) -> Result<TimeNs, TimeErr
     }
 }
 
-/// What the clock shows in a place `offset_s` seconds ahead of UTC.
+/// Converts a local time at `offset_s` seconds ahead of UTC.
 pub(crate) fn civil_to_ns(time: jiff::civil::DateTime, offset_s: i32) -> Result<TimeNs, TimeError> {
     let offset = jiff::tz::Offset::from_seconds(offset_s).map_err(|_| TimeError::Range)?;
     let time = offset.to_timestamp(time).map_err(|_| TimeError::Range)?;
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_read_in_every_unit_to_the_nanosecond() {
+    fn times_in_every_unit_are_read_to_the_nanosecond() {
         const T: TimeNs = 1_610_064_000_278_000_000;
         check(TimeUnit::Iso8601, "2021-01-08T00:00:00.278Z", T);
         check(TimeUnit::Iso8601, "2021-01-08 00:00:00.278+00:00", T);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn texts_that_are_not_times_are_refused() {
         for text in ["", "yesterday", "12:30", "2021-13-01T00:00:00Z", "1.2.3"] {
             assert_eq!(
                 TimeUnit::Automatic.parse(text),

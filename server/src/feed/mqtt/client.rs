@@ -1,4 +1,4 @@
-//! The connection to the broker. The only file that names rumqttc.
+//! The connection to the broker. Only this file names rumqttc.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use rand::RngExt;
 use rumqttc::{self as v4, v5};
 use tokio::time::{sleep, timeout};
 
-use super::{MqttSettings, MqttVersion};
+use super::settings::{MqttSettings, MqttVersion};
 
-/// What comes from the broker.
+/// A packet from the broker.
 #[derive(Debug)]
 pub(super) enum Incoming {
-    /// The connection stands. Without a session we are not subscribed to anything.
+    /// The connection is established. Without a session there are no subscriptions.
     Connected { has_session: bool },
-    /// The answer to [`Link::subscribe`], for each filter.
+    /// The answer to [`MqttClient::subscribe`], for each filter.
     Subscribed(Vec<Result<(), String>>),
     /// A message.
     Message {
@@ -22,45 +22,45 @@ pub(super) enum Incoming {
         payload: Bytes,
         is_retained: bool,
     },
-    /// Nothing of interest.
+    /// A packet that needs no action.
     Other,
 }
 
-/// Why there is no connection.
+/// The reason why there is no connection.
 #[derive(Debug)]
-pub(super) struct LinkError {
+pub(super) struct ClientError {
     pub(super) reason: String,
-    /// Bytes of a packet that was longer than allowed, if that was the reason.
+    /// Length of the packet if the reason is that it was longer than allowed.
     pub(super) too_long_bytes: Option<usize>,
 }
 
-/// A connection that is made again whenever it is asked for the next packet.
-pub(super) struct Link {
+/// A client that reconnects whenever the next packet is requested.
+pub(super) struct MqttClient {
     inner: Versioned,
     filters: Vec<String>,
     qos: u8,
 }
 
-/// rumqttc has two of everything.
+/// rumqttc has separate types for the two versions.
 enum Versioned {
     V4(v4::AsyncClient, Box<v4::EventLoop>),
     V5(v5::AsyncClient, Box<v5::EventLoop>),
 }
 
-/// A ping goes out so often. A broker that has vanished is noticed after two of them at the latest.
+/// Time between pings. A vanished broker is noticed after two of them.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Requests to the event loop under way: a subscription and a farewell.
+/// Maximum number of pending requests to the event loop: a subscription and a disconnect.
 const REQUESTS_MAX: usize = 2;
 
-/// A subscription to as many filters as are allowed fits; we send nothing longer.
+/// Longest packet that the feed sends. A subscription to the maximum number of filters fits.
 const OUTGOING_PACKET_MAX_BYTES: usize = 512 * 1024;
 
-/// Time for a farewell.
-const FAREWELL_MAX: Duration = Duration::from_millis(200);
+/// Maximum time for a disconnect.
+const DISCONNECT_MAX: Duration = Duration::from_millis(200);
 
-impl Link {
-    /// Does not connect yet. The settings must be in their bounds.
+impl MqttClient {
+    /// Creates a client without connecting. The settings must have been checked.
     pub(super) fn new(settings: &MqttSettings) -> Self {
         let inner = match settings.version {
             MqttVersion::V3 => {
@@ -82,9 +82,9 @@ impl Link {
         }
     }
 
-    /// Waits, connects if there is no connection, and receives. Not cancel-safe: an
-    /// acknowledgement or half a connection could be lost.
-    pub(super) async fn next(&mut self, wait: Duration) -> Result<Incoming, LinkError> {
+    /// Waits, connects if there is no connection, and receives a packet. Not cancel-safe: an
+    /// acknowledgement or a half-open connection could be lost.
+    pub(super) async fn next(&mut self, wait: Duration) -> Result<Incoming, ClientError> {
         if !wait.is_zero() {
             sleep(wait).await;
         }
@@ -100,7 +100,8 @@ impl Link {
         }
     }
 
-    /// What has been received already. Bounded: rumqttc reads about ten packets at once.
+    /// Returns a packet that has already been received. Bounded: rumqttc reads about ten packets at
+    /// once.
     pub(super) fn buffered(&mut self) -> Option<Incoming> {
         match &mut self.inner {
             Versioned::V4(_, events) => events.state.events.pop_front().map(v4_incoming),
@@ -108,7 +109,7 @@ impl Link {
         }
     }
 
-    /// Whether a ping has not been answered yet.
+    /// Whether a ping is not answered yet.
     pub(super) fn is_pinging(&self) -> bool {
         match &self.inner {
             Versioned::V4(_, events) => events.state.await_pingresp,
@@ -116,10 +117,10 @@ impl Link {
         }
     }
 
-    /// Asks for all filters in one packet, so that there is one answer.
+    /// Subscribes to all filters in one packet, so that there is one answer.
     pub(super) fn subscribe(&self) {
         let filters = self.filters.iter().cloned();
-        // It fails only when requests pile up: then one to subscribe is among them already.
+        // It fails only if requests pile up, and then a subscription is already among them.
         match &self.inner {
             Versioned::V4(client, _) => {
                 let qos = v4::qos(self.qos).unwrap_or(v4::QoS::AtMostOnce);
@@ -134,15 +135,15 @@ impl Link {
         }
     }
 
-    /// Tells the broker that we go on purpose, if it listens.
-    pub(super) async fn say_farewell(mut self) {
+    /// Disconnects in order, if the broker still reads.
+    pub(super) async fn disconnect(mut self) {
         let is_queued = match &self.inner {
             Versioned::V4(client, _) => client.try_disconnect().is_ok(),
             Versioned::V5(client, _) => client.try_disconnect().is_ok(),
         };
         if is_queued {
             let until_closed = async { while self.next(Duration::ZERO).await.is_ok() {} };
-            let _ = timeout(FAREWELL_MAX, until_closed).await;
+            let _ = timeout(DISCONNECT_MAX, until_closed).await;
         }
     }
 }
@@ -158,7 +159,7 @@ fn login(settings: &MqttSettings) -> Option<(String, String)> {
 }
 
 fn client_id(settings: &MqttSettings) -> String {
-    // MQTT 3.1.1, 3.1.3.1: every broker takes up to 23 letters and digits.
+    // MQTT 3.1.1, section 3.1.3.1: every broker accepts up to 23 letters and digits.
     let random = || format!("tickcast{:012x}", rand::rng().random::<u64>() >> 16);
     settings.client_id.clone().unwrap_or_else(random)
 }
@@ -220,7 +221,7 @@ fn v5_incoming(event: v5::Event) -> Incoming {
 
     match event {
         v5::Event::Incoming(Packet::Publish(message)) => Incoming::Message {
-            // What is no UTF-8 is no topic: the decoder will say so.
+            // The decoder refuses a topic that is not UTF-8.
             topic: String::from_utf8_lossy(&message.topic).into_owned(),
             payload: message.payload,
             is_retained: message.retain,
@@ -239,7 +240,7 @@ fn v5_incoming(event: v5::Event) -> Incoming {
     }
 }
 
-fn v4_error(error: &v4::ConnectionError) -> LinkError {
+fn v4_error(error: &v4::ConnectionError) -> ClientError {
     use v4::{ConnectionError, Error, StateError};
 
     let too_long_bytes = match error {
@@ -248,13 +249,13 @@ fn v4_error(error: &v4::ConnectionError) -> LinkError {
         )) => Some(*bytes),
         _ => None,
     };
-    LinkError {
+    ClientError {
         reason: error.to_string(),
         too_long_bytes,
     }
 }
 
-fn v5_error(error: &v5::ConnectionError) -> LinkError {
+fn v5_error(error: &v5::ConnectionError) -> ClientError {
     use v5::{ConnectionError, StateError, mqttbytes::Error};
 
     let too_long_bytes = match error {
@@ -263,7 +264,7 @@ fn v5_error(error: &v5::ConnectionError) -> LinkError {
         )) => Some(*pkt_size),
         _ => None,
     };
-    LinkError {
+    ClientError {
         reason: error.to_string(),
         too_long_bytes,
     }

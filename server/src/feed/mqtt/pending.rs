@@ -6,10 +6,10 @@ use tickcast_core::work::NewUpdate;
 
 use crate::feed::handover::{BATCH_MAX_UPDATES, Batch};
 
-/// Updates that wait for the sequencer's queue, at most: a second or so of a lively broker.
+/// Maximum number of updates that wait for the sequencer's queue: about a second of a busy broker.
 const PENDING_MAX_UPDATES: usize = 16_384;
 
-/// The same in bytes, because a payload can be a picture.
+/// The same limit in bytes, because a payload may be a picture.
 const PENDING_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Updates that wait for the sequencer's queue, each with its size in bytes.
@@ -17,7 +17,7 @@ const PENDING_MAX_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct Pending {
     updates: VecDeque<(NewUpdate, usize)>,
     bytes: usize,
-    /// After how many of the updates the source was gone.
+    /// If the source is gone: number of updates in the queue before its loss.
     down_after: Option<usize>,
 }
 
@@ -30,7 +30,7 @@ impl Pending {
         self.updates.len() >= PENDING_MAX_UPDATES || self.bytes >= PENDING_MAX_BYTES
     }
 
-    /// May go beyond full by what the link receives at once.
+    /// Adds an update. May exceed the limit by what the client receives at once.
     pub(super) fn push(&mut self, update: NewUpdate, bytes: usize) {
         self.bytes += bytes;
         self.updates.push_back((update, bytes));
@@ -43,7 +43,7 @@ impl Pending {
         Some(update)
     }
 
-    /// The next updates; none if there are none, or if the source was gone before the next one.
+    /// The next updates. Empty if there are none, or if the loss of the source comes first.
     pub(super) fn take_batch(&mut self) -> Batch {
         let max = self.down_after.unwrap_or(BATCH_MAX_UPDATES);
         std::iter::from_fn(|| self.pop())
@@ -51,17 +51,17 @@ impl Pending {
             .collect()
     }
 
-    /// Notes that the source is gone, behind what it has sent.
+    /// Records that the source is gone, after the updates it has sent.
     pub(super) fn push_down(&mut self) {
         self.down_after = Some(self.updates.len());
     }
 
-    /// Whether it is to be told now that the source was gone.
+    /// Whether the loss of the source must be reported now.
     pub(super) fn take_down(&mut self) -> bool {
         self.down_after.take_if(|after| *after == 0).is_some()
     }
 
-    /// Makes it not full. Says how many updates that cost.
+    /// Drops the oldest updates until there is room. Returns their number.
     pub(super) fn drop_oldest(&mut self) -> usize {
         let before = self.updates.len();
         while self.is_full() {
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn pending_gives_up_the_oldest_and_counts_them() {
+    fn pending_drops_the_oldest_updates_and_counts_them() {
         let mut pending = Pending::default();
         for number in 0..PENDING_MAX_UPDATES + 5 {
             pending.push(update(number), 1);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_source_stays_between_what_came_before_and_after_it() {
+    fn the_loss_of_a_source_stays_between_the_updates_before_and_after_it() {
         let mut pending = Pending::default();
         pending.push(update(0), 1);
         pending.push_down();
@@ -132,14 +132,14 @@ mod tests {
             for (number, size) in sizes.iter().enumerate() {
                 pending.push(update(number), *size);
             }
-            let mut taken = Vec::new();
+            let mut drained = Vec::new();
             while !pending.is_empty() {
                 let batch = pending.take_batch();
                 prop_assert!(batch.len() <= BATCH_MAX_UPDATES);
-                taken.extend(batch);
+                drained.extend(batch);
             }
             let expected: Vec<_> = (0..sizes.len()).map(update).collect();
-            prop_assert_eq!(taken, expected);
+            prop_assert_eq!(drained, expected);
             prop_assert_eq!(pending.bytes, 0);
         }
     }

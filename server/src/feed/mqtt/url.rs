@@ -1,13 +1,22 @@
-//! Where a broker is, and the secrets in it.
+//! The address of a broker, and the secrets in it.
 
 use std::{fmt, str::FromStr};
+
+use percent_encoding::percent_decode_str;
+use url::{ParseError, Url};
 
 /// What is printed instead of a secret.
 pub const HIDDEN: &str = "(hidden)";
 
-/// What must not be printed.
+/// A text that must not be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -15,12 +24,12 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where a broker is: `mqtt://[user[:password]@]host[:port]`.
+/// The address of a broker: `mqtt://[user[:password]@]host[:port]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MqttUrl {
-    /// A name or address, of IPv6 in brackets.
+    /// A name or an address; IPv6 in brackets.
     pub host: String,
-    /// 1883 if none is named.
+    /// The port; 1883 by default.
     pub port: u16,
     /// The user name.
     pub user: Option<String>,
@@ -33,7 +42,7 @@ impl MqttUrl {
     pub const DEFAULT_PORT: u16 = 1883;
 }
 
-/// Without the password.
+/// Leaves out the password.
 impl fmt::Display for MqttUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("mqtt://")?;
@@ -49,71 +58,54 @@ impl fmt::Display for MqttUrl {
 impl FromStr for MqttUrl {
     type Err = String;
 
-    /// As in RFC 3986, section 3.2; `%` escapes in the user name and the password.
+    /// As in RFC 3986, section 3.2. The error does not quote the text, which may have a password.
     fn from_str(text: &str) -> Result<Self, String> {
-        let rest = match text.split_once("://") {
-            Some(("mqtt" | "tcp", rest)) => rest,
-            Some(("mqtts" | "ssl", _)) => {
-                return Err("MQTT over TLS is not supported yet".into());
-            }
-            _ => return Err("it does not start with mqtt://".into()),
-        };
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        if rest.contains(['/', '?', '#']) {
-            return Err("there is something behind host and port".into());
+        let url = Url::parse(text).map_err(|error| match error {
+            ParseError::RelativeUrlWithoutBase => NO_SCHEME.to_owned(),
+            ParseError::EmptyHost => NO_HOST.to_owned(),
+            ParseError::InvalidPort => BAD_PORT.to_owned(),
+            other => other.to_string(),
+        })?;
+        match url.scheme() {
+            "mqtt" | "tcp" => {}
+            "mqtts" | "ssl" => return Err("MQTT over TLS is not supported yet".into()),
+            _ => return Err(NO_SCHEME.into()),
         }
-        let (login, address) = match rest.rsplit_once('@') {
-            Some((login, address)) => (Some(login), address),
-            None => (None, rest),
-        };
-        let (user, password) = match login.map(|login| login.split_once(':').unwrap_or((login, "")))
-        {
-            None => (None, None),
-            Some((user, "")) => (Some(percent_decode(user)?), None),
-            Some((user, password)) => (
-                Some(percent_decode(user)?),
-                Some(Secret(percent_decode(password)?)),
-            ),
-        };
-        // The last colon of an IPv6 address is inside its brackets.
-        let (host, port) = match address.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                let port = port.parse().ok().filter(|port| *port != 0);
-                (
-                    host,
-                    port.ok_or("its port is not a number from 1 to 65535")?,
-                )
-            }
-            _ => (address, Self::DEFAULT_PORT),
-        };
-        let is_bracketed = host.starts_with('[') && host.ends_with(']');
-        if host.is_empty() || (host.contains(':') && !is_bracketed) {
-            return Err("it names no host (an IPv6 address stands in brackets)".into());
+        let host = url.host_str().ok_or(NO_HOST)?;
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+            return Err("a broker has no path, query or fragment after host and port".into());
         }
+        let user = Some(url.username()).filter(|user| !user.is_empty());
+        let password = url.password().map(decode).transpose()?;
         Ok(Self {
-            host: host.into(),
-            port,
-            user,
-            password,
+            host: decode(host)?,
+            port: match url.port() {
+                Some(0) => return Err(BAD_PORT.into()),
+                port => port.unwrap_or(Self::DEFAULT_PORT),
+            },
+            user: user.map(decode).transpose()?,
+            password: password.map(Secret),
         })
     }
 }
 
-fn percent_decode(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let mut digit = || char::from(rest.next()?).to_digit(16);
-                let both = digit().zip(digit());
-                let (high, low) = both.ok_or("two hexadecimal digits must follow a %")?;
-                u8::try_from(high * 16 + low).expect("two digits fit a byte")
-            }
-            other => other,
-        });
+const NO_SCHEME: &str = "it does not start with mqtt://";
+const NO_HOST: &str = "it names no host (an IPv6 address must be in brackets)";
+const BAD_PORT: &str = "its port is not a number from 1 to 65535";
+
+/// Resolves `%` escapes, of which each must be complete.
+fn decode(text: &str) -> Result<String, String> {
+    let is_escape = |rest: &str| {
+        let digits = rest.as_bytes().first_chunk::<2>();
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.split('%').skip(1).all(is_escape) {
+        return Err("two hexadecimal digits must follow a %".into());
     }
-    String::from_utf8(bytes).map_err(|_| "its % escapes are not UTF-8".into())
+    let decoded = percent_decode_str(text).decode_utf8();
+    Ok(decoded
+        .map_err(|_| "its % escapes are not UTF-8")?
+        .into_owned())
 }
 
 #[cfg(test)]
@@ -157,12 +149,12 @@ mod tests {
     fn bad_urls_are_refused_with_the_reason() {
         check_error("broker:1883", "does not start with mqtt://");
         check_error("mqtts://broker", "TLS");
-        check_error("mqtt://", "names no host");
-        check_error("mqtt://:1883", "names no host");
-        check_error("mqtt://::1", "names no host");
+        check_error("mqtt://", "has no host");
+        check_error("mqtt://:1883", "has no host");
+        check_error("mqtt://::1", "has no host");
         check_error("mqtt://h:0", "port");
         check_error("mqtt://h:70000", "port");
-        check_error("mqtt://h/path", "behind host and port");
+        check_error("mqtt://h/path", "after host and port");
         check_error("mqtt://a:%zz@h", "hexadecimal");
         check_error("mqtt://a:%ff@h", "UTF-8");
     }

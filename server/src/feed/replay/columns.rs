@@ -1,4 +1,4 @@
-//! What the columns of a recorded file mean, and its rows read by that.
+//! The columns of a recorded file: their meaning, and reading a row by it.
 
 use tickcast_protocol::{
     message::TimeNs,
@@ -10,26 +10,27 @@ use crate::feed::decode::{
     time::{TimeError, TimeUnit, civil_to_ns, parse_iso8601},
 };
 
-/// The meaning of columns. `C` tells which one: [`Column`] as said, its index once a file is open.
+/// The meaning of columns. `C` identifies one: a [`Column`] in the settings, an index in an open
+/// file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Columns<C = Column> {
-    /// As it was written.
+    /// The text in the settings.
     pub(super) text: String,
     pub(super) has_header: bool,
     pub(super) delimiter: u8,
     pub(super) time: C,
     pub(super) time_format: TimeFormat,
-    /// Of times that do not name it themselves.
+    /// Offset from UTC of times that do not name one, in seconds.
     pub(super) utc_offset_s: i32,
     pub(super) shape: RowShape<C>,
 }
 
-/// A column, by its name in the header or its number from 1.
+/// A column, by its name in the header or by its number from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Column {
-    /// In the header.
+    /// Its name in the header.
     Name(String),
-    /// From 1.
+    /// Its number, from 1.
     Number(usize),
 }
 
@@ -64,7 +65,7 @@ pub(super) enum SideColumn<C> {
 }
 
 impl Columns<Column> {
-    /// Finds the columns in a file's header.
+    /// Finds the columns in the header of a file.
     pub(super) fn locate(&self, header: &csv::StringRecord) -> Result<Columns<usize>, String> {
         let find = |column: &Column| match column {
             Column::Number(0) => Err("columns are counted from 1".into()),
@@ -121,7 +122,7 @@ impl<C> Columns<C> {
 }
 
 impl Columns<usize> {
-    /// Time and value of a row.
+    /// Reads the time and the value of a row.
     pub(super) fn read(&self, row: &csv::StringRecord) -> Result<(TimeNs, Value), DecodeError> {
         let field = |name: &'static str, index: usize| {
             let field = row.get(index).map(str::trim);
@@ -205,7 +206,7 @@ fn parse_histdata(text: &str, offset_s: i32) -> Result<TimeNs, TimeError> {
                 .ok_or(ERROR)
         })
     };
-    // At most three digits from here on, so that they fit.
+    // Up to three digits from here on, which fit.
     let small = |from: usize| number(from, from + 2).map(|number| number as i8);
     let time = jiff::civil::DateTime::new(
         number(0, 4)? as i16,

@@ -1,4 +1,4 @@
-//! Formats of CSV files as they are written in the settings.
+//! Formats of CSV files, as written in the settings.
 
 use std::{fmt, str::FromStr};
 
@@ -10,11 +10,11 @@ use crate::feed::decode::time::TimeUnit;
 pub enum CsvFormat {
     /// The first of [`PRESETS`] that fits the file's first line.
     Automatic,
-    /// As said.
+    /// The listed columns.
     Columns(Box<Columns>),
 }
 
-/// Formats with a name, in the order in which they are tried.
+/// Named formats, in the order in which they are tried.
 pub const PRESETS: [(&str, &str); 4] = [
     (
         "trades",
@@ -58,7 +58,7 @@ impl fmt::Display for CsvFormat {
     }
 }
 
-/// The members of a list of columns, each to be taken once.
+/// The entries of a list of columns. Each is used once.
 struct Members<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Members<'a> {
@@ -119,7 +119,7 @@ impl Columns<Column> {
             Some("histdata") => TimeFormat::HistData,
             Some(name) => match TimeUnit::NAMES.iter().find(|(other, _)| *other == name) {
                 Some((_, unit)) => TimeFormat::Unit(*unit),
-                None => return Err(format!("time_unit {name:?} is not known")),
+                None => return Err(format!("time_unit {name:?} is unknown")),
             },
         };
         let utc_offset_s = match members.take("utc_offset") {
@@ -133,7 +133,7 @@ impl Columns<Column> {
         let shape = parse_shape(&mut members)?;
         if let Some((key, _)) = members.0.first() {
             return Err(format!(
-                "{key} is not known, or does not go with the others"
+                "{key} is unknown or cannot be combined with the others"
             ));
         }
         Ok(Self {
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn presets_and_lists_of_columns_are_formats_and_print_as_they_were_written() {
+    fn presets_and_lists_of_columns_print_as_they_were_written() {
         for text in [
             "auto",
             "histdata",
@@ -219,7 +219,7 @@ mod tests {
         check_error("time=t", "no column for value");
         check_error("value=v", "no column for time");
         check_error("time=t,price=p", "no column for value");
-        check_error("time=t,value=v,bid=b", "bid is not known, or");
+        check_error("time=t,value=v,bid=b", "bid is unknown or");
         check_error("time=t,time=t,value=v", "time is given twice");
         check_error("time=t,value=", "value is empty");
         check_error("time=t,value=v,header=maybe", "header");

@@ -1,4 +1,10 @@
-//! The replay feed: recorded files, in their own time or faster, once or for ever.
+//! The replay feed: plays recorded files at their own speed or faster, once or repeatedly.
+//!
+//! The files in reading order:
+//!
+//! * this file: settings, and the player of one file or a group of files
+//! * `recording`: a recorded file, row by row
+//! * `columns`, `format`: the columns of a CSV file, and their form in the settings
 
 mod columns;
 mod format;
@@ -11,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use clap::{ArgAction, Args, ValueEnum};
 use recording::Chunk;
 use tickcast_core::work::NewUpdate;
 use tickcast_protocol::{
@@ -27,87 +34,101 @@ use super::{
     FeedState,
     handover::{BATCH_MAX_UPDATES, Batch, Handover},
 };
-use crate::{clock::wall_ns, ingest::Ended};
+use crate::{clock::wall_ns, ingest::Ended, settings::values::defaults};
 
 pub use columns::{Column, Columns};
 pub use format::{CsvFormat, PRESETS};
 pub use recording::{BadRow, Recording, Row};
 
-/// Which files, and how they are played.
-#[derive(Debug, Clone, PartialEq)]
+/// Which files, and how they are played. Each field is a setting, see `crate::settings`.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(next_help_heading = "Feed replay")]
 pub struct ReplaySettings {
-    /// They are played at the same time. Each is CSV, or what the monitor recorded.
+    /// A recorded CSV file and its topic, by default replay/ and the file's name. A recording of
+    /// the monitor (.jsonl) names its topics itself. Several files are played at the same time.
+    #[arg(id = "file", value_name = "[TOPIC=]PATH")]
     pub files: Vec<ReplayFile>,
-    /// Their format.
+    /// Format: auto, quotes, trades, readings, histdata, or the meaning of columns as in
+    /// "time=ts,time_unit=ms,value=3".
+    #[arg(value_name = "FORMAT", default_value = "auto")]
     pub format: CsvFormat,
-    /// How fast.
+    /// How many times as fast as it was recorded, or max.
+    #[arg(value_name = "FACTOR", default_value = "1")]
     pub speed: Speed,
-    /// Whether they begin again when they have ended.
+    /// Whether to begin again at the end.
+    #[arg(value_name = "BOOL", default_value = "false", action = ArgAction::Set)]
     pub repeat: bool,
-    /// The source time of the updates.
+    /// The time in the updates: as recorded, or now, so that live charts show them.
+    #[arg(value_name = "WHICH", default_value = "recorded")]
     pub source_time: SourceTime,
-    /// How the times of several files relate.
+    /// Each file begins at once, or as much later as it did when it was recorded (common).
+    #[arg(value_name = "WHICH", default_value = "each")]
     pub clock: Clock,
-    /// The unit of readings.
+    /// Unit of readings.
+    #[arg(value_name = "UNIT")]
     pub unit: Option<Arc<str>>,
 }
 
 impl Default for ReplaySettings {
     fn default() -> Self {
-        Self {
-            files: Vec::new(),
-            format: CsvFormat::Automatic,
-            speed: Speed::Times(1.0),
-            repeat: false,
-            source_time: SourceTime::Recorded,
-            clock: Clock::Each,
-            unit: None,
-        }
+        defaults()
     }
 }
 
-/// A file and the topic its rows go to.
+/// A file, and the topic of its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayFile {
-    /// `replay/` and the file's name without its ending, if nothing else is said. Not used for a
-    /// recording of the monitor, whose rows name their topics themselves.
+    /// By default `replay/` and the file's name without its extension. Not used for a recording of
+    /// the monitor, whose rows name their topics.
     pub topic: Topic,
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
 }
 
-/// How fast recorded time passes.
+/// The speed at which recorded time passes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Speed {
-    /// So many times as fast as it did.
+    /// A multiple of the recorded speed.
     Times(f64),
-    /// As fast as the sequencer takes it.
+    /// As fast as the sequencer accepts updates.
     Max,
 }
 
 /// The source time of replayed updates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SourceTime {
-    /// As it was recorded.
+    /// The recorded time.
     Recorded,
-    /// When the row is played: live charts then show it as live.
+    /// The time at which the row is played, so that live charts show it as live.
     Now,
 }
 
 /// How the times of several files relate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Clock {
-    /// Each begins with its own first row at once.
+    /// Each file starts at once with its first row.
     Each,
-    /// The earliest begins at once, the others as much later as they did when they were recorded;
-    /// they begin again together.
+    /// The earliest file starts at once. The others start later by the recorded difference. They
+    /// repeat together.
     Common,
+}
+
+impl FromStr for Speed {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            _ if text == "max" => Ok(Self::Max),
+            Ok(times) => Ok(Self::Times(times)),
+            Err(_) => Err("expected a number or max"),
+        }
+    }
 }
 
 impl FromStr for ReplayFile {
     type Err = String;
 
-    /// `TOPIC=PATH` or `PATH`.
+    /// Parses `TOPIC=PATH` or `PATH`.
     fn from_str(text: &str) -> Result<Self, String> {
         let (topic, path) = match text.split_once('=') {
             Some((topic, path)) => (topic.to_owned(), PathBuf::from(path)),
@@ -145,14 +166,14 @@ impl ReplaySettings {
         Ok(())
     }
 
-    /// The time of the first row, which must be a good one: that shows that the format is right.
+    /// The time of the first row, which must be valid: this shows that the format is right.
     fn first_time_ns(&self, file: &ReplayFile) -> Result<TimeNs, String> {
         let path = file.path.display();
         let mut recording = Recording::open(&file.path, &self.format)
             .map_err(|reason| format!("file {path}: {reason}"))?;
         if recording.names_topics() && file.topic.as_str() != default_topic(&file.path) {
             return Err(format!(
-                "file {path}: it names its topics itself, {} cannot be one",
+                "file {path}: it names its topics itself, so the topic {} cannot be set",
                 file.topic
             ));
         }
@@ -164,7 +185,7 @@ impl ReplaySettings {
     }
 }
 
-/// Rows read at once. So many, twice, is what a file of any size needs of memory.
+/// Number of rows read at once. Two such chunks are all that a file of any size needs in memory.
 const CHUNK_ROWS: usize = 1_024;
 
 /// Plays all files.
@@ -189,7 +210,7 @@ pub(super) async fn run(settings: ReplaySettings, handover: Handover) -> Result<
     Ok(())
 }
 
-/// Plays files that have a clock in common, once or for ever.
+/// Plays files with a common clock, once or repeatedly.
 async fn play_group(
     settings: Arc<ReplaySettings>,
     files: Vec<ReplayFile>,
@@ -218,8 +239,7 @@ async fn play_group(
     }
 }
 
-/// The first time in any of `files`. What cannot be read will be complained about when it is
-/// played.
+/// The earliest time of any file in `files`. A problem with a file is reported when it is played.
 async fn earliest_ns(settings: Arc<ReplaySettings>, files: Vec<ReplayFile>) -> TimeNs {
     let earliest = move || {
         let times = files
@@ -238,8 +258,8 @@ struct Player {
 }
 
 impl Player {
-    /// Plays the file once; a row recorded at `first_ns` comes at `start`. Says when to begin
-    /// again; `None` if there is nothing to play.
+    /// Plays the file once. A row recorded at `first_ns` is played at `start`. Returns the time at
+    /// which to start again; `None` if there is nothing to play.
     async fn play(mut self, start: Instant, first_ns: TimeNs) -> Result<Option<Instant>, Ended> {
         let (settings, path) = (Arc::clone(&self.settings), self.file.path.clone());
         let open = move || Recording::open(&path, &settings.format);
@@ -247,7 +267,7 @@ impl Player {
             Ok(recording) => recording,
             Err(reason) => {
                 let path = self.file.path.display();
-                tracing::error!(feed = self.handover.name(), %path, reason, "cannot be replayed");
+                tracing::error!(feed = self.handover.name(), %path, reason, "cannot replay the file");
                 return Ok(None);
             }
         };
@@ -257,13 +277,13 @@ impl Player {
             let (recording, chunk) = unless_panicked(chunk.await);
             // The next rows are read while these are played.
             reading = (!chunk.is_last).then(|| read_chunk(recording));
-            self.complain(&chunk);
+            self.report_bad_rows(&chunk);
             self.play_rows(chunk.rows, &mut timeline).await?;
         }
         Ok((timeline.rows > 0).then(|| timeline.end()))
     }
 
-    fn complain(&mut self, chunk: &Chunk) {
+    fn report_bad_rows(&mut self, chunk: &Chunk) {
         self.handover.count_received(chunk.bad_rows.len());
         for bad in &chunk.bad_rows {
             let origin = format!("{}, line {}", self.file.path.display(), bad.line);
@@ -325,7 +345,7 @@ fn read_chunk(mut recording: Recording) -> tokio::task::JoinHandle<(Recording, C
     })
 }
 
-/// A task that was not aborted ends with a result or a panic, which goes on here.
+/// A task that was not aborted ends with a result, or with a panic, which is resumed here.
 fn unless_panicked<T>(result: Result<T, JoinError>) -> T {
     match result {
         Ok(value) => value,
@@ -333,13 +353,13 @@ fn unless_panicked<T>(result: Result<T, JoinError>) -> T {
     }
 }
 
-/// Recorded times as times of now.
+/// Converts recorded times to present times.
 #[derive(Debug)]
 struct Timeline {
     start: Instant,
     first_ns: TimeNs,
     speed: Speed,
-    /// The latest time that was asked for, and how many were.
+    /// The latest recorded time so far, and the number of rows.
     last_ns: TimeNs,
     rows: u64,
 }
@@ -355,16 +375,17 @@ impl Timeline {
         }
     }
 
-    /// When a row comes. One that is older than the first comes at once.
+    /// The instant at which to play a row. A row older than the first is played at once.
     fn due(&mut self, time_ns: TimeNs) -> Instant {
         self.last_ns = self.last_ns.max(time_ns);
         self.rows += 1;
         self.at(time_ns.saturating_sub(self.first_ns))
     }
 
-    /// When the file begins again: after the last row by the mean time between two.
+    /// The instant at which the file starts again: the mean gap between two rows after the last
+    /// one.
     fn end(&self) -> Instant {
-        /// After a file whose rows all have the same time.
+        /// Gap for a file whose rows all have the same time.
         const GAP_MIN_NS: TimeNs = 1_000_000;
         let length_ns = self.last_ns.saturating_sub(self.first_ns);
         let gaps = TimeNs::try_from(self.rows.saturating_sub(1)).unwrap_or(TimeNs::MAX);
@@ -373,7 +394,7 @@ impl Timeline {
     }
 
     fn at(&self, passed_ns: TimeNs) -> Instant {
-        /// A row that is due in more than 30 years is due never; tokio's timers hold no more.
+        /// A row that is due in more than 30 years is never played; tokio's timers hold no more.
         const NEVER_S: f64 = 1e9;
         match self.speed {
             Speed::Max => self.start,
@@ -408,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_the_topic_that_is_named_or_one_by_its_own_name() {
+    fn a_file_has_the_given_topic_or_one_derived_from_its_name() {
         let check = |text: &str, topic: &str, path: &str| {
             let file: ReplayFile = text.parse().unwrap();
             assert_eq!(

@@ -19,22 +19,22 @@ use super::{
     format::{CsvFormat, PRESETS},
 };
 
-/// Longest row, in bytes. A quotation mark that is never closed would otherwise make the rest of
+/// Maximum length of a row, in bytes. Without it, an unclosed quotation mark would make the rest of
 /// the file one row.
 const ROW_MAX_BYTES: usize = 64 * 1024;
 
 /// One row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// When it was recorded.
+    /// The recorded time.
     pub time_ns: TimeNs,
-    /// What was recorded.
+    /// The recorded value.
     pub value: Value,
-    /// What else the row says, if it was recorded from a tape.
+    /// The rest of a row that the monitor recorded from the server.
     pub origin: Option<Box<Origin>>,
 }
 
-/// Of which topic a row is.
+/// The topic of a row, and the rest of its update.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Origin {
     /// Its name.
@@ -43,25 +43,25 @@ pub struct Origin {
     pub unit: Option<Arc<str>>,
     /// How far the value could be trusted.
     pub quality: Quality,
-    /// When it happened, by the source's clock.
+    /// The time of the event by the source's clock.
     pub source_time_ns: Option<TimeNs>,
 }
 
 /// A row that cannot be read.
 #[derive(Debug)]
 pub struct BadRow {
-    /// Where it stands, from 1.
+    /// Its line, from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// The problem with it.
     pub reason: String,
 }
 
-/// Some rows of a file, in its order.
+/// Consecutive rows of a file.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     pub(super) rows: Vec<Row>,
     pub(super) bad_rows: Vec<BadRow>,
-    /// There are no more.
+    /// Whether the file has no more rows.
     pub(super) is_last: bool,
 }
 
@@ -94,7 +94,7 @@ struct LineRows {
 }
 
 impl Recording {
-    /// Opens a file at its first row. The error says what is wrong, not with which file.
+    /// Opens a file at its first row. The error states the problem, but not the file.
     pub fn open(path: &Path, format: &CsvFormat) -> Result<Self, String> {
         let columns = match format {
             CsvFormat::Columns(columns) => columns.as_ref().clone(),
@@ -127,7 +127,7 @@ impl Recording {
         matches!(self.rows, Rows::Lines(_))
     }
 
-    /// The next rows, `max` at most. An error of the disk is a bad row and the end.
+    /// Reads the next rows, at most `max`. A read error is a bad row, and the last one.
     pub(super) fn read_chunk(&mut self, max: usize) -> Chunk {
         let mut chunk = Chunk::default();
         while chunk.rows.len() + chunk.bad_rows.len() < max {
@@ -146,7 +146,7 @@ impl Recording {
     /// The next row; `None` at the end.
     #[expect(
         clippy::should_implement_trait,
-        reason = "a row that cannot be read is no end"
+        reason = "a row that cannot be read is not the end"
     )]
     pub fn next(&mut self) -> Option<Result<Row, BadRow>> {
         match &mut self.rows {
@@ -211,7 +211,7 @@ impl LineRows {
                 Ok(line) => line,
                 Err(error) => return bad(self.line, error.to_string()),
             };
-            // Statuses are the server's own to tell.
+            // Recorded statuses are skipped, because the server computes its own.
             if let Some(value) = line.value {
                 return Some(Ok(Row {
                     time_ns: line.time,
@@ -229,7 +229,7 @@ impl LineRows {
     }
 }
 
-/// The file as lines of JSON, if it begins like one.
+/// Opens the file as lines of JSON, if it begins like one.
 fn lines(path: &Path) -> Result<Option<LineRows>, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut reader = BufReader::new(file);
@@ -285,7 +285,7 @@ fn reader(
         .from_reader(rows))
 }
 
-/// What went wrong, without the position, which is told apart.
+/// The reason of an error without the position, which is reported separately.
 fn reason(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::Io(error) => error.to_string(),
@@ -294,8 +294,8 @@ fn reason(error: &csv::Error) -> String {
     }
 }
 
-/// A file of which no more than [`ROW_MAX_BYTES`], and what fits the CSV reader's own buffer, is
-/// read for one row.
+/// A file that limits how much is read for one row: [`ROW_MAX_BYTES`], plus the buffer of the CSV
+/// reader.
 #[derive(Debug)]
 struct BoundedRows {
     file: File,

@@ -1,5 +1,5 @@
-//! One simulated market: a geometric random walk whose volatility comes in waves, quoted and
-//! traded in whole ticks.
+//! One simulated market: a geometric random walk whose volatility changes in waves. It is quoted
+//! and traded in whole ticks.
 
 use rand::{RngExt, rngs::Xoshiro256PlusPlus};
 use rand_distr::StandardNormal;
@@ -11,13 +11,13 @@ use tickcast_protocol::{
     value::{Quote, Side, Trade, Value},
 };
 
-/// What is traded on a market, and how.
+/// The instrument of a market, and the way it is traded.
 #[derive(Debug, Clone, Copy)]
 struct Listing {
     name: &'static str,
-    /// Where the price begins.
+    /// The initial price.
     price: f64,
-    /// Digits of a price behind the point; a tick is one unit of the last.
+    /// Decimal places of a price; a tick is one unit of the last place.
     price_scale: u8,
     /// Standard deviation of a year's logarithmic return.
     volatility: f64,
@@ -25,7 +25,7 @@ struct Listing {
     spread_ticks: f64,
     /// Median size of a trade.
     size: f64,
-    /// Digits of a size behind the point.
+    /// Decimal places of a size.
     size_scale: u8,
 }
 
@@ -47,8 +47,7 @@ const fn listing(
     }
 }
 
-/// The best known markets, the liveliest first. Prices and volatilities are of the order of those
-/// of 2024.
+/// Well-known markets, busiest first. Prices and volatilities have the magnitude of those of 2024.
 const LISTINGS: [Listing; 24] = [
     listing("BTC-USDT", (67_250.00, 2), 0.55, 12.0, (0.015, 5)),
     listing("ETH-USDT", (3_480.00, 2), 0.65, 3.0, (0.25, 4)),
@@ -76,28 +75,28 @@ const LISTINGS: [Listing; 24] = [
     listing("ADA-USDT", (0.4512, 4), 0.85, 1.5, (600.0, 1)),
 ];
 
-/// Listings beyond the known ones differ from each other by these.
+/// Markets after the listed ones are variations of this one.
 const UNKNOWN: Listing = listing("", (25.000, 3), 0.70, 5.0, (40.0, 2));
 
 const S_PER_YEAR: f64 = 365.25 * 86_400.0;
 
-/// A wave of volatility fades in such a time.
+/// Time in which a wave of volatility fades.
 const WAVE_S: f64 = 300.0;
 
 /// Standard deviation of the logarithm of volatility: most of the time it is between half and
-/// double of the usual.
+/// double the usual.
 const WAVE_SIZE: f64 = 0.6;
 
-/// The part of updates that are trades; quotes change more often than they are hit.
+/// Share of trades among the updates: quotes change more often than they are hit.
 const TRADES_SHARE: f64 = 0.25;
 
-/// How likely a trade goes the same way as the one before: large orders are worked off in parts.
+/// Probability that a trade has the side of the previous one: large orders are executed in parts.
 const SAME_SIDE: f64 = 0.65;
 
 /// Standard deviation of the logarithm of sizes.
 const SIZE_SPREAD: f64 = 1.1;
 
-/// A quote stands for about so many typical trades.
+/// Size of a quote, as a multiple of a typical trade.
 const QUOTE_DEPTH: f64 = 6.0;
 
 /// One market.
@@ -106,9 +105,9 @@ pub(super) struct Instrument {
     trade_topic: Topic,
     quote_topic: Topic,
     listing: Listing,
-    /// Natural logarithm of the middle of bid and ask.
+    /// Natural logarithm of the midpoint of bid and ask.
     log_price: f64,
-    /// Where the wave of volatility is: 0 is usual.
+    /// Current level of the volatility wave; 0 is usual.
     wave: f64,
     last_ns: TimeNs,
     last_side: Side,
@@ -171,7 +170,8 @@ impl Instrument {
         let kept = (-elapsed_s / WAVE_S).exp();
         let shock = WAVE_SIZE * (1.0 - kept * kept).sqrt();
         self.wave = self.wave * kept + shock * rng.sample::<f64, _>(StandardNormal);
-        // The mean of exp(2 wave) is exp(2 WAVE_SIZE^2): without it the waves would add volatility.
+        // The mean of exp(2 wave) is exp(2 WAVE_SIZE^2). Without this correction, the waves would
+        // add volatility.
         let volatility = self.listing.volatility * (self.wave - WAVE_SIZE * WAVE_SIZE).exp();
         let step = volatility * (elapsed_s / S_PER_YEAR).sqrt();
         self.log_price += step * rng.sample::<f64, _>(StandardNormal);

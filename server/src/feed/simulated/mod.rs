@@ -1,13 +1,20 @@
-//! The simulated feed: markets and sensors that are made up, but look like real ones.
+//! The simulated feed: synthetic but realistic markets and sensors.
 //!
-//! [`Simulation`] is pure: the same settings and start time give the same updates, however they
-//! are asked for. The feed asks for them in time.
+//! [`Simulation`] has no clock: the same settings and start time give the same updates, at whatever
+//! pace they are requested. The feed requests them in real time.
+//!
+//! The files in reading order:
+//!
+//! * this file: settings, the schedule of all sources, and the feed
+//! * `market`: one market, with trades and quotes
+//! * `sensor`: one sensor
 
 mod market;
 mod sensor;
 
 use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
+use clap::Args;
 use market::Instrument;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use rand_distr::Exp1;
@@ -20,36 +27,43 @@ use super::{
     FeedState,
     handover::{BATCH_MAX_UPDATES, Batch, Handover},
 };
-use crate::{clock::wall_ns, ingest::Ended};
+use crate::{
+    clock::wall_ns,
+    ingest::Ended,
+    settings::values::{defaults, number},
+};
 
-/// What the simulated feed makes up.
-#[derive(Debug, Clone, PartialEq)]
+/// What the simulated feed makes up. Each field is a setting, see `crate::settings`.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(next_help_heading = "Feed simulated")]
 pub struct SimulatedSettings {
-    /// Markets, each with the topics `market/NAME/trade` and `market/NAME/quote`.
+    /// Markets, each with the topics market/NAME/trade and market/NAME/quote.
+    #[arg(value_name = "NUMBER", default_value = "24", value_parser = number(0..=usize::MAX))]
     pub instruments: usize,
-    /// Sensors, each with one topic below `plant/` or `building/`.
+    /// Sensors, each with one topic below plant/ or building/.
+    #[arg(value_name = "NUMBER", default_value = "16", value_parser = number(0..=usize::MAX))]
     pub sensors: usize,
-    /// Updates per second of all together, on average.
+    /// Updates per second of all topics together, on average.
+    #[arg(value_name = "NUMBER", default_value = "1000")]
     pub rate: f64,
     /// Another seed makes other updates.
+    #[arg(value_name = "NUMBER", default_value = "1", value_parser = number(0..=SEED_MAX))]
     pub seed: u64,
 }
 
+/// TOML has no larger integers.
+const SEED_MAX: u64 = i64::MAX as u64;
+
 impl Default for SimulatedSettings {
     fn default() -> Self {
-        Self {
-            instruments: 24,
-            sensors: 16,
-            rate: 1_000.0,
-            seed: 1,
-        }
+        defaults()
     }
 }
 
-/// Instruments and sensors, at most: half of the topics that a server holds by default.
+/// Maximum number of instruments and sensors: half of the topics that a server holds by default.
 const SOURCES_MAX: usize = 500_000;
 
-/// Updates per second, at most: some more than one core can make.
+/// Maximum updates per second: somewhat more than one core can make.
 const RATE_MAX: f64 = 10_000_000.0;
 
 impl SimulatedSettings {
@@ -73,44 +87,42 @@ impl SimulatedSettings {
     }
 }
 
-/// The part of the updates that comes from sensors if there are instruments as well: markets are
-/// livelier.
+/// The sensors' share of the updates if there are also instruments: markets are busier.
 const SENSORS_SHARE: f64 = 0.2;
 
-/// The exponent of Zipf's law by which instruments share their part: the first is traded most, the
-/// last hardly ever, as on real exchanges.
+/// The exponent of Zipf's law by which instruments share their part: as on real exchanges, the
+/// first is traded most and the last hardly ever.
 const ZIPF_EXPONENT: f64 = 0.9;
 
-/// Sensors report in even intervals, but their clocks are not perfect.
+/// Sensors report at even intervals, but their clocks are not perfect.
 const SENSOR_JITTER: f64 = 0.02;
 
-/// One sensor in so many falls silent now and then, as sensors do: so that there is something to
-/// see of a topic's status.
+/// One sensor out of this many falls silent now and then, as sensors do. This shows how a topic's
+/// status changes.
 const UNRELIABLE_EVERY: usize = 16;
 
-/// Which one of them.
+/// The index of the silent sensor among them.
 const UNRELIABLE_INDEX: usize = 1;
 
-/// An unreliable sensor is silent for so long,
+/// Length of a silence of an unreliable sensor, in ns.
 const SILENCE_NS: f64 = 20e9;
 
-/// and reports for so long in between, on average.
+/// Mean time for which an unreliable sensor reports between two silences, in ns.
 const TALK_NS: f64 = 60e9;
 
 /// Markets and sensors in virtual time.
 ///
-/// Ask [`due_ns`](Self::due_ns) when the next update happens, and make it with
-/// [`make`](Self::make).
+/// [`due_ns`](Self::due_ns) returns the time of the next update, and [`make`](Self::make) makes it.
 #[derive(Debug)]
 pub struct Simulation {
     actors: Vec<Actor>,
-    /// When each actor acts next, the earliest on top; its index breaks ties.
+    /// The next time of each actor, earliest on top. The actor's index breaks ties.
     schedule: BinaryHeap<Reverse<(TimeNs, usize)>>,
 }
 
 #[derive(Debug)]
 struct Actor {
-    /// Its own, so that it does the same whatever the others do.
+    /// Each actor has its own generator, so that the others do not change what it does.
     rng: Xoshiro256PlusPlus,
     /// Mean time between two updates.
     interval_ns: f64,
@@ -126,7 +138,7 @@ enum ActorKind {
 }
 
 impl Simulation {
-    /// Begins at `start_ns`. The settings must be in their bounds.
+    /// Starts at `start_ns`. The settings must have been checked.
     pub fn new(settings: &SimulatedSettings, start_ns: TimeNs) -> Self {
         let (instruments, sensors) = (settings.instruments, settings.sensors);
         let mut actors = Vec::with_capacity(instruments + sensors);
@@ -171,13 +183,13 @@ impl Simulation {
         Self { actors, schedule }
     }
 
-    /// When the next update happens.
+    /// The time of the next update.
     pub fn due_ns(&self) -> TimeNs {
         let Reverse((due_ns, _)) = *self.schedule.peek().expect("there is an actor");
         due_ns
     }
 
-    /// The next update.
+    /// Makes the next update.
     pub fn make(&mut self) -> NewUpdate {
         let mut top = self.schedule.peek_mut().expect("there is an actor");
         let Reverse((now_ns, index)) = *top;
@@ -205,21 +217,21 @@ impl Actor {
         let falls_silent =
             self.is_unreliable && self.rng.random::<f64>() < self.interval_ns / TALK_NS;
         let silence_ns = if falls_silent { SILENCE_NS } else { 0.0 };
-        // A time that does not move would hold the simulation for ever.
+        // A time that does not advance would block the simulation.
         ((self.interval_ns * factor + silence_ns) as TimeNs).max(1)
     }
 }
 
-/// A generator of its own for each actor.
+/// Creates the generator of one actor.
 fn rng_of(seed: u64, kind: u64, index: usize) -> Xoshiro256PlusPlus {
-    // 2^64 divided by the golden ratio spreads neighbouring numbers over the whole range; the
-    // generator's own seeding then mixes their bits.
+    // 2^64 divided by the golden ratio spreads neighbouring numbers over the whole range. The
+    // generator's seeding then mixes their bits.
     const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
     let actor = (index as u64 * 2 + kind + 1).wrapping_mul(SPREAD);
     Xoshiro256PlusPlus::seed_from_u64(seed ^ actor)
 }
 
-/// Gives each actor its part of `rate` by its weight.
+/// Divides `rate` among the actors by weight.
 fn share_rate(actors: &mut [Actor], rate: f64, weight: impl Fn(usize, &Actor) -> f64) {
     let weights: Vec<f64> = actors
         .iter()
@@ -232,13 +244,14 @@ fn share_rate(actors: &mut [Actor], rate: f64, weight: impl Fn(usize, &Actor) ->
     }
 }
 
-/// How far the feed makes up for lost time, for instance after the queue was full. What was due
-/// before is given up, so that an overloaded machine is not overloaded for ever.
+/// How far the feed makes up for lost time, for instance after the queue was full. Earlier updates
+/// are dropped, so that an overloaded machine can recover.
 const BEHIND_MAX: Duration = Duration::from_secs(1);
 
-/// Makes updates when they are due, for ever.
+/// Makes updates when they are due, without end.
 ///
-/// Due times are absolute and timers have steps of 1 ms: what is due within one comes together.
+/// Due times are absolute. Timers have steps of 1 ms, so updates due within one step are sent
+/// together.
 pub(super) async fn run(settings: SimulatedSettings, handover: Handover) -> Result<(), Ended> {
     let start = Instant::now();
     let start_ns = wall_ns();

@@ -1,5 +1,5 @@
-//! One simulated sensor: a base value, the hours of the day, the cycle of a machine, slow wandering
-//! and noise; or a door that somebody opens and closes.
+//! One simulated sensor: a base value plus the time of day, the cycle of a machine, slow drift and
+//! noise. Another kind is a door that opens and closes.
 
 use std::{f64::consts::TAU, sync::Arc};
 
@@ -12,26 +12,26 @@ use tickcast_protocol::{
     value::Value,
 };
 
-/// What a sensor measures.
+/// The signal that a sensor measures.
 #[derive(Debug, Clone, Copy)]
 struct Signal {
     name: &'static str,
     unit: &'static str,
-    /// Reports so much more often than others.
+    /// Reporting rate relative to other sensors.
     activity: f64,
     base: f64,
-    /// How far it is above the base in the afternoon, and below at night.
+    /// Daily amplitude: above the base in the afternoon, below it at night.
     daily: f64,
-    /// How far the machine's cycle moves it, and how long one takes.
+    /// Amplitude of the machine's cycle, and its period in seconds.
     cycle: f64,
     cycle_s: f64,
-    /// Standard deviation of its wandering, and how long it remembers.
+    /// Standard deviation of the drift, and its correlation time in seconds.
     wander: f64,
     wander_s: f64,
-    /// Standard deviation of what the instrument itself adds.
+    /// Standard deviation of the instrument's noise.
     noise: f64,
     min: f64,
-    /// Digits behind the point.
+    /// Decimal places.
     digits: i32,
 }
 
@@ -140,10 +140,10 @@ const CO2: Signal = Signal {
     digits: 0,
 };
 
-/// How often a door opens or closes, compared with how often a temperature is reported.
+/// Reporting rate of a door relative to that of a temperature.
 const DOOR_ACTIVITY: f64 = 0.02;
 
-/// What there is on a line of the plant.
+/// The sensors on a production line of the plant.
 const LINE: [Kind; 4] = [
     Kind::Signal(TEMPERATURE),
     Kind::Signal(PRESSURE),
@@ -151,7 +151,7 @@ const LINE: [Kind; 4] = [
     Kind::Signal(POWER),
 ];
 
-/// What there is on a floor of the building.
+/// The sensors on a floor of the building.
 const FLOOR: [Kind; 4] = [
     Kind::Signal(ROOM_TEMPERATURE),
     Kind::Signal(HUMIDITY),
@@ -161,11 +161,10 @@ const FLOOR: [Kind; 4] = [
 
 const S_PER_DAY: f64 = 86_400.0;
 
-/// Daily values are as they are on average in the middle of the morning and go up until
-/// the afternoon, by UTC.
+/// Time of day (UTC) at which daily values cross their average. They rise until the afternoon.
 const MORNING_S: f64 = 9.0 * 3_600.0;
 
-/// Sensors of one kind differ from each other by about so much.
+/// Relative difference between sensors of one kind.
 const DIFFERENCE: f64 = 0.04;
 
 #[derive(Debug, Clone, Copy)]
@@ -180,18 +179,18 @@ pub(super) struct Sensor {
     topic: Topic,
     unit: Option<Arc<str>>,
     kind: Kind,
-    /// What the base value is multiplied with.
+    /// Factor of the base value.
     factor: f64,
-    /// Where the cycle begins, in parts of it.
+    /// Phase of the cycle, as a fraction of its period.
     phase: f64,
-    /// How far it has wandered.
+    /// Current drift.
     wandered: f64,
     last_ns: TimeNs,
     is_open: bool,
 }
 
 impl Sensor {
-    /// Lines and floors take turns.
+    /// Creates a sensor. Lines and floors alternate.
     pub(super) fn new(index: usize, now_ns: TimeNs, rng: &mut Xoshiro256PlusPlus) -> Self {
         let (group, place) = (index / LINE.len(), index % LINE.len());
         let number = group / 2 + 1;
@@ -217,7 +216,7 @@ impl Sensor {
         }
     }
 
-    /// How often it reports, compared with others.
+    /// Reporting rate relative to other sensors.
     pub(super) fn activity(&self) -> f64 {
         match &self.kind {
             Kind::Signal(signal) => signal.activity,
@@ -225,7 +224,7 @@ impl Sensor {
         }
     }
 
-    /// Whether it reports in even intervals.
+    /// Whether it reports at even intervals.
     pub(super) fn is_regular(&self) -> bool {
         match self.kind {
             Kind::Signal(_) => true,
@@ -270,7 +269,8 @@ impl Sensor {
     }
 }
 
-/// From -1 to 1 and back: up for a third of the turn, as when a heater or a pump is on, then down.
+/// A value from -1 to 1 and back. It rises for a third of the turn, as when a heater or a pump is
+/// on, then falls.
 fn heating_cycle(turn: f64) -> f64 {
     const ON: f64 = 1.0 / 3.0;
     let level = if turn < ON {

@@ -28,7 +28,7 @@ fn by_topic(settings: &SimulatedSettings) -> HashMap<String, Vec<NewUpdate>> {
 }
 
 #[test]
-fn the_same_seed_makes_the_same_updates_and_another_makes_others() {
+fn the_same_seed_makes_the_same_updates_and_another_seed_makes_others() {
     let settings = SimulatedSettings::default();
     let updates = first_updates(&settings, 10_000);
     assert_eq!(updates, first_updates(&settings, 10_000));
@@ -40,7 +40,7 @@ fn the_same_seed_makes_the_same_updates_and_another_makes_others() {
 }
 
 #[test]
-fn by_default_it_has_24_instruments_and_16_sensors_and_makes_1000_updates_per_second() {
+fn the_default_is_24_instruments_and_16_sensors_with_1000_updates_per_second() {
     let updates = by_topic(&SimulatedSettings::default());
     let count = |start: &str| {
         updates
@@ -52,14 +52,14 @@ fn by_default_it_has_24_instruments_and_16_sensors_and_makes_1000_updates_per_se
     assert_eq!(count("plant/") + count("building/"), 16);
     let per_second = updates.values().map(Vec::len).sum::<usize>() as f64 / 600.0;
     assert!((950.0..1050.0).contains(&per_second), "{per_second}");
-    // The tail is heavy: the liveliest topic has many times the updates of the median.
+    // The tail is heavy: the busiest topic has many times the updates of the median.
     let mut counts: Vec<usize> = updates.values().map(Vec::len).collect();
     counts.sort_unstable();
     assert!(counts[counts.len() - 1] > 10 * counts[counts.len() / 2]);
 }
 
 #[test]
-fn prices_walk_in_ticks_of_their_market_and_stay_near_their_level() {
+fn prices_move_in_ticks_of_their_market_and_stay_near_their_level() {
     let updates = by_topic(&SimulatedSettings::default());
     let quotes = &updates["market/EUR-USD/quote"];
     let mut changes = 0;
@@ -86,7 +86,7 @@ fn prices_walk_in_ticks_of_their_market_and_stay_near_their_level() {
 }
 
 #[test]
-fn sensors_have_units_and_believable_values_and_doors_open_and_close() {
+fn sensors_have_units_and_realistic_values_and_doors_open_and_close() {
     let updates = by_topic(&SimulatedSettings::default());
     let check = |topic: &str, unit: &str, range: std::ops::Range<f64>| {
         for update in &updates[topic] {
@@ -131,7 +131,7 @@ fn one_sensor_falls_silent_now_and_then_and_the_others_never_do() {
 }
 
 #[test]
-fn settings_out_of_bounds_are_refused() {
+fn settings_outside_their_bounds_are_refused() {
     let check = |change: &dyn Fn(&mut SimulatedSettings), part: &str| {
         let mut settings = SimulatedSettings::default();
         change(&mut settings);
@@ -152,7 +152,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn time_goes_forward_and_topics_are_as_many_as_asked(
+    fn time_advances_and_the_number_of_topics_is_as_configured(
         instruments in 0usize..40, sensors in 0usize..40, seed: u64, rate in 1.0f64..1e6
     ) {
         prop_assume!(instruments + sensors > 0);

@@ -1,9 +1,9 @@
 //! A guard between a client's bytes and fastwebsockets.
 //!
-//! It refuses by the header alone everything that RFC 6455 or a limit forbids, and never hands on
-//! more than the current frame. So nothing is kept between frames, and a silent connection holds no
-//! buffer. It hands on a long frame in pieces, as if the client had cut it: the crate reserves the
-//! length that a frame announces, and announcing costs a client nothing.
+//! From the header alone, the guard refuses everything that RFC 6455 or a limit forbids. It never
+//! passes on more than the current frame. So nothing is kept between frames, and a silent
+//! connection holds no buffer. It passes a long frame on in pieces, as if the client had fragmented
+//! it: the crate reserves the length that a frame announces, and announcing costs a client nothing.
 
 use std::{
     io,
@@ -17,37 +17,38 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::inbound::Violation;
 
-/// Bytes asked of the kernel at once: a few requests fit, and it lies on the stack.
+/// Bytes requested from the kernel at once. A few requests fit, and the buffer is on the stack.
 const READ_BYTES: usize = 4096;
 
 /// Longest payload of a control frame (RFC 6455, section 5.5).
 const CONTROL_MAX_BYTES: u64 = 125;
 
-/// Longest piece of a frame that is handed on at once: a request fits, and this is the most that one
-/// connection can make the crate reserve. A multiple of the mask's length, so that each piece
+/// Longest piece of a frame that is passed on at once. A request fits, and one connection can make
+/// the crate reserve at most this much. It is a multiple of the mask's length, so that each piece
 /// begins where the mask does.
 pub(super) const PIECE_MAX_BYTES: u16 = u16::MAX - u16::MAX % 4;
 
-/// Fragments of one message, at most. Each costs a header's worth of work however little it
-/// carries; no client has a reason to cut 64 KiB finer than this.
+/// Maximum number of fragments per message. Each costs the work of a header, however little it
+/// carries. No client has a reason to split 64 KiB into more.
 const FRAGMENTS_MAX: usize = 1024;
 
-/// How far the guard is in the client's bytes.
+/// The guard's position in the client's bytes.
 #[derive(Debug)]
 enum Progress {
-    /// In a header, of which `len` bytes have come.
+    /// In a header, of which `len` bytes have arrived.
     Header { bytes: [u8; 14], len: usize },
-    /// In the header of a piece, which is to be handed on.
+    /// In the header of a piece, which must be passed on.
     PieceHeader {
         header: PieceHeader,
         piece: u16,
         frame: FrameRest,
     },
-    /// In the payload of a piece, of which `rest` bytes are still to come.
+    /// In the payload of a piece, of which `rest` bytes are missing.
     Piece { rest: u16, frame: FrameRest },
 }
 
-/// Bytes `from..to` of it are to be handed on. Two bytes, two of length, four of mask.
+/// The header of a piece: two bytes, two of length, four of mask. Bytes `from..to` must still be
+/// passed on.
 #[derive(Debug, Clone, Copy)]
 struct PieceHeader {
     bytes: [u8; 8],
@@ -55,10 +56,10 @@ struct PieceHeader {
     to: u8,
 }
 
-/// What follows the pieces of a frame that were begun.
+/// The rest of a frame after the pieces that have begun.
 #[derive(Debug, Clone, Copy)]
 struct FrameRest {
-    /// First byte of the next piece's header, if that is the last one.
+    /// First byte of the next piece's header, provided that it is the last piece.
     first: u8,
     mask: [u8; 4],
     len: u64,
@@ -69,14 +70,14 @@ const AT_BOUNDARY: Progress = Progress::Header {
     len: 0,
 };
 
-/// See the module.
+/// The guard of one connection; see the module.
 #[derive(Debug)]
 pub(super) struct FrameGuard<R> {
     stream: R,
-    /// Read, but not handed on yet.
+    /// Bytes that were read but not passed on yet.
     pending: BytesMut,
     progress: Progress,
-    /// The message under way, if its last fragment has not begun.
+    /// The current message, unless its last fragment has begun.
     message: Option<PartialMessage>,
     message_max_bytes: u64,
     violation: Option<Violation>,
@@ -90,7 +91,7 @@ struct PartialMessage {
 }
 
 impl FrameRest {
-    /// Goes on with the next piece, which may be the whole frame.
+    /// Continues with the next piece, which may be the whole frame.
     fn cut(mut self) -> Progress {
         let piece = self.len.min(PIECE_MAX_BYTES.into()) as u16;
         self.len -= u64::from(piece);
@@ -115,7 +116,7 @@ impl FrameRest {
                 to: 8,
             }
         };
-        // What comes after it continues it.
+        // All further pieces are continuations.
         self.first &= 0x80;
         Progress::PieceHeader {
             header,
@@ -124,7 +125,7 @@ impl FrameRest {
         }
     }
 
-    /// After a piece.
+    /// Returns the progress after a piece.
     fn after_piece(self) -> Progress {
         if self.len == 0 {
             AT_BOUNDARY
@@ -135,7 +136,7 @@ impl FrameRest {
 }
 
 impl<R: AsyncRead + Unpin> FrameGuard<R> {
-    /// A guard of a stream whose first bytes, `read`, came with the handshake.
+    /// A guard for a stream whose first bytes, `read`, came with the handshake.
     pub(super) fn new(stream: R, read: &[u8], message_max_bytes: usize) -> Self {
         Self {
             stream,
@@ -152,7 +153,7 @@ impl<R: AsyncRead + Unpin> FrameGuard<R> {
         std::future::poll_fn(|cx| self.poll_fill(cx)).await
     }
 
-    /// Reads and forgets everything until the end of the stream.
+    /// Reads and drops everything until the end of the stream.
     pub(super) async fn discard(&mut self) {
         self.pending.clear();
         while let Ok(true) = self.fill().await {
@@ -160,22 +161,22 @@ impl<R: AsyncRead + Unpin> FrameGuard<R> {
         }
     }
 
-    /// The longest message, in bytes.
+    /// Maximum length of a message, in bytes.
     pub(super) fn message_max_bytes(&self) -> usize {
         self.message_max_bytes as usize
     }
 
-    /// Takes the rule that the client broke, if that is why reading failed.
+    /// Takes the violation, if one is the reason why reading failed.
     pub(super) fn take_violation(&mut self) -> Option<Violation> {
         self.violation.take()
     }
 
-    /// Reads something if nothing is pending. Ready with `false` at the end of the stream.
+    /// Reads bytes if none are pending. Ready with `false` at the end of the stream.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         if !self.pending.is_empty() {
             return Poll::Ready(Ok(true));
         }
-        // Gives the memory back while there is nothing to read.
+        // Frees the memory while there is nothing to read.
         self.pending = BytesMut::new();
         let mut bytes = [0; READ_BYTES];
         let mut buffer = ReadBuf::new(&mut bytes);
@@ -185,7 +186,7 @@ impl<R: AsyncRead + Unpin> FrameGuard<R> {
     }
 
     /// Moves pending bytes of the current piece to `out`, and stops at its end.
-    fn hand_on(&mut self, out: &mut ReadBuf<'_>) -> Result<(), Violation> {
+    fn pass_on(&mut self, out: &mut ReadBuf<'_>) -> Result<(), Violation> {
         loop {
             match &mut self.progress {
                 Progress::Header { bytes, len } => {
@@ -194,7 +195,7 @@ impl<R: AsyncRead + Unpin> FrameGuard<R> {
                     };
                     bytes[*len] = byte;
                     *len += 1;
-                    // At once, so that the error does not depend on how the bytes come.
+                    // Checked at once, so that the error does not depend on how the bytes arrive.
                     if *len == 1 {
                         check_first_byte(byte)?;
                     } else if *len == header_len(bytes[1]) {
@@ -236,7 +237,7 @@ impl<R: AsyncRead + Unpin> FrameGuard<R> {
         }
     }
 
-    /// Checks a whole header and returns what follows it.
+    /// Checks a complete header, and returns the frame that follows it.
     fn check(&mut self, header: [u8; 14]) -> Result<FrameRest, Violation> {
         let [first, second, ..] = header;
         let is_final = first & 0x80 != 0;
@@ -269,10 +270,16 @@ impl<R: AsyncRead + Unpin> FrameGuard<R> {
             return Ok(frame);
         }
         let before = match (opcode, self.message) {
-            (0, None) => return Err(Violation::protocol("there is nothing to continue")),
+            (0, None) => {
+                return Err(Violation::protocol(
+                    "a continuation frame has no message to continue",
+                ));
+            }
             (0, Some(before)) => before,
             (_, Some(_)) => {
-                return Err(Violation::protocol("a message began inside another one"));
+                return Err(Violation::protocol(
+                    "a message began before the previous one ended",
+                ));
             }
             (_, None) => PartialMessage::default(),
         };
@@ -301,7 +308,7 @@ fn check_first_byte(byte: u8) -> Result<(), Violation> {
     }
     match byte & 0x0f {
         0x0..=0x2 | 0x8..=0xa => Ok(()),
-        _ => Err(Violation::protocol("the opcode is not known")),
+        _ => Err(Violation::protocol("the opcode is unknown")),
     }
 }
 
@@ -328,7 +335,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for FrameGuard<R> {
             if needs_bytes && !ready!(self.poll_fill(cx))? {
                 break;
             }
-            if let Err(violation) = self.hand_on(out) {
+            if let Err(violation) = self.pass_on(out) {
                 self.violation = Some(violation);
                 return Poll::Ready(Err(io::Error::other(violation.reason)));
             }

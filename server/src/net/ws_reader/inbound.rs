@@ -1,4 +1,4 @@
-//! What a client's WebSocket brings: messages, control frames, and broken rules.
+//! The input from a client's WebSocket: messages, control frames, and violations.
 
 use tickcast_protocol::error::CloseCode;
 
@@ -9,29 +9,29 @@ pub enum Inbound {
     Text(Vec<u8>),
     /// A binary message.
     Binary(Vec<u8>),
-    /// A ping with its payload, to be repeated in a pong.
+    /// A ping with its payload, which the pong must repeat.
     Ping(Vec<u8>),
     /// A pong.
     Pong,
-    /// A close frame: the code to answer with, if it had one.
+    /// A close frame, with its code if it has one.
     Close(Option<u16>),
 }
 
-/// Why there is no further message.
+/// The reason why there is no further message.
 #[derive(Debug)]
 pub enum InboundError {
     /// The connection ended without a close frame.
     Lost,
-    /// The client broke a rule: close with this code and reason.
+    /// The client violated a rule: close with this code and reason.
     Violation(Violation),
 }
 
-/// A broken rule.
+/// A violation of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Violation {
     /// The code to close with.
     pub code: CloseCode,
-    /// The reason, for people.
+    /// The reason, for people to read.
     pub reason: &'static str,
 }
 

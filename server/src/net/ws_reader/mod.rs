@@ -1,7 +1,13 @@
-//! What a client sends: WebSocket frames, checked before they cost anything, put together to
+//! Reads a client's WebSocket: checks its frames before they cost anything, and joins them to
 //! messages.
 //!
-//! fastwebsockets parses the frames; a [`FrameGuard`](guard::FrameGuard) stands in front of it.
+//! The files in reading order:
+//!
+//! * `inbound`: what the reader returns
+//! * this file: [`MessageReader`], which uses fastwebsockets to parse frames
+//! * `guard`: checks the bytes before fastwebsockets sees them
+//!
+//! This room knows no shard and no settings: a fuzz target runs it on any bytes.
 
 mod guard;
 mod inbound;
@@ -21,7 +27,7 @@ pub use inbound::{Inbound, InboundError, Violation};
 #[derive(Debug)]
 pub struct MessageReader<R> {
     guard: FrameGuard<R>,
-    /// The message whose last fragment is still to come.
+    /// The message whose last fragment has not arrived yet.
     partial: Option<Fragments>,
 }
 
@@ -40,14 +46,14 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
         }
     }
 
-    /// Waits until [`next`](Self::next) has something to begin with, be it the end of the stream.
+    /// Waits until [`next`](Self::next) can make progress, or the stream has ended.
     pub async fn readable(&mut self) {
-        // An error comes again, and then counts.
+        // A failing stream fails again in `next`, which reports the error.
         let _ = self.guard.fill().await;
     }
 
-    /// The next message or control frame. Not cancel-safe: a call that is dropped may have taken
-    /// half a frame with it.
+    /// Returns the next message or control frame. Not cancel-safe: a dropped call may have consumed
+    /// half a frame.
     pub async fn next(&mut self) -> Result<Inbound, InboundError> {
         loop {
             if !self.guard.fill().await.map_err(|_| InboundError::Lost)? {
@@ -104,7 +110,9 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
             },
             OpCode::Continuation => {
                 let Some(mut partial) = self.partial.take() else {
-                    return Err(Violation::protocol("there is nothing to continue"));
+                    return Err(Violation::protocol(
+                        "a continuation frame has no message to continue",
+                    ));
                 };
                 partial.bytes.extend_from_slice(&payload);
                 partial
@@ -122,7 +130,7 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
         }
     }
 
-    /// Reads and forgets everything until the end of the stream.
+    /// Reads and drops everything until the end of the stream.
     pub async fn discard(&mut self) {
         self.guard.discard().await;
     }
@@ -135,7 +143,7 @@ struct OwnedFrame {
     payload: Vec<u8>,
 }
 
-/// The code of a close frame's payload, checked as RFC 6455, sections 5.5.1 and 7.4, demands.
+/// The code in a close frame's payload, checked according to RFC 6455, sections 5.5.1 and 7.4.
 fn close_code(payload: &[u8]) -> Result<Option<u16>, Violation> {
     let (code, reason) = match *payload {
         [] => return Ok(None),

@@ -23,7 +23,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What comes of bytes that arrive in pieces of each of some sizes.
+/// Checks the result of bytes that arrive in pieces of several sizes.
 #[track_caller]
 fn check(bytes: &[u8], expected: &[Result<Inbound, Option<Violation>>]) {
     for piece in [1, 2, 7, bytes.len().max(1)] {
@@ -70,7 +70,7 @@ impl AsyncRead for Pieces {
 }
 
 #[test]
-fn messages_come_whole_however_their_bytes_are_cut() {
+fn messages_are_complete_however_their_bytes_are_split() {
     let bytes = [
         frame(0x81, "Grüße".as_bytes()),
         frame(0x02, b"ab"),
@@ -99,7 +99,7 @@ fn messages_come_whole_however_their_bytes_are_cut() {
 }
 
 #[test]
-fn a_frame_that_is_handed_on_in_pieces_is_the_same_message() {
+fn a_frame_that_is_passed_on_in_pieces_is_the_same_message() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -129,16 +129,16 @@ fn a_frame_that_is_handed_on_in_pieces_is_the_same_message() {
             let mut reader = MessageReader::new(&mut mock, &Bytes::new(), 2 * len);
             let ping = runtime.block_on(reader.next()).unwrap();
             assert_eq!(ping, Inbound::Ping(b"ping".to_vec()));
-            let Inbound::Binary(came) = runtime.block_on(reader.next()).unwrap() else {
+            let Inbound::Binary(received) = runtime.block_on(reader.next()).unwrap() else {
                 panic!("{len} in steps of {step}");
             };
-            assert!(came.into_iter().eq((0..2 * len).map(|at| at as u8)));
+            assert!(received.into_iter().eq((0..2 * len).map(|at| at as u8)));
         }
     }
 }
 
 #[test]
-fn what_rfc_6455_forbids_ends_with_the_proper_code() {
+fn violations_of_rfc_6455_end_with_the_proper_code() {
     let fails = |bytes: &[u8], code: CloseCode| {
         let mut mock = tokio_test_stream(bytes, 3);
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,13 +1,19 @@
-//! Which topics are live, which are stale and which are dead: decided once, beside the sequencer.
+//! Liveness: which topics are live, stale or dead. It is decided once, beside the sequencer.
 //!
-//! A topic that is quiet is live. It is **stale** when it was silent for longer than a rule
-//! expects, or when the feed that brought it is down; **dead** when a will says so (MQTT 5.0,
-//! section 3.1.2.5), or when it was silent for longer than its rule allows. Its next live update
-//! makes it live again; a retained value does not, because its age is unknown.
+//! A topic without any rule is live. A topic is **stale** when it has been silent for longer than a
+//! rule expects, or when its feed is down. A topic is **dead** when a will says so (MQTT 5.0,
+//! section 3.1.2.5), or when it has been silent for longer than its rule allows. The next live
+//! update makes it live again. A retained value does not, because its age is unknown.
 //!
-//! Pure: the time is passed in. An update costs a comparison. Each topic with a rule has one entry
-//! in a heap of deadlines, which is touched about once per expected interval and not per update: an
-//! entry that comes up too early is put back to when it is due by then.
+//! This module has no clock: the time is passed in. An update costs one comparison. Each topic with
+//! a rule has one entry in a heap of deadlines. The entry is touched about once per expected
+//! interval and not once per update: an entry that comes up too early is put back with its new
+//! deadline.
+//!
+//! The files in reading order:
+//!
+//! * this file: [`Liveness`], which follows every topic
+//! * `rules`: the rules that an operator writes
 
 mod rules;
 
@@ -32,26 +38,26 @@ use crate::{
 
 pub use rules::{Expected, LivenessSettings, SilenceRule, WillRule};
 
-/// A topic is stale after this many expected intervals without an update: one update may be late and
-/// one lost on the way without an alarm.
+/// A topic is stale after this many expected intervals without an update. One update may be late
+/// and one may be lost on the way without an alarm.
 pub const STALE_AFTER_INTERVALS: u32 = 3;
 
-/// Least number of gaps between updates from which an interval is learned.
+/// Minimum number of gaps between updates from which an interval is learned.
 pub const LEARN_GAPS_MIN: u8 = 10;
 
 /// Shortest learned interval: a source that sends bursts is not silent between two of them.
 pub const LEARNED_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
-/// By which part of the difference a learned interval sinks towards a shorter gap, each time.
+/// Decay of a learned interval towards a shorter gap: the share of the difference taken per gap.
 const LEARNED_DECAY: f32 = 1.0 / 64.0;
 
-/// By which factor a learned interval grows at most with one gap that had made the topic stale: it
-/// may have been an outage, but a source that has become slower is believed after a few.
+/// Maximum growth factor of a learned interval per gap that had made the topic stale. The gap may
+/// have been an outage, but a slower source is accepted after a few of them.
 const LEARNED_GROWTH_MAX: f32 = 2.0;
 
 #[derive(Debug)]
 struct Tracked {
-    /// When it was last heard of live, as uptime; until then, when it was introduced.
+    /// Uptime of the last live update; before the first one, of the topic's introduction.
     heard: Duration,
     /// The feed of its newest update.
     feed: Option<FeedId>,
@@ -59,17 +65,17 @@ struct Tracked {
     rule: Option<u16>,
     /// The learned interval, in seconds.
     interval_s: f32,
-    /// Gaps it was learned from, up to [`LEARN_GAPS_MIN`].
+    /// Number of gaps it was learned from, up to [`LEARN_GAPS_MIN`].
     gaps: u8,
     status: Status,
     has_been_live: bool,
-    /// Whether the heap has an entry for it.
+    /// Whether the heap has an entry for this topic.
     is_armed: bool,
-    /// Whether a will may be published here.
+    /// Whether this topic may carry a will.
     has_wills: bool,
 }
 
-/// A rule with the topics it reaches, by the levels that its wildcards stand for.
+/// A will rule and the topics it affects, by the levels that its wildcards stand for.
 #[derive(Debug)]
 struct Will {
     rule: WillRule,
@@ -79,29 +85,29 @@ struct Will {
 #[derive(Debug, Default)]
 struct Reach {
     topics: Vec<TopicId>,
-    /// Whether the will was published, and nothing else since.
+    /// Whether the newest value here is the will.
     is_over: bool,
 }
 
-/// See the module.
+/// The status of all topics; see the module.
 ///
 /// Input: [`introduce`](Self::introduce), [`heard`](Self::heard), [`feed_down`](Self::feed_down),
-/// [`poll`](Self::poll) when it is [`next_due`](Self::next_due). Output:
+/// and [`poll`](Self::poll) when it is [`next_due`](Self::next_due). Output:
 /// [`take_changes`](Self::take_changes).
 #[derive(Debug, Default)]
 pub struct Liveness {
     rules: Vec<SilenceRule>,
     wills: Vec<Will>,
-    /// By topic id.
+    /// Indexed by topic id.
     topics: Vec<Tracked>,
-    /// By status.
+    /// Number of topics, by status.
     counts: [u64; 3],
     due: BinaryHeap<Reverse<(Duration, TopicId)>>,
     changes: VecDeque<StatusChange>,
 }
 
 impl Liveness {
-    /// A tracker that knows no topic yet.
+    /// A tracker without topics.
     pub fn new(settings: LivenessSettings) -> Self {
         let wills = settings.wills.into_iter().map(|rule| Will {
             rule,
@@ -114,7 +120,7 @@ impl Liveness {
         }
     }
 
-    /// Takes in the next topic, before its first update is [`heard`](Self::heard).
+    /// Adds the next topic. Must be called before its first update is [`heard`](Self::heard).
     pub fn introduce(&mut self, first: &NewUpdate, now: Now) {
         let name = first.topic.as_str();
         let id = self.topics.len() as TopicId;
@@ -173,7 +179,7 @@ impl Liveness {
         }
     }
 
-    /// A will may be as old as its broker keeps it: it applies until it is replaced.
+    /// Applies a will. A broker may keep a will for any time: it applies until it is replaced.
     fn read_will(&mut self, topic: &Topic, value: &Value, now: Now) {
         let mut dead = Vec::new();
         for Will { rule, reaches } in &mut self.wills {
@@ -191,7 +197,7 @@ impl Liveness {
         }
     }
 
-    /// A feed has lost its source, or has finished: its topics are stale.
+    /// Makes a feed's topics stale, because it has lost its source or has finished.
     pub fn feed_down(&mut self, feed: FeedId, now: Now) {
         for id in 0..self.topics.len() {
             let topic = &self.topics[id];
@@ -217,13 +223,14 @@ impl Liveness {
         }
     }
 
-    /// When [`poll`](Self::poll) should be called at the latest, as uptime.
+    /// Uptime by which [`poll`](Self::poll) must be called.
     pub fn next_due(&self) -> Option<Duration> {
         self.due.peek().map(|&Reverse((due, _))| due)
     }
 
-    /// Makes sure that the topic's next deadline will come up; also one that is nearer than today's
-    /// because the topic is live again by then, or its interval has become shorter.
+    /// Puts an entry for the topic's next deadline into the heap. The entry comes up no later than
+    /// a deadline that starts now could, because the topic may become live again or learn a shorter
+    /// interval before its present deadline.
     fn arm(&mut self, id: TopicId, now: Now) {
         if let Some((deadline, _)) = self.deadline(id)
             && let Some(rule) = self.topics[id as usize].rule
@@ -238,7 +245,7 @@ impl Liveness {
         }
     }
 
-    /// The topic's next status and when it changes, unless an update comes before.
+    /// The topic's next status and the time of the change, if no update comes before.
     fn deadline(&self, id: TopicId) -> Option<(Duration, Status)> {
         let topic = &self.topics[id as usize];
         let rule = &self.rules[usize::from(topic.rule?)];
@@ -271,12 +278,12 @@ impl Liveness {
         });
     }
 
-    /// Takes up to `max` changes, the oldest first.
+    /// Takes up to `max` changes, oldest first.
     pub fn take_changes(&mut self, max: usize) -> impl Iterator<Item = StatusChange> + '_ {
         self.changes.drain(..max.min(self.changes.len()))
     }
 
-    /// How many changes there are to take.
+    /// Number of changes that wait to be taken.
     pub fn changes(&self) -> usize {
         self.changes.len()
     }
@@ -286,14 +293,14 @@ impl Liveness {
         self.topics[id as usize].status
     }
 
-    /// How many topics are live, stale and dead.
+    /// Number of live, stale and dead topics.
     pub fn counts(&self) -> [u64; 3] {
         self.counts
     }
 }
 
 impl Tracked {
-    /// The interval expected, if there is one yet.
+    /// The expected interval, if one is set or learned.
     fn interval(&self, rule: &SilenceRule) -> Option<Duration> {
         match rule.expect_every {
             Expected::Every(interval) => Some(interval),
@@ -305,8 +312,8 @@ impl Tracked {
         }
     }
 
-    /// A peak meter: up at once, down slowly. A mean would call every second gap of an uneven
-    /// source too long.
+    /// Learns like a peak meter: up at once, down slowly. With a mean, every second gap of an
+    /// uneven source would be too long.
     fn learn(&mut self, gap: Duration) {
         let mut gap_s = gap.as_secs_f32();
         if self.status != Status::Live {

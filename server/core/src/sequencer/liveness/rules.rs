@@ -1,4 +1,4 @@
-//! How often topics are to be heard of, and which wills make them dead.
+//! The rules of liveness: how often a topic must be updated, and which wills make it dead.
 
 use std::time::Duration;
 
@@ -7,45 +7,47 @@ use tickcast_protocol::{topic::Filter, value::Value};
 /// All rules about the status of topics.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LivenessSettings {
-    /// How often topics are to be heard of. The first rule that matches a topic applies.
+    /// How often topics must be updated. The first rule that matches a topic applies.
     pub silence: Vec<SilenceRule>,
-    /// Which topics die with which will. All rules apply.
+    /// Which wills make which topics dead. All rules apply.
     pub wills: Vec<WillRule>,
 }
 
-/// How often topics are to be heard of.
+/// How often topics must be updated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SilenceRule {
-    /// Which topics.
+    /// The topics it applies to.
     pub filter: Filter,
-    /// Stale after [`STALE_AFTER_INTERVALS`](super::STALE_AFTER_INTERVALS) of these without a live update.
+    /// A topic is stale after [`STALE_AFTER_INTERVALS`](super::STALE_AFTER_INTERVALS) of these
+    /// intervals without a live update.
     pub expect_every: Expected,
-    /// Dead after this long without a live update.
+    /// A topic is dead after this long without a live update.
     pub dead_after: Option<Duration>,
 }
 
-/// How long it takes to the next update.
+/// The expected time from one update to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// This long.
+    /// A fixed time.
     Every(Duration),
-    /// As long as the topic's own updates say: a slowly sinking maximum of the gaps between them.
+    /// Learned from the topic's own updates: a slowly sinking maximum of the gaps between them.
     Learned,
 }
 
-/// A topic whose value tells the end of a source, and the topics of that source.
+/// A topic whose value announces the end of a source, and the topics of that source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WillRule {
-    /// Where wills are published. Without `#`.
+    /// Where wills are published. Must not contain `#`.
     pub topic: Filter,
-    /// The value that means the end.
+    /// The value that announces the end.
     pub dead_if: String,
-    /// What is dead then. Its nth `+` stands for the same level as the nth one of `topic`.
+    /// The topics that are then dead. The nth `+` stands for the same level as the nth `+` of
+    /// `topic`.
     pub topics: Filter,
 }
 
 impl WillRule {
-    /// What is wrong with it, if anything.
+    /// Checks the rule, and returns the reason if it is invalid.
     pub fn check(&self) -> Result<(), String> {
         let (topic, topics) = (&self.topic, &self.topics);
         if topic.as_str().ends_with('#') {
@@ -67,7 +69,7 @@ impl WillRule {
     }
 }
 
-/// How many levels of a filter are `+`.
+/// Number of `+` levels in a filter.
 pub(super) fn wildcards(filter: &Filter) -> usize {
     filter.as_str().split('/').filter(|&l| l == "+").count()
 }

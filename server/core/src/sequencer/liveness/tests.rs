@@ -93,7 +93,7 @@ impl World {
 }
 
 #[test]
-fn silence_makes_stale_and_then_dead_and_an_update_makes_live() {
+fn a_silent_topic_becomes_stale_then_dead_and_an_update_makes_it_live() {
     let every = Expected::Every(Duration::from_secs(5));
     let mut world = World::silence("a/#", every, Some(Duration::from_secs(60)));
     world.hear("a/1");
@@ -122,7 +122,7 @@ fn silence_makes_stale_and_then_dead_and_an_update_makes_live() {
 }
 
 #[test]
-fn a_retained_value_makes_nothing_live() {
+fn a_retained_value_does_not_make_a_topic_live() {
     let every = Expected::Every(Duration::from_secs(1));
     let mut world = World::silence("#", every, None);
     let hear_retained =
@@ -137,7 +137,7 @@ fn a_retained_value_makes_nothing_live() {
 }
 
 #[test]
-fn what_a_feed_brought_is_stale_while_it_is_down() {
+fn the_topics_of_a_feed_are_stale_while_it_is_down() {
     let mut world = World::new(LivenessSettings::default());
     world.hear("a");
     world.liveness.feed_down(FEED + 1, world.now);
@@ -149,7 +149,7 @@ fn what_a_feed_brought_is_stale_while_it_is_down() {
 }
 
 #[test]
-fn a_will_ends_the_topics_of_its_source_and_no_others() {
+fn a_will_makes_only_the_topics_of_its_source_dead() {
     let mut world = World::wills("devices/+/status", "devices/+/#");
     for topic in ["devices/a/t", "devices/b/t", "devices/a/x/y", "other/a/t"] {
         world.hear(topic);
@@ -162,7 +162,8 @@ fn a_will_ends_the_topics_of_its_source_and_no_others() {
     assert_eq!(world.status("devices/b/t"), Status::Live);
     assert_eq!(world.status("other/a/t"), Status::Live);
 
-    // What the broker still holds of a dead device is not alive, whatever the order it comes in.
+    // A value that the broker still holds for a dead device is not live, in whatever order it
+    // arrives.
     world.hear_as("devices/a/new", Value::Reading(1.0), Quality::Retained);
     assert_eq!(world.status("devices/a/new"), Status::Dead);
 
@@ -211,7 +212,7 @@ fn an_interval_is_learned_from_the_longest_gaps() {
 }
 
 #[test]
-fn a_source_that_has_become_slower_is_believed_after_a_few_times() {
+fn a_slower_source_is_accepted_after_a_few_long_gaps() {
     let mut world = World::silence("#", Expected::Learned, None);
     for _ in 0..20 {
         world.hear("a");
@@ -227,7 +228,7 @@ fn a_source_that_has_become_slower_is_believed_after_a_few_times() {
 }
 
 #[test]
-fn bursts_are_no_reason_for_an_alarm() {
+fn bursts_do_not_cause_an_alarm() {
     let mut world = World::silence("#", Expected::Learned, None);
     (0..100).for_each(|_| world.hear("a"));
     world.wait(2_999);
@@ -237,7 +238,7 @@ fn bursts_are_no_reason_for_an_alarm() {
 }
 
 #[test]
-fn the_heap_is_touched_once_per_interval_and_topic_not_once_per_update() {
+fn the_heap_is_touched_once_per_interval_and_not_once_per_update() {
     let every = Expected::Every(Duration::from_secs(1));
     let mut world = World::silence("#", every, None);
     for _ in 0..10_000 {
@@ -270,12 +271,12 @@ fn op() -> impl Strategy<Value = Op> {
 
 const NAMES: [&str; 4] = ["d/0/fast", "d/0/slow", "d/1/fast", "d/1/any"];
 
-/// What should be known of one topic, by a look at its whole past.
+/// The expected state of one topic, computed from its whole past.
 #[derive(Debug, Clone, Copy)]
 struct Past {
     heard: Duration,
-    /// What was said otherwise since it was last heard live, the worst of it.
-    said: Status,
+    /// The worst status announced since the last live update.
+    announced: Status,
 }
 
 fn expected(name: &str, past: Past, now: Duration) -> Status {
@@ -285,9 +286,9 @@ fn expected(name: &str, past: Past, now: Duration) -> Status {
         _ if name.ends_with("slow") => (Duration::from_secs(6), Duration::MAX),
         _ => (Duration::MAX, Duration::MAX),
     };
-    if past.said == Status::Dead || silence >= dead {
+    if past.announced == Status::Dead || silence >= dead {
         Status::Dead
-    } else if past.said == Status::Stale || silence >= stale {
+    } else if past.announced == Status::Stale || silence >= stale {
         Status::Stale
     } else {
         Status::Live
@@ -296,7 +297,7 @@ fn expected(name: &str, past: Past, now: Duration) -> Status {
 
 proptest! {
     #[test]
-    fn the_status_is_what_a_look_at_the_whole_past_says(ops in prop::collection::vec(op(), 0..80)) {
+    fn the_status_agrees_with_one_computed_from_the_whole_past(ops in prop::collection::vec(op(), 0..80)) {
         let rule = |topics, seconds, dead_after| SilenceRule {
             filter: filter(topics),
             expect_every: Expected::Every(Duration::from_secs(seconds)),
@@ -315,15 +316,15 @@ proptest! {
         });
         let mut pasts: HashMap<usize, Past> = HashMap::new();
         let mut ended = [false; 2];
-        let mut told: HashMap<TopicId, Status> = HashMap::new();
+        let mut reported: HashMap<TopicId, Status> = HashMap::new();
         for op in ops {
             match op {
                 Op::Wait(ms) => world.wait(ms),
                 Op::FeedDown => {
-                    // Topics of wills are in nobody's reach.
+                    // Topics that carry wills match no rule here.
                     world.liveness.feed_down(FEED, world.now);
                     for past in pasts.values_mut() {
-                        past.said = past.said.max(Status::Stale);
+                        past.announced = past.announced.max(Status::Stale);
                     }
                 }
                 Op::Will(device, is_end) => {
@@ -331,7 +332,7 @@ proptest! {
                     ended[device] = is_end;
                     for (topic, past) in &mut pasts {
                         if is_end && NAMES[*topic].starts_with(&format!("d/{device}")) {
-                            past.said = Status::Dead;
+                            past.announced = Status::Dead;
                         }
                     }
                 }
@@ -340,11 +341,11 @@ proptest! {
                     let is_new = !pasts.contains_key(&topic);
                     world.hear_as(NAMES[topic], Value::Reading(1.0), quality);
                     let now = world.now.uptime;
-                    let past = pasts.entry(topic).or_insert(Past { heard: now, said: Status::Live });
+                    let past = pasts.entry(topic).or_insert(Past { heard: now, announced: Status::Live });
                     if quality == Quality::Live {
-                        *past = Past { heard: now, said: Status::Live };
+                        *past = Past { heard: now, announced: Status::Live };
                     } else if is_new && ended[device] {
-                        past.said = Status::Dead;
+                        past.announced = Status::Dead;
                     }
                 }
             }
@@ -352,10 +353,10 @@ proptest! {
                 let name = NAMES[topic];
                 prop_assert_eq!(world.status(name), expected(name, past, world.now.uptime), "{}", name);
             }
-            told.extend(world.liveness.take_changes(usize::MAX).map(|c| (c.topic, c.status)));
+            reported.extend(world.liveness.take_changes(usize::MAX).map(|c| (c.topic, c.status)));
             for id in 0..world.names.len() as TopicId {
-                let told = told.get(&id).copied().unwrap_or_default();
-                prop_assert_eq!(told, world.liveness.status(id));
+                let reported = reported.get(&id).copied().unwrap_or_default();
+                prop_assert_eq!(reported, world.liveness.status(id));
             }
             prop_assert!(world.liveness.due.len() <= world.names.len());
             prop_assert_eq!(world.liveness.counts().iter().sum::<u64>(), world.names.len() as u64);

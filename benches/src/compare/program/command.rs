@@ -1,0 +1,83 @@
+//! How each contender is called.
+
+use std::{fs, path::Path};
+
+use anyhow::Context;
+
+use super::places::{CONTENDER_CORE, beside, free_port, nats_program, node_folder, on_core};
+use crate::compare::{
+    contender::{Contender, uwebsockets_program},
+    workload::Workload,
+};
+
+/// Program and arguments of a contender.
+pub(super) fn command(
+    contender: Contender,
+    port: u16,
+    workload: &Workload,
+    folder: &Path,
+) -> anyhow::Result<Vec<String>> {
+    let ours = |name: &str| anyhow::Ok(beside(name)?.display().to_string());
+    let words = match contender {
+        Contender::Raw | Contender::RawBatching | Contender::RawRing => {
+            let topics = workload.topics.to_string();
+            let mut words = vec![ours("raw")?, port.to_string(), "--topics".into(), topics];
+            if contender != Contender::Raw {
+                words.push("--batch".into());
+            }
+            if contender == Contender::RawRing {
+                words.push("--ring".into());
+            }
+            words
+        }
+        Contender::TickcastBincode | Contender::TickcastJson => {
+            let mut words = vec![
+                ours("tickcast-server")?,
+                format!("--listen=127.0.0.1:{port}"),
+                "--feed=none".into(),
+                // As with the other servers, no client is pinged.
+                "--ping=1h".into(),
+                "--heartbeat=1h".into(),
+                format!("--shards={}", workload.shards),
+            ];
+            if let Some(bytes) = workload.tape_bytes {
+                words.push(format!("--tape={bytes}"));
+            }
+            words
+        }
+        Contender::Nats => {
+            let file = folder.join("nats.conf");
+            fs::write(&file, nats_settings(port, free_port()?))?;
+            vec![
+                nats_program().into(),
+                "-c".into(),
+                file.display().to_string(),
+            ]
+        }
+        Contender::NodeWs => {
+            let program = node_folder().join("broadcast.mjs");
+            vec![
+                "node".into(),
+                program.display().to_string(),
+                port.to_string(),
+            ]
+        }
+        Contender::Tungstenite => vec![ours("tungstenite")?, port.to_string()],
+        Contender::UWebSockets => {
+            let program = uwebsockets_program().context("TICKCAST_UWEBSOCKETS is not set")?;
+            vec![program, port.to_string()]
+        }
+    };
+    Ok(on_core(CONTENDER_CORE, words))
+}
+
+/// Settings of nats-server: no encryption, no compression, no pings during a run, and a write
+/// deadline that a workload without slow subscribers never reaches.
+fn nats_settings(port: u16, client_port: u16) -> String {
+    format!(
+        "listen: \"127.0.0.1:{client_port}\"\n\
+         ping_interval: \"1h\"\n\
+         write_deadline: \"10s\"\n\
+         websocket {{ listen: \"127.0.0.1:{port}\", no_tls: true, compression: false }}\n"
+    )
+}

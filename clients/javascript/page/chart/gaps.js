@@ -1,0 +1,33 @@
+// The boxes that cover the line where data is missing.
+
+import { LABEL_PAD_PX } from './geometry.js';
+
+/** A gap is never narrower than this, so that it can be seen. */
+const MIN_WIDTH_PX = 2;
+
+/**
+ * Gaps in sight, the newest first. A label without space beside a newer one is left out.
+ *
+ * @param {object[]} gaps `{ from, to, text, lost }`, in ms; `to` is null while the gap lasts
+ */
+export function gapBoxes(gaps, geometry, character_px) {
+  const { left: start, right: end, now_s } = geometry;
+  const clamp = (x) => Math.min(Math.max(x, start), end);
+  const boxes = [];
+  // Right of this, newer labels take the space.
+  let free = end + MIN_WIDTH_PX;
+  for (const { from, to, text, lost } of gaps.toReversed()) {
+    const left = clamp(geometry.x(from / 1000));
+    const right = clamp(geometry.x(to === null ? now_s : to / 1000));
+    if (right <= left) continue;
+    const width = Math.max(right - left, MIN_WIDTH_PX);
+    const labelWidth = text.length * character_px + 2 * LABEL_PAD_PX;
+    // Beside a narrow gap there may be space on one side only.
+    const isOnRight = left + width / 2 > (start + end) / 2;
+    const x = isOnRight ? Math.max(left + width - labelWidth, start) : left;
+    const hasSpace = x + labelWidth <= free;
+    if (hasSpace) free = Math.min(x, left);
+    boxes.push({ left, width, isLoss: lost !== undefined, label: hasSpace ? { x, width: labelWidth, text } : null });
+  }
+  return boxes;
+}

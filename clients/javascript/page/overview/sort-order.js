@@ -1,0 +1,28 @@
+// The orders of the table.
+
+const KEYS = {
+  last: (row) => row.number,
+  change: (row) => row.change,
+  rate: (row) => row.rate,
+  age: (row) => -row.ingest_ms,
+};
+
+const byTopic = (a, b) => (a.topic < b.topic ? -1 : 1);
+
+export const isSortKey = (key) => key === 'topic' || Object.hasOwn(KEYS, key);
+
+/**
+ * Compares two rows of the store. Equal rows go by topic; rows without a number come last in both
+ * directions.
+ */
+export function comparer(key, direction) {
+  if (key === 'topic') return direction > 0 ? byTopic : (a, b) => byTopic(b, a);
+  const valueOf = KEYS[key];
+  return (a, b) => {
+    const [x, y] = [valueOf(a), valueOf(b)];
+    if (x === y) return byTopic(a, b);
+    if (x === null || x === undefined) return 1;
+    if (y === null || y === undefined) return -1;
+    return x < y ? -direction : direction;
+  };
+}

@@ -1,0 +1,22 @@
+// The line above the chart: the topic, its newest value, its change and how fresh it is.
+
+import { write } from '../shared/dom.js';
+import { percent } from '../shared/format.js';
+import { freshness, signClass } from './freshness.js';
+
+/** @param {object} row of the store */
+export function showTitle(elements, row, now_ms) {
+  write(elements.topic, row.topic);
+  elements.plot.setAttribute('aria-label', `Chart of ${row.topic}`);
+  write(elements.last, row.unit ? `${row.text} ${row.unit}` : row.text);
+  const change = percent(row.change);
+  write(elements.change, change && `${change} %`);
+  elements.change.className = `mono ${signClass(change)}`;
+  // Only a problem is shown here. The age of a live topic is in the table.
+  const [text, color] = freshness(row, now_ms);
+  write(elements.freshness, color && text);
+  elements.freshness.className = color;
+  const kind = row.kind === 'quote' ? 'bid' : row.kind;
+  write(elements.kind, row.extra ? `${kind} · ${row.extra}` : kind);
+  write(elements.hint, row.number === null ? `Topics with ${row.kind} values have no chart.` : '');
+}

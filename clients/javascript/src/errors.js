@@ -1,0 +1,26 @@
+// The errors of this client.
+
+/** Error codes that mean "try again later", for answers that have no field for it. */
+const TEMPORARY_CODES = [102, 400];
+
+/** A message that breaks the rules of its encoding. */
+export class MalformedError extends Error {
+  name = 'MalformedError';
+}
+
+/** A refusal by the server. `code` is one of the error codes in docs/protocol.md. */
+export class ServerError extends Error {
+  name = 'ServerError';
+
+  constructor({ code, reason, temporary, retry_after_ms }) {
+    super(reason);
+    this.code = code;
+    this.temporary = temporary ?? TEMPORARY_CODES.includes(code);
+    this.retry_after_ms = retry_after_ms;
+  }
+}
+
+/** A request longer than the server's limit. It was not sent. */
+export class TooLongError extends RangeError {
+  name = 'TooLongError';
+}

@@ -1,0 +1,219 @@
+// Every message of docs/protocol.md as a table of its fields, and the functions that encode and
+// decode messages by these tables.
+
+import { MalformedError } from '../errors.js';
+import { Reader, Writer } from './bincode.js';
+import { choice, keyed, list, optional, struct, variant, withDefault } from './composites.js';
+import { amount, bool, bytes, decimal, epoch, f64, reading, string, time, u16, u32, u64 } from './scalars.js';
+
+const mode = choice('every', 'latest');
+const requestId = withDefault(u32, 0);
+
+const value = keyed({
+  reading,
+  trade: struct({ price: decimal, size: decimal, side: optional(choice('buy', 'sell')) }),
+  quote: struct({ bid: decimal, ask: decimal, bid_size: optional(decimal), ask_size: optional(decimal) }),
+  text: string,
+  bytes,
+});
+
+const filterFields = struct({
+  filter: string,
+  resume: optional(struct({ epoch, position: u64, count: optional(u64), snapshot: optional(u64) })),
+});
+
+/** In JSON a filter without a token may be a string. */
+const filterRequest = {
+  ...filterFields,
+  fromJson: (json) => (typeof json === 'string' ? { filter: json } : filterFields.fromJson(json)),
+  toJson: (request) => (request.resume ? filterFields.toJson(request) : string.toJson(request.filter)),
+};
+
+const accepted = struct({
+  filter: string,
+  channel: u32,
+  mode,
+  max_rate_hz: optional(f64),
+  epoch,
+  position: u64,
+  count: u64,
+  snapshot: optional(u64),
+  start: choice('fresh', 'resumed', 'epoch_changed', 'position_ahead', 'existing'),
+});
+const refused = struct({ filter: string, code: u16, reason: string });
+const results = [accepted, refused];
+
+/** A result with a code is a refusal. */
+const subscribeResult = {
+  read: (reader) => variant(results, reader).read(reader),
+  write(writer, result) {
+    const number = 'code' in result ? 1 : 0;
+    writer.unsigned(number);
+    results[number].write(writer, result);
+  },
+  fromJson: (json) => (json?.code === undefined ? accepted : refused).fromJson(json),
+  toJson: (result) => ('code' in result ? refused : accepted).toJson(result),
+};
+
+const infoFields = struct({ id: u32, topic: string, unit: optional(string) });
+
+/** The table learns a topic during decoding, because updates of the same message need it. */
+const topicInfo = {
+  ...infoFields,
+  read(reader) {
+    const info = infoFields.read(reader);
+    reader.topics.learn(info);
+    return info;
+  },
+  write(writer, info) {
+    writer.topics.learn(info);
+    infoFields.write(writer, info);
+  },
+  fromJson(json, topics) {
+    const info = infoFields.fromJson(json);
+    topics.learn(info);
+    return info;
+  },
+};
+
+/**
+ * A name in JSON and an id in bincode. For an id that was never introduced the field is missing.
+ */
+const topicName = {
+  ...string,
+  read: (reader) => reader.topics.name(u32.read(reader)),
+  write: (writer, topic) => u32.write(writer, writer.topics.id(topic)),
+};
+
+const introductionsFields = list(topicInfo);
+const introductions = {
+  ...withDefault(introductionsFields, []),
+  toJson: (infos) => (infos.length > 0 ? introductionsFields.toJson(infos) : undefined),
+};
+
+const update = struct({
+  topic: topicName,
+  position: u64,
+  seq: u64,
+  source_time_ns: optional(time),
+  ingest_time_ns: time,
+  quality: choice('live', 'retained', 'stale'),
+  value,
+});
+
+/** The messages of a client: name to fields, in the order of their numbers. */
+export const CLIENT = side({
+  subscribe: { id: requestId, filters: list(filterRequest), mode: withDefault(mode, 'latest'), max_rate_hz: optional(f64) },
+  unsubscribe: { id: requestId, channels: list(u32) },
+  publish: { id: optional(u32), updates: list(struct({ topic: string, value, source_time_ns: optional(time) })) },
+  time: { id: requestId, client_time_ns: time },
+  list: { id: requestId },
+  change: { id: requestId, channel: u32, mode: withDefault(mode, 'latest'), max_rate_hz: optional(f64) },
+  history: { id: requestId, topic: string, limit: optional(u32), before: optional(u64) },
+});
+
+/** The messages of a server. */
+export const SERVER = side({
+  welcome: {
+    server: string,
+    epoch,
+    position: u64,
+    server_time_ns: time,
+    heartbeat_ms: u32,
+    limits: struct({
+      message_bytes: u32,
+      topic_bytes: u32,
+      subscriptions: u32,
+      requests_per_s: u32,
+      request_burst: u32,
+      write_timeout_ms: u32,
+      tape_bytes: amount,
+    }),
+  },
+  subscribed: { id: u32, results: list(subscribeResult) },
+  batch: { channel: u32, from: u64, to: u64, snapshot: bool, topics: introductions, updates: list(update) },
+  gap: { channel: u32, from: u64, to: u64, lost: optional(u64), snapshot: u64 },
+  heartbeat: { server_time_ns: time, position: u64, channels: list(struct({ channel: u32, position: u64 })) },
+  unsubscribed: { id: u32, channels: list(u32) },
+  published: { id: u32, position: u64 },
+  time: { id: u32, client_time_ns: time, receive_time_ns: time, send_time_ns: time },
+  error: { id: optional(u32), code: u16, reason: string, temporary: bool, retry_after_ms: optional(u32) },
+  draining: { reconnect_within_ms: u32 },
+  subscriptions: {
+    id: u32,
+    subscriptions: list(
+      struct({ channel: u32, filter: string, mode, max_rate_hz: optional(f64), position: u64, topics: u32 }),
+    ),
+  },
+  changed: { id: u32, previous: u32, channel: u32, mode, max_rate_hz: optional(f64), position: u64, count: u64 },
+  status: {
+    channel: u32,
+    topics: introductions,
+    statuses: list(struct({ topic: topicName, status: choice('live', 'stale', 'dead'), since_ns: time })),
+  },
+  history: { id: u32, topics: introductions, updates: list(update), more: bool },
+});
+
+function side(messages) {
+  const names = Object.keys(messages);
+  const structs = new Map(names.map((name) => [name, struct(messages[name])]));
+  return { names, structs };
+}
+
+/**
+ * @param {typeof CLIENT} side the side that sends the message
+ * @param {string} text of a text frame
+ * @param {import('./topics.js').TopicTable} topics learns the topics of the message
+ * @returns the message, or null for an unknown type, which is one of a later version
+ * @throws {MalformedError}
+ */
+export function decodeJson(side, text, topics) {
+  let json;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new MalformedError('the text is not JSON');
+  }
+  if (typeof json?.type !== 'string') throw new MalformedError('expected a JSON object with a type');
+  const type = side.structs.get(json.type);
+  return type ? malformed(() => ({ type: json.type, ...type.fromJson(json, topics) })) : null;
+}
+
+/** The payload of a text frame. */
+export function encodeJson(side, message) {
+  return JSON.stringify({ type: message.type, ...side.structs.get(message.type).toJson(message) });
+}
+
+/** As `decodeJson`, from the bytes of a binary frame. */
+export function decodeBincode(side, bytes, topics) {
+  const reader = new Reader(bytes);
+  reader.topics = topics;
+  const type = side.names[reader.unsigned(0xffffffff)];
+  if (!type) return null;
+  return malformed(() => {
+    const message = { type, ...side.structs.get(type).read(reader) };
+    reader.end();
+    return message;
+  });
+}
+
+/** The payload of a binary frame. */
+export function encodeBincode(side, message, topics) {
+  const writer = new Writer();
+  writer.topics = topics;
+  writer.unsigned(side.names.indexOf(message.type));
+  side.structs.get(message.type).write(writer, message);
+  return writer.finish();
+}
+
+/**
+ * A wrong decimal is a RangeError for a program that sends it; in a received message it is
+ * malformed.
+ */
+function malformed(decode) {
+  try {
+    return decode();
+  } catch (error) {
+    throw error instanceof RangeError ? new MalformedError(error.message) : error;
+  }
+}

@@ -1,0 +1,307 @@
+// The page at `/` in Chromium, against the real server.
+
+import assert from 'node:assert/strict';
+import { get } from 'node:http';
+import { test } from 'node:test';
+import WebSocket from 'ws';
+
+import { Client } from '../index.js';
+import { Server } from './support/server-process.js';
+import { PATIENCE, PHONE, TIMEOUT_MS, onPage, tooSmall } from './support/on-page.js';
+
+const topics = (page) => page.locator('.row:not([hidden]) span:first-child').allTextContents();
+const state = (page, pattern) =>
+  page.waitForFunction((source) => new RegExp(source).test(document.querySelector('#state').textContent), pattern.source, PATIENCE);
+/** Waits until a value of the table changes. */
+async function valuesChange(page) {
+  const values = () => page.locator('.row:not([hidden]) span:nth-child(2)').allTextContents();
+  const before = JSON.stringify(await values());
+  await page.waitForFunction(
+    (known) => JSON.stringify([...document.querySelectorAll('.row:not([hidden]) span:nth-child(2)')].map((cell) => cell.textContent)) !== known,
+    before,
+    PATIENCE,
+  );
+}
+/** Waits until the chart has a line: pixels in its colour, left of the label of the last value. */
+const drawn = (page) =>
+  page.waitForFunction(() => {
+    const canvas = document.querySelector('#plot canvas');
+    if (!canvas || canvas.width === 0) return false;
+    const { data } = canvas.getContext('2d').getImageData(0, 0, Math.floor(canvas.width * 0.7), canvas.height);
+    const style = getComputedStyle(document.documentElement).getPropertyValue('--accent').trim();
+    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(style.slice(at, at + 2), 16));
+    const rows = new Set();
+    for (let at = 0; at < data.length; at += 4) {
+      const isLine = data[at + 3] > 200 && Math.abs(data[at] - red) < 40 && Math.abs(data[at + 1] - green) < 40 && Math.abs(data[at + 2] - blue) < 40;
+      if (isLine) rows.add(Math.floor(at / 4 / canvas.width));
+    }
+    // The dotted line of the last value is one row of pixels; a moving line has more.
+    return rows.size > 10;
+  }, undefined, PATIENCE);
+
+const SIMULATED = ['--sim-instruments', '4', '--sim-sensors', '4', '--sim-rate', '200'];
+
+onPage('rows appear and change, a filter selects rows, and a click draws a chart', { flags: SIMULATED }, async ({ page, messages }) => {
+  await page.waitForSelector('.row:not([hidden])', PATIENCE);
+  await state(page, /^connected/);
+  await valuesChange(page);
+
+  const all = await topics(page);
+  assert.ok(all.length >= 8, String(all));
+  const filtered = async (text, isRight) => {
+    await page.fill('#filter', text);
+    await page.waitForFunction((count) => document.querySelectorAll('.row:not([hidden])').length < count, all.length, PATIENCE);
+    const left = await topics(page);
+    assert.ok(left.length > 0 && left.every(isRight), `${text}: ${left}`);
+  };
+  await filtered('market/+/trade', (topic) => /^market\/[^/]+\/trade$/.test(topic));
+  await page.fill('#filter', '');
+  await page.waitForFunction((count) => document.querySelectorAll('.row:not([hidden])').length === count, all.length, PATIENCE);
+  await filtered('QUOTE', (topic) => topic.endsWith('/quote'));
+
+  await page.fill('#filter', 'market/+/trade');
+  const row = page.locator('.row:not([hidden])', { hasText: /\/trade/ }).first();
+  const chosen = await row.locator('span').first().textContent();
+  await row.click();
+  await page.waitForFunction((topic) => document.querySelector('#topic').textContent === topic, chosen, PATIENCE);
+  await drawn(page);
+  assert.deepEqual(messages, []);
+});
+
+onPage('columns sort in both directions', { flags: SIMULATED }, async ({ page, messages }) => {
+  await page.waitForSelector('.row:not([hidden])', PATIENCE);
+  const sortedBy = (direction) =>
+    page.waitForFunction((sign) => {
+      const rows = [...document.querySelectorAll('.row:not([hidden])')];
+      rows.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top);
+      const names = rows.map((row) => row.firstChild.textContent);
+      return names.length > 4 && names.every((name, at) => at === 0 || (names[at - 1] < name) === sign > 0);
+    }, direction, PATIENCE);
+  await sortedBy(1);
+  await page.click('#head button[value=topic]');
+  await sortedBy(-1);
+  assert.deepEqual(messages, []);
+});
+
+onPage('encoding and rate change while the page is connected', { flags: SIMULATED }, async ({ page, messages }) => {
+  const granted = (text) => page.waitForFunction((part) => document.querySelector('#health').textContent.includes(part), text, PATIENCE);
+  await granted('bincode, latest, 5 /s');
+  await page.click('#encoding button[value=json]');
+  await granted('json, latest, 5 /s');
+  await valuesChange(page);
+  await page.click('#rate button[value=every]');
+  await granted('json, every');
+  await valuesChange(page);
+  assert.deepEqual(messages, []);
+});
+
+onPage('the page reconnects to a restarted server and shows its state meanwhile', { flags: SIMULATED }, async ({ page, messages, restart }) => {
+  await state(page, /^connected/);
+  await valuesChange(page);
+  await restart(async () => {
+    await state(page, /^not connected: /);
+    await page.locator('#countdown', { hasText: /retry in \d/ }).waitFor(PATIENCE);
+    // Old values must not look fresh.
+    await page.waitForSelector('.away .row', PATIENCE);
+  });
+  await state(page, /^connected/);
+  await valuesChange(page);
+  // Chromium reports requests that failed, such as for a font that is first needed then. A request
+  // just before the end of the server is reset, a later one is refused. No other message is
+  // allowed.
+  const failedRequest = /WebSocket connection to .* failed|net::ERR_CONNECTION_(REFUSED|RESET)/;
+  assert.deepEqual(messages.filter((text) => !failedRequest.test(text)), []);
+});
+
+onPage('a chart begins with the history of the server', { path: 'healthz', flags: ['--feed', 'none'] }, async ({ page, messages, server }) => {
+  const publisher = new Client(server().url, { WebSocket });
+  await publisher.ready;
+  const POINTS = 300;
+  const values = Array.from({ length: POINTS }, (_, at) => ({ topic: 'lab/scale', value: { reading: Math.sin(at / 10) } }));
+  // One by one: points of the same time are one vertical line.
+  for (const value of values) await publisher.publish(value);
+  publisher.close();
+  await page.goto(new URL('/', page.url()).href);
+  await drawn(page);
+  await page.locator('#kept', { hasText: `kept ${POINTS} points` }).waitFor(PATIENCE);
+  assert.deepEqual(messages, []);
+});
+
+onPage('the chart moves, and the time without a server is hatched', { flags: SIMULATED }, async ({ page, restart }) => {
+  await page.click('#window button[value="60"]');
+  await drawn(page);
+  const picture = () => page.evaluate(() => document.querySelector('#plot canvas').toDataURL());
+  const before = await picture();
+  await page.waitForFunction((known) => document.querySelector('#plot canvas').toDataURL() !== known, before, PATIENCE);
+  await restart(() => state(page, /^not connected: /));
+  await state(page, /^connected/);
+  // Only the hatching has this colour: 45 % muted over the background.
+  await page.waitForFunction(() => {
+    const canvas = document.querySelector('#plot canvas');
+    const color = (name) => {
+      const value = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+      return [1, 3, 5].map((at) => parseInt(value.slice(at, at + 2), 16));
+    };
+    const [background, muted] = [color('--background'), color('--muted')];
+    const { data } = canvas.getContext('2d').getImageData(0, 40, Math.floor(canvas.width * 0.8), Math.floor(canvas.height * 0.7));
+    let hatched = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      const part = [0, 1, 2].map((part) => (data[at + part] - background[part]) / (muted[part] - background[part]));
+      if (part.every((share) => share > 0.3 && share < 0.6)) hatched += 1;
+    }
+    return hatched > 200;
+  }, undefined, PATIENCE);
+});
+
+/** A point of the plot where a line has been for a while, in pixels of the page. */
+async function pointOnChart(page) {
+  const { x, y, width, height } = await page.locator('#plot').boundingBox();
+  return [x + width * 0.4, y + height * 0.5];
+}
+
+const tooltip = (page) => page.locator('#tooltip', { hasText: /Δ live [^]* s ago/ });
+
+onPage('the tooltip appears with the mouse and disappears with it', { flags: SIMULATED }, async ({ page, messages }) => {
+  await drawn(page);
+  await page.mouse.move(...(await pointOnChart(page)));
+  await tooltip(page).waitFor(PATIENCE);
+  await page.mouse.move(5, 5);
+  await page.waitForSelector('#tooltip', { state: 'hidden', ...PATIENCE });
+  assert.deepEqual(messages, []);
+});
+
+onPage('the tooltip stays after a tap, until the next tap elsewhere', { flags: SIMULATED, viewport: PHONE, hasTouch: true }, async ({ page, messages }) => {
+  await page.locator('.row:not([hidden])', { hasText: /\/trade/ }).first().tap();
+  await drawn(page);
+  await page.touchscreen.tap(...(await pointOnChart(page)));
+  await tooltip(page).waitFor(PATIENCE);
+  await page.locator('#topic').tap();
+  await page.waitForSelector('#tooltip', { state: 'hidden', ...PATIENCE });
+  assert.deepEqual(messages, []);
+});
+
+onPage('the chart follows the size of the window and the colours of the system', { flags: SIMULATED }, async ({ page, messages }) => {
+  await drawn(page);
+  const fills = () => page.waitForFunction(() => {
+    const [canvas, plot] = ['#plot canvas', '#plot'].map((selector) => document.querySelector(selector));
+    const isNear = (canvasSize, plotSize) => Math.abs(canvasSize - plotSize * devicePixelRatio) <= 1;
+    return isNear(canvas.width, plot.clientWidth) && isNear(canvas.height, plot.clientHeight);
+  }, undefined, PATIENCE);
+  await fills();
+  await page.setViewportSize({ width: 1_000, height: 700 });
+  await fills();
+  await drawn(page);
+  const background = (color) => page.waitForFunction((expected) => {
+    const { data } = document.querySelector('#plot canvas').getContext('2d').getImageData(1, 1, 1, 1);
+    return data.slice(0, 3).join() === expected;
+  }, color, PATIENCE);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await background('13,16,20');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await background('255,255,255');
+  await drawn(page);
+  assert.deepEqual(messages, []);
+});
+
+onPage('the keyboard reaches everything, and every control has a name', { flags: SIMULATED }, async ({ page, messages }) => {
+  await page.waitForSelector('.row:not([hidden])', PATIENCE);
+  const focused = (selector) => page.waitForFunction((wanted) => document.activeElement?.matches(wanted), selector, PATIENCE);
+  const chosen = (name) => page.waitForFunction((topic) => {
+    const row = document.getElementById(document.querySelector('#scroll').getAttribute('aria-activedescendant'));
+    return row?.getAttribute('aria-selected') === 'true' && row.firstChild.textContent === topic && document.querySelector('#topic').textContent === topic;
+  }, name, PATIENCE);
+  await page.keyboard.press('/');
+  await focused('#filter');
+  await page.keyboard.type('trade');
+  await page.waitForFunction(() => [...document.querySelectorAll('.row:not([hidden])')].every((row) => row.firstChild.textContent.endsWith('trade')), undefined, PATIENCE);
+  await page.keyboard.press('Tab');
+  await focused('#head button[value=topic]');
+  assert.equal(await page.getAttribute('#head button[value=topic]', 'aria-label'), 'Topic, sorted ascending');
+  assert.match(await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle), /solid/);
+  await page.keyboard.press('Enter');
+  assert.equal(await page.getAttribute('#head button[value=topic]', 'aria-label'), 'Topic, sorted descending');
+  for (let presses = 0; presses < 5; presses++) await page.keyboard.press('Tab');
+  await focused('#scroll');
+  await page.waitForFunction(() => document.querySelectorAll('.row:not([hidden])').length === 4, undefined, PATIENCE);
+  const names = (await topics(page)).toSorted().toReversed();
+  await page.keyboard.press('End');
+  await chosen(names.at(-1));
+  await page.keyboard.press('ArrowUp');
+  await chosen(names.at(-2));
+  await page.keyboard.press('Home');
+  await chosen(names[0]);
+  const unnamed = await page.evaluate(() => [...document.querySelectorAll('button, input, a, [tabindex]')]
+    .filter((element) => !(element.ariaLabel || element.textContent.trim())).map((element) => element.outerHTML));
+  assert.deepEqual(unnamed, []);
+  assert.deepEqual(messages, []);
+});
+
+onPage('nothing moves with the setting for reduced motion', { flags: SIMULATED }, async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await page.waitForSelector('.row:not([hidden])', PATIENCE);
+  const durations = await page.evaluate(() => [...document.querySelectorAll('*')].map((element) => getComputedStyle(element))
+    .filter(({ transitionDuration, transitionProperty, animationName }) => animationName !== 'none' || (transitionProperty !== 'none' && transitionDuration !== '0s')).length);
+  assert.equal(durations, 0);
+});
+
+const SILENT = ['--feed', 'none', '--liveness', 'lab/#=1s,dead_after=6s'];
+
+onPage('a silent source is shown in words and in colour', { flags: SILENT }, async ({ page, messages, server }) => {
+  const publisher = new Client(server().url, { WebSocket });
+  await publisher.ready;
+  const publish = (number) => publisher.publish({ topic: 'lab/scale', value: { reading: number } });
+  const freshness = (pattern, color) =>
+    page.waitForFunction(
+      ([source, name]) => {
+        const cell = document.querySelector('.row:not([hidden]) span:nth-child(5)');
+        return cell && new RegExp(source).test(cell.textContent) && cell.className === name;
+      },
+      [pattern.source, color],
+      PATIENCE,
+    );
+  await publish(1);
+  await freshness(/^\d\.\d s$/, '');
+  await freshness(/^stale \d+ s$/, 'warning');
+  await freshness(/^dead \d+ s$/, 'bad');
+  assert.match(await page.textContent('#unhealthy'), /stale or dead 1/);
+  await publish(2);
+  await freshness(/^\d\.\d s$/, '');
+  await page.waitForSelector('#unhealthy', { state: 'hidden', ...PATIENCE });
+  publisher.close();
+  assert.deepEqual(messages, []);
+});
+
+onPage('on a phone the list comes first, and the chart of a chosen topic above it', { flags: SIMULATED, viewport: PHONE }, async ({ page, messages }) => {
+  await page.waitForSelector('.row:not([hidden])', PATIENCE);
+  assert.equal(await page.isVisible('#plot'), false);
+  await page.locator('.row:not([hidden])', { hasText: /\/trade/ }).first().click();
+  await drawn(page);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'wider than the screen');
+  assert.deepEqual(await tooSmall(page), []);
+  await page.click('#back');
+  assert.equal(await page.isVisible('#plot'), false);
+  assert.deepEqual(messages, []);
+});
+
+test('a client that is not a browser gets plain text', { timeout: TIMEOUT_MS }, async () => {
+  const server = await Server.start(['--feed', 'none']);
+  try {
+    const ask = (accept) =>
+      new Promise((resolve, reject) => {
+        get(`http://127.0.0.1:${server.port}/`, { headers: { accept }, agent: false }, async (answer) => {
+          let body = '';
+          for await (const part of answer) body += part;
+          resolve({ headers: answer.headers, body });
+        }).on('error', reject);
+      });
+    const plain = await ask('*/*');
+    assert.match(plain.headers['content-type'], /^text\/plain/);
+    assert.match(plain.body, /subscribe/);
+    const page = await ask('text/html,*/*;q=0.8');
+    assert.match(page.headers['content-type'], /^text\/html/);
+    assert.match(page.headers['content-security-policy'], /^default-src 'none'/);
+    assert.match(page.body, /^<!doctype html>/);
+  } finally {
+    await server.kill();
+  }
+});

@@ -1,0 +1,73 @@
+// Pages of the real server in Chromium.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chromium } from 'playwright-core';
+
+import { Server } from './server-process.js';
+import { cuttable } from './faulty-wire.js';
+
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const TIMEOUT_MS = 120_000;
+const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking'];
+export const WIDE = { width: 1280, height: 800 };
+export const PHONE = { width: 390, height: 844 };
+/** For every wait. No test depends on how long something takes. */
+export const PATIENCE = { timeout: 60_000 };
+
+/** Controls that are too small for a finger: less than 44 px high (WCAG 2.2, section 2.5.5). */
+export const tooSmall = (page) =>
+  page.evaluate(() => [...document.querySelectorAll('button, input, textarea, a, summary, .row')]
+    .map((element) => [element, element.getBoundingClientRect()])
+    .filter(([, { width, height }]) => width > 0 && height < 44)
+    .map(([element, { height }]) => `${height} px: ${element.outerHTML.slice(0, 100)}`));
+
+/**
+ * A test with an open page of the server. It fails if the page requests anything from elsewhere.
+ *
+ * @param {string} sentence
+ * @param {object} options
+ * @param {string} [options.path] of the page
+ * @param {string[]} [options.flags] of the server
+ * @param {object} [options.viewport]
+ * @param {boolean} [options.hasTouch] whether the screen reacts to fingers
+ * @param {boolean} [options.isCuttable] whether `cut()` can end the connections of the page
+ * @param {(on: object) => Promise<void>} run gets the `page`, its `messages` on the console,
+ * `another()` for a second window, `server()`, `restart()` and `cut()`
+ */
+export function onPage(sentence, { path = '', flags = [], viewport = WIDE, hasTouch = false, isCuttable = false }, run) {
+  test(sentence, { timeout: TIMEOUT_MS }, async () => {
+    const servers = [await Server.start(flags)];
+    const wire = isCuttable ? await cuttable(servers[0].port) : null;
+    const { port } = wire ?? servers[0];
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+    try {
+      const messages = [];
+      const foreign = [];
+      const another = async () => {
+        const page = await browser.newPage({ viewport, hasTouch });
+        page.on('console', (message) => {
+          // It is about the test, which reads pixels.
+          if (!message.text().startsWith('Canvas2D: Multiple readback')) messages.push(`${message.type()}: ${message.text()}`);
+        });
+        page.on('pageerror', (error) => messages.push(String(error)));
+        page.on('request', (request) => {
+          if (new URL(request.url()).port !== String(port)) foreign.push(request.url());
+        });
+        await page.goto(`http://127.0.0.1:${port}/${path}`);
+        return page;
+      };
+      const restart = async (whileAway) => {
+        await servers.at(-1).kill();
+        await whileAway();
+        servers.push(await Server.start(flags, servers[0].port));
+      };
+      await run({ page: await another(), another, messages, restart, server: () => servers.at(-1), cut: () => wire.cut() });
+      assert.deepEqual(foreign, []);
+    } finally {
+      await browser.close();
+      wire?.close();
+      for (const server of servers) await server.kill();
+    }
+  });
+}

@@ -1,0 +1,70 @@
+//! Messages of clients and servers, in both encodings.
+
+use tickcast_protocol::{
+    codec::{self, Encoding},
+    message::ClientMessage,
+};
+
+/// A client's message in bincode.
+pub fn client_bincode(bytes: &[u8]) {
+    client(bytes, Encoding::Bincode);
+}
+
+/// A client's message in JSON.
+pub fn client_json(bytes: &[u8]) {
+    client(bytes, Encoding::Json);
+}
+
+/// A decoded message is the same after encoding and decoding it again, in either encoding.
+fn client(bytes: &[u8], encoding: Encoding) {
+    let Ok(message) = codec::decode_client(bytes, encoding) else {
+        return;
+    };
+    let encodings = match has_json(&message) {
+        true => &[Encoding::Bincode, Encoding::Json][..],
+        false => &[encoding],
+    };
+    for &encoding in encodings {
+        let written = codec::encode_client(&message, encoding);
+        // A message that is short in one encoding may be too long in the other.
+        if written.len() > codec::CLIENT_MESSAGE_MAX_BYTES {
+            continue;
+        }
+        let read = codec::decode_client(&written, encoding)
+            .expect("the encoder writes what the decoder reads");
+        // Compare the bytes, because NaN is not equal to itself.
+        assert_eq!(codec::encode_client(&read, encoding), written);
+    }
+}
+
+/// JSON cannot express a rate that is not finite. The server refuses one in bincode.
+fn has_json(message: &ClientMessage) -> bool {
+    let rate = match message {
+        ClientMessage::Subscribe(subscribe) => subscribe.max_rate_hz,
+        ClientMessage::Change(change) => change.max_rate_hz,
+        _ => None,
+    };
+    rate.is_none_or(f64::is_finite)
+}
+
+/// A server's message in bincode.
+pub fn server_bincode(bytes: &[u8]) {
+    let Ok(message) = codec::decode_server_bincode(bytes) else {
+        return;
+    };
+    let written = codec::encode_server_bincode(&message);
+    let read =
+        codec::decode_server_bincode(&written).expect("the encoder writes what the decoder reads");
+    assert_eq!(codec::encode_server_bincode(&read), written);
+}
+
+/// A server's message in JSON.
+pub fn server_json(bytes: &[u8]) {
+    let Ok(message) = codec::decode_server_json(bytes) else {
+        return;
+    };
+    let written = codec::encode_server_json(&message);
+    let read =
+        codec::decode_server_json(&written).expect("the encoder writes what the decoder reads");
+    assert_eq!(codec::encode_server_json(&read), written);
+}

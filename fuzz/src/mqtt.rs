@@ -1,0 +1,66 @@
+//! MQTT messages.
+
+use std::{sync::Arc, time::Duration};
+
+use smallvec::smallvec;
+use tickcast_core::{
+    Now,
+    sequencer::Sequencer,
+    work::{NewUpdate, Submission},
+};
+use tickcast_protocol::{
+    codec,
+    message::{TopicId, TopicInfo},
+};
+use tickcast_server::testing::decode::Decoder;
+
+use super::delivery::check_delivery;
+
+/// MQTT messages from the broker to the tape. Zero bytes divide the messages; the first newline of
+/// each divides topic and payload.
+pub fn mqtt(bytes: &[u8]) {
+    let mut decoder = Decoder::new(Arc::new([]));
+    let mut sequencer = Sequencer::new(3);
+    let mut decoded: Vec<NewUpdate> = Vec::new();
+    for message in bytes.split(|byte| *byte == 0) {
+        let end = message.iter().position(|byte| *byte == b'\n');
+        let (topic, payload) = message.split_at(end.unwrap_or(message.len()));
+        // rumqttc checks that a topic is UTF-8, and nothing else.
+        let topic = String::from_utf8_lossy(topic);
+        let Ok(update) = decoder.decode(&topic, payload.get(1..).unwrap_or_default()) else {
+            continue;
+        };
+        decoded.push(update.clone());
+        let submission = Submission {
+            updates: smallvec![update],
+            ..Submission::default()
+        };
+        let now = Now {
+            uptime: Duration::ZERO,
+            wall_ns: 5,
+        };
+        sequencer.push(submission, now);
+    }
+    let known = sequencer.position() + sequencer.refused();
+    assert_eq!(
+        known,
+        decoded.len() as u64,
+        "each update is on the tape or counted as refused"
+    );
+    let Some(strip) = sequencer.take_strip() else {
+        return;
+    };
+    let names: Vec<&TopicInfo> = strip.topics().iter().collect();
+    let name_of = |id: TopicId| &names[id as usize].topic;
+    let mut expected = decoded.iter();
+    for update in strip.updates() {
+        let read = codec::decode_update_bincode(update.bincode)
+            .expect("the encoder writes what the decoder reads");
+        let name = name_of(update.topic);
+        let same = expected
+            .find(|new| new.topic == *name)
+            .expect("updates keep their order");
+        assert_eq!(read.source_time_ns, same.source_time_ns);
+        check_delivery(&same.value, same.source_time_ns);
+    }
+}

@@ -1,0 +1,27 @@
+//! The server's address, and the publisher.
+
+use std::net::SocketAddr;
+
+use crate::publish::PublishTarget;
+
+/// Where the server is.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// The URL as it was given.
+    pub url: String,
+    /// The resolved address.
+    pub address: SocketAddr,
+    /// Name and port.
+    pub host: String,
+    /// Path of the WebSocket.
+    pub path: String,
+}
+
+/// The publisher.
+#[derive(Debug, Clone)]
+pub enum UpdateSource {
+    /// The load tester.
+    Own(PublishTarget),
+    /// The server's own feed. Updates are timed from ingest on.
+    Server,
+}

@@ -1,0 +1,56 @@
+//! What all workers have in common.
+
+use std::net::{IpAddr, SocketAddr};
+
+use tickcast_protocol::topic::Filter;
+
+use crate::{dialect::SubscribeParams, ledger::Baseline};
+
+/// See the module.
+#[derive(Debug)]
+pub struct WorkerSettings {
+    /// The server.
+    pub address: SocketAddr,
+    /// The server's name and port, for the handshake.
+    pub host: String,
+    /// The path, for the handshake.
+    pub path: String,
+    /// Local addresses of connections, in turn. If empty, the system chooses.
+    pub sources: Vec<IpAddr>,
+    /// What subscribers ask for.
+    pub params: SubscribeParams,
+    /// The topics that they ask for.
+    pub filters: FilterPlan,
+    /// What is known of topics before publishing starts.
+    pub baseline: Baseline,
+    /// How fast slow subscribers read.
+    pub slow_bytes_per_s: u64,
+    /// For the pauses before reconnects.
+    pub seed: u64,
+}
+
+/// Which filters a subscriber has.
+#[derive(Debug, Clone)]
+pub enum FilterPlan {
+    /// All subscribers have the same filters.
+    Same(Vec<Filter>),
+    /// Each subscriber has some of these filters, in turn.
+    Some {
+        /// All filters.
+        of: Vec<Filter>,
+        /// Number of filters per subscriber.
+        each: usize,
+    },
+}
+
+impl FilterPlan {
+    /// The filters of the subscriber with this index.
+    pub fn of(&self, subscriber: usize) -> Vec<Filter> {
+        match self {
+            Self::Same(filters) => filters.clone(),
+            Self::Some { of, each } => (0..*each)
+                .map(|i| of[(subscriber * each + i) % of.len()].clone())
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Applies what the server sent.
+
+use tickcast_protocol::{
+    client::ClientBatch,
+    message::{Mode, Quality, TimeNs},
+    topic::Topic,
+};
+
+use super::{monitor::Monitor, server::ConnectionChange};
+use crate::{
+    data::{connection_state::ConnectionState, incoming::IncomingItem, time::SECOND},
+    ui::command::Placement,
+};
+
+/// How long rates are measured before the first topic is charted.
+const FIRST_LOOK_NS: i64 = 2 * SECOND;
+
+impl Monitor {
+    /// Applies all that came. `clock_ns` is the time of this machine's clock. Also called while the
+    /// window is hidden.
+    pub fn receive(&mut self, clock_ns: TimeNs) {
+        let (items, since) = self.line.queue.take_all();
+        self.screen.arrived = self.screen.arrived.or(since);
+        for item in items {
+            // While a recording is played, only the state of the connection matters.
+            if self.recordings.player.is_none() || matches!(item, IncomingItem::Connection(_)) {
+                self.apply(item);
+            }
+        }
+        self.now_ns = clock_ns + self.offset_ns();
+        self.play(clock_ns);
+        self.server.health.held_back = self.line.queue.held_back();
+        let totals = self.server.store.totals();
+        if self.server.health.refresh(totals, self.now_ns) {
+            self.server.alerts.tick(&self.server.store, self.now_ns);
+            if let Some(notice) = self.recordings.flush() {
+                self.notify(notice);
+            }
+            self.background.programs.reap();
+        }
+        self.run_alerts();
+        while let Some(notice) = self.background.next_notice() {
+            self.notify(notice);
+        }
+        self.first_chart();
+        self.line.requests.reconcile();
+    }
+
+    fn play(&mut self, clock_ns: TimeNs) {
+        let Some(player) = &mut self.recordings.player else {
+            return;
+        };
+        match player.advance(clock_ns) {
+            Ok(items) => {
+                self.now_ns = player.now_ns();
+                for item in items {
+                    self.apply(item);
+                }
+            }
+            Err(error) => {
+                let notice = format!(
+                    "Cannot read {}: {error}. Playing was stopped.",
+                    player.path().display()
+                );
+                self.recordings.player = None;
+                self.notify(notice);
+            }
+        }
+    }
+
+    fn offset_ns(&self) -> i64 {
+        match self.recordings.player {
+            Some(_) => 0,
+            None => self.server.health.clock.map_or(0, |clock| clock.offset_ns),
+        }
+    }
+
+    fn apply(&mut self, item: IncomingItem) {
+        match item {
+            IncomingItem::Connection(state) => self.connection_changed(state),
+            IncomingItem::Batch { batch, received_ns } => self.apply_batch(batch, received_ns),
+            IncomingItem::Statuses { topics, statuses } => {
+                for info in &topics {
+                    self.server.store.introduce(info);
+                }
+                for status in statuses {
+                    if let Some(writer) = &mut self.recordings.writer {
+                        writer.record_status(&status);
+                    }
+                    self.server
+                        .store
+                        .set_status(&status.topic, status.status, status.since_ns);
+                }
+            }
+            IncomingItem::Accepted { topic, position } => {
+                self.server.store.every_accepted(&topic, position);
+            }
+            IncomingItem::History { id, updates, more } => {
+                if let Some(topic) = self.line.requests.history_answered(id) {
+                    self.server.store.fill(&topic, &updates, more);
+                }
+            }
+            IncomingItem::NoHistory { id, is_final } => {
+                if let Some(topic) = self.line.requests.history_answered(id) {
+                    if is_final {
+                        self.server.store.no_history(&topic);
+                    } else {
+                        self.line.requests.postpone_history(topic);
+                    }
+                }
+            }
+            IncomingItem::EpochChanged => {
+                self.server.store.epoch_changed();
+                self.notify_restart();
+            }
+            IncomingItem::Refused { filter, reason } => {
+                // The chart continues with newest values.
+                if let Ok(topic) = Topic::new(filter.as_str()) {
+                    self.server.store.want_every(&topic, false);
+                }
+                self.notify(format!("The server refused {filter}: {reason}"));
+            }
+            IncomingItem::Clock(estimate) => self.server.health.clock = Some(estimate),
+            IncomingItem::Notice(notice) => self.notify(notice),
+        }
+    }
+
+    fn connection_changed(&mut self, state: ConnectionState) {
+        match self.server.connection_changed(state, self.now_ns) {
+            ConnectionChange::None => {}
+            ConnectionChange::Lost => self.line.requests.disconnected(),
+            ConnectionChange::NewEpoch => self.notify_restart(),
+        }
+    }
+
+    fn notify_restart(&mut self) {
+        let notice = "The server was restarted: updates in between are unknown.";
+        self.notify(notice.to_owned());
+    }
+
+    fn apply_batch(&mut self, batch: ClientBatch, received_ns: TimeNs) {
+        let mode = if self.line.requests.wants(&batch.filter) {
+            Mode::Every
+        } else {
+            Mode::Latest
+        };
+        for info in &batch.topics {
+            self.server.store.introduce(info);
+        }
+        let received_ns = received_ns + self.offset_ns();
+        self.server.saw_update(received_ns);
+        for update in batch.updates {
+            // The server delays newest values on purpose: only the other updates measure the
+            // latency.
+            let measures_latency =
+                mode == Mode::Every && !batch.snapshot && self.recordings.player.is_none();
+            if measures_latency && update.quality == Quality::Live {
+                let latency_ns = received_ns - update.ingest_time_ns;
+                self.server
+                    .health
+                    .latency(&update.topic, latency_ns, received_ns);
+            }
+            if let Some(writer) = &mut self.recordings.writer
+                && self.server.store.wants(&update, mode)
+            {
+                let known = self.server.store.topic_named(update.topic.as_str());
+                let unit = known.and_then(|topic| topic.unit.as_deref());
+                writer.record(&update, unit, mode == Mode::Every);
+            }
+            let ingest_ns = update.ingest_time_ns;
+            let watched = self
+                .server
+                .alerts
+                .watches(&update.topic)
+                .then(|| update.topic.clone());
+            self.server.store.apply(update, mode);
+            if let Some(topic) = watched
+                && let Some(topic) = self.server.store.topic_named(topic.as_str())
+            {
+                self.server.alerts.updated(topic, ingest_ns);
+            }
+        }
+    }
+
+    /// Opens a chart at the first start, so that live data is seen without a click: the busiest
+    /// market, or else the busiest topic.
+    fn first_chart(&mut self) {
+        if !self.panels.wants_first_chart || !self.panels.workspace.is_empty() {
+            return;
+        }
+        let Some(since_ns) = self.server.first_update_ns() else {
+            return;
+        };
+        // Rates are not known at once.
+        if self.now_ns - since_ns < FIRST_LOOK_NS {
+            return;
+        }
+        if let Some(topic) = self.server.busiest(self.now_ns).cloned() {
+            self.chart(topic, Placement::Active);
+        }
+    }
+
+    /// Plays the sounds and runs the programs of the alerts that fired.
+    fn run_alerts(&mut self) {
+        for event in self.server.alerts.take_fired() {
+            let Some(rule) = self.server.alerts.rule(event.rule) else {
+                continue;
+            };
+            let sound_command = &self.common.preferences.sound_command;
+            let zone = &self.screen.zone;
+            for failure in self.background.run_alert(&event, rule, sound_command, zone) {
+                self.server.health.notify(failure, self.now_ns);
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What the server has sent, and what follows from it.
+
+use std::collections::HashSet;
+
+use tickcast_protocol::{
+    message::{Epoch, Position, TimeNs},
+    topic::Topic,
+};
+
+use crate::{
+    data::{
+        alerts::{AlertRule, Alerts},
+        connection_state::ConnectionState,
+        health::Health,
+        history::SeriesKind,
+        topics::{MonitoredTopic, PastHistory, Store},
+    },
+    net::{IncomingQueue, Requests},
+};
+
+/// A topic with more than this many updates per second may be charted at the first start.
+const LIVELY_HZ: f64 = 0.2;
+
+/// Older history is requested only while the history held is smaller than this part of the memory
+/// limit (one in this many), because it must not evict newer history.
+const HISTORY_MAX_PART: usize = 2;
+
+/// The two directions of the connection: received items and requests.
+pub(super) struct ServerLine {
+    /// The address of the server.
+    pub(super) url: String,
+    pub(super) queue: IncomingQueue,
+    pub(super) requests: Requests,
+}
+
+/// What the server has sent.
+pub(super) struct ServerData {
+    pub(super) store: Store,
+    pub(super) health: Health,
+    pub(super) alerts: Alerts,
+    pub(super) connection: ConnectionState,
+    epoch: Option<Epoch>,
+    first_update_ns: Option<TimeNs>,
+}
+
+/// The effect of a new state of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ConnectionChange {
+    /// No effect beside the state.
+    None,
+    /// The connection was lost: open requests will not be answered.
+    Lost,
+    /// The server has another epoch than before.
+    NewEpoch,
+}
+
+impl ServerData {
+    pub(super) fn new(memory_limit: usize, rules: Vec<AlertRule>) -> Self {
+        Self {
+            store: Store::new(memory_limit),
+            health: Health::default(),
+            alerts: Alerts::new(rules),
+            connection: ConnectionState::Connecting { attempt: 1 },
+            epoch: None,
+            first_update_ns: None,
+        }
+    }
+
+    /// Forgets all topics and their history. Every update of `wanted` stays subscribed.
+    pub(super) fn forget(&mut self, memory_limit: usize, wanted: &HashSet<Topic>) {
+        self.store = Store::new(memory_limit);
+        self.health = Health::default();
+        self.epoch = None;
+        for topic in wanted {
+            self.store.want_every(topic, true);
+        }
+        self.health.watch(wanted.iter());
+    }
+
+    /// Changes the topics of which every update is subscribed.
+    pub(super) fn want_every(&mut self, before: &HashSet<Topic>, wanted: &HashSet<Topic>) {
+        for topic in before.difference(wanted) {
+            self.store.want_every(topic, false);
+        }
+        for topic in wanted {
+            self.store.want_every(topic, true);
+        }
+        self.health.watch(wanted.iter());
+    }
+
+    /// Applies a new state of the connection.
+    pub(super) fn connection_changed(
+        &mut self,
+        state: ConnectionState,
+        now_ns: TimeNs,
+    ) -> ConnectionChange {
+        let mut change = ConnectionChange::None;
+        match state {
+            ConnectionState::Connected { epoch, .. } => {
+                let before = self.epoch.replace(epoch);
+                if before.is_some_and(|before| before != epoch) {
+                    self.store.epoch_changed();
+                    change = ConnectionChange::NewEpoch;
+                }
+                // A server that was silent continues on the same connection.
+                if !matches!(self.connection, ConnectionState::Silent { .. }) {
+                    self.store.connection_opened();
+                }
+                self.health.disconnected_ns = None;
+            }
+            ConnectionState::Silent { since } => {
+                let silence_ns = i64::try_from(since.elapsed().as_nanos()).unwrap_or(i64::MAX);
+                self.health.disconnected_ns = Some(now_ns.saturating_sub(silence_ns));
+            }
+            ConnectionState::Connecting { .. }
+            | ConnectionState::BackingOff { .. }
+            | ConnectionState::Ended { .. } => {
+                let was_open = matches!(
+                    self.connection,
+                    ConnectionState::Connected { .. } | ConnectionState::Silent { .. }
+                );
+                if was_open {
+                    self.health.disconnected_ns.get_or_insert(now_ns);
+                    change = ConnectionChange::Lost;
+                }
+            }
+        }
+        self.connection = state;
+        change
+    }
+
+    /// Notes that an update came at this time.
+    pub(super) fn saw_update(&mut self, received_ns: TimeNs) {
+        self.first_update_ns.get_or_insert(received_ns);
+    }
+
+    /// When the first update came.
+    pub(super) fn first_update_ns(&self) -> Option<TimeNs> {
+        self.first_update_ns
+    }
+
+    /// The position before which history of a topic may be requested, if memory allows.
+    pub(super) fn missing_before(&self, topic: &Topic) -> Option<Position> {
+        let known = self.store.topic_named(topic.as_str());
+        let has_room = self.store.bytes() < self.store.memory_limit() / HISTORY_MAX_PART;
+        match known.map(MonitoredTopic::past) {
+            Some(PastHistory::Before(before)) if has_room => Some(before),
+            _ => None,
+        }
+    }
+
+    /// The busiest market, or else the busiest topic, if it has enough updates.
+    pub(super) fn busiest(&self, now_ns: TimeNs) -> Option<&Topic> {
+        let is_trade = |topic: &MonitoredTopic| {
+            topic.series.as_ref().map(|series| series.kind()) == Some(SeriesKind::Trade)
+        };
+        let topics = self.store.topics().map(|(_, topic)| topic);
+        topics
+            .filter(|topic| topic.series.is_some())
+            .filter_map(|topic| Some((topic.rate.per_second(now_ns)?, topic)))
+            .filter(|(rate, _)| *rate > LIVELY_HZ)
+            .max_by(|(a, first), (b, second)| {
+                is_trade(first).cmp(&is_trade(second)).then(a.total_cmp(b))
+            })
+            .map(|(_, topic)| &topic.name)
+    }
+}

@@ -1,0 +1,219 @@
+//! The window: joins the program, the connections and eframe.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tickcast_protocol::topic::Filter;
+
+use super::{
+    fleet::{Fleet, ServerId},
+    monitor::Monitor,
+    owner::Picture,
+    screenshots::{self, Screenshots},
+};
+use crate::{
+    args::{Args, URL_DEFAULT},
+    files::{
+        saved_state::{self, SavedState},
+        saver::Saver,
+        usage_report::UsageReport,
+    },
+    net::{ConnectionThread, IncomingQueue, Requests, clock_ns},
+    ui::{
+        command::{PlayerAction, UiCommand},
+        icon,
+    },
+};
+
+/// Size of the window at the first start, in points.
+const SIZE_DEFAULT: (f32, f32) = (1440.0, 900.0);
+
+/// The smallest size that still shows a list and a chart.
+const SIZE_MIN: (f32, f32) = (720.0, 420.0);
+
+/// Updates are shown 30 times per second: numbers cannot be read faster, and charts that move
+/// faster ask for more repaints themselves.
+const REPAINT_INTERVAL: Duration = Duration::from_millis(33);
+
+/// Interval at which the state is saved; it is also saved at the end.
+const SAVE_INTERVAL: Duration = Duration::from_secs(30);
+
+struct MonitorWindow {
+    fleet: Fleet,
+    connections: HashMap<ServerId, ConnectionThread>,
+    filters: Vec<Filter>,
+    /// `None` if this machine has no folder for settings.
+    saver: Option<Saver>,
+    saved_at: Instant,
+    screenshots: Screenshots,
+}
+
+/// Opens the window and runs until it is closed.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let settings_path = args.settings.clone().or_else(saved_state::default_path);
+    let (mut saved, error) = match &settings_path {
+        Some(path) => SavedState::load(path),
+        None => Default::default(),
+    };
+    if let Some(theme) = args.theme {
+        saved.preferences.theme = theme;
+    }
+    let url = args
+        .url
+        .clone()
+        .or_else(|| saved.url.clone())
+        .unwrap_or_else(|| URL_DEFAULT.to_owned());
+    let size = args.size.or(saved.window).unwrap_or(SIZE_DEFAULT);
+    let options = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title("Tickcast")
+            .with_app_id("tickcast-monitor")
+            .with_icon(icon::icon())
+            .with_inner_size(size)
+            .with_min_inner_size(SIZE_MIN),
+        persist_window: false,
+        ..Default::default()
+    };
+    let create = move |cc: &eframe::CreationContext<'_>| {
+        Monitor::prepare(&cc.egui_ctx);
+        let screenshots = Screenshots::new(&args);
+        let others = std::mem::take(&mut saved.others);
+        let queue = IncomingQueue::new(|| {});
+        let mut monitor = Monitor::new(url, queue, Requests::unconnected(), saved, &args.charts);
+        monitor.connect();
+        monitor.receive(clock_ns());
+        if let Some(error) = error {
+            tracing::warn!("{error}");
+            monitor.notify(error.to_string());
+        }
+        if let Some(path) = &args.report {
+            monitor.set_report(UsageReport::start(path, Instant::now())?);
+        }
+        if let Some(path) = args.play {
+            monitor.execute(UiCommand::Play(path));
+            if let Some(speed) = args.play_speed {
+                monitor.execute(UiCommand::Player(PlayerAction::SetSpeed(speed)));
+            }
+        }
+        let mut window = MonitorWindow {
+            fleet: Fleet::new(monitor, others),
+            connections: HashMap::new(),
+            filters: args.filters,
+            saver: settings_path.map(Saver::start).transpose()?,
+            saved_at: Instant::now(),
+            screenshots,
+        };
+        window.connect(&cc.egui_ctx);
+        Ok(Box::new(window) as Box<dyn eframe::App>)
+    };
+    eframe::run_native("tickcast-monitor", options, Box::new(create))
+        .map_err(|error| anyhow::anyhow!("cannot open a window: {error}"))
+}
+
+fn connect(
+    url: &str,
+    filters: &[Filter],
+    ctx: &egui::Context,
+) -> std::io::Result<(ConnectionThread, IncomingQueue, Requests)> {
+    let ctx = ctx.clone();
+    let queue = IncomingQueue::new(move || ctx.request_repaint_after(REPAINT_INTERVAL));
+    let (connection, requests) = ConnectionThread::start(url, filters.to_vec(), queue.clone())?;
+    Ok((connection, queue, requests))
+}
+
+impl MonitorWindow {
+    /// Connects the servers that ask for it, and drops the connections of removed ones.
+    fn connect(&mut self, ctx: &egui::Context) {
+        let mut known = Vec::new();
+        for (id, monitor) in self.fleet.monitors() {
+            known.push(id);
+            let Some(url) = monitor.take_reconnect() else {
+                continue;
+            };
+            match connect(&url, &self.filters, ctx) {
+                Ok((connection, queue, requests)) => {
+                    self.connections.insert(id, connection);
+                    monitor.reconnected(url, queue, requests);
+                }
+                Err(error) => monitor.notify(format!("Cannot start a connection: {error}")),
+            }
+        }
+        self.connections.retain(|id, _| known.contains(id));
+    }
+
+    fn save(&mut self) {
+        self.saved_at = Instant::now();
+        let Some(saver) = &mut self.saver else {
+            return;
+        };
+        if let Err(error) = saver.save(&self.fleet.saved_state()) {
+            let notice = format!("Cannot save the settings: {error}");
+            tracing::warn!("{notice}");
+            self.fleet.active_mut().notify(notice);
+        }
+    }
+
+    fn save_pane(&mut self, ctx: &egui::Context) {
+        let Some(Picture { rect, path }) = self.fleet.active_mut().take_picture() else {
+            return;
+        };
+        let pixels_per_point = ctx.pixels_per_point();
+        let notices = self.fleet.active().notices();
+        ctx.request_screenshot(move |picture: Arc<egui::ColorImage>| {
+            let pane = picture.region(&rect, Some(pixels_per_point));
+            let notice = match screenshots::save(&path, &pane) {
+                Ok(()) => format!("Saved to {}", path.display()),
+                Err(error) => format!("Cannot save {}: {error}", path.display()),
+            };
+            // If the channel is full of other notices, this one is dropped.
+            let _ = notices.try_send(notice);
+        });
+    }
+}
+
+impl eframe::App for MonitorWindow {
+    /// Also called while the window is hidden, so that updates are applied all the time.
+    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        self.fleet.receive(clock_ns());
+        let is_visible = ctx.input(|input| input.viewport().visible()) != Some(false);
+        if !is_visible {
+            self.fleet.active_mut().window_hidden();
+        }
+        for (_, monitor) in self.fleet.monitors() {
+            monitor.write_report(is_visible, Instant::now());
+        }
+        self.connect(ctx);
+        if self.saved_at.elapsed() > SAVE_INTERVAL {
+            self.save();
+        }
+        // While the window is hidden, nothing else wakes it when no update comes.
+        ctx.request_repaint_after(SAVE_INTERVAL);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.fleet.ui(ui);
+        let size = ui.ctx().viewport_rect().size();
+        self.fleet.active_mut().set_window_size(size);
+        self.save_pane(ui.ctx());
+        self.screenshots.take_due(ui.ctx());
+    }
+
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        if let Some(saver) = self.saver.take()
+            && let Err(error) = saver.finish(&self.fleet.saved_state())
+        {
+            tracing::warn!("Cannot save the settings: {error}");
+        }
+        self.fleet.finish();
+        for (_, connection) in self.connections.drain() {
+            connection.close();
+        }
+    }
+
+    fn persist_egui_memory(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,69 @@
+//! Drawings of a series: lines with gaps, and bands.
+
+/// A point of a line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// Nanoseconds since the start of the window.
+    pub at: f64,
+    /// The value.
+    pub value: f64,
+}
+
+/// What a line covers at one place: the values between `low` and `high`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extent {
+    /// Nanoseconds since the start of the window.
+    pub at: f64,
+    /// Smallest value.
+    pub low: f64,
+    /// Largest value.
+    pub high: f64,
+}
+
+/// A line as pieces without gaps.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChartLine {
+    /// Few samples: each is a point.
+    Points(Vec<Vec<Point>>),
+    /// Many samples: the range of values in each column.
+    Strips(Vec<Vec<Extent>>),
+}
+
+impl ChartLine {
+    /// Smallest and largest value.
+    pub fn range(&self) -> Option<(f64, f64)> {
+        let merge = |range: Option<(f64, f64)>, low: f64, high: f64| match range {
+            Some((min, max)) => Some((min.min(low), max.max(high))),
+            None => Some((low, high)),
+        };
+        match self {
+            Self::Points(pieces) => pieces
+                .iter()
+                .flatten()
+                .fold(None, |range, p| merge(range, p.value, p.value)),
+            Self::Strips(pieces) => pieces
+                .iter()
+                .flatten()
+                .fold(None, |range, extent| merge(range, extent.low, extent.high)),
+        }
+    }
+}
+
+/// A stretch of time in which a quote holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BandPiece {
+    /// Start, in nanoseconds since the start of the window.
+    pub from: f64,
+    /// End, in nanoseconds since the start of the window.
+    pub to: f64,
+    /// Lowest bid.
+    pub low: f64,
+    /// Highest ask.
+    pub high: f64,
+    /// Last bid.
+    pub bid: f64,
+    /// Last ask.
+    pub ask: f64,
+    /// Whether it follows a gap.
+    pub after_gap: bool,
+}

@@ -1,0 +1,41 @@
+//! The state of the connection to a server.
+
+use std::time::Instant;
+
+use tickcast_protocol::message::Epoch;
+
+/// The state of the connection.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConnectionState {
+    /// An attempt to connect is running.
+    Connecting {
+        /// Number of the attempt, from 1.
+        attempt: u32,
+    },
+    /// The connection is open.
+    Connected {
+        /// Name and version of the server.
+        server: String,
+        /// Epoch of the tape.
+        epoch: Epoch,
+    },
+    /// The connection is open, but no heartbeat comes.
+    Silent {
+        /// When the last message came.
+        since: Instant,
+    },
+    /// The connection is closed; the next attempt follows later.
+    BackingOff {
+        /// Number of the next attempt.
+        attempt: u32,
+        /// When it begins.
+        until: Instant,
+        /// Why the connection or the last attempt ended.
+        why: String,
+    },
+    /// The connection is closed, and there is no further attempt.
+    Ended {
+        /// The reason.
+        why: String,
+    },
+}

@@ -1,0 +1,30 @@
+//! The newest value of a topic.
+
+use tickcast_protocol::value::Value;
+
+use super::numbers::{count, cut, decimal, number};
+use crate::data::topics::{Latest, MonitoredTopic};
+
+/// Longer texts are cut in lists.
+const TEXT_SHOWN_CHARS: usize = 24;
+
+/// The newest value of a topic as the source sent it, without its unit. `both_sides` shows bid and
+/// ask of a quote, else only the bid.
+pub(crate) fn latest(topic: &MonitoredTopic, both_sides: bool) -> String {
+    match &topic.latest {
+        None => "–".to_owned(),
+        Some(Latest::Value(Value::Reading(reading))) => number(*reading, topic.decimals),
+        Some(Latest::Value(Value::Trade(trade))) => decimal(trade.price),
+        Some(Latest::Value(Value::Quote(quote))) if both_sides => {
+            format!("{} / {}", decimal(quote.bid), decimal(quote.ask))
+        }
+        Some(Latest::Value(Value::Quote(quote))) => decimal(quote.bid),
+        Some(Latest::Value(Value::Text(text))) => cut(text, TEXT_SHOWN_CHARS),
+        Some(Latest::Value(Value::Bytes(bytes))) => bytes_of(bytes.len()),
+        Some(Latest::Bytes(len)) => bytes_of(*len),
+    }
+}
+
+fn bytes_of(len: usize) -> String {
+    format!("{} bytes", count(len as u64))
+}

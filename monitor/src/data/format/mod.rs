@@ -1,0 +1,17 @@
+//! Numbers and times as text. Values of one kind have one width, so that nothing jumps while they
+//! change.
+
+mod durations;
+mod latest;
+mod numbers;
+#[cfg(test)]
+mod tests;
+mod zone;
+
+pub use self::numbers::number;
+pub(crate) use self::{
+    durations::{age, duration, latency},
+    latest::latest,
+    numbers::{count, cut, mebibytes, rate, signed},
+    zone::Zone,
+};

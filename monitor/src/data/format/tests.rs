@@ -1,0 +1,58 @@
+use super::{numbers::decimal, *};
+use crate::data::time::{DAY, HOUR, MINUTE, MS, SECOND};
+
+#[track_caller]
+fn check(actual: String, expected: &str) {
+    assert_eq!(actual, expected);
+}
+
+#[test]
+fn numbers_are_grouped_by_three_digits() {
+    check(number(39_484.64, 2), "39 484.64");
+    check(number(-1_234_567.0, 0), "-1 234 567");
+    check(number(999.0, 1), "999.0");
+    check(number(-0.001, 2), "0.00");
+    check(number(f64::NAN, 2), "NaN");
+    check(number(1e300, 2), "1.0000e300");
+    check(decimal("1218.440".parse().unwrap()), "1 218.440");
+    check(count(1_482_119), "1 482 119");
+    check(signed(0.119, 2), "+0.12");
+    check(signed(-0.001, 2), "0.00");
+}
+
+#[test]
+fn rates_ages_and_durations_have_the_digits_that_matter() {
+    check(rate(12_345.0), "12k");
+    check(rate(4_040.0), "4.0k");
+    check(rate(412.3), "412");
+    check(rate(1.0), "1.0");
+    check(rate(0.02), "0.02");
+    check(rate(1.0 / 300.0), "0.003");
+    check(age(100 * MS), "0.1 s");
+    check(age(38 * SECOND), "38 s");
+    check(age(125 * SECOND), "2 min");
+    check(age(3 * HOUR), "3 h");
+    check(duration(2 * HOUR + 14 * MINUTE), "2 h 14 min");
+    check(duration(59_990 * MS), "59.9 s");
+    check(latency(210_000), "0.21 ms");
+    check(latency(84_000), "84 µs");
+    check(latency(1_300 * MS), "1.3 s");
+    check(mebibytes(118 * 1024 * 1024), "118");
+}
+
+#[test]
+fn times_are_written_in_the_zone() {
+    let time_ns = 1_610_098_812_386_214_000;
+    let zone = Zone::default();
+    check(zone.time(time_ns), "09:40:12.386");
+    check(zone.time_us(time_ns), "09:40:12.386 214");
+    check(zone.tick(time_ns - time_ns % MINUTE, MINUTE), "09:40");
+    check(zone.tick(time_ns - time_ns % DAY, HOUR), "Fri 08");
+    check(zone.name(time_ns), "UTC");
+}
+
+#[test]
+fn long_texts_are_cut_between_characters() {
+    check(cut("äöü\nsecond line", 2), "äö…");
+    check(cut("äöü\nsecond line", 3), "äöü");
+}

@@ -1,0 +1,130 @@
+//! Rates, latencies, the server's clock, and the cost of repaints.
+
+use std::{collections::HashMap, time::Duration};
+
+use tickcast_protocol::{client::ClockEstimate, message::TimeNs, topic::Topic};
+
+use super::{
+    latency::{LatencySummary, LatencyWindow},
+    repaints::Repaints,
+    time::SECOND,
+    topics::UpdateTotals,
+};
+
+/// Interval at which rates and percentiles on the screen change; faster changes cannot be read.
+const REFRESH_NS: i64 = SECOND / 2;
+
+/// The rate is the mean over this many refreshes.
+const RATE_REFRESHES: usize = 4;
+
+/// How often and how long the connection waited for the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct HeldBack {
+    /// How often.
+    pub(crate) times: u64,
+    /// How long in total.
+    pub(crate) total: Duration,
+}
+
+/// Rates, latencies, clocks and repaints.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    all: LatencyWindow,
+    topics: HashMap<Topic, LatencyWindow>,
+    summary: Option<LatencySummary>,
+    topic_summaries: HashMap<Topic, LatencySummary>,
+    marks: Vec<(TimeNs, u64)>,
+    refreshed_ns: TimeNs,
+    /// The offset of the server's clock.
+    pub(crate) clock: Option<ClockEstimate>,
+    /// Since when no message comes, because the connection is closed or silent.
+    pub(crate) disconnected_ns: Option<TimeNs>,
+    /// How often and how long the connection waited for the window.
+    pub(crate) held_back: HeldBack,
+    /// The cost of repaints, and how late they came.
+    pub(crate) repaints: Repaints,
+    /// A notice for the user, and since when it is shown.
+    pub(crate) notice: Option<(String, TimeNs)>,
+}
+
+/// A notice disappears after this time.
+pub(crate) const NOTICE_NS: i64 = 15 * SECOND;
+
+impl Health {
+    /// Records the latency of an update.
+    pub(crate) fn latency(&mut self, topic: &Topic, latency_ns: i64, now_ns: TimeNs) {
+        self.all.record(latency_ns, now_ns);
+        if let Some(window) = self.topics.get_mut(topic) {
+            window.record(latency_ns, now_ns);
+        }
+    }
+
+    /// Keeps separate latencies of exactly these topics.
+    pub(crate) fn watch<'a>(&mut self, topics: impl Iterator<Item = &'a Topic> + Clone) {
+        self.topics
+            .retain(|known, _| topics.clone().any(|topic| topic == known));
+        for topic in topics {
+            if !self.topics.contains_key(topic) {
+                self.topics.insert(topic.clone(), LatencyWindow::default());
+            }
+        }
+    }
+
+    /// Updates the shown figures, if that is due. Returns whether it was.
+    pub(crate) fn refresh(&mut self, totals: UpdateTotals, now_ns: TimeNs) -> bool {
+        if (0..REFRESH_NS).contains(&(now_ns - self.refreshed_ns)) {
+            return false;
+        }
+        self.refreshed_ns = now_ns;
+        self.summary = self.all.summary(now_ns);
+        self.topic_summaries = self
+            .topics
+            .iter_mut()
+            .filter_map(|(topic, window)| Some((topic.clone(), window.summary(now_ns)?)))
+            .collect();
+        if self.marks.len() > RATE_REFRESHES {
+            self.marks.remove(0);
+        }
+        self.marks.push((now_ns, totals.updates));
+        if let Some((_, since)) = self.notice
+            && now_ns - since > NOTICE_NS
+        {
+            self.notice = None;
+        }
+        true
+    }
+
+    /// Updates per second on the tape, over the last seconds.
+    pub(crate) fn updates_per_second(&self) -> f64 {
+        let (Some(first), Some(last)) = (self.marks.first(), self.marks.last()) else {
+            return 0.0;
+        };
+        let seconds = (last.0 - first.0) as f64 / SECOND as f64;
+        if seconds <= 0.0 {
+            return 0.0;
+        }
+        last.1.saturating_sub(first.1) as f64 / seconds
+    }
+
+    /// Latencies of all charted topics over the last minute.
+    pub(crate) fn summary(&self) -> Option<LatencySummary> {
+        self.summary
+    }
+
+    /// Latencies of one charted topic over the last minute.
+    pub(crate) fn topic_summary(&self, topic: &Topic) -> Option<LatencySummary> {
+        self.topic_summaries.get(topic).copied()
+    }
+
+    /// The latencies of a charted topic, or of all topics.
+    pub(crate) fn window(&self, topic: Option<&Topic>) -> &LatencyWindow {
+        topic
+            .and_then(|topic| self.topics.get(topic))
+            .unwrap_or(&self.all)
+    }
+
+    /// Shows a notice to the user.
+    pub(crate) fn notify(&mut self, notice: String, now_ns: TimeNs) {
+        self.notice = Some((notice, now_ns));
+    }
+}

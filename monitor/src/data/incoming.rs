@@ -1,0 +1,66 @@
+//! Items that come from a server or from a recording.
+
+use tickcast_protocol::{
+    client::{ClientBatch, ClockEstimate},
+    message::{Position, RequestId, TimeNs, TopicInfo, TopicStatus, Update},
+    topic::{Filter, Topic},
+};
+
+use super::connection_state::ConnectionState;
+
+/// An item from a server or from a recording.
+#[derive(Debug, Clone, PartialEq)]
+pub enum IncomingItem {
+    /// The connection changed its state.
+    Connection(ConnectionState),
+    /// Updates.
+    Batch {
+        /// The updates.
+        batch: ClientBatch,
+        /// When they came, by this machine's clock.
+        received_ns: TimeNs,
+    },
+    /// Statuses of topics.
+    Statuses {
+        /// Topics introduced with their units.
+        topics: Vec<TopicInfo>,
+        /// Each topic at most once.
+        statuses: Vec<TopicStatus<Topic>>,
+    },
+    /// A subscription to every update of a topic was accepted.
+    Accepted {
+        /// The topic.
+        topic: Topic,
+        /// The subscription delivers all updates after this position.
+        position: Position,
+    },
+    /// A page of a topic's history.
+    History {
+        /// The request that it answers.
+        id: RequestId,
+        /// Updates in ascending order, without gaps.
+        updates: Vec<Update<Topic>>,
+        /// Whether the server holds older ones.
+        more: bool,
+    },
+    /// A page of history was not delivered.
+    NoHistory {
+        /// The request that it answers.
+        id: RequestId,
+        /// Whether a retry is pointless.
+        is_final: bool,
+    },
+    /// Positions and seqs start again: what happened in between is not known.
+    EpochChanged,
+    /// The server refused a subscription.
+    Refused {
+        /// Its filter.
+        filter: Filter,
+        /// The reason, as text for the user.
+        reason: String,
+    },
+    /// The offset of the server's clock.
+    Clock(ClockEstimate),
+    /// A message for the user.
+    Notice(String),
+}

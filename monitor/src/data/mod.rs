@@ -1,0 +1,15 @@
+//! The data of the monitor and pure computation. No file of this room knows a screen, a socket, the
+//! disk or a clock: times are arguments.
+
+pub(crate) mod alerts;
+pub(crate) mod chart;
+pub(crate) mod connection_state;
+pub(crate) mod format;
+pub(crate) mod health;
+pub(crate) mod history;
+pub(crate) mod incoming;
+pub(crate) mod latency;
+pub(crate) mod repaints;
+pub(crate) mod time;
+pub(crate) mod topics;
+pub(crate) mod tree;

@@ -1,0 +1,285 @@
+//! Joins the history that the server still holds with the updates received since it was requested.
+//!
+//! A series has three parts, each of which may be empty: newest values that came while not every
+//! update was subscribed, then pages of history, then updates received one by one. The joint is the
+//! start of the second part, or of the third one while there is no history. An older page of
+//! history replaces all newest values of its time.
+
+use tickcast_protocol::{
+    message::{Position, TimeNs, Update},
+    topic::Topic,
+};
+
+use super::{
+    past::{Joint, PastHistory},
+    sample,
+    topic_state::MonitoredTopic,
+};
+use crate::data::history::{GapCause, SampleSeries, SeriesKind};
+
+impl MonitoredTopic {
+    /// The state of its older history. Evicted history is not requested again.
+    pub fn past(&self) -> PastHistory {
+        match &self.series {
+            Some(series) if series.evicted() > 0 => PastHistory::Complete,
+            _ => self.past,
+        }
+    }
+
+    /// Whether older history may be requested and would change a chart that starts at `from_ns`.
+    pub(crate) fn wants_past(&self, from_ns: TimeNs) -> bool {
+        let complete_ns = self.joint.and_then(|joint| {
+            let series = self.series.as_ref()?;
+            (joint.index < series.end()).then(|| series.time(joint.index.max(series.start())))
+        });
+        matches!(self.past(), PastHistory::Before(_))
+            && complete_ns.is_none_or(|time_ns| time_ns > from_ns)
+    }
+
+    /// Every update after `position` will be received from now on.
+    pub(super) fn every_from(&mut self, position: Position) {
+        self.joint = None;
+        self.past = PastHistory::Before(position.saturating_add(1));
+    }
+
+    /// Positions start again.
+    pub(super) fn forget_past(&mut self) {
+        self.joint = None;
+        self.past = PastHistory::Unasked;
+    }
+
+    /// Called before an update from a subscription to every update is appended.
+    pub(super) fn join(&mut self, update: &Update<Topic>) {
+        if let (None, PastHistory::Before(before)) = (self.joint, self.past)
+            && update.position >= before
+        {
+            self.joint = Some(Joint {
+                index: self.series.as_ref().map_or(0, SampleSeries::end),
+                position: update.position,
+                seq: update.seq,
+            });
+        }
+    }
+
+    /// Applies a page of history: updates without gaps, ascending, all before [`Self::past`].
+    /// `more` is whether the server holds older ones.
+    pub(super) fn fill(&mut self, updates: &[Update<Topic>], more: bool) {
+        let PastHistory::Before(before) = self.past else {
+            return;
+        };
+        let end = updates.partition_point(|update| update.position < before);
+        let updates = &updates[..end];
+        let Some(first) = updates.first() else {
+            self.past = PastHistory::Complete;
+            return;
+        };
+        let kind = match &self.series {
+            Some(series) => Some(series.kind()),
+            None => updates.iter().rev().find_map(|update| {
+                let (kind, _) = sample::of_value(&update.value)?;
+                Some(kind)
+            }),
+        };
+        if let Some(kind) = kind {
+            self.series = Some(self.joined(kind, updates));
+        }
+        if let Some(last) = updates.last() {
+            // An update of the page is not taken again from a snapshot.
+            self.series_at = self.series_at.max((last.position, last.seq));
+        }
+        self.past = if more {
+            PastHistory::Before(first.position)
+        } else {
+            PastHistory::Complete
+        };
+    }
+
+    /// The series with a page of history inserted. Moves the joint.
+    fn joined(&mut self, kind: SeriesKind, updates: &[Update<Topic>]) -> SampleSeries {
+        let mut joined = SampleSeries::new(kind);
+        let after = self.joint;
+        let old = self
+            .series
+            .take()
+            .unwrap_or_else(|| SampleSeries::new(kind));
+        let boundary = after.map_or(old.end(), |joint| joint.index);
+        // When a topic changes from trades to readings, another series begins.
+        let is_same = |update: &Update<Topic>| match sample::of_value(&update.value) {
+            Some((other, _)) => other == kind,
+            None => true,
+        };
+        let from = updates.iter().rposition(|update| !is_same(update));
+        let updates = &updates[from.map_or(0, |at| at + 1)..];
+        let (Some(first), Some(last)) = (updates.first(), updates.last()) else {
+            return old;
+        };
+        let kept = old.index_at(first.ingest_time_ns).min(boundary);
+        joined.extend_from(&old, old.start(), kept);
+        // There was another epoch in between: what happened then is unknown.
+        let restarted = old
+            .gaps()
+            .any(|gap| gap.cause == GapCause::Restart && (kept..=boundary).contains(&gap.before));
+        if restarted {
+            joined.mark_gap(None, GapCause::Restart);
+        }
+        let index = joined.end();
+        let mut seq = first.seq;
+        for update in updates {
+            let skipped = update.seq.saturating_sub(seq);
+            if skipped > 0 {
+                joined.mark_gap(Some(skipped), GapCause::Lost);
+            }
+            seq = update.seq + 1;
+            match sample::of_value(&update.value) {
+                Some((_, values)) if sample::is_number(kind, values) => {
+                    joined.append(update.ingest_time_ns, values);
+                }
+                Some(_) => joined.mark_gap(Some(0), GapCause::NotANumber),
+                None => {}
+            }
+        }
+        let skipped = after.map_or(0, |joint| joint.seq.saturating_sub(last.seq + 1));
+        if skipped > 0 {
+            joined.mark_gap(Some(skipped), GapCause::Lost);
+        }
+        joined.extend_after(&old, boundary);
+        self.joint = Some(Joint {
+            index,
+            position: first.position,
+            seq: first.seq,
+        });
+        joined
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tickcast_protocol::{
+        message::{Mode, Quality, Seq},
+        value::Value,
+    };
+
+    use super::*;
+    use crate::data::{history::LANE_MAIN, topics::Store};
+
+    /// The `seq`-th update of the topic; others lie between on the tape.
+    fn update(seq: Seq) -> Update<Topic> {
+        Update {
+            topic: Topic::new("t").unwrap(),
+            position: seq * 10,
+            seq,
+            source_time_ns: None,
+            ingest_time_ns: seq as i64 * 1_000,
+            quality: Quality::Live,
+            value: Value::Reading(seq as f64),
+        }
+    }
+
+    fn page(seqs: std::ops::RangeInclusive<Seq>) -> Vec<Update<Topic>> {
+        seqs.map(update).collect()
+    }
+
+    fn topic() -> Topic {
+        Topic::new("t").unwrap()
+    }
+
+    fn values(store: &Store) -> Vec<f64> {
+        let series = store.topic_named("t").unwrap().series.as_ref().unwrap();
+        let range = series.start()..series.end();
+        range.map(|index| series.value(LANE_MAIN, index)).collect()
+    }
+
+    fn gaps(store: &Store) -> Vec<Option<u64>> {
+        let series = store.topic_named("t").unwrap().series.as_ref().unwrap();
+        series.gaps().map(|gap| gap.lost).collect()
+    }
+
+    /// Newest values 3, 7 and 12, then every update from 13 on.
+    fn opened() -> Store {
+        let mut store = Store::default();
+        store.connection_opened();
+        for seq in [3, 7, 12] {
+            store.apply(update(seq), Mode::Latest);
+        }
+        store.want_every(&topic(), true);
+        store.every_accepted(&topic(), 125);
+        for seq in 13..=15 {
+            store.apply(update(seq), Mode::Every);
+        }
+        store
+    }
+
+    #[test]
+    fn history_replaces_newest_values_without_duplicates() {
+        let mut store = opened();
+        let past = |store: &Store| store.topic_named("t").unwrap().past();
+        assert_eq!(past(&store), PastHistory::Before(126));
+        store.fill(&topic(), &page(9..=12), true);
+        let expected = [3.0, 7.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
+        assert_eq!(values(&store), expected);
+        assert_eq!(past(&store), PastHistory::Before(90));
+        store.fill(&topic(), &page(5..=8), true);
+        store.apply(update(16), Mode::Every);
+        store.fill(&topic(), &page(1..=4), false);
+        let all: Vec<f64> = (1..=16).map(f64::from).collect();
+        assert_eq!(values(&store), all);
+        assert_eq!(gaps(&store), []);
+        assert_eq!(past(&store), PastHistory::Complete);
+        assert_eq!(store.totals().lost, 0);
+    }
+
+    #[test]
+    fn history_may_come_before_the_first_update() {
+        let mut store = Store::default();
+        store.want_every(&topic(), true);
+        store.every_accepted(&topic(), 100);
+        store.fill(&topic(), &page(4..=10), false);
+        assert_eq!(values(&store).len(), 7);
+        store.apply(update(10), Mode::Every);
+        store.apply(update(11), Mode::Every);
+        assert_eq!(values(&store).last(), Some(&11.0));
+        assert_eq!(values(&store).len(), 8, "the snapshot is in it already");
+        assert_eq!(gaps(&store), []);
+    }
+
+    #[test]
+    fn losses_that_history_does_not_cover_stay_gaps() {
+        let mut store = opened();
+        store.apply(update(20), Mode::Every);
+        store.fill(&topic(), &page(8..=10), false);
+        assert_eq!(gaps(&store), [Some(2), Some(4)]);
+        let series = store.topic_named("t").unwrap().series.as_ref().unwrap();
+        let lost: Vec<u64> = series.gaps().map(|gap| gap.before).collect();
+        assert_eq!(lost, [5, 8]);
+    }
+
+    #[test]
+    fn a_page_that_was_not_requested_changes_nothing() {
+        let mut store = opened();
+        store.fill(&topic(), &page(1..=12), false);
+        let before = values(&store);
+        store.fill(&topic(), &page(1..=9), true);
+        assert_eq!(values(&store), before);
+        store.fill(&Topic::new("unknown").unwrap(), &page(1..=2), true);
+        let mut none = opened();
+        none.fill(&topic(), &[], false);
+        assert_eq!(values(&none), values(&opened()));
+    }
+
+    #[test]
+    fn a_restart_of_the_server_stays_a_gap_of_unknown_size() {
+        let mut store = opened();
+        store.epoch_changed();
+        store.connection_opened();
+        let again = |seq: Seq| Update {
+            ingest_time_ns: 1_000_000 + seq as i64,
+            ..update(seq)
+        };
+        store.every_accepted(&topic(), 35);
+        store.apply(again(4), Mode::Every);
+        let page: Vec<_> = (1..=3).map(again).collect();
+        store.fill(&topic(), &page, false);
+        assert_eq!(gaps(&store), [None]);
+        assert_eq!(values(&store)[6..], [1.0, 2.0, 3.0, 4.0]);
+    }
+}

@@ -1,0 +1,71 @@
+//! The newest value of a topic, and the number of its digits.
+
+use tickcast_protocol::value::Value;
+
+/// The longest text that is kept, in bytes: a row shows less, and a topic may send 64 KiB each
+/// time.
+const TEXT_KEPT_BYTES: usize = 256;
+
+/// The most digits of a reading. Sources that compute send 17, most of which are noise; with seven
+/// a value fits its column.
+const READING_DIGITS_MAX: usize = 7;
+
+/// At least this many decimals of a reading are shown.
+const READING_DECIMALS_MIN: usize = 2;
+
+/// The newest value of a topic, bounded in size.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Latest {
+    /// A reading, trade or quote, or a text of bounded length.
+    Value(Value),
+    /// The length of a binary value.
+    Bytes(usize),
+}
+
+impl Latest {
+    /// Keeps the part of a value that can be shown.
+    pub(super) fn of(value: Value) -> Self {
+        match value {
+            Value::Text(mut text) => {
+                text.truncate(text.floor_char_boundary(TEXT_KEPT_BYTES));
+                Self::Value(Value::Text(text))
+            }
+            Value::Bytes(bytes) => Self::Bytes(bytes.len()),
+            value => Self::Value(value),
+        }
+    }
+}
+
+/// Decimals of the shortest text that reads back as `reading`, as far as they are shown.
+pub(super) fn reading_decimals(reading: f64) -> u8 {
+    if !reading.is_finite() {
+        return 0;
+    }
+    let text = format!("{reading}");
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let whole = whole.trim_start_matches(['-', '0']).len();
+    let room = READING_DIGITS_MAX.saturating_sub(whole);
+    fraction.len().min(room.max(READING_DECIMALS_MIN)) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(reading: f64, decimals: u8) {
+        assert_eq!(reading_decimals(reading), decimals, "{reading}");
+    }
+
+    #[test]
+    fn a_reading_has_as_many_decimals_as_the_source_sends() {
+        check(21.0, 0);
+        check(21.4, 1);
+        check(-87.31, 2);
+        check(0.1 + 0.2, 7);
+        check(1_234_567.891, 2);
+        check(73.967_322_070_999_99, 5);
+        check(f64::NAN, 0);
+        check(1e300, 0);
+    }
+}

@@ -1,0 +1,395 @@
+//! The store: applies what the server sends about topics, and answers the panels.
+//!
+//! Knows no window, colour, socket or clock: times are arguments.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, BinaryHeap, HashMap},
+    sync::Arc,
+};
+
+use tickcast_protocol::{
+    message::{Mode, Position, Status, TimeNs, TopicInfo, Update},
+    topic::Topic,
+};
+
+use super::{
+    keys::{TopicKey, TopicTable},
+    past::PastHistory,
+    sample,
+    topic_state::{Lossless, MonitoredTopic},
+    totals::UpdateTotals,
+};
+use crate::data::history::{GapCause, SampleSeries};
+
+/// The default memory limit for history.
+pub(crate) const MEMORY_LIMIT_DEFAULT_BYTES: usize = 512 * 1024 * 1024;
+
+/// The most topics: a server may offer a million by mistake, and no user reads a longer list.
+/// Updates of further topics are counted and dropped.
+pub const TOPICS_MAX: usize = 250_000;
+
+/// Eviction frees this part of the limit (one in this many), so that the next update does not evict
+/// again.
+const EVICT_SLACK_DIVISOR: usize = 64;
+
+/// A series that is not charted is evicted as if it were this many times larger.
+const UNWATCHED_WEIGHT: usize = 4;
+
+/// Topics and their history.
+///
+/// Input: `introduce`, [`Self::apply`], `connection_opened`,
+/// `epoch_changed`. Commands: `want_every`, `set_memory_limit`. Output: the
+/// rest.
+#[derive(Debug)]
+pub struct Store {
+    topics: TopicTable,
+    by_name: HashMap<Topic, TopicKey>,
+    totals: UpdateTotals,
+    /// The number of connections so far.
+    connection: u32,
+    memory_limit: usize,
+    bytes: usize,
+    moved_ns: TimeNs,
+    newest_ns: Option<TimeNs>,
+    with_value: Vec<TopicKey>,
+    /// Topics that are not live.
+    not_live: BTreeSet<TopicKey>,
+    status_changes: u64,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::new(MEMORY_LIMIT_DEFAULT_BYTES)
+    }
+}
+
+impl Store {
+    /// An empty store that keeps at most `memory_limit` bytes of history.
+    pub fn new(memory_limit: usize) -> Self {
+        Self {
+            topics: TopicTable::default(),
+            by_name: HashMap::new(),
+            totals: UpdateTotals::default(),
+            connection: 0,
+            memory_limit,
+            bytes: 0,
+            moved_ns: 0,
+            newest_ns: None,
+            with_value: Vec::new(),
+            not_live: BTreeSet::new(),
+            status_changes: 0,
+        }
+    }
+
+    /// Applies the introduction of a topic.
+    pub(crate) fn introduce(&mut self, info: &TopicInfo) {
+        if let Some(key) = self.key_or_new(&info.topic) {
+            let unit = info.unit.as_deref().map(Arc::from);
+            if unit.is_some() {
+                self.topics[key].unit = unit;
+            }
+        }
+    }
+
+    fn key_or_new(&mut self, name: &Topic) -> Option<TopicKey> {
+        if let Some(&key) = self.by_name.get(name) {
+            return Some(key);
+        }
+        if self.topics.len() >= TOPICS_MAX {
+            return None;
+        }
+        let key = self.topics.push(MonitoredTopic::new(name.clone()));
+        self.by_name.insert(name.clone(), key);
+        Some(key)
+    }
+
+    /// Whether [`Self::apply`] would add the update to its topic's history.
+    pub(crate) fn wants(&self, update: &Update<Topic>, mode: Mode) -> bool {
+        let Some(topic) = self.topic_named(update.topic.as_str()) else {
+            return true;
+        };
+        topic.wants(mode) && update.position > topic.series_at.0
+    }
+
+    /// Applies an update. An update that came before, by another subscription, has no effect.
+    pub fn apply(&mut self, update: Update<Topic>, mode: Mode) {
+        let Some(key) = self.key_or_new(&update.topic) else {
+            self.totals.dropped += 1;
+            return;
+        };
+        let topic = &mut self.topics[key];
+        topic.received += 1;
+        self.totals.received += 1;
+        if topic.wants(mode) && update.position > topic.series_at.0 {
+            let before = topic.series.as_ref().map_or(0, SampleSeries::bytes);
+            if mode == Mode::Every {
+                topic.join(&update);
+            }
+            append(topic, &update, self.connection, &mut self.totals);
+            let after = topic.series.as_ref().map_or(0, SampleSeries::bytes);
+            self.bytes = self.bytes - before + after;
+        }
+        if update.position > topic.position {
+            // Updates before the topic was first seen do not count.
+            self.totals.updates += match topic.seq {
+                // Updates before the topic was first seen do not count.
+                0 => 1,
+                seq_before => update.seq.saturating_sub(seq_before),
+            };
+            topic.position = update.position;
+            topic.seq = update.seq;
+            topic.ingest_ns = update.ingest_time_ns;
+            self.newest_ns = self.newest_ns.max(Some(update.ingest_time_ns));
+            topic.source_ns = update.source_time_ns;
+            topic.quality = update.quality;
+            topic.rate.update(update.ingest_time_ns, update.seq);
+            if topic.latest.is_none() {
+                self.with_value.push(key);
+            }
+            topic.show(update.value, update.ingest_time_ns);
+            self.moved_ns = self.moved_ns.max(topic.moved.0);
+        }
+        if self.bytes > self.memory_limit {
+            self.evict();
+        }
+    }
+
+    /// Applies a status of a topic, which holds since `since_ns`.
+    pub(crate) fn set_status(&mut self, name: &Topic, status: Status, since_ns: TimeNs) {
+        let Some(key) = self.key_or_new(name) else {
+            return;
+        };
+        let topic = &mut self.topics[key];
+        topic.status = status;
+        topic.status_since_ns = since_ns;
+        if status == Status::Live {
+            self.not_live.remove(&key);
+        } else {
+            self.not_live.insert(key);
+        }
+        self.status_changes += 1;
+    }
+
+    /// A new connection is open: updates in between were not received. All topics count as live
+    /// until the server says otherwise.
+    pub(crate) fn connection_opened(&mut self) {
+        self.connection += 1;
+        for key in std::mem::take(&mut self.not_live) {
+            self.topics[key].status = Status::Live;
+        }
+        self.status_changes += 1;
+    }
+
+    /// The server has another epoch: positions and seqs start again, and what happened since the
+    /// last update is unknown.
+    pub(crate) fn epoch_changed(&mut self) {
+        self.totals.restarts += 1;
+        for topic in self.topics.iter_mut() {
+            topic.position = 0;
+            topic.seq = 0;
+            topic.series_at = (0, 0);
+            topic.forget_past();
+            topic.rate.reset();
+            if let Some(series) = &mut topic.series
+                && !series.is_empty()
+            {
+                series.mark_gap(None, GapCause::Restart);
+            }
+        }
+    }
+
+    /// A subscription to every update of a topic was accepted: it delivers all updates after
+    /// `position`.
+    pub(crate) fn every_accepted(&mut self, name: &Topic, position: Position) {
+        if let Some(key) = self.key_or_new(name) {
+            self.topics[key].every_from(position);
+        }
+    }
+
+    /// Applies a page of a topic's history: the updates before [`MonitoredTopic::past`], ascending
+    /// and without gaps. `more` is whether the server holds older ones.
+    pub(crate) fn fill(&mut self, name: &Topic, updates: &[Update<Topic>], more: bool) {
+        let Some(key) = self.find(name.as_str()) else {
+            return;
+        };
+        let topic = &mut self.topics[key];
+        let before = topic.series.as_ref().map_or(0, SampleSeries::bytes);
+        topic.fill(updates, more);
+        let after = topic.series.as_ref().map_or(0, SampleSeries::bytes);
+        self.bytes = self.bytes - before + after;
+        if self.bytes > self.memory_limit {
+            self.evict();
+        }
+    }
+
+    /// The server cannot deliver the history of a topic.
+    pub(crate) fn no_history(&mut self, name: &Topic) {
+        if let Some(key) = self.find(name.as_str()) {
+            self.topics[key].past = PastHistory::Unavailable;
+        }
+    }
+
+    /// Sets whether every update of a topic is subscribed, in which case a skipped seq is a loss.
+    /// Creates the topic if it is unknown.
+    pub(crate) fn want_every(&mut self, name: &Topic, wanted: bool) {
+        if let Some(key) = self.key_or_new(name) {
+            let topic = &mut self.topics[key];
+            topic.lossless = match (wanted, topic.lossless) {
+                (false, _) => Lossless::No,
+                (true, Lossless::No) => Lossless::Asked,
+                (true, state) => state,
+            };
+        }
+    }
+
+    /// Changes the memory limit.
+    pub(crate) fn set_memory_limit(&mut self, bytes: usize) {
+        self.memory_limit = bytes;
+        if self.bytes > self.memory_limit {
+            self.evict();
+        }
+    }
+
+    /// Evicts the oldest samples of the largest series until there is some space again.
+    fn evict(&mut self) {
+        let target = self.memory_limit - self.memory_limit / EVICT_SLACK_DIVISOR;
+        let weight = |topic: &MonitoredTopic| {
+            let bytes = topic.series.as_ref().map_or(0, SampleSeries::bytes);
+            match topic.lossless {
+                Lossless::No => bytes * UNWATCHED_WEIGHT,
+                Lossless::Asked | Lossless::Yes => bytes,
+            }
+        };
+        let topics = self.topics.iter();
+        let mut heaviest: BinaryHeap<_> = topics
+            .map(|(key, topic)| (weight(topic), Reverse(key)))
+            .collect();
+        while self.bytes > target
+            && let Some((_, Reverse(key))) = heaviest.pop()
+        {
+            let topic = &mut self.topics[key];
+            let Some(series) = &mut topic.series else {
+                continue;
+            };
+            let (bytes, evicted) = (series.bytes(), series.evicted());
+            if series.evict_chunk() {
+                self.bytes = self.bytes - bytes + series.bytes();
+                self.totals.evicted += series.evicted() - evicted;
+                heaviest.push((weight(topic), Reverse(key)));
+            }
+        }
+    }
+
+    /// The topic with this name.
+    pub(crate) fn find(&self, name: &str) -> Option<TopicKey> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The state of a topic.
+    pub(crate) fn topic(&self, key: TopicKey) -> &MonitoredTopic {
+        &self.topics[key]
+    }
+
+    /// The state of the topic with this name.
+    pub fn topic_named(&self, name: &str) -> Option<&MonitoredTopic> {
+        self.find(name).map(|key| self.topic(key))
+    }
+
+    /// All topics, in the order in which they appeared.
+    pub(crate) fn topics(&self) -> impl ExactSizeIterator<Item = (TopicKey, &MonitoredTopic)> {
+        self.topics.iter()
+    }
+
+    /// How many topics there are.
+    pub fn len(&self) -> usize {
+        self.topics.len()
+    }
+
+    /// The topics with a value, in the order of their first values.
+    pub(crate) fn with_value(&self) -> &[TopicKey] {
+        &self.with_value
+    }
+
+    /// The topics that are not live.
+    pub(crate) fn not_live(&self) -> impl ExactSizeIterator<Item = TopicKey> {
+        self.not_live.iter().copied()
+    }
+
+    /// A number that changes whenever the status of a topic changes.
+    pub(crate) fn status_changes(&self) -> u64 {
+        self.status_changes
+    }
+
+    /// Whether there are no topics.
+    pub fn is_empty(&self) -> bool {
+        self.topics.len() == 0
+    }
+
+    /// The sums over all topics.
+    pub fn totals(&self) -> UpdateTotals {
+        self.totals
+    }
+
+    /// When a number last changed.
+    pub(crate) fn moved_ns(&self) -> TimeNs {
+        self.moved_ns
+    }
+
+    /// When the newest update of all topics was put on the tape.
+    pub(crate) fn newest_ns(&self) -> Option<TimeNs> {
+        self.newest_ns
+    }
+
+    /// Bytes of history held.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Bytes of history that may be held.
+    pub fn memory_limit(&self) -> usize {
+        self.memory_limit
+    }
+}
+
+/// Appends an update to its topic's series, with the gap that its seq implies.
+fn append(
+    topic: &mut MonitoredTopic,
+    update: &Update<Topic>,
+    connection: u32,
+    totals: &mut UpdateTotals,
+) {
+    let (_, seq_before) = topic.series_at;
+    topic.series_at = (update.position, update.seq);
+    let reconnected = std::mem::replace(&mut topic.connection, connection) != connection;
+    let lossless = topic.lossless == Lossless::Yes;
+    if topic.lossless == Lossless::Asked {
+        topic.lossless = Lossless::Yes;
+    }
+    let Some((kind, values)) = sample::of_value(&update.value) else {
+        return;
+    };
+    let series = match &mut topic.series {
+        Some(series) if series.kind() == kind => series,
+        // A topic that changes from readings to trades starts another series.
+        series => series.insert(SampleSeries::new(kind)),
+    };
+    if seq_before > 0 {
+        let skipped = update.seq.saturating_sub(seq_before + 1);
+        if skipped > 0 && (lossless || reconnected) {
+            series.mark_gap(Some(skipped), GapCause::Lost);
+            topic.missing.lost += skipped;
+            topic.missing.gaps += 1;
+            totals.lost += skipped;
+            totals.gaps += 1;
+        } else {
+            topic.missing.conflated += skipped;
+            totals.conflated += skipped;
+        }
+    }
+    if sample::is_number(kind, values) {
+        series.append(update.ingest_time_ns, values);
+    } else {
+        series.mark_gap(Some(0), GapCause::NotANumber);
+    }
+}

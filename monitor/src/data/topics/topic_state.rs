@@ -1,0 +1,191 @@
+//! The state of one topic.
+
+use std::sync::Arc;
+
+use tickcast_protocol::{
+    message::{Mode, Position, Quality, Seq, Status, TimeNs},
+    topic::Topic,
+    value::Value,
+};
+
+use super::{
+    latest::{self, Latest},
+    past::{Joint, PastHistory},
+    rate::UpdateRate,
+};
+use crate::data::history::SampleSeries;
+
+/// The direction of the last change of the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// It has not changed yet.
+    #[default]
+    None,
+    /// Up.
+    Up,
+    /// Down.
+    Down,
+}
+
+/// Updates of a topic that were not received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MissingUpdates {
+    /// Lost while every update was subscribed, as far as that can be known.
+    pub lost: u64,
+    /// The number of gaps that they are in.
+    pub gaps: u64,
+    /// Left out by the server, as mode `latest` asks for.
+    pub conflated: u64,
+}
+
+/// One topic.
+#[derive(Debug, Clone)]
+pub struct MonitoredTopic {
+    /// Its name.
+    pub name: Topic,
+    /// The unit of its readings, if known.
+    pub unit: Option<Arc<str>>,
+    /// The newest value.
+    pub latest: Option<Latest>,
+    /// The number that the newest value is drawn as.
+    pub number: Option<f64>,
+    /// The first number seen, which the change is measured from.
+    pub first_number: Option<f64>,
+    /// Decimals that the source sends.
+    pub decimals: u8,
+    /// When the newest update was put on the tape, by the server's clock.
+    pub ingest_ns: TimeNs,
+    /// When the newest update happened, by the source's clock.
+    pub source_ns: Option<TimeNs>,
+    /// How far the newest value can be trusted.
+    pub quality: Quality,
+    /// Its status, as the server says.
+    pub status: Status,
+    /// Since when the status holds, by the server's clock.
+    pub status_since_ns: TimeNs,
+    /// Position of the newest update.
+    pub position: Position,
+    /// Seq of the newest update.
+    pub seq: Seq,
+    /// Updates received.
+    pub received: u64,
+    /// Updates not received.
+    pub missing: MissingUpdates,
+    /// When the number last changed, by the server's clock, and its direction.
+    pub moved: (TimeNs, Direction),
+    /// The rate of its updates.
+    pub rate: UpdateRate,
+    /// Its history, if it has numbers.
+    pub series: Option<SampleSeries>,
+    /// Position and seq of the newest sample.
+    pub(super) series_at: (Position, Seq),
+    /// How its samples are received.
+    pub(super) lossless: Lossless,
+    /// Where the part without gaps begins.
+    pub(super) joint: Option<Joint>,
+    pub(super) past: PastHistory,
+    /// The connection that the newest sample came by.
+    pub(super) connection: u32,
+}
+
+/// How the samples of a topic are received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Lossless {
+    /// Only newest values: updates in between are left out on purpose.
+    #[default]
+    No,
+    /// Every update is subscribed, and none has come yet.
+    Asked,
+    /// Every update is received: a jump of the seq is a loss.
+    Yes,
+}
+
+impl MonitoredTopic {
+    pub(super) fn new(name: Topic) -> Self {
+        Self {
+            name,
+            unit: None,
+            latest: None,
+            number: None,
+            first_number: None,
+            decimals: 0,
+            ingest_ns: 0,
+            source_ns: None,
+            quality: Quality::Live,
+            status: Status::Live,
+            status_since_ns: 0,
+            position: 0,
+            seq: 0,
+            received: 0,
+            missing: MissingUpdates::default(),
+            moved: (0, Direction::None),
+            rate: UpdateRate::default(),
+            series: None,
+            series_at: (0, 0),
+            lossless: Lossless::No,
+            joint: None,
+            past: PastHistory::Unasked,
+            connection: 0,
+        }
+    }
+
+    /// The age of the newest update, if it is known.
+    pub(crate) fn age_ns(&self, now_ns: TimeNs) -> Option<i64> {
+        let known = self.latest.is_some() && self.quality != Quality::Retained;
+        known.then(|| now_ns.saturating_sub(self.ingest_ns).max(0))
+    }
+
+    /// The effective status: the worse of the server's status of the topic and the source's quality
+    /// of the update.
+    pub(crate) fn effective_status(&self) -> Status {
+        match (self.status, self.quality) {
+            (Status::Live, Quality::Stale) => Status::Stale,
+            (status, _) => status,
+        }
+    }
+
+    /// The change since the first number seen, in percent; `None` where it is not defined.
+    pub(crate) fn change_percent(&self) -> Option<f64> {
+        let (first_number, number) = (self.first_number?, self.number?);
+        let change = (number - first_number) / first_number.abs() * 100.0;
+        change.is_finite().then_some(change)
+    }
+
+    /// Whether every update of the topic is received.
+    pub(crate) fn is_lossless(&self) -> bool {
+        self.lossless == Lossless::Yes
+    }
+
+    /// Whether updates of a subscription of this mode are part of the history. The two modes must
+    /// not be mixed: newest values would overtake the other updates and make them look lost.
+    pub(super) fn wants(&self, mode: Mode) -> bool {
+        match self.lossless {
+            Lossless::No => mode == Mode::Latest,
+            Lossless::Asked | Lossless::Yes => mode == Mode::Every,
+        }
+    }
+
+    /// Applies the newest value.
+    pub(super) fn show(&mut self, value: Value, ingest_ns: TimeNs) {
+        self.decimals = match &value {
+            Value::Reading(reading) => self.decimals.max(latest::reading_decimals(*reading)),
+            Value::Trade(trade) => trade.price.scale(),
+            Value::Quote(quote) => quote.bid.scale().max(quote.ask.scale()),
+            Value::Text(_) | Value::Bytes(_) => self.decimals,
+        };
+        let number = value.as_f64().filter(|number| number.is_finite());
+        if let (Some(before), Some(after)) = (self.number, number)
+            && before != after
+        {
+            let direction = if after > before {
+                Direction::Up
+            } else {
+                Direction::Down
+            };
+            self.moved = (ingest_ns, direction);
+        }
+        self.number = number;
+        self.first_number = self.first_number.or(number);
+        self.latest = Some(Latest::of(value));
+    }
+}

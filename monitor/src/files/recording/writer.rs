@@ -1,0 +1,165 @@
+//! Writes a recording.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+};
+
+use tickcast_protocol::{
+    message::{Quality, TopicStatus, Update},
+    recording::RecordedLine,
+    topic::Topic,
+};
+
+/// Lines are handed to the file's thread in pieces of this size.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// The most pieces that wait for the disk: 16 MiB, some seconds of the fastest stream. Further ones
+/// are counted and left out, because the window does not wait for a disk.
+const PIECES_MAX: usize = 256;
+
+/// Writes received updates to a file, on a thread of its own.
+#[derive(Debug)]
+pub(crate) struct RecordingWriter {
+    path: PathBuf,
+    piece: Vec<u8>,
+    lines_in_piece: u64,
+    pieces: Option<SyncSender<Vec<u8>>>,
+    ended: Receiver<io::Result<()>>,
+    lines: u64,
+    left_out: u64,
+    bytes: Arc<AtomicU64>,
+}
+
+/// The progress of a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RecordingProgress {
+    /// Lines recorded.
+    pub(crate) lines: u64,
+    /// Lines left out because the disk was too slow or full.
+    pub(crate) left_out: u64,
+    /// Bytes written.
+    pub(crate) bytes: u64,
+}
+
+impl RecordingWriter {
+    /// Starts a recording.
+    pub(crate) fn start(path: PathBuf) -> io::Result<Self> {
+        let mut file = File::create(&path)?;
+        let (pieces, arriving) = sync_channel::<Vec<u8>>(PIECES_MAX);
+        let (ending, ended) = sync_channel(1);
+        let bytes = Arc::new(AtomicU64::new(0));
+        let written = Arc::clone(&bytes);
+        std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || {
+                let result = arriving.into_iter().try_for_each(|piece| {
+                    file.write_all(&piece)?;
+                    written.fetch_add(piece.len() as u64, Ordering::Relaxed);
+                    Ok(())
+                });
+                // The recording may have been dropped.
+                let _ = ending.send(result);
+            })?;
+        Ok(Self {
+            path,
+            piece: Vec::with_capacity(PIECE_BYTES),
+            lines_in_piece: 0,
+            pieces: Some(pieces),
+            ended,
+            lines: 0,
+            left_out: 0,
+            bytes,
+        })
+    }
+
+    /// Adds an update.
+    pub(crate) fn record(&mut self, update: &Update<Topic>, unit: Option<&str>, every: bool) {
+        self.write(&RecordedLine {
+            topic: update.topic.clone(),
+            time: update.ingest_time_ns,
+            seq: update.seq,
+            every,
+            unit: unit.map(str::to_owned),
+            quality: update.quality,
+            source_time: update.source_time_ns,
+            value: Some(update.value.clone()),
+            status: None,
+        });
+    }
+
+    /// Adds a new status of a topic.
+    pub(crate) fn record_status(&mut self, status: &TopicStatus<Topic>) {
+        self.write(&RecordedLine {
+            topic: status.topic.clone(),
+            time: status.since_ns,
+            seq: 0,
+            every: false,
+            unit: None,
+            quality: Quality::Live,
+            source_time: None,
+            value: None,
+            status: Some(status.status),
+        });
+    }
+
+    fn write(&mut self, line: &RecordedLine) {
+        // Every value that can come over the wire as JSON can be written as JSON.
+        if line.write(&mut self.piece).is_ok() {
+            self.lines_in_piece += 1;
+        }
+        if self.piece.len() >= PIECE_BYTES {
+            self.flush();
+        }
+    }
+
+    /// Hands the lines so far to the file's thread.
+    pub(crate) fn flush(&mut self) {
+        if self.piece.is_empty() {
+            return;
+        }
+        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE_BYTES));
+        let lines = std::mem::take(&mut self.lines_in_piece);
+        let Some(pieces) = &self.pieces else { return };
+        match pieces.try_send(piece) {
+            Ok(()) => self.lines += lines,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.left_out += lines,
+        }
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The progress so far.
+    pub(crate) fn progress(&self) -> RecordingProgress {
+        RecordingProgress {
+            lines: self.lines,
+            left_out: self.left_out,
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Why the recording has ended, if it has.
+    pub(crate) fn failure(&self) -> Option<io::Error> {
+        self.ended.try_recv().ok()?.err()
+    }
+
+    /// Ends the recording and waits until it is written. Returns the number of lines.
+    pub(crate) fn finish(mut self) -> io::Result<u64> {
+        self.flush();
+        self.pieces = None;
+        match self.ended.recv() {
+            Ok(result) => result.map(|()| self.lines),
+            // The error was returned before.
+            Err(_) => Err(io::Error::other("the recording had already ended")),
+        }
+    }
+}

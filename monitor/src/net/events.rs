@@ -1,0 +1,85 @@
+//! From the client's events to items for the window.
+
+use std::time::Instant;
+
+use tickcast_protocol::{
+    client::{Event, NoAnswer},
+    message::{Mode, Start},
+    topic::Topic,
+};
+
+use super::clock::clock_ns;
+use crate::data::{connection_state::ConnectionState, incoming::IncomingItem};
+
+/// The item for an event, if the window needs one.
+pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
+    Some(match event {
+        Event::Connecting { attempt } => {
+            IncomingItem::Connection(ConnectionState::Connecting { attempt })
+        }
+        Event::Connected(welcome) => IncomingItem::Connection(ConnectionState::Connected {
+            server: welcome.server,
+            epoch: welcome.epoch,
+        }),
+        Event::Disconnected(end) => IncomingItem::Connection(match end.retry_in {
+            Some(wait) => ConnectionState::BackingOff {
+                attempt: attempt + 1,
+                until: Instant::now() + wait,
+                why: end.why.to_string(),
+            },
+            None => ConnectionState::Ended {
+                why: end.why.to_string(),
+            },
+        }),
+        Event::Batch(batch) => IncomingItem::Batch {
+            batch,
+            received_ns: clock_ns(),
+        },
+        // A new epoch is part of the new connection.
+        Event::Reset {
+            start: Start::PositionAhead,
+            ..
+        } => IncomingItem::EpochChanged,
+        Event::Clock(estimate) => IncomingItem::Clock(estimate),
+        Event::Refused { filter, reason, .. } => IncomingItem::Refused { filter, reason },
+        Event::ChainBroken { filter, error } => {
+            IncomingItem::Notice(format!("Updates of {filter} were lost: {error}"))
+        }
+        Event::Error(error) => {
+            IncomingItem::Notice(format!("The server reports: {}", error.reason))
+        }
+        Event::Draining(_) => IncomingItem::Notice(
+            "The server is draining: it will close the connection soon.".to_owned(),
+        ),
+        Event::Accepted { filter, accepted } => {
+            // A resumed subscription has all of its past.
+            let begins = !matches!(accepted.start, Start::Resumed | Start::Existing);
+            let topic = Topic::new(filter.as_str()).ok();
+            IncomingItem::Accepted {
+                topic: topic.filter(|_| begins && accepted.mode == Mode::Every)?,
+                position: accepted.position,
+            }
+        }
+        Event::Status {
+            topics, statuses, ..
+        } => IncomingItem::Statuses { topics, statuses },
+        Event::History(history) => IncomingItem::History {
+            id: history.id,
+            updates: history.updates,
+            more: history.more,
+        },
+        Event::NoHistory { id, why } => IncomingItem::NoHistory {
+            id,
+            is_final: matches!(why, NoAnswer::Refused(error) if !error.temporary),
+        },
+        // The seqs of the next updates show the loss of each topic in a gap.
+        Event::Gap { .. }
+        | Event::Reset { .. }
+        | Event::Unsubscribed { .. }
+        | Event::Changed { .. }
+        | Event::Heartbeat(_)
+        | Event::Published(_)
+        | Event::Unpublished { .. }
+        | Event::Subscriptions(_) => return None,
+    })
+}

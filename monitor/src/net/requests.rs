@@ -1,0 +1,160 @@
+//! Requests to the server.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use tickcast_protocol::{
+    client::{ClientHandle, HandleError},
+    message::{Mode, Position, RequestId},
+    topic::{Filter, Topic},
+};
+
+/// The rate of newest values in the list of topics: faster than a column of numbers can be read,
+/// slow enough for 100,000 topics.
+pub(crate) const WATCH_RATE_HZ: f64 = 4.0;
+
+/// The most pages of history requested at the same time: a server accepts 20 requests per second. A
+/// chart that had to wait asks again with its next repaint.
+const HISTORIES_MAX: usize = 8;
+
+/// A temporary refusal of history is retried after this time.
+const HISTORY_REST: Duration = Duration::from_secs(2);
+
+/// The most filters per request: with names of 256 bytes they take a fraction of the 64 KiB that a
+/// request may have.
+const FILTERS_PER_REQUEST: usize = 128;
+
+/// The requests to one server. They neither wait nor fail: a request that cannot be sent now is
+/// sent later.
+#[derive(Debug)]
+pub struct Requests {
+    handle: Option<ClientHandle>,
+    /// Filters whose newest values are always subscribed.
+    watch: Vec<Filter>,
+    wanted: HashSet<Topic>,
+    asked: HashSet<Topic>,
+    /// Pages of history that were requested and not answered yet.
+    histories: HashMap<RequestId, Topic>,
+    /// Topics whose history was temporarily refused, and when to retry.
+    postponed: HashMap<Topic, Instant>,
+}
+
+impl Requests {
+    /// Requests without a server: for tests and recordings.
+    pub fn unconnected() -> Self {
+        Self::new(None, Vec::new())
+    }
+
+    /// Requests by this handle. The newest values of `watch` are already subscribed.
+    pub(super) fn new(handle: Option<ClientHandle>, watch: Vec<Filter>) -> Self {
+        Self {
+            handle,
+            watch,
+            wanted: HashSet::new(),
+            asked: HashSet::new(),
+            histories: HashMap::new(),
+            postponed: HashMap::new(),
+        }
+    }
+
+    /// Subscribes to every update of exactly these topics.
+    pub(crate) fn want_every(&mut self, topics: HashSet<Topic>) {
+        self.wanted = topics;
+        self.reconcile();
+    }
+
+    /// The topics of which every update is subscribed.
+    pub(crate) fn wanted(&self) -> &HashSet<Topic> {
+        &self.wanted
+    }
+
+    /// Whether a subscription delivers every update.
+    pub(crate) fn wants(&self, filter: &Filter) -> bool {
+        self.wanted.contains(filter.as_str())
+    }
+
+    /// Requests a page of a topic's history, unless one is already requested.
+    pub(crate) fn ask_history(&mut self, topic: &Topic, before: Position) {
+        let Some(handle) = &self.handle else { return };
+        let rests = self.postponed.get(topic);
+        if rests.is_some_and(|until| Instant::now() < *until)
+            || self.histories.len() >= HISTORIES_MAX
+            || self.histories.values().any(|asked| asked == topic)
+        {
+            return;
+        }
+        self.postponed.remove(topic);
+        if let Ok(id) = handle.history(topic, None, Some(before)) {
+            self.histories.insert(id, topic.clone());
+        }
+    }
+
+    /// The connection has ended: open requests will not be answered.
+    pub(crate) fn disconnected(&mut self) {
+        self.histories.clear();
+    }
+
+    /// A page of history was answered or refused. Returns its topic, if it is still waited for.
+    pub(crate) fn history_answered(&mut self, id: RequestId) -> Option<Topic> {
+        self.histories.remove(&id)
+    }
+
+    /// Postpones the next request for the history of a topic.
+    pub(crate) fn postpone_history(&mut self, topic: Topic) {
+        self.postponed.insert(topic, Instant::now() + HISTORY_REST);
+    }
+
+    /// Sends the requests that are still missing.
+    pub(crate) fn reconcile(&mut self) {
+        if self.wanted == self.asked {
+            return;
+        }
+        let difference = |a: &HashSet<Topic>, b: &HashSet<Topic>| -> Vec<Topic> {
+            a.difference(b).take(FILTERS_PER_REQUEST).cloned().collect()
+        };
+        let missing = difference(&self.wanted, &self.asked);
+        let surplus = difference(&self.asked, &self.wanted);
+        let every = |handle: &ClientHandle, filters| handle.subscribe(filters, Mode::Every, None);
+        if self.send(&missing, every) {
+            self.asked.extend(missing);
+        }
+        // A topic that is watched under exactly its name continues with newest values.
+        let (watched, surplus): (Vec<_>, Vec<_>) = surplus
+            .into_iter()
+            .partition(|topic| self.watch.iter().any(|f| f.as_str() == topic.as_str()));
+        let latest = |handle: &ClientHandle, filters| {
+            handle.subscribe(filters, Mode::Latest, Some(WATCH_RATE_HZ))
+        };
+        for (topics, is_done) in [
+            (&watched, self.send(&watched, latest)),
+            (&surplus, self.send(&surplus, ClientHandle::unsubscribe)),
+        ] {
+            if is_done {
+                for topic in topics {
+                    self.asked.remove(topic);
+                }
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        topics: &[Topic],
+        command: impl FnOnce(&ClientHandle, Vec<Filter>) -> Result<(), HandleError>,
+    ) -> bool {
+        let Some(handle) = &self.handle else {
+            return true;
+        };
+        if topics.is_empty() {
+            return false;
+        }
+        // A topic name is a filter that matches itself only.
+        let filters = topics
+            .iter()
+            .filter_map(|topic| Filter::new(topic.as_str()).ok())
+            .collect();
+        command(handle, filters).is_ok()
+    }
+}

@@ -1,0 +1,21 @@
+//! What the tests and benches of this crate need. It is not part of the interface and may change at
+//! any time.
+
+pub use crate::{
+    app::{Fleet, Monitor},
+    data::{
+        alerts::AlertCondition,
+        chart::{ChartLine, ChartWindow, Reduction},
+        connection_state::ConnectionState,
+        format::number,
+        history::{CHUNK_SAMPLES, GapCause, LANE_MAIN, SampleSeries, SeriesGap, SeriesKind},
+        incoming::IncomingItem,
+        topics::{PastHistory, Store, TOPICS_MAX},
+    },
+    files::saved_state::{SavedState, ThemeChoice, ZoneChoice, write as write_saved_state},
+    net::{ConnectionThread, IncomingQueue, Requests, clock_ns},
+    ui::{
+        command::{Overlay, Placement, PlayerAction, UiCommand, ViewAction},
+        theme::{ROW_HEIGHT, Theme},
+    },
+};

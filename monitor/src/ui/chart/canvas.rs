@@ -1,0 +1,109 @@
+//! The canvas of a chart, and the drawings of its topics.
+
+use egui::{Color32, Painter, Rect, pos2};
+
+use super::{paint, plot::Plot};
+use crate::{
+    data::{
+        chart::{BandPiece, ChartLine, candles::Candle},
+        history::SampleSeries,
+        topics::MonitoredTopic,
+    },
+    ui::{scene::Scene, theme::Theme},
+};
+
+/// Height of the time axis.
+const TIME_AXIS_HEIGHT: f32 = 24.0;
+/// The least width of the value axis.
+const VALUE_AXIS_MIN_WIDTH: f32 = 56.0;
+
+/// The areas of a chart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Areas {
+    pub(super) plot: Rect,
+    pub(super) axis: Rect,
+    pub(super) times: Rect,
+}
+
+impl Areas {
+    pub(super) fn of(body: Rect, axis_width: f32) -> Self {
+        let right = body.right() - axis_width.max(VALUE_AXIS_MIN_WIDTH);
+        let bottom = (body.bottom() - TIME_AXIS_HEIGHT).max(body.top() + 1.0);
+        Self {
+            plot: Rect::from_min_max(body.min, pos2(right.max(body.left() + 1.0), bottom)),
+            axis: Rect::from_min_max(pos2(right, body.top()), pos2(body.right(), bottom)),
+            times: Rect::from_min_max(pos2(body.left(), bottom), pos2(right, body.bottom())),
+        }
+    }
+}
+
+/// The drawing of one topic.
+pub(super) enum Drawing {
+    Line(ChartLine),
+    Band(Vec<BandPiece>),
+    Candles(Vec<Candle>, i64),
+}
+
+impl Drawing {
+    pub(super) fn range(&self) -> Option<(f64, f64)> {
+        let merge = |range: Option<(f64, f64)>, low: f64, high: f64| match range {
+            Some((min, max)) => Some((min.min(low), max.max(high))),
+            None => Some((low, high)),
+        };
+        match self {
+            Self::Line(line) => line.range(),
+            Self::Band(pieces) => pieces
+                .iter()
+                .fold(None, |range, piece| merge(range, piece.low, piece.high)),
+            Self::Candles(candles, _) => candles
+                .iter()
+                .fold(None, |range, candle| merge(range, candle.low, candle.high)),
+        }
+    }
+}
+
+/// One topic of a chart, ready to be drawn.
+pub(super) struct ChartedTopic<'a> {
+    pub(super) topic: &'a MonitoredTopic,
+    pub(super) series: &'a SampleSeries,
+    pub(super) drawing: Drawing,
+    pub(super) color: Color32,
+}
+
+/// The canvas of a chart.
+pub(super) struct Canvas<'a> {
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) areas: Areas,
+    /// The area of prices.
+    pub(super) plot: Plot,
+    /// The area of prices and volume.
+    pub(super) whole: Plot,
+    /// Paints within the chart.
+    pub(super) inside: Painter,
+    /// Paints the chart and its axes.
+    pub(super) outside: Painter,
+}
+
+impl Canvas<'_> {
+    pub(super) fn theme(&self) -> &Theme {
+        self.scene.theme
+    }
+
+    /// Draws a dashed line from the left edge to the right one.
+    pub(super) fn across(&self, y: f32, color: Color32, dash: f32) {
+        let (left, right) = (self.areas.plot.left(), self.areas.plot.right());
+        paint::dashed(&self.inside, pos2(left, y), pos2(right, y), color, dash);
+    }
+
+    /// Draws a dashed line from the upper edge to the lower one.
+    pub(super) fn down(&self, x: f32, color: Color32, dash: f32) {
+        let (top, bottom) = (self.areas.plot.top(), self.areas.plot.bottom());
+        paint::dashed(&self.inside, pos2(x, top), pos2(x, bottom), color, dash);
+    }
+
+    /// Draws a value on the axis, on a background of its own.
+    pub(super) fn axis_label(&self, y: f32, text: &str, ground: Color32, ink: Color32) {
+        let (left, width) = (self.areas.axis.left(), self.areas.axis.width());
+        paint::axis_label(&self.outside, left, y, width, text, (ground, ink));
+    }
+}

@@ -1,0 +1,98 @@
+//! Computes the drawings of a chart's topics.
+
+use tickcast_protocol::message::TimeNs;
+
+use super::{
+    canvas::{Areas, ChartedTopic, Drawing},
+    pane::ChartPane,
+};
+use crate::{
+    data::{
+        chart::{
+            ChartStyle, ChartWindow, Reduction,
+            candles::{self, Candle},
+            round_interval,
+        },
+        history::SeriesKind,
+    },
+    ui::scene::Scene,
+};
+
+/// A chart below this height has no space for volume.
+const VOLUME_FROM_HEIGHT: f32 = 180.0;
+
+/// The least width of a volume bar with its space.
+const VOLUME_BAR_WIDTH: f64 = 5.0;
+
+/// The least width of a candle with its space; shorter intervals are joined.
+const CANDLE_MIN_WIDTH: f64 = 3.0;
+
+pub(super) fn charted_topics<'a>(
+    scene: &Scene<'a>,
+    pane: &mut ChartPane,
+    window: &ChartWindow,
+) -> Vec<ChartedTopic<'a>> {
+    let reductions = &mut pane.state.reductions;
+    reductions.resize_with(pane.topics.len(), Reduction::default);
+    let topics = pane.topics.iter().zip(reductions).enumerate();
+    topics
+        .filter_map(|(number, (name, reduction))| {
+            let topic = scene.store.topic_named(name.as_str())?;
+            let series = topic.series.as_ref()?;
+            let drawing = match (pane.style, series.kind()) {
+                (ChartStyle::Candles(interval_ns), _) => {
+                    let ns_per_column = window.column_ns() as f64;
+                    let least = (ns_per_column * CANDLE_MIN_WIDTH) as i64;
+                    let interval_ns = if interval_ns >= least {
+                        interval_ns
+                    } else {
+                        round_interval(least)
+                    };
+                    let candles = candles::candles(
+                        series,
+                        window.start_ns,
+                        window.end_ns,
+                        interval_ns,
+                        scene.now_ns,
+                    );
+                    Drawing::Candles(candles, interval_ns)
+                }
+                (ChartStyle::Line, SeriesKind::Quote) => {
+                    // Without a connection it is unknown which quote holds.
+                    let until_ns = scene.health.disconnected_ns.unwrap_or(scene.now_ns);
+                    Drawing::Band(reduction.band(series, window, until_ns))
+                }
+                (ChartStyle::Line, SeriesKind::Reading | SeriesKind::Trade) => {
+                    Drawing::Line(reduction.line(series, window))
+                }
+            };
+            Some(ChartedTopic {
+                topic,
+                series,
+                drawing,
+                color: scene.theme.series(number),
+            })
+        })
+        .collect()
+}
+
+pub(super) fn volume(
+    topics: &[ChartedTopic<'_>],
+    window: &ChartWindow,
+    areas: &Areas,
+    now_ns: TimeNs,
+) -> Option<(Vec<Candle>, i64)> {
+    let charted = topics.first()?;
+    if charted.series.kind() != SeriesKind::Trade || areas.plot.height() < VOLUME_FROM_HEIGHT {
+        return None;
+    }
+    if let Drawing::Candles(candles, interval_ns) = &charted.drawing {
+        return Some((candles.clone(), *interval_ns));
+    }
+    let span = (window.end_ns - window.start_ns) as f64;
+    let bar_ns = span / f64::from(areas.plot.width().max(1.0)) * VOLUME_BAR_WIDTH;
+    let interval_ns = round_interval(bar_ns as i64);
+    let (start_ns, end_ns) = (window.start_ns, window.end_ns);
+    let bars = candles::candles(charted.series, start_ns, end_ns, interval_ns, now_ns);
+    Some((bars, interval_ns))
+}

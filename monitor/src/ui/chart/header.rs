@@ -1,0 +1,102 @@
+//! The line at the top of a chart: title, style, scale.
+
+use egui::{Align, Color32, Layout, Rect, Sense, Ui, UiBuilder, vec2};
+use tickcast_protocol::topic::Topic;
+
+use super::{
+    pane::{ChartPane, PaneResponse},
+    title,
+};
+use crate::{
+    data::chart::{ChartStyle, ScaleMode},
+    ui::{
+        scene::Scene,
+        theme,
+        widgets::{choice, styled},
+    },
+};
+
+/// Narrower panes show their buttons only while the pointer is over them.
+const BUTTONS_FROM_WIDTH: f32 = 620.0;
+
+/// Draws the line.
+pub(super) fn show(
+    pane: &mut ChartPane,
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+    rect: Rect,
+    is_active: bool,
+    done: &mut PaneResponse,
+) {
+    let theme = scene.theme;
+    let handle = ui.interact(rect, ui.scope_id().with("header"), Sense::click_and_drag());
+    done.is_dragged = handle.drag_started();
+    done.is_activated |= handle.clicked();
+    let name = pane.topics.first().map_or("", Topic::as_str);
+    handle.widget_info(|| {
+        egui::WidgetInfo::labeled(egui::Role::TitleBar, true, format!("Pane {name}"))
+    });
+    let hovered = ui.rect_contains_pointer(ui.max_rect());
+    let inner = rect.shrink2(vec2(12.0, 2.0));
+    let mut ui = ui.new_child(
+        UiBuilder::new()
+            .max_rect(inner)
+            .layout(Layout::right_to_left(Align::Center)),
+    );
+    let ui = &mut ui;
+    ui.spacing_mut().item_spacing.x = 2.0;
+    // Always there for the keyboard and for screen readers, visible where it is useful.
+    let color = if hovered || is_active {
+        theme.muted
+    } else {
+        Color32::TRANSPARENT
+    };
+    let close = egui::Button::new(styled("×", theme::text(), color)).frame_when_inactive(false);
+    let close = ui.add(close).on_hover_text("Close this pane (Ctrl+W)");
+    close.widget_info(|| {
+        egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Close {name}"))
+    });
+    done.is_closed = close.clicked();
+    if rect.width() >= BUTTONS_FROM_WIDTH || (hovered && rect.width() >= 420.0) {
+        buttons(pane, ui, scene);
+    }
+    ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+        ui.set_clip_rect(ui.max_rect().expand(2.0));
+        title::show(pane, ui, scene, is_active);
+    });
+}
+
+fn buttons(pane: &mut ChartPane, ui: &mut Ui, scene: &Scene<'_>) {
+    let theme = scene.theme;
+    ui.add_space(4.0);
+    for (label, mode, tip) in [
+        ("Log", ScaleMode::Log, "A logarithmic axis"),
+        ("Lock", ScaleMode::Lock, "The range stays fixed"),
+        (
+            "Auto",
+            ScaleMode::Auto,
+            "The visible values fill the height",
+        ),
+    ] {
+        let chosen = pane.scale_mode == mode;
+        if choice(ui, theme, chosen, label)
+            .on_hover_text(tip)
+            .clicked()
+        {
+            pane.set_scale_mode(mode);
+        }
+    }
+    ui.label(styled("·", theme::small(), theme.dim));
+    for (label, style) in ChartStyle::ALL.into_iter().rev() {
+        let tip = match style {
+            ChartStyle::Line => "Every update".to_owned(),
+            ChartStyle::Candles(_) => format!("Candles of {label}"),
+        };
+        if choice(ui, theme, pane.style == style, label)
+            .on_hover_text(tip)
+            .clicked()
+        {
+            pane.style = style;
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Marks beside the data: gaps, alerts, and why a chart is empty.
+
+use egui::{Align2, pos2};
+use tickcast_protocol::message::TimeNs;
+
+use super::{
+    canvas::{Canvas, ChartedTopic},
+    paint,
+    pane::ChartPane,
+};
+use crate::{
+    data::{
+        connection_state::ConnectionState,
+        format,
+        history::{GapCause, SampleSeries},
+    },
+    ui::theme,
+};
+
+/// Draws the gaps of a series.
+pub(super) fn gaps(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
+    let plot = &canvas.whole;
+    for gap in charted.series.gaps_between(plot.start_ns, plot.end_ns) {
+        let label = match (gap.cause, gap.lost) {
+            (GapCause::Lost, Some(lost)) => format!("gap · {} lost", format::count(lost)),
+            (GapCause::Lost, None) => "gap".to_owned(),
+            (GapCause::Restart, _) => "server restarted".to_owned(),
+            (GapCause::NotANumber, _) => "not a number".to_owned(),
+        };
+        let (from_ns, to_ns) = (gap.from_ns, gap.to_ns);
+        paint::gap(&canvas.inside, plot, from_ns, to_ns, &label, canvas.theme());
+    }
+}
+
+/// Draws the time since which no update comes.
+pub(super) fn no_connection(canvas: &Canvas<'_>) {
+    let scene = canvas.scene;
+    if let (Some(since_ns), None) = (scene.health.disconnected_ns, scene.player) {
+        let plot = &canvas.whole;
+        let until_ns = scene.now_ns.min(plot.end_ns);
+        if since_ns < until_ns {
+            let label = match scene.connection {
+                ConnectionState::Silent { .. } => "server silent",
+                _ => "no connection",
+            };
+            paint::gap(
+                &canvas.inside,
+                plot,
+                since_ns,
+                until_ns,
+                label,
+                canvas.theme(),
+            );
+        }
+    }
+}
+
+/// Draws the thresholds of alerts, and where they fired.
+pub(super) fn alerts(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
+    let (theme, plot, alerts) = (canvas.theme(), &canvas.plot, canvas.scene.alerts);
+    for rule in alerts.rules_of(&charted.topic.name) {
+        let Some(value) = rule.condition.threshold() else {
+            continue;
+        };
+        let y = plot.y(value);
+        if !plot.rect.y_range().contains(y) {
+            continue;
+        }
+        canvas.across(y, theme.bad, 5.0);
+        canvas.inside.text(
+            pos2(canvas.areas.plot.left() + 6.0, y - 2.0),
+            Align2::LEFT_BOTTOM,
+            format!("alert {}", rule.condition.words(charted.topic.decimals)),
+            theme::axis_text(),
+            theme.bad,
+        );
+    }
+    for event in alerts.events() {
+        if event.topic == charted.topic.name
+            && (plot.start_ns..=plot.end_ns).contains(&event.time_ns)
+        {
+            let bottom = canvas.areas.plot.bottom();
+            let y = event.value.map_or(bottom, |value| plot.y(value));
+            paint::marker(&canvas.inside, pos2(plot.x(event.time_ns), y), theme.bad);
+        }
+    }
+}
+
+/// When the newest sample came, if that is before the visible time.
+fn last_before(canvas: &Canvas<'_>, pane: &ChartPane) -> Option<TimeNs> {
+    let topics = pane.topics.iter();
+    let topics = topics.filter_map(|name| canvas.scene.store.topic_named(name.as_str()));
+    let last_times = topics.filter_map(|topic| topic.series.as_ref()?.last_time());
+    last_times
+        .max()
+        .filter(|&last_ns| last_ns < canvas.plot.start_ns)
+}
+
+/// Writes why a chart is empty, if it is.
+pub(super) fn empty_reason(canvas: &Canvas<'_>, pane: &ChartPane) {
+    let topic = pane.main(canvas.scene);
+    let series = topic.and_then(|topic| topic.series.as_ref());
+    let text = match (topic, series.and_then(SampleSeries::first_time)) {
+        (Some(topic), None) if topic.latest.is_some() => {
+            "This topic has no numbers to chart".to_owned()
+        }
+        (_, None) => "Waiting for the first value".to_owned(),
+        (_, Some(first_ns)) if canvas.plot.end_ns < first_ns => {
+            let first = canvas.scene.zone.date_time(first_ns);
+            match series.map_or(0, SampleSeries::evicted) {
+                0 => format!("The history begins at {first}"),
+                _ => format!("History before {first} was dropped to limit memory"),
+            }
+        }
+        (_, Some(_)) => match last_before(canvas, pane) {
+            Some(last_ns) => {
+                let last = canvas.scene.zone.date_time(last_ns);
+                format!("No update since {last}")
+            }
+            None => return,
+        },
+    };
+    canvas.inside.text(
+        canvas.areas.plot.center(),
+        Align2::CENTER_CENTER,
+        text,
+        theme::text(),
+        canvas.theme().muted,
+    );
+}

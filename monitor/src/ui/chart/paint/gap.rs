@@ -1,0 +1,75 @@
+//! Gaps are hatched, so that they are not taken for data.
+
+use egui::{Color32, CornerRadius, Painter, Rect, Stroke, pos2, vec2};
+
+use crate::ui::{
+    chart::plot::Plot,
+    theme::{self, Theme},
+};
+
+/// Distance of the hatching lines.
+const HATCH_STEP: f32 = 7.0;
+
+/// The least width of a gap, so that it is visible at any zoom.
+const GAP_MIN_WIDTH: f32 = 3.0;
+
+/// The most hatching lines of one gap: enough for a screen.
+const HATCH_LINES_MAX: usize = 2_000;
+
+/// Draws a gap.
+pub(crate) fn gap(
+    painter: &Painter,
+    plot: &Plot,
+    from_ns: i64,
+    to_ns: i64,
+    label: &str,
+    theme: &Theme,
+) {
+    let (mut left, mut right) = (plot.x(from_ns), plot.x(to_ns));
+    if right - left < GAP_MIN_WIDTH {
+        let middle = (left + right) / 2.0;
+        left = middle - GAP_MIN_WIDTH / 2.0;
+        right = middle + GAP_MIN_WIDTH / 2.0;
+    }
+    let area = Rect::from_x_y_ranges(left..=right, plot.rect.y_range()).intersect(plot.rect);
+    if !area.is_positive() {
+        return;
+    }
+    hatch(painter, area, theme.bad.gamma_multiply(0.45));
+    painter.rect_filled(area, CornerRadius::ZERO, theme.bad.gamma_multiply(0.05));
+    let galley = painter.layout_no_wrap(label.to_owned(), theme::axis_text(), theme.bad);
+    let half = galley.size().x / 2.0 + theme::STEP;
+    let range = plot.rect.left() + half..=(plot.rect.right() - half).max(plot.rect.left() + half);
+    let x = area.center().x.clamp(*range.start(), *range.end());
+    let place = pos2(
+        x - galley.size().x / 2.0,
+        plot.rect.top() + 2.0 * theme::STEP,
+    );
+    let ground = Rect::from_min_size(place, galley.size()).expand2(vec2(4.0, 1.0));
+    painter.rect_filled(
+        ground,
+        CornerRadius::same(3),
+        theme.background.gamma_multiply(0.85),
+    );
+    painter.galley(place, galley, theme.bad);
+}
+
+fn hatch(painter: &Painter, area: Rect, color: Color32) {
+    let painter = painter.with_clip_rect(area.intersect(painter.clip_rect()));
+    let stroke = Stroke::new(1.0, color);
+    // The lines lie on a fixed grid of the screen, so that those of neighbouring gaps meet.
+    let mut at = ((area.left() + area.top()) / HATCH_STEP).floor() * HATCH_STEP;
+    for _ in 0..HATCH_LINES_MAX {
+        if at > area.right() + area.bottom() {
+            break;
+        }
+        painter.line_segment(
+            [
+                pos2(at - area.top(), area.top()),
+                pos2(at - area.bottom(), area.bottom()),
+            ],
+            stroke,
+        );
+        at += HATCH_STEP;
+    }
+}

@@ -1,0 +1,13 @@
+//! Paints what was computed, without decisions of its own.
+
+mod candles;
+mod gap;
+mod labels;
+mod lines;
+
+pub(crate) use self::{
+    candles::{candles, volume},
+    gap::gap,
+    labels::{BoxLine, axis_label, dashed, marker, text_box},
+    lines::{band, line},
+};

@@ -1,0 +1,139 @@
+//! Draws what the pointer shows: the values under it, or a measurement.
+
+use egui::{CornerRadius, Painter, Pos2, Rect, Stroke, pos2};
+use tickcast_protocol::message::TimeNs;
+
+use super::{
+    canvas::{Areas, Canvas, ChartedTopic, Drawing},
+    paint,
+    pointer::{PointerInput, Ruler},
+    readout_lines::{candle_lines, head_line, ruler_lines, sample_at, sample_lines},
+};
+use crate::{
+    data::{format, history::LANE_MAIN},
+    ui::theme::Theme,
+};
+
+/// Draws the ruler, the crosshair, or the time of the crosshair in another pane.
+pub(super) fn draw(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], pointer: PointerInput<'_>) {
+    match (pointer.ruler, pointer.hovered, pointer.crosshair.time_ns) {
+        (Some(ruler), ..) => measure(canvas, topics, ruler),
+        (None, Some(place), _) => {
+            pointer.crosshair.next_ns = Some(canvas.plot.time(place.x));
+            crosshair(canvas, topics, place);
+        }
+        (None, None, Some(time_ns)) => distant_crosshair(canvas, topics, time_ns),
+        (None, None, None) => {}
+    }
+}
+
+/// Draws lines through the pointer, and the values there.
+fn crosshair(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], place: Pos2) {
+    let (plot, theme) = (&canvas.plot, canvas.theme());
+    let line = theme.muted.gamma_multiply(0.8);
+    let time_ns = plot.time(place.x);
+    let hit = topics.first().and_then(|charted| {
+        let index = sample_at(charted.series, time_ns)?;
+        let x = plot.x(charted.series.time(index));
+        let is_visible = canvas.areas.plot.x_range().contains(x);
+        is_visible.then_some((charted, index))
+    });
+    // On a line the crosshair snaps to the nearest sample.
+    let x = match hit {
+        Some((charted, index)) if matches!(charted.drawing, Drawing::Line(_)) => {
+            plot.x(charted.series.time(index))
+        }
+        _ => place.x,
+    };
+    canvas.down(x, line, 3.0);
+    canvas.across(place.y, line, 3.0);
+    if plot.rect.contains(place)
+        && let Some(charted) = topics.first()
+    {
+        let text = format::number(plot.value(place.y), charted.topic.decimals);
+        canvas.axis_label(place.y, &text, theme.raised, theme.text);
+    }
+    let Some((charted, index)) = hit else { return };
+    let lines = match &charted.drawing {
+        Drawing::Candles(candles, interval_ns) => {
+            let start_ns = time_ns.div_euclid(*interval_ns) * interval_ns;
+            match candles.iter().find(|candle| candle.start_ns == start_ns) {
+                Some(candle) => candle_lines(canvas.scene, charted, candle, *interval_ns),
+                None => return,
+            }
+        }
+        Drawing::Line(_) | Drawing::Band(_) => {
+            mark(canvas, charted, index);
+            sample_lines(canvas.scene, topics, charted, index)
+        }
+    };
+    let place = pos2(x, place.y);
+    paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
+}
+
+/// Draws a ring around a sample.
+fn mark(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>, index: u64) {
+    let (series, theme) = (charted.series, canvas.theme());
+    let x = canvas.plot.x(series.time(index));
+    let y = canvas.plot.y(series.value(LANE_MAIN, index));
+    let line = Stroke::new(1.4, theme.text);
+    canvas
+        .inside
+        .circle(pos2(x, y), 3.5, theme.background, line);
+}
+
+/// Draws the time of the crosshair in another pane.
+fn distant_crosshair(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], time_ns: TimeNs) {
+    let (plot, theme) = (&canvas.plot, canvas.theme());
+    let x = plot.x(time_ns);
+    if !canvas.areas.plot.x_range().contains(x) {
+        return;
+    }
+    canvas.down(x, theme.muted.gamma_multiply(0.6), 3.0);
+    let Some(charted) = topics.first() else {
+        return;
+    };
+    let Some(index) = sample_at(charted.series, time_ns) else {
+        return;
+    };
+    if !matches!(charted.drawing, Drawing::Candles(..)) {
+        mark(canvas, charted, index);
+    }
+    let value = charted.series.value(LANE_MAIN, index);
+    let lines = [head_line(
+        format::number(value, charted.topic.decimals),
+        theme,
+    )];
+    let place = pos2(x, plot.y(value));
+    paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
+}
+
+/// Draws a measurement.
+fn measure(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], ruler: Ruler) {
+    let (plot, theme) = (&canvas.plot, canvas.theme());
+    let area = Rect::from_two_pos(ruler.from, ruler.to).intersect(canvas.areas.plot);
+    canvas.inside.rect(
+        area,
+        CornerRadius::ZERO,
+        theme.accent.gamma_multiply(0.12),
+        Stroke::new(1.0, theme.accent.gamma_multiply(0.6)),
+        egui::StrokeKind::Inside,
+    );
+    let Some(charted) = topics.first() else {
+        return;
+    };
+    let lines = ruler_lines(plot, charted, ruler, theme);
+    paint::text_box(&canvas.inside, ruler.to, canvas.areas.plot, &lines, theme);
+}
+
+/// Draws the box that a right drag zooms to.
+pub(super) fn draw_box(painter: &Painter, areas: &Areas, from: Pos2, to: Pos2, theme: &Theme) {
+    let area = Rect::from_two_pos(from, to).intersect(areas.plot);
+    painter.rect(
+        area,
+        CornerRadius::ZERO,
+        theme.text.gamma_multiply(0.06),
+        Stroke::new(1.0, theme.muted),
+        egui::StrokeKind::Inside,
+    );
+}

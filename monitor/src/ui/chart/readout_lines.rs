@@ -1,0 +1,159 @@
+//! The texts that the pointer shows.
+
+use tickcast_protocol::message::TimeNs;
+
+use super::{canvas::ChartedTopic, paint::BoxLine, plot::Plot, pointer::Ruler};
+use crate::{
+    data::{
+        chart::candles::Candle,
+        format,
+        history::{LANE_MAIN, LANE_SECOND, SampleSeries, SeriesKind},
+    },
+    ui::{
+        scene::Scene,
+        theme::{self, Theme},
+    },
+};
+
+/// The sample that holds at a time: of a quote the last one before it, else the nearest.
+pub(super) fn sample_at(series: &SampleSeries, time_ns: TimeNs) -> Option<u64> {
+    match series.kind() {
+        SeriesKind::Quote => series
+            .index_at(time_ns.saturating_add(1))
+            .checked_sub(1)
+            .filter(|&index| index >= series.start()),
+        SeriesKind::Reading | SeriesKind::Trade => series.nearest(time_ns),
+    }
+}
+
+fn text_line(text: String, theme: &Theme) -> BoxLine {
+    BoxLine {
+        text,
+        font: theme::axis_figures(),
+        color: theme.muted,
+    }
+}
+
+pub(super) fn head_line(text: String, theme: &Theme) -> BoxLine {
+    BoxLine {
+        text,
+        font: theme::small_figures(),
+        color: theme.text,
+    }
+}
+
+pub(super) fn sample_lines(
+    scene: &Scene<'_>,
+    topics: &[ChartedTopic<'_>],
+    main: &ChartedTopic<'_>,
+    index: u64,
+) -> Vec<BoxLine> {
+    let theme = scene.theme;
+    let series = main.series;
+    let decimals = main.topic.decimals;
+    let value = series.value(LANE_MAIN, index);
+    let time_ns = series.time(index);
+    let mut head = format::number(value, decimals);
+    if series.kind() == SeriesKind::Quote {
+        let ask = series.value(LANE_SECOND, index);
+        head = format!("{head} / {}", format::number(ask, decimals));
+    }
+    if let Some(unit) = &main.topic.unit {
+        head = format!("{head} {unit}");
+    }
+    let mut lines = vec![head_line(head, theme)];
+    if series.kind() == SeriesKind::Trade {
+        let size = series.value(LANE_SECOND, index);
+        lines.push(text_line(format!("size {size}"), theme));
+    }
+    for (number, other) in topics.iter().enumerate().skip(1) {
+        if let Some(index) = sample_at(other.series, time_ns) {
+            let value = other.series.value(LANE_MAIN, index);
+            lines.push(BoxLine {
+                text: format::number(value, other.topic.decimals),
+                font: theme::small_figures(),
+                color: theme.series(number),
+            });
+        }
+    }
+    lines.push(text_line(scene.zone.time_us(time_ns), theme));
+    let live = series.last_value(LANE_MAIN).unwrap_or(value);
+    lines.push(text_line(
+        format!(
+            "Δ live {} · {} ago",
+            format::signed(live - value, decimals),
+            format::duration(scene.now_ns - time_ns)
+        ),
+        theme,
+    ));
+    lines
+}
+
+pub(super) fn candle_lines(
+    scene: &Scene<'_>,
+    charted: &ChartedTopic<'_>,
+    candle: &Candle,
+    interval_ns: i64,
+) -> Vec<BoxLine> {
+    let theme = scene.theme;
+    let number = |value: f64| format::number(value, charted.topic.decimals);
+    let state = if candle.is_complete {
+        ""
+    } else {
+        " · incomplete"
+    };
+    let mut lines = vec![
+        head_line(
+            format!("O {}  C {}", number(candle.open), number(candle.close)),
+            theme,
+        ),
+        head_line(
+            format!("H {}  L {}", number(candle.high), number(candle.low)),
+            theme,
+        ),
+    ];
+    if candle.volume > 0.0 {
+        let volume = format::number(candle.volume, 4);
+        lines.push(text_line(format!("volume {volume}"), theme));
+    }
+    lines.push(text_line(
+        format!(
+            "{} · {}{state}",
+            scene.zone.date_time(candle.start_ns),
+            format::age(interval_ns)
+        ),
+        theme,
+    ));
+    lines
+}
+
+/// The texts of a measurement.
+pub(super) fn ruler_lines(
+    plot: &Plot,
+    charted: &ChartedTopic<'_>,
+    ruler: Ruler,
+    theme: &Theme,
+) -> Vec<BoxLine> {
+    let number = |value| format::number(value, charted.topic.decimals);
+    let (from, to) = (plot.value(ruler.from.y), plot.value(ruler.to.y));
+    let times = (plot.time(ruler.from.x), plot.time(ruler.to.x));
+    let (start, end) = (times.0.min(times.1), times.0.max(times.1));
+    let percent = (to - from) / from.abs() * 100.0;
+    let change = format::signed(to - from, charted.topic.decimals);
+    let mut lines = vec![
+        head_line(format!("{change}  {} %", format::signed(percent, 3)), theme),
+        text_line(format::duration(end - start), theme),
+    ];
+    let series = charted.series;
+    let range = (series.index_at(start), series.index_at(end + 1));
+    if let Some(all) = series.summary(LANE_MAIN, range.0, range.1) {
+        let extremes = format!("min {}  max {}", number(all.min), number(all.max));
+        lines.push(text_line(
+            format!("{} updates", format::count(all.count)),
+            theme,
+        ));
+        lines.push(text_line(extremes, theme));
+        lines.push(text_line(format!("mean {}", number(all.mean())), theme));
+    }
+    lines
+}

@@ -1,0 +1,132 @@
+//! Draws a pane with a chart.
+
+use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, vec2};
+use tickcast_protocol::topic::Topic;
+
+use super::{
+    canvas::Areas,
+    header, input, menu,
+    pane::{ChartPane, Drag, PaneResponse},
+    plot::Plot,
+    pointer::{Crosshair, PointerInput},
+    readout, view,
+};
+use crate::{
+    data::format,
+    ui::{command::UiCommand, scene::Scene, theme, widgets::styled},
+};
+
+/// Draws the pane.
+pub(crate) fn show(
+    pane: &mut ChartPane,
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+    crosshair: &mut Crosshair,
+    is_active: bool,
+) -> PaneResponse {
+    let mut done = PaneResponse::default();
+    pane.state.scale.set_mode(pane.scale_mode);
+    let area = ui.max_rect();
+    ui.painter()
+        .rect_filled(area, egui::CornerRadius::ZERO, scene.theme.background);
+    let (header, body) = area.split_top_bottom_at_y(area.top() + theme::PANE_HEADER_HEIGHT);
+    header::show(pane, ui, scene, header, is_active, &mut done);
+    let areas = Areas::of(body, pane.state.axis_width);
+    let response = ui.interact(
+        areas.plot,
+        ui.scope_id().with("plot"),
+        Sense::click_and_drag(),
+    );
+    let name = pane.topics.first().map_or("", Topic::as_str);
+    response.widget_info(|| {
+        egui::WidgetInfo::labeled(egui::Role::Figure, true, format!("Chart of {name}"))
+    });
+    let axis = ui.interact(
+        areas.axis,
+        ui.scope_id().with("axis"),
+        Sense::click_and_drag(),
+    );
+    axis.widget_info(|| {
+        egui::WidgetInfo::labeled(egui::Role::Slider, true, format!("Value axis of {name}"))
+    });
+    done.is_activated |= response.is_pointer_button_down_on() || axis.clicked();
+    let view_before = pane.view.clone();
+    input::handle_pointer(pane, ui, scene, &areas, &response, &axis);
+    done.is_touched = pane.view != view_before;
+
+    let ruler = input::ruler(pane, &response);
+    let hovered = response
+        .hover_pos()
+        .filter(|_| pane.state.drag != Some(Drag::Pan));
+    let plot = view::draw(
+        ui,
+        scene,
+        pane,
+        &areas,
+        PointerInput {
+            hovered,
+            ruler,
+            crosshair,
+        },
+    );
+    if let (Some(Drag::Box { from }), Some(to)) = (pane.state.drag, response.interact_pointer_pos())
+    {
+        readout::draw_box(ui.painter(), &areas, from, to, scene.theme);
+        if response.drag_stopped() {
+            input::zoom_to_box(pane, &plot, from, to, scene.now_ns);
+        }
+    }
+    if response.drag_stopped() || axis.drag_stopped() {
+        pane.state.drag = None;
+    }
+    page_back(pane, scene, &plot, &mut done);
+    paused_chip(pane, ui, scene, &areas);
+    menu::show(pane, &response, scene, &plot, &mut done);
+    done
+}
+
+/// Asks for older history of the time that is shown.
+fn page_back(pane: &ChartPane, scene: &Scene<'_>, plot: &Plot, done: &mut PaneResponse) {
+    let missing = pane.topics.iter().filter(|name| {
+        let topic = scene.store.topic_named(name.as_str());
+        topic.is_some_and(|topic| topic.wants_past(plot.start_ns))
+    });
+    done.commands
+        .extend(missing.cloned().map(UiCommand::PageBack));
+}
+
+/// Draws a button that says that the chart is paused, and how far it lags.
+fn paused_chip(pane: &mut ChartPane, ui: &mut Ui, scene: &Scene<'_>, areas: &Areas) {
+    let view = &pane.view;
+    if view.is_following() {
+        return;
+    }
+    let theme = scene.theme;
+    let (_, end_ns) = view.window(scene.now_ns);
+    let new = pane
+        .main(scene)
+        .and_then(|topic| topic.series.as_ref())
+        .map_or(0, |series| series.end() - series.index_at(end_ns + 1));
+    let text = format!(
+        "Paused, +{} new, {} behind",
+        format::count(new),
+        format::duration(view.lag_ns(scene.now_ns))
+    );
+    let width = 300.0f32.min(areas.plot.width() - 16.0);
+    let place = Rect::from_min_size(
+        egui::pos2(areas.plot.right() - width - 8.0, areas.plot.bottom() - 36.0),
+        vec2(width, 26.0),
+    );
+    let mut ui = ui.new_child(
+        UiBuilder::new()
+            .max_rect(place)
+            .layout(Layout::right_to_left(Align::Center)),
+    );
+    let button = egui::Button::new(styled(text, theme::small(), theme.warning))
+        .fill(theme.raised)
+        .stroke(theme.hairline_stroke());
+    let response = ui.add(button).on_hover_text("Follow again (End or Space)");
+    if response.clicked() {
+        pane.follow(scene.now_ns);
+    }
+}

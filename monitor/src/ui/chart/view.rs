@@ -1,0 +1,170 @@
+//! Draws a chart: its topics, its axes, its marks, and what the pointer shows.
+
+use std::time::Duration;
+
+use egui::{Pos2, Ui};
+
+use super::{
+    axes,
+    canvas::{Areas, Canvas, ChartedTopic, Drawing},
+    drawings, marks, paint,
+    pane::ChartPane,
+    plot::Plot,
+    pointer::PointerInput,
+    readout,
+};
+use crate::{
+    data::{
+        chart::{ChartWindow, candles::Candle},
+        connection_state::ConnectionState,
+        time::SECOND,
+    },
+    ui::scene::{Quiet, Scene},
+};
+
+/// The part of the height that volume takes.
+const VOLUME_PART: f32 = 0.16;
+
+/// A chart that follows moves at most at the display's rate ...
+const SCROLL_MIN_NS: i64 = 16_000_000;
+/// ... and at least twice per second while the server sends anything.
+const SCROLL_MAX_NS: i64 = 500_000_000;
+/// After a minute without updates it moves this rarely, like everything else on the screen.
+const SCROLL_STILL_NS: i64 = 10 * SECOND;
+/// A chart whose newest sample is older than this moves only twice per second.
+const SCROLL_LIVELY_NS: i64 = 3_000_000_000;
+
+/// Draws a chart. Returns its area with times and values.
+pub(super) fn draw(
+    ui: &Ui,
+    scene: &Scene<'_>,
+    pane: &mut ChartPane,
+    areas: &Areas,
+    pointer: PointerInput<'_>,
+) -> Plot {
+    let now_ns = scene.now_ns;
+    let (start_ns, end_ns) = pane.view.window(now_ns);
+    let window = ChartWindow {
+        start_ns,
+        end_ns,
+        columns: (areas.plot.width() * ui.pixels_per_point()).max(1.0) as u32,
+    };
+    let topics = drawings::charted_topics(scene, pane, &window);
+    let range = topics
+        .iter()
+        .filter_map(|charted| charted.drawing.range())
+        .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    pane.state.scale.update(range, now_ns);
+    let volume = drawings::volume(&topics, &window, areas, now_ns);
+    let whole = Plot {
+        rect: areas.plot,
+        start_ns,
+        end_ns,
+        scale: pane.state.scale,
+    };
+    let mut plot = whole;
+    if volume.is_some() {
+        plot.rect.max.y -= plot.rect.height() * VOLUME_PART;
+    }
+    let canvas = Canvas {
+        scene,
+        areas: *areas,
+        plot,
+        whole,
+        inside: ui.painter().with_clip_rect(areas.plot),
+        outside: ui.painter().clone(),
+    };
+    let label_width = paint(&canvas, &topics, volume.as_ref(), pointer.hovered);
+    marks::empty_reason(&canvas, pane);
+    readout::draw(&canvas, &topics, pointer);
+    // The width changes in steps, so that one more digit does not move everything.
+    let wanted = ((label_width + 18.0) / 8.0).ceil() * 8.0;
+    if wanted > pane.state.axis_width {
+        pane.state.axis_width = wanted;
+        ui.ctx().request_repaint();
+    }
+    schedule(ui, scene, pane, &plot);
+    plot
+}
+
+/// Paints everything except what the pointer shows. Returns the width of the widest label of the
+/// value axis.
+fn paint(
+    canvas: &Canvas<'_>,
+    topics: &[ChartedTopic<'_>],
+    volume: Option<&(Vec<Candle>, i64)>,
+    hovered: Option<Pos2>,
+) -> f32 {
+    let (inside, plot, theme) = (&canvas.inside, &canvas.plot, canvas.theme());
+    let widest = axes::value_axis(canvas, topics, hovered);
+    axes::time_axis(canvas);
+    for charted in topics {
+        marks::gaps(canvas, charted);
+    }
+    marks::no_connection(canvas);
+    if let Some((candles, interval_ns)) = volume {
+        paint::volume(inside, &canvas.whole, candles, *interval_ns, theme);
+    }
+    for charted in topics {
+        match &charted.drawing {
+            Drawing::Line(line) => paint::line(inside, plot, line, charted.color),
+            Drawing::Band(pieces) => paint::band(inside, plot, pieces, charted.color),
+            Drawing::Candles(candles, interval_ns) => {
+                paint::candles(inside, plot, candles, *interval_ns, theme);
+            }
+        }
+    }
+    if let Some(charted) = topics.first() {
+        marks::alerts(canvas, charted);
+    }
+    // The main series is the last one, so that its label is on top.
+    let widths = topics.iter().rev();
+    let widths = widths.map(|charted| axes::last_value(canvas, charted));
+    widths.fold(widest, f32::max)
+}
+
+/// Requests a repaint for movements that do not depend on updates.
+fn schedule(ui: &Ui, scene: &Scene<'_>, pane: &ChartPane, plot: &Plot) {
+    let repaint_after = |ns: i64| {
+        let wait = Duration::from_nanos(u64::try_from(ns).unwrap_or(0));
+        ui.ctx().request_repaint_after(wait);
+    };
+    if let Some(at_ns) = pane.state.scale.shrinks_at() {
+        repaint_after(at_ns - scene.now_ns);
+    }
+    if pane.view.is_following() && matches!(scene.connection, ConnectionState::Connected { .. }) {
+        // A following chart has to be repainted when it has moved by a pixel.
+        let pixel_ns = plot.ns_per_point() / f64::from(ui.pixels_per_point());
+        let newest_ns = pane.topics.iter().filter_map(|name| {
+            let topic = scene.store.topic_named(name.as_str())?;
+            topic.series.as_ref()?.last_time()
+        });
+        let is_quiet = newest_ns
+            .max()
+            .is_none_or(|newest_ns| scene.now_ns - newest_ns > SCROLL_LIVELY_NS);
+        let (least_ns, most_ns) = match scene.quiet() {
+            Quiet::No if is_quiet => (SCROLL_MAX_NS, SCROLL_MAX_NS),
+            Quiet::No => (SCROLL_MIN_NS, SCROLL_MAX_NS),
+            Quiet::Seconds => (SECOND, SECOND),
+            Quiet::Minutes => (SCROLL_STILL_NS, SCROLL_STILL_NS),
+        };
+        repaint_after((pixel_ns as i64).clamp(least_ns, most_ns));
+    }
+}
+
+/// The number of samples of the main topic per pixel.
+pub(crate) fn samples_per_pixel(scene: &Scene<'_>, pane: &ChartPane, width: f32) -> Option<f64> {
+    let series = pane.main(scene)?.series.as_ref()?;
+    let (start_ns, end_ns) = pane.view.window(scene.now_ns);
+    let columns = width.max(1.0) as u32;
+    let window = ChartWindow {
+        start_ns,
+        end_ns,
+        columns,
+    };
+    let from = series.first_time()?.max(start_ns);
+    let to = series.last_time()?.min(end_ns);
+    let part = (to - from) as f64 / (end_ns - start_ns) as f64;
+    let used = f64::from(columns) * part.max(1.0 / f64::from(columns));
+    Some(window.samples(series) as f64 / used)
+}

@@ -1,0 +1,182 @@
+//! The commands that panels return.
+
+use std::path::PathBuf;
+
+use tickcast_protocol::{message::TimeNs, topic::Topic};
+
+use crate::{
+    data::{
+        alerts::{AlertCondition, AlertRuleId},
+        chart::{ChartStyle, ScaleMode},
+    },
+    files::saved_state::{ThemeChoice, ZoneChoice},
+};
+
+/// A command of the user.
+#[derive(Debug, Clone, PartialEq)]
+pub enum UiCommand {
+    /// Select a topic in the list.
+    Select(Topic),
+    /// Open a chart of a topic.
+    Chart {
+        /// The topic.
+        topic: Topic,
+        /// Where to open it.
+        placement: Placement,
+    },
+    /// Close the active pane.
+    ClosePane,
+    /// Show health in a pane.
+    OpenHealth,
+    /// Change the view of the active chart.
+    View(ViewAction),
+    /// Change the style of the active chart.
+    Style(ChartStyle),
+    /// Change the value axis of the active chart.
+    Scale(ScaleMode),
+    /// Make the next pane active.
+    NextPane,
+    /// Let all charts follow the live edge.
+    FollowAll,
+    /// Request history before the oldest sample of a topic.
+    PageBack(Topic),
+    /// Link the times of all charts, or unlink them.
+    ToggleLink,
+    /// Show the topics as a tree, or as a list again.
+    ToggleTree,
+    /// Open or close a dialog.
+    Overlay(Option<Overlay>),
+    /// Change the colours.
+    SetTheme(ThemeChoice),
+    /// Enlarge everything by this factor.
+    SetZoom(f32),
+    /// Change the memory limit for history, in bytes.
+    SetMemoryLimit(usize),
+    /// Change the time zone.
+    SetZone(ZoneChoice),
+    /// Set whether changed values flash.
+    SetFlash(bool),
+    /// Set the program that plays the sound of alerts.
+    SetSoundCommand(String),
+    /// Set the folder for recordings, tables and pictures; empty for the usual one.
+    SetFolder(String),
+    /// Connect to another server instead.
+    Connect(String),
+    /// Add, show or remove a server.
+    Server(ServerAction),
+    /// Save the layout under a name.
+    SaveLayout(String),
+    /// Use a saved layout.
+    LoadLayout(String),
+    /// Delete a saved layout.
+    DeleteLayout(String),
+    /// Write something to a file.
+    Export(Export),
+    /// Start or stop a recording.
+    ToggleRecording,
+    /// Play a recording instead of listening to a server.
+    Play(PathBuf),
+    /// Control the recording being played.
+    Player(PlayerAction),
+    /// Add an alert.
+    AddAlert {
+        /// The topic.
+        topic: Topic,
+        /// The condition.
+        condition: AlertCondition,
+    },
+    /// Enable or disable an alert.
+    SwitchAlert(AlertRuleId, bool),
+    /// Set whether an alert plays a sound.
+    SetAlertSound(AlertRuleId, bool),
+    /// Set the program of an alert.
+    SetAlertCommand(AlertRuleId, String),
+    /// Remove an alert.
+    RemoveAlert(AlertRuleId),
+    /// Acknowledge all events of alerts.
+    AcknowledgeAlerts,
+}
+
+/// A command for the list of servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerAction {
+    /// Listen to another server as well.
+    Add(String),
+    /// Show the server at this index.
+    Show(usize),
+    /// Remove the server at this index.
+    Remove(usize),
+}
+
+/// Where to open a chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// In the active chart; if another chart shows the topic already, that one becomes active.
+    Active,
+    /// In a pane of its own.
+    New,
+    /// As another line on the active chart.
+    Overlay,
+}
+
+/// A change of the view of the active chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ViewAction {
+    /// Follow the newest samples.
+    Follow,
+    /// Pause, or follow again.
+    TogglePause,
+    /// Move back by a quarter of the span.
+    Back,
+    /// Move forward by a quarter of the span.
+    Forward,
+    /// Halve the span.
+    Closer,
+    /// Double the span.
+    Farther,
+    /// Undo the last change.
+    Undo,
+}
+
+/// A dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Overlay {
+    /// All commands, by name.
+    Palette,
+    /// All keys.
+    Keys,
+    /// Preferences.
+    Preferences,
+    /// The rules of alerts, and what has fired.
+    Alerts,
+    /// The name of a layout to be saved.
+    SaveLayout,
+    /// The list of recordings.
+    Recordings,
+    /// The list of servers.
+    Servers,
+}
+
+/// A control of the recording being played.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum PlayerAction {
+    /// Pause or go on.
+    SetPaused(bool),
+    /// Play at this multiple of the original speed.
+    SetSpeed(f64),
+    /// Seek to a time.
+    Seek(TimeNs),
+    /// Listen to the server again.
+    Stop,
+}
+
+/// What to export to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Export {
+    /// What the active chart shows, as CSV.
+    VisibleCsv,
+    /// All history of the active chart's topics, as CSV.
+    AllCsv,
+    /// A picture of the active chart, as PNG.
+    Png,
+}

@@ -1,0 +1,39 @@
+//! The state of a connection in words.
+
+use std::time::Instant;
+
+use super::theme::Theme;
+use crate::data::connection_state::ConnectionState;
+
+/// The state of a connection in words, and its colour.
+pub(super) fn connection_words(
+    state: &ConnectionState,
+    theme: &Theme,
+    now: Instant,
+) -> (String, egui::Color32) {
+    match state {
+        ConnectionState::Connecting { attempt: 1 } => ("connecting".to_owned(), theme.warning),
+        ConnectionState::Connecting { attempt } => {
+            (format!("connecting, try {attempt}"), theme.warning)
+        }
+        ConnectionState::Connected { epoch, .. } => {
+            // The last digits of the epoch are enough to see that it has changed.
+            let epoch = format!("{:016x}", epoch.0);
+            (format!("connected · epoch {}", &epoch[12..]), theme.up)
+        }
+        ConnectionState::Silent { since } => {
+            let silent = now.saturating_duration_since(*since).as_secs();
+            let words = format!("connected, but silent for {silent} s");
+            (words, theme.bad)
+        }
+        ConnectionState::BackingOff { attempt, until, .. } => {
+            // Rounded up: at 0 s the attempt begins.
+            let left = until.saturating_duration_since(now).as_secs_f64().ceil();
+            (
+                format!("backing off, try {attempt} in {left:.0} s"),
+                theme.bad,
+            )
+        }
+        ConnectionState::Ended { .. } => ("not connected".to_owned(), theme.bad),
+    }
+}

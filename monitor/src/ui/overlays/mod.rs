@@ -1,0 +1,14 @@
+//! Dialogs over the window. One is open at a time; Esc or a click beside it closes it.
+
+mod alert_list;
+mod heading;
+mod key_help;
+mod layout_name;
+mod open;
+mod palette;
+mod palette_items;
+mod preferences;
+mod recordings;
+mod servers;
+
+pub(crate) use self::open::Overlays;

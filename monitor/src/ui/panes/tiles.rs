@@ -1,0 +1,108 @@
+//! Draws panes within the tree of tiles, and collects what the user did with them.
+
+use egui::{Stroke, Ui};
+use egui_tiles::{Behavior, ResizeState, SimplificationOptions, TileId, Tiles, UiResponse};
+use tickcast_protocol::topic::Topic;
+
+use super::{health, pane::Pane};
+use crate::ui::{
+    chart::{self, Crosshair, PaneResponse},
+    command::UiCommand,
+    scene::Scene,
+    theme::{self, Theme},
+    widgets::styled,
+};
+
+/// Draws panes, and collects what the user did with them.
+pub(super) struct PaneTiles<'a> {
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) crosshair: &'a mut Crosshair,
+    pub(super) active: Option<TileId>,
+    pub(super) activated: Option<TileId>,
+    pub(super) closed: Option<TileId>,
+    /// The pane whose view was changed: linked panes follow it.
+    pub(super) touched: Option<TileId>,
+    pub(super) commands: Vec<UiCommand>,
+}
+
+impl PaneTiles<'_> {
+    fn theme(&self) -> &Theme {
+        self.scene.theme
+    }
+}
+
+impl Behavior<Pane> for PaneTiles<'_> {
+    fn pane_ui(&mut self, ui: &mut Ui, id: TileId, pane: &mut Pane) -> UiResponse {
+        let is_active = self.active == Some(id);
+        let done = match pane {
+            Pane::Chart(chart) => chart::show(chart, ui, self.scene, self.crosshair, is_active),
+            Pane::Health(_) => health::show(ui, self.scene),
+        };
+        let PaneResponse {
+            is_activated,
+            is_dragged,
+            is_closed,
+            is_touched,
+            commands,
+        } = done;
+        if is_touched {
+            self.touched = Some(id);
+        }
+        self.commands.extend(commands);
+        if is_activated && matches!(pane, Pane::Chart(_)) {
+            self.activated = Some(id);
+        }
+        if is_closed {
+            self.closed = Some(id);
+        }
+        if is_dragged {
+            UiResponse::DragStarted
+        } else {
+            UiResponse::None
+        }
+    }
+
+    fn tab_title_for_pane(&mut self, pane: &Pane) -> egui::WidgetText {
+        match pane {
+            Pane::Chart(chart) => chart.topics.first().map_or("", Topic::as_str).into(),
+            Pane::Health(_) => "Health".into(),
+        }
+    }
+
+    fn simplification_options(&self) -> SimplificationOptions {
+        SimplificationOptions {
+            all_panes_must_have_tabs: false,
+            ..SimplificationOptions::default()
+        }
+    }
+
+    fn gap_width(&self, _style: &egui::Style) -> f32 {
+        1.0
+    }
+
+    fn min_size(&self) -> f32 {
+        120.0
+    }
+
+    fn resize_stroke(&self, _style: &egui::Style, state: ResizeState) -> Stroke {
+        match state {
+            ResizeState::Idle => self.theme().hairline_stroke(),
+            ResizeState::Hovering | ResizeState::Dragging => Stroke::new(2.0, self.theme().accent),
+        }
+    }
+
+    fn tab_bar_color(&self, _visuals: &egui::Visuals) -> egui::Color32 {
+        self.theme().panel
+    }
+
+    fn tab_bar_height(&self, _style: &egui::Style) -> f32 {
+        28.0
+    }
+
+    fn drag_ui(&mut self, _tiles: &Tiles<Pane>, ui: &mut Ui, _id: TileId) {
+        egui::Frame::popup(ui.style()).show(ui, |ui| {
+            let text = "Drop the pane at its new place";
+            ui.label(styled(text, theme::small(), self.theme().text));
+        });
+    }
+}

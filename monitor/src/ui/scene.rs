@@ -1,0 +1,101 @@
+//! What panels show.
+
+use tickcast_protocol::{message::TimeNs, topic::Topic};
+
+use super::theme::Theme;
+use crate::{
+    data::{
+        alerts::Alerts,
+        connection_state::ConnectionState,
+        format::Zone,
+        health::Health,
+        time::{MINUTE, SECOND},
+        topics::Store,
+    },
+    files::{
+        recording::{RecordingPlayer, RecordingWriter},
+        saved_state::Preferences,
+    },
+};
+
+/// All that panels show in one repaint. They cannot change it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    /// Topics and their history.
+    pub(crate) store: &'a Store,
+    /// The state of the connection.
+    pub(crate) connection: &'a ConnectionState,
+    /// Rates, latencies, clocks and repaints.
+    pub(crate) health: &'a Health,
+    /// The rules of alerts, and what has fired.
+    pub(crate) alerts: &'a Alerts,
+    /// The recording being written.
+    pub(crate) recorder: Option<&'a RecordingWriter>,
+    /// The recording being played instead of a server.
+    pub(crate) player: Option<&'a RecordingPlayer>,
+    /// The address of the server.
+    pub(crate) url: &'a str,
+    /// All servers, in the order of their tabs; none if there is only one.
+    pub(crate) tabs: &'a [ServerTab],
+    /// Servers that were connected to before, latest first.
+    pub(crate) servers: &'a [String],
+    /// What the user has chosen.
+    pub(crate) preferences: &'a Preferences,
+    /// Names of the saved layouts, and the one in use.
+    pub(crate) layouts: LayoutNames<'a>,
+    /// Colours.
+    pub(crate) theme: &'a Theme,
+    /// The time zone of the times that are shown.
+    pub(crate) zone: &'a Zone,
+    /// The time by the server's clock.
+    pub(crate) now_ns: TimeNs,
+    /// The selected topic.
+    pub(crate) selected: Option<&'a Topic>,
+    /// Whether a dialog is open, which gets all keys.
+    pub(crate) is_covered: bool,
+}
+
+/// How long no update has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quiet {
+    /// Not for long.
+    No,
+    /// For some seconds: ages are shown in whole seconds.
+    Seconds,
+    /// For a minute or more, or none ever came: ages are shown in minutes.
+    Minutes,
+}
+
+impl Scene<'_> {
+    /// How long no update of any topic has come.
+    pub(crate) fn quiet(&self) -> Quiet {
+        let age_ns = self.store.newest_ns().map(|time_ns| self.now_ns - time_ns);
+        match age_ns {
+            Some(age_ns) if age_ns < 10 * SECOND => Quiet::No,
+            Some(age_ns) if age_ns < MINUTE => Quiet::Seconds,
+            _ => Quiet::Minutes,
+        }
+    }
+}
+
+/// A server among several.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ServerTab {
+    /// Its address.
+    pub(crate) url: String,
+    /// The state of its connection.
+    pub(crate) connection: ConnectionState,
+    /// Events of alerts that were not acknowledged.
+    pub(crate) unseen_alerts: usize,
+    /// Whether it is the one that is shown.
+    pub(crate) is_active: bool,
+}
+
+/// The saved layouts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LayoutNames<'a> {
+    /// Their names, ascending.
+    pub(crate) all: &'a [String],
+    /// The one that was loaded or saved last.
+    pub(crate) current: Option<&'a str>,
+}

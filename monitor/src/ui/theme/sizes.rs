@@ -1,0 +1,20 @@
+//! Sizes and times that are the same everywhere.
+
+use egui::CornerRadius;
+
+/// Step of spacing, in points.
+pub(crate) const STEP: f32 = 4.0;
+/// Height of a row in a table.
+pub const ROW_HEIGHT: f32 = 28.0;
+/// Height of the bar at the top.
+pub(crate) const TOP_BAR_HEIGHT: f32 = 36.0;
+/// Height of the line at the bottom.
+pub(crate) const STATUS_BAR_HEIGHT: f32 = 26.0;
+/// Height of the line with a pane's title.
+pub(crate) const PANE_HEADER_HEIGHT: f32 = 32.0;
+/// Corners of fields and buttons.
+pub(crate) const CORNER: CornerRadius = CornerRadius::same(6);
+/// Width of the lines of a chart.
+pub(crate) const LINE_WIDTH: f32 = 1.4;
+/// How long a changed value is highlighted.
+pub(crate) const FLASH_NS: i64 = 150_000_000;

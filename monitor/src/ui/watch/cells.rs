@@ -1,0 +1,151 @@
+//! The cells of a topic's row.
+
+use egui::{Color32, Painter, Pos2, Rect, pos2, vec2};
+use tickcast_protocol::message::{Quality, Status, TimeNs};
+
+use crate::{
+    data::{
+        chart::{ChartWindow, Reduction, ValueScale},
+        format,
+        time::MINUTE,
+        topics::{Direction, MonitoredTopic},
+    },
+    ui::{
+        chart::{paint, plot::Plot},
+        scene::Scene,
+        theme::{self, Theme},
+        widgets::paint_right,
+    },
+};
+
+/// The time that a sparkline shows.
+const SPARK_SPAN_NS: i64 = 2 * MINUTE;
+
+/// Draws the newest value with its unit. Returns its left edge.
+pub(super) fn last(
+    painter: &Painter,
+    scene: &Scene<'_>,
+    topic: &MonitoredTopic,
+    right_center: Pos2,
+    ink: Color32,
+    is_quiet: bool,
+) -> f32 {
+    let mut text = format::latest(topic, false);
+    if let Some(unit) = &topic.unit
+        && topic.number.is_some()
+    {
+        text.push(' ');
+        text.push_str(unit);
+    }
+    let color = if is_quiet {
+        ink
+    } else {
+        flash(scene, topic).unwrap_or(ink)
+    };
+    let rect = paint_right(painter, right_center, &text, theme::small_figures(), color);
+    rect.left()
+}
+
+/// Draws a line of the last two minutes.
+pub(super) fn sparkline(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredTopic, cell: Rect) {
+    let Some(series) = &topic.series else { return };
+    let area = cell.shrink2(vec2(2.0, 7.0));
+    let window = ChartWindow {
+        start_ns: scene.now_ns - SPARK_SPAN_NS,
+        end_ns: scene.now_ns,
+        columns: area.width() as u32,
+    };
+    let line = Reduction::default().line(series, &window);
+    let mut scale = ValueScale::default();
+    scale.update(line.range(), scene.now_ns);
+    let plot = Plot {
+        rect: area,
+        start_ns: window.start_ns,
+        end_ns: window.end_ns,
+        scale,
+    };
+    let color = match topic.effective_status() {
+        Status::Live => scene.theme.muted,
+        Status::Stale | Status::Dead => scene.theme.dim,
+    };
+    let painter = painter.with_clip_rect(cell.intersect(painter.clip_rect()));
+    paint::line(&painter, &plot, &line, color);
+}
+
+/// The colour of a value that has just changed; it fades.
+fn flash(scene: &Scene<'_>, topic: &MonitoredTopic) -> Option<Color32> {
+    let age_ns = flash_age(topic, scene.now_ns)?;
+    let stands_still = scene
+        .player
+        .is_some_and(|player| player.is_paused() || player.is_at_end());
+    if !scene.preferences.flash || stands_still {
+        return None;
+    }
+    let theme = scene.theme;
+    let color = match topic.moved.1 {
+        Direction::None => return None,
+        Direction::Up => theme.up,
+        Direction::Down => theme.down,
+    };
+    let faded = age_ns as f32 / theme::FLASH_NS as f32;
+    Some(color.lerp_to_gamma(theme.text, faded * faded))
+}
+
+fn flash_age(topic: &MonitoredTopic, now_ns: TimeNs) -> Option<i64> {
+    let age_ns = now_ns - topic.moved.0;
+    (0..theme::FLASH_NS).contains(&age_ns).then_some(age_ns)
+}
+
+pub(super) fn change(painter: &Painter, theme: &Theme, topic: &MonitoredTopic, place: Pos2) {
+    let Some(change) = topic.change_percent() else {
+        return;
+    };
+    let decimals = if change.abs() < 100.0 { 2 } else { 0 };
+    let text = format::signed(change, decimals);
+    let color = match text.as_bytes().first() {
+        Some(b'+') => theme.up,
+        Some(b'-') => theme.down,
+        _ => theme.muted,
+    };
+    paint_right(painter, place, &text, theme::small_figures(), color);
+}
+
+/// Draws lost updates, where every update is subscribed, and the latency.
+pub(super) fn quality(
+    painter: &Painter,
+    scene: &Scene<'_>,
+    topic: &MonitoredTopic,
+    middle: f32,
+    (lost, p99): (f32, f32),
+) {
+    let theme = scene.theme;
+    let missing = topic.missing;
+    if missing.gaps > 0 || topic.is_lossless() {
+        let color = if missing.gaps > 0 {
+            theme.bad
+        } else {
+            theme.dim
+        };
+        let text = format::count(missing.lost);
+        let place = pos2(lost, middle);
+        paint_right(painter, place, &text, theme::small_figures(), color);
+    }
+    if let Some(summary) = scene.health.topic_summary(&topic.name) {
+        let text = format::latency(summary.p99_ns);
+        let place = pos2(p99, middle);
+        paint_right(painter, place, &text, theme::small_figures(), theme.muted);
+    }
+}
+
+pub(super) fn age(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredTopic, place: Pos2) {
+    let theme = scene.theme;
+    let age = topic.age_ns(scene.now_ns).map(format::age);
+    let age = age.unwrap_or_default();
+    let (text, color) = match topic.effective_status() {
+        Status::Live if topic.quality == Quality::Retained => ("retained".to_owned(), theme.muted),
+        Status::Live => (age, theme.dim),
+        Status::Stale => (format!("stale {age}"), theme.warning),
+        Status::Dead => (format!("dead {age}"), theme.bad),
+    };
+    paint_right(painter, place, &text, theme::small_figures(), color);
+}

@@ -1,0 +1,46 @@
+//! The tooltip of a topic's row.
+
+use egui::Ui;
+
+use crate::{
+    data::{format, topics::MonitoredTopic},
+    ui::{
+        scene::Scene,
+        theme,
+        widgets::{labelled_value, styled},
+    },
+};
+
+/// Draws the tooltip.
+pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>, topic: &MonitoredTopic) {
+    let theme = scene.theme;
+    ui.set_max_width(420.0);
+    ui.label(styled(topic.name.as_str(), theme::strong(), theme.text));
+    ui.label(styled(
+        format::latest(topic, true),
+        theme::figures(),
+        theme.text,
+    ));
+    let count = |n: u64| format::count(n);
+    ui.horizontal(|ui| labelled_value(ui, theme, "Updates so far", &count(topic.seq), ""));
+    ui.horizontal(|ui| labelled_value(ui, theme, "Received here", &count(topic.received), ""));
+    if topic.missing.conflated > 0 {
+        let text = count(topic.missing.conflated);
+        ui.horizontal(|ui| {
+            labelled_value(ui, theme, "Left out by the server, as requested", &text, "")
+        });
+    }
+    if topic.missing.gaps > 0 {
+        let text = format!("{} in {}", count(topic.missing.lost), topic.missing.gaps);
+        ui.horizontal(|ui| labelled_value(ui, theme, "Lost", &text, "gaps"));
+    }
+    if let Some(summary) = scene.health.topic_summary(&topic.name) {
+        let text = format::latency(summary.p99_ns);
+        ui.horizontal(|ui| labelled_value(ui, theme, "Latency p99", &text, ""));
+    }
+    ui.label(styled(
+        "Click: chart · Ctrl+click: in a new pane · Shift+click: on the same chart",
+        theme::small(),
+        theme.muted,
+    ));
+}

@@ -1,0 +1,143 @@
+//! Small widgets of several panels.
+
+use egui::{
+    Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Response, RichText, Sense, Ui,
+    pos2, vec2,
+};
+
+use super::theme::{self, Theme};
+
+/// Text in a font and a colour.
+pub(super) fn styled(text: impl Into<String>, font: FontId, color: Color32) -> RichText {
+    RichText::new(text).font(font).color(color)
+}
+
+/// Draws a round light in the colour of a state; the word for it is beside it.
+pub(super) fn status_light(ui: &mut Ui, color: Color32) {
+    let (rect, _) = ui.allocate_exact_size(vec2(8.0, 16.0), Sense::hover());
+    ui.painter().circle_filled(rect.center(), 3.5, color);
+}
+
+/// Draws `contents` on a raised background.
+pub(super) fn chip<R>(ui: &mut Ui, theme: &Theme, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    egui::Frame::new()
+        .fill(theme.raised)
+        .corner_radius(theme::CORNER)
+        .inner_margin(egui::Margin::symmetric(8, 2))
+        .show(ui, |ui| {
+            ui.spacing_mut().item_spacing.x = 6.0;
+            ui.horizontal(contents).inner
+        })
+        .inner
+}
+
+/// A button that is only text; a chosen one has a raised background.
+pub(super) fn choice(ui: &mut Ui, theme: &Theme, chosen: bool, label: &str) -> Response {
+    let color = if chosen { theme.text } else { theme.muted };
+    let fill = if chosen {
+        theme.raised
+    } else {
+        Color32::TRANSPARENT
+    };
+    ui.add(
+        egui::Button::new(styled(label, theme::small(), color))
+            .fill(fill)
+            .selected(chosen)
+            .min_size(vec2(0.0, 22.0)),
+    )
+}
+
+fn paint_key_cap(
+    painter: &Painter,
+    rect: Rect,
+    galley: std::sync::Arc<egui::Galley>,
+    theme: &Theme,
+) {
+    painter.rect(
+        rect,
+        CornerRadius::same(4),
+        theme.raised,
+        theme.hairline_stroke(),
+        egui::StrokeKind::Inside,
+    );
+    let place = rect.center() - galley.size() / 2.0;
+    painter.galley(place, galley, theme.muted);
+}
+
+/// Paints a key with its right edge at a place.
+pub(super) fn paint_key(painter: &Painter, right_center: Pos2, key: &str, theme: &Theme) {
+    let galley = painter.layout_no_wrap(key.to_owned(), theme::axis_figures(), theme.muted);
+    let size = galley.size() + vec2(10.0, 4.0);
+    let rect = Rect::from_min_size(right_center - vec2(size.x, size.y / 2.0), size);
+    paint_key_cap(painter, rect, galley, theme);
+}
+
+/// Paints text, cut with an ellipsis where it would be wider than `width`.
+pub(super) fn paint_cut(
+    painter: &Painter,
+    left_center: Pos2,
+    width: f32,
+    text: &str,
+    font: FontId,
+    color: Color32,
+) {
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, color);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(width.max(0.0));
+    let galley = painter.layout_job(job);
+    let place = pos2(left_center.x, left_center.y - galley.size().y / 2.0);
+    painter.galley(place, galley, color);
+}
+
+/// Paints text with its right edge at a place.
+pub(super) fn paint_right(
+    painter: &Painter,
+    right_center: Pos2,
+    text: &str,
+    font: FontId,
+    color: Color32,
+) -> Rect {
+    painter.text(right_center, Align2::RIGHT_CENTER, text, font, color)
+}
+
+/// Draws a value with words before and after it, in the direction of the layout: `1 px = 42
+/// updates`.
+pub(super) fn labelled_value(ui: &mut Ui, theme: &Theme, before: &str, value: &str, after: &str) {
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = 5.0;
+        if !before.is_empty() {
+            ui.label(styled(before, theme::small(), theme.muted));
+        }
+        ui.label(styled(value, theme::small_figures(), theme.text));
+        if !after.is_empty() {
+            ui.label(styled(after, theme::small(), theme.muted));
+        }
+    });
+}
+
+/// Draws a key and its command. Returns whether it was clicked.
+pub(super) fn key_and_name(ui: &mut Ui, theme: &Theme, key: &str, name: &str) -> bool {
+    let cap = ui
+        .painter()
+        .layout_no_wrap(key.to_owned(), theme::axis_figures(), theme.muted);
+    let name_galley = ui
+        .painter()
+        .layout_no_wrap(name.to_owned(), theme::text(), theme.muted);
+    let cap_size = cap.size() + vec2(10.0, 4.0);
+    let size = vec2(cap_size.x + 6.0 + name_galley.size().x, 24.0);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, name));
+    let painter = ui.painter();
+    let left = pos2(rect.left(), rect.center().y - cap_size.y / 2.0);
+    paint_key_cap(painter, Rect::from_min_size(left, cap_size), cap, theme);
+    let color = if response.hovered() {
+        theme.text
+    } else {
+        theme.muted
+    };
+    let place = pos2(
+        rect.left() + cap_size.x + 6.0,
+        rect.center().y - name_galley.size().y / 2.0,
+    );
+    painter.galley_with_override_text_color(place, name_galley, color);
+    response.clicked()
+}

@@ -1,0 +1,28 @@
+//! What a handle asks of a client.
+
+use crate::{
+    message::{HistoryRequest, Mode, Publication, RequestId},
+    topic::Filter,
+};
+
+/// What a handle asks of a client. The methods of [`ClientHandle`](super::ClientHandle) describe
+/// the commands.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum ClientCommand {
+    Subscribe {
+        filters: Vec<Filter>,
+        mode: Mode,
+        /// In mode `latest`: at most this many batches per second.
+        max_rate_hz: Option<f64>,
+    },
+    Unsubscribe {
+        filters: Vec<Filter>,
+    },
+    Publish {
+        id: RequestId,
+        updates: Vec<Publication>,
+    },
+    History(HistoryRequest),
+    List,
+    Close,
+}

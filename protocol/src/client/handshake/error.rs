@@ -1,0 +1,84 @@
+//! Why connecting failed.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use hyper::{StatusCode, header::HeaderName};
+use url::ParseError;
+
+/// Why connecting failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL does not have the form `ws://host:port/path`.
+    #[error("{url:?} is not the URL of a server: {reason}")]
+    BadUrl {
+        /// The URL, without a login.
+        url: String,
+        /// Which part is wrong, and what is expected.
+        reason: UrlError,
+    },
+    /// The name has no address.
+    #[error("cannot find the host {host:?}: {error}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// The socket could not be opened, bound or connected.
+    #[error("cannot connect to {address}: {error}")]
+    Tcp {
+        /// The address.
+        address: SocketAddr,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// Connecting took longer than [`ConnectOptions::timeout`](super::ConnectOptions::timeout).
+    #[error("no connection within {0:?}")]
+    Timeout(Duration),
+    /// The server did not answer, or its answer is not HTTP.
+    #[error("the handshake failed: {0}")]
+    Http(#[from] hyper::Error),
+    /// The server did not switch to WebSocket.
+    #[error("the server answered {0}, expected 101 Switching Protocols")]
+    Status(StatusCode),
+    /// A header is missing or wrong.
+    #[error("the server's answer has a wrong header {name}: {value:?}")]
+    Header {
+        /// Its name.
+        name: HeaderName,
+        /// Its value; `None` if the header is missing.
+        value: Option<String>,
+    },
+}
+
+/// Which part of a URL is wrong, and what is expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// There is no scheme.
+    #[error("the scheme is missing, expected ws://host:port/path")]
+    MissingScheme,
+    /// The scheme is `wss`.
+    #[error("the scheme is \"wss\", but TLS is not supported yet, expected ws://host:port/path")]
+    Tls,
+    /// The scheme is another one than `ws`.
+    #[error("the scheme is {0:?}, expected ws://host:port/path")]
+    Scheme(String),
+    /// There is no host.
+    #[error("the host is missing, expected ws://host:port/path")]
+    MissingHost,
+    /// The host is not a name or an address.
+    #[error("the host is wrong ({0}), expected a name, an IPv4 address or an IPv6 address in []")]
+    Host(ParseError),
+    /// The port is not a number or too large.
+    #[error("the port is wrong, expected a number from 0 to 65535")]
+    Port,
+    /// There is a user name or a password.
+    #[error("there is a login before the host, but the server has none, remove it and the '@'")]
+    Login,
+    /// There is a fragment. RFC 6455, section 3, forbids it.
+    #[error("there is a fragment (from '#' on), write '#' as %23")]
+    Fragment,
+    /// The URL breaks another rule.
+    #[error("{0}, expected ws://host:port/path")]
+    Syntax(String),
+}

@@ -1,0 +1,33 @@
+//! What to connect to, and how.
+
+use std::{net::IpAddr, time::Duration};
+
+use crate::codec::Encoding;
+
+/// Time from the first packet to the end of the handshake.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What to connect to, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectOptions {
+    /// The server, as `ws://host:port/path`.
+    pub url: String,
+    /// Negotiated as the subprotocol.
+    pub encoding: Encoding,
+    /// Source address of the connection. By default the system chooses.
+    pub local_address: Option<IpAddr>,
+    /// Time from the first packet to the end of the handshake.
+    pub timeout: Duration,
+}
+
+impl ConnectOptions {
+    /// Connects from any address within [`CONNECT_TIMEOUT`].
+    pub fn new(url: impl Into<String>, encoding: Encoding) -> Self {
+        Self {
+            url: url.into(),
+            encoding,
+            local_address: None,
+            timeout: CONNECT_TIMEOUT,
+        }
+    }
+}

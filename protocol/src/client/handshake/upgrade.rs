@@ -1,0 +1,125 @@
+//! The HTTP request that switches to WebSocket, and the checks that RFC 6455 (section 4.1) requires
+//! of a client.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http_body_util::Empty;
+use hyper::{
+    HeaderMap, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{self, HeaderName},
+};
+use hyper_util::rt::TokioIo;
+use sha1::{Digest, Sha1};
+use tokio::net::TcpStream;
+
+use super::{
+    error::{ConnectError, UrlError},
+    server_url::{ServerUrl, WS_SCHEME},
+};
+use crate::codec::Encoding;
+
+/// RFC 6455, section 1.3.
+const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// A connection that speaks WebSocket from now on.
+pub(in crate::client) struct UpgradedStream {
+    pub(in crate::client) stream: TcpStream,
+    /// The bytes that arrived together with the server's answer, after it.
+    pub(in crate::client) rest: Bytes,
+}
+
+/// Asks the server to switch to WebSocket.
+pub(super) async fn upgrade(
+    stream: TcpStream,
+    server: &ServerUrl,
+    encoding: Encoding,
+) -> Result<UpgradedStream, ConnectError> {
+    let key = fastwebsockets::handshake::generate_key();
+    let request = Request::builder()
+        .uri(&server.path)
+        .header(header::HOST, &server.authority)
+        .header(header::UPGRADE, "websocket")
+        .header(header::CONNECTION, "Upgrade")
+        .header(header::SEC_WEBSOCKET_KEY, &key)
+        .header(header::SEC_WEBSOCKET_VERSION, "13")
+        .header(header::SEC_WEBSOCKET_PROTOCOL, encoding.subprotocol())
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| ConnectError::BadUrl {
+            url: format!("{WS_SCHEME}://{}{}", server.authority, server.path),
+            reason: UrlError::Syntax(error.to_string()),
+        })?;
+
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let exchange = async move {
+        let mut response = sender.send_request(request).await?;
+        check_response(&response, &key, encoding)?;
+        Ok(hyper::upgrade::on(&mut response).await?)
+    };
+    let connection = connection.with_upgrades();
+    tokio::pin!(exchange, connection);
+    // The connection ends with the upgrade. If the connection fails, the exchange fails as well and
+    // has the reason.
+    let upgraded = tokio::select! {
+        result = &mut exchange => result,
+        _ = &mut connection => exchange.await,
+    };
+    match upgraded.map(hyper::upgrade::Upgraded::downcast::<TokioIo<TcpStream>>) {
+        Ok(Ok(parts)) => Ok(UpgradedStream {
+            stream: parts.io.into_inner(),
+            rest: parts.read_buf,
+        }),
+        Ok(Err(_)) => unreachable!("the stream has the type that was put in above"),
+        Err(error) => Err(error),
+    }
+}
+
+fn check_response(
+    response: &Response<Incoming>,
+    key: &str,
+    encoding: Encoding,
+) -> Result<(), ConnectError> {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(ConnectError::Status(response.status()));
+    }
+    let headers = response.headers();
+    let accept = BASE64_STANDARD.encode(
+        Sha1::new()
+            .chain_update(key)
+            .chain_update(ACCEPT_GUID)
+            .finalize(),
+    );
+    check_header(headers, header::UPGRADE, |value| {
+        value.eq_ignore_ascii_case("websocket")
+    })?;
+    check_header(headers, header::CONNECTION, |value| {
+        value
+            .split(',')
+            .any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
+    })?;
+    check_header(headers, header::SEC_WEBSOCKET_ACCEPT, |value| {
+        value == accept
+    })?;
+    check_header(headers, header::SEC_WEBSOCKET_PROTOCOL, |value| {
+        value == encoding.subprotocol()
+    })?;
+    // The client offered no extension, so the server must not use one.
+    match headers.get(header::SEC_WEBSOCKET_EXTENSIONS) {
+        None => Ok(()),
+        Some(_) => check_header(headers, header::SEC_WEBSOCKET_EXTENSIONS, |_| false),
+    }
+}
+
+fn check_header(
+    headers: &HeaderMap,
+    name: HeaderName,
+    is_right: impl FnOnce(&str) -> bool,
+) -> Result<(), ConnectError> {
+    let value = headers
+        .get(&name)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    match value {
+        Some(value) if is_right(&value) => Ok(()),
+        value => Err(ConnectError::Header { name, value }),
+    }
+}

@@ -1,0 +1,101 @@
+//! Encodes and decodes messages, in both encodings.
+
+mod encoding;
+mod error;
+mod limits;
+
+mod tagged;
+
+mod bincode;
+mod json;
+
+mod splice;
+
+pub use encoding::{Encoding, SUBPROTOCOL_BINCODE, SUBPROTOCOL_JSON};
+pub use error::CodecError;
+pub use limits::{CLIENT_MESSAGE_MAX_BYTES, SERVER_MESSAGE_MAX_BYTES};
+pub use splice::{
+    BatchHead, EncodedUpdates, HistoryHead, append_batch, append_batch_head, append_history,
+    batch_tail,
+};
+
+use crate::{
+    message::{ClientMessage, ServerMessage, TopicId, Update},
+    topic::Topic,
+};
+
+/// Encodes a message of a client.
+pub fn encode_client(message: &ClientMessage, encoding: Encoding) -> Vec<u8> {
+    let mut out = Vec::new();
+    match encoding {
+        Encoding::Bincode => bincode::encode(message, &mut out),
+        Encoding::Json => json::encode(message, &mut out),
+    }
+    out
+}
+
+/// Decodes a message of a client. Arbitrary bytes take no more memory than a bounded multiple of
+/// their length.
+pub fn decode_client(bytes: &[u8], encoding: Encoding) -> Result<ClientMessage, CodecError> {
+    match encoding {
+        Encoding::Bincode => bincode::decode_message(bytes),
+        Encoding::Json => json::decode_message(bytes),
+    }
+}
+
+/// Encodes a message of the server in bincode.
+pub fn encode_server_bincode(message: &ServerMessage<TopicId>) -> Vec<u8> {
+    let mut out = Vec::new();
+    bincode::encode(message, &mut out);
+    out
+}
+
+/// Encodes a message of the server in JSON.
+pub fn encode_server_json(message: &ServerMessage<Topic>) -> Vec<u8> {
+    let mut out = Vec::new();
+    json::encode(message, &mut out);
+    out
+}
+
+/// Encodes a message of the server other than a batch, statuses or a history. Only these three name
+/// topics by id, so the others can be encoded in both encodings.
+pub fn encode_server(message: &ServerMessage<TopicId>, encoding: Encoding) -> Vec<u8> {
+    debug_assert!(!matches!(
+        message,
+        ServerMessage::Batch(_) | ServerMessage::Status(_) | ServerMessage::History(_)
+    ));
+    let mut out = Vec::new();
+    match encoding {
+        Encoding::Bincode => bincode::encode(message, &mut out),
+        Encoding::Json => json::encode(message, &mut out),
+    }
+    out
+}
+
+/// Decodes a message of the server in bincode.
+pub fn decode_server_bincode(bytes: &[u8]) -> Result<ServerMessage<TopicId>, CodecError> {
+    bincode::decode_message(bytes)
+}
+
+/// Decodes a message of the server in JSON.
+pub fn decode_server_json(bytes: &[u8]) -> Result<ServerMessage<Topic>, CodecError> {
+    json::decode_message(bytes)
+}
+
+/// Appends one update in bincode, as it is inside a batch.
+pub fn append_update_bincode(update: &Update<TopicId>, out: &mut Vec<u8>) {
+    bincode::encode(update, out);
+}
+
+/// Appends one update in JSON, as it is inside a batch, without the comma.
+pub fn append_update_json(update: &Update<Topic>, out: &mut Vec<u8>) {
+    json::encode(update, out);
+}
+
+/// Decodes one update that [`append_update_bincode`] wrote.
+pub fn decode_update_bincode(bytes: &[u8]) -> Result<Update<TopicId>, CodecError> {
+    bincode::decode(bytes)
+}
+
+#[cfg(test)]
+mod tests;

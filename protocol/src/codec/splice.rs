@@ -1,0 +1,135 @@
+//! Batches and histories whose updates were encoded earlier.
+//!
+//! The server encodes each update once and then copies its bytes into every message that holds it.
+
+use super::{bincode, encoding::Encoding, json};
+use crate::message::{ChannelId, Position, RequestId, TopicInfo};
+
+/// The number of [`ServerMessage::Batch`](crate::message::ServerMessage::Batch).
+const BATCH_TAG: u32 = 2;
+
+/// The number of [`ServerMessage::History`](crate::message::ServerMessage::History).
+const HISTORY_TAG: u32 = 13;
+
+/// A batch without its updates.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchHead<'a> {
+    /// The subscription.
+    pub channel: ChannelId,
+    /// Where the client must already be.
+    pub from: Position,
+    /// Where the client is after the batch.
+    pub to: Position,
+    /// Whether the batch is part of a snapshot.
+    pub snapshot: bool,
+    /// Topics to introduce.
+    pub topics: &'a [TopicInfo],
+}
+
+/// A history without its updates.
+#[derive(Debug, Clone, Copy)]
+pub struct HistoryHead<'a> {
+    /// From the request.
+    pub id: RequestId,
+    /// Introduces the topic, or empty.
+    pub topics: &'a [TopicInfo],
+    /// Whether there are older updates.
+    pub more: bool,
+}
+
+/// Updates that were encoded earlier, one after the other. In JSON with commas between them.
+#[derive(Debug, Clone, Copy)]
+pub struct EncodedUpdates<'a> {
+    /// Number of updates.
+    pub count: usize,
+    /// Their bytes.
+    pub bytes: &'a [u8],
+}
+
+/// Appends a [`ServerMessage::Batch`](crate::message::ServerMessage::Batch) whose updates were
+/// encoded earlier: the same bytes as if the whole message were encoded now, for the cost of a
+/// copy.
+pub fn append_batch(
+    head: &BatchHead<'_>,
+    updates: EncodedUpdates<'_>,
+    encoding: Encoding,
+    out: &mut Vec<u8>,
+) {
+    append_batch_head(head, updates.count, encoding, out);
+    out.extend_from_slice(updates.bytes);
+    out.extend_from_slice(batch_tail(encoding));
+}
+
+/// Appends the part of a batch before its `count` updates.
+pub fn append_batch_head(
+    head: &BatchHead<'_>,
+    count: usize,
+    encoding: Encoding,
+    out: &mut Vec<u8>,
+) {
+    match encoding {
+        Encoding::Bincode => {
+            // The fields of Batch in their order.
+            bincode::encode(
+                &(BATCH_TAG, head.channel, head.from, head.to, head.snapshot),
+                out,
+            );
+            bincode::encode_list(head.topics, out);
+            bincode::encode(&(count as u64), out);
+        }
+        Encoding::Json => {
+            out.extend_from_slice(
+                format!(
+                    r#"{{"type":"batch","channel":{},"from":{},"to":{},"snapshot":{},"#,
+                    head.channel, head.from, head.to, head.snapshot
+                )
+                .as_bytes(),
+            );
+            append_topics_json(head.topics, out);
+            out.extend_from_slice(br#""updates":["#);
+        }
+    }
+}
+
+/// The part of a batch after its updates.
+pub fn batch_tail(encoding: Encoding) -> &'static [u8] {
+    match encoding {
+        Encoding::Bincode => b"",
+        Encoding::Json => b"]}",
+    }
+}
+
+/// Appends a [`ServerMessage::History`](crate::message::ServerMessage::History) whose updates were
+/// encoded earlier: the same bytes as if the whole message were encoded now.
+pub fn append_history(
+    head: &HistoryHead<'_>,
+    updates: EncodedUpdates<'_>,
+    encoding: Encoding,
+    out: &mut Vec<u8>,
+) {
+    match encoding {
+        Encoding::Bincode => {
+            // The fields of History in their order.
+            bincode::encode(&(HISTORY_TAG, head.id), out);
+            bincode::encode_list(head.topics, out);
+            bincode::encode(&(updates.count as u64), out);
+            out.extend_from_slice(updates.bytes);
+            bincode::encode(&head.more, out);
+        }
+        Encoding::Json => {
+            out.extend_from_slice(format!(r#"{{"type":"history","id":{},"#, head.id).as_bytes());
+            append_topics_json(head.topics, out);
+            out.extend_from_slice(br#""updates":["#);
+            out.extend_from_slice(updates.bytes);
+            out.extend_from_slice(format!(r#"],"more":{}}}"#, head.more).as_bytes());
+        }
+    }
+}
+
+fn append_topics_json(topics: &[TopicInfo], out: &mut Vec<u8>) {
+    if !topics.is_empty() {
+        out.extend_from_slice(br#""topics":"#);
+        json::encode(&topics, out);
+        out.push(b',');
+    }
+}

@@ -1,0 +1,53 @@
+//! The messages of both directions. `docs/protocol.md` describes how they are used.
+//!
+//! Messages are the same in both encodings, with one exception: bincode names a topic by its
+//! [`TopicId`], JSON by its [`Topic`](crate::topic::Topic). The types that hold updates are generic
+//! over that name.
+//!
+//! New enum variants are only ever appended, because bincode numbers them by order. The fields of a
+//! struct never change: bincode cannot skip a field that a client does not know, so a new field
+//! needs a new subprotocol.
+//!
+//! Times are integer nanoseconds since 1970-01-01T00:00:00Z. In JSON, times and all other integers
+//! that may exceed 2^53 are strings. Positions, seqs and counts are numbers, because they start at
+//! 1 with each epoch.
+
+mod epoch;
+mod ids;
+
+mod client;
+mod server;
+
+mod welcome;
+
+mod subscribe;
+mod subscriptions;
+
+mod batch;
+mod status;
+mod update;
+
+mod history;
+mod publish;
+
+mod notices;
+mod time;
+
+pub use batch::{Batch, Gap};
+pub use client::ClientMessage;
+pub use epoch::{Epoch, EpochError};
+pub use history::{History, HistoryRequest};
+pub use ids::{ChannelId, Position, RequestId, Seq, TimeNs, TopicId};
+pub use notices::{ChannelPosition, Draining, ErrorMessage, Heartbeat};
+pub use publish::{Publication, Publish, Published};
+pub use server::ServerMessage;
+pub use status::{Status, Statuses, TopicStatus};
+pub use subscribe::{
+    Accepted, FilterRequest, Mode, Refused, Resume, Start, Subscribe, SubscribeResult, Subscribed,
+};
+pub use subscriptions::{
+    Change, Changed, List, SubscriptionInfo, Subscriptions, Unsubscribe, Unsubscribed,
+};
+pub use time::{TimeAnswer, TimeRequest};
+pub use update::{Quality, TopicInfo, Update};
+pub use welcome::{Limits, Welcome};

@@ -1,0 +1,44 @@
+//! Publishing updates.
+
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+use super::ids::{Position, RequestId, TimeNs};
+use crate::{json::opt_decimal_string, value::Value};
+
+/// See [`ClientMessage::Publish`](super::ClientMessage::Publish).
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publish {
+    /// Repeated in the answer. Without an id the server answers only if it refuses the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<RequestId>,
+    /// The updates to put on the tape, in this order: all of them, or none if one is refused.
+    pub updates: Vec<Publication>,
+}
+
+/// One update to publish.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publication {
+    /// The topic name, not yet checked.
+    pub topic: String,
+    /// The value.
+    pub value: Value,
+    /// When it happened, by the source's clock.
+    #[serde(
+        default,
+        with = "opt_decimal_string",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub source_time_ns: Option<TimeNs>,
+}
+
+/// See [`ServerMessage::Published`](super::ServerMessage::Published).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Published {
+    /// From the request.
+    pub id: RequestId,
+    /// The position of the request's last update, which is now on the tape.
+    pub position: Position,
+}

@@ -1,0 +1,102 @@
+//! Requests about existing subscriptions, and their answers.
+
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ids::{ChannelId, Position, RequestId},
+    subscribe::Mode,
+};
+
+/// See [`ClientMessage::Unsubscribe`](super::ClientMessage::Unsubscribe).
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unsubscribe {
+    /// Repeated in the answer.
+    #[serde(default)]
+    pub id: RequestId,
+    /// The subscriptions to end.
+    pub channels: Vec<ChannelId>,
+}
+
+/// See [`ServerMessage::Unsubscribed`](super::ServerMessage::Unsubscribed).
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Unsubscribed {
+    /// From the request.
+    pub id: RequestId,
+    /// The subscriptions that ended. Channels without a subscription are left out.
+    pub channels: Vec<ChannelId>,
+}
+
+/// See [`ClientMessage::Change`](super::ClientMessage::Change).
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// Repeated in the answer.
+    #[serde(default)]
+    pub id: RequestId,
+    /// The subscription to change.
+    pub channel: ChannelId,
+    /// Its new mode.
+    pub mode: Mode,
+    /// Its new maximum rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rate_hz: Option<f64>,
+}
+
+/// See [`ServerMessage::Changed`](super::ServerMessage::Changed). The subscription continues where
+/// it is.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+pub struct Changed {
+    /// From the request.
+    pub id: RequestId,
+    /// The subscription's channel before the change.
+    pub previous: ChannelId,
+    /// The subscription's channel after the change.
+    pub channel: ChannelId,
+    /// The granted mode.
+    pub mode: Mode,
+    /// The granted maximum rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rate_hz: Option<f64>,
+    /// Where live batches continue. It may be before the client's position, never after it.
+    pub position: Position,
+    /// How many updates the topics of this filter had up to `position` in this epoch.
+    pub count: u64,
+}
+
+/// See [`ClientMessage::List`](super::ClientMessage::List).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct List {
+    /// Repeated in the answer.
+    #[serde(default)]
+    pub id: RequestId,
+}
+
+/// See [`ServerMessage::Subscriptions`](super::ServerMessage::Subscriptions).
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+pub struct Subscriptions {
+    /// From the request.
+    pub id: RequestId,
+    /// In no particular order.
+    pub subscriptions: Vec<SubscriptionInfo>,
+}
+
+/// The state of one subscription.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+pub struct SubscriptionInfo {
+    /// Its channel.
+    pub channel: ChannelId,
+    /// Its filter.
+    pub filter: String,
+    /// The granted mode.
+    pub mode: Mode,
+    /// The granted maximum rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rate_hz: Option<f64>,
+    /// The position up to which it was sent.
+    pub position: Position,
+    /// Number of its topics.
+    pub topics: u32,
+}

@@ -1,0 +1,49 @@
+//! The server's greeting.
+
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    epoch::Epoch,
+    ids::{Position, TimeNs},
+};
+use crate::json::decimal_string;
+
+/// See [`ServerMessage::Welcome`](super::ServerMessage::Welcome).
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Name and version of the server, for people.
+    pub server: String,
+    /// The current epoch.
+    pub epoch: Epoch,
+    /// The position of the newest update.
+    pub position: Position,
+    /// The server's clock.
+    #[serde(with = "decimal_string")]
+    pub server_time_ns: TimeNs,
+    /// If the server sends nothing else, it sends a [`Heartbeat`](super::Heartbeat) at least this
+    /// often.
+    pub heartbeat_ms: u32,
+    /// What this connection may do.
+    pub limits: Limits,
+}
+
+/// The bounds of one connection. A limit of 0 means "no limit".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Limits {
+    /// Longest message of a client, in bytes of payload.
+    pub message_bytes: u32,
+    /// Longest topic name or filter, in bytes of UTF-8.
+    pub topic_bytes: u32,
+    /// Most subscriptions at a time.
+    pub subscriptions: u32,
+    /// Requests per second. Publishes do not count.
+    pub requests_per_s: u32,
+    /// Requests that may come at once.
+    pub request_burst: u32,
+    /// The server disconnects a client that accepts no bytes for this time.
+    pub write_timeout_ms: u32,
+    /// Memory of the tape, in bytes: how much a client can catch up on.
+    #[serde(with = "decimal_string")]
+    pub tape_bytes: u64,
+}

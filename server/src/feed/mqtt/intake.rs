@@ -1,0 +1,214 @@
+//! The broker's messages on their way to the sequencer.
+
+use std::{mem::take, time::Duration};
+
+use bytes::Bytes;
+use tickcast_protocol::{
+    backoff::{Backoff, BackoffPolicy, Jitter},
+    message::Quality,
+};
+use tokio::time::Instant;
+
+use super::{
+    client::{ClientError, Incoming, MqttClient},
+    pending::Pending,
+    settings::MqttSettings,
+};
+use crate::{
+    feed::{decode::Decoder, handover::Handover},
+    metrics::FeedState,
+};
+
+/// When to connect again. Brokers restart quickly, and after a repair the feed should be back soon.
+/// Half of each wait is random, so that the clients of a broker do not all come back at once. Two
+/// clients with the same id, which throw each other out, never have a good connection.
+const RECONNECT: BackoffPolicy = BackoffPolicy {
+    first_bound: Duration::from_millis(250),
+    max_bound: Duration::from_secs(15),
+    reset_after: Duration::from_secs(10),
+    jitter: Jitter::Equal,
+};
+
+/// Longest time for which the feed holds the broker back, and for which the answer to a ping may be
+/// missing before the feed must read on. It is well below the time between two pings, because an
+/// answer must have arrived when the next ping is due.
+pub(super) const PUSH_BACK_MAX: Duration = Duration::from_secs(5);
+
+/// The messages between the broker and the sequencer, and the state of both.
+pub(super) struct Intake {
+    settings: MqttSettings,
+    decoder: Decoder,
+    handover: Handover,
+    pub(super) pending: Pending,
+    backoff: Backoff,
+    /// The wait before the next attempt to connect.
+    wait: Duration,
+    connected_at: Option<Instant>,
+    /// Whether the sequencer has accepted nothing for too long, so that the feed must read on.
+    pub(super) is_stalled: bool,
+    /// Time of a ping that is not answered yet.
+    pinged_at: Option<Instant>,
+    has_connected: bool,
+    is_connected: bool,
+    has_subscribed: bool,
+}
+
+impl Intake {
+    pub(super) fn new(settings: MqttSettings, decoder: Decoder, handover: Handover) -> Self {
+        Self {
+            settings,
+            decoder,
+            handover,
+            pending: Pending::default(),
+            backoff: Backoff::new(RECONNECT),
+            wait: Duration::ZERO,
+            connected_at: None,
+            is_stalled: false,
+            pinged_at: None,
+            has_connected: false,
+            is_connected: false,
+            has_subscribed: false,
+        }
+    }
+
+    /// Takes the wait before the next attempt to connect.
+    pub(super) fn take_wait(&mut self) -> Duration {
+        take(&mut self.wait)
+    }
+
+    /// Whether the feed may read from the broker.
+    pub(super) fn may_read(&self) -> bool {
+        !self.pending.is_full() || self.must_read()
+    }
+
+    /// Whether the feed must read from the broker, even if it has to drop updates.
+    fn must_read(&self) -> bool {
+        let is_late = |pinged_at: Instant| pinged_at.elapsed() > PUSH_BACK_MAX;
+        self.is_stalled || self.pinged_at.is_some_and(is_late)
+    }
+
+    /// Processes a received packet and all packets received together with it.
+    pub(super) fn take(
+        &mut self,
+        client: &mut MqttClient,
+        received: Result<Incoming, ClientError>,
+    ) {
+        let mut next = Some(received);
+        while let Some(received) = next {
+            match received {
+                Ok(incoming) => self.take_incoming(client, incoming),
+                Err(error) => self.lose_connection(&error),
+            }
+            next = client.buffered().map(Ok);
+        }
+        self.pinged_at = match (client.is_pinging(), self.pinged_at) {
+            (true, None) => Some(Instant::now()),
+            (true, since) => since,
+            (false, _) => None,
+        };
+        if self.must_read() {
+            let lost = self.pending.drop_oldest();
+            self.count_lost(lost);
+        }
+    }
+
+    fn take_incoming(&mut self, client: &MqttClient, incoming: Incoming) {
+        match incoming {
+            Incoming::Message {
+                topic,
+                payload,
+                is_retained,
+            } => self.take_message(&topic, &payload, is_retained),
+            Incoming::Connected { has_session } => {
+                if self.has_connected {
+                    self.handover.metrics().reconnects.add(1);
+                }
+                self.has_connected = true;
+                self.is_connected = true;
+                self.connected_at = Some(Instant::now());
+                tracing::info!(
+                    feed = self.handover.name(), broker = %self.settings.url, has_session,
+                    "connected"
+                );
+                // A session from before the start may lack filters that are new in the settings.
+                if has_session && self.has_subscribed {
+                    self.handover.set_state(FeedState::Up);
+                } else {
+                    client.subscribe();
+                }
+            }
+            Incoming::Subscribed(answers) => self.take_answers(&answers),
+            Incoming::Other => {}
+        }
+    }
+
+    fn take_message(&mut self, topic: &str, payload: &Bytes, is_retained: bool) {
+        self.handover.count_received(1);
+        match self.decoder.decode(topic, payload) {
+            Ok(mut update) => {
+                if is_retained {
+                    update.quality = Quality::Retained;
+                }
+                self.pending.push(update, topic.len() + payload.len());
+            }
+            Err(error) => self.handover.undecodable(topic, error),
+        }
+    }
+
+    /// A refused filter does not stop the others, but it is logged.
+    fn take_answers(&mut self, answers: &[Result<(), String>]) {
+        for (filter, answer) in self.settings.filters.iter().zip(answers) {
+            if let Err(reason) = answer {
+                tracing::error!(
+                    feed = self.handover.name(), %filter, reason,
+                    "the broker refused a subscription"
+                );
+            }
+        }
+        self.has_subscribed = true;
+        if answers.iter().any(Result::is_ok) {
+            self.handover.set_state(FeedState::Up);
+        } else {
+            self.handover.set_state(FeedState::Down);
+        }
+    }
+
+    fn lose_connection(&mut self, error: &ClientError) {
+        if self.has_connected {
+            self.handover.set_state(FeedState::Down);
+        }
+        if take(&mut self.is_connected) {
+            self.pending.push_down();
+        }
+        if let Some(bytes) = error.too_long_bytes {
+            let max = self.settings.max_packet_bytes;
+            let reason = format!("a packet has {bytes} bytes (limit {max})");
+            self.handover.count_received(1);
+            self.handover.undecodable(&self.settings.url, reason);
+        }
+        if let Some(at) = self.connected_at.take() {
+            self.backoff.connection_lasted(at.elapsed());
+        }
+        self.wait = self.backoff.next_wait(rand::random());
+        let retry_in = self.wait;
+        tracing::warn!(
+            feed = self.handover.name(), broker = %self.settings.url, reason = error.reason,
+            ?retry_in, "no connection to the broker"
+        );
+    }
+
+    /// Counts the messages that were neither handed over nor counted.
+    pub(super) fn count_rest_as_lost(&mut self) {
+        let metrics = self.handover.metrics();
+        let settled = metrics.submitted.get() + metrics.undecodable.get() + metrics.lost.get();
+        let rest = metrics.received.get().saturating_sub(settled);
+        self.count_lost(usize::try_from(rest).unwrap_or(usize::MAX));
+    }
+
+    fn count_lost(&mut self, lost: usize) {
+        if lost > 0 {
+            self.handover
+                .lost(lost, "the sequencer was too slow for the broker");
+        }
+    }
+}

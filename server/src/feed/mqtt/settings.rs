@@ -1,0 +1,123 @@
+//! Settings of the MQTT feed, and their bounds.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use clap::{Args, ValueEnum};
+use tickcast_protocol::topic::Filter;
+
+use super::url::{MqttUrl, Secret};
+use crate::settings::values::{defaults, number, size, time};
+
+/// Settings of the feed. Each field is a setting of the server, see `crate::settings`.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(next_help_heading = "Feed mqtt")]
+pub struct MqttSettings {
+    /// The broker, such as `mqtt://user:password@host:1883`. User, password and port are optional.
+    #[arg(value_name = "URL", default_value = "mqtt://localhost:1883")]
+    pub url: MqttUrl,
+    /// What to subscribe to.
+    #[arg(id = "filter", value_name = "FILTER", default_value = "#")]
+    pub filters: Vec<Filter>,
+    /// Version of the protocol.
+    #[arg(value_name = "VERSION", default_value = "3.1.1")]
+    pub version: MqttVersion,
+    /// Highest quality of service that the broker may use.
+    #[arg(value_name = "NUMBER", default_value = "1", value_parser = number(0..=2_u8))]
+    pub qos: u8,
+    /// User name. It has precedence over the one in the URL.
+    #[arg(value_name = "NAME")]
+    pub user: Option<String>,
+    /// Password. It has precedence over the one in the URL. Other users of the machine see flags:
+    /// use the environment or the file.
+    #[arg(value_name = "TEXT")]
+    pub password: Option<Secret>,
+    /// The server's name at the broker [default: random].
+    #[arg(value_name = "NAME")]
+    pub client_id: Option<String>,
+    /// How long the broker keeps messages (of quality of service 1 and 2) while the server is not
+    /// connected; needs a client id. With 3.1.1 every time but 0s means for ever.
+    #[arg(value_name = "TIME", default_value = "0s", value_parser = time(EXPIRY))]
+    pub session_expiry: Duration,
+    /// Longest packet that is accepted. A longer one ends a 3.1.1 connection; a broker of version 5
+    /// leaves it out.
+    #[arg(id = "max_packet", value_name = "SIZE", default_value = "256KiB")]
+    #[arg(value_parser = size(1..=PACKET_MAX_BYTES))]
+    pub max_packet_bytes: usize,
+}
+
+/// MQTT 5.0, 3.1.2.11.2: a whole number of seconds in 32 bits.
+const EXPIRY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(u32::MAX as u64);
+
+impl Default for MqttSettings {
+    fn default() -> Self {
+        defaults()
+    }
+}
+
+/// A version of MQTT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MqttVersion {
+    /// 3.1.1, which every broker speaks.
+    #[value(name = "3.1.1")]
+    V3,
+    /// 5.0
+    #[value(name = "5")]
+    V5,
+}
+
+/// Maximum number of filters in one feed. They are sent in one packet, which no broker should
+/// refuse.
+const FILTERS_MAX: usize = 1_024;
+
+/// MQTT 5.0, 1.5.5: the longest packet there can be.
+const PACKET_MAX_BYTES: usize = 268_435_455;
+
+impl MqttSettings {
+    pub(in crate::feed) fn check(&self) -> Result<(), String> {
+        if self.filters.is_empty() || self.filters.len() > FILTERS_MAX {
+            return Err(format!(
+                "{} filters: use 1 to {FILTERS_MAX}",
+                self.filters.len()
+            ));
+        }
+        if self.qos > 2 {
+            return Err(format!("quality of service {} is not 0, 1 or 2", self.qos));
+        }
+        if self.max_packet_bytes == 0 || self.max_packet_bytes > PACKET_MAX_BYTES {
+            return Err(format!(
+                "a maximum packet of {} bytes is not between 1 and {PACKET_MAX_BYTES}",
+                self.max_packet_bytes
+            ));
+        }
+        if self.session_expiry.as_secs() > u64::from(u32::MAX) {
+            return Err("the session expiry is longer than 136 years".into());
+        }
+        if !self.session_expiry.is_zero() && self.client_id.is_none() {
+            return Err("a session that outlives its connection needs a client id".into());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_outside_their_bounds_are_refused() {
+        let check = |change: fn(&mut MqttSettings), part: &str| {
+            let mut settings = MqttSettings::default();
+            settings.check().unwrap();
+            change(&mut settings);
+            let error = settings.check().unwrap_err();
+            assert!(error.contains(part), "{error}");
+        };
+        check(|s| s.filters.clear(), "0 filters");
+        check(|s| s.qos = 3, "quality of service 3");
+        check(|s| s.max_packet_bytes = 0, "0 bytes");
+        check(
+            |s| s.session_expiry = Duration::from_secs(60),
+            "needs a client id",
+        );
+    }
+}

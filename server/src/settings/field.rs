@@ -1,0 +1,114 @@
+//! Settings as clap knows them: the fields of a struct that derives [`Args`].
+//!
+//! clap has each field's text, default and parser. Whatever the source, a value is checked as if it
+//! were that struct's flag: so one parser per setting serves flags, variables and the file.
+
+use std::{any::TypeId, error::Error};
+
+use clap::{
+    Arg, ArgAction, Args, Command,
+    error::{ContextKind, ContextValue},
+};
+
+use crate::feed::mqtt::{HIDDEN, MqttUrl, Secret};
+
+/// The settings of a struct, see [`settings`].
+pub(crate) fn command<T: Args>() -> Command {
+    settings(T::augment_args(Command::new("settings")))
+}
+
+/// Gives each field a flag, whose id is the key in the file. A flag without a value is an empty
+/// list.
+pub(crate) fn settings(command: Command) -> Command {
+    let command = command.no_binary_name(true).disable_help_flag(true);
+    command.mut_args(|arg| {
+        let (key, values_min) = (key(&arg).to_owned(), usize::from(!is_list(&arg)));
+        arg.long(key).num_args(values_min..=1)
+    })
+}
+
+/// A setting's name in the file.
+pub(crate) fn key(arg: &Arg) -> &str {
+    arg.get_id().as_str()
+}
+
+/// Whether a setting takes several values.
+pub(crate) fn is_list(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Append)
+}
+
+/// A setting's text, with the values that it may have if they are few.
+pub(crate) fn text(arg: &Arg) -> String {
+    let text = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let values = arg.get_possible_values();
+    let values: Vec<_> = values.iter().map(|value| value.get_name()).collect();
+    match values.as_slice() {
+        [] => text,
+        values => format!("{text} [values: {}]", values.join(", ")),
+    }
+}
+
+/// A part of an error, if it is one text.
+pub(crate) fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// `; did you mean KEY?` if a name resembles a key of `command`. `written` says how it is written.
+pub(crate) fn question(command: &Command, name: &str, written: fn(&str) -> String) -> String {
+    let command = command.clone().no_binary_name(true);
+    let error = command.try_get_matches_from([format!("--{name}")]).err();
+    let flag = error
+        .as_ref()
+        .and_then(|error| context(error, ContextKind::SuggestedArg));
+    match flag {
+        Some(flag) => {
+            let key = flag.trim_start_matches('-').replace('-', "_");
+            format!("; did you mean {}?", written(&key))
+        }
+        None => String::new(),
+    }
+}
+
+/// clap's message about wrong flags, without the usage.
+pub(crate) fn message(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let message = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ");
+    match context(error, ContextKind::SuggestedArg) {
+        Some(flag) => format!("{message}; did you mean {flag}?"),
+        None => message.into(),
+    }
+}
+
+/// Why clap refuses a value.
+pub(crate) fn reason(error: &clap::Error) -> String {
+    match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(source), _) => source.to_string(),
+        (None, Some(ContextValue::Strings(values))) => {
+            format!("expected one of {}", values.join(", "))
+        }
+        _ => error.kind().to_string(),
+    }
+}
+
+pub(crate) fn is_secret(arg: &Arg) -> bool {
+    let value = arg.get_value_parser().type_id();
+    value == TypeId::of::<Secret>() || value == TypeId::of::<MqttUrl>()
+}
+
+/// A value without its secrets.
+pub(crate) fn shown(arg: &Arg, text: &str) -> String {
+    let is_url = arg.get_value_parser().type_id() == TypeId::of::<MqttUrl>();
+    match text.parse::<MqttUrl>() {
+        _ if !is_secret(arg) => text.into(),
+        Ok(url) if is_url && url.password.is_none() => text.into(),
+        Ok(url) if is_url => url.to_string(),
+        _ => HIDDEN.into(),
+    }
+}

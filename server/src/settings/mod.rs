@@ -1,0 +1,290 @@
+//! The server's settings. Each field is one setting: its doc comment is the text in `--help`, in
+//! `--print-config` and in docs/operations.md, its attribute says what is accepted and what the
+//! default is. `config` reads the values from flags, environment variables and the file.
+//!
+//! The settings of a feed are with the feed.
+
+pub(crate) mod decode;
+pub(crate) mod field;
+pub(crate) mod kinds;
+pub(crate) mod liveness;
+pub(crate) mod values;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use clap::{ArgAction, Args, Parser, ValueEnum};
+use tickcast_core::{
+    permissions::Permissions,
+    sequencer::{HistorySettings, liveness::LivenessSettings},
+    settings::CoreSettings,
+};
+use tickcast_protocol::topic::Filter;
+
+use crate::feed::{FeedSettings, decode::DecodeRule};
+use values::{address, defaults, log_filter, number, origin, size, time};
+
+/// Pushes live market and sensor data to many WebSocket subscribers.
+#[derive(Debug, Parser)]
+#[command(name = "tickcast-server", version, after_help = AFTER_HELP)]
+pub(crate) struct General {
+    /// A TOML file with settings. Precedence: flags, then environment variables, then the TOML
+    /// file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<String>,
+    /// Where updates come from: simulated, mqtt, replay, stdin or none (then only clients
+    /// publish). Several feeds run at the same time.
+    #[arg(long, value_name = "KIND", default_value = "simulated")]
+    feed: Vec<String>,
+    /// How payloads of matching topics are read: auto, number, text, bytes or json with pointers,
+    /// as in "market/+/trade=json,price=/p,size=/q,time=/T,time_unit=ms". The first match counts.
+    #[arg(long, value_name = "FILTER=FORMAT")]
+    decode: Vec<String>,
+    /// How often updates of matching topics are expected, as in "plant/#=5s,dead_after=10m": a
+    /// topic is stale after three times as long without one. The time can be "learned" from each
+    /// topic's own updates. The first match counts.
+    #[arg(long, value_name = "FILTER=TIME")]
+    liveness: Vec<String>,
+    /// Read the settings, report what is wrong with them, and exit.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Print all settings with their effective values and where each comes from, and exit.
+    #[arg(long)]
+    pub(crate) print_config: bool,
+}
+
+const AFTER_HELP: &str =
+    "Each setting can be given as a flag, as an environment variable or in the file.";
+
+/// Shorter waits would keep a server busy with itself; longer ones are mistakes.
+const WAIT: RangeInclusive<Duration> = Duration::from_millis(10)..=WAIT_MAX;
+const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Less memory would not hold a burst; more is a mistake.
+const MEMORY: RangeInclusive<usize> = 64 << 10..=1 << 40;
+
+/// Settings of everything but the feeds.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(next_help_heading = "Server")]
+pub struct ServerSettings {
+    /// Address for WebSocket and HTTP; port 0 takes a free one.
+    #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:7400", value_parser = address)]
+    pub listen: SocketAddr,
+    /// Address for operators: health, metrics (then only here) and slow clients. Keep strangers
+    /// off it.
+    #[arg(value_name = "ADDRESS", value_parser = address)]
+    pub admin: Option<SocketAddr>,
+    /// Threads that serve connections [default: number of cores].
+    #[arg(value_name = "NUMBER", default_value_t = cores(), hide_default_value = true)]
+    #[arg(value_parser = number(1..=1_024_usize))]
+    pub shards: usize,
+    /// Write to several clients in one system call where the kernel offers it (Linux 5.6).
+    #[arg(value_name = "BOOL", default_value = "true", action = ArgAction::Set)]
+    pub io_uring: bool,
+    /// Memory for recent updates: what a client can miss without loss.
+    #[arg(id = "tape", value_name = "SIZE", default_value = "64MiB", value_parser = size(MEMORY))]
+    pub tape_bytes: usize,
+    /// Updates kept of each topic for charts; 0 keeps none.
+    #[arg(value_name = "NUMBER", default_value = "2000", value_parser = number(0..=1_000_000_usize))]
+    pub history_updates: usize,
+    /// Memory for the history of all topics. When it is full, topics in turn forget the older half
+    /// of theirs.
+    #[arg(id = "history", value_name = "SIZE", default_value = "128MiB", value_parser = size(MEMORY))]
+    pub history_bytes: usize,
+    /// Most topics; each costs memory in every shard. Updates of further topics are refused and
+    /// counted.
+    #[arg(value_name = "NUMBER", default_value = "1000000")]
+    #[arg(value_parser = number(1..=u32::MAX as usize))]
+    pub topics_max: usize,
+    /// Most subscriptions of one connection.
+    #[arg(value_name = "NUMBER", default_value = "1024", value_parser = number(1..=1_000_000_usize))]
+    pub subscriptions_max: usize,
+    /// Most connections from one address; loopback is not counted. Further ones are closed before
+    /// the handshake.
+    #[arg(value_name = "NUMBER", default_value = "256", value_parser = number(1..=10_000_000_usize))]
+    pub connections_per_address_max: usize,
+    /// Requests of one connection per second; publishes are not counted.
+    #[arg(value_name = "NUMBER", default_value = "20", value_parser = number(1..=1_000_000_u32))]
+    pub requests_per_s: u32,
+    /// Requests that one connection may send at once.
+    #[arg(value_name = "NUMBER", default_value = "100", value_parser = number(1..=1_000_000_u32))]
+    pub request_burst: u32,
+    /// A connection to which nothing was sent for this long gets a heartbeat.
+    #[arg(value_name = "TIME", default_value = "10s", value_parser = time(WAIT))]
+    pub heartbeat: Duration,
+    /// A connection that sent nothing for this long gets a ping.
+    #[arg(value_name = "TIME", default_value = "20s", value_parser = time(WAIT))]
+    pub ping: Duration,
+    /// A connection that does not answer a ping within this time is closed with 4001.
+    #[arg(value_name = "TIME", default_value = "10s", value_parser = time(WAIT))]
+    pub pong_timeout: Duration,
+    /// A connection that takes no byte for this long is cut off (4000 in the metrics); an answer
+    /// over HTTP after twice the time.
+    #[arg(value_name = "TIME", default_value = "10s", value_parser = time(WAIT))]
+    pub write_timeout: Duration,
+    /// Time for a client to send the header of its request.
+    #[arg(value_name = "TIME", default_value = "5s", value_parser = time(WAIT))]
+    pub handshake_timeout: Duration,
+    /// Time over which connections are closed when the server ends.
+    #[arg(value_name = "TIME", default_value = "2s", value_parser = time(Duration::ZERO..=WAIT_MAX))]
+    pub drain: Duration,
+    /// Filters: what clients may subscribe to and read.
+    #[arg(value_name = "FILTER", default_value = "#")]
+    pub subscribe_allow: Vec<Filter>,
+    /// Filters: what clients may publish to.
+    #[arg(value_name = "FILTER", default_value = "#")]
+    pub publish_allow: Vec<Filter>,
+    /// From where clients may publish.
+    #[arg(value_name = "WHERE", default_value = "loopback")]
+    pub publish_from: PublishFrom,
+    /// Origins of other web pages that may connect, such as `https://example.org`, or `*` for any.
+    /// The server's own page always may.
+    #[arg(value_name = "ORIGIN", value_parser = origin)]
+    pub origins: Vec<String>,
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, Into::into)
+}
+
+/// The addresses that may publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PublishFrom {
+    /// No address.
+    Nobody,
+    /// This machine.
+    Loopback,
+    /// Every address.
+    Anybody,
+}
+
+impl PublishFrom {
+    /// Whether clients at an address may publish.
+    pub(crate) fn includes(self, address: IpAddr) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Loopback => address.to_canonical().is_loopback(),
+            Self::Anybody => true,
+        }
+    }
+}
+
+impl ServerSettings {
+    /// What is wrong with settings that are right by themselves: the key, and why.
+    pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
+        let listen = self.listen;
+        match self.admin.filter(|admin| overlap(listen, *admin)) {
+            Some(admin) => Err((
+                "admin",
+                format!("{admin} has the same port as listen, {listen}: choose another port"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// What clients may do.
+    pub fn permissions(&self) -> Permissions {
+        Permissions {
+            subscribe: self.subscribe_allow.clone(),
+            publish: self.publish_allow.clone(),
+        }
+    }
+
+    /// The settings of the sequencer and the shards.
+    pub fn core(&self) -> CoreSettings {
+        CoreSettings {
+            tape_bytes: self.tape_bytes,
+            history: HistorySettings {
+                updates: self.history_updates,
+                bytes: self.history_bytes,
+            },
+            topics_max: self.topics_max,
+            subscriptions_max: self.subscriptions_max,
+            requests_per_s: self.requests_per_s,
+            request_burst: self.request_burst,
+            heartbeat: self.heartbeat,
+            ping: self.ping,
+            pong_timeout: self.pong_timeout,
+            write_timeout: self.write_timeout,
+            drain: self.drain,
+            permissions: self.permissions(),
+        }
+    }
+}
+
+/// Whether only one of two addresses can be listened to: their ports are the same, and one of them
+/// includes the other. `[::]` includes all addresses of IPv4.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let includes =
+        |all: IpAddr, ip: IpAddr| all.is_unspecified() && (all.is_ipv6() || ip.is_ipv4());
+    one.port() != 0 && one.port() == other.port() && (a == b || includes(a, b) || includes(b, a))
+}
+
+/// The defaults, but with one shard whatever the machine has: for tests and for callers that have
+/// no shards.
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            shards: 1,
+            ..defaults()
+        }
+    }
+}
+
+/// The settings outside of tables.
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    #[command(flatten)]
+    pub(crate) server: ServerSettings,
+    #[command(flatten)]
+    pub(crate) log: LogSettings,
+}
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Everything but the feeds.
+    pub server: ServerSettings,
+    /// The feeds, each already checked.
+    pub feeds: Vec<FeedSettings>,
+    /// How payloads are read; the first rule that matches a topic counts.
+    pub decode: Arc<[DecodeRule]>,
+    /// When topics are stale or dead.
+    pub liveness: LivenessSettings,
+    /// What is logged.
+    pub log: LogSettings,
+    /// What looks like a mistake but prevents nothing: to be logged.
+    pub warnings: Vec<String>,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Log")]
+pub struct LogSettings {
+    /// What is logged: off, error, warn, info, debug or trace, also by module as in
+    /// warn,tickcast_server::feed=debug.
+    #[arg(id = "log", value_name = "FILTER", default_value = "info", value_parser = log_filter)]
+    pub filter: String,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        defaults()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_core() {
+        assert_eq!(ServerSettings::default().core(), CoreSettings::default());
+    }
+}

@@ -1,0 +1,182 @@
+//! Parsers of values, each for the `value_parser` of a setting. Their errors say what they expect.
+
+use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
+
+use clap::Args;
+use jiff::SignedDuration;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+/// A struct of settings with nothing set.
+pub(crate) fn defaults<T: Args>() -> T {
+    let command = T::augment_args(clap::Command::new("defaults")).no_binary_name(true);
+    let command = command.mut_args(|arg| {
+        let key = arg.get_id().to_string();
+        arg.long(key)
+    });
+    let matches = command.get_matches_from([""; 0]);
+    T::from_arg_matches(&matches).expect("every setting has a default or is optional")
+}
+
+/// A number in a range.
+pub(crate) fn number<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: FromStr + PartialOrd + Display + Clone,
+{
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        let (from, to) = (range.start(), range.end());
+        number.ok_or_else(|| format!("expected a number from {from} to {to}"))
+    }
+}
+
+/// `250ms`, `10s`, `1.5m`, `2h` or `0`, in a range.
+pub(crate) fn time(
+    range: RangeInclusive<Duration>,
+) -> impl Fn(&str) -> Result<Duration, String> + Clone {
+    move |text| {
+        let time = match text {
+            "0" => Some(Duration::ZERO),
+            text => text
+                .parse::<SignedDuration>()
+                .ok()
+                .and_then(|time| time.try_into().ok()),
+        };
+        let time = time.ok_or("expected a time such as 250ms, 10s, 5m or 1h")?;
+        if !range.contains(&time) {
+            let (from, to) = (time_text(*range.start()), time_text(*range.end()));
+            return Err(format!("expected a time from {from} to {to}"));
+        }
+        Ok(time)
+    }
+}
+
+/// A text that [`time`] reads as this time.
+fn time_text(time: Duration) -> String {
+    let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    format!("{time:#}")
+}
+
+const SIZE_UNITS: [(&str, usize); 6] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+];
+
+/// `64MiB`, `100kB` or a plain number of bytes, in a range.
+pub(crate) fn size(range: RangeInclusive<usize>) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    move |text| {
+        let (digits, unit) = SIZE_UNITS
+            .iter()
+            .find_map(|(name, unit)| Some((text.strip_suffix(name)?.trim_end(), *unit)))
+            .unwrap_or((text, 1));
+        let number: Option<usize> = digits.parse().ok();
+        let bytes = number
+            .and_then(|number| number.checked_mul(unit))
+            .ok_or("expected a size such as 65536, 64KiB or 10MB")?;
+        if !range.contains(&bytes) {
+            let (from, to) = (size_text(*range.start()), size_text(*range.end()));
+            return Err(format!("expected a size from {from} to {to}"));
+        }
+        Ok(bytes)
+    }
+}
+
+/// The shortest text that [`size`] reads as this number of bytes.
+fn size_text(bytes: usize) -> String {
+    let mut binary = SIZE_UNITS[..3].iter();
+    match binary.find(|(_, unit)| bytes != 0 && bytes.is_multiple_of(*unit)) {
+        Some((name, unit)) => format!("{}{name}", bytes / unit),
+        None => bytes.to_string(),
+    }
+}
+
+/// An IP address and a port.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "expected an address such as 127.0.0.1:7400 or [::1]:7400")
+}
+
+/// A value of the `Origin` header, or `*`.
+pub(crate) fn origin(text: &str) -> Result<String, &'static str> {
+    if text != "*" && !text.contains("://") {
+        return Err("expected an origin such as https://example.org, or *");
+    }
+    Ok(text.into())
+}
+
+/// Directives for `tracing-subscriber`. It would take an unknown level for the name of a module,
+/// so a directive without `=` or a span must be a level.
+pub(crate) fn log_filter(text: &str) -> Result<String, String> {
+    for directive in text.split(',') {
+        let is_level = directive.parse::<LevelFilter>().is_ok();
+        if !is_level && !directive.contains(['=', '[', ']', '{', '}']) {
+            return Err(format!(
+                "{directive:?} is not a level: expected off, error, warn, info, debug or trace, or \
+                 MODULE=LEVEL as in tickcast_server::feed=debug"
+            ));
+        }
+    }
+    EnvFilter::try_new(text).map_err(|error| error.to_string())?;
+    Ok(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ANY_TIME: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(1 << 40);
+
+    #[test]
+    fn times_have_units() {
+        let check = |text: &str, ms: u64| {
+            let expected = Ok(Duration::from_millis(ms));
+            assert_eq!(time(ANY_TIME)(text), expected, "{text}");
+        };
+        check("250ms", 250);
+        check("10s", 10_000);
+        check("1.5m", 90_000);
+        check("2h", 7_200_000);
+        check("0", 0);
+        check("10 s", 10_000);
+        for text in ["", "10", "s", "-1s", "1d", "nans", "1e400s", "infs"] {
+            assert!(time(ANY_TIME)(text).is_err(), "{text}");
+        }
+        let up_to_a_minute = time(Duration::from_secs(1)..=Duration::from_secs(60));
+        assert_eq!(
+            up_to_a_minute("2m"),
+            Err("expected a time from 1s to 1m".into())
+        );
+    }
+
+    #[test]
+    fn sizes_have_units_or_are_bytes() {
+        let check = |text: &str, expected: usize| {
+            assert_eq!(size(0..=usize::MAX)(text), Ok(expected), "{text}");
+        };
+        check("64MiB", 64 << 20);
+        check("1 KiB", 1024);
+        check("10kB", 10_000);
+        check("7", 7);
+        for text in ["", "MiB", "-1", "1.5MiB", "1TiB", "99999999999999GiB"] {
+            assert!(size(0..=usize::MAX)(text).is_err(), "{text}");
+        }
+        assert_eq!(
+            size(0..=1024)("2KiB"),
+            Err("expected a size from 0 to 1KiB".into())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn times_and_sizes_read_as_they_are_written(ms in 0u64..1 << 40, bytes: usize) {
+            let expected = Duration::from_millis(ms);
+            prop_assert_eq!(time(ANY_TIME)(&time_text(expected)), Ok(expected));
+            prop_assert_eq!(size(0..=usize::MAX)(&size_text(bytes)), Ok(bytes));
+        }
+    }
+}
