@@ -929,7 +929,7 @@ fn the_tables_of_settings_in_the_document_for_operators_are_those_of_the_program
     assert!(
         text == expected || std::env::var_os("UPDATE_DOCS").is_some(),
         "docs/operations.md has other settings than the program. To renew its tables:\n\
-         UPDATE_DOCS=1 cargo test --package tickcast-server --test config"
+         UPDATE_DOCS=1 cargo test --package tickcast-server --test programs config"
     );
 }
 

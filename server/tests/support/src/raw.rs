@@ -180,7 +180,8 @@ impl RawSocket {
         }
     }
 
-    /// Reads to the close frame and answers it. Returns the server's code after the connection's end.
+    /// Reads to the close frame and answers it. Returns the server's code after the connection has
+    /// ended.
     pub async fn closed(mut self) -> u16 {
         let code = loop {
             let (first, payload) = self.frame().await;
