@@ -1,0 +1,724 @@
+//! Random histories of publish, subscribe, block, unblock, disconnect and resume, on a shard
+//! without sockets and clocks, against a simple model: in mode `every` nothing is lost uncounted,
+//! doubled or out of order; in mode `latest` the newest value always arrives; no client is ever
+//! sent a topic it was not introduced to; and a client that has caught up knows all statuses.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    io::{self, IoSlice},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use proptest::prelude::*;
+use tickcast_core::{
+    Now,
+    permissions::Access,
+    sequencer::{
+        Sequencer,
+        liveness::{Expected, Liveness, LivenessSettings, SilenceRule},
+    },
+    settings::CoreSettings,
+    shard::{ConnectionKey, Event, Shard, Socket, Write, WriteMany, Written},
+    stats::ShardStats,
+    work::{FeedId, NewUpdate, Submission},
+};
+use tickcast_protocol::{
+    codec::{self, Encoding},
+    message::{
+        Batch, ClientMessage, Epoch, FilterRequest, Mode, Position, Quality, Resume, Seq,
+        ServerMessage, Start, Status, Statuses, Subscribe, SubscribeResult, TopicInfo, TopicStatus,
+        Update,
+    },
+    topic::{Filter, Topic},
+    value::Value,
+};
+
+const EPOCH: Epoch = Epoch(7);
+const TOPICS: [&str; 6] = ["a/1", "a/2", "a/3", "b/1", "b/2", "c"];
+const FILTERS: [&str; 5] = ["#", "a/+", "b/1", "c", "none/yet"];
+const CLIENTS: usize = 4;
+
+#[derive(Debug, Clone)]
+enum Op {
+    /// Updates of these topics in one strip.
+    Publish(Vec<usize>),
+    Turn,
+    CatchUp,
+    Subscribe {
+        client: usize,
+        filter: usize,
+        pace: usize,
+    },
+    /// The kernel takes this many more bytes for a client.
+    Room {
+        client: usize,
+        bytes: usize,
+    },
+    Unblock(usize),
+    /// The connection breaks, and bytes in flight are lost. The next subscribe resumes.
+    Disconnect(usize),
+    Wait(u64),
+    /// The only feed is down.
+    FeedDown,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let client = 0..CLIENTS;
+    prop_oneof![
+        6 => prop::collection::vec(0..TOPICS.len(), 1..30).prop_map(Op::Publish),
+        4 => Just(Op::Turn),
+        2 => Just(Op::CatchUp),
+        3 => (client.clone(), 0..FILTERS.len(), 0..3usize)
+            .prop_map(|(client, filter, pace)| Op::Subscribe { client, filter, pace }),
+        2 => (client.clone(), 0..900usize).prop_map(|(client, bytes)| Op::Room { client, bytes }),
+        3 => client.clone().prop_map(Op::Unblock),
+        1 => client.prop_map(Op::Disconnect),
+        2 => (1..200u64).prop_map(Op::Wait),
+        1 => Just(Op::FeedDown),
+    ]
+}
+
+/// A socket that takes bytes while it has room.
+#[derive(Debug, Clone, Default)]
+struct Pipe(Rc<RefCell<(Vec<u8>, usize)>>);
+
+impl Socket for Pipe {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let (bytes, room) = &mut *self.0.borrow_mut();
+        if *room == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let mut written = 0;
+        for slice in slices {
+            let len = slice.len().min(*room);
+            bytes.extend_from_slice(&slice[..len]);
+            *room -= len;
+            written += len;
+        }
+        Ok(written)
+    }
+}
+
+/// Writes to several sockets at once, but sometimes only one frame or nothing.
+#[derive(Debug, Default)]
+struct Together(usize);
+
+impl WriteMany<Pipe> for Together {
+    fn write_many(&mut self, writes: &[Write<'_, Pipe>], taken: &mut Written) {
+        for write in writes {
+            self.0 = (self.0 + 1) % 5;
+            let slices: Vec<_> = write.slices().map(IoSlice::new).collect();
+            let slices = match self.0 {
+                0 => &[],
+                1 => &slices[..slices.len().min(1)],
+                _ => &slices[..],
+            };
+            let result = write.socket.try_write(slices);
+            taken.push(result.unwrap_or(0));
+        }
+    }
+}
+
+impl Pipe {
+    /// Takes the payload of the next whole frame.
+    fn next_frame(&self) -> Option<Vec<u8>> {
+        let (bytes, _) = &mut *self.0.borrow_mut();
+        let (header, len) = match *bytes.get(1)? {
+            126 => (
+                4,
+                u16::from_be_bytes(bytes.get(2..4)?.try_into().unwrap()) as usize,
+            ),
+            127 => (
+                10,
+                u64::from_be_bytes(bytes.get(2..10)?.try_into().unwrap()) as usize,
+            ),
+            len => (2, len as usize),
+        };
+        if bytes.len() < header + len {
+            return None;
+        }
+        let rest = bytes.split_off(header + len);
+        let frame = std::mem::replace(bytes, rest);
+        Some(frame[header..].to_vec())
+    }
+}
+
+/// What was published, as the model knows it.
+#[derive(Debug, Default)]
+struct Truth {
+    /// Topic by position, from 1.
+    tape: Vec<usize>,
+}
+
+impl Truth {
+    fn matching(&self, filter: &Filter, after: Position, until: Position) -> Vec<Position> {
+        (after + 1..=until)
+            .filter(|&position| filter.matches(TOPICS[self.tape[position as usize - 1]]))
+            .collect()
+    }
+
+    fn seq(&self, position: Position) -> Seq {
+        let topic = self.tape[position as usize - 1];
+        self.tape[..position as usize]
+            .iter()
+            .filter(|&&other| other == topic)
+            .count() as Seq
+    }
+}
+
+/// One filter in one mode, over all connections of a client.
+#[derive(Debug)]
+struct Subscription {
+    filter: Filter,
+    mode: Mode,
+    rate: Option<f64>,
+    /// The position where counting began. `None` before the first answer.
+    base: Option<Position>,
+    position: Position,
+    count: u64,
+    /// The position in the snapshot while it is incomplete.
+    snapshot: Option<Position>,
+    /// Positions of live updates.
+    live: Vec<Position>,
+    /// Ranges reported as lost, with the number of updates in them.
+    gaps: Vec<(Position, Position, u64)>,
+    latest: BTreeMap<usize, Position>,
+    /// Statuses received since the subscription began or was resumed.
+    statuses: HashMap<usize, Status>,
+}
+
+#[derive(Debug)]
+struct Client {
+    encoding: Encoding,
+    connection: Option<(ConnectionKey, Pipe)>,
+    subscriptions: Vec<Subscription>,
+    /// Channels of this connection, with the index of their subscription.
+    channels: HashMap<u32, usize>,
+    /// Filters that wait for their answer, in order.
+    asked: Vec<usize>,
+    /// Topic indices by id, kept across connections.
+    topics: HashMap<u32, usize>,
+}
+
+fn topic_index(topic: &Topic) -> usize {
+    TOPICS
+        .iter()
+        .position(|name| *name == topic.as_str())
+        .unwrap()
+}
+
+impl Client {
+    fn receive(&mut self, truth: &Truth) {
+        let Some((_, pipe)) = self.connection.clone() else {
+            return;
+        };
+        while let Some(frame) = pipe.next_frame() {
+            let message = match self.encoding {
+                Encoding::Bincode => match codec::decode_server_bincode(&frame).unwrap() {
+                    ServerMessage::Batch(batch) => ServerMessage::Batch(self.resolve(batch)),
+                    ServerMessage::Subscribed(subscribed) => ServerMessage::Subscribed(subscribed),
+                    ServerMessage::Gap(gap) => ServerMessage::Gap(gap),
+                    ServerMessage::Status(message) => {
+                        ServerMessage::Status(self.resolve_statuses(message))
+                    }
+                    ServerMessage::Error(error) => panic!("{error:?}"),
+                    _ => continue,
+                },
+                Encoding::Json => codec::decode_server_json(&frame).unwrap(),
+            };
+            self.take(message, truth);
+        }
+    }
+
+    fn introduce(&mut self, topics: &[TopicInfo]) {
+        for info in topics {
+            self.topics.insert(info.id, topic_index(&info.topic));
+        }
+    }
+
+    fn name(&self, id: u32) -> Topic {
+        let known = self.topics.get(&id);
+        let topic = known.unwrap_or_else(|| panic!("topic {id} not introduced"));
+        Topic::new(TOPICS[*topic]).unwrap()
+    }
+
+    fn resolve_statuses(&mut self, message: Statuses<u32>) -> Statuses<Topic> {
+        self.introduce(&message.topics);
+        let statuses = message.statuses.into_iter().map(|status| TopicStatus {
+            topic: self.name(status.topic),
+            status: status.status,
+            since_ns: status.since_ns,
+        });
+        Statuses {
+            statuses: statuses.collect(),
+            channel: message.channel,
+            topics: message.topics,
+        }
+    }
+
+    fn resolve(&mut self, batch: Batch<u32>) -> Batch<Topic> {
+        self.introduce(&batch.topics);
+        let updates = batch.updates.into_iter().map(|update| Update {
+            topic: self.name(update.topic),
+            position: update.position,
+            seq: update.seq,
+            source_time_ns: update.source_time_ns,
+            ingest_time_ns: update.ingest_time_ns,
+            quality: update.quality,
+            value: update.value,
+        });
+        Batch {
+            updates: updates.collect(),
+            channel: batch.channel,
+            from: batch.from,
+            to: batch.to,
+            snapshot: batch.snapshot,
+            topics: batch.topics,
+        }
+    }
+
+    fn take(&mut self, message: ServerMessage<Topic>, truth: &Truth) {
+        match message {
+            ServerMessage::Subscribed(subscribed) => {
+                for result in subscribed.results {
+                    let SubscribeResult::Accepted(accepted) = result else {
+                        panic!("{result:?}");
+                    };
+                    let index = self.asked.remove(0);
+                    let subscription = &mut self.subscriptions[index];
+                    self.channels.insert(accepted.channel, index);
+                    match accepted.start {
+                        Start::Existing => continue,
+                        Start::Fresh => {
+                            assert!(subscription.base.is_none());
+                            subscription.base = Some(accepted.position);
+                            subscription.count = accepted.count;
+                            let before = truth.matching(&subscription.filter, 0, accepted.position);
+                            assert_eq!(accepted.count, before.len() as u64);
+                        }
+                        Start::Resumed => {
+                            // No update of the filter may lie between the two positions.
+                            let skipped = truth.matching(
+                                &subscription.filter,
+                                accepted.position,
+                                subscription.position,
+                            );
+                            assert_eq!(skipped, Vec::<Position>::new());
+                            if subscription.mode == Mode::Every {
+                                assert_eq!(accepted.count, subscription.count);
+                            }
+                        }
+                        start => panic!("{start:?}"),
+                    }
+                    subscription.statuses.clear();
+                    subscription.position = accepted.position;
+                    subscription.snapshot = accepted.snapshot;
+                }
+            }
+            ServerMessage::Gap(gap) => {
+                let subscription = &mut self.subscriptions[self.channels[&gap.channel]];
+                assert_eq!(subscription.mode, Mode::Every);
+                assert_eq!(
+                    (gap.from, subscription.snapshot),
+                    (subscription.position, None)
+                );
+                let lost = gap.lost.unwrap();
+                subscription.gaps.push((gap.from, gap.to, lost));
+                subscription.count += lost;
+                subscription.position = gap.to;
+                subscription.snapshot = Some(gap.snapshot);
+            }
+            ServerMessage::Batch(batch) => {
+                let subscription = &mut self.subscriptions[self.channels[&batch.channel]];
+                subscription.take(&batch, truth);
+            }
+            ServerMessage::Status(message) => {
+                let subscription = &mut self.subscriptions[self.channels[&message.channel]];
+                for TopicStatus { topic, status, .. } in message.statuses {
+                    assert!(subscription.filter.matches(topic.as_str()));
+                    let topic = topic_index(&topic);
+                    subscription.statuses.insert(topic, status);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Subscription {
+    fn take(&mut self, batch: &Batch<Topic>, truth: &Truth) {
+        let expected = if batch.snapshot {
+            self.snapshot.unwrap()
+        } else {
+            self.position
+        };
+        assert_eq!(
+            batch.from, expected,
+            "a hole or an overlap in {:?}",
+            self.filter
+        );
+        let mut before = batch.from;
+        for update in &batch.updates {
+            assert!(before < update.position && update.position <= batch.to);
+            before = update.position;
+            let topic = topic_index(&update.topic);
+            assert!(self.filter.matches(update.topic.as_str()));
+            assert_eq!(truth.tape[update.position as usize - 1], topic);
+            assert_eq!(update.seq, truth.seq(update.position));
+            assert_eq!(update.value, Value::Reading(update.position as f64));
+            let latest = self.latest.entry(topic).or_default();
+            if !batch.snapshot {
+                assert!(*latest < update.position, "an old value after a newer one");
+                self.live.push(update.position);
+                self.count += 1;
+            }
+            *latest = (*latest).max(update.position);
+        }
+        if batch.snapshot {
+            assert!(batch.to <= self.position);
+            self.snapshot = (batch.to < self.position).then_some(batch.to);
+        } else {
+            assert_eq!(self.snapshot, None, "live before the end of the snapshot");
+            self.position = batch.to;
+        }
+    }
+
+    /// The checks at the end, when everything has arrived.
+    fn check(&self, truth: &Truth, statuses: &HashMap<usize, Status>) {
+        let head = truth.tape.len() as Position;
+        let Some(base) = self.base else { return };
+        for (&topic, &status) in statuses {
+            if self.filter.matches(TOPICS[topic]) {
+                let known = self.statuses.get(&topic).copied().unwrap_or_default();
+                assert_eq!(known, status, "{} of {:?}", TOPICS[topic], self.filter);
+            }
+        }
+        let newest = (0..TOPICS.len()).filter(|&topic| self.filter.matches(TOPICS[topic]));
+        for topic in newest {
+            let position = truth.tape.iter().rposition(|&other| other == topic);
+            let position = position.map(|index| index as Position + 1);
+            assert_eq!(
+                self.latest.get(&topic).copied(),
+                position,
+                "{topic} {:?}",
+                self
+            );
+        }
+        if self.mode == Mode::Every {
+            let mut expected = truth.matching(&self.filter, base, head);
+            for &(from, to, lost) in &self.gaps {
+                let before = expected.len();
+                expected.retain(|&position| position <= from || position > to);
+                assert_eq!((before - expected.len()) as u64, lost, "{from}..{to}");
+            }
+            assert_eq!(self.live, expected);
+            assert_eq!(
+                self.count,
+                truth.matching(&self.filter, 0, head).len() as u64
+            );
+        }
+    }
+}
+
+const FEED: FeedId = 1;
+
+/// Topics of `a` become stale within a few rounds and die, topics of `b` become stale later, and
+/// `c` never does.
+fn liveness() -> LivenessSettings {
+    let rule = |filter, expect_ms, dead_after_ms: Option<u64>| SilenceRule {
+        filter: Filter::new(filter).unwrap(),
+        expect_every: Expected::Every(Duration::from_millis(expect_ms)),
+        dead_after: dead_after_ms.map(Duration::from_millis),
+    };
+    LivenessSettings {
+        silence: vec![rule("a/+", 30, Some(200)), rule("b/+", 100, None)],
+        wills: vec![],
+    }
+}
+
+struct World {
+    shard: Shard<Pipe>,
+    sequencer: Sequencer,
+    /// Topics in the order of their ids.
+    ids: Vec<usize>,
+    strips: Vec<Arc<tickcast_core::tape::Strip>>,
+    truth: Truth,
+    clients: Vec<Client>,
+    uptime: Duration,
+}
+
+impl World {
+    fn new(tape_bytes: usize, turn_writes: usize) -> Self {
+        let settings = CoreSettings {
+            tape_bytes,
+            request_burst: u32::MAX,
+            heartbeat: Duration::from_secs(1_000_000),
+            ping: Duration::from_secs(1_000_000),
+            write_timeout: Duration::from_secs(1_000_000),
+            ..CoreSettings::default()
+        };
+        let clients = (0..CLIENTS).map(|index| Client {
+            encoding: if index % 2 == 0 {
+                Encoding::Bincode
+            } else {
+                Encoding::Json
+            },
+            connection: None,
+            subscriptions: Vec::new(),
+            channels: HashMap::new(),
+            asked: Vec::new(),
+            topics: HashMap::new(),
+        });
+        let shard = Shard::new(0, EPOCH, Arc::new(settings), Arc::<ShardStats>::default());
+        Self {
+            shard: shard
+                .with_turn_writes_min(turn_writes)
+                .with_write_many(Together::default()),
+            sequencer: Sequencer::new(1000).with_liveness(Liveness::new(liveness())),
+            ids: Vec::new(),
+            strips: Vec::new(),
+            truth: Truth::default(),
+            clients: clients.collect(),
+            uptime: Duration::ZERO,
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            uptime: self.uptime,
+            wall_ns: 0,
+        }
+    }
+
+    fn publish(&mut self, topics: &[usize]) {
+        for &topic in topics {
+            self.truth.tape.push(topic);
+            if !self.ids.contains(&topic) {
+                self.ids.push(topic);
+            }
+            let update = NewUpdate {
+                topic: Topic::new(TOPICS[topic]).unwrap(),
+                value: Value::Reading(self.truth.tape.len() as f64),
+                source_time_ns: None,
+                quality: Quality::Live,
+                unit: None,
+            };
+            let submission = Submission {
+                updates: [update].into_iter().collect(),
+                ack: None,
+                feed: Some(FEED),
+            };
+            self.sequencer.push(submission, self.now());
+        }
+        self.take_strips();
+    }
+
+    fn take_strips(&mut self) {
+        let sequencer = &mut self.sequencer;
+        self.strips
+            .extend(std::iter::from_fn(|| sequencer.take_strip()));
+    }
+
+    fn statuses(&self) -> HashMap<usize, Status> {
+        let liveness = self.sequencer.liveness();
+        (0..)
+            .zip(&self.ids)
+            .map(|(id, &topic)| (topic, liveness.status(id)))
+            .collect()
+    }
+
+    fn connection(&mut self, client: usize) -> ConnectionKey {
+        if let Some((key, _)) = self.clients[client].connection {
+            return key;
+        }
+        let pipe = Pipe::default();
+        pipe.0.borrow_mut().1 = 100_000;
+        let encoding = self.clients[client].encoding;
+        let key = self
+            .shard
+            .connect(pipe.clone(), encoding, Access::READER, self.now());
+        self.clients[client].connection = Some((key, pipe));
+        self.clients[client].channels.clear();
+        self.clients[client].asked.clear();
+        // Earlier subscriptions are resumed.
+        for index in 0..self.clients[client].subscriptions.len() {
+            self.ask(client, key, index);
+        }
+        key
+    }
+
+    fn subscribe(&mut self, client: usize, filter: usize, pace: usize) {
+        let key = self.connection(client);
+        let (mode, rate) = [
+            (Mode::Every, None),
+            (Mode::Latest, None),
+            (Mode::Latest, Some(10.0)),
+        ][pace];
+        let subscriptions = &mut self.clients[client].subscriptions;
+        let same = |subscription: &Subscription| {
+            subscription.filter.as_str() == FILTERS[filter]
+                && (subscription.mode, subscription.rate) == (mode, rate)
+        };
+        let index = subscriptions.iter().position(same).unwrap_or_else(|| {
+            subscriptions.push(Subscription {
+                filter: Filter::new(FILTERS[filter]).unwrap(),
+                mode,
+                rate,
+                base: None,
+                position: 0,
+                count: 0,
+                snapshot: None,
+                live: Vec::new(),
+                gaps: Vec::new(),
+                latest: BTreeMap::new(),
+                statuses: HashMap::new(),
+            });
+            subscriptions.len() - 1
+        });
+        self.ask(client, key, index);
+    }
+
+    fn ask(&mut self, client: usize, key: ConnectionKey, index: usize) {
+        let subscription = &self.clients[client].subscriptions[index];
+        let resume = subscription.base.map(|_| Resume {
+            epoch: EPOCH,
+            position: subscription.position,
+            count: (subscription.mode == Mode::Every).then_some(subscription.count),
+            snapshot: subscription.snapshot,
+        });
+        let request = Subscribe {
+            id: 1,
+            filters: vec![FilterRequest {
+                filter: subscription.filter.as_str().to_owned(),
+                resume,
+            }],
+            mode: subscription.mode,
+            max_rate_hz: subscription.rate,
+        };
+        self.clients[client].asked.push(index);
+        let now = self.now();
+        self.shard
+            .handle(key, ClientMessage::Subscribe(request), now);
+    }
+
+    fn room(&mut self, client: usize, bytes: usize) {
+        let Some((key, pipe)) = self.clients[client].connection.clone() else {
+            return;
+        };
+        pipe.0.borrow_mut().1 = bytes;
+        let now = self.now();
+        self.shard.on_writable(key, now);
+    }
+
+    fn turn(&mut self) {
+        self.sequencer.poll(self.now());
+        self.take_strips();
+        let strips = std::mem::take(&mut self.strips);
+        let now = self.now();
+        self.shard.turn(&strips, now);
+    }
+
+    fn act(&mut self, op: Op) {
+        match op {
+            Op::Publish(topics) => self.publish(&topics),
+            Op::Turn => self.turn(),
+            Op::CatchUp => {
+                let now = self.now();
+                self.shard.catch_up(now);
+            }
+            Op::Subscribe {
+                client,
+                filter,
+                pace,
+            } => self.subscribe(client, filter, pace),
+            Op::Room { client, bytes } => self.room(client, bytes),
+            Op::Unblock(client) => self.room(client, 100_000),
+            Op::Disconnect(client) => {
+                if let Some((key, _)) = self.clients[client].connection.take() {
+                    self.shard.disconnect(key);
+                }
+            }
+            Op::Wait(ms) => self.uptime += Duration::from_millis(ms),
+            Op::FeedDown => {
+                self.sequencer.feed_down(FEED, self.now());
+                self.take_strips();
+            }
+        }
+        let events = self.shard.take_events();
+        assert!(!events.iter().any(|event| matches!(event, Event::Broken(_))));
+        for client in &mut self.clients {
+            client.receive(&self.truth);
+        }
+    }
+
+    /// All clients read, and time passes until nothing is left to send.
+    fn settle(&mut self) {
+        for client in 0..CLIENTS {
+            if !self.clients[client].subscriptions.is_empty() {
+                self.connection(client);
+            }
+        }
+        for _ in 0..200 {
+            for client in 0..CLIENTS {
+                self.act(Op::Unblock(client));
+            }
+            self.act(Op::Turn);
+            self.act(Op::CatchUp);
+            self.act(Op::Wait(50));
+        }
+        assert!(!self.shard.has_catching_up() && !self.shard.has_unsent());
+    }
+}
+
+fn check(tape_bytes: usize, turn_writes: usize, ops: Vec<Op>) {
+    let mut world = World::new(tape_bytes, turn_writes);
+    for op in ops {
+        world.act(op);
+    }
+    world.settle();
+    // Once more with all clients live: shared batches must continue where catching up ended.
+    for _ in 0..2 {
+        world.publish(&[0, 1, 2, 3, 4, 5, 5]);
+        world.settle();
+    }
+    let statuses = world.statuses();
+    for client in &world.clients {
+        assert_eq!(client.asked, Vec::<usize>::new());
+        for subscription in &client.subscriptions {
+            subscription.check(&world.truth, &statuses);
+        }
+    }
+}
+
+fn cases() -> ProptestConfig {
+    ProptestConfig {
+        max_shrink_iters: 20_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    /// The tape holds everything, so nothing may be lost.
+    #[test]
+    fn with_a_long_tape_every_subscriber_receives_everything(
+        turn_writes in 1..=CLIENTS,
+        ops in prop::collection::vec(op(), 1..80),
+    ) {
+        check(1 << 20, turn_writes, ops);
+    }
+
+    /// The tape holds two or three strips: a client that stops for long falls off it.
+    #[test]
+    fn with_a_short_tape_every_loss_is_counted(
+        turn_writes in 1..=CLIENTS,
+        ops in prop::collection::vec(op(), 1..120),
+    ) {
+        check(2_000, turn_writes, ops);
+    }
+}

@@ -1,0 +1,129 @@
+//! Which part may use which, as in ARCHITECTURE.md. A failure names the file that breaks a rule.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+fn source_files(below: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(below).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            source_files(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Files below a folder whose code (comments left out) contains the word.
+fn files_with(source: &Path, word: &str) -> Vec<String> {
+    let mut files = Vec::new();
+    source_files(source, &mut files);
+    assert!(
+        files.len() > 30,
+        "the sources are not where they are looked for"
+    );
+    let mut found: Vec<String> = files
+        .into_iter()
+        .filter(|file| {
+            let text = fs::read_to_string(file).unwrap();
+            text.lines()
+                .any(|line| !line.trim_start().starts_with("//") && line.contains(word))
+        })
+        .map(|file| file.strip_prefix(source).unwrap().display().to_string())
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn the_core_names_no_runtime_socket_or_clock() {
+    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("core/src");
+    for word in [
+        "std::net",
+        "Instant",
+        "SystemTime",
+        "Mutex",
+        "std::thread",
+        "async ",
+    ] {
+        assert_eq!(files_with(&core, word), [""; 0], "must not know of {word}");
+    }
+}
+
+#[test]
+fn the_core_depends_on_no_crate_with_io() {
+    let tree = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--locked",
+            "--package",
+            "tickcast-core",
+        ])
+        .args(["--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    let crates: Vec<_> = tree
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert!(crates.contains(&"tickcast-protocol"), "{tree}");
+    for outside in [
+        "tokio",
+        "mio",
+        "socket2",
+        "hyper",
+        "fastwebsockets",
+        "rumqttc",
+        "prometheus-client",
+        "tracing",
+        "rustix",
+        "libc",
+    ] {
+        assert!(!crates.contains(&outside), "{outside}:\n{tree}");
+    }
+}
+
+#[test]
+fn each_outside_crate_is_used_in_its_files_only() {
+    for (name, files) in [
+        ("rumqttc::", &["feed/mqtt/client.rs"][..]),
+        (
+            "fastwebsockets::",
+            &["net/routes.rs", "net/ws_reader/mod.rs"],
+        ),
+        ("prometheus_client::", &["metrics/prometheus.rs"]),
+        ("tickcast_uring::", &["net/ring_writer.rs"]),
+        ("bincode::", &[]),
+    ] {
+        assert_eq!(files_with(&source(), name), files, "{name}");
+    }
+    // Settings are fields that derive clap's `Args`, also those of a feed.
+    let with_settings = ["config/", "feed/", "settings/"];
+    for file in files_with(&source(), "clap::") {
+        assert!(
+            with_settings.iter().any(|folder| file.starts_with(folder)),
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn the_server_is_built_without_its_clients() {
+    let manifest =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let (dependencies, _) = manifest.split_once("[dev-dependencies]").unwrap();
+    assert!(dependencies.contains("tickcast-protocol.workspace"));
+    for client in ["tickcast-monitor", "tickcast-loadtest", "\"client\""] {
+        assert!(!dependencies.contains(client), "{client}");
+    }
+}

@@ -1,0 +1,128 @@
+//! A feed that runs without a server.
+
+use std::{sync::Arc, time::Instant};
+
+use tickcast_core::work::{NewUpdate, Work};
+use tickcast_server::testing::{
+    self, Arrival, Clock, FeedMetrics, FeedSettings, FeedState, Ingest, Source,
+    decode::{DecodeRule, Decoder},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+use crate::waiting::{FEED_DEADLINE, STEP};
+
+/// A feed in a task.
+#[derive(Debug)]
+pub struct RunningFeed {
+    /// What the feed counts.
+    pub metrics: Arc<FeedMetrics>,
+    queue: mpsc::Receiver<Arrival>,
+    waiting: Vec<NewUpdate>,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl RunningFeed {
+    /// Starts it.
+    ///
+    /// # Panics
+    ///
+    /// If the settings are wrong.
+    pub fn start(source: Source, rules: Vec<DecodeRule>) -> Self {
+        let settings = FeedSettings {
+            name: "test".into(),
+            source,
+        };
+        settings.check().expect("the settings are right");
+        let (ingest, queue) = Ingest::new(Clock::start());
+        let metrics = Arc::new(FeedMetrics::default());
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(testing::run(
+            settings,
+            Decoder::new(rules.into()),
+            ingest,
+            Arc::clone(&metrics),
+            async {
+                // Dropping the sender stops it as well.
+                let _ = stopped.await;
+            },
+        ));
+        Self {
+            metrics,
+            queue,
+            waiting: Vec::new(),
+            stop: Some(stop),
+            task,
+        }
+    }
+
+    /// The next update.
+    pub async fn next(&mut self) -> NewUpdate {
+        while self.waiting.is_empty() {
+            let arrival = timeout(FEED_DEADLINE, self.queue.recv()).await;
+            let arrival = arrival.expect("an update in time").expect("the feed runs");
+            if let Work::Updates(submission) = arrival.work {
+                self.waiting.extend(submission.updates.into_iter().rev());
+            }
+        }
+        self.waiting.pop().expect("there is one")
+    }
+
+    /// The next `count` updates.
+    pub async fn take(&mut self, count: usize) -> Vec<NewUpdate> {
+        let mut updates = Vec::with_capacity(count);
+        while updates.len() < count {
+            updates.push(self.next().await);
+        }
+        updates
+    }
+
+    /// All updates until the feed ends by itself.
+    pub async fn rest(&mut self) -> Vec<NewUpdate> {
+        let mut updates: Vec<_> = self.waiting.drain(..).rev().collect();
+        while let Some(arrival) = timeout(FEED_DEADLINE, self.queue.recv())
+            .await
+            .expect("an end")
+        {
+            if let Work::Updates(submission) = arrival.work {
+                updates.extend(submission.updates);
+            }
+        }
+        updates
+    }
+
+    /// Polls the feed's metrics until a condition holds.
+    pub async fn until(&self, what: &str, condition: impl Fn(&FeedMetrics) -> bool) {
+        let start = Instant::now();
+        while !condition(&self.metrics) {
+            assert!(
+                start.elapsed() < FEED_DEADLINE,
+                "{what}: {:?}",
+                self.metrics
+            );
+            sleep(STEP).await;
+        }
+    }
+
+    /// Waits until the feed is up.
+    pub async fn until_up(&self) {
+        self.until("the feed is up", |metrics| metrics.state() == FeedState::Up)
+            .await;
+    }
+
+    /// Stops the feed, and returns the updates that were not taken yet.
+    pub async fn stop(mut self) -> Vec<NewUpdate> {
+        drop(self.stop.take());
+        let updates = self.rest().await;
+        timeout(FEED_DEADLINE, self.task)
+            .await
+            .expect("the feed ends in time")
+            .expect("the feed does not panic");
+        assert_eq!(self.metrics.state(), FeedState::Finished);
+        updates
+    }
+}

@@ -1,0 +1,23 @@
+//! What the tests of the server share: the program and its broker, clients of all kinds, and the
+//! ways that connections are broken.
+
+mod program;
+mod waiting;
+
+pub mod broker;
+pub mod feed;
+
+pub mod bystander;
+pub mod raw;
+pub mod subscriber;
+pub mod wire;
+
+pub mod source;
+pub mod tracked;
+pub mod truth;
+
+pub mod gate;
+pub mod proxy;
+
+pub use program::{Program, command};
+pub use waiting::{DEADLINE, STEP, soon, until};
