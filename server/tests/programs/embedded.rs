@@ -2,14 +2,14 @@
 
 #[allow(dead_code, reason = "the test calls `publish` instead of `main`")]
 #[path = "../../examples/embedded.rs"]
-mod embedded;
+mod example;
 
 use tickcast_server::Server;
 
 #[tokio::test]
 async fn the_embedded_server_publishes_its_own_numbers() {
-    let server = Server::start(embedded::settings("127.0.0.1:0").unwrap()).unwrap();
-    embedded::publish(&server, 2).await.unwrap();
+    let server = Server::start(example::settings("127.0.0.1:0").unwrap()).unwrap();
+    example::publish(&server, 2).await.unwrap();
     let url = format!(
         "http://{}/v1/latest?filter=program/uptime_s",
         server.address()
