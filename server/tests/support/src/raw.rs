@@ -180,7 +180,7 @@ impl RawSocket {
         }
     }
 
-    /// Reads to the close frame and answers it. Returns the server's code after the connection's end.
+    /// Reads to the close frame, answers it, and waits for the end. Returns the server's code.
     pub async fn closed(mut self) -> u16 {
         let code = loop {
             let (first, payload) = self.frame().await;
