@@ -47,7 +47,7 @@ pub struct FeedSettings {
 /// begin with its alias.
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum Source {
-    /// Made up, but believable.
+    /// Synthetic but realistic data.
     #[command(alias = "sim")]
     Simulated(simulated::SimulatedSettings),
     /// An MQTT broker.

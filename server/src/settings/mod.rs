@@ -61,11 +61,12 @@ pub(crate) struct General {
 const AFTER_HELP: &str =
     "Each setting can be given as a flag, as an environment variable or in the file.";
 
-/// Shorter waits would keep a server busy with itself; longer ones are mistakes.
+/// Shortest and longest waits: shorter ones would only keep the server busy, longer ones are
+/// mistakes.
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(10)..=WAIT_MAX;
 const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// Less memory would not hold a burst; more is a mistake.
+/// Least and most memory: less would not hold a burst, more is a mistake.
 const MEMORY: RangeInclusive<usize> = 64 << 10..=1 << 40;
 
 /// Settings of everything but the feeds.
@@ -96,15 +97,15 @@ pub struct ServerSettings {
     /// of theirs.
     #[arg(id = "history", value_name = "SIZE", default_value = "128MiB", value_parser = size(MEMORY))]
     pub history_bytes: usize,
-    /// Most topics; each costs memory in every shard. Updates of further topics are refused and
+    /// Topics, at most; each costs memory in every shard. Updates of further topics are refused and
     /// counted.
     #[arg(value_name = "NUMBER", default_value = "1000000")]
     #[arg(value_parser = number(1..=u32::MAX as usize))]
     pub topics_max: usize,
-    /// Most subscriptions of one connection.
+    /// Subscriptions of one connection, at most.
     #[arg(value_name = "NUMBER", default_value = "1024", value_parser = number(1..=1_000_000_usize))]
     pub subscriptions_max: usize,
-    /// Most connections from one address; loopback is not counted. Further ones are closed before
+    /// Connections from one address, at most; loopback is not counted. Further ones are closed before
     /// the handshake.
     #[arg(value_name = "NUMBER", default_value = "256", value_parser = number(1..=10_000_000_usize))]
     pub connections_per_address_max: usize,
@@ -133,13 +134,13 @@ pub struct ServerSettings {
     /// Time over which connections are closed when the server ends.
     #[arg(value_name = "TIME", default_value = "2s", value_parser = time(Duration::ZERO..=WAIT_MAX))]
     pub drain: Duration,
-    /// Filters: what clients may subscribe to and read.
+    /// Filters of the topics that clients may subscribe to and read.
     #[arg(value_name = "FILTER", default_value = "#")]
     pub subscribe_allow: Vec<Filter>,
-    /// Filters: what clients may publish to.
+    /// Filters of the topics that clients may publish to.
     #[arg(value_name = "FILTER", default_value = "#")]
     pub publish_allow: Vec<Filter>,
-    /// From where clients may publish.
+    /// The addresses from which clients may publish.
     #[arg(value_name = "WHERE", default_value = "loopback")]
     pub publish_from: PublishFrom,
     /// Origins of other web pages that may connect, such as `https://example.org`, or `*` for any.
@@ -175,7 +176,7 @@ impl PublishFrom {
 }
 
 impl ServerSettings {
-    /// What is wrong with settings that are right by themselves: the key, and why.
+    /// Checks settings against each other. An error has the key and the reason.
     pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
         let listen = self.listen;
         match self.admin.filter(|admin| overlap(listen, *admin)) {
@@ -259,7 +260,7 @@ pub struct Settings {
     pub liveness: LivenessSettings,
     /// What is logged.
     pub log: LogSettings,
-    /// What looks like a mistake but prevents nothing: to be logged.
+    /// Likely mistakes that prevent nothing, to be logged.
     pub warnings: Vec<String>,
 }
 

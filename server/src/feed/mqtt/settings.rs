@@ -15,7 +15,7 @@ pub struct MqttSettings {
     /// The broker, such as `mqtt://user:password@host:1883`. User, password and port are optional.
     #[arg(value_name = "URL", default_value = "mqtt://localhost:1883")]
     pub url: MqttUrl,
-    /// What to subscribe to.
+    /// Filters to subscribe to.
     #[arg(id = "filter", value_name = "FILTER", default_value = "#")]
     pub filters: Vec<Filter>,
     /// Version of the protocol.
@@ -35,7 +35,7 @@ pub struct MqttSettings {
     #[arg(value_name = "NAME")]
     pub client_id: Option<String>,
     /// How long the broker keeps messages (of quality of service 1 and 2) while the server is not
-    /// connected; needs a client id. With 3.1.1 every time but 0s means for ever.
+    /// connected; needs a client id. With 3.1.1 any time above 0s means without end.
     #[arg(value_name = "TIME", default_value = "0s", value_parser = time(EXPIRY))]
     pub session_expiry: Duration,
     /// Longest packet that is accepted. A longer one ends a 3.1.1 connection; a broker of version 5
