@@ -105,8 +105,8 @@ pub struct ServerSettings {
     /// Subscriptions of one connection, at most.
     #[arg(value_name = "NUMBER", default_value = "1024", value_parser = number(1..=1_000_000_usize))]
     pub subscriptions_max: usize,
-    /// Connections from one address, at most; loopback is not counted. Further ones are closed before
-    /// the handshake.
+    /// Connections from one address, at most; loopback is not counted. Further ones are closed
+    /// before the handshake.
     #[arg(value_name = "NUMBER", default_value = "256", value_parser = number(1..=10_000_000_usize))]
     pub connections_per_address_max: usize,
     /// Requests of one connection per second; publishes are not counted.
