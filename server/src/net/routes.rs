@@ -237,9 +237,10 @@ impl Routes {
     }
 
     fn check_reading(&self, filter: &Filter) -> Result<(), String> {
-        let permissions = self.settings.permissions();
-        let checked = permissions.check(Access::READER, Action::Subscribe(filter));
-        checked.map_err(|refusal| refusal.reason)
+        let action = Action::Subscribe(filter);
+        self.shard
+            .with(|shard, _| shard.permissions().check(Access::READER, action))
+            .map_err(|refusal| refusal.reason)
     }
 
     fn latest(&self, query: &str) -> Answer {

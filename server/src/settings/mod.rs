@@ -188,14 +188,6 @@ impl ServerSettings {
         }
     }
 
-    /// What clients may do.
-    pub fn permissions(&self) -> Permissions {
-        Permissions {
-            subscribe: self.subscribe_allow.clone(),
-            publish: self.publish_allow.clone(),
-        }
-    }
-
     /// The settings of the sequencer and the shards.
     pub fn core(&self) -> CoreSettings {
         CoreSettings {
@@ -213,7 +205,10 @@ impl ServerSettings {
             pong_timeout: self.pong_timeout,
             write_timeout: self.write_timeout,
             drain: self.drain,
-            permissions: self.permissions(),
+            permissions: Permissions {
+                subscribe: self.subscribe_allow.clone(),
+                publish: self.publish_allow.clone(),
+            },
         }
     }
 }

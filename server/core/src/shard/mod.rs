@@ -81,7 +81,9 @@ use self::{
     statuses::Statuses,
     subscription::Subscription,
 };
-use crate::{now::Now, settings::CoreSettings, stats::ShardStats, tape::Tape};
+use crate::{
+    now::Now, permissions::Permissions, settings::CoreSettings, stats::ShardStats, tape::Tape,
+};
 
 pub use self::{
     behind::{CATCH_UP_FRAME_MAX_BYTES, CATCH_UP_FRAME_MIN_BYTES},
@@ -187,6 +189,11 @@ impl<S: Socket> Shard<S> {
     /// Number of connections.
     pub fn connections(&self) -> usize {
         self.connections.len()
+    }
+
+    /// What clients may do.
+    pub fn permissions(&self) -> &Permissions {
+        &self.settings.permissions
     }
 
     /// The epoch of the tape.
