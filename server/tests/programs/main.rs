@@ -1,5 +1,5 @@
 //! Tests of the program as an operator runs it: settings, the admin address, shards, the whole way
-//! from a feed to subscribers, and the rules that its source keeps.
+//! from a feed to subscribers, history and status, and the rules that its source keeps.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
@@ -9,6 +9,8 @@ mod embedded;
 mod end_to_end;
 mod end_to_end_resume;
 mod end_to_end_slow;
+mod history;
 mod promises;
 mod rules;
 mod shards;
+mod status;
