@@ -1,6 +1,12 @@
-//! The core's promises, in virtual time and without I/O.
+//! The core's promises, in virtual time and without I/O: random histories against a model, and
+//! scripts for what happens at a limit.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod bench;
+mod pipe;
+
 mod histories;
+mod latest;
+mod timers;
 mod turns;
