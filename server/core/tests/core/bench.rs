@@ -140,6 +140,13 @@ impl Bench {
         panic!("there is always more to send");
     }
 
+    /// Lets a client's socket take everything again.
+    pub(crate) fn unblock(&mut self, client: &Client) {
+        client.pipe.set_room(AMPLE_BYTES);
+        let now = self.now();
+        self.shard.on_writable(client.key, now);
+    }
+
     /// Carries out a request, up to its answer.
     pub(crate) fn ask(&mut self, client: &Client, message: ClientMessage) {
         let now = self.now();

@@ -13,10 +13,7 @@ use tickcast_protocol::{
     value::Value,
 };
 
-use crate::{
-    bench::{Bench, Client, EPOCH},
-    pipe::AMPLE_BYTES,
-};
+use crate::bench::{Bench, Client, EPOCH};
 
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -85,12 +82,6 @@ impl Bench {
     fn catch_up(&mut self) {
         let now = self.now();
         while self.shard.catch_up(now) {}
-    }
-
-    fn unblock(&mut self, client: &Client) {
-        client.pipe.set_room(AMPLE_BYTES);
-        let now = self.now();
-        self.shard.on_writable(client.key, now);
     }
 }
 

@@ -7,6 +7,11 @@ mod bench;
 mod pipe;
 
 mod histories;
+mod history;
 mod latest;
+mod requests;
+mod sequencer;
+mod state;
+mod statuses;
 mod timers;
 mod turns;
