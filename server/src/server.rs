@@ -25,6 +25,7 @@ use crate::{
     metrics::{FeedStats, Metrics},
     net::{
         admin::{self, Admin, QUESTIONS_MAX},
+        gate::Gate,
         listener,
         permits::Permits,
         shard_thread::ShardThread,
@@ -104,6 +105,7 @@ impl Server {
         let clock = Clock::start();
         let (ingest, submissions) = Ingest::new(clock);
         let epoch = Epoch(rand::random());
+        let gate = Arc::new(Gate::new(Arc::clone(&server), Arc::clone(&metrics)));
         let permits = Permits::new(server.connections_per_address_max);
         let drained = Arc::new(Barrier::new(server.shards));
 
@@ -122,6 +124,7 @@ impl Server {
                 state: Arc::clone(&state),
                 handoff: Arc::clone(&handoff),
                 permits: Arc::clone(&permits),
+                gate: Arc::clone(&gate),
                 drained: Arc::clone(&drained),
                 ingest: ingest.clone(),
                 clock,
@@ -156,6 +159,7 @@ impl Server {
         let admin = Admin {
             state: Arc::clone(&state),
             metrics: Arc::clone(&metrics),
+            gate,
             shards,
         };
         let admin = match admin_listener {

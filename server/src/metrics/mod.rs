@@ -4,6 +4,7 @@
 //!
 //! * this file: all counters in one place, by shard, by feed, and of the ingest thread
 //! * `feed`: the counters and the state of one feed
+//! * `refused`: refused requests and connections, by reason
 //! * [`prometheus`]: names, labels and text form; only this file names the metrics library
 //!
 //! The other rooms change the counters, and this room only reads them. The counters of a shard are
@@ -11,12 +12,14 @@
 
 mod feed;
 pub(crate) mod prometheus;
+mod refused;
 
 use std::sync::Arc;
 
 use tickcast_core::stats::{Number, ShardStats};
 
 pub use feed::{FeedMetrics, FeedState};
+pub(crate) use refused::{RefusalReason, RefusedStats};
 
 /// The counters of the ingest thread.
 #[derive(Debug, Default)]
@@ -57,4 +60,6 @@ pub struct Metrics {
     pub feeds: Vec<FeedStats>,
     /// The counters of the ingest thread.
     pub ingest: IngestStats,
+    /// Refused requests and connections.
+    pub(crate) refused: RefusedStats,
 }

@@ -158,6 +158,10 @@ impl Collector for Scrape {
             "Closed connections, by close code",
             self.closes(),
         )?;
+        let rows = self.0.refused.rows();
+        let rows = rows.map(|(reason, count)| (vec![("reason", reason.to_owned())], count));
+        let help = "Refused requests and connections, by reason";
+        put(COUNTER, "refused", help, rows.collect())?;
         for &(kind, name, help, number) in FEED {
             put(kind, name, help, self.by_feed(|feed| number(feed).get()))?;
         }

@@ -1,6 +1,6 @@
 //! A shard's thread: its listener, its rounds, and its timers.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
 use tickcast_core::shard::Shard;
 use tickcast_protocol::message::Epoch;
@@ -11,8 +11,8 @@ use tokio::{
 };
 
 use super::{
-    listener, permits::Permits, ring_writer::RingWriter, routes::Routes, shard_handle::ShardHandle,
-    slow_clients::SlowQuestion, state::ServerState,
+    gate::Gate, listener, permits::Permits, ring_writer::RingWriter, routes::Routes,
+    shard_handle::ShardHandle, slow_clients::SlowQuestion, state::ServerState,
 };
 use crate::{
     clock::Clock,
@@ -61,6 +61,7 @@ pub(crate) struct ShardThread {
     pub(crate) state: Arc<ServerState>,
     pub(crate) handoff: Arc<Handoff>,
     pub(crate) permits: Arc<Permits>,
+    pub(crate) gate: Arc<Gate>,
     /// The barrier at which shards wait for each other when their clients are gone.
     pub(crate) drained: Arc<Barrier>,
     pub(crate) ingest: Ingest,
@@ -101,13 +102,13 @@ impl ShardThread {
             settings: self.settings,
             state: self.state,
             metrics: self.metrics,
+            gate: self.gate,
+            turned_away: Cell::default(),
         });
         spawn_local(listener::accept(
             listener,
             self.permits,
-            move |stream, peer, permit| {
-                spawn_local(Rc::clone(&routes).serve(stream, peer, permit));
-            },
+            move |stream, peer, permit| routes.accepted(stream, peer, permit),
         ));
         spawn_local(tick(Rc::clone(&shard)));
         spawn_local(answer_operators(Rc::clone(&shard), self.questions));

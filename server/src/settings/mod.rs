@@ -8,6 +8,7 @@ pub(crate) mod decode;
 pub(crate) mod field;
 pub(crate) mod kinds;
 pub(crate) mod liveness;
+pub(crate) mod site;
 pub(crate) mod values;
 
 use std::{
@@ -27,7 +28,8 @@ use tickcast_core::{
 use tickcast_protocol::topic::Filter;
 
 use crate::feed::{FeedSettings, decode::DecodeRule};
-use values::{address, defaults, log_filter, number, origin, size, time};
+use site::{HostRule, OriginRule, host_rule, origin_rule};
+use values::{address, defaults, log_filter, number, size, time};
 
 /// Pushes live market and sensor data to many WebSocket subscribers.
 #[derive(Debug, Parser)]
@@ -105,8 +107,7 @@ pub struct ServerSettings {
     /// Subscriptions of one connection, at most.
     #[arg(value_name = "NUMBER", default_value = "1024", value_parser = number(1..=1_000_000_usize))]
     pub subscriptions_max: usize,
-    /// Connections from one address, at most; loopback is not counted. Further ones are closed
-    /// before the handshake.
+    /// Connections from one address, at most; loopback is not counted. Further ones get 429.
     #[arg(value_name = "NUMBER", default_value = "256", value_parser = number(1..=10_000_000_usize))]
     pub connections_per_address_max: usize,
     /// Requests of one connection per second; publishes are not counted.
@@ -145,8 +146,13 @@ pub struct ServerSettings {
     pub publish_from: PublishFrom,
     /// Origins of other web pages that may connect, such as `https://example.org`, or `*` for any.
     /// The server's own page always may.
-    #[arg(value_name = "ORIGIN", value_parser = origin)]
-    pub origins: Vec<String>,
+    #[arg(value_name = "ORIGIN", value_parser = origin_rule)]
+    pub origins: Vec<OriginRule>,
+    /// Names that the server answers to besides `localhost` and IP addresses, such as
+    /// `dash.example`, or `*` for any. Checked at loopback and private addresses, and everywhere
+    /// once it is set.
+    #[arg(value_name = "NAME", value_parser = host_rule)]
+    pub hosts: Vec<HostRule>,
 }
 
 fn cores() -> usize {
@@ -282,5 +288,35 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_core() {
         assert_eq!(ServerSettings::default().core(), CoreSettings::default());
+    }
+
+    #[test]
+    fn each_value_of_publish_from_includes_its_addresses_only() {
+        let check = |text: &str, expected: [bool; 3]| {
+            let address: IpAddr = text.parse().unwrap();
+            let settings = [
+                PublishFrom::Nobody,
+                PublishFrom::Loopback,
+                PublishFrom::Anybody,
+            ];
+            assert_eq!(
+                settings.map(|from| from.includes(address)),
+                expected,
+                "{text}"
+            );
+        };
+        for loopback in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            check(loopback, [false, true, true]);
+        }
+        for other in [
+            "10.0.0.1",
+            "8.8.8.8",
+            "::ffff:10.0.0.1",
+            "fd00::1",
+            "2001:db8::1",
+            "::",
+        ] {
+            check(other, [false, false, true]);
+        }
     }
 }

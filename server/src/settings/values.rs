@@ -99,14 +99,6 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, &'static str> {
         .map_err(|_| "expected an address such as 127.0.0.1:7400 or [::1]:7400")
 }
 
-/// A value of the `Origin` header, or `*`.
-pub(crate) fn origin(text: &str) -> Result<String, &'static str> {
-    if text != "*" && !text.contains("://") {
-        return Err("expected an origin such as https://example.org, or *");
-    }
-    Ok(text.into())
-}
-
 /// Directives for `tracing-subscriber`. It would take an unknown level for the name of a module,
 /// so a directive without `=` or a span must be a level.
 pub(crate) fn log_filter(text: &str) -> Result<String, String> {

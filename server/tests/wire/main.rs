@@ -8,6 +8,8 @@ mod contract_wire;
 mod event_stream;
 mod foreign_clients;
 mod io_uring;
+mod requests;
+mod turned_away;
 
 mod fuzz;
 mod hostile;
