@@ -147,9 +147,16 @@ fn an_event_stream_ends_at_once_and_without_a_close_frame() {
 
 #[test]
 fn connections_and_bytes_are_counted() {
-    let mut bench = bench();
+    let permissions = Permissions {
+        publish: Vec::new(),
+        ..Permissions::default()
+    };
+    let mut bench = Bench::new(CoreSettings {
+        permissions: permissions.clone(),
+        ..CoreSettings::default()
+    });
     assert_eq!(bench.shard.index(), 3);
-    assert_eq!(bench.shard.permissions(), &Permissions::default());
+    assert_eq!(bench.shard.permissions(), &permissions);
     let clients = [(); 3].map(|()| bench.connect(Encoding::Json, Access::READER));
     let received: usize = clients.iter().map(|c| c.pipe.take_bytes().len()).sum();
     assert_eq!(bench.stats.bytes.get(), received as u64);
