@@ -11,6 +11,9 @@ pub(crate) mod liveness;
 pub(crate) mod site;
 pub(crate) mod values;
 
+#[cfg(test)]
+mod bounds;
+
 use std::{
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
