@@ -10,5 +10,6 @@ mod end_to_end;
 mod end_to_end_resume;
 mod end_to_end_slow;
 mod promises;
+mod proxies;
 mod rules;
 mod shards;
