@@ -11,6 +11,7 @@ mod messages;
 mod mqtt;
 mod payload;
 mod replay;
+mod request;
 mod topics;
 
 mod delivery;
@@ -24,6 +25,7 @@ pub use self::{
     mqtt::mqtt,
     payload::payload,
     replay::replay,
+    request::request,
     topics::topics,
 };
 
@@ -31,7 +33,7 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -43,4 +45,5 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("inbound", inbound),
     ("replay", replay),
     ("config", config),
+    ("request", request),
 ];
