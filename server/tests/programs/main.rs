@@ -11,6 +11,7 @@ mod end_to_end_resume;
 mod end_to_end_slow;
 mod history;
 mod promises;
+mod proxies;
 mod rules;
 mod shards;
 mod status;
