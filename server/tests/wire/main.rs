@@ -8,6 +8,8 @@ mod contract_wire;
 mod event_stream;
 mod foreign_clients;
 mod io_uring;
+mod mutated_requests;
+mod publishing;
 
 mod fuzz;
 mod hostile;
