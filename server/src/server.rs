@@ -135,7 +135,8 @@ impl Server {
         let thread = IngestThread {
             sequencer: Sequencer::new(server.topics_max)
                 .with_liveness(Liveness::new(liveness))
-                .with_history(History::new(server.core().history)),
+                .with_history(History::new(server.core().history))
+                .with_new_topics(server.core().new_topics),
             clock,
             submissions,
             handoff,

@@ -199,6 +199,12 @@ fn welcome() -> Welcome {
             request_burst: 0,
             write_timeout_ms: 0,
             tape_bytes: 0,
+            rate_min_hz: 0.0,
+            rate_max_hz: 0.0,
+            publish_updates_per_s: 0,
+            publish_bytes_per_s: 0,
+            new_topics_per_s: 0,
+            new_topics_burst: 0,
         },
     }
 }

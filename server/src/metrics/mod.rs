@@ -28,6 +28,8 @@ pub struct IngestStats {
     pub position: Number,
     /// Updates refused because there were too many topics.
     pub refused: Number,
+    /// Updates refused because a client introduced topics too fast.
+    pub refused_new_topics: Number,
     /// Strips made.
     pub strips: Number,
     /// Times the ingest thread waited for a shard.

@@ -62,7 +62,7 @@ impl StreamParams {
         };
         let mut last_event_id = last_event_id.map(query::text).transpose()?;
         if Pace::grant(mode, max_rate_hz).is_none() {
-            return Err("max_rate_hz must be finite and above 0".to_owned());
+            return Err(Pace::wrong_rate(max_rate_hz.unwrap_or_default()));
         }
         if let Some(id) = headers.get(LAST_EVENT_ID) {
             last_event_id = Some(String::from_utf8_lossy(id.as_bytes()).into_owned());

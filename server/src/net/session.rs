@@ -11,8 +11,8 @@ use tickcast_core::{
     wire::{self, Wire},
 };
 use tickcast_protocol::{
-    codec::{self, CLIENT_MESSAGE_MAX_BYTES, CodecError, Encoding},
-    error::{CloseCode, ErrorCode},
+    codec::{self, CLIENT_MESSAGE_MAX_BYTES, Encoding, Unreadable},
+    error::CloseCode,
     message::{ClientMessage, Subscribe},
 };
 use tokio::{
@@ -27,9 +27,6 @@ use super::{
     shard_handle::ShardHandle,
     ws_reader::{Inbound, InboundError, MessageReader},
 };
-
-/// Interval at which a client that does not read its answers is checked.
-const CLOGGED_POLL: Duration = Duration::from_millis(20);
 
 /// Maximum number of messages of one client that are read before other clients have their turn.
 /// Each turn of a busy publisher may become a round, and short rounds cost every subscriber a write
@@ -102,8 +99,8 @@ async fn receive_one(
     reader: &mut MessageReader<Stream>,
     encoding: Encoding,
 ) -> ControlFlow<()> {
-    while shard.with(|shard, _| shard.is_clogged(key)) {
-        sleep(CLOGGED_POLL).await;
+    while let Some(pause) = shard.with(|shard, now| shard.reading_pause(key, now)) {
+        sleep(pause).await;
     }
     let inbound = reader.next().await;
     shard.with(|shard, now| shard.heard(key, now));
@@ -157,16 +154,17 @@ async fn receive_one(
 async fn handle(shard: &Rc<ShardHandle>, key: ConnectionKey, bytes: &[u8], encoding: Encoding) {
     let message = match codec::decode_client(bytes, encoding) {
         Ok(message) => message,
-        Err(error) => {
-            let code = match error {
-                CodecError::UnknownMessage(_) => ErrorCode::UnknownMessage,
-                _ => ErrorCode::Malformed,
-            };
-            let refusal = Refusal::new(code, error.to_string());
-            shard.with(|shard, now| shard.refuse_message(key, refusal, now));
+        Err(_) => {
+            let Unreadable { id, code, reason } = codec::explain_request(bytes, encoding);
+            let refusal = Refusal::new(code, reason);
+            shard.with(|shard, now| shard.refuse_message(key, id, refusal, now));
             return;
         }
     };
+    if let ClientMessage::Publish(publish) = &message {
+        let updates = publish.updates.len();
+        shard.with(|shard, now| shard.charge_publish(key, updates, bytes.len(), now));
+    }
     if let Some(work) = shard.handle(key, message).await {
         let id = work.request();
         // While the sequencer's queue is full, this client is not read, which pushes back on it.

@@ -7,7 +7,7 @@ use tickcast_protocol::message::Epoch;
 use tokio::{
     sync::{Barrier, mpsc},
     task::{spawn_local, yield_now},
-    time::{Instant, interval, sleep, sleep_until, timeout_at},
+    time::{Instant, interval, sleep_until, timeout_at},
 };
 
 use super::{
@@ -21,16 +21,13 @@ use crate::{
     settings::ServerSettings,
 };
 
-/// Interval of each connection's timers: pings, heartbeats, timeouts.
-const TICK: Duration = Duration::from_millis(500);
-
 /// Approximate number of connections whose timers run together: if all of them get a heartbeat, an
 /// update waits for a millisecond.
 const TICK_CONNECTIONS: usize = 200;
 
-/// Maximum number of parts of a tick, one every 10 ms. More would cost noticeable CPU time while
-/// the server is otherwise idle.
-const TICK_PARTS_MAX: usize = 50;
+/// Shortest time between two parts of a tick. Shorter ones would cost noticeable CPU time while the
+/// server is otherwise idle.
+const TICK_PART_MIN: Duration = Duration::from_millis(10);
 
 /// The interval while draining, so that connections are closed evenly over the window.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
@@ -80,6 +77,7 @@ impl ShardThread {
         };
         let stats = Arc::clone(&self.metrics.shards[self.index]);
         let core = Arc::new(self.settings.core());
+        let tick_interval = core.tick();
         let mut shard = Shard::new(self.index, self.epoch, core, stats);
         if self.settings.io_uring {
             match RingWriter::new() {
@@ -110,7 +108,7 @@ impl ShardThread {
             self.permits,
             move |stream, peer, permit| routes.accepted(stream, peer, permit),
         ));
-        spawn_local(tick(Rc::clone(&shard)));
+        spawn_local(tick(Rc::clone(&shard), tick_interval));
         spawn_local(answer_operators(Rc::clone(&shard), self.questions));
         rounds(self.index, &self.handoff, &shard).await;
         let deadline = Instant::now() + window + DRAIN_GRACE;
@@ -121,13 +119,18 @@ impl ShardThread {
     }
 }
 
-async fn tick(shard: Rc<ShardHandle>) {
+/// Runs the timers of each connection once per interval: pings, heartbeats, timeouts.
+async fn tick(shard: Rc<ShardHandle>, interval: Duration) {
+    let parts_max = (interval.as_millis() / TICK_PART_MIN.as_millis()).max(1) as usize;
+    let mut due = Instant::now();
     loop {
         let connections = shard.with(|shard, _| shard.connections());
         let parts = connections.div_ceil(TICK_CONNECTIONS);
-        let parts = parts.clamp(1, TICK_PARTS_MAX);
+        let parts = parts.clamp(1, parts_max);
         for part in 0..parts {
-            sleep(TICK / parts as u32).await;
+            // Measured from the time that was due, because sleeping takes longer than asked for.
+            due = (due + interval / parts as u32).max(Instant::now());
+            sleep_until(due).await;
             shard.with(|shard, now| shard.tick_part(part, parts, now));
         }
     }

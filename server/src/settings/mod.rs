@@ -25,7 +25,7 @@ use std::{
 use clap::{ArgAction, Args, Parser, ValueEnum};
 use tickcast_core::{
     permissions::Permissions,
-    sequencer::{HistorySettings, liveness::LivenessSettings},
+    sequencer::{HistorySettings, NewTopicLimits, liveness::LivenessSettings},
     settings::CoreSettings,
 };
 use tickcast_protocol::topic::Filter;
@@ -119,7 +119,23 @@ pub struct ServerSettings {
     /// Requests that one connection may send at once.
     #[arg(value_name = "NUMBER", default_value = "100", value_parser = number(1..=1_000_000_u32))]
     pub request_burst: u32,
-    /// A connection to which nothing was sent for this long gets a heartbeat.
+    /// Updates that one connection may publish per second, and as many at once; 0 for no limit.
+    /// Above it the connection is read more slowly.
+    #[arg(value_name = "NUMBER", default_value = "200000", value_parser = number(0..=u32::MAX))]
+    pub publish_updates_per_s: u32,
+    /// Bytes that one connection may publish per second, and as many at once; 0 for no limit. Above
+    /// it the connection is read more slowly.
+    #[arg(value_name = "SIZE", default_value = "64MiB")]
+    #[arg(value_parser = size(0..=u32::MAX as usize))]
+    pub publish_bytes_per_s: usize,
+    /// Topics that one connection may introduce per second; 0 for no limit. Above it a publish is
+    /// refused.
+    #[arg(value_name = "NUMBER", default_value = "1000", value_parser = number(0..=u32::MAX))]
+    pub new_topics_per_s: u32,
+    /// Topics that one connection may introduce at once.
+    #[arg(value_name = "NUMBER", default_value = "20000", value_parser = number(1..=u32::MAX))]
+    pub new_topics_burst: u32,
+    /// A connection gets a heartbeat at most this long after the last message.
     #[arg(value_name = "TIME", default_value = "10s", value_parser = time(WAIT))]
     pub heartbeat: Duration,
     /// A connection that sent nothing for this long gets a ping.
@@ -209,6 +225,12 @@ impl ServerSettings {
             subscriptions_max: self.subscriptions_max,
             requests_per_s: self.requests_per_s,
             request_burst: self.request_burst,
+            publish_updates_per_s: self.publish_updates_per_s,
+            publish_bytes_per_s: u32::try_from(self.publish_bytes_per_s).unwrap_or(u32::MAX),
+            new_topics: NewTopicLimits {
+                per_s: self.new_topics_per_s,
+                burst: self.new_topics_burst,
+            },
             heartbeat: self.heartbeat,
             ping: self.ping,
             pong_timeout: self.pong_timeout,

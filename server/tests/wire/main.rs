@@ -10,6 +10,8 @@ mod foreign_clients;
 mod io_uring;
 mod requests;
 mod turned_away;
+mod mutated_requests;
+mod publishing;
 
 mod fuzz;
 mod hostile;

@@ -6,6 +6,7 @@
 mod bench;
 mod pipe;
 
+mod heartbeats;
 mod histories;
 mod history;
 mod latest;
