@@ -7,8 +7,8 @@ use super::text::parse_list;
 /// Quotes of other languages and of word processors.
 const QUOTES: [char; 7] = ['"', '\'', '“', '”', '„', '‘', '’'];
 
-/// What is wrong with a line that is not TOML, and its byte in the line. `None` if only the parser's
-/// reason is known.
+/// What is wrong with a line that is not TOML, and its byte in the line. `None` if only the
+/// parser's reason is known.
 pub(super) fn explain(line: &str) -> Option<(usize, String)> {
     let is_key = |key: &str| {
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';

@@ -133,7 +133,7 @@ fn a_setting_at_the_wrong_place_is_shown_its_place() {
         ],
     );
     check_file(
-        "publish-from = \"nobody\"",
+        "publish-from = \"loopback\"",
         &["tickcast.toml:1:1: publish-from: there is no such setting; did you mean publish_from?"],
     );
 }
@@ -147,7 +147,7 @@ fn flags_of_other_programs_are_answered_with_ours() {
     };
     check(&["--port", "7400"], "; did you mean --listen?");
     check(
-        &["--publish_from", "nobody"],
+        &["--publish_from", "loopback"],
         "; did you mean --publish-from?",
     );
     check(
