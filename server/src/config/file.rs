@@ -10,7 +10,7 @@ use toml::{
 use super::{
     entry::{Entry, Origin, Section},
     problem::Problem,
-    syntax::explain,
+    syntax::{Mistake, explain, key_of},
     text::texts,
 };
 use crate::settings::field::nearest;
@@ -62,12 +62,22 @@ impl Reader<'_> {
             let at = error.span().map_or(0, |span| span.start);
             let line = self.line_number(at);
             if broken.last() != Some(&line) {
-                let (at, reason) = match explain(self.line(at)) {
-                    Some((in_line, reason)) => (self.line_start(at) + in_line, reason),
-                    None => (at, error.message().replace('\n', ", ")),
+                let line = self.line(at);
+                let (at, key, reason) = match explain(line) {
+                    Some(Mistake {
+                        at: byte,
+                        key,
+                        reason,
+                    }) => (self.line_start(at) + byte, Some(key), reason),
+                    None => (at, key_of(line), error.message().replace('\n', ", ")),
                 };
-                let text = format!("{}: {reason}", self.origin(at));
-                contents.problems.push(Problem::new(&self.origin(at), text));
+                let origin = self.origin(at);
+                let place = match key {
+                    Some(key) => origin.place(self.section(at), key),
+                    None => origin.to_string(),
+                };
+                let text = format!("{place}: {reason}");
+                contents.problems.push(Problem::new(&origin, text));
             }
             broken.push(line);
         }
@@ -136,6 +146,24 @@ impl Reader<'_> {
             texts: texts(value.get_ref()),
             origin: self.origin(key.span().start),
         }
+    }
+
+    /// The table that a line of the file is in, as far as its heading can be read.
+    fn section(&self, at: usize) -> Section {
+        let heading = |line: &str| {
+            Some(
+                line.trim()
+                    .strip_prefix("[[")?
+                    .split(']')
+                    .next()?
+                    .to_owned(),
+            )
+        };
+        let above = &self.text[..self.line_start(at)];
+        let name = above.lines().rev().find_map(heading);
+        let mut tables = Section::TABLES.into_iter();
+        let section = tables.find(|table| table.name() == name.as_deref());
+        section.unwrap_or(Section::Top)
     }
 
     /// What is wrong with a table whose name is none of ours.

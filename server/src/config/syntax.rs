@@ -7,32 +7,50 @@ use super::text::parse_list;
 /// Quotes of other languages and of word processors.
 const QUOTES: [char; 7] = ['"', '\'', '“', '”', '„', '‘', '’'];
 
-/// What is wrong with a line that is not TOML, and its byte in the line. `None` if only the
-/// parser's reason is known.
-pub(super) fn explain(line: &str) -> Option<(usize, String)> {
-    let is_key = |key: &str| {
-        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        !key.is_empty() && key.chars().all(is_part)
-    };
-    let split = |by| {
-        let (left, right) = line.split_once(by)?;
-        let (key, value) = (left.trim(), without_comment(right));
-        (is_key(key) && !value.is_empty()).then_some((key, value, left.len()))
-    };
-    if let Some((key, value, at)) = split('=') {
-        let right = quoted(value)?;
+/// What is wrong with a line that is not TOML.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Mistake<'a> {
+    /// Its byte in the line.
+    pub(super) at: usize,
+    pub(super) key: &'a str,
+    /// What to write.
+    pub(super) reason: String,
+}
+
+/// The mistake in a line, if more is known of it than the parser's reason.
+pub(super) fn explain(line: &str) -> Option<Mistake<'_>> {
+    if let Some((key, value, at)) = split(line, '=') {
         let spaces = line[at + 1..].len() - line[at + 1..].trim_start().len();
-        let text = format!("{key}: write texts in quotes: {key} = {right}");
-        return Some((at + 1 + spaces, text));
+        let reason = format!("write texts in quotes: {key} = {}", quoted(value)?);
+        let at = at + 1 + spaces;
+        return Some(Mistake { at, key, reason });
     }
-    let (key, value, at) = split(':')?;
+    let (key, value, at) = split(line, ':')?;
     let right = if is_value(value) {
         value.to_owned()
     } else {
         quoted(value)?
     };
-    let text = format!("{key}: write = between key and value: {key} = {right}");
-    Some((at, text))
+    let reason = format!("write = between key and value: {key} = {right}");
+    Some(Mistake { at, key, reason })
+}
+
+/// The key of a line that has one.
+pub(super) fn key_of(line: &str) -> Option<&str> {
+    let (key, _) = line.split_once('=')?;
+    Some(key.trim()).filter(|key| is_key(key))
+}
+
+/// Key and value, and the byte between them.
+fn split(line: &str, by: char) -> Option<(&str, &str, usize)> {
+    let (left, right) = line.split_once(by)?;
+    let (key, value) = (left.trim(), without_comment(right));
+    (is_key(key) && !value.is_empty()).then_some((key, value, left.len()))
+}
+
+fn is_key(key: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    !key.is_empty() && key.chars().all(is_part)
 }
 
 /// A `#` begins a comment after a space; a filter or a URL may have one elsewhere.
@@ -76,15 +94,16 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(line: &str, at: usize, expected: &str) {
-        assert_eq!(explain(line), Some((at, expected.into())), "{line}");
+    fn check(line: &str, at: usize, key: &str, reason: &str) {
+        let reason = reason.to_owned();
+        assert_eq!(explain(line), Some(Mistake { at, key, reason }), "{line}");
     }
 
     #[test]
     fn a_text_without_quotes_is_shown_with_them() {
         let check = |line: &str, at: usize, right: &str| {
             let key = right.split(' ').next().unwrap();
-            check(line, at, &format!("{key}: write texts in quotes: {right}"));
+            check(line, at, key, &format!("write texts in quotes: {right}"));
         };
         check("listen = 127.0.0.1:7400", 9, r#"listen = "127.0.0.1:7400""#);
         check("ping=10s # often", 5, r#"ping = "10s""#);
@@ -110,7 +129,8 @@ mod tests {
             check(
                 line,
                 at,
-                &format!("{key}: write = between key and value: {right}"),
+                key,
+                &format!("write = between key and value: {right}"),
             );
         };
         check("listen: \":7400\"", 6, r#"listen = ":7400""#);

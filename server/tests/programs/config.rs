@@ -590,7 +590,7 @@ fn the_file_is_refused_with_key_and_line() {
     );
     check(
         "shards = 1\nshards = 2\n",
-        "tickcast.toml:2:1: duplicate key",
+        "tickcast.toml:2:1: shards: duplicate key",
     );
     check(
         "shards = \"many\"",

@@ -71,6 +71,18 @@ fn problems_of_a_file_are_in_its_order_and_begin_alike() {
 }
 
 #[test]
+fn the_document_for_operators_shows_what_is_printed() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
+    let text = fs::read_to_string(path).unwrap();
+    let (_, shown) = text.split_once("```text\n--shards").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let shown = format!("--shards{shown}");
+    let file = "listen = 127.0.0.1:7400\n\n\n\n\n\n[[decode]]\nfilter = \"a\"\nformt = \"text\"\n";
+    let printed = problems(&["--shards", "0"], &[], Some(file));
+    assert_eq!(printed, shown.lines().collect::<Vec<_>>());
+}
+
+#[test]
 fn a_text_without_quotes_is_shown_with_them() {
     check_file(
         "listen = 127.0.0.1:7400\ntape = 64MiB\norigins = [https://example.org]\n",
@@ -82,13 +94,13 @@ fn a_text_without_quotes_is_shown_with_them() {
     );
     check_file(
         "[[feed]]\nkind = mqtt\nurl = \"mqtt://h\"\n",
-        &["tickcast.toml:2:8: kind: write texts in quotes: kind = \"mqtt\""],
+        &["tickcast.toml:2:8: feed.kind: write texts in quotes: kind = \"mqtt\""],
     );
     // What is missing because its line cannot be read is no second problem.
     check_file(
         "[[decode]]\nfilter = plant/#\nformat = \"text\"\n[[decode]]\nformat = \"text\"\n",
         &[
-            "tickcast.toml:2:10: filter: write texts in quotes: filter = \"plant/#\"",
+            "tickcast.toml:2:10: decode.filter: write texts in quotes: filter = \"plant/#\"",
             "tickcast.toml:4:1: decode: the key filter is missing",
         ],
     );
