@@ -192,9 +192,9 @@ fn welcome() -> Welcome {
         server_time_ns: 0,
         heartbeat_ms: 0,
         limits: Limits {
-            message_bytes: 0,
-            topic_bytes: 0,
-            subscriptions: 0,
+            message_bytes: 65_536,
+            topic_bytes: 1_024,
+            subscriptions: 1_024,
             requests_per_s: 0,
             request_burst: 0,
             write_timeout_ms: 0,

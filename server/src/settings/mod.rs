@@ -32,7 +32,7 @@ use tickcast_protocol::topic::Filter;
 
 use crate::feed::{FeedSettings, decode::DecodeRule};
 use site::{HostRule, OriginRule, host_rule, origin_rule};
-use values::{address, defaults, log_filter, number, size, time};
+use values::{address, defaults, filter, log_filter, number, size, time};
 
 /// Pushes live market and sensor data to many WebSocket subscribers.
 #[derive(Debug, Parser)]
@@ -63,8 +63,16 @@ pub(crate) struct General {
     pub(crate) print_config: bool,
 }
 
-const AFTER_HELP: &str =
-    "Each setting can be given as a flag, as an environment variable or in the file.";
+const AFTER_HELP: &str = "\
+Each setting can be given as a flag, as an environment variable or in the file.
+
+Examples:
+  tickcast-server
+  tickcast-server --listen :7400 --feed mqtt --mqtt-url broker.example --mqtt-filter 'plant/#'
+  tickcast-server --feed replay --replay-file market/EUR-USD/quote=quotes.csv --replay-speed 20
+  tickcast-server --feed none --publish-from anybody --publish-allow 'lab/#'
+  TICKCAST_LISTEN=:7400 tickcast-server --config tickcast.toml --check
+  tickcast-server --config tickcast.toml --print-config";
 
 /// Shortest and longest waits: shorter ones would only keep the server busy, longer ones are
 /// mistakes.
@@ -78,7 +86,8 @@ const MEMORY: RangeInclusive<usize> = 64 << 10..=1 << 40;
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(next_help_heading = "Server")]
 pub struct ServerSettings {
-    /// Address for WebSocket and HTTP; port 0 takes a free one.
+    /// Address for WebSocket and HTTP; `:7400` is all addresses of IPv4, a name is resolved at the
+    /// start, and port 0 takes a free one.
     #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:7400", value_parser = address)]
     pub listen: SocketAddr,
     /// Address for operators: health, metrics (then only here) and slow clients. Keep strangers
@@ -155,10 +164,10 @@ pub struct ServerSettings {
     #[arg(value_name = "TIME", default_value = "2s", value_parser = time(Duration::ZERO..=WAIT_MAX))]
     pub drain: Duration,
     /// Filters of the topics that clients may subscribe to and read.
-    #[arg(value_name = "FILTER", default_value = "#")]
+    #[arg(value_name = "FILTER", default_value = "#", value_parser = filter)]
     pub subscribe_allow: Vec<Filter>,
     /// Filters of the topics that clients may publish to.
-    #[arg(value_name = "FILTER", default_value = "#")]
+    #[arg(value_name = "FILTER", default_value = "#", value_parser = filter)]
     pub publish_allow: Vec<Filter>,
     /// The addresses from which clients may publish.
     #[arg(value_name = "WHERE", default_value = "loopback")]

@@ -5,6 +5,7 @@
 
 mod admin;
 mod config;
+mod config_errors;
 mod embedded;
 mod end_to_end;
 mod end_to_end_resume;
