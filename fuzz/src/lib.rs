@@ -11,7 +11,6 @@ mod messages;
 mod mqtt;
 mod payload;
 mod replay;
-mod request;
 mod topics;
 
 mod delivery;
@@ -25,7 +24,6 @@ pub use self::{
     mqtt::mqtt,
     payload::payload,
     replay::replay,
-    request::request,
     topics::topics,
 };
 
@@ -33,7 +31,7 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -45,5 +43,4 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("inbound", inbound),
     ("replay", replay),
     ("config", config),
-    ("request", request),
 ];

@@ -1,5 +1,0 @@
-//! Runs [`tickcast_fuzz::request`] on any bytes.
-
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tickcast_fuzz::request(bytes));
