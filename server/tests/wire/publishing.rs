@@ -94,7 +94,8 @@ async fn without_a_limit_and_below_it_a_publisher_is_never_paused() {
 async fn a_client_that_introduces_topics_too_fast_is_refused_and_told_when_to_try_again() {
     let server = server(&["--new-topics-per-s", "2", "--new-topics-burst", "3"]).await;
     let mut socket = RawSocket::open(server.address, "/ws", "").await;
-    let reason = "too many new topics: 3 at once and 2 per second are allowed";
+    let reason = "too many new topics: 3 at once (new_topics_burst) and 2 per second \
+                  (new_topics_per_s) are allowed";
     socket
         .send_json(&publish(Some(1), &["a", "b", "c", "a"]))
         .await;
