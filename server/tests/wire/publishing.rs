@@ -56,7 +56,8 @@ async fn a_client_that_publishes_above_its_limit_is_read_later_and_loses_nothing
         let (least, most) = (Duration::from_millis(1_700), Duration::from_secs(6));
         assert!((least..most).contains(&elapsed), "{limit:?}: {elapsed:?}");
         let pauses = server.metric("tickcast_publish_pauses_total").await;
-        assert!((15..=20).contains(&pauses), "{limit:?}: {pauses}");
+        // At most one after each message beyond the first second's worth; fewer on a busy machine.
+        assert!((5..=20).contains(&pauses), "{limit:?}: {pauses}");
         other.send_json(&json!({"type": "list", "id": 5})).await;
         assert_eq!(other.json("subscriptions").await["id"], 5);
         assert_eq!(server.metric("tickcast_updates_total").await, 3_000);
@@ -67,7 +68,7 @@ async fn a_client_that_publishes_above_its_limit_is_read_later_and_loses_nothing
 async fn a_client_whose_pongs_wait_unread_is_not_taken_for_silent() {
     // One message that costs three seconds' worth: the next one waits for two seconds, which is
     // much longer than a pong may take.
-    let timing = ["--ping", "100ms", "--pong-timeout", "100ms"];
+    let timing = ["--ping", "300ms", "--pong-timeout", "300ms"];
     let limit = ["--publish-updates-per-s", "100"];
     let server = server(&[&limit[..], &timing[..]].concat()).await;
     let mut socket = RawSocket::open(server.address, "/ws", "").await;
