@@ -9,7 +9,7 @@ use std::fs;
 use crate::programs::{document, root, shell};
 
 /// Document, sentence, source, and what is written there.
-const CLAIMS: [(&str, &str, &str, &str); 32] = [
+const CLAIMS: [(&str, &str, &str, &str); 33] = [
     (
         "README.md",
         "Rust](https://rustup.rs) 1.95 or newer",
@@ -26,13 +26,19 @@ const CLAIMS: [(&str, &str, &str, &str); 32] = [
         "CONTRIBUTING.md",
         "at most 500 lines, and at most 200 for the median of a package",
         "scripts/layout/src/sizes.rs",
-        "500",
+        "LARGEST_MAX: usize = 500",
+    ),
+    (
+        "CONTRIBUTING.md",
+        "at most 500 lines, and at most 200 for the median of a package",
+        "scripts/layout/src/sizes.rs",
+        "MEDIAN_MAX: usize = 200",
     ),
     (
         "CONTRIBUTING.md",
         "Lines of Markdown and comments have at most 100 columns",
         "scripts/layout/src/columns.rs",
-        "100",
+        "COLUMNS_MAX: usize = 100",
     ),
     (
         "docs/operations.md",
