@@ -11,6 +11,7 @@
 mod bench;
 mod pipe;
 
+mod catch_up;
 mod histories;
 mod history;
 mod latest;
