@@ -9,6 +9,7 @@ mod embedded;
 mod end_to_end;
 mod end_to_end_resume;
 mod end_to_end_slow;
+mod memory;
 mod promises;
 mod rules;
 mod shards;
