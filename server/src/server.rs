@@ -25,10 +25,12 @@ use crate::{
     metrics::{FeedStats, Metrics},
     net::{
         admin::{self, Admin, QUESTIONS_MAX},
+        echo::ECHO_BUDGET_BYTES,
         listener,
         permits::Permits,
         shard_thread::ShardThread,
         state::ServerState,
+        ws_reader::Budget,
     },
 };
 
@@ -105,6 +107,7 @@ impl Server {
         let (ingest, submissions) = Ingest::new(clock);
         let epoch = Epoch(rand::random());
         let permits = Permits::new(server.connections_per_address_max);
+        let echo_budget = Budget::new(ECHO_BUDGET_BYTES);
         let drained = Arc::new(Barrier::new(server.shards));
 
         let mut threads = Vec::new();
@@ -122,6 +125,7 @@ impl Server {
                 state: Arc::clone(&state),
                 handoff: Arc::clone(&handoff),
                 permits: Arc::clone(&permits),
+                echo_budget: Arc::clone(&echo_budget),
                 drained: Arc::clone(&drained),
                 ingest: ingest.clone(),
                 clock,

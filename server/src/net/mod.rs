@@ -11,7 +11,7 @@
 //! | [`shard_thread`], [`shard_handle`] | one thread per shard: rounds, timers, core calls |
 //! | [`listener`], [`permits`] | accepts connections, and limits them per address |
 //! | [`routes`], `handshake`, `answer`, `assets` | HTTP: which request gets which answer |
-//! | [`session`], [`ws_reader`], `echo` | WebSocket: from the handshake to the close |
+//! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
 //! | `event_stream`, `pipe` | server-sent events |
 //! | [`outlet`], `ring_writer` | where the shard writes to |
 //! | [`admin`], [`slow_clients`] | the address for operators |
@@ -25,7 +25,8 @@ pub(crate) mod permits;
 
 mod answer;
 mod assets;
-mod echo;
+mod closing;
+pub(crate) mod echo;
 mod event_stream;
 mod handshake;
 mod routes;

@@ -22,7 +22,8 @@ use tokio::{net::TcpStream, task::spawn_local};
 
 use super::{
     answer::{self, Answer, healthz, is_reading, only_get, readyz, text, typed},
-    assets, echo,
+    assets,
+    echo::Echo,
     event_stream::{self, StreamParams},
     handshake::{check_origin, encoding, parts},
     listener,
@@ -51,6 +52,8 @@ type AnyAnswer = Response<Either<Full<Bytes>, PipeBody>>;
 pub(super) struct Routes {
     /// The shard that accepted the connection.
     pub shard: Rc<ShardHandle>,
+    /// The clients of `/echo` on the shard's thread.
+    pub echo: Rc<Echo>,
     /// Settings of the whole server.
     pub settings: Arc<ServerSettings>,
     /// The server's stage of life.
@@ -131,9 +134,10 @@ impl Routes {
             may_publish: self.settings.publish_from.includes(peer.ip()),
         };
         let shard = Rc::clone(&self.shard);
+        let message_timeout = self.settings.message_timeout;
         let named = request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);
         let mut answer = self.upgrade(request, async move |stream, read| {
-            session::serve(shard, stream, read, encoding, access).await;
+            session::serve(shard, stream, read, encoding, access, message_timeout).await;
             drop(permit);
         });
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS && named {
@@ -144,9 +148,13 @@ impl Routes {
     }
 
     fn echo(self: Rc<Self>, request: Request<Incoming>, permit: Permit) -> Answer {
-        let write_timeout = self.settings.write_timeout;
+        if !self.settings.echo {
+            let reason = "/echo is switched off by the setting `echo`: set it to true to use it";
+            return text(StatusCode::NOT_FOUND, reason);
+        }
+        let echo = Rc::clone(&self.echo);
         self.upgrade(request, async move |stream, read| {
-            echo::serve(stream, read, write_timeout).await;
+            echo.serve(stream, read).await;
             drop(permit);
         })
     }

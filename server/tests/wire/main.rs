@@ -12,5 +12,9 @@ mod io_uring;
 mod fuzz;
 mod hostile;
 
+mod echo;
+mod endings;
+mod rfc6455;
+
 mod bad_ways;
 mod wire_histories;

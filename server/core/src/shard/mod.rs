@@ -92,6 +92,7 @@ pub use self::{
     lag_report::{SlowClient, SlowSubscription},
     pace::Pace,
     socket::{Socket, WRITE_MANY_MAX, Write, WriteMany, Written},
+    timers::CLOSE_TIMEOUT,
     topics::{TopicState, Topics},
 };
 
