@@ -1,12 +1,12 @@
 //! `/echo` is bounded like every other path: memory for unfinished messages, metrics, and a
 //! setting.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tickcast_server_testkit::{
     Program,
     bystander::Bystander,
-    raw::{BINARY, PING, PONG, RawSocket, TEXT, get, masked},
+    raw::{BINARY, CLOSE, PING, PONG, RawSocket, TEXT, get, masked},
     soon, until,
 };
 use tokio::{io::AsyncWriteExt, task::JoinSet};
@@ -132,4 +132,45 @@ async fn a_setting_switches_it_off() {
     let answer = get(server.address, "/echo").await;
     assert_eq!(answer.status, 404);
     assert!(answer.body.contains("setting `echo`"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_drain_closes_clients_one_after_another_over_its_window() {
+    const CLIENTS: u32 = 4;
+    const WINDOW: Duration = Duration::from_secs(2);
+    let server = Program::start(&["--feed", "none", "--shards", "1", "--drain", "2s"]).await;
+    let mut sockets = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut socket = RawSocket::open(server.address, "/echo", "").await;
+        // It has begun when it answers.
+        socket.send(PING, b"x").await;
+        assert_eq!(socket.frame().await.0, PONG);
+        sockets.push(socket);
+    }
+    let start = Instant::now();
+    server.terminate().await;
+    let mut closed = JoinSet::new();
+    for mut socket in sockets {
+        closed.spawn(async move {
+            let (first, payload) = socket.frame().await;
+            let after = start.elapsed();
+            socket.send(first, &payload).await;
+            assert_eq!((first, &payload[..2]), (CLOSE, &1012_u16.to_be_bytes()[..]));
+            after
+        });
+    }
+    let mut times = Vec::new();
+    while let Some(time) = closed.join_next().await {
+        times.push(time.unwrap());
+        if times.len() == 1 {
+            let row = "tickcast_closes_total{code=\"1012\"}";
+            assert_eq!(server.metric(row).await, 1);
+        }
+    }
+    for (number, time) in (1..).zip(times) {
+        let due = WINDOW * number / CLIENTS;
+        let expected = due..due + WINDOW / CLIENTS;
+        assert!(expected.contains(&time), "client {number} after {time:?}");
+    }
+    assert_eq!(server.end().await.code(), Some(0));
 }

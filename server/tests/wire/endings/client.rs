@@ -93,6 +93,20 @@ impl Client {
         let _ = soon("bytes are taken", self.socket.stream.write_all(bytes)).await;
     }
 
+    /// Sends until the connection breaks, at most `max_bytes`. Returns the number of bytes sent.
+    pub(super) async fn send_until_it_fails(&mut self, max_bytes: usize) -> usize {
+        let bytes = vec![0; 64 * 1024];
+        let mut sent = 0;
+        while sent < max_bytes {
+            let written = soon("bytes are taken", self.socket.stream.write(&bytes));
+            match written.await {
+                Ok(written) => sent += written,
+                Err(_) => break,
+            }
+        }
+        sent
+    }
+
     /// Sends a close frame.
     pub(super) async fn close(&mut self, code: Option<u16>, reason: &str) {
         let code_bytes = code.map(u16::to_be_bytes);

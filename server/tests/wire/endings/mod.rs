@@ -2,6 +2,7 @@
 //! encodings and on `/echo`. A row needs a scenario, and a scenario needs a row.
 
 mod client;
+mod linger;
 mod scenarios;
 mod table;
 
