@@ -233,10 +233,13 @@ impl Conversation<'_> {
     async fn close(&mut self, code: CloseCode) -> Ended {
         let frame = wire::close_with(code, code.text());
         let ended = self.send_close(frame, Some(code.number())).await;
-        let answered =
-            async { while !matches!(self.reader.next().await, Ok(Inbound::Close(_)) | Err(_)) {} };
-        // The connection ends in any case.
-        let _ = timeout(CLOSE_TIMEOUT, answered).await;
+        if matches!(ended, Ended::Closed) {
+            let answered = async {
+                while !matches!(self.reader.next().await, Ok(Inbound::Close(_)) | Err(_)) {}
+            };
+            // The connection ends in any case.
+            let _ = timeout(CLOSE_TIMEOUT, answered).await;
+        }
         ended
     }
 

@@ -7,7 +7,7 @@ use tickcast_protocol::codec::{SUBPROTOCOL_BINCODE, SUBPROTOCOL_JSON};
 use tickcast_server_testkit::{
     Program,
     raw::{BINARY, CLOSE, RawSocket, TEXT, masked, read_frame},
-    soon,
+    soon, until,
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
@@ -237,28 +237,72 @@ impl Client {
 
 /// Waits until the server has no connection.
 pub(super) async fn gone(server: &Program, cause: Instant) -> Duration {
-    tickcast_server_testkit::until("the connection is gone", async || {
+    until("the connection is gone", async || {
         server.metric("tickcast_connections{").await == 0
     })
     .await;
     cause.elapsed()
 }
 
-/// Sends the beginning of a request, and reads to the end. Returns what was read.
-pub(super) async fn http(server: &Program, request: &str) -> (String, Seen) {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let cause = Instant::now();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    let end = match soon("the end", stream.read_to_string(&mut answer)).await {
-        Ok(_) => End::Fin,
-        Err(_) => End::Reset,
-    };
-    let seen = Seen {
-        close: None,
-        end,
-        after: cause.elapsed(),
-        sent_code: None,
-    };
-    (answer, seen)
+/// A connection without WebSocket.
+#[derive(Debug)]
+pub(super) struct HttpClient {
+    stream: TcpStream,
+    cause: Instant,
+}
+
+impl HttpClient {
+    /// Connects, and sends the beginning of a request.
+    pub(super) async fn open(server: &Program, request: &str) -> Self {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        Self {
+            stream,
+            cause: Instant::now(),
+        }
+    }
+
+    /// Connects to an event stream, and waits until it has begun.
+    pub(super) async fn open_stream(server: &Program) -> Self {
+        let request = "GET /v1/stream?mode=every HTTP/1.1\r\nHost: test\r\n\
+                       Connection: close\r\n\r\n";
+        let client = Self::open(server, request).await;
+        until("the stream has begun", async || {
+            server.metric("tickcast_connections{").await == 1
+        })
+        .await;
+        client
+    }
+
+    /// Waits until the server has no connection, without reading.
+    pub(super) async fn gone(&self, server: &Program) {
+        gone(server, self.cause).await;
+    }
+
+    /// The cause is what happens now.
+    pub(super) fn cause_is_now(&mut self) {
+        self.cause = Instant::now();
+    }
+
+    /// Ends the client's direction of the stream.
+    pub(super) async fn end_writing(&mut self) {
+        self.cause = Instant::now();
+        self.stream.shutdown().await.unwrap();
+    }
+
+    /// Reads to the end. Also returns what was read.
+    pub(super) async fn read_to_end(mut self) -> (String, Seen) {
+        let mut answer = Vec::new();
+        let end = match soon("the end", self.stream.read_to_end(&mut answer)).await {
+            Ok(_) => End::Fin,
+            Err(_) => End::Reset,
+        };
+        let seen = Seen {
+            close: None,
+            end,
+            after: self.cause.elapsed(),
+            sent_code: None,
+        };
+        (String::from_utf8(answer).unwrap(), seen)
+    }
 }

@@ -9,7 +9,7 @@ use tickcast_server_testkit::{
 use tokio::time::sleep;
 
 use super::{
-    client::{Client, End, Seen, gone, http},
+    client::{Client, End, HttpClient, Seen, gone},
     table::{Target, Term},
 };
 
@@ -69,8 +69,13 @@ impl Scenario {
             .settings
             .iter()
             .flat_map(|&(flag, value)| [flag, value]);
-        ["--feed", "none", "--shards", "1"]
-            .into_iter()
+        let feed = match self.settings {
+            [("--feed", _), ..] => &[][..],
+            _ => &["--feed", "none"],
+        };
+        feed.iter()
+            .copied()
+            .chain(["--shards", "1"])
             .chain(own)
             .collect()
     }
@@ -159,6 +164,7 @@ pub(super) fn all() -> Vec<Scenario> {
         bounds(),
         timeouts(),
         others(),
+        http(),
     ]
     .into_iter()
     .flatten()
@@ -319,19 +325,6 @@ fn timeouts() -> Vec<Scenario> {
             },
         )
         .with(&[("--message-timeout", "1000ms")]),
-        Scenario::new("the header of a request is not complete", |server, _| {
-            Box::pin(async move { http(server, "GET /ws HTTP/1.1\r\nHost: ").await.1 })
-        })
-        .with(&[("--handshake-timeout", "1000ms")]),
-        Scenario::new("no further request comes", |server, _| {
-            Box::pin(async move {
-                let request = "GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n";
-                let (answer, seen) = http(server, request).await;
-                assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-                seen
-            })
-        })
-        .with(&[("--handshake-timeout", "1000ms")]),
     ]
 }
 
@@ -364,5 +357,64 @@ fn others() -> Vec<Scenario> {
                 }
             })
         }),
+    ]
+}
+
+fn http() -> Vec<Scenario> {
+    vec![
+        Scenario::new("the header of a request is not complete", |server, _| {
+            Box::pin(async move {
+                let client = HttpClient::open(server, "GET /ws HTTP/1.1\r\nHost: ").await;
+                client.read_to_end().await.1
+            })
+        })
+        .with(&[("--handshake-timeout", "1000ms")]),
+        Scenario::new("no further request comes", |server, _| {
+            Box::pin(async move {
+                let request = "GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n";
+                let (answer, seen) = HttpClient::open(server, request).await.read_to_end().await;
+                assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+                seen
+            })
+        })
+        .with(&[("--handshake-timeout", "1000ms")]),
+        Scenario::new(
+            "the client of an event stream ends its side",
+            |server, _| {
+                Box::pin(async move {
+                    let mut client = HttpClient::open_stream(server).await;
+                    client.end_writing().await;
+                    client.read_to_end().await.1
+                })
+            },
+        ),
+        Scenario::new(
+            "the client of an event stream does not read, and reads on after `write_timeout`",
+            |server, _| {
+                Box::pin(async move {
+                    let mut client = HttpClient::open_stream(server).await;
+                    client.gone(server).await;
+                    client.cause_is_now();
+                    client.read_to_end().await.1
+                })
+            },
+        )
+        .with(&[
+            ("--feed", "simulated"),
+            ("--sim-rate", "50000"),
+            ("--write-timeout", "1000ms"),
+        ]),
+        Scenario::new("the server drains, and ends event streams", |server, _| {
+            Box::pin(async move {
+                let mut client = HttpClient::open_stream(server).await;
+                client.cause_is_now();
+                server.terminate().await;
+                let (events, seen) = client.read_to_end().await;
+                assert!(events.contains("{\"type\":\"draining\""), "{events}");
+                seen
+            })
+        })
+        .with(&[("--drain", "500ms")])
+        .ends_server(),
     ]
 }

@@ -84,7 +84,7 @@ fn targets(cell: &str) -> &'static [Target] {
         "`/ws`" => &[Target::Json, Target::Bincode],
         "`/ws` in JSON" => &[Target::Json],
         "`/echo`" => &[Target::Echo],
-        "HTTP" => &[Target::Http],
+        "`/v1/stream`" | "HTTP" => &[Target::Http],
         _ => panic!("an unknown path: {cell}"),
     }
 }
