@@ -25,11 +25,13 @@ use crate::{
     metrics::{FeedStats, Metrics},
     net::{
         admin::{self, Admin, QUESTIONS_MAX},
+        echo::ECHO_BUDGET_BYTES,
         gate::Gate,
         listener,
         permits::Permits,
         shard_thread::ShardThread,
         state::ServerState,
+        ws_reader::Budget,
     },
 };
 
@@ -107,6 +109,7 @@ impl Server {
         let epoch = Epoch(rand::random());
         let gate = Arc::new(Gate::new(Arc::clone(&server), Arc::clone(&metrics)));
         let permits = Permits::new(server.connections_per_address_max);
+        let echo_budget = Budget::new(ECHO_BUDGET_BYTES);
         let drained = Arc::new(Barrier::new(server.shards));
 
         let mut threads = Vec::new();
@@ -125,6 +128,7 @@ impl Server {
                 handoff: Arc::clone(&handoff),
                 permits: Arc::clone(&permits),
                 gate: Arc::clone(&gate),
+                echo_budget: Arc::clone(&echo_budget),
                 drained: Arc::clone(&drained),
                 ingest: ingest.clone(),
                 clock,

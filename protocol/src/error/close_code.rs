@@ -25,6 +25,8 @@ registry! {
         InternalError = 1011, "internal error";
         /// The server restarts: reconnect.
         ServiceRestart = 1012, "service restart";
+        /// The server lacks memory for the client at the moment.
+        TryAgainLater = 1013, "try again later";
         /// The client accepted no bytes for the write timeout.
         WriteTimeout = 4000, "write timeout";
         /// The client did not answer a ping.

@@ -14,6 +14,11 @@ impl Number {
         self.0.fetch_add(amount, Ordering::Relaxed);
     }
 
+    /// Subtracts an amount that was added before.
+    pub fn subtract(&self, amount: u64) {
+        self.0.fetch_sub(amount, Ordering::Relaxed);
+    }
+
     /// Replaces the number.
     pub fn set(&self, value: u64) {
         self.0.store(value, Ordering::Relaxed);

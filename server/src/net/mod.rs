@@ -13,7 +13,7 @@
 //! | `http_connection`, [`routes`], `route` | HTTP: which request gets which answer |
 //! | `answer`, `assets`, `welcome` | the answers that are always the same |
 //! | [`request`], [`gate`], `refusal_log` | HTTP: which request is refused, counted and logged |
-//! | [`session`], [`ws_reader`], `echo` | WebSocket: from the handshake to the close |
+//! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
 //! | `event_stream`, `pipe` | server-sent events |
 //! | [`outlet`], `ring_writer` | where the shard writes to |
 //! | [`admin`], [`slow_clients`] | the address for operators |
@@ -27,7 +27,8 @@ pub(crate) mod permits;
 
 mod answer;
 mod assets;
-mod echo;
+mod closing;
+pub(crate) mod echo;
 mod event_stream;
 mod http_connection;
 mod route;

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, ErrorKind, IoSlice},
+    net::Shutdown,
     os::fd::{AsFd, BorrowedFd},
     pin::Pin,
     rc::Rc,
@@ -9,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use socket2::SockRef;
 use tickcast_core::shard::Socket;
 use tokio::{
     io::{AsyncRead, ReadBuf},
@@ -16,6 +18,14 @@ use tokio::{
 };
 
 use super::pipe::Pipe;
+
+/// Once a connection has ended, the kernel drops what the client has not acknowledged after this
+/// time without progress (RFC 5482).
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Send buffer for the close frame of a client that does not read: the rest of a frame fits beside
+/// the bytes that are unsent already. Linux doubles it.
+const LAST_ROOM_BYTES: usize = 208 * 1024;
 
 /// A TCP connection that the shard writes to and its session reads from.
 ///
@@ -28,6 +38,58 @@ impl Stream {
     /// Wraps a connection whose options are set.
     pub(crate) fn new(stream: TcpStream) -> Self {
         Self(Rc::new(stream))
+    }
+
+    /// Waits until bytes may be written.
+    pub(super) async fn writable(&self) -> io::Result<()> {
+        self.0.writable().await
+    }
+
+    /// Writes as much as possible without waiting.
+    pub(super) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match slices {
+            [slice] => self.0.try_write(slice),
+            _ => self.0.try_write_vectored(slices),
+        }
+    }
+
+    /// Ends the server's direction of the connection. The kernel sends what it holds, then the end
+    /// of the stream (FIN), and drops both if the client acknowledges nothing for
+    /// [`UNREAD_TIMEOUT`].
+    pub(super) fn end_writing(&self) {
+        let socket = self.socket();
+        let ended = socket
+            .set_tcp_user_timeout(Some(UNREAD_TIMEOUT))
+            .and_then(|()| socket.shutdown(Shutdown::Write));
+        if let Err(error) = ended {
+            // The client was faster.
+            tracing::trace!(%error, "cannot end the writing direction");
+        }
+    }
+
+    /// Makes the kernel drop what the client has not read. Otherwise it would retry for minutes.
+    pub(super) fn reset_on_drop(&self) {
+        if let Err(error) = self.socket().set_linger(Some(Duration::ZERO)) {
+            tracing::debug!(%error, "SO_LINGER");
+        }
+    }
+
+    /// Lets the kernel hold more unsent bytes than usual, for the last frame.
+    fn make_room(&self) {
+        let socket = self.socket();
+        let raised = socket.set_tcp_notsent_lowat(u32::MAX).and_then(|()| {
+            match socket.send_buffer_size()? < LAST_ROOM_BYTES {
+                true => socket.set_send_buffer_size(LAST_ROOM_BYTES),
+                false => Ok(()),
+            }
+        });
+        if let Err(error) = raised {
+            tracing::debug!(%error, "cannot make room for a close frame");
+        }
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        SockRef::from(&*self.0)
     }
 
     /// Its file descriptor.
@@ -47,10 +109,15 @@ pub(super) enum Outlet {
 
 impl Socket for Outlet {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match (self, slices) {
-            (Self::Tcp(stream), [slice]) => stream.0.try_write(slice),
-            (Self::Tcp(stream), _) => stream.0.try_write_vectored(slices),
-            (Self::Events(pipe), _) => pipe.try_write(slices),
+        match self {
+            Self::Tcp(stream) => stream.try_write(slices),
+            Self::Events(pipe) => pipe.try_write(slices),
+        }
+    }
+
+    fn make_room(&self) {
+        if let Self::Tcp(stream) = self {
+            stream.make_room();
         }
     }
 }
@@ -60,7 +127,7 @@ impl Outlet {
     /// never will.
     pub(crate) async fn writable(&self) -> bool {
         match self {
-            Self::Tcp(stream) => stream.0.writable().await.is_ok(),
+            Self::Tcp(stream) => stream.writable().await.is_ok(),
             Self::Events(pipe) => {
                 pipe.writable().await;
                 true
@@ -80,16 +147,12 @@ impl Outlet {
         }
     }
 
-    /// Drops the bytes that the client has not read. Otherwise the kernel would retry them for
-    /// minutes.
-    pub(crate) fn break_off(&self) {
+    /// Ends a connection whose client does not answer. `is_unread` tells whether it does not read
+    /// either.
+    pub(crate) fn break_off(&self, is_unread: bool) {
         match self {
-            Self::Tcp(stream) => {
-                let socket = socket2::SockRef::from(&*stream.0);
-                if let Err(error) = socket.set_linger(Some(Duration::ZERO)) {
-                    tracing::debug!(%error, "SO_LINGER");
-                }
-            }
+            Self::Tcp(stream) if is_unread => stream.reset_on_drop(),
+            Self::Tcp(stream) => stream.end_writing(),
             Self::Events(pipe) => pipe.end(),
         }
     }

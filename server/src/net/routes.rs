@@ -23,7 +23,8 @@ use tokio::{net::TcpStream, task::spawn_local};
 
 use super::{
     answer::{self, Answer, healthz, is_reading, readyz, text, typed},
-    assets, echo,
+    assets,
+    echo::Echo,
     event_stream::{self, StreamParams},
     gate::{self, Ends, Gate, HANDSHAKE, READING, closing},
     http_connection, listener,
@@ -65,6 +66,8 @@ type Session = Box<dyn FnOnce(TcpStream, Bytes)>;
 pub(super) struct Routes {
     /// The shard that accepted the connection.
     pub shard: Rc<ShardHandle>,
+    /// The clients of `/echo` on the shard's thread.
+    pub echo: Rc<Echo>,
     /// Settings of the whole server.
     pub settings: Arc<ServerSettings>,
     /// The server's stage of life.
@@ -237,6 +240,10 @@ impl Routes {
             return gate::options(HANDSHAKE);
         }
         let version = request.version();
+        if matches!(route, Route::Echo) && !self.settings.echo {
+            let reason = "/echo is switched off by the setting `echo`: set it to true to use it";
+            return closing(text(StatusCode::NOT_FOUND, reason), version);
+        }
         let checked = self.check_handshake(&request, host, client.ends);
         let answer = checked.and_then(|()| match route {
             Route::Echo => self.echo(request, client),
@@ -290,9 +297,10 @@ impl Routes {
             may_publish: self.settings.publish_from.includes(client.ends.peer.ip()),
         };
         let (shard, permit) = (Rc::clone(&self.shard), client.permit.clone());
+        let message_timeout = self.settings.message_timeout;
         let named = request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);
         let mut answer = self.upgrade(request, client, async move |stream, read| {
-            session::serve(shard, stream, read, encoding, access).await;
+            session::serve(shard, stream, read, encoding, access, message_timeout).await;
             drop(permit);
         })?;
         if named {
@@ -303,9 +311,9 @@ impl Routes {
     }
 
     fn echo(&self, request: Request<Incoming>, client: &Client) -> Result<Answer, Box<Answer>> {
-        let (write_timeout, permit) = (self.settings.write_timeout, client.permit.clone());
+        let (echo, permit) = (Rc::clone(&self.echo), client.permit.clone());
         self.upgrade(request, client, async move |stream, read| {
-            echo::serve(stream, read, write_timeout).await;
+            echo.serve(stream, read).await;
             drop(permit);
         })
     }

@@ -18,10 +18,11 @@ use tickcast_protocol::{
 use tokio::{
     net::TcpStream,
     task::{coop::unconstrained, yield_now},
-    time::{sleep, timeout},
+    time::sleep,
 };
 
 use super::{
+    closing,
     outlet::{Outlet, Stream},
     pipe::Pipe,
     shard_handle::ShardHandle,
@@ -33,9 +34,8 @@ use super::{
 /// for a few updates. Tokio's own budget would end a turn after some sixty messages.
 const TURN_MESSAGES: usize = 512;
 
-/// Time to read on after the server's close frame, so that the client sees it before the connection
-/// is reset (RFC 6455, section 7.1.1).
-pub(super) const LINGER: Duration = Duration::from_secs(1);
+/// Time between two looks at the frames that wait for a closed connection's socket.
+const UNSENT_POLL: Duration = Duration::from_millis(20);
 
 /// Serves a subscriber.
 pub(super) async fn serve(
@@ -44,14 +44,22 @@ pub(super) async fn serve(
     read: Bytes,
     encoding: Encoding,
     access: Access,
+    message_timeout: Duration,
 ) {
     let stream = Stream::new(stream);
     let outlet = Outlet::Tcp(stream.clone());
     let (key, broken) = shard.begin(outlet, encoding.into(), access);
-    let reader = MessageReader::new(stream, &read, CLIENT_MESSAGE_MAX_BYTES);
+    let reader = MessageReader::new(stream.clone(), &read, CLIENT_MESSAGE_MAX_BYTES)
+        .with_message_timeout(message_timeout);
     drop(read);
+    let session = Session {
+        shard: &shard,
+        key,
+        stream,
+        encoding,
+    };
     tokio::select! {
-        () = unconstrained(receive(&shard, key, reader, encoding)) => {}
+        () = unconstrained(session.receive(reader)) => {}
         () = broken.notified() => {}
     }
     shard.end(key);
@@ -69,86 +77,93 @@ pub(super) async fn stream(shard: Rc<ShardHandle>, pipe: Pipe, request: Subscrib
     shard.end(key);
 }
 
-/// Reads until the connection ends.
-async fn receive(
-    shard: &Rc<ShardHandle>,
+/// A subscriber's session, as its reading task sees it.
+struct Session<'a> {
+    shard: &'a Rc<ShardHandle>,
     key: ConnectionKey,
-    mut reader: MessageReader<Stream>,
+    stream: Stream,
     encoding: Encoding,
-) {
-    for message in 1_usize.. {
-        if message.is_multiple_of(TURN_MESSAGES) {
-            yield_now().await;
-        }
-        reader.readable().await;
-        // Boxed, because reading a message needs kilobytes, and most clients are silent most of the
-        // time.
-        if Box::pin(receive_one(shard, key, &mut reader, encoding))
-            .await
-            .is_break()
-        {
-            return;
-        }
-    }
 }
 
-/// Reads a message and carries it out. Breaks when the connection ends.
-async fn receive_one(
-    shard: &Rc<ShardHandle>,
-    key: ConnectionKey,
-    reader: &mut MessageReader<Stream>,
-    encoding: Encoding,
-) -> ControlFlow<()> {
-    while let Some(pause) = shard.with(|shard, now| shard.reading_pause(key, now)) {
-        sleep(pause).await;
+impl Session<'_> {
+    /// Reads until the connection ends.
+    async fn receive(self, mut reader: MessageReader<Stream>) {
+        for message in 1_usize.. {
+            if message.is_multiple_of(TURN_MESSAGES) {
+                yield_now().await;
+            }
+            reader.readable().await;
+            // Boxed, because reading a message needs kilobytes, and most clients are silent most of
+            // the time.
+            if Box::pin(self.receive_one(&mut reader)).await.is_break() {
+                return;
+            }
+        }
     }
-    let inbound = reader.next().await;
-    shard.with(|shard, now| shard.heard(key, now));
-    let is_in_step = inbound.is_ok();
-    let (code, reason) = match inbound {
-        Ok(Inbound::Text(bytes)) if encoding == Encoding::Json => {
-            handle(shard, key, &bytes, encoding).await;
-            return ControlFlow::Continue(());
+
+    /// Reads a message and carries it out. Breaks when the connection has ended.
+    async fn receive_one(&self, reader: &mut MessageReader<Stream>) -> ControlFlow<()> {
+        let &Self { shard, key, .. } = self;
+        while let Some(pause) = shard.with(|shard, now| shard.reading_pause(key, now)) {
+            sleep(pause).await;
         }
-        Ok(Inbound::Binary(bytes)) if encoding == Encoding::Bincode => {
-            handle(shard, key, &bytes, encoding).await;
-            return ControlFlow::Continue(());
+        let inbound = reader.next().await;
+        let is_closing = shard.with(|shard, now| shard.heard(key, now));
+        match inbound {
+            Ok(Inbound::Close(code)) => {
+                let frame = wire::close_answer(code);
+                shard.with(|shard, now| shard.close(key, frame, code, now));
+            }
+            Err(InboundError::Violation(violation)) => {
+                self.close_with(violation.code, violation.reason)
+            }
+            Err(InboundError::Lost) => {
+                shard.with(|shard, _| shard.lost(key));
+                self.stream.end_writing();
+                return ControlFlow::Break(());
+            }
+            Ok(_) if is_closing => return ControlFlow::Continue(()),
+            Ok(inbound) => {
+                self.carry_out(inbound).await;
+                return ControlFlow::Continue(());
+            }
         }
-        Ok(Inbound::Ping(payload)) => {
-            shard.with(|shard, now| shard.pong(key, &payload, now));
-            return ControlFlow::Continue(());
+        // A client that does not read is cut off by the shard.
+        while shard.with(|shard, _| shard.has_unsent_frames(key)) {
+            sleep(UNSENT_POLL).await;
         }
-        Ok(Inbound::Pong) => return ControlFlow::Continue(()),
-        Ok(Inbound::Close(code)) => {
-            let frame = wire::close_answer(code);
-            shard.with(|shard, now| shard.close(key, frame, code, now));
-            return ControlFlow::Break(());
+        closing::linger(self.stream.clone()).await;
+        ControlFlow::Break(())
+    }
+
+    /// Carries out what an open connection has received. If that begins the close handshake, the
+    /// next frames are read until the client's close frame comes, and the shard limits the time.
+    async fn carry_out(&self, inbound: Inbound) {
+        let &Self { shard, key, .. } = self;
+        match (inbound, self.encoding) {
+            (Inbound::Text(bytes), Encoding::Json)
+            | (Inbound::Binary(bytes), Encoding::Bincode) => {
+                handle(shard, key, &bytes, self.encoding).await;
+            }
+            (Inbound::Ping(payload), _) => {
+                shard.with(|shard, now| shard.pong(key, &payload, now));
+            }
+            (Inbound::Text(_), Encoding::Bincode) => self.close_with(
+                CloseCode::UnsupportedData,
+                "this subprotocol has binary messages only",
+            ),
+            (Inbound::Binary(_), Encoding::Json) => self.close_with(
+                CloseCode::UnsupportedData,
+                "this subprotocol has text messages only",
+            ),
+            (Inbound::Pong | Inbound::Close(_), _) => {}
         }
-        Err(InboundError::Lost) => {
-            shard.with(|shard, _| shard.lost(key));
-            return ControlFlow::Break(());
-        }
-        Err(InboundError::Violation(violation)) => (violation.code, violation.reason),
-        Ok(Inbound::Text(_)) => (
-            CloseCode::UnsupportedData,
-            "this subprotocol has binary messages only",
-        ),
-        Ok(Inbound::Binary(_)) => (
-            CloseCode::UnsupportedData,
-            "this subprotocol has text messages only",
-        ),
-    };
-    shard.with(|shard, now| shard.close_with(key, code, reason, now));
-    let answered = async {
-        if is_in_step {
-            while !matches!(reader.next().await, Ok(Inbound::Close(_)) | Err(_)) {}
-        } else {
-            reader.discard().await;
-        }
-    };
-    // The connection ends, whether or not the client has answered in time.
-    let _ = timeout(LINGER, answered).await;
-    ControlFlow::Break(())
+    }
+
+    fn close_with(&self, code: CloseCode, reason: &str) {
+        self.shard
+            .with(|shard, now| shard.close_with(self.key, code, reason, now));
+    }
 }
 
 async fn handle(shard: &Rc<ShardHandle>, key: ConnectionKey, bytes: &[u8], encoding: Encoding) {

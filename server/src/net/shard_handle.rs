@@ -178,8 +178,9 @@ impl ShardHandle {
     }
 
     fn break_off(&self, key: ConnectionKey) {
+        let is_unread = self.shard.borrow_mut().is_unread(key);
         if let Some(session) = self.sessions.borrow().get(&key) {
-            session.outlet.break_off();
+            session.outlet.break_off(is_unread);
             session.broken.notify_one();
         }
     }

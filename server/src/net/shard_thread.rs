@@ -11,8 +11,8 @@ use tokio::{
 };
 
 use super::{
-    gate::Gate, listener, permits::Permits, ring_writer::RingWriter, routes::Routes,
-    shard_handle::ShardHandle, slow_clients::SlowQuestion, state::ServerState,
+    echo::Echo, gate::Gate, listener, permits::Permits, ring_writer::RingWriter, routes::Routes,
+    shard_handle::ShardHandle, slow_clients::SlowQuestion, state::ServerState, ws_reader::Budget,
 };
 use crate::{
     clock::Clock,
@@ -59,6 +59,8 @@ pub(crate) struct ShardThread {
     pub(crate) handoff: Arc<Handoff>,
     pub(crate) permits: Arc<Permits>,
     pub(crate) gate: Arc<Gate>,
+    /// Memory for long messages of the clients of `/echo`.
+    pub(crate) echo_budget: Arc<Budget>,
     /// The barrier at which shards wait for each other when their clients are gone.
     pub(crate) drained: Arc<Barrier>,
     pub(crate) ingest: Ingest,
@@ -78,6 +80,11 @@ impl ShardThread {
         let stats = Arc::clone(&self.metrics.shards[self.index]);
         let core = Arc::new(self.settings.core());
         let tick_interval = core.tick();
+        let echo = Echo::new(
+            Arc::clone(&self.settings),
+            Arc::clone(&stats),
+            self.echo_budget,
+        );
         let mut shard = Shard::new(self.index, self.epoch, core, stats);
         if self.settings.io_uring {
             match RingWriter::new() {
@@ -97,6 +104,7 @@ impl ShardThread {
         let window = self.settings.drain;
         let routes = Rc::new(Routes {
             shard: Rc::clone(&shard),
+            echo: Rc::clone(&echo),
             settings: self.settings,
             state: self.state,
             metrics: self.metrics,
@@ -112,7 +120,7 @@ impl ShardThread {
         spawn_local(answer_operators(Rc::clone(&shard), self.questions));
         rounds(self.index, &self.handoff, &shard).await;
         let deadline = Instant::now() + window + DRAIN_GRACE;
-        drain(&shard, window, deadline).await;
+        drain(&shard, &echo, window, deadline).await;
         // The listener keeps telling new clients that the server is draining until no shard has
         // clients; a closed listener would reset them. No shard takes longer than this one may.
         let _ = timeout_at(deadline, self.drained.wait()).await;
@@ -207,21 +215,22 @@ fn rest_until(rested: Instant) {
 }
 
 /// Disconnects all clients, spread over the window, and waits for them until the deadline.
-async fn drain(shard: &Rc<ShardHandle>, window: Duration, deadline: Instant) {
+async fn drain(shard: &Rc<ShardHandle>, echo: &Echo, window: Duration, deadline: Instant) {
     shard.with(|shard, now| shard.drain(window, now));
+    echo.drain(window);
     let mut ticks = interval(DRAIN_TICK);
     let all_gone = async {
         while shard.with(|shard, now| {
             shard.round(&[], now);
             shard.catch_up(now);
             shard.tick(now);
-            shard.connections() > 0
+            shard.connections() > 0 || echo.clients() > 0
         }) {
             ticks.tick().await;
         }
     };
     if timeout_at(deadline, all_gone).await.is_err() {
-        let left = shard.with(|shard, _| shard.connections());
+        let left = shard.with(|shard, _| shard.connections()) + echo.clients() as usize;
         tracing::warn!(left, "clients did not answer the close frame in time");
     }
 }

@@ -153,16 +153,25 @@ pub struct ServerSettings {
     /// A connection that does not answer a ping within this time is closed with 4001.
     #[arg(value_name = "TIME", default_value = "10s", value_parser = time(WAIT))]
     pub pong_timeout: Duration,
-    /// A connection that takes no byte for this long is cut off (4000 in the metrics); an answer
-    /// over HTTP after twice the time.
+    /// A connection that takes no byte for this long is closed with 4000; an answer over HTTP is
+    /// cut off after twice the time.
     #[arg(value_name = "TIME", default_value = "10s", value_parser = time(WAIT))]
     pub write_timeout: Duration,
+    /// Time for a message of a client to be complete, from its first byte on. A connection whose
+    /// message takes longer is closed with 1008. A client of /echo has to take it back within the
+    /// same time.
+    #[arg(value_name = "TIME", default_value = "60s", value_parser = time(WAIT))]
+    pub message_timeout: Duration,
     /// Time for a client to send the header of its request.
     #[arg(value_name = "TIME", default_value = "5s", value_parser = time(WAIT))]
     pub handshake_timeout: Duration,
     /// Time over which connections are closed when the server ends.
     #[arg(value_name = "TIME", default_value = "2s", value_parser = time(Duration::ZERO..=WAIT_MAX))]
     pub drain: Duration,
+    /// Whether /echo returns the messages of clients, for measuring the network and for
+    /// conformance suites.
+    #[arg(value_name = "BOOL", default_value = "true", action = ArgAction::Set)]
+    pub echo: bool,
     /// Filters of the topics that clients may subscribe to and read.
     #[arg(value_name = "FILTER", default_value = "#", value_parser = filter)]
     pub subscribe_allow: Vec<Filter>,

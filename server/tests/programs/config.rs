@@ -898,7 +898,7 @@ fn every_setting_has_a_text_and_is_printed_below_it() {
             count += 1;
         }
     }
-    assert_eq!(count, 27 + 1 + 4 + 9);
+    assert_eq!(count, 29 + 1 + 4 + 9);
 }
 
 fn in_code(default: Option<&str>) -> String {

@@ -16,5 +16,9 @@ mod publishing;
 mod fuzz;
 mod hostile;
 
+mod echo;
+mod endings;
+mod rfc6455;
+
 mod bad_ways;
 mod wire_histories;

@@ -29,6 +29,7 @@ export const CLOSE_CODES = {
   1009: ['message too big', false, 'longer than message_bytes'],
   1011: ['internal error', true, 'an error in the server'],
   1012: ['service restart', true, 'the server ends and another one starts soon'],
+  1013: ['try again later', true, 'the server lacks memory for the client at the moment'],
   4000: ['write timeout', true, 'the client read nothing for write_timeout_ms'],
   4001: ['pong timeout', true, 'the client did not answer a ping'],
   4500: ['request rate limit', false, 'requests kept coming after ten times request_burst were refused'],

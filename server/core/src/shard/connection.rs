@@ -107,6 +107,8 @@ pub(super) struct Times {
     pub(super) ping_sent: Option<Duration>,
     /// Time of the close frame that began the close handshake.
     pub(super) closing_since: Option<Duration>,
+    /// Whether it was closed because its client did not read.
+    pub(super) was_closed_unread: bool,
     /// Time at which a drain closes it.
     pub(super) close_due: Option<Duration>,
 }
@@ -117,6 +119,7 @@ impl Times {
             received: uptime,
             ping_sent: None,
             closing_since: None,
+            was_closed_unread: false,
             close_due: None,
         }
     }

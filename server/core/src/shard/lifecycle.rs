@@ -44,7 +44,7 @@ impl<S: Socket> Shard<S> {
                 now.uptime,
             )
         });
-        self.stats.connections.set(self.connections.len() as u64);
+        self.stats.connections.add(1);
         self.stats.connected.add(1);
         let welcome = Welcome {
             server: concat!("tickcast-server ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -72,15 +72,18 @@ impl<S: Socket> Shard<S> {
             self.end_subscription(subscription);
         }
         self.connections.remove(key);
-        self.stats.connections.set(self.connections.len() as u64);
+        self.stats.connections.subtract(1);
     }
 
-    /// Records that a connection has sent something.
-    pub fn heard(&mut self, key: ConnectionKey, now: Now) {
-        if let Some(connection) = self.connections.get(key) {
-            connection.times.received = now.uptime;
-            connection.times.ping_sent = None;
-        }
+    /// Records that a connection has sent something. Returns whether it is closing: then only the
+    /// client's close frame matters.
+    pub fn heard(&mut self, key: ConnectionKey, now: Now) -> bool {
+        let Some(connection) = self.connections.get(key) else {
+            return true;
+        };
+        connection.times.received = now.uptime;
+        connection.times.ping_sent = None;
+        connection.times.closing_since.is_some()
     }
 
     /// Sends a pong.
@@ -89,7 +92,23 @@ impl<S: Socket> Shard<S> {
         self.flush_answers(now);
     }
 
-    /// Begins the close handshake from the server's side, or answers the client's.
+    /// Whether frames wait for a client's socket.
+    pub fn has_unsent_frames(&mut self, key: ConnectionKey) -> bool {
+        let connection = self.connections.get(key);
+        connection.is_some_and(|connection| connection.output.unsent_bytes() > 0)
+    }
+
+    /// Whether a client does not read: frames wait for its socket, or it was closed because of
+    /// that.
+    pub fn is_unread(&mut self, key: ConnectionKey) -> bool {
+        let connection = self.connections.get(key);
+        connection.is_some_and(|connection| {
+            connection.output.unsent_bytes() > 0 || connection.times.was_closed_unread
+        })
+    }
+
+    /// Begins the close handshake from the server's side, or answers the client's. Nothing is sent
+    /// after the frame (RFC 6455, section 5.5.1).
     pub fn close(&mut self, key: ConnectionKey, frame: Bytes, code: Option<u16>, now: Now) {
         let Some(connection) = self.connections.get(key) else {
             return;
@@ -97,7 +116,6 @@ impl<S: Socket> Shard<S> {
         if connection.times.closing_since.is_some() {
             return;
         }
-        connection.times.closing_since = Some(now.uptime);
         let wire = connection.wire;
         for subscription in std::mem::take(&mut connection.subscriptions) {
             self.end_subscription(subscription);
@@ -108,7 +126,22 @@ impl<S: Socket> Shard<S> {
             // An event stream has no handshake: it ends at once.
             Wire::Events => self.events.push(Event::Broken(key)),
         }
+        if let Some(connection) = self.connections.get(key) {
+            connection.times.closing_since = Some(now.uptime);
+        }
         self.flush_answers(now);
+    }
+
+    /// Closes a connection whose client has read nothing for the write timeout. Frames that have
+    /// not begun are dropped, so that the kernel has to take no more than the rest of one frame and
+    /// the close frame. The client finds both when it reads again.
+    pub(super) fn close_unread(&mut self, key: ConnectionKey, now: Now) {
+        if let Some(connection) = self.connections.get(key) {
+            connection.output.drop_frames_to_come();
+            connection.times.was_closed_unread = true;
+        }
+        let code = CloseCode::WriteTimeout;
+        self.close_with(key, code, code.text(), now);
     }
 
     /// Begins the close handshake with a registered code.

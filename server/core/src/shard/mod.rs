@@ -94,6 +94,7 @@ pub use self::{
     lag_report::{SlowClient, SlowSubscription},
     pace::{Pace, RATE_MAX_HZ, RATE_MIN_HZ},
     socket::{Socket, WRITE_MANY_MAX, Write, WriteMany, Written},
+    timers::CLOSE_TIMEOUT,
     topics::{TopicState, Topics},
 };
 

@@ -32,6 +32,8 @@ pub(super) struct Output<S> {
     socket: S,
     /// Frames that the kernel has not accepted yet. The first one may be a remainder.
     frames: VecDeque<Bytes>,
+    /// Whether the first one is a remainder.
+    has_begun: bool,
     bytes: usize,
     /// Uptime since which the kernel has accepted nothing.
     pub(super) blocked_since: Option<Duration>,
@@ -48,6 +50,7 @@ impl<S: Socket> Output<S> {
         Self {
             socket,
             frames: VecDeque::new(),
+            has_begun: false,
             bytes: 0,
             blocked_since: None,
             sent: uptime,
@@ -66,6 +69,14 @@ impl<S: Socket> Output<S> {
     pub(super) fn push_control(&mut self, frame: Bytes) {
         self.bytes += frame.len();
         self.frames.push_back(frame);
+    }
+
+    /// Drops the frames of which the kernel has not accepted any byte, and makes the kernel accept
+    /// more for what follows.
+    pub(super) fn drop_frames_to_come(&mut self) {
+        self.frames.truncate(usize::from(self.has_begun));
+        self.bytes = self.frames.iter().map(Bytes::len).sum();
+        self.socket.make_room();
     }
 
     /// Bytes that the kernel has not accepted yet.
@@ -133,10 +144,12 @@ impl<S: Socket> Output<S> {
         while let Some(front) = self.frames.front_mut() {
             if accepted < front.len() {
                 front.advance(accepted);
+                self.has_begun |= accepted > 0;
                 return;
             }
             accepted -= front.len();
             self.frames.pop_front();
+            self.has_begun = false;
         }
     }
 }

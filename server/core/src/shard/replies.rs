@@ -5,6 +5,7 @@ use tickcast_protocol::message::{ErrorMessage, RequestId, ServerMessage, TopicId
 
 use super::{
     Event, Shard,
+    connection::Connection,
     keys::{ConnectionKey, Slot},
     output::Flushed,
     socket::Socket,
@@ -39,9 +40,11 @@ impl<S: Socket> Shard<S> {
         self.answer(key, &ServerMessage::Error(error));
     }
 
-    /// Queues an answer, which is sent at the end of this call.
+    /// Queues an answer, which is sent at the end of this call. Nothing follows a close frame.
     pub(super) fn send(&mut self, key: ConnectionKey, frame: Bytes) {
-        if let Some(connection) = self.connections.get(key) {
+        let connection = self.connections.get(key);
+        let is_open = |connection: &&mut Connection<S>| connection.times.closing_since.is_none();
+        if let Some(connection) = connection.filter(is_open) {
             connection.output.push(frame);
             self.rounds.note_answered(key);
         }

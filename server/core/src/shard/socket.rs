@@ -24,6 +24,9 @@ pub trait Socket {
     /// Writes as much as possible without waiting. Returns the number of bytes, or
     /// [`WouldBlock`](io::ErrorKind::WouldBlock).
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Lets the socket take more than usual, for the close frame of a client that does not read.
+    fn make_room(&self) {}
 }
 
 /// Writes to several connections at once, with one system call where the kernel offers one.

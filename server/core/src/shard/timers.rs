@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Maximum time for a client to answer a close frame.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl<S: Socket> Shard<S> {
     /// Sends heartbeats and pings that are due. Ends connections that are silent, that do not read,
@@ -71,9 +71,7 @@ impl<S: Socket> Shard<S> {
                 self.events.push(Event::Broken(key));
             }
         } else if is_past(output.blocked_since, settings.write_timeout) {
-            // A close frame would not get through either.
-            self.stats.closed(Some(CloseCode::WriteTimeout.number()));
-            self.events.push(Event::Broken(key));
+            self.close_unread(key, now);
         } else if is_past(times.ping_sent, settings.pong_timeout) {
             let code = CloseCode::PongTimeout;
             self.close_with(key, code, code.text(), now);

@@ -76,14 +76,14 @@ pub(super) fn framed(opcode: Opcode, payload: &[u8]) -> Bytes {
     [header.as_bytes(), payload].concat().into()
 }
 
-/// A text message; the bytes must be UTF-8.
-pub fn text(bytes: &[u8]) -> Bytes {
-    framed(Opcode::Text, bytes)
+/// The header of a text message with `payload_bytes` bytes of UTF-8.
+pub fn text_header(payload_bytes: usize) -> Bytes {
+    Bytes::copy_from_slice(Header::new(Opcode::Text, payload_bytes).as_bytes())
 }
 
-/// A binary message.
-pub fn binary(bytes: &[u8]) -> Bytes {
-    framed(Opcode::Binary, bytes)
+/// The header of a binary message with `payload_bytes` bytes.
+pub fn binary_header(payload_bytes: usize) -> Bytes {
+    Bytes::copy_from_slice(Header::new(Opcode::Binary, payload_bytes).as_bytes())
 }
 
 /// A ping without payload.

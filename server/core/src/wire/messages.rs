@@ -9,11 +9,7 @@ use tickcast_protocol::{
     },
 };
 
-use super::{
-    Wire,
-    event::event,
-    frame::{binary, framed, text},
-};
+use super::{Wire, event::event, frame::framed};
 use crate::tape::{Stretch, append_as_json};
 
 /// Encodes a message.
@@ -69,7 +65,10 @@ pub fn statuses(channel: ChannelId, topics: &[StatusRow<'_>], wire: Wire) -> Byt
                 topics: topics.iter().map(|&(info, ..)| info.clone()).collect(),
                 statuses: statuses.collect(),
             });
-            binary(&codec::encode_server_bincode(&message))
+            framed(
+                Encoding::Bincode.into(),
+                &codec::encode_server_bincode(&message),
+            )
         }
         Encoding::Json => {
             let statuses = topics.iter().map(|&(info, status, since_ns)| TopicStatus {
@@ -84,7 +83,7 @@ pub fn statuses(channel: ChannelId, topics: &[StatusRow<'_>], wire: Wire) -> Byt
             });
             let payload = codec::encode_server_json(&message);
             match wire {
-                Wire::Frames(_) => text(&payload),
+                Wire::Frames(_) => framed(Encoding::Json.into(), &payload),
                 Wire::Events => event(&payload, None),
             }
         }

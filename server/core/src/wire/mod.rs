@@ -22,7 +22,7 @@ use tickcast_protocol::codec::Encoding;
 
 pub use batch::BatchWriter;
 pub use event::{event_id, parse_event_id};
-pub use frame::{binary, close, close_answer, close_with, ping, pong, text};
+pub use frame::{binary_header, close, close_answer, close_with, ping, pong, text_header};
 pub use messages::{StatusRow, history, message, message_at, statuses};
 
 /// The encoding of a client's messages, and the framing around them.

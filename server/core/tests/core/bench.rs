@@ -55,6 +55,12 @@ pub(crate) struct Client {
 }
 
 impl Bench {
+    /// Whether a client's answers wait, so that it is not read.
+    pub(crate) fn is_clogged(&mut self, key: ConnectionKey) -> bool {
+        let now = self.now();
+        self.shard.reading_pause(key, now).is_some()
+    }
+
     pub(crate) fn new(settings: CoreSettings) -> Self {
         let stats = Arc::<ShardStats>::default();
         let history = History::new(settings.history);

@@ -12,6 +12,7 @@ mod bench;
 mod pipe;
 
 mod catch_up;
+mod closing;
 mod heartbeats;
 mod histories;
 mod history;

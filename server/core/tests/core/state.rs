@@ -373,16 +373,16 @@ fn a_client_with_too_many_unread_answers_is_not_read() {
     for _ in 0..516 {
         bench.shard.pong(client.key, &payload, now);
     }
-    assert!(!bench.shard.is_clogged(client.key));
+    assert!(!bench.is_clogged(client.key));
     bench.shard.pong(client.key, &payload[..2], now);
-    assert!(!bench.shard.is_clogged(client.key), "64 KiB exactly");
+    assert!(!bench.is_clogged(client.key), "64 KiB exactly");
     bench.shard.pong(client.key, &[], now);
-    assert!(bench.shard.is_clogged(client.key));
+    assert!(bench.is_clogged(client.key));
     client.pipe.set_room(1_000);
     bench.shard.on_writable(client.key, now);
-    assert!(!bench.shard.is_clogged(client.key));
+    assert!(!bench.is_clogged(client.key));
     bench.shard.disconnect(client.key);
-    assert!(!bench.shard.is_clogged(client.key));
+    assert!(!bench.is_clogged(client.key));
 }
 
 #[test]

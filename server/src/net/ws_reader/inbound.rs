@@ -52,4 +52,14 @@ impl Violation {
         code: CloseCode::InvalidPayload,
         reason: "the text is not UTF-8",
     };
+
+    pub(super) const UNFINISHED: Self = Self {
+        code: CloseCode::PolicyViolation,
+        reason: "the message was not complete within the message timeout",
+    };
+
+    pub(super) const NO_MEMORY: Self = Self {
+        code: CloseCode::TryAgainLater,
+        reason: "long messages of other clients use all memory for them",
+    };
 }

@@ -1,4 +1,5 @@
 use std::{
+    cell::Cell,
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
 };
@@ -6,7 +7,7 @@ use std::{
 use tickcast_protocol::error::CloseCode;
 use tokio::io::ReadBuf;
 
-use super::{guard::PIECE_MAX_BYTES, *};
+use super::*;
 
 /// A masked frame (the mask is 0, which changes nothing).
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -99,11 +100,10 @@ fn messages_are_complete_however_their_bytes_are_split() {
 }
 
 #[test]
-fn a_frame_that_is_passed_on_in_pieces_is_the_same_message() {
+fn a_long_frame_is_the_same_message_however_its_bytes_are_split() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let piece = usize::from(PIECE_MAX_BYTES);
     let long = |first: u8, len: usize, from: usize| {
         let mask = [1, 2, 3, 4];
         let mut bytes = vec![first, 0xff];
@@ -117,7 +117,7 @@ fn a_frame_that_is_passed_on_in_pieces_is_the_same_message() {
         );
         bytes
     };
-    for len in [piece - 1, piece, piece + 1, 2 * piece, 5 * piece + 7] {
+    for len in [READ_BYTES - 1, READ_BYTES, 65_535, 65_536, 400_001] {
         let bytes = [
             long(0x02, len, 0),
             frame(0x89, b"ping"),
@@ -191,6 +191,202 @@ fn violations_of_rfc_6455_end_with_the_proper_code() {
     let mut empty_fragments = frame(0x02, b"");
     empty_fragments.extend(frame(0x00, b"").repeat(1_000_000));
     fails(&empty_fragments, PolicyViolation);
+}
+
+/// A message in fragments of `len` bytes.
+fn fragments(count: usize, len: usize) -> Vec<u8> {
+    let mut bytes = frame(0x02, &vec![b'x'; len]);
+    bytes.extend(frame(0x00, &vec![b'x'; len]).repeat(count - 2));
+    bytes.extend(frame(0x80, &vec![b'x'; len]));
+    bytes
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn a_message_may_have_as_many_fragments_as_bytes_and_1024_empty_ones_more() {
+    for (count, len) in [(65_536, 64), (100_000, 1)] {
+        let mut stream = tokio_test_stream(&fragments(count, len), 4_096);
+        let mut reader = MessageReader::new(&mut stream, &Bytes::new(), count * len);
+        let message = runtime().block_on(reader.next()).unwrap();
+        assert_eq!(message, Inbound::Binary(vec![b'x'; count * len]));
+    }
+    let with_empty = |empty: usize| {
+        let mut bytes = frame(0x02, b"x");
+        bytes.extend(frame(0x00, b"").repeat(empty));
+        bytes.extend(frame(0x80, b"x"));
+        let mut stream = tokio_test_stream(&bytes, 4_096);
+        let mut reader = MessageReader::new(&mut stream, &Bytes::new(), 1_000);
+        runtime()
+            .block_on(reader.next())
+            .map_err(|error| match error {
+                InboundError::Violation(violation) => violation.code,
+                InboundError::Lost => panic!("lost"),
+            })
+    };
+    assert_eq!(with_empty(1_025), Ok(Inbound::Binary(b"xx".to_vec())));
+    assert_eq!(with_empty(1_026), Err(CloseCode::PolicyViolation));
+}
+
+/// RFC 6455, section 8.1; the bytes are those of Autobahn's cases 6.4.
+#[test]
+fn a_text_is_refused_at_its_first_byte_that_cannot_be_utf_8() {
+    let good = "κόσμε".as_bytes();
+    let text = [good, b"\xf4\x90\x80\x80", good].concat();
+    let whole = frame(0x81, &text);
+    let begin = whole.len() - text.len();
+    // The stream stays open after these bytes, and the rest of the frame never comes.
+    let is_refused = |bytes: usize| {
+        let (client, server) = tokio::io::duplex(1_000);
+        runtime().block_on(async {
+            let (_, mut client) = tokio::io::split(client);
+            tokio::io::AsyncWriteExt::write_all(&mut client, &whole[..bytes])
+                .await
+                .unwrap();
+            let mut reader = MessageReader::new(server, &Bytes::new(), 1_000);
+            let next = tokio::time::timeout(Duration::from_millis(20), reader.next()).await;
+            match next {
+                Ok(Err(InboundError::Violation(violation))) => {
+                    assert_eq!(violation.code, CloseCode::InvalidPayload);
+                    true
+                }
+                Ok(other) => panic!("{other:?}"),
+                Err(_) => false,
+            }
+        })
+    };
+    for bytes in begin..=begin + good.len() + 1 {
+        assert!(!is_refused(bytes), "{bytes}");
+    }
+    for bytes in begin + good.len() + 2..whole.len() {
+        assert!(is_refused(bytes), "{bytes}");
+    }
+}
+
+#[test]
+fn a_message_that_is_not_complete_in_time_is_refused_and_silence_between_messages_is_not() {
+    const TIMEOUT: Duration = Duration::from_millis(200);
+    runtime().block_on(async {
+        let (mut client, server) = tokio::io::duplex(1_000);
+        let mut reader =
+            MessageReader::new(server, &Bytes::new(), 1_000).with_message_timeout(TIMEOUT);
+        let silent = tokio::time::timeout(2 * TIMEOUT, reader.next()).await;
+        assert!(silent.is_err(), "{silent:?}");
+        let start = Instant::now();
+        let feeding = async {
+            let begin = [frame(0x01, b"a"), frame(0x89, b"")].concat();
+            tokio::io::AsyncWriteExt::write_all(&mut client, &begin)
+                .await
+                .unwrap();
+            loop {
+                tokio::time::sleep(TIMEOUT / 4).await;
+                // The reader is gone at the end.
+                let more = [frame(0x00, b"a"), frame(0x89, b"")].concat();
+                if tokio::io::AsyncWriteExt::write_all(&mut client, &more)
+                    .await
+                    .is_err()
+                {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let reading = async {
+            loop {
+                reader.readable().await;
+                match reader.next().await {
+                    Ok(Inbound::Ping(_)) => {}
+                    other => break other,
+                }
+            }
+        };
+        let end = tokio::select! {
+            end = reading => end,
+            () = feeding => unreachable!("it never ends"),
+        };
+        let Err(InboundError::Violation(violation)) = end else {
+            panic!("{end:?}");
+        };
+        assert_eq!(violation, Violation::UNFINISHED);
+        // The time begins when the reader first has to wait for the rest.
+        assert!(start.elapsed() >= TIMEOUT, "{:?}", start.elapsed());
+    });
+}
+
+#[test]
+fn long_messages_share_a_budget_and_short_ones_need_none() {
+    const LONG: usize = 1 << 20;
+    let budget = Budget::new(LONG);
+    let open = || {
+        let (client, server) = tokio::io::duplex(4 * LONG);
+        let reader = MessageReader::new(server, &Bytes::new(), LONG).with_budget(&budget);
+        (client, reader)
+    };
+    let header = |len: usize| [&[0x82, 0xff][..], &(len as u64).to_be_bytes(), &[0; 4]].concat();
+    runtime().block_on(async {
+        use tokio::io::AsyncWriteExt;
+        let ((mut one, mut first), (mut other, mut second)) = (open(), open());
+        one.write_all(&[header(LONG), vec![0; LONG - 1]].concat())
+            .await
+            .unwrap();
+        let wait = Duration::from_millis(1);
+        assert!(tokio::time::timeout(wait, first.next()).await.is_err());
+        // A short one has its memory in any case.
+        other
+            .write_all(&[header(60_000), vec![0; 60_000]].concat())
+            .await
+            .unwrap();
+        assert_eq!(
+            second.next().await.unwrap(),
+            Inbound::Binary(vec![0; 60_000])
+        );
+        other
+            .write_all(&[header(LONG), vec![0; LONG]].concat())
+            .await
+            .unwrap();
+        let Err(InboundError::Violation(violation)) = second.next().await else {
+            panic!("it is above the budget");
+        };
+        assert_eq!(violation.code, CloseCode::TryAgainLater);
+        // The memory is free again after the call that follows the message.
+        one.write_all(&[0]).await.unwrap();
+        assert_eq!(first.next().await.unwrap(), Inbound::Binary(vec![0; LONG]));
+        assert!(tokio::time::timeout(wait, first.next()).await.is_err());
+        let (mut third, mut reader) = open();
+        third
+            .write_all(&[header(LONG), vec![0; LONG]].concat())
+            .await
+            .unwrap();
+        assert_eq!(reader.next().await.unwrap(), Inbound::Binary(vec![0; LONG]));
+    });
+}
+
+#[test]
+fn other_tasks_have_their_turn_while_a_client_sends_without_end() {
+    let mut bytes = frame(0x02, b"x");
+    bytes.extend(frame(0x00, b"x").repeat(500_000));
+    let turns = Cell::new(0);
+    runtime().block_on(async {
+        let mut stream = tokio_test_stream(&bytes, READ_BYTES);
+        let mut reader = MessageReader::new(&mut stream, &Bytes::new(), 1 << 20);
+        let other = async {
+            loop {
+                turns.set(turns.get() + 1);
+                yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = tokio::task::coop::unconstrained(reader.next()) => {}
+            () = other => {}
+        }
+    });
+    let expected = bytes.len() / TURN_BYTES;
+    assert!(turns.get() >= expected, "{} of {expected}", turns.get());
 }
 
 /// The crate behind the guard has limits of its own, so the reason shows which one holds.
@@ -276,16 +472,4 @@ fn a_stream_is_readable_when_bytes_have_arrived_or_it_has_ended() {
     assert!(is_readable(Silent, b"x"), "it came with the handshake");
     assert!(is_readable(tokio_test_stream(b"x", 1), b""));
     assert!(is_readable(tokio_test_stream(b"", 1), b""), "the end");
-}
-
-#[test]
-fn what_is_discarded_is_read_to_its_end() {
-    let mut mock = tokio_test_stream(&[0; 10_000], 7);
-    {
-        let mut reader = MessageReader::new(&mut mock, &Bytes::from_static(b"x"), 1000);
-        let discarded = pin!(reader.discard());
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(discarded.poll(&mut context).is_ready());
-    }
-    assert!(mock.bytes.is_empty());
 }
