@@ -61,7 +61,7 @@ impl Reader<'_> {
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
             let line = self.line_number(at);
-            if broken.last() != Some(&line) {
+            if !broken.contains(&line) {
                 let line = self.line(at);
                 let (at, key, reason) = match explain(line) {
                     Some(Mistake {
@@ -73,13 +73,14 @@ impl Reader<'_> {
                 };
                 let origin = self.origin(at);
                 let place = match key {
+                    Some(key) if line.trim_start().starts_with('[') => format!("{origin}: {key}"),
                     Some(key) => origin.place(self.section(at), key),
                     None => origin.to_string(),
                 };
                 let text = format!("{place}: {reason}");
                 contents.problems.push(Problem::new(&origin, text));
             }
-            broken.push(line);
+            broken.extend(self.lines_lost_with(line));
         }
         let is_whole =
             |key: &Spanned<DeString<'_>>| !broken.contains(&self.line_number(key.span().start));
@@ -140,6 +141,15 @@ impl Reader<'_> {
         }
     }
 
+    /// A line that cannot be parsed, and if it is the heading of a table, the lines of the table.
+    fn lines_lost_with(&self, number: usize) -> impl Iterator<Item = usize> {
+        let is_heading = |line: &str| line.trim_start().starts_with('[');
+        let mut below = self.text.lines().skip(number - 1);
+        let heads = below.next().is_some_and(is_heading);
+        let len = below.take_while(|line| !is_heading(line)).count();
+        number..=number + if heads { len } else { 0 }
+    }
+
     fn entry(&self, key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) -> Entry {
         Entry {
             key: key.get_ref().to_string(),
@@ -187,8 +197,8 @@ impl Reader<'_> {
         let names = Section::TABLES.iter().filter_map(|section| section.name());
         let hint = match nearest(names, name) {
             Some(known) => format!("did you mean [[{known}]]?"),
-            None => "the server's own settings are above all tables, and tables are [[feed]], \
-                     [[decode]], [[liveness]] and [[wills]]"
+            None => "the server's own settings are above all tables, and tables are [[feed]] \
+                     with a kind such as \"mqtt\", [[decode]], [[liveness]] and [[wills]]"
                 .into(),
         };
         let text = format!("{origin}: {name}: there is no such table; {hint}");

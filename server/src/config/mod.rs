@@ -132,6 +132,7 @@ impl Drafts {
     fn read(top: clap::Command, kinds: &Kinds, given: &[Entry], file: &[Table]) -> Self {
         let mut top = Draft::new(Origin::default_value(), Section::Top, top);
         let tables = file.iter().filter(|table| table.section == Section::Top);
+        top.is_partial = tables.clone().any(|table| table.is_partial);
         top.read(tables.flat_map(|table| table.entries.clone()));
         let known: Vec<_> = given.iter().filter(|entry| top.has(&entry.key)).collect();
         top.read(known.into_iter().cloned());
@@ -165,7 +166,9 @@ impl Drafts {
             wills: build_rules::<WillKeys, _>(&self.wills, &mut problems),
         };
         let Top { server, log } = self.top.build()?;
-        if let Err((key, reason)) = server.check() {
+        if !self.top.is_partial
+            && let Err((key, reason)) = server.check()
+        {
             let origin = self.top.origin_of(key);
             let text = format!("{} {reason}", origin.place(Section::Top, key));
             problems.push(Problem::new(&origin, text));

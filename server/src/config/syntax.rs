@@ -2,7 +2,7 @@
 
 use toml::de::DeValue;
 
-use super::text::parse_list;
+use super::{entry::Section, text::parse_list};
 
 /// Quotes of other languages and of word processors.
 const QUOTES: [char; 7] = ['"', '\'', '“', '”', '„', '‘', '’'];
@@ -19,6 +19,13 @@ pub(super) struct Mistake<'a> {
 
 /// The mistake in a line, if more is known of it than the parser's reason.
 pub(super) fn explain(line: &str) -> Option<Mistake<'_>> {
+    if line.trim_start().starts_with('[') {
+        let key = without_comment(line).trim_matches(['[', ']', ' ']);
+        let (at, reason) = (0, format!("write [[{key}]]"));
+        let mut tables = Section::TABLES.into_iter();
+        let is_ours = tables.any(|table| table.name() == Some(key));
+        return is_ours.then_some(Mistake { at, key, reason });
+    }
     if let Some((key, value, at)) = split(line, '=') {
         let spaces = line[at + 1..].len() - line[at + 1..].trim_start().len();
         let reason = format!("write texts in quotes: {key} = {}", quoted(value)?);
@@ -139,8 +146,23 @@ mod tests {
     }
 
     #[test]
+    fn a_heading_is_shown_with_all_its_brackets() {
+        check("[[feed]", 0, "feed", "write [[feed]]");
+        check("[[ feed", 0, "feed", "write [[feed]]");
+    }
+
+    #[test]
     fn nothing_is_known_of_other_lines() {
-        for line in ["", "[feed", "a", "= 1", "a b = c", "shards = 1", "a = [1"] {
+        for line in [
+            "",
+            "[a b",
+            "[mqtt",
+            "a",
+            "= 1",
+            "a b = c",
+            "shards = 1",
+            "a = [1",
+        ] {
             assert_eq!(explain(line), None, "{line}");
         }
     }

@@ -96,6 +96,14 @@ fn a_text_without_quotes_is_shown_with_them() {
         "[[feed]]\nkind = mqtt\nurl = \"mqtt://h\"\n",
         &["tickcast.toml:2:8: feed.kind: write texts in quotes: kind = \"mqtt\""],
     );
+    check_file(
+        "listen: :7401\nshards: 2\nadmin = \"127.0.0.1:7400\"\n[[feed]\nkind = \"stdin\"\n",
+        &[
+            "tickcast.toml:1:7: listen: write = between key and value: listen = \":7401\"",
+            "tickcast.toml:2:7: shards: write = between key and value: shards = 2",
+            "tickcast.toml:4:1: feed: write [[feed]]",
+        ],
+    );
     // What is missing because its line cannot be read is no second problem.
     check_file(
         "[[decode]]\nfilter = plant/#\nformat = \"text\"\n[[decode]]\nformat = \"text\"\n",
@@ -141,7 +149,8 @@ fn a_setting_at_the_wrong_place_is_shown_its_place() {
         "[server]\nlisten = \":7400\"\n",
         &[
             "tickcast.toml:1:2: server: there is no such table; the server's own settings are above all \
-           tables, and tables are [[feed]], [[decode]], [[liveness]] and [[wills]]",
+           tables, and tables are [[feed]] with a kind such as \"mqtt\", [[decode]], [[liveness]] and \
+           [[wills]]",
         ],
     );
     check_file(
