@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 
 use super::{
     answer::{Answer, text},
+    http_stream::HttpStream,
     listener,
 };
 
@@ -66,8 +67,8 @@ pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<()
 
 /// The TCP stream of an upgraded connection, and the bytes already read from it.
 pub(super) fn parts(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    let stream = parts.io.into_inner();
+    let parts = upgraded.downcast::<TokioIo<HttpStream>>().ok()?;
+    let stream = parts.io.into_inner().into_inner()?;
     if let Err(error) = listener::leave_to_shard(&stream) {
         tracing::debug!(%error, "cannot set the socket options");
     }

@@ -12,8 +12,8 @@
 //! | [`listener`], [`permits`] | accepts connections, and limits them per address |
 //! | [`routes`], `handshake`, `answer`, `assets` | HTTP: which request gets which answer |
 //! | [`session`], [`ws_reader`], `echo` | WebSocket: from the handshake to the close |
-//! | `event_stream`, `pipe` | server-sent events |
-//! | [`outlet`], `ring_writer` | where the shard writes to |
+//! | `event_stream`, `pipe`, `http_stream` | server-sent events |
+//! | [`outlet`], `ring_writer`, `unsent` | where the shard writes to |
 //! | [`admin`], [`slow_clients`] | the address for operators |
 //! | [`state`] | whether the server is ready or draining |
 //!
@@ -28,6 +28,7 @@ mod assets;
 mod echo;
 mod event_stream;
 mod handshake;
+mod http_stream;
 mod routes;
 
 pub(crate) mod admin;
@@ -40,4 +41,5 @@ mod session;
 mod shard_handle;
 pub(crate) mod shard_thread;
 pub(crate) mod state;
+mod unsent;
 pub(crate) mod ws_reader;

@@ -9,13 +9,17 @@ use std::{
     time::Duration,
 };
 
-use tickcast_core::shard::Socket;
+use socket2::SockRef;
+use tickcast_core::shard::{KernelBound, Socket};
 use tokio::{
     io::{AsyncRead, ReadBuf},
     net::TcpStream,
 };
 
-use super::pipe::Pipe;
+use super::{
+    pipe::Pipe,
+    unsent::{self, send_apart},
+};
 
 /// A TCP connection that the shard writes to and its session reads from.
 ///
@@ -50,7 +54,28 @@ impl Socket for Outlet {
         match (self, slices) {
             (Self::Tcp(stream), [slice]) => stream.0.try_write(slice),
             (Self::Tcp(stream), _) => stream.0.try_write_vectored(slices),
-            (Self::Events(pipe), _) => pipe.try_write(slices),
+            (Self::Events(pipe), _) => pipe.try_write(slices, false),
+        }
+    }
+
+    fn try_write_apart(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => send_apart(&stream.0, slices),
+            Self::Events(pipe) => pipe.try_write(slices, true),
+        }
+    }
+
+    fn bound(&self, bound: KernelBound) {
+        match self {
+            Self::Tcp(stream) => unsent::bound(&stream.0, bound),
+            Self::Events(pipe) => pipe.bound(bound),
+        }
+    }
+
+    fn round_trip(&self) -> Option<Duration> {
+        match self {
+            Self::Tcp(stream) => unsent::round_trip(&stream.0),
+            Self::Events(pipe) => pipe.round_trip(),
         }
     }
 }
@@ -85,7 +110,7 @@ impl Outlet {
     pub(crate) fn break_off(&self) {
         match self {
             Self::Tcp(stream) => {
-                let socket = socket2::SockRef::from(&*stream.0);
+                let socket = SockRef::from(&*stream.0);
                 if let Err(error) = socket.set_linger(Some(Duration::ZERO)) {
                     tracing::debug!(%error, "SO_LINGER");
                 }

@@ -25,6 +25,7 @@ use super::{
     assets, echo,
     event_stream::{self, StreamParams},
     handshake::{check_origin, encoding, parts},
+    http_stream::{HttpLink, HttpStream},
     listener,
     permits::Permit,
     pipe::{Pipe, PipeBody},
@@ -67,7 +68,10 @@ impl Routes {
             tracing::debug!(%peer, %error, "socket options");
             return;
         }
-        let answer = move |request| Rc::clone(&self).answer(request, peer, permit.clone());
+        let stream = HttpStream::new(stream);
+        let link = stream.link();
+        let answer =
+            move |request| Rc::clone(&self).answer(request, peer, permit.clone(), link.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(settings.handshake_timeout)
@@ -85,9 +89,10 @@ impl Routes {
         request: Request<Incoming>,
         peer: SocketAddr,
         permit: Permit,
+        link: HttpLink,
     ) -> Result<AnyAnswer, Infallible> {
         if request.uri().path() == "/v1/stream" && is_reading(request.method()) {
-            return Ok(self.stream(&request, permit));
+            return Ok(self.stream(&request, permit, link));
         }
         Ok(self.plain(request, peer, permit).map(Either::Left))
     }
@@ -191,7 +196,12 @@ impl Routes {
     }
 
     /// Answers with an event stream, or with the reason of a refusal.
-    fn stream(self: Rc<Self>, request: &Request<Incoming>, permit: Permit) -> AnyAnswer {
+    fn stream(
+        self: Rc<Self>,
+        request: &Request<Incoming>,
+        permit: Permit,
+        link: HttpLink,
+    ) -> AnyAnswer {
         let headers = request.headers();
         let refuse = |status, reason: String| text(status, reason).map(Either::Left);
         if let Err(reason) = check_origin(headers, &self.settings.origins) {
@@ -211,7 +221,7 @@ impl Routes {
         let body = if is_over {
             Either::Left(Full::from(retry))
         } else {
-            let pipe = Pipe::new(retry.as_bytes());
+            let pipe = Pipe::new(retry.as_bytes(), link);
             let body = pipe.body();
             let shard = Rc::clone(&self.shard);
             spawn_local(async move {

@@ -12,3 +12,4 @@ mod end_to_end_slow;
 mod promises;
 mod rules;
 mod shards;
+mod slow_link;

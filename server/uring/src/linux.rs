@@ -27,9 +27,10 @@ pub struct Ring {
     messages: Vec<libc::msghdr>,
 }
 
-/// A socket, and the range of its slices.
+/// A socket, the range of its slices, and the flags of `send(2)`.
 struct Send {
     socket: RawFd,
+    flags: i32,
     first: usize,
     count: usize,
 }
@@ -87,6 +88,25 @@ pub struct Sends<'a> {
 impl<'a> Sends<'a> {
     /// Adds a send to one socket: all slices, one after another.
     pub fn add(&mut self, socket: BorrowedFd<'a>, slices: impl IntoIterator<Item = &'a [u8]>) {
+        self.add_with(socket, slices, FLAGS);
+    }
+
+    /// Adds a send like [`add`](Self::add). The kernel appends no later bytes to these (`MSG_EOR`),
+    /// so that the next send finds out whether there is room.
+    pub fn add_apart(
+        &mut self,
+        socket: BorrowedFd<'a>,
+        slices: impl IntoIterator<Item = &'a [u8]>,
+    ) {
+        self.add_with(socket, slices, FLAGS | libc::MSG_EOR);
+    }
+
+    fn add_with(
+        &mut self,
+        socket: BorrowedFd<'a>,
+        slices: impl IntoIterator<Item = &'a [u8]>,
+        flags: i32,
+    ) {
         let first = self.ring.slices.len();
         let slices = slices.into_iter().map(|slice| libc::iovec {
             // The kernel only reads.
@@ -96,6 +116,7 @@ impl<'a> Sends<'a> {
         self.ring.slices.extend(slices);
         self.ring.sends.push(Send {
             socket: socket.as_raw_fd(),
+            flags,
             first,
             count: self.ring.slices.len() - first,
         });
@@ -158,18 +179,19 @@ fn request<'a>(
     messages: &mut impl Iterator<Item = &'a libc::msghdr>,
 ) -> squeue::Entry {
     let socket = types::Fd(send.socket);
+    let flags = send.flags;
     match &slices[send.first..][..send.count] {
         [slice] => {
             let len = u32::try_from(slice.iov_len).unwrap_or(u32::MAX);
             let send = opcode::Send::new(socket, slice.iov_base.cast(), len);
-            send.flags(FLAGS).build()
+            send.flags(flags).build()
         }
         _ => {
             let message = messages
                 .next()
                 .expect("there is a message for each send of several slices");
             let send = opcode::SendMsg::new(socket, message);
-            send.flags(FLAGS as u32).build()
+            send.flags(flags as u32).build()
         }
     }
 }

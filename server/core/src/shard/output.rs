@@ -9,7 +9,10 @@ use std::{
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 
-use super::socket::{SLICES_MAX, Socket, Write};
+use super::{
+    link::Link,
+    socket::{SLICES_MAX, Socket, Write},
+};
 
 /// Maximum bytes of answers and pongs that wait for a client that does not read. Above this limit
 /// the server stops reading from the client until it has read some of them.
@@ -33,6 +36,8 @@ pub(super) struct Output<S> {
     /// Frames that the kernel has not accepted yet. The first one may be a remainder.
     frames: VecDeque<Bytes>,
     bytes: usize,
+    /// What the client's link takes.
+    pub(super) link: Link,
     /// Uptime since which the kernel has accepted nothing.
     pub(super) blocked_since: Option<Duration>,
     /// Uptime at which the kernel last accepted bytes.
@@ -47,6 +52,7 @@ impl<S: Socket> Output<S> {
             socket,
             frames: VecDeque::new(),
             bytes: 0,
+            link: Link::default(),
             blocked_since: None,
             sent: uptime,
             is_in_line: false,
@@ -79,6 +85,8 @@ impl<S: Socket> Output<S> {
         Write {
             socket: &self.socket,
             frames: &self.frames,
+            bytes_max: self.link.write_max(),
+            is_apart: self.link.is_slow(),
         }
     }
 
@@ -101,6 +109,10 @@ impl<S: Socket> Output<S> {
                     if written > 0 || self.blocked_since.is_none() {
                         self.blocked_since = Some(uptime);
                     }
+                    let round_trip = || self.socket.round_trip();
+                    if let Some(bound) = self.link.refused(uptime, round_trip) {
+                        self.socket.bound(bound);
+                    }
                     return (Flushed::Blocked, written);
                 }
                 Err(_) => return (Flushed::Broken, written),
@@ -113,11 +125,17 @@ impl<S: Socket> Output<S> {
 
     fn write_once(&self) -> io::Result<usize> {
         let mut slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> = SmallVec::new();
-        slices.extend(self.unsent().slices().map(IoSlice::new));
-        self.socket.try_write(&slices)
+        let unsent = self.unsent();
+        slices.extend(unsent.slices().map(IoSlice::new));
+        if unsent.is_apart {
+            self.socket.try_write_apart(&slices)
+        } else {
+            self.socket.try_write(&slices)
+        }
     }
 
     fn advance(&mut self, mut accepted: usize) {
+        self.link.accepted(accepted);
         self.bytes -= accepted;
         while let Some(front) = self.frames.front_mut() {
             if accepted < front.len() {
