@@ -23,6 +23,10 @@ use super::http_stream::HttpLink;
 /// hyper holds as much again.
 const PIPE_PART: usize = 2;
 
+/// Largest capacity. A stream that never reads holds about twice as much, in the pipe and in hyper.
+/// More would save a fast stream few wake-ups.
+const PIPE_MAX_BYTES: usize = 8 * 1024;
+
 /// Capacity until the client's link is known.
 const PIPE_START_BYTES: usize = UNSENT_START_BYTES as usize / PIPE_PART;
 
@@ -92,7 +96,8 @@ impl Pipe {
     /// Bounds what the kernel holds. The capacity becomes a part of what it may hold unsent.
     pub(super) fn bound(&self, bound: KernelBound) {
         self.0.connection.bound(bound);
-        self.0.state.borrow_mut().max_bytes = bound.unsent as usize / PIPE_PART;
+        let part = bound.unsent as usize / PIPE_PART;
+        self.0.state.borrow_mut().max_bytes = part.min(PIPE_MAX_BYTES);
         self.0.room.notify_one();
     }
 

@@ -295,7 +295,7 @@ fn each_topic_gets_its_turn_even_if_it_changes_faster_than_its_values_are_sent()
     // The values of 1,000 topics take seconds. Ten of them change every few milliseconds, so their
     // newest value is always beyond what is sent.
     let mut world = World::new(Encoding::Json, Mode::Latest);
-    for number in 0..60_000 {
+    for number in 0..110_000 {
         if number == 10_000 {
             world.begin();
         }

@@ -15,7 +15,11 @@ use tickcast_server_testkit::{
     subscriber::{ENCODINGS, Subscriber},
     until,
 };
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::TcpStream,
+    time::{Instant, sleep, timeout_at},
+};
 
 /// 256 kbit/s.
 const BYTES_PER_S: usize = 32_000;
@@ -89,7 +93,7 @@ async fn a_client_with_a_slow_link_gets_new_values_and_delays_no_other() {
     let fast = Subscriber::start(&server.url(), Encoding::Json, "#", Mode::Latest).await;
     let fast = tokio::spawn(ages(fast));
     sleep(WARM_UP).await;
-    check_report(admin_address(&server)).await;
+    let report = tokio::spawn(check_report(admin_address(&server)));
     let (median, _) = fast.await.unwrap();
     assert!(median <= FAST_MEDIAN_MAX, "fast: {median:?}");
     for (encoding, slow) in slow {
@@ -100,4 +104,33 @@ async fn a_client_with_a_slow_link_gets_new_values_and_delays_no_other() {
         );
         assert!(p99 <= P99_MAX, "{encoding:?}: p99 is {p99:?}");
     }
+    report.await.unwrap();
+}
+
+const NEVER_READ: usize = 200;
+
+/// A WebSocket that is never read costs about 45 KiB. hyper and the pipe of a stream hold some more.
+const NEVER_READ_MAX_BYTES: usize = 96 * 1024;
+
+#[tokio::test]
+async fn an_event_stream_that_is_never_read_costs_little_more_than_a_websocket() {
+    // The tape and the history are full soon, so that their growth is not measured.
+    let server = Program::start(&["--shards", "1", "--tape", "1MiB", "--history", "1MiB"]).await;
+    sleep(WARM_UP).await;
+    let before = server.memory_bytes();
+    let mut streams = Vec::new();
+    for _ in 0..NEVER_READ {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let request = b"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        streams.push(stream);
+        // All at once would measure how far the server is behind.
+        sleep(Duration::from_millis(10)).await;
+    }
+    until("all are blocked", async || {
+        server.metric("tickcast_behind").await == NEVER_READ as u64
+    })
+    .await;
+    let growth = server.memory_bytes().saturating_sub(before) / NEVER_READ;
+    assert!(growth < NEVER_READ_MAX_BYTES, "{growth} bytes a stream");
 }

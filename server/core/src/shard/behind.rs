@@ -28,8 +28,9 @@ use crate::{
 /// than beginning another frame.
 pub const CATCH_UP_FRAME_MAX_BYTES: usize = 64 * 1024;
 
-/// The same limit for a client that is new or has just been blocked, for the same reason. Each
-/// frame that the socket accepts whole doubles the limit of the next one.
+/// The same limit for a client that has just been blocked, for the same reason. Each frame that the
+/// socket accepts whole doubles the limit of the next one. Frames for slow links are shorter, see
+/// `link`.
 pub const CATCH_UP_FRAME_MIN_BYTES: usize = 16 * 1024;
 
 /// A catch-up frame in mode `every` has at least this many bytes of updates, however slow the link.

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use super::{
     behind::{CATCH_UP_FRAME_MAX_BYTES, CATCH_UP_FRAME_MIN_BYTES},
     keys::{ConnectionKey, Keyed, Slot, SubscriptionKey},
+    link::UNSENT_START_BYTES,
     output::{Flushed, Output},
     socket::Socket,
     token_bucket::TokenBucket,
@@ -110,7 +111,7 @@ impl Default for CatchingUp {
         Self {
             subscriptions: VecDeque::new(),
             is_in_line: false,
-            frame_bytes: CATCH_UP_FRAME_MIN_BYTES,
+            frame_bytes: UNSENT_START_BYTES as usize,
             sent_age: None,
         }
     }

@@ -31,8 +31,8 @@ pub const UNSENT_START_BYTES: u32 = 8 * 1024;
 /// this many without being measured is not slow.
 const TRIAL_BYTES: u32 = 256 * 1024;
 
-/// A rate is measured over at least this time and this many bytes (six packets), or over
-/// [`MEASURE_LONG`]. Less would measure how packets are grouped.
+/// A rate is measured over at least this time and this many bytes (six packets, and what may be
+/// unsent), or over [`MEASURE_LONG`]. Less would measure how packets are grouped.
 const MEASURE_MIN: Duration = Duration::from_millis(50);
 const MEASURE_MIN_BYTES: u64 = 8 * 1024;
 
@@ -44,7 +44,11 @@ const MEASURE_LONG: Duration = Duration::from_secs(1);
 const RISE_MAX: u64 = 2;
 
 /// A measured rate becomes at least this part of the last one: a client may have paused.
-const FALL_MAX: u64 = 4;
+const FALL_MAX: u64 = 8;
+
+/// A higher rate than this is not distinguished. One pause of the client must not make a link slow,
+/// so it is several times the rate at which the unsent bytes have their maximum.
+const RATE_MAX: u64 = 5 * 1024 * 1024;
 
 /// A catch-up frame for a slow link is what it takes in this time: a frame is of no use before its
 /// last byte has come.
@@ -157,7 +161,8 @@ impl Link {
         }
         let elapsed = uptime.saturating_sub(measurement.since);
         let is_long = elapsed >= MEASURE_LONG;
-        if elapsed < MEASURE_MIN || measurement.bytes < MEASURE_MIN_BYTES && !is_long {
+        let bytes_min = MEASURE_MIN_BYTES.max(self.unsent_max.into());
+        if elapsed < MEASURE_MIN || measurement.bytes < bytes_min && !is_long {
             return None;
         }
         let measured = per_second(measurement.bytes, elapsed);
@@ -169,14 +174,14 @@ impl Link {
             return None;
         }
         let floor = bytes_per_second(UNSENT_MIN_BYTES);
-        let rate = if measured > before {
+        let rate = if measured > before + before / 2 {
             measured.min(before.max(floor) * RISE_MAX)
         } else if self.rate.is_none() || measured < before / 2 {
             measured.max(before / FALL_MAX)
         } else {
             (before + measured) / 2
         };
-        self.rate = Some(rate.min(bytes_per_second(UNSENT_MAX_BYTES) * FALL_MAX));
+        self.rate = Some(rate.min(RATE_MAX));
         self.change_bounds(round_trip)
     }
 
@@ -196,6 +201,9 @@ impl Link {
         is_new.then(|| {
             self.unsent_max = unsent;
             self.all_max = all;
+            // What it takes to reach the new level is not what the link takes: the next measurement
+            // begins there.
+            self.measurement = None;
             KernelBound { unsent, all }
         })
     }
@@ -216,9 +224,12 @@ impl Link {
         }
     }
 
-    /// Maximum bytes of one catch-up frame, if the link is known to be slow.
+    /// Maximum bytes of one catch-up frame, if the link is known to be slow or not known yet. What
+    /// the kernel does not accept of a frame is memory that no other client shares.
     pub(super) fn frame_max(&self) -> Option<usize> {
-        let rate = self.rate?;
+        let Some(rate) = self.rate else {
+            return (self.trial > 0).then_some(UNSENT_START_BYTES as usize);
+        };
         if self.unsent_max == UNSENT_MAX_BYTES {
             return None;
         }
