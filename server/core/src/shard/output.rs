@@ -93,13 +93,13 @@ impl<S: Socket> Output<S> {
     /// Hands the kernel as many bytes as it accepts; it has accepted the first `written` bytes
     /// already. Also returns the total number of bytes accepted.
     pub(super) fn flush(&mut self, mut written: usize, uptime: Duration) -> (Flushed, usize) {
-        self.advance(written);
+        self.advance(written, uptime);
         while !self.frames.is_empty() {
             match self.write_once() {
                 Ok(0) => return (Flushed::Broken, written),
                 Ok(accepted) => {
                     written += accepted;
-                    self.advance(accepted);
+                    self.advance(accepted, uptime);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -134,8 +134,8 @@ impl<S: Socket> Output<S> {
         }
     }
 
-    fn advance(&mut self, mut accepted: usize) {
-        self.link.accepted(accepted);
+    fn advance(&mut self, mut accepted: usize, uptime: Duration) {
+        self.link.accepted(accepted, uptime);
         self.bytes -= accepted;
         while let Some(front) = self.frames.front_mut() {
             if accepted < front.len() {

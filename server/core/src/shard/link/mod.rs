@@ -98,10 +98,10 @@ struct Measurement {
     since: Duration,
     /// Bytes accepted since then.
     bytes: u64,
-    /// Time since then in which the socket would have accepted more.
-    open: Duration,
-    /// Uptime since which it would accept more.
-    open_since: Option<Duration>,
+    /// The longest time in which the socket would have accepted bytes and got none.
+    quiet: Duration,
+    /// Uptime since which it would accept bytes and got none.
+    quiet_since: Option<Duration>,
 }
 
 impl Measurement {
@@ -109,8 +109,14 @@ impl Measurement {
         Self {
             since: uptime,
             bytes: 0,
-            open: Duration::ZERO,
-            open_since: None,
+            quiet: Duration::ZERO,
+            quiet_since: None,
+        }
+    }
+
+    fn end_quiet(&mut self, uptime: Duration) {
+        if let Some(since) = self.quiet_since.take() {
+            self.quiet = self.quiet.max(uptime.saturating_sub(since));
         }
     }
 }
@@ -129,19 +135,23 @@ impl Default for Link {
 
 impl Link {
     /// Records that the socket accepted bytes.
-    pub(super) fn accepted(&mut self, bytes: usize) {
+    pub(super) fn accepted(&mut self, bytes: usize, uptime: Duration) {
         self.trial = self
             .trial
             .saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX));
         if let Some(measurement) = &mut self.measurement {
             measurement.bytes += bytes as u64;
+            if measurement.quiet_since.is_some() {
+                measurement.end_quiet(uptime);
+                measurement.quiet_since = Some(uptime);
+            }
         }
     }
 
     /// Records that a full socket accepts bytes again.
     pub(super) fn opened(&mut self, uptime: Duration) {
         if let Some(measurement) = &mut self.measurement {
-            measurement.open_since.get_or_insert(uptime);
+            measurement.quiet_since.get_or_insert(uptime);
         }
     }
 
@@ -156,9 +166,7 @@ impl Link {
             self.measurement = Some(Box::new(Measurement::new(uptime)));
             return None;
         };
-        if let Some(since) = measurement.open_since.take() {
-            measurement.open += uptime.saturating_sub(since);
-        }
+        measurement.end_quiet(uptime);
         let elapsed = uptime.saturating_sub(measurement.since);
         let is_long = elapsed >= MEASURE_LONG;
         let bytes_min = MEASURE_MIN_BYTES.max(self.unsent_max.into());
@@ -166,8 +174,9 @@ impl Link {
             return None;
         }
         let measured = per_second(measurement.bytes, elapsed);
-        // A socket that was open for long was not the limit: its link takes at least this rate.
-        let is_lower_bound = measurement.open * 4 > elapsed;
+        // If the unsent bytes may have run out, the link takes at least this rate. Half of them are
+        // left when a full socket accepts bytes again.
+        let is_lower_bound = taken_in(measured, measurement.quiet) > self.unsent_max / 2;
         **measurement = Measurement::new(uptime);
         let before = self.rate.unwrap_or(bytes_per_second(UNSENT_START_BYTES));
         if is_lower_bound && measured <= before {

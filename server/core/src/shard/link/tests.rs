@@ -83,7 +83,7 @@ impl World {
                 let len = self.link.write_max().min(CATCH_UP_BYTES);
                 self.unsent += len as f64;
                 self.accepted += len as u64;
-                self.link.accepted(len);
+                self.link.accepted(len, self.now);
                 self.send();
                 self.held_max = self.held_max.max(self.held());
                 // A fast link takes bytes while they are written.
@@ -213,7 +213,7 @@ proptest! {
 fn a_socket_that_is_never_full_is_not_measured_and_soon_written_to_without_care() {
     let mut link = Link::default();
     assert!(link.is_slow());
-    link.accepted(TRIAL_BYTES as usize);
+    link.accepted(TRIAL_BYTES as usize, seconds(1));
     assert!(!link.is_slow());
     assert_eq!((link.rate(), link.write_max()), (None, usize::MAX));
 }
@@ -223,9 +223,26 @@ fn a_full_socket_in_a_second_of_silence_says_nothing_about_the_link() {
     let mut link = Link::default();
     assert_eq!(link.refused(seconds(1), || None), None);
     link.opened(seconds(1));
-    link.accepted(1_000_000);
+    link.accepted(1_000_000, seconds(2));
     assert_eq!(link.refused(seconds(100), || None), None);
     assert_eq!(link.rate(), None);
+}
+
+#[test]
+fn a_link_that_is_never_idle_is_measured_even_if_the_socket_is_seldom_full() {
+    let mut link = Link::default();
+    link.refused(Duration::ZERO, || None);
+    // It is full for a tenth of the time.
+    for ms in (0..5_000).filter(|ms| ms % 100 >= 10) {
+        let now = Duration::from_millis(ms);
+        link.opened(now);
+        link.accepted(30, now);
+        if ms % 100 == 99 {
+            link.refused(now, || None);
+        }
+    }
+    let rate = link.rate().expect("it is measured");
+    assert!((26_000..=28_000).contains(&rate), "{rate}");
 }
 
 #[test]
@@ -235,7 +252,7 @@ fn the_round_trip_is_asked_for_slow_links_only_and_once_in_a_measurement() {
     for ms in 0..10_000 {
         let now = Duration::from_millis(ms);
         link.opened(now);
-        link.accepted(32);
+        link.accepted(32, now);
         link.refused(now, || {
             asked += 1;
             None
@@ -246,7 +263,7 @@ fn the_round_trip_is_asked_for_slow_links_only_and_once_in_a_measurement() {
     for ms in 10_000..20_000 {
         let now = Duration::from_millis(ms);
         link.opened(now);
-        link.accepted(32_000);
+        link.accepted(32_000, now);
         link.refused(now, || {
             asked += 1;
             None
