@@ -151,14 +151,15 @@ impl Monitor {
         self.server.saw_update(received_ns);
         for update in batch.updates {
             // The server delays newest values on purpose: only the other updates measure the
-            // latency.
-            let measures_latency =
-                mode == Mode::Every && !batch.snapshot && self.recordings.player.is_none();
-            if measures_latency && update.quality == Quality::Live {
-                let latency_ns = received_ns - update.ingest_time_ns;
-                self.server
-                    .health
-                    .latency(&update.topic, latency_ns, received_ns);
+            // latency. The age of newest values tells how slow the link is.
+            let is_measured = !batch.snapshot && self.recordings.player.is_none();
+            if is_measured && update.quality == Quality::Live {
+                let age_ns = received_ns - update.ingest_time_ns;
+                let health = &mut self.server.health;
+                match mode {
+                    Mode::Every => health.latency(&update.topic, age_ns, received_ns),
+                    Mode::Latest => health.age(age_ns, received_ns),
+                }
             }
             if let Some(writer) = &mut self.recordings.writer
                 && self.server.store.wants(&update, mode)

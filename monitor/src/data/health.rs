@@ -33,6 +33,8 @@ pub(crate) struct Health {
     topics: HashMap<Topic, LatencyWindow>,
     summary: Option<LatencySummary>,
     topic_summaries: HashMap<Topic, LatencySummary>,
+    ages: LatencyWindow,
+    age_summary: Option<LatencySummary>,
     marks: Vec<(TimeNs, u64)>,
     refreshed_ns: TimeNs,
     /// The offset of the server's clock.
@@ -59,6 +61,11 @@ impl Health {
         }
     }
 
+    /// Records the age of a newest value when it arrived.
+    pub(crate) fn age(&mut self, age_ns: i64, now_ns: TimeNs) {
+        self.ages.record(age_ns, now_ns);
+    }
+
     /// Keeps separate latencies of exactly these topics.
     pub(crate) fn watch<'a>(&mut self, topics: impl Iterator<Item = &'a Topic> + Clone) {
         self.topics
@@ -77,6 +84,7 @@ impl Health {
         }
         self.refreshed_ns = now_ns;
         self.summary = self.all.summary(now_ns);
+        self.age_summary = self.ages.summary(now_ns);
         self.topic_summaries = self
             .topics
             .iter_mut()
@@ -109,6 +117,12 @@ impl Health {
     /// Latencies of all charted topics over the last minute.
     pub(crate) fn summary(&self) -> Option<LatencySummary> {
         self.summary
+    }
+
+    /// Ages of newest values of all topics when they arrived, over the last minute. They grow with
+    /// the pace of the subscription and with a slow link.
+    pub(crate) fn age_summary(&self) -> Option<LatencySummary> {
+        self.age_summary
     }
 
     /// Latencies of one charted topic over the last minute.

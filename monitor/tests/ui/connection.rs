@@ -207,6 +207,7 @@ fn the_health_pane_shows_latency_losses_and_clock_of_the_selected_topic() {
         "Conflated by server",
         "Dropped here",
         "Longest repaint gap",
+        "Age of values p50 / p99",
     ] {
         assert!(painted(&harness, words), "{words}");
     }

@@ -13,7 +13,11 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 
 /// Longest request header.
 const HEADER_MAX_BYTES: usize = 16 * 1024;
@@ -33,9 +37,9 @@ const DISCARD_BYTES: usize = 4 * 1024;
 
 /// What is left of a connection after its last answer.
 #[derive(Debug)]
-pub(super) struct Rest {
+pub(super) struct Rest<S> {
     /// The connection.
-    pub stream: TcpStream,
+    pub stream: S,
     /// Bytes that are already read from it.
     pub read: Bytes,
     /// Whether the last answer was sent.
@@ -43,12 +47,13 @@ pub(super) struct Rest {
 }
 
 /// Answers requests until one of the answers ends the connection, or upgrades it.
-pub(super) async fn serve<B>(
-    stream: TcpStream,
+pub(super) async fn serve<S, B>(
+    stream: S,
     header_timeout: Duration,
     answer: impl Fn(Request<Incoming>) -> Response<B> + Unpin,
-) -> Rest
+) -> Rest<S>
 where
+    S: AsyncRead + AsyncWrite + Unpin,
     B: Body + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {

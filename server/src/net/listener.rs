@@ -9,6 +9,7 @@ use std::{
 };
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tickcast_core::shard::UNSENT_START_BYTES;
 use tokio::{
     net::{TcpListener, TcpStream},
     time::sleep,
@@ -19,11 +20,6 @@ use super::permits::{Permit, Permits};
 /// Maximum number of connections that wait to be accepted: thousands arrive at once when clients
 /// reconnect.
 const BACKLOG: i32 = 4096;
-
-/// Maximum unsent bytes that the kernel holds for a connection before it stops being writable
-/// (TCP_NOTSENT_LOWAT). These bytes are old when they are sent. With fewer of them, a slow client
-/// in mode `latest` gets newer values.
-const UNSENT_MAX_BYTES: u32 = 128 * 1024;
 
 /// An HTTP answer is cut off if the client reads no byte of it for this many write timeouts. This
 /// is late enough for the shard to be the first to close an event stream and count it.
@@ -88,7 +84,8 @@ pub(super) fn set_options(stream: &TcpStream, write_timeout: Duration) -> io::Re
     let socket = SockRef::from(stream);
     // Otherwise an answer that the client does not read would be held without limit (RFC 5482).
     socket.set_tcp_user_timeout(Some(write_timeout.saturating_mul(UNREAD_TIMEOUTS)))?;
-    socket.set_tcp_notsent_lowat(UNSENT_MAX_BYTES)
+    // The shard changes it when it knows what the client's link takes.
+    socket.set_tcp_notsent_lowat(UNSENT_START_BYTES)
 }
 
 /// Leaves timeouts to the shard, which counts and reports a client that does not read.

@@ -14,8 +14,8 @@
 //! | `answer`, `assets`, `welcome` | the answers that are always the same |
 //! | [`request`], [`gate`], `refusal_log` | HTTP: which request is refused, counted and logged |
 //! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
-//! | `event_stream`, `pipe` | server-sent events |
-//! | [`outlet`], `ring_writer` | where the shard writes to |
+//! | `event_stream`, `pipe`, `http_stream` | server-sent events |
+//! | [`outlet`], `ring_writer`, `unsent` | where the shard writes to |
 //! | [`admin`], [`slow_clients`] | the address for operators |
 //! | [`state`] | whether the server is ready or draining |
 //!
@@ -31,6 +31,7 @@ mod closing;
 pub(crate) mod echo;
 mod event_stream;
 mod http_connection;
+mod http_stream;
 mod route;
 mod routes;
 mod welcome;
@@ -49,4 +50,5 @@ mod session;
 mod shard_handle;
 pub(crate) mod shard_thread;
 pub(crate) mod state;
+mod unsent;
 pub(crate) mod ws_reader;

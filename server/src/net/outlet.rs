@@ -11,13 +11,16 @@ use std::{
 };
 
 use socket2::SockRef;
-use tickcast_core::shard::Socket;
+use tickcast_core::shard::{KernelBound, Socket};
 use tokio::{
     io::{AsyncRead, ReadBuf},
     net::TcpStream,
 };
 
-use super::pipe::Pipe;
+use super::{
+    pipe::Pipe,
+    unsent::{self, send_apart},
+};
 
 /// Once a connection has ended, the kernel drops what the client has not acknowledged after this
 /// time without progress (RFC 5482).
@@ -111,13 +114,34 @@ impl Socket for Outlet {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.try_write(slices),
-            Self::Events(pipe) => pipe.try_write(slices),
+            Self::Events(pipe) => pipe.try_write(slices, false),
         }
     }
 
     fn make_room(&self) {
         if let Self::Tcp(stream) = self {
             stream.make_room();
+        }
+    }
+
+    fn try_write_apart(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => send_apart(&stream.0, slices),
+            Self::Events(pipe) => pipe.try_write(slices, true),
+        }
+    }
+
+    fn bound(&self, bound: KernelBound) {
+        match self {
+            Self::Tcp(stream) => unsent::bound(&stream.0, bound),
+            Self::Events(pipe) => pipe.bound(bound),
+        }
+    }
+
+    fn round_trip(&self) -> Option<Duration> {
+        match self {
+            Self::Tcp(stream) => unsent::round_trip(&stream.0),
+            Self::Events(pipe) => pipe.round_trip(),
         }
     }
 }

@@ -9,19 +9,32 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame};
+use tickcast_core::shard::{KernelBound, UNSENT_START_BYTES};
 use tokio::sync::Notify;
 
-/// Capacity between shard and hyper, in bytes. These bytes are old when they are sent, like those
-/// of the listener's `UNSENT_MAX_BYTES`. A smaller pipe would cause more wake-ups.
-const PIPE_MAX_BYTES: usize = 64 * 1024;
+use super::http_stream::HttpLink;
 
-#[derive(Debug, Default)]
+/// The capacity between shard and hyper is this part of what the kernel may hold unsent, because
+/// hyper holds as much again.
+const PIPE_PART: usize = 2;
+
+/// Largest capacity. A stream that never reads holds about twice as much, in the pipe and in hyper.
+/// More would save a fast stream few wake-ups.
+const PIPE_MAX_BYTES: usize = 8 * 1024;
+
+/// Capacity until the client's link is known.
+const PIPE_START_BYTES: usize = UNSENT_START_BYTES as usize / PIPE_PART;
+
+#[derive(Debug)]
 struct State {
     bytes: BytesMut,
+    /// Capacity, in bytes. These bytes are old when they are sent, like those in the kernel.
+    max_bytes: usize,
     end: Option<End>,
     reader: Option<Waker>,
     is_reader_gone: bool,
@@ -35,9 +48,23 @@ enum End {
     Broken,
 }
 
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            bytes: BytesMut::new(),
+            max_bytes: PIPE_START_BYTES,
+            end: None,
+            reader: None,
+            is_reader_gone: false,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Shared {
     state: RefCell<State>,
+    /// The connection that hyper writes to.
+    connection: HttpLink,
     room: Notify,
     gone: Notify,
 }
@@ -52,10 +79,26 @@ pub(super) struct PipeBody(Rc<Shared>);
 
 impl Pipe {
     /// A pipe with its first bytes.
-    pub(super) fn new(first: &[u8]) -> Self {
-        let pipe = Self::default();
+    pub(super) fn new(first: &[u8], connection: HttpLink) -> Self {
+        let pipe = Self(Rc::new(Shared {
+            connection,
+            ..Shared::default()
+        }));
         pipe.0.state.borrow_mut().bytes.extend_from_slice(first);
         pipe
+    }
+
+    /// The round trip of the connection, if it is known.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.0.connection.round_trip()
+    }
+
+    /// Bounds what the kernel holds. The capacity becomes a part of what it may hold unsent.
+    pub(super) fn bound(&self, bound: KernelBound) {
+        self.0.connection.bound(bound);
+        let part = bound.unsent as usize / PIPE_PART;
+        self.0.state.borrow_mut().max_bytes = part.min(PIPE_MAX_BYTES);
+        self.0.room.notify_one();
     }
 
     /// The reading end. Call it once.
@@ -64,12 +107,15 @@ impl Pipe {
     }
 
     /// Writes like [`Socket::try_write`](tickcast_core::shard::Socket::try_write).
-    pub(super) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    /// With `is_apart` hyper's writes to the connection are small and kept apart.
+    pub(super) fn try_write(&self, slices: &[IoSlice<'_>], is_apart: bool) -> io::Result<usize> {
         let mut state = self.0.state.borrow_mut();
         if state.is_reader_gone || state.end.is_some() {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        let room = PIPE_MAX_BYTES - state.bytes.len();
+        let write_max = if is_apart { state.max_bytes } else { 0 };
+        self.0.connection.set_write_max(write_max);
+        let room = state.max_bytes.saturating_sub(state.bytes.len());
         if room == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
@@ -88,7 +134,7 @@ impl Pipe {
         loop {
             let is_due = {
                 let state = self.0.state.borrow();
-                state.bytes.len() < PIPE_MAX_BYTES || state.is_reader_gone
+                state.bytes.len() < state.max_bytes || state.is_reader_gone
             };
             if is_due {
                 return;
@@ -107,7 +153,7 @@ impl Pipe {
     /// Ends the answer: in order, unless the pipe is full because the client reads nothing.
     pub(super) fn end(&self) {
         let mut state = self.0.state.borrow_mut();
-        let is_full = state.bytes.len() == PIPE_MAX_BYTES;
+        let is_full = state.bytes.len() >= state.max_bytes;
         state.end = Some(if is_full { End::Broken } else { End::Orderly });
         wake(&mut state);
     }
@@ -131,13 +177,14 @@ impl Body for PipeBody {
         if let Some(End::Broken) = state.end {
             return Poll::Ready(Some(Err(ErrorKind::TimedOut.into())));
         }
-        if !state.bytes.is_empty() {
+        // What hyper holds is old when it is sent: it gets the next bytes when it has none.
+        if !state.bytes.is_empty() && self.0.connection.take_flushed(context) {
             // Takes the whole buffer: a silent stream must hold none.
             let bytes = std::mem::take(&mut state.bytes).freeze();
             self.0.room.notify_one();
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
-        if state.end.is_some() {
+        if state.end.is_some() && state.bytes.is_empty() {
             return Poll::Ready(None);
         }
         state.reader = Some(context.waker().clone());
@@ -147,6 +194,7 @@ impl Body for PipeBody {
 
 impl Drop for PipeBody {
     fn drop(&mut self) {
+        self.0.connection.set_write_max(0);
         self.0.state.borrow_mut().is_reader_gone = true;
         self.0.room.notify_one();
         self.0.gone.notify_one();
@@ -163,15 +211,15 @@ mod tests {
     async fn a_pipe_accepts_bytes_up_to_its_capacity_and_reports_new_room() {
         let pipe = Pipe::default();
         let mut body = pipe.body();
-        let half = vec![7; PIPE_MAX_BYTES / 2 + 1];
+        let half = vec![7; PIPE_START_BYTES / 2 + 1];
         let slices = [IoSlice::new(&half), IoSlice::new(&half)];
-        assert_eq!(pipe.try_write(&slices).unwrap(), PIPE_MAX_BYTES);
-        let full = pipe.try_write(&slices).unwrap_err();
+        assert_eq!(pipe.try_write(&slices, false).unwrap(), PIPE_START_BYTES);
+        let full = pipe.try_write(&slices, false).unwrap_err();
         assert_eq!(full.kind(), ErrorKind::WouldBlock);
         let bytes = body.frame().await.unwrap().unwrap().into_data().unwrap();
-        assert_eq!(bytes.len(), PIPE_MAX_BYTES);
+        assert_eq!(bytes.len(), PIPE_START_BYTES);
         pipe.writable().await;
-        assert_eq!(pipe.try_write(&[IoSlice::new(b"ab")]).unwrap(), 2);
+        assert_eq!(pipe.try_write(&[IoSlice::new(b"ab")], false).unwrap(), 2);
         pipe.end();
         let rest = body.collect().await.unwrap().to_bytes();
         assert_eq!(rest, "ab");
@@ -181,8 +229,8 @@ mod tests {
     async fn an_answer_that_the_client_does_not_read_is_broken_off() {
         let pipe = Pipe::default();
         let mut body = pipe.body();
-        let full = vec![7; PIPE_MAX_BYTES];
-        pipe.try_write(&[IoSlice::new(&full)]).unwrap();
+        let full = vec![7; PIPE_START_BYTES];
+        pipe.try_write(&[IoSlice::new(&full)], false).unwrap();
         pipe.end();
         assert!(body.frame().await.unwrap().is_err());
     }
@@ -193,7 +241,7 @@ mod tests {
         drop(pipe.body());
         pipe.gone().await;
         pipe.writable().await;
-        let error = pipe.try_write(&[IoSlice::new(b"a")]).unwrap_err();
+        let error = pipe.try_write(&[IoSlice::new(b"a")], false).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
     }
 }

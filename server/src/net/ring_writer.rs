@@ -39,7 +39,11 @@ impl WriteMany<Outlet> for RingWriter {
         let mut sends = ring.sends();
         for write in writes {
             if let Outlet::Tcp(stream) = write.socket {
-                sends.add(stream.as_fd(), write.slices());
+                if write.is_apart {
+                    sends.add_apart(stream.as_fd(), write.slices());
+                } else {
+                    sends.add(stream.as_fd(), write.slices());
+                }
             }
         }
         if let Err(error) = sends.submit(&mut self.results) {

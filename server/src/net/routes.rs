@@ -27,7 +27,9 @@ use super::{
     echo::Echo,
     event_stream::{self, StreamParams},
     gate::{self, Ends, Gate, HANDSHAKE, READING, closing},
-    http_connection, listener,
+    http_connection,
+    http_stream::{HttpLink, HttpStream},
+    listener,
     permits::Permit,
     pipe::{Pipe, PipeBody},
     request::{handshake, query},
@@ -84,6 +86,8 @@ pub(super) struct Routes {
 struct Client {
     ends: Ends,
     permit: Permit,
+    /// The connection, for the bounds of an event stream.
+    link: HttpLink,
     /// Set by the request that upgrades the connection.
     session: RefCell<Option<Session>>,
 }
@@ -126,21 +130,27 @@ impl Routes {
                 return;
             }
         };
+        let stream = HttpStream::new(stream);
         let client = Client {
             ends: Ends { peer, local },
+            link: stream.link(),
             permit,
             session: RefCell::default(),
         };
         let answer = |request| self.answer(request, &client);
         let rest = http_connection::serve(stream, header_timeout, answer).await;
+        let Some(stream) = rest.stream.into_inner() else {
+            tracing::error!(%peer, "an event stream still uses a connection that has ended");
+            return;
+        };
         match client.session.take() {
             Some(session) if rest.is_sent => {
-                if let Err(error) = listener::leave_to_shard(&rest.stream) {
+                if let Err(error) = listener::leave_to_shard(&stream) {
                     tracing::debug!(%peer, %error, "cannot set the socket options");
                 }
-                session(rest.stream, rest.read);
+                session(stream, rest.read);
             }
-            _ => http_connection::close(rest.stream).await,
+            _ => http_connection::close(stream).await,
         }
     }
 
@@ -350,7 +360,7 @@ impl Routes {
         let body = if is_over {
             Either::Left(Full::from(retry))
         } else {
-            let pipe = Pipe::new(retry.as_bytes());
+            let pipe = Pipe::new(retry.as_bytes(), client.link.clone());
             let body = pipe.body();
             let (shard, permit) = (Rc::clone(&self.shard), client.permit.clone());
             spawn_local(async move {

@@ -246,7 +246,7 @@ mod tests {
     use tokio::{task::LocalSet, time::timeout};
 
     use super::*;
-    use crate::net::{outlet::Outlet, pipe::Pipe};
+    use crate::net::{http_stream::HttpLink, outlet::Outlet, pipe::Pipe};
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -258,7 +258,7 @@ mod tests {
         let clock = Clock::start();
         let mut shard = Shard::new(0, Epoch(1), Arc::default(), Arc::default());
         // A client that gets each update at once keeps the shard from polling.
-        let outlet = Outlet::Events(Pipe::new(&[]));
+        let outlet = Outlet::Events(Pipe::new(&[], HttpLink::default()));
         let key = shard.connect(outlet, Wire::Events, Access::READER, clock.now());
         let request = Subscribe {
             id: 1,

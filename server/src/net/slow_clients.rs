@@ -120,7 +120,7 @@ pub(super) fn parse(query: &str) -> Result<(usize, bool), String> {
 /// The answer as a table, the widest column last.
 fn table(answer: &SlowAnswer) -> String {
     let mut out = format!(
-        "{:<24} {:>5} {:>20} {:>8} {:>12} {:>9} {:>12} {:>10} {:>14}  {}\n",
+        "{:<24} {:>5} {:>20} {:>8} {:>12} {:>9} {:>12} {:>10} {:>11} {:>8} {:>14}  {}\n",
         "client",
         "shard",
         "connection",
@@ -129,6 +129,8 @@ fn table(answer: &SlowAnswer) -> String {
         "lag ms",
         "unsent",
         "blocked ms",
+        "link B/s",
+        "sent ms",
         "mode",
         "filter",
     );
@@ -143,13 +145,16 @@ fn table(answer: &SlowAnswer) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(
             out,
-            "{client:<24} {:>5} {:>20} {channel:>8} {:>12} {:>9} {:>12} {:>10} {mode:>14}  {}",
+            "{client:<24} {:>5} {:>20} {channel:>8} {:>12} {:>9} {:>12} {:>10} {:>11} {:>8} \
+             {mode:>14}  {}",
             slow.shard,
             slow.connection,
             slowest.map_or(0, |s| s.lag_updates),
             slowest.map_or(0, |s| s.lag_ms),
             slow.unsent_bytes,
             slow.blocked_ms,
+            known(slow.link_bytes_per_s),
+            known(slow.sent_oldest_ms),
             slowest.map_or("", |s| &s.filter),
         );
     }
@@ -157,4 +162,8 @@ fn table(answer: &SlowAnswer) -> String {
         let _ = writeln!(out, "shard {shard} does not answer");
     }
     out
+}
+
+fn known(number: Option<u64>) -> String {
+    number.map_or("-".to_owned(), |number| number.to_string())
 }

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use clap::FromArgMatches;
-use tickcast_core::{permissions::Permissions, sequencer::HistorySettings, settings::CoreSettings};
+use tickcast_core::{
+    permissions::Permissions,
+    sequencer::{HistorySettings, NewTopicLimits},
+    settings::CoreSettings,
+};
 use tickcast_protocol::topic::Filter;
 
 use super::{ServerSettings, field::command};
@@ -59,6 +63,10 @@ fn the_core_gets_every_setting_as_it_was_set() {
         "--subscriptions_max=5",
         "--requests_per_s=6",
         "--request_burst=7",
+        "--publish_updates_per_s=13",
+        "--publish_bytes_per_s=14",
+        "--new_topics_per_s=15",
+        "--new_topics_burst=16",
         "--heartbeat=8s",
         "--ping=9s",
         "--pong_timeout=10s",
@@ -79,6 +87,12 @@ fn the_core_gets_every_setting_as_it_was_set() {
         subscriptions_max: 5,
         requests_per_s: 6,
         request_burst: 7,
+        publish_updates_per_s: 13,
+        publish_bytes_per_s: 14,
+        new_topics: NewTopicLimits {
+            per_s: 15,
+            burst: 16,
+        },
         heartbeat: seconds(8),
         ping: seconds(9),
         pong_timeout: seconds(10),

@@ -16,4 +16,5 @@ mod promises;
 mod proxies;
 mod rules;
 mod shards;
+mod slow_link;
 mod status;

@@ -102,7 +102,7 @@ fn each_outside_crate_is_used_in_its_files_only() {
             &["net/routes.rs", "net/ws_reader/mod.rs"],
         ),
         ("prometheus_client::", &["metrics/prometheus.rs"]),
-        ("tickcast_uring::", &["net/ring_writer.rs"]),
+        ("tickcast_uring::", &["net/ring_writer.rs", "net/unsent.rs"]),
         ("bincode::", &[]),
     ] {
         assert_eq!(files_with(&source(), name), files, "{name}");

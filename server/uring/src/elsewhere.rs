@@ -1,6 +1,11 @@
 //! Systems without io_uring: no ring can be created, so the other functions are never called.
 
-use std::{convert::Infallible, io, marker::PhantomData, os::fd::BorrowedFd};
+use std::{convert::Infallible, io, marker::PhantomData, os::fd::BorrowedFd, time::Duration};
+
+/// Always fails.
+pub fn shortest_round_trip(_: BorrowedFd<'_>) -> io::Result<Duration> {
+    Err(io::ErrorKind::Unsupported.into())
+}
 
 /// See the Linux version.
 #[derive(Debug)]
@@ -28,6 +33,11 @@ pub struct Sends<'a> {
 impl<'a> Sends<'a> {
     /// Not called.
     pub fn add(&mut self, _: BorrowedFd<'a>, _: impl IntoIterator<Item = &'a [u8]>) {
+        match self.never {}
+    }
+
+    /// Not called.
+    pub fn add_apart(&mut self, _: BorrowedFd<'a>, _: impl IntoIterator<Item = &'a [u8]>) {
         match self.never {}
     }
 

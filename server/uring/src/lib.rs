@@ -8,8 +8,11 @@
 //! send once, on the caller's thread, and reports the number of bytes that the socket accepted. So
 //! the bytes must live only for the call, and nothing runs in the background.
 //!
-//! The files in reading order: `list` is what the kernel is given to read, `linux` the ring, and
-//! `elsewhere` replaces both on systems without io_uring. The crate knows nothing of Tickcast.
+//! [`shortest_round_trip`] asks for one of the numbers of `TCP_INFO`, which no safe crate offers.
+//!
+//! The files in reading order: `list` is what the kernel is given to read, `linux` the ring,
+//! `tcp_info` the question, and `elsewhere` replaces all of them on systems without io_uring. The
+//! crate knows nothing of Tickcast.
 //!
 //! This crate has the only unsafe code of the workspace, behind a safe interface.
 
@@ -19,11 +22,14 @@ mod elsewhere;
 mod linux;
 #[cfg(target_os = "linux")]
 mod list;
+mod tcp_info;
 
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{Ring, Sends};
+pub use elsewhere::{Ring, Sends, shortest_round_trip};
 #[cfg(target_os = "linux")]
 pub use linux::{Ring, Sends};
+#[cfg(target_os = "linux")]
+pub use tcp_info::shortest_round_trip;
 
 /// Maximum number of sends per system call. A longer list is divided into several calls. 16 sends
 /// save most of the cost, and 64 save as much as can be measured.

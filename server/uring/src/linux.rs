@@ -74,7 +74,19 @@ pub struct Sends<'a> {
 impl<'a> Sends<'a> {
     /// Adds a send to one socket: all slices, one after another.
     pub fn add(&mut self, socket: BorrowedFd<'a>, slices: impl IntoIterator<Item = &'a [u8]>) {
-        self.ring.list.add(socket.as_raw_fd(), slices.into_iter());
+        let slices = slices.into_iter();
+        self.ring.list.add(socket.as_raw_fd(), slices, FLAGS);
+    }
+
+    /// Adds a send like [`add`](Self::add). The kernel appends no later bytes to these (`MSG_EOR`),
+    /// so that the next send finds out whether there is room.
+    pub fn add_apart(
+        &mut self,
+        socket: BorrowedFd<'a>,
+        slices: impl IntoIterator<Item = &'a [u8]>,
+    ) {
+        let (slices, flags) = (slices.into_iter(), FLAGS | libc::MSG_EOR);
+        self.ring.list.add(socket.as_raw_fd(), slices, flags);
     }
 
     /// Sends everything. Afterwards `accepted` has one entry for each send, in the order of
@@ -96,8 +108,8 @@ impl<'a> Sends<'a> {
         let mut payloads = list.payloads();
         for accepted in accepted.chunks_mut(SENDS_MAX) {
             let mut queue = ring.submission();
-            for (index, (socket, payload)) in (&mut payloads).take(accepted.len()).enumerate() {
-                let request = request(socket, payload).user_data(index as u64);
+            for (index, (socket, payload, flags)) in (&mut payloads).take(accepted.len()).enumerate() {
+                let request = request(socket, payload, flags).user_data(index as u64);
                 // SAFETY: the request points to bytes that do not change. They are borrowed for as
                 // long as `self` lives, or belong to its `Ring`. `perform` returns when the kernel
                 // has finished the request, or has not seen it; in the second case the queue is
@@ -112,17 +124,17 @@ impl<'a> Sends<'a> {
     }
 }
 
-fn request(socket: RawFd, payload: Payload<'_>) -> squeue::Entry {
+fn request(socket: RawFd, payload: Payload<'_>, flags: i32) -> squeue::Entry {
     let socket = types::Fd(socket);
     match payload {
         Payload::Slice(slice) => {
             let len = u32::try_from(slice.iov_len).unwrap_or(u32::MAX);
             let send = opcode::Send::new(socket, slice.iov_base.cast(), len);
-            send.flags(FLAGS).build()
+            send.flags(flags).build()
         }
         Payload::Message(message) => {
             let send = opcode::SendMsg::new(socket, message);
-            send.flags(FLAGS as u32).build()
+            send.flags(flags as u32).build()
         }
     }
 }

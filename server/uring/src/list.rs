@@ -14,9 +14,10 @@ pub(crate) struct List {
     messages: Vec<libc::msghdr>,
 }
 
-/// A socket, and the range of its slices.
+/// A socket, the flags of `send(2)`, and the range of its slices.
 struct Send {
     socket: RawFd,
+    flags: i32,
     first: usize,
     count: usize,
 }
@@ -43,8 +44,13 @@ impl List {
         self.sends.len()
     }
 
-    /// Adds a send of slices to a socket.
-    pub(crate) fn add<'a>(&mut self, socket: RawFd, slices: impl Iterator<Item = &'a [u8]>) {
+    /// Adds a send of slices to a socket, with the flags of `send(2)`.
+    pub(crate) fn add<'a>(
+        &mut self,
+        socket: RawFd,
+        slices: impl Iterator<Item = &'a [u8]>,
+        flags: i32,
+    ) {
         let first = self.slices.len();
         let slices = slices.map(|slice| libc::iovec {
             // The kernel only reads.
@@ -54,14 +60,15 @@ impl List {
         self.slices.extend(slices);
         self.sends.push(Send {
             socket,
+            flags,
             first,
             count: self.slices.len() - first,
         });
     }
 
-    /// The socket and the payload of each send, in the order of [`add`](Self::add). The pointers
+    /// The socket, the payload and the flags of each send, in the order of [`add`](Self::add). The pointers
     /// are valid until the list changes.
-    pub(crate) fn payloads(&mut self) -> impl Iterator<Item = (RawFd, Payload<'_>)> {
+    pub(crate) fn payloads(&mut self) -> impl Iterator<Item = (RawFd, Payload<'_>, i32)> {
         let slices = &self.slices;
         let several = self.sends.iter().filter(|send| send.count != 1);
         self.messages.clear();
@@ -77,7 +84,7 @@ impl List {
                         .expect("there is a message for each send of several slices"),
                 ),
             };
-            (send.socket, payload)
+            (send.socket, payload, send.flags)
         })
     }
 }
@@ -128,18 +135,19 @@ mod tests {
                 // None to three slices, of which some are empty.
                 let slices = (0..nth % 4).map(|at| &bytes[at * nth..][..(nth + round) % 3]);
                 expected.push((nth as RawFd, slices.clone().flatten().copied().collect()));
-                list.add(nth as RawFd, slices);
+                list.add(nth as RawFd, slices, nth as i32);
             }
             let is_single = |nth: usize| nth % 4 == 1;
             assert_eq!(list.len(), 100);
             for _ in 0..2 {
                 let payloads: Vec<_> = list.payloads().collect();
-                for (nth, (_, payload)) in payloads.iter().enumerate() {
+                for (nth, (_, payload, flags)) in payloads.iter().enumerate() {
                     assert_eq!(matches!(payload, Payload::Slice(_)), is_single(nth));
+                    assert_eq!(*flags, nth as i32);
                 }
                 let read: Vec<_> = payloads
                     .into_iter()
-                    .map(|(socket, payload)| (socket, read(payload)))
+                    .map(|(socket, payload, _)| (socket, read(payload)))
                     .collect();
                 assert_eq!(read, expected);
             }

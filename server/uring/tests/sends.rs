@@ -4,14 +4,16 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by it")]
 
 use std::{
-    io::{self, ErrorKind, Read},
+    fs::File,
+    io::{self, ErrorKind, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     os::fd::AsFd,
     sync::LazyLock,
+    time::Duration,
 };
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
-use tickcast_uring::{Ring, SENDS_MAX};
+use tickcast_uring::{Ring, SENDS_MAX, shortest_round_trip};
 
 static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| (0..1 << 24).map(|i| (i % 251) as u8).collect());
 
@@ -137,4 +139,31 @@ fn an_empty_list_sends_nothing_even_after_a_dropped_list() {
     let mut read = String::new();
     reader.read_to_string(&mut read).unwrap();
     assert_eq!(read, "ab");
+}
+
+#[test]
+fn bytes_that_are_kept_apart_arrive_like_others() {
+    let mut ring = ring();
+    let (writer, mut reader) = pair();
+    let mut taken = Vec::new();
+    for part in BYTES[..4000].chunks(1000) {
+        let mut sends = ring.sends();
+        sends.add_apart(writer.as_fd(), [&part[..400], &part[400..]]);
+        sends.submit(&mut taken).unwrap();
+        assert_eq!(taken.pop().unwrap().unwrap(), part.len());
+    }
+    let mut read = vec![0; 4000];
+    reader.read_exact(&mut read).unwrap();
+    assert!(read == BYTES[..4000]);
+}
+
+#[test]
+fn the_shortest_round_trip_is_known_of_a_connection_and_of_nothing_else() {
+    let (mut writer, mut reader) = pair();
+    writer.write_all(b"a").unwrap();
+    reader.read_exact(&mut [0]).unwrap();
+    let round_trip = shortest_round_trip(writer.as_fd()).unwrap();
+    assert!(round_trip < Duration::from_secs(1), "{round_trip:?}");
+    let file = File::open("/dev/null").unwrap();
+    assert!(shortest_round_trip(file.as_fd()).is_err());
 }

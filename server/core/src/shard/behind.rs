@@ -8,7 +8,13 @@ use tickcast_protocol::{
     message::{Gap, Position, ServerMessage, TopicId, TopicInfo},
 };
 
-use super::{channel::Channel, pace::Pace, status_cursor::StatusCursor, topics::Topics};
+use super::{
+    channel::Channel,
+    latest_frame::{Part, latest_frame},
+    pace::Pace,
+    status_cursor::StatusCursor,
+    topics::Topics,
+};
 use crate::{
     tape::Tape,
     wire::{self, BatchWriter},
@@ -22,13 +28,14 @@ use crate::{
 /// than beginning another frame.
 pub const CATCH_UP_FRAME_MAX_BYTES: usize = 64 * 1024;
 
-/// The same limit for a client that is new or has just been blocked, for the same reason. Each
-/// frame that the socket accepts whole doubles the limit of the next one.
+/// The same limit for a client that has just been blocked, for the same reason. Each frame that the
+/// socket accepts whole doubles the limit of the next one. Frames for slow links are shorter, see
+/// `link`.
 pub const CATCH_UP_FRAME_MIN_BYTES: usize = 16 * 1024;
 
-/// Maximum number of updates looked up for one frame of latest values: about as many as fit into a
-/// frame.
-const LATEST_PER_FRAME_MAX: usize = 1024;
+/// A catch-up frame in mode `every` has at least this many bytes of updates, however slow the link.
+/// Shorter ones introduce the same topics more often, which costs a noticeable part of the link.
+const EVERY_FRAME_MIN_BYTES: usize = CATCH_UP_FRAME_MIN_BYTES;
 
 /// The state of a subscription that is behind its channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +58,8 @@ pub(super) struct Behind {
     pub sent: u64,
     /// How far the client knows the status of its topics.
     pub statuses: StatusCursor,
+    /// Only in mode `latest`: see [`latest_frame`].
+    pub turn: TopicId,
 }
 
 /// The rest of a snapshot: the topics whose newest update is in (`after`, `until`].
@@ -80,6 +89,9 @@ pub(super) enum Step {
         frame: Bytes,
         /// Updates in it.
         updates: u64,
+        /// Its oldest and its newest update, in bincode. `None` for a snapshot, which may be of any
+        /// age, and without updates.
+        ends: Option<(Vec<u8>, Vec<u8>)>,
     },
     /// A gap to send.
     Gap {
@@ -110,6 +122,7 @@ impl Behind {
             is_partial: false,
             sent: 0,
             statuses,
+            turn: 0,
         }
     }
 
@@ -125,7 +138,7 @@ impl Behind {
             return Step::Status(frame);
         }
         if let Some(range) = self.snapshot {
-            return self.step_snapshot(range, channel, topics, tape, allowance.frame_bytes);
+            return self.step_snapshot(range, channel, topics, tape, allowance);
         }
         if self.cursor == channel.flushed() && !self.is_partial {
             return Step::Live;
@@ -136,7 +149,7 @@ impl Behind {
                 if interval_ms > 0 && !self.is_due {
                     return Step::Waiting;
                 }
-                self.step_latest(channel, topics, tape, allowance.frame_bytes)
+                self.step_latest(channel, topics, tape, allowance)
             }
         }
     }
@@ -147,18 +160,24 @@ impl Behind {
         channel: &Channel,
         topics: &mut Topics,
         tape: &Tape,
-        max_bytes: usize,
+        allowance: &mut Allowance,
     ) -> Step {
         let part = Part {
             after: range.after,
             until: range.until,
-            max_bytes,
+            max_bytes: allowance.frame_bytes,
             snapshot: Some(self.count),
         };
-        let (frame, to, updates) = latest_frame(part, channel, topics, tape);
-        self.snapshot = (to < range.until).then_some(SnapshotRange { after: to, ..range });
+        let made = latest_frame(part, channel, topics, tape, None);
+        allowance.updates = allowance.updates.saturating_sub(made.steps);
+        let after = made.to;
+        self.snapshot = (after < range.until).then_some(SnapshotRange { after, ..range });
         self.is_partial = self.snapshot.is_none() && channel.is_open();
-        Step::Frame { frame, updates }
+        Step::Frame {
+            frame: made.frame,
+            updates: made.updates,
+            ends: None,
+        }
     }
 
     fn step_latest(
@@ -166,7 +185,7 @@ impl Behind {
         channel: &Channel,
         topics: &mut Topics,
         tape: &Tape,
-        max_bytes: usize,
+        allowance: &mut Allowance,
     ) -> Step {
         // While a batch is open, only its newer values exist, not those of the last batch. The next
         // batch then does not continue this subscription.
@@ -174,18 +193,23 @@ impl Behind {
         let part = Part {
             after: self.cursor,
             until,
-            max_bytes,
+            max_bytes: allowance.frame_bytes,
             snapshot: None,
         };
-        let (frame, to, updates) = latest_frame(part, channel, topics, tape);
-        self.cursor = to;
-        self.scanned = to;
-        self.sent += updates;
-        self.is_partial = to < until;
-        if to > channel.flushed() && !self.is_partial {
+        let made = latest_frame(part, channel, topics, tape, Some(&mut self.turn));
+        allowance.updates = allowance.updates.saturating_sub(made.steps);
+        self.cursor = made.to;
+        self.scanned = made.to;
+        self.sent += made.updates;
+        self.is_partial = made.to < until;
+        if made.to > channel.flushed() && !self.is_partial {
             self.is_due = false;
         }
-        Step::Frame { frame, updates }
+        Step::Frame {
+            frame: made.frame,
+            updates: made.updates,
+            ends: made.ends,
+        }
     }
 
     fn step_tape(
@@ -202,8 +226,10 @@ impl Behind {
         }
         let mut batch = BatchWriter::new(channel.spec.wire);
         let mut introduced = BTreeSet::new();
+        let frame_bytes = allowance.frame_bytes.max(EVERY_FRAME_MIN_BYTES);
+        let (mut oldest, mut newest) = (None, None);
         for (strip, index) in tape.between(self.scanned, channel.flushed()) {
-            if allowance.updates == 0 || batch.len_bytes() >= allowance.frame_bytes {
+            if allowance.updates == 0 || batch.len_bytes() >= frame_bytes {
                 break;
             }
             allowance.updates -= 1;
@@ -211,6 +237,8 @@ impl Behind {
             self.scanned = update.position;
             if channel.has(update.topic) {
                 introduced.insert(update.topic);
+                oldest = oldest.or(Some(update.bincode));
+                newest = Some(update.bincode);
                 batch
                     .push(strip.encoded(index, channel.spec.wire.encoding(), |id| topics.name(id)));
             }
@@ -231,6 +259,7 @@ impl Behind {
         Step::Frame {
             frame: batch.finish(&head, &channel.resume_at(self.cursor, self.count, None)),
             updates,
+            ends: oldest.map(<[u8]>::to_vec).zip(newest.map(<[u8]>::to_vec)),
         }
     }
 
@@ -266,58 +295,4 @@ impl Behind {
 
 fn infos(ids: impl IntoIterator<Item = TopicId>, topics: &Topics) -> Vec<TopicInfo> {
     ids.into_iter().map(|id| topics[id].info.clone()).collect()
-}
-
-/// A part of the tape that is sent as latest values.
-#[derive(Debug, Clone, Copy)]
-struct Part {
-    after: Position,
-    until: Position,
-    /// The frame is closed at this many bytes of updates.
-    max_bytes: usize,
-    /// For a snapshot: the count at `until`, if it is known.
-    snapshot: Option<Option<u64>>,
-}
-
-/// Builds a frame of latest values with positions in (`after`, `until`]. Returns the frame, the
-/// position at its end, and its number of updates.
-fn latest_frame(
-    part: Part,
-    channel: &Channel,
-    topics: &mut Topics,
-    tape: &Tape,
-) -> (Bytes, Position, u64) {
-    let Part {
-        after,
-        until,
-        max_bytes,
-        snapshot,
-    } = part;
-    let wire = channel.spec.wire;
-    let (found, is_all) = channel.latest_between(after, until, LATEST_PER_FRAME_MAX, topics, tape);
-    let mut batch = BatchWriter::new(wire);
-    for &(_, id) in &found {
-        batch.push(topics[id].latest(wire.encoding()));
-        if batch.len_bytes() >= max_bytes {
-            break;
-        }
-    }
-    let updates = batch.updates();
-    let sent = &found[..updates];
-    let to = match sent.last() {
-        Some(&(last, _)) if !is_all || updates < found.len() => last,
-        _ => until,
-    };
-    let head = BatchHead {
-        channel: channel.key.id(),
-        from: after,
-        to,
-        snapshot: snapshot.is_some(),
-        topics: &infos(sent.iter().map(|&(_, id)| id), topics),
-    };
-    let resume = match snapshot {
-        Some(count) => channel.resume_at(until, count, (to < until).then_some(to)),
-        None => channel.resume_at(to, None, None),
-    };
-    (batch.finish(&head, &resume), to, updates as u64)
 }

@@ -3,7 +3,9 @@
 
 use super::{
     Shard,
+    age::age_ms,
     behind::{Allowance, CATCH_UP_FRAME_MAX_BYTES, Step},
+    connection::SentAge,
     keys::{ConnectionKey, SubscriptionKey},
     output::Flushed,
     socket::Socket,
@@ -38,6 +40,7 @@ impl<S: Socket> Shard<S> {
             return false;
         }
         // A broken socket stays writable, and the connection was blocked when it broke.
+        self.connections[key.slot].output.link.opened(now.uptime);
         if self.flush(key.slot, 0, now) == Flushed::Broken {
             return false;
         }
@@ -101,8 +104,7 @@ impl<S: Socket> Shard<S> {
         self.flush(key.slot, 0, now);
         let connection = &mut self.connections[key.slot];
         if !connection.output.is_blocked() {
-            let doubled = 2 * connection.catching_up.frame_bytes;
-            connection.catching_up.frame_bytes = doubled.min(CATCH_UP_FRAME_MAX_BYTES);
+            connection.lengthen_frames();
         }
         bytes
     }
@@ -126,7 +128,17 @@ impl<S: Socket> Shard<S> {
             let channel = &mut self.channels[subscription.channel];
             let connection = &mut self.connections[subscription.connection.slot];
             match behind.step(channel, &mut self.topics, &self.tape, allowance) {
-                Step::Frame { frame, updates } => {
+                Step::Frame {
+                    frame,
+                    updates,
+                    ends,
+                } => {
+                    if let Some((oldest, newest)) = ends {
+                        connection.catching_up.sent_age = Some(SentAge {
+                            oldest_ms: age_ms(&oldest, now),
+                            newest_ms: age_ms(&newest, now),
+                        });
+                    }
                     self.stats.batches.add(1);
                     self.stats.deliveries.add(updates);
                     bytes += frame.len();

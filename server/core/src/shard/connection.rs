@@ -10,8 +10,9 @@ use std::{
 use smallvec::SmallVec;
 
 use super::{
-    behind::CATCH_UP_FRAME_MIN_BYTES,
+    behind::{CATCH_UP_FRAME_MAX_BYTES, CATCH_UP_FRAME_MIN_BYTES},
     keys::{ConnectionKey, Keyed, Slot, SubscriptionKey},
+    link::UNSENT_START_BYTES,
     output::{Flushed, Output},
     publish_budget::PublishBudget,
     socket::Socket,
@@ -63,9 +64,20 @@ impl<S: Socket> Connection<S> {
     pub(super) fn flush(&mut self, written: usize, uptime: Duration) -> (Flushed, usize) {
         let (flushed, written) = self.output.flush(written, uptime);
         if flushed == Flushed::Blocked {
-            self.catching_up.frame_bytes = CATCH_UP_FRAME_MIN_BYTES;
+            let link_max = self.output.link.frame_max();
+            self.catching_up.frame_bytes = link_max
+                .unwrap_or(CATCH_UP_FRAME_MIN_BYTES)
+                .min(CATCH_UP_FRAME_MIN_BYTES);
         }
         (flushed, written)
+    }
+
+    /// Makes the next catch-up frame longer, after the kernel accepted one whole.
+    pub(super) fn lengthen_frames(&mut self) {
+        let link_max = self.output.link.frame_max();
+        let longest = link_max.unwrap_or(CATCH_UP_FRAME_MAX_BYTES);
+        let doubled = 2 * self.catching_up.frame_bytes;
+        self.catching_up.frame_bytes = doubled.min(longest);
     }
 
     /// Whether it can be queued for catching up now. If so, it is marked as queued.
@@ -87,6 +99,15 @@ pub(super) struct CatchingUp {
     pub(super) is_in_line: bool,
     /// Maximum length of the next frame, in bytes.
     pub(super) frame_bytes: usize,
+    /// The age of what the last frame with updates brought.
+    pub(super) sent_age: Option<SentAge>,
+}
+
+/// The ages of the oldest and the newest update in a frame, when it was handed to the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SentAge {
+    pub(super) oldest_ms: u64,
+    pub(super) newest_ms: u64,
 }
 
 impl Default for CatchingUp {
@@ -94,7 +115,8 @@ impl Default for CatchingUp {
         Self {
             subscriptions: VecDeque::new(),
             is_in_line: false,
-            frame_bytes: CATCH_UP_FRAME_MIN_BYTES,
+            frame_bytes: UNSENT_START_BYTES as usize,
+            sent_age: None,
         }
     }
 }

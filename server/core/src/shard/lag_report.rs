@@ -3,13 +3,11 @@
 use std::{cmp::Reverse, time::Duration};
 
 use serde::Serialize;
-use tickcast_protocol::{
-    codec,
-    message::{ChannelId, Mode, Position},
-};
+use tickcast_protocol::message::{ChannelId, Mode, Position};
 
 use super::{
     Shard,
+    age::age_ms,
     connection::Connection,
     keys::{ConnectionKey, SubscriptionKey},
     socket::Socket,
@@ -31,6 +29,15 @@ pub struct SlowClient {
     pub unsent_bytes: usize,
     /// Time in ms since the kernel accepted a byte; 0 if it accepts them.
     pub blocked_ms: u64,
+    /// What its link takes, in bytes per second, if that has been measured.
+    pub link_bytes_per_s: Option<u64>,
+    /// Maximum bytes that the kernel may hold unsent for it.
+    pub kernel_max_bytes: u32,
+    /// Age in ms of the oldest and of the newest update in the last frame with which it caught up,
+    /// when the kernel got the frame.
+    pub sent_oldest_ms: Option<u64>,
+    /// See `sent_oldest_ms`.
+    pub sent_newest_ms: Option<u64>,
 }
 
 /// A subscription that is behind its channel.
@@ -74,6 +81,10 @@ impl<S: Socket> Shard<S> {
                 slowest: slowest.map(|slowest| self.slow_subscription(slowest, now)),
                 unsent_bytes: connection.output.unsent_bytes(),
                 blocked_ms: ms(blocked.unwrap_or_default()),
+                link_bytes_per_s: connection.output.link.rate(),
+                kernel_max_bytes: connection.output.link.unsent_max(),
+                sent_oldest_ms: connection.catching_up.sent_age.map(|age| age.oldest_ms),
+                sent_newest_ms: connection.catching_up.sent_age.map(|age| age.newest_ms),
             };
             (key, client)
         };
@@ -116,10 +127,7 @@ impl<S: Socket> Shard<S> {
     /// Age in ms of the first update after a position that is still on the tape.
     fn age_ms(&self, position: Position, now: Now) -> u64 {
         let next = self.tape.between(position, self.tape.head()).next();
-        let update = next
-            .and_then(|(strip, index)| codec::decode_update_bincode(strip.get(index).bincode).ok());
-        let age_ns = update.map_or(0, |update| now.wall_ns - update.ingest_time_ns);
-        u64::try_from(age_ns / 1_000_000).unwrap_or(0)
+        next.map_or(0, |(strip, index)| age_ms(strip.get(index).bincode, now))
     }
 }
 

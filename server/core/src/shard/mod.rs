@@ -18,12 +18,14 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `keys`, `pace`, `publish_budget`, `socket`, `token_bucket` | types that everything below uses |
+//! | `age`, `keys`, `pace`, `publish_budget`, `socket`, `token_bucket` | types that all below use |
 //! | `topics`, `topic_index`, `earliest` | the newest value of each topic, and how to find topics |
 //! | `channel`, `channels` | batches that several subscribers share |
 //! | `statuses`, `status_cursor` | status changes, and how far each subscriber knows them |
 //! | `subscription`, `behind` | a cursor into a channel, live or behind |
+//! | `latest_frame` | a frame of latest values for a subscription that is behind |
 //! | `connection`, `output`, `rounds` | a client's state, its unsent frames, the order of writes |
+//! | `link` | what a client's link takes, and how much may be unsent |
 //! | `turn` | applies strips, closes batches, writes |
 //! | `catch_up` | serves subscriptions that are behind |
 //! | `requests`, `subscribing`, `history_requests`, `publishing` | the requests of clients |
@@ -34,6 +36,7 @@
 //! The shard may use the tape, the wire and the [`work`](crate::work) types. It knows no sequencer:
 //! requests for it are returned to the caller as work.
 
+mod age;
 mod keys;
 mod pace;
 mod publish_budget;
@@ -50,9 +53,11 @@ mod status_cursor;
 mod statuses;
 
 mod behind;
+mod latest_frame;
 mod subscription;
 
 mod connection;
+mod link;
 mod output;
 mod rounds;
 
@@ -92,8 +97,9 @@ pub use self::{
     channel::{Channel, ChannelSpec, Closed},
     keys::{ChannelKey, ConnectionKey},
     lag_report::{SlowClient, SlowSubscription},
+    link::{UNSENT_MAX_BYTES, UNSENT_MIN_BYTES, UNSENT_START_BYTES},
     pace::{Pace, RATE_MAX_HZ, RATE_MIN_HZ},
-    socket::{Socket, WRITE_MANY_MAX, Write, WriteMany, Written},
+    socket::{KernelBound, Socket, WRITE_MANY_MAX, Write, WriteMany, Written},
     timers::CLOSE_TIMEOUT,
     topics::{TopicState, Topics},
 };

@@ -9,7 +9,10 @@ use std::{
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 
-use super::socket::{SLICES_MAX, Socket, Write};
+use super::{
+    link::Link,
+    socket::{SLICES_MAX, Socket, Write},
+};
 
 /// Maximum bytes of answers and pongs that wait for a client that does not read. Above this limit
 /// the server stops reading from the client until it has read some of them.
@@ -35,6 +38,8 @@ pub(super) struct Output<S> {
     /// Whether the first one is a remainder.
     has_begun: bool,
     bytes: usize,
+    /// What the client's link takes.
+    pub(super) link: Link,
     /// Uptime since which the kernel has accepted nothing.
     pub(super) blocked_since: Option<Duration>,
     /// Uptime at which the kernel last accepted bytes of a message.
@@ -52,6 +57,7 @@ impl<S: Socket> Output<S> {
             frames: VecDeque::new(),
             has_begun: false,
             bytes: 0,
+            link: Link::default(),
             blocked_since: None,
             sent: uptime,
             has_message: false,
@@ -99,19 +105,21 @@ impl<S: Socket> Output<S> {
         Write {
             socket: &self.socket,
             frames: &self.frames,
+            bytes_max: self.link.write_max(),
+            is_apart: self.link.is_slow(),
         }
     }
 
     /// Hands the kernel as many bytes as it accepts; it has accepted the first `written` bytes
     /// already. Also returns the total number of bytes accepted.
     pub(super) fn flush(&mut self, mut written: usize, uptime: Duration) -> (Flushed, usize) {
-        self.advance(written);
+        self.advance(written, uptime);
         while !self.frames.is_empty() {
             match self.write_once() {
                 Ok(0) => return (Flushed::Broken, written),
                 Ok(accepted) => {
                     written += accepted;
-                    self.advance(accepted);
+                    self.advance(accepted, uptime);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -120,6 +128,10 @@ impl<S: Socket> Output<S> {
                     }
                     if written > 0 || self.blocked_since.is_none() {
                         self.blocked_since = Some(uptime);
+                    }
+                    let round_trip = || self.socket.round_trip();
+                    if let Some(bound) = self.link.refused(uptime, round_trip) {
+                        self.socket.bound(bound);
                     }
                     return (Flushed::Blocked, written);
                 }
@@ -135,11 +147,17 @@ impl<S: Socket> Output<S> {
 
     fn write_once(&self) -> io::Result<usize> {
         let mut slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> = SmallVec::new();
-        slices.extend(self.unsent().slices().map(IoSlice::new));
-        self.socket.try_write(&slices)
+        let unsent = self.unsent();
+        slices.extend(unsent.slices().map(IoSlice::new));
+        if unsent.is_apart {
+            self.socket.try_write_apart(&slices)
+        } else {
+            self.socket.try_write(&slices)
+        }
     }
 
-    fn advance(&mut self, mut accepted: usize) {
+    fn advance(&mut self, mut accepted: usize, uptime: Duration) {
+        self.link.accepted(accepted, uptime);
         self.bytes -= accepted;
         while let Some(front) = self.frames.front_mut() {
             if accepted < front.len() {

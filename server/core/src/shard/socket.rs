@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     fmt,
     io::{self, IoSlice},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -19,6 +20,16 @@ pub const WRITE_MANY_MAX: usize = 64;
 /// Number of bytes that each of several sockets accepted.
 pub type Written = SmallVec<[usize; WRITE_MANY_MAX]>;
 
+/// Bounds of the bytes that the kernel holds for a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KernelBound {
+    /// Maximum bytes that have not been sent.
+    pub unsent: u32,
+    /// Maximum bytes that have not been acknowledged, those that have not been sent included.
+    /// `None` leaves it to the kernel.
+    pub all: Option<u32>,
+}
+
 /// The write side of a client's socket.
 pub trait Socket {
     /// Writes as much as possible without waiting. Returns the number of bytes, or
@@ -27,6 +38,22 @@ pub trait Socket {
 
     /// Lets the socket take more than usual, for the close frame of a client that does not read.
     fn make_room(&self) {}
+
+    /// Writes in the same way, and asks the kernel to keep these bytes apart from later ones. So it
+    /// decides anew for each write whether there is room.
+    fn try_write_apart(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.try_write(slices)
+    }
+
+    /// Bounds the bytes that the kernel holds.
+    fn bound(&self, bound: KernelBound) {
+        let _ = bound;
+    }
+
+    /// The round trip of the link without its queues, if it is known.
+    fn round_trip(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Writes to several connections at once, with one system call where the kernel offers one.
@@ -45,11 +72,20 @@ pub struct Write<'a, S> {
     /// The socket they go to.
     pub socket: &'a S,
     pub(super) frames: &'a VecDeque<Bytes>,
+    /// Maximum bytes of one write.
+    pub(super) bytes_max: usize,
+    /// See [`Socket::try_write_apart`].
+    pub is_apart: bool,
 }
 
 impl<'a, S> Write<'a, S> {
-    /// The first frames, up to the limit of one system call.
+    /// The first frames, up to the limits of one write.
     pub fn slices(&self) -> impl Iterator<Item = &'a [u8]> + use<'a, S> {
-        self.frames.iter().take(SLICES_MAX).map(|frame| &frame[..])
+        let mut left = self.bytes_max;
+        self.frames.iter().take(SLICES_MAX).map_while(move |frame| {
+            let part = &frame[..frame.len().min(left)];
+            left -= part.len();
+            (!part.is_empty()).then_some(part)
+        })
     }
 }

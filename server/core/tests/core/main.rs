@@ -19,6 +19,7 @@ mod history;
 mod latest;
 mod requests;
 mod sequencer;
+mod slow_links;
 mod state;
 mod statuses;
 mod timers;

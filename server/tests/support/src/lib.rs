@@ -17,6 +17,7 @@ pub mod tracked;
 pub mod truth;
 
 pub mod gate;
+pub mod paced;
 pub mod proxy;
 
 pub use program::{Program, command};

@@ -6,7 +6,7 @@ use egui::{Align2, Sense, Ui, pos2, vec2};
 
 use super::summary;
 use crate::{
-    data::format,
+    data::{format, latency::LatencySummary},
     ui::{scene::Scene, theme},
 };
 
@@ -14,7 +14,7 @@ use crate::{
 pub(super) const LINE_HEIGHT: f32 = 19.0;
 
 /// Number of lines.
-pub(super) const LINES: usize = 7;
+pub(super) const LINES: usize = 8;
 
 /// A longer gap between repaints is visible as a stutter.
 const GAP_GOOD: Duration = Duration::from_millis(250);
@@ -39,14 +39,8 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>) {
         }
         None => (totals.received, totals.lost, totals.gaps, totals.conflated),
     };
-    let latency = match summary::of_selected(scene) {
-        Some(s) => format!(
-            "{} / {}",
-            format::latency(s.p50_ns),
-            format::latency(s.p99_ns)
-        ),
-        None => "–".to_owned(),
-    };
+    let latency = percentiles(summary::of_selected(scene));
+    let age = percentiles(scene.health.age_summary());
     let clock = match scene.health.clock {
         Some(clock) => format!(
             "{:+.2} ± {:.2} ms",
@@ -70,6 +64,7 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>) {
     };
     let rows: [_; LINES] = [
         ("Latency p50 / p99", latency, theme.text),
+        ("Age of values p50 / p99", age, theme.text),
         ("Received", count(received), theme.text),
         ("Lost", lost_text, lost_color),
         ("Conflated by server", count(conflated), theme.text),
@@ -97,5 +92,14 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>) {
             theme::small_figures(),
             color,
         );
+    }
+}
+
+fn percentiles(summary: Option<LatencySummary>) -> String {
+    match summary {
+        Some(LatencySummary { p50_ns, p99_ns, .. }) => {
+            format!("{} / {}", format::latency(p50_ns), format::latency(p99_ns))
+        }
+        None => "–".to_owned(),
     }
 }
