@@ -227,6 +227,12 @@ export interface Limits {
   request_burst: number;
   write_timeout_ms: number;
   tape_bytes: bigint;
+  rate_min_hz: number;
+  rate_max_hz: number;
+  publish_updates_per_s: number;
+  publish_bytes_per_s: number;
+  new_topics_per_s: number;
+  new_topics_burst: number;
 }
 
 export interface Welcome {

@@ -6,23 +6,32 @@
 
 mod config;
 mod decimal;
+mod event_id;
+mod handshake;
+mod host_origin;
 mod inbound;
 mod messages;
 mod mqtt;
 mod payload;
+mod query;
 mod replay;
 mod topics;
 
 mod delivery;
 mod file;
+mod header;
 
 pub use self::{
     config::config,
     decimal::decimal,
+    event_id::event_id,
+    handshake::handshake,
+    host_origin::host_origin,
     inbound::inbound,
     messages::{client_bincode, client_json, server_bincode, server_json},
     mqtt::mqtt,
     payload::payload,
+    query::query,
     replay::replay,
     topics::topics,
 };
@@ -31,7 +40,7 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -40,6 +49,10 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("decimal", decimal),
     ("payload", payload),
     ("mqtt", mqtt),
+    ("handshake", handshake),
+    ("host_origin", host_origin),
+    ("query", query),
+    ("event_id", event_id),
     ("inbound", inbound),
     ("replay", replay),
     ("config", config),

@@ -15,9 +15,12 @@ pub fn client_json(bytes: &[u8]) {
     client(bytes, Encoding::Json);
 }
 
-/// A decoded message is the same after encoding and decoding it again, in either encoding.
+/// A decoded message is the same after encoding and decoding it again, in either encoding. What
+/// cannot be decoded is explained in few words.
 fn client(bytes: &[u8], encoding: Encoding) {
     let Ok(message) = codec::decode_client(bytes, encoding) else {
+        let explained = codec::explain_request(bytes, encoding);
+        assert!(explained.reason.len() < 2_000, "{explained:?}");
         return;
     };
     let encodings = match has_json(&message) {

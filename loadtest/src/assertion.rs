@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    latency::{PERCENTILES, format_ns},
+    latency::{PERCENTILES, format_ns, percentile_samples},
     summary::{AssertionResult, RunSummary},
 };
 
@@ -14,6 +14,15 @@ pub struct Assertion {
     metric: Metric,
     operator: Operator,
     bound: f64,
+}
+
+/// What a run must measure for an assertion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// The latency or the number.
+    pub name: &'static str,
+    /// Samples of the latency, at least.
+    pub samples: u64,
 }
 
 /// Why a text is not an assertion.
@@ -158,6 +167,18 @@ fn parse_time(text: &str) -> Option<f64> {
 }
 
 impl Assertion {
+    /// What a run must measure, so that the assertion can hold.
+    pub fn needs(&self) -> Needs {
+        let (name, samples) = match self.metric {
+            Metric::Number(name) => (name, 0),
+            Metric::Latency(name, Statistic::Percentile(percent)) => {
+                (name, percentile_samples(percent))
+            }
+            Metric::Latency(name, _) => (name, 1),
+        };
+        Needs { name, samples }
+    }
+
     /// Checks the assertion. It fails if its number is not known, such as a percentile without
     /// enough samples.
     pub fn check(&self, summary: &RunSummary) -> AssertionResult {

@@ -8,10 +8,11 @@ use std::{
     fs,
     path::Path,
     process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use support::{TestServer, free_port, until};
+use support::{Broker, TestServer, free_port, until};
 
 fn program(arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast-loadtest"));
@@ -61,10 +62,51 @@ fn exit_codes_tell_the_outcome_of_a_run() {
     check(&refused, 3, "not allowed");
     check(
         &format!("{short} --filter a --quiet --source server"),
-        0,
-        "",
+        6,
+        "nothing was measured",
     );
     check("compare no.json such.json", 2, "no.json");
+}
+
+#[test]
+fn a_run_that_would_measure_nothing_ends_within_seconds_as_bad_usage() {
+    let server = TestServer::start("--feed simulated --sim-rate 100");
+    let url = server.url();
+    let soon = |arguments: &str, said: &str| {
+        let start = Instant::now();
+        // Twenty minutes, as a user gave them.
+        check(&format!("--url {url} -n 5 -d 1200 {arguments}"), 2, said);
+        assert!(start.elapsed() < Duration::from_secs(60), "{arguments}");
+    };
+    soon("-f market/#", "add --source server");
+    soon(
+        "-f markt/# --source server",
+        "no update of the server's feed arrived within 5 s",
+    );
+    let broker = Broker::start();
+    let mqtt = format!("--source mqtt --mqtt-url mqtt://127.0.0.1:{}", broker.port);
+    soon(
+        &mqtt,
+        "none arrived within 5 s: start the server with a feed of this broker",
+    );
+    soon("--assert slip.p99.999<1s", "needs 1000000 samples");
+    // What the server's own feed publishes is timed. A busy machine may make the run invalid.
+    let flags = format!("--url {url} -n 5 -d 2 --warmup 1 -f market/# --source server");
+    let (code, stdout, stderr) = finish(program(&flags).spawn().unwrap());
+    assert!([0, 6].contains(&code), "{stdout}\n{stderr}");
+    assert!(stdout.contains("\nresponse "), "{stdout}");
+}
+
+#[test]
+fn memory_per_connection_is_given_from_a_thousand_subscribers_on() {
+    let server = TestServer::start("--feed none");
+    let run = format!("--url {} -r 10 -d 1 --warmup 0 -q", server.url());
+    let (code, stdout, stderr) = finish(program(&format!("{run} -n 20")).spawn().unwrap());
+    assert!([0, 6].contains(&code), "{stdout}\n{stderr}");
+    let few = ", - KiB per connection (measured from 1,000 subscribers on)";
+    assert!(stdout.contains(few), "{stdout}");
+    let (_, stdout, stderr) = finish(program(&format!("{run} -n 1000")).spawn().unwrap());
+    assert!(!stdout.contains(few), "{stdout}\n{stderr}");
 }
 
 #[test]

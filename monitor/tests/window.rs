@@ -1,4 +1,5 @@
-//! The real program with a real window on a display of its own, against a real server.
+//! The real program with a real window on a display of its own, against a real server: as
+//! README.md starts it.
 #![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 use std::{

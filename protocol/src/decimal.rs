@@ -30,6 +30,21 @@ pub enum DecimalError {
 }
 
 impl Decimal {
+    /// Reads the form that messages have: `-?digits[.digits]`. Sources write more forms, which
+    /// [`FromStr`] reads: a `+`, an exponent, and a point without digits on one side.
+    pub fn from_message(text: &str) -> Result<Self, DecimalError> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let (whole, fraction) = match digits.split_once('.') {
+            Some((whole, fraction)) => (whole, Some(fraction)),
+            None => (digits, None),
+        };
+        let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if !are_digits(whole) || !fraction.is_none_or(are_digits) {
+            return Err(DecimalError::Syntax);
+        }
+        text.parse()
+    }
+
     /// `mantissa / 10^scale`; the scale must be at most [`SCALE_MAX`].
     pub fn new(mantissa: i64, scale: u8) -> Result<Self, DecimalError> {
         if scale > SCALE_MAX {
@@ -175,7 +190,7 @@ impl Serialize for Decimal {
 impl<'de> Deserialize<'de> for Decimal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
-        text.parse()
+        Self::from_message(&text)
             .map_err(|error| D::Error::custom(format!("decimal {text:?}: {error}")))
     }
 }
@@ -224,6 +239,30 @@ mod tests {
                 Err(DecimalError::TooPrecise),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_message_has_decimals_in_one_form() {
+        for (text, expected) in [
+            ("0", "0"),
+            ("-0", "0"),
+            ("-0.00", "0.00"),
+            ("007", "7"),
+            ("-00.50", "-0.50"),
+            ("9223372036854775807", "9223372036854775807"),
+        ] {
+            assert_eq!(Decimal::from_message(text).unwrap().to_string(), expected);
+        }
+        for text in [
+            "", "-", ".5", "5.", "+1", "1e3", "1E3", "--1", "-.5", "1.2.3", " 1", "1 ", "NaN",
+        ] {
+            let read = Decimal::from_message(text);
+            assert_eq!(read, Err(DecimalError::Syntax), "{text:?}");
+        }
+        for text in ["9223372036854775808", "0.1234567890123456789"] {
+            let read = Decimal::from_message(text);
+            assert_eq!(read, Err(DecimalError::TooPrecise), "{text}");
         }
     }
 

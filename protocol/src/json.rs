@@ -17,7 +17,12 @@ pub(crate) mod decimal_string {
     pub(crate) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<T, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
+        if text.starts_with('+') {
+            return Err(D::Error::custom(format!(
+                "integer {text:?}: it begins with '+'"
+            )));
+        }
         text.parse()
             .map_err(|error| D::Error::custom(format!("integer {text:?}: {error}")))
     }
@@ -53,14 +58,12 @@ pub(crate) mod opt_decimal_string {
 /// A float, which may be NaN or infinite. JSON has no such numbers, so they are the strings
 /// `"NaN"`, `"Infinity"` and `"-Infinity"`, as JavaScript names them.
 pub(crate) mod any_f64 {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::fmt;
 
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum NumberOrName {
-        Number(f64),
-        Name(String),
-    }
+    use serde::{
+        Deserializer, Serializer,
+        de::{Error, Visitor},
+    };
 
     // serde's `with` requires this signature.
     #[allow(clippy::trivially_copy_pass_by_ref)]
@@ -77,16 +80,42 @@ pub(crate) mod any_f64 {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        match NumberOrName::deserialize(deserializer)? {
-            NumberOrName::Number(number) => Ok(number),
-            NumberOrName::Name(name) => match name.as_str() {
-                "NaN" => Ok(f64::NAN),
-                "Infinity" => Ok(f64::INFINITY),
-                "-Infinity" => Ok(f64::NEG_INFINITY),
-                _ => Err(D::Error::custom(format!(
-                    "reading {name:?} is not a number, \"NaN\", \"Infinity\" or \"-Infinity\""
-                ))),
-            },
+        deserializer.deserialize_any(NumberOrName)
+    }
+
+    /// A float that JSON has only as a name.
+    pub(crate) fn from_name(name: &str) -> Option<f64> {
+        match name {
+            "NaN" => Some(f64::NAN),
+            "Infinity" => Some(f64::INFINITY),
+            "-Infinity" => Some(f64::NEG_INFINITY),
+            _ => None,
+        }
+    }
+
+    struct NumberOrName;
+
+    impl Visitor<'_> for NumberOrName {
+        type Value = f64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number, \"NaN\", \"Infinity\" or \"-Infinity\"")
+        }
+
+        fn visit_f64<E: Error>(self, number: f64) -> Result<f64, E> {
+            Ok(number)
+        }
+
+        fn visit_u64<E: Error>(self, number: u64) -> Result<f64, E> {
+            Ok(number as f64)
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<f64, E> {
+            Ok(number as f64)
+        }
+
+        fn visit_str<E: Error>(self, name: &str) -> Result<f64, E> {
+            from_name(name).ok_or_else(|| E::custom(format!("{name:?} is not a number")))
         }
     }
 }
@@ -104,8 +133,10 @@ pub(crate) mod base64_bytes {
         deserializer: D,
     ) -> Result<Vec<u8>, D::Error> {
         let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
-        BASE64_STANDARD
-            .decode(text.as_bytes())
-            .map_err(|error| D::Error::custom(format!("bytes are not base64: {error}")))
+        decode(&text).ok_or_else(|| D::Error::custom("bytes are not base64"))
+    }
+
+    pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+        BASE64_STANDARD.decode(text).ok()
     }
 }

@@ -10,6 +10,7 @@ pub mod message;
 
 pub mod codec;
 mod json;
+mod strict_json;
 
 pub mod recording;
 

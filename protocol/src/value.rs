@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     decimal::Decimal,
     json::{any_f64, base64_bytes},
+    strict_json::{strict_name, strict_object},
 };
 
 /// The value of one update.
@@ -29,7 +30,7 @@ pub enum Value {
 
 /// One trade.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct Trade {
     /// Price of one unit, in the instrument's quote currency.
     pub price: Decimal,
@@ -40,9 +41,11 @@ pub struct Trade {
     pub side: Option<Side>,
 }
 
+strict_object!(Trade);
+
 /// The side of the taker, who accepted an existing offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum Side {
     /// The taker bought.
     Buy,
@@ -50,9 +53,11 @@ pub enum Side {
     Sell,
 }
 
+strict_name!(Side);
+
 /// The best bid and ask of an order book.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct Quote {
     /// Highest price of a buy offer.
     pub bid: Decimal,
@@ -65,6 +70,8 @@ pub struct Quote {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ask_size: Option<Decimal>,
 }
+
+strict_object!(Quote);
 
 impl Value {
     /// The number that a chart shows: the reading, the trade's price, or the middle of bid and ask.

@@ -19,7 +19,12 @@ fn main() -> ExitCode {
     let result = match config::load(std::env::args_os(), std::env::vars_os()) {
         Ok(Command::Print(text)) => print(&text),
         Ok(Command::Run(settings)) => run(*settings),
-        Err(error) => Err(error.into()),
+        Err(error) => {
+            // Each line begins with its place, which editors and CI systems find there. If this
+            // write fails, there is no other way to report the error.
+            let _ = writeln!(std::io::stderr(), "{error}");
+            return ExitCode::FAILURE;
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

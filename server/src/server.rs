@@ -26,6 +26,7 @@ use crate::{
     net::{
         admin::{self, Admin, QUESTIONS_MAX},
         echo::ECHO_BUDGET_BYTES,
+        gate::Gate,
         listener,
         permits::Permits,
         shard_thread::ShardThread,
@@ -106,6 +107,7 @@ impl Server {
         let clock = Clock::start();
         let (ingest, submissions) = Ingest::new(clock);
         let epoch = Epoch(rand::random());
+        let gate = Arc::new(Gate::new(Arc::clone(&server), Arc::clone(&metrics)));
         let permits = Permits::new(server.connections_per_address_max);
         let echo_budget = Budget::new(ECHO_BUDGET_BYTES);
         let drained = Arc::new(Barrier::new(server.shards));
@@ -126,6 +128,7 @@ impl Server {
                 handoff: Arc::clone(&handoff),
                 permits: Arc::clone(&permits),
                 echo_budget: Arc::clone(&echo_budget),
+                gate: Arc::clone(&gate),
                 drained: Arc::clone(&drained),
                 ingest: ingest.clone(),
                 clock,
@@ -136,7 +139,8 @@ impl Server {
         let thread = IngestThread {
             sequencer: Sequencer::new(server.topics_max)
                 .with_liveness(Liveness::new(liveness))
-                .with_history(History::new(server.core().history)),
+                .with_history(History::new(server.core().history))
+                .with_new_topics(server.core().new_topics),
             clock,
             submissions,
             handoff,
@@ -160,6 +164,7 @@ impl Server {
         let admin = Admin {
             state: Arc::clone(&state),
             metrics: Arc::clone(&metrics),
+            gate,
             shards,
         };
         let admin = match admin_listener {

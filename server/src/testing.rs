@@ -7,3 +7,11 @@ pub use crate::{
     net::ws_reader::{Inbound, InboundError, MessageReader, Violation},
     settings::{PublishFrom, ServerSettings},
 };
+
+/// The checks of a request, which are functions of its header.
+pub mod request {
+    pub use crate::{
+        net::request::{handshake, host, origin, query},
+        settings::site::{Authority, Host, HostRule, Origin, OriginRule},
+    };
+}

@@ -80,8 +80,14 @@ test('decimals stay exact, with their trailing zeros', () => {
   check('9223372036854775807', 2n ** 63n - 1n, 0);
 });
 
+test('leading zeros of a decimal are dropped', () => {
+  assert.deepEqual(parseDecimal('007'), { mantissa: 7n, scale: 0 });
+  assert.deepEqual(parseDecimal('-00.50'), { mantissa: -50n, scale: 2 });
+  assert.deepEqual(parseDecimal('-0'), { mantissa: 0n, scale: 0 });
+});
+
 test('text that is not a decimal is refused', () => {
-  for (const text of ['', '.5', '5.', '+1', '1e3', '1,5', '9223372036854775808', '0.1234567890123456789', 5]) {
+  for (const text of ['', '-', '.5', '5.', '-.5', '--1', '+1', '1e3', '1,5', ' 1', 'NaN', '9223372036854775808', '0.1234567890123456789', 5]) {
     assert.throws(() => parseDecimal(text), RangeError, String(text));
   }
   assert.throws(() => formatDecimal(1, 19), RangeError);

@@ -108,7 +108,8 @@ test('a message that the client cannot decode closes the client', () => {
     assert.equal(client.readyState, Client.CLOSED);
   };
   const welcome = '{"type":"welcome","server":"","epoch":"0000000000000001","position":0,"server_time_ns":"0","heartbeat_ms":0,'
-    + '"limits":{"message_bytes":0,"topic_bytes":0,"subscriptions":0,"requests_per_s":0,"request_burst":0,"write_timeout_ms":0,"tape_bytes":"0"}}';
+    + '"limits":{"message_bytes":0,"topic_bytes":0,"subscriptions":0,"requests_per_s":0,"request_burst":0,"write_timeout_ms":0,"tape_bytes":"0",'
+    + '"rate_min_hz":0,"rate_max_hz":0,"publish_updates_per_s":0,"publish_bytes_per_s":0,"new_topics_per_s":0,"new_topics_burst":0}}';
   check('{');
   check('{"type":"draining","reconnect_within_ms":1}');
   check(welcome, welcome);

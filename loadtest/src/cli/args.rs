@@ -11,13 +11,15 @@ use crate::assertion::Assertion;
 /// Latency counts from the moment an update was due, not from when it was sent. A run is reported
 /// as invalid if the load tester was the limit.
 ///
-/// Exit codes: 0 passed, 1 internal error, 2 bad usage, 3 could not connect, 4 an assertion failed,
-/// 5 integrity failed, 6 invalid run, 130 interrupted (with a report).
+/// Exit codes: 0 passed, 1 internal error, 2 bad usage or nothing to measure, 3 could not connect
+/// or publish, 4 an assertion failed, 5 integrity failed, 6 invalid run, 130 interrupted (with a
+/// report).
 #[derive(Debug, Parser)]
 #[command(
     name = "tickcast-loadtest",
     version,
-    args_conflicts_with_subcommands = true
+    args_conflicts_with_subcommands = true,
+    after_help = AFTER_HELP
 )]
 pub struct Cli {
     /// Another task than a run.
@@ -27,6 +29,13 @@ pub struct Cli {
     #[command(flatten)]
     pub run: RunArgs,
 }
+
+const AFTER_HELP: &str = "\
+Examples:
+  tickcast-loadtest --subscribers 1000 --rate 100 --duration 30s --out report
+  tickcast-loadtest --assert 'response.p99 < 50ms' --assert 'missing == 0'
+  tickcast-loadtest --source server --filter 'market/#'
+  tickcast-loadtest --search 'response.p99 < 5ms' --subscribers 200";
 
 /// Another task than a run.
 #[derive(Debug, Subcommand)]
@@ -49,6 +58,9 @@ pub enum Task {
         server: Option<PathBuf>,
     },
 }
+
+/// Where a broker usually listens.
+pub(super) const MQTT_URL: &str = "mqtt://127.0.0.1:1883";
 
 /// Arguments of a run.
 #[derive(Debug, Args)]
@@ -77,8 +89,8 @@ pub struct RunArgs {
     /// Encoding of messages
     #[arg(long, value_enum, default_value_t = EncodingArg::Bincode)]
     pub encoding: EncodingArg,
-    /// Filter to subscribe to; may be repeated [default: the published topics; '#' with --source
-    /// server]
+    /// Filter to subscribe to; may be repeated. Unless --source is server, one of them must match
+    /// a published topic [default: the published topics; '#' with --source server]
     #[arg(long, short = 'f')]
     pub filter: Vec<String>,
     /// Number of topics, published to in turn
@@ -98,7 +110,7 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value_t = SourceArg::Websocket)]
     pub source: SourceArg,
     /// URL of the broker, for --source mqtt
-    #[arg(long, default_value = "mqtt://127.0.0.1:1883")]
+    #[arg(long, default_value = MQTT_URL)]
     pub mqtt_url: String,
     /// How updates are spread over time
     #[arg(long, value_enum, default_value_t = TimingArg::Constant)]
@@ -123,13 +135,13 @@ pub struct RunArgs {
     #[arg(long, default_value_t = 0)]
     pub slow: usize,
     /// How fast slow subscribers read, in bytes per second
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, requires = "slow")]
     pub slow_bytes_per_s: u64,
     /// Subscribers that stop reading at the start of the steady phase
     #[arg(long, default_value_t = 0)]
     pub stalled: usize,
     /// How long stalled subscribers do not read [default: the whole steady phase]
-    #[arg(long, value_parser = seconds)]
+    #[arg(long, value_parser = seconds, requires = "stalled")]
     pub stall: Option<u32>,
     /// Subscribers that vanish at the start of the steady phase without closing
     #[arg(long, default_value_t = 0)]
@@ -138,7 +150,7 @@ pub struct RunArgs {
     #[arg(long, default_value_t = 0.0)]
     pub churn_per_s: f64,
     /// Length of the churn phase
-    #[arg(long, default_value = "10s", value_parser = seconds)]
+    #[arg(long, default_value = "10s", value_parser = seconds, requires = "churn_per_s")]
     pub churn: u32,
     /// After the churn phase: all subscribers leave at once and reconnect
     #[arg(long)]
@@ -148,10 +160,10 @@ pub struct RunArgs {
     #[arg(long)]
     pub search: Option<Assertion>,
     /// How long each rate is tried
-    #[arg(long, default_value = "5s", value_parser = seconds)]
+    #[arg(long, default_value = "5s", value_parser = seconds, requires = "search")]
     pub search_step: u32,
     /// Highest rate to try
-    #[arg(long, default_value_t = 200_000.0)]
+    #[arg(long, default_value_t = 200_000.0, requires = "search")]
     pub search_max: f64,
     /// Longest wait for the last updates
     #[arg(long, default_value = "10s", value_parser = seconds)]

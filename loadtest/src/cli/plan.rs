@@ -9,8 +9,8 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tickcast_protocol::{codec::Encoding, message::Mode, topic::Filter};
 
 use super::{
-    args::{EncodingArg, ModeArg, RunArgs, SourceArg, TimingArg},
-    url,
+    args::{EncodingArg, MQTT_URL, ModeArg, RunArgs, SourceArg, TimingArg},
+    measurable, url,
 };
 use crate::{
     dialect::{Dialect, SubscribeParams},
@@ -67,6 +67,9 @@ impl RunArgs {
         };
         let topics: Vec<String> = (0..self.topics).map(|i| format!("{prefix}/{i}")).collect();
         let filters = self.filters(&prefix, &topics, is_own)?;
+        if is_own {
+            measurable::check_topics(&topics, &filters)?;
+        }
         let baseline = match is_own && is_new && self.filter.is_empty() {
             true => Baseline::New,
             false => Baseline::Unknown,
@@ -75,7 +78,7 @@ impl RunArgs {
         let threads = self.threads.unwrap_or_else(|| {
             std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
         });
-        Ok(Plan {
+        let plan = Plan {
             metrics_path: (!self.no_metrics).then_some(self.metrics_path),
             server_pid: self.server_pid,
             source,
@@ -124,11 +127,14 @@ impl RunArgs {
             seed: self.seed,
             command,
             target,
-        })
+        };
+        measurable::check_assertions(&plan)?;
+        Ok(plan)
     }
 
     fn check_numbers(&self) -> Result<(), String> {
         let hindered = self.slow + self.stalled + self.half_open;
+        let is_server = self.source == SourceArg::Server;
         let total_s = i64::from(self.warmup) + i64::from(self.duration) + i64::from(self.churn);
         for (is_bad, what) in [
             (self.subscribers == 0, "--subscribers must be at least 1"),
@@ -176,6 +182,24 @@ impl RunArgs {
             (
                 self.search.is_some() && self.source == SourceArg::Server,
                 "--search needs --source websocket or mqtt",
+            ),
+            (
+                is_server
+                    && (self.topics != 1
+                        || self.topics_per_subscriber.is_some()
+                        || self.topic_prefix.is_some()
+                        || self.timing != TimingArg::Constant),
+                "with --source server the server's feed decides what is published and when: leave \
+                 out --topics, --topics-per-subscriber, --topic-prefix and --timing",
+            ),
+            (
+                !is_server && self.rate > 0.0 && self.rate * f64::from(self.duration) < 1.0,
+                "no update is due in the steady phase: raise --rate or --duration, so that their \
+                 product is at least 1",
+            ),
+            (
+                self.mqtt_url != MQTT_URL && self.source != SourceArg::Mqtt,
+                "--mqtt-url needs --source mqtt",
             ),
             (
                 self.recording.is_some() != (self.timing == TimingArg::Recorded),

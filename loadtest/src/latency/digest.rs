@@ -56,7 +56,7 @@ impl Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::latency::{histogram, record};
+    use crate::latency::{histogram, percentile_samples, record};
 
     #[test]
     fn a_percentile_is_reported_only_with_ten_samples_above_it() {
@@ -73,5 +73,13 @@ mod tests {
         expect(1000, 5);
         expect(999_999, 7);
         expect(1_000_000, 8);
+        for percent in PERCENTILES {
+            let samples = percentile_samples(percent);
+            let mut histogram = crate::latency::histogram();
+            histogram.record_n(1_000_000, samples - 1).unwrap();
+            assert_eq!(percentile(&histogram, percent), None, "{percent}");
+            record(&mut histogram, 1_000_000);
+            assert!(percentile(&histogram, percent).is_some(), "{percent}");
+        }
     }
 }

@@ -54,6 +54,11 @@ pub fn percentile(histogram: &Histogram, percent: f64) -> Option<u64> {
     (above + 1e-6 >= SAMPLES_ABOVE_MIN).then(|| histogram.value_at_percentile(percent))
 }
 
+/// The number of samples from which on a percentile is reported.
+pub fn percentile_samples(percent: f64) -> u64 {
+    (SAMPLES_ABOVE_MIN / (1.0 - percent / 100.0) - 1e-3).ceil() as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use super::wording::{headline, latency_rows, time_or_dash};
 use crate::{
     latency::{PERCENTILES, format_ns},
-    summary::RunSummary,
+    number::grouped,
+    summary::{CONNECTION_BYTES_SUBSCRIBERS_MIN, RunSummary},
 };
 
 /// The most important results.
@@ -165,8 +166,14 @@ fn write_cost(summary: &RunSummary, out: &mut String) -> std::fmt::Result {
         if let Some(user) = cost.user_share {
             write!(out, ", {:.0} % of it in user space", user * 100.0)?;
         }
-        if let Some(bytes) = cost.connection_bytes {
-            write!(out, ", {:.1} KiB per connection", bytes / 1024.0)?;
+        match cost.connection_bytes {
+            Some(bytes) => write!(out, ", {:.1} KiB per connection", bytes / 1024.0)?,
+            None if summary.settings.subscribers < CONNECTION_BYTES_SUBSCRIBERS_MIN => write!(
+                out,
+                ", - KiB per connection (measured from {} subscribers on)",
+                grouped(CONNECTION_BYTES_SUBSCRIBERS_MIN as f64)
+            )?,
+            None => {}
         }
         writeln!(out)?;
     }

@@ -11,6 +11,7 @@ pub(super) fn headline(summary: &RunSummary) -> &'static str {
         Outcome::Passed => "PASSED",
         Outcome::AssertionFailed => "FAILED: an assertion does not hold",
         Outcome::IntegrityFailed => "FAILED: integrity",
+        Outcome::Invalid if summary.measured_nothing() => "INVALID: nothing was measured",
         Outcome::Invalid => "INVALID: the load tester was the limit",
         Outcome::Interrupted => "INTERRUPTED",
     }

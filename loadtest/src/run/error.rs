@@ -10,6 +10,9 @@ pub enum RunError {
     /// The server or the broker cannot be used.
     #[error("{0}")]
     Connect(String),
+    /// The run would measure nothing.
+    #[error("{0}")]
+    Nothing(String),
     /// A limit of the machine is too low.
     #[error("{0}")]
     Limit(String),
@@ -34,6 +37,8 @@ impl RunError {
     /// The program's exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
+            // As for arguments that make no sense.
+            Self::Nothing(_) => 2,
             Self::Connect(_) => 3,
             Self::Limit(_) | Self::Worker(_) | Self::Io(_) => 1,
             Self::Interrupted => 130,

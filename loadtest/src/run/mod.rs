@@ -1,12 +1,14 @@
 //! A run from the first connection to the verdict: tells the threads what to do when, and collects
 //! what they report.
 
+mod arrival;
 mod checkpoint;
 mod collected;
 mod drain;
 mod environment;
 mod error;
 mod finish;
+mod first_arrival;
 mod numbers;
 mod phases;
 mod progress;
@@ -35,6 +37,7 @@ pub fn run(
 ) -> Result<Finished, RunError> {
     let mut runner = runner::Runner::start(plan, interrupted, progress)?;
     runner.ramp()?;
+    runner.check_limits()?;
     runner.begin()?;
     let steady_from_s = runner.search_and_hold()?;
     let published = runner.end_publishing()?;

@@ -9,8 +9,8 @@ use crate::{
     publish::{PublishTarget, PublisherTotals},
     schedule::Timing,
     summary::{
-        Cost, Generator, Integrity, LoadSummary, PhaseSummary, RunSettings, RunSummary,
-        SCHEMA_VERSION,
+        CONNECTION_BYTES_SUBSCRIBERS_MIN, Cost, Generator, Integrity, LoadSummary, PhaseSummary,
+        RunSettings, RunSummary, SCHEMA_VERSION,
     },
 };
 
@@ -99,7 +99,9 @@ impl Runner<'_> {
                 cost.deliveries_per_core_s = Some(delivered / cpu_s);
             }
         }
-        if let (Some(bare), Some(connected)) = (self.server.before, self.connected_usage) {
+        if self.plan.subscribers >= CONNECTION_BYTES_SUBSCRIBERS_MIN
+            && let (Some(bare), Some(connected)) = (self.server.before, self.connected_usage)
+        {
             // A server that had more subscribers before has memory to spare, so a negative growth
             // says nothing.
             let growth = connected.rss_bytes.checked_sub(bare.rss_bytes);

@@ -109,6 +109,7 @@ impl Runner<'_> {
         let arrived = reports.arrived();
         self.collected
             .end_second(reports, name, is_steady, self.observed());
+        self.check_arrival()?;
         let totals = &self.collected.totals;
         let delivered = self.collected.seconds.last().map_or(0, |s| s.delivered);
         self.progress.show(&View {

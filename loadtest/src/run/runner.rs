@@ -16,6 +16,7 @@ use super::{
     checkpoint::Checkpoint,
     collected::{Collected, Observed},
     error::RunError,
+    first_arrival::FirstArrival,
     progress::ProgressDisplay,
     report_sum::ReportSum,
     server_process::ServerUnderTest,
@@ -46,6 +47,7 @@ pub(super) struct Runner<'a> {
     pub(super) server: ServerUnderTest,
     pub(super) start_ns: TimeNs,
     pub(super) collected: Collected,
+    pub(super) first_arrival: FirstArrival,
     /// Before and after the steady phase.
     pub(super) steady: Option<(Checkpoint, Option<Checkpoint>)>,
     /// The server's usage when all subscribers were connected.
@@ -91,6 +93,7 @@ impl<'a> Runner<'a> {
             server,
             start_ns: 0,
             collected: Collected::default(),
+            first_arrival: FirstArrival::default(),
             steady: None,
             connected_usage: None,
             search: Vec::new(),

@@ -30,9 +30,12 @@ impl RunSummary {
         if !reasons.is_empty() {
             outcome = Outcome::IntegrityFailed;
         }
-        let invalid = self
+        let mut invalid = self
             .generator
             .objections(&self.latencies.response, &self.connections);
+        if self.measured_nothing() {
+            invalid.push("invalid: no update of the steady phase was timed".to_owned());
+        }
         if !invalid.is_empty() && outcome == Outcome::Passed {
             outcome = Outcome::Invalid;
         }
@@ -50,6 +53,11 @@ impl RunSummary {
             outcome = Outcome::Interrupted;
         }
         self.verdict = Verdict { outcome, reasons };
+    }
+
+    /// Whether there is nothing that a latency could be told of.
+    pub fn measured_nothing(&self) -> bool {
+        self.latencies.response.count == 0
     }
 
     /// Breaches of the contract between server and subscribers.
@@ -194,6 +202,10 @@ mod tests {
         check(|s| s.generator.own_slip = p99(1_000_001), Outcome::Invalid);
         check(|s| s.generator.lag = p99(500_001), Outcome::Invalid);
         check(|s| s.connections.from_the_future = 1, Outcome::Invalid);
+        check(
+            |s| s.latencies.response = Latency::default(),
+            Outcome::Invalid,
+        );
     }
 
     #[test]

@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::latency::Latency;
 
+/// Memory per connection is given from this number of subscribers on. With fewer, the growth of
+/// everything else, such as the tape, is most of it.
+pub const CONNECTION_BYTES_SUBSCRIBERS_MIN: usize = 1_000;
+
 /// Whether the load tester itself was fast enough, in the steady phase.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -35,7 +39,8 @@ pub struct Cost {
     /// Delivered updates per second of CPU time.
     pub deliveries_per_core_s: Option<f64>,
     /// Growth of the server's memory per subscriber while subscribers connected, in bytes.
-    /// Meaningful only for a freshly started server.
+    /// Meaningful only for a freshly started server, and given from
+    /// [`CONNECTION_BYTES_SUBSCRIBERS_MIN`] on.
     pub connection_bytes: Option<f64>,
     /// The server's memory before the first subscriber, in bytes.
     pub rss_before_bytes: Option<u64>,

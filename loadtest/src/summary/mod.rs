@@ -11,7 +11,7 @@ mod numbers;
 mod verdict;
 
 pub use conclude::CPU_MAX;
-pub use cost::{Cost, Generator};
+pub use cost::{CONNECTION_BYTES_SUBSCRIBERS_MIN, Cost, Generator};
 pub use document::{RunSummary, SCHEMA_VERSION};
 pub use environment::{Environment, RunSettings};
 pub use integrity::{CounterPair, Integrity, Reconciliation};

@@ -13,7 +13,7 @@ pub enum Outcome {
     AssertionFailed,
     /// Updates were lost, doubled or out of order, or the server's counters differ.
     IntegrityFailed,
-    /// The load tester was the limit, so the latencies mean nothing.
+    /// The load tester was the limit, so the latencies mean nothing; or there are none.
     Invalid,
     /// The user pressed Ctrl+C.
     Interrupted,

@@ -126,7 +126,10 @@ pub fn handshake_response(
     let mut lines = text.split("\r\n");
     let status = lines.next().unwrap_or_default();
     if !status.starts_with("HTTP/1.1 101") {
-        return refused(status);
+        // The reason, if it has arrived with the header.
+        let body = String::from_utf8_lossy(&bytes[end + 4..]);
+        let reason = body.lines().next().unwrap_or_default();
+        return refused(format!("{status}: {reason}").trim_end_matches(": "));
     }
     let header = |name: &str| {
         text.split("\r\n").skip(1).find_map(|line| {
@@ -293,6 +296,18 @@ mod tests {
         ] {
             assert!(handshake_response(bad.as_bytes(), Some("p")).is_err());
         }
+    }
+
+    #[test]
+    fn a_refusal_is_reported_with_the_servers_reason() {
+        let report = |answer: &str| handshake_response(answer.as_bytes(), None).unwrap_err();
+        let refused = |reason: &str| WebSocketError::Refused(reason.to_owned());
+        let head = "HTTP/1.1 421 Misdirected Request\r\ncontent-length: 9\r\n\r\n";
+        assert_eq!(report(head), refused("HTTP/1.1 421 Misdirected Request"));
+        assert_eq!(
+            report(&format!("{head}no host!\n")),
+            refused("HTTP/1.1 421 Misdirected Request: no host!")
+        );
     }
 
     #[test]

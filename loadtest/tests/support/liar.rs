@@ -192,13 +192,19 @@ fn welcome() -> Welcome {
         server_time_ns: 0,
         heartbeat_ms: 0,
         limits: Limits {
-            message_bytes: 0,
-            topic_bytes: 0,
-            subscriptions: 0,
+            message_bytes: 65_536,
+            topic_bytes: 1_024,
+            subscriptions: 1_024,
             requests_per_s: 0,
             request_burst: 0,
             write_timeout_ms: 0,
             tape_bytes: 0,
+            rate_min_hz: 0.0,
+            rate_max_hz: 0.0,
+            publish_updates_per_s: 0,
+            publish_bytes_per_s: 0,
+            new_topics_per_s: 0,
+            new_topics_burst: 0,
         },
     }
 }

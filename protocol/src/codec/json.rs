@@ -17,6 +17,10 @@ pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) {
 /// Decodes a message.
 pub(super) fn decode_message<T: DeserializeOwned + Tagged>(bytes: &[u8]) -> Result<T, CodecError> {
     check_length(bytes, T::MAX_BYTES)?;
+    // serde also reads a list of the members' values.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(CodecError::Malformed("a list is not a message".to_owned()));
+    }
     // If there is no tag, decoding the message says what is wrong with the text.
     if let Some(tag) = read_tag(bytes)
         && !T::TYPES.contains(&tag.as_ref())

@@ -9,10 +9,12 @@ mod tagged;
 mod bincode;
 mod json;
 
+mod explain;
 mod splice;
 
 pub use encoding::{Encoding, SUBPROTOCOL_BINCODE, SUBPROTOCOL_JSON};
 pub use error::CodecError;
+pub use explain::{Unreadable, explain_request};
 pub use limits::{CLIENT_MESSAGE_MAX_BYTES, SERVER_MESSAGE_MAX_BYTES};
 pub use splice::{
     BatchHead, EncodedUpdates, HistoryHead, append_batch, append_batch_head, append_history,
@@ -34,7 +36,8 @@ pub fn encode_client(message: &ClientMessage, encoding: Encoding) -> Vec<u8> {
     out
 }
 
-/// Decodes a message of a client. Arbitrary bytes take no more memory than a bounded multiple of
+/// Decodes a message of a client. [`explain_request`] says what is wrong with one that cannot be
+/// decoded. Arbitrary bytes take no more memory than a bounded multiple of
 /// their length.
 pub fn decode_client(bytes: &[u8], encoding: Encoding) -> Result<ClientMessage, CodecError> {
     match encoding {

@@ -7,17 +7,18 @@ use super::{
     ids::{Position, RequestId},
     update::{TopicInfo, Update},
 };
+use crate::strict_json::null_is_default;
 
 /// See [`ClientMessage::History`](super::ClientMessage::History).
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HistoryRequest {
     /// Repeated in the answer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub id: RequestId,
     /// The topic name, not yet checked.
     pub topic: String,
-    /// At most this many updates, the newest ones. The server may send fewer.
+    /// At most this many updates, the newest ones; at least 1. The server may send fewer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// Only updates before this position. To page into the past, pass the position of the first

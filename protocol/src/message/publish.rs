@@ -4,7 +4,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Position, RequestId, TimeNs};
-use crate::{json::opt_decimal_string, value::Value};
+use crate::{json::opt_decimal_string, strict_json::strict_object, value::Value};
 
 /// See [`ClientMessage::Publish`](super::ClientMessage::Publish).
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct Publish {
 
 /// One update to publish.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct Publication {
     /// The topic name, not yet checked.
     pub topic: String,
@@ -33,6 +33,8 @@ pub struct Publication {
     )]
     pub source_time_ns: Option<TimeNs>,
 }
+
+strict_object!(Publication);
 
 /// See [`ServerMessage::Published`](super::ServerMessage::Published).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]

@@ -9,19 +9,22 @@ use super::{
     epoch::Epoch,
     ids::{ChannelId, Position, RequestId},
 };
-use crate::error::ErrorCode;
+use crate::{
+    error::ErrorCode,
+    strict_json::{null_is_default, strict_name, strict_object},
+};
 
 /// See [`ClientMessage::Subscribe`](super::ClientMessage::Subscribe).
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Subscribe {
     /// Repeated in the answer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub id: RequestId,
     /// The filters to subscribe to. The answer has one result for each.
     pub filters: Vec<FilterRequest>,
     /// Every update or the newest values.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub mode: Mode,
     /// In mode `latest`: at most this many batches per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,7 +42,7 @@ pub struct FilterRequest {
 
 /// Where a subscription ended, to continue from there after a reconnect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct Resume {
     /// The epoch of the other fields.
     pub epoch: Epoch,
@@ -56,11 +59,13 @@ pub struct Resume {
     pub snapshot: Option<Position>,
 }
 
+strict_object!(Resume);
+
 /// Which updates a subscription delivers.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Encode, Decode, Serialize, Deserialize,
 )]
-#[serde(rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum Mode {
     /// Every update, in order. A [`Gap`](super::Gap) counts the updates that cannot be delivered.
     Every,
@@ -68,6 +73,8 @@ pub enum Mode {
     #[default]
     Latest,
 }
+
+strict_name!(Mode);
 
 /// See [`ServerMessage::Subscribed`](super::ServerMessage::Subscribed).
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]

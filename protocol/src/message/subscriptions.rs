@@ -7,13 +7,14 @@ use super::{
     ids::{ChannelId, Position, RequestId},
     subscribe::Mode,
 };
+use crate::strict_json::null_is_default;
 
 /// See [`ClientMessage::Unsubscribe`](super::ClientMessage::Unsubscribe).
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unsubscribe {
     /// Repeated in the answer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub id: RequestId,
     /// The subscriptions to end.
     pub channels: Vec<ChannelId>,
@@ -33,7 +34,7 @@ pub struct Unsubscribed {
 #[serde(deny_unknown_fields)]
 pub struct Change {
     /// Repeated in the answer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub id: RequestId,
     /// The subscription to change.
     pub channel: ChannelId,
@@ -70,7 +71,7 @@ pub struct Changed {
 #[serde(deny_unknown_fields)]
 pub struct List {
     /// Repeated in the answer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub id: RequestId,
 }
 

@@ -4,14 +4,14 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{RequestId, TimeNs};
-use crate::json::decimal_string;
+use crate::{json::decimal_string, strict_json::null_is_default};
 
 /// See [`ClientMessage::Time`](super::ClientMessage::Time).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimeRequest {
     /// Repeated in the answer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub id: RequestId,
     /// The client's clock when it sent this.
     #[serde(with = "decimal_string")]

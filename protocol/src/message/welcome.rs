@@ -29,7 +29,7 @@ pub struct Welcome {
 }
 
 /// The bounds of one connection. A limit of 0 means "no limit".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Limits {
     /// Longest message of a client, in bytes of payload.
     pub message_bytes: u32,
@@ -46,4 +46,18 @@ pub struct Limits {
     /// Memory of the tape, in bytes: how much a client can catch up on.
     #[serde(with = "decimal_string")]
     pub tape_bytes: u64,
+    /// Least `max_rate_hz`. A lower one is refused.
+    pub rate_min_hz: f64,
+    /// Greatest `max_rate_hz`. A higher one is granted as this one.
+    pub rate_max_hz: f64,
+    /// Updates published per second, and those that may come at once. Above this limit and the next
+    /// one the server reads the connection more slowly.
+    pub publish_updates_per_s: u32,
+    /// Bytes of messages that publish, per second and at once.
+    pub publish_bytes_per_s: u32,
+    /// Topics that did not exist before, published to per second. Above this limit a publish is
+    /// refused.
+    pub new_topics_per_s: u32,
+    /// Topics that did not exist before, published to at once.
+    pub new_topics_burst: u32,
 }

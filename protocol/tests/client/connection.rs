@@ -447,6 +447,17 @@ async fn wrong_answers_to_the_handshake_are_refused() {
         "the server answered 403 Forbidden, expected 101 Switching Protocols",
     )
     .await;
+    let text = "HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain; charset=utf-8\r\n";
+    check(
+        &format!("{text}content-length: 5\r\n\r\nno\u{1b}!\n"),
+        "the server answered 403 Forbidden, expected 101 Switching Protocols: no!",
+    )
+    .await;
+    check(
+        &format!("{text}content-length: 9000\r\n\r\n{}", "x".repeat(9_000)),
+        "the server answered 403 Forbidden, expected 101 Switching Protocols",
+    )
+    .await;
     switching("upgrade: h2c", "upgrade: Some(\"h2c\")").await;
     switching(
         "upgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",

@@ -181,6 +181,12 @@ pub(crate) fn welcome_of<T>(epoch: Epoch, heartbeat_ms: u32) -> ServerMessage<T>
             request_burst: 100,
             write_timeout_ms: 10_000,
             tape_bytes: 64 * 1024 * 1024,
+            rate_min_hz: 0.01,
+            rate_max_hz: 1000.0,
+            publish_updates_per_s: 0,
+            publish_bytes_per_s: 0,
+            new_topics_per_s: 0,
+            new_topics_burst: 0,
         },
     })
 }

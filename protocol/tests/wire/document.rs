@@ -32,6 +32,63 @@ fn section<'a>(document: &'a str, heading: &str) -> &'a str {
     rest.split("\n## ").next().unwrap()
 }
 
+/// The first cells of the rows of a table under a header.
+fn rows<'a>(document: &'a str, header: &str) -> Vec<Vec<&'a str>> {
+    let (_, rest) = document
+        .split_once(&format!("\n{header}\n"))
+        .unwrap_or_else(|| panic!("no table {header:?}"));
+    let lines = rest.lines().skip(1);
+    let lines = lines.map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    lines.map(|line| line.split(" | ").collect()).collect()
+}
+
+#[test]
+fn the_topics_of_the_golden_files_are_listed() {
+    let document = document();
+    let rows = rows(&document, "| topic id | topic |");
+    let listed: BTreeSet<(String, String)> = rows
+        .iter()
+        .map(|row| (row[0].to_owned(), row[1].trim_matches('`').to_owned()))
+        .collect();
+    // The topics that any of the messages introduces, which are all that the others use.
+    let mut introduced = BTreeSet::new();
+    for (_, message) in samples::server_messages::<Topic>() {
+        let topics = match message {
+            ServerMessage::Batch(batch) => batch.topics,
+            ServerMessage::Status(statuses) => statuses.topics,
+            ServerMessage::History(history) => history.topics,
+            _ => continue,
+        };
+        introduced.extend(
+            topics
+                .iter()
+                .map(|info| (info.id.to_string(), info.topic.to_string())),
+        );
+    }
+    assert_eq!(listed, introduced);
+}
+
+#[test]
+fn the_welcome_has_the_name_and_the_version_of_the_server() {
+    let start = concat!(
+        "< {\"type\":\"welcome\",\"server\":\"tickcast-server ",
+        env!("CARGO_PKG_VERSION"),
+        "\""
+    );
+    assert!(document().contains(start), "{start}");
+}
+
+#[test]
+fn the_errors_without_an_id_name_known_codes() {
+    let document = document();
+    for row in rows(&document, "| error without an id | code |") {
+        for code in row[1].split(", ") {
+            let known = code.parse().ok().and_then(ErrorCode::from_number);
+            assert!(known.is_some(), "{row:?}");
+        }
+    }
+}
+
 /// The message of the worked example.
 fn example<T: Name>() -> ServerMessage<T> {
     ServerMessage::Batch(Batch {

@@ -152,7 +152,8 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
 }
 
 fn welcome() -> impl Strategy<Value = Welcome> {
-    let limits = (any::<[u32; 6]>(), any::<u64>()).prop_map(|(limits, tape_bytes)| Limits {
+    let limits = (any::<[u32; 10]>(), any::<u64>(), finite(), finite());
+    let limits = limits.prop_map(|(limits, tape_bytes, rate_min_hz, rate_max_hz)| Limits {
         message_bytes: limits[0],
         topic_bytes: limits[1],
         subscriptions: limits[2],
@@ -160,6 +161,12 @@ fn welcome() -> impl Strategy<Value = Welcome> {
         request_burst: limits[4],
         write_timeout_ms: limits[5],
         tape_bytes,
+        rate_min_hz,
+        rate_max_hz,
+        publish_updates_per_s: limits[6],
+        publish_bytes_per_s: limits[7],
+        new_topics_per_s: limits[8],
+        new_topics_burst: limits[9],
     });
     (
         text(),

@@ -365,7 +365,7 @@ fn history<T: Name>() -> History<T> {
 
 fn welcome() -> Welcome {
     Welcome {
-        server: "tickcast 0.1.0".into(),
+        server: concat!("tickcast-server ", env!("CARGO_PKG_VERSION")).into(),
         epoch: EPOCH,
         position: 70_000,
         server_time_ns: SERVER_TIME_NS,
@@ -378,6 +378,12 @@ fn welcome() -> Welcome {
             request_burst: 100,
             write_timeout_ms: 10_000,
             tape_bytes: 67_108_864,
+            rate_min_hz: 0.01,
+            rate_max_hz: 1_000.0,
+            publish_updates_per_s: 200_000,
+            publish_bytes_per_s: 67_108_864,
+            new_topics_per_s: 1_000,
+            new_topics_burst: 20_000,
         },
     }
 }

@@ -184,6 +184,12 @@ struct Limits {
     request_burst: u32,
     write_timeout_ms: u32,
     tape_bytes: u64,
+    rate_min_hz: f64,
+    rate_max_hz: f64,
+    publish_updates_per_s: u32,
+    publish_bytes_per_s: u32,
+    new_topics_per_s: u32,
+    new_topics_burst: u32,
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]

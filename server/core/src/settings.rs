@@ -1,10 +1,14 @@
 //! The settings of the core. The server reads them from flags, environment and file.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use tickcast_protocol::{codec::CLIENT_MESSAGE_MAX_BYTES, message::Limits, topic::TOPIC_MAX_BYTES};
 
-use crate::{permissions::Permissions, sequencer::HistorySettings};
+use crate::{
+    permissions::Permissions,
+    sequencer::{HistorySettings, NewTopicLimits},
+    shard::{RATE_MAX_HZ, RATE_MIN_HZ},
+};
 
 /// Settings of the sequencer and the shards.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +25,13 @@ pub struct CoreSettings {
     pub requests_per_s: u32,
     /// Maximum requests of one connection in a burst.
     pub request_burst: u32,
-    /// A connection gets a heartbeat after this long without another message.
+    /// Maximum updates that one connection publishes per second, and in a burst; 0 for no limit.
+    pub publish_updates_per_s: u32,
+    /// Maximum bytes of one connection's publishes per second, and in a burst; 0 for no limit.
+    pub publish_bytes_per_s: u32,
+    /// How fast one connection may introduce topics.
+    pub new_topics: NewTopicLimits,
+    /// A connection gets a heartbeat at most this long after the last message.
     pub heartbeat: Duration,
     /// A connection gets a ping after this long without a message from it.
     pub ping: Duration,
@@ -35,7 +45,16 @@ pub struct CoreSettings {
     pub permissions: Permissions,
 }
 
+/// Shortest and longest time between two calls of [`Shard::tick`](crate::shard::Shard::tick).
+const TICK: RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_millis(500);
+
 impl CoreSettings {
+    /// Time between two calls of [`Shard::tick`](crate::shard::Shard::tick). It is short enough
+    /// that no heartbeat is late.
+    pub fn tick(&self) -> Duration {
+        (self.heartbeat / 4).clamp(*TICK.start(), *TICK.end())
+    }
+
     /// The limits that the welcome message announces to a client.
     pub fn limits(&self) -> Limits {
         Limits {
@@ -46,6 +65,12 @@ impl CoreSettings {
             request_burst: self.request_burst,
             write_timeout_ms: self.write_timeout.as_millis() as u32,
             tape_bytes: self.tape_bytes as u64,
+            rate_min_hz: RATE_MIN_HZ,
+            rate_max_hz: RATE_MAX_HZ,
+            publish_updates_per_s: self.publish_updates_per_s,
+            publish_bytes_per_s: self.publish_bytes_per_s,
+            new_topics_per_s: self.new_topics.per_s,
+            new_topics_burst: self.new_topics.burst,
         }
     }
 }
@@ -62,6 +87,12 @@ impl Default for CoreSettings {
             subscriptions_max: 1024,
             requests_per_s: 20,
             request_burst: 100,
+            publish_updates_per_s: 200_000,
+            publish_bytes_per_s: 64 * 1024 * 1024,
+            new_topics: NewTopicLimits {
+                per_s: 1_000,
+                burst: 20_000,
+            },
             heartbeat: Duration::from_secs(10),
             ping: Duration::from_secs(20),
             pong_timeout: Duration::from_secs(10),

@@ -70,6 +70,9 @@ pub struct ShardStats {
     pub lag_updates: Number,
     /// Error messages sent.
     pub refused: Number,
+    /// Messages after which a connection was not read for a while, because it published more than
+    /// its limits allow.
+    pub publish_pauses: Number,
     closes: [Number; CLOSES],
 }
 

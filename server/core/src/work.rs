@@ -46,8 +46,20 @@ pub struct Ack {
     pub shard: usize,
     /// The connection's serial number in its shard.
     pub connection: u64,
-    /// The client's request.
-    pub id: RequestId,
+    /// The client's request. Without an id, a publish is answered only if it is refused.
+    pub id: Option<RequestId>,
+}
+
+/// Why a client's publish is not on the tape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unpublished {
+    /// The server holds as many topics as its settings allow.
+    TooManyTopics,
+    /// The client introduced too many topics in a short time.
+    TooManyNewTopics {
+        /// How long to wait at least.
+        retry_after_ms: u32,
+    },
 }
 
 /// A feed's index in the settings.
@@ -58,7 +70,8 @@ pub type FeedId = u16;
 pub struct Submission {
     /// The updates, in order.
     pub updates: SmallVec<[NewUpdate; 1]>,
-    /// Where to send the acknowledgement once the updates are on the tape.
+    /// Where to send the acknowledgement once the updates are on the tape, or the refusal; `None`
+    /// for a feed.
     pub ack: Option<Ack>,
     /// The feed that submitted them; `None` for a client's publish.
     pub feed: Option<FeedId>,
@@ -103,9 +116,9 @@ impl Work {
     /// The client's request that this work came from, if the client waits for an answer.
     pub fn request(&self) -> Option<RequestId> {
         match self {
-            Self::Updates(submission) => submission.ack.map(|ack| ack.id),
+            Self::Updates(submission) => submission.ack.and_then(|ack| ack.id),
             Self::FeedDown(_) => None,
-            Self::History(question) => Some(question.from.id),
+            Self::History(question) => question.from.id,
         }
     }
 }

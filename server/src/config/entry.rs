@@ -13,11 +13,14 @@ pub(super) struct Entry {
     pub(super) origin: Origin,
 }
 
-/// Where a value comes from: a flag, a variable, or a line of the file.
+/// Where a value comes from: a flag, a variable, or a place in the file.
 #[derive(Debug, Clone)]
 pub(super) struct Origin {
     kind: &'static str,
+    /// A place in the file is written as compilers do: `FILE:LINE:COLUMN`.
     name: String,
+    /// Its byte in the file.
+    at: Option<usize>,
 }
 
 impl fmt::Display for Origin {
@@ -32,18 +35,35 @@ impl Origin {
     pub(super) const FILE: &'static str = "file";
 
     pub(super) fn new(kind: &'static str, name: impl Into<String>) -> Self {
-        let name = name.into();
-        Self { kind, name }
+        let (name, at) = (name.into(), None);
+        Self { kind, name, at }
+    }
+
+    /// A place in the file, with its byte.
+    pub(super) fn in_file(name: String, at: usize) -> Self {
+        let (kind, at) = (Self::FILE, Some(at));
+        Self { kind, name, at }
     }
 
     pub(super) fn default_value() -> Self {
         Self::new("", "default")
     }
 
-    /// How an error about a key begins: flags and variables name it already.
-    pub(super) fn place(&self, key: &str) -> String {
-        match self.kind {
-            Self::FLAG | Self::VARIABLE => self.name.clone(),
+    pub(super) fn is_default(&self) -> bool {
+        self.kind.is_empty()
+    }
+
+    /// Where it is in the file, if it is there.
+    pub(super) fn at(&self) -> Option<usize> {
+        self.at
+    }
+
+    /// How an error about a key of a section begins. Flags and variables name the key already,
+    /// except for a rule in one line, which has several keys.
+    pub(super) fn place(&self, section: Section, key: &str) -> String {
+        match (self.kind, section.name()) {
+            (Self::FLAG | Self::VARIABLE, _) if !section.is_rule() => self.name.clone(),
+            (Self::FILE, Some(name)) => format!("{self}: {name}.{key}"),
             _ => format!("{self}: {key}"),
         }
     }
@@ -71,6 +91,37 @@ impl Entry {
     }
 }
 
+/// What settings belong to: a kind of table in the file, or what is above all tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Top,
+    Feed,
+    Decode,
+    Liveness,
+    Wills,
+}
+
+impl Section {
+    /// Those that are tables.
+    pub(super) const TABLES: [Self; 4] = [Self::Feed, Self::Decode, Self::Liveness, Self::Wills];
+
+    /// The name of its tables.
+    pub(super) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Top => None,
+            Self::Feed => Some("feed"),
+            Self::Decode => Some("decode"),
+            Self::Liveness => Some("liveness"),
+            Self::Wills => Some("wills"),
+        }
+    }
+
+    /// Whether a whole table can be given in one line.
+    pub(super) fn is_rule(self) -> bool {
+        !matches!(self, Self::Top | Self::Feed)
+    }
+}
+
 /// All our environment variables begin with this.
 const PREFIX: &str = "TICKCAST_";
 
@@ -95,17 +146,27 @@ pub(super) fn read_environment(
     ours.collect()
 }
 
-/// Whether Kubernetes sets the variable of this key for a service whose name is `tickcast` or
-/// begins with `tickcast-`: `[NAME_]SERVICE_HOST`, `[NAME_]SERVICE_PORT[_PORTNAME]`, `[NAME_]PORT`
-/// and `[NAME_]PORT_7400_TCP[_ADDR|_PORT|_PROTO]`.
-pub(super) fn is_kubernetes(key: &str) -> bool {
-    let words: Vec<_> = key.split('_').collect();
-    key.contains("service_port_")
-        || matches!(
-            words.as_slice(),
-            [.., "service", "host"]
-                | [.., "port"]
-                | [.., "port", _, "tcp" | "udp" | "sctp"]
-                | [.., "port", _, "tcp" | "udp" | "sctp", "addr" | "proto"]
-        )
+/// Whether Kubernetes sets this variable for a service whose name is `tickcast` or begins with
+/// `tickcast-`: `[NAME_]SERVICE_HOST`, `[NAME_]SERVICE_PORT[_PORTNAME]`, `[NAME_]PORT` and
+/// `[NAME_]PORT_7400_TCP[_ADDR|_PORT|_PROTO]`. A `PORT` that is not a URL is not from Kubernetes.
+pub(super) fn is_kubernetes(entry: &Entry) -> bool {
+    let is_protocol = |word: &str| ["tcp", "udp", "sctp"].contains(&word);
+    let is_number = |word: &str| word.parse::<u16>().is_ok();
+    let is_url = || match entry.texts.as_deref() {
+        Ok([text]) => text
+            .split_once("://")
+            .is_some_and(|(scheme, _)| is_protocol(scheme)),
+        _ => false,
+    };
+    let words: Vec<_> = entry.key.split('_').collect();
+    entry.key.contains("service_port_")
+        || match words.as_slice() {
+            [.., "service", "host" | "port"] => true,
+            [.., "port", number, protocol] if is_protocol(protocol) => is_number(number),
+            [.., "port", number, protocol, "addr" | "port" | "proto"] if is_protocol(protocol) => {
+                is_number(number)
+            }
+            [.., "port"] => is_url(),
+            _ => false,
+        }
 }

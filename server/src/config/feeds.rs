@@ -4,12 +4,16 @@
 //! they choose among those of the file, change them, or make one.
 
 use super::{
-    entry::{Entry, Origin},
+    entry::{Entry, Origin, Section},
     file::Table,
+    problem::Problem,
     section::{Draft, commented},
     text::written,
 };
-use crate::{feed::FeedSettings, settings::kinds::Kinds};
+use crate::{
+    feed::{FeedError, FeedSettings},
+    settings::kinds::Kinds,
+};
 
 /// A feed whose settings are being collected.
 #[derive(Debug, Clone)]
@@ -20,31 +24,47 @@ pub(super) struct FeedDraft {
 }
 
 impl FeedDraft {
-    /// A feed with nothing set. `None` for the kind `none`.
-    fn new(kinds: &Kinds, kind: &str, origin: &Origin) -> Result<Option<Self>, String> {
+    /// A feed with nothing set. `None` for the kind `none`. `place` names the setting of the kind.
+    fn new(
+        kinds: &Kinds,
+        kind: &str,
+        origin: &Origin,
+        place: &str,
+    ) -> Result<Option<Self>, Problem> {
         let Some(command) = kinds.get(kind) else {
-            let problem = || format!("{origin} {kind:?}: expected one of {}", kinds.names());
+            let text = format!("{place} {kind:?}: expected one of {}", kinds.names());
+            let problem = || Problem::new(origin, text);
             return (kind == "none").then_some(None).ok_or_else(problem);
         };
-        let what = format!("a feed of kind {kind}");
-        let draft = Draft::new(origin.clone(), what, command.clone());
+        let draft = Draft::new(origin.clone(), Section::Feed, command.clone());
         let (name, kind) = (None, kind.into());
         Ok(Some(Self { name, kind, draft }))
     }
 
-    fn from_table(kinds: &Kinds, table: &Table) -> Result<Option<Self>, String> {
+    fn from_table(kinds: &Kinds, table: &Table) -> Result<Option<Self>, Problem> {
+        let find = |key: &str| table.entries.iter().find(|entry| entry.key == key);
         let text = |key: &str| {
-            let entry = table.entries.iter().find(|entry| entry.key == key);
-            let text = entry.map(|entry| match entry.texts.as_deref() {
+            let text = find(key).map(|entry| match entry.texts.as_deref() {
                 Ok([text]) => Ok(text.clone()),
-                _ => Err(format!("{}: {key}: expected one text", entry.origin)),
+                _ => {
+                    let place = entry.origin.place(Section::Feed, key);
+                    let text = format!("{place}: expected one text, such as {key} = \"mqtt\"");
+                    Err(Problem::new(&entry.origin, text))
+                }
             });
             text.transpose()
         };
+        if table.is_partial && find("kind").is_none() {
+            return Ok(None);
+        }
         let (origin, name) = (&table.origin, text("name")?);
-        let problem = || format!("{origin}: a feed needs a kind: {}", kinds.names());
+        let problem = || {
+            let text = format!("{origin}: feed.kind is missing: {}", kinds.names());
+            Problem::new(origin, text)
+        };
         let kind = text("kind")?.ok_or_else(problem)?;
-        let mut feed = Self::new(kinds, &kind, origin)?;
+        let place = find("kind").map(|entry| entry.origin.place(Section::Feed, "kind"));
+        let mut feed = Self::new(kinds, &kind, origin, &place.unwrap_or_default())?;
         if let Some(feed) = &mut feed {
             let entries = table.entries.iter();
             let settings = entries.filter(|entry| !["name", "kind"].contains(&entry.key.as_str()));
@@ -59,6 +79,15 @@ impl FeedDraft {
         let source = kinds.source(&self.kind, self.draft.flags())?;
         let name = self.name().into();
         Ok(FeedSettings { name, source })
+    }
+
+    /// What is wrong with a finished feed, at the setting that must change.
+    pub(super) fn problem(&self, error: &FeedError) -> Problem {
+        let mut origin = self.draft.origin_of(error.key);
+        if origin.is_default() {
+            origin = self.draft.origin.clone();
+        }
+        Problem::new(&origin, format!("{origin}: {error}"))
     }
 
     fn name(&self) -> &str {
@@ -76,14 +105,17 @@ impl FeedDraft {
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
     pub(super) feeds: Vec<FeedDraft>,
-    pub(super) problems: Vec<String>,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Feeds {
     /// `given` is from flags and environment variables.
     pub(super) fn read(kinds: &Kinds, given: &[Entry], file: &[Table]) -> Self {
         let mut feeds = Self::default();
-        let tables: Vec<_> = file.iter().filter(|table| table.name == "feed").collect();
+        let tables: Vec<_> = file
+            .iter()
+            .filter(|table| table.section == Section::Feed)
+            .collect();
         let read = tables
             .iter()
             .filter_map(|table| feeds.note(FeedDraft::from_table(kinds, table)));
@@ -93,7 +125,8 @@ impl Feeds {
         } else if !tables.is_empty() {
             feeds.feeds = from_file;
         } else {
-            let default = feeds.note(FeedDraft::new(kinds, "simulated", &Origin::default_value()));
+            let origin = Origin::default_value();
+            let default = feeds.note(FeedDraft::new(kinds, "simulated", &origin, "feed"));
             feeds.feeds.extend(default);
         }
         for (prefix, kind) in kinds.sections() {
@@ -103,7 +136,7 @@ impl Feeds {
         feeds
     }
 
-    fn note(&mut self, feed: Result<Option<FeedDraft>, String>) -> Option<FeedDraft> {
+    fn note(&mut self, feed: Result<Option<FeedDraft>, Problem>) -> Option<FeedDraft> {
         let feed = feed.map_err(|problem| self.problems.push(problem));
         feed.ok().flatten()
     }
@@ -112,17 +145,17 @@ impl Feeds {
     fn choose(&mut self, kinds: &Kinds, named: &Entry, from_file: &[FeedDraft]) {
         let origin = &named.origin;
         let names = named.list(true).unwrap_or_else(|problem| {
-            self.problems.push(format!("{origin}: {problem}"));
+            self.add(origin, &problem);
             vec!["none".into()]
         });
         for (index, name) in names.iter().enumerate() {
             let in_file: Vec<_> = from_file.iter().filter(|feed| feed.kind == *name).collect();
             if names[..index].contains(name) {
-                self.problems.push(format!(
-                    "{origin}: {name} is named twice; several feeds of one kind must be in the file"
-                ));
+                let problem =
+                    format!("{name} is named twice; several feeds of one kind must be in the file");
+                self.add(origin, &problem);
             } else if in_file.is_empty() {
-                let feed = self.note(FeedDraft::new(kinds, name, origin));
+                let feed = self.note(FeedDraft::new(kinds, name, origin, &origin.to_string()));
                 self.feeds.extend(feed);
             } else {
                 self.feeds.extend(in_file.into_iter().cloned());
@@ -134,8 +167,14 @@ impl Feeds {
             _ => (names.iter().any(|name| name == "none"))
                 .then_some("none cannot be combined with other feeds"),
         };
-        self.problems
-            .extend(problem.map(|problem| format!("{origin}: {problem}")));
+        if let Some(problem) = problem {
+            self.add(origin, problem);
+        }
+    }
+
+    fn add(&mut self, origin: &Origin, problem: &str) {
+        let problem = Problem::new(origin, format!("{origin}: {problem}"));
+        self.problems.push(problem);
     }
 
     /// Applies flags and variables of one kind to the feed of that kind.
@@ -157,8 +196,8 @@ impl Feeds {
             [] => format!("there is no feed of its kind: add --feed {kind}"),
             _ => format!("there are several feeds of kind {kind}: change them in the file"),
         };
-        self.problems
-            .push(format!("{origin} is given, but {reason}"));
+        let problem = Problem::new(origin, format!("{origin} is given, but {reason}"));
+        self.problems.push(problem);
     }
 
     /// Feeds without a name get their kind's name, with a number if there are several of that kind.
@@ -172,9 +211,9 @@ impl Feeds {
             }
             let (feed, others) = (&self.feeds[index], &self.feeds[..index]);
             if others.iter().any(|other| other.name() == feed.name()) {
-                let (origin, name) = (&feed.draft.origin, feed.name());
-                let problem = format!("{origin}: another feed has the name {name:?}, too");
-                self.problems.push(problem);
+                let (origin, name) = (feed.draft.origin.clone(), feed.name());
+                let problem = format!("feed.name {name:?}: another feed has this name, too");
+                self.add(&origin, &problem);
             }
         }
     }

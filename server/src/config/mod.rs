@@ -14,9 +14,13 @@ mod command_line;
 mod entry;
 mod feeds;
 mod file;
+mod problem;
 mod rules;
 mod section;
+mod summary;
+mod syntax;
 mod text;
+mod unknown;
 
 use std::ffi::OsString;
 
@@ -31,9 +35,10 @@ use crate::settings::{
     kinds::Kinds,
     liveness::{SilenceKeys, WillKeys},
 };
-use entry::{Entry, Origin, is_kubernetes, read_environment, variable};
+use entry::{Entry, Origin, Section, is_kubernetes, read_environment, variable};
 use feeds::{FeedDraft, Feeds};
-use file::Table;
+use file::{Contents, Table};
+use problem::{Problem, in_order};
 use rules::{build_rules, read_rules};
 use section::Draft;
 
@@ -43,11 +48,12 @@ pub enum Command {
     /// To run the server.
     Run(Box<Settings>),
     /// To print a text on standard output and exit with success: help, version, the effective
-    /// settings, or that they are right.
+    /// settings, or what the server will do with them.
     Print(String),
 }
 
-/// Everything that is wrong with the settings, one line each.
+/// Everything that is wrong with the settings, one line each: first what flags and variables say,
+/// then the file from its start to its end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", problems.join("\n"))]
 pub struct ConfigError {
@@ -78,17 +84,18 @@ pub fn load(
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 return Ok(Command::Print(error.render().to_string()));
             }
-            _ => return Err(message(&error).into()),
+            _ => return Err(message(&command, &error).into()),
         },
     };
     let mut given = read_environment(environment);
     let keys: Vec<_> = command_line::keys(&command).collect();
     let unknown = given.extract_if(.., |entry| !keys.contains(&entry.key.as_str()));
-    let unknown = unknown.filter(|entry| !is_kubernetes(&entry.key));
+    let unknown = unknown.filter(|entry| !is_kubernetes(entry));
     let warnings: Vec<_> = unknown
         .map(|Entry { key, origin, .. }| {
             let question = question(&command, &key.replace('_', "-"), variable);
-            format!("{origin} is set, but there is no such setting{question}")
+            let text = format!("{origin} is set, but there is no such setting{question}");
+            Problem::new(&origin, text)
         })
         .collect();
     given.extend(flags);
@@ -97,15 +104,16 @@ pub fn load(
     let file = match path.map(|entry| (entry.texts.as_deref(), &entry.origin)) {
         Some((Ok([path]), _)) => file::read(path)?,
         Some((Err(problem), origin)) => return Err(format!("{origin}: {problem}").into()),
-        _ => Vec::new(),
+        _ => Contents::default(),
     };
-    let drafts = Drafts::read(top, &kinds, &given, &file);
-    let problems = warnings.iter().filter(|_| general.check).cloned().collect();
-    let settings = drafts.settings(&kinds, warnings, problems)?;
+    let drafts = Drafts::read(top, &kinds, &given, &file.tables);
+    let warned = warnings.iter().filter(|_| general.check);
+    let problems = warned.cloned().chain(file.problems).collect();
+    let settings = drafts.settings(&kinds, in_order(warnings), problems)?;
     Ok(if general.print_config {
         Command::Print(drafts.print())
     } else if general.check {
-        Command::Print("The settings are right.\n".into())
+        Command::Print(summary::summary(&settings))
     } else {
         Command::Run(Box::new(settings))
     })
@@ -122,17 +130,17 @@ struct Drafts {
 
 impl Drafts {
     fn read(top: clap::Command, kinds: &Kinds, given: &[Entry], file: &[Table]) -> Self {
-        let mut top = Draft::new(Origin::default_value(), "the server".into(), top);
-        let tables = file.iter().filter(|table| table.name.is_empty());
+        let mut top = Draft::new(Origin::default_value(), Section::Top, top);
+        let tables = file.iter().filter(|table| table.section == Section::Top);
         top.read(tables.flat_map(|table| table.entries.clone()));
         let known: Vec<_> = given.iter().filter(|entry| top.has(&entry.key)).collect();
         top.read(known.into_iter().cloned());
         Self {
             top,
             feeds: Feeds::read(kinds, given, file),
-            decode: read_rules::<DecodeKeys>("decode", given, file),
-            silence: read_rules::<SilenceKeys>("liveness", given, file),
-            wills: read_rules::<WillKeys>("wills", given, file),
+            decode: read_rules::<DecodeKeys>(Section::Decode, given, file),
+            silence: read_rules::<SilenceKeys>(Section::Liveness, given, file),
+            wills: read_rules::<WillKeys>(Section::Wills, given, file),
         }
     }
 
@@ -141,13 +149,15 @@ impl Drafts {
         &self,
         kinds: &Kinds,
         warnings: Vec<String>,
-        mut problems: Vec<String>,
+        mut problems: Vec<Problem>,
     ) -> Result<Settings, ConfigError> {
         let feeds = self.feeds.feeds.iter().map(|feed| &feed.draft);
         let rules = [&self.decode, &self.silence, &self.wills];
         let tables = feeds.chain(rules.into_iter().flatten());
-        let drafts = [&self.top].into_iter().chain(tables);
-        problems.extend(drafts.flat_map(|draft| draft.problems.clone()));
+        for draft in [&self.top].into_iter().chain(tables) {
+            problems.extend(draft.problems.clone());
+            problems.extend(unknown::problems(draft, &self.top.command, kinds));
+        }
         problems.extend(self.feeds.problems.clone());
         let decode = build_rules::<DecodeKeys, _>(&self.decode, &mut problems);
         let liveness = LivenessSettings {
@@ -156,17 +166,20 @@ impl Drafts {
         };
         let Top { server, log } = self.top.build()?;
         if let Err((key, reason)) = server.check() {
-            problems.push(format!("{} {reason}", self.top.origin_of(key).place(key)));
+            let origin = self.top.origin_of(key);
+            let text = format!("{} {reason}", origin.place(Section::Top, key));
+            problems.push(Problem::new(&origin, text));
         }
         let mut feeds = Vec::new();
         if problems.is_empty() {
-            for feed in &self.feeds.feeds {
-                let feed = feed.settings(kinds)?;
-                problems.extend(feed.check().err().map(|error| error.to_string()));
+            for draft in &self.feeds.feeds {
+                let feed = draft.settings(kinds)?;
+                problems.extend(feed.check().err().map(|error| draft.problem(&error)));
                 feeds.push(feed);
             }
         }
         if !problems.is_empty() {
+            let problems = in_order(problems);
             return Err(ConfigError { problems });
         }
         Ok(Settings {

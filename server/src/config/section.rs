@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use clap::{Arg, Args, Command, error::ContextKind};
 
 use super::{
-    entry::{Entry, Origin},
+    entry::{Entry, Origin, Section},
+    problem::Problem,
     text::written,
 };
 use crate::{
     feed::mqtt::HIDDEN,
-    settings::field::{context, is_list, is_secret, key, question, reason, shown, text},
+    settings::field::{context, is_list, is_secret, key, reason, shown, text},
 };
 
 /// Settings that are being collected.
@@ -19,19 +20,24 @@ pub(super) struct Draft {
     /// Where they begin.
     pub(super) origin: Origin,
     /// What is wrong with them so far: the place, the value, and what is expected.
-    pub(super) problems: Vec<String>,
-    /// What they are settings of: `[[decode]]`.
-    name: String,
-    command: Command,
+    pub(super) problems: Vec<Problem>,
+    /// Entries whose key is no setting of the section.
+    pub(super) unknown: Vec<Entry>,
+    /// Whether some of them could not be read.
+    pub(super) is_partial: bool,
+    pub(super) section: Section,
+    pub(super) command: Command,
     values: BTreeMap<String, (Vec<String>, Origin)>,
 }
 
 impl Draft {
-    pub(super) fn new(origin: Origin, name: String, command: Command) -> Self {
+    pub(super) fn new(origin: Origin, section: Section, command: Command) -> Self {
         Self {
             origin,
             problems: Vec::new(),
-            name,
+            unknown: Vec::new(),
+            is_partial: false,
+            section,
             command,
             values: BTreeMap::new(),
         }
@@ -40,9 +46,19 @@ impl Draft {
     /// Takes values; later ones have precedence.
     pub(super) fn read(&mut self, entries: impl IntoIterator<Item = Entry>) {
         for entry in entries {
-            let result = self.set(entry);
+            if !self.has(&entry.key) {
+                self.unknown.push(entry);
+                continue;
+            }
+            let origin = entry.origin.clone();
+            let result = self.set(entry).map_err(|text| Problem::new(&origin, text));
             self.problems.extend(result.err());
         }
+    }
+
+    /// Whether everything that was given could be read.
+    pub(super) fn is_right(&self) -> bool {
+        self.problems.is_empty() && self.unknown.is_empty() && !self.is_partial
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -52,10 +68,9 @@ impl Draft {
     fn set(&mut self, entry: Entry) -> Result<(), String> {
         let (name, origin) = (&entry.key, &entry.origin);
         let Some(arg) = self.command.get_arguments().find(|arg| key(arg) == name) else {
-            let (of, question) = (&self.name, question(&self.command, name, str::to_owned));
-            return Err(format!("{origin}: {name} is no setting of {of}{question}"));
+            return Ok(());
         };
-        let place = origin.place(name);
+        let place = origin.place(self.section, name);
         let texts = match is_list(arg) {
             true => entry.list(true),
             false => entry.texts,
@@ -112,7 +127,8 @@ impl Draft {
 
     /// The same below its name as a heading.
     pub(super) fn print_table(&self) -> String {
-        let heading = commented(&self.name, &self.origin);
+        let name = self.section.name().unwrap_or_default();
+        let heading = commented(&format!("[[{name}]]"), &self.origin);
         format!("\n{heading}{}", self.print())
     }
 

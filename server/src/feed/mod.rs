@@ -64,6 +64,8 @@ pub enum Source {
 pub struct FeedError {
     /// The feed's name.
     pub name: String,
+    /// The setting that must change.
+    pub key: &'static str,
     /// The problem and its place.
     pub reason: String,
 }
@@ -90,8 +92,9 @@ impl FeedSettings {
             Source::Replay(settings) => settings.check(),
             Source::Stdin => Ok(()),
         };
-        result.map_err(|reason| FeedError {
+        result.map_err(|(key, reason)| FeedError {
             name: self.name.clone(),
+            key,
             reason,
         })
     }

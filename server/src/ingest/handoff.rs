@@ -325,7 +325,7 @@ mod tests {
             ack: Ack {
                 shard: 1,
                 connection: 7,
-                id: 1,
+                id: Some(1),
             },
             result: Ok(1),
         });

@@ -161,6 +161,8 @@ impl Sequencing<'_> {
         let stats = &self.metrics.ingest;
         stats.position.set(self.sequencer.position());
         stats.refused.set(self.sequencer.refused());
+        let refused = self.sequencer.refused_new_topics();
+        stats.refused_new_topics.set(refused);
         stats.waits.set(self.handoff.waits());
         let history = self.sequencer.history();
         stats.history_bytes.set(history.bytes() as u64);
@@ -228,7 +230,7 @@ mod tests {
         let ack = Ack {
             shard: 0,
             connection: 1,
-            id: 1,
+            id: Some(1),
         };
         assert_eq!(strips_of_ten(false, None).await, 10);
         assert_eq!(strips_of_ten(true, Some(ack)).await, 10);

@@ -4,6 +4,7 @@
 //!
 //! * this file: all counters in one place, by shard, by feed, and of the ingest thread
 //! * `feed`: the counters and the state of one feed
+//! * `refused`: refused requests and connections, by reason
 //! * [`prometheus`]: names, labels and text form; only this file names the metrics library
 //!
 //! The other rooms change the counters, and this room only reads them. The counters of a shard are
@@ -11,12 +12,14 @@
 
 mod feed;
 pub(crate) mod prometheus;
+mod refused;
 
 use std::sync::Arc;
 
 use tickcast_core::stats::{Number, ShardStats};
 
 pub use feed::{FeedMetrics, FeedState};
+pub(crate) use refused::{RefusalReason, RefusedStats};
 
 /// The counters of the ingest thread.
 #[derive(Debug, Default)]
@@ -25,6 +28,8 @@ pub struct IngestStats {
     pub position: Number,
     /// Updates refused because there were too many topics.
     pub refused: Number,
+    /// Updates refused because a client introduced topics too fast.
+    pub refused_new_topics: Number,
     /// Strips made.
     pub strips: Number,
     /// Times the ingest thread waited for a shard.
@@ -57,4 +62,6 @@ pub struct Metrics {
     pub feeds: Vec<FeedStats>,
     /// The counters of the ingest thread.
     pub ingest: IngestStats,
+    /// Refused requests and connections.
+    pub(crate) refused: RefusedStats,
 }

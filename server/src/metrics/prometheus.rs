@@ -27,6 +27,7 @@ type Metric<T> = (MetricType, &'static str, &'static str, fn(&T) -> &Number);
 const INGEST: &[Metric<IngestStats>] = &[
     (COUNTER, "updates", "Updates put on the tape", |s| &s.position),
     (COUNTER, "updates_refused", "Updates refused: too many topics", |s| &s.refused),
+    (COUNTER, "updates_refused_new_topics", "Updates refused: too many new topics of one client at once", |s| &s.refused_new_topics),
     (COUNTER, "strips", "Strips made by the sequencer", |s| &s.strips),
     (COUNTER, "ingest_waits", "Times the sequencer waited for a shard", |s| &s.waits),
     (GAUGE, "history_bytes", "Memory of the history", |s| &s.history_bytes),
@@ -52,6 +53,7 @@ const SHARD: &[Metric<ShardStats>] = &[
     (GAUGE, "behind", "Connections whose socket is full now", |s| &s.behind),
     (GAUGE, "lag_updates", "Updates on the tape that the slowest subscription has not received", |s| &s.lag_updates),
     (COUNTER, "errors", "Error messages sent to clients", |s| &s.refused),
+    (COUNTER, "publish_pauses", "Times a client was read later because it published above its limits", |s| &s.publish_pauses),
 ];
 
 #[rustfmt::skip]
@@ -158,6 +160,10 @@ impl Collector for Scrape {
             "Closed connections, by close code",
             self.closes(),
         )?;
+        let rows = self.0.refused.rows();
+        let rows = rows.map(|(reason, count)| (vec![("reason", reason.to_owned())], count));
+        let help = "Refused requests and connections, by reason";
+        put(COUNTER, "refused", help, rows.collect())?;
         for &(kind, name, help, number) in FEED {
             put(kind, name, help, self.by_feed(|feed| number(feed).get()))?;
         }

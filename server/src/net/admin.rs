@@ -5,7 +5,9 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
-use hyper::{Request, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    Method, Request, StatusCode, body::Incoming, server::conn::http1, service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -16,11 +18,12 @@ use tokio::{
 
 use super::{
     answer::{self, Answer},
+    gate::{self, Ends, Gate, READING},
     listener::ACCEPT_PAUSE,
     slow_clients::{self, SlowQuestion},
     state::ServerState,
 };
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, RefusalReason};
 
 /// Maximum number of requests answered at once. Few requests are expected here, and each answer may
 /// list many clients.
@@ -39,6 +42,8 @@ pub(crate) struct Admin {
     pub state: Arc<ServerState>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
+    /// Refuses requests.
+    pub gate: Arc<Gate>,
     /// The channel to each shard.
     pub shards: Vec<mpsc::Sender<SlowQuestion>>,
 }
@@ -64,21 +69,61 @@ impl Admin {
         }
     }
 
-    async fn answer(self: Rc<Self>, request: Request<Incoming>) -> Result<Answer, Infallible> {
-        if !answer::is_reading(request.method()) {
-            return Ok(answer::only_get());
+    async fn answer(
+        self: Rc<Self>,
+        request: Request<Incoming>,
+        ends: Ends,
+    ) -> Result<Answer, Infallible> {
+        let host = match self.gate.host(&request, ends) {
+            Ok(host) => host,
+            Err(refusal) => return Ok(*refusal),
+        };
+        let (method, headers) = (request.method(), request.headers());
+        let is_shared = request.uri().path() == "/v1/slow";
+        let origin = if is_shared {
+            match self.gate.origin(headers, host.as_ref(), ends) {
+                Ok(origin) => origin,
+                Err(mut refusal) => {
+                    gate::share(refusal.headers_mut(), None);
+                    return Ok(*refusal);
+                }
+            }
+        } else {
+            None
+        };
+        let mut answer = match method {
+            &Method::OPTIONS => gate::options(READING),
+            method if !answer::is_reading(method) => self.gate.refuse_method(ends, READING),
+            _ => self.read(&request, ends).await,
+        };
+        if is_shared {
+            gate::share(answer.headers_mut(), origin);
         }
-        Ok(match request.uri().path() {
+        if origin.is_some() {
+            gate::share_preflight(method, headers, answer.headers_mut());
+        }
+        Ok(answer)
+    }
+
+    async fn read(&self, request: &Request<Incoming>, ends: Ends) -> Answer {
+        match request.uri().path() {
             "/healthz" => answer::healthz(),
             "/readyz" => answer::readyz(&self.state),
             "/metrics" => answer::metrics(&self.metrics),
             "/v1/slow" => {
                 let query = request.uri().query().unwrap_or("");
-                slow_clients::answer(&self.shards, query).await
+                match slow_clients::parse(query) {
+                    Ok(params) => slow_clients::answer(&self.shards, params).await,
+                    Err(reason) => {
+                        let (refusal, status) =
+                            (RefusalReason::Parameters, StatusCode::BAD_REQUEST);
+                        self.gate.refuse(refusal, ends, status, reason)
+                    }
+                }
             }
             "/" => answer::text(StatusCode::OK, "/healthz /readyz /metrics /v1/slow"),
             _ => answer::text(StatusCode::NOT_FOUND, "not found; GET / lists the paths"),
-        })
+        }
     }
 }
 
@@ -88,10 +133,10 @@ async fn accept(listener: TcpListener, admin: Rc<Admin>) {
         // The semaphore is never closed.
         let permit = Arc::clone(&permits).acquire_owned().await;
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let admin = Rc::clone(&admin);
                 spawn_local(async move {
-                    let served = timeout(2 * REQUEST_TIMEOUT, serve(stream, admin)).await;
+                    let served = timeout(2 * REQUEST_TIMEOUT, serve(stream, peer, admin)).await;
                     if !matches!(served, Ok(Ok(()))) {
                         tracing::debug!(?served, "admin request");
                     }
@@ -106,15 +151,18 @@ async fn accept(listener: TcpListener, admin: Rc<Admin>) {
     }
 }
 
-async fn serve(stream: TcpStream, admin: Rc<Admin>) -> hyper::Result<()> {
-    let service = service_fn(move |request| Rc::clone(&admin).answer(request));
+async fn serve(stream: TcpStream, peer: SocketAddr, admin: Rc<Admin>) -> anyhow::Result<()> {
+    let local = stream.local_addr()?;
+    let ends = Ends { peer, local };
+    let service = service_fn(move |request| Rc::clone(&admin).answer(request, ends));
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_TIMEOUT)
         // One request per connection: an open connection would keep its permit.
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
-        .await
+        .await?;
+    Ok(())
 }
 
 /// Binds the socket of the admin address.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
     Method, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
 
 use super::state::{ServerState, Stage};
@@ -37,18 +37,6 @@ pub(super) fn readyz(state: &ServerState) -> Answer {
 pub(super) fn metrics(metrics: &Arc<Metrics>) -> Answer {
     let text = prometheus::text(metrics);
     typed(StatusCode::OK, prometheus::CONTENT_TYPE, text)
-}
-
-/// The answer to every other method.
-pub(super) fn only_get() -> Answer {
-    let mut answer = text(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "only GET and HEAD are supported",
-    );
-    answer
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-    answer
 }
 
 /// An answer in plain text.

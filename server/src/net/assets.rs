@@ -119,6 +119,13 @@ pub(super) fn console(headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
     named(TRY, headers)
 }
 
+/// Whether a path is that of a file that the pages load.
+#[must_use]
+pub(super) fn is_asset(path: &str) -> bool {
+    let path = path.strip_prefix(PREFIX);
+    path.is_some_and(|path| FILES.iter().any(|file| file.path == path))
+}
+
 /// A file that the pages load, by the path of the request; `None` if it does not exist.
 #[must_use]
 pub(super) fn asset(path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {

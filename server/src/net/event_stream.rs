@@ -11,6 +11,8 @@ use tickcast_protocol::{
     topic::Filter,
 };
 
+use super::request::query;
+
 /// The content type of an event stream.
 pub(super) const CONTENT_TYPE: &str = "text/event-stream";
 
@@ -42,40 +44,25 @@ impl StreamParams {
     /// Parses a query and the header `Last-Event-ID`, which takes precedence over the query. An
     /// error is a message for the client.
     pub(super) fn parse(query: &str, headers: &HeaderMap) -> Result<Self, String> {
-        let mut filter = None;
-        let mut mode = Mode::default();
-        let mut max_rate_hz = None;
-        let mut last_event_id = None;
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*name {
-                "filter" if filter.is_some() => return Err("only one filter is allowed".to_owned()),
-                "filter" => {
-                    let parsed = Filter::new(&value);
-                    filter = Some(parsed.map_err(|error| format!("filter {value:?}: {error}"))?);
-                }
-                "mode" => {
-                    mode = match &*value {
-                        "every" => Mode::Every,
-                        "latest" => Mode::Latest,
-                        _ => return Err(format!("mode {value:?}: use every or latest")),
-                    }
-                }
-                "max_rate_hz" => {
-                    let rate = value.parse();
-                    let rate = rate.map_err(|_| format!("max_rate_hz {value:?}: not a number"))?;
-                    max_rate_hz = Some(rate);
-                }
-                LAST_EVENT_ID_PARAMETER => last_event_id = Some(value.into_owned()),
-                _ => {
-                    return Err(format!(
-                        "unknown parameter {name:?}: use filter, mode, max_rate_hz, \
-                         {LAST_EVENT_ID_PARAMETER}"
-                    ));
-                }
+        let names = ["filter", "mode", "max_rate_hz", LAST_EVENT_ID_PARAMETER];
+        let [filter, mode, max_rate_hz, last_event_id] = query::split(query, names)?;
+        let filter = filter.map_or_else(|| Ok(Filter::all()), query::filter)?;
+        let mode = match mode.map(query::text).transpose()?.as_deref() {
+            None => Mode::default(),
+            Some("every") => Mode::Every,
+            Some("latest") => Mode::Latest,
+            Some(other) => return Err(format!("mode {other:?}: use every or latest")),
+        };
+        let max_rate_hz = match max_rate_hz.map(query::text).transpose()? {
+            None => None,
+            Some(text) => {
+                let rate = text.parse();
+                Some(rate.map_err(|_| format!("max_rate_hz {text:?}: not a number"))?)
             }
-        }
+        };
+        let mut last_event_id = last_event_id.map(query::text).transpose()?;
         if Pace::grant(mode, max_rate_hz).is_none() {
-            return Err("max_rate_hz must be finite and above 0".to_owned());
+            return Err(Pace::wrong_rate(max_rate_hz.unwrap_or_default()));
         }
         if let Some(id) = headers.get(LAST_EVENT_ID) {
             last_event_id = Some(String::from_utf8_lossy(id.as_bytes()).into_owned());
@@ -87,7 +74,7 @@ impl StreamParams {
             ),
         };
         Ok(Self {
-            filter: filter.unwrap_or_else(Filter::all),
+            filter,
             mode,
             max_rate_hz,
             resume,
@@ -123,11 +110,19 @@ mod tests {
         let params = parse("filter=market/%23&mode=every").unwrap();
         assert_eq!(params.filter.as_str(), "market/#");
         assert_eq!(params.mode, Mode::Every);
+        assert_eq!(
+            parse("filter=market/+/trade").unwrap().filter.as_str(),
+            "market/+/trade"
+        );
         assert_eq!(parse("").unwrap().filter, Filter::all());
         assert_eq!(parse("max_rate_hz=2.5").unwrap().max_rate_hz, Some(2.5));
         for wrong in [
             "filter=a&filter=b",
             "filter=a%23",
+            "filter=a/",
+            "filter=%ff",
+            "mode=every&mode=every",
+            "mode=%zz",
             "mode=all",
             "max_rate_hz=0",
             "max_rate_hz=x",

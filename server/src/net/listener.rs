@@ -63,18 +63,16 @@ fn bind_one(address: SocketAddr, reuse_port: bool) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
-/// Accepts connections without end, and hands each to `serve` with the permit of its address.
+/// Accepts connections without end, and hands each to `serve` with the permit of its address, if
+/// the address may have one more.
 pub(crate) async fn accept(
     listener: TcpListener,
     permits: Arc<Permits>,
-    serve: impl Fn(TcpStream, SocketAddr, Permit),
+    serve: impl Fn(TcpStream, SocketAddr, Option<Permit>),
 ) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => match permits.take(peer.ip()) {
-                Some(permit) => serve(stream, peer, permit),
-                None => tracing::debug!(%peer, "too many connections from this address"),
-            },
+            Ok((stream, peer)) => serve(stream, peer, permits.take(peer.ip())),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 sleep(ACCEPT_PAUSE).await;

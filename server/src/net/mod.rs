@@ -10,7 +10,9 @@
 //! |---|---|
 //! | [`shard_thread`], [`shard_handle`] | one thread per shard: rounds, timers, core calls |
 //! | [`listener`], [`permits`] | accepts connections, and limits them per address |
-//! | [`routes`], `handshake`, `answer`, `assets` | HTTP: which request gets which answer |
+//! | `http_connection`, [`routes`], `route` | HTTP: which request gets which answer |
+//! | `answer`, `assets`, `welcome` | the answers that are always the same |
+//! | [`request`], [`gate`], `refusal_log` | HTTP: which request is refused, counted and logged |
 //! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
 //! | `event_stream`, `pipe` | server-sent events |
 //! | [`outlet`], `ring_writer` | where the shard writes to |
@@ -28,8 +30,14 @@ mod assets;
 mod closing;
 pub(crate) mod echo;
 mod event_stream;
-mod handshake;
+mod http_connection;
+mod route;
 mod routes;
+mod welcome;
+
+pub(crate) mod gate;
+pub(crate) mod refusal_log;
+pub(crate) mod request;
 
 pub(crate) mod admin;
 pub(crate) mod slow_clients;

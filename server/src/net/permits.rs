@@ -71,3 +71,38 @@ impl Drop for Held {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("it is an address")
+    }
+
+    #[test]
+    fn an_address_gets_as_many_permits_as_the_limit_and_one_for_each_that_it_returns() {
+        let permits = Permits::new(2);
+        let first = permits.take(ip("10.0.0.1")).expect("the first of two");
+        // The same address in the form of IPv6 is counted with it.
+        let second = permits.take(ip("::ffff:10.0.0.1")).expect("the second");
+        assert!(permits.take(ip("10.0.0.1")).is_none());
+        assert!(permits.take(ip("10.0.0.2")).is_some());
+        let again = first.clone();
+        drop(first);
+        assert!(permits.take(ip("10.0.0.1")).is_none(), "a clone holds it");
+        drop(again);
+        assert!(permits.take(ip("10.0.0.1")).is_some());
+        drop(second);
+        let counts = permits.counts.lock().expect("no thread panics with it");
+        assert!(counts.is_empty(), "{counts:?}");
+    }
+
+    #[test]
+    fn loopback_is_not_counted() {
+        let permits = Permits::new(1);
+        let all = ["127.0.0.1", "127.0.0.1", "::1", "::1", "::ffff:127.0.0.1"];
+        let taken: Vec<_> = all.map(|address| permits.take(ip(address))).into();
+        assert!(taken.iter().all(Option::is_some));
+    }
+}

@@ -1,51 +1,65 @@
 //! The routes: which request gets which answer or WebSocket.
 
-use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use fastwebsockets::upgrade;
 use http_body_util::{Either, Full};
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{
-        ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, ORIGIN, RETRY_AFTER,
-        SEC_WEBSOCKET_PROTOCOL, VARY,
-    },
-    server::conn::http1,
-    service::service_fn,
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL},
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tickcast_core::permissions::{Access, Action};
 use tickcast_protocol::topic::Filter;
 use tokio::{net::TcpStream, task::spawn_local};
 
 use super::{
-    answer::{self, Answer, healthz, is_reading, only_get, readyz, text, typed},
+    answer::{self, Answer, healthz, is_reading, readyz, text, typed},
     assets,
     echo::Echo,
     event_stream::{self, StreamParams},
-    handshake::{check_origin, encoding, parts},
-    listener,
+    gate::{self, Ends, Gate, HANDSHAKE, READING, closing},
+    http_connection, listener,
     permits::Permit,
     pipe::{Pipe, PipeBody},
+    request::{handshake, query},
+    route::Route,
     session,
     shard_handle::ShardHandle,
     state::{ServerState, Stage},
+    welcome::{found, not_found, welcome},
 };
-use crate::{metrics::Metrics, settings::ServerSettings};
-
-/// Longest request header.
-const HEADER_MAX_BYTES: usize = 16 * 1024;
-
-/// Maximum number of header fields in a request.
-const HEADERS_MAX: usize = 64;
+use crate::{
+    metrics::{Metrics, RefusalReason},
+    settings::{ServerSettings, site::Authority},
+};
 
 /// Maximum number of updates in one answer of `/v1/latest`: some megabytes of JSON. A subscription
 /// has no such limit.
 const LATEST_MAX_UPDATES: usize = 10_000;
 
+/// Maximum number of connections of a shard that are told at the same time that there are too many
+/// from their address. Further ones are cut without an answer.
+const TURNED_AWAY_MAX: usize = 32;
+
+/// When a client that is turned away should try again: others of its address may have left then.
+const RETRY_AFTER_S: &str = "5";
+
+/// Time for a client that is turned away to send the header of its request.
+const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
+
 type AnyAnswer = Response<Either<Full<Bytes>, PipeBody>>;
+
+/// Serves the stream of a handshake after the answer is sent, and gets the bytes already read.
+type Session = Box<dyn FnOnce(TcpStream, Bytes)>;
 
 /// The answers of one shard's listener.
 #[derive(Debug)]
@@ -60,158 +74,275 @@ pub(super) struct Routes {
     pub state: Arc<ServerState>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
+    /// Refuses requests.
+    pub gate: Arc<Gate>,
+    /// Connections that are being told that there are too many from their address.
+    pub turned_away: Cell<usize>,
+}
+
+/// One connection, as its requests see it.
+struct Client {
+    ends: Ends,
+    permit: Permit,
+    /// Set by the request that upgrades the connection.
+    session: RefCell<Option<Session>>,
 }
 
 impl Routes {
+    /// Serves a new connection. Without a permit there are too many from its address.
+    pub(super) fn accepted(
+        self: &Rc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: Option<Permit>,
+    ) {
+        let routes = Rc::clone(self);
+        match permit {
+            Some(permit) => drop(spawn_local(routes.serve(stream, peer, permit))),
+            None => {
+                let max = self.settings.connections_per_address_max;
+                let reason = format!(
+                    "too many connections from {} (limit {max}): close some of them, or raise \
+                     `connections-per-address-max`",
+                    peer.ip()
+                );
+                let refusal = RefusalReason::Connections;
+                self.gate.note(refusal, peer, &reason);
+                if self.turned_away.get() < TURNED_AWAY_MAX {
+                    self.turned_away.update(|count| count + 1);
+                    spawn_local(routes.turn_away(stream, reason));
+                }
+            }
+        }
+    }
+
     /// Serves the requests of one connection.
-    pub(super) async fn serve(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, permit: Permit) {
-        let settings = Arc::clone(&self.settings);
-        if let Err(error) = listener::set_options(&stream, settings.write_timeout) {
-            tracing::debug!(%peer, %error, "socket options");
-            return;
-        }
-        let answer = move |request| Rc::clone(&self).answer(request, peer, permit.clone());
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(settings.handshake_timeout)
-            .max_headers(HEADERS_MAX)
-            .max_buf_size(HEADER_MAX_BYTES)
-            .serve_connection(TokioIo::new(stream), service_fn(answer))
-            .with_upgrades();
-        if let Err(error) = connection.await {
-            tracing::debug!(%peer, %error, "the HTTP connection failed");
-        }
-    }
-
-    async fn answer(
-        self: Rc<Self>,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-        permit: Permit,
-    ) -> Result<AnyAnswer, Infallible> {
-        if request.uri().path() == "/v1/stream" && is_reading(request.method()) {
-            return Ok(self.stream(&request, permit));
-        }
-        Ok(self.plain(request, peer, permit).map(Either::Left))
-    }
-
-    fn plain(
-        self: Rc<Self>,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-        permit: Permit,
-    ) -> Answer {
-        let path = request.uri().path();
-        if !is_reading(request.method()) {
-            return only_get();
-        }
-        match path {
-            "/ws" => self.subscriber(request, peer, permit),
-            "/echo" => self.echo(request, permit),
-            "/healthz" => healthz(),
-            "/readyz" => readyz(&self.state),
-            "/metrics" if self.settings.admin.is_none() => answer::metrics(&self.metrics),
-            "/v1/latest" => self.latest(request.uri().query().unwrap_or("")),
-            "/" => welcome(request.headers()),
-            // Browsers request this path on their own for pages without an icon.
-            "/favicon.ico" => found(assets::asset("/assets/page/icon.svg", request.headers())),
-            "/try" => found(assets::console(request.headers())),
-            _ => found(assets::asset(path, request.headers())),
-        }
-    }
-
-    fn subscriber(
-        self: Rc<Self>,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-        permit: Permit,
-    ) -> Answer {
-        let encoding = match encoding(request.headers()) {
-            Ok(encoding) => encoding,
-            Err(answer) => return *answer,
+    async fn serve(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, permit: Permit) {
+        let header_timeout = self.settings.handshake_timeout;
+        let local = match self.prepare(&stream) {
+            Ok(local) => local,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "socket options");
+                return;
+            }
         };
-        let access = Access {
-            may_publish: self.settings.publish_from.includes(peer.ip()),
+        let client = Client {
+            ends: Ends { peer, local },
+            permit,
+            session: RefCell::default(),
         };
-        let shard = Rc::clone(&self.shard);
-        let message_timeout = self.settings.message_timeout;
-        let named = request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);
-        let mut answer = self.upgrade(request, async move |stream, read| {
-            session::serve(shard, stream, read, encoding, access, message_timeout).await;
-            drop(permit);
-        });
-        if answer.status() == StatusCode::SWITCHING_PROTOCOLS && named {
-            let name = HeaderValue::from_static(encoding.subprotocol());
-            answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, name);
+        let answer = |request| self.answer(request, &client);
+        let rest = http_connection::serve(stream, header_timeout, answer).await;
+        match client.session.take() {
+            Some(session) if rest.is_sent => {
+                if let Err(error) = listener::leave_to_shard(&rest.stream) {
+                    tracing::debug!(%peer, %error, "cannot set the socket options");
+                }
+                session(rest.stream, rest.read);
+            }
+            _ => http_connection::close(rest.stream).await,
+        }
+    }
+
+    /// Tells a client that there are too many connections from its address. 429 concerns this
+    /// client (RFC 6585, section 4); after 503 a load balancer would take the server for broken.
+    async fn turn_away(self: Rc<Self>, stream: TcpStream, reason: String) {
+        if self.prepare(&stream).is_ok() {
+            let answer = |request: Request<Incoming>| {
+                let mut answer = text(StatusCode::TOO_MANY_REQUESTS, reason.clone());
+                let retry_after = HeaderValue::from_static(RETRY_AFTER_S);
+                answer.headers_mut().insert(RETRY_AFTER, retry_after);
+                closing(answer, request.version())
+            };
+            let rest = http_connection::serve(stream, TURN_AWAY_TIMEOUT, answer).await;
+            http_connection::close(rest.stream).await;
+        }
+        self.turned_away.update(|count| count - 1);
+    }
+
+    /// Sets the options of a socket, and returns its own address.
+    fn prepare(&self, stream: &TcpStream) -> io::Result<SocketAddr> {
+        listener::set_options(stream, self.settings.write_timeout)?;
+        stream.local_addr()
+    }
+
+    fn answer(self: &Rc<Self>, request: Request<Incoming>, client: &Client) -> AnyAnswer {
+        let host = match self.gate.host(&request, client.ends) {
+            Ok(host) => host,
+            Err(refusal) => return refusal.map(Either::Left),
+        };
+        let has_metrics = self.settings.admin.is_none();
+        let Some(route) = Route::of(request.uri().path(), has_metrics) else {
+            // The target of OPTIONS may be the whole server (RFC 9110, section 9.3.7).
+            if request.method() == Method::OPTIONS && request.uri().path() == "*" {
+                return gate::options(READING).map(Either::Left);
+            }
+            return not_found().map(Either::Left);
+        };
+        if route == Route::Echo && !self.settings.echo {
+            let reason = "/echo is switched off by the setting `echo`: set it to true to use it";
+            return text(StatusCode::NOT_FOUND, reason).map(Either::Left);
+        }
+        if route.is_web_socket() {
+            let answer = self.web_socket(route, request, host.as_ref(), client);
+            return answer.map(Either::Left);
+        }
+        if !route.is_shared() {
+            return self.plain(route, &request, client.ends).map(Either::Left);
+        }
+        let (method, headers) = (request.method(), request.headers());
+        let origin = match self.gate.origin(headers, host.as_ref(), client.ends) {
+            Ok(origin) => origin,
+            Err(mut refusal) => {
+                gate::share(refusal.headers_mut(), None);
+                return refusal.map(Either::Left);
+            }
+        };
+        let query = request.uri().query().unwrap_or("");
+        let mut answer = match route {
+            _ if !is_reading(method) => self.plain(route, &request, client.ends).map(Either::Left),
+            Route::Stream => self.stream(query, &request, client),
+            _ => self.latest(query, client.ends).map(Either::Left),
+        };
+        gate::share(answer.headers_mut(), origin);
+        if origin.is_some() {
+            gate::share_preflight(method, headers, answer.headers_mut());
         }
         answer
     }
 
-    fn echo(self: Rc<Self>, request: Request<Incoming>, permit: Permit) -> Answer {
-        if !self.settings.echo {
-            let reason = "/echo is switched off by the setting `echo`: set it to true to use it";
-            return text(StatusCode::NOT_FOUND, reason);
+    /// Answers a request for something that every page and program may read, and OPTIONS.
+    fn plain(&self, route: Route, request: &Request<Incoming>, ends: Ends) -> Answer {
+        let (method, headers) = (request.method(), request.headers());
+        if method == Method::OPTIONS {
+            return gate::options(READING);
         }
-        let echo = Rc::clone(&self.echo);
-        self.upgrade(request, async move |stream, read| {
+        if !is_reading(method) {
+            return self.gate.refuse_method(ends, READING);
+        }
+        match route {
+            Route::Healthz => healthz(),
+            Route::Readyz => readyz(&self.state),
+            Route::Metrics => answer::metrics(&self.metrics),
+            Route::Welcome => welcome(headers),
+            Route::Icon => found(assets::asset("/assets/page/icon.svg", headers)),
+            Route::Console => found(assets::console(headers)),
+            _ => found(assets::asset(request.uri().path(), headers)),
+        }
+    }
+
+    /// Answers a request to the path of a WebSocket. Unless it is a handshake that is accepted, the
+    /// connection ends.
+    fn web_socket(
+        self: &Rc<Self>,
+        route: Route,
+        request: Request<Incoming>,
+        host: Option<&Authority>,
+        client: &Client,
+    ) -> Answer {
+        if request.method() == Method::OPTIONS {
+            return gate::options(HANDSHAKE);
+        }
+        let version = request.version();
+        let checked = self.check_handshake(&request, host, client.ends);
+        let answer = checked.and_then(|()| match route {
+            Route::Echo => self.echo(request, client),
+            _ => self.subscriber(request, client),
+        });
+        answer.unwrap_or_else(|refusal| closing(*refusal, version))
+    }
+
+    fn check_handshake(
+        &self,
+        request: &Request<Incoming>,
+        host: Option<&Authority>,
+        ends: Ends,
+    ) -> Result<(), Box<Answer>> {
+        if self.state.stage() == Stage::Draining {
+            let (reason, status) = (RefusalReason::Draining, StatusCode::SERVICE_UNAVAILABLE);
+            let mut answer = self
+                .gate
+                .refuse(reason, ends, status, "the server is draining");
+            let retry_after = HeaderValue::from_static("1");
+            answer.headers_mut().insert(RETRY_AFTER, retry_after);
+            return Err(Box::new(answer));
+        }
+        let headers = request.headers();
+        handshake::check(request.method(), request.version(), headers)
+            .map_err(|error| Box::new(self.refuse_handshake(error, ends)))?;
+        self.gate.origin(headers, host, ends)?;
+        Ok(())
+    }
+
+    fn refuse_handshake(&self, error: handshake::HandshakeError, ends: Ends) -> Answer {
+        if error == handshake::HandshakeError::Method {
+            return self.gate.refuse_method(ends, HANDSHAKE);
+        }
+        let reason = RefusalReason::Handshake;
+        let mut answer = self
+            .gate
+            .refuse(reason, ends, error.status(), error.to_string());
+        answer.headers_mut().extend(error.headers());
+        answer
+    }
+
+    fn subscriber(
+        &self,
+        request: Request<Incoming>,
+        client: &Client,
+    ) -> Result<Answer, Box<Answer>> {
+        let encoding = handshake::encoding(request.headers())
+            .map_err(|error| Box::new(self.refuse_handshake(error, client.ends)))?;
+        let access = Access {
+            may_publish: self.settings.publish_from.includes(client.ends.peer.ip()),
+        };
+        let (shard, permit) = (Rc::clone(&self.shard), client.permit.clone());
+        let message_timeout = self.settings.message_timeout;
+        let named = request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);
+        let mut answer = self.upgrade(request, client, async move |stream, read| {
+            session::serve(shard, stream, read, encoding, access, message_timeout).await;
+            drop(permit);
+        })?;
+        if named {
+            let name = HeaderValue::from_static(encoding.subprotocol());
+            answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, name);
+        }
+        Ok(answer)
+    }
+
+    fn echo(&self, request: Request<Incoming>, client: &Client) -> Result<Answer, Box<Answer>> {
+        let (echo, permit) = (Rc::clone(&self.echo), client.permit.clone());
+        self.upgrade(request, client, async move |stream, read| {
             echo.serve(stream, read).await;
             drop(permit);
         })
     }
 
-    /// Answers a handshake, and serves the stream after the answer is sent.
+    /// Answers a handshake that was checked, and has the stream served after the answer is sent.
     fn upgrade(
         &self,
         mut request: Request<Incoming>,
+        client: &Client,
         serve: impl AsyncFnOnce(TcpStream, Bytes) + 'static,
-    ) -> Answer {
-        if self.state.stage() == Stage::Draining {
-            let mut answer = text(StatusCode::SERVICE_UNAVAILABLE, "the server is draining");
-            answer
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            return answer;
-        }
-        if !upgrade::is_upgrade_request(&request) {
-            return text(
-                StatusCode::UPGRADE_REQUIRED,
-                "this is a WebSocket: connect with ws://",
-            );
-        }
-        if let Err(reason) = check_origin(request.headers(), &self.settings.origins) {
-            return text(StatusCode::FORBIDDEN, reason);
-        }
-        match upgrade::upgrade(&mut request) {
-            Ok((answer, upgraded)) => {
-                spawn_local(async move {
-                    match upgraded.await {
-                        Ok(socket) => match parts(socket.into_inner().into_inner()) {
-                            Some((stream, read)) => serve(stream, read).await,
-                            None => tracing::error!("an upgraded connection is not a TCP stream"),
-                        },
-                        Err(error) => tracing::debug!(%error, "the handshake did not finish"),
-                    }
-                });
-                answer.map(|_| Full::default())
-            }
-            Err(error) => text(StatusCode::BAD_REQUEST, error.to_string()),
-        }
+    ) -> Result<Answer, Box<Answer>> {
+        // hyper would hand over the stream through the second value, in another task.
+        let (answer, _) = upgrade::upgrade(&mut request)
+            .map_err(|error| Box::new(text(StatusCode::BAD_REQUEST, error.to_string())))?;
+        let session: Session = Box::new(|stream, read| {
+            spawn_local(async move { serve(stream, read).await });
+        });
+        client.session.replace(Some(session));
+        Ok(answer.map(|_| Full::default()))
     }
 
     /// Answers with an event stream, or with the reason of a refusal.
-    fn stream(self: Rc<Self>, request: &Request<Incoming>, permit: Permit) -> AnyAnswer {
-        let headers = request.headers();
-        let refuse = |status, reason: String| text(status, reason).map(Either::Left);
-        if let Err(reason) = check_origin(headers, &self.settings.origins) {
-            return refuse(StatusCode::FORBIDDEN, reason);
-        }
-        let query = request.uri().query().unwrap_or("");
-        let params = match StreamParams::parse(query, headers) {
+    fn stream(&self, query: &str, request: &Request<Incoming>, client: &Client) -> AnyAnswer {
+        let params = match StreamParams::parse(query, request.headers()) {
             Ok(params) => params,
-            Err(reason) => return refuse(StatusCode::BAD_REQUEST, reason),
+            Err(reason) => return self.bad_query(client.ends, reason).map(Either::Left),
         };
-        if let Err(reason) = self.check_reading(&params.filter) {
-            return refuse(StatusCode::FORBIDDEN, reason);
+        if let Err(refusal) = self.check_reading(&params.filter, client.ends) {
+            return refusal.map(Either::Left);
         }
         let retry = event_stream::retry();
         // A browser reconnects after an answer that ends, but never after one with another status.
@@ -221,7 +352,7 @@ impl Routes {
         } else {
             let pipe = Pipe::new(retry.as_bytes());
             let body = pipe.body();
-            let shard = Rc::clone(&self.shard);
+            let (shard, permit) = (Rc::clone(&self.shard), client.permit.clone());
             spawn_local(async move {
                 session::stream(shard, pipe, params.into_request()).await;
                 drop(permit);
@@ -237,47 +368,40 @@ impl Routes {
         fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         // Without it nginx would buffer events instead of passing them on.
         fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
-        if let Some(origin) = headers.get(ORIGIN) {
-            fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            fields.insert(VARY, HeaderValue::from_static("origin"));
-        }
         answer
     }
 
-    fn check_reading(&self, filter: &Filter) -> Result<(), String> {
+    fn check_reading(&self, filter: &Filter, ends: Ends) -> Result<(), Box<Answer>> {
         let action = Action::Subscribe(filter);
-        self.shard
-            .with(|shard, _| shard.permissions().check(Access::READER, action))
-            .map_err(|refusal| refusal.reason)
+        let checked = self
+            .shard
+            .with(|shard, _| shard.permissions().check(Access::READER, action));
+        checked.map_err(|refusal| {
+            let (reason, status) = (RefusalReason::Permission, StatusCode::FORBIDDEN);
+            Box::new(self.gate.refuse(reason, ends, status, refusal.reason))
+        })
     }
 
-    fn latest(&self, query: &str) -> Answer {
-        let mut filters = Vec::new();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            if name != "filter" {
-                let reason = format!("unknown parameter {name:?}: use ?filter=");
-                return text(StatusCode::BAD_REQUEST, reason);
-            }
-            match Filter::new(&value) {
-                Ok(filter) => filters.push(filter),
-                Err(error) => {
-                    let reason = format!("filter {value:?}: {error}");
-                    return text(StatusCode::BAD_REQUEST, reason);
-                }
-            }
-        }
-        let filter = match filters.as_slice() {
-            [] => &Filter::all(),
-            [filter] => filter,
-            _ => return text(StatusCode::BAD_REQUEST, "only one filter is allowed"),
+    fn bad_query(&self, ends: Ends, reason: String) -> Answer {
+        let refusal = RefusalReason::Parameters;
+        self.gate
+            .refuse(refusal, ends, StatusCode::BAD_REQUEST, reason)
+    }
+
+    fn latest(&self, query: &str, ends: Ends) -> Answer {
+        let filter = query::split(query, ["filter"])
+            .and_then(|[filter]| filter.map_or_else(|| Ok(Filter::all()), query::filter));
+        let filter = match filter {
+            Ok(filter) => filter,
+            Err(reason) => return self.bad_query(ends, reason),
         };
-        if let Err(reason) = self.check_reading(filter) {
-            return text(StatusCode::FORBIDDEN, reason);
+        if let Err(refusal) = self.check_reading(&filter, ends) {
+            return *refusal;
         }
         self.shard.take_in();
         let body = self.shard.with(|shard, _| {
             let (epoch, position) = (shard.epoch(), shard.position());
-            let (updates, is_all) = shard.latest(filter, LATEST_MAX_UPDATES);
+            let (updates, is_all) = shard.latest(&filter, LATEST_MAX_UPDATES);
             let mut body = format!(
                 r#"{{"epoch":"{epoch}","position":{position},"complete":{is_all},"updates":["#
             )
@@ -288,41 +412,4 @@ impl Routes {
         });
         typed(StatusCode::OK, "application/json", body)
     }
-}
-
-const WELCOME: &str = "\
-Tickcast pushes live data over WebSocket.
-
-  /                    in a browser: all topics live, with charts
-  /try                 in a browser: send messages by hand, and see the answers
-  /ws                  subscribe; JSON unless you request the subprotocol tickcast.v1.bincode
-  /v1/latest?filter=#  the newest value of each topic, as JSON (write # as %23)
-  /v1/stream?filter=#  a subscription like on /ws, as server-sent events
-  /echo                a WebSocket that returns each message
-  /metrics             metrics for Prometheus
-  /healthz, /readyz    whether it is alive, whether it accepts connections
-
-In a browser's console:
-
-  ws = new WebSocket(`ws://${location.host}/ws`)
-  ws.onmessage = event => console.log(event.data)
-  ws.onopen = () => ws.send('{\"type\":\"subscribe\",\"filters\":[\"#\"],\"max_rate_hz\":1}')
-";
-
-fn found(file: Option<Answer>) -> Answer {
-    file.unwrap_or_else(|| text(StatusCode::NOT_FOUND, "not found; GET / lists the paths"))
-}
-
-/// The page for browsers, text for all other clients.
-fn welcome(headers: &HeaderMap) -> Answer {
-    if assets::is_browser(headers)
-        && let Some(page) = assets::index(headers)
-    {
-        return page;
-    }
-    let mut answer = text(StatusCode::OK, WELCOME);
-    answer
-        .headers_mut()
-        .insert(VARY, HeaderValue::from_static("accept"));
-    answer
 }

@@ -11,8 +11,8 @@ use tickcast_core::{
     wire::{self, Wire},
 };
 use tickcast_protocol::{
-    codec::{self, CLIENT_MESSAGE_MAX_BYTES, CodecError, Encoding},
-    error::{CloseCode, ErrorCode},
+    codec::{self, CLIENT_MESSAGE_MAX_BYTES, Encoding, Unreadable},
+    error::CloseCode,
     message::{ClientMessage, Subscribe},
 };
 use tokio::{
@@ -29,13 +29,13 @@ use super::{
     ws_reader::{Inbound, InboundError, MessageReader},
 };
 
-/// Interval at which a client that does not read its answers is checked.
-const CLOGGED_POLL: Duration = Duration::from_millis(20);
-
 /// Maximum number of messages of one client that are read before other clients have their turn.
 /// Each turn of a busy publisher may become a round, and short rounds cost every subscriber a write
 /// for a few updates. Tokio's own budget would end a turn after some sixty messages.
 const TURN_MESSAGES: usize = 512;
+
+/// Interval at which the last bytes for a client that closes are checked.
+const UNSENT_POLL: Duration = Duration::from_millis(20);
 
 /// Serves a subscriber.
 pub(super) async fn serve(
@@ -104,8 +104,8 @@ impl Session<'_> {
     /// Reads a message and carries it out. Breaks when the connection has ended.
     async fn receive_one(&self, reader: &mut MessageReader<Stream>) -> ControlFlow<()> {
         let &Self { shard, key, .. } = self;
-        while shard.with(|shard, _| shard.is_clogged(key)) {
-            sleep(CLOGGED_POLL).await;
+        while let Some(pause) = shard.with(|shard, now| shard.reading_pause(key, now)) {
+            sleep(pause).await;
         }
         let inbound = reader.next().await;
         let is_closing = shard.with(|shard, now| shard.heard(key, now));
@@ -130,7 +130,7 @@ impl Session<'_> {
         }
         // A client that does not read is cut off by the shard.
         while shard.with(|shard, _| shard.has_unsent_frames(key)) {
-            sleep(CLOGGED_POLL).await;
+            sleep(UNSENT_POLL).await;
         }
         closing::linger(self.stream.clone()).await;
         ControlFlow::Break(())
@@ -169,16 +169,17 @@ impl Session<'_> {
 async fn handle(shard: &Rc<ShardHandle>, key: ConnectionKey, bytes: &[u8], encoding: Encoding) {
     let message = match codec::decode_client(bytes, encoding) {
         Ok(message) => message,
-        Err(error) => {
-            let code = match error {
-                CodecError::UnknownMessage(_) => ErrorCode::UnknownMessage,
-                _ => ErrorCode::Malformed,
-            };
-            let refusal = Refusal::new(code, error.to_string());
-            shard.with(|shard, now| shard.refuse_message(key, refusal, now));
+        Err(_) => {
+            let Unreadable { id, code, reason } = codec::explain_request(bytes, encoding);
+            let refusal = Refusal::new(code, reason);
+            shard.with(|shard, now| shard.refuse_message(key, id, refusal, now));
             return;
         }
     };
+    if let ClientMessage::Publish(publish) = &message {
+        let updates = publish.updates.len();
+        shard.with(|shard, now| shard.charge_publish(key, updates, bytes.len(), now));
+    }
     if let Some(work) = shard.handle(key, message).await {
         let id = work.request();
         // While the sequencer's queue is full, this client is not read, which pushes back on it.

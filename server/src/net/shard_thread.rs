@@ -1,17 +1,17 @@
 //! A shard's thread: its listener, its rounds, and its timers.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
 use tickcast_core::shard::Shard;
 use tickcast_protocol::message::Epoch;
 use tokio::{
     sync::{Barrier, mpsc},
     task::{spawn_local, yield_now},
-    time::{Instant, interval, sleep, sleep_until, timeout_at},
+    time::{Instant, interval, sleep_until, timeout_at},
 };
 
 use super::{
-    echo::Echo, listener, permits::Permits, ring_writer::RingWriter, routes::Routes,
+    echo::Echo, gate::Gate, listener, permits::Permits, ring_writer::RingWriter, routes::Routes,
     shard_handle::ShardHandle, slow_clients::SlowQuestion, state::ServerState, ws_reader::Budget,
 };
 use crate::{
@@ -21,16 +21,13 @@ use crate::{
     settings::ServerSettings,
 };
 
-/// Interval of each connection's timers: pings, heartbeats, timeouts.
-const TICK: Duration = Duration::from_millis(500);
-
 /// Approximate number of connections whose timers run together: if all of them get a heartbeat, an
 /// update waits for a millisecond.
 const TICK_CONNECTIONS: usize = 200;
 
-/// Maximum number of parts of a tick, one every 10 ms. More would cost noticeable CPU time while
-/// the server is otherwise idle.
-const TICK_PARTS_MAX: usize = 50;
+/// Shortest time between two parts of a tick. Shorter ones would cost noticeable CPU time while the
+/// server is otherwise idle.
+const TICK_PART_MIN: Duration = Duration::from_millis(10);
 
 /// The interval while draining, so that connections are closed evenly over the window.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
@@ -63,6 +60,7 @@ pub(crate) struct ShardThread {
     pub(crate) permits: Arc<Permits>,
     /// Memory for long messages of the clients of `/echo`.
     pub(crate) echo_budget: Arc<Budget>,
+    pub(crate) gate: Arc<Gate>,
     /// The barrier at which shards wait for each other when their clients are gone.
     pub(crate) drained: Arc<Barrier>,
     pub(crate) ingest: Ingest,
@@ -86,6 +84,7 @@ impl ShardThread {
             Arc::clone(&stats),
             self.echo_budget,
         );
+        let tick_interval = core.tick();
         let mut shard = Shard::new(self.index, self.epoch, core, stats);
         if self.settings.io_uring {
             match RingWriter::new() {
@@ -109,15 +108,15 @@ impl ShardThread {
             settings: self.settings,
             state: self.state,
             metrics: self.metrics,
+            gate: self.gate,
+            turned_away: Cell::default(),
         });
         spawn_local(listener::accept(
             listener,
             self.permits,
-            move |stream, peer, permit| {
-                spawn_local(Rc::clone(&routes).serve(stream, peer, permit));
-            },
+            move |stream, peer, permit| routes.accepted(stream, peer, permit),
         ));
-        spawn_local(tick(Rc::clone(&shard)));
+        spawn_local(tick(Rc::clone(&shard), tick_interval));
         spawn_local(answer_operators(Rc::clone(&shard), self.questions));
         rounds(self.index, &self.handoff, &shard).await;
         let deadline = Instant::now() + window + DRAIN_GRACE;
@@ -128,13 +127,18 @@ impl ShardThread {
     }
 }
 
-async fn tick(shard: Rc<ShardHandle>) {
+/// Runs the timers of each connection once per interval: pings, heartbeats, timeouts.
+async fn tick(shard: Rc<ShardHandle>, interval: Duration) {
+    let parts_max = (interval.as_millis() / TICK_PART_MIN.as_millis()).max(1) as usize;
+    let mut due = Instant::now();
     loop {
         let connections = shard.with(|shard, _| shard.connections());
         let parts = connections.div_ceil(TICK_CONNECTIONS);
-        let parts = parts.clamp(1, TICK_PARTS_MAX);
+        let parts = parts.clamp(1, parts_max);
         for part in 0..parts {
-            sleep(TICK / parts as u32).await;
+            // Measured from the time that was due, because sleeping takes longer than asked for.
+            due = (due + interval / parts as u32).max(Instant::now());
+            sleep_until(due).await;
             shard.with(|shard, now| shard.tick_part(part, parts, now));
         }
     }

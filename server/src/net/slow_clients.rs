@@ -11,7 +11,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::answer::{Answer, text, typed};
+use super::{
+    answer::{Answer, text, typed},
+    request::query,
+};
 
 /// Maximum time for a shard to answer. Its thread answers between two rounds, within milliseconds.
 const SHARD_TIMEOUT: Duration = Duration::from_secs(1);
@@ -48,12 +51,11 @@ struct SlowAnswer {
     silent_shards: Vec<usize>,
 }
 
-/// Answers a request with this query.
-pub(super) async fn answer(shards: &[mpsc::Sender<SlowQuestion>], query: &str) -> Answer {
-    let (limit, is_text) = match parse(query) {
-        Ok(parsed) => parsed,
-        Err(reason) => return text(StatusCode::BAD_REQUEST, reason),
-    };
+/// Answers a request whose query says this; see [`parse`].
+pub(super) async fn answer(
+    shards: &[mpsc::Sender<SlowQuestion>],
+    (limit, is_text): (usize, bool),
+) -> Answer {
     let answer = ask(shards, limit).await;
     if is_text {
         return text(StatusCode::OK, table(&answer));
@@ -96,24 +98,22 @@ async fn ask(shards: &[mpsc::Sender<SlowQuestion>], limit: usize) -> SlowAnswer 
     answer
 }
 
-/// Parses `limit=` and `format=`. Returns the limit, and whether the answer is text.
-fn parse(query: &str) -> Result<(usize, bool), String> {
-    let (mut limit, mut is_text) = (SLOW_DEFAULT, false);
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match (name.as_ref(), value.as_ref()) {
-            ("limit", number) => {
-                let number = number.parse::<usize>();
-                limit = number.map_err(|_| format!("limit={value}: not a number"))?;
-            }
-            ("format", "text") => is_text = true,
-            ("format", "json") => is_text = false,
-            _ => {
-                return Err(format!(
-                    "unknown parameter {name}={value}: use limit=NUMBER or format=text"
-                ));
-            }
+/// Parses `limit=` and `format=`. Returns the limit, and whether the answer is text. An error is a
+/// message for the client.
+pub(super) fn parse(query: &str) -> Result<(usize, bool), String> {
+    let [limit, format] = query::split(query, ["limit", "format"])?;
+    let limit = match limit.map(query::text).transpose()? {
+        None => SLOW_DEFAULT,
+        Some(text) => {
+            let number = text.parse::<usize>();
+            number.map_err(|_| format!("limit {text:?}: not a number"))?
         }
-    }
+    };
+    let is_text = match format.map(query::text).transpose()?.as_deref() {
+        None | Some("json") => false,
+        Some("text") => true,
+        Some(other) => return Err(format!("format {other:?}: use json or text")),
+    };
     Ok((limit.min(SLOW_MAX), is_text))
 }
 

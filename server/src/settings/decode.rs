@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum, builder::PossibleValuesParser, builder::TypedValueParser};
 use tickcast_protocol::topic::Filter;
 
+use super::values::filter;
 use crate::feed::decode::{
     DecodeRule, Format, JsonFormat, Shape, SidePointer, json::Pointer, time::TimeUnit,
 };
@@ -10,6 +11,7 @@ use crate::feed::decode::{
 /// They have no texts, so that only the few that a rule has are printed.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DecodeKeys {
+    #[arg(value_parser = filter)]
     filter: Filter,
     format: FormatName,
     unit: Option<String>,

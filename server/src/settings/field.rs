@@ -7,7 +7,7 @@ use std::{any::TypeId, error::Error};
 
 use clap::{
     Arg, ArgAction, Args, Command,
-    error::{ContextKind, ContextValue},
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 
 use crate::feed::mqtt::{HIDDEN, MqttUrl, Secret};
@@ -56,34 +56,56 @@ pub(crate) fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
     }
 }
 
+/// What other programs call the address to listen on.
+const LISTEN_ALIASES: [&str; 6] = ["port", "host", "address", "addr", "bind", "url"];
+
 /// `; did you mean KEY?` if a name resembles a key of `command`. `written` says how it is written.
 pub(crate) fn question(command: &Command, name: &str, written: fn(&str) -> String) -> String {
-    let command = command.clone().no_binary_name(true);
-    let error = command.try_get_matches_from([format!("--{name}")]).err();
-    let flag = error
-        .as_ref()
-        .and_then(|error| context(error, ContextKind::SuggestedArg));
-    match flag {
-        Some(flag) => {
-            let key = flag.trim_start_matches('-').replace('-', "_");
-            format!("; did you mean {}?", written(&key))
-        }
-        None => String::new(),
-    }
+    let has_listen = command.get_arguments().any(|arg| key(arg) == "listen");
+    let meant = if has_listen && LISTEN_ALIASES.contains(&name) {
+        Some("listen".to_owned())
+    } else {
+        // A flag of the command line has dashes, and a key of the file has underscores.
+        let flags = command.get_arguments().filter_map(Arg::get_long);
+        nearest(flags, name).map(|flag| flag.replace('-', "_"))
+    };
+    meant.map_or_else(String::new, |key| {
+        format!("; did you mean {}?", written(&key))
+    })
+}
+
+/// The one of some names that a name resembles most, if it resembles one.
+pub(crate) fn nearest<'a>(names: impl Iterator<Item = &'a str>, name: &str) -> Option<String> {
+    let flags = names.map(|name| Arg::new(name.to_owned()).long(name.to_owned()));
+    let command = Command::new("names")
+        .no_binary_name(true)
+        .disable_help_flag(true);
+    let error = command
+        .args(flags)
+        .try_get_matches_from([format!("--{name}")])
+        .err()?;
+    let flag = context(&error, ContextKind::SuggestedArg)?;
+    Some(flag.trim_start_matches('-').to_owned())
 }
 
 /// clap's message about wrong flags, without the usage.
-pub(crate) fn message(error: &clap::Error) -> String {
+pub(crate) fn message(command: &Command, error: &clap::Error) -> String {
     let text = error.render().to_string();
     let message = text
         .lines()
         .next()
         .unwrap_or_default()
         .trim_start_matches("error: ");
-    match context(error, ContextKind::SuggestedArg) {
-        Some(flag) => format!("{message}; did you mean {flag}?"),
-        None => message.into(),
-    }
+    let written = |key: &str| format!("--{}", key.replace('_', "-"));
+    let argument = context(error, ContextKind::InvalidArg).unwrap_or_default();
+    let question = match argument.strip_prefix("--") {
+        Some(name) => question(command, name, written),
+        None if error.kind() == ErrorKind::UnknownArgument => {
+            "; settings are flags, such as --config FILE: see --help".into()
+        }
+        None => String::new(),
+    };
+    format!("{message}{question}")
 }
 
 /// Why clap refuses a value.

@@ -6,7 +6,7 @@ use clap::Args;
 use tickcast_core::sequencer::liveness::{Expected, STALE_AFTER_INTERVALS, SilenceRule, WillRule};
 use tickcast_protocol::topic::Filter;
 
-use super::values::time;
+use super::values::{filter, time};
 
 /// Shorter intervals are noise of networks and schedulers.
 const INTERVALS: RangeInclusive<Duration> =
@@ -15,6 +15,7 @@ const INTERVALS: RangeInclusive<Duration> =
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SilenceKeys {
     /// Which topics.
+    #[arg(value_parser = filter)]
     filter: Filter,
     /// How often updates are expected: a time, or learned. Without an update for three times as
     /// long a topic is stale.
@@ -57,10 +58,12 @@ impl TryFrom<SilenceKeys> for SilenceRule {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct WillKeys {
     /// Where wills are published, as a filter without #.
+    #[arg(value_parser = filter)]
     topic: Filter,
     /// The value that means the end.
     dead_if: String,
     /// Which topics are dead then; its nth + stands for the same level as the nth + of topic.
+    #[arg(value_parser = filter)]
     topics: Filter,
 }
 

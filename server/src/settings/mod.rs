@@ -8,7 +8,11 @@ pub(crate) mod decode;
 pub(crate) mod field;
 pub(crate) mod kinds;
 pub(crate) mod liveness;
+pub(crate) mod site;
 pub(crate) mod values;
+
+#[cfg(test)]
+mod bounds;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -21,13 +25,14 @@ use std::{
 use clap::{ArgAction, Args, Parser, ValueEnum};
 use tickcast_core::{
     permissions::Permissions,
-    sequencer::{HistorySettings, liveness::LivenessSettings},
+    sequencer::{HistorySettings, NewTopicLimits, liveness::LivenessSettings},
     settings::CoreSettings,
 };
 use tickcast_protocol::topic::Filter;
 
 use crate::feed::{FeedSettings, decode::DecodeRule};
-use values::{address, defaults, log_filter, number, origin, size, time};
+use site::{HostRule, OriginRule, host_rule, origin_rule};
+use values::{address, defaults, filter, log_filter, number, size, time};
 
 /// Pushes live market and sensor data to many WebSocket subscribers.
 #[derive(Debug, Parser)]
@@ -58,8 +63,16 @@ pub(crate) struct General {
     pub(crate) print_config: bool,
 }
 
-const AFTER_HELP: &str =
-    "Each setting can be given as a flag, as an environment variable or in the file.";
+const AFTER_HELP: &str = "\
+Each setting can be given as a flag, as an environment variable or in the file.
+
+Examples:
+  tickcast-server
+  tickcast-server --listen :7400 --feed mqtt --mqtt-url broker.example --mqtt-filter 'plant/#'
+  tickcast-server --feed replay --replay-file market/EUR-USD/quote=quotes.csv --replay-speed 20
+  tickcast-server --feed none --publish-from anybody --publish-allow 'lab/#'
+  TICKCAST_LISTEN=:7400 tickcast-server --config tickcast.toml --check
+  tickcast-server --config tickcast.toml --print-config";
 
 /// Shortest and longest waits: shorter ones would only keep the server busy, longer ones are
 /// mistakes.
@@ -73,7 +86,8 @@ const MEMORY: RangeInclusive<usize> = 64 << 10..=1 << 40;
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(next_help_heading = "Server")]
 pub struct ServerSettings {
-    /// Address for WebSocket and HTTP; port 0 takes a free one.
+    /// Address for WebSocket and HTTP; `:7400` is all addresses of IPv4, a name is resolved at the
+    /// start, and port 0 takes a free one.
     #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:7400", value_parser = address)]
     pub listen: SocketAddr,
     /// Address for operators: health, metrics (then only here) and slow clients. Keep strangers
@@ -105,8 +119,7 @@ pub struct ServerSettings {
     /// Subscriptions of one connection, at most.
     #[arg(value_name = "NUMBER", default_value = "1024", value_parser = number(1..=1_000_000_usize))]
     pub subscriptions_max: usize,
-    /// Connections from one address, at most; loopback is not counted. Further ones are closed
-    /// before the handshake.
+    /// Connections from one address, at most; loopback is not counted. Further ones get 429.
     #[arg(value_name = "NUMBER", default_value = "256", value_parser = number(1..=10_000_000_usize))]
     pub connections_per_address_max: usize,
     /// Requests of one connection per second; publishes are not counted.
@@ -115,7 +128,23 @@ pub struct ServerSettings {
     /// Requests that one connection may send at once.
     #[arg(value_name = "NUMBER", default_value = "100", value_parser = number(1..=1_000_000_u32))]
     pub request_burst: u32,
-    /// A connection to which nothing was sent for this long gets a heartbeat.
+    /// Updates that one connection may publish per second, and as many at once; 0 for no limit.
+    /// Above it the connection is read more slowly.
+    #[arg(value_name = "NUMBER", default_value = "200000", value_parser = number(0..=u32::MAX))]
+    pub publish_updates_per_s: u32,
+    /// Bytes that one connection may publish per second, and as many at once; 0 for no limit. Above
+    /// it the connection is read more slowly.
+    #[arg(value_name = "SIZE", default_value = "64MiB")]
+    #[arg(value_parser = size(0..=u32::MAX as usize))]
+    pub publish_bytes_per_s: usize,
+    /// Topics that one connection may introduce per second; 0 for no limit. Above it a publish is
+    /// refused.
+    #[arg(value_name = "NUMBER", default_value = "1000", value_parser = number(0..=u32::MAX))]
+    pub new_topics_per_s: u32,
+    /// Topics that one connection may introduce at once.
+    #[arg(value_name = "NUMBER", default_value = "20000", value_parser = number(1..=u32::MAX))]
+    pub new_topics_burst: u32,
+    /// A connection gets a heartbeat at most this long after the last message.
     #[arg(value_name = "TIME", default_value = "10s", value_parser = time(WAIT))]
     pub heartbeat: Duration,
     /// A connection that sent nothing for this long gets a ping.
@@ -144,18 +173,23 @@ pub struct ServerSettings {
     #[arg(value_name = "BOOL", default_value = "true", action = ArgAction::Set)]
     pub echo: bool,
     /// Filters of the topics that clients may subscribe to and read.
-    #[arg(value_name = "FILTER", default_value = "#")]
+    #[arg(value_name = "FILTER", default_value = "#", value_parser = filter)]
     pub subscribe_allow: Vec<Filter>,
     /// Filters of the topics that clients may publish to.
-    #[arg(value_name = "FILTER", default_value = "#")]
+    #[arg(value_name = "FILTER", default_value = "#", value_parser = filter)]
     pub publish_allow: Vec<Filter>,
     /// The addresses from which clients may publish.
     #[arg(value_name = "WHERE", default_value = "loopback")]
     pub publish_from: PublishFrom,
     /// Origins of other web pages that may connect, such as `https://example.org`, or `*` for any.
     /// The server's own page always may.
-    #[arg(value_name = "ORIGIN", value_parser = origin)]
-    pub origins: Vec<String>,
+    #[arg(value_name = "ORIGIN", value_parser = origin_rule)]
+    pub origins: Vec<OriginRule>,
+    /// Names that the server answers to besides `localhost` and IP addresses, such as
+    /// `dash.example`, or `*` for any. Checked at loopback and private addresses, and everywhere
+    /// once it is set.
+    #[arg(value_name = "NAME", value_parser = host_rule)]
+    pub hosts: Vec<HostRule>,
 }
 
 fn cores() -> usize {
@@ -209,6 +243,12 @@ impl ServerSettings {
             subscriptions_max: self.subscriptions_max,
             requests_per_s: self.requests_per_s,
             request_burst: self.request_burst,
+            publish_updates_per_s: self.publish_updates_per_s,
+            publish_bytes_per_s: u32::try_from(self.publish_bytes_per_s).unwrap_or(u32::MAX),
+            new_topics: NewTopicLimits {
+                per_s: self.new_topics_per_s,
+                burst: self.new_topics_burst,
+            },
             heartbeat: self.heartbeat,
             ping: self.ping,
             pong_timeout: self.pong_timeout,
@@ -291,5 +331,35 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_core() {
         assert_eq!(ServerSettings::default().core(), CoreSettings::default());
+    }
+
+    #[test]
+    fn each_value_of_publish_from_includes_its_addresses_only() {
+        let check = |text: &str, expected: [bool; 3]| {
+            let address: IpAddr = text.parse().unwrap();
+            let settings = [
+                PublishFrom::Nobody,
+                PublishFrom::Loopback,
+                PublishFrom::Anybody,
+            ];
+            assert_eq!(
+                settings.map(|from| from.includes(address)),
+                expected,
+                "{text}"
+            );
+        };
+        for loopback in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            check(loopback, [false, true, true]);
+        }
+        for other in [
+            "10.0.0.1",
+            "8.8.8.8",
+            "::ffff:10.0.0.1",
+            "fd00::1",
+            "2001:db8::1",
+            "::",
+        ] {
+            check(other, [false, false, true]);
+        }
     }
 }

@@ -1,9 +1,16 @@
 //! Parsers of values, each for the `value_parser` of a setting. Their errors say what they expect.
 
-use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{
+    fmt::Display,
+    net::{Ipv4Addr, SocketAddr, ToSocketAddrs},
+    ops::RangeInclusive,
+    str::FromStr,
+    time::Duration,
+};
 
 use clap::Args;
 use jiff::SignedDuration;
+use tickcast_protocol::topic::Filter;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// A struct of settings with nothing set.
@@ -93,18 +100,44 @@ fn size_text(bytes: usize) -> String {
     }
 }
 
-/// An IP address and a port.
-pub(crate) fn address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse()
-        .map_err(|_| "expected an address such as 127.0.0.1:7400 or [::1]:7400")
+/// A number with decimals above 0, up to a limit.
+pub(crate) fn positive(max: f64) -> impl Fn(&str) -> Result<f64, String> + Clone {
+    move |text| {
+        let number = text.parse().ok();
+        let number = number.filter(|number| *number > 0.0 && *number <= max);
+        number.ok_or_else(|| format!("expected a number above 0 and at most {max}, such as 2.5"))
+    }
 }
 
-/// A value of the `Origin` header, or `*`.
-pub(crate) fn origin(text: &str) -> Result<String, &'static str> {
-    if text != "*" && !text.contains("://") {
-        return Err("expected an origin such as https://example.org, or *");
+/// An address to listen on: `HOST:PORT`, or `:PORT` for all addresses of IPv4. A name is resolved
+/// now; of its addresses the first of IPv4 is taken, which is what clients try for `localhost`.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
     }
-    Ok(text.into())
+    let (host, port) = text.rsplit_once(':').ok_or(ADDRESS_FORM)?;
+    let port: u16 = port.parse().map_err(|_| ADDRESS_FORM)?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || ['-', '.', '_'].contains(&c);
+    match host {
+        "" => return Ok((Ipv4Addr::UNSPECIFIED, port).into()),
+        host if !host.chars().all(is_name) => return Err(ADDRESS_FORM.into()),
+        _ => {}
+    }
+    let failed = |reason: String| format!("cannot resolve {host:?}: {reason}; {ADDRESS_FORM}");
+    let found = (host, port).to_socket_addrs();
+    let found: Vec<_> = found.map_err(|error| failed(error.to_string()))?.collect();
+    let v4 = found.iter().find(|address| address.is_ipv4());
+    let address = v4.or(found.first()).copied();
+    address.ok_or_else(|| failed("it has no address".into()))
+}
+
+const ADDRESS_FORM: &str = "expected HOST:PORT, such as 127.0.0.1:7400, localhost:7400, \
+                            [::1]:7400, or :7400 for all addresses";
+
+/// A filter of MQTT.
+pub(crate) fn filter(text: &str) -> Result<Filter, String> {
+    Filter::new(text)
+        .map_err(|error| format!("{error}; expected a filter such as plant/#, market/+/trade or #"))
 }
 
 /// Directives for `tracing-subscriber`. It would take an unknown level for the name of a module,
@@ -168,6 +201,39 @@ mod tests {
         assert_eq!(
             size(0..=1024)("2KiB"),
             Err("expected a size from 0 to 1KiB".into())
+        );
+    }
+
+    #[test]
+    fn addresses_have_a_host_or_are_all_and_have_a_port() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(
+                address(text).map(|found| found.to_string()),
+                Ok(expected.into())
+            );
+        };
+        check("127.0.0.1:7400", "127.0.0.1:7400");
+        check("[::1]:7400", "[::1]:7400");
+        check("localhost:7400", "127.0.0.1:7400");
+        check(":7400", "0.0.0.0:7400");
+        check(":0", "0.0.0.0:0");
+        for text in [
+            "",
+            ":",
+            "7400",
+            "localhost",
+            "localhost:",
+            "a b:1",
+            "::1:70000",
+            "http://h:1",
+        ] {
+            let error = address(text).unwrap_err();
+            assert!(error.ends_with(ADDRESS_FORM), "{text}: {error}");
+        }
+        let error = address("no-such-host.invalid:7400").unwrap_err();
+        assert!(
+            error.starts_with("cannot resolve \"no-such-host.invalid\": "),
+            "{error}"
         );
     }
 

@@ -1,4 +1,5 @@
 //! The example of an embedded server: its updates are on the tape when it says so.
+//! README.md has the command.
 
 #[allow(dead_code, reason = "the test calls `publish` instead of `main`")]
 #[path = "../../examples/embedded.rs"]

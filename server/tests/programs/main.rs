@@ -1,14 +1,18 @@
 //! Tests of the program as an operator runs it: settings, the admin address, shards, the whole way
-//! from a feed to subscribers, and the rules that its source keeps.
+//! from a feed to subscribers, history and status, and the rules that its source keeps.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod admin;
 mod config;
+mod config_errors;
 mod embedded;
 mod end_to_end;
 mod end_to_end_resume;
 mod end_to_end_slow;
+mod history;
 mod promises;
+mod proxies;
 mod rules;
 mod shards;
+mod status;

@@ -66,6 +66,14 @@ async fn the_welcome_has_the_limits_of_the_settings() {
         "1MiB",
         "--heartbeat",
         "11s",
+        "--publish-updates-per-s",
+        "10",
+        "--publish-bytes-per-s",
+        "2KiB",
+        "--new-topics-per-s",
+        "0",
+        "--new-topics-burst",
+        "12",
     ])
     .await;
     let mut publisher = Publisher::start(&server.url()).await;
@@ -76,7 +84,10 @@ async fn the_welcome_has_the_limits_of_the_settings() {
         else {
             panic!("the first message is another one");
         };
-        assert!(welcome.server.starts_with("tickcast"), "{welcome:?}");
+        assert_eq!(
+            welcome.server,
+            concat!("tickcast-server ", env!("CARGO_PKG_VERSION"))
+        );
         assert_eq!((welcome.position, welcome.heartbeat_ms), (position, 11_000));
         let limits = Limits {
             message_bytes: 64 * 1024,
@@ -86,6 +97,12 @@ async fn the_welcome_has_the_limits_of_the_settings() {
             request_burst: 9,
             write_timeout_ms: 10_000,
             tape_bytes: 1024 * 1024,
+            rate_min_hz: 0.01,
+            rate_max_hz: 1000.0,
+            publish_updates_per_s: 10,
+            publish_bytes_per_s: 2048,
+            new_topics_per_s: 0,
+            new_topics_burst: 12,
         };
         assert_eq!(welcome.limits, limits);
     }

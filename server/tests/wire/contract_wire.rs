@@ -101,19 +101,19 @@ async fn an_incomplete_handshake_times_out_and_an_invalid_one_is_refused() {
     // With or without an answer or a reset, the connection must end.
     let _ = soon("the end", slow.read_to_end(&mut rest)).await;
 
-    const UPGRADE: &str = "Host: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    const UPGRADE: &str = "Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                            Sec-WebSocket-Version: 13\r\n\
                            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let head = |more: &str| format!("GET /ws HTTP/1.1\r\n{UPGRADE}{more}");
     for (what, head, status) in [
         (
             "no upgrade",
-            "GET /ws HTTP/1.1\r\nHost: test\r\n".to_owned(),
+            "GET /ws HTTP/1.1\r\nHost: localhost\r\n".to_owned(),
             426,
         ),
         (
             "another method",
-            "POST /ws HTTP/1.1\r\nHost: test\r\n".to_owned(),
+            "POST /ws HTTP/1.1\r\nHost: localhost\r\n".to_owned(),
             405,
         ),
         (

@@ -429,15 +429,15 @@ async fn an_invalid_or_forbidden_request_is_refused_before_the_stream_begins() {
         assert!(answer.body.ends_with('\n') && answer.body.len() > 10);
     }
     let path = "/v1/stream?filter=plant/a";
-    let foreign = format!("GET {path} HTTP/1.1\r\nHost: test\r\nOrigin: http://other\r\n");
+    let foreign = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://other\r\n");
     assert_eq!(ask(server.address, &foreign).await.status, 403);
     let head = ask(
         server.address,
-        &format!("HEAD {path} HTTP/1.1\r\nHost: test\r\n"),
+        &format!("HEAD {path} HTTP/1.1\r\nHost: localhost\r\n"),
     )
     .await;
     assert_eq!(head.status, 200);
     assert!(head.head.contains("content-type: text/event-stream"));
-    let post = format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n");
+    let post = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n");
     assert_eq!(ask(server.address, &post).await.status, 405);
 }

@@ -184,7 +184,7 @@ async fn two_thousand_half_open_handshakes_time_out_and_block_no_new_client() {
         clients.spawn(async move {
             let mut stream = TcpStream::connect(address).await.unwrap();
             // Some clients send nothing at all.
-            let part = &b"GET /ws HTTP/1.1\r\nHost: test\r\nUpgrade: web"[..number % 42];
+            let part = &b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: web"[..number % 42];
             stream.write_all(part).await.unwrap();
             let mut rest = Vec::new();
             let _ = soon("the end", stream.read_to_end(&mut rest)).await;
@@ -267,8 +267,9 @@ async fn a_client_that_requests_pages_and_never_reads_them_is_disconnected() {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4 * 1024).unwrap();
         let mut client = socket.connect(scene.server.address).await.unwrap();
-        let request = "GET /assets/page/fonts/Inter-SemiBold.woff2 HTTP/1.1\r\nHost: test\r\n\r\n"
-            .repeat(1_000);
+        let request =
+            "GET /assets/page/fonts/Inter-SemiBold.woff2 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                .repeat(1_000);
         client.write_all(request.as_bytes()).await.unwrap();
         clients.push(client);
     }

@@ -8,8 +8,8 @@
 //! send once, on the caller's thread, and reports the number of bytes that the socket accepted. So
 //! the bytes must live only for the call, and nothing runs in the background.
 //!
-//! The files in reading order: `linux` is the implementation; `elsewhere` replaces it on systems
-//! without io_uring. The crate knows nothing of Tickcast.
+//! The files in reading order: `list` is what the kernel is given to read, `linux` the ring, and
+//! `elsewhere` replaces both on systems without io_uring. The crate knows nothing of Tickcast.
 //!
 //! This crate has the only unsafe code of the workspace, behind a safe interface.
 
@@ -17,6 +17,8 @@
 mod elsewhere;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod list;
 
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::{Ring, Sends};

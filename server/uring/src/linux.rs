@@ -4,14 +4,16 @@ use std::{
     fmt,
     io::{self, ErrorKind},
     marker::PhantomData,
-    mem,
     os::fd::{AsRawFd, BorrowedFd, RawFd},
     process,
 };
 
 use io_uring::{IoUring, Probe, opcode, squeue, types};
 
-use crate::SENDS_MAX;
+use crate::{
+    SENDS_MAX,
+    list::{List, Payload},
+};
 
 /// Flags of `send(2)`: return at once, and raise no signal if the other end is closed.
 const FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
@@ -20,18 +22,7 @@ const FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 pub struct Ring {
     /// Its queue is empty between calls. `None` after the kernel has refused requests.
     ring: Option<IoUring>,
-    sends: Vec<Send>,
-    /// The slices of all sends, one after another.
-    slices: Vec<libc::iovec>,
-    /// One message header for each send that does not have exactly one slice.
-    messages: Vec<libc::msghdr>,
-}
-
-/// A socket, and the range of its slices.
-struct Send {
-    socket: RawFd,
-    first: usize,
-    count: usize,
+    list: List,
 }
 
 impl fmt::Debug for Ring {
@@ -57,17 +48,13 @@ impl Ring {
         }
         Ok(Self {
             ring: Some(ring),
-            sends: Vec::new(),
-            slices: Vec::new(),
-            messages: Vec::new(),
+            list: List::default(),
         })
     }
 
     /// Starts an empty list of sends.
     pub fn sends(&mut self) -> Sends<'_> {
-        self.sends.clear();
-        self.slices.clear();
-        self.messages.clear();
+        self.list.clear();
         Sends {
             ring: self,
             bytes: PhantomData,
@@ -87,18 +74,7 @@ pub struct Sends<'a> {
 impl<'a> Sends<'a> {
     /// Adds a send to one socket: all slices, one after another.
     pub fn add(&mut self, socket: BorrowedFd<'a>, slices: impl IntoIterator<Item = &'a [u8]>) {
-        let first = self.ring.slices.len();
-        let slices = slices.into_iter().map(|slice| libc::iovec {
-            // The kernel only reads.
-            iov_base: slice.as_ptr().cast_mut().cast(),
-            iov_len: slice.len(),
-        });
-        self.ring.slices.extend(slices);
-        self.ring.sends.push(Send {
-            socket: socket.as_raw_fd(),
-            first,
-            count: self.ring.slices.len() - first,
-        });
+        self.ring.list.add(socket.as_raw_fd(), slices.into_iter());
     }
 
     /// Sends everything. Afterwards `accepted` has one entry for each send, in the order of
@@ -110,25 +86,18 @@ impl<'a> Sends<'a> {
     /// The kernel refused requests, and this ring cannot be used again. `accepted` has the sends
     /// that were made; the others are [`ErrorKind::WouldBlock`].
     pub fn submit(self, accepted: &mut Vec<io::Result<usize>>) -> io::Result<()> {
-        let Ring {
-            ring: owner,
-            sends,
-            slices,
-            messages,
-        } = self.ring;
+        let Ring { ring: owner, list } = self.ring;
         accepted.clear();
-        accepted.resize_with(sends.len(), || Err(ErrorKind::WouldBlock.into()));
+        accepted.resize_with(list.len(), || Err(ErrorKind::WouldBlock.into()));
         // It is put back when its queue is empty again. A failure in between drops the queue.
         let Some(mut ring) = owner.take() else {
             return Err(ErrorKind::Unsupported.into());
         };
-        let several = sends.iter().filter(|send| send.count != 1);
-        messages.extend(several.map(|send| message(&slices[send.first..][..send.count])));
-        let mut messages = messages.iter();
-        for (sends, accepted) in sends.chunks(SENDS_MAX).zip(accepted.chunks_mut(SENDS_MAX)) {
+        let mut payloads = list.payloads();
+        for accepted in accepted.chunks_mut(SENDS_MAX) {
             let mut queue = ring.submission();
-            for (index, send) in sends.iter().enumerate() {
-                let request = request(send, slices, &mut messages).user_data(index as u64);
+            for (index, (socket, payload)) in (&mut payloads).take(accepted.len()).enumerate() {
+                let request = request(socket, payload).user_data(index as u64);
                 // SAFETY: the request points to bytes that do not change. They are borrowed for as
                 // long as `self` lives, or belong to its `Ring`. `perform` returns when the kernel
                 // has finished the request, or has not seen it; in the second case the queue is
@@ -136,38 +105,22 @@ impl<'a> Sends<'a> {
                 unsafe { queue.push(&request) }.expect("the queue was empty and has room");
             }
             drop(queue);
-            perform(&mut ring, sends.len(), accepted)?;
+            perform(&mut ring, accepted)?;
         }
         *owner = Some(ring);
         Ok(())
     }
 }
 
-fn message(slices: &[libc::iovec]) -> libc::msghdr {
-    // SAFETY: the type consists of numbers and pointers. All zeros is a message without address,
-    // slices and control data.
-    let mut message: libc::msghdr = unsafe { mem::zeroed() };
-    message.msg_iov = slices.as_ptr().cast_mut();
-    message.msg_iovlen = slices.len() as _;
-    message
-}
-
-fn request<'a>(
-    send: &Send,
-    slices: &[libc::iovec],
-    messages: &mut impl Iterator<Item = &'a libc::msghdr>,
-) -> squeue::Entry {
-    let socket = types::Fd(send.socket);
-    match &slices[send.first..][..send.count] {
-        [slice] => {
+fn request(socket: RawFd, payload: Payload<'_>) -> squeue::Entry {
+    let socket = types::Fd(socket);
+    match payload {
+        Payload::Slice(slice) => {
             let len = u32::try_from(slice.iov_len).unwrap_or(u32::MAX);
             let send = opcode::Send::new(socket, slice.iov_base.cast(), len);
             send.flags(FLAGS).build()
         }
-        _ => {
-            let message = messages
-                .next()
-                .expect("there is a message for each send of several slices");
+        Payload::Message(message) => {
             let send = opcode::SendMsg::new(socket, message);
             send.flags(FLAGS as u32).build()
         }
@@ -176,12 +129,8 @@ fn request<'a>(
 
 /// Submits the queue. Returns when all requests are finished, or when the kernel will not start any
 /// more.
-fn perform(
-    ring: &mut IoUring,
-    requests: usize,
-    accepted: &mut [io::Result<usize>],
-) -> io::Result<()> {
-    let mut left = requests;
+fn perform(ring: &mut IoUring, accepted: &mut [io::Result<usize>]) -> io::Result<()> {
+    let mut left = accepted.len();
     while left > 0 {
         let submitted = ring.submit_and_wait(left);
         for done in ring.completion() {

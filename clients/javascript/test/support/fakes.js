@@ -8,7 +8,8 @@ export const EPOCH = '18c504b1f00d0001';
 export function welcome(fields = {}) {
   const limits = {
     message_bytes: 65_536, topic_bytes: 256, subscriptions: 1_024, requests_per_s: 20, request_burst: 100,
-    write_timeout_ms: 10_000, tape_bytes: 67_108_864n,
+    write_timeout_ms: 10_000, tape_bytes: 67_108_864n, rate_min_hz: 0.01, rate_max_hz: 1_000,
+    publish_updates_per_s: 0, publish_bytes_per_s: 0, new_topics_per_s: 0, new_topics_burst: 0,
   };
   return {
     type: 'welcome', server: 'scripted', epoch: EPOCH, position: 100, server_time_ns: 0n, heartbeat_ms: 5_000,

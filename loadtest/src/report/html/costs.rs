@@ -71,7 +71,7 @@ fn of_server(cost: &Cost) -> Vec<NamedValue> {
             ("memory before subscribers", mib(cost.rss_before_bytes)),
             ("largest memory", mib(cost.rss_max_bytes)),
             (
-                "memory per connection",
+                "memory per connection (from 1,000 subscribers on)",
                 or_dash(cost.connection_bytes, |b| format!("{:.2} KiB", b / KIB)),
             ),
         ],

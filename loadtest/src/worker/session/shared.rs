@@ -27,7 +27,7 @@ pub(crate) struct WorkerShared {
 }
 
 /// What a server says about itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServerInfo {
     /// Name and version.
     pub name: String,

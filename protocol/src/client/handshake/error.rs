@@ -39,8 +39,16 @@ pub enum ConnectError {
     #[error("the handshake failed: {0}")]
     Http(#[from] hyper::Error),
     /// The server did not switch to WebSocket.
-    #[error("the server answered {0}, expected 101 Switching Protocols")]
-    Status(StatusCode),
+    #[error(
+        "the server answered {status}, expected 101 Switching Protocols{}",
+        after_colon(reason)
+    )]
+    Status {
+        /// The status of its answer.
+        status: StatusCode,
+        /// The answer in plain text; empty if there is none.
+        reason: String,
+    },
     /// A header is missing or wrong.
     #[error("the server's answer has a wrong header {name}: {value:?}")]
     Header {
@@ -81,4 +89,11 @@ pub enum UrlError {
     /// The URL breaks another rule.
     #[error("{0}, expected ws://host:port/path")]
     Syntax(String),
+}
+
+fn after_colon(reason: &str) -> String {
+    match reason {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    }
 }

@@ -2,7 +2,7 @@
 //! of a client.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http_body_util::Empty;
+use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{
     HeaderMap, Request, Response, StatusCode,
     body::{Bytes, Incoming},
@@ -20,6 +20,9 @@ use crate::codec::Encoding;
 
 /// RFC 6455, section 1.3.
 const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Longest reason of a refusal that is read: a few sentences.
+const REASON_MAX_BYTES: usize = 1024;
 
 /// A connection that speaks WebSocket from now on.
 pub(in crate::client) struct UpgradedStream {
@@ -53,6 +56,9 @@ pub(super) async fn upgrade(
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let exchange = async move {
         let mut response = sender.send_request(request).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(refusal(response).await);
+        }
         check_response(&response, &key, encoding)?;
         Ok(hyper::upgrade::on(&mut response).await?)
     };
@@ -74,14 +80,28 @@ pub(super) async fn upgrade(
     }
 }
 
+/// The error for a server that did not switch, with its reason. A server or a proxy may answer with
+/// a page of any size instead, which is left out.
+async fn refusal(response: Response<Incoming>) -> ConnectError {
+    let status = response.status();
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    let is_text = content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/plain"));
+    let mut reason = String::new();
+    if is_text {
+        let body = Limited::new(response.into_body(), REASON_MAX_BYTES);
+        if let Ok(body) = body.collect().await {
+            let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+            reason.extend(text.trim().chars().filter(|letter| !letter.is_control()));
+        }
+    }
+    ConnectError::Status { status, reason }
+}
+
 fn check_response(
     response: &Response<Incoming>,
     key: &str,
     encoding: Encoding,
 ) -> Result<(), ConnectError> {
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Err(ConnectError::Status(response.status()));
-    }
     let headers = response.headers();
     let accept = BASE64_STANDARD.encode(
         Sha1::new()

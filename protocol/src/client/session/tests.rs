@@ -254,6 +254,12 @@ fn limits() -> Limits {
         request_burst: 100,
         write_timeout_ms: 10_000,
         tape_bytes: 0,
+        rate_min_hz: 0.01,
+        rate_max_hz: 1000.0,
+        publish_updates_per_s: 0,
+        publish_bytes_per_s: 0,
+        new_topics_per_s: 0,
+        new_topics_burst: 0,
     }
 }
 

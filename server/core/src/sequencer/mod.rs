@@ -6,30 +6,32 @@
 //! * this file: [`Sequencer`], which turns submissions into strips
 //! * `history`: the recent past of each topic, for charts
 //! * `liveness`: which topics are live, stale or dead
+//! * `new_topics`: how many topics a client may introduce
 //!
 //! The sequencer knows the tape and the [`work`](crate::work) types. It knows no shard, no
 //! connection and no client.
 
 mod history;
 pub mod liveness;
+mod new_topics;
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use tickcast_protocol::{
-    error::ErrorCode,
     message::{Position, Seq, TopicId, TopicInfo, Update},
     topic::Topic,
 };
 
-use self::liveness::Liveness;
+use self::{liveness::Liveness, new_topics::NewTopics};
 use crate::{
     now::Now,
     tape::{AckResult, Stretch, Strip, StripBuilder},
-    work::{FeedId, HistoryAnswer, HistoryQuestion, NewUpdate, Submission},
+    work::{Ack, FeedId, HistoryAnswer, HistoryQuestion, NewUpdate, Submission, Unpublished},
 };
 
 pub use history::{HISTORY_ANSWER_MAX_BYTES, HISTORY_ANSWER_MAX_UPDATES, History, HistorySettings};
+pub use new_topics::NewTopicLimits;
 
 /// Length at which a strip is closed, so that shards can begin with it and the tape can drop old
 /// updates in small steps.
@@ -55,7 +57,9 @@ pub struct Sequencer {
     open: StripBuilder,
     liveness: Liveness,
     history: History,
+    new_topics: NewTopics,
     refused: u64,
+    refused_new_topics: u64,
 }
 
 impl Sequencer {
@@ -67,7 +71,9 @@ impl Sequencer {
             open: StripBuilder::new(1),
             liveness: Liveness::default(),
             history: History::default(),
+            new_topics: NewTopics::default(),
             refused: 0,
+            refused_new_topics: 0,
         }
     }
 
@@ -81,26 +87,37 @@ impl Sequencer {
         Self { history, ..self }
     }
 
+    /// Limits how fast each client introduces topics.
+    pub fn with_new_topics(self, limits: NewTopicLimits) -> Self {
+        Self {
+            new_topics: NewTopics::new(limits),
+            ..self
+        }
+    }
+
     /// Appends the updates of a submission to the open strip.
     ///
-    /// If the updates would exceed the maximum number of topics, a client's publish is refused as a
-    /// whole. A feed loses only its updates on new topics, which are counted.
+    /// If the updates would exceed the maximum number of topics, or the client introduces topics
+    /// too fast, a client's publish is refused as a whole. A feed loses only its updates on new
+    /// topics above the maximum. All refused updates are counted.
     pub fn push(&mut self, submission: Submission, now: Now) {
         let Submission { updates, ack, feed } = submission;
         if let Some(ack) = ack
-            && self.exceeds_topics(&updates)
+            && let Err(reason) = self.admit(ack, &updates, now)
         {
-            self.refused += updates.len() as u64;
-            self.open.acknowledge(AckResult {
-                ack,
-                result: Err(ErrorCode::TooManyTopics),
-            });
+            let refused = match reason {
+                Unpublished::TooManyTopics => &mut self.refused,
+                Unpublished::TooManyNewTopics { .. } => &mut self.refused_new_topics,
+            };
+            *refused += updates.len() as u64;
+            let result = Err(reason);
+            self.open.acknowledge(AckResult { ack, result });
             return;
         }
         for update in updates {
             self.append(update, feed, now);
         }
-        if let Some(ack) = ack {
+        if let Some(ack) = ack.filter(|ack| ack.id.is_some()) {
             self.open.acknowledge(AckResult {
                 ack,
                 result: Ok(self.open.next() - 1),
@@ -108,10 +125,19 @@ impl Sequencer {
         }
     }
 
-    fn exceeds_topics(&self, updates: &[NewUpdate]) -> bool {
-        // A new topic that occurs twice is counted twice, which matters only right at the limit.
-        let is_new = |update: &&NewUpdate| !self.topics.contains_key(&update.topic);
-        self.topics.len() + updates.iter().filter(is_new).count() > self.topics_max
+    /// Checks whether a client may introduce the new topics of its publish.
+    fn admit(&mut self, ack: Ack, updates: &[NewUpdate], now: Now) -> Result<(), Unpublished> {
+        let topics = updates.iter().map(|update| &update.topic);
+        let mut new = topics.filter(|topic| !self.topics.contains_key(*topic));
+        let Some(first) = new.next() else {
+            return Ok(());
+        };
+        let new = new.chain([first]).collect::<HashSet<_>>().len();
+        if self.topics.len() + new > self.topics_max {
+            return Err(Unpublished::TooManyTopics);
+        }
+        let taken = self.new_topics.take(ack, new, now.uptime);
+        taken.map_err(|retry_after_ms| Unpublished::TooManyNewTopics { retry_after_ms })
     }
 
     /// Records that a feed has lost its source or has finished.
@@ -224,6 +250,11 @@ impl Sequencer {
     pub fn refused(&self) -> u64 {
         self.refused
     }
+
+    /// Number of updates refused because a client introduced topics too fast.
+    pub fn refused_new_topics(&self) -> u64 {
+        self.refused_new_topics
+    }
 }
 
 #[cfg(test)]
@@ -258,7 +289,7 @@ mod tests {
     const ACK: Ack = Ack {
         shard: 0,
         connection: 7,
-        id: 1,
+        id: Some(1),
     };
 
     #[test]
@@ -300,7 +331,7 @@ mod tests {
         let strip = sequencer.take_strip().unwrap();
         let refused = AckResult {
             ack: ACK,
-            result: Err(ErrorCode::TooManyTopics),
+            result: Err(Unpublished::TooManyTopics),
         };
         assert_eq!(strip.acks(), [refused]);
         sequencer.push(
@@ -311,5 +342,57 @@ mod tests {
             at(0),
         );
         assert_eq!(sequencer.position(), 2);
+    }
+
+    #[test]
+    fn a_client_that_introduces_topics_too_fast_is_refused_with_or_without_an_id() {
+        let limits = NewTopicLimits { per_s: 1, burst: 2 };
+        let mut sequencer = Sequencer::new(10).with_new_topics(limits);
+        // A topic that occurs twice is one.
+        sequencer.push(submission(&["a", "b", "a"], Some(ACK)), at(0));
+        sequencer.push(submission(&["c", "a"], Some(ACK)), at(0));
+        sequencer.push(submission(&["a", "b"], Some(ACK)), at(0));
+        let silent = Ack { id: None, ..ACK };
+        sequencer.push(submission(&["d"], Some(silent)), at(0));
+        sequencer.push(submission(&["b"], Some(silent)), at(0));
+        let other = Ack {
+            connection: 8,
+            ..ACK
+        };
+        sequencer.push(submission(&["e"], Some(other)), at(0));
+        // A feed has no such limit.
+        sequencer.push(submission(&["f", "g", "h"], None), at(0));
+        let refused = Err(Unpublished::TooManyNewTopics {
+            retry_after_ms: 1000,
+        });
+        let strip = sequencer.take_strip().unwrap();
+        let results = [
+            (ACK, Ok(3)),
+            (ACK, refused),
+            (ACK, Ok(5)),
+            (silent, refused),
+            (other, Ok(7)),
+        ];
+        assert_eq!(
+            strip.acks(),
+            results.map(|(ack, result)| AckResult { ack, result })
+        );
+        assert_eq!(sequencer.refused_new_topics(), 3);
+        assert_eq!(sequencer.refused(), 0);
+        assert_eq!(sequencer.position(), 10);
+        assert_eq!(sequencer.topics(), 6);
+    }
+
+    #[test]
+    fn a_publish_without_an_id_is_refused_as_a_whole_and_answered() {
+        let mut sequencer = Sequencer::new(1);
+        let silent = Ack { id: None, ..ACK };
+        sequencer.push(submission(&["a", "b"], Some(silent)), at(0));
+        assert_eq!((sequencer.position(), sequencer.refused()), (0, 2));
+        let refused = AckResult {
+            ack: silent,
+            result: Err(Unpublished::TooManyTopics),
+        };
+        assert_eq!(sequencer.take_strip().unwrap().acks(), [refused]);
     }
 }

@@ -13,6 +13,7 @@ use super::{
     behind::CATCH_UP_FRAME_MIN_BYTES,
     keys::{ConnectionKey, Keyed, Slot, SubscriptionKey},
     output::{Flushed, Output},
+    publish_budget::PublishBudget,
     socket::Socket,
     token_bucket::TokenBucket,
 };
@@ -25,6 +26,8 @@ pub(crate) struct Connection<S> {
     pub(super) wire: Wire,
     pub(super) access: Access,
     pub(super) requests: TokenBucket,
+    /// What it may publish, once it has published.
+    pub(super) publishing: Option<Box<PublishBudget>>,
     /// Requests for history that are not answered yet.
     pub(super) questions: u32,
     pub(super) subscriptions: SmallVec<[SubscriptionKey; 2]>,
@@ -47,6 +50,7 @@ impl<S: Socket> Connection<S> {
             wire,
             access,
             requests,
+            publishing: None,
             questions: 0,
             subscriptions: SmallVec::new(),
             output: Output::new(socket, uptime),

@@ -62,9 +62,12 @@ impl<S: Socket> Shard<S> {
         if self.settings.history.updates == 0 {
             return Err(ErrorCode::NoHistory.into());
         }
-        let topic = Topic::new(&name).map_err(|error| {
-            Refusal::new(ErrorCode::BadTopic, format!("topic {name:?}: {error}"))
-        })?;
+        if limit == Some(0) {
+            let reason = "limit is 0: it must be at least 1, or missing";
+            return Err(Refusal::new(ErrorCode::Malformed, reason));
+        }
+        let topic = Topic::new(&name)
+            .map_err(|error| Refusal::of_text(ErrorCode::BadTopic, "topic", &name, error))?;
         let access = self.connections[key.slot].access;
         let permissions = &self.settings.permissions;
         permissions.check(access, Action::ReadHistory(&topic))?;
@@ -72,7 +75,7 @@ impl<S: Socket> Shard<S> {
             from: Ack {
                 shard: self.index,
                 connection: key.to_u64(),
-                id,
+                id: Some(id),
             },
             topic,
             limit: limit.map_or(HISTORY_ANSWER_MAX_UPDATES, |limit| limit as usize),
@@ -90,7 +93,8 @@ impl<S: Socket> Shard<S> {
             connection.questions = connection.questions.saturating_sub(1);
             let wire = connection.wire;
             let info = topic.map(|id| &self.topics[id].info);
-            let frame = wire::history(to.id, info, stretch, wire);
+            // A missing id is 0.
+            let frame = wire::history(to.id.unwrap_or_default(), info, stretch, wire);
             self.send(key, frame);
         }
         self.flush_answers(now);

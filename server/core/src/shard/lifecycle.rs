@@ -88,14 +88,8 @@ impl<S: Socket> Shard<S> {
 
     /// Sends a pong.
     pub fn pong(&mut self, key: ConnectionKey, payload: &[u8], now: Now) {
-        self.send(key, wire::pong(payload));
+        self.send_control(key, wire::pong(payload));
         self.flush_answers(now);
-    }
-
-    /// Whether a client does not read its answers and should therefore not be read either.
-    pub fn is_clogged(&mut self, key: ConnectionKey) -> bool {
-        let connection = self.connections.get(key);
-        connection.is_some_and(|connection| connection.output.is_clogged())
     }
 
     /// Whether frames wait for a client's socket.

@@ -11,14 +11,14 @@
 //! | a client connects | [`connect`](Shard::connect) |
 //! | a request arrives | [`heard`](Shard::heard), [`handle`](Shard::handle) |
 //! | a blocked socket accepts bytes again | [`on_writable`](Shard::on_writable) |
-//! | half a second has passed | [`tick`](Shard::tick) |
+//! | [`CoreSettings::tick`] has passed | [`tick`](Shard::tick) |
 //! | the connection ends | [`lost`](Shard::lost), [`disconnect`](Shard::disconnect) |
 //!
 //! This file holds the state. The other files, in reading order:
 //!
 //! | file | job |
 //! |---|---|
-//! | `keys`, `pace`, `socket`, `token_bucket` | types that everything below uses |
+//! | `keys`, `pace`, `publish_budget`, `socket`, `token_bucket` | types that everything below uses |
 //! | `topics`, `topic_index`, `earliest` | the newest value of each topic, and how to find topics |
 //! | `channel`, `channels` | batches that several subscribers share |
 //! | `statuses`, `status_cursor` | status changes, and how far each subscriber knows them |
@@ -26,7 +26,7 @@
 //! | `connection`, `output`, `rounds` | a client's state, its unsent frames, the order of writes |
 //! | `turn` | applies strips, closes batches, writes |
 //! | `catch_up` | serves subscriptions that are behind |
-//! | `requests`, `subscribing`, `history_requests` | the requests of clients |
+//! | `requests`, `subscribing`, `history_requests`, `publishing` | the requests of clients |
 //! | `replies` | answers and errors to one connection |
 //! | `lifecycle`, `timers` | greeting, heartbeats, timeouts, close and drain |
 //! | `lag_report` | the slowest connections, for operators |
@@ -36,6 +36,7 @@
 
 mod keys;
 mod pace;
+mod publish_budget;
 mod socket;
 mod token_bucket;
 
@@ -59,6 +60,7 @@ mod catch_up;
 mod history_requests;
 mod lag_report;
 mod lifecycle;
+mod publishing;
 mod replies;
 mod requests;
 mod subscribing;
@@ -90,7 +92,7 @@ pub use self::{
     channel::{Channel, ChannelSpec, Closed},
     keys::{ChannelKey, ConnectionKey},
     lag_report::{SlowClient, SlowSubscription},
-    pace::Pace,
+    pace::{Pace, RATE_MAX_HZ, RATE_MIN_HZ},
     socket::{Socket, WRITE_MANY_MAX, Write, WriteMany, Written},
     timers::CLOSE_TIMEOUT,
     topics::{TopicState, Topics},

@@ -37,8 +37,10 @@ pub(super) struct Output<S> {
     bytes: usize,
     /// Uptime since which the kernel has accepted nothing.
     pub(super) blocked_since: Option<Duration>,
-    /// Uptime at which the kernel last accepted bytes.
+    /// Uptime at which the kernel last accepted bytes of a message.
     pub(super) sent: Duration,
+    /// Whether a message, and not only control frames, is unsent.
+    has_message: bool,
     /// Whether the connection is queued for a turn.
     pub(super) is_in_line: bool,
 }
@@ -52,12 +54,19 @@ impl<S: Socket> Output<S> {
             bytes: 0,
             blocked_since: None,
             sent: uptime,
+            has_message: false,
             is_in_line: false,
         }
     }
 
-    /// Appends a frame.
+    /// Appends the frame of a message.
     pub(super) fn push(&mut self, frame: Bytes) {
+        self.has_message = true;
+        self.push_control(frame);
+    }
+
+    /// Appends a control frame.
+    pub(super) fn push_control(&mut self, frame: Bytes) {
         self.bytes += frame.len();
         self.frames.push_back(frame);
     }
@@ -106,7 +115,7 @@ impl<S: Socket> Output<S> {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if written > 0 {
+                    if written > 0 && self.has_message {
                         self.sent = uptime;
                     }
                     if written > 0 || self.blocked_since.is_none() {
@@ -118,7 +127,9 @@ impl<S: Socket> Output<S> {
             }
         }
         self.blocked_since = None;
-        self.sent = uptime;
+        if std::mem::take(&mut self.has_message) {
+            self.sent = uptime;
+        }
         (Flushed::Clear, written)
     }
 

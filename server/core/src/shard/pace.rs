@@ -17,24 +17,37 @@ pub enum Pace {
     },
 }
 
-/// Longest interval, for the slowest maximum rate: one batch in 100 seconds.
-const INTERVAL_MAX_MS: f64 = 100_000.0;
+/// Least maximum rate: one batch in 100 seconds. A client that wants fewer can ask when it wants
+/// values.
+pub const RATE_MIN_HZ: f64 = 0.01;
+
+/// Greatest maximum rate: one batch per millisecond, the shortest interval of the shard's timers.
+pub const RATE_MAX_HZ: f64 = 1000.0;
 
 impl Pace {
-    /// The pace for a requested mode and rate. `None` if the rate is not finite or not above 0.
+    /// The pace for a requested mode and rate. `None` if the rate is below [`RATE_MIN_HZ`] or not
+    /// finite; [`wrong_rate`](Self::wrong_rate) says so.
     ///
     /// Intervals are whole milliseconds, so that clients with nearly the same rate share a channel.
-    /// Above 1,000 batches per second no limit remains.
+    /// A rate above [`RATE_MAX_HZ`] is granted as that rate.
     pub fn grant(mode: Mode, max_rate_hz: Option<f64>) -> Option<Self> {
         match (mode, max_rate_hz) {
-            (_, Some(rate)) if !rate.is_finite() || rate <= 0.0 => None,
+            (_, Some(rate)) if !rate.is_finite() || rate < RATE_MIN_HZ => None,
             (Mode::Every, _) => Some(Self::Every),
             (Mode::Latest, None) => Some(Self::Latest { interval_ms: 0 }),
             (Mode::Latest, Some(rate)) => {
-                let interval_ms = (1000.0 / rate).round().min(INTERVAL_MAX_MS) as u32;
+                let interval_ms = (1000.0 / rate.min(RATE_MAX_HZ)).round() as u32;
                 Some(Self::Latest { interval_ms })
             }
         }
+    }
+
+    /// Why [`grant`](Self::grant) refuses a rate.
+    pub fn wrong_rate(rate: f64) -> String {
+        format!(
+            "max_rate_hz is {rate}: it must be at least {RATE_MIN_HZ} (a rate above {RATE_MAX_HZ} \
+             is granted as {RATE_MAX_HZ})"
+        )
     }
 
     /// The mode and the maximum rate that it stands for.
@@ -64,11 +77,35 @@ mod tests {
         let grant = |rate| Pace::grant(Mode::Latest, Some(rate)).map(|pace| pace.granted().1);
         assert_eq!(grant(10.0), Some(Some(10.0)));
         assert_eq!(grant(3.0), Some(Some(1000.0 / 333.0)));
-        assert_eq!(grant(5000.0), Some(None));
-        assert_eq!(grant(1e-9), Some(Some(0.01)));
-        assert_eq!(grant(f64::INFINITY), None);
-        assert_eq!(grant(0.0), None);
-        assert_eq!(grant(f64::NAN), None);
         assert_eq!(Pace::grant(Mode::Every, None), Some(Pace::Every));
+        assert_eq!(Pace::grant(Mode::Every, Some(7.0)), Some(Pace::Every));
+    }
+
+    #[test]
+    fn a_rate_above_the_greatest_is_granted_as_that_and_one_below_the_least_is_refused() {
+        let grant = |rate| Pace::grant(Mode::Latest, Some(rate)).map(|pace| pace.granted().1);
+        for rate in [RATE_MAX_HZ, 1001.0, 2000.0, 1e12, f64::MAX] {
+            assert_eq!(grant(rate), Some(Some(RATE_MAX_HZ)), "{rate}");
+        }
+        assert_eq!(grant(RATE_MIN_HZ), Some(Some(RATE_MIN_HZ)));
+        let wrong = [RATE_MIN_HZ * 0.999, 1e-9, 0.0, -0.0, -1.0, f64::NAN];
+        for rate in wrong.into_iter().chain([f64::INFINITY, f64::NEG_INFINITY]) {
+            for mode in [Mode::Latest, Mode::Every] {
+                assert_eq!(Pace::grant(mode, Some(rate)), None, "{rate}");
+            }
+        }
+        assert_eq!(
+            Pace::wrong_rate(0.001),
+            "max_rate_hz is 0.001: it must be at least 0.01 (a rate above 1000 is granted as 1000)"
+        );
+    }
+
+    #[test]
+    fn a_granted_rate_is_granted_again() {
+        for interval_ms in 1..=100_000 {
+            let pace = Pace::Latest { interval_ms };
+            let (mode, rate) = pace.granted();
+            assert_eq!(Pace::grant(mode, rate), Some(pace));
+        }
     }
 }

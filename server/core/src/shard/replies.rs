@@ -50,6 +50,15 @@ impl<S: Socket> Shard<S> {
         }
     }
 
+    /// Queues a control frame, as [`send`](Self::send). A program that uses WebSocket messages does
+    /// not see it.
+    pub(super) fn send_control(&mut self, key: ConnectionKey, frame: Bytes) {
+        if let Some(connection) = self.connections.get(key) {
+            connection.output.push_control(frame);
+            self.rounds.note_answered(key);
+        }
+    }
+
     /// Writes the queued answers, and all other unsent frames of these connections.
     pub(super) fn flush_answers(&mut self, now: Now) {
         let answered = self.rounds.take_answered();

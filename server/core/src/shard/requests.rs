@@ -45,8 +45,14 @@ impl<S: Socket> Shard<S> {
         work
     }
 
-    /// Answers bytes that are not a valid message.
-    pub fn refuse_message(&mut self, key: ConnectionKey, refusal: Refusal, now: Now) {
+    /// Answers bytes that are not a valid message; `id` if they have one.
+    pub fn refuse_message(
+        &mut self,
+        key: ConnectionKey,
+        id: Option<RequestId>,
+        refusal: Refusal,
+        now: Now,
+    ) {
         let Some(connection) = self.connections.get(key) else {
             return;
         };
@@ -57,10 +63,10 @@ impl<S: Socket> Shard<S> {
         // the server busy.
         match connection.requests.take(now.uptime) {
             Ok(()) => {
-                self.refuse(key, None, refusal, None);
+                self.refuse(key, id, refusal, None);
                 self.flush_answers(now);
             }
-            Err(retry_after_ms) => self.refuse_above_rate(key, None, retry_after_ms, now),
+            Err(retry_after_ms) => self.refuse_above_rate(key, id, retry_after_ms, now),
         }
     }
 
@@ -93,7 +99,7 @@ impl<S: Socket> Shard<S> {
         match self.check_publications(key, updates) {
             Ok(updates) => Some(Submission {
                 updates,
-                ack: id.map(|id| Ack {
+                ack: Some(Ack {
                     shard: self.index,
                     connection: key.to_u64(),
                     id,
@@ -117,8 +123,7 @@ impl<S: Socket> Shard<S> {
         permissions.check(access, Action::Publish)?;
         let check = |publication: Publication| {
             let topic = Topic::new(&publication.topic).map_err(|error| {
-                let reason = format!("topic {:?}: {error}", publication.topic);
-                Refusal::new(ErrorCode::BadTopic, reason)
+                Refusal::of_text(ErrorCode::BadTopic, "topic", &publication.topic, error)
             })?;
             permissions.check(access, Action::PublishTo(&topic))?;
             Ok(NewUpdate {
@@ -140,7 +145,7 @@ impl<S: Socket> Shard<S> {
     }
 }
 
-fn request_id(message: &ClientMessage) -> Option<u32> {
+fn request_id(message: &ClientMessage) -> Option<RequestId> {
     match message {
         ClientMessage::Subscribe(request) => Some(request.id),
         ClientMessage::Unsubscribe(request) => Some(request.id),

@@ -62,9 +62,8 @@ impl<S: Socket> Shard<S> {
         max_rate_hz: Option<f64>,
         resume: Option<Resume>,
     ) -> Result<(Accepted, Option<SubscriptionKey>), Refusal> {
-        let checked = Filter::new(filter).map_err(|error| {
-            Refusal::new(ErrorCode::BadFilter, format!("filter {filter:?}: {error}"))
-        })?;
+        let checked = Filter::new(filter)
+            .map_err(|error| Refusal::of_text(ErrorCode::BadFilter, "filter", filter, error))?;
         let connection = &self.connections[key.slot];
         let permissions = &self.settings.permissions;
         permissions.check(connection.access, Action::Subscribe(&checked))?;
@@ -350,8 +349,7 @@ impl<S: Socket> Shard<S> {
 
 fn grant(mode: Mode, max_rate_hz: Option<f64>) -> Result<Pace, Refusal> {
     Pace::grant(mode, max_rate_hz).ok_or_else(|| {
-        let rate = max_rate_hz.unwrap_or_default();
-        let reason = format!("a maximum rate of {rate} Hz: it must be finite and above 0");
+        let reason = Pace::wrong_rate(max_rate_hz.unwrap_or_default());
         Refusal::new(ErrorCode::BadRate, reason)
     })
 }

@@ -18,8 +18,8 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl<S: Socket> Shard<S> {
     /// Sends heartbeats and pings that are due. Ends connections that are silent, that do not read,
-    /// or whose time in a drain has come. Call it about once a second, and more often during a
-    /// drain.
+    /// or whose time in a drain has come. Call it every [`CoreSettings::tick`], and more often
+    /// during a drain.
     pub fn tick(&mut self, now: Now) {
         self.tick_part(0, 1, now);
     }
@@ -79,14 +79,16 @@ impl<S: Socket> Shard<S> {
             let code = CloseCode::ServiceRestart;
             self.close_with(key, code, code.text(), now);
         } else if !output.is_blocked() {
-            let is_heartbeat_due = now.uptime.saturating_sub(output.sent) >= settings.heartbeat;
+            // The next call may come two ticks later, which would be too late.
+            let next = now.uptime + 2 * settings.tick();
+            let is_heartbeat_due = next.saturating_sub(output.sent) >= settings.heartbeat;
             // The client of an event stream cannot answer.
             if is_past(Some(times.received), settings.ping)
                 && times.ping_sent.is_none()
                 && wire != Wire::Events
             {
                 times.ping_sent = Some(now.uptime);
-                self.send(key, wire::ping());
+                self.send_control(key, wire::ping());
             }
             if is_heartbeat_due {
                 self.send_heartbeat(key, now);

@@ -93,13 +93,12 @@ impl<S: Socket> Shard<S> {
         let key = ConnectionKey::from_u64(ack.connection);
         match result {
             Ok(position) => {
-                let published = Published {
-                    id: ack.id,
-                    position,
-                };
-                self.answer(key, &ServerMessage::Published(published));
+                if let Some(id) = ack.id {
+                    let published = Published { id, position };
+                    self.answer(key, &ServerMessage::Published(published));
+                }
             }
-            Err(code) => self.refuse(key, Some(ack.id), code.into(), None),
+            Err(reason) => self.refuse_publish(key, ack.id, reason),
         }
     }
 

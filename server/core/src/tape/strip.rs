@@ -4,12 +4,11 @@ use std::sync::OnceLock;
 
 use tickcast_protocol::{
     codec::{self, Encoding},
-    error::ErrorCode,
     message::{Position, Status, TimeNs, TopicId, TopicInfo, Update},
     topic::Topic,
 };
 
-use crate::work::Ack;
+use crate::work::{Ack, Unpublished};
 
 /// Approximate cost of a strip besides its bytes. If it were not counted, many small strips would
 /// exceed the tape's bound unnoticed.
@@ -43,7 +42,7 @@ pub struct AckResult {
     /// Where it goes.
     pub ack: Ack,
     /// The position of the last update, or the reason for the refusal.
-    pub result: Result<Position, ErrorCode>,
+    pub result: Result<Position, Unpublished>,
 }
 
 /// Updates with consecutive positions, encoded.

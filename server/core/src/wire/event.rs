@@ -29,7 +29,7 @@ pub fn event_id(resume: &Resume) -> String {
     id
 }
 
-/// Parses an id that [`event_id`] wrote.
+/// Parses an id that [`event_id`] wrote. Any other spelling of it is not one.
 pub fn parse_event_id(id: &str) -> Option<Resume> {
     let optional = |part: Option<&str>| match part {
         None | Some("") => Some(None),
@@ -42,7 +42,7 @@ pub fn parse_event_id(id: &str) -> Option<Resume> {
         count: optional(parts.next())?,
         snapshot: optional(parts.next())?,
     };
-    parts.next().is_none().then_some(resume)
+    (event_id(&resume) == id).then_some(resume)
 }
 
 /// The end of an event, with its id if it has one.
@@ -104,6 +104,10 @@ mod tests {
             "+8c504b1f00d0001:1",
             "18c504b1f00d0001:1:2:3:4",
             "18c504b1f00d0001:1:x",
+            "18c504b1f00d0001:+1",
+            "18c504b1f00d0001:01",
+            "18c504b1f00d0001:1:",
+            "18C504B1f00d0001:1",
         ] {
             assert_eq!(parse_event_id(wrong), None, "{wrong}");
         }

@@ -24,7 +24,7 @@ pub enum PointerError {
     #[error("a JSON pointer starts with '/', as in \"/data/price\"")]
     NoSlash,
     /// RFC 6901, section 3: `~0` stands for `~` and `~1` for `/`.
-    #[error("'~' is followed by neither 0 nor 1 in this JSON pointer")]
+    #[error("'~' is followed by neither 0 nor 1; \"/a~1b~0c\" is the JSON pointer of \"a/b~c\"")]
     BadEscape,
 }
 

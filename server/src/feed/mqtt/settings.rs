@@ -6,17 +6,18 @@ use clap::{Args, ValueEnum};
 use tickcast_protocol::topic::Filter;
 
 use super::url::{MqttUrl, Secret};
-use crate::settings::values::{defaults, number, size, time};
+use crate::settings::values::{defaults, filter, number, size, time};
 
 /// Settings of the feed. Each field is a setting of the server, see `crate::settings`.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(next_help_heading = "Feed mqtt")]
 pub struct MqttSettings {
-    /// The broker, such as `mqtt://user:password@host:1883`. User, password and port are optional.
+    /// The broker, such as `mqtt://user:password@host:1883` or `localhost:1883`. Scheme, user,
+    /// password and port are optional.
     #[arg(value_name = "URL", default_value = "mqtt://localhost:1883")]
     pub url: MqttUrl,
     /// Filters to subscribe to.
-    #[arg(id = "filter", value_name = "FILTER", default_value = "#")]
+    #[arg(id = "filter", value_name = "FILTER", default_value = "#", value_parser = filter)]
     pub filters: Vec<Filter>,
     /// Version of the protocol.
     #[arg(value_name = "VERSION", default_value = "3.1.1")]
@@ -73,27 +74,33 @@ const FILTERS_MAX: usize = 1_024;
 const PACKET_MAX_BYTES: usize = 268_435_455;
 
 impl MqttSettings {
-    pub(in crate::feed) fn check(&self) -> Result<(), String> {
+    /// The key and what is wrong with it.
+    pub(in crate::feed) fn check(&self) -> Result<(), (&'static str, String)> {
         if self.filters.is_empty() || self.filters.len() > FILTERS_MAX {
-            return Err(format!(
-                "{} filters: use 1 to {FILTERS_MAX}",
-                self.filters.len()
-            ));
+            let count = self.filters.len();
+            let reason = format!("{count} filters: use 1 to {FILTERS_MAX}, such as plant/#");
+            return Err(("filter", reason));
         }
         if self.qos > 2 {
-            return Err(format!("quality of service {} is not 0, 1 or 2", self.qos));
+            let reason = format!("quality of service {} is not 0, 1 or 2", self.qos);
+            return Err(("qos", reason));
         }
         if self.max_packet_bytes == 0 || self.max_packet_bytes > PACKET_MAX_BYTES {
-            return Err(format!(
+            let reason = format!(
                 "a maximum packet of {} bytes is not between 1 and {PACKET_MAX_BYTES}",
                 self.max_packet_bytes
-            ));
+            );
+            return Err(("max_packet", reason));
         }
         if self.session_expiry.as_secs() > u64::from(u32::MAX) {
-            return Err("the session expiry is longer than 136 years".into());
+            let reason = "the session expiry is longer than 136 years".into();
+            return Err(("session_expiry", reason));
         }
         if !self.session_expiry.is_zero() && self.client_id.is_none() {
-            return Err("a session that outlives its connection needs a client id".into());
+            let reason = "a session that outlives its connection needs a client id: set \
+                          --mqtt-client-id, such as tickcast-1"
+                .into();
+            return Err(("session_expiry", reason));
         }
         Ok(())
     }
@@ -109,7 +116,7 @@ mod tests {
             let mut settings = MqttSettings::default();
             settings.check().unwrap();
             change(&mut settings);
-            let error = settings.check().unwrap_err();
+            let (_, error) = settings.check().unwrap_err();
             assert!(error.contains(part), "{error}");
         };
         check(|s| s.filters.clear(), "0 filters");

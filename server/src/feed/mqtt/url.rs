@@ -58,35 +58,47 @@ impl fmt::Display for MqttUrl {
 impl FromStr for MqttUrl {
     type Err = String;
 
-    /// As in RFC 3986, section 3.2. The error does not quote the text, which may have a password.
+    /// As in RFC 3986, section 3.2; the scheme may be left out, and then `:1883` is this machine.
+    /// The error does not quote the text, which may have a password.
     fn from_str(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text).map_err(|error| match error {
-            ParseError::RelativeUrlWithoutBase => NO_SCHEME.to_owned(),
-            ParseError::EmptyHost => NO_HOST.to_owned(),
-            ParseError::InvalidPort => BAD_PORT.to_owned(),
-            other => other.to_string(),
-        })?;
-        match url.scheme() {
-            "mqtt" | "tcp" => {}
-            "mqtts" | "ssl" => return Err("MQTT over TLS is not supported yet".into()),
-            _ => return Err(NO_SCHEME.into()),
-        }
-        let host = url.host_str().ok_or(NO_HOST)?;
-        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-            return Err("a broker has no path, query or fragment after host and port".into());
-        }
-        let user = Some(url.username()).filter(|user| !user.is_empty());
-        let password = url.password().map(decode).transpose()?;
-        Ok(Self {
-            host: decode(host)?,
-            port: match url.port() {
-                Some(0) => return Err(BAD_PORT.into()),
-                port => port.unwrap_or(Self::DEFAULT_PORT),
-            },
-            user: user.map(decode).transpose()?,
-            password: password.map(Secret),
+        parse(text).map_err(|reason| {
+            format!("{reason}; expected a URL such as mqtt://user:password@host:1883")
         })
     }
+}
+
+fn parse(text: &str) -> Result<MqttUrl, String> {
+    let whole = match text.split_once("://") {
+        Some(_) => text.to_owned(),
+        None if text.starts_with(':') => format!("mqtt://localhost{text}"),
+        None => format!("mqtt://{text}"),
+    };
+    let url = Url::parse(&whole).map_err(|error| match error {
+        ParseError::RelativeUrlWithoutBase => NO_SCHEME.to_owned(),
+        ParseError::EmptyHost => NO_HOST.to_owned(),
+        ParseError::InvalidPort => BAD_PORT.to_owned(),
+        other => other.to_string(),
+    })?;
+    match url.scheme() {
+        "mqtt" | "tcp" => {}
+        "mqtts" | "ssl" => return Err("MQTT over TLS is not supported yet".into()),
+        _ => return Err(NO_SCHEME.into()),
+    }
+    let host = url.host_str().ok_or(NO_HOST)?;
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err("a broker has no path, query or fragment after host and port".into());
+    }
+    let user = Some(url.username()).filter(|user| !user.is_empty());
+    let password = url.password().map(decode).transpose()?;
+    Ok(MqttUrl {
+        host: decode(host)?,
+        port: match url.port() {
+            Some(0) => return Err(BAD_PORT.into()),
+            port => port.unwrap_or(MqttUrl::DEFAULT_PORT),
+        },
+        user: user.map(decode).transpose()?,
+        password: password.map(Secret),
+    })
 }
 
 const NO_SCHEME: &str = "it does not start with mqtt://";
@@ -136,6 +148,10 @@ mod tests {
         check("mqtt://[::1]:1884", "[::1]", 1884, None, None);
         check("mqtt://[::1]", "[::1]", 1883, None, None);
         check("mqtt://me@h", "h", 1883, Some("me"), None);
+        check("localhost:1884", "localhost", 1884, None, None);
+        check("broker", "broker", 1883, None, None);
+        check("me:p@broker:1884", "broker", 1884, Some("me"), Some("p"));
+        check(":1884", "localhost", 1884, None, None);
         check(
             "mqtt://me:p%40ss:w%C3%B6rd@h:1",
             "h",
@@ -147,7 +163,9 @@ mod tests {
 
     #[test]
     fn bad_urls_are_refused_with_the_reason() {
-        check_error("broker:1883", "does not start with mqtt://");
+        check_error("http://broker", "does not start with mqtt://");
+        check_error("", "has no host");
+        check_error("broker:x", "port");
         check_error("mqtts://broker", "TLS");
         check_error("mqtt://", "has no host");
         check_error("mqtt://:1883", "has no host");

@@ -40,12 +40,15 @@ impl FromStr for CsvFormat {
         if !columns.contains('=') {
             let names: Vec<_> = PRESETS.iter().map(|(name, _)| *name).collect();
             return Err(format!(
-                "it is neither auto, one of {} nor a list of columns such as \
+                "expected auto, one of {}, or a list of columns such as \
                  \"time=timestamp,value=value\"",
                 names.join(", ")
             ));
         }
-        Ok(Self::Columns(Box::new(Columns::parse(text, columns)?)))
+        let columns = Columns::parse(text, columns).map_err(|reason| {
+            format!("{reason}; expected columns such as \"time=ts,time_unit=ms,value=3\"")
+        })?;
+        Ok(Self::Columns(Box::new(columns)))
     }
 }
 
@@ -220,7 +223,7 @@ mod tests {
 
     #[test]
     fn bad_formats_are_refused_with_the_reason() {
-        check_error("parquet", "neither auto, one of trades, quotes");
+        check_error("parquet", "expected auto, one of trades, quotes");
         check_error("time=t", "no column for value");
         check_error("value=v", "no column for time");
         check_error("time=t,price=p", "no column for value");

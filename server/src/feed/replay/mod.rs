@@ -119,8 +119,8 @@ impl FromStr for Speed {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.parse() {
             _ if text == "max" => Ok(Self::Max),
-            Ok(times) => Ok(Self::Times(times)),
-            Err(_) => Err("expected a number or max"),
+            Ok(times) if times > 0.0 && f64::is_finite(times) => Ok(Self::Times(times)),
+            _ => Err("expected a number above 0 such as 20 or 0.5, or max"),
         }
     }
 }
@@ -137,9 +137,11 @@ impl FromStr for ReplayFile {
                 (default_topic(&path), path)
             }
         };
-        let topic = Topic::new(&topic).map_err(|error| format!("topic {topic:?}: {error}"))?;
+        let form = "expected [TOPIC=]PATH, such as market/EUR-USD/quote=quotes.csv";
+        let topic =
+            Topic::new(&topic).map_err(|error| format!("topic {topic:?}: {error}; {form}"))?;
         if path.as_os_str().is_empty() {
-            return Err("the path is empty".into());
+            return Err(format!("the path is empty; {form}"));
         }
         Ok(Self { topic, path })
     }
@@ -151,17 +153,21 @@ fn default_topic(path: &Path) -> String {
 }
 
 impl ReplaySettings {
-    pub(super) fn check(&self) -> Result<(), String> {
+    /// The key and what is wrong with it.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         if self.files.is_empty() {
-            return Err("there is no file to replay".into());
+            let reason = "there is no file to replay: set --replay-file, such as \
+                          market/EUR-USD/quote=quotes.csv";
+            return Err(("file", reason.into()));
         }
         if let Speed::Times(times) = self.speed
             && !(times > 0.0 && times.is_finite())
         {
-            return Err(format!("the speed {times} is not above 0"));
+            return Err(("speed", format!("the speed {times} is not above 0")));
         }
         for file in &self.files {
-            self.first_time_ns(file)?;
+            self.first_time_ns(file)
+                .map_err(|reason| ("file", reason))?;
         }
         Ok(())
     }

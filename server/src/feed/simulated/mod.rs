@@ -30,7 +30,7 @@ use super::{
 use crate::{
     clock::wall_ns,
     ingest::Ended,
-    settings::values::{defaults, number},
+    settings::values::{defaults, number, positive},
 };
 
 /// What the simulated feed makes up. Each field is a setting, see `crate::settings`.
@@ -44,7 +44,7 @@ pub struct SimulatedSettings {
     #[arg(value_name = "NUMBER", default_value = "16", value_parser = number(0..=usize::MAX))]
     pub sensors: usize,
     /// Updates per second of all topics together, on average.
-    #[arg(value_name = "NUMBER", default_value = "1000")]
+    #[arg(value_name = "NUMBER", default_value = "1000", value_parser = positive(RATE_MAX))]
     pub rate: f64,
     /// Another seed makes other updates.
     #[arg(value_name = "NUMBER", default_value = "1", value_parser = number(0..=SEED_MAX))]
@@ -67,21 +67,26 @@ const SOURCES_MAX: usize = 500_000;
 const RATE_MAX: f64 = 10_000_000.0;
 
 impl SimulatedSettings {
-    pub(super) fn check(&self) -> Result<(), String> {
+    /// The key and what is wrong with it.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         let sources = self.instruments.saturating_add(self.sensors);
         if sources == 0 {
-            return Err("there is neither an instrument nor a sensor to simulate".into());
+            let reason = "there is neither an instrument nor a sensor to simulate: set one of \
+                          them to 1 or more";
+            return Err(("instruments", reason.into()));
         }
         if sources > SOURCES_MAX {
-            return Err(format!(
-                "{sources} instruments and sensors are too many (limit {SOURCES_MAX})"
-            ));
+            let reason = format!(
+                "{sources} instruments and sensors are too many (limit {SOURCES_MAX} together)"
+            );
+            return Err(("instruments", reason));
         }
         if !(self.rate > 0.0 && self.rate <= RATE_MAX) {
-            return Err(format!(
+            let reason = format!(
                 "the rate {} is not above 0 and at most {RATE_MAX} updates per second",
                 self.rate
-            ));
+            );
+            return Err(("rate", reason));
         }
         Ok(())
     }

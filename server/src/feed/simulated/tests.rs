@@ -135,7 +135,7 @@ fn settings_outside_their_bounds_are_refused() {
     let check = |change: &dyn Fn(&mut SimulatedSettings), part: &str| {
         let mut settings = SimulatedSettings::default();
         change(&mut settings);
-        let error = settings.check().unwrap_err();
+        let (_, error) = settings.check().unwrap_err();
         assert!(error.contains(part), "{error}");
     };
     check(

@@ -388,3 +388,60 @@ fn other_tasks_have_their_turn_while_a_client_sends_without_end() {
     let expected = bytes.len() / TURN_BYTES;
     assert!(turns.get() >= expected, "{} of {expected}", turns.get());
 }
+
+#[test]
+fn limits_hold_exactly() {
+    let refused = |bytes: &[u8], violation| check(bytes, &[Err(Some(violation))]);
+    check(
+        &frame(0x89, &[7; 125]),
+        &[Ok(Inbound::Ping(vec![7; 125])), Err(None)],
+    );
+    let reason = Violation::protocol("a control frame has more than 125 bytes");
+    for opcode in [0x88, 0x89, 0x8a] {
+        refused(&frame(opcode, &[0; 126]), reason);
+        // The header is enough: it does not wait for the payload.
+        refused(&frame(opcode, &[0; 126])[..8], reason);
+    }
+    let reason = Violation::protocol("a control frame is fragmented");
+    refused(&frame(0x09, b"x")[..6], reason);
+    check(
+        &frame(0x82, &[7; 1000]),
+        &[Ok(Inbound::Binary(vec![7; 1000])), Err(None)],
+    );
+    refused(&frame(0x82, &[0; 1001])[..8], Violation::TOO_BIG);
+    let parts = [frame(0x02, &[7; 600]), frame(0x80, &[7; 400])].concat();
+    check(&parts, &[Ok(Inbound::Binary(vec![7; 1000])), Err(None)]);
+    // The next message begins with nothing counted.
+    let twice = [parts.clone(), parts].concat();
+    let whole = || Ok(Inbound::Binary(vec![7; 1000]));
+    check(&twice, &[whole(), whole(), Err(None)]);
+    let reason = Violation::protocol("a client's frames must be masked");
+    refused(&[0x82, 0x01, 0], reason);
+    let reason = Violation::protocol("a continuation frame has no message to continue");
+    refused(&frame(0x80, b"x")[..6], reason);
+    let reason = Violation::protocol("a message began before the previous one ended");
+    refused(&[frame(0x01, b"x"), frame(0x81, b"y")].concat(), reason);
+    let reason = Violation::protocol("a reserved bit is set");
+    for bit in [0x10, 0x20, 0x40] {
+        refused(&[0x82 | bit], reason);
+    }
+    let reason = Violation::protocol("the opcode is unknown");
+    for opcode in (3..8).chain(11..16) {
+        refused(&[0x80 | opcode], reason);
+    }
+}
+
+#[test]
+fn close_codes_are_those_that_may_be_sent() {
+    let close = |code: u16| frame(0x88, &code.to_be_bytes());
+    for code in [1000, 1003, 1007, 1014, 3000, 4999] {
+        check(&close(code), &[Ok(Inbound::Close(Some(code)))]);
+    }
+    let refused = Violation::protocol("the close code is not allowed");
+    for code in [0, 999, 1004, 1005, 1006, 1015, 2999, 5000] {
+        check(&close(code), &[Err(Some(refused))]);
+    }
+    check(&frame(0x88, b""), &[Ok(Inbound::Close(None))]);
+    let one_byte = Violation::protocol("a close frame has one byte");
+    check(&frame(0x88, &[3]), &[Err(Some(one_byte))]);
+}

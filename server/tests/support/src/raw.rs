@@ -31,26 +31,50 @@ pub struct Answer {
     pub body: String,
 }
 
-/// A plain GET.
-pub async fn get(address: SocketAddr, path: &str) -> Answer {
-    ask(address, &format!("GET {path} HTTP/1.1\r\nHost: test\r\n")).await
-}
-
-/// Sends a request line and header lines, and reads the whole response.
-pub async fn ask(address: SocketAddr, head: &str) -> Answer {
-    soon("an answer over HTTP", async {
-        let mut stream = TcpStream::connect(address).await.expect("it listens");
-        let head = format!("{head}Connection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).await.expect("it reads");
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.expect("it answers");
+impl Answer {
+    /// Parses a whole response.
+    pub fn parse(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
         let status = head.split(' ').nth(1).expect("a status");
-        Answer {
+        Self {
             status: status.parse().expect("a number"),
             head: head.to_ascii_lowercase(),
             body: body.to_owned(),
         }
+    }
+
+    /// The value of a header, in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut fields = self.head.lines().filter_map(|line| line.split_once(": "));
+        fields.find_map(|(field, value)| (field == name).then_some(value))
+    }
+}
+
+/// A plain GET.
+pub async fn get(address: SocketAddr, path: &str) -> Answer {
+    ask(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n"),
+    )
+    .await
+}
+
+/// Sends a request line and header lines, and reads the whole response.
+pub async fn ask(address: SocketAddr, head: &str) -> Answer {
+    exchange(address, &format!("{head}Connection: close\r\n\r\n")).await
+}
+
+/// Sends bytes, and reads a response up to the end of the connection, which must be in order.
+pub async fn exchange(address: SocketAddr, request: &str) -> Answer {
+    soon("an answer over HTTP", async {
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("it reads");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.expect("it answers");
+        Answer::parse(&text)
     })
     .await
 }

@@ -264,7 +264,7 @@ impl HttpClient {
 
     /// Connects to an event stream, and waits until it has begun.
     pub(super) async fn open_stream(server: &Program) -> Self {
-        let request = "GET /v1/stream?mode=every HTTP/1.1\r\nHost: test\r\n\
+        let request = "GET /v1/stream?mode=every HTTP/1.1\r\nHost: localhost\r\n\
                        Connection: close\r\n\r\n";
         let client = Self::open(server, request).await;
         until("the stream has begun", async || {

@@ -371,7 +371,7 @@ fn http() -> Vec<Scenario> {
         .with(&[("--handshake-timeout", "1000ms")]),
         Scenario::new("no further request comes", |server, _| {
             Box::pin(async move {
-                let request = "GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n";
+                let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
                 let (answer, seen) = HttpClient::open(server, request).await.read_to_end().await;
                 assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
                 seen

@@ -4,10 +4,8 @@
 //! sent a topic it was not introduced to; and a client that has caught up knows all statuses.
 
 use std::{
-    cell::RefCell,
     collections::{BTreeMap, HashMap},
-    io::{self, IoSlice},
-    rc::Rc,
+    io::IoSlice,
     sync::Arc,
     time::Duration,
 };
@@ -36,10 +34,15 @@ use tickcast_protocol::{
     value::Value,
 };
 
+use crate::pipe::Pipe;
+
 const EPOCH: Epoch = Epoch(7);
 const TOPICS: [&str; 6] = ["a/1", "a/2", "a/3", "b/1", "b/2", "c"];
 const FILTERS: [&str; 5] = ["#", "a/+", "b/1", "c", "none/yet"];
 const CLIENTS: usize = 4;
+
+/// Room for everything that a history sends between two operations.
+const ROOM_BYTES: usize = 100_000;
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -81,27 +84,6 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A socket that takes bytes while it has room.
-#[derive(Debug, Clone, Default)]
-struct Pipe(Rc<RefCell<(Vec<u8>, usize)>>);
-
-impl Socket for Pipe {
-    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let (bytes, room) = &mut *self.0.borrow_mut();
-        if *room == 0 {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let mut written = 0;
-        for slice in slices {
-            let len = slice.len().min(*room);
-            bytes.extend_from_slice(&slice[..len]);
-            *room -= len;
-            written += len;
-        }
-        Ok(written)
-    }
-}
-
 /// Writes to several sockets at once, but sometimes only one frame or nothing.
 #[derive(Debug, Default)]
 struct Together(usize);
@@ -119,30 +101,6 @@ impl WriteMany<Pipe> for Together {
             let result = write.socket.try_write(slices);
             taken.push(result.unwrap_or(0));
         }
-    }
-}
-
-impl Pipe {
-    /// Takes the payload of the next whole frame.
-    fn next_frame(&self) -> Option<Vec<u8>> {
-        let (bytes, _) = &mut *self.0.borrow_mut();
-        let (header, len) = match *bytes.get(1)? {
-            126 => (
-                4,
-                u16::from_be_bytes(bytes.get(2..4)?.try_into().unwrap()) as usize,
-            ),
-            127 => (
-                10,
-                u64::from_be_bytes(bytes.get(2..10)?.try_into().unwrap()) as usize,
-            ),
-            len => (2, len as usize),
-        };
-        if bytes.len() < header + len {
-            return None;
-        }
-        let rest = bytes.split_off(header + len);
-        let frame = std::mem::replace(bytes, rest);
-        Some(frame[header..].to_vec())
     }
 }
 
@@ -217,7 +175,7 @@ impl Client {
         };
         while let Some(frame) = pipe.next_frame() {
             let message = match self.encoding {
-                Encoding::Bincode => match codec::decode_server_bincode(&frame).unwrap() {
+                Encoding::Bincode => match codec::decode_server_bincode(&frame.payload).unwrap() {
                     ServerMessage::Batch(batch) => ServerMessage::Batch(self.resolve(batch)),
                     ServerMessage::Subscribed(subscribed) => ServerMessage::Subscribed(subscribed),
                     ServerMessage::Gap(gap) => ServerMessage::Gap(gap),
@@ -227,7 +185,7 @@ impl Client {
                     ServerMessage::Error(error) => panic!("{error:?}"),
                     _ => continue,
                 },
-                Encoding::Json => codec::decode_server_json(&frame).unwrap(),
+                Encoding::Json => codec::decode_server_json(&frame.payload).unwrap(),
             };
             self.take(message, truth);
         }
@@ -535,7 +493,7 @@ impl World {
             return key;
         }
         let pipe = Pipe::default();
-        pipe.0.borrow_mut().1 = 100_000;
+        pipe.set_room(ROOM_BYTES);
         let encoding = self.clients[client].encoding;
         let key = self
             .shard
@@ -608,7 +566,7 @@ impl World {
         let Some((key, pipe)) = self.clients[client].connection.clone() else {
             return;
         };
-        pipe.0.borrow_mut().1 = bytes;
+        pipe.set_room(bytes);
         let now = self.now();
         self.shard.on_writable(key, now);
     }
@@ -635,7 +593,7 @@ impl World {
                 pace,
             } => self.subscribe(client, filter, pace),
             Op::Room { client, bytes } => self.room(client, bytes),
-            Op::Unblock(client) => self.room(client, 100_000),
+            Op::Unblock(client) => self.room(client, ROOM_BYTES),
             Op::Disconnect(client) => {
                 if let Some((key, _)) = self.clients[client].connection.take() {
                     self.shard.disconnect(key);

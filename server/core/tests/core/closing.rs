@@ -138,7 +138,7 @@ fn nothing_follows_a_close_frame() {
     let list = ClientMessage::List(List { id: 1 });
     assert_eq!(world.shard.handle(key, list, now), None);
     let refusal = tickcast_core::Refusal::from(ErrorCode::Malformed);
-    world.shard.refuse_message(key, refusal, now);
+    world.shard.refuse_message(key, None, refusal, now);
     world.shard.drain(Duration::ZERO, now);
     for seconds in 1..CLOSE_TIMEOUT.as_secs() {
         world.shard.tick(at(Duration::from_secs(1 + seconds)));

@@ -1,0 +1,71 @@
+//! Reads the tree of a request, and says where a text is not JSON.
+
+use super::{json_tree::Json, problem::Problem};
+
+/// Bytes around an error that are shown.
+const NEAR_BYTES: usize = 20;
+
+/// Levels of nesting that serde_json reads.
+const LEVELS_MAX: usize = 128;
+
+/// Parses a text that is one JSON value.
+pub(super) fn parse(bytes: &[u8]) -> Result<Json, Problem> {
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Json>();
+    match values.next() {
+        None => Err(Problem::malformed("the message is empty")),
+        Some(Err(error)) => Err(problem(bytes, &error)),
+        Some(Ok(json)) => match bytes[values.byte_offset()..].trim_ascii().len() {
+            0 => Ok(json),
+            rest => {
+                let reason = format!("there are {rest} trailing bytes after the message");
+                Err(Problem::malformed(reason))
+            }
+        },
+    }
+}
+
+fn problem(bytes: &[u8], error: &serde_json::Error) -> Problem {
+    if error.is_eof() {
+        let len = bytes.len();
+        let reason = format!("the message is not complete JSON: it ends after {len} bytes");
+        return Problem::malformed(reason);
+    }
+    let at = offset(bytes, error.line(), error.column());
+    let from = bytes.get(at..).unwrap_or_default();
+    let opened = bytes[..at].iter().filter(is_open).count();
+    if opened >= LEVELS_MAX - 1 && from.first().is_some_and(|byte| is_open(&byte)) {
+        let reason = format!("the message has {LEVELS_MAX} or more levels of lists and objects");
+        return Problem::malformed(reason);
+    }
+    let near = String::from_utf8_lossy(&from[..from.len().min(NEAR_BYTES)]);
+    let names = ["NaN", "Infinity", "-Infinity"];
+    let hint = match names.iter().find(|name| is_at(bytes, at, name)) {
+        Some(name) => format!("; write {name} in quotes"),
+        None => String::new(),
+    };
+    let near = super::problem::shown_text(&near);
+    Problem::malformed(format!(
+        "the message is not JSON from byte {at} on, near {near}{hint}"
+    ))
+}
+
+/// Whether a name begins at a byte, or just before it.
+fn is_at(bytes: &[u8], at: usize, name: &str) -> bool {
+    (at.saturating_sub(1)..=at).any(|at| {
+        bytes
+            .get(at..)
+            .is_some_and(|rest| rest.starts_with(name.as_bytes()))
+    })
+}
+
+fn is_open(byte: &&u8) -> bool {
+    matches!(byte, b'{' | b'[')
+}
+
+/// The byte of a line and a column, which count from 1.
+fn offset(bytes: &[u8], line: usize, column: usize) -> usize {
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let starts = std::iter::once(0).chain(ends.map(|(at, _)| at + 1));
+    let start = starts.take(line).last().unwrap_or_default();
+    (start + column.saturating_sub(1)).min(bytes.len())
+}

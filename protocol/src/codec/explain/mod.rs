@@ -1,0 +1,74 @@
+//! Explains what is wrong with a request that cannot be decoded, in the words of docs/protocol.md.
+//!
+//! The decoders are fast and say only that a request is wrong. This room reads the bytes a second
+//! time, by a table of all requests and their members, and stops at the first member that is wrong.
+//! The files in reading order:
+//!
+//! * `schema`: the table
+//! * `problem`: the place of a member, and texts
+//! * `json_id`, `json_tree`, `json_syntax`, `json`: requests in JSON
+//! * `bincode`: requests in bincode
+
+mod problem;
+mod schema;
+
+mod json;
+mod json_id;
+mod json_syntax;
+mod json_tree;
+
+mod bincode;
+
+use self::problem::Problem;
+use super::{encoding::Encoding, limits::CLIENT_MESSAGE_MAX_BYTES};
+use crate::{error::ErrorCode, message::RequestId};
+
+/// What the answer to a request that cannot be decoded says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The request's id, if the bytes have one.
+    pub id: Option<RequestId>,
+    /// [`ErrorCode::Malformed`] or [`ErrorCode::UnknownMessage`].
+    pub code: ErrorCode,
+    /// The member that is wrong, what it is, and what it must be.
+    pub reason: String,
+}
+
+/// Explains why [`decode_client`](super::decode_client) refuses a request.
+///
+/// In JSON the id is the first member `id` of the outermost object, also if the text is not
+/// complete or is wrong elsewhere. In bincode it follows the number of the message.
+pub fn explain_request(bytes: &[u8], encoding: Encoding) -> Unreadable {
+    let id = match encoding {
+        Encoding::Json => json_id::find(bytes),
+        Encoding::Bincode => bincode::find_id(bytes),
+    };
+    let Problem { code, reason } = if bytes.len() > CLIENT_MESSAGE_MAX_BYTES {
+        let len = bytes.len();
+        let reason = format!("the message has {len} bytes (limit {CLIENT_MESSAGE_MAX_BYTES})");
+        Problem::malformed(reason)
+    } else {
+        let found = match encoding {
+            Encoding::Json => json::check(bytes),
+            Encoding::Bincode => bincode::check(bytes),
+        };
+        match found {
+            Err(problem) => problem,
+            // The table and the decoders agree, which tests check, so this is not reached.
+            Ok(()) => Problem::malformed(ErrorCode::Malformed.text()),
+        }
+    };
+    Unreadable { id, code, reason }
+}
+
+/// Whether the table finds nothing wrong with a request.
+#[cfg(test)]
+fn is_readable(bytes: &[u8], encoding: Encoding) -> bool {
+    match encoding {
+        Encoding::Json => json::check(bytes).is_ok(),
+        Encoding::Bincode => bincode::check(bytes).is_ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

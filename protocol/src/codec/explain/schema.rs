@@ -1,0 +1,191 @@
+//! The table of all requests: their members, and what each must be.
+
+use crate::message::ClientMessage;
+
+/// What a member must be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    U32,
+    U64,
+    F64,
+    Text,
+    /// Nanoseconds: in JSON a string of digits.
+    Time,
+    Epoch,
+    Decimal,
+    /// A number that may be NaN or infinite.
+    Reading,
+    Bytes,
+    /// One of a few names.
+    Name(&'static [&'static str]),
+    List(&'static Kind),
+    Object(&'static Object),
+    /// In JSON an object, or its first member alone.
+    ObjectOrText(&'static Object),
+    /// An object with one member, whose name says what it is.
+    OneOf(&'static [(&'static str, Kind)]),
+}
+
+/// A member of an object.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) presence: Presence,
+}
+
+/// Whether a member may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Required,
+    /// It may be missing in JSON, and is always there in bincode.
+    Defaulted,
+    /// It may be missing in both encodings.
+    Optional,
+}
+
+/// Members in the order of bincode.
+#[derive(Debug)]
+pub(super) struct Object {
+    /// Its name in errors.
+    pub(super) name: &'static str,
+    pub(super) members: &'static [Member],
+}
+
+/// The requests. The index is the number in bincode.
+pub(super) const REQUESTS: &[Object] = &[
+    Object {
+        name: "subscribe",
+        members: &[
+            ID,
+            required("filters", Kind::List(&Kind::ObjectOrText(&FILTER))),
+            Member {
+                name: "mode",
+                kind: MODE,
+                presence: Presence::Defaulted,
+            },
+            MAX_RATE,
+        ],
+    },
+    Object {
+        name: "unsubscribe",
+        members: &[ID, required("channels", Kind::List(&Kind::U32))],
+    },
+    Object {
+        name: "publish",
+        members: &[
+            optional("id", Kind::U32),
+            required("updates", Kind::List(&Kind::Object(&UPDATE))),
+        ],
+    },
+    Object {
+        name: "time",
+        members: &[ID, required("client_time_ns", Kind::Time)],
+    },
+    Object {
+        name: "list",
+        members: &[ID],
+    },
+    Object {
+        name: "change",
+        members: &[
+            ID,
+            required("channel", Kind::U32),
+            required("mode", MODE),
+            MAX_RATE,
+        ],
+    },
+    Object {
+        name: "history",
+        members: &[
+            ID,
+            required("topic", Kind::Text),
+            optional("limit", Kind::U32),
+            optional("before", Kind::U64),
+        ],
+    },
+];
+
+const _: () = assert!(REQUESTS.len() == ClientMessage::TYPES.len());
+
+const ID: Member = Member {
+    name: "id",
+    kind: Kind::U32,
+    presence: Presence::Defaulted,
+};
+
+const MAX_RATE: Member = optional("max_rate_hz", Kind::F64);
+
+const MODE: Kind = Kind::Name(&["every", "latest"]);
+
+const FILTER: Object = Object {
+    name: "a filter",
+    members: &[
+        required("filter", Kind::Text),
+        optional("resume", Kind::Object(&RESUME)),
+    ],
+};
+
+const RESUME: Object = Object {
+    name: "a resume token",
+    members: &[
+        required("epoch", Kind::Epoch),
+        required("position", Kind::U64),
+        optional("count", Kind::U64),
+        optional("snapshot", Kind::U64),
+    ],
+};
+
+const UPDATE: Object = Object {
+    name: "an update",
+    members: &[
+        required("topic", Kind::Text),
+        required("value", VALUE),
+        optional("source_time_ns", Kind::Time),
+    ],
+};
+
+const VALUE: Kind = Kind::OneOf(&[
+    ("reading", Kind::Reading),
+    ("trade", Kind::Object(&TRADE)),
+    ("quote", Kind::Object(&QUOTE)),
+    ("text", Kind::Text),
+    ("bytes", Kind::Bytes),
+]);
+
+const TRADE: Object = Object {
+    name: "a trade",
+    members: &[
+        required("price", Kind::Decimal),
+        required("size", Kind::Decimal),
+        optional("side", Kind::Name(&["buy", "sell"])),
+    ],
+};
+
+const QUOTE: Object = Object {
+    name: "a quote",
+    members: &[
+        required("bid", Kind::Decimal),
+        required("ask", Kind::Decimal),
+        optional("bid_size", Kind::Decimal),
+        optional("ask_size", Kind::Decimal),
+    ],
+};
+
+const fn required(name: &'static str, kind: Kind) -> Member {
+    let presence = Presence::Required;
+    Member {
+        name,
+        kind,
+        presence,
+    }
+}
+
+const fn optional(name: &'static str, kind: Kind) -> Member {
+    let presence = Presence::Optional;
+    Member {
+        name,
+        kind,
+        presence,
+    }
+}

@@ -1,0 +1,285 @@
+//! Numbers in the documents that come from a source are those of the source.
+//!
+//! A row names a sentence of a document and the line that its number comes from. Either of them
+//! changes alone only with a failing test. Defaults of settings are compared with `--help`, and the
+//! protocol's numbers with its codec, by tests of those packages.
+
+use std::fs;
+
+use crate::programs::{document, root, shell};
+
+/// Document, sentence, source, and what is written there.
+const CLAIMS: [(&str, &str, &str, &str); 32] = [
+    (
+        "README.md",
+        "Rust](https://rustup.rs) 1.95 or newer",
+        "Cargo.toml",
+        "rust-version = \"1.95\"",
+    ),
+    (
+        "CONTRIBUTING.md",
+        "Rust is all you need: 1.95 or newer",
+        "Cargo.toml",
+        "rust-version = \"1.95\"",
+    ),
+    (
+        "CONTRIBUTING.md",
+        "at most 500 lines, and at most 200 for the median of a package",
+        "scripts/layout/src/sizes.rs",
+        "500",
+    ),
+    (
+        "CONTRIBUTING.md",
+        "Lines of Markdown and comments have at most 100 columns",
+        "scripts/layout/src/columns.rs",
+        "100",
+    ),
+    (
+        "docs/operations.md",
+        "retries after 250 ms at first and after 15 s at most",
+        "server/src/feed/mqtt/intake.rs",
+        "first_bound: Duration::from_millis(250),\n    max_bound: Duration::from_secs(15),",
+    ),
+    (
+        "docs/operations.md",
+        "is silent for 20 seconds now and then",
+        "server/src/feed/simulated/mod.rs",
+        "SILENCE_NS: f64 = 20e9",
+    ),
+    (
+        "docs/operations.md",
+        "the feed holds the broker back for up to five seconds",
+        "server/src/feed/mqtt/intake.rs",
+        "PUSH_BACK_MAX: Duration = Duration::from_secs(5)",
+    ),
+    (
+        "docs/operations.md",
+        "A line has at most 64 KiB",
+        "server/src/feed/stdin.rs",
+        "LINE_MAX_BYTES: usize = 64 * 1024",
+    ),
+    (
+        "docs/operations.md",
+        "at most five times in ten seconds",
+        "server/src/feed/handover.rs",
+        "LOGGED_MAX: u32 = 5",
+    ),
+    (
+        "docs/operations.md",
+        "at most five times in ten seconds",
+        "server/src/feed/handover.rs",
+        "LOG_WINDOW: Duration = Duration::from_secs(10)",
+    ),
+    (
+        "docs/operations.md",
+        "After three times as long without a live update the topic is stale",
+        "server/core/src/sequencer/liveness/mod.rs",
+        "STALE_AFTER_INTERVALS: u32 = 3",
+    ),
+    (
+        "docs/operations.md",
+        "Each shorter gap lowers it by a 64th of the difference",
+        "server/core/src/sequencer/liveness/mod.rs",
+        "LEARNED_DECAY: f32 = 1.0 / 64.0",
+    ),
+    (
+        "docs/operations.md",
+        "The rule takes effect after ten gaps",
+        "server/core/src/sequencer/liveness/mod.rs",
+        "LEARN_GAPS_MIN: u8 = 10",
+    ),
+    (
+        "docs/operations.md",
+        "The interval is never below one second",
+        "server/core/src/sequencer/liveness/mod.rs",
+        "LEARNED_INTERVAL_MIN: Duration = Duration::from_secs(1)",
+    ),
+    (
+        "docs/operations.md",
+        "a gap that made the topic stale at most doubles it",
+        "server/core/src/sequencer/liveness/mod.rs",
+        "LEARNED_GROWTH_MAX: f32 = 2.0",
+    ),
+    (
+        "docs/operations.md",
+        "newest values as JSON, at most 10,000",
+        "server/src/net/routes.rs",
+        "LATEST_MAX_UPDATES: usize = 10_000",
+    ),
+    (
+        "docs/operations.md",
+        "`?limit=` at most that many (20 by default, up to 1,000)",
+        "server/src/net/slow_clients.rs",
+        "SLOW_DEFAULT: usize = 20",
+    ),
+    (
+        "docs/operations.md",
+        "`?limit=` at most that many (20 by default, up to 1,000)",
+        "server/src/net/slow_clients.rs",
+        "SLOW_MAX: usize = 1_000",
+    ),
+    (
+        "docs/operations.md",
+        "A shard that did not answer within a second",
+        "server/src/net/slow_clients.rs",
+        "SHARD_TIMEOUT: Duration = Duration::from_secs(1)",
+    ),
+    (
+        "docs/operations.md",
+        "up to 4,096 connections per shard can wait to be accepted",
+        "server/src/net/listener.rs",
+        "BACKLOG: i32 = 4096",
+    ),
+    (
+        "docs/operations.md",
+        "a shard goes that way once for up to 64 clients",
+        "server/uring/src/lib.rs",
+        "SENDS_MAX: usize = 64",
+    ),
+    (
+        "docs/operations.md",
+        "64 KiB for a message",
+        "protocol/src/codec/limits.rs",
+        "CLIENT_MESSAGE_MAX_BYTES: usize = 64 * 1024",
+    ),
+    (
+        "docs/operations.md",
+        "16 KiB with 64 fields for a header",
+        "server/src/net/routes.rs",
+        "HEADER_MAX_BYTES: usize = 16 * 1024",
+    ),
+    (
+        "docs/operations.md",
+        "16 KiB with 64 fields for a header",
+        "server/src/net/routes.rs",
+        "HEADERS_MAX: usize = 64",
+    ),
+    (
+        "docs/operations.md",
+        "A row has at most 64 KiB",
+        "server/src/feed/replay/recording.rs",
+        "ROW_MAX_BYTES: usize = 64 * 1024",
+    ),
+    (
+        "docs/operations.md",
+        "Each line of a recording has at most 1 MiB",
+        "protocol/src/recording.rs",
+        "LINE_MAX_BYTES: usize = 1024 * 1024",
+    ),
+    (
+        "loadtest/README.md",
+        "a thread used more than 85 % of a core",
+        "loadtest/src/summary/conclude.rs",
+        "CPU_MAX: f64 = 0.85",
+    ),
+    (
+        "loadtest/README.md",
+        "late through its own fault by more than 1 ms at p99",
+        "loadtest/src/publish/status.rs",
+        "OWN_SLIP_MAX_NS: u64 = 1_000_000",
+    ),
+    (
+        "loadtest/README.md",
+        "more than a tenth of the measured p99 (and more than 0.1 ms)",
+        "loadtest/src/summary/conclude.rs",
+        "LAG_SHARE_MAX: f64 = 0.1",
+    ),
+    (
+        "loadtest/README.md",
+        "more than a tenth of the measured p99 (and more than 0.1 ms)",
+        "loadtest/src/summary/conclude.rs",
+        "LAG_MIN_NS: u64 = 100_000",
+    ),
+    (
+        "loadtest/README.md",
+        "several source addresses are used from 20,000 subscribers on",
+        "loadtest/src/cli/plan.rs",
+        "SUBSCRIBERS_PER_ADDRESS: usize = 20_000",
+    ),
+    (
+        "loadtest/README.md",
+        "Memory per connection is reported from 1,000 subscribers on",
+        "loadtest/src/summary/cost.rs",
+        "CONNECTION_BYTES_SUBSCRIBERS_MIN: usize = 1_000",
+    ),
+];
+
+#[test]
+fn numbers_from_a_source_are_those_of_the_source() {
+    let mut problems = Vec::new();
+    for (path, sentence, source, written) in CLAIMS {
+        let prose = document(path).prose();
+        if !prose.to_lowercase().contains(&sentence.to_lowercase()) {
+            problems.push(format!("{path} does not say {sentence:?}"));
+        }
+        let text = fs::read_to_string(root().join(source)).unwrap_or_default();
+        if !text.contains(written) {
+            problems.push(format!(
+                "{source} does not say {written:?}, as {path} does: {sentence:?}"
+            ));
+        }
+    }
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
+
+#[test]
+fn the_named_formats_of_recordings_are_those_of_the_replay_feed() {
+    let text = &document("docs/operations.md").text;
+    let (_, table) = text.split_once("<!-- formats -->").unwrap();
+    let (table, _) = table.split_once("<!-- end of formats -->").unwrap();
+    let source = fs::read_to_string(root().join("server/src/feed/replay/format.rs")).unwrap();
+    let (_, presets) = source.split_once("pub const PRESETS").unwrap();
+    let (presets, _) = presets.split_once("];").unwrap();
+    let quoted = |text: &str, quote: char| {
+        let parts = text.split(quote).skip(1).step_by(2);
+        parts.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let rows = quoted(table, '`');
+    assert_eq!(rows, quoted(presets, '"'));
+    assert!(rows.len() >= 8, "{rows:?}");
+}
+
+#[test]
+fn the_sizes_of_a_batch_in_the_readme_are_those_of_the_golden_files() {
+    let golden = |end: &str| {
+        let path = root()
+            .join("docs/golden")
+            .join(format!("server-batch-trade.{end}"));
+        fs::read_to_string(path).unwrap()
+    };
+    let digits: String = golden("hex").split_whitespace().collect();
+    let sentence = format!(
+        "a batch with one trade takes {} bytes instead of {} (`docs/golden/server-batch-trade`)",
+        digits.len() / 2,
+        golden("json").trim_end().len()
+    );
+    let prose = document("README.md").prose();
+    assert!(
+        prose.contains(&sentence),
+        "README.md does not say {sentence:?}"
+    );
+}
+
+#[test]
+fn exit_codes_of_the_load_tester_are_those_of_its_help() {
+    let output = shell("tickcast-loadtest --help", &root()).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = &document("loadtest/README.md").text;
+    let (_, table) = text.split_once("## Exit codes").unwrap();
+    let table = table.split("\n## ").next().unwrap();
+    let codes = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    let codes: Vec<&str> = codes.filter(|code| code.parse::<u8>().is_ok()).collect();
+    assert_eq!(codes.len(), 8, "{table}");
+    let (_, listed) = help.split_once("Exit codes: ").unwrap();
+    let listed: Vec<&str> = listed.split(". ").next().unwrap().split(", ").collect();
+    for code in codes {
+        let start = format!("{code} ");
+        assert!(
+            listed.iter().any(|part| part.starts_with(&start)),
+            "{code} is not in {listed:?}"
+        );
+    }
+}

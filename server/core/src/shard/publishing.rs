@@ -1,0 +1,78 @@
+//! The limits of a connection that publishes: when its next message may be read, and the refusals
+//! of the sequencer.
+
+use std::time::Duration;
+
+use tickcast_protocol::{error::ErrorCode, message::RequestId};
+
+use super::{Shard, keys::ConnectionKey, publish_budget::PublishBudget, socket::Socket};
+use crate::{now::Now, refusal::Refusal, sequencer::NewTopicLimits, work::Unpublished};
+
+/// Interval at which a client that does not read its answers is checked.
+const CLOGGED_POLL: Duration = Duration::from_millis(20);
+
+/// Longest pause of a client that publishes too much, before it is checked again: it may have been
+/// closed meanwhile.
+const PAUSE_MAX: Duration = Duration::from_millis(250);
+
+impl<S: Socket> Shard<S> {
+    /// Charges a message that publishes to the budget of its connection. Call it before
+    /// [`handle`](Self::handle).
+    pub fn charge_publish(&mut self, key: ConnectionKey, updates: usize, bytes: usize, now: Now) {
+        let (updates_per_s, bytes_per_s) = (
+            self.settings.publish_updates_per_s,
+            self.settings.publish_bytes_per_s,
+        );
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
+        let budget = connection.publishing.get_or_insert_with(|| {
+            Box::new(PublishBudget::new(updates_per_s, bytes_per_s, now.uptime))
+        });
+        budget.charge(updates, bytes, now.uptime);
+        if budget.pause(now.uptime).is_some() {
+            self.stats.publish_pauses.add(1);
+        }
+    }
+
+    /// Time to wait before this connection is read; `None` to read now. It is not read while it
+    /// does not read its answers, and while it has published more than its limits allow.
+    pub fn reading_pause(&mut self, key: ConnectionKey, now: Now) -> Option<Duration> {
+        let connection = self.connections.get(key)?;
+        if connection.output.is_clogged() {
+            return Some(CLOGGED_POLL);
+        }
+        let is_closing = connection.times.closing_since.is_some();
+        let budget = connection.publishing.as_ref().filter(|_| !is_closing)?;
+        let pause = budget.pause(now.uptime)?;
+        // Its pongs wait unread as well, so it does not count as silent.
+        connection.times.received = now.uptime;
+        connection.times.ping_sent = None;
+        Some(pause.min(PAUSE_MAX))
+    }
+
+    /// Answers a publish that the sequencer refused.
+    pub(super) fn refuse_publish(
+        &mut self,
+        key: ConnectionKey,
+        id: Option<RequestId>,
+        reason: Unpublished,
+    ) {
+        match reason {
+            Unpublished::TooManyTopics => {
+                let max = self.settings.topics_max;
+                let reason = format!("the server holds as many topics as it may (limit {max})");
+                let refusal = Refusal::new(ErrorCode::TooManyTopics, reason);
+                self.refuse(key, id, refusal, None);
+            }
+            Unpublished::TooManyNewTopics { retry_after_ms } => {
+                let NewTopicLimits { per_s, burst } = self.settings.new_topics;
+                let reason = format!(
+                    "too many new topics: {burst} at once and {per_s} per second are allowed"
+                );
+                let refusal = Refusal::new(ErrorCode::TooManyRequests, reason);
+                self.refuse(key, id, refusal, Some(retry_after_ms));
+            }
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! What a shard tells about itself: counters, the newest values, when it must run, and which
+//! clients are slow.
+
+use std::time::Duration;
+
+use tickcast_core::{
+    permissions::{Access, Permissions},
+    settings::CoreSettings,
+    shard::Event,
+    stats::ShardStats,
+    wire::{self, Wire},
+};
+use tickcast_protocol::{
+    codec::Encoding,
+    error::CloseCode,
+    message::{Mode, ServerMessage},
+    topic::Filter,
+    value::Value,
+};
+
+use crate::{
+    bench::{Bench, EPOCH},
+    pipe::AMPLE_BYTES,
+};
+
+const EVERY: (Mode, Option<f64>) = (Mode::Every, None);
+
+fn bench() -> Bench {
+    Bench::new(CoreSettings::default())
+}
+
+#[test]
+fn a_new_client_is_told_the_epoch_the_position_and_the_limits() {
+    let settings = CoreSettings {
+        tape_bytes: 1 << 20,
+        subscriptions_max: 3,
+        requests_per_s: 4,
+        request_burst: 5,
+        heartbeat: Duration::from_millis(1_500),
+        write_timeout: Duration::from_millis(2_500),
+        ..CoreSettings::default()
+    };
+    let mut bench = Bench::new(settings);
+    bench.publish(&[("a", 1.0), ("b", 1.0)]);
+    let client = bench.connect(Encoding::Json, Access::READER);
+    let messages = client.messages();
+    let [ServerMessage::Welcome(welcome)] = &messages[..] else {
+        panic!("{messages:?}");
+    };
+    assert_eq!((welcome.epoch, welcome.position), (EPOCH, 2));
+    assert_eq!(welcome.server_time_ns, bench.now().wall_ns);
+    assert_eq!(welcome.heartbeat_ms, 1_500);
+    let limits = welcome.limits;
+    assert_eq!((limits.subscriptions, limits.tape_bytes), (3, 1 << 20));
+    assert_eq!((limits.requests_per_s, limits.request_burst), (4, 5));
+    assert_eq!((limits.write_timeout_ms, limits.topic_bytes), (2_500, 256));
+    assert_eq!(limits.message_bytes, 64 * 1024);
+}
+
+#[test]
+fn closed_connections_are_counted_by_their_code() {
+    let stats = ShardStats::default();
+    let names: Vec<_> = stats.closes().map(|(name, _)| name).collect();
+    let known: Vec<_> = CloseCode::ALL
+        .iter()
+        .map(|code| code.number().to_string())
+        .collect();
+    assert_eq!(names[..known.len()], known);
+    assert_eq!(names[known.len()..], ["none", "other"]);
+    stats.closed(Some(1000));
+    stats.closed(None);
+    stats.closed(None);
+    for code in [2999, 3000, 4999] {
+        stats.closed(Some(code));
+    }
+    let counted: Vec<_> = stats.closes().filter(|(_, count)| *count > 0).collect();
+    let expected = [("1000", 1), ("none", 2), ("other", 3)];
+    assert_eq!(
+        counted,
+        expected.map(|(name, count)| (name.to_owned(), count))
+    );
+}
+
+#[test]
+fn an_ended_connection_is_counted_once_whoever_ends_it() {
+    let mut bench = bench();
+    let now = bench.now();
+    let lost = bench.reader(Encoding::Json);
+    bench.shard.lost(lost.key);
+    assert_eq!(bench.closes("none"), 1);
+    bench.shard.disconnect(lost.key);
+    bench.shard.lost(lost.key);
+    assert_eq!(bench.closes("none"), 1, "it had ended");
+    let client = bench.reader(Encoding::Json);
+    bench
+        .shard
+        .close(client.key, wire::close_answer(Some(1000)), Some(1000), now);
+    bench
+        .shard
+        .close(client.key, wire::close_answer(Some(1001)), Some(1001), now);
+    bench.shard.lost(client.key);
+    let counts = (
+        bench.closes("1000"),
+        bench.closes("1001"),
+        bench.closes("none"),
+    );
+    assert_eq!(counts, (1, 0, 1));
+    let frames = client.frames();
+    assert_eq!((frames.len(), frames[0].opcode), (1, 8));
+    assert_eq!(frames[0].payload, 1000_u16.to_be_bytes());
+    let silent = bench.reader(Encoding::Json);
+    bench
+        .shard
+        .close(silent.key, wire::close_answer(None), None, now);
+    let frames = silent.frames();
+    assert_eq!((frames[0].opcode, frames[0].payload.len()), (8, 0));
+}
+
+#[test]
+fn a_close_ends_the_subscriptions_of_its_connection() {
+    let mut bench = bench();
+    let client = bench.reader(Encoding::Json);
+    bench.subscribe(&client, "#", EVERY, None);
+    bench.settle();
+    let now = bench.now();
+    bench
+        .shard
+        .close_with(client.key, CloseCode::Normal, CloseCode::Normal.text(), now);
+    client.is_closed_with(CloseCode::Normal);
+    bench.publish(&[("a", 1.0)]);
+    assert_eq!(client.frames(), []);
+    assert_eq!(bench.stats.subscriptions.get(), 0);
+}
+
+#[test]
+fn an_event_stream_ends_at_once_and_without_a_close_frame() {
+    let mut bench = bench();
+    let client = bench.connect(Wire::Events, Access::READER);
+    client.pipe.take_bytes();
+    let now = bench.now();
+    let code = CloseCode::ServiceRestart;
+    bench.shard.close_with(client.key, code, code.text(), now);
+    assert_eq!(client.pipe.take_bytes(), b"");
+    assert_eq!(bench.broken(), [client.key]);
+    assert_eq!(bench.closes("1012"), 1);
+}
+
+#[test]
+fn connections_and_bytes_are_counted() {
+    let permissions = Permissions {
+        publish: Vec::new(),
+        ..Permissions::default()
+    };
+    let mut bench = Bench::new(CoreSettings {
+        permissions: permissions.clone(),
+        ..CoreSettings::default()
+    });
+    assert_eq!(bench.shard.index(), 3);
+    assert_eq!(bench.shard.permissions(), &permissions);
+    let clients = [(); 3].map(|()| bench.connect(Encoding::Json, Access::READER));
+    let received: usize = clients.iter().map(|c| c.pipe.take_bytes().len()).sum();
+    assert_eq!(bench.stats.bytes.get(), received as u64);
+    assert_eq!(bench.shard.connections(), 3);
+    bench.shard.disconnect(clients[1].key);
+    bench.shard.disconnect(clients[1].key);
+    assert_eq!(bench.shard.connections(), 2);
+    let counts = (bench.stats.connections.get(), bench.stats.connected.get());
+    assert_eq!(counts, (2, 3));
+    bench.publish(&[("a", 1.0), ("b", 2.0)]);
+    let counts = (bench.stats.position.get(), bench.stats.topics.get());
+    assert_eq!((counts, bench.shard.position()), ((2, 2), 2));
+    assert!(bench.stats.tape_bytes.get() > 256);
+}
+
+#[test]
+fn the_newest_values_of_a_filter_are_json_and_limited() {
+    let mut bench = bench();
+    bench.publish(&[("a/1", 1.0), ("b", 2.0), ("a/2", 3.0), ("a/1", 4.0)]);
+    let mut latest = |filter: &str, limit| {
+        let (values, is_all) = bench.shard.latest(&Filter::new(filter).unwrap(), limit);
+        let text = |json: &[u8]| {
+            let json = std::str::from_utf8(json).unwrap();
+            assert!(
+                json.starts_with("{\"topic\":\"") && json.ends_with('}'),
+                "{json}"
+            );
+            let positions = json.split("\"position\":").nth(1).unwrap();
+            positions.split(',').next().unwrap().parse::<u64>().unwrap()
+        };
+        let mut positions: Vec<_> = values.into_iter().map(text).collect();
+        positions.sort_unstable();
+        (positions, is_all)
+    };
+    assert_eq!(latest("#", 3), (vec![2, 3, 4], true));
+    assert_eq!(latest("a/+", 2), (vec![3, 4], true));
+    let (positions, is_all) = latest("#", 2);
+    assert_eq!((positions.len(), is_all), (2, false));
+    assert_eq!(latest("none", 2), (vec![], true));
+}
+
+#[test]
+fn a_shard_sleeps_until_a_batch_is_due_if_all_its_channels_have_a_pace() {
+    let mut bench = bench();
+    let now = bench.now();
+    let cap = Duration::from_millis(50);
+    assert_eq!(bench.shard.quiet_until(now), Some(cap), "no client at all");
+    let client = bench.reader(Encoding::Json);
+    let slow = (Mode::Latest, Some(100.0));
+    bench.subscribe(&client, "#", slow, None);
+    bench.settle();
+    assert_eq!(
+        bench.shard.quiet_until(now),
+        None,
+        "the first value is sent at once"
+    );
+    bench.publish(&[("a", 1.0)]);
+    bench.settle();
+    let ms = Duration::from_millis;
+    assert_eq!(bench.shard.quiet_until(now), Some(ms(10)));
+    assert_eq!(bench.shard.next_due(), None);
+    bench.pass(ms(4));
+    bench.publish(&[("a", 2.0)]);
+    // Its timer is set, so that only a poll remains.
+    let now = bench.now();
+    assert_eq!(bench.shard.next_due(), Some(ms(10)));
+    assert_eq!(bench.shard.quiet_until(now), Some(ms(54)));
+    bench.pass(ms(6));
+    bench.settle();
+    let now = bench.now();
+    assert_eq!(bench.shard.quiet_until(now), Some(ms(20)));
+    bench.pass(ms(10));
+    let now = bench.now();
+    assert_eq!(
+        bench.shard.quiet_until(now),
+        None,
+        "a value would be due now"
+    );
+    // A channel without a pace takes the sleep from all, until it has ended.
+    bench.pass(ms(10));
+    bench.publish(&[("a", 3.0)]);
+    let now = bench.now();
+    assert!(bench.shard.quiet_until(now).is_some());
+    let other = bench.reader(Encoding::Json);
+    bench.subscribe(&other, "b", EVERY, None);
+    assert_eq!(bench.shard.quiet_until(now), None);
+    bench.shard.disconnect(other.key);
+    assert!(bench.shard.quiet_until(now).is_some());
+}
+
+#[test]
+fn slow_clients_are_listed_with_what_they_lack() {
+    let mut bench = bench();
+    let clients = [(); 4].map(|()| bench.reader(Encoding::Json));
+    for client in &clients {
+        bench.subscribe(client, "#", EVERY, None);
+        bench.subscribe(client, "b", (Mode::Latest, Some(2.0)), None);
+    }
+    bench.settle();
+    let all = |bench: &Bench, limit| {
+        let now = bench.now();
+        bench.shard.slowest(limit, now)
+    };
+    assert!(all(&bench, 10).is_empty());
+    clients[1].pipe.set_room(0);
+    bench.publish(&[("a", 1.0)]);
+    bench.pass(Duration::from_millis(30));
+    clients[2].pipe.set_room(0);
+    bench.publish(&[("a", 2.0)]);
+    bench.pass(Duration::from_millis(20));
+    bench.publish(&[("a", 3.0)]);
+    bench.pass(Duration::from_millis(10));
+    let slow = all(&bench, 10);
+    let keys: Vec<_> = slow.iter().map(|(key, _)| *key).collect();
+    assert_eq!(keys, [clients[1].key, clients[2].key], "slowest first");
+    let (_, first) = &slow[0];
+    assert_eq!(
+        (first.shard, first.connection),
+        (3, clients[1].key.to_u64())
+    );
+    assert_eq!((first.subscriptions, first.blocked_ms), (2, 60));
+    assert!(first.unsent_bytes > 100);
+    let slowest = first.slowest.as_ref().unwrap();
+    assert_eq!((slowest.filter.as_str(), slowest.mode), ("#", Mode::Every));
+    assert_eq!((slowest.lag_updates, slowest.max_rate_hz), (2, None));
+    // The first update that it lacks came 30 ms ago.
+    assert_eq!(slowest.lag_ms, 30);
+    let (_, second) = &slow[1];
+    let slowest = second.slowest.as_ref().unwrap();
+    assert_eq!(
+        (slowest.lag_updates, slowest.lag_ms, second.blocked_ms),
+        (1, 10, 30)
+    );
+    assert_eq!(all(&bench, 1).len(), 1);
+    for client in &clients {
+        client.pipe.set_room(AMPLE_BYTES);
+        let now = bench.now();
+        bench.shard.on_writable(client.key, now);
+    }
+    bench.settle();
+    assert!(all(&bench, 10).is_empty());
+}
+
+#[test]
+fn a_client_with_too_many_unread_answers_is_not_read() {
+    let mut bench = bench();
+    let client = bench.reader(Encoding::Json);
+    client.pipe.set_room(0);
+    let now = bench.now();
+    let payload = [0; 125];
+    // Each pong is 127 bytes: 516 of them are below 64 KiB, 517 are above.
+    for _ in 0..516 {
+        bench.shard.pong(client.key, &payload, now);
+    }
+    assert!(!bench.shard.is_clogged(client.key));
+    bench.shard.pong(client.key, &payload, now);
+    assert!(bench.shard.is_clogged(client.key));
+    client.pipe.set_room(1_000);
+    bench.shard.on_writable(client.key, now);
+    assert!(!bench.shard.is_clogged(client.key));
+    bench.shard.disconnect(client.key);
+    assert!(!bench.shard.is_clogged(client.key));
+}
+
+#[test]
+fn a_full_socket_is_reported_once_until_it_has_taken_everything() {
+    let mut bench = bench();
+    let client = bench.reader(Encoding::Json);
+    bench.subscribe(&client, "#", EVERY, None);
+    bench.settle();
+    client.pipe.set_room(5);
+    bench.publish(&[("a", 1.0)]);
+    bench.publish(&[("a", 2.0)]);
+    assert_eq!(bench.shard.take_events(), [Event::Blocked(client.key)]);
+    assert_eq!(bench.stats.blocked.get(), 1);
+    let now = bench.now();
+    client.pipe.set_room(5);
+    assert!(bench.shard.on_writable(client.key, now), "wait again");
+    assert_eq!(bench.shard.take_events(), []);
+    client.pipe.set_room(AMPLE_BYTES);
+    assert!(!bench.shard.on_writable(client.key, now));
+    assert!(bench.shard.has_catching_up());
+    bench.settle();
+    assert_eq!(client.updates().len(), 2);
+    assert!(!bench.shard.on_writable(client.key, now));
+    assert!(!bench.shard.has_catching_up());
+    client.pipe.break_off();
+    bench.publish(&[("a", 3.0)]);
+    assert_eq!(bench.shard.take_events(), [Event::Broken(client.key)]);
+    bench.shard.disconnect(client.key);
+    assert!(!bench.shard.on_writable(client.key, now));
+}
+
+#[test]
+fn a_gap_and_its_updates_are_counted() {
+    let mut bench = Bench::new(CoreSettings {
+        tape_bytes: 2_000,
+        ..CoreSettings::default()
+    });
+    let client = bench.reader(Encoding::Json);
+    bench.subscribe(&client, "a", EVERY, None);
+    bench.settle();
+    client.pipe.set_room(1);
+    bench.publish(&[("a", 0.0)]);
+    for n in 0..100 {
+        bench.publish(&[("a", f64::from(n)), ("b", 0.0)]);
+    }
+    client.pipe.set_room(AMPLE_BYTES);
+    let now = bench.now();
+    bench.shard.on_writable(client.key, now);
+    bench.settle();
+    let (batches, gaps) = client.received();
+    let [gap] = &gaps[..] else { panic!("{gaps:?}") };
+    let live: usize = batches
+        .iter()
+        .filter(|b| !b.snapshot)
+        .map(|b| b.updates.len())
+        .sum();
+    assert_eq!(live as u64 + gap.lost.unwrap(), 101);
+    let counts = (bench.stats.gaps.get(), bench.stats.gap_updates.get());
+    assert_eq!(counts, (1, gap.lost.unwrap()));
+}
+
+#[test]
+fn long_catching_up_goes_in_frames_that_grow_from_16_to_64_kib() {
+    let mut bench = bench();
+    let text = || Value::Text("x".repeat(1_000));
+    let names: Vec<_> = (0..400).map(|n| format!("t/{n}")).collect();
+    let updates = names.iter().map(|name| (name.as_str(), text()));
+    bench.publish_values(updates.collect());
+    let client = bench.reader(Encoding::Json);
+    bench.subscribe(&client, "#", EVERY, None);
+    let now = bench.now();
+    let mut lens = Vec::new();
+    while bench.shard.has_catching_up() {
+        bench.shard.catch_up(now);
+        lens.extend(
+            client
+                .frames()
+                .iter()
+                .map(|frame| frame.payload.len() / 1_024),
+        );
+    }
+    // A frame is closed with the first update that reaches the limit.
+    for (nth, limit) in [16, 32, 64, 64, 64].into_iter().enumerate() {
+        assert!((limit..limit + 3).contains(&lens[nth]), "{lens:?}");
+    }
+}

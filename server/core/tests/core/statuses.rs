@@ -1,0 +1,193 @@
+//! The status of topics on its way to live, late and blocked subscribers.
+
+use std::time::Duration;
+
+use tickcast_core::{
+    sequencer::liveness::{Expected, LivenessSettings, SilenceRule},
+    settings::CoreSettings,
+    work::{FeedId, NewUpdate, Submission},
+};
+use tickcast_protocol::{
+    codec::Encoding,
+    message::{Mode, Quality, ServerMessage, Status},
+    topic::{Filter, Topic},
+    value::Value,
+};
+
+use crate::bench::{Bench, Client};
+
+const FEED: FeedId = 1;
+const EVERY: (Mode, Option<f64>) = (Mode::Every, None);
+const PACED: (Mode, Option<f64>) = (Mode::Latest, Some(10.0));
+
+/// A topic whose source is silent is stale after this time.
+const STALE_AFTER: Duration = Duration::from_secs(3);
+
+fn bench() -> Bench {
+    Bench::new(CoreSettings::default()).with_liveness(LivenessSettings {
+        silence: vec![SilenceRule {
+            filter: Filter::all(),
+            expect_every: Expected::Every(STALE_AFTER / 3),
+            dead_after: None,
+        }],
+        wills: vec![],
+    })
+}
+
+impl Bench {
+    fn hear(&mut self, topics: &[String]) {
+        let update = |name: &String| NewUpdate {
+            quality: Quality::Live,
+            ..NewUpdate::live(Topic::new(name).unwrap(), Value::Reading(1.0))
+        };
+        let submission = Submission {
+            updates: topics.iter().map(update).collect(),
+            ack: None,
+            feed: Some(FEED),
+        };
+        let now = self.now();
+        self.sequencer.push(submission, now);
+        self.turn();
+    }
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("t/{n}")).collect()
+}
+
+/// What arrived: the statuses of each message about statuses, and the number of values after it.
+fn read(client: &Client) -> Vec<(Vec<(String, Status)>, usize)> {
+    let mut read = vec![(Vec::new(), 0)];
+    for message in client.messages() {
+        match message {
+            ServerMessage::Status(message) => {
+                let rows = message.statuses.into_iter();
+                let rows = rows.map(|row| (row.topic.as_str().to_owned(), row.status));
+                read.push((rows.collect(), 0));
+            }
+            ServerMessage::Batch(batch) => read.last_mut().unwrap().1 += batch.updates.len(),
+            _ => {}
+        }
+    }
+    read
+}
+
+fn lens(read: &[(Vec<(String, Status)>, usize)]) -> Vec<(usize, usize)> {
+    read.iter()
+        .map(|(rows, values)| (rows.len(), *values))
+        .collect()
+}
+
+#[test]
+fn many_statuses_go_in_messages_of_1024_to_live_blocked_and_new_subscribers() {
+    let mut bench = bench();
+    let live = bench.reader(Encoding::Json);
+    let blocked = bench.reader(Encoding::Json);
+    let paced = bench.reader(Encoding::Json);
+    for (client, pace) in [(&live, EVERY), (&blocked, EVERY), (&paced, PACED)] {
+        bench.subscribe(client, "#", pace, None);
+    }
+    bench.settle();
+    let topics = names(2_500);
+    bench.hear(&topics);
+    bench.settle();
+    for client in [&live, &blocked, &paced] {
+        assert_eq!(lens(&read(client)), [(0, 2_500)]);
+    }
+    blocked.pipe.set_room(0);
+    bench.hear(&topics[..1]);
+    live.messages();
+    bench.pass(STALE_AFTER);
+    bench.settle();
+    let frames = [(0, 0), (1_024, 0), (1_024, 0), (452, 0)];
+    assert_eq!(lens(&read(&live)), frames);
+    bench.settle();
+    assert_eq!(lens(&read(&live)), [(0, 0)], "once");
+    let with_value = [(0, 1), (1_024, 0), (1_024, 0), (452, 0)];
+    assert_eq!(lens(&read(&paced)), with_value);
+    bench.unblock(&blocked);
+    bench.settle();
+    assert_eq!(lens(&read(&blocked)), with_value);
+    let late = bench.reader(Encoding::Json);
+    bench.subscribe(&late, "#", EVERY, None);
+    bench.settle();
+    let read = read(&late);
+    assert_eq!(lens(&read), [(0, 0), (1_024, 0), (1_024, 0), (452, 2_500)]);
+    let mut rows: Vec<_> = read.into_iter().flat_map(|(rows, _)| rows).collect();
+    rows.sort();
+    rows.dedup();
+    assert_eq!(rows.len(), 2_500);
+    assert!(rows.iter().all(|(_, status)| *status == Status::Stale));
+}
+
+#[test]
+fn a_new_subscriber_is_not_told_of_topics_that_are_live_again_but_a_blocked_one_is() {
+    let mut bench = bench();
+    let blocked = bench.reader(Encoding::Json);
+    bench.subscribe(&blocked, "#", EVERY, None);
+    bench.settle();
+    let topics = names(3);
+    bench.hear(&topics);
+    bench.pass(STALE_AFTER);
+    bench.settle();
+    assert_eq!(lens(&read(&blocked)), [(0, 3), (3, 0)]);
+    blocked.pipe.set_room(0);
+    bench.hear(&topics[1..2]);
+    let late = bench.reader(Encoding::Json);
+    bench.subscribe(&late, "#", EVERY, None);
+    bench.settle();
+    let told = read(&late);
+    let mut stale: Vec<_> = told[1].0.iter().map(|(topic, _)| topic.as_str()).collect();
+    stale.sort_unstable();
+    assert_eq!((stale, told[1].1), (vec!["t/0", "t/2"], 3));
+    bench.unblock(&blocked);
+    bench.settle();
+    let told: Vec<_> = read(&blocked)
+        .into_iter()
+        .flat_map(|(rows, _)| rows)
+        .collect();
+    assert_eq!(told, [("t/1".to_owned(), Status::Live)]);
+    // A change that comes after the subscription is told, also if it is back to live.
+    bench.pass(STALE_AFTER);
+    late.pipe.set_room(0);
+    bench.settle();
+    bench.hear(&topics[..1]);
+    bench.unblock(&late);
+    bench.settle();
+    let mut told: Vec<_> = read(&late).into_iter().flat_map(|(rows, _)| rows).collect();
+    told.sort();
+    told.dedup_by_key(|(topic, _)| topic.clone());
+    let expected = [("t/0", Status::Live), ("t/1", Status::Stale)];
+    assert_eq!(
+        told,
+        expected.map(|(topic, status)| (topic.to_owned(), status))
+    );
+}
+
+#[test]
+fn a_subscriber_of_other_topics_is_told_nothing() {
+    let mut bench = bench();
+    let client = bench.reader(Encoding::Json);
+    bench.subscribe(&client, "other/#", EVERY, None);
+    bench.settle();
+    bench.hear(&names(2));
+    bench.pass(STALE_AFTER);
+    bench.settle();
+    assert_eq!(client.frames(), []);
+}
+
+#[test]
+fn a_status_of_a_channel_that_ended_in_the_same_turn_goes_nowhere() {
+    let mut bench = bench();
+    let client = bench.reader(Encoding::Json);
+    bench.subscribe(&client, "#", EVERY, None);
+    bench.settle();
+    bench.hear(&names(1));
+    bench.shard.disconnect(client.key);
+    let other = bench.reader(Encoding::Json);
+    bench.subscribe(&other, "none", EVERY, None);
+    bench.settle();
+    bench.pass(STALE_AFTER);
+    bench.settle();
+    assert_eq!(other.frames(), []);
+}

@@ -1,0 +1,93 @@
+//! What the server will do with its settings, for `--check`.
+
+use std::fmt::Display;
+
+use crate::{
+    feed::{FeedSettings, Source},
+    settings::{PublishFrom, Settings},
+};
+
+/// One line for each thing that an operator may have meant otherwise.
+pub(super) fn summary(settings: &Settings) -> String {
+    let server = &settings.server;
+    let subscribe = all(&server.subscribe_allow, ", ");
+    let (who, publish) = match server.publish_from {
+        _ if server.publish_allow.is_empty() => ("clients", None),
+        PublishFrom::Nobody => ("clients", None),
+        PublishFrom::Loopback => ("clients on this machine", all(&server.publish_allow, ", ")),
+        PublishFrom::Anybody => ("clients", all(&server.publish_allow, ", ")),
+    };
+    let nothing = || "nothing".to_owned();
+    let mut lines = vec![
+        format!("listen on {} (shards: {})", server.listen, server.shards),
+        match server.admin {
+            Some(admin) => format!("answer operators on {admin}"),
+            None => "answer operators on the same address".to_owned(),
+        },
+    ];
+    lines.extend(settings.feeds.iter().map(feed));
+    if settings.feeds.is_empty() {
+        lines.push("run no feed: only clients publish".to_owned());
+    }
+    lines.push(format!(
+        "let clients subscribe to {}",
+        subscribe.unwrap_or_else(nothing)
+    ));
+    lines.push(format!(
+        "let {who} publish to {}",
+        publish.unwrap_or_else(nothing)
+    ));
+    lines.push(match all(&server.origins, ", ") {
+        Some(origins) => format!("let web pages of {origins} connect"),
+        None => "let no web page of another site connect".to_owned(),
+    });
+    for (count, what) in [
+        (settings.decode.len(), "decode"),
+        (settings.liveness.silence.len(), "liveness"),
+        (settings.liveness.wills.len(), "wills"),
+    ] {
+        if count > 0 {
+            lines.push(format!("follow {count} of the rules [[{what}]]"));
+        }
+    }
+    lines.push(format!("log {}", settings.log.filter));
+    let lines: Vec<_> = lines.iter().map(|line| format!("  {line}\n")).collect();
+    format!(
+        "The settings are right. The server will\n{}",
+        lines.concat()
+    )
+}
+
+fn feed(feed: &FeedSettings) -> String {
+    let what = match &feed.source {
+        Source::Simulated(settings) => format!(
+            "{} instruments and {} sensors, {} updates per second",
+            settings.instruments, settings.sensors, settings.rate
+        ),
+        Source::Mqtt(settings) => {
+            let filters = all(&settings.filters, ", ").unwrap_or_default();
+            format!("{filters} at {}", settings.url)
+        }
+        Source::Replay(settings) => {
+            let paths = settings.files.iter().map(|file| file.path.display());
+            paths
+                .map(|path| path.to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        }
+        Source::Stdin => "lines on standard input".to_owned(),
+    };
+    let (name, kind) = (&feed.name, feed.source.kind());
+    let name = if name == kind {
+        String::new()
+    } else {
+        format!(" {name:?}")
+    };
+    format!("run the feed {kind}{name}: {what}")
+}
+
+/// All members, if there are any.
+fn all(members: &[impl Display], separator: &str) -> Option<String> {
+    let texts: Vec<_> = members.iter().map(ToString::to_string).collect();
+    (!texts.is_empty()).then(|| texts.join(separator))
+}

@@ -1,0 +1,96 @@
+//! One TCP connection as HTTP: from its first byte to its end, or until it becomes a WebSocket.
+
+use std::{
+    future::{poll_fn, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hyper::{
+    Request, Response,
+    body::{Body, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+
+/// Longest request header.
+const HEADER_MAX_BYTES: usize = 16 * 1024;
+
+/// Maximum number of header fields in a request.
+const HEADERS_MAX: usize = 64;
+
+/// Maximum time for a client to close its end after the server has closed its own.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Maximum number of bytes that are read and dropped in that time: as much as a client may have
+/// sent before it saw the answer.
+const DISCARD_MAX_BYTES: usize = 256 * 1024;
+
+/// Bytes that are dropped at a time.
+const DISCARD_BYTES: usize = 4 * 1024;
+
+/// What is left of a connection after its last answer.
+#[derive(Debug)]
+pub(super) struct Rest {
+    /// The connection.
+    pub stream: TcpStream,
+    /// Bytes that are already read from it.
+    pub read: Bytes,
+    /// Whether the last answer was sent.
+    pub is_sent: bool,
+}
+
+/// Answers requests until one of the answers ends the connection, or upgrades it.
+pub(super) async fn serve<B>(
+    stream: TcpStream,
+    header_timeout: Duration,
+    answer: impl Fn(Request<Incoming>) -> Response<B> + Unpin,
+) -> Rest
+where
+    B: Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let service = service_fn(|request| ready(Ok::<_, std::convert::Infallible>(answer(request))));
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEADER_MAX_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    // hyper's own shutdown would also end a connection that becomes a WebSocket, and would close
+    // one with unread bytes, which resets it.
+    let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    if let Err(error) = &ended {
+        tracing::debug!(%error, "the HTTP connection failed");
+    }
+    let parts = connection.into_parts();
+    Rest {
+        stream: parts.io.into_inner(),
+        read: parts.read_buf,
+        is_sent: ended.is_ok(),
+    }
+}
+
+/// Closes a connection so that the client can read the last answer: bytes that are unread when a
+/// socket is closed reset it, and a reset may overtake the answer (RFC 9112, section 9.6).
+pub(super) async fn close(mut stream: TcpStream) {
+    if stream.shutdown().await.is_ok() {
+        let _ = timeout(LINGER, discard(&stream)).await;
+    }
+}
+
+/// Reads and drops what the client sends, until its end of the connection or the limit.
+async fn discard(stream: &TcpStream) {
+    let mut left = DISCARD_MAX_BYTES;
+    while stream.readable().await.is_ok() {
+        // The buffer is not held while waiting.
+        match stream.try_read(&mut [0; DISCARD_BYTES]) {
+            Ok(0) => return,
+            Ok(count) if count < left => left -= count,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Ok(_) | Err(_) => return,
+        }
+    }
+}

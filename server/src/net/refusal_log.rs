@@ -1,0 +1,86 @@
+//! When a refusal is logged: once per reason and interval, with a count.
+
+use std::time::Duration;
+
+use crate::metrics::RefusalReason;
+
+/// Least time between two lines for the same reason. A stranger can cause thousands of refusals per
+/// second; this way they fill no disk.
+pub(crate) const LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The lines of each reason; see the module.
+#[derive(Debug, Default)]
+pub(crate) struct RefusalLog {
+    reasons: [Lines; RefusalReason::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    /// From this time on a line may be logged.
+    next: Duration,
+    /// Refusals since the last line.
+    unlogged: u64,
+}
+
+impl RefusalLog {
+    /// Takes note of a refusal. `now` is the time since any fixed point. Returns the number of
+    /// refusals that a line stands for, or `None` if it is too early for one. What comes after the
+    /// last line is in the metrics, and in the next line.
+    pub(crate) fn note(&mut self, reason: RefusalReason, now: Duration) -> Option<u64> {
+        let lines = &mut self.reasons[reason as usize];
+        lines.unlogged += 1;
+        if now < lines.next {
+            return None;
+        }
+        lines.next = now + LOG_INTERVAL;
+        Some(std::mem::take(&mut lines.unlogged))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_first_refusal_is_logged_at_once_and_the_others_once_per_interval() {
+        use RefusalReason::{Host, Origin};
+
+        let mut log = RefusalLog::default();
+        let start = Duration::from_secs(7);
+        assert_eq!(log.note(Host, start), Some(1));
+        for ms in 1..10_000 {
+            assert_eq!(log.note(Host, start + Duration::from_millis(ms)), None);
+        }
+        // Another reason has its own lines.
+        assert_eq!(log.note(Origin, start), Some(1));
+        assert_eq!(log.note(Host, start + LOG_INTERVAL), Some(10_000));
+        assert_eq!(log.note(Host, start + 2 * LOG_INTERVAL), Some(1));
+    }
+
+    proptest! {
+        #[test]
+        fn all_refusals_are_counted_and_lines_are_an_interval_apart(
+            steps in proptest::collection::vec((0..3usize, 0u64..8_000), 0..200),
+        ) {
+            let mut log = RefusalLog::default();
+            let mut now = Duration::ZERO;
+            let mut noted = [0; 3];
+            let mut logged = [0; 3];
+            let mut last = [None::<Duration>; 3];
+            for (reason, ms) in steps {
+                now += Duration::from_millis(ms);
+                noted[reason] += 1;
+                if let Some(count) = log.note(RefusalReason::ALL[reason], now) {
+                    logged[reason] += count;
+                    prop_assert_eq!(noted[reason], logged[reason]);
+                    prop_assert!(last[reason].is_none_or(|last| now - last >= LOG_INTERVAL));
+                    last[reason] = Some(now);
+                } else {
+                    prop_assert!(last[reason].is_some_and(|last| now - last < LOG_INTERVAL));
+                }
+            }
+        }
+    }
+}
