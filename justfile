@@ -23,3 +23,7 @@ figures:
 # Starts the server with simulated data, and the monitor.
 demo *options:
     scripts/demo.sh {{options}}
+
+# Changes the code in small ways, and shows which changes no test notices: core, or checks.
+mutants what *options:
+    scripts/mutants.sh {{what}} {{options}}

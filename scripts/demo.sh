@@ -66,6 +66,7 @@ if [[ $address == *:0 ]]; then
 fi
 # A server that listens on all addresses can be reached at the local one.
 address=${address/#0.0.0.0:/127.0.0.1:}
+address=${address/#:/127.0.0.1:}
 address=${address/#\[::\]:/[::1]:}
 if is_ready; then
     fail "A server already runs on $address. Stop it, or choose another port with --listen"

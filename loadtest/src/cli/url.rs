@@ -33,8 +33,13 @@ pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
     })
 }
 
-/// The broker that an `mqtt://` URL names, with user and password if the URL has them.
+/// The broker that an `mqtt://` URL names, with user and password if the URL has them. As in the
+/// server's settings the scheme may be left out.
 pub(super) fn broker(text: &str) -> Result<(SocketAddr, Option<Login>), String> {
+    let text = &match text.contains("://") {
+        true => text.to_owned(),
+        false => format!("mqtt://{text}"),
+    };
     let url = parse(text, "mqtt", "mqtt://127.0.0.1:1883")?;
     let address = resolve(text, &url, Some(MQTT_PORT))?;
     let decoded = |part: &str| {
@@ -111,6 +116,7 @@ mod tests {
         let login = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
         for (text, address, expected) in [
             ("mqtt://127.0.0.1", "127.0.0.1:1883", None),
+            ("127.0.0.1:7", "127.0.0.1:7", None),
             ("mqtt://me@127.0.0.1:7", "127.0.0.1:7", login("me", "")),
             (
                 "mqtt://me:a%23b%40@[::1]",

@@ -1,6 +1,9 @@
 //! Hosts and origins: how requests and settings write them, and when two of them are the same.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 /// Longest name of a host (RFC 1035, section 2.3.4).
 const NAME_MAX_BYTES: usize = 253;
@@ -78,6 +81,32 @@ impl Host {
         match self {
             Self::Ip(_) => false,
             Self::Name(name) => name == "localhost" || name.ends_with(".localhost"),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(IpAddr::V6(address)) => write!(f, "[{address}]"),
+            Self::Ip(address) => write!(f, "{address}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Display for OriginRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Only(Origin { scheme, host, port }) = self else {
+            return f.write_str("any site");
+        };
+        write!(f, "{scheme}://")?;
+        if let Some(host) = host {
+            write!(f, "{host}")?;
+        }
+        match port {
+            Some(port) => write!(f, ":{port}"),
+            None => Ok(()),
         }
     }
 }

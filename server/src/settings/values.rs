@@ -237,6 +237,28 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_number_is_in_its_range() {
+        let parse = number(1..=3_u8);
+        for (text, expected) in [("1", 1), ("2", 2), ("3", 3)] {
+            assert_eq!(parse(text), Ok(expected));
+        }
+        for text in ["0", "4", "-1", "300", "", "x", "1.0"] {
+            let error = "expected a number from 1 to 3";
+            assert_eq!(parse(text), Err(error.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_log_filter_has_levels_that_exist() {
+        for text in ["off", "info", "warn,tickcast_server::feed=debug", "[span]"] {
+            assert_eq!(log_filter(text), Ok(text.to_owned()));
+        }
+        for text in ["verbose", "info,tickcast_server", "tickcast_server=loud"] {
+            assert!(log_filter(text).is_err(), "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn times_and_sizes_read_as_they_are_written(ms in 0u64..1 << 40, bytes: usize) {

@@ -11,6 +11,7 @@ mod end_to_end;
 mod end_to_end_resume;
 mod end_to_end_slow;
 mod history;
+mod memory;
 mod promises;
 mod proxies;
 mod rules;

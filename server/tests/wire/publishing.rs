@@ -56,7 +56,8 @@ async fn a_client_that_publishes_above_its_limit_is_read_later_and_loses_nothing
         let (least, most) = (Duration::from_millis(1_700), Duration::from_secs(6));
         assert!((least..most).contains(&elapsed), "{limit:?}: {elapsed:?}");
         let pauses = server.metric("tickcast_publish_pauses_total").await;
-        assert!((15..=20).contains(&pauses), "{limit:?}: {pauses}");
+        // At most one after each message beyond the first second's worth; fewer on a busy machine.
+        assert!((5..=20).contains(&pauses), "{limit:?}: {pauses}");
         other.send_json(&json!({"type": "list", "id": 5})).await;
         assert_eq!(other.json("subscriptions").await["id"], 5);
         assert_eq!(server.metric("tickcast_updates_total").await, 3_000);
@@ -67,7 +68,7 @@ async fn a_client_that_publishes_above_its_limit_is_read_later_and_loses_nothing
 async fn a_client_whose_pongs_wait_unread_is_not_taken_for_silent() {
     // One message that costs three seconds' worth: the next one waits for two seconds, which is
     // much longer than a pong may take.
-    let timing = ["--ping", "100ms", "--pong-timeout", "100ms"];
+    let timing = ["--ping", "300ms", "--pong-timeout", "300ms"];
     let limit = ["--publish-updates-per-s", "100"];
     let server = server(&[&limit[..], &timing[..]].concat()).await;
     let mut socket = RawSocket::open(server.address, "/ws", "").await;
@@ -94,7 +95,8 @@ async fn without_a_limit_and_below_it_a_publisher_is_never_paused() {
 async fn a_client_that_introduces_topics_too_fast_is_refused_and_told_when_to_try_again() {
     let server = server(&["--new-topics-per-s", "2", "--new-topics-burst", "3"]).await;
     let mut socket = RawSocket::open(server.address, "/ws", "").await;
-    let reason = "too many new topics: 3 at once and 2 per second are allowed";
+    let reason = "too many new topics: 3 at once (new_topics_burst) and 2 per second \
+                  (new_topics_per_s) are allowed";
     socket
         .send_json(&publish(Some(1), &["a", "b", "c", "a"]))
         .await;

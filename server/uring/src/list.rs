@@ -107,7 +107,7 @@ mod tests {
             Payload::Slice(slice) => std::slice::from_ref(slice),
             // SAFETY: the header points to as many slices as it says, which live in the list.
             Payload::Message(message) => unsafe {
-                std::slice::from_raw_parts(message.msg_iov, message.msg_iovlen as usize)
+                std::slice::from_raw_parts(message.msg_iov, message.msg_iovlen as _)
             },
         };
         let bytes = |slice: &libc::iovec| {

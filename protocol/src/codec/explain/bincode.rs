@@ -56,7 +56,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn object(&mut self, object: &Object, path: &mut Path) -> Result<(), Problem> {
+    fn object(&mut self, object: &'static Object, path: &mut Path<'_>) -> Result<(), Problem> {
         for member in object.members {
             path.member(member.name, |path| {
                 if member.presence == Presence::Optional && !self.flag(path)? {
@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn kind(&mut self, kind: Kind, path: &mut Path) -> Result<(), Problem> {
+    fn kind(&mut self, kind: Kind, path: &mut Path<'_>) -> Result<(), Problem> {
         match kind {
             Kind::U32 => self.unsigned(path, Width::U32).map(drop),
             Kind::U64 | Kind::Epoch | Kind::Time => self.unsigned(path, Width::U64).map(drop),
@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
     /// Reads the number of one of some names.
     fn choice(
         &mut self,
-        path: &Path,
+        path: &Path<'_>,
         names: impl ExactSizeIterator<Item = &'static str>,
     ) -> Result<usize, Problem> {
         let (at, len) = (self.at, names.len());
@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads whether an optional member is there.
-    fn flag(&mut self, path: &Path) -> Result<bool, Problem> {
+    fn flag(&mut self, path: &Path<'_>) -> Result<bool, Problem> {
         let at = self.at;
         match self.take(path, 1)?[0] {
             0 => Ok(false),
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an integer in any of its forms, also a longer one than needed.
-    fn unsigned(&mut self, path: &Path, width: Width) -> Result<u64, Problem> {
+    fn unsigned(&mut self, path: &Path<'_>, width: Width) -> Result<u64, Problem> {
         let at = self.at;
         let number = |bytes: &[u8]| {
             let digits = bytes.iter().rev();
@@ -165,12 +165,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a length and that many bytes.
-    fn sized(&mut self, path: &Path) -> Result<&'a [u8], Problem> {
+    fn sized(&mut self, path: &Path<'_>) -> Result<&'a [u8], Problem> {
         let len = self.unsigned(path, Width::U64)?;
         self.take(path, len)
     }
 
-    fn take(&mut self, path: &Path, len: u64) -> Result<&'a [u8], Problem> {
+    fn take(&mut self, path: &Path<'_>, len: u64) -> Result<&'a [u8], Problem> {
         let rest = &self.bytes[self.at..];
         match usize::try_from(len).ok().and_then(|len| rest.get(..len)) {
             Some(bytes) => {

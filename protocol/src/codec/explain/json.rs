@@ -48,11 +48,11 @@ fn request(members: &[(String, Json)]) -> Result<&'static Object, Problem> {
 }
 
 /// Checks each member in the order of the text, and then whether one is missing.
-fn check_members(
+fn check_members<'a>(
     object: &Object,
-    members: &[(String, Json)],
+    members: &'a [(String, Json)],
     has_type: bool,
-    path: &mut Path,
+    path: &mut Path<'a>,
 ) -> Result<(), Problem> {
     for (index, (name, json)) in members.iter().enumerate() {
         if members[..index].iter().any(|(before, _)| before == name) {
@@ -82,7 +82,7 @@ fn check_members(
     }
 }
 
-fn check_kind(kind: Kind, json: &Json, path: &mut Path) -> Result<(), Problem> {
+fn check_kind<'a>(kind: Kind, json: &'a Json, path: &mut Path<'a>) -> Result<(), Problem> {
     let is_right = match (kind, json) {
         (Kind::U32, Json::Unsigned(number)) => u32::try_from(*number).is_ok(),
         (Kind::U64, Json::Unsigned(_)) => true,

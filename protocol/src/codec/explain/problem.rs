@@ -30,36 +30,50 @@ impl Problem {
     }
 }
 
-/// The place of a member in a request, such as `updates[0].value`.
+/// The place of a member in a request, such as `updates[0].value`. It becomes a text only where
+/// something is wrong, because a request may have thousands of members.
 #[derive(Debug, Default)]
-pub(super) struct Path(String);
+pub(super) struct Path<'a>(Vec<Step<'a>>);
 
-impl Path {
+#[derive(Debug)]
+enum Step<'a> {
+    Member(&'a str),
+    Element(u64),
+}
+
+impl<'a> Path<'a> {
     /// Goes to a member, calls, and comes back.
-    pub(super) fn member<T>(&mut self, name: &str, call: impl FnOnce(&mut Self) -> T) -> T {
-        let point = if self.0.is_empty() { "" } else { "." };
-        self.with(&format!("{point}{}", name_in_path(name)), call)
+    pub(super) fn member<T>(&mut self, name: &'a str, call: impl FnOnce(&mut Self) -> T) -> T {
+        self.with(Step::Member(name), call)
     }
 
     /// Goes to an element of a list, calls, and comes back.
     pub(super) fn element<T>(&mut self, index: u64, call: impl FnOnce(&mut Self) -> T) -> T {
-        self.with(&format!("[{index}]"), call)
+        self.with(Step::Element(index), call)
     }
 
-    fn with<T>(&mut self, part: &str, call: impl FnOnce(&mut Self) -> T) -> T {
-        let len = self.0.len();
-        self.0.push_str(part);
+    fn with<T>(&mut self, step: Step<'a>, call: impl FnOnce(&mut Self) -> T) -> T {
+        self.0.push(step);
         let result = call(self);
-        self.0.truncate(len);
+        self.0.pop();
         result
     }
 
     /// The member here is wrong: `says` completes the sentence.
     pub(super) fn problem(&self, says: impl AsRef<str>) -> Problem {
-        let place = match self.0.as_str() {
-            "" => "the message",
-            place => place,
-        };
+        let mut place = String::new();
+        for step in &self.0 {
+            match step {
+                Step::Member(name) => {
+                    place.push_str(if place.is_empty() { "" } else { "." });
+                    place.push_str(&name_in_path(name));
+                }
+                Step::Element(index) => place.push_str(&format!("[{index}]")),
+            }
+        }
+        if place.is_empty() {
+            place.push_str("the message");
+        }
         Problem::malformed(format!("{place} {}", says.as_ref()))
     }
 }

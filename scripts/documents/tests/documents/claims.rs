@@ -6,10 +6,12 @@
 
 use std::fs;
 
+use regex::Regex;
+
 use crate::programs::{document, root, shell};
 
 /// Document, sentence, source, and what is written there.
-const CLAIMS: [(&str, &str, &str, &str); 32] = [
+const CLAIMS: [(&str, &str, &str, &str); 33] = [
     (
         "README.md",
         "Rust](https://rustup.rs) 1.95 or newer",
@@ -26,13 +28,19 @@ const CLAIMS: [(&str, &str, &str, &str); 32] = [
         "CONTRIBUTING.md",
         "at most 500 lines, and at most 200 for the median of a package",
         "scripts/layout/src/sizes.rs",
-        "500",
+        "LARGEST_MAX: usize = 500",
+    ),
+    (
+        "CONTRIBUTING.md",
+        "at most 500 lines, and at most 200 for the median of a package",
+        "scripts/layout/src/sizes.rs",
+        "MEDIAN_MAX: usize = 200",
     ),
     (
         "CONTRIBUTING.md",
         "Lines of Markdown and comments have at most 100 columns",
         "scripts/layout/src/columns.rs",
-        "100",
+        "COLUMNS_MAX: usize = 100",
     ),
     (
         "docs/operations.md",
@@ -258,6 +266,38 @@ fn the_sizes_of_a_batch_in_the_readme_are_those_of_the_golden_files() {
         prose.contains(&sentence),
         "README.md does not say {sentence:?}"
     );
+}
+
+#[test]
+fn the_figures_of_the_stalled_run_are_those_of_its_command() {
+    let document = document("README.md");
+    let number = |expression: &str, text: &str| -> u64 {
+        let found = Regex::new(expression).unwrap().captures(text);
+        let found = found.unwrap_or_else(|| panic!("README.md has no {expression}"));
+        found[1].replace(',', "").parse().unwrap()
+    };
+    let blocks = document.blocks();
+    let command = blocks
+        .iter()
+        .find(|block| block.text.contains("--stalled"))
+        .unwrap();
+    let flag = |name: &str| number(&format!(r"--{name} (\d+)"), &command.text);
+    let prose = document.prose();
+    let said = |expression: &str| number(expression, &prose);
+    let (stalled, subscribers) = (flag("stalled"), flag("subscribers"));
+    assert_eq!(said(r"Here (\d+) of"), stalled);
+    assert_eq!(said(r"Here \d+ of (\d+) subscribers"), subscribers);
+    assert_eq!(said(r"stop reading for (\d+) s"), flag("stall"));
+    assert_eq!(said(r"latencies of the other (\d+)"), subscribers - stalled);
+    let published = flag("rate") * (flag("duration") + flag("warmup"));
+    assert_eq!(said(r"times the ([\d,]+) that were published"), published);
+    let together = said(r"lost ones: together ([\d,]+)");
+    assert_eq!(together, stalled * published);
+    let (got, lost) = (
+        said(r"received ([\d,]+) updates and"),
+        said(r"notified of ([\d,]+) lost"),
+    );
+    assert_eq!(got + lost, together);
 }
 
 #[test]

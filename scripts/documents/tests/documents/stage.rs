@@ -4,6 +4,7 @@ use std::{
     fs,
     net::{SocketAddr, TcpListener, TcpStream},
     os::unix::fs::symlink,
+    path::Path,
     process::Command,
 };
 
@@ -172,7 +173,10 @@ impl<'a> Stage<'a> {
         let file = self.folder.path().join("mosquitto.conf");
         let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\n");
         fs::write(&file, text).unwrap();
-        let mut command = Command::new("/usr/sbin/mosquitto");
+        let mut places = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto"].into_iter();
+        let program = places.find(|program| Path::new(program).exists());
+        let program = program.ok_or("mosquitto must be installed (Debian: package mosquitto)")?;
+        let mut command = Command::new(program);
         let running = Running::start(command.arg("-c").arg(file), &Output::default());
         self.broker = Some((running, port));
         until(|| TcpStream::connect(("127.0.0.1", port)).ok()).map(|_| ())

@@ -68,7 +68,8 @@ impl<S: Socket> Shard<S> {
             Unpublished::TooManyNewTopics { retry_after_ms } => {
                 let NewTopicLimits { per_s, burst } = self.settings.new_topics;
                 let reason = format!(
-                    "too many new topics: {burst} at once and {per_s} per second are allowed"
+                    "too many new topics: {burst} at once (new_topics_burst) and {per_s} per second \
+                     (new_topics_per_s) are allowed"
                 );
                 let refusal = Refusal::new(ErrorCode::TooManyRequests, reason);
                 self.refuse(key, id, refusal, Some(retry_after_ms));

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::FileFailurePersistence};
 use tickcast_core::{
     Now,
     permissions::Access,
@@ -651,11 +651,84 @@ fn check(tape_bytes: usize, turn_writes: usize, ops: Vec<Op>) {
     }
 }
 
+/// How many histories of each kind are tried, as a multiple of what `PROPTEST_CASES` says (256).
+const CASES_FACTOR: u32 = 8;
+
 fn cases() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    let seeds = FileFailurePersistence::Direct("tests/core/failed_histories.txt");
     ProptestConfig {
-        max_shrink_iters: 20_000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
+        cases: config.cases * CASES_FACTOR,
+        max_shrink_iters: config.max_shrink_iters.min(20_000),
+        // `PROPTEST_DISABLE_FAILURE_PERSISTENCE` leaves none.
+        failure_persistence: config.failure_persistence.map(|_| Box::new(seeds) as _),
+        ..config
+    }
+}
+
+/// Histories that have failed once, for any reason, in their shortest form.
+#[test]
+fn histories_that_have_failed_before_are_tried_first() {
+    use Op::{CatchUp, Disconnect, Publish, Room, Subscribe, Turn, Unblock, Wait};
+
+    let subscribe = |client, filter, pace| Subscribe {
+        client,
+        filter,
+        pace,
+    };
+    let histories = [
+        // One connection with the same filter in two modes, and nothing else.
+        vec![subscribe(0, 0, 1), subscribe(0, 0, 0), Publish(vec![0])],
+        // A snapshot that ends while a batch is open, of a topic that is not new.
+        vec![
+            subscribe(0, 0, 2),
+            Publish(vec![0]),
+            Turn,
+            CatchUp,
+            Wait(10),
+            subscribe(2, 0, 2),
+            Publish(vec![0]),
+            Turn,
+            CatchUp,
+        ],
+        // The same, and a resume before the batch is closed.
+        vec![
+            subscribe(0, 0, 2),
+            Publish(vec![0]),
+            Turn,
+            CatchUp,
+            Wait(10),
+            subscribe(2, 0, 2),
+            Publish(vec![0]),
+            Turn,
+            CatchUp,
+            Disconnect(2),
+            subscribe(2, 0, 2),
+            CatchUp,
+        ],
+        // A socket that takes a part of a frame, and a connection that ends behind.
+        vec![
+            subscribe(0, 1, 0),
+            CatchUp,
+            Room {
+                client: 0,
+                bytes: 7,
+            },
+            Publish(vec![0, 1, 2]),
+            Turn,
+            Publish(vec![0, 1, 2]),
+            Turn,
+            Disconnect(0),
+            subscribe(0, 1, 0),
+            Unblock(0),
+        ],
+    ];
+    for history in histories {
+        for tape_bytes in [2_000, 1 << 20] {
+            for turn_writes in 1..=CLIENTS {
+                check(tape_bytes, turn_writes, history.clone());
+            }
+        }
     }
 }
 

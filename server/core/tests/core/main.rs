@@ -1,11 +1,17 @@
 //! The core's promises, in virtual time and without I/O: random histories against a model, and
 //! scripts for what happens at a limit.
+//!
+//! A random history that fails leaves its seed in `failed_histories.txt`, which is tried first from
+//! then on. Commit the file, and add the shortened history to
+//! `histories_that_have_failed_before_are_tried_first`: a seed is worth nothing when the kinds of
+//! operations change.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod bench;
 mod pipe;
 
+mod catch_up;
 mod closing;
 mod heartbeats;
 mod histories;

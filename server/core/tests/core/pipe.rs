@@ -21,6 +21,8 @@ struct State {
     room: usize,
     writes: usize,
     is_broken: bool,
+    /// Writes that a signal interrupts from now on.
+    interruptions: usize,
 }
 
 /// A frame as a client reads it.
@@ -36,6 +38,10 @@ impl Socket for Pipe {
         state.writes += 1;
         if state.is_broken {
             return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if state.interruptions > 0 {
+            state.interruptions -= 1;
+            return Err(io::ErrorKind::Interrupted.into());
         }
         if state.room == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -60,6 +66,11 @@ impl Pipe {
     /// Fails from now on.
     pub(crate) fn break_off(&self) {
         self.0.borrow_mut().is_broken = true;
+    }
+
+    /// Has a signal interrupt the next writes.
+    pub(crate) fn interrupt(&self, writes: usize) {
+        self.0.borrow_mut().interruptions = writes;
     }
 
     /// Number of times it was written to, with or without success.

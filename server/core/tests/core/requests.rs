@@ -537,7 +537,7 @@ fn a_message_that_is_not_valid_counts_as_a_request() {
     let client = bench.reader(Encoding::Json);
     let refusal = || Refusal::new(ErrorCode::Malformed, "not JSON");
     let now = bench.now();
-    bench.shard.refuse_message(client.key, refusal(), now);
+    bench.shard.refuse_message(client.key, None, refusal(), now);
     let error = client.error();
     assert_eq!(
         (error.code, error.reason.as_str()),
@@ -545,15 +545,15 @@ fn a_message_that_is_not_valid_counts_as_a_request() {
     );
     assert_eq!((error.temporary, error.retry_after_ms), (false, None));
     for _ in 0..10 {
-        bench.shard.refuse_message(client.key, refusal(), now);
+        bench.shard.refuse_message(client.key, None, refusal(), now);
         client.is_refused(ErrorCode::TooManyRequests);
     }
-    bench.shard.refuse_message(client.key, refusal(), now);
+    bench.shard.refuse_message(client.key, None, refusal(), now);
     client.is_closed_with(CloseCode::RateLimit);
-    bench.shard.refuse_message(client.key, refusal(), now);
+    bench.shard.refuse_message(client.key, None, refusal(), now);
     assert_eq!(client.frames(), []);
     bench.shard.disconnect(client.key);
-    bench.shard.refuse_message(client.key, refusal(), now);
+    bench.shard.refuse_message(client.key, None, refusal(), now);
 }
 
 #[test]

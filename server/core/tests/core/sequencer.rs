@@ -134,7 +134,7 @@ fn the_maximum_number_of_topics_can_be_reached_by_a_publish() {
     let ack = Ack {
         shard: 0,
         connection: 1,
-        id: 1,
+        id: Some(1),
     };
     let publish = |sequencer: &mut Sequencer, topics: &[&str]| {
         let updates = topics
@@ -220,7 +220,7 @@ fn work_that_a_client_waits_for_knows_its_request() {
     let ack = Ack {
         shard: 0,
         connection: 1,
-        id: 9,
+        id: Some(9),
     };
     assert_eq!(Work::Updates(submission(Some(ack))).request(), Some(9));
     assert_eq!(Work::Updates(submission(None)).request(), None);

@@ -9,12 +9,13 @@ use tickcast_core::{
     shard::Event,
     stats::ShardStats,
     wire::{self, Wire},
+    work::{NewUpdate, Submission},
 };
 use tickcast_protocol::{
     codec::Encoding,
     error::CloseCode,
     message::{Mode, ServerMessage},
-    topic::Filter,
+    topic::{Filter, Topic},
     value::Value,
 };
 
@@ -82,7 +83,7 @@ fn closed_connections_are_counted_by_their_code() {
 }
 
 #[test]
-fn an_ended_connection_is_counted_once_whoever_ends_it() {
+fn an_ended_connection_is_counted_once() {
     let mut bench = bench();
     let now = bench.now();
     let lost = bench.reader(Encoding::Json);
@@ -292,12 +293,73 @@ fn slow_clients_are_listed_with_what_they_lack() {
     );
     assert_eq!(all(&bench, 1).len(), 1);
     for client in &clients {
-        client.pipe.set_room(AMPLE_BYTES);
-        let now = bench.now();
-        bench.shard.on_writable(client.key, now);
+        bench.unblock(client);
     }
+    let slow = all(&bench, 10);
+    let blocked: Vec<_> = slow.iter().map(|(_, client)| client.blocked_ms).collect();
+    assert_eq!(blocked, [0, 0], "they read, and are still behind");
     bench.settle();
     assert!(all(&bench, 10).is_empty());
+}
+
+#[test]
+fn a_client_that_does_not_read_its_answers_is_slow_without_any_lag() {
+    let mut bench = bench();
+    let idle = bench.reader(Encoding::Json);
+    let subscribed = bench.reader(Encoding::Json);
+    bench.subscribe(&subscribed, "b", EVERY, None);
+    bench.settle();
+    let now = bench.now();
+    for client in [&idle, &subscribed] {
+        client.pipe.set_room(0);
+        bench.shard.pong(client.key, b"x", now);
+    }
+    bench.publish(&[("a", 1.0)]);
+    bench.pass(Duration::from_millis(5));
+    let now = bench.now();
+    let mut slow = bench.shard.slowest(10, now);
+    slow.sort_by_key(|(_, client)| client.subscriptions);
+    assert_eq!(slow.len(), 2);
+    let (_, client) = &slow[0];
+    assert_eq!((client.blocked_ms, client.unsent_bytes), (5, 3));
+    assert_eq!((client.subscriptions, &client.slowest), (0, &None));
+    let (_, client) = &slow[1];
+    let slowest = client.slowest.as_ref().unwrap();
+    // The update after its position is of another topic.
+    assert_eq!((slowest.lag_updates, slowest.lag_ms), (0, 0));
+}
+
+#[test]
+fn a_write_that_a_signal_interrupts_is_tried_again() {
+    let mut bench = bench();
+    let client = bench.reader(Encoding::Json);
+    bench.subscribe(&client, "#", EVERY, None);
+    bench.settle();
+    client.pipe.interrupt(3);
+    bench.publish(&[("a", 1.0)]);
+    assert_eq!(client.updates().len(), 1);
+    assert_eq!(bench.shard.take_events(), []);
+}
+
+#[test]
+fn a_whole_round_writes_to_every_connection() {
+    let mut bench = bench();
+    let clients: Vec<_> = (0..200).map(|_| bench.reader(Encoding::Json)).collect();
+    for client in &clients {
+        bench.subscribe(client, "#", EVERY, None);
+    }
+    bench.settle();
+    let now = bench.now();
+    let update = NewUpdate::live(Topic::new("a").unwrap(), Value::Reading(1.0));
+    let submission = Submission {
+        updates: [update].into_iter().collect(),
+        ..Submission::default()
+    };
+    bench.sequencer.push(submission, now);
+    let strip = bench.sequencer.take_strip().unwrap();
+    bench.shard.round(&[strip], now);
+    assert!(!bench.shard.has_unsent());
+    assert!(clients.iter().all(|client| client.updates().len() == 1));
 }
 
 #[test]
@@ -307,18 +369,23 @@ fn a_client_with_too_many_unread_answers_is_not_read() {
     client.pipe.set_room(0);
     let now = bench.now();
     let payload = [0; 125];
-    // Each pong is 127 bytes: 516 of them are below 64 KiB, 517 are above.
+    // Each pong is 127 bytes: 516 of them are 4 bytes below 64 KiB.
     for _ in 0..516 {
         bench.shard.pong(client.key, &payload, now);
     }
-    assert!(!bench.shard.is_clogged(client.key));
-    bench.shard.pong(client.key, &payload, now);
-    assert!(bench.shard.is_clogged(client.key));
+    assert!(bench.shard.reading_pause(client.key, bench.now()).is_none());
+    bench.shard.pong(client.key, &payload[..2], now);
+    assert!(
+        bench.shard.reading_pause(client.key, bench.now()).is_none(),
+        "64 KiB exactly"
+    );
+    bench.shard.pong(client.key, &[], now);
+    assert!(bench.shard.reading_pause(client.key, bench.now()).is_some());
     client.pipe.set_room(1_000);
     bench.shard.on_writable(client.key, now);
-    assert!(!bench.shard.is_clogged(client.key));
+    assert!(bench.shard.reading_pause(client.key, bench.now()).is_none());
     bench.shard.disconnect(client.key);
-    assert!(!bench.shard.is_clogged(client.key));
+    assert!(bench.shard.reading_pause(client.key, bench.now()).is_none());
 }
 
 #[test]
@@ -378,30 +445,4 @@ fn a_gap_and_its_updates_are_counted() {
     assert_eq!(live as u64 + gap.lost.unwrap(), 101);
     let counts = (bench.stats.gaps.get(), bench.stats.gap_updates.get());
     assert_eq!(counts, (1, gap.lost.unwrap()));
-}
-
-#[test]
-fn long_catching_up_goes_in_frames_that_grow_from_16_to_64_kib() {
-    let mut bench = bench();
-    let text = || Value::Text("x".repeat(1_000));
-    let names: Vec<_> = (0..400).map(|n| format!("t/{n}")).collect();
-    let updates = names.iter().map(|name| (name.as_str(), text()));
-    bench.publish_values(updates.collect());
-    let client = bench.reader(Encoding::Json);
-    bench.subscribe(&client, "#", EVERY, None);
-    let now = bench.now();
-    let mut lens = Vec::new();
-    while bench.shard.has_catching_up() {
-        bench.shard.catch_up(now);
-        lens.extend(
-            client
-                .frames()
-                .iter()
-                .map(|frame| frame.payload.len() / 1_024),
-        );
-    }
-    // A frame is closed with the first update that reaches the limit.
-    for (nth, limit) in [16, 32, 64, 64, 64].into_iter().enumerate() {
-        assert!((limit..limit + 3).contains(&lens[nth]), "{lens:?}");
-    }
 }

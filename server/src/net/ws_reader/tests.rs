@@ -1,7 +1,7 @@
 use std::{
     cell::Cell,
-    pin::Pin,
-    task::{Context, Poll},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
 };
 
 use tickcast_protocol::error::CloseCode;
@@ -444,4 +444,31 @@ fn close_codes_are_those_that_may_be_sent() {
     check(&frame(0x88, b""), &[Ok(Inbound::Close(None))]);
     let one_byte = Violation::protocol("a close frame has one byte");
     check(&frame(0x88, &[3]), &[Err(Some(one_byte))]);
+}
+
+/// A stream of which nothing has arrived yet.
+struct Silent;
+
+impl AsyncRead for Silent {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn a_stream_is_readable_when_bytes_have_arrived_or_it_has_ended() {
+    fn is_readable<R: AsyncRead + Unpin>(stream: R, read: &'static [u8]) -> bool {
+        let mut reader = MessageReader::new(stream, &Bytes::from_static(read), 1000);
+        let readable = pin!(reader.readable());
+        let mut context = Context::from_waker(Waker::noop());
+        readable.poll(&mut context).is_ready()
+    }
+    assert!(!is_readable(Silent, b""));
+    assert!(is_readable(Silent, b"x"), "it came with the handshake");
+    assert!(is_readable(tokio_test_stream(b"x", 1), b""));
+    assert!(is_readable(tokio_test_stream(b"", 1), b""), "the end");
 }
