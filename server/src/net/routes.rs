@@ -189,6 +189,10 @@ impl Routes {
             }
             return not_found().map(Either::Left);
         };
+        if route == Route::Echo && !self.settings.echo {
+            let reason = "/echo is switched off by the setting `echo`: set it to true to use it";
+            return text(StatusCode::NOT_FOUND, reason).map(Either::Left);
+        }
         if route.is_web_socket() {
             let answer = self.web_socket(route, request, host.as_ref(), client);
             return answer.map(Either::Left);
