@@ -117,7 +117,8 @@ async fn a_client_with_a_slow_link_gets_new_values_and_delays_no_other() {
 
 const NEVER_READ: usize = 200;
 
-/// A WebSocket that is never read costs about 45 KiB. hyper and the pipe of a stream hold some more.
+/// A WebSocket that is never read costs about 45 KiB. hyper and the pipe of a stream hold some
+/// more.
 const NEVER_READ_MAX_BYTES: usize = 96 * 1024;
 
 #[tokio::test]
