@@ -117,8 +117,8 @@ async fn a_client_with_a_slow_link_gets_new_values_and_delays_no_other() {
 
 const NEVER_READ: usize = 200;
 
-/// The state of an idle stream, hyper's included, takes about half of this without optimisation. The
-/// rest is what the pipe, hyper and the shard hold of unread bytes: 8 KiB each.
+/// The state of an idle stream, hyper's included, takes about half of this without optimisation.
+/// The rest is what the pipe, hyper and the shard hold of unread bytes: 8 KiB each.
 const NEVER_READ_MAX_BYTES: usize = 128 * 1024;
 
 #[tokio::test]
