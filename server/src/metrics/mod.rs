@@ -4,6 +4,7 @@
 //!
 //! * this file: all counters in one place, by shard, by feed, and of the ingest thread
 //! * `feed`: the counters and the state of one feed
+//! * `task`: the failures and the state of one long-lived task
 //! * [`prometheus`]: names, labels and text form; only this file names the metrics library
 //!
 //! The other rooms change the counters, and this room only reads them. The counters of a shard are
@@ -11,12 +12,15 @@
 
 mod feed;
 pub(crate) mod prometheus;
+mod task;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tickcast_core::stats::{Number, ShardStats};
 
 pub use feed::{FeedMetrics, FeedState};
+pub use task::TaskState;
+pub(crate) use task::TaskStats;
 
 /// The counters of the ingest thread.
 #[derive(Debug, Default)]
@@ -57,4 +61,19 @@ pub struct Metrics {
     pub feeds: Vec<FeedStats>,
     /// The counters of the ingest thread.
     pub ingest: IngestStats,
+    /// The long-lived tasks.
+    pub tasks: Vec<Arc<TaskStats>>,
+    /// The accept loops.
+    pub accept: AcceptStats,
+    /// Log lines dropped, if the program counts them.
+    pub log_dropped: OnceLock<Arc<Number>>,
+}
+
+/// The counters of all accept loops.
+#[derive(Debug, Default)]
+pub struct AcceptStats {
+    /// Connections answered with 503, or closed, because file descriptors were short.
+    pub short_of_descriptors: Number,
+    /// Times that accept(2) failed.
+    pub errors: Number,
 }

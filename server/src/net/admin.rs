@@ -3,28 +3,39 @@
 //! It has its own thread, so that it answers even if a shard does not. The answer then names that
 //! shard instead of its clients.
 
-use std::{convert::Infallible, io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell, collections::BTreeMap, convert::Infallible, io, net::SocketAddr, rc::Rc,
+    sync::Arc, time::Duration,
+};
 
 use hyper::{Request, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc, oneshot},
-    task::spawn_local,
-    time::{sleep, timeout},
+    sync::{Notify, Semaphore, mpsc, oneshot},
+    task::{AbortHandle, spawn_local},
+    time::timeout,
 };
 
 use super::{
     answer::{self, Answer},
-    listener::ACCEPT_PAUSE,
+    descriptors::Descriptors,
+    listener,
     slow_clients::{self, SlowQuestion},
     state::ServerState,
 };
-use crate::metrics::Metrics;
+use crate::{
+    metrics::Metrics,
+    tasks::{Restarts, Task},
+};
 
 /// Maximum number of requests answered at once. Few requests are expected here, and each answer may
 /// list many clients.
 const REQUESTS_MAX: usize = 16;
+
+/// Maximum number of connections. Where there are more, or file descriptors are short, a new one
+/// ends the oldest that has not sent a request yet: an operator's program sends it at once.
+const CONNECTIONS_MAX: usize = 32;
 
 /// Maximum time for a request's header, and then for the client to read the answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,27 +52,31 @@ pub(crate) struct Admin {
     pub metrics: Arc<Metrics>,
     /// The channel to each shard.
     pub shards: Vec<mpsc::Sender<SlowQuestion>>,
+    /// The file descriptors.
+    pub descriptors: Arc<Descriptors>,
+    /// Accepts connections.
+    pub task: Task,
+    /// Stands for the tasks of single connections.
+    pub connections: Task,
 }
 
 impl Admin {
-    /// Answers requests until `end` completes.
+    /// Answers requests until `end` completes. An error is why it cannot.
     pub(crate) async fn run(
         self,
         listener: std::net::TcpListener,
         end: oneshot::Receiver<Infallible>,
-    ) {
-        let listener = match TcpListener::from_std(listener) {
-            Ok(listener) => listener,
-            Err(error) => {
-                tracing::error!(%error, "cannot use the admin socket");
-                return;
-            }
-        };
+    ) -> Result<(), String> {
+        let listener = TcpListener::from_std(listener)
+            .map_err(|error| format!("cannot use the admin socket: {error}"))?;
+        let restarts = Restarts::new(self.task.clone());
+        let (listener, admin) = (Rc::new(listener), Rc::new(self));
         tokio::select! {
-            () = accept(listener, Rc::new(self)) => {}
+            () = restarts.run(|| accept(Rc::clone(&listener), Rc::clone(&admin))) => {}
             // An error means that the other end was dropped.
             _ = end => {}
         }
+        Ok(())
     }
 
     async fn answer(self: Rc<Self>, request: Request<Incoming>) -> Result<Answer, Infallible> {
@@ -69,8 +84,8 @@ impl Admin {
             return Ok(answer::only_get());
         }
         Ok(match request.uri().path() {
-            "/healthz" => answer::healthz(),
-            "/readyz" => answer::readyz(&self.state),
+            "/healthz" => answer::healthz(&self.metrics),
+            "/readyz" => answer::readyz(&self.state, &self.metrics),
             "/metrics" => answer::metrics(&self.metrics),
             "/v1/slow" => {
                 let query = request.uri().query().unwrap_or("");
@@ -82,39 +97,107 @@ impl Admin {
     }
 }
 
-async fn accept(listener: TcpListener, admin: Rc<Admin>) {
-    let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
-    loop {
-        // The semaphore is never closed.
-        let permit = Arc::clone(&permits).acquire_owned().await;
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let admin = Rc::clone(&admin);
-                spawn_local(async move {
-                    let served = timeout(2 * REQUEST_TIMEOUT, serve(stream, admin)).await;
-                    if !matches!(served, Ok(Ok(()))) {
-                        tracing::debug!(?served, "admin request");
-                    }
-                    drop(permit);
-                });
+async fn accept(listener: Rc<TcpListener>, admin: Rc<Admin>) {
+    let open = Rc::new(Open::default());
+    let requests = Rc::new(Semaphore::new(REQUESTS_MAX));
+    for id in 0.. {
+        let (stream, _) = listener::accept(&listener, &admin.descriptors).await;
+        if admin.descriptors.is_reserved(&stream) {
+            open.evict();
+        }
+        open.make_room().await;
+        let connection = Connection {
+            open: Rc::clone(&open),
+            id,
+        };
+        let serving = serve(stream, Rc::clone(&admin), connection, Rc::clone(&requests));
+        let task = spawn_local(admin.connections.contain(async move {
+            let served = timeout(2 * REQUEST_TIMEOUT, serving).await;
+            if !matches!(served, Ok(Ok(()))) {
+                tracing::debug!(?served, "admin request");
             }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept an admin connection");
-                sleep(ACCEPT_PAUSE).await;
+        }));
+        open.silent.borrow_mut().insert(id, task.abort_handle());
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    admin: Rc<Admin>,
+    connection: Connection,
+    requests: Rc<Semaphore>,
+) -> hyper::Result<()> {
+    let connection = Rc::new(connection);
+    let service = service_fn(move |request| {
+        let (admin, requests) = (Rc::clone(&admin), Rc::clone(&requests));
+        connection.asks();
+        async move {
+            // The semaphore is never closed.
+            let _permit = requests.acquire().await;
+            admin.answer(request).await
+        }
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_TIMEOUT)
+        // One request per connection: an open connection would keep its place.
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+}
+
+/// The open connections.
+#[derive(Debug, Default)]
+struct Open {
+    /// Those that have not sent a request yet, the oldest first.
+    silent: RefCell<BTreeMap<u64, AbortHandle>>,
+    /// The ids of the others.
+    asking: RefCell<Vec<u64>>,
+    ended: Notify,
+}
+
+impl Open {
+    /// Waits until there is room for a connection, or makes some.
+    async fn make_room(&self) {
+        while self.silent.borrow().len() + self.asking.borrow().len() >= CONNECTIONS_MAX {
+            if !self.evict() {
+                self.ended.notified().await;
             }
+        }
+    }
+
+    /// Ends the oldest silent connection, if there is one.
+    fn evict(&self) -> bool {
+        let oldest = self.silent.borrow_mut().pop_first();
+        if let Some((_, task)) = &oldest {
+            task.abort();
+        }
+        oldest.is_some()
+    }
+}
+
+/// A connection's place among the open ones, until it is dropped.
+#[derive(Debug)]
+struct Connection {
+    open: Rc<Open>,
+    id: u64,
+}
+
+impl Connection {
+    /// Records that the client has sent a request.
+    fn asks(&self) {
+        if self.open.silent.borrow_mut().remove(&self.id).is_some() {
+            self.open.asking.borrow_mut().push(self.id);
         }
     }
 }
 
-async fn serve(stream: TcpStream, admin: Rc<Admin>) -> hyper::Result<()> {
-    let service = service_fn(move |request| Rc::clone(&admin).answer(request));
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(REQUEST_TIMEOUT)
-        // One request per connection: an open connection would keep its permit.
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service)
-        .await
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.open.silent.borrow_mut().remove(&self.id);
+        self.open.asking.borrow_mut().retain(|id| *id != self.id);
+        self.open.ended.notify_one();
+    }
 }
 
 /// Binds the socket of the admin address.

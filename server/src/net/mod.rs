@@ -9,7 +9,8 @@
 //! | file | job |
 //! |---|---|
 //! | [`shard_thread`], [`shard_handle`] | one thread per shard: rounds, timers, core calls |
-//! | [`listener`], [`permits`] | accepts connections, and limits them per address |
+//! | [`listener`], [`permits`], [`descriptors`] | accepts connections within the limits of addresses and files |
+//! | `refusal` | the answer while file descriptors are short |
 //! | [`routes`], `handshake`, `answer`, `assets` | HTTP: which request gets which answer |
 //! | [`session`], [`ws_reader`], `echo` | WebSocket: from the handshake to the close |
 //! | `event_stream`, `pipe` | server-sent events |
@@ -20,6 +21,7 @@
 //! This room does I/O and decides nothing about updates: the shard of `tickcast-core` does. It
 //! hands publishes and questions to [`ingest`](crate::ingest), and knows no feed.
 
+pub(crate) mod descriptors;
 pub(crate) mod listener;
 pub(crate) mod permits;
 
@@ -28,6 +30,7 @@ mod assets;
 mod echo;
 mod event_stream;
 mod handshake;
+mod refusal;
 mod routes;
 
 pub(crate) mod admin;

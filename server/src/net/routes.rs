@@ -32,7 +32,7 @@ use super::{
     shard_handle::ShardHandle,
     state::{ServerState, Stage},
 };
-use crate::{metrics::Metrics, settings::ServerSettings};
+use crate::{metrics::Metrics, settings::ServerSettings, tasks::Task};
 
 /// Longest request header.
 const HEADER_MAX_BYTES: usize = 16 * 1024;
@@ -57,6 +57,8 @@ pub(super) struct Routes {
     pub state: Arc<ServerState>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
+    /// Stands for all tasks of single connections.
+    pub connections: Task,
 }
 
 impl Routes {
@@ -105,8 +107,8 @@ impl Routes {
         match path {
             "/ws" => self.subscriber(request, peer, permit),
             "/echo" => self.echo(request, permit),
-            "/healthz" => healthz(),
-            "/readyz" => readyz(&self.state),
+            "/healthz" => healthz(&self.metrics),
+            "/readyz" => readyz(&self.state, &self.metrics),
             "/metrics" if self.settings.admin.is_none() => answer::metrics(&self.metrics),
             "/v1/latest" => self.latest(request.uri().query().unwrap_or("")),
             "/" => welcome(request.headers()),
@@ -175,7 +177,7 @@ impl Routes {
         }
         match upgrade::upgrade(&mut request) {
             Ok((answer, upgraded)) => {
-                spawn_local(async move {
+                spawn_local(self.connections.contain(async move {
                     match upgraded.await {
                         Ok(socket) => match parts(socket.into_inner().into_inner()) {
                             Some((stream, read)) => serve(stream, read).await,
@@ -183,7 +185,7 @@ impl Routes {
                         },
                         Err(error) => tracing::debug!(%error, "the handshake did not finish"),
                     }
-                });
+                }));
                 answer.map(|_| Full::default())
             }
             Err(error) => text(StatusCode::BAD_REQUEST, error.to_string()),
@@ -214,10 +216,10 @@ impl Routes {
             let pipe = Pipe::new(retry.as_bytes());
             let body = pipe.body();
             let shard = Rc::clone(&self.shard);
-            spawn_local(async move {
+            spawn_local(self.connections.contain(async move {
                 session::stream(shard, pipe, params.into_request()).await;
                 drop(permit);
-            });
+            }));
             Either::Right(body)
         };
         let mut answer = Response::new(body);

@@ -4,7 +4,6 @@ use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive, str::FromStr, time
 
 use clap::Args;
 use jiff::SignedDuration;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// A struct of settings with nothing set.
 pub(crate) fn defaults<T: Args>() -> T {
@@ -104,22 +103,6 @@ pub(crate) fn origin(text: &str) -> Result<String, &'static str> {
     if text != "*" && !text.contains("://") {
         return Err("expected an origin such as https://example.org, or *");
     }
-    Ok(text.into())
-}
-
-/// Directives for `tracing-subscriber`. It would take an unknown level for the name of a module,
-/// so a directive without `=` or a span must be a level.
-pub(crate) fn log_filter(text: &str) -> Result<String, String> {
-    for directive in text.split(',') {
-        let is_level = directive.parse::<LevelFilter>().is_ok();
-        if !is_level && !directive.contains(['=', '[', ']', '{', '}']) {
-            return Err(format!(
-                "{directive:?} is not a level: expected off, error, warn, info, debug or trace, or \
-                 MODULE=LEVEL as in tickcast_server::feed=debug"
-            ));
-        }
-    }
-    EnvFilter::try_new(text).map_err(|error| error.to_string())?;
     Ok(text.into())
 }
 

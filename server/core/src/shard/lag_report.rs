@@ -118,7 +118,10 @@ impl<S: Socket> Shard<S> {
         let next = self.tape.between(position, self.tape.head()).next();
         let update = next
             .and_then(|(strip, index)| codec::decode_update_bincode(strip.get(index).bincode).ok());
-        let age_ns = update.map_or(0, |update| now.wall_ns - update.ingest_time_ns);
+        let age_ns = update.map_or(0, |update| {
+            // The clock may have been set since.
+            now.wall_ns.saturating_sub(update.ingest_time_ns)
+        });
         u64::try_from(age_ns / 1_000_000).unwrap_or(0)
     }
 }

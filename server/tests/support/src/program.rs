@@ -172,9 +172,14 @@ impl Program {
 
     /// Sends it SIGTERM.
     pub async fn terminate(&self) {
+        self.signal("TERM").await;
+    }
+
+    /// Sends it a signal, by its name without SIG.
+    pub async fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();
         let status = Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\"", &id])
+            .args(["-c", "kill -s \"$1\" \"$0\"", &id, name])
             .status();
         assert!(status.await.expect("sh is there").success());
     }
