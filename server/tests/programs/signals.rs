@@ -7,11 +7,18 @@ use tickcast_server_testkit::{
     raw::{RawSocket, get},
     until,
 };
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::sleep,
+};
 
 async fn bad_request(server: &Program) {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(b"bad\r\n\r\n").await.unwrap();
+    // Its line is logged before the connection is closed.
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
 }
 
 async fn until_logged(server: &Program, part: &str) {
