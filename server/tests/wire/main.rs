@@ -8,10 +8,10 @@ mod contract_wire;
 mod event_stream;
 mod foreign_clients;
 mod io_uring;
-mod requests;
-mod turned_away;
 mod mutated_requests;
 mod publishing;
+mod requests;
+mod turned_away;
 
 mod fuzz;
 mod hostile;
