@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Measures how old values are when they arrive over a slow link: scripts/slow-link.sh [RATE] [SECONDS]
+# Measures how old values are when they arrive over a slow link:
+#
+#   scripts/slow-link.sh [RATE] [SECONDS]
 #
 # Two network namespaces are joined by a virtual cable whose server's end passes RATE (256kbit by
 # default; tc's notation) through a token bucket. A server with its defaults (64 topics, 1,000
-# updates/s) is in the first, a client in each encoding in the second, and one more client beside the
-# server. The script needs root, iproute2 and python3, and a build of the server: cargo build.
+# updates/s) is in the first, a client in each encoding in the second, and one more client beside
+# the server. The script needs root, iproute2 and python3, and a build of the server: cargo build.
 # SERVER names another program; BURST and LATENCY change the bucket.
 set -euo pipefail
 cd "$(dirname "$0")/.."

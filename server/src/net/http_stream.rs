@@ -1,8 +1,8 @@
 //! A TCP connection as hyper reads and writes it.
 //!
-//! hyper owns it until the connection becomes a WebSocket. The shard must still be able to bound the
-//! unsent bytes of an event stream, and does so through an [`HttpLink`]. Both are on one thread;
-//! hyper requires `Send` all the same.
+//! hyper owns it until the connection becomes a WebSocket. The shard must still be able to bound
+//! the unsent bytes of an event stream, and does so through an [`HttpLink`]. Both are on one
+//! thread; hyper requires `Send` all the same.
 
 use std::{
     io::{self, ErrorKind, IoSlice},
@@ -93,8 +93,8 @@ impl HttpLink {
         true
     }
 
-    /// Bounds each write (0 removes the bound), and keeps it apart from the next one, so that the kernel holds no more
-    /// than its maximum.
+    /// Bounds each write (0 removes the bound), and keeps it apart from the next one, so that the
+    /// kernel holds no more than its maximum.
     pub(super) fn set_write_max(&self, bytes: usize) {
         if let Some(connection) = self.0.upgrade() {
             connection.write_max.store(bytes, Relaxed);

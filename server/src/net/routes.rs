@@ -237,6 +237,10 @@ impl Routes {
             }
             return not_found().map(Either::Left);
         };
+        if route == Route::Echo && !self.settings.echo {
+            let reason = "/echo is switched off by the setting `echo`: set it to true to use it";
+            return text(StatusCode::NOT_FOUND, reason).map(Either::Left);
+        }
         if route.is_web_socket() {
             let answer = self.web_socket(route, request, host.as_ref(), client);
             return answer.map(Either::Left);
@@ -298,10 +302,6 @@ impl Routes {
             return gate::options(HANDSHAKE);
         }
         let version = request.version();
-        if matches!(route, Route::Echo) && !self.settings.echo {
-            let reason = "/echo is switched off by the setting `echo`: set it to true to use it";
-            return closing(text(StatusCode::NOT_FOUND, reason), version);
-        }
         let checked = self.check_handshake(&request, host, client.ends);
         let answer = checked.and_then(|()| match route {
             Route::Echo => self.echo(request, client),

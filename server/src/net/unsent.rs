@@ -27,10 +27,10 @@ pub(super) fn bound(stream: &TcpStream, bound: KernelBound) {
     if let Err(error) = socket.set_tcp_notsent_lowat(bound.unsent) {
         tracing::debug!(%error, "TCP_NOTSENT_LOWAT");
     }
-    if let Some(all) = bound.all {
-        if let Err(error) = socket.set_send_buffer_size((all / SEND_BUFFER_FACTOR) as usize) {
-            tracing::debug!(%error, "SO_SNDBUF");
-        }
+    if let Some(all) = bound.all
+        && let Err(error) = socket.set_send_buffer_size((all / SEND_BUFFER_FACTOR) as usize)
+    {
+        tracing::debug!(%error, "SO_SNDBUF");
     }
 }
 

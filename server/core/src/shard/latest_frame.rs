@@ -59,9 +59,9 @@ struct Overtaken<'a> {
 /// Builds a frame of latest values with positions in (`after`, `until`].
 ///
 /// If not all of them fit, the frame ends early, with the oldest of the newest values. A topic that
-/// changes faster than such frames follow has its newest value always beyond their end. So a quarter
-/// of the frame is for these topics: each in turn, from `turn` on, gets the value that it had at the
-/// end of the frame.
+/// changes faster than such frames follow has its newest value always beyond their end. So a part
+/// of the frame ([`OVERTAKEN_PART`]) is for these topics: each in turn, from `turn` on, gets the
+/// value that it had at the end of the frame.
 pub(super) fn latest_frame(
     part: Part,
     channel: &Channel,

@@ -42,9 +42,7 @@ impl<S: Socket> Shard<S> {
 
     /// Queues an answer, which is sent at the end of this call. Nothing follows a close frame.
     pub(super) fn send(&mut self, key: ConnectionKey, frame: Bytes) {
-        let connection = self.connections.get(key);
-        let is_open = |connection: &&mut Connection<S>| connection.times.closing_since.is_none();
-        if let Some(connection) = connection.filter(is_open) {
+        if let Some(connection) = self.open_connection(key) {
             connection.output.push(frame);
             self.rounds.note_answered(key);
         }
@@ -53,10 +51,20 @@ impl<S: Socket> Shard<S> {
     /// Queues a control frame, as [`send`](Self::send). A program that uses WebSocket messages does
     /// not see it.
     pub(super) fn send_control(&mut self, key: ConnectionKey, frame: Bytes) {
-        if let Some(connection) = self.connections.get(key) {
+        if let Some(connection) = self.open_connection(key) {
             connection.output.push_control(frame);
             self.rounds.note_answered(key);
         }
+    }
+
+    /// The connection, unless it has ended or its close frame is sent.
+    fn open_connection(&mut self, key: ConnectionKey) -> Option<&mut Connection<S>> {
+        let connection = self.connections.get(key)?;
+        connection
+            .times
+            .closing_since
+            .is_none()
+            .then_some(connection)
     }
 
     /// Writes the queued answers, and all other unsent frames of these connections.
