@@ -714,7 +714,7 @@ fn a_log_filter_that_would_log_nothing_is_refused_with_what_is_valid() {
         check_at(&case().flags(&["--check", "--log", filter]), "--log");
         check_at(&case().env("TICKCAST_LOG", filter), "TICKCAST_LOG");
         let file = format!("log = {filter:?}\n");
-        check_at(&case().file(&file), "tickcast.toml, line 1: log");
+        check_at(&case().file(&file), "tickcast.toml:1:1: log");
     };
     check("verbose", "\"verbose\" is not a level", &LEVELS);
     check(
