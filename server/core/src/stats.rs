@@ -65,6 +65,8 @@ pub struct ShardStats {
     pub lag_updates: Number,
     /// Error messages sent.
     pub refused: Number,
+    /// Steps of work so far, see [`Steps`](crate::shard::Steps).
+    pub steps: Number,
     closes: [Number; CLOSES],
 }
 

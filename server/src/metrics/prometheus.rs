@@ -52,6 +52,7 @@ const SHARD: &[Metric<ShardStats>] = &[
     (GAUGE, "behind", "Connections whose socket is full now", |s| &s.behind),
     (GAUGE, "lag_updates", "Updates on the tape that the slowest subscription has not received", |s| &s.lag_updates),
     (COUNTER, "errors", "Error messages sent to clients", |s| &s.refused),
+    (COUNTER, "steps", "Steps of work of a shard, some tens of nanoseconds each", |s| &s.steps),
 ];
 
 #[rustfmt::skip]

@@ -18,7 +18,10 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tickcast_core::permissions::{Access, Action};
 use tickcast_protocol::topic::Filter;
-use tokio::{net::TcpStream, task::spawn_local};
+use tokio::{
+    net::TcpStream,
+    task::{spawn_local, yield_now},
+};
 
 use super::{
     answer::{self, Answer, healthz, is_reading, only_get, readyz, text, typed},
@@ -43,6 +46,9 @@ const HEADERS_MAX: usize = 64;
 /// Maximum number of updates in one answer of `/v1/latest`: some megabytes of JSON. A subscription
 /// has no such limit.
 const LATEST_MAX_UPDATES: usize = 10_000;
+
+/// Maximum number of these that are encoded between two turns of the shard: about 0.5 ms.
+const LATEST_AT_ONCE: usize = 1_000;
 
 type AnyAnswer = Response<Either<Full<Bytes>, PipeBody>>;
 
@@ -86,8 +92,15 @@ impl Routes {
         peer: SocketAddr,
         permit: Permit,
     ) -> Result<AnyAnswer, Infallible> {
-        if request.uri().path() == "/v1/stream" && is_reading(request.method()) {
-            return Ok(self.stream(&request, permit));
+        match request.uri().path() {
+            "/v1/stream" if is_reading(request.method()) => {
+                return Ok(self.stream(&request, permit));
+            }
+            "/v1/latest" if is_reading(request.method()) => {
+                let answer = self.latest(request.uri().query().unwrap_or("")).await;
+                return Ok(answer.map(Either::Left));
+            }
+            _ => {}
         }
         Ok(self.plain(request, peer, permit).map(Either::Left))
     }
@@ -108,7 +121,6 @@ impl Routes {
             "/healthz" => healthz(),
             "/readyz" => readyz(&self.state),
             "/metrics" if self.settings.admin.is_none() => answer::metrics(&self.metrics),
-            "/v1/latest" => self.latest(request.uri().query().unwrap_or("")),
             "/" => welcome(request.headers()),
             // Browsers request this path on their own for pages without an icon.
             "/favicon.ico" => found(assets::asset("/assets/page/icon.svg", request.headers())),
@@ -243,7 +255,7 @@ impl Routes {
             .map_err(|refusal| refusal.reason)
     }
 
-    fn latest(&self, query: &str) -> Answer {
+    async fn latest(&self, query: &str) -> Answer {
         let mut filters = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if name != "filter" {
@@ -267,17 +279,24 @@ impl Routes {
             return text(StatusCode::FORBIDDEN, reason);
         }
         self.shard.take_in();
-        let body = self.shard.with(|shard, _| {
-            let (epoch, position) = (shard.epoch(), shard.position());
-            let (updates, is_all) = shard.latest(filter, LATEST_MAX_UPDATES);
-            let mut body = format!(
-                r#"{{"epoch":"{epoch}","position":{position},"complete":{is_all},"updates":["#
-            )
-            .into_bytes();
-            body.extend(updates.join(&b','));
-            body.extend_from_slice(b"]}\n");
-            body
-        });
+        let mut ids = self.shard.search(filter).await;
+        let is_all = ids.len() <= LATEST_MAX_UPDATES;
+        ids.truncate(LATEST_MAX_UPDATES);
+        // A value may be of a later position.
+        let (epoch, position) = self
+            .shard
+            .with(|shard, _| (shard.epoch(), shard.position()));
+        let mut list = Vec::new();
+        for some in ids.chunks(LATEST_AT_ONCE) {
+            self.shard
+                .with(|shard, _| shard.append_latest(some, &mut list));
+            yield_now().await;
+        }
+        let mut body =
+            format!(r#"{{"epoch":"{epoch}","position":{position},"complete":{is_all},"updates":["#)
+                .into_bytes();
+        body.append(&mut list);
+        body.extend_from_slice(b"]}\n");
         typed(StatusCode::OK, "application/json", body)
     }
 }

@@ -209,6 +209,7 @@ async fn drain(shard: &Rc<ShardHandle>, window: Duration, deadline: Instant) {
     let all_gone = async {
         while shard.with(|shard, now| {
             shard.round(&[], now);
+            shard.work(now);
             shard.catch_up(now);
             shard.tick(now);
             shard.connections() > 0

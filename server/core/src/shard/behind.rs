@@ -8,7 +8,14 @@ use tickcast_protocol::{
     message::{Gap, Position, ServerMessage, TopicId, TopicInfo},
 };
 
-use super::{channel::Channel, pace::Pace, status_cursor::StatusCursor, topics::Topics};
+use super::{
+    channel::Channel,
+    count_walk::{CountWalk, Counted},
+    pace::Pace,
+    status_cursor::StatusCursor,
+    steps::Steps,
+    topics::Topics,
+};
 use crate::{
     tape::Tape,
     wire::{self, BatchWriter},
@@ -51,6 +58,8 @@ pub(super) struct Behind {
     pub sent: u64,
     /// How far the client knows the status of its topics.
     pub statuses: StatusCursor,
+    /// If the tape has dropped the cursor: the way to the count at its floor.
+    pub walk: Option<CountWalk>,
 }
 
 /// The rest of a snapshot: the topics whose newest update is in (`after`, `until`].
@@ -65,10 +74,17 @@ pub(super) struct SnapshotRange {
 /// The work that catch-up steps may still do.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
-    /// Updates on the tape that may still be read.
+    /// Updates on the tape that may still be read, or as much other work.
     pub updates: usize,
     /// A frame is closed at this many bytes of updates.
     pub frame_bytes: usize,
+}
+
+impl Allowance {
+    /// Takes work off. What cannot be interrupted may exceed the allowance.
+    fn take(&mut self, steps: usize) {
+        self.updates = self.updates.saturating_sub(steps);
+    }
 }
 
 /// The result of a step.
@@ -110,6 +126,7 @@ impl Behind {
             is_partial: false,
             sent: 0,
             statuses,
+            walk: None,
         }
     }
 
@@ -121,10 +138,14 @@ impl Behind {
         tape: &Tape,
         allowance: &mut Allowance,
     ) -> Step {
-        if let Some(frame) = self.statuses.step(channel, topics) {
-            return Step::Status(frame);
+        if !self.statuses.is_current(channel) {
+            allowance.take(channel.topic_count());
+            if let Some(frame) = self.statuses.step(channel, topics) {
+                return Step::Status(frame);
+            }
         }
         if let Some(range) = self.snapshot {
+            allowance.take(channel.latest_steps(range.after, range.until, tape));
             return self.step_snapshot(range, channel, topics, tape, allowance.frame_bytes);
         }
         if self.cursor == channel.flushed() && !self.is_partial {
@@ -136,6 +157,8 @@ impl Behind {
                 if interval_ms > 0 && !self.is_due {
                     return Step::Waiting;
                 }
+                let until = channel.reached(tape.head());
+                allowance.take(channel.latest_steps(self.cursor, until, tape));
                 self.step_latest(channel, topics, tape, allowance.frame_bytes)
             }
         }
@@ -196,7 +219,7 @@ impl Behind {
         allowance: &mut Allowance,
     ) -> Step {
         if self.scanned < tape.floor()
-            && let Some(gap) = self.fall_off(channel, tape)
+            && let Some(gap) = self.fall_off(channel, tape, allowance)
         {
             return gap;
         }
@@ -207,10 +230,10 @@ impl Behind {
                 break;
             }
             allowance.updates -= 1;
-            let update = strip.get(index);
-            self.scanned = update.position;
-            if channel.has(update.topic) {
-                introduced.insert(update.topic);
+            let topic = strip.topic(index);
+            self.scanned = strip.first() + index as Position;
+            if channel.has(topic) {
+                introduced.insert(topic);
                 batch
                     .push(strip.encoded(index, channel.spec.wire.encoding(), |id| topics.name(id)));
             }
@@ -236,10 +259,17 @@ impl Behind {
 
     /// Handles a cursor that the tape has dropped. Returns `None` if no update of the channel was
     /// lost.
-    fn fall_off(&mut self, channel: &mut Channel, tape: &Tape) -> Option<Step> {
+    fn fall_off(
+        &mut self,
+        channel: &mut Channel,
+        tape: &Tape,
+        allowance: &mut Allowance,
+    ) -> Option<Step> {
         // The channel has no update between its last batch and the floor.
         let floor = tape.floor().min(channel.flushed());
-        let count = channel.count_at(floor, tape);
+        let Some(count) = self.count_at(floor, channel, tape, allowance) else {
+            return Some(Step::Searching);
+        };
         let lost = self.count.map(|had| count.saturating_sub(had));
         self.scanned = floor;
         if lost == Some(0) {
@@ -261,6 +291,33 @@ impl Behind {
         let resume = channel.resume_at(floor, self.count, Some(gap.snapshot));
         let frame = wire::message_at(&ServerMessage::Gap(gap), &resume, channel.spec.wire);
         Some(Step::Gap { frame, lost })
+    }
+
+    /// Number of updates of the channel up to the floor of the tape. Returns `None` if the
+    /// allowance for searching is used up.
+    fn count_at(
+        &mut self,
+        floor: Position,
+        channel: &mut Channel,
+        tape: &Tape,
+        allowance: &mut Allowance,
+    ) -> Option<u64> {
+        if floor == channel.flushed() {
+            return Some(channel.flushed_count());
+        }
+        let known = channel.known_counts(tape.head());
+        let walk = self.walk.take();
+        let mut walk = walk.unwrap_or_else(|| CountWalk::from_nearest(floor, known));
+        let mut steps = Steps::new(allowance.updates);
+        let counted = walk.advance(floor, channel, tape, &mut steps);
+        allowance.take(steps.taken());
+        match counted {
+            Counted::Known(count) => Some(count),
+            Counted::Searching | Counted::Unknown => {
+                self.walk = Some(walk);
+                None
+            }
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     output::{Flushed, Output},
     socket::Socket,
     token_bucket::TokenBucket,
+    under_way::UnderWay,
 };
 use crate::{permissions::Access, wire::Wire};
 
@@ -25,8 +26,7 @@ pub(crate) struct Connection<S> {
     pub(super) wire: Wire,
     pub(super) access: Access,
     pub(super) requests: TokenBucket,
-    /// Requests for history that are not answered yet.
-    pub(super) questions: u32,
+    pub(super) under_way: Option<Box<UnderWay>>,
     pub(super) subscriptions: SmallVec<[SubscriptionKey; 2]>,
     pub(super) output: Output<S>,
     pub(super) catching_up: CatchingUp,
@@ -47,7 +47,7 @@ impl<S: Socket> Connection<S> {
             wire,
             access,
             requests,
-            questions: 0,
+            under_way: None,
             subscriptions: SmallVec::new(),
             output: Output::new(socket, uptime),
             catching_up: CatchingUp::default(),

@@ -65,12 +65,11 @@ impl<S: Socket> Shard<S> {
 
     /// Removes a connection and its subscriptions.
     pub fn disconnect(&mut self, key: ConnectionKey) {
-        let Some(connection) = self.connections.get(key) else {
+        if self.connections.get(key).is_none() {
             return;
-        };
-        for subscription in std::mem::take(&mut connection.subscriptions) {
-            self.end_subscription(subscription);
         }
+        self.give_up_request(key);
+        self.end_subscriptions(key);
         self.connections.remove(key);
         self.stats.connections.set(self.connections.len() as u64);
     }
@@ -105,9 +104,8 @@ impl<S: Socket> Shard<S> {
         }
         connection.times.closing_since = Some(now.uptime);
         let wire = connection.wire;
-        for subscription in std::mem::take(&mut connection.subscriptions) {
-            self.end_subscription(subscription);
-        }
+        self.give_up_request(key);
+        self.end_subscriptions(key);
         self.stats.closed(code);
         match wire {
             Wire::Frames(_) => self.send(key, frame),
