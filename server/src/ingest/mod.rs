@@ -13,6 +13,6 @@ mod handoff;
 mod queue;
 mod thread;
 
-pub(crate) use handoff::Handoff;
+pub(crate) use handoff::{Handoff, NewStrips};
 pub use queue::{Arrival, Ended, Ingest};
 pub(crate) use thread::IngestThread;

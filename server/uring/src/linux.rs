@@ -108,7 +108,9 @@ impl<'a> Sends<'a> {
         let mut payloads = list.payloads();
         for accepted in accepted.chunks_mut(SENDS_MAX) {
             let mut queue = ring.submission();
-            for (index, (socket, payload, flags)) in (&mut payloads).take(accepted.len()).enumerate() {
+            for (index, (socket, payload, flags)) in
+                (&mut payloads).take(accepted.len()).enumerate()
+            {
                 let request = request(socket, payload, flags).user_data(index as u64);
                 // SAFETY: the request points to bytes that do not change. They are borrowed for as
                 // long as `self` lives, or belong to its `Ring`. `perform` returns when the kernel

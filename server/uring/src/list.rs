@@ -66,8 +66,8 @@ impl List {
         });
     }
 
-    /// The socket, the payload and the flags of each send, in the order of [`add`](Self::add). The pointers
-    /// are valid until the list changes.
+    /// The socket, the payload and the flags of each send, in the order of [`add`](Self::add). The
+    /// pointers are valid until the list changes.
     pub(crate) fn payloads(&mut self) -> impl Iterator<Item = (RawFd, Payload<'_>, i32)> {
         let slices = &self.slices;
         let several = self.sends.iter().filter(|send| send.count != 1);
