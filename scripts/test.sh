@@ -13,7 +13,7 @@ headline "What the tests need"
 # Python with virtual environments, curl and a browser for clients in other languages. A display for
 # the monitor, and the libraries that its window loads when it opens.
 install_missing cc=build-essential \
-    mosquitto mosquitto-clients nginx haproxy caddy=caddy \
+    mosquitto mosquitto-clients faketime nginx haproxy caddy=caddy \
     node=nodejs npm=npm python3=python3 python3-venv curl=curl chromium=chromium \
     xvfb libgl1 libgl1-mesa-dri libegl1 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 \
     libxkbcommon-x11-0 libxrandr2
@@ -31,6 +31,11 @@ headline "The load tester's own test"
 # Exit code 6 means that it measures correctly on a machine too busy for exact figures: enough here.
 # The tests have built it. Cargo would build it again for this package's own choice of features.
 "${CARGO_TARGET_DIR:-target}/debug/tickcast-loadtest" selftest || (($? == 6))
+
+headline "Chaos"
+# A minute of faults around a running server. scripts/chaos.sh does the same for longer.
+folder=${CARGO_TARGET_DIR:-target}/debug
+"$folder/tickcast-chaos" --server "$folder/tickcast-server" --seconds 60 --seed 1
 
 headline "JavaScript client"
 (

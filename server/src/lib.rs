@@ -10,6 +10,8 @@
 //! | `ingest` | runs the sequencer, and hands its strips to the shards |
 //! | `net` | accepts clients, reads their requests, and writes what the shards send |
 //! | `metrics` | the counters of all rooms, and their text form for Prometheus |
+//! | `tasks` | notices tasks that end before the server, and starts them again |
+//! | [`log`] | writes the program's log, without ever holding a task up |
 //!
 //! `server` starts the threads of these rooms and ends them in order. `settings` holds the settings
 //! in the form in which the rooms use them, and `clock` reads the system's clocks. `testing`
@@ -39,11 +41,15 @@ mod feed;
 mod ingest;
 mod net;
 
+pub mod log;
+
 mod clock;
 mod metrics;
 mod server;
+mod tasks;
 
 #[doc(hidden)]
 pub mod testing;
 
 pub use server::{Server, StartError};
+pub use tasks::Failure;

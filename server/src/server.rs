@@ -5,6 +5,7 @@ use std::{
     future::Future,
     io,
     net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::{self, JoinHandle},
 };
@@ -13,7 +14,7 @@ use tickcast_core::sequencer::{History, Sequencer, liveness::Liveness};
 use tickcast_protocol::message::Epoch;
 use tokio::{
     runtime::{Builder, LocalOptions},
-    sync::{Barrier, mpsc, oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
 
@@ -22,17 +23,19 @@ use crate::{
     config::Settings,
     feed::{self, FeedSettings, decode::Decoder},
     ingest::{Handoff, Ingest, IngestThread},
-    metrics::{FeedStats, Metrics},
+    metrics::{FeedStats, Metrics, TaskStats},
     net::{
         admin::{self, Admin, QUESTIONS_MAX},
+        descriptors::{self, Descriptors, TooFewDescriptors},
         echo::ECHO_BUDGET_BYTES,
         gate::Gate,
         listener,
         permits::Permits,
-        shard_thread::ShardThread,
-        state::ServerState,
+        shard_thread::{ShardTasks, ShardThread},
+        state::{ServerState, Stage},
         ws_reader::Budget,
     },
+    tasks::{Failure, Task, panic_text},
 };
 
 /// The reason why the server could not start.
@@ -46,6 +49,9 @@ pub enum StartError {
         /// The system's error.
         error: io::Error,
     },
+    /// The process may have too few file descriptors.
+    #[error(transparent)]
+    Descriptors(#[from] TooFewDescriptors),
     /// The system could not create a thread or a timer.
     #[error("cannot start the {name} thread: {error}")]
     Thread {
@@ -63,8 +69,11 @@ pub struct Server {
     admin_address: Option<SocketAddr>,
     metrics: Arc<Metrics>,
     state: Arc<ServerState>,
+    handoff: Arc<Handoff>,
     end: watch::Sender<bool>,
-    threads: Vec<JoinHandle<()>>,
+    failure: watch::Sender<Option<Failure>>,
+    ingest: JoinHandle<()>,
+    shards: Vec<JoinHandle<()>>,
     /// The admin thread, which ends when the sender is dropped.
     admin: Option<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
 }
@@ -79,6 +88,7 @@ impl Server {
             liveness,
             ..
         } = settings;
+        descriptors::check(server.shards, feeds.len())?;
         let server = Arc::new(server);
         let listen = |error| StartError::Listen {
             address: server.listen,
@@ -96,11 +106,33 @@ impl Server {
             None => None,
         };
 
+        let mut tasks = Tasks::default();
+        let connections = tasks.add("connections");
+        let ingest_task = tasks.add("ingest");
+        let feed_tasks = feeds
+            .iter()
+            .map(|feed| tasks.add(format!("feed-{}", feed.name)));
+        let feed_tasks: Vec<_> = feed_tasks.collect();
+        let shard_tasks = (0..server.shards).map(|index| {
+            let parts = ShardTasks {
+                listener: tasks.add(format!("listener-{index}")),
+                timers: tasks.add(format!("timers-{index}")),
+                operators: tasks.add(format!("operators-{index}")),
+                connections: connections.clone(),
+            };
+            (tasks.add(format!("shard-{index}")), parts)
+        });
+        let shard_tasks: Vec<_> = shard_tasks.collect();
+        let mut admin_tasks = || (tasks.add("admin"), tasks.add("listener-admin"));
+        let admin_tasks = server.admin.map(|_| admin_tasks());
+
         let metrics = Arc::new(Metrics {
             shards: (0..server.shards).map(|_| Arc::default()).collect(),
             feeds: feeds.iter().map(feed_stats).collect(),
+            tasks: tasks.stats,
             ..Metrics::default()
         });
+        let descriptors = Arc::new(Descriptors::new(Arc::clone(&metrics)));
         let state = Arc::new(ServerState::default());
         let handoff = Arc::new(Handoff::new(server.shards, server.tape_bytes));
         let (end, ended) = watch::channel(false);
@@ -110,13 +142,14 @@ impl Server {
         let gate = Arc::new(Gate::new(Arc::clone(&server), Arc::clone(&metrics)));
         let permits = Permits::new(server.connections_per_address_max);
         let echo_budget = Budget::new(ECHO_BUDGET_BYTES);
-        let drained = Arc::new(Barrier::new(server.shards));
+        let (busy_shards, _) = watch::channel(server.shards);
 
-        let mut threads = Vec::new();
         let mut shards = Vec::new();
-        for (index, listener) in listeners.into_iter().enumerate() {
+        let mut questioned = Vec::new();
+        for (index, (listener, (task, tasks))) in listeners.into_iter().zip(shard_tasks).enumerate()
+        {
             let (question_sender, questions) = mpsc::channel(QUESTIONS_MAX);
-            shards.push(question_sender);
+            questioned.push(question_sender);
             let shard = ShardThread {
                 index,
                 questions,
@@ -129,12 +162,20 @@ impl Server {
                 permits: Arc::clone(&permits),
                 gate: Arc::clone(&gate),
                 echo_budget: Arc::clone(&echo_budget),
-                drained: Arc::clone(&drained),
+                descriptors: Arc::clone(&descriptors),
+                tasks,
+                busy_shards: busy_shards.clone(),
                 ingest: ingest.clone(),
                 clock,
             };
-            let run = move || block_on(shard.run());
-            threads.push(spawn(format!("shard-{index}"), run)?);
+            let thread = Thread::new(task, &state, &handoff);
+            let run = async move || shard.run().await;
+            let busy_shards = busy_shards.clone();
+            let leave = move |handoff: &Handoff| {
+                handoff.leave(index);
+                busy_shards.send_modify(|busy| *busy = busy.saturating_sub(1));
+            };
+            shards.push(thread.spawn(run, leave)?);
         }
         let thread = IngestThread {
             sequencer: Sequencer::new(server.topics_max)
@@ -143,35 +184,43 @@ impl Server {
                 .with_new_topics(server.core().new_topics),
             clock,
             submissions,
-            handoff,
+            handoff: Arc::clone(&handoff),
             metrics: Arc::clone(&metrics),
         };
         let feed_metrics = Arc::clone(&metrics);
-        let run = move || {
+        let run = async move || {
             let feeds_ended = ended.clone();
             let start_feeds = |tasks: &mut JoinSet<()>| {
                 let decoder = Decoder::new(decode);
-                for (id, settings) in (0..).zip(feeds) {
+                for ((id, settings), task) in (0..).zip(feeds).zip(feed_tasks) {
                     let stats = Arc::clone(&feed_metrics.feeds[usize::from(id)].metrics);
                     let ended = ended_signal(feeds_ended.clone());
-                    let ingest = ingest.of_feed(id);
-                    tasks.spawn_local(feed::run(settings, decoder.clone(), ingest, stats, ended));
+                    let (decoder, ingest) = (decoder.clone(), ingest.of_feed(id));
+                    tasks.spawn_local(feed::run(settings, decoder, ingest, stats, task, ended));
                 }
             };
-            block_on(thread.run(start_feeds, ended_signal(ended)));
+            thread.run(start_feeds, ended_signal(ended)).await;
+            Ok(())
         };
-        threads.push(spawn("ingest".to_owned(), run)?);
-        let admin = Admin {
+        // The shards serve what they have until the server is shut down.
+        let thread = Thread::new(ingest_task, &state, &handoff);
+        let ingest = thread.spawn(run, |_: &Handoff| ())?;
+        let admin = |listener| Admin {
             state: Arc::clone(&state),
             metrics: Arc::clone(&metrics),
             gate,
-            shards,
+            shards: questioned,
+            descriptors,
+            task: listener,
+            connections,
         };
-        let admin = match admin_listener {
-            Some(listener) => {
+        let admin = match admin_listener.zip(admin_tasks) {
+            Some((listener, (task, accepting))) => {
                 let (end, ended) = oneshot::channel();
-                let run = move || block_on(admin.run(listener, ended));
-                Some((end, spawn("admin".to_owned(), run)?))
+                let thread = Thread::new(task, &state, &handoff);
+                let admin = admin(accepting);
+                let run = async move || admin.run(listener, ended).await;
+                Some((end, thread.spawn(run, |_: &Handoff| ())?))
             }
             None => None,
         };
@@ -180,8 +229,11 @@ impl Server {
             admin_address,
             metrics,
             state,
+            handoff,
             end,
-            threads,
+            failure: tasks.failure,
+            ingest,
+            shards,
             admin,
         })
     }
@@ -201,6 +253,22 @@ impl Server {
         &self.metrics
     }
 
+    /// Completes when the server has failed: a thread has ended that cannot be started again, so
+    /// that updates or clients are lost. The rest of the server still runs. Its owner decides
+    /// whether to shut it down; the server never ends the process.
+    pub fn failed(&self) -> impl Future<Output = Failure> + Send + use<> {
+        let mut failure = self.failure.subscribe();
+        async move {
+            if let Ok(failure) = failure.wait_for(Option::is_some).await
+                && let Some(failure) = failure.clone()
+            {
+                return failure;
+            }
+            // The server was shut down.
+            std::future::pending().await
+        }
+    }
+
     /// Ends the server. It accepts no more connections and stops its feeds. It delivers all
     /// accepted updates, tells clients to reconnect, and closes them over the drain window. Returns
     /// when all threads have ended.
@@ -208,17 +276,17 @@ impl Server {
         self.state.drain();
         // An error means that the ingest thread has already ended.
         let _ = self.end.send(true);
-        for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the server panicked");
-            }
+        // A thread that has failed has said so.
+        let _ = self.ingest.join();
+        // It does so itself, unless it has failed.
+        self.handoff.end();
+        for thread in self.shards {
+            let _ = thread.join();
         }
         // The admin address works until all clients are gone.
         if let Some((end, thread)) = self.admin {
             drop(end);
-            if thread.join().is_err() {
-                tracing::error!("the admin thread panicked");
-            }
+            let _ = thread.join();
         }
     }
 }
@@ -237,20 +305,69 @@ async fn ended_signal(mut ended: watch::Receiver<bool>) {
     let _ = ended.wait_for(|ended| *ended).await;
 }
 
-/// Starts a thread that runs a current-thread runtime.
-fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
-    let thread = thread::Builder::new().name(format!("tickcast-{name}"));
-    thread
-        .spawn(body)
-        .map_err(|error| StartError::Thread { name, error })
+/// The long-lived tasks, as they are named.
+#[derive(Debug, Default)]
+struct Tasks {
+    stats: Vec<Arc<TaskStats>>,
+    failure: watch::Sender<Option<Failure>>,
 }
 
-fn block_on(body: impl Future<Output = ()>) {
+impl Tasks {
+    fn add(&mut self, name: impl Into<String>) -> Task {
+        let stats = Arc::new(TaskStats::new(name));
+        self.stats.push(Arc::clone(&stats));
+        Task::new(stats, self.failure.clone())
+    }
+}
+
+/// A thread with a current-thread runtime.
+struct Thread {
+    task: Task,
+    state: Arc<ServerState>,
+    handoff: Arc<Handoff>,
+}
+
+impl Thread {
+    fn new(task: Task, state: &Arc<ServerState>, handoff: &Arc<Handoff>) -> Self {
+        let (state, handoff) = (Arc::clone(state), Arc::clone(handoff));
+        Self {
+            task,
+            state,
+            handoff,
+        }
+    }
+
+    /// Starts the thread. If `body` ends although the server does not, the server has failed; then
+    /// `leave` tells the other threads.
+    fn spawn(
+        self,
+        body: impl AsyncFnOnce() -> Result<(), String> + Send + 'static,
+        leave: impl FnOnce(&Handoff) + Send + 'static,
+    ) -> Result<JoinHandle<()>, StartError> {
+        let name = self.task.name().to_owned();
+        let thread = thread::Builder::new().name(format!("tickcast-{name}"));
+        let run = move || {
+            let result = catch_unwind(AssertUnwindSafe(|| block_on(&self.task, body)));
+            let result = result.unwrap_or_else(|panic| Err(panic_text(&*panic)));
+            let reason = match result {
+                Err(reason) => reason,
+                Ok(()) if self.state.stage() == Stage::Draining => return,
+                Ok(()) => "it ended although the server did not".to_owned(),
+            };
+            leave(&self.handoff);
+            self.task.end(reason);
+        };
+        thread
+            .spawn(run)
+            .map_err(|error| StartError::Thread { name, error })
+    }
+}
+
+fn block_on(task: &Task, body: impl AsyncFnOnce() -> Result<(), String>) -> Result<(), String> {
     let runtime = Builder::new_current_thread()
         .enable_all()
-        .build_local(LocalOptions::default());
-    match runtime {
-        Ok(runtime) => runtime.block_on(body),
-        Err(error) => tracing::error!(%error, "cannot create the runtime"),
-    }
+        .build_local(LocalOptions::default())
+        .map_err(|error| format!("cannot create its runtime: {error}"))?;
+    // A panic is caught before the runtime is dropped, so that nothing is dropped in a panic.
+    runtime.block_on(task.caught(body())).flatten()
 }

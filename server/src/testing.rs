@@ -1,11 +1,15 @@
 //! Exports for tests, benches and fuzz targets. Not part of the public API.
 
+use crate::server::Server;
+
 pub use crate::{
     clock::Clock,
     feed::{FeedMetrics, FeedSettings, FeedState, Source, decode, mqtt, replay, run, simulated},
     ingest::{Arrival, Ended, Ingest},
+    metrics::TaskState,
     net::ws_reader::{Inbound, InboundError, MessageReader, Violation},
-    settings::{PublishFrom, ServerSettings},
+    settings::{OnFailure, PublishFrom, ServerSettings},
+    tasks::Task,
 };
 
 /// The checks of a request, which are functions of its header.
@@ -14,4 +18,21 @@ pub mod request {
         net::request::{handshake, host, origin, query},
         settings::site::{Authority, Host, HostRule, Origin, OriginRule},
     };
+}
+
+/// The names of a server's long-lived tasks.
+pub fn tasks(server: &Server) -> Vec<String> {
+    let tasks = server.metrics().tasks.iter();
+    tasks.map(|task| task.name.clone()).collect()
+}
+
+/// Makes a task panic when it works next.
+///
+/// # Panics
+///
+/// If the server has no such task.
+pub fn panic_in(server: &Server, task: &str) {
+    let mut tasks = server.metrics().tasks.iter();
+    let task = tasks.find(|known| known.name == task);
+    task.expect("the server has the task").order_panic();
 }

@@ -27,7 +27,7 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use tickcast_core::sequencer::liveness::LivenessSettings;
 
-pub use crate::settings::{LogSettings, Settings};
+pub use crate::settings::{LogSettings, OnFailure, Settings};
 use crate::settings::{
     Top,
     decode::DecodeKeys,

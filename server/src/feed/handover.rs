@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use tickcast_core::work::NewUpdate;
 
 use crate::{
-    ingest::{Ended, Ingest},
+    ingest::{Ended, Ingest, Room},
     metrics::{FeedMetrics, FeedState},
 };
 
@@ -72,6 +72,20 @@ impl Handover {
         Ok(())
     }
 
+    /// Waits until the queue has room. Until then the feed keeps its updates.
+    pub(super) async fn room(&self) -> Result<Room<'_>, Ended> {
+        if self.ingest.is_full() {
+            self.metrics.pushed_back.add(1);
+        }
+        self.ingest.room().await
+    }
+
+    /// Hands updates over for which there is room.
+    pub(super) fn submit_into(&self, room: Room<'_>, batch: Batch) {
+        self.metrics.submitted.add(batch.len() as u64);
+        room.submit(batch);
+    }
+
     /// Reports that the source is gone, after all submitted updates.
     pub(super) async fn tell_down(&self) -> Result<(), Ended> {
         self.ingest.tell_down().await
@@ -96,6 +110,19 @@ impl Handover {
                 feed = %self.name, %origin, %reason, unlogged,
                 "cannot read a message"
             );
+        }
+    }
+
+    /// Counts the messages that were neither handed over nor counted, except for those that still
+    /// wait.
+    pub(super) fn count_rest_as_lost(&mut self, waiting: usize, reason: &str) {
+        let metrics = &self.metrics;
+        let settled = metrics.submitted.get() + metrics.undecodable.get() + metrics.lost.get();
+        let rest = metrics.received.get().saturating_sub(settled);
+        let rest = usize::try_from(rest).unwrap_or(usize::MAX);
+        let lost = rest.saturating_sub(waiting);
+        if lost > 0 {
+            self.lost(lost, reason);
         }
     }
 

@@ -26,10 +26,14 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use handover::Handover;
+use mqtt::MqttFeed;
+use stdin::StdinFeed;
+use tokio::{sync::watch, time::sleep};
 
 use crate::{
     feed::decode::Decoder,
     ingest::{Ended, Ingest},
+    tasks::{Restarts, Task},
 };
 
 pub use crate::metrics::{FeedMetrics, FeedState};
@@ -100,30 +104,32 @@ impl FeedSettings {
     }
 }
 
-/// Runs a feed until its source ends, the server ends, or `shutdown` completes.
+/// Runs a feed until its source ends, the server ends, or `shutdown` completes. If it fails, it is
+/// started again after a while. Until then its topics are down.
 pub async fn run(
     settings: FeedSettings,
     decoder: Decoder,
     ingest: Ingest,
     metrics: Arc<FeedMetrics>,
+    task: Task,
     shutdown: impl Future<Output = ()>,
 ) {
     let name = settings.name;
+    let kind = settings.source.kind();
     let handover = Handover::new(name.clone(), ingest, Arc::clone(&metrics));
-    let end = handover.clone();
-    tracing::info!(feed = %name, kind = settings.source.kind(), "feed starts");
-    let result = match settings.source {
-        Source::Mqtt(settings) => mqtt::run(settings, decoder, handover, shutdown).await,
-        Source::Simulated(settings) => until(shutdown, simulated::run(settings, handover)).await,
-        Source::Replay(settings) => {
-            let feed = to_its_end(&end, replay::run(settings, handover));
-            until(shutdown, feed).await
-        }
-        Source::Stdin => {
-            let feed = to_its_end(&end, stdin::run(decoder, handover));
-            until(shutdown, feed).await
-        }
+    let mut feed = Feed::new(settings.source, decoder, &handover);
+    let (stop, stopped) = watch::channel(false);
+    tracing::info!(feed = %name, kind, "feed starts");
+    let stopping = async {
+        shutdown.await;
+        stop.send_replace(true);
     };
+    let (result, ()) = tokio::join!(run_again(&mut feed, task, &handover, stopped), async {
+        tokio::select! {
+            () = stopping => {}
+            () = stop.closed() => {}
+        }
+    });
     match result {
         Ok(()) => tracing::info!(feed = %name, "feed has finished"),
         Err(ended) => tracing::debug!(feed = %name, "feed stops: {ended}"),
@@ -131,23 +137,136 @@ pub async fn run(
     metrics.set_state(FeedState::Finished);
 }
 
-/// Reports a finished feed as down: it is as silent as one whose source is gone.
-async fn to_its_end(
-    end: &Handover,
-    feed: impl Future<Output = Result<(), Ended>>,
+/// Runs a feed, again after each failure.
+async fn run_again(
+    feed: &mut Feed,
+    task: Task,
+    handover: &Handover,
+    stopped: watch::Receiver<bool>,
 ) -> Result<(), Ended> {
-    let result = feed.await;
-    end.tell_down().await?;
-    result
+    let mut restarts = Restarts::new(task.clone());
+    loop {
+        let reason = match restarts.attempt(feed.run(&stopped)).await {
+            Ok(End::Stopped) => return Ok(()),
+            Ok(End::Finished) => return handover.tell_down().await,
+            Ok(End::SequencerGone) => return Err(Ended),
+            Ok(End::Failed(reason)) | Err(reason) => reason,
+        };
+        handover.set_state(FeedState::Down);
+        let wait = restarts.failed(reason);
+        let lost = feed.recover(&task).await?;
+        handover
+            .clone()
+            .count_rest_as_lost(lost, "the feed has failed");
+        handover.tell_down().await?;
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = ended(stopped.clone()) => return Ok(()),
+        }
+    }
 }
 
-/// Drops `feed` when `shutdown` completes. Only for feeds that hold no acknowledged updates.
-async fn until(
-    shutdown: impl Future<Output = ()>,
-    feed: impl Future<Output = Result<(), Ended>>,
-) -> Result<(), Ended> {
+/// How a feed has ended.
+enum End {
+    /// The server ends.
+    Stopped,
+    /// The source has ended.
+    Finished,
+    /// The sequencer accepts nothing any more.
+    SequencerGone,
+    /// The feed has failed, for this reason.
+    Failed(String),
+}
+
+impl From<Result<(), Ended>> for End {
+    fn from(result: Result<(), Ended>) -> Self {
+        match result {
+            Ok(()) => Self::Finished,
+            Err(Ended) => Self::SequencerGone,
+        }
+    }
+}
+
+/// A feed, with what must outlast a failure.
+enum Feed {
+    Mqtt(Box<MqttFeed>),
+    /// It begins again from its seed.
+    Simulated(simulated::SimulatedSettings, Handover),
+    /// It begins again with its first row.
+    Replay(replay::ReplaySettings, Handover),
+    Stdin(StdinFeed),
+}
+
+impl Feed {
+    fn new(source: Source, decoder: Decoder, handover: &Handover) -> Self {
+        let handover = handover.clone();
+        match source {
+            Source::Mqtt(settings) => {
+                Self::Mqtt(Box::new(MqttFeed::new(settings, decoder, handover)))
+            }
+            Source::Simulated(settings) => Self::Simulated(settings, handover),
+            Source::Replay(settings) => Self::Replay(settings, handover),
+            Source::Stdin => Self::Stdin(StdinFeed::new(decoder, handover)),
+        }
+    }
+
+    async fn run(&mut self, stopped: &watch::Receiver<bool>) -> End {
+        let stop = ended(stopped.clone());
+        match self {
+            Self::Mqtt(feed) => match feed.run(stop).await {
+                Ok(()) if *stopped.borrow() => End::Stopped,
+                Ok(()) => End::Failed("it ended although the server did not".into()),
+                Err(Ended) => End::SequencerGone,
+            },
+            Self::Simulated(settings, handover) => {
+                until(stop, simulated::run(settings.clone(), handover.clone())).await
+            }
+            Self::Replay(settings, handover) => {
+                until(stop, replay::run(settings.clone(), handover.clone())).await
+            }
+            Self::Stdin(feed) => {
+                let feed = async {
+                    match feed.run().await {
+                        Ok(Err(reason)) => End::Failed(reason),
+                        Ok(Ok(())) => End::Finished,
+                        Err(Ended) => End::SequencerGone,
+                    }
+                };
+                until(stop, feed).await
+            }
+        }
+    }
+
+    /// Hands over what was received before a failure. Returns the number of updates that still
+    /// wait.
+    async fn recover(&mut self, task: &Task) -> Result<usize, Ended> {
+        if let Self::Mqtt(feed) = self {
+            for _ in 0..RECOVERIES_MAX {
+                match task.caught(feed.recover()).await {
+                    Ok(result) => return result.map(|()| feed.waiting()),
+                    Err(panic) => task.count(panic),
+                }
+            }
+            return Ok(feed.waiting());
+        }
+        Ok(0)
+    }
+}
+
+/// Maximum number of attempts to hand over what was received before a failure. Each gets past one
+/// more message, and a client holds about ten that it has received.
+const RECOVERIES_MAX: usize = 32;
+
+/// Completes when the feed is to stop.
+async fn ended(mut stopped: watch::Receiver<bool>) {
+    // An error means that its owner is gone, which ends the feed as well.
+    let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
+}
+
+/// Drops `feed` when `stop` completes. Only for feeds that hold no acknowledged updates.
+async fn until<T: Into<End>>(stop: impl Future<Output = ()>, feed: impl Future<Output = T>) -> End {
     tokio::select! {
-        result = feed => result,
-        () = shutdown => Ok(()),
+        result = feed => result.into(),
+        () = stop => End::Stopped,
     }
 }

@@ -7,8 +7,8 @@
 
 use std::{
     borrow::Cow,
-    io::{self, BufRead, BufReader},
-    sync::Arc,
+    io::{self, BufRead, BufReader, Stdin},
+    sync::{Arc, Mutex, PoisonError},
     thread,
 };
 
@@ -29,34 +29,76 @@ use crate::{
 /// as a whole.
 const LINE_MAX_BYTES: usize = 64 * 1024;
 
-/// Reads standard input to its end.
-///
-/// A separate thread reads, because reading blocks and cannot be cancelled. If the server ends
-/// first, this thread keeps running until the process ends.
-pub(super) async fn run(decoder: Decoder, handover: Handover) -> Result<(), Ended> {
-    let (sender, result) = oneshot::channel();
-    let thread = thread::Builder::new().name("feed-stdin".into());
-    let spawned = thread.spawn(move || {
+/// The feed. The lines are kept here, so that a failure loses at most the one that it failed at.
+pub(super) struct StdinFeed<R = BufReader<Stdin>> {
+    decoder: Decoder,
+    handover: Handover,
+    lines: Arc<Mutex<Lines<R>>>,
+    /// Receives the end of the thread that reads now.
+    reading: Option<oneshot::Receiver<Result<(), Ended>>>,
+}
+
+impl StdinFeed {
+    pub(super) fn new(decoder: Decoder, handover: Handover) -> Self {
         let reader = BufReader::with_capacity(LINE_MAX_BYTES, io::stdin());
-        // The receiver is gone when the server is ending.
-        let _ = sender.send(read_lines(reader, decoder, handover));
-    });
-    if let Err(error) = spawned {
-        tracing::error!(%error, "cannot start the thread that reads standard input");
-        return Ok(());
+        Self::of(reader, decoder, handover)
     }
-    result.await.unwrap_or(Ok(()))
+}
+
+impl<R: BufRead + Send + 'static> StdinFeed<R> {
+    fn of(reader: R, decoder: Decoder, handover: Handover) -> Self {
+        Self {
+            decoder,
+            handover,
+            lines: Arc::new(Mutex::new(Lines::new(reader))),
+            reading: None,
+        }
+    }
+
+    /// Reads standard input to its end, from where an earlier call has stopped. The inner error is
+    /// the reason of a failure.
+    ///
+    /// A separate thread reads, because reading blocks and cannot be cancelled. If the server ends
+    /// first, this thread keeps running until the process ends.
+    pub(super) async fn run(&mut self) -> Result<Result<(), String>, Ended> {
+        self.handover.set_state(FeedState::Up);
+        let reading = match &mut self.reading {
+            Some(reading) => reading,
+            None => match self.start() {
+                Ok(reading) => self.reading.insert(reading),
+                Err(error) => return Ok(Err(format!("cannot start its thread: {error}"))),
+            },
+        };
+        let result = reading.await;
+        self.reading = None;
+        match result {
+            Ok(result) => result.map(Ok),
+            Err(_) => Ok(Err("the thread that reads standard input panicked".into())),
+        }
+    }
+
+    fn start(&self) -> io::Result<oneshot::Receiver<Result<(), Ended>>> {
+        let (sender, result) = oneshot::channel();
+        let lines = Arc::clone(&self.lines);
+        let (mut decoder, mut handover) = (self.decoder.clone(), self.handover.clone());
+        let thread = thread::Builder::new().name("feed-stdin".into());
+        thread.spawn(move || {
+            // A thread that panicked has done so between two lines.
+            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            // The receiver is gone when the server is ending.
+            let _ = sender.send(read_lines(&mut lines, &mut decoder, &mut handover));
+        })?;
+        Ok(result)
+    }
 }
 
 fn read_lines(
-    reader: impl BufRead,
-    mut decoder: Decoder,
-    mut handover: Handover,
+    lines: &mut Lines<impl BufRead>,
+    decoder: &mut Decoder,
+    handover: &mut Handover,
 ) -> Result<(), Ended> {
-    handover.set_state(FeedState::Up);
-    let mut lines = Lines::new(reader);
-    let mut number = 0u64;
     loop {
+        let number = lines.number + 1;
         let line = match lines.next() {
             Ok(Some(line)) => line,
             Ok(None) => return Ok(()),
@@ -65,13 +107,14 @@ fn read_lines(
                 return Ok(());
             }
         };
-        number += 1;
+        if matches!(line, Line::Whole(line) if line.trim_ascii().is_empty()) {
+            continue;
+        }
+        handover.count_received(1);
         let update = match line {
-            Line::Whole(line) if line.trim_ascii().is_empty() => continue,
-            Line::Whole(line) => read_line(line, &mut decoder).map_err(|error| error.to_string()),
+            Line::Whole(line) => read_line(line, decoder).map_err(|error| error.to_string()),
             Line::TooLong => Err(format!("the line is longer than {LINE_MAX_BYTES} bytes")),
         };
-        handover.count_received(1);
         match update {
             Ok(update) => handover.submit_blocking(update)?,
             Err(reason) => handover.undecodable(format_args!("line {number}"), reason),
@@ -121,6 +164,8 @@ fn read_json(line: &[u8], decoder: &mut Decoder) -> Result<NewUpdate, DecodeErro
 struct Lines<R> {
     reader: R,
     line: Vec<u8>,
+    /// Number of lines read so far.
+    number: u64,
 }
 
 #[derive(Debug, PartialEq)]
@@ -135,6 +180,7 @@ impl<R: BufRead> Lines<R> {
         Self {
             reader,
             line: Vec::new(),
+            number: 0,
         }
     }
 
@@ -164,6 +210,7 @@ impl<R: BufRead> Lines<R> {
                 break;
             }
         }
+        self.number += 1;
         Ok(Some(if is_too_long {
             Line::TooLong
         } else {
@@ -178,7 +225,7 @@ mod tests {
     use tickcast_protocol::value::Value;
 
     use super::*;
-    use crate::{clock::Clock, ingest::Ingest, metrics::FeedMetrics};
+    use crate::{clock::Clock, feed::decode::PANIC_PAYLOAD, ingest::Ingest, metrics::FeedMetrics};
 
     struct Outcome {
         updates: Vec<NewUpdate>,
@@ -188,10 +235,11 @@ mod tests {
     fn feed(input: &[u8]) -> Outcome {
         let (ingest, mut queue) = Ingest::new(Clock::start());
         let metrics = Arc::new(FeedMetrics::default());
-        let handover = Handover::new("stdin".into(), ingest, Arc::clone(&metrics));
+        let mut handover = Handover::new("stdin".into(), ingest, Arc::clone(&metrics));
         // A small buffer, so that lines arrive in parts.
-        let reader = BufReader::with_capacity(7, input);
-        read_lines(reader, Decoder::new([].into()), handover).unwrap();
+        let mut lines = Lines::new(BufReader::with_capacity(7, input));
+        let mut decoder = Decoder::new([].into());
+        read_lines(&mut lines, &mut decoder, &mut handover).unwrap();
         let mut updates = Vec::new();
         while let Ok(arrival) = queue.try_recv() {
             if let Work::Updates(submission) = arrival.work {
@@ -259,6 +307,27 @@ mod tests {
         assert_eq!(metrics.received.get(), 8);
         assert_eq!(metrics.undecodable.get(), 6);
         assert_eq!(metrics.submitted.get(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_failure_loses_the_line_that_it_failed_at() {
+        let (ingest, mut queue) = Ingest::new(Clock::start());
+        let metrics = Arc::new(FeedMetrics::default());
+        let handover = Handover::new("stdin".into(), ingest, Arc::clone(&metrics));
+        let lines = format!("a 1\na {PANIC_PAYLOAD}\na 2\na {PANIC_PAYLOAD}\na 3\n");
+        let reader = io::Cursor::new(lines.into_bytes());
+        let mut feed = StdinFeed::of(reader, Decoder::new([].into()), handover);
+        for _ in 0..2 {
+            assert!(feed.run().await.unwrap().is_err());
+        }
+        assert_eq!(feed.run().await, Ok(Ok(())));
+        for number in [1.0, 2.0, 3.0] {
+            let Work::Updates(submission) = queue.recv().await.unwrap().work else {
+                panic!("no update");
+            };
+            assert_eq!(submission.updates[0].value, Value::Reading(number));
+        }
+        assert_eq!((metrics.received.get(), metrics.submitted.get()), (5, 3));
     }
 
     #[test]

@@ -25,6 +25,9 @@ const ANSWERS_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// millisecond.
 const DOZE_MAX_BYTES: usize = 256 * 1024;
 
+/// The number of strips that a shard has taken if it has failed: it needs none.
+const GONE: u64 = u64::MAX;
+
 /// The newest strips, and how many of them each shard has taken.
 #[derive(Debug)]
 pub(crate) struct Handoff {
@@ -138,6 +141,26 @@ impl Handoff {
         Some(window.bytes)
     }
 
+    /// Takes a shard out that has failed: it takes no more strips, and no other waits for it.
+    pub(crate) fn leave(&self, shard: usize) {
+        self.doze(shard, true);
+        self.shards[shard].taken.store(GONE, Ordering::Release);
+        let mut window = self.window();
+        let mut freed = 0;
+        window.answers.retain(|(_, answer)| {
+            let is_lost = answer.to.shard == shard;
+            freed += if is_lost {
+                answer.stretch.bincode.len()
+            } else {
+                0
+            };
+            !is_lost
+        });
+        window.answers_bytes -= freed;
+        drop(window);
+        self.room.notify_one();
+    }
+
     /// Sets whether a shard dozes. Updates alone do not wake a dozing shard, because it polls
     /// before an update is due for any of its clients. Waking a thread costs more than an update.
     pub(crate) fn doze(&self, shard: usize, dozes: bool) {
@@ -169,6 +192,9 @@ impl Handoff {
     /// Returns the answer if there is no room for it.
     fn try_answer(&self, answer: HistoryAnswer) -> Result<(), HistoryAnswer> {
         let mut window = self.window();
+        if self.taken(answer.to.shard) == GONE {
+            return Ok(());
+        }
         if window.answers_bytes >= ANSWERS_MAX_BYTES {
             return Err(answer);
         }
@@ -310,6 +336,22 @@ mod tests {
         assert_eq!(handoff.waits(), 0);
         // It resumes, and has missed nothing.
         assert_eq!(handoff.take(0).strips.len() as u64, fit);
+    }
+
+    #[test]
+    fn a_shard_that_has_failed_delays_no_other() {
+        const TAPE_BYTES: usize = 10_000;
+        let handoff = Handoff::new(2, TAPE_BYTES);
+        while is_ready(handoff.push(strip(1))) {
+            handoff.take(1);
+        }
+        handoff.leave(0);
+        for _ in 0..100 {
+            assert!(is_ready(handoff.push(strip(1))));
+            assert_eq!(handoff.take(1).strips.len(), 1);
+        }
+        handoff.doze(1, true);
+        assert!(handoff.all_doze());
     }
 
     #[test]

@@ -14,5 +14,6 @@ mod queue;
 mod thread;
 
 pub(crate) use handoff::{Handoff, NewStrips};
+pub(crate) use queue::Room;
 pub use queue::{Arrival, Ended, Ingest};
 pub(crate) use thread::IngestThread;

@@ -29,6 +29,32 @@ pub struct Arrival {
 #[error("the server is ending")]
 pub struct Ended;
 
+/// Room in the queue for one submission of a feed. Its updates count as handed over when the wait
+/// for it began.
+#[derive(Debug)]
+pub struct Room<'a> {
+    permit: mpsc::Permit<'a, Arrival>,
+    at: Now,
+    feed: Option<FeedId>,
+}
+
+impl Room<'_> {
+    /// Hands updates over.
+    pub fn submit(self, updates: SmallVec<[NewUpdate; 1]>) {
+        let (ack, feed) = (None, self.feed);
+        let work = Work::Updates(Submission { updates, ack, feed });
+        self.permit.send(Arrival { at: self.at, work });
+    }
+
+    /// Reports that the feed's source is gone.
+    pub fn tell_down(self) {
+        if let Some(feed) = self.feed {
+            let work = Work::FeedDown(feed);
+            self.permit.send(Arrival { at: self.at, work });
+        }
+    }
+}
+
 /// The sending end of the queue.
 #[derive(Debug, Clone)]
 pub struct Ingest {
@@ -72,6 +98,14 @@ impl Ingest {
         let feed = self.feed;
         self.hand_over(Work::Updates(Submission { updates, ack, feed }))
             .await
+    }
+
+    /// Waits until the queue has room for a submission. Until then the caller keeps its updates.
+    pub async fn room(&self) -> Result<Room<'_>, Ended> {
+        let at = self.clock.now();
+        let permit = self.queue.reserve().await.map_err(|_| Ended)?;
+        let feed = self.feed;
+        Ok(Room { permit, at, feed })
     }
 
     /// Reports that a feed's source is gone, after everything that the feed has handed over.

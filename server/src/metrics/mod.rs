@@ -5,6 +5,7 @@
 //! * this file: all counters in one place, by shard, by feed, and of the ingest thread
 //! * `feed`: the counters and the state of one feed
 //! * `refused`: refused requests and connections, by reason
+//! * `task`: the failures and the state of one long-lived task
 //! * [`prometheus`]: names, labels and text form; only this file names the metrics library
 //!
 //! The other rooms change the counters, and this room only reads them. The counters of a shard are
@@ -13,13 +14,16 @@
 mod feed;
 pub(crate) mod prometheus;
 mod refused;
+mod task;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tickcast_core::stats::{Number, ShardStats};
 
 pub use feed::{FeedMetrics, FeedState};
 pub(crate) use refused::{RefusalReason, RefusedStats};
+pub use task::TaskState;
+pub(crate) use task::TaskStats;
 
 /// The counters of the ingest thread.
 #[derive(Debug, Default)]
@@ -64,4 +68,10 @@ pub struct Metrics {
     pub ingest: IngestStats,
     /// Refused requests and connections.
     pub(crate) refused: RefusedStats,
+    /// The long-lived tasks.
+    pub tasks: Vec<Arc<TaskStats>>,
+    /// Times that accept(2) failed, in all accept loops.
+    pub accept_errors: Number,
+    /// Log lines dropped, if the program counts them.
+    pub log_dropped: OnceLock<Arc<Number>>,
 }

@@ -12,7 +12,7 @@ use prometheus_client::{
 };
 use tickcast_core::stats::{Number, ShardStats};
 
-use super::{FeedMetrics, FeedState, IngestStats, Metrics};
+use super::{FeedMetrics, FeedState, IngestStats, Metrics, TaskState, TaskStats};
 
 /// The content type of [`text`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -117,6 +117,13 @@ impl Scrape {
         FeedState::ALL.into_iter().flat_map(of_state).collect()
     }
 
+    fn by_task(&self, number: fn(&TaskStats) -> u64) -> Vec<Row> {
+        let tasks = self.0.tasks.iter();
+        tasks
+            .map(|task| (vec![("task", task.name.clone())], number(task)))
+            .collect()
+    }
+
     fn topic_statuses(&self) -> Vec<Row> {
         let names = ["live", "stale", "dead"].into_iter();
         let rows = names.zip(&self.0.ingest.statuses);
@@ -169,7 +176,24 @@ impl Collector for Scrape {
             put(kind, name, help, self.by_feed(|feed| number(feed).get()))?;
         }
         let help = "1 for the current state of a feed";
-        put(GAUGE, "feed_state", help, self.feed_states())
+        put(GAUGE, "feed_state", help, self.feed_states())?;
+        let help = "Times a task of the server failed";
+        let failures = self.by_task(|task| task.failures.get());
+        put(COUNTER, "task_failures", help, failures)?;
+        let help = "1 while a task of the server runs, 0 after a failure";
+        let up = self.by_task(|task| u64::from(task.state() == TaskState::Running));
+        put(GAUGE, "task_up", help, up)?;
+        let help = "Times that accept(2) failed";
+        let errors = vec![(Vec::new(), self.0.accept_errors.get())];
+        put(COUNTER, "accept_errors", help, errors)?;
+        let help = "Log lines dropped because they could not be written in time";
+        let dropped = self.0.log_dropped.get().map_or(0, |number| number.get());
+        put(
+            COUNTER,
+            "log_lines_dropped",
+            help,
+            vec![(Vec::new(), dropped)],
+        )
     }
 }
 

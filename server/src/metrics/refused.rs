@@ -7,6 +7,8 @@ use tickcast_core::stats::Number;
 pub(crate) enum RefusalReason {
     /// Its address has as many connections as the settings allow.
     Connections,
+    /// File descriptors are short.
+    Descriptors,
     /// It names no host, or one that the server does not answer for.
     Host,
     /// It comes from a page of another site.
@@ -25,8 +27,9 @@ pub(crate) enum RefusalReason {
 
 impl RefusalReason {
     /// All reasons.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Connections,
+        Self::Descriptors,
         Self::Host,
         Self::Origin,
         Self::Handshake,
@@ -40,6 +43,7 @@ impl RefusalReason {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Connections => "connections",
+            Self::Descriptors => "descriptors",
             Self::Host => "host",
             Self::Origin => "origin",
             Self::Handshake => "handshake",

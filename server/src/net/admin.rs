@@ -3,7 +3,10 @@
 //! It has its own thread, so that it answers even if a shard does not. The answer then names that
 //! shard instead of its clients.
 
-use std::{convert::Infallible, io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell, collections::BTreeMap, convert::Infallible, io, net::SocketAddr, rc::Rc,
+    sync::Arc, time::Duration,
+};
 
 use hyper::{
     Method, Request, StatusCode, body::Incoming, server::conn::http1, service::service_fn,
@@ -11,23 +14,31 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc, oneshot},
-    task::spawn_local,
-    time::{sleep, timeout},
+    sync::{Notify, Semaphore, mpsc, oneshot},
+    task::{AbortHandle, spawn_local},
+    time::timeout,
 };
 
 use super::{
     answer::{self, Answer},
+    descriptors::Descriptors,
     gate::{self, Ends, Gate, READING},
-    listener::ACCEPT_PAUSE,
+    listener,
     slow_clients::{self, SlowQuestion},
     state::ServerState,
 };
-use crate::metrics::{Metrics, RefusalReason};
+use crate::{
+    metrics::{Metrics, RefusalReason},
+    tasks::{Restarts, Task},
+};
 
 /// Maximum number of requests answered at once. Few requests are expected here, and each answer may
 /// list many clients.
 const REQUESTS_MAX: usize = 16;
+
+/// Maximum number of connections. Where there are more, or file descriptors are short, a new one
+/// ends the oldest that has not sent a request yet: an operator's program sends it at once.
+const CONNECTIONS_MAX: usize = 32;
 
 /// Maximum time for a request's header, and then for the client to read the answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,27 +57,31 @@ pub(crate) struct Admin {
     pub gate: Arc<Gate>,
     /// The channel to each shard.
     pub shards: Vec<mpsc::Sender<SlowQuestion>>,
+    /// The file descriptors.
+    pub descriptors: Arc<Descriptors>,
+    /// Accepts connections.
+    pub task: Task,
+    /// Stands for the tasks of single connections.
+    pub connections: Task,
 }
 
 impl Admin {
-    /// Answers requests until `end` completes.
+    /// Answers requests until `end` completes. An error is why it cannot.
     pub(crate) async fn run(
         self,
         listener: std::net::TcpListener,
         end: oneshot::Receiver<Infallible>,
-    ) {
-        let listener = match TcpListener::from_std(listener) {
-            Ok(listener) => listener,
-            Err(error) => {
-                tracing::error!(%error, "cannot use the admin socket");
-                return;
-            }
-        };
+    ) -> Result<(), String> {
+        let listener = TcpListener::from_std(listener)
+            .map_err(|error| format!("cannot use the admin socket: {error}"))?;
+        let restarts = Restarts::new(self.task.clone());
+        let (listener, admin) = (Rc::new(listener), Rc::new(self));
         tokio::select! {
-            () = accept(listener, Rc::new(self)) => {}
+            () = restarts.run(|| accept(Rc::clone(&listener), Rc::clone(&admin))) => {}
             // An error means that the other end was dropped.
             _ = end => {}
         }
+        Ok(())
     }
 
     async fn answer(
@@ -107,8 +122,8 @@ impl Admin {
 
     async fn read(&self, request: &Request<Incoming>, ends: Ends) -> Answer {
         match request.uri().path() {
-            "/healthz" => answer::healthz(),
-            "/readyz" => answer::readyz(&self.state),
+            "/healthz" => answer::healthz(&self.metrics),
+            "/readyz" => answer::readyz(&self.state, &self.metrics),
             "/metrics" => answer::metrics(&self.metrics),
             "/v1/slow" => {
                 let query = request.uri().query().unwrap_or("");
@@ -127,42 +142,113 @@ impl Admin {
     }
 }
 
-async fn accept(listener: TcpListener, admin: Rc<Admin>) {
-    let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
-    loop {
-        // The semaphore is never closed.
-        let permit = Arc::clone(&permits).acquire_owned().await;
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                let admin = Rc::clone(&admin);
-                spawn_local(async move {
-                    let served = timeout(2 * REQUEST_TIMEOUT, serve(stream, peer, admin)).await;
-                    if !matches!(served, Ok(Ok(()))) {
-                        tracing::debug!(?served, "admin request");
-                    }
-                    drop(permit);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept an admin connection");
-                sleep(ACCEPT_PAUSE).await;
-            }
+async fn accept(listener: Rc<TcpListener>, admin: Rc<Admin>) {
+    let open = Rc::new(Open::default());
+    let requests = Rc::new(Semaphore::new(REQUESTS_MAX));
+    for id in 0.. {
+        let (stream, peer) = listener::accept(&listener, &admin.descriptors).await;
+        if admin.descriptors.is_reserved(&stream) {
+            open.evict();
         }
+        open.make_room().await;
+        let connection = Connection {
+            open: Rc::clone(&open),
+            id,
+        };
+        let (admin, requests) = (Rc::clone(&admin), Rc::clone(&requests));
+        let connections = admin.connections.clone();
+        let serving = serve(stream, peer, admin, connection, requests);
+        let task = spawn_local(connections.contain(async move {
+            let served = timeout(2 * REQUEST_TIMEOUT, serving).await;
+            if !matches!(served, Ok(Ok(()))) {
+                tracing::debug!(?served, "admin request");
+            }
+        }));
+        open.silent.borrow_mut().insert(id, task.abort_handle());
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, admin: Rc<Admin>) -> anyhow::Result<()> {
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    admin: Rc<Admin>,
+    connection: Connection,
+    requests: Rc<Semaphore>,
+) -> anyhow::Result<()> {
     let local = stream.local_addr()?;
     let ends = Ends { peer, local };
-    let service = service_fn(move |request| Rc::clone(&admin).answer(request, ends));
+    let connection = Rc::new(connection);
+    let service = service_fn(move |request| {
+        let (admin, requests) = (Rc::clone(&admin), Rc::clone(&requests));
+        connection.asks();
+        async move {
+            // The semaphore is never closed.
+            let _permit = requests.acquire().await;
+            admin.answer(request, ends).await
+        }
+    });
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_TIMEOUT)
-        // One request per connection: an open connection would keep its permit.
+        // One request per connection: an open connection would keep its place.
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
         .await?;
     Ok(())
+}
+
+/// The open connections.
+#[derive(Debug, Default)]
+struct Open {
+    /// Those that have not sent a request yet, the oldest first.
+    silent: RefCell<BTreeMap<u64, AbortHandle>>,
+    /// The ids of the others.
+    asking: RefCell<Vec<u64>>,
+    ended: Notify,
+}
+
+impl Open {
+    /// Waits until there is room for a connection, or makes some.
+    async fn make_room(&self) {
+        while self.silent.borrow().len() + self.asking.borrow().len() >= CONNECTIONS_MAX {
+            if !self.evict() {
+                self.ended.notified().await;
+            }
+        }
+    }
+
+    /// Ends the oldest silent connection, if there is one.
+    fn evict(&self) -> bool {
+        let oldest = self.silent.borrow_mut().pop_first();
+        if let Some((_, task)) = &oldest {
+            task.abort();
+        }
+        oldest.is_some()
+    }
+}
+
+/// A connection's place among the open ones, until it is dropped.
+#[derive(Debug)]
+struct Connection {
+    open: Rc<Open>,
+    id: u64,
+}
+
+impl Connection {
+    /// Records that the client has sent a request.
+    fn asks(&self) {
+        if self.open.silent.borrow_mut().remove(&self.id).is_some() {
+            self.open.asking.borrow_mut().push(self.id);
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.open.silent.borrow_mut().remove(&self.id);
+        self.open.asking.borrow_mut().retain(|id| *id != self.id);
+        self.open.ended.notify_one();
+    }
 }
 
 /// Binds the socket of the admin address.

@@ -10,7 +10,7 @@ use hyper::{
 };
 
 use super::state::{ServerState, Stage};
-use crate::metrics::{Metrics, prometheus};
+use crate::metrics::{Metrics, TaskState, prometheus};
 
 /// An answer whose body is complete.
 pub(crate) type Answer = Response<Full<Bytes>>;
@@ -20,17 +20,38 @@ pub(super) fn is_reading(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }
 
-/// Reports that the server is alive, which the answer itself proves.
-pub(super) fn healthz() -> Answer {
-    text(StatusCode::OK, "ok")
+/// Reports whether the server is alive: the answer itself proves most of it. A server that has lost
+/// a task for good must be started again.
+pub(super) fn healthz(metrics: &Metrics) -> Answer {
+    match failed_tasks(metrics, |state| state == TaskState::Ended) {
+        Some(failed) => text(StatusCode::SERVICE_UNAVAILABLE, failed),
+        None => text(StatusCode::OK, "ok"),
+    }
 }
 
-/// Reports whether the server accepts new connections.
-pub(super) fn readyz(state: &ServerState) -> Answer {
-    match state.stage() {
-        Stage::Ready => text(StatusCode::OK, "ready"),
-        Stage::Draining => text(StatusCode::SERVICE_UNAVAILABLE, "draining"),
+/// Reports whether the server accepts new connections, and all its tasks run.
+pub(super) fn readyz(state: &ServerState, metrics: &Metrics) -> Answer {
+    if state.stage() == Stage::Draining {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "draining");
     }
+    match failed_tasks(metrics, |state| state != TaskState::Running) {
+        Some(failed) => text(StatusCode::SERVICE_UNAVAILABLE, failed),
+        None => text(StatusCode::OK, "ready"),
+    }
+}
+
+/// A line for each task in such a state; `None` if there is none.
+fn failed_tasks(metrics: &Metrics, is_failed: impl Fn(TaskState) -> bool) -> Option<String> {
+    let line = |name: &str, state| match state {
+        TaskState::Ended => format!("{name} has failed; the server must be started again"),
+        _ => format!("{name} has failed and is started again"),
+    };
+    let tasks = metrics.tasks.iter().map(|task| (task, task.state()));
+    let failed = tasks.filter(|(_, state)| is_failed(*state));
+    let lines: Vec<_> = failed
+        .map(|(task, state)| line(&task.name, state))
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// All metrics, for Prometheus.

@@ -130,6 +130,7 @@ impl Gate {
         match reason {
             // An operator may have to change a setting or a proxy.
             RefusalReason::Connections
+            | RefusalReason::Descriptors
             | RefusalReason::Host
             | RefusalReason::Origin
             | RefusalReason::Handshake => {

@@ -2,7 +2,7 @@
 //! the kernel distributes connections and no shard hands one to another.
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     net::{SocketAddr, TcpListener as StdListener},
     sync::Arc,
     time::Duration,
@@ -12,10 +12,13 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tickcast_core::shard::UNSENT_START_BYTES;
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::sleep,
+    time::{sleep, timeout},
 };
 
-use super::permits::{Permit, Permits};
+use super::{
+    descriptors::{CALM, Descriptors, Refusal},
+    permits::{Permit, Permits},
+};
 
 /// Maximum number of connections that wait to be accepted: thousands arrive at once when clients
 /// reconnect.
@@ -25,8 +28,8 @@ const BACKLOG: i32 = 4096;
 /// is late enough for the shard to be the first to close an event stream and count it.
 const UNREAD_TIMEOUTS: u32 = 2;
 
-/// Pause after an error of accept(2), such as too many open files, which would recur at once.
-pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Pause after an error of accept(2) that would recur at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Binds one socket per shard. With port 0 the kernel chooses one port for all.
 pub(crate) fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<StdListener>> {
@@ -59,20 +62,64 @@ fn bind_one(address: SocketAddr, reuse_port: bool) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
-/// Accepts connections without end, and hands each to `serve` with the permit of its address, if
-/// the address may have one more.
-pub(crate) async fn accept(
-    listener: TcpListener,
-    permits: Arc<Permits>,
-    serve: impl Fn(TcpStream, SocketAddr, Option<Permit>),
-) {
+/// An accept loop.
+#[derive(Debug)]
+pub(super) struct Accept {
+    pub(super) listener: TcpListener,
+    pub(super) permits: Arc<Permits>,
+    pub(super) descriptors: Arc<Descriptors>,
+}
+
+/// What becomes of a connection.
+#[derive(Debug)]
+pub(super) enum Admission {
+    /// It is served, with the permit of its address.
+    Granted(Permit),
+    /// It is told that there are too many from its address.
+    TooMany,
+    /// It is told that file descriptors are short.
+    Short(Refusal),
+}
+
+impl Accept {
+    /// Accepts connections without end, and hands each to `serve`.
+    pub(super) async fn run(&self, serve: impl Fn(TcpStream, SocketAddr, Admission)) {
+        loop {
+            let (stream, peer) = accept(&self.listener, &self.descriptors).await;
+            let admission = if self.descriptors.is_reserved(&stream) {
+                let Some(refusal) = self.descriptors.refuse() else {
+                    continue;
+                };
+                Admission::Short(refusal)
+            } else {
+                let permit = self.permits.take(peer.ip());
+                permit.map_or(Admission::TooMany, Admission::Granted)
+            };
+            serve(stream, peer, admission);
+        }
+    }
+}
+
+/// Accepts a connection, however long it takes. Errors are counted, and logged once.
+pub(super) async fn accept(
+    listener: &TcpListener,
+    descriptors: &Descriptors,
+) -> (TcpStream, SocketAddr) {
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => serve(stream, peer, permits.take(peer.ip())),
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+        let accepted = match descriptors.is_short() {
+            true => timeout(CALM, listener.accept()).await.ok(),
+            false => Some(listener.accept().await),
+        };
+        descriptors.calm();
+        match accepted {
+            Some(Ok(accepted)) => return accepted,
+            // The client has gone before it was accepted (accept(2), ERRORS).
+            Some(Err(error)) if error.kind() == ErrorKind::ConnectionAborted => {}
+            Some(Err(error)) => {
+                descriptors.failed(&error);
                 sleep(ACCEPT_PAUSE).await;
             }
+            None => {}
         }
     }
 }

@@ -9,7 +9,7 @@
 //! | file | job |
 //! |---|---|
 //! | [`shard_thread`], [`shard_handle`] | one thread per shard: rounds, timers, core calls |
-//! | [`listener`], [`permits`] | accepts connections, and limits them per address |
+//! | [`listener`], [`permits`], [`descriptors`] | accepts connections within the limits of addresses and files |
 //! | `http_connection`, [`routes`], `route` | HTTP: which request gets which answer |
 //! | `answer`, `assets`, `welcome` | the answers that are always the same |
 //! | [`request`], [`gate`], `refusal_log` | HTTP: which request is refused, counted and logged |
@@ -22,6 +22,7 @@
 //! This room does I/O and decides nothing about updates: the shard of `tickcast-core` does. It
 //! hands publishes and questions to [`ingest`](crate::ingest), and knows no feed.
 
+pub(crate) mod descriptors;
 pub(crate) mod listener;
 pub(crate) mod permits;
 

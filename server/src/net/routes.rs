@@ -1,13 +1,6 @@
 //! The routes: which request gets which answer or WebSocket.
 
-use std::{
-    cell::{Cell, RefCell},
-    io,
-    net::SocketAddr,
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::RefCell, io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fastwebsockets::upgrade;
@@ -21,18 +14,21 @@ use tickcast_core::permissions::{Access, Action};
 use tickcast_protocol::topic::Filter;
 use tokio::{
     net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
     task::{spawn_local, yield_now},
+    time::timeout,
 };
 
 use super::{
     answer::{self, Answer, healthz, is_reading, readyz, text, typed},
     assets,
+    descriptors::Refusal,
     echo::Echo,
     event_stream::{self, StreamParams},
     gate::{self, Ends, Gate, HANDSHAKE, READING, closing},
     http_connection,
     http_stream::{HttpLink, HttpStream},
-    listener,
+    listener::{self, Admission},
     permits::Permit,
     pipe::{Pipe, PipeBody},
     request::{handshake, query},
@@ -45,6 +41,7 @@ use super::{
 use crate::{
     metrics::{Metrics, RefusalReason},
     settings::{ServerSettings, site::Authority},
+    tasks::Task,
 };
 
 /// Maximum number of updates in one answer of `/v1/latest`: some megabytes of JSON. A subscription
@@ -56,13 +53,17 @@ const LATEST_AT_ONCE: usize = 1_000;
 
 /// Maximum number of connections of a shard that are told at the same time that there are too many
 /// from their address. Further ones are cut without an answer.
-const TURNED_AWAY_MAX: usize = 32;
+pub(super) const TURNED_AWAY_MAX: usize = 32;
 
-/// When a client that is turned away should try again: others of its address may have left then.
+/// When a client that is turned away should try again: others may have left then.
 const RETRY_AFTER_S: &str = "5";
 
 /// Time for a client that is turned away to send the header of its request.
 const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The same while file descriptors are short, and as much again for the answer. A client sends its
+/// request with the handshake of TCP; the descriptor must be free again soon.
+const SHORT_TIMEOUT: Duration = Duration::from_millis(250);
 
 type AnyAnswer = Response<Either<Full<Bytes>, PipeBody>>;
 
@@ -85,7 +86,9 @@ pub(super) struct Routes {
     /// Refuses requests.
     pub gate: Arc<Gate>,
     /// Connections that are being told that there are too many from their address.
-    pub turned_away: Cell<usize>,
+    pub turned_away: Arc<Semaphore>,
+    /// Stands for all tasks of single connections.
+    pub connections: Task,
 }
 
 /// One connection, as its requests see it.
@@ -99,17 +102,22 @@ struct Client {
 }
 
 impl Routes {
-    /// Serves a new connection. Without a permit there are too many from its address.
+    /// Serves a new connection, or tells it why not.
     pub(super) fn accepted(
         self: &Rc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
-        permit: Option<Permit>,
+        admission: Admission,
     ) {
-        let routes = Rc::clone(self);
-        match permit {
-            Some(permit) => drop(spawn_local(routes.serve(stream, peer, permit))),
-            None => {
+        let (task, routes) = (&self.connections, Rc::clone(self));
+        match admission {
+            Admission::Granted(permit) => {
+                spawn_local(task.contain(routes.serve(stream, peer, permit)));
+            }
+            Admission::Short(refusal) => {
+                spawn_local(task.contain(routes.tell_short(stream, peer, refusal)));
+            }
+            Admission::TooMany => {
                 let max = self.settings.connections_per_address_max;
                 let reason = format!(
                     "too many connections from {} (limit {max}): close some of them, or raise \
@@ -118,9 +126,8 @@ impl Routes {
                 );
                 let refusal = RefusalReason::Connections;
                 self.gate.note(refusal, peer, &reason);
-                if self.turned_away.get() < TURNED_AWAY_MAX {
-                    self.turned_away.update(|count| count + 1);
-                    spawn_local(routes.turn_away(stream, reason));
+                if let Ok(place) = Arc::clone(&self.turned_away).try_acquire_owned() {
+                    spawn_local(task.contain(routes.turn_away(stream, reason, place)));
                 }
             }
         }
@@ -162,18 +169,56 @@ impl Routes {
 
     /// Tells a client that there are too many connections from its address. 429 concerns this
     /// client (RFC 6585, section 4); after 503 a load balancer would take the server for broken.
-    async fn turn_away(self: Rc<Self>, stream: TcpStream, reason: String) {
+    async fn turn_away(
+        self: Rc<Self>,
+        stream: TcpStream,
+        reason: String,
+        place: OwnedSemaphorePermit,
+    ) {
         if self.prepare(&stream).is_ok() {
             let answer = async |request: Request<Incoming>| {
-                let mut answer = text(StatusCode::TOO_MANY_REQUESTS, reason.clone());
-                let retry_after = HeaderValue::from_static(RETRY_AFTER_S);
-                answer.headers_mut().insert(RETRY_AFTER, retry_after);
+                let answer = try_later(StatusCode::TOO_MANY_REQUESTS, reason.clone());
                 closing(answer, request.version())
             };
             let rest = http_connection::serve(stream, TURN_AWAY_TIMEOUT, answer).await;
             http_connection::close(rest.stream).await;
         }
-        self.turned_away.update(|count| count - 1);
+        drop(place);
+    }
+
+    /// Answers one request of a connection for which file descriptors are short: health as always,
+    /// and 503 for everything else.
+    async fn tell_short(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, refusal: Refusal) {
+        if let Ok(local) = self.prepare(&stream) {
+            let ends = Ends { peer, local };
+            let answer = async |request: Request<Incoming>| {
+                let answer = self.answer_short(&request, ends);
+                closing(answer, request.version())
+            };
+            let told = async {
+                let rest = http_connection::serve(stream, SHORT_TIMEOUT, answer).await;
+                http_connection::close(rest.stream).await;
+            };
+            if timeout(2 * SHORT_TIMEOUT, told).await.is_err() {
+                tracing::debug!(%peer, "a client that was to be told of the shortage is cut off");
+            }
+        }
+        drop(refusal);
+    }
+
+    fn answer_short(&self, request: &Request<Incoming>, ends: Ends) -> Answer {
+        if let Err(refusal) = self.gate.host(request, ends) {
+            return *refusal;
+        }
+        match Route::of(request.uri().path(), self.settings.admin.is_none()) {
+            Some(route @ (Route::Healthz | Route::Readyz | Route::Metrics)) => {
+                self.plain(route, request, ends)
+            }
+            _ => {
+                let reason = "the server is short of file descriptors; try again later";
+                try_later(StatusCode::SERVICE_UNAVAILABLE, reason)
+            }
+        }
     }
 
     /// Sets the options of a socket, and returns its own address.
@@ -237,8 +282,8 @@ impl Routes {
             return self.gate.refuse_method(ends, READING);
         }
         match route {
-            Route::Healthz => healthz(),
-            Route::Readyz => readyz(&self.state),
+            Route::Healthz => healthz(&self.metrics),
+            Route::Readyz => readyz(&self.state, &self.metrics),
             Route::Metrics => answer::metrics(&self.metrics),
             Route::Welcome => welcome(headers),
             Route::Icon => found(assets::asset("/assets/page/icon.svg", headers)),
@@ -344,8 +389,9 @@ impl Routes {
         // hyper would hand over the stream through the second value, in another task.
         let (answer, _) = upgrade::upgrade(&mut request)
             .map_err(|error| Box::new(text(StatusCode::BAD_REQUEST, error.to_string())))?;
-        let session: Session = Box::new(|stream, read| {
-            spawn_local(async move { serve(stream, read).await });
+        let connections = self.connections.clone();
+        let session: Session = Box::new(move |stream, read| {
+            spawn_local(connections.contain(async move { serve(stream, read).await }));
         });
         client.session.replace(Some(session));
         Ok(answer.map(|_| Full::default()))
@@ -369,10 +415,10 @@ impl Routes {
             let pipe = Pipe::new(retry.as_bytes(), client.link.clone());
             let body = pipe.body();
             let (shard, permit) = (Rc::clone(&self.shard), client.permit.clone());
-            spawn_local(async move {
+            spawn_local(self.connections.contain(async move {
                 session::stream(shard, pipe, params.into_request()).await;
                 drop(permit);
-            });
+            }));
             Either::Right(body)
         };
         let mut answer = Response::new(body);
@@ -435,4 +481,12 @@ impl Routes {
         body.extend_from_slice(b"]}\n");
         typed(StatusCode::OK, "application/json", body)
     }
+}
+
+/// A refusal that does not last.
+fn try_later(status: StatusCode, reason: impl Into<String>) -> Answer {
+    let mut answer = text(status, reason);
+    let retry_after = HeaderValue::from_static(RETRY_AFTER_S);
+    answer.headers_mut().insert(RETRY_AFTER, retry_after);
+    answer
 }

@@ -49,6 +49,7 @@ pub(super) async fn serve(
     let stream = Stream::new(stream);
     let outlet = Outlet::Tcp(stream.clone());
     let (key, broken) = shard.begin(outlet, encoding.into(), access);
+    let _ending = Ending { shard: &shard, key };
     let reader = MessageReader::new(stream.clone(), &read, CLIENT_MESSAGE_MAX_BYTES)
         .with_message_timeout(message_timeout);
     drop(read);
@@ -62,19 +63,30 @@ pub(super) async fn serve(
         () = unconstrained(session.receive(reader)) => {}
         () = broken.notified() => {}
     }
-    shard.end(key);
 }
 
 /// Serves the client of an event stream and its one subscription.
 pub(super) async fn stream(shard: Rc<ShardHandle>, pipe: Pipe, request: Subscribe) {
     let (key, broken) = shard.begin(Outlet::Events(pipe.clone()), Wire::Events, Access::READER);
+    let _ending = Ending { shard: &shard, key };
     // A subscription makes no work for the sequencer.
     let _ = shard.handle(key, ClientMessage::Subscribe(request)).await;
     tokio::select! {
         () = pipe.gone() => shard.with(|shard, _| shard.lost(key)),
         () = broken.notified() => {}
     }
-    shard.end(key);
+}
+
+/// Ends the session when it is dropped, also by a panic.
+struct Ending<'a> {
+    shard: &'a Rc<ShardHandle>,
+    key: ConnectionKey,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.shard.end(self.key);
+    }
 }
 
 /// A subscriber's session, as its reading task sees it.

@@ -1,6 +1,12 @@
 //! The handle with which the tasks of a thread call its shard, one call at a time.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+    thread::panicking,
+    time::Duration,
+};
 
 use hashbrown::HashMap;
 use tickcast_core::{
@@ -38,6 +44,8 @@ pub(super) struct ShardHandle {
     /// Wakes the shard's loop.
     wake: Arc<Notify>,
     sessions: RefCell<HashMap<ConnectionKey, Session>>,
+    /// Whether a task of the thread has panicked, so that the shard may be half changed.
+    has_failed: Cell<bool>,
 }
 
 /// The work that remains after a turn.
@@ -80,11 +88,13 @@ impl ShardHandle {
             shard: RefCell::new(shard),
             handoff,
             sessions: RefCell::default(),
+            has_failed: Cell::new(false),
         })
     }
 
     /// Calls the shard, then handles the events that result.
     pub(super) fn with<T>(self: &Rc<Self>, call: impl FnOnce(&mut Shard<Outlet>, Now) -> T) -> T {
+        let _watched = Watched::new(self);
         let mut shard = self.shard.borrow_mut();
         let due = shard.next_due();
         let result = call(&mut shard, self.clock.now());
@@ -101,6 +111,17 @@ impl ShardHandle {
             }
         }
         result
+    }
+
+    /// Records that a task of the thread has failed, and wakes the shard's loop.
+    pub(super) fn fail(&self) {
+        self.has_failed.set(true);
+        self.wake.notify_one();
+    }
+
+    /// Whether a task of the thread has failed. The shard must not be used any more.
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed.get()
     }
 
     /// Runs a turn: applies new strips up to a limit, writes to some of the connections that wait,
@@ -253,10 +274,38 @@ impl ShardHandle {
 
     /// Ends a session.
     pub(super) fn end(self: &Rc<Self>, key: ConnectionKey) {
+        if self.has_failed.get() {
+            return;
+        }
         self.with(|shard, _| shard.disconnect(key));
         let session = self.sessions.borrow_mut().remove(&key);
         if let Some(waiter) = session.and_then(|session| session.waiter) {
             waiter.abort();
+        }
+    }
+}
+
+/// Notices a panic in a call of the shard.
+struct Watched<'a> {
+    shard: &'a ShardHandle,
+    /// Whether the thread was panicking before. A session that ends by a panic calls the shard.
+    was_panicking: bool,
+}
+
+impl<'a> Watched<'a> {
+    fn new(shard: &'a ShardHandle) -> Self {
+        let was_panicking = panicking();
+        Self {
+            shard,
+            was_panicking,
+        }
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        if panicking() && !self.was_panicking {
+            self.shard.fail();
         }
     }
 }

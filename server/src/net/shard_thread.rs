@@ -1,24 +1,34 @@
 //! A shard's thread: its listener, its rounds, and its timers.
 
-use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use tickcast_core::shard::Shard;
 use tickcast_protocol::message::Epoch;
 use tokio::{
-    sync::{Barrier, mpsc},
+    sync::{Semaphore, mpsc, watch},
     task::{spawn_local, yield_now},
     time::{Instant, interval, sleep_until, timeout_at},
 };
 
 use super::{
-    echo::Echo, gate::Gate, listener, permits::Permits, ring_writer::RingWriter, routes::Routes,
-    shard_handle::ShardHandle, slow_clients::SlowQuestion, state::ServerState, ws_reader::Budget,
+    descriptors::Descriptors,
+    echo::Echo,
+    gate::Gate,
+    listener::Accept,
+    permits::Permits,
+    ring_writer::RingWriter,
+    routes::{Routes, TURNED_AWAY_MAX},
+    shard_handle::ShardHandle,
+    slow_clients::SlowQuestion,
+    state::ServerState,
+    ws_reader::Budget,
 };
 use crate::{
     clock::Clock,
     ingest::{Handoff, Ingest},
     metrics::Metrics,
     settings::ServerSettings,
+    tasks::{Restarts, Task},
 };
 
 /// Approximate number of connections whose timers run together: if all of them get a heartbeat, an
@@ -61,22 +71,33 @@ pub(crate) struct ShardThread {
     pub(crate) gate: Arc<Gate>,
     /// Memory for long messages of the clients of `/echo`.
     pub(crate) echo_budget: Arc<Budget>,
-    /// The barrier at which shards wait for each other when their clients are gone.
-    pub(crate) drained: Arc<Barrier>,
+    pub(crate) descriptors: Arc<Descriptors>,
+    pub(crate) tasks: ShardTasks,
+    /// Number of shards that may still have clients. They wait for each other at the end.
+    pub(crate) busy_shards: watch::Sender<usize>,
     pub(crate) ingest: Ingest,
     pub(crate) clock: Clock,
 }
 
+/// The tasks of a shard's thread.
+#[derive(Debug)]
+pub(crate) struct ShardTasks {
+    /// Accepts connections.
+    pub(crate) listener: Task,
+    /// Pings, heartbeats and timeouts.
+    pub(crate) timers: Task,
+    /// Answers operators.
+    pub(crate) operators: Task,
+    /// Stands for the tasks of single connections.
+    pub(crate) connections: Task,
+}
+
 impl ShardThread {
-    /// Runs until the last strip is sent and all clients are gone.
-    pub(crate) async fn run(self) {
-        let listener = match tokio::net::TcpListener::from_std(self.listener) {
-            Ok(listener) => listener,
-            Err(error) => {
-                tracing::error!(%error, "cannot use the listening socket");
-                return;
-            }
-        };
+    /// Runs until the last strip is sent and all clients are gone. An error is why it cannot.
+    pub(crate) async fn run(self) -> Result<(), String> {
+        let listener = tokio::net::TcpListener::from_std(self.listener)
+            .map_err(|error| format!("cannot use the listening socket: {error}"))?;
+        let tasks = self.tasks;
         let stats = Arc::clone(&self.metrics.shards[self.index]);
         let core = Arc::new(self.settings.core());
         let tick_interval = core.tick();
@@ -109,22 +130,50 @@ impl ShardThread {
             state: self.state,
             metrics: self.metrics,
             gate: self.gate,
-            turned_away: Cell::default(),
+            turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
+            connections: tasks.connections,
         });
-        spawn_local(listener::accept(
+        let accept = Rc::new(Accept {
             listener,
-            self.permits,
-            move |stream, peer, permit| routes.accepted(stream, peer, permit),
-        ));
-        spawn_local(tick(Rc::clone(&shard), tick_interval));
-        spawn_local(answer_operators(Rc::clone(&shard), self.questions));
+            permits: self.permits,
+            descriptors: self.descriptors,
+        });
+        spawn_local(Restarts::new(tasks.listener).run(move || {
+            let (accept, routes) = (Rc::clone(&accept), Rc::clone(&routes));
+            async move {
+                let begin = |stream, peer, admission| routes.accepted(stream, peer, admission);
+                accept.run(begin).await;
+            }
+        }));
+        let timers = tick(Rc::clone(&shard), tick_interval);
+        spawn_part(&shard, tasks.timers, timers);
+        let operators = answer_operators(Rc::clone(&shard), self.questions);
+        spawn_part(&shard, tasks.operators, operators);
         rounds(self.index, &self.handoff, &shard).await;
         let deadline = Instant::now() + window + DRAIN_GRACE;
         drain(&shard, &echo, window, deadline).await;
+        if shard.has_failed() {
+            return Err("a call of the shard panicked".to_owned());
+        }
         // The listener keeps telling new clients that the server is draining until no shard has
         // clients; a closed listener would reset them. No shard takes longer than this one may.
-        let _ = timeout_at(deadline, self.drained.wait()).await;
+        self.busy_shards
+            .send_modify(|busy| *busy = busy.saturating_sub(1));
+        let mut busy = self.busy_shards.subscribe();
+        let _ = timeout_at(deadline, busy.wait_for(|busy| *busy == 0)).await;
+        Ok(())
     }
+}
+
+/// Starts a task without which the shard is incomplete: its panic is a failure of the shard.
+fn spawn_part(shard: &Rc<ShardHandle>, task: Task, part: impl Future<Output = ()> + 'static) {
+    let shard = Rc::clone(shard);
+    spawn_local(async move {
+        if let Err(panic) = task.caught(part).await {
+            task.end(panic);
+            shard.fail();
+        }
+    });
 }
 
 /// Runs the timers of each connection once per interval: pings, heartbeats, timeouts.
@@ -156,6 +205,9 @@ async fn rounds(index: usize, handoff: &Handoff, shard: &Rc<ShardHandle>) {
     let wake = handoff.wake(index);
     let mut begin = Instant::now();
     loop {
+        if shard.has_failed() {
+            return;
+        }
         let has_ended = handoff.has_ended();
         let turn = shard.turn();
         if has_ended && turn.is_idle && !turn.has_unsent {
@@ -216,6 +268,9 @@ fn rest_until(rested: Instant) {
 
 /// Disconnects all clients, spread over the window, and waits for them until the deadline.
 async fn drain(shard: &Rc<ShardHandle>, echo: &Echo, window: Duration, deadline: Instant) {
+    if shard.has_failed() {
+        return;
+    }
     shard.with(|shard, now| shard.drain(window, now));
     echo.drain(window);
     let mut ticks = interval(DRAIN_TICK);
@@ -228,6 +283,9 @@ async fn drain(shard: &Rc<ShardHandle>, echo: &Echo, window: Duration, deadline:
             shard.connections() > 0 || echo.clients() > 0
         }) {
             ticks.tick().await;
+            if shard.has_failed() {
+                return;
+            }
         }
     };
     if timeout_at(deadline, all_gone).await.is_err() {

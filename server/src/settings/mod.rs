@@ -8,6 +8,7 @@ pub(crate) mod decode;
 pub(crate) mod field;
 pub(crate) mod kinds;
 pub(crate) mod liveness;
+mod log_filter;
 pub(crate) mod site;
 pub(crate) mod values;
 
@@ -31,8 +32,9 @@ use tickcast_core::{
 use tickcast_protocol::topic::Filter;
 
 use crate::feed::{FeedSettings, decode::DecodeRule};
+use log_filter::log_filter;
 use site::{HostRule, OriginRule, host_rule, origin_rule};
-use values::{address, defaults, filter, log_filter, number, size, time};
+use values::{address, defaults, filter, number, size, time};
 
 /// Pushes live market and sensor data to many WebSocket subscribers.
 #[derive(Debug, Parser)]
@@ -190,6 +192,19 @@ pub struct ServerSettings {
     /// once it is set.
     #[arg(value_name = "NAME", value_parser = host_rule)]
     pub hosts: Vec<HostRule>,
+    /// What happens when the sequencer or a shard has failed: the server drains and exits with 70,
+    /// or stays and says so in /healthz and /readyz.
+    #[arg(value_name = "WHAT", default_value = "exit")]
+    pub on_failure: OnFailure,
+}
+
+/// What happens when a part of the server has failed that cannot be started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnFailure {
+    /// The process drains and ends.
+    Exit,
+    /// The process stays as it is.
+    Stay,
 }
 
 fn cores() -> usize {
@@ -313,7 +328,7 @@ pub struct Settings {
 #[command(next_help_heading = "Log")]
 pub struct LogSettings {
     /// What is logged: off, error, warn, info, debug or trace, also by module as in
-    /// warn,tickcast_server::feed=debug.
+    /// warn,tickcast_server::feed=debug. SIGHUP reads it again.
     #[arg(id = "log", value_name = "FILTER", default_value = "info", value_parser = log_filter)]
     pub filter: String,
 }

@@ -350,6 +350,7 @@ mod tests {
         ] {
             let error = origin_rule(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
+            assert_eq!(error.contains("null"), text == "null", "{text}: {error}");
         }
     }
 

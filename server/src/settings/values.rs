@@ -11,7 +11,6 @@ use std::{
 use clap::Args;
 use jiff::SignedDuration;
 use tickcast_protocol::topic::Filter;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// A struct of settings with nothing set.
 pub(crate) fn defaults<T: Args>() -> T {
@@ -140,22 +139,6 @@ pub(crate) fn filter(text: &str) -> Result<Filter, String> {
         .map_err(|error| format!("{error}; expected a filter such as plant/#, market/+/trade or #"))
 }
 
-/// Directives for `tracing-subscriber`. It would take an unknown level for the name of a module,
-/// so a directive without `=` or a span must be a level.
-pub(crate) fn log_filter(text: &str) -> Result<String, String> {
-    for directive in text.split(',') {
-        let is_level = directive.parse::<LevelFilter>().is_ok();
-        if !is_level && !directive.contains(['=', '[', ']', '{', '}']) {
-            return Err(format!(
-                "{directive:?} is not a level: expected off, error, warn, info, debug or trace, or \
-                 MODULE=LEVEL as in tickcast_server::feed=debug"
-            ));
-        }
-    }
-    EnvFilter::try_new(text).map_err(|error| error.to_string())?;
-    Ok(text.into())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -246,16 +229,6 @@ mod tests {
         for text in ["0", "4", "-1", "300", "", "x", "1.0"] {
             let error = "expected a number from 1 to 3";
             assert_eq!(parse(text), Err(error.to_owned()), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_log_filter_has_levels_that_exist() {
-        for text in ["off", "info", "warn,tickcast_server::feed=debug", "[span]"] {
-            assert_eq!(log_filter(text), Ok(text.to_owned()));
-        }
-        for text in ["verbose", "info,tickcast_server", "tickcast_server=loud"] {
-            assert!(log_filter(text).is_err(), "{text}");
         }
     }
 

@@ -1,6 +1,9 @@
 //! The admin address: health, metrics and slow clients.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value as Json, json};
 use tickcast_protocol::value::Value;
@@ -10,6 +13,7 @@ use tickcast_server_testkit::{
     subscriber::{Publisher, publication},
     until,
 };
+use tokio::net::TcpStream;
 
 async fn server(arguments: &[&str]) -> (Program, SocketAddr) {
     let defaults = ["--feed", "none", "--admin", "127.0.0.1:0"];
@@ -109,4 +113,30 @@ async fn health_and_metrics_are_served_and_metrics_only_at_the_admin_address() {
     assert_eq!(get(server.address, "/healthz").await.status, 200);
     assert_eq!(get(admin, "/ws").await.status, 404);
     assert_eq!(get(admin, "/v1/slow?limit=many").await.status, 400);
+}
+
+#[tokio::test]
+async fn silent_connections_do_not_delay_the_answers() {
+    /// A quarter of the time that a client has for its request.
+    const LATE: Duration = Duration::from_millis(1_250);
+    let (_server, admin) = server(&[]).await;
+    for silent in [16, 100, 500] {
+        let mut connections = Vec::new();
+        for _ in 0..silent {
+            connections.push(TcpStream::connect(admin).await.unwrap());
+        }
+        let start = Instant::now();
+        assert_eq!(get(admin, "/healthz").await.status, 200);
+        assert!(
+            get(admin, "/metrics")
+                .await
+                .body
+                .contains("tickcast_task_up")
+        );
+        let elapsed = start.elapsed();
+        assert!(
+            elapsed < LATE,
+            "{elapsed:?} with {silent} silent connections"
+        );
+    }
 }

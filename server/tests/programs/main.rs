@@ -4,17 +4,22 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod admin;
+mod bare;
 mod config;
 mod config_errors;
+mod descriptors;
 mod embedded;
 mod end_to_end;
 mod end_to_end_resume;
 mod end_to_end_slow;
 mod history;
+mod log_faults;
 mod memory;
 mod promises;
 mod proxies;
 mod rules;
 mod shards;
+mod signals;
 mod slow_link;
 mod status;
+mod task_failures;

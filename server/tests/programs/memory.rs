@@ -30,6 +30,12 @@ const WAIT: Duration = Duration::from_secs(2);
 /// Growth over [`WAIT`] that the allocator may show without a cause.
 const NOISE_BYTES: usize = 2 * 1024 * 1024;
 
+/// Growth over [`WAIT`] of a server whose memory is steady.
+const STEADY_BYTES: usize = 256 * 1024;
+
+/// Number of waits after which it must be steady.
+const STEADY_MAX: u32 = 10;
+
 const KIB: usize = 1024;
 
 /// Opens many connections of one kind and compares the memory per connection with a bound.
@@ -47,9 +53,7 @@ async fn check(max_bytes: usize, open: impl AsyncFn(SocketAddr, &mut JoinSet<()>
     for _ in 0..FIRST {
         open(program.address, &mut connections).await;
     }
-    // The tape and the history are full by then.
-    sleep(WAIT * 2).await;
-    let before = program.memory_bytes();
+    let before = steady(&program).await;
     for _ in 0..CONNECTIONS {
         open(program.address, &mut connections).await;
     }
@@ -70,6 +74,20 @@ async fn check(max_bytes: usize, open: impl AsyncFn(SocketAddr, &mut JoinSet<()>
     if let Some(ended) = connections.try_join_next() {
         panic!("a connection ended: {ended:?}");
     }
+}
+
+/// The memory once the tape and the history are full.
+async fn steady(program: &Program) -> usize {
+    let mut before = program.memory_bytes();
+    for _ in 0..STEADY_MAX {
+        sleep(WAIT).await;
+        let after = program.memory_bytes();
+        if after.saturating_sub(before) < STEADY_BYTES {
+            return after;
+        }
+        before = after;
+    }
+    panic!("the memory of a server with {FIRST} connections still grows");
 }
 
 /// Keeps a connection open without reading from it.
@@ -103,7 +121,7 @@ async fn subscribed(address: SocketAddr, mode: &str) -> RawSocket {
 
 #[tokio::test]
 async fn a_client_that_says_nothing() {
-    check(24 * KIB, async |address, connections| {
+    check(32 * KIB, async |address, connections| {
         keep(connections, TcpStream::connect(address).await.unwrap());
     })
     .await;
@@ -111,7 +129,7 @@ async fn a_client_that_says_nothing() {
 
 #[tokio::test]
 async fn half_a_request() {
-    check(32 * KIB, async |address, connections| {
+    check(48 * KIB, async |address, connections| {
         let padding = "x".repeat(12 * KIB);
         let half = format!("GET /ws HTTP/1.1\r\nHost: {address}\r\nPadding: {padding}");
         keep(connections, send_plain(address, &half).await);
@@ -121,7 +139,7 @@ async fn half_a_request() {
 
 #[tokio::test]
 async fn a_websocket_without_subscriptions() {
-    check(24 * KIB, async |address, connections| {
+    check(40 * KIB, async |address, connections| {
         keep(connections, RawSocket::open(address, "/ws", "").await);
     })
     .await;
@@ -130,7 +148,7 @@ async fn a_websocket_without_subscriptions() {
 #[tokio::test]
 async fn subscribers_that_read() {
     for mode in ["every", "latest"] {
-        check(32 * KIB, async |address, connections| {
+        check(48 * KIB, async |address, connections| {
             read(connections, subscribed(address, mode).await.stream);
         })
         .await;
@@ -149,7 +167,7 @@ async fn subscribers_that_do_not_read() {
 
 #[tokio::test]
 async fn event_streams_that_read() {
-    check(64 * KIB, async |address, connections| {
+    check(96 * KIB, async |address, connections| {
         let request = format!("GET /v1/stream?mode=every HTTP/1.1\r\nHost: {address}\r\n\r\n");
         read(connections, send_plain(address, &request).await);
     })
@@ -158,7 +176,7 @@ async fn event_streams_that_read() {
 
 #[tokio::test]
 async fn event_streams_that_do_not_read() {
-    check(96 * KIB, async |address, connections| {
+    check(128 * KIB, async |address, connections| {
         let request = format!("GET /v1/stream?mode=every HTTP/1.1\r\nHost: {address}\r\n\r\n");
         keep(connections, send_plain(address, &request).await);
     })
@@ -181,7 +199,7 @@ async fn questions_for_history_whose_answers_are_not_read() {
 
 #[tokio::test]
 async fn an_unfinished_message() {
-    check(80 * KIB, async |address, connections| {
+    check(128 * KIB, async |address, connections| {
         let mut socket = RawSocket::open(address, "/ws", "").await;
         // A text frame that is not the last one of its message.
         let start = masked(TEXT & 0x7f, &[b' '; 60 * KIB]);
@@ -213,7 +231,7 @@ async fn publishers_that_do_not_read_their_answers() {
 
 #[tokio::test]
 async fn an_echo_whose_answers_are_not_read() {
-    check(96 * KIB, async |address, connections| {
+    check(128 * KIB, async |address, connections| {
         let mut socket = RawSocket::open(address, "/echo", "").await;
         let frame = masked(TEXT, &[b'x'; 16 * KIB]);
         connections.spawn(async move { while socket.stream.write_all(&frame).await.is_ok() {} });

@@ -127,3 +127,39 @@ fn the_server_is_built_without_its_clients() {
         assert!(!dependencies.contains(client), "{client}");
     }
 }
+
+/// The module of a source file, as `--log` names it.
+fn module_of(file: &str) -> String {
+    let path = file.trim_end_matches(".rs").trim_end_matches("/mod");
+    format!("tickcast_server::{}", path.replace('/', "::"))
+}
+
+#[test]
+fn every_module_that_logs_can_be_named_by_the_setting() {
+    let levels = ["error", "warn", "info", "debug", "trace"];
+    let mut files: Vec<_> = levels
+        .iter()
+        .flat_map(|level| files_with(&source(), &format!("tracing::{level}!(")))
+        .collect();
+    files.sort();
+    files.dedup();
+    let modules = files.iter().filter(|file| !file.ends_with("tests.rs"));
+    let modules: Vec<_> = modules.map(|file| module_of(file)).collect();
+    assert!(modules.len() > 10, "{modules:?}");
+    let load = |filter: &str| {
+        let flags = ["tickcast-server", "--check", "--log", filter];
+        tickcast_server::config::load(flags.map(Into::into), [])
+    };
+    for module in &modules {
+        let loaded = load(&format!("{module}=debug"));
+        assert!(loaded.is_ok(), "add {module} to settings/log_filter.rs");
+    }
+    let problem = load("none=debug").unwrap_err().problems.remove(0);
+    let (_, listed) = problem.split_once("expected ").unwrap();
+    for listed in listed.split([',', ' ']) {
+        if listed.starts_with("tickcast_server") {
+            let is_real = modules.iter().any(|module| module.starts_with(listed));
+            assert!(is_real, "{listed} does not log");
+        }
+    }
+}

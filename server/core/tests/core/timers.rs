@@ -270,6 +270,22 @@ fn a_drain_waits_for_a_client_that_has_updates_to_receive_until_its_window_ends(
 }
 
 #[test]
+fn a_drain_waits_for_unread_answers_and_for_snapshots_until_its_window_ends() {
+    let mut bench = Bench::new(settings());
+    bench.publish(&[("a", 1.0)]);
+    let [unread, new, _idle] = [(); 3].map(|()| bench.reader(Encoding::Json));
+    let now = bench.now();
+    unread.pipe.set_room(0);
+    bench.shard.pong(unread.key, b"x", now);
+    bench.subscribe(&new, "#", EVERY, None);
+    bench.shard.drain(Duration::from_secs(4), now);
+    bench.tick_after(Duration::from_secs(4) - INSTANT);
+    assert_eq!(bench.closes("1012"), 0);
+    bench.tick_after(INSTANT);
+    assert_eq!(bench.closes("1012"), 3);
+}
+
+#[test]
 fn a_drain_waits_for_a_client_whose_next_values_are_not_due() {
     let mut bench = Bench::new(settings());
     let paced = bench.reader(Encoding::Json);

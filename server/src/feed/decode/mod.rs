@@ -36,6 +36,10 @@ pub(crate) use parts::{bad, parse_decimal, parse_side, side_by_buyer_maker};
 /// is cleared.
 const TOPICS_CACHED_MAX: usize = 65_536;
 
+/// A payload at which the decoder panics in the tests of this package.
+#[cfg(test)]
+pub(crate) const PANIC_PAYLOAD: &str = "panic here";
+
 /// Decodes payloads. Each feed has its own decoder.
 #[derive(Debug, Clone)]
 pub struct Decoder {
@@ -62,6 +66,8 @@ impl Decoder {
 
     /// Decodes a payload for `topic`. The resulting update is live.
     pub fn decode(&mut self, topic: &str, payload: &[u8]) -> Result<NewUpdate, DecodeError> {
+        #[cfg(test)]
+        assert_ne!(payload, PANIC_PAYLOAD.as_bytes());
         if !self.topics.contains_key(topic) {
             self.remember(topic)?;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rand::RngExt;
 use rumqttc::{self as v4, v5};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::settings::{MqttSettings, MqttVersion};
 
@@ -55,9 +55,6 @@ const REQUESTS_MAX: usize = 2;
 
 /// Longest packet that the feed sends. A subscription to the maximum number of filters fits.
 const OUTGOING_PACKET_MAX_BYTES: usize = 512 * 1024;
-
-/// Maximum time for a disconnect.
-const DISCONNECT_MAX: Duration = Duration::from_millis(200);
 
 impl MqttClient {
     /// Creates a client without connecting. The settings must have been checked.
@@ -135,15 +132,12 @@ impl MqttClient {
         }
     }
 
-    /// Disconnects cleanly, if the broker still reads.
-    pub(super) async fn disconnect(mut self) {
-        let is_queued = match &self.inner {
+    /// Requests a clean disconnect. Packets that were sent before still come; then [`Self::next`]
+    /// fails.
+    pub(super) fn disconnect(&self) -> bool {
+        match &self.inner {
             Versioned::V4(client, _) => client.try_disconnect().is_ok(),
             Versioned::V5(client, _) => client.try_disconnect().is_ok(),
-        };
-        if is_queued {
-            let until_closed = async { while self.next(Duration::ZERO).await.is_ok() {} };
-            let _ = timeout(DISCONNECT_MAX, until_closed).await;
         }
     }
 }

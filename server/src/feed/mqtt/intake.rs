@@ -7,7 +7,7 @@ use tickcast_protocol::{
     backoff::{Backoff, BackoffPolicy, Jitter},
     message::Quality,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{
     client::{ClientError, Incoming, MqttClient},
@@ -33,6 +33,12 @@ const RECONNECT: BackoffPolicy = BackoffPolicy {
 /// missing before the feed must read on. It is well below the time between two pings, because an
 /// answer must have arrived when the next ping is due.
 pub(super) const PUSH_BACK_MAX: Duration = Duration::from_secs(5);
+
+/// Maximum time for a disconnect.
+const DISCONNECT_MAX: Duration = Duration::from_millis(200);
+
+/// Why updates are dropped.
+const TOO_SLOW: &str = "the sequencer was too slow for the broker";
 
 /// The messages between the broker and the sequencer, and the state of both.
 pub(super) struct Intake {
@@ -71,6 +77,22 @@ impl Intake {
         }
     }
 
+    /// Disconnects cleanly, if the broker still reads. What it sent before is taken: it may have
+    /// its acknowledgement.
+    pub(super) async fn disconnect(&mut self, client: &mut MqttClient) {
+        if !self.is_connected || !client.disconnect() {
+            return;
+        }
+        let until_closed = async {
+            while !self.pending.is_full()
+                && let Ok(incoming) = client.next(Duration::ZERO).await
+            {
+                self.take_incoming(client, incoming);
+            }
+        };
+        let _ = timeout(DISCONNECT_MAX, until_closed).await;
+    }
+
     /// Takes the wait before the next attempt to connect.
     pub(super) fn take_wait(&mut self) -> Duration {
         take(&mut self.wait)
@@ -93,14 +115,11 @@ impl Intake {
         client: &mut MqttClient,
         received: Result<Incoming, ClientError>,
     ) {
-        let mut next = Some(received);
-        while let Some(received) = next {
-            match received {
-                Ok(incoming) => self.take_incoming(client, incoming),
-                Err(error) => self.lose_connection(&error),
-            }
-            next = client.buffered().map(Ok);
+        match received {
+            Ok(incoming) => self.take_incoming(client, incoming),
+            Err(error) => self.lose_connection(&error),
         }
+        self.take_buffered(client);
         self.pinged_at = match (client.is_pinging(), self.pinged_at) {
             (true, None) => Some(Instant::now()),
             (true, since) => since,
@@ -109,6 +128,23 @@ impl Intake {
         if self.must_read() {
             let lost = self.pending.drop_oldest();
             self.count_lost(lost);
+        }
+    }
+
+    /// Processes all packets that the client has already received.
+    pub(super) fn take_buffered(&mut self, client: &mut MqttClient) {
+        while let Some(incoming) = client.buffered() {
+            self.take_incoming(client, incoming);
+        }
+    }
+
+    /// Records that the client is replaced by another one.
+    pub(super) fn replace_client(&mut self) {
+        self.pinged_at = None;
+        self.connected_at = None;
+        self.is_stalled = false;
+        if take(&mut self.is_connected) {
+            self.pending.push_down();
         }
     }
 
@@ -199,16 +235,12 @@ impl Intake {
 
     /// Counts the messages that were neither handed over nor counted.
     pub(super) fn count_rest_as_lost(&mut self) {
-        let metrics = self.handover.metrics();
-        let settled = metrics.submitted.get() + metrics.undecodable.get() + metrics.lost.get();
-        let rest = metrics.received.get().saturating_sub(settled);
-        self.count_lost(usize::try_from(rest).unwrap_or(usize::MAX));
+        self.handover.count_rest_as_lost(0, TOO_SLOW);
     }
 
     fn count_lost(&mut self, lost: usize) {
         if lost > 0 {
-            self.handover
-                .lost(lost, "the sequencer was too slow for the broker");
+            self.handover.lost(lost, TOO_SLOW);
         }
     }
 }

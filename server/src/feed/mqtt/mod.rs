@@ -30,9 +30,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use self::{
     client::MqttClient,
     intake::{Intake, PUSH_BACK_MAX},
+    pending::Pending,
 };
 use super::{decode::Decoder, handover::Handover};
-use crate::ingest::Ended;
+use crate::ingest::{Ended, Room};
 
 pub use settings::{MqttSettings, MqttVersion};
 pub use url::{HIDDEN, MqttUrl, Secret};
@@ -40,70 +41,118 @@ pub use url::{HIDDEN, MqttUrl, Secret};
 /// Longest time at shutdown for acknowledged updates to reach the sequencer.
 const FLUSH_MAX: Duration = Duration::from_secs(1);
 
-type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), Ended>> + Send + 'a>>;
+type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Room<'a>, Ended>> + Send + 'a>>;
 
-/// Receives from the broker until `shutdown` completes.
-pub(super) async fn run(
+/// The feed. What it has received is kept here, so that a failure loses nothing.
+pub(super) struct MqttFeed {
     settings: MqttSettings,
-    decoder: Decoder,
     handover: Handover,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), Ended> {
-    let mut client = MqttClient::new(&settings);
-    let mut intake = Intake::new(settings, decoder, handover.clone());
-    let mut sending: Option<Sending<'_>> = None;
-    let mut shutdown = pin!(shutdown);
-    loop {
-        let received = {
-            // One future until it is done: the client's work must not be cancelled.
-            let mut next = pin!(client.next(intake.take_wait()));
-            let mut read_on_at = Instant::now() + PUSH_BACK_MAX;
-            loop {
-                if sending.is_none() && intake.pending.take_down() {
-                    sending = Some(Box::pin(handover.tell_down()));
-                } else if sending.is_none() && !intake.pending.is_empty() {
-                    let batch = intake.pending.take_batch();
-                    sending = Some(Box::pin(handover.submit(batch)));
-                }
-                tokio::select! {
-                    received = &mut next, if intake.may_read() => break Some(received),
-                    result = finish(&mut sending) => {
-                        result?;
-                        sending = None;
-                        intake.is_stalled = false;
-                        read_on_at = Instant::now() + PUSH_BACK_MAX;
-                    }
-                    () = sleep_until(read_on_at), if !intake.may_read() => intake.is_stalled = true,
-                    () = &mut shutdown => break None,
-                }
-            }
-        };
-        let Some(received) = received else {
-            break;
-        };
-        intake.take(&mut client, received);
+    client: MqttClient,
+    intake: Intake,
+}
+
+impl MqttFeed {
+    pub(super) fn new(settings: MqttSettings, decoder: Decoder, handover: Handover) -> Self {
+        Self {
+            client: MqttClient::new(&settings),
+            intake: Intake::new(settings.clone(), decoder, handover.clone()),
+            settings,
+            handover,
+        }
     }
-    let flush = async {
-        if sending.is_some() {
-            finish(&mut sending).await?;
+
+    /// Receives from the broker until `shutdown` completes.
+    pub(super) async fn run(&mut self, shutdown: impl Future<Output = ()>) -> Result<(), Ended> {
+        let Self {
+            handover,
+            client,
+            intake,
+            ..
+        } = self;
+        let handover = &*handover;
+        let mut waiting: Option<Waiting<'_>> = None;
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let received = {
+                // One future until it is done: the client's work must not be cancelled.
+                let mut next = pin!(client.next(intake.take_wait()));
+                let mut read_on_at = Instant::now() + PUSH_BACK_MAX;
+                loop {
+                    if waiting.is_none() && intake.pending.has_next() {
+                        waiting = Some(Box::pin(handover.room()));
+                    }
+                    tokio::select! {
+                        received = &mut next, if intake.may_read() => break Some(received),
+                        room = finish(&mut waiting) => {
+                            waiting = None;
+                            hand_over(&mut intake.pending, handover, room?);
+                            intake.is_stalled = false;
+                            read_on_at = Instant::now() + PUSH_BACK_MAX;
+                        }
+                        () = sleep_until(read_on_at), if !intake.may_read() => {
+                            intake.is_stalled = true;
+                        }
+                        () = &mut shutdown => break None,
+                    }
+                }
+            };
+            let Some(received) = received else {
+                break;
+            };
+            intake.take(client, received);
         }
-        while !intake.pending.is_empty() {
-            // The server is ending: its clients need not know that the source is gone.
-            intake.pending.take_down();
-            handover.submit(intake.pending.take_batch()).await?;
+        drop(waiting);
+        intake.disconnect(client).await;
+        let flush = async {
+            while !intake.pending.is_empty() {
+                // The server is ending: its clients need not know that the source is gone.
+                intake.pending.take_down();
+                let room = handover.room().await?;
+                handover.submit_into(room, intake.pending.take_batch());
+            }
+            Ok(())
+        };
+        let flushed = timeout(FLUSH_MAX, flush).await;
+        intake.count_rest_as_lost();
+        flushed.unwrap_or(Ok(()))
+    }
+
+    /// Hands over what was received before a failure, and makes a new client: the broker may have
+    /// its acknowledgement already. May fail again, at another message.
+    pub(super) async fn recover(&mut self) -> Result<(), Ended> {
+        self.intake.take_buffered(&mut self.client);
+        self.intake.disconnect(&mut self.client).await;
+        self.intake.replace_client();
+        while self.intake.pending.has_next() {
+            let room = self.handover.room().await?;
+            hand_over(&mut self.intake.pending, &self.handover, room);
         }
+        self.client = MqttClient::new(&self.settings);
         Ok(())
-    };
-    let flushed = timeout(FLUSH_MAX, flush).await;
-    intake.count_rest_as_lost();
-    client.disconnect().await;
-    flushed.unwrap_or(Ok(()))
+    }
+
+    /// Number of updates that wait for the sequencer.
+    pub(super) fn waiting(&self) -> usize {
+        self.intake.pending.len()
+    }
+}
+
+/// Hands over the next updates, or that the source is gone.
+fn hand_over(pending: &mut Pending, handover: &Handover, room: Room<'_>) {
+    if pending.take_down() {
+        room.tell_down();
+    } else {
+        handover.submit_into(room, pending.take_batch());
+    }
 }
 
 /// Never completes if there is nothing to finish.
-async fn finish(sending: &mut Option<Sending<'_>>) -> Result<(), Ended> {
-    match sending {
-        Some(sending) => sending.await,
+async fn finish<'a>(waiting: &mut Option<Waiting<'a>>) -> Result<Room<'a>, Ended> {
+    match waiting {
+        Some(waiting) => waiting.await,
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

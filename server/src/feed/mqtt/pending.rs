@@ -26,6 +26,15 @@ impl Pending {
         self.updates.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.updates.len()
+    }
+
+    /// Whether there is something to hand over: updates, or the loss of the source.
+    pub(super) fn has_next(&self) -> bool {
+        !self.updates.is_empty() || self.down_after.is_some()
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.updates.len() >= PENDING_MAX_UPDATES || self.bytes >= PENDING_MAX_BYTES
     }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use tickcast_core::work::{NewUpdate, Work};
 use tickcast_server::testing::{
-    self, Arrival, Clock, FeedMetrics, FeedSettings, FeedState, Ingest, Source,
+    self, Arrival, Clock, FeedMetrics, FeedSettings, FeedState, Ingest, Source, Task,
     decode::{DecodeRule, Decoder},
 };
 use tokio::{
@@ -46,6 +46,7 @@ impl RunningFeed {
             Decoder::new(rules.into()),
             ingest,
             Arc::clone(&metrics),
+            Task::alone("feed-test"),
             async {
                 // Dropping the sender stops it as well.
                 let _ = stopped.await;

@@ -1,0 +1,103 @@
+//! Log: lines on standard error, best effort.
+//!
+//! Logging never blocks, fails or panics, whatever happens to standard error: a full disk, a pipe
+//! without a reader, a pipe that is not read. A task that logs puts a line into a bounded queue,
+//! and a thread writes the lines. What does not fit, or cannot be written, is dropped and counted.
+//!
+//! No library is used for the queue: `tracing-appender` counts the lines that do not fit, but not
+//! those that cannot be written. It bounds the number of lines, but not their bytes. It does not
+//! say later that lines are missing, and it prints when it cannot end in time.
+//!
+//! The files in reading order:
+//!
+//! * this file: [`Log`], which the program starts first
+//! * `queue`: the lines that wait
+//! * `writer`: the thread that writes them
+//! * `panics`: a panic is a line of the log, too
+//!
+//! This room knows no other room. A program that embeds the server has its own log.
+
+mod panics;
+mod queue;
+mod writer;
+
+use std::{io, sync::Arc};
+
+use queue::Queue;
+use tickcast_core::stats::Number;
+use tracing_subscriber::{
+    EnvFilter, Registry, filter::ParseError, fmt, layer::SubscriberExt, reload,
+    util::SubscriberInitExt,
+};
+
+/// The reason why the log cannot start, or cannot change its filter.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The filter is not of the form that `--log` expects.
+    #[error("the log filter is wrong: {0}")]
+    Filter(#[from] ParseError),
+    /// The filter cannot be replaced.
+    #[error("the log filter cannot be replaced: {0}")]
+    Reload(#[from] reload::Error),
+    /// The thread that writes cannot start.
+    #[error("cannot start the log thread: {0}")]
+    Thread(#[from] io::Error),
+    /// The process has another log already.
+    #[error("cannot start the log: {0}")]
+    Taken(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// The log of the process.
+#[derive(Debug)]
+pub struct Log {
+    queue: Arc<Queue>,
+    filter: reload::Handle<EnvFilter, Registry>,
+}
+
+impl Log {
+    /// Starts the log on standard error. `filter` is the setting `log`; `colors` is for terminals.
+    ///
+    /// # Errors
+    ///
+    /// If the filter is wrong, the thread cannot start, or the process has another log.
+    pub fn start(filter: &str, colors: bool) -> Result<Self, LogError> {
+        let queue = Arc::new(Queue::default());
+        writer::start(Arc::clone(&queue), io::stderr())?;
+        let (filter, handle) = reload::Layer::new(EnvFilter::try_new(filter)?);
+        let lines = Arc::clone(&queue);
+        let layer = fmt::layer()
+            .with_target(false)
+            .with_ansi(colors)
+            .log_internal_errors(false)
+            .with_writer(move || writer::Lines(Arc::clone(&lines)));
+        tracing_subscriber::registry()
+            .with(filter)
+            .with(layer)
+            .try_init()?;
+        panics::log_them();
+        Ok(Self {
+            queue,
+            filter: handle,
+        })
+    }
+
+    /// Replaces the filter.
+    ///
+    /// # Errors
+    ///
+    /// If the filter is wrong. The old one remains.
+    pub fn set_filter(&self, filter: &str) -> Result<(), LogError> {
+        Ok(self.filter.reload(EnvFilter::try_new(filter)?)?)
+    }
+
+    /// The number of lines dropped so far.
+    pub fn dropped(&self) -> Arc<Number> {
+        self.queue.dropped()
+    }
+
+    /// Waits until the lines of now are written, for a short time at most. Call it before the
+    /// process ends.
+    pub fn flush(&self) {
+        self.queue.flush();
+    }
+}

@@ -1,0 +1,121 @@
+//! The program's life: starts the log and the server, obeys signals, and ends in order.
+//!
+//! * this file: from the start to the end
+//! * `signals`: which signals mean what
+//! * `reload`: SIGHUP
+
+mod reload;
+mod signals;
+
+use std::{
+    io::IsTerminal,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use signals::{Signal, Signals};
+use tickcast_server::{
+    Server,
+    config::{OnFailure, Settings},
+    log::Log,
+};
+use tokio::{task::spawn_blocking, time::timeout};
+
+/// The exit code after a second signal, as of a program that SIGINT has ended.
+const NOW: i32 = 130;
+
+/// The exit code after a failure inside the server (EX_SOFTWARE in sysexits.h). It differs from 1,
+/// after which starting again does not help.
+const FAILED: u8 = 70;
+
+/// Runs the server until a signal or a failure ends it.
+pub(crate) fn run(settings: Settings) -> anyhow::Result<ExitCode> {
+    let log = Log::start(&settings.log.filter, std::io::stderr().is_terminal())?;
+    // A panic outside of the server's tasks is a failure as well.
+    let result = catch_unwind(AssertUnwindSafe(|| live(settings, &log)));
+    log.flush();
+    result.unwrap_or_else(|_| Ok(ExitCode::from(FAILED)))
+}
+
+fn live(settings: Settings, log: &Log) -> anyhow::Result<ExitCode> {
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let _context = runtime.enter();
+    let mut signals = Signals::new()?;
+    let server = Server::start(settings.clone())?;
+    // Only this log has dropped lines, so the number is not set yet.
+    let _ = server.metrics().log_dropped.set(log.dropped());
+    greet(&server, &settings);
+    let code = runtime.block_on(until_the_end(&server, settings, &mut signals, log));
+    // A failure while it drains is one as well.
+    let failed = server.failed();
+    let drained = drain(server)?;
+    runtime.block_on(async {
+        tokio::select! {
+            result = spawn_blocking(move || drained.join()) => match result {
+                Ok(Ok(())) => tracing::info!("drained"),
+                _ => tracing::error!("draining failed"),
+            },
+            name = signals.again() => {
+                tracing::warn!("{name} again: exiting now");
+                log.flush();
+                std::process::exit(NOW);
+            }
+        }
+    });
+    let has_failed = runtime.block_on(async { timeout(Duration::ZERO, failed).await.is_ok() });
+    Ok(if has_failed { FAILED } else { code }.into())
+}
+
+fn greet(server: &Server, settings: &Settings) {
+    if let Some(admin) = server.admin_address() {
+        tracing::info!("admin address for operators: http://{admin}/v1/slow");
+    }
+    let feeds = settings.feeds.iter().map(|feed| &feed.name);
+    let (feeds, shards) = (feeds.collect::<Vec<_>>(), settings.server.shards);
+    tracing::info!(shards, ?feeds, "listening on ws://{}/ws", server.address());
+}
+
+/// Waits until the server is to end. Returns the exit code.
+async fn until_the_end(
+    server: &Server,
+    mut settings: Settings,
+    signals: &mut Signals,
+    log: &Log,
+) -> u8 {
+    let mut failed = Box::pin(server.failed());
+    let mut has_failed = false;
+    loop {
+        tokio::select! {
+            signal = signals.next() => match signal {
+                Signal::Reload => reload::reload(&mut settings, log),
+                Signal::End(name) => {
+                    tracing::info!("{name}: draining; send the signal again to exit now");
+                    return if has_failed { FAILED } else { 0 };
+                }
+            },
+            failure = &mut failed, if !has_failed => {
+                has_failed = true;
+                if settings.server.on_failure == OnFailure::Exit {
+                    tracing::error!("{failure}: draining, then exiting");
+                    return FAILED;
+                }
+                tracing::error!("{failure}: the server stays, see /healthz");
+            }
+        }
+    }
+}
+
+fn drain(server: Server) -> anyhow::Result<JoinHandle<()>> {
+    let thread = thread::Builder::new().name("tickcast-drain".to_owned());
+    Ok(thread.spawn(move || server.shutdown())?)
+}
+
+#[cfg(test)]
+mod tests;
