@@ -30,6 +30,9 @@ const WAIT: Duration = Duration::from_secs(2);
 /// Growth over [`WAIT`] that the allocator may show without a cause.
 const NOISE_BYTES: usize = 2 * 1024 * 1024;
 
+/// Windows of [`WAIT`] of which one must show no growth.
+const WINDOWS_MAX: usize = 4;
+
 /// Growth over [`WAIT`] of a server whose memory is steady.
 const STEADY_BYTES: usize = 256 * 1024;
 
@@ -59,17 +62,23 @@ async fn check(max_bytes: usize, open: impl AsyncFn(SocketAddr, &mut JoinSet<()>
     }
     sleep(WAIT).await;
     let filled = program.memory_bytes();
-    sleep(WAIT).await;
-    let after = program.memory_bytes();
-    let each = after.saturating_sub(before) / CONNECTIONS;
+    let each = filled.saturating_sub(before) / CONNECTIONS;
     assert!(
         each <= max_bytes,
         "{} KiB each (limit {})",
         each / KIB,
         max_bytes / KIB
     );
-    let growth = after.saturating_sub(filled);
-    assert!(growth <= NOISE_BYTES, "it grew by {} KiB", growth / KIB);
+    // On a busy machine a burst may come late. What is not bounded grows in every window.
+    let mut last = filled;
+    let mut growths = Vec::new();
+    while growths.iter().all(|&growth| growth > NOISE_BYTES) {
+        assert!(growths.len() < WINDOWS_MAX, "it grows: {growths:?}");
+        sleep(WAIT).await;
+        let now = program.memory_bytes();
+        growths.push(now.saturating_sub(last));
+        last = now;
+    }
     // No connection may have been closed meanwhile: that would be cheap as well.
     if let Some(ended) = connections.try_join_next() {
         panic!("a connection ended: {ended:?}");
@@ -185,7 +194,8 @@ async fn event_streams_that_do_not_read() {
 
 #[tokio::test]
 async fn questions_for_history_whose_answers_are_not_read() {
-    check(128 * KIB, async |address, connections| {
+    // A client may leave 64 KiB unread before it is asked for nothing more, and one answer beyond.
+    check(256 * KIB, async |address, connections| {
         let mut socket = RawSocket::open(address, "/ws", "").await;
         for id in 0..90 {
             let topic = "market/BTC-USDT/trade";

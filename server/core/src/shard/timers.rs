@@ -18,8 +18,8 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl<S: Socket> Shard<S> {
     /// Sends heartbeats and pings that are due. Ends connections that are silent, that do not read,
-    /// or whose time in a drain has come. Call it every [`CoreSettings::tick`], and more often
-    /// during a drain.
+    /// or whose time in a drain has come. Call it every
+    /// [`CoreSettings::tick`](crate::settings::CoreSettings::tick), and more often during a drain.
     pub fn tick(&mut self, now: Now) {
         self.tick_part(0, 1, now);
     }
