@@ -1,7 +1,10 @@
 //! File descriptors are short: health is still answered, feeds connect again, clients get 503, and
 //! the log has two lines.
 
-use std::process::Stdio;
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use tickcast_server_testkit::{broker::Broker, until};
 use tokio::net::TcpStream;
@@ -119,6 +122,29 @@ async fn short_descriptors_and_a_log_without_a_reader_together_stop_nothing() {
         .await;
     }
     assert!(server.counts(REFUSED).await);
+    assert_eq!(server.terminate().await.code(), Some(0));
+}
+
+/// The limit is lowered while the server runs, so that hardly any of the reserve exists.
+#[tokio::test]
+async fn silent_clients_that_are_refused_make_way_when_no_descriptor_is_left() {
+    const SILENT: usize = 40;
+    const SPARE: usize = 2;
+    /// A silent client would keep a descriptor for 250 ms: forty of them for five seconds.
+    const LATE: Duration = Duration::from_secs(4);
+    let arguments = ["--feed", "none", "--shards", "2", "--drain", "0s"];
+    let server = Bare::start("", &arguments, Stdio::null()).await;
+    server.limit_files(server.open_files() + SPARE).await;
+    let mut clients = Vec::new();
+    for _ in 0..SILENT {
+        clients.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    for address in [server.admin, server.address] {
+        let start = Instant::now();
+        assert!(matches!(reply(address, "/healthz").await, Some((200, _))));
+        let elapsed = start.elapsed();
+        assert!(elapsed < LATE, "{elapsed:?}");
+    }
     assert_eq!(server.terminate().await.code(), Some(0));
 }
 
