@@ -1,9 +1,13 @@
-//! Batches and histories whose updates were encoded earlier.
+//! Messages whose parts were encoded earlier.
 //!
 //! The server encodes each update once and then copies its bytes into every message that holds it.
+//! It encodes the results of a long request while it carries the request out.
 
 use super::{bincode, encoding::Encoding, json};
-use crate::message::{ChannelId, Position, RequestId, TopicInfo};
+use crate::message::{ChannelId, Position, RequestId, SubscribeResult, TopicInfo};
+
+/// The number of [`ServerMessage::Subscribed`](crate::message::ServerMessage::Subscribed).
+const SUBSCRIBED_TAG: u32 = 1;
 
 /// The number of [`ServerMessage::Batch`](crate::message::ServerMessage::Batch).
 const BATCH_TAG: u32 = 2;
@@ -122,6 +126,42 @@ pub fn append_history(
             out.extend_from_slice(br#""updates":["#);
             out.extend_from_slice(updates.bytes);
             out.extend_from_slice(format!(r#"],"more":{}}}"#, head.more).as_bytes());
+        }
+    }
+}
+
+/// Appends a result, for [`append_subscribed`].
+pub fn append_result(result: &SubscribeResult, encoding: Encoding, out: &mut Vec<u8>) {
+    match encoding {
+        Encoding::Bincode => bincode::encode(result, out),
+        Encoding::Json => json::encode(result, out),
+    }
+}
+
+/// Appends a [`ServerMessage::Subscribed`](crate::message::ServerMessage::Subscribed) whose results
+/// were encoded earlier: the same bytes as if the whole message were encoded now.
+pub fn append_subscribed<'a>(
+    id: RequestId,
+    results: impl ExactSizeIterator<Item = &'a [u8]>,
+    encoding: Encoding,
+    out: &mut Vec<u8>,
+) {
+    match encoding {
+        Encoding::Bincode => {
+            // The fields of Subscribed in their order.
+            bincode::encode(&(SUBSCRIBED_TAG, id, results.len() as u64), out);
+            results.for_each(|result| out.extend_from_slice(result));
+        }
+        Encoding::Json => {
+            let head = format!(r#"{{"type":"subscribed","id":{id},"results":["#);
+            out.extend_from_slice(head.as_bytes());
+            for (nth, result) in results.enumerate() {
+                if nth > 0 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(result);
+            }
+            out.extend_from_slice(b"]}");
         }
     }
 }

@@ -1,6 +1,10 @@
 use super::*;
 use crate::{
-    message::{Batch, History, List, Quality, TopicInfo},
+    error::ErrorCode,
+    message::{
+        Accepted, Batch, Epoch, History, List, Mode, Quality, Refused, Start, SubscribeResult,
+        Subscribed, TopicInfo,
+    },
     value::{Side, Trade, Value},
 };
 
@@ -138,6 +142,46 @@ fn a_spliced_history_equals_one_that_is_encoded_whole() {
             String::from_utf8(spliced).unwrap(),
             String::from_utf8(encode_server_json(&ServerMessage::History(whole))).unwrap()
         );
+    }
+}
+
+#[test]
+fn spliced_results_equal_encoded_ones() {
+    let accepted = SubscribeResult::Accepted(Accepted {
+        filter: "a/\"+".into(),
+        channel: 300,
+        mode: Mode::Latest,
+        max_rate_hz: Some(2.5),
+        epoch: Epoch(7),
+        position: 70_000,
+        count: 3,
+        snapshot: Some(0),
+        start: Start::Fresh,
+    });
+    let refused = SubscribeResult::Refused(Refused {
+        filter: "é".into(),
+        code: ErrorCode::BadFilter,
+        reason: "why".into(),
+    });
+    for results in [vec![], vec![accepted.clone()], vec![refused, accepted]] {
+        let whole = ServerMessage::Subscribed(Subscribed {
+            id: 70_000,
+            results: results.clone(),
+        });
+        for encoding in [Encoding::Bincode, Encoding::Json] {
+            let encoded: Vec<Vec<u8>> = results
+                .iter()
+                .map(|result| {
+                    let mut bytes = Vec::new();
+                    append_result(result, encoding, &mut bytes);
+                    bytes
+                })
+                .collect();
+            let mut spliced = Vec::new();
+            let encoded = encoded.iter().map(Vec::as_slice);
+            append_subscribed(70_000, encoded, encoding, &mut spliced);
+            assert_eq!(spliced, encode_server(&whole, encoding));
+        }
     }
 }
 

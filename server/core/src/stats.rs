@@ -73,6 +73,8 @@ pub struct ShardStats {
     /// Messages after which a connection was not read for a while, because it published more than
     /// its limits allow.
     pub publish_pauses: Number,
+    /// Steps of work so far, see [`Steps`](crate::shard::Steps).
+    pub steps: Number,
     closes: [Number; CLOSES],
 }
 

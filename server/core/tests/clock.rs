@@ -224,7 +224,8 @@ impl Run {
             limit: 1_000,
             before: None,
         });
-        let updates = answer.stretch.updates();
+        let stretch = answer.stretch;
+        let updates = (0..stretch.len()).map(|index| stretch.get(index));
         updates
             .map(|bincode| codec::decode_update_bincode(bincode).unwrap())
             .map(|update| (update.position, update.seq))

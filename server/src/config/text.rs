@@ -28,8 +28,12 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
 
 /// A list in the brackets of TOML.
 pub(super) fn parse_list(text: &str) -> Result<Vec<String>, String> {
-    let value = DeValue::parse(text).map_err(|error| error.message().to_owned())?;
-    texts(value.get_ref())
+    let wrong = |reason: &str| {
+        let reason = reason.lines().next().unwrap_or_default();
+        format!("{text:?} is no list ({reason}): write it as in A,B or [\"A\", \"B\"]")
+    };
+    let value = DeValue::parse(text).map_err(|error| wrong(error.message()))?;
+    texts(value.get_ref()).map_err(|reason| wrong(&reason))
 }
 
 /// The text as a value of TOML: a number or a boolean if it reads as the same text again.

@@ -62,7 +62,7 @@ struct ShardEnd {
 }
 
 /// The strips and answers that a shard takes in one call.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct NewStrips {
     /// The strips, in order; empty if there are none.
     pub strips: Vec<Arc<Strip>>,

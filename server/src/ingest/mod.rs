@@ -13,7 +13,7 @@ mod handoff;
 mod queue;
 mod thread;
 
-pub(crate) use handoff::Handoff;
+pub(crate) use handoff::{Handoff, NewStrips};
 pub(crate) use queue::Room;
 pub use queue::{Arrival, Ended, Ingest};
 pub(crate) use thread::IngestThread;

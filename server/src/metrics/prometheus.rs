@@ -54,6 +54,7 @@ const SHARD: &[Metric<ShardStats>] = &[
     (GAUGE, "lag_updates", "Updates on the tape that the slowest subscription has not received", |s| &s.lag_updates),
     (COUNTER, "errors", "Error messages sent to clients", |s| &s.refused),
     (COUNTER, "publish_pauses", "Times a client was read later because it published above its limits", |s| &s.publish_pauses),
+    (COUNTER, "steps", "Steps of work of a shard, some tens of nanoseconds each", |s| &s.steps),
 ];
 
 #[rustfmt::skip]

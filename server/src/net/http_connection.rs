@@ -1,9 +1,6 @@
 //! One TCP connection as HTTP: from its first byte to its end, or until it becomes a WebSocket.
 
-use std::{
-    future::{poll_fn, ready},
-    time::Duration,
-};
+use std::{convert::Infallible, future::poll_fn, time::Duration};
 
 use bytes::Bytes;
 use hyper::{
@@ -50,14 +47,18 @@ pub(super) struct Rest<S> {
 pub(super) async fn serve<S, B>(
     stream: S,
     header_timeout: Duration,
-    answer: impl Fn(Request<Incoming>) -> Response<B> + Unpin,
+    answer: impl AsyncFn(Request<Incoming>) -> Response<B>,
 ) -> Rest<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     B: Body + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let service = service_fn(|request| ready(Ok::<_, std::convert::Infallible>(answer(request))));
+    // Boxed, so that a connection has no memory for an answer that is not being made.
+    let service = service_fn(|request| {
+        let answer = &answer;
+        Box::pin(async move { Ok::<_, Infallible>(answer(request).await) })
+    });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)

@@ -15,7 +15,7 @@ use tickcast_protocol::topic::Filter;
 use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
-    task::spawn_local,
+    task::{spawn_local, yield_now},
     time::timeout,
 };
 
@@ -47,6 +47,9 @@ use crate::{
 /// Maximum number of updates in one answer of `/v1/latest`: some megabytes of JSON. A subscription
 /// has no such limit.
 const LATEST_MAX_UPDATES: usize = 10_000;
+
+/// Maximum number of these that are encoded between two turns of the shard: about 0.5 ms.
+const LATEST_AT_ONCE: usize = 1_000;
 
 /// Maximum number of connections of a shard that are told at the same time that there are too many
 /// from their address. Further ones are cut without an answer.
@@ -147,7 +150,7 @@ impl Routes {
             permit,
             session: RefCell::default(),
         };
-        let answer = |request| self.answer(request, &client);
+        let answer = async |request| self.answer(request, &client).await;
         let rest = http_connection::serve(stream, header_timeout, answer).await;
         let Some(stream) = rest.stream.into_inner() else {
             tracing::error!(%peer, "an event stream still uses a connection that has ended");
@@ -173,7 +176,7 @@ impl Routes {
         place: OwnedSemaphorePermit,
     ) {
         if self.prepare(&stream).is_ok() {
-            let answer = |request: Request<Incoming>| {
+            let answer = async |request: Request<Incoming>| {
                 let answer = try_later(StatusCode::TOO_MANY_REQUESTS, reason.clone());
                 closing(answer, request.version())
             };
@@ -188,7 +191,7 @@ impl Routes {
     async fn tell_short(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, refusal: Refusal) {
         if let Ok(local) = self.prepare(&stream) {
             let ends = Ends { peer, local };
-            let answer = |request: Request<Incoming>| {
+            let answer = async |request: Request<Incoming>| {
                 let answer = self.answer_short(&request, ends);
                 closing(answer, request.version())
             };
@@ -231,7 +234,7 @@ impl Routes {
         stream.local_addr()
     }
 
-    fn answer(self: &Rc<Self>, request: Request<Incoming>, client: &Client) -> AnyAnswer {
+    async fn answer(self: &Rc<Self>, request: Request<Incoming>, client: &Client) -> AnyAnswer {
         let host = match self.gate.host(&request, client.ends) {
             Ok(host) => host,
             Err(refusal) => return refusal.map(Either::Left),
@@ -267,7 +270,7 @@ impl Routes {
         let mut answer = match route {
             _ if !is_reading(method) => self.plain(route, &request, client.ends).map(Either::Left),
             Route::Stream => self.stream(query, &request, client),
-            _ => self.latest(query, client.ends).map(Either::Left),
+            _ => self.latest(query, client.ends).await.map(Either::Left),
         };
         gate::share(answer.headers_mut(), origin);
         if origin.is_some() {
@@ -454,7 +457,7 @@ impl Routes {
             .refuse(refusal, ends, StatusCode::BAD_REQUEST, reason)
     }
 
-    fn latest(&self, query: &str, ends: Ends) -> Answer {
+    async fn latest(&self, query: &str, ends: Ends) -> Answer {
         let filter = query::split(query, ["filter"])
             .and_then(|[filter]| filter.map_or_else(|| Ok(Filter::all()), query::filter));
         let filter = match filter {
@@ -465,17 +468,24 @@ impl Routes {
             return *refusal;
         }
         self.shard.take_in();
-        let body = self.shard.with(|shard, _| {
-            let (epoch, position) = (shard.epoch(), shard.position());
-            let (updates, is_all) = shard.latest(&filter, LATEST_MAX_UPDATES);
-            let mut body = format!(
-                r#"{{"epoch":"{epoch}","position":{position},"complete":{is_all},"updates":["#
-            )
-            .into_bytes();
-            body.extend(updates.join(&b','));
-            body.extend_from_slice(b"]}\n");
-            body
-        });
+        let mut ids = self.shard.search(&filter).await;
+        let is_all = ids.len() <= LATEST_MAX_UPDATES;
+        ids.truncate(LATEST_MAX_UPDATES);
+        // A value may be of a later position.
+        let (epoch, position) = self
+            .shard
+            .with(|shard, _| (shard.epoch(), shard.position()));
+        let mut list = Vec::new();
+        for some in ids.chunks(LATEST_AT_ONCE) {
+            self.shard
+                .with(|shard, _| shard.append_latest(some, &mut list));
+            yield_now().await;
+        }
+        let mut body =
+            format!(r#"{{"epoch":"{epoch}","position":{position},"complete":{is_all},"updates":["#)
+                .into_bytes();
+        body.append(&mut list);
+        body.extend_from_slice(b"]}\n");
         typed(StatusCode::OK, "application/json", body)
     }
 }

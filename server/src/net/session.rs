@@ -199,4 +199,5 @@ async fn handle(shard: &Rc<ShardHandle>, key: ConnectionKey, bytes: &[u8], encod
             shard.with(|shard, now| shard.refuse_draining(key, id, now));
         }
     }
+    shard.finished(key).await;
 }

@@ -12,20 +12,23 @@ use hashbrown::HashMap;
 use tickcast_core::{
     Now,
     permissions::Access,
-    shard::{ConnectionKey, Event, Shard, SlowClient},
+    shard::{ConnectionKey, Event, SLICE_MAX_STEPS, Shard, SlowClient, Steps},
     wire::Wire,
     work::Work,
 };
-use tickcast_protocol::message::ClientMessage;
+use tickcast_protocol::{
+    message::{ClientMessage, TopicId},
+    topic::Filter,
+};
 use tokio::{
     sync::Notify,
-    task::{AbortHandle, spawn_local},
+    task::{AbortHandle, spawn_local, yield_now},
 };
 
 use super::{outlet::Outlet, slow_clients::SlowRow};
 use crate::{
     clock::Clock,
-    ingest::{Handoff, Ingest},
+    ingest::{Handoff, Ingest, NewStrips},
 };
 
 /// A shard, and the state that the tasks of its thread share.
@@ -65,6 +68,8 @@ pub(super) struct Turn {
 struct Session {
     outlet: Outlet,
     broken: Rc<Notify>,
+    /// Wakes the session when its request is carried out.
+    ready: Rc<Notify>,
     waiter: Option<AbortHandle>,
 }
 
@@ -94,7 +99,7 @@ impl ShardHandle {
         let due = shard.next_due();
         let result = call(&mut shard, self.clock.now());
         let events = shard.take_events();
-        if shard.has_catching_up() || shard.next_due() != due {
+        if shard.has_catching_up() || shard.has_work() || shard.next_due() != due {
             self.wake.notify_one();
         }
         drop(shard);
@@ -102,6 +107,7 @@ impl ShardHandle {
             match event {
                 Event::Blocked(key) => self.wait_until_writable(key),
                 Event::Broken(key) => self.break_off(key),
+                Event::Ready(key) => self.wake_session(key),
             }
         }
         result
@@ -119,17 +125,23 @@ impl ShardHandle {
     }
 
     /// Runs a turn: applies new strips up to a limit, writes to some of the connections that wait,
-    /// and lets clients catch up after a round.
+    /// goes on with requests, and lets clients catch up after a round.
     pub(super) fn turn(self: &Rc<Self>) -> Turn {
         self.with(|shard, now| {
-            let new = self.handoff.take(shard.index());
+            // New strips wait in the handoff, where they push back on feeds.
+            let new = match shard.is_applying() {
+                true => NewStrips::default(),
+                false => self.handoff.take(shard.index()),
+            };
+            let is_idle = new.strips.is_empty() && !shard.is_applying();
             shard.turn(&new.strips, now);
-            shard.answer_history(&new.answers, now);
+            shard.answer_history(new.answers);
+            let has_work = shard.work(now);
             let is_over = shard.is_round_over();
             let is_behind = is_over && shard.catch_up(now);
             Turn {
-                is_idle: new.strips.is_empty(),
-                has_more: !is_over || is_behind || new.more,
+                is_idle,
+                has_more: !is_over || is_behind || has_work || new.more || shard.is_applying(),
                 has_unsent: shard.has_unsent(),
                 due: shard.next_due(),
                 quiet_until: shard.quiet_until(now),
@@ -142,7 +154,7 @@ impl ShardHandle {
     async fn reach_handoff(self: &Rc<Self>) {
         let index = self.shard.borrow().index();
         let goal = self.handoff.pushed();
-        while self.handoff.taken(index) < goal {
+        while self.handoff.taken(index) < goal || self.shard.borrow().is_applying() {
             self.take_in();
             tokio::task::yield_now().await;
         }
@@ -171,6 +183,33 @@ impl ShardHandle {
             self.wake.notify_one();
         }
         self.with(|shard, now| shard.handle(key, message, now))
+    }
+
+    /// Waits until a client's request is carried out. The client is not read meanwhile.
+    pub(super) async fn finished(self: &Rc<Self>, key: ConnectionKey) {
+        let ready = |session: &Session| Rc::clone(&session.ready);
+        let ready = self.sessions.borrow().get(&key).map(ready);
+        while let Some(ready) = &ready
+            && self.with(|shard, _| shard.is_busy(key))
+        {
+            ready.notified().await;
+        }
+    }
+
+    /// Searches for the topics that a filter matches, ascending, a slice between two turns at a
+    /// time.
+    pub(super) async fn search(self: &Rc<Self>, filter: &Filter) -> Vec<TopicId> {
+        let mut search = self.with(|shard, _| shard.topics().search(filter));
+        let mut found = Vec::new();
+        while !self.with(|shard, _| {
+            let mut steps = Steps::new(SLICE_MAX_STEPS);
+            let topics = shard.topics();
+            topics.advance(&mut search, &mut steps, |id| found.push(id))
+        }) {
+            yield_now().await;
+        }
+        found.sort_unstable();
+        found
     }
 
     /// The clients with the largest lag, with their addresses.
@@ -206,6 +245,12 @@ impl ShardHandle {
         }
     }
 
+    fn wake_session(&self, key: ConnectionKey) {
+        if let Some(session) = self.sessions.borrow().get(&key) {
+            session.ready.notify_one();
+        }
+    }
+
     /// Begins a session. Returns the connection's key, and the notification that the connection is
     /// broken.
     pub(super) fn begin(
@@ -220,6 +265,7 @@ impl ShardHandle {
         let session = Session {
             outlet,
             broken: Rc::clone(&broken),
+            ready: Rc::default(),
             waiter: None,
         };
         self.sessions.borrow_mut().insert(key, session);

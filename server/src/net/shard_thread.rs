@@ -277,6 +277,7 @@ async fn drain(shard: &Rc<ShardHandle>, echo: &Echo, window: Duration, deadline:
     let all_gone = async {
         while shard.with(|shard, now| {
             shard.round(&[], now);
+            shard.work(now);
             shard.catch_up(now);
             shard.tick(now);
             shard.connections() > 0 || echo.clients() > 0

@@ -564,7 +564,8 @@ fn the_environment_is_refused_by_name_and_unknown_variables_are_a_warning() {
     );
     check_problem(
         &case().env("TICKCAST_FEED", "[broken"),
-        "TICKCAST_FEED: unclosed array, expected `]`",
+        "TICKCAST_FEED: \"[broken\" is no list (unclosed array, expected `]`): write it as in A,B or \
+         [\"A\", \"B\"]",
     );
     let settings = case()
         .env("TICKCAST_SHARD", "1")

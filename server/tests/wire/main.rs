@@ -5,6 +5,7 @@
 
 mod contract;
 mod contract_wire;
+mod costly;
 mod event_stream;
 mod foreign_clients;
 mod io_uring;

@@ -10,9 +10,11 @@ use tickcast_protocol::{
 
 use super::{
     channel::Channel,
+    count_walk::{CountWalk, Counted},
     latest_frame::{Part, latest_frame},
     pace::Pace,
     status_cursor::StatusCursor,
+    steps::Steps,
     topics::Topics,
 };
 use crate::{
@@ -60,6 +62,8 @@ pub(super) struct Behind {
     pub statuses: StatusCursor,
     /// Only in mode `latest`: see [`latest_frame`].
     pub turn: TopicId,
+    /// If the tape has dropped the cursor: the way to the count at its floor.
+    pub walk: Option<CountWalk>,
 }
 
 /// The rest of a snapshot: the topics whose newest update is in (`after`, `until`].
@@ -74,10 +78,17 @@ pub(super) struct SnapshotRange {
 /// The work that catch-up steps may still do.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
-    /// Updates on the tape that may still be read.
+    /// Updates on the tape that may still be read, or as much other work.
     pub updates: usize,
     /// A frame is closed at this many bytes of updates.
     pub frame_bytes: usize,
+}
+
+impl Allowance {
+    /// Takes work off. What cannot be interrupted may exceed the allowance.
+    fn take(&mut self, steps: usize) {
+        self.updates = self.updates.saturating_sub(steps);
+    }
 }
 
 /// The result of a step.
@@ -123,6 +134,7 @@ impl Behind {
             sent: 0,
             statuses,
             turn: 0,
+            walk: None,
         }
     }
 
@@ -134,8 +146,11 @@ impl Behind {
         tape: &Tape,
         allowance: &mut Allowance,
     ) -> Step {
-        if let Some(frame) = self.statuses.step(channel, topics) {
-            return Step::Status(frame);
+        if !self.statuses.is_current(channel) {
+            allowance.take(channel.topic_count());
+            if let Some(frame) = self.statuses.step(channel, topics) {
+                return Step::Status(frame);
+            }
         }
         if let Some(range) = self.snapshot {
             return self.step_snapshot(range, channel, topics, tape, allowance);
@@ -169,7 +184,7 @@ impl Behind {
             snapshot: Some(self.count),
         };
         let made = latest_frame(part, channel, topics, tape, None);
-        allowance.updates = allowance.updates.saturating_sub(made.steps);
+        allowance.take(made.steps);
         let after = made.to;
         self.snapshot = (after < range.until).then_some(SnapshotRange { after, ..range });
         self.is_partial = self.snapshot.is_none() && channel.is_open();
@@ -197,7 +212,7 @@ impl Behind {
             snapshot: None,
         };
         let made = latest_frame(part, channel, topics, tape, Some(&mut self.turn));
-        allowance.updates = allowance.updates.saturating_sub(made.steps);
+        allowance.take(made.steps);
         self.cursor = made.to;
         self.scanned = made.to;
         self.sent += made.updates;
@@ -220,7 +235,7 @@ impl Behind {
         allowance: &mut Allowance,
     ) -> Step {
         if self.scanned < tape.floor()
-            && let Some(gap) = self.fall_off(channel, tape)
+            && let Some(gap) = self.fall_off(channel, tape, allowance)
         {
             return gap;
         }
@@ -233,12 +248,13 @@ impl Behind {
                 break;
             }
             allowance.updates -= 1;
-            let update = strip.get(index);
-            self.scanned = update.position;
-            if channel.has(update.topic) {
-                introduced.insert(update.topic);
-                oldest = oldest.or(Some(update.bincode));
-                newest = Some(update.bincode);
+            let topic = strip.topic(index);
+            self.scanned = strip.first() + index as Position;
+            if channel.has(topic) {
+                introduced.insert(topic);
+                let bincode = strip.get(index).bincode;
+                oldest = oldest.or(Some(bincode));
+                newest = Some(bincode);
                 batch
                     .push(strip.encoded(index, channel.spec.wire.encoding(), |id| topics.name(id)));
             }
@@ -265,10 +281,17 @@ impl Behind {
 
     /// Handles a cursor that the tape has dropped. Returns `None` if no update of the channel was
     /// lost.
-    fn fall_off(&mut self, channel: &mut Channel, tape: &Tape) -> Option<Step> {
+    fn fall_off(
+        &mut self,
+        channel: &mut Channel,
+        tape: &Tape,
+        allowance: &mut Allowance,
+    ) -> Option<Step> {
         // The channel has no update between its last batch and the floor.
         let floor = tape.floor().min(channel.flushed());
-        let count = channel.count_at(floor, tape);
+        let Some(count) = self.count_at(floor, channel, tape, allowance) else {
+            return Some(Step::Searching);
+        };
         let lost = self.count.map(|had| count.saturating_sub(had));
         self.scanned = floor;
         if lost == Some(0) {
@@ -290,6 +313,33 @@ impl Behind {
         let resume = channel.resume_at(floor, self.count, Some(gap.snapshot));
         let frame = wire::message_at(&ServerMessage::Gap(gap), &resume, channel.spec.wire);
         Some(Step::Gap { frame, lost })
+    }
+
+    /// Number of updates of the channel up to the floor of the tape. Returns `None` if the
+    /// allowance for searching is used up.
+    fn count_at(
+        &mut self,
+        floor: Position,
+        channel: &mut Channel,
+        tape: &Tape,
+        allowance: &mut Allowance,
+    ) -> Option<u64> {
+        if floor == channel.flushed() {
+            return Some(channel.flushed_count());
+        }
+        let known = channel.known_counts(tape.head());
+        let walk = self.walk.take();
+        let mut walk = walk.unwrap_or_else(|| CountWalk::from_nearest(floor, known));
+        let mut steps = Steps::new(allowance.updates);
+        let counted = walk.advance(floor, channel, tape, &mut steps);
+        allowance.take(steps.taken());
+        match counted {
+            Counted::Known(count) => Some(count),
+            Counted::Searching | Counted::Unknown => {
+                self.walk = Some(walk);
+                None
+            }
+        }
     }
 }
 

@@ -78,6 +78,8 @@ impl<S: Socket> Shard<S> {
                 self.catching_up.push_back(key);
             }
         }
+        let steps = CATCH_UP_BUDGET_UPDATES - allowance.updates;
+        self.stats.steps.add(steps as u64);
         !self.catching_up.is_empty()
     }
 
@@ -160,6 +162,7 @@ impl<S: Socket> Shard<S> {
                 }
                 Step::Waiting => {
                     channel.waiting.push(key);
+                    subscription.is_waiting = true;
                     let channel = channel.key;
                     self.schedule(channel, now);
                     return bytes;
@@ -176,7 +179,7 @@ impl<S: Socket> Shard<S> {
                     return bytes;
                 }
             }
-            if bytes >= allowance.frame_bytes {
+            if bytes >= allowance.frame_bytes || allowance.updates == 0 {
                 connection.catching_up.subscriptions.push_back(key);
                 return bytes;
             }

@@ -14,12 +14,16 @@ use super::{
     earliest::Earliest,
     keys::{ChannelKey, SubscriptionKey},
     pace::Pace,
-    topics::Topics,
+    topic_index::Search,
+    topics::{TopicState, Topics},
 };
 use crate::{
     tape::{Strip, Tape},
     wire::{BatchWriter, Wire},
 };
+
+/// Topics whose positions are compared in one step: they lie next to each other.
+const TOPICS_PER_STEP: usize = 8;
 
 /// The key of a channel: two subscriptions with equal specs share a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,6 +46,8 @@ enum TopicSet {
 /// The open batch.
 #[derive(Debug)]
 enum Open {
+    /// None: the channel has no subscriber yet, or none any more, and only counts.
+    Silent,
     Every(BatchWriter),
     Latest {
         changed: Vec<TopicId>,
@@ -85,6 +91,8 @@ pub struct Channel {
     pub status_known: u64,
     /// Topics whose status changed in this round.
     pub statuses: Vec<TopicId>,
+    /// The search for the topics that existed when the channel was created.
+    pub search: Option<Box<Search>>,
     topics: TopicSet,
     topic_count: usize,
     introduced: Vec<TopicInfo>,
@@ -94,27 +102,14 @@ pub struct Channel {
     count: u64,
     /// `count` at `flushed`.
     flushed_count: u64,
-    /// The last answer of [`count_at`](Self::count_at).
+    /// The number of updates up to a position, as it was last found.
     count_cache: (Position, u64),
 }
 
 impl Channel {
-    /// A channel that has reached `head`, the newest position that the shard has applied.
-    pub fn new(
-        key: ChannelKey,
-        spec: ChannelSpec,
-        epoch: Epoch,
-        topics: &Topics,
-        head: Position,
-    ) -> Self {
-        let open = match spec.pace {
-            Pace::Every => Open::Every(BatchWriter::new(spec.wire)),
-            Pace::Latest { .. } => Open::Latest {
-                changed: Vec::new(),
-                is_changed: FixedBitSet::new(),
-            },
-        };
-        let mut channel = Self {
+    /// A channel whose topics are still searched for. It is silent until [`start`](Self::start).
+    pub fn new(key: ChannelKey, spec: ChannelSpec, epoch: Epoch, search: Search) -> Self {
+        Self {
             key,
             epoch,
             topics: if spec.filter.is_exact() {
@@ -131,27 +126,53 @@ impl Channel {
             status_number: 0,
             status_known: 0,
             statuses: Vec::new(),
+            search: Some(Box::new(search)),
             topic_count: 0,
             introduced: Vec::new(),
-            open,
-            flushed: head,
+            open: Open::Silent,
+            flushed: 0,
             count: 0,
             flushed_count: 0,
             count_cache: (0, 0),
-        };
-        for id in topics.matching(&channel.spec.filter) {
-            channel.add_topic(id);
-            let topic = &topics[id];
-            channel.count += topic.seq;
-            channel.status_number = channel.status_number.max(topic.status_number);
         }
-        channel.flushed_count = channel.count;
-        channel.status_known = channel.status_number;
-        channel
+    }
+
+    /// Adds a topic that the search has found. From now on its updates are counted here.
+    pub fn find_topic(&mut self, topic: &TopicState) {
+        self.add_topic(topic.info.id);
+        self.count += topic.seq;
+        self.status_number = self.status_number.max(topic.status_number);
+    }
+
+    /// Begins the first batch after `head`, the newest position that the shard has applied.
+    pub fn start(&mut self, head: Position) {
+        self.open = match self.spec.pace {
+            Pace::Every => Open::Every(BatchWriter::new(self.spec.wire)),
+            Pace::Latest { .. } => Open::Latest {
+                changed: Vec::new(),
+                is_changed: FixedBitSet::new(),
+            },
+        };
+        self.flushed = head;
+        self.flushed_count = self.count;
+        self.status_known = self.status_number;
+        self.statuses.clear();
+    }
+
+    /// Ends the channel: it has no subscription any more, and will be removed.
+    pub fn end(&mut self) {
+        self.search = None;
+        self.open = Open::Silent;
+        self.is_scheduled = false;
+    }
+
+    /// Whether the channel only counts: it has not started, or it has ended.
+    pub fn is_silent(&self) -> bool {
+        matches!(self.open, Open::Silent)
     }
 
     /// Adds a topic that the filter matches.
-    fn add_topic(&mut self, id: TopicId) {
+    pub fn add_topic(&mut self, id: TopicId) {
         self.topic_count += 1;
         match &mut self.topics {
             TopicSet::One(one) => *one = Some(id),
@@ -159,10 +180,11 @@ impl Channel {
         }
     }
 
-    /// Adds a new topic. The open batch will introduce it.
+    /// Lets the open batch introduce one of its topics, whose first update it has.
     pub fn introduce(&mut self, info: &TopicInfo) {
-        self.add_topic(info.id);
-        self.introduced.push(info.clone());
+        if !self.is_silent() {
+            self.introduced.push(info.clone());
+        }
     }
 
     /// Whether the channel has a topic.
@@ -192,6 +214,7 @@ impl Channel {
     pub fn append(&mut self, strip: &Strip, index: usize, topics: &Topics) {
         self.count += 1;
         match &mut self.open {
+            Open::Silent => {}
             Open::Every(batch) => {
                 batch.push(strip.encoded(index, self.spec.wire.encoding(), |id| topics.name(id)));
             }
@@ -237,7 +260,7 @@ impl Channel {
     /// Closes the open batch, which then reaches up to `head`, the newest position applied. Returns
     /// `None` if there was no update.
     pub fn close(&mut self, topics: &mut Topics, head: Position) -> Option<Closed> {
-        if !self.is_open() {
+        if !self.is_open() || self.is_silent() {
             return None;
         }
         let wire = self.spec.wire;
@@ -252,6 +275,7 @@ impl Channel {
         };
         let arrived = self.count - self.flushed_count;
         let (frame, updates) = match &mut self.open {
+            Open::Silent => return None,
             Open::Every(batch) => {
                 let updates = batch.updates() as u64;
                 (batch.finish(&batch_head, &resume), updates)
@@ -295,18 +319,47 @@ impl Channel {
         }
     }
 
-    /// Number of updates of its topics up to a position that is still on the tape, or is its floor.
-    /// The call walks the tape from that position on, so the last answer is cached for the next
-    /// subscriber.
-    pub fn count_at(&mut self, position: Position, tape: &Tape) -> u64 {
-        if self.count_cache.0 != position {
-            let later = tape.between(position, tape.head());
-            let later = later
-                .filter(|(strip, index)| self.has(strip.get(*index).topic))
-                .count();
-            self.count_cache = (position, self.count - later as u64);
+    /// Positions at which the number of updates of its topics is known, each with that number.
+    pub fn known_counts(&self, head: Position) -> [(Position, u64); 3] {
+        [
+            (head, self.count),
+            (self.flushed, self.flushed_count),
+            self.count_cache,
+        ]
+    }
+
+    /// Number of updates of its topics in a part of the tape.
+    pub fn count_between(&self, after: Position, until: Position, tape: &Tape) -> u64 {
+        let updates = tape.between(after, until);
+        let of_channel = updates.filter(|(strip, index)| self.has(strip.topic(*index)));
+        of_channel.count() as u64
+    }
+
+    /// Remembers the number of updates of its topics up to a position, for the next subscriber.
+    pub fn remember_count(&mut self, position: Position, count: u64) {
+        self.count_cache = (position, count);
+    }
+
+    /// The topics as a set, for a channel that can have several.
+    pub fn topic_set(&self) -> Option<&FixedBitSet> {
+        match &self.topics {
+            TopicSet::One(_) => None,
+            TopicSet::Many(many) => Some(many),
         }
-        self.count_cache.1
+    }
+
+    /// Steps that [`latest_between`](Self::latest_between) takes.
+    pub fn latest_steps(&self, after: Position, until: Position, tape: &Tape) -> usize {
+        match self.is_read_from_tape(after, until, tape) {
+            true => (until - after) as usize,
+            false => self.topic_count / TOPICS_PER_STEP + 1,
+        }
+    }
+
+    /// Whether it is faster to look for changed topics on the tape than among all topics.
+    fn is_read_from_tape(&self, after: Position, until: Position, tape: &Tape) -> bool {
+        let topics = (self.topic_count / TOPICS_PER_STEP) as u64;
+        after >= tape.floor() && until.saturating_sub(after) < topics
     }
 
     /// Up to `limit` of its topics whose newest update has a position in (`after`, `until`], in
@@ -320,7 +373,7 @@ impl Channel {
         tape: &Tape,
     ) -> (Vec<(Position, TopicId)>, bool) {
         let mut earliest = Earliest::new(limit);
-        if after >= tape.floor() && until.saturating_sub(after) < self.topic_count as u64 {
+        if self.is_read_from_tape(after, until, tape) {
             for (strip, index) in tape.between(after, until) {
                 let update = strip.get(index);
                 if self.has(update.topic) && topics.position(update.topic) == update.position {

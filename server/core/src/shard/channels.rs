@@ -14,7 +14,9 @@ use tickcast_protocol::{
 
 use super::{
     channel::{Channel, ChannelSpec},
+    ended_channels::EndedChannels,
     keys::{ChannelKey, Keyed},
+    steps::Steps,
     topic_index::FilterTree,
     topics::Topics,
 };
@@ -27,6 +29,7 @@ pub(super) struct Channels {
     by_filter: FilterTree<ChannelKey>,
     /// Number of channels without a pace, which send their updates at once.
     unpaced: usize,
+    ended: EndedChannels,
 }
 
 impl Channels {
@@ -36,6 +39,7 @@ impl Channels {
             by_spec: HashMap::new(),
             by_filter: FilterTree::default(),
             unpaced: 0,
+            ended: EndedChannels::default(),
         }
     }
 
@@ -44,35 +48,72 @@ impl Channels {
         self.by_spec.get(spec).copied()
     }
 
-    /// Creates the channel for a spec that has none. The channel starts at `head`, the newest
-    /// position applied.
+    /// Creates the channel for a spec that has none. It starts when it is [built](Self::build).
     pub(super) fn insert(
         &mut self,
         spec: ChannelSpec,
         epoch: Epoch,
-        topics: &mut Topics,
-        head: Position,
+        topics: &Topics,
     ) -> ChannelKey {
-        let channel = |key| Channel::new(key, spec.clone(), epoch, topics, head);
+        let search = topics.search(&spec.filter);
+        let channel = |key| Channel::new(key, spec.clone(), epoch, search);
         let key = self.slots.insert_with(channel);
-        for id in self.slots[key].topics() {
-            topics[id].channels.push(key);
-        }
+        // New topics find the channel from now on, and the search finds all earlier ones.
         self.by_filter.insert(&spec.filter, key);
         self.unpaced += usize::from(spec.pace.interval().is_zero());
         self.by_spec.insert(spec, key);
         key
     }
 
-    /// Removes an existing channel.
-    pub(super) fn remove(&mut self, key: ChannelKey, topics: &mut Topics) {
-        let channel = self.slots.remove(key);
-        for id in channel.topics() {
-            topics[id].channels.retain(|&mut channel| channel != key);
+    /// Goes on to search for a new channel's topics. With the last one the channel starts at
+    /// `head`, the newest position applied. Returns whether it has started.
+    pub(super) fn build(
+        &mut self,
+        key: ChannelKey,
+        topics: &mut Topics,
+        head: Position,
+        steps: &mut Steps,
+    ) -> bool {
+        let channel = &mut self.slots[key];
+        let Some(search) = &mut channel.search else {
+            return true;
+        };
+        let mut found = Vec::new();
+        let is_over = topics.advance(search, steps, |id| found.push(id));
+        for id in found {
+            channel.find_topic(&topics[id]);
+            topics[id].channels.push(key);
         }
+        if is_over {
+            channel.search = None;
+            channel.start(head);
+        }
+        is_over
+    }
+
+    /// Ends a channel that has no subscription any more. Its topics forget it, and its key becomes
+    /// free, in calls of [`sweep`](Self::sweep).
+    pub(super) fn end(&mut self, key: ChannelKey) {
+        let channel = &mut self.slots[key];
+        channel.end();
         self.by_filter.remove(&channel.spec.filter, key);
         self.unpaced -= usize::from(channel.spec.pace.interval().is_zero());
         self.by_spec.remove(&channel.spec);
+        self.ended.push(key);
+    }
+
+    /// Whether channels have ended and are not removed yet.
+    pub(super) fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    /// Goes on to remove ended channels. Returns those that are removed now, whose keys are free.
+    pub(super) fn sweep(&mut self, topics: &mut Topics, steps: &mut Steps) -> Vec<ChannelKey> {
+        let removed = self.ended.sweep(&self.slots, topics, steps);
+        for &key in &removed {
+            self.slots.remove(key);
+        }
+        removed
     }
 
     pub(super) fn get_mut(&mut self, key: ChannelKey) -> Option<&mut Channel> {
@@ -80,12 +121,13 @@ impl Channels {
     }
 
     /// The channels whose filter matches a topic.
-    pub(super) fn matching(&self, topic: &Topic) -> SmallVec<[ChannelKey; 2]> {
-        self.by_filter.matching(topic)
+    pub(super) fn matching(&self, topic: &Topic, steps: &mut Steps) -> SmallVec<[ChannelKey; 2]> {
+        self.by_filter.matching(topic, steps)
     }
 
+    /// Number of channels that have not ended.
     pub(super) fn len(&self) -> usize {
-        self.slots.len()
+        self.by_spec.len()
     }
 
     /// Channels whose timer is set.
@@ -104,7 +146,9 @@ impl Channels {
             return None;
         }
         let mut until = limit;
-        for (_, channel) in self.slots.iter().filter(|(_, c)| !c.is_scheduled) {
+        let unscheduled =
+            |&(_, channel): &(ChannelKey, &Channel)| !channel.is_scheduled && !channel.is_silent();
+        for (_, channel) in self.slots.iter().filter(unscheduled) {
             until = until.min(channel.last_flush? + channel.spec.pace.interval());
         }
         Some(until)

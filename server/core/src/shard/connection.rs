@@ -17,6 +17,7 @@ use super::{
     publish_budget::PublishBudget,
     socket::Socket,
     token_bucket::TokenBucket,
+    under_way::UnderWay,
 };
 use crate::{permissions::Access, wire::Wire};
 
@@ -29,8 +30,7 @@ pub(crate) struct Connection<S> {
     pub(super) requests: TokenBucket,
     /// What it may publish, once it has published.
     pub(super) publishing: Option<Box<PublishBudget>>,
-    /// Requests for history that are not answered yet.
-    pub(super) questions: u32,
+    pub(super) under_way: Option<Box<UnderWay>>,
     pub(super) subscriptions: SmallVec<[SubscriptionKey; 2]>,
     pub(super) output: Output<S>,
     pub(super) catching_up: CatchingUp,
@@ -52,7 +52,7 @@ impl<S: Socket> Connection<S> {
             access,
             requests,
             publishing: None,
-            questions: 0,
+            under_way: None,
             subscriptions: SmallVec::new(),
             output: Output::new(socket, uptime),
             catching_up: CatchingUp::default(),

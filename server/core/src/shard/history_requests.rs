@@ -1,9 +1,19 @@
 //! Requests for history: the shard sends the question to the sequencer, and writes the answer when
 //! it arrives.
+//!
+//! A connection asks one question at a time, and is not read until the answer is in its output. A
+//! client that does not read its answers is not read either once one of them fills its output. So
+//! it costs the memory of one answer, whatever the number of its questions.
 
-use tickcast_protocol::{error::ErrorCode, message::HistoryRequest, topic::Topic};
+use tickcast_protocol::{codec::Encoding, error::ErrorCode, message::HistoryRequest, topic::Topic};
 
-use super::{Shard, keys::ConnectionKey, socket::Socket};
+use super::{
+    Shard,
+    keys::ConnectionKey,
+    socket::Socket,
+    steps::Steps,
+    under_way::{AskingHistory, Outcome, UnderWay},
+};
 use crate::{
     now::Now,
     permissions::Action,
@@ -13,13 +23,8 @@ use crate::{
     work::{Ack, HistoryAnswer, HistoryQuestion, Work},
 };
 
-/// Maximum number of requests of one connection that wait for an answer: enough for a screen full
-/// of charts, and few enough that a client that does not read its answers costs a few megabytes at
-/// most.
-const QUESTIONS_MAX: u32 = 16;
-
-/// Time that a refused client should wait before it asks again.
-const RETRY_AFTER_MS: u32 = 100;
+/// Steps of encoding an update of an answer in JSON.
+const UPDATE_STEPS: usize = 12;
 
 impl<S: Socket> Shard<S> {
     /// Builds the sequencer's question from a client's request; `None` if the request is refused.
@@ -27,18 +32,12 @@ impl<S: Socket> Shard<S> {
         &mut self,
         key: ConnectionKey,
         request: HistoryRequest,
+        now: Now,
     ) -> Option<Work> {
         let id = request.id;
-        if self.connections.get(key)?.questions >= QUESTIONS_MAX {
-            let reason =
-                format!("too many requests for history are waiting (limit {QUESTIONS_MAX})");
-            let refusal = Refusal::new(ErrorCode::TooManyRequests, reason);
-            self.refuse(key, Some(id), refusal, Some(RETRY_AFTER_MS));
-            return None;
-        }
         match self.question(key, request) {
             Ok(question) => {
-                self.connections.get(key)?.questions += 1;
+                self.begin_request(key, UnderWay::History(AskingHistory::default()), now);
                 Some(Work::History(question))
             }
             Err(refusal) => {
@@ -83,20 +82,54 @@ impl<S: Socket> Shard<S> {
         })
     }
 
-    /// Writes answers of the sequencer. The strips made before them must have been applied.
-    pub fn answer_history(&mut self, answers: &[HistoryAnswer], now: Now) {
-        for HistoryAnswer { to, topic, stretch } in answers {
-            let key = ConnectionKey::from_u64(to.connection);
-            let Some(connection) = self.connections.get(key) else {
-                continue;
-            };
-            connection.questions = connection.questions.saturating_sub(1);
-            let wire = connection.wire;
-            let info = topic.map(|id| &self.topics[id].info);
-            // A missing id is 0.
-            let frame = wire::history(to.id.unwrap_or_default(), info, stretch, wire);
-            self.send(key, frame);
+    /// Accepts answers of the sequencer, which [`work`](Self::work) writes. The strips made before
+    /// them must have been passed to a turn.
+    pub fn answer_history(&mut self, answers: Vec<HistoryAnswer>) {
+        if self.is_applying() {
+            self.unapplied.push_answers(answers);
+        } else {
+            self.take_answers(answers);
         }
-        self.flush_answers(now);
+    }
+
+    pub(super) fn take_answers(&mut self, answers: Vec<HistoryAnswer>) {
+        for answer in answers {
+            let key = ConnectionKey::from_u64(answer.to.connection);
+            let connection = self.connections.get(key);
+            let request = connection.and_then(|connection| connection.under_way.as_deref_mut());
+            if let Some(UnderWay::History(request)) = request {
+                request.answer = Some(answer);
+                self.slices.push(key);
+            }
+        }
+    }
+
+    /// Encodes and writes an answer.
+    pub(super) fn go_on_asking(
+        &mut self,
+        key: ConnectionKey,
+        request: &mut AskingHistory,
+        steps: &mut Steps,
+    ) -> Outcome {
+        let Some(HistoryAnswer { to, topic, stretch }) = &request.answer else {
+            return Outcome::Asking;
+        };
+        let wire = self.connections[key.slot].wire;
+        let info = topic.map(|id| &self.topics[id].info);
+        if let (Encoding::Json, Some(info)) = (wire.encoding(), info) {
+            for index in request.encoded..stretch.len() {
+                if steps.are_spent() {
+                    return Outcome::Unfinished;
+                }
+                steps.take(UPDATE_STEPS);
+                wire::append_past(stretch.get(index), &info.topic, &mut request.json);
+                request.encoded += 1;
+            }
+        }
+        // A missing id is 0.
+        let id = to.id.unwrap_or_default();
+        let frame = wire::history(id, info, stretch, &request.json, wire);
+        self.send(key, frame);
+        Outcome::Done
     }
 }

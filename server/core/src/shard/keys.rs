@@ -22,7 +22,7 @@ pub struct SubscriptionKey(u32);
 pub(crate) struct Slot(u32);
 
 /// Identifies a connection of a shard; never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionKey {
     pub(crate) slot: Slot,
     pub(crate) generation: u32,

@@ -78,7 +78,7 @@ pub(super) fn latest_frame(
     let wire = channel.spec.wire;
     let encoding = wire.encoding();
     let (found, is_all) = channel.latest_between(after, until, LATEST_PER_FRAME_MAX, topics, tape);
-    let mut steps = channel.topic_count().min((until - after) as usize);
+    let mut steps = channel.latest_steps(after, until, tape);
     let mut fitting = fitting(&found, max_bytes, topics, encoding);
     let is_complete = is_all && fitting == found.len();
     let mut overtaken = Vec::new();

@@ -65,12 +65,11 @@ impl<S: Socket> Shard<S> {
 
     /// Removes a connection and its subscriptions.
     pub fn disconnect(&mut self, key: ConnectionKey) {
-        let Some(connection) = self.connections.get(key) else {
+        if self.connections.get(key).is_none() {
             return;
-        };
-        for subscription in std::mem::take(&mut connection.subscriptions) {
-            self.end_subscription(subscription);
         }
+        self.give_up_request(key);
+        self.end_subscriptions(key);
         self.connections.remove(key);
         self.stats.connections.subtract(1);
     }
@@ -117,9 +116,8 @@ impl<S: Socket> Shard<S> {
             return;
         }
         let wire = connection.wire;
-        for subscription in std::mem::take(&mut connection.subscriptions) {
-            self.end_subscription(subscription);
-        }
+        self.give_up_request(key);
+        self.end_subscriptions(key);
         self.stats.closed(code);
         match wire {
             Wire::Frames(_) => self.send(key, frame),

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | a client connects | [`connect`](Shard::connect) |
 //! | a request arrives | [`heard`](Shard::heard), [`handle`](Shard::handle) |
+//! | a request is under way | [`work`](Shard::work), between two turns |
 //! | a blocked socket accepts bytes again | [`on_writable`](Shard::on_writable) |
 //! | [`CoreSettings::tick`] has passed | [`tick`](Shard::tick) |
 //! | the connection ends | [`lost`](Shard::lost), [`disconnect`](Shard::disconnect) |
@@ -18,17 +19,20 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `age`, `keys`, `pace`, `publish_budget`, `socket`, `token_bucket` | types that all below use |
+//! | `age`, `keys`, `pace`, `publish_budget`, `socket`, `token_bucket`, `steps` | types that all below use |
 //! | `topics`, `topic_index`, `earliest` | the newest value of each topic, and how to find topics |
-//! | `channel`, `channels` | batches that several subscribers share |
+//! | `channel`, `channels`, `ended_channels` | batches that several subscribers share |
+//! | `count_walk` | how many updates a channel had up to a position |
 //! | `statuses`, `status_cursor` | status changes, and how far each subscriber knows them |
 //! | `subscription`, `behind` | a cursor into a channel, live or behind |
 //! | `latest_frame` | a frame of latest values for a subscription that is behind |
 //! | `connection`, `output`, `rounds` | a client's state, its unsent frames, the order of writes |
 //! | `link` | what a client's link takes, and how much may be unsent |
-//! | `turn` | applies strips, closes batches, writes |
+//! | `turn`, `applying`, `unapplied` | applies strips, closes batches, writes |
 //! | `catch_up` | serves subscriptions that are behind |
-//! | `requests`, `subscribing`, `history_requests`, `publishing` | the requests of clients |
+//! | `requests`, `under_way`, `slices` | the requests of clients, and their slices |
+//! | `subscribing`, `changing`, `unsubscribing`, `history_requests` | what takes several slices |
+//! | `publishing` | the limits of a connection that publishes |
 //! | `replies` | answers and errors to one connection |
 //! | `lifecycle`, `timers` | greeting, heartbeats, timeouts, close and drain |
 //! | `lag_report` | the slowest connections, for operators |
@@ -41,6 +45,7 @@ mod keys;
 mod pace;
 mod publish_budget;
 mod socket;
+mod steps;
 mod token_bucket;
 
 mod earliest;
@@ -49,6 +54,8 @@ mod topics;
 
 mod channel;
 mod channels;
+mod count_walk;
+mod ended_channels;
 mod status_cursor;
 mod statuses;
 
@@ -61,23 +68,28 @@ mod link;
 mod output;
 mod rounds;
 
+mod applying;
 mod catch_up;
+mod changing;
 mod history_requests;
 mod lag_report;
 mod lifecycle;
 mod publishing;
 mod replies;
 mod requests;
+mod slices;
 mod subscribing;
 mod timers;
 mod turn;
+mod unapplied;
+mod under_way;
+mod unsubscribing;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tickcast_protocol::{
     codec::Encoding,
-    message::{Epoch, Position},
-    topic::Filter,
+    message::{Epoch, Position, TopicId},
 };
 
 use self::{
@@ -87,6 +99,8 @@ use self::{
     rounds::Rounds,
     statuses::Statuses,
     subscription::Subscription,
+    unapplied::Unapplied,
+    under_way::Slices,
 };
 use crate::{
     now::Now, permissions::Permissions, settings::CoreSettings, stats::ShardStats, tape::Tape,
@@ -100,7 +114,9 @@ pub use self::{
     link::{UNSENT_MAX_BYTES, UNSENT_MIN_BYTES, UNSENT_START_BYTES},
     pace::{Pace, RATE_MAX_HZ, RATE_MIN_HZ},
     socket::{KernelBound, Socket, WRITE_MANY_MAX, Write, WriteMany, Written},
+    steps::{SLICE_MAX_STEPS, STEPS_PER_REQUEST, Steps, TURN_MAX_STEPS},
     timers::CLOSE_TIMEOUT,
+    topic_index::Search,
     topics::{TopicState, Topics},
 };
 
@@ -115,6 +131,9 @@ pub enum Event {
     Blocked(ConnectionKey),
     /// The connection is over: drop it and call [`Shard::disconnect`].
     Broken(ConnectionKey),
+    /// The connection's request is no longer under way: its next one can be
+    /// [handled](Shard::handle).
+    Ready(ConnectionKey),
 }
 
 /// A shard; see the module.
@@ -125,14 +144,20 @@ pub struct Shard<S> {
     settings: Arc<CoreSettings>,
     stats: Arc<ShardStats>,
     tape: Tape,
+    unapplied: Unapplied,
     topics: Topics,
     channels: Channels,
     subscriptions: Keyed<SubscriptionKey, Subscription>,
+    /// Number of these that have ended and only keep their keys.
+    ended_subscriptions: usize,
     connections: Connections<S>,
     rounds: Rounds<S>,
     statuses: Statuses,
     /// Connections with subscriptions that are behind, queued for [`catch_up`](Self::catch_up).
     catching_up: VecDeque<ConnectionKey>,
+    slices: Slices,
+    slice_max_steps: usize,
+    turn_max_steps: usize,
     events: Vec<Event>,
     /// During a drain: uptime at the end of the window.
     drain_ends: Option<Duration>,
@@ -150,15 +175,20 @@ impl<S: Socket> Shard<S> {
             index,
             epoch,
             tape: Tape::new(settings.tape_bytes),
+            unapplied: Unapplied::default(),
             settings,
             stats,
             topics: Topics::default(),
             channels: Channels::new(),
             subscriptions: Keyed::new(),
+            ended_subscriptions: 0,
             connections: Connections::new(),
             rounds: Rounds::new(),
             statuses: Statuses::default(),
             catching_up: VecDeque::new(),
+            slices: Slices::default(),
+            slice_max_steps: SLICE_MAX_STEPS,
+            turn_max_steps: TURN_MAX_STEPS,
             events: Vec::new(),
             drain_ends: None,
         }
@@ -168,6 +198,14 @@ impl<S: Socket> Shard<S> {
     /// few connections has several turns.
     pub fn with_turn_writes_min(mut self, writes: usize) -> Self {
         self.rounds.set_turn_writes_min(writes);
+        self
+    }
+
+    /// Lets slices and turns end after fewer steps than normally, so that small requests and strips
+    /// take several.
+    pub fn with_max_steps(mut self, steps: usize) -> Self {
+        self.slice_max_steps = steps;
+        self.turn_max_steps = steps;
         self
     }
 
@@ -182,17 +220,23 @@ impl<S: Socket> Shard<S> {
         self.index
     }
 
-    /// The newest values of up to `limit` topics that a filter matches, in JSON. Also returns
-    /// whether these are all.
-    pub fn latest(&mut self, filter: &Filter, limit: usize) -> (Vec<&[u8]>, bool) {
-        let mut ids = self.topics.matching(filter);
-        let is_all = ids.len() <= limit;
-        ids.truncate(limit);
-        for &id in &ids {
-            self.topics[id].latest(Encoding::Json);
+    /// Appends the newest values of topics, in JSON, to a list without brackets. A topic whose
+    /// first update is not applied yet is left out.
+    pub fn append_latest(&mut self, ids: &[TopicId], list: &mut Vec<u8>) {
+        for &id in ids {
+            if self.topics.position(id) == 0 {
+                continue;
+            }
+            if !list.is_empty() {
+                list.push(b',');
+            }
+            list.extend_from_slice(self.topics[id].latest(Encoding::Json));
         }
-        let json = |id| self.topics[id].latest_json();
-        (ids.into_iter().map(json).collect(), is_all)
+    }
+
+    /// Its topics.
+    pub fn topics(&self) -> &Topics {
+        &self.topics
     }
 
     /// Number of connections.
@@ -220,14 +264,16 @@ impl<S: Socket> Shard<S> {
         self.rounds.is_over()
     }
 
-    /// Whether a connection waits for a turn.
+    /// Whether a connection or a strip waits for a turn.
     pub fn has_unsent(&self) -> bool {
-        !self.rounds.is_line_empty() || !self.rounds.touched.is_empty()
+        self.is_applying() || !self.rounds.is_line_empty() || !self.rounds.touched.is_empty()
     }
 
-    /// Uptime at which [`turn`](Self::turn) must be called even if no strip arrives.
+    /// Uptime at which [`turn`](Self::turn) and [`work`](Self::work) must be called even if no
+    /// strip arrives.
     pub fn next_due(&self) -> Option<Duration> {
-        self.rounds.next_due()
+        let dues = [self.rounds.next_due(), self.slices.next_due()];
+        dues.into_iter().flatten().min()
     }
 
     /// Uptime until which a new update need not be sent before [`next_due`](Self::next_due). Up to

@@ -10,7 +10,7 @@ use tickcast_protocol::{
     topic::Topic,
 };
 
-use super::{Shard, keys::ConnectionKey, socket::Socket};
+use super::{Shard, keys::ConnectionKey, socket::Socket, under_way::UnderWay};
 use crate::{
     now::Now,
     permissions::Action,
@@ -18,12 +18,18 @@ use crate::{
     work::{Ack, NewUpdate, Submission, Work},
 };
 
+/// Steps of checking an update of a publish.
+const UPDATE_STEPS: usize = 4;
+
 impl<S: Socket> Shard<S> {
-    /// Carries out a request and answers it. A publish or a question about history is returned as
-    /// work for the sequencer, whose result is the answer.
+    /// Carries out a request and answers it, or the first slice of it: while the connection [is
+    /// busy](Self::is_busy), the rest is done by [`work`](Self::work), and the next request must
+    /// wait. A publish or a question about history is returned as work for the sequencer, whose
+    /// result is the answer.
     pub fn handle(&mut self, key: ConnectionKey, message: ClientMessage, now: Now) -> Option<Work> {
         let is_publish = matches!(message, ClientMessage::Publish(_));
         let connection = self.connections.get(key)?;
+        debug_assert!(connection.under_way.is_none(), "one request at a time");
         if connection.times.closing_since.is_some() {
             return None;
         }
@@ -31,15 +37,20 @@ impl<S: Socket> Shard<S> {
             self.refuse_above_rate(key, request_id(&message), retry_after_ms, now);
             return None;
         }
+        self.stats.steps.add(1);
         let mut work = None;
         match message {
-            ClientMessage::Subscribe(request) => self.subscribe(key, request),
-            ClientMessage::Unsubscribe(request) => self.unsubscribe(key, request),
+            ClientMessage::Subscribe(request) => {
+                self.begin_request(key, UnderWay::Subscribe(request.into()), now);
+            }
+            ClientMessage::Unsubscribe(request) => {
+                self.begin_request(key, UnderWay::Unsubscribe(request.into()), now);
+            }
             ClientMessage::Publish(request) => work = self.publish(key, request).map(Work::Updates),
             ClientMessage::Time(request) => self.answer_time(key, request, now.wall_ns),
             ClientMessage::List(request) => self.list(key, request),
-            ClientMessage::Change(request) => self.change(key, request),
-            ClientMessage::History(request) => work = self.ask_history(key, request),
+            ClientMessage::Change(request) => self.change(key, request, now),
+            ClientMessage::History(request) => work = self.ask_history(key, request, now),
         }
         self.flush_answers(now);
         work
@@ -88,8 +99,9 @@ impl<S: Socket> Shard<S> {
         self.flush_answers(now);
     }
 
-    /// Refuses a publish that is too late for the tape.
+    /// Refuses work that is too late for the sequencer.
     pub fn refuse_draining(&mut self, key: ConnectionKey, id: Option<RequestId>, now: Now) {
+        self.give_up_request(key);
         self.refuse(key, id, ErrorCode::Draining.into(), None);
         self.flush_answers(now);
     }
@@ -119,6 +131,7 @@ impl<S: Socket> Shard<S> {
         updates: Vec<Publication>,
     ) -> Result<SmallVec<[NewUpdate; 1]>, Refusal> {
         let access = self.connections[key.slot].access;
+        self.stats.steps.add((updates.len() * UPDATE_STEPS) as u64);
         let permissions = &self.settings.permissions;
         permissions.check(access, Action::Publish)?;
         let check = |publication: Publication| {

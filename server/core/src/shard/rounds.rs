@@ -91,10 +91,10 @@ impl<S: Socket> Rounds<S> {
         self.due.pop().map(|Reverse((_, channel))| channel)
     }
 
-    /// Forgets a channel that is being removed.
-    pub(super) fn forget(&mut self, key: ChannelKey) {
-        self.touched.retain(|&channel| channel != key);
-        self.due.retain(|&Reverse((_, channel))| channel != key);
+    /// Forgets channels that were removed.
+    pub(super) fn forget(&mut self, mut is_gone: impl FnMut(ChannelKey) -> bool) {
+        self.touched.retain(|&channel| !is_gone(channel));
+        self.due.retain(|&Reverse((_, channel))| !is_gone(channel));
     }
 
     /// Gives a connection a frame and queues it for a turn.

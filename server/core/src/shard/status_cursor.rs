@@ -40,9 +40,14 @@ impl StatusCursor {
         }
     }
 
+    /// Whether the subscriber knows every status of a channel.
+    pub(super) fn is_current(&self, channel: &Channel) -> bool {
+        self.known >= channel.status_number
+    }
+
     /// The next message about changes, if there are any to send.
     pub(super) fn step(&mut self, channel: &Channel, topics: &Topics) -> Option<Bytes> {
-        if self.known >= channel.status_number {
+        if self.is_current(channel) {
             return None;
         }
         let mut found: Vec<(u64, TopicId)> = channel

@@ -63,9 +63,4 @@ impl Statuses {
         topics.dedup();
         Some(UnsentChanges { topics, known })
     }
-
-    /// Forgets a channel that is being removed.
-    pub(super) fn forget(&mut self, key: ChannelKey) {
-        self.channels.retain(|&channel| channel != key);
-    }
 }

@@ -1,12 +1,11 @@
-//! Subscriptions from start to end: requests to subscribe, to change the pace, to list and to
-//! unsubscribe.
+//! Requests to subscribe, and the list of subscriptions.
 
 use tickcast_protocol::{
+    codec,
     error::ErrorCode,
     message::{
-        Accepted, Change, Changed, FilterRequest, List, Mode, Refused, Resume, ServerMessage,
-        Start, Subscribe, SubscribeResult, Subscribed, SubscriptionInfo, Subscriptions,
-        Unsubscribe, Unsubscribed,
+        Accepted, FilterRequest, List, Mode, Position, Refused, Resume, ServerMessage, Start,
+        SubscribeResult, SubscriptionInfo, Subscriptions,
     },
     topic::Filter,
 };
@@ -15,95 +14,175 @@ use super::{
     Shard,
     behind::{Behind, SnapshotRange},
     channel::ChannelSpec,
+    count_walk::{CountWalk, Counted},
     keys::{ChannelKey, ConnectionKey, SubscriptionKey},
     pace::Pace,
     socket::Socket,
     status_cursor::StatusCursor,
+    steps::Steps,
     subscription::{Progress, Subscription},
+    under_way::{FilterResult, Outcome, Starting, Subscribing},
 };
-use crate::{permissions::Action, refusal::Refusal};
+use crate::{permissions::Action, refusal::Refusal, wire};
+
+/// Steps of checking a filter and of encoding its result.
+const FILTER_STEPS: usize = 16;
+
+/// Bytes of the answer that are copied in one step.
+const BYTES_PER_STEP: usize = 1024;
 
 impl<S: Socket> Shard<S> {
-    pub(super) fn subscribe(&mut self, key: ConnectionKey, request: Subscribe) {
-        let Subscribe {
-            id,
-            filters,
-            mode,
-            max_rate_hz,
-        } = request;
-        let mut results = Vec::with_capacity(filters.len());
-        let mut begun = Vec::new();
-        for FilterRequest { filter, resume } in filters {
-            let result = match self.subscribe_one(key, &filter, mode, max_rate_hz, resume) {
-                Ok((accepted, new)) => {
-                    begun.extend(new);
-                    SubscribeResult::Accepted(accepted)
+    pub(super) fn go_on_subscribing(
+        &mut self,
+        key: ConnectionKey,
+        request: &mut Subscribing,
+        steps: &mut Steps,
+    ) -> Outcome {
+        loop {
+            if let Some(starting) = &mut request.starting {
+                let Some((behind, start)) = self.start(starting, steps) else {
+                    return Outcome::Unfinished;
+                };
+                if let Some(Starting {
+                    filter, channel, ..
+                }) = request.starting.take()
+                {
+                    let subscription = self.add_subscription(key, channel, behind);
+                    request.results.push(FilterResult::Accepted {
+                        filter,
+                        subscription,
+                        start,
+                    });
                 }
-                Err(Refusal { code, reason }) => SubscribeResult::Refused(Refused {
-                    filter,
-                    code,
-                    reason,
-                }),
+            }
+            if steps.are_spent() && !request.filters.as_slice().is_empty() {
+                return Outcome::Unfinished;
+            }
+            let Some(FilterRequest { filter, resume }) = request.filters.next() else {
+                break;
             };
-            results.push(result);
+            steps.take(FILTER_STEPS);
+            match self.check_filter(key, &filter, request.mode, request.max_rate_hz) {
+                Ok(spec) => self.begin_filter(key, request, filter, spec, resume, steps),
+                Err(refusal) => self.refuse_filter(key, request, filter, refusal),
+            }
         }
-        // The answer is sent before the messages that follow from it.
-        self.answer(key, &ServerMessage::Subscribed(Subscribed { id, results }));
+        self.answer_subscribe(key, request, steps);
+        Outcome::Done
+    }
+
+    fn check_filter(
+        &self,
+        key: ConnectionKey,
+        filter: &str,
+        mode: Mode,
+        max_rate_hz: Option<f64>,
+    ) -> Result<ChannelSpec, Refusal> {
+        let filter = Filter::new(filter)
+            .map_err(|error| Refusal::of_text(ErrorCode::BadFilter, "filter", filter, error))?;
+        let connection = &self.connections[key.slot];
+        let permissions = &self.settings.permissions;
+        permissions.check(connection.access, Action::Subscribe(&filter))?;
+        Ok(ChannelSpec {
+            filter,
+            wire: connection.wire,
+            pace: grant(mode, max_rate_hz)?,
+        })
+    }
+
+    fn begin_filter(
+        &mut self,
+        key: ConnectionKey,
+        request: &mut Subscribing,
+        filter: String,
+        spec: ChannelSpec,
+        resume: Option<Resume>,
+        steps: &mut Steps,
+    ) {
+        if let Some(subscription) = self.subscription_in(key, self.channels.find(&spec), steps) {
+            return request.results.push(FilterResult::Accepted {
+                filter,
+                subscription,
+                start: Start::Existing,
+            });
+        }
+        let max = self.settings.subscriptions_max;
+        if self.connections[key.slot].subscriptions.len() >= max {
+            let reason = format!("too many subscriptions (limit {max})");
+            let refusal = Refusal::new(ErrorCode::TooManySubscriptions, reason);
+            return self.refuse_filter(key, request, filter, refusal);
+        }
+        request.starting = Some(Starting {
+            filter,
+            channel: self.channel_for(spec),
+            resume,
+            walk: None,
+        });
+    }
+
+    fn refuse_filter(
+        &self,
+        key: ConnectionKey,
+        request: &mut Subscribing,
+        filter: String,
+        Refusal { code, reason }: Refusal,
+    ) {
+        let result = SubscribeResult::Refused(Refused {
+            filter,
+            code,
+            reason,
+        });
+        let encoding = self.connections[key.slot].wire.encoding();
+        let start = request.refused.len();
+        codec::append_result(&result, encoding, &mut request.refused);
+        let range = start..request.refused.len();
+        request.results.push(FilterResult::Refused(range));
+    }
+
+    /// Answers, and lets the new subscriptions begin: the answer is sent before the messages that
+    /// follow from it.
+    fn answer_subscribe(
+        &mut self,
+        key: ConnectionKey,
+        request: &mut Subscribing,
+        steps: &mut Steps,
+    ) {
+        let wire = self.connections[key.slot].wire;
+        let mut begun = Vec::new();
+        let mut first = None;
+        let mut encoded = std::mem::take(&mut request.refused);
+        let results = std::mem::take(&mut request.results).into_iter();
+        let ranges: Vec<_> = results
+            .map(|result| match result {
+                FilterResult::Refused(range) => range,
+                FilterResult::Accepted {
+                    filter,
+                    subscription,
+                    start,
+                } => {
+                    if start != Start::Existing {
+                        begun.push(subscription);
+                    }
+                    let accepted = self.accepted(subscription, filter, start);
+                    let start = encoded.len();
+                    first.get_or_insert_with(|| accepted.clone());
+                    let result = SubscribeResult::Accepted(accepted);
+                    codec::append_result(&result, wire.encoding(), &mut encoded);
+                    start..encoded.len()
+                }
+            })
+            .collect();
+        steps.take(encoded.len() / BYTES_PER_STEP);
+        let results = ranges.into_iter().map(|range| &encoded[range]);
+        let frame = wire::subscribed(request.id, results, first.as_ref(), wire);
+        self.send(key, frame);
         for subscription in begun {
             self.go_on(key, subscription);
         }
     }
 
-    fn subscribe_one(
-        &mut self,
-        key: ConnectionKey,
-        filter: &str,
-        mode: Mode,
-        max_rate_hz: Option<f64>,
-        resume: Option<Resume>,
-    ) -> Result<(Accepted, Option<SubscriptionKey>), Refusal> {
-        let checked = Filter::new(filter)
-            .map_err(|error| Refusal::of_text(ErrorCode::BadFilter, "filter", filter, error))?;
-        let connection = &self.connections[key.slot];
-        let permissions = &self.settings.permissions;
-        permissions.check(connection.access, Action::Subscribe(&checked))?;
-        let pace = grant(mode, max_rate_hz)?;
-        let spec = ChannelSpec {
-            filter: checked,
-            wire: connection.wire,
-            pace,
-        };
-        if let Some(existing) = self.subscription_in(key, self.channels.find(&spec)) {
-            return Ok((self.accepted(existing, filter, Start::Existing), None));
-        }
-        let max = self.settings.subscriptions_max;
-        if connection.subscriptions.len() >= max {
-            let reason = format!("too many subscriptions (limit {max})");
-            return Err(Refusal::new(ErrorCode::TooManySubscriptions, reason));
-        }
-        let channel = self.channel_for(spec);
-        let (behind, start) = self.begin(channel, resume);
-        let subscription = self.add_subscription(key, channel, behind);
-        Ok((
-            self.accepted(subscription, filter, start),
-            Some(subscription),
-        ))
-    }
-
-    /// A connection's subscription to a channel, if it has one.
-    fn subscription_in(
-        &self,
-        key: ConnectionKey,
-        channel: Option<ChannelKey>,
-    ) -> Option<SubscriptionKey> {
-        let channel = channel?;
-        let subscriptions = &self.connections[key.slot].subscriptions;
-        let is_in =
-            |&subscription: &SubscriptionKey| self.subscriptions[subscription].channel == channel;
-        subscriptions.iter().copied().find(is_in)
-    }
-
-    fn add_subscription(
+    /// Turns a part in a channel into a subscription.
+    pub(super) fn add_subscription(
         &mut self,
         key: ConnectionKey,
         channel: ChannelKey,
@@ -115,25 +194,33 @@ impl<S: Socket> Shard<S> {
             connection: key,
             channel,
             progress: Progress::Behind(behind),
+            is_waiting: false,
+            is_ended: false,
         });
-        self.channels[channel].subscriptions += 1;
         self.connections[key.slot].subscriptions.push(subscription);
-        self.stats
-            .subscriptions
-            .set(self.subscriptions.len() as u64);
+        self.count_subscriptions();
         subscription
     }
 
-    /// Returns the start of a new subscription.
-    fn begin(&mut self, channel: ChannelKey, resume: Option<Resume>) -> (Behind, Start) {
-        let start = match resume {
+    /// Goes on to find what a new subscription needs. Returns its start, or `None` if there are no
+    /// more steps.
+    fn start(&mut self, starting: &mut Starting, steps: &mut Steps) -> Option<(Behind, Start)> {
+        let head = self.tape.head();
+        let key = starting.channel;
+        if !self.channels.build(key, &mut self.topics, head, steps) {
+            return None;
+        }
+        let start = match starting.resume {
             None => Start::Fresh,
             Some(resume) if resume.epoch != self.epoch => Start::EpochChanged,
-            Some(resume) if resume.position > self.tape.head() => Start::PositionAhead,
-            Some(resume) => return (self.resume(channel, resume), Start::Resumed),
+            Some(resume) if resume.position > head => Start::PositionAhead,
+            Some(resume) => {
+                let behind = self.resume(key, resume, &mut starting.walk, steps)?;
+                return Some((behind, Start::Resumed));
+            }
         };
-        let channel = &self.channels[channel];
-        let reached = channel.reached(self.tape.head());
+        let channel = &self.channels[key];
+        let reached = channel.reached(head);
         let statuses = StatusCursor::fresh(channel);
         let mut behind = Behind::at(reached, Some(channel.count()), statuses);
         if channel.topic_count() > 0 {
@@ -142,16 +229,36 @@ impl<S: Socket> Shard<S> {
                 until: reached,
             });
         }
-        (behind, start)
+        Some((behind, start))
     }
 
-    fn resume(&mut self, channel: ChannelKey, resume: Resume) -> Behind {
+    fn resume(
+        &mut self,
+        channel: ChannelKey,
+        resume: Resume,
+        walk: &mut Option<(Position, CountWalk)>,
+        steps: &mut Steps,
+    ) -> Option<Behind> {
+        let head = self.tape.head();
         let channel = &mut self.channels[channel];
         // While no batch is open, there is no update after the last batch.
-        let position = resume.position.min(channel.reached(self.tape.head()));
-        let count = resume.count.or_else(|| {
-            (position >= self.tape.floor()).then(|| channel.count_at(position, &self.tape))
-        });
+        let position = match walk {
+            Some((position, _)) => *position,
+            None => resume.position.min(channel.reached(head)),
+        };
+        let count = match resume.count {
+            Some(count) => Some(count),
+            None => {
+                let known = channel.known_counts(head);
+                let (_, walk) =
+                    walk.get_or_insert((position, CountWalk::from_nearest(position, known)));
+                match walk.advance(position, channel, &self.tape, steps) {
+                    Counted::Known(count) => Some(count),
+                    Counted::Unknown => None,
+                    Counted::Searching => return None,
+                }
+            }
+        };
         let mut behind = Behind::at(position, count, StatusCursor::fresh(channel));
         behind.snapshot = resume
             .snapshot
@@ -160,10 +267,10 @@ impl<S: Socket> Shard<S> {
                 after,
                 until: position,
             });
-        behind
+        Some(behind)
     }
 
-    fn accepted(&mut self, key: SubscriptionKey, filter: &str, start: Start) -> Accepted {
+    pub(super) fn accepted(&self, key: SubscriptionKey, filter: String, start: Start) -> Accepted {
         let Subscription {
             channel, progress, ..
         } = &self.subscriptions[key];
@@ -178,7 +285,7 @@ impl<S: Socket> Shard<S> {
             ),
         };
         Accepted {
-            filter: filter.to_owned(),
+            filter,
             channel: channel.key.id(),
             mode,
             max_rate_hz,
@@ -188,22 +295,6 @@ impl<S: Socket> Shard<S> {
             snapshot,
             start,
         }
-    }
-
-    pub(super) fn unsubscribe(&mut self, key: ConnectionKey, request: Unsubscribe) {
-        let Unsubscribe { id, mut channels } = request;
-        channels.retain(|&channel| {
-            let channel = ChannelKey::from_id(channel);
-            let subscription = self.subscription_in(key, Some(channel));
-            if let Some(subscription) = subscription {
-                self.end_subscription(subscription);
-            }
-            subscription.is_some()
-        });
-        self.answer(
-            key,
-            &ServerMessage::Unsubscribed(Unsubscribed { id, channels }),
-        );
     }
 
     pub(super) fn list(&mut self, key: ConnectionKey, request: List) {
@@ -229,125 +320,27 @@ impl<S: Socket> Shard<S> {
         self.answer(key, &ServerMessage::Subscriptions(answer));
     }
 
-    /// Moves a subscription to the channel of another pace. It keeps its position on the tape.
-    pub(super) fn change(&mut self, key: ConnectionKey, request: Change) {
-        let Change {
-            id,
-            channel: previous,
-            mode,
-            max_rate_hz,
-        } = request;
-        let channel = ChannelKey::from_id(previous);
-        let Some(subscription) = self.subscription_in(key, Some(channel)) else {
-            let reason = format!("there is no subscription with channel {previous}");
-            let refusal = Refusal::new(ErrorCode::UnknownChannel, reason);
-            return self.refuse(key, Some(id), refusal, None);
+    /// A part in the channel for a spec, which is created if it does not exist.
+    pub(super) fn channel_for(&mut self, spec: ChannelSpec) -> ChannelKey {
+        let key = match self.channels.find(&spec) {
+            Some(key) => key,
+            None => self.channels.insert(spec, self.epoch, &self.topics),
         };
-        let pace = match grant(mode, max_rate_hz) {
-            Ok(pace) => pace,
-            Err(refusal) => return self.refuse(key, Some(id), refusal, None),
-        };
-        let spec = ChannelSpec {
-            pace,
-            ..self.channels[channel].spec.clone()
-        };
-        let other = self.subscription_in(key, self.channels.find(&spec));
-        let moved = match other {
-            // The subscription has this pace already, or the connection has another one with it.
-            Some(other) => {
-                if other != subscription {
-                    self.end_subscription(subscription);
-                }
-                other
-            }
-            None => {
-                let to = self.channel_for(spec);
-                let behind = self.leave(subscription, to);
-                self.end_subscription(subscription);
-                self.add_subscription(key, to, behind)
-            }
-        };
-        let accepted = self.accepted(moved, "", Start::Existing);
-        let changed = Changed {
-            id,
-            previous,
-            channel: accepted.channel,
-            mode: accepted.mode,
-            max_rate_hz: accepted.max_rate_hz,
-            position: accepted.position,
-            count: accepted.count,
-        };
-        self.answer(key, &ServerMessage::Changed(changed));
-        if other.is_none() {
-            self.go_on(key, moved);
-        }
-    }
-
-    /// Returns the state of a subscription, converted to another channel of the same topics.
-    fn leave(&mut self, subscription: SubscriptionKey, to: ChannelKey) -> Behind {
-        let Subscription {
-            channel, progress, ..
-        } = &self.subscriptions[subscription];
-        let from = &self.channels[*channel];
-        let (cursor, snapshot, statuses) = match progress {
-            Progress::Live(_) => (from.flushed(), None, StatusCursor::current(from)),
-            Progress::Behind(behind) => (behind.cursor, behind.snapshot, behind.statuses),
-        };
-        let to = &mut self.channels[to];
-        let cursor = cursor.min(to.reached(self.tape.head()));
-        let count = (cursor >= self.tape.floor()).then(|| to.count_at(cursor, &self.tape));
-        Behind {
-            snapshot,
-            ..Behind::at(cursor, count, statuses)
-        }
-    }
-
-    /// The channel for a spec; it is created if it does not exist.
-    fn channel_for(&mut self, spec: ChannelSpec) -> ChannelKey {
-        if let Some(key) = self.channels.find(&spec) {
-            return key;
-        }
-        let head = self.tape.head();
-        let channels = &mut self.channels;
-        let key = channels.insert(spec, self.epoch, &mut self.topics, head);
+        self.channels[key].subscriptions += 1;
         self.stats.channels.set(self.channels.len() as u64);
         key
     }
 
-    /// Ends a subscription, and its channel if this was the last one.
-    pub(super) fn end_subscription(&mut self, key: SubscriptionKey) {
-        if let Progress::Live(_) = self.subscriptions[key].progress {
-            self.leave_live(key);
+    /// Gives a request up, because its connection ends.
+    pub(super) fn give_up_subscribing(&mut self, request: Subscribing) {
+        if let Some(starting) = request.starting {
+            self.release(starting.channel);
         }
-        let Subscription {
-            connection,
-            channel,
-            ..
-        } = self.subscriptions.remove(key);
-        let subscriptions = self.subscriptions.len() as u64;
-        self.stats.subscriptions.set(subscriptions);
-        if let Some(connection) = self.connections.get(connection) {
-            connection.subscriptions.retain(|&mut other| other != key);
-            let behind = &mut connection.catching_up.subscriptions;
-            behind.retain(|&other| other != key);
-        }
-        let state = &mut self.channels[channel];
-        state.waiting.retain(|&other| other != key);
-        state.subscriptions -= 1;
-        if state.subscriptions == 0 {
-            self.end_channel(channel);
-        }
-    }
-
-    fn end_channel(&mut self, key: ChannelKey) {
-        self.channels.remove(key, &mut self.topics);
-        self.rounds.forget(key);
-        self.statuses.forget(key);
-        self.stats.channels.set(self.channels.len() as u64);
     }
 }
 
-fn grant(mode: Mode, max_rate_hz: Option<f64>) -> Result<Pace, Refusal> {
+/// The pace for a request, or the reason why it has none.
+pub(super) fn grant(mode: Mode, max_rate_hz: Option<f64>) -> Result<Pace, Refusal> {
     Pace::grant(mode, max_rate_hz).ok_or_else(|| {
         let reason = Pace::wrong_rate(max_rate_hz.unwrap_or_default());
         Refusal::new(ErrorCode::BadRate, reason)

@@ -18,6 +18,10 @@ pub(super) struct Subscription {
     pub(super) connection: ConnectionKey,
     pub(super) channel: ChannelKey,
     pub(super) progress: Progress,
+    /// Whether it is in its channel's list of subscriptions that wait for the next batch.
+    pub(super) is_waiting: bool,
+    /// Whether it has ended, and only keeps its key while it is in that list.
+    pub(super) is_ended: bool,
 }
 
 /// How far a subscription has come.

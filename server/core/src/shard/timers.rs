@@ -56,9 +56,15 @@ impl<S: Socket> Shard<S> {
             wire,
             ref output,
             ref catching_up,
+            ref under_way,
             ref mut times,
             ..
         } = self.connections[key.slot];
+        if under_way.is_some() {
+            // The server does not read the client meanwhile, so it cannot know its answer.
+            times.received = now.uptime;
+            times.ping_sent = None;
+        }
         let is_past = |then: Option<Duration>, timeout| {
             then.is_some_and(|then| now.uptime.saturating_sub(then) > timeout)
         };

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// costs little.
 const REFUSED_BURSTS_MAX: f64 = 10.0;
 
+/// Tokens that a resting request waits for: about those of a slice.
+const REST_TOKENS: f64 = 0.1;
+
 /// Requests per second, with a burst.
 #[derive(Debug)]
 pub(super) struct TokenBucket {
@@ -34,18 +37,37 @@ impl TokenBucket {
 
     /// Takes a token, or returns the milliseconds until there is one.
     pub(super) fn take(&mut self, uptime: Duration) -> Result<(), u32> {
-        let passed = uptime.saturating_sub(self.filled).as_secs_f64();
-        self.filled = uptime;
-        let burst = f64::from(self.burst);
-        let gained = passed * f64::from(self.per_s);
-        self.tokens = (self.tokens + gained).min(burst);
-        self.patience = (self.patience + gained).min(burst * REFUSED_BURSTS_MAX);
+        self.fill(uptime);
         if self.tokens >= 1.0 {
             self.tokens -= 1.0;
             return Ok(());
         }
         self.patience -= 1.0;
         Err(((1.0 - self.tokens) / f64::from(self.per_s.max(1)) * 1000.0).ceil() as u32)
+    }
+
+    fn fill(&mut self, uptime: Duration) {
+        let passed = uptime.saturating_sub(self.filled).as_secs_f64();
+        self.filled = uptime;
+        let burst = f64::from(self.burst);
+        let gained = passed * f64::from(self.per_s);
+        self.tokens = (self.tokens + gained).min(burst);
+        self.patience = (self.patience + gained).min(burst * REFUSED_BURSTS_MAX);
+    }
+
+    /// Charges for work that a request has caused. The bucket may owe some of it.
+    pub(super) fn charge(&mut self, tokens: f64) {
+        self.tokens -= tokens;
+    }
+
+    /// The uptime at which a request under way may go on, if the client has used up its tokens.
+    pub(super) fn rest(&mut self, uptime: Duration) -> Option<Duration> {
+        self.fill(uptime);
+        let missing = -self.tokens;
+        (missing > 0.0).then(|| {
+            let seconds = (missing + REST_TOKENS) / f64::from(self.per_s.max(1));
+            uptime + Duration::from_secs_f64(seconds)
+        })
     }
 
     /// Whether the client has ignored its refusals again and again.
@@ -69,6 +91,18 @@ mod tests {
         assert_eq!(bucket.take(at(25)), Err(25));
         assert_eq!(bucket.take(at(51)), Ok(()));
         assert_eq!(bucket.take(at(10_000)), Ok(()));
+    }
+
+    #[test]
+    fn a_request_under_way_rests_until_its_work_is_paid() {
+        let at = Duration::from_millis;
+        let mut bucket = TokenBucket::new(20, 3, at(0));
+        bucket.charge(3.0);
+        assert_eq!(bucket.rest(at(0)), None);
+        bucket.charge(0.9);
+        assert_eq!(bucket.rest(at(0)), Some(at(50)));
+        assert_eq!(bucket.rest(at(50)), None);
+        assert_eq!(bucket.take(at(50)), Err(45));
     }
 
     #[test]

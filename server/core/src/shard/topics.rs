@@ -9,7 +9,11 @@ use tickcast_protocol::{
     topic::{Filter, Topic},
 };
 
-use super::{keys::ChannelKey, topic_index::TopicTree};
+use super::{
+    keys::ChannelKey,
+    steps::Steps,
+    topic_index::{Search, TopicTree},
+};
 use crate::{
     tape::{TapeUpdate, append_as_json},
     wire::StatusRow,
@@ -49,11 +53,6 @@ impl TopicState {
                 &self.json
             }
         }
-    }
-
-    /// The newest update in JSON, as [`latest`](Self::latest) encoded it.
-    pub fn latest_json(&self) -> &[u8] {
-        &self.json
     }
 
     /// Its status, in the form in which it is sent.
@@ -121,9 +120,20 @@ impl Topics {
         &self[id].info.topic
     }
 
-    /// The ids of the topics that a filter matches.
-    pub fn matching(&self, filter: &Filter) -> Vec<TopicId> {
-        self.index.matching(filter)
+    /// Begins a search for the topics that a filter matches.
+    pub fn search(&self, filter: &Filter) -> Search {
+        Search::new(&self.index, filter)
+    }
+
+    /// Goes on with a search while there are steps, and passes the id of each topic to `found`.
+    /// Returns whether the search is over.
+    pub fn advance(
+        &self,
+        search: &mut Search,
+        steps: &mut Steps,
+        found: impl FnMut(TopicId),
+    ) -> bool {
+        search.advance(&self.index, steps, found)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tickcast_protocol::message::{Published, ServerMessage, TopicInfo};
 
 use super::{
     Shard,
@@ -15,11 +14,7 @@ use super::{
     statuses::Statuses,
     subscription::{Progress, Subscription},
 };
-use crate::{
-    now::Now,
-    tape::{AckResult, Strip},
-    wire,
-};
+use crate::{now::Now, tape::Strip, wire};
 
 impl<S: Socket> Shard<S> {
     /// Runs a whole round in one call: sends the strips to all connections.
@@ -33,12 +28,11 @@ impl<S: Socket> Shard<S> {
     /// Runs one turn of a round: applies strips, closes the batches that are due, and writes to the
     /// connections that have waited longest.
     ///
-    /// Each turn applies all strips available at its start. So a connection that is late in a round
-    /// gets them in the same write, and has waited no longer for them than the early ones.
+    /// Each turn applies all strips available at its start, unless they are more than [a turn may
+    /// apply](Self::is_applying). So a connection that is late in a round gets them in the same
+    /// write, and has waited no longer for them than the early ones.
     pub fn turn(&mut self, strips: &[Arc<Strip>], now: Now) {
-        for strip in strips {
-            self.apply(strip);
-        }
+        self.apply_strips(strips);
         let was_line_empty = self.rounds.is_line_empty();
         self.close_touched(now);
         self.close_due(now);
@@ -52,61 +46,12 @@ impl<S: Socket> Shard<S> {
         self.stats.position.set(self.tape.head());
     }
 
-    fn apply(&mut self, strip: &Arc<Strip>) {
-        for info in strip.topics() {
-            self.introduce(info);
-        }
-        self.tape.push(Arc::clone(strip));
-        for (index, update) in strip.updates().enumerate() {
-            self.topics.apply(update);
-            let topic = &self.topics[update.topic];
-            for &key in &topic.channels {
-                let channel = &mut self.channels[key];
-                if !channel.is_open() {
-                    self.rounds.touched.push(key);
-                }
-                channel.append(strip, index, &self.topics);
-            }
-        }
-        for &change in strip.statuses() {
-            self.statuses
-                .change(change, &mut self.topics, &mut self.channels);
-        }
-        for &ack in strip.acks() {
-            self.acknowledge(ack);
-        }
-    }
-
-    fn introduce(&mut self, info: &TopicInfo) {
-        let channels = self.channels.matching(&info.topic);
-        for &key in &channels {
-            self.channels[key].introduce(info);
-        }
-        self.topics.introduce(info.clone(), channels);
-        self.stats.topics.set(self.topics.len() as u64);
-    }
-
-    fn acknowledge(&mut self, AckResult { ack, result }: AckResult) {
-        if ack.shard != self.index {
-            return;
-        }
-        let key = ConnectionKey::from_u64(ack.connection);
-        match result {
-            Ok(position) => {
-                if let Some(id) = ack.id {
-                    let published = Published { id, position };
-                    self.answer(key, &ServerMessage::Published(published));
-                }
-            }
-            Err(reason) => self.refuse_publish(key, ack.id, reason),
-        }
-    }
-
     /// Closes the batches of channels without a pace, and sets a timer for the others. Latest
     /// values wait for the end of the round, so that as few as possible are sent.
     fn close_touched(&mut self, now: Now) {
         for key in std::mem::take(&mut self.rounds.touched) {
-            let Some(channel) = self.channels.get_mut(key) else {
+            let channel = self.channels.get_mut(key);
+            let Some(channel) = channel.filter(|channel| !channel.is_silent()) else {
                 continue;
             };
             match channel.spec.pace {
@@ -162,14 +107,18 @@ impl<S: Socket> Shard<S> {
             }
         }
         for subscription in std::mem::take(&mut channel.waiting) {
-            if let Some(Subscription {
+            let Subscription {
                 connection,
-                progress: Progress::Behind(behind),
+                ref mut progress,
+                ref mut is_waiting,
+                is_ended,
                 ..
-            }) = self.subscriptions.get_mut(subscription)
-            {
+            } = self.subscriptions[subscription];
+            *is_waiting = false;
+            if is_ended {
+                self.remove_ended(subscription);
+            } else if let Progress::Behind(behind) = progress {
                 behind.is_due = true;
-                let connection = *connection;
                 self.go_on(connection, subscription);
             }
         }
@@ -203,8 +152,12 @@ impl<S: Socket> Shard<S> {
             let Subscription {
                 connection: ConnectionKey { slot, .. },
                 ref mut progress,
+                is_ended,
                 ..
             } = self.subscriptions[subscription];
+            if is_ended {
+                continue;
+            }
             let connection = &mut self.connections[slot];
             if let Progress::Behind(behind) = progress {
                 // A subscription that does not get the change now finds it later by its cursor.

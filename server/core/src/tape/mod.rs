@@ -29,7 +29,10 @@ pub struct Tape {
     max_bytes: usize,
     /// Position of the oldest update still on the tape; of the next update if the tape is empty.
     start: Position,
+    /// Position after the newest strip.
     end: Position,
+    /// Position of the newest update that counts; see [`begin`](Self::begin).
+    head: Position,
 }
 
 impl Tape {
@@ -41,11 +44,19 @@ impl Tape {
             max_bytes,
             start: 1,
             end: 1,
+            head: 0,
         }
     }
 
     /// Appends the next strip and drops the oldest ones above the bound.
     pub fn push(&mut self, strip: Arc<Strip>) {
+        self.begin(strip);
+        self.advance(self.end - 1);
+    }
+
+    /// Appends the next strip, as [`push`](Self::push), but none of its updates counts yet:
+    /// [`advance`](Self::advance) moves the head.
+    pub fn begin(&mut self, strip: Arc<Strip>) {
         debug_assert_eq!(strip.first(), self.end);
         self.end = strip.end();
         self.bytes += strip.cost_bytes();
@@ -58,6 +69,12 @@ impl Tape {
         }
     }
 
+    /// Moves the head to an update of the newest strip.
+    pub fn advance(&mut self, head: Position) {
+        debug_assert!(self.head <= head && head < self.end);
+        self.head = head;
+    }
+
     /// The position before the oldest update still on the tape. A cursor at this position or later
     /// continues without a gap.
     pub fn floor(&self) -> Position {
@@ -66,7 +83,7 @@ impl Tape {
 
     /// The position of the newest update; 0 if there was none.
     pub fn head(&self) -> Position {
-        self.end - 1
+        self.head
     }
 
     /// Cost of the strips, in bytes.

@@ -12,11 +12,19 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    /// The bytes of each update.
-    pub fn updates(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts
-            .zip(&self.ends)
-            .map(|(start, &end)| &self.bincode[start as usize..end as usize])
+    /// Number of updates.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether it has no updates.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The bytes of the update at `index`, which must be below the number of updates.
+    pub fn get(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bincode[start as usize..self.ends[index] as usize]
     }
 }

@@ -86,6 +86,16 @@ impl Strip {
         self.first + self.entries.len() as Position
     }
 
+    /// Number of updates.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it has no updates.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Topics that appear for the first time.
     pub fn topics(&self) -> &[TopicInfo] {
         &self.topics
@@ -130,6 +140,11 @@ impl Strip {
             topic: entry.topic,
             bincode: &self.bincode[self.start_of(index)..entry.end as usize],
         }
+    }
+
+    /// The topic of the update at an index.
+    pub fn topic(&self, index: usize) -> TopicId {
+        self.entries[index].topic
     }
 
     /// All updates, in order of position.

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use tickcast_protocol::{
     codec::{self, EncodedUpdates, Encoding, HistoryHead},
     message::{
-        ChannelId, RequestId, Resume, ServerMessage, Status, Statuses, SubscribeResult, TimeNs,
-        TopicId, TopicInfo, TopicStatus,
+        Accepted, ChannelId, RequestId, Resume, ServerMessage, Status, Statuses, TimeNs, TopicId,
+        TopicInfo, TopicStatus,
     },
+    topic::Topic,
 };
 
 use super::{Wire, event::event, frame::framed};
@@ -19,19 +20,6 @@ pub fn message(message: &ServerMessage<TopicId>, wire: Wire) -> Bytes {
         (Wire::Frames(encoding), _) => framed(encoding.into(), &payload),
         // A comment keeps the connection alive without waking the client's program.
         (Wire::Events, ServerMessage::Heartbeat(_)) => [b": ", &*payload, b"\n\n"].concat().into(),
-        (Wire::Events, ServerMessage::Subscribed(subscribed)) => {
-            let accepted = subscribed.results.iter().find_map(|result| match result {
-                SubscribeResult::Accepted(accepted) => Some(accepted),
-                SubscribeResult::Refused(_) => None,
-            });
-            let resume = accepted.map(|accepted| Resume {
-                epoch: accepted.epoch,
-                position: accepted.position,
-                count: Some(accepted.count),
-                snapshot: accepted.snapshot,
-            });
-            event(&payload, resume.as_ref())
-        }
         (Wire::Events, _) => event(&payload, None),
     }
 }
@@ -44,6 +32,28 @@ pub fn message_at(message: &ServerMessage<TopicId>, resume: &Resume, wire: Wire)
             &codec::encode_server(message, wire.encoding()),
             Some(resume),
         ),
+    }
+}
+
+/// The answer to a request to subscribe, whose results were encoded earlier. `accepted` is one of
+/// the subscriptions: an event stream has only one.
+pub fn subscribed<'a>(
+    id: RequestId,
+    results: impl ExactSizeIterator<Item = &'a [u8]>,
+    accepted: Option<&Accepted>,
+    wire: Wire,
+) -> Bytes {
+    let mut payload = Vec::new();
+    codec::append_subscribed(id, results, wire.encoding(), &mut payload);
+    let resume = accepted.map(|accepted| Resume {
+        epoch: accepted.epoch,
+        position: accepted.position,
+        count: Some(accepted.count),
+        snapshot: accepted.snapshot,
+    });
+    match wire {
+        Wire::Frames(encoding) => framed(encoding.into(), &payload),
+        Wire::Events => event(&payload, resume.as_ref()),
     }
 }
 
@@ -90,23 +100,29 @@ pub fn statuses(channel: ChannelId, topics: &[StatusRow<'_>], wire: Wire) -> Byt
     }
 }
 
-/// A stretch of a topic's past, as the answer to a request.
-pub fn history(id: RequestId, topic: Option<&TopicInfo>, stretch: &Stretch, wire: Wire) -> Bytes {
-    let encoding = wire.encoding();
-    let mut json = Vec::new();
-    if let (Encoding::Json, Some(info)) = (encoding, topic) {
-        for update in stretch.updates() {
-            if !json.is_empty() {
-                json.push(b',');
-            }
-            append_as_json(update, &info.topic, &mut json);
-        }
+/// Appends an update of a topic's past to those before it, for [`history`] in JSON.
+pub fn append_past(update: &[u8], topic: &Topic, json: &mut Vec<u8>) {
+    if !json.is_empty() {
+        json.push(b',');
     }
+    append_as_json(update, topic, json);
+}
+
+/// A stretch of a topic's past, as the answer to a request. `json` has all its updates if the wire
+/// is in JSON.
+pub fn history(
+    id: RequestId,
+    topic: Option<&TopicInfo>,
+    stretch: &Stretch,
+    json: &[u8],
+    wire: Wire,
+) -> Bytes {
+    let encoding = wire.encoding();
     let updates = EncodedUpdates {
-        count: stretch.ends.len(),
+        count: stretch.len(),
         bytes: match encoding {
             Encoding::Bincode => &stretch.bincode,
-            Encoding::Json => &json,
+            Encoding::Json => json,
         },
     };
     let head = HistoryHead {

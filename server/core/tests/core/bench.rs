@@ -125,12 +125,15 @@ impl Bench {
         self.turn();
     }
 
-    /// Runs one turn with all strips of the sequencer.
+    /// Runs one turn with all strips of the sequencer, and more if they are too much for one.
     pub(crate) fn turn(&mut self) {
         let now = self.now();
         self.sequencer.poll(now);
         let strips: Vec<_> = std::iter::from_fn(|| self.sequencer.take_strip()).collect();
         self.shard.turn(&strips, now);
+        while self.shard.is_applying() {
+            self.shard.turn(&[], now);
+        }
     }
 
     /// Runs turns and catches up until only the passing of time could bring more.
@@ -138,8 +141,9 @@ impl Bench {
         let now = self.now();
         for _ in 0..STEPS_MAX {
             self.turn();
+            let has_work = self.shard.work(now);
             let is_behind = self.shard.catch_up(now);
-            if !is_behind && !self.shard.has_unsent() {
+            if !has_work && !is_behind && !self.shard.has_unsent() {
                 return;
             }
         }
@@ -163,9 +167,10 @@ impl Bench {
             Some(Work::History(question)) => {
                 let answer = self.sequencer.answer(question);
                 self.turn();
-                self.shard.answer_history(&[answer], now);
+                self.shard.answer_history(vec![answer]);
             }
         }
+        while self.shard.work(now) {}
     }
 
     /// Subscribes, and returns the answer without what follows from it.
@@ -221,7 +226,7 @@ impl Bench {
         events
             .filter_map(|event| match event {
                 Event::Broken(key) => Some(key),
-                Event::Blocked(_) => None,
+                Event::Blocked(_) | Event::Ready(_) => None,
             })
             .collect()
     }

@@ -4,7 +4,7 @@
 //! sent a topic it was not introduced to; and a client that has caught up knows all statuses.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     io::IoSlice,
     sync::Arc,
     time::Duration,
@@ -19,16 +19,16 @@ use tickcast_core::{
         liveness::{Expected, Liveness, LivenessSettings, SilenceRule},
     },
     settings::CoreSettings,
-    shard::{ConnectionKey, Event, Shard, Socket, Write, WriteMany, Written},
+    shard::{ConnectionKey, Event, SLICE_MAX_STEPS, Shard, Socket, Write, WriteMany, Written},
     stats::ShardStats,
     work::{FeedId, NewUpdate, Submission},
 };
 use tickcast_protocol::{
     codec::{self, Encoding},
     message::{
-        Batch, ClientMessage, Epoch, FilterRequest, Mode, Position, Quality, Resume, Seq,
-        ServerMessage, Start, Status, Statuses, Subscribe, SubscribeResult, TopicInfo, TopicStatus,
-        Update,
+        Batch, Change, Changed, ClientMessage, Epoch, FilterRequest, Mode, Position, Quality,
+        Resume, Seq, ServerMessage, Start, Status, Statuses, Subscribe, SubscribeResult, TopicInfo,
+        TopicStatus, Update,
     },
     topic::{Filter, Topic},
     value::Value,
@@ -44,15 +44,26 @@ const CLIENTS: usize = 4;
 /// Room for everything that a history sends between two operations.
 const ROOM_BYTES: usize = 100_000;
 
+/// A tape that never forgets.
+const LONG_TAPE_BYTES: usize = 1 << 20;
+
 #[derive(Debug, Clone)]
 enum Op {
     /// Updates of these topics in one strip.
     Publish(Vec<usize>),
     Turn,
     CatchUp,
+    /// A slice of the requests under way.
+    Work,
     Subscribe {
         client: usize,
         filter: usize,
+        pace: usize,
+    },
+    /// Changes the pace of one of a client's subscriptions.
+    Change {
+        client: usize,
+        nth: usize,
         pace: usize,
     },
     /// The kernel takes this many more bytes for a client.
@@ -74,8 +85,11 @@ fn op() -> impl Strategy<Value = Op> {
         6 => prop::collection::vec(0..TOPICS.len(), 1..30).prop_map(Op::Publish),
         4 => Just(Op::Turn),
         2 => Just(Op::CatchUp),
+        3 => Just(Op::Work),
         3 => (client.clone(), 0..FILTERS.len(), 0..3usize)
             .prop_map(|(client, filter, pace)| Op::Subscribe { client, filter, pace }),
+        2 => (client.clone(), 0..4usize, 0..3usize)
+            .prop_map(|(client, nth, pace)| Op::Change { client, nth, pace }),
         2 => (client.clone(), 0..900usize).prop_map(|(client, bytes)| Op::Room { client, bytes }),
         3 => client.clone().prop_map(Op::Unblock),
         1 => client.prop_map(Op::Disconnect),
@@ -109,6 +123,8 @@ impl WriteMany<Pipe> for Together {
 struct Truth {
     /// Topic by position, from 1.
     tape: Vec<usize>,
+    /// Whether the shard's tape holds everything, so that it can count up to any position.
+    is_whole: bool,
 }
 
 impl Truth {
@@ -157,9 +173,31 @@ struct Client {
     channels: HashMap<u32, usize>,
     /// Filters that wait for their answer, in order.
     asked: Vec<usize>,
+    /// What to ask for when the connection's request is no longer under way.
+    to_ask: VecDeque<Ask>,
+    /// Whether the answer to a change has not arrived. The next request depends on it.
+    is_changing: bool,
     /// Topic indices by id, kept across connections.
     topics: HashMap<u32, usize>,
 }
+
+/// A request that waits for its turn.
+#[derive(Debug, Clone, Copy)]
+enum Ask {
+    /// To subscribe to a filter in a pace. A change before it may have made such a subscription.
+    New { filter: usize, pace: usize },
+    /// To resume the subscription with this index.
+    Resume(usize),
+    /// To change the pace of the subscription with this index.
+    Change(usize, usize),
+}
+
+/// Mode and rate.
+const PACES: [(Mode, Option<f64>); 3] = [
+    (Mode::Every, None),
+    (Mode::Latest, None),
+    (Mode::Latest, Some(10.0)),
+];
 
 fn topic_index(topic: &Topic) -> usize {
     TOPICS
@@ -179,6 +217,7 @@ impl Client {
                     ServerMessage::Batch(batch) => ServerMessage::Batch(self.resolve(batch)),
                     ServerMessage::Subscribed(subscribed) => ServerMessage::Subscribed(subscribed),
                     ServerMessage::Gap(gap) => ServerMessage::Gap(gap),
+                    ServerMessage::Changed(changed) => ServerMessage::Changed(changed),
                     ServerMessage::Status(message) => {
                         ServerMessage::Status(self.resolve_statuses(message))
                     }
@@ -289,6 +328,12 @@ impl Client {
                 subscription.position = gap.to;
                 subscription.snapshot = Some(gap.snapshot);
             }
+            ServerMessage::Changed(changed) => {
+                let index = self.channels.remove(&changed.previous).unwrap();
+                self.channels.insert(changed.channel, index);
+                self.is_changing = false;
+                self.subscriptions[index].change(&changed, truth);
+            }
             ServerMessage::Batch(batch) => {
                 let subscription = &mut self.subscriptions[self.channels[&batch.channel]];
                 subscription.take(&batch, truth);
@@ -307,6 +352,23 @@ impl Client {
 }
 
 impl Subscription {
+    /// Counting begins again, at the same place.
+    fn change(&mut self, changed: &Changed, truth: &Truth) {
+        let skipped = truth.matching(&self.filter, changed.position, self.position);
+        assert_eq!(skipped, Vec::<Position>::new());
+        assert!(changed.position <= self.position);
+        (self.mode, self.rate) = (changed.mode, changed.max_rate_hz);
+        if self.mode == Mode::Every {
+            let before = truth.matching(&self.filter, 0, changed.position);
+            assert_eq!(changed.count, before.len() as u64);
+        }
+        self.base = Some(changed.position);
+        self.position = changed.position;
+        self.count = changed.count;
+        self.live.clear();
+        self.gaps.clear();
+    }
+
     fn take(&mut self, batch: &Batch<Topic>, truth: &Truth) {
         let expected = if batch.snapshot {
             self.snapshot.unwrap()
@@ -409,7 +471,7 @@ struct World {
 }
 
 impl World {
-    fn new(tape_bytes: usize, turn_writes: usize) -> Self {
+    fn new(tape_bytes: usize, turn_writes: usize, max_steps: usize) -> Self {
         let settings = CoreSettings {
             tape_bytes,
             request_burst: u32::MAX,
@@ -428,17 +490,23 @@ impl World {
             subscriptions: Vec::new(),
             channels: HashMap::new(),
             asked: Vec::new(),
+            to_ask: VecDeque::new(),
+            is_changing: false,
             topics: HashMap::new(),
         });
         let shard = Shard::new(0, EPOCH, Arc::new(settings), Arc::<ShardStats>::default());
         Self {
             shard: shard
                 .with_turn_writes_min(turn_writes)
+                .with_max_steps(max_steps)
                 .with_write_many(Together::default()),
             sequencer: Sequencer::new(1000).with_liveness(Liveness::new(liveness())),
             ids: Vec::new(),
             strips: Vec::new(),
-            truth: Truth::default(),
+            truth: Truth {
+                tape: Vec::new(),
+                is_whole: tape_bytes >= LONG_TAPE_BYTES,
+            },
             clients: clients.collect(),
             uptime: Duration::ZERO,
         }
@@ -501,26 +569,30 @@ impl World {
         self.clients[client].connection = Some((key, pipe));
         self.clients[client].channels.clear();
         self.clients[client].asked.clear();
+        self.clients[client].is_changing = false;
         // Earlier subscriptions are resumed.
-        for index in 0..self.clients[client].subscriptions.len() {
-            self.ask(client, key, index);
-        }
+        let all = 0..self.clients[client].subscriptions.len();
+        self.clients[client].to_ask = all.map(Ask::Resume).collect();
+        self.ask_next(client);
         key
     }
 
     fn subscribe(&mut self, client: usize, filter: usize, pace: usize) {
-        let key = self.connection(client);
-        let (mode, rate) = [
-            (Mode::Every, None),
-            (Mode::Latest, None),
-            (Mode::Latest, Some(10.0)),
-        ][pace];
+        self.connection(client);
+        let to_ask = &mut self.clients[client].to_ask;
+        to_ask.push_back(Ask::New { filter, pace });
+        self.ask_next(client);
+    }
+
+    /// The index of a client's subscription to a filter in a pace.
+    fn subscription(&mut self, client: usize, filter: usize, pace: usize) -> usize {
+        let (mode, rate) = PACES[pace];
         let subscriptions = &mut self.clients[client].subscriptions;
         let same = |subscription: &Subscription| {
             subscription.filter.as_str() == FILTERS[filter]
                 && (subscription.mode, subscription.rate) == (mode, rate)
         };
-        let index = subscriptions.iter().position(same).unwrap_or_else(|| {
+        subscriptions.iter().position(same).unwrap_or_else(|| {
             subscriptions.push(Subscription {
                 filter: Filter::new(FILTERS[filter]).unwrap(),
                 mode,
@@ -535,8 +607,49 @@ impl World {
                 statuses: HashMap::new(),
             });
             subscriptions.len() - 1
-        });
-        self.ask(client, key, index);
+        })
+    }
+
+    fn change(&mut self, client: usize, index: usize, key: ConnectionKey, pace: usize) {
+        let (mode, max_rate_hz) = PACES[pace];
+        let of_client = &self.clients[client];
+        let filter = &of_client.subscriptions[index].filter;
+        let is_there = |subscription: &Subscription| {
+            subscription.filter == *filter
+                && (subscription.mode, subscription.rate) == (mode, max_rate_hz)
+        };
+        let channel = of_client.channels.iter().find(|&(_, &of)| of == index);
+        // Two subscriptions would become one.
+        if of_client.subscriptions.iter().any(is_there) || channel.is_none() {
+            return;
+        }
+        let request = Change {
+            id: 1,
+            channel: *channel.unwrap().0,
+            mode,
+            max_rate_hz,
+        };
+        let now = self.now();
+        self.shard.handle(key, ClientMessage::Change(request), now);
+        self.clients[client].is_changing = true;
+    }
+
+    /// Asks for as many subscriptions as the shard accepts.
+    fn ask_next(&mut self, client: usize) {
+        while let Some((key, _)) = self.clients[client].connection
+            && !self.shard.is_busy(key)
+            && !self.clients[client].is_changing
+            && let Some(ask) = self.clients[client].to_ask.pop_front()
+        {
+            match ask {
+                Ask::New { filter, pace } => {
+                    let index = self.subscription(client, filter, pace);
+                    self.ask(client, key, index);
+                }
+                Ask::Resume(index) => self.ask(client, key, index),
+                Ask::Change(index, pace) => self.change(client, index, key, pace),
+            }
+        }
     }
 
     fn ask(&mut self, client: usize, key: ConnectionKey, index: usize) {
@@ -587,11 +700,24 @@ impl World {
                 let now = self.now();
                 self.shard.catch_up(now);
             }
+            Op::Work => {
+                let now = self.now();
+                self.shard.work(now);
+            }
             Op::Subscribe {
                 client,
                 filter,
                 pace,
             } => self.subscribe(client, filter, pace),
+            Op::Change { client, nth, pace } => {
+                if self.truth.is_whole
+                    && let Some(index) = nth.checked_rem(self.clients[client].subscriptions.len())
+                {
+                    let to_ask = &mut self.clients[client].to_ask;
+                    to_ask.push_back(Ask::Change(index, pace));
+                    self.ask_next(client);
+                }
+            }
             Op::Room { client, bytes } => self.room(client, bytes),
             Op::Unblock(client) => self.room(client, ROOM_BYTES),
             Op::Disconnect(client) => {
@@ -610,6 +736,7 @@ impl World {
         for client in &mut self.clients {
             client.receive(&self.truth);
         }
+        (0..CLIENTS).for_each(|client| self.ask_next(client));
     }
 
     /// All clients read, and time passes until nothing is left to send.
@@ -624,15 +751,25 @@ impl World {
                 self.act(Op::Unblock(client));
             }
             self.act(Op::Turn);
+            while self.shard.is_applying() || self.shard.has_work() {
+                self.act(Op::Turn);
+                self.act(Op::Work);
+            }
             self.act(Op::CatchUp);
             self.act(Op::Wait(50));
         }
         assert!(!self.shard.has_catching_up() && !self.shard.has_unsent());
+        assert!(!self.shard.has_work());
     }
 }
 
-fn check(tape_bytes: usize, turn_writes: usize, ops: Vec<Op>) {
-    let mut world = World::new(tape_bytes, turn_writes);
+/// Steps of a slice: of a few topics, or of more than there are.
+fn max_steps() -> impl Strategy<Value = usize> {
+    prop_oneof![1..20usize, Just(SLICE_MAX_STEPS)]
+}
+
+fn check(tape_bytes: usize, turn_writes: usize, max_steps: usize, ops: Vec<Op>) {
+    let mut world = World::new(tape_bytes, turn_writes, max_steps);
     for op in ops {
         world.act(op);
     }
@@ -669,7 +806,7 @@ fn cases() -> ProptestConfig {
 /// Histories that have failed once, for any reason, in their shortest form.
 #[test]
 fn histories_that_have_failed_before_are_tried_first() {
-    use Op::{CatchUp, Disconnect, Publish, Room, Subscribe, Turn, Unblock, Wait};
+    use Op::{CatchUp, Change, Disconnect, Publish, Room, Subscribe, Turn, Unblock, Wait};
 
     let subscribe = |client, filter, pace| Subscribe {
         client,
@@ -722,11 +859,28 @@ fn histories_that_have_failed_before_are_tried_first() {
             subscribe(0, 1, 0),
             Unblock(0),
         ],
+        // A snapshot that is not sent when its subscription moves to a channel at an earlier
+        // position.
+        vec![
+            subscribe(2, 3, 2),
+            Publish(vec![5]),
+            Turn,
+            Publish(vec![0]),
+            Turn,
+            subscribe(0, 3, 0),
+            Change {
+                client: 0,
+                nth: 0,
+                pace: 2,
+            },
+        ],
     ];
     for history in histories {
-        for tape_bytes in [2_000, 1 << 20] {
+        for tape_bytes in [2_000, LONG_TAPE_BYTES] {
             for turn_writes in 1..=CLIENTS {
-                check(tape_bytes, turn_writes, history.clone());
+                for max_steps in [3, SLICE_MAX_STEPS] {
+                    check(tape_bytes, turn_writes, max_steps, history.clone());
+                }
             }
         }
     }
@@ -739,17 +893,19 @@ proptest! {
     #[test]
     fn with_a_long_tape_every_subscriber_receives_everything(
         turn_writes in 1..=CLIENTS,
+        max_steps in max_steps(),
         ops in prop::collection::vec(op(), 1..80),
     ) {
-        check(1 << 20, turn_writes, ops);
+        check(LONG_TAPE_BYTES, turn_writes, max_steps, ops);
     }
 
     /// The tape holds two or three strips: a client that stops for long falls off it.
     #[test]
     fn with_a_short_tape_every_loss_is_counted(
         turn_writes in 1..=CLIENTS,
+        max_steps in max_steps(),
         ops in prop::collection::vec(op(), 1..120),
     ) {
-        check(2_000, turn_writes, ops);
+        check(2_000, turn_writes, max_steps, ops);
     }
 }

@@ -4,6 +4,7 @@ use tickcast_core::{
     permissions::{Access, Permissions},
     sequencer::HistorySettings,
     settings::CoreSettings,
+    shard::Event,
     wire::Wire,
     work::Work,
 };
@@ -146,56 +147,41 @@ fn what_cannot_be_answered_is_refused() {
 }
 
 #[test]
-fn sixteen_questions_of_a_connection_may_wait_for_their_answers() {
+fn a_connection_is_busy_until_its_question_is_answered() {
     let mut bench = bench();
     let client = bench.reader(Encoding::Json);
     let other = bench.reader(Encoding::Json);
     bench.publish(&[("a", 1.0)]);
     let now = bench.now();
-    let mut questions = Vec::new();
-    for _ in 0..16 {
-        let work = bench
-            .shard
-            .handle(client.key, request("a", None, None), now);
-        let Some(Work::History(question)) = work else {
-            panic!("{work:?}");
-        };
-        assert_eq!(Work::History(question.clone()).request(), Some(7));
-        questions.push(question);
-    }
-    assert_eq!(client.frames(), []);
     let work = bench
         .shard
         .handle(client.key, request("a", None, None), now);
-    assert_eq!(work, None);
-    let error = client.error();
-    assert_eq!(
-        (error.id, error.code),
-        (Some(7), ErrorCode::TooManyRequests)
-    );
-    assert_eq!((error.temporary, error.retry_after_ms), (true, Some(100)));
+    let Some(Work::History(question)) = work else {
+        panic!("{work:?}");
+    };
+    assert_eq!(Work::History(question.clone()).request(), Some(7));
+    while bench.shard.work(now) {}
+    assert!(bench.shard.is_busy(client.key));
+    assert_eq!(client.frames(), []);
     bench.ask(&other, request("a", None, None));
     assert_eq!(
         answer(&other).updates.len(),
         1,
         "another connection has its own"
     );
-    let answers: Vec<_> = questions
-        .drain(..2)
-        .map(|q| bench.sequencer.answer(q))
-        .collect();
-    bench.shard.answer_history(&answers, now);
-    assert_eq!(client.messages().len(), 2);
-    for _ in 0..2 {
-        let work = bench
+    let found = bench.sequencer.answer(question);
+    bench.shard.answer_history(vec![found]);
+    while bench.shard.work(now) {}
+    assert_eq!(answer(&client).updates.len(), 1);
+    assert!(!bench.shard.is_busy(client.key));
+    assert!(
+        bench
             .shard
-            .handle(client.key, request("a", None, None), now);
-        assert!(matches!(work, Some(Work::History(_))), "{work:?}");
-    }
-    let work = bench
-        .shard
-        .handle(client.key, request("a", None, None), now);
-    assert_eq!(work, None);
+            .take_events()
+            .contains(&Event::Ready(client.key))
+    );
+    bench.ask(&client, request("a", None, None));
+    assert_eq!(answer(&client).updates.len(), 1);
 }
 
 #[test]
@@ -215,6 +201,7 @@ fn the_answer_for_a_connection_that_has_ended_goes_nowhere() {
     bench.shard.disconnect(client.key);
     let successor = bench.connect(Wire::from(Encoding::Json), Access::READER);
     successor.messages();
-    bench.shard.answer_history(&[answer], now);
+    bench.shard.answer_history(vec![answer]);
+    while bench.shard.work(now) {}
     assert_eq!(successor.messages(), []);
 }

@@ -13,6 +13,7 @@ mod pipe;
 
 mod catch_up;
 mod closing;
+mod cost;
 mod heartbeats;
 mod histories;
 mod history;

@@ -194,6 +194,7 @@ impl World {
             match event {
                 Event::Blocked(_) => self.is_blocked = true,
                 Event::Broken(_) => panic!("it broke"),
+                Event::Ready(_) => {}
             }
         }
         while let Some(payload) = self.link.next() {

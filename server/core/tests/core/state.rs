@@ -6,7 +6,7 @@ use std::time::Duration;
 use tickcast_core::{
     permissions::{Access, Permissions},
     settings::CoreSettings,
-    shard::Event,
+    shard::{Event, Steps},
     stats::ShardStats,
     wire::{self, Wire},
     work::{NewUpdate, Submission},
@@ -174,29 +174,30 @@ fn connections_and_bytes_are_counted() {
 }
 
 #[test]
-fn the_newest_values_of_a_filter_are_json_and_limited() {
+fn the_newest_values_of_a_filter_are_a_list_in_json() {
     let mut bench = bench();
     bench.publish(&[("a/1", 1.0), ("b", 2.0), ("a/2", 3.0), ("a/1", 4.0)]);
-    let mut latest = |filter: &str, limit| {
-        let (values, is_all) = bench.shard.latest(&Filter::new(filter).unwrap(), limit);
-        let text = |json: &[u8]| {
-            let json = std::str::from_utf8(json).unwrap();
-            assert!(
-                json.starts_with("{\"topic\":\"") && json.ends_with('}'),
-                "{json}"
-            );
-            let positions = json.split("\"position\":").nth(1).unwrap();
-            positions.split(',').next().unwrap().parse::<u64>().unwrap()
-        };
-        let mut positions: Vec<_> = values.into_iter().map(text).collect();
+    let mut latest = |filter: &str| {
+        let topics = bench.shard.topics();
+        let mut search = topics.search(&Filter::new(filter).unwrap());
+        let mut found = Vec::new();
+        assert!(topics.advance(&mut search, &mut Steps::unlimited(), |id| found.push(id)));
+        let mut json = Vec::new();
+        bench.shard.append_latest(&found, &mut json);
+        let json = format!("[{}]", String::from_utf8(json).unwrap());
+        let starts = json.matches("{\"topic\":\"").count();
+        assert_eq!(starts, found.len(), "{json}");
+        let mut positions: Vec<u64> = json
+            .split("\"position\":")
+            .skip(1)
+            .map(|rest| rest.split(',').next().unwrap().parse().unwrap())
+            .collect();
         positions.sort_unstable();
-        (positions, is_all)
+        positions
     };
-    assert_eq!(latest("#", 3), (vec![2, 3, 4], true));
-    assert_eq!(latest("a/+", 2), (vec![3, 4], true));
-    let (positions, is_all) = latest("#", 2);
-    assert_eq!((positions.len(), is_all), (2, false));
-    assert_eq!(latest("none", 2), (vec![], true));
+    assert_eq!(latest("#"), [2, 3, 4]);
+    assert_eq!(latest("a/+"), [3, 4]);
+    assert_eq!(latest("none"), [0; 0]);
 }
 
 #[test]

@@ -1,0 +1,108 @@
+//! Applying strips: the newest values are replaced, and the updates join the open batches.
+//!
+//! A strip may have more updates and new topics than one turn can apply, and its updates may go to
+//! many channels. Then the next turn goes on where this one has stopped.
+
+use std::sync::Arc;
+
+use tickcast_protocol::message::{Published, ServerMessage, TopicInfo};
+
+use super::{Shard, keys::ConnectionKey, socket::Socket, steps::Steps};
+use crate::tape::{AckResult, Strip};
+
+impl<S: Socket> Shard<S> {
+    /// Whether strips wait for the next turn to be applied.
+    pub fn is_applying(&self) -> bool {
+        !self.unapplied.is_empty()
+    }
+
+    /// Applies strips, and those that earlier turns have left over, as far as one turn may.
+    pub(super) fn apply_strips(&mut self, strips: &[Arc<Strip>]) {
+        self.unapplied.strips.extend(strips.iter().cloned());
+        let mut steps = Steps::new(self.turn_max_steps);
+        while let Some(strip) = self.unapplied.strips.front() {
+            let strip = Arc::clone(strip);
+            if !self.apply(&strip, &mut steps) {
+                break;
+            }
+            let unapplied = &mut self.unapplied;
+            unapplied.strips.pop_front();
+            (unapplied.topics, unapplied.updates, unapplied.is_begun) = (0, 0, false);
+        }
+        self.stats.steps.add(steps.taken() as u64);
+        if self.unapplied.is_empty() && !self.unapplied.answers.is_empty() {
+            let answers = std::mem::take(&mut self.unapplied.answers);
+            self.take_answers(answers);
+        }
+    }
+
+    /// Goes on to apply the first strip. Returns whether all of it is applied.
+    fn apply(&mut self, strip: &Arc<Strip>, steps: &mut Steps) -> bool {
+        for info in &strip.topics()[self.unapplied.topics..] {
+            if steps.are_spent() {
+                return false;
+            }
+            self.introduce(info, steps);
+            self.unapplied.topics += 1;
+        }
+        if !self.unapplied.is_begun {
+            self.tape.begin(Arc::clone(strip));
+            self.unapplied.is_begun = true;
+        }
+        for index in self.unapplied.updates..strip.len() {
+            if steps.are_spent() {
+                self.unapplied.updates = index;
+                return false;
+            }
+            let update = strip.get(index);
+            self.tape.advance(update.position);
+            self.topics.apply(update);
+            let topic = &self.topics[update.topic];
+            steps.take(1 + topic.channels.len());
+            for &key in &topic.channels {
+                let channel = &mut self.channels[key];
+                if !channel.is_open() {
+                    self.rounds.touched.push(key);
+                }
+                if topic.seq == 1 {
+                    channel.introduce(&topic.info);
+                }
+                channel.append(strip, index, &self.topics);
+            }
+        }
+        for &change in strip.statuses() {
+            self.statuses
+                .change(change, &mut self.topics, &mut self.channels);
+        }
+        for &ack in strip.acks() {
+            self.acknowledge(ack);
+        }
+        true
+    }
+
+    fn introduce(&mut self, info: &TopicInfo, steps: &mut Steps) {
+        let channels = self.channels.matching(&info.topic, steps);
+        steps.take(channels.len());
+        for &key in &channels {
+            self.channels[key].add_topic(info.id);
+        }
+        self.topics.introduce(info.clone(), channels);
+        self.stats.topics.set(self.topics.len() as u64);
+    }
+
+    fn acknowledge(&mut self, AckResult { ack, result }: AckResult) {
+        if ack.shard != self.index {
+            return;
+        }
+        let key = ConnectionKey::from_u64(ack.connection);
+        match result {
+            Ok(position) => {
+                if let Some(id) = ack.id {
+                    let published = Published { id, position };
+                    self.answer(key, &ServerMessage::Published(published));
+                }
+            }
+            Err(reason) => self.refuse_publish(key, ack.id, reason),
+        }
+    }
+}

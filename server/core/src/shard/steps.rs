@@ -1,0 +1,58 @@
+//! Steps: how much work a shard has done, and how much of it one call may do.
+//!
+//! A shard serves many connections in turn, so no call may hold it for long. Whatever a client can
+//! make large (topics, updates on the tape, filters of a request) is visited in slices, and each
+//! visit is a step of some tens of nanoseconds. Steps are the same on every machine, so a test can
+//! bound them; `benches/README.md` says how long they take.
+
+/// Maximum number of steps of one slice: about 0.3 ms with 100,000 topics. The turns of the shard
+/// come between two slices, so this is what one more client can add to the delay of all others.
+pub const SLICE_MAX_STEPS: usize = 8_192;
+
+/// Maximum number of steps of one turn for new updates: about 1.5 ms. An update is a step, and one
+/// more for each of its channels. More than twice the updates that a shard takes at once fit, so
+/// that turns keep their size.
+pub const TURN_MAX_STEPS: usize = 65_536;
+
+/// Steps that cost a client as much as one request. At 20 requests per second a client that always
+/// has work keeps its shard busy for about a twentieth of the time.
+pub const STEPS_PER_REQUEST: usize = 100_000;
+
+/// Steps taken, out of those that a call may take.
+#[derive(Debug)]
+pub struct Steps {
+    max: usize,
+    taken: usize,
+}
+
+impl Steps {
+    /// At most about `max` steps.
+    pub fn new(max: usize) -> Self {
+        Self { max, taken: 0 }
+    }
+
+    /// Steps without a limit, which are only counted.
+    pub fn unlimited() -> Self {
+        Self::new(usize::MAX)
+    }
+
+    /// Takes steps. What cannot be interrupted may exceed the limit a little.
+    pub fn take(&mut self, steps: usize) {
+        self.taken += steps;
+    }
+
+    /// The steps taken so far.
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// The steps left.
+    pub fn left(&self) -> usize {
+        self.max.saturating_sub(self.taken)
+    }
+
+    /// Whether no step is left.
+    pub fn are_spent(&self) -> bool {
+        self.left() == 0
+    }
+}

@@ -1,0 +1,215 @@
+//! Topics by their levels.
+
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use tickcast_protocol::{message::TopicId, topic::Topic};
+
+/// Index of a [`TopicNode`].
+pub(super) type NodeIndex = u32;
+
+/// Index of a [`Level`].
+pub(super) type LevelIndex = u32;
+
+/// The node above the first levels.
+pub(super) const ROOT: NodeIndex = 0;
+
+/// Marks the end of a list, or no topic.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Topics by their levels. Topics are never removed, and their ids count up from 0. New nodes come
+/// first in every list, so a search that is under way does not meet a node twice.
+///
+/// Publishers choose the names, so no order of the search is fast for all of them. Two numbers let
+/// a [search](super::Search) start where the least is to be visited: the topics below each node,
+/// and the nodes of each level, which is a text at a depth.
+///
+/// A node has 28 bytes and a level 20. Neither stores text, because thousands of names share their
+/// first levels.
+#[derive(Debug)]
+pub(crate) struct TopicTree {
+    names: Vec<Topic>,
+    nodes: Vec<TopicNode>,
+    /// Nodes by parent and level.
+    by_level: HashTable<NodeIndex>,
+    levels: Vec<Level>,
+    /// Levels by depth and text.
+    by_text: HashTable<LevelIndex>,
+    /// Topics by their number of levels, from 1.
+    by_depth: Vec<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+#[derive(Debug)]
+pub(super) struct TopicNode {
+    pub(super) parent: NodeIndex,
+    pub(super) first_child: NodeIndex,
+    pub(super) next_sibling: NodeIndex,
+    /// The topic that ends here.
+    pub(super) topic: TopicId,
+    pub(super) level: LevelIndex,
+    /// The next node of the same level.
+    pub(super) next_same: NodeIndex,
+    /// Number of topics here and below.
+    pub(super) topics: u32,
+}
+
+/// A text at a depth.
+#[derive(Debug)]
+pub(super) struct Level {
+    /// A topic whose name contains the text, from byte `start` to byte `end`.
+    name: TopicId,
+    start: u16,
+    end: u16,
+    depth: u16,
+    pub(super) first_node: NodeIndex,
+    /// Number of its nodes.
+    pub(super) nodes: u32,
+}
+
+impl Default for TopicTree {
+    fn default() -> Self {
+        let root = TopicNode {
+            parent: NONE,
+            first_child: NONE,
+            next_sibling: NONE,
+            topic: NONE,
+            level: NONE,
+            next_same: NONE,
+            topics: 0,
+        };
+        Self {
+            names: Vec::new(),
+            nodes: vec![root],
+            by_level: HashTable::new(),
+            levels: Vec::new(),
+            by_text: HashTable::new(),
+            by_depth: Vec::new(),
+            hasher: DefaultHashBuilder::default(),
+        }
+    }
+}
+
+impl TopicTree {
+    /// Adds the next topic.
+    pub(crate) fn insert(&mut self, name: Topic) {
+        let id = self.len();
+        self.names.push(name.clone());
+        let mut node = ROOT;
+        let mut start = 0;
+        let mut depth = 0;
+        self.nodes[ROOT as usize].topics += 1;
+        for text in name.as_str().split('/') {
+            let level = match self.level_index(depth, text) {
+                Some(level) => level,
+                None => self.add_level(id, start, start + text.len(), depth),
+            };
+            node = match self.child(node, level) {
+                Some(child) => child,
+                None => self.add_child(node, level),
+            };
+            self.nodes[node as usize].topics += 1;
+            start += text.len() + 1;
+            depth += 1;
+        }
+        self.nodes[node as usize].topic = id;
+        if self.by_depth.len() < depth {
+            self.by_depth.resize(depth, 0);
+        }
+        self.by_depth[depth - 1] += 1;
+    }
+
+    /// Number of topics.
+    pub(super) fn len(&self) -> TopicId {
+        self.names.len() as TopicId
+    }
+
+    pub(super) fn node(&self, index: NodeIndex) -> &TopicNode {
+        &self.nodes[index as usize]
+    }
+
+    pub(super) fn level(&self, index: LevelIndex) -> &Level {
+        &self.levels[index as usize]
+    }
+
+    /// The text of a node.
+    pub(super) fn text(&self, node: NodeIndex) -> &str {
+        self.text_of(self.level(self.node(node).level))
+    }
+
+    fn text_of(&self, level: &Level) -> &str {
+        &self.names[level.name as usize].as_str()[level.start.into()..level.end.into()]
+    }
+
+    /// Whether a topic has exactly this number of levels, or, for `or_more`, at least.
+    pub(super) fn has_depth(&self, levels: usize, or_more: bool) -> bool {
+        let exactly = levels.checked_sub(1).and_then(|at| self.by_depth.get(at));
+        exactly.is_some_and(|&topics| topics > 0) || or_more && self.by_depth.len() >= levels
+    }
+
+    /// The level with this text at this depth, if a topic has it.
+    pub(super) fn level_index(&self, depth: usize, text: &str) -> Option<LevelIndex> {
+        let is_it = |&level: &LevelIndex| {
+            let level = self.level(level);
+            usize::from(level.depth) == depth && self.text_of(level) == text
+        };
+        let hash = self.hasher.hash_one((depth, text));
+        self.by_text.find(hash, is_it).copied()
+    }
+
+    /// The child of a node at a level.
+    pub(super) fn child(&self, parent: NodeIndex, level: LevelIndex) -> Option<NodeIndex> {
+        let is_it = |&child: &NodeIndex| {
+            let child = &self.nodes[child as usize];
+            (child.parent, child.level) == (parent, level)
+        };
+        let hash = self.hasher.hash_one((parent, level));
+        self.by_level.find(hash, is_it).copied()
+    }
+
+    fn add_level(&mut self, name: TopicId, start: usize, end: usize, depth: usize) -> LevelIndex {
+        // A name has at most 256 bytes, and memory cannot hold 2^32 levels.
+        let short = |offset| u16::try_from(offset).expect("names are short");
+        let level = LevelIndex::try_from(self.levels.len()).expect("memory is bounded");
+        self.levels.push(Level {
+            name,
+            start: short(start),
+            end: short(end),
+            depth: short(depth),
+            first_node: NONE,
+            nodes: 0,
+        });
+        let mut by_text = std::mem::take(&mut self.by_text);
+        let hash = |&level: &LevelIndex| {
+            let level = self.level(level);
+            let depth = usize::from(level.depth);
+            self.hasher.hash_one((depth, self.text_of(level)))
+        };
+        by_text.insert_unique(hash(&level), level, hash);
+        self.by_text = by_text;
+        level
+    }
+
+    fn add_child(&mut self, parent: NodeIndex, level: LevelIndex) -> NodeIndex {
+        let child = NodeIndex::try_from(self.nodes.len()).expect("memory is bounded");
+        let same = &mut self.levels[level as usize];
+        self.nodes.push(TopicNode {
+            parent,
+            first_child: NONE,
+            next_sibling: self.nodes[parent as usize].first_child,
+            topic: NONE,
+            level,
+            next_same: same.first_node,
+            topics: 0,
+        });
+        same.first_node = child;
+        same.nodes += 1;
+        self.nodes[parent as usize].first_child = child;
+        let hash = |&node: &NodeIndex| {
+            let node = &self.nodes[node as usize];
+            self.hasher.hash_one((node.parent, node.level))
+        };
+        self.by_level.insert_unique(hash(&child), child, hash);
+        child
+    }
+}

@@ -1,0 +1,601 @@
+//! The cost of requests: how long one message of a client can hold a shard, in the worst case, with
+//! 100,000 topics. A shard serves its clients in turn, so this is what it can add to the delay of
+//! every other client.
+//!
+//! The tests count steps, which are the same on every machine. They also print the longest time of
+//! a call, which says something in a release build on a quiet machine:
+//!
+//!     cargo test --release -p tickcast-core --test core cost:: -- --nocapture --test-threads 1
+
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tickcast_core::{
+    Now,
+    permissions::Access,
+    sequencer::{History, HistorySettings, Sequencer},
+    settings::CoreSettings,
+    shard::{ConnectionKey, SLICE_MAX_STEPS, STEPS_PER_REQUEST, Shard, Socket, TURN_MAX_STEPS},
+    stats::ShardStats,
+    tape::Strip,
+    work::{HistoryAnswer, NewUpdate, Submission, Work},
+};
+use tickcast_protocol::{
+    codec::{CLIENT_MESSAGE_MAX_BYTES, Encoding, encode_client},
+    message::{
+        Change, ClientMessage, Epoch, FilterRequest, HistoryRequest, List, Mode, Publication,
+        Publish, Resume, Subscribe, TimeRequest, Unsubscribe,
+    },
+    topic::Topic,
+    value::Value,
+};
+
+const TOPICS: usize = 100_000;
+
+/// More than one answer can hold.
+const HISTORY: HistorySettings = HistorySettings {
+    updates: 10_000,
+    bytes: 1 << 30,
+};
+
+const EPOCH: Epoch = Epoch(1);
+
+/// Steps that a slice takes above its limit: the last node with its levels, or the copy of the
+/// longest answer.
+const EXCESS_STEPS: usize = 4_096;
+
+/// Steps of a new topic whose filters are looked up among all that one client can have.
+const TOPIC_STEPS: usize = 20 * 2 * 1_024 + EXCESS_STEPS;
+
+/// Steps of checking the longest publish, which is checked at once.
+const PUBLISH_STEPS: usize = 65_536;
+
+/// Steps of catching up in one call, and of one look at all topics.
+const CATCH_UP_STEPS: usize = 100_000 + TOPICS;
+
+/// A socket that accepts everything.
+struct Sink;
+
+impl Socket for Sink {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(slices.iter().map(|slice| slice.len()).sum())
+    }
+}
+
+/// The kinds of calls of a shard, and the steps that one call may take.
+const CALLS: [(&str, usize); 4] = [
+    ("handle", PUBLISH_STEPS),
+    ("turn", TURN_MAX_STEPS + TOPIC_STEPS),
+    ("work", SLICE_MAX_STEPS + EXCESS_STEPS),
+    ("catch_up", CATCH_UP_STEPS),
+];
+
+/// The longest call of each kind, and all steps.
+#[derive(Debug, Default)]
+struct Cost {
+    longest: [(usize, Duration); CALLS.len()],
+    total_steps: usize,
+}
+
+struct World {
+    shard: Shard<Sink>,
+    stats: Arc<ShardStats>,
+    sequencer: Sequencer,
+    strips: Vec<Arc<Strip>>,
+    answers: Vec<HistoryAnswer>,
+    now: Now,
+    key: ConnectionKey,
+}
+
+impl World {
+    /// A shard with topics of these names, and one client.
+    fn new(encoding: Encoding, names: impl IntoIterator<Item = String>) -> Self {
+        let settings = CoreSettings {
+            tape_bytes: 16 << 20,
+            history: HISTORY,
+            ..CoreSettings::default()
+        };
+        let stats = Arc::<ShardStats>::default();
+        let mut shard = Shard::new(0, EPOCH, Arc::new(settings), Arc::clone(&stats));
+        let now = Now {
+            uptime: Duration::ZERO,
+            wall_ns: 0,
+        };
+        let key = shard.connect(Sink, encoding, Access { may_publish: true }, now);
+        let mut world = Self {
+            shard,
+            stats,
+            sequencer: Sequencer::new(1_000_000).with_history(History::new(HISTORY)),
+            strips: Vec::new(),
+            answers: Vec::new(),
+            now,
+            key,
+        };
+        let updates = names.into_iter().map(|name| update(&name));
+        for update in updates {
+            world.submit(Submission {
+                updates: [update].into_iter().collect(),
+                ..Submission::default()
+            });
+        }
+        world.strips.extend(world.sequencer.take_strip());
+        world.settle();
+        world
+    }
+
+    fn submit(&mut self, submission: Submission) {
+        self.sequencer.push(submission, self.now);
+        if self.sequencer.is_full() {
+            self.strips.extend(self.sequencer.take_strip());
+        }
+    }
+
+    /// Carries out a message, and everything that follows from it.
+    fn send(&mut self, message: ClientMessage) -> Cost {
+        let bytes = encode_client(&message, Encoding::Bincode).len();
+        assert!(bytes <= CLIENT_MESSAGE_MAX_BYTES, "{bytes} bytes");
+        self.now.uptime += Duration::from_secs(10);
+        let mut cost = Cost::default();
+        let work = self.call(0, &mut cost, |world| {
+            world.shard.handle(world.key, message, world.now)
+        });
+        match work {
+            Some(Work::Updates(submission)) => self.submit(submission),
+            Some(Work::History(question)) => self.answers.push(self.sequencer.answer(question)),
+            Some(Work::FeedDown(_)) | None => {}
+        }
+        self.strips.extend(self.sequencer.take_strip());
+        self.finish(&mut cost);
+        cost
+    }
+
+    /// Ends the client's connection, and lets it connect again.
+    fn reconnect(&mut self) -> Cost {
+        let mut cost = Cost::default();
+        self.call(0, &mut cost, |world| world.shard.disconnect(world.key));
+        self.finish(&mut cost);
+        let access = Access { may_publish: true };
+        self.key = self.shard.connect(Sink, Encoding::Json, access, self.now);
+        cost
+    }
+
+    fn settle(&mut self) {
+        self.finish(&mut Cost::default());
+    }
+
+    /// Runs turns until nothing is left to do.
+    fn finish(&mut self, cost: &mut Cost) {
+        loop {
+            let strips = std::mem::take(&mut self.strips);
+            let answers = std::mem::take(&mut self.answers);
+            self.call(1, cost, |world| {
+                world.shard.turn(&strips, world.now);
+                world.shard.answer_history(answers);
+            });
+            self.call(2, cost, |world| world.shard.work(world.now));
+            self.call(3, cost, |world| world.shard.catch_up(world.now));
+            let _ = self.shard.take_events();
+            let shard = &mut self.shard;
+            if !shard.is_busy(self.key)
+                && !shard.has_work()
+                && !shard.has_unsent()
+                && !shard.has_catching_up()
+            {
+                return;
+            }
+            // The client's requests come back.
+            self.now.uptime += Duration::from_millis(10);
+        }
+    }
+
+    fn call<T>(&mut self, kind: usize, cost: &mut Cost, call: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.stats.steps.get();
+        let begin = Instant::now();
+        let result = call(self);
+        let elapsed = begin.elapsed();
+        let steps = (self.stats.steps.get() - before) as usize;
+        let (most, longest) = &mut cost.longest[kind];
+        *most = steps.max(*most);
+        *longest = elapsed.max(*longest);
+        cost.total_steps += steps;
+        result
+    }
+}
+
+impl Cost {
+    /// Prints the cost, and checks that no call took too long.
+    #[allow(clippy::print_stdout, reason = "figures for benches/README.md")]
+    fn check(&self, case: &str) {
+        let of_calls = CALLS.iter().zip(&self.longest);
+        let text: Vec<_> = of_calls
+            .clone()
+            .map(|((call, _), (steps, longest))| {
+                format!("{call} {steps:>6} {:>6.2} ms", longest.as_secs_f64() * 1e3)
+            })
+            .collect();
+        println!("{case:<60} {} all {:>9}", text.join("  "), self.total_steps);
+        for ((call, max), (steps, _)) in of_calls {
+            assert!(steps <= max, "{case}: {call} took {steps} steps of {max}");
+        }
+    }
+}
+
+fn update(name: &str) -> NewUpdate {
+    NewUpdate::live(Topic::new(name).unwrap(), Value::Reading(1.0))
+}
+
+fn subscribe(filters: impl IntoIterator<Item = impl Into<FilterRequest>>) -> ClientMessage {
+    subscribe_as(Mode::Latest, None, filters)
+}
+
+fn subscribe_as(
+    mode: Mode,
+    max_rate_hz: Option<f64>,
+    filters: impl IntoIterator<Item = impl Into<FilterRequest>>,
+) -> ClientMessage {
+    ClientMessage::Subscribe(Subscribe {
+        id: 1,
+        filters: filters.into_iter().map(Into::into).collect(),
+        mode,
+        max_rate_hz,
+    })
+}
+
+fn filters(texts: impl IntoIterator<Item = String>) -> Vec<FilterRequest> {
+    texts
+        .into_iter()
+        .map(|text| FilterRequest::from(&*text))
+        .collect()
+}
+
+/// Topics of four levels, as sensors have them.
+fn plain() -> impl Iterator<Item = String> {
+    (0..TOPICS).map(|n| format!("plant{}/line{}/s{}/x{n}", n % 10, n % 100, n % 1_000))
+}
+
+/// Names that make every filter of these levels expensive.
+fn alike() -> impl Iterator<Item = String> {
+    (0..TOPICS).map(|n| {
+        let levels = (0..7).map(|level| if n >> level & 1 == 0 { "a" } else { "b" });
+        format!("{}/{n}", levels.collect::<Vec<_>>().join("/"))
+    })
+}
+
+/// The bits of a number as levels of a filter.
+fn choose(number: usize, levels: usize, zero: &str, one: &str) -> String {
+    let level = |bit: usize| if number >> bit & 1 == 0 { zero } else { one };
+    (0..levels).map(level).collect::<Vec<_>>().join("/")
+}
+
+/// One request of each kind, the first for `None`. A new kind has to be added here and below.
+fn next_kind(kind: Option<&ClientMessage>) -> Option<ClientMessage> {
+    let (id, channel) = (1, 0);
+    Some(match kind {
+        None => subscribe(["a"]),
+        Some(ClientMessage::Subscribe(_)) => ClientMessage::Unsubscribe(Unsubscribe {
+            id,
+            channels: vec![],
+        }),
+        Some(ClientMessage::Unsubscribe(_)) => ClientMessage::Publish(Publish {
+            id: Some(id),
+            updates: vec![],
+        }),
+        Some(ClientMessage::Publish(_)) => ClientMessage::Time(TimeRequest {
+            id,
+            client_time_ns: 1,
+        }),
+        Some(ClientMessage::Time(_)) => ClientMessage::List(List { id }),
+        Some(ClientMessage::List(_)) => ClientMessage::Change(Change {
+            id,
+            channel,
+            mode: Mode::Latest,
+            max_rate_hz: None,
+        }),
+        Some(ClientMessage::Change(_)) => ClientMessage::History(HistoryRequest {
+            id,
+            topic: "a".into(),
+            limit: None,
+            before: None,
+        }),
+        Some(ClientMessage::History(_)) => return None,
+    })
+}
+
+#[test]
+fn no_request_holds_the_shard_for_longer_than_its_calls_may() {
+    let mut kind = next_kind(None);
+    while let Some(message) = kind {
+        match &message {
+            ClientMessage::Subscribe(_) => {
+                subscribe_to_nothing();
+                subscribe_to_much();
+                subscribe_above_the_limit();
+                resume_many();
+            }
+            ClientMessage::Unsubscribe(_) => unsubscribe(),
+            ClientMessage::Publish(_) => publish(),
+            ClientMessage::Time(_) => {
+                let mut world = World::new(Encoding::Json, plain());
+                world.send(message.clone()).check("time");
+            }
+            ClientMessage::List(_) => list(),
+            ClientMessage::Change(_) => change(),
+            ClientMessage::History(_) => history(),
+        }
+        kind = next_kind(Some(&message));
+    }
+}
+
+fn subscribe_to_nothing() {
+    let mut world = World::new(Encoding::Json, plain());
+    // A text that no topic has there, and one that topics have elsewhere.
+    for text in ["none", "line"] {
+        let cost = world.send(subscribe(filters(
+            (0..1_000).map(|n| format!("+/+/+/{text}{n}")),
+        )));
+        cost.check(&format!("subscribe: 1,000 filters +/+/+/{text}N"));
+        assert!(cost.total_steps < 1_000 * 200, "{cost:?}");
+        world.reconnect();
+    }
+    // A depth that no topic has.
+    let cost = world.send(subscribe(filters((5..100).map(|n| "+/".repeat(n) + "+"))));
+    cost.check("subscribe: filters +/+/.../+");
+    assert!(cost.total_steps < 1_000 * 200, "{cost:?}");
+    // Levels that are frequent, but never together: each filter visits every node of one of them.
+    let mut world = World::new(Encoding::Json, alike());
+    let never = (0..40).map(|n| format!("{}/{n}", choose(n, 7, "+", "a")));
+    world
+        .send(subscribe(filters(never)))
+        .check("subscribe: 40 filters of alike names");
+}
+
+fn subscribe_to_much() {
+    let mut world = World::new(Encoding::Json, plain());
+    for filter in ["#", "+/+/+/+", "plant1/#", "+/line7/+/+"] {
+        let cost = world.send(subscribe([filter]));
+        cost.check(&format!("subscribe: {filter}"));
+    }
+    let cost = world.reconnect();
+    cost.check("disconnect: 4 subscriptions to up to 100,000 topics");
+    let mut world = World::new(Encoding::Json, alike());
+    let all = (0..32).map(|n| choose(n, 5, "+", "a") + "/#");
+    world
+        .send(subscribe(filters(all)))
+        .check("subscribe: 32 filters of many alike names");
+    world.reconnect().check("disconnect: the same");
+}
+
+fn subscribe_above_the_limit() {
+    let mut world = World::new(Encoding::Json, plain());
+    let names = filters((0..1_024).map(|n| format!("x/{n}")));
+    world
+        .send(subscribe(names.clone()))
+        .check("subscribe: 1,024 exact filters");
+    world
+        .send(subscribe(names))
+        .check("subscribe: the same again");
+    let many = filters((0..20_000).map(|_| "+".into()));
+    world
+        .send(subscribe(many))
+        .check("subscribe: 20,000 filters above the limit");
+    world
+        .reconnect()
+        .check("disconnect: 1,024 exact subscriptions");
+}
+
+fn resume_many() {
+    for mode in [Mode::Every, Mode::Latest] {
+        let mut world = World::new(Encoding::Json, plain());
+        let head = world.shard.position();
+        let resume = |nth: u64| FilterRequest {
+            filter: format!("+/line{}/+/x{nth}", nth % 100),
+            resume: Some(Resume {
+                epoch: EPOCH,
+                position: if nth.is_multiple_of(2) {
+                    nth * 97
+                } else {
+                    head - nth * 97
+                },
+                count: None,
+                snapshot: None,
+            }),
+        };
+        world
+            .send(subscribe_as(mode, None, (0..1_000).map(resume)))
+            .check(&format!("subscribe: 1,000 filters to resume, {mode:?}"));
+    }
+}
+
+fn unsubscribe() {
+    let mut world = World::new(Encoding::Json, plain());
+    world.send(subscribe(filters((0..1_024).map(|n| format!("x/{n}")))));
+    let message = |channels: std::ops::Range<u32>| {
+        ClientMessage::Unsubscribe(Unsubscribe {
+            id: 1,
+            channels: channels.collect(),
+        })
+    };
+    world
+        .send(message(10_000..26_000))
+        .check("unsubscribe: 16,000 unknown channels");
+    world
+        .send(message(0..1_024))
+        .check("unsubscribe: 1,024 channels");
+    for rate in 1..=20 {
+        world.send(subscribe_as(Mode::Latest, Some(f64::from(rate)), ["#"]));
+    }
+    world
+        .send(message(0..1_100))
+        .check("unsubscribe: 20 channels of 100,000 topics");
+}
+
+fn publish() {
+    let mut world = World::new(Encoding::Json, plain());
+    let message = |topics: Vec<String>| {
+        let updates = topics.into_iter().map(|topic| Publication {
+            topic,
+            value: Value::Text(String::new()),
+            source_time_ns: None,
+        });
+        ClientMessage::Publish(Publish {
+            id: Some(1),
+            updates: updates.collect(),
+        })
+    };
+    world
+        .send(message(vec!["a".into(); 13_000]))
+        .check("publish: 13,000 updates of one topic");
+    world.send(subscribe_as(Mode::Every, None, ["#", "+", "a", "a/#"]));
+    world
+        .send(message(vec!["a".into(); 13_000]))
+        .check("publish: the same, to 4 subscriptions");
+    // Filters with many levels that a new topic matches, but not with all.
+    let almost = (0..1_024).map(|n| choose(n, 10, "+", "a") + "/z");
+    world.send(subscribe(filters(almost)));
+    let new = (0..2_000).map(|n| format!("{}/{n}", choose(0, 10, "a", "a")));
+    world
+        .send(message(new.collect()))
+        .check("publish: 2,000 new topics, 1,024 filters");
+}
+
+fn list() {
+    let mut world = World::new(Encoding::Json, plain());
+    for part in 0..8 {
+        let long = (0..128).map(|n| format!("{}/{part}/{n}", "x".repeat(240)));
+        world.send(subscribe(filters(long)));
+    }
+    world
+        .send(ClientMessage::List(List { id: 1 }))
+        .check("list: 1,024 long filters");
+}
+
+fn change() {
+    let mut world = World::new(Encoding::Json, plain());
+    world.send(subscribe_as(Mode::Every, None, ["#"]));
+    let change = Change {
+        id: 1,
+        channel: 0,
+        mode: Mode::Latest,
+        max_rate_hz: Some(1.0),
+    };
+    world
+        .send(ClientMessage::Change(change))
+        .check("change: 100,000 topics");
+}
+
+fn history() {
+    for encoding in [Encoding::Json, Encoding::Bincode] {
+        let names = plain().chain((0..4_096).map(|_| "a".into()));
+        let mut world = World::new(encoding, names);
+        let request = HistoryRequest {
+            id: 1,
+            topic: "a".into(),
+            limit: None,
+            before: None,
+        };
+        world
+            .send(ClientMessage::History(request))
+            .check(&format!("history: the longest answer, {encoding:?}"));
+    }
+}
+
+#[test]
+fn a_client_that_always_has_work_gets_a_small_share_of_the_shard() {
+    const MS: Duration = Duration::from_millis(1);
+    const SECONDS: u32 = 5;
+    let mut world = World::new(Encoding::Json, plain());
+    let before = world.stats.steps.get();
+    // Half of the tape is read for each.
+    let resume = |nth| FilterRequest {
+        filter: format!("+/line{}/+/x{nth}", nth % 100),
+        resume: Some(Resume {
+            epoch: EPOCH,
+            position: TOPICS as u64 / 2,
+            count: None,
+            snapshot: None,
+        }),
+    };
+    let request = subscribe((0..1_000).map(resume));
+    assert!(world.shard.handle(world.key, request, world.now).is_none());
+    let first = (world.stats.steps.get() - before) as usize;
+    assert!(first <= SLICE_MAX_STEPS + EXCESS_STEPS, "{first}");
+    for _ in 0..SECONDS * 1_000 {
+        world.now.uptime += MS;
+        // As often as a shard without other work.
+        while world.shard.work(world.now) {}
+        assert!(world.shard.is_busy(world.key), "not enough work");
+    }
+    let settings = CoreSettings::default();
+    let requests = settings.request_burst + SECONDS * settings.requests_per_s;
+    let allowed = f64::from(requests) * STEPS_PER_REQUEST as f64;
+    let steps = (world.stats.steps.get() - before) as f64;
+    assert!(
+        (0.9..1.01).contains(&(steps / allowed)),
+        "{steps} steps of {allowed}"
+    );
+    // The rest is dropped with the connection.
+    world.reconnect();
+    let left = [&world.stats.subscriptions, &world.stats.channels];
+    assert_eq!(left.map(|number| number.get()), [0, 0]);
+}
+
+/// A socket that accepts nothing.
+#[derive(Clone, Copy)]
+struct Unread;
+
+impl Socket for Unread {
+    fn try_write(&self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+/// As a session does: a client is read while its output has room and no request is under way.
+#[test]
+fn a_client_that_reads_no_history_costs_the_memory_of_one_answer() {
+    let now = Now {
+        uptime: Duration::ZERO,
+        wall_ns: 0,
+    };
+    let mut sequencer = Sequencer::new(10).with_history(History::new(HISTORY));
+    for _ in 0..4_096 {
+        let updates = [update("a")].into_iter().collect();
+        sequencer.push(
+            Submission {
+                updates,
+                ..Submission::default()
+            },
+            now,
+        );
+    }
+    let strips: Vec<_> = std::iter::from_fn(|| sequencer.take_strip()).collect();
+    let mut shard = Shard::new(0, EPOCH, Arc::default(), Arc::default());
+    shard.round(&strips, now);
+    let key = shard.connect(Unread, Encoding::Json, Access::READER, now);
+    let mut questions = 0;
+    for id in 0..90 {
+        if shard.reading_pause(key, now).is_some() || shard.is_busy(key) {
+            continue;
+        }
+        let request = HistoryRequest {
+            id,
+            topic: "a".into(),
+            limit: None,
+            before: None,
+        };
+        let work = shard.handle(key, ClientMessage::History(request), now);
+        let Some(Work::History(question)) = work else {
+            panic!("{work:?}");
+        };
+        questions += 1;
+        // No second question before the answer.
+        assert!(shard.is_busy(key));
+        shard.answer_history(vec![sequencer.answer(question)]);
+        while shard.work(now) {}
+    }
+    let unsent = shard.slowest(1, now)[0].1.unsent_bytes;
+    assert_eq!(questions, 1);
+    assert!((100_000..1_000_000).contains(&unsent), "{unsent}");
+}
