@@ -16,7 +16,10 @@ use std::{
 };
 
 use rustix::process::{Resource, getrlimit};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    time::sleep,
+};
 
 use crate::metrics::{Metrics, RefusalReason};
 
@@ -30,6 +33,10 @@ const RESERVED_PART: u64 = 4;
 /// Maximum number of connections at a time that are answered although descriptors are short.
 /// Further ones are closed at once. Each takes milliseconds, unless its client is silent.
 const REFUSALS_MAX: usize = 16;
+
+/// Time that a refused client has for its request, even if no descriptor is left: it sends the
+/// request with the handshake of TCP.
+const REQUEST_MIN: Duration = Duration::from_millis(20);
 
 /// A shortage is over when none was seen for this long. So clients that come and go at the limit
 /// make two log lines in this time at most.
@@ -74,6 +81,8 @@ pub(crate) fn check(shards: usize, feeds: usize) -> Result<(), TooFewDescriptors
 pub(crate) struct Descriptors {
     metrics: Arc<Metrics>,
     refusals: Arc<Semaphore>,
+    /// Wakes the refusals when accept(2) finds no descriptor.
+    used_up: Arc<Notify>,
     is_short: AtomicBool,
     shortage: Mutex<Option<Shortage>>,
 }
@@ -86,13 +95,27 @@ struct Shortage {
 }
 
 /// Held while a connection is refused.
-pub(crate) type Refusal = OwnedSemaphorePermit;
+#[derive(Debug)]
+pub(super) struct Refusal {
+    _place: OwnedSemaphorePermit,
+    used_up: Arc<Notify>,
+}
+
+impl Refusal {
+    /// Completes when no descriptor is left, so that the next connection needs this one's. A client
+    /// has had time for its request by then.
+    pub(super) async fn is_in_the_way(&self) {
+        sleep(REQUEST_MIN).await;
+        self.used_up.notified().await;
+    }
+}
 
 impl Descriptors {
     pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
         Self {
             metrics,
             refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
+            used_up: Arc::default(),
             is_short: AtomicBool::new(false),
             shortage: Mutex::default(),
         }
@@ -119,12 +142,17 @@ impl Descriptors {
                 "file descriptors are short: new connections get 503; raise the limit (ulimit -n)"
             );
         }
-        Arc::clone(&self.refusals).try_acquire_owned().ok()
+        let place = Arc::clone(&self.refusals).try_acquire_owned().ok()?;
+        Some(Refusal {
+            _place: place,
+            used_up: Arc::clone(&self.used_up),
+        })
     }
 
     /// Counts an error of accept(2).
     pub(super) fn failed(&self, error: &io::Error) {
         self.metrics.accept_errors.add(1);
+        self.used_up.notify_waiters();
         if self.see(|shortage| shortage.errors += 1) {
             tracing::warn!(%error, "cannot accept connections; they wait");
         }

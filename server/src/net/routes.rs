@@ -197,9 +197,16 @@ impl Routes {
             };
             let told = async {
                 let rest = http_connection::serve(stream, SHORT_TIMEOUT, answer).await;
-                http_connection::close(rest.stream).await;
+                // The descriptor of a client that has asked nothing is free at once.
+                if rest.is_sent {
+                    http_connection::close(rest.stream).await;
+                }
             };
-            if timeout(2 * SHORT_TIMEOUT, told).await.is_err() {
+            let is_told = tokio::select! {
+                told = timeout(2 * SHORT_TIMEOUT, told) => told.is_ok(),
+                () = refusal.is_in_the_way() => false,
+            };
+            if !is_told {
                 tracing::debug!(%peer, "a client that was to be told of the shortage is cut off");
             }
         }

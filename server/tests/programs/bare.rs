@@ -97,6 +97,21 @@ impl Bare {
             .unwrap();
     }
 
+    /// The number of its open files.
+    pub(crate) fn open_files(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.child.id().unwrap());
+        std::fs::read_dir(path).unwrap().count()
+    }
+
+    /// Sets the limit of its open files.
+    pub(crate) async fn limit_files(&self, max: usize) {
+        let id = self.child.id().unwrap().to_string();
+        let status = Command::new("prlimit")
+            .args(["--pid", &id, &format!("--nofile={max}:")])
+            .status();
+        assert!(status.await.unwrap().success());
+    }
+
     /// Sends SIGTERM, and waits for the end.
     pub(crate) async fn terminate(mut self) -> ExitStatus {
         let id = self.child.id().unwrap().to_string();

@@ -46,6 +46,8 @@ async fn when_descriptors_are_short_health_is_answered_and_the_log_has_two_lines
     for round in 1..=3 {
         // Some that have been refused are being closed, and take places for a moment.
         until("a client is told", async || {
+            // An operator's connection may have left a place.
+            clients.push(TcpStream::connect(server.address).await.unwrap());
             matches!(reply(server.address, "/v1/latest").await, Some((503, body))
                 if body.contains("short of file descriptors"))
         })
@@ -119,6 +121,25 @@ async fn short_descriptors_and_a_log_without_a_reader_together_stop_nothing() {
         .await;
     }
     assert!(server.counts(REFUSED).await);
+    assert_eq!(server.terminate().await.code(), Some(0));
+}
+
+/// The limit is lowered while the server runs, so that hardly any of the reserve exists.
+#[tokio::test]
+async fn silent_clients_that_are_refused_make_way_when_no_descriptor_is_left() {
+    const SILENT: usize = 100;
+    const SPARE: usize = 2;
+    let arguments = ["--feed", "none", "--shards", "2", "--drain", "0s"];
+    let server = Bare::start("", &arguments, Stdio::null()).await;
+    server.limit_files(server.open_files() + SPARE).await;
+    let mut clients = Vec::new();
+    for _ in 0..SILENT {
+        clients.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    for address in [server.admin, server.address] {
+        // A silent client would keep a descriptor for 250 ms: all of them for twelve seconds.
+        assert!(matches!(reply(address, "/healthz").await, Some((200, _))));
+    }
     assert_eq!(server.terminate().await.code(), Some(0));
 }
 

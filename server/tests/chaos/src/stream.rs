@@ -30,16 +30,7 @@ impl EventStream {
         token: Option<&Token>,
     ) -> anyhow::Result<Self> {
         let id = token.map_or_else(String::new, |token| {
-            let count = match mode {
-                Mode::Every => token.count.to_string(),
-                Mode::Latest => String::new(),
-            };
-            let Token {
-                epoch, position, ..
-            } = token;
-            let snapshot = token.snapshot.map(|at| at.to_string());
-            let snapshot = snapshot.unwrap_or_default();
-            format!("Last-Event-ID: {epoch}:{position}:{count}:{snapshot}\r\n")
+            format!("Last-Event-ID: {}\r\n", event_id(mode, token))
         });
         let mut stream = BufReader::new(connect(address).await?);
         let request = format!(
@@ -96,4 +87,21 @@ impl EventStream {
         self.stream.read_exact(&mut end).await?;
         Ok(())
     }
+}
+
+/// The token as the server writes it: what is missing at the end has no colon.
+fn event_id(mode: Mode, token: &Token) -> String {
+    let Token {
+        epoch,
+        position,
+        count,
+        snapshot,
+    } = token;
+    let count = match mode {
+        Mode::Every => count.to_string(),
+        Mode::Latest => String::new(),
+    };
+    let snapshot = snapshot.map_or_else(String::new, |at| format!(":{at}"));
+    let id = format!("{epoch}:{position}:{count}{snapshot}");
+    id.trim_end_matches(':').to_owned()
 }
