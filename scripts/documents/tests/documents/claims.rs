@@ -153,13 +153,13 @@ const CLAIMS: [(&str, &str, &str, &str); 33] = [
     (
         "docs/operations.md",
         "16 KiB with 64 fields for a header",
-        "server/src/net/routes.rs",
+        "server/src/net/http_connection.rs",
         "HEADER_MAX_BYTES: usize = 16 * 1024",
     ),
     (
         "docs/operations.md",
         "16 KiB with 64 fields for a header",
-        "server/src/net/routes.rs",
+        "server/src/net/http_connection.rs",
         "HEADERS_MAX: usize = 64",
     ),
     (

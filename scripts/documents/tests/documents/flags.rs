@@ -22,7 +22,12 @@ const HELP: [(&str, &str); 6] = [
 ];
 
 /// Flags of other programs that the prose names.
-const FOREIGN: [&str; 2] = ["--experimental-websocket", "--layout-features"];
+const FOREIGN: [&str; 4] = [
+    "--experimental-websocket",
+    "--layout-features",
+    "--file",
+    "--shard",
+];
 
 /// The flags of each program.
 fn known() -> BTreeMap<&'static str, BTreeSet<String>> {
