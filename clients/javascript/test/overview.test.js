@@ -45,6 +45,8 @@ onPage('rows appear and change, a filter selects rows, and a click draws a chart
   await page.waitForSelector('.row:not([hidden])', PATIENCE);
   await state(page, /^connected/);
   await valuesChange(page);
+  // A topic appears with its first update: a trade and a quote of each market, and the sensors.
+  await page.waitForFunction(() => document.querySelectorAll('.row:not([hidden])').length === 12, undefined, PATIENCE);
 
   const all = await topics(page);
   assert.ok(all.length >= 8, String(all));
