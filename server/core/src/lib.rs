@@ -29,6 +29,7 @@
 //! | file | job |
 //! |---|---|
 //! | `now` | the time that callers pass in |
+//! | `tokens` | what comes back at a rate: the base of all limits per second |
 //! | `work` | what the sequencer accepts and returns: updates, questions about history, answers |
 //! | `tape` | the bounded log of recent updates, in strips that never change |
 //! | `sequencer` | puts updates in order, keeps their history, and follows the topics' status |
@@ -45,6 +46,7 @@ pub mod stats;
 
 mod now;
 mod refusal;
+mod tokens;
 pub mod work;
 
 pub mod sequencer;

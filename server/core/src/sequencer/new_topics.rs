@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use crate::work::Ack;
+use crate::{tokens::Tokens, work::Ack};
 
 /// Number of buckets at which the full ones are looked for, at the earliest.
 const SWEEP_MIN: usize = 1024;
@@ -24,14 +24,8 @@ pub struct NewTopicLimits {
 pub(super) struct NewTopics {
     limits: NewTopicLimits,
     /// By shard and connection. A client without a bucket has a full one.
-    buckets: HashMap<(usize, u64), Bucket>,
+    buckets: HashMap<(usize, u64), Tokens>,
     sweep_at: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    left: f64,
-    filled: Duration,
 }
 
 impl NewTopics {
@@ -52,19 +46,16 @@ impl NewTopics {
             return Ok(());
         }
         self.sweep(uptime);
-        let full = Bucket {
-            left: burst.into(),
-            filled: uptime,
-        };
+        let full = Tokens::full(burst.into(), uptime);
         let client = (client.shard, client.connection);
         let bucket = self.buckets.entry(client).or_insert(full);
-        bucket.fill(self.limits, uptime);
+        bucket.fill(per_s.into(), burst.into(), uptime);
         let topics = topics as f64;
-        let missing = topics.min(burst.into()) - bucket.left;
+        let missing = topics.min(burst.into()) - bucket.left();
         if missing > 0.0 {
             return Err((missing / f64::from(per_s) * 1000.0).ceil() as u32);
         }
-        bucket.left -= topics;
+        bucket.take(topics);
         Ok(())
     }
 
@@ -74,21 +65,12 @@ impl NewTopics {
         if self.buckets.len() < self.sweep_at {
             return;
         }
-        let limits = self.limits;
+        let NewTopicLimits { per_s, burst } = self.limits;
         self.buckets.retain(|_, bucket| {
-            bucket.fill(limits, uptime);
-            bucket.left < limits.burst.into()
+            bucket.fill(per_s.into(), burst.into(), uptime);
+            bucket.left() < burst.into()
         });
         self.sweep_at = (2 * self.buckets.len()).max(SWEEP_MIN);
-    }
-}
-
-impl Bucket {
-    fn fill(&mut self, limits: NewTopicLimits, uptime: Duration) {
-        let passed = uptime.saturating_sub(self.filled).as_secs_f64();
-        let filled = self.left + passed * f64::from(limits.per_s);
-        self.left = filled.min(limits.burst.into());
-        self.filled = self.filled.max(uptime);
     }
 }
 

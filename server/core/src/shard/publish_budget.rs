@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::tokens::Tokens;
+
 /// What one connection may publish now.
 #[derive(Debug)]
 pub(super) struct PublishBudget {
@@ -37,30 +39,28 @@ impl PublishBudget {
 #[derive(Debug)]
 struct Balance {
     per_s: f64,
-    left: f64,
-    filled: Duration,
+    tokens: Tokens,
 }
 
 impl Balance {
     fn new(per_s: u32, uptime: Duration) -> Self {
         Self {
             per_s: per_s.into(),
-            left: per_s.into(),
-            filled: uptime,
+            tokens: Tokens::full(per_s.into(), uptime),
         }
     }
 
     fn charge(&mut self, amount: usize, uptime: Duration) {
-        let passed = uptime.saturating_sub(self.filled).as_secs_f64();
-        self.left = (self.left + passed * self.per_s).min(self.per_s) - amount as f64;
-        self.filled = self.filled.max(uptime);
+        self.tokens.fill(self.per_s, self.per_s, uptime);
+        self.tokens.take(amount as f64);
     }
 
     fn pause(&self, uptime: Duration) -> Option<Duration> {
-        if self.per_s == 0.0 || self.left >= 0.0 {
+        let left = self.tokens.left();
+        if self.per_s == 0.0 || left >= 0.0 {
             return None;
         }
-        let until = self.filled + Duration::from_secs_f64(-self.left / self.per_s);
+        let until = self.tokens.filled() + Duration::from_secs_f64(-left / self.per_s);
         until.checked_sub(uptime).filter(|pause| !pause.is_zero())
     }
 }

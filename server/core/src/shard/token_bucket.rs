@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::tokens::Tokens;
+
 /// Number of consecutive refusals after which the server gives a client up, as a multiple of the
 /// burst. A client that obeys `retry_after_ms` never comes near it, and answering a refused request
 /// costs little.
@@ -17,10 +19,9 @@ const REST_TOKENS: f64 = 0.1;
 pub(super) struct TokenBucket {
     per_s: u32,
     burst: u32,
-    tokens: f64,
+    tokens: Tokens,
     /// Refusals left until the bucket [is exhausted](Self::is_exhausted).
     patience: f64,
-    filled: Duration,
 }
 
 impl TokenBucket {
@@ -29,41 +30,37 @@ impl TokenBucket {
         Self {
             per_s,
             burst,
-            tokens: burst.into(),
+            tokens: Tokens::full(burst.into(), uptime),
             patience: f64::from(burst) * REFUSED_BURSTS_MAX,
-            filled: uptime,
         }
     }
 
     /// Takes a token, or returns the milliseconds until there is one.
     pub(super) fn take(&mut self, uptime: Duration) -> Result<(), u32> {
         self.fill(uptime);
-        if self.tokens >= 1.0 {
-            self.tokens -= 1.0;
+        if self.tokens.left() >= 1.0 {
+            self.tokens.take(1.0);
             return Ok(());
         }
         self.patience -= 1.0;
-        Err(((1.0 - self.tokens) / f64::from(self.per_s.max(1)) * 1000.0).ceil() as u32)
+        Err(((1.0 - self.tokens.left()) / f64::from(self.per_s.max(1)) * 1000.0).ceil() as u32)
     }
 
     fn fill(&mut self, uptime: Duration) {
-        let passed = uptime.saturating_sub(self.filled).as_secs_f64();
-        self.filled = uptime;
         let burst = f64::from(self.burst);
-        let gained = passed * f64::from(self.per_s);
-        self.tokens = (self.tokens + gained).min(burst);
+        let gained = self.tokens.fill(self.per_s.into(), burst, uptime);
         self.patience = (self.patience + gained).min(burst * REFUSED_BURSTS_MAX);
     }
 
     /// Charges for work that a request has caused. The bucket may owe some of it.
     pub(super) fn charge(&mut self, tokens: f64) {
-        self.tokens -= tokens;
+        self.tokens.take(tokens);
     }
 
     /// The uptime at which a request under way may go on, if the client has used up its tokens.
     pub(super) fn rest(&mut self, uptime: Duration) -> Option<Duration> {
         self.fill(uptime);
-        let missing = -self.tokens;
+        let missing = -self.tokens.left();
         (missing > 0.0).then(|| {
             let seconds = (missing + REST_TOKENS) / f64::from(self.per_s.max(1));
             uptime + Duration::from_secs_f64(seconds)

@@ -50,9 +50,9 @@ pub(super) enum Outcome {
 /// The connections whose requests go on.
 #[derive(Debug, Default)]
 pub(super) struct Slices {
-    /// Those that can go on now, longest waiting first.
+    /// Connections that can go on now. The one that has waited longest comes first.
     line: VecDeque<ConnectionKey>,
-    /// Those whose clients have used up their requests, by the uptime at which they go on.
+    /// Connections whose client has no tokens left, with the uptime at which they go on.
     resting: BinaryHeap<Reverse<(Duration, ConnectionKey)>>,
 }
 
