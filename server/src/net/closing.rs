@@ -1,5 +1,5 @@
-//! The end of a client's TCP connection. The client has to read the server's last bytes, above all
-//! the close frame, before the connection is gone.
+//! The end of a client's TCP connection. The client has to read the server's last bytes, such as a
+//! close frame or an HTTP answer, before the connection is gone.
 
 use std::{
     future::poll_fn,
@@ -21,7 +21,8 @@ use super::outlet::Stream;
 /// side at once, so only a client that is silent or keeps sending costs this time.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Maximum number of bytes that are read on: the longest message may be on its way.
+/// Maximum number of bytes that are read on from a WebSocket: the longest message may be on its
+/// way.
 const DISCARD_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Bytes that are read at once, on the stack.
@@ -36,14 +37,18 @@ const TURN_BYTES: usize = 256 * 1024;
 /// section 2.17).
 pub(super) async fn linger(stream: Stream) {
     stream.end_writing();
-    // The connection ends in any case.
-    let _ = timeout(LINGER, discard(stream)).await;
+    read_on(stream, DISCARD_MAX_BYTES).await;
 }
 
-/// Reads until the end of the stream, or until the limit of bytes.
-async fn discard(mut stream: Stream) {
+/// Reads and drops what comes after the server's last byte, until the end of the stream or a limit.
+pub(super) async fn read_on(stream: impl AsyncRead + Unpin, max_bytes: usize) {
+    // The connection ends in any case.
+    let _ = timeout(LINGER, discard(stream, max_bytes)).await;
+}
+
+async fn discard(mut stream: impl AsyncRead + Unpin, max_bytes: usize) {
     let (mut discarded, mut turn) = (0, 0);
-    while discarded < DISCARD_MAX_BYTES {
+    while discarded < max_bytes {
         match poll_fn(|cx| poll_discard(&mut stream, cx)).await {
             Ok(0) | Err(_) => return,
             Ok(bytes) => (discarded, turn) = (discarded + bytes, turn + bytes),
@@ -55,7 +60,10 @@ async fn discard(mut stream: Stream) {
     }
 }
 
-fn poll_discard(stream: &mut Stream, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+fn poll_discard(
+    stream: &mut (impl AsyncRead + Unpin),
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
     let mut bytes = [0; READ_BYTES];
     let mut buffer = ReadBuf::new(&mut bytes);
     ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;

@@ -13,8 +13,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
-    time::timeout,
 };
+
+use super::closing;
 
 /// Longest request header.
 const HEADER_MAX_BYTES: usize = 16 * 1024;
@@ -22,15 +23,9 @@ const HEADER_MAX_BYTES: usize = 16 * 1024;
 /// Maximum number of header fields in a request.
 const HEADERS_MAX: usize = 64;
 
-/// Maximum time for a client to close its end after the server has closed its own.
-const LINGER: Duration = Duration::from_secs(1);
-
-/// Maximum number of bytes that are read and dropped in that time: as much as a client may have
-/// sent before it saw the answer.
+/// Maximum number of bytes that are read and dropped after the last answer: as much as a client may
+/// have sent before it saw the answer.
 const DISCARD_MAX_BYTES: usize = 256 * 1024;
-
-/// Bytes that are dropped at a time.
-const DISCARD_BYTES: usize = 4 * 1024;
 
 /// What is left of a connection after its last answer.
 #[derive(Debug)]
@@ -83,20 +78,6 @@ where
 /// socket is closed reset it, and a reset may overtake the answer (RFC 9112, section 9.6).
 pub(super) async fn close(mut stream: TcpStream) {
     if stream.shutdown().await.is_ok() {
-        let _ = timeout(LINGER, discard(&stream)).await;
-    }
-}
-
-/// Reads and drops what the client sends, until its end of the connection or the limit.
-async fn discard(stream: &TcpStream) {
-    let mut left = DISCARD_MAX_BYTES;
-    while stream.readable().await.is_ok() {
-        // The buffer is not held while waiting.
-        match stream.try_read(&mut [0; DISCARD_BYTES]) {
-            Ok(0) => return,
-            Ok(count) if count < left => left -= count,
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Ok(_) | Err(_) => return,
-        }
+        closing::read_on(stream, DISCARD_MAX_BYTES).await;
     }
 }

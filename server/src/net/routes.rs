@@ -58,6 +58,9 @@ pub(super) const TURNED_AWAY_MAX: usize = 32;
 /// When a client that is turned away should try again: others may have left then.
 const RETRY_AFTER_S: &str = "5";
 
+/// The same while the server drains: another one may answer at once.
+const DRAINING_RETRY_AFTER_S: &str = "1";
+
 /// Time for a client that is turned away to send the header of its request.
 const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -328,12 +331,10 @@ impl Routes {
     ) -> Result<(), Box<Answer>> {
         if self.state.stage() == Stage::Draining {
             let (reason, status) = (RefusalReason::Draining, StatusCode::SERVICE_UNAVAILABLE);
-            let mut answer = self
+            let answer = self
                 .gate
                 .refuse(reason, ends, status, "the server is draining");
-            let retry_after = HeaderValue::from_static("1");
-            answer.headers_mut().insert(RETRY_AFTER, retry_after);
-            return Err(Box::new(answer));
+            return Err(Box::new(retry_after(answer, DRAINING_RETRY_AFTER_S)));
         }
         let headers = request.headers();
         handshake::check(request.method(), request.version(), headers)
@@ -492,8 +493,11 @@ impl Routes {
 
 /// A refusal that does not last.
 fn try_later(status: StatusCode, reason: impl Into<String>) -> Answer {
-    let mut answer = text(status, reason);
-    let retry_after = HeaderValue::from_static(RETRY_AFTER_S);
-    answer.headers_mut().insert(RETRY_AFTER, retry_after);
+    retry_after(text(status, reason), RETRY_AFTER_S)
+}
+
+fn retry_after(mut answer: Answer, seconds: &'static str) -> Answer {
+    let seconds = HeaderValue::from_static(seconds);
+    answer.headers_mut().insert(RETRY_AFTER, seconds);
     answer
 }
