@@ -15,35 +15,16 @@ use tickcast_server_testkit::{
     raw::{BINARY, PING, RawSocket, TEXT},
 };
 
+#[path = "../../../protocol/src/codec/explain/own_words.rs"]
+mod own_words;
+
+use own_words::{FORBIDDEN, own_words};
+
 /// Requests per encoding by default.
 const MUTATIONS: u64 = 1_500;
 
 /// The id of the question that follows each request. Its answer tells that the request's came.
 const FENCE: u32 = 4_000_000_000;
-
-/// What no answer may contain: parts of the texts of serde and bincode, and names of Rust.
-const FORBIDDEN: [&str; 20] = [
-    "::",
-    "enum",
-    "struct",
-    "variant",
-    "type_name",
-    "expected one of",
-    "at line",
-    "column",
-    "invalid type",
-    "invalid value",
-    "untagged",
-    "Utf8",
-    "OtherString",
-    "UnexpectedEnd",
-    "Some(",
-    "None",
-    "u32",
-    "u64",
-    "i64",
-    "f64",
-];
 
 /// A request, and the id that its answer must have, if the bytes certainly have one.
 struct Mutated {
@@ -263,20 +244,6 @@ fn split<T>(message: ServerMessage<T>) -> (Option<ErrorMessage>, Option<u32>) {
         ServerMessage::Time(answer) => (None, Some(answer.id)),
         _ => (None, None),
     }
-}
-
-/// A reason without what it repeats of the request, which is in quotes.
-fn own_words(reason: &str) -> String {
-    let (mut own, mut is_quoted, mut is_escaped) = (String::new(), false, false);
-    for c in reason.chars() {
-        match c {
-            '"' if !is_escaped => is_quoted = !is_quoted,
-            _ if !is_quoted => own.push(c),
-            _ => {}
-        }
-        is_escaped = c == '\\' && !is_escaped;
-    }
-    own
 }
 
 async fn check(encoding: Encoding, mutate: impl Fn(&mut StdRng) -> Mutated) {

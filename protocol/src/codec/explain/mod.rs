@@ -71,4 +71,6 @@ fn is_readable(bytes: &[u8], encoding: Encoding) -> bool {
 }
 
 #[cfg(test)]
+mod own_words;
+#[cfg(test)]
 mod tests;

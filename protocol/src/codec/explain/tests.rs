@@ -2,6 +2,7 @@ use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};
 
 use super::{
+    own_words::{FORBIDDEN, own_words},
     schema::{Kind, Object, Presence, REQUESTS},
     *,
 };
@@ -41,45 +42,6 @@ fn bincode_of(request: &Value) -> Vec<u8> {
     let message = decode_client(json.as_bytes(), Encoding::Json);
     let message = message.unwrap_or_else(|error| panic!("{error}: {json}"));
     encode_client(&message, Encoding::Bincode)
-}
-
-/// What no answer may contain: parts of the texts of serde and bincode, and names of Rust.
-const FORBIDDEN: &[&str] = &[
-    "::",
-    "enum",
-    "struct",
-    "variant",
-    "type_name",
-    "expected one of",
-    "at line",
-    "column",
-    "invalid type",
-    "invalid value",
-    "untagged",
-    "Utf8",
-    "OtherString",
-    "UnexpectedEnd",
-    "Some(",
-    "None",
-    "u32",
-    "u64",
-    "i64",
-    "f64",
-    "field `",
-];
-
-/// A reason without what it repeats of the request, which is in quotes.
-fn own_words(reason: &str) -> String {
-    let (mut own, mut is_quoted, mut is_escaped) = (String::new(), false, false);
-    for c in reason.chars() {
-        match c {
-            '"' if !is_escaped => is_quoted = !is_quoted,
-            _ if !is_quoted => own.push(c),
-            _ => {}
-        }
-        is_escaped = c == '\\' && !is_escaped;
-    }
-    own
 }
 
 #[track_caller]
