@@ -24,6 +24,7 @@ CORE_CHECKS=(
     server/core/src/shard/pace.rs
     server/core/src/shard/timers.rs
     server/core/src/shard/token_bucket.rs
+    server/core/src/tokens.rs
     server/core/src/wire/event.rs
     server/core/src/wire/frame.rs
 )

@@ -1,17 +1,14 @@
 //! A feed's handover to the sequencer: it submits updates, counts them, and logs bad messages at a
 //! bounded rate.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, sync::Arc};
 
 use smallvec::SmallVec;
 use tickcast_core::work::NewUpdate;
 
 use crate::{
     ingest::{Ended, Ingest, Room},
+    log::limit::LogLimit,
     metrics::{FeedMetrics, FeedState},
 };
 
@@ -22,13 +19,16 @@ pub(super) const BATCH_MAX_UPDATES: usize = 256;
 /// Updates that are handed over together.
 pub(super) type Batch = SmallVec<[NewUpdate; 1]>;
 
+/// Maximum number of messages logged per window: enough to show several sources that fail at once.
+const LOGGED_MAX: u32 = 5;
+
 /// The handover of one feed.
 #[derive(Debug, Clone)]
 pub(super) struct Handover {
     name: Arc<str>,
     ingest: Ingest,
     metrics: Arc<FeedMetrics>,
-    log_limit: LogLimit,
+    log_limit: LogLimit<LOGGED_MAX>,
 }
 
 impl Handover {
@@ -105,7 +105,7 @@ impl Handover {
     /// is its topic or place.
     pub(super) fn undecodable(&mut self, origin: impl fmt::Display, reason: impl fmt::Display) {
         self.metrics.undecodable.add(1);
-        if let Some(unlogged) = self.log_limit.allow(Instant::now()) {
+        if let Some(unlogged) = self.log_limit.allow(self.ingest.uptime()) {
             tracing::warn!(
                 feed = %self.name, %origin, %reason, unlogged,
                 "cannot read a message"
@@ -129,60 +129,8 @@ impl Handover {
     /// Counts updates that were dropped, and logs it under the same bound as bad messages.
     pub(super) fn lost(&mut self, updates: usize, reason: &str) {
         self.metrics.lost.add(updates as u64);
-        if let Some(unlogged) = self.log_limit.allow(Instant::now()) {
+        if let Some(unlogged) = self.log_limit.allow(self.ingest.uptime()) {
             tracing::warn!(feed = %self.name, updates, reason, unlogged, "updates were dropped");
         }
-    }
-}
-
-/// Limits the log about bad messages: a broken sensor must not fill the disk.
-#[derive(Debug, Clone, Default)]
-struct LogLimit {
-    window_start: Option<Instant>,
-    logged: u32,
-    unlogged: u64,
-}
-
-/// Maximum number of messages logged per [`LOG_WINDOW`]: enough to show several sources that fail
-/// at once.
-const LOGGED_MAX: u32 = 5;
-
-/// The period that [`LOGGED_MAX`] applies to.
-const LOG_WINDOW: Duration = Duration::from_secs(10);
-
-impl LogLimit {
-    /// Returns `None` if the limit is reached; otherwise the number of messages left out since
-    /// the last one.
-    fn allow(&mut self, now: Instant) -> Option<u64> {
-        let is_over = |start| now.duration_since(start) >= LOG_WINDOW;
-        if self.window_start.is_none_or(is_over) {
-            self.window_start = Some(now);
-            self.logged = 0;
-        }
-        if self.logged == LOGGED_MAX {
-            self.unlogged += 1;
-            return None;
-        }
-        self.logged += 1;
-        Some(std::mem::take(&mut self.unlogged))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn logged_messages_are_limited_and_report_the_number_left_out() {
-        let mut log_limit = LogLimit::default();
-        let start = Instant::now();
-        for _ in 0..LOGGED_MAX {
-            assert_eq!(log_limit.allow(start), Some(0));
-        }
-        for _ in 0..100 {
-            assert_eq!(log_limit.allow(start + LOG_WINDOW / 2), None);
-        }
-        assert_eq!(log_limit.allow(start + LOG_WINDOW), Some(100));
-        assert_eq!(log_limit.allow(start + LOG_WINDOW), Some(0));
     }
 }

@@ -1,5 +1,7 @@
 //! The bounded queue from all feeds and publishers to the sequencer.
 
+use std::time::Duration;
+
 use smallvec::{SmallVec, smallvec};
 use tickcast_core::{
     Now,
@@ -77,6 +79,11 @@ impl Ingest {
             feed: Some(feed),
             ..self.clone()
         }
+    }
+
+    /// The time since the server's start.
+    pub fn uptime(&self) -> Duration {
+        self.clock.now().uptime
     }
 
     /// Whether a submission would have to wait now.

@@ -14,9 +14,11 @@
 //! * `queue`: the lines that wait
 //! * `writer`: the thread that writes them
 //! * `panics`: a panic is a line of the log, too
+//! * `limit`: how many lines a source may cause
 //!
 //! This room knows no other room. A program that embeds the server has its own log.
 
+pub(crate) mod limit;
 mod panics;
 mod queue;
 mod writer;

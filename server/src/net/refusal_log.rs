@@ -2,24 +2,12 @@
 
 use std::time::Duration;
 
-use crate::metrics::RefusalReason;
+use crate::{log::limit::LogLimit, metrics::RefusalReason};
 
-/// Least time between two lines for the same reason. A stranger can cause thousands of refusals per
-/// second; this way they fill no disk.
-pub(crate) const LOG_INTERVAL: Duration = Duration::from_secs(10);
-
-/// The lines of each reason; see the module.
+/// The lines of each reason: a stranger can cause thousands of refusals per second. See the module.
 #[derive(Debug, Default)]
 pub(crate) struct RefusalLog {
-    reasons: [Lines; RefusalReason::ALL.len()],
-}
-
-#[derive(Debug, Default)]
-struct Lines {
-    /// From this time on a line may be logged.
-    next: Duration,
-    /// Refusals since the last line.
-    unlogged: u64,
+    reasons: [LogLimit<1>; RefusalReason::ALL.len()],
 }
 
 impl RefusalLog {
@@ -27,13 +15,8 @@ impl RefusalLog {
     /// refusals that a line stands for, or `None` if it is too early for one. What comes after the
     /// last line is in the metrics, and in the next line.
     pub(crate) fn note(&mut self, reason: RefusalReason, now: Duration) -> Option<u64> {
-        let lines = &mut self.reasons[reason as usize];
-        lines.unlogged += 1;
-        if now < lines.next {
-            return None;
-        }
-        lines.next = now + LOG_INTERVAL;
-        Some(std::mem::take(&mut lines.unlogged))
+        let unlogged = self.reasons[reason as usize].allow(now)?;
+        Some(unlogged + 1)
     }
 }
 
@@ -42,6 +25,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::log::limit::LOG_WINDOW;
 
     #[test]
     fn the_first_refusal_is_logged_at_once_and_the_others_once_per_interval() {
@@ -55,8 +39,8 @@ mod tests {
         }
         // Another reason has its own lines.
         assert_eq!(log.note(Origin, start), Some(1));
-        assert_eq!(log.note(Host, start + LOG_INTERVAL), Some(10_000));
-        assert_eq!(log.note(Host, start + 2 * LOG_INTERVAL), Some(1));
+        assert_eq!(log.note(Host, start + LOG_WINDOW), Some(10_000));
+        assert_eq!(log.note(Host, start + 2 * LOG_WINDOW), Some(1));
     }
 
     proptest! {
@@ -75,10 +59,10 @@ mod tests {
                 if let Some(count) = log.note(RefusalReason::ALL[reason], now) {
                     logged[reason] += count;
                     prop_assert_eq!(noted[reason], logged[reason]);
-                    prop_assert!(last[reason].is_none_or(|last| now - last >= LOG_INTERVAL));
+                    prop_assert!(last[reason].is_none_or(|last| now - last >= LOG_WINDOW));
                     last[reason] = Some(now);
                 } else {
-                    prop_assert!(last[reason].is_some_and(|last| now - last < LOG_INTERVAL));
+                    prop_assert!(last[reason].is_some_and(|last| now - last < LOG_WINDOW));
                 }
             }
         }

@@ -75,7 +75,7 @@ const CLAIMS: [(&str, &str, &str, &str); 33] = [
     (
         "docs/operations.md",
         "at most five times in ten seconds",
-        "server/src/feed/handover.rs",
+        "server/src/log/limit.rs",
         "LOG_WINDOW: Duration = Duration::from_secs(10)",
     ),
     (
