@@ -1,5 +1,5 @@
-//! Tests: the words that an answer to an unreadable request may not have. The server's tests compile
-//! this file as well.
+//! Tests: the words that an answer to an unreadable request may not have. The server's tests
+//! compile this file as well.
 
 /// What no answer may contain: parts of the texts of serde and bincode, and names of Rust.
 pub(crate) const FORBIDDEN: &[&str] = &[
