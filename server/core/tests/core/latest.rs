@@ -151,10 +151,9 @@ fn a_subscriber_of_every_update_has_nothing_conflated() {
     assert_eq!(bench.stats.conflated.get(), 0);
 }
 
-/// A snapshot that ends while a batch is open leaves out the topics of that batch. The batch does
-/// not introduce them, because its channel has known them for long.
-#[test]
-fn a_topic_that_a_snapshot_left_out_is_introduced_before_its_next_value() {
+/// A channel that has known `x` for long, and a second client that subscribes to it just before the
+/// next value of `x` opens a batch.
+fn late_into_an_open_batch() -> (Bench, Client) {
     let mut bench = Bench::new(CoreSettings::default());
     let _first = bench.paced(None);
     bench.settle();
@@ -163,6 +162,14 @@ fn a_topic_that_a_snapshot_left_out_is_introduced_before_its_next_value() {
     bench.pass(INTERVAL / 10);
     let late = bench.paced(None);
     bench.publish(&[("x", 2.0)]);
+    (bench, late)
+}
+
+/// A snapshot that ends while a batch is open leaves out the topics of that batch. The batch does
+/// not introduce them, because its channel has known them for long.
+#[test]
+fn a_topic_that_a_snapshot_left_out_is_introduced_before_its_next_value() {
+    let (mut bench, late) = late_into_an_open_batch();
     let mut known = Known {
         position: 1,
         ..Known::default()
@@ -178,14 +185,7 @@ fn a_topic_that_a_snapshot_left_out_is_introduced_before_its_next_value() {
 
 #[test]
 fn a_client_that_resumes_into_an_open_batch_gets_its_topics_introduced() {
-    let mut bench = Bench::new(CoreSettings::default());
-    let _first = bench.paced(None);
-    bench.settle();
-    bench.publish(&[("x", 1.0)]);
-    bench.settle();
-    bench.pass(INTERVAL / 10);
-    let late = bench.paced(None);
-    bench.publish(&[("x", 2.0)]);
+    let (mut bench, late) = late_into_an_open_batch();
     bench.catch_up();
     let mut known = Known {
         position: 1,
