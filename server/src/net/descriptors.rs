@@ -96,12 +96,12 @@ struct Shortage {
 
 /// Held while a connection is refused.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct RefusalPlace {
     _place: OwnedSemaphorePermit,
     used_up: Arc<Notify>,
 }
 
-impl Refusal {
+impl RefusalPlace {
     /// Completes when no descriptor is left, so that the next connection needs this one's. A client
     /// has had time for its request by then.
     pub(super) async fn is_in_the_way(&self) {
@@ -132,7 +132,7 @@ impl Descriptors {
     }
 
     /// Counts a connection that is refused. `None` if it must be closed without an answer.
-    pub(super) fn refuse(&self) -> Option<Refusal> {
+    pub(super) fn refuse(&self) -> Option<RefusalPlace> {
         self.metrics.refused.add(RefusalReason::Descriptors);
         let is_first = self.see(|shortage| shortage.refused += 1);
         if is_first {
@@ -143,7 +143,7 @@ impl Descriptors {
             );
         }
         let place = Arc::clone(&self.refusals).try_acquire_owned().ok()?;
-        Some(Refusal {
+        Some(RefusalPlace {
             _place: place,
             used_up: Arc::clone(&self.used_up),
         })

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    descriptors::{CALM, Descriptors, Refusal},
+    descriptors::{CALM, Descriptors, RefusalPlace},
     permits::{Permit, Permits},
 };
 
@@ -78,7 +78,7 @@ pub(super) enum Admission {
     /// It is told that there are too many from its address.
     TooMany,
     /// It is told that file descriptors are short.
-    Short(Refusal),
+    Short(RefusalPlace),
 }
 
 impl Accept {

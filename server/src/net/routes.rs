@@ -22,7 +22,7 @@ use tokio::{
 use super::{
     answer::{self, Answer, healthz, is_reading, readyz, text, typed},
     assets,
-    descriptors::Refusal,
+    descriptors::RefusalPlace,
     echo::Echo,
     event_stream::{self, StreamParams},
     gate::{self, Ends, Gate, HANDSHAKE, READING, closing},
@@ -191,7 +191,7 @@ impl Routes {
 
     /// Answers one request of a connection for which file descriptors are short: health as always,
     /// and 503 for everything else.
-    async fn tell_short(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, refusal: Refusal) {
+    async fn tell_short(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, place: RefusalPlace) {
         if let Ok(local) = self.prepare(&stream) {
             let ends = Ends { peer, local };
             let answer = async |request: Request<Incoming>| {
@@ -207,13 +207,13 @@ impl Routes {
             };
             let is_told = tokio::select! {
                 told = timeout(2 * SHORT_TIMEOUT, told) => told.is_ok(),
-                () = refusal.is_in_the_way() => false,
+                () = place.is_in_the_way() => false,
             };
             if !is_told {
                 tracing::debug!(%peer, "a client that was to be told of the shortage is cut off");
             }
         }
-        drop(refusal);
+        drop(place);
     }
 
     fn answer_short(&self, request: &Request<Incoming>, ends: Ends) -> Answer {
