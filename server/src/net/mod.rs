@@ -14,6 +14,7 @@
 //! | `answer`, `assets`, `welcome` | the answers that are always the same |
 //! | [`request`], [`gate`], `refusal_log` | HTTP: which request is refused, counted and logged |
 //! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
+//! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
 //! | `event_stream`, `pipe`, `http_stream` | server-sent events |
 //! | [`outlet`], `ring_writer`, `unsent` | where the shard writes to |
 //! | [`admin`], [`slow_clients`] | the address for operators |
@@ -35,6 +36,7 @@ mod http_connection;
 mod http_stream;
 mod route;
 mod routes;
+mod values;
 mod welcome;
 
 pub(crate) mod gate;

@@ -1,0 +1,124 @@
+//! The answers that carry values: `/v1/latest` and `/v1/stream`.
+
+use std::rc::Rc;
+
+use http_body_util::{Either, Full};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+};
+use tickcast_core::permissions::{Access, Action};
+use tickcast_protocol::topic::Filter;
+use tokio::task::{spawn_local, yield_now};
+
+use super::{
+    answer::{Answer, typed},
+    event_stream::{self, StreamParams},
+    gate::Ends,
+    pipe::Pipe,
+    request::query,
+    routes::{AnyAnswer, Client, Routes},
+    session,
+    state::Stage,
+};
+use crate::metrics::RefusalReason;
+
+/// Maximum number of updates in one answer of `/v1/latest`: some megabytes of JSON. A subscription
+/// has no such limit.
+const LATEST_MAX_UPDATES: usize = 10_000;
+
+/// Maximum number of these that are encoded between two turns of the shard: about 0.5 ms.
+const LATEST_AT_ONCE: usize = 1_000;
+
+impl Routes {
+    /// Answers with an event stream, or with the reason of a refusal.
+    pub(super) fn stream(
+        &self,
+        query: &str,
+        request: &Request<Incoming>,
+        client: &Client,
+    ) -> AnyAnswer {
+        let params = match StreamParams::parse(query, request.headers()) {
+            Ok(params) => params,
+            Err(reason) => return self.bad_query(client.ends, reason).map(Either::Left),
+        };
+        if let Err(refusal) = self.check_reading(&params.filter, client.ends) {
+            return refusal.map(Either::Left);
+        }
+        let retry = event_stream::retry();
+        // A browser reconnects after an answer that ends, but never after one with another status.
+        let is_over = self.state.stage() == Stage::Draining || request.method() == Method::HEAD;
+        let body = if is_over {
+            Either::Left(Full::from(retry))
+        } else {
+            let pipe = Pipe::new(retry.as_bytes(), client.link.clone());
+            let body = pipe.body();
+            let (shard, permit) = (Rc::clone(&self.shard), client.permit.clone());
+            spawn_local(self.connections.contain(async move {
+                session::stream(shard, pipe, params.into_request()).await;
+                drop(permit);
+            }));
+            Either::Right(body)
+        };
+        let mut answer = Response::new(body);
+        let fields = answer.headers_mut();
+        fields.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static(event_stream::CONTENT_TYPE),
+        );
+        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // Without it nginx would buffer events instead of passing them on.
+        fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        answer
+    }
+
+    fn check_reading(&self, filter: &Filter, ends: Ends) -> Result<(), Box<Answer>> {
+        let action = Action::Subscribe(filter);
+        let checked = self
+            .shard
+            .with(|shard, _| shard.permissions().check(Access::READER, action));
+        checked.map_err(|refusal| {
+            let (reason, status) = (RefusalReason::Permission, StatusCode::FORBIDDEN);
+            Box::new(self.gate.refuse(reason, ends, status, refusal.reason))
+        })
+    }
+
+    fn bad_query(&self, ends: Ends, reason: String) -> Answer {
+        let refusal = RefusalReason::Parameters;
+        self.gate
+            .refuse(refusal, ends, StatusCode::BAD_REQUEST, reason)
+    }
+
+    pub(super) async fn latest(&self, query: &str, ends: Ends) -> Answer {
+        let filter = query::split(query, ["filter"])
+            .and_then(|[filter]| filter.map_or_else(|| Ok(Filter::all()), query::filter));
+        let filter = match filter {
+            Ok(filter) => filter,
+            Err(reason) => return self.bad_query(ends, reason),
+        };
+        if let Err(refusal) = self.check_reading(&filter, ends) {
+            return *refusal;
+        }
+        self.shard.take_in();
+        let mut ids = self.shard.search(&filter).await;
+        let is_all = ids.len() <= LATEST_MAX_UPDATES;
+        ids.truncate(LATEST_MAX_UPDATES);
+        // A value may be of a later position.
+        let (epoch, position) = self
+            .shard
+            .with(|shard, _| (shard.epoch(), shard.position()));
+        let mut list = Vec::new();
+        for some in ids.chunks(LATEST_AT_ONCE) {
+            self.shard
+                .with(|shard, _| shard.append_latest(some, &mut list));
+            yield_now().await;
+        }
+        let mut body =
+            format!(r#"{{"epoch":"{epoch}","position":{position},"complete":{is_all},"updates":["#)
+                .into_bytes();
+        body.append(&mut list);
+        body.extend_from_slice(b"]}\n");
+        typed(StatusCode::OK, "application/json", body)
+    }
+}
