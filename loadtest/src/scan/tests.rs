@@ -63,7 +63,7 @@ fn value() -> impl Strategy<Value = Value> {
         .prop_map(|(price, size, side)| Value::Trade(Trade { price, size, side }));
     let size = || proptest::option::of(decimal());
     let quote =
-        (decimal(), decimal(), size(), size()).prop_map(|(bid, ask, bid_size, ask_size)| {
+        (size(), size(), size(), size()).prop_map(|(bid, ask, bid_size, ask_size)| {
             Value::Quote(Quote {
                 bid,
                 ask,
@@ -77,6 +77,7 @@ fn value() -> impl Strategy<Value = Value> {
         trade,
         quote,
         ".*".prop_map(Value::Text),
+        ".*".prop_map(Value::Absent),
         proptest::collection::vec(any::<u8>(), 0..80).prop_map(Value::Bytes),
     ]
 }

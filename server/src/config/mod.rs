@@ -17,6 +17,7 @@ mod file;
 mod rules;
 mod section;
 mod text;
+mod try_decode;
 
 use std::ffi::OsString;
 
@@ -102,6 +103,10 @@ pub fn load(
     let drafts = Drafts::read(top, &kinds, &given, &file);
     let problems = warnings.iter().filter(|_| general.check).cloned().collect();
     let settings = drafts.settings(&kinds, warnings, problems)?;
+    if let Some([topic, payload]) = general.try_decode.as_deref() {
+        let text = try_decode::text(&settings.decode, topic, payload.as_bytes());
+        return Ok(Command::Print(text));
+    }
     Ok(if general.print_config {
         Command::Print(drafts.print())
     } else if general.check {

@@ -9,7 +9,9 @@ use std::{
 
 use smallvec::SmallVec;
 use tickcast_core::work::NewUpdate;
+use tickcast_protocol::message::TimeNs;
 
+use super::decode::Decoded;
 use crate::{
     ingest::{Ended, Ingest},
     metrics::{FeedMetrics, FeedState},
@@ -96,6 +98,26 @@ impl Handover {
                 feed = %self.name, %origin, %reason, unlogged,
                 "cannot read a message"
             );
+        }
+    }
+
+    /// The server's clock.
+    pub(super) fn now_ns(&self) -> TimeNs {
+        self.ingest.now_ns()
+    }
+
+    /// Counts what a payload's decoding left out, and logs what cannot be read.
+    pub(super) fn count_decoded(&mut self, origin: impl fmt::Display, decoded: &mut Decoded) {
+        let metrics = &self.metrics;
+        metrics.passed_over.add(decoded.passed_over);
+        metrics.times_ignored.add(decoded.times_ignored);
+        metrics.rounded.add(decoded.rounded);
+        metrics.left_out.add(decoded.left_out);
+        for error in decoded.errors.drain(..) {
+            self.undecodable(&origin, error);
+        }
+        if let Some((name, topic)) = decoded.renamed.take() {
+            tracing::info!(feed = %self.name, name, topic, "a name cannot be part of a topic");
         }
     }
 

@@ -5,6 +5,7 @@ use tickcast_core::{
     Now,
     work::{Ack, FeedId, NewUpdate, Submission, Work},
 };
+use tickcast_protocol::message::TimeNs;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
@@ -51,6 +52,11 @@ impl Ingest {
             feed: Some(feed),
             ..self.clone()
         }
+    }
+
+    /// The clock that stamps what is handed over.
+    pub fn now_ns(&self) -> TimeNs {
+        self.clock.now().wall_ns
     }
 
     /// Whether a submission would have to wait now.

@@ -5,3 +5,4 @@
 mod built_in;
 mod interop;
 mod mqtt;
+mod payloads;

@@ -1,28 +1,45 @@
-//! The content of a payload, or the reason why it cannot be read.
+//! The content of one sample, and the reason why something cannot be read.
 
 use std::borrow::Cow;
 
 use tickcast_protocol::{message::TimeNs, topic::TopicError, value::Value};
 
-/// The content of a payload.
+use super::template::TemplateError;
+
+/// One sample of a payload.
 #[derive(Debug, PartialEq)]
 pub(super) struct Content<'a> {
     pub(super) value: Value,
-    pub(super) time_ns: Option<TimeNs>,
+    pub(super) time: SampleTime,
     pub(super) unit: Option<Cow<'a, str>>,
+    /// Whether the number that was sent is only nearly the value.
+    pub(super) is_rounded: bool,
+}
+
+/// The source time of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum SampleTime {
+    /// The source sent none.
+    #[default]
+    Missing,
+    /// When it happened.
+    At(TimeNs),
+    /// What the source sent cannot be its time.
+    Ignored,
 }
 
 impl From<Value> for Content<'_> {
     fn from(value: Value) -> Self {
         Self {
             value,
-            time_ns: None,
+            time: SampleTime::Missing,
             unit: None,
+            is_rounded: false,
         }
     }
 }
 
-/// The reason why a payload cannot be read.
+/// The reason why a payload or a part of it cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The topic is invalid.
@@ -52,4 +69,7 @@ pub enum DecodeError {
         /// The problem with it.
         reason: String,
     },
+    /// The topic of a sample cannot be made from its parts.
+    #[error("{0}")]
+    Template(#[from] TemplateError),
 }

@@ -40,6 +40,8 @@ pub(super) struct Intake {
     decoder: Decoder,
     handover: Handover,
     pub(super) pending: Pending,
+    /// Updates made of messages since the start.
+    decoded: u64,
     backoff: Backoff,
     /// The wait before the next attempt to connect.
     wait: Duration,
@@ -60,6 +62,7 @@ impl Intake {
             decoder,
             handover,
             pending: Pending::default(),
+            decoded: 0,
             backoff: Backoff::new(RECONNECT),
             wait: Duration::ZERO,
             connected_at: None,
@@ -144,14 +147,20 @@ impl Intake {
 
     fn take_message(&mut self, topic: &str, payload: &Bytes, is_retained: bool) {
         self.handover.count_received(1);
-        match self.decoder.decode(topic, payload) {
-            Ok(mut update) => {
-                if is_retained {
-                    update.quality = Quality::Retained;
-                }
-                self.pending.push(update, topic.len() + payload.len());
+        let now_ns = self.handover.now_ns();
+        let mut decoded = match self.decoder.decode(topic, payload, now_ns) {
+            Ok(decoded) => decoded,
+            Err(error) => return self.handover.undecodable(topic, error),
+        };
+        self.handover.count_decoded(topic, &mut decoded);
+        let updates = decoded.updates.len();
+        let bytes = (topic.len() * updates + payload.len()) / updates.max(1);
+        for mut update in decoded.updates {
+            if is_retained {
+                update.quality = Quality::Retained;
             }
-            Err(error) => self.handover.undecodable(topic, error),
+            self.decoded += 1;
+            self.pending.push(update, bytes);
         }
     }
 
@@ -197,11 +206,11 @@ impl Intake {
         );
     }
 
-    /// Counts the messages that were neither handed over nor counted.
+    /// Counts the updates that were neither handed over nor counted.
     pub(super) fn count_rest_as_lost(&mut self) {
         let metrics = self.handover.metrics();
-        let settled = metrics.submitted.get() + metrics.undecodable.get() + metrics.lost.get();
-        let rest = metrics.received.get().saturating_sub(settled);
+        let settled = metrics.submitted.get() + metrics.lost.get();
+        let rest = self.decoded.saturating_sub(settled);
         self.count_lost(usize::try_from(rest).unwrap_or(usize::MAX));
     }
 
