@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use smallvec::smallvec;
 use tickcast_core::{
     Now,
     sequencer::Sequencer,
@@ -14,7 +13,7 @@ use tickcast_protocol::{
 };
 use tickcast_server::testing::decode::Decoder;
 
-use super::delivery::check_delivery;
+use super::{delivery::check_delivery, payload::NOW_NS};
 
 /// MQTT messages from the broker to the tape. Zero bytes divide the messages; the first newline of
 /// each divides topic and payload.
@@ -27,12 +26,13 @@ pub fn mqtt(bytes: &[u8]) {
         let (topic, payload) = message.split_at(end.unwrap_or(message.len()));
         // rumqttc checks that a topic is UTF-8, and nothing else.
         let topic = String::from_utf8_lossy(topic);
-        let Ok(update) = decoder.decode(&topic, payload.get(1..).unwrap_or_default()) else {
+        let payload = payload.get(1..).unwrap_or_default();
+        let Ok(parts) = decoder.decode(&topic, payload, NOW_NS) else {
             continue;
         };
-        decoded.push(update.clone());
+        decoded.extend(parts.updates.iter().cloned());
         let submission = Submission {
-            updates: smallvec![update],
+            updates: parts.updates,
             ..Submission::default()
         };
         let now = Now {

@@ -4,10 +4,15 @@ use std::sync::Arc;
 
 use tickcast_protocol::topic::Filter;
 use tickcast_server::testing::decode::{
-    DecodeRule, Decoder, Format, JsonFormat, Shape, SidePointer, time::TimeUnit,
+    DecodeRule, Decoder, FieldsFormat, Format, JsonFormat, MissingPolicy, Numerals, Shape,
+    SidePointer,
+    time::{TimeRule, TimeUnit},
 };
 
 use super::delivery::check_delivery;
+
+/// 2026-01-01T00:00:00Z.
+pub(crate) const NOW_NS: i64 = 1_767_225_600_000_000_000;
 
 /// A payload of a feed. The first byte selects the format.
 pub fn payload(bytes: &[u8]) {
@@ -24,9 +29,17 @@ pub fn payload(bytes: &[u8]) {
         unit: None,
     };
     let mut decoder = Decoder::new(Arc::new([rule]));
-    match decoder.decode("t", payload) {
-        Ok(update) => check_delivery(&update.value, update.source_time_ns),
-        Err(error) => assert!(error.to_string().len() < 1000 + payload.len().min(1000)),
+    let is_short = |text: &str| assert!(text.len() < 1000 + payload.len().min(1000));
+    match decoder.decode("t", payload, NOW_NS) {
+        Ok(decoded) => {
+            for update in &decoded.updates {
+                check_delivery(&update.value, update.source_time_ns);
+            }
+            for error in &decoded.errors {
+                is_short(&error.to_string());
+            }
+        }
+        Err(error) => is_short(&error.to_string()),
     }
 }
 
@@ -34,8 +47,30 @@ pub fn payload(bytes: &[u8]) {
 fn formats() -> Vec<Format> {
     let pointer = |text: &str| text.parse().expect("a valid pointer");
     let json = |shape, time: Option<TimeUnit>| {
-        let time = time.map(|unit| (pointer("/t"), unit));
-        Format::Json(Box::new(JsonFormat { shape, time }))
+        let rule = |unit| TimeRule {
+            unit,
+            ..TimeRule::default()
+        };
+        Format::Json(Box::new(JsonFormat {
+            each: None,
+            topic: None,
+            shape,
+            time: time.map(|unit| (pointer("/t"), rule(unit))),
+            missing: MissingPolicy::Absent,
+            round: None,
+            numerals: Numerals::Usual,
+        }))
+    };
+    let each = |missing| {
+        Format::Json(Box::new(JsonFormat {
+            each: Some(pointer("/a")),
+            topic: Some("t/{/n}/x".parse().expect("a valid template")),
+            shape: Shape::Value(pointer("/v")),
+            time: None,
+            missing,
+            round: Some(2),
+            numerals: Numerals::Comma,
+        }))
     };
     let trade = |side| Shape::Trade {
         price: pointer("/p"),
@@ -50,11 +85,27 @@ fn formats() -> Vec<Format> {
     };
     let mut formats = vec![
         Format::Automatic,
-        Format::Number,
+        Format::Number(Numerals::Usual),
+        Format::Number(Numerals::Comma),
+        Format::Fields(Box::new(FieldsFormat {
+            include: ["a".into(), "b/c".into()].into(),
+            exclude: ["a/d".into()].into(),
+            keep_text: true,
+        })),
+        each(MissingPolicy::Error),
+        each(MissingPolicy::Skip),
         Format::Text,
         Format::Bytes,
         json(trade(None), None),
-        json(trade(Some(SidePointer::Side(pointer("/s")))), None),
+        json(
+            trade(Some(SidePointer::Side {
+                pointer: pointer("/s"),
+                is_makers: true,
+                buy: ["0".into()].into(),
+                sell: [].into(),
+            })),
+            None,
+        ),
         json(trade(Some(SidePointer::BuyerMaker(pointer("/s")))), None),
         json(quote, None),
         json(Shape::Value(pointer("")), None),

@@ -33,7 +33,7 @@ const PAGE_UPDATES: u32 = 1_000;
 /// How long to wait after a temporary refusal, if the server does not say.
 const RETRY_AFTER_MS: u32 = 1_000;
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 16] = [
     "position",
     "seq",
     "ingest_time_ns",
@@ -49,6 +49,7 @@ const COLUMNS: [&str; 15] = [
     "ask_size",
     "text",
     "bytes_base64",
+    "absent",
 ];
 
 #[tokio::main(flavor = "current_thread")]
@@ -188,17 +189,21 @@ fn record(update: Update<Topic>) -> [String; COLUMNS.len()] {
             }
         }
         Value::Quote(quote) => {
-            set("bid", quote.bid.to_string());
-            set("ask", quote.ask.to_string());
-            if let Some(size) = quote.bid_size {
-                set("bid_size", size.to_string());
-            }
-            if let Some(size) = quote.ask_size {
-                set("ask_size", size.to_string());
+            let parts = [
+                ("bid", quote.bid),
+                ("ask", quote.ask),
+                ("bid_size", quote.bid_size),
+                ("ask_size", quote.ask_size),
+            ];
+            for (column, part) in parts {
+                if let Some(part) = part {
+                    set(column, part.to_string());
+                }
             }
         }
         Value::Text(text) => set("text", text),
         Value::Bytes(bytes) => set("bytes_base64", BASE64_STANDARD.encode(bytes)),
+        Value::Absent(word) => set("absent", word),
     }
     row
 }

@@ -24,7 +24,8 @@ pub enum DecimalError {
     /// Not of the form `-?digits[.digits][e[+-]digits]`.
     #[error("it is not a decimal number")]
     Syntax,
-    /// All digits together do not fit an `i64`, or more than [`SCALE_MAX`] are after the point.
+    /// Without trailing zeros, all digits together do not fit an `i64`, or more than [`SCALE_MAX`]
+    /// are after the point.
     #[error("it has more digits than an exact decimal holds (about 18)")]
     TooPrecise,
 }
@@ -95,29 +96,38 @@ impl FromStr for Decimal {
         if whole.is_empty() && fraction.is_empty() {
             return Err(DecimalError::Syntax);
         }
-        let mut mantissa = 0i64;
-        for byte in whole.bytes().chain(fraction.bytes()) {
-            if !byte.is_ascii_digit() {
-                return Err(DecimalError::Syntax);
+        let digits = || whole.bytes().chain(fraction.bytes());
+        if !digits().all(|digit| digit.is_ascii_digit()) {
+            return Err(DecimalError::Syntax);
+        }
+        let len = whole.len() + fraction.len();
+        let zeros = digits().rev().take_while(|&digit| digit == b'0').count();
+        // Accumulated as a negative number, because i64 has one more of those than positive ones.
+        let mut mantissa = digits()
+            .take(len - zeros)
+            .try_fold(0i64, |mantissa, digit| {
+                let shifted = mantissa.checked_mul(10)?;
+                shifted.checked_sub(i64::from(digit - b'0'))
+            })
+            .ok_or(DecimalError::TooPrecise)?;
+        let written = i64::try_from(fraction.len()).map_err(|_| DecimalError::TooPrecise)?;
+        let written = written - i64::from(exponent);
+        let mut scale = written - zeros as i64;
+        if mantissa == 0 {
+            scale = written.clamp(0, i64::from(SCALE_MAX));
+        }
+        // Trailing zeros after the point are kept as far as they fit.
+        let kept = written.min(i64::from(SCALE_MAX)).max(0);
+        while scale < kept {
+            match mantissa.checked_mul(10) {
+                Some(longer) => mantissa = longer,
+                None if scale >= 0 => break,
+                None => return Err(DecimalError::TooPrecise),
             }
-            // Accumulated as a negative number, because i64 has one more of those than positive
-            // ones.
-            mantissa = mantissa
-                .checked_mul(10)
-                .and_then(|m| m.checked_sub(i64::from(byte - b'0')))
-                .ok_or(DecimalError::TooPrecise)?;
+            scale += 1;
         }
         if !negative {
             mantissa = mantissa.checked_neg().ok_or(DecimalError::TooPrecise)?;
-        }
-        let fraction_len = i64::try_from(fraction.len()).map_err(|_| DecimalError::TooPrecise)?;
-        let mut scale = fraction_len - i64::from(exponent);
-        if mantissa == 0 {
-            scale = scale.clamp(0, i64::from(SCALE_MAX));
-        }
-        while scale < 0 {
-            mantissa = mantissa.checked_mul(10).ok_or(DecimalError::TooPrecise)?;
-            scale += 1;
         }
         let scale = u8::try_from(scale).map_err(|_| DecimalError::TooPrecise)?;
         Self::new(mantissa, scale)
@@ -218,6 +228,16 @@ mod tests {
         check("1.5e3", "1500");
         check("1e-7", "0.0000001");
         check("0e99", "0");
+        check("10000000000000000000e-5", "100000000000000.0000");
+    }
+
+    #[test]
+    fn trailing_zeros_that_do_not_fit_are_dropped() {
+        check("0.08200000000000000000000000", "0.082000000000000000");
+        check("10.0000000000000000000000", "10.00000000000000000");
+        check("100000000000.00000000", "100000000000.0000000");
+        check("-1.50000000000000000000000", "-1.500000000000000000");
+        check("0.0000000000000000000000", "0.000000000000000000");
     }
 
     #[test]

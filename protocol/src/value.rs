@@ -26,6 +26,9 @@ pub enum Value {
     Text(String),
     /// Anything else. In JSON as base64 (RFC 4648, section 4, with padding).
     Bytes(#[serde(with = "base64_bytes")] Vec<u8>),
+    /// No value at present: the source says so itself. The text is the source's word for it, such
+    /// as `unavailable` or `null`; an empty message leaves it empty.
+    Absent(String),
 }
 
 /// One trade.
@@ -55,14 +58,16 @@ pub enum Side {
 
 strict_name!(Side);
 
-/// The best bid and ask of an order book.
+/// The best bid and ask of an order book. One side is missing while it has no offers.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub struct Quote {
     /// Highest price of a buy offer.
-    pub bid: Decimal,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bid: Option<Decimal>,
     /// Lowest price of a sell offer.
-    pub ask: Decimal,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Decimal>,
     /// Units wanted at the bid, if the source gives them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bid_size: Option<Decimal>,
@@ -75,13 +80,13 @@ strict_object!(Quote);
 
 impl Value {
     /// The number that a chart shows: the reading, the trade's price, or the middle of bid and ask.
-    /// `None` for text and bytes.
+    /// `None` for everything else, and for a quote with one side.
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Self::Reading(value) => Some(*value),
             Self::Trade(trade) => Some(trade.price.to_f64()),
-            Self::Quote(quote) => Some((quote.bid.to_f64() + quote.ask.to_f64()) / 2.0),
-            Self::Text(_) | Self::Bytes(_) => None,
+            Self::Quote(quote) => Some((quote.bid?.to_f64() + quote.ask?.to_f64()) / 2.0),
+            Self::Text(_) | Self::Bytes(_) | Self::Absent(_) => None,
         }
     }
 }

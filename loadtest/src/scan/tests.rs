@@ -62,21 +62,21 @@ fn value() -> impl Strategy<Value = Value> {
     let trade = (decimal(), decimal(), side)
         .prop_map(|(price, size, side)| Value::Trade(Trade { price, size, side }));
     let size = || proptest::option::of(decimal());
-    let quote =
-        (decimal(), decimal(), size(), size()).prop_map(|(bid, ask, bid_size, ask_size)| {
-            Value::Quote(Quote {
-                bid,
-                ask,
-                bid_size,
-                ask_size,
-            })
-        });
+    let quote = (size(), size(), size(), size()).prop_map(|(bid, ask, bid_size, ask_size)| {
+        Value::Quote(Quote {
+            bid,
+            ask,
+            bid_size,
+            ask_size,
+        })
+    });
     prop_oneof![
         stamped,
         any::<f64>().prop_map(Value::Reading),
         trade,
         quote,
         ".*".prop_map(Value::Text),
+        ".*".prop_map(Value::Absent),
         proptest::collection::vec(any::<u8>(), 0..80).prop_map(Value::Bytes),
     ]
 }

@@ -140,8 +140,8 @@ pub(crate) fn trade(price: &str, size: &str) -> Value {
 
 pub(crate) fn quote(bid: &str, ask: &str) -> Value {
     Value::Quote(Quote {
-        bid: bid.parse().unwrap(),
-        ask: ask.parse().unwrap(),
+        bid: Some(bid.parse().unwrap()),
+        ask: Some(ask.parse().unwrap()),
         bid_size: None,
         ask_size: None,
     })

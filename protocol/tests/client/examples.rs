@@ -237,9 +237,9 @@ async fn history_to_csv_writes_all_pages_in_order_with_exact_decimals() {
     assert_eq!(
         String::from_utf8(out).unwrap(),
         "position,seq,ingest_time_ns,source_time_ns,quality,reading,price,size,side,\
-         bid,ask,bid_size,ask_size,text,bytes_base64\n\
-         10,10,5,,live,,,,,,,,,\"a, b\",\n\
-         30,30,5,,live,,39432.480,0.000000000000000263,sell,,,,,,\n\
-         40,40,5,,live,0.1,,,,,,,,,\n"
+         bid,ask,bid_size,ask_size,text,bytes_base64,absent\n\
+         10,10,5,,live,,,,,,,,,\"a, b\",,\n\
+         30,30,5,,live,,39432.480,0.000000000000000263,sell,,,,,,,\n\
+         40,40,5,,live,0.1,,,,,,,,,,\n"
     );
 }

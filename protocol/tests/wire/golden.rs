@@ -177,6 +177,7 @@ variants!(VALUES, value_name, Value {
     Value::Quote(_) => "value quote",
     Value::Text(_) => "value text",
     Value::Bytes(_) => "value bytes",
+    Value::Absent(_) => "value absent",
 });
 
 variants!(SIDES, side_name, Side {

@@ -60,8 +60,8 @@ fn value() -> impl Strategy<Value = Value> {
     let side = prop_oneof![Just(Side::Buy), Just(Side::Sell)];
     let trade = (decimal(), decimal(), option::of(side));
     let quote = (
-        decimal(),
-        decimal(),
+        option::of(decimal()),
+        option::of(decimal()),
         option::of(decimal()),
         option::of(decimal()),
     );
@@ -76,6 +76,7 @@ fn value() -> impl Strategy<Value = Value> {
         })),
         text().prop_map(Value::Text),
         vec(any::<u8>(), 0..300).prop_map(Value::Bytes),
+        text().prop_map(Value::Absent),
     ]
 }
 

@@ -79,14 +79,24 @@ fn values() -> Vec<(&'static str, Value)> {
         (
             "quote",
             Value::Quote(Quote {
-                bid: decimal("39432.47"),
-                ask: decimal("39432.49"),
+                bid: Some(decimal("39432.47")),
+                ask: Some(decimal("39432.49")),
                 bid_size: Some(decimal("1.5")),
                 ask_size: None,
             }),
         ),
+        (
+            "quote-one-sided",
+            Value::Quote(Quote {
+                bid: None,
+                ask: Some(decimal("25.3652")),
+                bid_size: None,
+                ask_size: Some(decimal("40.66")),
+            }),
+        ),
         ("text", Value::Text("zu, ≤ 1 °C".into())),
         ("bytes", Value::Bytes(vec![0x00, 0x7f, 0xfb, 0xff])),
+        ("absent", Value::Absent("unavailable".into())),
     ]
 }
 

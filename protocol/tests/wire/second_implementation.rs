@@ -110,6 +110,7 @@ enum Value {
     Quote(Quote),
     Text(String),
     Bytes(Vec<u8>),
+    Absent(String),
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]
@@ -127,8 +128,8 @@ enum Side {
 
 #[derive(Debug, SchemaRead, SchemaWrite)]
 struct Quote {
-    bid: Decimal,
-    ask: Decimal,
+    bid: Option<Decimal>,
+    ask: Option<Decimal>,
     bid_size: Option<Decimal>,
     ask_size: Option<Decimal>,
 }

@@ -13,9 +13,9 @@ use crate::settings::{
 /// The command line, with a flag for each key of the sections after its prefix. It only checks
 /// names: values come from other places, too.
 pub(super) fn command<'a>(sections: impl Iterator<Item = (String, &'a Command)>) -> Command {
-    let general = General::command().mut_args(|arg| match arg.get_action() {
-        ArgAction::SetTrue => arg,
-        _ => described(arg),
+    let general = General::command().mut_args(|arg| match is_setting(&arg) {
+        true => described(arg),
+        false => arg,
     });
     sections.fold(general, |command, (prefix, section)| {
         let args = section.get_arguments().map(|arg| {
@@ -44,8 +44,12 @@ fn described(arg: Arg) -> Arg {
 /// All keys that have an environment variable.
 pub(super) fn keys(command: &Command) -> impl Iterator<Item = &str> {
     let args = command.get_arguments();
-    args.filter(|arg| !matches!(arg.get_action(), ArgAction::SetTrue))
-        .map(key)
+    args.filter(|arg| is_setting(arg)).map(key)
+}
+
+/// Whether a flag sets something. The others say what to do instead of running.
+fn is_setting(arg: &Arg) -> bool {
+    !matches!(arg.get_action(), ArgAction::SetTrue) && arg.get_id() != "try_decode"
 }
 
 /// The general flags, and what all flags give. An error is help, the version, or what is wrong.

@@ -20,6 +20,7 @@ mod section;
 mod summary;
 mod syntax;
 mod text;
+mod try_decode;
 mod unknown;
 
 use std::ffi::OsString;
@@ -110,6 +111,10 @@ pub fn load(
     let warned = warnings.iter().filter(|_| general.check);
     let problems = warned.cloned().chain(file.problems).collect();
     let settings = drafts.settings(&kinds, in_order(warnings), problems)?;
+    if let Some([topic, payload]) = general.try_decode.as_deref() {
+        let text = try_decode::text(&settings.decode, topic, payload.as_bytes());
+        return Ok(Command::Print(text));
+    }
     Ok(if general.print_config {
         Command::Print(drafts.print())
     } else if general.check {

@@ -5,7 +5,9 @@ use std::{fmt, sync::Arc};
 
 use smallvec::SmallVec;
 use tickcast_core::work::NewUpdate;
+use tickcast_protocol::message::TimeNs;
 
+use super::decode::Decoded;
 use crate::{
     ingest::{Ended, Ingest, Room},
     log::limit::LogLimit,
@@ -104,6 +106,12 @@ impl Handover {
     /// Counts a message that could not be read. Logs it, unless many were logged just now. `origin`
     /// is its topic or place.
     pub(super) fn undecodable(&mut self, origin: impl fmt::Display, reason: impl fmt::Display) {
+        self.metrics.silent.add(1);
+        self.unreadable(origin, reason);
+    }
+
+    /// The same for a part of a message.
+    fn unreadable(&mut self, origin: impl fmt::Display, reason: impl fmt::Display) {
         self.metrics.undecodable.add(1);
         if let Some(unlogged) = self.log_limit.allow(self.ingest.uptime()) {
             tracing::warn!(
@@ -113,16 +121,41 @@ impl Handover {
         }
     }
 
-    /// Counts the messages that were neither handed over nor counted, except for those that still
-    /// wait.
+    /// Counts the updates of received messages that were neither handed over nor counted, except
+    /// for those that still wait.
     pub(super) fn count_rest_as_lost(&mut self, waiting: usize, reason: &str) {
         let metrics = &self.metrics;
-        let settled = metrics.submitted.get() + metrics.undecodable.get() + metrics.lost.get();
-        let rest = metrics.received.get().saturating_sub(settled);
+        let expected = metrics.received.get() + metrics.further.get();
+        let settled = metrics.silent.get() + metrics.submitted.get() + metrics.lost.get();
+        let rest = expected.saturating_sub(settled);
         let rest = usize::try_from(rest).unwrap_or(usize::MAX);
         let lost = rest.saturating_sub(waiting);
         if lost > 0 {
             self.lost(lost, reason);
+        }
+    }
+
+    /// The server's clock.
+    pub(super) fn now_ns(&self) -> TimeNs {
+        self.ingest.now_ns()
+    }
+
+    /// Counts what a payload's decoding left out, and logs what cannot be read.
+    pub(super) fn count_decoded(&mut self, origin: impl fmt::Display, decoded: &mut Decoded) {
+        let metrics = &self.metrics;
+        metrics.passed_over.add(decoded.passed_over);
+        metrics.times_ignored.add(decoded.times_ignored);
+        metrics.rounded.add(decoded.rounded);
+        metrics.left_out.add(decoded.left_out);
+        match u64::try_from(decoded.updates.len()) {
+            Ok(0) => metrics.silent.add(1),
+            updates => metrics.further.add(updates.unwrap_or(u64::MAX) - 1),
+        }
+        for error in decoded.errors.drain(..) {
+            self.unreadable(&origin, error);
+        }
+        if let Some((name, topic)) = decoded.renamed.take() {
+            tracing::info!(feed = %self.name, name, topic, "a name cannot be part of a topic");
         }
     }
 

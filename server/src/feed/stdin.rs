@@ -12,13 +12,13 @@ use std::{
     thread,
 };
 
-use tickcast_core::work::NewUpdate;
+use tickcast_protocol::message::TimeNs;
 use tokio::sync::oneshot;
 
 use super::{FeedState, handover::Handover};
 use crate::{
     feed::decode::{
-        DecodeError, Decoder, bad,
+        DecodeError, Decoded, Decoder, SampleTime, bad,
         json::{Fields, Scalar},
         read_time, read_unit,
     },
@@ -111,20 +111,28 @@ fn read_lines(
             continue;
         }
         handover.count_received(1);
-        let update = match line {
-            Line::Whole(line) => read_line(line, decoder).map_err(|error| error.to_string()),
+        let now_ns = handover.now_ns();
+        let decoded = match line {
+            Line::Whole(line) => {
+                read_line(line, decoder, now_ns).map_err(|error| error.to_string())
+            }
             Line::TooLong => Err(format!("the line is longer than {LINE_MAX_BYTES} bytes")),
         };
-        match update {
-            Ok(update) => handover.submit_blocking(update)?,
+        match decoded {
+            Ok(mut decoded) => {
+                handover.count_decoded(format_args!("line {number}"), &mut decoded);
+                for update in decoded.updates {
+                    handover.submit_blocking(update)?;
+                }
+            }
             Err(reason) => handover.undecodable(format_args!("line {number}"), reason),
         }
     }
 }
 
-fn read_line(line: &[u8], decoder: &mut Decoder) -> Result<NewUpdate, DecodeError> {
+fn read_line(line: &[u8], decoder: &mut Decoder, now_ns: TimeNs) -> Result<Decoded, DecodeError> {
     if line.trim_ascii_start().starts_with(b"{") {
-        return read_json(line, decoder);
+        return read_json(line, decoder, now_ns);
     }
     let line = line.trim_ascii();
     let end = line.iter().position(u8::is_ascii_whitespace);
@@ -133,31 +141,42 @@ fn read_line(line: &[u8], decoder: &mut Decoder) -> Result<NewUpdate, DecodeErro
     if value.is_empty() {
         return Err(bad("line", topic, "there is no value after the topic"));
     }
-    decoder.decode(topic, value.trim_ascii_start())
+    decoder.decode(topic, value.trim_ascii_start(), now_ns)
 }
 
-fn read_json(line: &[u8], decoder: &mut Decoder) -> Result<NewUpdate, DecodeError> {
+fn read_json(line: &[u8], decoder: &mut Decoder, now_ns: TimeNs) -> Result<Decoded, DecodeError> {
     let text = str::from_utf8(line).map_err(|error| DecodeError::NotUtf8(error.valid_up_to()))?;
     let fields = Fields::parse(text).map_err(|error| DecodeError::NotJson(error.to_string()))?;
     let Some(Scalar::Text(topic)) = fields.get("topic").map(Scalar::of) else {
         return Err(bad("line", text, "there is no string \"topic\""));
     };
+    // Without `value`, the members beside the topic are the payload.
     let payload: Cow<'_, str> = match fields.get("value") {
-        None => text.into(),
         Some(raw) => match Scalar::of(raw) {
             Scalar::Text(value) => value,
-            Scalar::Null => return Err(bad("value", raw, "there is no value")),
             _ => raw.into(),
         },
+        None => {
+            let rest = fields.without(&["topic"]);
+            if rest.is_empty() {
+                return Err(bad("line", text, "there is no value beside the topic"));
+            }
+            rest.into()
+        }
     };
-    let mut update = decoder.decode(&topic, payload.as_bytes())?;
-    if update.source_time_ns.is_none() {
-        update.source_time_ns = read_time(&fields)?;
+    let mut decoded = decoder.decode(&topic, payload.as_bytes(), now_ns)?;
+    let time = read_time(&fields, now_ns);
+    decoded.times_ignored += u64::from(time == SampleTime::Ignored);
+    let unit: Option<Arc<str>> = read_unit(&fields).map(Arc::from);
+    for update in &mut decoded.updates {
+        if let (None, SampleTime::At(time_ns)) = (update.source_time_ns, time) {
+            update.source_time_ns = Some(time_ns);
+        }
+        if update.unit.is_none() {
+            update.unit.clone_from(&unit);
+        }
     }
-    if update.unit.is_none() {
-        update.unit = read_unit(&fields).map(Arc::from);
-    }
-    Ok(update)
+    Ok(decoded)
 }
 
 /// Lines of bounded length.
@@ -221,7 +240,7 @@ impl<R: BufRead> Lines<R> {
 
 #[cfg(test)]
 mod tests {
-    use tickcast_core::work::Work;
+    use tickcast_core::work::{NewUpdate, Work};
     use tickcast_protocol::value::Value;
 
     use super::*;
@@ -287,12 +306,12 @@ mod tests {
             (trade.price.to_string(), update.source_time_ns)
         };
         assert_eq!(
-            price(r#"{"topic":"t","price":1.10,"size":2,"ts":1}"#),
-            ("1.10".into(), Some(1_000_000_000))
+            price(r#"{"topic":"t","price":1.10,"size":2,"ts":1700000000}"#),
+            ("1.10".into(), Some(1_700_000_000_000_000_000))
         );
         assert_eq!(
             price(r#"{"topic":"t","value":{"price":1.10,"size":2},"ts":1}"#),
-            ("1.10".into(), Some(1_000_000_000))
+            ("1.10".into(), None)
         );
     }
 

@@ -7,6 +7,7 @@ use tickcast_core::{
     Now,
     work::{Ack, FeedId, NewUpdate, Submission, Work},
 };
+use tickcast_protocol::message::TimeNs;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
@@ -84,6 +85,11 @@ impl Ingest {
     /// The time since the server's start.
     pub fn uptime(&self) -> Duration {
         self.clock.now().uptime
+    }
+
+    /// The clock that stamps what is handed over.
+    pub fn now_ns(&self) -> TimeNs {
+        self.clock.now().wall_ns
     }
 
     /// Whether a submission would have to wait now.

@@ -11,8 +11,21 @@ pub struct FeedMetrics {
     pub received: Number,
     /// Updates handed to the sequencer.
     pub submitted: Number,
-    /// Messages, rows or lines that could not be read.
+    /// Messages, rows, lines or parts of them that could not be read.
     pub undecodable: Number,
+    /// Updates beyond the first that a message became. With [`silent`](Self::silent), it says how
+    /// many updates the messages became.
+    pub further: Number,
+    /// Messages that became no update: unreadable ones, and those that were passed over.
+    pub silent: Number,
+    /// Messages or parts of them that a rule passes over.
+    pub passed_over: Number,
+    /// Updates whose time was unreadable or impossible, and which have no source time therefore.
+    pub times_ignored: Number,
+    /// Readings whose number needs more digits than a reading has.
+    pub rounded: Number,
+    /// Parts of messages beyond the bounds on parts and levels.
+    pub left_out: Number,
     /// Updates dropped because the sequencer accepted none for too long, or because their time had
     /// passed.
     pub lost: Number,

@@ -1,11 +1,17 @@
 //! The keys of `[[decode]]` and `--decode`.
 
+use std::str::FromStr;
+
 use clap::{Args, ValueEnum, builder::PossibleValuesParser, builder::TypedValueParser};
+use jiff::tz::TimeZone;
 use tickcast_protocol::topic::Filter;
 
 use super::values::filter;
 use crate::feed::decode::{
-    DecodeRule, Format, JsonFormat, Shape, SidePointer, json::Pointer, time::TimeUnit,
+    DecodeRule, FieldsFormat, Format, JsonFormat, MissingPolicy, Numerals, Shape, SidePointer,
+    TopicTemplate,
+    json::Pointer,
+    time::{TimeRule, TimeUnit},
 };
 
 /// They have no texts, so that only the few that a rule has are printed.
@@ -19,6 +25,9 @@ pub(crate) struct DecodeKeys {
     price: Option<Pointer>,
     size: Option<Pointer>,
     side: Option<Pointer>,
+    side_of: Option<SideOf>,
+    buy: Option<Names>,
+    sell: Option<Names>,
     buyer_maker: Option<Pointer>,
     bid: Option<Pointer>,
     ask: Option<Pointer>,
@@ -27,16 +36,71 @@ pub(crate) struct DecodeKeys {
     time: Option<Pointer>,
     #[arg(value_parser = time_unit())]
     time_unit: Option<TimeUnit>,
+    time_format: Option<String>,
+    #[arg(value_parser = zone)]
+    zone: Option<TimeZone>,
+    #[arg(value_parser = utc_offset)]
+    utc_offset: Option<TimeZone>,
+    each: Option<Pointer>,
+    topic: Option<TopicTemplate>,
+    missing: Option<Missing>,
+    #[arg(value_parser = clap::value_parser!(u8).range(0..=18))]
+    round: Option<u8>,
+    decimal: Option<DecimalMark>,
+    include: Option<Names>,
+    exclude: Option<Names>,
+    keep: Option<Keep>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum FormatName {
     #[value(name = "auto")]
     Automatic,
+    Fields,
     Number,
     Json,
     Text,
     Bytes,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SideOf {
+    Maker,
+    Taker,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Missing {
+    Error,
+    Skip,
+    Absent,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DecimalMark {
+    Point,
+    Comma,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Keep {
+    Text,
+}
+
+/// Names with `|` between them.
+#[derive(Debug, Clone)]
+struct Names(Box<[Box<str>]>);
+
+impl FromStr for Names {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names: Box<[Box<str>]> = text.split('|').map(Into::into).collect();
+        match names.iter().any(|name| name.is_empty()) {
+            true => Err("write names with | between them, as in buy|B".to_owned()),
+            false => Ok(Self(names)),
+        }
+    }
 }
 
 fn time_unit() -> impl TypedValueParser<Value = TimeUnit> {
@@ -48,33 +112,41 @@ fn time_unit() -> impl TypedValueParser<Value = TimeUnit> {
     })
 }
 
+fn zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| {
+        "it is no time zone: write it as in Europe/Berlin (the IANA database)".to_owned()
+    })
+}
+
+fn utc_offset(text: &str) -> Result<TimeZone, String> {
+    let wrong = || "write the offset from UTC as in +01:00 or -05:30".to_owned();
+    let (sign, rest) = match text.split_at_checked(1) {
+        Some(("+", rest)) => (1, rest),
+        Some(("-", rest)) => (-1, rest),
+        _ => return Err(wrong()),
+    };
+    let (hours, minutes) = rest.split_once(':').ok_or_else(wrong)?;
+    let (hours, minutes): (i32, i32) = match (hours.parse(), minutes.parse()) {
+        (Ok(hours @ 0..=14), Ok(minutes @ 0..=59)) => (hours, minutes),
+        _ => return Err(wrong()),
+    };
+    let offset = jiff::tz::Offset::from_seconds(sign * (hours * 3600 + minutes * 60));
+    offset.map(TimeZone::fixed).map_err(|_| wrong())
+}
+
 impl TryFrom<DecodeKeys> for DecodeRule {
     type Error = String;
 
     fn try_from(mut keys: DecodeKeys) -> Result<Self, String> {
         let format = match keys.format {
             FormatName::Automatic => Format::Automatic,
-            FormatName::Number => Format::Number,
+            FormatName::Fields => Format::Fields(Box::new(keys.take_fields())),
+            FormatName::Number => Format::Number(keys.take_numerals()),
             FormatName::Text => Format::Text,
             FormatName::Bytes => Format::Bytes,
             FormatName::Json => Format::Json(Box::new(keys.take_json()?)),
         };
-        // A pointer that is left belongs to another format or another kind of value.
-        let pointers = [
-            ("value", &keys.value),
-            ("price", &keys.price),
-            ("size", &keys.size),
-            ("side", &keys.side),
-            ("buyer_maker", &keys.buyer_maker),
-            ("bid", &keys.bid),
-            ("ask", &keys.ask),
-            ("bid_size", &keys.bid_size),
-            ("ask_size", &keys.ask_size),
-            ("time", &keys.time),
-        ];
-        let left = pointers.iter().find(|(_, pointer)| pointer.is_some());
-        let time_unit = keys.time_unit.map(|_| "time_unit");
-        if let Some(key) = left.map(|(key, _)| *key).or(time_unit) {
+        if let Some(key) = keys.left() {
             return Err(format!("{key} does not fit the other keys of the rule"));
         }
         Ok(Self {
@@ -86,14 +158,27 @@ impl TryFrom<DecodeKeys> for DecodeRule {
 }
 
 impl DecodeKeys {
+    fn take_fields(&mut self) -> FieldsFormat {
+        FieldsFormat {
+            include: take_names(&mut self.include),
+            exclude: take_names(&mut self.exclude),
+            keep_text: self.keep.take().is_some(),
+        }
+    }
+
+    fn take_numerals(&mut self) -> Numerals {
+        match self.decimal.take() {
+            None => Numerals::Usual,
+            Some(DecimalMark::Point) => Numerals::Point,
+            Some(DecimalMark::Comma) => Numerals::Comma,
+        }
+    }
+
     fn take_json(&mut self) -> Result<JsonFormat, String> {
         let shape = if let Some(value) = self.value.take() {
             Shape::Value(value)
         } else if let Some((price, size)) = take_both(&mut self.price, &mut self.size) {
-            let side = match self.side.take() {
-                Some(side) => Some(SidePointer::Side(side)),
-                None => self.buyer_maker.take().map(SidePointer::BuyerMaker),
-            };
+            let side = self.take_side();
             Shape::Trade { price, size, side }
         } else if let Some((bid, ask)) = take_both(&mut self.bid, &mut self.ask) {
             Shape::Quote {
@@ -105,10 +190,80 @@ impl DecodeKeys {
         } else {
             return Err("json needs pointers: value, price and size, or bid and ask".into());
         };
-        let time = self.time.take();
-        let time = time.map(|pointer| (pointer, self.time_unit.take().unwrap_or_default()));
-        Ok(JsonFormat { shape, time })
+        let is_value = matches!(shape, Shape::Value(_));
+        Ok(JsonFormat {
+            each: self.each.take(),
+            topic: self.topic.take(),
+            shape,
+            time: self.take_time(),
+            missing: match self.missing.take() {
+                None | Some(Missing::Error) => MissingPolicy::Error,
+                Some(Missing::Skip) => MissingPolicy::Skip,
+                Some(Missing::Absent) => MissingPolicy::Absent,
+            },
+            round: (!is_value).then(|| self.round.take()).flatten(),
+            numerals: self.take_numerals(),
+        })
     }
+
+    fn take_side(&mut self) -> Option<SidePointer> {
+        let Some(pointer) = self.side.take() else {
+            return self.buyer_maker.take().map(SidePointer::BuyerMaker);
+        };
+        Some(SidePointer::Side {
+            pointer,
+            is_makers: matches!(self.side_of.take(), Some(SideOf::Maker)),
+            buy: take_names(&mut self.buy),
+            sell: take_names(&mut self.sell),
+        })
+    }
+
+    fn take_time(&mut self) -> Option<(Pointer, TimeRule)> {
+        let pointer = self.time.take()?;
+        let rule = TimeRule {
+            unit: self.time_unit.take().unwrap_or_default(),
+            pattern: self.time_format.take().map(Into::into),
+            zone: self.zone.take().or_else(|| self.utc_offset.take()),
+        };
+        Some((pointer, rule))
+    }
+
+    /// A key that no other key needs: it belongs to another format or another kind of value.
+    fn left(&self) -> Option<&'static str> {
+        let left = [
+            ("value", self.value.is_some()),
+            ("price", self.price.is_some()),
+            ("size", self.size.is_some()),
+            ("side", self.side.is_some()),
+            ("side_of", self.side_of.is_some()),
+            ("buy", self.buy.is_some()),
+            ("sell", self.sell.is_some()),
+            ("buyer_maker", self.buyer_maker.is_some()),
+            ("bid", self.bid.is_some()),
+            ("ask", self.ask.is_some()),
+            ("bid_size", self.bid_size.is_some()),
+            ("ask_size", self.ask_size.is_some()),
+            ("time", self.time.is_some()),
+            ("time_unit", self.time_unit.is_some()),
+            ("time_format", self.time_format.is_some()),
+            ("zone", self.zone.is_some()),
+            ("utc_offset", self.utc_offset.is_some()),
+            ("each", self.each.is_some()),
+            ("topic", self.topic.is_some()),
+            ("missing", self.missing.is_some()),
+            ("round", self.round.is_some()),
+            ("decimal", self.decimal.is_some()),
+            ("include", self.include.is_some()),
+            ("exclude", self.exclude.is_some()),
+            ("keep", self.keep.is_some()),
+        ];
+        let (key, _) = left.into_iter().find(|(_, is_left)| *is_left)?;
+        Some(key)
+    }
+}
+
+fn take_names(names: &mut Option<Names>) -> Box<[Box<str>]> {
+    names.take().map(|Names(names)| names).unwrap_or_default()
 }
 
 /// Both pointers, or neither.

@@ -48,8 +48,9 @@ pub(crate) struct General {
     /// publish). Several feeds run at the same time.
     #[arg(long, value_name = "KIND", default_value = "simulated")]
     feed: Vec<String>,
-    /// How payloads of matching topics are read: auto, number, text, bytes or json with pointers,
-    /// as in "market/+/trade=json,price=/p,size=/q,time=/T,time_unit=ms". The first match counts.
+    /// How payloads of matching topics are read: auto, fields, number, text, bytes or json with
+    /// pointers, as in "market/+/trade=json,price=/p,size=/q,time=/T,time_unit=ms". The first match
+    /// counts.
     #[arg(long, value_name = "FILTER=FORMAT")]
     decode: Vec<String>,
     /// How often updates of matching topics are expected, as in "plant/#=5s,dead_after=10m": a
@@ -63,6 +64,9 @@ pub(crate) struct General {
     /// Print all settings with their effective values and where each comes from, and exit.
     #[arg(long)]
     pub(crate) print_config: bool,
+    /// Print what a payload would become, and by which rule, and exit.
+    #[arg(long, num_args = 2, value_names = ["TOPIC", "PAYLOAD"])]
+    pub(crate) try_decode: Option<Vec<String>>,
 }
 
 const AFTER_HELP: &str = "\

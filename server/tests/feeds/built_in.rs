@@ -70,7 +70,10 @@ async fn check_recording(
 fn as_text(value: &Value) -> String {
     match value {
         Value::Reading(number) => format!("{number:?}"),
-        Value::Quote(quote) => format!("{} {}", quote.bid, quote.ask),
+        Value::Quote(quote) => {
+            let (bid, ask) = quote.bid.zip(quote.ask).expect("both sides");
+            format!("{bid} {ask}")
+        }
         Value::Trade(trade) => format!("{} {} {:?}", trade.price, trade.size, trade.side),
         other => format!("{other:?}"),
     }

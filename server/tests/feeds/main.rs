@@ -5,4 +5,5 @@
 mod built_in;
 mod interop;
 mod mqtt;
+mod payloads;
 mod sessions;

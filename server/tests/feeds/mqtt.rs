@@ -5,7 +5,7 @@ use std::{fs, process::Command, sync::Arc, time::Duration};
 use tickcast_protocol::{message::Quality, topic::Filter, value::Value};
 use tickcast_server::testing::{
     FeedState, Source,
-    decode::{DecodeRule, Format},
+    decode::{DecodeRule, Format, Numerals},
     mqtt::{MqttSettings, MqttVersion, Secret},
 };
 use tickcast_server_testkit::{
@@ -33,7 +33,7 @@ fn settings(port: u16, version: MqttVersion) -> MqttSettings {
 fn feed(settings: MqttSettings) -> RunningFeed {
     let numbers = DecodeRule {
         filter: Filter::new("plant/#").unwrap(),
-        format: Format::Number,
+        format: Format::Number(Numerals::Usual),
         unit: Some("bar".into()),
     };
     RunningFeed::start(Source::Mqtt(settings), vec![numbers])
@@ -226,7 +226,8 @@ async fn a_recorded_day_arrives_in_order_with_exact_prices() {
             let Value::Quote(quote) = feed.next().await.value else {
                 panic!("no quote");
             };
-            let (bid, ask) = (quote.bid.to_string(), quote.ask.to_string());
+            let (bid, ask) = quote.bid.zip(quote.ask).expect("both sides");
+            let (bid, ask) = (bid.to_string(), ask.to_string());
             assert_eq!((bid.as_str(), ask.as_str()), (row[1], row[2]));
         }
         publisher.await.unwrap();

@@ -75,7 +75,10 @@ fn temperatures() -> (Vec<String>, String) {
 /// A value with all its digits, as in the recording.
 fn digits(value: &Value) -> String {
     match value {
-        Value::Quote(quote) => format!("{} {}", quote.bid, quote.ask),
+        Value::Quote(quote) => {
+            let (bid, ask) = quote.bid.zip(quote.ask).expect("both sides");
+            format!("{bid} {ask}")
+        }
         Value::Reading(number) => number.to_string(),
         other => panic!("{other:?}"),
     }

@@ -316,7 +316,7 @@ async fn requests_that_outsiders_got_wrong_are_answered_with_what_to_do() {
             r#"{"type":"publish","id":7,"updates":[{"topic":"a","value":21.5}]}"#,
             100,
             "updates[0].value is 21.5: it must be an object with one member, which is reading, \
-             trade, quote, text or bytes, such as {\"reading\":21.5}",
+             trade, quote, text, bytes or absent, such as {\"reading\":21.5}",
         ),
         (
             r#"{"type":"change","id":7,"channel":1}"#,

@@ -20,14 +20,28 @@ export function readValue(value) {
     case 'trade':
       return { kind, number: Number(content.price), text: content.price, extra: `size ${content.size}` };
     case 'quote':
-      return { kind, number: Number(content.bid), text: content.bid, extra: `ask ${grouped(content.ask)}` };
+      return quote(content);
     case 'text':
       return { kind, number: null, text: content.slice(0, TEXT_LENGTH) };
+    case 'absent':
+      return { kind, number: null, text: absent(content) };
     case 'bytes':
       return { kind, number: null, text: `${content.length} bytes` };
     default:
       return { kind, number: null, text: JSON.stringify(content).slice(0, TEXT_LENGTH) };
   }
+}
+
+/** One side is missing while it has no offers. */
+function quote({ bid, ask }) {
+  const number = bid == null ? null : Number(bid);
+  const extra = ask == null ? 'no ask' : `ask ${grouped(ask)}`;
+  return { kind: 'quote', number, text: bid ?? 'no bid', extra };
+}
+
+/** The source's own word, unless it only says that there is nothing. */
+function absent(word) {
+  return word === '' || word === 'null' ? 'no value' : word.slice(0, TEXT_LENGTH);
 }
 
 /** Decimals of the shortest way to write a number. */

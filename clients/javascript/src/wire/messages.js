@@ -12,9 +12,10 @@ const requestId = withDefault(u32, 0);
 const value = keyed({
   reading,
   trade: struct({ price: decimal, size: decimal, side: optional(choice('buy', 'sell')) }),
-  quote: struct({ bid: decimal, ask: decimal, bid_size: optional(decimal), ask_size: optional(decimal) }),
+  quote: struct({ bid: optional(decimal), ask: optional(decimal), bid_size: optional(decimal), ask_size: optional(decimal) }),
   text: string,
   bytes,
+  absent: string,
 });
 
 const filterFields = struct({

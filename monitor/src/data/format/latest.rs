@@ -1,6 +1,6 @@
 //! The newest value of a topic.
 
-use tickcast_protocol::value::Value;
+use tickcast_protocol::{decimal::Decimal, value::Value};
 
 use super::numbers::{count, cut, decimal, number};
 use crate::data::topics::{Latest, MonitoredTopic};
@@ -16,12 +16,25 @@ pub(crate) fn latest(topic: &MonitoredTopic, both_sides: bool) -> String {
         Some(Latest::Value(Value::Reading(reading))) => number(*reading, topic.decimals),
         Some(Latest::Value(Value::Trade(trade))) => decimal(trade.price),
         Some(Latest::Value(Value::Quote(quote))) if both_sides => {
-            format!("{} / {}", decimal(quote.bid), decimal(quote.ask))
+            format!("{} / {}", side(quote.bid), side(quote.ask))
         }
-        Some(Latest::Value(Value::Quote(quote))) => decimal(quote.bid),
+        Some(Latest::Value(Value::Quote(quote))) => side(quote.bid),
         Some(Latest::Value(Value::Text(text))) => cut(text, TEXT_SHOWN_CHARS),
+        Some(Latest::Value(Value::Absent(word))) => absent(word),
         Some(Latest::Value(Value::Bytes(bytes))) => bytes_of(bytes.len()),
         Some(Latest::Bytes(len)) => bytes_of(*len),
+    }
+}
+
+fn side(price: Option<Decimal>) -> String {
+    price.map_or_else(|| "–".to_owned(), decimal)
+}
+
+/// The source's own word, unless it only says that there is nothing.
+fn absent(word: &str) -> String {
+    match word {
+        "" | "null" => "no value".to_owned(),
+        word => cut(word, TEXT_SHOWN_CHARS),
     }
 }
 

@@ -134,8 +134,7 @@ impl MonitoredTopic {
                 Some((_, values)) if sample::is_number(kind, values) => {
                     joined.append(update.ingest_time_ns, values);
                 }
-                Some(_) => joined.mark_gap(Some(0), GapCause::NotANumber),
-                None => {}
+                Some(_) | None => joined.mark_gap(Some(0), GapCause::NotANumber),
             }
         }
         let skipped = after.map_or(0, |joint| joint.seq.saturating_sub(last.seq + 1));

@@ -16,7 +16,7 @@ const READING_DECIMALS_MIN: usize = 2;
 /// The newest value of a topic, bounded in size.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Latest {
-    /// A reading, trade or quote, or a text of bounded length.
+    /// A reading, trade, quote or nothing, or a text of bounded length.
     Value(Value),
     /// The length of a binary value.
     Bytes(usize),
@@ -29,6 +29,10 @@ impl Latest {
             Value::Text(mut text) => {
                 text.truncate(text.floor_char_boundary(TEXT_KEPT_BYTES));
                 Self::Value(Value::Text(text))
+            }
+            Value::Absent(mut word) => {
+                word.truncate(word.floor_char_boundary(TEXT_KEPT_BYTES));
+                Self::Value(Value::Absent(word))
             }
             Value::Bytes(bytes) => Self::Bytes(bytes.len()),
             value => Self::Value(value),

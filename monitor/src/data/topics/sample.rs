@@ -1,10 +1,11 @@
 //! From values to samples of a series.
 
-use tickcast_protocol::value::Value;
+use tickcast_protocol::{decimal::Decimal, value::Value};
 
 use crate::data::history::SeriesKind;
 
-/// From values to samples of a series.
+/// The kind and the numbers of a sample; a missing side of a quote is not a number. `None` for
+/// values that interrupt a series.
 pub(super) fn of_value(value: &Value) -> Option<(SeriesKind, [f64; 2])> {
     match value {
         Value::Reading(reading) => Some((SeriesKind::Reading, [*reading, 0.0])),
@@ -12,8 +13,11 @@ pub(super) fn of_value(value: &Value) -> Option<(SeriesKind, [f64; 2])> {
             SeriesKind::Trade,
             [trade.price.to_f64(), trade.size.to_f64()],
         )),
-        Value::Quote(quote) => Some((SeriesKind::Quote, [quote.bid.to_f64(), quote.ask.to_f64()])),
-        Value::Text(_) | Value::Bytes(_) => None,
+        Value::Quote(quote) => {
+            let price = |side: Option<Decimal>| side.map_or(f64::NAN, Decimal::to_f64);
+            Some((SeriesKind::Quote, [quote.bid, quote.ask].map(price)))
+        }
+        Value::Text(_) | Value::Bytes(_) | Value::Absent(_) => None,
     }
 }
 

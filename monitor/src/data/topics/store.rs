@@ -367,6 +367,10 @@ fn append(
         topic.lossless = Lossless::Yes;
     }
     let Some((kind, values)) = sample::of_value(&update.value) else {
+        // A line across "unavailable" would claim that the value was known.
+        if let Some(series) = &mut topic.series {
+            series.mark_gap(Some(0), GapCause::NotANumber);
+        }
         return;
     };
     let series = match &mut topic.series {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tickcast_protocol::{
+    decimal::Decimal,
     message::{Mode, Position, Quality, Seq, Status, TimeNs},
     topic::Topic,
     value::Value,
@@ -170,8 +171,11 @@ impl MonitoredTopic {
         self.decimals = match &value {
             Value::Reading(reading) => self.decimals.max(latest::reading_decimals(*reading)),
             Value::Trade(trade) => trade.price.scale(),
-            Value::Quote(quote) => quote.bid.scale().max(quote.ask.scale()),
-            Value::Text(_) | Value::Bytes(_) => self.decimals,
+            Value::Quote(quote) => {
+                let scales = [quote.bid, quote.ask].map(|side| side.map(Decimal::scale));
+                scales.into_iter().max().flatten().unwrap_or(self.decimals)
+            }
+            Value::Text(_) | Value::Bytes(_) | Value::Absent(_) => self.decimals,
         };
         let number = value.as_f64().filter(|number| number.is_finite());
         if let (Some(before), Some(after)) = (self.number, number)

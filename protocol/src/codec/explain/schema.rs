@@ -151,6 +151,7 @@ const VALUE: Kind = Kind::OneOf(&[
     ("quote", Kind::Object(&QUOTE)),
     ("text", Kind::Text),
     ("bytes", Kind::Bytes),
+    ("absent", Kind::Text),
 ]);
 
 const TRADE: Object = Object {
@@ -165,8 +166,8 @@ const TRADE: Object = Object {
 const QUOTE: Object = Object {
     name: "a quote",
     members: &[
-        required("bid", Kind::Decimal),
-        required("ask", Kind::Decimal),
+        optional("bid", Kind::Decimal),
+        optional("ask", Kind::Decimal),
         optional("bid_size", Kind::Decimal),
         optional("ask_size", Kind::Decimal),
     ],

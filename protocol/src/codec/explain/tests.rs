@@ -29,6 +29,8 @@ fn requests() -> Vec<Value> {
             update("a/e", json!({"text": "tare"})),
             update("a/f", json!({"bytes": "AAECAw=="})),
             update("a/g", json!({"reading": "NaN"})),
+            update("a/h", json!({"absent": "unavailable"})),
+            update("a/i", json!({"quote": {"ask": "1.2"}})),
         ]}),
         json!({"type": "time", "id": 7, "client_time_ns": "1610064000278450001"}),
         json!({"type": "list", "id": 7}),
@@ -74,7 +76,7 @@ fn explain(text: &str, id: Option<RequestId>, reason: &str) {
 
 #[test]
 fn a_wrong_request_in_json_is_answered_with_its_id_and_the_member_that_is_wrong() {
-    let value = "an object with one member, which is reading, trade, quote, text or bytes, \
+    let value = "an object with one member, which is reading, trade, quote, text, bytes or absent, \
                  such as {\"reading\":21.5}";
     let types = "\"subscribe\", \"unsubscribe\", \"publish\", \"time\", \"list\", \"change\" or \
                  \"history\"";
@@ -305,7 +307,7 @@ fn a_wrong_request_in_bincode_is_answered_with_its_id_and_the_member_that_is_wro
         &[2, 1, 7, 1, 1, b'a', 9],
         Some(7),
         "updates[0].value at byte 6 has number 9: it must be 0 (reading), 1 (trade), 2 (quote), \
-         3 (text) or 4 (bytes)",
+         3 (text), 4 (bytes) or 5 (absent)",
     );
     explain(
         &[2, 1, 7, 1, 5, b'a'],

@@ -1,98 +1,114 @@
-//! Payloads of topics without a decoding rule: the format is recognised from the content.
+//! The format `auto`: the content of a payload decides how it is read.
 
-use std::borrow::Cow;
-
-use tickcast_protocol::{
-    message::TimeNs,
-    value::{Quote, Trade, Value},
-};
+use tickcast_protocol::value::Value;
 
 use super::{
-    content::{Content, DecodeError},
-    json::{Fields, Scalar},
-    parts::{decimal, number, plain, read_side, time},
-    time::TimeUnit,
+    emit::Emitter,
+    error::DecodeError,
+    json::Fields,
+    parts::{reading, scalar_text},
+    sample,
+    split::{Choice, Splitter},
 };
 
-const VALUE_NAMES: [&str; 2] = ["value", "v"];
-const TIME_NAMES: [&str; 3] = ["time", "timestamp", "ts"];
-const SIZE_NAMES: [&str; 4] = ["size", "qty", "quantity", "amount"];
-const BID_SIZE_NAMES: [&str; 4] = ["bid_size", "bidSize", "bid_qty", "bidQty"];
-const ASK_SIZE_NAMES: [&str; 4] = ["ask_size", "askSize", "ask_qty", "askQty"];
+/// Some writers put this in front of UTF-8.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Reads a payload whose format is not configured.
-pub(super) fn automatic(payload: &[u8]) -> Result<Content<'_>, DecodeError> {
+/// Reads a payload without a rule.
+pub(super) fn read(payload: &[u8], emitter: &mut Emitter<'_>) {
     let Ok(text) = std::str::from_utf8(payload) else {
-        return Ok(Value::Bytes(payload.into()).into());
+        return emitter.own(Value::Bytes(payload.into()).into());
     };
-    let trimmed = text.trim_ascii();
-    let content = match trimmed.as_bytes().first() {
-        Some(b'{') => match Fields::parse(trimmed) {
-            Ok(fields) => automatic_object(&fields)?,
-            Err(_) => None,
-        },
-        _ => number(trimmed).map(|number| Value::Reading(number).into()),
-    };
-    Ok(content.unwrap_or_else(|| Value::Text(text.into()).into()))
-}
-
-/// Reads a flat object. Returns `None` if the names of its fields match no kind of value.
-fn automatic_object<'a>(fields: &Fields<'a>) -> Result<Option<Content<'a>>, DecodeError> {
-    let value = if let Some(raw) = fields.get_any(&VALUE_NAMES) {
-        plain(raw)?
-    } else if let (Some(price), Some(size)) = (fields.get("price"), fields.get_any(&SIZE_NAMES)) {
-        Value::Trade(Trade {
-            price: decimal("price", price)?,
-            size: decimal("size", size)?,
-            side: fields.get("side").map(read_side).transpose()?.flatten(),
-        })
-    } else if let (Some(bid), Some(ask)) = (fields.get("bid"), fields.get("ask")) {
-        let size = |field, names: &[&str]| {
-            let raw = fields.get_any(names).filter(|raw| *raw != "null");
-            raw.map(|raw| decimal(field, raw)).transpose()
-        };
-        Value::Quote(Quote {
-            bid: decimal("bid", bid)?,
-            ask: decimal("ask", ask)?,
-            bid_size: size("bid_size", &BID_SIZE_NAMES)?,
-            ask_size: size("ask_size", &ASK_SIZE_NAMES)?,
-        })
-    } else if let Some((name, raw)) = fields.single() {
-        return Ok(own_json(name, raw).map(Content::from));
-    } else {
-        return Ok(None);
-    };
-    let time_ns = read_time(fields)?;
-    let unit = read_unit(fields);
-    Ok(Some(Content {
-        value,
-        time_ns,
-        unit,
-    }))
-}
-
-/// The time in a flat object.
-pub(crate) fn read_time(fields: &Fields<'_>) -> Result<Option<TimeNs>, DecodeError> {
-    match fields.get_any(&TIME_NAMES) {
-        None | Some("null") => Ok(None),
-        Some(raw) => time(raw, TimeUnit::Automatic).map(Some),
+    let trimmed = text.trim_start_matches(BYTE_ORDER_MARK).trim_ascii();
+    if trimmed.is_empty() {
+        return emitter.own(Value::Absent(String::new()).into());
+    }
+    if emitter.known.is_metadata {
+        return emitter.own(Value::Text(text.into()).into());
+    }
+    if trimmed == "null" {
+        return emitter.own(Value::Absent("null".to_owned()).into());
+    }
+    if !json(trimmed, Choice::default(), emitter) {
+        emitter.own(match trimmed.as_bytes()[0] {
+            b'"' => scalar_text(trimmed).unwrap_or_else(|| Value::Text(text.into()).into()),
+            _ => reading(trimmed).unwrap_or_else(|| Value::Text(text.into()).into()),
+        });
     }
 }
 
-/// The unit in a flat object.
-pub(crate) fn read_unit<'a>(fields: &Fields<'a>) -> Option<Cow<'a, str>> {
-    match fields.get("unit").map(Scalar::of) {
-        Some(Scalar::Text(unit)) => Some(unit),
-        _ => None,
+/// Reads an object or an array. Returns whether it was one that says anything.
+pub(super) fn json(text: &str, choice: Choice<'_>, emitter: &mut Emitter<'_>) -> bool {
+    if !text.starts_with(['{', '[']) {
+        return false;
     }
-}
-
-/// A value in Tickcast's own JSON, such as `{"reading":21.5}`.
-fn own_json(name: &str, raw: &str) -> Option<Value> {
-    match name {
-        "reading" | "trade" | "quote" | "text" | "bytes" => {
-            serde_json::from_str(&format!("{{\"{name}\":{raw}}}")).ok()
+    let before = emitter.decoded.parts();
+    if valid_json(text, choice, emitter).is_err() {
+        let fixed = with_nulls(text);
+        if valid_json(&fixed, choice, emitter).is_err() {
+            return false;
         }
-        _ => None,
+    }
+    emitter.decoded.parts() > before
+}
+
+fn valid_json(
+    text: &str,
+    choice: Choice<'_>,
+    emitter: &mut Emitter<'_>,
+) -> Result<(), DecodeError> {
+    if text.starts_with('[') {
+        return Splitter::new(emitter, choice).array(text);
+    }
+    let fields = Fields::parse(text).map_err(|error| DecodeError::NotJson(error.to_string()))?;
+    // A choice of members asks for the members.
+    let known = match choice == Choice::default() {
+        true => sample::read(&fields, emitter.now_ns),
+        false => Ok(None),
+    };
+    match known {
+        Ok(Some(content)) => emitter.own(content),
+        Ok(None) => Splitter::new(emitter, choice).object(&fields),
+        Err(error) => emitter.fail(error),
+    }
+    Ok(())
+}
+
+/// The text with null for each `NaN` and `Infinity`, which JSON does not know but several writers
+/// send.
+fn with_nulls(text: &str) -> String {
+    const WORDS: [&str; 4] = ["-Infinity", "Infinity", "NaN", "nan"];
+
+    let mut fixed = String::with_capacity(text.len());
+    let mut rest = text;
+    let (mut is_in_string, mut is_escaped) = (false, false);
+    while let Some(character) = rest.chars().next() {
+        let word = WORDS.iter().find(|word| rest.starts_with(**word));
+        if let (false, Some(word)) = (is_in_string, word) {
+            fixed.push_str("null");
+            rest = &rest[word.len()..];
+            continue;
+        }
+        if character == '"' && !is_escaped {
+            is_in_string = !is_in_string;
+        }
+        is_escaped = is_in_string && character == '\\' && !is_escaped;
+        fixed.push(character);
+        rest = &rest[character.len_utf8()..];
+    }
+    fixed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_nulls;
+
+    #[test]
+    fn only_words_outside_strings_become_null() {
+        assert_eq!(
+            with_nulls(r#"{"a":NaN,"NaN":"NaN \" NaN","b":[-Infinity,Infinity]}"#),
+            r#"{"a":null,"NaN":"NaN \" NaN","b":[null,null]}"#
+        );
+        assert_eq!(with_nulls(r#"{"NaN":1}"#), r#"{"NaN":1}"#);
     }
 }

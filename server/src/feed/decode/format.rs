@@ -1,19 +1,22 @@
-//! The formats of payloads, and reading by them.
+//! Rules: which topics they apply to, and how their payloads are read.
 
 use std::sync::Arc;
 
 use tickcast_protocol::{
-    decimal::Decimal,
     topic::Filter,
-    value::{Quote, Trade, Value},
+    value::{Side, Value},
 };
 
 use super::{
-    automatic::automatic,
-    content::{Content, DecodeError},
-    json::{Document, Pointer},
-    parts::{bad, decimal, plain, read_side, side_by_buyer_maker, time, utf8},
-    time::TimeUnit,
+    automatic,
+    emit::Emitter,
+    error::DecodeError,
+    json::Pointer,
+    numerals::Numerals,
+    parts::{bad, utf8},
+    split::Choice,
+    template::TopicTemplate,
+    time::TimeRule,
 };
 
 /// The rule for the payloads of some topics.
@@ -30,13 +33,17 @@ pub struct DecodeRule {
 /// The format of a payload.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Format {
-    /// The content decides. A number is a reading. The fields of a flat JSON object decide the kind
-    /// of value: `value` a reading or text, `price` and `size` a trade, `bid` and `ask` a quote,
-    /// each optionally with `time`. An object may also be a value in Tickcast's own JSON, such as
-    /// `{"reading":21.5}`. Other UTF-8 is text, and all else is bytes.
+    /// The content decides.
+    ///
+    /// A number is a reading. The members of a JSON object decide the kind of value: `value` a
+    /// reading or text, `price` and `size` a trade, `bid` and `ask` a quote, each optionally with
+    /// `time`. Another object is split: each of its members is a topic below the topic. The
+    /// elements of an array are samples. Other UTF-8 is text, and all else is bytes.
     Automatic,
+    /// A JSON object of which each member is a topic below the topic.
+    Fields(Box<FieldsFormat>),
     /// A number in text; `NaN` and `inf` are numbers here.
-    Number,
+    Number(Numerals),
     /// JSON, with pointers to the parts to read.
     Json(Box<JsonFormat>),
     /// UTF-8 text.
@@ -45,16 +52,49 @@ pub enum Format {
     Bytes,
 }
 
+/// How an object is split.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FieldsFormat {
+    /// The members to take, by name or by path with slashes; all if it is empty.
+    pub include: Box<[Box<str>]>,
+    /// Members to leave out.
+    pub exclude: Box<[Box<str>]>,
+    /// Whether the whole text is the value of the topic itself as well.
+    pub keep_text: bool,
+}
+
 /// The places of the parts to read in a JSON payload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JsonFormat {
+    /// The array whose elements are the samples. Without it the payload is one sample.
+    pub each: Option<Pointer>,
+    /// The topic of each sample. Without it, all belong to the topic of the payload.
+    pub topic: Option<TopicTemplate>,
     /// The parts of the value.
     pub shape: Shape,
-    /// The place and the unit of the source time.
-    pub time: Option<(Pointer, TimeUnit)>,
+    /// The place and the form of the source time.
+    pub time: Option<(Pointer, TimeRule)>,
+    /// What a payload without a required part means.
+    pub missing: MissingPolicy,
+    /// Digits after the point to which prices and sizes are rounded.
+    pub round: Option<u8>,
+    /// How numbers in strings are written.
+    pub numerals: Numerals,
 }
 
-/// The places of a value's parts in a JSON payload.
+/// What a payload without a required part means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingPolicy {
+    /// It cannot be read.
+    #[default]
+    Error,
+    /// It is something else, such as a heartbeat, and is passed over.
+    Skip,
+    /// The topic has no value now.
+    Absent,
+}
+
+/// The places of a value's parts in a sample.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
     /// A number, or a string that holds one, becomes a reading; other strings and booleans become
@@ -66,10 +106,10 @@ pub enum Shape {
         price: Pointer,
         /// Its size.
         size: Pointer,
-        /// The side of the taker, if the payload has it.
+        /// The side, if the payload has it.
         side: Option<SidePointer>,
     },
-    /// A quote.
+    /// A quote. One side may be missing.
     Quote {
         /// The bid.
         bid: Pointer,
@@ -82,99 +122,99 @@ pub enum Shape {
     },
 }
 
-/// The place and the form of a trade's side.
+/// The place and the form of a trade's side. Anything but the two names is a trade without a side.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SidePointer {
-    /// `buy` or `sell`, `b` or `s`, in any case.
-    Side(Pointer),
+    /// A name, or a number, for each side.
+    Side {
+        /// Where it is.
+        pointer: Pointer,
+        /// Whether it is the side of the maker, whose offer was there first.
+        is_makers: bool,
+        /// What means that this side bought; `buy` and `b` in any case if it is empty.
+        buy: Box<[Box<str>]>,
+        /// What means that this side sold; `sell` and `s` in any case if it is empty.
+        sell: Box<[Box<str>]>,
+    },
     /// Whether the buyer was the maker, as Binance sends it. If so, the taker sold.
     BuyerMaker(Pointer),
 }
 
-impl Format {
-    /// Reads a payload.
-    pub(super) fn read<'a>(&self, payload: &'a [u8]) -> Result<Content<'a>, DecodeError> {
+impl SidePointer {
+    /// The side of the taker that a text means.
+    pub(super) fn side(&self, text: &str) -> Option<Side> {
+        let text = text.trim_ascii();
         match self {
-            Self::Automatic => automatic(payload),
-            Self::Number => {
-                let text = utf8(payload)?.trim_ascii();
-                let number = text
-                    .parse()
-                    .map_err(|_| bad("number", text, "it is not a number"))?;
-                Ok(Value::Reading(number).into())
+            Self::BuyerMaker(_) => match text {
+                _ if text.eq_ignore_ascii_case("true") => Some(Side::Sell),
+                _ if text.eq_ignore_ascii_case("false") => Some(Side::Buy),
+                _ => None,
+            },
+            Self::Side {
+                is_makers,
+                buy,
+                sell,
+                ..
+            } => {
+                let means = |names: &[Box<str>], usual: [&str; 2]| match names {
+                    [] => usual.iter().any(|name| text.eq_ignore_ascii_case(name)),
+                    names => names.iter().any(|name| **name == *text),
+                };
+                let bought = means(buy, ["buy", "b"]);
+                if !bought && !means(sell, ["sell", "s"]) {
+                    return None;
+                }
+                Some(match bought == *is_makers {
+                    true => Side::Sell,
+                    false => Side::Buy,
+                })
             }
-            Self::Json(format) => format.read(utf8(payload)?),
-            Self::Text => Ok(Value::Text(utf8(payload)?.into()).into()),
-            Self::Bytes => Ok(Value::Bytes(payload.into()).into()),
+        }
+    }
+
+    pub(super) fn pointer(&self) -> &Pointer {
+        match self {
+            Self::Side { pointer, .. } | Self::BuyerMaker(pointer) => pointer,
         }
     }
 }
 
-impl JsonFormat {
-    fn read<'a>(&self, text: &'a str) -> Result<Content<'a>, DecodeError> {
-        let document =
-            Document::parse(text).map_err(|error| DecodeError::NotJson(error.to_string()))?;
-        let time_ns = match &self.time {
-            None => None,
-            Some((pointer, unit)) => {
-                let raw = required(&document, "time", pointer)?;
-                Some(time(raw, *unit)?)
+impl Format {
+    /// Reads a payload.
+    pub(super) fn read(
+        &self,
+        payload: &[u8],
+        emitter: &mut Emitter<'_>,
+    ) -> Result<(), DecodeError> {
+        match self {
+            Self::Automatic => automatic::read(payload, emitter),
+            Self::Fields(format) => return format.read(utf8(payload)?, emitter),
+            Self::Number(numerals) => {
+                let text = utf8(payload)?.trim_ascii();
+                let number = numerals.plain(text).parse();
+                let number = number.map_err(|_| bad("number", text, "it is not a number"))?;
+                emitter.own(Value::Reading(number).into());
             }
-        };
-        let value = match &self.shape {
-            Shape::Value(pointer) => plain(required(&document, "value", pointer)?)?,
-            Shape::Trade { price, size, side } => Value::Trade(Trade {
-                price: decimal("price", required(&document, "price", price)?)?,
-                size: decimal("size", required(&document, "size", size)?)?,
-                side: match side {
-                    None => None,
-                    Some(SidePointer::Side(pointer)) => {
-                        read_side(required(&document, "side", pointer)?)?
-                    }
-                    Some(SidePointer::BuyerMaker(pointer)) => {
-                        let raw = required(&document, "buyer_maker", pointer)?;
-                        Some(side_by_buyer_maker(raw.trim_matches('"'))?)
-                    }
-                },
-            }),
-            Shape::Quote {
-                bid,
-                ask,
-                bid_size,
-                ask_size,
-            } => Value::Quote(Quote {
-                bid: decimal("bid", required(&document, "bid", bid)?)?,
-                ask: decimal("ask", required(&document, "ask", ask)?)?,
-                bid_size: optional_size(&document, "bid_size", bid_size.as_ref())?,
-                ask_size: optional_size(&document, "ask_size", ask_size.as_ref())?,
-            }),
-        };
-        Ok(Content {
-            value,
-            time_ns,
-            unit: None,
-        })
+            Self::Json(format) => return format.read(utf8(payload)?, emitter),
+            Self::Text => emitter.own(Value::Text(utf8(payload)?.into()).into()),
+            Self::Bytes => emitter.own(Value::Bytes(payload.into()).into()),
+        }
+        Ok(())
     }
 }
 
-fn required<'a>(
-    document: &Document<'a>,
-    field: &'static str,
-    pointer: &Pointer,
-) -> Result<&'a str, DecodeError> {
-    document.find(pointer).ok_or_else(|| DecodeError::Missing {
-        field,
-        pointer: pointer.to_string(),
-    })
-}
-
-fn optional_size(
-    document: &Document<'_>,
-    field: &'static str,
-    pointer: Option<&Pointer>,
-) -> Result<Option<Decimal>, DecodeError> {
-    match pointer {
-        None => Ok(None),
-        Some(pointer) => decimal(field, required(document, field, pointer)?).map(Some),
+impl FieldsFormat {
+    fn read(&self, text: &str, emitter: &mut Emitter<'_>) -> Result<(), DecodeError> {
+        let choice = Choice {
+            include: &self.include,
+            exclude: &self.exclude,
+        };
+        if self.keep_text {
+            emitter.own(Value::Text(text.into()).into());
+        }
+        match automatic::json(text.trim_ascii(), choice, emitter) || self.keep_text {
+            true => Ok(()),
+            false => Err(bad("payload", text, "it is no JSON object with members")),
+        }
     }
 }

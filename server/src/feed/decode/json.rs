@@ -10,22 +10,13 @@ use serde::{
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
+use super::error::{DecodeError, PointerError};
+
 /// The place of a value in a JSON text (RFC 6901).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pointer {
     text: Box<str>,
     tokens: Box<[Box<str>]>,
-}
-
-/// The reason why a text is not a [`Pointer`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PointerError {
-    /// RFC 6901, section 3: a pointer is empty, or a `/` precedes each token.
-    #[error("a JSON pointer starts with '/', as in \"/data/price\"")]
-    NoSlash,
-    /// RFC 6901, section 3: `~0` stands for `~` and `~1` for `/`.
-    #[error("'~' is followed by neither 0 nor 1; \"/a~1b~0c\" is the JSON pointer of \"a/b~c\"")]
-    BadEscape,
 }
 
 impl FromStr for Pointer {
@@ -83,15 +74,54 @@ impl<'a> Fields<'a> {
         serde_json::from_str(text)
     }
 
-    /// The field with this name. If there are several, the last one, as in JavaScript.
+    /// The field with this name, written in any case. If there are several, the last one, as in
+    /// JavaScript.
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
+        let member = self
+            .0
+            .iter()
+            .rev()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        Some(member.1)
+    }
+
+    /// The first of `names` that exists, written in any case.
+    pub(crate) fn get_any(&self, names: &[&str]) -> Option<&'a str> {
+        names.iter().find_map(|name| self.get(name))
+    }
+
+    /// The field with exactly this name.
+    pub(crate) fn get_exact(&self, name: &str) -> Option<&'a str> {
         let member = self.0.iter().rev().find(|(key, _)| key == name)?;
         Some(member.1)
     }
 
-    /// The first of `names` that exists.
-    pub(crate) fn get_any(&self, names: &[&str]) -> Option<&'a str> {
-        names.iter().find_map(|name| self.get(name))
+    /// The name of a field as it is written.
+    pub(crate) fn name_of(&self, name: &str) -> Option<&str> {
+        let member = self
+            .0
+            .iter()
+            .rev()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        Some(&member.0)
+    }
+
+    /// The text of the object without some fields; empty if no other is left.
+    pub(crate) fn without(&self, names: &[&str]) -> String {
+        let is_left = |name: &str| !names.iter().any(|other| other.eq_ignore_ascii_case(name));
+        let rest = self.iter().filter(|(name, _)| is_left(name));
+        let rest: Vec<String> = rest
+            .map(|(name, raw)| format!("{}:{raw}", serde_json::Value::from(name)))
+            .collect();
+        match rest.as_slice() {
+            [] => String::new(),
+            rest => format!("{{{}}}", rest.join(",")),
+        }
+    }
+
+    /// Names and values, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), *value))
     }
 
     /// Name and value of the only field; `None` if there is not exactly one.
@@ -186,6 +216,13 @@ impl<'a> Scalar<'a> {
     }
 }
 
+/// The elements of an array, as written.
+pub(crate) fn elements(raw: &str) -> Result<Vec<&str>, DecodeError> {
+    let elements: Vec<&RawValue> =
+        serde_json::from_str(raw).map_err(|error| DecodeError::NotJson(error.to_string()))?;
+    Ok(elements.into_iter().map(RawValue::get).collect())
+}
+
 /// A JSON text for several lookups.
 pub(crate) struct Document<'a> {
     text: &'a str,
@@ -209,7 +246,7 @@ impl<'a> Document<'a> {
     pub(crate) fn find(&self, pointer: &Pointer) -> Option<&'a str> {
         match (&self.fields, pointer.tokens.split_first()) {
             (_, None) => Some(self.text),
-            (Some(fields), Some((first, rest))) => find(fields.get(first)?, rest),
+            (Some(fields), Some((first, rest))) => find(fields.get_exact(first)?, rest),
             (None, Some(_)) => find(self.text, &pointer.tokens),
         }
     }
@@ -218,7 +255,7 @@ impl<'a> Document<'a> {
 fn find<'a>(mut raw: &'a str, tokens: &[Box<str>]) -> Option<&'a str> {
     for token in tokens {
         raw = match raw.as_bytes().first()? {
-            b'{' => Fields::parse(raw).ok()?.get(token)?,
+            b'{' => Fields::parse(raw).ok()?.get_exact(token)?,
             b'[' => {
                 // RFC 6901, section 4: digits without leading zeros.
                 let is_index = token.bytes().all(|b| b.is_ascii_digit())

@@ -7,33 +7,54 @@
 //! The files in reading order:
 //!
 //! * this file: [`Decoder`], which finds the rule of a topic
-//! * `content`: the content of a payload, or the reason why it cannot be read
-//! * `json`, `parts`, `time`: the parts of a payload
-//! * `format`, `automatic`: the formats, and recognising one
+//! * `decoded`, `content`, `error`: what becomes of a payload, one sample, and why something cannot
+//!   be read
+//! * `format`: the rules
+//! * `automatic`, `sample`, `split`, `senml`: payloads without a rule
+//! * `pointed`, `template`: payloads whose parts a rule points to
+//! * `emit`, `series`: from samples to updates of series
+//! * `json`, `parts`, `time`, `numerals`, `round`: the parts of a payload
 //!
 //! This room does no I/O and knows no feed: every feed may use it.
 
 mod automatic;
 mod content;
+mod decoded;
+mod emit;
+mod error;
 mod format;
 pub mod json;
+mod numerals;
 mod parts;
+mod pointed;
+mod round;
+mod sample;
+mod senml;
+mod series;
+mod split;
+mod template;
 #[cfg(test)]
 mod tests;
 pub mod time;
 
 use std::{collections::HashMap, sync::Arc};
 
-use tickcast_core::work::NewUpdate;
-use tickcast_protocol::topic::Topic;
+use tickcast_protocol::{message::TimeNs, topic::Topic};
 
-pub(crate) use automatic::{read_time, read_unit};
-pub use content::DecodeError;
-pub use format::{DecodeRule, Format, JsonFormat, Shape, SidePointer};
+pub(crate) use content::SampleTime;
+pub use decoded::Decoded;
+pub use error::{DecodeError, TemplateError};
+pub use format::{DecodeRule, FieldsFormat, Format, JsonFormat, MissingPolicy, Shape, SidePointer};
+pub use numerals::Numerals;
 pub(crate) use parts::{bad, parse_decimal, parse_side, side_by_buyer_maker};
+pub(crate) use sample::{read_time, read_unit};
+pub use template::TopicTemplate;
 
-/// Maximum number of topics cached with their rule. The cache only saves time: when it is full, it
-/// is cleared.
+use emit::Emitter;
+use series::{KnownTopic, Parts, Series, is_metadata};
+
+/// Maximum number of topics cached with their rule and the series of their parts. The cache only
+/// saves time: when it is full, it is cleared.
 const TOPICS_CACHED_MAX: usize = 65_536;
 
 /// A payload at which the decoder panics in the tests of this package.
@@ -45,14 +66,8 @@ pub(crate) const PANIC_PAYLOAD: &str = "panic here";
 pub struct Decoder {
     rules: Arc<[DecodeRule]>,
     topics: HashMap<Topic, KnownTopic>,
-}
-
-#[derive(Debug, Clone)]
-struct KnownTopic {
-    topic: Topic,
-    /// Index of its rule.
-    rule: Option<usize>,
-    unit: Option<Arc<str>>,
+    /// Topics and series in the cache.
+    cached: usize,
 }
 
 impl Decoder {
@@ -61,11 +76,21 @@ impl Decoder {
         Self {
             rules,
             topics: HashMap::new(),
+            cached: 0,
         }
     }
 
-    /// Decodes a payload for `topic`. The resulting update is live.
-    pub fn decode(&mut self, topic: &str, payload: &[u8]) -> Result<NewUpdate, DecodeError> {
+    /// Decodes a payload for `topic`, which came at `now_ns`. The resulting updates are live.
+    ///
+    /// # Errors
+    ///
+    /// If nothing of the payload can be read. Parts that cannot be read are counted in the result.
+    pub fn decode(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        now_ns: TimeNs,
+    ) -> Result<Decoded, DecodeError> {
         #[cfg(test)]
         assert_ne!(payload, PANIC_PAYLOAD.as_bytes());
         if !self.topics.contains_key(topic) {
@@ -79,31 +104,39 @@ impl Decoder {
             Some(index) => &self.rules[index].format,
             None => &Format::Automatic,
         };
-        let content = format.read(payload)?;
-        if let Some(unit) = content.unit
-            && known.unit.as_deref() != Some(&unit)
-        {
-            known.unit = Some(unit.as_ref().into());
-        }
-        Ok(NewUpdate {
-            source_time_ns: content.time_ns,
-            unit: known.unit.clone(),
-            ..NewUpdate::live(known.topic.clone(), content.value)
-        })
+        let before = known.series();
+        let mut decoded = Decoded::default();
+        let mut emitter = Emitter {
+            known,
+            decoded: &mut decoded,
+            now_ns,
+        };
+        format.read(payload, &mut emitter)?;
+        self.cached = (self.cached + known.series()).saturating_sub(before);
+        Ok(decoded)
+    }
+
+    /// The rule that applies to a topic, if there is one.
+    pub fn rule(&self, topic: &str) -> Option<&DecodeRule> {
+        self.rules.iter().find(|rule| rule.filter.matches(topic))
     }
 
     fn remember(&mut self, name: &str) -> Result<(), DecodeError> {
         let topic = Topic::new(name)?;
         let rule = self.rules.iter().position(|rule| rule.filter.matches(name));
         let unit = rule.and_then(|index| self.rules[index].unit.clone());
-        if self.topics.len() >= TOPICS_CACHED_MAX {
+        if self.cached >= TOPICS_CACHED_MAX {
             self.topics.clear();
+            self.cached = 0;
         }
         let known = KnownTopic {
-            topic: topic.clone(),
             rule,
-            unit,
+            is_metadata: is_metadata(name),
+            own: Series::new(topic.clone(), unit),
+            parts: Parts::default(),
+            named: HashMap::new(),
         };
+        self.cached += known.series();
         self.topics.insert(topic, known);
         Ok(())
     }

@@ -6,10 +6,18 @@ use tickcast_protocol::{
     value::{Side, Value},
 };
 
-use super::{content::DecodeError, json::Scalar, time::TimeUnit};
+use super::{
+    content::{Content, SampleTime},
+    error::DecodeError,
+    json::Scalar,
+    time::{TimeRule, plausible},
+};
 
 /// Number of characters of a bad part that an error repeats.
 const EXCERPT_CHARS: usize = 40;
+
+/// Whole numbers from here on may need more digits than a reading has.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Parses a number written in digits; `nan` and `inf` count as text here.
 pub(super) fn number(text: &str) -> Option<f64> {
@@ -18,51 +26,78 @@ pub(super) fn number(text: &str) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
-/// A reading or a text.
-pub(super) fn plain(raw: &str) -> Result<Value, DecodeError> {
+/// A reading, if the text is a number.
+pub(super) fn reading(text: &str) -> Option<Content<'static>> {
+    let number = number(text)?;
+    // Only large whole numbers are told: 0.1 is no exact reading either.
+    let is_rounded = number.abs() >= EXACT_MAX
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'-')
+        && format!("{number:.0}") != text;
+    Some(Content {
+        is_rounded,
+        ..Value::Reading(number).into()
+    })
+}
+
+/// A reading, a text, or nothing.
+pub(super) fn plain(raw: &str) -> Result<Content<'static>, DecodeError> {
     match Scalar::of(raw) {
-        Scalar::Number(text) => match number(text) {
-            Some(number) => Ok(Value::Reading(number)),
-            None => Err(bad("value", raw, "it is too large")),
-        },
-        Scalar::Text(text) => Ok(match number(&text) {
-            Some(number) => Value::Reading(number),
-            None => Value::Text(text.into_owned()),
-        }),
-        Scalar::Bool(_) => Ok(Value::Text(raw.into())),
-        Scalar::Null => Err(bad("value", raw, "there is no value")),
+        Scalar::Number(text) => {
+            reading(text).ok_or_else(|| bad("value", raw, "it is too large for a reading"))
+        }
+        Scalar::Text(text) => {
+            Ok(reading(&text).unwrap_or_else(|| Value::Text(text.into_owned()).into()))
+        }
+        Scalar::Bool(_) => Ok(Value::Text(raw.into()).into()),
+        Scalar::Null => Ok(Value::Absent("null".to_owned()).into()),
         Scalar::Array | Scalar::Object => {
             Err(bad("value", raw, "it is neither a number nor a string"))
         }
     }
 }
 
+/// The content of a payload that is one JSON string.
+pub(super) fn scalar_text(raw: &str) -> Option<Content<'static>> {
+    serde_json::from_str::<serde::de::IgnoredAny>(raw).ok()?;
+    plain(raw).ok()
+}
+
 /// An exact decimal, as a JSON number or in a string.
 pub(super) fn decimal(field: &'static str, raw: &str) -> Result<Decimal, DecodeError> {
     match Scalar::of(raw) {
         Scalar::Number(text) => parse_decimal(field, text),
-        Scalar::Text(text) => parse_decimal(field, &text),
+        Scalar::Text(text) => parse_decimal(field, text.trim_ascii()),
         _ => Err(bad(field, raw, "it is neither a number nor a string")),
     }
 }
 
-/// Reads a side; `null` means none.
-pub(super) fn read_side(raw: &str) -> Result<Option<Side>, DecodeError> {
+/// The side of a trade that is not configured: what is neither buy nor sell is no side.
+pub(super) fn lenient_side(raw: &str) -> Option<Side> {
     match Scalar::of(raw) {
-        Scalar::Null => Ok(None),
-        Scalar::Text(text) => parse_side(&text).map(Some),
-        _ => Err(bad("side", raw, "it is not a string")),
+        Scalar::Text(text) => parse_side(text.trim_ascii()).ok(),
+        _ => None,
     }
 }
 
-/// A time, as a JSON number or in a string.
-pub(super) fn time(raw: &str, unit: TimeUnit) -> Result<TimeNs, DecodeError> {
-    let time_ns = match Scalar::of(raw) {
-        Scalar::Number(text) => unit.parse(text),
-        Scalar::Text(text) => unit.parse(&text),
-        _ => return Err(bad("time", raw, "it is neither a number nor a string")),
+/// The time of a sample without a rule for it.
+pub(super) fn sample_time(raw: &str, now_ns: TimeNs) -> SampleTime {
+    time(raw, &TimeRule::default(), now_ns)
+}
+
+/// The time of a sample, as a JSON number or in a string. A value is never refused for its time.
+pub(super) fn time(raw: &str, format: &TimeRule, now_ns: TimeNs) -> SampleTime {
+    let parsed = match Scalar::of(raw) {
+        Scalar::Null => return SampleTime::Missing,
+        Scalar::Number(text) => format.parse(text, now_ns),
+        Scalar::Text(text) => format.parse(&text, now_ns),
+        _ => return SampleTime::Ignored,
     };
-    time_ns.map_err(|error| bad("time", raw, &error.to_string()))
+    match parsed {
+        Ok(time_ns) if plausible(time_ns, now_ns) => SampleTime::At(time_ns),
+        _ => SampleTime::Ignored,
+    }
 }
 
 /// A payload that must be text.

@@ -1,292 +1,383 @@
+//! What payloads become without a rule, and the bounds on it.
+
 use proptest::prelude::*;
 use tickcast_protocol::{
     decimal::Decimal,
     message::TimeNs,
-    value::{Quote, Side, Trade, Value},
+    value::{Trade, Value},
 };
 
-use super::{json::Pointer, time::TimeUnit, *};
+use super::*;
 
-fn decimal_of(text: &str) -> Decimal {
-    text.parse().unwrap()
+/// 2026-01-01T00:00:00Z.
+const NOW_NS: TimeNs = 1_767_225_600_000_000_000;
+
+/// One line for each update: topic, value, and source time or unit if it has them.
+fn lines(decoded: &Decoded) -> Vec<String> {
+    let updates = decoded.updates.iter().map(|update| {
+        let time = update
+            .source_time_ns
+            .map(|time_ns| format!(" at {time_ns}"));
+        let unit = update.unit.as_ref().map(|unit| format!(" in {unit}"));
+        let value = match &update.value {
+            Value::Reading(number) => format!("{number}"),
+            Value::Trade(Trade { price, size, side }) => match side {
+                Some(side) => format!("{size} x {price} {side:?}"),
+                None => format!("{size} x {price}"),
+            },
+            Value::Quote(quote) => format!("{:?} / {:?}", quote.bid, quote.ask),
+            other => format!("{other:?}"),
+        };
+        let (time, unit) = (time.unwrap_or_default(), unit.unwrap_or_default());
+        format!("{} = {value}{time}{unit}", update.topic)
+    });
+    let errors = decoded.errors.iter().map(|error| format!("error: {error}"));
+    updates.chain(errors).collect()
 }
 
-fn pointer(text: &str) -> Pointer {
-    text.parse().unwrap()
-}
-
-fn trade(price: &str, size: &str, side: Option<Side>) -> Value {
-    Value::Trade(Trade {
-        price: decimal_of(price),
-        size: decimal_of(size),
-        side,
-    })
-}
-
-fn text(text: &str) -> Value {
-    Value::Text(text.into())
-}
-
-/// Compares decimals by their digits: here `1.10` differs from `1.1`.
-#[track_caller]
-fn check_content(format: &Format, payload: &[u8], value: &Value, time_ns: Option<TimeNs>) {
-    let content = format.read(payload).unwrap();
-    let payload = String::from_utf8_lossy(payload);
-    assert_eq!(
-        format!("{:?}", content.value),
-        format!("{value:?}"),
-        "{payload}"
-    );
-    assert_eq!(content.time_ns, time_ns, "{payload}");
-}
-
-#[track_caller]
-fn check(payload: &str, value: &Value, time_ns: Option<TimeNs>) {
-    check_content(&Format::Automatic, payload.as_bytes(), value, time_ns);
+fn decoded(payload: impl AsRef<[u8]>) -> Decoded {
+    let mut decoder = Decoder::new([].into());
+    decoder.decode("t", payload.as_ref(), NOW_NS).unwrap()
 }
 
 #[track_caller]
-fn check_error(format: &Format, payload: &str, expected: &str) {
-    let error = format.read(payload.as_bytes()).unwrap_err();
-    assert_eq!(error.to_string(), expected, "{payload}");
+fn check<const N: usize>(payload: impl AsRef<[u8]>, expected: [&str; N]) {
+    let decoded = decoded(payload.as_ref());
+    let payload = String::from_utf8_lossy(payload.as_ref()).into_owned();
+    assert_eq!(lines(&decoded), expected, "{payload}");
 }
 
 #[test]
 fn a_number_is_a_reading() {
-    for (payload, number) in [
-        ("21.5", 21.5),
-        ("-3", -3.0),
-        (" 1e3\r\n", 1000.0),
-        ("+.5", 0.5),
+    for (payload, line) in [
+        ("21.5", "t = 21.5"),
+        ("-3", "t = -3"),
+        (" 1e3\r\n", "t = 1000"),
+        ("+.5", "t = 0.5"),
+        ("\u{feff}21.5", "t = 21.5"),
+        ("\"21.5\"", "t = 21.5"),
     ] {
-        check(payload, &Value::Reading(number), None);
+        check(payload, [line]);
     }
-}
-
-#[test]
-fn a_flat_object_is_read_by_the_names_of_its_fields() {
-    const T: Option<TimeNs> = Some(1_700_000_000_000_000_000);
-    check(r#"{"value":21.5}"#, &Value::Reading(21.5), None);
-    check(r#"{"v":"21.5","ts":1700000000}"#, &Value::Reading(21.5), T);
-    check(
-        r#"{"timestamp":1700000000000,"value":"open"}"#,
-        &text("open"),
-        T,
-    );
-    check(r#"{"value":true}"#, &text("true"), None);
-    check(r#"{"value":"a\u00e4\n"}"#, &text("aä\n"), None);
-    check(
-        r#"{"price":"39432.480","qty":0.00026300,"side":"SELL","time":"2023-11-14T22:13:20Z"}"#,
-        &trade("39432.480", "0.00026300", Some(Side::Sell)),
-        T,
-    );
-    check(
-        r#"{"price":1.10,"size":2,"side":null}"#,
-        &trade("1.10", "2", None),
-        None,
-    );
-    check(
-        r#"{"bid":1.12120,"ask":"1.12172","bid_size":3,"time":null}"#,
-        &Value::Quote(Quote {
-            bid: decimal_of("1.12120"),
-            ask: decimal_of("1.12172"),
-            bid_size: Some(decimal_of("3")),
-            ask_size: None,
-        }),
-        None,
-    );
-}
-
-#[test]
-fn a_value_in_tickcasts_own_json_is_that_value() {
-    check(r#"{"reading":21.5}"#, &Value::Reading(21.5), None);
-    check(
-        r#"{"trade":{"price":"1.10","size":"2","side":"buy"}}"#,
-        &trade("1.10", "2", Some(Side::Buy)),
-        None,
-    );
-    check(r#"{"bytes":"AP8="}"#, &Value::Bytes(vec![0, 255]), None);
-    check(
-        r#"{"quote":"to be or not"}"#,
-        &text(r#"{"quote":"to be or not"}"#),
-        None,
-    );
 }
 
 #[test]
 fn other_utf8_is_text_and_all_else_is_bytes() {
     for payload in [
-        "closed",
-        "",
-        "nan",
-        "inf",
-        "1,5",
-        "1e999",
-        "{broken",
-        r#"{"price":1}"#,
-        r#"{"colour":"red","shade":2}"#,
-        "[1,2]",
-        " padded ",
+        "closed", "nan", "inf", "1,5", "1e999", "{broken", "{}", "[]", " padded ", "true",
     ] {
-        check(payload, &text(payload), None);
+        check(payload, [format!("t = Text({payload:?})").as_str()]);
     }
-    check_content(
-        &Format::Automatic,
-        b"\xff\x00",
-        &Value::Bytes(vec![255, 0]),
-        None,
+    check(b"21.5\0", ["t = Text(\"21.5\\0\")"]);
+    check(b"\xff\x00", ["t = Bytes([255, 0])"]);
+    check("\"2024-01-01\"", ["t = Text(\"2024-01-01\")"]);
+}
+
+#[test]
+fn an_object_is_one_value_if_its_members_say_so() {
+    const T: &str = "at 1700000000000000000";
+    check(r#"{"value":21.5}"#, ["t = 21.5"]);
+    check(r#"{"Value":21.5,"unit":"°C"}"#, ["t = 21.5 in °C"]);
+    check(
+        r#"{"v":"21.5","ts":1700000000}"#,
+        [format!("t = 21.5 {T}").as_str()],
     );
+    check(
+        r#"{"val":21.5,"ack":true,"ts":1652442323100,"q":0}"#,
+        ["t = 21.5 at 1652442323100000000"],
+    );
+    check(r#"{"value":true}"#, ["t = Text(\"true\")"]);
+    check(r#"{"value":1,"value":2}"#, ["t = 2"]);
+    check(
+        r#"{"price":"39432.480","qty":0.00026300,"side":"SELL","time":"2023-11-14T22:13:20Z"}"#,
+        [format!("t = 0.00026300 x 39432.480 Sell {T}").as_str()],
+    );
+    check(
+        r#"{"bid":1.12120,"ask":"1.12172"}"#,
+        ["t = Some(1.12120) / Some(1.12172)"],
+    );
+    check(
+        r#"{"trade":{"price":"1.10","size":"2","side":"buy"}}"#,
+        ["t = 2 x 1.10 Buy"],
+    );
+    check(r#"{"bytes":"AP8="}"#, ["t = Bytes([0, 255])"]);
+}
+
+#[test]
+fn a_side_that_is_neither_buy_nor_sell_is_no_side() {
+    for side in ["\"\"", "\"unknown\"", "0", "null", "true"] {
+        check(
+            format!(r#"{{"price":1,"size":2,"side":{side}}}"#),
+            ["t = 2 x 1"],
+        );
+    }
+}
+
+#[test]
+fn a_quote_may_have_one_side() {
+    check(r#"{"bid":"1.0","ask":null}"#, ["t = Some(1.0) / None"]);
+    check(r#"{"bid":"NaN","ask":"1.1"}"#, ["t = None / Some(1.1)"]);
+    check(r#"{"bid":null,"ask":null}"#, ["t = Absent(\"null\")"]);
+}
+
+#[test]
+fn other_objects_become_one_series_for_each_member() {
+    check(
+        r#"{"battery":null,"last_seen":"2022-01-28T20:12:49+01:00","occupancy":true,"temperature":21.5}"#,
+        [
+            "t/battery = Absent(\"null\") at 1643397169000000000",
+            "t/occupancy = Text(\"true\") at 1643397169000000000",
+            "t/temperature = 21.5 at 1643397169000000000",
+        ],
+    );
+    check(
+        r#"{"Time":"2024-03-31T01:30:00","ENERGY":{"Total":1.234,"Power":18}}"#,
+        [
+            "t/Time = Text(\"2024-03-31T01:30:00\")",
+            "t/ENERGY/Total = 1.234",
+            "t/ENERGY/Power = 18",
+        ],
+    );
+    check(
+        r#"{"value":{"temp":1},"time":1}"#,
+        ["t/value/temp = 1", "t/time = 1"],
+    );
+    check(
+        r#"{"a":{"value":1,"unit":"V"},"by_minute":[1,2]}"#,
+        ["t/a = 1 in V", "t/by_minute/0 = 1", "t/by_minute/1 = 2"],
+    );
+}
+
+#[test]
+fn names_that_no_topic_can_have_are_changed_and_told_once() {
+    let mut decoder = Decoder::new([].into());
+    let payload = br#"{"a/b":1,"a_b":2,"c+#":3,"":4}"#;
+    let first = decoder.decode("t", payload, NOW_NS).unwrap();
+    assert_eq!(
+        lines(&first),
+        ["t/a_b = 1", "t/a_b_2 = 2", "t/c__ = 3", "t/_ = 4"]
+    );
+    assert!(first.renamed.is_some());
+    let second = decoder.decode("t", payload, NOW_NS).unwrap();
+    assert_eq!(lines(&second), lines(&first));
+    assert_eq!(second.renamed, None);
+}
+
+#[test]
+fn the_elements_of_an_array_are_samples() {
+    check("[1,2.5]", ["t = 1", "t = 2.5"]);
+    check(
+        r#"[{"t":1700000000,"v":1.0},{"t":1700000001,"v":2.0}]"#,
+        [
+            "t = 1 at 1700000000000000000",
+            "t = 2 at 1700000001000000000",
+        ],
+    );
+    check(
+        r#"[{"a":1},{"a":2,"b":3}]"#,
+        ["t/a = 1", "t/a = 2", "t/b = 3"],
+    );
+    check(
+        r#"{"channel":"trade","data":[{"price":1,"qty":2,"side":"buy"},{"price":3,"qty":4}]}"#,
+        [
+            "t/channel = Text(\"trade\")",
+            "t/data = 2 x 1 Buy",
+            "t/data = 4 x 3",
+        ],
+    );
+}
+
+#[test]
+fn sensor_measurement_lists_are_read_as_their_standard_says() {
+    // RFC 8428, section 5.1.3, shortened.
+    check(
+        r#"[{"bn":"urn:dev:1/","bt":1700000000,"bu":"%RH","v":20},
+            {"u":"lon","v":24.30621},
+            {"n":"door","vb":true,"t":60}]"#,
+        [
+            "t/urn:dev:1/_ = 20 at 1700000000000000000 in %RH",
+            "t/urn:dev:1/_ = 24.30621 at 1700000000000000000 in lon",
+            "t/urn:dev:1/door = Text(\"true\") at 1700000060000000000 in %RH",
+        ],
+    );
+    check(
+        r#"[{"n":"a","v":1,"t":-5}]"#,
+        ["t/a = 1 at 1767225595000000000"],
+    );
+}
+
+#[test]
+fn a_series_of_numbers_is_absent_while_its_source_says_so() {
+    let mut decoder = Decoder::new([].into());
+    let mut line = |payload: &str| {
+        let decoded = decoder.decode("t", payload.as_bytes(), NOW_NS).unwrap();
+        lines(&decoded).concat()
+    };
+    assert_eq!(
+        line("unavailable"),
+        "t = Text(\"unavailable\")",
+        "not yet a series"
+    );
+    assert_eq!(line("21.5"), "t = 21.5");
+    for word in ["unavailable", "unknown", "nan", "NaN", "inf", "-inf"] {
+        assert_eq!(line(word), format!("t = Absent({word:?})"));
+    }
+    assert_eq!(
+        line(r#"{"temperature":NaN,"value":NaN}"#),
+        "t = Absent(\"null\")"
+    );
+    assert_eq!(line("open"), "t = Text(\"open\")");
+    assert_eq!(line(""), "t = Absent(\"\")");
+    assert_eq!(line("null"), "t = Absent(\"null\")");
+    assert_eq!(line(r#"{"value":null}"#), "t = Absent(\"null\")");
+}
+
+#[test]
+fn no_value_is_refused_for_its_time() {
+    for time in [
+        "0",
+        "-5",
+        "43200.5",
+        "\"12:30\"",
+        "\"yesterday\"",
+        "false",
+        "9999999999",
+        "\"2024-01-01 12:00:00\"",
+        "{}",
+    ] {
+        let decoded = decoded(format!(r#"{{"value":21.5,"time":{time}}}"#));
+        assert_eq!(lines(&decoded), ["t = 21.5"], "{time}");
+        assert_eq!(decoded.times_ignored, 1, "{time}");
+    }
+    for time in [
+        "\"Mon, 01 Jan 2024 00:00:00 GMT\"",
+        "1704067200",
+        "\"2024-01-01T01:00:00+01:00\"",
+    ] {
+        check(
+            format!(r#"{{"value":21.5,"time":{time}}}"#),
+            ["t = 21.5 at 1704067200000000000"],
+        );
+    }
+}
+
+#[test]
+fn integers_beyond_a_readings_digits_are_told() {
+    for (payload, rounded) in [
+        ("9007199254740993", 1),
+        ("18446744073709551615", 1),
+        ("9007199254740992", 0),
+        ("18446744073709551616", 0),
+        ("0.1", 0),
+    ] {
+        assert_eq!(decoded(payload).rounded, rounded, "{payload}");
+    }
+    assert_eq!(decoded(r#"{"value":9007199254740993}"#).rounded, 1);
+}
+
+#[test]
+fn topics_that_describe_others_are_never_split() {
+    let mut decoder = Decoder::new([].into());
+    for topic in [
+        "homeassistant/sensor/a/config",
+        "zigbee2mqtt/bridge/info",
+        "$SYS/broker/load",
+    ] {
+        let decoded = decoder.decode(topic, br#"{"a":1,"b":2}"#, NOW_NS).unwrap();
+        assert_eq!(decoded.updates.len(), 1, "{topic}");
+    }
 }
 
 #[test]
 fn an_invalid_part_is_an_error_that_names_the_part_and_the_reason() {
-    let automatic = &Format::Automatic;
-    check_error(
-        automatic,
-        r#"{"value":null}"#,
-        r#"value "null": there is no value"#,
-    );
-    check_error(
-        automatic,
-        r#"{"value":{"a":1}}"#,
-        r#"value "{\"a\":1}": it is neither a number nor a string"#,
-    );
-    check_error(
-        automatic,
-        r#"{"value":1,"time":"yesterday"}"#,
-        r#"time "\"yesterday\"": it is not a time in ISO 8601"#,
-    );
-    check_error(
-        automatic,
+    check(
         r#"{"price":"1,5","size":1}"#,
-        r#"price "1,5": it is not a decimal number"#,
+        [r#"error: price "1,5": it is not a decimal number"#],
     );
-    check_error(
-        automatic,
+    check(
         r#"{"price":1,"size":0.12345678901234567890123}"#,
-        r#"size "0.12345678901234567890123": it has more digits than an exact decimal holds (about 18)"#,
-    );
-    check_error(
-        automatic,
-        r#"{"price":1,"size":1,"side":"long"}"#,
-        r#"side "long": it is neither buy nor sell"#,
-    );
-    check_error(
-        &Format::Number,
-        "closed, because it rained the whole night long",
-        r#"number "closed, because it rained the whole nigh…": it is not a number"#,
-    );
-}
-
-#[test]
-fn json_pointers_find_nested_parts_exactly() {
-    let trades = Format::Json(Box::new(JsonFormat {
-        shape: Shape::Trade {
-            price: pointer("/data/p"),
-            size: pointer("/data/q"),
-            side: Some(SidePointer::BuyerMaker(pointer("/data/m"))),
-        },
-        time: Some((pointer("/data/T"), TimeUnit::Milliseconds)),
-    }));
-    check_content(
-        &trades,
-        br#"{"stream":"x","data":{"p":"39432.4800","q":"0.000263","m":true,"T":1610064000278}}"#,
-        &trade("39432.4800", "0.000263", Some(Side::Sell)),
-        Some(1_610_064_000_278_000_000),
-    );
-    check_error(
-        &trades,
-        r#"{"data":{"p":1,"T":1}}"#,
-        r#"there is no size at "/data/q""#,
-    );
-    check_error(
-        &trades,
-        "{",
-        "it is not JSON: EOF while parsing an object at line 1 column 1",
-    );
-
-    let quotes = Format::Json(Box::new(JsonFormat {
-        shape: Shape::Quote {
-            bid: pointer("/b/0"),
-            ask: pointer("/a/0"),
-            bid_size: Some(pointer("/b/1")),
-            ask_size: None,
-        },
-        time: None,
-    }));
-    check_content(
-        &quotes,
-        br#"{"b":[1.10,5],"a":[1.20,7]}"#,
-        &Value::Quote(Quote {
-            bid: decimal_of("1.10"),
-            ask: decimal_of("1.20"),
-            bid_size: Some(decimal_of("5")),
-            ask_size: None,
-        }),
-        None,
-    );
-
-    let whole = Format::Json(Box::new(JsonFormat {
-        shape: Shape::Value(pointer("")),
-        time: None,
-    }));
-    check_content(&whole, b" \"on\" ", &text("on"), None);
-}
-
-#[test]
-fn the_first_matching_rule_applies_with_its_unit() {
-    let rule = |filter: &str, format, unit: Option<&str>| DecodeRule {
-        filter: filter.parse().unwrap(),
-        format,
-        unit: unit.map(Into::into),
-    };
-    let mut decoder = Decoder::new(
         [
-            rule("plant/+/raw", Format::Bytes, None),
-            rule("plant/#", Format::Number, Some("bar")),
-        ]
-        .into(),
+            r#"error: size "0.12345678901234567890123": it has more digits than an exact decimal holds (about 18)"#,
+        ],
     );
-    let raw = decoder.decode("plant/a/raw", b"1").unwrap();
-    assert_eq!(raw.value, Value::Bytes(b"1".to_vec()));
-    let pressure = decoder.decode("plant/a/pressure", b"1").unwrap();
-    assert_eq!(pressure.value, Value::Reading(1.0));
-    assert_eq!(pressure.unit.as_deref(), Some("bar"));
-    let other = decoder
-        .decode("house", br#"{"value":1,"unit":"lx"}"#)
-        .unwrap();
-    assert_eq!(other.unit.as_deref(), Some("lx"));
-    assert_eq!(
-        decoder.decode("a/#", b"1").unwrap_err().to_string(),
-        "the topic cannot be used: the wildcard at byte 2 is allowed in filters only"
+    check(
+        r#"{"value":1e400}"#,
+        [r#"error: value "1e400": it is too large for a reading"#],
+    );
+    check(
+        r#"[1,1e400,2]"#,
+        [
+            "t = 1",
+            "t = 2",
+            r#"error: value "1e400": it is too large for a reading"#,
+        ],
     );
 }
 
 #[test]
-fn a_flood_of_topics_does_not_grow_the_cache_without_limit() {
+fn a_flood_of_topics_or_members_does_not_grow_the_cache_without_limit() {
     let mut decoder = Decoder::new([].into());
     for index in 0..TOPICS_CACHED_MAX + 10 {
-        decoder.decode(&format!("t/{index}"), b"1").unwrap();
+        decoder.decode(&format!("t/{index}"), b"1", NOW_NS).unwrap();
     }
     assert!(decoder.topics.len() <= TOPICS_CACHED_MAX);
+    let members: Vec<String> = (0..300).map(|index| format!("\"m{index}\":1")).collect();
+    let wide = format!("{{{}}}", members.join(","));
+    let decoded = decoder.decode("wide", wide.as_bytes(), NOW_NS).unwrap();
+    assert_eq!((decoded.updates.len(), decoded.left_out), (256, 44));
+    let deep = format!("{}1{}", "{\"a\":".repeat(20), "}".repeat(20));
+    let decoded = decoder.decode("deep", deep.as_bytes(), NOW_NS).unwrap();
+    assert_eq!((decoded.updates.len(), decoded.left_out), (0, 1));
+    let long = format!("[{}1]", "1,".repeat(9_999));
+    let decoded = decoder.decode("long", long.as_bytes(), NOW_NS).unwrap();
+    assert_eq!((decoded.updates.len(), decoded.left_out), (4_096, 5_904));
+}
+
+/// JSON of a few levels, and the number of its leaves.
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i32>().prop_map(Into::into),
+        "[a-z]{0,3}".prop_map(Into::into),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        let members = prop::collection::btree_map("[b-h]{1,2}", inner.clone(), 1..6);
+        prop_oneof![
+            prop::collection::vec(inner, 1..6).prop_map(Into::into),
+            members.prop_map(|members| members.into_iter().collect()),
+        ]
+    })
+}
+
+fn leaves(value: &serde_json::Value) -> u64 {
+    match value {
+        serde_json::Value::Array(elements) => elements.iter().map(leaves).sum(),
+        serde_json::Value::Object(members) => members.values().map(leaves).sum(),
+        _ => 1,
+    }
 }
 
 proptest! {
     #[test]
-    fn no_payload_makes_any_format_panic(payload in prop::collection::vec(any::<u8>(), 0..64)) {
-        for format in [Format::Automatic, Format::Number, Format::Text, Format::Bytes] {
-            let _ = format.read(&payload);
-        }
+    fn every_leaf_of_a_payload_is_an_update_or_counted(value in json()) {
+        let text = value.to_string();
+        let mut decoder = Decoder::new([].into());
+        let decoded = decoder.decode("t", text.as_bytes(), NOW_NS).unwrap();
+        prop_assert_eq!(decoded.parts(), leaves(&value), "{}: {:?}", text, lines(&decoded));
+        let mut topics: Vec<_> = decoded.updates.iter().map(|update| &update.topic).collect();
+        topics.sort_unstable();
+        prop_assert!(topics.iter().all(|topic| topic.as_str().starts_with('t')));
     }
 
     #[test]
-    fn no_json_like_text_makes_a_format_panic(payload in r#"[{}\[\]":,a-dpv0-9.eE+\\ u~/-]{0,48}"#) {
-        let json = Format::Json(Box::new(JsonFormat {
-            shape: Shape::Value(pointer("/v/0")),
-            time: Some((pointer("/a"), TimeUnit::Automatic)),
-        }));
-        let _ = json.read(payload.as_bytes());
-        let _ = Format::Automatic.read(payload.as_bytes());
+    fn no_payload_makes_the_decoder_panic(payload in prop::collection::vec(any::<u8>(), 0..64)) {
+        let _ = Decoder::new([].into()).decode("t", &payload, NOW_NS);
+    }
+
+    #[test]
+    fn no_json_like_text_makes_the_decoder_panic(payload in r#"[{}\[\]":,a-dpv0-9.eE+\\ u~/-]{0,48}"#) {
+        let _ = Decoder::new([].into()).decode("t", payload.as_bytes(), NOW_NS);
     }
 
     #[test]
@@ -295,9 +386,8 @@ proptest! {
     ) {
         let price = Decimal::new(mantissa, scale).unwrap();
         let quote = if quoted { "\"" } else { "" };
-        let payload = format!(r#"{{"size":1,"price":{quote}{price}{quote}}}"#);
-        let content = Format::Automatic.read(payload.as_bytes()).unwrap();
-        let Value::Trade(trade) = content.value else { panic!("no trade: {payload}") };
+        let decoded = decoded(format!(r#"{{"size":1,"price":{quote}{price}{quote}}}"#));
+        let Value::Trade(trade) = &decoded.updates[0].value else { panic!("{decoded:?}") };
         prop_assert_eq!((trade.price.mantissa(), trade.price.scale()), (mantissa, scale));
     }
 
@@ -307,8 +397,7 @@ proptest! {
         let bare = number.to_string();
         let object = format!(r#"{{"value":{number:e}}}"#);
         for payload in [bare, object] {
-            let content = Format::Automatic.read(payload.as_bytes()).unwrap();
-            prop_assert_eq!(content.value, Value::Reading(number));
+            prop_assert_eq!(&decoded(payload).updates[0].value, &Value::Reading(number));
         }
     }
 }

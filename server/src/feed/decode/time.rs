@@ -1,5 +1,11 @@
 //! Times as sources write them.
 
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime, Time},
+    fmt::{rfc2822, strtime},
+    tz::TimeZone,
+};
 use tickcast_protocol::{decimal::Decimal, message::TimeNs};
 
 /// The form in which a time is written.
@@ -19,6 +25,12 @@ pub enum TimeUnit {
     Microseconds,
     /// Nanoseconds since the Unix epoch.
     Nanoseconds,
+    /// A date such as `20240131`, with or without a time.
+    Date,
+    /// As in e-mails: `Mon, 01 Jan 2024 00:00:00 GMT`.
+    Rfc2822,
+    /// A time of day, such as `12:30:05`.
+    Clock,
 }
 
 /// The reason why a text is not a time.
@@ -27,6 +39,9 @@ pub enum TimeError {
     /// The text does not have the form or the unit.
     #[error("it is not a time in {0}")]
     Syntax(&'static str),
+    /// The time is local, and its zone is not known.
+    #[error("it names no zone, and the rule has neither zone nor utc_offset")]
+    NoZone,
     /// An `i64` of nanoseconds covers the years 1677 to 2262.
     #[error("it is not between the years 1677 and 2262")]
     Range,
@@ -36,13 +51,16 @@ const NS_PER_S: i64 = 1_000_000_000;
 
 impl TimeUnit {
     /// All units, with their names in the settings.
-    pub const NAMES: [(&'static str, Self); 6] = [
+    pub const NAMES: [(&'static str, Self); 9] = [
         ("auto", Self::Automatic),
         ("iso8601", Self::Iso8601),
         ("s", Self::Seconds),
         ("ms", Self::Milliseconds),
         ("us", Self::Microseconds),
         ("ns", Self::Nanoseconds),
+        ("yyyymmdd", Self::Date),
+        ("rfc2822", Self::Rfc2822),
+        ("clock", Self::Clock),
     ];
 
     /// Its name in the settings.
@@ -54,6 +72,9 @@ impl TimeUnit {
             Self::Milliseconds => "ms",
             Self::Microseconds => "us",
             Self::Nanoseconds => "ns",
+            Self::Date => "yyyymmdd",
+            Self::Rfc2822 => "rfc2822",
+            Self::Clock => "clock",
         }
     }
 
@@ -62,6 +83,14 @@ impl TimeUnit {
         let text = text.trim_ascii();
         match self {
             Self::Iso8601 => parse_iso8601(text, 0),
+            Self::Date | Self::Rfc2822 | Self::Clock => {
+                let utc = TimeRule {
+                    unit: self,
+                    pattern: None,
+                    zone: Some(TimeZone::UTC),
+                };
+                utc.parse(text, 0)
+            }
             Self::Automatic => match text.parse::<Decimal>() {
                 Ok(number) => Self::of_size(number).to_ns(number),
                 Err(_) => parse_iso8601(text, 0),
@@ -88,7 +117,12 @@ impl TimeUnit {
 
     fn ns(self) -> i64 {
         match self {
-            Self::Automatic | Self::Iso8601 | Self::Seconds => NS_PER_S,
+            Self::Automatic
+            | Self::Iso8601
+            | Self::Date
+            | Self::Rfc2822
+            | Self::Clock
+            | Self::Seconds => NS_PER_S,
             Self::Milliseconds => 1_000_000,
             Self::Microseconds => 1_000,
             Self::Nanoseconds => 1,
@@ -101,6 +135,143 @@ impl TimeUnit {
             / 10i128.pow(u32::from(number.scale()));
         TimeNs::try_from(ns).map_err(|_| TimeError::Range)
     }
+}
+
+/// How the times of a source are written.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TimeRule {
+    /// The form of the text.
+    pub unit: TimeUnit,
+    /// A pattern of strftime(3), such as `%d.%m.%Y %H:%M`, which replaces the unit.
+    pub pattern: Option<Box<str>>,
+    /// The zone of times that name none. Without it, such a time is not used.
+    pub zone: Option<TimeZone>,
+}
+
+impl TimeRule {
+    /// Parses a time to nanoseconds since the Unix epoch. A clock time is the one nearest to
+    /// `now_ns`.
+    pub fn parse(&self, text: &str, now_ns: TimeNs) -> Result<TimeNs, TimeError> {
+        let text = text.trim_ascii();
+        if let Some(pattern) = &self.pattern {
+            return self.by_pattern(pattern, text);
+        }
+        match self.unit {
+            TimeUnit::Automatic => self.automatic(text, now_ns),
+            TimeUnit::Iso8601 => match absolute(text) {
+                Some(time) => to_ns(time),
+                None => self.local(text.parse().map_err(|_| TimeError::Syntax("ISO 8601"))?),
+            },
+            TimeUnit::Date => self.local(compact(text).ok_or(TimeError::Syntax("YYYYMMDD"))?),
+            TimeUnit::Rfc2822 => match rfc2822::parse(text) {
+                Ok(zoned) => to_ns(zoned.timestamp()),
+                Err(_) => Err(TimeError::Syntax("RFC 2822")),
+            },
+            TimeUnit::Clock => self.clock(text, now_ns),
+            unit => unit.parse(text),
+        }
+    }
+
+    /// A number by its size; a text by its form.
+    fn automatic(&self, text: &str, now_ns: TimeNs) -> Result<TimeNs, TimeError> {
+        if text.parse::<Decimal>().is_ok() {
+            let time_ns = TimeUnit::Automatic.parse(text)?;
+            // 20240131 seconds would be in 1970: it is a date.
+            return match compact(text) {
+                Some(date) if !plausible(time_ns, now_ns) => self.local(date),
+                _ => Ok(time_ns),
+            };
+        }
+        if let Some(time) = absolute(text) {
+            return to_ns(time);
+        }
+        if let Ok(zoned) = rfc2822::parse(text) {
+            return to_ns(zoned.timestamp());
+        }
+        let slashes = || text.replacen('/', "-", 2).parse().ok();
+        let local = text.parse().ok().or_else(|| compact(text)).or_else(slashes);
+        self.local(local.ok_or(TimeError::Syntax("ISO 8601"))?)
+    }
+
+    fn by_pattern(&self, pattern: &str, text: &str) -> Result<TimeNs, TimeError> {
+        let syntax = |_| TimeError::Syntax("the pattern");
+        let parsed = strtime::parse(pattern, text).map_err(syntax)?;
+        if let Ok(time) = parsed.to_timestamp() {
+            return to_ns(time);
+        }
+        let date = parsed.to_date().map_err(syntax)?;
+        let time = parsed.to_time().unwrap_or(Time::midnight());
+        self.local(DateTime::from_parts(date, time))
+    }
+
+    /// A time of day: of the day that brings it nearest to now.
+    fn clock(&self, text: &str, now_ns: TimeNs) -> Result<TimeNs, TimeError> {
+        let time: Time = text
+            .parse()
+            .map_err(|_| TimeError::Syntax("hours and minutes"))?;
+        let zone = self.zone.as_ref().ok_or(TimeError::NoZone)?;
+        let now = Timestamp::from_nanosecond(now_ns.into()).map_err(|_| TimeError::Range)?;
+        let today = now.to_zoned(zone.clone()).date();
+        let days = [today.yesterday(), Ok(today), today.tomorrow()];
+        let times = days.into_iter().flatten().filter_map(|day| {
+            let time = DateTime::from_parts(day, time);
+            self.local(time).ok()
+        });
+        let nearest = times.min_by_key(|time_ns| time_ns.abs_diff(now_ns));
+        nearest.ok_or(TimeError::Range)
+    }
+
+    fn local(&self, time: DateTime) -> Result<TimeNs, TimeError> {
+        let zone = self.zone.as_ref().ok_or(TimeError::NoZone)?;
+        let timestamp = zone.to_ambiguous_timestamp(time);
+        // The hour that a change of the clocks doubles or leaves out: as the clocks before it.
+        to_ns(timestamp.compatible().map_err(|_| TimeError::Range)?)
+    }
+}
+
+/// Whether a time can be that of an update: not before the first devices, not far ahead of now.
+pub fn plausible(time_ns: TimeNs, now_ns: TimeNs) -> bool {
+    /// 1990-01-01: a clock that was never set starts in 1970, 1980 or 1989.
+    const EARLIEST_NS: TimeNs = 631_152_000 * NS_PER_S;
+    /// A day: clocks that run ahead, and local times taken for UTC, stay below it.
+    const AHEAD_MAX_NS: TimeNs = 86_400 * NS_PER_S;
+
+    // A server whose own clock was never set cannot judge.
+    let is_ahead = now_ns > EARLIEST_NS && time_ns > now_ns.saturating_add(AHEAD_MAX_NS);
+    time_ns >= EARLIEST_NS && !is_ahead
+}
+
+/// A time that names its offset from UTC.
+fn absolute(text: &str) -> Option<Timestamp> {
+    const DATE_LEN: usize = "2020-01-01".len();
+    let names_offset = text
+        .get(DATE_LEN..)
+        .is_some_and(|time| time.contains(['Z', 'z', '+', '-']));
+    names_offset.then(|| text.parse().ok())?
+}
+
+/// `20240131`, `20240131 12:30:00` or `20240131123000`.
+fn compact(text: &str) -> Option<DateTime> {
+    let date = text
+        .get(..8)
+        .filter(|date| date.bytes().all(|b| b.is_ascii_digit()))?;
+    let number = |from: usize, to: usize| date.get(from..to)?.parse::<i16>().ok();
+    let (month, day) = (number(4, 6)? as i8, number(6, 8)? as i8);
+    let date = Date::new(number(0, 4)?, month, day).ok()?;
+    let rest = text[8..].trim_start_matches([' ', 'T', '-']);
+    let time = match rest.len() {
+        0 => Time::midnight(),
+        6 if rest.bytes().all(|b| b.is_ascii_digit()) => {
+            let part = |from: usize| rest.get(from..from + 2)?.parse::<i8>().ok();
+            Time::new(part(0)?, part(2)?, part(4)?, 0).ok()?
+        }
+        _ => rest.parse().ok()?,
+    };
+    Some(DateTime::from_parts(date, time))
+}
+
+fn to_ns(time: Timestamp) -> Result<TimeNs, TimeError> {
+    TimeNs::try_from(time.as_nanosecond()).map_err(|_| TimeError::Range)
 }
 
 /// Parses a time in ISO 8601. If the text has no offset from UTC, `offset_s` seconds apply.

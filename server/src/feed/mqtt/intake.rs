@@ -180,14 +180,19 @@ impl Intake {
 
     fn take_message(&mut self, topic: &str, payload: &Bytes, is_retained: bool) {
         self.handover.count_received(1);
-        match self.decoder.decode(topic, payload) {
-            Ok(mut update) => {
-                if is_retained {
-                    update.quality = Quality::Retained;
-                }
-                self.pending.push(update, topic.len() + payload.len());
+        let now_ns = self.handover.now_ns();
+        let mut decoded = match self.decoder.decode(topic, payload, now_ns) {
+            Ok(decoded) => decoded,
+            Err(error) => return self.handover.undecodable(topic, error),
+        };
+        self.handover.count_decoded(topic, &mut decoded);
+        let updates = decoded.updates.len();
+        let bytes = (topic.len() * updates + payload.len()) / updates.max(1);
+        for mut update in decoded.updates {
+            if is_retained {
+                update.quality = Quality::Retained;
             }
-            Err(error) => self.handover.undecodable(topic, error),
+            self.pending.push(update, bytes);
         }
     }
 
@@ -233,7 +238,7 @@ impl Intake {
         );
     }
 
-    /// Counts the messages that were neither handed over nor counted.
+    /// Counts the updates that were neither handed over nor counted.
     pub(super) fn count_rest_as_lost(&mut self) {
         self.handover.count_rest_as_lost(0, TOO_SLOW);
     }

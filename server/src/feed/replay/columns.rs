@@ -139,13 +139,13 @@ impl Columns<usize> {
             .parse_time(time)
             .map_err(|error| bad("time", time, &error.to_string()))?;
         let value = match &self.shape {
-            RowShape::Reading(index) => {
-                let text = field("value", *index)?;
-                let number = text
-                    .parse()
-                    .map_err(|_| bad("value", text, "it is not a number"))?;
-                Value::Reading(number)
-            }
+            RowShape::Reading(index) => match field("value", *index)? {
+                text if is_absent(text) => Value::Absent(text.to_owned()),
+                text => match text.parse() {
+                    Ok(number) => Value::Reading(number),
+                    Err(_) => return Err(bad("value", text, "it is not a number")),
+                },
+            },
             RowShape::Text(index) => Value::Text(field("text", *index)?.into()),
             RowShape::Trade { price, size, side } => Value::Trade(Trade {
                 price: decimal("price", *price)?,
@@ -163,12 +163,23 @@ impl Columns<usize> {
                 ask,
                 bid_size,
                 ask_size,
-            } => Value::Quote(Quote {
-                bid: decimal("bid", *bid)?,
-                ask: decimal("ask", *ask)?,
-                bid_size: maybe_decimal("bid_size", bid_size)?,
-                ask_size: maybe_decimal("ask_size", ask_size)?,
-            }),
+            } => {
+                // An empty field is a side without offers.
+                let side = |name, index: usize| match field(name, index)? {
+                    "" => Ok(None),
+                    text => parse_decimal(name, text).map(Some),
+                };
+                let quote = Quote {
+                    bid: side("bid", *bid)?,
+                    ask: side("ask", *ask)?,
+                    bid_size: maybe_decimal("bid_size", bid_size)?,
+                    ask_size: maybe_decimal("ask_size", ask_size)?,
+                };
+                match (quote.bid, quote.ask) {
+                    (None, None) => Value::Absent(String::new()),
+                    _ => Value::Quote(quote),
+                }
+            }
         };
         Ok((time_ns, value))
     }
@@ -183,6 +194,12 @@ impl Columns<usize> {
             TimeFormat::Unit(unit) => unit.parse(text),
         }
     }
+}
+
+/// What data frames and loggers write where there is no value.
+fn is_absent(text: &str) -> bool {
+    const WORDS: [&str; 5] = ["na", "n/a", "nan", "null", "none"];
+    text.is_empty() || WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 fn is_number(text: &str) -> bool {

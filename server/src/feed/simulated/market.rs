@@ -148,8 +148,8 @@ impl Instrument {
             (&self.trade_topic, Value::Trade(trade))
         } else {
             let quote = Quote {
-                bid: price(bid, self.listing),
-                ask: price(ask, self.listing),
+                bid: Some(price(bid, self.listing)),
+                ask: Some(price(ask, self.listing)),
                 bid_size: Some(self.size(QUOTE_DEPTH, rng)),
                 ask_size: Some(self.size(QUOTE_DEPTH, rng)),
             };

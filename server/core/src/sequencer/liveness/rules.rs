@@ -61,7 +61,7 @@ impl WillRule {
 
     pub(super) fn is_end(&self, value: &Value) -> bool {
         match value {
-            Value::Text(text) => *text == self.dead_if,
+            Value::Text(text) | Value::Absent(text) => *text == self.dead_if,
             Value::Bytes(bytes) => bytes == self.dead_if.as_bytes(),
             Value::Reading(reading) => self.dead_if.parse() == Ok(*reading),
             Value::Trade(_) | Value::Quote(_) => false,

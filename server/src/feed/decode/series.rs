@@ -1,0 +1,134 @@
+//! The topics that a decoder has seen, with their rule and the series that their payloads fill.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tickcast_protocol::topic::{Topic, TopicError};
+
+/// A topic as the source names it.
+#[derive(Debug, Clone)]
+pub(super) struct KnownTopic {
+    /// Index of its rule.
+    pub(super) rule: Option<usize>,
+    /// Whether its payloads describe other topics, and are never split.
+    pub(super) is_metadata: bool,
+    /// The series of the topic itself.
+    pub(super) own: Series,
+    /// The series of the parts of its payloads.
+    pub(super) parts: Parts,
+    /// The series whose topics are made of parts of the payloads.
+    pub(super) named: HashMap<Box<str>, Series>,
+}
+
+impl KnownTopic {
+    /// Number of its series.
+    pub(super) fn series(&self) -> usize {
+        1 + self.parts.len() + self.named.len()
+    }
+}
+
+/// A series of updates: one topic of the server.
+#[derive(Debug, Clone)]
+pub(super) struct Series {
+    pub(super) topic: Topic,
+    pub(super) unit: Option<Arc<str>>,
+    /// Whether it has had a number, so that "unavailable" means that there is none now.
+    pub(super) has_numbers: bool,
+}
+
+impl Series {
+    pub(super) fn new(topic: Topic, unit: Option<Arc<str>>) -> Self {
+        Self {
+            topic,
+            unit,
+            has_numbers: false,
+        }
+    }
+}
+
+/// The series of the parts of a topic's payloads, by the path of the part.
+///
+/// A device sends the same members in the same order, so the next part is mostly the one after the
+/// last one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Parts {
+    list: Vec<(Box<str>, Series)>,
+    next: usize,
+}
+
+impl Parts {
+    /// Number of series.
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The index of the series at a path.
+    pub(super) fn find(&mut self, path: &str) -> Option<usize> {
+        let len = self.list.len();
+        let mut order = (self.next.min(len)..len).chain(0..self.next.min(len));
+        let found = order.find(|&index| *self.list[index].0 == *path)?;
+        self.next = found + 1;
+        Some(found)
+    }
+
+    /// Adds a series. Its topic is `base`, a slash and the path as levels.
+    pub(super) fn add(&mut self, base: &Topic, path: &str) -> Result<usize, TopicError> {
+        let levels: String = path.chars().map(level_char).collect();
+        let mut name = format!("{base}/{levels}");
+        // Two names that differ only in a changed character are still two series.
+        let mut number = 2;
+        while self
+            .list
+            .iter()
+            .any(|(_, series)| series.topic.as_str() == name)
+        {
+            name = format!("{base}/{levels}_{number}");
+            number += 1;
+        }
+        let series = Series::new(Topic::new(&name)?, None);
+        self.list.push((path.into(), series));
+        self.next = self.list.len();
+        Ok(self.list.len() - 1)
+    }
+
+    pub(super) fn get_mut(&mut self, index: usize) -> &mut Series {
+        &mut self.list[index].1
+    }
+}
+
+/// Separates the names of a path. It cannot be part of a topic, so no name is taken for two.
+pub(super) const SEPARATOR: char = '\0';
+
+/// A character of a path as one of a topic.
+fn level_char(character: char) -> char {
+    match character {
+        SEPARATOR => '/',
+        '/' | '+' | '#' => '_',
+        control if control.is_control() => '_',
+        other => other,
+    }
+}
+
+/// Whether a name has to be changed to be a level of a topic.
+pub(super) fn is_changed(name: &str) -> bool {
+    name.is_empty() || name.chars().any(|c| c == SEPARATOR || level_char(c) != c)
+}
+
+/// Appends a name to a path.
+pub(super) fn push_name(path: &mut String, name: &str) {
+    if !path.is_empty() {
+        path.push(SEPARATOR);
+    }
+    match name.is_empty() {
+        true => path.push('_'),
+        false => path.extend(name.chars().map(|c| if c == SEPARATOR { '_' } else { c })),
+    }
+}
+
+/// Topics that describe others by convention. What they say is one text, however it is built.
+pub(super) fn is_metadata(topic: &str) -> bool {
+    let mut levels = topic.split('/');
+    let (first, second, last) = (levels.next(), levels.next(), topic.rsplit('/').next());
+    first == Some("$SYS")
+        || second == Some("bridge")
+        || (first == Some("homeassistant") && last == Some("config"))
+}

@@ -1,0 +1,88 @@
+//! Topics that are made of parts of a payload: `market/{/symbol}/trade`.
+
+use std::{fmt, str::FromStr};
+
+use super::{
+    error::TemplateError,
+    json::{Document, Pointer, Scalar},
+};
+
+/// A topic with places for parts of the payload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopicTemplate {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Piece {
+    Text(String),
+    Part(Pointer),
+}
+
+impl FromStr for TopicTemplate {
+    type Err = TemplateError;
+
+    fn from_str(text: &str) -> Result<Self, TemplateError> {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (inside, after) = after.split_once('}').ok_or(TemplateError::Brace)?;
+            let pointer = inside.parse().map_err(|reason| TemplateError::Pointer {
+                text: inside.to_owned(),
+                reason,
+            })?;
+            pieces.push(Piece::Text(before.to_owned()));
+            pieces.push(Piece::Part(pointer));
+            rest = after;
+        }
+        if rest.contains('}') {
+            return Err(TemplateError::Brace);
+        }
+        pieces.push(Piece::Text(rest.to_owned()));
+        Ok(Self { pieces })
+    }
+}
+
+impl TopicTemplate {
+    /// The topic for a sample. A part is looked up in the sample first, then in the whole payload.
+    pub(super) fn fill(
+        &self,
+        sample: &Document<'_>,
+        whole: &Document<'_>,
+    ) -> Result<String, TemplateError> {
+        let mut topic = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => topic.push_str(text),
+                Piece::Part(pointer) => {
+                    let raw = sample.find(pointer).or_else(|| whole.find(pointer));
+                    let missing = || TemplateError::Missing(pointer.to_string());
+                    let part = match raw.map(Scalar::of).ok_or_else(missing)? {
+                        Scalar::Text(text) => text,
+                        Scalar::Number(text) => text.into(),
+                        _ => return Err(missing()),
+                    };
+                    // A part is one level: "X/USD" does not make two.
+                    topic.extend(part.chars().map(|character| match character {
+                        '/' | '+' | '#' => '-',
+                        control if control.is_control() => '-',
+                        other => other,
+                    }));
+                }
+            }
+        }
+        Ok(topic)
+    }
+}
+
+impl fmt::Display for TopicTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => f.write_str(text)?,
+                Piece::Part(pointer) => write!(f, "{{{pointer}}}")?,
+            }
+        }
+        Ok(())
+    }
+}
