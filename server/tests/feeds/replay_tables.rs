@@ -158,6 +158,7 @@ async fn the_headings_of_data_frames_and_vendors_are_known() {
         "time,temperature\n2024-01-01,1.5\n",
         "date,time,value\n2024-01-01,00:00:00,1.5\n",
         "time,value,lost_before\n2024-01-01T00:00:00Z,1.5,\n",
+        "date,time,value\n2024-01-01,1704067200,1.5\n",
         "<DATE>\t<TIME>\t<CLOSE>\n2024.01.01\t00:00:00\t1.5\n",
     ] {
         check(&Table::new(rows), &reading).await;
@@ -189,6 +190,22 @@ async fn the_headings_of_data_frames_and_vendors_are_known() {
 }
 
 #[tokio::test]
+async fn trades_of_an_exchange_in_disorder_are_replayed_in_order() {
+    let table = Table::new(
+        "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n\
+         1862715434,26951.0,0.003,1,1,1704067200732,false\n\
+         1896999302,33944.3,0.001,2,2,1706313600575,false\n\
+         1862715435,26950.9,0.005,3,3,1704067200758,true\n",
+    );
+    let expected = [
+        "0.732 t 26951.0 0.003 Some(Buy)",
+        "0.758 t 26950.9 0.005 Some(Sell)",
+        "2246400.575 t 33944.3 0.001 Some(Buy)",
+    ];
+    check(&table, &expected).await;
+}
+
+#[tokio::test]
 async fn each_column_of_values_is_a_topic() {
     let wide = Table::new(
         "timestamp,temp,hum\n2024-01-01T00:00:00Z,21.5,40\n2024-01-01T00:00:01Z,21.6,41\n",
@@ -210,6 +227,9 @@ async fn each_column_of_values_is_a_topic() {
         &["0 t/a_b 1.0", "0 t/a_b_2 2.0", "0 t/door text open"],
     )
     .await;
+
+    let unnamed = Table::new("2024-01-01,1,2\n").format("time=1,values=*");
+    check(&unnamed, &["0 t/2 1.0", "0 t/3 2.0"]).await;
 
     let bars = Table::new(
         "Date,Open,High,Low,Close,Adj Close,Volume\n2024-01-02,1,2,0.5,1.5,1.5,100\n\

@@ -2,13 +2,14 @@
 //!
 //! The files in reading order:
 //!
-//! * `settings`: which files are played, and how
+//! * `settings`, `file`: which files are played, and how
 //! * `player`, `timeline`: plays a file or a group of files
 //! * `merge`, `order`: several files as one, in the order of their recorded times
 //! * `recording`, `row`: a recorded file, line by line
 //! * `input`, `lines`: opening a file, and recordings of the monitor
 //! * `table`: CSV files and their relatives
 
+mod file;
 mod input;
 mod lines;
 mod merge;
@@ -20,9 +21,10 @@ mod settings;
 mod table;
 mod timeline;
 
+pub use file::ReplayFile;
 pub use recording::Recording;
 pub use row::{BadRow, Chunk, Row};
-pub use settings::{Clock, FarAhead, ReplayFile, ReplaySettings, SourceTime, Speed};
+pub use settings::{Clock, FarAhead, ReplaySettings, SourceTime, Speed};
 pub use table::{Column, Columns, CsvFormat, PRESETS};
 
 pub(super) use player::run;

@@ -10,11 +10,12 @@ use tokio::{
 };
 
 use super::{
+    file::ReplayFile,
     merge::{Merge, span_text, unless_panicked},
     order::OrderedRecording,
     recording::Recording,
     row::Row,
-    settings::{Clock, FarAhead, ReplayFile, ReplaySettings, SourceTime, Speed},
+    settings::{Clock, FarAhead, ReplaySettings, SourceTime, Speed},
     timeline::Timeline,
 };
 use crate::{

@@ -3,10 +3,10 @@
 use tickcast_protocol::topic::Topic;
 
 use super::{
+    file::ReplayFile,
     input::Input,
     lines::LineRows,
     row::Chunk,
-    settings::ReplayFile,
     table::{CsvFormat, OwnTopic, Sample, TableRows},
 };
 

@@ -104,6 +104,21 @@ impl Civil {
     }
 }
 
+/// Puts a date and a time of two cells together.
+pub(super) fn join(date: &str, time: &str, joined: &mut String) {
+    joined.clear();
+    joined.push_str(date);
+    joined.push(' ');
+    // 93000 is half past nine: programs that take a time for a number drop its zero.
+    if matches!(time.len(), 3 | 5) && time.bytes().all(|byte| byte.is_ascii_digit()) {
+        joined.push('0');
+    }
+    match time {
+        "0" => joined.push_str("00:00"),
+        time => joined.push_str(time),
+    }
+}
+
 /// The rest of a text.
 struct Scan<'a>(&'a [u8]);
 

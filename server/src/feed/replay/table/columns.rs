@@ -1,6 +1,6 @@
 //! The columns of a table: their meaning, and where they are in a file.
 
-use super::topics::TopicTemplate;
+use super::{column::Column, topics::TopicTemplate};
 
 /// The meaning of columns. `C` identifies one: a [`Column`] in the settings, an index in an open
 /// file.
@@ -13,15 +13,6 @@ pub struct Columns<C = Column> {
     /// Where the topic comes from, if not from the file's own topic alone.
     pub(super) topic: Option<TopicTemplate<C>>,
     pub(super) shape: RowShape<C>,
-}
-
-/// A column, by its name in the heading or by its number from 1.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Column {
-    /// Its name in the heading.
-    Name(String),
-    /// Its number, from 1.
-    Number(usize),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +58,7 @@ impl Columns<Column> {
             Column::Name(_) => Err(()),
             Column::Number(_) => Ok(0),
         };
-        matches!(self.shape, RowShape::Rest) || self.map(named).is_err()
+        self.map(named).is_err()
     }
 
     /// Finds the columns in the heading of a file, or in its first row if it has no heading.
@@ -94,7 +85,15 @@ impl Columns<Column> {
         let mut columns = self.map(find)?;
         if matches!(columns.shape, RowShape::Rest) {
             let rest = (0..first.len()).filter(|index| !columns.uses(*index));
-            let cells: Vec<_> = rest.map(|index| named_cell(first, index)).collect();
+            let cells: Vec<_> = rest
+                .map(|column| match has_header {
+                    true => named_cell(first, column),
+                    false => Cell {
+                        column,
+                        level: Some((column + 1).to_string()),
+                    },
+                })
+                .collect();
             if cells.is_empty() {
                 return Err("there is no column of values".into());
             }

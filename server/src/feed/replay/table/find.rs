@@ -4,7 +4,8 @@ use csv::StringRecord;
 use tickcast_protocol::{topic::Topic, value::Value};
 
 use super::{
-    columns::{Column, Columns, RowShape, SideColumn},
+    column::Column,
+    columns::{Columns, RowShape, SideColumn},
     format::{CsvFormat, Options, WITHOUT_HEADING, delimiter_name},
     headings::{Headings, KNOWN, is_heading},
     numbers::{Numbers, is_absent, looks_like_number},
@@ -251,7 +252,7 @@ impl Table<'_> {
     fn unknown(&self, reason: &str) -> String {
         format!(
             "{reason}: it begins with {:?}. Known are {KNOWN}. Name the columns by their heading or \
-             number in --replay-format, as in {:?}",
+             number in --replay-format, as in {:?} (skip=1 passes over a line before them)",
             excerpt(self.first),
             match is_heading(self.first) {
                 true => self.example(),

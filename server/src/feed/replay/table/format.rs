@@ -7,7 +7,8 @@ use tickcast_protocol::decimal::Decimal;
 
 use super::{
     civil::Order,
-    columns::{Cell, Column, Columns, RowShape, SideColumn},
+    column::Column,
+    columns::{Cell, Columns, RowShape, SideColumn},
     numbers::NumberOptions,
     times::{TimeForm, TimeOptions},
     topics::TopicTemplate,

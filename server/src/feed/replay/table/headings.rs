@@ -1,7 +1,7 @@
 //! Headings whose meaning is known.
 
 use super::{
-    civil::Civil,
+    civil::{Civil, join},
     columns::{Cell, Columns, RowShape, SideColumn, named_cell},
     numbers::looks_like_number,
     topics::{Piece, TopicTemplate},
@@ -206,11 +206,12 @@ impl Headings {
     /// The columns of the date, if it has one of its own, and of the time.
     fn time(&self, row: Option<&csv::StringRecord>) -> Option<(Option<usize>, usize)> {
         let cell = |column: usize| row.and_then(|row| row.get(column)).unwrap_or_default();
-        if let (Some(date), Some(time)) = (self.find(&["date"]), self.find(&["time"]))
-            && Civil::parse(cell(time)).is_none()
-            && Civil::parse(&format!("{} 00:00", cell(date).trim())).is_some()
-        {
-            return Some((Some(date), time));
+        if let (Some(date), Some(time)) = (self.find(&["date"]), self.find(&["time"])) {
+            let mut joined = String::new();
+            join(cell(date).trim(), cell(time).trim(), &mut joined);
+            if Civil::parse(&joined).is_some() {
+                return Some((Some(date), time));
+            }
         }
         if let Some(time) = self.find(TIMES) {
             return Some((None, time));

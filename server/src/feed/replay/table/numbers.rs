@@ -171,9 +171,17 @@ fn are_groups(text: &str, thousands: char, decimals: char) -> bool {
 /// How the numbers of the first rows are written.
 fn shown<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Numerals, String> {
     let (mut shown, mut unclear) = (Numerals::Usual, None);
+    // A number such as 1.5, which has no groups.
+    let mut with_point = None;
     for text in cells {
         let text = text.trim();
-        if is_absent(text) || text.parse::<f64>().is_ok() || !looks_like_number(text) {
+        if is_absent(text) || !looks_like_number(text) {
+            continue;
+        }
+        if text.parse::<f64>().is_ok() {
+            if !are_groups(text, '.', ',') {
+                with_point = with_point.or(Some(text));
+            }
             continue;
         }
         let by_point =
@@ -194,20 +202,27 @@ fn shown<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Numerals, String> {
             (false, false) => continue,
         };
         if shown != Numerals::Usual && shown != numerals {
-            return Err(format!(
-                "number {text:?}: other numbers are written in another way: set decimal=point or \
-                 decimal=comma in --replay-format"
-            ));
+            return Err(mixed(text));
         }
         shown = numerals;
     }
-    match unclear {
-        Some(text) if shown == Numerals::Usual => Err(format!(
+    match (shown, with_point, unclear) {
+        (Numerals::Comma, Some(text), _) => Err(mixed(text)),
+        // 1,234 beside 1.5
+        (Numerals::Usual, Some(_), Some(_)) => Ok(Numerals::Point),
+        (Numerals::Usual, None, Some(text)) => Err(format!(
             "number {text:?}: the comma is before decimals or between thousands: set decimal=comma \
              or decimal=point in --replay-format"
         )),
         _ => Ok(shown),
     }
+}
+
+fn mixed(text: &str) -> String {
+    format!(
+        "number {text:?}: other numbers are written in another way: set decimal=point or \
+         decimal=comma in --replay-format"
+    )
 }
 
 #[cfg(test)]
@@ -234,12 +249,13 @@ mod tests {
         check(&["0,125"], &[0.125]);
         check(&["1,234", "21,5"], &[1.234, 21.5]);
         check(&["1,234", "1,234.5"], &[1234.0, 1234.5]);
+        check(&["1,234", "1.5"], &[1234.0, 1.5]);
         check(&["12,34,567.5"], &[1_234_567.5]);
     }
 
     #[test]
     fn a_comma_that_may_mean_both_is_an_error_that_names_the_setting() {
-        for cells in [&["1,234", "5"][..], &["21,5", "1,234.5"]] {
+        for cells in [&["1,234", "5"][..], &["21,5", "1,234.5"], &["21,5", "1.5"]] {
             let error = Numbers::find(&NumberOptions::default(), cells.iter().copied());
             let error = error.unwrap_err();
             assert!(error.contains("set decimal="), "{error}");

@@ -8,6 +8,7 @@ use tickcast_protocol::{
 };
 
 use super::{
+    civil::join,
     columns::{Columns, RowShape, SideColumn},
     numbers::{Numbers, is_absent},
     times::Times,
@@ -139,18 +140,7 @@ pub(super) fn time_text<'a>(
     let Some(date) = columns.date else {
         return Ok(time);
     };
-    let date = field(row, "date", date)?;
-    joined.clear();
-    joined.push_str(date);
-    joined.push(' ');
-    // 93000 is half past nine: programs that take a time for a number drop its zero.
-    if matches!(time.len(), 3 | 5) && time.bytes().all(|byte| byte.is_ascii_digit()) {
-        joined.push('0');
-    }
-    match time {
-        "0" => joined.push_str("00:00"),
-        time => joined.push_str(time),
-    }
+    join(field(row, "date", date)?, time, joined);
     Ok(joined)
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, str::FromStr};
 
 use tickcast_protocol::topic::Topic;
 
-use super::columns::Column;
+use super::column::Column;
 use crate::feed::decode::{DecodeError, bad};
 
 /// Topics that the cells of one file may name: all instruments of an exchange.
@@ -82,15 +82,6 @@ impl FromStr for TopicTemplate<Column> {
             pieces = vec![Piece::Levels(column.clone())];
         }
         Ok(Self { pieces })
-    }
-}
-
-impl From<&str> for Column {
-    fn from(text: &str) -> Self {
-        match text.parse() {
-            Ok(number) => Self::Number(number),
-            Err(_) => Self::Name(text.to_owned()),
-        }
     }
 }
 
