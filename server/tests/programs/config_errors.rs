@@ -60,7 +60,7 @@ fn problems_of_a_file_are_in_its_order_and_begin_alike() {
             "tickcast.toml:1:1: lisen: there is no such setting; did you mean listen?",
             "tickcast.toml:2:1: shards \"0\": expected a number from 1 to 1024",
             "tickcast.toml:4:8: ping: write texts in quotes: ping = \"soon\"",
-            "tickcast.toml:8:1: decode.format \"xml\": expected one of auto, number, json, text, bytes",
+            "tickcast.toml:8:1: decode.format \"xml\": expected one of auto, fields, number, json, text, bytes",
             "tickcast.toml:12:3: feed.qos \"7\": expected a number from 0 to 2",
             "tickcast.toml:15:1: decode.filtr: there is no such setting of [[decode]]; did you mean \
              filter?",
@@ -294,14 +294,16 @@ fn help_has_examples_that_check_accepts() {
 /// What says which values are right.
 const EXAMPLES: [&str; 4] = ["such as ", "as in ", "expected one of ", " from "];
 
-/// Settings that take any text, and the log's, whose parser has tests in `config`.
-const TEXTS: [&str; 6] = [
+/// Settings that take any text, the log's, whose parser has tests in `config`, and the flag that
+/// takes two texts.
+const TEXTS: [&str; 7] = [
     "mqtt-user",
     "mqtt-password",
     "mqtt-client-id",
     "replay-unit",
     "config",
     "log",
+    "try-decode",
 ];
 
 #[track_caller]
