@@ -26,6 +26,8 @@ pub struct FeedMetrics {
     pub rounded: Number,
     /// Parts of messages beyond the bounds on parts and levels.
     pub left_out: Number,
+    /// Updates of recorded files that were read after later ones.
+    pub disordered: Number,
     /// Updates dropped because the sequencer accepted none for too long, or because their time had
     /// passed.
     pub lost: Number,

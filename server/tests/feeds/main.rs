@@ -6,4 +6,7 @@ mod built_in;
 mod interop;
 mod mqtt;
 mod payloads;
+mod replay;
+mod replay_order;
+mod replay_tables;
 mod sessions;
