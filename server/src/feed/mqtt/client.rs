@@ -15,8 +15,8 @@ use tokio::{
 
 use super::{
     packet::{
-        Ack, Connect, Frame, Frames, Goodbye, PACKET_MAX_BYTES, Packet, Publish, Skipped,
-        Subscribe, write_disconnect, write_ping,
+        Ack, Connect, Frame, Frames, Goodbye, Packet, Publish, Skipped, Subscribe, write_disconnect,
+        write_ping,
     },
     settings::{MqttSettings, MqttVersion},
     transport::{Dialer, Stream},

@@ -88,7 +88,7 @@ pub(super) struct Subscribe<'a> {
 }
 
 /// Longest packet there can be (MQTT 5.0, 1.5.5), with its header.
-pub(super) const PACKET_MAX_BYTES: usize = 268_435_455 + 5;
+const PACKET_MAX_BYTES: usize = 268_435_455 + 5;
 
 /// A packet that the broker may not send, or not like this.
 pub(super) type Malformed = String;
