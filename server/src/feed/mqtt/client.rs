@@ -15,8 +15,8 @@ use tokio::{
 
 use super::{
     packet::{
-        Ack, Connect, Frame, Frames, Goodbye, Packet, Publish, Skipped, Subscribe, write_disconnect,
-        write_ping,
+        Ack, Connect, Frame, Frames, Goodbye, Packet, Publish, Skipped, Subscribe,
+        write_disconnect, write_ping,
     },
     settings::{MqttSettings, MqttVersion},
     transport::{Dialer, Stream},
@@ -148,7 +148,9 @@ impl MqttClient {
                 Some(_) => self.turn().await,
                 None => match timeout(CONNECT_MAX, self.open()).await {
                     Ok(result) => result,
-                    Err(_) => Err(format!("the broker did not answer within {CONNECT_MAX:?}").into()),
+                    Err(_) => {
+                        Err(format!("the broker did not answer within {CONNECT_MAX:?}").into())
+                    }
                 },
             };
             if let Err(error) = result {
@@ -294,11 +296,11 @@ impl MqttClient {
         match message.qos {
             0 => true,
             1 => {
-                Ack::PubAck.write(message.id, &mut link.out);
+                Ack::Received.write(message.id, &mut link.out);
                 true
             }
             _ => {
-                Ack::PubRec.write(message.id, &mut link.out);
+                Ack::Stored.write(message.id, &mut link.out);
                 self.unreleased.insert(message.id)
             }
         }
@@ -306,6 +308,9 @@ impl MqttClient {
 
     fn take_packet(&mut self, packet: Packet) -> Result<(), ClientError> {
         let link = self.link.as_mut().expect("the packet has come through it");
+        if !link.is_accepted && !matches!(packet, Packet::ConnAck(_) | Packet::Disconnect(_)) {
+            return Err(String::from("the server's first packet is no answer to CONNECT").into());
+        }
         let incoming = match packet {
             Packet::ConnAck(answer) => {
                 if let Some(reason) = answer.refusal {
@@ -337,7 +342,7 @@ impl MqttClient {
             Packet::PubRel(id) => {
                 // Also if the message is not known any more: the broker would ask again for ever.
                 self.unreleased.remove(&id);
-                Ack::PubComp.write(id, &mut link.out);
+                Ack::Released.write(id, &mut link.out);
                 return Ok(());
             }
             Packet::PingResp => {

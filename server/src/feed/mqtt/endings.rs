@@ -69,7 +69,10 @@ mod tests {
         let mut endings = Endings::default();
         let second = Some(Duration::from_secs(1));
         let reason = endings.reason(ended(true, false), second, "me");
-        assert!(reason.contains("has connected with the id \"me\""), "{reason}");
+        assert!(
+            reason.contains("has connected with the id \"me\""),
+            "{reason}"
+        );
         for _ in 1..SHORT_IN_A_ROW {
             assert_eq!(endings.reason(ended(false, true), second, "me"), "it ended");
         }
@@ -86,7 +89,10 @@ mod tests {
             assert_eq!(endings.reason(ended(false, true), long, "me"), "it ended");
             assert_eq!(endings.reason(ended(false, true), None, "me"), "it ended");
             let second = Some(Duration::from_secs(1));
-            assert_eq!(endings.reason(ended(false, false), second, "me"), "it ended");
+            assert_eq!(
+                endings.reason(ended(false, false), second, "me"),
+                "it ended"
+            );
         }
     }
 }

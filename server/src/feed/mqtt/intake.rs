@@ -210,7 +210,9 @@ impl Intake {
                     false => "no session is kept (--mqtt-session-expiry)",
                 };
                 tracing::warn!(
-                    feed = self.handover.name(), ?away, reason,
+                    feed = self.handover.name(),
+                    ?away,
+                    reason,
                     "messages that were published meanwhile are missing"
                 );
             }
@@ -298,7 +300,8 @@ impl Intake {
                 tracing::info!(feed, topic, "{what}");
             }
             None => tracing::warn!(
-                feed, topic,
+                feed,
+                topic,
                 "the session has a filter that is not in the settings, and the topic has too many \
                  levels to find it: use another --mqtt-client-id"
             ),
@@ -308,7 +311,8 @@ impl Intake {
     fn take_too_long(&mut self, skipped: &Skipped) {
         self.handover.count_received(1);
         let (bytes, max) = (skipped.bytes, self.settings.max_packet_bytes);
-        let reason = format!("the message has {bytes} bytes (limit {max}): raise --mqtt-max-packet");
+        let reason =
+            format!("the message has {bytes} bytes (limit {max}): raise --mqtt-max-packet");
         let topic = String::from_utf8_lossy(&skipped.head.topic);
         self.handover.undecodable(topic, reason);
     }

@@ -53,7 +53,12 @@ impl Subscriptions {
             let is_included = |(other, by): (usize, &Filter)| {
                 by.includes(filter) && (other < index || !filter.includes(by))
             };
-            if !filters.iter().enumerate().filter(|(other, _)| *other != index).any(is_included) {
+            if !filters
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != index)
+                .any(is_included)
+            {
                 wanted.push(Subscription {
                     filter: filter.clone(),
                     identifier: identifier(filter),
@@ -63,7 +68,9 @@ impl Subscriptions {
         }
         let mut pairs = (1..).zip(&wanted);
         let do_overlap = pairs.any(|(next, one)| {
-            wanted[next..].iter().any(|other| overlap(&one.filter, &other.filter))
+            wanted[next..]
+                .iter()
+                .any(|other| overlap(&one.filter, &other.filter))
         });
         Self {
             wanted,
@@ -99,9 +106,9 @@ impl Subscriptions {
     ) -> impl Iterator<Item = (&Filter, Option<u32>)> {
         self.has_identifiers = can_identify && self.do_overlap;
         let has_identifiers = self.has_identifiers;
-        self.wanted.iter().map(move |one| {
-            (&one.filter, has_identifiers.then_some(one.identifier))
-        })
+        self.wanted
+            .iter()
+            .map(move |one| (&one.filter, has_identifiers.then_some(one.identifier)))
     }
 
     /// Records whether the broker has refused a subscription: its messages come through others.
@@ -121,7 +128,9 @@ impl Subscriptions {
         if identifiers.is_empty() || !self.has_identifiers {
             return Verdict::Take;
         }
-        let mut granted = std::iter::once(first).chain(matching).filter(|one| !one.is_refused);
+        let mut granted = std::iter::once(first)
+            .chain(matching)
+            .filter(|one| !one.is_refused);
         match granted.next() {
             Some(first) if !identifiers.contains(&first.identifier) => Verdict::Repeated,
             _ => Verdict::Take,
@@ -146,7 +155,11 @@ pub(super) fn filters_matching(topic: &str) -> Option<Vec<String>> {
         }
         let names = [*level, "+"].into_iter().take(1 + usize::from(may_be_any));
         starts = names
-            .flat_map(|name| starts.iter().map(move |start| format!("{start}{separator}{name}")))
+            .flat_map(|name| {
+                starts
+                    .iter()
+                    .map(move |start| format!("{start}{separator}{name}"))
+            })
             .collect();
     }
     // `a/#` matches `a` as well.
@@ -167,7 +180,8 @@ fn overlap(one: &Filter, other: &Filter) -> bool {
     let (mut one, mut other) = (one.as_str().split('/'), other.as_str().split('/'));
     let mut is_first = true;
     loop {
-        let is_hidden = |a: &str, b: &str| is_first && a.starts_with('$') && b.starts_with(['+', '#']);
+        let is_hidden =
+            |a: &str, b: &str| is_first && a.starts_with('$') && b.starts_with(['+', '#']);
         match (one.next(), other.next()) {
             (None, None) => return true,
             (Some(a), Some(b)) if is_hidden(a, b) || is_hidden(b, a) => return false,
@@ -185,14 +199,21 @@ mod tests {
     use super::*;
 
     fn subscriptions(filters: &[&str]) -> Subscriptions {
-        let filters: Vec<_> = filters.iter().map(|text| Filter::new(text).unwrap()).collect();
+        let filters: Vec<_> = filters
+            .iter()
+            .map(|text| Filter::new(text).unwrap())
+            .collect();
         Subscriptions::new(&filters)
     }
 
     #[track_caller]
     fn check(filters: &[&str], subscribed: &[&str], do_overlap: bool) {
         let subscriptions = subscriptions(filters);
-        let wanted: Vec<_> = subscriptions.wanted.iter().map(|one| one.filter.as_str()).collect();
+        let wanted: Vec<_> = subscriptions
+            .wanted
+            .iter()
+            .map(|one| one.filter.as_str())
+            .collect();
         assert_eq!(wanted, subscribed, "{filters:?}");
         assert_eq!(subscriptions.do_overlap, do_overlap, "{filters:?}");
         assert_eq!(subscriptions.overlapping().is_some(), do_overlap);
@@ -214,7 +235,10 @@ mod tests {
     #[test]
     fn of_two_copies_the_one_for_the_first_granted_filter_counts() {
         let mut both = subscriptions(&["a/+", "+/b"]);
-        let sent: Vec<_> = both.begin(true).filter_map(|(_, identifier)| identifier).collect();
+        let sent: Vec<_> = both
+            .begin(true)
+            .filter_map(|(_, identifier)| identifier)
+            .collect();
         let [first, second] = sent[..] else {
             panic!("{sent:?}");
         };
@@ -227,7 +251,10 @@ mod tests {
         both.answered(0, true);
         assert_eq!(both.verdict("a/b", &[second]), Verdict::Take);
         // Without identifiers nothing can be told apart.
-        assert!(both.begin(false).all(|(_, identifier)| identifier.is_none()));
+        assert!(
+            both.begin(false)
+                .all(|(_, identifier)| identifier.is_none())
+        );
         assert_eq!(both.verdict("a/b", &[second]), Verdict::Take);
     }
 

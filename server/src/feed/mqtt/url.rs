@@ -273,12 +273,20 @@ mod tests {
             ("mqtts://h", "mqtts://h:8883", "h", "/mqtt"),
             ("ssl://h:1", "mqtts://h:1", "h:1", "/mqtt"),
             ("ws://h", "ws://h:80/mqtt", "h", "/mqtt"),
-            ("wss://H:8084/a/b?token=x", "wss://h:8084/a/b?(hidden)", "h:8084", "/a/b?token=x"),
+            (
+                "wss://H:8084/a/b?token=x",
+                "wss://h:8084/a/b?(hidden)",
+                "h:8084",
+                "/a/b?token=x",
+            ),
             ("wss://[::1]/", "wss://[::1]:443/mqtt", "[::1]", "/mqtt"),
         ] {
             let url: MqttUrl = text.parse().unwrap();
             assert_eq!(url.to_string(), shown);
-            assert_eq!((url.authority().as_str(), url.path().as_str()), (authority, path));
+            assert_eq!(
+                (url.authority().as_str(), url.path().as_str()),
+                (authority, path)
+            );
             assert_eq!(url.has_secret(), text.contains('?'));
         }
         check_error("wss://h/a#b", "fragment");

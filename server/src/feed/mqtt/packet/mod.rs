@@ -25,13 +25,11 @@ use super::settings::MqttVersion;
 pub(super) use frames::{Frame, Frames, Skipped};
 pub(super) use publish::Publish;
 
-/// A packet from the broker.
+/// A packet from the broker that is no message.
 #[derive(Debug)]
 pub(super) enum Packet {
     /// The answer to CONNECT.
     ConnAck(ConnAck),
-    /// A message.
-    Publish(Publish),
     /// The answer to a subscription: the granted quality of service, or why it is refused.
     SubAck { id: u16, answer: Result<u8, String> },
     /// The answer to an unsubscription. Version 5 says of each filter whether it was subscribed to.
@@ -127,12 +125,12 @@ impl MqttVersion {
 /// An acknowledgement, which is the same in both versions: version 5 takes no reason for success.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ack {
-    /// Of quality of service 1.
-    PubAck = 0x40,
-    /// Of quality of service 2.
-    PubRec = 0x50,
-    /// Of PUBREL.
-    PubComp = 0x70,
+    /// PUBACK, of quality of service 1.
+    Received = 0x40,
+    /// PUBREC, of quality of service 2.
+    Stored = 0x50,
+    /// PUBCOMP, of PUBREL.
+    Released = 0x70,
 }
 
 impl Ack {

@@ -124,7 +124,13 @@ proptest! {
 
 #[test]
 fn a_message_has_all_its_identifiers_and_its_payload() {
-    let packet = message(MqttVersion::V5, "a/b", 1, b"payload", &[1, 2, 70_000, 268_435_455]);
+    let packet = message(
+        MqttVersion::V5,
+        "a/b",
+        1,
+        b"payload",
+        &[1, 2, 70_000, 268_435_455],
+    );
     let header_bytes = 2;
     let read = Publish::read(MqttVersion::V5, Bytes::from(packet), header_bytes).unwrap();
     assert_eq!(read.identifiers.as_slice(), [1, 2, 70_000, 268_435_455]);
@@ -137,7 +143,10 @@ fn a_packet_that_is_long_and_no_message_ends_the_connection() {
     let mut frames = Frames::new(MAX_BYTES);
     frames.buffer().put_slice(&[0x90, 0xff, 0xff, 0x7f]);
     let error = frames.next().unwrap_err();
-    assert!(error.contains("type 9 has 2097155 bytes (limit 200)"), "{error}");
+    assert!(
+        error.contains("type 9 has 2097155 bytes (limit 200)"),
+        "{error}"
+    );
     let mut frames = Frames::new(MAX_BYTES);
     frames.buffer().put_slice(&[0x30, 0xff, 0xff, 0xff, 0xff]);
     assert!(frames.next().unwrap_err().contains("more than four bytes"));

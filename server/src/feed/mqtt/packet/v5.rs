@@ -143,10 +143,12 @@ pub(super) fn write_connect(connect: &Connect, out: &mut BytesMut) {
 
 pub(super) fn write_subscribe(subscribe: Subscribe<'_>, out: &mut BytesMut) {
     let qos = library::qos(subscribe.qos).unwrap_or(library::QoS::AtMostOnce);
-    let properties = subscribe.identifier.map(|identifier| v5::SubscribeProperties {
-        id: Some(identifier as usize),
-        user_properties: Vec::new(),
-    });
+    let properties = subscribe
+        .identifier
+        .map(|identifier| v5::SubscribeProperties {
+            id: Some(identifier as usize),
+            user_properties: Vec::new(),
+        });
     let mut packet = v5::Subscribe::new(v5::Filter::new(subscribe.filter, qos), properties);
     packet.pkid = subscribe.id;
     write(v5::Packet::Subscribe(packet), out);

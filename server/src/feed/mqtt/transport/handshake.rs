@@ -103,13 +103,19 @@ fn check(response: &Response<Incoming>, key: &str) -> Result<(), Failure> {
     }
     let accept = Sha1::new().chain_update(key).chain_update(ACCEPT_GUID);
     let accept = BASE64_STANDARD.encode(accept.finalize());
-    expect(headers, header::UPGRADE, |value| value.eq_ignore_ascii_case("websocket"))?;
-    expect(headers, header::SEC_WEBSOCKET_ACCEPT, |value| value == accept)?;
+    expect(headers, header::UPGRADE, |value| {
+        value.eq_ignore_ascii_case("websocket")
+    })?;
+    expect(headers, header::SEC_WEBSOCKET_ACCEPT, |value| {
+        value == accept
+    })?;
     if !headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
         let reason = "the server speaks WebSocket, but not MQTT in it: check port and path";
         return Err(reason.to_owned().into());
     }
-    expect(headers, header::SEC_WEBSOCKET_PROTOCOL, |value| value == SUBPROTOCOL)?;
+    expect(headers, header::SEC_WEBSOCKET_PROTOCOL, |value| {
+        value == SUBPROTOCOL
+    })?;
     // The client offers no extension, so the server must not use one.
     match headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
         true => expect(headers, header::SEC_WEBSOCKET_EXTENSIONS, |_| false),

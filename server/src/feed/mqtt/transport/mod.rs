@@ -83,7 +83,10 @@ impl Dialer {
         }
         let upgraded = handshake::upgrade(stream, &self.url).await;
         let upgraded = upgraded.map_err(|failure| {
-            let explained = failure.cause.as_deref().and_then(|cause| self.explain(cause));
+            let explained = failure
+                .cause
+                .as_deref()
+                .and_then(|cause| self.explain(cause));
             explained.unwrap_or(failure.reason)
         })?;
         Ok(Box::new(WebSocketStream::new(upgraded)))
