@@ -5,5 +5,7 @@
 mod built_in;
 mod interop;
 mod mqtt;
+mod mqtt_faults;
+mod mqtt_secure;
 mod payloads;
 mod sessions;
