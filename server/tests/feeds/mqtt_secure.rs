@@ -1,6 +1,6 @@
 //! MQTT over TLS and WebSocket, with a real Mosquitto.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use tempfile::TempDir;
 use tickcast_protocol::value::Value;
@@ -69,8 +69,14 @@ impl Secure {
             }
             ports.push(port);
         }
+        let broker = Broker::start(&configuration);
+        // It listens at one port after the other.
+        let is_open = |port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+        while !ports.iter().copied().all(is_open) {
+            std::thread::yield_now();
+        }
         Self {
-            broker: Broker::start(&configuration),
+            broker,
             folder,
             ours,
             theirs,
@@ -163,17 +169,14 @@ async fn check<const N: usize>(url: String, flags: &[&str], parts: [&str; N]) {
     let mut arguments = vec!["--feed", "mqtt", "--mqtt-url", &url];
     arguments.extend(flags);
     let program = Program::start(&arguments).await;
-    until(&url, async || {
-        program.log().matches("no connection").count() >= 2
+    let log = || format!("{}{}", program.first_log(), program.log());
+    until(&format!("{parts:?} of {url}"), async || {
+        let log = log();
+        let is_told = parts.iter().all(|part| log.contains(part));
+        is_told && log.matches("no connection").count() >= 2
     })
     .await;
-    let log = format!("{}{}", program.first_log(), program.log());
-    for part in parts {
-        assert!(
-            log.contains(part),
-            "{part:?} is not in the log of {url}:\n{log}"
-        );
-    }
+    let log = log();
     assert!(!log.contains("geheim"), "{log}");
     let state = "tickcast_feed_state{feed=\"mqtt\",kind=\"mqtt\",state=\"up\"}";
     assert_eq!(program.metric(state).await, 0);

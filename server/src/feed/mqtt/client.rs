@@ -19,7 +19,7 @@ use super::{
         write_disconnect, write_ping,
     },
     settings::{MqttSettings, MqttVersion},
-    transport::{Dialer, Stream},
+    transport::{Dialer, Stream, is_closed},
 };
 
 /// What came from the broker.
@@ -240,7 +240,7 @@ impl MqttClient {
     async fn turn(&mut self) -> Result<(), ClientError> {
         let link = self.link.as_mut().expect("the caller has connected");
         if let Err(error) = link.turn().await {
-            let unexplained = link.is_accepted && error.kind() == ErrorKind::UnexpectedEof;
+            let unexplained = link.is_accepted && is_closed(&error);
             let reason = match link.is_accepted {
                 true => self.dialer.ended(&error),
                 false => self.dialer.refused(&error),
