@@ -76,6 +76,7 @@ fn feed(feed: &FeedSettings) -> String {
                 .join(", ")
         }
         Source::Stdin => "lines on standard input".to_owned(),
+        Source::Program(settings) => format!("lines that {} prints", settings.shown()),
     };
     let (name, kind) = (&feed.name, feed.source.kind());
     let name = if name == kind {

@@ -8,7 +8,9 @@
 //! | `handover` | hands updates to the sequencer, counts, and limits the log |
 //! | [`decode`] | turns the bytes of a payload into a value, by rules per topic |
 //! | [`simulated`] | simulated markets and sensors |
+//! | `lines` | lines become updates |
 //! | `stdin` | lines on standard input |
+//! | [`program`] | lines that a program prints |
 //! | [`replay`] | recorded files |
 //! | [`mqtt`] | topics of an MQTT broker |
 //!
@@ -17,7 +19,9 @@
 
 pub mod decode;
 mod handover;
+mod lines;
 pub mod mqtt;
+pub mod program;
 pub mod replay;
 pub mod simulated;
 mod stdin;
@@ -27,6 +31,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use handover::Handover;
 use mqtt::MqttFeed;
+use program::{ProgramEnd, ProgramFeed};
 use stdin::StdinFeed;
 use tokio::{sync::watch, time::sleep};
 
@@ -60,6 +65,8 @@ pub enum Source {
     Replay(replay::ReplaySettings),
     /// Lines on standard input.
     Stdin,
+    /// Lines that a program prints.
+    Program(program::ProgramSettings),
 }
 
 /// The reason why a feed cannot start with its settings.
@@ -82,6 +89,7 @@ impl Source {
             Self::Mqtt(_) => "mqtt",
             Self::Replay(_) => "replay",
             Self::Stdin => "stdin",
+            Self::Program(_) => "program",
         }
     }
 }
@@ -95,6 +103,7 @@ impl FeedSettings {
             Source::Mqtt(settings) => settings.check(),
             Source::Replay(settings) => settings.check(),
             Source::Stdin => Ok(()),
+            Source::Program(settings) => settings.check(),
         };
         result.map_err(|(key, reason)| FeedError {
             name: self.name.clone(),
@@ -195,6 +204,7 @@ enum Feed {
     /// It begins again with its first row.
     Replay(replay::ReplaySettings, Handover),
     Stdin(StdinFeed),
+    Program(Box<ProgramFeed>),
 }
 
 impl Feed {
@@ -207,6 +217,9 @@ impl Feed {
             Source::Simulated(settings) => Self::Simulated(settings, handover),
             Source::Replay(settings) => Self::Replay(settings, handover),
             Source::Stdin => Self::Stdin(StdinFeed::new(decoder, handover)),
+            Source::Program(settings) => {
+                Self::Program(Box::new(ProgramFeed::new(settings, decoder, handover)))
+            }
         }
     }
 
@@ -234,12 +247,20 @@ impl Feed {
                 };
                 until(stop, feed).await
             }
+            Self::Program(feed) => match feed.run(stop).await {
+                Ok(ProgramEnd::Stopped) => End::Stopped,
+                Ok(ProgramEnd::Finished) => End::Finished,
+                Err(Ended) => End::SequencerGone,
+            },
         }
     }
 
     /// Hands over what was received before a failure. Returns the number of updates that still
     /// wait.
     async fn recover(&mut self, task: &Task) -> Result<usize, Ended> {
+        if let Self::Program(feed) = self {
+            return Ok(feed.waiting());
+        }
         if let Self::Mqtt(feed) = self {
             for _ in 0..RECOVERIES_MAX {
                 match task.caught(feed.recover()).await {

@@ -8,6 +8,8 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 const MODULES: &[&str] = &[
     "tickcast_server::feed::handover",
     "tickcast_server::feed::mqtt::intake",
+    "tickcast_server::feed::program",
+    "tickcast_server::feed::program::messages",
     "tickcast_server::feed::replay",
     "tickcast_server::feed::stdin",
     "tickcast_server::ingest::thread",

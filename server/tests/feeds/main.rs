@@ -6,4 +6,5 @@ mod built_in;
 mod interop;
 mod mqtt;
 mod payloads;
+mod program;
 mod sessions;
