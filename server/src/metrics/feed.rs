@@ -35,6 +35,8 @@ pub struct FeedMetrics {
     pub pushed_back: Number,
     /// Number of connections to the source that replaced a lost one.
     pub reconnects: Number,
+    /// 1 if the source's certificate is not verified, as a setting says.
+    pub tls_unverified: Number,
     state: AtomicU8,
 }
 

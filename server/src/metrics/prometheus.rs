@@ -70,6 +70,7 @@ const FEED: &[Metric<FeedMetrics>] = &[
     (COUNTER, "feed_lost", "Updates a feed dropped", |f| &f.lost),
     (COUNTER, "feed_pushed_back", "Times a feed waited for the sequencer", |f| &f.pushed_back),
     (COUNTER, "feed_reconnects", "Reconnects of a feed", |f| &f.reconnects),
+    (GAUGE, "feed_tls_unverified", "1 for a feed that accepts any certificate", |f| &f.tls_unverified),
 ];
 
 /// All metrics as OpenMetrics text, which Prometheus reads.
