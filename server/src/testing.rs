@@ -5,7 +5,8 @@ use crate::server::Server;
 pub use crate::{
     clock::Clock,
     feed::{
-        FeedMetrics, FeedSettings, FeedState, Source, decode, mqtt, program, replay, run, simulated,
+        FeedMetrics, FeedSettings, FeedState, Source, decode, mqtt, program, replay, run,
+        simulated, websocket,
     },
     ingest::{Arrival, Ended, Ingest},
     metrics::TaskState,

@@ -49,13 +49,16 @@ mod session;
 mod connection;
 mod handshake;
 
+pub mod any_server;
+mod websocket;
+
 mod handle;
 mod open_connection;
 mod reconnecting;
 
 pub use chain::{Chain, ChainError};
 pub use clock::{CLOCK_SAMPLES, ClockEstimate, ClockFilter};
-pub use connection::{CloseReason, Connection, ConnectionError, OUTGOING_MAX_BYTES};
+pub use connection::{CloseReason, Connection, ConnectionError};
 pub use disconnected::{Disconnected, Why};
 pub use event::{ClientBatch, Event, NoAnswer, Unpublished};
 pub use handle::{COMMANDS_MAX, ClientHandle, HandleError};
@@ -63,3 +66,4 @@ pub use handshake::{CONNECT_TIMEOUT, ConnectError, ConnectOptions, UrlError};
 pub use reconnecting::{Client, ClientOptions, RECONNECT};
 pub use session::PUBLISHES_IN_FLIGHT_MAX;
 pub use topic_table::{TOPIC_TABLE_MAX, TopicTable, TopicTableError};
+pub use websocket::OUTGOING_MAX_BYTES;

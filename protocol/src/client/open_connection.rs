@@ -10,10 +10,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     command::ClientCommand,
-    connection::{Connection, ConnectionError, OUTGOING_MAX_BYTES},
+    connection::{Connection, ConnectionError},
     disconnected::Why,
     handle::Commands,
     session::{Session, SessionError},
+    websocket::OUTGOING_MAX_BYTES,
 };
 use crate::{
     error::CloseCode,

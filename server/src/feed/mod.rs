@@ -11,6 +11,7 @@
 //! | `lines` | lines become updates |
 //! | `stdin` | lines on standard input |
 //! | [`program`] | lines that a program prints |
+//! | [`websocket`] | messages of any WebSocket server |
 //! | [`replay`] | recorded files |
 //! | [`mqtt`] | topics of an MQTT broker |
 //!
@@ -25,6 +26,7 @@ pub mod program;
 pub mod replay;
 pub mod simulated;
 mod stdin;
+pub mod websocket;
 
 use std::sync::Arc;
 
@@ -34,6 +36,7 @@ use mqtt::MqttFeed;
 use program::{ProgramEnd, ProgramFeed};
 use stdin::StdinFeed;
 use tokio::{sync::watch, time::sleep};
+use websocket::WebsocketFeed;
 
 use crate::{
     feed::decode::Decoder,
@@ -67,6 +70,8 @@ pub enum Source {
     Stdin,
     /// Lines that a program prints.
     Program(program::ProgramSettings),
+    /// Messages of any WebSocket server.
+    Websocket(Box<websocket::WebsocketSettings>),
 }
 
 /// The reason why a feed cannot start with its settings.
@@ -90,6 +95,7 @@ impl Source {
             Self::Replay(_) => "replay",
             Self::Stdin => "stdin",
             Self::Program(_) => "program",
+            Self::Websocket(_) => "websocket",
         }
     }
 }
@@ -104,6 +110,7 @@ impl FeedSettings {
             Source::Replay(settings) => settings.check(),
             Source::Stdin => Ok(()),
             Source::Program(settings) => settings.check(),
+            Source::Websocket(settings) => settings.check(&self.name),
         };
         result.map_err(|(key, reason)| FeedError {
             name: self.name.clone(),
@@ -205,6 +212,7 @@ enum Feed {
     Replay(replay::ReplaySettings, Handover),
     Stdin(StdinFeed),
     Program(Box<ProgramFeed>),
+    Websocket(Box<WebsocketFeed>),
 }
 
 impl Feed {
@@ -219,6 +227,9 @@ impl Feed {
             Source::Stdin => Self::Stdin(StdinFeed::new(decoder, handover)),
             Source::Program(settings) => {
                 Self::Program(Box::new(ProgramFeed::new(settings, decoder, handover)))
+            }
+            Source::Websocket(settings) => {
+                Self::Websocket(Box::new(WebsocketFeed::new(*settings, decoder, handover)))
             }
         }
     }
@@ -252,14 +263,21 @@ impl Feed {
                 Ok(ProgramEnd::Finished) => End::Finished,
                 Err(Ended) => End::SequencerGone,
             },
+            Self::Websocket(feed) => match feed.run(stop).await {
+                Ok(()) if *stopped.borrow() => End::Stopped,
+                Ok(()) => End::Failed("it ended although the server did not".into()),
+                Err(Ended) => End::SequencerGone,
+            },
         }
     }
 
     /// Hands over what was received before a failure. Returns the number of updates that still
     /// wait.
     async fn recover(&mut self, task: &Task) -> Result<usize, Ended> {
-        if let Self::Program(feed) = self {
-            return Ok(feed.waiting());
+        match self {
+            Self::Program(feed) => return Ok(feed.waiting()),
+            Self::Websocket(feed) => return feed.recover().await.map(|()| 0),
+            _ => {}
         }
         if let Self::Mqtt(feed) = self {
             for _ in 0..RECOVERIES_MAX {
