@@ -7,4 +7,7 @@ mod interop;
 mod mqtt;
 mod payloads;
 mod program;
+mod recipes;
 mod sessions;
+mod websocket;
+mod websocket_server;
