@@ -60,12 +60,13 @@ fn problems_of_a_file_are_in_its_order_and_begin_alike() {
             "tickcast.toml:1:1: lisen: there is no such setting; did you mean listen?",
             "tickcast.toml:2:1: shards \"0\": expected a number from 1 to 1024",
             "tickcast.toml:4:8: ping: write texts in quotes: ping = \"soon\"",
-            "tickcast.toml:8:1: decode.format \"xml\": expected one of auto, number, json, text, bytes",
+            "tickcast.toml:8:1: decode.format \"xml\": expected one of auto, fields, number, json, \
+             text, bytes, skip, error",
             "tickcast.toml:12:3: feed.qos \"7\": expected a number from 0 to 2",
             "tickcast.toml:15:1: decode.filtr: there is no such setting of [[decode]]; did you mean \
              filter?",
             "tickcast.toml:18:1: feed.kind \"kafka\": expected one of simulated, mqtt, replay, stdin, \
-             none",
+             program, websocket, none",
         ],
     );
 }

@@ -1,6 +1,7 @@
 //! Bytes become lines of bounded length.
 
-use super::LINE_MAX_BYTES;
+/// Longest line, in bytes: the same as for a client's message. A longer line is dropped as a whole.
+pub(in crate::feed) const LINE_MAX_BYTES: usize = 64 * 1024;
 
 /// The line that is being read.
 #[derive(Debug, Default)]

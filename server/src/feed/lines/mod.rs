@@ -17,13 +17,12 @@ mod read;
 use line_buffer::{Line, LineBuffer};
 use read::read_line;
 
+pub(super) use line_buffer::LINE_MAX_BYTES;
+
 use super::{
     decode::Decoder,
     handover::{Batch, Handover},
 };
-
-/// Longest line, in bytes: the same as for a client's message. A longer line is dropped as a whole.
-pub(super) const LINE_MAX_BYTES: usize = 64 * 1024;
 
 /// Makes updates of the bytes that a program writes.
 #[derive(Debug)]

@@ -18,8 +18,8 @@ use crate::settings::values::defaults;
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(next_help_heading = "Feed program")]
 pub struct ProgramSettings {
-    /// The program and its arguments, each as a member of the list. May be repeated, as in
-    /// --program-run rtl_433 --program-run=-F --program-run json.
+    /// The program and its arguments, each as a member of the list, as in --program-run ./gateway
+    /// --program-run=--verbose.
     #[arg(value_name = "WORD")]
     pub run: Vec<String>,
     /// A line for the shell (sh -c), instead of `run`, as in 'tail -F log | grep plant/'.
