@@ -49,9 +49,6 @@ mod session;
 mod connection;
 mod handshake;
 
-pub mod any_server;
-mod websocket;
-
 mod handle;
 mod open_connection;
 mod reconnecting;
@@ -62,8 +59,9 @@ pub use connection::{CloseReason, Connection, ConnectionError};
 pub use disconnected::{Disconnected, Why};
 pub use event::{ClientBatch, Event, NoAnswer, Unpublished};
 pub use handle::{COMMANDS_MAX, ClientHandle, HandleError};
-pub use handshake::{CONNECT_TIMEOUT, ConnectError, ConnectOptions, UrlError};
+pub use handshake::{CONNECT_TIMEOUT, ConnectOptions};
 pub use reconnecting::{Client, ClientOptions, RECONNECT};
 pub use session::PUBLISHES_IN_FLIGHT_MAX;
 pub use topic_table::{TOPIC_TABLE_MAX, TopicTable, TopicTableError};
-pub use websocket::OUTGOING_MAX_BYTES;
+
+pub use crate::websocket::{ConnectError, OUTGOING_MAX_BYTES, UrlError};

@@ -14,12 +14,12 @@ use super::{
     disconnected::Why,
     handle::Commands,
     session::{Session, SessionError},
-    websocket::OUTGOING_MAX_BYTES,
 };
 use crate::{
     error::CloseCode,
     message::{ServerMessage, TimeNs},
     topic::Topic,
+    websocket::OUTGOING_MAX_BYTES,
 };
 
 /// A server that sends nothing for this many of its own heartbeat intervals is dead.

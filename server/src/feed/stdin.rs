@@ -88,7 +88,7 @@ impl<R: BufRead> Input<R> {
     fn read(&mut self, handover: &Handover) -> Result<(), Ended> {
         loop {
             let (used, is_complete) = match self.reader.fill_buf() {
-                Ok(available) if available.is_empty() => break,
+                Ok([]) => break,
                 Ok(available) => self.lines.take(available),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {

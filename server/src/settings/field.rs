@@ -103,11 +103,9 @@ pub(crate) fn message(command: &Command, error: &clap::Error) -> String {
     let written = |key: &str| format!("--{}", key.replace('_', "-"));
     let argument = context(error, ContextKind::InvalidArg).unwrap_or_default();
     let question = match argument.strip_prefix("--") {
+        _ if error.kind() != ErrorKind::UnknownArgument => String::new(),
         Some(name) => question(command, name, written),
-        None if error.kind() == ErrorKind::UnknownArgument => {
-            "; settings are flags, such as --config FILE: see --help".into()
-        }
-        None => String::new(),
+        None => "; settings are flags, such as --config FILE: see --help".into(),
     };
     format!("{message}{question}")
 }

@@ -680,7 +680,9 @@ fn rules_on_the_command_line_are_refused_with_the_reason() {
     check(
         "a=json,cost=/c",
         "--decode: cost: there is no such setting of [[decode]]; expected one of filter, format, \
-         unit, value, price, size, side, buyer_maker, bid, ask, bid_size, ask_size, time, time_unit",
+         when, reason, unit, value, price, size, side, side_of, buy, sell, buyer_maker, bid, ask, \
+         bid_size, ask_size, time, time_unit, time_format, zone, utc_offset, each, topic, missing, round, \
+         decimal, include, exclude, keep",
     );
 }
 
@@ -891,11 +893,9 @@ fn help_flags(heading: &str) -> Vec<HelpFlag> {
     let entries = section.split("\n      --").skip(1);
     let flags = entries.map(|entry| {
         let words: Vec<_> = entry.split_whitespace().collect();
-        let value = words[1]
-            .strip_prefix('<')
-            .and_then(|value| value.strip_suffix('>'));
-        let rest = words[1 + usize::from(value.is_some())..].join(" ");
-        let mut text = rest;
+        let named = |word: &str| Some(word.strip_prefix('<')?.strip_suffix('>')?.to_owned());
+        let values: Vec<_> = words[1..].iter().map_while(|word| named(word)).collect();
+        let mut text = words[1 + values.len()..].join(" ");
         let mut take = |kind: &str| {
             let start = text.find(&format!(" [{kind}: "))?;
             let end = start + text[start..].find(']')?;
@@ -906,7 +906,7 @@ fn help_flags(heading: &str) -> Vec<HelpFlag> {
         take("env");
         let default = take("default");
         let name = format!("--{}", words[0]);
-        let usage = value.map_or(name.clone(), |value| format!("{name} {value}"));
+        let usage = [&[name.clone()], &values[..]].concat().join(" ");
         HelpFlag {
             name,
             usage,

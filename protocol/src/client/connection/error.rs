@@ -3,12 +3,10 @@
 use std::{fmt, io};
 
 use crate::{
-    client::{
-        topic_table::TopicTableError,
-        websocket::{CloseFrame, OUTGOING_MAX_BYTES, WebSocketError},
-    },
+    client::topic_table::TopicTableError,
     codec::{CodecError, SERVER_MESSAGE_MAX_BYTES},
     error::CloseCode,
+    websocket::{CloseFrame, OUTGOING_MAX_BYTES, WebSocketError},
 };
 
 /// The content of the server's close frame.

@@ -18,15 +18,15 @@ use tokio::{
 };
 
 use super::{
-    handshake::{self, ConnectError, ConnectOptions},
+    handshake::{self, ConnectOptions},
     topic_table::TopicTable,
-    websocket::WebSocket,
 };
 use crate::{
     codec::{self, Encoding, SERVER_MESSAGE_MAX_BYTES},
     error::CloseCode,
     message::{ClientMessage, ServerMessage},
     topic::Topic,
+    websocket::{ConnectError, WebSocket},
 };
 
 /// One WebSocket connection. All methods are cancel-safe: the next call continues the work of one

@@ -1,21 +1,13 @@
 //! Opens a WebSocket connection: TCP, then an HTTP request.
 
-mod error;
 mod options;
 
-mod server_url;
-
-mod tcp;
-mod upgrade;
-
-pub use error::{ConnectError, UrlError};
 pub use options::{CONNECT_TIMEOUT, ConnectOptions};
-pub use server_url::ServerUrl;
-pub use tcp::connect;
-pub use upgrade::{UpgradedStream, upgrade};
 
 use hyper::HeaderMap;
 use tokio::net::TcpStream;
+
+use crate::websocket::{ConnectError, ServerUrl, UpgradedStream, connect, upgrade};
 
 /// Connects and upgrades the connection, within the options' timeout.
 pub(super) async fn open(

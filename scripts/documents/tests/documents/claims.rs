@@ -111,7 +111,7 @@ const CLAIMS: [(&str, &str, &str, &str); 33] = [
     (
         "docs/operations.md",
         "newest values as JSON, at most 10,000",
-        "server/src/net/routes.rs",
+        "server/src/net/values.rs",
         "LATEST_MAX_UPDATES: usize = 10_000",
     ),
     (

@@ -71,7 +71,7 @@ impl<'a> Stage<'a> {
             let replaced = self.run.replace.iter();
             let command = replaced.fold(command.clone(), |text, (from, to)| text.replace(from, to));
             let command = &self.translate(&command);
-            if !is_server.is_match(command) || command.contains("--check") {
+            if !is_server.is_match(command) || is_question(command) {
                 self.foreground(command)?;
                 continue;
             }
@@ -222,6 +222,12 @@ impl<'a> Stage<'a> {
             None => text,
         }
     }
+}
+
+/// Whether a command of the server answers and exits.
+fn is_question(command: &str) -> bool {
+    let flags = ["--check", "--print-config", "--try-decode"];
+    flags.iter().any(|flag| command.contains(flag))
 }
 
 /// Waits until a command has ended, or is not needed any more. Returns its exit code if it ended.

@@ -22,7 +22,7 @@ pub struct ProgramSettings {
     /// --program-run=--verbose.
     #[arg(value_name = "WORD")]
     pub run: Vec<String>,
-    /// A line for the shell (sh -c), instead of `run`, as in 'tail -F log | grep plant/'.
+    /// Instead of `run`, a line for the shell (sh -c), which may have pipes.
     #[arg(value_name = "LINE")]
     pub shell: Option<String>,
     /// The folder in which it runs [default: the server's].
@@ -118,7 +118,8 @@ impl ProgramSettings {
         if let Some(dir) = &self.dir
             && !dir.is_dir()
         {
-            return Err(("dir", format!("{} is no folder", dir.display())));
+            let reason = format!("{} is no folder, such as /srv/gateway", dir.display());
+            return Err(("dir", reason));
         }
         let words = self.run.iter().chain(&self.shell);
         if words.into_iter().any(|word| word.contains('\0')) {
@@ -169,11 +170,10 @@ impl ProgramSettings {
         if name.contains('/') {
             let path = std::path::absolute(dir.join(name)).map_err(|error| error.to_string())?;
             return match path.metadata() {
-                Err(error) => Err(format!("cannot run {}: {error}", path.display())),
+                Err(error) => Err(format!("cannot run {name:?}: {error}")),
                 Ok(_) if is_executable(&path) => Ok(path),
                 Ok(_) => Err(format!(
-                    "{} is no executable file (chmod +x)",
-                    path.display()
+                    "{name:?} is no executable file, such as /usr/bin/env (chmod +x)"
                 )),
             };
         }
@@ -185,7 +185,7 @@ impl ProgramSettings {
         let path = path.unwrap_or_default();
         let mut files = env::split_paths(&path).map(|folder| folder.join(name));
         let found = files.find(|file| !name.is_empty() && is_executable(file));
-        found.ok_or_else(|| format!("there is no program {name:?} in PATH"))
+        found.ok_or_else(|| format!("there is no program {name:?} in PATH, such as sh or python3"))
     }
 }
 
@@ -214,7 +214,11 @@ mod tests {
             assert!(reason.contains(part), "{reason}");
         };
         check(settings(&[]), "run", "nothing to run");
-        check(settings(&[""]), "run", "no program \"\" in PATH");
+        check(
+            settings(&[""]),
+            "run",
+            "no program \"\" in PATH, such as sh",
+        );
         check(settings(&["no-such-program"]), "run", "no-such-program");
         check(settings(&["./no-such-program"]), "run", "cannot run");
         check(settings(&["/etc/passwd"]), "run", "no executable file");

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use hyper::header::{self, HeaderName, HeaderValue};
-use tickcast_protocol::client::any_server::ServerUrl;
+use tickcast_protocol::websocket::ServerUrl;
 
 /// The address of a server: `ws://host:port/path` or `wss://host:port/path`.
 #[derive(Debug, Clone, PartialEq, Eq)]

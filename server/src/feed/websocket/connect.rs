@@ -6,7 +6,7 @@ use hyper::{
     HeaderMap,
     header::{self, HeaderValue},
 };
-use tickcast_protocol::client::any_server::{self, ServerUrl, WebSocket};
+use tickcast_protocol::websocket::{self, ServerUrl, WebSocket};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf},
     time::timeout,
@@ -77,7 +77,7 @@ impl Connector {
     }
 
     async fn open(&mut self) -> Result<Socket, String> {
-        let stream = any_server::connect(&self.url, None).await;
+        let stream = websocket::connect(&self.url, None).await;
         let stream = stream.map_err(|error| error.to_string())?;
         let stream: Box<dyn Stream> = match &mut self.tls {
             Some(tls) => {
@@ -86,7 +86,7 @@ impl Connector {
             }
             None => Box::new(stream),
         };
-        let upgraded = any_server::upgrade(stream, &self.url, self.headers.clone(), None).await;
+        let upgraded = websocket::upgrade(stream, &self.url, self.headers.clone(), None).await;
         let upgraded = upgraded.map_err(|error| error.to_string())?;
         let (reader, writer) = tokio::io::split(upgraded.stream);
         Ok(WebSocket::new(

@@ -2,7 +2,7 @@
 
 use std::{future::pending, time::Duration};
 
-use tickcast_protocol::client::any_server::Message;
+use tickcast_protocol::websocket::Message;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{connect::Socket, settings::WebsocketSettings};

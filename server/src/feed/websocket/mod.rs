@@ -22,7 +22,7 @@ use std::{collections::VecDeque, pin::Pin, pin::pin, time::Duration};
 use tickcast_core::work::NewUpdate;
 use tickcast_protocol::{
     backoff::{Backoff, BackoffPolicy, Jitter},
-    client::any_server::Message,
+    websocket::Message,
 };
 use tokio::time::{sleep, timeout};
 

@@ -43,7 +43,7 @@ pub struct WebsocketSettings {
     #[arg(value_name = "TEXT")]
     pub user_agent: Option<String>,
     /// The topic of all messages, by which rules know them [default: the name of the feed].
-    #[arg(value_name = "TOPIC")]
+    #[arg(value_name = "TOPIC", value_parser = topic)]
     pub topic: Option<Topic>,
     /// Longest message that is accepted. A longer one ends the connection.
     #[arg(id = "max_message", value_name = "SIZE", default_value = "1MiB")]
@@ -81,6 +81,10 @@ const TEXTS_MAX: usize = 1024;
 /// Longest text. Exchanges accept some kilobytes.
 const TEXT_MAX_BYTES: usize = 64 * 1024;
 
+fn topic(text: &str) -> Result<Topic, String> {
+    Topic::new(text).map_err(|error| format!("{error}; expected a topic such as exchange/trades"))
+}
+
 impl WebsocketSettings {
     /// The key and what is wrong with it.
     pub(in crate::feed) fn check(&self, name: &str) -> Result<(), (&'static str, String)> {
@@ -107,7 +111,10 @@ impl WebsocketSettings {
         if !self.ping.is_zero() && self.ping < PING_MIN {
             return Err((
                 "ping",
-                format!("a ping each {:?}: use 0 or at least 1s", self.ping),
+                format!(
+                    "a ping each {:?}: use 0 or at least 1s, such as 20s",
+                    self.ping
+                ),
             ));
         }
         if self.topic.is_none()

@@ -1,5 +1,13 @@
-//! A WebSocket of any server: whole messages in, messages out. It knows nothing of Tickcast's
-//! protocol.
+//! The client's end of a WebSocket to any server: whole messages in, messages out. It knows nothing
+//! of Tickcast's protocol.
+//!
+//! [`connect`] to the server of a [`ServerUrl`], put TLS around the stream if its scheme says so,
+//! switch to WebSocket with [`upgrade`], and go on with a [`WebSocket`].
+
+mod connect_error;
+mod server_url;
+mod tcp;
+mod upgrade;
 
 mod error;
 mod fragments;
@@ -7,8 +15,12 @@ mod message;
 mod reader;
 mod writer;
 
+pub use connect_error::{ConnectError, UrlError};
 pub use error::{CloseFrame, WebSocketError};
 pub use message::Message;
+pub use server_url::ServerUrl;
+pub use tcp::connect;
+pub use upgrade::{UpgradedStream, upgrade};
 pub use writer::OUTGOING_MAX_BYTES;
 
 use std::{

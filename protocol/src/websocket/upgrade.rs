@@ -13,7 +13,7 @@ use sha1::{Digest, Sha1};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    error::{ConnectError, UrlError},
+    connect_error::{ConnectError, UrlError},
     server_url::ServerUrl,
 };
 

@@ -4,7 +4,7 @@ use std::{cell::Cell, fmt};
 
 use url::{Host, ParseError, Position, SyntaxViolation, Url};
 
-use super::error::{ConnectError, UrlError};
+use super::connect_error::{ConnectError, UrlError};
 
 const WS_SCHEME: &str = "ws";
 
@@ -41,7 +41,7 @@ impl fmt::Display for ServerUrl {
 
 impl ServerUrl {
     /// Reads the URL of a server without TLS.
-    pub(super) fn parse(url: &str) -> Result<Self, ConnectError> {
+    pub fn parse(url: &str) -> Result<Self, ConnectError> {
         Self::without_tls(url).map_err(|reason| ConnectError::BadUrl {
             url: without_login(url),
             reason,

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
-use super::{error::ConnectError, server_url::ServerUrl};
+use super::{connect_error::ConnectError, server_url::ServerUrl};
 
 /// Connects to the first address of the server that accepts.
 pub async fn connect(
