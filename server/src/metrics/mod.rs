@@ -51,7 +51,7 @@ pub struct IngestStats {
 pub struct FeedStats {
     /// Its name in the settings.
     pub name: String,
-    /// Its kind: `mqtt`, `simulated`, `replay`, `stdin`.
+    /// Its kind, such as `mqtt`.
     pub kind: &'static str,
     /// Its counters.
     pub metrics: Arc<FeedMetrics>,

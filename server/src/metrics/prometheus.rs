@@ -63,6 +63,7 @@ const FEED: &[Metric<FeedMetrics>] = &[
     (COUNTER, "feed_submitted", "Updates a feed submitted", |f| &f.submitted),
     (COUNTER, "feed_undecodable", "Messages a feed could not read", |f| &f.undecodable),
     (COUNTER, "feed_passed_over", "Parts that a rule passes over", |f| &f.passed_over),
+    (COUNTER, "feed_reported", "Errors that a source reports in its messages", |f| &f.reported),
     (COUNTER, "feed_times_ignored", "Updates without their time", |f| &f.times_ignored),
     (COUNTER, "feed_rounded", "Readings with too many digits", |f| &f.rounded),
     (COUNTER, "feed_left_out", "Parts beyond the bounds", |f| &f.left_out),

@@ -498,7 +498,7 @@ fn flags_that_are_wrong_are_refused_by_name() {
     );
     check(
         &["--feed", "kafka"],
-        "--feed \"kafka\": expected one of simulated, mqtt, replay, stdin, none",
+        "--feed \"kafka\": expected one of simulated, mqtt, replay, stdin, program, websocket, none",
     );
     check(
         &["--feed", "mqtt", "--feed", "mqtt"],
@@ -610,7 +610,7 @@ fn the_file_is_refused_with_key_and_line() {
     );
     check(
         "[[feed]]\nurl = \"mqtt://h\"\n",
-        "tickcast.toml:1:1: feed.kind is missing: simulated, mqtt, replay, stdin, none",
+        "tickcast.toml:1:1: feed.kind is missing: simulated, mqtt, replay, stdin, program, websocket, none",
     );
     check(
         "[[feed]]\nkind = \"mqtt\"\nrate = 5\n",
@@ -674,13 +674,14 @@ fn rules_on_the_command_line_are_refused_with_the_reason() {
     );
     check(
         "a=xml",
-        "--decode: format \"xml\": expected one of auto, fields, number, json, text, bytes",
+        "--decode: format \"xml\": expected one of auto, fields, number, json, text, bytes, \
+             skip, error",
     );
     check(
         "a=json,cost=/c",
         "--decode: cost: there is no such setting of [[decode]]; expected one of filter, format, \
-         unit, value, price, size, side, side_of, buy, sell, buyer_maker, bid, ask, bid_size, \
-         ask_size, time, time_unit, time_format, zone, utc_offset, each, topic, missing, round, \
+         when, reason, unit, value, price, size, side, side_of, buy, sell, buyer_maker, bid, ask, \
+         bid_size, ask_size, time, time_unit, time_format, zone, utc_offset, each, topic, missing, round, \
          decimal, include, exclude, keep",
     );
 }

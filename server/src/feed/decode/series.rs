@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use tickcast_protocol::topic::{Topic, TopicError};
 
-/// A topic as the source names it.
+/// A topic as the source names it, with one of the rules that may apply to it.
 #[derive(Debug, Clone)]
 pub(super) struct KnownTopic {
     /// Index of its rule.
@@ -20,6 +20,17 @@ pub(super) struct KnownTopic {
 }
 
 impl KnownTopic {
+    /// A topic of which nothing has come yet.
+    pub(super) fn new(topic: &Topic, rule: Option<usize>, unit: Option<Arc<str>>) -> Self {
+        Self {
+            rule,
+            is_metadata: is_metadata(topic.as_str()),
+            own: Series::new(topic.clone(), unit),
+            parts: Parts::default(),
+            named: HashMap::new(),
+        }
+    }
+
     /// Number of its series.
     pub(super) fn series(&self) -> usize {
         1 + self.parts.len() + self.named.len()
@@ -125,7 +136,7 @@ pub(super) fn push_name(path: &mut String, name: &str) {
 }
 
 /// Topics that describe others by convention. What they say is one text, however it is built.
-pub(super) fn is_metadata(topic: &str) -> bool {
+fn is_metadata(topic: &str) -> bool {
     let mut levels = topic.split('/');
     let (first, second, last) = (levels.next(), levels.next(), topic.rsplit('/').next());
     first == Some("$SYS")
