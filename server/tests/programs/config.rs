@@ -428,7 +428,8 @@ fn secrets_are_never_printed() {
     assert_eq!(
         problems,
         [
-            "--mqtt-url: it does not start with mqtt://; expected a URL such as \
+            "--mqtt-url: it does not start with mqtt://, mqtts://, ws:// or wss://; \
+             expected a URL such as \
              mqtt://user:password@host:1883"
         ]
     );
@@ -615,7 +616,8 @@ fn the_file_is_refused_with_key_and_line() {
     check(
         "[[feed]]\nkind = \"mqtt\"\nrate = 5\n",
         "tickcast.toml:3:1: feed.rate: there is no such setting of feeds of kind mqtt; expected one \
-         of url, filter, version, qos, user, password, client_id, session_expiry, max_packet",
+         of url, filter, version, qos, user, password, client_id, session_expiry, max_packet, \
+         tls_ca, tls_cert, tls_key, tls_server_name, tls_alpn, tls_insecure",
     );
     check(
         "[[feed]]\nkind = \"stdin\"\nname = \"a\"\n[[feed]]\nkind = \"simulated\"\nname = \"a\"\n",
@@ -946,7 +948,7 @@ fn every_setting_has_a_text_and_is_printed_below_it() {
             count += 1;
         }
     }
-    assert_eq!(count, 30 + 1 + 4 + 9);
+    assert_eq!(count, 30 + 1 + 4 + 15);
 }
 
 fn in_code(default: Option<&str>) -> String {
