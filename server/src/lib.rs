@@ -48,7 +48,6 @@ mod clock;
 mod metrics;
 mod server;
 mod tasks;
-#[allow(dead_code, unused_imports, reason = "the feeds that need it come next")]
 mod tls;
 
 #[doc(hidden)]

@@ -153,7 +153,7 @@ pub(crate) fn shown(arg: &Arg, text: &str) -> String {
             let end = text.find(['=', ':']).map_or(0, |end| end + 1);
             format!("{}{HIDDEN}", &text[..end])
         }
-        Ok(url) if is_url && url.password.is_none() => text.into(),
+        Ok(url) if is_url && !url.has_secret() => text.into(),
         Ok(url) if is_url => url.to_string(),
         _ => HIDDEN.into(),
     }

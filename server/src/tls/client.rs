@@ -12,11 +12,9 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::spawn_blocking,
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{failure, pem, settings::ClientTls, unverified::Unverified};
-
-pub(crate) use tokio_rustls::client::TlsStream;
 
 /// What connects to one server with TLS. The server's certificate must have the name of its host,
 /// or the one in the settings.
@@ -48,11 +46,6 @@ impl TlsClient {
             name,
             config: Arc::new(config(settings)?),
         })
-    }
-
-    /// Whether the server's certificate is not verified.
-    pub(crate) fn is_unverified(&self) -> bool {
-        self.settings.insecure
     }
 
     /// Reads the files again, which may have been renewed. After an error the last ones that could

@@ -18,7 +18,7 @@ mod pem;
 mod settings;
 mod unverified;
 
-pub(crate) use client::{TlsClient, TlsStream};
+pub(crate) use client::TlsClient;
 pub use settings::ClientTls;
 
 #[cfg(test)]

@@ -64,11 +64,6 @@ impl Connector {
         })
     }
 
-    /// Whether the server's certificate is not verified.
-    pub(super) fn is_unverified(&self) -> bool {
-        self.tls.as_ref().is_some_and(TlsClient::is_unverified)
-    }
-
     /// Opens a connection. An error is a whole sentence.
     pub(super) async fn connect(&mut self) -> Result<Socket, String> {
         timeout(CONNECT_MAX, self.open())

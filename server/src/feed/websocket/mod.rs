@@ -136,7 +136,7 @@ impl WebsocketFeed {
             Some(connector) => connector,
             None => {
                 let connector = Connector::new(&self.settings)?;
-                if connector.is_unverified() {
+                if self.settings.tls.insecure {
                     self.handover.metrics().tls_unverified.set(1);
                     tracing::warn!(
                         feed = self.handover.name(),
