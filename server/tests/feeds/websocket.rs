@@ -11,7 +11,10 @@ use tickcast_server_testkit::{
     feed::RunningFeed,
     until,
 };
-use tokio::{io::AsyncWriteExt, time::sleep};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::sleep,
+};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::websocket_server::WebSocketServer;
@@ -191,6 +194,10 @@ async fn a_server_that_refuses_is_told_with_its_answer() {
     let url = source.url();
     let server = Program::start(&["--feed=websocket", "--websocket-url", &url]).await;
     let mut stream = source.accept_tcp().await;
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        stream.read_buf(&mut request).await.unwrap();
+    }
     let answer = "HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\n\
                   Content-Length: 9\r\n\r\nslow down";
     stream.write_all(answer.as_bytes()).await.unwrap();
