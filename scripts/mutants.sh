@@ -29,9 +29,13 @@ CORE_CHECKS=(
     server/core/src/wire/frame.rs
 )
 SERVER_CHECKS=(
-    'server/src/net/request/*.rs'
+    server/src/net/closing.rs
+    server/src/net/descriptors.rs
+    server/src/net/gate.rs
     server/src/net/permits.rs
     server/src/net/refusal_log.rs
+    'server/src/net/request/*.rs'
+    server/src/net/route.rs
     'server/src/net/ws_reader/*.rs'
     server/src/settings/mod.rs
     server/src/settings/site.rs
