@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn the_limit_that_counts_is_the_one_of_the_process() {
         assert_eq!(check(1, 0), Ok(()));
-        assert!(check(1 << 40, 0).is_err(), "no process may have so many");
+        assert!(check(1 << 40, 0).is_err(), "no process may have this many");
     }
 
     #[test]
