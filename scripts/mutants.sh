@@ -20,8 +20,11 @@ MEMORY_MAX_KIB=$((12 * 1024 * 1024))
 # Files that check origins, hosts, permissions, limits, timeouts and frames.
 CORE_CHECKS=(
     server/core/src/permissions.rs
+    server/core/src/sequencer/new_topics.rs
     server/core/src/settings.rs
     server/core/src/shard/pace.rs
+    server/core/src/shard/publish_budget.rs
+    server/core/src/shard/publishing.rs
     server/core/src/shard/timers.rs
     server/core/src/shard/token_bucket.rs
     server/core/src/tokens.rs

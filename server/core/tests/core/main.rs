@@ -18,6 +18,7 @@ mod heartbeats;
 mod histories;
 mod history;
 mod latest;
+mod publishing;
 mod requests;
 mod sequencer;
 mod slow_links;
