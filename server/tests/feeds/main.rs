@@ -5,5 +5,10 @@
 mod built_in;
 mod interop;
 mod mqtt;
+mod mqtt_faults;
+mod mqtt_secure;
 mod payloads;
+mod replay;
+mod replay_order;
+mod replay_tables;
 mod sessions;
