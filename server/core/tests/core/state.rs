@@ -409,8 +409,8 @@ fn a_client_does_not_read_while_frames_wait_for_its_socket_or_if_it_was_closed_f
 }
 
 #[test]
-fn a_socket_knows_no_round_trip_unless_it_says_so() {
-    assert_eq!(Pipe::default().round_trip(), None);
+fn a_socket_does_not_know_the_way_to_its_client_unless_it_says_so() {
+    assert_eq!(Pipe::default().path(), None);
 }
 
 #[test]
