@@ -42,7 +42,7 @@ pub(super) struct Output<S> {
     pub(super) link: Link,
     /// Uptime since which the kernel has accepted nothing.
     pub(super) blocked_since: Option<Duration>,
-    /// Uptime at which the kernel last accepted bytes of a message.
+    /// Uptime at which the kernel had last accepted all bytes, those of a message among them.
     pub(super) sent: Duration,
     /// Whether a message, and not only control frames, is unsent.
     has_message: bool,
@@ -123,9 +123,6 @@ impl<S: Socket> Output<S> {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if written > 0 && self.has_message {
-                        self.sent = uptime;
-                    }
                     if written > 0 || self.blocked_since.is_none() {
                         self.blocked_since = Some(uptime);
                     }

@@ -19,6 +19,7 @@ mod heartbeats;
 mod histories;
 mod history;
 mod latest;
+mod publishing;
 mod requests;
 mod sequencer;
 mod slow_links;
