@@ -93,9 +93,8 @@ impl Script {
 
     fn send(&self, filter: Filter, unit: Option<&str>, update: Update<Topic>) {
         let info = TopicInfo {
-            id: 1,
-            topic: update.topic.clone(),
             unit: unit.map(str::to_owned),
+            ..TopicInfo::new(1, update.topic.clone())
         };
         let batch = ClientBatch {
             filter,

@@ -65,7 +65,7 @@ impl<S: Socket> Shard<S> {
                     self.rounds.touched.push(key);
                 }
                 if topic.seq == 1 {
-                    channel.introduce(&topic.info);
+                    channel.introduce(update.topic);
                 }
                 channel.append(strip, index, &self.topics);
             }
@@ -80,7 +80,17 @@ impl<S: Socket> Shard<S> {
         true
     }
 
+    /// Introduces a new topic, or applies what else is known about one.
     fn introduce(&mut self, info: &TopicInfo, steps: &mut Steps) {
+        if (info.id as usize) < self.topics.len() {
+            let topic = &mut self.topics[info.id];
+            topic.info = info.clone();
+            topic.info_position = self.tape.head();
+            steps.take(1 + topic.channels.len());
+            self.statuses
+                .change_info(info.id, &mut self.topics, &mut self.channels);
+            return;
+        }
         let channels = self.channels.matching(&info.topic, steps);
         steps.take(channels.len());
         for &key in &channels {

@@ -13,6 +13,7 @@
 //! * `automatic`, `sample`, `split`, `senml`: payloads without a rule
 //! * `pointed`, `template`: payloads whose parts a rule points to
 //! * `emit`, `series`: from samples to updates of series
+//! * `metadata`: what messages about devices tell of their series
 //! * `json`, `parts`, `time`, `numerals`, `round`: the parts of a payload
 //!
 //! This room does no I/O and knows no feed: every feed may use it.
@@ -24,6 +25,7 @@ mod emit;
 mod error;
 mod format;
 pub mod json;
+pub mod metadata;
 mod numerals;
 mod parts;
 mod pointed;
@@ -51,7 +53,8 @@ pub(crate) use sample::{read_time, read_unit};
 pub use template::TopicTemplate;
 
 use emit::Emitter;
-use series::{KnownTopic, Parts, Series, is_metadata};
+use metadata::is_metadata;
+use series::{KnownTopic, Parts, Series};
 
 /// Maximum number of topics cached with their rule and the series of their parts. The cache only
 /// saves time: when it is full, it is cleared.
@@ -112,6 +115,13 @@ impl Decoder {
             now_ns,
         };
         format.read(payload, &mut emitter)?;
+        if known.is_metadata
+            && let Some(update) = decoded.updates.first_mut()
+        {
+            let told = metadata::read(topic, payload);
+            decoded.left_out += told.left_out;
+            update.facts = (!told.facts.is_empty()).then(|| told.facts.into());
+        }
         self.cached = (self.cached + known.series()).saturating_sub(before);
         Ok(decoded)
     }

@@ -339,6 +339,7 @@ impl Player {
             source_time_ns: Some(source_time_ns),
             quality,
             unit: recorded_unit.or(unit),
+            facts: None,
         }
     }
 }
