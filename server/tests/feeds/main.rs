@@ -4,6 +4,7 @@
 
 mod built_in;
 mod interop;
+mod metadata;
 mod mqtt;
 mod payloads;
 mod sessions;

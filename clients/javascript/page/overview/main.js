@@ -72,7 +72,7 @@ function receive(event) {
     }
     case 'status':
       store.setStatuses(event.statuses);
-      store.setInfos(event.topics);
+      store.setInfos(event.topics ?? []);
       break;
     case 'gap':
       gapList.open(now_ms, event.lost === undefined ? 'gap · some lost' : `gap · ${count(event.lost)} lost`, event.lost ?? null);

@@ -191,7 +191,7 @@ export class Subscription extends EventTarget {
     this.#backoff.reset();
     this.#add('batches', 1);
     this.#add('updates', updates.length);
-    this.#delivery.push({ type: 'batch', snapshot, from, to, topics, updates }, updates.length, this.#chain.token);
+    this.#delivery.push({ type: 'batch', snapshot, from, to, ...known(topics), updates }, updates.length, this.#chain.token);
   }
 
   gap(gap) {
@@ -215,7 +215,7 @@ export class Subscription extends EventTarget {
       if (status === 'live') this.#notLive.delete(topic);
       else this.#notLive.set(topic, status);
     }
-    this.#delivery.push({ type: 'status', statuses, topics }, statuses.length, this.#chain.token);
+    this.#delivery.push({ type: 'status', statuses, ...known(topics) }, statuses.length, this.#chain.token);
   }
 
   /** On a new channel all topics count as live again. The server names those that are not. */
@@ -223,7 +223,7 @@ export class Subscription extends EventTarget {
     if (this.#notLive.size === 0 || this.#channel === null) return;
     const statuses = [...this.#notLive.keys()].map((topic) => ({ topic, status: 'live' }));
     this.#notLive.clear();
-    this.#delivery.push({ type: 'status', statuses, topics: [] }, 0, this.#chain.token);
+    this.#delivery.push({ type: 'status', statuses }, 0, this.#chain.token);
   }
 
   heartbeat(position) {
@@ -311,3 +311,6 @@ export class Subscription extends EventTarget {
     this.dispatchEvent(new CustomEvent('status', { detail: { status } }));
   }
 }
+
+/** What a message says about topics, if it says anything. */
+const known = (topics) => (topics.length > 0 ? { topics } : {});
