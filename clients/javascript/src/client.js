@@ -175,8 +175,8 @@ export class Client extends EventTarget {
    * A topic's past updates that the server still holds: the newest ones, or the newest before a
    * position.
    *
-   * @returns {Promise<{ updates: object[], unit?: string, name?: string, state_class?: string, more: boolean }>}
-   * oldest first
+   * @returns {Promise<{ updates: object[], more: boolean }>} oldest first, with what is known about
+   * the topic (`unit`, `name`, `state_class`)
    */
   async history(topic, { limit, before } = {}) {
     const { topics, updates, more } = await this.#request({ type: 'history', topic, limit, before });

@@ -4,7 +4,7 @@ import { write } from '../shared/dom.js';
 import { percent, withUnit } from '../shared/format.js';
 import { freshness, signClass } from './freshness.js';
 
-/** What the title says of a kind, if it is not its name. The text of an absent value says enough. */
+/** The words for kinds that are not their names. The text of an absent value says enough. */
 const KINDS = { quote: 'bid', absent: '' };
 
 /** @param {object} row of the store */

@@ -1,8 +1,8 @@
 //! A status cursor: how far a subscriber knows the status and the infos of its topics.
 //!
 //! The cursor answers one question: which of its topics have changed their status or their info
-//! since the cursor's number? A subscriber that is behind gets these changes before anything else, so that it
-//! never takes the value of a stale topic for a fresh one.
+//! since the cursor's number? A subscriber that is behind gets these changes before anything else,
+//! so that it never takes the value of a stale topic for a fresh one.
 
 use bytes::Bytes;
 use tickcast_protocol::message::{Position, Status, TopicId};
