@@ -1,5 +1,7 @@
 //! Gestures on a chart, and what it shows.
 
+use tickcast_protocol::{message::TopicInfo, topic::Topic};
+
 use super::*;
 
 #[test]

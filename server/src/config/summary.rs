@@ -69,11 +69,14 @@ fn feed(feed: &FeedSettings) -> String {
             format!("{filters} at {}", settings.url)
         }
         Source::Replay(settings) => {
-            let paths = settings.files.iter().map(|file| file.path.display());
-            paths
-                .map(|path| path.to_string())
-                .collect::<Vec<_>>()
-                .join(", ")
+            let files = settings.files.iter().map(|file| {
+                let path = file.path.display();
+                match settings.told(file) {
+                    Ok(told) => format!("\n    {path}: {told}"),
+                    Err(reason) => format!("\n    {path}: {reason}"),
+                }
+            });
+            files.collect()
         }
         Source::Stdin => "lines on standard input".to_owned(),
     };

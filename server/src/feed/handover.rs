@@ -111,7 +111,7 @@ impl Handover {
     }
 
     /// The same for a part of a message.
-    fn unreadable(&mut self, origin: impl fmt::Display, reason: impl fmt::Display) {
+    pub(super) fn unreadable(&mut self, origin: impl fmt::Display, reason: impl fmt::Display) {
         self.metrics.undecodable.add(1);
         if let Some(unlogged) = self.log_limit.allow(self.ingest.uptime()) {
             tracing::warn!(
@@ -119,6 +119,12 @@ impl Handover {
                 "cannot read a message"
             );
         }
+    }
+
+    /// Whether one more line may be logged under the same bound. Returns the number of lines left
+    /// out since the last one.
+    pub(super) fn may_log(&mut self) -> Option<u64> {
+        self.log_limit.allow(self.ingest.uptime())
     }
 
     /// Counts the updates of received messages that were neither handed over nor counted, except

@@ -26,6 +26,8 @@ pub struct FeedMetrics {
     pub rounded: Number,
     /// Parts of messages beyond the bounds on parts and levels.
     pub left_out: Number,
+    /// Updates of recorded files that were read after later ones.
+    pub disordered: Number,
     /// Updates dropped because the sequencer accepted none for too long, or because their time had
     /// passed.
     pub lost: Number,
@@ -33,6 +35,14 @@ pub struct FeedMetrics {
     pub pushed_back: Number,
     /// Number of connections to the source that replaced a lost one.
     pub reconnects: Number,
+    /// Messages that had come before: further copies, and retained ones that are not newer.
+    pub repeated: Number,
+    /// Messages that no filter of the settings wants.
+    pub unwanted: Number,
+    /// 1 if the source keeps nothing while the feed is not connected.
+    pub unkept: Number,
+    /// 1 if the source's certificate is not verified, as a setting says.
+    pub tls_unverified: Number,
     state: AtomicU8,
 }
 

@@ -68,9 +68,14 @@ const FEED: &[Metric<FeedMetrics>] = &[
     (COUNTER, "feed_times_ignored", "Updates without their time", |f| &f.times_ignored),
     (COUNTER, "feed_rounded", "Readings with too many digits", |f| &f.rounded),
     (COUNTER, "feed_left_out", "Parts beyond the bounds", |f| &f.left_out),
+    (COUNTER, "feed_disordered", "Recorded updates read out of order", |f| &f.disordered),
     (COUNTER, "feed_lost", "Updates a feed dropped", |f| &f.lost),
     (COUNTER, "feed_pushed_back", "Times a feed waited for the sequencer", |f| &f.pushed_back),
     (COUNTER, "feed_reconnects", "Reconnects of a feed", |f| &f.reconnects),
+    (COUNTER, "feed_repeated", "Messages that had come before", |f| &f.repeated),
+    (COUNTER, "feed_unwanted", "Messages that no filter wants", |f| &f.unwanted),
+    (GAUGE, "feed_unkept", "1 for a feed whose source keeps nothing while it is away", |f| &f.unkept),
+    (GAUGE, "feed_tls_unverified", "1 for a feed that accepts any certificate", |f| &f.tls_unverified),
 ];
 
 /// All metrics as OpenMetrics text, which Prometheus reads.

@@ -16,6 +16,7 @@ pub(crate) mod values;
 mod bounds;
 
 use std::{
+    ffi::OsString,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
     sync::Arc,
@@ -65,8 +66,8 @@ pub(crate) struct General {
     #[arg(long)]
     pub(crate) print_config: bool,
     /// Print what a payload would become, and by which rule, and exit.
-    #[arg(long, num_args = 2, value_names = ["TOPIC", "PAYLOAD"])]
-    pub(crate) try_decode: Option<Vec<String>>,
+    #[arg(long, num_args = 2, value_names = ["TOPIC", "PAYLOAD"], allow_hyphen_values = true)]
+    pub(crate) try_decode: Option<Vec<OsString>>,
 }
 
 const AFTER_HELP: &str = "\

@@ -905,7 +905,9 @@ fn help_flags(heading: &str) -> Vec<HelpFlag> {
         take("env");
         let default = take("default");
         let name = format!("--{}", words[0]);
-        let usage = [&[name.clone()], &values[..]].concat().join(" ");
+        let usage = [std::slice::from_ref(&name), &values[..]]
+            .concat()
+            .join(" ");
         HelpFlag {
             name,
             usage,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use fixedbitset::FixedBitSet;
 use tickcast_protocol::{
-    codec::BatchHead,
+    codec::{BatchHead, Encoding},
     message::{Epoch, Position, Resume, TopicId},
     topic::Filter,
 };
@@ -18,7 +18,7 @@ use super::{
     topics::{TopicState, Topics},
 };
 use crate::{
-    tape::{Strip, Tape},
+    tape::{Strip, Tape, TapeUpdate},
     wire::{BatchWriter, Wire},
 };
 
@@ -210,23 +210,33 @@ impl Channel {
         self.topic_count
     }
 
-    /// Adds the next update of one of its topics to the open batch.
-    pub fn append(&mut self, strip: &Strip, index: usize, topics: &Topics) {
+    /// Adds the next update of one of its topics, which is in `strip`, to the open batch. Returns
+    /// the bytes of JSON that had to be made for it.
+    pub fn append(&mut self, update: TapeUpdate<'_>, strip: &Strip, topics: &Topics) -> usize {
         self.count += 1;
         match &mut self.open {
-            Open::Silent => {}
-            Open::Every(batch) => {
-                batch.push(strip.encoded(index, self.spec.wire.encoding(), |id| topics.name(id)));
-            }
+            Open::Silent => 0,
+            Open::Every(batch) => match self.spec.wire.encoding() {
+                Encoding::Bincode => {
+                    batch.push(update.bincode);
+                    0
+                }
+                Encoding::Json => {
+                    let json = strip.json(update.position, |id| topics.name(id));
+                    batch.push(json.bytes);
+                    json.new_bytes
+                }
+            },
             Open::Latest {
                 changed,
                 is_changed,
             } => {
-                let topic = strip.get(index).topic;
+                let topic = update.topic;
                 is_changed.grow(topic as usize + 1);
                 if !is_changed.put(topic as usize) {
                     changed.push(topic);
                 }
+                0
             }
         }
     }

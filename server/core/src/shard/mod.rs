@@ -113,7 +113,7 @@ pub use self::{
     lag_report::{SlowClient, SlowSubscription},
     link::{UNSENT_MAX_BYTES, UNSENT_MIN_BYTES, UNSENT_START_BYTES},
     pace::{Pace, RATE_MAX_HZ, RATE_MIN_HZ},
-    socket::{KernelBound, Socket, WRITE_MANY_MAX, Write, WriteMany, Written},
+    socket::{KernelBound, Path, Socket, WRITE_MANY_MAX, Write, WriteMany, Written},
     steps::{SLICE_MAX_STEPS, STEPS_PER_REQUEST, Steps, TURN_MAX_STEPS},
     timers::CLOSE_TIMEOUT,
     topic_index::Search,

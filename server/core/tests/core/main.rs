@@ -14,6 +14,7 @@ mod pipe;
 mod catch_up;
 mod closing;
 mod cost;
+mod first_seconds;
 mod heartbeats;
 mod histories;
 mod history;

@@ -15,7 +15,7 @@ use tickcast_core::{
     permissions::Access,
     sequencer::Sequencer,
     settings::CoreSettings,
-    shard::{ConnectionKey, Event, KernelBound, Shard, Socket, UNSENT_START_BYTES},
+    shard::{ConnectionKey, Event, KernelBound, Path, Shard, Socket, UNSENT_START_BYTES},
     work::{NewUpdate, Submission},
 };
 use tickcast_protocol::{
@@ -70,8 +70,13 @@ impl Socket for Link {
         }
     }
 
-    fn round_trip(&self) -> Option<Duration> {
-        Some(Duration::from_millis(5))
+    fn path(&self) -> Option<Path> {
+        let round_trip = Duration::from_millis(5);
+        Some(Path {
+            shortest_round_trip: round_trip,
+            round_trip,
+            acknowledged_bytes: self.0.borrow().bytes,
+        })
     }
 }
 

@@ -48,7 +48,7 @@ pub use decoded::Decoded;
 pub use error::{DecodeError, TemplateError};
 pub use format::{DecodeRule, FieldsFormat, Format, JsonFormat, MissingPolicy, Shape, SidePointer};
 pub use numerals::Numerals;
-pub(crate) use parts::{bad, parse_decimal, parse_side, side_by_buyer_maker};
+pub(crate) use parts::{bad, parse_side, side_by_buyer_maker};
 pub(crate) use sample::{read_time, read_unit};
 pub use template::TopicTemplate;
 

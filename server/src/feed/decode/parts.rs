@@ -41,6 +41,11 @@ pub(super) fn reading(text: &str) -> Option<Content<'static>> {
     })
 }
 
+/// Whether the digits of a text are a code, such as a serial number, and no quantity.
+fn is_code(text: &str) -> bool {
+    text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A reading, a text, or nothing.
 pub(super) fn plain(raw: &str) -> Result<Content<'static>, DecodeError> {
     match Scalar::of(raw) {
@@ -48,7 +53,11 @@ pub(super) fn plain(raw: &str) -> Result<Content<'static>, DecodeError> {
             reading(text).ok_or_else(|| bad("value", raw, "it is too large for a reading"))
         }
         Scalar::Text(text) => {
-            Ok(reading(&text).unwrap_or_else(|| Value::Text(text.into_owned()).into()))
+            let number = match is_code(&text) {
+                true => None,
+                false => reading(&text),
+            };
+            Ok(number.unwrap_or_else(|| Value::Text(text.into_owned()).into()))
         }
         Scalar::Bool(_) => Ok(Value::Text(raw.into()).into()),
         Scalar::Null => Ok(Value::Absent("null".to_owned()).into()),

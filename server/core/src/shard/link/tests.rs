@@ -92,8 +92,13 @@ impl World {
                 }
             } else {
                 self.is_full = true;
-                let round_trip = self.round_trip;
-                if let Some(bound) = self.link.refused(self.now, || round_trip) {
+                let queued = (self.in_network - self.in_air()).max(0.0) / self.rate;
+                let path = self.round_trip.map(|round_trip| Path {
+                    shortest_round_trip: round_trip,
+                    round_trip: round_trip + Duration::from_secs_f64(queued),
+                    acknowledged_bytes: self.passed as u64,
+                });
+                if let Some(bound) = self.link.refused(self.now, || path) {
                     self.bound = bound;
                 }
             }
