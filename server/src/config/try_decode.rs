@@ -39,6 +39,22 @@ fn append(text: &mut String, decoded: &Decoded) {
             let _ = time.map(|time| write!(text, " at {time}"));
         }
         text.push('\n');
+        for (topic, facts) in update.facts.iter().flatten() {
+            let parts = [
+                ("name", &facts.name),
+                ("unit", &facts.unit),
+                ("state class", &facts.state_class),
+            ];
+            let parts = parts.iter().filter_map(|(what, fact)| {
+                let fact = fact.as_ref()?;
+                Some(format!("{what} {fact}"))
+            });
+            let _ = writeln!(
+                text,
+                "tells of {topic}: {}",
+                parts.collect::<Vec<_>>().join(", ")
+            );
+        }
     }
     for error in &decoded.errors {
         let _ = writeln!(text, "cannot be read: {error}");

@@ -28,6 +28,8 @@ const INGEST: &[Metric<IngestStats>] = &[
     (COUNTER, "updates", "Updates put on the tape", |s| &s.position),
     (COUNTER, "updates_refused", "Updates refused: too many topics", |s| &s.refused),
     (COUNTER, "updates_refused_new_topics", "Updates refused: too many new topics of one client at once", |s| &s.refused_new_topics),
+    (GAUGE, "facts_waiting", "Topics without a value whose unit or name is known", |s| &s.facts_waiting),
+    (COUNTER, "facts_left_out", "Units and names left out: too long, or of too many topics without a value", |s| &s.facts_left_out),
     (COUNTER, "strips", "Strips made by the sequencer", |s| &s.strips),
     (COUNTER, "ingest_waits", "Times the sequencer waited for a shard", |s| &s.waits),
     (GAUGE, "history_bytes", "Memory of the history", |s| &s.history_bytes),

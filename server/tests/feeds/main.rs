@@ -4,6 +4,7 @@
 
 mod built_in;
 mod interop;
+mod metadata;
 mod mqtt;
 mod mqtt_faults;
 mod mqtt_secure;

@@ -14,6 +14,7 @@
 //! * `automatic`, `sample`, `split`, `senml`: payloads without a rule
 //! * `pointed`, `template`: payloads whose parts a rule points to
 //! * `emit`, `series`: from samples to updates of series
+//! * `metadata`: what messages about devices tell of their series
 //! * `json`, `parts`, `time`, `numerals`, `round`: the parts of a payload
 //!
 //! This room does no I/O and knows no feed: every feed may use it.
@@ -26,6 +27,7 @@ mod emit;
 mod error;
 mod format;
 pub mod json;
+pub mod metadata;
 mod numerals;
 mod parts;
 mod pattern;
@@ -122,6 +124,13 @@ impl Decoder {
             now_ns,
         };
         format.read(&payload, &mut emitter)?;
+        if known.is_metadata
+            && let Some(update) = decoded.updates.first_mut()
+        {
+            let told = metadata::read(topic, payload.bytes);
+            decoded.left_out += told.left_out;
+            update.facts = (!told.facts.is_empty()).then(|| told.facts.into());
+        }
         self.cached = (self.cached + known.series()).saturating_sub(before);
         Ok(decoded)
     }
