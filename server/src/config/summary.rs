@@ -79,6 +79,12 @@ fn feed(feed: &FeedSettings) -> String {
             files.collect()
         }
         Source::Stdin => "lines on standard input".to_owned(),
+        Source::Websocket(settings) => {
+            let url = settings.url.as_ref();
+            let url = url.map(ToString::to_string).unwrap_or_default();
+            format!("messages of {url}")
+        }
+        Source::Program(settings) => format!("lines that {} prints", settings.shown()),
     };
     let (name, kind) = (&feed.name, feed.source.kind());
     let name = if name == kind {

@@ -160,8 +160,22 @@ impl Handover {
         for error in decoded.errors.drain(..) {
             self.unreadable(&origin, error);
         }
+        for reason in decoded.reported.drain(..) {
+            self.reported(&origin, &reason);
+        }
         if let Some((name, topic)) = decoded.renamed.take() {
             tracing::info!(feed = %self.name, name, topic, "a name cannot be part of a topic");
+        }
+    }
+
+    /// Counts an error that the source reports, and logs it under the same bound as bad messages.
+    fn reported(&mut self, origin: impl fmt::Display, reason: &str) {
+        self.metrics.reported.add(1);
+        if let Some(unlogged) = self.log_limit.allow(self.ingest.uptime()) {
+            tracing::warn!(
+                feed = %self.name, %origin, reason, unlogged,
+                "the source reports an error"
+            );
         }
     }
 

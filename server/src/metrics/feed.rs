@@ -20,6 +20,8 @@ pub struct FeedMetrics {
     pub silent: Number,
     /// Messages or parts of them that a rule passes over.
     pub passed_over: Number,
+    /// Errors that the source reports in its messages, such as a refused subscription.
+    pub reported: Number,
     /// Updates whose time was unreadable or impossible, and which have no source time therefore.
     pub times_ignored: Number,
     /// Readings whose number needs more digits than a reading has.

@@ -45,13 +45,13 @@ pub(crate) struct General {
     /// file.
     #[arg(long, value_name = "FILE")]
     config: Option<String>,
-    /// Where updates come from: simulated, mqtt, replay, stdin or none (then only clients
-    /// publish). Several feeds run at the same time.
+    /// Where updates come from: simulated, mqtt, websocket, program, replay, stdin or none (then
+    /// only clients publish). Several feeds run at the same time.
     #[arg(long, value_name = "KIND", default_value = "simulated")]
     feed: Vec<String>,
-    /// How payloads of matching topics are read: auto, fields, number, text, bytes or json with
-    /// pointers, as in "market/+/trade=json,price=/p,size=/q,time=/T,time_unit=ms". The first match
-    /// counts.
+    /// How payloads of matching topics are read: auto, fields, number, text, bytes, skip, error or
+    /// json with pointers, as in "market/+/trade=json,price=/p,size=/q,time=/T,time_unit=ms". The
+    /// first match counts, or with when=... the first that the payload chooses.
     #[arg(long, value_name = "FILTER=FORMAT")]
     decode: Vec<String>,
     /// How often updates of matching topics are expected, as in "plant/#=5s,dead_after=10m": a

@@ -63,7 +63,7 @@ const CLAIMS: [(&str, &str, &str, &str); 33] = [
     (
         "docs/operations.md",
         "A line has at most 64 KiB",
-        "server/src/feed/stdin.rs",
+        "server/src/feed/lines/line_buffer.rs",
         "LINE_MAX_BYTES: usize = 64 * 1024",
     ),
     (

@@ -83,7 +83,7 @@ impl<S: Socket> Shard<S> {
                     self.rounds.touched.push(key);
                 }
                 if is_first {
-                    channel.introduce(&topic.info);
+                    channel.introduce(update.topic);
                 }
                 let json_bytes = channel.append(update, strip, &self.topics);
                 taken += json_steps(json_bytes);
@@ -98,7 +98,17 @@ impl<S: Socket> Shard<S> {
         index == strip.len()
     }
 
+    /// Introduces a new topic, or applies what else is known about one.
     fn introduce(&mut self, info: &TopicInfo, steps: &mut Steps) {
+        if (info.id as usize) < self.topics.len() {
+            let topic = &mut self.topics[info.id];
+            topic.info = info.clone();
+            topic.info_position = self.tape.head();
+            steps.take(1 + topic.channels.len());
+            self.statuses
+                .change_info(info.id, &mut self.topics, &mut self.channels);
+            return;
+        }
         let channels = self.channels.matching(&info.topic, steps);
         steps.take(channels.len());
         for &key in &channels {

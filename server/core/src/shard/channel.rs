@@ -6,7 +6,7 @@ use bytes::Bytes;
 use fixedbitset::FixedBitSet;
 use tickcast_protocol::{
     codec::{BatchHead, Encoding},
-    message::{Epoch, Position, Resume, TopicId, TopicInfo},
+    message::{Epoch, Position, Resume, TopicId},
     topic::Filter,
 };
 
@@ -84,18 +84,18 @@ pub struct Channel {
     pub last_flush: Option<Duration>,
     /// Whether the timer for its next batch is set.
     pub is_scheduled: bool,
-    /// Number of the newest status change among its topics; see
+    /// Number of the newest change of a status or an info among its topics; see
     /// [`TopicState::status_number`](super::topics::TopicState::status_number).
     pub status_number: u64,
     /// The status number at the end of the last round, which live subscribers know.
     pub status_known: u64,
-    /// Topics whose status changed in this round.
+    /// Topics whose status or info changed in this round.
     pub statuses: Vec<TopicId>,
     /// The search for the topics that existed when the channel was created.
     pub search: Option<Box<Search>>,
     topics: TopicSet,
     topic_count: usize,
-    introduced: Vec<TopicInfo>,
+    introduced: Vec<TopicId>,
     open: Open,
     flushed: Position,
     /// Updates of its topics in this epoch.
@@ -141,7 +141,7 @@ impl Channel {
     pub fn find_topic(&mut self, topic: &TopicState) {
         self.add_topic(topic.info.id);
         self.count += topic.seq;
-        self.status_number = self.status_number.max(topic.status_number);
+        self.status_number = self.status_number.max(topic.news_number());
     }
 
     /// Begins the first batch after `head`, the newest position that the shard has applied.
@@ -181,9 +181,9 @@ impl Channel {
     }
 
     /// Lets the open batch introduce one of its topics, whose first update it has.
-    pub fn introduce(&mut self, info: &TopicInfo) {
+    pub fn introduce(&mut self, id: TopicId) {
         if !self.is_silent() {
-            self.introduced.push(info.clone());
+            self.introduced.push(id);
         }
     }
 
@@ -275,7 +275,9 @@ impl Channel {
         }
         let wire = self.spec.wire;
         let resume = self.resume_at(head, Some(self.count), None);
-        let introduced = std::mem::take(&mut self.introduced);
+        // What is known about a topic may have changed since its first update.
+        let introduced = self.introduced.drain(..);
+        let introduced: Vec<_> = introduced.map(|id| topics[id].info.clone()).collect();
         let batch_head = BatchHead {
             channel: self.key.id(),
             from: self.flushed,

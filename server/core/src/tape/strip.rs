@@ -112,7 +112,8 @@ impl Strip {
         self.entries.is_empty()
     }
 
-    /// Topics that appear for the first time.
+    /// Topics that appear for the first time, and known ones that something else is known about. An
+    /// entry about a known topic holds from the strip's first update on.
     pub fn topics(&self) -> &[TopicInfo] {
         &self.topics
     }
@@ -273,12 +274,14 @@ impl StripBuilder {
         self.bincode.len()
     }
 
-    /// Whether it holds no update, no acknowledgement and no status change.
+    /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.acks.is_empty() && self.statuses.is_empty()
+        let has_updates = !self.entries.is_empty();
+        !has_updates && self.acks.is_empty() && self.statuses.is_empty() && self.topics.is_empty()
     }
 
-    /// Introduces a topic. Must be called before its first update.
+    /// Introduces a topic, or says what else is known about one. Must be called before its first
+    /// update.
     pub fn introduce(&mut self, topic: TopicInfo) {
         self.topics.push(topic);
     }

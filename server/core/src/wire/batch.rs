@@ -161,11 +161,7 @@ mod tests {
 
     #[test]
     fn a_batch_has_one_header_and_its_head_in_front_of_the_updates() {
-        let topic = |id: u32| TopicInfo {
-            id,
-            topic: Topic::new(&"x".repeat(200)).unwrap(),
-            unit: None,
-        };
+        let topic = |id: u32| TopicInfo::new(id, Topic::new(&"x".repeat(200)).unwrap());
         for wire in [
             Wire::Frames(Encoding::Bincode),
             Wire::Frames(Encoding::Json),

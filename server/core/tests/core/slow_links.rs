@@ -181,6 +181,7 @@ impl World {
                 source_time_ns: None,
                 quality: Quality::Live,
                 unit: None,
+                facts: None,
             });
             let submission = Submission {
                 updates: updates.collect(),

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Number of characters of a bad part that an error repeats.
-const EXCERPT_CHARS: usize = 40;
+pub(super) const EXCERPT_CHARS: usize = 40;
 
 /// Whole numbers from here on may need more digits than a reading has.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
@@ -144,14 +144,19 @@ pub(crate) fn side_by_buyer_maker(text: &str) -> Result<Side, DecodeError> {
 
 /// An error about one part of a payload.
 pub(crate) fn bad(field: &'static str, text: &str, reason: &str) -> DecodeError {
+    DecodeError::Bad {
+        field,
+        text: excerpt(text, EXCERPT_CHARS),
+        reason: reason.into(),
+    }
+}
+
+/// The first characters of a text.
+pub(super) fn excerpt(text: &str, chars_max: usize) -> String {
     let mut chars = text.chars();
-    let mut excerpt: String = chars.by_ref().take(EXCERPT_CHARS).collect();
+    let mut excerpt: String = chars.by_ref().take(chars_max).collect();
     if chars.next().is_some() {
         excerpt.push('…');
     }
-    DecodeError::Bad {
-        field,
-        text: excerpt,
-        reason: reason.into(),
-    }
+    excerpt
 }

@@ -110,6 +110,13 @@ fn given<'a>(fields: &Fields<'a>, name: &str) -> Option<&'a str> {
     fields.get(name).filter(|raw| *raw != "null")
 }
 
+/// Whether a member with this name is the value of its object.
+pub(super) fn is_value_name(name: &str) -> bool {
+    VALUE_NAMES
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
+}
+
 /// The time in an object.
 pub(crate) fn read_time(fields: &Fields<'_>, now_ns: TimeNs) -> SampleTime {
     match fields.get_any(&TIME_NAMES) {

@@ -212,6 +212,7 @@ impl Player {
             source_time_ns: Some(source_time_ns),
             quality: row.quality,
             unit: row.unit.or(unit),
+            facts: None,
         }
     }
 }
