@@ -27,6 +27,7 @@ pub fn payload(bytes: &[u8]) {
         filter: Filter::all(),
         format,
         unit: None,
+        when: Conditions::default(),
     };
     let mut decoder = Decoder::new(Arc::new([rule]));
     let is_short = |text: &str| assert!(text.len() < 1000 + payload.len().min(1000));
