@@ -1,4 +1,6 @@
 //! MQTT over TLS and WebSocket, with a real Mosquitto.
+//!
+//! The commands of docs/operations.md have the same settings.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
