@@ -12,6 +12,7 @@ const MODULES: &[&str] = &[
     "tickcast_server::feed::program",
     "tickcast_server::feed::program::messages",
     "tickcast_server::feed::replay",
+    "tickcast_server::feed::replay::merge",
     "tickcast_server::feed::stdin",
     "tickcast_server::feed::websocket",
     "tickcast_server::ingest::thread",
