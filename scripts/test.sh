@@ -11,7 +11,7 @@ check_format
 headline "What the tests need"
 # A C compiler, which also links. A broker for the feeds. Proxies in front of the server. Node,
 # Python with virtual environments, curl and a browser for clients in other languages. A display for
-# the monitor, and the libraries that its window loads when it opens. The authorities that the system
+# the monitor, and the libraries that its window loads when it opens. The authorities that a system
 # trusts.
 install_missing cc=build-essential \
     mosquitto mosquitto-clients faketime nginx haproxy caddy=caddy \
