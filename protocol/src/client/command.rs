@@ -1,7 +1,7 @@
 //! What a handle asks of a client.
 
 use crate::{
-    message::{HistoryRequest, Mode, Publication, RequestId},
+    message::{BearerToken, HistoryRequest, Mode, Publication, RequestId},
     topic::Filter,
 };
 
@@ -24,5 +24,9 @@ pub(super) enum ClientCommand {
     },
     History(HistoryRequest),
     List,
+    Authenticate {
+        id: RequestId,
+        token: BearerToken,
+    },
     Close,
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     history::HistoryRequest,
+    identity::Authenticate,
     publish::Publish,
     subscribe::Subscribe,
     subscriptions::{Change, List, Unsubscribe},
@@ -31,6 +32,8 @@ pub enum ClientMessage {
     Change(Change),
     /// Asks for earlier updates of a topic. The answer is [`History`](super::History).
     History(HistoryRequest),
+    /// Proves an identity, or renews it. The answer is [`Authenticated`](super::Authenticated).
+    Authenticate(Authenticate),
 }
 
 impl ClientMessage {
@@ -43,5 +46,6 @@ impl ClientMessage {
         "list",
         "change",
         "history",
+        "authenticate",
     ];
 }

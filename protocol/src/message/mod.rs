@@ -28,6 +28,7 @@ mod status;
 mod update;
 
 mod history;
+mod identity;
 mod publish;
 
 mod notices;
@@ -37,6 +38,7 @@ pub use batch::{Batch, Gap};
 pub use client::ClientMessage;
 pub use epoch::{Epoch, EpochError};
 pub use history::{History, HistoryRequest};
+pub use identity::{Authenticate, Authenticated, BearerToken, Expiring};
 pub use ids::{ChannelId, Position, RequestId, Seq, TimeNs, TopicId};
 pub use notices::{ChannelPosition, Draining, ErrorMessage, Heartbeat};
 pub use publish::{Publication, Publish, Published};

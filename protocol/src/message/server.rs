@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     batch::{Batch, Gap},
     history::History,
+    identity::{Authenticated, Expiring},
     notices::{Draining, ErrorMessage, Heartbeat},
     publish::Published,
     status::Statuses,
@@ -32,7 +33,8 @@ pub enum ServerMessage<T> {
     Gap(Gap),
     /// Sent when no other message was sent for a while.
     Heartbeat(Heartbeat),
-    /// Answer to [`Unsubscribe`](super::Unsubscribe).
+    /// Answer to [`Unsubscribe`](super::Unsubscribe), or the end of subscriptions that are no longer
+    /// allowed.
     Unsubscribed(Unsubscribed),
     /// Answer to [`Publish`](super::Publish).
     Published(Published),
@@ -50,6 +52,10 @@ pub enum ServerMessage<T> {
     Status(Statuses<T>),
     /// Answer to [`HistoryRequest`](super::HistoryRequest).
     History(History<T>),
+    /// Answer to [`Authenticate`](super::Authenticate), or what a client may do from now on.
+    Authenticated(Authenticated),
+    /// The identity is about to expire: authenticate again.
+    Expiring(Expiring),
 }
 
 impl<T> ServerMessage<T> {
@@ -69,5 +75,7 @@ impl<T> ServerMessage<T> {
         "changed",
         "status",
         "history",
+        "authenticated",
+        "expiring",
     ];
 }

@@ -8,7 +8,10 @@ use hyper::{
     body::Incoming,
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
-use tickcast_core::permissions::{Access, Action};
+use tickcast_core::{
+    identity::Who,
+    permissions::{Access, Action},
+};
 use tickcast_protocol::topic::Filter;
 use tokio::task::{spawn_local, yield_now};
 
@@ -75,9 +78,11 @@ impl Routes {
 
     fn check_reading(&self, filter: &Filter, ends: Ends) -> Result<(), Box<Answer>> {
         let action = Action::Subscribe(filter);
-        let checked = self
-            .shard
-            .with(|shard, _| shard.permissions().check(Access::READER, action));
+        let checked = self.shard.with(|shard, _| {
+            shard
+                .permissions()
+                .check(Access::READER, Who::Everybody, action)
+        });
         checked.map_err(|refusal| {
             let (reason, status) = (RefusalReason::Permission, StatusCode::FORBIDDEN);
             Box::new(self.gate.refuse(reason, ends, status, refusal.reason))

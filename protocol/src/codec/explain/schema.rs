@@ -104,6 +104,10 @@ pub(super) const REQUESTS: &[Object] = &[
             optional("before", Kind::U64),
         ],
     },
+    Object {
+        name: "authenticate",
+        members: &[ID, required("token", Kind::Text)],
+    },
 ];
 
 const _: () = assert!(REQUESTS.len() == ClientMessage::TYPES.len());

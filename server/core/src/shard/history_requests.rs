@@ -37,7 +37,8 @@ impl<S: Socket> Shard<S> {
         let id = request.id;
         match self.question(key, request) {
             Ok(question) => {
-                self.begin_request(key, UnderWay::History(AskingHistory::default()), now);
+                let asking = AskingHistory::of(question.topic.clone());
+                self.begin_request(key, UnderWay::History(asking), now);
                 Some(Work::History(question))
             }
             Err(refusal) => {
@@ -67,9 +68,7 @@ impl<S: Socket> Shard<S> {
         }
         let topic = Topic::new(&name)
             .map_err(|error| Refusal::of_text(ErrorCode::BadTopic, "topic", &name, error))?;
-        let access = self.connections[key.slot].access;
-        let permissions = &self.settings.permissions;
-        permissions.check(access, Action::ReadHistory(&topic))?;
+        self.check(key, Action::ReadHistory(&topic))?;
         Ok(HistoryQuestion {
             from: Ack {
                 shard: self.index,
@@ -114,6 +113,13 @@ impl<S: Socket> Shard<S> {
         let Some(HistoryAnswer { to, topic, stretch }) = &request.answer else {
             return Outcome::Asking;
         };
+        // A missing id is 0.
+        let id = to.id.unwrap_or_default();
+        // What the client may read may have changed since it asked.
+        if let Err(refusal) = self.check(key, Action::ReadHistory(&request.topic)) {
+            self.refuse(key, Some(id), refusal, None);
+            return Outcome::Done;
+        }
         let wire = self.connections[key.slot].wire;
         let info = topic.map(|id| &self.topics[id].info);
         if let (Encoding::Json, Some(info)) = (wire.encoding(), info) {
@@ -126,8 +132,6 @@ impl<S: Socket> Shard<S> {
                 request.encoded += 1;
             }
         }
-        // A missing id is 0.
-        let id = to.id.unwrap_or_default();
         let frame = wire::history(id, info, stretch, &request.json, wire);
         self.send(key, frame);
         Outcome::Done

@@ -13,6 +13,7 @@ use super::{
     token_bucket::TokenBucket,
 };
 use crate::{
+    identity::Standing,
     now::Now,
     permissions::Access,
     settings::CoreSettings,
@@ -26,6 +27,18 @@ impl<S: Socket> Shard<S> {
         socket: S,
         wire: impl Into<Wire>,
         access: Access,
+        now: Now,
+    ) -> ConnectionKey {
+        self.connect_as(socket, wire, access, None, now)
+    }
+
+    /// Adds a new connection, whose client may have an identity, and greets it.
+    pub fn connect_as(
+        &mut self,
+        socket: S,
+        wire: impl Into<Wire>,
+        access: Access,
+        standing: Option<Standing>,
         now: Now,
     ) -> ConnectionKey {
         let CoreSettings {
@@ -55,6 +68,10 @@ impl<S: Socket> Shard<S> {
             limits: self.settings.limits(),
         };
         self.answer(key, &ServerMessage::Welcome(welcome));
+        if let Some(standing) = standing {
+            self.connections[key.slot].standing = Some(Box::new(standing));
+            self.apply_identity(key, None, now);
+        }
         if let Some(ends) = self.drain_ends {
             self.announce_drain(key);
             self.connections[key.slot].times.close_due = Some(ends);

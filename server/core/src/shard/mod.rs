@@ -33,6 +33,7 @@
 //! | `requests`, `under_way`, `slices` | the requests of clients, and their slices |
 //! | `subscribing`, `changing`, `unsubscribing`, `history_requests` | what takes several slices |
 //! | `publishing` | the limits of a connection that publishes |
+//! | `identities` | who the clients are, and what follows when that changes |
 //! | `replies` | answers and errors to one connection |
 //! | `lifecycle`, `timers` | greeting, heartbeats, timeouts, close and drain |
 //! | `lag_report` | the slowest connections, for operators |
@@ -72,6 +73,7 @@ mod applying;
 mod catch_up;
 mod changing;
 mod history_requests;
+mod identities;
 mod lag_report;
 mod lifecycle;
 mod publishing;
@@ -103,7 +105,8 @@ use self::{
     under_way::Slices,
 };
 use crate::{
-    now::Now, permissions::Permissions, settings::CoreSettings, stats::ShardStats, tape::Tape,
+    identity::Verify, now::Now, permissions::Permissions, settings::CoreSettings,
+    stats::ShardStats, tape::Tape,
 };
 
 pub use self::{
@@ -161,6 +164,8 @@ pub struct Shard<S> {
     events: Vec<Event>,
     /// During a drain: uptime at the end of the window.
     drain_ends: Option<Duration>,
+    /// Checks the tokens of clients, if the server has identities.
+    verify: Option<Box<dyn Verify>>,
 }
 
 impl<S: Socket> Shard<S> {
@@ -191,6 +196,7 @@ impl<S: Socket> Shard<S> {
             turn_max_steps: TURN_MAX_STEPS,
             events: Vec::new(),
             drain_ends: None,
+            verify: None,
         }
     }
 

@@ -32,10 +32,7 @@ impl<S: Socket> Shard<S> {
                 request.ended.push(channel);
             }
         }
-        let answer = Unsubscribed {
-            id: request.id,
-            channels: std::mem::take(&mut request.ended),
-        };
+        let answer = Unsubscribed::answer(request.id, std::mem::take(&mut request.ended));
         self.answer(key, &ServerMessage::Unsubscribed(answer));
         Outcome::Done
     }

@@ -18,6 +18,7 @@ mod first_seconds;
 mod heartbeats;
 mod histories;
 mod history;
+mod identities;
 mod latest;
 mod publishing;
 mod requests;
