@@ -273,11 +273,11 @@ enum Op {
     Subscribe {
         client: usize,
         filters: Vec<usize>,
-        is_every: bool,
+        pace: (Mode, Option<f64>),
     },
     ChangePace {
         client: usize,
-        is_every: bool,
+        pace: (Mode, Option<f64>),
     },
     /// The settings give a client's identity another role.
     Review {
@@ -312,6 +312,16 @@ enum Op {
 
 const CLIENTS: usize = 2;
 
+/// The last one is slower than the slow role.
+fn pace() -> impl Strategy<Value = (Mode, Option<f64>)> {
+    let paces = [
+        (Mode::Every, None),
+        (Mode::Latest, None),
+        (Mode::Latest, Some(SLOW_HZ / 2.0)),
+    ];
+    prop::sample::select(paces.to_vec())
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let client = || 0..CLIENTS;
     let topics = || prop::collection::vec(0..TOPICS.len(), 1..5);
@@ -320,10 +330,9 @@ fn op() -> impl Strategy<Value = Op> {
         6 => Just(Op::Turn),
         4 => Just(Op::CatchUp),
         4 => Just(Op::Work),
-        6 => (client(), prop::collection::vec(0..FILTERS.len(), 1..4), any::<bool>())
-            .prop_map(|(client, filters, is_every)| Op::Subscribe { client, filters, is_every }),
-        2 => (client(), any::<bool>())
-            .prop_map(|(client, is_every)| Op::ChangePace { client, is_every }),
+        6 => (client(), prop::collection::vec(0..FILTERS.len(), 1..4), pace())
+            .prop_map(|(client, filters, pace)| Op::Subscribe { client, filters, pace }),
+        4 => (client(), pace()).prop_map(|(client, pace)| Op::ChangePace { client, pace }),
         4 => (client(), 0..ROLES.len()).prop_map(|(client, role)| Op::Review { client, role }),
         2 => (client(), 0..ROLES.len(), prop::option::of(1_u64..3_000))
             .prop_map(|(client, role, life_ms)| Op::Authenticate { client, role, life_ms }),
@@ -383,6 +392,13 @@ impl Reader {
         allowed.iter().any(|allowed| allowed.includes(&filter))
     }
 
+    fn check_rate(&self, mode: Mode, max_rate_hz: Option<f64>) {
+        if let Some(limit) = self.told.max_rate_hz {
+            let is_slow = max_rate_hz.is_some_and(|rate| rate <= limit);
+            assert!(mode == Mode::Latest && is_slow, "{mode:?} {max_rate_hz:?}");
+        }
+    }
+
     fn read(&mut self, tape: &[&'static str]) {
         for frame in self.client.frames() {
             assert!(!self.is_closed, "a frame after the close frame: {frame:?}");
@@ -411,6 +427,7 @@ impl Reader {
                         continue;
                     };
                     assert!(self.is_allowed(&accepted.filter), "{accepted:?}");
+                    self.check_rate(accepted.mode, accepted.max_rate_hz);
                     let is_every = accepted.mode == Mode::Every;
                     self.open.entry(accepted.channel).or_insert(Seen {
                         filter: accepted.filter,
@@ -426,6 +443,7 @@ impl Reader {
                 let Some(mut seen) = self.open.remove(&changed.previous) else {
                     panic!("{changed:?}");
                 };
+                self.check_rate(changed.mode, changed.max_rate_hz);
                 let is_every = changed.mode == Mode::Every;
                 if seen.is_every != is_every || changed.position != seen.position {
                     seen.begin = changed.position;
@@ -506,7 +524,7 @@ impl World {
             write_timeout: Duration::from_secs(100_000),
             ..generous()
         };
-        let mut bench = bench(settings).with_max_steps(20);
+        let mut bench = bench(settings).with_max_steps(2);
         let readers = SUBJECTS.map(|subject| {
             let identity = bench.identity(subject, "all");
             let told = identity.told(None);
@@ -611,18 +629,21 @@ impl World {
             Op::Subscribe {
                 client,
                 ref filters,
-                is_every,
+                pace: (mode, max_rate_hz),
             } => {
                 let filters = filters.iter().map(|filter| FILTERS[*filter].into());
                 let request = Subscribe {
                     id: 1,
                     filters: filters.collect(),
-                    mode: if is_every { Mode::Every } else { Mode::Latest },
-                    max_rate_hz: None,
+                    mode,
+                    max_rate_hz,
                 };
                 self.ask(client, ClientMessage::Subscribe(request));
             }
-            Op::ChangePace { client, is_every } => {
+            Op::ChangePace {
+                client,
+                pace: (mode, max_rate_hz),
+            } => {
                 // What the client knows may be old.
                 self.readers[client].read(&self.tape);
                 let open = self.readers[client].open.keys().next().copied();
@@ -630,8 +651,8 @@ impl World {
                     let request = Change {
                         id: 2,
                         channel,
-                        mode: if is_every { Mode::Every } else { Mode::Latest },
-                        max_rate_hz: None,
+                        mode,
+                        max_rate_hz,
                     };
                     self.ask(client, ClientMessage::Change(request));
                 }
@@ -863,26 +884,33 @@ fn a_client_is_warned_once_and_then_closed_unless_it_shows_another_token() {
         let now = bench.now();
         bench.shard.tick(now);
     };
+    // Without the pings.
+    let texts = |client: &Client| -> Vec<ServerMessage<Topic>> {
+        let frames = client.frames().into_iter();
+        let texts = frames.filter(|frame| frame.opcode == 1);
+        let decode = tickcast_protocol::codec::decode_server_json;
+        texts.map(|frame| decode(&frame.payload).unwrap()).collect()
+    };
     let is_warning = |message: &ServerMessage<Topic>| matches!(message, ServerMessage::Expiring(_));
     // A fifth of 100 s before the end.
     tick(&mut bench, 79);
-    assert!(!client.messages().iter().any(is_warning));
+    assert!(!texts(&client).iter().any(is_warning));
     tick(&mut bench, 1);
     tick(&mut bench, 1);
-    let warnings = client.messages().into_iter().filter(is_warning).count();
+    let warnings = texts(&client).into_iter().filter(is_warning).count();
     assert_eq!(warnings, 1);
     let token = BearerToken::new(format!("al/a/{}", end(&bench, 100)));
     bench.ask(
         &client,
         ClientMessage::Authenticate(Authenticate { id: 7, token }),
     );
-    let messages = client.messages();
+    let messages = texts(&client);
     let [ServerMessage::Authenticated(told)] = &messages[..] else {
         panic!("{messages:?}");
     };
     assert_eq!((told.id, &*told.role), (Some(7), "a"));
     tick(&mut bench, 99);
-    assert!(client.frames().iter().all(|frame| frame.opcode == 1));
+    assert!(client.frames().iter().all(|frame| frame.opcode != 8));
     tick(&mut bench, 1);
     client.is_closed_with(CloseCode::TokenExpired);
 }
@@ -960,4 +988,48 @@ fn an_identity_has_its_own_limits_and_they_change_with_it() {
     bench.shard.review(client.key, review, now);
     let pause = bench.shard.reading_pause(client.key, now);
     assert_eq!(pause, Some(Duration::from_millis(200)));
+}
+
+#[test]
+fn a_change_of_pace_that_is_under_way_ends_with_its_subscription() {
+    // A slice finds two topics, so the new channel takes many.
+    let mut bench = bench(generous()).with_max_steps(2);
+    let names: Vec<_> = (0..200).map(|n| format!("a/{n}")).collect();
+    let updates: Vec<_> = names.iter().map(|name| (&**name, 1.0)).collect();
+    bench.publish(&updates);
+    let identity = bench.identity("al", "all");
+    let client = bench.connect_known(identity);
+    client.pipe.take_bytes();
+    let accepted = bench.subscribe(&client, "#", (Mode::Latest, None), None);
+    bench.settle();
+    client.pipe.take_bytes();
+    let request = Change {
+        id: 8,
+        channel: accepted.channel,
+        mode: Mode::Latest,
+        max_rate_hz: Some(SLOW_HZ / 2.0),
+    };
+    let now = bench.now();
+    bench
+        .shard
+        .handle(client.key, ClientMessage::Change(request), now);
+    assert!(bench.shard.is_busy(client.key));
+    let review = Review::Change(Arc::new(bench.identity("al", "slow")));
+    bench.shard.review(client.key, review, now);
+    assert!(!bench.shard.is_busy(client.key));
+    let messages = client.messages();
+    let [
+        ServerMessage::Authenticated(_),
+        ServerMessage::Error(error),
+        ServerMessage::Unsubscribed(ended),
+    ] = &messages[..]
+    else {
+        panic!("{messages:?}");
+    };
+    assert_eq!(error.code, ErrorCode::SubscribeForbidden);
+    assert_eq!(error.id, Some(8));
+    assert_eq!(ended.position, Some(200));
+    bench.publish(&updates);
+    bench.settle();
+    assert_eq!(client.messages(), []);
 }
