@@ -67,6 +67,8 @@ export class Client extends EventTarget {
   #timers = { reconnect: null, stable: null, clock: null, drain: null };
   #isDraining = false;
   #identity = null;
+  /** Whether requests may be sent: the client needs no token, or the server has accepted it. */
+  #hasBegun = false;
   #settleReady;
 
   /** Resolves with the first welcome. */
@@ -86,7 +88,7 @@ export class Client extends EventTarget {
     this.#topics = new TopicTable(options.topics);
     this.#backoff = new Backoff(this.#options.random);
     this.#registry = new SubscriptionRegistry(this.#options, this.stats, {
-      isOpen: () => this.#readyState === OPEN,
+      isOpen: () => this.#readyState === OPEN && this.#hasBegun,
       sendRequest: (message, handlers) => this.#sendRequest(message, handlers),
     });
     this.ready = new Promise((resolve, reject) => {
@@ -233,12 +235,14 @@ export class Client extends EventTarget {
     if (this.#readyState !== CONNECTING) return;
     this.#readyState = OPEN;
     this.#identity = null;
+    this.#hasBegun = false;
     this.#setTimer('stable', () => this.#backoff.reset(), STABLE_MS);
     if (this.#options.token) this.#renew(() => this.#begin(welcome));
     else this.#begin(welcome);
   }
 
   #begin(welcome) {
+    this.#hasBegun = true;
     this.#registry.connected();
     this.#requestTime();
     this.#settleReady.resolve(welcome);
@@ -297,7 +301,7 @@ export class Client extends EventTarget {
       if (!isSame()) return;
       this.dispatchEvent(new CustomEvent('error', { detail: error }));
       if (!begin) return;
-      // Another attempt can succeed if the program found no token, but not if the server refused it.
+      // Another attempt can succeed if the program found no token, not if the server refused it.
       this.#isDraining = !(error instanceof ServerError);
       connection.close(NORMAL, 'no token');
       return;

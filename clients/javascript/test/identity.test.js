@@ -62,9 +62,9 @@ test('a subscription that is no longer allowed ends with the reason and its posi
   const { client, WebSocket } = fakeClient(undefined);
   WebSocket.last.open();
   const subscription = client.subscribe('a/#', { mode: 'every' });
-  const other = client.subscribe('b', { mode: 'every' });
+  const other = client.subscribe('b', { mode: 'latest' });
   await settled();
-  WebSocket.last.receive(granted(WebSocket.last.sent[0].id));
+  WebSocket.last.receive(granted(WebSocket.last.sent.find(({ mode }) => mode === 'every').id));
   WebSocket.last.receive(allowed(undefined, { subscribe: [] }));
   WebSocket.last.receive({ type: 'unsubscribed', channels: [1], position: 100, reason: 'not any more' });
   assert.equal(subscription.status, 'closed');
