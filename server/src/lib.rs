@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`config`] | reads the settings from flags, environment and file |
 //! | `feed` | receives updates from sources, decodes them, and hands them over |
+//! | `auth` | roles, tokens and their keys: which identity a client has proved |
 //! | `ingest` | runs the sequencer, and hands its strips to the shards |
 //! | `net` | accepts clients, reads their requests, and writes what the shards send |
 //! | `tls` | trusted authorities, certificates and keys, for feeds that connect with TLS |
@@ -38,6 +39,7 @@
 pub mod config;
 mod settings;
 
+mod auth;
 mod feed;
 mod ingest;
 mod net;

@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use crate::{
+    auth::Auth,
     clock::Clock,
     config::Settings,
     feed::{self, FeedSettings, decode::Decoder},
@@ -26,11 +27,14 @@ use crate::{
     metrics::{FeedStats, Metrics, TaskStats},
     net::{
         admin::{self, Admin, QUESTIONS_MAX},
+        admin_commands::Commands,
         descriptors::{self, Descriptors, TooFewDescriptors},
         echo::ECHO_BUDGET_BYTES,
         gate::Gate,
+        identity_commands::ask,
         listener,
         permits::Permits,
+        questions::{Command, Question},
         shard_thread::{ShardTasks, ShardThread},
         state::{ServerState, Stage},
         ws_reader::Budget,
@@ -52,6 +56,9 @@ pub enum StartError {
     /// The process may have too few file descriptors.
     #[error(transparent)]
     Descriptors(#[from] TooFewDescriptors),
+    /// The identities file has problems.
+    #[error("the identities cannot be used: {}", .0.join("; "))]
+    Identities(Vec<String>),
     /// The system could not create a thread or a timer.
     #[error("cannot start the {name} thread: {error}")]
     Thread {
@@ -76,6 +83,10 @@ pub struct Server {
     shards: Vec<JoinHandle<()>>,
     /// The admin thread, which ends when the sender is dropped.
     admin: Option<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
+    /// The identities, if it has any.
+    auth: Option<Arc<Auth>>,
+    /// The channel to each shard.
+    questioned: Vec<mpsc::Sender<Question>>,
 }
 
 impl Server {
@@ -90,6 +101,13 @@ impl Server {
         } = settings;
         descriptors::check(server.shards, feeds.len())?;
         let server = Arc::new(server);
+        let auth = match &server.identities {
+            Some(path) => {
+                let auth = Auth::load(path.clone(), server.authenticate_timeout);
+                Some(auth.map_err(StartError::Identities)?)
+            }
+            None => None,
+        };
         let listen = |error| StartError::Listen {
             address: server.listen,
             error,
@@ -167,6 +185,7 @@ impl Server {
                 busy_shards: busy_shards.clone(),
                 ingest: ingest.clone(),
                 clock,
+                auth: auth.clone(),
             };
             let thread = Thread::new(task, &state, &handoff);
             let run = async move || shard.run().await;
@@ -205,11 +224,16 @@ impl Server {
         // The shards serve what they have until the server is shut down.
         let thread = Thread::new(ingest_task, &state, &handoff);
         let ingest = thread.spawn(run, |_: &Handoff| ())?;
+        let questioned_by_owner = questioned.clone();
         let admin = |listener| Admin {
             state: Arc::clone(&state),
             metrics: Arc::clone(&metrics),
-            gate,
-            shards: questioned,
+            gate: Arc::clone(&gate),
+            commands: Commands {
+                auth: auth.clone(),
+                shards: questioned,
+                gate,
+            },
             descriptors,
             task: listener,
             connections,
@@ -235,7 +259,22 @@ impl Server {
             ingest,
             shards,
             admin,
+            auth,
+            questioned: questioned_by_owner,
         })
+    }
+
+    /// Reads the identities file again, and applies it to all connections. If something is wrong,
+    /// nothing changes. Returns the number of clients that are affected; `None` if the server has
+    /// no identities.
+    pub async fn reload_identities(&self) -> Result<Option<usize>, String> {
+        let Some(auth) = &self.auth else {
+            return Ok(None);
+        };
+        auth.reload().map_err(|problems| problems.join("; "))?;
+        let reviewed = ask(&self.questioned, &Command::Review).await;
+        let reviewed = reviewed.map_err(|silent| format!("the shards {silent:?} do not answer"))?;
+        Ok(Some(reviewed.len()))
     }
 
     /// The address that it listens on.

@@ -74,8 +74,8 @@ pub enum Event {
         /// The subscription.
         filter: Filter,
     },
-    /// The server has ended a subscription that is no longer allowed. The client does not ask for it
-    /// again.
+    /// The server has ended a subscription that is no longer allowed. The client does not ask for
+    /// it again.
     Ended {
         /// The subscription.
         filter: Filter,

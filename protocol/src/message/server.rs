@@ -33,8 +33,8 @@ pub enum ServerMessage<T> {
     Gap(Gap),
     /// Sent when no other message was sent for a while.
     Heartbeat(Heartbeat),
-    /// Answer to [`Unsubscribe`](super::Unsubscribe), or the end of subscriptions that are no longer
-    /// allowed.
+    /// Answer to [`Unsubscribe`](super::Unsubscribe), or the end of subscriptions that are no
+    /// longer allowed.
     Unsubscribed(Unsubscribed),
     /// Answer to [`Publish`](super::Publish).
     Published(Published),

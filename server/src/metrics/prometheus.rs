@@ -54,6 +54,7 @@ const SHARD: &[Metric<ShardStats>] = &[
     (COUNTER, "blocked", "Times a connection's socket was full", |s| &s.blocked),
     (GAUGE, "behind", "Connections whose socket is full now", |s| &s.behind),
     (GAUGE, "lag_updates", "Updates on the tape that the slowest subscription has not received", |s| &s.lag_updates),
+    (COUNTER, "subscriptions_forbidden", "Subscriptions ended because they are no longer allowed", |s| &s.forbidden),
     (COUNTER, "errors", "Error messages sent to clients", |s| &s.refused),
     (COUNTER, "publish_pauses", "Times a client was read later because it published above its limits", |s| &s.publish_pauses),
     (COUNTER, "steps", "Steps of work of a shard, some tens of nanoseconds each", |s| &s.steps),

@@ -21,13 +21,17 @@ pub(crate) enum RefusalReason {
     Parameters,
     /// The settings do not allow its filter.
     Permission,
+    /// Its token is refused, or it has none.
+    Token,
+    /// Its identity has as many connections as its role allows.
+    IdentityConnections,
     /// The server is draining.
     Draining,
 }
 
 impl RefusalReason {
     /// All reasons.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Connections,
         Self::Descriptors,
         Self::Host,
@@ -36,6 +40,8 @@ impl RefusalReason {
         Self::Method,
         Self::Parameters,
         Self::Permission,
+        Self::Token,
+        Self::IdentityConnections,
         Self::Draining,
     ];
 
@@ -50,6 +56,8 @@ impl RefusalReason {
             Self::Method => "method",
             Self::Parameters => "parameters",
             Self::Permission => "permission",
+            Self::Token => "token",
+            Self::IdentityConnections => "identity_connections",
             Self::Draining => "draining",
         }
     }

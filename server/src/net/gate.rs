@@ -139,6 +139,8 @@ impl Gate {
             RefusalReason::Method
             | RefusalReason::Parameters
             | RefusalReason::Permission
+            | RefusalReason::Token
+            | RefusalReason::IdentityConnections
             | RefusalReason::Draining => {
                 tracing::debug!(reason = name, count, %peer, "refused: {message}");
             }
@@ -179,7 +181,7 @@ pub(super) fn share_preflight(method: &Method, request: &HeaderMap, answer: &mut
         return;
     }
     // Libraries for event streams send these two headers, which a browser asks about first.
-    let headers = HeaderValue::from_static("cache-control, last-event-id");
+    let headers = HeaderValue::from_static("authorization, cache-control, last-event-id");
     answer.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET, HEAD"),
@@ -318,7 +320,11 @@ mod tests {
             share_preflight(&method, request, answer.headers_mut());
             let told = |name| header(&answer, name).concat();
             let (methods, headers, age) = match is_told {
-                true => ("GET, HEAD", "cache-control, last-event-id", "600"),
+                true => (
+                    "GET, HEAD",
+                    "authorization, cache-control, last-event-id",
+                    "600",
+                ),
                 false => ("", "", ""),
             };
             assert_eq!(told(ACCESS_CONTROL_ALLOW_METHODS), methods, "{method}");

@@ -17,7 +17,9 @@
 //! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
 //! | `event_stream`, `pipe`, `http_stream` | server-sent events |
 //! | [`outlet`], `ring_writer`, `unsent` | where the shard writes to |
-//! | [`admin`], [`slow_clients`] | the address for operators |
+//! | `known_clients` | who sends a request |
+//! | [`admin`], [`slow_clients`], [`admin_commands`] | the address for operators |
+//! | [`questions`], [`identity_commands`] | what operators ask of a shard |
 //! | [`state`] | whether the server is ready or draining |
 //!
 //! This room does I/O and decides nothing about updates: the shard of `tickcast-core` does. It
@@ -44,6 +46,10 @@ pub(crate) mod refusal_log;
 pub(crate) mod request;
 
 pub(crate) mod admin;
+pub(crate) mod admin_commands;
+pub(crate) mod identity_commands;
+mod known_clients;
+pub(crate) mod questions;
 pub(crate) mod slow_clients;
 
 mod outlet;

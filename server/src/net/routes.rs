@@ -260,11 +260,10 @@ impl Routes {
                 return refusal.map(Either::Left);
             }
         };
-        let query = request.uri().query().unwrap_or("");
         let mut answer = match route {
             _ if !is_reading(method) => self.plain(route, &request, client.ends).map(Either::Left),
-            Route::Stream => self.stream(query, &request, client),
-            _ => self.latest(query, client.ends).await.map(Either::Left),
+            Route::Stream => self.stream(&request, client),
+            _ => self.latest(&request, client.ends).await.map(Either::Left),
         };
         gate::share(answer.headers_mut(), origin);
         if origin.is_some() {
@@ -353,6 +352,7 @@ impl Routes {
     ) -> Result<Answer, Box<Answer>> {
         let encoding = handshake::encoding(request.headers())
             .map_err(|error| Box::new(self.refuse_handshake(error, client.ends)))?;
+        let standing = self.standing(&request, client.ends)?;
         let access = Access {
             may_publish: self.settings.publish_from.includes(client.ends.peer.ip()),
         };
@@ -360,7 +360,8 @@ impl Routes {
         let message_timeout = self.settings.message_timeout;
         let named = request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);
         let mut answer = self.upgrade(request, client, async move |stream, read| {
-            session::serve(shard, stream, read, encoding, access, message_timeout).await;
+            let client = (access, standing);
+            session::serve(shard, stream, read, encoding, client, message_timeout).await;
             drop(permit);
         })?;
         if named {
@@ -398,7 +399,7 @@ impl Routes {
 }
 
 /// A refusal that does not last.
-fn try_later(status: StatusCode, reason: impl Into<String>) -> Answer {
+pub(super) fn try_later(status: StatusCode, reason: impl Into<String>) -> Answer {
     retry_after(text(status, reason), RETRY_AFTER_S)
 }
 

@@ -6,6 +6,7 @@ use std::{ops::ControlFlow, rc::Rc, time::Duration};
 use bytes::Bytes;
 use tickcast_core::{
     Refusal,
+    identity::Standing,
     permissions::Access,
     shard::ConnectionKey,
     wire::{self, Wire},
@@ -43,12 +44,12 @@ pub(super) async fn serve(
     stream: TcpStream,
     read: Bytes,
     encoding: Encoding,
-    access: Access,
+    (access, standing): (Access, Option<Standing>),
     message_timeout: Duration,
 ) {
     let stream = Stream::new(stream);
     let outlet = Outlet::Tcp(stream.clone());
-    let (key, broken) = shard.begin(outlet, encoding.into(), access);
+    let (key, broken) = shard.begin(outlet, encoding.into(), access, standing);
     let _ending = Ending { shard: &shard, key };
     let reader = MessageReader::new(stream.clone(), &read, CLIENT_MESSAGE_MAX_BYTES)
         .with_message_timeout(message_timeout);
@@ -66,8 +67,14 @@ pub(super) async fn serve(
 }
 
 /// Serves the client of an event stream and its one subscription.
-pub(super) async fn stream(shard: Rc<ShardHandle>, pipe: Pipe, request: Subscribe) {
-    let (key, broken) = shard.begin(Outlet::Events(pipe.clone()), Wire::Events, Access::READER);
+pub(super) async fn stream(
+    shard: Rc<ShardHandle>,
+    pipe: Pipe,
+    standing: Option<Standing>,
+    request: Subscribe,
+) {
+    let outlet = Outlet::Events(pipe.clone());
+    let (key, broken) = shard.begin(outlet, Wire::Events, Access::READER, standing);
     let _ending = Ending { shard: &shard, key };
     // A subscription makes no work for the sequencer.
     let _ = shard.handle(key, ClientMessage::Subscribe(request)).await;

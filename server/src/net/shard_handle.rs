@@ -11,6 +11,7 @@ use std::{
 use hashbrown::HashMap;
 use tickcast_core::{
     Now,
+    identity::{Review, Standing},
     permissions::Access,
     shard::{ConnectionKey, Event, SLICE_MAX_STEPS, Shard, SlowClient, Steps},
     wire::Wire,
@@ -25,8 +26,12 @@ use tokio::{
     task::{AbortHandle, spawn_local, yield_now},
 };
 
-use super::{outlet::Outlet, slow_clients::SlowRow};
+use super::{
+    outlet::Outlet,
+    questions::{SlowRow, WhoRow},
+};
 use crate::{
+    auth::Auth,
     clock::Clock,
     ingest::{Handoff, Ingest, NewStrips},
 };
@@ -38,6 +43,8 @@ pub(super) struct ShardHandle {
     pub(super) ingest: Ingest,
     /// The clock.
     pub(super) clock: Clock,
+    /// The identities, if the server has any.
+    pub(super) auth: Option<Arc<Auth>>,
     shard: RefCell<Shard<Outlet>>,
     /// The source of strips.
     handoff: Arc<Handoff>,
@@ -80,10 +87,12 @@ impl ShardHandle {
         handoff: Arc<Handoff>,
         ingest: Ingest,
         clock: Clock,
+        auth: Option<Arc<Auth>>,
     ) -> Rc<Self> {
         Rc::new(Self {
             ingest,
             clock,
+            auth,
             wake: handoff.wake(shard.index()),
             shard: RefCell::new(shard),
             handoff,
@@ -224,6 +233,41 @@ impl ShardHandle {
         slowest.into_iter().map(row).collect()
     }
 
+    /// The connections.
+    pub(super) fn clients(&self) -> Vec<ConnectionKey> {
+        self.sessions.borrow().keys().copied().collect()
+    }
+
+    /// A client that has an identity.
+    pub(super) fn who(self: &Rc<Self>, key: ConnectionKey) -> Option<WhoRow> {
+        let identity = self.with(|shard, _| shard.identity(key).cloned())?;
+        let sessions = self.sessions.borrow();
+        let client = sessions.get(&key).map(|session| session.outlet.client());
+        let claims = &identity.claims;
+        Some(WhoRow {
+            client: client.unwrap_or_default(),
+            subject: claims.subject.to_string(),
+            role: claims.role.to_string(),
+            token: claims.token_id.as_deref().map(str::to_owned),
+        })
+    }
+
+    /// Applies what a client's identity may do now. Returns whether that has changed.
+    pub(super) fn review(self: &Rc<Self>, key: ConnectionKey) -> bool {
+        let Some(auth) = &self.auth else {
+            return false;
+        };
+        self.with(|shard, now| {
+            let Some(identity) = shard.identity(key) else {
+                return false;
+            };
+            let review = auth.review(identity, now);
+            let has_changed = review != Review::Keep;
+            shard.review(key, review, now);
+            has_changed
+        })
+    }
+
     fn wait_until_writable(self: &Rc<Self>, key: ConnectionKey) {
         if let Some(session) = self.sessions.borrow_mut().get_mut(&key) {
             let shard = Rc::clone(self);
@@ -258,10 +302,13 @@ impl ShardHandle {
         outlet: Outlet,
         wire: Wire,
         access: Access,
+        standing: Option<Standing>,
     ) -> (ConnectionKey, Rc<Notify>) {
         let broken = Rc::new(Notify::new());
         let socket = outlet.clone();
-        let key = self.with(|shard, now| shard.connect(socket, wire, access, now));
+        let key = self.with(|shard, now| shard.connect_as(socket, wire, access, standing, now));
+        // The identities may have changed since the standing was found.
+        self.review(key);
         let session = Session {
             outlet,
             broken: Rc::clone(&broken),

@@ -14,16 +14,18 @@ use super::{
     descriptors::Descriptors,
     echo::Echo,
     gate::Gate,
+    identity_commands,
     listener::Accept,
     permits::Permits,
+    questions::Question,
     ring_writer::RingWriter,
     routes::{Routes, TURNED_AWAY_MAX},
     shard_handle::ShardHandle,
-    slow_clients::SlowQuestion,
     state::ServerState,
     ws_reader::Budget,
 };
 use crate::{
+    auth::{Auth, Verifier},
     clock::Clock,
     ingest::{Handoff, Ingest},
     metrics::Metrics,
@@ -60,7 +62,7 @@ const REST_MAX: Duration = Duration::from_millis(1);
 pub(crate) struct ShardThread {
     pub(crate) index: usize,
     /// Questions of operators.
-    pub(crate) questions: mpsc::Receiver<SlowQuestion>,
+    pub(crate) questions: mpsc::Receiver<Question>,
     pub(crate) epoch: Epoch,
     pub(crate) listener: std::net::TcpListener,
     pub(crate) settings: Arc<ServerSettings>,
@@ -77,6 +79,8 @@ pub(crate) struct ShardThread {
     pub(crate) busy_shards: watch::Sender<usize>,
     pub(crate) ingest: Ingest,
     pub(crate) clock: Clock,
+    /// The identities, if the server has any.
+    pub(crate) auth: Option<Arc<Auth>>,
 }
 
 /// The tasks of a shard's thread.
@@ -107,6 +111,9 @@ impl ShardThread {
             self.echo_budget,
         );
         let mut shard = Shard::new(self.index, self.epoch, core, stats);
+        if let Some(auth) = &self.auth {
+            shard = shard.with_verify(Box::new(Verifier(Arc::clone(auth))));
+        }
         if self.settings.io_uring {
             match RingWriter::new() {
                 Ok(writer) => shard = shard.with_write_many(writer),
@@ -121,7 +128,7 @@ impl ShardThread {
             }
         }
         let handoff = Arc::clone(&self.handoff);
-        let shard = ShardHandle::new(shard, handoff, self.ingest, self.clock);
+        let shard = ShardHandle::new(shard, handoff, self.ingest, self.clock, self.auth);
         let window = self.settings.drain;
         let routes = Rc::new(Routes {
             shard: Rc::clone(&shard),
@@ -147,7 +154,7 @@ impl ShardThread {
         }));
         let timers = tick(Rc::clone(&shard), tick_interval);
         spawn_part(&shard, tasks.timers, timers);
-        let operators = answer_operators(Rc::clone(&shard), self.questions);
+        let operators = identity_commands::answer_all(Rc::clone(&shard), self.questions);
         spawn_part(&shard, tasks.operators, operators);
         rounds(self.index, &self.handoff, &shard).await;
         let deadline = Instant::now() + window + DRAIN_GRACE;
@@ -190,13 +197,6 @@ async fn tick(shard: Rc<ShardHandle>, interval: Duration) {
             sleep_until(due).await;
             shard.with(|shard, now| shard.tick_part(part, parts, now));
         }
-    }
-}
-
-async fn answer_operators(shard: Rc<ShardHandle>, mut questions: mpsc::Receiver<SlowQuestion>) {
-    while let Some(SlowQuestion { limit, answer }) = questions.recv().await {
-        // The requester may have stopped waiting.
-        let _ = answer.send(shard.slowest(limit));
     }
 }
 
@@ -328,7 +328,7 @@ mod tests {
         let nothing_else = shard.handle(key, ClientMessage::Subscribe(request), clock.now());
         assert_eq!(nothing_else, None);
         let (ingest, _queue) = Ingest::new(clock);
-        let shard = ShardHandle::new(shard, Arc::clone(&handoff), ingest, clock);
+        let shard = ShardHandle::new(shard, Arc::clone(&handoff), ingest, clock, None);
 
         let mut strip = StripBuilder::new(1);
         strip.introduce(TopicInfo::new(0, Topic::new("a").expect("it is a topic")));

@@ -94,7 +94,7 @@ async fn until_the_end(
     loop {
         tokio::select! {
             signal = signals.next() => match signal {
-                Signal::Reload => reload::reload(&mut settings, log),
+                Signal::Reload => reload::reload(&mut settings, server, log).await,
                 Signal::End(name) => {
                     tracing::info!("{name}: draining; send the signal again to exit now");
                     return if has_failed { FAILED } else { 0 };

@@ -1,13 +1,25 @@
 //! SIGHUP: reads the settings again, and applies what can be changed while the server runs. That is
-//! the log's filter.
+//! the identities file and the log's filter.
 
 use tickcast_server::{
+    Server,
     config::{self, Command, Settings},
     log::Log,
 };
 
 /// Reads flags, environment and file again. If something is wrong, nothing changes.
-pub(super) fn reload(settings: &mut Settings, log: &Log) {
+pub(super) async fn reload(settings: &mut Settings, server: &Server, log: &Log) {
+    let has_identities = match server.reload_identities().await {
+        Ok(None) => false,
+        Ok(Some(clients)) => {
+            tracing::info!(clients, "SIGHUP: the identities file is applied");
+            true
+        }
+        Err(error) => {
+            tracing::error!("SIGHUP: the identities remain as they were: {error}");
+            true
+        }
+    };
     let new = match config::load(std::env::args_os(), std::env::vars_os()) {
         Ok(Command::Run(new)) => *new,
         Ok(Command::Print(_)) => return,
@@ -24,7 +36,7 @@ pub(super) fn reload(settings: &mut Settings, log: &Log) {
             Err(error) => tracing::error!("SIGHUP: {error}"),
         }
         settings.log = new.log.clone();
-    } else if new == *settings {
+    } else if new == *settings && !has_identities {
         tracing::info!("SIGHUP: ignored, as no setting has changed");
     }
     if new != *settings {

@@ -19,6 +19,7 @@ use std::{
     ffi::OsString,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
+    path::PathBuf,
     sync::Arc,
     thread,
     time::Duration,
@@ -32,7 +33,10 @@ use tickcast_core::{
 };
 use tickcast_protocol::topic::Filter;
 
-use crate::feed::{FeedSettings, decode::DecodeRule};
+use crate::{
+    auth::check_file,
+    feed::{FeedSettings, decode::DecodeRule},
+};
 use log_filter::log_filter;
 use site::{HostRule, OriginRule, host_rule, origin_rule};
 use values::{address, defaults, filter, number, size, time};
@@ -68,6 +72,9 @@ pub(crate) struct General {
     /// Print what a payload would become, and by which rule, and exit.
     #[arg(long, num_args = 2, value_names = ["TOPIC", "PAYLOAD"], allow_hyphen_values = true)]
     pub(crate) try_decode: Option<Vec<OsString>>,
+    /// Print a new token for the identities file, and exit.
+    #[arg(long, num_args = 2, value_names = ["SUBJECT", "ROLE"])]
+    pub(crate) make_token: Option<Vec<String>>,
 }
 
 const AFTER_HELP: &str = "\
@@ -197,6 +204,13 @@ pub struct ServerSettings {
     /// once it is set.
     #[arg(value_name = "NAME", value_parser = host_rule)]
     pub hosts: Vec<HostRule>,
+    /// TOML file with roles and tokens: then clients prove who they are, and may do what their role
+    /// allows. SIGHUP reads it again.
+    #[arg(value_name = "FILE")]
+    pub identities: Option<PathBuf>,
+    /// Time for a client to prove its identity, if clients without a token have no role.
+    #[arg(value_name = "TIME", default_value = "5s", value_parser = time(WAIT))]
+    pub authenticate_timeout: Duration,
     /// What happens when the sequencer or a shard has failed: the server drains and exits with 70,
     /// or stays and says so in /healthz and /readyz.
     #[arg(value_name = "WHAT", default_value = "exit")]
@@ -247,7 +261,13 @@ impl ServerSettings {
                 "admin",
                 format!("{admin} has the same port as listen, {listen}: choose another port"),
             )),
-            None => Ok(()),
+            None => match &self.identities {
+                Some(path) => check_file(path).map_err(|problems| {
+                    let problems = problems.join("; ");
+                    ("identities", format!("has problems: {problems}"))
+                }),
+                None => Ok(()),
+            },
         }
     }
 

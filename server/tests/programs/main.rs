@@ -13,6 +13,7 @@ mod end_to_end;
 mod end_to_end_resume;
 mod end_to_end_slow;
 mod history;
+mod identities;
 mod log_faults;
 mod memory;
 mod promises;

@@ -142,7 +142,7 @@ impl fmt::Display for Denied {
             Self::NoRole(role) => write!(f, "the server has no role {role:?}"),
             Self::Subject(len) => write!(
                 f,
-                "the token's subject has {len} bytes (1 to {SUBJECT_MAX_BYTES} are allowed)"
+                "the token's subject has {len} bytes (at least 1, limit {SUBJECT_MAX_BYTES})"
             ),
             Self::Role(RoleError { pattern }) => write!(
                 f,

@@ -34,7 +34,7 @@ enum State {
     },
 }
 
-/// Who asks for permission.
+/// The client that wants permission.
 #[derive(Debug, Clone, Copy)]
 pub enum Who<'a> {
     /// Any client: the server has no identities.

@@ -34,12 +34,10 @@ impl<S: Socket> Shard<S> {
         self
     }
 
-    /// The connections whose clients have an identity.
-    pub fn identified(&self) -> impl Iterator<Item = (ConnectionKey, &Arc<Identity>)> {
-        self.connections.iter().filter_map(|(key, connection)| {
-            let identity = connection.standing.as_ref()?.identity()?;
-            Some((key, identity))
-        })
+    /// The identity of a connection's client, if it has one.
+    pub fn identity(&mut self, key: ConnectionKey) -> Option<&Arc<Identity>> {
+        let connection = self.connections.get(key)?;
+        connection.standing.as_ref()?.identity()
     }
 
     /// Applies what has become of a client's identity. A connection that has ended is left alone.

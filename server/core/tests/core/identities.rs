@@ -710,8 +710,7 @@ impl World {
                 let is_busy = self.bench.shard.is_busy(key);
                 let is_ended = self.is_ended(client) || self.has_expired(client);
                 self.ask(client, ClientMessage::Publish(request));
-                let identity = self.bench.shard.identified().find(|(of, _)| *of == key);
-                let told = identity.unwrap().1.told(None);
+                let told = self.bench.shard.identity(key).unwrap().told(None);
                 let is_allowed = model(&told.publish, None, TOPICS[topic]);
                 let is_published = self.tape.len() > before;
                 assert_eq!(is_published, is_allowed && !is_busy && !is_ended);

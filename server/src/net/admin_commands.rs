@@ -1,0 +1,209 @@
+//! The commands of operators at the admin address: who, kick, revoke, restore, reload.
+//!
+//! They change something, so they are POST, and a page of a foreign origin cannot send them: the
+//! gate refuses its origin. An admin address that strangers reach takes none of them.
+
+use std::sync::Arc;
+
+use hyper::{Method, Request, StatusCode, body::Incoming};
+use serde::Serialize;
+use tickcast_core::identity::Revoked;
+use tokio::sync::mpsc;
+
+use super::{
+    answer::{self, Answer, text, typed},
+    gate::{self, Ends, Gate},
+    identity_commands::ask,
+    questions::{Command, Question, Target, WhoRow},
+    request::query,
+};
+use crate::{auth::Auth, metrics::RefusalReason, settings::site::Authority};
+
+/// The methods of the commands.
+const COMMANDS: &str = "POST, OPTIONS";
+
+/// What a command has done.
+#[derive(Debug, Serialize)]
+struct Done {
+    /// Whether something has changed in the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<bool>,
+    /// The clients that were affected.
+    clients: Vec<WhoRow>,
+}
+
+/// A path of the admin address that is about identities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AdminCommand {
+    Who,
+    Kick,
+    Revoke,
+    Restore,
+    Reload,
+}
+
+impl AdminCommand {
+    /// The command of a path.
+    pub(super) fn of(path: &str) -> Option<Self> {
+        Some(match path {
+            "/v1/who" => Self::Who,
+            "/v1/kick" => Self::Kick,
+            "/v1/revoke" => Self::Revoke,
+            "/v1/restore" => Self::Restore,
+            "/v1/reload" => Self::Reload,
+            _ => return None,
+        })
+    }
+
+    fn is_reading(self) -> bool {
+        self == Self::Who
+    }
+}
+
+/// Carries out commands.
+#[derive(Debug)]
+pub(crate) struct Commands {
+    /// The identities, if the server has any.
+    pub auth: Option<Arc<Auth>>,
+    /// The channel to each shard.
+    pub shards: Vec<mpsc::Sender<Question>>,
+    /// Refuses requests.
+    pub gate: Arc<Gate>,
+}
+
+impl Commands {
+    /// Answers a request for a command.
+    pub(super) async fn answer(
+        &self,
+        command: AdminCommand,
+        request: &Request<Incoming>,
+        host: Option<&Authority>,
+        ends: Ends,
+    ) -> Answer {
+        let method = request.method();
+        let allow = if command.is_reading() {
+            gate::READING
+        } else {
+            COMMANDS
+        };
+        if method == Method::OPTIONS {
+            return gate::options(allow);
+        }
+        let is_right = match command.is_reading() {
+            true => answer::is_reading(method),
+            false => method == Method::POST,
+        };
+        if !is_right {
+            return self.gate.refuse_method(ends, allow);
+        }
+        if let Err(refusal) = self.gate.origin(request.headers(), host, ends) {
+            return *refusal;
+        }
+        if let Err(reason) = check_operator(ends) {
+            let refusal = RefusalReason::Permission;
+            return self
+                .gate
+                .refuse(refusal, ends, StatusCode::FORBIDDEN, reason);
+        }
+        let Some(auth) = &self.auth else {
+            let reason = "the server has no identities: set `identities` to use this";
+            return text(StatusCode::NOT_FOUND, reason);
+        };
+        let query = request.uri().query().unwrap_or("");
+        match self.carry_out(command, auth, query).await {
+            Ok(done) => match serde_json::to_vec(&done) {
+                Ok(body) => typed(StatusCode::OK, "application/json", body),
+                Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            },
+            Err(CommandError::Query(reason)) => {
+                let refusal = RefusalReason::Parameters;
+                self.gate
+                    .refuse(refusal, ends, StatusCode::BAD_REQUEST, reason)
+            }
+            Err(CommandError::Failed(reason)) => {
+                tracing::error!("an operator's command has failed: {reason}");
+                text(StatusCode::INTERNAL_SERVER_ERROR, reason)
+            }
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        command: AdminCommand,
+        auth: &Auth,
+        query: &str,
+    ) -> Result<Done, CommandError> {
+        let failed = CommandError::Failed;
+        let (changed, command) = match command {
+            AdminCommand::Who => (None, Command::Who),
+            AdminCommand::Kick => (None, Command::Kick(target(query)?)),
+            AdminCommand::Revoke => {
+                let changed = auth.revoke(revoked(query)?).map_err(failed)?;
+                (Some(changed), Command::Review)
+            }
+            AdminCommand::Restore => {
+                let changed = auth.lift(&revoked(query)?).map_err(failed)?;
+                (Some(changed), Command::Review)
+            }
+            AdminCommand::Reload => {
+                let reloaded = auth.reload();
+                reloaded.map_err(|problems| failed(problems.join("\n")))?;
+                (None, Command::Review)
+            }
+        };
+        let asked = ask(&self.shards, &command).await;
+        let clients = asked.map_err(|silent| {
+            failed(format!(
+                "the shards {silent:?} do not answer: repeat the command"
+            ))
+        })?;
+        if !matches!(command, Command::Who) {
+            let number = clients.len();
+            tracing::info!(
+                number,
+                ?changed,
+                "an operator's command has affected clients"
+            );
+        }
+        Ok(Done { changed, clients })
+    }
+}
+
+/// Operators are those that reach loopback.
+fn check_operator(ends: Ends) -> Result<(), String> {
+    match ends.peer.ip().to_canonical().is_loopback() {
+        true => Ok(()),
+        false => Err("commands are accepted from this machine only".to_owned()),
+    }
+}
+
+enum CommandError {
+    Query(String),
+    Failed(String),
+}
+
+/// The clients that a query names by exactly one of its parameters.
+fn target(query: &str) -> Result<Target, CommandError> {
+    let names = ["subject", "token", "address"];
+    let [subject, token, address] = query::split(query, names).map_err(CommandError::Query)?;
+    let text = |value| query::text(value).map_err(CommandError::Query);
+    match (subject, token, address) {
+        (Some(subject), None, None) => Ok(Target::Subject(text(subject)?)),
+        (None, Some(token), None) => Ok(Target::Token(text(token)?)),
+        (None, None, Some(address)) => Ok(Target::Address(text(address)?)),
+        _ => Err(CommandError::Query(
+            "name one of subject, token (its id) and address".to_owned(),
+        )),
+    }
+}
+
+/// What a query names for a revocation.
+fn revoked(query: &str) -> Result<Revoked, CommandError> {
+    match target(query)? {
+        Target::Subject(subject) => Ok(Revoked::Subject(subject.into())),
+        Target::Token(token) => Ok(Revoked::Token(token.into())),
+        Target::Address(_) => Err(CommandError::Query(
+            "an address cannot be revoked: name a subject or a token".to_owned(),
+        )),
+    }
+}
