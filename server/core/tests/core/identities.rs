@@ -871,7 +871,10 @@ fn a_client_that_proves_no_identity_in_time_can_do_nothing_and_is_closed() {
 
 #[test]
 fn a_client_is_warned_once_and_then_closed_unless_it_shows_another_token() {
-    let mut bench = bench(generous());
+    let mut bench = bench(CoreSettings {
+        ping: Duration::from_secs(100_000),
+        ..generous()
+    });
     let end = |bench: &Bench, s: i64| bench.now().wall_ns + s * 1_000_000_000;
     let first = end(&bench, 100);
     let claims = claims("al", "all", Some(first));
