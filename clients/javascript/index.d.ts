@@ -36,7 +36,7 @@ export interface Update {
   source_time_ns?: bigint;
   /** By the server's clock. */
   ingest_time_ns: bigint;
-  quality: 'live' | 'retained' | 'stale';
+  quality: 'live' | 'retained' | 'stale' | 'historical';
   value: Value;
 }
 

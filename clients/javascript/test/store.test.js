@@ -29,6 +29,18 @@ test('history is put in front of the known points, without duplicates', () => {
   store.addHistory('unknown/topic', [update(1, 1)]);
 });
 
+test('a historical value is counted, and replaces neither the newest value nor a point', () => {
+  const store = new Store();
+  add(store, update(1, 0, 10), { ...update(2, 1, 99), quality: 'historical' });
+  const row = store.get('a/b');
+  assert.deepEqual([row.number, row.seq, row.values, row.quality], [10, 2, [10], 'live']);
+  add(store, update(3, 2, 11));
+  assert.deepEqual([row.number, row.values], [11, [10, 11]]);
+  const past = [{ ...update(-1, -2, 98), quality: 'historical' }, update(0, -1, 9)];
+  store.addHistory('a/b', past);
+  assert.deepEqual(row.values, [9, 10, 11]);
+});
+
 test('the status of a topic may arrive before its first value', () => {
   const store = new Store();
   store.setStatuses([{ topic: 'a/b', status: 'dead', since_ns: at(-60) }]);

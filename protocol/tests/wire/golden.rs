@@ -202,6 +202,7 @@ variants!(QUALITIES, quality_name, Quality {
     Quality::Live => "quality live",
     Quality::Retained => "quality retained",
     Quality::Stale => "quality stale",
+    Quality::Historical => "quality historical",
 });
 
 variants!(RESULTS, result_name, SubscribeResult {

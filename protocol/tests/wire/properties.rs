@@ -236,7 +236,8 @@ fn update<T: std::fmt::Debug>(topic: impl Strategy<Value = T>) -> impl Strategy<
     let quality = prop_oneof![
         Just(Quality::Live),
         Just(Quality::Retained),
-        Just(Quality::Stale)
+        Just(Quality::Stale),
+        Just(Quality::Historical)
     ];
     let times = (option::of(any::<i64>()), any::<i64>());
     (topic, any::<u64>(), any::<u64>(), times, quality, value()).prop_map(

@@ -454,6 +454,12 @@ fn snapshot<T: Name>() -> Batch<T> {
                 quality: Quality::Stale,
                 ..update(Value::Reading(f64::INFINITY))
             },
+            Update {
+                topic: T::name(BTC_ID, BTC),
+                position: 70_000,
+                quality: Quality::Historical,
+                ..update(Value::Reading(0.5))
+            },
         ],
     }
 }

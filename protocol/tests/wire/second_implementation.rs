@@ -276,6 +276,7 @@ enum Quality {
     Live,
     Retained,
     Stale,
+    Historical,
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]

@@ -45,6 +45,11 @@ export class Store {
   #addUpdate({ topic, position, seq, ingest_time_ns, quality, value }, now_ms) {
     const row = this.#byTopic.get(topic) ?? this.#addRow(topic, position, seq);
     if (!row) return;
+    // It is part of the past, whose time the chart does not know.
+    if (quality === 'historical' && row.kind !== '') {
+      row.seq = Math.max(row.seq, seq);
+      return;
+    }
     const { kind, number, text, extra = '', raw } = readValue(value);
     if (number !== null) {
       row.decimals = text === null ? Math.max(row.decimals, decimalsOf(number)) : (text.split('.')[1] ?? '').length;
@@ -117,10 +122,10 @@ export class Store {
     row.hasHistory = true;
     const until_s = row.times[0] ?? Infinity;
     const [times, values] = [[], []];
-    for (const { position, ingest_time_ns, value } of updates) {
+    for (const { position, ingest_time_ns, quality, value } of updates) {
       const { number } = readValue(value);
       const s = nsToMs(ingest_time_ns) / 1000;
-      if (number === null || position >= row.oldest || s > until_s) continue;
+      if (number === null || quality === 'historical' || position >= row.oldest || s > until_s) continue;
       times.push(s);
       values.push(number);
     }

@@ -98,7 +98,7 @@ const update = struct({
   seq: u64,
   source_time_ns: optional(time),
   ingest_time_ns: time,
-  quality: choice('live', 'retained', 'stale'),
+  quality: choice('live', 'retained', 'stale', 'historical'),
   value,
 });
 

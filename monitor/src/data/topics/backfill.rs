@@ -131,6 +131,7 @@ impl MonitoredTopic {
             }
             seq = update.seq + 1;
             match sample::of_value(&update.value) {
+                _ if sample::is_past(update) => {}
                 Some((_, values)) if sample::is_number(kind, values) => {
                     joined.append(update.ingest_time_ns, values);
                 }
@@ -225,6 +226,25 @@ mod tests {
         assert_eq!(gaps(&store), []);
         assert_eq!(past(&store), PastHistory::Complete);
         assert_eq!(store.totals().lost, 0);
+    }
+
+    #[test]
+    fn a_historical_value_is_neither_drawn_nor_the_newest_nor_missing() {
+        let mut store = opened();
+        let historical = |seq: Seq| Update {
+            quality: Quality::Historical,
+            ..update(seq)
+        };
+        store.apply(historical(16), Mode::Every);
+        let newest = |store: &Store| store.topic_named("t").unwrap().latest.clone();
+        assert_eq!(newest(&store), Some(Value::Reading(15.0)));
+        store.apply(update(17), Mode::Every);
+        assert_eq!(newest(&store), Some(Value::Reading(17.0)));
+        store.fill(&topic(), &[update(10), historical(11), update(12)], true);
+        let expected = [3.0, 7.0, 10.0, 12.0, 13.0, 14.0, 15.0, 17.0];
+        assert_eq!(values(&store), expected);
+        assert_eq!((gaps(&store), store.totals().lost), (vec![], 0));
+        assert_eq!(store.totals().updates, 15);
     }
 
     #[test]

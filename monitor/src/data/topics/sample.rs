@@ -1,6 +1,10 @@
 //! From values to samples of a series.
 
-use tickcast_protocol::{decimal::Decimal, value::Value};
+use tickcast_protocol::{
+    decimal::Decimal,
+    message::{Quality, Update},
+    value::Value,
+};
 
 use crate::data::history::SeriesKind;
 
@@ -24,4 +28,9 @@ pub(super) fn of_value(value: &Value) -> Option<(SeriesKind, [f64; 2])> {
 /// Whether all values of a sample can be drawn.
 pub(super) fn is_number(kind: SeriesKind, values: [f64; 2]) -> bool {
     values[..kind.lanes()].iter().all(|value| value.is_finite())
+}
+
+/// Whether a value is older than values that came before it. A series has no place for it.
+pub(super) fn is_past<T>(update: &Update<T>) -> bool {
+    update.quality == Quality::Historical
 }

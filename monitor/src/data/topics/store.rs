@@ -137,18 +137,20 @@ impl Store {
                 0 => 1,
                 seq_before => update.seq.saturating_sub(seq_before),
             };
-            topic.position = update.position;
-            topic.seq = update.seq;
-            topic.ingest_ns = update.ingest_time_ns;
+            topic.seq = topic.seq.max(update.seq);
             self.newest_ns = self.newest_ns.max(Some(update.ingest_time_ns));
-            topic.source_ns = update.source_time_ns;
-            topic.quality = update.quality;
-            topic.rate.update(update.ingest_time_ns, update.seq);
-            if topic.latest.is_none() {
-                self.with_value.push(key);
+            topic.rate.update(update.ingest_time_ns, topic.seq);
+            if topic.latest.is_none() || !sample::is_past(&update) {
+                topic.position = update.position;
+                topic.ingest_ns = update.ingest_time_ns;
+                topic.source_ns = update.source_time_ns;
+                topic.quality = update.quality;
+                if topic.latest.is_none() {
+                    self.with_value.push(key);
+                }
+                topic.show(update.value, update.ingest_time_ns);
+                self.moved_ns = self.moved_ns.max(topic.moved.0);
             }
-            topic.show(update.value, update.ingest_time_ns);
-            self.moved_ns = self.moved_ns.max(topic.moved.0);
         }
         if self.bytes > self.memory_limit {
             self.evict();
@@ -365,6 +367,14 @@ fn append(
     let lossless = topic.lossless == Lossless::Yes;
     if topic.lossless == Lossless::Asked {
         topic.lossless = Lossless::Yes;
+    }
+    if sample::is_past(update) {
+        // Series are in order of arrival, and it belongs elsewhere. The next update tells what was
+        // skipped before it.
+        if seq_before > 0 {
+            topic.series_at.1 = seq_before + 1;
+        }
+        return;
     }
     let Some((kind, values)) = sample::of_value(&update.value) else {
         // A line across "unavailable" would claim that the value was known.

@@ -46,7 +46,7 @@ pub(super) fn show(
     let ink = match topic.quality {
         _ if is_quiet => theme.dim,
         Quality::Retained => theme.muted,
-        Quality::Live | Quality::Stale => theme.text,
+        Quality::Live | Quality::Stale | Quality::Historical => theme.text,
     };
 
     let name_left = columns.name.min + begin.indent;

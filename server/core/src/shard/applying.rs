@@ -56,7 +56,7 @@ impl<S: Socket> Shard<S> {
             }
             let update = strip.get(index);
             self.tape.advance(update.position);
-            self.topics.apply(update);
+            self.topics.apply(update, strip.is_historical(index));
             let topic = &self.topics[update.topic];
             steps.take(1 + topic.channels.len());
             for &key in &topic.channels {

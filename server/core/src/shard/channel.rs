@@ -18,7 +18,7 @@ use super::{
     topics::{TopicState, Topics},
 };
 use crate::{
-    tape::{Strip, Tape},
+    tape::{Strip, Tape, TapeUpdate},
     wire::{BatchWriter, Wire},
 };
 
@@ -222,7 +222,13 @@ impl Channel {
                 changed,
                 is_changed,
             } => {
-                let topic = strip.get(index).topic;
+                let TapeUpdate {
+                    topic, position, ..
+                } = strip.get(index);
+                // A historical update has not become the newest value.
+                if topics.position(topic) != position {
+                    return;
+                }
                 is_changed.grow(topic as usize + 1);
                 if !is_changed.put(topic as usize) {
                     changed.push(topic);

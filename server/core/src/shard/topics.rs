@@ -89,10 +89,14 @@ impl Topics {
         });
     }
 
-    /// Stores an update as the newest of its topic.
-    pub fn apply(&mut self, update: TapeUpdate<'_>) -> &mut TopicState {
+    /// Stores an update as the newest of its topic, unless it is historical and the topic has a
+    /// value.
+    pub fn apply(&mut self, update: TapeUpdate<'_>, is_historical: bool) -> &mut TopicState {
         let state = &mut self.states[update.topic as usize];
         state.seq += 1;
+        if is_historical && state.seq > 1 {
+            return state;
+        }
         self.positions[update.topic as usize] = update.position;
         state.bincode.clear();
         state.bincode.extend_from_slice(update.bincode);
@@ -100,7 +104,7 @@ impl Topics {
         state
     }
 
-    /// Position of a topic's newest update.
+    /// Position of a topic's newest value. Historical updates may have come after it.
     pub fn position(&self, id: TopicId) -> Position {
         self.positions[id as usize]
     }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use tickcast_protocol::{
     codec::{self, Encoding},
-    message::{Position, Status, TimeNs, TopicId, TopicInfo, Update},
+    message::{Position, Quality, Status, TimeNs, TopicId, TopicInfo, Update},
     topic::Topic,
 };
 
@@ -52,6 +52,8 @@ pub struct Strip {
     entries: Box<[Entry]>,
     bincode: Box<[u8]>,
     json: OnceLock<EncodedJson>,
+    /// Indices of the historical updates, in order. Nearly always there are none.
+    historical: Box<[u32]>,
     topics: Box<[TopicInfo]>,
     statuses: Box<[StatusChange]>,
     acks: Box<[AckResult]>,
@@ -142,6 +144,12 @@ impl Strip {
         }
     }
 
+    /// Whether the update at an index is historical: it does not replace a newer value.
+    pub fn is_historical(&self, index: usize) -> bool {
+        let historical = &self.historical;
+        !historical.is_empty() && historical.binary_search(&(index as u32)).is_ok()
+    }
+
     /// The topic of the update at an index.
     pub fn topic(&self, index: usize) -> TopicId {
         self.entries[index].topic
@@ -219,6 +227,7 @@ pub struct StripBuilder {
     first: Position,
     entries: Vec<Entry>,
     bincode: Vec<u8>,
+    historical: Vec<u32>,
     topics: Vec<TopicInfo>,
     statuses: Vec<StatusChange>,
     acks: Vec<AckResult>,
@@ -231,6 +240,7 @@ impl StripBuilder {
             first,
             entries: Vec::new(),
             bincode: Vec::new(),
+            historical: Vec::new(),
             topics: Vec::new(),
             statuses: Vec::new(),
             acks: Vec::new(),
@@ -262,6 +272,9 @@ impl StripBuilder {
         debug_assert_eq!(update.position, self.next());
         let start = self.bincode.len();
         codec::append_update_bincode(update, &mut self.bincode);
+        if update.quality == Quality::Historical {
+            self.historical.push(u32_from(self.entries.len()));
+        }
         self.entries.push(Entry {
             topic: update.topic,
             end: u32_from(self.bincode.len()),
@@ -286,6 +299,7 @@ impl StripBuilder {
             entries: self.entries.into(),
             bincode: self.bincode.into(),
             json: OnceLock::new(),
+            historical: self.historical.into(),
             topics: self.topics.into(),
             statuses: self.statuses.into(),
             acks: self.acks.into(),
