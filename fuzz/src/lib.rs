@@ -15,6 +15,7 @@ mod mqtt;
 mod payload;
 mod query;
 mod replay;
+mod sparkplug;
 mod topics;
 
 mod delivery;
@@ -33,6 +34,7 @@ pub use self::{
     payload::payload,
     query::query,
     replay::replay,
+    sparkplug::sparkplug,
     topics::topics,
 };
 
@@ -40,7 +42,7 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -55,5 +57,6 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("event_id", event_id),
     ("inbound", inbound),
     ("replay", replay),
+    ("sparkplug", sparkplug),
     ("config", config),
 ];

@@ -4,7 +4,10 @@ use crate::server::Server;
 
 pub use crate::{
     clock::Clock,
-    feed::{FeedMetrics, FeedSettings, FeedState, Source, decode, mqtt, replay, run, simulated},
+    feed::{
+        FeedMetrics, FeedSettings, FeedState, Source, SparkplugMetrics, decode, mqtt, replay, run,
+        simulated, sparkplug,
+    },
     ingest::{Arrival, Ended, Ingest},
     metrics::TaskState,
     net::ws_reader::{Inbound, InboundError, MessageReader, Violation},

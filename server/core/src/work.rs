@@ -108,6 +108,8 @@ pub enum Work {
     Updates(Submission),
     /// A feed has lost its source or has finished: its topics are no longer live.
     FeedDown(FeedId),
+    /// The sources of these topics of a feed are gone, as the feed's source says.
+    TopicsDead(FeedId, Vec<Topic>),
     /// A question about the past. The answer includes everything submitted before it.
     History(HistoryQuestion),
 }
@@ -117,7 +119,7 @@ impl Work {
     pub fn request(&self) -> Option<RequestId> {
         match self {
             Self::Updates(submission) => submission.ack.and_then(|ack| ack.id),
-            Self::FeedDown(_) => None,
+            Self::FeedDown(_) | Self::TopicsDead(..) => None,
             Self::History(question) => question.from.id,
         }
     }

@@ -11,6 +11,7 @@
 //! | `stdin` | lines on standard input |
 //! | [`replay`] | recorded files |
 //! | [`mqtt`] | topics of an MQTT broker |
+//! | [`sparkplug`] | Sparkplug B, whose messages the feed `mqtt` receives |
 //!
 //! A feed knows the queue of [`ingest`](crate::ingest) and the metrics. It knows no shard and no
 //! client, and feeds do not know each other.
@@ -20,6 +21,7 @@ mod handover;
 pub mod mqtt;
 pub mod replay;
 pub mod simulated;
+pub mod sparkplug;
 mod stdin;
 
 use std::sync::Arc;
@@ -36,7 +38,7 @@ use crate::{
     tasks::{Restarts, Task},
 };
 
-pub use crate::metrics::{FeedMetrics, FeedState};
+pub use crate::metrics::{FeedMetrics, FeedState, SparkplugMetrics};
 
 /// One feed.
 #[derive(Debug, Clone, PartialEq)]

@@ -135,6 +135,9 @@ impl Sequencing<'_> {
         match work {
             Work::Updates(submission) => self.sequencer.push(submission, self.now),
             Work::FeedDown(feed) => self.sequencer.feed_down(feed, self.now),
+            Work::TopicsDead(feed, topics) => {
+                self.sequencer.topics_dead(feed, &topics, self.now);
+            }
             Work::History(question) => {
                 // The shard must have the updates in the answer before it has the answer.
                 while self.push_strip().await {}

@@ -33,7 +33,26 @@ pub struct FeedMetrics {
     pub pushed_back: Number,
     /// Number of connections to the source that replaced a lost one.
     pub reconnects: Number,
+    /// What a host application of Sparkplug counts.
+    pub sparkplug: SparkplugMetrics,
     state: AtomicU8,
+}
+
+/// Counters of a host application of Sparkplug.
+#[derive(Debug, Default)]
+pub struct SparkplugMetrics {
+    /// Births of nodes and devices.
+    pub births: Number,
+    /// Deaths of nodes and devices.
+    pub deaths: Number,
+    /// Messages that were ignored because they came too late.
+    pub late: Number,
+    /// Gaps in the sequence of a node.
+    pub gaps: Number,
+    /// Requests to be born again.
+    pub rebirths: Number,
+    /// Metrics that were dropped because it is not known for sure which they are.
+    pub unresolved: Number,
 }
 
 /// The state of a feed.

@@ -20,7 +20,7 @@ use std::sync::{Arc, OnceLock};
 
 use tickcast_core::stats::{Number, ShardStats};
 
-pub use feed::{FeedMetrics, FeedState};
+pub use feed::{FeedMetrics, FeedState, SparkplugMetrics};
 pub(crate) use refused::{RefusalReason, RefusedStats};
 pub use task::TaskState;
 pub(crate) use task::TaskStats;

@@ -69,6 +69,12 @@ const FEED: &[Metric<FeedMetrics>] = &[
     (COUNTER, "feed_lost", "Updates a feed dropped", |f| &f.lost),
     (COUNTER, "feed_pushed_back", "Times a feed waited for the sequencer", |f| &f.pushed_back),
     (COUNTER, "feed_reconnects", "Reconnects of a feed", |f| &f.reconnects),
+    (COUNTER, "feed_sparkplug_births", "Births of Sparkplug nodes and devices", |f| &f.sparkplug.births),
+    (COUNTER, "feed_sparkplug_deaths", "Deaths of Sparkplug nodes and devices", |f| &f.sparkplug.deaths),
+    (COUNTER, "feed_sparkplug_late", "Sparkplug messages that came too late", |f| &f.sparkplug.late),
+    (COUNTER, "feed_sparkplug_gaps", "Gaps in the sequence of Sparkplug nodes", |f| &f.sparkplug.gaps),
+    (COUNTER, "feed_sparkplug_rebirths", "Sparkplug nodes asked for a birth", |f| &f.sparkplug.rebirths),
+    (COUNTER, "feed_sparkplug_unresolved", "Sparkplug metrics of unknown identity", |f| &f.sparkplug.unresolved),
 ];
 
 /// All metrics as OpenMetrics text, which Prometheus reads.

@@ -7,3 +7,4 @@ mod interop;
 mod mqtt;
 mod payloads;
 mod sessions;
+mod sparkplug;

@@ -615,7 +615,7 @@ fn the_file_is_refused_with_key_and_line() {
     check(
         "[[feed]]\nkind = \"mqtt\"\nrate = 5\n",
         "tickcast.toml:3:1: feed.rate: there is no such setting of feeds of kind mqtt; expected one \
-         of url, filter, version, qos, user, password, client_id, session_expiry, max_packet",
+         of url, filter, sparkplug, version, qos, user, password, client_id, session_expiry, max_packet",
     );
     check(
         "[[feed]]\nkind = \"stdin\"\nname = \"a\"\n[[feed]]\nkind = \"simulated\"\nname = \"a\"\n",
@@ -943,7 +943,7 @@ fn every_setting_has_a_text_and_is_printed_below_it() {
             count += 1;
         }
     }
-    assert_eq!(count, 30 + 1 + 4 + 9);
+    assert_eq!(count, 30 + 1 + 4 + 10);
 }
 
 fn in_code(default: Option<&str>) -> String {

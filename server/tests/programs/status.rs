@@ -1,89 +1,21 @@
 //! The status of topics as subscribers see it, with the real program and a real Mosquitto.
 
 use std::{
-    collections::HashMap,
     fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
 };
 
-use tickcast_protocol::{
-    client::Connection,
-    codec::Encoding,
-    message::{ClientMessage, Mode, ServerMessage, Status, Subscribe, TimeNs},
-};
+use tickcast_protocol::{codec::Encoding, message::Status};
 use tickcast_server_testkit::{
     Program,
     broker::Broker,
-    subscriber::{ENCODINGS, Publisher, answer, connect},
+    subscriber::{ENCODINGS, Publisher},
     until,
+    watcher::Watcher,
 };
 
 use tokio::io::AsyncWriteExt;
-
-/// A subscriber that keeps the statuses of its topics.
-struct Watcher {
-    connection: Connection,
-    statuses: HashMap<String, (Status, TimeNs)>,
-    /// Topics of which it has a value.
-    values: Vec<String>,
-}
-
-impl Watcher {
-    async fn start(server: &Program, encoding: Encoding, filter: &str) -> Self {
-        let mut connection = connect(&server.url(), encoding).await;
-        let subscribe = ClientMessage::Subscribe(Subscribe {
-            id: 1,
-            filters: vec![filter.into()],
-            mode: Mode::Every,
-            max_rate_hz: None,
-        });
-        connection.send(&subscribe).await.unwrap();
-        Self {
-            connection,
-            statuses: HashMap::new(),
-            values: Vec::new(),
-        }
-    }
-
-    /// Takes the next status or batch.
-    async fn next(&mut self) {
-        let (statuses, values) = (&mut self.statuses, &mut self.values);
-        answer(&mut self.connection, |message| match message {
-            ServerMessage::Status(message) => {
-                for status in message.statuses {
-                    let known = (status.status, status.since_ns);
-                    statuses.insert(status.topic.as_str().to_owned(), known);
-                }
-                Some(())
-            }
-            ServerMessage::Batch(batch) => {
-                let topics = batch.updates.into_iter().map(|update| update.topic);
-                values.extend(topics.map(|topic| topic.as_str().to_owned()));
-                Some(())
-            }
-            _ => None,
-        })
-        .await;
-    }
-
-    fn status(&self, topic: &str) -> Status {
-        let known = self.statuses.get(topic);
-        known.map_or(Status::Live, |(status, _)| *status)
-    }
-
-    async fn until(&mut self, topic: &str, status: Status) {
-        while self.status(topic) != status {
-            self.next().await;
-        }
-    }
-
-    async fn until_value(&mut self, topic: &str) {
-        while !self.values.iter().any(|known| known == topic) {
-            self.next().await;
-        }
-    }
-}
 
 #[tokio::test]
 async fn a_silent_topic_becomes_stale_then_dead_and_live_with_its_next_update() {

@@ -145,6 +145,15 @@ impl Sequencer {
         self.liveness.feed_down(feed, now);
     }
 
+    /// Records that the sources of a feed's topics are gone.
+    pub fn topics_dead(&mut self, feed: FeedId, topics: &[Topic], now: Now) {
+        for topic in topics {
+            if let Some(known) = self.topics.get(topic) {
+                self.liveness.topic_dead(known.id, feed, now);
+            }
+        }
+    }
+
     /// Finds the topics that have been silent for too long.
     pub fn poll(&mut self, now: Now) {
         self.liveness.poll(now);

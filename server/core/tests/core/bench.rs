@@ -164,6 +164,9 @@ impl Bench {
             None => {}
             Some(Work::Updates(submission)) => self.sequencer.push(submission, now),
             Some(Work::FeedDown(feed)) => self.sequencer.feed_down(feed, now),
+            Some(Work::TopicsDead(feed, topics)) => {
+                self.sequencer.topics_dead(feed, &topics, now);
+            }
             Some(Work::History(question)) => {
                 let answer = self.sequencer.answer(question);
                 self.turn();

@@ -145,7 +145,7 @@ impl World {
         match work {
             Some(Work::Updates(submission)) => self.submit(submission),
             Some(Work::History(question)) => self.answers.push(self.sequencer.answer(question)),
-            Some(Work::FeedDown(_)) | None => {}
+            Some(Work::FeedDown(_) | Work::TopicsDead(..)) | None => {}
         }
         self.strips.extend(self.sequencer.take_strip());
         self.finish(&mut cost);

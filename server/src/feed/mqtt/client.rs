@@ -8,6 +8,19 @@ use rumqttc::{self as v4, v5};
 use tokio::time::sleep;
 
 use super::settings::{MqttSettings, MqttVersion};
+use crate::{
+    clock::wall_ns,
+    feed::sparkplug::{HostState, state_topic},
+};
+
+/// A message to publish.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) topic: String,
+    pub(super) payload: Bytes,
+    /// Whether it is the state of a host: retained, and with quality of service 1.
+    pub(super) is_state: bool,
+}
 
 /// A packet from the broker.
 #[derive(Debug)]
@@ -39,6 +52,17 @@ pub(super) struct MqttClient {
     inner: Versioned,
     filters: Vec<String>,
     qos: u8,
+    /// Where the broker publishes that the server is gone.
+    will_topic: Option<String>,
+    /// The time in the will of the connection, in ms.
+    will_ms: i64,
+    is_connected: bool,
+}
+
+/// Publishes at the broker, beside the task that receives.
+pub(super) enum Publisher {
+    V4(v4::AsyncClient),
+    V5(v5::AsyncClient),
 }
 
 /// rumqttc has separate types for the two versions.
@@ -50,8 +74,9 @@ enum Versioned {
 /// Time between pings. A vanished broker is noticed after two of them.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Maximum number of pending requests to the event loop: a subscription and a disconnect.
-const REQUESTS_MAX: usize = 2;
+/// Maximum number of pending requests to the event loop: a subscription, a disconnect, and what a
+/// host of Sparkplug publishes. The rest of that waits.
+const REQUESTS_MAX: usize = 4;
 
 /// Longest packet that the feed sends. A subscription to the maximum number of filters fits.
 const OUTGOING_PACKET_MAX_BYTES: usize = 512 * 1024;
@@ -74,8 +99,11 @@ impl MqttClient {
         };
         Self {
             inner,
-            filters: settings.filters.iter().map(ToString::to_string).collect(),
+            filters: settings.subscriptions(),
             qos: settings.qos,
+            will_topic: settings.sparkplug.as_deref().map(state_topic),
+            will_ms: 0,
+            is_connected: false,
         }
     }
 
@@ -85,7 +113,10 @@ impl MqttClient {
         if !wait.is_zero() {
             sleep(wait).await;
         }
-        match &mut self.inner {
+        if !self.is_connected {
+            self.set_will();
+        }
+        let incoming = match &mut self.inner {
             Versioned::V4(_, events) => match events.poll().await {
                 Ok(event) => Ok(v4_incoming(event)),
                 Err(error) => Err(v4_error(&error)),
@@ -94,6 +125,50 @@ impl MqttClient {
                 Ok(event) => Ok(v5_incoming(event)),
                 Err(error) => Err(v5_error(&error)),
             },
+        };
+        match incoming {
+            Ok(Incoming::Connected { .. }) => self.is_connected = true,
+            Ok(_) => {}
+            Err(_) => self.is_connected = false,
+        }
+        incoming
+    }
+
+    /// Sets the will of the next connection: that this host of Sparkplug is not online, with the
+    /// time of the connection (Sparkplug 3.0.0, section 5.13).
+    fn set_will(&mut self) {
+        let Some(topic) = &self.will_topic else {
+            return;
+        };
+        self.will_ms = wall_ns() / 1_000_000;
+        let state = HostState {
+            online: false,
+            timestamp: self.will_ms,
+        };
+        let payload = state.to_json();
+        match &mut self.inner {
+            Versioned::V4(_, events) => {
+                let will = v4::LastWill::new(topic, payload, v4::QoS::AtLeastOnce, true);
+                events.mqtt_options.set_last_will(will);
+            }
+            Versioned::V5(_, events) => {
+                let qos = v5::mqttbytes::QoS::AtLeastOnce;
+                let will = v5::mqttbytes::v5::LastWill::new(topic, payload, qos, true, None);
+                events.options.set_last_will(will);
+            }
+        }
+    }
+
+    /// The time in the will of the connection, in ms since the Unix epoch.
+    pub(super) fn will_ms(&self) -> i64 {
+        self.will_ms
+    }
+
+    /// Publishes by this client.
+    pub(super) fn publisher(&self) -> Publisher {
+        match &self.inner {
+            Versioned::V4(client, _) => Publisher::V4(client.clone()),
+            Versioned::V5(client, _) => Publisher::V5(client.clone()),
         }
     }
 
@@ -138,6 +213,35 @@ impl MqttClient {
         match &self.inner {
             Versioned::V4(client, _) => client.try_disconnect().is_ok(),
             Versioned::V5(client, _) => client.try_disconnect().is_ok(),
+        }
+    }
+}
+
+impl Publisher {
+    /// Requests to publish a message. Returns `false` if too many requests wait.
+    pub(super) fn publish(&self, message: &Outgoing) -> bool {
+        let Outgoing {
+            topic,
+            payload,
+            is_state,
+        } = message;
+        match self {
+            Self::V4(client) => {
+                let qos = match is_state {
+                    true => v4::QoS::AtLeastOnce,
+                    false => v4::QoS::AtMostOnce,
+                };
+                let sent = client.try_publish(topic, qos, *is_state, payload.to_vec());
+                sent.is_ok()
+            }
+            Self::V5(client) => {
+                let qos = match is_state {
+                    true => v5::mqttbytes::QoS::AtLeastOnce,
+                    false => v5::mqttbytes::QoS::AtMostOnce,
+                };
+                let sent = client.try_publish(topic, qos, *is_state, payload.clone());
+                sent.is_ok()
+            }
         }
     }
 }

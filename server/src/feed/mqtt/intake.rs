@@ -13,6 +13,7 @@ use super::{
     client::{ClientError, Incoming, MqttClient},
     pending::Pending,
     settings::MqttSettings,
+    sparkplug::Sparkplug,
 };
 use crate::{
     feed::{decode::Decoder, handover::Handover},
@@ -57,11 +58,14 @@ pub(super) struct Intake {
     has_connected: bool,
     is_connected: bool,
     has_subscribed: bool,
+    sparkplug: Option<Sparkplug>,
 }
 
 impl Intake {
     pub(super) fn new(settings: MqttSettings, decoder: Decoder, handover: Handover) -> Self {
+        let sparkplug = settings.sparkplug.as_deref();
         Self {
+            sparkplug: sparkplug.map(|host| Sparkplug::new(host, settings.max_packet_bytes)),
             settings,
             decoder,
             handover,
@@ -77,20 +81,46 @@ impl Intake {
         }
     }
 
+    /// Publishes by this client from now on.
+    pub(super) fn publish_with(&mut self, client: &MqttClient) {
+        if let Some(sparkplug) = &mut self.sparkplug {
+            sparkplug.publish_with(client.publisher());
+        }
+    }
+
+    /// When [`poll`](Self::poll) is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let due = self.sparkplug.as_ref()?.next_due()?;
+        Some(self.handover.instant(due).into())
+    }
+
+    /// Does what is due without a packet.
+    pub(super) fn poll(&mut self) {
+        if let Some(sparkplug) = &mut self.sparkplug {
+            sparkplug.poll(&mut self.handover, &mut self.pending);
+        }
+    }
+
     /// Disconnects cleanly, if the broker still reads. What it sent before is taken: it may have
     /// its acknowledgement.
     pub(super) async fn disconnect(&mut self, client: &mut MqttClient) {
-        if !self.is_connected || !client.disconnect() {
-            return;
-        }
-        let until_closed = async {
-            while !self.pending.is_full()
-                && let Ok(incoming) = client.next(Duration::ZERO).await
-            {
-                self.take_incoming(client, incoming);
-            }
+        let has_ended = match &mut self.sparkplug {
+            Some(sparkplug) if self.is_connected => sparkplug.end(&self.handover),
+            _ => true,
         };
-        let _ = timeout(DISCONNECT_MAX, until_closed).await;
+        if self.is_connected && has_ended && client.disconnect() {
+            let until_closed = async {
+                while !self.pending.is_full()
+                    && let Ok(incoming) = client.next(Duration::ZERO).await
+                {
+                    self.take_incoming(client, incoming);
+                }
+            };
+            let _ = timeout(DISCONNECT_MAX, until_closed).await;
+        }
+        if let Some(sparkplug) = &mut self.sparkplug {
+            sparkplug.lose(&mut self.handover, &mut self.pending);
+        }
     }
 
     /// Takes the wait before the next attempt to connect.
@@ -144,8 +174,16 @@ impl Intake {
         self.connected_at = None;
         self.is_stalled = false;
         if take(&mut self.is_connected) {
-            self.pending.push_down();
+            self.push_down();
         }
+    }
+
+    /// Records the loss of the connection, after the updates that came before.
+    fn push_down(&mut self) {
+        if let Some(sparkplug) = &mut self.sparkplug {
+            sparkplug.lose(&mut self.handover, &mut self.pending);
+        }
+        self.pending.push_down();
     }
 
     fn take_incoming(&mut self, client: &MqttClient, incoming: Incoming) {
@@ -166,9 +204,12 @@ impl Intake {
                     feed = self.handover.name(), broker = %self.settings.url, has_session,
                     "connected"
                 );
+                if let Some(sparkplug) = &mut self.sparkplug {
+                    sparkplug.connect(client.will_ms());
+                }
                 // A session from before the start may lack filters that are new in the settings.
                 if has_session && self.has_subscribed {
-                    self.handover.set_state(FeedState::Up);
+                    self.begin();
                 } else {
                     client.subscribe();
                 }
@@ -180,6 +221,17 @@ impl Intake {
 
     fn take_message(&mut self, topic: &str, payload: &Bytes, is_retained: bool) {
         self.handover.count_received(1);
+        if let Some(sparkplug) = &mut self.sparkplug
+            && sparkplug.take(
+                topic,
+                payload,
+                is_retained,
+                &mut self.handover,
+                &mut self.pending,
+            )
+        {
+            return;
+        }
         let now_ns = self.handover.now_ns();
         let mut decoded = match self.decoder.decode(topic, payload, now_ns) {
             Ok(decoded) => decoded,
@@ -198,7 +250,7 @@ impl Intake {
 
     /// A refused filter does not stop the others, but it is logged.
     fn take_answers(&mut self, answers: &[Result<(), String>]) {
-        for (filter, answer) in self.settings.filters.iter().zip(answers) {
+        for (filter, answer) in self.settings.subscriptions().iter().zip(answers) {
             if let Err(reason) = answer {
                 tracing::error!(
                     feed = self.handover.name(), %filter, reason,
@@ -208,9 +260,17 @@ impl Intake {
         }
         self.has_subscribed = true;
         if answers.iter().any(Result::is_ok) {
-            self.handover.set_state(FeedState::Up);
+            self.begin();
         } else {
             self.handover.set_state(FeedState::Down);
+        }
+    }
+
+    /// Messages will come from now on.
+    fn begin(&mut self) {
+        self.handover.set_state(FeedState::Up);
+        if let Some(sparkplug) = &mut self.sparkplug {
+            sparkplug.begin(&mut self.handover, &mut self.pending);
         }
     }
 
@@ -219,7 +279,7 @@ impl Intake {
             self.handover.set_state(FeedState::Down);
         }
         if take(&mut self.is_connected) {
-            self.pending.push_down();
+            self.push_down();
         }
         if let Some(bytes) = error.too_long_bytes {
             let max = self.settings.max_packet_bytes;

@@ -91,6 +91,7 @@ async fn check(version: MqttVersion) {
                 }
             }
             Work::FeedDown(_) => downs += 1,
+            Work::TopicsDead(..) => panic!("nothing is dead here"),
             Work::History(_) => panic!("a feed asks for no history"),
         }
     }

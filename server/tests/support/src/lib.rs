@@ -10,6 +10,7 @@ pub mod feed;
 pub mod bystander;
 pub mod raw;
 pub mod subscriber;
+pub mod watcher;
 pub mod wire;
 
 pub mod source;
