@@ -9,6 +9,7 @@
 //! | `feed` | receives updates from sources, decodes them, and hands them over |
 //! | `ingest` | runs the sequencer, and hands its strips to the shards |
 //! | `net` | accepts clients, reads their requests, and writes what the shards send |
+//! | `tls` | trusted authorities, certificates and keys, for feeds that connect with TLS |
 //! | `metrics` | the counters of all rooms, and their text form for Prometheus |
 //! | `tasks` | notices tasks that end before the server, and starts them again |
 //! | [`log`] | writes the program's log, without ever holding a task up |
@@ -47,6 +48,7 @@ mod clock;
 mod metrics;
 mod server;
 mod tasks;
+mod tls;
 
 #[doc(hidden)]
 pub mod testing;

@@ -13,6 +13,7 @@ pub use crate::{
     net::ws_reader::{Inbound, InboundError, MessageReader, Violation},
     settings::{OnFailure, PublishFrom, ServerSettings},
     tasks::Task,
+    tls::ClientTls,
 };
 
 /// The checks of a request, which are functions of its header.

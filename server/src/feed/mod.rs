@@ -52,6 +52,10 @@ pub struct FeedSettings {
 /// The source of a feed's updates. Each variant is a kind in the settings; the flags of a kind
 /// begin with its alias.
 #[derive(Debug, Clone, PartialEq, Subcommand)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a server has a few, made at the start"
+)]
 pub enum Source {
     /// Synthetic but realistic data.
     #[command(alias = "sim")]

@@ -35,6 +35,14 @@ pub struct FeedMetrics {
     pub reconnects: Number,
     /// What a host application of Sparkplug counts.
     pub sparkplug: SparkplugMetrics,
+    /// Messages that had come before: further copies, and retained ones that are not newer.
+    pub repeated: Number,
+    /// Messages that no filter of the settings wants.
+    pub unwanted: Number,
+    /// 1 if the source keeps nothing while the feed is not connected.
+    pub unkept: Number,
+    /// 1 if the source's certificate is not verified, as a setting says.
+    pub tls_unverified: Number,
     state: AtomicU8,
 }
 

@@ -75,6 +75,10 @@ const FEED: &[Metric<FeedMetrics>] = &[
     (COUNTER, "feed_sparkplug_gaps", "Gaps in the sequence of Sparkplug nodes", |f| &f.sparkplug.gaps),
     (COUNTER, "feed_sparkplug_rebirths", "Sparkplug nodes asked for a birth", |f| &f.sparkplug.rebirths),
     (COUNTER, "feed_sparkplug_unresolved", "Sparkplug metrics of unknown identity", |f| &f.sparkplug.unresolved),
+    (COUNTER, "feed_repeated", "Messages that had come before", |f| &f.repeated),
+    (COUNTER, "feed_unwanted", "Messages that no filter wants", |f| &f.unwanted),
+    (GAUGE, "feed_unkept", "1 for a feed whose source keeps nothing while it is away", |f| &f.unkept),
+    (GAUGE, "feed_tls_unverified", "1 for a feed that accepts any certificate", |f| &f.tls_unverified),
 ];
 
 /// All metrics as OpenMetrics text, which Prometheus reads.

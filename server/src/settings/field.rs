@@ -127,7 +127,7 @@ pub(crate) fn shown(arg: &Arg, text: &str) -> String {
     let is_url = arg.get_value_parser().type_id() == TypeId::of::<MqttUrl>();
     match text.parse::<MqttUrl>() {
         _ if !is_secret(arg) => text.into(),
-        Ok(url) if is_url && url.password.is_none() => text.into(),
+        Ok(url) if is_url && !url.has_secret() => text.into(),
         Ok(url) if is_url => url.to_string(),
         _ => HIDDEN.into(),
     }

@@ -7,6 +7,7 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 /// The modules that log. A module above them stands for all below it.
 const MODULES: &[&str] = &[
     "tickcast_server::feed::handover",
+    "tickcast_server::feed::mqtt::announcements",
     "tickcast_server::feed::mqtt::intake",
     "tickcast_server::feed::replay",
     "tickcast_server::feed::stdin",

@@ -1,162 +1,168 @@
-//! The connection to the broker. Only this file names rumqttc.
+//! A client of one broker: connects, sends pings and acknowledgements, and receives packets.
 
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    io::{self, ErrorKind},
+    time::Duration,
+};
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use rand::RngExt;
-use rumqttc::{self as v4, v5};
-use tokio::time::sleep;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
+    sync::mpsc,
+    time::{Instant, sleep, sleep_until, timeout},
+};
 
-use super::settings::{MqttSettings, MqttVersion};
+use super::{
+    packet::{
+        Ack, Connect, Frame, Frames, Goodbye, Outgoing, Packet, Publish, Skipped, Subscribe, Will,
+        write_disconnect, write_ping,
+    },
+    settings::{MqttSettings, MqttVersion},
+    transport::{Dialer, Stream},
+};
 use crate::{
     clock::wall_ns,
     feed::sparkplug::{HostState, state_topic},
 };
 
-/// A message to publish.
-#[derive(Debug)]
-pub(super) struct Outgoing {
-    pub(super) topic: String,
-    pub(super) payload: Bytes,
-    /// Whether it is the state of a host: retained, and with quality of service 1.
-    pub(super) is_state: bool,
-}
-
-/// A packet from the broker.
+/// What came from the broker.
 #[derive(Debug)]
 pub(super) enum Incoming {
     /// The connection is established. Without a session there are no subscriptions.
-    Connected { has_session: bool },
-    /// The answer to [`MqttClient::subscribe`], for each filter.
-    Subscribed(Vec<Result<(), String>>),
-    /// A message.
-    Message {
-        topic: String,
-        payload: Bytes,
-        is_retained: bool,
+    Connected {
+        has_session: bool,
+        has_identifiers: bool,
     },
-    /// A packet that needs no action.
-    Other,
+    /// The answer to a subscription: its number, and the granted quality of service.
+    Subscribed {
+        number: usize,
+        answer: Result<u8, String>,
+    },
+    /// The answer to an unsubscription: the filters that the broker says it has removed.
+    Unsubscribed(Vec<String>),
+    /// A message.
+    Message(Publish),
+    /// A message that was longer than allowed. It is acknowledged.
+    TooLong(Skipped),
 }
 
 /// The reason why there is no connection.
 #[derive(Debug)]
 pub(super) struct ClientError {
     pub(super) reason: String,
-    /// Length of the packet if the reason is that it was longer than allowed.
-    pub(super) too_long_bytes: Option<usize>,
+    /// Whether the broker says that another client has the same id.
+    pub(super) is_taken_over: bool,
+    /// Whether the broker ended a connection that it had accepted, without a reason.
+    pub(super) is_unexplained: bool,
+    /// What is wrong besides.
+    pub(super) warning: Option<String>,
 }
 
 /// A client that reconnects whenever the next packet is requested.
 pub(super) struct MqttClient {
-    inner: Versioned,
-    filters: Vec<String>,
+    version: MqttVersion,
+    connect: Connect,
+    dialer: Dialer,
+    packet_max_bytes: usize,
     qos: u8,
-    /// Where the broker publishes that the server is gone.
-    will_topic: Option<String>,
+    link: Option<Link>,
+    received: VecDeque<Incoming>,
+    /// Messages of quality of service 2 that have come, until the broker releases them.
+    unreleased: HashSet<u16>,
+    /// What was asked to be removed, by packet identifier.
+    unsubscribing: HashMap<u16, Vec<String>>,
+    warning: Option<String>,
+    /// Where the broker publishes that this host of Sparkplug is gone.
+    state_topic: Option<String>,
     /// The time in the will of the connection, in ms.
     will_ms: i64,
-    is_connected: bool,
+    publisher: Publisher,
+    outgoing: mpsc::Receiver<Outgoing>,
+    /// Number of messages published.
+    published: u16,
 }
 
-/// Publishes at the broker, beside the task that receives.
-pub(super) enum Publisher {
-    V4(v4::AsyncClient),
-    V5(v5::AsyncClient),
-}
+/// Publishes by a client, beside the task that receives.
+#[derive(Debug, Clone)]
+pub(super) struct Publisher(mpsc::Sender<Outgoing>);
 
-/// rumqttc has separate types for the two versions.
-enum Versioned {
-    V4(v4::AsyncClient, Box<v4::EventLoop>),
-    V5(v5::AsyncClient, Box<v5::EventLoop>),
+/// An open connection.
+struct Link {
+    reader: ReadHalf<Box<dyn Stream>>,
+    writer: WriteHalf<Box<dyn Stream>>,
+    frames: Frames,
+    /// What is to be sent.
+    out: BytesMut,
+    is_flushed: bool,
+    is_accepted: bool,
+    keep_alive: Duration,
+    ping_at: Instant,
+    is_pinging: bool,
+    /// Writing has failed. The reason may still be read.
+    broken: Option<io::Error>,
 }
 
 /// Time between pings. A vanished broker is noticed after two of them.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Maximum number of pending requests to the event loop: a subscription, a disconnect, and what a
-/// host of Sparkplug publishes. The rest of that waits.
-const REQUESTS_MAX: usize = 4;
+/// Maximum time for a connection: name, TCP, TLS, WebSocket and the broker's answer.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
 
-/// Longest packet that the feed sends. A subscription to the maximum number of filters fits.
-const OUTGOING_PACKET_MAX_BYTES: usize = 512 * 1024;
+/// Time in which a broker that takes no more bytes can say why.
+const REASON_MAX: Duration = Duration::from_millis(500);
+
+/// Bytes that may wait to be sent. A broker that takes no acknowledgements is not read.
+const OUT_MAX_BYTES: usize = 64 * 1024;
+
+/// Unsubscriptions in one packet: AWS IoT ends a connection with more.
+const UNSUBSCRIBED_AT_ONCE: usize = 8;
+
+/// Packet identifiers of unsubscriptions begin here. Those of subscriptions are below.
+const UNSUBSCRIBE_IDS: u16 = 0x8000;
+
+/// Packet identifiers of what is published: between those of subscriptions and unsubscriptions.
+const PUBLISH_IDS: u16 = 0x4000;
+
+/// Messages that wait to be published, at most. They are taken at once, unless the broker reads
+/// nothing.
+const OUTGOING_MAX: usize = 16;
 
 impl MqttClient {
     /// Creates a client without connecting. The settings must have been checked.
     pub(super) fn new(settings: &MqttSettings) -> Self {
-        let inner = match settings.version {
-            MqttVersion::V3 => {
-                let (client, mut events) = v4::AsyncClient::new(v4_options(settings), REQUESTS_MAX);
-                let mut network = events.network_options();
-                network.set_tcp_nodelay(true);
-                events.set_network_options(network);
-                Versioned::V4(client, Box::new(events))
-            }
-            MqttVersion::V5 => {
-                let (client, events) = v5::AsyncClient::new(v5_options(settings), REQUESTS_MAX);
-                Versioned::V5(client, Box::new(events))
-            }
-        };
+        let max_bytes = settings.max_packet_bytes;
+        let (sender, outgoing) = mpsc::channel(OUTGOING_MAX);
         Self {
-            inner,
-            filters: settings.subscriptions(),
+            version: settings.version,
+            connect: Connect {
+                client_id: client_id(settings),
+                login: login(settings),
+                keep_alive: KEEP_ALIVE,
+                session_expiry: settings.session_expiry,
+                will: None,
+                packet_max_bytes: u32::try_from(max_bytes).unwrap_or(u32::MAX),
+            },
+            dialer: Dialer::new(settings.url.clone(), settings.tls.clone()),
+            packet_max_bytes: max_bytes,
             qos: settings.qos,
-            will_topic: settings.sparkplug.as_deref().map(state_topic),
+            link: None,
+            received: VecDeque::new(),
+            unreleased: HashSet::new(),
+            unsubscribing: HashMap::new(),
+            warning: None,
+            state_topic: settings.sparkplug.as_deref().map(state_topic),
             will_ms: 0,
-            is_connected: false,
+            publisher: Publisher(sender),
+            outgoing,
+            published: 0,
         }
     }
 
-    /// Waits, connects if there is no connection, and receives a packet. Not cancel-safe: an
-    /// acknowledgement or a half-open connection could be lost.
-    pub(super) async fn next(&mut self, wait: Duration) -> Result<Incoming, ClientError> {
-        if !wait.is_zero() {
-            sleep(wait).await;
-        }
-        if !self.is_connected {
-            self.set_will();
-        }
-        let incoming = match &mut self.inner {
-            Versioned::V4(_, events) => match events.poll().await {
-                Ok(event) => Ok(v4_incoming(event)),
-                Err(error) => Err(v4_error(&error)),
-            },
-            Versioned::V5(_, events) => match events.poll().await {
-                Ok(event) => Ok(v5_incoming(event)),
-                Err(error) => Err(v5_error(&error)),
-            },
-        };
-        match incoming {
-            Ok(Incoming::Connected { .. }) => self.is_connected = true,
-            Ok(_) => {}
-            Err(_) => self.is_connected = false,
-        }
-        incoming
-    }
-
-    /// Sets the will of the next connection: that this host of Sparkplug is not online, with the
-    /// time of the connection (Sparkplug 3.0.0, section 5.13).
-    fn set_will(&mut self) {
-        let Some(topic) = &self.will_topic else {
-            return;
-        };
-        self.will_ms = wall_ns() / 1_000_000;
-        let state = HostState {
-            online: false,
-            timestamp: self.will_ms,
-        };
-        let payload = state.to_json();
-        match &mut self.inner {
-            Versioned::V4(_, events) => {
-                let will = v4::LastWill::new(topic, payload, v4::QoS::AtLeastOnce, true);
-                events.mqtt_options.set_last_will(will);
-            }
-            Versioned::V5(_, events) => {
-                let qos = v5::mqttbytes::QoS::AtLeastOnce;
-                let will = v5::mqttbytes::v5::LastWill::new(topic, payload, qos, true, None);
-                events.options.set_last_will(will);
-            }
-        }
+    /// Publishes by this client.
+    pub(super) fn publisher(&self) -> Publisher {
+        self.publisher.clone()
     }
 
     /// The time in the will of the connection, in ms since the Unix epoch.
@@ -164,55 +170,361 @@ impl MqttClient {
         self.will_ms
     }
 
-    /// Publishes by this client.
-    pub(super) fn publisher(&self) -> Publisher {
-        match &self.inner {
-            Versioned::V4(client, _) => Publisher::V4(client.clone()),
-            Versioned::V5(client, _) => Publisher::V5(client.clone()),
+    /// The name of this client at the broker.
+    pub(super) fn id(&self) -> &str {
+        &self.connect.client_id
+    }
+
+    /// Waits, connects if there is no connection, and receives a packet. Not cancel-safe: a
+    /// half-open connection could be lost.
+    pub(super) async fn next(&mut self, wait: Duration) -> Result<Incoming, ClientError> {
+        if !wait.is_zero() {
+            sleep(wait).await;
+        }
+        loop {
+            if let Some(incoming) = self.received.pop_front() {
+                return Ok(incoming);
+            }
+            let result = match &mut self.link {
+                Some(_) => self.turn().await,
+                None => match timeout(CONNECT_MAX, self.open()).await {
+                    Ok(result) => result,
+                    Err(_) => {
+                        Err(format!("the broker did not answer within {CONNECT_MAX:?}").into())
+                    }
+                },
+            };
+            if let Err(error) = result {
+                return Err(self.close(error));
+            }
         }
     }
 
-    /// Returns a packet that has already been received. Bounded: rumqttc reads about ten packets at
-    /// once.
+    /// Returns what has already been received.
     pub(super) fn buffered(&mut self) -> Option<Incoming> {
-        match &mut self.inner {
-            Versioned::V4(_, events) => events.state.events.pop_front().map(v4_incoming),
-            Versioned::V5(_, events) => events.state.events.pop_front().map(v5_incoming),
-        }
+        self.received.pop_front()
     }
 
     /// Whether a ping is not answered yet.
     pub(super) fn is_pinging(&self) -> bool {
-        match &self.inner {
-            Versioned::V4(_, events) => events.state.await_pingresp,
-            Versioned::V5(_, events) => events.state.await_pingresp,
+        self.link.as_ref().is_some_and(|link| link.is_pinging)
+    }
+
+    /// Subscribes to a filter. The answer has the same number, which is below the maximum number of
+    /// filters. With each filter in a packet of its own, brokers that allow few in one accept all.
+    pub(super) fn subscribe(&mut self, number: usize, filter: &str, identifier: Option<u32>) {
+        let (Some(link), Ok(number)) = (&mut self.link, u16::try_from(number)) else {
+            return;
+        };
+        let subscribe = Subscribe {
+            id: number + 1,
+            filter,
+            qos: self.qos,
+            identifier,
+        };
+        self.version.write_subscribe(subscribe, &mut link.out);
+    }
+
+    /// Removes subscriptions, whether they exist or not.
+    pub(super) fn unsubscribe(&mut self, filters: &[String]) {
+        let Some(link) = &mut self.link else {
+            return;
+        };
+        for (index, filters) in (0..).zip(filters.chunks(UNSUBSCRIBED_AT_ONCE)) {
+            let id = UNSUBSCRIBE_IDS + index;
+            self.unsubscribing.insert(id, filters.to_vec());
+            self.version
+                .write_unsubscribe(id, filters.to_vec(), &mut link.out);
         }
     }
 
-    /// Subscribes to all filters in one packet, so that there is one answer.
-    pub(super) fn subscribe(&self) {
-        let filters = self.filters.iter().cloned();
-        // It fails only if requests pile up, and then a subscription is already among them.
-        match &self.inner {
-            Versioned::V4(client, _) => {
-                let qos = v4::qos(self.qos).unwrap_or(v4::QoS::AtMostOnce);
-                let filters = filters.map(|path| v4::SubscribeFilter::new(path, qos));
-                let _ = client.try_subscribe_many(filters);
-            }
-            Versioned::V5(client, _) => {
-                let qos = v5::mqttbytes::qos(self.qos).unwrap_or(v5::mqttbytes::QoS::AtMostOnce);
-                let filters = filters.map(|path| v5::mqttbytes::v5::Filter::new(path, qos));
-                let _ = client.try_subscribe_many(filters);
-            }
-        }
+    /// Whether an unsubscription is not answered yet.
+    pub(super) fn is_unsubscribing(&self) -> bool {
+        !self.unsubscribing.is_empty()
     }
 
     /// Requests a clean disconnect. Packets that were sent before still come; then [`Self::next`]
     /// fails.
-    pub(super) fn disconnect(&self) -> bool {
-        match &self.inner {
-            Versioned::V4(client, _) => client.try_disconnect().is_ok(),
-            Versioned::V5(client, _) => client.try_disconnect().is_ok(),
+    pub(super) fn disconnect(&mut self) -> bool {
+        while let Ok(message) = self.outgoing.try_recv() {
+            self.publish(&message);
+        }
+        let link = self.link.as_mut();
+        link.is_some_and(|link| {
+            write_disconnect(&mut link.out);
+            true
+        })
+    }
+
+    fn publish(&mut self, message: &Outgoing) {
+        let Some(link) = &mut self.link else {
+            return;
+        };
+        let id = PUBLISH_IDS + self.published % PUBLISH_IDS;
+        self.published = self.published.wrapping_add(1);
+        self.version.write_publish(message, id, &mut link.out);
+    }
+
+    /// Sets the will of the next connection: that this host of Sparkplug is not online, with the
+    /// time of the connection (Sparkplug 3.0.0, section 5.13).
+    fn set_will(&mut self) {
+        let Some(topic) = &self.state_topic else {
+            return;
+        };
+        self.will_ms = wall_ns() / 1_000_000;
+        let state = HostState {
+            online: false,
+            timestamp: self.will_ms,
+        };
+        self.connect.will = Some(Will {
+            topic: topic.clone(),
+            payload: state.to_json(),
+        });
+        // What was to be said on the former connection is not true on this one.
+        while self.outgoing.try_recv().is_ok() {}
+    }
+
+    async fn open(&mut self) -> Result<(), ClientError> {
+        let warning = &mut self.warning;
+        let stream = self.dialer.dial(|reason| *warning = Some(reason)).await?;
+        self.set_will();
+        let (reader, writer) = split(stream);
+        let mut out = BytesMut::new();
+        self.version.write_connect(&self.connect, &mut out);
+        self.link = Some(Link {
+            reader,
+            writer,
+            frames: Frames::new(self.packet_max_bytes),
+            out,
+            is_flushed: true,
+            is_accepted: false,
+            keep_alive: KEEP_ALIVE,
+            ping_at: Instant::now() + KEEP_ALIVE,
+            is_pinging: false,
+            broken: None,
+        });
+        while self.received.is_empty() {
+            self.turn().await?;
+        }
+        Ok(())
+    }
+
+    /// Sends and receives once.
+    async fn turn(&mut self) -> Result<(), ClientError> {
+        let link = self.link.as_mut().expect("the caller has connected");
+        let turned = match link.turn(&mut self.outgoing).await {
+            Ok(Some(message)) => {
+                self.publish(&message);
+                return Ok(());
+            }
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        let link = self.link.as_mut().expect("the caller has connected");
+        if let Err(error) = turned {
+            let unexplained = link.is_accepted && error.kind() == ErrorKind::UnexpectedEof;
+            let reason = match link.is_accepted {
+                true => self.dialer.ended(&error),
+                false => self.dialer.refused(&error),
+            };
+            return Err(ClientError {
+                is_unexplained: unexplained,
+                ..reason.into()
+            });
+        }
+        while let Some(link) = &mut self.link {
+            if !link.is_accepted
+                && let Some(reason) = self.dialer.strange(link.frames.rest())
+            {
+                return Err(reason.into());
+            }
+            match link.frames.next()? {
+                None => break,
+                Some(frame) => self.take(frame)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, frame: Frame) -> Result<(), ClientError> {
+        match frame {
+            Frame::Message {
+                packet,
+                header_bytes,
+            } => {
+                let message = Publish::read(self.version, packet, header_bytes)?;
+                if self.acknowledge(&message) {
+                    self.received.push_back(Incoming::Message(message));
+                }
+            }
+            Frame::TooLong(skipped) => {
+                if self.acknowledge(&skipped.head) {
+                    self.received.push_back(Incoming::TooLong(skipped));
+                }
+            }
+            Frame::Other(packet) => {
+                let packet = self.version.read(packet)?;
+                self.take_packet(packet)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Acknowledges a message. Returns whether it is new.
+    fn acknowledge(&mut self, message: &Publish) -> bool {
+        let Some(link) = &mut self.link else {
+            return true;
+        };
+        match message.qos {
+            0 => true,
+            1 => {
+                Ack::Received.write(message.id, &mut link.out);
+                true
+            }
+            _ => {
+                Ack::Stored.write(message.id, &mut link.out);
+                self.unreleased.insert(message.id)
+            }
+        }
+    }
+
+    fn take_packet(&mut self, packet: Packet) -> Result<(), ClientError> {
+        let link = self.link.as_mut().expect("the packet has come through it");
+        if !link.is_accepted && !matches!(packet, Packet::ConnAck(_) | Packet::Disconnect(_)) {
+            return Err(String::from("the server's first packet is no answer to CONNECT").into());
+        }
+        let incoming = match packet {
+            Packet::ConnAck(answer) => {
+                if let Some(reason) = answer.refusal {
+                    return Err(format!("the broker refuses the connection: {reason}").into());
+                }
+                link.is_accepted = true;
+                // A broker may demand pings more often, or none at all.
+                let keep_alive = answer.keep_alive.filter(|time| !time.is_zero());
+                link.keep_alive = keep_alive.unwrap_or(KEEP_ALIVE).min(KEEP_ALIVE);
+                link.ping_at = Instant::now() + link.keep_alive;
+                if !answer.has_session {
+                    self.unreleased.clear();
+                }
+                Incoming::Connected {
+                    has_session: answer.has_session,
+                    has_identifiers: answer.has_identifiers,
+                }
+            }
+            Packet::SubAck { id, answer } => Incoming::Subscribed {
+                number: usize::from(id.saturating_sub(1)),
+                answer,
+            },
+            Packet::UnsubAck { id, existed } => {
+                let filters = self.unsubscribing.remove(&id).unwrap_or_default();
+                let filters = filters.into_iter().zip(existed);
+                let removed = filters.filter(|(_, existed)| *existed);
+                Incoming::Unsubscribed(removed.map(|(filter, _)| filter).collect())
+            }
+            Packet::PubAck => return Ok(()),
+            Packet::PubRel(id) => {
+                // Also if the message is not known any more: the broker would ask again for ever.
+                self.unreleased.remove(&id);
+                Ack::Released.write(id, &mut link.out);
+                return Ok(());
+            }
+            Packet::PingResp => {
+                link.is_pinging = false;
+                return Ok(());
+            }
+            Packet::Disconnect(Goodbye {
+                reason,
+                is_taken_over,
+            }) => {
+                return Err(ClientError {
+                    is_taken_over,
+                    ..format!("the broker ended the connection: {reason}").into()
+                });
+            }
+        };
+        self.received.push_back(incoming);
+        Ok(())
+    }
+
+    fn close(&mut self, error: ClientError) -> ClientError {
+        self.link = None;
+        self.unsubscribing.clear();
+        ClientError {
+            warning: self.warning.take(),
+            ..error
+        }
+    }
+}
+
+impl Link {
+    /// Writes what can be written, and reads once, or returns a message to publish. Cancel-safe.
+    async fn turn(
+        &mut self,
+        outgoing: &mut mpsc::Receiver<Outgoing>,
+    ) -> io::Result<Option<Outgoing>> {
+        let must_write = self.broken.is_none() && (!self.out.is_empty() || !self.is_flushed);
+        let may_read = self.out.len() < OUT_MAX_BYTES;
+        tokio::select! {
+            read = self.reader.read_buf(self.frames.buffer()), if may_read => match read {
+                Ok(0) => Err(self.broken.take().unwrap_or(ErrorKind::UnexpectedEof.into())),
+                Ok(_) => Ok(None),
+                Err(error) => Err(error),
+            },
+            message = outgoing.recv(), if may_read && self.is_accepted => Ok(message),
+            written = write(&mut self.writer, &mut self.out, &mut self.is_flushed), if must_write => {
+                if let Err(error) = written {
+                    // A server that has refused a certificate has closed, but said why.
+                    self.broken = Some(error);
+                    self.out.clear();
+                    self.ping_at = Instant::now() + REASON_MAX;
+                }
+                Ok(None)
+            }
+            () = sleep_until(self.ping_at) => match self.broken.take() {
+                Some(error) => Err(error),
+                None => self.ping().map(|()| None),
+            },
+        }
+    }
+
+    fn ping(&mut self) -> io::Result<()> {
+        if self.is_pinging {
+            let after = self.keep_alive;
+            let reason = format!("the broker did not answer a ping within {after:?}");
+            return Err(io::Error::new(ErrorKind::TimedOut, reason));
+        }
+        write_ping(&mut self.out);
+        self.is_pinging = true;
+        self.ping_at = Instant::now() + self.keep_alive;
+        Ok(())
+    }
+}
+
+/// Writes some bytes, or flushes if there are none. Cancel-safe.
+async fn write(
+    writer: &mut WriteHalf<Box<dyn Stream>>,
+    out: &mut BytesMut,
+    is_flushed: &mut bool,
+) -> io::Result<()> {
+    if out.is_empty() {
+        writer.flush().await?;
+        *is_flushed = true;
+        return Ok(());
+    }
+    *is_flushed = false;
+    match writer.write_buf(out).await? {
+        0 => Err(ErrorKind::WriteZero.into()),
+        _ => Ok(()),
+    }
+}
+
+impl From<String> for ClientError {
+    fn from(reason: String) -> Self {
+        Self {
+            reason,
+            is_taken_over: false,
+            is_unexplained: false,
+            warning: None,
         }
     }
 }
@@ -220,29 +532,7 @@ impl MqttClient {
 impl Publisher {
     /// Requests to publish a message. Returns `false` if too many requests wait.
     pub(super) fn publish(&self, message: &Outgoing) -> bool {
-        let Outgoing {
-            topic,
-            payload,
-            is_state,
-        } = message;
-        match self {
-            Self::V4(client) => {
-                let qos = match is_state {
-                    true => v4::QoS::AtLeastOnce,
-                    false => v4::QoS::AtMostOnce,
-                };
-                let sent = client.try_publish(topic, qos, *is_state, payload.to_vec());
-                sent.is_ok()
-            }
-            Self::V5(client) => {
-                let qos = match is_state {
-                    true => v5::mqttbytes::QoS::AtLeastOnce,
-                    false => v5::mqttbytes::QoS::AtMostOnce,
-                };
-                let sent = client.try_publish(topic, qos, *is_state, payload.clone());
-                sent.is_ok()
-            }
-        }
+        self.0.try_send(message.clone()).is_ok()
     }
 }
 
@@ -260,110 +550,4 @@ fn client_id(settings: &MqttSettings) -> String {
     // MQTT 3.1.1, section 3.1.3.1: every broker accepts up to 23 letters and digits.
     let random = || format!("tickcast{:012x}", rand::rng().random::<u64>() >> 16);
     settings.client_id.clone().unwrap_or_else(random)
-}
-
-fn v4_options(settings: &MqttSettings) -> v4::MqttOptions {
-    let url = &settings.url;
-    let mut options = v4::MqttOptions::new(client_id(settings), url.host.clone(), url.port);
-    options.set_keep_alive(KEEP_ALIVE);
-    options.set_clean_session(settings.session_expiry.is_zero());
-    options.set_max_packet_size(settings.max_packet_bytes, OUTGOING_PACKET_MAX_BYTES);
-    if let Some((user, password)) = login(settings) {
-        options.set_credentials(user, password);
-    }
-    options
-}
-
-fn v5_options(settings: &MqttSettings) -> v5::MqttOptions {
-    let url = &settings.url;
-    let mut options = v5::MqttOptions::new(client_id(settings), url.host.clone(), url.port);
-    options.set_keep_alive(KEEP_ALIVE);
-    let mut network = options.network_options();
-    network.set_tcp_nodelay(true);
-    options.set_network_options(network);
-    let whole_u32 = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-    options.set_max_packet_size(Some(whole_u32(settings.max_packet_bytes as u64)));
-    if !settings.session_expiry.is_zero() {
-        options.set_clean_start(false);
-        options.set_session_expiry_interval(Some(whole_u32(settings.session_expiry.as_secs())));
-    }
-    if let Some((user, password)) = login(settings) {
-        options.set_credentials(user, password);
-    }
-    options
-}
-
-fn v4_incoming(event: v4::Event) -> Incoming {
-    match event {
-        v4::Event::Incoming(v4::Packet::Publish(message)) => Incoming::Message {
-            topic: message.topic,
-            payload: message.payload,
-            is_retained: message.retain,
-        },
-        v4::Event::Incoming(v4::Packet::ConnAck(answer)) => Incoming::Connected {
-            has_session: answer.session_present,
-        },
-        v4::Event::Incoming(v4::Packet::SubAck(answer)) => {
-            let read = |code: &v4::SubscribeReasonCode| match code {
-                v4::SubscribeReasonCode::Success(_) => Ok(()),
-                v4::SubscribeReasonCode::Failure => Err("failure".into()),
-            };
-            Incoming::Subscribed(answer.return_codes.iter().map(read).collect())
-        }
-        _ => Incoming::Other,
-    }
-}
-
-fn v5_incoming(event: v5::Event) -> Incoming {
-    use v5::mqttbytes::v5::{Packet, SubscribeReasonCode};
-
-    match event {
-        v5::Event::Incoming(Packet::Publish(message)) => Incoming::Message {
-            // The decoder refuses a topic that is not UTF-8.
-            topic: String::from_utf8_lossy(&message.topic).into_owned(),
-            payload: message.payload,
-            is_retained: message.retain,
-        },
-        v5::Event::Incoming(Packet::ConnAck(answer)) => Incoming::Connected {
-            has_session: answer.session_present,
-        },
-        v5::Event::Incoming(Packet::SubAck(answer)) => {
-            let read = |code: &SubscribeReasonCode| match code {
-                SubscribeReasonCode::Success(_) => Ok(()),
-                code => Err(format!("{code:?}")),
-            };
-            Incoming::Subscribed(answer.return_codes.iter().map(read).collect())
-        }
-        _ => Incoming::Other,
-    }
-}
-
-fn v4_error(error: &v4::ConnectionError) -> ClientError {
-    use v4::{ConnectionError, Error, StateError};
-
-    let too_long_bytes = match error {
-        ConnectionError::MqttState(StateError::Deserialization(
-            Error::PayloadSizeLimitExceeded(bytes),
-        )) => Some(*bytes),
-        _ => None,
-    };
-    ClientError {
-        reason: error.to_string(),
-        too_long_bytes,
-    }
-}
-
-fn v5_error(error: &v5::ConnectionError) -> ClientError {
-    use v5::{ConnectionError, StateError, mqttbytes::Error};
-
-    let too_long_bytes = match error {
-        ConnectionError::MqttState(StateError::Deserialization(
-            Error::PayloadSizeLimitExceeded { pkt_size, .. },
-        )) => Some(*pkt_size),
-        _ => None,
-    };
-    ClientError {
-        reason: error.to_string(),
-        too_long_bytes,
-    }
 }

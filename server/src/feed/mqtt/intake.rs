@@ -1,8 +1,7 @@
 //! The broker's messages on their way to the sequencer.
 
-use std::{mem::take, time::Duration};
+use std::{collections::HashSet, mem::take, time::Duration};
 
-use bytes::Bytes;
 use tickcast_protocol::{
     backoff::{Backoff, BackoffPolicy, Jitter},
     message::Quality,
@@ -11,9 +10,13 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     client::{ClientError, Incoming, MqttClient},
+    endings::Endings,
+    packet::{Publish, Skipped},
     pending::Pending,
+    retained::{self, Remembered},
     settings::MqttSettings,
     sparkplug::Sparkplug,
+    subscriptions::{Subscriptions, Verdict, filters_matching},
 };
 use crate::{
     feed::{decode::Decoder, handover::Handover},
@@ -38,6 +41,10 @@ pub(super) const PUSH_BACK_MAX: Duration = Duration::from_secs(5);
 /// Maximum time for a disconnect.
 const DISCONNECT_MAX: Duration = Duration::from_millis(200);
 
+/// Topics of removed filters that are remembered until the next connection. A broker that goes on
+/// sending them, whatever is unsubscribed from, is not asked again.
+const REMOVED_MAX_TOPICS: usize = 1_024;
+
 /// Why updates are dropped.
 const TOO_SLOW: &str = "the sequencer was too slow for the broker";
 
@@ -58,6 +65,14 @@ pub(super) struct Intake {
     has_connected: bool,
     is_connected: bool,
     has_subscribed: bool,
+    subscriptions: Subscriptions,
+    /// Number of subscriptions that the broker has not answered.
+    unanswered: usize,
+    is_granted: bool,
+    remembered: Remembered,
+    removed: HashSet<String>,
+    endings: Endings,
+    lost_at: Option<Instant>,
     sparkplug: Option<Sparkplug>,
 }
 
@@ -66,6 +81,13 @@ impl Intake {
         let sparkplug = settings.sparkplug.as_deref();
         Self {
             sparkplug: sparkplug.map(|host| Sparkplug::new(host, settings.max_packet_bytes)),
+            subscriptions: Subscriptions::new(&settings.subscriptions()),
+            unanswered: 0,
+            is_granted: false,
+            remembered: Remembered::default(),
+            removed: HashSet::new(),
+            endings: Endings::default(),
+            lost_at: None,
             settings,
             decoder,
             handover,
@@ -147,7 +169,7 @@ impl Intake {
     ) {
         match received {
             Ok(incoming) => self.take_incoming(client, incoming),
-            Err(error) => self.lose_connection(&error),
+            Err(error) => self.lose_connection(client, error),
         }
         self.take_buffered(client);
         self.pinged_at = match (client.is_pinging(), self.pinged_at) {
@@ -186,24 +208,15 @@ impl Intake {
         self.pending.push_down();
     }
 
-    fn take_incoming(&mut self, client: &MqttClient, incoming: Incoming) {
+    fn take_incoming(&mut self, client: &mut MqttClient, incoming: Incoming) {
         match incoming {
-            Incoming::Message {
-                topic,
-                payload,
-                is_retained,
-            } => self.take_message(&topic, &payload, is_retained),
-            Incoming::Connected { has_session } => {
-                if self.has_connected {
-                    self.handover.metrics().reconnects.add(1);
-                }
-                self.has_connected = true;
-                self.is_connected = true;
-                self.connected_at = Some(Instant::now());
-                tracing::info!(
-                    feed = self.handover.name(), broker = %self.settings.url, has_session,
-                    "connected"
-                );
+            Incoming::Message(message) => self.take_message(client, message),
+            Incoming::TooLong(skipped) => self.take_too_long(&skipped),
+            Incoming::Connected {
+                has_session,
+                has_identifiers,
+            } => {
+                self.connect(has_session);
                 if let Some(sparkplug) = &mut self.sparkplug {
                     sparkplug.connect(client.will_ms());
                 }
@@ -211,21 +224,79 @@ impl Intake {
                 if has_session && self.has_subscribed {
                     self.begin();
                 } else {
-                    client.subscribe();
+                    self.subscribe(client, has_identifiers);
                 }
             }
-            Incoming::Subscribed(answers) => self.take_answers(&answers),
-            Incoming::Other => {}
+            Incoming::Subscribed { number, answer } => self.take_answer(number, answer),
+            Incoming::Unsubscribed(filters) => {
+                for filter in filters {
+                    tracing::info!(feed = self.handover.name(), filter, "unsubscribed");
+                }
+            }
         }
     }
 
-    fn take_message(&mut self, topic: &str, payload: &Bytes, is_retained: bool) {
+    fn connect(&mut self, has_session: bool) {
+        let has_kept = !self.settings.session_expiry.is_zero();
+        tracing::info!(
+            feed = self.handover.name(), broker = %self.settings.url, has_session,
+            "connected"
+        );
+        if self.has_connected {
+            self.handover.metrics().reconnects.add(1);
+            if !has_session {
+                let away = self.lost_at.map(|at| at.elapsed()).unwrap_or_default();
+                let reason = match has_kept {
+                    true => "the broker has forgotten the session",
+                    false => "no session is kept (--mqtt-session-expiry)",
+                };
+                tracing::warn!(
+                    feed = self.handover.name(),
+                    ?away,
+                    reason,
+                    "messages that were published meanwhile are missing"
+                );
+            }
+        }
+        self.has_connected = true;
+        self.is_connected = true;
+        self.connected_at = Some(Instant::now());
+        self.removed.clear();
+    }
+
+    fn subscribe(&mut self, client: &mut MqttClient, has_identifiers: bool) {
+        self.unanswered = self.subscriptions.len();
+        self.is_granted = false;
+        let subscriptions = self.subscriptions.begin(has_identifiers).enumerate();
+        for (number, (filter, identifier)) in subscriptions {
+            client.subscribe(number, filter.as_str(), identifier);
+        }
+    }
+
+    fn take_message(&mut self, client: &mut MqttClient, message: Publish) {
         self.handover.count_received(1);
+        let topic = match str::from_utf8(&message.topic) {
+            Ok(topic) => topic,
+            Err(error) => {
+                let topic = String::from_utf8_lossy(&message.topic);
+                let reason = format!("the topic is not UTF-8: {error}");
+                return self.handover.undecodable(topic, reason);
+            }
+        };
+        match self.subscriptions.verdict(topic, &message.identifiers) {
+            Verdict::Take => self.take_wanted(topic, &message),
+            Verdict::Repeated => self.count_repeated(),
+            Verdict::Unwanted => self.take_unwanted(client, topic),
+        }
+    }
+
+    fn take_wanted(&mut self, topic: &str, message: &Publish) {
+        let payload = &message.payload;
         if let Some(sparkplug) = &mut self.sparkplug
             && sparkplug.take(
                 topic,
                 payload,
-                is_retained,
+                message.is_retained,
                 &mut self.handover,
                 &mut self.pending,
             )
@@ -237,32 +308,93 @@ impl Intake {
             Ok(decoded) => decoded,
             Err(error) => return self.handover.undecodable(topic, error),
         };
+        let times = decoded.updates.iter().map(|update| update.source_time_ns);
+        let seen = retained::Message {
+            topic,
+            payload,
+            time_ns: times.max().flatten(),
+        };
+        if !message.is_retained {
+            self.remembered.live(seen);
+        } else if !self.remembered.retained(seen) {
+            return self.count_repeated();
+        }
         self.handover.count_decoded(topic, &mut decoded);
         let updates = decoded.updates.len();
         let bytes = (topic.len() * updates + payload.len()) / updates.max(1);
         for mut update in decoded.updates {
-            if is_retained {
+            if message.is_retained {
                 update.quality = Quality::Retained;
             }
             self.pending.push(update, bytes);
         }
     }
 
-    /// A refused filter does not stop the others, but it is logged.
-    fn take_answers(&mut self, answers: &[Result<(), String>]) {
-        for (filter, answer) in self.settings.subscriptions().iter().zip(answers) {
-            if let Err(reason) = answer {
-                tracing::error!(
-                    feed = self.handover.name(), %filter, reason,
-                    "the broker refused a subscription"
-                );
-            }
+    fn count_repeated(&self) {
+        self.handover.metrics().repeated.add(1);
+        self.handover.metrics().silent.add(1);
+    }
+
+    /// A kept session has a filter that is not in the settings any more. It is one of those that
+    /// match the topic.
+    fn take_unwanted(&mut self, client: &mut MqttClient, topic: &str) {
+        self.handover.metrics().unwanted.add(1);
+        self.handover.metrics().silent.add(1);
+        let is_full = self.removed.len() >= REMOVED_MAX_TOPICS;
+        if client.is_unsubscribing() || is_full || !self.removed.insert(topic.to_owned()) {
+            return;
         }
-        self.has_subscribed = true;
-        if answers.iter().any(Result::is_ok) {
-            self.begin();
-        } else {
-            self.handover.set_state(FeedState::Down);
+        let feed = self.handover.name();
+        match filters_matching(topic) {
+            Some(filters) => {
+                client.unsubscribe(&filters);
+                let what = "the session has a filter that is not in the settings: it is removed";
+                tracing::info!(feed, topic, "{what}");
+            }
+            None => tracing::warn!(
+                feed,
+                topic,
+                "the session has a filter that is not in the settings, and the topic has too many \
+                 levels to find it: use another --mqtt-client-id"
+            ),
+        }
+    }
+
+    fn take_too_long(&mut self, skipped: &Skipped) {
+        self.handover.count_received(1);
+        let (bytes, max) = (skipped.bytes, self.settings.max_packet_bytes);
+        let reason =
+            format!("the message has {bytes} bytes (limit {max}): raise --mqtt-max-packet");
+        let topic = String::from_utf8_lossy(&skipped.head.topic);
+        self.handover.undecodable(topic, reason);
+    }
+
+    /// A refused filter does not stop the others, but it is logged.
+    fn take_answer(&mut self, number: usize, answer: Result<u8, String>) {
+        let feed = self.handover.name();
+        let Some(filter) = self.subscriptions.filter(number) else {
+            return;
+        };
+        let wanted = self.settings.qos;
+        match &answer {
+            Err(reason) => {
+                tracing::error!(feed, %filter, reason, "the broker refused a subscription");
+            }
+            Ok(granted) if *granted < wanted => tracing::warn!(
+                feed, %filter, granted, wanted,
+                "the broker grants a lower quality of service: messages may be lost"
+            ),
+            Ok(_) => {}
+        }
+        self.subscriptions.answered(number, answer.is_err());
+        self.is_granted |= answer.is_ok();
+        self.unanswered = self.unanswered.saturating_sub(1);
+        if self.unanswered == 0 {
+            self.has_subscribed = true;
+            match self.is_granted {
+                true => self.begin(),
+                false => self.handover.set_state(FeedState::Down),
+            }
         }
     }
 
@@ -274,27 +406,28 @@ impl Intake {
         }
     }
 
-    fn lose_connection(&mut self, error: &ClientError) {
+    fn lose_connection(&mut self, client: &MqttClient, error: ClientError) {
         if self.has_connected {
             self.handover.set_state(FeedState::Down);
         }
         if take(&mut self.is_connected) {
             self.push_down();
+            self.lost_at = Some(Instant::now());
         }
-        if let Some(bytes) = error.too_long_bytes {
-            let max = self.settings.max_packet_bytes;
-            let reason = format!("a packet has {bytes} bytes (limit {max})");
-            self.handover.count_received(1);
-            self.handover.undecodable(&self.settings.url, reason);
+        let lasted = self.connected_at.take().map(|at| at.elapsed());
+        if let Some(lasted) = lasted {
+            self.backoff.connection_lasted(lasted);
         }
-        if let Some(at) = self.connected_at.take() {
-            self.backoff.connection_lasted(at.elapsed());
+        let feed = self.handover.name();
+        if let Some(warning) = &error.warning {
+            tracing::warn!(feed, warning, "TLS");
         }
         self.wait = self.backoff.next_wait(rand::random());
         let retry_in = self.wait;
+        let reason = self.endings.reason(error, lasted, client.id());
         tracing::warn!(
-            feed = self.handover.name(), broker = %self.settings.url, reason = error.reason,
-            ?retry_in, "no connection to the broker"
+            feed, broker = %self.settings.url, reason, ?retry_in,
+            "no connection to the broker"
         );
     }
 

@@ -10,17 +10,27 @@
 //! The files in reading order:
 //!
 //! * `settings`, `url`: what an operator configures
-//! * `client`: the connection to the broker; only this file names the MQTT library
+//! * `packet`: packets and bytes; only this room names the MQTT library
+//! * `transport`: TCP, TLS and WebSocket
+//! * `client`: the connection to the broker
+//! * `subscriptions`, `retained`, `endings`: what a message or an end means, by what came before
 //! * `pending`, `reports`, `intake`: the buffer, and what is done with each packet
 //! * `sparkplug`: what a host application of Sparkplug does at the broker
+//! * `announcements`: what an operator should know at the start
 //! * this file: the loop that joins them
 
+mod announcements;
 mod client;
+mod endings;
 mod intake;
+mod packet;
 mod pending;
 mod reports;
+mod retained;
 mod settings;
 mod sparkplug;
+mod subscriptions;
+mod transport;
 mod url;
 
 use std::{
@@ -40,7 +50,7 @@ use super::{decode::Decoder, handover::Handover};
 use crate::ingest::{Ended, Room};
 
 pub use settings::{MqttSettings, MqttVersion};
-pub use url::{HIDDEN, MqttUrl, Secret};
+pub use url::{HIDDEN, MqttUrl, Scheme, Secret};
 
 /// Longest time at shutdown for acknowledged updates to reach the sequencer.
 const FLUSH_MAX: Duration = Duration::from_secs(1);
@@ -57,6 +67,7 @@ pub(super) struct MqttFeed {
 
 impl MqttFeed {
     pub(super) fn new(settings: MqttSettings, decoder: Decoder, handover: Handover) -> Self {
+        announcements::announce(&settings, &handover);
         let client = MqttClient::new(&settings);
         let mut intake = Intake::new(settings.clone(), decoder, handover.clone());
         intake.publish_with(&client);

@@ -9,6 +9,7 @@ use super::url::{MqttUrl, Secret};
 use crate::{
     feed::sparkplug::{all_filter, is_own_filter, state_topic},
     settings::values::{defaults, filter, number, size, time},
+    tls::{ClientTls, TlsClient},
 };
 
 /// Settings of the feed. Each field is a setting of the server, see `crate::settings`.
@@ -16,7 +17,8 @@ use crate::{
 #[command(next_help_heading = "Feed mqtt")]
 pub struct MqttSettings {
     /// The broker, such as `mqtt://user:password@host:1883` or `localhost:1883`. Scheme, user,
-    /// password and port are optional.
+    /// password and port are optional. `mqtts://` is with TLS, `ws://` and `wss://` are over
+    /// WebSocket, with /mqtt as the default path.
     #[arg(value_name = "URL", default_value = "mqtt://localhost:1883")]
     pub url: MqttUrl,
     /// Filters to subscribe to.
@@ -43,14 +45,18 @@ pub struct MqttSettings {
     #[arg(value_name = "NAME")]
     pub client_id: Option<String>,
     /// How long the broker keeps messages (of quality of service 1 and 2) while the server is not
-    /// connected; needs a client id. With 3.1.1 any time above 0s means without end.
+    /// connected; needs a client id. With 0s it keeps none. With 3.1.1 any time above 0s means
+    /// without end.
     #[arg(value_name = "TIME", default_value = "0s", value_parser = time(EXPIRY))]
     pub session_expiry: Duration,
-    /// Longest packet that is accepted. A longer one ends a 3.1.1 connection; a broker of version 5
-    /// leaves it out.
+    /// Longest packet that is accepted. A longer message is skipped, counted and named in the log;
+    /// a broker of version 5 does not send it.
     #[arg(id = "max_packet", value_name = "SIZE", default_value = "256KiB")]
     #[arg(value_parser = size(1..=PACKET_MAX_BYTES))]
     pub max_packet_bytes: usize,
+    /// TLS, for `mqtts://` and `wss://`.
+    #[command(flatten)]
+    pub tls: ClientTls,
 }
 
 /// MQTT 5.0, 3.1.2.11.2: a whole number of seconds in 32 bits.
@@ -81,22 +87,6 @@ const FILTERS_MAX: usize = 1_024;
 const PACKET_MAX_BYTES: usize = 268_435_455;
 
 impl MqttSettings {
-    /// All filters to subscribe to.
-    pub(super) fn subscriptions(&self) -> Vec<String> {
-        let mut filters: Vec<_> = self.filters.iter().map(ToString::to_string).collect();
-        if let Some(host) = &self.sparkplug {
-            let state = state_topic(host);
-            let is_covered = self.filters.iter().any(|filter| filter.matches(&state));
-            let has_own = filters.iter().any(|filter| is_own_filter(filter));
-            match (is_covered, has_own) {
-                (true, _) => {}
-                (false, true) => filters.push(state),
-                (false, false) => filters.push(all_filter()),
-            }
-        }
-        filters
-    }
-
     /// The key and what is wrong with it.
     pub(in crate::feed) fn check(&self) -> Result<(), (&'static str, String)> {
         if self.filters.is_empty() || self.filters.len() > FILTERS_MAX {
@@ -104,6 +94,7 @@ impl MqttSettings {
             let reason = format!("{count} filters: use 1 to {FILTERS_MAX}, such as plant/#");
             return Err(("filter", reason));
         }
+        self.check_tls()?;
         if let Some(host) = &self.sparkplug {
             self::host(host).map_err(|reason| ("sparkplug", reason))?;
         }
@@ -129,6 +120,39 @@ impl MqttSettings {
             return Err(("session_expiry", reason));
         }
         Ok(())
+    }
+}
+
+impl MqttSettings {
+    /// All filters to subscribe to.
+    pub(super) fn subscriptions(&self) -> Vec<Filter> {
+        let mut filters = self.filters.clone();
+        if let Some(host) = &self.sparkplug {
+            let state = state_topic(host);
+            let is_covered = filters.iter().any(|filter| filter.matches(&state));
+            let has_own = filters.iter().any(|filter| is_own_filter(filter.as_str()));
+            let missing = match (is_covered, has_own) {
+                (true, _) => None,
+                (false, true) => Some(state),
+                (false, false) => Some(all_filter()),
+            };
+            // The check of the settings has refused a host that is no part of a filter.
+            filters.extend(missing.and_then(|filter| Filter::new(&filter).ok()));
+        }
+        filters
+    }
+
+    fn check_tls(&self) -> Result<(), (&'static str, String)> {
+        let has_tls = self.url.scheme.has_tls();
+        match self.tls.key_in_use() {
+            _ if has_tls => TlsClient::new(&self.tls, &self.url.host).map(drop),
+            None => Ok(()),
+            Some(key) => {
+                let url = &self.url;
+                let reason = format!("{url} is without TLS: use mqtts:// or wss://");
+                Err((key, reason))
+            }
+        }
     }
 }
 
@@ -161,7 +185,9 @@ mod tests {
                 ..MqttSettings::default()
             };
             settings.check().unwrap();
-            settings.subscriptions().join(" ")
+            let filters = settings.subscriptions();
+            let filters: Vec<_> = filters.iter().map(|filter| filter.as_str()).collect();
+            filters.join(" ")
         };
         for (filters, host, expected) in [
             (&["#"][..], None, "#"),
@@ -202,6 +228,14 @@ mod tests {
         check(|s| s.filters.clear(), "0 filters");
         check(|s| s.qos = 3, "quality of service 3");
         check(|s| s.max_packet_bytes = 0, "0 bytes");
+        check(|s| s.tls.insecure = true, "is without TLS");
+        check(
+            |s| {
+                s.url = "mqtts://h".parse().unwrap();
+                s.tls.ca = Some("/nowhere/ca.pem".into());
+            },
+            "cannot read /nowhere/ca.pem",
+        );
         check(
             |s| s.session_expiry = Duration::from_secs(60),
             "needs a client id",

@@ -5,6 +5,7 @@ mod program;
 mod waiting;
 
 pub mod broker;
+pub mod certificates;
 pub mod feed;
 
 pub mod bystander;
