@@ -1,6 +1,6 @@
 //! MQTT over TLS and WebSocket, with a real Mosquitto.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use tempfile::TempDir;
 use tickcast_protocol::value::Value;
@@ -69,8 +69,14 @@ impl Secure {
             }
             ports.push(port);
         }
+        let broker = Broker::start(&configuration);
+        // It listens at one port after the other.
+        let is_open = |port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+        while !ports.iter().copied().all(is_open) {
+            std::thread::yield_now();
+        }
         Self {
-            broker: Broker::start(&configuration),
+            broker,
             folder,
             ours,
             theirs,
@@ -159,26 +165,21 @@ async fn messages_arrive_over_tls_and_websocket_in_both_versions() {
 }
 
 /// A program with this feed must say why it has no connection, and try again.
-async fn check(secure: &Secure, url: &str, flags: &[&str], parts: &[&str]) {
-    let mut arguments = vec!["--feed", "mqtt", "--mqtt-url", url];
+async fn check<const N: usize>(url: String, flags: &[&str], parts: [&str; N]) {
+    let mut arguments = vec!["--feed", "mqtt", "--mqtt-url", &url];
     arguments.extend(flags);
     let program = Program::start(&arguments).await;
-    until(url, async || {
-        program.log().matches("no connection").count() >= 2
+    let log = || format!("{}{}", program.first_log(), program.log());
+    until(&format!("{parts:?} of {url}"), async || {
+        let log = log();
+        let is_told = parts.iter().all(|part| log.contains(part));
+        is_told && log.matches("no connection").count() >= 2
     })
     .await;
-    let log = format!("{}{}", program.first_log(), program.log());
-    for part in parts {
-        assert!(
-            log.contains(part),
-            "{part:?} is not in the log of {url}:\n{log}"
-        );
-    }
+    let log = log();
     assert!(!log.contains("geheim"), "{log}");
     let state = "tickcast_feed_state{feed=\"mqtt\",kind=\"mqtt\",state=\"up\"}";
     assert_eq!(program.metric(state).await, 0);
-    drop(program);
-    let _ = secure;
 }
 
 #[tokio::test]
@@ -215,46 +216,39 @@ async fn a_broker_that_is_not_accepted_or_does_not_accept_is_explained_in_the_lo
     let wrong_ca = "the certificate of localhost is not signed by an authority in";
     tokio::join!(
         check(
-            &secure,
-            &url("mqtts", tls),
+            url("mqtts", tls),
             &untrusted,
-            &[wrong_ca, "theirs.pem: set tls_ca"]
+            [wrong_ca, "theirs.pem: set tls_ca"]
         ),
         check(
-            &secure,
-            &url("wss", both),
+            url("wss", both),
             &untrusted,
-            &[wrong_ca, "theirs.pem: set tls_ca"]
+            [wrong_ca, "theirs.pem: set tls_ca"]
         ),
         check(
-            &secure,
-            &url("mqtts", tls),
+            url("mqtts", tls),
             &[],
-            &["by an authority that the system trusts"]
+            ["by an authority that the system trusts"]
         ),
         check(
-            &secure,
-            &url("mqtts", expired),
+            url("mqtts", expired),
             &trusted,
-            &["the certificate of localhost expired at 2020-12-31T00:00:00Z: renew it"],
+            ["the certificate of localhost expired at 2020-12-31T00:00:00Z: renew it"],
         ),
         check(
-            &secure,
-            &url("mqtts", named),
+            url("mqtts", named),
             &trusted,
-            &["the server's certificate is for a.example, not for localhost"],
+            ["the server's certificate is for a.example, not for localhost"],
         ),
         check(
-            &secure,
-            &url("mqtts", mutual),
+            url("mqtts", mutual),
             &trusted,
-            &["the server requires a client certificate: set tls_cert and tls_key"],
+            ["the server requires a client certificate: set tls_cert and tls_key"],
         ),
         check(
-            &secure,
-            &url("mqtts", mutual),
+            url("mqtts", mutual),
             &strange,
-            &[
+            [
                 "the server does not trust the authority of the client certificate",
                 "foreign.pem"
             ],
@@ -263,21 +257,15 @@ async fn a_broker_that_is_not_accepted_or_does_not_accept_is_explained_in_the_lo
     let without = "this port may be one without WebSocket";
     tokio::join!(
         check(
-            &secure,
-            &url("mqtts", plain),
+            url("mqtts", plain),
             &trusted,
-            &["this port may be one without TLS"]
+            ["this port may be one without TLS"]
         ),
-        check(&secure, &url("mqtt", tls), &[], &["TLS", "mqtts://"]),
-        check(&secure, &url("ws", plain), &[], &[without]),
-        check(&secure, &url("wss", tls), &trusted, &[without]),
-        check(
-            &secure,
-            &url("mqtt", websocket),
-            &[],
-            &["WebSocket (ws://)"]
-        ),
-        check(&secure, &url("ws", both), &[], &["WebSocket"]),
+        check(url("mqtt", tls), &[], ["TLS", "mqtts://"]),
+        check(url("ws", plain), &[], [without]),
+        check(url("wss", tls), &trusted, [without]),
+        check(url("mqtt", websocket), &[], ["WebSocket (ws://)"]),
+        check(url("ws", both), &[], ["WebSocket"]),
     );
 }
 

@@ -10,21 +10,17 @@ use bytes::BytesMut;
 use rand::RngExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
-    sync::mpsc,
     time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
     packet::{
-        Ack, Connect, Frame, Frames, Goodbye, Outgoing, Packet, Publish, Skipped, Subscribe, Will,
+        Ack, Connect, Frame, Frames, Goodbye, Outgoing, Packet, Publish, Skipped, Subscribe,
         write_disconnect, write_ping,
     },
+    publisher::Publishing,
     settings::{MqttSettings, MqttVersion},
-    transport::{Dialer, Stream},
-};
-use crate::{
-    clock::wall_ns,
-    feed::sparkplug::{HostState, state_topic},
+    transport::{Dialer, Stream, is_closed},
 };
 
 /// What came from the broker.
@@ -74,19 +70,8 @@ pub(super) struct MqttClient {
     /// What was asked to be removed, by packet identifier.
     unsubscribing: HashMap<u16, Vec<String>>,
     warning: Option<String>,
-    /// Where the broker publishes that this host of Sparkplug is gone.
-    state_topic: Option<String>,
-    /// The time in the will of the connection, in ms.
-    will_ms: i64,
-    publisher: Publisher,
-    outgoing: mpsc::Receiver<Outgoing>,
-    /// Number of messages published.
-    published: u16,
+    pub(super) publishing: Publishing,
 }
-
-/// Publishes by a client, beside the task that receives.
-#[derive(Debug, Clone)]
-pub(super) struct Publisher(mpsc::Sender<Outgoing>);
 
 /// An open connection.
 struct Link {
@@ -122,18 +107,10 @@ const UNSUBSCRIBED_AT_ONCE: usize = 8;
 /// Packet identifiers of unsubscriptions begin here. Those of subscriptions are below.
 const UNSUBSCRIBE_IDS: u16 = 0x8000;
 
-/// Packet identifiers of what is published: between those of subscriptions and unsubscriptions.
-const PUBLISH_IDS: u16 = 0x4000;
-
-/// Messages that wait to be published, at most. They are taken at once, unless the broker reads
-/// nothing.
-const OUTGOING_MAX: usize = 16;
-
 impl MqttClient {
     /// Creates a client without connecting. The settings must have been checked.
     pub(super) fn new(settings: &MqttSettings) -> Self {
         let max_bytes = settings.max_packet_bytes;
-        let (sender, outgoing) = mpsc::channel(OUTGOING_MAX);
         Self {
             version: settings.version,
             connect: Connect {
@@ -152,22 +129,8 @@ impl MqttClient {
             unreleased: HashSet::new(),
             unsubscribing: HashMap::new(),
             warning: None,
-            state_topic: settings.sparkplug.as_deref().map(state_topic),
-            will_ms: 0,
-            publisher: Publisher(sender),
-            outgoing,
-            published: 0,
+            publishing: Publishing::new(settings),
         }
-    }
-
-    /// Publishes by this client.
-    pub(super) fn publisher(&self) -> Publisher {
-        self.publisher.clone()
-    }
-
-    /// The time in the will of the connection, in ms since the Unix epoch.
-    pub(super) fn will_ms(&self) -> i64 {
-        self.will_ms
     }
 
     /// The name of this client at the broker.
@@ -246,7 +209,7 @@ impl MqttClient {
     /// Requests a clean disconnect. Packets that were sent before still come; then [`Self::next`]
     /// fails.
     pub(super) fn disconnect(&mut self) -> bool {
-        while let Ok(message) = self.outgoing.try_recv() {
+        while let Some(message) = self.publishing.try_next() {
             self.publish(&message);
         }
         let link = self.link.as_mut();
@@ -260,34 +223,14 @@ impl MqttClient {
         let Some(link) = &mut self.link else {
             return;
         };
-        let id = PUBLISH_IDS + self.published % PUBLISH_IDS;
-        self.published = self.published.wrapping_add(1);
+        let id = self.publishing.next_id();
         self.version.write_publish(message, id, &mut link.out);
-    }
-
-    /// Sets the will of the next connection: that this host of Sparkplug is not online, with the
-    /// time of the connection (Sparkplug 3.0.0, section 5.13).
-    fn set_will(&mut self) {
-        let Some(topic) = &self.state_topic else {
-            return;
-        };
-        self.will_ms = wall_ns() / 1_000_000;
-        let state = HostState {
-            online: false,
-            timestamp: self.will_ms,
-        };
-        self.connect.will = Some(Will {
-            topic: topic.clone(),
-            payload: state.to_json(),
-        });
-        // What was to be said on the former connection is not true on this one.
-        while self.outgoing.try_recv().is_ok() {}
     }
 
     async fn open(&mut self) -> Result<(), ClientError> {
         let warning = &mut self.warning;
         let stream = self.dialer.dial(|reason| *warning = Some(reason)).await?;
-        self.set_will();
+        self.connect.will = self.publishing.will();
         let (reader, writer) = split(stream);
         let mut out = BytesMut::new();
         self.version.write_connect(&self.connect, &mut out);
@@ -312,7 +255,7 @@ impl MqttClient {
     /// Sends and receives once.
     async fn turn(&mut self) -> Result<(), ClientError> {
         let link = self.link.as_mut().expect("the caller has connected");
-        let turned = match link.turn(&mut self.outgoing).await {
+        let turned = match link.turn(&mut self.publishing).await {
             Ok(Some(message)) => {
                 self.publish(&message);
                 return Ok(());
@@ -322,7 +265,7 @@ impl MqttClient {
         };
         let link = self.link.as_mut().expect("the caller has connected");
         if let Err(error) = turned {
-            let unexplained = link.is_accepted && error.kind() == ErrorKind::UnexpectedEof;
+            let unexplained = link.is_accepted && is_closed(&error);
             let reason = match link.is_accepted {
                 true => self.dialer.ended(&error),
                 false => self.dialer.refused(&error),
@@ -458,10 +401,7 @@ impl MqttClient {
 
 impl Link {
     /// Writes what can be written, and reads once, or returns a message to publish. Cancel-safe.
-    async fn turn(
-        &mut self,
-        outgoing: &mut mpsc::Receiver<Outgoing>,
-    ) -> io::Result<Option<Outgoing>> {
+    async fn turn(&mut self, publishing: &mut Publishing) -> io::Result<Option<Outgoing>> {
         let must_write = self.broken.is_none() && (!self.out.is_empty() || !self.is_flushed);
         let may_read = self.out.len() < OUT_MAX_BYTES;
         tokio::select! {
@@ -470,7 +410,7 @@ impl Link {
                 Ok(_) => Ok(None),
                 Err(error) => Err(error),
             },
-            message = outgoing.recv(), if may_read && self.is_accepted => Ok(message),
+            message = publishing.next(), if may_read && self.is_accepted => Ok(message),
             written = write(&mut self.writer, &mut self.out, &mut self.is_flushed), if must_write => {
                 if let Err(error) = written {
                     // A server that has refused a certificate has closed, but said why.
@@ -526,13 +466,6 @@ impl From<String> for ClientError {
             is_unexplained: false,
             warning: None,
         }
-    }
-}
-
-impl Publisher {
-    /// Requests to publish a message. Returns `false` if too many requests wait.
-    pub(super) fn publish(&self, message: &Outgoing) -> bool {
-        self.0.try_send(message.clone()).is_ok()
     }
 }
 

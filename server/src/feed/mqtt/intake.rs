@@ -106,7 +106,7 @@ impl Intake {
     /// Publishes by this client from now on.
     pub(super) fn publish_with(&mut self, client: &MqttClient) {
         if let Some(sparkplug) = &mut self.sparkplug {
-            sparkplug.publish_with(client.publisher());
+            sparkplug.publish_with(client.publishing.publisher());
         }
     }
 
@@ -218,7 +218,7 @@ impl Intake {
             } => {
                 self.connect(has_session);
                 if let Some(sparkplug) = &mut self.sparkplug {
-                    sparkplug.connect(client.will_ms());
+                    sparkplug.connect(client.publishing.will_ms());
                 }
                 // A session from before the start may lack filters that are new in the settings.
                 if has_session && self.has_subscribed {

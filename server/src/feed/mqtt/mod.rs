@@ -15,7 +15,7 @@
 //! * `client`: the connection to the broker
 //! * `subscriptions`, `retained`, `endings`: what a message or an end means, by what came before
 //! * `pending`, `reports`, `intake`: the buffer, and what is done with each packet
-//! * `sparkplug`: what a host application of Sparkplug does at the broker
+//! * `publisher`, `sparkplug`: what a host application of Sparkplug does at the broker
 //! * `announcements`: what an operator should know at the start
 //! * this file: the loop that joins them
 
@@ -25,6 +25,7 @@ mod endings;
 mod intake;
 mod packet;
 mod pending;
+mod publisher;
 mod reports;
 mod retained;
 mod settings;

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 use tickcast_protocol::value::Value;
 
-use super::{client::Publisher, packet::Outgoing, pending::Pending};
+use super::{packet::Outgoing, pending::Pending, publisher::Publisher};
 use crate::feed::{
     handover::Handover,
     sparkplug::{Event, Host, HostState, state_topic},

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{MqttVersion, PACKET_MAX_BYTES};
+use super::super::settings::MqttVersion;
 
 /// A message to publish.
 #[derive(Debug, Clone)]
@@ -37,7 +37,6 @@ pub(super) fn write(version: MqttVersion, message: &Outgoing, id: u16, out: &mut
     let has_properties = version == MqttVersion::V5;
     let head = 2 + usize::from(topic_bytes) + 2 * usize::from(*is_state);
     let bytes = head + usize::from(has_properties) + payload.len();
-    debug_assert!(bytes < PACKET_MAX_BYTES, "a host publishes short messages");
     out.put_u8(match is_state {
         true => PUBLISH | QOS_1 | RETAIN,
         false => PUBLISH,

@@ -97,12 +97,7 @@ impl Dialer {
         if let Some(reason) = self.explain(error) {
             return reason;
         }
-        let is_closed = [
-            ErrorKind::UnexpectedEof,
-            ErrorKind::ConnectionReset,
-            ErrorKind::BrokenPipe,
-        ];
-        if !is_closed.contains(&error.kind()) {
+        if !is_closed(error) {
             return error.to_string();
         }
         let closed = "the broker closed the connection before it answered";
@@ -116,9 +111,10 @@ impl Dialer {
 
     /// Why a connection has ended.
     pub(super) fn ended(&self, error: &io::Error) -> String {
-        match error.kind() {
-            ErrorKind::UnexpectedEof => "the broker closed the connection".into(),
-            _ => self.explain(error).unwrap_or_else(|| error.to_string()),
+        match self.explain(error) {
+            Some(reason) => reason,
+            None if is_closed(error) => "the broker closed the connection".into(),
+            None => error.to_string(),
         }
     }
 
@@ -147,4 +143,12 @@ impl Dialer {
         }
         None
     }
+}
+
+/// Whether the other side has closed, with or without a reset.
+pub(super) fn is_closed(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+    )
 }
