@@ -20,8 +20,11 @@ MEMORY_MAX_KIB=$((12 * 1024 * 1024))
 # Files that check origins, hosts, permissions, limits, timeouts and frames.
 CORE_CHECKS=(
     server/core/src/permissions.rs
+    server/core/src/sequencer/new_topics.rs
     server/core/src/settings.rs
     server/core/src/shard/pace.rs
+    server/core/src/shard/publish_budget.rs
+    server/core/src/shard/publishing.rs
     server/core/src/shard/timers.rs
     server/core/src/shard/token_bucket.rs
     server/core/src/tokens.rs
@@ -29,9 +32,13 @@ CORE_CHECKS=(
     server/core/src/wire/frame.rs
 )
 SERVER_CHECKS=(
-    'server/src/net/request/*.rs'
+    server/src/net/closing.rs
+    server/src/net/descriptors.rs
+    server/src/net/gate.rs
     server/src/net/permits.rs
     server/src/net/refusal_log.rs
+    'server/src/net/request/*.rs'
+    server/src/net/route.rs
     'server/src/net/ws_reader/*.rs'
     server/src/settings/mod.rs
     server/src/settings/site.rs

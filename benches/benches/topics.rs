@@ -29,11 +29,7 @@ fn matching(c: &mut Criterion) {
 fn searching(c: &mut Criterion) {
     let mut topics = Topics::default();
     for number in 0..TOPICS {
-        let info = TopicInfo {
-            id: number as u32,
-            topic: topic(number),
-            unit: None,
-        };
+        let info = TopicInfo::new(number as u32, topic(number));
         topics.introduce(info, Default::default());
     }
     let mut group = c.benchmark_group("topics of a filter among 100,000");

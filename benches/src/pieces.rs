@@ -80,6 +80,7 @@ impl StripSource {
                 source_time_ns: None,
                 quality: Quality::Live,
                 unit: None,
+                facts: None,
             };
             let updates = smallvec::smallvec![update];
             let submission = Submission {

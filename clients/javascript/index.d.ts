@@ -54,10 +54,21 @@ export interface Token {
   snapshot?: number;
 }
 
+/** What is known about a topic besides its values. */
+export interface TopicInfo {
+  id: number;
+  topic: string;
+  unit?: string;
+  /** For people. */
+  name?: string;
+  /** What its readings add up to, in the words of Home Assistant. */
+  state_class?: string;
+}
+
 /** Topics by their id. Plain data that JSON can hold. */
 export interface Topics {
   epoch: string | null;
-  topics: { id: number; topic: string; unit?: string }[];
+  topics: TopicInfo[];
 }
 
 /** Updates in (from, to]. A snapshot has only the latest update of each topic. */
@@ -66,6 +77,8 @@ export interface BatchEvent {
   snapshot: boolean;
   from: number;
   to: number;
+  /** Replaces what was known about these topics. */
+  topics?: TopicInfo[];
   updates: Update[];
 }
 
@@ -99,6 +112,8 @@ export type TopicStatus = 'live' | 'stale' | 'dead';
  */
 export interface StatusEvent {
   type: 'status';
+  /** Replaces what was known about these topics, which need no other status. */
+  topics?: TopicInfo[];
   statuses: {
     topic: string;
     status: TopicStatus;
@@ -266,6 +281,8 @@ export interface History {
   /** The server holds older ones: request them with the first position as `before`. */
   more: boolean;
   unit?: string;
+  name?: string;
+  state_class?: string;
 }
 
 export interface End {

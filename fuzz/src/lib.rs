@@ -4,6 +4,7 @@
 //! `fuzz_targets/` passes these functions to libFuzzer. A test of the server includes this file as
 //! a module and runs the corpus and mutations of it.
 
+mod conditions;
 mod config;
 mod decimal;
 mod event_id;
@@ -23,6 +24,7 @@ mod file;
 mod header;
 
 pub use self::{
+    conditions::conditions,
     config::config,
     decimal::decimal,
     event_id::event_id,
@@ -42,7 +44,7 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -59,4 +61,5 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("replay", replay),
     ("sparkplug", sparkplug),
     ("config", config),
+    ("conditions", conditions),
 ];

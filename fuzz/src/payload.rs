@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tickcast_protocol::topic::Filter;
 use tickcast_server::testing::decode::{
-    DecodeRule, Decoder, FieldsFormat, Format, JsonFormat, MissingPolicy, Numerals, Shape,
-    SidePointer,
+    Conditions, DecodeRule, Decoder, FieldsFormat, Format, JsonFormat, MissingPolicy, Numerals,
+    Shape, SidePointer,
     time::{TimeRule, TimeUnit},
 };
 
@@ -27,6 +27,7 @@ pub fn payload(bytes: &[u8]) {
         filter: Filter::all(),
         format,
         unit: None,
+        when: Conditions::default(),
     };
     let mut decoder = Decoder::new(Arc::new([rule]));
     let is_short = |text: &str| assert!(text.len() < 1000 + payload.len().min(1000));
@@ -96,6 +97,8 @@ fn formats() -> Vec<Format> {
         each(MissingPolicy::Skip),
         Format::Text,
         Format::Bytes,
+        Format::Skip,
+        Format::Error(Some(pointer("/a"))),
         json(trade(None), None),
         json(
             trade(Some(SidePointer::Side {

@@ -16,5 +16,8 @@ pub mod recording;
 
 pub mod backoff;
 
+#[cfg(feature = "websocket")]
+pub mod websocket;
+
 #[cfg(feature = "client")]
 pub mod client;

@@ -5,8 +5,8 @@ use crate::server::Server;
 pub use crate::{
     clock::Clock,
     feed::{
-        FeedMetrics, FeedSettings, FeedState, Source, SparkplugMetrics, decode, mqtt, replay, run,
-        simulated, sparkplug,
+        FeedMetrics, FeedSettings, FeedState, Source, SparkplugMetrics, decode, mqtt, program,
+        replay, run, simulated, sparkplug, websocket,
     },
     ingest::{Arrival, Ended, Ingest},
     metrics::TaskState,

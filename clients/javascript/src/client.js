@@ -175,12 +175,13 @@ export class Client extends EventTarget {
    * A topic's past updates that the server still holds: the newest ones, or the newest before a
    * position.
    *
-   * @returns {Promise<{ updates: object[], unit?: string, more: boolean }>} oldest first
+   * @returns {Promise<{ updates: object[], more: boolean }>} oldest first, with what is known about
+   * the topic (`unit`, `name`, `state_class`)
    */
   async history(topic, { limit, before } = {}) {
     const { topics, updates, more } = await this.#request({ type: 'history', topic, limit, before });
-    const [info] = topics;
-    return info?.unit === undefined ? { updates, more } : { updates, more, unit: info.unit };
+    const { id, topic: name, ...known } = topics[0] ?? {};
+    return { updates, more, ...known };
   }
 
   /** The subscriptions of this connection according to the server. */

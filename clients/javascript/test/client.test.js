@@ -60,10 +60,11 @@ script('a snapshot and then live batches come in order, by callback', async ({ s
   peer.send(batch(100, 102, [101, 102]));
   peer.send({ type: 'published', id: 0, position: 0 });
   while (events.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.deepEqual(events[0], { type: 'batch', snapshot: true, from: 0, to: 50, updates: [update(50)] });
-  assert.deepEqual(events[2], { type: 'batch', snapshot: false, from: 100, to: 102, updates: [update(101), update(102)] });
+  const topics = [{ id: 5, topic: 'a/b' }];
+  assert.deepEqual(events[0], { type: 'batch', snapshot: true, from: 0, to: 50, topics, updates: [update(50)] });
+  assert.deepEqual(events[2], { type: 'batch', snapshot: false, from: 100, to: 102, topics, updates: [update(101), update(102)] });
   assert.deepEqual(subscription.token, { epoch: EPOCH, position: 102, count: 12 });
-  assert.deepEqual(client.topics, { epoch: EPOCH, topics: [{ id: 5, topic: 'a/b' }] });
+  assert.deepEqual(client.topics, { epoch: EPOCH, topics });
 });
 
 script('a token moves when its event is handled, not when it arrives', async ({ server, client }) => {
@@ -321,8 +322,8 @@ script('statuses arrive in order with the batches, and all topics are live on a 
   peer.send(status('a/c', 6, 'dead'));
   peer.send(status('a/b', 5, 'live'));
   assert.equal((await take(steps)).type, 'batch');
-  assert.deepEqual(await take(steps), { type: 'status', statuses: [{ topic: 'a/b', status: 'stale', since_ns }] });
-  assert.deepEqual(await take(steps), { type: 'status', statuses: [{ topic: 'a/c', status: 'dead', since_ns }] });
+  assert.deepEqual(await take(steps), { type: 'status', topics: [{ id: 5, topic: 'a/b' }], statuses: [{ topic: 'a/b', status: 'stale', since_ns }] });
+  assert.deepEqual(await take(steps), { type: 'status', topics: [{ id: 6, topic: 'a/c' }], statuses: [{ topic: 'a/c', status: 'dead', since_ns }] });
   assert.equal((await take(steps)).statuses[0].status, 'live');
   assert.equal(subscription.statusOf('a/b'), 'live');
   assert.equal(subscription.statusOf('a/c'), 'dead');

@@ -24,8 +24,11 @@ pub fn scan_bincode(payload: &[u8], sink: &mut impl BatchSink<TopicId>) -> Resul
     for _ in 0..reader.varint()? {
         let id = reader.id()?;
         let name = std::str::from_utf8(reader.bytes()?).map_err(|_| ScanError::Malformed)?;
-        if reader.flag()? {
-            reader.bytes()?;
+        // Its unit, its name and its state class.
+        for _ in 0..3 {
+            if reader.flag()? {
+                reader.bytes()?;
+            }
         }
         sink.topic(id, name);
     }

@@ -103,9 +103,8 @@ fn update() -> impl Strategy<Value = Update<TopicId>> {
 
 fn batch() -> impl Strategy<Value = Batch<TopicId>> {
     let topic = any::<(u32, Option<String>)>().prop_map(|(id, unit)| TopicInfo {
-        id,
-        topic: Topic::new(&format!("t/{id}")).unwrap(),
         unit,
+        ..TopicInfo::new(id, Topic::new(&format!("t/{id}")).unwrap())
     });
     (
         any::<(u32, u64, u64, bool)>(),

@@ -154,11 +154,7 @@ impl State {
             from: self.position - 1,
             to: self.position,
             snapshot: false,
-            topics: vec![TopicInfo {
-                id: TOPIC,
-                topic: Topic::new(topic).unwrap(),
-                unit: None,
-            }],
+            topics: vec![TopicInfo::new(TOPIC, Topic::new(topic).unwrap())],
             updates,
         };
         if self.fault == Fault::Naps && self.position.is_multiple_of(NAP_EVERY) {

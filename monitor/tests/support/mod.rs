@@ -64,6 +64,14 @@ impl Script {
         }));
     }
 
+    /// Says what is known about a topic.
+    pub(crate) fn tell(&self, info: TopicInfo) {
+        assert!(self.queue.try_put(IncomingItem::Statuses {
+            topics: vec![info],
+            statuses: Vec::new(),
+        }));
+    }
+
     /// The server has another epoch: positions and seqs start again.
     pub(crate) fn restart(&mut self) {
         self.position = 0;
@@ -93,17 +101,20 @@ impl Script {
 
     fn send(&self, filter: Filter, unit: Option<&str>, update: Update<Topic>) {
         let info = TopicInfo {
-            id: 1,
-            topic: update.topic.clone(),
             unit: unit.map(str::to_owned),
+            ..TopicInfo::new(1, update.topic.clone())
         };
+        self.put(filter, vec![info], update);
+    }
+
+    fn put(&self, filter: Filter, topics: Vec<TopicInfo>, update: Update<Topic>) {
         let batch = ClientBatch {
             filter,
             channel: 1,
             from: self.position - 1,
             to: self.position,
             snapshot: false,
-            topics: vec![info],
+            topics,
             updates: vec![update],
         };
         assert!(self.queue.try_put(IncomingItem::Batch {
@@ -116,6 +127,12 @@ impl Script {
     pub(crate) fn latest(&mut self, topic: &str, value: Value) {
         let update = self.update(topic, value);
         self.send(Filter::all(), None, update);
+    }
+
+    /// The same, without introducing the topic again.
+    pub(crate) fn known(&mut self, topic: &str, value: Value) {
+        let update = self.update(topic, value);
+        self.put(Filter::all(), Vec::new(), update);
     }
 
     /// Sends a value by the subscription to every update of the topic.

@@ -1,5 +1,7 @@
 //! Gestures on a chart, and what it shows.
 
+use tickcast_protocol::{message::TopicInfo, topic::Topic};
+
 use super::*;
 
 #[test]
@@ -411,4 +413,31 @@ fn the_status_line_shows_samples_per_pixel_and_the_depth_of_history() {
     assert!(has(&harness, "history"));
     assert!(sees(&harness, "1 min 29 s") || sees(&harness, "1 min 30 s"));
     assert!(sees(&harness, "/ 512 MiB"));
+}
+
+#[test]
+fn a_unit_and_a_name_that_come_after_the_value_are_shown_and_no_value_has_none() {
+    const TOPIC: &str = "zigbee2mqtt/hall/temperature";
+    let mut harness = harness(SavedState::default(), &[TOPIC]);
+    let script = &mut harness.state_mut().script;
+    script.connected();
+    script.latest(TOPIC, Value::Reading(21.5));
+    harness.run_steps(2);
+    assert!(!painted(&harness, "°C"));
+    harness.state_mut().script.tell(TopicInfo {
+        unit: Some("°C".into()),
+        name: Some("hall Temperature".into()),
+        ..TopicInfo::new(1, Topic::new(TOPIC).unwrap())
+    });
+    harness.run_steps(2);
+    assert!(painted(&harness, "21.5 °C"), "in the list and the title");
+    assert!(has(&harness, "hall Temperature"), "beside the topic");
+    assert!(has(&harness, TOPIC), "which stays");
+    let script = &mut harness.state_mut().script;
+    script.now_ns += SECOND;
+    let gone = Value::Absent("null".into());
+    script.known(TOPIC, gone);
+    harness.run_steps(2);
+    assert!(painted(&harness, "no value"));
+    assert!(!painted(&harness, "no value °C"));
 }

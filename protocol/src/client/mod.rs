@@ -55,11 +55,13 @@ mod reconnecting;
 
 pub use chain::{Chain, ChainError};
 pub use clock::{CLOCK_SAMPLES, ClockEstimate, ClockFilter};
-pub use connection::{CloseReason, Connection, ConnectionError, OUTGOING_MAX_BYTES};
+pub use connection::{CloseReason, Connection, ConnectionError};
 pub use disconnected::{Disconnected, Why};
 pub use event::{ClientBatch, Event, NoAnswer, Unpublished};
 pub use handle::{COMMANDS_MAX, ClientHandle, HandleError};
-pub use handshake::{CONNECT_TIMEOUT, ConnectError, ConnectOptions, UrlError};
+pub use handshake::{CONNECT_TIMEOUT, ConnectOptions};
 pub use reconnecting::{Client, ClientOptions, RECONNECT};
 pub use session::PUBLISHES_IN_FLIGHT_MAX;
 pub use topic_table::{TOPIC_TABLE_MAX, TopicTable, TopicTableError};
+
+pub use crate::websocket::{ConnectError, OUTGOING_MAX_BYTES, UrlError};

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     command::ClientCommand,
-    connection::{Connection, ConnectionError, OUTGOING_MAX_BYTES},
+    connection::{Connection, ConnectionError},
     disconnected::Why,
     handle::Commands,
     session::{Session, SessionError},
@@ -19,6 +19,7 @@ use crate::{
     error::CloseCode,
     message::{ServerMessage, TimeNs},
     topic::Topic,
+    websocket::OUTGOING_MAX_BYTES,
 };
 
 /// A server that sends nothing for this many of its own heartbeat intervals is dead.

@@ -10,7 +10,7 @@ use super::{
     disconnected::{Disconnected, Why},
     event::Event,
     handle::{ClientHandle, Commands},
-    handshake::{ConnectError, ConnectOptions},
+    handshake::ConnectOptions,
     open_connection::{ConnectionEvent, OpenConnection},
     request_ids::RequestIds,
     session::Session,
@@ -22,6 +22,7 @@ use crate::{
     error::CloseCode,
     message::ServerMessage,
     topic::Topic,
+    websocket::ConnectError,
 };
 
 /// Waits between attempts to connect. Thousands of clients that lose their server at the same

@@ -173,11 +173,7 @@ mod tests {
     use super::*;
 
     fn info(id: TopicId, name: &str) -> TopicInfo {
-        TopicInfo {
-            id,
-            topic: Topic::new(name).unwrap(),
-            unit: None,
-        }
+        TopicInfo::new(id, Topic::new(name).unwrap())
     }
 
     #[test]

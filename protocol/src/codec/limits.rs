@@ -26,7 +26,7 @@ const _: () = {
     check::<Publication>(4);
     check::<ChannelId>(1);
     check::<SubscribeResult>(4);
-    check::<TopicInfo>(4);
+    check::<TopicInfo>(6);
     check::<Update<TopicId>>(8);
     check::<ChannelPosition>(2);
     check::<SubscriptionInfo>(6);

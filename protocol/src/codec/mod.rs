@@ -18,7 +18,7 @@ pub use explain::{Unreadable, explain_request};
 pub use limits::{CLIENT_MESSAGE_MAX_BYTES, SERVER_MESSAGE_MAX_BYTES};
 pub use splice::{
     BatchHead, EncodedUpdates, HistoryHead, append_batch, append_batch_head, append_history,
-    append_result, append_subscribed, batch_tail,
+    append_known_json, append_result, append_subscribed, batch_tail,
 };
 
 use crate::{

@@ -166,6 +166,23 @@ pub fn append_subscribed<'a>(
     }
 }
 
+/// Adds what is known about a topic to an encoded update, as further members of its object.
+pub fn append_known_json(info: &TopicInfo, update: &mut Vec<u8>) {
+    let known = [
+        ("unit", &info.unit),
+        ("name", &info.name),
+        ("state_class", &info.state_class),
+    ];
+    for (member, text) in known {
+        if let Some(text) = text {
+            update.pop();
+            update.extend_from_slice(format!(r#","{member}":"#).as_bytes());
+            json::encode(text, update);
+            update.push(b'}');
+        }
+    }
+}
+
 fn append_topics_json(topics: &[TopicInfo], out: &mut Vec<u8>) {
     if !topics.is_empty() {
         out.extend_from_slice(br#""topics":"#);

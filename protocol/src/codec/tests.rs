@@ -30,9 +30,8 @@ fn a_spliced_batch_equals_one_that_is_encoded_whole() {
     for topics in [
         vec![],
         vec![TopicInfo {
-            id: 7,
-            topic: topic.clone(),
             unit: Some("USDT".into()),
+            ..TopicInfo::new(7, topic.clone())
         }],
     ] {
         let head = BatchHead {
@@ -89,11 +88,7 @@ fn a_spliced_batch_equals_one_that_is_encoded_whole() {
 #[test]
 fn a_spliced_history_equals_one_that_is_encoded_whole() {
     let topic = Topic::new("market/BTC-USDT/trade").unwrap();
-    let info = TopicInfo {
-        id: 300,
-        topic: topic.clone(),
-        unit: None,
-    };
+    let info = TopicInfo::new(300, topic.clone());
     for (topics, count, more) in [(vec![], 0, false), (vec![info], 2, true)] {
         let head = HistoryHead {
             id: 70_000,

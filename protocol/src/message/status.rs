@@ -18,7 +18,8 @@ use crate::json::decimal_string;
 pub struct Statuses<T> {
     /// The subscription.
     pub channel: ChannelId,
-    /// Introduces topics, as in a [`Batch`](super::Batch).
+    /// Introduces topics, as in a [`Batch`](super::Batch). A topic without a status here has
+    /// another unit or name than before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<TopicInfo>,
     /// Each topic at most once, in no particular order.

@@ -10,7 +10,7 @@ use crate::{
     value::Value,
 };
 
-/// Introduces a topic.
+/// Introduces a topic, or says anew what is known about it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct TopicInfo {
     /// Its number in this epoch.
@@ -20,6 +20,26 @@ pub struct TopicInfo {
     /// The unit of its readings, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
+    /// Its name for people, if the source gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What its readings add up to, in Home Assistant's words (`measurement`, `total`,
+    /// `total_increasing`), if the source says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_class: Option<String>,
+}
+
+impl TopicInfo {
+    /// A topic of which nothing else is known.
+    pub fn new(id: TopicId, topic: Topic) -> Self {
+        Self {
+            id,
+            topic,
+            unit: None,
+            name: None,
+            state_class: None,
+        }
+    }
 }
 
 /// One update of one topic.

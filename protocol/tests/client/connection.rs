@@ -62,9 +62,8 @@ fn batch<T>(topics: Vec<TopicInfo>, updates: Vec<Update<T>>) -> ServerMessage<T>
 
 fn kitchen() -> TopicInfo {
     TopicInfo {
-        id: 7,
-        topic: Topic::new("home/kitchen").unwrap(),
         unit: Some("°C".into()),
+        ..TopicInfo::new(7, Topic::new("home/kitchen").unwrap())
     }
 }
 

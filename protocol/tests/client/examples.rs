@@ -30,11 +30,7 @@ mod publish;
 mod subscribe;
 
 fn topic(id: u32, name: &str) -> TopicInfo {
-    TopicInfo {
-        id,
-        topic: Topic::new(name).unwrap(),
-        unit: None,
-    }
+    TopicInfo::new(id, Topic::new(name).unwrap())
 }
 
 fn update(position: u64, value: Value) -> Update<u32> {

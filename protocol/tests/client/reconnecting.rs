@@ -34,11 +34,7 @@ fn filter(text: &str) -> Filter {
 }
 
 fn kitchen() -> TopicInfo {
-    TopicInfo {
-        id: 7,
-        topic: Topic::new("home/kitchen").unwrap(),
-        unit: None,
-    }
+    TopicInfo::new(7, Topic::new("home/kitchen").unwrap())
 }
 
 fn accepted(position: u64, start: Start) -> Accepted {

@@ -96,11 +96,7 @@ fn example<T: Name>() -> ServerMessage<T> {
         from: 300,
         to: 301,
         snapshot: false,
-        topics: vec![TopicInfo {
-            id: BTC_ID,
-            topic: Topic::new(BTC).unwrap(),
-            unit: None,
-        }],
+        topics: vec![TopicInfo::new(BTC_ID, Topic::new(BTC).unwrap())],
         updates: vec![Update {
             topic: T::name(BTC_ID, BTC),
             position: 301,

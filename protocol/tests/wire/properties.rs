@@ -254,11 +254,18 @@ fn update<T: std::fmt::Debug>(topic: impl Strategy<Value = T>) -> impl Strategy<
 }
 
 fn topic_info() -> impl Strategy<Value = TopicInfo> {
-    (any::<u32>(), topic(), option::of(text())).prop_map(|(id, topic, unit)| TopicInfo {
-        id,
-        topic,
-        unit,
-    })
+    (
+        any::<u32>(),
+        topic(),
+        [option::of(text()), option::of(text()), option::of(text())],
+    )
+        .prop_map(|(id, topic, [unit, name, state_class])| TopicInfo {
+            id,
+            topic,
+            unit,
+            name,
+            state_class,
+        })
 }
 
 fn batch<T: std::fmt::Debug>(topic: impl Strategy<Value = T>) -> impl Strategy<Value = Batch<T>> {

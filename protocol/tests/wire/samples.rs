@@ -337,11 +337,7 @@ fn statuses<T: Name>() -> Statuses<T> {
         channel: 3,
         topics: all
             .iter()
-            .map(|(id, name, _)| TopicInfo {
-                id: *id,
-                topic: Topic::new(name).unwrap(),
-                unit: None,
-            })
+            .map(|(id, name, _)| TopicInfo::new(*id, Topic::new(name).unwrap()))
             .collect(),
         statuses: all
             .iter()
@@ -364,9 +360,8 @@ fn history<T: Name>() -> History<T> {
     History {
         id: 8,
         topics: vec![TopicInfo {
-            id: BTC_ID,
-            topic: Topic::new(BTC).unwrap(),
             unit: Some("USDT".into()),
+            ..TopicInfo::new(BTC_ID, Topic::new(BTC).unwrap())
         }],
         updates: vec![older, update(Value::Reading(21.5))],
         more: true,
@@ -426,9 +421,8 @@ fn subscribed() -> Subscribed {
 
 fn snapshot<T: Name>() -> Batch<T> {
     let info = |id, name: &str, unit: Option<&str>| TopicInfo {
-        id,
-        topic: Topic::new(name).unwrap(),
         unit: unit.map(Into::into),
+        ..TopicInfo::new(id, Topic::new(name).unwrap())
     };
     Batch {
         channel: 3,
@@ -436,7 +430,11 @@ fn snapshot<T: Name>() -> Batch<T> {
         to: 70_000,
         snapshot: true,
         topics: vec![
-            info(KITCHEN_ID, KITCHEN, Some("°C")),
+            TopicInfo {
+                name: Some("Kitchen temperature".into()),
+                state_class: Some("measurement".into()),
+                ..info(KITCHEN_ID, KITCHEN, Some("°C"))
+            },
             info(BTC_ID, BTC, None),
         ],
         updates: vec![

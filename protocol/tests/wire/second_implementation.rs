@@ -258,6 +258,8 @@ struct TopicInfo {
     id: u32,
     topic: String,
     unit: Option<String>,
+    name: Option<String>,
+    state_class: Option<String>,
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]

@@ -22,12 +22,15 @@ pub struct NewUpdate {
     pub source_time_ns: Option<TimeNs>,
     /// How far it can be trusted.
     pub quality: Quality,
-    /// The unit of the topic's readings. The first update of a topic decides it.
+    /// The unit of the topic's readings, if the source names it. Without one the topic keeps the
+    /// unit that it has.
     pub unit: Option<Arc<str>>,
+    /// What the update tells about other topics: a message of a device that describes its series.
+    pub facts: Option<Box<[(Topic, TopicFacts)]>>,
 }
 
 impl NewUpdate {
-    /// A live update without a source time and without a unit.
+    /// A live update without a source time, a unit and facts.
     pub fn live(topic: Topic, value: Value) -> Self {
         Self {
             topic,
@@ -35,8 +38,21 @@ impl NewUpdate {
             source_time_ns: None,
             quality: Quality::Live,
             unit: None,
+            facts: None,
         }
     }
+}
+
+/// What is known about a topic besides its values. A missing fact is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TopicFacts {
+    /// The unit of its readings.
+    pub unit: Option<Arc<str>>,
+    /// Its name for people.
+    pub name: Option<Arc<str>>,
+    /// Home Assistant's word for what its readings add up to, such as `measurement` and
+    /// `total_increasing`.
+    pub state_class: Option<Arc<str>>,
 }
 
 /// Where the answer to a client's request goes.

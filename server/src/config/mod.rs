@@ -112,7 +112,8 @@ pub fn load(
     let problems = warned.cloned().chain(file.problems).collect();
     let settings = drafts.settings(&kinds, in_order(warnings), problems)?;
     if let Some([topic, payload]) = general.try_decode.as_deref() {
-        let text = try_decode::text(&settings.decode, topic, payload.as_bytes());
+        let (topic, payload) = (topic.to_string_lossy(), payload.as_encoded_bytes());
+        let text = try_decode::text(&settings.decode, &topic, payload);
         return Ok(Command::Print(text));
     }
     Ok(if general.print_config {

@@ -143,7 +143,12 @@ impl Draft {
             }
         };
         let line = match texts.as_slice() {
-            _ if is_list(arg) => format!("{key} = {}", toml::Value::from(texts)),
+            texts if is_list(arg) => {
+                let shown: Vec<_> = texts.iter().map(|text| shown(arg, text)).collect();
+                let is_hidden = shown.iter().any(|text| text.contains(HIDDEN));
+                let comment = if is_hidden { "# " } else { "" };
+                format!("{comment}{key} = {}", toml::Value::from(shown))
+            }
             [] => format!("# {key} is not set"),
             [text, ..] => {
                 let shown = written(&shown(arg, text));

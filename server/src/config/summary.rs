@@ -69,13 +69,22 @@ fn feed(feed: &FeedSettings) -> String {
             format!("{filters} at {}", settings.url)
         }
         Source::Replay(settings) => {
-            let paths = settings.files.iter().map(|file| file.path.display());
-            paths
-                .map(|path| path.to_string())
-                .collect::<Vec<_>>()
-                .join(", ")
+            let files = settings.files.iter().map(|file| {
+                let path = file.path.display();
+                match settings.told(file) {
+                    Ok(told) => format!("\n    {path}: {told}"),
+                    Err(reason) => format!("\n    {path}: {reason}"),
+                }
+            });
+            files.collect()
         }
         Source::Stdin => "lines on standard input".to_owned(),
+        Source::Websocket(settings) => {
+            let url = settings.url.as_ref();
+            let url = url.map(ToString::to_string).unwrap_or_default();
+            format!("messages of {url}")
+        }
+        Source::Program(settings) => format!("lines that {} prints", settings.shown()),
     };
     let (name, kind) = (&feed.name, feed.source.kind());
     let name = if name == kind {

@@ -11,14 +11,16 @@ use crate::{
 
 /// The text for a payload of a topic.
 pub(super) fn text(rules: &Arc<[DecodeRule]>, topic: &str, payload: &[u8]) -> String {
-    let mut text = match rules.iter().position(|rule| rule.filter.matches(topic)) {
-        Some(index) => {
+    let mut decoder = Decoder::new(Arc::clone(rules));
+    let mut text = match decoder.rule(topic, payload) {
+        Ok(Some(index)) => {
             let (number, filter) = (index + 1, &rules[index].filter);
             format!("rule {number} of {}, for {filter}\n", rules.len())
         }
-        None => "no rule matches: auto\n".to_owned(),
+        Ok(None) => "no rule matches: auto\n".to_owned(),
+        Err(_) => "no rule applies\n".to_owned(),
     };
-    match Decoder::new(Arc::clone(rules)).decode(topic, payload, wall_ns()) {
+    match decoder.decode(topic, payload, wall_ns()) {
         Ok(decoded) => append(&mut text, &decoded),
         // Writing to a String cannot fail, here and below.
         Err(error) => drop(writeln!(text, "cannot be read: {error}")),
@@ -37,9 +39,28 @@ fn append(text: &mut String, decoded: &Decoded) {
             let _ = time.map(|time| write!(text, " at {time}"));
         }
         text.push('\n');
+        for (topic, facts) in update.facts.iter().flatten() {
+            let parts = [
+                ("name", &facts.name),
+                ("unit", &facts.unit),
+                ("state class", &facts.state_class),
+            ];
+            let parts = parts.iter().filter_map(|(what, fact)| {
+                let fact = fact.as_ref()?;
+                Some(format!("{what} {fact}"))
+            });
+            let _ = writeln!(
+                text,
+                "tells of {topic}: {}",
+                parts.collect::<Vec<_>>().join(", ")
+            );
+        }
     }
     for error in &decoded.errors {
         let _ = writeln!(text, "cannot be read: {error}");
+    }
+    for reason in &decoded.reported {
+        let _ = writeln!(text, "the source reports an error: {reason}");
     }
     let counts = [
         (decoded.passed_over, "passed over by the rule"),

@@ -115,7 +115,7 @@ impl Handover {
     }
 
     /// The same for a part of a message.
-    fn unreadable(&mut self, origin: impl fmt::Display, reason: impl fmt::Display) {
+    pub(super) fn unreadable(&mut self, origin: impl fmt::Display, reason: impl fmt::Display) {
         self.metrics.undecodable.add(1);
         if let Some(unlogged) = self.log_limit.allow(self.ingest.uptime()) {
             tracing::warn!(
@@ -123,6 +123,12 @@ impl Handover {
                 "cannot read a message"
             );
         }
+    }
+
+    /// Whether one more line may be logged under the same bound. Returns the number of lines left
+    /// out since the last one.
+    pub(super) fn may_log(&mut self) -> Option<u64> {
+        self.log_limit.allow(self.ingest.uptime())
     }
 
     /// Counts the updates of received messages that were neither handed over nor counted, except
@@ -168,8 +174,22 @@ impl Handover {
         for error in decoded.errors.drain(..) {
             self.unreadable(&origin, error);
         }
+        for reason in decoded.reported.drain(..) {
+            self.reported(&origin, &reason);
+        }
         if let Some((name, topic)) = decoded.renamed.take() {
             tracing::info!(feed = %self.name, name, topic, "a name cannot be part of a topic");
+        }
+    }
+
+    /// Counts an error that the source reports, and logs it under the same bound as bad messages.
+    fn reported(&mut self, origin: impl fmt::Display, reason: &str) {
+        self.metrics.reported.add(1);
+        if let Some(unlogged) = self.log_limit.allow(self.ingest.uptime()) {
+            tracing::warn!(
+                feed = %self.name, %origin, reason, unlogged,
+                "the source reports an error"
+            );
         }
     }
 

@@ -8,7 +8,10 @@
 //! | `handover` | hands updates to the sequencer, counts, and limits the log |
 //! | [`decode`] | turns the bytes of a payload into a value, by rules per topic |
 //! | [`simulated`] | simulated markets and sensors |
+//! | `lines` | lines become updates |
 //! | `stdin` | lines on standard input |
+//! | [`program`] | lines that a program prints |
+//! | [`websocket`] | messages of any WebSocket server |
 //! | [`replay`] | recorded files |
 //! | [`mqtt`] | topics of an MQTT broker |
 //! | [`sparkplug`] | Sparkplug B, whose messages the feed `mqtt` receives |
@@ -18,19 +21,24 @@
 
 pub mod decode;
 mod handover;
+mod lines;
 pub mod mqtt;
+pub mod program;
 pub mod replay;
 pub mod simulated;
 pub mod sparkplug;
 mod stdin;
+pub mod websocket;
 
 use std::sync::Arc;
 
 use clap::Subcommand;
 use handover::Handover;
 use mqtt::MqttFeed;
+use program::{ProgramEnd, ProgramFeed};
 use stdin::StdinFeed;
 use tokio::{sync::watch, time::sleep};
+use websocket::WebsocketFeed;
 
 use crate::{
     feed::decode::Decoder,
@@ -66,6 +74,10 @@ pub enum Source {
     Replay(replay::ReplaySettings),
     /// Lines on standard input.
     Stdin,
+    /// Lines that a program prints.
+    Program(program::ProgramSettings),
+    /// Messages of any WebSocket server.
+    Websocket(Box<websocket::WebsocketSettings>),
 }
 
 /// The reason why a feed cannot start with its settings.
@@ -88,6 +100,8 @@ impl Source {
             Self::Mqtt(_) => "mqtt",
             Self::Replay(_) => "replay",
             Self::Stdin => "stdin",
+            Self::Program(_) => "program",
+            Self::Websocket(_) => "websocket",
         }
     }
 }
@@ -101,6 +115,8 @@ impl FeedSettings {
             Source::Mqtt(settings) => settings.check(),
             Source::Replay(settings) => settings.check(),
             Source::Stdin => Ok(()),
+            Source::Program(settings) => settings.check(),
+            Source::Websocket(settings) => settings.check(&self.name),
         };
         result.map_err(|(key, reason)| FeedError {
             name: self.name.clone(),
@@ -201,6 +217,8 @@ enum Feed {
     /// It begins again with its first row.
     Replay(replay::ReplaySettings, Handover),
     Stdin(StdinFeed),
+    Program(Box<ProgramFeed>),
+    Websocket(Box<WebsocketFeed>),
 }
 
 impl Feed {
@@ -213,6 +231,12 @@ impl Feed {
             Source::Simulated(settings) => Self::Simulated(settings, handover),
             Source::Replay(settings) => Self::Replay(settings, handover),
             Source::Stdin => Self::Stdin(StdinFeed::new(decoder, handover)),
+            Source::Program(settings) => {
+                Self::Program(Box::new(ProgramFeed::new(settings, decoder, handover)))
+            }
+            Source::Websocket(settings) => {
+                Self::Websocket(Box::new(WebsocketFeed::new(*settings, decoder, handover)))
+            }
         }
     }
 
@@ -240,12 +264,27 @@ impl Feed {
                 };
                 until(stop, feed).await
             }
+            Self::Program(feed) => match feed.run(stop).await {
+                Ok(ProgramEnd::Stopped) => End::Stopped,
+                Ok(ProgramEnd::Finished) => End::Finished,
+                Err(Ended) => End::SequencerGone,
+            },
+            Self::Websocket(feed) => match feed.run(stop).await {
+                Ok(()) if *stopped.borrow() => End::Stopped,
+                Ok(()) => End::Failed("it ended although the server did not".into()),
+                Err(Ended) => End::SequencerGone,
+            },
         }
     }
 
     /// Hands over what was received before a failure. Returns the number of updates that still
     /// wait.
     async fn recover(&mut self, task: &Task) -> Result<usize, Ended> {
+        match self {
+            Self::Program(feed) => return Ok(feed.waiting()),
+            Self::Websocket(feed) => return feed.recover().await.map(|()| 0),
+            _ => {}
+        }
         if let Self::Mqtt(feed) = self {
             for _ in 0..RECOVERIES_MAX {
                 match task.caught(feed.recover()).await {

@@ -166,6 +166,9 @@ impl Sequencing<'_> {
         stats.refused.set(self.sequencer.refused());
         let refused = self.sequencer.refused_new_topics();
         stats.refused_new_topics.set(refused);
+        let facts = self.sequencer.facts();
+        stats.facts_waiting.set(facts.waiting() as u64);
+        stats.facts_left_out.set(facts.left_out());
         stats.waits.set(self.handoff.waits());
         let history = self.sequencer.history();
         stats.history_bytes.set(history.bytes() as u64);

@@ -20,12 +20,16 @@ pub struct FeedMetrics {
     pub silent: Number,
     /// Messages or parts of them that a rule passes over.
     pub passed_over: Number,
+    /// Errors that the source reports in its messages, such as a refused subscription.
+    pub reported: Number,
     /// Updates whose time was unreadable or impossible, and which have no source time therefore.
     pub times_ignored: Number,
     /// Readings whose number needs more digits than a reading has.
     pub rounded: Number,
     /// Parts of messages beyond the bounds on parts and levels.
     pub left_out: Number,
+    /// Updates of recorded files that were read after later ones.
+    pub disordered: Number,
     /// Updates dropped because the sequencer accepted none for too long, or because their time had
     /// passed.
     pub lost: Number,

@@ -34,6 +34,10 @@ pub struct IngestStats {
     pub refused: Number,
     /// Updates refused because a client introduced topics too fast.
     pub refused_new_topics: Number,
+    /// Topics without a value that something is known about.
+    pub facts_waiting: Number,
+    /// Units and names left out: too long, or of too many topics without a value.
+    pub facts_left_out: Number,
     /// Strips made.
     pub strips: Number,
     /// Times the ingest thread waited for a shard.
@@ -51,7 +55,7 @@ pub struct IngestStats {
 pub struct FeedStats {
     /// Its name in the settings.
     pub name: String,
-    /// Its kind: `mqtt`, `simulated`, `replay`, `stdin`.
+    /// Its kind, such as `mqtt`.
     pub kind: &'static str,
     /// Its counters.
     pub metrics: Arc<FeedMetrics>,

@@ -63,9 +63,12 @@ pub struct TooFewDescriptors {
 
 /// Checks the limit of the process.
 pub(crate) fn check(shards: usize, feeds: usize) -> Result<(), TooFewDescriptors> {
-    let count = |number: usize, each: u64| (number as u64).saturating_mul(each);
-    let needed = NEEDED + count(shards, NEEDED_PER_SHARD) + count(feeds, NEEDED_PER_FEED);
-    match getrlimit(Resource::Nofile).current {
+    check_limit(limit_of_process(), shards, feeds)
+}
+
+fn check_limit(limit: Option<u64>, shards: usize, feeds: usize) -> Result<(), TooFewDescriptors> {
+    let needed = NEEDED + NEEDED_PER_SHARD * shards as u64 + NEEDED_PER_FEED * feeds as u64;
+    match limit {
         Some(limit) if limit < needed => Err(TooFewDescriptors {
             limit,
             shards,
@@ -76,10 +79,21 @@ pub(crate) fn check(shards: usize, feeds: usize) -> Result<(), TooFewDescriptors
     }
 }
 
+/// The soft limit of descriptors (`RLIMIT_NOFILE`); `None` if there is none.
+fn limit_of_process() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+/// The lowest number of a descriptor that clients cannot take.
+fn first_reserved(limit: u64) -> u64 {
+    limit - (limit / RESERVED_PART).min(RESERVED_MAX)
+}
+
 /// The descriptors of the process; see the module.
 #[derive(Debug)]
 pub(crate) struct Descriptors {
     metrics: Arc<Metrics>,
+    limit: fn() -> Option<u64>,
     refusals: Arc<Semaphore>,
     /// Wakes the refusals when accept(2) finds no descriptor.
     used_up: Arc<Notify>,
@@ -114,6 +128,7 @@ impl Descriptors {
     pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
         Self {
             metrics,
+            limit: limit_of_process,
             refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
             used_up: Arc::default(),
             is_short: AtomicBool::new(false),
@@ -124,11 +139,11 @@ impl Descriptors {
     /// Whether a socket has one of the descriptors that clients cannot take.
     pub(super) fn is_reserved(&self, socket: &impl AsFd) -> bool {
         // It may be changed at any time, and asking costs less than a tenth of an accept.
-        let Some(limit) = getrlimit(Resource::Nofile).current else {
+        let Some(limit) = (self.limit)() else {
             return false;
         };
         let number = u64::try_from(socket.as_fd().as_raw_fd()).unwrap_or(0);
-        number >= limit - (limit / RESERVED_PART).min(RESERVED_MAX)
+        number >= first_reserved(limit)
     }
 
     /// Counts a connection that is refused. `None` if it must be closed without an answer.
@@ -136,7 +151,7 @@ impl Descriptors {
         self.metrics.refused.add(RefusalReason::Descriptors);
         let is_first = self.see(|shortage| shortage.refused += 1);
         if is_first {
-            let limit = getrlimit(Resource::Nofile).current;
+            let limit = (self.limit)();
             tracing::warn!(
                 limit,
                 "file descriptors are short: new connections get 503; raise the limit (ulimit -n)"
@@ -195,5 +210,145 @@ impl Descriptors {
     fn shortage(&self) -> MutexGuard<'_, Option<Shortage>> {
         // No code under this lock can leave the shortage half changed.
         self.shortage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::ErrorKind, net::TcpListener};
+
+    use tokio::{task::JoinHandle, time::timeout};
+
+    use super::*;
+
+    /// Descriptors of a process with this limit.
+    fn limited(limit: fn() -> Option<u64>) -> Descriptors {
+        let descriptors = Descriptors::new(Arc::default());
+        Descriptors {
+            limit,
+            ..descriptors
+        }
+    }
+
+    fn no_descriptor() -> io::Error {
+        ErrorKind::Other.into()
+    }
+
+    #[test]
+    fn a_server_needs_40_descriptors_6_for_each_shard_and_2_for_each_feed() {
+        for (shards, feeds, needed) in [(1, 0, 46), (2, 3, 58), (1024, 0, 6184), (1, 100, 246)] {
+            for limit in [None, Some(needed), Some(needed + 1)] {
+                assert_eq!(check_limit(limit, shards, feeds), Ok(()), "{limit:?}");
+            }
+            let limit = needed - 1;
+            let refused = TooFewDescriptors {
+                limit,
+                shards,
+                feeds,
+                needed,
+            };
+            assert_eq!(check_limit(Some(limit), shards, feeds), Err(refused));
+        }
+    }
+
+    #[test]
+    fn the_limit_that_counts_is_the_one_of_the_process() {
+        assert_eq!(check(1, 0), Ok(()));
+        assert!(check(1 << 40, 0).is_err(), "no process may have this many");
+    }
+
+    #[test]
+    fn clients_cannot_take_the_last_quarter_and_not_the_last_64() {
+        for (limit, first) in [
+            (0, 0),
+            (3, 3),
+            (4, 3),
+            (100, 75),
+            (256, 192),
+            (260, 196),
+            (1024, 960),
+            (1 << 20, (1 << 20) - 64),
+            (u64::MAX, u64::MAX - 64),
+        ] {
+            assert_eq!(first_reserved(limit), first, "{limit}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_a_socket_tells_whether_its_descriptor_is_reserved() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        assert!(limited(|| Some(1)).is_reserved(&socket));
+        assert!(!limited(|| Some(u64::MAX)).is_reserved(&socket));
+        assert!(!limited(|| None).is_reserved(&socket));
+    }
+
+    #[test]
+    fn a_refusal_is_counted_and_16_at_a_time_are_answered() {
+        let descriptors = limited(|| Some(1024));
+        let places: Vec<_> = (0..20).map(|_| descriptors.refuse()).collect();
+        assert_eq!(places.iter().flatten().count(), 16);
+        let name = RefusalReason::Descriptors.as_str();
+        let count = || {
+            let mut rows = descriptors.metrics.refused.rows();
+            rows.find(|(reason, _)| *reason == name).unwrap().1
+        };
+        assert_eq!(count(), 20);
+        drop(places);
+        assert!(descriptors.refuse().is_some());
+        assert_eq!(count(), 21);
+    }
+
+    #[test]
+    fn a_shortage_begins_with_its_first_sign_and_ends_5_seconds_after_the_last() {
+        let descriptors = limited(|| Some(1024));
+        let seen = |descriptors: &Descriptors| {
+            let shortage = descriptors.shortage();
+            shortage.as_ref().map(|seen| (seen.refused, seen.errors))
+        };
+        descriptors.calm();
+        assert!(!descriptors.is_short());
+        assert!(descriptors.see(|_| {}), "the first sign is logged");
+        assert!(!descriptors.see(|_| {}), "no other one is");
+        descriptors.refuse();
+        descriptors.refuse();
+        descriptors.failed(&no_descriptor());
+        assert_eq!(seen(&descriptors), Some((2, 1)));
+        assert_eq!(descriptors.metrics.accept_errors.get(), 1);
+
+        descriptors.calm();
+        assert!(descriptors.is_short(), "it was seen just now");
+        let last = Instant::now().checked_sub(CALM).unwrap();
+        descriptors.shortage().as_mut().unwrap().seen_at = last;
+        descriptors.calm();
+        assert!(!descriptors.is_short());
+        assert_eq!(seen(&descriptors), None);
+
+        // The next one is another shortage.
+        descriptors.failed(&no_descriptor());
+        assert_eq!(
+            (descriptors.is_short(), seen(&descriptors)),
+            (true, Some((0, 1)))
+        );
+    }
+
+    #[test]
+    fn a_refused_client_is_in_the_way_when_it_has_had_its_time_and_no_descriptor_is_left() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let descriptors = limited(|| Some(1024));
+            let place = descriptors.refuse().unwrap();
+            let mut in_the_way: JoinHandle<()> =
+                tokio::spawn(async move { place.is_in_the_way().await });
+            // It has the first moments for its request, whatever happens.
+            tokio::task::yield_now().await;
+            descriptors.failed(&no_descriptor());
+            let over = timeout(3 * REQUEST_MIN, &mut in_the_way).await;
+            assert!(over.is_err(), "a descriptor may be free");
+            descriptors.failed(&no_descriptor());
+            in_the_way.await.unwrap();
+        });
     }
 }

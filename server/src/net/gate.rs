@@ -187,3 +187,143 @@ pub(super) fn share_preflight(method: &Method, request: &HeaderMap, answer: &mut
     answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers);
     answer.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use http_body_util::BodyExt;
+    use hyper::header::{AsHeaderName, HOST};
+
+    use super::*;
+    use crate::settings::site::{host_rule, origin_rule};
+
+    const ENDS: Ends = Ends {
+        peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000),
+        local: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7400),
+    };
+
+    const PAGE: &str = "https://dash.example";
+
+    fn gate() -> Gate {
+        let settings = ServerSettings {
+            hosts: vec![host_rule("dash.example").unwrap()],
+            origins: vec![origin_rule(PAGE).unwrap()],
+            ..ServerSettings::default()
+        };
+        Gate::new(Arc::new(settings), Arc::default())
+    }
+
+    /// The number of refusals for this reason, and for all others.
+    fn refusals(gate: &Gate, reason: RefusalReason) -> (u64, u64) {
+        let rows: Vec<_> = gate.metrics.refused.rows().collect();
+        let all: u64 = rows.iter().map(|(_, count)| count).sum();
+        let row = rows.iter().find(|(name, _)| *name == reason.as_str());
+        let count = row.unwrap().1;
+        (count, all - count)
+    }
+
+    fn body(answer: Answer) -> String {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let body = runtime.unwrap().block_on(answer.into_body().collect());
+        String::from_utf8(body.unwrap().to_bytes().to_vec()).unwrap()
+    }
+
+    fn header(answer: &Answer, name: impl AsHeaderName) -> Vec<&str> {
+        let values = answer.headers().get_all(name).into_iter();
+        values.map(|value| value.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_request_for_another_host_is_refused_counted_and_ends_its_connection() {
+        let gate = gate();
+        let request = |version, host: &str| {
+            let request = Request::builder().uri("/").header(HOST, host);
+            request.version(version).body(()).unwrap()
+        };
+        let own = request(Version::HTTP_11, "dash.example:7400");
+        let named = gate.host(&own, ENDS).unwrap();
+        assert_eq!(named, Authority::parse("dash.example:7400"));
+        assert_eq!(refusals(&gate, RefusalReason::Host), (0, 0));
+        for version in [Version::HTTP_10, Version::HTTP_11] {
+            let foreign = request(version, "evil.example");
+            let answer = *gate.host(&foreign, ENDS).unwrap_err();
+            assert_eq!(answer.status(), StatusCode::MISDIRECTED_REQUEST);
+            assert_eq!(answer.version(), version);
+            assert_eq!(header(&answer, CONNECTION), ["close"]);
+            assert!(body(answer).contains("evil.example"));
+        }
+        assert_eq!(refusals(&gate, RefusalReason::Host), (2, 0));
+    }
+
+    #[test]
+    fn a_request_of_another_site_s_page_is_refused_and_counted() {
+        let gate = gate();
+        let headers = |origin| HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
+        let own = headers(PAGE);
+        let named = gate.origin(&own, None, ENDS).unwrap();
+        assert_eq!(named, Some(&HeaderValue::from_static(PAGE)));
+        assert_eq!(gate.origin(&HeaderMap::new(), None, ENDS).unwrap(), None);
+        assert_eq!(refusals(&gate, RefusalReason::Origin), (0, 0));
+        let foreign = headers("https://evil.example");
+        let answer = *gate.origin(&foreign, None, ENDS).unwrap_err();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+        assert!(body(answer).contains("https://evil.example"));
+        assert_eq!(refusals(&gate, RefusalReason::Origin), (1, 0));
+    }
+
+    #[test]
+    fn a_method_that_is_not_supported_is_refused_with_those_that_are() {
+        let gate = gate();
+        let answer = gate.refuse_method(ENDS, READING);
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(header(&answer, ALLOW), ["GET, HEAD, OPTIONS"]);
+        assert!(body(answer).contains("use GET, HEAD, OPTIONS"));
+        assert_eq!(refusals(&gate, RefusalReason::Method), (1, 0));
+    }
+
+    #[test]
+    fn options_are_answered_with_the_methods() {
+        let answer = options(HANDSHAKE);
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+        assert_eq!(header(&answer, ALLOW), ["GET, OPTIONS"]);
+        assert_eq!(body(answer), "");
+    }
+
+    #[test]
+    fn an_answer_is_shared_with_the_page_that_was_let_in_and_depends_on_it() {
+        let page = HeaderValue::from_static(PAGE);
+        for (origin, expected) in [(None, vec![]), (Some(&page), vec![PAGE])] {
+            let mut answer = Answer::default();
+            share(answer.headers_mut(), origin);
+            assert_eq!(header(&answer, VARY), ["origin"]);
+            assert_eq!(header(&answer, ACCESS_CONTROL_ALLOW_ORIGIN), expected);
+        }
+    }
+
+    #[test]
+    fn only_a_preflight_is_told_what_a_page_may_send() {
+        let asks = HeaderMap::from_iter([(
+            ACCESS_CONTROL_REQUEST_METHOD,
+            HeaderValue::from_static("GET"),
+        )]);
+        let none = HeaderMap::new();
+        for (method, request, is_told) in [
+            (Method::OPTIONS, &asks, true),
+            (Method::OPTIONS, &none, false),
+            (Method::GET, &asks, false),
+            (Method::GET, &none, false),
+        ] {
+            let mut answer = Answer::default();
+            share_preflight(&method, request, answer.headers_mut());
+            let told = |name| header(&answer, name).concat();
+            let (methods, headers, age) = match is_told {
+                true => ("GET, HEAD", "cache-control, last-event-id", "600"),
+                false => ("", "", ""),
+            };
+            assert_eq!(told(ACCESS_CONTROL_ALLOW_METHODS), methods, "{method}");
+            assert_eq!(told(ACCESS_CONTROL_ALLOW_HEADERS), headers, "{method}");
+            assert_eq!(told(ACCESS_CONTROL_MAX_AGE), age, "{method}");
+        }
+    }
+}

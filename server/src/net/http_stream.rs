@@ -13,11 +13,10 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker, ready},
-    time::Duration,
 };
 
 use socket2::SockRef;
-use tickcast_core::shard::KernelBound;
+use tickcast_core::shard::{KernelBound, Path};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -74,10 +73,10 @@ impl HttpLink {
         }
     }
 
-    /// The round trip of the connection, if it is known.
-    pub(super) fn round_trip(&self) -> Option<Duration> {
+    /// What the kernel knows about the way to the client.
+    pub(super) fn path(&self) -> Option<Path> {
         let connection = self.0.upgrade()?;
-        unsent::round_trip(&connection.stream)
+        unsent::path(&connection.stream)
     }
 
     /// Whether the kernel has accepted all bytes that hyper had. Then hyper may get the next ones.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use socket2::SockRef;
-use tickcast_core::shard::{KernelBound, Socket};
+use tickcast_core::shard::{KernelBound, Path, Socket};
 use tokio::{
     io::{AsyncRead, ReadBuf},
     net::TcpStream,
@@ -138,10 +138,10 @@ impl Socket for Outlet {
         }
     }
 
-    fn round_trip(&self) -> Option<Duration> {
+    fn path(&self) -> Option<Path> {
         match self {
-            Self::Tcp(stream) => unsent::round_trip(&stream.0),
-            Self::Events(pipe) => pipe.round_trip(),
+            Self::Tcp(stream) => unsent::path(&stream.0),
+            Self::Events(pipe) => pipe.path(),
         }
     }
 }

@@ -9,12 +9,11 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
-    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame};
-use tickcast_core::shard::{KernelBound, UNSENT_START_BYTES};
+use tickcast_core::shard::{KernelBound, Path, UNSENT_START_BYTES};
 use tokio::sync::Notify;
 
 use super::http_stream::HttpLink;
@@ -88,9 +87,9 @@ impl Pipe {
         pipe
     }
 
-    /// The round trip of the connection, if it is known.
-    pub(super) fn round_trip(&self) -> Option<Duration> {
-        self.0.connection.round_trip()
+    /// What the kernel knows about the way to the client.
+    pub(super) fn path(&self) -> Option<Path> {
+        self.0.connection.path()
     }
 
     /// Bounds what the kernel holds. The capacity becomes a part of what it may hold unsent.

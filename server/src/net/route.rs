@@ -59,3 +59,57 @@ impl Route {
         matches!(self, Self::Latest | Self::Stream)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Route::{self, *};
+
+    /// Each path, its route, whether it is a WebSocket's, and whether pages of the settings'
+    /// origins may read it.
+    const ROUTES: [(&str, Route, bool, bool); 12] = [
+        ("/ws", Subscribe, true, false),
+        ("/echo", Echo, true, false),
+        ("/v1/latest", Latest, false, true),
+        ("/v1/stream", Stream, false, true),
+        ("/healthz", Healthz, false, false),
+        ("/readyz", Readyz, false, false),
+        ("/metrics", Metrics, false, false),
+        ("/", Welcome, false, false),
+        ("/favicon.ico", Icon, false, false),
+        ("/try", Console, false, false),
+        ("/assets/page/icon.svg", Asset, false, false),
+        ("/assets/index.js", Asset, false, false),
+    ];
+
+    #[test]
+    fn each_path_has_its_route_and_other_paths_have_none() {
+        for (path, route, is_web_socket, is_shared) in ROUTES {
+            assert_eq!(Route::of(path, true), Some(route), "{path}");
+            assert_eq!(route.is_web_socket(), is_web_socket, "{path}");
+            assert_eq!(route.is_shared(), is_shared, "{path}");
+            let other = format!("{}x", path);
+            assert_eq!(Route::of(&other, true), None, "{other}");
+        }
+        for path in [
+            "",
+            "//",
+            "*",
+            "/WS",
+            "/ws/",
+            "/v1",
+            "/v1/",
+            "/assets/",
+            "/assets/../ws",
+        ] {
+            assert_eq!(Route::of(path, true), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn metrics_are_at_the_admin_address_alone_if_there_is_one() {
+        assert_eq!(Route::of("/metrics", false), None);
+        for (path, route, ..) in ROUTES.iter().filter(|(path, ..)| *path != "/metrics") {
+            assert_eq!(Route::of(path, false), Some(*route), "{path}");
+        }
+    }
+}

@@ -331,11 +331,7 @@ mod tests {
         let shard = ShardHandle::new(shard, Arc::clone(&handoff), ingest, clock);
 
         let mut strip = StripBuilder::new(1);
-        strip.introduce(TopicInfo {
-            id: 0,
-            topic: Topic::new("a").expect("it is a topic"),
-            unit: None,
-        });
+        strip.introduce(TopicInfo::new(0, Topic::new("a").expect("it is a topic")));
         strip.push(&Update {
             topic: 0,
             position: 1,

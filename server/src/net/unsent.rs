@@ -3,11 +3,10 @@
 use std::{
     io::{self, IoSlice},
     os::fd::AsFd,
-    time::Duration,
 };
 
 use socket2::SockRef;
-use tickcast_core::shard::KernelBound;
+use tickcast_core::shard::{KernelBound, Path};
 use tokio::{io::Interest, net::TcpStream};
 
 /// Writes without waiting. The kernel appends no later bytes to these, so that it decides anew at
@@ -34,7 +33,12 @@ pub(super) fn bound(stream: &TcpStream, bound: KernelBound) {
     }
 }
 
-/// The round trip without the queues of the network, if the kernel knows it.
-pub(super) fn round_trip(stream: &TcpStream) -> Option<Duration> {
-    tickcast_uring::shortest_round_trip(stream.as_fd()).ok()
+/// What the kernel knows about the way to the client.
+pub(super) fn path(stream: &TcpStream) -> Option<Path> {
+    let path = tickcast_uring::tcp_path(stream.as_fd()).ok()?;
+    Some(Path {
+        shortest_round_trip: path.shortest_round_trip,
+        round_trip: path.round_trip,
+        acknowledged_bytes: path.acknowledged_bytes,
+    })
 }

@@ -8,8 +8,8 @@ use tickcast_protocol::topic::Filter;
 
 use super::values::filter;
 use crate::feed::decode::{
-    DecodeRule, FieldsFormat, Format, JsonFormat, MissingPolicy, Numerals, Shape, SidePointer,
-    TopicTemplate,
+    Conditions, DecodeRule, FieldsFormat, Format, JsonFormat, MissingPolicy, Numerals, Shape,
+    SidePointer, TopicTemplate,
     json::Pointer,
     time::{TimeRule, TimeUnit},
 };
@@ -20,6 +20,8 @@ pub(crate) struct DecodeKeys {
     #[arg(value_parser = filter)]
     filter: Filter,
     format: FormatName,
+    when: Option<Conditions>,
+    reason: Option<Pointer>,
     unit: Option<String>,
     value: Option<Pointer>,
     price: Option<Pointer>,
@@ -61,6 +63,8 @@ enum FormatName {
     Json,
     Text,
     Bytes,
+    Skip,
+    Error,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -144,6 +148,8 @@ impl TryFrom<DecodeKeys> for DecodeRule {
             FormatName::Number => Format::Number(keys.take_numerals()),
             FormatName::Text => Format::Text,
             FormatName::Bytes => Format::Bytes,
+            FormatName::Skip => Format::Skip,
+            FormatName::Error => Format::Error(keys.reason.take()),
             FormatName::Json => Format::Json(Box::new(keys.take_json()?)),
         };
         if let Some(key) = keys.left() {
@@ -153,6 +159,7 @@ impl TryFrom<DecodeKeys> for DecodeRule {
             filter: keys.filter,
             format,
             unit: keys.unit.map(Into::into),
+            when: keys.when.unwrap_or_default(),
         })
     }
 }
@@ -231,6 +238,7 @@ impl DecodeKeys {
     /// A key that no other key needs: it belongs to another format or another kind of value.
     fn left(&self) -> Option<&'static str> {
         let left = [
+            ("reason", self.reason.is_some()),
             ("value", self.value.is_some()),
             ("price", self.price.is_some()),
             ("size", self.size.is_some()),

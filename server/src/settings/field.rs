@@ -10,7 +10,11 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use crate::feed::mqtt::{HIDDEN, MqttUrl, Secret};
+use crate::feed::{
+    mqtt::{HIDDEN, MqttUrl, Secret},
+    program::Variable,
+    websocket::{Header, WebsocketUrl},
+};
 
 /// The settings of a struct, see [`settings`].
 pub(crate) fn command<T: Args>() -> Command {
@@ -119,7 +123,20 @@ pub(crate) fn reason(error: &clap::Error) -> String {
 
 pub(crate) fn is_secret(arg: &Arg) -> bool {
     let value = arg.get_value_parser().type_id();
-    value == TypeId::of::<Secret>() || value == TypeId::of::<MqttUrl>()
+    value == TypeId::of::<Secret>()
+        || value == TypeId::of::<MqttUrl>()
+        || is_pair(arg)
+        || is_websocket_url(arg)
+}
+
+/// Whether a value is a name and a secret.
+fn is_pair(arg: &Arg) -> bool {
+    let value = arg.get_value_parser().type_id();
+    value == TypeId::of::<Variable>() || value == TypeId::of::<Header>()
+}
+
+fn is_websocket_url(arg: &Arg) -> bool {
+    arg.get_value_parser().type_id() == TypeId::of::<WebsocketUrl>()
 }
 
 /// A value without its secrets.
@@ -127,6 +144,15 @@ pub(crate) fn shown(arg: &Arg, text: &str) -> String {
     let is_url = arg.get_value_parser().type_id() == TypeId::of::<MqttUrl>();
     match text.parse::<MqttUrl>() {
         _ if !is_secret(arg) => text.into(),
+        _ if is_websocket_url(arg) => match text.parse::<WebsocketUrl>() {
+            Ok(url) if !url.has_query() => text.into(),
+            Ok(url) => format!("{url}?{HIDDEN}"),
+            Err(_) => HIDDEN.into(),
+        },
+        _ if is_pair(arg) => {
+            let end = text.find(['=', ':']).map_or(0, |end| end + 1);
+            format!("{}{HIDDEN}", &text[..end])
+        }
         Ok(url) if is_url && !url.has_secret() => text.into(),
         Ok(url) if is_url => url.to_string(),
         _ => HIDDEN.into(),

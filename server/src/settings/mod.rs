@@ -16,6 +16,7 @@ pub(crate) mod values;
 mod bounds;
 
 use std::{
+    ffi::OsString,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
     sync::Arc,
@@ -44,13 +45,13 @@ pub(crate) struct General {
     /// file.
     #[arg(long, value_name = "FILE")]
     config: Option<String>,
-    /// Where updates come from: simulated, mqtt, replay, stdin or none (then only clients
-    /// publish). Several feeds run at the same time.
+    /// Where updates come from: simulated, mqtt, websocket, program, replay, stdin or none (then
+    /// only clients publish). Several feeds run at the same time.
     #[arg(long, value_name = "KIND", default_value = "simulated")]
     feed: Vec<String>,
-    /// How payloads of matching topics are read: auto, fields, number, text, bytes or json with
-    /// pointers, as in "market/+/trade=json,price=/p,size=/q,time=/T,time_unit=ms". The first match
-    /// counts.
+    /// How payloads of matching topics are read: auto, fields, number, text, bytes, skip, error or
+    /// json with pointers, as in "market/+/trade=json,price=/p,size=/q,time=/T,time_unit=ms". The
+    /// first match counts, or with when=... the first that the payload chooses.
     #[arg(long, value_name = "FILTER=FORMAT")]
     decode: Vec<String>,
     /// How often updates of matching topics are expected, as in "plant/#=5s,dead_after=10m": a
@@ -65,8 +66,8 @@ pub(crate) struct General {
     #[arg(long)]
     pub(crate) print_config: bool,
     /// Print what a payload would become, and by which rule, and exit.
-    #[arg(long, num_args = 2, value_names = ["TOPIC", "PAYLOAD"])]
-    pub(crate) try_decode: Option<Vec<String>>,
+    #[arg(long, num_args = 2, value_names = ["TOPIC", "PAYLOAD"], allow_hyphen_values = true)]
+    pub(crate) try_decode: Option<Vec<OsString>>,
 }
 
 const AFTER_HELP: &str = "\

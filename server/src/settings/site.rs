@@ -114,7 +114,7 @@ impl fmt::Display for OriginRule {
 impl Authority {
     /// Parses `HOST`, `HOST:` or `HOST:PORT` (RFC 9110, section 7.2).
     pub fn parse(text: &str) -> Option<Self> {
-        let host_end = text.rfind(']').map_or(0, |bracket| bracket + 1);
+        let host_end = text.rfind(']').unwrap_or(0);
         let (host, port) = match text[host_end..].find(':') {
             Some(colon) => {
                 let colon = host_end + colon;
@@ -267,6 +267,20 @@ mod tests {
         assert_eq!(longest.len(), NAME_MAX_BYTES);
         assert!(authority(&longest).is_some());
         assert!(authority(&format!("{longest}a")).is_none());
+    }
+
+    #[test]
+    fn a_rule_is_shown_as_it_is_written() {
+        for text in [
+            "https://dash.example:443",
+            "http://127.0.0.1:80",
+            "http://[::1]:8080",
+            "app://dash.example",
+            "file://",
+        ] {
+            assert_eq!(origin_rule(text).unwrap().to_string(), text);
+        }
+        assert_eq!(origin_rule("*").unwrap().to_string(), "any site");
     }
 
     #[test]

@@ -211,13 +211,25 @@ mod tests {
             "http://h:1",
         ] {
             let error = address(text).unwrap_err();
-            assert!(error.ends_with(ADDRESS_FORM), "{text}: {error}");
+            assert_eq!(error, ADDRESS_FORM, "{text}");
         }
         let error = address("no-such-host.invalid:7400").unwrap_err();
         assert!(
             error.starts_with("cannot resolve \"no-such-host.invalid\": "),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_positive_number_is_above_0_and_at_most_its_maximum() {
+        let parse = positive(10.0);
+        for (text, expected) in [("10", 10.0), ("0.001", 0.001), ("1e1", 10.0)] {
+            assert_eq!(parse(text), Ok(expected));
+        }
+        for text in ["0", "-1", "-0", "10.001", "inf", "nan", "", "x"] {
+            let error = "expected a number above 0 and at most 10, such as 2.5";
+            assert_eq!(parse(text), Err(error.to_owned()), "{text}");
+        }
     }
 
     #[test]

@@ -4,9 +4,17 @@
 
 mod built_in;
 mod interop;
+mod metadata;
 mod mqtt;
 mod mqtt_faults;
 mod mqtt_secure;
 mod payloads;
+mod program;
+mod recipes;
+mod replay;
+mod replay_order;
+mod replay_tables;
 mod sessions;
 mod sparkplug;
+mod websocket;
+mod websocket_server;

@@ -5,7 +5,7 @@ use std::{fs, process::Command, sync::Arc, time::Duration};
 use tickcast_protocol::{message::Quality, topic::Filter, value::Value};
 use tickcast_server::testing::{
     FeedState, Source,
-    decode::{DecodeRule, Format, Numerals},
+    decode::{Conditions, DecodeRule, Format, Numerals},
     mqtt::{MqttSettings, MqttVersion, Secret},
 };
 use tickcast_server_testkit::{
@@ -32,6 +32,7 @@ pub(crate) fn settings(port: u16, version: MqttVersion) -> MqttSettings {
 
 fn feed(settings: MqttSettings) -> RunningFeed {
     let numbers = DecodeRule {
+        when: Conditions::default(),
         filter: Filter::new("plant/#").unwrap(),
         format: Format::Number(Numerals::Usual),
         unit: Some("bar".into()),

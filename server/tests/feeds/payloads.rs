@@ -205,6 +205,72 @@ fn an_object_can_be_split_by_choice() {
 }
 
 #[test]
+fn what_a_message_says_chooses_its_rule() {
+    let rules = [
+        "in=json,when=/channel=trade&/type=update|snapshot,each=/data,price=/p,size=/q",
+        "in=json,when=/channel=ticker,value=/last",
+        "in=skip,when=/channel=heartbeat",
+        "in=skip,when==pong",
+        "in=error,when=/success=false,reason=/error",
+        "in=skip,when=/success&!/error",
+    ];
+    for (payload, expected) in [
+        (
+            r#"{"channel":"trade","type":"update","data":[{"p":1,"q":2},{"p":3,"q":4}]}"#,
+            &["in: trade 2 at 1", "in: trade 4 at 3"][..],
+        ),
+        (r#"{"channel":"ticker","last":7}"#, &["in: reading 7"]),
+        (r#"{"channel":"heartbeat"}"#, &["1 passed over by the rule"]),
+        ("pong", &["1 passed over by the rule"]),
+        (
+            r#"{"success":true,"error":null}"#,
+            &["1 passed over by the rule"],
+        ),
+        (
+            r#"{"success":false,"error":"no such pair"}"#,
+            &["the source reports an error: no such pair"],
+        ),
+        (
+            r#"{"success":false}"#,
+            &[r#"the source reports an error: {"success":false}"#],
+        ),
+        (
+            r#"{"channel":"trade","type":"other"}"#,
+            &[
+                "cannot be read: none of the rules for its topic applies to it: \
+               {\"channel\":\"trade\",\"type\":\"other\"}",
+            ],
+        ),
+        (
+            "ping",
+            &["cannot be read: none of the rules for its topic applies to it: ping"],
+        ),
+    ] {
+        assert_eq!(decoded(&rules, "in", payload), expected, "{payload}");
+    }
+    // A last rule without conditions is for everything else, and other topics are not concerned.
+    let with_rest = [&rules[..], &["in=text"]].concat();
+    assert_eq!(decoded(&with_rest, "in", "ping"), [r#"in: text "ping""#]);
+    assert_eq!(decoded(&rules, "other", "7"), ["other: reading 7"]);
+}
+
+#[test]
+fn a_topic_can_be_a_part_of_a_text_in_the_message() {
+    let rule =
+        "in=json,topic=bitstamp/{/channel=live_trades_*}/trade,price=/data/price,size=/data/amount";
+    check(
+        rule,
+        r#"{"channel":"live_trades_btcusd","data":{"price":1.5,"amount":2}}"#,
+        ["bitstamp/btcusd/trade: trade 2 at 1.5"],
+    );
+    check(
+        rule,
+        r#"{"channel":"order_book_btcusd","data":{"price":1.5,"amount":2}}"#,
+        [r#"cannot be read: there is no part for the topic at "/channel""#],
+    );
+}
+
+#[test]
 fn the_rule_that_applies_is_named() {
     let program = command(&[]);
     let mut command = Command::new(program.as_std().get_program());
@@ -232,6 +298,10 @@ fn a_rule_that_makes_no_sense_is_refused_with_the_form_that_is_wanted() {
         ("in=json,value=/v,time=/t,zone=Mars", "Europe/Berlin"),
         ("in=json,value=/v,round=3", "round does not fit"),
         ("in=text,include=a", "include does not fit"),
+        ("in=text,when=a=1", "/channel=trade&/type"),
+        ("in=skip,when=", "a condition is empty"),
+        ("in=skip,reason=/a", "reason does not fit"),
+        ("in=json,value=/v,topic=a/{/b=c}", "there is no '*'"),
         ("in=fields,include=a||b", "with | between them"),
         ("in=json,price=/p,size=/q,round=19", "0..=18"),
     ] {

@@ -428,7 +428,8 @@ fn secrets_are_never_printed() {
     assert_eq!(
         problems,
         [
-            "--mqtt-url: it does not start with mqtt://; expected a URL such as \
+            "--mqtt-url: it does not start with mqtt://, mqtts://, ws:// or wss://; \
+             expected a URL such as \
              mqtt://user:password@host:1883"
         ]
     );
@@ -498,7 +499,7 @@ fn flags_that_are_wrong_are_refused_by_name() {
     );
     check(
         &["--feed", "kafka"],
-        "--feed \"kafka\": expected one of simulated, mqtt, replay, stdin, none",
+        "--feed \"kafka\": expected one of simulated, mqtt, replay, stdin, program, websocket, none",
     );
     check(
         &["--feed", "mqtt", "--feed", "mqtt"],
@@ -610,12 +611,13 @@ fn the_file_is_refused_with_key_and_line() {
     );
     check(
         "[[feed]]\nurl = \"mqtt://h\"\n",
-        "tickcast.toml:1:1: feed.kind is missing: simulated, mqtt, replay, stdin, none",
+        "tickcast.toml:1:1: feed.kind is missing: simulated, mqtt, replay, stdin, program, websocket, none",
     );
     check(
         "[[feed]]\nkind = \"mqtt\"\nrate = 5\n",
         "tickcast.toml:3:1: feed.rate: there is no such setting of feeds of kind mqtt; expected one \
-         of url, filter, sparkplug, version, qos, user, password, client_id, session_expiry, max_packet",
+         of url, filter, sparkplug, version, qos, user, password, client_id, session_expiry, max_packet, \
+         tls_ca, tls_cert, tls_key, tls_server_name, tls_alpn, tls_insecure",
     );
     check(
         "[[feed]]\nkind = \"stdin\"\nname = \"a\"\n[[feed]]\nkind = \"simulated\"\nname = \"a\"\n",
@@ -674,13 +676,14 @@ fn rules_on_the_command_line_are_refused_with_the_reason() {
     );
     check(
         "a=xml",
-        "--decode: format \"xml\": expected one of auto, fields, number, json, text, bytes",
+        "--decode: format \"xml\": expected one of auto, fields, number, json, text, bytes, \
+             skip, error",
     );
     check(
         "a=json,cost=/c",
         "--decode: cost: there is no such setting of [[decode]]; expected one of filter, format, \
-         unit, value, price, size, side, side_of, buy, sell, buyer_maker, bid, ask, bid_size, \
-         ask_size, time, time_unit, time_format, zone, utc_offset, each, topic, missing, round, \
+         when, reason, unit, value, price, size, side, side_of, buy, sell, buyer_maker, bid, ask, \
+         bid_size, ask_size, time, time_unit, time_format, zone, utc_offset, each, topic, missing, round, \
          decimal, include, exclude, keep",
     );
 }
@@ -905,7 +908,9 @@ fn help_flags(heading: &str) -> Vec<HelpFlag> {
         take("env");
         let default = take("default");
         let name = format!("--{}", words[0]);
-        let usage = [&[name.clone()], &values[..]].concat().join(" ");
+        let usage = [std::slice::from_ref(&name), &values[..]]
+            .concat()
+            .join(" ");
         HelpFlag {
             name,
             usage,
@@ -943,7 +948,7 @@ fn every_setting_has_a_text_and_is_printed_below_it() {
             count += 1;
         }
     }
-    assert_eq!(count, 30 + 1 + 4 + 10);
+    assert_eq!(count, 30 + 1 + 4 + 16);
 }
 
 fn in_code(default: Option<&str>) -> String {

@@ -60,12 +60,13 @@ fn problems_of_a_file_are_in_its_order_and_begin_alike() {
             "tickcast.toml:1:1: lisen: there is no such setting; did you mean listen?",
             "tickcast.toml:2:1: shards \"0\": expected a number from 1 to 1024",
             "tickcast.toml:4:8: ping: write texts in quotes: ping = \"soon\"",
-            "tickcast.toml:8:1: decode.format \"xml\": expected one of auto, fields, number, json, text, bytes",
+            "tickcast.toml:8:1: decode.format \"xml\": expected one of auto, fields, number, json, \
+             text, bytes, skip, error",
             "tickcast.toml:12:3: feed.qos \"7\": expected a number from 0 to 2",
             "tickcast.toml:15:1: decode.filtr: there is no such setting of [[decode]]; did you mean \
              filter?",
             "tickcast.toml:18:1: feed.kind \"kafka\": expected one of simulated, mqtt, replay, stdin, \
-             none",
+             program, websocket, none",
         ],
     );
 }
@@ -296,7 +297,11 @@ const EXAMPLES: [&str; 4] = ["such as ", "as in ", "expected one of ", " from "]
 
 /// Settings that take any text, the log's, whose parser has tests in `config`, and the flag that
 /// takes two texts.
-const TEXTS: [&str; 7] = [
+const TEXTS: [&str; 11] = [
+    "program-shell",
+    "websocket-send",
+    "websocket-ping-text",
+    "websocket-user-agent",
     "mqtt-user",
     "mqtt-password",
     "mqtt-client-id",
@@ -306,16 +311,32 @@ const TEXTS: [&str; 7] = [
     "try-decode",
 ];
 
+/// Settings whose values are not repeated: they may have passwords.
+const SECRETS: [&str; 4] = [
+    "mqtt-url",
+    "program-env",
+    "websocket-url",
+    "websocket-header",
+];
+
+/// Settings that are checked below. Those of TLS belong together, and have tests of their own.
+fn checked_flags() -> Vec<String> {
+    let mut flags = flags();
+    flags.retain(|flag| !TEXTS.contains(&flag.as_str()) && !flag.contains("-tls-"));
+    flags
+}
+
 #[track_caller]
 fn check_errors(value: &str) {
-    for flag in flags()
-        .iter()
-        .filter(|flag| !TEXTS.contains(&flag.as_str()))
-    {
+    for flag in &checked_flags() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/data/ec2-cpu.csv");
         let feed: &[&str] = match flag.split('-').next() {
             Some("sim") => &["--feed", "simulated"],
             Some("mqtt") => &["--feed", "mqtt"],
+            Some("program") if flag == "program-run" => &["--feed", "program"],
+            Some("program") => &["--feed", "program", "--program-shell", "true"],
+            Some("websocket") if flag == "websocket-url" => &["--feed", "websocket"],
+            Some("websocket") => &["--feed", "websocket", "--websocket-url", "ws://h"],
             Some("replay") if flag == "replay-file" => &["--feed", "replay"],
             Some("replay") => &["--feed", "replay", "--replay-file", file],
             _ => &[],
@@ -337,7 +358,8 @@ fn check_errors(value: &str) {
                 let mut members = value.split([',', '=']).map(str::trim).chain([value]);
                 let is_shown = members
                     .any(|member| line.contains(member) || line.contains(&format!("{member:?}")));
-                assert!(is_shown || flag == "mqtt-url", "{name} {value:?}: {line}");
+                let is_secret = SECRETS.contains(&flag.as_str());
+                assert!(is_shown || is_secret, "{name} {value:?}: {line}");
                 // A name may be right in form, and there is no such file, or it is there twice.
                 let is_file = line.contains("(os error ") || line.contains("is named twice");
                 let has_example = is_file || EXAMPLES.iter().any(|part| line.contains(part));
@@ -363,14 +385,13 @@ fn every_setting_refuses_something_and_says_what_it_expects() {
         check_errors(value);
     }
     // Each setting refuses one of them, so that nothing above was checked in an empty loop.
-    for flag in flags()
-        .iter()
-        .filter(|flag| !TEXTS.contains(&flag.as_str()))
-    {
+    for flag in &checked_flags() {
         let feed = match flag.split('-').next() {
             Some("sim") => "simulated",
             Some("mqtt") => "mqtt",
             Some("replay") => "replay",
+            Some("program") => "program",
+            Some("websocket") => "websocket",
             _ => "none",
         };
         let name = format!("--{flag}");

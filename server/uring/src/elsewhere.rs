@@ -1,9 +1,9 @@
 //! Systems without io_uring: no ring can be created, so the other functions are never called.
 
-use std::{convert::Infallible, io, marker::PhantomData, os::fd::BorrowedFd, time::Duration};
+use std::{convert::Infallible, io, marker::PhantomData, os::fd::BorrowedFd};
 
 /// Always fails.
-pub fn shortest_round_trip(_: BorrowedFd<'_>) -> io::Result<Duration> {
+pub fn tcp_path(_: BorrowedFd<'_>) -> io::Result<crate::TcpPath> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -8,7 +8,7 @@
 //! send once, on the caller's thread, and reports the number of bytes that the socket accepted. So
 //! the bytes must live only for the call, and nothing runs in the background.
 //!
-//! [`shortest_round_trip`] asks for one of the numbers of `TCP_INFO`, which no safe crate offers.
+//! [`tcp_path`] asks for some of the numbers of `TCP_INFO`, which no safe crate offers.
 //!
 //! The files in reading order: `list` is what the kernel is given to read, `linux` the ring,
 //! `tcp_info` the question, and `elsewhere` replaces all of them on systems without io_uring. The
@@ -25,11 +25,12 @@ mod list;
 mod tcp_info;
 
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{Ring, Sends, shortest_round_trip};
+pub use elsewhere::{Ring, Sends, tcp_path};
 #[cfg(target_os = "linux")]
 pub use linux::{Ring, Sends};
+pub use tcp_info::TcpPath;
 #[cfg(target_os = "linux")]
-pub use tcp_info::shortest_round_trip;
+pub use tcp_info::tcp_path;
 
 /// Maximum number of sends per system call. A longer list is divided into several calls. 16 sends
 /// save most of the cost, and 64 save as much as can be measured.

@@ -7,12 +7,23 @@ use std::{
     time::Duration,
 };
 
-/// The shortest round trip of a TCP connection in the last minutes.
+/// What the kernel knows about the way to a TCP connection's peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpPath {
+    /// The shortest round trip in the last minutes.
+    pub shortest_round_trip: Duration,
+    /// The round trip now, smoothed.
+    pub round_trip: Duration,
+    /// Bytes that the peer has acknowledged so far.
+    pub acknowledged_bytes: u64,
+}
+
+/// What the kernel knows about the way to a TCP connection's peer.
 ///
 /// # Errors
 ///
 /// The socket is no TCP connection, or the kernel does not know (before 4.9, or no round trip yet).
-pub fn shortest_round_trip(socket: BorrowedFd<'_>) -> io::Result<Duration> {
+pub fn tcp_path(socket: BorrowedFd<'_>) -> io::Result<TcpPath> {
     // SAFETY: the type consists of numbers, for which all zeros are valid.
     let mut info: libc::tcp_info = unsafe { mem::zeroed() };
     let mut len = mem::size_of_val(&info) as libc::socklen_t;
@@ -31,10 +42,15 @@ pub fn shortest_round_trip(socket: BorrowedFd<'_>) -> io::Result<Duration> {
     if result != 0 {
         return Err(io::Error::last_os_error());
     }
+    // It is the last of these fields.
     let end = offset_of!(libc::tcp_info, tcpi_min_rtt) + size_of::<u32>();
     // The kernel has all bits set while it does not know.
     if (len as usize) < end || info.tcpi_min_rtt == u32::MAX {
         return Err(io::ErrorKind::Unsupported.into());
     }
-    Ok(Duration::from_micros(info.tcpi_min_rtt.into()))
+    Ok(TcpPath {
+        shortest_round_trip: Duration::from_micros(info.tcpi_min_rtt.into()),
+        round_trip: Duration::from_micros(info.tcpi_rtt.into()),
+        acknowledged_bytes: info.tcpi_bytes_acked,
+    })
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
-use tickcast_uring::{Ring, SENDS_MAX, shortest_round_trip};
+use tickcast_uring::{Ring, SENDS_MAX, tcp_path};
 
 static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| (0..1 << 24).map(|i| (i % 251) as u8).collect());
 
@@ -158,12 +158,21 @@ fn bytes_that_are_kept_apart_arrive_like_others() {
 }
 
 #[test]
-fn the_shortest_round_trip_is_known_of_a_connection_and_of_nothing_else() {
+fn the_path_is_known_of_a_connection_and_of_nothing_else() {
     let (mut writer, mut reader) = pair();
-    writer.write_all(b"a").unwrap();
-    reader.read_exact(&mut [0]).unwrap();
-    let round_trip = shortest_round_trip(writer.as_fd()).unwrap();
-    assert!(round_trip < Duration::from_secs(1), "{round_trip:?}");
+    writer.write_all(b"abc").unwrap();
+    reader.read_exact(&mut [0; 3]).unwrap();
+    // An answer carries the acknowledgement.
+    reader.write_all(b"d").unwrap();
+    writer.read_exact(&mut [0]).unwrap();
+    let path = tcp_path(writer.as_fd()).unwrap();
+    assert!(
+        path.shortest_round_trip < Duration::from_secs(1),
+        "{path:?}"
+    );
+    assert!(path.round_trip >= path.shortest_round_trip, "{path:?}");
+    // A kernel may count the first packet of the connection as well.
+    assert!((3..=4).contains(&path.acknowledged_bytes), "{path:?}");
     let file = File::open("/dev/null").unwrap();
-    assert!(shortest_round_trip(file.as_fd()).is_err());
+    assert!(tcp_path(file.as_fd()).is_err());
 }

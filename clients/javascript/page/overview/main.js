@@ -36,8 +36,6 @@ let isDue = false;
 /** Set while data waits for its repaint. */
 let timer = null;
 let painted_ms = 0;
-/** Topics whose units are known. */
-let topicsWithUnits = -1;
 /** The tape's position of the newest batch. */
 let position = 0;
 
@@ -74,6 +72,7 @@ function receive(event) {
     }
     case 'status':
       store.setStatuses(event.statuses);
+      store.setInfos(event.topics ?? []);
       break;
     case 'gap':
       gapList.open(now_ms, event.lost === undefined ? 'gap · some lost' : `gap · ${count(event.lost)} lost`, event.lost ?? null);
@@ -164,10 +163,6 @@ function requestHistory(row) {
 function showHealth() {
   const { client, subscription } = overview;
   store.updateRates(serverNow());
-  if (topicsWithUnits !== store.rows.length) {
-    topicsWithUnits = store.rows.length;
-    store.setUnits(client.topics.topics);
-  }
   health.show({
     client, position, store, granted: subscription.granted, latency: latencies.quantiles(client.clock), matching: table.rows.length,
   });

@@ -38,8 +38,9 @@ export class Store {
   }
 
   /** @param {number} now_ms the server's clock */
-  addBatch({ updates }, now_ms) {
+  addBatch({ topics = [], updates }, now_ms) {
     for (const update of updates) this.#addUpdate(update, now_ms);
+    this.setInfos(topics);
   }
 
   #addUpdate({ topic, position, seq, ingest_time_ns, quality, value }, now_ms) {
@@ -81,7 +82,7 @@ export class Store {
     }
     const { status = 'live', since_ms = null } = this.#statuses.get(topic) ?? {};
     const row = {
-      topic, unit: '', kind: '', text: '', extra: '', number: null, decimals: 0, quality: 'live', status, since_ms,
+      topic, unit: '', name: '', kind: '', text: '', extra: '', number: null, decimals: 0, quality: 'live', status, since_ms,
       /** The first number of the page, and the change since then in percent. */
       first: null, change: null,
       /** Sign of the newest change, and its time by the server's clock. */
@@ -151,11 +152,11 @@ export class Store {
     return this.#statuses.size;
   }
 
-  /** Units come with the topics, not with the values. */
-  setUnits(topics) {
-    for (const { topic, unit } of topics) {
+  /** Units and names come with the topics, not with the values, and may come later. */
+  setInfos(topics) {
+    for (const { topic, unit = '', name = '' } of topics) {
       const row = this.#byTopic.get(topic);
-      if (row && unit) row.unit = unit;
+      if (row) Object.assign(row, { unit, name });
     }
   }
 

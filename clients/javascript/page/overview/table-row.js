@@ -1,6 +1,6 @@
 // One element of the table, which shows one row of the store after another.
 
-import { percent, rate } from '../shared/format.js';
+import { percent, rate, withUnit } from '../shared/format.js';
 import { freshness, signClass } from './freshness.js';
 
 /** How long a new value has the colour of its direction. */
@@ -49,13 +49,13 @@ export class TableRow {
     if (this.row !== row) {
       this.row = row;
       this.element.hidden = row === null;
-      if (row) this.element.title = row.topic;
     }
     if (!row) return false;
     const isFresh = now_ms - row.changed_ms < FLASH_MS;
     const change = percent(row.change);
     this.#write(0, row.topic, '');
-    this.#write(1, row.unit ? `${row.text} ${row.unit}` : row.text, isFresh ? directionClass(row.direction) : '');
+    this.#attribute('title', row.name ? `${row.name}\n${row.topic}` : row.topic);
+    this.#write(1, withUnit(row), isFresh ? directionClass(row.direction) : '');
     this.#write(2, change, signClass(change));
     this.#write(3, rate(row.rate), '');
     this.#write(4, ...freshness(row, now_ms));

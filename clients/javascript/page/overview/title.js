@@ -1,14 +1,18 @@
 // The line above the chart: the topic, its newest value, its change and how fresh it is.
 
 import { write } from '../shared/dom.js';
-import { percent } from '../shared/format.js';
+import { percent, withUnit } from '../shared/format.js';
 import { freshness, signClass } from './freshness.js';
+
+/** The words for kinds that are not their names. The text of an absent value says enough. */
+const KINDS = { quote: 'bid', absent: '' };
 
 /** @param {object} row of the store */
 export function showTitle(elements, row, now_ms) {
   write(elements.topic, row.topic);
   elements.plot.setAttribute('aria-label', `Chart of ${row.topic}`);
-  write(elements.last, row.unit ? `${row.text} ${row.unit}` : row.text);
+  write(elements.name, row.name);
+  write(elements.last, withUnit(row));
   const change = percent(row.change);
   write(elements.change, change && `${change} %`);
   elements.change.className = `mono ${signClass(change)}`;
@@ -16,7 +20,8 @@ export function showTitle(elements, row, now_ms) {
   const [text, color] = freshness(row, now_ms);
   write(elements.freshness, color && text);
   elements.freshness.className = color;
-  const kind = row.kind === 'quote' ? 'bid' : row.kind;
+  const kind = KINDS[row.kind] ?? row.kind;
   write(elements.kind, row.extra ? `${kind} · ${row.extra}` : kind);
-  write(elements.hint, row.number === null ? `Topics with ${row.kind} values have no chart.` : '');
+  const hint = row.kind === 'absent' ? 'There is no value at present.' : `Topics with ${row.kind} values have no chart.`;
+  write(elements.hint, row.number === null ? hint : '');
 }

@@ -59,3 +59,6 @@ export const count = (number) => grouped(String(number));
 
 /** Time of day in UTC. */
 export const clock = (ms, hasMillis = false) => new Date(ms).toISOString().slice(11, hasMillis ? 23 : 19);
+
+/** The value of a row of the store. Only numbers have a unit. */
+export const withUnit = ({ text, unit, number }) => (unit && number !== null ? `${text} ${unit}` : text);

@@ -78,7 +78,7 @@ export class SubscriptionRegistry {
   }
 
   status(message) {
-    this.#channels.get(message.channel)?.statuses(message.statuses);
+    this.#channels.get(message.channel)?.statuses(message);
   }
 
   heartbeat({ channels }) {

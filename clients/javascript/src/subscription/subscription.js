@@ -185,13 +185,13 @@ export class Subscription extends EventTarget {
     }
     const reason = this.#chain.checkBatch(batch);
     if (reason) return this.#violation(reason);
-    const { snapshot, from, to, updates } = batch;
+    const { snapshot, from, to, topics, updates } = batch;
     if (!this.#delivery.fits(updates.length)) return this.#overflow(updates.length);
     this.#chain.batch(batch);
     this.#backoff.reset();
     this.#add('batches', 1);
     this.#add('updates', updates.length);
-    this.#delivery.push({ type: 'batch', snapshot, from, to, updates }, updates.length, this.#chain.token);
+    this.#delivery.push({ type: 'batch', snapshot, from, to, ...known(topics), updates }, updates.length, this.#chain.token);
   }
 
   gap(gap) {
@@ -206,7 +206,7 @@ export class Subscription extends EventTarget {
     this.#delivery.push({ type: 'gap', from, to, lost }, 0, this.#chain.token);
   }
 
-  statuses(statuses) {
+  statuses({ statuses, topics }) {
     if (statuses.some(({ topic }) => topic === undefined)) {
       return this.#violation('a topic id that was never introduced', 'unknown_topic');
     }
@@ -215,7 +215,7 @@ export class Subscription extends EventTarget {
       if (status === 'live') this.#notLive.delete(topic);
       else this.#notLive.set(topic, status);
     }
-    this.#delivery.push({ type: 'status', statuses }, statuses.length, this.#chain.token);
+    this.#delivery.push({ type: 'status', statuses, ...known(topics) }, statuses.length, this.#chain.token);
   }
 
   /** On a new channel all topics count as live again. The server names those that are not. */
@@ -311,3 +311,6 @@ export class Subscription extends EventTarget {
     this.dispatchEvent(new CustomEvent('status', { detail: { status } }));
   }
 }
+
+/** What a message says about topics, if it says anything. */
+const known = (topics) => (topics.length > 0 ? { topics } : {});

@@ -56,7 +56,13 @@ const subscribeResult = {
   toJson: (result) => ('code' in result ? refused : accepted).toJson(result),
 };
 
-const infoFields = struct({ id: u32, topic: string, unit: optional(string) });
+const infoFields = struct({
+  id: u32,
+  topic: string,
+  unit: optional(string),
+  name: optional(string),
+  state_class: optional(string),
+});
 
 /** The table learns a topic during decoding, because updates of the same message need it. */
 const topicInfo = {

@@ -24,7 +24,11 @@ export class TopicTable {
     this.#topics.clear();
   }
 
-  /** @param {{ id: number, topic: string, unit?: string }} info */
+  /**
+   * Replaces what was known about the topic.
+   *
+   * @param {{ id: number, topic: string, unit?: string, name?: string, state_class?: string }} info
+   */
   learn(info) {
     this.#topics.set(info.id, info);
   }

@@ -82,13 +82,12 @@ impl Store {
         }
     }
 
-    /// Applies the introduction of a topic.
+    /// Applies the introduction of a topic, or what is known about it anew.
     pub(crate) fn introduce(&mut self, info: &TopicInfo) {
         if let Some(key) = self.key_or_new(&info.topic) {
-            let unit = info.unit.as_deref().map(Arc::from);
-            if unit.is_some() {
-                self.topics[key].unit = unit;
-            }
+            let topic = &mut self.topics[key];
+            topic.unit = info.unit.as_deref().map(Arc::from);
+            topic.friendly_name = info.name.as_deref().map(Arc::from);
         }
     }
 

@@ -46,6 +46,8 @@ pub struct MonitoredTopic {
     pub name: Topic,
     /// The unit of its readings, if known.
     pub unit: Option<Arc<str>>,
+    /// Its name for people, if its source gives one.
+    pub friendly_name: Option<Arc<str>>,
     /// The newest value.
     pub latest: Option<Latest>,
     /// The number that the newest value is drawn as.
@@ -106,6 +108,7 @@ impl MonitoredTopic {
         Self {
             name,
             unit: None,
+            friendly_name: None,
             latest: None,
             number: None,
             first_number: None,

@@ -243,9 +243,8 @@ impl RecordingPlayer {
                 to: self.position,
                 snapshot: false,
                 topics: vec![TopicInfo {
-                    id: 0,
-                    topic: line.topic.clone(),
                     unit: line.unit,
+                    ..TopicInfo::new(0, line.topic.clone())
                 }],
                 updates: vec![Update {
                     topic: line.topic,

@@ -71,7 +71,9 @@ pub(super) fn show(pane: &ChartPane, ui: &mut Ui, scene: &Scene<'_>, is_active: 
         // One side of a quote if both do not fit.
         let shown = [true, false].into_iter().any(|both_sides| {
             let mut value = format::latest(topic, both_sides);
-            if let Some(unit) = &topic.unit {
+            if let Some(unit) = &topic.unit
+                && topic.number.is_some()
+            {
                 value.push(' ');
                 value.push_str(unit);
             }
@@ -82,6 +84,9 @@ pub(super) fn show(pane: &ChartPane, ui: &mut Ui, scene: &Scene<'_>, is_active: 
             label(ui, kept, change, theme::figures(), tint);
         }
         if is_main && pane.topics.len() == 1 {
+            if let Some(friendly) = &topic.friendly_name {
+                label(ui, kept, friendly.to_string(), theme::small(), theme.muted);
+            }
             label(ui, kept, about(topic, scene), theme::small(), theme.muted);
         }
         if let Some((words, color)) = status_words(scene, topic) {

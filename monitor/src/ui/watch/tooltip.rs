@@ -16,6 +16,9 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>, topic: &MonitoredTopic) {
     let theme = scene.theme;
     ui.set_max_width(420.0);
     ui.label(styled(topic.name.as_str(), theme::strong(), theme.text));
+    if let Some(friendly) = &topic.friendly_name {
+        ui.label(styled(&**friendly, theme::text(), theme.text));
+    }
     ui.label(styled(
         format::latest(topic, true),
         theme::figures(),

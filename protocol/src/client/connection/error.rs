@@ -2,11 +2,11 @@
 
 use std::{fmt, io};
 
-use super::writer::OUTGOING_MAX_BYTES;
 use crate::{
     client::topic_table::TopicTableError,
     codec::{CodecError, SERVER_MESSAGE_MAX_BYTES},
     error::CloseCode,
+    websocket::{CloseFrame, OUTGOING_MAX_BYTES, WebSocketError},
 };
 
 /// The content of the server's close frame.
@@ -59,4 +59,17 @@ pub enum ConnectionError {
     /// [`OUTGOING_MAX_BYTES`] are already waiting to be sent, so the message was refused.
     #[error("too many bytes are waiting to be sent (limit {OUTGOING_MAX_BYTES})")]
     OutgoingFull,
+}
+
+impl From<WebSocketError> for ConnectionError {
+    fn from(error: WebSocketError) -> Self {
+        match error {
+            WebSocketError::Closed(CloseFrame { code, reason }) => {
+                Self::Closed(CloseReason { code, reason })
+            }
+            WebSocketError::Io(error) => Self::Io(error),
+            WebSocketError::Frame(reason) => Self::Frame(reason),
+            WebSocketError::TooLong { .. } => Self::TooLong,
+        }
+    }
 }

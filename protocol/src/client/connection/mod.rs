@@ -2,58 +2,45 @@
 
 mod error;
 
-mod fragments;
-mod reader;
-mod writer;
-
 pub use error::{CloseReason, ConnectionError};
-pub use writer::OUTGOING_MAX_BYTES;
 
 use std::{
     fmt,
     future::poll_fn,
     io,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use fastwebsockets::{Frame, OpCode, Payload};
-use tokio::time::Instant;
-
-use self::{
-    fragments::Fragments,
-    reader::{FrameReader, IncomingFrame},
-    writer::FrameWriter,
+use tokio::{
+    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
+    time::Instant,
 };
+
 use super::{
-    handshake::{self, ConnectError, ConnectOptions},
+    handshake::{self, ConnectOptions},
     topic_table::TopicTable,
 };
 use crate::{
-    codec::{self, Encoding},
+    codec::{self, Encoding, SERVER_MESSAGE_MAX_BYTES},
     error::CloseCode,
     message::{ClientMessage, ServerMessage},
     topic::Topic,
+    websocket::{ConnectError, WebSocket},
 };
-
-/// Stands for "the close frame had no code" (RFC 6455, section 7.1.5).
-const NO_STATUS: u16 = 1005;
 
 /// One WebSocket connection. All methods are cancel-safe: the next call continues the work of one
 /// that was dropped.
 pub struct Connection {
     encoding: Encoding,
-    reader: FrameReader,
-    fragments: Fragments,
-    writer: FrameWriter,
-    is_close_sent: bool,
+    socket: WebSocket<OwnedReadHalf, OwnedWriteHalf>,
     topics: TopicTable,
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
-            .field("peer", &self.writer.half().peer_addr().ok())
+            .field("peer", &self.socket.writer().peer_addr().ok())
             .field("encoding", &self.encoding)
             .finish_non_exhaustive()
     }
@@ -66,10 +53,12 @@ impl Connection {
         let (read_half, write_half) = upgraded.stream.into_split();
         Ok(Self {
             encoding: options.encoding,
-            reader: FrameReader::new(read_half, &upgraded.rest),
-            fragments: Fragments::new(options.encoding),
-            writer: FrameWriter::new(write_half),
-            is_close_sent: false,
+            socket: WebSocket::new(
+                read_half,
+                write_half,
+                &upgraded.rest,
+                SERVER_MESSAGE_MAX_BYTES,
+            ),
             topics: TopicTable::default(),
         })
     }
@@ -115,20 +104,20 @@ impl Connection {
 
     /// Queues a message. The next [`Self::flush`] or [`Self::next`] sends it.
     pub fn queue(&mut self, message: &ClientMessage) -> Result<(), ConnectionError> {
-        if self.writer.is_full() {
+        if self.socket.is_full() {
             return Err(ConnectionError::OutgoingFull);
         }
-        let payload = Payload::Owned(codec::encode_client(message, self.encoding));
-        self.writer.queue(match self.encoding {
-            Encoding::Bincode => Frame::binary(payload),
-            Encoding::Json => Frame::text(payload),
-        });
+        let payload = codec::encode_client(message, self.encoding);
+        match self.encoding {
+            Encoding::Bincode => self.socket.queue_binary(payload),
+            Encoding::Json => self.socket.queue_text(payload),
+        }
         Ok(())
     }
 
     /// Bytes that wait to be sent.
     pub fn queued_bytes(&self) -> usize {
-        self.writer.queued_bytes()
+        self.socket.queued_bytes()
     }
 
     /// Waits until the system has accepted all queued bytes.
@@ -137,27 +126,23 @@ impl Connection {
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writer.poll_flush(cx)
+        self.socket.poll_flush(cx)
     }
 
     /// Queues a close frame. [`Self::next`] then returns the messages that are still on their way,
     /// and finally [`ConnectionError::Closed`].
     pub fn close(&mut self, code: CloseCode, reason: &str) {
-        if !self.is_close_sent {
-            self.is_close_sent = true;
-            self.writer
-                .queue(Frame::close(code.number(), reason.as_bytes()));
-        }
+        self.socket.close(code.number(), reason);
     }
 
     /// Bytes received since the handshake.
     pub fn received_bytes(&self) -> u64 {
-        self.reader.received_bytes()
+        self.socket.received_bytes()
     }
 
     /// When bytes were last received, even if they are only a part of a message.
     pub fn received_at(&self) -> Instant {
-        self.reader.received_at()
+        self.socket.received_at()
     }
 
     /// Gives this connection the topic names that an earlier one to the same server has learned. A
@@ -173,73 +158,15 @@ impl Connection {
 
     /// The socket's own address.
     pub fn local_addr(&self) -> io::Result<std::net::SocketAddr> {
-        self.writer.half().local_addr()
+        self.socket.writer().local_addr()
     }
 
     fn poll_payload(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, ConnectionError>> {
-        loop {
-            if let Poll::Ready(Err(_)) = self.writer.poll_flush(cx) {
-                // Reading goes on: what the server sent before it left is of value, above all its
-                // close frame. The end of the connection shows there as well.
-                self.writer.clear();
-            }
-            let frame = ready!(self.reader.poll_frame(cx))?;
-            match self.frame(frame) {
-                Ok(None) => {}
-                Ok(Some(payload)) => return Poll::Ready(Ok(payload)),
-                Err(error) => {
-                    self.reader.end();
-                    return Poll::Ready(Err(error));
-                }
-            }
+        let message = ready!(self.socket.poll_next(cx))?;
+        if message.is_text != (self.encoding == Encoding::Json) {
+            self.socket.end();
+            return Poll::Ready(Err(ConnectionError::WrongKind));
         }
-    }
-
-    /// Handles one frame. Returns the message that it completes, if it does.
-    fn frame(&mut self, frame: IncomingFrame) -> Result<Option<Bytes>, ConnectionError> {
-        match frame.opcode {
-            OpCode::Ping => {
-                if !self.writer.is_full() {
-                    self.writer
-                        .queue(Frame::pong(Payload::Bytes(frame.payload)));
-                }
-                Ok(None)
-            }
-            OpCode::Pong => Ok(None),
-            OpCode::Close => Err(self.closed_by_server(&frame.payload)),
-            OpCode::Text | OpCode::Binary => self.fragments.first(frame),
-            OpCode::Continuation => self.fragments.next(&frame),
-        }
-    }
-
-    /// Answers a close frame, as far as that is possible without waiting. The server has all that
-    /// it needs, and the caller should learn of the end now.
-    fn closed_by_server(&mut self, payload: &[u8]) -> ConnectionError {
-        let (code, reason) = match payload {
-            [] => (NO_STATUS, ""),
-            [high, low, reason @ ..] => match std::str::from_utf8(reason) {
-                Ok(reason) => (u16::from_be_bytes([*high, *low]), reason),
-                Err(_) => {
-                    return ConnectionError::Frame(
-                        "the reason in the close frame is not UTF-8".into(),
-                    );
-                }
-            },
-            _ => return ConnectionError::Frame("a close frame of one byte".into()),
-        };
-        if !self.is_close_sent {
-            self.is_close_sent = true;
-            self.writer.queue(Frame::close_raw(Payload::Borrowed(
-                &payload[..payload.len().min(2)],
-            )));
-            // An error here says no more than the close frame.
-            let _ = self
-                .writer
-                .poll_flush(&mut Context::from_waker(Waker::noop()));
-        }
-        ConnectionError::Closed(CloseReason {
-            code,
-            reason: reason.to_owned(),
-        })
+        Poll::Ready(Ok(message.payload))
     }
 }

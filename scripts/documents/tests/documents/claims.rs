@@ -63,7 +63,7 @@ const CLAIMS: [(&str, &str, &str, &str); 33] = [
     (
         "docs/operations.md",
         "A line has at most 64 KiB",
-        "server/src/feed/stdin.rs",
+        "server/src/feed/lines/line_buffer.rs",
         "LINE_MAX_BYTES: usize = 64 * 1024",
     ),
     (
@@ -165,7 +165,7 @@ const CLAIMS: [(&str, &str, &str, &str); 33] = [
     (
         "docs/operations.md",
         "A row has at most 64 KiB",
-        "server/src/feed/replay/recording.rs",
+        "server/src/feed/replay/table/rows.rs",
         "ROW_MAX_BYTES: usize = 64 * 1024",
     ),
     (
@@ -235,14 +235,15 @@ fn the_named_formats_of_recordings_are_those_of_the_replay_feed() {
     let text = &document("docs/operations.md").text;
     let (_, table) = text.split_once("<!-- formats -->").unwrap();
     let (table, _) = table.split_once("<!-- end of formats -->").unwrap();
-    let source = fs::read_to_string(root().join("server/src/feed/replay/format.rs")).unwrap();
+    let source = fs::read_to_string(root().join("server/src/feed/replay/table/format.rs")).unwrap();
     let (_, presets) = source.split_once("pub const PRESETS").unwrap();
     let (presets, _) = presets.split_once("];").unwrap();
     let quoted = |text: &str, quote: char| {
         let parts = text.split(quote).skip(1).step_by(2);
         parts.map(str::to_owned).collect::<Vec<_>>()
     };
-    let rows = quoted(table, '`');
+    // A cell of a table has "\\|" for "|".
+    let rows = quoted(&table.replace("\\|", "|"), '`');
     assert_eq!(rows, quoted(presets, '"'));
     assert!(rows.len() >= 8, "{rows:?}");
 }

@@ -229,6 +229,20 @@ mod tests {
         assert_eq!(history.forgotten() + held, 200);
     }
 
+    #[test]
+    fn the_byte_limit_can_be_reached_exactly() {
+        let mut history = kept(1_000, 10 * (5 + UPDATE_OVERHEAD_BYTES));
+        for position in 1..=10 {
+            history.push(0, position, &bytes_of(position, 5));
+        }
+        assert_eq!(
+            (history.forgotten(), history.bytes()),
+            (0, history.settings.bytes)
+        );
+        history.push(0, 11, &[]);
+        assert_eq!(history.forgotten(), 6);
+    }
+
     proptest! {
         #[test]
         fn the_history_answers_like_a_plain_list(
@@ -261,6 +275,9 @@ mod tests {
                 prop_assert_eq!(found, bytes);
                 prop_assert_eq!(stretch.more, older.len() > expected.len());
             }
+            let cost = |(_, bytes): &(Position, Vec<u8>)| bytes.len() + UPDATE_OVERHEAD_BYTES;
+            let held: usize = model.iter().flatten().map(cost).sum();
+            prop_assert_eq!(history.bytes(), held);
         }
 
         #[test]

@@ -4,6 +4,7 @@
 //! The files in reading order:
 //!
 //! * this file: [`Sequencer`], which turns submissions into strips
+//! * `facts`: units and names of topics
 //! * `history`: the recent past of each topic, for charts
 //! * `liveness`: which topics are live, stale or dead
 //! * `new_topics`: how many topics a client may introduce
@@ -11,6 +12,7 @@
 //! The sequencer knows the tape and the [`work`](crate::work) types. It knows no shard, no
 //! connection and no client.
 
+mod facts;
 mod history;
 pub mod liveness;
 mod new_topics;
@@ -23,13 +25,16 @@ use tickcast_protocol::{
     topic::Topic,
 };
 
-use self::{liveness::Liveness, new_topics::NewTopics};
+use self::{facts::Facts, liveness::Liveness, new_topics::NewTopics};
 use crate::{
     now::Now,
     tape::{AckResult, Stretch, Strip, StripBuilder},
-    work::{Ack, FeedId, HistoryAnswer, HistoryQuestion, NewUpdate, Submission, Unpublished},
+    work::{
+        Ack, FeedId, HistoryAnswer, HistoryQuestion, NewUpdate, Submission, TopicFacts, Unpublished,
+    },
 };
 
+pub use facts::{FACTS_WAITING_MAX, NAME_MAX_BYTES, STATE_CLASS_MAX_BYTES, UNIT_MAX_BYTES};
 pub use history::{HISTORY_ANSWER_MAX_BYTES, HISTORY_ANSWER_MAX_UPDATES, History, HistorySettings};
 pub use new_topics::NewTopicLimits;
 
@@ -44,6 +49,16 @@ const STRIP_MAX_STATUSES: usize = 4096;
 struct KnownTopic {
     id: TopicId,
     seq: Seq,
+    /// The unit of its newest update that has one.
+    unit: Option<Arc<str>>,
+}
+
+impl KnownTopic {
+    /// Whether an update has another unit than those before it.
+    fn is_other(&self, unit: &Arc<str>) -> bool {
+        let is_same = |known: &Arc<str>| Arc::ptr_eq(known, unit) || known == unit;
+        !self.unit.as_ref().is_some_and(is_same)
+    }
 }
 
 /// Puts submissions in order.
@@ -58,6 +73,7 @@ pub struct Sequencer {
     liveness: Liveness,
     history: History,
     new_topics: NewTopics,
+    facts: Facts,
     refused: u64,
     refused_new_topics: u64,
 }
@@ -72,6 +88,7 @@ impl Sequencer {
             liveness: Liveness::default(),
             history: History::default(),
             new_topics: NewTopics::default(),
+            facts: Facts::default(),
             refused: 0,
             refused_new_topics: 0,
         }
@@ -159,7 +176,12 @@ impl Sequencer {
         self.liveness.poll(now);
     }
 
-    fn append(&mut self, update: NewUpdate, feed: Option<FeedId>, now: Now) {
+    fn append(&mut self, mut update: NewUpdate, feed: Option<FeedId>, now: Now) {
+        if let Some(facts) = update.facts.take() {
+            for (topic, facts) in facts {
+                self.tell(topic, facts);
+            }
+        }
         if !self.topics.contains_key(&update.topic) && !self.introduce(&update, now) {
             self.refused += 1;
             return;
@@ -169,6 +191,14 @@ impl Sequencer {
         };
         known.seq += 1;
         let (topic, seq) = (known.id, known.seq);
+        if let Some(unit) = &update.unit
+            && known.is_other(unit)
+            && let Some(unit) = self.facts.own_unit(Arc::clone(unit))
+        {
+            known.unit = Some(Arc::clone(&unit));
+            let info = info(topic, &update.topic, Some(unit), self.facts.of(topic));
+            self.open.introduce(info);
+        }
         self.liveness.heard(topic, &update, feed, now);
         let position = self.open.next();
         let bincode = self.open.push(&Update {
@@ -181,6 +211,19 @@ impl Sequencer {
             value: update.value,
         });
         self.history.push(topic, position, bincode);
+    }
+
+    /// Takes what is told about a topic. If the topic has a value, the strip announces it again.
+    fn tell(&mut self, topic: Topic, facts: TopicFacts) {
+        let known = self.topics.get(&topic);
+        let id = known.map(|known| known.id);
+        let own_unit = known.and_then(|known| known.unit.clone());
+        if self.facts.tell(id, topic.clone(), facts)
+            && let Some(id) = id
+        {
+            let info = info(id, &topic, own_unit, self.facts.of(id));
+            self.open.introduce(info);
+        }
     }
 
     /// Answers a question about the past, up to the newest update.
@@ -208,13 +251,13 @@ impl Sequencer {
             return false;
         }
         let id = TopicId::try_from(self.topics.len()).expect("topics_max fits a TopicId");
-        self.open.introduce(TopicInfo {
-            id,
-            topic: update.topic.clone(),
-            unit: update.unit.as_deref().map(Into::into),
-        });
+        let unit = update.unit.clone();
+        let unit = unit.and_then(|unit| self.facts.own_unit(unit));
+        self.facts.introduce(id, &update.topic);
+        let info = info(id, &update.topic, unit.clone(), self.facts.of(id));
+        self.open.introduce(info);
         self.topics
-            .insert(update.topic.clone(), KnownTopic { id, seq: 0 });
+            .insert(update.topic.clone(), KnownTopic { id, seq: 0, unit });
         self.liveness.introduce(update, now);
         true
     }
@@ -255,6 +298,11 @@ impl Sequencer {
         &self.history
     }
 
+    /// What is known about topics besides their values.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
     /// Number of updates refused because there were too many topics.
     pub fn refused(&self) -> u64 {
         self.refused
@@ -263,6 +311,23 @@ impl Sequencer {
     /// Number of updates refused because a client introduced topics too fast.
     pub fn refused_new_topics(&self) -> u64 {
         self.refused_new_topics
+    }
+}
+
+/// What clients are told about a topic. Its own unit comes before one that others tell.
+fn info(
+    id: TopicId,
+    topic: &Topic,
+    own_unit: Option<Arc<str>>,
+    told: Option<&TopicFacts>,
+) -> TopicInfo {
+    let text = |text: &Option<Arc<str>>| text.as_deref().map(Into::into);
+    TopicInfo {
+        id,
+        topic: topic.clone(),
+        unit: text(&own_unit).or_else(|| text(&told?.unit)),
+        name: told.and_then(|told| text(&told.name)),
+        state_class: told.and_then(|told| text(&told.state_class)),
     }
 }
 

@@ -122,6 +122,37 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_has_used_its_burst_is_refused_however_many_others_come() {
+        let mut new = new_topics(10, 100);
+        assert_eq!(new.take(client(0), 100, MS(0)), Ok(()));
+        for connection in 1..5_000 {
+            assert_eq!(new.take(client(connection), 1, MS(0)), Ok(()));
+            assert_eq!(new.take(client(0), 1, MS(0)), Err(100), "{connection}");
+        }
+    }
+
+    #[test]
+    fn full_buckets_are_looked_for_when_twice_as_many_are_kept_as_after_the_last_time() {
+        let mut new = new_topics(10, 100);
+        let mut longest = 0;
+        for connection in 0..SWEEP_MIN as u64 {
+            // Each bucket is full again when the next client comes.
+            assert_eq!(
+                new.take(client(connection), 1, MS(100 * connection)),
+                Ok(())
+            );
+            longest = longest.max(new.buckets.len());
+        }
+        assert_eq!(longest, SWEEP_MIN);
+        let mut new = new_topics(10, 100);
+        for connection in 0..=SWEEP_MIN as u64 {
+            assert_eq!(new.sweep_at, SWEEP_MIN);
+            assert_eq!(new.take(client(connection), 1, MS(0)), Ok(()));
+        }
+        assert_eq!(new.sweep_at, 2 * SWEEP_MIN, "none was full");
+    }
+
+    #[test]
     fn only_clients_that_introduced_topics_lately_cost_memory() {
         let mut new = new_topics(10, 100);
         for connection in 0..100_000 {

@@ -5,9 +5,14 @@
 
 use std::sync::Arc;
 
-use tickcast_protocol::message::{Published, ServerMessage, TopicInfo};
+use tickcast_protocol::message::{Position, Published, ServerMessage, TopicInfo};
 
-use super::{Shard, keys::ConnectionKey, socket::Socket, steps::Steps};
+use super::{
+    Shard,
+    keys::ConnectionKey,
+    socket::Socket,
+    steps::{Steps, json_steps},
+};
 use crate::tape::{AckResult, Strip};
 
 impl<S: Socket> Shard<S> {
@@ -49,26 +54,8 @@ impl<S: Socket> Shard<S> {
             self.tape.begin(Arc::clone(strip));
             self.unapplied.is_begun = true;
         }
-        for index in self.unapplied.updates..strip.len() {
-            if steps.are_spent() {
-                self.unapplied.updates = index;
-                return false;
-            }
-            let update = strip.get(index);
-            self.tape.advance(update.position);
-            self.topics.apply(update, strip.is_historical(index));
-            let topic = &self.topics[update.topic];
-            steps.take(1 + topic.channels.len());
-            for &key in &topic.channels {
-                let channel = &mut self.channels[key];
-                if !channel.is_open() {
-                    self.rounds.touched.push(key);
-                }
-                if topic.seq == 1 {
-                    channel.introduce(&topic.info);
-                }
-                channel.append(strip, index, &self.topics);
-            }
+        if !self.apply_updates(strip, steps) {
+            return false;
         }
         for &change in strip.statuses() {
             self.statuses
@@ -80,7 +67,48 @@ impl<S: Socket> Shard<S> {
         true
     }
 
+    /// Goes on to apply the updates of a strip. Returns whether all of them are applied.
+    fn apply_updates(&mut self, strip: &Strip, steps: &mut Steps) -> bool {
+        let begin = self.unapplied.updates;
+        let (mut index, mut taken) = (begin, 0);
+        let left = steps.left();
+        while index < strip.len() && taken < left {
+            let update = strip.get(index);
+            let is_first = self.topics.apply(update, strip.is_historical(index)).seq == 1;
+            let topic = &self.topics[update.topic];
+            taken += 1 + topic.channels.len();
+            for &key in &topic.channels {
+                let channel = &mut self.channels[key];
+                if !channel.is_open() {
+                    self.rounds.touched.push(key);
+                }
+                if is_first {
+                    channel.introduce(update.topic);
+                }
+                let json_bytes = channel.append(update, strip, &self.topics);
+                taken += json_steps(json_bytes);
+            }
+            index += 1;
+        }
+        steps.take(taken);
+        self.unapplied.updates = index;
+        if index > begin {
+            self.tape.advance(strip.first() + index as Position - 1);
+        }
+        index == strip.len()
+    }
+
+    /// Introduces a new topic, or applies what else is known about one.
     fn introduce(&mut self, info: &TopicInfo, steps: &mut Steps) {
+        if (info.id as usize) < self.topics.len() {
+            let topic = &mut self.topics[info.id];
+            topic.info = info.clone();
+            topic.info_position = self.tape.head();
+            steps.take(1 + topic.channels.len());
+            self.statuses
+                .change_info(info.id, &mut self.topics, &mut self.channels);
+            return;
+        }
         let channels = self.channels.matching(&info.topic, steps);
         steps.take(channels.len());
         for &key in &channels {

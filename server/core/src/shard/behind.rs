@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use tickcast_protocol::{
-    codec::BatchHead,
+    codec::{BatchHead, Encoding},
     message::{Gap, Position, ServerMessage, TopicId, TopicInfo},
 };
 
@@ -14,7 +14,7 @@ use super::{
     latest_frame::{Part, latest_frame},
     pace::Pace,
     status_cursor::StatusCursor,
-    steps::Steps,
+    steps::{Steps, json_steps},
     topics::Topics,
 };
 use crate::{
@@ -252,11 +252,17 @@ impl Behind {
             self.scanned = strip.first() + index as Position;
             if channel.has(topic) {
                 introduced.insert(topic);
-                let bincode = strip.get(index).bincode;
-                oldest = oldest.or(Some(bincode));
-                newest = Some(bincode);
-                batch
-                    .push(strip.encoded(index, channel.spec.wire.encoding(), |id| topics.name(id)));
+                let update = strip.get(index);
+                oldest = oldest.or(Some(update.bincode));
+                newest = Some(update.bincode);
+                match channel.spec.wire.encoding() {
+                    Encoding::Bincode => batch.push(update.bincode),
+                    Encoding::Json => {
+                        let json = strip.json(update.position, |id| topics.name(id));
+                        batch.push(json.bytes);
+                        allowance.take(json_steps(json.new_bytes));
+                    }
+                }
             }
         }
         let updates = batch.updates() as u64;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use fixedbitset::FixedBitSet;
 use tickcast_protocol::{
-    codec::BatchHead,
-    message::{Epoch, Position, Resume, TopicId, TopicInfo},
+    codec::{BatchHead, Encoding},
+    message::{Epoch, Position, Resume, TopicId},
     topic::Filter,
 };
 
@@ -84,18 +84,18 @@ pub struct Channel {
     pub last_flush: Option<Duration>,
     /// Whether the timer for its next batch is set.
     pub is_scheduled: bool,
-    /// Number of the newest status change among its topics; see
+    /// Number of the newest change of a status or an info among its topics; see
     /// [`TopicState::status_number`](super::topics::TopicState::status_number).
     pub status_number: u64,
     /// The status number at the end of the last round, which live subscribers know.
     pub status_known: u64,
-    /// Topics whose status changed in this round.
+    /// Topics whose status or info changed in this round.
     pub statuses: Vec<TopicId>,
     /// The search for the topics that existed when the channel was created.
     pub search: Option<Box<Search>>,
     topics: TopicSet,
     topic_count: usize,
-    introduced: Vec<TopicInfo>,
+    introduced: Vec<TopicId>,
     open: Open,
     flushed: Position,
     /// Updates of its topics in this epoch.
@@ -141,7 +141,7 @@ impl Channel {
     pub fn find_topic(&mut self, topic: &TopicState) {
         self.add_topic(topic.info.id);
         self.count += topic.seq;
-        self.status_number = self.status_number.max(topic.status_number);
+        self.status_number = self.status_number.max(topic.news_number());
     }
 
     /// Begins the first batch after `head`, the newest position that the shard has applied.
@@ -181,9 +181,9 @@ impl Channel {
     }
 
     /// Lets the open batch introduce one of its topics, whose first update it has.
-    pub fn introduce(&mut self, info: &TopicInfo) {
+    pub fn introduce(&mut self, id: TopicId) {
         if !self.is_silent() {
-            self.introduced.push(info.clone());
+            self.introduced.push(id);
         }
     }
 
@@ -210,29 +210,37 @@ impl Channel {
         self.topic_count
     }
 
-    /// Adds the next update of one of its topics to the open batch.
-    pub fn append(&mut self, strip: &Strip, index: usize, topics: &Topics) {
+    /// Adds the next update of one of its topics, which is in `strip`, to the open batch. Returns
+    /// the bytes of JSON that had to be made for it.
+    pub fn append(&mut self, update: TapeUpdate<'_>, strip: &Strip, topics: &Topics) -> usize {
         self.count += 1;
         match &mut self.open {
-            Open::Silent => {}
-            Open::Every(batch) => {
-                batch.push(strip.encoded(index, self.spec.wire.encoding(), |id| topics.name(id)));
-            }
+            Open::Silent => 0,
+            Open::Every(batch) => match self.spec.wire.encoding() {
+                Encoding::Bincode => {
+                    batch.push(update.bincode);
+                    0
+                }
+                Encoding::Json => {
+                    let json = strip.json(update.position, |id| topics.name(id));
+                    batch.push(json.bytes);
+                    json.new_bytes
+                }
+            },
             Open::Latest {
                 changed,
                 is_changed,
             } => {
-                let TapeUpdate {
-                    topic, position, ..
-                } = strip.get(index);
+                let topic = update.topic;
                 // A historical update has not become the newest value.
-                if topics.position(topic) != position {
-                    return;
+                if topics.position(topic) != update.position {
+                    return 0;
                 }
                 is_changed.grow(topic as usize + 1);
                 if !is_changed.put(topic as usize) {
                     changed.push(topic);
                 }
+                0
             }
         }
     }
@@ -271,7 +279,9 @@ impl Channel {
         }
         let wire = self.spec.wire;
         let resume = self.resume_at(head, Some(self.count), None);
-        let introduced = std::mem::take(&mut self.introduced);
+        // What is known about a topic may have changed since its first update.
+        let introduced = self.introduced.drain(..);
+        let introduced: Vec<_> = introduced.map(|id| topics[id].info.clone()).collect();
         let batch_head = BatchHead {
             channel: self.key.id(),
             from: self.flushed,

@@ -53,6 +53,21 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn twice_the_limit_is_collected_before_it_is_cut_to_the_limit() {
+        const LIMIT: usize = 10;
+        let mut earliest = Earliest::new(LIMIT);
+        let mut lens = Vec::new();
+        // Each position is earlier than all before it.
+        for position in (1..=35).rev() {
+            earliest.push(position, 0);
+            lens.push(earliest.found.len());
+        }
+        let rising = |from: usize, to: usize| from..=to;
+        let expected = rising(1, 19).chain(rising(10, 19)).chain(rising(10, 15));
+        assert_eq!(lens, expected.collect::<Vec<_>>());
+    }
+
     proptest! {
         #[test]
         fn the_earliest_topics_of_many_are_found(

@@ -88,7 +88,7 @@ mod unsubscribing;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tickcast_protocol::{
-    codec::Encoding,
+    codec::{self, Encoding},
     message::{Epoch, Position, TopicId},
 };
 
@@ -113,7 +113,7 @@ pub use self::{
     lag_report::{SlowClient, SlowSubscription},
     link::{UNSENT_MAX_BYTES, UNSENT_MIN_BYTES, UNSENT_START_BYTES},
     pace::{Pace, RATE_MAX_HZ, RATE_MIN_HZ},
-    socket::{KernelBound, Socket, WRITE_MANY_MAX, Write, WriteMany, Written},
+    socket::{KernelBound, Path, Socket, WRITE_MANY_MAX, Write, WriteMany, Written},
     steps::{SLICE_MAX_STEPS, STEPS_PER_REQUEST, Steps, TURN_MAX_STEPS},
     timers::CLOSE_TIMEOUT,
     topic_index::Search,
@@ -221,7 +221,8 @@ impl<S: Socket> Shard<S> {
     }
 
     /// Appends the newest values of topics, in JSON, to a list without brackets. A topic whose
-    /// first update is not applied yet is left out.
+    /// first update is not applied yet is left out. What else is known about a topic stands with
+    /// its value.
     pub fn append_latest(&mut self, ids: &[TopicId], list: &mut Vec<u8>) {
         for &id in ids {
             if self.topics.position(id) == 0 {
@@ -230,7 +231,9 @@ impl<S: Socket> Shard<S> {
             if !list.is_empty() {
                 list.push(b',');
             }
-            list.extend_from_slice(self.topics[id].latest(Encoding::Json));
+            let topic = &mut self.topics[id];
+            list.extend_from_slice(topic.latest(Encoding::Json));
+            codec::append_known_json(&topic.info, list);
         }
     }
 

@@ -42,7 +42,7 @@ pub(super) struct Output<S> {
     pub(super) link: Link,
     /// Uptime since which the kernel has accepted nothing.
     pub(super) blocked_since: Option<Duration>,
-    /// Uptime at which the kernel last accepted bytes of a message.
+    /// Uptime at which the kernel had last accepted all bytes, those of a message among them.
     pub(super) sent: Duration,
     /// Whether a message, and not only control frames, is unsent.
     has_message: bool,
@@ -123,16 +123,14 @@ impl<S: Socket> Output<S> {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if written > 0 && self.has_message {
-                        self.sent = uptime;
-                    }
                     if written > 0 || self.blocked_since.is_none() {
                         self.blocked_since = Some(uptime);
                     }
-                    let round_trip = || self.socket.round_trip();
-                    if let Some(bound) = self.link.refused(uptime, round_trip) {
+                    let path = || self.socket.path();
+                    if let Some(bound) = self.link.refused(uptime, path) {
                         self.socket.bound(bound);
                     }
+                    self.look(uptime);
                     return (Flushed::Blocked, written);
                 }
                 Err(_) => return (Flushed::Broken, written),
@@ -142,7 +140,18 @@ impl<S: Socket> Output<S> {
         if std::mem::take(&mut self.has_message) {
             self.sent = uptime;
         }
+        self.look(uptime);
         (Flushed::Clear, written)
+    }
+
+    /// Looks at the way to the client, if it is time to.
+    fn look(&mut self, uptime: Duration) {
+        if self.link.is_look_due()
+            && let Some(path) = self.socket.path()
+            && let Some(bound) = self.link.look(&path, uptime)
+        {
+            self.socket.bound(bound);
+        }
     }
 
     fn write_once(&self) -> io::Result<usize> {
@@ -157,6 +166,9 @@ impl<S: Socket> Output<S> {
     }
 
     fn advance(&mut self, mut accepted: usize, uptime: Duration) {
+        if accepted == 0 {
+            return;
+        }
         self.link.accepted(accepted, uptime);
         self.bytes -= accepted;
         while let Some(front) = self.frames.front_mut() {

@@ -30,6 +30,17 @@ pub struct KernelBound {
     pub all: Option<u32>,
 }
 
+/// What the kernel knows about the way to a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Path {
+    /// The shortest round trip: the way without its queues.
+    pub shortest_round_trip: Duration,
+    /// The round trip now, smoothed.
+    pub round_trip: Duration,
+    /// Bytes that the client has acknowledged so far.
+    pub acknowledged_bytes: u64,
+}
+
 /// The write side of a client's socket.
 pub trait Socket {
     /// Writes as much as possible without waiting. Returns the number of bytes, or
@@ -50,8 +61,8 @@ pub trait Socket {
         let _ = bound;
     }
 
-    /// The round trip of the link without its queues, if it is known.
-    fn round_trip(&self) -> Option<Duration> {
+    /// The way to the client, if it is known.
+    fn path(&self) -> Option<Path> {
         None
     }
 }

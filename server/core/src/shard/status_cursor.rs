@@ -1,13 +1,16 @@
-//! A status cursor: how far a subscriber knows the status of its topics.
+//! A status cursor: how far a subscriber knows the status and the infos of its topics.
 //!
-//! The cursor answers one question: which of its topics have changed their status since the
-//! cursor's number? A subscriber that is behind gets these changes before anything else, so that it
-//! never takes the value of a stale topic for a fresh one.
+//! The cursor answers one question: which of its topics have changed their status or their info
+//! since the cursor's number? A subscriber that is behind gets these changes before anything else,
+//! so that it never takes the value of a stale topic for a fresh one.
 
 use bytes::Bytes;
-use tickcast_protocol::message::{Status, TopicId};
+use tickcast_protocol::message::{Position, Status, TopicId};
 
-use super::{channel::Channel, topics::Topics};
+use super::{
+    channel::Channel,
+    topics::{TopicState, Topics},
+};
 use crate::wire;
 
 /// Maximum number of topics in one message: with the longest names, about one catch-up frame.
@@ -19,8 +22,10 @@ pub(super) struct StatusCursor {
     /// The subscriber knows the changes up to this number.
     pub known: u64,
     /// A live topic whose newest change has this number or a lower one is not sent: the subscriber
-    /// never knew it in another status.
+    /// never knew it in another status. Nor is an info: batches introduce its topic.
     pub base: u64,
+    /// The position of a client that resumes. It knows the infos that had changed before.
+    pub resumed_at: Option<Position>,
 }
 
 impl StatusCursor {
@@ -29,6 +34,16 @@ impl StatusCursor {
         Self {
             known: 0,
             base: channel.status_number,
+            resumed_at: None,
+        }
+    }
+
+    /// The cursor of a subscriber that knows no status of a channel, but its topics' infos at a
+    /// position.
+    pub(super) fn resumed(channel: &Channel, position: Position) -> Self {
+        Self {
+            resumed_at: Some(position),
+            ..Self::fresh(channel)
         }
     }
 
@@ -37,6 +52,7 @@ impl StatusCursor {
         Self {
             known: channel.status_number,
             base: 0,
+            resumed_at: None,
         }
     }
 
@@ -53,9 +69,9 @@ impl StatusCursor {
         let mut found: Vec<(u64, TopicId)> = channel
             .topics()
             .map(|id| (id, &topics[id]))
-            .filter(|(_, topic)| topic.status_number > self.known)
-            .filter(|(_, topic)| topic.status_number > self.base || topic.status != Status::Live)
-            .map(|(id, topic)| (topic.status_number, id))
+            .filter(|(_, topic)| topic.news_number() > self.known)
+            .filter(|(_, topic)| self.wants_status(topic) || self.wants_info(topic))
+            .map(|(id, topic)| (topic.news_number(), id))
             .collect();
         if found.len() > STATUSES_PER_FRAME_MAX {
             found.select_nth_unstable(STATUSES_PER_FRAME_MAX - 1);
@@ -64,8 +80,21 @@ impl StatusCursor {
         } else {
             self.known = channel.status_number;
         }
-        let rows = found.into_iter().map(|(_, id)| topics[id].status_row());
+        // The number of a topic's older change may be before the cursor: both are sent.
+        let rows = found.into_iter().map(|(_, id)| {
+            let topic = &topics[id];
+            topic.news(self.wants_info(topic), self.wants_status(topic))
+        });
         let rows: Vec<_> = rows.collect();
         (!rows.is_empty()).then(|| wire::statuses(channel.key.id(), &rows, channel.spec.wire))
+    }
+
+    fn wants_status(&self, topic: &TopicState) -> bool {
+        topic.status_number > self.base || topic.status != Status::Live
+    }
+
+    fn wants_info(&self, topic: &TopicState) -> bool {
+        let missed = |position| topic.info_number > 0 && topic.info_position >= position;
+        topic.info_number > self.base || self.resumed_at.is_some_and(missed)
     }
 }

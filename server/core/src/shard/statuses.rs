@@ -1,7 +1,7 @@
-//! The way of status changes from the tape to subscribers.
+//! The way of status changes from the tape to subscribers, and of what else is known about a topic.
 //!
-//! A shard numbers the changes in order; all shards see them in the same order. Live subscribers
-//! get them at the end of the turn; all others have a [`StatusCursor`](super::StatusCursor).
+//! A shard numbers the changes in order. Live subscribers get them before the values of the turn;
+//! all others have a [`StatusCursor`](super::StatusCursor).
 
 use tickcast_protocol::message::TopicId;
 
@@ -39,13 +39,29 @@ impl Statuses {
         topic.status = change.status;
         topic.status_since_ns = change.since_ns;
         topic.status_number = self.changes;
-        for &key in &topic.channels {
+        self.tell(change.topic, topics, channels);
+    }
+
+    /// Tells that a topic's info has changed.
+    pub(super) fn change_info(
+        &mut self,
+        id: TopicId,
+        topics: &mut Topics,
+        channels: &mut Channels,
+    ) {
+        self.changes += 1;
+        topics[id].info_number = self.changes;
+        self.tell(id, topics, channels);
+    }
+
+    fn tell(&mut self, id: TopicId, topics: &Topics, channels: &mut Channels) {
+        for &key in &topics[id].channels {
             let channel = &mut channels[key];
             channel.status_number = self.changes;
             if channel.statuses.is_empty() {
                 self.channels.push(key);
             }
-            channel.statuses.push(change.topic);
+            channel.statuses.push(id);
         }
     }
 

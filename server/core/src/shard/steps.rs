@@ -11,12 +11,21 @@ pub const SLICE_MAX_STEPS: usize = 8_192;
 
 /// Maximum number of steps of one turn for new updates: about 1.5 ms. An update is a step, and one
 /// more for each of its channels. More than twice the updates that a shard takes at once fit, so
-/// that turns keep their size.
+/// that turns keep their size. The first shard that needs an update in JSON makes it, which is a
+/// dozen steps more.
 pub const TURN_MAX_STEPS: usize = 65_536;
 
 /// Steps that cost a client as much as one request. At 20 requests per second a client that always
 /// has work keeps its shard busy for about a twentieth of the time.
 pub const STEPS_PER_REQUEST: usize = 100_000;
+
+/// Bytes of JSON that are made in one step.
+const JSON_BYTES_PER_STEP: usize = 8;
+
+/// Steps of making updates in JSON.
+pub(super) fn json_steps(bytes: usize) -> usize {
+    bytes / JSON_BYTES_PER_STEP
+}
 
 /// Steps taken, out of those that a call may take.
 #[derive(Debug)]

@@ -259,7 +259,11 @@ impl<S: Socket> Shard<S> {
                 }
             }
         };
-        let mut behind = Behind::at(position, count, StatusCursor::fresh(channel));
+        let mut behind = Behind::at(
+            position,
+            count,
+            StatusCursor::resumed(channel, resume.position),
+        );
         behind.snapshot = resume
             .snapshot
             .filter(|&after| after < position)

@@ -16,13 +16,13 @@ use super::{
 };
 use crate::{
     tape::{TapeUpdate, append_as_json},
-    wire::StatusRow,
+    wire::News,
 };
 
 /// A topic with its newest value.
 #[derive(Debug)]
 pub struct TopicState {
-    /// Id, name and unit.
+    /// Its id, its topic, and what else is known about it.
     pub info: TopicInfo,
     /// Updates so far in this epoch.
     pub seq: Seq,
@@ -32,6 +32,11 @@ pub struct TopicState {
     pub status_since_ns: TimeNs,
     /// Number of its newest status change, counted over all topics; 0 if it never changed.
     pub status_number: u64,
+    /// Number of the newest change of `info`, in the same order as status changes; 0 if it never
+    /// changed.
+    pub info_number: u64,
+    /// The newest position on the tape at that time.
+    pub info_position: Position,
     /// Channels whose filter matches.
     pub channels: SmallVec<[ChannelKey; 2]>,
     /// The newest update. It is a copy, so that a topic that has gone quiet does not keep a whole
@@ -55,9 +60,18 @@ impl TopicState {
         }
     }
 
-    /// Its status, in the form in which it is sent.
-    pub fn status_row(&self) -> StatusRow<'_> {
-        (&self.info, self.status, self.status_since_ns)
+    /// Number of the newest change of its status or of its info.
+    pub fn news_number(&self) -> u64 {
+        self.status_number.max(self.info_number)
+    }
+
+    /// What is sent about it, its info and its status, as far as each is wanted.
+    pub fn news(&self, info: bool, status: bool) -> News<'_> {
+        News {
+            info: &self.info,
+            is_info_new: info,
+            status: status.then_some((self.status, self.status_since_ns)),
+        }
     }
 }
 
@@ -83,6 +97,8 @@ impl Topics {
             status: Status::Live,
             status_since_ns: 0,
             status_number: 0,
+            info_number: 0,
+            info_position: 0,
             channels,
             bincode: Vec::new(),
             json: Vec::new(),

@@ -34,9 +34,10 @@ impl<S: Socket> Shard<S> {
     pub fn turn(&mut self, strips: &[Arc<Strip>], now: Now) {
         self.apply_strips(strips);
         let was_line_empty = self.rounds.is_line_empty();
+        // What is known about a topic comes before its values.
+        self.send_statuses();
         self.close_touched(now);
         self.close_due(now);
-        self.send_statuses();
         if was_line_empty {
             self.rounds.rotate();
         }
@@ -141,7 +142,11 @@ impl<S: Socket> Shard<S> {
         if listeners.is_empty() {
             return;
         }
-        let rows = unsent.topics.iter().map(|&id| self.topics[id].status_row());
+        let rows = unsent.topics.iter().map(|&id| {
+            let topic = &self.topics[id];
+            let is_new = |number| number > unsent.known;
+            topic.news(is_new(topic.info_number), is_new(topic.status_number))
+        });
         let rows: Vec<_> = rows.collect();
         let frames: Vec<Bytes> = rows
             .chunks(STATUSES_PER_FRAME_MAX)

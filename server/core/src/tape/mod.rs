@@ -19,7 +19,9 @@ use std::{collections::VecDeque, sync::Arc};
 use tickcast_protocol::message::Position;
 
 pub use stretch::Stretch;
-pub use strip::{AckResult, StatusChange, Strip, StripBuilder, TapeUpdate, append_as_json};
+pub use strip::{
+    AckResult, JsonUpdate, StatusChange, Strip, StripBuilder, TapeUpdate, append_as_json,
+};
 
 /// A window of the newest strips, bounded by their cost in bytes.
 #[derive(Debug)]
@@ -117,7 +119,6 @@ impl Tape {
 #[cfg(test)]
 mod tests {
     use tickcast_protocol::{
-        codec::Encoding,
         message::{Quality, TopicId, Update},
         topic::Topic,
         value::Value,
@@ -174,10 +175,32 @@ mod tests {
     fn an_update_is_the_same_in_json_and_in_bincode() {
         let strip = strip(1, 3);
         let names = ["a", "b", "c"].map(|name| Topic::new(name).unwrap());
-        let json = strip.encoded(1, Encoding::Json, |id| &names[id as usize]);
+        let json = strip.json(2, |id| &names[id as usize]);
         assert_eq!(
-            std::str::from_utf8(json).unwrap(),
+            std::str::from_utf8(json.bytes).unwrap(),
             r#"{"topic":"c","position":2,"seq":2,"ingest_time_ns":"5","quality":"live","value":{"reading":2.0}}"#
         );
+    }
+
+    #[test]
+    fn json_is_made_once_and_for_a_bounded_number_of_updates() {
+        const COUNT: usize = 1_000;
+        let strip = strip(1, COUNT as u64);
+        let names = ["a", "b", "c"].map(|name| Topic::new(name).unwrap());
+        let json = |index| strip.json(1 + index as Position, |id| &names[id as usize]);
+        let longest = json(COUNT - 1);
+        assert!(longest.new_bytes < 200 * longest.bytes.len());
+        let mut new_bytes = longest.new_bytes;
+        let mut bytes = 0;
+        for index in 0..COUNT {
+            let json = json(index);
+            let mut alone = Vec::new();
+            let update = strip.get(index);
+            append_as_json(update.bincode, &names[update.topic as usize], &mut alone);
+            assert_eq!(json.bytes, alone, "{index}");
+            new_bytes += json.new_bytes;
+            bytes += json.bytes.len();
+        }
+        assert_eq!(new_bytes, bytes);
     }
 }

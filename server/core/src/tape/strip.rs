@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use tickcast_protocol::{
-    codec::{self, Encoding},
+    codec,
     message::{Position, Quality, Status, TimeNs, TopicId, TopicInfo, Update},
     topic::Topic,
 };
@@ -16,6 +16,10 @@ const STRIP_OVERHEAD_BYTES: usize = 256;
 
 /// Approximate length of an update in JSON, as a multiple of its length in bincode.
 const JSON_SIZE_FACTOR: usize = 4;
+
+/// Number of updates that are encoded in JSON together: about 50 µs of work. A client that
+/// publishes as many short updates as fit into a message makes a strip of 13,000, which take 4 ms.
+const JSON_PART_UPDATES: usize = 128;
 
 /// One update of a strip.
 #[derive(Debug, Clone, Copy)]
@@ -45,15 +49,27 @@ pub struct AckResult {
     pub result: Result<Position, Unpublished>,
 }
 
+/// An update in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JsonUpdate<'a> {
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// Bytes of JSON that did not exist before the call: the work that it did.
+    pub new_bytes: usize,
+}
+
 /// Updates with consecutive positions, encoded.
 #[derive(Debug)]
 pub struct Strip {
     first: Position,
     entries: Box<[Entry]>,
     bincode: Box<[u8]>,
+    /// The first [`JSON_PART_UPDATES`] updates in JSON. Most strips have no more.
     json: OnceLock<EncodedJson>,
     /// Indices of the historical updates, in order. Nearly always there are none.
     historical: Box<[u32]>,
+    /// The other updates in JSON, in parts of as many.
+    more_json: Box<[OnceLock<EncodedJson>]>,
     topics: Box<[TopicInfo]>,
     statuses: Box<[StatusChange]>,
     acks: Box<[AckResult]>,
@@ -98,7 +114,8 @@ impl Strip {
         self.entries.is_empty()
     }
 
-    /// Topics that appear for the first time.
+    /// Topics that appear for the first time, and known ones that something else is known about. An
+    /// entry about a known topic holds from the strip's first update on.
     pub fn topics(&self) -> &[TopicInfo] {
         &self.topics
     }
@@ -160,28 +177,38 @@ impl Strip {
         (0..self.entries.len()).map(|index| self.get(index))
     }
 
-    /// The bytes of the update at an index, ready to be copied into a batch. The first call for
-    /// JSON encodes the whole strip, once for all shards. `name_of` returns a topic's name.
-    pub fn encoded<'n>(
+    /// One of its updates in JSON, ready to be copied into a batch. The first call encodes the
+    /// updates around it as well, once for all shards. `name_of` returns a topic's name.
+    pub fn json<'n>(
         &self,
-        index: usize,
-        encoding: Encoding,
+        position: Position,
         name_of: impl Fn(TopicId) -> &'n Topic,
-    ) -> &[u8] {
-        match encoding {
-            Encoding::Bincode => self.get(index).bincode,
-            Encoding::Json => self
-                .json
-                .get_or_init(|| self.encode_json(name_of))
-                .get(index),
+    ) -> JsonUpdate<'_> {
+        let index = (position - self.first) as usize;
+        let part = index / JSON_PART_UPDATES;
+        let json = match part.checked_sub(1) {
+            None => &self.json,
+            Some(later) => &self.more_json[later],
+        };
+        let mut new_bytes = 0;
+        let json = json.get_or_init(|| {
+            let json = self.encode_json(part * JSON_PART_UPDATES, name_of);
+            new_bytes = json.bytes.len();
+            json
+        });
+        JsonUpdate {
+            bytes: json.get(index % JSON_PART_UPDATES),
+            new_bytes,
         }
     }
 
-    fn encode_json<'n>(&self, name_of: impl Fn(TopicId) -> &'n Topic) -> EncodedJson {
-        let mut bytes = Vec::with_capacity(self.bincode.len() * JSON_SIZE_FACTOR);
-        let ends = self
-            .updates()
-            .map(|update| {
+    fn encode_json<'n>(&self, from: usize, name_of: impl Fn(TopicId) -> &'n Topic) -> EncodedJson {
+        let until = self.len().min(from + JSON_PART_UPDATES);
+        let bincode_bytes = self.start_of(until) - self.start_of(from);
+        let mut bytes = Vec::with_capacity(bincode_bytes * JSON_SIZE_FACTOR);
+        let ends = (from..until)
+            .map(|index| {
+                let update = self.get(index);
                 append_as_json(update.bincode, name_of(update.topic), &mut bytes);
                 u32_from(bytes.len())
             })
@@ -257,12 +284,14 @@ impl StripBuilder {
         self.bincode.len()
     }
 
-    /// Whether it holds no update, no acknowledgement and no status change.
+    /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.acks.is_empty() && self.statuses.is_empty()
+        let has_updates = !self.entries.is_empty();
+        !has_updates && self.acks.is_empty() && self.statuses.is_empty() && self.topics.is_empty()
     }
 
-    /// Introduces a topic. Must be called before its first update.
+    /// Introduces a topic, or says what else is known about one. Must be called before its first
+    /// update.
     pub fn introduce(&mut self, topic: TopicInfo) {
         self.topics.push(topic);
     }
@@ -294,12 +323,14 @@ impl StripBuilder {
 
     /// Builds the finished strip.
     pub fn build(self) -> Strip {
+        let parts = self.entries.len().div_ceil(JSON_PART_UPDATES);
         Strip {
             first: self.first,
             entries: self.entries.into(),
             bincode: self.bincode.into(),
             json: OnceLock::new(),
             historical: self.historical.into(),
+            more_json: (1..parts).map(|_| OnceLock::new()).collect(),
             topics: self.topics.into(),
             statuses: self.statuses.into(),
             acks: self.acks.into(),

@@ -124,12 +124,44 @@ mod tests {
     };
 
     #[test]
-    fn a_batch_has_one_header_and_its_head_in_front_of_the_updates() {
-        let topic = |id: u32| TopicInfo {
-            id,
-            topic: Topic::new(&"x".repeat(200)).unwrap(),
-            unit: None,
+    fn the_length_is_that_of_the_updates() {
+        for (wire, expected) in [(Encoding::Bincode, [0, 3, 5]), (Encoding::Json, [0, 3, 6])] {
+            let mut writer = BatchWriter::new(Wire::Frames(wire));
+            let mut lens = vec![writer.len_bytes()];
+            for update in ["abc", "de"] {
+                writer.push(update.as_bytes());
+                lens.push(writer.len_bytes());
+            }
+            assert_eq!(lens, expected);
+        }
+    }
+
+    #[test]
+    fn a_batch_keeps_16_kib_of_spare_memory_at_most() {
+        let head = BatchHead {
+            channel: 1,
+            from: 1,
+            to: 2,
+            snapshot: false,
+            topics: &[],
         };
+        for (spare, is_kept) in [(0, true), (16_384, true), (16_385, false), (1 << 20, false)] {
+            let mut writer = BatchWriter::new(Wire::Frames(Encoding::Bincode));
+            // The second batch has as much memory as the first one.
+            writer.push(&vec![7; 100 + spare]);
+            writer.finish(&head, &RESUME);
+            writer.push(&[7; 100]);
+            let batch = writer.finish(&head, &RESUME);
+            let len = batch.len();
+            let batch = batch.try_into_mut().expect("no other owner");
+            let expected = if is_kept { spare } else { 0 };
+            assert_eq!(batch.capacity() - len, expected, "{spare}");
+        }
+    }
+
+    #[test]
+    fn a_batch_has_one_header_and_its_head_in_front_of_the_updates() {
+        let topic = |id: u32| TopicInfo::new(id, Topic::new(&"x".repeat(200)).unwrap());
         for wire in [
             Wire::Frames(Encoding::Bincode),
             Wire::Frames(Encoding::Json),

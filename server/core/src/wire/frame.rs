@@ -134,6 +134,8 @@ mod tests {
             assert_eq!(header.as_bytes(), expected, "{payload_bytes}");
         }
         assert_eq!(pong(b"x")[..], [0x8a, 1, b'x']);
+        assert_eq!(text_header(126)[..], [0x81, 126, 0, 126]);
+        assert_eq!(binary_header(1)[..], [0x82, 1]);
     }
 
     #[test]

@@ -57,23 +57,28 @@ pub fn subscribed<'a>(
     }
 }
 
-/// A topic, its status, and the time of that status's start (ns since the Unix epoch).
-pub type StatusRow<'a> = (&'a TopicInfo, Status, TimeNs);
+/// What a message about statuses says about one topic.
+#[derive(Debug, Clone, Copy)]
+pub struct News<'a> {
+    /// What is known about the topic.
+    pub info: &'a TopicInfo,
+    /// Whether a client may know it otherwise.
+    pub is_info_new: bool,
+    /// Its status if that is to be said, and the time of the status's start, in ns since the Unix
+    /// epoch.
+    pub status: Option<(Status, TimeNs)>,
+}
 
 /// The status of topics, as one message. In bincode it introduces all of them, because it may be
-/// sent before the batch that would. In JSON the topics are named in full.
-pub fn statuses(channel: ChannelId, topics: &[StatusRow<'_>], wire: Wire) -> Bytes {
+/// sent before the batch that would. In JSON the topics are named in full, so only new infos are
+/// needed.
+pub fn statuses(channel: ChannelId, topics: &[News<'_>], wire: Wire) -> Bytes {
     match wire.encoding() {
         Encoding::Bincode => {
-            let statuses = topics.iter().map(|&(info, status, since_ns)| TopicStatus {
-                topic: info.id,
-                status,
-                since_ns,
-            });
             let message = ServerMessage::Status(Statuses {
                 channel,
-                topics: topics.iter().map(|&(info, ..)| info.clone()).collect(),
-                statuses: statuses.collect(),
+                topics: topics.iter().map(|news| news.info.clone()).collect(),
+                statuses: rows(topics, |info| info.id),
             });
             framed(
                 Encoding::Bincode.into(),
@@ -81,15 +86,11 @@ pub fn statuses(channel: ChannelId, topics: &[StatusRow<'_>], wire: Wire) -> Byt
             )
         }
         Encoding::Json => {
-            let statuses = topics.iter().map(|&(info, status, since_ns)| TopicStatus {
-                topic: info.topic.clone(),
-                status,
-                since_ns,
-            });
+            let new = topics.iter().filter(|news| news.is_info_new);
             let message = ServerMessage::Status(Statuses {
                 channel,
-                topics: Vec::new(),
-                statuses: statuses.collect(),
+                topics: new.map(|news| news.info.clone()).collect(),
+                statuses: rows(topics, |info| info.topic.clone()),
             });
             let payload = codec::encode_server_json(&message);
             match wire {
@@ -98,6 +99,18 @@ pub fn statuses(channel: ChannelId, topics: &[StatusRow<'_>], wire: Wire) -> Byt
             }
         }
     }
+}
+
+fn rows<T>(topics: &[News<'_>], name: impl Fn(&TopicInfo) -> T) -> Vec<TopicStatus<T>> {
+    let rows = topics.iter().filter_map(|news| {
+        let (status, since_ns) = news.status?;
+        Some(TopicStatus {
+            topic: name(news.info),
+            status,
+            since_ns,
+        })
+    });
+    rows.collect()
 }
 
 /// Appends an update of a topic's past to those before it, for [`history`] in JSON.

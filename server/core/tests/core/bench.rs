@@ -78,6 +78,12 @@ impl Bench {
         Self { sequencer, ..self }
     }
 
+    /// Lets slices and turns end after fewer steps.
+    pub(crate) fn with_max_steps(self, steps: usize) -> Self {
+        let shard = self.shard.with_max_steps(steps);
+        Self { shard, ..self }
+    }
+
     pub(crate) fn now(&self) -> Now {
         Now {
             uptime: self.uptime,

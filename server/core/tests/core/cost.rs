@@ -449,9 +449,21 @@ fn publish() {
         .send(message(vec!["a".into(); 13_000]))
         .check("publish: 13,000 updates of one topic");
     world.send(subscribe_as(Mode::Every, None, ["#", "+", "a", "a/#"]));
+    let cost = world.send(message(vec!["a".into(); 13_000]));
+    cost.check("publish: the same, to 4 subscriptions");
+    // Most of the work is to make the JSON. A turn stops at its limit, even within a message.
+    assert!(cost.total_steps > 2 * TURN_MAX_STEPS, "{cost:?}");
+    let of_turn = cost.longest[1].0;
+    assert!(of_turn <= TURN_MAX_STEPS + EXCESS_STEPS, "{of_turn}");
+    // As many different topics as fit into a message, to subscriptions to newest values.
+    let mut world = World::new(Encoding::Json, (0..7_000).map(|n| format!("{n:x}")));
+    world.send(subscribe_as(Mode::Latest, None, ["#", "+"]));
+    world.send(subscribe_as(Mode::Latest, Some(1.0), ["#", "+"]));
     world
-        .send(message(vec!["a".into(); 13_000]))
-        .check("publish: the same, to 4 subscriptions");
+        .send(message((0..7_000).map(|n| format!("{n:x}")).collect()))
+        .check("publish: 7,000 topics, to 4 subscriptions to newest values");
+    let mut world = World::new(Encoding::Json, plain());
+    world.send(message(vec!["a".into()]));
     // Filters with many levels that a new topic matches, but not with all.
     let almost = (0..1_024).map(|n| choose(n, 10, "+", "a") + "/z");
     world.send(subscribe(filters(almost)));

@@ -1,7 +1,8 @@
 //! Random histories of publish, subscribe, block, unblock, disconnect and resume, on a shard
 //! without sockets and clocks, against a simple model: in mode `every` nothing is lost uncounted,
 //! doubled or out of order; in mode `latest` the newest value always arrives; no client is ever
-//! sent a topic it was not introduced to; and a client that has caught up knows all statuses.
+//! sent a topic it was not introduced to; a client knows the name that a topic had at each of its
+//! updates; and a client that has caught up knows all statuses and names.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -21,7 +22,7 @@ use tickcast_core::{
     settings::CoreSettings,
     shard::{ConnectionKey, Event, SLICE_MAX_STEPS, Shard, Socket, Write, WriteMany, Written},
     stats::ShardStats,
-    work::{FeedId, NewUpdate, Submission},
+    work::{FeedId, NewUpdate, Submission, TopicFacts},
 };
 use tickcast_protocol::{
     codec::{self, Encoding},
@@ -51,6 +52,8 @@ const LONG_TAPE_BYTES: usize = 1 << 20;
 enum Op {
     /// Updates of these topics in one strip.
     Publish(Vec<usize>),
+    /// An update of the last topic tells a new name of this one.
+    Tell(usize),
     Turn,
     CatchUp,
     /// A slice of the requests under way.
@@ -83,6 +86,7 @@ fn op() -> impl Strategy<Value = Op> {
     let client = 0..CLIENTS;
     prop_oneof![
         6 => prop::collection::vec(0..TOPICS.len(), 1..30).prop_map(Op::Publish),
+        2 => (0..TOPICS.len()).prop_map(Op::Tell),
         4 => Just(Op::Turn),
         2 => Just(Op::CatchUp),
         3 => Just(Op::Work),
@@ -125,6 +129,9 @@ struct Truth {
     tape: Vec<usize>,
     /// Whether the shard's tape holds everything, so that it can count up to any position.
     is_whole: bool,
+    /// Each name that was told: the position of the update with it, and the topic. The names are
+    /// the numbers of these, from 1.
+    told: Vec<(Position, usize)>,
 }
 
 impl Truth {
@@ -138,6 +145,15 @@ impl Truth {
     fn is_historical(&self, position: Position) -> bool {
         let index = position as usize - 1;
         quality(index) == Quality::Historical && self.tape[..index].contains(&self.tape[index])
+    }
+
+    /// The name of a topic at a position; 0 if it has none.
+    fn name(&self, topic: usize, position: Position) -> usize {
+        let told = self
+            .told
+            .iter()
+            .rposition(|&(at, of)| of == topic && at <= position);
+        told.map_or(0, |index| index + 1)
     }
 
     fn seq(&self, position: Position) -> Seq {
@@ -193,6 +209,8 @@ struct Client {
     is_changing: bool,
     /// Topic indices by id, kept across connections.
     topics: HashMap<u32, usize>,
+    /// The name of each topic, by its index, also kept.
+    names: HashMap<usize, usize>,
 }
 
 /// A request that waits for its turn.
@@ -246,7 +264,24 @@ impl Client {
 
     fn introduce(&mut self, topics: &[TopicInfo]) {
         for info in topics {
-            self.topics.insert(info.id, topic_index(&info.topic));
+            let topic = topic_index(&info.topic);
+            self.topics.insert(info.id, topic);
+            let name = info.name.as_ref().map_or(0, |name| name.parse().unwrap());
+            let before = self.names.insert(topic, name);
+            assert!(before <= Some(name), "an old name of {}", info.topic);
+        }
+    }
+
+    /// Checks that the names are at least those of a batch's updates.
+    fn check_names(&self, batch: &Batch<Topic>, truth: &Truth) {
+        for update in &batch.updates {
+            let topic = topic_index(&update.topic);
+            let expected = truth.name(topic, update.position);
+            assert!(
+                self.names[&topic] >= expected,
+                "no new name of {}",
+                update.topic
+            );
         }
     }
 
@@ -349,10 +384,17 @@ impl Client {
                 self.subscriptions[index].change(&changed, truth);
             }
             ServerMessage::Batch(batch) => {
+                if self.encoding == Encoding::Json {
+                    self.introduce(&batch.topics);
+                }
+                self.check_names(&batch, truth);
                 let subscription = &mut self.subscriptions[self.channels[&batch.channel]];
                 subscription.take(&batch, truth);
             }
             ServerMessage::Status(message) => {
+                if self.encoding == Encoding::Json {
+                    self.introduce(&message.topics);
+                }
                 let subscription = &mut self.subscriptions[self.channels[&message.channel]];
                 for TopicStatus { topic, status, .. } in message.statuses {
                     assert!(subscription.filter.matches(topic.as_str()));
@@ -513,6 +555,7 @@ impl World {
             to_ask: VecDeque::new(),
             is_changing: false,
             topics: HashMap::new(),
+            names: HashMap::new(),
         });
         let shard = Shard::new(0, EPOCH, Arc::new(settings), Arc::<ShardStats>::default());
         Self {
@@ -526,6 +569,7 @@ impl World {
             truth: Truth {
                 tape: Vec::new(),
                 is_whole: tape_bytes >= LONG_TAPE_BYTES,
+                told: Vec::new(),
             },
             clients: clients.collect(),
             uptime: Duration::ZERO,
@@ -541,25 +585,42 @@ impl World {
 
     fn publish(&mut self, topics: &[usize]) {
         for &topic in topics {
-            self.truth.tape.push(topic);
-            if !self.ids.contains(&topic) {
-                self.ids.push(topic);
-            }
-            let update = NewUpdate {
-                topic: Topic::new(TOPICS[topic]).unwrap(),
-                value: Value::Reading(self.truth.tape.len() as f64),
-                source_time_ns: None,
-                quality: quality(self.truth.tape.len() - 1),
-                unit: None,
-            };
-            let submission = Submission {
-                updates: [update].into_iter().collect(),
-                ack: None,
-                feed: Some(FEED),
-            };
-            self.sequencer.push(submission, self.now());
+            self.push(topic, None);
         }
         self.take_strips();
+    }
+
+    fn tell(&mut self, topic: usize) {
+        let position = self.truth.tape.len() as Position + 1;
+        self.truth.told.push((position, topic));
+        let facts = TopicFacts {
+            name: Some(self.truth.told.len().to_string().into()),
+            ..TopicFacts::default()
+        };
+        let told = (Topic::new(TOPICS[topic]).unwrap(), facts);
+        self.push(TOPICS.len() - 1, Some([told].into()));
+        self.take_strips();
+    }
+
+    fn push(&mut self, topic: usize, facts: Option<Box<[(Topic, TopicFacts)]>>) {
+        self.truth.tape.push(topic);
+        if !self.ids.contains(&topic) {
+            self.ids.push(topic);
+        }
+        let update = NewUpdate {
+            topic: Topic::new(TOPICS[topic]).unwrap(),
+            value: Value::Reading(self.truth.tape.len() as f64),
+            source_time_ns: None,
+            quality: quality(self.truth.tape.len() - 1),
+            unit: None,
+            facts,
+        };
+        let submission = Submission {
+            updates: [update].into_iter().collect(),
+            ack: None,
+            feed: Some(FEED),
+        };
+        self.sequencer.push(submission, self.now());
     }
 
     fn take_strips(&mut self) {
@@ -715,6 +776,7 @@ impl World {
     fn act(&mut self, op: Op) {
         match op {
             Op::Publish(topics) => self.publish(&topics),
+            Op::Tell(topic) => self.tell(topic),
             Op::Turn => self.turn(),
             Op::CatchUp => {
                 let now = self.now();
@@ -804,6 +866,11 @@ fn check(tape_bytes: usize, turn_writes: usize, max_steps: usize, ops: Vec<Op>) 
         assert_eq!(client.asked, Vec::<usize>::new());
         for subscription in &client.subscriptions {
             subscription.check(&world.truth, &statuses);
+            let is_known = |topic: &&usize| subscription.filter.matches(TOPICS[**topic]);
+            for topic in world.ids.iter().filter(is_known) {
+                let name = world.truth.name(*topic, Position::MAX);
+                assert_eq!(client.names[topic], name, "{}", TOPICS[*topic]);
+            }
         }
     }
 }

@@ -6,13 +6,14 @@ use tickcast_core::{
     settings::CoreSettings,
     shard::Event,
     wire::Wire,
-    work::Work,
+    work::{NewUpdate, Submission, Work},
 };
 use tickcast_protocol::{
     codec::Encoding,
     error::ErrorCode,
     message::{ClientMessage, History, HistoryRequest, Position, ServerMessage},
     topic::{Filter, Topic},
+    value::Value,
 };
 
 use crate::bench::{Bench, Client};
@@ -68,6 +69,41 @@ fn history_comes_in_pages_and_names_its_topic() {
     bench.ask(&client, request("none", None, None));
     let history = answer(&client);
     assert_eq!((history.updates.len(), history.more), (0, false));
+}
+
+#[test]
+fn an_answer_comes_after_the_updates_before_it_however_many_turns_they_take() {
+    let mut bench = bench().with_max_steps(10);
+    let client = bench.reader(Encoding::Json);
+    let now = bench.now();
+    bench.publish(&[("a", 1.0)]);
+    let work = bench
+        .shard
+        .handle(client.key, request("a", None, None), now);
+    let Some(Work::History(question)) = work else {
+        panic!("{work:?}");
+    };
+    let update = NewUpdate::live(Topic::new("a").unwrap(), Value::Reading(2.0));
+    let submission = Submission {
+        updates: vec![update; 100].into(),
+        ..Submission::default()
+    };
+    bench.sequencer.push(submission, now);
+    let answer = bench.sequencer.answer(question);
+    let strip = bench.sequencer.take_strip().unwrap();
+    bench.shard.turn(&[strip], now);
+    assert!(bench.shard.is_applying());
+    bench.shard.answer_history(vec![answer]);
+    let mut turns = 0;
+    while bench.shard.is_applying() {
+        assert_eq!(client.frames(), []);
+        bench.shard.turn(&[], now);
+        turns += 1;
+    }
+    assert!(turns > 5, "{turns}");
+    while bench.shard.work(now) {}
+    let history = self::answer(&client);
+    assert_eq!(history.updates.len(), 101);
 }
 
 #[test]

@@ -510,6 +510,44 @@ fn requests_above_the_rate_are_refused_and_a_client_that_goes_on_is_closed() {
 }
 
 #[test]
+fn a_published_update_has_the_value_and_the_time_of_its_source() {
+    let mut bench = bench();
+    let client = bench.connect(Encoding::Json, PUBLISHER);
+    let message = ClientMessage::Publish(Publish {
+        id: None,
+        updates: vec![Publication {
+            topic: "a".to_owned(),
+            value: Value::Reading(21.5),
+            source_time_ns: Some(1_700_000_000_000_000_001),
+        }],
+    });
+    let now = bench.now();
+    let Some(Work::Updates(submission)) = bench.shard.handle(client.key, message, now) else {
+        panic!("it is work for the sequencer");
+    };
+    let [update] = &submission.updates[..] else {
+        panic!("{:?}", submission.updates);
+    };
+    assert_eq!(
+        (update.topic.as_str(), &update.value),
+        ("a", &Value::Reading(21.5))
+    );
+    assert_eq!(update.source_time_ns, Some(1_700_000_000_000_000_001));
+}
+
+#[test]
+fn a_publish_takes_one_step_and_four_for_each_update() {
+    let mut bench = bench();
+    let client = bench.connect(Encoding::Json, PUBLISHER);
+    for topics in [&["a"][..], &["a", "b", "c"]] {
+        let (before, now) = (bench.stats.steps.get(), bench.now());
+        bench.shard.handle(client.key, publish(None, topics), now);
+        let expected = 1 + 4 * topics.len() as u64;
+        assert_eq!(bench.stats.steps.get() - before, expected);
+    }
+}
+
+#[test]
 fn publishes_do_not_count_as_requests() {
     let mut bench = Bench::new(CoreSettings {
         request_burst: 1,

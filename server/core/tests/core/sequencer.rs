@@ -77,6 +77,7 @@ fn a_strip_is_full_at_64_kib_and_the_next_one_begins_where_it_ends() {
     assert!((65_536..65_536 + one).contains(&strip.len_bytes()));
     assert!(!sequencer.is_full());
     assert_eq!((strip.first(), strip.end()), (1, updates as u64 + 1));
+    assert!(!strip.is_empty() && !strip.has_news());
     push(&mut sequencer, &["a"]);
     let next = sequencer.take_strip().unwrap();
     assert_eq!(next.first(), strip.end());
@@ -101,7 +102,7 @@ fn a_strip_carries_4096_status_changes_at_most() {
         let mut sent = Vec::new();
         while let Some(strip) = sequencer.take_strip() {
             assert_eq!(strip.updates().count(), 0);
-            assert!(strip.has_news());
+            assert!(strip.is_empty() && strip.has_news());
             assert!(
                 statuses(&strip)
                     .iter()
@@ -171,7 +172,9 @@ fn the_history_of_the_sequencer_is_the_one_that_it_was_given() {
     let mut sequencer = Sequencer::new(10).with_history(History::new(settings));
     push(&mut sequencer, &["a", "a", "a"]);
     assert!(sequencer.history().is_kept());
-    assert_eq!(sequencer.history().before(0, None, 10).len(), 2);
+    let stretch = sequencer.history().before(0, None, 10);
+    assert_eq!((stretch.len(), stretch.is_empty()), (2, false));
+    assert!(sequencer.history().before(1, None, 10).is_empty());
     assert!(sequencer.history().bytes() > 64);
     assert!(!Sequencer::new(1).history().is_kept());
 }

@@ -15,7 +15,7 @@ use tickcast_core::{
     permissions::Access,
     sequencer::Sequencer,
     settings::CoreSettings,
-    shard::{ConnectionKey, Event, KernelBound, Shard, Socket, UNSENT_START_BYTES},
+    shard::{ConnectionKey, Event, KernelBound, Path, Shard, Socket, UNSENT_START_BYTES},
     work::{NewUpdate, Submission},
 };
 use tickcast_protocol::{
@@ -70,8 +70,13 @@ impl Socket for Link {
         }
     }
 
-    fn round_trip(&self) -> Option<Duration> {
-        Some(Duration::from_millis(5))
+    fn path(&self) -> Option<Path> {
+        let round_trip = Duration::from_millis(5);
+        Some(Path {
+            shortest_round_trip: round_trip,
+            round_trip,
+            acknowledged_bytes: self.0.borrow().bytes,
+        })
     }
 }
 
@@ -176,6 +181,7 @@ impl World {
                 source_time_ns: None,
                 quality: Quality::Live,
                 unit: None,
+                facts: None,
             });
             let submission = Submission {
                 updates: updates.collect(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tickcast_core::{
     permissions::{Access, Permissions},
     settings::CoreSettings,
-    shard::{Event, Steps},
+    shard::{Event, Socket, Steps},
     stats::ShardStats,
     wire::{self, Wire},
     work::{NewUpdate, Submission},
@@ -21,7 +21,7 @@ use tickcast_protocol::{
 
 use crate::{
     bench::{Bench, EPOCH},
-    pipe::AMPLE_BYTES,
+    pipe::{AMPLE_BYTES, Pipe},
 };
 
 const EVERY: (Mode, Option<f64>) = (Mode::Every, None);
@@ -384,6 +384,33 @@ fn a_client_with_too_many_unread_answers_is_not_read() {
     assert!(!bench.is_clogged(client.key));
     bench.shard.disconnect(client.key);
     assert!(!bench.is_clogged(client.key));
+}
+
+#[test]
+fn a_client_does_not_read_while_frames_wait_for_its_socket_or_if_it_was_closed_for_that() {
+    let mut bench = bench();
+    let client = bench.reader(Encoding::Json);
+    let state = |bench: &mut Bench| {
+        let shard = &mut bench.shard;
+        (
+            shard.has_unsent_frames(client.key),
+            shard.is_unread(client.key),
+        )
+    };
+    assert_eq!(state(&mut bench), (false, false));
+    client.pipe.set_room(0);
+    let now = bench.now();
+    bench.shard.pong(client.key, b"x", now);
+    assert_eq!(state(&mut bench), (true, true));
+    bench.unblock(&client);
+    assert_eq!(state(&mut bench), (false, false));
+    bench.shard.disconnect(client.key);
+    assert_eq!(state(&mut bench), (false, false));
+}
+
+#[test]
+fn a_socket_does_not_know_the_way_to_its_client_unless_it_says_so() {
+    assert_eq!(Pipe::default().path(), None);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tickcast_core::{
     permissions::Access,
     sequencer::Sequencer,
     settings::CoreSettings,
-    shard::{ConnectionKey, Shard, Socket},
+    shard::{ConnectionKey, Shard, Socket, Write, WriteMany, Written},
     tape::Strip,
     work::{NewUpdate, Submission},
 };
@@ -93,6 +93,7 @@ impl World {
             source_time_ns: None,
             quality: Quality::Live,
             unit: None,
+            facts: None,
         };
         let submission = Submission {
             updates: smallvec::smallvec![update],
@@ -108,6 +109,30 @@ impl World {
         self.shard.turn(&strips, NOW);
         self.log.take()
     }
+}
+
+/// Writes to several subscribers at once, and notes how many.
+#[derive(Debug)]
+struct Together(Rc<RefCell<Vec<usize>>>);
+
+impl WriteMany<Logged> for Together {
+    fn write_many(&mut self, writes: &[Write<'_, Logged>], written: &mut Written) {
+        self.0.borrow_mut().push(writes.len());
+        for write in writes {
+            let slices: Vec<_> = write.slices().map(IoSlice::new).collect();
+            written.push(write.socket.try_write(&slices).unwrap());
+        }
+    }
+}
+
+#[test]
+fn all_subscribers_of_a_turn_are_written_to_at_once_where_there_is_a_way() {
+    let mut world = World::new(8, Mode::Every);
+    let calls = Rc::<RefCell<Vec<usize>>>::default();
+    world.shard = world.shard.with_write_many(Together(Rc::clone(&calls)));
+    assert_eq!(world.turn(1), [(0, 1), (1, 1)]);
+    assert_eq!(world.turn(0), [(2, 1), (3, 1)]);
+    assert_eq!(*calls.borrow(), [2, 2]);
 }
 
 #[test]

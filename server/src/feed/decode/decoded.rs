@@ -14,6 +14,8 @@ pub struct Decoded {
     pub errors: Vec<DecodeError>,
     /// Parts that the rule passes over, such as heartbeats.
     pub passed_over: u64,
+    /// Errors that the source reports.
+    pub reported: Vec<String>,
     /// Updates whose time was unreadable or impossible: they have no source time.
     pub times_ignored: u64,
     /// Readings whose number needs more digits than a reading has.
@@ -27,7 +29,7 @@ pub struct Decoded {
 impl Decoded {
     /// Number of parts that are an update or counted.
     pub(super) fn parts(&self) -> u64 {
-        let kept = self.updates.len() + self.errors.len();
+        let kept = self.updates.len() + self.errors.len() + self.reported.len();
         kept as u64 + self.passed_over + self.left_out
     }
 }

@@ -32,6 +32,9 @@ pub enum DecodeError {
         /// The problem with it.
         reason: String,
     },
+    /// The topic has rules, but none for what the payload says.
+    #[error("none of the rules for its topic applies to it: {0}")]
+    NoRule(String),
     /// The topic of a sample cannot be made from its parts.
     #[error("{0}")]
     Template(#[from] TemplateError),
@@ -43,6 +46,9 @@ pub enum TemplateError {
     /// The template has a brace without its partner.
     #[error("a '{{' has no '}}': write it as in \"market/{{/symbol}}/trade\"")]
     Brace,
+    /// The text after a pointer does not say which part of it is meant.
+    #[error("{{{0}}}: there is no '*' after the '=': write it as in \"{{/channel=trades_*}}\"")]
+    NoStar(String),
     /// The text in braces is no pointer.
     #[error("{{{text}}}: {reason}")]
     Pointer {
@@ -54,6 +60,22 @@ pub enum TemplateError {
     /// The payload has no such part, or it is neither text nor number.
     #[error("there is no part for the topic at {0:?}")]
     Missing(String),
+}
+
+/// The reason why a text is not a condition.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConditionError {
+    /// There is nothing to look at.
+    #[error("a condition is empty: write it as in /channel=trade&/type=update|snapshot")]
+    Empty,
+    /// What is in front of the `=` is no pointer.
+    #[error("{text:?}: {reason}; write conditions as in /channel=trade&/type=update|snapshot")]
+    Pointer {
+        /// The text in front of the `=`.
+        text: String,
+        /// The problem with it.
+        reason: PointerError,
+    },
 }
 
 /// The reason why a text is not a JSON pointer.

@@ -9,11 +9,13 @@ use tickcast_protocol::{
 
 use super::{
     automatic,
+    condition::Conditions,
     emit::Emitter,
     error::DecodeError,
-    json::Pointer,
+    json::{Pointer, Scalar},
     numerals::Numerals,
-    parts::{bad, utf8},
+    parts::{bad, excerpt},
+    payload::Payload,
     split::Choice,
     template::TopicTemplate,
     time::TimeRule,
@@ -28,6 +30,8 @@ pub struct DecodeRule {
     pub format: Format,
     /// The unit of their readings.
     pub unit: Option<Arc<str>>,
+    /// What a payload must say for the rule to apply.
+    pub when: Conditions,
 }
 
 /// The format of a payload.
@@ -50,6 +54,11 @@ pub enum Format {
     Text,
     /// Any bytes.
     Bytes,
+    /// Nothing: a heartbeat or an acknowledgement, which is passed over.
+    Skip,
+    /// An error that the source reports. The pointer is to its text; without one, that is the whole
+    /// payload.
+    Error(Option<Pointer>),
 }
 
 /// How an object is split.
@@ -183,23 +192,43 @@ impl Format {
     /// Reads a payload.
     pub(super) fn read(
         &self,
-        payload: &[u8],
+        payload: &Payload<'_>,
         emitter: &mut Emitter<'_>,
     ) -> Result<(), DecodeError> {
         match self {
-            Self::Automatic => automatic::read(payload, emitter),
-            Self::Fields(format) => return format.read(utf8(payload)?, emitter),
+            Self::Automatic => automatic::read(payload.bytes, emitter),
+            Self::Fields(format) => return format.read(payload.text()?, emitter),
             Self::Number(numerals) => {
-                let text = utf8(payload)?.trim_ascii();
+                let text = payload.text()?.trim_ascii();
                 let number = numerals.plain(text).parse();
                 let number = number.map_err(|_| bad("number", text, "it is not a number"))?;
                 emitter.own(Value::Reading(number).into());
             }
-            Self::Json(format) => return format.read(utf8(payload)?, emitter),
-            Self::Text => emitter.own(Value::Text(utf8(payload)?.into()).into()),
-            Self::Bytes => emitter.own(Value::Bytes(payload.into()).into()),
+            Self::Json(format) => return format.read(payload.document()?, emitter),
+            Self::Text => emitter.own(Value::Text(payload.text()?.into()).into()),
+            Self::Bytes => emitter.own(Value::Bytes(payload.bytes.into()).into()),
+            Self::Skip => emitter.decoded.passed_over += 1,
+            Self::Error(reason) => {
+                let reported = reported(payload, reason.as_ref());
+                emitter.decoded.reported.push(reported);
+            }
         }
         Ok(())
+    }
+}
+
+/// The text of an error that the source reports.
+fn reported(payload: &Payload<'_>, reason: Option<&Pointer>) -> String {
+    /// Characters of the text that are kept, at most: two sentences.
+    const REPORTED_CHARS: usize = 200;
+
+    let whole = String::from_utf8_lossy(payload.bytes);
+    let document = payload.document().ok();
+    let raw = reason.and_then(|pointer| document?.find(pointer));
+    match raw.map(|raw| (raw, Scalar::of(raw))) {
+        Some((_, Scalar::Text(text))) => excerpt(&text, REPORTED_CHARS),
+        Some((raw, scalar)) if scalar != Scalar::Null => excerpt(raw, REPORTED_CHARS),
+        _ => excerpt(&whole, REPORTED_CHARS),
     }
 }
 

@@ -51,6 +51,13 @@ fn unescape(token: &str) -> Result<Box<str>, PointerError> {
     Ok(text.into())
 }
 
+impl Pointer {
+    /// Whether it is the empty pointer, which is that of the whole text.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.tokens.is_empty()
+    }
+}
+
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Number of characters of a bad part that an error repeats.
-const EXCERPT_CHARS: usize = 40;
+pub(super) const EXCERPT_CHARS: usize = 40;
 
 /// Whole numbers from here on may need more digits than a reading has.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
@@ -41,6 +41,11 @@ pub(super) fn reading(text: &str) -> Option<Content<'static>> {
     })
 }
 
+/// Whether the digits of a text are a code, such as a serial number, and no quantity.
+fn is_code(text: &str) -> bool {
+    text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A reading, a text, or nothing.
 pub(super) fn plain(raw: &str) -> Result<Content<'static>, DecodeError> {
     match Scalar::of(raw) {
@@ -48,7 +53,11 @@ pub(super) fn plain(raw: &str) -> Result<Content<'static>, DecodeError> {
             reading(text).ok_or_else(|| bad("value", raw, "it is too large for a reading"))
         }
         Scalar::Text(text) => {
-            Ok(reading(&text).unwrap_or_else(|| Value::Text(text.into_owned()).into()))
+            let number = match is_code(&text) {
+                true => None,
+                false => reading(&text),
+            };
+            Ok(number.unwrap_or_else(|| Value::Text(text.into_owned()).into()))
         }
         Scalar::Bool(_) => Ok(Value::Text(raw.into()).into()),
         Scalar::Null => Ok(Value::Absent("null".to_owned()).into()),
@@ -135,14 +144,19 @@ pub(crate) fn side_by_buyer_maker(text: &str) -> Result<Side, DecodeError> {
 
 /// An error about one part of a payload.
 pub(crate) fn bad(field: &'static str, text: &str, reason: &str) -> DecodeError {
+    DecodeError::Bad {
+        field,
+        text: excerpt(text, EXCERPT_CHARS),
+        reason: reason.into(),
+    }
+}
+
+/// The first characters of a text.
+pub(super) fn excerpt(text: &str, chars_max: usize) -> String {
     let mut chars = text.chars();
-    let mut excerpt: String = chars.by_ref().take(EXCERPT_CHARS).collect();
+    let mut excerpt: String = chars.by_ref().take(chars_max).collect();
     if chars.next().is_some() {
         excerpt.push('…');
     }
-    DecodeError::Bad {
-        field,
-        text: excerpt,
-        reason: reason.into(),
-    }
+    excerpt
 }

@@ -27,23 +27,26 @@ enum NoValue {
 
 impl JsonFormat {
     /// Reads all samples of a payload.
-    pub(super) fn read(&self, text: &str, emitter: &mut Emitter<'_>) -> Result<(), DecodeError> {
+    pub(super) fn read(
+        &self,
+        whole: &Document<'_>,
+        emitter: &mut Emitter<'_>,
+    ) -> Result<(), DecodeError> {
         let not_json = |error: serde_json::Error| DecodeError::NotJson(error.to_string());
-        let whole = Document::parse(text).map_err(not_json)?;
         let Some(each) = &self.each else {
-            self.sample(&whole, &whole, emitter);
+            self.sample(whole, whole, emitter);
             return Ok(());
         };
         match whole.find(each).map(|raw| (raw, Scalar::of(raw))) {
             Some((raw, Scalar::Array)) => {
                 for element in elements(raw)? {
                     let sample = Document::parse(element).map_err(not_json)?;
-                    self.sample(&sample, &whole, emitter);
+                    self.sample(&sample, whole, emitter);
                 }
             }
             Some((raw, Scalar::Object)) => {
                 let sample = Document::parse(raw).map_err(not_json)?;
-                self.sample(&sample, &whole, emitter);
+                self.sample(&sample, whole, emitter);
             }
             Some((raw, scalar)) if scalar != Scalar::Null => {
                 emitter.fail(bad("each", raw, "it is neither an array nor an object"));

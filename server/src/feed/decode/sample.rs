@@ -20,13 +20,22 @@ const SIZE_NAMES: [&str; 4] = ["size", "qty", "quantity", "amount"];
 const BID_SIZE_NAMES: [&str; 4] = ["bid_size", "bidSize", "bid_qty", "bidQty"];
 const ASK_SIZE_NAMES: [&str; 4] = ["ask_size", "askSize", "ask_qty", "askQty"];
 
+/// Numbers that say more about a value. Those with other names are values of their own.
+const ABOUT_NAMES: [&str; 12] = [
+    "id", "n", "index", "seq", "channel", "endpoint", "q", "quality", "status", "ack", "lc", "sn",
+];
+
 /// Reads an object. Returns `None` if the names of its members match no kind of value.
 pub(super) fn read<'a>(
     fields: &Fields<'a>,
     now_ns: TimeNs,
 ) -> Result<Option<Content<'a>>, DecodeError> {
-    let mut content = if let Some(raw) = fields.get_any(&VALUE_NAMES) {
-        if matches!(Scalar::of(raw), Scalar::Array | Scalar::Object) {
+    let value = VALUE_NAMES.iter().find_map(|name| fields.name_of(name));
+    let mut content = if let Some(value) = value {
+        let mut others = fields.iter().filter(|(name, _)| *name != value);
+        let raw = fields.get_exact(value).unwrap_or_default();
+        let is_scalar = !matches!(Scalar::of(raw), Scalar::Array | Scalar::Object);
+        if !is_scalar || !others.all(|(name, raw)| is_about_value(name, raw)) {
             return Ok(None);
         }
         plain(raw)?
@@ -69,9 +78,43 @@ fn quote(fields: &Fields<'_>) -> Result<Value, DecodeError> {
     })
 }
 
+/// Whether an object with this member may be one value.
+fn is_about_value(name: &str, raw: &str) -> bool {
+    let is_one_of = |names: &[&str]| names.iter().any(|other| name.eq_ignore_ascii_case(other));
+    match Scalar::of(raw) {
+        // What is in it would be lost.
+        Scalar::Array | Scalar::Object => raw[1..raw.len() - 1].trim_ascii().is_empty(),
+        Scalar::Number(_) => is_one_of(&TIME_NAMES) || is_one_of(&ABOUT_NAMES),
+        Scalar::Text(_) | Scalar::Bool(_) | Scalar::Null => true,
+    }
+}
+
+/// The name that an element of an array gives to its series.
+pub(super) fn element_name<'a>(
+    fields: &Fields<'a>,
+    content: Option<&Content<'_>>,
+) -> Option<Cow<'a, str>> {
+    // The number of a trade is no series.
+    let names: &[&str] = match content.map(|content| &content.value) {
+        Some(Value::Trade(_) | Value::Quote(_)) => &["symbol"],
+        _ => &["name", "id", "n", "tag", "symbol"],
+    };
+    match fields.get_any(names).map(Scalar::of) {
+        Some(Scalar::Text(name)) if !name.is_empty() => Some(name),
+        _ => None,
+    }
+}
+
 /// A member that is not null.
 fn given<'a>(fields: &Fields<'a>, name: &str) -> Option<&'a str> {
     fields.get(name).filter(|raw| *raw != "null")
+}
+
+/// Whether a member with this name is the value of its object.
+pub(super) fn is_value_name(name: &str) -> bool {
+    VALUE_NAMES
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// The time in an object.
@@ -82,11 +125,15 @@ pub(crate) fn read_time(fields: &Fields<'_>, now_ns: TimeNs) -> SampleTime {
     }
 }
 
-/// The name and the raw text of the member that [`read_time`] reads.
-pub(super) fn time_member<'f>(fields: &'f Fields<'_>) -> Option<&'f str> {
-    // In an object that is split, "t" may be a temperature.
-    let names = &TIME_NAMES[..TIME_NAMES.len() - 1];
-    names.iter().find_map(|name| fields.name_of(name))
+/// The name of the member that has the time of an object that is split.
+pub(super) fn time_member<'f>(fields: &'f Fields<'_>, now_ns: TimeNs) -> Option<&'f str> {
+    let is_time = |name: &str| {
+        // "t" may be a temperature.
+        let raw = fields.get(name).filter(|_| name == "t");
+        raw.is_none_or(|raw| matches!(sample_time(raw, now_ns), SampleTime::At(_)))
+    };
+    let mut names = TIME_NAMES.iter().filter(|name| is_time(name));
+    names.find_map(|name| fields.name_of(name))
 }
 
 /// The unit in an object.

@@ -4,7 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use tickcast_protocol::topic::{Topic, TopicError};
 
-/// A topic as the source names it.
+use super::metadata::is_metadata;
+
+/// A topic as the source names it, with one of the rules that may apply to it.
 #[derive(Debug, Clone)]
 pub(super) struct KnownTopic {
     /// Index of its rule.
@@ -20,6 +22,17 @@ pub(super) struct KnownTopic {
 }
 
 impl KnownTopic {
+    /// A topic of which nothing has come yet.
+    pub(super) fn new(topic: &Topic, rule: Option<usize>, unit: Option<Arc<str>>) -> Self {
+        Self {
+            rule,
+            is_metadata: is_metadata(topic.as_str()),
+            own: Series::new(topic.clone(), unit),
+            parts: Parts::default(),
+            named: HashMap::new(),
+        }
+    }
+
     /// Number of its series.
     pub(super) fn series(&self) -> usize {
         1 + self.parts.len() + self.named.len()
@@ -72,8 +85,8 @@ impl Parts {
 
     /// Adds a series. Its topic is `base`, a slash and the path as levels.
     pub(super) fn add(&mut self, base: &Topic, path: &str) -> Result<usize, TopicError> {
-        let levels: String = path.chars().map(level_char).collect();
-        let mut name = format!("{base}/{levels}");
+        let part = part_topic(base.as_str(), path);
+        let mut name = part.clone();
         // Two names that differ only in a changed character are still two series.
         let mut number = 2;
         while self
@@ -81,7 +94,7 @@ impl Parts {
             .iter()
             .any(|(_, series)| series.topic.as_str() == name)
         {
-            name = format!("{base}/{levels}_{number}");
+            name = format!("{part}_{number}");
             number += 1;
         }
         let series = Series::new(Topic::new(&name)?, None);
@@ -97,6 +110,12 @@ impl Parts {
 
 /// Separates the names of a path. It cannot be part of a topic, so no name is taken for two.
 pub(super) const SEPARATOR: char = '\0';
+
+/// The topic of the part at a path: `base`, a slash and the path as levels.
+pub(super) fn part_topic(base: &str, path: &str) -> String {
+    let levels: String = path.chars().map(level_char).collect();
+    format!("{base}/{levels}")
+}
 
 /// A character of a path as one of a topic.
 fn level_char(character: char) -> char {
@@ -122,13 +141,4 @@ pub(super) fn push_name(path: &mut String, name: &str) {
         true => path.push('_'),
         false => path.extend(name.chars().map(|c| if c == SEPARATOR { '_' } else { c })),
     }
-}
-
-/// Topics that describe others by convention. What they say is one text, however it is built.
-pub(super) fn is_metadata(topic: &str) -> bool {
-    let mut levels = topic.split('/');
-    let (first, second, last) = (levels.next(), levels.next(), topic.rsplit('/').next());
-    first == Some("$SYS")
-        || second == Some("bridge")
-        || (first == Some("homeassistant") && last == Some("config"))
 }

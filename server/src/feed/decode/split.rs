@@ -74,16 +74,45 @@ impl<'e, 'k> Splitter<'e, 'k> {
     /// Adds an element of an array whose elements are samples of the current path.
     fn sample(&mut self, raw: &str, time: SampleTime, level: usize) {
         match Scalar::of(raw) {
-            Scalar::Object => self.inner_object(raw, time, level),
-            Scalar::Array => self.indexed(raw, time, level),
+            Scalar::Object => self.element(raw, time, level),
+            Scalar::Array => self.timed(raw, time, level),
             _ => self.leaf(raw, time),
         }
+    }
+
+    /// A pair of a time and a value, as charts use them, or an array of values.
+    fn timed(&mut self, raw: &str, time: SampleTime, level: usize) {
+        match self.pair(raw) {
+            Some((time, value)) => self.leaf(value, time),
+            None => self.indexed(raw, time, level),
+        }
+    }
+
+    /// The time and the value, if an array is a pair of these.
+    fn pair<'a>(&self, raw: &'a str) -> Option<(SampleTime, &'a str)> {
+        let elements = elements(raw).ok()?;
+        let [at, value] = elements.as_slice() else {
+            return None;
+        };
+        let is_value = !matches!(Scalar::of(value), Scalar::Array | Scalar::Object);
+        let time = match Scalar::of(at) {
+            Scalar::Number(_) if is_value => sample_time(at, self.emitter.now_ns),
+            _ => return None,
+        };
+        matches!(time, SampleTime::At(_)).then_some((time, *value))
+    }
+
+    /// An object in an array. If it has a name, so has its series.
+    fn element(&mut self, raw: &str, time: SampleTime, level: usize) {
+        let before = self.path.len();
+        self.object_of(raw, time, level, true);
+        self.path.truncate(before);
     }
 
     fn members(&mut self, fields: &Fields<'_>, outer: SampleTime, level: usize) {
         let mut time = outer;
         let mut time_name = None;
-        if let Some(name) = sample::time_member(fields)
+        if let Some(name) = sample::time_member(fields, self.emitter.now_ns)
             && let Some(raw) = fields.get(name)
         {
             let own = sample_time(raw, self.emitter.now_ns);
@@ -109,6 +138,10 @@ impl<'e, 'k> Splitter<'e, 'k> {
     }
 
     fn inner_object(&mut self, raw: &str, time: SampleTime, level: usize) {
+        self.object_of(raw, time, level, false);
+    }
+
+    fn object_of(&mut self, raw: &str, time: SampleTime, level: usize, is_element: bool) {
         if level > LEVELS_MAX {
             self.emitter.decoded.left_out += 1;
             return;
@@ -117,7 +150,12 @@ impl<'e, 'k> Splitter<'e, 'k> {
             Ok(fields) => fields,
             Err(error) => return self.emitter.fail(DecodeError::NotJson(error.to_string())),
         };
-        match sample::read(&fields, self.emitter.now_ns) {
+        let content = sample::read(&fields, self.emitter.now_ns);
+        let known = content.as_ref().ok().and_then(Option::as_ref);
+        if is_element && let Some(name) = sample::element_name(&fields, known) {
+            push_name(&mut self.path, &name);
+        }
+        match content {
             Ok(Some(mut content)) => {
                 if content.time == SampleTime::Missing {
                     content.time = time;
@@ -141,7 +179,11 @@ impl<'e, 'k> Splitter<'e, 'k> {
         let are_objects = elements.iter().all(|element| element.starts_with('{'));
         if are_objects {
             for element in elements {
-                self.inner_object(element, time, level + 1);
+                self.element(element, time, level + 1);
+            }
+        } else if elements.iter().all(|element| self.pair(element).is_some()) {
+            for element in elements {
+                self.timed(element, time, level + 1);
             }
         } else {
             self.indexed(raw, time, level);

@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use super::{
     error::TemplateError,
     json::{Document, Pointer, Scalar},
+    pattern::TextPattern,
 };
 
 /// A topic with places for parts of the payload.
@@ -16,7 +17,8 @@ pub struct TopicTemplate {
 #[derive(Debug, Clone, PartialEq)]
 enum Piece {
     Text(String),
-    Part(Pointer),
+    /// A part of the payload, or what the `*` of a pattern stands for in it.
+    Part(Pointer, Option<TextPattern>),
 }
 
 impl FromStr for TopicTemplate {
@@ -27,12 +29,19 @@ impl FromStr for TopicTemplate {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             let (inside, after) = after.split_once('}').ok_or(TemplateError::Brace)?;
-            let pointer = inside.parse().map_err(|reason| TemplateError::Pointer {
+            let (pointer, pattern) = match inside.split_once('=') {
+                Some((pointer, pattern)) => (pointer, Some(TextPattern::from(pattern))),
+                None => (inside, None),
+            };
+            if pattern.as_ref().is_some_and(|pattern| !pattern.has_star()) {
+                return Err(TemplateError::NoStar(inside.to_owned()));
+            }
+            let pointer = pointer.parse().map_err(|reason| TemplateError::Pointer {
                 text: inside.to_owned(),
                 reason,
             })?;
             pieces.push(Piece::Text(before.to_owned()));
-            pieces.push(Piece::Part(pointer));
+            pieces.push(Piece::Part(pointer, pattern));
             rest = after;
         }
         if rest.contains('}') {
@@ -54,13 +63,17 @@ impl TopicTemplate {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => topic.push_str(text),
-                Piece::Part(pointer) => {
+                Piece::Part(pointer, pattern) => {
                     let raw = sample.find(pointer).or_else(|| whole.find(pointer));
                     let missing = || TemplateError::Missing(pointer.to_string());
                     let part = match raw.map(Scalar::of).ok_or_else(missing)? {
                         Scalar::Text(text) => text,
                         Scalar::Number(text) => text.into(),
                         _ => return Err(missing()),
+                    };
+                    let part = match pattern {
+                        Some(pattern) => pattern.star(&part).ok_or_else(missing)?,
+                        None => &*part,
                     };
                     // A part is one level: "X/USD" does not make two.
                     topic.extend(part.chars().map(|character| match character {
@@ -80,7 +93,8 @@ impl fmt::Display for TopicTemplate {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => f.write_str(text)?,
-                Piece::Part(pointer) => write!(f, "{{{pointer}}}")?,
+                Piece::Part(pointer, None) => write!(f, "{{{pointer}}}")?,
+                Piece::Part(pointer, Some(pattern)) => write!(f, "{{{pointer}={pattern}}}")?,
             }
         }
         Ok(())

@@ -188,6 +188,92 @@ fn the_elements_of_an_array_are_samples() {
 }
 
 #[test]
+fn an_array_of_pairs_is_a_series_with_times() {
+    let pairs = "[[1700000000000,1.5],[1700000001000,null]]";
+    let expected = |topic: &str| {
+        [
+            format!("{topic} = 1.5 at 1700000000000000000"),
+            format!("{topic} = Absent(\"null\") at 1700000001000000000"),
+        ]
+    };
+    assert_eq!(lines(&decoded(pairs)), expected("t"));
+    let inner = decoded(format!(r#"{{"data":{pairs}}}"#));
+    assert_eq!(lines(&inner), expected("t/data"));
+    check(
+        r#"{"bids":[["1.5","2"]]}"#,
+        ["t/bids/0/0 = 1.5", "t/bids/0/1 = 2"],
+    );
+}
+
+#[test]
+fn elements_with_names_are_series_of_their_own() {
+    check(
+        r#"{"timestamp":1700000000,"values":[{"id":"a/b","v":1,"q":true},{"id":"c","v":2}]}"#,
+        [
+            "t/values/a_b = 1 at 1700000000000000000",
+            "t/values/c = 2 at 1700000000000000000",
+        ],
+    );
+    check(
+        r#"[{"name":"a","x":1,"y":2},{"name":"b","x":3}]"#,
+        [
+            "t/a/name = Text(\"a\")",
+            "t/a/x = 1",
+            "t/a/y = 2",
+            "t/b/name = Text(\"b\")",
+            "t/b/x = 3",
+        ],
+    );
+    // The number of a trade is no series, and neither is a number of any kind.
+    check(
+        r#"[{"id":"17","price":1,"size":2},{"id":18,"value":3}]"#,
+        ["t = 2 x 1", "t = 3"],
+    );
+    check(
+        r#"[{"symbol":"A/B","price":1,"size":2}]"#,
+        ["t/A_B = 2 x 1"],
+    );
+}
+
+#[test]
+fn an_object_with_further_numbers_is_not_one_value() {
+    check(
+        r#"{"value":21.5,"humidity":40,"time":1700000000}"#,
+        [
+            "t/value = 21.5 at 1700000000000000000",
+            "t/humidity = 40 at 1700000000000000000",
+        ],
+    );
+    // Open, high, low, close and volume.
+    check(
+        r#"{"t":1700000000,"o":1,"v":100}"#,
+        [
+            "t/o = 1 at 1700000000000000000",
+            "t/v = 100 at 1700000000000000000",
+        ],
+    );
+    check(r#"{"t":21.5,"h":40}"#, ["t/t = 21.5", "t/h = 40"]);
+    check(
+        r#"{"val":21.5,"ack":true,"q":0,"id":7,"ts":1700000000}"#,
+        ["t = 21.5 at 1700000000000000000"],
+    );
+}
+
+#[test]
+fn digits_that_begin_with_zero_are_a_code_if_they_are_in_quotes() {
+    check(
+        r#"{"serial":"0201","power":"0.5","count":"0","total":"10"}"#,
+        [
+            "t/serial = Text(\"0201\")",
+            "t/power = 0.5",
+            "t/count = 0",
+            "t/total = 10",
+        ],
+    );
+    check("0201", ["t = 201"]);
+}
+
+#[test]
 fn sensor_measurement_lists_are_read_as_their_standard_says() {
     // RFC 8428, section 5.1.3, shortened.
     check(
@@ -333,12 +419,13 @@ fn a_flood_of_topics_or_members_does_not_grow_the_cache_without_limit() {
     assert_eq!((decoded.updates.len(), decoded.left_out), (4_096, 5_904));
 }
 
-/// JSON of a few levels, and the number of its leaves.
+/// JSON of a few levels.
 fn json() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
         any::<bool>().prop_map(Into::into),
-        any::<i32>().prop_map(Into::into),
+        // Too small to be times.
+        (-1_000_000..1_000_000i32).prop_map(Into::into),
         "[a-z]{0,3}".prop_map(Into::into),
     ];
     leaf.prop_recursive(4, 40, 6, |inner| {
@@ -358,7 +445,89 @@ fn leaves(value: &serde_json::Value) -> u64 {
     }
 }
 
+/// Names that mean something to the decoder, and others.
+const NAMES: [&str; 12] = [
+    "value", "v", "val", "t", "time", "ts", "unit", "name", "symbol", "a", "b", "c",
+];
+
+/// JSON with these names, whose numbers are all different.
+fn numbered() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        6 => Just(serde_json::Value::from(0)),
+        1 => Just(serde_json::Value::Null),
+        1 => Just("text".into()),
+    ];
+    let value = leaf.prop_recursive(4, 60, 6, |inner| {
+        let name = prop::sample::select(&NAMES[..]).prop_map(str::to_owned);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
+            prop::collection::btree_map(name, inner, 1..6)
+                .prop_map(|members| members.into_iter().collect()),
+        ]
+    });
+    value.prop_map(|mut value| {
+        number_all(&mut value, &mut 0);
+        value
+    })
+}
+
+fn number_all(value: &mut serde_json::Value, count: &mut u64) {
+    match value {
+        serde_json::Value::Array(elements) => {
+            elements
+                .iter_mut()
+                .for_each(|value| number_all(value, count));
+        }
+        serde_json::Value::Object(members) => {
+            members
+                .values_mut()
+                .for_each(|value| number_all(value, count));
+        }
+        serde_json::Value::Number(_) => {
+            *count += 1;
+            *value = (*count).into();
+        }
+        _ => {}
+    }
+}
+
+/// All numbers that are no times.
+fn readings(value: &serde_json::Value, list: &mut Vec<u64>) {
+    match value {
+        serde_json::Value::Array(elements) => {
+            elements.iter().for_each(|value| readings(value, list));
+        }
+        serde_json::Value::Object(members) => {
+            for (name, value) in members {
+                let is_time = ["t", "time", "ts"].contains(&name.as_str());
+                if !(is_time && value.is_number()) {
+                    readings(value, list);
+                }
+            }
+        }
+        serde_json::Value::Number(number) => list.extend(number.as_u64()),
+        _ => {}
+    }
+}
+
 proptest! {
+    #[test]
+    fn every_number_of_a_payload_is_a_reading_whatever_the_names(value in numbered()) {
+        let text = value.to_string();
+        let decoded = Decoder::new([].into()).decode("t", text.as_bytes(), NOW_NS).unwrap();
+        if decoded.left_out == 0 {
+            let mut expected = Vec::new();
+            readings(&value, &mut expected);
+            let found: Vec<u64> = decoded.updates.iter().filter_map(|update| match update.value {
+                Value::Reading(number) => Some(number as u64),
+                _ => None,
+            }).collect();
+            for number in expected {
+                prop_assert!(found.contains(&number), "{number} of {text}: {:?}", lines(&decoded));
+            }
+        }
+    }
+
     #[test]
     fn every_leaf_of_a_payload_is_an_update_or_counted(value in json()) {
         let text = value.to_string();

@@ -1,5 +1,7 @@
 //! Times as sources write them.
 
+use std::borrow::Cow;
+
 use jiff::{
     Timestamp,
     civil::{Date, DateTime, Time},
@@ -80,7 +82,7 @@ impl TimeUnit {
 
     /// Parses a time to nanoseconds since the Unix epoch.
     pub fn parse(self, text: &str) -> Result<TimeNs, TimeError> {
-        let text = text.trim_ascii();
+        let text = &*to_nanoseconds(text.trim_ascii());
         match self {
             Self::Iso8601 => parse_iso8601(text, 0),
             Self::Date | Self::Rfc2822 | Self::Clock => {
@@ -152,7 +154,7 @@ impl TimeRule {
     /// Parses a time to nanoseconds since the Unix epoch. A clock time is the one nearest to
     /// `now_ns`.
     pub fn parse(&self, text: &str, now_ns: TimeNs) -> Result<TimeNs, TimeError> {
-        let text = text.trim_ascii();
+        let text = &*to_nanoseconds(text.trim_ascii());
         if let Some(pattern) = &self.pattern {
             return self.by_pattern(pattern, text);
         }
@@ -239,6 +241,20 @@ pub fn plausible(time_ns: TimeNs, now_ns: TimeNs) -> bool {
     // A server whose own clock was never set cannot judge.
     let is_ahead = now_ns > EARLIEST_NS && time_ns > now_ns.saturating_add(AHEAD_MAX_NS);
     time_ns >= EARLIEST_NS && !is_ahead
+}
+
+/// The text without the digits of a second beyond the nine of nanoseconds.
+fn to_nanoseconds(text: &str) -> Cow<'_, str> {
+    const DIGITS: usize = 9;
+    let cut = || {
+        let (clock, rest) = text
+            .split_once('.')
+            .filter(|(clock, _)| clock.contains(':'))?;
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let zone = rest.get(digits..).filter(|_| digits > DIGITS)?;
+        Some(format!("{clock}.{}{zone}", &rest[..DIGITS]))
+    };
+    cut().map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
 /// A time that names its offset from UTC.

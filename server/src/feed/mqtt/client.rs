@@ -95,6 +95,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Maximum time for a connection: name, TCP, TLS, WebSocket and the broker's answer.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
+/// Why a server may not answer.
+const OTHER_PORT: &str =
+    "this port may be one without TLS, without WebSocket, or of another server";
+
 /// Time in which a broker that takes no more bytes can say why.
 const REASON_MAX: Duration = Duration::from_millis(500);
 
@@ -152,9 +156,10 @@ impl MqttClient {
                 Some(_) => self.turn().await,
                 None => match timeout(CONNECT_MAX, self.open()).await {
                     Ok(result) => result,
-                    Err(_) => {
-                        Err(format!("the broker did not answer within {CONNECT_MAX:?}").into())
-                    }
+                    Err(_) => Err(format!(
+                        "the broker did not answer within {CONNECT_MAX:?}: {OTHER_PORT}"
+                    )
+                    .into()),
                 },
             };
             if let Err(error) = result {

@@ -115,6 +115,7 @@ mod tests {
             source_time_ns: None,
             quality: Quality::Live,
             unit: None,
+            facts: None,
         }
     }
 

@@ -161,6 +161,7 @@ impl Instrument {
             source_time_ns: Some(now_ns),
             quality: Quality::Live,
             unit: None,
+            facts: None,
         }
     }
 

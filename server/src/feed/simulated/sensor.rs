@@ -246,6 +246,7 @@ impl Sensor {
             source_time_ns: Some(now_ns),
             quality: Quality::Live,
             unit: self.unit.clone(),
+            facts: None,
         }
     }
 

@@ -263,6 +263,7 @@ impl Scope {
             source_time_ns: source_time_ns.unwrap_or_default(),
             quality,
             unit: unit.clone(),
+            facts: None,
         });
     }
 }

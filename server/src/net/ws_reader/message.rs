@@ -67,3 +67,59 @@ impl PartialMessage {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::ws_reader::Budget;
+
+    #[test]
+    fn the_memory_of_a_message_doubles_up_to_the_longest_message() {
+        const MAX: usize = 1000;
+        let mut message = PartialMessage::new(false);
+        let mut capacities = vec![];
+        for _ in 0..MAX {
+            message.reserve(1, MAX, None).unwrap();
+            message.bytes.push(7);
+            capacities.push(message.bytes.capacity());
+        }
+        capacities.dedup();
+        assert_eq!(capacities, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, MAX]);
+    }
+
+    #[test]
+    fn a_message_has_the_memory_that_its_lease_was_asked_for() {
+        let budget = Budget::new(FREE_BYTES);
+        let mut lease = budget.lease();
+        let mut message = PartialMessage::new(false);
+        for (len, expected) in [(FREE_BYTES, 0), (FREE_BYTES + 1, FREE_BYTES)] {
+            let more = len - message.bytes.len();
+            message.reserve(more, 1 << 30, Some(&mut lease)).unwrap();
+            message.bytes.resize(len, 7);
+            assert_eq!(message.bytes.capacity(), FREE_BYTES + expected);
+        }
+        let more = FREE_BYTES;
+        let refused = message.reserve(more, 1 << 30, Some(&mut lease));
+        assert_eq!(refused, Err(Violation::NO_MEMORY));
+    }
+
+    #[test]
+    fn no_character_of_a_text_is_checked_twice() {
+        let mut message = PartialMessage::new(true);
+        let text = "aäb€c".as_bytes();
+        for (len, expected) in [
+            (1, 1),
+            (2, 1),
+            (3, 3),
+            (4, 4),
+            (5, 4),
+            (6, 4),
+            (7, 7),
+            (8, 8),
+        ] {
+            message.bytes = text[..len].to_vec();
+            message.check_text(len == text.len()).unwrap();
+            assert_eq!(message.checked, expected, "{len}");
+        }
+    }
+}

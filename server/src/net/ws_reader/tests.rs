@@ -473,3 +473,19 @@ fn a_stream_is_readable_when_bytes_have_arrived_or_it_has_ended() {
     assert!(is_readable(tokio_test_stream(b"x", 1), b""));
     assert!(is_readable(tokio_test_stream(b"", 1), b""), "the end");
 }
+
+#[test]
+fn all_bytes_that_were_read_are_counted_and_those_of_the_handshake_are_not() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let (first, second) = (frame(0x82, b"handshake"), frame(0x82, &[7; 500]));
+    let mut stream = tokio_test_stream(&second, 7);
+    runtime.block_on(async {
+        let mut reader = MessageReader::new(&mut stream, &first.into(), 1000);
+        reader.next().await.unwrap();
+        assert_eq!(reader.bytes_read(), 0);
+        reader.next().await.unwrap();
+        assert_eq!(reader.bytes_read(), second.len() as u64);
+    });
+}

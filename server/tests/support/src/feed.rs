@@ -39,13 +39,22 @@ impl RunningFeed {
             name: "test".into(),
             source,
         };
+        Self::start_named(settings, rules.into())
+    }
+
+    /// Starts it under its own name.
+    ///
+    /// # Panics
+    ///
+    /// If the settings are wrong.
+    pub fn start_named(settings: FeedSettings, rules: Arc<[DecodeRule]>) -> Self {
         settings.check().expect("the settings are right");
         let (ingest, queue) = Ingest::new(Clock::start());
         let metrics = Arc::new(FeedMetrics::default());
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(testing::run(
             settings,
-            Decoder::new(rules.into()),
+            Decoder::new(rules),
             ingest.of_feed(0),
             Arc::clone(&metrics),
             Task::alone("feed-test"),

@@ -246,6 +246,83 @@ fn a_slower_source_is_accepted_after_a_few_long_gaps() {
 }
 
 #[test]
+fn a_learned_interval_rises_at_once_and_sinks_by_a_64th_of_the_difference() {
+    let mut world = World::silence("#", Expected::Learned, None);
+    let mut interval_after = |gap_ms: u64| {
+        world.hear("a");
+        world.wait(gap_ms);
+        world.hear("a");
+        world.liveness.topics[0].interval_s
+    };
+    assert_eq!(interval_after(16_000), 16.0);
+    // Not the gap since the update that ended the last one.
+    let sunk = interval_after(8_000);
+    assert!((15.0..16.0).contains(&sunk), "{sunk}");
+    let mut interval_s = sunk;
+    for gap_s in [2, 4, 1] {
+        interval_s -= interval_s / 64.0;
+        interval_s -= (interval_s - gap_s as f32) / 64.0;
+        let learned = interval_after(gap_s * 1_000);
+        assert!(
+            (learned - interval_s).abs() < 0.001,
+            "{learned} {interval_s}"
+        );
+    }
+}
+
+#[test]
+fn a_gap_that_makes_a_topic_stale_doubles_its_interval_at_most() {
+    let mut world = World::silence("#", Expected::Learned, None);
+    for _ in 0..=LEARN_GAPS_MIN {
+        world.hear("a");
+        world.wait(10_000);
+    }
+    world.hear("a");
+    // Below three intervals there is no alarm, and no reason for doubt.
+    for (gap_ms, is_stale, expected) in [
+        (29_000, false, 29.0),
+        (100_000, true, 58.0),
+        (175_000, true, 116.0),
+    ] {
+        world.wait(gap_ms);
+        assert_eq!(world.status("a") == Status::Stale, is_stale, "{gap_ms}");
+        world.hear("a");
+        assert_eq!(world.liveness.topics[0].interval_s, expected);
+    }
+}
+
+#[test]
+fn a_topic_whose_times_end_together_is_dead_at_once() {
+    let every = Expected::Every(Duration::from_secs(1));
+    let mut world = World::silence("#", every, Some(Duration::from_secs(3)));
+    world.hear("a");
+    world.wait(3_000);
+    assert_eq!(world.status("a"), Status::Dead);
+    let changes: Vec<_> = world.liveness.take_changes(10).map(|c| c.status).collect();
+    assert_eq!(changes, [Status::Dead]);
+}
+
+#[test]
+fn a_will_may_be_a_text_bytes_or_a_number() {
+    for (dead_if, value, is_end) in [
+        ("offline", Value::Text("offline".into()), true),
+        ("offline", Value::Text("online".into()), false),
+        ("offline", Value::Bytes(b"offline".to_vec().into()), true),
+        ("offline", Value::Bytes(b"online".to_vec().into()), false),
+        ("0", Value::Reading(0.0), true),
+        ("0", Value::Reading(1.0), false),
+        ("offline", Value::Reading(0.0), false),
+    ] {
+        let rule = WillRule {
+            topic: filter("status"),
+            dead_if: dead_if.into(),
+            topics: filter("#"),
+        };
+        assert_eq!(rule.is_end(&value), is_end, "{dead_if} {value:?}");
+    }
+}
+
+#[test]
 fn bursts_do_not_cause_an_alarm() {
     let mut world = World::silence("#", Expected::Learned, None);
     (0..100).for_each(|_| world.hear("a"));
@@ -264,6 +341,7 @@ fn the_heap_is_touched_once_per_interval_and_not_once_per_update() {
         assert_eq!(world.liveness.due.len(), 1);
     }
     let first = world.liveness.next_due();
+    assert_eq!(first, Some(Duration::from_secs(3)));
     world.wait(2_000);
     world.hear("a");
     assert_eq!(world.liveness.next_due(), first);

@@ -7,10 +7,14 @@
 //! The rate is measured without asking the kernel: while a socket is full, its unsent bytes are at
 //! the same level each time it refuses more. What it accepted from one refusal to a later one is
 //! what the link took in that time. A socket that is never full costs nothing.
+//!
+//! But a socket is full only when the queue of the network is, which may hold half a second. So the
+//! first bytes of a connection are followed more closely: a round trip that has become longer shows
+//! such a queue, and the rate is then what the client acknowledges.
 
 use std::time::Duration;
 
-use super::socket::KernelBound;
+use super::socket::{KernelBound, Path};
 
 /// The unsent bytes are what the link takes in this time. Half of it would still keep a link busy
 /// that is served within a millisecond; the rest covers a shard that is late.
@@ -31,6 +35,19 @@ pub const UNSENT_START_BYTES: u32 = 8 * 1024;
 /// this many without being measured is not slow.
 const TRIAL_BYTES: u32 = 256 * 1024;
 
+/// Number of bytes of the trial after which the kernel is asked for the round trip: 32 times in the
+/// life of a connection. Half of it would not find a queue much sooner.
+const LOOK_BYTES: u32 = 8 * 1024;
+
+/// A round trip that is this much longer than the shortest one means that bytes wait in the
+/// network. A client may delay its acknowledgements for up to 40 ms.
+const QUEUE_TIME: Duration = Duration::from_millis(50);
+
+/// Bytes that TCP sends before the first acknowledgement: ten packets (RFC 6928). In the trial, a
+/// socket that takes at least half as many in each round trip may be full only because TCP begins
+/// slowly, unless there is a queue.
+const FIRST_WINDOW_BYTES: u32 = 10 * PACKET_BYTES as u32;
+
 /// A rate is measured over at least this time and this many bytes (six packets, and what may be
 /// unsent), or over [`MEASURE_LONG`]. Less would measure how packets are grouped.
 const MEASURE_MIN: Duration = Duration::from_millis(50);
@@ -39,8 +56,8 @@ const MEASURE_MIN_BYTES: u64 = 8 * 1024;
 /// See [`MEASURE_MIN`]. A socket that was full for this long accepts few bytes in any time.
 const MEASURE_LONG: Duration = Duration::from_secs(1);
 
-/// A measured rate becomes at most this many times the last one. A queue in the network may pass
-/// many bytes at once after a silence.
+/// A measured rate becomes at most this many times the last one, unless nothing waits in the
+/// network. A queue there may take many bytes at once after a silence.
 const RISE_MAX: u64 = 2;
 
 /// A measured rate becomes at least this part of the last one: a client may have paused.
@@ -87,8 +104,21 @@ pub(super) struct Link {
     all_max: Option<u32>,
     /// Bytes of the trial that are left.
     trial: u32,
+    /// Bytes accepted since the last look at the path.
+    unlooked: u32,
+    /// The queue that the last look found in the network.
+    queue: Option<Box<Queue>>,
     /// The measurement in progress. Most connections never need one.
     measurement: Option<Box<Measurement>>,
+}
+
+/// A queue of bytes in the network.
+#[derive(Debug)]
+struct Queue {
+    /// Uptime at which it was found.
+    since: Duration,
+    /// Bytes that were acknowledged then.
+    acknowledged: u64,
 }
 
 /// A time that begins and ends when the socket refuses bytes.
@@ -128,6 +158,8 @@ impl Default for Link {
             unsent_max: UNSENT_START_BYTES,
             all_max: None,
             trial: TRIAL_BYTES,
+            unlooked: 0,
+            queue: None,
             measurement: None,
         }
     }
@@ -136,9 +168,11 @@ impl Default for Link {
 impl Link {
     /// Records that the socket accepted bytes.
     pub(super) fn accepted(&mut self, bytes: usize, uptime: Duration) {
-        self.trial = self
-            .trial
-            .saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX));
+        if self.trial > 0 {
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            self.trial = self.trial.saturating_sub(bytes);
+            self.unlooked = self.unlooked.saturating_add(bytes);
+        }
         if let Some(measurement) = &mut self.measurement {
             measurement.bytes += bytes as u64;
             if measurement.quiet_since.is_some() {
@@ -155,12 +189,42 @@ impl Link {
         }
     }
 
-    /// Records that the socket refused bytes. Returns new bounds if they change. `round_trip` is
-    /// asked at the end of a measurement.
+    /// Whether to [look](Self::look) at the path now.
+    pub(super) fn is_look_due(&self) -> bool {
+        self.trial > 0 && self.rate.is_none() && self.unlooked >= LOOK_BYTES
+    }
+
+    /// Looks at the path of a link that is not known yet. Returns new bounds if it is slow: while
+    /// bytes wait in the network, the client acknowledges what the link takes.
+    pub(super) fn look(&mut self, path: &Path, uptime: Duration) -> Option<KernelBound> {
+        self.unlooked = 0;
+        if !has_queue(path) {
+            self.queue = None;
+            return None;
+        }
+        let acknowledged = path.acknowledged_bytes;
+        let queue = self.queue.get_or_insert_with(|| {
+            Box::new(Queue {
+                since: uptime,
+                acknowledged,
+            })
+        });
+        let elapsed = uptime.saturating_sub(queue.since);
+        let bytes = acknowledged.saturating_sub(queue.acknowledged);
+        if elapsed < MEASURE_MIN {
+            return None;
+        }
+        self.queue = None;
+        self.rate = Some(per_second(bytes, elapsed).min(RATE_MAX));
+        self.change_bounds(|| Some(*path))
+    }
+
+    /// Records that the socket refused bytes. Returns new bounds if they change. `path` is asked
+    /// for at the end of a measurement.
     pub(super) fn refused(
         &mut self,
         uptime: Duration,
-        round_trip: impl FnOnce() -> Option<Duration>,
+        mut path: impl FnMut() -> Option<Path>,
     ) -> Option<KernelBound> {
         let Some(measurement) = &mut self.measurement else {
             self.measurement = Some(Box::new(Measurement::new(uptime)));
@@ -173,7 +237,18 @@ impl Link {
         if elapsed < MEASURE_MIN || measurement.bytes < bytes_min && !is_long {
             return None;
         }
-        let measured = per_second(measurement.bytes, elapsed);
+        let measured = per_second(measurement.bytes, elapsed).min(RATE_MAX);
+        let mut asked = None;
+        let mut path = || *asked.get_or_insert_with(&mut path);
+        if self.trial > 0
+            && let Some(path) = path()
+            && !has_queue(&path)
+            && taken_in(measured, path.shortest_round_trip) >= FIRST_WINDOW_BYTES / 2
+        {
+            // It is TCP that takes no more, because it begins slowly.
+            **measurement = Measurement::new(uptime);
+            return None;
+        }
         // If the unsent bytes may have run out, the link takes at least this rate. Half of them are
         // left when a full socket accepts bytes again.
         let is_lower_bound = taken_in(measured, measurement.quiet) > self.unsent_max / 2;
@@ -184,24 +259,26 @@ impl Link {
         }
         let floor = bytes_per_second(UNSENT_MIN_BYTES);
         let rate = if measured > before + before / 2 {
-            measured.min(before.max(floor) * RISE_MAX)
+            let most = before.max(floor) * RISE_MAX;
+            match measured > most && path().is_some_and(|path| !has_queue(&path)) {
+                true => measured,
+                false => measured.min(most),
+            }
         } else if self.rate.is_none() || measured < before / 2 {
             measured.max(before / FALL_MAX)
         } else {
             (before + measured) / 2
         };
         self.rate = Some(rate.min(RATE_MAX));
-        self.change_bounds(round_trip)
+        self.change_bounds(path)
     }
 
-    fn change_bounds(
-        &mut self,
-        round_trip: impl FnOnce() -> Option<Duration>,
-    ) -> Option<KernelBound> {
+    fn change_bounds(&mut self, path: impl FnOnce() -> Option<Path>) -> Option<KernelBound> {
         let rate = self.rate?;
         let unsent = taken_in(rate, UNSENT_TIME).clamp(UNSENT_MIN_BYTES, UNSENT_MAX_BYTES);
         let all = if unsent < UNSENT_MAX_BYTES {
-            round_trip().map(|time| taken_in(rate, time + ALL_TIME).max(ALL_MIN_BYTES))
+            path()
+                .map(|path| taken_in(rate, path.shortest_round_trip + ALL_TIME).max(ALL_MIN_BYTES))
         } else {
             self.all_max.map(|_| ALL_FREE_BYTES)
         };
@@ -254,6 +331,11 @@ impl Link {
     pub(super) fn unsent_max(&self) -> u32 {
         self.unsent_max
     }
+}
+
+/// Whether bytes wait in the network.
+fn has_queue(path: &Path) -> bool {
+    path.round_trip >= path.shortest_round_trip + QUEUE_TIME
 }
 
 /// Whether a change of a bound is worth a system call.

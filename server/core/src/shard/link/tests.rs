@@ -92,8 +92,13 @@ impl World {
                 }
             } else {
                 self.is_full = true;
-                let round_trip = self.round_trip;
-                if let Some(bound) = self.link.refused(self.now, || round_trip) {
+                let queued = (self.in_network - self.in_air()).max(0.0) / self.rate;
+                let path = self.round_trip.map(|round_trip| Path {
+                    shortest_round_trip: round_trip,
+                    round_trip: round_trip + Duration::from_secs_f64(queued),
+                    acknowledged_bytes: self.passed as u64,
+                });
+                if let Some(bound) = self.link.refused(self.now, || path) {
                     self.bound = bound;
                 }
             }
@@ -273,4 +278,42 @@ fn the_round_trip_is_asked_for_slow_links_only_and_once_in_a_measurement() {
         });
     }
     assert!(asked < 60, "{asked}");
+}
+
+#[test]
+fn a_bound_is_changed_by_a_quarter_or_to_a_limit() {
+    for (before, after, expected) in [
+        (8192, 8192, false),
+        (8192, 8192 + 2047, false),
+        (8192, 8192 + 2048, true),
+        (8192, 8192 - 2047, false),
+        (8192, 8192 - 2048, true),
+        (5000, 4096, true),
+        (4096, 4096, false),
+        (120_000, 131_072, true),
+        (131_072, 131_072, false),
+        (8_000_000, 8_388_608, true),
+    ] {
+        assert_eq!(is_worth(before, after), expected, "{before} {after}");
+    }
+}
+
+#[test]
+fn a_write_has_half_of_what_may_be_unsent_in_whole_packets_and_two_at_least() {
+    for (unsent_max, packets) in [(4096, 2), (8192, 2), (16_384, 5), (65_536, 22)] {
+        let link = Link {
+            unsent_max,
+            ..Link::default()
+        };
+        assert_eq!(link.write_max(), packets * 1448, "{unsent_max}");
+    }
+}
+
+#[test]
+fn the_first_frames_of_a_connection_are_small_until_its_trial_is_over() {
+    let mut link = Link::default();
+    link.accepted(TRIAL_BYTES as usize - 1, Duration::ZERO);
+    assert_eq!(link.frame_max(), Some(8192));
+    link.accepted(1, Duration::ZERO);
+    assert_eq!((link.frame_max(), link.write_max()), (None, usize::MAX));
 }

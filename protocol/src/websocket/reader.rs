@@ -12,23 +12,21 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use fastwebsockets::{OpCode, Payload, Role, WebSocketError, WebSocketRead};
+use fastwebsockets::{OpCode, Payload, Role, WebSocketError as FrameError, WebSocketRead};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, ReadBuf},
-    net::tcp::OwnedReadHalf,
     time::Instant,
 };
 
-use super::error::ConnectionError;
-use crate::codec::SERVER_MESSAGE_MAX_BYTES;
+use super::error::WebSocketError;
 
-type SocketReader = WebSocketRead<tokio::io::Chain<Cursor<Bytes>, CountedHalf>>;
+type SocketReader<R> = WebSocketRead<tokio::io::Chain<Cursor<Bytes>, CountedHalf<R>>>;
 
 /// Reading a frame must not be interrupted, or its first bytes are lost. So the future that reads
 /// it owns the socket, and stays here when the caller drops its own future.
-type Reading = Pin<Box<dyn Future<Output = ReadResult> + Send>>;
+type Reading<R> = Pin<Box<dyn Future<Output = ReadResult<R>> + Send>>;
 
-type ReadResult = (SocketReader, Result<IncomingFrame, WebSocketError>);
+type ReadResult<R> = (SocketReader<R>, Result<IncomingFrame, FrameError>);
 
 /// A frame of the server.
 pub(super) struct IncomingFrame {
@@ -38,17 +36,18 @@ pub(super) struct IncomingFrame {
 }
 
 /// Reads frames, and notices when bytes arrive.
-pub(super) struct FrameReader {
+pub(super) struct FrameReader<R> {
     /// `None` after the end.
-    reading: Option<Reading>,
+    reading: Option<Reading<R>>,
+    message_max_bytes: usize,
     counter: Arc<AtomicU64>,
     received_bytes: u64,
     received_at: Instant,
 }
 
-impl FrameReader {
+impl<R: AsyncRead + Unpin + Send + 'static> FrameReader<R> {
     /// `rest` is what arrived together with the handshake's answer.
-    pub(super) fn new(half: OwnedReadHalf, rest: &[u8]) -> Self {
+    pub(super) fn new(half: R, rest: &[u8], message_max_bytes: usize) -> Self {
         let received_bytes = rest.len() as u64;
         let counter = Arc::new(AtomicU64::new(received_bytes));
         let counted = CountedHalf {
@@ -66,9 +65,10 @@ impl FrameReader {
         reader.set_auto_close(false);
         reader.set_auto_pong(false);
         // The crate also refuses a frame of exactly the maximum.
-        reader.set_max_message_size(SERVER_MESSAGE_MAX_BYTES + 1);
+        reader.set_max_message_size(message_max_bytes + 1);
         Self {
             reading: Some(read_one(reader)),
+            message_max_bytes,
             counter,
             received_bytes,
             received_at: Instant::now(),
@@ -89,7 +89,7 @@ impl FrameReader {
     pub(super) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<IncomingFrame, ConnectionError>> {
+    ) -> Poll<Result<IncomingFrame, WebSocketError>> {
         let Some(reading) = &mut self.reading else {
             return Poll::Ready(Err(io::Error::from(io::ErrorKind::NotConnected).into()));
         };
@@ -101,7 +101,7 @@ impl FrameReader {
         }
         let (reader, result) = ready!(poll);
         self.reading = None;
-        let frame = result.map_err(from_websocket_error)?;
+        let frame = result.map_err(|error| self.error(error))?;
         self.reading = Some(read_one(reader));
         Poll::Ready(Ok(frame))
     }
@@ -110,15 +110,26 @@ impl FrameReader {
     pub(super) fn end(&mut self) {
         self.reading = None;
     }
+
+    fn error(&self, error: FrameError) -> WebSocketError {
+        match error {
+            FrameError::IoError(error) => WebSocketError::Io(error),
+            FrameError::UnexpectedEOF => WebSocketError::Io(io::ErrorKind::UnexpectedEof.into()),
+            FrameError::FrameTooLarge => WebSocketError::TooLong {
+                max_bytes: self.message_max_bytes,
+            },
+            error => WebSocketError::Frame(error.to_string()),
+        }
+    }
 }
 
 /// Counts received bytes: a long message shows its progress nowhere else.
-struct CountedHalf {
-    half: OwnedReadHalf,
+struct CountedHalf<R> {
+    half: R,
     bytes: Arc<AtomicU64>,
 }
 
-impl AsyncRead for CountedHalf {
+impl<R: AsyncRead + Unpin> AsyncRead for CountedHalf<R> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -133,7 +144,7 @@ impl AsyncRead for CountedHalf {
     }
 }
 
-fn read_one(mut reader: SocketReader) -> Reading {
+fn read_one<R: AsyncRead + Unpin + Send + 'static>(mut reader: SocketReader<R>) -> Reading<R> {
     Box::pin(async move {
         let result = reader
             .read_frame(&mut |_| async { Ok::<(), Infallible>(()) })
@@ -148,13 +159,4 @@ fn read_one(mut reader: SocketReader) -> Reading {
             });
         (reader, result)
     })
-}
-
-fn from_websocket_error(error: WebSocketError) -> ConnectionError {
-    match error {
-        WebSocketError::IoError(error) => ConnectionError::Io(error),
-        WebSocketError::UnexpectedEOF => ConnectionError::Io(io::ErrorKind::UnexpectedEof.into()),
-        WebSocketError::FrameTooLarge => ConnectionError::TooLong,
-        error => ConnectionError::Frame(error.to_string()),
-    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::{Buf, BytesMut};
 use fastwebsockets::Frame;
-use tokio::{io::AsyncWrite, net::tcp::OwnedWriteHalf};
+use tokio::io::AsyncWrite;
 
 /// Bytes that may wait to be sent while the server accepts none. Above it messages are refused and
 /// pongs left out.
@@ -19,13 +19,13 @@ pub const OUTGOING_MAX_BYTES: usize = 1024 * 1024;
 const FRAME_HEADER_MAX_BYTES: usize = 16;
 
 /// Writes frames as fast as the socket accepts them.
-pub(super) struct FrameWriter {
-    half: OwnedWriteHalf,
+pub(super) struct FrameWriter<W> {
+    half: W,
     outgoing: BytesMut,
 }
 
-impl FrameWriter {
-    pub(super) fn new(half: OwnedWriteHalf) -> Self {
+impl<W: AsyncWrite + Unpin> FrameWriter<W> {
+    pub(super) fn new(half: W) -> Self {
         Self {
             half,
             outgoing: BytesMut::new(),
@@ -33,7 +33,7 @@ impl FrameWriter {
     }
 
     /// The socket.
-    pub(super) fn half(&self) -> &OwnedWriteHalf {
+    pub(super) fn half(&self) -> &W {
         &self.half
     }
 

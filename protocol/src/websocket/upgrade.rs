@@ -10,13 +10,12 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use sha1::{Digest, Sha1};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    error::{ConnectError, UrlError},
-    server_url::{ServerUrl, WS_SCHEME},
+    connect_error::{ConnectError, UrlError},
+    server_url::ServerUrl,
 };
-use crate::codec::Encoding;
 
 /// RFC 6455, section 1.3.
 const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -25,32 +24,42 @@ const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const REASON_MAX_BYTES: usize = 1024;
 
 /// A connection that speaks WebSocket from now on.
-pub(in crate::client) struct UpgradedStream {
-    pub(in crate::client) stream: TcpStream,
+#[derive(Debug)]
+pub struct UpgradedStream<S> {
+    /// The stream.
+    pub stream: S,
     /// The bytes that arrived together with the server's answer, after it.
-    pub(in crate::client) rest: Bytes,
+    pub rest: Bytes,
 }
 
-/// Asks the server to switch to WebSocket.
-pub(super) async fn upgrade(
-    stream: TcpStream,
+/// Asks the server to switch to WebSocket, and checks its answer. `headers` are sent besides those
+/// of the handshake. Set a time limit.
+pub async fn upgrade<S>(
+    stream: S,
     server: &ServerUrl,
-    encoding: Encoding,
-) -> Result<UpgradedStream, ConnectError> {
+    headers: HeaderMap,
+    subprotocol: Option<&str>,
+) -> Result<UpgradedStream<S>, ConnectError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let key = fastwebsockets::handshake::generate_key();
-    let request = Request::builder()
+    let mut request = Request::builder()
         .uri(&server.path)
         .header(header::HOST, &server.authority)
         .header(header::UPGRADE, "websocket")
         .header(header::CONNECTION, "Upgrade")
         .header(header::SEC_WEBSOCKET_KEY, &key)
-        .header(header::SEC_WEBSOCKET_VERSION, "13")
-        .header(header::SEC_WEBSOCKET_PROTOCOL, encoding.subprotocol())
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| ConnectError::BadUrl {
-            url: format!("{WS_SCHEME}://{}{}", server.authority, server.path),
-            reason: UrlError::Syntax(error.to_string()),
-        })?;
+        .header(header::SEC_WEBSOCKET_VERSION, "13");
+    if let Some(subprotocol) = subprotocol {
+        request = request.header(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    }
+    let request = request.body(Empty::<Bytes>::new());
+    let mut request = request.map_err(|error| ConnectError::BadUrl {
+        url: server.to_string(),
+        reason: UrlError::Syntax(error.to_string()),
+    })?;
+    request.headers_mut().extend(headers);
 
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -59,7 +68,7 @@ pub(super) async fn upgrade(
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(refusal(response).await);
         }
-        check_response(&response, &key, encoding)?;
+        check_response(&response, &key, subprotocol)?;
         Ok(hyper::upgrade::on(&mut response).await?)
     };
     let connection = connection.with_upgrades();
@@ -70,7 +79,7 @@ pub(super) async fn upgrade(
         result = &mut exchange => result,
         _ = &mut connection => exchange.await,
     };
-    match upgraded.map(hyper::upgrade::Upgraded::downcast::<TokioIo<TcpStream>>) {
+    match upgraded.map(hyper::upgrade::Upgraded::downcast::<TokioIo<S>>) {
         Ok(Ok(parts)) => Ok(UpgradedStream {
             stream: parts.io.into_inner(),
             rest: parts.read_buf,
@@ -100,7 +109,7 @@ async fn refusal(response: Response<Incoming>) -> ConnectError {
 fn check_response(
     response: &Response<Incoming>,
     key: &str,
-    encoding: Encoding,
+    subprotocol: Option<&str>,
 ) -> Result<(), ConnectError> {
     let headers = response.headers();
     let accept = BASE64_STANDARD.encode(
@@ -120,13 +129,22 @@ fn check_response(
     check_header(headers, header::SEC_WEBSOCKET_ACCEPT, |value| {
         value == accept
     })?;
-    check_header(headers, header::SEC_WEBSOCKET_PROTOCOL, |value| {
-        value == encoding.subprotocol()
-    })?;
+    match subprotocol {
+        Some(asked) => {
+            check_header(headers, header::SEC_WEBSOCKET_PROTOCOL, |value| {
+                value == asked
+            })?;
+        }
+        None => check_absent(headers, header::SEC_WEBSOCKET_PROTOCOL)?,
+    }
     // The client offered no extension, so the server must not use one.
-    match headers.get(header::SEC_WEBSOCKET_EXTENSIONS) {
-        None => Ok(()),
-        Some(_) => check_header(headers, header::SEC_WEBSOCKET_EXTENSIONS, |_| false),
+    check_absent(headers, header::SEC_WEBSOCKET_EXTENSIONS)
+}
+
+fn check_absent(headers: &HeaderMap, name: HeaderName) -> Result<(), ConnectError> {
+    match headers.contains_key(&name) {
+        true => check_header(headers, name, |_| false),
+        false => Ok(()),
     }
 }
 

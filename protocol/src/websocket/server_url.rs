@@ -1,39 +1,62 @@
 //! The parts of a server's URL.
 
-use std::cell::Cell;
+use std::{cell::Cell, fmt};
 
 use url::{Host, ParseError, Position, SyntaxViolation, Url};
 
-use super::error::{ConnectError, UrlError};
+use super::connect_error::{ConnectError, UrlError};
 
-/// The only scheme so far.
-pub(super) const WS_SCHEME: &str = "ws";
+const WS_SCHEME: &str = "ws";
 
-/// Port of a URL without one (RFC 6455, section 3).
+/// The scheme with TLS.
+const WSS_SCHEME: &str = "wss";
+
+/// Ports of URLs without one (RFC 6455, section 3).
 const WS_PORT: u16 = 80;
+const WSS_PORT: u16 = 443;
 
 /// Where to connect and what to ask for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct ServerUrl {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerUrl {
+    /// Whether its scheme is `wss`.
+    pub is_tls: bool,
     /// A name or an address, without brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub host: String,
+    /// The port.
+    pub port: u16,
     /// Host and port as in the header `Host`.
-    pub(super) authority: String,
+    pub authority: String,
     /// Path and query.
-    pub(super) path: String,
+    pub path: String,
+}
+
+/// Leaves out the query, which may have a key.
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_tls { WSS_SCHEME } else { WS_SCHEME };
+        let path = self.path.split('?').next().unwrap_or_default();
+        write!(f, "{scheme}://{}{path}", self.authority)
+    }
 }
 
 impl ServerUrl {
-    /// Reads a URL.
-    pub(super) fn parse(url: &str) -> Result<Self, ConnectError> {
-        Self::from_url(url).map_err(|reason| ConnectError::BadUrl {
+    /// Reads the URL of a server without TLS.
+    pub fn parse(url: &str) -> Result<Self, ConnectError> {
+        Self::without_tls(url).map_err(|reason| ConnectError::BadUrl {
             url: without_login(url),
             reason,
         })
     }
 
-    fn from_url(text: &str) -> Result<Self, UrlError> {
+    fn without_tls(text: &str) -> Result<Self, UrlError> {
+        match Self::from_url(text)? {
+            url if url.is_tls => Err(UrlError::Tls),
+            url => Ok(url),
+        }
+    }
+
+    /// Reads a URL: `ws://host:port/path` or `wss://host:port/path`.
+    pub fn from_url(text: &str) -> Result<Self, UrlError> {
         // The URL standard repairs what a person mistyped; a setting should rather be corrected.
         let violation = Cell::new(None);
         let note_first = |found| violation.set(violation.get().or(Some(found)));
@@ -41,11 +64,11 @@ impl ServerUrl {
             .syntax_violation_callback(Some(&note_first))
             .parse(text);
         let url = parsed.map_err(from_parse_error)?;
-        match url.scheme() {
-            WS_SCHEME => {}
-            "wss" => return Err(UrlError::Tls),
+        let (is_tls, default_port) = match url.scheme() {
+            WS_SCHEME => (false, WS_PORT),
+            WSS_SCHEME => (true, WSS_PORT),
             other => return Err(UrlError::Scheme(other.to_owned())),
-        }
+        };
         match violation.get() {
             None => {}
             Some(SyntaxViolation::EmbeddedCredentials | SyntaxViolation::UnencodedAtSign) => {
@@ -62,8 +85,9 @@ impl ServerUrl {
             Host::Ipv6(address) => address.to_string(),
         };
         Ok(Self {
+            is_tls,
             host,
-            port: url.port().unwrap_or(WS_PORT),
+            port: url.port().unwrap_or(default_port),
             authority: url[Position::BeforeHost..Position::AfterPort].to_owned(),
             path: url[Position::BeforePath..Position::AfterQuery].to_owned(),
         })
@@ -102,6 +126,7 @@ mod tests {
     #[track_caller]
     fn check(url: &str, host: &str, port: u16, authority: &str, path: &str) {
         let expected = ServerUrl {
+            is_tls: url.starts_with("wss"),
             host: host.into(),
             port,
             authority: authority.into(),
@@ -118,11 +143,13 @@ mod tests {
         check("ws://127.0.0.1:1/", "127.0.0.1", 1, "127.0.0.1:1", "/");
         check("ws://[::1]:7400/ws", "::1", 7400, "[::1]:7400", "/ws");
         check("ws://h/%23", "h", 80, "h", "/%23");
+        check("wss://h/ws", "h", 443, "h", "/ws");
+        check("wss://h:443/ws", "h", 443, "h", "/ws");
     }
 
     #[track_caller]
     fn check_error(url: &str, expected: UrlError) {
-        assert_eq!(ServerUrl::from_url(url), Err(expected), "{url}");
+        assert_eq!(ServerUrl::without_tls(url), Err(expected), "{url}");
     }
 
     #[test]

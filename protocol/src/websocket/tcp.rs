@@ -7,10 +7,10 @@ use std::{
 
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
-use super::{error::ConnectError, server_url::ServerUrl};
+use super::{connect_error::ConnectError, server_url::ServerUrl};
 
 /// Connects to the first address of the server that accepts.
-pub(super) async fn connect(
+pub async fn connect(
     server: &ServerUrl,
     local_address: Option<IpAddr>,
 ) -> Result<TcpStream, ConnectError> {

@@ -32,7 +32,7 @@ pub enum ConnectError {
         /// The system's error.
         error: io::Error,
     },
-    /// Connecting took longer than [`ConnectOptions::timeout`](super::ConnectOptions::timeout).
+    /// Connecting took longer than this.
     #[error("no connection within {0:?}")]
     Timeout(Duration),
     /// The server did not answer, or its answer is not HTTP.

@@ -1,0 +1,113 @@
+//! What is known about topics besides their values: units, names, state classes.
+//!
+//! Facts may come before the first value of a topic or after it, and from another feed. They are
+//! kept until they are replaced. The unit that a topic's own updates have comes before a unit that
+//! others tell.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use tickcast_protocol::{message::TopicId, topic::Topic};
+
+use crate::work::TopicFacts;
+
+/// Topics without a value whose facts are kept. A house of 500 devices tells of 10,000 series, and
+/// not all of them come. One topic takes up to 600 bytes with the longest texts.
+pub const FACTS_WAITING_MAX: usize = 32_768;
+
+/// Longest unit, in bytes: it stands beside each number. The longest of Home Assistant's units has
+/// 14.
+pub const UNIT_MAX_BYTES: usize = 32;
+
+/// Longest name, in bytes: it stands in a list of topics.
+pub const NAME_MAX_BYTES: usize = 128;
+
+/// Longest state class, in bytes: it is one word.
+pub const STATE_CLASS_MAX_BYTES: usize = 32;
+
+/// The facts of all topics; see the module.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// Of topics that have a value.
+    told: HashMap<TopicId, TopicFacts>,
+    /// Of topics that have none yet.
+    waiting: HashMap<Topic, TopicFacts>,
+    left_out: u64,
+}
+
+impl Facts {
+    /// Takes facts about a topic, whose id is `id` if it has a value. A missing fact leaves the one
+    /// that is known. Returns whether a known topic has changed.
+    pub(super) fn tell(&mut self, id: Option<TopicId>, topic: Topic, facts: TopicFacts) -> bool {
+        let facts = TopicFacts {
+            unit: self.fitting(facts.unit, UNIT_MAX_BYTES),
+            name: self.fitting(facts.name, NAME_MAX_BYTES),
+            state_class: self.fitting(facts.state_class, STATE_CLASS_MAX_BYTES),
+        };
+        if facts == TopicFacts::default() {
+            return false;
+        }
+        if let Some(id) = id {
+            return merge(self.told.entry(id).or_default(), facts);
+        }
+        if let Some(known) = self.waiting.get_mut(&topic) {
+            merge(known, facts);
+        } else if self.waiting.len() < FACTS_WAITING_MAX {
+            self.waiting.insert(topic, facts);
+        } else {
+            self.left_out += 1;
+        }
+        false
+    }
+
+    /// Takes the facts of a topic that has its first value.
+    pub(super) fn introduce(&mut self, id: TopicId, topic: &Topic) {
+        if !self.waiting.is_empty()
+            && let Some(facts) = self.waiting.remove(topic)
+        {
+            self.told.insert(id, facts);
+        }
+    }
+
+    /// What is told about a topic that has a value.
+    pub(super) fn of(&self, id: TopicId) -> Option<&TopicFacts> {
+        self.told.get(&id)
+    }
+
+    /// The unit of an update, unless it is too long.
+    pub(super) fn own_unit(&mut self, unit: Arc<str>) -> Option<Arc<str>> {
+        self.fitting(Some(unit), UNIT_MAX_BYTES)
+    }
+
+    /// Number of topics without a value that something is known about.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Number of facts left out: their text was too long, or too many topics had no value.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    fn fitting(&mut self, text: Option<Arc<str>>, max_bytes: usize) -> Option<Arc<str>> {
+        let text = text.filter(|text| !text.is_empty())?;
+        let fits = text.len() <= max_bytes;
+        self.left_out += u64::from(!fits);
+        fits.then_some(text)
+    }
+}
+
+/// Replaces facts by newer ones. Returns whether something has changed.
+fn merge(known: &mut TopicFacts, newer: TopicFacts) -> bool {
+    let replace = |known: &mut Option<Arc<str>>, newer: Option<Arc<str>>| {
+        let is_new = newer.is_some() && *known != newer;
+        if is_new {
+            *known = newer;
+        }
+        is_new
+    };
+    let unit = replace(&mut known.unit, newer.unit);
+    let name = replace(&mut known.name, newer.name);
+    let state_class = replace(&mut known.state_class, newer.state_class);
+    unit || name || state_class
+}
