@@ -6,7 +6,7 @@
 #   scripts/mutants.sh checks [OPTION...]    what keeps a client out or bounds it: all must be
 #
 # Options go to cargo-mutants. Useful ones: --list, --file server/core/src/shard/pace.rs, and
-# --shard 0/8 for a part. A mutant takes two seconds in the core, and about ten in the server.
+# --shard 0/8 for a part. A mutant takes four seconds in the core, and about ten in the server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh

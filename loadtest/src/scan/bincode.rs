@@ -137,12 +137,11 @@ impl<'a> BincodeReader<'a> {
                 }
             }
             2 => {
-                self.decimal()?;
-                self.decimal()?;
-                self.optional_decimal()?;
-                self.optional_decimal()?;
+                for _ in 0..4 {
+                    self.optional_decimal()?;
+                }
             }
-            3 => {
+            3 | 5 => {
                 self.bytes()?;
             }
             4 => return self.bytes().map(Stamp::read),

@@ -1,4 +1,6 @@
 //! The MQTT feed with a real Mosquitto, and with a fake broker where Mosquitto is too lenient.
+//!
+//! The commands of docs/operations.md have the same settings.
 
 use std::{fs, process::Command, sync::Arc, time::Duration};
 

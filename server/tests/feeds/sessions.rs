@@ -1,4 +1,6 @@
 //! A feed with a session at the broker that ends in mid-stream.
+//!
+//! The commands of docs/operations.md have the same settings.
 
 use std::{collections::BTreeSet, time::Duration};
 

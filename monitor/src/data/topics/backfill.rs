@@ -160,7 +160,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::data::{history::LANE_MAIN, topics::Store};
+    use crate::data::{
+        history::LANE_MAIN,
+        topics::{Store, latest::Latest},
+    };
 
     /// The `seq`-th update of the topic; others lie between on the tape.
     fn update(seq: Seq) -> Update<Topic> {
@@ -237,9 +240,9 @@ mod tests {
         };
         store.apply(historical(16), Mode::Every);
         let newest = |store: &Store| store.topic_named("t").unwrap().latest.clone();
-        assert_eq!(newest(&store), Some(Value::Reading(15.0)));
+        assert_eq!(newest(&store), Some(Latest::Value(Value::Reading(15.0))));
         store.apply(update(17), Mode::Every);
-        assert_eq!(newest(&store), Some(Value::Reading(17.0)));
+        assert_eq!(newest(&store), Some(Latest::Value(Value::Reading(17.0))));
         store.fill(&topic(), &[update(10), historical(11), update(12)], true);
         let expected = [3.0, 7.0, 10.0, 12.0, 13.0, 14.0, 15.0, 17.0];
         assert_eq!(values(&store), expected);

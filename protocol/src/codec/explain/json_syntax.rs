@@ -14,7 +14,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Json, Problem> {
     match values.next() {
         None => Err(Problem::malformed("the message is empty")),
         Some(Err(error)) => Err(problem(bytes, &error)),
-        Some(Ok(json)) => match bytes[values.byte_offset()..].trim_ascii().len() {
+        Some(Ok(json)) => match trimmed(&bytes[values.byte_offset()..]).len() {
             0 => Ok(json),
             rest => {
                 let reason = format!("there are {rest} trailing bytes after the message");
@@ -22,6 +22,18 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Json, Problem> {
             }
         },
     }
+}
+
+/// The bytes without the white space of JSON (RFC 8259, section 2) around them. A form feed is
+/// none.
+fn trimmed(bytes: &[u8]) -> &[u8] {
+    let is_content = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+    let begin = bytes.iter().position(is_content).unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .rposition(is_content)
+        .map_or(begin, |last| last + 1);
+    &bytes[begin..end]
 }
 
 fn problem(bytes: &[u8], error: &serde_json::Error) -> Problem {

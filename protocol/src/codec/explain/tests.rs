@@ -202,6 +202,12 @@ fn a_text_that_is_not_json_is_answered_with_the_place_and_the_id_before_or_after
         Some(7),
         "there are 1 trailing bytes after the message",
     );
+    // Not every white space of ASCII is one of JSON.
+    explain(
+        "{\"type\":\"list\",\"id\":7}\n\x0c",
+        Some(7),
+        "there are 1 trailing bytes after the message",
+    );
     explain(
         r#"{"type":"list","id":7,"#,
         Some(7),

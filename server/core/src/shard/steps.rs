@@ -65,3 +65,15 @@ impl Steps {
         self.left() == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_bytes_of_json_are_a_step() {
+        for (bytes, steps) in [(0, 0), (7, 0), (8, 1), (15, 1), (8_000, 1_000)] {
+            assert_eq!(json_steps(bytes), steps, "{bytes}");
+        }
+    }
+}

@@ -1,15 +1,9 @@
 //! Catching up: in frames and steps of bounded length, so that no other client waits for it.
 
-use std::time::Duration;
-
-use tickcast_core::{
-    sequencer::liveness::{Expected, LivenessSettings, SilenceRule},
-    settings::CoreSettings,
-};
+use tickcast_core::settings::CoreSettings;
 use tickcast_protocol::{
     codec::Encoding,
     message::{Mode, Resume},
-    topic::Filter,
     value::Value,
 };
 
@@ -146,35 +140,4 @@ fn one_call_reads_a_hundred_thousand_updates_of_the_tape_at_most() {
         .iter()
         .fold([0, 0], |[a, b], [x, y]| [a + x, b + y]);
     assert_eq!(sums, [1, 1]);
-}
-
-#[test]
-fn one_call_looks_at_a_hundred_thousand_topics_for_their_status_at_most() {
-    const TOPICS: usize = 4_000;
-    let mut bench = bench().with_liveness(LivenessSettings {
-        silence: vec![SilenceRule {
-            filter: Filter::all(),
-            expect_every: Expected::Every(Duration::from_secs(1)),
-            dead_after: None,
-        }],
-        wills: vec![],
-    });
-    let names: Vec<_> = (0..TOPICS).map(|n| format!("t/{n}")).collect();
-    bench.publish_values(names.iter().map(|name| (name.as_str(), text(1))).collect());
-    let clients: Vec<_> = (0..60).map(|_| bench.reader(Encoding::Json)).collect();
-    for client in &clients {
-        bench.subscribe(client, "#", EVERY, None);
-        client.pipe.set_room(0);
-    }
-    bench.settle();
-    bench.pass(Duration::from_secs(3));
-    bench.turn();
-    for client in &clients {
-        bench.unblock(client);
-    }
-    let mut calls = 0;
-    while bench.catch_up_once() {
-        calls += 1;
-    }
-    assert!(calls > 60 * TOPICS / 100_000, "{calls}");
 }

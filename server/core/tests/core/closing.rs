@@ -23,6 +23,8 @@ use tickcast_protocol::{
     message::{ClientMessage, Epoch, List},
 };
 
+use crate::pipe::Frame;
+
 const ROOM_BYTES: usize = 1_000;
 
 /// A socket that takes bytes until it is full.
@@ -104,20 +106,13 @@ impl World {
 
     /// The frames that the socket took: first byte and payload.
     fn frames(&self) -> Vec<(u8, Vec<u8>)> {
-        let taken = self.taken();
-        let mut rest = &taken[..];
+        let mut taken = self.taken();
         let mut frames = Vec::new();
-        while let [first, len, more @ ..] = rest {
-            let (len, payload) = match len {
-                126 => (
-                    usize::from(u16::from_be_bytes([more[0], more[1]])),
-                    &more[2..],
-                ),
-                len => (usize::from(*len), more),
-            };
-            frames.push((*first, payload[..len].to_vec()));
-            rest = &payload[len..];
+        while let Some(frame) = Frame::take(&mut taken) {
+            // Each is the last of its message.
+            frames.push((0x80 | frame.opcode, frame.payload));
         }
+        assert!(taken.is_empty(), "the last frame is whole");
         frames
     }
 }

@@ -26,6 +26,8 @@ use tickcast_protocol::{
     value::Value,
 };
 
+use crate::pipe::Frame;
+
 const STEP: Duration = Duration::from_millis(1);
 
 const PACKET_BYTES: usize = 1_448;
@@ -205,23 +207,8 @@ impl Socket for Link {
 impl Link {
     /// Takes the payload of the next message that has come whole.
     fn next(&self) -> Option<Vec<u8>> {
-        let arrived = &mut self.0.borrow_mut().arrived;
-        let (header, len) = match *arrived.get(1)? {
-            126 => {
-                let len = arrived.get(2..4)?.try_into().ok()?;
-                (4, u16::from_be_bytes(len) as usize)
-            }
-            127 => {
-                let len = arrived.get(2..10)?.try_into().ok()?;
-                (10, u64::from_be_bytes(len) as usize)
-            }
-            len => (2, len as usize),
-        };
-        if arrived.len() < header + len {
-            return None;
-        }
-        let frame: Vec<u8> = arrived.drain(..header + len).collect();
-        Some(frame[header..].to_vec())
+        let frame = Frame::take(&mut self.0.borrow_mut().arrived)?;
+        Some(frame.payload)
     }
 }
 

@@ -85,7 +85,13 @@ impl Pipe {
 
     /// Takes the next whole frame.
     pub(crate) fn next_frame(&self) -> Option<Frame> {
-        let bytes = &mut self.0.borrow_mut().bytes;
+        Frame::take(&mut self.0.borrow_mut().bytes)
+    }
+}
+
+impl Frame {
+    /// Takes the next whole frame of the bytes that a client got.
+    pub(crate) fn take(bytes: &mut Vec<u8>) -> Option<Self> {
         let (header, len) = match *bytes.get(1)? {
             126 => {
                 let len = u16::from_be_bytes(bytes.get(2..4)?.try_into().unwrap());
@@ -103,7 +109,7 @@ impl Pipe {
         let rest = bytes.split_off(header + len);
         let frame = std::mem::replace(bytes, rest);
         assert_eq!(frame[0] & 0xf0, 0x80, "a message is one frame");
-        Some(Frame {
+        Some(Self {
             opcode: frame[0] & 0x0f,
             payload: frame[header..].to_vec(),
         })

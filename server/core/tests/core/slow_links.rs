@@ -28,6 +28,8 @@ use tickcast_protocol::{
     value::Value,
 };
 
+use crate::pipe::Frame;
+
 /// 256 kbit/s without what packets add.
 const RATE: usize = 30_000;
 
@@ -101,23 +103,8 @@ impl Link {
 
     /// Takes the payload of the next message that has come whole.
     fn next(&self) -> Option<Vec<u8>> {
-        let sent = &mut self.0.borrow_mut().sent;
-        let (header, len) = match *sent.get(1)? {
-            126 => {
-                let len = sent.get(2..4)?.try_into().ok()?;
-                (4, u16::from_be_bytes(len) as usize)
-            }
-            127 => {
-                let len = sent.get(2..10)?.try_into().ok()?;
-                (10, u64::from_be_bytes(len) as usize)
-            }
-            len => (2, len as usize),
-        };
-        if sent.len() < header + len {
-            return None;
-        }
-        let frame: Vec<u8> = sent.drain(..header + len).collect();
-        Some(frame[header..].to_vec())
+        let frame = Frame::take(&mut self.0.borrow_mut().sent)?;
+        Some(frame.payload)
     }
 }
 

@@ -176,7 +176,9 @@ fn connections_and_bytes_are_counted() {
 #[test]
 fn the_newest_values_of_a_filter_are_a_list_in_json() {
     let mut bench = bench();
+    assert!(bench.shard.topics().is_empty());
     bench.publish(&[("a/1", 1.0), ("b", 2.0), ("a/2", 3.0), ("a/1", 4.0)]);
+    assert!(!bench.shard.topics().is_empty());
     let mut latest = |filter: &str| {
         let topics = bench.shard.topics();
         let mut search = topics.search(&Filter::new(filter).unwrap());
@@ -187,6 +189,8 @@ fn the_newest_values_of_a_filter_are_a_list_in_json() {
         let json = format!("[{}]", String::from_utf8(json).unwrap());
         let starts = json.matches("{\"topic\":\"").count();
         assert_eq!(starts, found.len(), "{json}");
+        let commas = json.matches("},{\"topic\":\"").count();
+        assert_eq!(commas, found.len().saturating_sub(1), "{json}");
         let mut positions: Vec<u64> = json
             .split("\"position\":")
             .skip(1)

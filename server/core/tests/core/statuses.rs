@@ -103,6 +103,12 @@ fn many_statuses_go_in_messages_of_1024_to_live_blocked_and_new_subscribers() {
     for client in [&live, &blocked, &paced] {
         assert_eq!(lens(&read(client)), [(0, 2_500)]);
     }
+    // The interval of the pace begins with this value.
+    bench.hear(&topics[..1]);
+    bench.settle();
+    for client in [&live, &blocked, &paced] {
+        assert_eq!(lens(&read(client)), [(0, 1)]);
+    }
     blocked.pipe.set_room(0);
     bench.hear(&topics[..1]);
     live.messages();

@@ -7,7 +7,8 @@ use super::{
     content::{Content, SampleTime},
     decoded::Decoded,
     error::DecodeError,
-    series::{KnownTopic, Series, is_changed},
+    path::is_changed,
+    series::{KnownTopic, Series},
 };
 
 /// Samples of one payload, at most. The longest array of an exchange or a logger has some hundreds;

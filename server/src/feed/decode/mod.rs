@@ -30,6 +30,7 @@ pub mod json;
 pub mod metadata;
 mod numerals;
 mod parts;
+mod path;
 mod pattern;
 mod payload;
 mod pointed;

@@ -8,7 +8,7 @@ use super::{
     emit::Emitter,
     json::{Fields, Scalar},
     parts::{bad, number},
-    series::push_name,
+    path::push_name,
     time::plausible,
 };
 

@@ -7,8 +7,8 @@ use super::{
     error::DecodeError,
     json::{Fields, Scalar, elements},
     parts::{plain, sample_time},
+    path::{SEPARATOR, push_name},
     sample, senml,
-    series::push_name,
 };
 
 /// Levels of objects and arrays in a payload, at most. Devices nest two or three.
@@ -27,7 +27,7 @@ impl Choice<'_> {
     fn takes(&self, path: &str) -> bool {
         let names = |list: &[Box<str>]| {
             list.iter().any(|wanted| {
-                let mut names = path.split(super::series::SEPARATOR);
+                let mut names = path.split(SEPARATOR);
                 let mut levels = wanted.split('/');
                 // A choice of "a" takes everything below "a" as well.
                 levels.all(|level| names.next() == Some(level))
@@ -225,7 +225,7 @@ impl<'e, 'k> Splitter<'e, 'k> {
             return self.emitter.own(content);
         }
         if self.choice.takes(&self.path) {
-            let name = self.path.rsplit(super::series::SEPARATOR).next();
+            let name = self.path.rsplit(SEPARATOR).next();
             self.emitter
                 .part(&self.path, name.unwrap_or_default(), content);
         } else {

@@ -84,8 +84,7 @@ impl TimeUnit {
     pub fn parse(self, text: &str) -> Result<TimeNs, TimeError> {
         let text = &*to_nanoseconds(text.trim_ascii());
         match self {
-            Self::Iso8601 => parse_iso8601(text, 0),
-            Self::Date | Self::Rfc2822 | Self::Clock => {
+            Self::Iso8601 | Self::Date | Self::Rfc2822 | Self::Clock => {
                 let utc = TimeRule {
                     unit: self,
                     pattern: None,
@@ -95,7 +94,7 @@ impl TimeUnit {
             }
             Self::Automatic => match text.parse::<Decimal>() {
                 Ok(number) => Self::of_size(number).to_ns(number),
-                Err(_) => parse_iso8601(text, 0),
+                Err(_) => Self::Iso8601.parse(text),
             },
             _ => match text.parse::<Decimal>() {
                 Ok(number) => self.to_ns(number),
@@ -287,29 +286,6 @@ fn compact(text: &str) -> Option<DateTime> {
 }
 
 fn to_ns(time: Timestamp) -> Result<TimeNs, TimeError> {
-    TimeNs::try_from(time.as_nanosecond()).map_err(|_| TimeError::Range)
-}
-
-/// Parses a time in ISO 8601. If the text has no offset from UTC, `offset_s` seconds apply.
-pub(crate) fn parse_iso8601(text: &str, offset_s: i32) -> Result<TimeNs, TimeError> {
-    const DATE_LEN: usize = "2020-01-01".len();
-    let names_offset = text
-        .get(DATE_LEN..)
-        .is_some_and(|time| time.contains(['Z', 'z', '+', '-']));
-    if names_offset {
-        let time: jiff::Timestamp = text.parse().map_err(|_| TimeError::Syntax("ISO 8601"))?;
-        TimeNs::try_from(time.as_nanosecond()).map_err(|_| TimeError::Range)
-    } else {
-        let time: jiff::civil::DateTime =
-            text.parse().map_err(|_| TimeError::Syntax("ISO 8601"))?;
-        civil_to_ns(time, offset_s)
-    }
-}
-
-/// Converts a local time at `offset_s` seconds ahead of UTC.
-pub(crate) fn civil_to_ns(time: jiff::civil::DateTime, offset_s: i32) -> Result<TimeNs, TimeError> {
-    let offset = jiff::tz::Offset::from_seconds(offset_s).map_err(|_| TimeError::Range)?;
-    let time = offset.to_timestamp(time).map_err(|_| TimeError::Range)?;
     TimeNs::try_from(time.as_nanosecond()).map_err(|_| TimeError::Range)
 }
 

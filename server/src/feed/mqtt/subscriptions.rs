@@ -43,7 +43,8 @@ struct Subscription {
 /// Highest subscription identifier (MQTT 5.0, section 3.8.2.1.2).
 const IDENTIFIER_MAX: u64 = 268_435_455;
 
-/// Deepest topic whose filters are all tried. It has 767 of them; each level more has twice as many.
+/// Deepest topic whose filters are all tried. It has 767 of them; each level more has twice as
+/// many.
 const LEVELS_MAX: usize = 8;
 
 impl Subscriptions {

@@ -307,8 +307,8 @@ fn a_will_may_be_a_text_bytes_or_a_number() {
     for (dead_if, value, is_end) in [
         ("offline", Value::Text("offline".into()), true),
         ("offline", Value::Text("online".into()), false),
-        ("offline", Value::Bytes(b"offline".to_vec().into()), true),
-        ("offline", Value::Bytes(b"online".to_vec().into()), false),
+        ("offline", Value::Bytes(b"offline".to_vec()), true),
+        ("offline", Value::Bytes(b"online".to_vec()), false),
         ("0", Value::Reading(0.0), true),
         ("0", Value::Reading(1.0), false),
         ("offline", Value::Reading(0.0), false),

@@ -9,8 +9,8 @@ use tickcast_core::work::TopicFacts;
 
 use super::{
     super::{
+        path::{SEPARATOR, part_topic},
         sample::is_value_name,
-        series::{SEPARATOR, part_topic},
     },
     told::{Told, fact, full_name, words},
     value_template::{self, Part},

@@ -3,7 +3,7 @@
 //! Most are one expression (`{{ value_json.temperature }}`). A template that computes something
 //! shows no part as it is, so it tells nothing about one.
 
-use super::super::series::push_name;
+use super::super::path::push_name;
 
 /// Filters that leave a number what it is. A unit holds for the number before them as well.
 const FILTERS: [&str; 6] = ["round", "float", "int", "default", "is_defined", "string"];

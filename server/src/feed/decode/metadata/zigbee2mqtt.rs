@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use tickcast_core::work::TopicFacts;
 
 use super::{
-    super::series::{part_topic, push_name},
+    super::path::{part_topic, push_name},
     told::{Told, fact, full_name, words},
 };
 

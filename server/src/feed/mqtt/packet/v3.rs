@@ -3,12 +3,16 @@
 use bytes::BytesMut;
 use rumqttc::mqttbytes::{self as library, v4};
 
-use super::{ConnAck, Connect, Malformed, PACKET_MAX_BYTES, Packet, Subscribe, Will};
+use super::outgoing::Will;
+use super::types::{
+    ConnAck, Connect, Malformed, PACKET_MAX_BYTES, Packet, Subscribe, is_from_broker, seconds,
+    unexpected,
+};
 
 pub(super) fn read(mut packet: BytesMut) -> Result<Packet, Malformed> {
     // The decoder of packets that only clients send is not made for strangers.
-    if !super::is_from_broker(packet[0]) {
-        return Err(super::unexpected(packet[0]));
+    if !is_from_broker(packet[0]) {
+        return Err(unexpected(packet[0]));
     }
     let packet = v4::Packet::read(&mut packet, PACKET_MAX_BYTES);
     Ok(match packet.map_err(|error| error.to_string())? {
@@ -52,7 +56,7 @@ fn refusal(code: v4::ConnectReturnCode) -> Option<&'static str> {
 
 pub(super) fn write_connect(connect: &Connect, out: &mut BytesMut) {
     let mut packet = v4::Connect::new(connect.client_id.clone());
-    packet.keep_alive = super::seconds(connect.keep_alive);
+    packet.keep_alive = seconds(connect.keep_alive);
     packet.clean_session = connect.session_expiry.is_zero();
     if let Some(Will { topic, payload }) = &connect.will {
         let qos = library::QoS::AtLeastOnce;

@@ -5,15 +5,18 @@ use std::time::Duration;
 use bytes::BytesMut;
 use rumqttc::v5::mqttbytes::{self as library, v5};
 
-use super::{ConnAck, Connect, Goodbye, Malformed, Packet, Subscribe, Will};
+use super::outgoing::Will;
+use super::types::{
+    ConnAck, Connect, Goodbye, Malformed, Packet, Subscribe, is_from_broker, seconds, unexpected,
+};
 
 /// The code of a granted subscription is its quality of service.
 const UNKNOWN: &str = "unknown";
 
 pub(super) fn read(mut packet: BytesMut) -> Result<Packet, Malformed> {
     // The decoder of packets that only clients send is not made for strangers.
-    if !super::is_from_broker(packet[0]) {
-        return Err(super::unexpected(packet[0]));
+    if !is_from_broker(packet[0]) {
+        return Err(unexpected(packet[0]));
     }
     // A disconnection without a reason is the shortest packet, which the library refuses.
     if packet[..] == [0xe0, 0] {
@@ -131,7 +134,7 @@ pub(super) fn write_connect(connect: &Connect, out: &mut BytesMut) {
         ..v5::ConnectProperties::new()
     };
     let packet = v5::Connect {
-        keep_alive: super::seconds(connect.keep_alive),
+        keep_alive: seconds(connect.keep_alive),
         client_id: connect.client_id.clone(),
         clean_start: !has_session,
         properties: Some(properties),

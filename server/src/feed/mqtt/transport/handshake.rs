@@ -1,6 +1,6 @@
 //! Asks a server to switch to WebSocket (RFC 6455, section 4.1), for MQTT (MQTT 5.0, section 6).
 
-use std::error::Error;
+use std::{error::Error, io};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http_body_util::Empty;
@@ -14,7 +14,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use sha1::{Digest, Sha1};
 
-use super::{super::url::MqttUrl, Stream};
+use super::{super::url::MqttUrl, stream::Stream};
 
 /// RFC 6455, section 1.3.
 const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -42,7 +42,7 @@ impl From<hyper::Error> for Failure {
     fn from(error: hyper::Error) -> Self {
         let what = if error.is_parse() {
             "the server's answer is not HTTP"
-        } else if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+        } else if is_end(&error) {
             "the server closed the connection during the WebSocket handshake"
         } else {
             return Self {
@@ -55,6 +55,25 @@ impl From<hyper::Error> for Failure {
             cause: Some(error.into()),
         }
     }
+}
+
+/// Whether the server has ended the connection, which it may do with a reset.
+fn is_end(error: &hyper::Error) -> bool {
+    let cause = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<io::Error>());
+    let is_reset = cause.is_some_and(|cause| {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        let ends = [
+            BrokenPipe,
+            ConnectionAborted,
+            ConnectionReset,
+            UnexpectedEof,
+        ];
+        // An alert of TLS is an error of this kind as well, with a cause of its own.
+        ends.contains(&cause.kind()) && cause.get_ref().is_none()
+    });
+    is_reset || error.is_incomplete_message() || error.is_canceled() || error.is_closed()
 }
 
 /// Makes the handshake over a stream.

@@ -5,24 +5,17 @@
 //! * `websocket`: a stream of bytes in the messages of a WebSocket
 
 mod handshake;
+mod stream;
 mod websocket;
 
 use std::{error::Error, io, io::ErrorKind};
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    task::spawn_blocking,
-};
+use tokio::{net::TcpStream, task::spawn_blocking};
 
 use self::websocket::WebSocketStream;
 use super::url::{MqttUrl, Scheme};
 use crate::tls::{ClientTls, TlsClient};
-
-/// A connection to the broker.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+pub(super) use stream::Stream;
 
 /// Connects to one broker, again and again.
 pub(super) struct Dialer {

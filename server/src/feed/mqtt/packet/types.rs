@@ -1,0 +1,89 @@
+//! What the packets say, in either version.
+
+use std::time::Duration;
+
+use super::outgoing::Will;
+
+/// A packet from the broker that is no message.
+#[derive(Debug)]
+pub(in crate::feed::mqtt) enum Packet {
+    /// The answer to CONNECT.
+    ConnAck(ConnAck),
+    /// The answer to a subscription: the granted quality of service, or why it is refused.
+    SubAck { id: u16, answer: Result<u8, String> },
+    /// The answer to an unsubscription. Version 5 says of each filter whether it was subscribed to.
+    UnsubAck { id: u16, existed: Vec<bool> },
+    /// The broker has a message of quality of service 1.
+    PubAck,
+    /// The broker will not send a message of quality of service 2 again.
+    PubRel(u16),
+    /// The answer to a ping.
+    PingResp,
+    /// The broker ends the connection.
+    Disconnect(Goodbye),
+}
+
+/// The answer to CONNECT.
+#[derive(Debug)]
+pub(in crate::feed::mqtt) struct ConnAck {
+    /// Why the broker refuses the connection.
+    pub(in crate::feed::mqtt) refusal: Option<String>,
+    /// Whether it has kept the session.
+    pub(in crate::feed::mqtt) has_session: bool,
+    /// Whether subscriptions may have identifiers.
+    pub(in crate::feed::mqtt) has_identifiers: bool,
+    /// The time between pings, if the broker chooses it.
+    pub(in crate::feed::mqtt) keep_alive: Option<Duration>,
+}
+
+/// Why the broker ends a connection.
+#[derive(Debug)]
+pub(in crate::feed::mqtt) struct Goodbye {
+    pub(in crate::feed::mqtt) reason: String,
+    /// Whether the reason is another client with the same id.
+    pub(in crate::feed::mqtt) is_taken_over: bool,
+}
+
+/// What CONNECT says.
+#[derive(Debug, Clone)]
+pub(in crate::feed::mqtt) struct Connect {
+    pub(in crate::feed::mqtt) client_id: String,
+    pub(in crate::feed::mqtt) login: Option<(String, String)>,
+    pub(in crate::feed::mqtt) keep_alive: Duration,
+    /// How long the broker keeps the session; zero for no session.
+    pub(in crate::feed::mqtt) session_expiry: Duration,
+    /// What the broker publishes if the connection breaks.
+    pub(in crate::feed::mqtt) will: Option<Will>,
+    /// Longest packet that the broker may send; only version 5 can say it.
+    pub(in crate::feed::mqtt) packet_max_bytes: u32,
+}
+
+/// One filter to subscribe to.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::feed::mqtt) struct Subscribe<'a> {
+    pub(in crate::feed::mqtt) id: u16,
+    pub(in crate::feed::mqtt) filter: &'a str,
+    pub(in crate::feed::mqtt) qos: u8,
+    /// What the broker puts into each message that the filter matches; only version 5.
+    pub(in crate::feed::mqtt) identifier: Option<u32>,
+}
+
+/// Longest packet there can be (MQTT 5.0, 1.5.5), with its header.
+pub(super) const PACKET_MAX_BYTES: usize = 268_435_455 + 5;
+
+/// A packet that the broker may not send, or not like this.
+pub(in crate::feed::mqtt) type Malformed = String;
+
+/// Whether only a broker sends packets of this type, by their first byte.
+pub(super) fn is_from_broker(first: u8) -> bool {
+    matches!(first >> 4, 2 | 6 | 9 | 11 | 13 | 14)
+}
+
+pub(super) fn unexpected(first: u8) -> Malformed {
+    format!("a packet of type {} is not expected", first >> 4)
+}
+
+/// The time between pings as it stands in CONNECT.
+pub(super) fn seconds(keep_alive: Duration) -> u16 {
+    u16::try_from(keep_alive.as_secs()).unwrap_or(u16::MAX)
+}
