@@ -29,6 +29,10 @@ pub fn sparkplug(mut bytes: &[u8]) {
     let mut host = Host::new(PAYLOAD_MAX_BYTES);
     let mut uptime = Duration::ZERO;
     let (mut taken, mut settled) = (0, 0);
+    host.connect(Now {
+        uptime,
+        wall_ns: NOW_NS,
+    });
     while let Some((&[head, low, high], rest)) = bytes.split_first_chunk() {
         let length = usize::from(u16::from_le_bytes([low, high])).min(rest.len());
         let (payload, rest) = rest.split_at(length);

@@ -19,7 +19,7 @@ use super::{
     subscriptions::{Subscriptions, Verdict, filters_matching},
 };
 use crate::{
-    feed::{decode::Decoder, handover::Handover},
+    feed::{decode::Decoder, handover::Handover, sparkplug::is_own_filter},
     metrics::FeedState,
 };
 
@@ -74,6 +74,8 @@ pub(super) struct Intake {
     endings: Endings,
     lost_at: Option<Instant>,
     sparkplug: Option<Sparkplug>,
+    /// Whether the log says that there are messages of Sparkplug, which the feed does not read.
+    is_sparkplug_told: bool,
 }
 
 impl Intake {
@@ -81,6 +83,7 @@ impl Intake {
         let sparkplug = settings.sparkplug.as_deref();
         Self {
             sparkplug: sparkplug.map(|host| Sparkplug::new(host, settings.max_packet_bytes)),
+            is_sparkplug_told: false,
             subscriptions: Subscriptions::new(&settings.subscriptions()),
             unanswered: 0,
             is_granted: false,
@@ -302,6 +305,15 @@ impl Intake {
             )
         {
             return;
+        }
+        if self.sparkplug.is_none() && !self.is_sparkplug_told && is_own_filter(topic) {
+            self.is_sparkplug_told = true;
+            tracing::info!(
+                feed = self.handover.name(),
+                topic,
+                "there are messages of Sparkplug, whose payloads are passed on as bytes: set \
+                 --mqtt-sparkplug HOST to read them"
+            );
         }
         let now_ns = self.handover.now_ns();
         let mut decoded = match self.decoder.decode(topic, payload, now_ns) {

@@ -125,11 +125,9 @@ impl Sparkplug {
                 Event::Message(outcome) => {
                     let mut outcome = *outcome;
                     handover.count_decoded(&outcome.origin, &mut outcome.decoded);
-                    handover
-                        .metrics()
-                        .sparkplug
-                        .unresolved
-                        .add(outcome.unresolved);
+                    let metrics = handover.metrics();
+                    metrics.undecodable.add(outcome.unread);
+                    metrics.sparkplug.unresolved.add(outcome.unresolved);
                     for update in outcome.decoded.updates {
                         let bytes = size_of_val(&update) + len_bytes(&update.value);
                         pending.push(update, bytes);
@@ -150,8 +148,8 @@ impl Sparkplug {
         metrics.deaths.add(counts.deaths);
         metrics.late.add(counts.late);
         metrics.gaps.add(counts.gaps);
-        metrics.rebirths.add(counts.rebirths);
-        self.publish(handover.now().uptime);
+        let asked = self.publish(handover.now().uptime);
+        handover.metrics().sparkplug.rebirths.add(asked);
     }
 
     fn push_state(&mut self, online: bool, timestamp: i64) {
@@ -164,23 +162,31 @@ impl Sparkplug {
     }
 
     /// A command for which there is no room is not sent. The next message of its node asks again.
+    /// Of the states of the host only the newest is true.
     fn push(&mut self, message: Outgoing) {
+        if message.is_state {
+            self.outgoing.retain(|waiting| !waiting.is_state);
+        }
         if message.is_state || self.outgoing.len() < OUTGOING_MAX {
             self.outgoing.push_back(message);
         }
     }
 
-    fn publish(&mut self, now: Duration) {
+    /// Returns the number of commands that were passed on.
+    fn publish(&mut self, now: Duration) -> u64 {
         let Some(publisher) = &self.publisher else {
-            return;
+            return 0;
         };
+        let mut commands = 0;
         while let Some(message) = self.outgoing.front()
             && publisher.publish(message)
         {
+            commands += u64::from(!message.is_state);
             self.outgoing.pop_front();
         }
         let is_empty = self.outgoing.is_empty();
         self.retry_at = (!is_empty).then_some(now + RETRY_AFTER);
+        commands
     }
 }
 
@@ -189,5 +195,27 @@ fn len_bytes(value: &Value) -> usize {
         Value::Text(text) | Value::Absent(text) => text.len(),
         Value::Bytes(bytes) => bytes.len(),
         Value::Reading(_) | Value::Trade(_) | Value::Quote(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_to_be_published_is_bounded_and_only_the_newest_state_is_kept() {
+        let mut sparkplug = Sparkplug::new("h", 1024);
+        for time in 0..10_000 {
+            sparkplug.push_state(time % 2 == 0, time);
+            sparkplug.push(Outgoing {
+                topic: "spBv1.0/G/NCMD/E".into(),
+                payload: Bytes::new(),
+                is_state: false,
+            });
+        }
+        assert!(sparkplug.outgoing.len() <= OUTGOING_MAX + 1);
+        let states = sparkplug.outgoing.iter().filter(|message| message.is_state);
+        let states: Vec<_> = states.map(|state| &state.payload[..]).collect();
+        assert_eq!(states, [br#"{"online":false,"timestamp":9999}"#]);
     }
 }

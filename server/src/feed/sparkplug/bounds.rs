@@ -16,6 +16,10 @@ pub(super) const METRICS_PER_NODE_MAX: usize = 16_384;
 /// Metrics of all nodes, at most. Each costs some hundred bytes here, and as much in every shard.
 pub(super) const METRICS_MAX: usize = 1_000_000;
 
+/// Metrics of one message that cannot be read and say why, at most. The others are counted only:
+/// two bytes make one, and its reason has a hundred.
+pub(super) const ERRORS_PER_MESSAGE_MAX: usize = 256;
+
 /// Metrics of one node whose names differ in characters only that a topic cannot have, at most.
 pub(super) const NAMESAKES_MAX: usize = 64;
 

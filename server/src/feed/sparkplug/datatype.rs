@@ -56,6 +56,20 @@ pub(super) enum Plain {
     Text(String),
 }
 
+impl Scalar {
+    /// The name of its field.
+    fn form(&self) -> &'static str {
+        match self {
+            Self::Int(_) => "int_value",
+            Self::Long(_) => "long_value",
+            Self::Float(_) => "float_value",
+            Self::Double(_) => "double_value",
+            Self::Boolean(_) => "boolean_value",
+            Self::Text(_) => "string_value",
+        }
+    }
+}
+
 impl DataType {
     /// The datatype with a number of the specification.
     pub(super) fn from_code(code: u32) -> Option<Self> {
@@ -112,7 +126,12 @@ impl DataType {
             (Self::DateTime, Scalar::Int(ms)) => date_time(ms.into()).map(Plain::Text),
             (Self::Unknown, Scalar::Int(number)) => Ok(Plain::Integer(number.into())),
             (Self::Unknown, Scalar::Long(number)) => Ok(Plain::Integer(number.into())),
-            (datatype, scalar) => Err(format!("a {datatype:?} cannot be {scalar:?}")),
+            (datatype, scalar) => {
+                let form = scalar.form();
+                Err(format!(
+                    "its form {form} is not that of the datatype {datatype:?}"
+                ))
+            }
         }
     }
 }

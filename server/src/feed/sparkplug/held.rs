@@ -52,7 +52,7 @@ impl Sequence {
     }
 
     /// Finds the turn of a message.
-    pub(super) fn take(&mut self, message: Message, now: Duration) -> Turn {
+    pub(super) fn take(&mut self, mut message: Message, now: Duration) -> Turn {
         if message.seq().is_none() && !self.is_numbered {
             return Turn::Now(message);
         }
@@ -74,6 +74,7 @@ impl Sequence {
             return Turn::Late(message);
         }
         self.missing_since.get_or_insert(now);
+        message.detach();
         self.held_bytes += message.len_bytes();
         self.held.push((distance, message));
         Turn::Waits
@@ -139,4 +140,49 @@ impl Sequence {
 /// The number of a message. An encoder may leave 0 out.
 fn number(seq: Option<u64>) -> Option<u8> {
     u8::try_from(seq.unwrap_or_default()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::feed::sparkplug::{address::Kind, payload::Payload};
+
+    #[test]
+    fn a_message_that_waits_keeps_no_other_bytes_of_its_buffer() {
+        let buffer = Bytes::from(vec![7; 64 * 1024]);
+        let metrics = vec![buffer.slice(10..20), buffer.slice(20..21)];
+        let message = |seq| Message {
+            origin: "spBv1.0/G/NDATA/E".into(),
+            kind: Kind::Data,
+            device: None,
+            payload: Payload {
+                metrics: metrics.clone(),
+                body: Some(buffer.clone()),
+                seq: Some(seq),
+                ..Payload::default()
+            },
+        };
+        let mut sequence = Sequence::default();
+        assert!(matches!(
+            sequence.take(message(2), Duration::ZERO),
+            Turn::Waits
+        ));
+        // 11 bytes, and not 65,536, beside what each part costs.
+        assert!((11..1000).contains(&sequence.held_bytes()));
+        assert!(matches!(
+            sequence.take(message(0), Duration::ZERO),
+            Turn::Now(_)
+        ));
+        assert!(matches!(
+            sequence.take(message(1), Duration::ZERO),
+            Turn::Now(_)
+        ));
+        let message = sequence.release().unwrap();
+        assert_eq!(message.payload.metrics, metrics);
+        assert_eq!((message.payload.body, sequence.held_bytes()), (None, 0));
+        drop(metrics);
+        assert!(buffer.is_unique(), "something still shares the buffer");
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use hashbrown::HashMap;
 use tickcast_core::Now;
-use tickcast_protocol::topic::TopicError;
+use tickcast_protocol::topic::{TOPIC_MAX_BYTES, TopicError};
 
 use super::{
     address::{Address, Kind, command_topic},
@@ -37,6 +37,8 @@ pub struct Host {
     asked: VecDeque<usize>,
     /// When the next node may be asked.
     ask_at: Duration,
+    /// Whether a node can be asked.
+    is_connected: bool,
     held_bytes: usize,
     metrics: usize,
     counts: Counts,
@@ -53,7 +55,8 @@ struct Known {
 }
 
 impl Host {
-    /// A host that knows no node. A payload, when it is expanded, has at most this many bytes.
+    /// A host that knows no node and has no connection. A payload, when it is expanded, has at most
+    /// this many bytes.
     pub fn new(payload_max_bytes: usize) -> Self {
         Self {
             payload_max_bytes,
@@ -62,6 +65,7 @@ impl Host {
             due: BTreeSet::new(),
             asked: VecDeque::new(),
             ask_at: Duration::ZERO,
+            is_connected: false,
             held_bytes: 0,
             metrics: 0,
             counts: Counts::default(),
@@ -95,11 +99,9 @@ impl Host {
                 kind,
             } => (group, node, device, kind),
         };
-        // The topics of its metrics begin with these levels.
-        let has_control = topic.char_indices().find(|(_, c)| c.is_control());
-        let unpacked = match has_control {
-            None => unpack(payload.clone(), self.payload_max_bytes),
-            Some((at, _)) => Err(TopicError::ControlCharacter(at).into()),
+        let unpacked = match check_levels(topic, group, node, device) {
+            Ok(()) => unpack(payload.clone(), self.payload_max_bytes),
+            Err(error) => Err(error.into()),
         };
         let payload = match unpacked {
             Ok(payload) => payload,
@@ -136,7 +138,8 @@ impl Host {
         {
             self.with(index, now, Node::poll);
         }
-        while self.ask_at <= now.uptime
+        while self.is_connected
+            && self.ask_at <= now.uptime
             && let Some(index) = self.asked.pop_front()
         {
             let known = &mut self.nodes[index];
@@ -156,12 +159,14 @@ impl Host {
     /// Uptime by which [`poll`](Self::poll) must be called.
     pub fn next_due(&self) -> Option<Duration> {
         let due = self.due.first().map(|&(due, _)| due);
-        let ask = (!self.asked.is_empty()).then_some(self.ask_at);
+        let may_ask = self.is_connected && !self.asked.is_empty();
+        let ask = may_ask.then_some(self.ask_at);
         [due, ask].into_iter().flatten().min()
     }
 
     /// Records that the connection to the broker is lost.
     pub fn lose(&mut self, now: Now) {
+        self.is_connected = false;
         for index in 0..self.nodes.len() {
             self.with(index, now, Node::lose);
         }
@@ -170,6 +175,7 @@ impl Host {
     /// Records a new connection, whose subscriptions hold. Nodes that were alive before are asked
     /// for a birth.
     pub fn connect(&mut self, now: Now) {
+        self.is_connected = true;
         for index in 0..self.nodes.len() {
             self.with(index, now, |node, _| node.find_again(now.uptime));
         }
@@ -233,5 +239,25 @@ impl Host {
         if let Some(due) = due {
             self.due.insert((due, index));
         }
+    }
+}
+
+/// Checks the levels with which the topics of metrics begin.
+fn check_levels(
+    topic: &str,
+    group: &str,
+    node: &str,
+    device: Option<&str>,
+) -> Result<(), TopicError> {
+    if let Some((at, _)) = topic.char_indices().find(|(_, c)| c.is_control()) {
+        return Err(TopicError::ControlCharacter(at));
+    }
+    let levels = [Some(group), Some(node), device];
+    let levels = levels.into_iter().flatten();
+    // Each with its slash, and a name of one character.
+    let bytes = levels.map(|level| level.len() + 1).sum::<usize>() + 1;
+    match bytes <= TOPIC_MAX_BYTES {
+        true => Ok(()),
+        false => Err(TopicError::TooLong(bytes)),
     }
 }

@@ -1,6 +1,6 @@
 //! One message of a node or device, on its way through the host.
 
-use prost::Message as _;
+use bytes::{Bytes, BytesMut};
 
 use super::{
     address::Kind,
@@ -36,8 +36,33 @@ impl Message {
         self.payload.metrics.len() as u64
     }
 
+    /// Bytes that it takes while it waits.
     pub(super) fn len_bytes(&self) -> usize {
-        self.origin.len() + self.payload.encoded_len()
+        let metrics = self.payload.metrics.iter();
+        let metrics: usize = metrics.map(|bytes| size_of_val(bytes) + bytes.len()).sum();
+        let device = self.device.as_ref().map_or(0, |device| device.len());
+        size_of_val(self) + self.origin.len() + device + metrics
+    }
+
+    /// Copies what it shares with the buffer that it came in. Otherwise all of that would wait.
+    pub(super) fn detach(&mut self) {
+        let Payload {
+            metrics,
+            uuid,
+            body,
+            ..
+        } = &mut self.payload;
+        (*uuid, *body) = (None, None);
+        metrics.shrink_to_fit();
+        let bytes = metrics.iter().map(Bytes::len).sum();
+        let mut copy = BytesMut::with_capacity(bytes);
+        for metric in metrics.iter() {
+            copy.extend_from_slice(metric);
+        }
+        let mut copy = copy.freeze();
+        for metric in metrics {
+            *metric = copy.split_to(metric.len());
+        }
     }
 
     /// The number of the session that a birth or death of a node names.

@@ -41,6 +41,9 @@ pub(super) struct Node {
     session: Option<u64>,
     /// When its last birth was sent, by its own clock.
     born_ms: Option<u64>,
+    /// Whether its last birth was sent before another one, so that it may have come late. A clock
+    /// that was set back looks the same.
+    is_birth_doubtful: bool,
     /// When the devices that were not born again are dead.
     devices_due: Option<Duration>,
     /// Number of metrics of all scopes.
@@ -57,6 +60,7 @@ impl Node {
             rebirth: Rebirth::default(),
             session: None,
             born_ms: None,
+            is_birth_doubtful: false,
             devices_due: None,
             metrics: 0,
         }
@@ -155,12 +159,19 @@ impl Node {
         for held in self.sequence.restart(message) {
             drop_metrics(&held, context);
         }
+        self.is_birth_doubtful = match (message.sent_ms(), self.born_ms) {
+            (Some(sent), Some(born)) => sent < born,
+            _ => false,
+        };
         (self.session, self.born_ms) = (session, message.sent_ms());
         self.devices.values_mut().for_each(Scope::orphan);
         let mut devices = self.devices.values();
         let has_orphans = devices.any(|device| device.state == State::Orphaned);
         self.devices_due = has_orphans.then_some(context.now.uptime + DEVICES_BIRTH_WAIT);
         self.rebirth.forget();
+        if self.is_birth_doubtful {
+            self.rebirth.want(context.now.uptime);
+        }
         let mut outcome = outcome(message);
         let room = self.room(self.own.len(), context);
         let (names, now_ns) = (&mut self.names, context.now.wall_ns);
@@ -205,7 +216,8 @@ impl Node {
                 }
             }
             Turn::Waits => {
-                if !context.may_hold || self.due().is_some_and(|due| due <= context.now.uptime) {
+                let due = self.sequence.due();
+                if !context.may_hold || due.is_some_and(|due| due <= context.now.uptime) {
                     self.give_up(context);
                 }
             }
@@ -245,9 +257,13 @@ impl Node {
             (Some(sent), Some(born)) => sent < born,
             _ => false,
         };
+        let is_doubtful = is_older || self.is_birth_doubtful;
         match (&message.device, message.kind) {
             (None, _) => {
-                if self.own.data(&message, now.wall_ns, is_older, &mut outcome) {
+                if self
+                    .own
+                    .data(&message, now.wall_ns, is_doubtful, &mut outcome)
+                {
                     self.rebirth.want(now.uptime);
                 }
             }
@@ -283,7 +299,7 @@ impl Node {
             (Some(device), Kind::Data | Kind::Command) => {
                 let known = self.devices.get_mut(device);
                 let needs_birth = match known.filter(|device| device.state == State::Born) {
-                    Some(scope) => scope.data(&message, now.wall_ns, is_older, &mut outcome),
+                    Some(scope) => scope.data(&message, now.wall_ns, is_doubtful, &mut outcome),
                     None => {
                         outcome.unresolved = message.metrics();
                         true

@@ -2,7 +2,8 @@
 
 use tickcast_protocol::topic::Topic;
 
-use crate::feed::decode::Decoded;
+use super::bounds::ERRORS_PER_MESSAGE_MAX;
+use crate::feed::decode::{DecodeError, Decoded};
 
 /// What a host does next.
 #[derive(Debug, PartialEq)]
@@ -22,6 +23,8 @@ pub struct Outcome {
     pub origin: String,
     /// Its updates, and what could not be read.
     pub decoded: Decoded,
+    /// Metrics that could not be read, after as many as one message tells.
+    pub unread: u64,
     /// Metrics that were dropped, because it is not known for sure whose they are: of a node or
     /// device without birth, with an unknown alias, or of a message that came too late.
     pub unresolved: u64,
@@ -43,4 +46,14 @@ pub struct Counts {
     pub gaps: u64,
     /// Requests to be born again.
     pub rebirths: u64,
+}
+
+impl Outcome {
+    /// Adds a metric that could not be read.
+    pub(super) fn unreadable(&mut self, error: DecodeError) {
+        match self.decoded.errors.len() < ERRORS_PER_MESSAGE_MAX {
+            true => self.decoded.errors.push(error),
+            false => self.unread += 1,
+        }
+    }
 }

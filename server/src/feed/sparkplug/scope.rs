@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
-use tickcast_core::work::NewUpdate;
-use tickcast_protocol::{message::TimeNs, topic::Topic};
+use tickcast_core::{sequencer::UNIT_MAX_BYTES, work::NewUpdate};
+use tickcast_protocol::{
+    message::TimeNs,
+    topic::{TOPIC_MAX_BYTES, Topic, TopicError},
+};
 
 use super::{
     datatype::DataType,
@@ -15,7 +18,7 @@ use super::{
     unpack::decode_metric,
     value,
 };
-use crate::feed::decode::{DecodeError, bad, time::plausible};
+use crate::feed::decode::{bad, time::plausible};
 
 /// The state of a node or device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -119,7 +122,7 @@ impl Scope {
             match decode_metric(bytes) {
                 Ok(_) if self.metrics.len() >= room => outcome.decoded.left_out += 1,
                 Ok(metric) => self.define(metric, device, names, times, outcome),
-                Err(error) => outcome.decoded.errors.push(error),
+                Err(error) => outcome.unreadable(error),
             }
         }
         let present = self
@@ -139,31 +142,40 @@ impl Scope {
         times: Times,
         outcome: &mut Outcome,
     ) {
-        let decoded = &mut outcome.decoded;
-        let Some(name) = metric.given_name().map(str::to_owned) else {
-            let error = bad("metric", "", "a metric of a birth has no name");
-            return decoded.errors.push(error);
+        let name = match metric.given_name() {
+            None => {
+                let error = bad("metric", "", "a metric of a birth has no name");
+                return outcome.unreadable(error);
+            }
+            Some(name) if name.len() > TOPIC_MAX_BYTES => {
+                let reason = TopicError::TooLong(name.len()).to_string();
+                return outcome.unreadable(bad("metric", name, &reason));
+            }
+            Some(name) => name.to_owned(),
         };
         let topic = match is_internal(&name) {
             true => None,
             false => match names.topic(device, &name) {
                 Ok(Some(named)) => {
                     if named.is_renamed {
-                        decoded.renamed = Some((name.clone(), named.topic.to_string()));
+                        outcome.decoded.renamed = Some((name.clone(), named.topic.to_string()));
                     }
                     Some(named.topic)
                 }
                 Ok(None) => {
-                    decoded.left_out += 1;
+                    outcome.decoded.left_out += 1;
                     return;
                 }
-                Err(error) => return decoded.errors.push(error),
+                Err(error) => return outcome.unreadable(error),
             },
         };
+        let unit = value::unit(&metric);
+        let fitting = unit.filter(|unit| unit.len() <= UNIT_MAX_BYTES);
+        outcome.decoded.left_out += u64::from(unit.is_some() && fitting.is_none());
         let index = self.metrics.len();
         self.metrics.push(Defined {
             topic,
-            unit: value::unit(&metric).map(Into::into),
+            unit: fitting.map(Into::into),
             datatype: DataType::from_code(metric.datatype.unwrap_or_default()),
             is_doubtful: false,
         });
@@ -195,7 +207,7 @@ impl Scope {
             let metric = match decode_metric(bytes) {
                 Ok(metric) => metric,
                 Err(error) => {
-                    outcome.decoded.errors.push(error);
+                    outcome.unreadable(error);
                     continue;
                 }
             };
@@ -233,9 +245,8 @@ impl Scope {
             datatype,
             is_doubtful,
         } = &mut self.metrics[index];
-        let decoded = &mut outcome.decoded;
         let Some(topic) = topic else {
-            decoded.passed_over += 1;
+            outcome.decoded.passed_over += 1;
             return;
         };
         let quality = value::quality(&metric, is_doubtful);
@@ -252,8 +263,9 @@ impl Scope {
         };
         let (value, is_rounded) = match read {
             Ok(read) => read,
-            Err(reason) => return decoded.errors.push(error(name(), &reason)),
+            Err(reason) => return outcome.unreadable(bad("metric", name(), &reason)),
         };
+        let decoded = &mut outcome.decoded;
         decoded.rounded += u64::from(is_rounded);
         let source_time_ns = source_time(metric.timestamp.or(times.sent_ms), times.now_ns);
         decoded.times_ignored += u64::from(source_time_ns.is_err());
@@ -266,10 +278,6 @@ impl Scope {
             facts: None,
         });
     }
-}
-
-fn error(name: &str, reason: &str) -> DecodeError {
-    bad("metric", name, reason)
 }
 
 /// A time in ns from one in ms, or an error if it cannot be the time of a value.

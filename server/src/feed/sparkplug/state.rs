@@ -9,6 +9,7 @@ pub(in crate::feed) struct HostState {
     pub(in crate::feed) online: bool,
     /// Milliseconds since the Unix epoch. A birth has the time of the will that was registered with
     /// its connection, so that nodes can tell the will of another connection.
+    #[serde(default)]
     pub(in crate::feed) timestamp: i64,
 }
 

@@ -19,9 +19,9 @@ pub(super) fn unpack(bytes: Bytes, max_bytes: usize) -> Result<Payload, DecodeEr
     if payload.uuid.as_deref() != Some(COMPRESSED) {
         return Ok(payload);
     }
-    let compressed = |reason: &str| bad("compressed payload", "", reason);
+    let compressed = |text: &str, reason: &str| bad("compressed payload", text, reason);
     let Some(body) = &payload.body else {
-        return Err(compressed("it has no body"));
+        return Err(compressed("", "it has no body"));
     };
     let expanded = match algorithm(&payload)?.as_deref() {
         None | Some("DEFLATE") => match is_zlib(body) {
@@ -29,9 +29,14 @@ pub(super) fn unpack(bytes: Bytes, max_bytes: usize) -> Result<Payload, DecodeEr
             false => expand(DeflateDecoder::new(&**body), max_bytes),
         },
         Some("GZIP") => expand(GzDecoder::new(&**body), max_bytes),
-        Some(other) => Err(format!("{other:?} is neither DEFLATE nor GZIP")),
+        Some(other) => {
+            return Err(compressed(
+                other,
+                "the algorithm is neither DEFLATE nor GZIP",
+            ));
+        }
     };
-    let inner = decode(expanded.map_err(|reason| compressed(&reason))?.into())?;
+    let inner = decode(expanded.map_err(|reason| compressed("", &reason))?.into())?;
     Ok(Payload {
         timestamp: inner.timestamp.or(payload.timestamp),
         seq: inner.seq.or(payload.seq),

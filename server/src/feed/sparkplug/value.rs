@@ -86,8 +86,5 @@ pub(super) fn unit(metric: &Metric) -> Option<&str> {
         KEYS.contains(&plain.as_str())
     };
     let unit = metric.property(is_key)?.string_value.as_deref()?;
-    (!unit.is_empty() && unit.len() <= UNIT_MAX_BYTES).then_some(unit)
+    (!unit.is_empty()).then_some(unit)
 }
-
-/// Longest unit that is taken over. Every client gets it with the topic.
-const UNIT_MAX_BYTES: usize = 64;

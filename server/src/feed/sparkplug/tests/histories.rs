@@ -39,6 +39,8 @@ enum Op {
         is_death_late: bool,
         birth: Way,
     },
+    /// A birth of long ago comes now: the broker is a cluster.
+    OldBirth(usize),
     /// The node is gone.
     End,
     /// The host loses its connection, and this many messages of the node.
@@ -83,6 +85,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => (0..5u64, any::<bool>(), way()).prop_map(|(shift, is_death_late, birth)| {
             Op::NewSession { shift, is_death_late, birth }
         }),
+        1 => any::<usize>().prop_map(Op::OldBirth),
         1 => Just(Op::End),
         1 => (0..4usize).prop_map(Op::HostRestart),
         4 => prop_oneof![1..50u64, 1_000..5_000u64, 10_000..20_000u64].prop_map(Op::Wait),
@@ -109,6 +112,8 @@ struct History {
     node_shift: u64,
     device_shift: u64,
     serial: u64,
+    /// All births of the node, with the number of their metrics.
+    births: Vec<(Bytes, usize)>,
     /// Messages of the node that the host, without a connection, does not get.
     away: usize,
     is_away: bool,
@@ -140,6 +145,7 @@ impl History {
             node_shift: 0,
             device_shift: 0,
             serial: 0,
+            births: Vec::new(),
             away: 0,
             is_away: false,
             is_born: false,
@@ -188,6 +194,9 @@ impl History {
         self.world.uptime_ms += 1;
         let count = metrics.len();
         let payload = payload(seq, self.world.now_ms(), metrics);
+        if topic == NBIRTH {
+            self.births.push((payload.clone(), count));
+        }
         let copies = match way {
             Way::Lost => 0,
             Way::Twice => 2,
@@ -360,6 +369,16 @@ impl History {
                 self.session += 1;
                 self.node_shift = *shift;
                 self.born(birth_way);
+            }
+            Op::OldBirth(index) if self.is_alive && self.births.len() > 1 => {
+                let (payload, metrics) = self.births[index % (self.births.len() - 1)].clone();
+                self.network.push_back(InFlight {
+                    overtaken_by: 0,
+                    topic: NBIRTH,
+                    payload,
+                    metrics,
+                });
+                self.deliver();
             }
             Op::End if self.is_alive => {
                 self.flush();

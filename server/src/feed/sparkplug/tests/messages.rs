@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use prost::Message as _;
-use tickcast_protocol::message::Quality;
+use tickcast_core::sequencer::UNIT_MAX_BYTES;
+use tickcast_protocol::{message::Quality, topic::TOPIC_MAX_BYTES};
 
 use super::sender::{World, commands, metric, payload, session, text, updates};
 use crate::feed::sparkplug::{
     Counts, Event, Outcome,
+    bounds::ERRORS_PER_MESSAGE_MAX,
     payload::{Metric, MetricValue, Payload},
 };
 
@@ -382,4 +384,158 @@ fn messages_of_other_hosts_and_unreadable_ones_are_counted() {
             .take("spBv1.0/G/OTHER/E", &Bytes::new(), false, now)
     );
     assert!(!world.host.take("plant/a", &Bytes::new(), false, now));
+}
+
+#[test]
+fn a_birth_that_was_sent_before_another_asks_for_a_third_and_its_aliases_are_not_trusted() {
+    let mut world = World::new();
+    let birth = |world: &World, number, alias| {
+        let metrics = vec![
+            session(number),
+            text(Some("a"), Some(alias), "1"),
+            text(Some("b"), Some(3 - alias), "1"),
+        ];
+        payload(Some(0), world.now_ms(), metrics)
+    };
+    let late = birth(&world, 6, 1);
+    world.uptime_ms += 1;
+    let birth_now = birth(&world, 7, 2);
+    world.outcome(NBIRTH, &birth_now);
+    let events = world.take(NBIRTH, &late);
+    assert_eq!(events.len(), 1);
+    let outcome = world.outcome(NDATA, &data(1, &world, 1, "x"));
+    assert_eq!((updates(&outcome).len(), outcome.unresolved), (0, 1));
+    assert_eq!(commands(&world.wait(0)), [REBIRTH]);
+    // A clock that was set back goes on from there.
+    world.uptime_ms += 1;
+    let again = birth(&world, 7, 2);
+    world.outcome(NBIRTH, &again);
+    let outcome = world.outcome(NDATA, &data(1, &world, 2, "x"));
+    assert_eq!(updates(&outcome), ["G/E/a=x"]);
+    assert_eq!(commands(&world.wait(60_000)), Vec::<&str>::new());
+}
+
+#[test]
+fn two_nodes_of_one_name_are_asked_rarely_and_each_metric_is_counted() {
+    let mut world = World::new();
+    let mut sent = 0;
+    let mut settled = 0;
+    let mut asked = 0;
+    let mut seqs = [0u64; 2];
+    let mut must_bear = [true; 2];
+    for second in 0..3_600u64 {
+        for node in 0..2 {
+            // Both hear each command, and answer it.
+            let is_birth = std::mem::take(&mut must_bear[node]);
+            let (topic, metrics) = match is_birth {
+                true => {
+                    seqs[node] = 0;
+                    let names = [["a", "b"], ["b", "a"]][node];
+                    let metrics = [0, 1]
+                        .map(|alias| text(Some(names[alias]), Some(alias as u64), names[alias]));
+                    let mut metrics = metrics.to_vec();
+                    metrics.push(session(second));
+                    (NBIRTH, metrics)
+                }
+                false => (
+                    NDATA,
+                    vec![text(None, Some(0), "?"), text(None, Some(1), "?")],
+                ),
+            };
+            sent += metrics.len() as u64;
+            let message = payload(Some(seqs[node]), world.now_ms(), metrics);
+            seqs[node] = (seqs[node] + 1) % 256;
+            let mut events = world.take(topic, &message);
+            events.extend(world.wait(500));
+            for event in &events {
+                if let Event::Message(outcome) = event {
+                    let decoded = &outcome.decoded;
+                    let updates = decoded.updates.len() as u64;
+                    settled += updates + decoded.passed_over + outcome.unresolved;
+                }
+            }
+            let commands = commands(&events).len();
+            asked += commands;
+            if commands > 0 {
+                must_bear = [true; 2];
+            }
+        }
+    }
+    for event in world.wait(60_000) {
+        if let Event::Message(outcome) = event {
+            settled += outcome.unresolved + outcome.decoded.updates.len() as u64;
+        }
+    }
+    assert_eq!(settled, sent);
+    // 5 s, 10 s, 20 s and so on up to 10 minutes between two requests.
+    assert!((5..=16).contains(&asked), "{asked} requests in an hour");
+}
+
+#[test]
+fn a_node_is_asked_only_while_there_is_a_connection() {
+    let mut world = World::new();
+    world.host.lose(world.now());
+    world.take(NDATA, &data(1, &world, 1, "x"));
+    assert_eq!(commands(&world.wait(60_000)), Vec::<&str>::new());
+    world.host.connect(world.now());
+    assert_eq!(commands(&world.wait(0)), [REBIRTH]);
+}
+
+#[test]
+fn levels_and_names_that_leave_no_room_in_a_topic_are_refused_and_counted() {
+    let mut world = World::new();
+    let birth = payload(Some(0), world.now_ms(), vec![text(Some("a"), None, "1")]);
+    let long = "g".repeat(TOPIC_MAX_BYTES - "/E/a".len());
+    let outcome = world.outcome(&format!("spBv1.0/{long}/NBIRTH/E"), &birth);
+    assert_eq!(updates(&outcome).len(), 1);
+    for topic in [
+        format!("spBv1.0/{long}g/NBIRTH/E"),
+        format!("spBv1.0/G/NBIRTH/{long}gg"),
+        format!("spBv1.0/G/DBIRTH/E/{long}g"),
+        "spBv1.0/G/NBIRTH/E\u{7}".into(),
+    ] {
+        let outcome = world.outcome(&topic, &birth);
+        assert_eq!(outcome.decoded.errors.len(), 1, "{topic}");
+    }
+    let internal = format!("Node Control/{}", "x".repeat(TOPIC_MAX_BYTES));
+    let metrics = vec![
+        text(Some(&internal), None, "1"),
+        text(Some("a\0b"), None, "1"),
+    ];
+    let outcome = world.outcome(NBIRTH, &payload(Some(0), world.now_ms(), metrics));
+    assert_eq!(updates(&outcome), ["G/E/a_b=1"]);
+    assert_eq!(outcome.decoded.errors.len(), 1);
+}
+
+#[test]
+fn a_message_tells_only_its_first_unreadable_metrics_and_counts_all() {
+    let mut world = World::new();
+    let message = Payload {
+        metrics: vec![Bytes::new(); 20_000],
+        seq: Some(0),
+        ..Payload::default()
+    };
+    let outcome = world.outcome(NBIRTH, &message.encode_to_vec().into());
+    let told = outcome.decoded.errors.len();
+    assert_eq!(told, ERRORS_PER_MESSAGE_MAX);
+    assert_eq!(told as u64 + outcome.unread, 20_000);
+}
+
+#[test]
+fn a_unit_that_is_too_long_is_left_out_and_counted() {
+    let mut world = World::new();
+    let unit = "x".repeat(UNIT_MAX_BYTES + 1);
+    let define = Metric {
+        properties: Some(super::values::properties(&[("unit", Ok(&unit))])),
+        ..text(Some("a"), None, "1")
+    };
+    let outcome = world.outcome(NBIRTH, &payload(Some(0), world.now_ms(), vec![define]));
+    assert_eq!(updates(&outcome), ["G/E/a=1"]);
+    assert_eq!(
+        (
+            outcome.decoded.updates[0].unit.clone(),
+            outcome.decoded.left_out
+        ),
+        (None, 1)
+    );
 }

@@ -65,11 +65,13 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> Self {
-        Self {
+        let mut world = Self {
             host: Host::new(PAYLOAD_MAX_BYTES),
             uptime_ms: 0,
             counts: Counts::default(),
-        }
+        };
+        world.host.connect(world.now());
+        world
     }
 
     pub(super) fn now(&self) -> Now {
