@@ -1,11 +1,14 @@
 //! Sparkplug B: a node of the tests' own, a real Mosquitto, and the feed as the host.
 
+mod forms;
+mod hostile;
 mod node;
+mod setup;
 
 use std::{fs, process::Command, time::Duration};
 
 use node::{Client, Metric, Node, PropertySet, PropertyValue, defined, now_ms, valued};
-use tickcast_core::work::NewUpdate;
+use setup::{OPEN, VERSIONS, born, host, reading, settings, settled};
 use tickcast_protocol::{
     codec::Encoding,
     message::{Quality, Status},
@@ -20,46 +23,6 @@ use tickcast_server_testkit::{
     Program, broker::Broker, feed::RunningFeed, until, watcher::Watcher,
 };
 use tokio::time::Instant;
-
-const OPEN: &str = "allow_anonymous true";
-
-const VERSIONS: [MqttVersion; 2] = [MqttVersion::V3, MqttVersion::V5];
-
-fn settings(broker: &Broker, version: MqttVersion) -> MqttSettings {
-    MqttSettings {
-        url: format!("mqtt://127.0.0.1:{}", broker.port).parse().unwrap(),
-        version,
-        filters: vec![Filter::new("plain/#").unwrap()],
-        sparkplug: Some("host".into()),
-        ..MqttSettings::default()
-    }
-}
-
-async fn host(broker: &Broker, version: MqttVersion) -> RunningFeed {
-    let feed = RunningFeed::start(Source::Mqtt(settings(broker, version)), vec![]);
-    feed.until_up().await;
-    feed
-}
-
-fn reading(update: &NewUpdate) -> (&str, f64) {
-    match update.value {
-        Value::Reading(reading) => (update.topic.as_str(), reading),
-        _ => panic!("{update:?}"),
-    }
-}
-
-/// A host and a node with the metric `temp` (alias 1) and a device with `pump/rpm` (alias 2).
-async fn born(broker: &Broker, version: MqttVersion) -> (RunningFeed, Node) {
-    let mut feed = host(broker, version).await;
-    let mut node = Node::start(broker.port, "boiler", 7).await;
-    node.birth(vec![defined("temp", 1, 20.0)]).await;
-    let metrics = vec![defined("pump/rpm", 2, 1450.0)];
-    node.publish("DBIRTH", Some("plc"), metrics).await;
-    let birth = feed.take(2).await;
-    assert_eq!(reading(&birth[0]), ("Plant/boiler/temp", 20.0));
-    assert_eq!(reading(&birth[1]), ("Plant/boiler/plc/pump/rpm", 1450.0));
-    (feed, node)
-}
 
 #[tokio::test]
 async fn births_name_the_metrics_of_the_data_in_both_versions() {
@@ -169,10 +132,7 @@ async fn a_gap_asks_for_a_birth_after_the_time_for_reordering() {
     );
     let metrics = feed.metrics.clone();
     feed.stop().await;
-    // Each message has become an update or is counted.
-    let expected = metrics.received.get() + metrics.further.get();
-    let settled = metrics.silent.get() + metrics.submitted.get();
-    assert_eq!((expected, metrics.lost.get()), (settled, 0));
+    settled(&metrics);
 }
 
 #[tokio::test]

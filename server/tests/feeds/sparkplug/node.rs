@@ -33,18 +33,62 @@ pub(super) struct Metric {
     pub(super) is_null: Option<bool>,
     #[prost(message, optional, tag = "9")]
     pub(super) properties: Option<PropertySet>,
-    #[prost(oneof = "Value", tags = "11, 13, 14")]
+    #[prost(oneof = "Value", tags = "10, 11, 13, 14, 16, 17, 18")]
     pub(super) value: Option<Value>,
 }
 
 #[derive(Clone, PartialEq, Oneof)]
 pub(super) enum Value {
+    #[prost(uint32, tag = "10")]
+    Int(u32),
     #[prost(uint64, tag = "11")]
     Long(u64),
     #[prost(double, tag = "13")]
     Double(f64),
     #[prost(bool, tag = "14")]
     Boolean(bool),
+    #[prost(bytes = "vec", tag = "16")]
+    Bytes(Vec<u8>),
+    #[prost(message, tag = "17")]
+    DataSet(DataSet),
+    #[prost(message, tag = "18")]
+    Template(Template),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct DataSet {
+    #[prost(uint64, optional, tag = "1")]
+    pub(super) columns_count: Option<u64>,
+    #[prost(string, repeated, tag = "2")]
+    pub(super) columns: Vec<String>,
+    #[prost(uint32, repeated, packed = "false", tag = "3")]
+    pub(super) types: Vec<u32>,
+    #[prost(message, repeated, tag = "4")]
+    pub(super) rows: Vec<Row>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Row {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) cells: Vec<Cell>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Cell {
+    #[prost(double, optional, tag = "4")]
+    pub(super) double: Option<f64>,
+    #[prost(string, optional, tag = "6")]
+    pub(super) string: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Template {
+    #[prost(string, optional, tag = "1")]
+    pub(super) version: Option<String>,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) metrics: Vec<Metric>,
+    #[prost(string, optional, tag = "4")]
+    pub(super) template_ref: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -109,6 +153,8 @@ impl Client {
         let id = format!("test{:x}", rand::random::<u64>());
         let mut options = MqttOptions::new(id, "127.0.0.1", port);
         options.set_keep_alive(Duration::from_secs(5));
+        // 10 KiB without this.
+        options.set_max_packet_size(256 * 1024, 256 * 1024);
         if let Some(will) = will {
             options.set_last_will(will);
         }
@@ -206,6 +252,11 @@ impl Node {
         };
         self.seq = (self.seq + 1) % 256;
         self.client.publish(&topic, payload.encode_to_vec()).await;
+    }
+
+    /// Publishes any bytes to any topic, outside of its sequence.
+    pub(super) async fn publish_bytes(&self, topic: &str, payload: Vec<u8>) {
+        self.client.publish(topic, payload).await;
     }
 
     /// Publishes data that get lost on their way.
