@@ -101,15 +101,17 @@ impl Sequence {
         Some(message)
     }
 
-    /// Gives up what is missing. Returns the messages that waited, in order.
-    pub(super) fn give_up(&mut self) -> Vec<Message> {
+    /// Gives up what is missing. Returns the messages that waited, in order, each with whether one
+    /// is missing before it.
+    pub(super) fn give_up(&mut self) -> Vec<(bool, Message)> {
         let held = self.take_held();
-        if let Some((distance, _)) = held.last() {
-            self.next = self.next.wrapping_add(*distance).wrapping_add(1);
-        }
-        let messages = held.into_iter().map(|(_, message)| {
+        let start = self.next;
+        let messages = held.into_iter().map(|(distance, message)| {
+            let number = start.wrapping_add(distance);
+            let is_after_gap = number != self.next;
+            self.next = number.wrapping_add(1);
             self.newest_ms = self.newest_ms.max(message.sent_ms());
-            message
+            (is_after_gap, message)
         });
         messages.collect()
     }

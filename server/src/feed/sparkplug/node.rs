@@ -121,7 +121,7 @@ impl Node {
     /// Records that the connection to the broker is lost, and with it an unknown number of
     /// messages.
     pub(super) fn lose(&mut self, context: &mut Context<'_>) {
-        for message in self.sequence.give_up() {
+        for (_, message) in self.sequence.give_up() {
             drop_metrics(&message, context);
         }
         self.own.orphan();
@@ -160,7 +160,8 @@ impl Node {
             drop_metrics(&held, context);
         }
         self.is_birth_doubtful = match (message.sent_ms(), self.born_ms) {
-            (Some(sent), Some(born)) => sent < born,
+            // A second copy of a late birth is as late.
+            (Some(sent), Some(born)) => sent < born || sent == born && self.is_birth_doubtful,
             _ => false,
         };
         (self.session, self.born_ms) = (session, message.sent_ms());
@@ -185,7 +186,7 @@ impl Node {
         let session = message.session();
         let is_other = session.is_some() && self.session.is_some() && session != self.session;
         let is_late = match self.own.state {
-            State::Born => is_other,
+            State::Born => is_other && !self.is_birth_doubtful,
             State::Orphaned => false,
             State::Dead => true,
         };
@@ -193,7 +194,7 @@ impl Node {
         if is_late {
             context.counts.late += 1;
         } else {
-            for held in self.sequence.give_up() {
+            for (_, held) in self.sequence.give_up() {
                 drop_metrics(&held, context);
             }
             let dead: Vec<Topic> = self.own.die();
@@ -237,13 +238,16 @@ impl Node {
     }
 
     fn give_up(&mut self, context: &mut Context<'_>) {
-        context.counts.gaps += 1;
-        self.own.is_doubtful = true;
-        for device in self.devices.values_mut() {
-            device.is_doubtful = true;
-        }
-        self.rebirth.want(context.now.uptime);
-        for message in self.sequence.give_up() {
+        for (is_after_gap, message) in self.sequence.give_up() {
+            // Each gap may have been a birth, also one after a birth that waited.
+            if is_after_gap {
+                context.counts.gaps += 1;
+                self.own.is_doubtful = true;
+                for device in self.devices.values_mut() {
+                    device.is_doubtful = true;
+                }
+                self.rebirth.want(context.now.uptime);
+            }
             self.process(message, context);
         }
     }

@@ -7,7 +7,7 @@
 //! One fault is left out, because no host can notice it: the birth of a node is lost without its
 //! death, and the sequence, which begins again at 0, happens to continue the earlier one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -39,8 +39,8 @@ enum Op {
         is_death_late: bool,
         birth: Way,
     },
-    /// A birth of long ago comes now: the broker is a cluster.
-    OldBirth(usize),
+    /// The first birth comes once more, after a later one: the broker is a cluster.
+    OldBirth,
     /// The node is gone.
     End,
     /// The host loses its connection, and this many messages of the node.
@@ -85,7 +85,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => (0..5u64, any::<bool>(), way()).prop_map(|(shift, is_death_late, birth)| {
             Op::NewSession { shift, is_death_late, birth }
         }),
-        1 => any::<usize>().prop_map(Op::OldBirth),
+        1 => Just(Op::OldBirth),
         1 => Just(Op::End),
         1 => (0..4usize).prop_map(Op::HostRestart),
         4 => prop_oneof![1..50u64, 1_000..5_000u64, 10_000..20_000u64].prop_map(Op::Wait),
@@ -112,8 +112,10 @@ struct History {
     node_shift: u64,
     device_shift: u64,
     serial: u64,
-    /// All births of the node, with the number of their metrics.
-    births: Vec<(Bytes, usize)>,
+    /// The first birth of the node, and the number of its metrics.
+    first_birth: Option<(Bytes, usize)>,
+    /// Whether the host has had a later birth.
+    has_later_birth: bool,
     /// Messages of the node that the host, without a connection, does not get.
     away: usize,
     is_away: bool,
@@ -122,6 +124,9 @@ struct History {
     is_born: bool,
     needs_birth: bool,
     last_command_ms: Option<u64>,
+    /// Topics that have had a value since their source was said to be gone.
+    alive: BTreeSet<String>,
+    updates: usize,
     /// Metrics that went in and that came out.
     metrics: (u64, u64),
     messages: (u64, u64),
@@ -145,12 +150,15 @@ impl History {
             node_shift: 0,
             device_shift: 0,
             serial: 0,
-            births: Vec::new(),
+            first_birth: None,
+            has_later_birth: false,
             away: 0,
             is_away: false,
             is_born: false,
             needs_birth: false,
             last_command_ms: None,
+            alive: BTreeSet::new(),
+            updates: 0,
             metrics: (0, 0),
             messages: (0, 0),
         }
@@ -195,7 +203,7 @@ impl History {
         let count = metrics.len();
         let payload = payload(seq, self.world.now_ms(), metrics);
         if topic == NBIRTH {
-            self.births.push((payload.clone(), count));
+            self.first_birth.get_or_insert((payload.clone(), count));
         }
         let copies = match way {
             Way::Lost => 0,
@@ -235,6 +243,10 @@ impl History {
             if message.topic != NDEATH && message.topic != DDEATH {
                 self.metrics.0 += message.metrics as u64;
             }
+            if message.topic == NBIRTH {
+                let first = self.first_birth.as_ref();
+                self.has_later_birth |= first.is_some_and(|(first, _)| *first != message.payload);
+            }
             let gaps = self.world.counts.gaps;
             let events = self.world.take(message.topic, &message.payload);
             self.check(&events, gaps);
@@ -259,7 +271,11 @@ impl History {
         for event in events {
             match event {
                 Event::Message(outcome) => self.check_outcome(outcome),
-                Event::Dead(_) => {}
+                Event::Dead(topics) => {
+                    for topic in topics {
+                        self.alive.remove(topic.as_str());
+                    }
+                }
                 Event::Command(_, command) => {
                     let command = Payload::decode(command.as_slice()).unwrap();
                     let now_ms = command.timestamp.unwrap();
@@ -289,6 +305,11 @@ impl History {
             };
             let (topic, _) = value.split_once(' ').unwrap();
             assert_eq!(update.topic.as_str(), topic, "a value under a wrong name");
+            self.alive.insert(topic.to_owned());
+        }
+        self.updates += decoded.updates.len();
+        for topic in &outcome.dead {
+            self.alive.remove(topic.as_str());
         }
         match outcome.origin.as_str() {
             NBIRTH if updates > 0 => {
@@ -370,15 +391,16 @@ impl History {
                 self.node_shift = *shift;
                 self.born(birth_way);
             }
-            Op::OldBirth(index) if self.is_alive && self.births.len() > 1 => {
-                let (payload, metrics) = self.births[index % (self.births.len() - 1)].clone();
-                self.network.push_back(InFlight {
-                    overtaken_by: 0,
-                    topic: NBIRTH,
-                    payload,
-                    metrics,
-                });
-                self.deliver();
+            Op::OldBirth if self.has_later_birth => {
+                if let Some((payload, metrics)) = self.first_birth.clone() {
+                    self.network.push_back(InFlight {
+                        overtaken_by: 0,
+                        topic: NBIRTH,
+                        payload,
+                        metrics,
+                    });
+                    self.deliver();
+                }
             }
             Op::End if self.is_alive => {
                 self.flush();
@@ -468,5 +490,33 @@ proptest! {
         // All but the numbers of sessions.
         let sessions = history.metrics.0 - history.serial;
         prop_assert_eq!(history.metrics.1 - sessions, history.serial);
+    }
+
+    #[test]
+    fn whatever_came_before_a_birth_makes_all_metrics_known_and_a_death_ends_them(ops in ops()) {
+        let mut history = History::new();
+        for op in &ops {
+            history.run(op);
+        }
+        history.flush();
+        if std::mem::take(&mut history.is_away) {
+            history.world.host.connect(history.world.now());
+        }
+        history.run(&Op::NewSession {
+            shift: 3,
+            is_death_late: false,
+            birth: Way::Straight,
+        });
+        let before = history.updates;
+        history.run(&Op::Data(false, vec![0, 1, 2, 3], true, Way::Straight));
+        history.run(&Op::Data(true, vec![0, 1, 2], true, Way::Straight));
+        prop_assert_eq!(history.updates - before, 7);
+        // Topics of metrics that no birth has had again.
+        history.run(&Op::Wait(20_000));
+        let topics = ["D/x", "D/x_2", "D/y", "D/z", "a", "b", "c"];
+        let expected: BTreeSet<_> = topics.map(|name| format!("G/E/{name}")).into();
+        prop_assert_eq!(&history.alive, &expected);
+        history.run(&Op::End);
+        prop_assert_eq!(&history.alive, &BTreeSet::new());
     }
 }

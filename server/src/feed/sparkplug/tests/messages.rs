@@ -539,3 +539,28 @@ fn a_unit_that_is_too_long_is_left_out_and_counted() {
         (None, 1)
     );
 }
+
+#[test]
+fn a_birth_between_two_gaps_is_not_trusted_after_the_second_one() {
+    let mut world = born();
+    let birth = |alias| {
+        vec![
+            text(Some("b"), Some(alias), "1"),
+            text(Some("c"), Some(5 - alias), "1"),
+        ]
+    };
+    // Number 2 is missing. Number 3 is a birth of the device, and number 4 may have been another.
+    world.take(DBIRTH, &payload(Some(3), world.now_ms(), birth(2)));
+    world.take(DDATA, &data(5, &world, 2, "x"));
+    let events = world.wait(3_000);
+    let outcomes: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Message(outcome) => Some((outcome.decoded.updates.len(), outcome.unresolved)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(outcomes, [(2, 0), (0, 1)]);
+    assert_eq!(commands(&events), [REBIRTH]);
+    assert_eq!(world.counts.gaps, 2);
+}
