@@ -1,7 +1,7 @@
 // The list of all events, newest at the bottom. A click on a line opens its details.
 
 import { clock, count } from '../shared/format.js';
-import { toHex } from './hex.js';
+import { toHex } from '../shared/hex.js';
 import { logDetails } from './log-details.js';
 
 /** The oldest lines are removed. */
