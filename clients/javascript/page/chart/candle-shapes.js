@@ -6,10 +6,17 @@ const MIN_BODY_PX = 1;
 /** Volume is drawn in the lowest part of the plot. */
 const VOLUME_PART = 0.16;
 
-/** The lowest and highest value of candles; null without any. */
+/**
+ * The lowest and highest value of candles, with space for the volume below; null without any.
+ *
+ * @returns {[number, number] | null}
+ */
 export function rangeOfCandles(candles) {
   if (candles.length === 0) return null;
-  return [Math.min(...candles.map(({ low }) => low)), Math.max(...candles.map(({ high }) => high))];
+  const low = Math.min(...candles.map((candle) => candle.low));
+  const high = Math.max(...candles.map((candle) => candle.high));
+  const hasVolume = candles.some(({ volume }) => volume > 0);
+  return [hasVolume ? low - (high - low) * VOLUME_PART : low, high];
 }
 
 /**

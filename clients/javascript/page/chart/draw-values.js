@@ -11,8 +11,8 @@ const LEGEND_BOX_PX = 8;
 const LEGEND_GAP_PX = 12;
 const MAX_WORD_PX = 160;
 const TROUBLE_PX = 4;
-/** A candle narrower than this has no space for a hollow body. */
-const MIN_HOLLOW_PX = 4;
+/** A candle with fewer device pixels has no space for a hollow body. */
+const MIN_HOLLOW = 5;
 export const STATE_COLOR_NAMES = ['accent', 'series-2', 'series-3', 'series-4', 'series-5', 'series-6'];
 
 export function drawCandles(pen, { plot, candles }, colors) {
@@ -30,7 +30,7 @@ export function drawCandles(pen, { plot, candles }, colors) {
   for (const { x, left, width, high, low, top, bottom, isUp, isHollow } of candles) {
     const color = isUp ? colors.up : colors.down;
     pen.box(x - hairline / scale / 2, high, x + hairline / scale / 2, low, color);
-    if (isHollow && width >= MIN_HOLLOW_PX) {
+    if (isHollow && width * scale >= MIN_HOLLOW) {
       pen.box(left, top, left + width, bottom, colors.background);
       pen.frame(left, top, left + width, bottom, color);
     } else {
@@ -67,6 +67,7 @@ function drawLegend(pen, legend, { left, right, top }, colors) {
     const end = x + LEGEND_BOX_PX + STATE_PAD_PX + context.measureText(word).width;
     if (end > right) return;
     const middle = top + LEGEND_PX / 2;
+    pen.box(x - STATE_PAD_PX, top, end + STATE_PAD_PX, top + LEGEND_PX, colors.background);
     pen.box(x, middle - LEGEND_BOX_PX / 2, x + LEGEND_BOX_PX, middle + LEGEND_BOX_PX / 2, colors[STATE_COLOR_NAMES[color]]);
     pen.text(word, x + LEGEND_BOX_PX + STATE_PAD_PX, middle, colors.muted, 'left');
     x = end + LEGEND_GAP_PX;

@@ -5,6 +5,8 @@ import { age, fixed, grouped, signed, span } from '../shared/format.js';
 import { stateAt } from './states.js';
 
 const MAX_TEXT = 60;
+/** A pointer is not more exact. */
+const NEAR_PX = 12;
 const VOLUME_DIGITS = 6;
 
 /**
@@ -30,7 +32,8 @@ export function pointedAt(s, view, plot, values) {
 
 function pointAt(s, { series, now_s, isUtc }, plot, values) {
   const { points, isStepped, decimals, number, unit, hasPair } = series;
-  if (points.length === 0) return null;
+  // Left of the first point nothing is known.
+  if (points.length === 0 || plot.x(s) < plot.x(points.first_s) - NEAR_PX) return null;
   let at = Math.min(Math.max(points.indexAfter(s) - (isStepped ? 1 : 0), points.start), points.end - 1);
   // A reading has no value between its points: the nearest one counts.
   if (!isStepped && at > points.start && s - points.times[at - 1] < points.times[at] - s) at -= 1;

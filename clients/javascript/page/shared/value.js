@@ -9,9 +9,9 @@ const MAX_DECIMALS = 20;
 const TEXT_LENGTH = 80;
 
 /**
- * @returns the `kind`, the `number` for charts or null, the `other` number (ask of a quote, size of a
- * trade), and the `text` to show. The text of a
- * reading is null, because its topic decides how many decimals it has.
+ * @returns the `kind`, the `number` for charts or null, the `other` number (ask of a quote, size of
+ * a trade), and the `text` to show. The text of a reading is null, because its topic decides how
+ * many decimals it has.
  */
 export function readValue(value) {
   const [kind] = Object.keys(value);
