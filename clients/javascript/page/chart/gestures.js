@@ -11,6 +11,7 @@ const WHEEL_LINE_PX = 40;
 /** A wheel may report much more than a notch at once. */
 const MAX_WHEEL_PX = 400;
 const MIN_PINCH_PX = 16;
+const PINCH_SLOP_PX = 24;
 const RIGHT_BUTTON = 2;
 
 export class Gestures {
@@ -24,6 +25,8 @@ export class Gestures {
   #pressed = new Map();
   #kind = null;
   #clicked = null;
+  /** Where the middle of two fingers was at first, and whether it has moved. */
+  #pinched = null;
 
   /**
    * @param {HTMLElement} element
@@ -65,6 +68,7 @@ export class Gestures {
     }
     if (this.#pressed.size === 2) {
       this.#kind = 'pinch';
+      this.#pinched = null;
       this.#point(null);
     } else if (this.#pressed.size === 1) {
       this.#kind = event.button === RIGHT_BUTTON ? 'box' : 'press';
@@ -106,10 +110,13 @@ export class Gestures {
     return { x: (a.x + b.x) / 2, distance: Math.max(Math.hypot(a.x - b.x, a.y - b.y), MIN_PINCH_PX) };
   }
 
+  /** Fingers tremble: the chart moves with them only once their middle has moved some way. */
   #pinch(before) {
     const now = this.#spread();
     if (!before || !now) return;
-    if (now.x !== before.x) this.#on.pan(now.x - before.x, 'pinch');
+    this.#pinched ??= { x: before.x, hasMoved: false };
+    this.#pinched.hasMoved ||= Math.abs(now.x - this.#pinched.x) > PINCH_SLOP_PX;
+    if (this.#pinched.hasMoved) this.#on.pan(now.x - before.x, 'pinch');
     this.#on.zoom(before.distance / now.distance, now.x, 'pinch');
   }
 

@@ -51,7 +51,7 @@ export const drawn = (page) =>
  * @param {object} [options.context] further options of the browser's context
  * @param {boolean} [options.isCuttable] whether `cut()` can end the connections of the page
  * @param {(on: object) => Promise<void>} run gets the `page`, its `messages` on the console,
- * `another()` for a second window, `server()`, `restart()` and `cut()`
+ * `another(path)` for a second window, `server()`, `restart()` and `cut()`
  */
 export function onPage(sentence, { path = '', flags = [], viewport = WIDE, hasTouch = false, isCuttable = false, context = {} }, run) {
   test(sentence, { timeout: TIMEOUT_MS }, async () => {
@@ -62,7 +62,7 @@ export function onPage(sentence, { path = '', flags = [], viewport = WIDE, hasTo
     try {
       const messages = [];
       const foreign = [];
-      const another = async () => {
+      const another = async (at = path) => {
         const page = await browser.newPage({ viewport, hasTouch, ...context });
         page.on('console', (message) => {
           // It is about the test, which reads pixels.
@@ -72,7 +72,7 @@ export function onPage(sentence, { path = '', flags = [], viewport = WIDE, hasTo
         page.on('request', (request) => {
           if (new URL(request.url()).port !== String(port)) foreign.push(request.url());
         });
-        await page.goto(`http://127.0.0.1:${port}/${path}`);
+        await page.goto(`http://127.0.0.1:${port}/${at}`);
         return page;
       };
       const restart = async (whileAway) => {
