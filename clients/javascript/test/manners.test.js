@@ -314,7 +314,7 @@ for (const width of [320, 390, 430, 900, 1280]) {
       const name = cell.firstChild.getBoundingClientRect();
       const box = cell.getBoundingClientRect();
       const value = row.children[1].getBoundingClientRect();
-      const overlaps = value.left < box.right && value.right > box.left && value.top < box.bottom && value.bottom > box.top;
+      const overlaps = value.left < box.right && value.right > box.left && value.top < box.bottom - 3 && value.bottom > box.top + 3;
       return { topic: cell.textContent, isWhole: name.left >= box.left - 1, endIsSeen: name.right <= box.right + 1, width: box.width, overlaps, row: row.getBoundingClientRect().width };
     }));
     for (const { topic, isWhole, endIsSeen, overlaps, width: own, row } of rows) {
@@ -370,7 +370,6 @@ onPage('bytes are a picture or digits, within the content security policy', { fl
 onPage('the axis has the unit, times are local or UTC, and the join of history and live updates is marked', {
   flags: SIMULATED, path: chartPath('building/floor-1/temperature'), context: { timezoneId: 'Asia/Kolkata' },
 }, async ({ page, messages }) => {
-  await drawn(page);
   await recordTexts(page);
   await written(page, /^\d+\.\d+ °C$/);
   await written(page, /^5 \/s from here$/);

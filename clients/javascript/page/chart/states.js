@@ -3,6 +3,8 @@
 /** Colours by their index: the first words get the first ones. */
 export const STATE_COLORS = 6;
 const MAX_COLORED = 64;
+/** A longer text is no state. */
+const MAX_WORD = 24;
 
 /** Changes of a word, oldest first. */
 export class StateList {
@@ -32,8 +34,9 @@ export class StateList {
     this.version += 1;
   }
 
-  /** A word keeps its colour. */
+  /** A word keeps its colour. Whole sentences all have the same. */
   colorOf(text) {
+    if (text.length > MAX_WORD) return 0;
     if (!this.#colors.has(text) && this.#colors.size < MAX_COLORED) this.#colors.set(text, this.#colors.size % STATE_COLORS);
     return this.#colors.get(text) ?? 0;
   }
@@ -65,7 +68,7 @@ export function stateBoxes(list, plot, now_s) {
 
 /** The words of boxes, each once, with their colours. */
 export function legendOf(list, boxes) {
-  const words = new Set(boxes.map(({ text }) => text).filter((text) => text !== null));
+  const words = new Set(boxes.map(({ text }) => text).filter((text) => text !== null && text.length <= MAX_WORD));
   return [...words].slice(0, STATE_COLORS).map((text) => ({ text, color: list.colorOf(text) }));
 }
 
