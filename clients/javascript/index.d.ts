@@ -331,6 +331,8 @@ export class Client extends EventTarget {
   readonly welcome: Welcome | null;
   /** The newest position of the tape that the server sent. */
   readonly position: number;
+  /** When the newest message of the server arrived, by the server's clock, estimated. */
+  readonly heard_ns: bigint;
   readonly clock: ClockEstimate | null;
   /** The topics of this epoch. In bincode a later client needs them together with the tokens. */
   readonly topics: Topics;
