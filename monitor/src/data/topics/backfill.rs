@@ -132,7 +132,8 @@ impl MonitoredTopic {
             seq = update.seq + 1;
             match sample::of_value(&update.value) {
                 Some((_, values)) if sample::is_number(kind, values) => {
-                    joined.append(update.ingest_time_ns, values);
+                    let extra = sample::extra_of(&update.value);
+                    joined.append_with(update.ingest_time_ns, values, extra);
                 }
                 Some(_) | None => joined.mark_gap(Some(0), GapCause::NotANumber),
             }
