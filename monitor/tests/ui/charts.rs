@@ -441,3 +441,63 @@ fn a_unit_and_a_name_that_come_after_the_value_are_shown_and_no_value_has_none()
     assert!(painted(&harness, "no value"));
     assert!(!painted(&harness, "no value °C"));
 }
+
+#[test]
+fn text_between_numbers_is_a_gap_and_the_newest_value_too() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 5);
+    assert!(!painted(&harness, "not a number"));
+    let script = &mut harness.state_mut().script;
+    script.every(BTC, Value::Text("halted".to_owned()));
+    script.now_ns += 3 * SECOND;
+    harness.run_steps(2);
+    assert!(
+        painted(&harness, "not a number"),
+        "the line does not seem to go on"
+    );
+    assert!(painted(&harness, "halted"));
+    trades(&mut harness, 5);
+    assert!(painted(&harness, "not a number"), "between two numbers");
+    let store = harness.state().monitor.store();
+    let series = store.topic_named(BTC).unwrap().series.as_ref().unwrap();
+    assert_eq!(series.gaps().len(), 1);
+}
+
+#[test]
+fn crossed_quotes_are_two_lines_on_a_warning() {
+    let topic = "market/EUR-USD/quote";
+    let mut harness = filled(&[topic]);
+    let warning = Theme::of(ThemeChoice::Dark).warning.gamma_multiply(0.35);
+    let crossed = |harness: &Harness<'_, Bench>| {
+        let shapes = harness.output().shapes.iter();
+        let mut meshes = shapes.filter_map(|clipped| match &clipped.shape {
+            egui::Shape::Mesh(mesh) => Some(mesh),
+            _ => None,
+        });
+        meshes.any(|mesh| mesh.vertices.iter().any(|vertex| vertex.color == warning))
+    };
+    let quote = |harness: &mut Harness<'_, Bench>, bid, ask| {
+        let script = &mut harness.state_mut().script;
+        script.now_ns += 2 * SECOND;
+        script.every(topic, support::quote(bid, ask));
+        harness.run_steps(2);
+    };
+    quote(&mut harness, "1.12164", "1.12172");
+    quote(&mut harness, "1.12164", "1.12172");
+    assert!(!crossed(&harness));
+    quote(&mut harness, "1.12180", "1.12170");
+    harness.state_mut().script.now_ns += 2 * SECOND;
+    harness.run_steps(2);
+    assert!(crossed(&harness));
+    // Both prices have a line of their own.
+    let plot = harness.get_by_label(&format!("Chart of {topic}")).rect();
+    let shapes = harness.output().shapes.iter();
+    let ends = shapes.filter_map(|clipped| match &clipped.shape {
+        egui::Shape::Path(path) if plot.contains(*path.points.last()?) => path.points.last(),
+        _ => None,
+    });
+    let mut ends: Vec<i32> = ends.map(|end| end.y as i32).collect();
+    ends.sort_unstable();
+    ends.dedup();
+    assert_eq!(ends.len(), 2, "{ends:?}");
+}

@@ -40,16 +40,27 @@ impl Latest {
     }
 }
 
-/// Decimals of the shortest text that reads back as `reading`, as far as they are shown.
+/// Decimals of the shortest text that reads back as `reading`, as far as they are shown. Zeros
+/// after the point are no digits: what is small has its digits too.
 pub(super) fn reading_decimals(reading: f64) -> u8 {
     if !reading.is_finite() {
         return 0;
     }
     let text = format!("{reading}");
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let whole = whole.trim_start_matches(['-', '0']).len();
-    let room = READING_DIGITS_MAX.saturating_sub(whole);
-    fraction.len().min(room.max(READING_DECIMALS_MIN)) as u8
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    fraction.len().min(usize::from(decimals_max(reading))) as u8
+}
+
+/// The most decimals of a topic whose largest reading is this.
+pub(super) fn decimals_max(largest: f64) -> u8 {
+    let size = largest.abs();
+    if !size.is_finite() || size == 0.0 {
+        return READING_DIGITS_MAX as u8;
+    }
+    // 87.3 has two digits before the point, 0.05 has one zero after it.
+    let whole = size.log10().floor() as i32 + 1;
+    let room = READING_DIGITS_MAX as i32 - whole;
+    room.clamp(READING_DECIMALS_MIN as i32, i32::from(u8::MAX)) as u8
 }
 
 #[cfg(test)]
@@ -71,5 +82,9 @@ mod tests {
         check(73.967_322_070_999_99, 5);
         check(f64::NAN, 0);
         check(1e300, 0);
+        check(1e-12, 12);
+        check(1.2e-7, 8);
+        check(-1.234_567_89e-7, 13);
+        check(5e-324, 255);
     }
 }

@@ -6,7 +6,7 @@ use tickcast_protocol::{
     value::Value,
 };
 
-use crate::data::history::SeriesKind;
+use crate::data::history::{SampleExtra, SeriesKind};
 
 /// The kind and the numbers of a sample; a missing side of a quote is not a number. `None` for
 /// values that interrupt a series.
@@ -22,6 +22,22 @@ pub(super) fn of_value(value: &Value) -> Option<(SeriesKind, [f64; 2])> {
             Some((SeriesKind::Quote, [quote.bid, quote.ask].map(price)))
         }
         Value::Text(_) | Value::Bytes(_) | Value::Absent(_) => None,
+    }
+}
+
+/// What a sample has beside its numbers.
+pub(super) fn extra_of(value: &Value) -> SampleExtra {
+    match value {
+        Value::Trade(trade) => SampleExtra {
+            side: trade.side,
+            ..SampleExtra::default()
+        },
+        Value::Quote(quote) => SampleExtra {
+            sizes: [quote.bid_size, quote.ask_size]
+                .map(|size| size.map_or(f64::NAN, Decimal::to_f64)),
+            ..SampleExtra::default()
+        },
+        _ => SampleExtra::default(),
     }
 }
 

@@ -4,8 +4,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, BinaryHeap, HashMap},
-    sync::Arc,
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
 };
 
 use tickcast_protocol::{
@@ -17,6 +16,7 @@ use super::{
     keys::{TopicKey, TopicTable},
     past::PastHistory,
     sample,
+    settings::TopicSettings,
     topic_state::{Lossless, MonitoredTopic},
     totals::UpdateTotals,
 };
@@ -56,6 +56,8 @@ pub struct Store {
     /// Topics that are not live.
     not_live: BTreeSet<TopicKey>,
     status_changes: u64,
+    /// What the user has set, also for topics that have not come yet.
+    settings: BTreeMap<Topic, TopicSettings>,
 }
 
 impl Default for Store {
@@ -79,15 +81,14 @@ impl Store {
             with_value: Vec::new(),
             not_live: BTreeSet::new(),
             status_changes: 0,
+            settings: BTreeMap::new(),
         }
     }
 
     /// Applies the introduction of a topic, or what is known about it anew.
     pub(crate) fn introduce(&mut self, info: &TopicInfo) {
         if let Some(key) = self.key_or_new(&info.topic) {
-            let topic = &mut self.topics[key];
-            topic.unit = info.unit.as_deref().map(Arc::from);
-            topic.friendly_name = info.name.as_deref().map(Arc::from);
+            self.topics[key].tell(info.unit.as_deref(), info.name.as_deref());
         }
     }
 
@@ -98,7 +99,11 @@ impl Store {
         if self.topics.len() >= TOPICS_MAX {
             return None;
         }
-        let key = self.topics.push(MonitoredTopic::new(name.clone()));
+        let mut topic = MonitoredTopic::new(name.clone());
+        if let Some(settings) = self.settings.get(name) {
+            topic.set(Some(settings));
+        }
+        let key = self.topics.push(topic);
         self.by_name.insert(name.clone(), key);
         Some(key)
     }
@@ -242,6 +247,23 @@ impl Store {
                 (true, state) => state,
             };
         }
+    }
+
+    /// Sets what the user has set for all topics.
+    pub(crate) fn set_settings(&mut self, settings: &BTreeMap<Topic, TopicSettings>) {
+        if self.settings == *settings {
+            return;
+        }
+        let changed = self.settings.keys().chain(settings.keys());
+        let changed = changed.filter(|name| self.settings.get(*name) != settings.get(*name));
+        for key in changed
+            .filter_map(|name| self.find(name.as_str()))
+            .collect::<Vec<_>>()
+        {
+            let set = settings.get(&self.topics[key].name);
+            self.topics[key].set(set);
+        }
+        self.settings.clone_from(settings);
     }
 
     /// Changes the memory limit.
@@ -401,7 +423,8 @@ fn append(
         }
     }
     if sample::is_number(kind, values) {
-        series.append(update.ingest_time_ns, values);
+        let extra = sample::extra_of(&update.value);
+        series.append_with(update.ingest_time_ns, values, extra);
     } else {
         series.mark_gap(Some(0), GapCause::NotANumber);
     }

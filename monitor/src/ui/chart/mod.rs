@@ -9,6 +9,7 @@ mod marks;
 mod menu;
 pub(crate) mod paint;
 mod pane;
+mod picture;
 pub(crate) mod plot;
 mod pointer;
 mod readout;

@@ -53,10 +53,10 @@ pub(super) fn sample_lines(
     let decimals = main.topic.decimals;
     let value = series.value(LANE_MAIN, index);
     let time_ns = series.time(index);
-    let mut head = format::number(value, decimals);
+    let mut head = format::value(value, decimals);
     if series.kind() == SeriesKind::Quote {
         let ask = series.value(LANE_SECOND, index);
-        head = format!("{head} / {}", format::number(ask, decimals));
+        head = format!("{head} / {}", format::value(ask, decimals));
     }
     if let Some(unit) = &main.topic.unit {
         head = format!("{head} {unit}");
@@ -70,7 +70,7 @@ pub(super) fn sample_lines(
         if let Some(index) = sample_at(other.series, time_ns) {
             let value = other.series.value(LANE_MAIN, index);
             lines.push(BoxLine {
-                text: format::number(value, other.topic.decimals),
+                text: format::value(value, other.topic.decimals),
                 font: theme::small_figures(),
                 color: theme.series(number),
             });
@@ -96,7 +96,7 @@ pub(super) fn candle_lines(
     interval_ns: i64,
 ) -> Vec<BoxLine> {
     let theme = scene.theme;
-    let number = |value: f64| format::number(value, charted.topic.decimals);
+    let number = |value: f64| format::value(value, charted.topic.decimals);
     let state = if candle.is_complete {
         ""
     } else {
@@ -134,7 +134,7 @@ pub(super) fn ruler_lines(
     ruler: Ruler,
     theme: &Theme,
 ) -> Vec<BoxLine> {
-    let number = |value| format::number(value, charted.topic.decimals);
+    let number = |value| format::value(value, charted.topic.decimals);
     let (from, to) = (plot.value(ruler.from.y), plot.value(ruler.to.y));
     let times = (plot.time(ruler.from.x), plot.time(ruler.to.x));
     let (start, end) = (times.0.min(times.1), times.0.max(times.1));

@@ -25,9 +25,7 @@ use crate::{
 /// The part of the height that volume takes.
 const VOLUME_PART: f32 = 0.16;
 
-/// A chart that follows moves at most at the display's rate ...
-const SCROLL_MIN_NS: i64 = 16_000_000;
-/// ... and at least twice per second while the server sends anything.
+/// A chart that follows moves at least twice per second while the server sends anything.
 const SCROLL_MAX_NS: i64 = 500_000_000;
 /// After a minute without updates it moves this rarely, like everything else on the screen.
 const SCROLL_STILL_NS: i64 = 10 * SECOND;
@@ -108,12 +106,13 @@ fn paint(
     for charted in topics {
         match &charted.drawing {
             Drawing::Line(line) => paint::line(inside, plot, line, charted.color),
-            Drawing::Band(pieces) => paint::band(inside, plot, pieces, charted.color),
+            Drawing::Band(pieces) => paint::band(inside, plot, pieces, charted.color, theme),
             Drawing::Candles(candles, interval_ns) => {
                 paint::candles(inside, plot, candles, *interval_ns, theme);
             }
         }
     }
+    marks::silences(canvas, topics);
     if let Some(charted) = topics.first() {
         marks::alerts(canvas, charted);
     }
@@ -144,7 +143,7 @@ fn schedule(ui: &Ui, scene: &Scene<'_>, pane: &ChartPane, plot: &Plot) {
             .is_none_or(|newest_ns| scene.now_ns - newest_ns > SCROLL_LIVELY_NS);
         let (least_ns, most_ns) = match scene.quiet() {
             Quiet::No if is_quiet => (SCROLL_MAX_NS, SCROLL_MAX_NS),
-            Quiet::No => (SCROLL_MIN_NS, SCROLL_MAX_NS),
+            Quiet::No => (scene.pace_ns, SCROLL_MAX_NS.max(scene.pace_ns)),
             Quiet::Seconds => (SECOND, SECOND),
             Quiet::Minutes => (SCROLL_STILL_NS, SCROLL_STILL_NS),
         };

@@ -25,8 +25,6 @@ pub struct ActiveChart {
     pub topics: Vec<Topic>,
     /// Start and end of the visible time.
     pub window: (TimeNs, TimeNs),
-    /// Where it was drawn.
-    pub rect: Rect,
 }
 
 /// All panes and how they are laid out.
@@ -38,6 +36,8 @@ pub struct Workspace {
     is_linked: bool,
     crosshair: Crosshair,
     active_width: f32,
+    /// The panes that are not behind other tabs.
+    seen: Vec<TileId>,
 }
 
 impl Default for Workspace {
@@ -48,6 +48,7 @@ impl Default for Workspace {
             is_linked: false,
             crosshair: Crosshair::default(),
             active_width: 0.0,
+            seen: Vec::new(),
         }
     }
 }
@@ -169,22 +170,50 @@ impl Workspace {
             .charts()
             .find(|(_, chart)| chart.topics.first() == Some(&topic))
             .map(|(id, _)| id);
-        match (placement, shown) {
+        let has_room = match (placement, shown) {
             (Placement::Active, Some(shown)) => {
                 self.active = Some(shown);
-                self.tree.make_active(|id, _| id == shown);
+                true
             }
             (Placement::Active, None) => match self.active_chart_mut() {
-                Some(chart) => chart.replace(topic),
-                None => return self.insert(Pane::Chart(ChartPane::new(topic))),
+                Some(chart) => {
+                    chart.replace(topic);
+                    true
+                }
+                None => self.insert(Pane::Chart(ChartPane::new(topic))),
             },
             (Placement::Overlay, _) => match self.active_chart_mut() {
-                Some(chart) => chart.overlay(topic),
-                None => return self.insert(Pane::Chart(ChartPane::new(topic))),
+                Some(chart) => {
+                    chart.overlay(topic);
+                    true
+                }
+                None => self.insert(Pane::Chart(ChartPane::new(topic))),
             },
-            (Placement::New, _) => return self.insert(Pane::Chart(ChartPane::new(topic))),
+            (Placement::New, _) => self.insert(Pane::Chart(ChartPane::new(topic))),
+        };
+        self.bring_to_front();
+        has_room
+    }
+
+    /// Brings the active pane to the front of its tabs.
+    fn bring_to_front(&mut self) {
+        let active = self.active;
+        self.tree.make_active(|id, _| Some(id) == active);
+    }
+
+    /// If the active pane lies behind another tab, the chart in front becomes the active one.
+    fn activate_what_is_seen(&mut self) {
+        let seen = self.tree.active_tiles();
+        if self.active.is_none_or(|active| seen.contains(&active)) {
+            self.seen = seen;
+            return;
         }
-        true
+        let charts = self.charts().map(|(id, _)| id);
+        let charts = charts.filter(|id| seen.contains(id));
+        // The tab that was clicked was not seen before.
+        let next = charts.min_by_key(|id| (self.seen.contains(id), id.0));
+        self.active = next.or(self.active);
+        self.seen = seen;
     }
 
     /// Shows the health pane.
@@ -252,11 +281,11 @@ impl Workspace {
         if !self.is_linked {
             return;
         }
-        let Some(view) = self.active_chart().map(|chart| chart.view().clone()) else {
+        let Some(view) = self.active_chart().map(|chart| *chart.view()) else {
             return;
         };
         for chart in self.charts_mut().filter(|chart| *chart.view() != view) {
-            chart.set_view(view.clone());
+            chart.set_view(view);
         }
     }
 
@@ -268,16 +297,16 @@ impl Workspace {
     }
 
     /// Changes the style of the active chart.
-    pub(crate) fn set_style(&mut self, style: ChartStyle) {
+    pub(crate) fn set_style(&mut self, style: ChartStyle, now_ns: TimeNs) {
         if let Some(chart) = self.active_chart_mut() {
-            chart.set_style(style);
+            chart.set_style(style, now_ns);
         }
     }
 
     /// Changes the value axis of the active chart.
-    pub(crate) fn set_scale_mode(&mut self, mode: ScaleMode) {
+    pub(crate) fn set_scale_mode(&mut self, mode: ScaleMode, now_ns: TimeNs) {
         if let Some(chart) = self.active_chart_mut() {
-            chart.set_scale_mode(mode);
+            chart.set_scale_mode(mode, now_ns);
         }
     }
 
@@ -288,8 +317,7 @@ impl Workspace {
         let at = charts.iter().position(|&id| Some(id) == self.active);
         let next = at.map_or(0, |at| (at + 1) % charts.len());
         self.active = charts.get(next).copied().or(self.active);
-        let active = self.active;
-        self.tree.make_active(|id, _| Some(id) == active);
+        self.bring_to_front();
     }
 
     /// What the active chart shows, and where it was drawn.
@@ -298,8 +326,12 @@ impl Workspace {
         Some(ActiveChart {
             topics: chart.topics.clone(),
             window: chart.view().window(now_ns),
-            rect: self.tree.tiles.rect(self.active?)?,
         })
+    }
+
+    /// Where the active pane was drawn.
+    pub(crate) fn active_rect(&self) -> Option<Rect> {
+        self.tree.tiles.rect(self.active?)
     }
 
     /// Draws all panes and returns the commands that the user gave.
@@ -315,10 +347,12 @@ impl Workspace {
             self.active = self.charts().map(|(id, _)| id).min_by_key(|id| id.0);
         }
         self.crosshair.next_ns = None;
+        let is_alone = self.panes().count() < 2;
         let mut behavior = PaneTiles {
             scene,
             crosshair: &mut self.crosshair,
             active: self.active,
+            is_alone,
             activated: None,
             closed: None,
             touched: None,
@@ -329,6 +363,7 @@ impl Workspace {
         let commands = behavior.commands;
         let touched = behavior.touched;
         self.active = activated.or(touched).or(self.active);
+        self.activate_what_is_seen();
         self.link();
         // Panes drawn before the one under the pointer show its time with the next repaint. That
         // must come soon if the pointer moved; if only the chart moves below it, it can wait.

@@ -6,7 +6,7 @@ use super::{
     figures::{self, LINE_HEIGHT, LINES},
     histogram::{self, AXIS_HEIGHT},
 };
-use crate::ui::{chart::PaneResponse, scene::Scene, theme, widgets::styled};
+use crate::ui::{chart::PaneResponse, names::Name, scene::Scene, theme, widgets::styled};
 
 /// Height of the histogram, if there is room.
 const HISTOGRAM_HEIGHT: f32 = 72.0;
@@ -69,7 +69,12 @@ fn header_line(ui: &mut Ui, scene: &Scene<'_>, header: Rect, done: &mut PaneResp
         let topic = scene
             .selected
             .map_or("all charted topics", |topic| topic.as_str());
-        let label = egui::Label::new(styled(topic, theme::small(), theme.muted)).truncate();
-        ui.add(label);
+        let name = Name {
+            text: topic,
+            font: theme::small(),
+            color: theme.muted,
+        };
+        let width = ui.available_width();
+        name.show(ui, width);
     });
 }
