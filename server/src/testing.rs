@@ -5,7 +5,7 @@ use crate::server::Server;
 pub use crate::{
     clock::Clock,
     feed::{
-        FeedMetrics, FeedSettings, FeedState, Source, decode, mqtt, program, replay, run,
+        FeedMetrics, FeedSettings, FeedState, Source, decode, lines, mqtt, program, replay, run,
         simulated, websocket,
     },
     ingest::{Arrival, Ended, Ingest},

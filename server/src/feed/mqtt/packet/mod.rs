@@ -10,19 +10,25 @@
 //! * `frames`: packets from a stream of bytes; skips messages above the limit
 //! * `publish`: the one packet that comes often
 //! * `v3`, `v5`: the other packets, by rumqttc
+//! * `walk`: all packets of a stream, for the fuzz target
 
 mod frames;
 mod publish;
 mod types;
 mod v3;
 mod v5;
+mod walk;
 
 use bytes::{BufMut, BytesMut};
 
 use super::settings::MqttVersion;
 
+use frames::HEAD_MAX_BYTES;
+
 pub(super) use frames::{Frame, Frames, Skipped};
 pub(super) use publish::Publish;
+pub use walk::{Walked, walk};
+
 pub(super) use types::{Connect, Goodbye, Malformed, Packet, Subscribe};
 
 impl MqttVersion {
