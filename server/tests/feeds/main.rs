@@ -17,4 +17,5 @@ mod replay_order;
 mod replay_tables;
 mod sessions;
 mod websocket;
+mod websocket_secure;
 mod websocket_server;
