@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod built_in;
+mod by_hand;
 mod cases;
 mod interop;
 mod metadata;

@@ -64,8 +64,8 @@ impl Connector {
         })
     }
 
-    /// Opens a connection. An error is a whole sentence. `warn` gets what is wrong with a connection
-    /// that is made nevertheless.
+    /// Opens a connection. An error is a whole sentence. `warn` gets what is wrong with one that is
+    /// made nevertheless.
     pub(super) async fn connect(&mut self, warn: impl FnOnce(String)) -> Result<Socket, String> {
         timeout(CONNECT_MAX, self.open(warn))
             .await
