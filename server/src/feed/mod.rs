@@ -21,7 +21,7 @@
 
 pub mod decode;
 mod handover;
-mod lines;
+pub mod lines;
 pub mod mqtt;
 pub mod program;
 pub mod replay;

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod built_in;
+mod by_hand;
+mod cases;
 mod interop;
 mod metadata;
 mod mqtt;
@@ -17,4 +19,5 @@ mod replay_tables;
 mod sessions;
 mod sparkplug;
 mod websocket;
+mod websocket_secure;
 mod websocket_server;

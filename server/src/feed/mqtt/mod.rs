@@ -50,6 +50,7 @@ use self::{
 use super::{decode::Decoder, handover::Handover};
 use crate::ingest::{Ended, Room};
 
+pub use packet::{Walked, walk};
 pub use settings::{MqttSettings, MqttVersion};
 pub use url::{HIDDEN, MqttUrl, Scheme, Secret};
 

@@ -11,6 +11,7 @@
 //! * `publish`: the one packet that comes often
 //! * `outgoing`: what is published
 //! * `v3`, `v5`: the other packets, by rumqttc
+//! * `walk`: all packets of a stream, for the fuzz target
 
 mod frames;
 mod outgoing;
@@ -18,14 +19,19 @@ mod publish;
 mod types;
 mod v3;
 mod v5;
+mod walk;
 
 use bytes::{BufMut, BytesMut};
 
 use super::settings::MqttVersion;
 
+use frames::HEAD_MAX_BYTES;
+
 pub(super) use frames::{Frame, Frames, Skipped};
 pub(super) use outgoing::{Outgoing, Will};
 pub(super) use publish::Publish;
+pub use walk::{Walked, walk};
+
 pub(super) use types::{Connect, Goodbye, Malformed, Packet, Subscribe};
 
 /// The type of an acknowledgement, which both sides send. Whatever else it says, nothing follows
