@@ -72,8 +72,10 @@ impl<S: Socket> Shard<S> {
         let begin = self.unapplied.updates;
         let (mut index, mut taken) = (begin, 0);
         let left = steps.left();
-        while index < strip.len() && taken < left {
-            let update = strip.get(index);
+        for update in strip.updates_from(begin) {
+            if taken >= left {
+                break;
+            }
             let is_first = self.topics.apply(update, strip.is_historical(index)).seq == 1;
             let topic = &self.topics[update.topic];
             taken += 1 + topic.channels.len();
@@ -85,8 +87,11 @@ impl<S: Socket> Shard<S> {
                 if is_first {
                     channel.introduce(update.topic);
                 }
-                let json_bytes = channel.append(update, strip, &self.topics);
-                taken += json_steps(json_bytes);
+                if let Some(batch) = channel.append(&update) {
+                    let json = strip.json(update.position, |id| self.topics.name(id));
+                    batch.push(json.bytes);
+                    taken += json_steps(json.new_bytes);
+                }
             }
             index += 1;
         }

@@ -18,7 +18,7 @@ use super::{
     topics::{TopicState, Topics},
 };
 use crate::{
-    tape::{Strip, Tape, TapeUpdate},
+    tape::{Tape, TapeUpdate},
     wire::{BatchWriter, Wire},
 };
 
@@ -210,22 +210,19 @@ impl Channel {
         self.topic_count
     }
 
-    /// Adds the next update of one of its topics, which is in `strip`, to the open batch. Returns
-    /// the bytes of JSON that had to be made for it.
-    pub fn append(&mut self, update: TapeUpdate<'_>, strip: &Strip, topics: &Topics) -> usize {
+    /// Adds the next update of one of its topics to the open batch. A batch that needs the update
+    /// in JSON is returned instead: the caller pushes it.
+    #[inline]
+    pub fn append(&mut self, update: &TapeUpdate<'_>) -> Option<&mut BatchWriter> {
         self.count += 1;
         match &mut self.open {
-            Open::Silent => 0,
+            Open::Silent => None,
             Open::Every(batch) => match self.spec.wire.encoding() {
                 Encoding::Bincode => {
                     batch.push(update.bincode);
-                    0
+                    None
                 }
-                Encoding::Json => {
-                    let json = strip.json(update.position, |id| topics.name(id));
-                    batch.push(json.bytes);
-                    json.new_bytes
-                }
+                Encoding::Json => Some(batch),
             },
             Open::Latest {
                 changed,
@@ -240,7 +237,7 @@ impl Channel {
                 if !is_changed.put(topic as usize) {
                     changed.push(topic);
                 }
-                0
+                None
             }
         }
     }

@@ -140,12 +140,17 @@ impl<S: Socket> Rounds<S> {
     /// Takes up to `max` connections off the queue. A connection is left out if it has ended or was
     /// written to since, for an answer. A connection that is queued twice is taken once.
     pub(super) fn take_line(&mut self, max: usize, connections: &mut Connections<S>) -> Slots {
-        let was_in_line = |&slot: &Slot| {
-            let connection = connections.in_slot(slot);
-            connection.is_some_and(|connection| std::mem::take(&mut connection.output.is_in_line))
-        };
-        let some = self.line.drain(..max.min(self.line.len()));
-        some.filter(was_in_line).collect()
+        let mut slots = Slots::new();
+        let max = max.min(self.line.len());
+        for &slot in self.line.range(..max) {
+            if let Some(connection) = connections.in_slot(slot)
+                && std::mem::take(&mut connection.output.is_in_line)
+            {
+                slots.push(slot);
+            }
+        }
+        self.line.drain(..max);
+        slots
     }
 
     /// Writes to several connections at once, if there is a way to do so. Returns the number of

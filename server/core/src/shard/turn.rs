@@ -180,15 +180,17 @@ impl<S: Socket> Shard<S> {
     /// Writes to the connections that have waited longest, as many as one turn allows.
     fn flush_line(&mut self, now: Now) {
         let mut left = self.rounds.begin_turn();
+        let mut bytes = 0;
         while left > 0 {
             let many = left.min(WRITE_MANY_MAX);
             left -= many;
             let slots = self.rounds.take_line(many, &mut self.connections);
             let written = self.rounds.write_many(&slots, &self.connections);
             for (&slot, written) in slots.iter().zip(written) {
-                self.flush(slot, written, now);
+                bytes += self.flush_uncounted(slot, written, now).1;
             }
         }
+        self.stats.bytes.add(bytes as u64);
     }
 
     /// Removes a blocked connection's subscriptions from their channels' live lists.

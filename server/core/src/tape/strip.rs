@@ -172,6 +172,23 @@ impl Strip {
         self.entries[index].topic
     }
 
+    /// The updates from an index on, in order of position.
+    pub fn updates_from(&self, index: usize) -> impl Iterator<Item = TapeUpdate<'_>> {
+        let mut start = self.start_of(index);
+        let positions = self.first + index as Position..;
+        self.entries[index..]
+            .iter()
+            .zip(positions)
+            .map(move |(entry, position)| {
+                let end = entry.end as usize;
+                TapeUpdate {
+                    position,
+                    topic: entry.topic,
+                    bincode: &self.bincode[std::mem::replace(&mut start, end)..end],
+                }
+            })
+    }
+
     /// All updates, in order of position.
     pub fn updates(&self) -> impl DoubleEndedIterator<Item = TapeUpdate<'_>> {
         (0..self.entries.len()).map(|index| self.get(index))
