@@ -77,6 +77,7 @@ impl<S: Socket> Shard<S> {
                 break;
             }
             let is_first = self.topics.apply(update, strip.is_historical(index)).seq == 1;
+            let is_newest = self.topics.position(update.topic) == update.position;
             let topic = &self.topics[update.topic];
             taken += 1 + topic.channels.len();
             for &key in &topic.channels {
@@ -87,7 +88,7 @@ impl<S: Socket> Shard<S> {
                 if is_first {
                     channel.introduce(update.topic);
                 }
-                if let Some(batch) = channel.append(&update) {
+                if let Some(batch) = channel.append(&update, is_newest) {
                     let json = strip.json(update.position, |id| self.topics.name(id));
                     batch.push(json.bytes);
                     taken += json_steps(json.new_bytes);

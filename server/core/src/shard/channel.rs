@@ -211,9 +211,10 @@ impl Channel {
     }
 
     /// Adds the next update of one of its topics to the open batch. A batch that needs the update
-    /// in JSON is returned instead: the caller pushes it.
+    /// in JSON is returned instead: the caller pushes it. `is_newest` is whether the update is the
+    /// newest value of its topic.
     #[inline]
-    pub fn append(&mut self, update: &TapeUpdate<'_>) -> Option<&mut BatchWriter> {
+    pub fn append(&mut self, update: &TapeUpdate<'_>, is_newest: bool) -> Option<&mut BatchWriter> {
         self.count += 1;
         match &mut self.open {
             Open::Silent => None,
@@ -230,8 +231,8 @@ impl Channel {
             } => {
                 let topic = update.topic;
                 // A historical update has not become the newest value.
-                if topics.position(topic) != update.position {
-                    return 0;
+                if !is_newest {
+                    return None;
                 }
                 is_changed.grow(topic as usize + 1);
                 if !is_changed.put(topic as usize) {

@@ -114,6 +114,32 @@ fn values_replaced_before_a_batch_are_counted_for_every_live_subscriber() {
 }
 
 #[test]
+fn the_first_change_is_sent_at_once_also_if_a_batch_was_closed_before_the_subscription_is_live() {
+    let mut bench = Bench::new(CoreSettings::default());
+    let first = bench.reader(Encoding::Json);
+    bench.subscribe(&first, "#", PACED, None);
+    // This turn closes the channel's first batch. The subscription has not caught up yet.
+    bench.publish(&[("a", 1.0)]);
+    bench.settle();
+    let position = |update: &(_, Position)| update.1;
+    assert_eq!(first.updates().iter().map(position).collect::<Vec<_>>(), [1]);
+    // The next change waits for the interval.
+    bench.publish(&[("a", 2.0)]);
+    bench.settle();
+    assert_eq!(first.updates().len(), 0);
+    // The same with a second subscription, for which the batch was closed after its snapshot.
+    let second = bench.reader(Encoding::Json);
+    bench.subscribe(&second, "#", PACED, None);
+    bench.pass(INTERVAL);
+    bench.publish(&[("a", 3.0)]);
+    bench.settle();
+    for client in [&first, &second] {
+        let last = client.updates().last().map(position);
+        assert_eq!(last, Some(3));
+    }
+}
+
+#[test]
 fn values_replaced_while_a_client_was_blocked_are_counted_when_it_has_caught_up() {
     let mut bench = Bench::new(CoreSettings::default());
     let client = bench.reader(Encoding::Json);
