@@ -138,8 +138,9 @@ export class Charts {
     const { client } = this.#overview;
     const isFar = row.points.first_s !== null && row.points.first_s < from_s - NEAR * span_s;
     if (row.hasAll || isFar || this.#loading.has(row.topic) || client.readyState !== client.OPEN || isWords(row)) return;
-    this.#loading.add(row.topic);
     const left = MAX_POINTS_PER_CHART - row.points.length;
+    if (left <= 0) return;
+    this.#loading.add(row.topic);
     loadHistory(client, row.topic, { before: row.oldest, limit: left }, (updates) => {
       if (client !== this.#overview.client) return null;
       this.#store.addHistory(row.topic, updates, this.#overview.rateText);
