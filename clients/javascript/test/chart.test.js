@@ -339,6 +339,18 @@ test('words are boxes until the next word, each word with one colour', () => {
   assert.equal(stateAt(list, NOW_S - 58), null);
 });
 
+test('no label of a time is cut, with a value axis or without one', () => {
+  const states = new StateList(10);
+  states.add(NOW_S - 50, 'open');
+  const series = { ...seriesOf([[50, 1]]), kind: 'states', states };
+  for (let shift = 0; shift < 20; shift++) {
+    const plot = plotOf(SIZE, 0, 300, NOW_S - 300 + shift * 5);
+    const { times } = composeScene({ series, gapList: NO_GAPS, now_s: NOW_S, isUtc: true, character_px: 7, pointed_s: null }, plot, null);
+    assert.ok(times.every(({ x, label }) => label === '' || (x - label.length * 3.5 >= 0 && x + label.length * 3.5 <= plot.right)));
+    assert.ok(times.some(({ label }) => label !== ''));
+  }
+});
+
 test('words that change faster than pixels are merged', () => {
   const list = new StateList(5_000);
   for (let at = 0; at < 5_000; at++) list.add(NOW_S - 50 + at / 1_000, String(at % 2));

@@ -50,6 +50,18 @@ test('the client does not import the pages, and the pages do not import each oth
   }
 });
 
+test('the overview loads its modules at once, not one after the other', () => {
+  const needed = new Set();
+  const visit = (path) => {
+    if (needed.has(path)) return;
+    needed.add(path);
+    for (const target of importsOf(path)) visit(target);
+  };
+  visit('page/overview/main.js');
+  const named = [...read('page/index.html').matchAll(/(?:href|src)="assets\/([^"]+\.js)"/g)].map(([, path]) => path);
+  assert.deepEqual(named.toSorted(), [...needed].toSorted());
+});
+
 test('files are short, and comments fit their width', () => {
   const lines = sources.map((path) => read(path).split('\n').length - 1).toSorted((a, b) => a - b);
   assert.ok(lines.at(-1) <= MAX_LINES, `largest file: ${lines.at(-1)} lines`);

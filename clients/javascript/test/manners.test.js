@@ -103,7 +103,7 @@ onPage('a drag moves in time and pauses, the chip tells what is new, and the way
   assert.equal(await times(), before);
   await drag(page, [left + 100, y], [left + 500, y]);
   await shown(page, (address) => address.end_s < end_s - expected_s);
-  await drag(page, [right - 20, y], [left + 20, y]);
+  for (let drags = 0; drags < 3; drags++) await drag(page, [right - 20, y], [left + 20, y]);
   await shown(page, (address) => address.end_s === undefined);
   await page.waitForSelector('#follow', { state: 'hidden', ...PATIENCE });
   for (const resume of [() => page.keyboard.press('End'), () => page.click('#follow'), () => page.keyboard.press('Space')]) {
@@ -368,7 +368,7 @@ onPage('bytes are a picture or digits, within the content security policy', { fl
 });
 
 onPage('the axis has the unit, times are local or UTC, and the join of history and live updates is marked', {
-  flags: SIMULATED, path: chartPath('building/floor-1/temperature'), context: { timezoneId: 'Asia/Kolkata' },
+  flags: SIMULATED, path: chartPath('plant/line-1/temperature'), context: { timezoneId: 'Asia/Kolkata' },
 }, async ({ page, messages }) => {
   await recordTexts(page);
   await written(page, /^\d+\.\d+ °C$/);
@@ -435,6 +435,39 @@ onPage('nothing prints over anything else at any width', { flags: SIMULATED, pat
     });
     assert.deepEqual(problems, [], `${width} px`);
   }
+});
+
+onPage('many charts keep a readable height, and the active one is in sight', { flags: SIMULATED, path: `${chartPath(TRADE, 'market/ETH-USDT/quote', 'market/SOL-USDT/trade', 'plant/line-1/power', 'plant/line-1/pressure', 'nothing/here')};messages&chart=${encodeURIComponent('market/EUR-USD/trade')};messages` }, async ({ page, messages }) => {
+  await drawn(page);
+  await page.waitForFunction(() => document.querySelectorAll('.inspector:not([hidden])').length === 1, undefined, PATIENCE);
+  for (const [width, height] of [[1_440, 900], [900, 600], [390, 844], [320, 600]]) {
+    await page.setViewportSize({ width, height });
+    await page.waitForTimeout(200);
+    const problems = await page.evaluate(() => {
+      const found = [];
+      const boxes = [...document.querySelectorAll('.chart')].map((chart) => [chart, chart.getBoundingClientRect()]);
+      boxes.forEach(([chart, box], at) => {
+        if (box.height < 180) found.push(`chart ${at} is ${box.height} px high`);
+        for (const part of chart.children) {
+          const place = part.getBoundingClientRect();
+          if (place.height > 0 && (place.bottom > box.bottom + 1 || place.top < box.top - 1)) found.push(`${part.className} leaves chart ${at}`);
+        }
+        for (const [, other] of boxes.slice(0, at)) {
+          if (box.left < other.right - 1 && box.right > other.left + 1 && box.top < other.bottom - 1 && box.bottom > other.top + 1) found.push(`chart ${at} covers another`);
+        }
+      });
+      return found;
+    });
+    assert.deepEqual(problems, [], `${width} px`);
+    for (let at = 0; at < 7; at++) {
+      await page.keyboard.press('n');
+      await page.waitForFunction(() => {
+        const [active, place] = ['.chart.active .title', '#charts'].map((name) => document.querySelector(name).getBoundingClientRect());
+        return active.top >= place.top - 1 && active.top < place.bottom;
+      }, undefined, PATIENCE);
+    }
+  }
+  assert.deepEqual(messages, []);
 });
 
 onPage('a stopped server is told as silent after its heartbeat, and hatched', { flags: SIMULATED, path: chartPath(TRADE) }, async ({ page, server }) => {

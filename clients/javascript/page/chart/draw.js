@@ -14,6 +14,7 @@ const CORNER_PX = 3;
 /** From the bottom of the plot to the middle of the labels below it. */
 const TIME_LABEL_PX = 15;
 const BOX_ALPHA = 0.14;
+const MIN_JOIN_PX = 120;
 
 /**
  * @param {CanvasRenderingContext2D} context
@@ -106,6 +107,8 @@ function drawJoin(pen, { x, text }, plot, colors) {
   context.beginPath();
   pen.vertical(x, plot.top, plot.bottom);
   pen.stroke(colors.dim, [2, 4]);
+  // On a low chart the text would hide the line.
+  if (plot.bottom - plot.top < MIN_JOIN_PX) return;
   const width = context.measureText(text).width + 2 * LABEL_PAD_PX;
   const isLeft = x + width > plot.right;
   const left = isLeft ? x - width : x;

@@ -29,7 +29,7 @@ export function composeScene(view, plot, values) {
   const states = series.kind === 'states' ? stateBoxes(series.states, plot, now_s) : [];
   return {
     plot, last,
-    times: timeTicks(plot.from_s, plot.to_s, plot.right - plot.left, isUtc).map(({ s, label }) => ({ x: plot.x(s), label: cutLabel(label, plot.x(s), plot, character_px) })),
+    times: timeTicks(plot.from_s, plot.to_s, plot.right - plot.left, isUtc).map(({ s, label }) => ({ x: plot.x(s), label: cutLabel(label, plot.x(s), plot, values !== null, character_px) })),
     values: values === null ? [] : valueLabels(series, plot, values).map(({ value, label }) => {
       const y = values.y(value);
       const isCovered = last !== null && Math.abs(y - last.y) < LABEL_PX;
@@ -66,9 +66,10 @@ function lastLabel(series, plot, values) {
   return y < plot.top || y > plot.bottom ? null : { y, label: lastText(series) };
 }
 
-function cutLabel(label, x, plot, character_px) {
+/** A label that does not fit is left out. Right of the plot the value axis has space for it. */
+function cutLabel(label, x, plot, hasAxis, character_px) {
   const half = (label.length * character_px) / 2;
-  return x < plot.left + half ? '' : label;
+  return x < plot.left + half || (!hasAxis && x > plot.right - half) ? '' : label;
 }
 
 /** Times in which the topic was stale or dead. */

@@ -163,6 +163,8 @@ export class Inspector {
 
 function shortText({ value, kind }) {
   if (kind === 'bytes') return `${value.bytes.length} bytes`;
+  if (kind === 'trade') return [value.trade.price, value.trade.size, value.trade.side].filter(Boolean).join('  ');
+  if (kind === 'quote') return `${value.quote.bid ?? 'no bid'} / ${value.quote.ask ?? 'no ask'}`;
   const { text } = payloadOf(value);
   return text.slice(0, LINE_LENGTH).replace(/\s+/g, ' ') || '(empty)';
 }

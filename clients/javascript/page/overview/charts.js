@@ -26,6 +26,7 @@ export class Charts {
   #loading = new Set();
   /** The time of the crosshair, of all charts. */
   #pointed_s = null;
+  #shownActive = null;
 
   /**
    * @param {{ charts: HTMLElement, chart: HTMLTemplateElement }} elements
@@ -62,7 +63,7 @@ export class Charts {
     this.#loading.clear();
   }
 
-  /** The chart element of the active chart, for its state in tests and keys. */
+  /** The pane of the active chart, or null. */
   get active() {
     return this.#panes.get(this.#workspace.active?.id) ?? null;
   }
@@ -75,7 +76,7 @@ export class Charts {
   }
 
   paint(now_ms, isUtc) {
-    const { charts, view, active } = this.#workspace;
+    const { charts, active } = this.#workspace;
     const now_s = now_ms / 1000;
     this.#arrange(charts);
     this.#workspace.showAll(this.#oldest(), now_s);
@@ -92,7 +93,14 @@ export class Charts {
         topic: `${shown.topic} ${series?.kind}`, series, gapList, time, range: shown.range, now_s, isUtc, pointed_s: this.#pointed_s,
       }, shown === active);
     }
-    return view;
+    this.#showActive(active);
+  }
+
+  /** Charts that are too many for the place are scrolled. */
+  #showActive(active) {
+    if (active === this.#shownActive) return;
+    this.#shownActive = active;
+    this.active?.element.scrollIntoView({ block: 'nearest' });
   }
 
   /** Makes and removes elements, in the order of the charts. */
@@ -138,8 +146,9 @@ export class Charts {
     const { client } = this.#overview;
     const isFar = row.points.first_s !== null && row.points.first_s < from_s - NEAR * span_s;
     if (row.hasAll || isFar || this.#loading.has(row.topic) || client.readyState !== client.OPEN || isWords(row)) return;
-    this.#loading.add(row.topic);
     const left = MAX_POINTS_PER_CHART - row.points.length;
+    if (left <= 0) return;
+    this.#loading.add(row.topic);
     loadHistory(client, row.topic, { before: row.oldest, limit: left }, (updates) => {
       if (client !== this.#overview.client) return null;
       this.#store.addHistory(row.topic, updates, this.#overview.rateText);

@@ -67,7 +67,7 @@ export class Pane {
     showTitle(this.#parts, shown.topic, row, view.now_s * 1000);
     const hasWords = row !== null && isWords(row);
     form.hidden = row === null || hasWords;
-    openMessages.hidden = hasWords;
+    openMessages.hidden = row === null || hasWords;
     interval.hidden = form.hidden || !shown.isCandles;
     press(form, shown.isCandles ? 'candles' : 'line');
     press(interval, String(shown.interval_s));
