@@ -71,6 +71,23 @@ pub fn append_batch_head(
     encoding: Encoding,
     out: &mut Vec<u8>,
 ) {
+    let topics = head.topics.len();
+    append_batch_start(head, topics, encoding, out);
+    for (nth, topic) in head.topics.iter().enumerate() {
+        append_batch_topic(topic, nth, encoding, out);
+    }
+    append_batch_count(topics, count, encoding, out);
+}
+
+/// Appends the part of a batch before the `topics` topics that it introduces, in place of those of
+/// its head. They follow one by one with [`append_batch_topic`], and then
+/// [`append_batch_count`]. So a long batch can be built in pieces.
+pub fn append_batch_start(
+    head: &BatchHead<'_>,
+    topics: usize,
+    encoding: Encoding,
+    out: &mut Vec<u8>,
+) {
     match encoding {
         Encoding::Bincode => {
             // The fields of Batch in their order.
@@ -78,8 +95,7 @@ pub fn append_batch_head(
                 &(BATCH_TAG, head.channel, head.from, head.to, head.snapshot),
                 out,
             );
-            bincode::encode_list(head.topics, out);
-            bincode::encode(&(count as u64), out);
+            bincode::encode(&(topics as u64), out);
         }
         Encoding::Json => {
             out.extend_from_slice(
@@ -89,7 +105,34 @@ pub fn append_batch_head(
                 )
                 .as_bytes(),
             );
-            append_topics_json(head.topics, out);
+            if topics > 0 {
+                out.extend_from_slice(br#""topics":["#);
+            }
+        }
+    }
+}
+
+/// Appends the topic with this number among those that a batch introduces, from 0.
+pub fn append_batch_topic(topic: &TopicInfo, nth: usize, encoding: Encoding, out: &mut Vec<u8>) {
+    match encoding {
+        Encoding::Bincode => bincode::encode(topic, out),
+        Encoding::Json => {
+            if nth > 0 {
+                out.push(b',');
+            }
+            json::encode(topic, out);
+        }
+    }
+}
+
+/// Appends the part of a batch between its `topics` topics and its `count` updates.
+pub fn append_batch_count(topics: usize, count: usize, encoding: Encoding, out: &mut Vec<u8>) {
+    match encoding {
+        Encoding::Bincode => bincode::encode(&(count as u64), out),
+        Encoding::Json => {
+            if topics > 0 {
+                out.extend_from_slice(b"],");
+            }
             out.extend_from_slice(br#""updates":["#);
         }
     }

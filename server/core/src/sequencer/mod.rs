@@ -182,12 +182,18 @@ impl Sequencer {
                 self.tell(topic, facts);
             }
         }
-        if !self.topics.contains_key(&update.topic) && !self.introduce(&update, now) {
-            self.refused += 1;
-            return;
-        }
-        let Some(known) = self.topics.get_mut(&update.topic) else {
-            return;
+        let known = match self.topics.get_mut(&update.topic) {
+            Some(known) => known,
+            None => {
+                let is_introduced = self.introduce(&update, now);
+                match self.topics.get_mut(&update.topic) {
+                    Some(known) if is_introduced => known,
+                    _ => {
+                        self.refused += 1;
+                        return;
+                    }
+                }
+            }
         };
         known.seq += 1;
         let (topic, seq) = (known.id, known.seq);

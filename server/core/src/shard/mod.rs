@@ -22,6 +22,7 @@
 //! | `age`, `keys`, `pace`, `publish_budget`, `socket`, `token_bucket`, `steps` | types that all below use |
 //! | `topics`, `topic_index`, `earliest` | the newest value of each topic, and how to find topics |
 //! | `channel`, `channels`, `ended_channels` | batches that several subscribers share |
+//! | `latest_batch` | a batch of newest values, which is built in parts |
 //! | `count_walk` | how many updates a channel had up to a position |
 //! | `statuses`, `status_cursor` | status changes, and how far each subscriber knows them |
 //! | `subscription`, `behind` | a cursor into a channel, live or behind |
@@ -56,6 +57,7 @@ mod channel;
 mod channels;
 mod count_walk;
 mod ended_channels;
+mod latest_batch;
 mod status_cursor;
 mod statuses;
 

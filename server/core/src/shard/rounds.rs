@@ -34,6 +34,8 @@ pub(super) type Slots = SmallVec<[Slot; WRITE_MANY_MAX]>;
 pub(super) struct Rounds<S> {
     /// Channels whose open batch is closed in this turn or at the end of the round.
     pub(super) touched: Vec<ChannelKey>,
+    /// Channels whose open batch is closed as far as the steps allow, in this order.
+    pub(super) closing: VecDeque<ChannelKey>,
     /// Uptimes at which the next batches of paced channels are due.
     due: BinaryHeap<Reverse<(Duration, ChannelKey)>>,
     /// Connections with unsent updates or statuses, longest waiting first.
@@ -54,6 +56,7 @@ impl<S: Socket> Rounds<S> {
     pub(super) fn new() -> Self {
         Self {
             touched: Vec::new(),
+            closing: VecDeque::new(),
             due: BinaryHeap::new(),
             line: VecDeque::new(),
             left: 0,
@@ -94,6 +97,7 @@ impl<S: Socket> Rounds<S> {
     /// Forgets channels that were removed.
     pub(super) fn forget(&mut self, mut is_gone: impl FnMut(ChannelKey) -> bool) {
         self.touched.retain(|&channel| !is_gone(channel));
+        self.closing.retain(|&channel| !is_gone(channel));
         self.due.retain(|&Reverse((_, channel))| !is_gone(channel));
     }
 

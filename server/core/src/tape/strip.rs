@@ -15,7 +15,7 @@ use crate::work::{Ack, Unpublished};
 const STRIP_OVERHEAD_BYTES: usize = 256;
 
 /// Approximate length of an update in JSON, as a multiple of its length in bincode.
-const JSON_SIZE_FACTOR: usize = 4;
+pub(crate) const JSON_SIZE_FACTOR: usize = 4;
 
 /// Number of updates that are encoded in JSON together: about 50 µs of work. A client that
 /// publishes as many short updates as fit into a message makes a strip of 13,000, which take 4 ms.
@@ -49,9 +49,9 @@ pub struct AckResult {
     pub result: Result<Position, Unpublished>,
 }
 
-/// An update in JSON.
+/// An update in an encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JsonUpdate<'a> {
+pub struct Made<'a> {
     /// Its bytes.
     pub bytes: &'a [u8],
     /// Bytes of JSON that did not exist before the call: the work that it did.
@@ -196,11 +196,7 @@ impl Strip {
 
     /// One of its updates in JSON, ready to be copied into a batch. The first call encodes the
     /// updates around it as well, once for all shards. `name_of` returns a topic's name.
-    pub fn json<'n>(
-        &self,
-        position: Position,
-        name_of: impl Fn(TopicId) -> &'n Topic,
-    ) -> JsonUpdate<'_> {
+    pub fn json<'n>(&self, position: Position, name_of: impl Fn(TopicId) -> &'n Topic) -> Made<'_> {
         let index = (position - self.first) as usize;
         let part = index / JSON_PART_UPDATES;
         let json = match part.checked_sub(1) {
@@ -213,7 +209,7 @@ impl Strip {
             new_bytes = json.bytes.len();
             json
         });
-        JsonUpdate {
+        Made {
             bytes: json.get(index % JSON_PART_UPDATES),
             new_bytes,
         }

@@ -20,7 +20,7 @@ mod messages;
 
 use tickcast_protocol::codec::Encoding;
 
-pub use batch::BatchWriter;
+pub use batch::{BatchInParts, BatchWriter};
 pub use event::{event_id, parse_event_id};
 pub use frame::{binary_header, close, close_answer, close_with, ping, pong, text_header};
 pub use messages::{News, append_past, history, message, message_at, statuses, subscribed};

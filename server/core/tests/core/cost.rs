@@ -152,6 +152,29 @@ impl World {
         cost
     }
 
+    /// Updates topics without a client, while no batch is due.
+    fn update_all(&mut self, names: impl IntoIterator<Item = String>) -> Cost {
+        let mut cost = Cost::default();
+        for name in names {
+            let updates = [update(&name)].into_iter().collect();
+            self.submit(Submission {
+                updates,
+                ..Submission::default()
+            });
+        }
+        self.strips.extend(self.sequencer.take_strip());
+        self.finish(&mut cost);
+        cost
+    }
+
+    /// Lets time pass, and does what is due then.
+    fn pass(&mut self, time: Duration) -> Cost {
+        self.now.uptime += time;
+        let mut cost = Cost::default();
+        self.finish(&mut cost);
+        cost
+    }
+
     /// Ends the client's connection, and lets it connect again.
     fn reconnect(&mut self) -> Cost {
         let mut cost = Cost::default();
@@ -456,12 +479,16 @@ fn publish() {
     let of_turn = cost.longest[1].0;
     assert!(of_turn <= TURN_MAX_STEPS + EXCESS_STEPS, "{of_turn}");
     // As many different topics as fit into a message, to subscriptions to newest values.
-    let mut world = World::new(Encoding::Json, (0..7_000).map(|n| format!("{n:x}")));
-    world.send(subscribe_as(Mode::Latest, None, ["#", "+"]));
-    world.send(subscribe_as(Mode::Latest, Some(1.0), ["#", "+"]));
-    world
-        .send(message((0..7_000).map(|n| format!("{n:x}")).collect()))
-        .check("publish: 7,000 topics, to 4 subscriptions to newest values");
+    let names = || (0..7_000).map(|n| format!("{n:x}"));
+    let mut known = World::new(Encoding::Json, names());
+    let mut new = World::new(Encoding::Json, ["a".into()]);
+    for (world, case) in [(&mut known, "known"), (&mut new, "new")] {
+        world.send(subscribe_as(Mode::Latest, None, ["#", "+"]));
+        world.send(subscribe_as(Mode::Latest, Some(1.0), ["#", "+"]));
+        world.send(message(names().collect())).check(&format!(
+            "publish: 7,000 {case} topics, to 4 of newest values"
+        ));
+    }
     let mut world = World::new(Encoding::Json, plain());
     world.send(message(vec!["a".into()]));
     // Filters with many levels that a new topic matches, but not with all.
@@ -511,6 +538,33 @@ fn history() {
         world
             .send(ClientMessage::History(request))
             .check(&format!("history: the longest answer, {encoding:?}"));
+    }
+}
+
+/// A batch of newest values may have all topics, and introduce them.
+#[test]
+fn no_batch_of_newest_values_holds_the_shard_for_longer_than_a_turn_may() {
+    /// One batch in 100 s, so that all updates are in it.
+    const PACE: (Mode, Option<f64>) = (Mode::Latest, Some(0.01));
+    const INTERVAL: Duration = Duration::from_secs(100);
+    for encoding in [Encoding::Bincode, Encoding::Json] {
+        for (case, names) in [("known", TOPICS), ("new", 1)] {
+            let mut world = World::new(encoding, plain().take(names));
+            world.send(subscribe_as(PACE.0, PACE.1, ["#", "+/#"]));
+            world.update_all(plain().take(1));
+            let before = world.stats.deliveries.get();
+            let waiting = world.update_all(plain());
+            waiting.check(&format!("100,000 {case} topics, {encoding:?}: updates"));
+            assert_eq!(world.stats.deliveries.get(), before, "they wait");
+            let cost = world.pass(INTERVAL);
+            cost.check(&format!("100,000 {case} topics, {encoding:?}: the batch"));
+            let sent = world.stats.deliveries.get() - before;
+            assert_eq!(sent, 2 * TOPICS as u64);
+            // A step to sort a topic is the least, and one to copy its value.
+            assert!(cost.total_steps >= 2 * 2 * TOPICS, "{cost:?}");
+            let of_turn = cost.longest[1].0;
+            assert!(of_turn <= TURN_MAX_STEPS + EXCESS_STEPS, "{of_turn}");
+        }
     }
 }
 

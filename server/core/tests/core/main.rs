@@ -19,6 +19,7 @@ mod heartbeats;
 mod histories;
 mod history;
 mod latest;
+mod latest_batch;
 mod publishing;
 mod requests;
 mod sequencer;
