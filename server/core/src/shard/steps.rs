@@ -9,8 +9,8 @@
 /// come between two slices, so this is what one more client can add to the delay of all others.
 pub const SLICE_MAX_STEPS: usize = 8_192;
 
-/// Maximum number of steps of one turn for new updates and for batches of newest values: about 1 ms.
-/// An update is a step, and one more for each of its channels. The updates that a shard takes at
+/// Maximum number of steps of one turn for new updates and batches of newest values: about 1 ms. An
+/// update is a step, and one more for each of its channels. The updates that a shard takes at
 /// once fit with one channel, so that turns keep their size. The first shard that needs an update
 /// in JSON makes it, which is a dozen steps more.
 pub const TURN_MAX_STEPS: usize = 40_960;
