@@ -144,7 +144,9 @@ impl World {
         });
         match work {
             Some(Work::Updates(submission)) => self.submit(submission),
-            Some(Work::History(question)) => self.answers.push(self.sequencer.answer(question)),
+            Some(Work::History(question)) => {
+                self.answers.push(self.sequencer.answer(question, self.now));
+            }
             Some(Work::FeedDown(_)) | None => {}
         }
         self.strips.extend(self.sequencer.take_strip());
@@ -604,7 +606,7 @@ fn a_client_that_reads_no_history_costs_the_memory_of_one_answer() {
         questions += 1;
         // No second question before the answer.
         assert!(shard.is_busy(key));
-        shard.answer_history(vec![sequencer.answer(question)]);
+        shard.answer_history(vec![sequencer.answer(question, now)]);
         while shard.work(now) {}
     }
     let unsent = shard.slowest(1, now)[0].1.unsent_bytes;
