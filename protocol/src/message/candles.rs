@@ -80,7 +80,7 @@ impl Interval {
     }
 
     /// Its length in seconds.
-    pub fn seconds(self) -> i64 {
+    pub const fn seconds(self) -> i64 {
         match self {
             Self::Second => 1,
             Self::Seconds5 => 5,
@@ -95,7 +95,7 @@ impl Interval {
     }
 
     /// Its length in nanoseconds.
-    pub fn nanos(self) -> i64 {
+    pub const fn nanos(self) -> i64 {
         self.seconds() * 1_000_000_000
     }
 }

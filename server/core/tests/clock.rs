@@ -243,12 +243,14 @@ fn outcome(steps: &[Step], is_set: bool) -> Outcome {
     for step in steps {
         run.step(step, is_set);
     }
+    let history = (0..TOPICS).flat_map(|number| run.history(number));
+    let history = history.collect();
     let written = run.socket.0.borrow();
     Outcome {
         messages: without_times(str::from_utf8(&written).unwrap()),
         statuses: run.sequencer.liveness().counts(),
         next_due: run.sequencer.liveness().next_due(),
-        history: (0..TOPICS).flat_map(|number| run.history(number)).collect(),
+        history,
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::FromArgMatches;
 use tickcast_core::{
+    candles::LongHistorySettings,
     permissions::Permissions,
     sequencer::{HistorySettings, NewTopicLimits},
     settings::CoreSettings,

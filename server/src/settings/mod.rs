@@ -26,6 +26,7 @@ use std::{
 
 use clap::{ArgAction, Args, Parser, ValueEnum};
 use tickcast_core::{
+    candles::LongHistorySettings,
     permissions::Permissions,
     sequencer::{HistorySettings, NewTopicLimits, liveness::LivenessSettings},
     settings::CoreSettings,

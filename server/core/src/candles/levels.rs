@@ -32,8 +32,7 @@ const BLOCK_SPAN_PART: i64 = 8;
 
 /// The length of the intervals of a level.
 pub(super) const fn nanos(level: usize) -> i64 {
-    const SECONDS: [i64; LEVELS] = [1, 60, 900, 14_400];
-    SECONDS[level] * 1_000_000_000
+    STORED[level].nanos()
 }
 
 /// The number of intervals of a level in one of the next.

@@ -318,7 +318,7 @@ impl Model {
                 open: first.price,
                 high: trades().map(|trade| trade.price).max().unwrap(),
                 low: trades().map(|trade| trade.price).min().unwrap(),
-                close: trades().last().unwrap().price,
+                close: trades().next_back().unwrap().price,
                 volume,
                 count,
             });
