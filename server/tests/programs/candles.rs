@@ -15,6 +15,7 @@ use tickcast_protocol::{
 };
 use tickcast_server_testkit::{
     Program,
+    raw::get,
     subscriber::{ENCODINGS, Publisher, Subscriber, answer, connect},
 };
 use tokio::time::sleep;
@@ -139,6 +140,38 @@ async fn live_updates_continue_an_answer_without_a_seam() {
 }
 
 #[tokio::test]
+async fn candles_and_rows_come_over_http_as_well() {
+    let server = Program::start(&["--feed", "none", "--subscribe-allow", "open/#"]).await;
+    let mut publisher = Publisher::start(&server.url()).await;
+    publisher.readings("open/a b", 1..=3).await;
+    publisher.readings("secret", 1..=3).await;
+    let ask = async |query: &str| get(server.address, &format!("/v1/candles?{query}")).await;
+    let answer = ask("topic=open/a%20b&interval=1d&limit=5").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(json["topic"], "open/a b");
+    assert_eq!(
+        (&json["interval"], &json["more"]),
+        (&"1d".into(), &false.into())
+    );
+    assert_eq!(json["position"], 6);
+    let row = &json["rows"][0];
+    assert_eq!(
+        (&row["min"], &row["max"], &row["count"]),
+        (&1.0.into(), &3.0.into(), &3.into())
+    );
+    let none = ask("topic=open/none&interval=1s").await;
+    assert!(none.body.ends_with("\"more\":false}\n"), "{none:?}");
+    for (query, status) in [
+        ("topic=open/a", 400),
+        ("topic=open/%23&interval=1s", 400),
+        ("topic=secret&interval=1s", 403),
+    ] {
+        assert_eq!(ask(query).await.status, status, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_without_memory_for_candles_refuses_each_request() {
     let server = Program::start(&["--feed", "none", "--long-history-memory", "0"]).await;
     let mut publisher = Publisher::start(&server.url()).await;
@@ -154,6 +187,8 @@ async fn a_server_without_memory_for_candles_refuses_each_request() {
         assert_eq!(error.await.code, ErrorCode::NoHistory);
     }
     assert_eq!(server.metric("tickcast_long_history_bytes").await, 0);
+    let answer = get(server.address, "/v1/candles?topic=a&interval=1s").await;
+    assert_eq!(answer.status, 403, "{answer:?}");
 }
 
 #[tokio::test]
