@@ -42,6 +42,7 @@ pub(super) struct Part<S> {
     /// The oldest first; those that are read are gone.
     blocks: Vec<Block>,
     folding: Folding<S>,
+    is_read: bool,
 }
 
 /// The intervals of an answer.
@@ -219,11 +220,19 @@ impl<S: Sum> Part<S> {
         let mut folding = Folding::new(ratio, from..before, limit, is_cut);
         folding.forgotten_before(track.forgotten_before);
         folding.add(unwritten);
-        Self { blocks, folding }
+        let is_read = false;
+        Self {
+            blocks,
+            folding,
+            is_read,
+        }
     }
 
     fn advance(&mut self, records: usize) -> (usize, bool) {
         let mut read = 0;
+        if self.is_read {
+            return (read, true);
+        }
         while !self.folding.is_full() {
             if read >= records && !self.blocks.is_empty() {
                 return (read, false);
@@ -236,6 +245,7 @@ impl<S: Sum> Part<S> {
         }
         self.blocks = Vec::new();
         self.folding.finish();
+        self.is_read = true;
         (read, true)
     }
 }

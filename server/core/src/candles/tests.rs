@@ -111,6 +111,7 @@ fn ask(
 ) -> (Vec<Found>, bool) {
     let mut excerpt = history.excerpt(Some(topic), question, 0, now);
     while !excerpt.advance(100).1 {}
+    assert_eq!(excerpt.advance(100), (0, true), "nothing is read twice");
     let found = match excerpt.intervals(0..excerpt.len()) {
         Intervals::Candles(candles) => candles.into_iter().map(Found::Candle).collect(),
         Intervals::Rows(rows) => rows.into_iter().map(Found::Row).collect(),
