@@ -119,8 +119,8 @@ pub struct ServerSettings {
     /// of theirs.
     #[arg(id = "history", value_name = "SIZE", default_value = "128MiB", value_parser = size(MEMORY))]
     pub history_bytes: usize,
-    /// Memory for candles and for least, greatest and mean values of all topics, for charts of days;
-    /// 0 keeps none. When it is full, the oldest of the finest are forgotten first.
+    /// Memory for candles and for least, greatest and mean values of all topics, for charts of
+    /// days; 0 keeps none. When it is full, the oldest of the finest are forgotten first.
     #[arg(value_name = "SIZE", default_value = "128MiB", value_parser = size(0..=1 << 40))]
     pub long_history_memory: usize,
     /// Topics, at most; each costs memory in every shard. Updates of further topics are refused and

@@ -1,4 +1,5 @@
-//! The answer to a question about candles or rows: packed records, which become intervals in slices.
+//! The answer to a question about candles or rows: packed records, which become intervals in
+//! slices.
 
 use tickcast_protocol::message::{Candle, CandleState, Interval, Position, Row, TimeNs};
 

@@ -7,8 +7,8 @@ use tickcast_protocol::message::TimeNs;
 
 use crate::feed_id::FeedId;
 
-/// Maximum number of outages of one feed. The two oldest become one where there are more, so that an
-/// interval between them counts as incomplete as well.
+/// Maximum number of outages of one feed. The two oldest become one where there are more, so that
+/// an interval between them counts as incomplete as well.
 const OUTAGES_MAX: usize = 128;
 
 /// A set of feeds: a bit for each. The feeds above the first ones share the last bit.

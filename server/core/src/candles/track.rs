@@ -1,4 +1,5 @@
-//! The records of one topic and level, packed into blocks. The oldest block is forgotten as a whole.
+//! The records of one topic and level, packed into blocks. The oldest block is forgotten as a
+//! whole.
 
 use std::{collections::VecDeque, sync::Arc};
 

@@ -1,6 +1,6 @@
-//! Requests for candles and rows. They go the way of requests for [history](super::history_requests),
-//! whose answers are single updates. The answer comes as packed records, which become intervals
-//! here, a slice at a time.
+//! Requests for candles and rows. They go the way of requests for
+//! [history](super::history_requests), whose answers are single updates. The answer comes as packed
+//! records, which become intervals here, a slice at a time.
 
 use tickcast_protocol::{
     codec::{CandlesHead, EncodedIntervals},
