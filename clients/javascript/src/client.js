@@ -191,6 +191,20 @@ export class Client extends EventTarget {
     return { updates, more, ...known };
   }
 
+  /**
+   * Candles of a topic's trades, or rows of its readings: the newest ones, or the newest of a range
+   * of times. They count all updates up to `position`; the program adds later ones.
+   *
+   * @returns {Promise<{ position: number, candles: object[], rows: object[], more: boolean }>} one
+   * of the lists is empty. Oldest first, with what is known about the topic
+   */
+  async candles(topic, interval, { limit, from_ns, before_ns } = {}) {
+    const answer = await this.#request({ type: 'candles', topic, interval, limit, from_ns, before_ns });
+    const { topics, position, candles, rows, more } = answer;
+    const { id, topic: name, ...known } = topics[0] ?? {};
+    return { position, candles, rows, more, ...known };
+  }
+
   /** The subscriptions of this connection according to the server. */
   async list() {
     return (await this.#request({ type: 'list' })).subscriptions;

@@ -12,7 +12,9 @@ use std::{
 
 use tickcast_protocol::{
     codec::{self, CodecError, Encoding},
-    message::{ClientMessage, Mode, Quality, ServerMessage, Start, SubscribeResult, TopicId},
+    message::{
+        CandleState, ClientMessage, Mode, Quality, ServerMessage, Start, SubscribeResult, TopicId,
+    },
     topic::Topic,
     value::{Side, Value},
 };
@@ -205,6 +207,12 @@ variants!(QUALITIES, quality_name, Quality {
     Quality::Historical => "quality historical",
 });
 
+variants!(STATES, state_name, CandleState {
+    CandleState::Complete => "state complete",
+    CandleState::Open => "state open",
+    CandleState::Incomplete => "state incomplete",
+});
+
 variants!(RESULTS, result_name, SubscribeResult {
     SubscribeResult::Accepted(_) => "accepted",
     SubscribeResult::Refused(_) => "refused",
@@ -248,9 +256,18 @@ fn every_variant_inside_a_message_is_in_a_golden_file() {
                     }
                 }
             }
+            ServerMessage::Candles(candles) => {
+                found.extend(
+                    candles
+                        .candles
+                        .iter()
+                        .map(|candle| state_name(&candle.state)),
+                );
+                found.extend(candles.rows.iter().map(|row| state_name(&row.state)));
+            }
             _ => {}
         }
     }
-    let all = [VALUES, SIDES, MODES, STARTS, QUALITIES, RESULTS].concat();
+    let all = [VALUES, SIDES, MODES, STARTS, QUALITIES, STATES, RESULTS].concat();
     assert_eq!(found, all.into_iter().collect());
 }

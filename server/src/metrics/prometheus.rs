@@ -34,6 +34,9 @@ const INGEST: &[Metric<IngestStats>] = &[
     (COUNTER, "ingest_waits", "Times the sequencer waited for a shard", |s| &s.waits),
     (GAUGE, "history_bytes", "Memory of the history", |s| &s.history_bytes),
     (COUNTER, "history_forgotten", "Updates the history dropped for lack of memory", |s| &s.history_forgotten),
+    (GAUGE, "long_history_bytes", "Memory of candles and rows", |s| &s.long_history_bytes),
+    (COUNTER, "long_history_forgotten", "Records of candles and rows dropped for lack of memory", |s| &s.long_history_forgotten),
+    (COUNTER, "long_history_left_out", "Updates that count in no candle and no row", |s| &s.long_history_left_out),
 ];
 
 #[rustfmt::skip]

@@ -14,6 +14,7 @@
 //! | `answer`, `assets`, `welcome` | the answers that are always the same |
 //! | [`request`], [`gate`], `refusal_log` | HTTP: which request is refused, counted and logged |
 //! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
+//! | `candles`, `questions` | `/v1/candles`, and questions about the past over HTTP |
 //! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
 //! | `event_stream`, `pipe`, `http_stream` | server-sent events |
 //! | [`outlet`], `ring_writer`, `unsent` | where the shard writes to |
@@ -29,6 +30,7 @@ pub(crate) mod permits;
 
 mod answer;
 mod assets;
+mod candles;
 mod closing;
 pub(crate) mod echo;
 mod event_stream;
@@ -48,6 +50,7 @@ pub(crate) mod slow_clients;
 
 mod outlet;
 mod pipe;
+mod questions;
 mod ring_writer;
 mod session;
 mod shard_handle;

@@ -211,6 +211,7 @@ fn request_id(message: &ClientMessage) -> Option<u32> {
         ClientMessage::List(request) => Some(request.id),
         ClientMessage::Change(request) => Some(request.id),
         ClientMessage::History(request) => Some(request.id),
+        ClientMessage::Candles(request) => Some(request.id),
     }
 }
 

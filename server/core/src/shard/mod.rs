@@ -32,7 +32,7 @@
 //! | `turn`, `applying`, `unapplied` | applies strips, closes batches, writes |
 //! | `catch_up` | serves subscriptions that are behind |
 //! | `requests`, `under_way`, `slices` | the requests of clients, and their slices |
-//! | `subscribing`, `changing`, `unsubscribing`, `history_requests` | what takes several slices |
+//! | `subscribing`, `changing`, `unsubscribing`, `history_requests`, `candle_requests` | what takes several slices |
 //! | `publishing` | the limits of a connection that publishes |
 //! | `replies` | answers and errors to one connection |
 //! | `lifecycle`, `timers` | greeting, heartbeats, timeouts, close and drain |
@@ -71,6 +71,7 @@ mod output;
 mod rounds;
 
 mod applying;
+mod candle_requests;
 mod catch_up;
 mod changing;
 mod history_requests;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tickcast_protocol::{
-    codec::{self, EncodedUpdates, Encoding, HistoryHead},
+    codec::{self, CandlesHead, EncodedIntervals, EncodedUpdates, Encoding, HistoryHead},
     message::{
         Accepted, ChannelId, RequestId, Resume, ServerMessage, Status, Statuses, TimeNs, TopicId,
         TopicInfo, TopicStatus,
@@ -11,7 +11,10 @@ use tickcast_protocol::{
 };
 
 use super::{Wire, event::event, frame::framed};
-use crate::tape::{Stretch, append_as_json};
+use crate::{
+    candles::Intervals,
+    tape::{Stretch, append_as_json},
+};
 
 /// Encodes a message.
 pub fn message(message: &ServerMessage<TopicId>, wire: Wire) -> Bytes {
@@ -145,6 +148,35 @@ pub fn history(
     };
     let mut payload = Vec::new();
     codec::append_history(&head, updates, encoding, &mut payload);
+    match wire {
+        Wire::Frames(encoding) => framed(encoding.into(), &payload),
+        Wire::Events => event(&payload, None),
+    }
+}
+
+/// Appends intervals to those before them, for [`candles`].
+pub fn append_intervals(intervals: &Intervals, encoding: Encoding, out: &mut Vec<u8>) {
+    let comma = |out: &mut Vec<u8>| {
+        if encoding == Encoding::Json && !out.is_empty() {
+            out.push(b',');
+        }
+    };
+    match intervals {
+        Intervals::Candles(candles) => candles.iter().for_each(|candle| {
+            comma(out);
+            codec::append_candle(candle, encoding, out);
+        }),
+        Intervals::Rows(rows) => rows.iter().for_each(|row| {
+            comma(out);
+            codec::append_row(row, encoding, out);
+        }),
+    }
+}
+
+/// Candles or rows of a topic, as the answer to a request. The intervals are encoded already.
+pub fn candles(head: &CandlesHead<'_>, intervals: EncodedIntervals<'_>, wire: Wire) -> Bytes {
+    let mut payload = Vec::new();
+    codec::append_candles(head, intervals, wire.encoding(), &mut payload);
     match wire {
         Wire::Frames(encoding) => framed(encoding.into(), &payload),
         Wire::Events => event(&payload, None),

@@ -15,6 +15,7 @@ use std::{
 
 use tickcast_core::{
     Now,
+    candles::{LongHistory, LongHistorySettings},
     permissions::Access,
     sequencer::{History, HistorySettings, Sequencer},
     settings::CoreSettings,
@@ -26,8 +27,8 @@ use tickcast_core::{
 use tickcast_protocol::{
     codec::{CLIENT_MESSAGE_MAX_BYTES, Encoding, encode_client},
     message::{
-        Change, ClientMessage, Epoch, FilterRequest, HistoryRequest, List, Mode, Publication,
-        Publish, Resume, Subscribe, TimeRequest, Unsubscribe,
+        CandlesRequest, Change, ClientMessage, Epoch, FilterRequest, HistoryRequest, Interval,
+        List, Mode, Publication, Publish, Resume, Subscribe, TimeRequest, Unsubscribe,
     },
     topic::Topic,
     value::Value,
@@ -40,6 +41,9 @@ const HISTORY: HistorySettings = HistorySettings {
     updates: 10_000,
     bytes: 1 << 30,
 };
+
+/// Room for all topics.
+const LONG_HISTORY: LongHistorySettings = LongHistorySettings { bytes: 1 << 30 };
 
 const EPOCH: Epoch = Epoch(1);
 
@@ -108,7 +112,9 @@ impl World {
         let mut world = Self {
             shard,
             stats,
-            sequencer: Sequencer::new(1_000_000).with_history(History::new(HISTORY)),
+            sequencer: Sequencer::new(1_000_000)
+                .with_history(History::new(HISTORY))
+                .with_long_history(LongHistory::new(LONG_HISTORY)),
             strips: Vec::new(),
             answers: Vec::new(),
             now,
@@ -144,7 +150,9 @@ impl World {
         });
         match work {
             Some(Work::Updates(submission)) => self.submit(submission),
-            Some(Work::History(question)) => self.answers.push(self.sequencer.answer(question)),
+            Some(Work::History(question)) => {
+                self.answers.push(self.sequencer.answer(question, self.now));
+            }
             Some(Work::FeedDown(_) | Work::TopicsDead(..)) | None => {}
         }
         self.strips.extend(self.sequencer.take_strip());
@@ -323,7 +331,8 @@ fn next_kind(kind: Option<&ClientMessage>) -> Option<ClientMessage> {
             limit: None,
             before: None,
         }),
-        Some(ClientMessage::History(_)) => return None,
+        Some(ClientMessage::History(_)) => candles_request(Interval::Second),
+        Some(ClientMessage::Candles(_)) => return None,
     })
 }
 
@@ -347,6 +356,7 @@ fn no_request_holds_the_shard_for_longer_than_its_calls_may() {
             ClientMessage::List(_) => list(),
             ClientMessage::Change(_) => change(),
             ClientMessage::History(_) => history(),
+            ClientMessage::Candles(_) => candles(),
         }
         kind = next_kind(Some(&message));
     }
@@ -568,6 +578,39 @@ fn no_batch_of_newest_values_holds_the_shard_for_longer_than_a_turn_may() {
     }
 }
 
+fn candles_request(interval: Interval) -> ClientMessage {
+    ClientMessage::Candles(CandlesRequest {
+        id: 1,
+        topic: "a".into(),
+        interval,
+        limit: None,
+        from_ns: None,
+        before_ns: None,
+    })
+}
+
+fn candles() {
+    for encoding in [Encoding::Json, Encoding::Bincode] {
+        let mut world = World::new(encoding, plain());
+        // More than the longest answer is made of: 15 s have the most records.
+        for _ in 0..20_000 {
+            world.now.wall_ns += 1_000_000_000;
+            world.submit(Submission {
+                updates: [update("a")].into_iter().collect(),
+                ..Submission::default()
+            });
+        }
+        world.strips.extend(world.sequencer.take_strip());
+        world.settle();
+        for interval in Interval::ALL {
+            let cost = world.send(candles_request(interval));
+            cost.check(&format!("candles: {}, {encoding:?}", interval.as_str()));
+            let longest = Interval::Seconds15;
+            assert!(cost.total_steps > 15_000 || interval != longest, "{cost:?}");
+        }
+    }
+}
+
 #[test]
 fn a_client_that_always_has_work_gets_a_small_share_of_the_shard() {
     const MS: Duration = Duration::from_millis(1);
@@ -658,7 +701,7 @@ fn a_client_that_reads_no_history_costs_the_memory_of_one_answer() {
         questions += 1;
         // No second question before the answer.
         assert!(shard.is_busy(key));
-        shard.answer_history(vec![sequencer.answer(question)]);
+        shard.answer_history(vec![sequencer.answer(question, now)]);
         while shard.work(now) {}
     }
     let unsent = shard.slowest(1, now)[0].1.unsent_bytes;
