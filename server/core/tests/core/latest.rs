@@ -122,7 +122,10 @@ fn the_first_change_is_sent_at_once_also_if_a_batch_was_closed_before_the_subscr
     bench.publish(&[("a", 1.0)]);
     bench.settle();
     let position = |update: &(String, Position, bool)| update.1;
-    assert_eq!(first.updates().iter().map(position).collect::<Vec<_>>(), [1]);
+    assert_eq!(
+        first.updates().iter().map(position).collect::<Vec<_>>(),
+        [1]
+    );
     // The next change waits for the interval.
     bench.publish(&[("a", 2.0)]);
     bench.settle();
