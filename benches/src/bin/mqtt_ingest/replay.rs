@@ -21,6 +21,9 @@ const CONNECT: u8 = 1;
 const SUBSCRIBE: u8 = 8;
 const PINGREQ: u8 = 12;
 
+/// Subscriptions of the client: it has two filters.
+const FILTERS: usize = 2;
+
 /// The broker.
 pub(crate) struct Replay(TcpListener);
 
@@ -60,7 +63,7 @@ impl Replay {
         stream.write_all(&[0x20, 2, 0, 0])?;
         let pings = Pings::default();
         let pinged = pings.clone();
-        let (subscribed, first) = std::sync::mpsc::channel();
+        let (subscribed, first) = std::sync::mpsc::sync_channel(FILTERS);
         let mut answers = stream.try_clone()?;
         thread::Builder::new()
             .name("replay-reader".into())
@@ -70,16 +73,16 @@ impl Replay {
                     match kind {
                         SUBSCRIBE => {
                             answers.write_all(&[0x90, 3, body[0], body[1], 0])?;
-                            let _ = subscribed.send(());
+                            let _ = subscribed.try_send(());
                         }
                         PINGREQ => pinged.0.store(true, Ordering::Relaxed),
                         _ => {}
                     }
                 }
             })?;
-        // Two filters.
-        first.recv()?;
-        first.recv()?;
+        for _ in 0..FILTERS {
+            first.recv()?;
+        }
         let mut packet = Vec::new();
         mqtt::append_publish(FIRST_TOPIC, b"1", &mut packet);
         stream.write_all(&packet)?;
