@@ -135,7 +135,6 @@ impl Store {
             self.bytes = self.bytes - before + after;
         }
         if update.position > topic.position {
-            // Updates before the topic was first seen do not count.
             self.totals.updates += match topic.seq {
                 // Updates before the topic was first seen do not count.
                 0 => 1,
