@@ -22,18 +22,24 @@ export const tooSmall = (page) =>
     .filter(([, { width, height }]) => width > 0 && height < 44)
     .map(([element, { height }]) => `${height} px: ${element.outerHTML.slice(0, 100)}`));
 
-/** Waits until the chart has a line: pixels in its colour, left of the label of the last value. */
+/**
+ * Waits until the chart has a line: pixels in its colour, left of the value axis. The line of a new
+ * server is near its right end.
+ */
 export const drawn = (page) =>
   page.waitForFunction(() => {
     const canvas = document.querySelector('#charts canvas');
     if (!canvas || canvas.width === 0) return false;
-    const { data } = canvas.getContext('2d').getImageData(0, 0, Math.floor(canvas.width * 0.7), canvas.height);
+    const AXIS_PX = 76;
+    const width = canvas.width - Math.ceil(AXIS_PX * devicePixelRatio);
+    if (width <= 0) return false;
+    const { data } = canvas.getContext('2d').getImageData(0, 0, width, canvas.height);
     const style = getComputedStyle(document.documentElement).getPropertyValue('--accent').trim();
     const [red, green, blue] = [1, 3, 5].map((at) => parseInt(style.slice(at, at + 2), 16));
     const rows = new Set();
     for (let at = 0; at < data.length; at += 4) {
       const isLine = data[at + 3] > 200 && Math.abs(data[at] - red) < 40 && Math.abs(data[at + 1] - green) < 40 && Math.abs(data[at + 2] - blue) < 40;
-      if (isLine) rows.add(Math.floor(at / 4 / canvas.width));
+      if (isLine) rows.add(Math.floor(at / 4 / width));
     }
     // The dotted line of the last value is one row of pixels; a moving line has more.
     return rows.size > 10;
