@@ -9,7 +9,7 @@
 //!
 //! * `line_buffer`: bytes become lines of bounded length
 //! * `read`: one line becomes updates
-//! * this file: [`LineReader`], which does both and counts
+//! * this file: `LineReader`, which does both and counts
 //! * `walk`: all lines of an input, for the fuzz target
 
 mod line_buffer;
