@@ -6,6 +6,7 @@
 //! | room or file | job |
 //! |---|---|
 //! | `handover` | hands updates to the sequencer, counts, and limits the log |
+//! | `hang_up` | the errors of a connection that the other side has ended |
 //! | [`decode`] | turns the bytes of a payload into a value, by rules per topic |
 //! | [`simulated`] | simulated markets and sensors |
 //! | `lines` | lines become updates |
@@ -21,6 +22,7 @@
 
 pub mod decode;
 mod handover;
+mod hang_up;
 pub mod lines;
 pub mod mqtt;
 pub mod program;

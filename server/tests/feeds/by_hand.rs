@@ -12,13 +12,7 @@ async fn start() -> (Broker, Program) {
     let broker = Broker::start("allow_anonymous true");
     let url = format!("mqtt://127.0.0.1:{}", broker.port);
     let server = Program::start(&["--feed", "mqtt", "--mqtt-url", &url]).await;
-    until("the feed is up", async || {
-        server
-            .metric("tickcast_feed_state{feed=\"mqtt\",kind=\"mqtt\",state=\"up\"}")
-            .await
-            == 1
-    })
-    .await;
+    server.until_feed_is_up("mqtt").await;
     (broker, server)
 }
 

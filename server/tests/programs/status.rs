@@ -11,7 +11,6 @@ use tickcast_server_testkit::{
     Program,
     broker::Broker,
     subscriber::{ENCODINGS, Publisher},
-    until,
     watcher::Watcher,
 };
 
@@ -89,11 +88,7 @@ async fn a_will_makes_topics_dead_and_a_lost_broker_makes_them_stale() {
     let path = broker.path("tickcast.toml");
     fs::write(&path, settings).unwrap();
     let server = Program::start(&["--config", path.to_str().unwrap()]).await;
-    let is_up = async || {
-        let up = "tickcast_feed_state{feed=\"mqtt\",kind=\"mqtt\",state=\"up\"}";
-        server.metric(up).await == 1
-    };
-    until("the feed is up", is_up).await;
+    server.until_feed_is_up("mqtt").await;
     let mut device = device(&broker, "a");
     let mut watchers = Vec::new();
     for encoding in ENCODINGS {
@@ -128,7 +123,7 @@ async fn a_will_makes_topics_dead_and_a_lost_broker_makes_them_stale() {
     }
 
     broker.start_again();
-    until("the feed is up again", is_up).await;
+    server.until_feed_is_up("mqtt").await;
     broker.publish("devices/b/t", "3", &[]);
     for watcher in &mut watchers {
         watcher.until("devices/b/t", Status::Live).await;

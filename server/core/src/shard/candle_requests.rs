@@ -13,7 +13,7 @@ use super::{
     keys::ConnectionKey,
     socket::Socket,
     steps::Steps,
-    under_way::{AskingHistory, Outcome, UnderWay},
+    under_way::{AskingHistory, Outcome},
 };
 use crate::{
     candles::{CANDLES_ANSWER_MAX, CandlesQuestion, Excerpt},
@@ -38,16 +38,8 @@ impl<S: Socket> Shard<S> {
         now: Now,
     ) -> Option<Work> {
         let id = request.id;
-        match self.candles_question(key, request) {
-            Ok(question) => {
-                self.begin_request(key, UnderWay::History(AskingHistory::default()), now);
-                Some(Work::History(question))
-            }
-            Err(refusal) => {
-                self.refuse(key, Some(id), refusal, None);
-                None
-            }
-        }
+        let question = self.candles_question(key, request);
+        self.ask(key, id, question, now)
     }
 
     fn candles_question(

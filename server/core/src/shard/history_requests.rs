@@ -40,7 +40,19 @@ impl<S: Socket> Shard<S> {
         now: Now,
     ) -> Option<Work> {
         let id = request.id;
-        match self.question(key, request) {
+        let question = self.question(key, request);
+        self.ask(key, id, question, now)
+    }
+
+    /// Begins a request about the past: its question goes to the sequencer, or it is refused.
+    pub(super) fn ask(
+        &mut self,
+        key: ConnectionKey,
+        id: RequestId,
+        question: Result<HistoryQuestion, Refusal>,
+        now: Now,
+    ) -> Option<Work> {
+        match question {
             Ok(question) => {
                 self.begin_request(key, UnderWay::History(AskingHistory::default()), now);
                 Some(Work::History(question))

@@ -20,10 +20,17 @@ use crate::{
 pub fn message(message: &ServerMessage<TopicId>, wire: Wire) -> Bytes {
     let payload = codec::encode_server(message, wire.encoding());
     match (wire, message) {
-        (Wire::Frames(encoding), _) => framed(encoding.into(), &payload),
         // A comment keeps the connection alive without waking the client's program.
         (Wire::Events, ServerMessage::Heartbeat(_)) => [b": ", &*payload, b"\n\n"].concat().into(),
-        (Wire::Events, _) => event(&payload, None),
+        _ => carried(&payload, None, wire),
+    }
+}
+
+/// An encoded message as a frame, or as an event after which the client resumes at `resume`.
+fn carried(payload: &[u8], resume: Option<&Resume>, wire: Wire) -> Bytes {
+    match wire {
+        Wire::Frames(encoding) => framed(encoding.into(), payload),
+        Wire::Events => event(payload, resume),
     }
 }
 
@@ -54,10 +61,7 @@ pub fn subscribed<'a>(
         count: Some(accepted.count),
         snapshot: accepted.snapshot,
     });
-    match wire {
-        Wire::Frames(encoding) => framed(encoding.into(), &payload),
-        Wire::Events => event(&payload, resume.as_ref()),
-    }
+    carried(&payload, resume.as_ref(), wire)
 }
 
 /// What a message about statuses says about one topic.
@@ -95,11 +99,7 @@ pub fn statuses(channel: ChannelId, topics: &[News<'_>], wire: Wire) -> Bytes {
                 topics: new.map(|news| news.info.clone()).collect(),
                 statuses: rows(topics, |info| info.topic.clone()),
             });
-            let payload = codec::encode_server_json(&message);
-            match wire {
-                Wire::Frames(_) => framed(Encoding::Json.into(), &payload),
-                Wire::Events => event(&payload, None),
-            }
+            carried(&codec::encode_server_json(&message), None, wire)
         }
     }
 }
@@ -148,10 +148,7 @@ pub fn history(
     };
     let mut payload = Vec::new();
     codec::append_history(&head, updates, encoding, &mut payload);
-    match wire {
-        Wire::Frames(encoding) => framed(encoding.into(), &payload),
-        Wire::Events => event(&payload, None),
-    }
+    carried(&payload, None, wire)
 }
 
 /// Appends intervals to those before them, for [`candles`].
@@ -177,8 +174,5 @@ pub fn append_intervals(intervals: &Intervals, encoding: Encoding, out: &mut Vec
 pub fn candles(head: &CandlesHead<'_>, intervals: EncodedIntervals<'_>, wire: Wire) -> Bytes {
     let mut payload = Vec::new();
     codec::append_candles(head, intervals, wire.encoding(), &mut payload);
-    match wire {
-        Wire::Frames(encoding) => framed(encoding.into(), &payload),
-        Wire::Events => event(&payload, None),
-    }
+    carried(&payload, None, wire)
 }

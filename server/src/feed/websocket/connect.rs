@@ -1,6 +1,6 @@
 //! Opens a connection: TCP, TLS if the URL says so, and the handshake of WebSocket.
 
-use std::{error::Error, io, iter, time::Duration};
+use std::{error::Error, iter, time::Duration};
 
 use hyper::{
     HeaderMap,
@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::settings::WebsocketSettings;
-use crate::tls::TlsClient;
+use crate::{feed::hang_up::is_hang_up, tls::TlsClient};
 
 /// Time from the first packet to the end of the handshake.
 const CONNECT_MAX: Duration = Duration::from_secs(15);
@@ -76,7 +76,7 @@ impl Connector {
     pub(super) fn ended(&self, error: &WebSocketError) -> String {
         match (self.explain(error), error) {
             (Some(reason), _) => reason,
-            (None, WebSocketError::Io(error)) if is_closed(error) => {
+            (None, WebSocketError::Io(error)) if is_hang_up(error) => {
                 "the server closed the connection without a close frame".to_owned()
             }
             (None, error) => error.to_string(),
@@ -119,7 +119,7 @@ impl Connector {
             false => "this port may be one for TLS (wss://), or without WebSocket",
         };
         let mut causes = iter::successors(http.source(), |error| (*error).source());
-        let is_end = causes.any(|error| error.downcast_ref().is_some_and(is_closed));
+        let is_end = causes.any(|error| error.downcast_ref().is_some_and(is_hang_up));
         if http.is_parse() {
             format!("the server's answer is not HTTP: {other}")
         } else if is_end || http.is_incomplete_message() || http.is_canceled() || http.is_closed() {
@@ -132,17 +132,4 @@ impl Connector {
     fn explain(&self, error: &(dyn Error + 'static)) -> Option<String> {
         self.tls.as_ref()?.explain(error)
     }
-}
-
-/// Whether the other side has closed, with or without a reset.
-fn is_closed(error: &io::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-
-    let kinds = [
-        BrokenPipe,
-        ConnectionAborted,
-        ConnectionReset,
-        UnexpectedEof,
-    ];
-    kinds.contains(&error.kind())
 }

@@ -1,7 +1,5 @@
 //! The forms of metrics: tables, structures, arrays, names, and values of the past.
 
-use std::fs;
-
 use tickcast_protocol::{
     codec::Encoding,
     message::{ClientMessage, HistoryRequest, Mode, Quality, ServerMessage, Update},
@@ -10,16 +8,14 @@ use tickcast_protocol::{
 };
 use tickcast_server::testing::mqtt::MqttVersion;
 use tickcast_server_testkit::{
-    Program,
     broker::Broker,
     raw::get,
     subscriber::{Subscriber, answer, number},
-    until,
 };
 
 use super::{
     node::{Cell, DataSet, Metric, Node, Row, Template, Value, defined, now_ms, valued},
-    setup::{OPEN, born, host, reading, settled},
+    setup::{OPEN, born, host, host_program, reading, settled},
 };
 
 fn metric(name: &str, datatype: u32, value: Value) -> Metric {
@@ -139,18 +135,7 @@ async fn a_sequence_wraps_from_255_to_0_without_a_gap() {
 #[tokio::test]
 async fn a_historical_value_is_in_the_history_and_is_not_the_newest() {
     let broker = Broker::start(OPEN);
-    let text = format!(
-        "[[feed]]\nkind = \"mqtt\"\nurl = \"mqtt://127.0.0.1:{}\"\nsparkplug = \"host\"\n",
-        broker.port
-    );
-    let path = broker.path("tickcast.toml");
-    fs::write(&path, text).unwrap();
-    let server = Program::start(&["--config", path.to_str().unwrap()]).await;
-    until("the feed is up", async || {
-        let up = "tickcast_feed_state{feed=\"mqtt\",kind=\"mqtt\",state=\"up\"}";
-        server.metric(up).await == 1
-    })
-    .await;
+    let server = host_program(&broker).await;
     let topic = "Plant/boiler/temp";
     let mut every = Subscriber::start(&server.url(), Encoding::Json, "Plant/#", Mode::Every).await;
     let mut node = Node::start(broker.port, "boiler", 1).await;

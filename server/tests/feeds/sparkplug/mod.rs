@@ -8,7 +8,7 @@ mod setup;
 use std::{fs, process::Command, time::Duration};
 
 use node::{Client, Metric, Node, PropertySet, PropertyValue, defined, now_ms, valued};
-use setup::{OPEN, VERSIONS, born, host, reading, settings, settled};
+use setup::{OPEN, VERSIONS, born, host, host_program, reading, settings, settled};
 use tickcast_protocol::{
     codec::Encoding,
     message::{Quality, Status},
@@ -19,9 +19,7 @@ use tickcast_server::testing::{
     FeedState, Source,
     mqtt::{MqttSettings, MqttVersion},
 };
-use tickcast_server_testkit::{
-    Program, broker::Broker, feed::RunningFeed, until, watcher::Watcher,
-};
+use tickcast_server_testkit::{Program, broker::Broker, feed::RunningFeed, watcher::Watcher};
 use tokio::time::Instant;
 
 #[tokio::test]
@@ -279,18 +277,7 @@ async fn the_messages_of_the_document_are_a_birth_data_and_a_death() {
 #[tokio::test]
 async fn clients_see_births_and_deaths_as_the_status_of_topics() {
     let broker = Broker::start(OPEN);
-    let text = format!(
-        "[[feed]]\nkind = \"mqtt\"\nurl = \"mqtt://127.0.0.1:{}\"\nsparkplug = \"host\"\n",
-        broker.port
-    );
-    let path = broker.path("tickcast.toml");
-    fs::write(&path, text).unwrap();
-    let server = Program::start(&["--config", path.to_str().unwrap()]).await;
-    until("the feed is up", async || {
-        let up = "tickcast_feed_state{feed=\"mqtt\",kind=\"mqtt\",state=\"up\"}";
-        server.metric(up).await == 1
-    })
-    .await;
+    let server = host_program(&broker).await;
     let mut watcher = Watcher::start(&server, Encoding::Json, "Plant/#").await;
     let topics = ["Plant/boiler/temp", "Plant/boiler/plc/rpm"];
     for session in 1..3 {

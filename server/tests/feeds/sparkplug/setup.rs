@@ -1,12 +1,14 @@
 //! A feed that is the host of a broker, and a node whose metrics it knows.
 
+use std::fs;
+
 use tickcast_core::work::NewUpdate;
 use tickcast_protocol::{topic::Filter, value::Value};
 use tickcast_server::testing::{
     FeedMetrics, Source,
     mqtt::{MqttSettings, MqttVersion},
 };
-use tickcast_server_testkit::{broker::Broker, feed::RunningFeed};
+use tickcast_server_testkit::{Program, broker::Broker, feed::RunningFeed};
 
 use super::node::{Node, defined};
 
@@ -28,6 +30,19 @@ pub(super) async fn host(broker: &Broker, version: MqttVersion) -> RunningFeed {
     let feed = RunningFeed::start(Source::Mqtt(settings(broker, version)), vec![]);
     feed.until_up().await;
     feed
+}
+
+/// The program with the same feed.
+pub(super) async fn host_program(broker: &Broker) -> Program {
+    let text = format!(
+        "[[feed]]\nkind = \"mqtt\"\nurl = \"mqtt://127.0.0.1:{}\"\nsparkplug = \"host\"\n",
+        broker.port
+    );
+    let path = broker.path("tickcast.toml");
+    fs::write(&path, text).unwrap();
+    let server = Program::start(&["--config", path.to_str().unwrap()]).await;
+    server.until_feed_is_up("mqtt").await;
+    server
 }
 
 pub(super) fn reading(update: &NewUpdate) -> (&str, f64) {
