@@ -95,6 +95,19 @@ impl<S: Sum> OpenBlock<S> {
         self.records += 1;
     }
 
+    /// Adds a record to the last one, whose interval is the same. All records are written anew,
+    /// because each refers to the one before it.
+    fn merge_into_last(&mut self, record: &Record<S>) {
+        let written = std::mem::take(self).block();
+        let mut records: Vec<_> = written.records().collect();
+        if let Some(last) = records.last_mut() {
+            last.merge(record);
+        }
+        for record in &records {
+            self.push(record);
+        }
+    }
+
     fn block(&self) -> Block {
         Block {
             first: self.first,
@@ -142,8 +155,18 @@ impl<S: Sum> Default for Track<S> {
 
 impl<S: Sum> Track<S> {
     /// Adds the next record. A block has intervals from `span` numbers at most.
+    ///
+    /// The interval can be that of the last record: after the clock was set back. The record then
+    /// joins it, so that no interval has two.
     pub(super) fn push(&mut self, record: &Record<S>, span: i64) -> Change {
         let mut change = Change::default();
+        if self.open.records > 0 && record.index == self.open.last {
+            let before = self.open.cost();
+            self.open.merge_into_last(record);
+            change.added = self.open.cost();
+            change.freed = before;
+            return change;
+        }
         if self.open.records > 0
             && (self.open.bytes.len() + BLOCK_MIN_BYTES > BLOCK_MAX_BYTES
                 || record.index - self.open.first >= span)
@@ -178,7 +201,8 @@ impl<S: Sum> Track<S> {
             }
             later.push(std::mem::take(&mut self.open).block());
         }
-        while let Some(block) = self.closed.pop_back_if(|block| block.last > index) {
+        // The record of that interval must be in the open block, where others can join it.
+        while let Some(block) = self.closed.pop_back_if(|block| block.last >= index) {
             later.push(block);
         }
         let mut forgotten = 0;
