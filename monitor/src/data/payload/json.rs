@@ -8,8 +8,8 @@ const INDENT: usize = 2;
 /// Deeper levels are not indented further, so that nothing grows without bound.
 const INDENT_MAX_LEVELS: usize = 40;
 
-/// The text laid out with one member per line, if it is an object or an array. Numbers, the order of
-/// members and repeated members stay exactly as they were sent.
+/// The text laid out with one member per line, if it is an object or an array. Numbers, the order
+/// of members and repeated members stay exactly as they were sent.
 pub(crate) fn pretty(text: &str) -> Option<String> {
     let text = text.trim();
     if !text.starts_with(['{', '[']) {

@@ -13,6 +13,7 @@ mod states;
 mod store;
 mod topic_state;
 mod totals;
+mod watched;
 mod watching;
 
 pub(crate) use self::{
@@ -24,7 +25,7 @@ pub(crate) use self::{
     store::MEMORY_LIMIT_DEFAULT_BYTES,
     topic_state::{Direction, MonitoredTopic},
     totals::UpdateTotals,
-    watching::Watched,
+    watched::Watched,
 };
 pub use self::{
     past::PastHistory,

@@ -14,7 +14,7 @@ use super::{
     past::{Joint, PastHistory},
     rate::UpdateRate,
     settings::TopicSettings,
-    watching::Watched,
+    watched::Watched,
 };
 use crate::data::history::SampleSeries;
 

@@ -3,7 +3,7 @@
 use egui::{Align2, ScrollArea, Sense, TextWrapMode, Ui, vec2};
 use tickcast_protocol::{topic::Topic, value::Value};
 
-use super::{content::PayloadView, pane::InspectorPane};
+use super::{content::PayloadView, state::InspectorPane};
 use crate::{
     data::topics::{Message, MessageLog},
     ui::{scene::Scene, theme, widgets::styled},

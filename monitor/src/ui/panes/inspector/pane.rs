@@ -1,13 +1,13 @@
 //! The pane itself.
 
 use egui::{Align, CornerRadius, Layout, Rect, Ui, UiBuilder, vec2};
-use tickcast_protocol::{message::Position, topic::Topic};
+use tickcast_protocol::topic::Topic;
 
 use super::{
     body,
-    content::{Content, PayloadView, laid_out},
+    content::{PayloadView, laid_out},
     message_list,
-    picture::Picture,
+    state::InspectorPane,
 };
 use crate::{
     data::{
@@ -32,16 +32,6 @@ const LIST_FROM_WIDTH: f32 = 440.0;
 
 /// Height of the line with the buttons.
 const BUTTONS_HEIGHT: f32 = 28.0;
-
-/// The inspector. It shows the selected topic.
-#[derive(Debug, Clone, Default)]
-pub(in crate::ui::panes) struct InspectorPane {
-    pub(super) view: PayloadView,
-    pub(super) content: Content,
-    pub(super) picture: Picture,
-    /// The message that was clicked; `None` shows the newest one.
-    chosen: Option<(Topic, Position)>,
-}
 
 /// Draws the pane.
 pub(in crate::ui::panes) fn show(

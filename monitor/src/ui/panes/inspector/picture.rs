@@ -51,8 +51,8 @@ fn decode(bytes: &[u8]) -> Option<Result<ColorImage, String>> {
 }
 
 impl Picture {
-    /// Decodes the payload of a message, unless it is the one that was decoded last. Returns whether
-    /// it is a picture.
+    /// Decodes the payload of a message, unless it is the one that was decoded last. Returns
+    /// whether it is a picture.
     pub(super) fn make(&mut self, ui: &Ui, topic: &Topic, at: Position, bytes: &[u8]) -> bool {
         let of = Some((topic.clone(), at));
         if self.of != of {
