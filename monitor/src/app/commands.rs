@@ -29,6 +29,17 @@ impl Monitor {
             UiCommand::OpenHealth => {
                 self.panels.workspace.open_health();
             }
+            UiCommand::OpenInspector => {
+                let has_room = self.panels.workspace.open_inspector();
+                self.check_room(has_room);
+            }
+            UiCommand::ToggleLog => match self.screen.selected.clone() {
+                Some(topic) => {
+                    let has_room = self.panels.workspace.toggle_log(topic);
+                    self.check_room(has_room);
+                }
+                None => self.notify("Select a topic for the log first.".to_owned()),
+            },
             UiCommand::View(step) => self.panels.workspace.step(step, now_ns),
             UiCommand::Style(style) => self.panels.workspace.set_style(style, now_ns),
             UiCommand::Scale(mode) => self.panels.workspace.set_scale_mode(mode, now_ns),

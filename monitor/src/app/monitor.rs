@@ -280,6 +280,15 @@ impl Monitor {
     /// others.
     pub(super) fn sync_subscriptions(&mut self) {
         let mut wanted: HashSet<Topic> = self.panels.workspace.topics();
+        let inspected = self
+            .panels
+            .workspace
+            .inspected(self.screen.selected.as_ref());
+        wanted.extend(inspected.iter().cloned());
+        self.server.store.watch(&wanted, &inspected);
+        if let Some(playing) = &mut self.recordings.playing {
+            playing.data.store.watch(&wanted, &inspected);
+        }
         wanted.extend(self.server.alerts.topics().cloned());
         let requests = &mut self.line.requests;
         if wanted == *requests.wanted() {

@@ -11,6 +11,7 @@ pub(crate) mod incoming;
 pub(crate) mod latency;
 pub(crate) mod natural_key;
 pub(crate) mod pace;
+pub(crate) mod payload;
 pub(crate) mod repaints;
 pub(crate) mod silences;
 pub(crate) mod time;

@@ -34,6 +34,10 @@ pub enum UiCommand {
     ClosePane,
     /// Show health in a pane.
     OpenHealth,
+    /// Show the payloads of the selected topic in a pane.
+    OpenInspector,
+    /// Add the selected topic to the log, or take it off.
+    ToggleLog,
     /// Change the view of the active chart.
     View(ViewAction),
     /// Change the style of the active chart.

@@ -82,8 +82,14 @@ fn the_crosshair_shows_value_time_and_age_in_all_panes_while_data_streams() {
 
 #[test]
 fn a_chart_without_data_says_why() {
-    let mut harness = filled(&["plant/line-1/door"]);
-    assert!(painted(&harness, "This topic has no numbers to chart"));
+    let mut harness = filled(&["log/text"]);
+    for at in 0..70 {
+        let script = &mut harness.state_mut().script;
+        script.now_ns += SECOND;
+        script.every("log/text", Value::Text(format!("line {at}")));
+    }
+    harness.run_steps(2);
+    assert!(painted(&harness, "This topic has texts and no numbers"));
     harness.get_by_label(BTC).click();
     harness.run_steps(2);
     for _ in 0..8 {
@@ -369,6 +375,11 @@ fn several_series_share_a_chart_and_each_shows_its_value() {
     harness.run_steps(3);
     assert!(painted(&harness, "39 484.64"), "of the first");
     assert!(painted(&harness, "1 219.44"), "of the second, on the axis");
+    assert!(
+        painted(&harness, &format!("39 484.64  {BTC}")),
+        "with names"
+    );
+    assert!(painted(&harness, &format!(".44  {eth}")));
     // A second time takes it off again.
     row(&harness, eth).click_modifiers(Modifiers::SHIFT);
     harness.run_steps(2);

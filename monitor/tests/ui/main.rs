@@ -7,6 +7,7 @@ mod connection;
 mod extremes;
 mod lists;
 mod names;
+mod payloads;
 mod recordings;
 #[path = "../support/mod.rs"]
 mod support;

@@ -22,6 +22,7 @@ pub(crate) fn latest(topic: &MonitoredTopic, both_sides: bool) -> String {
         Some(Latest::Value(Value::Text(text))) => cut(text, TEXT_SHOWN_CHARS),
         Some(Latest::Value(Value::Absent(word))) => absent(word),
         Some(Latest::Value(Value::Bytes(bytes))) => bytes_of(bytes.len()),
+        Some(Latest::CutText { head, .. }) => cut(head, TEXT_SHOWN_CHARS),
         Some(Latest::Bytes(len)) => bytes_of(*len),
     }
 }

@@ -1,7 +1,4 @@
-use super::{
-    numbers::{cut, decimal},
-    *,
-};
+use super::{numbers::decimal, *};
 use crate::data::time::{DAY, HOUR, MINUTE, MS, SECOND};
 
 #[track_caller]

@@ -4,7 +4,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet},
 };
 
 use tickcast_protocol::{
@@ -14,6 +14,7 @@ use tickcast_protocol::{
 
 use super::{
     keys::{TopicKey, TopicTable},
+    latest::Latest,
     past::PastHistory,
     sample,
     settings::TopicSettings,
@@ -28,6 +29,10 @@ pub(crate) const MEMORY_LIMIT_DEFAULT_BYTES: usize = 512 * 1024 * 1024;
 /// The most topics: a server may offer a million by mistake, and no user reads a longer list.
 /// Updates of further topics are counted and dropped.
 pub const TOPICS_MAX: usize = 250_000;
+
+/// The most bytes of newest values that are kept whole, beyond those that rows show: all texts and
+/// small pictures of a large broker. Of further ones only the beginning is kept.
+const PAYLOADS_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Eviction frees this part of the limit (one in this many), so that the next update does not evict
 /// again.
@@ -56,6 +61,10 @@ pub struct Store {
     /// Topics that are not live.
     not_live: BTreeSet<TopicKey>,
     status_changes: u64,
+    /// Bytes of newest values beyond those that rows show.
+    payload_bytes: usize,
+    /// The topics of which states are kept.
+    pub(super) watched: HashSet<Topic>,
     /// What the user has set, also for topics that have not come yet.
     settings: BTreeMap<Topic, TopicSettings>,
 }
@@ -81,6 +90,8 @@ impl Store {
             with_value: Vec::new(),
             not_live: BTreeSet::new(),
             status_changes: 0,
+            payload_bytes: 0,
+            watched: HashSet::new(),
             settings: BTreeMap::new(),
         }
     }
@@ -130,6 +141,9 @@ impl Store {
             if mode == Mode::Every {
                 topic.join(&update);
             }
+            if let Some(watched) = &mut topic.watched {
+                watched.update(&update);
+            }
             append(topic, &update, self.connection, &mut self.totals);
             let after = topic.series.as_ref().map_or(0, SampleSeries::bytes);
             self.bytes = self.bytes - before + after;
@@ -151,7 +165,12 @@ impl Store {
                 if topic.latest.is_none() {
                     self.with_value.push(key);
                 }
-                topic.show(update.value, update.ingest_time_ns);
+                let held = topic.latest.as_ref().map_or(0, Latest::extra_bytes);
+                self.payload_bytes -= held;
+                let room = PAYLOADS_MAX_BYTES.saturating_sub(self.payload_bytes);
+                let latest = Latest::of(update.value, room);
+                self.payload_bytes += latest.extra_bytes();
+                topic.show(latest, update.ingest_time_ns);
                 self.moved_ns = self.moved_ns.max(topic.moved.0);
             }
         }
@@ -168,6 +187,9 @@ impl Store {
         let topic = &mut self.topics[key];
         topic.status = status;
         topic.status_since_ns = since_ns;
+        if let Some(watched) = &mut topic.watched {
+            watched.status(since_ns, status);
+        }
         if status == Status::Live {
             self.not_live.remove(&key);
         } else {
@@ -196,6 +218,9 @@ impl Store {
             topic.series_at = (0, 0);
             topic.forget_past();
             topic.rate.reset();
+            if let Some(watched) = &mut topic.watched {
+                watched.epoch_changed();
+            }
             if let Some(series) = &mut topic.series
                 && !series.is_empty()
             {
@@ -221,6 +246,9 @@ impl Store {
         let topic = &mut self.topics[key];
         let before = topic.series.as_ref().map_or(0, SampleSeries::bytes);
         topic.fill(updates, more);
+        if let Some(watched) = &mut topic.watched {
+            watched.fill(updates);
+        }
         let after = topic.series.as_ref().map_or(0, SampleSeries::bytes);
         self.bytes = self.bytes - before + after;
         if self.bytes > self.memory_limit {
@@ -306,6 +334,11 @@ impl Store {
     /// The topic with this name.
     pub(crate) fn find(&self, name: &str) -> Option<TopicKey> {
         self.by_name.get(name).copied()
+    }
+
+    /// The state of a topic, which is created if it is unknown.
+    pub(super) fn topic_mut(&mut self, name: &Topic) -> Option<&mut MonitoredTopic> {
+        self.key_or_new(name).map(|key| &mut self.topics[key])
     }
 
     /// The state of a topic.

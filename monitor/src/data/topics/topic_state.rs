@@ -14,8 +14,12 @@ use super::{
     past::{Joint, PastHistory},
     rate::UpdateRate,
     settings::TopicSettings,
+    watched::Watched,
 };
 use crate::data::history::SampleSeries;
+
+/// A value without a number.
+static NO_NUMBER: Value = Value::Absent(String::new());
 
 /// The direction of the last change of the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,6 +91,8 @@ pub struct MonitoredTopic {
     pub rate: UpdateRate,
     /// Its history, if it has numbers.
     pub series: Option<SampleSeries>,
+    /// What is kept while it is charted or inspected.
+    pub(crate) watched: Option<Box<Watched>>,
     /// Position and seq of the newest sample.
     pub(super) series_at: (Position, Seq),
     /// How its samples are received.
@@ -135,6 +141,7 @@ impl MonitoredTopic {
             moved: (0, Direction::None),
             rate: UpdateRate::default(),
             series: None,
+            watched: None,
             series_at: (0, 0),
             lossless: Lossless::No,
             joint: None,
@@ -214,8 +221,13 @@ impl MonitoredTopic {
     }
 
     /// Applies the newest value.
-    pub(super) fn show(&mut self, value: Value, ingest_ns: TimeNs) {
-        let sent = match &value {
+    pub(super) fn show(&mut self, latest: Latest, ingest_ns: TimeNs) {
+        let value = match &latest {
+            Latest::Value(value) => value,
+            // What is cut has no number.
+            Latest::CutText { .. } | Latest::Bytes(_) => &NO_NUMBER,
+        };
+        let sent = match value {
             Value::Reading(reading) => {
                 if reading.is_finite() {
                     self.largest = self.largest.max(reading.abs());
@@ -244,6 +256,6 @@ impl MonitoredTopic {
         }
         self.number = number;
         self.first_number = self.first_number.or(number);
-        self.latest = Some(Latest::of(value));
+        self.latest = Some(latest);
     }
 }

@@ -148,7 +148,7 @@ pub(super) fn empty_reason(canvas: &Canvas<'_>, pane: &ChartPane) {
     let series = topic.and_then(|topic| topic.series.as_ref());
     let text = match (topic, series.and_then(SampleSeries::first_time)) {
         (Some(topic), None) if topic.latest.is_some() => {
-            "This topic has no numbers to chart".to_owned()
+            "This topic has texts and no numbers: Ctrl+I inspects them".to_owned()
         }
         (_, None) => "Waiting for the first value".to_owned(),
         (_, Some(first_ns)) if canvas.plot.end_ns < first_ns => {

@@ -5,6 +5,7 @@ mod canvas;
 mod drawings;
 mod header;
 mod input;
+mod lanes;
 mod marks;
 mod menu;
 pub(crate) mod paint;

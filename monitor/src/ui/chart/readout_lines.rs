@@ -42,6 +42,14 @@ pub(super) fn head_line(text: String, theme: &Theme) -> BoxLine {
     }
 }
 
+/// The most characters of a name beside its value.
+const NAME_CHARS: usize = 30;
+
+/// The name of a topic beside its value: its end tells it apart.
+fn short_name(charted: &ChartedTopic<'_>) -> String {
+    format::cut_front(charted.topic.name.as_str(), NAME_CHARS)
+}
+
 pub(super) fn sample_lines(
     scene: &Scene<'_>,
     topics: &[ChartedTopic<'_>],
@@ -61,18 +69,25 @@ pub(super) fn sample_lines(
     if let Some(unit) = &main.topic.unit {
         head = format!("{head} {unit}");
     }
+    if topics.len() > 1 {
+        head = format!("{head}  {}", short_name(main));
+    }
     let mut lines = vec![head_line(head, theme)];
     if series.kind() == SeriesKind::Trade {
         let size = series.value(LANE_SECOND, index);
         lines.push(text_line(format!("size {size}"), theme));
     }
-    for (number, other) in topics.iter().enumerate().skip(1) {
+    for other in &topics[1..] {
         if let Some(index) = sample_at(other.series, time_ns) {
             let value = other.series.value(LANE_MAIN, index);
             lines.push(BoxLine {
-                text: format::value(value, other.topic.decimals),
+                text: format!(
+                    "{}  {}",
+                    format::value(value, other.topic.decimals),
+                    short_name(other)
+                ),
                 font: theme::small_figures(),
-                color: theme.series(number),
+                color: other.color,
             });
         }
     }

@@ -7,7 +7,7 @@ use egui::{Pos2, Ui};
 use super::{
     axes,
     canvas::{Areas, Canvas, ChartedTopic, Drawing},
-    drawings, marks, paint,
+    drawings, lanes, marks, paint,
     pane::ChartPane,
     plot::Plot,
     pointer::PointerInput,
@@ -73,7 +73,9 @@ pub(super) fn draw(
         outside: ui.painter().clone(),
     };
     let label_width = paint(&canvas, &topics, volume.as_ref(), pointer.hovered);
-    marks::empty_reason(&canvas, pane);
+    if !lanes::draw(&canvas, pane, pointer.hovered) {
+        marks::empty_reason(&canvas, pane);
+    }
     readout::draw(&canvas, &topics, pointer);
     // The width changes in steps, so that one more digit does not move everything.
     let wanted = ((label_width + 18.0) / 8.0).ceil() * 8.0;

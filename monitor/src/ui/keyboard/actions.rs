@@ -116,6 +116,16 @@ pub(crate) fn actions() -> Vec<Action> {
             key(COMMAND, Key::H),
             UiCommand::OpenHealth,
         ),
+        action(
+            "Inspect the payloads of the selected topic",
+            key(COMMAND, Key::I),
+            UiCommand::OpenInspector,
+        ),
+        action(
+            "Add the selected topic to the log, or take it off",
+            key(COMMAND, Key::J),
+            UiCommand::ToggleLog,
+        ),
         action("Alerts", key(COMMAND, Key::L), overlay(Overlay::Alerts)),
         action(
             "Name, unit, limits of the selected topic",

@@ -6,7 +6,7 @@ use egui_tiles::{
 };
 use tickcast_protocol::topic::Topic;
 
-use super::{health, pane::Pane};
+use super::{health, inspector, log, pane::Pane};
 use crate::{
     data::format,
     ui::{
@@ -50,6 +50,8 @@ impl Behavior<Pane> for PaneTiles<'_> {
         let done = match pane {
             Pane::Chart(chart) => chart::show(chart, ui, self.scene, self.crosshair, is_active),
             Pane::Health(_) => health::show(ui, self.scene),
+            Pane::Inspector(inspector) => inspector::show(inspector, ui, self.scene),
+            Pane::Log(log) => log::show(log, ui, self.scene),
         };
         let PaneResponse {
             is_activated,
@@ -82,6 +84,8 @@ impl Behavior<Pane> for PaneTiles<'_> {
                 format::cut_front(name, TAB_CHARS).into()
             }
             Pane::Health(_) => "Health".into(),
+            Pane::Inspector(_) => "Inspector".into(),
+            Pane::Log(_) => "Log".into(),
         }
     }
 

@@ -7,7 +7,7 @@ use egui_tiles::{Tile, TileId, Tree};
 use serde::{Serialize, de::DeserializeOwned};
 use tickcast_protocol::{message::TimeNs, topic::Topic};
 
-use super::{health::HealthPane, pane::Pane, placing, tiles::PaneTiles, welcome};
+use super::{health::HealthPane, log::LogPane, pane::Pane, placing, tiles::PaneTiles, welcome};
 use crate::{
     data::chart::{ChartStyle, ScaleMode},
     files::saved_state::{PANES_MAX, SavedTree, SavedWorkspace},
@@ -97,15 +97,15 @@ impl Workspace {
 
     fn charts(&self) -> impl Iterator<Item = (TileId, &ChartPane)> {
         self.panes().filter_map(|(id, pane)| match pane {
-            Pane::Chart(chart) => Some((id, chart)),
-            Pane::Health(_) => None,
+            Pane::Chart(chart) => Some((id, &**chart)),
+            _ => None,
         })
     }
 
     fn charts_mut(&mut self) -> impl Iterator<Item = &mut ChartPane> {
         self.tree.tiles.tiles_mut().filter_map(|tile| match tile {
-            Tile::Pane(Pane::Chart(chart)) => Some(chart),
-            Tile::Pane(Pane::Health(_)) | Tile::Container(_) => None,
+            Tile::Pane(Pane::Chart(chart)) => Some(&mut **chart),
+            _ => None,
         })
     }
 
@@ -135,15 +135,15 @@ impl Workspace {
 
     fn active_chart(&self) -> Option<&ChartPane> {
         match self.tree.tiles.get_pane(&self.active?)? {
-            Pane::Chart(chart) => Some(chart),
-            Pane::Health(_) => None,
+            Pane::Chart(chart) => Some(&**chart),
+            _ => None,
         }
     }
 
     fn active_chart_mut(&mut self) -> Option<&mut ChartPane> {
         match self.tree.tiles.get_mut(self.active?)? {
-            Tile::Pane(Pane::Chart(chart)) => Some(chart),
-            Tile::Pane(Pane::Health(_)) | Tile::Container(_) => None,
+            Tile::Pane(Pane::Chart(chart)) => Some(&mut **chart),
+            _ => None,
         }
     }
 
@@ -180,16 +180,16 @@ impl Workspace {
                     chart.replace(topic);
                     true
                 }
-                None => self.insert(Pane::Chart(ChartPane::new(topic))),
+                None => self.insert(Pane::chart(topic)),
             },
             (Placement::Overlay, _) => match self.active_chart_mut() {
                 Some(chart) => {
                     chart.overlay(topic);
                     true
                 }
-                None => self.insert(Pane::Chart(ChartPane::new(topic))),
+                None => self.insert(Pane::chart(topic)),
             },
-            (Placement::New, _) => self.insert(Pane::Chart(ChartPane::new(topic))),
+            (Placement::New, _) => self.insert(Pane::chart(topic)),
         };
         self.bring_to_front();
         has_room
@@ -216,24 +216,53 @@ impl Workspace {
         self.seen = seen;
     }
 
-    /// Shows the health pane.
+    /// Shows the health pane. Returns whether there was space for it.
     pub(crate) fn open_health(&mut self) -> bool {
-        let shown = self
-            .panes()
-            .find(|(_, pane)| matches!(pane, Pane::Health(_)))
-            .map(|(id, _)| id);
-        match shown {
-            Some(shown) => {
-                self.tree.make_active(|id, _| id == shown);
-                true
-            }
-            None => {
-                let active = self.active;
-                let done = self.insert(Pane::Health(HealthPane));
-                self.active = active.or(self.active);
-                done
-            }
+        let is_health = |pane: &Pane| matches!(pane, Pane::Health(_));
+        self.show_or_insert(is_health, || Pane::Health(HealthPane))
+    }
+
+    /// Shows the inspector. Returns whether there was space for it.
+    pub(crate) fn open_inspector(&mut self) -> bool {
+        let is_inspector = |pane: &Pane| matches!(pane, Pane::Inspector(_));
+        self.show_or_insert(is_inspector, || Pane::Inspector(Box::default()))
+    }
+
+    /// Adds a topic to the log, or takes it off. Returns whether there was space for a log.
+    pub(crate) fn toggle_log(&mut self, topic: Topic) -> bool {
+        let log = self.tree.tiles.tiles_mut().find_map(|tile| match tile {
+            Tile::Pane(Pane::Log(log)) => Some(log),
+            _ => None,
+        });
+        if let Some(log) = log {
+            log.toggle(topic);
+            return true;
         }
+        self.show_or_insert(|_| false, || Pane::Log(Box::new(LogPane::new(vec![topic]))))
+    }
+
+    /// Brings a pane to the front, or inserts one. The active chart stays active.
+    fn show_or_insert(
+        &mut self,
+        is_wanted: impl Fn(&Pane) -> bool,
+        make: impl FnOnce() -> Pane,
+    ) -> bool {
+        let shown = self.panes().find(|(_, pane)| is_wanted(pane));
+        if let Some(shown) = shown.map(|(id, _)| id) {
+            self.tree.make_active(|id, _| id == shown);
+            return true;
+        }
+        let active = self.active;
+        let done = self.insert(make());
+        self.active = active.or(self.active);
+        done
+    }
+
+    /// The topics whose messages are shown.
+    pub(crate) fn inspected(&self, selected: Option<&Topic>) -> HashSet<Topic> {
+        self.panes()
+            .flat_map(|(_, pane)| pane.inspected(selected))
+            .collect()
     }
 
     /// Inserts a pane if there are not too many. Returns whether it did.

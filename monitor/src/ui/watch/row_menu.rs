@@ -21,6 +21,11 @@ pub(super) fn show(response: &Response, topic: &Topic) -> Vec<UiCommand> {
             ("Chart", chart(Placement::Active)),
             ("Chart in a new pane", chart(Placement::New)),
             ("Add to the active chart", chart(Placement::Overlay)),
+            ("Inspect", vec![select.clone(), UiCommand::OpenInspector]),
+            (
+                "Add to the log, or take off",
+                vec![select.clone(), UiCommand::ToggleLog],
+            ),
             ("Alerts …", overlay(Overlay::Alerts)),
             ("Name, unit, limits …", overlay(Overlay::Topic)),
         ] {
