@@ -30,8 +30,8 @@ const SORTED_TOGETHER: usize = 1_024;
 /// Steps of sorting one topic.
 const SORT_STEPS: usize = 2;
 
-/// Steps of finding the next topic and its value.
-const MERGE_STEPS: usize = 2;
+/// Steps of finding the next topic and its value, which are anywhere in memory.
+const MERGE_STEPS: usize = 3;
 
 /// Steps of introducing one topic in a batch.
 pub(super) const INTRODUCE_STEPS: usize = 12;
