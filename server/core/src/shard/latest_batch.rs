@@ -175,7 +175,7 @@ impl LatestBatch {
     }
 }
 
-/// About the sum of the lengths of all, and an eighth more, from the lengths of [`SAMPLED`] of them.
+/// About the sum of the lengths of all, and an eighth more, from those of [`SAMPLED`] of them.
 fn sum_of_sampled(ids: &[TopicId], mut len: impl FnMut(TopicId) -> usize) -> usize {
     let sampled = ids.iter().step_by(ids.len().div_ceil(SAMPLED).max(1));
     let (count, sum) = sampled.fold((0, 0), |(count, sum), &id| (count + 1, sum + len(id)));
