@@ -11,12 +11,17 @@ mod event_id;
 mod handshake;
 mod host_origin;
 mod inbound;
+mod lines;
 mod messages;
+mod metadata;
 mod mqtt;
+mod packets;
 mod payload;
 mod query;
 mod replay;
+mod sparkplug;
 mod topics;
+mod websocket;
 
 mod delivery;
 mod file;
@@ -30,19 +35,24 @@ pub use self::{
     handshake::handshake,
     host_origin::host_origin,
     inbound::inbound,
+    lines::lines,
     messages::{client_bincode, client_json, server_bincode, server_json},
+    metadata::metadata,
     mqtt::mqtt,
+    packets::packets,
     payload::payload,
     query::query,
     replay::replay,
+    sparkplug::sparkplug,
     topics::topics,
+    websocket::websocket,
 };
 
 /// A function that takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 21] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -57,6 +67,11 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("event_id", event_id),
     ("inbound", inbound),
     ("replay", replay),
+    ("sparkplug", sparkplug),
     ("config", config),
     ("conditions", conditions),
+    ("packets", packets),
+    ("metadata", metadata),
+    ("lines", lines),
+    ("websocket", websocket),
 ];

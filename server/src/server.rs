@@ -10,7 +10,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use tickcast_core::sequencer::{History, Sequencer, liveness::Liveness};
+use tickcast_core::{
+    candles::LongHistory,
+    sequencer::{History, Sequencer, liveness::Liveness},
+};
 use tickcast_protocol::message::Epoch;
 use tokio::{
     runtime::{Builder, LocalOptions},
@@ -28,13 +31,13 @@ use crate::{
     net::{
         admin::{self, Admin, QUESTIONS_MAX},
         admin_commands::Commands,
+        client_questions::{Command, Question},
         descriptors::{self, Descriptors, TooFewDescriptors},
         echo::ECHO_BUDGET_BYTES,
         gate::Gate,
         identity_commands::ask,
         listener,
         permits::Permits,
-        questions::{Command, Question},
         shard_thread::{ShardTasks, ShardThread},
         state::{ServerState, Stage},
         ws_reader::Budget,
@@ -200,6 +203,7 @@ impl Server {
             sequencer: Sequencer::new(server.topics_max)
                 .with_liveness(Liveness::new(liveness))
                 .with_history(History::new(server.core().history))
+                .with_long_history(LongHistory::new(server.core().long_history))
                 .with_new_topics(server.core().new_topics),
             clock,
             submissions,

@@ -5,8 +5,8 @@ use crate::server::Server;
 pub use crate::{
     clock::Clock,
     feed::{
-        FeedMetrics, FeedSettings, FeedState, Source, decode, mqtt, program, replay, run,
-        simulated, websocket,
+        FeedMetrics, FeedSettings, FeedState, Source, SparkplugMetrics, decode, lines, mqtt,
+        program, replay, run, simulated, sparkplug, websocket,
     },
     ingest::{Arrival, Ended, Ingest},
     metrics::TaskState,

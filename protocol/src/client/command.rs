@@ -1,7 +1,7 @@
 //! What a handle asks of a client.
 
 use crate::{
-    message::{BearerToken, HistoryRequest, Mode, Publication, RequestId},
+    message::{BearerToken, CandlesRequest, HistoryRequest, Mode, Publication, RequestId},
     topic::Filter,
 };
 
@@ -23,6 +23,7 @@ pub(super) enum ClientCommand {
         updates: Vec<Publication>,
     },
     History(HistoryRequest),
+    Candles(CandlesRequest),
     List,
     Authenticate {
         id: RequestId,

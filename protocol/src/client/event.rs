@@ -4,8 +4,8 @@ use super::{chain::ChainError, clock::ClockEstimate, disconnected::Disconnected}
 use crate::{
     error::ErrorCode,
     message::{
-        Accepted, Authenticated, ChannelId, Draining, Epoch, ErrorMessage, Expiring, Heartbeat,
-        History, Mode, Position, Published, RequestId, Start, Subscriptions, TopicInfo,
+        Accepted, Authenticated, Candles, ChannelId, Draining, Epoch, ErrorMessage, Expiring,
+        Heartbeat, History, Mode, Position, Published, RequestId, Start, Subscriptions, TopicInfo,
         TopicStatus, Update, Welcome,
     },
     topic::{Filter, Topic},
@@ -126,10 +126,13 @@ pub enum Event {
     },
     /// Answer to [`ClientHandle::history`](super::ClientHandle::history).
     History(History<Topic>),
-    /// [`ClientHandle::history`](super::ClientHandle::history) has no answer. The caller may ask
+    /// Answer to [`ClientHandle::candles`](super::ClientHandle::candles).
+    Candles(Candles),
+    /// [`ClientHandle::history`](super::ClientHandle::history) or
+    /// [`ClientHandle::candles`](super::ClientHandle::candles) has no answer. The caller may ask
     /// again, unless the server refused the request permanently.
     NoHistory {
-        /// From [`ClientHandle::history`](super::ClientHandle::history).
+        /// From the handle.
         id: RequestId,
         /// The reason.
         why: NoAnswer,

@@ -4,6 +4,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    candles::CandlesRequest,
     history::HistoryRequest,
     identity::Authenticate,
     publish::Publish,
@@ -32,6 +33,8 @@ pub enum ClientMessage {
     Change(Change),
     /// Asks for earlier updates of a topic. The answer is [`History`](super::History).
     History(HistoryRequest),
+    /// Asks for candles of a topic, or for rows. The answer is [`Candles`](super::Candles).
+    Candles(CandlesRequest),
     /// Proves an identity, or renews it. The answer is [`Authenticated`](super::Authenticated).
     Authenticate(Authenticate),
 }
@@ -46,6 +49,7 @@ impl ClientMessage {
         "list",
         "change",
         "history",
+        "candles",
         "authenticate",
     ];
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     batch::{Batch, Gap},
+    candles::Candles,
     history::History,
     identity::{Authenticated, Expiring},
     notices::{Draining, ErrorMessage, Heartbeat},
@@ -52,6 +53,8 @@ pub enum ServerMessage<T> {
     Status(Statuses<T>),
     /// Answer to [`HistoryRequest`](super::HistoryRequest).
     History(History<T>),
+    /// Answer to [`CandlesRequest`](super::CandlesRequest).
+    Candles(Candles),
     /// Answer to [`Authenticate`](super::Authenticate), or what a client may do from now on.
     Authenticated(Authenticated),
     /// The identity is about to expire: authenticate again.
@@ -75,6 +78,7 @@ impl<T> ServerMessage<T> {
         "changed",
         "status",
         "history",
+        "candles",
         "authenticated",
         "expiring",
     ];

@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 
 use super::{
     answer::{self, Answer, text, typed},
+    client_questions::{Command, Question, Target, WhoRow},
     gate::{self, Ends, Gate},
     identity_commands::ask,
-    questions::{Command, Question, Target, WhoRow},
     request::query,
 };
 use crate::{auth::Auth, metrics::RefusalReason, settings::site::Authority};

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    questions::{Command, Question, SlowQuestion, WhoRow},
+    client_questions::{Command, Question, SlowQuestion, WhoRow},
     shard_handle::ShardHandle,
 };
 

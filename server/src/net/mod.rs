@@ -14,12 +14,13 @@
 //! | `answer`, `assets`, `welcome` | the answers that are always the same |
 //! | [`request`], [`gate`], `refusal_log` | HTTP: which request is refused, counted and logged |
 //! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
+//! | `candles`, `questions` | `/v1/candles`, and questions about the past over HTTP |
 //! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
 //! | `event_stream`, `pipe`, `http_stream` | server-sent events |
 //! | [`outlet`], `ring_writer`, `unsent` | where the shard writes to |
 //! | `known_clients` | who sends a request |
 //! | [`admin`], [`slow_clients`], [`admin_commands`] | the address for operators |
-//! | [`questions`], [`identity_commands`] | what operators ask of a shard |
+//! | [`client_questions`], [`identity_commands`] | what operators ask of a shard |
 //! | [`state`] | whether the server is ready or draining |
 //!
 //! This room does I/O and decides nothing about updates: the shard of `tickcast-core` does. It
@@ -31,6 +32,7 @@ pub(crate) mod permits;
 
 mod answer;
 mod assets;
+mod candles;
 mod closing;
 pub(crate) mod echo;
 mod event_stream;
@@ -47,13 +49,14 @@ pub(crate) mod request;
 
 pub(crate) mod admin;
 pub(crate) mod admin_commands;
+pub(crate) mod client_questions;
 pub(crate) mod identity_commands;
 mod known_clients;
-pub(crate) mod questions;
 pub(crate) mod slow_clients;
 
 mod outlet;
 mod pipe;
+mod questions;
 mod ring_writer;
 mod session;
 mod shard_handle;

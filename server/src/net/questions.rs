@@ -1,83 +1,50 @@
-//! What operators ask of a shard: questions and commands, and the rows of their answers.
+//! Questions about the past that come over HTTP. They go to the sequencer as those of connections
+//! do, and their answers come back with those.
 
-use serde::Serialize;
-use tickcast_core::shard::SlowClient;
+use std::cell::{Cell, RefCell};
+
+use hashbrown::HashMap;
+use tickcast_core::work::{Ack, HistoryAnswer};
 use tokio::sync::oneshot;
 
-/// A question to a shard, or a command.
-#[derive(Debug)]
-pub(crate) enum Question {
-    /// Its slowest clients.
-    Slow(SlowQuestion),
-    /// What concerns the identities of its clients.
-    Identities(Command, oneshot::Sender<Vec<WhoRow>>),
+/// The questions of one shard's thread that wait for their answers.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    asked: Cell<u32>,
+    waiting: RefCell<HashMap<u64, oneshot::Sender<HistoryAnswer>>>,
 }
 
-/// What is to be done. The answer has the clients that it has affected.
-#[derive(Debug, Clone)]
-pub(crate) enum Command {
-    /// Applies what identities may do now.
-    Review,
-    /// Ends connections.
-    Kick(Target),
-    /// Lists clients that have an identity.
-    Who,
-}
+impl Questions {
+    /// Where the answer to the next question goes, and how it arrives.
+    pub(super) fn next(&self, shard: usize) -> (Ack, oneshot::Receiver<HistoryAnswer>) {
+        let number = self.asked.get().wrapping_add(1);
+        self.asked.set(number);
+        // No connection has this slot.
+        let connection = u64::from(number) << 32 | u64::from(u32::MAX);
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.borrow_mut().insert(connection, sender);
+        let ack = Ack {
+            shard,
+            connection,
+            id: Some(0),
+        };
+        (ack, receiver)
+    }
 
-/// Which clients.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Target {
-    /// Those of an identity.
-    Subject(String),
-    /// Those with a token.
-    Token(String),
-    /// Those of an address, with or without its port.
-    Address(String),
-}
-
-/// A client.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct WhoRow {
-    /// Its address.
-    pub client: String,
-    /// Its identity; empty for a client without a token.
-    pub subject: String,
-    /// Its role.
-    pub role: String,
-    /// The id of its token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
-}
-
-impl Target {
-    /// Whether a client is one of them.
-    pub(super) fn includes(&self, row: &WhoRow) -> bool {
-        match self {
-            Self::Subject(subject) => row.subject == *subject,
-            Self::Token(token) => row.token.as_deref() == Some(token),
-            Self::Address(address) => {
-                let ip = row.client.rsplit_once(':').map_or("", |(ip, _)| ip);
-                row.client == *address || ip.trim_matches(['[', ']']) == address
+    /// Takes the answers to these questions out of all that have arrived.
+    pub(super) fn take(&self, answers: &mut Vec<HistoryAnswer>) {
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.is_empty() {
+            return;
+        }
+        let is_waited_for =
+            |answer: &mut HistoryAnswer| waiting.contains_key(&answer.to.connection);
+        let arrived: Vec<_> = answers.extract_if(.., is_waited_for).collect();
+        for answer in arrived {
+            if let Some(sender) = waiting.remove(&answer.to.connection) {
+                // The client may be gone.
+                let _ = sender.send(answer);
             }
         }
     }
-}
-
-/// A client that is behind, with its address.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct SlowRow {
-    /// Its address.
-    pub client: String,
-    /// The shard's report about it.
-    #[serde(flatten)]
-    pub slow: SlowClient,
-}
-
-/// A question to a shard about its slowest clients.
-#[derive(Debug)]
-pub(crate) struct SlowQuestion {
-    /// Maximum number of clients.
-    pub limit: usize,
-    /// Receives the answer, slowest client first.
-    pub answer: oneshot::Sender<Vec<SlowRow>>,
 }

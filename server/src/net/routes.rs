@@ -263,6 +263,7 @@ impl Routes {
         let mut answer = match route {
             _ if !is_reading(method) => self.plain(route, &request, client.ends).map(Either::Left),
             Route::Stream => self.stream(&request, client),
+            Route::Candles => self.candles(&request, client.ends).await.map(Either::Left),
             _ => self.latest(&request, client.ends).await.map(Either::Left),
         };
         gate::share(answer.headers_mut(), origin);

@@ -11,13 +11,13 @@ use tokio::{
 };
 
 use super::{
+    client_questions::Question,
     descriptors::Descriptors,
     echo::Echo,
     gate::Gate,
     identity_commands,
     listener::Accept,
     permits::Permits,
-    questions::Question,
     ring_writer::RingWriter,
     routes::{Routes, TURNED_AWAY_MAX},
     shard_handle::ShardHandle,

@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     answer::{Answer, text, typed},
-    questions::{Question, SlowQuestion, SlowRow},
+    client_questions::{Question, SlowQuestion, SlowRow},
     request::query,
 };
 

@@ -33,9 +33,6 @@ const MODULES: &[&str] = &[
     "tickcast_server::tasks::task",
 ];
 
-/// Libraries that log.
-const LIBRARIES: &[&str] = &["rumqttc"];
-
 const LEVELS: &str = "off, error, warn, info, debug or trace";
 
 /// Checks a filter: directives that are separated by commas, each `LEVEL` or `MODULE=LEVEL`.
@@ -77,7 +74,7 @@ fn check(directive: &str) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!(
             "{directive:?}: {module:?} is not a module that logs: expected {}",
-            known()
+            MODULES.join(", ")
         )),
     }
 }
@@ -88,12 +85,6 @@ fn is_known(module: &str) -> bool {
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     };
     MODULES.iter().any(|known| is_within(known, module))
-        || LIBRARIES.iter().any(|library| is_within(module, library))
-}
-
-/// The modules by their rooms, and the libraries.
-fn known() -> String {
-    format!("{} or {}", MODULES.join(", "), LIBRARIES.join(", "))
 }
 
 #[cfg(test)]

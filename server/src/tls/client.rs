@@ -1,9 +1,9 @@
 //! Outgoing connections with TLS.
 
-use std::{io, sync::Arc};
+use std::{error::Error, io, sync::Arc};
 
 use rustls::{
-    ClientConfig, Error, InconsistentKeys,
+    ClientConfig, InconsistentKeys,
     client::Resumption,
     crypto::{CryptoProvider, ring},
     pki_types::ServerName,
@@ -71,8 +71,18 @@ impl TlsClient {
 
     /// What an error of an established connection means, if it is about TLS: with TLS 1.3, a server
     /// refuses a client certificate after the handshake.
-    pub(crate) fn explain(&self, error: &io::Error) -> Option<String> {
-        failure::later(error, &self.settings, &self.name)
+    /// The error may be the cause of others.
+    pub(crate) fn explain(&self, error: &(dyn Error + 'static)) -> Option<String> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            let found = error.downcast_ref::<io::Error>();
+            let reason = found.and_then(|error| failure::later(error, &self.settings, &self.name));
+            if reason.is_some() {
+                return reason;
+            }
+            next = error.source();
+        }
+        None
     }
 }
 
@@ -106,12 +116,12 @@ fn config(settings: &ClientTls) -> Result<ClientConfig, BadSetting> {
             config.map_err(|error| {
                 let (cert, key) = (cert.display(), key.display());
                 let reason = match error {
-                    Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                    rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                         format!(
                             "the private key in {key} does not belong to the certificate in {cert}"
                         )
                     }
-                    Error::InvalidCertificate(_) => {
+                    rustls::Error::InvalidCertificate(_) => {
                         return (
                             "tls_cert",
                             format!("the certificate in {cert} is damaged: {error}"),

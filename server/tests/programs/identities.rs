@@ -18,25 +18,25 @@ use tickcast_server_testkit::{
 };
 
 /// An identities file that a test changes.
-struct Identities {
+pub(crate) struct Identities {
     folder: TempDir,
     tokens: String,
 }
 
 impl Identities {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
             tokens: String::new(),
         }
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("identities.toml")
     }
 
     /// Makes a token as an operator does.
-    async fn make(&mut self, subject: &str, role: &str) -> String {
+    pub(crate) async fn make(&mut self, subject: &str, role: &str) -> String {
         let output = command(&["--make-token", subject, role]).output().await;
         let output = output.unwrap();
         assert!(output.status.success(), "{output:?}");
@@ -46,11 +46,11 @@ impl Identities {
         token.to_owned()
     }
 
-    fn write(&self, roles: &str) {
+    pub(crate) fn write(&self, roles: &str) {
         fs::write(self.path(), format!("{roles}\n{}", self.tokens)).unwrap();
     }
 
-    async fn start(&self, more: &[&str]) -> (Program, SocketAddr) {
+    pub(crate) async fn start(&self, more: &[&str]) -> (Program, SocketAddr) {
         let path = self.path().display().to_string();
         let arguments = [
             "--identities",
@@ -68,17 +68,17 @@ impl Identities {
     }
 }
 
-const READER: &str = "[roles.reader]\nsubscribe = [\"eu/#\"]\npublish = [\"eu/{sub}/#\"]\n";
+pub(crate) const READER: &str = "[roles.reader]\nsubscribe = [\"eu/#\"]\npublish = [\"eu/{sub}/#\"]\n";
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
-fn subscribe(filters: &[&str]) -> Value {
+pub(crate) fn subscribe(filters: &[&str]) -> Value {
     json!({"type": "subscribe", "id": 1, "filters": filters, "mode": "every"})
 }
 
-async fn handshake(server: &Program, path: &str, more: &str) -> Answer {
+pub(crate) async fn handshake(server: &Program, path: &str, more: &str) -> Answer {
     let head = format!(
         "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}"
@@ -86,20 +86,20 @@ async fn handshake(server: &Program, path: &str, more: &str) -> Answer {
     tickcast_server_testkit::raw::exchange(server.address, &format!("{head}\r\n")).await
 }
 
-async fn read(server: &Program, path: &str, more: &str) -> Answer {
+pub(crate) async fn read(server: &Program, path: &str, more: &str) -> Answer {
     let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}");
     ask(server.address, &head).await
 }
 
 /// The sum of the rows of the metrics that begin with this.
-async fn metric(admin: SocketAddr, start: &str) -> u64 {
+pub(crate) async fn metric(admin: SocketAddr, start: &str) -> u64 {
     let body = get(admin, "/metrics").await.body;
     let rows = body.lines().filter(|line| line.starts_with(start));
     let numbers = rows.map(|row| row.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap());
     numbers.sum()
 }
 
-async fn operate(admin: SocketAddr, path: &str) -> Answer {
+pub(crate) async fn operate(admin: SocketAddr, path: &str) -> Answer {
     let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n");
     ask(admin, &head).await
 }

@@ -38,6 +38,7 @@ impl Session {
             }
             ServerMessage::Status(statuses) => self.statuses(statuses),
             ServerMessage::History(history) => self.history(history),
+            ServerMessage::Candles(candles) => self.candles(candles),
             ServerMessage::Authenticated(authenticated) => {
                 if let Some(id) = authenticated.id {
                     self.requests.answered(id);

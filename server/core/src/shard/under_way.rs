@@ -191,8 +191,8 @@ pub(super) struct AskingHistory {
     pub(super) topic: Topic,
     /// The sequencer's answer, once it has arrived.
     pub(super) answer: Option<HistoryAnswer>,
-    /// Its updates in JSON, as far as they are encoded, and their number.
-    pub(super) json: Vec<u8>,
+    /// The updates in JSON, or the intervals, as far as they are encoded, and their number.
+    pub(super) bytes: Vec<u8>,
     pub(super) encoded: usize,
 }
 
@@ -202,7 +202,7 @@ impl AskingHistory {
         Self {
             topic,
             answer: None,
-            json: Vec::new(),
+            bytes: Vec::new(),
             encoded: 0,
         }
     }

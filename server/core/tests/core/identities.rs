@@ -26,8 +26,9 @@ use tickcast_protocol::{
     codec::Encoding,
     error::{CloseCode, ErrorCode},
     message::{
-        Authenticate, Authenticated, BearerToken, Change, ChannelId, ClientMessage, HistoryRequest,
-        Mode, Position, Publication, Publish, ServerMessage, Subscribe, SubscribeResult,
+        Authenticate, Authenticated, BearerToken, CandlesRequest, Change, ChannelId, ClientMessage,
+        HistoryRequest, Interval, Mode, Position, Publication, Publish, ServerMessage, Subscribe,
+        SubscribeResult,
     },
     topic::{Filter, Topic},
     value::Value,
@@ -297,6 +298,7 @@ enum Op {
     Ask {
         client: usize,
         topic: usize,
+        is_about_candles: bool,
     },
     /// The sequencer answers the oldest question.
     Answer,
@@ -338,7 +340,9 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(client, role, life_ms)| Op::Authenticate { client, role, life_ms }),
         2 => (client(), 0..TOPICS.len())
             .prop_map(|(client, topic)| Op::ClientPublish { client, topic }),
-        2 => (client(), 0..TOPICS.len()).prop_map(|(client, topic)| Op::Ask { client, topic }),
+        2 => (client(), 0..TOPICS.len(), any::<bool>()).prop_map(
+            |(client, topic, is_about_candles)| Op::Ask { client, topic, is_about_candles }
+        ),
         2 => Just(Op::Answer),
         2 => (client(), 0_usize..2_000).prop_map(|(client, bytes)| Op::Room { client, bytes }),
         3 => client().prop_map(Op::Unblock),
@@ -495,6 +499,12 @@ impl Reader {
                     assert!(self.may(&self.told.history, topic), "{topic}");
                 }
             }
+            ServerMessage::Candles(candles) => {
+                for info in &candles.topics {
+                    let topic = info.topic.as_str();
+                    assert!(self.may(&self.told.history, topic), "{topic}");
+                }
+            }
             ServerMessage::Welcome(_)
             | ServerMessage::Error(_)
             | ServerMessage::Published(_)
@@ -569,7 +579,7 @@ impl World {
                 self.bench.sequencer.push(submission, now);
             }
             Some(Work::History(question)) => self.questions.push_back(question),
-            Some(Work::FeedDown(_)) => panic!("no feed"),
+            Some(Work::FeedDown(_) | Work::TopicsDead(..)) => panic!("no feed"),
         }
     }
 
@@ -715,7 +725,22 @@ impl World {
                 let is_published = self.tape.len() > before;
                 assert_eq!(is_published, is_allowed && !is_busy && !is_ended);
             }
-            Op::Ask { client, topic } => {
+            Op::Ask {
+                client,
+                topic,
+                is_about_candles: true,
+            } => {
+                let request = CandlesRequest {
+                    id: 6,
+                    topic: TOPICS[topic].to_owned(),
+                    interval: Interval::Second,
+                    limit: None,
+                    from_ns: None,
+                    before_ns: None,
+                };
+                self.ask(client, ClientMessage::Candles(request));
+            }
+            Op::Ask { client, topic, .. } => {
                 let request = HistoryRequest {
                     id: 5,
                     topic: TOPICS[topic].to_owned(),
@@ -754,7 +779,7 @@ impl World {
 
     fn answer(&mut self) {
         if let Some(question) = self.questions.pop_front() {
-            let answer = self.bench.sequencer.answer(question);
+            let answer = self.bench.sequencer.answer(question, self.bench.now());
             self.bench.turn();
             self.bench.shard.answer_history(vec![answer]);
         }

@@ -11,6 +11,7 @@
 mod bench;
 mod pipe;
 
+mod candles;
 mod catch_up;
 mod closing;
 mod cost;
@@ -20,6 +21,7 @@ mod histories;
 mod history;
 mod identities;
 mod latest;
+mod latest_batch;
 mod publishing;
 mod requests;
 mod sequencer;
