@@ -39,6 +39,7 @@
 pub mod config;
 mod settings;
 
+mod audit;
 mod auth;
 mod feed;
 mod ingest;

@@ -6,6 +6,7 @@ use std::{
     io,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
     sync::Arc,
     thread::{self, JoinHandle},
 };
@@ -22,6 +23,7 @@ use tokio::{
 };
 
 use crate::{
+    audit::{AuditLog, Line},
     auth::Auth,
     clock::Clock,
     config::Settings,
@@ -37,6 +39,7 @@ use crate::{
         gate::Gate,
         identity_commands::ask,
         listener,
+        log_command::LogFilter,
         permits::Permits,
         shard_thread::{ShardTasks, ShardThread},
         state::{ServerState, Stage},
@@ -59,6 +62,14 @@ pub enum StartError {
     /// The process may have too few file descriptors.
     #[error(transparent)]
     Descriptors(#[from] TooFewDescriptors),
+    /// The audit file cannot be used.
+    #[error("cannot write the audit to {}: {error}", path.display())]
+    Audit {
+        /// The setting.
+        path: PathBuf,
+        /// The system's error.
+        error: io::Error,
+    },
     /// The identities file has problems.
     #[error("the identities cannot be used: {}", .0.join("; "))]
     Identities(Vec<String>),
@@ -88,6 +99,10 @@ pub struct Server {
     admin: Option<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
     /// The identities, if it has any.
     auth: Option<Arc<Auth>>,
+    /// The audit, if there is one.
+    audit: Option<Arc<AuditLog>>,
+    /// How the log's filter is changed.
+    log_filter: Arc<LogFilter>,
     /// The channel to each shard.
     questioned: Vec<mpsc::Sender<Question>>,
 }
@@ -160,7 +175,12 @@ impl Server {
         let clock = Clock::start();
         let (ingest, submissions) = Ingest::new(clock);
         let epoch = Epoch(rand::random());
-        let gate = Arc::new(Gate::new(Arc::clone(&server), Arc::clone(&metrics)));
+        let audit = match &server.audit {
+            Some(path) => Some(start_audit(path, server.audit_max_bytes, epoch, &metrics)?),
+            None => None,
+        };
+        let gate = Gate::new(Arc::clone(&server), Arc::clone(&metrics));
+        let gate = Arc::new(gate.with_audit(audit.clone()));
         let permits = Permits::new(server.connections_per_address_max);
         let echo_budget = Budget::new(ECHO_BUDGET_BYTES);
         let (busy_shards, _) = watch::channel(server.shards);
@@ -189,6 +209,7 @@ impl Server {
                 ingest: ingest.clone(),
                 clock,
                 auth: auth.clone(),
+                audit: audit.clone(),
             };
             let thread = Thread::new(task, &state, &handoff);
             let run = async move || shard.run().await;
@@ -229,6 +250,7 @@ impl Server {
         let thread = Thread::new(ingest_task, &state, &handoff);
         let ingest = thread.spawn(run, |_: &Handoff| ())?;
         let questioned_by_owner = questioned.clone();
+        let log_filter = Arc::<LogFilter>::default();
         let admin = |listener| Admin {
             state: Arc::clone(&state),
             metrics: Arc::clone(&metrics),
@@ -237,6 +259,9 @@ impl Server {
                 auth: auth.clone(),
                 shards: questioned,
                 gate,
+                audit: audit.clone(),
+                log_filter: Arc::clone(&log_filter),
+                clock,
             },
             descriptors,
             task: listener,
@@ -264,6 +289,8 @@ impl Server {
             shards,
             admin,
             auth,
+            audit,
+            log_filter,
             questioned: questioned_by_owner,
         })
     }
@@ -279,6 +306,14 @@ impl Server {
         let reviewed = ask(&self.questioned, &Command::Review).await;
         let reviewed = reviewed.map_err(|silent| format!("the shards {silent:?} do not answer"))?;
         Ok(Some(reviewed.len()))
+    }
+
+    /// Says how operators change the filter of the program's log.
+    pub fn log_filter_by(
+        &self,
+        change: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static,
+    ) {
+        self.log_filter.set(Box::new(change));
     }
 
     /// The address that it listens on.
@@ -331,7 +366,27 @@ impl Server {
             drop(end);
             let _ = thread.join();
         }
+        if let Some(audit) = self.audit {
+            audit.end();
+        }
     }
+}
+
+fn start_audit(
+    path: &Path,
+    max_bytes: usize,
+    epoch: Epoch,
+    metrics: &Metrics,
+) -> Result<Arc<AuditLog>, StartError> {
+    let stats = Arc::clone(&metrics.audit);
+    let audit = AuditLog::start(path, max_bytes as u64, stats);
+    let audit = audit.map_err(|error| StartError::Audit {
+        path: path.to_owned(),
+        error,
+    })?;
+    let epoch = epoch.to_string();
+    audit.note(&Line::Started { epoch: &epoch });
+    Ok(audit)
 }
 
 fn feed_stats(feed: &FeedSettings) -> FeedStats {

@@ -38,10 +38,12 @@
 //! | `shard` | connections, their subscriptions, and the batches they are sent |
 //! | `identity` | what a client may do because of its token |
 //! | `permissions` | what a client may read and publish |
+//! | `audit` | what a shard tells an audit |
 //! | `refusal` | why a request is refused |
 //! | `settings` | the settings of the sequencer and the shards |
 //! | `stats` | the counters that the server's metrics read |
 
+pub mod audit;
 pub mod identity;
 pub mod permissions;
 pub mod settings;

@@ -13,6 +13,8 @@ pub(super) struct IdentitiesFile {
     pub(super) roles: BTreeMap<String, RoleTable>,
     /// The role of clients without a token.
     pub(super) anonymous: Option<AnonymousTable>,
+    /// The admin address.
+    pub(super) admin: Option<AdminTable>,
     /// The tokens that the file lists.
     #[serde(default)]
     pub(super) tokens: Vec<TokenTable>,
@@ -35,6 +37,17 @@ pub(super) struct RoleTable {
     pub(super) connections: Option<u32>,
     pub(super) subscriptions: Option<u32>,
     pub(super) publish_updates_per_s: Option<u32>,
+    /// Commands of the admin address.
+    #[serde(default)]
+    pub(super) commands: Vec<String>,
+}
+
+/// The admin address.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AdminTable {
+    /// Whether commands from this machine need a token as well.
+    pub(super) always_token: bool,
 }
 
 /// Clients without a token.

@@ -14,7 +14,13 @@ use tickcast_core::{
 };
 use tickcast_protocol::error::ErrorCode;
 
-use super::{revoked, seats::Seats, state::State};
+use super::{
+    operators::OperatorError,
+    revoked,
+    seats::Seats,
+    state::State,
+    tickets::{TicketError, Tickets},
+};
 
 /// The identities of a server.
 #[derive(Debug)]
@@ -24,6 +30,7 @@ pub(crate) struct Auth {
     timeout: Duration,
     state: RwLock<Arc<State>>,
     seats: Arc<Seats>,
+    tickets: Mutex<Tickets>,
     /// Held while the state is replaced, so that no change is lost.
     changing: Mutex<()>,
 }
@@ -37,6 +44,7 @@ impl Auth {
             timeout,
             state: RwLock::new(Arc::new(state)),
             seats: Arc::default(),
+            tickets: Mutex::default(),
             changing: Mutex::default(),
         }))
     }
@@ -48,11 +56,61 @@ impl Auth {
         let Some(token) = token else {
             return match state.anonymous(now.wall_ns) {
                 None => Ok(Standing::unknown(now.uptime + self.timeout)),
-                Some(Ok(identity)) => Ok(Standing::known(self.seated(identity)?, now)),
+                Some(Ok(identity)) => Ok(Standing::known(self.seated(Arc::new(identity))?, now)),
                 Some(Err(denied)) => Err(refusal(&denied)),
             };
         };
         Ok(Standing::known(self.verified(&state, token, now)?, now))
+    }
+
+    /// A ticket for an identity.
+    pub(crate) fn ticket(&self, identity: &Arc<Identity>, now: Now) -> Result<String, TicketError> {
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        tickets.issue(Arc::clone(identity), now.uptime)
+    }
+
+    /// The standing of a client by its ticket, which is used up with this. What the identity may do
+    /// now counts.
+    pub(crate) fn redeem(&self, ticket: &str, now: Now) -> Result<Standing, Refusal> {
+        let redeemed = {
+            let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+            tickets.redeem(ticket, now.uptime)
+        };
+        let Some(identity) = redeemed else {
+            let reason = "the ticket is unknown, was used before, or is too old: get another one \
+                          with POST /v1/ticket";
+            return Err(Refusal::new(ErrorCode::TokenRefused, reason));
+        };
+        let identity = match self.review(&identity, now) {
+            Review::Keep => identity,
+            Review::Change(identity) => identity,
+            Review::End(denied) => return Err(refusal(&denied)),
+        };
+        Ok(Standing::known(self.seated(identity)?, now))
+    }
+
+    /// Whether a request at the admin address may send a command: from this machine, or by a token
+    /// of a role that has it. Returns the subject of the token.
+    pub(crate) fn operator(
+        &self,
+        token: Option<&str>,
+        is_loopback: bool,
+        command: &str,
+        now: Now,
+    ) -> Result<Option<Arc<str>>, OperatorError> {
+        let state = self.state();
+        let Some(token) = token else {
+            if is_loopback && !state.operators.always_token {
+                return Ok(None);
+            }
+            let reason = "commands need a token: send the header `Authorization: Bearer TOKEN`";
+            return Err(OperatorError::Unknown(reason.to_owned()));
+        };
+        let claims = state.claims(token).map_err(OperatorError::Unknown)?;
+        let identity = state.authority.admit(claims, now.wall_ns);
+        let identity = identity.map_err(|denied| OperatorError::Unknown(denied.to_string()))?;
+        state.operators.check(&identity.claims.role, command)?;
+        Ok(Some(identity.claims.subject))
     }
 
     /// What becomes of an identity now.
@@ -101,17 +159,16 @@ impl Auth {
         let refused = |reason: String| Refusal::new(ErrorCode::TokenRefused, reason);
         let claims: Claims = state.claims(token).map_err(refused)?;
         let identity = state.authority.admit(claims, now.wall_ns);
-        self.seated(identity.map_err(|denied| refusal(&denied))?)
+        self.seated(Arc::new(identity.map_err(|denied| refusal(&denied))?))
     }
 
-    fn seated(&self, identity: Identity) -> Result<Admitted, Refusal> {
+    fn seated(&self, identity: Arc<Identity>) -> Result<Admitted, Refusal> {
         let Some(seat) = self.seats.take(&identity) else {
             let max = identity.limits.connections.unwrap_or_default();
             let name = identity.name();
             let reason = format!("{name} has as many connections as it may (limit {max})");
             return Err(Refusal::new(ErrorCode::TooManyConnections, reason));
         };
-        let identity = Arc::new(identity);
         Ok(Admitted { identity, seat })
     }
 

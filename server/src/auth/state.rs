@@ -18,6 +18,7 @@ use super::{
     TOKEN_MAX_BYTES,
     file::{IdentitiesFile, RoleTable, TokenTable},
     listed::{Listed, TOKENS_MAX},
+    operators::Operators,
     revoked,
     secret::parse_hash,
     signed::Signed,
@@ -34,6 +35,7 @@ pub(super) struct State {
     signed: Option<Arc<Signed>>,
     /// The role of clients without a token.
     anonymous: Option<Arc<str>>,
+    pub(super) operators: Operators,
     pub(super) revocations_path: PathBuf,
 }
 
@@ -70,7 +72,12 @@ impl State {
         let mut problems = Vec::new();
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut roles = BTreeMap::new();
+        let mut operators = Operators::default();
+        operators.always_token = file.admin.is_some_and(|admin| admin.always_token);
         for (name, table) in file.roles {
+            if let Err(problem) = operators.add(&name, &table.commands) {
+                problems.push(format!("role {name:?}: {problem}"));
+            }
             match role(&name, table) {
                 Ok(role) => drop(roles.insert(Arc::clone(&role.name), role)),
                 Err(problem) => problems.push(format!("role {name:?}: {problem}")),
@@ -122,6 +129,7 @@ impl State {
             listed: Arc::new(listed),
             signed: signed.map(Arc::new),
             anonymous,
+            operators,
             revocations_path,
         })
     }
@@ -160,6 +168,7 @@ impl State {
             listed: Arc::clone(&self.listed),
             signed: self.signed.clone(),
             anonymous: self.anonymous.clone(),
+            operators: self.operators.clone(),
             revocations_path: self.revocations_path.clone(),
         }
     }

@@ -20,6 +20,8 @@ use std::sync::{Arc, OnceLock};
 
 use tickcast_core::stats::{Number, ShardStats};
 
+use crate::audit::AuditStats;
+
 pub use feed::{FeedMetrics, FeedState, SparkplugMetrics};
 pub(crate) use refused::{RefusalReason, RefusedStats};
 pub use task::TaskState;
@@ -78,6 +80,8 @@ pub struct Metrics {
     pub ingest: IngestStats,
     /// Refused requests and connections.
     pub(crate) refused: RefusedStats,
+    /// The audit.
+    pub(crate) audit: Arc<AuditStats>,
     /// The long-lived tasks.
     pub tasks: Vec<Arc<TaskStats>>,
     /// Times that accept(2) failed, in all accept loops.

@@ -23,6 +23,8 @@ pub(crate) enum RefusalReason {
     Permission,
     /// Its token is refused, or it has none.
     Token,
+    /// Its ticket is refused, or there is none for it.
+    Ticket,
     /// Its identity has as many connections as its role allows.
     IdentityConnections,
     /// The server is draining.
@@ -31,7 +33,7 @@ pub(crate) enum RefusalReason {
 
 impl RefusalReason {
     /// All reasons.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Connections,
         Self::Descriptors,
         Self::Host,
@@ -41,6 +43,7 @@ impl RefusalReason {
         Self::Parameters,
         Self::Permission,
         Self::Token,
+        Self::Ticket,
         Self::IdentityConnections,
         Self::Draining,
     ];
@@ -57,6 +60,7 @@ impl RefusalReason {
             Self::Parameters => "parameters",
             Self::Permission => "permission",
             Self::Token => "token",
+            Self::Ticket => "ticket",
             Self::IdentityConnections => "identity_connections",
             Self::Draining => "draining",
         }

@@ -119,7 +119,7 @@ impl Admin {
             gate::share(answer.headers_mut(), origin);
         }
         if origin.is_some() {
-            gate::share_preflight(method, headers, answer.headers_mut());
+            gate::share_preflight(method, "GET, HEAD", headers, answer.headers_mut());
         }
         Ok(answer)
     }

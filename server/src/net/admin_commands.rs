@@ -1,11 +1,15 @@
-//! The commands of operators at the admin address: who, kick, revoke, restore, reload.
+//! The commands of operators at the admin address: who, kick, revoke, restore, reload, log.
 //!
 //! They change something, so they are POST, and a page of a foreign origin cannot send them: the
-//! gate refuses its origin. An admin address that strangers reach takes none of them.
+//! gate refuses its origin. From another machine they need a token whose role has the command.
 
 use std::sync::Arc;
 
-use hyper::{Method, Request, StatusCode, body::Incoming};
+use hyper::{
+    Method, Request, StatusCode,
+    body::Incoming,
+    header::{HeaderValue, WWW_AUTHENTICATE},
+};
 use serde::Serialize;
 use tickcast_core::identity::Revoked;
 use tokio::sync::mpsc;
@@ -15,9 +19,16 @@ use super::{
     client_questions::{Command, Question, Target, WhoRow},
     gate::{self, Ends, Gate},
     identity_commands::ask,
-    request::query,
+    log_command::LogFilter,
+    request::{bearer, query},
 };
-use crate::{auth::Auth, metrics::RefusalReason, settings::site::Authority};
+use crate::{
+    audit::AuditLog,
+    auth::{Auth, OperatorError},
+    clock::Clock,
+    metrics::RefusalReason,
+    settings::{log_filter, site::Authority},
+};
 
 /// The methods of the commands.
 const COMMANDS: &str = "POST, OPTIONS";
@@ -40,6 +51,7 @@ pub(super) enum AdminCommand {
     Revoke,
     Restore,
     Reload,
+    Log,
 }
 
 impl AdminCommand {
@@ -51,8 +63,20 @@ impl AdminCommand {
             "/v1/revoke" => Self::Revoke,
             "/v1/restore" => Self::Restore,
             "/v1/reload" => Self::Reload,
+            "/v1/log" => Self::Log,
             _ => return None,
         })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Who => "who",
+            Self::Kick => "kick",
+            Self::Revoke => "revoke",
+            Self::Restore => "restore",
+            Self::Reload => "reload",
+            Self::Log => "log",
+        }
     }
 
     fn is_reading(self) -> bool {
@@ -69,6 +93,12 @@ pub(crate) struct Commands {
     pub shards: Vec<mpsc::Sender<Question>>,
     /// Refuses requests.
     pub gate: Arc<Gate>,
+    /// The audit, if there is one.
+    pub audit: Option<Arc<AuditLog>>,
+    /// The log of the program.
+    pub log_filter: Arc<LogFilter>,
+    /// The clock.
+    pub clock: Clock,
 }
 
 impl Commands {
@@ -99,18 +129,25 @@ impl Commands {
         if let Err(refusal) = self.gate.origin(request.headers(), host, ends) {
             return *refusal;
         }
-        if let Err(reason) = check_operator(ends) {
-            let refusal = RefusalReason::Permission;
-            return self
-                .gate
-                .refuse(refusal, ends, StatusCode::FORBIDDEN, reason);
-        }
-        let Some(auth) = &self.auth else {
-            let reason = "the server has no identities: set `identities` to use this";
-            return text(StatusCode::NOT_FOUND, reason);
+        let operator = match self.operator(command, request, ends) {
+            Ok(operator) => operator,
+            Err(refusal) => return *refusal,
         };
         let query = request.uri().query().unwrap_or("");
-        match self.carry_out(command, auth, query).await {
+        let done = match (command, &self.auth) {
+            (AdminCommand::Log, _) => self.change_log(query),
+            (_, Some(auth)) => self.carry_out(command, auth, query).await,
+            (_, None) => {
+                let reason = "the server has no identities: set `identities` to use this";
+                return text(StatusCode::NOT_FOUND, reason);
+            }
+        };
+        if let (Some(audit), false) = (&self.audit, command.is_reading()) {
+            let affected = done.as_ref().ok().map(|done| done.clients.len());
+            let command = (command.name(), query);
+            audit.command(ends.peer, operator.as_deref(), command, affected);
+        }
+        match done {
             Ok(done) => match serde_json::to_vec(&done) {
                 Ok(body) => typed(StatusCode::OK, "application/json", body),
                 Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
@@ -125,6 +162,67 @@ impl Commands {
                 text(StatusCode::INTERNAL_SERVER_ERROR, reason)
             }
         }
+    }
+
+    /// Checks whether a request may send a command. Returns the subject of its token.
+    fn operator(
+        &self,
+        command: AdminCommand,
+        request: &Request<Incoming>,
+        ends: Ends,
+    ) -> Result<Option<Arc<str>>, Box<Answer>> {
+        let is_loopback = ends.peer.ip().to_canonical().is_loopback();
+        let refuse = |reason, status, message: String| {
+            Box::new(self.gate.refuse(reason, ends, status, message))
+        };
+        let Some(auth) = &self.auth else {
+            return match is_loopback {
+                true => Ok(None),
+                false => {
+                    let message = "commands are accepted from this machine only, because the \
+                                   server has no identities";
+                    let status = StatusCode::FORBIDDEN;
+                    Err(refuse(
+                        RefusalReason::Permission,
+                        status,
+                        message.to_owned(),
+                    ))
+                }
+            };
+        };
+        // The query of a command may name a token by its id.
+        let token = bearer::token(request.headers(), None)
+            .map_err(|error| refuse(RefusalReason::Token, error.status(), error.to_string()))?;
+        let now = self.clock.now();
+        let operator = auth.operator(token, is_loopback, command.name(), now);
+        operator.map_err(|error| match error {
+            OperatorError::Unknown(message) => {
+                let status = StatusCode::UNAUTHORIZED;
+                let mut answer = refuse(RefusalReason::Token, status, message);
+                let challenge = HeaderValue::from_static("Bearer realm=\"tickcast\"");
+                answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+                answer
+            }
+            OperatorError::Forbidden(message) => {
+                refuse(RefusalReason::Permission, StatusCode::FORBIDDEN, message)
+            }
+        })
+    }
+
+    /// Changes the log's filter until the next start.
+    fn change_log(&self, query: &str) -> Result<Done, CommandError> {
+        let [filter] = query::split(query, ["filter"]).map_err(CommandError::Query)?;
+        let filter = filter.ok_or("filter is missing: such as info, or MODULE=debug");
+        let filter = filter.map_err(|error| CommandError::Query(error.to_owned()))?;
+        let filter = query::text(filter).and_then(|filter| log_filter(&filter));
+        let filter = filter.map_err(CommandError::Query)?;
+        let changed = self.log_filter.change(&filter);
+        changed.map_err(CommandError::Failed)?;
+        tracing::info!("an operator has set the log filter to {filter}");
+        Ok(Done {
+            changed: Some(true),
+            clients: Vec::new(),
+        })
     }
 
     async fn carry_out(
@@ -145,6 +243,7 @@ impl Commands {
                 let changed = auth.lift(&revoked(query)?).map_err(failed)?;
                 (Some(changed), Command::Review)
             }
+            AdminCommand::Log => return self.change_log(query),
             AdminCommand::Reload => {
                 let reloaded = auth.reload();
                 reloaded.map_err(|problems| failed(problems.join("\n")))?;
@@ -166,14 +265,6 @@ impl Commands {
             );
         }
         Ok(Done { changed, clients })
-    }
-}
-
-/// Operators are those that reach loopback.
-fn check_operator(ends: Ends) -> Result<(), String> {
-    match ends.peer.ip().to_canonical().is_loopback() {
-        true => Ok(()),
-        false => Err("commands are accepted from this machine only".to_owned()),
     }
 }
 

@@ -107,6 +107,7 @@ impl Routes {
         if let Err(refusal) = check {
             return forbid(refusal.reason);
         }
+        let name = topic.clone();
         let head = serde_json::Value::from(topic.as_str()).to_string();
         let ask = |from| HistoryQuestion {
             from,
@@ -118,6 +119,11 @@ impl Routes {
         };
         while !excerpt.advance(SLICE_MAX_STEPS).1 {
             yield_now().await;
+        }
+        if let Some(audit) = &self.shard.audit {
+            let what = ("candles", name.as_str());
+            let (to, number) = (excerpt.position(), excerpt.len());
+            audit.read(ends.peer, standing.as_ref(), what, to, number);
         }
         let intervals = encode(&excerpt).await;
         let epoch = self.shard.with(|shard, _| shard.epoch());

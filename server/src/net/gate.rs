@@ -22,6 +22,7 @@ use super::{
     request::{host, origin},
 };
 use crate::{
+    audit::AuditLog,
     metrics::{Metrics, RefusalReason},
     settings::{ServerSettings, site::Authority},
 };
@@ -48,6 +49,8 @@ pub(crate) struct Gate {
     metrics: Arc<Metrics>,
     start: Instant,
     log: Mutex<RefusalLog>,
+    /// The audit, if there is one.
+    audit: Option<Arc<AuditLog>>,
 }
 
 impl Gate {
@@ -58,7 +61,14 @@ impl Gate {
             metrics,
             start: Instant::now(),
             log: Mutex::default(),
+            audit: None,
         }
+    }
+
+    /// Tells an audit of refusals.
+    pub(crate) fn with_audit(mut self, audit: Option<Arc<AuditLog>>) -> Self {
+        self.audit = audit;
+        self
     }
 
     /// Checks the host that a request names, and returns it.
@@ -119,6 +129,9 @@ impl Gate {
     /// Counts and logs a refusal.
     pub(super) fn note(&self, reason: RefusalReason, peer: SocketAddr, message: &str) {
         self.metrics.refused.add(reason);
+        if let Some(audit) = &self.audit {
+            audit.refused(peer, reason.as_str(), message);
+        }
         let count = {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
             log.note(reason, self.start.elapsed())
@@ -140,6 +153,7 @@ impl Gate {
             | RefusalReason::Parameters
             | RefusalReason::Permission
             | RefusalReason::Token
+            | RefusalReason::Ticket
             | RefusalReason::IdentityConnections
             | RefusalReason::Draining => {
                 tracing::debug!(reason = name, count, %peer, "refused: {message}");
@@ -176,7 +190,13 @@ pub(super) fn share(answer: &mut HeaderMap, origin: Option<&HeaderValue>) {
 }
 
 /// Adds the headers for a page that asks what it may send (a preflight).
-pub(super) fn share_preflight(method: &Method, request: &HeaderMap, answer: &mut HeaderMap) {
+/// `methods` lists those that a page may use.
+pub(super) fn share_preflight(
+    method: &Method,
+    methods: &'static str,
+    request: &HeaderMap,
+    answer: &mut HeaderMap,
+) {
     if method != Method::OPTIONS || !request.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
         return;
     }
@@ -184,7 +204,7 @@ pub(super) fn share_preflight(method: &Method, request: &HeaderMap, answer: &mut
     let headers = HeaderValue::from_static("authorization, cache-control, last-event-id");
     answer.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, HEAD"),
+        HeaderValue::from_static(methods),
     );
     answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers);
     answer.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
@@ -317,7 +337,7 @@ mod tests {
             (Method::GET, &none, false),
         ] {
             let mut answer = Answer::default();
-            share_preflight(&method, request, answer.headers_mut());
+            share_preflight(&method, "GET, HEAD", request, answer.headers_mut());
             let told = |name| header(&answer, name).concat();
             let (methods, headers, age) = match is_told {
                 true => (

@@ -18,8 +18,8 @@
 //! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
 //! | `event_stream`, `pipe`, `http_stream` | server-sent events |
 //! | [`outlet`], `ring_writer`, `unsent` | where the shard writes to |
-//! | `known_clients` | who sends a request |
-//! | [`admin`], [`slow_clients`], [`admin_commands`] | the address for operators |
+//! | `known_clients`, `tickets` | who sends a request |
+//! | [`admin`], [`slow_clients`], [`admin_commands`], [`log_command`] | the address for operators |
 //! | [`client_questions`], [`identity_commands`] | what operators ask of a shard |
 //! | [`state`] | whether the server is ready or draining |
 //!
@@ -52,7 +52,9 @@ pub(crate) mod admin_commands;
 pub(crate) mod client_questions;
 pub(crate) mod identity_commands;
 mod known_clients;
+pub(crate) mod log_command;
 pub(crate) mod slow_clients;
+mod tickets;
 
 mod outlet;
 mod pipe;

@@ -32,7 +32,7 @@ use super::{
     request::handshake,
     route::Route,
     session,
-    shard_handle::ShardHandle,
+    shard_handle::{Guest, ShardHandle},
     state::{ServerState, Stage},
     welcome::{found, not_found, welcome},
 };
@@ -261,6 +261,7 @@ impl Routes {
             }
         };
         let mut answer = match route {
+            Route::Ticket => self.ticket(&request, client.ends).map(Either::Left),
             _ if !is_reading(method) => self.plain(route, &request, client.ends).map(Either::Left),
             Route::Stream => self.stream(&request, client),
             Route::Candles => self.candles(&request, client.ends).await.map(Either::Left),
@@ -268,7 +269,11 @@ impl Routes {
         };
         gate::share(answer.headers_mut(), origin);
         if origin.is_some() {
-            gate::share_preflight(method, headers, answer.headers_mut());
+            let methods = match route {
+                Route::Ticket => "POST",
+                _ => "GET, HEAD",
+            };
+            gate::share_preflight(method, methods, headers, answer.headers_mut());
         }
         answer
     }
@@ -357,12 +362,16 @@ impl Routes {
         let access = Access {
             may_publish: self.settings.publish_from.includes(client.ends.peer.ip()),
         };
+        let guest = Guest {
+            peer: client.ends.peer,
+            access,
+            standing,
+        };
         let (shard, permit) = (Rc::clone(&self.shard), client.permit.clone());
         let message_timeout = self.settings.message_timeout;
         let named = request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);
         let mut answer = self.upgrade(request, client, async move |stream, read| {
-            let client = (access, standing);
-            session::serve(shard, stream, read, encoding, client, message_timeout).await;
+            session::serve(shard, stream, read, encoding, guest, message_timeout).await;
             drop(permit);
         })?;
         if named {

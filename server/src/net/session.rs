@@ -6,8 +6,6 @@ use std::{ops::ControlFlow, rc::Rc, time::Duration};
 use bytes::Bytes;
 use tickcast_core::{
     Refusal,
-    identity::Standing,
-    permissions::Access,
     shard::ConnectionKey,
     wire::{self, Wire},
 };
@@ -26,7 +24,7 @@ use super::{
     closing,
     outlet::{Outlet, Stream},
     pipe::Pipe,
-    shard_handle::ShardHandle,
+    shard_handle::{Guest, ShardHandle},
     ws_reader::{Inbound, InboundError, MessageReader},
 };
 
@@ -44,12 +42,12 @@ pub(super) async fn serve(
     stream: TcpStream,
     read: Bytes,
     encoding: Encoding,
-    (access, standing): (Access, Option<Standing>),
+    guest: Guest,
     message_timeout: Duration,
 ) {
     let stream = Stream::new(stream);
     let outlet = Outlet::Tcp(stream.clone());
-    let (key, broken) = shard.begin(outlet, encoding.into(), access, standing);
+    let (key, broken) = shard.begin(outlet, encoding.into(), guest);
     let _ending = Ending { shard: &shard, key };
     let reader = MessageReader::new(stream.clone(), &read, CLIENT_MESSAGE_MAX_BYTES)
         .with_message_timeout(message_timeout);
@@ -67,14 +65,9 @@ pub(super) async fn serve(
 }
 
 /// Serves the client of an event stream and its one subscription.
-pub(super) async fn stream(
-    shard: Rc<ShardHandle>,
-    pipe: Pipe,
-    standing: Option<Standing>,
-    request: Subscribe,
-) {
+pub(super) async fn stream(shard: Rc<ShardHandle>, pipe: Pipe, guest: Guest, request: Subscribe) {
     let outlet = Outlet::Events(pipe.clone());
-    let (key, broken) = shard.begin(outlet, Wire::Events, Access::READER, standing);
+    let (key, broken) = shard.begin(outlet, Wire::Events, guest);
     let _ending = Ending { shard: &shard, key };
     // A subscription makes no work for the sequencer.
     let _ = shard.handle(key, ClientMessage::Subscribe(request)).await;

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    net::SocketAddr,
     rc::Rc,
     sync::Arc,
     thread::panicking,
@@ -32,6 +33,7 @@ use super::{
     questions::Questions,
 };
 use crate::{
+    audit::AuditLog,
     auth::Auth,
     clock::Clock,
     ingest::{Handoff, Ingest, NewStrips},
@@ -46,6 +48,8 @@ pub(super) struct ShardHandle {
     pub(super) clock: Clock,
     /// The identities, if the server has any.
     pub(super) auth: Option<Arc<Auth>>,
+    /// The audit, if there is one.
+    pub(super) audit: Option<Arc<AuditLog>>,
     shard: RefCell<Shard<Outlet>>,
     /// The source of strips.
     handoff: Arc<Handoff>,
@@ -55,6 +59,17 @@ pub(super) struct ShardHandle {
     questions: Questions,
     /// Whether a task of the thread has panicked, so that the shard may be half changed.
     has_failed: Cell<bool>,
+}
+
+/// A client that is let in.
+#[derive(Debug)]
+pub(super) struct Guest {
+    /// Its address.
+    pub peer: SocketAddr,
+    /// What the settings allow it.
+    pub access: Access,
+    /// Its identity, if the server has any.
+    pub standing: Option<Standing>,
 }
 
 /// The work that remains after a turn.
@@ -89,12 +104,13 @@ impl ShardHandle {
         handoff: Arc<Handoff>,
         ingest: Ingest,
         clock: Clock,
-        auth: Option<Arc<Auth>>,
+        (auth, audit): (Option<Arc<Auth>>, Option<Arc<AuditLog>>),
     ) -> Rc<Self> {
         Rc::new(Self {
             ingest,
             clock,
             auth,
+            audit,
             wake: handoff.wake(shard.index()),
             shard: RefCell::new(shard),
             handoff,
@@ -317,12 +333,20 @@ impl ShardHandle {
         self: &Rc<Self>,
         outlet: Outlet,
         wire: Wire,
-        access: Access,
-        standing: Option<Standing>,
+        Guest {
+            peer,
+            access,
+            standing,
+        }: Guest,
     ) -> (ConnectionKey, Rc<Notify>) {
         let broken = Rc::new(Notify::new());
         let socket = outlet.clone();
+        let index = self.shard.borrow().index();
+        let who = standing.as_ref().and_then(Standing::identity).cloned();
         let key = self.with(|shard, now| shard.connect_as(socket, wire, access, standing, now));
+        if let Some(audit) = &self.audit {
+            audit.connected((index, key.to_u64()), peer, who.as_deref());
+        }
         // The identities may have changed since the standing was found.
         self.review(key);
         let session = Session {

@@ -25,6 +25,7 @@ use super::{
     ws_reader::Budget,
 };
 use crate::{
+    audit::{AuditLog, ShardAudit},
     auth::{Auth, Verifier},
     clock::Clock,
     ingest::{Handoff, Ingest},
@@ -81,6 +82,8 @@ pub(crate) struct ShardThread {
     pub(crate) clock: Clock,
     /// The identities, if the server has any.
     pub(crate) auth: Option<Arc<Auth>>,
+    /// The audit, if there is one.
+    pub(crate) audit: Option<Arc<AuditLog>>,
 }
 
 /// The tasks of a shard's thread.
@@ -114,6 +117,12 @@ impl ShardThread {
         if let Some(auth) = &self.auth {
             shard = shard.with_verify(Box::new(Verifier(Arc::clone(auth))));
         }
+        if let Some(log) = &self.audit {
+            shard = shard.with_audit(Box::new(ShardAudit {
+                shard: self.index,
+                log: Arc::clone(log),
+            }));
+        }
         if self.settings.io_uring {
             match RingWriter::new() {
                 Ok(writer) => shard = shard.with_write_many(writer),
@@ -128,7 +137,8 @@ impl ShardThread {
             }
         }
         let handoff = Arc::clone(&self.handoff);
-        let shard = ShardHandle::new(shard, handoff, self.ingest, self.clock, self.auth);
+        let knows = (self.auth, self.audit);
+        let shard = ShardHandle::new(shard, handoff, self.ingest, self.clock, knows);
         let window = self.settings.drain;
         let routes = Rc::new(Routes {
             shard: Rc::clone(&shard),
@@ -328,7 +338,7 @@ mod tests {
         let nothing_else = shard.handle(key, ClientMessage::Subscribe(request), clock.now());
         assert_eq!(nothing_else, None);
         let (ingest, _queue) = Ingest::new(clock);
-        let shard = ShardHandle::new(shard, Arc::clone(&handoff), ingest, clock, None);
+        let shard = ShardHandle::new(shard, Arc::clone(&handoff), ingest, clock, (None, None));
 
         let mut strip = StripBuilder::new(1);
         strip.introduce(TopicInfo::new(0, Topic::new("a").expect("it is a topic")));

@@ -23,6 +23,7 @@ use super::{
     request::query,
     routes::{AnyAnswer, Client, Routes},
     session,
+    shard_handle::Guest,
     state::Stage,
 };
 use crate::metrics::RefusalReason;
@@ -37,7 +38,7 @@ const LATEST_AT_ONCE: usize = 1_000;
 impl Routes {
     /// Answers with an event stream, or with the reason of a refusal.
     pub(super) fn stream(&self, request: &Request<Incoming>, client: &Client) -> AnyAnswer {
-        let standing = match self.known(request, client.ends) {
+        let standing = match self.known_for_stream(request, client.ends) {
             Ok(standing) => standing,
             Err(refusal) => return refusal.map(Either::Left),
         };
@@ -57,9 +58,14 @@ impl Routes {
         } else {
             let pipe = Pipe::new(retry.as_bytes(), client.link.clone());
             let body = pipe.body();
+            let guest = Guest {
+                peer: client.ends.peer,
+                access: Access::READER,
+                standing,
+            };
             let (shard, permit) = (Rc::clone(&self.shard), client.permit.clone());
             spawn_local(self.connections.contain(async move {
-                session::stream(shard, pipe, standing, params.into_request()).await;
+                session::stream(shard, pipe, guest, params.into_request()).await;
                 drop(permit);
             }));
             Either::Right(body)
@@ -122,6 +128,10 @@ impl Routes {
         let (epoch, position) = self
             .shard
             .with(|shard, _| (shard.epoch(), shard.position()));
+        if let Some(audit) = &self.shard.audit {
+            let what = ("latest", filter.as_str());
+            audit.read(ends.peer, standing.as_ref(), what, position, ids.len());
+        }
         let mut list = Vec::new();
         for some in ids.chunks(LATEST_AT_ONCE) {
             self.shard

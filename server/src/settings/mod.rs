@@ -38,7 +38,7 @@ use crate::{
     auth::check_file,
     feed::{FeedSettings, decode::DecodeRule},
 };
-use log_filter::log_filter;
+pub(crate) use log_filter::log_filter;
 use site::{HostRule, OriginRule, host_rule, origin_rule};
 use values::{address, defaults, filter, number, size, time};
 
@@ -216,6 +216,13 @@ pub struct ServerSettings {
     /// Time for a client to prove its identity, if clients without a token have no role.
     #[arg(value_name = "TIME", default_value = "5s", value_parser = time(WAIT))]
     pub authenticate_timeout: Duration,
+    /// File of JSON lines: which clients were let in, which positions of which filter each of them
+    /// got, what was refused, and what operators have done.
+    #[arg(value_name = "FILE")]
+    pub audit: Option<PathBuf>,
+    /// Longest audit file. A full one is renamed to `FILE.1`, which replaces the one before.
+    #[arg(value_name = "SIZE", default_value = "256MiB", value_parser = size(MEMORY))]
+    pub audit_max_bytes: usize,
     /// What happens when the sequencer or a shard has failed: the server drains and exits with 70,
     /// or stays and says so in /healthz and /readyz.
     #[arg(value_name = "WHAT", default_value = "exit")]

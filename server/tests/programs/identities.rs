@@ -68,7 +68,8 @@ impl Identities {
     }
 }
 
-pub(crate) const READER: &str = "[roles.reader]\nsubscribe = [\"eu/#\"]\npublish = [\"eu/{sub}/#\"]\n";
+pub(crate) const READER: &str =
+    "[roles.reader]\nsubscribe = [\"eu/#\"]\npublish = [\"eu/{sub}/#\"]\n";
 
 pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod admin;
+mod audit;
 mod bare;
 mod candles;
 mod config;
@@ -17,6 +18,7 @@ mod history;
 mod identities;
 mod log_faults;
 mod memory;
+mod operators;
 mod promises;
 mod proxies;
 mod rules;
@@ -25,3 +27,4 @@ mod signals;
 mod slow_link;
 mod status;
 mod task_failures;
+mod tickets;

@@ -194,6 +194,12 @@ impl<S: Socket> Connections<S> {
         connection.filter(|connection| connection.generation == key.generation)
     }
 
+    /// The same, to look at.
+    pub(super) fn find(&self, key: ConnectionKey) -> Option<&Connection<S>> {
+        let connection = self.slots.get(key.slot);
+        connection.filter(|connection| connection.generation == key.generation)
+    }
+
     /// The connection in a slot, if there is one.
     pub(super) fn in_slot(&mut self, slot: Slot) -> Option<&mut Connection<S>> {
         self.slots.get_mut(slot)

@@ -163,6 +163,7 @@ impl<S: Socket> Shard<S> {
             }
         }
         let frame = wire::history(id, info, stretch, &request.bytes, wire);
+        self.note_history(key, &request.topic, stretch);
         self.send(key, frame);
         Outcome::Done
     }

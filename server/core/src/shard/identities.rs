@@ -21,6 +21,7 @@ use super::{
     under_way::{Changing, FilterResult, Subscribing, UnderWay},
 };
 use crate::{
+    audit::Fact,
     identity::{Denied, Due, Identity, Review, Standing, Verify, Who},
     now::Now,
     permissions::Action,
@@ -170,6 +171,7 @@ impl<S: Socket> Shard<S> {
             return;
         };
         let told = identity.told(id);
+        self.note(key, Fact::Identity);
         let per_s = self.publish_updates_per_s(key);
         self.answer(key, &ServerMessage::Authenticated(told));
         if let Some(budget) = &mut self.connections[key.slot].publishing {

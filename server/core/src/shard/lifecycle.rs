@@ -13,6 +13,7 @@ use super::{
     token_bucket::TokenBucket,
 };
 use crate::{
+    audit::Fact,
     identity::Standing,
     now::Now,
     permissions::Access,
@@ -136,6 +137,7 @@ impl<S: Socket> Shard<S> {
         self.give_up_request(key);
         self.end_subscriptions(key);
         self.stats.closed(code);
+        self.note(key, Fact::Closed { code });
         match wire {
             Wire::Frames(_) => self.send(key, frame),
             // An event stream has no handshake: it ends at once.
@@ -170,6 +172,7 @@ impl<S: Socket> Shard<S> {
         let is_closing = |connection: &mut Connection<S>| connection.times.closing_since.is_some();
         if !self.connections.get(key).is_none_or(is_closing) {
             self.stats.closed(None);
+            self.note(key, Fact::Closed { code: None });
         }
     }
 

@@ -35,6 +35,7 @@
 //! | `subscribing`, `changing`, `unsubscribing`, `history_requests`, `candle_requests` | what takes several slices |
 //! | `publishing` | the limits of a connection that publishes |
 //! | `identities` | who the clients are, and what follows when that changes |
+//! | `audited` | what an audit is told |
 //! | `replies` | answers and errors to one connection |
 //! | `lifecycle`, `timers` | greeting, heartbeats, timeouts, close and drain |
 //! | `lag_report` | the slowest connections, for operators |
@@ -72,6 +73,7 @@ mod output;
 mod rounds;
 
 mod applying;
+mod audited;
 mod candle_requests;
 mod catch_up;
 mod changing;
@@ -108,7 +110,7 @@ use self::{
     under_way::Slices,
 };
 use crate::{
-    identity::Verify, now::Now, permissions::Permissions, settings::CoreSettings,
+    audit::Audit, identity::Verify, now::Now, permissions::Permissions, settings::CoreSettings,
     stats::ShardStats, tape::Tape,
 };
 
@@ -169,6 +171,8 @@ pub struct Shard<S> {
     drain_ends: Option<Duration>,
     /// Checks the tokens of clients, if the server has identities.
     verify: Option<Box<dyn Verify>>,
+    /// Is told who received what, if there is an audit.
+    audit: Option<Box<dyn Audit>>,
 }
 
 impl<S: Socket> Shard<S> {
@@ -200,6 +204,7 @@ impl<S: Socket> Shard<S> {
             events: Vec::new(),
             drain_ends: None,
             verify: None,
+            audit: None,
         }
     }
 

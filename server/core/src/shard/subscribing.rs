@@ -123,8 +123,10 @@ impl<S: Socket> Shard<S> {
         key: ConnectionKey,
         request: &mut Subscribing,
         filter: String,
-        Refusal { code, reason }: Refusal,
+        refusal: Refusal,
     ) {
+        self.note_refusal(key, &refusal);
+        let Refusal { code, reason } = refusal;
         let result = SubscribeResult::Refused(Refused {
             filter,
             code,
@@ -197,6 +199,7 @@ impl<S: Socket> Shard<S> {
         });
         self.connections[key.slot].subscriptions.push(subscription);
         self.count_subscriptions();
+        self.note_begun(subscription);
         subscription
     }
 

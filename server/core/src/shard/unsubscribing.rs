@@ -77,6 +77,7 @@ impl<S: Socket> Shard<S> {
 
     /// Ends a subscription that its connection does not know any more.
     fn forget_subscription(&mut self, key: SubscriptionKey) {
+        self.note_ended(key);
         if let Progress::Live(_) = self.subscriptions[key].progress {
             self.leave_live(key);
         }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tickcast_core::{
     Now,
+    audit::Audit,
     candles::LongHistory,
     identity::Verify,
     permissions::Access,
@@ -86,6 +87,12 @@ impl Bench {
     /// Lets slices and turns end after fewer steps.
     pub(crate) fn with_max_steps(self, steps: usize) -> Self {
         let shard = self.shard.with_max_steps(steps);
+        Self { shard, ..self }
+    }
+
+    /// Tells an audit who receives what.
+    pub(crate) fn with_audit(self, audit: impl Audit + 'static) -> Self {
+        let shard = self.shard.with_audit(Box::new(audit));
         Self { shard, ..self }
     }
 

@@ -6,7 +6,9 @@
 //! forbidden topic after that message, and nothing missing before the position of `unsubscribed`.
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet, VecDeque},
+    rc::Rc,
     sync::Arc,
     time::Duration,
 };
@@ -14,6 +16,7 @@ use std::{
 use proptest::{prelude::*, sample::select, test_runner::FileFailurePersistence};
 use tickcast_core::{
     Now, Refusal,
+    audit::{Audit, Fact},
     identity::{
         Admitted, Authority, Claims, Denied, Identity, Limits, Narrowing, Pattern, Review,
         Revocations, Revoked, Role, Seat, Source, Standing, Verify, Who,
@@ -27,8 +30,8 @@ use tickcast_protocol::{
     error::{CloseCode, ErrorCode},
     message::{
         Authenticate, Authenticated, BearerToken, CandlesRequest, Change, ChannelId, ClientMessage,
-        HistoryRequest, Interval, Mode, Position, Publication, Publish, ServerMessage, Subscribe,
-        SubscribeResult,
+        HistoryRequest, Interval, Mode, Position, Publication, Publish, ServerMessage, Start,
+        Subscribe, SubscribeResult,
     },
     topic::{Filter, Topic},
     value::Value,
@@ -374,6 +377,62 @@ struct Reader {
     is_closed: bool,
     /// When its token expires, by the model.
     expires_ns: Option<i64>,
+    /// What the audit was told of all clients.
+    audited: Audited,
+}
+
+/// What an audit was told: the ranges of positions of each connection.
+#[derive(Debug, Clone, Default)]
+struct Audited(Rc<RefCell<BTreeMap<u64, Vec<Range>>>>);
+
+/// The positions that a subscription has got.
+#[derive(Debug, Clone, PartialEq)]
+struct Range {
+    channel: ChannelId,
+    filter: String,
+    from: Position,
+    to: Option<Position>,
+}
+
+impl Audit for Audited {
+    fn note(&self, connection: u64, who: Who<'_>, fact: Fact<'_>) {
+        assert!(matches!(who, Who::Known(_)), "{who:?}");
+        let mut all = self.0.borrow_mut();
+        let ranges = all.entry(connection).or_default();
+        match fact {
+            Fact::Begun {
+                channel,
+                filter,
+                from,
+                ..
+            } => ranges.push(Range {
+                channel,
+                filter: filter.as_str().to_owned(),
+                from,
+                to: None,
+            }),
+            Fact::Ended {
+                channel,
+                filter,
+                to,
+                ..
+            } => {
+                let is_open = |range: &&mut Range| range.channel == channel && range.to.is_none();
+                let range = ranges.iter_mut().find(is_open).expect("it has begun");
+                assert_eq!(range.filter, filter.as_str());
+                assert!(range.from <= to, "{range:?} {to}");
+                range.to = Some(to);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Audited {
+    fn of(&self, client: &Client) -> Vec<Range> {
+        let all = self.0.borrow();
+        all.get(&client.key.to_u64()).cloned().unwrap_or_default()
+    }
 }
 
 #[derive(Debug)]
@@ -422,6 +481,17 @@ impl Reader {
         }
     }
 
+    /// The audit says that a subscription has ended where the client sees it.
+    fn check_audited(&self, channel: ChannelId, seen: &Seen) {
+        let ranges = self.audited.of(&self.client);
+        let is_same = |range: &Range| {
+            range.channel == channel
+                && range.filter == seen.filter
+                && range.to == Some(seen.position)
+        };
+        assert!(ranges.iter().any(is_same), "{seen:?} {ranges:?}");
+    }
+
     fn message(&mut self, message: ServerMessage<Topic>, tape: &[&'static str]) {
         match message {
             ServerMessage::Authenticated(told) => self.told = told,
@@ -432,6 +502,13 @@ impl Reader {
                     };
                     assert!(self.is_allowed(&accepted.filter), "{accepted:?}");
                     self.check_rate(accepted.mode, accepted.max_rate_hz);
+                    if accepted.start != Start::Existing {
+                        let ranges = self.audited.of(&self.client);
+                        let is_same = |range: &Range| {
+                            range.channel == accepted.channel && range.from == accepted.position
+                        };
+                        assert!(ranges.iter().any(is_same), "{accepted:?} {ranges:?}");
+                    }
                     let is_every = accepted.mode == Mode::Every;
                     self.open.entry(accepted.channel).or_insert(Seen {
                         filter: accepted.filter,
@@ -487,6 +564,7 @@ impl Reader {
                 };
                 let seen = self.open.remove(&channel).expect("an open subscription");
                 assert_eq!(ended.position, Some(seen.position), "{seen:?}");
+                self.check_audited(channel, &seen);
                 check_complete(&seen, tape);
                 let is_too_fast =
                     self.told.max_rate_hz.is_some() && (seen.is_every || seen.is_unpaced);
@@ -534,7 +612,9 @@ impl World {
             write_timeout: Duration::from_secs(100_000),
             ..generous()
         };
-        let mut bench = bench(settings).with_max_steps(2);
+        let audited = Audited::default();
+        let bench = bench(settings).with_max_steps(2);
+        let mut bench = bench.with_audit(audited.clone());
         let readers = SUBJECTS.map(|subject| {
             let identity = bench.identity(subject, "all");
             let told = identity.told(None);
@@ -547,6 +627,7 @@ impl World {
                 expected_code: None,
                 is_closed: false,
                 expires_ns: None,
+                audited: audited.clone(),
             }
         });
         Self {
@@ -808,9 +889,16 @@ impl World {
                 reader.expected_code.is_some(),
                 "{reader:?}"
             );
+            let ranges = reader.audited.of(&reader.client);
+            let running = ranges.iter().filter(|range| range.to.is_none()).count();
             if reader.is_closed {
+                assert_eq!(running, 0, "{ranges:?}");
+                for (channel, seen) in &reader.open {
+                    reader.check_audited(*channel, seen);
+                }
                 continue;
             }
+            assert_eq!(running, reader.open.len(), "{ranges:?}");
             for seen in reader.open.values_mut() {
                 let filter = Filter::new(&seen.filter).unwrap();
                 let newest = self.tape.iter().rposition(|topic| filter.matches(topic));

@@ -3,3 +3,4 @@
 
 mod listed;
 mod signed;
+mod tickets;
