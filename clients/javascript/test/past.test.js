@@ -8,12 +8,13 @@ import WebSocket from 'ws';
 
 import { Client } from '../index.js';
 import { ask } from '../page/candles/ask.js';
+import { INTERVALS_S, nameOf } from '../page/candles/intervals.js';
 import { Detail } from '../page/overview/detail.js';
 import { Pasts } from '../page/overview/pasts.js';
 import { CLIENT, SERVER, decodeBincode, encodeBincode } from '../src/wire/messages.js';
 import { TopicTable } from '../src/wire/topic-table.js';
 import { cuttable } from './support/faulty-wire.js';
-import { PATIENCE, TIMEOUT_MS, drawn, onPage } from './support/on-page.js';
+import { PATIENCE, PHONE, TIMEOUT_MS, drawn, onPage } from './support/on-page.js';
 import { Server } from './support/server-process.js';
 
 const SIMULATED = ['--sim-instruments', '4', '--sim-sensors', '4', '--sim-rate', '400'];
@@ -185,15 +186,15 @@ async function recorded(page, change = null) {
 const written = (page, pattern) => page.waitForFunction((source) => globalThis.written.some(([ms, text]) => performance.now() - ms < 1_000 && new RegExp(source).test(text)), pattern.source, PATIENCE);
 
 /** Rows of a sensor: the temperature of a week, with intervals that lack readings. */
-function rowsOf({ id, interval, limit, before_ns }, length_s) {
+function rowsOf({ id, interval, limit, before_ns }, length_s, floor_s = 0) {
   const before_s = Number(before_ns / NS_PER_S);
-  const first_s = before_s - limit * length_s;
-  const rows = Array.from({ length: limit }, (_, at) => {
+  const first_s = Math.max(before_s - limit * length_s, Math.ceil(floor_s / length_s) * length_s);
+  const rows = Array.from({ length: Math.max((before_s - first_s) / length_s, 0) }, (_, at) => {
     const start_s = first_s + at * length_s;
     const middle = 20 + 5 * Math.sin((start_s / 86_400) * 2 * Math.PI);
     return { start_ns: BigInt(start_s) * NS_PER_S, state: at % 97 === 0 ? 'incomplete' : 'complete', first: middle, max: middle + 1, min: middle - 1, last: middle, sum: middle * 10, count: 10 };
   });
-  return { type: 'candles', id, topics: [], interval, position: 1, candles: [], rows, more: true };
+  return { type: 'candles', id, topics: [], interval, position: 1, candles: [], rows, more: first_s - length_s >= floor_s };
 }
 
 /** Pixels of a column of the canvas that are not those of the background. */
@@ -237,6 +238,20 @@ onPage('a week of a sensor opens with two questions, as a band around its mean',
   await page.keyboard.press('End');
   await page.waitForTimeout(1_000);
   assert.equal(questions.length, count);
+  assert.deepEqual(messages, []);
+});
+
+onPage('"All" goes back to the oldest row that the server keeps', { flags: SIMULATED, path: path(READING) }, async ({ page, messages }) => {
+  const floor_s = Math.floor(Date.now() / 1_000) - 3 * 3_600;
+  const questions = await recorded(page, { question: (question) => rowsOf(question, INTERVALS_S.find((s) => nameOf(s) === question.interval), floor_s) });
+  await drawn(page);
+  await page.click('#window button[value="0"]');
+  await page.waitForFunction(() => globalThis.written.some(([ms, text]) => performance.now() - ms < 500 && text === '15 s rows before this'), undefined, PATIENCE);
+  for (let tries = 0; (await colored(page, 0.12)) < 100 || (await colored(page, 0.01)) > 40; tries++) {
+    assert.ok(tries < 200, `${await colored(page, 0.12)} ${await colored(page, 0.01)}`);
+    await page.waitForTimeout(100);
+  }
+  assert.ok(questions.length < 60, String(questions.length));
   assert.deepEqual(messages, []);
 });
 
@@ -324,6 +339,22 @@ onPage('a ruler tells differences and statistics, stays while the chart moves, a
   await written(page, /^Δt /);
   await page.mouse.click(x + 300, y + 60);
   await page.waitForFunction(() => !globalThis.written.some(([ms, text]) => performance.now() - ms < 700 && text.startsWith('Δt')), undefined, PATIENCE);
+  assert.deepEqual(messages, []);
+});
+
+onPage('a finger that rests measures', { flags: SIMULATED, path: path(READING), viewport: PHONE, hasTouch: true }, async ({ page, messages }) => {
+  await recorded(page);
+  await drawn(page);
+  const session = await page.context().newCDPSession(page);
+  const touch = (type, ...points) => session.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
+  const { x, y } = await page.locator('.plot').boundingBox();
+  await touch('touchStart', [x + 60, y + 60]);
+  await page.waitForTimeout(800);
+  for (let step = 1; step <= 5; step++) await touch('touchMove', [x + 60 + 40 * step, y + 60]);
+  await touch('touchEnd');
+  await written(page, /^Δt \d+ min \d+ s$/);
+  await written(page, /^mean [\d.]+ · n \d+$/);
+  assert.equal(await page.isVisible('#follow'), false);
   assert.deepEqual(messages, []);
 });
 

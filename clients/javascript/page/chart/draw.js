@@ -18,6 +18,8 @@ const TIME_LABEL_PX = 15;
 const BOX_ALPHA = 0.14;
 const RULER_ALPHA = 0.1;
 const MIN_JOIN_PX = 120;
+/** Behind the words of a join, so that they can be read and the line too. */
+const JOIN_ALPHA = 0.7;
 
 /**
  * @param {CanvasRenderingContext2D} context
@@ -141,8 +143,10 @@ function drawJoin(pen, { x, label }, plot, colors) {
   if (!label || plot.bottom - plot.top < MIN_JOIN_PX) return;
   const { left, width, text, level } = label;
   const top = plot.bottom - LABEL_PX * (level + 1);
+  context.globalAlpha = JOIN_ALPHA;
   context.fillStyle = colors.background;
   context.fillRect(left + 1, top, width - 2, LABEL_PX - 1);
+  context.globalAlpha = 1;
   pen.text(text, left + LABEL_PAD_PX, top + LABEL_PX / 2, colors.dim, 'left');
 }
 

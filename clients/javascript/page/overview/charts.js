@@ -121,7 +121,7 @@ export class Charts {
     const to_s = shown.isCandles ? view.to_s : Math.min(view.to_s, first_s);
     if (to_s <= view.from_s) return null;
     const found = this.#pasts.look(past, interval_s, { ...view, to_s }, isActive);
-    this.#oldest_s = Math.min(this.#oldest_s, found.intervals[0]?.start_s ?? Infinity);
+    this.#oldest_s = Math.min(this.#oldest_s, found.first_s ?? Infinity);
     return found;
   }
 

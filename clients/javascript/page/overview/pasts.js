@@ -53,14 +53,15 @@ export class Pasts {
    * @param {Past} past
    * @param {{ from_s: number, to_s: number, now_s: number, isConnected: boolean }} view
    * @param {boolean} isUrgent whether its chart is the active one
-   * @returns {{ intervals: object[], joins: object[], notes: object[], oldest_s: number | null }}
+   * @returns {{ intervals: object[], joins: object[], notes: object[], first_s: number | null }}
+   * `first_s`: the first interval that is known, in sight or near
    */
   look(past, interval_s, { from_s, to_s, now_s, isConnected }, isUrgent) {
     const found = past.look(interval_s, from_s - NEAR * (to_s - from_s), to_s, now_s);
     if (found.question) this.#wanted[isUrgent ? 'unshift' : 'push']({ past, question: found.question });
     const intervals = found.intervals.filter((each) => each.start_s + each.interval_s > from_s && each.start_s < to_s);
     const joins = found.joins.map(({ s, interval_s: longer_s }) => ({ s, text: `${span(longer_s)} before this`, isBefore: true }));
-    return { intervals, joins, notes: notesOf(found, past, { from_s, isConnected }), oldest_s: found.oldest_s };
+    return { intervals, joins, notes: notesOf(found, past, { from_s, isConnected }), first_s: found.intervals[0]?.start_s ?? null };
   }
 
   /** Asks what the charts of this repaint need. */
