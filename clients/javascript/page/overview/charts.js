@@ -10,6 +10,10 @@ import { Pasts } from './pasts.js';
 import { isWords, seriesOf } from './series.js';
 import { MAX_POINTS_PER_CHART } from './store.js';
 
+/** With more single updates than this to load, a line has rows instead. */
+const MAX_FINE = 20_000;
+/** With this many points it can be told how many there would be. */
+const ENOUGH = 1_000;
 /** History is loaded when the view comes this near to the oldest point, as a part of its span. */
 const NEAR = 0.25;
 
@@ -170,7 +174,7 @@ export class Charts {
   #loadIfNear(row, from_s, span_s) {
     const { client } = this.#overview;
     const isFar = row.points.first_s !== null && row.points.first_s < from_s - NEAR * span_s;
-    if (row.hasAll || isFar || this.#loading.has(row.topic) || client.readyState !== client.OPEN || isWords(row)) return;
+    if (row.hasAll || isFar || this.#loading.has(row.topic) || client.readyState !== client.OPEN || isWords(row) || isMuch(row.points, from_s)) return;
     const left = MAX_POINTS_PER_CHART - row.points.length;
     if (left <= 0) return;
     this.#loading.add(row.topic);
@@ -178,7 +182,7 @@ export class Charts {
       if (client !== this.#overview.client) return null;
       this.#store.addHistory(row.topic, updates, this.#overview.rateText);
       this.#on.changed(false);
-      return row.points.first_s < from_s - NEAR * span_s ? null : row.oldest;
+      return row.points.first_s < from_s - NEAR * span_s || isMuch(row.points, from_s) ? null : row.oldest;
     }).then((hasMore) => {
       if (client !== this.#overview.client) return;
       row.hasAll = row.hasAll || !hasMore;
@@ -222,6 +226,9 @@ export class Charts {
 }
 
 const needsDetail = (shown, row) => Boolean(row) && (shown.isCandles || shown.hasMessages || isWords(row));
+
+/** Whether there are probably too many updates between a time and the first point. */
+const isMuch = ({ length, first_s, last_s }, from_s) => length >= ENOUGH && ((first_s - from_s) * length) / Math.max(last_s - first_s, 1) > MAX_FINE;
 
 /** Candles have what came after a gap from the server, so only a gap that lasts is one. */
 const lasting = ({ gaps, version }) => ({ gaps: gaps.filter(({ to }) => to === null), version });
