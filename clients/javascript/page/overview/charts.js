@@ -104,7 +104,7 @@ export class Charts {
       const series = row && seriesOf(row, shown, detail, this.#store.joins, past);
       const gapList = series?.kind === 'line' || !detail ? this.#gapList : series?.kind === 'candles' ? lasting(detail.gapList) : detail.gapList;
       this.#panes.get(shown.id).paint(shown, row, detail, {
-        topic: `${shown.topic} ${series?.kind}`, series, gapList, time, range: shown.range, now_s, isUtc, pointed_s: this.#pointed_s,
+        drawn_s: past?.interval_s ?? null, topic: `${shown.topic} ${series?.kind}`, series, gapList, time, range: shown.range, now_s, isUtc, pointed_s: this.#pointed_s,
       }, { isActive: shown === active, isOnly: charts.length === 1 });
     }
     this.#pasts.ask(client, now_s);
@@ -126,7 +126,7 @@ export class Charts {
     if (to_s <= view.from_s) return null;
     const found = this.#pasts.look(past, interval_s, { ...view, to_s }, isActive);
     this.#oldest_s = Math.min(this.#oldest_s, found.first_s ?? Infinity);
-    return found;
+    return { ...found, interval_s };
   }
 
   /** Charts that are too many for the place are scrolled. */
