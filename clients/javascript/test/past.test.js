@@ -256,6 +256,24 @@ onPage('"All" goes back to the oldest row that the server keeps', { flags: SIMUL
   assert.deepEqual(messages, []);
 });
 
+onPage('a time in which the source was away is hatched, also if that was before the page', { flags: SIMULATED, path: path(READING, '&span=1200') }, async ({ page, messages }) => {
+  const away = ({ start_ns }) => {
+    const ago_s = Date.now() / 1_000 - Number(start_ns / NS_PER_S);
+    return ago_s > 400 && ago_s < 700;
+  };
+  const holed = (answer) => {
+    const rows = answer.rows.filter((row) => !away(row));
+    const isEdge = (row, at) => [rows[at - 1], rows[at + 1]].some((other) => other && Math.abs(Number((other.start_ns - row.start_ns) / NS_PER_S)) > 60);
+    return { ...answer, rows: rows.map((row, at) => ({ ...row, state: isEdge(row, at) ? 'incomplete' : 'complete' })) };
+  };
+  await recorded(page, { question: (question) => (question.interval === '1m' ? holed(rowsOf(question, 60)) : rowsOf(question, INTERVALS_S.find((s) => nameOf(s) === question.interval))) });
+  await written(page, /^source away$/);
+  const { x, y, width } = await page.locator('.plot').boundingBox();
+  await page.mouse.move(x + (width - 80) * (1 - 550 / 1_200 - 0.025), y + 100);
+  await page.locator('.tooltip', { hasText: /^source away/ }).waitFor(PATIENCE);
+  assert.deepEqual(messages, []);
+});
+
 onPage('candles from before the page are there at once, and the page says what is loading and what is not kept', { flags: SIMULATED, path: path(TRADE, ';candles=1') }, async ({ page, messages }) => {
   await page.waitForTimeout(5_000);
   let goOn = null;

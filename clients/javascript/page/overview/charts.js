@@ -7,8 +7,9 @@ import { Detail } from './detail.js';
 import { loadHistory } from './history.js';
 import { Pane } from './pane.js';
 import { Pasts } from './pasts.js';
-import { isWords, seriesOf } from './series.js';
+import { NOTHING, isWords, seriesOf } from './series.js';
 import { MAX_POINTS_PER_CHART } from './store.js';
+import { withOutages } from './told-gaps.js';
 
 /** With more single updates than this to load, a line has rows instead. */
 const MAX_FINE = 20_000;
@@ -102,7 +103,7 @@ export class Charts {
       if (row) this.#loadIfNear(row, from_s, to_s - from_s);
       const past = row && this.#look(row, shown, detail, { from_s, to_s, now_s, isConnected: client.readyState === client.OPEN }, shown === active);
       const series = row && seriesOf(row, shown, detail, this.#store.joins, past);
-      const gapList = series?.kind === 'line' || !detail ? this.#gapList : series?.kind === 'candles' ? lasting(detail.gapList) : detail.gapList;
+      const gapList = series?.kind === 'line' || !detail ? withOutages(this.#gapList, past?.outages ?? [], row?.points) : series?.kind === 'candles' ? lasting(detail.gapList) : detail.gapList;
       this.#panes.get(shown.id).paint(shown, row, detail, {
         drawn_s: past?.interval_s ?? null, topic: `${shown.topic} ${series?.kind}`, series, gapList, time, range: shown.range, now_s, isUtc, pointed_s: this.#pointed_s,
       }, { isActive: shown === active, isOnly: charts.length === 1 });
@@ -123,10 +124,10 @@ export class Charts {
     // Live updates come soon, and then the newest candles are asked for with them.
     if (shown.isCandles && !(detail && past.isFed)) return null;
     const to_s = shown.isCandles ? view.to_s : Math.min(view.to_s, first_s);
-    if (to_s <= view.from_s) return null;
-    const found = this.#pasts.look(past, interval_s, { ...view, to_s }, isActive);
+    const found = to_s <= view.from_s ? NOTHING : this.#pasts.look(past, interval_s, { ...view, to_s }, isActive);
     this.#oldest_s = Math.min(this.#oldest_s, found.first_s ?? Infinity);
-    return { ...found, interval_s };
+    const outages = shown.isCandles ? [] : this.#pasts.outages(past, interval_s, view, row.seen_s);
+    return { ...found, outages, interval_s };
   }
 
   /** Charts that are too many for the place are scrolled. */
