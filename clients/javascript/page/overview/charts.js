@@ -103,13 +103,19 @@ export class Charts {
       if (row) this.#loadIfNear(row, from_s, to_s - from_s);
       const past = row && this.#look(row, shown, detail, { from_s, to_s, now_s, isConnected: client.readyState === client.OPEN }, shown === active);
       const series = row && seriesOf(row, shown, detail, this.#store.joins, past);
-      const gapList = series?.kind === 'line' || !detail ? withOutages(this.#gapList, past?.outages ?? [], row?.points) : series?.kind === 'candles' ? lasting(detail.gapList) : detail.gapList;
+      const gapList = this.#gapsOf(row, series, detail, past);
       this.#panes.get(shown.id).paint(shown, row, detail, {
         drawn_s: past?.interval_s ?? null, topic: `${shown.topic} ${series?.kind}`, series, gapList, time, range: shown.range, now_s, isUtc, pointed_s: this.#pointed_s,
       }, { isActive: shown === active, isOnly: charts.length === 1 });
     }
     this.#pasts.ask(client, now_s);
     this.#showActive(active);
+  }
+
+  /** A line has the gaps of the page, everything else those of its own subscription. */
+  #gapsOf(row, series, detail, past) {
+    if (series?.kind === 'line' || !detail) return withOutages(this.#gapList, past?.outages ?? [], row?.points);
+    return series?.kind === 'candles' ? lasting(detail.gapList) : detail.gapList;
   }
 
   /** Looks for candles, or for rows where not every update is known. */
