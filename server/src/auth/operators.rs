@@ -9,7 +9,7 @@ use std::{
 pub(crate) const COMMANDS: [&str; 6] = ["who", "kick", "revoke", "restore", "reload", "log"];
 
 /// Who may send commands.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Operators {
     roles: BTreeMap<Arc<str>, BTreeSet<&'static str>>,
     /// Whether this machine needs a token as well.
@@ -26,6 +26,14 @@ pub(crate) enum OperatorError {
 }
 
 impl Operators {
+    /// No role has a command.
+    pub(super) fn new(always_token: bool) -> Self {
+        Self {
+            roles: BTreeMap::new(),
+            always_token,
+        }
+    }
+
     /// Gives commands to a role.
     pub(super) fn add(&mut self, role: &str, names: &[String]) -> Result<(), String> {
         let mut commands = BTreeSet::new();

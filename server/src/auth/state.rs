@@ -72,8 +72,8 @@ impl State {
         let mut problems = Vec::new();
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut roles = BTreeMap::new();
-        let mut operators = Operators::default();
-        operators.always_token = file.admin.is_some_and(|admin| admin.always_token);
+        let always_token = file.admin.is_some_and(|admin| admin.always_token);
+        let mut operators = Operators::new(always_token);
         for (name, table) in file.roles {
             if let Err(problem) = operators.add(&name, &table.commands) {
                 problems.push(format!("role {name:?}: {problem}"));

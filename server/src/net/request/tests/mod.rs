@@ -6,6 +6,7 @@ use hyper::{
 };
 
 mod bearer;
+mod encoding;
 mod handshake;
 mod host;
 mod origin;
