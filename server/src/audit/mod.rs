@@ -1,5 +1,5 @@
-//! The audit: which clients were let in, what each may do, which positions of which filter were handed
-//! to whom, what was refused, and what operators have done.
+//! The audit: which clients were let in, what each may do, which positions of which filter were
+//! handed to whom, what was refused, and what operators have done.
 //!
 //! It is a file of JSON lines; docs/security.md describes them. Threads hand over lines without
 //! waiting. A thread of its own writes them. If it cannot keep up, lines are dropped and counted,

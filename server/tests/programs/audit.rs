@@ -64,7 +64,7 @@ async fn the_audit_says_exactly_which_positions_were_handed_to_whom() {
     };
     assert_eq!(granted["from"], accepted["position"]);
     assert_eq!(granted["channel"], accepted["channel"]);
-    assert_eq!(granted["snapshot_after"], 0);
+    assert_eq!(granted["snapshot_after"], accepted["snapshot"]);
     for line in [granted, ended] {
         assert_eq!(line["subject"], "alice");
         assert_eq!(line["filter"], "#");
