@@ -85,10 +85,9 @@ impl Writer {
     }
 
     fn write(&mut self, text: &[u8], lines: u64) {
-        if self.bytes + text.len() as u64 > self.max_bytes && self.bytes > 0 {
-            if let Err(error) = self.rotate() {
-                self.complain(&error);
-            }
+        let is_full = self.bytes + text.len() as u64 > self.max_bytes && self.bytes > 0;
+        if is_full && let Err(error) = self.rotate() {
+            self.complain(&error);
         }
         let end_line: &[u8] = if self.is_torn { b"\n" } else { b"" };
         let mut written = self.file.write_all(end_line);
