@@ -53,7 +53,7 @@ async fn the_audit_says_exactly_which_positions_were_handed_to_whom() {
     };
     assert_eq!(code, 4503);
     until("the end is in the audit", async || {
-        !lines(&path, "closed").is_empty()
+        !lines(&path, "closed").is_empty() && !lines(&path, "command").is_empty()
     })
     .await;
     let [granted] = &lines(&path, "granted")[..] else {
