@@ -52,6 +52,11 @@ impl Monitor {
                     self.line.requests.ask_history(&topic, before);
                 }
             }
+            UiCommand::LongHistory {
+                topic,
+                interval,
+                wanted,
+            } => self.ask_long(&topic, interval, wanted),
             UiCommand::ToggleTree => self.panels.watch_list.toggle_tree(),
             UiCommand::FollowAll => self.panels.workspace.follow_all(now_ns),
             UiCommand::Overlay(overlay) => {

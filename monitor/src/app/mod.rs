@@ -9,6 +9,7 @@ mod charts;
 mod commands;
 mod exports;
 mod fleet;
+mod long_time;
 mod monitor;
 mod owner;
 mod panels;

@@ -261,6 +261,7 @@ impl Monitor {
             requests,
         };
         self.server.connection = ConnectionState::Connecting { attempt: 1 };
+        self.server.store.connection_lost();
         self.common.remember_server(&self.line.url);
         self.line.requests.want_all(self.recordings.wants_all());
         if is_another {

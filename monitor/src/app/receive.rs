@@ -86,7 +86,14 @@ impl Monitor {
             IncomingItem::Accepted { topic, position } => {
                 self.server.store.every_accepted(&topic, position);
             }
-            IncomingItem::Granted { filter, mode } => self.line.requests.granted(filter, mode),
+            IncomingItem::Granted { filter, mode } => {
+                if mode == Mode::Every
+                    && let Ok(topic) = Topic::new(filter.as_str())
+                {
+                    self.server.store.every_resumed(&topic);
+                }
+                self.line.requests.granted(filter, mode);
+            }
             IncomingItem::History { id, updates, more } => {
                 if let Some(topic) = self.line.requests.history_answered(id) {
                     self.server.store.fill(&topic, &updates, more);
@@ -98,6 +105,19 @@ impl Monitor {
                         self.server.store.no_history(&topic);
                     } else {
                         self.line.requests.postpone_history(topic);
+                    }
+                } else if let Some((topic, interval)) = self.line.requests.candles_answered(id) {
+                    let store = &mut self.server.store;
+                    store.no_long(&topic, interval, is_final, self.live_ns);
+                }
+            }
+            IncomingItem::Candles(answer) => {
+                if let Some((topic, interval)) = self.line.requests.candles_answered(answer.id) {
+                    let store = &mut self.server.store;
+                    if answer.interval == interval {
+                        store.fill_long(&topic, answer, self.live_ns);
+                    } else {
+                        store.no_long(&topic, interval, false, self.live_ns);
                     }
                 }
             }

@@ -123,6 +123,7 @@ impl ServerData {
                 );
                 if was_open {
                     self.health.disconnected_ns.get_or_insert(now_ns);
+                    self.store.connection_lost();
                     change = ConnectionChange::Lost;
                 }
             }

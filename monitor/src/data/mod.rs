@@ -9,6 +9,7 @@ pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod incoming;
 pub(crate) mod latency;
+pub(crate) mod long_history;
 pub(crate) mod natural_key;
 pub(crate) mod pace;
 pub(crate) mod payload;

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use tickcast_protocol::{message::TimeNs, topic::Topic};
+use tickcast_protocol::{
+    message::{Interval, TimeNs},
+    topic::Topic,
+};
 
 use crate::{
     data::{
@@ -50,6 +53,15 @@ pub enum UiCommand {
     FollowAll,
     /// Request history before the oldest sample of a topic.
     PageBack(Topic),
+    /// Request what a chart needs of the long history of a topic.
+    LongHistory {
+        /// The topic.
+        topic: Topic,
+        /// The length of the intervals.
+        interval: Interval,
+        /// Start and end of the time.
+        wanted: (TimeNs, TimeNs),
+    },
     /// Link the times of all charts, or unlink them.
     ToggleLink,
     /// Show the topics as a tree, or as a list again.

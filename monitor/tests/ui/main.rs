@@ -6,6 +6,7 @@ mod charts;
 mod connection;
 mod extremes;
 mod lists;
+mod long_time;
 mod names;
 mod payloads;
 mod recordings;

@@ -2,8 +2,10 @@
 
 pub(crate) mod candles;
 mod columns;
+pub(crate) mod joined_candles;
 mod line;
 mod reduction;
+pub(crate) mod rows;
 mod scale;
 mod style;
 pub(crate) mod ticks;
@@ -12,11 +14,10 @@ mod time_view;
 mod view_history;
 mod window;
 
-pub use self::{line::ChartLine, reduction::Reduction, window::ChartWindow};
+pub use self::{line::ChartLine, reduction::Reduction, style::ChartStyle, window::ChartWindow};
 pub(crate) use self::{
     line::{BandPiece, Extent, Point},
     scale::{ScaleMode, ValueScale},
-    style::ChartStyle,
     time_steps::round_interval,
     time_view::{SPAN_DEFAULT_NS, TimeView},
     view_history::{Gesture, ViewHistory},

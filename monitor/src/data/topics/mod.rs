@@ -3,6 +3,7 @@
 mod backfill;
 mod keys;
 mod latest;
+mod long_time;
 mod messages;
 mod past;
 mod rate;

@@ -136,6 +136,11 @@ impl Store {
         let topic = &mut self.topics[key];
         topic.received += 1;
         self.totals.received += 1;
+        if mode == Mode::Every
+            && let Some(long) = topic.long_mut()
+        {
+            long.update(&update);
+        }
         if topic.wants(mode) && update.position > topic.series_at.0 {
             let before = topic.series.as_ref().map_or(0, SampleSeries::bytes);
             if mode == Mode::Every {
@@ -185,6 +190,12 @@ impl Store {
             return;
         };
         let topic = &mut self.topics[key];
+        if topic.status != status
+            && let Some(long) = topic.long_mut()
+        {
+            // Updates may have been lost.
+            long.doubt();
+        }
         topic.status = status;
         topic.status_since_ns = since_ns;
         if let Some(watched) = &mut topic.watched {
@@ -268,6 +279,12 @@ impl Store {
     pub(crate) fn want_every(&mut self, name: &Topic, wanted: bool) {
         if let Some(key) = self.key_or_new(name) {
             let topic = &mut self.topics[key];
+            if !wanted {
+                topic.every_after = None;
+                if let Some(long) = topic.long_mut() {
+                    long.newest_only();
+                }
+            }
             topic.lossless = match (wanted, topic.lossless) {
                 (false, _) => Lossless::No,
                 (true, Lossless::No) => Lossless::Asked,
@@ -339,6 +356,14 @@ impl Store {
     /// The state of a topic, which is created if it is unknown.
     pub(super) fn topic_mut(&mut self, name: &Topic) -> Option<&mut MonitoredTopic> {
         self.key_or_new(name).map(|key| &mut self.topics[key])
+    }
+
+    pub(super) fn topic_at_mut(&mut self, key: TopicKey) -> &mut MonitoredTopic {
+        &mut self.topics[key]
+    }
+
+    pub(super) fn all_topics_mut(&mut self) -> impl Iterator<Item = &mut MonitoredTopic> {
+        self.topics.iter_mut()
     }
 
     /// The state of a topic.

@@ -97,6 +97,8 @@ pub struct MonitoredTopic {
     pub(super) series_at: (Position, Seq),
     /// How its samples are received.
     pub(super) lossless: Lossless,
+    /// All of its updates after this position are received; `None` while not all are.
+    pub(super) every_after: Option<Position>,
     /// Where the part without gaps begins.
     pub(super) joint: Option<Joint>,
     pub(super) past: PastHistory,
@@ -144,6 +146,7 @@ impl MonitoredTopic {
             watched: None,
             series_at: (0, 0),
             lossless: Lossless::No,
+            every_after: None,
             joint: None,
             past: PastHistory::Unasked,
             connection: 0,

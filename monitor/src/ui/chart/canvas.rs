@@ -5,7 +5,11 @@ use egui::{Color32, Painter, Rect, pos2};
 use super::{paint, plot::Plot};
 use crate::{
     data::{
-        chart::{BandPiece, ChartLine, candles::Candle},
+        chart::{
+            BandPiece, ChartLine,
+            candles::Candle,
+            rows::{ChartRows, WantedRows},
+        },
         history::SampleSeries,
         topics::MonitoredTopic,
     },
@@ -68,6 +72,25 @@ pub(super) struct ChartedTopic<'a> {
     pub(super) series: &'a SampleSeries,
     pub(super) drawing: Drawing,
     pub(super) color: Color32,
+    /// Rows of the server, before the samples that are held here.
+    pub(super) rows: Option<ChartRows>,
+    /// What it needs of the server.
+    pub(super) wanted: Vec<WantedRows>,
+}
+
+impl ChartedTopic<'_> {
+    /// Least and greatest value.
+    pub(super) fn range(&self) -> Option<(f64, f64)> {
+        let of_rows = self.rows.as_ref().and_then(ChartRows::range);
+        let ranges = self.drawing.range().into_iter().chain(of_rows);
+        ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// Whether the server's long history is drawn.
+    pub(super) fn has_long(&self) -> bool {
+        let has_candles = matches!(&self.drawing, Drawing::Candles(all, _) if !all.is_empty());
+        has_candles || self.rows.as_ref().is_some_and(|rows| !rows.rows.is_empty())
+    }
 }
 
 /// The canvas of a chart.

@@ -4,6 +4,7 @@ use tickcast_protocol::message::TimeNs;
 
 use super::{
     canvas::{Areas, ChartedTopic, Drawing},
+    long_time,
     pane::ChartPane,
 };
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
         chart::{
             ChartStyle, ChartWindow, Reduction,
             candles::{self, Candle},
+            joined_candles::joined_candles,
             round_interval,
         },
         history::SeriesKind,
@@ -43,6 +45,15 @@ pub(super) fn charted_topics<'a>(
         .filter_map(|(number, (name, reduction))| {
             let topic = scene.store.topic_named(name.as_str())?;
             let series = topic.series.as_ref()?;
+            let mut wanted = Vec::new();
+            let mut rows = None;
+            let mut first = series.start();
+            if pane.style == ChartStyle::Line
+                && let Some(long) = long_time::rows_of(topic, series, window, scene.now_ns)
+            {
+                (wanted, first) = (long.1, long.2);
+                rows = Some(long.0);
+            }
             let drawing = match (pane.style, series.kind()) {
                 (ChartStyle::Candles(interval_ns), _) => {
                     let ns_per_column = window.column_ns() as f64;
@@ -52,10 +63,11 @@ pub(super) fn charted_topics<'a>(
                     } else {
                         round_interval(least)
                     };
-                    let candles = candles::candles(
+                    wanted = long_time::wanted_candles(window, interval_ns);
+                    let candles = joined_candles(
                         series,
-                        window.start_ns,
-                        window.end_ns,
+                        topic.long(),
+                        (window.start_ns, window.end_ns),
                         interval_ns,
                         scene.now_ns,
                     );
@@ -64,10 +76,10 @@ pub(super) fn charted_topics<'a>(
                 (ChartStyle::Line, SeriesKind::Quote) => {
                     // Without a connection it is unknown which quote holds.
                     let until_ns = scene.health.disconnected_ns.unwrap_or(scene.now_ns);
-                    Drawing::Band(reduction.band(series, window, until_ns))
+                    Drawing::Band(reduction.band_from(series, window, until_ns, first))
                 }
                 (ChartStyle::Line, SeriesKind::Reading | SeriesKind::Trade) => {
-                    Drawing::Line(reduction.line(series, window))
+                    Drawing::Line(reduction.line_from(series, window, first))
                 }
             };
             Some(ChartedTopic {
@@ -75,6 +87,8 @@ pub(super) fn charted_topics<'a>(
                 series,
                 drawing,
                 color: colors[number],
+                rows,
+                wanted,
             })
         })
         .collect()

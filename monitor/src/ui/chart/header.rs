@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// In narrower panes the buttons are in a menu, so that the title keeps its room.
-const BUTTONS_FROM_WIDTH: f32 = 620.0;
+const BUTTONS_FROM_WIDTH: f32 = 780.0;
 
 /// Draws the line.
 pub(super) fn show(

@@ -6,6 +6,7 @@ mod drawings;
 mod header;
 mod input;
 mod lanes;
+mod long_time;
 mod marks;
 mod menu;
 pub(crate) mod paint;

@@ -61,6 +61,8 @@ pub(super) struct DrawState {
     /// The columns of the last repaint, per topic.
     pub(super) reductions: Vec<Reduction>,
     pub(super) drag: Option<Drag>,
+    /// What the last repaint needs of the server.
+    pub(super) requests: Vec<UiCommand>,
     /// The value at which the menu was opened.
     pub(super) menu_value: f64,
 }

@@ -7,10 +7,10 @@ use super::{
     canvas::{Areas, Canvas, ChartedTopic, Drawing},
     paint,
     pointer::{PointerInput, Ruler},
-    readout_lines::{candle_lines, head_line, ruler_lines, sample_at, sample_lines},
+    readout_lines::{candle_lines, head_line, row_lines, ruler_lines, sample_at, sample_lines},
 };
 use crate::{
-    data::{format, history::LANE_MAIN},
+    data::{chart::candles::Candle, format, history::LANE_MAIN},
     ui::theme::Theme,
 };
 
@@ -32,7 +32,12 @@ fn crosshair(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], place: Pos2) {
     let (plot, theme) = (&canvas.plot, canvas.theme());
     let line = theme.muted.gamma_multiply(0.8);
     let time_ns = plot.time(place.x);
-    let hit = topics.first().and_then(|charted| {
+    let row = topics.first().and_then(|charted| {
+        let row = charted.rows.as_ref()?.at(time_ns)?;
+        Some((charted, row))
+    });
+    let hit = topics.first().filter(|_| row.is_none());
+    let hit = hit.and_then(|charted| {
         let index = sample_at(charted.series, time_ns)?;
         let x = plot.x(charted.series.time(index));
         let is_visible = canvas.areas.plot.x_range().contains(x);
@@ -53,15 +58,20 @@ fn crosshair(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], place: Pos2) {
         let text = format::number(plot.value(place.y), charted.topic.decimals);
         canvas.axis_label(place.y, &text, theme.raised, theme.text);
     }
+    if let Some((charted, row)) = row {
+        let lines = row_lines(canvas.scene, charted, row);
+        paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
+        return;
+    }
+    if let Some((charted, candle, interval_ns)) = candle_at(topics, time_ns) {
+        let lines = candle_lines(canvas.scene, charted, candle, interval_ns);
+        paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
+        return;
+    }
     let Some((charted, index)) = hit else { return };
     let lines = match &charted.drawing {
-        Drawing::Candles(candles, interval_ns) => {
-            let start_ns = time_ns.div_euclid(*interval_ns) * interval_ns;
-            match candles.iter().find(|candle| candle.start_ns == start_ns) {
-                Some(candle) => candle_lines(canvas.scene, charted, candle, *interval_ns),
-                None => return,
-            }
-        }
+        // Between two candles.
+        Drawing::Candles(..) => return,
         Drawing::Line(_) | Drawing::Band(_) => {
             mark(canvas, charted, index);
             sample_lines(canvas.scene, topics, charted, index)
@@ -69,6 +79,20 @@ fn crosshair(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], place: Pos2) {
     };
     let place = pos2(x, place.y);
     paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
+}
+
+/// The candle of the main topic at a time, and its length.
+fn candle_at<'t, 's>(
+    topics: &'t [ChartedTopic<'s>],
+    time_ns: TimeNs,
+) -> Option<(&'t ChartedTopic<'s>, &'t Candle, i64)> {
+    let charted = topics.first()?;
+    let Drawing::Candles(candles, interval_ns) = &charted.drawing else {
+        return None;
+    };
+    let start_ns = time_ns.div_euclid(*interval_ns) * interval_ns;
+    let at = candles.binary_search_by_key(&start_ns, |candle| candle.start_ns);
+    Some((charted, candles.get(at.ok()?)?, *interval_ns))
 }
 
 /// Draws a ring around a sample.

@@ -1,11 +1,11 @@
 //! The texts that the pointer shows.
 
-use tickcast_protocol::message::TimeNs;
+use tickcast_protocol::message::{CandleState, TimeNs};
 
 use super::{canvas::ChartedTopic, paint::BoxLine, plot::Plot, pointer::Ruler};
 use crate::{
     data::{
-        chart::candles::Candle,
+        chart::{candles::Candle, rows::ChartRow},
         format,
         history::{LANE_MAIN, LANE_SECOND, SampleSeries, SeriesKind},
     },
@@ -112,10 +112,10 @@ pub(super) fn candle_lines(
 ) -> Vec<BoxLine> {
     let theme = scene.theme;
     let number = |value: f64| format::value(value, charted.topic.decimals);
-    let state = if candle.is_complete {
-        ""
-    } else {
-        " · incomplete"
+    let state = match candle.state {
+        CandleState::Complete => "",
+        CandleState::Open => " · open",
+        CandleState::Incomplete => " · incomplete",
     };
     let mut lines = vec![
         head_line(
@@ -128,9 +128,13 @@ pub(super) fn candle_lines(
         ),
     ];
     if candle.volume > 0.0 {
-        let volume = format::number(candle.volume, 4);
+        let volume = match candle.exact_volume {
+            Some(volume) => volume.to_string(),
+            None => format::number(candle.volume, 4),
+        };
         lines.push(text_line(format!("volume {volume}"), theme));
     }
+    lines.push(text_line(updates(candle.count), theme));
     lines.push(text_line(
         format!(
             "{} · {}{state}",
@@ -140,6 +144,41 @@ pub(super) fn candle_lines(
         theme,
     ));
     lines
+}
+
+/// The texts of a row.
+pub(super) fn row_lines(
+    scene: &Scene<'_>,
+    charted: &ChartedTopic<'_>,
+    row: &ChartRow,
+) -> Vec<BoxLine> {
+    let theme = scene.theme;
+    let number = |value: f64| format::value(value, charted.topic.decimals);
+    let (what, state) = match (charted.series.kind(), row.state) {
+        (SeriesKind::Trade, state) => ("last", state),
+        (SeriesKind::Reading | SeriesKind::Quote, state) => ("mean", state),
+    };
+    let state = match state {
+        CandleState::Complete => "",
+        CandleState::Open => " · open",
+        CandleState::Incomplete => " · incomplete",
+    };
+    let (low, high) = (number(row.low), number(row.high));
+    let at = scene.zone.date_time(row.start_ns);
+    let length = format::age(row.end_ns - row.start_ns);
+    vec![
+        head_line(format!("{what} {}", number(row.middle)), theme),
+        head_line(format!("min {low}  max {high}"), theme),
+        text_line(updates(row.count), theme),
+        text_line(format!("{at} · {length}{state}"), theme),
+    ]
+}
+
+fn updates(count: u64) -> String {
+    match count {
+        1 => "1 update".to_owned(),
+        _ => format!("{} updates", format::count(count)),
+    }
 }
 
 /// The texts of a measurement.

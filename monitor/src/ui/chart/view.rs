@@ -7,7 +7,7 @@ use egui::{Pos2, Ui};
 use super::{
     axes,
     canvas::{Areas, Canvas, ChartedTopic, Drawing},
-    drawings, lanes, marks, paint,
+    drawings, lanes, long_time, marks, paint,
     pane::ChartPane,
     plot::Plot,
     pointer::PointerInput,
@@ -50,7 +50,7 @@ pub(super) fn draw(
     let topics = drawings::charted_topics(scene, pane, &window);
     let range = topics
         .iter()
-        .filter_map(|charted| charted.drawing.range())
+        .filter_map(ChartedTopic::range)
         .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     pane.state.scale.update(range, now_ns);
     let volume = drawings::volume(&topics, &window, areas, now_ns);
@@ -73,9 +73,12 @@ pub(super) fn draw(
         outside: ui.painter().clone(),
     };
     let label_width = paint(&canvas, &topics, volume.as_ref(), pointer.hovered);
-    if !lanes::draw(&canvas, pane, pointer.hovered) {
+    let has_long = topics.iter().any(ChartedTopic::has_long);
+    if !lanes::draw(&canvas, pane, pointer.hovered) && !has_long {
         marks::empty_reason(&canvas, pane);
     }
+    long_time::note(&canvas, pane, &topics);
+    pane.state.requests = long_time::requests(&topics);
     readout::draw(&canvas, &topics, pointer);
     // The width changes in steps, so that one more digit does not move everything.
     let wanted = ((label_width + 18.0) / 8.0).ceil() * 8.0;
@@ -100,12 +103,14 @@ fn paint(
     axes::time_axis(canvas);
     for charted in topics {
         marks::gaps(canvas, charted);
+        long_time::incomplete(canvas, charted);
     }
     marks::no_connection(canvas);
     if let Some((candles, interval_ns)) = volume {
         paint::volume(inside, &canvas.whole, candles, *interval_ns, theme);
     }
     for charted in topics {
+        long_time::rows(canvas, charted);
         match &charted.drawing {
             Drawing::Line(line) => paint::line(inside, plot, line, charted.color),
             Drawing::Band(pieces) => paint::band(inside, plot, pieces, charted.color, theme),

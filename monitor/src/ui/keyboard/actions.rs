@@ -195,6 +195,10 @@ pub(crate) fn actions() -> Vec<Action> {
         action("Draw candles of 10 seconds", None, style(2)),
         action("Draw candles of 1 minute", None, style(3)),
         action("Draw candles of 5 minutes", None, style(4)),
+        action("Draw candles of 15 minutes", None, style(5)),
+        action("Draw candles of 1 hour", None, style(6)),
+        action("Draw candles of 4 hours", None, style(7)),
+        action("Draw candles of 1 day", None, style(8)),
         action(
             "Values: the visible range fills the height",
             None,
