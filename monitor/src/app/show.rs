@@ -103,8 +103,9 @@ impl Monitor {
             .resizable(true)
             .frame(bar(0))
             .show(ui, |ui| commands.extend(panels.watch_list.show(ui, &scene)));
+        // The window was cleared with its ground.
         egui::CentralPanel::default()
-            .frame(egui::Frame::new().fill(theme.background))
+            .frame(egui::Frame::NONE)
             .show(ui, |ui| commands.extend(panels.workspace.show(ui, &scene)));
         commands.extend(panels.overlays.show(ui, &scene));
 

@@ -351,11 +351,12 @@ fn an_unfinished_candle_is_marked() {
     harness.run_steps(3);
     assert!(painted(&harness, "O 39") && painted(&harness, "L 39"));
     assert!(painted(&harness, "volume "));
-    assert!(painted(&harness, "incomplete"));
+    assert!(painted(&harness, " · open"));
     harness.hover_at(place(now_ns - 12 * SECOND));
     harness.run_steps(3);
     assert!(painted(&harness, "O 39"));
-    assert!(!painted(&harness, "incomplete"));
+    assert!(!painted(&harness, " · open"));
+    assert!(!painted(&harness, " · incomplete"));
 }
 
 #[test]

@@ -134,7 +134,7 @@ impl Store {
     fn bound_long(&mut self, kept: (TopicKey, Interval)) {
         let keys: Vec<TopicKey> = self
             .watched
-            .iter()
+            .keys()
             .filter_map(|name| self.find(name.as_str()))
             .collect();
         let mut tracks = Vec::new();

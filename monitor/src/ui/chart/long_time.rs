@@ -1,7 +1,10 @@
 //! Long time on a chart: what it needs of the server, its rows, and the words about them.
 
 use egui::{Align2, pos2};
-use tickcast_protocol::message::{Interval, TimeNs};
+use tickcast_protocol::{
+    message::{Interval, TimeNs},
+    topic::Topic,
+};
 
 use super::{
     canvas::{Canvas, ChartedTopic, Drawing},
@@ -11,13 +14,13 @@ use super::{
 use crate::{
     data::{
         chart::{
-            ChartWindow,
+            ChartStyle, ChartWindow,
             joined_candles::{candle_track, incomplete_times},
             rows::{self, ChartRows, WantedRows},
         },
         format,
         history::SampleSeries,
-        long_history::{LongAvailability, source_of},
+        long_history::{LongAvailability, LongTrack, TopicLongHistory, source_of},
         topics::MonitoredTopic,
     },
     ui::{command::UiCommand, scene::Scene, theme},
@@ -60,16 +63,37 @@ pub(super) fn rows_of(
 }
 
 /// The commands that ask for what a chart needs.
-pub(super) fn requests(topics: &[ChartedTopic<'_>]) -> Vec<UiCommand> {
-    let requests = topics.iter().flat_map(|charted| {
+pub(super) fn requests(
+    scene: &Scene<'_>,
+    pane: &ChartPane,
+    window: &ChartWindow,
+    topics: &[ChartedTopic<'_>],
+) -> Vec<UiCommand> {
+    let request = |name: &Topic, (interval, wanted): WantedRows| UiCommand::LongHistory {
+        topic: name.clone(),
+        interval,
+        wanted,
+    };
+    let mut requests = Vec::new();
+    for charted in topics {
         let wanted = charted.wanted.iter();
-        wanted.map(|&(interval, wanted)| UiCommand::LongHistory {
-            topic: charted.topic.name.clone(),
-            interval,
-            wanted,
-        })
-    });
-    requests.collect()
+        requests.extend(wanted.map(|&wanted| request(&charted.topic.name, wanted)));
+    }
+    for name in &pane.topics {
+        let topic = scene.store.topic_named(name.as_str());
+        // A topic without a number so far may have had some.
+        if topic.is_some_and(|topic| topic.series.is_none()) {
+            let wanted = match pane.style {
+                ChartStyle::Candles(interval_ns) => wanted_candles(window, interval_ns),
+                ChartStyle::Line => {
+                    let whole = (window.start_ns, window.end_ns);
+                    vec![(rows::interval_of(window), whole)]
+                }
+            };
+            requests.extend(wanted.into_iter().map(|wanted| request(name, wanted)));
+        }
+    }
+    requests
 }
 
 /// Hatches the intervals in which updates are missing.
@@ -115,7 +139,17 @@ pub(super) fn note(canvas: &Canvas<'_>, pane: &ChartPane, topics: &[ChartedTopic
             _ => format!("{}: {text}", charted.topic.name),
         })
     });
-    let Some(text) = notes else { return };
+    let is_loading = || {
+        let topics = pane.topics.iter();
+        let mut topics = topics.filter_map(|name| canvas.scene.store.topic_named(name.as_str()));
+        topics.any(|topic| {
+            let tracks = topic.long().map_or(&[][..], TopicLongHistory::tracks);
+            topic.series.is_none() && tracks.iter().any(LongTrack::is_asking)
+        })
+    };
+    let Some(text) = notes.or_else(|| is_loading().then(|| "Loading".to_owned())) else {
+        return;
+    };
     let area = canvas.areas.plot;
     let place = pos2(area.left() + 8.0, area.bottom() - 6.0);
     let (font, color) = (theme::axis_text(), canvas.theme().muted);

@@ -28,8 +28,6 @@ pub(crate) fn show(
     let mut done = PaneResponse::default();
     pane.state.scale.set_mode(pane.scale_mode);
     let area = ui.max_rect();
-    ui.painter()
-        .rect_filled(area, egui::CornerRadius::ZERO, scene.theme.background);
     let is_picture = scene.is_picture && is_active;
     let header_height = if is_picture {
         let window = pane.view.window(scene.now_ns);

@@ -78,7 +78,7 @@ pub(super) fn draw(
         marks::empty_reason(&canvas, pane);
     }
     long_time::note(&canvas, pane, &topics);
-    pane.state.requests = long_time::requests(&topics);
+    pane.state.requests = long_time::requests(scene, pane, &window, &topics);
     readout::draw(&canvas, &topics, pointer);
     // The width changes in steps, so that one more digit does not move everything.
     let wanted = ((label_width + 18.0) / 8.0).ceil() * 8.0;
