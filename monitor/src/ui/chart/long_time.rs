@@ -1,10 +1,7 @@
 //! Long time on a chart: what it needs of the server, its rows, and the words about them.
 
 use egui::{Align2, pos2};
-use tickcast_protocol::{
-    message::{Interval, TimeNs},
-    topic::Topic,
-};
+use tickcast_protocol::{message::TimeNs, topic::Topic};
 
 use super::{
     canvas::{Canvas, ChartedTopic, Drawing},
@@ -151,10 +148,10 @@ pub(super) fn note(canvas: &Canvas<'_>, pane: &ChartPane, topics: &[ChartedTopic
         return;
     };
     let area = canvas.areas.plot;
-    let place = pos2(area.left() + 8.0, area.bottom() - 6.0);
+    let place = pos2(area.left() + 8.0, area.top() + 6.0);
     let (font, color) = (theme::axis_text(), canvas.theme().muted);
     let galley = canvas.inside.layout_no_wrap(text, font, color);
-    let rect = Align2::LEFT_BOTTOM.anchor_size(place, galley.size());
+    let rect = Align2::LEFT_TOP.anchor_size(place, galley.size());
     let ground = canvas.theme().background.gamma_multiply(0.85);
     canvas.inside.rect_filled(rect.expand(2.0), 3, ground);
     canvas.inside.galley(rect.min, galley, color);
@@ -169,11 +166,14 @@ fn words(scene: &Scene<'_>, charted: &ChartedTopic<'_>, start_ns: TimeNs) -> Opt
         Drawing::Candles(_, interval_ns) => {
             let track = candle_track(Some(long), *interval_ns);
             let label = format::age(*interval_ns);
-            (track, format!("Candles of {label}"))
+            (track, format!("Candles of {label} begin"))
         }
         Drawing::Line(_) | Drawing::Band(_) => {
             let (interval, _) = charted.wanted.last()?;
-            (long.track(*interval), "The server's history".to_owned())
+            (
+                long.track(*interval),
+                "The server's history begins".to_owned(),
+            )
         }
     };
     if long.availability() == LongAvailability::NotKept {
@@ -187,15 +187,11 @@ fn words(scene: &Scene<'_>, charted: &ChartedTopic<'_>, start_ns: TimeNs) -> Opt
     if track.is_asking() && !track.covers(start_ns, visible.min(now_ns)) {
         return Some("Loading".to_owned());
     }
-    let begins_ns = track
-        .begins_ns()
-        .filter(|&begins_ns| begins_ns > start_ns)?;
+    let begins_ns = track.begins_ns()?;
+    // The first of longer rows may begin before the first update.
+    let rows = charted.rows.as_ref();
+    let row_ns = rows.and_then(|rows| Some(rows.rows.first()?.start_ns));
+    let begins_ns = row_ns.unwrap_or(begins_ns);
     let at = scene.zone.date_time(begins_ns);
-    let longer = match &charted.drawing {
-        Drawing::Candles(_, interval_ns) if *interval_ns < Interval::Hours4.nanos() => {
-            " · longer ones may reach further back"
-        }
-        _ => "",
-    };
-    Some(format!("{label} begin at {at}{longer}").replace("history begin ", "history begins "))
+    (begins_ns > start_ns).then(|| format!("{label} at {at}"))
 }
