@@ -43,6 +43,9 @@ impl Monitor {
             UiCommand::View(step) => self.panels.workspace.step(step, now_ns),
             UiCommand::Style(style) => self.panels.workspace.set_style(style, now_ns),
             UiCommand::Scale(mode) => self.panels.workspace.set_scale_mode(mode, now_ns),
+            UiCommand::Basis(basis) => self.panels.workspace.toggle_basis(basis),
+            UiCommand::Series(topic, action) => self.change_series(topic, action),
+            UiCommand::ToggleCursors => self.panels.workspace.toggle_cursors(now_ns),
             UiCommand::NextPane => self.panels.workspace.next_pane(),
             UiCommand::ToggleLink => self.panels.workspace.toggle_link(),
             UiCommand::PageBack(topic) => {
@@ -111,6 +114,7 @@ impl Monitor {
             UiCommand::SetAlertCommand(id, line) => {
                 self.server.alerts.change(id, |rule| rule.command = line);
             }
+            UiCommand::Notify(notice) => self.notify(notice),
             UiCommand::RemoveAlert(id) => self.server.alerts.remove(id),
             UiCommand::AcknowledgeAlerts => {
                 self.server.alerts.acknowledge();

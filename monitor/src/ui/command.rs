@@ -7,7 +7,7 @@ use tickcast_protocol::{message::TimeNs, topic::Topic};
 use crate::{
     data::{
         alerts::{AlertCondition, AlertRuleId},
-        chart::{ChartStyle, ScaleMode},
+        chart::{ChartStyle, ScaleMode, ValueBasis},
         topics::{ChangeReference, TopicSettings},
     },
     files::{
@@ -44,6 +44,12 @@ pub enum UiCommand {
     Style(ChartStyle),
     /// Change the value axis of the active chart.
     Scale(ScaleMode),
+    /// Change what the values of the active chart are shown as; chosen again, as they are.
+    Basis(ValueBasis),
+    /// Change a series of the active chart; without a topic the selected one.
+    Series(Option<Topic>, SeriesAction),
+    /// Place two cursors on the active chart, or remove them.
+    ToggleCursors,
     /// Make the next pane active.
     NextPane,
     /// Let all charts follow the live edge.
@@ -109,6 +115,8 @@ pub enum UiCommand {
     RemoveAlert(AlertRuleId),
     /// Acknowledge all events of alerts.
     AcknowledgeAlerts,
+    /// Show a notice.
+    Notify(String),
 }
 
 /// A command for the list of servers.
@@ -131,6 +139,19 @@ pub enum Placement {
     New,
     /// As another line on the active chart.
     Overlay,
+    /// The same, on its second axis.
+    SecondAxis,
+}
+
+/// A change of one series of a chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeriesAction {
+    /// Hide it, or show it again.
+    Hide,
+    /// Move it to the other axis.
+    MoveAxis,
+    /// Remove it.
+    Remove,
 }
 
 /// A change of the view of the active chart.

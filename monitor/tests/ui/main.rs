@@ -9,6 +9,7 @@ mod lists;
 mod names;
 mod payloads;
 mod recordings;
+mod series;
 #[path = "../support/mod.rs"]
 mod support;
 mod views;

@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tickcast_protocol::topic::Topic;
 
-use crate::data::chart::{ChartStyle, SPAN_DEFAULT_NS, ScaleMode};
+use crate::data::chart::{ChartStyle, SPAN_DEFAULT_NS, ScaleMode, SeriesOptions};
 
 /// The most panes: each wants every update of its topics, and more do not fit on a screen.
 pub(crate) const PANES_MAX: usize = 24;
@@ -125,6 +125,9 @@ pub(crate) struct SavedChart {
     /// How much time it shows, in nanoseconds.
     #[serde(default = "default_span_ns")]
     pub(crate) span_ns: i64,
+    /// How its series are shown, and its cursors.
+    #[serde(flatten)]
+    pub(crate) options: SeriesOptions,
 }
 
 fn default_span_ns() -> i64 {

@@ -21,6 +21,10 @@ pub(super) fn show(response: &Response, topic: &Topic) -> Vec<UiCommand> {
             ("Chart", chart(Placement::Active)),
             ("Chart in a new pane", chart(Placement::New)),
             ("Add to the active chart", chart(Placement::Overlay)),
+            (
+                "Add to the active chart, second axis",
+                chart(Placement::SecondAxis),
+            ),
             ("Inspect", vec![select.clone(), UiCommand::OpenInspector]),
             (
                 "Add to the log, or take off",
