@@ -8,6 +8,7 @@ use crate::{
     data::{
         alerts::{AlertCondition, AlertRuleId},
         chart::{ChartStyle, ScaleMode, ValueBasis},
+        derived::DerivedTopic,
         topics::{ChangeReference, TopicSettings},
     },
     files::{
@@ -23,6 +24,10 @@ pub enum UiCommand {
     Select(Topic),
     /// Set name, unit, decimals, colour and limits of a topic.
     SetTopic(Topic, TopicSettings),
+    /// Make a derived topic.
+    AddDerived(DerivedTopic),
+    /// Remove a derived topic.
+    RemoveDerived(Topic),
     /// Open a chart of a topic.
     Chart {
         /// The topic.
@@ -194,6 +199,8 @@ pub enum Overlay {
     Servers,
     /// What is set for the selected topic.
     Topic,
+    /// The derived topics.
+    Derived,
 }
 
 /// A control of the recording being played.

@@ -30,8 +30,8 @@ const AREA_MIN: (f32, f32) = (240.0, 120.0);
 const EYE: f32 = 18.0;
 const BUTTONS: f32 = 40.0;
 
-/// A wider legend has the names of the axes.
-const VALUE_MIN: f32 = 64.0;
+/// The least width of a name.
+const NAME_MIN: f32 = 56.0;
 
 /// Whether a chart of this size has a legend.
 pub(super) fn is_shown(pane: &ChartPane, area: Rect) -> bool {
@@ -109,7 +109,6 @@ fn row(
         done.change = Some((name.clone(), SeriesAction::Hide));
     }
     let topic = scene.store.topic_named(name.as_str());
-    let value = topic.map_or_else(String::new, |topic| newest(pane, topic));
     let ink = if is_hidden { theme.dim } else { theme.text };
     let value_color = match topic {
         Some(topic) if topic.is_outside() => theme.bad,
@@ -117,15 +116,23 @@ fn row(
     };
     let font = theme::small_figures();
     let painter = ui.painter().clone();
+    let room = line.width() - EYE - BUTTONS;
+    // A number that is cut would be read as another one: it is shown whole or not at all.
+    let value = topic.and_then(|topic| {
+        newest(pane, topic).into_iter().find(|text| {
+            let galley = painter.layout_no_wrap(text.clone(), font.clone(), value_color);
+            galley.size().x <= room - NAME_MIN
+        })
+    });
+    let value = value.unwrap_or_default();
     let galley = painter.layout_no_wrap(value.clone(), font.clone(), value_color);
     let label = Name {
         text: name.as_str(),
         font: theme::small(),
         color: ink,
     };
-    let room = line.width() - EYE - BUTTONS;
     let wanted = label.width(&painter);
-    let (name_width, value_width) = share(room, wanted, galley.size().x, VALUE_MIN);
+    let (name_width, value_width) = share(room, wanted, galley.size().x, galley.size().x);
     let left = line.left() + EYE;
     let chosen = Rect::from_min_size(line.left_top(), vec2(room, line.height()));
     let chosen = chosen.translate(vec2(EYE, 0.0));
@@ -170,8 +177,9 @@ fn row(
     }
 }
 
-/// The newest value, and its change where percentages are shown.
-fn newest(pane: &ChartPane, topic: &MonitoredTopic) -> String {
+/// The newest value and its change where percentages are shown, the longest text first.
+fn newest(pane: &ChartPane, topic: &MonitoredTopic) -> Vec<String> {
+    let short = format::latest(topic, false);
     let mut text = format::latest(topic, true);
     if let (Some(unit), Some(_)) = (&topic.unit, topic.number) {
         text = format!("{text} {unit}");
@@ -179,11 +187,18 @@ fn newest(pane: &ChartPane, topic: &MonitoredTopic) -> String {
     let map = pane.state.shown_as.get(topic.name.as_str());
     match (pane.options.basis, map, topic.number) {
         (ValueBasis::Percent, Some(Some(map)), Some(number)) => {
-            let percent = format::signed(map.shown(number), 2);
-            format!("{text}  {percent} %")
+            let percent = format!("{} %", format::signed(map.shown(number), 2));
+            vec![
+                format!("{text}  {percent}"),
+                format!("{short}  {percent}"),
+                percent,
+            ]
         }
-        (ValueBasis::Percent, Some(None), _) => format!("{text}  no % of 0"),
-        _ => text,
+        (ValueBasis::Percent, Some(None), _) => {
+            let none = "no % of 0";
+            vec![format!("{text}  {none}"), none.to_owned()]
+        }
+        _ => vec![text, short],
     }
 }
 

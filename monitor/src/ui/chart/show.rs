@@ -128,12 +128,16 @@ pub(crate) fn show(
 
 /// Asks for older history of the time that is shown.
 fn page_back(pane: &ChartPane, scene: &Scene<'_>, plot: &Plot, done: &mut PaneResponse) {
-    let missing = pane.topics.iter().filter(|name| {
+    // What is computed gets older with the topics that it is made of.
+    let names = pane
+        .topics
+        .iter()
+        .flat_map(|name| scene.derived.roots(name));
+    let missing = names.filter(|name| {
         let topic = scene.store.topic_named(name.as_str());
         topic.is_some_and(|topic| topic.wants_past(plot.start_ns))
     });
-    done.commands
-        .extend(missing.cloned().map(UiCommand::PageBack));
+    done.commands.extend(missing.map(UiCommand::PageBack));
 }
 
 /// Draws a button that says that the chart is paused, and how far it lags.

@@ -21,7 +21,7 @@ const VALUE_GAP: f32 = 48.0;
 const LABEL_HALF: f32 = 16.0;
 
 /// The decimals of percentages and of normalised values.
-const PERCENT_DECIMALS: u8 = 2;
+const PERCENT_DECIMALS: u8 = 3;
 const PART_DECIMALS: u8 = 3;
 
 /// One value axis.

@@ -139,6 +139,11 @@ pub(crate) fn actions() -> Vec<Action> {
             overlay(Overlay::Topic),
         ),
         action(
+            "Derived topics: means, spreads, formulas",
+            key(COMMAND, Key::D),
+            overlay(Overlay::Derived),
+        ),
+        action(
             "Save the layout under a name",
             key(COMMAND, Key::S),
             overlay(Overlay::SaveLayout),

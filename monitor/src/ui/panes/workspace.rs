@@ -9,7 +9,10 @@ use tickcast_protocol::{message::TimeNs, topic::Topic};
 
 use super::{health::HealthPane, log::LogPane, pane::Pane, placing, tiles::PaneTiles, welcome};
 use crate::{
-    data::chart::{AxisSide, ChartStyle, ScaleMode, ValueBasis},
+    data::{
+        chart::{AxisSide, ChartStyle, ScaleMode, ValueBasis},
+        derived::DerivedTopic,
+    },
     files::saved_state::{PANES_MAX, SavedTree, SavedWorkspace},
     ui::{
         chart::{self, ChartPane, Crosshair},
@@ -47,6 +50,8 @@ pub struct Workspace {
     active_width: f32,
     /// The panes that are not behind other tabs.
     seen: Vec<TileId>,
+    /// The derived topics of a saved layout.
+    derived: Vec<DerivedTopic>,
 }
 
 impl Default for Workspace {
@@ -58,6 +63,7 @@ impl Default for Workspace {
             crosshair: Crosshair::default(),
             active_width: 0.0,
             seen: Vec::new(),
+            derived: Vec::new(),
         }
     }
 }
@@ -68,6 +74,7 @@ impl Workspace {
         let mut workspace = Self {
             active: saved.active.map(TileId),
             is_linked: saved.is_linked,
+            derived: saved.derived.clone(),
             ..Self::default()
         };
         if !saved.is_empty() {
@@ -89,7 +96,18 @@ impl Workspace {
             tree,
             active: self.active.map(|id| id.0),
             is_linked: self.is_linked,
+            derived: self.derived.clone(),
         }
+    }
+
+    /// The derived topics of a saved layout.
+    pub(crate) fn derived(&self) -> &[DerivedTopic] {
+        &self.derived
+    }
+
+    /// Sets the derived topics of a layout to be saved.
+    pub(crate) fn set_derived(&mut self, derived: Vec<DerivedTopic>) {
+        self.derived = derived;
     }
 
     /// Whether there is no pane.

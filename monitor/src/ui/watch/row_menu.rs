@@ -31,6 +31,7 @@ pub(super) fn show(response: &Response, topic: &Topic) -> Vec<UiCommand> {
                 vec![select.clone(), UiCommand::ToggleLog],
             ),
             ("Alerts …", overlay(Overlay::Alerts)),
+            ("Derive a topic …", overlay(Overlay::Derived)),
             ("Name, unit, limits …", overlay(Overlay::Topic)),
         ] {
             if ui.button(label).clicked() {
