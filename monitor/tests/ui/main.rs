@@ -4,11 +4,13 @@
 mod alerts;
 mod charts;
 mod connection;
+mod derived;
 mod extremes;
 mod lists;
 mod names;
 mod payloads;
 mod recordings;
+mod series;
 #[path = "../support/mod.rs"]
 mod support;
 mod views;

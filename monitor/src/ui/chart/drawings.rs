@@ -1,5 +1,7 @@
 //! Computes the drawings of a chart's topics.
 
+use std::collections::HashMap;
+
 use tickcast_protocol::message::TimeNs;
 
 use super::{
@@ -39,11 +41,14 @@ pub(super) fn charted_topics<'a>(
         .collect();
     let reductions = &mut pane.state.reductions;
     let topics = pane.topics.iter().zip(reductions).enumerate();
-    topics
+    let (options, style) = (&pane.options, pane.style);
+    let mut shown_as = HashMap::new();
+    let charted = topics
+        .filter(|(_, (name, _))| !options.is_hidden(name))
         .filter_map(|(number, (name, reduction))| {
             let topic = scene.store.topic_named(name.as_str())?;
             let series = topic.series.as_ref()?;
-            let drawing = match (pane.style, series.kind()) {
+            let mut drawing = match (style, series.kind()) {
                 (ChartStyle::Candles(interval_ns), _) => {
                     let ns_per_column = window.column_ns() as f64;
                     let least = (ns_per_column * CANDLE_MIN_WIDTH) as i64;
@@ -70,14 +75,23 @@ pub(super) fn charted_topics<'a>(
                     Drawing::Line(reduction.line(series, window))
                 }
             };
+            let times = (window.start_ns, window.end_ns);
+            let map = drawing.shown_as(options.basis, series, times);
+            shown_as.insert(name.clone(), map);
+            let map = map?;
+            drawing.show_as(map);
             Some(ChartedTopic {
                 topic,
                 series,
                 drawing,
                 color: colors[number],
+                side: options.side(name),
+                map,
             })
         })
-        .collect()
+        .collect();
+    pane.state.shown_as = shown_as;
+    charted
 }
 
 pub(super) fn volume(
