@@ -7,6 +7,7 @@
 mod background;
 mod charts;
 mod commands;
+mod derived;
 mod exports;
 mod fleet;
 mod long_time;

@@ -25,6 +25,7 @@ impl Monitor {
         for item in items {
             self.apply(item);
         }
+        self.server.derive(true);
         self.live_ns = clock_ns + self.offset_ns();
         self.now_ns = self.live_ns;
         self.play(clock_ns);
@@ -163,6 +164,11 @@ impl Monitor {
         let received_ns = received_ns + self.offset_ns();
         self.server.saw_update(received_ns);
         for update in batch.updates {
+            // The user's own topic has this name.
+            if self.server.derived.has(&update.topic) {
+                self.server.store.drop_update();
+                continue;
+            }
             // The server delays newest values on purpose: only the other updates measure the
             // latency. The age of newest values tells how slow the link is.
             if !batch.snapshot && update.quality == Quality::Live {

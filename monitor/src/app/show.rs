@@ -10,7 +10,7 @@ use crate::{
     ui::{
         bars::{banner, player, status},
         command::UiCommand,
-        keyboard,
+        dragging, keyboard,
         scene::{Quiet, Scene},
         theme,
     },
@@ -108,6 +108,7 @@ impl Monitor {
             .frame(egui::Frame::NONE)
             .show(ui, |ui| commands.extend(panels.workspace.show(ui, &scene)));
         commands.extend(panels.overlays.show(ui, &scene));
+        dragging::show(ui, &scene);
 
         self.common.list_width = Some(list.response.rect.width());
         self.panels = panels;

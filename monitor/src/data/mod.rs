@@ -4,6 +4,7 @@
 pub(crate) mod alerts;
 pub(crate) mod chart;
 pub(crate) mod connection_state;
+pub(crate) mod derived;
 pub(crate) mod format;
 pub(crate) mod health;
 pub(crate) mod history;

@@ -1,10 +1,12 @@
 // All charts of the page: their elements, what is shown in them, and the updates that only they
 // need.
 
+import { candleInterval, rowInterval } from '../candles/intervals.js';
 import { windowOf } from '../chart/view.js';
 import { Detail } from './detail.js';
 import { loadHistory } from './history.js';
 import { Pane } from './pane.js';
+import { Pasts } from './pasts.js';
 import { isWords, seriesOf } from './series.js';
 import { MAX_POINTS_PER_CHART } from './store.js';
 
@@ -22,6 +24,9 @@ export class Charts {
   /** By the id of the chart. */
   #panes = new Map();
   #details = new Map();
+  #pasts;
+  /** The oldest time of which anything is known, of all charts; null if nothing is. */
+  #oldest_s = null;
   /** Topics whose history is being loaded. */
   #loading = new Set();
   /** The time of the crosshair, of all charts. */
@@ -42,6 +47,7 @@ export class Charts {
     this.#overview = overview;
     this.#gapList = gapList;
     this.#on = on;
+    this.#pasts = new Pasts(() => on.changed(false));
     const restyle = () => this.restyle();
     matchMedia('(prefers-color-scheme: light)').addEventListener('change', restyle);
     // Text drawn before the font is loaded has another font.
@@ -60,6 +66,7 @@ export class Charts {
   clientEnds() {
     for (const detail of this.#details.values()) detail.close();
     this.#details.clear();
+    this.#pasts.clientEnds();
     this.#loading.clear();
   }
 
@@ -79,21 +86,43 @@ export class Charts {
     const { charts, active } = this.#workspace;
     const now_s = now_ms / 1000;
     this.#arrange(charts);
-    this.#workspace.showAll(this.#oldest(), now_s);
+    this.#workspace.showAll(this.#oldest_s, now_s);
+    this.#oldest_s = null;
+    const { client } = this.#overview;
+    this.#pasts.begin(client);
     const { from_s, to_s } = windowOf(this.#workspace.view, now_s);
     const time = { from_s, span_s: this.#workspace.view.span_s };
     for (const shown of charts) {
       const row = this.#store.get(shown.topic) ?? null;
       const detail = this.#detailOf(shown, row);
       if (row) this.#loadIfNear(row, from_s, to_s - from_s);
-      const hasSizes = row?.kind === 'trade';
-      const series = row && seriesOf(row, shown, detail, this.#store.joins, (interval_s) => detail.candles.between(interval_s, from_s, to_s, hasSizes));
-      const gapList = series?.kind === 'line' || !detail ? this.#gapList : detail.gapList;
+      const past = row && this.#look(row, shown, detail, { from_s, to_s, now_s, isConnected: client.readyState === client.OPEN }, shown === active);
+      const series = row && seriesOf(row, shown, detail, this.#store.joins, past);
+      const gapList = series?.kind === 'line' || !detail ? this.#gapList : series?.kind === 'candles' ? lasting(detail.gapList) : detail.gapList;
       this.#panes.get(shown.id).paint(shown, row, detail, {
         topic: `${shown.topic} ${series?.kind}`, series, gapList, time, range: shown.range, now_s, isUtc, pointed_s: this.#pointed_s,
-      }, shown === active);
+      }, { isActive: shown === active, isOnly: charts.length === 1 });
     }
+    this.#pasts.ask(client, now_s);
     this.#showActive(active);
+  }
+
+  /** Looks for candles, or for rows where not every update is known. */
+  #look(row, shown, detail, view, isActive) {
+    const first_s = row.points.first_s ?? view.now_s;
+    this.#oldest_s = Math.min(this.#oldest_s ?? Infinity, first_s);
+    if (isWords(row)) return null;
+    const past = this.#pasts.of(row.topic);
+    const span_s = view.to_s - view.from_s;
+    const interval_s = shown.isCandles ? candleInterval(shown.interval_s, span_s) : rowInterval(span_s);
+    past.follow(shown.isCandles ? interval_s : null);
+    // Live updates come soon, and then the newest candles are asked for with them.
+    if (shown.isCandles && !(detail && past.isFed)) return null;
+    const to_s = shown.isCandles ? view.to_s : Math.min(view.to_s, first_s);
+    if (to_s <= view.from_s) return null;
+    const found = this.#pasts.look(past, interval_s, { ...view, to_s }, isActive);
+    this.#oldest_s = Math.min(this.#oldest_s, found.first_s ?? Infinity);
+    return found;
   }
 
   /** Charts that are too many for the place are scrolled. */
@@ -130,15 +159,11 @@ export class Charts {
     const { client } = this.#overview;
     if (!needsDetail(shown, row)) return null;
     if (!this.#details.has(shown.topic) && client.readyState < client.CLOSING) {
-      this.#details.set(shown.topic, new Detail(client, shown.topic, { now_ms: () => this.#on.now_s() * 1000, changed: () => this.#on.changed(false) }));
+      this.#details.set(shown.topic, new Detail(client, shown.topic, this.#pasts.of(shown.topic), { now_ms: () => this.#on.now_s() * 1000, changed: () => this.#on.changed(false) }));
     }
-    return this.#details.get(shown.topic) ?? null;
-  }
-
-  #oldest() {
-    const times = this.#workspace.charts.map(({ topic }) => this.#store.get(topic)?.points.first_s ?? this.#details.get(topic)?.ticks.first_s ?? null);
-    const known = times.filter((s) => s !== null);
-    return known.length === 0 ? null : Math.min(...known);
+    const detail = this.#details.get(shown.topic) ?? null;
+    if (shown.hasMessages || isWords(row)) detail?.loadHistory();
+    return detail;
   }
 
   /** Loads history as soon as the view shows what is before the oldest point. */
@@ -197,3 +222,6 @@ export class Charts {
 }
 
 const needsDetail = (shown, row) => Boolean(row) && (shown.isCandles || shown.hasMessages || isWords(row));
+
+/** Candles have what came after a gap from the server, so only a gap that lasts is one. */
+const lasting = ({ gaps, version }) => ({ gaps: gaps.filter(({ to }) => to === null), version });

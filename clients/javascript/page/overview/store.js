@@ -41,6 +41,7 @@ export class Store {
   /** Topics that are not live, with or without a row. */
   #statuses = new Map();
   #rated_ms = null;
+  #reference = 'seen';
 
   get(topic) {
     return this.#byTopic.get(topic);
@@ -66,7 +67,8 @@ export class Store {
       row.direction = row.number === null ? 0 : Math.sign(number - row.number);
       if (row.direction !== 0) row.changed_ms = now_ms;
       row.first ??= number;
-      row.change = changeSince(row.first, number);
+      if (this.#reference !== 'told') row.base ??= number;
+      row.change = changeSince(row.base, number);
     }
     row.kind = kind;
     row.number = number;
@@ -94,8 +96,8 @@ export class Store {
     const { status = 'live', since_ms = null } = this.#statuses.get(topic) ?? {};
     const row = {
       topic, unit: '', name: '', kind: '', text: '', extra: '', number: null, decimals: 0, quality: 'live', status, since_ms,
-      /** The first number of the page, and the change since then in percent. */
-      first: null, change: null,
+      /** The first number of the page; what the change in percent is counted from, or null. */
+      first: null, base: null, change: null,
       /** Sign of the newest change, and its time by the server's clock. */
       direction: 0, changed_ms: 0,
       /** `ratedSeq`: the seq when the rate was computed last. */
@@ -170,12 +172,21 @@ export class Store {
     if (this.joins.length > MAX_JOINS) this.joins.shift();
   }
 
-  /** Changes are in percent of the values of this moment. */
-  setReference() {
-    for (const row of this.rows) {
-      row.first = row.number;
-      row.change = row.number === null ? null : 0;
-    }
+  /**
+   * What changes in percent are counted from: the first number of the page, those of this moment,
+   * or those that `setBase` tells.
+   *
+   * @param {'seen' | 'now' | 'told'} reference
+   */
+  setReference(reference) {
+    this.#reference = reference;
+    for (const row of this.rows) setBase(row, { seen: row.first, now: row.number, told: null }[reference]);
+  }
+
+  /** @param {number | null} number null: nothing is known */
+  setBase(topic, number) {
+    const row = this.#byTopic.get(topic);
+    if (row && this.#reference === 'told') setBase(row, number);
   }
 
   /** @param {{ topic: string, status: string, since_ns?: bigint }[]} statuses */
@@ -236,5 +247,10 @@ export class Store {
   }
 }
 
-/** In percent; null if the first value is zero. */
-const changeSince = (first, number) => (first === 0 ? null : ((number - first) / Math.abs(first)) * 100);
+/** In percent; null if the first value is zero or unknown. */
+const changeSince = (first, number) => (first === 0 || first === null || number === null ? null : ((number - first) / Math.abs(first)) * 100);
+
+function setBase(row, number) {
+  row.base = number;
+  row.change = changeSince(number, row.number);
+}

@@ -3,7 +3,7 @@
 
 use tickcast_protocol::message::{CandleState, Interval, TimeNs};
 
-use super::{joined_candles::incomplete_times, window::ChartWindow};
+use super::{basis::ShownAs, joined_candles::incomplete_times, window::ChartWindow};
 use crate::data::{
     long_history::{BarSum, LongBar, TopicLongHistory, folded, next_level, row_interval},
     time::SECOND,
@@ -136,6 +136,21 @@ impl ChartRows {
         let after = self.rows.partition_point(|row| row.start_ns <= time_ns);
         let row = self.rows.get(after.checked_sub(1)?)?;
         (time_ns < row.end_ns).then_some(row)
+    }
+
+    /// The middle of the first row that reaches beyond a time.
+    pub(crate) fn first_after(&self, time_ns: TimeNs) -> Option<f64> {
+        let first = self.rows.iter().find(|row| row.end_ns > time_ns);
+        first.map(|row| row.middle)
+    }
+
+    /// Replaces all values by what they are shown as.
+    pub(crate) fn show_as(&mut self, map: ShownAs) {
+        for row in &mut self.rows {
+            for value in [&mut row.low, &mut row.high, &mut row.middle] {
+                *value = map.shown(*value);
+            }
+        }
     }
 
     /// The rows as pieces between which updates are missing.

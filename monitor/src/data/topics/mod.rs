@@ -1,6 +1,7 @@
 //! Topics with their newest values and their history, within a memory limit.
 
 mod backfill;
+mod derived;
 mod keys;
 mod latest;
 mod long_time;

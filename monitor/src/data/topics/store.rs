@@ -58,6 +58,8 @@ pub struct Store {
     moved_ns: TimeNs,
     newest_ns: Option<TimeNs>,
     with_value: Vec<TopicKey>,
+    /// How many topics were taken off that list.
+    unlisted: u64,
     /// Topics that are not live.
     not_live: BTreeSet<TopicKey>,
     status_changes: u64,
@@ -88,6 +90,7 @@ impl Store {
             moved_ns: 0,
             newest_ns: None,
             with_value: Vec::new(),
+            unlisted: 0,
             not_live: BTreeSet::new(),
             status_changes: 0,
             payload_bytes: 0,
@@ -128,6 +131,11 @@ impl Store {
             return true;
         };
         topic.wants(mode) && update.position > topic.series_at.0
+    }
+
+    /// Counts an update that cannot be shown.
+    pub(crate) fn drop_update(&mut self) {
+        self.totals.dropped += 1;
     }
 
     /// Applies an update. An update that came before, by another subscription, has no effect.
@@ -387,6 +395,47 @@ impl Store {
     /// How many topics there are.
     pub fn len(&self) -> usize {
         self.topics.len()
+    }
+
+    /// Changes the history of a topic.
+    pub(super) fn change_series(
+        &mut self,
+        name: &Topic,
+        change: impl FnOnce(&mut Option<SampleSeries>),
+    ) {
+        let Some(key) = self.key_or_new(name) else {
+            return;
+        };
+        let series = &mut self.topics[key].series;
+        let before = series.as_ref().map_or(0, SampleSeries::bytes);
+        change(series);
+        let after = series.as_ref().map_or(0, SampleSeries::bytes);
+        self.bytes = self.bytes - before + after;
+        if self.bytes > self.memory_limit {
+            self.evict();
+        }
+    }
+
+    /// A computed topic has another value.
+    pub(super) fn shown_derived(&mut self, name: &Topic, is_first: bool, moved_ns: TimeNs) {
+        if let Some(key) = self.find(name.as_str())
+            && is_first
+        {
+            self.with_value.push(key);
+        }
+        self.moved_ns = self.moved_ns.max(moved_ns);
+    }
+
+    /// Takes a topic off the list of those with a value.
+    pub(super) fn unlist(&mut self, name: &Topic) {
+        let key = self.find(name.as_str());
+        self.with_value.retain(|known| Some(*known) != key);
+        self.unlisted += 1;
+    }
+
+    /// How many topics were taken off the list of those with a value.
+    pub(crate) fn unlisted(&self) -> u64 {
+        self.unlisted
     }
 
     /// The topics with a value, in the order of their first values.

@@ -223,6 +223,16 @@ impl MonitoredTopic {
         }
     }
 
+    /// Forgets its values: it is a computed topic that was removed.
+    pub(super) fn forget_values(&mut self) {
+        let watched = self.watched.take();
+        let name = self.name.clone();
+        let settings = self.settings.take();
+        *self = Self::new(name);
+        self.watched = watched;
+        self.set(settings.as_deref());
+    }
+
     /// Applies the newest value.
     pub(super) fn show(&mut self, latest: Latest, ingest_ns: TimeNs) {
         let value = match &latest {

@@ -1,5 +1,7 @@
 //! Computes the drawings of a chart's topics.
 
+use std::collections::HashMap;
+
 use tickcast_protocol::message::TimeNs;
 
 use super::{
@@ -41,20 +43,27 @@ pub(super) fn charted_topics<'a>(
         .collect();
     let reductions = &mut pane.state.reductions;
     let topics = pane.topics.iter().zip(reductions).enumerate();
-    topics
+    let (options, style) = (&pane.options, pane.style);
+    let mut shown_as = HashMap::new();
+    let charted = topics
+        .filter(|(_, (name, _))| !options.is_hidden(name))
         .filter_map(|(number, (name, reduction))| {
             let topic = scene.store.topic_named(name.as_str())?;
             let series = topic.series.as_ref()?;
+            // What is computed here is not known to the server.
+            let is_derived = scene.derived.has(name);
+            let long = topic.long().filter(|_| !is_derived);
             let mut wanted = Vec::new();
             let mut rows = None;
             let mut first = series.start();
-            if pane.style == ChartStyle::Line
-                && let Some(long) = long_time::rows_of(topic, series, window, scene.now_ns)
+            if style == ChartStyle::Line
+                && let Some(long) = long
+                && let Some(of_line) = long_time::rows_of(topic, long, series, window, scene.now_ns)
             {
-                (wanted, first) = (long.1, long.2);
-                rows = Some(long.0);
+                (wanted, first) = (of_line.1, of_line.2);
+                rows = Some(of_line.0);
             }
-            let drawing = match (pane.style, series.kind()) {
+            let mut drawing = match (style, series.kind()) {
                 (ChartStyle::Candles(interval_ns), _) => {
                     let ns_per_column = window.column_ns() as f64;
                     let least = (ns_per_column * CANDLE_MIN_WIDTH) as i64;
@@ -63,10 +72,12 @@ pub(super) fn charted_topics<'a>(
                     } else {
                         round_interval(least)
                     };
-                    wanted = long_time::wanted_candles(window, interval_ns);
+                    if !is_derived {
+                        wanted = long_time::wanted_candles(window, interval_ns);
+                    }
                     let candles = joined_candles(
                         series,
-                        topic.long(),
+                        long,
                         (window.start_ns, window.end_ns),
                         interval_ns,
                         scene.now_ns,
@@ -82,16 +93,28 @@ pub(super) fn charted_topics<'a>(
                     Drawing::Line(reduction.line_from(series, window, first))
                 }
             };
+            let times = (window.start_ns, window.end_ns);
+            let map = drawing.shown_as(options.basis, series, times, rows.as_ref());
+            shown_as.insert(name.clone(), map);
+            let map = map?;
+            drawing.show_as(map);
+            if let Some(rows) = &mut rows {
+                rows.show_as(map);
+            }
             Some(ChartedTopic {
                 topic,
                 series,
                 drawing,
                 color: colors[number],
+                side: options.side(name),
+                map,
                 rows,
                 wanted,
             })
         })
-        .collect()
+        .collect();
+    pane.state.shown_as = shown_as;
+    charted
 }
 
 pub(super) fn volume(

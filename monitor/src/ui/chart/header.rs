@@ -8,7 +8,7 @@ use super::{
     title,
 };
 use crate::{
-    data::chart::{ChartStyle, ScaleMode},
+    data::chart::{ChartStyle, ScaleMode, ValueBasis},
     ui::{
         scene::Scene,
         theme,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// In narrower panes the buttons are in a menu, so that the title keeps its room.
-const BUTTONS_FROM_WIDTH: f32 = 780.0;
+const BUTTONS_FROM_WIDTH: f32 = 850.0;
 
 /// Draws the line.
 pub(super) fn show(
@@ -25,7 +25,7 @@ pub(super) fn show(
     ui: &mut Ui,
     scene: &Scene<'_>,
     rect: Rect,
-    is_active: bool,
+    (is_active, has_legend): (bool, bool),
     done: &mut PaneResponse,
 ) {
     let theme = scene.theme;
@@ -69,13 +69,32 @@ pub(super) fn show(
     }
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
         ui.set_clip_rect(ui.max_rect().expand(2.0));
-        title::show(pane, ui, scene, is_active);
+        title::show(pane, ui, scene, is_active, has_legend);
     });
 }
 
 fn buttons(pane: &mut ChartPane, ui: &mut Ui, scene: &Scene<'_>) {
     let theme = scene.theme;
     ui.add_space(4.0);
+    for (label, basis, tip) in [
+        (
+            "0–1",
+            ValueBasis::Normalised,
+            "Each series fills the height",
+        ),
+        (
+            "%",
+            ValueBasis::Percent,
+            "Change from the first visible value (P)",
+        ),
+    ] {
+        let chosen = pane.basis() == basis;
+        let button = choice(ui, theme, chosen, label).on_hover_text(tip);
+        if button.clicked() {
+            pane.set_basis(if chosen { ValueBasis::Plain } else { basis });
+        }
+    }
+    ui.label(styled("·", theme::small(), theme.dim));
     for (label, mode, tip) in [
         ("Log", ScaleMode::Log, "A logarithmic axis"),
         ("Lock", ScaleMode::Lock, "The range stays fixed"),

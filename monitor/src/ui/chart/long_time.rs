@@ -39,11 +39,11 @@ pub(super) fn wanted_candles(window: &ChartWindow, interval_ns: i64) -> Vec<Want
 /// that is drawn. `None` if all samples of the window are held here, or soon will be.
 pub(super) fn rows_of(
     topic: &MonitoredTopic,
+    long: &TopicLongHistory,
     series: &SampleSeries,
     window: &ChartWindow,
     now_ns: TimeNs,
 ) -> Option<(ChartRows, Vec<WantedRows>, u64)> {
-    let long = topic.long()?;
     let complete_ns = topic.complete_from_ns().unwrap_or(TimeNs::MAX);
     let is_held = complete_ns <= window.start_ns;
     let may_come = topic.wants_past(window.start_ns) && !rows::are_fine(window);
@@ -79,7 +79,7 @@ pub(super) fn requests(
     for name in &pane.topics {
         let topic = scene.store.topic_named(name.as_str());
         // A topic without a number so far may have had some.
-        if topic.is_some_and(|topic| topic.series.is_none()) {
+        if topic.is_some_and(|topic| topic.series.is_none()) && !scene.derived.has(name) {
             let wanted = match pane.style {
                 ChartStyle::Candles(interval_ns) => wanted_candles(window, interval_ns),
                 ChartStyle::Line => {
@@ -115,7 +115,7 @@ pub(super) fn incomplete(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
 /// Draws the rows of a topic, and where every update begins.
 pub(super) fn rows(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
     let Some(rows) = &charted.rows else { return };
-    let (painter, plot) = (&canvas.inside, &canvas.plot);
+    let (painter, plot) = (&canvas.inside, canvas.plot_of(charted.side));
     paint::rows(painter, plot, rows, charted.color);
     let (Some(last), Some(first_ns)) = (rows.rows.last(), charted.topic.complete_from_ns()) else {
         return;

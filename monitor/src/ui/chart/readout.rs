@@ -8,19 +8,29 @@ use super::{
     paint,
     pointer::{PointerInput, Ruler},
     readout_lines::{candle_lines, head_line, row_lines, ruler_lines, sample_at, sample_lines},
+    value_axis::ValueAxis,
 };
 use crate::{
-    data::{chart::candles::Candle, format, history::LANE_MAIN},
+    data::{
+        chart::{AxisSide, ValueBasis, candles::Candle},
+        format,
+        history::LANE_MAIN,
+    },
     ui::theme::Theme,
 };
 
 /// Draws the ruler, the crosshair, or the time of the crosshair in another pane.
-pub(super) fn draw(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], pointer: PointerInput<'_>) {
+pub(super) fn draw<'s>(
+    canvas: &Canvas<'s>,
+    basis: ValueBasis,
+    topics: &[ChartedTopic<'s>],
+    pointer: PointerInput<'_>,
+) {
     match (pointer.ruler, pointer.hovered, pointer.crosshair.time_ns) {
         (Some(ruler), ..) => measure(canvas, topics, ruler),
         (None, Some(place), _) => {
             pointer.crosshair.next_ns = Some(canvas.plot.time(place.x));
-            crosshair(canvas, topics, place);
+            crosshair(canvas, basis, topics, place);
         }
         (None, None, Some(time_ns)) => distant_crosshair(canvas, topics, time_ns),
         (None, None, None) => {}
@@ -28,7 +38,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], pointer: Po
 }
 
 /// Draws lines through the pointer, and the values there.
-fn crosshair(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], place: Pos2) {
+fn crosshair<'s>(canvas: &Canvas<'s>, basis: ValueBasis, topics: &[ChartedTopic<'s>], place: Pos2) {
     let (plot, theme) = (&canvas.plot, canvas.theme());
     let line = theme.muted.gamma_multiply(0.8);
     let time_ns = plot.time(place.x);
@@ -52,11 +62,15 @@ fn crosshair(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], place: Pos2) {
     };
     canvas.down(x, line, 3.0);
     canvas.across(place.y, line, 3.0);
-    if plot.rect.contains(place)
-        && let Some(charted) = topics.first()
-    {
-        let text = format::number(plot.value(place.y), charted.topic.decimals);
-        canvas.axis_label(place.y, &text, theme.raised, theme.text);
+    if plot.rect.contains(place) {
+        for side in [AxisSide::Right, AxisSide::Left] {
+            let axis = ValueAxis {
+                canvas,
+                side,
+                basis,
+            };
+            axis.value_at(topics, place.y);
+        }
     }
     if let Some((charted, row)) = row {
         let lines = row_lines(canvas.scene, charted, row);
@@ -99,7 +113,7 @@ fn candle_at<'t, 's>(
 fn mark(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>, index: u64) {
     let (series, theme) = (charted.series, canvas.theme());
     let x = canvas.plot.x(series.time(index));
-    let y = canvas.plot.y(series.value(LANE_MAIN, index));
+    let y = canvas.y(charted, series.value(LANE_MAIN, index));
     let line = Stroke::new(1.4, theme.text);
     canvas
         .inside
@@ -128,13 +142,13 @@ fn distant_crosshair(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], time_ns: 
         format::value(value, charted.topic.decimals),
         theme,
     )];
-    let place = pos2(x, plot.y(value));
+    let place = pos2(x, canvas.y(charted, value));
     paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
 }
 
 /// Draws a measurement.
 fn measure(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], ruler: Ruler) {
-    let (plot, theme) = (&canvas.plot, canvas.theme());
+    let theme = canvas.theme();
     let area = Rect::from_two_pos(ruler.from, ruler.to).intersect(canvas.areas.plot);
     canvas.inside.rect(
         area,
@@ -146,7 +160,7 @@ fn measure(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], ruler: Ruler) {
     let Some(charted) = topics.first() else {
         return;
     };
-    let lines = ruler_lines(plot, charted, ruler, theme);
+    let lines = ruler_lines(canvas, charted, ruler);
     paint::text_box(&canvas.inside, ruler.to, canvas.areas.plot, &lines, theme);
 }
 

@@ -2,7 +2,11 @@
 
 use tickcast_protocol::message::{CandleState, TimeNs};
 
-use super::{canvas::ChartedTopic, paint::BoxLine, plot::Plot, pointer::Ruler};
+use super::{
+    canvas::{Canvas, ChartedTopic},
+    paint::BoxLine,
+    pointer::Ruler,
+};
 use crate::{
     data::{
         chart::{candles::Candle, rows::ChartRow},
@@ -111,7 +115,8 @@ pub(super) fn candle_lines(
     interval_ns: i64,
 ) -> Vec<BoxLine> {
     let theme = scene.theme;
-    let number = |value: f64| format::value(value, charted.topic.decimals);
+    // Candles are drawn as what they are shown as.
+    let number = |shown: f64| format::value(charted.map.value(shown), charted.topic.decimals);
     let state = match candle.state {
         CandleState::Complete => "",
         CandleState::Open => " · open",
@@ -153,7 +158,7 @@ pub(super) fn row_lines(
     row: &ChartRow,
 ) -> Vec<BoxLine> {
     let theme = scene.theme;
-    let number = |value: f64| format::value(value, charted.topic.decimals);
+    let number = |shown: f64| format::value(charted.map.value(shown), charted.topic.decimals);
     let (what, state) = match (charted.series.kind(), row.state) {
         (SeriesKind::Trade, state) => ("last", state),
         (SeriesKind::Reading | SeriesKind::Quote, state) => ("mean", state),
@@ -183,13 +188,14 @@ fn updates(count: u64) -> String {
 
 /// The texts of a measurement.
 pub(super) fn ruler_lines(
-    plot: &Plot,
+    canvas: &Canvas<'_>,
     charted: &ChartedTopic<'_>,
     ruler: Ruler,
-    theme: &Theme,
 ) -> Vec<BoxLine> {
+    let (theme, plot) = (canvas.theme(), canvas.plot_of(charted.side));
     let number = |value| format::value(value, charted.topic.decimals);
-    let (from, to) = (plot.value(ruler.from.y), plot.value(ruler.to.y));
+    let value = |y| charted.map.value(plot.value(y));
+    let (from, to) = (value(ruler.from.y), value(ruler.to.y));
     let times = (plot.time(ruler.from.x), plot.time(ruler.to.x));
     let (start, end) = (times.0.min(times.1), times.0.max(times.1));
     let percent = (to - from) / from.abs() * 100.0;
