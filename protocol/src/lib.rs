@@ -3,6 +3,7 @@
 pub mod topic;
 
 pub mod decimal;
+pub mod decimal_total;
 pub mod value;
 
 pub mod error;

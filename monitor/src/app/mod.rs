@@ -7,8 +7,10 @@
 mod background;
 mod charts;
 mod commands;
+mod derived;
 mod exports;
 mod fleet;
+mod long_time;
 mod monitor;
 mod owner;
 mod panels;

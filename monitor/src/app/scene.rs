@@ -11,6 +11,7 @@ impl Monitor {
         let playing = self.recordings.playing.as_ref();
         Scene {
             store: &shown.store,
+            derived: &shown.derived,
             connection: &self.server.connection,
             health: &shown.health,
             repaints: &self.screen.repaints,

@@ -29,6 +29,7 @@ use crate::{
     ui::{
         command::{PlayerAction, UiCommand},
         icon,
+        theme::Theme,
     },
 };
 
@@ -78,6 +79,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             .with_inner_size(size)
             .with_min_inner_size(SIZE_MIN),
         persist_window: false,
+        // There are no gradients. Without a graphics card it doubles the cost of each pixel.
+        dithering: false,
         ..Default::default()
     };
     let create = move |cc: &eframe::CreationContext<'_>| {
@@ -233,6 +236,12 @@ impl eframe::App for MonitorWindow {
         self.fleet.active_mut().set_window_size(size);
         self.save_pane(ui.ctx());
         self.screenshots.take_due(ui.ctx());
+    }
+
+    /// The ground of charts: what the window is cleared with need not be painted again.
+    fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {
+        let theme = Theme::of(self.fleet.active().preferences().theme);
+        theme.background.to_normalized_gamma_f32()
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {

@@ -79,8 +79,7 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
             id,
             is_final: matches!(why, NoAnswer::Refused(error) if !error.temporary),
         },
-        // The monitor does not ask for any yet.
-        Event::Candles(_) => return None,
+        Event::Candles(candles) => IncomingItem::Candles(candles),
         // The seqs of the next updates show the loss of each topic in a gap.
         Event::Gap { .. }
         | Event::Reset { .. }

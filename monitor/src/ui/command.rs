@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
-use tickcast_protocol::{message::TimeNs, topic::Topic};
+use tickcast_protocol::{
+    message::{Interval, TimeNs},
+    topic::Topic,
+};
 
 use crate::{
     data::{
         alerts::{AlertCondition, AlertRuleId},
-        chart::{ChartStyle, ScaleMode},
+        chart::{ChartStyle, ScaleMode, ValueBasis},
+        derived::DerivedTopic,
         topics::{ChangeReference, TopicSettings},
     },
     files::{
@@ -23,6 +27,10 @@ pub enum UiCommand {
     Select(Topic),
     /// Set name, unit, decimals, colour and limits of a topic.
     SetTopic(Topic, TopicSettings),
+    /// Make a derived topic.
+    AddDerived(DerivedTopic),
+    /// Remove a derived topic.
+    RemoveDerived(Topic),
     /// Open a chart of a topic.
     Chart {
         /// The topic.
@@ -44,12 +52,27 @@ pub enum UiCommand {
     Style(ChartStyle),
     /// Change the value axis of the active chart.
     Scale(ScaleMode),
+    /// Change what the values of the active chart are shown as; chosen again, as they are.
+    Basis(ValueBasis),
+    /// Change a series of the active chart; without a topic the selected one.
+    Series(Option<Topic>, SeriesAction),
+    /// Place two cursors on the active chart, or remove them.
+    ToggleCursors,
     /// Make the next pane active.
     NextPane,
     /// Let all charts follow the live edge.
     FollowAll,
     /// Request history before the oldest sample of a topic.
     PageBack(Topic),
+    /// Request what a chart needs of the long history of a topic.
+    LongHistory {
+        /// The topic.
+        topic: Topic,
+        /// The length of the intervals.
+        interval: Interval,
+        /// Start and end of the time.
+        wanted: (TimeNs, TimeNs),
+    },
     /// Link the times of all charts, or unlink them.
     ToggleLink,
     /// Show the topics as a tree, or as a list again.
@@ -109,6 +132,8 @@ pub enum UiCommand {
     RemoveAlert(AlertRuleId),
     /// Acknowledge all events of alerts.
     AcknowledgeAlerts,
+    /// Show a notice.
+    Notify(String),
 }
 
 /// A command for the list of servers.
@@ -131,6 +156,19 @@ pub enum Placement {
     New,
     /// As another line on the active chart.
     Overlay,
+    /// The same, on its second axis.
+    SecondAxis,
+}
+
+/// A change of one series of a chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeriesAction {
+    /// Hide it, or show it again.
+    Hide,
+    /// Move it to the other axis.
+    MoveAxis,
+    /// Remove it.
+    Remove,
 }
 
 /// A change of the view of the active chart.
@@ -173,6 +211,8 @@ pub enum Overlay {
     Servers,
     /// What is set for the selected topic.
     Topic,
+    /// The derived topics.
+    Derived,
 }
 
 /// A control of the recording being played.

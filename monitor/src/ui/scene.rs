@@ -7,6 +7,7 @@ use crate::{
     data::{
         alerts::Alerts,
         connection_state::ConnectionState,
+        derived::DerivedTopics,
         format::Zone,
         health::Health,
         repaints::Repaints,
@@ -24,6 +25,8 @@ use crate::{
 pub(crate) struct Scene<'a> {
     /// Topics and their history.
     pub(crate) store: &'a Store,
+    /// The topics that the monitor computes.
+    pub(crate) derived: &'a DerivedTopics,
     /// The state of the connection.
     pub(crate) connection: &'a ConnectionState,
     /// Rates, latencies and clocks.

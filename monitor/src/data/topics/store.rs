@@ -58,6 +58,8 @@ pub struct Store {
     moved_ns: TimeNs,
     newest_ns: Option<TimeNs>,
     with_value: Vec<TopicKey>,
+    /// How many topics were taken off that list.
+    unlisted: u64,
     /// Topics that are not live.
     not_live: BTreeSet<TopicKey>,
     status_changes: u64,
@@ -88,6 +90,7 @@ impl Store {
             moved_ns: 0,
             newest_ns: None,
             with_value: Vec::new(),
+            unlisted: 0,
             not_live: BTreeSet::new(),
             status_changes: 0,
             payload_bytes: 0,
@@ -130,6 +133,11 @@ impl Store {
         topic.wants(mode) && update.position > topic.series_at.0
     }
 
+    /// Counts an update that cannot be shown.
+    pub(crate) fn drop_update(&mut self) {
+        self.totals.dropped += 1;
+    }
+
     /// Applies an update. An update that came before, by another subscription, has no effect.
     pub fn apply(&mut self, update: Update<Topic>, mode: Mode) {
         let Some(key) = self.key_or_new(&update.topic) else {
@@ -139,6 +147,11 @@ impl Store {
         let topic = &mut self.topics[key];
         topic.received += 1;
         self.totals.received += 1;
+        if mode == Mode::Every
+            && let Some(long) = topic.long_mut()
+        {
+            long.update(&update);
+        }
         if topic.wants(mode) && update.position > topic.series_at.0 {
             let before = topic.series.as_ref().map_or(0, SampleSeries::bytes);
             if mode == Mode::Every {
@@ -188,6 +201,12 @@ impl Store {
             return;
         };
         let topic = &mut self.topics[key];
+        if topic.status != status
+            && let Some(long) = topic.long_mut()
+        {
+            // Updates may have been lost.
+            long.doubt();
+        }
         topic.status = status;
         topic.status_since_ns = since_ns;
         if let Some(watched) = &mut topic.watched {
@@ -271,6 +290,12 @@ impl Store {
     pub(crate) fn want_every(&mut self, name: &Topic, wanted: bool) {
         if let Some(key) = self.key_or_new(name) {
             let topic = &mut self.topics[key];
+            if !wanted {
+                topic.every_after = None;
+                if let Some(long) = topic.long_mut() {
+                    long.newest_only();
+                }
+            }
             topic.lossless = match (wanted, topic.lossless) {
                 (false, _) => Lossless::No,
                 (true, Lossless::No) => Lossless::Asked,
@@ -344,6 +369,14 @@ impl Store {
         Some(&mut self.topics[*key])
     }
 
+    pub(super) fn topic_at_mut(&mut self, key: TopicKey) -> &mut MonitoredTopic {
+        &mut self.topics[key]
+    }
+
+    pub(super) fn all_topics_mut(&mut self) -> impl Iterator<Item = &mut MonitoredTopic> {
+        self.topics.iter_mut()
+    }
+
     /// The state of a topic.
     pub(crate) fn topic(&self, key: TopicKey) -> &MonitoredTopic {
         &self.topics[key]
@@ -362,6 +395,47 @@ impl Store {
     /// How many topics there are.
     pub fn len(&self) -> usize {
         self.topics.len()
+    }
+
+    /// Changes the history of a topic.
+    pub(super) fn change_series(
+        &mut self,
+        name: &Topic,
+        change: impl FnOnce(&mut Option<SampleSeries>),
+    ) {
+        let Some(key) = self.key_or_new(name) else {
+            return;
+        };
+        let series = &mut self.topics[key].series;
+        let before = series.as_ref().map_or(0, SampleSeries::bytes);
+        change(series);
+        let after = series.as_ref().map_or(0, SampleSeries::bytes);
+        self.bytes = self.bytes - before + after;
+        if self.bytes > self.memory_limit {
+            self.evict();
+        }
+    }
+
+    /// A computed topic has another value.
+    pub(super) fn shown_derived(&mut self, name: &Topic, is_first: bool, moved_ns: TimeNs) {
+        if let Some(key) = self.find(name.as_str())
+            && is_first
+        {
+            self.with_value.push(key);
+        }
+        self.moved_ns = self.moved_ns.max(moved_ns);
+    }
+
+    /// Takes a topic off the list of those with a value.
+    pub(super) fn unlist(&mut self, name: &Topic) {
+        let key = self.find(name.as_str());
+        self.with_value.retain(|known| Some(*known) != key);
+        self.unlisted += 1;
+    }
+
+    /// How many topics were taken off the list of those with a value.
+    pub(crate) fn unlisted(&self) -> u64 {
+        self.unlisted
     }
 
     /// The topics with a value, in the order of their first values.

@@ -11,7 +11,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tickcast_protocol::topic::Topic;
 
-use crate::data::chart::{ChartStyle, SPAN_DEFAULT_NS, ScaleMode};
+use crate::data::{
+    chart::{ChartStyle, SPAN_DEFAULT_NS, ScaleMode, SeriesOptions},
+    derived::DerivedTopic,
+};
 
 /// The most panes: each wants every update of its topics, and more do not fit on a screen.
 pub(crate) const PANES_MAX: usize = 24;
@@ -29,6 +32,9 @@ pub struct SavedWorkspace {
     /// Whether all charts show the time of the active one.
     #[serde(default)]
     pub is_linked: bool,
+    /// The derived topics that it shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived: Vec<DerivedTopic>,
 }
 
 /// A tree of tiles.
@@ -125,6 +131,9 @@ pub(crate) struct SavedChart {
     /// How much time it shows, in nanoseconds.
     #[serde(default = "default_span_ns")]
     pub(crate) span_ns: i64,
+    /// How its series are shown, and its cursors.
+    #[serde(flatten)]
+    pub(crate) options: SeriesOptions,
 }
 
 fn default_span_ns() -> i64 {

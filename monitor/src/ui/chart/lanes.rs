@@ -41,6 +41,7 @@ fn states(topic: &MonitoredTopic) -> Option<&Watched> {
 pub(super) fn draw(canvas: &Canvas<'_>, pane: &ChartPane, hovered: Option<Pos2>) -> bool {
     let scene = canvas.scene;
     let topics = pane.topics.iter();
+    let topics = topics.filter(|name| !pane.options.is_hidden(name));
     let topics = topics.filter_map(|name| scene.store.topic_named(name.as_str()));
     let lanes: Vec<_> = topics
         .clone()

@@ -3,9 +3,9 @@
 use egui::{Align2, Id, Key, Modal, Ui, vec2};
 
 use super::{
-    alert_list::AlertList, key_help, layout_name::LayoutName, palette::Palette,
-    preferences::PreferencesPanel, record::RecordPanel, recordings::RecordingList,
-    servers::ServerList, topic_settings::TopicSettingsPanel,
+    alert_list::AlertList, derived::DerivedPanel, key_help, layout_name::LayoutName,
+    palette::Palette, preferences::PreferencesPanel, record::RecordPanel,
+    recordings::RecordingList, servers::ServerList, topic_settings::TopicSettingsPanel,
 };
 use crate::ui::{
     command::{Overlay, UiCommand},
@@ -30,6 +30,7 @@ enum OpenOverlay {
     Recordings(RecordingList),
     Servers(ServerList),
     Topic(TopicSettingsPanel),
+    Derived(DerivedPanel),
 }
 
 impl Overlays {
@@ -48,6 +49,7 @@ impl Overlays {
                 OpenOverlay::Recordings(RecordingList::find(scene.preferences.folder()))
             }
             Overlay::Servers => OpenOverlay::Servers(ServerList::default()),
+            Overlay::Derived => OpenOverlay::Derived(DerivedPanel::new(scene)),
             Overlay::Topic => OpenOverlay::Topic(TopicSettingsPanel::new(scene)),
         });
     }
@@ -65,9 +67,10 @@ impl Overlays {
         let theme = scene.theme;
         let (width, anchor): (f32, Align2) = match open {
             OpenOverlay::Palette(_) => (560.0, Align2::CENTER_TOP),
-            OpenOverlay::Keys | OpenOverlay::Recordings(_) | OpenOverlay::Servers(_) => {
-                (640.0, Align2::CENTER_CENTER)
-            }
+            OpenOverlay::Keys
+            | OpenOverlay::Derived(_)
+            | OpenOverlay::Recordings(_)
+            | OpenOverlay::Servers(_) => (640.0, Align2::CENTER_CENTER),
             OpenOverlay::Preferences(_)
             | OpenOverlay::Record(_)
             | OpenOverlay::SaveLayout(_)
@@ -95,6 +98,7 @@ impl Overlays {
                     OpenOverlay::Alerts(list) => list.show(ui, scene, &mut commands),
                     OpenOverlay::SaveLayout(name) => name.show(ui, scene, &mut commands),
                     OpenOverlay::Servers(servers) => servers.show(ui, scene, &mut commands),
+                    OpenOverlay::Derived(panel) => panel.show(ui, scene, &mut commands),
                     OpenOverlay::Topic(panel) => panel.show(ui, scene, &mut commands),
                     OpenOverlay::Record(panel) => panel.show(ui, scene, &mut commands),
                     OpenOverlay::Recordings(list) => list.show(ui, scene, &mut commands),

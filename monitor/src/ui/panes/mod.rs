@@ -14,4 +14,4 @@ mod welcome;
 mod workspace;
 
 pub(crate) use self::layouts::Layouts;
-pub(crate) use self::workspace::{ActiveChart, Workspace};
+pub(crate) use self::workspace::{ActiveChart, NoRoom, Workspace};

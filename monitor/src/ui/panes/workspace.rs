@@ -9,11 +9,14 @@ use tickcast_protocol::{message::TimeNs, topic::Topic};
 
 use super::{health::HealthPane, log::LogPane, pane::Pane, placing, tiles::PaneTiles, welcome};
 use crate::{
-    data::chart::{ChartStyle, ScaleMode},
+    data::{
+        chart::{AxisSide, ChartStyle, ScaleMode, ValueBasis},
+        derived::DerivedTopic,
+    },
     files::saved_state::{PANES_MAX, SavedTree, SavedWorkspace},
     ui::{
         chart::{self, ChartPane, Crosshair},
-        command::{Placement, UiCommand, ViewAction},
+        command::{Placement, SeriesAction, UiCommand, ViewAction},
         scene::Scene,
     },
 };
@@ -27,6 +30,15 @@ pub struct ActiveChart {
     pub window: (TimeNs, TimeNs),
 }
 
+/// Why a chart could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    /// There are too many panes.
+    Pane,
+    /// The chart has too many series.
+    Series,
+}
+
 /// All panes and how they are laid out.
 #[derive(Debug, Clone)]
 pub struct Workspace {
@@ -38,6 +50,8 @@ pub struct Workspace {
     active_width: f32,
     /// The panes that are not behind other tabs.
     seen: Vec<TileId>,
+    /// The derived topics of a saved layout.
+    derived: Vec<DerivedTopic>,
 }
 
 impl Default for Workspace {
@@ -49,6 +63,7 @@ impl Default for Workspace {
             crosshair: Crosshair::default(),
             active_width: 0.0,
             seen: Vec::new(),
+            derived: Vec::new(),
         }
     }
 }
@@ -59,6 +74,7 @@ impl Workspace {
         let mut workspace = Self {
             active: saved.active.map(TileId),
             is_linked: saved.is_linked,
+            derived: saved.derived.clone(),
             ..Self::default()
         };
         if !saved.is_empty() {
@@ -80,7 +96,18 @@ impl Workspace {
             tree,
             active: self.active.map(|id| id.0),
             is_linked: self.is_linked,
+            derived: self.derived.clone(),
         }
+    }
+
+    /// The derived topics of a saved layout.
+    pub(crate) fn derived(&self) -> &[DerivedTopic] {
+        &self.derived
+    }
+
+    /// Sets the derived topics of a layout to be saved.
+    pub(crate) fn set_derived(&mut self, derived: Vec<DerivedTopic>) {
+        self.derived = derived;
     }
 
     /// Whether there is no pane.
@@ -164,35 +191,34 @@ impl Workspace {
         chart::samples_per_pixel(scene, self.active_chart()?, self.active_width)
     }
 
-    /// Opens a chart. Returns whether there was space for it.
-    pub(crate) fn open(&mut self, topic: Topic, placement: Placement) -> bool {
+    /// Opens a chart. Returns why there was no space for it, if there was none.
+    pub(crate) fn open(&mut self, topic: Topic, placement: Placement) -> Option<NoRoom> {
         let shown = self
             .charts()
             .find(|(_, chart)| chart.topics.first() == Some(&topic))
             .map(|(id, _)| id);
-        let has_room = match (placement, shown) {
-            (Placement::Active, Some(shown)) => {
+        let mut room = None;
+        let has_pane = match (placement, shown, self.active_chart_mut()) {
+            (Placement::Active, Some(shown), _) => {
                 self.active = Some(shown);
                 true
             }
-            (Placement::Active, None) => match self.active_chart_mut() {
-                Some(chart) => {
-                    chart.replace(topic);
-                    true
-                }
-                None => self.insert(Pane::chart(topic)),
-            },
-            (Placement::Overlay, _) => match self.active_chart_mut() {
-                Some(chart) => {
-                    chart.overlay(topic);
-                    true
-                }
-                None => self.insert(Pane::chart(topic)),
-            },
-            (Placement::New, _) => self.insert(Pane::chart(topic)),
+            (Placement::Active, None, Some(chart)) => {
+                chart.replace(topic);
+                true
+            }
+            (Placement::Overlay, _, Some(chart)) => {
+                room = (!chart.overlay(topic)).then_some(NoRoom::Series);
+                true
+            }
+            (Placement::SecondAxis, _, Some(chart)) => {
+                room = (!chart.add(topic, AxisSide::Left)).then_some(NoRoom::Series);
+                true
+            }
+            (Placement::New, ..) | (_, _, None) => self.insert(Pane::chart(topic)),
         };
         self.bring_to_front();
-        has_room
+        if has_pane { room } else { Some(NoRoom::Pane) }
     }
 
     /// Brings the active pane to the front of its tabs.
@@ -336,6 +362,28 @@ impl Workspace {
     pub(crate) fn set_scale_mode(&mut self, mode: ScaleMode, now_ns: TimeNs) {
         if let Some(chart) = self.active_chart_mut() {
             chart.set_scale_mode(mode, now_ns);
+        }
+    }
+
+    /// Changes what the values of the active chart are shown as; chosen again, as they are.
+    pub(crate) fn toggle_basis(&mut self, basis: ValueBasis) {
+        if let Some(chart) = self.active_chart_mut() {
+            let is_chosen = chart.basis() == basis;
+            chart.set_basis(if is_chosen { ValueBasis::Plain } else { basis });
+        }
+    }
+
+    /// Changes a series of the active chart.
+    pub(crate) fn change_series(&mut self, topic: &Topic, action: SeriesAction) {
+        if let Some(chart) = self.active_chart_mut() {
+            chart.change_series(topic, action);
+        }
+    }
+
+    /// Places two cursors on the active chart, or removes them.
+    pub(crate) fn toggle_cursors(&mut self, now_ns: TimeNs) {
+        if let Some(chart) = self.active_chart_mut() {
+            chart.toggle_cursors(now_ns);
         }
     }
 

@@ -21,12 +21,17 @@ pub(super) fn show(response: &Response, topic: &Topic) -> Vec<UiCommand> {
             ("Chart", chart(Placement::Active)),
             ("Chart in a new pane", chart(Placement::New)),
             ("Add to the active chart", chart(Placement::Overlay)),
+            (
+                "Add to the active chart, second axis",
+                chart(Placement::SecondAxis),
+            ),
             ("Inspect", vec![select.clone(), UiCommand::OpenInspector]),
             (
                 "Add to the log, or take off",
                 vec![select.clone(), UiCommand::ToggleLog],
             ),
             ("Alerts …", overlay(Overlay::Alerts)),
+            ("Derive a topic …", overlay(Overlay::Derived)),
             ("Name, unit, limits …", overlay(Overlay::Topic)),
         ] {
             if ui.button(label).clicked() {

@@ -1,6 +1,8 @@
 //! The program without its window against a real server.
 #![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
+mod long_time;
+
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
