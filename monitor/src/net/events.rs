@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tickcast_protocol::{
-    client::{Event, NoAnswer},
+    client::{Event, NoAnswer, Unpublished},
     message::{Mode, Start},
     topic::Topic,
 };
@@ -79,6 +79,14 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
             id,
             is_final: matches!(why, NoAnswer::Refused(error) if !error.temporary),
         },
+        Event::Published(published) => IncomingItem::Published {
+            id: published.id,
+            answer: Ok(published.position),
+        },
+        Event::Unpublished { id, why } => IncomingItem::Published {
+            id,
+            answer: Err(unpublished(why)),
+        },
         // The monitor does not ask for any yet.
         Event::Candles(_) => return None,
         // The seqs of the next updates show the loss of each topic in a gap.
@@ -86,8 +94,20 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
         | Event::Reset { .. }
         | Event::Unsubscribed { .. }
         | Event::Heartbeat(_)
-        | Event::Published(_)
-        | Event::Unpublished { .. }
         | Event::Subscriptions(_) => return None,
     })
+}
+
+/// Why a value was not published, in words.
+fn unpublished(why: Unpublished) -> String {
+    match why {
+        Unpublished::NotConnected => "there is no connection: nothing was sent".to_owned(),
+        Unpublished::TooLong { bytes, limit } => {
+            format!("the request has {bytes} bytes (limit {limit}): nothing was sent")
+        }
+        Unpublished::Unknown => {
+            "the connection was lost before the answer: the server may have it".to_owned()
+        }
+        Unpublished::Refused(error) => format!("refused: {}", error.reason),
+    }
 }

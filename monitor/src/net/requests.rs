@@ -7,8 +7,9 @@ use std::{
 
 use tickcast_protocol::{
     client::{ClientHandle, HandleError},
-    message::{Mode, Position, RequestId},
+    message::{Mode, Position, Publication, RequestId},
     topic::{Filter, Topic},
+    value::Value,
 };
 
 /// The rate of newest values in the list of topics: faster than a column of numbers can be read,
@@ -114,6 +115,21 @@ impl Requests {
         if let Ok(id) = handle.history(topic, None, Some(before)) {
             self.histories.insert(id, topic.clone());
         }
+    }
+
+    /// Publishes a value. Returns the request that the answer names, or why it was not sent.
+    pub(crate) fn publish(&self, topic: &Topic, value: Value) -> Result<RequestId, String> {
+        let Some(handle) = &self.handle else {
+            return Err("there is no server: nothing was sent".to_owned());
+        };
+        let update = Publication {
+            topic: topic.to_string(),
+            value,
+            source_time_ns: None,
+        };
+        handle
+            .publish(vec![update])
+            .map_err(|error| error.to_string())
     }
 
     /// The connection has ended: open requests will not be answered.

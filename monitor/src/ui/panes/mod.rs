@@ -1,5 +1,6 @@
 //! The panes: charts and health, split, dragged and closed by the user.
 
+mod dashboard;
 mod frame;
 mod health;
 mod inspector;
@@ -10,6 +11,7 @@ mod placing;
 #[cfg(test)]
 mod tests;
 mod tiles;
+mod trades;
 mod welcome;
 mod workspace;
 

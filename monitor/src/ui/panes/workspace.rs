@@ -7,11 +7,21 @@ use egui_tiles::{Tile, TileId, Tree};
 use serde::{Serialize, de::DeserializeOwned};
 use tickcast_protocol::{message::TimeNs, topic::Topic};
 
-use super::{health::HealthPane, log::LogPane, pane::Pane, placing, tiles::PaneTiles, welcome};
+use super::{
+    dashboard::{self, DashboardPane},
+    health::HealthPane,
+    log::LogPane,
+    pane::Pane,
+    placing,
+    tiles::PaneTiles,
+    trades::TradesPane,
+    welcome,
+};
 use crate::{
     data::{
         chart::{AxisSide, ChartStyle, ScaleMode, ValueBasis},
         derived::DerivedTopic,
+        topics::MonitoredTopic,
     },
     files::saved_state::{PANES_MAX, SavedTree, SavedWorkspace},
     ui::{
@@ -35,7 +45,7 @@ pub struct ActiveChart {
 pub(crate) enum NoRoom {
     /// There are too many panes.
     Pane,
-    /// The chart has too many series.
+    /// The chart has too many series, or the dashboard too many tiles.
     Series,
 }
 
@@ -138,9 +148,60 @@ impl Workspace {
 
     /// All charted topics.
     pub fn topics(&self) -> HashSet<Topic> {
-        self.charts()
+        let mut topics: HashSet<Topic> = self
+            .charts()
             .flat_map(|(_, chart)| chart.topics.iter().cloned())
-            .collect()
+            .collect();
+        topics.extend(self.panes().filter_map(|(_, pane)| match pane {
+            Pane::Trades(trades) => Some(trades.topic.clone()),
+            _ => None,
+        }));
+        topics
+    }
+
+    /// The topics of all tiles: their newest values are enough.
+    pub(crate) fn tile_topics(&self) -> impl Iterator<Item = &Topic> {
+        self.panes().flat_map(|(_, pane)| match pane {
+            Pane::Dashboard(dashboard) => dashboard.tiles.iter().map(|tile| &tile.topic).collect(),
+            _ => Vec::new(),
+        })
+    }
+
+    /// Adds a tile to the dashboard, which is opened if there is none. Returns why there was no
+    /// space for it, if there was none.
+    pub(crate) fn add_tile(
+        &mut self,
+        topic: Topic,
+        known: Option<&MonitoredTopic>,
+    ) -> Option<NoRoom> {
+        let kind = dashboard::usual_kind(known);
+        let is_dashboard = |pane: &Pane| matches!(pane, Pane::Dashboard(_));
+        if !self.show_or_insert(is_dashboard, || Pane::Dashboard(DashboardPane::default())) {
+            return Some(NoRoom::Pane);
+        }
+        let mut dashboards = self.dashboards_mut();
+        let has_room = dashboards.next().is_none_or(|pane| pane.add(topic, kind));
+        (!has_room).then_some(NoRoom::Series)
+    }
+
+    /// Shows a topic of the dashboard as the next kind of tile.
+    pub(crate) fn next_tile_kind(&mut self, topic: &Topic) {
+        for dashboard in self.dashboards_mut() {
+            dashboard.next_kind(topic);
+        }
+    }
+
+    fn dashboards_mut(&mut self) -> impl Iterator<Item = &mut DashboardPane> {
+        self.tree.tiles.tiles_mut().filter_map(|tile| match tile {
+            Tile::Pane(Pane::Dashboard(dashboard)) => Some(dashboard),
+            _ => None,
+        })
+    }
+
+    /// Shows the trades of a topic. Returns whether there was space for them.
+    pub(crate) fn open_trades(&mut self, topic: Topic) -> bool {
+        let is_shown = |pane: &Pane| matches!(pane, Pane::Trades(trades) if trades.topic == topic);
+        self.show_or_insert(is_shown, || Pane::Trades(TradesPane::new(topic.clone())))
     }
 
     /// The charts' topics, pane by pane.
