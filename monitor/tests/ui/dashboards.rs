@@ -158,7 +158,7 @@ fn time_and_sales_lists_trades_with_their_sides_and_holds_still_while_it_is_read
     trades(&mut harness, 1);
     let rows = |harness: &Harness<'_, Bench>| -> Vec<String> {
         let all = harness.query_all_by_label_contains(" buy ");
-        all.map(|node| node.accesskit_node().label().unwrap())
+        all.filter_map(|node| node.accesskit_node().value())
             .collect()
     };
     let shown = rows(&harness);
@@ -171,7 +171,7 @@ fn time_and_sales_lists_trades_with_their_sides_and_holds_still_while_it_is_read
     // Reading back, with the wheel.
     let pane = harness.get_by_label("Pane Time and sales").rect();
     let middle = pane.center() + vec2(0.0, 90.0);
-    wheel(&mut harness, middle, -260.0);
+    wheel(&mut harness, middle, -120.0);
     assert!(sees(&harness, "gap: 4 lost"));
     let before = rows(&harness);
     trades(&mut harness, 2);
@@ -204,7 +204,9 @@ fn a_value_is_published_from_the_dialog_and_says_why_it_was_not() {
     harness.run_steps(3);
     let words = format!("{PRESSURE} = 2.5: there is no server: nothing was sent");
     assert!(sees(&harness, &words));
-    harness.get_by_label("Topic").focus();
+    harness
+        .get_by_role_and_label(egui::accesskit::Role::TextInput, "To the topic")
+        .focus();
     harness.run_steps(1);
     ctrl(&mut harness, Key::A);
     write(&mut harness, "a/#");

@@ -69,7 +69,7 @@ impl PublishPanel {
             response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, name));
             response
         };
-        field(ui, "Topic", &mut self.topic, 256);
+        field(ui, "To the topic", &mut self.topic, 256);
         let response = field(ui, "Value", &mut self.value, VALUE_MAX_CHARS);
         if !std::mem::replace(&mut self.was_focused, true) {
             response.request_focus();

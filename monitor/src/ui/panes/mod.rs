@@ -6,6 +6,7 @@ mod health;
 mod inspector;
 mod layouts;
 mod log;
+mod opening;
 mod pane;
 mod placing;
 #[cfg(test)]

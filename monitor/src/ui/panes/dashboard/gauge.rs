@@ -54,9 +54,11 @@ impl GaugeRange {
             high,
         };
         let is_usable = range.max > range.min && (range.max - range.min).is_finite();
+        // A number of any size has space on both sides.
+        let space = (number.abs() / 2.0).max(1.0);
         is_usable.then_some(range).or(Some(Self {
-            min: number - 1.0,
-            max: number + 1.0,
+            min: number - space,
+            max: number + space,
             low: None,
             high: None,
         }))
@@ -124,6 +126,7 @@ mod tests {
     fn topic(number: f64, low: Option<f64>, high: Option<f64>) -> MonitoredTopic {
         let mut store = crate::data::topics::Store::default();
         let name = tickcast_protocol::topic::Topic::new("t").unwrap();
+        store.add_derived(&name, "", None);
         store.show_derived(&name, tickcast_protocol::value::Value::Reading(number), 0);
         let mut topic = store.topic_named("t").unwrap().clone();
         topic.settings = Some(Box::new(TopicSettings {

@@ -193,7 +193,7 @@ impl Columns {
         let (left, right) = (body.left() + 12.0, body.right() - 14.0);
         let width = right - left;
         let has_microseconds = width > 400.0;
-        let side = left + if has_microseconds { 150.0 } else { 74.0 };
+        let side = left + if has_microseconds { 150.0 } else { 100.0 };
         Self {
             time: left,
             side,
