@@ -263,6 +263,9 @@ fn tiles_and_trades_fit_every_size_and_all_colours() {
                 let head = harness.get_by_label(pane).rect();
                 assert_apart(&harness, head, &format!("{pane} at {size:?}"));
             }
+            let head = harness.get_by_label("Pane Time and sales").rect();
+            let body = head.with_max_y(whole(&harness).bottom() - 26.0);
+            assert_apart(&harness, body, &format!("trades at {size:?}"));
             for node in harness.query_all_by_label_contains("Tile ") {
                 let area = node.rect();
                 assert_apart(&harness, area, &format!("tile at {size:?}"));

@@ -100,6 +100,36 @@ pub(super) fn paint(
     Rect::from_min_max(corner, pos2(middle.x + inner, area.bottom()))
 }
 
+/// Draws the gauge as a bar at the lower edge. Returns the area for the value above it.
+pub(super) fn paint_bar(
+    painter: &Painter,
+    area: Rect,
+    range: &GaugeRange,
+    value: f64,
+    color: Color32,
+    theme: &Theme,
+) -> Rect {
+    let (above, bar) = area.split_top_bottom_at_y(area.bottom() - WIDTH - 4.0);
+    let bar = bar.with_max_y(bar.top() + WIDTH);
+    let part = |(from, to): (f32, f32), color: Color32| {
+        let x = |part: f32| bar.left() + bar.width() * part;
+        let rect = Rect::from_x_y_ranges(x(from)..=x(to), bar.y_range());
+        painter.rect_filled(rect, egui::CornerRadius::same(2), color);
+    };
+    part((0.0, 1.0), theme.hairline);
+    part((0.0, range.part(value)), color);
+    let faint = theme.bad.gamma_multiply(0.45);
+    if let Some(low) = range.low {
+        part((0.0, range.part(low)), faint);
+    }
+    if let Some(high) = range.high {
+        part((range.part(high), 1.0), faint);
+    }
+    let x = bar.left() + bar.width() * range.part(value);
+    painter.vline(x, bar.y_range().expand(2.0), Stroke::new(2.0, theme.text));
+    above
+}
+
 fn at(middle: Pos2, radius: f32, part: f32) -> Pos2 {
     let angle = PI * (1.0 - part);
     middle + vec2(angle.cos(), -angle.sin()) * radius

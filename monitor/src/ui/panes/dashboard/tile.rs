@@ -29,6 +29,9 @@ const MARGIN: f32 = 10.0;
 /// Height of the line with the name.
 const HEAD: f32 = 18.0;
 
+/// In a lower tile a gauge is a bar: within a small arc there is no room for the number.
+const ARC_FROM_HEIGHT: f32 = 72.0;
+
 /// Sizes of the value, the largest first.
 const VALUE_SIZES: [f32; 7] = [44.0, 36.0, 30.0, 24.0, 20.0, 16.0, 13.0];
 
@@ -126,11 +129,16 @@ pub(super) fn paint(
         TileKind::Number => big(&painter, body, &value(topic), ink(theme, topic)),
         TileKind::Gauge => match (topic.number, GaugeRange::of(topic)) {
             (Some(number), Some(range)) => {
+                let paint = if body.height() < ARC_FROM_HEIGHT {
+                    gauge::paint_bar
+                } else {
+                    gauge::paint
+                };
                 let color = match ink(theme, topic) {
                     ink if ink == theme.text => theme.accent,
                     ink => ink,
                 };
-                let below = gauge::paint(&painter, body, &range, number, color, theme);
+                let below = paint(&painter, body, &range, number, color, theme);
                 big(&painter, below, &value(topic), ink(theme, topic));
             }
             _ => big(&painter, body, &value(topic), ink(theme, topic)),
@@ -161,11 +169,14 @@ fn big(painter: &Painter, area: Rect, text: &str, color: Color32) {
         let font = FontId::new(size, FontFamily::Monospace);
         painter.layout_no_wrap(text.to_owned(), font, color)
     };
-    let fits = |size: &f32| {
-        let galley = layout(*size);
-        galley.size().x <= area.width() && galley.size().y <= area.height().max(14.0)
+    let fits = |size: f32, is_least: bool| {
+        let galley = layout(size);
+        galley.size().x <= area.width() && (is_least || galley.size().y <= area.height())
     };
-    let size = VALUE_SIZES.into_iter().find(fits);
+    let last = VALUE_SIZES.len() - 1;
+    let mut sizes = VALUE_SIZES.into_iter().enumerate();
+    let size = sizes.find(|(at, size)| fits(*size, *at == last));
+    let size = size.map(|(_, size)| size);
     match size {
         Some(size) => {
             let galley = layout(size);

@@ -179,34 +179,46 @@ fn size_text(size: f64) -> String {
     }
 }
 
-/// The columns of the list. In a narrow pane the times are short.
+/// The widths that columns need; prices and sizes of most markets fit.
+const TIME_US: f32 = 150.0;
+const TIME: f32 = 100.0;
+const SIDE: f32 = 40.0;
+const PRICE: f32 = 92.0;
+const SIZE: f32 = 80.0;
+
+/// The right edges of the columns. In a narrow pane the times give way, then the sides.
 struct Columns {
+    left: f32,
     time: f32,
     side: f32,
     price: f32,
     size: f32,
-    has_microseconds: bool,
 }
 
 impl Columns {
     fn of(body: Rect) -> Self {
         let (left, right) = (body.left() + 12.0, body.right() - 14.0);
         let width = right - left;
-        let has_microseconds = width > 400.0;
-        let side = left + if has_microseconds { 150.0 } else { 100.0 };
+        let needed = PRICE + SIZE;
+        let side = if width >= needed + SIDE { SIDE } else { 0.0 };
+        let time = [TIME_US, TIME].into_iter();
+        let time = time.filter(|time| width >= needed + side + time);
+        let time = time.fold(0.0, f32::max);
+        let rest = width - time - side;
         Self {
-            time: left,
+            left,
+            time,
             side,
-            price: side + (right - side) * 0.55,
+            price: left + time + side + rest * PRICE / needed,
             size: right,
-            has_microseconds,
         }
     }
 
     fn time(&self, scene: &Scene<'_>, time_ns: i64) -> String {
-        match self.has_microseconds {
-            true => scene.zone.time_us(time_ns),
-            false => scene.zone.time(time_ns),
+        if self.time >= TIME_US {
+            scene.zone.time_us(time_ns)
+        } else {
+            scene.zone.time(time_ns)
         }
     }
 
@@ -214,13 +226,20 @@ impl Columns {
         let painter = ui.painter();
         let y = rect.center().y;
         let [time, side, price, size] = cells;
+        let side_at = pos2(self.left + self.time, y);
         let places = [
-            (pos2(self.time, y), Align2::LEFT_CENTER, time),
-            (pos2(self.side, y), Align2::LEFT_CENTER, side),
-            (pos2(self.price, y), Align2::RIGHT_CENTER, price),
-            (pos2(self.size, y), Align2::RIGHT_CENTER, size),
+            (
+                self.time > 0.0,
+                pos2(self.left, y),
+                Align2::LEFT_CENTER,
+                time,
+            ),
+            (self.side > 0.0, side_at, Align2::LEFT_CENTER, side),
+            (true, pos2(self.price, y), Align2::RIGHT_CENTER, price),
+            (true, pos2(self.size, y), Align2::RIGHT_CENTER, size),
         ];
-        for (place, align, (text, color)) in places {
+        let shown = places.into_iter().filter(|(is_shown, ..)| *is_shown);
+        for (_, place, align, (text, color)) in shown {
             painter.text(place, align, text, theme::small_figures(), color);
         }
     }
