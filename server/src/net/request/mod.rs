@@ -7,10 +7,12 @@
 //! * `origin`: the page that a browser sends a request for
 //! * `handshake`: the opening handshake of a WebSocket
 //! * `query`: the parameters of `/v1/...`
+//! * `encoding`: whether a client accepts compressed files
 //!
 //! All of them are functions of the request's header: they do no I/O and know no connection, so a
 //! fuzz target runs them on any bytes.
 
+pub(crate) mod encoding;
 pub mod handshake;
 pub mod host;
 pub mod origin;
