@@ -47,7 +47,7 @@ fn value(topic: &MonitoredTopic) -> String {
 /// What a tile says, for screen readers.
 pub(super) fn words(saved: &SavedTile, topic: Option<&MonitoredTopic>) -> String {
     let value = topic.map_or_else(|| "no value yet".to_owned(), value);
-    let limits = topic.and_then(|topic| outside(topic)).unwrap_or_default();
+    let limits = topic.and_then(outside).unwrap_or_default();
     let status = topic.map_or("", |topic| match topic.effective_status() {
         Status::Live => "",
         Status::Stale => ", stale",
