@@ -26,6 +26,14 @@ impl Monitor {
             UiCommand::SetTopic(topic, settings) => self.set_topic(topic, settings),
             UiCommand::AddDerived(definition) => self.add_derived(definition),
             UiCommand::RemoveDerived(topic) => self.remove_derived(&topic),
+            UiCommand::Publish(topic, value) => self.publish(topic, value),
+            UiCommand::AddTile => self.add_tile(),
+            UiCommand::NextTileKind => {
+                if let Some(topic) = &self.screen.selected {
+                    self.panels.workspace.next_tile_kind(topic);
+                }
+            }
+            UiCommand::OpenTrades => self.open_trades(),
             UiCommand::Chart { topic, placement } => self.chart(topic, placement),
             UiCommand::ClosePane => self.panels.workspace.close_active(),
             UiCommand::OpenHealth => {
@@ -99,6 +107,13 @@ impl Monitor {
                     self.panels.workspace = workspace;
                     let topic = self.panels.workspace.main_topic();
                     self.screen.selected = topic.or(self.screen.selected.take());
+                }
+            }
+            UiCommand::RenameLayout(from, to) => {
+                if !self.screen.layouts.rename(&from, to.clone()) {
+                    self.notify(format!(
+                        "There is a layout {to:?} already: choose another name."
+                    ));
                 }
             }
             UiCommand::DeleteLayout(name) => self.screen.layouts.delete(&name),

@@ -33,7 +33,8 @@ impl Monitor {
     /// The panes with the definitions of the derived topics that they show.
     pub(super) fn layout_to_save(&self) -> Workspace {
         let mut workspace = self.panels.workspace.clone();
-        let shown = workspace.topics();
+        let mut shown = workspace.topics();
+        shown.extend(workspace.tile_topics().cloned());
         workspace.set_derived(self.server.derived.behind(&shown));
         workspace
     }

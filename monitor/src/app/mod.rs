@@ -16,6 +16,7 @@ mod owner;
 mod panels;
 mod playing;
 mod programs;
+mod publish;
 mod receive;
 mod recordings;
 mod report;

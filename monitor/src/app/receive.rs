@@ -122,6 +122,11 @@ impl Monitor {
                     }
                 }
             }
+            IncomingItem::Published { id, answer } => {
+                if let Some(last) = &mut self.screen.published {
+                    last.answered(id, answer);
+                }
+            }
             IncomingItem::EpochChanged => {
                 self.server.store.epoch_changed();
                 self.notify_restart();

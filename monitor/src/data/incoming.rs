@@ -59,6 +59,13 @@ pub enum IncomingItem {
     },
     /// A page of a topic's long history.
     Candles(Candles),
+    /// A published value is on the tape, at this position, or the reason why it is not.
+    Published {
+        /// The request that it answers.
+        id: RequestId,
+        /// The answer.
+        answer: Result<Position, String>,
+    },
     /// Positions and seqs start again: what happened in between is not known.
     EpochChanged,
     /// The server refused a subscription.

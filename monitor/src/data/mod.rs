@@ -14,6 +14,7 @@ pub(crate) mod long_history;
 pub(crate) mod natural_key;
 pub(crate) mod pace;
 pub(crate) mod payload;
+pub(crate) mod published;
 pub(crate) mod repaints;
 pub(crate) mod silences;
 pub(crate) mod time;

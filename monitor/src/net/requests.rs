@@ -7,8 +7,9 @@ use std::{
 
 use tickcast_protocol::{
     client::{ClientHandle, HandleError},
-    message::{Interval, Mode, Position, RequestId},
+    message::{Interval, Mode, Position, Publication, RequestId},
     topic::{Filter, Topic},
+    value::Value,
 };
 
 use super::candle_requests::CandleRequests;
@@ -124,6 +125,21 @@ impl Requests {
         if let Ok(id) = handle.history(topic, None, Some(before)) {
             self.histories.insert(id, topic.clone());
         }
+    }
+
+    /// Publishes a value. Returns the request that the answer names, or why it was not sent.
+    pub(crate) fn publish(&self, topic: &Topic, value: Value) -> Result<RequestId, String> {
+        let Some(handle) = &self.handle else {
+            return Err("there is no server: nothing was sent".to_owned());
+        };
+        let update = Publication {
+            topic: topic.to_string(),
+            value,
+            source_time_ns: None,
+        };
+        handle
+            .publish(vec![update])
+            .map_err(|error| error.to_string())
     }
 
     /// The connection has ended: open requests will not be answered.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tickcast_protocol::{
     message::{Interval, TimeNs},
     topic::Topic,
+    value::Value,
 };
 
 use crate::{
@@ -31,6 +32,14 @@ pub enum UiCommand {
     AddDerived(DerivedTopic),
     /// Remove a derived topic.
     RemoveDerived(Topic),
+    /// Publish a value.
+    Publish(Topic, Value),
+    /// Add the selected topic to the dashboard.
+    AddTile,
+    /// Show the selected topic of the dashboard as the next kind of tile.
+    NextTileKind,
+    /// Show the trades of the selected topic in a pane.
+    OpenTrades,
     /// Open a chart of a topic.
     Chart {
         /// The topic.
@@ -105,6 +114,8 @@ pub enum UiCommand {
     LoadLayout(String),
     /// Delete a saved layout.
     DeleteLayout(String),
+    /// Give a saved layout another name.
+    RenameLayout(String, String),
     /// Write something to a file.
     Export(Export),
     /// Stop the recording, or ask what to record.
@@ -213,6 +224,8 @@ pub enum Overlay {
     Topic,
     /// The derived topics.
     Derived,
+    /// A value to publish.
+    Publish,
 }
 
 /// A control of the recording being played.

@@ -10,6 +10,7 @@ use crate::{
         derived::DerivedTopics,
         format::Zone,
         health::Health,
+        published::LastPublished,
         repaints::Repaints,
         time::{MINUTE, SECOND},
         topics::{MonitoredTopic, Store},
@@ -65,6 +66,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) pace_ns: i64,
     /// Whether the active pane is drawn as a picture, for a file.
     pub(crate) is_picture: bool,
+    /// The value that was published last.
+    pub(crate) published: Option<&'a LastPublished>,
     /// The selected topic.
     pub(crate) selected: Option<&'a Topic>,
     /// Whether a dialog is open, which gets all keys.

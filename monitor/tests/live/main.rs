@@ -325,3 +325,31 @@ fn a_cut_network_is_shown_as_silence_then_as_no_connection_and_recovers() {
     assert_eq!(listening.monitor.store().totals().lost, 0);
     assert_eq!(listening.monitor.store().totals().restarts, 0);
 }
+
+#[test]
+fn a_published_value_is_answered_by_the_server_in_words() {
+    let server = server(&["--publish-allow", "plant/#"]);
+    let mut listening = Listening::to(&server);
+    listening.until("it is connected", |monitor| {
+        matches!(monitor.connection(), ConnectionState::Connected { .. })
+    });
+    let topic = Topic::new(TOPIC).unwrap();
+    listening
+        .monitor
+        .execute(UiCommand::Publish(topic, Value::Reading(21.5)));
+    let is_answered = |monitor: &Monitor, words: &str| {
+        let published = monitor.published();
+        published.is_some_and(|published| published.contains(words))
+    };
+    listening.until("the server has the value", |monitor| {
+        is_answered(monitor, "= 21.5: the server has it, at position 1")
+    });
+    listening.until("the value comes back", |monitor| values(monitor) == [21.5]);
+    let other = Topic::new("other/topic").unwrap();
+    listening
+        .monitor
+        .execute(UiCommand::Publish(other, Value::Text("on".to_owned())));
+    listening.until("the refusal is said", |monitor| {
+        is_answered(monitor, "other/topic = \"on\": refused: ")
+    });
+}

@@ -4,6 +4,7 @@
 mod alerts;
 mod charts;
 mod connection;
+mod dashboards;
 mod derived;
 mod extremes;
 mod lists;

@@ -77,7 +77,7 @@ impl Measured {
     }
 }
 
-/// The value that holds at a time: the one of the newest sample until then, unless a gap follows it.
+/// The value that holds at a time: the newest sample's until then, unless a gap follows it.
 fn value_at(series: &SampleSeries, time_ns: TimeNs) -> Option<f64> {
     let after = series.index_at(time_ns.saturating_add(1));
     let index = after

@@ -3,23 +3,11 @@
 use serde::{Deserialize, Serialize};
 use tickcast_protocol::topic::Topic;
 
-use super::{error::DerivedError, formula};
-use crate::data::{
-    format,
-    time::{DAY, MS},
-};
-
-/// The most derived topics: each reads every update of its sources.
-pub(crate) const DERIVED_MAX: usize = 32;
-
-/// The most sources of one derived topic.
-pub(crate) const SOURCES_MAX: usize = 8;
+use super::{error::DerivedError, formula, limits::WINDOW_RANGE};
+use crate::data::format;
 
 /// All derived topics are below this level.
 pub(super) const LEVEL: &str = "derived/";
-
-/// The shortest and the longest window.
-const WINDOW_RANGE: std::ops::RangeInclusive<i64> = 100 * MS..=DAY;
 
 /// A topic of the monitor that is computed from others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

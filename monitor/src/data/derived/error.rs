@@ -2,10 +2,7 @@
 
 use tickcast_protocol::topic::{Topic, TopicError};
 
-use super::{
-    definition::{DERIVED_MAX, SOURCES_MAX},
-    formula::{DEPTH_MAX, TEXT_MAX_BYTES},
-};
+use super::limits::{DEPTH_MAX, DERIVED_MAX, SOURCES_MAX, TEXT_MAX_BYTES};
 
 /// Why a derived topic cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,13 +7,10 @@ use std::sync::Arc;
 use exmex::{Express, FlatEx};
 use tickcast_protocol::topic::Topic;
 
-use super::{definition::SOURCES_MAX, error::DerivedError};
-
-/// The longest formula, in bytes.
-pub(crate) const TEXT_MAX_BYTES: usize = 1024;
-
-/// The most brackets within each other.
-pub(crate) const DEPTH_MAX: usize = 32;
+use super::{
+    error::DerivedError,
+    limits::{DEPTH_MAX, SOURCES_MAX, TEXT_MAX_BYTES},
+};
 
 /// The names of topics within the text that exmex reads; a number follows.
 const VARIABLE: &str = "topic_";

@@ -8,6 +8,7 @@ mod definition;
 mod error;
 mod feed;
 mod formula;
+mod limits;
 mod set;
 mod sum;
 #[cfg(test)]

@@ -6,9 +6,10 @@ use tickcast_protocol::{message::TimeNs, topic::Topic, value::Value};
 
 use super::{
     calculation::Calculation,
-    definition::{DERIVED_MAX, DerivedRule, DerivedTopic},
+    definition::{DerivedRule, DerivedTopic},
     error::DerivedError,
     feed::{SourceReader, Step},
+    limits::DERIVED_MAX,
 };
 use crate::data::{
     history::{GapCause, SampleSeries, SeriesKind},

@@ -7,7 +7,7 @@ use tickcast_protocol::{
     value::{Trade, Value},
 };
 
-use super::{definition::DERIVED_MAX, *};
+use super::{limits::DERIVED_MAX, *};
 use crate::data::{history::LANE_MAIN, time::SECOND, topics::Store};
 
 fn topic(name: &str) -> Topic {
@@ -212,7 +212,7 @@ fn model(rule: usize, given: &[Given], at: usize) -> Option<f64> {
         };
     }
     let newest = |source: usize| {
-        let newest = own(source).last()?;
+        let newest = own(source).next_back()?;
         let is_known = !newest.is_last || newest.time_ns == now.time_ns;
         is_known.then(|| newest.value())
     };
@@ -410,4 +410,26 @@ fn a_window_with_too_many_updates_has_no_value_until_it_holds_all_again() {
     window.push(40, 2.0, 1.0);
     assert!(!window.is_too_full());
     assert_eq!(window.sums(), (2.0, 1.0));
+}
+
+#[test]
+fn a_topic_whose_source_has_not_come_says_so_and_gets_its_unit_later() {
+    let mut rig = Rig::new(&rules()[..1]);
+    rig.advance();
+    let shown = |rig: &Rig| {
+        let topic = rig.store.topic_named("derived/0").unwrap();
+        (crate::data::format::latest(topic, true), topic.unit.clone())
+    };
+    assert_eq!(shown(&rig).0, "waiting for a");
+    rig.send(0, SECOND, Value::Text("hello".to_owned()));
+    rig.advance();
+    assert_eq!(shown(&rig).0, "a has no numbers");
+    rig.send(0, 2 * SECOND, Value::Reading(4.5));
+    let info = tickcast_protocol::message::TopicInfo {
+        unit: Some("bar".to_owned()),
+        ..tickcast_protocol::message::TopicInfo::new(1, topic("a"))
+    };
+    rig.store.introduce(&info);
+    rig.advance();
+    assert_eq!(shown(&rig), ("4.5".to_owned(), Some("bar".into())));
 }

@@ -6,8 +6,8 @@ use tickcast_protocol::message::TimeNs;
 
 use super::sum::ExactSum;
 
-/// The most values of one window: 3 MiB. With more, the result is absent, because it would be one of
-/// a shorter time.
+/// The most values of one window: 3 MiB. With more, the result is absent, because it would be one
+/// of a shorter time.
 pub(super) const WINDOW_MAX: usize = 131_072;
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -8,8 +8,8 @@ use crate::data::history::{SampleSeries, SeriesKind};
 impl Store {
     /// Adds a computed topic, with what it is made of in words.
     pub(crate) fn add_derived(&mut self, name: &Topic, words: &str, unit: Option<&str>) {
-        if let Some(topic) = self.topic_mut(name) {
-            topic.tell(unit, Some(words));
+        if let Some(key) = self.key_or_new(name) {
+            self.topics[key].tell(unit, Some(words));
         }
     }
 
@@ -59,5 +59,42 @@ impl Store {
             topic.forget_values();
         }
         self.unlist(name);
+    }
+
+    /// Changes the history of a topic.
+    fn change_series(&mut self, name: &Topic, change: impl FnOnce(&mut Option<SampleSeries>)) {
+        let Some(key) = self.key_or_new(name) else {
+            return;
+        };
+        let series = &mut self.topics[key].series;
+        let before = series.as_ref().map_or(0, SampleSeries::bytes);
+        change(series);
+        let after = series.as_ref().map_or(0, SampleSeries::bytes);
+        self.bytes = self.bytes - before + after;
+        if self.bytes > self.memory_limit {
+            self.evict();
+        }
+    }
+
+    /// A computed topic has another value.
+    fn shown_derived(&mut self, name: &Topic, is_first: bool, moved_ns: TimeNs) {
+        if let Some(key) = self.find(name.as_str())
+            && is_first
+        {
+            self.with_value.push(key);
+        }
+        self.moved_ns = self.moved_ns.max(moved_ns);
+    }
+
+    /// Takes a topic off the list of those with a value.
+    fn unlist(&mut self, name: &Topic) {
+        let key = self.find(name.as_str());
+        self.with_value.retain(|known| Some(*known) != key);
+        self.unlisted += 1;
+    }
+
+    /// How many topics were taken off the list of those with a value.
+    pub(crate) fn unlisted(&self) -> u64 {
+        self.unlisted
     }
 }

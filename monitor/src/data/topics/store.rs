@@ -48,18 +48,18 @@ const UNWATCHED_WEIGHT: usize = 4;
 /// rest.
 #[derive(Debug)]
 pub struct Store {
-    topics: TopicTable,
+    pub(super) topics: TopicTable,
     by_name: HashMap<Topic, TopicKey>,
     totals: UpdateTotals,
     /// The number of connections so far.
     connection: u32,
-    memory_limit: usize,
-    bytes: usize,
-    moved_ns: TimeNs,
+    pub(super) memory_limit: usize,
+    pub(super) bytes: usize,
+    pub(super) moved_ns: TimeNs,
     newest_ns: Option<TimeNs>,
-    with_value: Vec<TopicKey>,
+    pub(super) with_value: Vec<TopicKey>,
     /// How many topics were taken off that list.
-    unlisted: u64,
+    pub(super) unlisted: u64,
     /// Topics that are not live.
     not_live: BTreeSet<TopicKey>,
     status_changes: u64,
@@ -106,7 +106,7 @@ impl Store {
         }
     }
 
-    fn key_or_new(&mut self, name: &Topic) -> Option<TopicKey> {
+    pub(super) fn key_or_new(&mut self, name: &Topic) -> Option<TopicKey> {
         if let Some(&key) = self.by_name.get(name) {
             return Some(key);
         }
@@ -330,7 +330,7 @@ impl Store {
     }
 
     /// Evicts the oldest samples of the largest series until there is some space again.
-    fn evict(&mut self) {
+    pub(super) fn evict(&mut self) {
         let target = self.memory_limit - self.memory_limit / EVICT_SLACK_DIVISOR;
         let weight = |topic: &MonitoredTopic| {
             let bytes = topic.series.as_ref().map_or(0, SampleSeries::bytes);
@@ -395,47 +395,6 @@ impl Store {
     /// How many topics there are.
     pub fn len(&self) -> usize {
         self.topics.len()
-    }
-
-    /// Changes the history of a topic.
-    pub(super) fn change_series(
-        &mut self,
-        name: &Topic,
-        change: impl FnOnce(&mut Option<SampleSeries>),
-    ) {
-        let Some(key) = self.key_or_new(name) else {
-            return;
-        };
-        let series = &mut self.topics[key].series;
-        let before = series.as_ref().map_or(0, SampleSeries::bytes);
-        change(series);
-        let after = series.as_ref().map_or(0, SampleSeries::bytes);
-        self.bytes = self.bytes - before + after;
-        if self.bytes > self.memory_limit {
-            self.evict();
-        }
-    }
-
-    /// A computed topic has another value.
-    pub(super) fn shown_derived(&mut self, name: &Topic, is_first: bool, moved_ns: TimeNs) {
-        if let Some(key) = self.find(name.as_str())
-            && is_first
-        {
-            self.with_value.push(key);
-        }
-        self.moved_ns = self.moved_ns.max(moved_ns);
-    }
-
-    /// Takes a topic off the list of those with a value.
-    pub(super) fn unlist(&mut self, name: &Topic) {
-        let key = self.find(name.as_str());
-        self.with_value.retain(|known| Some(*known) != key);
-        self.unlisted += 1;
-    }
-
-    /// How many topics were taken off the list of those with a value.
-    pub(crate) fn unlisted(&self) -> u64 {
-        self.unlisted
     }
 
     /// The topics with a value, in the order of their first values.

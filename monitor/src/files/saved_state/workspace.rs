@@ -11,6 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tickcast_protocol::topic::Topic;
 
+use super::panes::{SavedDashboard, SavedTrades};
 use crate::data::{
     chart::{ChartStyle, SPAN_DEFAULT_NS, ScaleMode, SeriesOptions},
     derived::DerivedTopic,
@@ -20,7 +21,7 @@ use crate::data::{
 pub(crate) const PANES_MAX: usize = 24;
 
 /// The most panes and containers of a layout that is read from a file.
-const TILES_MAX: usize = 4 * PANES_MAX;
+const TREE_MAX: usize = 4 * PANES_MAX;
 
 /// All panes and how they are laid out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -108,6 +109,10 @@ pub(crate) enum SavedPane {
     Inspector {},
     /// The messages of text topics.
     Log(SavedLog),
+    /// Topics at a glance.
+    Dashboard(SavedDashboard),
+    /// The trades of a topic.
+    Trades(SavedTrades),
 }
 
 /// The saved form of a log.
@@ -191,9 +196,14 @@ impl SavedWorkspace {
         let has_topics = |tile: &SavedTile| match tile {
             SavedTile::Pane(SavedPane::Chart(chart)) => !chart.topics.is_empty(),
             SavedTile::Pane(SavedPane::Log(log)) => !log.topics.is_empty(),
-            SavedTile::Pane(SavedPane::Health {} | SavedPane::Inspector {})
+            SavedTile::Pane(
+                SavedPane::Health {}
+                | SavedPane::Inspector {}
+                | SavedPane::Dashboard(_)
+                | SavedPane::Trades(_),
+            )
             | SavedTile::Container(_) => true,
         };
-        has_root && seen.len() <= TILES_MAX && tiles.values().all(has_topics)
+        has_root && seen.len() <= TREE_MAX && tiles.values().all(has_topics)
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     ui::{command::UiCommand, dragging, scene::Scene, theme},
 };
 
-/// A topic that is dropped within this part of the width, at the left edge, goes to the second axis.
+/// A topic that is dropped within this part of the width, at the left, goes to the second axis.
 const LEFT_PART: f32 = 0.2;
 
 /// Shows where a dragged topic would go, and adds it when it is dropped.

@@ -27,6 +27,7 @@ mod value_axis;
 mod view;
 
 pub(crate) use self::{
+    lanes::state_color,
     pane::{ChartPane, PaneResponse, SERIES_MAX},
     pointer::Crosshair,
     show::show,

@@ -144,7 +144,27 @@ pub(crate) fn actions() -> Vec<Action> {
             overlay(Overlay::Derived),
         ),
         action(
-            "Save the layout under a name",
+            "Add the selected topic to the dashboard",
+            key(COMMAND, Key::B),
+            UiCommand::AddTile,
+        ),
+        action(
+            "Show the selected tile as the next kind",
+            None,
+            UiCommand::NextTileKind,
+        ),
+        action(
+            "Time and sales of the selected topic",
+            key(COMMAND, Key::M),
+            UiCommand::OpenTrades,
+        ),
+        action(
+            "Publish a value",
+            key(COMMAND, Key::U),
+            overlay(Overlay::Publish),
+        ),
+        action(
+            "Save, rename or delete layouts",
             key(COMMAND, Key::S),
             overlay(Overlay::SaveLayout),
         ),

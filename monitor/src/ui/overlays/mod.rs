@@ -9,6 +9,7 @@ mod open;
 mod palette;
 mod palette_items;
 mod preferences;
+mod publish;
 mod record;
 mod recordings;
 mod servers;

@@ -4,7 +4,7 @@ use egui::{Align2, Id, Key, Modal, Ui, vec2};
 
 use super::{
     alert_list::AlertList, derived::DerivedPanel, key_help, layout_name::LayoutName,
-    palette::Palette, preferences::PreferencesPanel, record::RecordPanel,
+    palette::Palette, preferences::PreferencesPanel, publish::PublishPanel, record::RecordPanel,
     recordings::RecordingList, servers::ServerList, topic_settings::TopicSettingsPanel,
 };
 use crate::ui::{
@@ -31,6 +31,7 @@ enum OpenOverlay {
     Servers(ServerList),
     Topic(TopicSettingsPanel),
     Derived(DerivedPanel),
+    Publish(PublishPanel),
 }
 
 impl Overlays {
@@ -50,6 +51,7 @@ impl Overlays {
             }
             Overlay::Servers => OpenOverlay::Servers(ServerList::default()),
             Overlay::Derived => OpenOverlay::Derived(DerivedPanel::new(scene)),
+            Overlay::Publish => OpenOverlay::Publish(PublishPanel::new(scene)),
             Overlay::Topic => OpenOverlay::Topic(TopicSettingsPanel::new(scene)),
         });
     }
@@ -72,6 +74,7 @@ impl Overlays {
             | OpenOverlay::Recordings(_)
             | OpenOverlay::Servers(_) => (640.0, Align2::CENTER_CENTER),
             OpenOverlay::Preferences(_)
+            | OpenOverlay::Publish(_)
             | OpenOverlay::Record(_)
             | OpenOverlay::SaveLayout(_)
             | OpenOverlay::Topic(_) => (440.0, Align2::CENTER_CENTER),
@@ -99,6 +102,7 @@ impl Overlays {
                     OpenOverlay::SaveLayout(name) => name.show(ui, scene, &mut commands),
                     OpenOverlay::Servers(servers) => servers.show(ui, scene, &mut commands),
                     OpenOverlay::Derived(panel) => panel.show(ui, scene, &mut commands),
+                    OpenOverlay::Publish(panel) => panel.show(ui, scene, &mut commands),
                     OpenOverlay::Topic(panel) => panel.show(ui, scene, &mut commands),
                     OpenOverlay::Record(panel) => panel.show(ui, scene, &mut commands),
                     OpenOverlay::Recordings(list) => list.show(ui, scene, &mut commands),

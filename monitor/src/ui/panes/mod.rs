@@ -1,15 +1,18 @@
 //! The panes: charts and health, split, dragged and closed by the user.
 
+mod dashboard;
 mod frame;
 mod health;
 mod inspector;
 mod layouts;
 mod log;
+mod opening;
 mod pane;
 mod placing;
 #[cfg(test)]
 mod tests;
 mod tiles;
+mod trades;
 mod welcome;
 mod workspace;
 

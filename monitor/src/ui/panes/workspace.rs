@@ -7,7 +7,7 @@ use egui_tiles::{Tile, TileId, Tree};
 use serde::{Serialize, de::DeserializeOwned};
 use tickcast_protocol::{message::TimeNs, topic::Topic};
 
-use super::{health::HealthPane, log::LogPane, pane::Pane, placing, tiles::PaneTiles, welcome};
+use super::{pane::Pane, placing, tiles::PaneTiles, welcome};
 use crate::{
     data::{
         chart::{AxisSide, ChartStyle, ScaleMode, ValueBasis},
@@ -35,15 +35,15 @@ pub struct ActiveChart {
 pub(crate) enum NoRoom {
     /// There are too many panes.
     Pane,
-    /// The chart has too many series.
+    /// The chart has too many series, or the dashboard too many tiles.
     Series,
 }
 
 /// All panes and how they are laid out.
 #[derive(Debug, Clone)]
 pub struct Workspace {
-    tree: Tree<Pane>,
-    active: Option<TileId>,
+    pub(super) tree: Tree<Pane>,
+    pub(super) active: Option<TileId>,
     /// Whether all charts show the time of the active one.
     is_linked: bool,
     crosshair: Crosshair,
@@ -115,7 +115,7 @@ impl Workspace {
         self.tree.root().is_none()
     }
 
-    fn panes(&self) -> impl Iterator<Item = (TileId, &Pane)> {
+    pub(super) fn panes(&self) -> impl Iterator<Item = (TileId, &Pane)> {
         self.tree.tiles.iter().filter_map(|(&id, tile)| match tile {
             Tile::Pane(pane) => Some((id, pane)),
             Tile::Container(_) => None,
@@ -138,9 +138,15 @@ impl Workspace {
 
     /// All charted topics.
     pub fn topics(&self) -> HashSet<Topic> {
-        self.charts()
+        let mut topics: HashSet<Topic> = self
+            .charts()
             .flat_map(|(_, chart)| chart.topics.iter().cloned())
-            .collect()
+            .collect();
+        topics.extend(self.panes().filter_map(|(_, pane)| match pane {
+            Pane::Trades(trades) => Some(trades.topic.clone()),
+            _ => None,
+        }));
+        topics
     }
 
     /// The charts' topics, pane by pane.
@@ -242,48 +248,6 @@ impl Workspace {
         self.seen = seen;
     }
 
-    /// Shows the health pane. Returns whether there was space for it.
-    pub(crate) fn open_health(&mut self) -> bool {
-        let is_health = |pane: &Pane| matches!(pane, Pane::Health(_));
-        self.show_or_insert(is_health, || Pane::Health(HealthPane))
-    }
-
-    /// Shows the inspector. Returns whether there was space for it.
-    pub(crate) fn open_inspector(&mut self) -> bool {
-        let is_inspector = |pane: &Pane| matches!(pane, Pane::Inspector(_));
-        self.show_or_insert(is_inspector, || Pane::Inspector(Box::default()))
-    }
-
-    /// Adds a topic to the log, or takes it off. Returns whether there was space for a log.
-    pub(crate) fn toggle_log(&mut self, topic: Topic) -> bool {
-        let log = self.tree.tiles.tiles_mut().find_map(|tile| match tile {
-            Tile::Pane(Pane::Log(log)) => Some(log),
-            _ => None,
-        });
-        if let Some(log) = log {
-            log.toggle(topic);
-            return true;
-        }
-        self.show_or_insert(|_| false, || Pane::Log(Box::new(LogPane::new(vec![topic]))))
-    }
-
-    /// Brings a pane to the front, or inserts one. The active chart stays active.
-    fn show_or_insert(
-        &mut self,
-        is_wanted: impl Fn(&Pane) -> bool,
-        make: impl FnOnce() -> Pane,
-    ) -> bool {
-        let shown = self.panes().find(|(_, pane)| is_wanted(pane));
-        if let Some(shown) = shown.map(|(id, _)| id) {
-            self.tree.make_active(|id, _| id == shown);
-            return true;
-        }
-        let active = self.active;
-        let done = self.insert(make());
-        self.active = active.or(self.active);
-        done
-    }
-
     /// The topics whose messages are shown.
     pub(crate) fn inspected(&self, selected: Option<&Topic>) -> HashSet<Topic> {
         self.panes()
@@ -292,7 +256,7 @@ impl Workspace {
     }
 
     /// Inserts a pane if there are not too many. Returns whether it did.
-    fn insert(&mut self, pane: Pane) -> bool {
+    pub(super) fn insert(&mut self, pane: Pane) -> bool {
         if self.panes().count() >= PANES_MAX {
             return false;
         }

@@ -31,7 +31,16 @@ pub(super) fn show(response: &Response, topic: &Topic) -> Vec<UiCommand> {
                 vec![select.clone(), UiCommand::ToggleLog],
             ),
             ("Alerts …", overlay(Overlay::Alerts)),
+            (
+                "Add to the dashboard",
+                vec![select.clone(), UiCommand::AddTile],
+            ),
+            (
+                "Time and sales",
+                vec![select.clone(), UiCommand::OpenTrades],
+            ),
             ("Derive a topic …", overlay(Overlay::Derived)),
+            ("Publish a value …", overlay(Overlay::Publish)),
             ("Name, unit, limits …", overlay(Overlay::Topic)),
         ] {
             if ui.button(label).clicked() {
