@@ -41,7 +41,10 @@ fn main() -> io::Result<()> {
             continue;
         };
         let name = path.strip_prefix(&client).unwrap_or(path);
+        // A copy, so that both forms are of the same moment, also if the file is edited meanwhile.
         let body = fs::read(path)?;
+        let itself = out.join(number.to_string());
+        fs::write(&itself, &body)?;
         let compressed = gzip(&body)?;
         let gzip = if compressed.len() < body.len() - body.len() / WORTH_PARTS {
             let file = out.join(format!("{number}.gz"));
@@ -57,7 +60,7 @@ fn main() -> io::Result<()> {
              body: include_bytes!({:?}), gzip: {gzip} }},",
             name.display().to_string(),
             hash(&body),
-            path.display().to_string(),
+            itself.display().to_string(),
         );
     }
     table.push(']');

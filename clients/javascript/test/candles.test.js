@@ -6,9 +6,12 @@ import { test } from 'node:test';
 import { intervalsOf } from '../page/candles/ask.js';
 import { CANDLES_SHOWN, INTERVALS_S, candleInterval, longerThan, nameOf, rowInterval } from '../page/candles/intervals.js';
 import { PastLoader } from '../page/candles/loader.js';
+import { outageInterval, outagesOf } from '../page/candles/outages.js';
 import { Past } from '../page/candles/past.js';
 import { IntervalSeries } from '../page/candles/series.js';
 import { added, ofCandle, ofRow, ofSample, sampleOf } from '../page/candles/sums.js';
+import { Points } from '../page/chart/points.js';
+import { withOutages } from '../page/overview/told-gaps.js';
 
 const START_S = 1_610_064_000;
 const NS = 1_000_000_000n;
@@ -349,7 +352,6 @@ test('a few questions are in flight, and what is out of sight is not asked any m
   want(pasts, now_s);
   want(pasts, now_s);
   assert.deepEqual(asked.map(({ topic }) => topic), ['t/0', 't/1', 't/2']);
-  assert.equal(loader.isAsking(pasts[0]), true);
   // The view has moved on: of those that wait, only the last one is still wanted.
   const settle = async () => {
     for (let turn = 0; turn < 5; turn++) await null;
@@ -386,4 +388,24 @@ test('a view gets an interval that fits it', () => {
   assert.equal(rowInterval(300), 1);
   assert.deepEqual(INTERVALS_S.map(nameOf), ['1s', '5s', '15s', '1m', '5m', '15m', '1h', '4h', '1d']);
   assert.deepEqual([1, 15, 60, 3_600, 14_400, 86_400].map(longerThan), [60, 60, 900, 14_400, 86_400, null]);
+});
+
+test('a time without updates between two incomplete intervals is a gap, up to the nearest points', () => {
+  const minute = (at, state) => ofSample(START_S + 60 * at, 60, { number: 1 }, state);
+  const outages = outagesOf([minute(0, 'complete'), minute(1, 'incomplete'), minute(4, 'incomplete'), minute(5, 'complete'), minute(9, 'incomplete'), minute(10, 'incomplete'), minute(12, 'complete')]);
+  assert.deepEqual(outages, [{ from_s: START_S + 120, to_s: START_S + 240 }]);
+  assert.deepEqual([outageInterval(1), outageInterval(900)], [60, 900]);
+  const own = { gaps: [{ from: (START_S + 500) * 1_000, to: (START_S + 510) * 1_000, text: 'not connected', lost: undefined }], version: 3 };
+  const points = new Points();
+  const edges = () => withOutages(own, outages, points).gaps.map(({ from, to, text }) => [from / 1_000 - START_S, to / 1_000 - START_S, text]);
+  assert.deepEqual(edges()[0], [120, 240, 'source away']);
+  for (const s of [70, 100, 250, 500]) points.append(START_S + s, 1);
+  assert.deepEqual(edges(), [[100, 250, 'source away'], [500, 510, 'not connected']]);
+  const { version } = withOutages(own, outages, points);
+  assert.equal(withOutages(own, outages, points).version, version);
+  assert.notEqual(withOutages({ ...own, version: 4 }, outages, points).version, version);
+  assert.equal(withOutages(own, [], points), own);
+  // What the page has seen itself it does not get told.
+  own.gaps.unshift({ from: (START_S + 90) * 1_000, to: (START_S + 130) * 1_000, text: 'gap', lost: 7 });
+  assert.equal(edges().length, 2);
 });

@@ -8,11 +8,9 @@ const REFUSED_S = 5;
 const UNANSWERED_S = 1;
 
 export class PastLoader {
-  /** Questions that were asked, ever. */
-  asked = 0;
   #ask;
   #changed;
-  /** The series that an answer is awaited for, with the client that was asked. */
+  /** The series that an answer is awaited for, each with a token of its question. */
   #inFlight = new Map();
 
   /**
@@ -23,11 +21,6 @@ export class PastLoader {
   constructor(ask, changed) {
     this.#ask = ask;
     this.#changed = changed;
-  }
-
-  /** Whether something of a topic is being asked. */
-  isAsking(past) {
-    return [...this.#inFlight.values()].some((asking) => asking.past === past);
   }
 
   /** Another client, or another epoch: no answer of before counts. */
@@ -53,10 +46,9 @@ export class PastLoader {
 
   async #start(client, past, question) {
     const { series } = question;
-    const asking = { past };
-    this.#inFlight.set(series, asking);
-    this.asked += 1;
-    const isCurrent = () => this.#inFlight.get(series) === asking;
+    const token = Symbol('question');
+    this.#inFlight.set(series, token);
+    const isCurrent = () => this.#inFlight.get(series) === token;
     try {
       const answer = await this.#ask(client, past.topic, series.interval_s, question);
       if (!isCurrent()) return;

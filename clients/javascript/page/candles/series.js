@@ -5,7 +5,7 @@ import { nextStart, startOf } from './intervals.js';
 import { added, fits, ofSample, sampleOf } from './sums.js';
 
 /** Intervals in one answer. The server sends at most 1,024. */
-export const PAGE = 1_000;
+const PAGE = 1_000;
 /** Intervals that are kept: several views of the past. */
 const MAX_INTERVALS = 6_000;
 /** Of the newest ones this many stay when others are in sight. */
@@ -15,8 +15,6 @@ const MAX_PENDING = 20_000;
 
 export class IntervalSeries {
   interval_s;
-  /** Another number after each change. */
-  version = 0;
   /** Another number when an answer about the newest intervals would come too late. */
   generation = 0;
   /** Ascending and apart: `list` is all there is from `from_s` to before `to_s`. */
@@ -63,7 +61,6 @@ export class IntervalSeries {
     // The newest interval is shown until a better one is known.
     newest.to_s = newest.list.at(-1)?.start_s ?? newest.from_s;
     if (newest.to_s === -Infinity) this.#pieces.pop();
-    this.version += 1;
   }
 
   /** No live updates will be added until the next `begin`. */
@@ -78,7 +75,6 @@ export class IntervalSeries {
     this.#position = null;
     if (this.#pending !== null) this.#pending = [];
     this.generation += 1;
-    this.version += 1;
   }
 
   /**
@@ -182,7 +178,6 @@ export class IntervalSeries {
   keepNear(s) {
     let surplus = this.#pieces.reduce((sum, { list }) => sum + list.length, 0) - this.#limit;
     if (surplus <= 0) return;
-    this.version += 1;
     this.#cutTail(s);
     while (surplus > 0) {
       const [first, last] = [this.#pieces[0], this.#pieces.at(-1)];
@@ -225,7 +220,6 @@ export class IntervalSeries {
     const last = list.at(-1);
     // A clock that was set back changes nothing that is over.
     const start_s = Math.max(startOf(Number(update.ingest_time_ns / 1_000n) / 1e6, this.interval_s), last?.start_s ?? -Infinity);
-    this.version += 1;
     if (last && !fits(last, sample)) {
       list[list.length - 1] = { ...last, state: 'incomplete' };
     } else if (last?.start_s === start_s) {
@@ -243,7 +237,6 @@ export class IntervalSeries {
     const last = list.at(-1);
     if (!last || last.start_s + this.interval_s <= since_s) return;
     list[list.length - 1] = { ...last, state: 'incomplete' };
-    this.version += 1;
   }
 
   /** What an answer says counts, not what was known of that time. */
@@ -267,6 +260,5 @@ export class IntervalSeries {
         this.#pieces.push(piece);
       }
     }
-    this.version += 1;
   }
 }

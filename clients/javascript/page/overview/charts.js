@@ -7,9 +7,14 @@ import { Detail } from './detail.js';
 import { loadHistory } from './history.js';
 import { Pane } from './pane.js';
 import { Pasts } from './pasts.js';
-import { isWords, seriesOf } from './series.js';
+import { NOTHING, isWords, seriesOf } from './series.js';
 import { MAX_POINTS_PER_CHART } from './store.js';
+import { withOutages } from './told-gaps.js';
 
+/** With more single updates than this to load, a line has rows instead. */
+const MAX_FINE = 20_000;
+/** With this many points it can be told how many there would be. */
+const ENOUGH = 1_000;
 /** History is loaded when the view comes this near to the oldest point, as a part of its span. */
 const NEAR = 0.25;
 
@@ -98,13 +103,19 @@ export class Charts {
       if (row) this.#loadIfNear(row, from_s, to_s - from_s);
       const past = row && this.#look(row, shown, detail, { from_s, to_s, now_s, isConnected: client.readyState === client.OPEN }, shown === active);
       const series = row && seriesOf(row, shown, detail, this.#store.joins, past);
-      const gapList = series?.kind === 'line' || !detail ? this.#gapList : series?.kind === 'candles' ? lasting(detail.gapList) : detail.gapList;
+      const gapList = this.#gapsOf(row, series, detail, past);
       this.#panes.get(shown.id).paint(shown, row, detail, {
-        topic: `${shown.topic} ${series?.kind}`, series, gapList, time, range: shown.range, now_s, isUtc, pointed_s: this.#pointed_s,
+        drawn_s: past?.interval_s ?? null, topic: `${shown.topic} ${series?.kind}`, series, gapList, time, range: shown.range, now_s, isUtc, pointed_s: this.#pointed_s,
       }, { isActive: shown === active, isOnly: charts.length === 1 });
     }
     this.#pasts.ask(client, now_s);
     this.#showActive(active);
+  }
+
+  /** A line has the gaps of the page, everything else those of its own subscription. */
+  #gapsOf(row, series, detail, past) {
+    if (series?.kind === 'line' || !detail) return withOutages(this.#gapList, past?.outages ?? [], row?.points);
+    return series?.kind === 'candles' ? lasting(detail.gapList) : detail.gapList;
   }
 
   /** Looks for candles, or for rows where not every update is known. */
@@ -119,10 +130,10 @@ export class Charts {
     // Live updates come soon, and then the newest candles are asked for with them.
     if (shown.isCandles && !(detail && past.isFed)) return null;
     const to_s = shown.isCandles ? view.to_s : Math.min(view.to_s, first_s);
-    if (to_s <= view.from_s) return null;
-    const found = this.#pasts.look(past, interval_s, { ...view, to_s }, isActive);
+    const found = to_s <= view.from_s ? NOTHING : this.#pasts.look(past, interval_s, { ...view, to_s }, isActive);
     this.#oldest_s = Math.min(this.#oldest_s, found.first_s ?? Infinity);
-    return found;
+    const outages = shown.isCandles ? [] : this.#pasts.outages(past, interval_s, view, row.seen_s);
+    return { ...found, outages, interval_s };
   }
 
   /** Charts that are too many for the place are scrolled. */
@@ -170,7 +181,7 @@ export class Charts {
   #loadIfNear(row, from_s, span_s) {
     const { client } = this.#overview;
     const isFar = row.points.first_s !== null && row.points.first_s < from_s - NEAR * span_s;
-    if (row.hasAll || isFar || this.#loading.has(row.topic) || client.readyState !== client.OPEN || isWords(row)) return;
+    if (row.hasAll || isFar || this.#loading.has(row.topic) || client.readyState !== client.OPEN || isWords(row) || isMuch(row.points, from_s)) return;
     const left = MAX_POINTS_PER_CHART - row.points.length;
     if (left <= 0) return;
     this.#loading.add(row.topic);
@@ -178,7 +189,7 @@ export class Charts {
       if (client !== this.#overview.client) return null;
       this.#store.addHistory(row.topic, updates, this.#overview.rateText);
       this.#on.changed(false);
-      return row.points.first_s < from_s - NEAR * span_s ? null : row.oldest;
+      return row.points.first_s < from_s - NEAR * span_s || isMuch(row.points, from_s) ? null : row.oldest;
     }).then((hasMore) => {
       if (client !== this.#overview.client) return;
       row.hasAll = row.hasAll || !hasMore;
@@ -222,6 +233,9 @@ export class Charts {
 }
 
 const needsDetail = (shown, row) => Boolean(row) && (shown.isCandles || shown.hasMessages || isWords(row));
+
+/** Whether there are probably too many updates between a time and the first point. */
+const isMuch = ({ length, first_s, last_s }, from_s) => length >= ENOUGH && ((first_s - from_s) * length) / Math.max(last_s - first_s, 1) > MAX_FINE;
 
 /** Candles have what came after a gap from the server, so only a gap that lasts is one. */
 const lasting = ({ gaps, version }) => ({ gaps: gaps.filter(({ to }) => to === null), version });

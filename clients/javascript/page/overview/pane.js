@@ -57,7 +57,7 @@ export class Pane {
    * @param {object} shown the chart of the workspace
    * @param {object | null} row of the store; null: the topic is not known yet
    * @param {import('./detail.js').Detail | null} detail
-   * @param {object} view for `Chart`
+   * @param {object} view for `Chart`, and `drawn_s`: the interval of what it draws, or null
    * @param {{ isActive: boolean, isOnly: boolean }} place
    */
   paint(shown, row, detail, view, { isActive, isOnly }) {
@@ -73,9 +73,10 @@ export class Pane {
     interval.hidden = form.hidden || !shown.isCandles;
     press(form, shown.isCandles ? 'candles' : 'line');
     press(interval, String(shown.interval_s));
+    showDrawn(interval, shown.isCandles && view.drawn_s !== shown.interval_s ? view.drawn_s : null);
     openMessages.setAttribute('aria-pressed', String(shown.hasMessages));
     keep.setAttribute('aria-pressed', String(shown.isKept));
-    write(hint, view.series ? '' : row === null ? 'There is no value of this topic yet.' : 'Nothing to draw yet.');
+    write(hint, view.series ? '' : row === null ? 'There is no value of this topic yet.' : shown.isCandles && !hasWords ? 'Waiting for candles.' : 'Nothing to draw yet.');
     plot.classList.toggle('low', hasWords && !isShort);
     this.chart.paint(view);
     this.#inspector.paint((hasWords && !isShort) || shown.hasMessages ? (detail?.messages ?? null) : null, view.isUtc);
@@ -84,6 +85,15 @@ export class Pane {
   close() {
     this.chart.close();
     this.element.remove();
+  }
+}
+
+/** Marks the longer interval that candles are drawn with, where the chosen ones were too thin. */
+function showDrawn(group, drawn_s) {
+  for (const button of group.children) {
+    const isDrawn = button.value === String(drawn_s);
+    button.classList.toggle('drawn', isDrawn);
+    button.title = isDrawn ? 'Drawn with this interval: shorter candles would be too thin' : '';
   }
 }
 

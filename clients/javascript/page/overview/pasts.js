@@ -2,6 +2,7 @@
 
 import { ask } from '../candles/ask.js';
 import { PastLoader } from '../candles/loader.js';
+import { outageInterval, outagesOf } from '../candles/outages.js';
 import { Past } from '../candles/past.js';
 import { span } from '../shared/format.js';
 
@@ -62,6 +63,19 @@ export class Pasts {
     const intervals = found.intervals.filter((each) => each.start_s + each.interval_s > from_s && each.start_s < to_s);
     const joins = found.joins.map(({ s, interval_s: longer_s }) => ({ s, text: `${span(longer_s)} before this`, isBefore: true }));
     return { intervals, joins, notes: notesOf(found, past, { from_s, isConnected }), first_s: found.intervals[0]?.start_s ?? null };
+  }
+
+  /**
+   * Times before a moment in which updates may be missing, in sight and near.
+   *
+   * @returns {{ from_s: number, to_s: number }[]}
+   */
+  outages(past, interval_s, { from_s, to_s, now_s }, seen_s) {
+    const end_s = Math.min(to_s, seen_s);
+    if (end_s <= from_s) return [];
+    const { intervals, question } = past.look(outageInterval(interval_s), from_s - NEAR * (to_s - from_s), end_s, now_s);
+    if (question) this.#wanted.push({ past, question });
+    return outagesOf(intervals);
   }
 
   /** Asks what the charts of this repaint need. */

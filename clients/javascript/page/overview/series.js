@@ -3,7 +3,7 @@
 import { span } from '../shared/format.js';
 
 const NO_STATUSES = [];
-const NOTHING = { intervals: [], joins: [], notes: [] };
+export const NOTHING = { intervals: [], joins: [], notes: [] };
 
 /**
  * @param {object} row of the store

@@ -54,7 +54,7 @@ export class Store {
   }
 
   #addUpdate({ topic, position, seq, ingest_time_ns, quality, value }, now_ms) {
-    const row = this.#byTopic.get(topic) ?? this.#addRow(topic, position, seq);
+    const row = this.#byTopic.get(topic) ?? this.#addRow(topic, position, seq, now_ms);
     if (!row) return;
     // It is part of the past, whose time the chart does not know.
     if (quality === 'historical' && row.kind !== '') {
@@ -86,7 +86,7 @@ export class Store {
   }
 
   /** @returns {object | null} null if there is no space for another topic */
-  #addRow(topic, position, seq) {
+  #addRow(topic, position, seq, now_ms) {
     if (this.rows.length >= MAX_TOPICS) {
       // The set of counted topics is bounded too.
       if (this.#unshownTopics.size < MAX_TOPICS) this.#unshownTopics.add(topic);
@@ -105,6 +105,8 @@ export class Store {
       /** From before a reset of the subscription. */
       isOld: false,
       points: new Points(), isCharted: false,
+      /** When the page first saw the topic: gaps from then on are those of the page. */
+      seen_s: now_ms / 1000,
       /** Position of the oldest update: history continues before it, until there is no more. */
       oldest: position, hasAll: false,
       /** Where history ended and live updates began: `{ s, text }`; null if it cannot be seen. */

@@ -70,7 +70,7 @@ async fn a_file_is_compressed_for_clients_that_accept_it_and_stays_the_same() {
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         let mut content = Vec::new();
         GzDecoder::new(&body[..]).read_to_end(&mut content).unwrap();
-        assert_eq!(content, file.body, "{path}");
+        assert!(content == file.body, "{path}");
         plain += file.body.len();
         compressed += body.len();
     }
