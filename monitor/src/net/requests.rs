@@ -153,7 +153,7 @@ impl Requests {
         self.histories.remove(&id)
     }
 
-    /// Requests a page of a topic's long history. Returns whether it did: not too many are requested
+    /// Requests a page of a topic's long history. Returns whether it did: not too many are asked for
     /// at a time, and a chart that had to wait asks again with its next repaint.
     pub(crate) fn ask_candles(&mut self, topic: &Topic, question: Question) -> bool {
         let handle = self.handle.as_ref();

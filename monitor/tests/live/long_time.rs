@@ -25,7 +25,7 @@ impl Publisher {
             .enable_all()
             .build()
             .unwrap();
-        let options = ClientOptions::new(ConnectOptions::new(&url(server), Encoding::Bincode));
+        let options = ClientOptions::new(ConnectOptions::new(url(server), Encoding::Bincode));
         let (mut client, handle) = Client::new(options);
         runtime.block_on(async { while !matches!(client.next().await, Event::Connected(_)) {} });
         Self {

@@ -21,8 +21,10 @@ const ROW_MAX_PIXELS: i64 = 8;
 pub(crate) struct ChartRow {
     /// Start of the interval.
     pub(crate) start_ns: TimeNs,
-    /// Its end.
+    /// Its end, or where finer values begin within it.
     pub(crate) end_ns: TimeNs,
+    /// The length of the interval.
+    pub(crate) length_ns: i64,
     /// The least value.
     pub(crate) low: f64,
     /// The greatest value.
@@ -81,8 +83,8 @@ pub(crate) fn rows(
         // One more on the left, so that the line enters the window.
         let from_ns = window.start_ns.saturating_sub(nanos);
         let bars = folded(track, nanos, (from_ns, until_ns), now_ns);
-        let rows = bars.into_iter().map(|bar| row(bar, nanos));
-        parts.push(rows.filter(|row| row.end_ns <= until_ns).collect());
+        let bars = bars.into_iter().filter(|bar| bar.start_ns < until_ns);
+        parts.push(bars.map(|bar| row(bar, nanos, until_ns)).collect());
         match (track.begins_ns(), next_level(interval)) {
             (Some(begins_ns), Some(longer)) if begins_ns > window.start_ns => {
                 until_ns = until_ns.min(begins_ns);
@@ -102,7 +104,7 @@ pub(crate) fn rows(
     (rows, wanted)
 }
 
-fn row(bar: LongBar, nanos: i64) -> ChartRow {
+fn row(bar: LongBar, nanos: i64, until_ns: TimeNs) -> ChartRow {
     let (low, high, middle) = match bar.sum {
         BarSum::Trades {
             prices: [_, high, low, close],
@@ -115,7 +117,8 @@ fn row(bar: LongBar, nanos: i64) -> ChartRow {
     };
     ChartRow {
         start_ns: bar.start_ns,
-        end_ns: bar.start_ns.saturating_add(nanos),
+        end_ns: bar.start_ns.saturating_add(nanos).min(until_ns),
+        length_ns: nanos,
         low,
         high,
         middle,

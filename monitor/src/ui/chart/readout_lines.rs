@@ -170,7 +170,7 @@ pub(super) fn row_lines(
     };
     let (low, high) = (number(row.low), number(row.high));
     let at = scene.zone.date_time(row.start_ns);
-    let length = format::age(row.end_ns - row.start_ns);
+    let length = format::age(row.length_ns);
     vec![
         head_line(format!("{what} {}", number(row.middle)), theme),
         head_line(format!("min {low}  max {high}"), theme),

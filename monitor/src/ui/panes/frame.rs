@@ -4,7 +4,8 @@ use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, vec2};
 
 use crate::ui::{chart::PaneResponse, names::Name, scene::Scene, theme, widgets::styled};
 
-/// Draws the title of a pane, on the ground that the window was cleared with. Returns the area below.
+/// Draws the title of a pane, on the ground that the window was cleared with. Returns the area
+/// below.
 pub(super) fn show(
     ui: &mut Ui,
     scene: &Scene<'_>,
