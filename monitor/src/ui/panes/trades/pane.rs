@@ -186,13 +186,14 @@ const SIDE: f32 = 40.0;
 const PRICE: f32 = 92.0;
 const SIZE: f32 = 80.0;
 
-/// The right edges of the columns. In a narrow pane the times give way, then the sides.
+/// The places of the columns. In a narrow pane times give way first, then sides, then sizes.
 struct Columns {
     left: f32,
     time: f32,
     side: f32,
+    /// The right edges.
     price: f32,
-    size: f32,
+    size: Option<f32>,
 }
 
 impl Columns {
@@ -205,12 +206,16 @@ impl Columns {
         let time = time.filter(|time| width >= needed + side + time);
         let time = time.fold(0.0, f32::max);
         let rest = width - time - side;
+        let has_sizes = width >= needed;
         Self {
             left,
             time,
             side,
-            price: left + time + side + rest * PRICE / needed,
-            size: right,
+            price: match has_sizes {
+                true => left + time + side + rest * PRICE / needed,
+                false => right,
+            },
+            size: has_sizes.then_some(right),
         }
     }
 
@@ -236,11 +241,37 @@ impl Columns {
             ),
             (self.side > 0.0, side_at, Align2::LEFT_CENTER, side),
             (true, pos2(self.price, y), Align2::RIGHT_CENTER, price),
-            (true, pos2(self.size, y), Align2::RIGHT_CENTER, size),
+            (
+                self.size.is_some(),
+                pos2(self.size.unwrap_or(0.0), y),
+                Align2::RIGHT_CENTER,
+                size,
+            ),
         ];
         let shown = places.into_iter().filter(|(is_shown, ..)| *is_shown);
         for (_, place, align, (text, color)) in shown {
             painter.text(place, align, text, theme::small_figures(), color);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_list_keeps_its_prices_whole() {
+        let columns =
+            |width: f32| Columns::of(Rect::from_min_size(pos2(0.0, 0.0), vec2(width, 9.0)));
+        let wide = columns(600.0);
+        assert_eq!((wide.time, wide.side), (TIME_US, SIDE));
+        assert!(wide.size.is_some() && wide.price - wide.left - wide.time - wide.side >= PRICE);
+        let middle = columns(340.0);
+        assert_eq!((middle.time, middle.side), (TIME, SIDE));
+        let narrow = columns(210.0);
+        assert_eq!((narrow.time, narrow.side), (0.0, 0.0));
+        assert!(narrow.size.is_some_and(|size| size - narrow.price >= SIZE));
+        let least = columns(118.0);
+        assert_eq!((least.size, least.price - least.left), (None, PRICE));
     }
 }
