@@ -101,8 +101,8 @@ fn what_cannot_be_derived_is_said_while_it_is_typed() {
     // A topic that is offered is taken with a click.
     let offered = harness
         .query_all_by_label(PRESSURE)
-        .filter(|node| node.accesskit_node().role() == egui::accesskit::Role::Button);
-    offered.last().unwrap().click();
+        .rfind(|node| node.accesskit_node().role() == egui::accesskit::Role::Button);
+    offered.unwrap().click();
     harness.run_steps(3);
     assert!(!sees(&harness, "Not yet"));
     harness.get_by_label("Formula").click();

@@ -212,7 +212,7 @@ fn model(rule: usize, given: &[Given], at: usize) -> Option<f64> {
         };
     }
     let newest = |source: usize| {
-        let newest = own(source).last()?;
+        let newest = own(source).next_back()?;
         let is_known = !newest.is_last || newest.time_ns == now.time_ns;
         is_known.then(|| newest.value())
     };
