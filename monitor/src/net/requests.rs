@@ -137,8 +137,8 @@ impl Requests {
         self.histories.remove(&id)
     }
 
-    /// Requests a page of a topic's long history. Returns whether it did: not too many are asked for
-    /// at a time, and a chart that had to wait asks again with its next repaint.
+    /// Requests a page of a topic's long history. Returns whether it did: only some are under way at
+    /// a time, and a chart that had to wait asks again with its next repaint.
     pub(crate) fn ask_candles(&mut self, topic: &Topic, question: Question) -> bool {
         let handle = self.handle.as_ref();
         handle.is_some_and(|handle| self.candles.ask(handle, topic, question))
