@@ -1,5 +1,6 @@
 //! Topics with their newest values and their history, within a memory limit.
 
+mod appending;
 mod backfill;
 mod derived;
 mod keys;
