@@ -14,6 +14,7 @@ mod inbound;
 mod messages;
 mod mqtt;
 mod payload;
+mod proxy_header;
 mod query;
 mod replay;
 mod topics;
@@ -33,6 +34,7 @@ pub use self::{
     messages::{client_bincode, client_json, server_bincode, server_json},
     mqtt::mqtt,
     payload::payload,
+    proxy_header::proxy_header,
     query::query,
     replay::replay,
     topics::topics,
@@ -42,7 +44,7 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -59,4 +61,5 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("replay", replay),
     ("config", config),
     ("conditions", conditions),
+    ("proxy_header", proxy_header),
 ];

@@ -24,6 +24,13 @@ pub mod request {
     };
 }
 
+/// The header of the PROXY protocol.
+pub mod proxy_protocol {
+    pub use crate::net::proxy_protocol::{
+        FIXED_BYTES, Header, HeaderError, Parsed, REST_MAX_BYTES, SIGNATURE, parse,
+    };
+}
+
 /// The names of a server's long-lived tasks.
 pub fn tasks(server: &Server) -> Vec<String> {
     let tasks = server.metrics().tasks.iter();

@@ -948,7 +948,7 @@ fn every_setting_has_a_text_and_is_printed_below_it() {
             count += 1;
         }
     }
-    assert_eq!(count, 30 + 1 + 4 + 15);
+    assert_eq!(count, 33 + 1 + 4 + 15);
 }
 
 fn in_code(default: Option<&str>) -> String {

@@ -6,11 +6,13 @@
 //! * `host`: the host that a request names, and whether this server answers for it
 //! * `origin`: the page that a browser sends a request for
 //! * `handshake`: the opening handshake of a WebSocket
+//! * `forwarded`: the client that proxies name
 //! * `query`: the parameters of `/v1/...`
 //!
 //! All of them are functions of the request's header: they do no I/O and know no connection, so a
 //! fuzz target runs them on any bytes.
 
+pub(crate) mod forwarded;
 pub mod handshake;
 pub mod host;
 pub mod origin;
