@@ -1,6 +1,9 @@
 """Subscribes to everything in mode `latest`, and prints how old values are when they arrive.
 
-    python3 scripts/slow_link.py HOST PORT json|bincode SECONDS LABEL
+    python3 scripts/slow_link.py HOST PORT json|bincode SECONDS WARM_UP_SECONDS LABEL
+
+Values that arrive in the first WARM_UP_SECONDS do not count. The snapshot never does, because it
+may be of any age.
 
 Both clocks must be the same: run it on the server's machine. It uses no code of the project.
 """
@@ -11,9 +14,6 @@ import os
 import socket
 import sys
 import time
-
-# The snapshot at the start may be of any age.
-WARM_UP_S = 3
 
 
 class Bincode:
@@ -55,10 +55,8 @@ class Bincode:
             self.decimal()
             self.optional(self.number)
         elif kind == 2:
-            self.decimal()
-            self.decimal()
-            self.optional(self.decimal)
-            self.optional(self.decimal)
+            for _ in range(4):
+                self.optional(self.decimal)
         else:
             self.text()
 
@@ -71,7 +69,9 @@ class Bincode:
         for _ in range(self.number()):
             self.number()
             self.text()
-            self.optional(self.text)
+            # Unit, name, state class.
+            for _ in range(3):
+                self.optional(self.text)
         times = []
         for _ in range(self.number()):
             _topic, _position, _seq = self.number(), self.number(), self.number()
@@ -131,7 +131,7 @@ def frames(buffer):
         yield opcode, payload
 
 
-def main(host, port, encoding, seconds, label):
+def main(host, port, encoding, seconds, warm_up, label):
     stream, buffer = connect(host, int(port), encoding)
     start, ages, count = time.time(), [], 0
     while time.time() < start + float(seconds):
@@ -144,7 +144,7 @@ def main(host, port, encoding, seconds, label):
             now = time.time()
             if opcode == 9:
                 send(stream, 10, payload)
-            elif opcode in (1, 2) and now > start + WARM_UP_S:
+            elif opcode in (1, 2) and now > start + float(warm_up):
                 times = times_of_json(payload) if opcode == 1 else Bincode(payload).batch()
                 ages.extend(now - then / 1e9 for then in times)
     ages.sort()

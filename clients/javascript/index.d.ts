@@ -36,7 +36,7 @@ export interface Update {
   source_time_ns?: bigint;
   /** By the server's clock. */
   ingest_time_ns: bigint;
-  quality: 'live' | 'retained' | 'stale';
+  quality: 'live' | 'retained' | 'stale' | 'historical';
   value: Value;
 }
 
@@ -285,6 +285,55 @@ export interface History {
   state_class?: string;
 }
 
+export type Interval = '1s' | '5s' | '15s' | '1m' | '5m' | '15m' | '1h' | '4h' | '1d';
+
+/**
+ * Whether all updates of an interval are counted: `open` has not ended, and of `incomplete` some are
+ * missing.
+ */
+export type CandleState = 'complete' | 'open' | 'incomplete';
+
+/** The trades of one interval. */
+export interface Candle {
+  start_ns: bigint;
+  state: CandleState;
+  /** The prices are decimals. */
+  open: string;
+  high: string;
+  low: string;
+  close: string;
+  /** Decimal, exact. Undefined if no decimal holds it. */
+  volume?: string;
+  count: number;
+}
+
+/** The readings of one interval, or the middles of its quotes. */
+export interface Row {
+  start_ns: bigint;
+  state: CandleState;
+  first: number;
+  max: number;
+  min: number;
+  last: number;
+  /** Divided by the count it is the mean. */
+  sum: number;
+  count: number;
+}
+
+export interface Candles {
+  /** Updates up to this position are counted, and none after it. */
+  position: number;
+  /** Oldest first, without empty intervals. */
+  candles: Candle[];
+  /** The same of a topic with readings or quotes. */
+  rows: Row[];
+  /** The server holds older ones: request them with the first start as `before_ns`. */
+  more: boolean;
+  unit?: string;
+  name?: string;
+  state_class?: string;
+}
+
 export interface End {
   code: number;
   reason: string;
@@ -331,6 +380,8 @@ export class Client extends EventTarget {
   readonly welcome: Welcome | null;
   /** The newest position of the tape that the server sent. */
   readonly position: number;
+  /** When the newest message of the server arrived, by the server's clock, estimated. */
+  readonly heard_ns: bigint;
   readonly clock: ClockEstimate | null;
   /** The topics of this epoch. In bincode a later client needs them together with the tokens. */
   readonly topics: Topics;
@@ -352,6 +403,15 @@ export class Client extends EventTarget {
    * position. Rejects with error code 304 if the server keeps no history.
    */
   history(topic: string, options?: { limit?: number; before?: number }): Promise<History>;
+  /**
+   * Candles of a topic's trades, or rows of its readings, which the server keeps for days: the
+   * newest ones, or the newest of a range of times. Rejects with error code 304 if it keeps none.
+   */
+  candles(
+    topic: string,
+    interval: Interval,
+    options?: { limit?: number; from_ns?: bigint; before_ns?: bigint },
+  ): Promise<Candles>;
   /** Closes the client. The code is 1000 or 3000 to 4999, the reason at most 123 bytes. */
   close(code?: number, reason?: string): void;
 

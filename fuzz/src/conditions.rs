@@ -82,6 +82,7 @@ fn rule(format: Format, when: Conditions) -> DecodeRule {
         filter: Filter::all(),
         format,
         unit: None,
+        name: None,
         when,
     }
 }

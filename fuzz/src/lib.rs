@@ -11,13 +11,19 @@ mod event_id;
 mod handshake;
 mod host_origin;
 mod inbound;
+mod lines;
 mod messages;
+mod metadata;
 mod mqtt;
+mod packets;
 mod payload;
 mod proxy_header;
 mod query;
 mod replay;
+mod sparkplug;
+mod tls_records;
 mod topics;
+mod websocket;
 
 mod delivery;
 mod file;
@@ -31,20 +37,26 @@ pub use self::{
     handshake::handshake,
     host_origin::host_origin,
     inbound::inbound,
+    lines::lines,
     messages::{client_bincode, client_json, server_bincode, server_json},
+    metadata::metadata,
     mqtt::mqtt,
+    packets::packets,
     payload::payload,
     proxy_header::proxy_header,
     query::query,
     replay::replay,
+    sparkplug::sparkplug,
+    tls_records::tls_records,
     topics::topics,
+    websocket::websocket,
 };
 
 /// A function that takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 23] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -59,7 +71,13 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("event_id", event_id),
     ("inbound", inbound),
     ("replay", replay),
+    ("sparkplug", sparkplug),
     ("config", config),
     ("conditions", conditions),
     ("proxy_header", proxy_header),
+    ("tls_records", tls_records),
+    ("packets", packets),
+    ("metadata", metadata),
+    ("lines", lines),
+    ("websocket", websocket),
 ];

@@ -1,16 +1,13 @@
 //! MQTT messages.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tickcast_core::{
     Now,
     sequencer::Sequencer,
     work::{NewUpdate, Submission},
 };
-use tickcast_protocol::{
-    codec,
-    message::{TopicId, TopicInfo},
-};
+use tickcast_protocol::{codec, message::TopicId, topic::Topic};
 use tickcast_server::testing::decode::Decoder;
 
 use super::{delivery::check_delivery, payload::NOW_NS};
@@ -50,13 +47,14 @@ pub fn mqtt(bytes: &[u8]) {
     let Some(strip) = sequencer.take_strip() else {
         return;
     };
-    let names: Vec<&TopicInfo> = strip.topics().iter().collect();
-    let name_of = |id: TopicId| &names[id as usize].topic;
+    // A topic whose unit is known later is told twice.
+    let told = strip.topics().iter();
+    let names: BTreeMap<TopicId, &Topic> = told.map(|info| (info.id, &info.topic)).collect();
     let mut expected = decoded.iter();
     for update in strip.updates() {
         let read = codec::decode_update_bincode(update.bincode)
             .expect("the encoder writes what the decoder reads");
-        let name = name_of(update.topic);
+        let name = names[&update.topic];
         let same = expected
             .find(|new| new.topic == *name)
             .expect("updates keep their order");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tickcast_protocol::topic::Filter;
 use tickcast_server::testing::decode::{
-    Conditions, DecodeRule, Decoder, FieldsFormat, Format, JsonFormat, MissingPolicy, Numerals,
-    Shape, SidePointer,
+    Conditions, DecodeRule, Decoder, FieldsFormat, Format, Hints, JsonFormat, MissingPolicy,
+    Numerals, Shape, SidePointer,
     time::{TimeRule, TimeUnit},
 };
 
@@ -27,6 +27,7 @@ pub fn payload(bytes: &[u8]) {
         filter: Filter::all(),
         format,
         unit: None,
+        name: None,
         when: Conditions::default(),
     };
     let mut decoder = Decoder::new(Arc::new([rule]));
@@ -41,6 +42,15 @@ pub fn payload(bytes: &[u8]) {
             }
         }
         Err(error) => is_short(&error.to_string()),
+    }
+}
+
+/// A time at a pointer, without a zone, and numbers with commas.
+fn hints() -> Hints {
+    Hints {
+        time: Some("/a/t".parse().expect("a valid pointer")),
+        numerals: Numerals::Comma,
+        ..Hints::default()
     }
 }
 
@@ -85,14 +95,16 @@ fn formats() -> Vec<Format> {
         ask_size: Some(pointer("/s/1")),
     };
     let mut formats = vec![
-        Format::Automatic,
+        Format::Automatic(None),
         Format::Number(Numerals::Usual),
         Format::Number(Numerals::Comma),
         Format::Fields(Box::new(FieldsFormat {
             include: ["a".into(), "b/c".into()].into(),
             exclude: ["a/d".into()].into(),
             keep_text: true,
+            hints: Hints::default(),
         })),
+        Format::Automatic(Some(Box::new(hints()))),
         each(MissingPolicy::Error),
         each(MissingPolicy::Skip),
         Format::Text,

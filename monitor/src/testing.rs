@@ -2,7 +2,7 @@
 //! any time.
 
 pub use crate::{
-    app::{Fleet, Monitor},
+    app::{Fleet, Monitor, PictureTarget},
     data::{
         alerts::AlertCondition,
         chart::{ChartLine, ChartWindow, Reduction},
@@ -10,9 +10,12 @@ pub use crate::{
         format::number,
         history::{CHUNK_SAMPLES, GapCause, LANE_MAIN, SampleSeries, SeriesGap, SeriesKind},
         incoming::IncomingItem,
-        topics::{PastHistory, Store, TOPICS_MAX},
+        topics::{ChangeReference, PastHistory, Store, TOPICS_MAX},
     },
-    files::saved_state::{SavedState, ThemeChoice, ZoneChoice, write as write_saved_state},
+    files::{
+        recording::RecordedScope,
+        saved_state::{SavedState, ThemeChoice, ZoneChoice, write as write_saved_state},
+    },
     net::{ConnectionThread, IncomingQueue, Requests, clock_ns},
     ui::{
         command::{Overlay, Placement, PlayerAction, UiCommand, ViewAction},

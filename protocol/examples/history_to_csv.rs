@@ -173,6 +173,7 @@ fn record(update: Update<Topic>) -> [String; COLUMNS.len()] {
             Quality::Live => "live".to_owned(),
             Quality::Retained => "retained".to_owned(),
             Quality::Stale => "stale".to_owned(),
+            Quality::Historical => "historical".to_owned(),
         },
     );
     match update.value {

@@ -11,7 +11,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use tickcast_core::sequencer::{History, Sequencer, liveness::Liveness};
+use tickcast_core::{
+    candles::LongHistory,
+    sequencer::{History, Sequencer, liveness::Liveness},
+};
 use tickcast_protocol::message::Epoch;
 use tokio::{
     runtime::{Builder, LocalOptions},
@@ -176,6 +179,7 @@ impl Server {
             sequencer: Sequencer::new(server.topics_max)
                 .with_liveness(Liveness::new(liveness))
                 .with_history(History::new(server.core().history))
+                .with_long_history(LongHistory::new(server.core().long_history))
                 .with_new_topics(server.core().new_topics),
             clock,
             submissions,

@@ -5,8 +5,8 @@ use crate::server::Server;
 pub use crate::{
     clock::Clock,
     feed::{
-        FeedMetrics, FeedSettings, FeedState, Source, decode, mqtt, program, replay, run,
-        simulated, websocket,
+        FeedMetrics, FeedSettings, FeedState, Source, SparkplugMetrics, decode, lines, mqtt,
+        program, replay, run, simulated, sparkplug, websocket,
     },
     ingest::{Arrival, Ended, Ingest},
     metrics::TaskState,
@@ -22,6 +22,26 @@ pub mod request {
         net::request::{handshake, host, origin, query},
         settings::site::{Authority, Host, HostRule, Origin, OriginRule},
     };
+}
+
+/// The session of a TLS client.
+pub mod tls {
+    use std::sync::Arc;
+
+    pub use rustls::ServerConfig;
+
+    pub use crate::{
+        net::acceptor::HANDSHAKE_MAX_BYTES,
+        tls::{Arena, ServerTls, TlsSession},
+    };
+
+    /// What handshakes use. An error names the setting that is wrong.
+    pub fn config(settings: &ServerTls) -> Result<Arc<ServerConfig>, String> {
+        let loaded = crate::tls::load(settings);
+        loaded
+            .map(|loaded| loaded.config)
+            .map_err(|(key, reason)| format!("{key}: {reason}"))
+    }
 }
 
 /// The header of the PROXY protocol.

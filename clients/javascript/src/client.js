@@ -61,6 +61,8 @@ export class Client extends EventTarget {
   #readyState = CONNECTING;
   #welcome = null;
   #position = 0;
+  /** By this program's clock. */
+  #heard_ns = 0n;
   #registry;
   #timers = { reconnect: null, stable: null, clock: null, drain: null };
   #isDraining = false;
@@ -120,6 +122,11 @@ export class Client extends EventTarget {
   /** The newest position of the tape that the server sent. */
   get position() {
     return this.#position;
+  }
+
+  /** When the newest message of the server arrived, by the server's clock, estimated. */
+  get heard_ns() {
+    return this.#heard_ns + (this.#clock.best?.offset_ns ?? 0n);
   }
 
   /** The estimate of the server's clock, or null. */
@@ -184,6 +191,20 @@ export class Client extends EventTarget {
     return { updates, more, ...known };
   }
 
+  /**
+   * Candles of a topic's trades, or rows of its readings: the newest ones, or the newest of a range
+   * of times. They count all updates up to `position`; the program adds later ones.
+   *
+   * @returns {Promise<{ position: number, candles: object[], rows: object[], more: boolean }>} one
+   * of the lists is empty. Oldest first, with what is known about the topic
+   */
+  async candles(topic, interval, { limit, from_ns, before_ns } = {}) {
+    const answer = await this.#request({ type: 'candles', topic, interval, limit, from_ns, before_ns });
+    const { topics, position, candles, rows, more } = answer;
+    const { id, topic: name, ...known } = topics[0] ?? {};
+    return { position, candles, rows, more, ...known };
+  }
+
   /** The subscriptions of this connection according to the server. */
   async list() {
     return (await this.#request({ type: 'list' })).subscriptions;
@@ -208,7 +229,10 @@ export class Client extends EventTarget {
     this.#status('connecting');
     this.#connection = new Connection(this.#url, this.encoding, this.#topics, this.#options, {
       welcome: (message) => this.#welcomed(message),
-      message: (message) => this.#receive(message),
+      message: (message) => {
+        this.#heard_ns = this.#options.now();
+        this.#receive(message);
+      },
       unknown: () => {
         this.stats.unknown_messages += 1;
       },
@@ -219,6 +243,7 @@ export class Client extends EventTarget {
   #welcomed(welcome) {
     this.stats.connections += 1;
     this.#welcome = welcome;
+    this.#heard_ns = this.#options.now();
     this.#position = welcome.position;
     this.#topics.enter(welcome.epoch);
     this.#clock.clear();

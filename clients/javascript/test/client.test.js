@@ -353,6 +353,25 @@ script('history resolves with the updates that the server holds or rejects', asy
   await assert.rejects(refused, { code: 304 });
 });
 
+script('candles and rows resolve with what the server holds, and reject', async ({ server, client }) => {
+  const peer = await server.welcome();
+  await client.ready;
+  const answer = client.candles('a/b', '5m', { limit: 2, from_ns: 300n, before_ns: 900n });
+  const request = await peer.next();
+  const { id } = request;
+  assert.deepEqual(request, { type: 'candles', id, topic: 'a/b', interval: '5m', limit: 2, from_ns: 300n, before_ns: 900n });
+  const row = { start_ns: 600n, state: 'open', first: 1, max: 2, min: 0.5, last: 1.5, sum: 5, count: 4 };
+  const topics = [{ id: 5, topic: 'a/b', unit: 'V' }];
+  peer.send({ type: 'candles', id, topics, interval: '5m', position: 70, candles: [], rows: [row], more: true });
+  assert.deepEqual(await answer, { position: 70, candles: [], rows: [row], more: true, unit: 'V' });
+
+  const refused = client.candles('a/b', '1d');
+  const { id: other } = await peer.next();
+  peer.send({ type: 'error', id: other, code: 304, reason: 'no history kept', temporary: false });
+  await assert.rejects(refused, { code: 304 });
+  await assert.rejects(client.candles('a/b', '2m'), { name: /Error/ });
+});
+
 test('a topic id without an introduction causes a reset', async () => {
   const server = await ScriptedServer.start();
   const client = new Client(server.url, { WebSocket, random: () => 0 });

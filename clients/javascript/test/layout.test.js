@@ -38,7 +38,9 @@ test('the client does not import the pages, and the pages do not import each oth
     src: ['src'],
     'page/shared': ['page/shared'],
     'page/chart': ['page/chart', 'page/shared'],
-    'page/overview': ['page/overview', 'page/chart', 'page/shared', 'index.js'],
+    'page/candles': ['page/candles', 'page/chart'],
+    'page/inspector': ['page/inspector', 'page/shared'],
+    'page/overview': ['page/overview', 'page/candles', 'page/chart', 'page/inspector', 'page/shared', 'index.js'],
     'page/console': ['page/console', 'page/shared', 'src', 'index.js'],
   };
   for (const [folder, targets] of Object.entries(allowed)) {
@@ -46,6 +48,18 @@ test('the client does not import the pages, and the pages do not import each oth
       for (const target of importsOf(path)) assert.ok(targets.some((prefix) => target.startsWith(prefix)), `${path} imports ${target}`);
     }
   }
+});
+
+test('the overview loads its modules at once, not one after the other', () => {
+  const needed = new Set();
+  const visit = (path) => {
+    if (needed.has(path)) return;
+    needed.add(path);
+    for (const target of importsOf(path)) visit(target);
+  };
+  visit('page/overview/main.js');
+  const named = [...read('page/index.html').matchAll(/(?:href|src)="assets\/([^"]+\.js)"/g)].map(([, path]) => path);
+  assert.deepEqual(named.toSorted(), [...needed].toSorted());
 });
 
 test('files are short, and comments fit their width', () => {

@@ -202,3 +202,19 @@ test('the client needs a WebSocket and a known encoding', () => {
   assert.throws(() => new Client('ws://test/ws', { WebSocket: undefined }), TypeError);
   assert.throws(() => new Client('ws://test/ws', { WebSocket: fakeWebSocket(), encoding: 'xml' }), TypeError);
 });
+
+test('a client knows when it heard from the server last, by the clock of the server', () => {
+  let here_ns = 1_000n;
+  const { client, WebSocket } = fakeClient({ now: () => here_ns });
+  here_ns = 2_000n;
+  WebSocket.last.open();
+  assert.equal(client.heard_ns, 2_000n);
+  here_ns = 9_000n;
+  assert.equal(client.heard_ns, 2_000n);
+  WebSocket.last.receive({ type: 'heartbeat', server_time_ns: 0n, position: 100, channels: [] });
+  assert.equal(client.heard_ns, 9_000n);
+  // The server's clock is 50,000 ns ahead, as the answer to the first request for the time tells.
+  WebSocket.last.receive({ type: 'time', id: 1, client_time_ns: 2_000n, receive_time_ns: 55_500n, send_time_ns: 55_500n });
+  assert.equal(client.heard_ns - here_ns, client.clock.offset_ns);
+  assert.notEqual(client.clock.offset_ns, 0n);
+});

@@ -61,6 +61,6 @@ onPage('a payload is a series for each member, with the units that the bridge te
   await page.click('#encoding button[value=json]');
   await shows(page, ['21.5 °C', '40 %', 'no value']);
   publish('zigbee2mqtt/hall', { ...hall, temperature: null }, '-r');
-  await page.waitForFunction(() => document.querySelector('#last').textContent === 'no value', undefined, PATIENCE);
+  await page.waitForFunction(() => document.querySelector('.last').textContent === 'no value', undefined, PATIENCE);
   assert.deepEqual(messages, []);
 });

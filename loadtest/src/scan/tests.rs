@@ -85,7 +85,8 @@ fn update() -> impl Strategy<Value = Update<TopicId>> {
     let quality = prop_oneof![
         Just(Quality::Live),
         Just(Quality::Retained),
-        Just(Quality::Stale)
+        Just(Quality::Stale),
+        Just(Quality::Historical)
     ];
     (any::<(u32, u64, u64, Option<i64>, i64)>(), quality, value()).prop_map(
         |((topic, position, seq, source_time_ns, ingest_time_ns), quality, value)| Update {

@@ -2,14 +2,19 @@
 
 use std::path::Path;
 
-use super::monitor::Monitor;
+use tickcast_protocol::topic::Topic;
+
+use super::{monitor::Monitor, playing::Playing};
 use crate::{
-    data::alerts::RULES_MAX,
+    data::{
+        alerts::RULES_MAX,
+        topics::{SETTINGS_MAX, TopicSettings},
+    },
     files::{
         destination,
-        recording::{RecordingPlayer, RecordingWriter},
+        recording::{RecordedScope, RecordingPlayer, RecordingWriter},
     },
-    ui::command::{PlayerAction, UiCommand},
+    ui::command::{Overlay, PlayerAction, UiCommand},
 };
 
 impl Monitor {
@@ -18,18 +23,32 @@ impl Monitor {
         let now_ns = self.now_ns;
         match command {
             UiCommand::Select(topic) => self.screen.selected = Some(topic),
+            UiCommand::SetTopic(topic, settings) => self.set_topic(topic, settings),
             UiCommand::Chart { topic, placement } => self.chart(topic, placement),
             UiCommand::ClosePane => self.panels.workspace.close_active(),
             UiCommand::OpenHealth => {
                 self.panels.workspace.open_health();
             }
+            UiCommand::OpenInspector => {
+                let has_room = self.panels.workspace.open_inspector();
+                self.check_room(has_room);
+            }
+            UiCommand::ToggleLog => match self.screen.selected.clone() {
+                Some(topic) => {
+                    let has_room = self.panels.workspace.toggle_log(topic);
+                    self.check_room(has_room);
+                }
+                None => self.notify("Select a topic for the log first.".to_owned()),
+            },
             UiCommand::View(step) => self.panels.workspace.step(step, now_ns),
-            UiCommand::Style(style) => self.panels.workspace.set_style(style),
-            UiCommand::Scale(mode) => self.panels.workspace.set_scale_mode(mode),
+            UiCommand::Style(style) => self.panels.workspace.set_style(style, now_ns),
+            UiCommand::Scale(mode) => self.panels.workspace.set_scale_mode(mode, now_ns),
             UiCommand::NextPane => self.panels.workspace.next_pane(),
             UiCommand::ToggleLink => self.panels.workspace.toggle_link(),
             UiCommand::PageBack(topic) => {
-                if let Some(before) = self.server.missing_before(&topic) {
+                if self.recordings.playing.is_none()
+                    && let Some(before) = self.server.missing_before(&topic)
+                {
                     self.line.requests.ask_history(&topic, before);
                 }
             }
@@ -50,6 +69,7 @@ impl Monitor {
                 self.common.preferences.zone = zone;
                 self.screen.zone = zone.zone();
             }
+            UiCommand::SetReference(reference) => self.common.preferences.reference = reference,
             UiCommand::SetFlash(flash) => self.common.preferences.flash = flash,
             UiCommand::SetSoundCommand(line) => self.common.preferences.sound_command = line,
             UiCommand::SetFolder(folder) => self.common.preferences.folder = folder,
@@ -72,6 +92,7 @@ impl Monitor {
             UiCommand::DeleteLayout(name) => self.screen.layouts.delete(&name),
             UiCommand::Export(what) => self.export(what),
             UiCommand::ToggleRecording => self.toggle_recording(),
+            UiCommand::Record(scope) => self.record(scope),
             UiCommand::Play(path) => self.open_recording(&path),
             UiCommand::Player(step) => self.steer_player(step),
             UiCommand::AddAlert { topic, condition } => {
@@ -91,61 +112,96 @@ impl Monitor {
                 self.server.alerts.change(id, |rule| rule.command = line);
             }
             UiCommand::RemoveAlert(id) => self.server.alerts.remove(id),
-            UiCommand::AcknowledgeAlerts => self.server.alerts.acknowledge(),
+            UiCommand::AcknowledgeAlerts => {
+                self.server.alerts.acknowledge();
+                if let Some(playing) = &mut self.recordings.playing {
+                    playing.data.alerts.acknowledge();
+                }
+            }
+        }
+        if let Some(playing) = &mut self.recordings.playing {
+            playing.data.alerts.set_rules(self.server.alerts.rules());
+            playing.data.store.set_settings(&self.screen.topics);
         }
         self.sync_subscriptions();
     }
 
+    fn set_topic(&mut self, topic: Topic, settings: TopicSettings) {
+        let topics = &mut self.screen.topics;
+        if settings.is_empty() {
+            topics.remove(&topic);
+        } else if topics.len() < SETTINGS_MAX || topics.contains_key(&topic) {
+            topics.insert(topic, settings);
+        } else {
+            self.notify(format!(
+                "Cannot set anything for another topic (limit {SETTINGS_MAX}): unset one first."
+            ));
+        }
+        self.server.store.set_settings(&self.screen.topics);
+    }
+
+    /// Ends the recording, or asks what to record.
     fn toggle_recording(&mut self) {
         if let Some(notice) = self.recordings.end_writing() {
+            self.line.requests.want_all(false);
             self.notify(notice);
+        } else {
+            self.execute(UiCommand::Overlay(Some(Overlay::Record)));
+        }
+    }
+
+    fn record(&mut self, scope: RecordedScope) {
+        if self.recordings.writer.is_some() {
             return;
         }
         let path = destination::file_name(
             &self.common.preferences.folder(),
-            "recording",
-            self.now_ns,
+            &format!("recording-{}", scope.name()),
+            self.live_ns,
             "jsonl",
         );
-        match RecordingWriter::start(path) {
+        match RecordingWriter::start(path, scope) {
             Ok(writer) => self.recordings.writer = Some(writer),
             Err(error) => self.notify(format!("Cannot record: {error}")),
         }
+        self.line.requests.want_all(self.recordings.wants_all());
     }
 
     fn open_recording(&mut self, path: &Path) {
         match RecordingPlayer::open(path) {
             Ok(player) => {
-                self.recordings.player = Some(player);
-                self.forget();
+                let memory = (self.server.store.bytes(), self.memory_limit());
+                let rules = self.server.alerts.rules().to_vec();
+                self.now_ns = player.now_ns();
+                self.recordings.playing = Some(Playing::new(player, rules, memory));
+                self.panels.workspace.follow_all(self.now_ns);
             }
             Err(error) => self.notify(error.to_string()),
         }
     }
 
     fn steer_player(&mut self, step: PlayerAction) {
-        let Some(player) = &mut self.recordings.player else {
+        let Some(playing) = &mut self.recordings.playing else {
             return;
         };
         match step {
-            PlayerAction::SetPaused(paused) => player.set_paused(paused),
-            PlayerAction::SetSpeed(speed) => player.set_speed(speed),
-            PlayerAction::Seek(time_ns) => match player.seek(time_ns) {
-                Ok(true) => self.forget(),
+            PlayerAction::SetPaused(paused) => playing.player.set_paused(paused),
+            PlayerAction::SetSpeed(speed) => playing.player.set_speed(speed),
+            PlayerAction::Seek(time_ns) => match playing.player.seek(time_ns) {
+                Ok(true) => playing.forget(),
                 Ok(false) => {}
                 Err(error) => self.notify(format!("Cannot seek: {error}")),
             },
-            PlayerAction::Stop => {
-                self.end_playing();
-                // Updates that the server sent meanwhile were dropped: the connection starts again.
-                self.connect();
-            }
+            PlayerAction::SetAlerts(has_alerts) => playing.has_alerts = has_alerts,
+            PlayerAction::Stop => self.end_playing(),
         }
     }
 
+    /// Shows the server again, whose updates went on unseen.
     fn end_playing(&mut self) {
-        if self.recordings.player.take().is_some() {
-            self.forget();
+        if self.recordings.playing.take().is_some() {
+            self.now_ns = self.live_ns;
+            self.panels.workspace.follow_all(self.now_ns);
         }
     }
 }

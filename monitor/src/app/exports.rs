@@ -2,7 +2,7 @@
 
 use tickcast_protocol::message::TimeNs;
 
-use super::{monitor::Monitor, owner::Picture};
+use super::{monitor::Monitor, owner::PictureTarget};
 use crate::{
     files::{csv, destination},
     ui::{command::Export, panes::ActiveChart},
@@ -26,19 +26,17 @@ impl Monitor {
                         self.now_ns,
                         "png",
                     );
-                    self.owner.picture = Some(Picture {
-                        rect: active.rect,
-                        path,
-                    });
+                    self.owner.wanted_picture = Some(PictureTarget::File(path));
                 }
             }
+            Export::Copy => self.owner.wanted_picture = Some(PictureTarget::Clipboard),
         }
     }
 
     /// Writes one file per topic, on a thread of its own.
     fn export_csv(&mut self, active: &ActiveChart, window: (TimeNs, TimeNs)) {
         for name in &active.topics {
-            let topic = self.server.store.topic_named(name.as_str());
+            let topic = self.shown().store.topic_named(name.as_str());
             let Some((series, decimals)) =
                 topic.and_then(|topic| Some((topic.series.clone()?, topic.decimals)))
             else {

@@ -12,6 +12,7 @@ mod fleet;
 mod monitor;
 mod owner;
 mod panels;
+mod playing;
 mod programs;
 mod receive;
 mod recordings;
@@ -23,4 +24,4 @@ mod server;
 mod show;
 mod window;
 
-pub use self::{fleet::Fleet, monitor::Monitor, window::run};
+pub use self::{fleet::Fleet, monitor::Monitor, owner::PictureTarget, window::run};

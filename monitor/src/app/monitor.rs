@@ -1,6 +1,6 @@
 //! The state of one server, and what the owner of the window may ask of it.
 
-use std::{collections::HashSet, sync::mpsc::SyncSender};
+use std::{collections::HashSet, sync::mpsc::SyncSender, time::Duration};
 
 use tickcast_protocol::{message::TimeNs, topic::Topic};
 
@@ -44,7 +44,10 @@ pub struct Monitor {
     pub(super) common: CommonState,
     /// The memory for history is shared by this many servers.
     memory_shares: usize,
+    /// The time that is shown: of the server, or of the recording being played.
     pub(super) now_ns: TimeNs,
+    /// The time by the server's clock.
+    pub(super) live_ns: TimeNs,
 }
 
 impl std::fmt::Debug for Monitor {
@@ -79,8 +82,12 @@ impl Monitor {
         let selected = charts.first().cloned().or_else(|| workspace.main_topic());
         let zone = common.preferences.zone.zone();
         let layouts = Layouts::new(&saved.layouts, saved.layout);
+        let mut server = ServerData::new(common.preferences.memory_limit, saved.alerts);
+        server.store.set_settings(&saved.topics);
+        let mut screen = Screen::new(zone, layouts, selected);
+        screen.topics = saved.topics;
         Self {
-            server: ServerData::new(common.preferences.memory_limit, saved.alerts),
+            server,
             line: ServerLine {
                 url,
                 queue,
@@ -92,13 +99,14 @@ impl Monitor {
                 workspace,
                 ..Panels::default()
             },
-            screen: Screen::new(zone, layouts, selected),
+            screen,
             recordings: Recordings::default(),
             background: Background::default(),
             owner: OwnerRequests::default(),
             common,
             memory_shares: 1,
             now_ns: 0,
+            live_ns: 0,
         }
     }
 
@@ -107,9 +115,15 @@ impl Monitor {
         theme::install_fonts(ctx);
     }
 
-    /// The topics and their history.
+    /// What is shown: the data of the recording being played, or else of the server.
+    pub(super) fn shown(&self) -> &ServerData {
+        let playing = self.recordings.playing.as_ref();
+        playing.map_or(&self.server, |playing| &playing.data)
+    }
+
+    /// The topics that are shown, and their history.
     pub fn store(&self) -> &Store {
-        &self.server.store
+        &self.shown().store
     }
 
     /// The charts.
@@ -152,6 +166,7 @@ impl Monitor {
             layouts: layouts.saved(),
             layout: layouts.current().cloned(),
             alerts: self.server.alerts.rules().to_vec(),
+            topics: self.screen.topics.clone(),
             ..SavedState::default()
         };
         saved.set_common(self.common.clone());
@@ -201,7 +216,7 @@ impl Monitor {
         self.server.store.set_memory_limit(limit);
     }
 
-    fn memory_limit(&self) -> usize {
+    pub(super) fn memory_limit(&self) -> usize {
         self.common.preferences.memory_limit / self.memory_shares
     }
 
@@ -210,14 +225,19 @@ impl Monitor {
         self.common.window = Some((size.x, size.y));
     }
 
+    /// Sets the interval of repaints while updates come.
+    pub(crate) fn set_pace(&mut self, pace: Duration) {
+        self.screen.pace = pace;
+    }
+
     /// Shows a notice to the user.
     pub fn notify(&mut self, notice: String) {
-        self.server.health.notify(notice, self.now_ns);
+        self.screen.notify(notice, self.live_ns);
     }
 
     /// The window is hidden, or another server is shown: updates are applied and not drawn.
     pub(crate) fn window_hidden(&mut self) {
-        self.server.health.repaints.window_hidden();
+        self.screen.repaints.window_hidden();
         self.screen.arrived = None;
     }
 
@@ -242,7 +262,8 @@ impl Monitor {
         };
         self.server.connection = ConnectionState::Connecting { attempt: 1 };
         self.common.remember_server(&self.line.url);
-        if is_another && self.recordings.player.is_none() {
+        self.line.requests.want_all(self.recordings.wants_all());
+        if is_another {
             self.forget();
         }
         self.sync_subscriptions();
@@ -252,12 +273,22 @@ impl Monitor {
     pub(super) fn forget(&mut self) {
         let limit = self.memory_limit();
         self.server.forget(limit, self.line.requests.wanted());
+        self.server.store.set_settings(&self.screen.topics);
     }
 
     /// Subscribes to every update of the topics that are charted or watched by an alert, and of no
     /// others.
     pub(super) fn sync_subscriptions(&mut self) {
         let mut wanted: HashSet<Topic> = self.panels.workspace.topics();
+        let inspected = self
+            .panels
+            .workspace
+            .inspected(self.screen.selected.as_ref());
+        wanted.extend(inspected.iter().cloned());
+        self.server.store.watch(&wanted, &inspected);
+        if let Some(playing) = &mut self.recordings.playing {
+            playing.data.store.watch(&wanted, &inspected);
+        }
         wanted.extend(self.server.alerts.topics().cloned());
         let requests = &mut self.line.requests;
         if wanted == *requests.wanted() {

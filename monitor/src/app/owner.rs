@@ -13,7 +13,9 @@ pub(super) struct OwnerRequests {
     pub(super) reconnect_to: Option<String>,
     /// A server to add, show or remove.
     pub(super) server: Option<ServerAction>,
-    /// A part of the window to save.
+    /// A picture of the active pane that is to be drawn with the next repaint.
+    pub(super) wanted_picture: Option<PictureTarget>,
+    /// A part of the window to save, as it was drawn just now.
     pub(super) picture: Option<Picture>,
 }
 
@@ -22,6 +24,24 @@ pub(super) struct OwnerRequests {
 pub struct Picture {
     /// The part, in points.
     pub rect: Rect,
-    /// The file to save it to.
-    pub path: PathBuf,
+    /// Where it goes.
+    pub target: PictureTarget,
+}
+
+/// Where a picture goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PictureTarget {
+    /// To a file.
+    File(PathBuf),
+    /// To the clipboard.
+    Clipboard,
+}
+
+impl OwnerRequests {
+    /// The active pane was drawn, as a picture if one was wanted.
+    pub(super) fn picture_drawn(&mut self, rect: Option<Rect>) {
+        if let (Some(rect), Some(target)) = (rect, self.wanted_picture.take()) {
+            self.picture = Some(Picture { rect, target });
+        }
+    }
 }

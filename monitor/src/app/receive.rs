@@ -19,24 +19,25 @@ impl Monitor {
     /// Applies all that came. `clock_ns` is the time of this machine's clock. Also called while the
     /// window is hidden.
     pub fn receive(&mut self, clock_ns: TimeNs) {
+        self.live_ns = clock_ns + self.offset_ns();
         let (items, since) = self.line.queue.take_all();
         self.screen.arrived = self.screen.arrived.or(since);
         for item in items {
-            // While a recording is played, only the state of the connection matters.
-            if self.recordings.player.is_none() || matches!(item, IncomingItem::Connection(_)) {
-                self.apply(item);
-            }
+            self.apply(item);
         }
-        self.now_ns = clock_ns + self.offset_ns();
+        self.live_ns = clock_ns + self.offset_ns();
+        self.now_ns = self.live_ns;
         self.play(clock_ns);
         self.server.health.held_back = self.line.queue.held_back();
         let totals = self.server.store.totals();
-        if self.server.health.refresh(totals, self.now_ns) {
-            self.server.alerts.tick(&self.server.store, self.now_ns);
+        if self.server.health.refresh(totals, self.live_ns) {
+            self.server.alerts.tick(&self.server.store, self.live_ns);
             if let Some(notice) = self.recordings.flush() {
+                self.line.requests.want_all(self.recordings.wants_all());
                 self.notify(notice);
             }
             self.background.programs.reap();
+            self.screen.expire_notice(self.live_ns);
         }
         self.run_alerts();
         while let Some(notice) = self.background.next_notice() {
@@ -47,32 +48,27 @@ impl Monitor {
     }
 
     fn play(&mut self, clock_ns: TimeNs) {
-        let Some(player) = &mut self.recordings.player else {
+        let Some(playing) = &mut self.recordings.playing else {
             return;
         };
-        match player.advance(clock_ns) {
-            Ok(items) => {
-                self.now_ns = player.now_ns();
-                for item in items {
-                    self.apply(item);
+        match playing.advance(clock_ns) {
+            Ok(restarted) => {
+                self.now_ns = playing.player.now_ns();
+                if restarted {
+                    self.notify_restart();
                 }
             }
             Err(error) => {
-                let notice = format!(
-                    "Cannot read {}: {error}. Playing was stopped.",
-                    player.path().display()
-                );
-                self.recordings.player = None;
+                let path = playing.player.path().display();
+                let notice = format!("Cannot read {path}: {error}. Playing was stopped.");
+                self.recordings.playing = None;
                 self.notify(notice);
             }
         }
     }
 
     fn offset_ns(&self) -> i64 {
-        match self.recordings.player {
-            Some(_) => 0,
-            None => self.server.health.clock.map_or(0, |clock| clock.offset_ns),
-        }
+        self.server.health.clock.map_or(0, |clock| clock.offset_ns)
     }
 
     fn apply(&mut self, item: IncomingItem) {
@@ -80,21 +76,17 @@ impl Monitor {
             IncomingItem::Connection(state) => self.connection_changed(state),
             IncomingItem::Batch { batch, received_ns } => self.apply_batch(batch, received_ns),
             IncomingItem::Statuses { topics, statuses } => {
-                for info in &topics {
-                    self.server.store.introduce(info);
-                }
-                for status in statuses {
-                    if let Some(writer) = &mut self.recordings.writer {
-                        writer.record_status(&status);
+                if let Some(writer) = &mut self.recordings.writer {
+                    for status in &statuses {
+                        writer.record_status(status);
                     }
-                    self.server
-                        .store
-                        .set_status(&status.topic, status.status, status.since_ns);
                 }
+                self.server.apply_statuses(&topics, &statuses);
             }
             IncomingItem::Accepted { topic, position } => {
                 self.server.store.every_accepted(&topic, position);
             }
+            IncomingItem::Granted { filter, mode } => self.line.requests.granted(filter, mode),
             IncomingItem::History { id, updates, more } => {
                 if let Some(topic) = self.line.requests.history_answered(id) {
                     self.server.store.fill(&topic, &updates, more);
@@ -126,7 +118,7 @@ impl Monitor {
     }
 
     fn connection_changed(&mut self, state: ConnectionState) {
-        match self.server.connection_changed(state, self.now_ns) {
+        match self.server.connection_changed(state, self.live_ns) {
             ConnectionChange::None => {}
             ConnectionChange::Lost => self.line.requests.disconnected(),
             ConnectionChange::NewEpoch => self.notify_restart(),
@@ -144,6 +136,7 @@ impl Monitor {
         } else {
             Mode::Latest
         };
+        let is_every = self.line.requests.is_every(&batch.filter);
         for info in &batch.topics {
             self.server.store.introduce(info);
         }
@@ -152,8 +145,7 @@ impl Monitor {
         for update in batch.updates {
             // The server delays newest values on purpose: only the other updates measure the
             // latency. The age of newest values tells how slow the link is.
-            let is_measured = !batch.snapshot && self.recordings.player.is_none();
-            if is_measured && update.quality == Quality::Live {
+            if !batch.snapshot && update.quality == Quality::Live {
                 let age_ns = received_ns - update.ingest_time_ns;
                 let health = &mut self.server.health;
                 match mode {
@@ -166,20 +158,9 @@ impl Monitor {
             {
                 let known = self.server.store.topic_named(update.topic.as_str());
                 let unit = known.and_then(|topic| topic.unit.as_deref());
-                writer.record(&update, unit, mode == Mode::Every);
+                writer.record(&update, unit, is_every);
             }
-            let ingest_ns = update.ingest_time_ns;
-            let watched = self
-                .server
-                .alerts
-                .watches(&update.topic)
-                .then(|| update.topic.clone());
-            self.server.store.apply(update, mode);
-            if let Some(topic) = watched
-                && let Some(topic) = self.server.store.topic_named(topic.as_str())
-            {
-                self.server.alerts.updated(topic, ingest_ns);
-            }
+            self.server.apply(update, mode, true);
         }
     }
 
@@ -189,28 +170,32 @@ impl Monitor {
         if !self.panels.wants_first_chart || !self.panels.workspace.is_empty() {
             return;
         }
-        let Some(since_ns) = self.server.first_update_ns() else {
+        let Some(since_ns) = self.shown().first_update_ns() else {
             return;
         };
         // Rates are not known at once.
         if self.now_ns - since_ns < FIRST_LOOK_NS {
             return;
         }
-        if let Some(topic) = self.server.busiest(self.now_ns).cloned() {
+        if let Some(topic) = self.shown().busiest(self.now_ns).cloned() {
             self.chart(topic, Placement::Active);
         }
     }
 
     /// Plays the sounds and runs the programs of the alerts that fired.
     fn run_alerts(&mut self) {
-        for event in self.server.alerts.take_fired() {
+        let mut fired = self.server.alerts.take_fired();
+        if let Some(playing) = &mut self.recordings.playing {
+            fired.extend(playing.data.alerts.take_fired());
+        }
+        for event in fired {
             let Some(rule) = self.server.alerts.rule(event.rule) else {
                 continue;
             };
             let sound_command = &self.common.preferences.sound_command;
             let zone = &self.screen.zone;
             for failure in self.background.run_alert(&event, rule, sound_command, zone) {
-                self.server.health.notify(failure, self.now_ns);
+                self.screen.notify(failure, self.live_ns);
             }
         }
     }

@@ -30,10 +30,10 @@ impl Monitor {
             dropped: totals.dropped,
             evicted: totals.evicted,
             held_back: self.server.health.held_back.times,
-            repaints: self.server.health.repaints.count(),
-            longest_gap_ms: ms(self.server.health.repaints.take_longest_gap()),
-            repaint_ms: ms(self.server.health.repaints.cost()),
-            newest_age_ms: newest_ns.map(|newest_ns| (self.now_ns - newest_ns) as f64 / 1e6),
+            repaints: self.screen.repaints.count(),
+            longest_gap_ms: ms(self.screen.repaints.take_longest_gap()),
+            repaint_ms: ms(self.screen.repaints.cost()),
+            newest_age_ms: newest_ns.map(|newest_ns| (self.live_ns - newest_ns) as f64 / 1e6),
         };
         match report.write(&line, now) {
             Ok(()) => self.background.report = Some(report),

@@ -7,13 +7,19 @@ impl Monitor {
     /// What the panels may look at.
     pub(super) fn scene(&self) -> Scene<'_> {
         let preferences = &self.common.preferences;
+        let shown = self.shown();
+        let playing = self.recordings.playing.as_ref();
         Scene {
-            store: &self.server.store,
+            store: &shown.store,
             connection: &self.server.connection,
-            health: &self.server.health,
-            alerts: &self.server.alerts,
+            health: &shown.health,
+            repaints: &self.screen.repaints,
+            notice: self.screen.notice(),
+            alerts: &shown.alerts,
+            live_alerts: playing.map(|_| &self.server.alerts),
             recorder: self.recordings.writer.as_ref(),
-            player: self.recordings.player.as_ref(),
+            player: playing.map(|playing| &playing.player),
+            has_player_alerts: playing.is_some_and(|playing| playing.has_alerts),
             url: &self.line.url,
             tabs: &self.screen.tabs,
             servers: &self.common.servers,
@@ -22,6 +28,8 @@ impl Monitor {
             theme: Theme::of(preferences.theme),
             zone: &self.screen.zone,
             now_ns: self.now_ns,
+            pace_ns: i64::try_from(self.screen.pace.as_nanos()).unwrap_or(i64::MAX),
+            is_picture: self.owner.wanted_picture.is_some(),
             selected: self.screen.selected.as_ref(),
             is_covered: false,
         }

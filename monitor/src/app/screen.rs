@@ -1,11 +1,16 @@
 //! What the panels show besides the data, and which preferences the window has applied.
 
-use std::time::Instant;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
-use tickcast_protocol::topic::Topic;
+use tickcast_protocol::{message::TimeNs, topic::Topic};
 
 use crate::{
-    data::format::Zone,
+    data::{
+        format::Zone, pace::INTERVAL_MIN, repaints::Repaints, time::SECOND, topics::TopicSettings,
+    },
     files::saved_state::{Preferences, ThemeChoice},
     ui::{
         panes::Layouts,
@@ -14,16 +19,27 @@ use crate::{
     },
 };
 
+/// A notice disappears after this time.
+const NOTICE_NS: i64 = 15 * SECOND;
+
 /// What the panels show besides the data.
 pub(super) struct Screen {
     pub(super) zone: Zone,
     pub(super) layouts: Layouts,
+    /// What the user has set for single topics.
+    pub(super) topics: BTreeMap<Topic, TopicSettings>,
     /// The selected topic.
     pub(super) selected: Option<Topic>,
     /// All servers, this one among them.
     pub(super) tabs: Vec<ServerTab>,
     /// When the oldest item arrived that the next repaint is the first to show.
     pub(super) arrived: Option<Instant>,
+    /// The interval of repaints while updates come.
+    pub(super) pace: Duration,
+    /// The cost of repaints, and how late they came.
+    pub(super) repaints: Repaints,
+    /// A notice for the user, and since when it is shown.
+    notice: Option<(String, TimeNs)>,
     applied_theme: Option<ThemeChoice>,
     applied_zoom: f32,
 }
@@ -33,12 +49,32 @@ impl Screen {
         Self {
             zone,
             layouts,
+            topics: BTreeMap::new(),
             selected,
             tabs: Vec::new(),
             arrived: None,
+            pace: INTERVAL_MIN,
+            repaints: Repaints::default(),
+            notice: None,
             applied_theme: None,
             applied_zoom: 1.0,
         }
+    }
+
+    /// Shows a notice to the user. `now_ns` is the time by the server's clock.
+    pub(super) fn notify(&mut self, notice: String, now_ns: TimeNs) {
+        self.notice = Some((notice, now_ns));
+    }
+
+    /// The notice for the user.
+    pub(super) fn notice(&self) -> Option<&str> {
+        self.notice.as_ref().map(|(notice, _)| notice.as_str())
+    }
+
+    /// Takes away a notice that was shown for long enough.
+    pub(super) fn expire_notice(&mut self, now_ns: TimeNs) {
+        self.notice
+            .take_if(|(_, since_ns)| now_ns - *since_ns > NOTICE_NS);
     }
 
     /// Applies the preferences again: another server was shown.

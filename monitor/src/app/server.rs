@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use tickcast_protocol::{
-    message::{Epoch, Position, TimeNs},
+    message::{Epoch, Mode, Position, TimeNs, TopicInfo, TopicStatus, Update},
     topic::Topic,
 };
 
@@ -105,6 +105,8 @@ impl ServerData {
                 // A server that was silent continues on the same connection.
                 if !matches!(self.connection, ConnectionState::Silent { .. }) {
                     self.store.connection_opened();
+                } else if let Some(since_ns) = self.health.disconnected_ns {
+                    self.health.silences.add(since_ns, now_ns);
                 }
                 self.health.disconnected_ns = None;
             }
@@ -127,6 +129,30 @@ impl ServerData {
         }
         self.connection = state;
         change
+    }
+
+    /// Applies an update, and the alerts of its topic.
+    pub(super) fn apply(&mut self, update: Update<Topic>, mode: Mode, has_alerts: bool) {
+        let ingest_ns = update.ingest_time_ns;
+        let watched = has_alerts && self.alerts.watches(&update.topic);
+        let watched = watched.then(|| update.topic.clone());
+        self.store.apply(update, mode);
+        if let Some(topic) = watched
+            && let Some(topic) = self.store.topic_named(topic.as_str())
+        {
+            self.alerts.updated(topic, ingest_ns);
+        }
+    }
+
+    /// Applies introductions and statuses.
+    pub(super) fn apply_statuses(&mut self, topics: &[TopicInfo], statuses: &[TopicStatus<Topic>]) {
+        for info in topics {
+            self.store.introduce(info);
+        }
+        for status in statuses {
+            self.store
+                .set_status(&status.topic, status.status, status.since_ns);
+        }
     }
 
     /// Notes that an update came at this time.

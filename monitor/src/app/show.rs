@@ -39,10 +39,8 @@ impl Monitor {
     /// Draws everything and carries out the commands that the user gave.
     pub fn ui(&mut self, ui: &mut Ui) {
         let begun = Instant::now();
-        self.server
-            .health
-            .repaints
-            .begin(begun, self.screen.arrived.take());
+        let arrived = self.screen.arrived.take();
+        self.screen.repaints.begin(begun, arrived);
         self.screen.apply(ui.ctx(), &mut self.common.preferences);
         let mut commands = if self.panels.overlays.is_open() {
             Vec::new()
@@ -51,12 +49,17 @@ impl Monitor {
         };
         self.dropped_files(ui, &mut commands);
         self.show_panels(ui, &mut commands);
+        self.owner
+            .picture_drawn(self.panels.workspace.active_rect());
         for command in commands {
             self.execute(command);
         }
         self.sync_subscriptions();
+        if self.owner.wanted_picture.is_some() {
+            ui.ctx().request_repaint();
+        }
         self.schedule(ui.ctx());
-        self.server.health.repaints.end(begun.elapsed());
+        self.screen.repaints.end(begun.elapsed());
     }
 
     fn show_panels(&mut self, ui: &mut Ui, commands: &mut Vec<UiCommand>) {
@@ -82,7 +85,7 @@ impl Monitor {
                 .frame(bar(12))
                 .show(ui, |ui| commands.extend(player::show(ui, &scene)));
         }
-        if scene.alerts.unseen().len() > 0 {
+        if banner::newest(&scene).is_some() {
             Panel::top("banner")
                 .exact_size(banner::HEIGHT)
                 .frame(bar(12).fill(theme.raised))
@@ -119,16 +122,16 @@ impl Monitor {
     }
 
     fn schedule(&self, ctx: &egui::Context) {
-        let moved_ago = self.now_ns - self.server.store.moved_ns();
+        let moved_ago = self.now_ns - self.shown().store.moved_ns();
         let is_flashing =
             self.common.preferences.flash && (0..theme::FLASH_NS).contains(&moved_ago);
         let is_playing = self
             .recordings
-            .player
+            .playing
             .as_ref()
-            .is_some_and(|p| !p.is_paused());
+            .is_some_and(|playing| !playing.player.is_paused());
         let wait = if is_flashing || is_playing {
-            LIVELY_REPAINT
+            LIVELY_REPAINT.max(self.screen.pace)
         } else if matches!(
             self.server.connection,
             ConnectionState::BackingOff { .. } | ConnectionState::Silent { .. }

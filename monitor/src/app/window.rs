@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -11,15 +14,16 @@ use tickcast_protocol::topic::Filter;
 use super::{
     fleet::{Fleet, ServerId},
     monitor::Monitor,
-    owner::Picture,
+    owner::{Picture, PictureTarget},
     screenshots::{self, Screenshots},
 };
 use crate::{
     args::{Args, URL_DEFAULT},
+    data::pace::{RepaintPace, WakePace},
     files::{
         saved_state::{self, SavedState},
         saver::Saver,
-        usage_report::UsageReport,
+        usage_report::{self, UsageReport},
     },
     net::{ConnectionThread, IncomingQueue, Requests, clock_ns},
     ui::{
@@ -34,10 +38,6 @@ const SIZE_DEFAULT: (f32, f32) = (1440.0, 900.0);
 /// The smallest size that still shows a list and a chart.
 const SIZE_MIN: (f32, f32) = (720.0, 420.0);
 
-/// Updates are shown 30 times per second: numbers cannot be read faster, and charts that move
-/// faster ask for more repaints themselves.
-const REPAINT_INTERVAL: Duration = Duration::from_millis(33);
-
 /// Interval at which the state is saved; it is also saved at the end.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -49,6 +49,9 @@ struct MonitorWindow {
     saver: Option<Saver>,
     saved_at: Instant,
     screenshots: Screenshots,
+    pace: RepaintPace,
+    /// The interval of repaints in microseconds, for the threads that wake the window.
+    interval_us: Arc<AtomicU64>,
 }
 
 /// Opens the window and runs until it is closed.
@@ -105,6 +108,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             saver: settings_path.map(Saver::start).transpose()?,
             saved_at: Instant::now(),
             screenshots,
+            pace: RepaintPace::default(),
+            interval_us: Arc::new(AtomicU64::new(0)),
         };
         window.connect(&cc.egui_ctx);
         Ok(Box::new(window) as Box<dyn eframe::App>)
@@ -117,9 +122,16 @@ fn connect(
     url: &str,
     filters: &[Filter],
     ctx: &egui::Context,
+    interval_us: &Arc<AtomicU64>,
 ) -> std::io::Result<(ConnectionThread, IncomingQueue, Requests)> {
-    let ctx = ctx.clone();
-    let queue = IncomingQueue::new(move || ctx.request_repaint_after(REPAINT_INTERVAL));
+    let (ctx, interval_us) = (ctx.clone(), Arc::clone(interval_us));
+    let pace = Mutex::new(WakePace::default());
+    let queue = IncomingQueue::new(move || {
+        let interval = Duration::from_micros(interval_us.load(Ordering::Relaxed));
+        // A panic while a duration is computed is not possible.
+        let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
+        ctx.request_repaint_after(pace.wait(Instant::now(), interval));
+    });
     let (connection, requests) = ConnectionThread::start(url, filters.to_vec(), queue.clone())?;
     Ok((connection, queue, requests))
 }
@@ -133,7 +145,7 @@ impl MonitorWindow {
             let Some(url) = monitor.take_reconnect() else {
                 continue;
             };
-            match connect(&url, &self.filters, ctx) {
+            match connect(&url, &self.filters, ctx, &self.interval_us) {
                 Ok((connection, queue, requests)) => {
                     self.connections.insert(id, connection);
                     monitor.reconnected(url, queue, requests);
@@ -142,6 +154,20 @@ impl MonitorWindow {
             }
         }
         self.connections.retain(|id, _| known.contains(id));
+    }
+
+    /// Repaints less often where they take much CPU time, as with a software renderer.
+    fn measure_pace(&mut self) {
+        let now = Instant::now();
+        if self.pace.is_due(now)
+            && let Some(cpu) = usage_report::cpu_time()
+        {
+            self.pace.measured(now, cpu);
+        }
+        let interval = self.pace.interval();
+        let us = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
+        self.interval_us.store(us, Ordering::Relaxed);
+        self.fleet.active_mut().set_pace(interval);
     }
 
     fn save(&mut self) {
@@ -157,16 +183,23 @@ impl MonitorWindow {
     }
 
     fn save_pane(&mut self, ctx: &egui::Context) {
-        let Some(Picture { rect, path }) = self.fleet.active_mut().take_picture() else {
+        let Some(Picture { rect, target }) = self.fleet.active_mut().take_picture() else {
             return;
         };
         let pixels_per_point = ctx.pixels_per_point();
         let notices = self.fleet.active().notices();
+        let clipboard = ctx.clone();
         ctx.request_screenshot(move |picture: Arc<egui::ColorImage>| {
             let pane = picture.region(&rect, Some(pixels_per_point));
-            let notice = match screenshots::save(&path, &pane) {
-                Ok(()) => format!("Saved to {}", path.display()),
-                Err(error) => format!("Cannot save {}: {error}", path.display()),
+            let notice = match target {
+                PictureTarget::Clipboard => {
+                    clipboard.copy_image(pane);
+                    "The picture is in the clipboard".to_owned()
+                }
+                PictureTarget::File(path) => match screenshots::save(&path, &pane) {
+                    Ok(()) => format!("Saved to {}", path.display()),
+                    Err(error) => format!("Cannot save {}: {error}", path.display()),
+                },
             };
             // If the channel is full of other notices, this one is dropped.
             let _ = notices.try_send(notice);
@@ -178,6 +211,7 @@ impl eframe::App for MonitorWindow {
     /// Also called while the window is hidden, so that updates are applied all the time.
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
         self.fleet.receive(clock_ns());
+        self.measure_pace();
         let is_visible = ctx.input(|input| input.viewport().visible()) != Some(false);
         if !is_visible {
             self.fleet.active_mut().window_hidden();

@@ -1,4 +1,4 @@
-//! Rates, latencies, the server's clock, and the cost of repaints.
+//! Rates, latencies, and the server's clock.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -6,7 +6,7 @@ use tickcast_protocol::{client::ClockEstimate, message::TimeNs, topic::Topic};
 
 use super::{
     latency::{LatencySummary, LatencyWindow},
-    repaints::Repaints,
+    silences::Silences,
     time::SECOND,
     topics::UpdateTotals,
 };
@@ -26,7 +26,7 @@ pub(crate) struct HeldBack {
     pub(crate) total: Duration,
 }
 
-/// Rates, latencies, clocks and repaints.
+/// Rates, latencies and clocks.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     all: LatencyWindow,
@@ -41,16 +41,11 @@ pub(crate) struct Health {
     pub(crate) clock: Option<ClockEstimate>,
     /// Since when no message comes, because the connection is closed or silent.
     pub(crate) disconnected_ns: Option<TimeNs>,
+    /// When the server was silent.
+    pub(crate) silences: Silences,
     /// How often and how long the connection waited for the window.
     pub(crate) held_back: HeldBack,
-    /// The cost of repaints, and how late they came.
-    pub(crate) repaints: Repaints,
-    /// A notice for the user, and since when it is shown.
-    pub(crate) notice: Option<(String, TimeNs)>,
 }
-
-/// A notice disappears after this time.
-pub(crate) const NOTICE_NS: i64 = 15 * SECOND;
 
 impl Health {
     /// Records the latency of an update.
@@ -94,11 +89,6 @@ impl Health {
             self.marks.remove(0);
         }
         self.marks.push((now_ns, totals.updates));
-        if let Some((_, since)) = self.notice
-            && now_ns - since > NOTICE_NS
-        {
-            self.notice = None;
-        }
         true
     }
 
@@ -135,10 +125,5 @@ impl Health {
         topic
             .and_then(|topic| self.topics.get(topic))
             .unwrap_or(&self.all)
-    }
-
-    /// Shows a notice to the user.
-    pub(crate) fn notify(&mut self, notice: String, now_ns: TimeNs) {
-        self.notice = Some((notice, now_ns));
     }
 }

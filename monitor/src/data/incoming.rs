@@ -2,7 +2,7 @@
 
 use tickcast_protocol::{
     client::{ClientBatch, ClockEstimate},
-    message::{Position, RequestId, TimeNs, TopicInfo, TopicStatus, Update},
+    message::{Mode, Position, RequestId, TimeNs, TopicInfo, TopicStatus, Update},
     topic::{Filter, Topic},
 };
 
@@ -33,6 +33,13 @@ pub enum IncomingItem {
         topic: Topic,
         /// The subscription delivers all updates after this position.
         position: Position,
+    },
+    /// The server granted a subscription this mode.
+    Granted {
+        /// Its filter.
+        filter: Filter,
+        /// The mode.
+        mode: Mode,
     },
     /// A page of a topic's history.
     History {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use jiff::Timestamp;
-use tickcast_protocol::message::TimeNs;
+use tickcast_protocol::{message::TimeNs, value::Side};
 
 use crate::data::history::{LANE_MAIN, LANE_SECOND, SampleSeries, SeriesKind};
 
@@ -18,8 +18,8 @@ pub(crate) fn write(
 ) -> io::Result<u64> {
     let columns = match series.kind() {
         SeriesKind::Reading => "value",
-        SeriesKind::Trade => "price,size",
-        SeriesKind::Quote => "bid,ask",
+        SeriesKind::Trade => "price,size,side",
+        SeriesKind::Quote => "bid,ask,bid_size,ask_size",
     };
     writeln!(out, "time,{columns},lost_before")?;
     let (from, to) = (
@@ -30,16 +30,23 @@ pub(crate) fn write(
     for index in from..to {
         let time = Timestamp::from_nanosecond(i128::from(series.time(index))).unwrap_or_default();
         let main = series.value(LANE_MAIN, index);
-        let decimals = usize::from(decimals);
+        let extra = series.extra(index);
         match series.kind() {
             SeriesKind::Reading => write!(out, "{time},{main}")?,
             SeriesKind::Trade => {
-                let size = series.value(LANE_SECOND, index);
-                write!(out, "{time},{main:.decimals$},{size}")?;
+                let (price, size) = (price(main, decimals), series.value(LANE_SECOND, index));
+                let side = match extra.side {
+                    Some(Side::Buy) => "buy",
+                    Some(Side::Sell) => "sell",
+                    None => "",
+                };
+                write!(out, "{time},{price},{size},{side}")?;
             }
             SeriesKind::Quote => {
-                let ask = series.value(LANE_SECOND, index);
-                write!(out, "{time},{main:.decimals$},{ask:.decimals$}")?;
+                let ask = price(series.value(LANE_SECOND, index), decimals);
+                let [bid_size, ask_size] = extra.sizes.map(size);
+                let bid = price(main, decimals);
+                write!(out, "{time},{bid},{ask},{bid_size},{ask_size}")?;
             }
         }
         while gaps.next_if(|gap| gap.before < index).is_some() {}
@@ -54,26 +61,65 @@ pub(crate) fn write(
     Ok(to - from)
 }
 
+/// A price with at least this many decimals, and with all of its digits.
+fn price(price: f64, decimals: u8) -> String {
+    let shortest = format!("{price}");
+    let digits = shortest
+        .split_once('.')
+        .map_or(0, |(_, digits)| digits.len());
+    format!("{price:.*}", digits.max(usize::from(decimals)))
+}
+
+/// A size; empty if it is not known.
+fn size(size: f64) -> String {
+    if size.is_nan() {
+        String::new()
+    } else {
+        size.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::history::GapCause;
+    use crate::data::history::{GapCause, SampleExtra};
 
     #[test]
     fn samples_and_losses_between_them_are_written() {
         let mut series = SampleSeries::new(SeriesKind::Trade);
-        series.append(0, [39_484.6, 0.5]);
+        let sold = SampleExtra {
+            side: Some(Side::Sell),
+            ..SampleExtra::default()
+        };
+        series.append_with(0, [39_484.6, 0.5], sold);
         series.mark_gap(Some(7), GapCause::Lost);
-        series.append(1_000_000_000, [39_485.0, 1.0]);
+        series.append(1_000_000_000, [39_485.125, 1.0]);
         series.append(2_000_000_001, [1.0, 1.0]);
         let mut out = Vec::new();
         let rows = write(&series, 2, (0, 1_000_000_000), &mut out).unwrap();
         assert_eq!(rows, 2);
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "time,price,size,lost_before\n\
-             1970-01-01T00:00:00Z,39484.60,0.5,\n\
-             1970-01-01T00:00:01Z,39485.00,1,7\n"
+            "time,price,size,side,lost_before\n\
+             1970-01-01T00:00:00Z,39484.60,0.5,sell,\n\
+             1970-01-01T00:00:01Z,39485.125,1,,7\n"
+        );
+    }
+
+    #[test]
+    fn quotes_are_written_with_their_sizes() {
+        let mut series = SampleSeries::new(SeriesKind::Quote);
+        let sizes = SampleExtra {
+            sizes: [3.5, f64::NAN],
+            ..SampleExtra::default()
+        };
+        series.append_with(0, [1.5, 1.75], sizes);
+        let mut out = Vec::new();
+        write(&series, 2, (0, 1), &mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "time,bid,ask,bid_size,ask_size,lost_before\n\
+             1970-01-01T00:00:00Z,1.50,1.75,3.5,,\n"
         );
     }
 }

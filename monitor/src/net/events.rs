@@ -55,11 +55,18 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
             // A resumed subscription has all of its past.
             let begins = !matches!(accepted.start, Start::Resumed | Start::Existing);
             let topic = Topic::new(filter.as_str()).ok();
-            IncomingItem::Accepted {
-                topic: topic.filter(|_| begins && accepted.mode == Mode::Every)?,
-                position: accepted.position,
+            match topic.filter(|_| begins && accepted.mode == Mode::Every) {
+                Some(topic) => IncomingItem::Accepted {
+                    topic,
+                    position: accepted.position,
+                },
+                None => IncomingItem::Granted {
+                    filter,
+                    mode: accepted.mode,
+                },
             }
         }
+        Event::Changed { filter, mode, .. } => IncomingItem::Granted { filter, mode },
         Event::Status {
             topics, statuses, ..
         } => IncomingItem::Statuses { topics, statuses },
@@ -72,11 +79,12 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
             id,
             is_final: matches!(why, NoAnswer::Refused(error) if !error.temporary),
         },
+        // The monitor does not ask for any yet.
+        Event::Candles(_) => return None,
         // The seqs of the next updates show the loss of each topic in a gap.
         Event::Gap { .. }
         | Event::Reset { .. }
         | Event::Unsubscribed { .. }
-        | Event::Changed { .. }
         | Event::Heartbeat(_)
         | Event::Published(_)
         | Event::Unpublished { .. }

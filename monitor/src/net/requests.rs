@@ -39,6 +39,11 @@ pub struct Requests {
     histories: HashMap<RequestId, Topic>,
     /// Topics whose history was temporarily refused, and when to retry.
     postponed: HashMap<Topic, Instant>,
+    /// Whether every update of all watched topics is wanted, and whether it was asked for.
+    wants_all: bool,
+    asked_all: bool,
+    /// The modes that the server granted to filters that are no topics.
+    granted: HashMap<Filter, Mode>,
 }
 
 impl Requests {
@@ -56,6 +61,9 @@ impl Requests {
             asked: HashSet::new(),
             histories: HashMap::new(),
             postponed: HashMap::new(),
+            wants_all: false,
+            asked_all: false,
+            granted: HashMap::new(),
         }
     }
 
@@ -70,7 +78,24 @@ impl Requests {
         &self.wanted
     }
 
-    /// Whether a subscription delivers every update.
+    /// Subscribes to every update of all watched topics, or to their newest values again.
+    pub(crate) fn want_all(&mut self, wants_all: bool) {
+        self.wants_all = wants_all;
+        self.reconcile();
+    }
+
+    /// The server granted this mode.
+    pub(crate) fn granted(&mut self, filter: Filter, mode: Mode) {
+        // Bounded by the filters of the command line and the topics that were wanted.
+        self.granted.insert(filter, mode);
+    }
+
+    /// Whether all updates that a filter selects are delivered.
+    pub(crate) fn is_every(&self, filter: &Filter) -> bool {
+        self.wants(filter) || self.granted.get(filter) == Some(&Mode::Every)
+    }
+
+    /// Whether every update of one topic is wanted.
     pub(crate) fn wants(&self, filter: &Filter) -> bool {
         self.wanted.contains(filter.as_str())
     }
@@ -108,6 +133,18 @@ impl Requests {
 
     /// Sends the requests that are still missing.
     pub(crate) fn reconcile(&mut self) {
+        if self.wants_all != self.asked_all {
+            let (mode, rate_hz) = if self.wants_all {
+                (Mode::Every, None)
+            } else {
+                (Mode::Latest, Some(WATCH_RATE_HZ))
+            };
+            let watch = self.watch.clone();
+            let sent = self.handle.as_ref();
+            if sent.is_none_or(|handle| handle.subscribe(watch, mode, rate_hz).is_ok()) {
+                self.asked_all = self.wants_all;
+            }
+        }
         if self.wanted == self.asked {
             return;
         }

@@ -77,9 +77,9 @@ impl Drop for ConnectionThread {
     }
 }
 
-/// A server counts as silent when its heartbeat is late by this much. The client gives it up later;
-/// until then old values must not be taken for new ones.
-const LATE: Duration = Duration::from_secs(2);
+/// A server counts as silent when its heartbeat is late by this much: more than a busy network
+/// delays it. The client gives it up later; until then old values must not be taken for new ones.
+const LATE: Duration = Duration::from_millis(500);
 
 /// The open connection, which is reported again when a silent server is heard again.
 struct ConnectedServer {

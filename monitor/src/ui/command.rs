@@ -8,8 +8,12 @@ use crate::{
     data::{
         alerts::{AlertCondition, AlertRuleId},
         chart::{ChartStyle, ScaleMode},
+        topics::{ChangeReference, TopicSettings},
     },
-    files::saved_state::{ThemeChoice, ZoneChoice},
+    files::{
+        recording::RecordedScope,
+        saved_state::{ThemeChoice, ZoneChoice},
+    },
 };
 
 /// A command of the user.
@@ -17,6 +21,8 @@ use crate::{
 pub enum UiCommand {
     /// Select a topic in the list.
     Select(Topic),
+    /// Set name, unit, decimals, colour and limits of a topic.
+    SetTopic(Topic, TopicSettings),
     /// Open a chart of a topic.
     Chart {
         /// The topic.
@@ -28,6 +34,10 @@ pub enum UiCommand {
     ClosePane,
     /// Show health in a pane.
     OpenHealth,
+    /// Show the payloads of the selected topic in a pane.
+    OpenInspector,
+    /// Add the selected topic to the log, or take it off.
+    ToggleLog,
     /// Change the view of the active chart.
     View(ViewAction),
     /// Change the style of the active chart.
@@ -54,6 +64,8 @@ pub enum UiCommand {
     SetMemoryLimit(usize),
     /// Change the time zone.
     SetZone(ZoneChoice),
+    /// Choose what changes are measured from.
+    SetReference(ChangeReference),
     /// Set whether changed values flash.
     SetFlash(bool),
     /// Set the program that plays the sound of alerts.
@@ -72,8 +84,10 @@ pub enum UiCommand {
     DeleteLayout(String),
     /// Write something to a file.
     Export(Export),
-    /// Start or stop a recording.
+    /// Stop the recording, or ask what to record.
     ToggleRecording,
+    /// Start a recording.
+    Record(RecordedScope),
     /// Play a recording instead of listening to a server.
     Play(PathBuf),
     /// Control the recording being played.
@@ -151,10 +165,14 @@ pub enum Overlay {
     Alerts,
     /// The name of a layout to be saved.
     SaveLayout,
+    /// What to record.
+    Record,
     /// The list of recordings.
     Recordings,
     /// The list of servers.
     Servers,
+    /// What is set for the selected topic.
+    Topic,
 }
 
 /// A control of the recording being played.
@@ -166,6 +184,8 @@ pub enum PlayerAction {
     SetSpeed(f64),
     /// Seek to a time.
     Seek(TimeNs),
+    /// Evaluate the recording's alerts, or not.
+    SetAlerts(bool),
     /// Listen to the server again.
     Stop,
 }
@@ -179,4 +199,6 @@ pub enum Export {
     AllCsv,
     /// A picture of the active chart, as PNG.
     Png,
+    /// A picture of the active chart, to the clipboard.
+    Copy,
 }

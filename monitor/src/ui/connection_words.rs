@@ -5,6 +5,14 @@ use std::time::Instant;
 use super::theme::Theme;
 use crate::data::connection_state::ConnectionState;
 
+/// The words where there is little room: what needs no attention is left out.
+pub(super) fn short_words(state: &ConnectionState, words: String) -> String {
+    match state {
+        ConnectionState::Connected { .. } => "connected".to_owned(),
+        _ => words,
+    }
+}
+
 /// The state of a connection in words, and its colour.
 pub(super) fn connection_words(
     state: &ConnectionState,

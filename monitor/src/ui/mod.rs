@@ -7,6 +7,7 @@ pub(crate) mod command;
 mod connection_words;
 pub(crate) mod icon;
 pub(crate) mod keyboard;
+mod names;
 pub(crate) mod overlays;
 pub(crate) mod panes;
 pub(crate) mod scene;

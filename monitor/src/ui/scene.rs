@@ -9,8 +9,9 @@ use crate::{
         connection_state::ConnectionState,
         format::Zone,
         health::Health,
+        repaints::Repaints,
         time::{MINUTE, SECOND},
-        topics::Store,
+        topics::{MonitoredTopic, Store},
     },
     files::{
         recording::{RecordingPlayer, RecordingWriter},
@@ -25,14 +26,22 @@ pub(crate) struct Scene<'a> {
     pub(crate) store: &'a Store,
     /// The state of the connection.
     pub(crate) connection: &'a ConnectionState,
-    /// Rates, latencies, clocks and repaints.
+    /// Rates, latencies and clocks.
     pub(crate) health: &'a Health,
+    /// The cost of repaints, and how late they came.
+    pub(crate) repaints: &'a Repaints,
+    /// A notice for the user.
+    pub(crate) notice: Option<&'a str>,
     /// The rules of alerts, and what has fired.
     pub(crate) alerts: &'a Alerts,
+    /// The alerts of the server, while a recording is shown.
+    pub(crate) live_alerts: Option<&'a Alerts>,
     /// The recording being written.
     pub(crate) recorder: Option<&'a RecordingWriter>,
     /// The recording being played instead of a server.
     pub(crate) player: Option<&'a RecordingPlayer>,
+    /// Whether the recording's alerts are evaluated.
+    pub(crate) has_player_alerts: bool,
     /// The address of the server.
     pub(crate) url: &'a str,
     /// All servers, in the order of their tabs; none if there is only one.
@@ -49,6 +58,10 @@ pub(crate) struct Scene<'a> {
     pub(crate) zone: &'a Zone,
     /// The time by the server's clock.
     pub(crate) now_ns: TimeNs,
+    /// The interval of repaints while updates come.
+    pub(crate) pace_ns: i64,
+    /// Whether the active pane is drawn as a picture, for a file.
+    pub(crate) is_picture: bool,
     /// The selected topic.
     pub(crate) selected: Option<&'a Topic>,
     /// Whether a dialog is open, which gets all keys.
@@ -67,6 +80,11 @@ pub(crate) enum Quiet {
 }
 
 impl Scene<'_> {
+    /// The change of a topic's value in percent, from the chosen reference.
+    pub(crate) fn change_percent(&self, topic: &MonitoredTopic) -> Option<f64> {
+        topic.change_percent(self.preferences.reference, self.now_ns)
+    }
+
     /// How long no update of any topic has come.
     pub(crate) fn quiet(&self) -> Quiet {
         let age_ns = self.store.newest_ns().map(|time_ns| self.now_ns - time_ns);

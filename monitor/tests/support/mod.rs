@@ -11,7 +11,7 @@ use tickcast_monitor::testing::{
 };
 use tickcast_protocol::{
     client::ClientBatch,
-    message::{Epoch, Quality, Status, TopicInfo, TopicStatus, Update},
+    message::{Epoch, Mode, Quality, Status, TopicInfo, TopicStatus, Update},
     topic::{Filter, Topic},
     value::{Quote, Side, Trade, Value},
 };
@@ -62,6 +62,12 @@ impl Script {
                 since_ns: self.now_ns,
             }],
         }));
+    }
+
+    /// The server granted a subscription this mode.
+    pub(crate) fn granted(&self, filter: &str, mode: Mode) {
+        let filter = Filter::new(filter).unwrap();
+        assert!(self.queue.try_put(IncomingItem::Granted { filter, mode }));
     }
 
     /// Says what is known about a topic.
@@ -172,6 +178,15 @@ pub(crate) struct Bench {
 
 /// A monitor of 1440 x 900 points before the first message.
 pub(crate) fn harness(settings: SavedState, charts: &[&str]) -> Harness<'static, Bench> {
+    harness_of([1440.0, 900.0], settings, charts)
+}
+
+/// A monitor of this size before the first message.
+pub(crate) fn harness_of(
+    size: [f32; 2],
+    settings: SavedState,
+    charts: &[&str],
+) -> Harness<'static, Bench> {
     let queue = IncomingQueue::new(|| {});
     let charts: Vec<Topic> = charts.iter().map(|t| Topic::new(t).unwrap()).collect();
     let monitor = Monitor::new(
@@ -187,7 +202,7 @@ pub(crate) fn harness(settings: SavedState, charts: &[&str]) -> Harness<'static,
     };
     let mut fonts_ready = false;
     Harness::builder()
-        .with_size([1440.0, 900.0])
+        .with_size(size)
         .with_max_steps(8)
         // A sixtieth of a second: two clicks within three steps are a double click.
         .with_step_dt(1.0 / 60.0)

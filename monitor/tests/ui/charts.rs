@@ -82,8 +82,14 @@ fn the_crosshair_shows_value_time_and_age_in_all_panes_while_data_streams() {
 
 #[test]
 fn a_chart_without_data_says_why() {
-    let mut harness = filled(&["plant/line-1/door"]);
-    assert!(painted(&harness, "This topic has no numbers to chart"));
+    let mut harness = filled(&["log/text"]);
+    for at in 0..70 {
+        let script = &mut harness.state_mut().script;
+        script.now_ns += SECOND;
+        script.every("log/text", Value::Text(format!("line {at}")));
+    }
+    harness.run_steps(2);
+    assert!(painted(&harness, "This topic has texts and no numbers"));
     harness.get_by_label(BTC).click();
     harness.run_steps(2);
     for _ in 0..8 {
@@ -369,6 +375,11 @@ fn several_series_share_a_chart_and_each_shows_its_value() {
     harness.run_steps(3);
     assert!(painted(&harness, "39 484.64"), "of the first");
     assert!(painted(&harness, "1 219.44"), "of the second, on the axis");
+    assert!(
+        painted(&harness, &format!("39 484.64  {BTC}")),
+        "with names"
+    );
+    assert!(painted(&harness, &format!(".44  {eth}")));
     // A second time takes it off again.
     row(&harness, eth).click_modifiers(Modifiers::SHIFT);
     harness.run_steps(2);
@@ -440,4 +451,64 @@ fn a_unit_and_a_name_that_come_after_the_value_are_shown_and_no_value_has_none()
     harness.run_steps(2);
     assert!(painted(&harness, "no value"));
     assert!(!painted(&harness, "no value °C"));
+}
+
+#[test]
+fn text_between_numbers_is_a_gap_and_the_newest_value_too() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 5);
+    assert!(!painted(&harness, "not a number"));
+    let script = &mut harness.state_mut().script;
+    script.every(BTC, Value::Text("halted".to_owned()));
+    script.now_ns += 3 * SECOND;
+    harness.run_steps(2);
+    assert!(
+        painted(&harness, "not a number"),
+        "the line does not seem to go on"
+    );
+    assert!(painted(&harness, "halted"));
+    trades(&mut harness, 5);
+    assert!(painted(&harness, "not a number"), "between two numbers");
+    let store = harness.state().monitor.store();
+    let series = store.topic_named(BTC).unwrap().series.as_ref().unwrap();
+    assert_eq!(series.gaps().len(), 1);
+}
+
+#[test]
+fn crossed_quotes_are_two_lines_on_a_warning() {
+    let topic = "market/EUR-USD/quote";
+    let mut harness = filled(&[topic]);
+    let warning = Theme::of(ThemeChoice::Dark).warning.gamma_multiply(0.35);
+    let crossed = |harness: &Harness<'_, Bench>| {
+        let shapes = harness.output().shapes.iter();
+        let mut meshes = shapes.filter_map(|clipped| match &clipped.shape {
+            egui::Shape::Mesh(mesh) => Some(mesh),
+            _ => None,
+        });
+        meshes.any(|mesh| mesh.vertices.iter().any(|vertex| vertex.color == warning))
+    };
+    let quote = |harness: &mut Harness<'_, Bench>, bid, ask| {
+        let script = &mut harness.state_mut().script;
+        script.now_ns += 2 * SECOND;
+        script.every(topic, support::quote(bid, ask));
+        harness.run_steps(2);
+    };
+    quote(&mut harness, "1.12164", "1.12172");
+    quote(&mut harness, "1.12164", "1.12172");
+    assert!(!crossed(&harness));
+    quote(&mut harness, "1.12180", "1.12170");
+    harness.state_mut().script.now_ns += 2 * SECOND;
+    harness.run_steps(2);
+    assert!(crossed(&harness));
+    // Both prices have a line of their own.
+    let plot = harness.get_by_label(&format!("Chart of {topic}")).rect();
+    let shapes = harness.output().shapes.iter();
+    let ends = shapes.filter_map(|clipped| match &clipped.shape {
+        egui::Shape::Path(path) if plot.contains(*path.points.last()?) => path.points.last(),
+        _ => None,
+    });
+    let mut ends: Vec<i32> = ends.map(|end| end.y as i32).collect();
+    ends.sort_unstable();
+    ends.dedup();
+    assert_eq!(ends.len(), 2, "{ends:?}");
 }

@@ -178,8 +178,30 @@ fn a_server_without_heartbeats_is_shown_as_silent_before_it_is_given_up() {
     harness.state().script.connected();
     trades(&mut harness, 1);
     assert!(has(&harness, "Following"));
-    assert!(!painted(&harness, "server silent"));
+    assert!(
+        painted(&harness, "server silent"),
+        "no line across the silence"
+    );
     assert_eq!(harness.state().monitor.store().totals().lost, 0);
+}
+
+#[test]
+fn a_silence_whose_updates_come_later_was_only_the_network() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 20);
+    let since = Instant::now().checked_sub(Duration::from_secs(6)).unwrap();
+    let silent = ConnectionState::Silent { since };
+    harness.state().script.connection(silent);
+    harness.run_steps(2);
+    let start_ns = harness.state().script.now_ns;
+    for at in 0..60 {
+        let script = &mut harness.state_mut().script;
+        script.now_ns = start_ns + at * SECOND / 10;
+        script.every(BTC, trade("39484.64", "0.1"));
+    }
+    harness.state().script.connected();
+    harness.run_steps(2);
+    assert!(!painted(&harness, "server silent"), "nothing is missing");
 }
 
 #[test]

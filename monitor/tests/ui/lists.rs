@@ -266,7 +266,7 @@ fn each_heading_sorts_and_a_second_click_reverses_the_order() {
     harness.state_mut().script.skip(BTC, 7);
     trades(&mut harness, 5);
     let eth = "market/ETH-USDT/trade";
-    for heading in ["Last", "%", "/s", "Lost", "p99"] {
+    for heading in ["Last", "% session", "/s", "Lost", "p99"] {
         let sort = format!("Sort by {heading}");
         let top = |h: &Harness<'_, Bench>, topic: &str| row(h, topic).rect().top();
         harness.get_by_label(&sort).click();
@@ -342,4 +342,185 @@ fn a_row_under_the_pointer_has_a_tooltip() {
     harness.run_steps(60);
     assert!(sees(&harness, "Received here"));
     assert!(sees(&harness, "Latency p99"));
+}
+
+#[test]
+fn numbers_in_names_are_in_their_natural_order_in_list_and_tree() {
+    let mut harness = harness(SavedState::default(), &[]);
+    let script = &mut harness.state_mut().script;
+    script.connected();
+    for floor in [10, 2, 1] {
+        for sensor in ["t10", "t9", "door"] {
+            script.latest(
+                &format!("house/floor-{floor}/{sensor}"),
+                Value::Reading(1.0),
+            );
+        }
+    }
+    harness.run_steps(2);
+    let top = |h: &Harness<'_, Bench>, topic: &str| row(h, topic).rect().top();
+    let order = [
+        "house/floor-1/door",
+        "house/floor-1/t9",
+        "house/floor-1/t10",
+        "house/floor-2/t10",
+        "house/floor-10/t9",
+        "house/floor-10/t10",
+    ];
+    for pair in order.windows(2) {
+        assert!(top(&harness, pair[0]) < top(&harness, pair[1]), "{pair:?}");
+    }
+    harness.key_press(Key::G);
+    harness.run_steps(2);
+    harness
+        .get_by_label_contains("Branch house, closed")
+        .click();
+    harness.run_steps(2);
+    let branch = |h: &Harness<'_, Bench>, name: &str| {
+        let label = format!("Branch {name}, closed, 3 topics");
+        h.get_by_label(&label).rect().top()
+    };
+    assert!(branch(&harness, "floor-1") < branch(&harness, "floor-2"));
+    assert!(branch(&harness, "floor-2") < branch(&harness, "floor-10"));
+}
+
+#[test]
+fn another_filter_shows_its_first_match() {
+    for is_tree in [false, true] {
+        let mut harness = harness(SavedState::default(), &[]);
+        let script = &mut harness.state_mut().script;
+        script.connected();
+        for number in 0..300 {
+            script.latest(&format!("many-{number}"), Value::Reading(1.0));
+        }
+        if is_tree {
+            harness.key_press(Key::G);
+        }
+        harness.run_steps(3);
+        let list = row(&harness, "many-3").rect().center();
+        harness.hover_at(list);
+        for _ in 0..4 {
+            wheel(&mut harness, list, -2_000.0);
+        }
+        assert!(!is_listed(&harness, "many-3"), "scrolled to the end");
+        harness.key_press(Key::Slash);
+        harness.run_steps(2);
+        write(&mut harness, "many");
+        assert!(is_listed(&harness, "many-0"), "tree: {is_tree}");
+    }
+}
+
+#[test]
+fn the_reference_of_changes_is_chosen_and_written_at_the_column() {
+    let mut harness = filled(&[]);
+    let temperature = "plant/line-1/temperature";
+    let read = |harness: &mut Harness<'_, Bench>, value: f64, after_s: i64| {
+        let script = &mut harness.state_mut().script;
+        script.now_ns += after_s * SECOND;
+        script.reading(temperature, "°C", value);
+        harness.run_steps(2);
+    };
+    read(&mut harness, 80.0, 60);
+    read(&mut harness, 100.0, 60);
+    assert!(painted(&harness, "% session") && painted(&harness, "+14.53"));
+    let choose = |harness: &mut Harness<'_, Bench>, heading: &str, label: &str| {
+        harness
+            .get_by_label(&format!("Sort by {heading}"))
+            .click_secondary();
+        harness.run_steps(3);
+        harness.get_by_label(label).click();
+        harness.run_steps(3);
+    };
+    choose(&mut harness, "% session", "Change since now");
+    assert!(painted(&harness, "% 12:02"));
+    read(&mut harness, 110.0, 60);
+    assert!(painted(&harness, "+10.00"), "since 100 °C");
+    choose(&mut harness, "% 12:02", "Change within 24 hours");
+    assert!(painted(&harness, "% 24 h"));
+    assert!(!painted(&harness, "+10.00"), "no history of a day");
+    choose(&mut harness, "% 24 h", "Change from the topic's own value");
+    assert!(painted(&harness, "% value"));
+    // A time is typed in the preferences.
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Comma);
+    harness.run_steps(2);
+    harness
+        .get_by_label("Time that changes are measured from")
+        .focus();
+    harness.run_steps(1);
+    write(&mut harness, "12:01:30");
+    harness.key_press(Key::Enter);
+    harness.run_steps(2);
+    harness.key_press(Key::Escape);
+    harness.run_steps(2);
+    assert!(
+        painted(&harness, "% 12:01") && painted(&harness, "+37.50"),
+        "since 80 °C"
+    );
+    let again = restarted(&mut harness);
+    assert!(painted(&again, "% 12:01"), "it survives a restart");
+}
+
+#[test]
+fn name_unit_decimals_limits_and_reference_of_a_topic_are_set() {
+    let pressure = "plant/line-1/pressure";
+    let mut harness = filled(&[pressure]);
+    let script = &mut harness.state_mut().script;
+    script.every(pressure, Value::Reading(2.04));
+    harness.run_steps(2);
+    row(&harness, pressure).click_secondary();
+    harness.run_steps(3);
+    harness.get_by_label("Name, unit, limits …").click();
+    harness.run_steps(3);
+    for (field, text) in [
+        ("Name", "Boiler"),
+        ("Unit", "kPa"),
+        ("Decimals", "3"),
+        ("Too high above", "2.039"),
+        ("Change from", "x"),
+    ] {
+        harness.get_by_label(field).focus();
+        harness.run_steps(1);
+        write(&mut harness, text);
+    }
+    assert!(sees(&harness, "Change from: \"x\" is not a number"));
+    assert!(!has(&harness, "Apply"));
+    harness.key_press(Key::Backspace);
+    write(&mut harness, "1.02");
+    harness.get_by_label("Colour 3").click();
+    harness.run_steps(2);
+    harness.get_by_label("Apply").click();
+    harness.run_steps(3);
+    let bad = Theme::of(ThemeChoice::Dark).bad;
+    assert!(painted(&harness, "2.040 kPa"));
+    assert!(has(&harness, "Boiler"));
+    assert_eq!(ink(&harness, "2.040 kPa"), Some(bad), "too high");
+    assert!(painted(&harness, "too high"), "on the chart");
+    let reference = tickcast_monitor::testing::ChangeReference::Value;
+    harness
+        .state_mut()
+        .monitor
+        .execute(UiCommand::SetReference(reference));
+    harness.run_steps(2);
+    assert!(painted(&harness, "+100.00"));
+    let again = restarted(&mut harness);
+    assert!(painted(&again, "2.040 kPa"), "it survives a restart");
+}
+
+#[test]
+fn small_readings_are_shown_with_their_digits() {
+    let mut harness = harness(SavedState::default(), &["lab/leak"]);
+    let script = &mut harness.state_mut().script;
+    script.connected();
+    for (at, leak) in [1e-12, 1.5e-12, 1.2e-12].into_iter().enumerate() {
+        script.now_ns += SECOND * at as i64;
+        script.every("lab/leak", Value::Reading(leak));
+    }
+    script.latest("lab/flow", Value::Reading(1.2e-7));
+    script.latest("lab/gauge", Value::Reading(1013.0));
+    script.latest("lab/gauge", Value::Reading(2e-9));
+    harness.run_steps(3);
+    for text in ["1.2e-12", "1.5e-12", "1e-12", "0.00000012", "2e-9"] {
+        assert!(painted(&harness, text), "{text}");
+    }
+    assert!(!painted(&harness, "0.0000000 ") && ink(&harness, "0.0000000").is_none());
 }

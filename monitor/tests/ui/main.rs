@@ -6,9 +6,12 @@ mod charts;
 mod connection;
 mod extremes;
 mod lists;
+mod names;
+mod payloads;
 mod recordings;
 #[path = "../support/mod.rs"]
 mod support;
+mod views;
 mod workspace;
 
 use std::time::{Duration, Instant};
@@ -18,7 +21,7 @@ use egui_kittest::{
     Harness,
     kittest::{NodeT, Queryable},
 };
-use support::{Bench, SECOND, fill, harness, trade};
+use support::{Bench, SECOND, fill, harness, harness_of, trade};
 use tickcast_monitor::testing::{
     AlertCondition, ConnectionState, PlayerAction, SavedState, Theme, ThemeChoice, UiCommand,
     ZoneChoice, write_saved_state,
@@ -169,6 +172,61 @@ fn row<'h>(harness: &'h Harness<'_, Bench>, topic: &'h str) -> egui_kittest::Nod
         .get_all_by_label(topic)
         .find(|node| node.accesskit_node().role() == egui::accesskit::Role::ListBoxOption)
         .unwrap()
+}
+
+/// All texts painted within an area that are not cut away, with their places.
+fn texts(harness: &Harness<'_, Bench>, area: egui::Rect) -> Vec<(String, egui::Rect)> {
+    fn collect(shape: &egui::Shape, clip: egui::Rect, texts: &mut Vec<(String, egui::Rect)>) {
+        match shape {
+            egui::Shape::Text(text) => {
+                // The text of a right-aligned line lies to the left of its place.
+                let rect = text.galley.rect.translate(text.pos.to_vec2());
+                texts.push((text.galley.text().to_owned(), rect.intersect(clip)));
+            }
+            egui::Shape::Vec(shapes) => {
+                for shape in shapes {
+                    collect(shape, clip, texts);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut texts = Vec::new();
+    for clipped in &harness.output().shapes {
+        collect(&clipped.shape, clipped.clip_rect, &mut texts);
+    }
+    texts.retain(|(text, rect)| {
+        !text.trim().is_empty() && rect.is_positive() && area.contains(rect.center())
+    });
+    texts
+}
+
+/// No two texts within an area lie over each other.
+#[track_caller]
+fn assert_apart(harness: &Harness<'_, Bench>, area: egui::Rect, what: &str) {
+    let texts = texts(harness, area);
+    for (at, (text, rect)) in texts.iter().enumerate() {
+        for (other, place) in &texts[..at] {
+            let both = rect.intersect(*place);
+            let is_apart = both.width() < 2.0 || both.height() < 2.0;
+            assert!(
+                is_apart,
+                "{what}: {text:?} at {rect:?} over {other:?} at {place:?}"
+            );
+        }
+    }
+}
+
+/// The whole window.
+fn whole(harness: &Harness<'_, Bench>) -> egui::Rect {
+    harness.ctx.content_rect()
+}
+
+/// Whether a topic has a row in the list.
+fn is_listed(harness: &Harness<'_, Bench>, topic: &str) -> bool {
+    harness
+        .query_all_by_label(topic)
+        .any(|node| node.accesskit_node().role() == egui::accesskit::Role::ListBoxOption)
 }
 
 fn write(harness: &mut Harness<'_, Bench>, text: &str) {

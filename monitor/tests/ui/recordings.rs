@@ -39,7 +39,9 @@ fn a_recording_is_played_on_the_same_screen() {
     assert_eq!(number(&harness), Some(10.0));
     harness.get_by_label("Back to the server").click();
     harness.run_steps(2);
-    assert!(harness.state_mut().monitor.take_reconnect().is_some());
+    // The server went on unseen: nothing of it was lost, and no new connection is needed.
+    assert!(harness.state_mut().monitor.take_reconnect().is_none());
+    assert!(is_listed(&harness, BTC) && !is_listed(&harness, "a/b"));
 }
 
 #[test]
@@ -115,12 +117,16 @@ fn received_updates_are_recorded_and_played_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let mut harness = writing_to(folder.path());
     harness.key_press_modifiers(Modifiers::COMMAND, Key::R);
+    harness.run_steps(3);
+    harness.get_by_label("Charted topics in full").click();
     harness.run_steps(2);
+    harness.key_press(Key::Enter);
+    harness.run_steps(3);
     trades(&mut harness, 10);
     assert!(sees(&harness, "recording "), "the progress is shown");
     harness.get_by_label("Stop").click();
     harness.run_steps(2);
-    assert!(sees(&harness, "updates recorded in"));
+    assert!(sees(&harness, "updates recorded (every update of 1 topic"));
     let path = only_file(folder.path(), "jsonl");
     let mut again = restarted(&mut harness);
     again.key_press_modifiers(Modifiers::COMMAND, Key::O);
@@ -214,19 +220,229 @@ fn visible_or_all_history_is_saved_as_csv() {
 fn a_picture_of_the_active_chart_is_requested() {
     let folder = tempfile::tempdir().unwrap();
     let mut harness = writing_to(folder.path());
-    harness.key_press_modifiers(Modifiers::COMMAND, Key::P);
+    harness.hover_at(plot_center(&harness) + vec2(300.0, 0.0));
+    harness.run_steps(3);
+    assert!(painted(&harness, "Δ live"));
+    // Pressed in one repaint, drawn in the next one.
+    let modifiers = Modifiers::COMMAND;
+    let key = egui::Event::Key {
+        key: Key::P,
+        physical_key: None,
+        pressed: true,
+        repeat: false,
+        modifiers,
+    };
+    harness.event(key);
     harness.run_steps(2);
+    // The picture is what was drawn just now: without buttons and pointer, with what it means.
     let picture = harness.state_mut().monitor.take_picture().unwrap();
     let chart = harness.get_by_label(&format!("Chart of {BTC}")).rect();
     assert!(picture.rect.contains_rect(chart));
-    assert!(picture.path.starts_with(folder.path()));
-    assert_eq!(picture.path.extension().unwrap(), "png");
+    let drawn: Vec<String> = texts(&harness, picture.rect)
+        .into_iter()
+        .map(|(text, _)| text)
+        .collect();
+    for absent in ["Δ live", "Line", "Auto", "Lock", "×"] {
+        assert!(
+            !drawn.iter().any(|text| text.contains(absent)),
+            "{absent}: {drawn:?}"
+        );
+    }
+    for part in [
+        BTC,
+        "2026-01-01 11:59",
+        " – 2026-01-01 12:00",
+        "UTC",
+        "every update",
+    ] {
+        assert!(
+            drawn.iter().any(|text| text.contains(part)),
+            "{part}: {drawn:?}"
+        );
+    }
+    assert_apart(&harness, picture.rect.with_max_y(chart.top()), "the title");
+    let tickcast_monitor::testing::PictureTarget::File(path) = picture.target else {
+        panic!("{:?}", picture.target);
+    };
+    assert!(path.starts_with(folder.path()));
+    assert_eq!(path.extension().unwrap(), "png");
+    // With the next repaint everything is as before.
+    harness.run_steps(1);
+    assert!(has(&harness, "Auto") && painted(&harness, "Δ live"));
+}
+
+#[test]
+fn a_picture_goes_to_the_clipboard_too() {
+    let mut harness = filled(&[BTC]);
+    command(&mut harness, "copy picture");
+    harness.run_steps(2);
+    let picture = harness.state_mut().monitor.take_picture().unwrap();
+    assert_eq!(
+        picture.target,
+        tickcast_monitor::testing::PictureTarget::Clipboard
+    );
+}
+
+/// A recording of one topic: 100 readings, one per second.
+fn hundred(folder: &std::path::Path) -> std::path::PathBuf {
+    let path = folder.join("r.jsonl");
+    let line = |second: i64| {
+        let time = support::START_NS + second * SECOND;
+        format!(
+            "{{\"topic\":\"a/b\",\"time\":{time},\"seq\":{},\"value\":{{\"reading\":{second}}}}}\n",
+            second + 1
+        )
+    };
+    std::fs::write(&path, (0..100).map(line).collect::<String>()).unwrap();
+    path
+}
+
+#[test]
+fn the_servers_history_goes_on_unseen_while_a_recording_is_played() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 5);
+    let before = harness
+        .state()
+        .monitor
+        .store()
+        .topic_named(BTC)
+        .unwrap()
+        .received;
+    let path = hundred(folder.path());
+    harness.state_mut().monitor.execute(UiCommand::Play(path));
+    harness.run_steps(2);
+    assert!(!is_listed(&harness, BTC));
+    trades(&mut harness, 5);
+    assert!(harness.state().monitor.store().topic_named(BTC).is_none());
+    assert!(
+        sees(&harness, "newest values only, of 1 topic"),
+        "what it holds"
+    );
+    harness.get_by_label("Back to the server").click();
+    harness.run_steps(2);
+    let topic = harness.state().monitor.store().topic_named(BTC).unwrap();
+    assert_eq!(topic.received, before + 50);
+    let series = topic.series.as_ref().unwrap();
+    assert_eq!(
+        (series.len(), topic.missing.lost, series.gaps().len()),
+        (100, 0, 0)
+    );
+    assert!(harness.state().monitor.workspace().is_following());
+}
+
+#[test]
+fn alerts_of_a_recording_are_silent_unless_asked_for_and_do_not_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut harness = filled(&[BTC]);
+    let topic = "a/b".parse().unwrap();
+    let condition = AlertCondition::Above(50.0);
+    let monitor = &mut harness.state_mut().monitor;
+    monitor.execute(UiCommand::AddAlert { topic, condition });
+    monitor.execute(UiCommand::Play(hundred(folder.path())));
+    harness.run_steps(2);
+    harness.get_by_label("60×").click();
+    harness.run_steps(2);
+    harness.state_mut().script.now_ns += 2 * SECOND;
+    harness.run_steps(2);
+    assert_eq!(
+        harness
+            .state()
+            .monitor
+            .store()
+            .topic_named("a/b")
+            .unwrap()
+            .number,
+        Some(99.0)
+    );
+    assert!(!has(&harness, "Seen"), "it is about the past");
+    harness.get_by_label("Alerts off").click();
+    let back = UiCommand::Player(PlayerAction::Seek(support::START_NS));
+    harness.state_mut().monitor.execute(back);
+    harness.run_steps(2);
+    harness.state_mut().script.now_ns += 2 * SECOND;
+    harness.run_steps(2);
+    assert!(has(&harness, "Seen") && sees(&harness, "above 50"));
+    // An alert of the server is seen meanwhile.
+    let topic = BTC.parse().unwrap();
+    let condition = AlertCondition::Above(1.0);
+    let monitor = &mut harness.state_mut().monitor;
+    monitor.execute(UiCommand::AddAlert { topic, condition });
+    trades(&mut harness, 1);
+    assert!(has(&harness, "Live:"));
+    harness.get_by_label("Back to the server").click();
+    harness.run_steps(2);
+    let unseen: Vec<String> = harness
+        .state()
+        .monitor
+        .alerts()
+        .unseen()
+        .map(|event| event.topic.to_string())
+        .collect();
+    assert_eq!(unseen, [BTC], "those of the recording are gone");
+}
+
+#[test]
+fn every_update_is_recorded_by_choice_and_the_file_says_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let eth = "market/ETH-USDT/trade";
+    let mut harness = writing_to(folder.path());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::R);
+    harness.run_steps(3);
+    assert!(sees(&harness, "All updates of all 9 topics"));
+    // The first choice is to leave nothing out.
+    harness.key_press(Key::Enter);
+    harness.run_steps(3);
+    let script = &mut harness.state_mut().script;
+    script.latest(eth, trade("1.0", "1"));
+    script.granted("#", tickcast_protocol::message::Mode::Every);
+    harness.run_steps(2);
+    for at in 0..20 {
+        let script = &mut harness.state_mut().script;
+        script.now_ns += SECOND / 100;
+        script.latest(eth, trade(&format!("1.{at}"), "1"));
+        script.latest("plant/line-1/pressure", Value::Reading(f64::from(at)));
+    }
+    trades(&mut harness, 1);
+    assert!(sees(&harness, "recording 2 in full, 1 thinned"));
+    harness.get_by_label("Stop").click();
+    harness.run_steps(2);
+    assert!(sees(
+        &harness,
+        "(every update of 2 topics, newest values of 1)"
+    ));
+    let path = only_file(folder.path(), "jsonl");
+    assert!(path.to_string_lossy().contains("recording-every-update-"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let full = text.lines().filter(|line| line.contains("\"every\":true"));
+    assert_eq!(full.count(), 20 + 20 + 10);
+}
+
+#[test]
+fn an_empty_path_says_what_to_do() {
+    let mut harness = filled(&[]);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::O);
+    harness.run_steps(3);
+    harness.key_press(Key::Enter);
+    harness.run_steps(3);
+    assert!(has(
+        &harness,
+        "Type the path of a recording, or choose one of the list."
+    ));
+    assert!(has(&harness, "Path of a recording"), "the dialog stays");
+    assert!(!sees(&harness, "cannot read"));
+    write(&mut harness, "/");
+    harness.key_press(Key::Enter);
+    harness.run_steps(3);
+    assert!(sees(&harness, "/ is a folder"));
 }
 
 #[test]
 fn a_folder_that_cannot_be_written_to_is_reported() {
     let mut harness = writing_to(std::path::Path::new("/no/such/folder"));
     harness.key_press_modifiers(Modifiers::COMMAND, Key::R);
-    harness.run_steps(2);
+    harness.run_steps(3);
+    harness.get_by_label("Start recording").click();
+    harness.run_steps(3);
     assert!(sees(&harness, "Cannot record: "));
 }

@@ -1,7 +1,7 @@
 //! What a handle asks of a client.
 
 use crate::{
-    message::{HistoryRequest, Mode, Publication, RequestId},
+    message::{CandlesRequest, HistoryRequest, Mode, Publication, RequestId},
     topic::Filter,
 };
 
@@ -23,6 +23,7 @@ pub(super) enum ClientCommand {
         updates: Vec<Publication>,
     },
     History(HistoryRequest),
+    Candles(CandlesRequest),
     List,
     Close,
 }

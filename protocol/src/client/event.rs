@@ -4,8 +4,9 @@ use super::{chain::ChainError, clock::ClockEstimate, disconnected::Disconnected}
 use crate::{
     error::ErrorCode,
     message::{
-        Accepted, ChannelId, Draining, Epoch, ErrorMessage, Heartbeat, History, Mode, Position,
-        Published, RequestId, Start, Subscriptions, TopicInfo, TopicStatus, Update, Welcome,
+        Accepted, Candles, ChannelId, Draining, Epoch, ErrorMessage, Heartbeat, History, Mode,
+        Position, Published, RequestId, Start, Subscriptions, TopicInfo, TopicStatus, Update,
+        Welcome,
     },
     topic::{Filter, Topic},
 };
@@ -110,10 +111,13 @@ pub enum Event {
     },
     /// Answer to [`ClientHandle::history`](super::ClientHandle::history).
     History(History<Topic>),
-    /// [`ClientHandle::history`](super::ClientHandle::history) has no answer. The caller may ask
+    /// Answer to [`ClientHandle::candles`](super::ClientHandle::candles).
+    Candles(Candles),
+    /// [`ClientHandle::history`](super::ClientHandle::history) or
+    /// [`ClientHandle::candles`](super::ClientHandle::candles) has no answer. The caller may ask
     /// again, unless the server refused the request permanently.
     NoHistory {
-        /// From [`ClientHandle::history`](super::ClientHandle::history).
+        /// From the handle.
         id: RequestId,
         /// The reason.
         why: NoAnswer,

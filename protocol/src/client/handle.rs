@@ -6,7 +6,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::{command::ClientCommand, request_ids::RequestIds};
 use crate::{
-    message::{HistoryRequest, Mode, Position, Publication, RequestId},
+    message::{CandlesRequest, HistoryRequest, Mode, Position, Publication, RequestId},
     topic::{Filter, Topic},
 };
 
@@ -109,6 +109,15 @@ impl ClientHandle {
             limit,
             before,
         }))?;
+        Ok(id)
+    }
+
+    /// Asks for candles of a topic, or for rows; its id is ignored, because the client chooses one.
+    /// One [`Event::Candles`](super::Event::Candles) or
+    /// [`Event::NoHistory`](super::Event::NoHistory) with the returned id follows.
+    pub fn candles(&self, request: CandlesRequest) -> Result<RequestId, HandleError> {
+        let id = self.ids.next();
+        self.give(ClientCommand::Candles(CandlesRequest { id, ..request }))?;
         Ok(id)
     }
 

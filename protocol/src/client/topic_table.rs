@@ -94,6 +94,10 @@ impl TopicTable {
             ServerMessage::History(message) => {
                 ServerMessage::History(self.resolve_history(message)?)
             }
+            ServerMessage::Candles(message) => {
+                self.introduce(&message.topics)?;
+                ServerMessage::Candles(message)
+            }
         })
     }
 

@@ -2,8 +2,8 @@
 
 use super::error::CodecError;
 use crate::message::{
-    ChannelId, ChannelPosition, FilterRequest, Publication, SubscribeResult, SubscriptionInfo,
-    TopicId, TopicInfo, TopicStatus, Update,
+    Candle, ChannelId, ChannelPosition, FilterRequest, Publication, Row, SubscribeResult,
+    SubscriptionInfo, TopicId, TopicInfo, TopicStatus, Update,
 };
 
 /// Longest message of a client, in bytes of payload.
@@ -31,6 +31,8 @@ const _: () = {
     check::<ChannelPosition>(2);
     check::<SubscriptionInfo>(6);
     check::<TopicStatus<TopicId>>(3);
+    check::<Candle>(12);
+    check::<Row>(43);
 };
 
 /// Refuses a message of more than `limit` bytes.

@@ -17,8 +17,10 @@ pub use error::CodecError;
 pub use explain::{Unreadable, explain_request};
 pub use limits::{CLIENT_MESSAGE_MAX_BYTES, SERVER_MESSAGE_MAX_BYTES};
 pub use splice::{
-    BatchHead, EncodedUpdates, HistoryHead, append_batch, append_batch_head, append_history,
-    append_known_json, append_result, append_subscribed, batch_tail,
+    BatchHead, CandlesHead, EncodedIntervals, EncodedUpdates, HistoryHead, append_batch,
+    append_batch_count, append_batch_head, append_batch_start, append_batch_topic, append_candle,
+    append_candles, append_candles_json, append_history, append_known_json, append_result,
+    append_row, append_subscribed, batch_tail,
 };
 
 use crate::{

@@ -2,8 +2,8 @@ use super::*;
 use crate::{
     error::ErrorCode,
     message::{
-        Accepted, Batch, Epoch, History, List, Mode, Quality, Refused, Start, SubscribeResult,
-        Subscribed, TopicInfo,
+        Accepted, Batch, Candle, CandleState, Candles, Epoch, History, Interval, List, Mode,
+        Quality, Refused, Row, Start, SubscribeResult, Subscribed, TopicInfo,
     },
     value::{Side, Trade, Value},
 };
@@ -137,6 +137,75 @@ fn a_spliced_history_equals_one_that_is_encoded_whole() {
             String::from_utf8(spliced).unwrap(),
             String::from_utf8(encode_server_json(&ServerMessage::History(whole))).unwrap()
         );
+    }
+}
+
+#[test]
+fn spliced_candles_and_rows_equal_those_that_are_encoded_whole() {
+    let candle = Candle {
+        start_ns: 1_610_064_000_000_000_000,
+        state: CandleState::Open,
+        open: "1.50".parse().unwrap(),
+        high: "3.00".parse().unwrap(),
+        low: "1.50".parse().unwrap(),
+        close: "2.25".parse().unwrap(),
+        volume: None,
+        count: 70_000,
+    };
+    let row = Row {
+        start_ns: -1,
+        state: CandleState::Complete,
+        first: 1.5,
+        max: f64::INFINITY,
+        min: 1e-12,
+        last: 2.0,
+        sum: 7.0,
+        count: 2,
+    };
+    let info = TopicInfo::new(300, Topic::new("market/BTC-USDT/trade").unwrap());
+    for (topics, candles, rows) in [
+        (vec![], 0, 0),
+        (vec![info.clone()], 1, 0),
+        (vec![info.clone()], 2, 0),
+        (vec![info], 0, 2),
+    ] {
+        let whole = Candles {
+            id: 70_000,
+            topics,
+            interval: Interval::Hours4,
+            position: 4_713,
+            candles: vec![candle.clone(); candles],
+            rows: vec![row.clone(); rows],
+            more: candles == 2,
+        };
+        let head = CandlesHead {
+            id: whole.id,
+            topics: &whole.topics,
+            interval: whole.interval,
+            position: whole.position,
+            more: whole.more,
+        };
+        for encoding in [Encoding::Bincode, Encoding::Json] {
+            let mut bytes = Vec::new();
+            for nth in 0..candles + rows {
+                if nth > 0 && encoding == Encoding::Json {
+                    bytes.push(b',');
+                }
+                match nth < candles {
+                    true => append_candle(&candle, encoding, &mut bytes),
+                    false => append_row(&row, encoding, &mut bytes),
+                }
+            }
+            let intervals = EncodedIntervals {
+                are_candles: candles > 0,
+                count: candles + rows,
+                bytes: &bytes,
+            };
+            let mut spliced = Vec::new();
+            append_candles(&head, intervals, encoding, &mut spliced);
+            let message = ServerMessage::Candles(whole.clone());
+            assert_eq!(spliced, encode_server(&message, encoding));
+        }
     }
 }
 

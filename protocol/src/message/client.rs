@@ -4,6 +4,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    candles::CandlesRequest,
     history::HistoryRequest,
     publish::Publish,
     subscribe::Subscribe,
@@ -31,6 +32,8 @@ pub enum ClientMessage {
     Change(Change),
     /// Asks for earlier updates of a topic. The answer is [`History`](super::History).
     History(HistoryRequest),
+    /// Asks for candles of a topic, or for rows. The answer is [`Candles`](super::Candles).
+    Candles(CandlesRequest),
 }
 
 impl ClientMessage {
@@ -43,5 +46,6 @@ impl ClientMessage {
         "list",
         "change",
         "history",
+        "candles",
     ];
 }

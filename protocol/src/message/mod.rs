@@ -27,6 +27,7 @@ mod batch;
 mod status;
 mod update;
 
+mod candles;
 mod history;
 mod publish;
 
@@ -34,6 +35,7 @@ mod notices;
 mod time;
 
 pub use batch::{Batch, Gap};
+pub use candles::{Candle, CandleState, Candles, CandlesRequest, Interval, Row};
 pub use client::ClientMessage;
 pub use epoch::{Epoch, EpochError};
 pub use history::{History, HistoryRequest};

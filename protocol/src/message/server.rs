@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     batch::{Batch, Gap},
+    candles::Candles,
     history::History,
     notices::{Draining, ErrorMessage, Heartbeat},
     publish::Published,
@@ -50,6 +51,8 @@ pub enum ServerMessage<T> {
     Status(Statuses<T>),
     /// Answer to [`HistoryRequest`](super::HistoryRequest).
     History(History<T>),
+    /// Answer to [`CandlesRequest`](super::CandlesRequest).
+    Candles(Candles),
 }
 
 impl<T> ServerMessage<T> {
@@ -69,5 +72,6 @@ impl<T> ServerMessage<T> {
         "changed",
         "status",
         "history",
+        "candles",
     ];
 }

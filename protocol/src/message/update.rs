@@ -77,4 +77,7 @@ pub enum Quality {
     Retained,
     /// The source itself marks it as old or doubtful.
     Stale,
+    /// It happened before values that came earlier: the source kept it while it was cut off. It is
+    /// part of the history, and does not replace the newest value.
+    Historical,
 }

@@ -1,9 +1,9 @@
 //! Connections with TLS to one server.
 
-use std::{fmt, io, sync::Arc};
+use std::{error::Error, fmt, io, iter, sync::Arc};
 
 use rustls::{
-    ClientConfig, Error, InconsistentKeys,
+    ClientConfig, InconsistentKeys,
     client::Resumption,
     crypto::{CryptoProvider, ring},
     pki_types::ServerName,
@@ -84,9 +84,11 @@ impl TlsClient {
     }
 
     /// What an error of an established connection means, if it is about TLS: with TLS 1.3, a server
-    /// refuses a client certificate after the handshake.
-    pub fn explain(&self, error: &io::Error) -> Option<String> {
-        failure::later(error, &self.options, &self.name)
+    /// refuses a client certificate after the handshake. The error may be the cause of others.
+    pub fn explain(&self, error: &(dyn Error + 'static)) -> Option<String> {
+        iter::successors(Some(error), |error| (*error).source())
+            .filter_map(|error| error.downcast_ref::<io::Error>())
+            .find_map(|error| failure::later(error, &self.options, &self.name))
     }
 }
 
@@ -121,12 +123,12 @@ fn config(options: &TlsOptions) -> Result<ClientConfig, BadOption> {
             config.map_err(|error| {
                 let (cert, key) = (cert.display(), key.display());
                 let reason = match error {
-                    Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                    rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                         format!(
                             "the private key in {key} does not belong to the certificate in {cert}"
                         )
                     }
-                    Error::InvalidCertificate(_) => {
+                    rustls::Error::InvalidCertificate(_) => {
                         let reason = format!("the certificate in {cert} is damaged: {error}");
                         return TlsOption::Cert.bad()(reason);
                     }

@@ -73,11 +73,14 @@ where
     };
     let connection = connection.with_upgrades();
     tokio::pin!(exchange, connection);
-    // The connection ends with the upgrade. If the connection fails, the exchange fails as well and
-    // has the reason.
+    // The connection ends with the upgrade. If it fails, the exchange fails as well.
     let upgraded = tokio::select! {
         result = &mut exchange => result,
-        _ = &mut connection => exchange.await,
+        ended = &mut connection => match (exchange.await, ended) {
+            // The connection has the cause, such as an alert of TLS.
+            (Err(_), Err(error)) => Err(error.into()),
+            (result, _) => result,
+        },
     };
     match upgraded.map(hyper::upgrade::Upgraded::downcast::<TokioIo<S>>) {
         Ok(Ok(parts)) => Ok(UpgradedStream {

@@ -57,6 +57,7 @@ fn the_topics_of_the_golden_files_are_listed() {
             ServerMessage::Batch(batch) => batch.topics,
             ServerMessage::Status(statuses) => statuses.topics,
             ServerMessage::History(history) => history.topics,
+            ServerMessage::Candles(candles) => candles.topics,
             _ => continue,
         };
         introduced.extend(
@@ -155,7 +156,7 @@ fn every_line_of_a_transcript_is_a_message() {
             answers.insert(tag(&encoded));
         }
     }
-    assert_eq!(requests.len(), 7, "each request is shown");
+    assert_eq!(requests.len(), 8, "each request is shown");
     let all: BTreeSet<String> = samples::server_messages::<Topic>()
         .iter()
         .map(|(_, message)| tag(&String::from_utf8(codec::encode_server_json(message)).unwrap()))
@@ -174,7 +175,11 @@ fn words(value: &serde_json::Value, found: &mut BTreeSet<String>) {
         serde_json::Value::Object(map) => {
             for (key, value) in map {
                 found.insert(key.clone());
-                if ["type", "mode", "start", "quality", "side", "status"].contains(&key.as_str()) {
+                if [
+                    "type", "mode", "start", "quality", "side", "status", "state", "interval",
+                ]
+                .contains(&key.as_str())
+                {
                     found.extend(value.as_str().map(str::to_owned));
                 }
                 words(value, found);

@@ -12,7 +12,9 @@ use std::{
 
 use tickcast_protocol::{
     codec::{self, CodecError, Encoding},
-    message::{ClientMessage, Mode, Quality, ServerMessage, Start, SubscribeResult, TopicId},
+    message::{
+        CandleState, ClientMessage, Mode, Quality, ServerMessage, Start, SubscribeResult, TopicId,
+    },
     topic::Topic,
     value::{Side, Value},
 };
@@ -202,6 +204,13 @@ variants!(QUALITIES, quality_name, Quality {
     Quality::Live => "quality live",
     Quality::Retained => "quality retained",
     Quality::Stale => "quality stale",
+    Quality::Historical => "quality historical",
+});
+
+variants!(STATES, state_name, CandleState {
+    CandleState::Complete => "state complete",
+    CandleState::Open => "state open",
+    CandleState::Incomplete => "state incomplete",
 });
 
 variants!(RESULTS, result_name, SubscribeResult {
@@ -247,9 +256,18 @@ fn every_variant_inside_a_message_is_in_a_golden_file() {
                     }
                 }
             }
+            ServerMessage::Candles(candles) => {
+                found.extend(
+                    candles
+                        .candles
+                        .iter()
+                        .map(|candle| state_name(&candle.state)),
+                );
+                found.extend(candles.rows.iter().map(|row| state_name(&row.state)));
+            }
             _ => {}
         }
     }
-    let all = [VALUES, SIDES, MODES, STARTS, QUALITIES, RESULTS].concat();
+    let all = [VALUES, SIDES, MODES, STARTS, QUALITIES, STATES, RESULTS].concat();
     assert_eq!(found, all.into_iter().collect());
 }

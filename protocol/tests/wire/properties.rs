@@ -10,12 +10,12 @@ use tickcast_protocol::{
     decimal::{Decimal, SCALE_MAX},
     error::ErrorCode,
     message::{
-        Accepted, Batch, Change, Changed, ChannelPosition, ClientMessage, Draining, Epoch,
-        ErrorMessage, FilterRequest, Gap, Heartbeat, History, HistoryRequest, Limits, List, Mode,
-        Publication, Publish, Published, Quality, Refused, Resume, ServerMessage, Start, Status,
-        Statuses, Subscribe, SubscribeResult, Subscribed, SubscriptionInfo, Subscriptions,
-        TimeAnswer, TimeRequest, TopicId, TopicInfo, TopicStatus, Unsubscribe, Unsubscribed,
-        Update, Welcome,
+        Accepted, Batch, Candle, CandleState, Candles, CandlesRequest, Change, Changed,
+        ChannelPosition, ClientMessage, Draining, Epoch, ErrorMessage, FilterRequest, Gap,
+        Heartbeat, History, HistoryRequest, Interval, Limits, List, Mode, Publication, Publish,
+        Published, Quality, Refused, Resume, Row, ServerMessage, Start, Status, Statuses,
+        Subscribe, SubscribeResult, Subscribed, SubscriptionInfo, Subscriptions, TimeAnswer,
+        TimeRequest, TopicId, TopicInfo, TopicStatus, Unsubscribe, Unsubscribed, Update, Welcome,
     },
     topic::{Filter, Topic},
     value::{Quote, Side, Trade, Value},
@@ -106,6 +106,10 @@ fn publication() -> impl Strategy<Value = Publication> {
     })
 }
 
+fn interval() -> impl Strategy<Value = Interval> {
+    proptest::sample::select(Interval::ALL.as_slice())
+}
+
 fn client_message() -> impl Strategy<Value = ClientMessage> {
     let filters = vec(filter_request(), 0..LIST_MAX);
     let channels = vec(any::<u32>(), 0..LIST_MAX);
@@ -149,6 +153,23 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
                     before,
                 }
             )),
+        (
+            any::<u32>(),
+            text(),
+            interval(),
+            option::of(any::<u32>()),
+            any::<[Option<i64>; 2]>()
+        )
+            .prop_map(|(id, topic, interval, limit, [from_ns, before_ns])| {
+                ClientMessage::Candles(CandlesRequest {
+                    id,
+                    topic,
+                    interval,
+                    limit,
+                    from_ns,
+                    before_ns,
+                })
+            }),
     ]
 }
 
@@ -236,7 +257,8 @@ fn update<T: std::fmt::Debug>(topic: impl Strategy<Value = T>) -> impl Strategy<
     let quality = prop_oneof![
         Just(Quality::Live),
         Just(Quality::Retained),
-        Just(Quality::Stale)
+        Just(Quality::Stale),
+        Just(Quality::Historical)
     ];
     let times = (option::of(any::<i64>()), any::<i64>());
     (topic, any::<u64>(), any::<u64>(), times, quality, value()).prop_map(
@@ -315,6 +337,66 @@ fn history<T: std::fmt::Debug>(
         updates,
         more,
     })
+}
+
+fn candles() -> impl Strategy<Value = Candles> {
+    let state = || {
+        proptest::sample::select(vec![
+            CandleState::Complete,
+            CandleState::Open,
+            CandleState::Incomplete,
+        ])
+    };
+    let prices = (decimal(), decimal(), decimal(), decimal());
+    let candle = (
+        any::<i64>(),
+        state(),
+        prices,
+        option::of(decimal()),
+        any::<u64>(),
+    );
+    let candle = candle.prop_map(
+        |(start_ns, state, (open, high, low, close), volume, count)| Candle {
+            start_ns,
+            state,
+            open,
+            high,
+            low,
+            close,
+            volume,
+            count,
+        },
+    );
+    let row = (any::<i64>(), state(), any::<[f64; 5]>(), any::<u64>());
+    let row = row.prop_map(
+        |(start_ns, state, [first, max, min, last, sum], count)| Row {
+            start_ns,
+            state,
+            first,
+            max,
+            min,
+            last,
+            sum,
+            count,
+        },
+    );
+    (
+        (any::<u32>(), interval(), any::<u64>(), any::<bool>()),
+        vec(topic_info(), 0..LIST_MAX),
+        vec(candle, 0..LIST_MAX),
+        vec(row, 0..LIST_MAX),
+    )
+        .prop_map(
+            |((id, interval, position, more), topics, candles, rows)| Candles {
+                id,
+                topics,
+                interval,
+                position,
+                candles,
+                rows,
+                more,
+            },
+        )
 }
 
 fn state_message<T: std::fmt::Debug>() -> impl Strategy<Value = ServerMessage<T>> {
@@ -424,6 +506,7 @@ fn server_message<T: std::fmt::Debug + 'static>(
         batch(topic.clone()).prop_map(ServerMessage::Batch),
         statuses(topic.clone()).prop_map(ServerMessage::Status),
         history(topic).prop_map(ServerMessage::History),
+        candles().prop_map(ServerMessage::Candles),
         state_message(),
         answer(),
     ]

@@ -4,12 +4,12 @@ use tickcast_protocol::{
     decimal::Decimal,
     error::ErrorCode,
     message::{
-        Accepted, Batch, Change, Changed, ChannelPosition, ClientMessage, Draining, Epoch,
-        ErrorMessage, FilterRequest, Gap, Heartbeat, History, HistoryRequest, Limits, List, Mode,
-        Publication, Publish, Published, Quality, Refused, Resume, ServerMessage, Start, Status,
-        Statuses, Subscribe, SubscribeResult, Subscribed, SubscriptionInfo, Subscriptions,
-        TimeAnswer, TimeRequest, TopicId, TopicInfo, TopicStatus, Unsubscribe, Unsubscribed,
-        Update, Welcome,
+        Accepted, Batch, Candle, CandleState, Candles, CandlesRequest, Change, Changed,
+        ChannelPosition, ClientMessage, Draining, Epoch, ErrorMessage, FilterRequest, Gap,
+        Heartbeat, History, HistoryRequest, Interval, Limits, List, Mode, Publication, Publish,
+        Published, Quality, Refused, Resume, Row, ServerMessage, Start, Status, Statuses,
+        Subscribe, SubscribeResult, Subscribed, SubscriptionInfo, Subscriptions, TimeAnswer,
+        TimeRequest, TopicId, TopicInfo, TopicStatus, Unsubscribe, Unsubscribed, Update, Welcome,
     },
     topic::Topic,
     value::{Quote, Side, Trade, Value},
@@ -192,6 +192,28 @@ pub(crate) fn client_messages() -> Vec<(&'static str, ClientMessage)> {
             }),
         ),
         (
+            "client-candles",
+            ClientMessage::Candles(CandlesRequest {
+                id: 10,
+                topic: BTC.into(),
+                interval: Interval::Minute,
+                limit: Some(2),
+                from_ns: Some(1_610_063_400_000_000_000),
+                before_ns: Some(1_610_064_060_000_000_000),
+            }),
+        ),
+        (
+            "client-candles-newest",
+            ClientMessage::Candles(CandlesRequest {
+                id: 11,
+                topic: KITCHEN.into(),
+                interval: Interval::Day,
+                limit: None,
+                from_ns: None,
+                before_ns: None,
+            }),
+        ),
+        (
             "client-history-newest",
             ClientMessage::History(HistoryRequest {
                 id: 9,
@@ -316,6 +338,8 @@ pub(crate) fn server_messages<T: Name>() -> Vec<(String, ServerMessage<T>)> {
         }),
     );
     add("history", ServerMessage::History(history()));
+    add("candles", ServerMessage::Candles(candles()));
+    add("candles-rows", ServerMessage::Candles(rows()));
     add(
         "history-empty",
         ServerMessage::History(History {
@@ -347,6 +371,70 @@ fn statuses<T: Name>() -> Statuses<T> {
                 since_ns: SERVER_TIME_NS,
             })
             .collect(),
+    }
+}
+
+fn candles() -> Candles {
+    let candle = |start_ns, state, prices: [&str; 4], volume: Option<&str>, count| {
+        let [open, high, low, close] = prices.map(decimal);
+        Candle {
+            start_ns,
+            state,
+            open,
+            high,
+            low,
+            close,
+            volume: volume.map(decimal),
+            count,
+        }
+    };
+    Candles {
+        id: 10,
+        topics: vec![TopicInfo::new(BTC_ID, Topic::new(BTC).unwrap())],
+        interval: Interval::Minute,
+        position: 70_001,
+        candles: vec![
+            candle(
+                1_610_063_940_000_000_000,
+                CandleState::Complete,
+                ["39430.10", "39440.00", "39420.50", "39432.48"],
+                Some("12.500263"),
+                1_812,
+            ),
+            candle(
+                1_610_064_000_000_000_000,
+                CandleState::Open,
+                ["39432.48", "39432.48", "39432.48", "39432.48"],
+                Some("0.000263"),
+                1,
+            ),
+        ],
+        rows: vec![],
+        more: true,
+    }
+}
+
+fn rows() -> Candles {
+    Candles {
+        id: 11,
+        topics: vec![TopicInfo {
+            unit: Some("°C".into()),
+            ..TopicInfo::new(KITCHEN_ID, Topic::new(KITCHEN).unwrap())
+        }],
+        interval: Interval::Day,
+        position: 70_001,
+        candles: vec![],
+        rows: vec![Row {
+            start_ns: 1_610_064_000_000_000_000,
+            state: CandleState::Incomplete,
+            first: 21.25,
+            max: 21.5,
+            min: -0.25,
+            last: 21.5,
+            sum: 42.5,
+            count: 3,
+        }],
+        more: false,
     }
 }
 
@@ -451,6 +539,12 @@ fn snapshot<T: Name>() -> Batch<T> {
                 position: 69_999,
                 quality: Quality::Stale,
                 ..update(Value::Reading(f64::INFINITY))
+            },
+            Update {
+                topic: T::name(BTC_ID, BTC),
+                position: 70_000,
+                quality: Quality::Historical,
+                ..update(Value::Reading(0.5))
             },
         ],
     }

@@ -24,6 +24,7 @@ enum ClientMessage {
     List(List),
     Change(Change),
     History(HistoryRequest),
+    Candles(CandlesRequest),
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]
@@ -104,6 +105,29 @@ struct HistoryRequest {
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]
+struct CandlesRequest {
+    id: u32,
+    topic: String,
+    interval: Interval,
+    limit: Option<u32>,
+    from_ns: Option<i64>,
+    before_ns: Option<i64>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+enum Interval {
+    Second,
+    Seconds5,
+    Seconds15,
+    Minute,
+    Minutes5,
+    Minutes15,
+    Hour,
+    Hours4,
+    Day,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
 enum Value {
     Reading(f64),
     Trade(Trade),
@@ -164,6 +188,7 @@ enum ServerMessage {
     Changed(Changed),
     Status(Statuses),
     History(History),
+    Candles(Candles),
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]
@@ -278,6 +303,7 @@ enum Quality {
     Live,
     Retained,
     Stale,
+    Historical,
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]
@@ -390,6 +416,48 @@ struct History {
     topics: Vec<TopicInfo>,
     updates: Vec<Update>,
     more: bool,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Candles {
+    id: u32,
+    topics: Vec<TopicInfo>,
+    interval: Interval,
+    position: u64,
+    candles: Vec<Candle>,
+    rows: Vec<Row>,
+    more: bool,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Candle {
+    start_ns: i64,
+    state: CandleState,
+    open: Decimal,
+    high: Decimal,
+    low: Decimal,
+    close: Decimal,
+    volume: Option<Decimal>,
+    count: u64,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Row {
+    start_ns: i64,
+    state: CandleState,
+    first: f64,
+    max: f64,
+    min: f64,
+    last: f64,
+    sum: f64,
+    count: u64,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+enum CandleState {
+    Complete,
+    Open,
+    Incomplete,
 }
 
 /// The second implementation reads the bytes as the same message and writes the same bytes.

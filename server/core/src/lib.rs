@@ -31,6 +31,7 @@
 //! | `now` | the time that callers pass in |
 //! | `tokens` | what comes back at a rate: the base of all limits per second |
 //! | `work` | what the sequencer accepts and returns: updates, questions about history, answers |
+//! | `candles` | long time: candles and rows of all topics, within a bound |
 //! | `tape` | the bounded log of recent updates, in strips that never change |
 //! | `sequencer` | puts updates in order, keeps their history, and follows the topics' status |
 //! | `wire` | messages as bytes: WebSocket frames and server-sent events |
@@ -44,11 +45,13 @@ pub mod permissions;
 pub mod settings;
 pub mod stats;
 
+mod feed_id;
 mod now;
 mod refusal;
 mod tokens;
 pub mod work;
 
+pub mod candles;
 pub mod sequencer;
 pub mod tape;
 

@@ -5,6 +5,7 @@ use std::{ops::RangeInclusive, time::Duration};
 use tickcast_protocol::{codec::CLIENT_MESSAGE_MAX_BYTES, message::Limits, topic::TOPIC_MAX_BYTES};
 
 use crate::{
+    candles::LongHistorySettings,
     permissions::Permissions,
     sequencer::{HistorySettings, NewTopicLimits},
     shard::{RATE_MAX_HZ, RATE_MIN_HZ},
@@ -17,6 +18,8 @@ pub struct CoreSettings {
     pub tape_bytes: usize,
     /// How much of each topic's past is kept.
     pub history: HistorySettings,
+    /// How many candles and rows are kept.
+    pub long_history: LongHistorySettings,
     /// Maximum number of topics. A topic is never removed, and costs memory in every shard.
     pub topics_max: usize,
     /// Maximum number of subscriptions per connection.
@@ -81,6 +84,9 @@ impl Default for CoreSettings {
             tape_bytes: 64 * 1024 * 1024,
             history: HistorySettings {
                 updates: 2_000,
+                bytes: 128 * 1024 * 1024,
+            },
+            long_history: LongHistorySettings {
                 bytes: 128 * 1024 * 1024,
             },
             topics_max: 1_000_000,

@@ -9,7 +9,12 @@ use tickcast_protocol::{
     value::Value,
 };
 
-use crate::tape::Stretch;
+use crate::{
+    candles::{CandlesQuestion, Excerpt},
+    tape::Stretch,
+};
+
+pub use crate::feed_id::FeedId;
 
 /// An update that is not on the tape yet.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,9 +83,6 @@ pub enum Unpublished {
     },
 }
 
-/// A feed's index in the settings.
-pub type FeedId = u16;
-
 /// Updates that belong together, their origin, and where to send the acknowledgement.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Submission {
@@ -100,10 +102,22 @@ pub struct HistoryQuestion {
     pub from: Ack,
     /// The topic.
     pub topic: Topic,
-    /// Maximum number of updates in the answer.
-    pub limit: usize,
-    /// Only updates before this position.
-    pub before: Option<Position>,
+    /// What of its past.
+    pub asked: Asked,
+}
+
+/// What a question about a topic's past asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Single updates.
+    Updates {
+        /// Maximum number of updates in the answer.
+        limit: usize,
+        /// Only updates before this position.
+        before: Option<Position>,
+    },
+    /// Candles or rows.
+    Candles(CandlesQuestion),
 }
 
 /// The answer to a [`HistoryQuestion`].
@@ -114,7 +128,26 @@ pub struct HistoryAnswer {
     /// The topic's id; `None` if the topic is not known.
     pub topic: Option<TopicId>,
     /// The requested part of the topic's past.
-    pub stretch: Stretch,
+    pub past: Past,
+}
+
+/// A part of a topic's past.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Past {
+    /// Single updates.
+    Updates(Stretch),
+    /// Candles or rows.
+    Candles(Box<Excerpt>),
+}
+
+impl HistoryAnswer {
+    /// Bytes of the part.
+    pub fn bytes(&self) -> usize {
+        match &self.past {
+            Past::Updates(stretch) => stretch.bincode.len(),
+            Past::Candles(excerpt) => excerpt.bytes(),
+        }
+    }
 }
 
 /// One piece of work for the sequencer.
@@ -124,6 +157,8 @@ pub enum Work {
     Updates(Submission),
     /// A feed has lost its source or has finished: its topics are no longer live.
     FeedDown(FeedId),
+    /// The sources of these topics of a feed are gone, as the feed's source says.
+    TopicsDead(FeedId, Vec<Topic>),
     /// A question about the past. The answer includes everything submitted before it.
     History(HistoryQuestion),
 }
@@ -133,7 +168,7 @@ impl Work {
     pub fn request(&self) -> Option<RequestId> {
         match self {
             Self::Updates(submission) => submission.ack.and_then(|ack| ack.id),
-            Self::FeedDown(_) => None,
+            Self::FeedDown(_) | Self::TopicsDead(..) => None,
             Self::History(question) => question.from.id,
         }
     }

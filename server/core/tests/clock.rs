@@ -23,7 +23,7 @@ use tickcast_core::{
     settings::CoreSettings,
     shard::{Shard, Socket},
     wire::Wire,
-    work::{Ack, HistoryQuestion, NewUpdate, Submission},
+    work::{Ack, Asked, HistoryQuestion, NewUpdate, Past, Submission},
 };
 use tickcast_protocol::{
     codec,
@@ -213,18 +213,23 @@ impl Run {
         self.shard.slowest(10, now);
     }
 
-    fn history(&self, number: usize) -> Vec<(Position, Seq)> {
-        let answer = self.sequencer.answer(HistoryQuestion {
+    fn history(&mut self, number: usize) -> Vec<(Position, Seq)> {
+        let question = HistoryQuestion {
             from: Ack {
                 shard: 0,
                 connection: 1,
                 id: Some(1),
             },
             topic: topic(number),
-            limit: 1_000,
-            before: None,
-        });
-        let stretch = answer.stretch;
+            asked: Asked::Updates {
+                limit: 1_000,
+                before: None,
+            },
+        };
+        let answer = self.sequencer.answer(question, self.now);
+        let Past::Updates(stretch) = answer.past else {
+            panic!("{answer:?}");
+        };
         let updates = (0..stretch.len()).map(|index| stretch.get(index));
         updates
             .map(|bincode| codec::decode_update_bincode(bincode).unwrap())
@@ -238,12 +243,14 @@ fn outcome(steps: &[Step], is_set: bool) -> Outcome {
     for step in steps {
         run.step(step, is_set);
     }
+    let history = (0..TOPICS).flat_map(|number| run.history(number));
+    let history = history.collect();
     let written = run.socket.0.borrow();
     Outcome {
         messages: without_times(str::from_utf8(&written).unwrap()),
         statuses: run.sequencer.liveness().counts(),
         next_due: run.sequencer.liveness().next_due(),
-        history: (0..TOPICS).flat_map(|number| run.history(number)).collect(),
+        history,
     }
 }
 

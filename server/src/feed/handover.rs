@@ -1,10 +1,14 @@
 //! A feed's handover to the sequencer: it submits updates, counts them, and logs bad messages at a
 //! bounded rate.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use smallvec::SmallVec;
-use tickcast_core::work::NewUpdate;
+use tickcast_core::{Now, work::NewUpdate};
 use tickcast_protocol::message::TimeNs;
 
 use super::decode::Decoded;
@@ -139,6 +143,16 @@ impl Handover {
         if lost > 0 {
             self.lost(lost, reason);
         }
+    }
+
+    /// The server's clocks.
+    pub(super) fn now(&self) -> Now {
+        self.ingest.now()
+    }
+
+    /// The instant at which the uptime equals `uptime`.
+    pub(super) fn instant(&self, uptime: Duration) -> Instant {
+        self.ingest.instant(uptime)
     }
 
     /// The server's clock.

@@ -6,6 +6,7 @@
 //! | room or file | job |
 //! |---|---|
 //! | `handover` | hands updates to the sequencer, counts, and limits the log |
+//! | `hang_up` | the errors of a connection that the other side has ended |
 //! | [`decode`] | turns the bytes of a payload into a value, by rules per topic |
 //! | [`simulated`] | simulated markets and sensors |
 //! | `lines` | lines become updates |
@@ -14,17 +15,20 @@
 //! | [`websocket`] | messages of any WebSocket server |
 //! | [`replay`] | recorded files |
 //! | [`mqtt`] | topics of an MQTT broker |
+//! | [`sparkplug`] | Sparkplug B, whose messages the feed `mqtt` receives |
 //!
 //! A feed knows the queue of [`ingest`](crate::ingest) and the metrics. It knows no shard and no
 //! client, and feeds do not know each other.
 
 pub mod decode;
 mod handover;
-mod lines;
+mod hang_up;
+pub mod lines;
 pub mod mqtt;
 pub mod program;
 pub mod replay;
 pub mod simulated;
+pub mod sparkplug;
 mod stdin;
 pub mod websocket;
 
@@ -44,7 +48,7 @@ use crate::{
     tasks::{Restarts, Task},
 };
 
-pub use crate::metrics::{FeedMetrics, FeedState};
+pub use crate::metrics::{FeedMetrics, FeedState, SparkplugMetrics};
 
 /// One feed.
 #[derive(Debug, Clone, PartialEq)]

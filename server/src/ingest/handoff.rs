@@ -149,11 +149,7 @@ impl Handoff {
         let mut freed = 0;
         window.answers.retain(|(_, answer)| {
             let is_lost = answer.to.shard == shard;
-            freed += if is_lost {
-                answer.stretch.bincode.len()
-            } else {
-                0
-            };
+            freed += if is_lost { answer.bytes() } else { 0 };
             !is_lost
         });
         window.answers_bytes -= freed;
@@ -198,7 +194,7 @@ impl Handoff {
         if window.answers_bytes >= ANSWERS_MAX_BYTES {
             return Err(answer);
         }
-        window.answers_bytes += answer.stretch.bincode.len();
+        window.answers_bytes += answer.bytes();
         let pushed = window.pushed;
         window.answers.push((pushed, answer));
         Ok(())
@@ -234,7 +230,7 @@ impl Handoff {
             .map(|(_, answer)| answer)
             .collect();
         for answer in &answers {
-            window.answers_bytes -= answer.stretch.bincode.len();
+            window.answers_bytes -= answer.bytes();
         }
         drop(window);
         end.taken.store(now_taken, Ordering::Release);

@@ -1,13 +1,13 @@
 //! The bounded queue from all feeds and publishers to the sequencer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use smallvec::{SmallVec, smallvec};
 use tickcast_core::{
     Now,
     work::{Ack, FeedId, NewUpdate, Submission, Work},
 };
-use tickcast_protocol::message::TimeNs;
+use tickcast_protocol::{message::TimeNs, topic::Topic};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
@@ -56,6 +56,14 @@ impl Room<'_> {
             self.permit.send(Arrival { at: self.at, work });
         }
     }
+
+    /// Reports that the sources of some of the feed's topics are gone.
+    pub fn tell_dead(self, topics: Vec<Topic>) {
+        if let Some(feed) = self.feed {
+            let work = Work::TopicsDead(feed, topics);
+            self.permit.send(Arrival { at: self.at, work });
+        }
+    }
 }
 
 /// The sending end of the queue.
@@ -80,6 +88,16 @@ impl Ingest {
             feed: Some(feed),
             ..self.clone()
         }
+    }
+
+    /// The current moment.
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// The instant at which the uptime equals `uptime`.
+    pub fn instant(&self, uptime: Duration) -> Instant {
+        self.clock.instant(uptime)
     }
 
     /// The time since the server's start.

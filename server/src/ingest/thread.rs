@@ -4,6 +4,7 @@
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use tickcast_core::{Now, sequencer::Sequencer, work::Work};
+use tickcast_protocol::message::TimeNs;
 use tokio::{
     sync::{Notify, mpsc},
     task::{JoinSet, spawn_local},
@@ -69,11 +70,27 @@ impl IngestThread {
             sequencer,
             clock,
             now: clock.now(),
+            lost: Lost::new(&metrics),
             handoff: &handoff,
             metrics: &metrics,
         };
         sequencing.run(submissions, &feeds_ended).await;
         handoff.end();
+    }
+}
+
+/// How many updates each feed had lost at a time.
+struct Lost {
+    since: TimeNs,
+    known: Vec<u64>,
+}
+
+impl Lost {
+    fn new(metrics: &Metrics) -> Self {
+        Self {
+            since: 0,
+            known: vec![0; metrics.feeds.len()],
+        }
     }
 }
 
@@ -83,6 +100,7 @@ struct Sequencing<'a> {
     clock: Clock,
     /// The current time as passed to the sequencer.
     now: Now,
+    lost: Lost,
     handoff: &'a Handoff,
     metrics: &'a Metrics,
 }
@@ -109,6 +127,7 @@ impl Sequencing<'_> {
             let is_waited_for = arrivals
                 .iter()
                 .any(|arrival| arrival.work.request().is_some());
+            self.tell_lost();
             for arrival in arrivals.drain(..) {
                 self.take(arrival).await;
                 if self.sequencer.is_full() {
@@ -127,6 +146,18 @@ impl Sequencing<'_> {
         }
     }
 
+    /// Tells the sequencer which feeds have lost updates.
+    fn tell_lost(&mut self) {
+        let now = self.clock.now();
+        let since = std::mem::replace(&mut self.lost.since, now.wall_ns);
+        for ((id, feed), known) in (0..).zip(&self.metrics.feeds).zip(&mut self.lost.known) {
+            let lost = feed.metrics.lost.get();
+            if std::mem::replace(known, lost) != lost {
+                self.sequencer.feed_lost(id, since, now);
+            }
+        }
+    }
+
     async fn take(&mut self, Arrival { at, work }: Arrival) {
         // Several threads hand work over, so their times may be out of order.
         if at.uptime > self.now.uptime {
@@ -135,10 +166,13 @@ impl Sequencing<'_> {
         match work {
             Work::Updates(submission) => self.sequencer.push(submission, self.now),
             Work::FeedDown(feed) => self.sequencer.feed_down(feed, self.now),
+            Work::TopicsDead(feed, topics) => {
+                self.sequencer.topics_dead(feed, &topics, self.now);
+            }
             Work::History(question) => {
                 // The shard must have the updates in the answer before it has the answer.
                 while self.push_strip().await {}
-                let answer = self.sequencer.answer(question);
+                let answer = self.sequencer.answer(question, self.now);
                 self.handoff.answer(answer).await;
             }
         }
@@ -170,6 +204,10 @@ impl Sequencing<'_> {
         let history = self.sequencer.history();
         stats.history_bytes.set(history.bytes() as u64);
         stats.history_forgotten.set(history.forgotten());
+        let long_history = self.sequencer.long_history();
+        stats.long_history_bytes.set(long_history.bytes() as u64);
+        stats.long_history_forgotten.set(long_history.forgotten());
+        stats.long_history_left_out.set(long_history.left_out());
         let counts = self.sequencer.liveness().counts();
         for (number, count) in stats.statuses.iter().zip(counts) {
             number.set(count);

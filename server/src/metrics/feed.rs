@@ -37,6 +37,8 @@ pub struct FeedMetrics {
     pub pushed_back: Number,
     /// Number of connections to the source that replaced a lost one.
     pub reconnects: Number,
+    /// What a host application of Sparkplug counts.
+    pub sparkplug: SparkplugMetrics,
     /// Messages that had come before: further copies, and retained ones that are not newer.
     pub repeated: Number,
     /// Messages that no filter of the settings wants.
@@ -46,6 +48,23 @@ pub struct FeedMetrics {
     /// 1 if the source's certificate is not verified, as a setting says.
     pub tls_unverified: Number,
     state: AtomicU8,
+}
+
+/// Counters of a host application of Sparkplug.
+#[derive(Debug, Default)]
+pub struct SparkplugMetrics {
+    /// Births of nodes and devices.
+    pub births: Number,
+    /// Deaths of nodes and devices.
+    pub deaths: Number,
+    /// Messages that were ignored because they came too late.
+    pub late: Number,
+    /// Gaps in the sequence of a node.
+    pub gaps: Number,
+    /// Requests to be born again.
+    pub rebirths: Number,
+    /// Metrics that were dropped because it is not known for sure which they are.
+    pub unresolved: Number,
 }
 
 /// The state of a feed.

@@ -22,7 +22,7 @@ use std::sync::{Arc, OnceLock};
 
 use tickcast_core::stats::{Number, ShardStats};
 
-pub use feed::{FeedMetrics, FeedState};
+pub use feed::{FeedMetrics, FeedState, SparkplugMetrics};
 pub(crate) use refused::{RefusalReason, RefusedStats};
 pub use task::TaskState;
 pub(crate) use task::TaskStats;
@@ -52,6 +52,12 @@ pub struct IngestStats {
     pub history_bytes: Number,
     /// Updates that the history dropped because all topics together exceeded its byte limit.
     pub history_forgotten: Number,
+    /// Memory of candles and rows, in bytes.
+    pub long_history_bytes: Number,
+    /// Records of candles and rows that were dropped because their memory was full.
+    pub long_history_forgotten: Number,
+    /// Updates that count in no candle and no row.
+    pub long_history_left_out: Number,
 }
 
 /// A feed's counters, name and kind.

@@ -34,6 +34,9 @@ const INGEST: &[Metric<IngestStats>] = &[
     (COUNTER, "ingest_waits", "Times the sequencer waited for a shard", |s| &s.waits),
     (GAUGE, "history_bytes", "Memory of the history", |s| &s.history_bytes),
     (COUNTER, "history_forgotten", "Updates the history dropped for lack of memory", |s| &s.history_forgotten),
+    (GAUGE, "long_history_bytes", "Memory of candles and rows", |s| &s.long_history_bytes),
+    (COUNTER, "long_history_forgotten", "Records of candles and rows dropped for lack of memory", |s| &s.long_history_forgotten),
+    (COUNTER, "long_history_left_out", "Updates that count in no candle and no row", |s| &s.long_history_left_out),
 ];
 
 #[rustfmt::skip]
@@ -73,6 +76,12 @@ const FEED: &[Metric<FeedMetrics>] = &[
     (COUNTER, "feed_lost", "Updates a feed dropped", |f| &f.lost),
     (COUNTER, "feed_pushed_back", "Times a feed waited for the sequencer", |f| &f.pushed_back),
     (COUNTER, "feed_reconnects", "Reconnects of a feed", |f| &f.reconnects),
+    (COUNTER, "feed_sparkplug_births", "Births of Sparkplug nodes and devices", |f| &f.sparkplug.births),
+    (COUNTER, "feed_sparkplug_deaths", "Deaths of Sparkplug nodes and devices", |f| &f.sparkplug.deaths),
+    (COUNTER, "feed_sparkplug_late", "Sparkplug messages that came too late", |f| &f.sparkplug.late),
+    (COUNTER, "feed_sparkplug_gaps", "Gaps in the sequence of Sparkplug nodes", |f| &f.sparkplug.gaps),
+    (COUNTER, "feed_sparkplug_rebirths", "Sparkplug nodes asked for a birth", |f| &f.sparkplug.rebirths),
+    (COUNTER, "feed_sparkplug_unresolved", "Sparkplug metrics of unknown identity", |f| &f.sparkplug.unresolved),
     (COUNTER, "feed_repeated", "Messages that had come before", |f| &f.repeated),
     (COUNTER, "feed_unwanted", "Messages that no filter wants", |f| &f.unwanted),
     (GAUGE, "feed_unkept", "1 for a feed whose source keeps nothing while it is away", |f| &f.unkept),

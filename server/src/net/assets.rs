@@ -55,27 +55,37 @@ const TRY: &str = "page/try.html";
 
 static FILES: &[File] = files! {
     HTML: "page/index.html", "page/try.html";
-    STYLE: "page/console/console.css", "page/overview/overview.css", "page/shared/base.css";
+    STYLE: "page/console/console.css", "page/overview/charts.css", "page/overview/overview.css",
+        "page/shared/base.css";
     SVG: "page/icon.svg";
-    SCRIPT: "page/chart/chart.js", "page/chart/draw.js", "page/chart/gaps.js",
-        "page/chart/geometry.js", "page/chart/pointed.js", "page/chart/pointer.js",
-        "page/chart/reduce.js", "page/chart/scale.js", "page/chart/scene.js",
-        "page/chart/tooltip.js", "page/console/bare-socket.js", "page/console/chat.js",
-        "page/console/examples.js", "page/console/explanations.js", "page/console/hex.js",
+    SCRIPT: "page/candles/series.js", "page/candles/source.js", "page/chart/candle-shapes.js",
+        "page/chart/chart.js", "page/chart/columns.js", "page/chart/draw-values.js",
+        "page/chart/draw.js", "page/chart/gap-search.js", "page/chart/gaps.js",
+        "page/chart/geometry.js", "page/chart/gestures.js", "page/chart/line-layer.js",
+        "page/chart/line-path.js", "page/chart/pen.js", "page/chart/pointed.js",
+        "page/chart/points.js", "page/chart/scale.js", "page/chart/scene.js",
+        "page/chart/states.js", "page/chart/tooltip.js", "page/chart/undo.js",
+        "page/chart/value-range.js", "page/chart/view.js", "page/console/bare-socket.js",
+        "page/console/chat.js", "page/console/examples.js", "page/console/explanations.js",
         "page/console/log-details.js", "page/console/log.js", "page/console/main.js",
-        "page/console/subscription-state.js", "page/overview/filter.js",
-        "page/overview/freshness.js", "page/overview/gap-list.js", "page/overview/health.js",
-        "page/overview/history.js", "page/overview/latencies.js", "page/overview/main.js",
+        "page/console/subscription-state.js", "page/inspector/difference.js",
+        "page/inspector/inspector.js", "page/inspector/messages.js", "page/inspector/payload.js",
+        "page/overview/address.js", "page/overview/charts.js", "page/overview/detail.js",
+        "page/overview/filter.js", "page/overview/freshness.js", "page/overview/gap-list.js",
+        "page/overview/health.js", "page/overview/help.js", "page/overview/history.js",
+        "page/overview/keys.js", "page/overview/latencies.js", "page/overview/main.js",
+        "page/overview/pane.js", "page/overview/receive.js", "page/overview/series.js",
         "page/overview/sort-order.js", "page/overview/store.js", "page/overview/subscription.js",
         "page/overview/table-row.js", "page/overview/table.js", "page/overview/title.js",
-        "page/shared/dom.js", "page/shared/format.js", "page/shared/value.js", "index.js",
-        "src/backoff.js", "src/client.js", "src/connection/clock.js",
-        "src/connection/connection.js", "src/connection/pending-requests.js", "src/errors.js",
-        "src/subscription/chain.js", "src/subscription/delivery.js", "src/subscription/fifo.js",
-        "src/subscription/registry.js", "src/subscription/subscription.js", "src/wire/bincode.js",
-        "src/wire/check.js", "src/wire/composites.js", "src/wire/decimal.js",
-        "src/wire/encodings.js", "src/wire/messages.js", "src/wire/scalars.js",
-        "src/wire/topic-table.js";
+        "page/overview/workspace.js", "page/shared/clock.js", "page/shared/dom.js",
+        "page/shared/format.js", "page/shared/hex.js", "page/shared/remembered.js",
+        "page/shared/theme.js", "page/shared/value.js", "index.js", "src/backoff.js",
+        "src/client.js", "src/connection/clock.js", "src/connection/connection.js",
+        "src/connection/pending-requests.js", "src/errors.js", "src/subscription/chain.js",
+        "src/subscription/delivery.js", "src/subscription/fifo.js", "src/subscription/registry.js",
+        "src/subscription/subscription.js", "src/wire/bincode.js", "src/wire/check.js",
+        "src/wire/composites.js", "src/wire/decimal.js", "src/wire/encodings.js",
+        "src/wire/messages.js", "src/wire/scalars.js", "src/wire/topic-table.js";
     WOFF2: "page/fonts/Inter-Regular.woff2", "page/fonts/Inter-SemiBold.woff2",
         "page/fonts/JetBrainsMono-Regular.woff2";
     TEXT: "page/fonts/Inter-OFL.txt", "page/fonts/JetBrainsMono-OFL.txt";

@@ -17,8 +17,8 @@ use std::{
 
 use rustix::process::{Resource, getrlimit};
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::sleep,
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    time::{sleep, timeout},
 };
 
 use crate::metrics::{Metrics, RefusalReason};
@@ -108,8 +108,7 @@ pub(crate) struct Descriptors {
     metrics: Arc<Metrics>,
     limit: fn() -> Option<u64>,
     refusals: Arc<Semaphore>,
-    /// Wakes the refusals when accept(2) finds no descriptor.
-    used_up: Arc<Notify>,
+    turnover: Arc<Turnover>,
     is_short: AtomicBool,
     shortage: Mutex<Option<Shortage>>,
 }
@@ -121,11 +120,37 @@ struct Shortage {
     errors: u64,
 }
 
-/// Held while a connection is refused.
+/// What accept loops that find no descriptor and refusals that hold one tell each other.
+#[derive(Debug, Default)]
+struct Turnover {
+    /// Number of accept loops that need a descriptor.
+    waiting: watch::Sender<usize>,
+    /// Wakes them when a refusal is over.
+    freed: Notify,
+}
+
+/// An accept loop that needs a descriptor, until it is dropped.
+#[derive(Debug)]
+struct Waiting<'a>(&'a Turnover);
+
+impl<'a> Waiting<'a> {
+    fn begin(turnover: &'a Turnover) -> Self {
+        turnover.waiting.send_modify(|waiting| *waiting += 1);
+        Self(turnover)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.send_modify(|waiting| *waiting -= 1);
+    }
+}
+
+/// Held while a connection is refused. To be dropped when its descriptor is free.
 #[derive(Debug)]
 pub(super) struct RefusalPlace {
     _place: OwnedSemaphorePermit,
-    used_up: Arc<Notify>,
+    turnover: Arc<Turnover>,
 }
 
 impl RefusalPlace {
@@ -133,7 +158,15 @@ impl RefusalPlace {
     /// has had time for its request by then.
     pub(super) async fn is_in_the_way(&self) {
         sleep(REQUEST_MIN).await;
-        self.used_up.notified().await;
+        let mut waiting = self.turnover.waiting.subscribe();
+        // The place keeps the sender.
+        let _ = waiting.wait_for(|waiting| *waiting > 0).await;
+    }
+}
+
+impl Drop for RefusalPlace {
+    fn drop(&mut self) {
+        self.turnover.freed.notify_waiters();
     }
 }
 
@@ -143,7 +176,7 @@ impl Descriptors {
             metrics,
             limit: limit_of_process,
             refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
-            used_up: Arc::default(),
+            turnover: Arc::default(),
             is_short: AtomicBool::new(false),
             shortage: Mutex::default(),
         }
@@ -173,14 +206,21 @@ impl Descriptors {
         let place = Arc::clone(&self.refusals).try_acquire_owned().ok()?;
         Some(RefusalPlace {
             _place: place,
-            used_up: Arc::clone(&self.used_up),
+            turnover: Arc::clone(&self.turnover),
         })
+    }
+
+    /// Waits after an error of accept(2) until a refused connection has made room, or for a pause
+    /// at most.
+    pub(super) async fn make_room(&self, pause: Duration) {
+        let freed = self.turnover.freed.notified();
+        let _waiting = Waiting::begin(&self.turnover);
+        let _ = timeout(pause, freed).await;
     }
 
     /// Counts an error of accept(2).
     pub(super) fn failed(&self, error: &io::Error) {
         self.metrics.accept_errors.add(1);
-        self.used_up.notify_waiters();
         if self.see(|shortage| shortage.errors += 1) {
             tracing::warn!(%error, "cannot accept connections; they wait");
         }
@@ -229,8 +269,6 @@ impl Descriptors {
 #[cfg(test)]
 mod tests {
     use std::{io::ErrorKind, net::TcpListener};
-
-    use tokio::{task::JoinHandle, time::timeout};
 
     use super::*;
 
@@ -348,7 +386,10 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_client_is_in_the_way_when_it_has_had_its_time_and_no_descriptor_is_left() {
+    fn a_refused_client_makes_room_when_it_has_had_its_time_and_no_descriptor_is_left() {
+        const SHORT: Duration = Duration::from_millis(100);
+        const LONG: Duration = Duration::from_mins(1);
+
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -356,15 +397,25 @@ mod tests {
         runtime.block_on(async {
             let descriptors = limited(|| Some(1024));
             let place = descriptors.refuse().unwrap();
-            let mut in_the_way: JoinHandle<()> =
-                tokio::spawn(async move { place.is_in_the_way().await });
-            // It has the first moments for its request, whatever happens.
-            tokio::task::yield_now().await;
-            descriptors.failed(&no_descriptor());
-            let over = timeout(3 * REQUEST_MIN, &mut in_the_way).await;
-            assert!(over.is_err(), "a descriptor may be free");
-            descriptors.failed(&no_descriptor());
-            in_the_way.await.unwrap();
+            assert!(
+                timeout(SHORT, place.is_in_the_way()).await.is_err(),
+                "a descriptor may be free"
+            );
+            let began = Instant::now();
+            let refusal = async {
+                place.is_in_the_way().await;
+                drop(place);
+            };
+            tokio::join!(refusal, descriptors.make_room(LONG));
+            assert!((REQUEST_MIN..LONG).contains(&began.elapsed()));
+
+            // No refusal can make room.
+            let began = Instant::now();
+            descriptors.make_room(SHORT).await;
+            assert!(began.elapsed() >= SHORT);
+            let place = descriptors.refuse().unwrap();
+            let over = timeout(SHORT, place.is_in_the_way()).await;
+            assert!(over.is_err(), "no accept loop waits any more");
         });
     }
 }

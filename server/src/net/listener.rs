@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tickcast_core::shard::UNSENT_START_BYTES;
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    time::timeout,
 };
 
 use super::{
@@ -31,7 +31,7 @@ const BACKLOG: i32 = 4096;
 /// is late enough for the shard to be the first to close an event stream and count it.
 const UNREAD_TIMEOUTS: u32 = 2;
 
-/// Pause after an error of accept(2) that would recur at once.
+/// Longest pause after an error of accept(2) that would recur at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Binds one socket per shard. With port 0 the kernel chooses one port for all.
@@ -130,7 +130,7 @@ pub(super) async fn accept_with<T>(
             Some(Err(error)) if error.kind() == ErrorKind::ConnectionAborted => {}
             Some(Err(error)) => {
                 descriptors.failed(&error);
-                sleep(ACCEPT_PAUSE).await;
+                descriptors.make_room(ACCEPT_PAUSE).await;
             }
             None => {}
         }

@@ -16,6 +16,7 @@
 //! | `answer`, `assets`, `welcome` | the answers that are always the same |
 //! | [`request`], [`gate`], `refusal_log` | HTTP: which request is refused, counted and logged |
 //! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
+//! | `candles`, `questions` | `/v1/candles`, and questions about the past over HTTP |
 //! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
 //! | `event_stream`, `pipe`, `http_stream` | server-sent events |
 //! | `stream`, [`outlet`], `ring_writer`, `unsent` | connections, with and without TLS, and where the shard writes to |
@@ -36,6 +37,7 @@ pub(crate) mod proxy_protocol;
 
 mod answer;
 mod assets;
+mod candles;
 mod closing;
 pub(crate) mod echo;
 mod event_stream;
@@ -55,6 +57,7 @@ pub(crate) mod slow_clients;
 
 mod outlet;
 mod pipe;
+mod questions;
 mod ring_writer;
 mod session;
 mod shard_handle;

@@ -30,6 +30,13 @@ impl Socket for Outlet {
         }
     }
 
+    fn is_holding(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_holding(),
+            Self::Events(_) => false,
+        }
+    }
+
     fn make_room(&self) {
         if let Self::Tcp(stream) = self {
             stream.make_room();

@@ -13,6 +13,8 @@ pub(super) enum Route {
     Latest,
     /// An event stream.
     Stream,
+    /// Candles or rows of a topic.
+    Candles,
     /// Whether the server is alive.
     Healthz,
     /// Whether it accepts connections.
@@ -49,6 +51,7 @@ impl Route {
             "/metrics" if wanted.metrics => Self::Metrics,
             "/v1/latest" => Self::Latest,
             "/v1/stream" => Self::Stream,
+            "/v1/candles" => Self::Candles,
             "/" => Self::Welcome,
             // Browsers request this path on their own for pages without an icon.
             "/favicon.ico" => Self::Icon,
@@ -65,7 +68,7 @@ impl Route {
 
     /// Whether pages of the settings' origins may read its answers.
     pub(super) fn is_shared(self) -> bool {
-        matches!(self, Self::Latest | Self::Stream)
+        matches!(self, Self::Latest | Self::Stream | Self::Candles)
     }
 }
 
@@ -83,11 +86,12 @@ mod tests {
 
     /// Each path, its route, whether it is a WebSocket's, and whether pages of the settings'
     /// origins may read it.
-    const ROUTES: [(&str, Route, bool, bool); 12] = [
+    const ROUTES: [(&str, Route, bool, bool); 13] = [
         ("/ws", Subscribe, true, false),
         ("/echo", Echo, true, false),
         ("/v1/latest", Latest, false, true),
         ("/v1/stream", Stream, false, true),
+        ("/v1/candles", Candles, false, true),
         ("/healthz", Healthz, false, false),
         ("/readyz", Readyz, false, false),
         ("/metrics", Metrics, false, false),

@@ -297,6 +297,7 @@ impl Routes {
         let mut answer = match route {
             _ if !is_reading(method) => self.plain(route, &request, client.ends).map(Either::Left),
             Route::Stream => self.stream(query, &request, client),
+            Route::Candles => self.candles(query, client.ends).await.map(Either::Left),
             _ => self.latest(query, client.ends).await.map(Either::Left),
         };
         gate::share(answer.headers_mut(), origin);

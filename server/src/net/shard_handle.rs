@@ -14,7 +14,7 @@ use tickcast_core::{
     permissions::Access,
     shard::{ConnectionKey, Event, SLICE_MAX_STEPS, Shard, SlowClient, Steps},
     wire::Wire,
-    work::Work,
+    work::{Ack, HistoryQuestion, Past, Work},
 };
 use tickcast_protocol::{
     message::{ClientMessage, TopicId},
@@ -25,7 +25,7 @@ use tokio::{
     task::{AbortHandle, spawn_local, yield_now},
 };
 
-use super::{outlet::Outlet, slow_clients::SlowRow};
+use super::{outlet::Outlet, questions::Questions, slow_clients::SlowRow};
 use crate::{
     clock::Clock,
     ingest::{Handoff, Ingest, NewStrips},
@@ -44,6 +44,7 @@ pub(super) struct ShardHandle {
     /// Wakes the shard's loop.
     wake: Arc<Notify>,
     sessions: RefCell<HashMap<ConnectionKey, Session>>,
+    questions: Questions,
     /// Whether a task of the thread has panicked, so that the shard may be half changed.
     has_failed: Cell<bool>,
 }
@@ -100,6 +101,7 @@ impl ShardHandle {
             shard: RefCell::new(shard),
             handoff,
             sessions: RefCell::default(),
+            questions: Questions::default(),
             has_failed: Cell::new(false),
         })
     }
@@ -141,12 +143,13 @@ impl ShardHandle {
     pub(super) fn turn(self: &Rc<Self>) -> Turn {
         self.with(|shard, now| {
             // New strips wait in the handoff, where they push back on feeds.
-            let new = match shard.is_applying() {
+            let mut new = match shard.is_applying() {
                 true => NewStrips::default(),
                 false => self.handoff.take(shard.index()),
             };
             let is_idle = new.strips.is_empty() && !shard.is_applying();
             shard.turn(&new.strips, now);
+            self.questions.take(&mut new.answers);
             shard.answer_history(new.answers);
             let has_work = shard.work(now);
             let is_over = shard.is_round_over();
@@ -222,6 +225,18 @@ impl ShardHandle {
         }
         found.sort_unstable();
         found
+    }
+
+    /// Asks the sequencer about the past. `None` if the server is ending.
+    pub(super) async fn ask(
+        self: &Rc<Self>,
+        question: impl FnOnce(Ack) -> HistoryQuestion,
+    ) -> Option<Past> {
+        let index = self.shard.borrow().index();
+        let (ack, answer) = self.questions.next(index);
+        let work = Work::History(question(ack));
+        self.ingest.hand_over(work).await.ok()?;
+        answer.await.ok().map(|answer| answer.past)
     }
 
     /// The clients with the largest lag, with their addresses.

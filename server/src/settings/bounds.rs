@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::FromArgMatches;
 use tickcast_core::{
+    candles::LongHistorySettings,
     permissions::Permissions,
     sequencer::{HistorySettings, NewTopicLimits},
     settings::CoreSettings,
@@ -31,6 +32,7 @@ fn a_setting_at_its_bound_is_accepted_and_one_beyond_it_is_not() {
         ("drain", (["0", "24h"], ["-1s", "86401s"])),
         ("tape", memory),
         ("history", memory),
+        ("long_history_memory", (["0", "1024GiB"], ["-1", "1025GiB"])),
         ("history_updates", (["0", "1000000"], ["-1", "1000001"])),
         ("topics_max", (["1", "4294967295"], ["0", "4294967296"])),
         ("subscriptions_max", (["1", "1000000"], ["0", "1000001"])),
@@ -59,6 +61,7 @@ fn the_core_gets_every_setting_as_it_was_set() {
         "--tape=1MiB",
         "--history=2MiB",
         "--history_updates=3",
+        "--long_history_memory=4MiB",
         "--topics_max=4",
         "--subscriptions_max=5",
         "--requests_per_s=6",
@@ -83,6 +86,7 @@ fn the_core_gets_every_setting_as_it_was_set() {
             updates: 3,
             bytes: 2 << 20,
         },
+        long_history: LongHistorySettings { bytes: 4 << 20 },
         topics_max: 4,
         subscriptions_max: 5,
         requests_per_s: 6,

@@ -4,12 +4,13 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum, builder::PossibleValuesParser, builder::TypedValueParser};
 use jiff::tz::TimeZone;
+use tickcast_core::sequencer::{NAME_MAX_BYTES, UNIT_MAX_BYTES};
 use tickcast_protocol::topic::Filter;
 
 use super::values::filter;
 use crate::feed::decode::{
-    Conditions, DecodeRule, FieldsFormat, Format, JsonFormat, MissingPolicy, Numerals, Shape,
-    SidePointer, TopicTemplate,
+    Conditions, DecodeRule, FieldsFormat, Format, Hints, JsonFormat, MissingPolicy, Numerals,
+    Shape, SidePointer, TopicTemplate,
     json::Pointer,
     time::{TimeRule, TimeUnit},
 };
@@ -22,7 +23,10 @@ pub(crate) struct DecodeKeys {
     format: FormatName,
     when: Option<Conditions>,
     reason: Option<Pointer>,
+    #[arg(value_parser = unit)]
     unit: Option<String>,
+    #[arg(value_parser = name)]
+    name: Option<String>,
     value: Option<Pointer>,
     price: Option<Pointer>,
     size: Option<Pointer>,
@@ -116,6 +120,25 @@ fn time_unit() -> impl TypedValueParser<Value = TimeUnit> {
     })
 }
 
+/// A text that clients show on one line.
+fn line(text: &str, max_bytes: usize) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > max_bytes || text.contains(char::is_control) {
+        return Err(format!(
+            "expected a text of 1 to {max_bytes} bytes on one line"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn unit(text: &str) -> Result<String, String> {
+    line(text, UNIT_MAX_BYTES)
+}
+
+fn name(text: &str) -> Result<String, String> {
+    line(text, NAME_MAX_BYTES)
+}
+
 fn zone(text: &str) -> Result<TimeZone, String> {
     TimeZone::get(text).map_err(|_| {
         "it is no time zone: write it as in Europe/Berlin (the IANA database)".to_owned()
@@ -143,7 +166,10 @@ impl TryFrom<DecodeKeys> for DecodeRule {
 
     fn try_from(mut keys: DecodeKeys) -> Result<Self, String> {
         let format = match keys.format {
-            FormatName::Automatic => Format::Automatic,
+            FormatName::Automatic => {
+                let hints = keys.take_hints();
+                Format::Automatic((hints != Hints::default()).then(|| Box::new(hints)))
+            }
             FormatName::Fields => Format::Fields(Box::new(keys.take_fields())),
             FormatName::Number => Format::Number(keys.take_numerals()),
             FormatName::Text => Format::Text,
@@ -159,6 +185,7 @@ impl TryFrom<DecodeKeys> for DecodeRule {
             filter: keys.filter,
             format,
             unit: keys.unit.map(Into::into),
+            name: keys.name.map(Into::into),
             when: keys.when.unwrap_or_default(),
         })
     }
@@ -170,6 +197,15 @@ impl DecodeKeys {
             include: take_names(&mut self.include),
             exclude: take_names(&mut self.exclude),
             keep_text: self.keep.take().is_some(),
+            hints: self.take_hints(),
+        }
+    }
+
+    fn take_hints(&mut self) -> Hints {
+        Hints {
+            time: self.time.take(),
+            times: self.take_times(),
+            numerals: self.take_numerals(),
         }
     }
 
@@ -226,13 +262,15 @@ impl DecodeKeys {
     }
 
     fn take_time(&mut self) -> Option<(Pointer, TimeRule)> {
-        let pointer = self.time.take()?;
-        let rule = TimeRule {
+        Some((self.time.take()?, self.take_times()))
+    }
+
+    fn take_times(&mut self) -> TimeRule {
+        TimeRule {
             unit: self.time_unit.take().unwrap_or_default(),
             pattern: self.time_format.take().map(Into::into),
             zone: self.zone.take().or_else(|| self.utc_offset.take()),
-        };
-        Some((pointer, rule))
+        }
     }
 
     /// A key that no other key needs: it belongs to another format or another kind of value.

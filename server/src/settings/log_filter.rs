@@ -38,9 +38,6 @@ const MODULES: &[&str] = &[
     "tickcast_server::tasks::task",
 ];
 
-/// Libraries that log.
-const LIBRARIES: &[&str] = &["rumqttc"];
-
 const LEVELS: &str = "off, error, warn, info, debug or trace";
 
 /// Checks a filter: directives that are separated by commas, each `LEVEL` or `MODULE=LEVEL`.
@@ -82,7 +79,7 @@ fn check(directive: &str) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!(
             "{directive:?}: {module:?} is not a module that logs: expected {}",
-            known()
+            MODULES.join(", ")
         )),
     }
 }
@@ -93,12 +90,6 @@ fn is_known(module: &str) -> bool {
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     };
     MODULES.iter().any(|known| is_within(known, module))
-        || LIBRARIES.iter().any(|library| is_within(module, library))
-}
-
-/// The modules by their rooms, and the libraries.
-fn known() -> String {
-    format!("{} or {}", MODULES.join(", "), LIBRARIES.join(", "))
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ use std::{
 
 use clap::{ArgAction, Args, Parser, ValueEnum};
 use tickcast_core::{
+    candles::LongHistorySettings,
     permissions::Permissions,
     sequencer::{HistorySettings, NewTopicLimits, liveness::LivenessSettings},
     settings::CoreSettings,
@@ -132,6 +133,10 @@ pub struct ServerSettings {
     /// of theirs.
     #[arg(id = "history", value_name = "SIZE", default_value = "128MiB", value_parser = size(MEMORY))]
     pub history_bytes: usize,
+    /// Memory for candles and for least, greatest and mean values of all topics, for charts of
+    /// days; 0 keeps none. When it is full, the oldest of the finest are forgotten first.
+    #[arg(value_name = "SIZE", default_value = "128MiB", value_parser = size(0..=1 << 40))]
+    pub long_history_memory: usize,
     /// Topics, at most; each costs memory in every shard. Updates of further topics are refused and
     /// counted.
     #[arg(value_name = "NUMBER", default_value = "1000000")]
@@ -277,6 +282,9 @@ impl ServerSettings {
             history: HistorySettings {
                 updates: self.history_updates,
                 bytes: self.history_bytes,
+            },
+            long_history: LongHistorySettings {
+                bytes: self.long_history_memory,
             },
             topics_max: self.topics_max,
             subscriptions_max: self.subscriptions_max,

@@ -5,7 +5,7 @@ const KEPT_MAX_BYTES: usize = 1024 * 1024;
 
 /// A growing row of bytes that is emptied and used again, without being cleared in between.
 #[derive(Debug, Default)]
-pub(crate) struct Arena {
+pub struct Arena {
     /// All of it is initialised; only the first `len` bytes are in use.
     bytes: Vec<u8>,
     len: usize,
@@ -13,7 +13,7 @@ pub(crate) struct Arena {
 
 impl Arena {
     /// Empties it.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.len = 0;
         if self.bytes.len() > KEPT_MAX_BYTES {
             self.bytes = Vec::new();
@@ -21,17 +21,17 @@ impl Arena {
     }
 
     /// Number of bytes in use.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.len
     }
 
     /// The bytes in use.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 
     /// Room for more bytes, of which [`commit`](Self::commit) says how many were written.
-    pub(crate) fn room(&mut self, bytes: usize) -> &mut [u8] {
+    pub fn room(&mut self, bytes: usize) -> &mut [u8] {
         let end = self.len + bytes;
         if self.bytes.len() < end {
             self.bytes.resize(end.next_power_of_two(), 0);
@@ -40,7 +40,7 @@ impl Arena {
     }
 
     /// Takes the first bytes of the last [`room`](Self::room) into use.
-    pub(crate) fn commit(&mut self, bytes: usize) {
+    pub fn commit(&mut self, bytes: usize) {
         self.len = (self.len + bytes).min(self.bytes.len());
     }
 }

@@ -1,6 +1,6 @@
 //! Outgoing connections with TLS, with the names that their settings have.
 
-use std::io;
+use std::error::Error;
 
 use tickcast_protocol::tls::{self, BadOption, TlsOption};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -49,7 +49,8 @@ impl TlsClient {
 
     /// What an error of an established connection means, if it is about TLS: with TLS 1.3, a server
     /// refuses a client certificate after the handshake.
-    pub(crate) fn explain(&self, error: &io::Error) -> Option<String> {
+    /// The error may be the cause of others.
+    pub(crate) fn explain(&self, error: &(dyn Error + 'static)) -> Option<String> {
         self.0.explain(error)
     }
 }

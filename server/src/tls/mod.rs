@@ -22,11 +22,12 @@ mod session;
 mod settings;
 mod validity;
 
-pub(crate) use arena::Arena;
+pub use arena::Arena;
 pub(crate) use client::TlsClient;
 pub(crate) use current::CurrentTls;
-pub(crate) use server::check;
-pub(crate) use session::{RECORD_MAX_BYTES, TlsSession};
+pub(crate) use server::{check, load};
+pub(crate) use session::RECORD_MAX_BYTES;
+pub use session::TlsSession;
 pub use settings::{ClientTls, ServerTls};
 
 #[cfg(test)]

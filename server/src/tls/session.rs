@@ -21,7 +21,7 @@ pub(crate) const RECORD_MAX_BYTES: usize = 16 * 1024;
 const OVERHEAD_BYTES: usize = 32;
 
 /// A session; see the module.
-pub(crate) struct TlsSession {
+pub struct TlsSession {
     tls: UnbufferedServerConnection,
     /// Bytes of a record that is not complete. rustls may refer to them, so it always gets all.
     incoming: Vec<u8>,
@@ -29,6 +29,8 @@ pub(crate) struct TlsSession {
     plain: Vec<u8>,
     taken: usize,
     has_ended: bool,
+    /// The error that has ended it: rustls must not look at the bytes after it.
+    failed: Option<Error>,
 }
 
 impl fmt::Debug for TlsSession {
@@ -46,18 +48,21 @@ enum Step {
 
 impl TlsSession {
     /// A session before its handshake.
-    pub(crate) fn new(config: Arc<ServerConfig>) -> Result<Self, Error> {
+    pub fn new(config: Arc<ServerConfig>) -> Result<Self, Error> {
         Ok(Self {
             tls: UnbufferedServerConnection::new(config)?,
             incoming: Vec::new(),
             plain: Vec::new(),
             taken: 0,
             has_ended: false,
+            failed: None,
         })
     }
 
     /// Takes bytes of the network. What is to be sent for it goes to `out`, also with an error.
-    pub(crate) fn receive(&mut self, bytes: &[u8], out: &mut Arena) -> Result<(), Error> {
+    /// After an error each call returns it again.
+    pub fn receive(&mut self, bytes: &[u8], out: &mut Arena) -> Result<(), Error> {
+        self.check()?;
         self.incoming.extend_from_slice(bytes);
         let received = self.run(None, out);
         if self.incoming.is_empty() {
@@ -68,29 +73,35 @@ impl TlsSession {
     }
 
     /// Encrypts bytes, [`RECORD_MAX_BYTES`] at most.
-    pub(crate) fn seal(&mut self, plain: &[u8], out: &mut Arena) -> Result<(), Error> {
+    pub fn seal(&mut self, plain: &[u8], out: &mut Arena) -> Result<(), Error> {
+        self.check()?;
         self.run(Some(plain), out)
     }
 
     /// Says that nothing more will be sent (`close_notify`).
-    pub(crate) fn close(&mut self, out: &mut Arena) -> Result<(), Error> {
+    pub fn close(&mut self, out: &mut Arena) -> Result<(), Error> {
+        self.check()?;
         // An empty text stands for it: rustls encrypts no empty records.
         self.run(Some(&[]), out)
     }
 
+    fn check(&self) -> Result<(), Error> {
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+
     /// Whether the handshake is not finished.
-    pub(crate) fn is_handshaking(&self) -> bool {
+    pub fn is_handshaking(&self) -> bool {
         self.tls.is_handshaking()
     }
 
     /// Whether the handshake has continued an earlier session.
-    pub(crate) fn is_resumed(&self) -> bool {
+    pub fn is_resumed(&self) -> bool {
         self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
     /// Moves decrypted bytes, as many as there are and have room. `None` if there are none yet, and
     /// 0 if there will be none.
-    pub(crate) fn take(&mut self, room: &mut [u8]) -> Option<usize> {
+    pub fn take(&mut self, room: &mut [u8]) -> Option<usize> {
         let rest = &self.plain[self.taken..];
         if rest.is_empty() {
             return self.has_ended.then_some(0);
@@ -105,8 +116,7 @@ impl TlsSession {
     }
 
     /// Memory of buffers.
-    #[cfg(test)]
-    pub(super) fn held_bytes(&self) -> usize {
+    pub fn held_bytes(&self) -> usize {
         self.incoming.capacity() + self.plain.capacity()
     }
 
@@ -154,6 +164,7 @@ impl TlsSession {
                 Ok(Step::Rest) => break,
                 Err(error) => {
                     self.encode_alert(out);
+                    self.failed = Some(error.clone());
                     return Err(error);
                 }
             }
@@ -164,13 +175,19 @@ impl TlsSession {
         }
     }
 
-    /// What tells the client of an error.
+    /// What tells the client of an error: the alert, and the messages before it that were not sent
+    /// yet.
     fn encode_alert(&mut self, out: &mut Arena) {
-        let status = self.tls.process_tls_records(&mut self.incoming);
-        if let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state {
+        // As long as there is something to encode, rustls does not look at its input.
+        while self.tls.wants_write() {
+            let status = self.tls.process_tls_records(&mut self.incoming);
+            let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state else {
+                break;
+            };
             // The connection ends in any case.
             let _ = encode(out, |room| data.encode(room));
         }
+        (self.incoming, self.plain, self.taken) = (Vec::new(), Vec::new(), 0);
     }
 }
 

@@ -10,7 +10,7 @@ use rustls::{
 };
 use tickcast_server_testkit::certificates::{Authority, Validity};
 
-use super::{Arena, ServerTls, TlsSession, server::load};
+use super::{Arena, ServerTls, TlsSession, load};
 
 /// Both ends, with what is on the way to the server.
 struct Pair {
@@ -88,6 +88,31 @@ fn a_session_that_is_garbage_from_the_start_is_an_error_with_an_alert() {
     let record = [&[0x16, 3, 1, 0, 8, 1, 0, 0, 4][..], &[9; 4]].concat();
     assert!(pair.server.receive(&record, &mut out).is_err());
     assert_eq!(out.bytes().first(), Some(&0x15));
+}
+
+#[test]
+fn a_session_that_has_failed_stays_so_and_says_it_once() {
+    let mut pair = Pair::new();
+    pair.carry_all();
+    let mut out = Arena::default();
+    let record = [&[0x17, 3, 3, 0, 32][..], &[5; 32]].concat();
+    let error = pair.server.receive(&record, &mut out).unwrap_err();
+    assert_eq!(error, rustls::Error::DecryptError);
+    let mut bytes = out.bytes();
+    pair.client.read_tls(&mut bytes).unwrap();
+    let told = pair.client.process_new_packets().unwrap_err();
+    let alert = rustls::AlertDescription::BadRecordMac;
+    assert_eq!(told, rustls::Error::AlertReceived(alert));
+    out.clear();
+    for again in [
+        pair.server.receive(&record, &mut out),
+        pair.server.seal(b"text", &mut out),
+        pair.server.close(&mut out),
+    ] {
+        assert_eq!(again, Err(rustls::Error::DecryptError));
+    }
+    assert_eq!((out.len(), pair.server.held_bytes()), (0, 0));
+    assert_eq!(pair.server.take(&mut [0; 1]), None);
 }
 
 #[test]

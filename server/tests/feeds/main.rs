@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod built_in;
+mod by_hand;
+mod cases;
 mod interop;
 mod metadata;
 mod mqtt;
@@ -15,5 +17,7 @@ mod replay;
 mod replay_order;
 mod replay_tables;
 mod sessions;
+mod sparkplug;
 mod websocket;
+mod websocket_secure;
 mod websocket_server;

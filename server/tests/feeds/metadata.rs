@@ -28,13 +28,7 @@ async fn a_payload_becomes_series_whose_units_the_bridge_tells_before_or_after_i
         let broker = Broker::start("allow_anonymous true");
         let url = format!("mqtt://127.0.0.1:{}", broker.port);
         let server = Program::start(&["--feed", "mqtt", "--mqtt-url", &url]).await;
-        until("the feed is up", async || {
-            server
-                .metric("tickcast_feed_state{feed=\"mqtt\",kind=\"mqtt\",state=\"up\"}")
-                .await
-                == 1
-        })
-        .await;
+        server.until_feed_is_up("mqtt").await;
         let tell = || {
             let line = DEVICES.replace('\n', "");
             broker.publish("zigbee2mqtt/bridge/devices", &line, &["-r"]);

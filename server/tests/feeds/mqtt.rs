@@ -38,6 +38,7 @@ fn feed(settings: MqttSettings) -> RunningFeed {
         filter: Filter::new("plant/#").unwrap(),
         format: Format::Number(Numerals::Usual),
         unit: Some("bar".into()),
+        name: None,
     };
     RunningFeed::start(Source::Mqtt(settings), vec![numbers])
 }

@@ -288,8 +288,7 @@ async fn an_unverified_certificate_is_accepted_only_if_a_setting_says_so_which_i
         "true",
     ];
     let program = Program::start(&flags).await;
-    let state = "tickcast_feed_state{feed=\"mqtt\",kind=\"mqtt\",state=\"up\"}";
-    until("it is up", async || program.metric(state).await == 1).await;
+    program.until_feed_is_up("mqtt").await;
     let row = "tickcast_feed_tls_unverified{feed=\"mqtt\",kind=\"mqtt\"}";
     assert_eq!(program.metric(row).await, 1);
     let log = format!("{}{}", program.first_log(), program.log());

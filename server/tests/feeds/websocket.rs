@@ -3,14 +3,8 @@
 use std::time::{Duration, Instant};
 
 use tickcast_protocol::value::Value;
-use tickcast_server::testing::{ClientTls, FeedState, Source, websocket::WebsocketSettings};
-use tickcast_server_testkit::{
-    Program,
-    certificates::{Authority, Validity},
-    command,
-    feed::RunningFeed,
-    until,
-};
+use tickcast_server::testing::{FeedState, Source, websocket::WebsocketSettings};
+use tickcast_server_testkit::{Program, command, feed::RunningFeed, until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::sleep,
@@ -241,39 +235,6 @@ async fn nothing_is_lost_while_the_sequencer_holds_the_feed_back() {
         (0, 0)
     );
     feed.stop().await;
-}
-
-#[tokio::test]
-async fn a_server_with_tls_is_verified() {
-    let folder = tempfile::tempdir().unwrap();
-    let authority = Authority::new("the authority");
-    let (cert, key) = authority
-        .issue(&["127.0.0.1"], Validity::Now)
-        .write(folder.path(), "server");
-    let ca = folder.path().join("ca.pem");
-    std::fs::write(&ca, authority.pem()).unwrap();
-    let server = WebSocketServer::with_tls(&cert, &key).await;
-    let mut feed = start(WebsocketSettings {
-        tls: ClientTls {
-            ca: Some(ca),
-            ..ClientTls::default()
-        },
-        ..settings(&server)
-    });
-    let mut peer = server.accept().await;
-    peer.send("7").await;
-    assert_eq!(feed.next().await.value, Value::Reading(7.0));
-    feed.stop().await;
-
-    // Another authority.
-    let other = folder.path().join("other.pem");
-    std::fs::write(&other, Authority::new("another").pem()).unwrap();
-    let url = server.url();
-    let ca = format!("--websocket-tls-ca={}", other.display());
-    let refusing = Program::start(&["--feed=websocket", "--websocket-url", &url, &ca]).await;
-    server.accept_failing().await;
-    let told = "is not signed by an authority in";
-    until("it is told", async || refusing.log().contains(told)).await;
 }
 
 #[test]

@@ -1,19 +1,20 @@
 //! A WebSocket server for tests of the feed, by a library that the server does not use.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use futures_util::{SinkExt, StreamExt};
-use tickcast_server_testkit::soon;
+use tickcast_server_testkit::{certificates::Authority, soon};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        ServerConfig,
+        RootCertStore, ServerConfig,
         crypto::ring,
         pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        server::WebPkiClientVerifier,
     },
 };
 use tokio_tungstenite::{
@@ -49,17 +50,32 @@ impl WebSocketServer {
         }
     }
 
-    /// With a certificate and its key as PEM files.
-    pub(crate) async fn with_tls(cert: &Path, key: &Path) -> Self {
+    /// With a certificate and its key as PEM files. If there is an authority of clients, it demands
+    /// a certificate of it.
+    pub(crate) async fn with_tls(
+        (cert, key): (PathBuf, PathBuf),
+        clients: Option<&Authority>,
+    ) -> Self {
         let certs = CertificateDer::pem_file_iter(cert).unwrap();
         let certs = certs.map(Result::unwrap).collect();
         let key = PrivateKeyDer::from_pem_file(key).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let provider = Arc::new(ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(certs, key)
             .unwrap();
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some(authority) => {
+                let mut roots = RootCertStore::empty();
+                let pem = authority.pem();
+                let root = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+                roots.add(root).unwrap();
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                builder.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        let config = builder.with_single_cert(certs, key).unwrap();
         Self {
             tls: Some(Arc::new(config).into()),
             ..Self::start().await
@@ -83,11 +99,17 @@ impl WebSocketServer {
             .0
     }
 
-    /// A connection whose TLS fails.
-    pub(crate) async fn accept_failing(&self) {
-        let stream = self.accept_tcp().await;
-        let tls = self.tls.as_ref().unwrap();
-        assert!(soon("a handshake", tls.accept(stream)).await.is_err());
+    /// Makes the handshake of TLS with each client, and ends the connection after it.
+    pub(crate) async fn turn_away(self) {
+        let tls = self.tls.expect("a server with TLS");
+        loop {
+            let (stream, _) = self.listener.accept().await.unwrap();
+            if let Ok(mut stream) = tls.accept(stream).await {
+                // Only after the request, so that nothing is reset.
+                let _ = stream.read(&mut [0; 1024]).await;
+                let _ = stream.shutdown().await;
+            }
+        }
     }
 
     /// The next connection.

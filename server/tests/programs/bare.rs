@@ -11,7 +11,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     process::{Child, ChildStdin, Command},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// A running program, which is killed when the test drops it.
@@ -97,10 +97,19 @@ impl Bare {
             .unwrap();
     }
 
-    /// The number of its open files.
-    pub(crate) fn open_files(&self) -> usize {
+    /// The number of its open files, once all shards have opened theirs: the first one answers
+    /// before the last one has begun.
+    pub(crate) async fn open_files(&self) -> usize {
         let path = format!("/proc/{}/fd", self.child.id().unwrap());
-        std::fs::read_dir(path).unwrap().count()
+        let count = || std::fs::read_dir(&path).unwrap().count();
+        let mut last = 0;
+        until("the number of open files stays", async || {
+            let before = std::mem::replace(&mut last, count());
+            sleep(Duration::from_millis(100)).await;
+            before == last && last == count()
+        })
+        .await;
+        last
     }
 
     /// Sets the limit of its open files.

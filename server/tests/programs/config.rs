@@ -616,7 +616,7 @@ fn the_file_is_refused_with_key_and_line() {
     check(
         "[[feed]]\nkind = \"mqtt\"\nrate = 5\n",
         "tickcast.toml:3:1: feed.rate: there is no such setting of feeds of kind mqtt; expected one \
-         of url, filter, version, qos, user, password, client_id, session_expiry, max_packet, \
+         of url, filter, sparkplug, version, qos, user, password, client_id, session_expiry, max_packet, \
          tls_ca, tls_cert, tls_key, tls_server_name, tls_alpn, tls_insecure",
     );
     check(
@@ -682,7 +682,7 @@ fn rules_on_the_command_line_are_refused_with_the_reason() {
     check(
         "a=json,cost=/c",
         "--decode: cost: there is no such setting of [[decode]]; expected one of filter, format, \
-         when, reason, unit, value, price, size, side, side_of, buy, sell, buyer_maker, bid, ask, \
+         when, reason, unit, name, value, price, size, side, side_of, buy, sell, buyer_maker, bid, ask, \
          bid_size, ask_size, time, time_unit, time_format, zone, utc_offset, each, topic, missing, round, \
          decimal, include, exclude, keep",
     );
@@ -736,17 +736,19 @@ fn a_log_filter_that_would_log_nothing_is_refused_with_what_is_valid() {
         &LEVELS,
     );
     check(
-        "info,rumqttc=",
-        "\"rumqttc=\": \"\" is not a level",
+        "info,tickcast_server::feed=",
+        "\"tickcast_server::feed=\": \"\" is not a level",
         &LEVELS,
     );
-    let modules = ["tickcast_server::net::routes", "rumqttc"];
+    let modules = ["tickcast_server::net::routes"];
     for module in [
         "tickcast_server::fed",
         "tickcast_server::feed::mqt",
         "tickcast_serve",
         "tickcast-server",
         "hyper",
+        // Its connection is not used, and what is used of it does not log.
+        "rumqttc",
         "a=b",
         "",
     ] {
@@ -764,7 +766,7 @@ fn log_filters_of_levels_modules_and_fields_are_accepted() {
         "TRACE",
         "warn,tickcast_server::feed=debug",
         "tickcast_server=debug",
-        "info,rumqttc::state=off,",
+        "info,tickcast_server::net::gate=off,",
         "warn,tickcast_server::feed[{feed}]=debug",
         "info,tickcast_server::net=0",
     ] {
@@ -948,7 +950,7 @@ fn every_setting_has_a_text_and_is_printed_below_it() {
             count += 1;
         }
     }
-    assert_eq!(count, 33 + 1 + 4 + 15);
+    assert_eq!(count, 34 + 1 + 4 + 16);
 }
 
 fn in_code(default: Option<&str>) -> String {

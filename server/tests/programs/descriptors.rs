@@ -131,13 +131,14 @@ async fn silent_clients_that_are_refused_make_way_when_no_descriptor_is_left() {
     const SPARE: usize = 2;
     let arguments = ["--feed", "none", "--shards", "2", "--drain", "0s"];
     let server = Bare::start("", &arguments, Stdio::null()).await;
-    server.limit_files(server.open_files() + SPARE).await;
+    server.limit_files(server.open_files().await + SPARE).await;
     let mut clients = Vec::new();
     for _ in 0..SILENT {
         clients.push(TcpStream::connect(server.address).await.unwrap());
     }
     for address in [server.admin, server.address] {
-        // A silent client would keep a descriptor for 250 ms: all of them for twelve seconds.
+        // A silent client would keep a descriptor for 250 ms: all of them for twelve seconds. It
+        // makes way after 20 ms: all of them after one second.
         assert!(matches!(reply(address, "/healthz").await, Some((200, _))));
     }
     assert_eq!(server.terminate().await.code(), Some(0));

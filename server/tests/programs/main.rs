@@ -5,6 +5,7 @@
 
 mod admin;
 mod bare;
+mod candles;
 mod config;
 mod config_errors;
 mod descriptors;

@@ -47,6 +47,7 @@ async fn check(max_bytes: usize, open: impl AsyncFn(SocketAddr, &mut JoinSet<()>
         "--sim-rate=2000",
         "--tape=256KiB",
         "--history=512KiB",
+        "--long-history-memory=512KiB",
         "--handshake-timeout=1m",
         "--write-timeout=1m",
         "--shards=1",
@@ -200,6 +201,20 @@ async fn questions_for_history_whose_answers_are_not_read() {
         for id in 0..90 {
             let topic = "market/BTC-USDT/trade";
             let question = json!({"type": "history", "id": id, "topic": topic});
+            socket.send_json(&question).await;
+        }
+        keep(connections, socket);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn questions_for_candles_whose_answers_are_not_read() {
+    check(256 * KIB, async |address, connections| {
+        let mut socket = RawSocket::open(address, "/ws", "").await;
+        for id in 0..90 {
+            let topic = "market/BTC-USDT/trade";
+            let question = json!({"type": "candles", "id": id, "topic": topic, "interval": "1s"});
             socket.send_json(&question).await;
         }
         keep(connections, socket);

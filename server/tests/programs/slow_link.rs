@@ -124,7 +124,17 @@ const NEVER_READ_MAX_BYTES: usize = 128 * 1024;
 #[tokio::test]
 async fn an_event_stream_that_is_never_read_holds_no_more_than_its_bounds() {
     // The tape and the history are full soon, so that their growth is not measured.
-    let server = Program::start(&["--shards", "1", "--tape", "1MiB", "--history", "1MiB"]).await;
+    let server = Program::start(&[
+        "--shards",
+        "1",
+        "--tape",
+        "1MiB",
+        "--history",
+        "1MiB",
+        "--long-history-memory",
+        "1MiB",
+    ])
+    .await;
     sleep(WARM_UP).await;
     let before = server.memory_bytes();
     let mut streams = Vec::new();

@@ -1,89 +1,20 @@
 //! The status of topics as subscribers see it, with the real program and a real Mosquitto.
 
 use std::{
-    collections::HashMap,
     fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
 };
 
-use tickcast_protocol::{
-    client::Connection,
-    codec::Encoding,
-    message::{ClientMessage, Mode, ServerMessage, Status, Subscribe, TimeNs},
-};
+use tickcast_protocol::{codec::Encoding, message::Status};
 use tickcast_server_testkit::{
     Program,
     broker::Broker,
-    subscriber::{ENCODINGS, Publisher, answer, connect},
-    until,
+    subscriber::{ENCODINGS, Publisher},
+    watcher::Watcher,
 };
 
 use tokio::io::AsyncWriteExt;
-
-/// A subscriber that keeps the statuses of its topics.
-struct Watcher {
-    connection: Connection,
-    statuses: HashMap<String, (Status, TimeNs)>,
-    /// Topics of which it has a value.
-    values: Vec<String>,
-}
-
-impl Watcher {
-    async fn start(server: &Program, encoding: Encoding, filter: &str) -> Self {
-        let mut connection = connect(&server.url(), encoding).await;
-        let subscribe = ClientMessage::Subscribe(Subscribe {
-            id: 1,
-            filters: vec![filter.into()],
-            mode: Mode::Every,
-            max_rate_hz: None,
-        });
-        connection.send(&subscribe).await.unwrap();
-        Self {
-            connection,
-            statuses: HashMap::new(),
-            values: Vec::new(),
-        }
-    }
-
-    /// Takes the next status or batch.
-    async fn next(&mut self) {
-        let (statuses, values) = (&mut self.statuses, &mut self.values);
-        answer(&mut self.connection, |message| match message {
-            ServerMessage::Status(message) => {
-                for status in message.statuses {
-                    let known = (status.status, status.since_ns);
-                    statuses.insert(status.topic.as_str().to_owned(), known);
-                }
-                Some(())
-            }
-            ServerMessage::Batch(batch) => {
-                let topics = batch.updates.into_iter().map(|update| update.topic);
-                values.extend(topics.map(|topic| topic.as_str().to_owned()));
-                Some(())
-            }
-            _ => None,
-        })
-        .await;
-    }
-
-    fn status(&self, topic: &str) -> Status {
-        let known = self.statuses.get(topic);
-        known.map_or(Status::Live, |(status, _)| *status)
-    }
-
-    async fn until(&mut self, topic: &str, status: Status) {
-        while self.status(topic) != status {
-            self.next().await;
-        }
-    }
-
-    async fn until_value(&mut self, topic: &str) {
-        while !self.values.iter().any(|known| known == topic) {
-            self.next().await;
-        }
-    }
-}
 
 #[tokio::test]
 async fn a_silent_topic_becomes_stale_then_dead_and_live_with_its_next_update() {
@@ -157,11 +88,7 @@ async fn a_will_makes_topics_dead_and_a_lost_broker_makes_them_stale() {
     let path = broker.path("tickcast.toml");
     fs::write(&path, settings).unwrap();
     let server = Program::start(&["--config", path.to_str().unwrap()]).await;
-    let is_up = async || {
-        let up = "tickcast_feed_state{feed=\"mqtt\",kind=\"mqtt\",state=\"up\"}";
-        server.metric(up).await == 1
-    };
-    until("the feed is up", is_up).await;
+    server.until_feed_is_up("mqtt").await;
     let mut device = device(&broker, "a");
     let mut watchers = Vec::new();
     for encoding in ENCODINGS {
@@ -196,7 +123,7 @@ async fn a_will_makes_topics_dead_and_a_lost_broker_makes_them_stale() {
     }
 
     broker.start_again();
-    until("the feed is up again", is_up).await;
+    server.until_feed_is_up("mqtt").await;
     broker.publish("devices/b/t", "3", &[]);
     for watcher in &mut watchers {
         watcher.until("devices/b/t", Status::Live).await;

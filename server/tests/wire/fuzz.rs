@@ -1,6 +1,6 @@
 //! Every decoder with its corpus and thousands of mutations of it. `TICKCAST_FUZZ_MUTATIONS` sets
-//! their number per decoder, `TICKCAST_FUZZ_SEED` the first seed. `fuzz/README.md` says how to run
-//! a real fuzzer.
+//! their number per decoder, `TICKCAST_FUZZ_SEED` the first seed, and `TICKCAST_FUZZ_TARGET` the
+//! only decoder. `fuzz/README.md` says how to run a real fuzzer.
 
 #[expect(unreachable_pub, reason = "the same file is a library for the fuzzer")]
 #[path = "../../../fuzz/src/lib.rs"]
@@ -143,7 +143,14 @@ fn check(name: &str, target: Target, bytes: &[u8], origin: &str) {
 fn every_decoder_withstands_its_corpus_and_thousands_of_mutations() {
     let mutations = number("TICKCAST_FUZZ_MUTATIONS", MUTATIONS);
     let first = number("TICKCAST_FUZZ_SEED", 1);
-    for (name, target) in TARGETS {
+    let only = env::var("TICKCAST_FUZZ_TARGET").ok();
+    let is_wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    let targets: Vec<_> = TARGETS
+        .into_iter()
+        .filter(|(name, _)| is_wanted(name))
+        .collect();
+    assert!(!targets.is_empty(), "there is no target {only:?}");
+    for (name, target) in targets {
         let seeds = seeds(name);
         for (index, seed) in seeds.iter().enumerate() {
             check(name, target, seed, &format!("file {index} of its corpus"));

@@ -82,6 +82,7 @@ async fn a_page_that_has_its_name_resolve_to_the_server_gets_nothing_from_it() {
         "/echo",
         "/v1/latest",
         "/v1/stream",
+        "/v1/candles",
         "/v1/slow",
         "/metrics",
         "/healthz",
@@ -327,6 +328,7 @@ async fn pages_of_named_origins_may_read_all_of_v1_and_others_none_of_it() {
     let paths = [
         (server.address, "/v1/latest?filter=a"),
         (server.address, "/v1/stream?filter=a"),
+        (server.address, "/v1/candles?topic=a&interval=1m"),
         (admin, "/v1/slow"),
     ];
     for (address, path) in paths {

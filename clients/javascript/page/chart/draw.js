@@ -1,25 +1,30 @@
 // Draws a scene on a canvas. It decides nothing: every position and text comes with the scene.
 
+import { drawCandles, drawStates, drawTroubles } from './draw-values.js';
 import { LABEL_GAP_PX, LABEL_PAD_PX, LABEL_PX } from './geometry.js';
+import { Pen } from './pen.js';
 
 export const AXIS_FONT = '11px "JetBrains Mono", ui-monospace, monospace';
-const LINE_PX = 1.4;
 const HATCH_PX = 7;
 const HATCH_ALPHA = 0.45;
 const END_RADIUS_PX = 3;
 const POINTED_RADIUS_PX = 4;
+const POINTED_LINE_PX = 1.4;
 const CORNER_PX = 3;
 /** From the bottom of the plot to the middle of the labels below it. */
 const TIME_LABEL_PX = 15;
+const BOX_ALPHA = 0.14;
+const MIN_JOIN_PX = 120;
 
 /**
  * @param {CanvasRenderingContext2D} context
- * @param {object} scene from `composeScene`
+ * @param {object} scene from `composeScene`, with `end` and `box` of the caller
+ * @param {HTMLCanvasElement | null} lines of a `LineLayer`
  * @param {Record<string, string>} colors by the names of the style's variables
- * @param {{ width: number, height: number, scale: number }} size
+ * @param {{ width: number, height: number }} size
  */
-export function drawScene(context, scene, colors, size) {
-  const { scale } = size;
+export function drawScene(context, scene, lines, colors, size) {
+  const { scale, left, top } = scene.plot;
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.fillStyle = colors.background;
   context.fillRect(0, 0, size.width, size.height);
@@ -28,55 +33,22 @@ export function drawScene(context, scene, colors, size) {
   context.lineJoin = 'round';
   const pen = new Pen(context, scale);
   drawGrid(pen, scene, colors);
-  drawLine(pen, scene, colors);
+  drawStates(pen, scene, colors);
+  drawCandles(pen, scene, colors);
+  if (lines) {
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.drawImage(lines, Math.round(left * scale), Math.round(top * scale));
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+  }
+  if (scene.end) drawEnd(pen, scene, colors);
   for (const gap of scene.gaps) drawGap(pen, gap, scene.plot, colors);
   for (const gap of scene.gaps) if (gap.label) drawGapLabel(pen, gap, scene.plot, colors);
+  drawTroubles(pen, scene, colors);
+  for (const join of scene.joins) drawJoin(pen, join, scene.plot, colors);
   drawAxes(pen, scene, colors);
   if (scene.last) drawLast(pen, scene, colors);
   if (scene.pointed) drawPointed(pen, scene, colors);
-}
-
-/** Straight lines on whole device pixels, so that they are sharp. */
-class Pen {
-  constructor(context, scale) {
-    this.context = context;
-    this.scale = scale;
-    /** Of a hairline, in device pixels. */
-    this.width = Math.max(Math.round(scale), 1);
-  }
-
-  horizontal(y, left, right) {
-    const sharp = this.#sharp(y);
-    this.context.moveTo(left, sharp);
-    this.context.lineTo(right, sharp);
-  }
-
-  vertical(x, top, bottom) {
-    const sharp = this.#sharp(x);
-    this.context.moveTo(sharp, top);
-    this.context.lineTo(sharp, bottom);
-  }
-
-  stroke(color, dash = []) {
-    const { context } = this;
-    context.strokeStyle = color;
-    context.lineWidth = this.width / this.scale;
-    context.setLineDash(dash);
-    context.stroke();
-    context.setLineDash([]);
-  }
-
-  text(text, x, y, color, align) {
-    const { context } = this;
-    context.fillStyle = color;
-    context.textAlign = align;
-    context.fillText(text, x, y);
-  }
-
-  #sharp(place) {
-    const half = this.width / 2;
-    return (Math.round(place * this.scale - half) + half) / this.scale;
-  }
+  if (scene.box) drawBox(pen, scene, colors);
 }
 
 function drawGrid(pen, { plot, times, values }, colors) {
@@ -86,30 +58,23 @@ function drawGrid(pen, { plot, times, values }, colors) {
   pen.stroke(colors.line);
 }
 
-function drawAxes(pen, { plot, times, values }, colors) {
+function drawAxes(pen, { plot, times, values, unit }, colors) {
+  const left = plot.right + LABEL_GAP_PX + LABEL_PAD_PX;
   for (const { x, label } of times) if (label) pen.text(label, x, plot.bottom + TIME_LABEL_PX, colors.muted, 'center');
-  for (const { y, label } of values) if (label) pen.text(label, plot.right + LABEL_GAP_PX + LABEL_PAD_PX, y, colors.muted, 'left');
+  for (const { y, label } of values) if (label) pen.text(label, left, y, colors.muted, 'left');
+  if (unit) pen.text(unit, left, plot.bottom + TIME_LABEL_PX, colors.muted, 'left');
 }
 
-function drawLine({ context }, { plot, line, end }, colors) {
-  context.save();
+/** The newest point. */
+function drawEnd({ context }, { end: { x, y }, plot }, colors) {
+  if (x < plot.left || x > plot.right || y < plot.top || y > plot.bottom) return;
   context.beginPath();
-  context.rect(plot.left, plot.top, plot.right - plot.left, plot.bottom - plot.top);
-  context.clip();
-  context.beginPath();
-  context.moveTo(line[0], line[1]);
-  for (let at = 2; at < line.length; at += 2) context.lineTo(line[at], line[at + 1]);
-  context.strokeStyle = colors.accent;
-  context.lineWidth = LINE_PX;
-  context.stroke();
-  context.beginPath();
-  context.arc(end.x, end.y, END_RADIUS_PX, 0, 2 * Math.PI);
+  context.arc(x, y, END_RADIUS_PX, 0, 2 * Math.PI);
   context.fillStyle = colors.accent;
   context.fill();
-  context.restore();
 }
 
-/** Covers the line, which would cross the gap as if nothing were missing. */
+/** Covers what is below it: nothing is known about this time. */
 function drawGap({ context, scale, width: hairline }, { left, width, isLoss }, { top, bottom }, colors) {
   const height = bottom - top;
   context.save();
@@ -136,6 +101,23 @@ function drawGapLabel(pen, { label: { x, width, text }, isLoss }, { top }, color
   pen.text(text, x + LABEL_PAD_PX, top + LABEL_PX / 2, isLoss ? colors.bad : colors.muted, 'left');
 }
 
+/** From here on the line has more or fewer updates than before. */
+function drawJoin(pen, { x, text }, plot, colors) {
+  const { context } = pen;
+  context.beginPath();
+  pen.vertical(x, plot.top, plot.bottom);
+  pen.stroke(colors.dim, [2, 4]);
+  // On a low chart the text would hide the line.
+  if (plot.bottom - plot.top < MIN_JOIN_PX) return;
+  const width = context.measureText(text).width + 2 * LABEL_PAD_PX;
+  const isLeft = x + width > plot.right;
+  const left = isLeft ? x - width : x;
+  const top = plot.bottom - LABEL_PX;
+  context.fillStyle = colors.background;
+  context.fillRect(left + 1, top, width - 2, LABEL_PX - 1);
+  pen.text(text, left + LABEL_PAD_PX, top + LABEL_PX / 2, colors.dim, 'left');
+}
+
 /** The newest value: a dotted line across the plot, and a filled label on the axis. */
 function drawLast(pen, { plot, last }, colors) {
   const { context, scale } = pen;
@@ -155,16 +137,25 @@ function drawLast(pen, { plot, last }, colors) {
 /** The crosshair. Over a gap it has no horizontal line. */
 function drawPointed(pen, { plot, pointed: { x, y } }, colors) {
   const { context } = pen;
+  const isInside = y !== null && y >= plot.top && y <= plot.bottom;
   context.beginPath();
   pen.vertical(x, plot.top, plot.bottom);
-  if (y !== null) pen.horizontal(y, plot.left, plot.right);
+  if (isInside) pen.horizontal(y, plot.left, plot.right);
   pen.stroke(colors.muted, [4, 3]);
-  if (y === null) return;
+  if (!isInside) return;
   context.beginPath();
   context.arc(x, y, POINTED_RADIUS_PX, 0, 2 * Math.PI);
   context.fillStyle = colors.background;
   context.fill();
   context.strokeStyle = colors.text;
-  context.lineWidth = LINE_PX;
+  context.lineWidth = POINTED_LINE_PX;
   context.stroke();
+}
+
+/** The part of the plot that a person is about to zoom to. */
+function drawBox(pen, { box: { left, top, right, bottom } }, colors) {
+  pen.context.globalAlpha = BOX_ALPHA;
+  pen.box(left, top, right, bottom, colors.accent);
+  pen.context.globalAlpha = 1;
+  pen.frame(left, top, right, bottom, colors.accent);
 }

@@ -1,4 +1,4 @@
-// The boxes that cover the line where data is missing.
+// The boxes that are hatched where data is missing.
 
 import { LABEL_PAD_PX } from './geometry.js';
 
@@ -9,16 +9,17 @@ const MIN_WIDTH_PX = 2;
  * Gaps in sight, the newest first. A label without space beside a newer one is left out.
  *
  * @param {object[]} gaps `{ from, to, text, lost }`, in ms; `to` is null while the gap lasts
+ * @param {object} plot from `plotOf`
  */
-export function gapBoxes(gaps, geometry, character_px) {
-  const { left: start, right: end, now_s } = geometry;
+export function gapBoxes(gaps, plot, now_s, character_px) {
+  const { left: start, right: end } = plot;
   const clamp = (x) => Math.min(Math.max(x, start), end);
   const boxes = [];
   // Right of this, newer labels take the space.
   let free = end + MIN_WIDTH_PX;
   for (const { from, to, text, lost } of gaps.toReversed()) {
-    const left = clamp(geometry.x(from / 1000));
-    const right = clamp(geometry.x(to === null ? now_s : to / 1000));
+    const left = clamp(plot.x(from / 1000));
+    const right = clamp(plot.x(to === null ? now_s : to / 1000));
     if (right <= left) continue;
     const width = Math.max(right - left, MIN_WIDTH_PX);
     const labelWidth = text.length * character_px + 2 * LABEL_PAD_PX;

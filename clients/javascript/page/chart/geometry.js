@@ -1,9 +1,5 @@
 // Where things lie on a chart: the plot, its two axes, and the way between data and CSS pixels.
 
-import { fixed } from '../shared/format.js';
-import { indexAfter } from './reduce.js';
-import { valueRange, valueTicks } from './scale.js';
-
 /** Height of a label on an axis and of the label of a gap. */
 export const LABEL_PX = 18;
 /** Space left and right of the text in a label. */
@@ -14,50 +10,41 @@ const TOP_PX = 8;
 const TIME_AXIS_PX = 28;
 /** Right of the labels of the value axis. */
 const VALUE_AXIS_END_PX = 6;
-/** Time shown when there is little to show. */
-const MIN_SPAN_S = 10;
-/** Empty space on the right, as a part of the time shown. */
-const AHEAD = 0.02;
+
+/** Width of a value axis whose longest label has this many characters. */
+export const axisWidth = (characters, character_px) => LABEL_GAP_PX + 2 * LABEL_PAD_PX + characters * character_px + VALUE_AXIS_END_PX;
 
 /**
- * @param {object} view as for `composeScene`
- * @returns the plot's edges, the ranges, `x(s)`, `y(value)`, `s(x)` and the values of the grid's
- * lines
+ * The plot and its columns of device pixels. The time moves by whole columns, so that the picture
+ * of a moment stays the same while the chart moves.
+ *
+ * @param {{ width: number, height: number, scale: number }} size in CSS pixels; `scale`: device
+ * pixels in one of them
+ * @param {number} axis_px width of the value axis
+ * @param {number} span_s the time shown
+ * @param {number} from_s its beginning
  */
-export function geometryOf({ row, now_s, window_s, size, character_px, labelLength }) {
-  const from_s = startOf(row, now_s, window_s);
-  const to_s = now_s + (now_s - from_s) * AHEAD;
-  const [low, high] = valueRange(...extremes(row, from_s), row.decimals);
-  const top = TOP_PX;
-  const bottom = Math.max(size.height - TIME_AXIS_PX, top + 1);
-
-  const label = (value) => fixed(value, row.decimals);
-  const values = valueTicks(low, high, bottom - top, row.decimals).map((value) => ({ value, label: label(value) }));
-  const longest = Math.max(labelLength, label(row.number).length, ...values.map((tick) => tick.label.length));
-  const axis_px = LABEL_GAP_PX + 2 * LABEL_PAD_PX + longest * character_px + VALUE_AXIS_END_PX;
-  const [left, right] = [0, Math.max(size.width - axis_px, 1)];
+export function plotOf(size, axis_px, span_s, from_s) {
+  const { scale } = size;
+  const columns = Math.max(Math.round((size.width - axis_px) * scale), 1);
+  const top = Math.round(TOP_PX * scale) / scale;
+  const rows = Math.max(Math.round((size.height - TIME_AXIS_PX - top) * scale), 1);
+  const step_s = span_s / columns;
+  const fromColumn = Math.floor(from_s / step_s);
   return {
-    left, right, top, bottom, from_s, to_s, now_s, values, labelLength: longest,
-    x: (s) => left + ((s - from_s) / (to_s - from_s)) * (right - left),
-    y: (value) => bottom - ((value - low) / (high - low)) * (bottom - top),
-    s: (x) => from_s + ((x - left) / (right - left)) * (to_s - from_s),
+    left: 0, right: columns / scale, top, bottom: top + rows / scale, scale, columns, rows, step_s, fromColumn,
+    from_s: fromColumn * step_s, to_s: (fromColumn + columns) * step_s,
+    x: (s) => (s / step_s - fromColumn) / scale,
+    s: (x) => (x * scale + fromColumn) * step_s,
   };
 }
 
-function startOf({ times }, now_s, window_s) {
-  const first = Math.min(times[0], now_s - MIN_SPAN_S);
-  return window_s === 0 ? first : Math.max(first, now_s - window_s);
-}
-
-/** The lowest and highest value in sight, the newest one included. */
-function extremes({ times, values, number, kind }, from_s) {
-  let low = number ?? values.at(-1);
-  let high = low;
-  const first = indexAfter(times, from_s);
-  // A price from before still holds at the left edge.
-  for (let at = kind === 'reading' ? first : Math.max(first - 1, 0); at < values.length; at++) {
-    if (values[at] < low) low = values[at];
-    if (values[at] > high) high = values[at];
-  }
-  return [low, high];
+/** The way between values and CSS pixels. */
+export function valuesOf({ top, bottom }, [low, high]) {
+  const height = bottom - top;
+  return {
+    low, high,
+    y: (value) => bottom - ((value - low) / (high - low)) * height,
+    value: (y) => low + ((bottom - y) / height) * (high - low),
+  };
 }

@@ -1,11 +1,14 @@
 // The two axes: their ranges, the grid lines and the labels.
 
-import { clock } from '../shared/format.js';
+import { clock, monthAndDay, offsetAt } from '../shared/clock.js';
 
 /** Space above and below the line, as a part of the line's height. */
 const MARGIN = 0.08;
 /** Distance between two lines of the grid, at least. */
 const VALUE_SPACING_PX = 56;
+/** On a low chart they are closer: there are at least two. */
+const CLOSE_SPACING_PX = 28;
+const LOW_PX = 150;
 const TIME_SPACING_PX = 90;
 /**
  * Lines of one axis, at most. A chart of 8,000 px has fewer; a range that is not finite has none.
@@ -14,7 +17,10 @@ const MAX_TICKS = 200;
 /** Two values closer than this, relative to their size, cannot be told apart in a float. */
 const RESOLUTION = 1e-12;
 const DAY_S = 86_400;
-const TIME_STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, DAY_S];
+const TIME_STEPS_S = [
+  0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5,
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, DAY_S,
+];
 
 /**
  * The range of the value axis: the values, some space around them, at least two steps of the
@@ -31,7 +37,8 @@ export function valueRange(low, high, decimals) {
  * closer to each other than the source's decimals can tell apart.
  */
 export function valueTicks(low, high, height_px, decimals) {
-  const wanted = Math.max(((high - low) * VALUE_SPACING_PX) / height_px, 10 ** -decimals);
+  const spacing_px = height_px < LOW_PX ? CLOSE_SPACING_PX : VALUE_SPACING_PX;
+  const wanted = Math.max(((high - low) * spacing_px) / height_px, 10 ** -decimals);
   const power = 10 ** Math.floor(Math.log10(wanted));
   // A step that is wanted exactly must not be missed by a rounding error.
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= wanted * 0.999);
@@ -39,19 +46,30 @@ export function valueTicks(low, high, height_px, decimals) {
 }
 
 /**
- * Times at which the grid has a line, in seconds, each with its label: UTC, or the date at
- * midnight.
+ * Times at which the grid has a line, in seconds, each with its label: the time of day, or the date
+ * at midnight.
+ *
+ * @param {boolean} isUtc otherwise the times are round by the local clock
  */
-export function timeTicks(from_s, to_s, width_px) {
+export function timeTicks(from_s, to_s, width_px, isUtc) {
   const wanted = ((to_s - from_s) * TIME_SPACING_PX) / width_px;
   const step = TIME_STEPS_S.find((candidate) => candidate >= wanted) ?? Math.ceil(wanted / DAY_S) * DAY_S;
-  return multiples(step, from_s, to_s).map((s) => ({ s, label: timeLabel(s, step) }));
+  const guess = offsetAt(to_s, isUtc);
+  const ticks = [];
+  for (const local_s of multiples(step, from_s + guess, to_s + guess)) {
+    // The offset of that time, which summer time may have changed.
+    const s = local_s - offsetAt(local_s - guess, isUtc);
+    if (s >= from_s && s <= to_s && !(s <= ticks.at(-1)?.s)) ticks.push({ s, label: timeLabel(s, step, isUtc) });
+  }
+  return ticks;
 }
 
-function timeLabel(s, step_s) {
-  if (step_s >= 60 && s % DAY_S === 0) return new Date(s * 1000).toISOString().slice(5, 10);
-  const time = clock(s * 1000);
-  return step_s < 60 ? time : time.slice(0, 5);
+function timeLabel(s, step_s, isUtc) {
+  const ms = Math.round(s * 1000);
+  const time = clock(ms, isUtc, true);
+  if (step_s >= 60 && time === '00:00:00.000') return monthAndDay(ms, isUtc);
+  if (step_s < 1) return time.slice(6);
+  return step_s < 60 ? time.slice(0, 8) : time.slice(0, 5);
 }
 
 function multiples(step, low, high) {

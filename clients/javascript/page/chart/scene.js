@@ -1,63 +1,85 @@
-// Computes everything that a chart shows, in CSS pixels. It knows no canvas and no document.
+// Computes everything on a chart but its lines, in CSS pixels. It knows no canvas and no document.
 
 import { fixed } from '../shared/format.js';
+import { candleShapes } from './candle-shapes.js';
 import { gapBoxes } from './gaps.js';
-import { LABEL_PX, geometryOf } from './geometry.js';
+import { LABEL_PX } from './geometry.js';
 import { pointedAt } from './pointed.js';
-import { indexAfter, reduceToColumns } from './reduce.js';
-import { timeTicks } from './scale.js';
+import { timeTicks, valueTicks } from './scale.js';
+import { legendOf, stateBoxes } from './states.js';
+
+/** A longer unit stands once above the axis, not at each label. */
+const MAX_UNIT = 4;
 
 /**
  * @param {object} view
- * @param {object} view.row a row of the store with at least one point
- * @param {object[]} view.gaps of the store
+ * @param {object} view.series `kind` (line, candles or states) and what it needs; the `number`,
+ * `decimals` and `unit` of the topic
+ * @param {{ gaps: object[] }} view.gapList
  * @param {number} view.now_s the server's time
- * @param {number} view.window_s the time shown, 0 for everything
- * @param {{ width: number, height: number, scale: number }} view.size `scale`: device pixels in one
- * CSS pixel
+ * @param {boolean} view.isUtc
  * @param {number} view.character_px width of a character on the axes, whose font is monospaced
- * @param {number} view.labelLength characters for which the value axis has space at least
- * @param {{ x: number } | null} view.pointer
+ * @param {number | null} view.pointed_s the time of the crosshair
+ * @param {object} plot from `plotOf`
+ * @param {object | null} values from `valuesOf`; null if the chart has no value axis
  */
-export function composeScene(view) {
-  const { row, gaps, size, character_px, pointer } = view;
-  const geometry = geometryOf(view);
-  const { left, right, top, bottom, from_s, to_s, values, labelLength } = geometry;
-  const line = linePoints(row, geometry, size.scale);
-  const last = row.number === null ? null : { y: geometry.y(row.number), label: fixed(row.number, row.decimals) };
+export function composeScene(view, plot, values) {
+  const { series, gapList, now_s, isUtc, character_px, pointed_s } = view;
+  const last = values === null ? null : lastLabel(series, plot, values);
+  const states = series.kind === 'states' ? stateBoxes(series.states, plot, now_s) : [];
   return {
-    plot: { left, right, top, bottom },
-    labelLength,
-    times: timeTicks(from_s, to_s, right - left).map(({ s, label }) => {
-      const x = geometry.x(s);
-      const isCut = x < left + (label.length * character_px) / 2;
-      return { x, label: isCut ? '' : label };
-    }),
-    values: values.map(({ value, label }) => {
-      const y = geometry.y(value);
+    plot, last,
+    times: timeTicks(plot.from_s, plot.to_s, plot.right - plot.left, isUtc).map(({ s, label }) => ({ x: plot.x(s), label: cutLabel(label, plot.x(s), plot, values !== null, character_px) })),
+    values: values === null ? [] : valueLabels(series, plot, values).map(({ value, label }) => {
+      const y = values.y(value);
       const isCovered = last !== null && Math.abs(y - last.y) < LABEL_PX;
       return { y, label: isCovered ? '' : label };
     }),
-    line,
-    end: { x: line.at(-2), y: line.at(-1) },
-    gaps: gapBoxes(gaps, geometry, character_px),
-    last,
-    pointed: pointer && pointedAt(pointer.x, view, geometry),
+    unit: series.unit && series.unit.length > MAX_UNIT ? series.unit : '',
+    candles: series.kind === 'candles' ? candleShapes(series.candles, series.interval_s, plot, values, now_s) : [],
+    states,
+    legend: series.kind === 'states' ? legendOf(series.states, states) : [],
+    troubles: troubleBoxes(series.statuses, plot, now_s),
+    gaps: gapBoxes(gapList.gaps, plot, now_s, character_px),
+    joins: series.joins.filter(({ s }) => s >= plot.from_s && s <= plot.to_s).map(({ s, text }) => ({ x: plot.x(s), text })),
+    pointed: pointed_s === null ? null : pointedAt(pointed_s, view, plot, values),
   };
 }
 
-/** The line as `x, y, x, y, ...`. It begins with the last point before the plot. */
-function linePoints({ kind, times, values, isOld }, geometry, scale) {
-  const isStepped = kind !== 'reading';
-  const first = Math.max(indexAfter(times, geometry.from_s) - 1, 0);
-  const columnOf = (s) => Math.floor(geometry.x(s) * scale);
-  const line = [];
-  for (const at of reduceToColumns(times, values, first, times.length, columnOf)) {
-    const x = geometry.x(times[at]);
-    // A price holds until the next one.
-    if (isStepped && line.length > 0) line.push(x, line.at(-1));
-    line.push(x, geometry.y(values[at]));
-  }
-  if (isStepped && !isOld && geometry.now_s > times.at(-1)) line.push(geometry.x(geometry.now_s), line.at(-1));
-  return line;
+/** The values of the grid's lines, with their labels. */
+export function valueLabels({ decimals, isExact, unit }, plot, { low, high }) {
+  const ticks = valueTicks(low, high, plot.bottom - plot.top, decimals);
+  // A price has the decimals of its source, a reading those of the step.
+  const step = ticks.length > 1 ? ticks[1] - ticks[0] : high - low;
+  const digits = isExact ? decimals : Math.min(decimals, Math.max(-Math.floor(Math.log10(step) + 1e-9), 0));
+  return ticks.map((value) => ({ value, label: withShortUnit(fixed(Math.abs(value) < step / 2 ? 0 : value, digits), unit) }));
+}
+
+/** The newest value as a label, if the chart is still about it. */
+export const lastText = ({ number, decimals, unit }) => (number === null ? '' : withShortUnit(fixed(number, decimals), unit));
+
+const withShortUnit = (text, unit) => (unit && unit.length <= MAX_UNIT ? `${text} ${unit}` : text);
+
+function lastLabel(series, plot, values) {
+  if (series.number === null) return null;
+  const y = values.y(series.number);
+  return y < plot.top || y > plot.bottom ? null : { y, label: lastText(series) };
+}
+
+/** A label that does not fit is left out. Right of the plot the value axis has space for it. */
+function cutLabel(label, x, plot, hasAxis, character_px) {
+  const half = (label.length * character_px) / 2;
+  return x < plot.left + half || (!hasAxis && x > plot.right - half) ? '' : label;
+}
+
+/** Times in which the topic was stale or dead. */
+function troubleBoxes(statuses, plot, now_s) {
+  const boxes = [];
+  statuses.forEach(({ s, status }, at) => {
+    if (status === 'live') return;
+    const left = Math.max(plot.x(s), plot.left);
+    const right = Math.min(plot.x(statuses[at + 1]?.s ?? now_s), plot.right);
+    if (right > left) boxes.push({ left, width: right - left, isDead: status === 'dead' });
+  });
+  return boxes;
 }

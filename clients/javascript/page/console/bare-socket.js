@@ -3,7 +3,7 @@
 import { byteLength } from '../../src/wire/encodings.js';
 import { CLIENT, SERVER, decodeBincode, decodeJson, encodeBincode, encodeJson } from '../../src/wire/messages.js';
 import { TopicTable } from '../../src/wire/topic-table.js';
-import { fromHex, toHex } from './hex.js';
+import { fromHex, toHex } from '../shared/hex.js';
 import { SubscriptionState } from './subscription-state.js';
 
 /** The subprotocol whose frames are binary. */

@@ -1,7 +1,8 @@
 // A chat between windows. Each room is a topic: lines are published to it and subscribed from it.
 
 import { Client } from '../../index.js';
-import { clock, nsToMs } from '../shared/format.js';
+import { clock } from '../shared/clock.js';
+import { nsToMs } from '../shared/format.js';
 
 const PREFIX = 'chat/';
 /** The oldest lines are removed. */
@@ -86,7 +87,7 @@ export class Chat {
     element.dataset.position = position;
     element.classList.toggle('own', this.#own.delete(position));
     element.title = `Position ${position} on the tape${isOld ? ', from before you came' : ''}`;
-    for (const [tag, part] of [['time', clock(nsToMs(ingest_time_ns)).slice(0, 5)], ['b', author], ['span', text]]) {
+    for (const [tag, part] of [['time', clock(nsToMs(ingest_time_ns), true).slice(0, 5)], ['b', author], ['span', text]]) {
       element.appendChild(document.createElement(tag)).textContent = part;
     }
     this.#append(element);

@@ -51,6 +51,11 @@ export const EXAMPLES = [
     message: () => ({ type: 'history', id: 10, topic: 'plant/line-1/temperature', limit: 20 }),
   },
   {
+    name: 'Candles',
+    description: 'Least, greatest, first and last reading of each minute, or candles of trades. The server keeps them for days.',
+    message: () => ({ type: 'candles', id: 11, topic: 'plant/line-1/temperature', interval: '1m', limit: 20 }),
+  },
+  {
     name: 'Time',
     description: "The server's clock. A client computes its own offset from the four times of request and answer.",
     message: () => ({ type: 'time', id: 8, client_time_ns: `${Date.now()}000000` }),

@@ -15,6 +15,7 @@ export const MESSAGE_MEANINGS = {
   subscriptions: 'The subscriptions of this connection.',
   status: 'Topics whose source became stale, dead or live. A topic counts as live until a status says otherwise.',
   history: 'Updates of the past, oldest first. more tells whether the server holds older ones.',
+  candles: 'Candles of trades or rows of readings, oldest first. All updates up to position are counted; later ones are for the client to add.',
   changed: 'The subscription has another channel from now on and continues at this position.',
 };
 

@@ -2,7 +2,7 @@
 
 import { count } from '../shared/format.js';
 import { MESSAGE_MEANINGS, explainClose } from './explanations.js';
-import { dump } from './hex.js';
+import { dump } from '../shared/hex.js';
 
 const MAX_CHARS = 64 * 1024;
 const MAX_BYTES = 4 * 1024;

@@ -1,7 +1,8 @@
 // The list of all events, newest at the bottom. A click on a line opens its details.
 
-import { clock, count } from '../shared/format.js';
-import { toHex } from './hex.js';
+import { clock } from '../shared/clock.js';
+import { count } from '../shared/format.js';
+import { toHex } from '../shared/hex.js';
 import { logDetails } from './log-details.js';
 
 /** The oldest lines are removed. */
@@ -98,7 +99,7 @@ export class Log {
       part.className = name;
       return part;
     });
-    time.textContent = clock(entry.at_ms, true);
+    time.textContent = clock(entry.at_ms, true, true);
     kind.textContent = KIND_NAMES[entry.kind] ?? entry.kind;
     const since_ms = this.#last_ms === null ? null : entry.at_ms - this.#last_ms;
     this.#last_ms = entry.at_ms;

@@ -1,4 +1,5 @@
-// Latency from the server's tape to this page.
+// Latency from the server's tape to this page, without the time for which the rate held a batch
+// back.
 
 import { nsToMs } from '../shared/format.js';
 
@@ -11,19 +12,36 @@ export class Latencies {
    */
   #latencies = [];
   #next = 0;
+  /** When the batch before arrived, by this computer's clock. */
+  #arrived_ms = null;
 
   /**
+   * With a rate, batches keep a distance. A batch was due when its newest update was there and that
+   * distance was over: counted from the batch before, which had left half a round trip before it
+   * arrived.
+   *
    * @param {number} here_ms when the batch arrived, by this computer's clock
    * @param {bigint} ingest_time_ns of the batch's newest update, by the server's clock
+   * @param {number} distance_ms between two batches; 0 without a rate
+   * @param {{ offset_ns: bigint, round_trip_ns: bigint } | null} clock estimate
    */
-  add(here_ms, ingest_time_ns) {
-    this.#latencies[this.#next] = here_ms - nsToMs(ingest_time_ns);
+  add(here_ms, ingest_time_ns, distance_ms, clock) {
+    const made_ms = nsToMs(ingest_time_ns);
+    let due_ms = made_ms;
+    if (distance_ms > 0 && this.#arrived_ms !== null && clock !== null) {
+      const left_ms = this.#arrived_ms + nsToMs(clock.offset_ns) - nsToMs(clock.round_trip_ns) / 2;
+      const arrived_ms = here_ms + nsToMs(clock.offset_ns);
+      due_ms = Math.min(Math.max(made_ms, left_ms + distance_ms), Math.max(arrived_ms, made_ms));
+    }
+    this.#arrived_ms = here_ms;
+    this.#latencies[this.#next] = here_ms - due_ms;
     this.#next = (this.#next + 1) % MAX_LATENCIES;
   }
 
   clear() {
     this.#latencies = [];
     this.#next = 0;
+    this.#arrived_ms = null;
   }
 
   /**

@@ -1,47 +1,60 @@
 // Puts the page together. Every event marks the page as changed; a changed page is repainted, for
 // data at most 20 times a second.
 
-import { Chart } from '../chart/chart.js';
-import { chooseOne, elementsById, write } from '../shared/dom.js';
-import { clock, count, nsToMs } from '../shared/format.js';
+import { INTERVALS_S } from '../candles/series.js';
+import { chooseOne, copyText, elementsById, moveWithArrows, write } from '../shared/dom.js';
+import { clock, zoneName } from '../shared/clock.js';
+import { count, nsToMs, span } from '../shared/format.js';
+import { remember, remembered } from '../shared/remembered.js';
+import { chosenTheme, setTheme } from '../shared/theme.js';
+import { readAddress, writeAddress } from './address.js';
+import { Charts } from './charts.js';
 import { GapList } from './gap-list.js';
 import { Health } from './health.js';
-import { loadHistory } from './history.js';
+import { open, prepareDialogs } from './help.js';
+import { actionOf } from './keys.js';
 import { Latencies } from './latencies.js';
+import { Receiver } from './receive.js';
 import { Store } from './store.js';
 import { OverviewSubscription } from './subscription.js';
 import { Table } from './table.js';
-import { showTitle } from './title.js';
+import { Workspace } from './workspace.js';
 
 /** Data is shown at most this often, because a person reads no faster. Input is shown at once. */
 const REPAINT_MS = 50;
 /** Ages grow even when no data comes. */
 const TICK_MS = 250;
 const HEALTH_MS = 1_000;
-/** The same width as in the style: from here on list and chart lie side by side. */
+/** A browser refuses an address that changes more often. */
+const ADDRESS_MS = 400;
+const COPIED_MS = 1_500;
+/** Of the time shown, for one key. */
+const PAN_PART = 0.2;
+const ZOOM_FACTOR = 1.25;
+/** The same width as in the style: from here on list and charts lie side by side. */
 const WIDE = matchMedia('(min-width: 800px)');
 
-const settings = { encoding: 'bincode', rate: '5', window: '300' };
 const elements = elementsById();
+const settings = { encoding: 'bincode', rate: '5', theme: chosenTheme(), zone: remembered('zone', ['local', 'utc']) };
 
 const store = new Store();
 const gapList = new GapList();
 const latencies = new Latencies();
 const health = new Health(elements);
-const chart = new Chart(elements.plot, elements.tooltip, gapList);
-const table = new Table(store, elements, choose);
-/** The topic of the chart, or null. */
-let chosen = null;
+const workspace = new Workspace();
 let isDue = false;
 /** Set while data waits for its repaint. */
 let timer = null;
+let addressTimer = null;
 let painted_ms = 0;
-/** The tape's position of the newest batch. */
-let position = 0;
+/** Whether a person or a link has chosen what is shown. */
+let isChosen = false;
+/** The updates of the shown topics when the view was paused. */
+let seenWhenPaused = null;
 
 const overview = new OverviewSubscription(settings, {
   event(event) {
-    receive(event);
+    receiver.event(event, serverNow());
     repaintInTime();
   },
   state(state, text, countdown = '') {
@@ -55,34 +68,21 @@ const overview = new OverviewSubscription(settings, {
   disconnected() {
     health.disconnected();
     gapList.open(serverNow(), 'not connected');
+    charts.disconnected();
   },
 });
-
-function receive(event) {
-  const now_ms = serverNow();
-  switch (event.type) {
-    case 'batch': {
-      const { updates, snapshot } = event;
-      const newest = updates.at(-1);
-      position = event.to;
-      gapList.batchArrived(event, now_ms);
-      store.addBatch(event, now_ms);
-      if (newest && !snapshot) latencies.add(performance.timeOrigin + performance.now(), newest.ingest_time_ns);
-      break;
-    }
-    case 'status':
-      store.setStatuses(event.statuses);
-      store.setInfos(event.topics ?? []);
-      break;
-    case 'gap':
-      gapList.open(now_ms, event.lost === undefined ? 'gap · some lost' : `gap · ${count(event.lost)} lost`, event.lost ?? null);
-      break;
-    case 'reset':
-      store.reset();
-      break;
-    default:
-  }
-}
+const receiver = new Receiver({ store, gapList, latencies, overview });
+const table = new Table(store, elements, (topic, isKept) => {
+  isChosen = true;
+  if (isKept) workspace.keep(topic);
+  else workspace.choose(topic);
+  moved();
+});
+const charts = new Charts(elements, { workspace, store, overview, gapList }, {
+  now_s: () => serverNow() / 1000,
+  changed: (isInput, isUrgent = false) => (isUrgent ? paint() : isInput ? repaint() : repaintInTime()),
+  moved,
+});
 
 function serverNow() {
   return nsToMs(overview.client.serverNow());
@@ -96,7 +96,9 @@ function repaintInTime() {
 function repaint() {
   if (isDue) return;
   isDue = true;
-  requestAnimationFrame(paint);
+  requestAnimationFrame(() => {
+    if (isDue) paint();
+  });
 }
 
 function paint() {
@@ -105,66 +107,83 @@ function paint() {
   timer = null;
   painted_ms = performance.now();
   const now_ms = serverNow();
-  if (chosen === null && WIDE.matches && store.rows.length > 0) chooseFirst();
+  const isUtc = settings.zone === 'utc';
+  if (!isChosen && WIDE.matches && store.rows.length > 0) chooseFirst();
+  table.choose(workspace.active?.topic ?? null);
   table.paint(now_ms);
-  const row = (chosen === null ? null : store.get(chosen)) ?? null;
-  elements.hint.hidden = row ? row.times.length > 0 : store.rows.length === 0;
-  elements.window.hidden = !row;
-  if (row) {
-    if (!row.hasHistory && overview.client.readyState === overview.client.OPEN) requestHistory(row);
-    showTitle(elements, row, now_ms);
-  }
-  chart.paint(row, now_ms);
-  write(elements.now, `${clock(now_ms)} UTC`);
+  charts.paint(now_ms, isUtc);
+  showTime(now_ms);
+  write(elements.now, `${clock(now_ms, isUtc)} ${zoneName(now_ms, isUtc)}`);
   health.repainted(performance.now() - painted_ms);
 }
 
-function choose(topic) {
-  chosen = topic;
-  document.body.classList.toggle('chosen', topic !== null);
-  history.replaceState(null, '', topic === null ? location.pathname + location.search : `#${encodeURIComponent(topic)}`);
-  table.choose(topic);
+/** What is shown of the time, and whether it follows. */
+function showTime(now_ms) {
+  const { view, isAll } = workspace;
+  const isEmpty = workspace.charts.length === 0;
+  elements.hint.hidden = !isEmpty || store.rows.length === 0;
+  elements.time.hidden = isEmpty;
+  let isNamed = isAll;
+  for (const button of elements.window.children) {
+    const isPressed = button.value === '0' ? isAll : !isAll && Number(button.value) === view.span_s;
+    isNamed ||= isPressed;
+    button.setAttribute('aria-pressed', String(isPressed));
+  }
+  write(elements.span, isNamed ? '' : span(view.span_s));
+  elements.follow.hidden = view.end_s === null;
+  if (view.end_s === null) {
+    seenWhenPaused = null;
+    return;
+  }
+  const seen = charts.received();
+  seenWhenPaused ??= seen;
+  write(elements.follow, `Paused · +${count(Math.max(seen - seenWhenPaused, 0))} new · ${span(Math.max(now_ms / 1000 - view.end_s, 0))} behind`);
+}
+
+/** The workspace is another one. */
+function moved() {
+  document.body.classList.toggle('chosen', workspace.charts.length > 0);
+  addressTimer ??= setTimeout(() => {
+    addressTimer = null;
+    const address = currentAddress();
+    history.replaceState(null, '', address ? `#${address}` : location.pathname + location.search);
+  }, ADDRESS_MS);
   repaint();
 }
 
-/** The topic in the address if it exists, else the first topic that has a chart. */
+const currentAddress = () => writeAddress({ charts: workspace.charts, view: workspace.view, list: elements.filter.value, isUtc: settings.zone === 'utc' });
+
+function openAddress() {
+  const { charts: named, span_s, end_s, list, isUtc } = readAddress(location.hash.slice(1));
+  if (isUtc) setZone('utc');
+  if (list !== undefined) filter(list);
+  if (named.length === 0) return;
+  isChosen = true;
+  workspace.replace(named, { span_s, end_s });
+  moved();
+}
+
+/** The first topic that has a chart. */
 function chooseFirst() {
-  const named = topicInAddress();
-  if (named !== null && store.get(named)) return choose(named);
   const first = table.rows.find(({ number }) => number !== null);
-  if (first) choose(first.topic);
+  if (!first) return;
+  isChosen = true;
+  workspace.choose(first.topic);
+  moved();
 }
 
-function topicInAddress() {
-  try {
-    return location.hash.length > 1 ? decodeURIComponent(location.hash.slice(1)) : null;
-  } catch {
-    return null;
-  }
-}
-
-function closeChart() {
-  choose(null);
+function closeCharts() {
+  workspace.removeAll();
+  isChosen = true;
+  moved();
   elements.scroll.focus();
-}
-
-function requestHistory(row) {
-  const { client } = overview;
-  row.hasHistory = true;
-  loadHistory(client, row.topic, row.oldest, (updates) => {
-    // Another client begins from nothing.
-    if (client !== overview.client) return null;
-    store.addHistory(row.topic, updates);
-    repaint();
-    return row.oldest;
-  });
 }
 
 function showHealth() {
   const { client, subscription } = overview;
   store.updateRates(serverNow());
   health.show({
-    client, position, store, granted: subscription.granted, latency: latencies.quantiles(client.clock), matching: table.rows.length,
+    client, position: receiver.position, store, granted: subscription.granted, latency: latencies.quantiles(client.clock), matching: table.rows.length,
   });
   repaint();
 }
@@ -172,19 +191,97 @@ function showHealth() {
 function clientEnds() {
   health.clientEnds(overview.client);
   latencies.clear();
+  charts.clientEnds();
 }
 
-function pressKey(event) {
-  const isInFilter = document.activeElement === elements.filter;
-  if (event.key === '/' && !isInFilter) {
-    event.preventDefault();
-    elements.filter.focus();
-  } else if (event.key === 'Escape' && isInFilter) {
-    elements.filter.value = '';
-    elements.filter.dispatchEvent(new Event('input'));
+function filter(text) {
+  elements.filter.value = text;
+  elements.filter.classList.toggle('wrong', !table.filter(text));
+  moved();
+}
+
+function setZone(zone) {
+  settings.zone = zone;
+  showZone();
+  remember('zone', zone);
+  moved();
+}
+
+async function copyLink() {
+  const isDone = await copyText(`${location.href.split('#')[0]}#${currentAddress()}`);
+  write(elements.link, isDone ? 'Copied' : 'Not allowed');
+  setTimeout(() => write(elements.link, 'Copy link'), COPIED_MS);
+}
+
+const now_s = () => serverNow() / 1000;
+/** An action of the active chart, if there is one. */
+const ofActive = (action) => () => workspace.active && action(workspace.active);
+const zoom = (factor) => () => {
+  const { view } = workspace;
+  workspace.zoom(factor, (view.end_s ?? now_s()) - view.span_s / 2, 'key-zoom', now_s());
+};
+
+const ACTIONS = {
+  filter: () => elements.filter.select(),
+  leaveFilter: () => {
+    elements.scroll.focus();
+    table.enter();
+  },
+  clear: () => {
+    filter('');
     elements.filter.blur();
-  } else if (event.key === 'Escape' && !WIDE.matches) {
-    closeChart();
+  },
+  help: () => open(elements.help),
+  next: () => table.step(1),
+  previous: () => table.step(-1),
+  pageDown: () => table.stepPage(1),
+  pageUp: () => table.stepPage(-1),
+  first: () => table.step(-Infinity),
+  keep: ofActive(({ topic }) => workspace.keep(topic)),
+  remove: ofActive((chart) => workspace.remove(chart)),
+  nextChart: () => workspace.activateNext(1),
+  previousChart: () => workspace.activateNext(-1),
+  pause: () => (workspace.view.end_s === null ? workspace.pause(now_s()) : workspace.follow(now_s())),
+  follow: () => (document.activeElement === elements.scroll && workspace.view.end_s === null ? table.step(Infinity) : workspace.follow(now_s())),
+  reset: () => workspace.reset(now_s()),
+  zoomIn: zoom(1 / ZOOM_FACTOR),
+  zoomOut: zoom(ZOOM_FACTOR),
+  earlier: () => workspace.pan(-workspace.view.span_s * PAN_PART, 'key-pan', now_s()),
+  later: () => workspace.pan(workspace.view.span_s * PAN_PART, 'key-pan', now_s()),
+  candles: ofActive((chart) => workspace.setCandles(chart, chart.isCandles ? null : chart.interval_s, now_s())),
+  interval: ofActive((chart) => {
+    const at = INTERVALS_S.indexOf(chart.interval_s);
+    workspace.setCandles(chart, INTERVALS_S[(at + 1) % INTERVALS_S.length], now_s());
+  }),
+  messages: ofActive((chart) => {
+    chart.hasMessages = !chart.hasMessages;
+  }),
+  undo: () => workspace.undo(),
+  zone: () => setZone(settings.zone === 'utc' ? 'local' : 'utc'),
+  link: copyLink,
+  escape: () => !WIDE.matches && closeCharts(),
+};
+
+function pressKey(event) {
+  const { target } = event;
+  if (event.isComposing || document.querySelector('dialog[open]')) return;
+  const action = actionOf(event, {
+    isWriting: target.matches('input, textarea'),
+    isControl: target.matches('button, a'),
+    isScrollable: target.matches('pre'),
+  });
+  if (!action) return;
+  event.preventDefault();
+  ACTIONS[action]();
+  moved();
+}
+
+/** On a narrow screen these stand in the settings. */
+function place() {
+  const wide = elements['open-settings'];
+  for (const name of ['encoding', 'rate']) {
+    if (WIDE.matches) wide.before(elements[name]);
+    else elements[`${name}-place`].append(elements[name]);
   }
 }
 
@@ -192,26 +289,56 @@ chooseOne(elements.encoding, settings, 'encoding', (encoding) => {
   clientEnds();
   overview.setEncoding(encoding);
 });
-chooseOne(elements.rate, settings, 'rate', (rate) => overview.setRate(rate));
-chooseOne(elements.window, settings, 'window', (s) => {
-  chart.window_s = Number(s);
+chooseOne(elements.rate, settings, 'rate', (rate) => {
+  overview.setRate(rate);
+  store.addJoin(serverNow() / 1000, rate === 'every' ? 'every update from here' : overview.rateText);
+});
+chooseOne(elements.theme, settings, 'theme', (theme) => {
+  setTheme(theme);
+  charts.restyle();
+});
+const showZone = chooseOne(elements.zone, settings, 'zone', setZone);
+moveWithArrows(elements.window);
+moveWithArrows(elements.head);
+prepareDialogs(elements);
+write(elements.url, overview.url.host + overview.url.pathname);
+elements.window.addEventListener('click', ({ target }) => {
+  if (target.value === undefined) return;
+  workspace.setSpan(Number(target.value) || null, now_s());
+  moved();
+});
+elements['set-reference'].addEventListener('click', () => {
+  const since = clock(serverNow(), settings.zone === 'utc').slice(0, 5);
+  store.setReference();
+  table.setReference(since);
+  write(elements.reference, `since ${since}`);
   repaint();
 });
-write(elements.url, overview.url.host + overview.url.pathname);
+elements.follow.addEventListener('click', () => {
+  workspace.follow(now_s());
+  moved();
+});
 elements.reconnect.addEventListener('click', () => {
   clientEnds();
   overview.start();
 });
-elements.back.addEventListener('click', closeChart);
-elements.filter.addEventListener('input', () => {
-  elements.filter.classList.toggle('wrong', !table.filter(elements.filter.value));
-  repaint();
-});
+elements.link.addEventListener('click', copyLink);
+elements.now.addEventListener('click', ACTIONS.zone);
+elements['open-help'].addEventListener('click', () => open(elements.help));
+elements['open-settings'].addEventListener('click', () => open(elements.settings));
+elements.back.addEventListener('click', closeCharts);
+elements.filter.addEventListener('input', () => filter(elements.filter.value));
 elements.head.addEventListener('click', repaint);
 elements.scroll.addEventListener('scroll', repaint, { passive: true });
+WIDE.addEventListener('change', place);
+place();
 addEventListener('resize', repaint);
+addEventListener('hashchange', openAddress);
 addEventListener('keydown', pressKey);
-setInterval(repaint, TICK_MS);
+setInterval(() => {
+  receiver.watch(serverNow());
+  repaint();
+}, TICK_MS);
 setInterval(showHealth, HEALTH_MS);
-if (topicInAddress() !== null) choose(topicInAddress());
+openAddress();
 repaint();

@@ -7,7 +7,9 @@ const KEYS = {
   age: (row) => -row.ingest_ms,
 };
 
-const byTopic = (a, b) => (a.topic < b.topic ? -1 : 1);
+/** People count: floor-2 comes before floor-10. */
+const collator = new Intl.Collator('en', { numeric: true });
+const byTopic = (a, b) => collator.compare(a.topic, b.topic) || (a.topic < b.topic ? -1 : 1);
 
 export const isSortKey = (key) => key === 'topic' || Object.hasOwn(KEYS, key);
 

@@ -1,19 +1,24 @@
 // The data of the page: one row for each topic with its newest value and the points of its chart.
 // Everything has a bound.
 
+import { Points } from '../chart/points.js';
 import { fixed, grouped, nsToMs } from '../shared/format.js';
 import { decimalsOf, readValue } from '../shared/value.js';
 
 /** Further topics are counted, not shown. */
 const MAX_TOPICS = 50_000;
-/** Points of all charts together: 16 bytes each. */
+/** Points of all topics together: 24 bytes each, 48 in the worst case. */
 const MAX_POINTS = 2_000_000;
-/**
- * Points of one chart: 24 minutes at 5 updates a second. The server's history fills the same space.
- */
-export const MAX_POINTS_PER_TOPIC = 7_200;
-/** Every chart may have this many points. With `MAX_TOPICS` they take 51 MB at most. */
+/** Points of a topic without a chart: 24 minutes at 5 updates a second. */
+const MAX_POINTS_PER_TOPIC = 7_200;
+/** Points of a topic with a chart, the server's history included. */
+export const MAX_POINTS_PER_CHART = 100_000;
+/** Every topic may have this many points. With `MAX_TOPICS` they take 77 MB at most. */
 const MIN_POINTS_PER_TOPIC = 64;
+/** Changes of the status that are kept of each topic. */
+const MAX_STATUSES = 200;
+/** Changes of the rate that are kept. */
+const MAX_JOINS = 50;
 /** Dropping the oldest eighth at once costs less than one by one. */
 const DROPPED_PART = 8;
 /**
@@ -27,6 +32,10 @@ export class Store {
   points = 0;
   /** Topics above the limit. */
   unshown = 0;
+  /** When the rate of the live updates changed: `{ s, text }`. */
+  joins = [];
+  /** Rows that have a chart. */
+  charted = new Set();
   #byTopic = new Map();
   #unshownTopics = new Set();
   /** Topics that are not live, with or without a row. */
@@ -46,25 +55,32 @@ export class Store {
   #addUpdate({ topic, position, seq, ingest_time_ns, quality, value }, now_ms) {
     const row = this.#byTopic.get(topic) ?? this.#addRow(topic, position, seq);
     if (!row) return;
-    const { kind, number, text, extra = '', raw } = readValue(value);
+    // It is part of the past, whose time the chart does not know.
+    if (quality === 'historical' && row.kind !== '') {
+      row.seq = Math.max(row.seq, seq);
+      return;
+    }
+    const { kind, number, other = NaN, text, extra = '', raw } = readValue(value);
     if (number !== null) {
       row.decimals = text === null ? Math.max(row.decimals, decimalsOf(number)) : (text.split('.')[1] ?? '').length;
       row.direction = row.number === null ? 0 : Math.sign(number - row.number);
       if (row.direction !== 0) row.changed_ms = now_ms;
       row.first ??= number;
-      row.change = row.first === 0 ? null : ((number - row.first) / Math.abs(row.first)) * 100;
+      row.change = changeSince(row.first, number);
     }
     row.kind = kind;
     row.number = number;
     row.extra = extra;
     if (kind === 'reading') row.text = fixed(raw, row.decimals);
     else row.text = number === null ? text : grouped(text);
+    const ingest_ms = nsToMs(ingest_time_ns);
+    // The snapshot after a reconnect repeats values.
+    const isNew = ingest_ms > row.ingest_ms || (ingest_ms === row.ingest_ms && seq !== row.seq) || row.points.length === 0;
     row.seq = seq;
     row.quality = quality;
     row.isOld = false;
-    const ingest_ms = nsToMs(ingest_time_ns);
-    if (number !== null && (ingest_ms > row.ingest_ms || row.times.length === 0)) this.#addPoint(row, ingest_ms / 1000, number);
     row.ingest_ms = ingest_ms;
+    if (isNew) this.#addPoint(row, ingest_ms / 1000, number, other);
   }
 
   /** @returns {object | null} null if there is no space for another topic */
@@ -86,49 +102,80 @@ export class Store {
       seq, ratedSeq: seq, rate: null, ingest_ms: 0,
       /** From before a reset of the subscription. */
       isOld: false,
-      /** Points of the chart: seconds of the server's clock, ascending. */
-      times: [], values: [],
-      /** Position of the oldest update: history continues before it. */
-      oldest: position, hasHistory: false,
+      points: new Points(), isCharted: false,
+      /** Position of the oldest update: history continues before it, until there is no more. */
+      oldest: position, hasAll: false,
+      /** Where history ended and live updates began: `{ s, text }`; null if it cannot be seen. */
+      join: null,
+      /** Changes of the status since the page was opened: `{ s, status }`. */
+      statuses: [],
     };
     this.#byTopic.set(topic, row);
     this.rows.push(row);
     return row;
   }
 
-  #addPoint(row, time_s, number) {
-    const { times, values } = row;
-    if (times.length > 0 && time_s < times.at(-1)) return;
-    times.push(time_s);
-    values.push(number);
-    this.points += 1;
-    const share = Math.floor(MAX_POINTS / this.rows.length);
-    const limit = Math.max(Math.min(share, MAX_POINTS_PER_TOPIC), MIN_POINTS_PER_TOPIC);
-    if (times.length <= limit) return;
-    const dropped = times.length - limit + Math.ceil(limit / DROPPED_PART);
-    times.splice(0, dropped);
-    values.splice(0, dropped);
-    this.points -= dropped;
+  /** A row with a chart may have more points. */
+  setCharted(row, isCharted) {
+    row.isCharted = isCharted;
+    if (isCharted) this.charted.add(row);
+    else this.charted.delete(row);
   }
 
-  /** Puts older updates of a topic in front of the points it has. */
-  addHistory(topic, updates) {
+  /** @param {number | null} number null: the line has a break */
+  #addPoint(row, time_s, number, other) {
+    const { points } = row;
+    if (points.length === 0 ? number === null : time_s < points.last_s) return;
+    if (number === null && Number.isNaN(points.values[points.end - 1])) return;
+    points.append(time_s, number ?? NaN, other);
+    this.points += 1;
+    const share = Math.floor(MAX_POINTS / this.rows.length);
+    const most = row.isCharted ? MAX_POINTS_PER_CHART : MAX_POINTS_PER_TOPIC;
+    const limit = Math.max(Math.min(share, most), MIN_POINTS_PER_TOPIC);
+    if (points.length <= limit) return;
+    const dropped = points.length - limit + Math.ceil(limit / DROPPED_PART);
+    points.dropOldest(dropped);
+    this.points -= dropped;
+    // History before them would leave a hole.
+    row.hasAll = true;
+  }
+
+  /**
+   * Puts older updates of a topic in front of the points it has.
+   *
+   * @param {string} joinText where they meet the live updates, if these are fewer
+   */
+  addHistory(topic, updates, joinText = '') {
     const row = this.#byTopic.get(topic);
     if (!row) return;
-    row.hasHistory = true;
-    const until_s = row.times[0] ?? Infinity;
-    const [times, values] = [[], []];
-    for (const { position, ingest_time_ns, value } of updates) {
-      const { number } = readValue(value);
+    const until_s = row.points.first_s ?? Infinity;
+    const older = { times: [], values: [], others: [] };
+    for (const { position, ingest_time_ns, quality, value } of updates) {
+      const { number, other = NaN } = readValue(value);
       const s = nsToMs(ingest_time_ns) / 1000;
-      if (number === null || position >= row.oldest || s > until_s) continue;
-      times.push(s);
-      values.push(number);
+      if (quality === 'historical' || position >= row.oldest || s > until_s) continue;
+      older.times.push(s);
+      older.values.push(number ?? NaN);
+      older.others.push(other);
     }
-    row.times = times.concat(row.times);
-    row.values = values.concat(row.values);
-    this.points += times.length;
+    if (joinText && older.times.length > 0 && row.join === null) row.join = { s: row.points.first_s ?? older.times.at(-1), text: joinText };
+    row.points.prepend(older);
+    this.points += older.times.length;
     row.oldest = Math.min(row.oldest, updates[0]?.position ?? row.oldest);
+  }
+
+  /** From now on the live updates have another rate. */
+  addJoin(s, text) {
+    this.joins.push({ s, text });
+    if (this.joins.length > MAX_JOINS) this.joins.shift();
+  }
+
+  /** Changes are in percent of the values of this moment. */
+  setReference() {
+    for (const row of this.rows) {
+      row.first = row.number;
+      row.change = row.number === null ? null : 0;
+    }
   }
 
   /** @param {{ topic: string, status: string, since_ns?: bigint }[]} statuses */
@@ -138,8 +185,15 @@ export class Store {
       if (status === 'live') this.#statuses.delete(topic);
       else this.#statuses.set(topic, { status, since_ms });
       const row = this.#byTopic.get(topic);
-      if (row) Object.assign(row, { status, since_ms });
+      if (row) this.#setStatus(row, status, since_ms);
     }
+  }
+
+  #setStatus(row, status, since_ms) {
+    const { statuses } = row;
+    if (since_ms !== null) statuses.push({ s: since_ms / 1000, status });
+    if (statuses.length > MAX_STATUSES) statuses.shift();
+    Object.assign(row, { status, since_ms });
   }
 
   /** Topics that are stale or dead. */
@@ -161,7 +215,7 @@ export class Store {
       row.isOld = true;
       row.ratedSeq = null;
       // Positions of another epoch mean nothing.
-      row.hasHistory = true;
+      row.hasAll = true;
     }
   }
 
@@ -181,3 +235,6 @@ export class Store {
     }
   }
 }
+
+/** In percent; null if the first value is zero. */
+const changeSince = (first, number) => (first === 0 ? null : ((number - first) / Math.abs(first)) * 100);

@@ -2,10 +2,13 @@
 
 import { Client } from '../../index.js';
 import { socketUrl } from '../shared/dom.js';
+import { nsToMs } from '../shared/format.js';
 
 /** The address of the page may name another filter: `?filter=market/%23`. */
 const EVERYTHING = '#';
 const COUNTDOWN_MS = 200;
+/** A heartbeat that is this late is missing, as a part of its interval. */
+const SILENT_PART = 1.2;
 const NORMAL = 1000;
 const ABNORMAL = 1006;
 
@@ -17,6 +20,7 @@ export class OverviewSubscription {
   #handlers;
   #settings;
   #countdown = null;
+  #isSilent = false;
 
   /**
    * Connects at once.
@@ -52,6 +56,34 @@ export class OverviewSubscription {
     this.#showStatus({ status: 'connecting' });
   }
 
+  /** Where history ends and updates at this rate begin; empty if none are left out. */
+  get rateText() {
+    return this.#settings.rate === 'every' ? '' : `${this.#settings.rate} /s from here`;
+  }
+
+  /** The distance between two batches that the rate keeps; 0 for none. */
+  get distance_ms() {
+    const hz = this.subscription.granted?.max_rate_hz;
+    return hz ? 1000 / hz : 0;
+  }
+
+  /**
+   * Tells if nothing was heard for longer than the server's heartbeat allows. Call it often.
+   *
+   * @returns {number | null} the time of the last message, by the server's clock in ms
+   */
+  silentSince() {
+    const { client } = this;
+    const heartbeat_ms = client.welcome?.heartbeat_ms ?? 0;
+    const isOpen = client.readyState === client.OPEN && heartbeat_ms > 0;
+    const silent_ms = isOpen ? nsToMs(client.serverNow() - client.heard_ns) : 0;
+    const isSilent = isOpen && silent_ms > heartbeat_ms * SILENT_PART;
+    if (isSilent) this.#handlers.state('trying', `connected · silent for ${Math.floor(silent_ms / 1000)} s`);
+    else if (this.#isSilent) this.#showStatus({ status: 'open' });
+    this.#isSilent = isSilent && isOpen;
+    return isSilent ? nsToMs(client.heard_ns) : null;
+  }
+
   setEncoding(encoding) {
     this.#settings.encoding = encoding;
     this.start();
@@ -70,6 +102,7 @@ export class OverviewSubscription {
 
   #showStatus({ status, delay_ms, code, reason }) {
     clearInterval(this.#countdown);
+    if (status !== 'open') this.#isSilent = false;
     const why = reason || (code === ABNORMAL ? 'no answer' : `code ${code}`);
     if (status === 'connecting') this.#handlers.state('trying', 'connecting');
     if (status === 'open') this.#handlers.state('live', `connected · epoch ${this.client.welcome.epoch.slice(0, 4)}`);

@@ -6,6 +6,8 @@ import { freshness, signClass } from './freshness.js';
 /** How long a new value has the colour of its direction. */
 const FLASH_MS = 250;
 const COLUMNS = 5;
+/** A longer text gets the space of the change, which it does not have. */
+const SHORT_TEXT = 12;
 
 export class TableRow {
   /** The row that is shown, or null. */
@@ -61,7 +63,8 @@ export class TableRow {
     this.#write(4, ...freshness(row, now_ms));
     this.#attribute('aria-selected', String(isChosen));
     this.#attribute('aria-setsize', String(total));
-    this.#attribute('class', row.isOld || row.status !== 'live' ? 'row old' : 'row');
+    const isOld = row.isOld || row.status !== 'live';
+    this.#attribute('class', `row${isOld ? ' old' : ''}${row.number === null && row.text.length > SHORT_TEXT ? ' words' : ''}`);
     return isFresh;
   }
 

@@ -34,14 +34,16 @@ export class Table {
   /** Height of a row, from the style: a finger needs more of it than a mouse. */
   #row_px = 0;
 
-  /** @param {(topic: string) => void} choose called when a person chooses a topic */
+  /**
+   * @param {(topic: string, isKept: boolean) => void} choose called when a person chooses a topic;
+   * a double click keeps its chart
+   */
   constructor(store, elements, choose) {
     this.#store = store;
     this.#elements = elements;
     this.#choose = choose;
-    const { scroll, head } = elements;
+    const { head } = elements;
     head.addEventListener('click', ({ target }) => this.#sortBy(target.value));
-    scroll.addEventListener('keydown', (event) => this.#pressKey(event));
     this.#showOrder();
     this.#measureRow();
     NARROW.addEventListener('change', () => this.#measureRow());
@@ -89,7 +91,8 @@ export class Table {
   #addLines(wanted) {
     while (this.#lines.length < wanted) {
       const line = new TableRow(this.#lines.length);
-      line.element.addEventListener('click', () => line.row && this.#choose(line.row.topic));
+      line.element.addEventListener('click', ({ ctrlKey, metaKey }) => line.row && this.#choose(line.row.topic, ctrlKey || metaKey));
+      line.element.addEventListener('dblclick', () => line.row && this.#choose(line.row.topic, true));
       this.#elements.sheet.append(line.element);
       this.#lines.push(line);
     }
@@ -140,18 +143,40 @@ export class Table {
     }
   }
 
-  #pressKey(event) {
-    const { scroll } = this.#elements;
+  /** Chooses a topic some rows further; infinitely many lead to the end. */
+  step(rows) {
     const { length } = this.rows;
-    const page = Math.max(Math.floor(scroll.clientHeight / this.#row_px) - 1, 1);
-    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -length, End: length }[event.key];
-    if (!step || length === 0) return;
-    event.preventDefault();
+    if (length === 0) return;
     const now = this.rows.findIndex(({ topic }) => topic === this.#chosen);
-    const next = Math.min(Math.max(now + step, 0), length - 1);
-    this.#choose(this.rows[next].topic);
-    const top = next * this.#row_px;
+    this.#chooseRow(Math.min(Math.max(now + rows, 0), length - 1));
+  }
+
+  /** @param {number} direction 1 for a page down, -1 for a page up */
+  stepPage(direction) {
+    const page = Math.max(Math.floor(this.#elements.scroll.clientHeight / this.#row_px) - 1, 1);
+    this.step(direction * page);
+  }
+
+  /** Chooses the first topic, unless the one chosen is in the list. */
+  enter() {
+    if (this.rows.length > 0 && !this.rows.some(({ topic }) => topic === this.#chosen)) this.#chooseRow(0);
+  }
+
+  #chooseRow(index) {
+    const { scroll } = this.#elements;
+    const row_px = this.#row_px;
+    this.#chosen = this.rows[index].topic;
+    this.#choose(this.#chosen, false);
+    const top = index * row_px;
     if (top < scroll.scrollTop) scroll.scrollTop = top;
-    else if (top + this.#row_px > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = top + this.#row_px - scroll.clientHeight;
+    else if (top + row_px > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = top + row_px - scroll.clientHeight;
+  }
+
+  /** Writes at its column since when the change counts. */
+  setReference(since) {
+    const button = this.#elements.head.querySelector('[value=change]');
+    button.textContent = `% ${since}`;
+    button.title = `Change in percent since ${since}`;
+    this.#showOrder();
   }
 }

@@ -1,4 +1,4 @@
-// The line above the chart: the topic, its newest value, its change and how fresh it is.
+// The line above a chart: the topic, its newest value, its change and how fresh it is.
 
 import { write } from '../shared/dom.js';
 import { percent, withUnit } from '../shared/format.js';
@@ -7,21 +7,29 @@ import { freshness, signClass } from './freshness.js';
 /** The words for kinds that are not their names. The text of an absent value says enough. */
 const KINDS = { quote: 'bid', absent: '' };
 
-/** @param {object} row of the store */
-export function showTitle(elements, row, now_ms) {
-  write(elements.topic, row.topic);
-  elements.plot.setAttribute('aria-label', `Chart of ${row.topic}`);
-  write(elements.name, row.name);
-  write(elements.last, withUnit(row));
+/**
+ * @param {Record<string, HTMLElement>} parts
+ * @param {object | null} row of the store; null: nothing is known about the topic
+ */
+export function showTitle(parts, topic, row, now_ms) {
+  write(parts.topicText, topic);
+  if (parts.topic.title !== topic) {
+    parts.topic.title = topic;
+    parts.plot.setAttribute('aria-label', `Chart of ${topic}`);
+  }
+  if (row === null) {
+    for (const name of ['name', 'last', 'change', 'freshness', 'kind']) write(parts[name], '');
+    return;
+  }
+  write(parts.name, row.name);
+  write(parts.last, withUnit(row));
   const change = percent(row.change);
-  write(elements.change, change && `${change} %`);
-  elements.change.className = `mono ${signClass(change)}`;
+  write(parts.change, change && `${change} %`);
+  parts.change.className = `change mono ${signClass(change)}`;
   // Only a problem is shown here. The age of a live topic is in the table.
   const [text, color] = freshness(row, now_ms);
-  write(elements.freshness, color && text);
-  elements.freshness.className = color;
+  write(parts.freshness, color && text);
+  parts.freshness.className = `freshness ${color}`;
   const kind = KINDS[row.kind] ?? row.kind;
-  write(elements.kind, row.extra ? `${kind} · ${row.extra}` : kind);
-  const hint = row.kind === 'absent' ? 'There is no value at present.' : `Topics with ${row.kind} values have no chart.`;
-  write(elements.hint, row.number === null ? hint : '');
+  write(parts.kind, row.extra ? `${kind} · ${row.extra}` : kind);
 }

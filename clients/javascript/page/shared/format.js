@@ -2,6 +2,14 @@
 
 const PERCENT_DECIMALS = 2;
 const DASH = '–';
+/** From here on a number has an exponent. */
+const LARGE = 1e15;
+/** Below this a number has an exponent if its source has more decimals than people count. */
+const SMALL = 1e-4;
+const PLAIN_DECIMALS = 6;
+const SIGNIFICANT = 6;
+/** Of `toFixed` there are 100, but a float has no more digits than these for our sizes. */
+const MAX_DECIMALS = 20;
 /** Keeps a number on one line. */
 const THOUSANDS_SEPARATOR = '\u00a0';
 
@@ -11,8 +19,17 @@ export const nsToMs = (ns) => Number(ns / 1_000n) / 1_000;
 export function fixed(number, decimals) {
   if (number === null || number === undefined || Number.isNaN(number)) return DASH;
   if (!Number.isFinite(number)) return number > 0 ? '∞' : '-∞';
-  if (Math.abs(number) >= 1e15 || (number !== 0 && Math.abs(number) < 1e-6)) return number.toPrecision(6);
-  return grouped(number.toFixed(decimals));
+  const size = Math.abs(number);
+  if (size >= LARGE) return number.toPrecision(SIGNIFICANT);
+  // Where a source measures such small values, zeros would hide them.
+  if (number !== 0 && size < SMALL && decimals > PLAIN_DECIMALS) return exponential(number, decimals);
+  return grouped(number.toFixed(Math.min(decimals, MAX_DECIMALS)));
+}
+
+/** `1.2e-7`, with the digits that this many decimals have. */
+function exponential(number, decimals) {
+  const exponent = Math.floor(Math.log10(Math.abs(number)));
+  return number.toExponential(Math.min(Math.max(decimals + exponent, 0), SIGNIFICANT - 1));
 }
 
 /** `39484.64` with its thousands apart. The decimals stay together. */
@@ -57,8 +74,13 @@ export function millis(ms) {
 
 export const count = (number) => grouped(String(number));
 
-/** Time of day in UTC. */
-export const clock = (ms, hasMillis = false) => new Date(ms).toISOString().slice(11, hasMillis ? 23 : 19);
+/** The time shown, such as `5 m` or `36 s`. */
+export function span(s) {
+  for (const [unit_s, unit] of [[86_400, 'd'], [3_600, 'h'], [60, 'm']]) {
+    if (s >= unit_s) return `${Number((s / unit_s).toFixed(s % unit_s === 0 ? 0 : 1))} ${unit}`;
+  }
+  return `${Number(s.toFixed(s < 10 ? 1 : 0))} s`;
+}
 
 /** The value of a row of the store. Only numbers have a unit. */
 export const withUnit = ({ text, unit, number }) => (unit && number !== null ? `${text} ${unit}` : text);

@@ -104,9 +104,29 @@ const update = struct({
   seq: u64,
   source_time_ns: optional(time),
   ingest_time_ns: time,
-  quality: choice('live', 'retained', 'stale'),
+  quality: choice('live', 'retained', 'stale', 'historical'),
   value,
 });
+
+const interval = choice('1s', '5s', '15s', '1m', '5m', '15m', '1h', '4h', '1d');
+const state = choice('complete', 'open', 'incomplete');
+const candle = struct({
+  start_ns: time,
+  state,
+  open: decimal,
+  high: decimal,
+  low: decimal,
+  close: decimal,
+  volume: optional(decimal),
+  count: u64,
+});
+const row = struct({ start_ns: time, state, first: reading, max: reading, min: reading, last: reading, sum: reading, count: u64 });
+
+/** A list that JSON leaves out while it is empty. */
+function intervals(kind) {
+  const fields = list(kind);
+  return { ...withDefault(fields, []), toJson: (some) => (some.length > 0 ? fields.toJson(some) : undefined) };
+}
 
 /** The messages of a client: name to fields, in the order of their numbers. */
 export const CLIENT = side({
@@ -117,6 +137,7 @@ export const CLIENT = side({
   list: { id: requestId },
   change: { id: requestId, channel: u32, mode: withDefault(mode, 'latest'), max_rate_hz: optional(f64) },
   history: { id: requestId, topic: string, limit: optional(u32), before: optional(u64) },
+  candles: { id: requestId, topic: string, interval, limit: optional(u32), from_ns: optional(time), before_ns: optional(time) },
 });
 
 /** The messages of a server. */
@@ -165,6 +186,7 @@ export const SERVER = side({
     statuses: list(struct({ topic: topicName, status: choice('live', 'stale', 'dead'), since_ns: time })),
   },
   history: { id: u32, topics: introductions, updates: list(update), more: bool },
+  candles: { id: u32, topics: introductions, interval, position: u64, candles: intervals(candle), rows: intervals(row), more: bool },
 });
 
 function side(messages) {

@@ -23,6 +23,29 @@ export const tooSmall = (page) =>
     .map(([element, { height }]) => `${height} px: ${element.outerHTML.slice(0, 100)}`));
 
 /**
+ * Waits until the chart has a line: pixels in its colour, left of the value axis. The line of a new
+ * server is near its right end.
+ */
+export const drawn = (page) =>
+  page.waitForFunction(() => {
+    const canvas = document.querySelector('#charts canvas');
+    if (!canvas || canvas.width === 0) return false;
+    const AXIS_PX = 76;
+    const width = canvas.width - Math.ceil(AXIS_PX * devicePixelRatio);
+    if (width <= 0) return false;
+    const { data } = canvas.getContext('2d').getImageData(0, 0, width, canvas.height);
+    const style = getComputedStyle(document.documentElement).getPropertyValue('--accent').trim();
+    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(style.slice(at, at + 2), 16));
+    const rows = new Set();
+    for (let at = 0; at < data.length; at += 4) {
+      const isLine = data[at + 3] > 200 && Math.abs(data[at] - red) < 40 && Math.abs(data[at + 1] - green) < 40 && Math.abs(data[at + 2] - blue) < 40;
+      if (isLine) rows.add(Math.floor(at / 4 / width));
+    }
+    // The dotted line of the last value is one row of pixels; a moving line has more.
+    return rows.size > 10;
+  }, undefined, PATIENCE);
+
+/**
  * A test with an open page of the server. It fails if the page requests anything from elsewhere.
  *
  * @param {string} sentence
@@ -31,11 +54,12 @@ export const tooSmall = (page) =>
  * @param {string[]} [options.flags] of the server
  * @param {object} [options.viewport]
  * @param {boolean} [options.hasTouch] whether the screen reacts to fingers
+ * @param {object} [options.context] further options of the browser's context
  * @param {boolean} [options.isCuttable] whether `cut()` can end the connections of the page
  * @param {(on: object) => Promise<void>} run gets the `page`, its `messages` on the console,
- * `another()` for a second window, `server()`, `restart()` and `cut()`
+ * `another(path)` for a second window, `server()`, `restart()` and `cut()`
  */
-export function onPage(sentence, { path = '', flags = [], viewport = WIDE, hasTouch = false, isCuttable = false }, run) {
+export function onPage(sentence, { path = '', flags = [], viewport = WIDE, hasTouch = false, isCuttable = false, context = {} }, run) {
   test(sentence, { timeout: TIMEOUT_MS }, async () => {
     const servers = [await Server.start(flags)];
     const wire = isCuttable ? await cuttable(servers[0].port) : null;
@@ -44,8 +68,8 @@ export function onPage(sentence, { path = '', flags = [], viewport = WIDE, hasTo
     try {
       const messages = [];
       const foreign = [];
-      const another = async () => {
-        const page = await browser.newPage({ viewport, hasTouch });
+      const another = async (at = path) => {
+        const page = await browser.newPage({ viewport, hasTouch, ...context });
         page.on('console', (message) => {
           // It is about the test, which reads pixels.
           if (!message.text().startsWith('Canvas2D: Multiple readback')) messages.push(`${message.type()}: ${message.text()}`);
@@ -54,7 +78,7 @@ export function onPage(sentence, { path = '', flags = [], viewport = WIDE, hasTo
         page.on('request', (request) => {
           if (new URL(request.url()).port !== String(port)) foreign.push(request.url());
         });
-        await page.goto(`http://127.0.0.1:${port}/${path}`);
+        await page.goto(`http://127.0.0.1:${port}/${at}`);
         return page;
       };
       const restart = async (whileAway) => {

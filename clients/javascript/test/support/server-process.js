@@ -36,6 +36,15 @@ export class Server {
     return server;
   }
 
+  /** Stops it without ending its connections. */
+  pause() {
+    this.#process.kill('SIGSTOP');
+  }
+
+  resume() {
+    this.#process.kill('SIGCONT');
+  }
+
   /** Ends it like a crash. */
   kill() {
     return this.#end('SIGKILL');

@@ -37,6 +37,8 @@ export async function use(): Promise<Token | undefined> {
     const nothing: undefined = await client.publish([], { ack: false });
     console.log(position, nothing);
     const { updates, more } = await client.history('lab/note', { limit: 100, before: position });
+    const { rows, candles } = await client.candles('lab/scale', '15m', { before_ns: 5n });
+    console.log(rows.length, candles[0]?.open.length);
     console.log(updates.length, more, called.statusOf('lab/note'));
   } catch (error) {
     if (error instanceof ServerError && error.temporary) console.log(error.retry_after_ms);
@@ -46,6 +48,8 @@ export async function use(): Promise<Token | undefined> {
   void client.publish({ topic: 'a', value: { trade: { price: 1.5, size: '1' } } });
   // @ts-expect-error times are BigInts
   void client.publish({ topic: 'a', value: { text: '' }, source_time_ns: 5 });
+  // @ts-expect-error there is no such interval
+  void client.candles('a', '2m');
   // @ts-expect-error only a client creates subscriptions
   new Subscription();
   return called.token;

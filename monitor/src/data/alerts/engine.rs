@@ -62,6 +62,14 @@ impl Alerts {
         alerts
     }
 
+    /// Replaces the rules; the states and events of those that stay are kept.
+    pub(crate) fn set_rules(&mut self, rules: &[AlertRule]) {
+        if self.rules != rules {
+            self.rules = rules.to_vec();
+            self.find_on();
+        }
+    }
+
     fn find_on(&mut self) {
         let mut on: HashMap<Topic, Vec<usize>> = HashMap::new();
         for (at, rule) in self.rules.iter().enumerate().filter(|(_, rule)| rule.is_on) {
@@ -245,7 +253,7 @@ fn describe(condition: &AlertCondition, topic: &MonitoredTopic) -> String {
     match (condition.threshold(), topic.number) {
         (Some(_), Some(number)) => {
             let unit = topic.unit.as_deref().unwrap_or_default();
-            let number = format::number(number, topic.decimals);
+            let number = format::value(number, topic.decimals);
             format!("{words} {unit} ({number})").replace("  ", " ")
         }
         _ => words,

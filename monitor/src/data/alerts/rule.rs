@@ -38,8 +38,8 @@ impl AlertCondition {
     /// The condition in words. `decimals` are those of the topic's values.
     pub(crate) fn words(&self, decimals: u8) -> String {
         match *self {
-            Self::Above(value) => format!("above {}", format::number(value, decimals)),
-            Self::Below(value) => format!("below {}", format::number(value, decimals)),
+            Self::Above(value) => format!("above {}", format::value(value, decimals)),
+            Self::Below(value) => format!("below {}", format::value(value, decimals)),
             Self::Moves { percent, within_s } => {
                 let within = format::age(i64::from(within_s) * SECOND);
                 format!("moves {percent} % within {within}")

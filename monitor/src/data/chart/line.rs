@@ -56,9 +56,9 @@ pub struct BandPiece {
     pub from: f64,
     /// End, in nanoseconds since the start of the window.
     pub to: f64,
-    /// Lowest bid.
+    /// Lowest price, usually a bid.
     pub low: f64,
-    /// Highest ask.
+    /// Highest price, usually an ask.
     pub high: f64,
     /// Last bid.
     pub bid: f64,
@@ -66,4 +66,11 @@ pub struct BandPiece {
     pub ask: f64,
     /// Whether it follows a gap.
     pub after_gap: bool,
+}
+
+impl BandPiece {
+    /// Whether the bid is above the ask.
+    pub(crate) fn is_crossed(&self) -> bool {
+        self.bid > self.ask
+    }
 }

@@ -9,6 +9,7 @@ mod style;
 pub(crate) mod ticks;
 mod time_steps;
 mod time_view;
+mod view_history;
 mod window;
 
 pub use self::{line::ChartLine, reduction::Reduction, window::ChartWindow};
@@ -18,4 +19,5 @@ pub(crate) use self::{
     style::ChartStyle,
     time_steps::round_interval,
     time_view::{SPAN_DEFAULT_NS, TimeView},
+    view_history::{Gesture, ViewHistory},
 };

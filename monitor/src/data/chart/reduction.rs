@@ -123,14 +123,19 @@ impl Reduction {
             pieces.push(BandPiece {
                 from: start,
                 to: start,
-                low: column.main.min,
-                high: asks.max,
+                low: column.main.min.min(asks.min),
+                high: asks.max.max(column.main.max),
                 bid: column.main.last,
                 ask: asks.last,
                 after_gap: column.after_gap,
             });
         }
         if let Some(last) = pieces.last_mut() {
+            // After a value that is no quote, it is unknown which quote holds.
+            let until_ns = match series.open_gap() {
+                Some((from_ns, ..)) => until_ns.min(from_ns),
+                None => until_ns,
+            };
             let end = until_ns.clamp(window.start_ns, window.end_ns);
             last.to = window.offset(end).max(last.from);
         }

@@ -151,7 +151,10 @@ fn padded(min: f64, max: f64) -> (f64, f64) {
         span * MARGIN
     } else {
         // A single value is drawn in the middle.
-        (min.abs() * 0.001).max(1e-9)
+        match min.abs() * 0.001 {
+            0.0 => 0.5,
+            room => room,
+        }
     };
     (min - room, max + room)
 }

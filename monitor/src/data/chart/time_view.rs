@@ -18,12 +18,6 @@ pub(crate) const SPAN_DEFAULT_NS: i64 = 60 * SECOND;
 /// touch the axis.
 const LEAD: f64 = 0.025;
 
-/// Changes within this time are undone together, because one turn of the wheel is many events.
-const GESTURE_NS: i64 = 700_000_000;
-
-/// The most changes that can be undone.
-const UNDO_MAX: usize = 100;
-
 /// The end of the view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Edge {
@@ -34,12 +28,10 @@ enum Edge {
 }
 
 /// A stretch of time that follows the clock or is paused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimeView {
     span_ns: i64,
     edge: Edge,
-    past: Vec<(i64, Edge)>,
-    changed_at: TimeNs,
 }
 
 impl Default for TimeView {
@@ -54,8 +46,6 @@ impl TimeView {
         Self {
             span_ns: span_ns.clamp(SPAN_MIN_NS, SPAN_MAX_NS),
             edge: Edge::Live,
-            past: Vec::new(),
-            changed_at: i64::MIN / 2,
         }
     }
 
@@ -90,20 +80,9 @@ impl TimeView {
         }
     }
 
-    fn remember(&mut self, now_ns: TimeNs) {
-        if now_ns - self.changed_at > GESTURE_NS {
-            if self.past.len() == UNDO_MAX {
-                self.past.remove(0);
-            }
-            self.past.push((self.span_ns, self.edge));
-        }
-        self.changed_at = now_ns;
-    }
-
     /// Multiplies the span by `factor`; less than 1 zooms in. A view that follows keeps following;
     /// in a paused one the time `anchor_ns` keeps its place.
-    pub(crate) fn zoom(&mut self, factor: f64, anchor_ns: TimeNs, now_ns: TimeNs) {
-        self.remember(now_ns);
+    pub(crate) fn zoom(&mut self, factor: f64, anchor_ns: TimeNs) {
         let span = (self.span_ns as f64 * factor) as i64;
         let span = span.clamp(SPAN_MIN_NS, SPAN_MAX_NS);
         if let Edge::At(end) = self.edge {
@@ -120,7 +99,6 @@ impl TimeView {
         if by_ns == 0 || (by_ns > 0 && self.is_following()) {
             return;
         }
-        self.remember(now_ns);
         let (_, end) = self.window(now_ns);
         let end = end.saturating_add(by_ns);
         self.edge = if end >= now_ns + self.lead_ns() {
@@ -131,8 +109,7 @@ impl TimeView {
     }
 
     /// Shows exactly this stretch.
-    pub(crate) fn show(&mut self, from_ns: TimeNs, to_ns: TimeNs, now_ns: TimeNs) {
-        self.remember(now_ns);
+    pub(crate) fn show(&mut self, from_ns: TimeNs, to_ns: TimeNs) {
         self.span_ns = (to_ns - from_ns).clamp(SPAN_MIN_NS, SPAN_MAX_NS);
         self.edge = Edge::At(to_ns);
     }
@@ -140,28 +117,18 @@ impl TimeView {
     /// Pauses the view.
     pub(crate) fn pause(&mut self, now_ns: TimeNs) {
         if self.is_following() {
-            self.remember(now_ns);
             self.edge = Edge::At(self.window(now_ns).1);
         }
     }
 
     /// Shows the newest samples from now on.
-    pub(crate) fn follow(&mut self, now_ns: TimeNs) {
-        if !self.is_following() {
-            self.remember(now_ns);
-            self.edge = Edge::Live;
-        }
+    pub(crate) fn follow(&mut self) {
+        self.edge = Edge::Live;
     }
 
-    /// Undoes the last change. Returns whether there was one.
-    pub(crate) fn undo(&mut self) -> bool {
-        let Some((span_ns, edge)) = self.past.pop() else {
-            return false;
-        };
-        self.span_ns = span_ns;
-        self.edge = edge;
-        self.changed_at = i64::MIN / 2;
-        true
+    /// Shows this much time; the end stays.
+    pub(crate) fn set_span(&mut self, span_ns: i64) {
+        self.span_ns = span_ns.clamp(SPAN_MIN_NS, SPAN_MAX_NS);
     }
 }
 
@@ -189,7 +156,7 @@ mod tests {
     #[test]
     fn zooming_keeps_following() {
         let mut view = TimeView::following(100 * SECOND);
-        view.zoom(0.5, NOW - 80 * SECOND, NOW);
+        view.zoom(0.5, NOW - 80 * SECOND);
         assert!(view.is_following());
         assert_eq!(view.span_ns(), 50 * SECOND);
     }
@@ -199,7 +166,7 @@ mod tests {
         let mut view = paused();
         let (start, end) = view.window(NOW);
         let anchor = start + (end - start) / 4;
-        view.zoom(0.5, anchor, NOW);
+        view.zoom(0.5, anchor);
         let (start, end) = view.window(NOW);
         assert!((anchor - (start + (end - start) / 4)).abs() < 1000);
     }
@@ -215,29 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn changes_of_the_view_are_undone_gesture_by_gesture() {
-        let mut view = TimeView::following(100 * SECOND);
-        for tick in 0..5 {
-            view.zoom(0.9, NOW, NOW + tick * 20_000_000);
-        }
-        view.pan(-50 * SECOND, NOW + 10 * SECOND);
-        assert!(view.undo());
-        assert!(view.is_following());
-        assert!(view.span_ns() < 60 * SECOND);
-        assert!(view.undo());
-        assert_eq!(view.span_ns(), 100 * SECOND);
-        assert!(!view.undo());
-    }
-
-    #[test]
     fn spans_stay_within_their_limits() {
         let mut view = paused();
         for _ in 0..200 {
-            view.zoom(0.5, NOW, NOW);
+            view.zoom(0.5, NOW);
         }
         assert_eq!(view.span_ns(), SPAN_MIN_NS);
         for _ in 0..200 {
-            view.zoom(2.0, NOW, NOW);
+            view.zoom(2.0, NOW);
         }
         assert_eq!(view.span_ns(), SPAN_MAX_NS);
     }

@@ -2,7 +2,7 @@
 
 use tickcast_protocol::{decimal::Decimal, value::Value};
 
-use super::numbers::{count, cut, decimal, number};
+use super::numbers::{self, count, cut, decimal};
 use crate::data::topics::{Latest, MonitoredTopic};
 
 /// Longer texts are cut in lists.
@@ -13,7 +13,7 @@ const TEXT_SHOWN_CHARS: usize = 24;
 pub(crate) fn latest(topic: &MonitoredTopic, both_sides: bool) -> String {
     match &topic.latest {
         None => "–".to_owned(),
-        Some(Latest::Value(Value::Reading(reading))) => number(*reading, topic.decimals),
+        Some(Latest::Value(Value::Reading(reading))) => numbers::value(*reading, topic.decimals),
         Some(Latest::Value(Value::Trade(trade))) => decimal(trade.price),
         Some(Latest::Value(Value::Quote(quote))) if both_sides => {
             format!("{} / {}", side(quote.bid), side(quote.ask))
@@ -22,6 +22,7 @@ pub(crate) fn latest(topic: &MonitoredTopic, both_sides: bool) -> String {
         Some(Latest::Value(Value::Text(text))) => cut(text, TEXT_SHOWN_CHARS),
         Some(Latest::Value(Value::Absent(word))) => absent(word),
         Some(Latest::Value(Value::Bytes(bytes))) => bytes_of(bytes.len()),
+        Some(Latest::CutText { head, .. }) => cut(head, TEXT_SHOWN_CHARS),
         Some(Latest::Bytes(len)) => bytes_of(*len),
     }
 }

@@ -12,6 +12,6 @@ pub use self::numbers::number;
 pub(crate) use self::{
     durations::{age, duration, latency},
     latest::latest,
-    numbers::{count, cut, mebibytes, rate, signed},
+    numbers::{count, cut, cut_front, mebibytes, parse_number, rate, signed, value},
     zone::Zone,
 };

@@ -5,6 +5,16 @@ use tickcast_protocol::decimal::Decimal;
 /// Larger numbers are written with a power of ten.
 const WRITTEN_OUT_MAX: f64 = 1e13;
 
+/// Numbers whose source sends more decimals than this are written with a power of ten if they are
+/// small, because zeros cannot be counted at a glance.
+const DECIMALS_WRITTEN_OUT_MAX: u8 = 8;
+
+/// Of a source that sends small numbers, numbers from here on are written out.
+const SMALL_BELOW: f64 = 1e-3;
+
+/// Digits of a value that would be zero with the decimals of its topic.
+const RESCUED_DIGITS: usize = 3;
+
 /// Groups the digits before the point by three.
 fn group(digits: &str) -> String {
     let (sign, digits) = match digits.strip_prefix('-') {
@@ -32,12 +42,57 @@ pub fn number(value: f64, decimals: u8) -> String {
     if value.abs() >= WRITTEN_OUT_MAX {
         return format!("{value:.4e}");
     }
+    if decimals > DECIMALS_WRITTEN_OUT_MAX {
+        return match value.abs() {
+            0.0 => "0".to_owned(),
+            size if size < SMALL_BELOW => {
+                let above_point = -size.log10().floor() as i32;
+                let digits = (i32::from(decimals) - above_point).max(0);
+                exponent(value, digits as usize)
+            }
+            _ => number(value, DECIMALS_WRITTEN_OUT_MAX),
+        };
+    }
     let text = format!("{value:.*}", usize::from(decimals));
     // A zero has no sign.
     match text.strip_prefix('-') {
         Some(rest) if rest.bytes().all(|byte| matches!(byte, b'0' | b'.')) => group(rest),
         _ => group(&text),
     }
+}
+
+/// A value of a topic with the topic's decimals. A value is never written as zero if it is not:
+/// `1.2e-9`.
+pub(crate) fn value(value: f64, decimals: u8) -> String {
+    let text = number(value, decimals);
+    let is_zero = text.bytes().all(|byte| matches!(byte, b'0' | b'.'));
+    if is_zero && value != 0.0 {
+        exponent(value, RESCUED_DIGITS - 1)
+    } else {
+        text
+    }
+}
+
+/// A number as a power of ten with at most this many digits after the point; the last ones are not
+/// zeros.
+fn exponent(value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$e}");
+    match text.split_once('e') {
+        Some((number, power)) if number.contains('.') => {
+            let number = number.trim_end_matches('0').trim_end_matches('.');
+            format!("{number}e{power}")
+        }
+        _ => text,
+    }
+}
+
+/// The number in a text that a person typed, with spaces between groups of digits or without.
+pub(crate) fn parse_number(text: &str) -> Option<f64> {
+    let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    digits
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
 }
 
 /// A number with its sign, `+0.12`.
@@ -68,6 +123,16 @@ pub(crate) fn cut(text: &str, chars: usize) -> String {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line.to_owned(),
     }
+}
+
+/// The end of a name, cut at the front to this many characters: the end tells names apart.
+pub(crate) fn cut_front(name: &str, chars: usize) -> String {
+    let count = name.chars().count();
+    if count <= chars {
+        return name.to_owned();
+    }
+    let kept = name.chars().skip(count - chars.saturating_sub(1));
+    std::iter::once('…').chain(kept).collect()
 }
 
 /// Updates per second: `12k`, `4.0k`, `412`, `1.0`, `0.003`.

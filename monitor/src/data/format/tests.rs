@@ -21,6 +21,29 @@ fn numbers_are_grouped_by_three_digits() {
 }
 
 #[test]
+fn small_values_keep_their_digits_and_are_never_zero() {
+    check(number(1e-12, 12), "1e-12");
+    check(number(1.2e-7, 8), "0.00000012");
+    check(number(-1.25e-9, 11), "-1.25e-9");
+    check(number(0.0, 12), "0");
+    check(number(0.5, 12), "0.50000000");
+    check(value(1.234e-9, 3), "1.23e-9");
+    check(value(0.0, 3), "0.000");
+    check(value(-0.0004, 3), "-4e-4");
+    check(number(-0.0004, 3), "0.000");
+    assert_eq!(parse_number("-39 484.5"), Some(-39_484.5));
+    assert_eq!(parse_number("inf"), None);
+    assert_eq!(parse_number("1,5"), None);
+}
+
+#[test]
+fn names_are_cut_at_the_front() {
+    check(cut_front("plant/line-1/temperature", 12), "…temperature");
+    check(cut_front("temperature", 12), "temperature");
+    check(cut_front("äöü", 2), "…ü");
+}
+
+#[test]
 fn rates_ages_and_durations_have_the_digits_that_matter() {
     check(rate(12_345.0), "12k");
     check(rate(4_040.0), "4.0k");
@@ -49,6 +72,12 @@ fn times_are_written_in_the_zone() {
     check(zone.tick(time_ns - time_ns % MINUTE, MINUTE), "09:40");
     check(zone.tick(time_ns - time_ns % DAY, HOUR), "Fri 08");
     check(zone.name(time_ns), "UTC");
+    let day = time_ns - time_ns % DAY;
+    assert_eq!(zone.midnight(time_ns), Some(day));
+    assert_eq!(zone.parse("09:30", time_ns), Some(day + 570 * MINUTE));
+    let before = zone.parse(" 2021-01-07 23:00:05 ", time_ns);
+    assert_eq!(before, Some(day - HOUR + 5 * SECOND));
+    assert_eq!(zone.parse("soon", time_ns), None);
 }
 
 #[test]

@@ -64,6 +64,26 @@ impl Zone {
         self.zoned(time_ns).strftime(pattern).to_string()
     }
 
+    /// The start of the day that contains a time.
+    pub(crate) fn midnight(&self, time_ns: TimeNs) -> Option<TimeNs> {
+        let start = self.zoned(time_ns).start_of_day().ok()?;
+        i64::try_from(start.timestamp().as_nanosecond()).ok()
+    }
+
+    /// The time in a text: `09:30`, `09:30:15`, or with a date in front, `2026-11-26 09:30`.
+    /// Without a date it is on the day of `now_ns`.
+    pub(crate) fn parse(&self, text: &str, now_ns: TimeNs) -> Option<TimeNs> {
+        let text = text.trim();
+        let (date, time) = match text.split_once([' ', 'T']) {
+            Some((date, time)) => (date.parse().ok()?, time.trim()),
+            None => (self.zoned(now_ns).date(), text),
+        };
+        let date: jiff::civil::Date = date;
+        let time: jiff::civil::Time = time.parse().ok()?;
+        let zoned = date.to_datetime(time).to_zoned(self.0.clone()).ok()?;
+        i64::try_from(zoned.timestamp().as_nanosecond()).ok()
+    }
+
     /// The label of a time on an axis with ticks `step_ns` apart.
     pub(crate) fn tick(&self, time_ns: TimeNs, step_ns: i64) -> String {
         let zoned = self.zoned(time_ns);

@@ -1,5 +1,6 @@
 //! The history of one topic: samples, their summaries, and the gaps between them.
 
+mod extras;
 mod gap;
 mod kind;
 mod pyramid;
@@ -7,10 +8,12 @@ mod ring;
 mod series;
 mod summary;
 
+pub(crate) use self::{
+    extras::SampleExtra, kind::LANE_SECOND, series::SeriesId, summary::ValueSummary,
+};
 pub use self::{
     gap::{GapCause, SeriesGap},
     kind::{LANE_MAIN, SeriesKind},
     ring::CHUNK_SAMPLES,
     series::SampleSeries,
 };
-pub(crate) use self::{kind::LANE_SECOND, series::SeriesId, summary::ValueSummary};

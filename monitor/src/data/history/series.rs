@@ -8,6 +8,7 @@ use std::{
 use tickcast_protocol::message::TimeNs;
 
 use super::{
+    extras::{Extras, SampleExtra},
     gap::{GAPS_MAX, GapCause, SeriesGap},
     kind::SeriesKind,
     pyramid::{BASE_SAMPLES, Pyramid},
@@ -43,6 +44,7 @@ pub struct SampleSeries {
     kind: SeriesKind,
     times: ChunkRing<TimeNs>,
     lanes: Vec<Lane>,
+    extras: Extras,
     gaps: VecDeque<SeriesGap>,
     /// A gap that ends with the next sample.
     pending: Option<(Option<u64>, GapCause)>,
@@ -59,6 +61,7 @@ impl SampleSeries {
             kind,
             times: ChunkRing::default(),
             lanes: vec![Lane::default(); kind.lanes()],
+            extras: Extras::new(kind),
             gaps: VecDeque::new(),
             pending: None,
             start: 0,
@@ -79,6 +82,12 @@ impl SampleSeries {
     /// Appends a sample: as many of `values` as the kind has lanes, all finite. Time never runs
     /// backwards within a series: a sample with an earlier time gets the time of the one before.
     pub fn append(&mut self, time_ns: TimeNs, values: [f64; 2]) {
+        self.append_with(time_ns, values, SampleExtra::default());
+    }
+
+    /// Appends a sample with what it has beside its values.
+    pub(crate) fn append_with(&mut self, time_ns: TimeNs, values: [f64; 2], extra: SampleExtra) {
+        self.extras.push(extra);
         let index = self.end();
         let time_ns = match self.last_time() {
             Some(last) => time_ns.max(last),
@@ -141,7 +150,7 @@ impl SampleSeries {
             for (lane, value) in values.iter_mut().enumerate().take(self.kind.lanes()) {
                 *value = other.value(lane, index);
             }
-            self.append(other.time(index), values);
+            self.append_with(other.time(index), values, other.extra(index));
         }
     }
 
@@ -171,6 +180,7 @@ impl SampleSeries {
             for lane in &mut self.lanes {
                 lane.values.drop_chunk();
             }
+            self.extras.drop_chunk();
         }
         for lane in &mut self.lanes {
             lane.pyramid.forget_before(start);
@@ -238,6 +248,18 @@ impl SampleSeries {
     /// A value of a sample between [`Self::start`] and [`Self::end`].
     pub fn value(&self, lane: usize, index: u64) -> f64 {
         self.lanes[lane].values.get(index)
+    }
+
+    /// What a sample between [`Self::start`] and [`Self::end`] has beside its values.
+    pub(crate) fn extra(&self, index: u64) -> SampleExtra {
+        self.extras.get(index)
+    }
+
+    /// The gap after the newest sample, if there is one: its start, how many updates are missing,
+    /// and the cause.
+    pub(crate) fn open_gap(&self) -> Option<(TimeNs, Option<u64>, GapCause)> {
+        let (lost, cause) = self.pending?;
+        Some((self.last_time()?, lost, cause))
     }
 
     /// Index of the first sample at `time_ns` or later; [`Self::end`] if there is none.
@@ -348,6 +370,7 @@ impl SampleSeries {
             .iter()
             .map(|lane| lane.values.bytes() + lane.pyramid.bytes())
             .sum();
-        self.times.bytes() + lanes + self.gaps.capacity() * size_of::<SeriesGap>()
+        let columns = self.times.bytes() + lanes + self.extras.bytes();
+        columns + self.gaps.capacity() * size_of::<SeriesGap>()
     }
 }

@@ -131,8 +131,10 @@ impl MonitoredTopic {
             }
             seq = update.seq + 1;
             match sample::of_value(&update.value) {
+                _ if sample::is_past(update) => {}
                 Some((_, values)) if sample::is_number(kind, values) => {
-                    joined.append(update.ingest_time_ns, values);
+                    let extra = sample::extra_of(&update.value);
+                    joined.append_with(update.ingest_time_ns, values, extra);
                 }
                 Some(_) | None => joined.mark_gap(Some(0), GapCause::NotANumber),
             }
@@ -159,7 +161,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::data::{history::LANE_MAIN, topics::Store};
+    use crate::data::{
+        history::LANE_MAIN,
+        topics::{Store, latest::Latest},
+    };
 
     /// The `seq`-th update of the topic; others lie between on the tape.
     fn update(seq: Seq) -> Update<Topic> {
@@ -225,6 +230,25 @@ mod tests {
         assert_eq!(gaps(&store), []);
         assert_eq!(past(&store), PastHistory::Complete);
         assert_eq!(store.totals().lost, 0);
+    }
+
+    #[test]
+    fn a_historical_value_is_neither_drawn_nor_the_newest_nor_missing() {
+        let mut store = opened();
+        let historical = |seq: Seq| Update {
+            quality: Quality::Historical,
+            ..update(seq)
+        };
+        store.apply(historical(16), Mode::Every);
+        let newest = |store: &Store| store.topic_named("t").unwrap().latest.clone();
+        assert_eq!(newest(&store), Some(Latest::Value(Value::Reading(15.0))));
+        store.apply(update(17), Mode::Every);
+        assert_eq!(newest(&store), Some(Latest::Value(Value::Reading(17.0))));
+        store.fill(&topic(), &[update(10), historical(11), update(12)], true);
+        let expected = [3.0, 7.0, 10.0, 12.0, 13.0, 14.0, 15.0, 17.0];
+        assert_eq!(values(&store), expected);
+        assert_eq!((gaps(&store), store.totals().lost), (vec![], 0));
+        assert_eq!(store.totals().updates, 15);
     }
 
     #[test]

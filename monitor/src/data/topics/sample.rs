@@ -1,8 +1,12 @@
 //! From values to samples of a series.
 
-use tickcast_protocol::{decimal::Decimal, value::Value};
+use tickcast_protocol::{
+    decimal::Decimal,
+    message::{Quality, Update},
+    value::Value,
+};
 
-use crate::data::history::SeriesKind;
+use crate::data::history::{SampleExtra, SeriesKind};
 
 /// The kind and the numbers of a sample; a missing side of a quote is not a number. `None` for
 /// values that interrupt a series.
@@ -21,7 +25,28 @@ pub(super) fn of_value(value: &Value) -> Option<(SeriesKind, [f64; 2])> {
     }
 }
 
+/// What a sample has beside its numbers.
+pub(super) fn extra_of(value: &Value) -> SampleExtra {
+    match value {
+        Value::Trade(trade) => SampleExtra {
+            side: trade.side,
+            ..SampleExtra::default()
+        },
+        Value::Quote(quote) => SampleExtra {
+            sizes: [quote.bid_size, quote.ask_size]
+                .map(|size| size.map_or(f64::NAN, Decimal::to_f64)),
+            ..SampleExtra::default()
+        },
+        _ => SampleExtra::default(),
+    }
+}
+
 /// Whether all values of a sample can be drawn.
 pub(super) fn is_number(kind: SeriesKind, values: [f64; 2]) -> bool {
     values[..kind.lanes()].iter().all(|value| value.is_finite())
+}
+
+/// Whether a value is older than values that came before it. A series has no place for it.
+pub(super) fn is_past<T>(update: &Update<T>) -> bool {
+    update.quality == Quality::Historical
 }

@@ -4,8 +4,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, BinaryHeap, HashMap},
-    sync::Arc,
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet},
 };
 
 use tickcast_protocol::{
@@ -15,8 +14,10 @@ use tickcast_protocol::{
 
 use super::{
     keys::{TopicKey, TopicTable},
+    latest::Latest,
     past::PastHistory,
     sample,
+    settings::TopicSettings,
     topic_state::{Lossless, MonitoredTopic},
     totals::UpdateTotals,
 };
@@ -28,6 +29,10 @@ pub(crate) const MEMORY_LIMIT_DEFAULT_BYTES: usize = 512 * 1024 * 1024;
 /// The most topics: a server may offer a million by mistake, and no user reads a longer list.
 /// Updates of further topics are counted and dropped.
 pub const TOPICS_MAX: usize = 250_000;
+
+/// The most bytes of newest values that are kept whole, beyond those that rows show: all texts and
+/// small pictures of a large broker. Of further ones only the beginning is kept.
+const PAYLOADS_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Eviction frees this part of the limit (one in this many), so that the next update does not evict
 /// again.
@@ -56,6 +61,12 @@ pub struct Store {
     /// Topics that are not live.
     not_live: BTreeSet<TopicKey>,
     status_changes: u64,
+    /// Bytes of newest values beyond those that rows show.
+    payload_bytes: usize,
+    /// The topics of which states are kept.
+    pub(super) watched: HashSet<Topic>,
+    /// What the user has set, also for topics that have not come yet.
+    settings: BTreeMap<Topic, TopicSettings>,
 }
 
 impl Default for Store {
@@ -79,15 +90,16 @@ impl Store {
             with_value: Vec::new(),
             not_live: BTreeSet::new(),
             status_changes: 0,
+            payload_bytes: 0,
+            watched: HashSet::new(),
+            settings: BTreeMap::new(),
         }
     }
 
     /// Applies the introduction of a topic, or what is known about it anew.
     pub(crate) fn introduce(&mut self, info: &TopicInfo) {
         if let Some(key) = self.key_or_new(&info.topic) {
-            let topic = &mut self.topics[key];
-            topic.unit = info.unit.as_deref().map(Arc::from);
-            topic.friendly_name = info.name.as_deref().map(Arc::from);
+            self.topics[key].tell(info.unit.as_deref(), info.name.as_deref());
         }
     }
 
@@ -98,7 +110,11 @@ impl Store {
         if self.topics.len() >= TOPICS_MAX {
             return None;
         }
-        let key = self.topics.push(MonitoredTopic::new(name.clone()));
+        let mut topic = MonitoredTopic::new(name.clone());
+        if let Some(settings) = self.settings.get(name) {
+            topic.set(Some(settings));
+        }
+        let key = self.topics.push(topic);
         self.by_name.insert(name.clone(), key);
         Some(key)
     }
@@ -125,29 +141,38 @@ impl Store {
             if mode == Mode::Every {
                 topic.join(&update);
             }
+            if let Some(watched) = &mut topic.watched {
+                watched.update(&update);
+            }
             append(topic, &update, self.connection, &mut self.totals);
             let after = topic.series.as_ref().map_or(0, SampleSeries::bytes);
             self.bytes = self.bytes - before + after;
         }
         if update.position > topic.position {
-            // Updates before the topic was first seen do not count.
             self.totals.updates += match topic.seq {
                 // Updates before the topic was first seen do not count.
                 0 => 1,
                 seq_before => update.seq.saturating_sub(seq_before),
             };
-            topic.position = update.position;
-            topic.seq = update.seq;
-            topic.ingest_ns = update.ingest_time_ns;
+            topic.seq = topic.seq.max(update.seq);
             self.newest_ns = self.newest_ns.max(Some(update.ingest_time_ns));
-            topic.source_ns = update.source_time_ns;
-            topic.quality = update.quality;
-            topic.rate.update(update.ingest_time_ns, update.seq);
-            if topic.latest.is_none() {
-                self.with_value.push(key);
+            topic.rate.update(update.ingest_time_ns, topic.seq);
+            if topic.latest.is_none() || !sample::is_past(&update) {
+                topic.position = update.position;
+                topic.ingest_ns = update.ingest_time_ns;
+                topic.source_ns = update.source_time_ns;
+                topic.quality = update.quality;
+                if topic.latest.is_none() {
+                    self.with_value.push(key);
+                }
+                let held = topic.latest.as_ref().map_or(0, Latest::extra_bytes);
+                self.payload_bytes -= held;
+                let room = PAYLOADS_MAX_BYTES.saturating_sub(self.payload_bytes);
+                let latest = Latest::of(update.value, room);
+                self.payload_bytes += latest.extra_bytes();
+                topic.show(latest, update.ingest_time_ns);
+                self.moved_ns = self.moved_ns.max(topic.moved.0);
             }
-            topic.show(update.value, update.ingest_time_ns);
-            self.moved_ns = self.moved_ns.max(topic.moved.0);
         }
         if self.bytes > self.memory_limit {
             self.evict();
@@ -162,6 +187,9 @@ impl Store {
         let topic = &mut self.topics[key];
         topic.status = status;
         topic.status_since_ns = since_ns;
+        if let Some(watched) = &mut topic.watched {
+            watched.status(since_ns, status);
+        }
         if status == Status::Live {
             self.not_live.remove(&key);
         } else {
@@ -190,6 +218,9 @@ impl Store {
             topic.series_at = (0, 0);
             topic.forget_past();
             topic.rate.reset();
+            if let Some(watched) = &mut topic.watched {
+                watched.epoch_changed();
+            }
             if let Some(series) = &mut topic.series
                 && !series.is_empty()
             {
@@ -215,6 +246,9 @@ impl Store {
         let topic = &mut self.topics[key];
         let before = topic.series.as_ref().map_or(0, SampleSeries::bytes);
         topic.fill(updates, more);
+        if let Some(watched) = &mut topic.watched {
+            watched.fill(updates);
+        }
         let after = topic.series.as_ref().map_or(0, SampleSeries::bytes);
         self.bytes = self.bytes - before + after;
         if self.bytes > self.memory_limit {
@@ -240,6 +274,23 @@ impl Store {
                 (true, state) => state,
             };
         }
+    }
+
+    /// Sets what the user has set for all topics.
+    pub(crate) fn set_settings(&mut self, settings: &BTreeMap<Topic, TopicSettings>) {
+        if self.settings == *settings {
+            return;
+        }
+        let changed = self.settings.keys().chain(settings.keys());
+        let changed = changed.filter(|name| self.settings.get(*name) != settings.get(*name));
+        for key in changed
+            .filter_map(|name| self.find(name.as_str()))
+            .collect::<Vec<_>>()
+        {
+            let set = settings.get(&self.topics[key].name);
+            self.topics[key].set(set);
+        }
+        self.settings.clone_from(settings);
     }
 
     /// Changes the memory limit.
@@ -283,6 +334,11 @@ impl Store {
     /// The topic with this name.
     pub(crate) fn find(&self, name: &str) -> Option<TopicKey> {
         self.by_name.get(name).copied()
+    }
+
+    /// The state of a topic, which is created if it is unknown.
+    pub(super) fn topic_mut(&mut self, name: &Topic) -> Option<&mut MonitoredTopic> {
+        self.key_or_new(name).map(|key| &mut self.topics[key])
     }
 
     /// The state of a topic.
@@ -365,6 +421,14 @@ fn append(
     if topic.lossless == Lossless::Asked {
         topic.lossless = Lossless::Yes;
     }
+    if sample::is_past(update) {
+        // Series are in order of arrival, and it belongs elsewhere. The next update tells what was
+        // skipped before it.
+        if seq_before > 0 {
+            topic.series_at.1 = seq_before + 1;
+        }
+        return;
+    }
     let Some((kind, values)) = sample::of_value(&update.value) else {
         // A line across "unavailable" would claim that the value was known.
         if let Some(series) = &mut topic.series {
@@ -391,7 +455,8 @@ fn append(
         }
     }
     if sample::is_number(kind, values) {
-        series.append(update.ingest_time_ns, values);
+        let extra = sample::extra_of(&update.value);
+        series.append_with(update.ingest_time_ns, values, extra);
     } else {
         series.mark_gap(Some(0), GapCause::NotANumber);
     }

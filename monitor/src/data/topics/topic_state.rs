@@ -13,8 +13,13 @@ use super::{
     latest::{self, Latest},
     past::{Joint, PastHistory},
     rate::UpdateRate,
+    settings::TopicSettings,
+    watched::Watched,
 };
 use crate::data::history::SampleSeries;
+
+/// A value without a number.
+static NO_NUMBER: Value = Value::Absent(String::new());
 
 /// The direction of the last change of the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,8 +51,12 @@ pub struct MonitoredTopic {
     pub name: Topic,
     /// The unit of its readings, if known.
     pub unit: Option<Arc<str>>,
-    /// Its name for people, if its source gives one.
+    /// Its name for people, if its source or the user gives one.
     pub friendly_name: Option<Arc<str>>,
+    /// The unit and the name that its source gives.
+    told: [Option<Arc<str>>; 2],
+    /// What the user has set.
+    pub(crate) settings: Option<Box<TopicSettings>>,
     /// The newest value.
     pub latest: Option<Latest>,
     /// The number that the newest value is drawn as.
@@ -56,6 +65,8 @@ pub struct MonitoredTopic {
     pub first_number: Option<f64>,
     /// Decimals that the source sends.
     pub decimals: u8,
+    /// The size of the largest reading, which bounds the decimals: 0.3 - 0.1 - 0.2 is noise.
+    pub(super) largest: f64,
     /// When the newest update was put on the tape, by the server's clock.
     pub ingest_ns: TimeNs,
     /// When the newest update happened, by the source's clock.
@@ -80,6 +91,8 @@ pub struct MonitoredTopic {
     pub rate: UpdateRate,
     /// Its history, if it has numbers.
     pub series: Option<SampleSeries>,
+    /// What is kept while it is charted or inspected.
+    pub(crate) watched: Option<Box<Watched>>,
     /// Position and seq of the newest sample.
     pub(super) series_at: (Position, Seq),
     /// How its samples are received.
@@ -109,10 +122,13 @@ impl MonitoredTopic {
             name,
             unit: None,
             friendly_name: None,
+            told: [None, None],
+            settings: None,
             latest: None,
             number: None,
             first_number: None,
             decimals: 0,
+            largest: 0.0,
             ingest_ns: 0,
             source_ns: None,
             quality: Quality::Live,
@@ -125,12 +141,54 @@ impl MonitoredTopic {
             moved: (0, Direction::None),
             rate: UpdateRate::default(),
             series: None,
+            watched: None,
             series_at: (0, 0),
             lossless: Lossless::No,
             joint: None,
             past: PastHistory::Unasked,
             connection: 0,
         }
+    }
+
+    /// Applies the unit and the name that its source gives.
+    pub(super) fn tell(&mut self, unit: Option<&str>, name: Option<&str>) {
+        self.told = [unit, name].map(|text| text.map(Arc::from));
+        self.name_it();
+    }
+
+    /// Applies what the user has set.
+    pub(super) fn set(&mut self, settings: Option<&TopicSettings>) {
+        let decimals = settings.and_then(|settings| settings.decimals);
+        self.decimals = decimals.unwrap_or(match (&self.settings, self.number) {
+            // The next values show how many the source sends.
+            (Some(_), Some(number)) => latest::reading_decimals(number),
+            _ => self.decimals,
+        });
+        self.settings = settings.cloned().map(Box::new);
+        self.name_it();
+    }
+
+    fn name_it(&mut self) {
+        let settings = self.settings.as_deref();
+        let set = |text: Option<&String>| text.map(|text| Arc::from(text.as_str()));
+        let [unit, name] = &self.told;
+        let set_unit = set(settings.and_then(|settings| settings.unit.as_ref()));
+        let set_name = set(settings.and_then(|settings| settings.name.as_ref()));
+        self.unit = set_unit.or_else(|| unit.clone());
+        self.friendly_name = set_name.or_else(|| name.clone());
+    }
+
+    /// Whether its value is outside of the limits that the user has set.
+    pub(crate) fn is_outside(&self) -> bool {
+        match (&self.settings, self.number) {
+            (Some(settings), Some(number)) => settings.is_outside(number),
+            _ => false,
+        }
+    }
+
+    /// The decimals that the user has set.
+    pub(crate) fn set_decimals(&self) -> Option<u8> {
+        self.settings.as_ref()?.decimals
     }
 
     /// The age of the newest update, if it is known.
@@ -148,13 +206,6 @@ impl MonitoredTopic {
         }
     }
 
-    /// The change since the first number seen, in percent; `None` where it is not defined.
-    pub(crate) fn change_percent(&self) -> Option<f64> {
-        let (first_number, number) = (self.first_number?, self.number?);
-        let change = (number - first_number) / first_number.abs() * 100.0;
-        change.is_finite().then_some(change)
-    }
-
     /// Whether every update of the topic is received.
     pub(crate) fn is_lossless(&self) -> bool {
         self.lossless == Lossless::Yes
@@ -170,9 +221,20 @@ impl MonitoredTopic {
     }
 
     /// Applies the newest value.
-    pub(super) fn show(&mut self, value: Value, ingest_ns: TimeNs) {
-        self.decimals = match &value {
-            Value::Reading(reading) => self.decimals.max(latest::reading_decimals(*reading)),
+    pub(super) fn show(&mut self, latest: Latest, ingest_ns: TimeNs) {
+        let value = match &latest {
+            Latest::Value(value) => value,
+            // What is cut has no number.
+            Latest::CutText { .. } | Latest::Bytes(_) => &NO_NUMBER,
+        };
+        let sent = match value {
+            Value::Reading(reading) => {
+                if reading.is_finite() {
+                    self.largest = self.largest.max(reading.abs());
+                }
+                let decimals = self.decimals.max(latest::reading_decimals(*reading));
+                decimals.min(latest::decimals_max(self.largest))
+            }
             Value::Trade(trade) => trade.price.scale(),
             Value::Quote(quote) => {
                 let scales = [quote.bid, quote.ask].map(|side| side.map(Decimal::scale));
@@ -180,6 +242,7 @@ impl MonitoredTopic {
             }
             Value::Text(_) | Value::Bytes(_) | Value::Absent(_) => self.decimals,
         };
+        self.decimals = self.set_decimals().unwrap_or(sent);
         let number = value.as_f64().filter(|number| number.is_finite());
         if let (Some(before), Some(after)) = (self.number, number)
             && before != after
@@ -193,6 +256,6 @@ impl MonitoredTopic {
         }
         self.number = number;
         self.first_number = self.first_number.or(number);
-        self.latest = Some(Latest::of(value));
+        self.latest = Some(latest);
     }
 }

@@ -5,7 +5,7 @@ use std::{
     ops::{Index, IndexMut},
 };
 
-use crate::data::topics::TopicKey;
+use crate::data::{natural_key::NaturalKey, topics::TopicKey};
 
 /// Number of a node within one tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,8 +29,8 @@ pub(crate) struct TopicCounts {
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) parent: NodeId,
-    /// The nodes below by the text of their level, ascending.
-    pub(super) children: BTreeMap<Box<str>, NodeId>,
+    /// The nodes below, in the natural order of their levels.
+    pub(super) children: BTreeMap<NaturalKey, NodeId>,
     /// The topic that ends here.
     pub(super) topic: Option<TopicKey>,
     /// A topic at or below the node; its name up to `end` is the path of the node.

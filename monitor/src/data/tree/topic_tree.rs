@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 use tickcast_protocol::message::Status;
 
 use super::node::{Node, NodeId, Nodes, ROOT, TopicCounts};
-use crate::data::topics::{Store, TopicKey};
+use crate::data::{
+    natural_key::NaturalKey,
+    topics::{Store, TopicKey},
+};
 
 /// Topics that are inserted or filtered per step: some milliseconds of work.
 pub(crate) const STEP_TOPICS: usize = 20_000;
@@ -129,7 +132,8 @@ impl TopicTree {
         let mut end = 0;
         for level in name.split('/') {
             end += level.len();
-            at = match self.nodes[at].children.get(level) {
+            let level = NaturalKey::of(level);
+            at = match self.nodes[at].children.get(&level) {
                 Some(&child) => child,
                 None => {
                     let child = self.nodes.push(Node {
@@ -139,7 +143,7 @@ impl TopicTree {
                         is_open: !self.open.is_empty() && self.open.contains(&name[..end]),
                         ..Node::new(at)
                     });
-                    self.nodes[at].children.insert(level.into(), child);
+                    self.nodes[at].children.insert(level, child);
                     child
                 }
             };
@@ -152,7 +156,7 @@ impl TopicTree {
     fn node_of(&self, store: &Store, key: TopicKey) -> NodeId {
         let mut at = ROOT;
         for level in store.topic(key).name.as_str().split('/') {
-            match self.nodes[at].children.get(level) {
+            match self.nodes[at].children.get(&NaturalKey::of(level)) {
                 Some(&child) => at = child,
                 None => break,
             }

@@ -14,6 +14,7 @@ use tickcast_protocol::{
     topic::{Filter, Topic},
 };
 
+use super::holds::{RecordedTopics, RecordingHolds};
 use crate::data::incoming::IncomingItem;
 
 /// The most items of one call of [`RecordingPlayer::advance`], so that a jump over hours does not
@@ -24,7 +25,7 @@ const ADVANCE_MAX_UPDATES: usize = 40_000;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenRecordingError {
     /// It cannot be read.
-    #[error("cannot read {path}: {error}")]
+    #[error("cannot read {}: {error}", path.display())]
     Io {
         /// Which file.
         path: PathBuf,
@@ -58,6 +59,7 @@ pub(crate) struct RecordingPlayer {
     speed: f64,
     is_paused: bool,
     bad_lines: u64,
+    holds: RecordingHolds,
     position: u64,
     seqs: HashMap<Topic, Seq>,
 }
@@ -80,13 +82,18 @@ impl RecordingPlayer {
             speed: 1.0,
             is_paused: false,
             bad_lines: 0,
+            holds: RecordingHolds::default(),
             position: 0,
             seqs: HashMap::new(),
         };
         let mut range: Option<(TimeNs, TimeNs)> = None;
+        let mut topics = RecordedTopics::default();
         while let Some(line) = player.read_line().map_err(io)? {
             let (first, last) = range.unwrap_or((line.time, line.time));
             range = Some((first.min(line.time), last.max(line.time)));
+            if line.value.is_some() {
+                topics.add(&line.topic, line.every);
+            }
         }
         let Some((first_ns, last_ns)) = range else {
             let reason = match player.bad_lines {
@@ -98,6 +105,7 @@ impl RecordingPlayer {
         };
         player.first_ns = first_ns;
         player.last_ns = last_ns;
+        player.holds = topics.holds();
         player.rewind().map_err(io)?;
         Ok(player)
     }
@@ -137,6 +145,11 @@ impl RecordingPlayer {
     /// Time of the first and of the last update.
     pub(crate) fn range(&self) -> (TimeNs, TimeNs) {
         (self.first_ns, self.last_ns)
+    }
+
+    /// Its topics.
+    pub(crate) fn holds(&self) -> RecordingHolds {
+        self.holds
     }
 
     /// The current time of the recording.

@@ -32,7 +32,7 @@ fn updates(items: Vec<IncomingItem>) -> Vec<Update<Topic>> {
 fn recorded(count: i64) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.jsonl");
-    let mut writer = RecordingWriter::start(path.clone()).unwrap();
+    let mut writer = RecordingWriter::start(path.clone(), RecordedScope::Charted).unwrap();
     for at in 0..count {
         let value = Value::Reading(at as f64);
         writer.record(
@@ -41,7 +41,7 @@ fn recorded(count: i64) -> (tempfile::TempDir, PathBuf) {
             true,
         );
     }
-    assert_eq!(writer.finish().unwrap(), count as u64);
+    assert_eq!(writer.finish().unwrap().lines, count as u64);
     (folder, path)
 }
 
@@ -66,7 +66,7 @@ fn a_recording_is_played_as_it_was_received() {
 fn a_status_is_recorded_and_played_at_its_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.jsonl");
-    let mut writer = RecordingWriter::start(path.clone()).unwrap();
+    let mut writer = RecordingWriter::start(path.clone(), RecordedScope::Charted).unwrap();
     writer.record(&update("t", 0, 1, Value::Reading(1.0)), None, true);
     let status = tickcast_protocol::message::TopicStatus {
         topic: Topic::new("t").unwrap(),
@@ -141,7 +141,7 @@ fn damaged_lines_are_counted_and_other_files_are_refused() {
 fn a_restart_of_the_recorded_server_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.jsonl");
-    let mut writer = RecordingWriter::start(path.clone()).unwrap();
+    let mut writer = RecordingWriter::start(path.clone(), RecordedScope::Charted).unwrap();
     for (time, seq) in [(0, 5), (1, 6), (2, 1)] {
         writer.record(&update("t", time, seq, Value::Reading(0.0)), None, true);
     }

@@ -17,6 +17,8 @@ use tickcast_protocol::{
     topic::Topic,
 };
 
+use super::holds::{RecordedScope, RecordedTopics, RecordingHolds};
+
 /// Lines are handed to the file's thread in pieces of this size.
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -35,6 +37,8 @@ pub(crate) struct RecordingWriter {
     lines: u64,
     left_out: u64,
     bytes: Arc<AtomicU64>,
+    scope: RecordedScope,
+    topics: RecordedTopics,
 }
 
 /// The progress of a recording.
@@ -46,11 +50,13 @@ pub(crate) struct RecordingProgress {
     pub(crate) left_out: u64,
     /// Bytes written.
     pub(crate) bytes: u64,
+    /// The topics so far.
+    pub(crate) holds: RecordingHolds,
 }
 
 impl RecordingWriter {
     /// Starts a recording.
-    pub(crate) fn start(path: PathBuf) -> io::Result<Self> {
+    pub(crate) fn start(path: PathBuf, scope: RecordedScope) -> io::Result<Self> {
         let mut file = File::create(&path)?;
         let (pieces, arriving) = sync_channel::<Vec<u8>>(PIECES_MAX);
         let (ending, ended) = sync_channel(1);
@@ -76,11 +82,14 @@ impl RecordingWriter {
             lines: 0,
             left_out: 0,
             bytes,
+            scope,
+            topics: RecordedTopics::default(),
         })
     }
 
     /// Adds an update.
     pub(crate) fn record(&mut self, update: &Update<Topic>, unit: Option<&str>, every: bool) {
+        self.topics.add(&update.topic, every);
         self.write(&RecordedLine {
             topic: update.topic.clone(),
             time: update.ingest_time_ns,
@@ -133,6 +142,11 @@ impl RecordingWriter {
         }
     }
 
+    /// What is recorded.
+    pub(crate) fn scope(&self) -> RecordedScope {
+        self.scope
+    }
+
     /// The file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -144,6 +158,7 @@ impl RecordingWriter {
             lines: self.lines,
             left_out: self.left_out,
             bytes: self.bytes.load(Ordering::Relaxed),
+            holds: self.topics.holds(),
         }
     }
 
@@ -152,12 +167,12 @@ impl RecordingWriter {
         self.ended.try_recv().ok()?.err()
     }
 
-    /// Ends the recording and waits until it is written. Returns the number of lines.
-    pub(crate) fn finish(mut self) -> io::Result<u64> {
+    /// Ends the recording and waits until it is written. Returns what it has then.
+    pub(crate) fn finish(mut self) -> io::Result<RecordingProgress> {
         self.flush();
         self.pieces = None;
         match self.ended.recv() {
-            Ok(result) => result.map(|()| self.lines),
+            Ok(result) => result.map(|()| self.progress()),
             // The error was returned before.
             Err(_) => Err(io::Error::other("the recording had already ended")),
         }

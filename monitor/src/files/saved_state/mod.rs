@@ -17,7 +17,7 @@ pub(crate) use self::{
     file::default_path,
     preferences::Preferences,
     topic_list::{ListOptions, SavedTopicList, Sort},
-    workspace::{PANES_MAX, SavedChart, SavedPane, SavedTree, SavedWorkspace},
+    workspace::{PANES_MAX, SavedChart, SavedLog, SavedPane, SavedTree, SavedWorkspace},
 };
 pub use self::{
     file::write,

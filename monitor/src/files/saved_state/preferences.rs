@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data::{format::Zone, topics::MEMORY_LIMIT_DEFAULT_BYTES},
+    data::{
+        format::Zone,
+        topics::{ChangeReference, MEMORY_LIMIT_DEFAULT_BYTES},
+    },
     files::destination,
 };
 
@@ -27,6 +30,13 @@ pub struct Preferences {
     pub sound_command: String,
     /// Where recordings, tables and pictures go; empty for the usual folder.
     pub folder: String,
+    /// What changes are measured from.
+    #[serde(skip_serializing_if = "is_default")]
+    pub reference: ChangeReference,
+}
+
+fn is_default(reference: &ChangeReference) -> bool {
+    *reference == ChangeReference::default()
 }
 
 impl Preferences {
@@ -49,6 +59,7 @@ impl Default for Preferences {
             flash: true,
             sound_command: SOUND_COMMAND_DEFAULT.to_owned(),
             folder: String::new(),
+            reference: ChangeReference::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, io};
 
 use serde::{Deserialize, Serialize};
+use tickcast_protocol::topic::Topic;
 
 use super::{
     common::{CommonState, SERVERS_MAX},
@@ -10,7 +11,10 @@ use super::{
     topic_list::SavedTopicList,
     workspace::SavedWorkspace,
 };
-use crate::data::alerts::AlertRule;
+use crate::data::{
+    alerts::AlertRule,
+    topics::{SETTINGS_MAX, TopicSettings},
+};
 
 /// All that is saved.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -36,6 +40,9 @@ pub struct SavedState {
     pub layout: Option<String>,
     /// The rules of alerts.
     pub alerts: Vec<AlertRule>,
+    /// What the user has set for single topics.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub topics: BTreeMap<Topic, TopicSettings>,
     /// The other servers, each with its own state. Only the common state above counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<SavedState>,
@@ -94,6 +101,9 @@ impl SavedState {
                 *workspace = SavedWorkspace::default();
             }
         }
+        let topics = std::mem::take(&mut self.topics).into_iter();
+        let topics = topics.map(|(topic, settings)| (topic, settings.repaired()));
+        self.topics = topics.take(SETTINGS_MAX).collect();
         self.others = self.others.into_iter().map(Self::repaired).collect();
         self
     }

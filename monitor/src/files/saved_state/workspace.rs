@@ -98,6 +98,17 @@ pub(crate) enum SavedPane {
     Chart(SavedChart),
     /// Latencies, losses and clock of a topic.
     Health {},
+    /// The payloads of the selected topic.
+    Inspector {},
+    /// The messages of text topics.
+    Log(SavedLog),
+}
+
+/// The saved form of a log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SavedLog {
+    /// Its topics.
+    pub(crate) topics: Vec<Topic>,
 }
 
 /// The saved form of a chart.
@@ -170,7 +181,9 @@ impl SavedWorkspace {
         let has_root = self.tree.root.is_none_or(|id| tiles.contains_key(&id));
         let has_topics = |tile: &SavedTile| match tile {
             SavedTile::Pane(SavedPane::Chart(chart)) => !chart.topics.is_empty(),
-            SavedTile::Pane(SavedPane::Health {}) | SavedTile::Container(_) => true,
+            SavedTile::Pane(SavedPane::Log(log)) => !log.topics.is_empty(),
+            SavedTile::Pane(SavedPane::Health {} | SavedPane::Inspector {})
+            | SavedTile::Container(_) => true,
         };
         has_root && seen.len() <= TILES_MAX && tiles.values().all(has_topics)
     }

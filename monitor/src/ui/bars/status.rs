@@ -1,73 +1,103 @@
-//! The line at the bottom: liveness, samples per pixel, memory, losses.
+//! The line at the bottom: liveness, notices, losses, memory, time.
 
-use egui::{Align, Layout, Ui};
-use tickcast_protocol::message::TimeNs;
+use egui::{Align, Color32, Layout, Ui};
 
+use super::{
+    fitting::{BarPart, fitting},
+    measure,
+    status_parts::{self, StatusPart},
+};
 use crate::{
-    data::{
-        connection_state::ConnectionState,
-        format,
-        time::{MINUTE, SECOND},
-    },
+    data::connection_state::ConnectionState,
     files::recording::RecordingPlayer,
     ui::{
         command::UiCommand,
+        names::Name,
         panes::Workspace,
-        scene::{Quiet, Scene},
+        scene::Scene,
         theme,
         widgets::{labelled_value, status_light, styled},
     },
 };
 
+/// Space between two parts.
+const GAP: f32 = 20.0;
+
+/// A notice gets at least this much, or what it needs.
+const NOTICE_MIN: f32 = 240.0;
+
 /// Draws the line and returns the commands that the user gave.
 pub(crate) fn show(ui: &mut Ui, scene: &Scene<'_>, charts: &Workspace) -> Vec<UiCommand> {
-    let theme = scene.theme;
     let mut commands = Vec::new();
+    let parts = status_parts::all(scene, charts);
+    let (words, color) = liveness_words(scene, charts);
+    let live = measure::LIGHT + measure::text(ui, words, theme::small());
+    let notice = scene.notice.unwrap_or_default();
+    let notice_width = match notice {
+        "" => 0.0,
+        notice => measure::text(ui, notice, theme::small()).min(NOTICE_MIN) + GAP,
+    };
+    let room = ui.available_width() - live - GAP - notice_width;
+    let widths: Vec<BarPart> = parts
+        .iter()
+        .map(|part| BarPart {
+            width: part.width(ui),
+            rank: part.rank,
+        })
+        .collect();
+    let shown = fitting(&widths, room, GAP);
+    let shown = parts.iter().zip(shown).filter(|(_, shown)| *shown);
+    let (right, left): (Vec<_>, Vec<_>) = shown
+        .map(|(part, _)| part)
+        .partition(|part| part.is_at_right);
     ui.horizontal_centered(|ui| {
-        ui.spacing_mut().item_spacing.x = 20.0;
-        liveness(ui, scene, charts, &mut commands);
-        if let Some(samples) = charts.samples_per_pixel(scene) {
-            labelled_value(ui, theme, "1 px =", &format::rate(samples), "updates");
+        ui.spacing_mut().item_spacing.x = GAP;
+        liveness(ui, words, color, &mut commands);
+        for part in left {
+            draw(ui, scene, part);
         }
-        if let Some(oldest) = oldest(scene) {
-            let depth = format::duration(scene.now_ns - oldest);
-            labelled_value(ui, theme, "history", &depth, "");
-        }
-        let store = scene.store;
-        let memory = format!(
-            "{} / {} MiB",
-            format::mebibytes(store.bytes()),
-            format::mebibytes(store.memory_limit())
-        );
-        labelled_value(ui, theme, "memory", &memory, "");
-        servers(ui, scene);
-        losses(ui, scene);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.spacing_mut().item_spacing.x = 20.0;
-            let zone = scene.zone;
-            let step_ns = match scene.quiet() {
-                Quiet::No | Quiet::Seconds => SECOND,
-                // The window is not repainted more often.
-                Quiet::Minutes => MINUTE,
-            };
-            let time = zone.clock(scene.now_ns, step_ns);
-            let time = format!("{time} {}", zone.name(scene.now_ns));
-            ui.label(styled(time, theme::small_figures(), theme.muted));
-            let cost = scene.health.repaints.cost().as_secs_f64() * 1e3;
-            // Laid out from right to left.
-            labelled_value(ui, theme, "", &format!("{cost:.1} ms"), "repaint");
-            if let Some((notice, _)) = &scene.health.notice {
-                let notice = format::cut(notice, 100);
-                ui.label(styled(notice, theme::small(), theme.warning));
+            ui.spacing_mut().item_spacing.x = GAP;
+            for part in right {
+                draw(ui, scene, part);
+            }
+            if !notice.is_empty() {
+                let name = Name {
+                    text: notice,
+                    font: theme::small(),
+                    color: scene.theme.warning,
+                };
+                let width = ui.available_width();
+                name.show_cut_at_end(ui, width);
             }
         });
     });
     commands
 }
 
-fn liveness(ui: &mut Ui, scene: &Scene<'_>, charts: &Workspace, commands: &mut Vec<UiCommand>) {
+fn draw(ui: &mut Ui, scene: &Scene<'_>, part: &StatusPart) {
     let theme = scene.theme;
-    let (words, color) = match scene.connection {
+    let response = ui
+        .scope(|ui| match part.color {
+            Some(color) => {
+                ui.label(styled(&part.value, theme::small(), color));
+            }
+            // Laid out from right to left, the words change places.
+            None if part.is_at_right => {
+                labelled_value(ui, theme, part.after, &part.value, part.before);
+            }
+            None => labelled_value(ui, theme, part.before, &part.value, part.after),
+        })
+        .response;
+    if !part.tip.is_empty() {
+        response.on_hover_text(part.tip);
+    }
+}
+
+/// Whether what is shown is live, in words and a colour.
+fn liveness_words(scene: &Scene<'_>, charts: &Workspace) -> (&'static str, Color32) {
+    let theme = scene.theme;
+    match scene.connection {
         _ if scene.player.is_some_and(RecordingPlayer::is_at_end) => ("At the end", theme.muted),
         _ if scene.player.is_some() && charts.is_following() => ("Playing", theme.up),
         _ if scene.player.is_some() => ("Paused", theme.warning),
@@ -79,7 +109,10 @@ fn liveness(ui: &mut Ui, scene: &Scene<'_>, charts: &Workspace, commands: &mut V
         ConnectionState::BackingOff { .. } | ConnectionState::Ended { .. } => {
             ("No connection", theme.bad)
         }
-    };
+    }
+}
+
+fn liveness(ui: &mut Ui, words: &str, color: Color32, commands: &mut Vec<UiCommand>) {
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         status_light(ui, color);
@@ -89,74 +122,4 @@ fn liveness(ui: &mut Ui, scene: &Scene<'_>, charts: &Workspace, commands: &mut V
             commands.push(UiCommand::FollowAll);
         }
     });
-}
-
-/// How many servers answer, if there are several.
-fn servers(ui: &mut Ui, scene: &Scene<'_>) {
-    let all = scene.tabs.len();
-    if all < 2 {
-        return;
-    }
-    let answering = scene
-        .tabs
-        .iter()
-        .filter(|tab| matches!(tab.connection, ConnectionState::Connected { .. }))
-        .count();
-    let text = format!("{answering} of {all} servers");
-    let color = if answering < all {
-        scene.theme.bad
-    } else {
-        scene.theme.muted
-    };
-    ui.label(styled(text, theme::small(), color));
-}
-
-/// Time of the oldest sample of the selected topic.
-fn oldest(scene: &Scene<'_>) -> Option<TimeNs> {
-    let topic = scene.store.topic_named(scene.selected?.as_str())?;
-    topic.series.as_ref()?.first_time()
-}
-
-fn losses(ui: &mut Ui, scene: &Scene<'_>) {
-    let theme = scene.theme;
-    let totals = scene.store.totals();
-    if totals.gaps == 0 {
-        labelled_value(ui, theme, "gaps", "0", "");
-    } else {
-        let text = format!(
-            "{} lost in {} {}",
-            format::count(totals.lost),
-            format::count(totals.gaps),
-            if totals.gaps == 1 { "gap" } else { "gaps" }
-        );
-        ui.label(styled(text, theme::small(), theme.bad));
-    }
-    if totals.restarts > 0 {
-        let text = match totals.restarts {
-            1 => "1 server restart".to_owned(),
-            restarts => format!("{restarts} server restarts"),
-        };
-        let tip = "Updates during a restart are unknown";
-        ui.label(styled(text, theme::small(), theme.warning))
-            .on_hover_text(tip);
-    }
-    if totals.dropped > 0 {
-        let text = format!("{} dropped here", format::count(totals.dropped));
-        let tip = "There are more topics than the monitor keeps";
-        ui.label(styled(text, theme::small(), theme.bad))
-            .on_hover_text(tip);
-    }
-    let held_back = scene.health.held_back;
-    if held_back.times > 0 {
-        let waited = i64::try_from(held_back.total.as_nanos()).unwrap_or(i64::MAX);
-        let text = format!(
-            "held back {} x, {}",
-            held_back.times,
-            format::duration(waited)
-        );
-        let tip =
-            "The window was too slow, so the server had to wait. The monitor dropped nothing.";
-        ui.label(styled(text, theme::small(), theme.warning))
-            .on_hover_text(tip);
-    }
 }

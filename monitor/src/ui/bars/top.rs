@@ -1,20 +1,62 @@
-//! The bar at the top: the server, its rate and latency.
+//! The bar at the top: the server, its rate and latency, the recording, the layout.
 
 use std::time::Instant;
 
 use egui::{Align, Key, Layout, Ui};
 
-use super::other_servers;
+use super::{
+    fitting::{BarPart, fitting},
+    measure, other_servers, recording,
+};
 use crate::{
     data::{connection_state::ConnectionState, format},
     ui::{
         command::{Overlay, UiCommand},
-        connection_words::connection_words,
+        connection_words::{connection_words, short_words},
+        names::Name,
         scene::Scene,
         theme,
         widgets::{chip, key_and_name, labelled_value, status_light, styled},
     },
 };
+
+/// Space between two parts.
+const GAP: f32 = 12.0;
+
+/// The least width of the server's address.
+const ADDRESS_MIN: f32 = 120.0;
+
+/// Width of the field for another address.
+const FIELD_WIDTH: f32 = 220.0;
+
+const TITLE: &str = "Tickcast";
+
+const TRY_NOW: &str = "Try now";
+
+/// The parts that give way, each with its rank; the server is always shown.
+const RANKS: [(Part, u8); 8] = [
+    (Part::Title, 7),
+    (Part::Others, 1),
+    (Part::Rate, 3),
+    (Part::Latency, 6),
+    (Part::Recording, 0),
+    (Part::Layout, 4),
+    (Part::Commands, 2),
+    (Part::Keys, 5),
+];
+
+/// A part of the bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Title,
+    Others,
+    Rate,
+    Latency,
+    Recording,
+    Layout,
+    Commands,
+    Keys,
+}
 
 /// The bar's own state: the address that is being edited.
 #[derive(Debug, Default)]
@@ -27,62 +69,80 @@ impl TopBar {
     pub(crate) fn show(&mut self, ui: &mut Ui, scene: &Scene<'_>) -> Vec<UiCommand> {
         let mut commands = Vec::new();
         let theme = scene.theme;
+        let server = ServerWidths::of(ui, scene, self.editing.is_some());
+        let room = ui.available_width() - server.least - GAP;
+        let parts = RANKS.map(|(part, rank)| BarPart {
+            width: width(ui, scene, part),
+            rank,
+        });
+        let shown = fitting(&parts, room, GAP);
+        let used: f32 = parts
+            .iter()
+            .zip(&shown)
+            .filter(|(_, shown)| **shown)
+            .map(|(part, _)| part.width + GAP)
+            .sum();
+        let is_shown = |part: Part| {
+            let at = RANKS.iter().position(|(other, _)| *other == part);
+            at.is_some_and(|at| shown[at])
+        };
         ui.horizontal_centered(|ui| {
-            ui.spacing_mut().item_spacing.x = 16.0;
-            ui.label(styled("Tickcast", theme::strong(), theme.text));
-            self.server(ui, scene, &mut commands);
-            other_servers::show(ui, scene, &mut commands);
-            chip(ui, theme, |ui| {
-                let rate = format::count(scene.health.updates_per_second().round() as u64);
-                // As wide as a million, so that the parts to the right do not move.
-                labelled_value(ui, theme, "", &format!("{rate:>7}"), "upd/s");
-            });
-            self.latency(ui, scene);
+            ui.spacing_mut().item_spacing.x = GAP;
+            if is_shown(Part::Title) {
+                ui.label(styled(TITLE, theme::strong(), theme.text));
+            }
+            self.server(ui, scene, &server, room - used, &mut commands);
+            if is_shown(Part::Others) {
+                other_servers::show(ui, scene, &mut commands);
+            }
+            if is_shown(Part::Rate) {
+                chip(ui, theme, |ui| {
+                    labelled_value(ui, theme, "", &rate(scene), "upd/s");
+                });
+            }
+            if is_shown(Part::Latency) {
+                latency(ui, scene);
+            }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.spacing_mut().item_spacing.x = 6.0;
-                let mut overlay = |ui: &mut Ui, key, label, overlay| {
-                    if key_and_name(ui, theme, key, label) {
+                ui.spacing_mut().item_spacing.x = GAP;
+                for (part, key, label, overlay) in [
+                    (Part::Keys, "?", "keys", Overlay::Keys),
+                    (Part::Commands, "Ctrl K", "commands", Overlay::Palette),
+                ] {
+                    if is_shown(part) && key_and_name(ui, theme, key, label) {
                         commands.push(UiCommand::Overlay(Some(overlay)));
                     }
-                };
-                overlay(ui, "?", "keys", Overlay::Keys);
-                overlay(ui, "Ctrl K", "commands", Overlay::Palette);
-                ui.add_space(8.0);
-                self.layout(ui, scene, &mut commands);
-                recording(ui, scene, &mut commands);
+                }
+                if is_shown(Part::Layout) {
+                    layout(ui, scene, &mut commands);
+                }
+                if is_shown(Part::Recording) {
+                    recording::show(ui, scene, &mut commands);
+                }
             });
         });
         commands
     }
 
-    fn layout(&self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<UiCommand>) {
-        let theme = scene.theme;
-        let current = scene.layouts.current.unwrap_or("unsaved");
-        let mut text = egui::text::LayoutJob::default();
-        for (part, color) in [("Workspace: ", theme.muted), (current, theme.text)] {
-            text.append(part, 0.0, egui::TextFormat::simple(theme::text(), color));
-        }
-        ui.menu_button(text, |ui| {
-            for name in scene.layouts.all {
-                if ui.button(name).clicked() {
-                    commands.push(UiCommand::LoadLayout(name.clone()));
-                    ui.close();
-                }
-            }
-            if ui.button("Save as …").clicked() {
-                commands.push(UiCommand::Overlay(Some(Overlay::SaveLayout)));
-                ui.close();
-            }
-            if ui.button("Preferences …").clicked() {
-                commands.push(UiCommand::Overlay(Some(Overlay::Preferences)));
-                ui.close();
-            }
-        });
-    }
-
-    fn server(&mut self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<UiCommand>) {
+    /// Draws the address and the state of the server, in at most `spare` more than their least
+    /// width.
+    fn server(
+        &mut self,
+        ui: &mut Ui,
+        scene: &Scene<'_>,
+        widths: &ServerWidths,
+        spare: f32,
+        commands: &mut Vec<UiCommand>,
+    ) {
         let theme = scene.theme;
         let (words, color) = connection_words(scene.connection, theme, Instant::now());
+        let spare_for_address = (widths.address - widths.address_least).min(spare.max(0.0));
+        let has_room = spare - spare_for_address >= widths.words - widths.words_least;
+        let words = if has_room {
+            words
+        } else {
+            short_words(scene.connection, words)
+        };
         // While a recording is played, the state of the server does not matter.
         let color = match scene.player {
             Some(_) => theme.muted,
@@ -90,29 +150,17 @@ impl TopBar {
         };
         chip(ui, theme, |ui| {
             status_light(ui, color);
-            if let Some(text) = &mut self.editing {
-                let response = ui.add(
-                    egui::TextEdit::singleline(text)
-                        .font(theme::small_figures())
-                        .desired_width(220.0),
-                );
-                response.widget_info(|| {
-                    egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Server address")
-                });
-                if response.lost_focus() {
-                    if ui.input(|input| input.key_pressed(Key::Enter)) {
-                        commands.push(UiCommand::Connect(text.trim().to_owned()));
-                    }
-                    self.editing = None;
-                } else {
-                    response.request_focus();
-                }
+            if self.editing.is_some() {
+                self.field(ui, commands);
             } else {
-                let address =
-                    egui::Button::new(styled(scene.url, theme::small_figures(), theme.text))
-                        .frame(false);
-                let response = ui
-                    .add(address)
+                let width = widths.address_least + spare_for_address;
+                let address = Name {
+                    text: scene.url,
+                    font: theme::small_figures(),
+                    color: theme.text,
+                };
+                let response = address
+                    .button(ui, width)
                     .on_hover_text("Click to connect to another server");
                 if response.clicked() {
                     self.editing = Some(scene.url.to_owned());
@@ -123,10 +171,8 @@ impl TopBar {
                 _ => color,
             };
             let response = ui.label(styled(words, theme::small(), color));
-            if matches!(scene.connection, ConnectionState::BackingOff { .. })
-                && scene.player.is_none()
-            {
-                let now = egui::Button::new(styled("Try now", theme::small(), theme.text));
+            if can_try(scene) {
+                let now = egui::Button::new(styled(TRY_NOW, theme::small(), theme.text));
                 if ui.add(now.frame(false)).clicked() {
                     commands.push(UiCommand::Connect(scene.url.to_owned()));
                 }
@@ -148,47 +194,149 @@ impl TopBar {
         });
     }
 
-    fn latency(&self, ui: &mut Ui, scene: &Scene<'_>) {
-        let theme = scene.theme;
-        let words = |ns: Option<i64>| ns.map_or("–".to_owned(), format::latency);
-        let summary = scene.health.summary();
-        let tip = "Latency from the server's tape to the monitor, over the last minute, of charted topics";
-        chip(ui, theme, |ui| {
-            let p50 = words(summary.map(|summary| summary.p50_ns));
-            let p99 = words(summary.map(|summary| summary.p99_ns));
-            // As wide as any latency, so that the parts to the right do not move.
-            labelled_value(ui, theme, "latency p50", &format!("{p50:<7}"), "p99");
-            labelled_value(ui, theme, "", &format!("{p99:<7}"), "");
-            ui.response().on_hover_text(tip);
+    /// Draws the field for another address.
+    fn field(&mut self, ui: &mut Ui, commands: &mut Vec<UiCommand>) {
+        let Some(text) = &mut self.editing else {
+            return;
+        };
+        let response = ui.add(
+            egui::TextEdit::singleline(text)
+                .font(theme::small_figures())
+                .desired_width(FIELD_WIDTH),
+        );
+        response.widget_info(|| {
+            egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Server address")
         });
+        if response.lost_focus() {
+            let url = text.trim();
+            // Without an address everything stays as it is.
+            if ui.input(|input| input.key_pressed(Key::Enter)) && !url.is_empty() {
+                commands.push(UiCommand::Connect(url.to_owned()));
+            }
+            self.editing = None;
+        } else {
+            response.request_focus();
+        }
     }
 }
 
-/// Draws the progress of the recording being written.
-fn recording(ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<UiCommand>) {
-    let Some(recorder) = scene.recorder else {
-        return;
-    };
-    let theme = scene.theme;
-    let progress = recorder.progress();
-    chip(ui, theme, |ui| {
-        // Laid out from right to left, like the parts around it.
-        let stop = egui::Button::new(styled("Stop", theme::small(), theme.text)).frame(false);
-        let stop = ui
-            .add(stop)
-            .on_hover_text(recorder.path().display().to_string());
-        if stop.clicked() {
-            commands.push(UiCommand::ToggleRecording);
-        }
-        let mut text = format!(
-            "recording {} · {} MiB",
-            format::count(progress.lines),
-            format::mebibytes(usize::try_from(progress.bytes).unwrap_or(usize::MAX))
+/// Whether an attempt to connect can be made now instead of later.
+fn can_try(scene: &Scene<'_>) -> bool {
+    matches!(scene.connection, ConnectionState::BackingOff { .. }) && scene.player.is_none()
+}
+
+/// Widths of the server's part.
+struct ServerWidths {
+    least: f32,
+    address: f32,
+    address_least: f32,
+    words: f32,
+    words_least: f32,
+}
+
+impl ServerWidths {
+    fn of(ui: &Ui, scene: &Scene<'_>, is_edited: bool) -> Self {
+        let (words, _) = connection_words(scene.connection, scene.theme, Instant::now());
+        let short = short_words(scene.connection, words.clone());
+        let (words, words_least) = (
+            measure::text(ui, &words, theme::small()),
+            measure::text(ui, &short, theme::small()),
         );
-        if progress.left_out > 0 {
-            text = format!("{text} · {} left out", format::count(progress.left_out));
+        let address = match is_edited {
+            true => FIELD_WIDTH + 8.0,
+            false => measure::text(ui, scene.url, theme::small_figures()),
+        };
+        let address_least = match is_edited {
+            true => address,
+            false => address.min(ADDRESS_MIN),
+        };
+        let try_now = match can_try(scene) {
+            true => measure::text(ui, TRY_NOW, theme::small()) + 24.0,
+            false => 0.0,
+        };
+        let content = measure::LIGHT + address_least + 6.0 + words_least + try_now;
+        Self {
+            least: measure::chip(content),
+            address,
+            address_least,
+            words,
+            words_least,
         }
-        ui.label(styled(text, theme::small(), theme.bad));
-        status_light(ui, theme.bad);
+    }
+}
+
+/// The width of a part; 0 if it has nothing to say.
+fn width(ui: &Ui, scene: &Scene<'_>, part: Part) -> f32 {
+    match part {
+        Part::Title => measure::text(ui, TITLE, theme::strong()),
+        Part::Others => other_servers::width(ui, scene),
+        Part::Rate => measure::chip(measure::labelled(ui, "", &rate(scene), "upd/s")),
+        Part::Latency => {
+            let (p50, p99) = latencies(scene);
+            let first = measure::labelled(ui, "latency p50", &p50, "p99");
+            measure::chip(first + 6.0 + measure::labelled(ui, "", &p99, ""))
+        }
+        Part::Recording => recording::width(ui, scene),
+        // A menu has margins.
+        Part::Layout => measure::text(ui, &layout_words(scene), theme::text()) + 16.0,
+        Part::Commands => measure::key_and_name(ui, "Ctrl K", "commands"),
+        Part::Keys => measure::key_and_name(ui, "?", "keys"),
+    }
+}
+
+/// Updates per second, as wide as a million, so that the parts to the right do not move.
+fn rate(scene: &Scene<'_>) -> String {
+    let rate = format::count(scene.health.updates_per_second().round() as u64);
+    format!("{rate:>7}")
+}
+
+/// Two percentiles, as wide as any latency, so that the parts to the right do not move.
+fn latencies(scene: &Scene<'_>) -> (String, String) {
+    let words = |ns: Option<i64>| ns.map_or("–".to_owned(), format::latency);
+    let summary = scene.health.summary();
+    let p50 = words(summary.map(|summary| summary.p50_ns));
+    let p99 = words(summary.map(|summary| summary.p99_ns));
+    (format!("{p50:<7}"), format!("{p99:<7}"))
+}
+
+fn latency(ui: &mut Ui, scene: &Scene<'_>) {
+    let theme = scene.theme;
+    let tip =
+        "Latency from the server's tape to the monitor, over the last minute, of charted topics";
+    let (p50, p99) = latencies(scene);
+    chip(ui, theme, |ui| {
+        labelled_value(ui, theme, "latency p50", &p50, "p99");
+        labelled_value(ui, theme, "", &p99, "");
+        ui.response().on_hover_text(tip);
+    });
+}
+
+fn layout_words(scene: &Scene<'_>) -> String {
+    let current = scene.layouts.current.unwrap_or("unsaved");
+    format!("Workspace: {current}")
+}
+
+fn layout(ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<UiCommand>) {
+    let theme = scene.theme;
+    let current = scene.layouts.current.unwrap_or("unsaved");
+    let mut text = egui::text::LayoutJob::default();
+    for (part, color) in [("Workspace: ", theme.muted), (current, theme.text)] {
+        text.append(part, 0.0, egui::TextFormat::simple(theme::text(), color));
+    }
+    ui.menu_button(text, |ui| {
+        for name in scene.layouts.all {
+            if ui.button(name).clicked() {
+                commands.push(UiCommand::LoadLayout(name.clone()));
+                ui.close();
+            }
+        }
+        if ui.button("Save as …").clicked() {
+            commands.push(UiCommand::Overlay(Some(Overlay::SaveLayout)));
+            ui.close();
+        }
+        if ui.button("Preferences …").clicked() {
+            commands.push(UiCommand::Overlay(Some(Overlay::Preferences)));
+            ui.close();
+        }
     });
 }

@@ -114,17 +114,22 @@ pub(super) fn last_value(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) -> f32
     let (Some(value), Some(time_ns)) = (series.last_value(LANE_MAIN), series.last_time()) else {
         return 0.0;
     };
-    let text = format::number(value, charted.topic.decimals);
+    let text = format::value(value, charted.topic.decimals);
+    // A number after which something else came is not the newest value.
+    let color = match series.open_gap() {
+        Some(_) => canvas.theme().dim,
+        None => charted.color,
+    };
     let y = plot.y(value);
     if plot.rect.y_range().expand(1.0).contains(y) {
-        canvas.across(y, charted.color.gamma_multiply(0.7), 2.0);
+        canvas.across(y, color.gamma_multiply(0.7), 2.0);
         if (plot.start_ns..=plot.end_ns).contains(&time_ns)
             && !matches!(charted.drawing, Drawing::Candles(..))
         {
             let end = pos2(plot.x(time_ns), y);
-            canvas.inside.circle_filled(end, 3.0, charted.color);
+            canvas.inside.circle_filled(end, 3.0, color);
         }
-        canvas.axis_label(y, &text, charted.color, canvas.theme().on_accent);
+        canvas.axis_label(y, &text, color, canvas.theme().on_accent);
     }
     let (font, color) = (theme::axis_figures(), canvas.theme().text);
     let galley = canvas.outside.layout_no_wrap(text, font, color);

@@ -34,6 +34,10 @@ pub(super) fn charted_topics<'a>(
 ) -> Vec<ChartedTopic<'a>> {
     let reductions = &mut pane.state.reductions;
     reductions.resize_with(pane.topics.len(), Reduction::default);
+    let colors: Vec<_> = (0..pane.topics.len())
+        .map(|number| pane.color(scene, number))
+        .collect();
+    let reductions = &mut pane.state.reductions;
     let topics = pane.topics.iter().zip(reductions).enumerate();
     topics
         .filter_map(|(number, (name, reduction))| {
@@ -70,7 +74,7 @@ pub(super) fn charted_topics<'a>(
                 topic,
                 series,
                 drawing,
-                color: scene.theme.series(number),
+                color: colors[number],
             })
         })
         .collect()

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// Narrower panes show their buttons only while the pointer is over them.
+/// In narrower panes the buttons are in a menu, so that the title keeps its room.
 const BUTTONS_FROM_WIDTH: f32 = 620.0;
 
 /// Draws the line.
@@ -57,8 +57,15 @@ pub(super) fn show(
         egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Close {name}"))
     });
     done.is_closed = close.clicked();
-    if rect.width() >= BUTTONS_FROM_WIDTH || (hovered && rect.width() >= 420.0) {
+    if rect.width() >= BUTTONS_FROM_WIDTH {
         buttons(pane, ui, scene);
+    } else {
+        let menu = egui::Button::new(styled("View", theme::small(), color));
+        let menu = menu.frame_when_inactive(false);
+        egui::containers::menu::MenuButton::from_button(menu).ui(ui, |ui| {
+            ui.set_max_width(120.0);
+            buttons(pane, ui, scene);
+        });
     }
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
         ui.set_clip_rect(ui.max_rect().expand(2.0));
@@ -83,7 +90,7 @@ fn buttons(pane: &mut ChartPane, ui: &mut Ui, scene: &Scene<'_>) {
             .on_hover_text(tip)
             .clicked()
         {
-            pane.set_scale_mode(mode);
+            pane.set_scale_mode(mode, scene.now_ns);
         }
     }
     ui.label(styled("·", theme::small(), theme.dim));
@@ -96,7 +103,7 @@ fn buttons(pane: &mut ChartPane, ui: &mut Ui, scene: &Scene<'_>) {
             .on_hover_text(tip)
             .clicked()
         {
-            pane.style = style;
+            pane.set_style(style, scene.now_ns);
         }
     }
 }

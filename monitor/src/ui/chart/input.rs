@@ -1,7 +1,6 @@
 //! Drags, the wheel and clicks change the view of a chart.
 
 use egui::{CursorIcon, PointerButton, Pos2, Response, Ui};
-use tickcast_protocol::message::TimeNs;
 
 use super::{
     canvas::Areas,
@@ -9,7 +8,10 @@ use super::{
     plot::Plot,
     pointer::Ruler,
 };
-use crate::{data::chart::ScaleMode, ui::scene::Scene};
+use crate::{
+    data::chart::{Gesture, ScaleMode},
+    ui::scene::Scene,
+};
 
 /// A notch of the wheel (50 points) zooms by about a sixth.
 const ZOOM_PER_POINT: f64 = 0.0035;
@@ -39,6 +41,7 @@ pub(super) fn handle_pointer(
             .input(|input| input.pointer.press_origin())
             .unwrap_or_default();
         let shift = ui.input(|input| input.modifiers.shift);
+        pane.remember(Gesture::Single, now_ns);
         pane.state.drag = Some(if response.dragged_by(PointerButton::Secondary) {
             Drag::Box { from }
         } else if shift {
@@ -53,6 +56,7 @@ pub(super) fn handle_pointer(
         ui.ctx().set_cursor_icon(CursorIcon::Grabbing);
     }
     if axis.drag_started() {
+        pane.remember(Gesture::Single, now_ns);
         pane.state.drag = Some(Drag::Scale);
     }
     if axis.dragged() && pane.state.drag == Some(Drag::Scale) {
@@ -64,23 +68,24 @@ pub(super) fn handle_pointer(
     if let Some(place) = response.hover_pos() {
         let (wheel, pinch) = ui.input(|input| (input.smooth_scroll_delta(), input.zoom_delta()));
         let anchor = start_ns + (f64::from(place.x - areas.plot.left()) * ns_per_point) as i64;
+        let factor = (-f64::from(wheel.y) * ZOOM_PER_POINT).exp() / f64::from(pinch);
+        if wheel.x != 0.0 || factor != 1.0 {
+            pane.remember(Gesture::Wheel, now_ns);
+        }
         if wheel.x != 0.0 {
             let by = -f64::from(wheel.x) * ns_per_point;
             pane.view.pan(by as i64, now_ns);
         }
-        let factor = (-f64::from(wheel.y) * ZOOM_PER_POINT).exp() / f64::from(pinch);
         if factor != 1.0 {
-            pane.view.zoom(factor, anchor, now_ns);
+            pane.view.zoom(factor, anchor);
         }
     }
     if response.double_clicked() {
-        pane.follow(now_ns);
-        pane.set_scale_mode(ScaleMode::Auto);
-        pane.state.scale.reset();
+        pane.follow_and_fit(now_ns);
     }
     if axis.double_clicked() {
-        pane.set_scale_mode(ScaleMode::Auto);
-        pane.state.scale.reset();
+        pane.remember(Gesture::Single, now_ns);
+        pane.fit();
     }
 }
 
@@ -95,7 +100,7 @@ fn stretch(pane: &mut ChartPane, by: f32) {
 }
 
 /// Shows what lies within the box between two places.
-pub(super) fn zoom_to_box(pane: &mut ChartPane, plot: &Plot, from: Pos2, to: Pos2, now_ns: TimeNs) {
+pub(super) fn zoom_to_box(pane: &mut ChartPane, plot: &Plot, from: Pos2, to: Pos2) {
     // A right click during which the pointer moved a little is not a box.
     const LEAST: f32 = 6.0;
     if (from.x - to.x).abs() < LEAST {
@@ -107,5 +112,5 @@ pub(super) fn zoom_to_box(pane: &mut ChartPane, plot: &Plot, from: Pos2, to: Pos
         pane.state.scale.lock(values.0, values.1);
         pane.scale_mode = ScaleMode::Lock;
     }
-    pane.view.show(times.0, times.1, now_ns);
+    pane.view.show(times.0, times.1);
 }

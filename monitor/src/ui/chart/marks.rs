@@ -13,9 +13,13 @@ use crate::{
         connection_state::ConnectionState,
         format,
         history::{GapCause, SampleSeries},
+        time::SECOND,
     },
     ui::theme,
 };
+
+/// A shorter silence is no more than the time between two updates.
+const SILENCE_SEEN_NS: i64 = SECOND;
 
 /// Draws the gaps of a series.
 pub(super) fn gaps(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
@@ -29,6 +33,37 @@ pub(super) fn gaps(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
         };
         let (from_ns, to_ns) = (gap.from_ns, gap.to_ns);
         paint::gap(&canvas.inside, plot, from_ns, to_ns, &label, canvas.theme());
+    }
+    // What came after the newest sample is no number: the line must not seem to go on.
+    if let Some((from_ns, _, cause)) = charted.series.open_gap() {
+        let label = match cause {
+            GapCause::Lost => "gap",
+            GapCause::Restart => "server restarted",
+            GapCause::NotANumber => "not a number",
+        };
+        let to_ns = canvas.scene.now_ns.min(plot.end_ns);
+        if from_ns < to_ns {
+            paint::gap(&canvas.inside, plot, from_ns, to_ns, label, canvas.theme());
+        }
+    }
+}
+
+/// Hatches the times in which the server was silent, over the lines that were drawn across them.
+/// Where updates of such a time came later, it was only the network.
+pub(super) fn silences(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>]) {
+    let plot = &canvas.whole;
+    let silences = &canvas.scene.health.silences;
+    for (from_ns, to_ns) in silences.between(plot.start_ns, plot.end_ns) {
+        let last_before = topics.iter().filter_map(|charted| {
+            let index = charted.series.index_at(to_ns).checked_sub(1)?;
+            (index >= charted.series.start()).then(|| charted.series.time(index))
+        });
+        let from_ns = last_before.max().map_or(from_ns, |last| last.max(from_ns));
+        if to_ns - from_ns >= SILENCE_SEEN_NS {
+            paint::covered(&canvas.inside, plot, from_ns, to_ns, canvas.theme());
+            let label = "server silent";
+            paint::gap(&canvas.inside, plot, from_ns, to_ns, label, canvas.theme());
+        }
     }
 }
 
@@ -75,6 +110,17 @@ pub(super) fn alerts(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
             theme.bad,
         );
     }
+    if let Some(settings) = &charted.topic.settings {
+        for (value, label) in [(settings.low, "too low"), (settings.high, "too high")] {
+            let y = value.map(|value| plot.y(value));
+            if let Some(y) = y.filter(|y| plot.rect.y_range().contains(*y)) {
+                canvas.across(y, theme.warning, 5.0);
+                let (left, font) = (canvas.areas.plot.left() + 6.0, theme::axis_text());
+                let (place, align) = (pos2(left, y - 2.0), Align2::LEFT_BOTTOM);
+                canvas.inside.text(place, align, label, font, theme.warning);
+            }
+        }
+    }
     for event in alerts.events() {
         if event.topic == charted.topic.name
             && (plot.start_ns..=plot.end_ns).contains(&event.time_ns)
@@ -102,7 +148,7 @@ pub(super) fn empty_reason(canvas: &Canvas<'_>, pane: &ChartPane) {
     let series = topic.and_then(|topic| topic.series.as_ref());
     let text = match (topic, series.and_then(SampleSeries::first_time)) {
         (Some(topic), None) if topic.latest.is_some() => {
-            "This topic has no numbers to chart".to_owned()
+            "This topic has texts and no numbers: Ctrl+I inspects them".to_owned()
         }
         (_, None) => "Waiting for the first value".to_owned(),
         (_, Some(first_ns)) if canvas.plot.end_ns < first_ns => {

@@ -52,6 +52,7 @@ pub(super) fn show(
             ),
             ("Save all history as CSV", UiCommand::Export(Export::AllCsv)),
             ("Save a picture as PNG", UiCommand::Export(Export::Png)),
+            ("Copy a picture", UiCommand::Export(Export::Copy)),
         ] {
             if ui.button(label).clicked() {
                 done.is_activated = true;

@@ -1,11 +1,11 @@
 //! The state of a chart: its topics, style, scale and view.
 
-use egui::Pos2;
+use egui::{Color32, Pos2};
 use tickcast_protocol::{message::TimeNs, topic::Topic};
 
 use crate::{
     data::{
-        chart::{ChartStyle, Reduction, ScaleMode, TimeView, ValueScale},
+        chart::{ChartStyle, Gesture, Reduction, ScaleMode, TimeView, ValueScale, ViewHistory},
         topics::MonitoredTopic,
     },
     files::saved_state::SavedChart,
@@ -18,6 +18,9 @@ use crate::{
 /// The most series on one chart: the colours of more cannot be distinguished.
 const SERIES_MAX: usize = 5;
 
+/// How many candles a chart shows after their interval was chosen.
+const CANDLES_SHOWN: i64 = 80;
+
 /// A chart of one or more topics.
 #[derive(Debug, Clone)]
 pub(crate) struct ChartPane {
@@ -26,7 +29,27 @@ pub(crate) struct ChartPane {
     pub(super) style: ChartStyle,
     pub(super) scale_mode: ScaleMode,
     pub(super) view: TimeView,
-    pub(super) state: DrawState,
+    pub(super) state: Box<DrawState>,
+    history: ViewHistory<ShownView>,
+}
+
+/// What a chart shows: one step of undo restores all of it.
+#[derive(Debug, Clone, Copy)]
+struct ShownView {
+    view: TimeView,
+    style: ChartStyle,
+    scale_mode: ScaleMode,
+    scale: ValueScale,
+}
+
+impl PartialEq for ShownView {
+    /// A scale that follows its values is the same whatever they are.
+    fn eq(&self, other: &Self) -> bool {
+        let is_locked = self.scale_mode == ScaleMode::Lock;
+        let scales = !is_locked || self.scale.range() == other.scale.range();
+        (self.view, self.style, self.scale_mode) == (other.view, other.style, other.scale_mode)
+            && scales
+    }
 }
 
 /// The part of a chart's state that is not saved.
@@ -74,7 +97,8 @@ impl ChartPane {
             style: ChartStyle::default(),
             scale_mode: ScaleMode::default(),
             view: TimeView::default(),
-            state: DrawState::default(),
+            state: Box::default(),
+            history: ViewHistory::default(),
         }
     }
 
@@ -102,34 +126,88 @@ impl ChartPane {
         self.view.is_following()
     }
 
+    fn shown(&self) -> ShownView {
+        ShownView {
+            view: self.view,
+            style: self.style,
+            scale_mode: self.scale_mode,
+            scale: self.state.scale,
+        }
+    }
+
+    /// Call it before each change of the view, so that it can be undone.
+    pub(super) fn remember(&mut self, gesture: Gesture, now_ns: TimeNs) {
+        let shown = self.shown();
+        self.history.remember(shown, gesture, now_ns);
+    }
+
+    fn undo(&mut self) {
+        let shown = self.shown();
+        let Some(before) = self.history.undo(&shown) else {
+            return;
+        };
+        self.view = before.view;
+        self.style = before.style;
+        self.scale_mode = before.scale_mode;
+        // A scale that follows its values goes on from there.
+        self.state.scale = before.scale;
+    }
+
     /// Shows the newest samples from now on.
     pub(crate) fn follow(&mut self, now_ns: TimeNs) {
-        self.view.follow(now_ns);
+        self.remember(Gesture::Single, now_ns);
+        self.view.follow();
+    }
+
+    /// Shows the newest samples from now on, with the values that fill the height.
+    pub(super) fn follow_and_fit(&mut self, now_ns: TimeNs) {
+        self.follow(now_ns);
+        self.fit();
+    }
+
+    /// Lets the visible values fill the height.
+    pub(super) fn fit(&mut self) {
+        self.scale_mode = ScaleMode::Auto;
+        self.state.scale.set_mode(ScaleMode::Auto);
+        self.state.scale.reset();
     }
 
     /// Changes the view.
     pub(crate) fn step(&mut self, step: ViewAction, now_ns: TimeNs) {
+        if step == ViewAction::Undo {
+            self.undo();
+            return;
+        }
+        self.remember(Gesture::Single, now_ns);
         let view = &mut self.view;
         let span = view.span_ns();
         let (start, end) = view.window(now_ns);
         let middle = start + (end - start) / 2;
         match step {
-            ViewAction::Follow => view.follow(now_ns),
+            ViewAction::Follow => view.follow(),
             ViewAction::TogglePause => {
                 if view.is_following() {
                     view.pause(now_ns);
                 } else {
-                    view.follow(now_ns);
+                    view.follow();
                 }
             }
             ViewAction::Back => view.pan(-span / 4, now_ns),
             ViewAction::Forward => view.pan(span / 4, now_ns),
-            ViewAction::Closer => view.zoom(0.5, middle, now_ns),
-            ViewAction::Farther => view.zoom(2.0, middle, now_ns),
-            ViewAction::Undo => {
-                view.undo();
-            }
+            ViewAction::Closer => view.zoom(0.5, middle),
+            ViewAction::Farther => view.zoom(2.0, middle),
+            ViewAction::Undo => {}
         }
+    }
+
+    /// The colour of a series.
+    pub(super) fn color(&self, scene: &Scene<'_>, number: usize) -> Color32 {
+        let topic = self.topics.get(number);
+        let set = topic.and_then(|name| {
+            let topic = scene.store.topic_named(name.as_str())?;
+            topic.settings.as_ref()?.color
+        });
+        scene.theme.series(set.map_or(number, usize::from))
     }
 
     /// The main topic, if it is known.
@@ -138,14 +216,20 @@ impl ChartPane {
     }
 
     /// Changes the mode of the value axis.
-    pub(crate) fn set_scale_mode(&mut self, mode: ScaleMode) {
+    pub(crate) fn set_scale_mode(&mut self, mode: ScaleMode, now_ns: TimeNs) {
+        self.remember(Gesture::Single, now_ns);
         self.scale_mode = mode;
         self.state.scale.set_mode(mode);
     }
 
-    /// Changes the style.
-    pub(crate) fn set_style(&mut self, style: ChartStyle) {
+    /// Changes the style. Candles get the time that a chart full of them needs.
+    pub(crate) fn set_style(&mut self, style: ChartStyle, now_ns: TimeNs) {
+        self.remember(Gesture::Single, now_ns);
         self.style = style;
+        if let ChartStyle::Candles(interval_ns) = style {
+            self.view
+                .set_span(interval_ns.saturating_mul(CANDLES_SHOWN));
+        }
     }
 
     /// The stretch of time that is shown.
@@ -166,7 +250,8 @@ impl From<SavedChart> for ChartPane {
             style: saved.style,
             scale_mode: saved.scale_mode,
             view: TimeView::following(saved.span_ns),
-            state: DrawState::default(),
+            state: Box::default(),
+            history: ViewHistory::default(),
         }
     }
 }

@@ -101,7 +101,7 @@ fn distant_crosshair(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], time_ns: 
     }
     let value = charted.series.value(LANE_MAIN, index);
     let lines = [head_line(
-        format::number(value, charted.topic.decimals),
+        format::value(value, charted.topic.decimals),
         theme,
     )];
     let place = pos2(x, plot.y(value));

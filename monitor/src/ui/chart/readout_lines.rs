@@ -42,6 +42,14 @@ pub(super) fn head_line(text: String, theme: &Theme) -> BoxLine {
     }
 }
 
+/// The most characters of a name beside its value.
+const NAME_CHARS: usize = 30;
+
+/// The name of a topic beside its value: its end tells it apart.
+fn short_name(charted: &ChartedTopic<'_>) -> String {
+    format::cut_front(charted.topic.name.as_str(), NAME_CHARS)
+}
+
 pub(super) fn sample_lines(
     scene: &Scene<'_>,
     topics: &[ChartedTopic<'_>],
@@ -53,26 +61,33 @@ pub(super) fn sample_lines(
     let decimals = main.topic.decimals;
     let value = series.value(LANE_MAIN, index);
     let time_ns = series.time(index);
-    let mut head = format::number(value, decimals);
+    let mut head = format::value(value, decimals);
     if series.kind() == SeriesKind::Quote {
         let ask = series.value(LANE_SECOND, index);
-        head = format!("{head} / {}", format::number(ask, decimals));
+        head = format!("{head} / {}", format::value(ask, decimals));
     }
     if let Some(unit) = &main.topic.unit {
         head = format!("{head} {unit}");
+    }
+    if topics.len() > 1 {
+        head = format!("{head}  {}", short_name(main));
     }
     let mut lines = vec![head_line(head, theme)];
     if series.kind() == SeriesKind::Trade {
         let size = series.value(LANE_SECOND, index);
         lines.push(text_line(format!("size {size}"), theme));
     }
-    for (number, other) in topics.iter().enumerate().skip(1) {
+    for other in &topics[1..] {
         if let Some(index) = sample_at(other.series, time_ns) {
             let value = other.series.value(LANE_MAIN, index);
             lines.push(BoxLine {
-                text: format::number(value, other.topic.decimals),
+                text: format!(
+                    "{}  {}",
+                    format::value(value, other.topic.decimals),
+                    short_name(other)
+                ),
                 font: theme::small_figures(),
-                color: theme.series(number),
+                color: other.color,
             });
         }
     }
@@ -96,7 +111,7 @@ pub(super) fn candle_lines(
     interval_ns: i64,
 ) -> Vec<BoxLine> {
     let theme = scene.theme;
-    let number = |value: f64| format::number(value, charted.topic.decimals);
+    let number = |value: f64| format::value(value, charted.topic.decimals);
     let state = if candle.is_complete {
         ""
     } else {
@@ -134,7 +149,7 @@ pub(super) fn ruler_lines(
     ruler: Ruler,
     theme: &Theme,
 ) -> Vec<BoxLine> {
-    let number = |value| format::number(value, charted.topic.decimals);
+    let number = |value| format::value(value, charted.topic.decimals);
     let (from, to) = (plot.value(ruler.from.y), plot.value(ruler.to.y));
     let times = (plot.time(ruler.from.x), plot.time(ruler.to.x));
     let (start, end) = (times.0.min(times.1), times.0.max(times.1));

@@ -7,6 +7,7 @@ use super::{
     canvas::Areas,
     header, input, menu,
     pane::{ChartPane, Drag, PaneResponse},
+    picture,
     plot::Plot,
     pointer::{Crosshair, PointerInput},
     readout, view,
@@ -29,8 +30,17 @@ pub(crate) fn show(
     let area = ui.max_rect();
     ui.painter()
         .rect_filled(area, egui::CornerRadius::ZERO, scene.theme.background);
-    let (header, body) = area.split_top_bottom_at_y(area.top() + theme::PANE_HEADER_HEIGHT);
-    header::show(pane, ui, scene, header, is_active, &mut done);
+    let is_picture = scene.is_picture && is_active;
+    let header_height = if is_picture {
+        let window = pane.view.window(scene.now_ns);
+        picture::title(pane, ui, scene, area, window)
+    } else {
+        theme::PANE_HEADER_HEIGHT
+    };
+    let (header, body) = area.split_top_bottom_at_y(area.top() + header_height);
+    if !is_picture {
+        header::show(pane, ui, scene, header, is_active, &mut done);
+    }
     let areas = Areas::of(body, pane.state.axis_width);
     let response = ui.interact(
         areas.plot,
@@ -50,14 +60,20 @@ pub(crate) fn show(
         egui::WidgetInfo::labeled(egui::Role::Slider, true, format!("Value axis of {name}"))
     });
     done.is_activated |= response.is_pointer_button_down_on() || axis.clicked();
-    let view_before = pane.view.clone();
+    let view_before = pane.view;
     input::handle_pointer(pane, ui, scene, &areas, &response, &axis);
     done.is_touched = pane.view != view_before;
 
     let ruler = input::ruler(pane, &response);
     let hovered = response
         .hover_pos()
-        .filter(|_| pane.state.drag != Some(Drag::Pan));
+        .filter(|_| pane.state.drag != Some(Drag::Pan) && !is_picture);
+    let mut no_crosshair = Crosshair::default();
+    let crosshair = if is_picture {
+        &mut no_crosshair
+    } else {
+        crosshair
+    };
     let plot = view::draw(
         ui,
         scene,
@@ -73,14 +89,16 @@ pub(crate) fn show(
     {
         readout::draw_box(ui.painter(), &areas, from, to, scene.theme);
         if response.drag_stopped() {
-            input::zoom_to_box(pane, &plot, from, to, scene.now_ns);
+            input::zoom_to_box(pane, &plot, from, to);
         }
     }
     if response.drag_stopped() || axis.drag_stopped() {
         pane.state.drag = None;
     }
     page_back(pane, scene, &plot, &mut done);
-    paused_chip(pane, ui, scene, &areas);
+    if !is_picture {
+        paused_chip(pane, ui, scene, &areas);
+    }
     menu::show(pane, &response, scene, &plot, &mut done);
     done
 }

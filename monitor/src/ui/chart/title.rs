@@ -6,7 +6,7 @@ use tickcast_protocol::message::{Quality, Status};
 use super::pane::ChartPane;
 use crate::{
     data::{format, history::SeriesKind, time::SECOND, topics::MonitoredTopic},
-    ui::{scene::Scene, theme, widgets::styled},
+    ui::{names::Name, scene::Scene, theme, widgets::styled},
 };
 
 /// Further topics are only counted where less space than this is left for a name.
@@ -52,17 +52,19 @@ pub(super) fn show(pane: &ChartPane, ui: &mut Ui, scene: &Scene<'_>, is_active: 
         } else {
             theme::text()
         };
-        ui.scope(|ui| {
-            ui.set_max_width(room);
-            ui.add(egui::Label::new(styled(name.as_str(), font, color)).truncate());
-        });
+        let title = Name {
+            text: name.as_str(),
+            font,
+            color,
+        };
+        title.show(ui, room);
         let topic = scene.store.topic_named(name.as_str());
         let Some(topic) = topic.filter(|topic| topic.latest.is_some()) else {
             let waiting = "waiting for a value".to_owned();
             label(ui, kept, waiting, theme::small(), theme.dim);
             continue;
         };
-        let change = topic.change_percent().filter(|_| is_main);
+        let change = scene.change_percent(topic).filter(|_| is_main);
         let tint = match change {
             Some(change) if change > 0.0 => theme.up,
             Some(change) if change < 0.0 => theme.down,

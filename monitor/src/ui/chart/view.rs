@@ -7,7 +7,7 @@ use egui::{Pos2, Ui};
 use super::{
     axes,
     canvas::{Areas, Canvas, ChartedTopic, Drawing},
-    drawings, marks, paint,
+    drawings, lanes, marks, paint,
     pane::ChartPane,
     plot::Plot,
     pointer::PointerInput,
@@ -25,9 +25,7 @@ use crate::{
 /// The part of the height that volume takes.
 const VOLUME_PART: f32 = 0.16;
 
-/// A chart that follows moves at most at the display's rate ...
-const SCROLL_MIN_NS: i64 = 16_000_000;
-/// ... and at least twice per second while the server sends anything.
+/// A chart that follows moves at least twice per second while the server sends anything.
 const SCROLL_MAX_NS: i64 = 500_000_000;
 /// After a minute without updates it moves this rarely, like everything else on the screen.
 const SCROLL_STILL_NS: i64 = 10 * SECOND;
@@ -75,7 +73,9 @@ pub(super) fn draw(
         outside: ui.painter().clone(),
     };
     let label_width = paint(&canvas, &topics, volume.as_ref(), pointer.hovered);
-    marks::empty_reason(&canvas, pane);
+    if !lanes::draw(&canvas, pane, pointer.hovered) {
+        marks::empty_reason(&canvas, pane);
+    }
     readout::draw(&canvas, &topics, pointer);
     // The width changes in steps, so that one more digit does not move everything.
     let wanted = ((label_width + 18.0) / 8.0).ceil() * 8.0;
@@ -108,12 +108,13 @@ fn paint(
     for charted in topics {
         match &charted.drawing {
             Drawing::Line(line) => paint::line(inside, plot, line, charted.color),
-            Drawing::Band(pieces) => paint::band(inside, plot, pieces, charted.color),
+            Drawing::Band(pieces) => paint::band(inside, plot, pieces, charted.color, theme),
             Drawing::Candles(candles, interval_ns) => {
                 paint::candles(inside, plot, candles, *interval_ns, theme);
             }
         }
     }
+    marks::silences(canvas, topics);
     if let Some(charted) = topics.first() {
         marks::alerts(canvas, charted);
     }
@@ -144,7 +145,7 @@ fn schedule(ui: &Ui, scene: &Scene<'_>, pane: &ChartPane, plot: &Plot) {
             .is_none_or(|newest_ns| scene.now_ns - newest_ns > SCROLL_LIVELY_NS);
         let (least_ns, most_ns) = match scene.quiet() {
             Quiet::No if is_quiet => (SCROLL_MAX_NS, SCROLL_MAX_NS),
-            Quiet::No => (SCROLL_MIN_NS, SCROLL_MAX_NS),
+            Quiet::No => (scene.pace_ns, SCROLL_MAX_NS.max(scene.pace_ns)),
             Quiet::Seconds => (SECOND, SECOND),
             Quiet::Minutes => (SCROLL_STILL_NS, SCROLL_STILL_NS),
         };

@@ -32,7 +32,10 @@ pub(crate) const GESTURES: [(&str, &str); 17] = [
     ("Drag", "Move in time"),
     ("Shift+drag", "Measure: time, change, count, min, max, mean"),
     ("Right drag", "Zoom to a box"),
-    ("Right click", "Alerts and files for this chart"),
+    (
+        "Right click",
+        "Menus of charts, topics, and of the heading %",
+    ),
     ("Double click", "Follow, and fit the values"),
     ("Drag axis", "Stretch the values; double click fits them"),
     ("Drag title", "Move a pane: beside, below or onto another"),
@@ -113,7 +116,22 @@ pub(crate) fn actions() -> Vec<Action> {
             key(COMMAND, Key::H),
             UiCommand::OpenHealth,
         ),
+        action(
+            "Inspect the payloads of the selected topic",
+            key(COMMAND, Key::I),
+            UiCommand::OpenInspector,
+        ),
+        action(
+            "Add the selected topic to the log, or take it off",
+            key(COMMAND, Key::J),
+            UiCommand::ToggleLog,
+        ),
         action("Alerts", key(COMMAND, Key::L), overlay(Overlay::Alerts)),
+        action(
+            "Name, unit, limits of the selected topic",
+            key(COMMAND, Key::T),
+            overlay(Overlay::Topic),
+        ),
         action(
             "Save the layout under a name",
             key(COMMAND, Key::S),
@@ -133,6 +151,11 @@ pub(crate) fn actions() -> Vec<Action> {
             "Save a picture of the chart as PNG",
             key(COMMAND, Key::P),
             UiCommand::Export(Export::Png),
+        ),
+        action(
+            "Copy a picture of the chart",
+            None,
+            UiCommand::Export(Export::Copy),
         ),
         action(
             "Start or stop recording",

@@ -2,18 +2,25 @@
 
 use std::collections::HashMap;
 
-use egui::{Align, Layout, Ui};
+use egui::{Align, Color32, Layout, Ui};
 
 use super::heading::heading;
 use crate::{
     data::alerts::{AlertCondition, AlertRule, AlertRuleId},
     ui::{
         command::UiCommand,
+        names::Name,
         scene::Scene,
         theme,
         widgets::{choice, styled},
     },
 };
+
+/// Width of the word after the name of a topic.
+const IS_WIDTH: f32 = 40.0;
+
+/// The part of a line that a name keeps, however long the words about it are.
+const NAME_PART: f32 = 0.5;
 
 /// The most events listed.
 const EVENTS_SHOWN: usize = 100;
@@ -57,12 +64,18 @@ impl AlertList {
                 condition,
             });
         };
-        ui.label(styled(
-            format!("Alert when {topic} is …"),
-            theme::text(),
-            theme.muted,
-        ));
         ui.horizontal(|ui| {
+            ui.label(styled("Alert when", theme::text(), theme.muted));
+            let name = Name {
+                text: topic.as_str(),
+                font: theme::text(),
+                color: theme.text,
+            };
+            let width = ui.available_width() - IS_WIDTH;
+            name.show(ui, width);
+            ui.label(styled("is …", theme::text(), theme.muted));
+        });
+        ui.horizontal_wrapped(|ui| {
             let field = egui::TextEdit::singleline(&mut self.threshold)
                 .hint_text(styled("value", theme::small(), theme.dim))
                 .font(theme::small_figures())
@@ -116,7 +129,7 @@ impl AlertList {
                 commands.push(UiCommand::SwitchAlert(rule.id, is_on));
             }
             let color = if is_on { theme.text } else { theme.dim };
-            ui.add(egui::Label::new(styled(&words, theme::text(), color)).truncate());
+            // The controls come first, so that no name pushes them away.
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let remove = ui.button(styled("Delete", theme::small(), theme.muted));
                 remove.widget_info(|| {
@@ -148,9 +161,28 @@ impl AlertList {
                 if response.lost_focus() && *program != rule.command {
                     commands.push(UiCommand::SetAlertCommand(rule.id, program.clone()));
                 }
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    let condition = rule.condition.words(decimals);
+                    name_and_words(ui, rule.topic.as_str(), color, &condition, color);
+                });
             });
         });
     }
+}
+
+/// Draws the name of a topic, and words about it. The words keep their width, the name is cut.
+fn name_and_words(ui: &mut Ui, name: &str, ink: Color32, words: &str, color: Color32) {
+    let text = |text, color| Name {
+        text,
+        font: theme::text(),
+        color,
+    };
+    let (name, words) = (text(name, ink), text(words, color));
+    let room = ui.available_width() - ui.spacing().item_spacing.x;
+    let rest = room - words.width(ui.painter());
+    name.show(ui, rest.max(room * NAME_PART));
+    let width = ui.available_width();
+    words.show_cut_at_end(ui, width);
 }
 
 fn events(ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<UiCommand>) {
@@ -171,8 +203,7 @@ fn events(ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<UiCommand>) {
         ui.horizontal(|ui| {
             let time = scene.zone.date_time(event.time_ns);
             ui.label(styled(time, theme::small_figures(), theme.muted));
-            ui.label(styled(event.topic.as_str(), theme::text(), theme.text));
-            ui.label(styled(&event.text, theme::text(), theme.bad));
+            name_and_words(ui, event.topic.as_str(), theme.text, &event.text, theme.bad);
         });
     }
 }

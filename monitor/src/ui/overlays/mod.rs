@@ -8,7 +8,9 @@ mod open;
 mod palette;
 mod palette_items;
 mod preferences;
+mod record;
 mod recordings;
 mod servers;
+mod topic_settings;
 
 pub(crate) use self::open::Overlays;

@@ -4,7 +4,8 @@ use egui::{Align2, Id, Key, Modal, Ui, vec2};
 
 use super::{
     alert_list::AlertList, key_help, layout_name::LayoutName, palette::Palette,
-    preferences::PreferencesPanel, recordings::RecordingList, servers::ServerList,
+    preferences::PreferencesPanel, record::RecordPanel, recordings::RecordingList,
+    servers::ServerList, topic_settings::TopicSettingsPanel,
 };
 use crate::ui::{
     command::{Overlay, UiCommand},
@@ -25,8 +26,10 @@ enum OpenOverlay {
     Preferences(PreferencesPanel),
     Alerts(AlertList),
     SaveLayout(LayoutName),
+    Record(RecordPanel),
     Recordings(RecordingList),
     Servers(ServerList),
+    Topic(TopicSettingsPanel),
 }
 
 impl Overlays {
@@ -40,10 +43,12 @@ impl Overlays {
             }
             Overlay::Alerts => OpenOverlay::Alerts(AlertList::default()),
             Overlay::SaveLayout => OpenOverlay::SaveLayout(LayoutName::new(scene.layouts)),
+            Overlay::Record => OpenOverlay::Record(RecordPanel::default()),
             Overlay::Recordings => {
                 OpenOverlay::Recordings(RecordingList::find(scene.preferences.folder()))
             }
             Overlay::Servers => OpenOverlay::Servers(ServerList::default()),
+            Overlay::Topic => OpenOverlay::Topic(TopicSettingsPanel::new(scene)),
         });
     }
 
@@ -63,9 +68,10 @@ impl Overlays {
             OpenOverlay::Keys | OpenOverlay::Recordings(_) | OpenOverlay::Servers(_) => {
                 (640.0, Align2::CENTER_CENTER)
             }
-            OpenOverlay::Preferences(_) | OpenOverlay::SaveLayout(_) => {
-                (440.0, Align2::CENTER_CENTER)
-            }
+            OpenOverlay::Preferences(_)
+            | OpenOverlay::Record(_)
+            | OpenOverlay::SaveLayout(_)
+            | OpenOverlay::Topic(_) => (440.0, Align2::CENTER_CENTER),
             OpenOverlay::Alerts(_) => (720.0, Align2::CENTER_CENTER),
         };
         let height = ui.ctx().viewport_rect().height();
@@ -89,6 +95,8 @@ impl Overlays {
                     OpenOverlay::Alerts(list) => list.show(ui, scene, &mut commands),
                     OpenOverlay::SaveLayout(name) => name.show(ui, scene, &mut commands),
                     OpenOverlay::Servers(servers) => servers.show(ui, scene, &mut commands),
+                    OpenOverlay::Topic(panel) => panel.show(ui, scene, &mut commands),
+                    OpenOverlay::Record(panel) => panel.show(ui, scene, &mut commands),
                     OpenOverlay::Recordings(list) => list.show(ui, scene, &mut commands),
                 }
             });

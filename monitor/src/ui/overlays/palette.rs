@@ -5,12 +5,19 @@ use egui::{CornerRadius, Key, Modifiers, Sense, Ui, pos2, vec2};
 use super::palette_items::{self, PaletteItem};
 use crate::ui::{
     command::{Placement, UiCommand},
+    names::{Name, share},
     scene::Scene,
     theme,
-    widgets::{paint_cut, paint_key, paint_right, styled},
+    widgets::{paint_key, styled},
 };
 
 const ROW_HEIGHT: f32 = 30.0;
+
+/// Width of the widest key.
+const KEY_WIDTH: f32 = 90.0;
+
+/// The width that a value keeps beside a long name.
+const VALUE_KEPT: f32 = 90.0;
 
 #[derive(Debug, Default)]
 pub(super) struct Palette {
@@ -98,14 +105,26 @@ fn row(ui: &mut Ui, scene: &Scene<'_>, item: &PaletteItem, is_current: bool, scr
         painter.rect_filled(rect, CornerRadius::same(6), theme.raised);
     }
     let place = pos2(rect.left() + 10.0, rect.center().y);
-    let width = rect.width() - 140.0;
-    paint_cut(painter, place, width, &item.name, theme::text(), theme.text);
     let right = pos2(rect.right() - 10.0, rect.center().y);
+    let name = Name {
+        text: &item.name,
+        font: theme::text(),
+        color: theme.text,
+    };
+    let room = right.x - place.x;
     if let Some(key) = &item.key {
         paint_key(painter, right, key, theme);
+        name.paint(painter, place, room - KEY_WIDTH);
+        return response.clicked();
     }
-    if let Some(value) = &item.value {
-        paint_right(painter, right, value, theme::small_figures(), theme.muted);
-    }
+    let value = Name {
+        text: item.value.as_deref().unwrap_or_default(),
+        font: theme::small_figures(),
+        color: theme.muted,
+    };
+    let (wanted, needed) = (name.width(painter), value.width(painter));
+    let (name_width, value_width) = share(room, wanted, needed, VALUE_KEPT);
+    name.paint(painter, place, name_width);
+    value.paint_right(painter, right, value_width);
     response.clicked()
 }

@@ -4,6 +4,7 @@ use egui::{Ui, vec2};
 
 use super::heading::heading;
 use crate::{
+    data::topics::ChangeReference,
     files::{
         destination,
         saved_state::{Preferences, ThemeChoice, ZoneChoice},
@@ -28,6 +29,8 @@ const ZOOM_CHOICES: [u16; 6] = [80, 90, 100, 110, 125, 150];
 pub(super) struct PreferencesPanel {
     sound_command: String,
     folder: String,
+    /// The time that changes are measured from, as typed.
+    reference: String,
 }
 
 impl PreferencesPanel {
@@ -35,6 +38,7 @@ impl PreferencesPanel {
         Self {
             sound_command: preferences.sound_command.clone(),
             folder: preferences.folder.clone(),
+            reference: String::new(),
         }
     }
 
@@ -85,6 +89,28 @@ impl PreferencesPanel {
                 }
             }
         });
+        let (reference, _) = now.reference.heading(scene.zone);
+        section(
+            ui,
+            scene,
+            &format!("Changes in percent, now {reference}"),
+            |ui| {
+                for (label, reference) in ChangeReference::choices(scene.zone, scene.now_ns) {
+                    let label = label.trim_start_matches("Change ");
+                    if choice(ui, theme, now.reference == reference, label).clicked() {
+                        commands.push(UiCommand::SetReference(reference));
+                    }
+                }
+                let title = "Time that changes are measured from";
+                let hint = "since a time, e.g. 09:30 or 2026-11-26 09:30";
+                if field(ui, scene, &mut self.reference, title, hint)
+                    && let Some(time_ns) = scene.zone.parse(&self.reference, scene.now_ns)
+                {
+                    let reference = ChangeReference::Since(time_ns);
+                    commands.push(UiCommand::SetReference(reference));
+                }
+            },
+        );
         let title = "Folder for recordings, tables and pictures";
         section(ui, scene, title, |ui| {
             let usual = destination::folder().display().to_string();

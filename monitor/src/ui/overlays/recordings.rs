@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::SystemTime};
 use egui::{Key, Ui};
 
 use super::heading::heading;
-use crate::ui::{command::UiCommand, scene::Scene, theme, widgets::styled};
+use crate::ui::{command::UiCommand, names::Name, scene::Scene, theme, widgets::styled};
 
 /// The most recordings listed, newest first.
 const LISTED_MAX: usize = 30;
@@ -16,6 +16,8 @@ pub(super) struct RecordingList {
     /// Whether the field has had the focus once. It is focused when the dialog opens, and not
     /// again.
     was_focused: bool,
+    /// What is wrong with the path.
+    problem: Option<String>,
     folder: PathBuf,
     found: Vec<(SystemTime, PathBuf)>,
 }
@@ -35,6 +37,7 @@ impl RecordingList {
         Self {
             path: String::new(),
             was_focused: false,
+            problem: None,
             folder,
             found,
         }
@@ -55,9 +58,23 @@ impl RecordingList {
         if !std::mem::replace(&mut self.was_focused, true) {
             response.request_focus();
         }
+        if response.changed() {
+            self.problem = None;
+        }
         if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
-            commands.push(UiCommand::Overlay(None));
-            commands.push(UiCommand::Play(PathBuf::from(self.path.trim())));
+            match problem(self.path.trim()) {
+                None => {
+                    commands.push(UiCommand::Overlay(None));
+                    commands.push(UiCommand::Play(PathBuf::from(self.path.trim())));
+                }
+                problem => {
+                    self.problem = problem;
+                    response.request_focus();
+                }
+            }
+        }
+        if let Some(problem) = &self.problem {
+            ui.label(styled(problem, theme::small(), theme.bad));
         }
         ui.add_space(8.0);
         if self.found.is_empty() {
@@ -70,11 +87,29 @@ impl RecordingList {
         egui::ScrollArea::vertical().show(ui, |ui| {
             for (_, path) in &self.found {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                if ui.button(name).clicked() {
+                let name = Name {
+                    text: &name,
+                    font: theme::text(),
+                    color: theme.text,
+                };
+                let width = ui.available_width();
+                if name.button(ui, width).clicked() {
                     commands.push(UiCommand::Overlay(None));
                     commands.push(UiCommand::Play(path.clone()));
                 }
+                ui.add_space(4.0);
             }
         });
     }
+}
+
+/// Why there is no recording at a path, and what to do; `None` if it can be tried.
+fn problem(path: &str) -> Option<String> {
+    if path.is_empty() {
+        let text = "Type the path of a recording, or choose one of the list.";
+        return Some(text.to_owned());
+    }
+    std::path::Path::new(path)
+        .is_dir()
+        .then(|| format!("{path} is a folder: type the path of a recording in it."))
 }

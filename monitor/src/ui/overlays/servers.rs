@@ -8,10 +8,14 @@ use super::heading::heading;
 use crate::ui::{
     command::{ServerAction, UiCommand},
     connection_words::connection_words,
+    names::Name,
     scene::Scene,
     theme,
     widgets::{status_light, styled},
 };
+
+/// The most of a line that an address takes, and of the rest what its state takes.
+const URL_PART: f32 = 0.5;
 
 #[derive(Debug, Default)]
 pub(super) struct ServerList {
@@ -34,8 +38,13 @@ impl ServerList {
                 } else {
                     theme.muted
                 };
-                let button = egui::Button::new(styled(&tab.url, theme::figures(), ink));
-                let show = ui.add(button.frame(false));
+                let url = Name {
+                    text: &tab.url,
+                    font: theme::figures(),
+                    color: ink,
+                };
+                let width = ui.available_width() * URL_PART;
+                let show = url.button(ui, width);
                 show.widget_info(|| {
                     let name = format!("Show {}, {words}", tab.url);
                     egui::WidgetInfo::selected(egui::Role::Button, true, tab.is_active, name)
@@ -44,7 +53,13 @@ impl ServerList {
                     commands.push(UiCommand::Server(ServerAction::Show(at)));
                     commands.push(UiCommand::Overlay(None));
                 }
-                ui.label(styled(words, theme::small(), color));
+                let words = Name {
+                    text: &words,
+                    font: theme::small(),
+                    color,
+                };
+                let width = ui.available_width() * URL_PART;
+                words.show_cut_at_end(ui, width);
                 if tab.is_active {
                     clock(ui, scene);
                 }

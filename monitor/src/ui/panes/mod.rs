@@ -1,7 +1,10 @@
 //! The panes: charts and health, split, dragged and closed by the user.
 
+mod frame;
 mod health;
+mod inspector;
 mod layouts;
+mod log;
 mod pane;
 mod placing;
 #[cfg(test)]

@@ -1,25 +1,53 @@
 //! The kinds of panes.
 
-use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
-use super::health::HealthPane;
-use crate::{files::saved_state::SavedPane, ui::chart::ChartPane};
+use serde::{Deserialize, Serialize};
+use tickcast_protocol::topic::Topic;
+
+use super::{health::HealthPane, inspector::InspectorPane, log::LogPane};
+use crate::{
+    files::saved_state::{SavedLog, SavedPane},
+    ui::chart::ChartPane,
+};
 
 /// A pane.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "SavedPane", into = "SavedPane")]
 pub(super) enum Pane {
     /// A chart.
-    Chart(ChartPane),
+    Chart(Box<ChartPane>),
     /// Latencies, losses and clock of a topic.
     Health(HealthPane),
+    /// The payloads of the selected topic.
+    Inspector(Box<InspectorPane>),
+    /// The messages of text topics.
+    Log(Box<LogPane>),
+}
+
+impl Pane {
+    /// A chart of one topic.
+    pub(super) fn chart(topic: Topic) -> Self {
+        Self::Chart(Box::new(ChartPane::new(topic)))
+    }
+
+    /// The topics whose messages it shows.
+    pub(super) fn inspected(&self, selected: Option<&Topic>) -> HashSet<Topic> {
+        match self {
+            Self::Chart(_) | Self::Health(_) => HashSet::new(),
+            Self::Inspector(_) => selected.cloned().into_iter().collect(),
+            Self::Log(log) => log.topics.iter().cloned().collect(),
+        }
+    }
 }
 
 impl From<SavedPane> for Pane {
     fn from(saved: SavedPane) -> Self {
         match saved {
-            SavedPane::Chart(chart) => Self::Chart(chart.into()),
+            SavedPane::Chart(chart) => Self::Chart(Box::new(chart.into())),
             SavedPane::Health {} => Self::Health(HealthPane),
+            SavedPane::Inspector {} => Self::Inspector(Box::default()),
+            SavedPane::Log(log) => Self::Log(Box::new(LogPane::new(log.topics))),
         }
     }
 }
@@ -27,8 +55,10 @@ impl From<SavedPane> for Pane {
 impl From<Pane> for SavedPane {
     fn from(pane: Pane) -> Self {
         match pane {
-            Pane::Chart(chart) => Self::Chart(chart.into()),
+            Pane::Chart(chart) => Self::Chart((*chart).into()),
             Pane::Health(HealthPane) => Self::Health {},
+            Pane::Inspector(_) => Self::Inspector {},
+            Pane::Log(log) => Self::Log(SavedLog { topics: log.topics }),
         }
     }
 }

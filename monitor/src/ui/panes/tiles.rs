@@ -1,23 +1,36 @@
 //! Draws panes within the tree of tiles, and collects what the user did with them.
 
-use egui::{Stroke, Ui};
-use egui_tiles::{Behavior, ResizeState, SimplificationOptions, TileId, Tiles, UiResponse};
+use egui::{Color32, CornerRadius, Rect, Stroke, Ui};
+use egui_tiles::{
+    Behavior, ResizeState, SimplificationOptions, TabState, TileId, Tiles, UiResponse,
+};
 use tickcast_protocol::topic::Topic;
 
-use super::{health, pane::Pane};
-use crate::ui::{
-    chart::{self, Crosshair, PaneResponse},
-    command::UiCommand,
-    scene::Scene,
-    theme::{self, Theme},
-    widgets::styled,
+use super::{health, inspector, log, pane::Pane};
+use crate::{
+    data::format,
+    ui::{
+        chart::{self, Crosshair, PaneResponse},
+        command::UiCommand,
+        scene::Scene,
+        theme::{self, Theme},
+        widgets::styled,
+    },
 };
+
+/// The most characters of a tab's name.
+const TAB_CHARS: usize = 36;
+
+/// Height of the line above the active pane.
+const ACTIVE_LINE: f32 = 2.0;
 
 /// Draws panes, and collects what the user did with them.
 pub(super) struct PaneTiles<'a> {
     pub(super) scene: &'a Scene<'a>,
     pub(super) crosshair: &'a mut Crosshair,
     pub(super) active: Option<TileId>,
+    /// Whether only one pane is seen.
+    pub(super) is_alone: bool,
     pub(super) activated: Option<TileId>,
     pub(super) closed: Option<TileId>,
     /// The pane whose view was changed: linked panes follow it.
@@ -37,6 +50,8 @@ impl Behavior<Pane> for PaneTiles<'_> {
         let done = match pane {
             Pane::Chart(chart) => chart::show(chart, ui, self.scene, self.crosshair, is_active),
             Pane::Health(_) => health::show(ui, self.scene),
+            Pane::Inspector(inspector) => inspector::show(inspector, ui, self.scene),
+            Pane::Log(log) => log::show(log, ui, self.scene),
         };
         let PaneResponse {
             is_activated,
@@ -64,8 +79,13 @@ impl Behavior<Pane> for PaneTiles<'_> {
 
     fn tab_title_for_pane(&mut self, pane: &Pane) -> egui::WidgetText {
         match pane {
-            Pane::Chart(chart) => chart.topics.first().map_or("", Topic::as_str).into(),
+            Pane::Chart(chart) => {
+                let name = chart.topics.first().map_or("", Topic::as_str);
+                format::cut_front(name, TAB_CHARS).into()
+            }
             Pane::Health(_) => "Health".into(),
+            Pane::Inspector(_) => "Inspector".into(),
+            Pane::Log(_) => "Log".into(),
         }
     }
 
@@ -91,8 +111,63 @@ impl Behavior<Pane> for PaneTiles<'_> {
         }
     }
 
-    fn tab_bar_color(&self, _visuals: &egui::Visuals) -> egui::Color32 {
+    fn tab_bar_color(&self, _visuals: &egui::Visuals) -> Color32 {
         self.theme().panel
+    }
+
+    fn tab_bg_color(
+        &self,
+        _visuals: &egui::Visuals,
+        _tiles: &Tiles<Pane>,
+        _id: TileId,
+        state: &TabState,
+    ) -> Color32 {
+        if state.active {
+            self.theme().background
+        } else {
+            Color32::TRANSPARENT
+        }
+    }
+
+    fn tab_outline_stroke(
+        &self,
+        _visuals: &egui::Visuals,
+        _tiles: &Tiles<Pane>,
+        _id: TileId,
+        state: &TabState,
+    ) -> Stroke {
+        if state.active {
+            Stroke::new(1.0, self.theme().accent)
+        } else {
+            Stroke::NONE
+        }
+    }
+
+    fn tab_text_color(
+        &self,
+        _visuals: &egui::Visuals,
+        _tiles: &Tiles<Pane>,
+        _id: TileId,
+        state: &TabState,
+    ) -> Color32 {
+        if state.active {
+            self.theme().text
+        } else {
+            self.theme().muted
+        }
+    }
+
+    fn paint_on_top_of_tile(
+        &self,
+        painter: &egui::Painter,
+        _style: &egui::Style,
+        id: TileId,
+        rect: Rect,
+    ) {
+        if self.active == Some(id) && !self.is_alone {
+            let line = rect.with_max_y(rect.top() + ACTIVE_LINE);
+            painter.rect_filled(line, CornerRadius::ZERO, self.theme().accent);
+        }
     }
 
     fn tab_bar_height(&self, _style: &egui::Style) -> f32 {

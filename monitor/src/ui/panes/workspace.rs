@@ -7,7 +7,7 @@ use egui_tiles::{Tile, TileId, Tree};
 use serde::{Serialize, de::DeserializeOwned};
 use tickcast_protocol::{message::TimeNs, topic::Topic};
 
-use super::{health::HealthPane, pane::Pane, placing, tiles::PaneTiles, welcome};
+use super::{health::HealthPane, log::LogPane, pane::Pane, placing, tiles::PaneTiles, welcome};
 use crate::{
     data::chart::{ChartStyle, ScaleMode},
     files::saved_state::{PANES_MAX, SavedTree, SavedWorkspace},
@@ -25,8 +25,6 @@ pub struct ActiveChart {
     pub topics: Vec<Topic>,
     /// Start and end of the visible time.
     pub window: (TimeNs, TimeNs),
-    /// Where it was drawn.
-    pub rect: Rect,
 }
 
 /// All panes and how they are laid out.
@@ -38,6 +36,8 @@ pub struct Workspace {
     is_linked: bool,
     crosshair: Crosshair,
     active_width: f32,
+    /// The panes that are not behind other tabs.
+    seen: Vec<TileId>,
 }
 
 impl Default for Workspace {
@@ -48,6 +48,7 @@ impl Default for Workspace {
             is_linked: false,
             crosshair: Crosshair::default(),
             active_width: 0.0,
+            seen: Vec::new(),
         }
     }
 }
@@ -96,15 +97,15 @@ impl Workspace {
 
     fn charts(&self) -> impl Iterator<Item = (TileId, &ChartPane)> {
         self.panes().filter_map(|(id, pane)| match pane {
-            Pane::Chart(chart) => Some((id, chart)),
-            Pane::Health(_) => None,
+            Pane::Chart(chart) => Some((id, &**chart)),
+            _ => None,
         })
     }
 
     fn charts_mut(&mut self) -> impl Iterator<Item = &mut ChartPane> {
         self.tree.tiles.tiles_mut().filter_map(|tile| match tile {
-            Tile::Pane(Pane::Chart(chart)) => Some(chart),
-            Tile::Pane(Pane::Health(_)) | Tile::Container(_) => None,
+            Tile::Pane(Pane::Chart(chart)) => Some(&mut **chart),
+            _ => None,
         })
     }
 
@@ -134,15 +135,15 @@ impl Workspace {
 
     fn active_chart(&self) -> Option<&ChartPane> {
         match self.tree.tiles.get_pane(&self.active?)? {
-            Pane::Chart(chart) => Some(chart),
-            Pane::Health(_) => None,
+            Pane::Chart(chart) => Some(&**chart),
+            _ => None,
         }
     }
 
     fn active_chart_mut(&mut self) -> Option<&mut ChartPane> {
         match self.tree.tiles.get_mut(self.active?)? {
-            Tile::Pane(Pane::Chart(chart)) => Some(chart),
-            Tile::Pane(Pane::Health(_)) | Tile::Container(_) => None,
+            Tile::Pane(Pane::Chart(chart)) => Some(&mut **chart),
+            _ => None,
         }
     }
 
@@ -169,42 +170,99 @@ impl Workspace {
             .charts()
             .find(|(_, chart)| chart.topics.first() == Some(&topic))
             .map(|(id, _)| id);
-        match (placement, shown) {
+        let has_room = match (placement, shown) {
             (Placement::Active, Some(shown)) => {
                 self.active = Some(shown);
-                self.tree.make_active(|id, _| id == shown);
-            }
-            (Placement::Active, None) => match self.active_chart_mut() {
-                Some(chart) => chart.replace(topic),
-                None => return self.insert(Pane::Chart(ChartPane::new(topic))),
-            },
-            (Placement::Overlay, _) => match self.active_chart_mut() {
-                Some(chart) => chart.overlay(topic),
-                None => return self.insert(Pane::Chart(ChartPane::new(topic))),
-            },
-            (Placement::New, _) => return self.insert(Pane::Chart(ChartPane::new(topic))),
-        }
-        true
-    }
-
-    /// Shows the health pane.
-    pub(crate) fn open_health(&mut self) -> bool {
-        let shown = self
-            .panes()
-            .find(|(_, pane)| matches!(pane, Pane::Health(_)))
-            .map(|(id, _)| id);
-        match shown {
-            Some(shown) => {
-                self.tree.make_active(|id, _| id == shown);
                 true
             }
-            None => {
-                let active = self.active;
-                let done = self.insert(Pane::Health(HealthPane));
-                self.active = active.or(self.active);
-                done
-            }
+            (Placement::Active, None) => match self.active_chart_mut() {
+                Some(chart) => {
+                    chart.replace(topic);
+                    true
+                }
+                None => self.insert(Pane::chart(topic)),
+            },
+            (Placement::Overlay, _) => match self.active_chart_mut() {
+                Some(chart) => {
+                    chart.overlay(topic);
+                    true
+                }
+                None => self.insert(Pane::chart(topic)),
+            },
+            (Placement::New, _) => self.insert(Pane::chart(topic)),
+        };
+        self.bring_to_front();
+        has_room
+    }
+
+    /// Brings the active pane to the front of its tabs.
+    fn bring_to_front(&mut self) {
+        let active = self.active;
+        self.tree.make_active(|id, _| Some(id) == active);
+    }
+
+    /// If the active pane lies behind another tab, the chart in front becomes the active one.
+    fn activate_what_is_seen(&mut self) {
+        let seen = self.tree.active_tiles();
+        if self.active.is_none_or(|active| seen.contains(&active)) {
+            self.seen = seen;
+            return;
         }
+        let charts = self.charts().map(|(id, _)| id);
+        let charts = charts.filter(|id| seen.contains(id));
+        // The tab that was clicked was not seen before.
+        let next = charts.min_by_key(|id| (self.seen.contains(id), id.0));
+        self.active = next.or(self.active);
+        self.seen = seen;
+    }
+
+    /// Shows the health pane. Returns whether there was space for it.
+    pub(crate) fn open_health(&mut self) -> bool {
+        let is_health = |pane: &Pane| matches!(pane, Pane::Health(_));
+        self.show_or_insert(is_health, || Pane::Health(HealthPane))
+    }
+
+    /// Shows the inspector. Returns whether there was space for it.
+    pub(crate) fn open_inspector(&mut self) -> bool {
+        let is_inspector = |pane: &Pane| matches!(pane, Pane::Inspector(_));
+        self.show_or_insert(is_inspector, || Pane::Inspector(Box::default()))
+    }
+
+    /// Adds a topic to the log, or takes it off. Returns whether there was space for a log.
+    pub(crate) fn toggle_log(&mut self, topic: Topic) -> bool {
+        let log = self.tree.tiles.tiles_mut().find_map(|tile| match tile {
+            Tile::Pane(Pane::Log(log)) => Some(log),
+            _ => None,
+        });
+        if let Some(log) = log {
+            log.toggle(topic);
+            return true;
+        }
+        self.show_or_insert(|_| false, || Pane::Log(Box::new(LogPane::new(vec![topic]))))
+    }
+
+    /// Brings a pane to the front, or inserts one. The active chart stays active.
+    fn show_or_insert(
+        &mut self,
+        is_wanted: impl Fn(&Pane) -> bool,
+        make: impl FnOnce() -> Pane,
+    ) -> bool {
+        let shown = self.panes().find(|(_, pane)| is_wanted(pane));
+        if let Some(shown) = shown.map(|(id, _)| id) {
+            self.tree.make_active(|id, _| id == shown);
+            return true;
+        }
+        let active = self.active;
+        let done = self.insert(make());
+        self.active = active.or(self.active);
+        done
+    }
+
+    /// The topics whose messages are shown.
+    pub(crate) fn inspected(&self, selected: Option<&Topic>) -> HashSet<Topic> {
+        self.panes()
+            .flat_map(|(_, pane)| pane.inspected(selected))
+            .collect()
     }
 
     /// Inserts a pane if there are not too many. Returns whether it did.
@@ -252,11 +310,11 @@ impl Workspace {
         if !self.is_linked {
             return;
         }
-        let Some(view) = self.active_chart().map(|chart| chart.view().clone()) else {
+        let Some(view) = self.active_chart().map(|chart| *chart.view()) else {
             return;
         };
         for chart in self.charts_mut().filter(|chart| *chart.view() != view) {
-            chart.set_view(view.clone());
+            chart.set_view(view);
         }
     }
 
@@ -268,16 +326,16 @@ impl Workspace {
     }
 
     /// Changes the style of the active chart.
-    pub(crate) fn set_style(&mut self, style: ChartStyle) {
+    pub(crate) fn set_style(&mut self, style: ChartStyle, now_ns: TimeNs) {
         if let Some(chart) = self.active_chart_mut() {
-            chart.set_style(style);
+            chart.set_style(style, now_ns);
         }
     }
 
     /// Changes the value axis of the active chart.
-    pub(crate) fn set_scale_mode(&mut self, mode: ScaleMode) {
+    pub(crate) fn set_scale_mode(&mut self, mode: ScaleMode, now_ns: TimeNs) {
         if let Some(chart) = self.active_chart_mut() {
-            chart.set_scale_mode(mode);
+            chart.set_scale_mode(mode, now_ns);
         }
     }
 
@@ -288,8 +346,7 @@ impl Workspace {
         let at = charts.iter().position(|&id| Some(id) == self.active);
         let next = at.map_or(0, |at| (at + 1) % charts.len());
         self.active = charts.get(next).copied().or(self.active);
-        let active = self.active;
-        self.tree.make_active(|id, _| Some(id) == active);
+        self.bring_to_front();
     }
 
     /// What the active chart shows, and where it was drawn.
@@ -298,8 +355,12 @@ impl Workspace {
         Some(ActiveChart {
             topics: chart.topics.clone(),
             window: chart.view().window(now_ns),
-            rect: self.tree.tiles.rect(self.active?)?,
         })
+    }
+
+    /// Where the active pane was drawn.
+    pub(crate) fn active_rect(&self) -> Option<Rect> {
+        self.tree.tiles.rect(self.active?)
     }
 
     /// Draws all panes and returns the commands that the user gave.
@@ -315,10 +376,12 @@ impl Workspace {
             self.active = self.charts().map(|(id, _)| id).min_by_key(|id| id.0);
         }
         self.crosshair.next_ns = None;
+        let is_alone = self.panes().count() < 2;
         let mut behavior = PaneTiles {
             scene,
             crosshair: &mut self.crosshair,
             active: self.active,
+            is_alone,
             activated: None,
             closed: None,
             touched: None,
@@ -329,6 +392,7 @@ impl Workspace {
         let commands = behavior.commands;
         let touched = behavior.touched;
         self.active = activated.or(touched).or(self.active);
+        self.activate_what_is_seen();
         self.link();
         // Panes drawn before the one under the pointer show its time with the next repaint. That
         // must come soon if the pointer moved; if only the chart moves below it, it can wait.

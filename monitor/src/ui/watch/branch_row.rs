@@ -5,11 +5,7 @@ use egui::{Color32, Pos2, Sense, Ui, pos2, vec2};
 use super::topic_row;
 use crate::{
     data::{format, tree::TreeRow},
-    ui::{
-        scene::Scene,
-        theme,
-        widgets::{paint_cut, paint_right},
-    },
+    ui::{names::Name, scene::Scene, theme},
 };
 
 pub(super) fn arrow(ui: &Ui, place: Pos2, is_open: bool, color: Color32) {
@@ -65,6 +61,14 @@ pub(super) fn show(
     let left = rect.left() + 12.0 + indent;
     arrow(ui, pos2(left, middle), row.is_open == Some(true), color);
     let counts = row.counts;
+    let label = Name {
+        text: if label.is_empty() { "(empty)" } else { label },
+        font: theme::text(),
+        color,
+    };
+    let place = pos2(left + 13.0, middle);
+    // The label keeps its width; numbers that do not fit beside it are left out.
+    let end = place.x + label.width(painter);
     let mut right = rect.right() - 12.0;
     let count = |n: u32| format::count(u64::from(n));
     for (text, color) in [
@@ -78,14 +82,15 @@ pub(super) fn show(
             theme.bad,
         ),
     ] {
-        if let Some(text) = text {
-            let place = pos2(right, middle);
-            let drawn = paint_right(painter, place, &text, theme::axis_figures(), color);
-            right = drawn.left() - 10.0;
+        let Some(text) = text else { continue };
+        let font = theme::axis_figures();
+        let galley = painter.layout_no_wrap(text, font, color);
+        let start = right - galley.size().x;
+        if start - 10.0 >= end {
+            painter.galley(pos2(start, middle - galley.size().y / 2.0), galley, color);
+            right = start - 10.0;
         }
     }
-    let place = pos2(left + 13.0, middle);
-    let label = if label.is_empty() { "(empty)" } else { label };
-    paint_cut(painter, place, right - place.x, label, theme::text(), color);
+    label.paint(painter, place, right - place.x);
     response.clicked()
 }

@@ -12,8 +12,9 @@ use crate::{
     },
     ui::{
         chart::{paint, plot::Plot},
+        names::Name,
         scene::Scene,
-        theme::{self, Theme},
+        theme,
         widgets::paint_right,
     },
 };
@@ -21,29 +22,50 @@ use crate::{
 /// The time that a sparkline shows.
 const SPARK_SPAN_NS: i64 = 2 * MINUTE;
 
-/// Draws the newest value with its unit. Returns its left edge.
+/// The newest value, with its unit and without.
+fn last_texts(topic: &MonitoredTopic) -> (String, String) {
+    let plain = format::latest(topic, false);
+    match &topic.unit {
+        Some(unit) if topic.number.is_some() => (format!("{plain} {unit}"), plain),
+        _ => (plain.clone(), plain),
+    }
+}
+
+fn text_width(painter: &Painter, text: String) -> f32 {
+    let galley = painter.layout_no_wrap(text, theme::small_figures(), Color32::PLACEHOLDER);
+    galley.size().x
+}
+
+/// The width of the newest value with its unit.
+pub(super) fn last_width(painter: &Painter, topic: &MonitoredTopic) -> f32 {
+    text_width(painter, last_texts(topic).0)
+}
+
+/// Draws the newest value within `width`: with its unit, or without it, or cut at its end.
 pub(super) fn last(
     painter: &Painter,
     scene: &Scene<'_>,
     topic: &MonitoredTopic,
     right_center: Pos2,
+    width: f32,
     ink: Color32,
-    is_quiet: bool,
-) -> f32 {
-    let mut text = format::latest(topic, false);
-    if let Some(unit) = &topic.unit
-        && topic.number.is_some()
-    {
-        text.push(' ');
-        text.push_str(unit);
-    }
-    let color = if is_quiet {
-        ink
-    } else {
-        flash(scene, topic).unwrap_or(ink)
+) {
+    let color = match topic.effective_status() {
+        Status::Live if topic.is_outside() => scene.theme.bad,
+        Status::Live => flash(scene, topic).unwrap_or(ink),
+        Status::Stale | Status::Dead => ink,
     };
-    let rect = paint_right(painter, right_center, &text, theme::small_figures(), color);
-    rect.left()
+    let (with_unit, plain) = last_texts(topic);
+    let text = match text_width(painter, with_unit.clone()) {
+        needed if needed <= width => with_unit,
+        _ => plain,
+    };
+    let value = Name {
+        text: &text,
+        font: theme::small_figures(),
+        color,
+    };
+    value.paint_right(painter, right_center, width);
 }
 
 /// Draws a line of the last two minutes.
@@ -96,8 +118,9 @@ fn flash_age(topic: &MonitoredTopic, now_ns: TimeNs) -> Option<i64> {
     (0..theme::FLASH_NS).contains(&age_ns).then_some(age_ns)
 }
 
-pub(super) fn change(painter: &Painter, theme: &Theme, topic: &MonitoredTopic, place: Pos2) {
-    let Some(change) = topic.change_percent() else {
+pub(super) fn change(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredTopic, place: Pos2) {
+    let theme = scene.theme;
+    let Some(change) = scene.change_percent(topic) else {
         return;
     };
     let decimals = if change.abs() < 100.0 { 2 } else { 0 };
@@ -137,15 +160,29 @@ pub(super) fn quality(
     }
 }
 
-pub(super) fn age(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredTopic, place: Pos2) {
+/// Draws the age, or the status with the age if both fit into `room`.
+pub(super) fn age(
+    painter: &Painter,
+    scene: &Scene<'_>,
+    topic: &MonitoredTopic,
+    place: Pos2,
+    room: f32,
+) {
     let theme = scene.theme;
     let age = topic.age_ns(scene.now_ns).map(format::age);
     let age = age.unwrap_or_default();
-    let (text, color) = match topic.effective_status() {
-        Status::Live if topic.quality == Quality::Retained => ("retained".to_owned(), theme.muted),
-        Status::Live => (age, theme.dim),
-        Status::Stale => (format!("stale {age}"), theme.warning),
-        Status::Dead => (format!("dead {age}"), theme.bad),
+    let (word, color) = match topic.effective_status() {
+        Status::Live if topic.quality == Quality::Retained => ("retained", theme.muted),
+        Status::Live => ("", theme.dim),
+        Status::Stale => ("stale", theme.warning),
+        Status::Dead => ("dead", theme.bad),
     };
-    paint_right(painter, place, &text, theme::small_figures(), color);
+    let both = format!("{word} {age}");
+    let text = match word {
+        "" => &age,
+        "retained" => word,
+        _ if text_width(painter, both.clone()) <= room => both.as_str(),
+        _ => word,
+    };
+    paint_right(painter, place, text, theme::small_figures(), color);
 }

@@ -5,8 +5,9 @@ use egui::{Sense, Ui, pos2, vec2};
 use crate::{
     data::format,
     ui::{
+        names::Name,
         theme::{self, Theme},
-        widgets::{paint_cut, paint_right},
+        widgets::paint_right,
     },
 };
 
@@ -34,17 +35,17 @@ pub(super) fn show(ui: &mut Ui, theme: &Theme, name: &str, topics: usize, folded
         color,
     );
     let place = place + vec2(13.0, 0.0);
-    let width = rect.width() - 80.0;
-    paint_cut(painter, place, width, name, theme::small(), color);
+    let mut right = rect.right() - 12.0;
     if folded || response.hovered() {
-        let place = rect.right_center() - vec2(12.0, 0.0);
-        paint_right(
-            painter,
-            place,
-            &format::count(topics as u64),
-            theme::axis_figures(),
-            theme.dim,
-        );
+        let (count, font) = (format::count(topics as u64), theme::axis_figures());
+        let right_center = pos2(right, rect.center().y);
+        right = paint_right(painter, right_center, &count, font, theme.dim).left() - 10.0;
     }
+    let name = Name {
+        text: name,
+        font: theme::small(),
+        color,
+    };
+    name.paint(painter, place, right - place.x);
     response.clicked()
 }

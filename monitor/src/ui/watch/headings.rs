@@ -1,23 +1,36 @@
 //! The headings of the columns: a click sorts.
 
-use egui::{Rect, Sense, Ui, pos2, vec2};
+use egui::{Rect, Response, Sense, Ui, pos2, vec2};
 
-use super::columns::RowColumns;
+use super::columns::{LIST_NAME_MIN, RowColumns, TREE_NAME_MIN};
 use crate::{
+    data::topics::ChangeReference,
     files::saved_state::{ListOptions, Sort},
-    ui::{scene::Scene, theme, widgets::paint_right},
+    ui::{command::UiCommand, scene::Scene, theme, widgets::paint_right},
 };
 
 /// Draws the headings. A tree has only one order.
-pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>, options: &mut ListOptions, is_tree: bool) {
+pub(super) fn show(
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+    options: &mut ListOptions,
+    is_tree: bool,
+    commands: &mut Vec<UiCommand>,
+) {
     let theme = scene.theme;
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
-    let columns = RowColumns::of(rect);
-    for (label, sort, range, tip) in columns.headings() {
+    let name_min = if is_tree {
+        TREE_NAME_MIN
+    } else {
+        LIST_NAME_MIN
+    };
+    let columns = RowColumns::of(rect, name_min);
+    let (change, change_tip) = scene.preferences.reference.heading(scene.zone);
+    for (label, sort, range, tip) in columns.headings((&change, &change_tip)) {
         let is_right = sort != Sort::Name;
         let cell = Rect::from_x_y_ranges(range, rect.y_range());
         let response = ui
-            .interact(cell, ui.scope_id().with(("heading", label)), Sense::click())
+            .interact(cell, ui.scope_id().with(("heading", sort)), Sense::click())
             .on_hover_text(tip);
         response.widget_info(|| {
             egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Sort by {label}"))
@@ -54,5 +67,20 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>, options: &mut ListOptions, is
                 options.is_reversed = false;
             }
         }
+        if sort == Sort::Change {
+            references(&response, scene, commands);
+        }
     }
+}
+
+/// Offers other references of the change on a right click.
+fn references(response: &Response, scene: &Scene<'_>, commands: &mut Vec<UiCommand>) {
+    response.context_menu(|ui| {
+        for (label, reference) in ChangeReference::choices(scene.zone, scene.now_ns) {
+            if ui.button(label).clicked() {
+                commands.push(UiCommand::SetReference(reference));
+                ui.close();
+            }
+        }
+    });
 }

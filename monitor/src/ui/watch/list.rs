@@ -3,6 +3,7 @@
 use egui::{Rect, ScrollArea, Ui, vec2};
 
 use super::{
+    columns::LIST_NAME_MIN,
     filter_line::FilterLine,
     group_row, headings,
     navigation::{enter_keys, offset_to_show, step_keys},
@@ -24,6 +25,8 @@ pub(crate) struct WatchList {
     tree: WatchTree,
     rows: ListRows,
     scroll_to_selected: bool,
+    /// The filter of the rows that were drawn last: another one begins at the top.
+    drawn_filter: String,
     /// Top and bottom of the visible part.
     visible: (f32, f32),
 }
@@ -64,7 +67,7 @@ impl WatchList {
             self.rows.update(&self.options, scene);
             self.keys(ui, scene, &mut commands);
         }
-        headings::show(ui, scene, &mut self.options, self.is_tree);
+        headings::show(ui, scene, &mut self.options, self.is_tree, &mut commands);
         let area = self.table(ui, scene, &mut commands);
         if self.matching() == 0 {
             nothing(ui, scene, area);
@@ -124,6 +127,10 @@ impl WatchList {
             return self.tree.table(ui, scene, commands);
         }
         let mut area = ScrollArea::vertical().auto_shrink(false).id_salt("topics");
+        if self.drawn_filter != self.options.filter {
+            self.drawn_filter.clone_from(&self.options.filter);
+            area = area.vertical_scroll_offset(0.0);
+        }
         if std::mem::take(&mut self.scroll_to_selected)
             && let Some(offset) = self.offset_to_show_selected(scene)
         {
@@ -145,6 +152,7 @@ impl WatchList {
                         let begin = RowPlace {
                             prefix: *prefix,
                             indent: 0.0,
+                            name_min: LIST_NAME_MIN,
                         };
                         commands.extend(topic_row::show(ui, scene, topic, begin));
                     }

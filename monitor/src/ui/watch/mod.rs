@@ -9,6 +9,7 @@ mod grouping;
 mod headings;
 mod list;
 mod navigation;
+mod row_menu;
 mod rows;
 mod text_filter;
 mod tooltip;

@@ -7,6 +7,7 @@ use tickcast_protocol::message::TimeNs;
 use super::{grouping::grouping, text_filter::TextFilter};
 use crate::{
     data::{
+        natural_key::NaturalKey,
         time::SECOND,
         topics::{MonitoredTopic, TopicKey},
     },
@@ -91,8 +92,8 @@ impl ListRows {
 fn sort_by_name(topics: &mut [(TopicKey, &MonitoredTopic)]) {
     // Topics without a group come first.
     topics.sort_by_cached_key(|(_, topic)| {
-        let name = topic.name.as_str().to_owned();
-        (name.contains('/'), name)
+        let name = topic.name.as_str();
+        (name.contains('/'), NaturalKey::of(name))
     });
 }
 
@@ -102,7 +103,7 @@ fn sort_by_number(topics: &mut [(TopicKey, &MonitoredTopic)], sort: Sort, scene:
     let number = |topic: &MonitoredTopic| match sort {
         Sort::Name => None,
         Sort::Last => topic.number,
-        Sort::Change => topic.change_percent(),
+        Sort::Change => scene.change_percent(topic),
         Sort::Rate => topic.rate.per_second(now_ns),
         Sort::Age => topic.age_ns(now_ns).map(|age| -(age as f64)),
         Sort::Lost => Some(topic.missing.lost as f64),

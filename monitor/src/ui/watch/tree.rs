@@ -6,6 +6,7 @@ use egui::{Key, Modifiers, Rect, ScrollArea, Sense, Ui, pos2, vec2};
 
 use super::{
     branch_row::{self, arrow, branch_name},
+    columns::{LIST_NAME_MIN, TREE_NAME_MIN},
     navigation::{enter_keys, offset_to_show, step_keys},
     text_filter::TextFilter,
     topic_row::{self, RowPlace},
@@ -29,6 +30,8 @@ pub(super) struct WatchTree {
     filter: String,
     cursor: Option<NodeId>,
     scroll_to_cursor: bool,
+    /// Another filter begins at the top.
+    scroll_to_top: bool,
     /// Top and bottom of the visible part.
     visible: (f32, f32),
 }
@@ -52,6 +55,7 @@ impl WatchTree {
         if self.filter != filter {
             filter.clone_into(&mut self.filter);
             self.tree.refilter();
+            self.scroll_to_top = true;
         }
         let text_filter = TextFilter::of(filter);
         if !self
@@ -156,6 +160,9 @@ impl WatchTree {
         {
             area = area.vertical_scroll_offset(offset);
         }
+        if std::mem::take(&mut self.scroll_to_top) {
+            area = area.vertical_scroll_offset(0.0);
+        }
         let rows = self.tree.rows();
         let mut toggled = None;
         let mut touched = None;
@@ -165,9 +172,9 @@ impl WatchTree {
                 if done.is_toggled {
                     toggled = Some(*row);
                 }
-                if let Some(command) = done.command {
+                if !done.commands.is_empty() {
                     touched = Some(row.node);
-                    commands.push(command);
+                    commands.extend(done.commands);
                 }
             }
         });
@@ -183,22 +190,25 @@ impl WatchTree {
     fn row(&self, ui: &mut Ui, scene: &Scene<'_>, row: &TreeRow) -> RowDone {
         let indent = f32::from(row.depth) * INDENT;
         let indent = indent.min(ui.available_width() * INDENT_MAX_PART);
+        // A deep level is not indented so far that nothing is left of its name.
+        let indent = indent.min(TREE_NAME_MIN - LIST_NAME_MIN / 2.0 - 13.0);
         let label = self.tree.label(scene.store, row.node);
         let is_here = self.cursor == Some(row.node);
         let Some(key) = row.topic else {
             let is_toggled = branch_row::show(ui, scene, row, label, indent, is_here);
             return RowDone {
                 is_toggled,
-                command: None,
+                commands: Vec::new(),
             };
         };
         let topic = scene.store.topic(key);
         let place = RowPlace {
             prefix: topic.name.as_str().len() - label.len(),
             indent: indent + 13.0,
+            name_min: TREE_NAME_MIN,
         };
         let line = ui.available_rect_before_wrap();
-        let command = topic_row::show(ui, scene, topic, place);
+        let mut commands = topic_row::show(ui, scene, topic, place);
         let mut is_toggled = false;
         if let Some(is_open) = row.is_open {
             // The arrow of a topic that has others below it is a button of its own.
@@ -217,9 +227,12 @@ impl WatchTree {
             arrow(ui, pos2(left + 6.0, cell.center().y), is_open, color);
             is_toggled = response.clicked();
         }
+        if is_toggled {
+            commands.clear();
+        }
         RowDone {
             is_toggled,
-            command: command.filter(|_| !is_toggled),
+            commands,
         }
     }
 }
@@ -227,5 +240,5 @@ impl WatchTree {
 /// What the user did with a row.
 struct RowDone {
     is_toggled: bool,
-    command: Option<UiCommand>,
+    commands: Vec<UiCommand>,
 }

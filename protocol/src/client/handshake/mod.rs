@@ -6,8 +6,6 @@ mod stream;
 pub use options::{CONNECT_TIMEOUT, ConnectOptions};
 pub(super) use stream::ClientStream;
 
-use std::{error::Error, io};
-
 use hyper::HeaderMap;
 use tokio::task::spawn_blocking;
 
@@ -59,12 +57,6 @@ async fn tls_client(
 
 /// With TLS 1.3, a server refuses a client certificate after the handshake.
 fn explain(error: ConnectError, tls: Option<&TlsClient>) -> ConnectError {
-    let ConnectError::Http(http) = &error else {
-        return error;
-    };
-    let io = http
-        .source()
-        .and_then(|source| source.downcast_ref::<io::Error>());
-    let told = tls.zip(io).and_then(|(tls, io)| tls.explain(io));
+    let told = tls.and_then(|tls| tls.explain(&error));
     told.map_or(error, ConnectError::Tls)
 }

@@ -12,8 +12,8 @@ use crate::{
     },
     error::ErrorCode,
     message::{
-        Accepted, Changed, ErrorMessage, History, Published, Start, SubscribeResult, Subscribed,
-        TimeAnswer, TimeNs,
+        Accepted, Candles, Changed, ErrorMessage, History, Published, Start, SubscribeResult,
+        Subscribed, TimeAnswer, TimeNs,
     },
     topic::{Filter, Topic},
 };
@@ -155,6 +155,12 @@ impl Session {
     pub(super) fn history(&mut self, history: History<Topic>) {
         if let Some(PendingRequest::History) = self.requests.answered(history.id) {
             self.push_event(Event::History(history));
+        }
+    }
+
+    pub(super) fn candles(&mut self, candles: Candles) {
+        if let Some(PendingRequest::History) = self.requests.answered(candles.id) {
+            self.push_event(Event::Candles(candles));
         }
     }
 

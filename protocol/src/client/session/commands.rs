@@ -12,8 +12,8 @@ use crate::{
     },
     codec,
     message::{
-        Change, ChannelId, ClientMessage, FilterRequest, HistoryRequest, List, Publish, RequestId,
-        Subscribe, TimeNs, TimeRequest,
+        Change, ChannelId, ClientMessage, FilterRequest, List, Publish, RequestId, Subscribe,
+        TimeNs, TimeRequest,
     },
     topic::Filter,
 };
@@ -48,7 +48,12 @@ impl Session {
                     updates,
                 },
             ),
-            ClientCommand::History(request) => self.request_history(request),
+            ClientCommand::History(request) => {
+                self.request_past(request.id, ClientMessage::History(request));
+            }
+            ClientCommand::Candles(request) => {
+                self.request_past(request.id, ClientMessage::Candles(request));
+            }
             ClientCommand::List if self.is_connected() => {
                 let id = self.requests.expect(PendingRequest::Other);
                 self.requests.send(ClientMessage::List(List { id }));
@@ -175,13 +180,12 @@ impl Session {
         self.requests.send(message);
     }
 
-    fn request_history(&mut self, request: HistoryRequest) {
-        let id = request.id;
+    fn request_past(&mut self, id: RequestId, request: ClientMessage) {
         if !self.is_connected() {
             let why = NoAnswer::NotConnected;
             return self.push_event(Event::NoHistory { id, why });
         }
         self.requests.expect_as(id, PendingRequest::History);
-        self.requests.send(ClientMessage::History(request));
+        self.requests.send(request);
     }
 }

@@ -40,6 +40,7 @@ impl Session {
             }
             ServerMessage::Status(statuses) => self.statuses(statuses),
             ServerMessage::History(history) => self.history(history),
+            ServerMessage::Candles(candles) => self.candles(candles),
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ pub(super) enum PendingRequest {
     /// The filter, and the delivery that stays if the server refuses the change.
     Change(Filter, Delivery),
     Publish,
+    /// Of updates or of candles.
     History,
     Other,
 }

@@ -1,6 +1,6 @@
 //! The table of all requests: their members, and what each must be.
 
-use crate::message::ClientMessage;
+use crate::message::{ClientMessage, Interval};
 
 /// What a member must be.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +102,17 @@ pub(super) const REQUESTS: &[Object] = &[
             required("topic", Kind::Text),
             optional("limit", Kind::U32),
             optional("before", Kind::U64),
+        ],
+    },
+    Object {
+        name: "candles",
+        members: &[
+            ID,
+            required("topic", Kind::Text),
+            required("interval", Kind::Name(Interval::NAMES)),
+            optional("limit", Kind::U32),
+            optional("from_ns", Kind::Time),
+            optional("before_ns", Kind::Time),
         ],
     },
 ];

@@ -36,6 +36,10 @@ fn requests() -> Vec<Value> {
         json!({"type": "list", "id": 7}),
         json!({"type": "change", "id": 7, "channel": 3, "mode": "latest", "max_rate_hz": 10}),
         json!({"type": "history", "id": 7, "topic": "a/b", "limit": 100, "before": 4713}),
+        json!({
+            "type": "candles", "id": 7, "topic": "a/b", "interval": "5m", "limit": 100,
+            "from_ns": "1610064000278450001", "before_ns": "1610064000278450002",
+        }),
     ]
 }
 
@@ -78,8 +82,8 @@ fn explain(text: &str, id: Option<RequestId>, reason: &str) {
 fn a_wrong_request_in_json_is_answered_with_its_id_and_the_member_that_is_wrong() {
     let value = "an object with one member, which is reading, trade, quote, text, bytes or absent, \
                  such as {\"reading\":21.5}";
-    let types = "\"subscribe\", \"unsubscribe\", \"publish\", \"time\", \"list\", \"change\" or \
-                 \"history\"";
+    let types = "\"subscribe\", \"unsubscribe\", \"publish\", \"time\", \"list\", \"change\", \
+                 \"history\" or \"candles\"";
     explain(
         r#"{"type":"publish","id":7,"updates":[{"topic":"a","value":21.5}]}"#,
         Some(7),
@@ -261,6 +265,7 @@ fn null_is_a_missing_member_wherever_a_member_may_be_missing() {
         r#"{"type":"subscribe","filters":[{"filter":"a","resume":null}]}"#,
         r#"{"type":"publish","id":null,"updates":[{"topic":"a","value":{"text":""},"source_time_ns":null}]}"#,
         r#"{"type":"history","id":null,"topic":"a","limit":null,"before":null}"#,
+        r#"{"type":"candles","id":null,"topic":"a","interval":"1s","limit":null,"from_ns":null,"before_ns":null}"#,
         r#"{"type":"list","id":null}"#,
     ] {
         check(text.as_bytes(), Encoding::Json);
@@ -296,7 +301,7 @@ fn a_wrong_request_in_bincode_is_answered_with_its_id_and_the_member_that_is_wro
     explain(
         &[99, 7],
         None,
-        "the message has number 99: the requests have 0 to 6",
+        "the message has number 99: the requests have 0 to 7",
     );
     explain(
         &[4, 7, 0, 0],

@@ -11,7 +11,7 @@ use regex::Regex;
 use crate::programs::{document, root, shell};
 
 /// Document, sentence, source, and what is written there.
-const CLAIMS: [(&str, &str, &str, &str); 33] = [
+const CLAIMS: [(&str, &str, &str, &str); 38] = [
     (
         "README.md",
         "Rust](https://rustup.rs) 1.95 or newer",
@@ -209,6 +209,36 @@ const CLAIMS: [(&str, &str, &str, &str); 33] = [
         "Memory per connection is reported from 1,000 subscribers on",
         "loadtest/src/summary/cost.rs",
         "CONNECTION_BYTES_SUBSCRIBERS_MIN: usize = 1_000",
+    ),
+    (
+        "docs/sparkplug.md",
+        "later messages wait for 3 s",
+        "server/src/feed/sparkplug/bounds.rs",
+        "REORDER_WINDOW: Duration = Duration::from_secs(3)",
+    ),
+    (
+        "docs/sparkplug.md",
+        "no birth within 10 s of their node's",
+        "server/src/feed/sparkplug/bounds.rs",
+        "DEVICES_BIRTH_WAIT: Duration = Duration::from_secs(10)",
+    ),
+    (
+        "docs/sparkplug.md",
+        "10,000 nodes, 1,024 devices of a node, 16,384 metrics of a node",
+        "server/src/feed/sparkplug/bounds.rs",
+        "NODES_MAX: usize = 10_000",
+    ),
+    (
+        "docs/sparkplug.md",
+        "10,000 nodes, 1,024 devices of a node, 16,384 metrics of a node",
+        "server/src/feed/sparkplug/bounds.rs",
+        "METRICS_PER_NODE_MAX: usize = 16_384",
+    ),
+    (
+        "docs/sparkplug.md",
+        "At most 64 messages of a node and 16 MiB in all",
+        "server/src/feed/sparkplug/bounds.rs",
+        "HELD_MAX_BYTES: usize = 16 * 1024 * 1024",
     ),
 ];
 

@@ -21,16 +21,18 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 use tickcast_protocol::{
-    message::{Position, Seq, TopicId, TopicInfo, Update},
+    message::{Position, Seq, TimeNs, TopicId, TopicInfo, Update},
     topic::Topic,
 };
 
 use self::{facts::Facts, liveness::Liveness, new_topics::NewTopics};
 use crate::{
+    candles::LongHistory,
     now::Now,
-    tape::{AckResult, Stretch, Strip, StripBuilder},
+    tape::{AckResult, Strip, StripBuilder},
     work::{
-        Ack, FeedId, HistoryAnswer, HistoryQuestion, NewUpdate, Submission, TopicFacts, Unpublished,
+        Ack, Asked, FeedId, HistoryAnswer, HistoryQuestion, NewUpdate, Past, Submission,
+        TopicFacts, Unpublished,
     },
 };
 
@@ -72,6 +74,7 @@ pub struct Sequencer {
     open: StripBuilder,
     liveness: Liveness,
     history: History,
+    long_history: LongHistory,
     new_topics: NewTopics,
     facts: Facts,
     refused: u64,
@@ -87,6 +90,7 @@ impl Sequencer {
             open: StripBuilder::new(1),
             liveness: Liveness::default(),
             history: History::default(),
+            long_history: LongHistory::default(),
             new_topics: NewTopics::default(),
             facts: Facts::default(),
             refused: 0,
@@ -102,6 +106,14 @@ impl Sequencer {
     /// Sets the history to fill.
     pub fn with_history(self, history: History) -> Self {
         Self { history, ..self }
+    }
+
+    /// Sets the candles and rows to fill.
+    pub fn with_long_history(self, long_history: LongHistory) -> Self {
+        Self {
+            long_history,
+            ..self
+        }
     }
 
     /// Limits how fast each client introduces topics.
@@ -160,6 +172,21 @@ impl Sequencer {
     /// Records that a feed has lost its source or has finished.
     pub fn feed_down(&mut self, feed: FeedId, now: Now) {
         self.liveness.feed_down(feed, now);
+        self.long_history.feed_down(feed, now.wall_ns);
+    }
+
+    /// Records that a feed has lost updates since a time.
+    pub fn feed_lost(&mut self, feed: FeedId, since: TimeNs, now: Now) {
+        self.long_history.feed_lost(feed, since, now.wall_ns);
+    }
+
+    /// Records that the sources of a feed's topics are gone.
+    pub fn topics_dead(&mut self, feed: FeedId, topics: &[Topic], now: Now) {
+        for topic in topics {
+            if let Some(known) = self.topics.get(topic) {
+                self.liveness.topic_dead(known.id, feed, now);
+            }
+        }
     }
 
     /// Finds the topics that have been silent for too long.
@@ -173,12 +200,18 @@ impl Sequencer {
                 self.tell(topic, facts);
             }
         }
-        if !self.topics.contains_key(&update.topic) && !self.introduce(&update, now) {
-            self.refused += 1;
-            return;
-        }
-        let Some(known) = self.topics.get_mut(&update.topic) else {
-            return;
+        let known = match self.topics.get_mut(&update.topic) {
+            Some(known) => known,
+            None => {
+                let is_introduced = self.introduce(&update, now);
+                match self.topics.get_mut(&update.topic) {
+                    Some(known) if is_introduced => known,
+                    _ => {
+                        self.refused += 1;
+                        return;
+                    }
+                }
+            }
         };
         known.seq += 1;
         let (topic, seq) = (known.id, known.seq);
@@ -192,7 +225,7 @@ impl Sequencer {
         }
         self.liveness.heard(topic, &update, feed, now);
         let position = self.open.next();
-        let bincode = self.open.push(&Update {
+        let update = Update {
             topic,
             position,
             seq,
@@ -200,8 +233,11 @@ impl Sequencer {
             ingest_time_ns: now.wall_ns,
             quality: update.quality,
             value: update.value,
-        });
-        self.history.push(topic, position, bincode);
+        };
+        self.history.push(topic, position, self.open.push(&update));
+        let Update { quality, value, .. } = &update;
+        self.long_history
+            .push(topic, feed, value, *quality, now.wall_ns);
     }
 
     /// Takes what is told about a topic. If the topic has a value, the strip announces it again.
@@ -218,21 +254,29 @@ impl Sequencer {
     }
 
     /// Answers a question about the past, up to the newest update.
-    pub fn answer(&self, question: HistoryQuestion) -> HistoryAnswer {
-        let HistoryQuestion {
-            from,
-            topic,
-            limit,
-            before,
-        } = question;
+    pub fn answer(&mut self, question: HistoryQuestion, now: Now) -> HistoryAnswer {
+        let HistoryQuestion { from, topic, asked } = question;
         let id = self.topics.get(&topic).map(|known| known.id);
-        let stretch = id.map_or_else(Stretch::default, |id| {
-            self.history.before(id, before, limit)
-        });
+        let past = match asked {
+            Asked::Updates { limit, before } => {
+                let stretch = id.map(|id| self.history.before(id, before, limit));
+                Past::Updates(stretch.unwrap_or_default())
+            }
+            Asked::Candles(question) => {
+                let position = self.position();
+                let history = &mut self.long_history;
+                Past::Candles(Box::new(history.excerpt(
+                    id,
+                    &question,
+                    position,
+                    now.wall_ns,
+                )))
+            }
+        };
         HistoryAnswer {
             to: from,
             topic: id,
-            stretch,
+            past,
         }
     }
 
@@ -289,6 +333,11 @@ impl Sequencer {
         &self.history
     }
 
+    /// The candles and rows of the topics.
+    pub fn long_history(&self) -> &LongHistory {
+        &self.long_history
+    }
+
     /// What is known about topics besides their values.
     pub fn facts(&self) -> &Facts {
         &self.facts
@@ -323,141 +372,4 @@ fn info(
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use smallvec::smallvec;
-    use tickcast_protocol::{codec, value::Value};
-
-    use super::*;
-    use crate::work::Ack;
-
-    fn update(topic: &str) -> NewUpdate {
-        NewUpdate::live(Topic::new(topic).unwrap(), Value::Reading(1.0))
-    }
-
-    fn submission(topics: &[&str], ack: Option<Ack>) -> Submission {
-        Submission {
-            updates: topics.iter().map(|topic| update(topic)).collect(),
-            ack,
-            feed: None,
-        }
-    }
-
-    fn at(wall_ns: i64) -> Now {
-        Now {
-            uptime: Duration::ZERO,
-            wall_ns,
-        }
-    }
-
-    const ACK: Ack = Ack {
-        shard: 0,
-        connection: 7,
-        id: Some(1),
-    };
-
-    #[test]
-    fn positions_count_all_updates_and_seqs_those_of_a_topic() {
-        let mut sequencer = Sequencer::new(10);
-        sequencer.push(submission(&["a"], None), at(100));
-        sequencer.push(submission(&["b", "a"], Some(ACK)), at(200));
-        let strip = sequencer.take_strip().unwrap();
-        let seen: Vec<_> = strip
-            .updates()
-            .map(|raw| codec::decode_update_bincode(raw.bincode).unwrap())
-            .map(|update| {
-                (
-                    update.topic,
-                    update.position,
-                    update.seq,
-                    update.ingest_time_ns,
-                )
-            })
-            .collect();
-        assert_eq!(seen, [(0, 1, 1, 100), (1, 2, 1, 200), (0, 3, 2, 200)]);
-        assert_eq!(strip.topics().len(), 2);
-        let ack = AckResult {
-            ack: ACK,
-            result: Ok(3),
-        };
-        assert_eq!(strip.acks(), [ack]);
-        assert!(sequencer.take_strip().is_none());
-    }
-
-    #[test]
-    fn too_many_topics_are_refused_and_counted() {
-        let mut sequencer = Sequencer::new(1);
-        sequencer.push(submission(&["a"], None), at(0));
-        sequencer.push(submission(&["b"], None), at(0));
-        sequencer.push(submission(&["a", "c"], Some(ACK)), at(0));
-        assert_eq!(sequencer.refused(), 3);
-        assert_eq!(sequencer.position(), 1);
-        let strip = sequencer.take_strip().unwrap();
-        let refused = AckResult {
-            ack: ACK,
-            result: Err(Unpublished::TooManyTopics),
-        };
-        assert_eq!(strip.acks(), [refused]);
-        sequencer.push(
-            Submission {
-                updates: smallvec![update("a")],
-                ..Submission::default()
-            },
-            at(0),
-        );
-        assert_eq!(sequencer.position(), 2);
-    }
-
-    #[test]
-    fn a_client_that_introduces_topics_too_fast_is_refused_with_or_without_an_id() {
-        let limits = NewTopicLimits { per_s: 1, burst: 2 };
-        let mut sequencer = Sequencer::new(10).with_new_topics(limits);
-        // A topic that occurs twice is one.
-        sequencer.push(submission(&["a", "b", "a"], Some(ACK)), at(0));
-        sequencer.push(submission(&["c", "a"], Some(ACK)), at(0));
-        sequencer.push(submission(&["a", "b"], Some(ACK)), at(0));
-        let silent = Ack { id: None, ..ACK };
-        sequencer.push(submission(&["d"], Some(silent)), at(0));
-        sequencer.push(submission(&["b"], Some(silent)), at(0));
-        let other = Ack {
-            connection: 8,
-            ..ACK
-        };
-        sequencer.push(submission(&["e"], Some(other)), at(0));
-        // A feed has no such limit.
-        sequencer.push(submission(&["f", "g", "h"], None), at(0));
-        let refused = Err(Unpublished::TooManyNewTopics {
-            retry_after_ms: 1000,
-        });
-        let strip = sequencer.take_strip().unwrap();
-        let results = [
-            (ACK, Ok(3)),
-            (ACK, refused),
-            (ACK, Ok(5)),
-            (silent, refused),
-            (other, Ok(7)),
-        ];
-        assert_eq!(
-            strip.acks(),
-            results.map(|(ack, result)| AckResult { ack, result })
-        );
-        assert_eq!(sequencer.refused_new_topics(), 3);
-        assert_eq!(sequencer.refused(), 0);
-        assert_eq!(sequencer.position(), 10);
-        assert_eq!(sequencer.topics(), 6);
-    }
-
-    #[test]
-    fn a_publish_without_an_id_is_refused_as_a_whole_and_answered() {
-        let mut sequencer = Sequencer::new(1);
-        let silent = Ack { id: None, ..ACK };
-        sequencer.push(submission(&["a", "b"], Some(silent)), at(0));
-        assert_eq!((sequencer.position(), sequencer.refused()), (0, 2));
-        let refused = AckResult {
-            ack: silent,
-            result: Err(Unpublished::TooManyTopics),
-        };
-        assert_eq!(sequencer.take_strip().unwrap().acks(), [refused]);
-    }
-}
+mod tests;

@@ -10,31 +10,34 @@ use tickcast_protocol::message::{Position, Published, ServerMessage, TopicInfo};
 use super::{
     Shard,
     keys::ConnectionKey,
+    latest_batch::INTRODUCE_STEPS,
     socket::Socket,
     steps::{Steps, json_steps},
 };
 use crate::tape::{AckResult, Strip};
 
 impl<S: Socket> Shard<S> {
-    /// Whether strips wait for the next turn to be applied.
+    /// Whether strips wait for the next turn to be applied, or batches to be closed.
     pub fn is_applying(&self) -> bool {
-        !self.unapplied.is_empty()
+        !self.unapplied.is_empty() || !self.rounds.closing.is_empty()
     }
 
-    /// Applies strips, and those that earlier turns have left over, as far as one turn may.
-    pub(super) fn apply_strips(&mut self, strips: &[Arc<Strip>]) {
+    /// Applies strips, and those that earlier turns have left over, as far as one turn may. While
+    /// an earlier batch is being closed, they wait.
+    pub(super) fn apply_strips(&mut self, strips: &[Arc<Strip>], steps: &mut Steps) {
         self.unapplied.strips.extend(strips.iter().cloned());
-        let mut steps = Steps::new(self.turn_max_steps);
+        if !self.rounds.closing.is_empty() {
+            return;
+        }
         while let Some(strip) = self.unapplied.strips.front() {
             let strip = Arc::clone(strip);
-            if !self.apply(&strip, &mut steps) {
+            if !self.apply(&strip, steps) {
                 break;
             }
             let unapplied = &mut self.unapplied;
             unapplied.strips.pop_front();
             (unapplied.topics, unapplied.updates, unapplied.is_begun) = (0, 0, false);
         }
-        self.stats.steps.add(steps.taken() as u64);
         if self.unapplied.is_empty() && !self.unapplied.answers.is_empty() {
             let answers = std::mem::take(&mut self.unapplied.answers);
             self.take_answers(answers);
@@ -72,9 +75,12 @@ impl<S: Socket> Shard<S> {
         let begin = self.unapplied.updates;
         let (mut index, mut taken) = (begin, 0);
         let left = steps.left();
-        while index < strip.len() && taken < left {
-            let update = strip.get(index);
-            let is_first = self.topics.apply(update).seq == 1;
+        for update in strip.updates_from(begin) {
+            if taken >= left {
+                break;
+            }
+            let is_first = self.topics.apply(update, strip.is_historical(index)).seq == 1;
+            let is_newest = self.topics.position(update.topic) == update.position;
             let topic = &self.topics[update.topic];
             taken += 1 + topic.channels.len();
             for &key in &topic.channels {
@@ -84,9 +90,13 @@ impl<S: Socket> Shard<S> {
                 }
                 if is_first {
                     channel.introduce(update.topic);
+                    taken += INTRODUCE_STEPS;
                 }
-                let json_bytes = channel.append(update, strip, &self.topics);
-                taken += json_steps(json_bytes);
+                if let Some(batch) = channel.append(&update, is_newest) {
+                    let json = strip.json(update.position, |id| self.topics.name(id));
+                    batch.push(json.bytes);
+                    taken += json_steps(json.new_bytes);
+                }
             }
             index += 1;
         }

@@ -138,6 +138,15 @@ impl Behind {
         }
     }
 
+    /// The same for a new subscription: it has been sent nothing, so in a paced channel it does not
+    /// wait for the next batch, also if the last one was closed before it became live.
+    pub(super) fn due(self) -> Self {
+        Self {
+            is_due: true,
+            ..self
+        }
+    }
+
     /// Takes one step towards the channel's state.
     pub(super) fn step(
         &mut self,

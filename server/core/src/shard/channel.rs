@@ -13,12 +13,14 @@ use tickcast_protocol::{
 use super::{
     earliest::Earliest,
     keys::{ChannelKey, SubscriptionKey},
+    latest_batch::LatestBatch,
     pace::Pace,
+    steps::Steps,
     topic_index::Search,
     topics::{TopicState, Topics},
 };
 use crate::{
-    tape::{Strip, Tape, TapeUpdate},
+    tape::{Tape, TapeUpdate},
     wire::{BatchWriter, Wire},
 };
 
@@ -49,10 +51,18 @@ enum Open {
     /// None: the channel has no subscriber yet, or none any more, and only counts.
     Silent,
     Every(BatchWriter),
-    Latest {
-        changed: Vec<TopicId>,
-        is_changed: FixedBitSet,
-    },
+    Latest(LatestBatch),
+}
+
+/// The result of closing a batch.
+#[derive(Debug)]
+pub enum Close {
+    /// There was no update.
+    Nothing,
+    /// No step is left. The caller closes it again before anything changes.
+    Unfinished,
+    /// It is closed.
+    Closed(Closed),
 }
 
 /// A closed batch.
@@ -148,10 +158,7 @@ impl Channel {
     pub fn start(&mut self, head: Position) {
         self.open = match self.spec.pace {
             Pace::Every => Open::Every(BatchWriter::new(self.spec.wire)),
-            Pace::Latest { .. } => Open::Latest {
-                changed: Vec::new(),
-                is_changed: FixedBitSet::new(),
-            },
+            Pace::Latest { .. } => Open::Latest(LatestBatch::default()),
         };
         self.flushed = head;
         self.flushed_count = self.count;
@@ -210,33 +217,27 @@ impl Channel {
         self.topic_count
     }
 
-    /// Adds the next update of one of its topics, which is in `strip`, to the open batch. Returns
-    /// the bytes of JSON that had to be made for it.
-    pub fn append(&mut self, update: TapeUpdate<'_>, strip: &Strip, topics: &Topics) -> usize {
+    /// Adds the next update of one of its topics to the open batch. A batch that needs the update
+    /// in JSON is returned instead: the caller pushes it. `is_newest` is whether the update is the
+    /// newest value of its topic.
+    #[inline]
+    pub fn append(&mut self, update: &TapeUpdate<'_>, is_newest: bool) -> Option<&mut BatchWriter> {
         self.count += 1;
         match &mut self.open {
-            Open::Silent => 0,
+            Open::Silent => None,
             Open::Every(batch) => match self.spec.wire.encoding() {
                 Encoding::Bincode => {
                     batch.push(update.bincode);
-                    0
+                    None
                 }
-                Encoding::Json => {
-                    let json = strip.json(update.position, |id| topics.name(id));
-                    batch.push(json.bytes);
-                    json.new_bytes
-                }
+                Encoding::Json => Some(batch),
             },
-            Open::Latest {
-                changed,
-                is_changed,
-            } => {
-                let topic = update.topic;
-                is_changed.grow(topic as usize + 1);
-                if !is_changed.put(topic as usize) {
-                    changed.push(topic);
+            Open::Latest(batch) => {
+                // A historical update has not become the newest value.
+                if is_newest {
+                    batch.add(update);
                 }
-                0
+                None
             }
         }
     }
@@ -267,49 +268,46 @@ impl Channel {
         if self.is_open() { head } else { self.flushed }
     }
 
-    /// Closes the open batch, which then reaches up to `head`, the newest position applied. Returns
-    /// `None` if there was no update.
-    pub fn close(&mut self, topics: &mut Topics, head: Position) -> Option<Closed> {
-        if !self.is_open() || self.is_silent() {
-            return None;
+    /// Closes the open batch, which then reaches up to `head`, the newest position applied. A batch
+    /// of newest values takes its steps; the bytes of all others were made before.
+    pub fn close(&mut self, topics: &mut Topics, head: Position, steps: &mut Steps) -> Close {
+        if !self.is_open() {
+            return Close::Nothing;
         }
-        let wire = self.spec.wire;
         let resume = self.resume_at(head, Some(self.count), None);
-        // What is known about a topic may have changed since its first update.
-        let introduced = self.introduced.drain(..);
-        let introduced: Vec<_> = introduced.map(|id| topics[id].info.clone()).collect();
-        let batch_head = BatchHead {
+        let mut batch_head = BatchHead {
             channel: self.key.id(),
             from: self.flushed,
             to: head,
             snapshot: false,
-            topics: &introduced,
+            topics: &[],
         };
-        let arrived = self.count - self.flushed_count;
-        let (frame, updates) = match &mut self.open {
-            Open::Silent => return None,
+        let made = match &mut self.open {
+            Open::Silent => None,
             Open::Every(batch) => {
+                // What is known about a topic may have changed since its first update.
+                let infos = self.introduced.iter().map(|&id| topics[id].info.clone());
+                let infos: Vec<_> = infos.collect();
+                batch_head.topics = &infos;
                 let updates = batch.updates() as u64;
-                (batch.finish(&batch_head, &resume), updates)
+                Some((batch.finish(&batch_head, &resume), updates))
             }
-            Open::Latest {
-                changed,
-                is_changed,
-            } => {
-                changed.sort_unstable_by_key(|id| topics.position(*id));
-                let mut batch = BatchWriter::new(wire);
-                for &id in &*changed {
-                    batch.push(topics[id].latest(wire.encoding()));
-                    is_changed.set(id as usize, false);
+            Open::Latest(batch) => {
+                let introduced = &self.introduced;
+                if !batch.build(self.spec.wire, &batch_head, introduced, topics, steps) {
+                    return Close::Unfinished;
                 }
-                let updates = changed.len() as u64;
-                changed.clear();
-                (batch.finish(&batch_head, &resume), updates)
+                batch.finish(&resume)
             }
         };
+        let Some((frame, updates)) = made else {
+            return Close::Nothing;
+        };
+        self.introduced.clear();
+        let arrived = self.count - self.flushed_count;
         self.flushed = head;
         self.flushed_count = self.count;
-        Some(Closed {
+        Close::Closed(Closed {
             frame,
             updates,
             conflated: arrived - updates,

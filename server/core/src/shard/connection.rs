@@ -64,12 +64,18 @@ impl<S: Socket> Connection<S> {
     pub(super) fn flush(&mut self, written: usize, uptime: Duration) -> (Flushed, usize) {
         let (flushed, written) = self.output.flush(written, uptime);
         if flushed == Flushed::Blocked {
-            let link_max = self.output.link.frame_max();
-            self.catching_up.frame_bytes = link_max
-                .unwrap_or(CATCH_UP_FRAME_MIN_BYTES)
-                .min(CATCH_UP_FRAME_MIN_BYTES);
+            self.shorten_frames();
         }
         (flushed, written)
+    }
+
+    /// Makes the next catch-up frame short, after the kernel did not accept all bytes.
+    #[cold]
+    fn shorten_frames(&mut self) {
+        let link_max = self.output.link.frame_max();
+        self.catching_up.frame_bytes = link_max
+            .unwrap_or(CATCH_UP_FRAME_MIN_BYTES)
+            .min(CATCH_UP_FRAME_MIN_BYTES);
     }
 
     /// Makes the next catch-up frame longer, after the kernel accepted one whole.

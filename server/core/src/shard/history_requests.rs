@@ -5,7 +5,12 @@
 //! client that does not read its answers is not read either once one of them fills its output. So
 //! it costs the memory of one answer, whatever the number of its questions.
 
-use tickcast_protocol::{codec::Encoding, error::ErrorCode, message::HistoryRequest, topic::Topic};
+use tickcast_protocol::{
+    codec::Encoding,
+    error::ErrorCode,
+    message::{HistoryRequest, RequestId},
+    topic::Topic,
+};
 
 use super::{
     Shard,
@@ -20,7 +25,7 @@ use crate::{
     refusal::Refusal,
     sequencer::HISTORY_ANSWER_MAX_UPDATES,
     wire,
-    work::{Ack, HistoryAnswer, HistoryQuestion, Work},
+    work::{Ack, Asked, HistoryAnswer, HistoryQuestion, Past, Work},
 };
 
 /// Steps of encoding an update of an answer in JSON.
@@ -35,7 +40,19 @@ impl<S: Socket> Shard<S> {
         now: Now,
     ) -> Option<Work> {
         let id = request.id;
-        match self.question(key, request) {
+        let question = self.question(key, request);
+        self.ask(key, id, question, now)
+    }
+
+    /// Begins a request about the past: its question goes to the sequencer, or it is refused.
+    pub(super) fn ask(
+        &mut self,
+        key: ConnectionKey,
+        id: RequestId,
+        question: Result<HistoryQuestion, Refusal>,
+        now: Now,
+    ) -> Option<Work> {
+        match question {
             Ok(question) => {
                 self.begin_request(key, UnderWay::History(AskingHistory::default()), now);
                 Some(Work::History(question))
@@ -52,21 +69,32 @@ impl<S: Socket> Shard<S> {
         key: ConnectionKey,
         request: HistoryRequest,
     ) -> Result<HistoryQuestion, Refusal> {
-        let HistoryRequest {
-            id,
-            topic: name,
-            limit,
-            before,
-        } = request;
         if self.settings.history.updates == 0 {
             return Err(ErrorCode::NoHistory.into());
         }
+        let limit = request.limit;
+        let asked = Asked::Updates {
+            limit: limit.map_or(HISTORY_ANSWER_MAX_UPDATES, |limit| limit as usize),
+            before: request.before,
+        };
+        self.question_about(key, request.id, &request.topic, limit, asked)
+    }
+
+    /// The question about a topic's past, if the client may ask it.
+    pub(super) fn question_about(
+        &self,
+        key: ConnectionKey,
+        id: RequestId,
+        name: &str,
+        limit: Option<u32>,
+        asked: Asked,
+    ) -> Result<HistoryQuestion, Refusal> {
         if limit == Some(0) {
             let reason = "limit is 0: it must be at least 1, or missing";
             return Err(Refusal::new(ErrorCode::Malformed, reason));
         }
-        let topic = Topic::new(&name)
-            .map_err(|error| Refusal::of_text(ErrorCode::BadTopic, "topic", &name, error))?;
+        let topic = Topic::new(name)
+            .map_err(|error| Refusal::of_text(ErrorCode::BadTopic, "topic", name, error))?;
         let access = self.connections[key.slot].access;
         let permissions = &self.settings.permissions;
         permissions.check(access, Action::ReadHistory(&topic))?;
@@ -77,8 +105,7 @@ impl<S: Socket> Shard<S> {
                 id: Some(id),
             },
             topic,
-            limit: limit.map_or(HISTORY_ANSWER_MAX_UPDATES, |limit| limit as usize),
-            before,
+            asked,
         })
     }
 
@@ -111,8 +138,12 @@ impl<S: Socket> Shard<S> {
         request: &mut AskingHistory,
         steps: &mut Steps,
     ) -> Outcome {
-        let Some(HistoryAnswer { to, topic, stretch }) = &request.answer else {
-            return Outcome::Asking;
+        let (to, topic, stretch) = match &request.answer {
+            None => return Outcome::Asking,
+            Some(HistoryAnswer { to, topic, past }) => match past {
+                Past::Updates(stretch) => (to, topic, stretch),
+                Past::Candles(_) => return self.go_on_asking_candles(key, request, steps),
+            },
         };
         let wire = self.connections[key.slot].wire;
         let info = topic.map(|id| &self.topics[id].info);
@@ -122,13 +153,13 @@ impl<S: Socket> Shard<S> {
                     return Outcome::Unfinished;
                 }
                 steps.take(UPDATE_STEPS);
-                wire::append_past(stretch.get(index), &info.topic, &mut request.json);
+                wire::append_past(stretch.get(index), &info.topic, &mut request.bytes);
                 request.encoded += 1;
             }
         }
         // A missing id is 0.
         let id = to.id.unwrap_or_default();
-        let frame = wire::history(id, info, stretch, &request.json, wire);
+        let frame = wire::history(id, info, stretch, &request.bytes, wire);
         self.send(key, frame);
         Outcome::Done
     }

@@ -179,6 +179,7 @@ fn of_overtaken<'a>(
     tape: &'a Tape,
 ) -> Vec<Overtaken<'a>> {
     let updates = tape.between(from.max(tape.floor()), to);
+    let updates = updates.filter(|(strip, index)| !strip.is_historical(*index));
     let updates = updates.map(|(strip, index)| strip.get(index));
     let mut overtaken: Vec<_> = updates
         .filter(|update| channel.has(update.topic) && topics.position(update.topic) > to)

@@ -115,6 +115,18 @@ impl<S: Socket> Output<S> {
         }
     }
 
+    /// Records that the kernel has accepted the first `written` bytes, if these are all, as nearly
+    /// always. Otherwise it does nothing, and [`flush`](Self::flush) has to follow.
+    #[inline]
+    pub(super) fn is_written(&mut self, written: usize, uptime: Duration) -> bool {
+        if written != self.bytes || self.socket.is_holding() {
+            return false;
+        }
+        self.advance_whole(uptime);
+        self.clear(uptime);
+        true
+    }
+
     /// Hands the kernel as many bytes as it accepts; it has accepted the first `written` bytes
     /// already. Also returns the total number of bytes accepted.
     pub(super) fn flush(&mut self, mut written: usize, uptime: Duration) -> (Flushed, usize) {
@@ -128,6 +140,10 @@ impl<S: Socket> Output<S> {
                 false => self.write_once(),
             };
             match result {
+                Ok(accepted) if accepted == self.bytes => {
+                    written += accepted;
+                    self.advance_whole(uptime);
+                }
                 Ok(0) => return (Flushed::Broken, written),
                 Ok(accepted) => {
                     written += accepted;
@@ -135,38 +151,65 @@ impl<S: Socket> Output<S> {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if written > 0 || self.blocked_since.is_none() {
-                        self.blocked_since = Some(uptime);
-                    }
-                    let path = || self.socket.path();
-                    if let Some(bound) = self.link.refused(uptime, path) {
-                        self.socket.bound(bound);
-                    }
-                    self.look(uptime);
+                    self.block(written, uptime);
                     return (Flushed::Blocked, written);
                 }
                 Err(_) => return (Flushed::Broken, written),
             }
         }
+        self.clear(uptime);
+        (Flushed::Clear, written)
+    }
+
+    /// Records that nothing is unsent.
+    #[inline]
+    fn clear(&mut self, uptime: Duration) {
         self.blocked_since = None;
         if std::mem::take(&mut self.has_message) {
             self.sent = uptime;
         }
-        self.look(uptime);
-        (Flushed::Clear, written)
+        if self.link.is_look_due() {
+            self.look(uptime);
+        }
     }
 
-    /// Looks at the way to the client, if it is time to.
+    /// Records that the kernel accepts no more for now.
+    #[cold]
+    fn block(&mut self, written: usize, uptime: Duration) {
+        if written > 0 || self.blocked_since.is_none() {
+            self.blocked_since = Some(uptime);
+        }
+        let path = || self.socket.path();
+        if let Some(bound) = self.link.refused(uptime, path) {
+            self.socket.bound(bound);
+        }
+        if self.link.is_look_due() {
+            self.look(uptime);
+        }
+    }
+
+    /// Looks at the way to the client.
+    #[cold]
     fn look(&mut self, uptime: Duration) {
-        if self.link.is_look_due()
-            && let Some(path) = self.socket.path()
+        if let Some(path) = self.socket.path()
             && let Some(bound) = self.link.look(&path, uptime)
         {
             self.socket.bound(bound);
         }
     }
 
+    /// Writes once. One frame for a link that is not slow needs no list of slices.
+    #[inline]
     fn write_once(&self) -> io::Result<usize> {
+        match self.frames.front() {
+            Some(frame) if self.frames.len() == 1 && !self.link.is_slow() => {
+                self.socket.try_write(&[IoSlice::new(frame)])
+            }
+            _ => self.write_slices(),
+        }
+    }
+
+    fn write_slices(&self) -> io::Result<usize> {
         let mut slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> = SmallVec::new();
         let unsent = self.unsent();
         slices.extend(unsent.slices().map(IoSlice::new));
@@ -175,6 +218,16 @@ impl<S: Socket> Output<S> {
         } else {
             self.socket.try_write(&slices)
         }
+    }
+
+    /// Forgets all frames, which the kernel has accepted.
+    #[inline]
+    fn advance_whole(&mut self, uptime: Duration) {
+        self.link.accepted(self.bytes, uptime);
+        // There is usually one, for which this is faster than `clear`.
+        while self.frames.pop_front().is_some() {}
+        self.bytes = 0;
+        self.has_begun = false;
     }
 
     fn advance(&mut self, mut accepted: usize, uptime: Duration) {

@@ -82,24 +82,46 @@ impl<S: Socket> Shard<S> {
     /// Writes a connection's unsent frames. Its socket has accepted the first `written` bytes
     /// already.
     pub(super) fn flush(&mut self, slot: Slot, written: usize, now: Now) -> Flushed {
+        let (flushed, written) = self.flush_uncounted(slot, written, now);
+        self.stats.bytes.add(written as u64);
+        flushed
+    }
+
+    /// The same without counting the bytes. Also returns their number.
+    #[inline]
+    pub(super) fn flush_uncounted(
+        &mut self,
+        slot: Slot,
+        written: usize,
+        now: Now,
+    ) -> (Flushed, usize) {
         let Some(connection) = self.connections.in_slot(slot) else {
-            return Flushed::Broken;
+            return (Flushed::Broken, 0);
         };
         connection.output.is_in_line = false;
+        if connection.output.is_written(written, now.uptime) {
+            return (Flushed::Clear, written);
+        }
         let was_blocked = connection.output.is_blocked();
         let (flushed, written) = connection.flush(written, now.uptime);
-        self.stats.bytes.add(written as u64);
         match flushed {
             Flushed::Clear => {}
             Flushed::Blocked if was_blocked => {}
-            Flushed::Blocked => {
-                self.stats.blocked.add(1);
-                let key = self.connections.key(slot);
-                self.fall_behind(key);
-                self.events.push(Event::Blocked(key));
-            }
-            Flushed::Broken => self.events.push(Event::Broken(self.connections.key(slot))),
+            Flushed::Blocked | Flushed::Broken => self.note_stopped(slot, flushed),
         }
-        flushed
+        (flushed, written)
+    }
+
+    /// Records that a connection's socket accepts no more bytes.
+    #[cold]
+    fn note_stopped(&mut self, slot: Slot, flushed: Flushed) {
+        let key = self.connections.key(slot);
+        if flushed == Flushed::Broken {
+            self.events.push(Event::Broken(key));
+            return;
+        }
+        self.stats.blocked.add(1);
+        self.fall_behind(key);
+        self.events.push(Event::Blocked(key));
     }
 }

@@ -51,6 +51,7 @@ impl<S: Socket> Shard<S> {
             ClientMessage::List(request) => self.list(key, request),
             ClientMessage::Change(request) => self.change(key, request, now),
             ClientMessage::History(request) => work = self.ask_history(key, request, now),
+            ClientMessage::Candles(request) => work = self.ask_candles(key, request, now),
         }
         self.flush_answers(now);
         work
@@ -167,5 +168,6 @@ fn request_id(message: &ClientMessage) -> Option<RequestId> {
         ClientMessage::List(request) => Some(request.id),
         ClientMessage::Change(request) => Some(request.id),
         ClientMessage::History(request) => Some(request.id),
+        ClientMessage::Candles(request) => Some(request.id),
     }
 }

@@ -34,6 +34,8 @@ pub(super) type Slots = SmallVec<[Slot; WRITE_MANY_MAX]>;
 pub(super) struct Rounds<S> {
     /// Channels whose open batch is closed in this turn or at the end of the round.
     pub(super) touched: Vec<ChannelKey>,
+    /// Channels whose open batch is closed as far as the steps allow, in this order.
+    pub(super) closing: VecDeque<ChannelKey>,
     /// Uptimes at which the next batches of paced channels are due.
     due: BinaryHeap<Reverse<(Duration, ChannelKey)>>,
     /// Connections with unsent updates or statuses, longest waiting first.
@@ -54,6 +56,7 @@ impl<S: Socket> Rounds<S> {
     pub(super) fn new() -> Self {
         Self {
             touched: Vec::new(),
+            closing: VecDeque::new(),
             due: BinaryHeap::new(),
             line: VecDeque::new(),
             left: 0,
@@ -94,6 +97,7 @@ impl<S: Socket> Rounds<S> {
     /// Forgets channels that were removed.
     pub(super) fn forget(&mut self, mut is_gone: impl FnMut(ChannelKey) -> bool) {
         self.touched.retain(|&channel| !is_gone(channel));
+        self.closing.retain(|&channel| !is_gone(channel));
         self.due.retain(|&Reverse((_, channel))| !is_gone(channel));
     }
 
@@ -140,12 +144,17 @@ impl<S: Socket> Rounds<S> {
     /// Takes up to `max` connections off the queue. A connection is left out if it has ended or was
     /// written to since, for an answer. A connection that is queued twice is taken once.
     pub(super) fn take_line(&mut self, max: usize, connections: &mut Connections<S>) -> Slots {
-        let was_in_line = |&slot: &Slot| {
-            let connection = connections.in_slot(slot);
-            connection.is_some_and(|connection| std::mem::take(&mut connection.output.is_in_line))
-        };
-        let some = self.line.drain(..max.min(self.line.len()));
-        some.filter(was_in_line).collect()
+        let mut slots = Slots::new();
+        let max = max.min(self.line.len());
+        for &slot in self.line.range(..max) {
+            if let Some(connection) = connections.in_slot(slot)
+                && std::mem::take(&mut connection.output.is_in_line)
+            {
+                slots.push(slot);
+            }
+        }
+        self.line.drain(..max);
+        slots
     }
 
     /// Writes to several connections at once, if there is a way to do so. Returns the number of

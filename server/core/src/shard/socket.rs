@@ -54,6 +54,11 @@ pub trait Socket {
         Ok(())
     }
 
+    /// Whether the socket holds something that [`try_flush`](Self::try_flush) has to hand over.
+    fn is_holding(&self) -> bool {
+        false
+    }
+
     /// Lets the socket take more than usual, for the close frame of a client that does not read.
     fn make_room(&self) {}
 

@@ -9,11 +9,11 @@
 /// come between two slices, so this is what one more client can add to the delay of all others.
 pub const SLICE_MAX_STEPS: usize = 8_192;
 
-/// Maximum number of steps of one turn for new updates: about 1.5 ms. An update is a step, and one
-/// more for each of its channels. More than twice the updates that a shard takes at once fit, so
-/// that turns keep their size. The first shard that needs an update in JSON makes it, which is a
-/// dozen steps more.
-pub const TURN_MAX_STEPS: usize = 65_536;
+/// Maximum number of steps of one turn for new updates and batches of newest values: about 1 ms. An
+/// update is a step, and one more for each of its channels. The updates that a shard takes at
+/// once fit with one channel, so that turns keep their size. The first shard that needs an update
+/// in JSON makes it, which is a dozen steps more.
+pub const TURN_MAX_STEPS: usize = 40_960;
 
 /// Steps that cost a client as much as one request. At 20 requests per second a client that always
 /// has work keeps its shard busy for about a twentieth of the time.
@@ -25,6 +25,14 @@ const JSON_BYTES_PER_STEP: usize = 8;
 /// Steps of making updates in JSON.
 pub(super) fn json_steps(bytes: usize) -> usize {
     bytes / JSON_BYTES_PER_STEP
+}
+
+/// Bytes that are copied in one step.
+const COPIED_BYTES_PER_STEP: usize = 64;
+
+/// Steps of copying bytes.
+pub(super) fn copy_steps(bytes: usize) -> usize {
+    bytes / COPIED_BYTES_PER_STEP
 }
 
 /// Steps taken, out of those that a call may take.

@@ -216,7 +216,7 @@ impl<S: Socket> Shard<S> {
             Some(resume) if resume.position > head => Start::PositionAhead,
             Some(resume) => {
                 let behind = self.resume(key, resume, &mut starting.walk, steps)?;
-                return Some((behind, Start::Resumed));
+                return Some((behind.due(), Start::Resumed));
             }
         };
         let channel = &self.channels[key];
@@ -229,7 +229,7 @@ impl<S: Socket> Shard<S> {
                 until: reached,
             });
         }
-        Some((behind, start))
+        Some((behind.due(), start))
     }
 
     fn resume(

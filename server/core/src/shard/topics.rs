@@ -15,7 +15,7 @@ use super::{
     topic_index::{Search, TopicTree},
 };
 use crate::{
-    tape::{TapeUpdate, append_as_json},
+    tape::{Made, TapeUpdate, append_as_json},
     wire::News,
 };
 
@@ -49,15 +49,28 @@ pub struct TopicState {
 impl TopicState {
     /// The newest update in an encoding, ready to be copied into a batch.
     pub fn latest(&mut self, encoding: Encoding) -> &[u8] {
-        match encoding {
+        self.latest_made(encoding).bytes
+    }
+
+    /// The same, with the work that it was.
+    #[inline]
+    pub fn latest_made(&mut self, encoding: Encoding) -> Made<'_> {
+        let mut new_bytes = 0;
+        let bytes = match encoding {
             Encoding::Bincode => &self.bincode,
             Encoding::Json => {
                 if self.json.is_empty() {
-                    append_as_json(&self.bincode, &self.info.topic, &mut self.json);
+                    self.make_json();
+                    new_bytes = self.json.len();
                 }
                 &self.json
             }
-        }
+        };
+        Made { bytes, new_bytes }
+    }
+
+    fn make_json(&mut self) {
+        append_as_json(&self.bincode, &self.info.topic, &mut self.json);
     }
 
     /// Number of the newest change of its status or of its info.
@@ -78,7 +91,8 @@ impl TopicState {
 /// All topics of the epoch, indexed by topic id.
 #[derive(Debug, Default)]
 pub struct Topics {
-    states: Vec<TopicState>,
+    #[expect(clippy::vec_box, reason = "moving 100,000 states takes milliseconds")]
+    states: Vec<Box<TopicState>>,
     /// Position of each topic's newest update; 0 if it had none. It is stored apart from the rest
     /// because catching up walks the positions of all topics.
     positions: Vec<Position>,
@@ -91,7 +105,7 @@ impl Topics {
         debug_assert_eq!(info.id as usize, self.states.len());
         self.index.insert(info.topic.clone());
         self.positions.push(0);
-        self.states.push(TopicState {
+        self.states.push(Box::new(TopicState {
             info,
             seq: 0,
             status: Status::Live,
@@ -102,13 +116,18 @@ impl Topics {
             channels,
             bincode: Vec::new(),
             json: Vec::new(),
-        });
+        }));
     }
 
-    /// Stores an update as the newest of its topic.
-    pub fn apply(&mut self, update: TapeUpdate<'_>) -> &mut TopicState {
+    /// Stores an update as the newest of its topic, unless it is historical and the topic has a
+    /// value.
+    #[inline]
+    pub fn apply(&mut self, update: TapeUpdate<'_>, is_historical: bool) -> &mut TopicState {
         let state = &mut self.states[update.topic as usize];
         state.seq += 1;
+        if is_historical && state.seq > 1 {
+            return state;
+        }
         self.positions[update.topic as usize] = update.position;
         state.bincode.clear();
         state.bincode.extend_from_slice(update.bincode);
@@ -116,7 +135,8 @@ impl Topics {
         state
     }
 
-    /// Position of a topic's newest update.
+    /// Position of a topic's newest value. Historical updates may have come after it.
+    #[inline]
     pub fn position(&self, id: TopicId) -> Position {
         self.positions[id as usize]
     }

@@ -7,11 +7,13 @@ use bytes::Bytes;
 use super::{
     Shard,
     behind::Behind,
+    channel::Close,
     keys::{ChannelKey, ConnectionKey, SubscriptionKey},
     pace::Pace,
     socket::{Socket, WRITE_MANY_MAX},
     status_cursor::{STATUSES_PER_FRAME_MAX, StatusCursor},
     statuses::Statuses,
+    steps::Steps,
     subscription::{Progress, Subscription},
 };
 use crate::{now::Now, tape::Strip, wire};
@@ -32,12 +34,15 @@ impl<S: Socket> Shard<S> {
     /// apply](Self::is_applying). So a connection that is late in a round gets them in the same
     /// write, and has waited no longer for them than the early ones.
     pub fn turn(&mut self, strips: &[Arc<Strip>], now: Now) {
-        self.apply_strips(strips);
+        let mut steps = Steps::new(self.turn_max_steps);
+        self.apply_strips(strips, &mut steps);
         let was_line_empty = self.rounds.is_line_empty();
         // What is known about a topic comes before its values.
         self.send_statuses();
-        self.close_touched(now);
+        self.close_touched(now, &mut steps);
         self.close_due(now);
+        self.close_in_turn(&mut steps);
+        self.stats.steps.add(steps.taken() as u64);
         if was_line_empty {
             self.rounds.rotate();
         }
@@ -49,7 +54,7 @@ impl<S: Socket> Shard<S> {
 
     /// Closes the batches of channels without a pace, and sets a timer for the others. Latest
     /// values wait for the end of the round, so that as few as possible are sent.
-    fn close_touched(&mut self, now: Now) {
+    fn close_touched(&mut self, now: Now, steps: &mut Steps) {
         for key in std::mem::take(&mut self.rounds.touched) {
             let channel = self.channels.get_mut(key);
             let Some(channel) = channel.filter(|channel| !channel.is_silent()) else {
@@ -59,7 +64,10 @@ impl<S: Socket> Shard<S> {
                 Pace::Latest { interval_ms: 0 } if !self.rounds.is_over() => {
                     self.rounds.touched.push(key);
                 }
-                Pace::Every | Pace::Latest { interval_ms: 0 } => self.close_batch(key),
+                Pace::Every => {
+                    self.close_batch(key, steps);
+                }
+                Pace::Latest { interval_ms: 0 } => self.rounds.closing.push_back(key),
                 Pace::Latest { .. } => self.schedule(key, now),
             }
         }
@@ -87,16 +95,34 @@ impl<S: Socket> Shard<S> {
             };
             channel.is_scheduled = false;
             channel.last_flush = Some(now.uptime);
-            self.close_batch(key);
+            self.rounds.closing.push_back(key);
+        }
+    }
+
+    /// Closes batches of newest values as far as the steps of a turn allow. The next turn goes on,
+    /// and applies no update before all of them are closed.
+    fn close_in_turn(&mut self, steps: &mut Steps) {
+        while let Some(&key) = self.rounds.closing.front() {
+            let channel = self.channels.get_mut(key);
+            // The channel may have ended.
+            let is_open = channel.is_some_and(|channel| !channel.is_silent());
+            if is_open && !self.close_batch(key, steps) {
+                return;
+            }
+            self.rounds.closing.pop_front();
         }
     }
 
     /// Closes a channel's batch, hands it to the live subscriptions, and resumes the subscriptions
-    /// that waited for it.
-    fn close_batch(&mut self, key: ChannelKey) {
+    /// that waited for it. Returns whether it is closed.
+    fn close_batch(&mut self, key: ChannelKey, steps: &mut Steps) -> bool {
         let channel = &mut self.channels[key];
         let head = self.tape.head();
-        if let Some(closed) = channel.close(&mut self.topics, head) {
+        let close = channel.close(&mut self.topics, head, steps);
+        if let Close::Unfinished = close {
+            return false;
+        }
+        if let Close::Closed(closed) = close {
             let live = channel.live.len() as u64;
             self.stats.batches.add(live);
             self.stats.deliveries.add(live * closed.updates);
@@ -123,6 +149,7 @@ impl<S: Socket> Shard<S> {
                 self.go_on(connection, subscription);
             }
         }
+        true
     }
 
     /// Sends the status changes of this turn to live subscriptions, and to those that only wait for
@@ -180,15 +207,17 @@ impl<S: Socket> Shard<S> {
     /// Writes to the connections that have waited longest, as many as one turn allows.
     fn flush_line(&mut self, now: Now) {
         let mut left = self.rounds.begin_turn();
+        let mut bytes = 0;
         while left > 0 {
             let many = left.min(WRITE_MANY_MAX);
             left -= many;
             let slots = self.rounds.take_line(many, &mut self.connections);
             let written = self.rounds.write_many(&slots, &self.connections);
             for (&slot, written) in slots.iter().zip(written) {
-                self.flush(slot, written, now);
+                bytes += self.flush_uncounted(slot, written, now).1;
             }
         }
+        self.stats.bytes.add(bytes as u64);
     }
 
     /// Removes a blocked connection's subscriptions from their channels' live lists.

@@ -187,7 +187,7 @@ pub(super) struct Left {
 pub(super) struct AskingHistory {
     /// The sequencer's answer, once it has arrived.
     pub(super) answer: Option<HistoryAnswer>,
-    /// Its updates in JSON, as far as they are encoded, and their number.
-    pub(super) json: Vec<u8>,
+    /// The updates in JSON, or the intervals, as far as they are encoded, and their number.
+    pub(super) bytes: Vec<u8>,
     pub(super) encoded: usize,
 }

@@ -19,9 +19,8 @@ use std::{collections::VecDeque, sync::Arc};
 use tickcast_protocol::message::Position;
 
 pub use stretch::Stretch;
-pub use strip::{
-    AckResult, JsonUpdate, StatusChange, Strip, StripBuilder, TapeUpdate, append_as_json,
-};
+pub(crate) use strip::JSON_SIZE_FACTOR;
+pub use strip::{AckResult, Made, StatusChange, Strip, StripBuilder, TapeUpdate, append_as_json};
 
 /// A window of the newest strips, bounded by their cost in bytes.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use tickcast_protocol::{
     codec,
-    message::{Position, Status, TimeNs, TopicId, TopicInfo, Update},
+    message::{Position, Quality, Status, TimeNs, TopicId, TopicInfo, Update},
     topic::Topic,
 };
 
@@ -15,7 +15,7 @@ use crate::work::{Ack, Unpublished};
 const STRIP_OVERHEAD_BYTES: usize = 256;
 
 /// Approximate length of an update in JSON, as a multiple of its length in bincode.
-const JSON_SIZE_FACTOR: usize = 4;
+pub(crate) const JSON_SIZE_FACTOR: usize = 4;
 
 /// Number of updates that are encoded in JSON together: about 50 µs of work. A client that
 /// publishes as many short updates as fit into a message makes a strip of 13,000, which take 4 ms.
@@ -49,9 +49,9 @@ pub struct AckResult {
     pub result: Result<Position, Unpublished>,
 }
 
-/// An update in JSON.
+/// An update in an encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JsonUpdate<'a> {
+pub struct Made<'a> {
     /// Its bytes.
     pub bytes: &'a [u8],
     /// Bytes of JSON that did not exist before the call: the work that it did.
@@ -66,6 +66,8 @@ pub struct Strip {
     bincode: Box<[u8]>,
     /// The first [`JSON_PART_UPDATES`] updates in JSON. Most strips have no more.
     json: OnceLock<EncodedJson>,
+    /// Indices of the historical updates, in order. Nearly always there are none.
+    historical: Box<[u32]>,
     /// The other updates in JSON, in parts of as many.
     more_json: Box<[OnceLock<EncodedJson>]>,
     topics: Box<[TopicInfo]>,
@@ -159,9 +161,32 @@ impl Strip {
         }
     }
 
+    /// Whether the update at an index is historical: it does not replace a newer value.
+    pub fn is_historical(&self, index: usize) -> bool {
+        let historical = &self.historical;
+        !historical.is_empty() && historical.binary_search(&(index as u32)).is_ok()
+    }
+
     /// The topic of the update at an index.
     pub fn topic(&self, index: usize) -> TopicId {
         self.entries[index].topic
+    }
+
+    /// The updates from an index on, in order of position.
+    pub fn updates_from(&self, index: usize) -> impl Iterator<Item = TapeUpdate<'_>> {
+        let mut start = self.start_of(index);
+        let positions = self.first + index as Position..;
+        self.entries[index..]
+            .iter()
+            .zip(positions)
+            .map(move |(entry, position)| {
+                let end = entry.end as usize;
+                TapeUpdate {
+                    position,
+                    topic: entry.topic,
+                    bincode: &self.bincode[std::mem::replace(&mut start, end)..end],
+                }
+            })
     }
 
     /// All updates, in order of position.
@@ -171,11 +196,7 @@ impl Strip {
 
     /// One of its updates in JSON, ready to be copied into a batch. The first call encodes the
     /// updates around it as well, once for all shards. `name_of` returns a topic's name.
-    pub fn json<'n>(
-        &self,
-        position: Position,
-        name_of: impl Fn(TopicId) -> &'n Topic,
-    ) -> JsonUpdate<'_> {
+    pub fn json<'n>(&self, position: Position, name_of: impl Fn(TopicId) -> &'n Topic) -> Made<'_> {
         let index = (position - self.first) as usize;
         let part = index / JSON_PART_UPDATES;
         let json = match part.checked_sub(1) {
@@ -188,7 +209,7 @@ impl Strip {
             new_bytes = json.bytes.len();
             json
         });
-        JsonUpdate {
+        Made {
             bytes: json.get(index % JSON_PART_UPDATES),
             new_bytes,
         }
@@ -246,6 +267,7 @@ pub struct StripBuilder {
     first: Position,
     entries: Vec<Entry>,
     bincode: Vec<u8>,
+    historical: Vec<u32>,
     topics: Vec<TopicInfo>,
     statuses: Vec<StatusChange>,
     acks: Vec<AckResult>,
@@ -258,6 +280,7 @@ impl StripBuilder {
             first,
             entries: Vec::new(),
             bincode: Vec::new(),
+            historical: Vec::new(),
             topics: Vec::new(),
             statuses: Vec::new(),
             acks: Vec::new(),
@@ -291,6 +314,9 @@ impl StripBuilder {
         debug_assert_eq!(update.position, self.next());
         let start = self.bincode.len();
         codec::append_update_bincode(update, &mut self.bincode);
+        if update.quality == Quality::Historical {
+            self.historical.push(u32_from(self.entries.len()));
+        }
         self.entries.push(Entry {
             topic: update.topic,
             end: u32_from(self.bincode.len()),
@@ -316,6 +342,7 @@ impl StripBuilder {
             entries: self.entries.into(),
             bincode: self.bincode.into(),
             json: OnceLock::new(),
+            historical: self.historical.into(),
             more_json: (1..parts).map(|_| OnceLock::new()).collect(),
             topics: self.topics.into(),
             statuses: self.statuses.into(),

@@ -1,9 +1,12 @@
 //! Batches: encoded updates with one head in front, in one buffer that all subscribers share.
+//!
+//! A [`BatchWriter`] takes updates before their head is known. A [`BatchInParts`] begins with the
+//! head.
 
 use bytes::Bytes;
 use tickcast_protocol::{
     codec::{self, BatchHead, Encoding},
-    message::Resume,
+    message::{Resume, TopicInfo},
 };
 
 use super::{
@@ -74,10 +77,7 @@ impl BatchWriter {
         if updates == 0 {
             buffer.resize(HEAD_ROOM_BYTES, 0);
         }
-        buffer.extend_from_slice(codec::batch_tail(encoding));
-        if self.wire == Wire::Events {
-            buffer.extend_from_slice(event_end(Some(resume)).as_bytes());
-        }
+        append_tail(self.wire, resume, &mut buffer);
         self.last_len = buffer.len();
         let mut batch_head = Vec::with_capacity(HEAD_ROOM_BYTES);
         codec::append_batch_head(head, updates, encoding, &mut batch_head);
@@ -89,29 +89,114 @@ impl BatchWriter {
         let room = HEAD_ROOM_BYTES.max(batch_head.len() + HEADER_MAX_BYTES);
         let payload_start = room - batch_head.len();
         buffer[payload_start..room].copy_from_slice(&batch_head);
-        let header;
-        let in_front = match self.wire {
-            Wire::Frames(encoding) => {
-                header = Header::new(encoding.into(), buffer.len() - payload_start);
-                header.as_bytes()
-            }
-            Wire::Events => EVENT_PREFIX,
-        };
-        let start = payload_start - in_front.len();
-        buffer[start..payload_start].copy_from_slice(in_front);
-        if buffer.capacity() - buffer.len() > SPARE_MAX_BYTES {
-            buffer.shrink_to_fit();
-        }
-        Bytes::from(buffer).slice(start..)
+        with_header(self.wire, buffer, payload_start)
     }
+}
+
+/// Builds a batch whose head, number of topics and number of updates are known when it begins. So a
+/// long batch can be built in parts.
+#[derive(Debug)]
+pub struct BatchInParts {
+    wire: Wire,
+    /// [`HEADER_MAX_BYTES`] zeros, then the batch.
+    buffer: Vec<u8>,
+    topics: usize,
+    updates: usize,
+    introduced: usize,
+    pushed: usize,
+}
+
+impl BatchInParts {
+    /// Begins a batch with `updates` updates, which introduces `topics` topics. Those of its head
+    /// do not count. The batch probably has `bytes` bytes.
+    pub fn begin(
+        wire: Wire,
+        head: &BatchHead<'_>,
+        topics: usize,
+        updates: usize,
+        bytes: usize,
+    ) -> Self {
+        let mut buffer = Vec::with_capacity(bytes.max(HEAD_ROOM_BYTES));
+        buffer.resize(HEADER_MAX_BYTES, 0);
+        codec::append_batch_start(head, topics, wire.encoding(), &mut buffer);
+        let mut batch = Self {
+            wire,
+            buffer,
+            topics,
+            updates,
+            introduced: 0,
+            pushed: 0,
+        };
+        batch.end_topics();
+        batch
+    }
+
+    fn end_topics(&mut self) {
+        if self.introduced == self.topics {
+            let encoding = self.wire.encoding();
+            codec::append_batch_count(self.topics, self.updates, encoding, &mut self.buffer);
+        }
+    }
+
+    /// Number of topics introduced so far.
+    pub fn introduced(&self) -> usize {
+        self.introduced
+    }
+
+    /// Introduces the next topic.
+    pub fn introduce(&mut self, topic: &TopicInfo) {
+        let encoding = self.wire.encoding();
+        codec::append_batch_topic(topic, self.introduced, encoding, &mut self.buffer);
+        self.introduced += 1;
+        self.end_topics();
+    }
+
+    /// Appends the next encoded update.
+    pub fn push(&mut self, update: &[u8]) {
+        if self.pushed > 0 && self.wire.encoding() == Encoding::Json {
+            self.buffer.push(b',');
+        }
+        self.buffer.extend_from_slice(update);
+        self.pushed += 1;
+    }
+
+    /// Finishes the batch. A client that has received it resumes at `resume`.
+    pub fn finish(mut self, resume: &Resume) -> Bytes {
+        debug_assert_eq!((self.introduced, self.pushed), (self.topics, self.updates));
+        append_tail(self.wire, resume, &mut self.buffer);
+        with_header(self.wire, self.buffer, HEADER_MAX_BYTES)
+    }
+}
+
+/// Appends the end of a batch.
+fn append_tail(wire: Wire, resume: &Resume, buffer: &mut Vec<u8>) {
+    buffer.extend_from_slice(codec::batch_tail(wire.encoding()));
+    if wire == Wire::Events {
+        buffer.extend_from_slice(event_end(Some(resume)).as_bytes());
+    }
+}
+
+/// Writes the frame's header in front of the payload, and returns both.
+fn with_header(wire: Wire, mut buffer: Vec<u8>, payload_start: usize) -> Bytes {
+    let header;
+    let in_front = match wire {
+        Wire::Frames(encoding) => {
+            header = Header::new(encoding.into(), buffer.len() - payload_start);
+            header.as_bytes()
+        }
+        Wire::Events => EVENT_PREFIX,
+    };
+    let start = payload_start - in_front.len();
+    buffer[start..payload_start].copy_from_slice(in_front);
+    if buffer.capacity() - buffer.len() > SPARE_MAX_BYTES {
+        buffer.shrink_to_fit();
+    }
+    Bytes::from(buffer).slice(start..)
 }
 
 #[cfg(test)]
 mod tests {
-    use tickcast_protocol::{
-        message::{Epoch, TopicInfo},
-        topic::Topic,
-    };
+    use tickcast_protocol::{message::Epoch, topic::Topic};
 
     use super::*;
     use crate::wire::{event::event, frame::framed};
@@ -197,6 +282,11 @@ mod tests {
                     };
                     assert_eq!(writer.finish(&head, &RESUME), expected);
                     assert_eq!(writer.updates(), 0);
+                    let counts = (topics.len(), updates);
+                    let mut parts = BatchInParts::begin(wire, &head, counts.0, counts.1, 0);
+                    topics.iter().for_each(|topic| parts.introduce(topic));
+                    (0..updates).for_each(|_| parts.push(b"{}"));
+                    assert_eq!(parts.finish(&RESUME), expected);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tickcast_protocol::{
-    codec::{self, EncodedUpdates, Encoding, HistoryHead},
+    codec::{self, CandlesHead, EncodedIntervals, EncodedUpdates, Encoding, HistoryHead},
     message::{
         Accepted, ChannelId, RequestId, Resume, ServerMessage, Status, Statuses, TimeNs, TopicId,
         TopicInfo, TopicStatus,
@@ -11,16 +11,26 @@ use tickcast_protocol::{
 };
 
 use super::{Wire, event::event, frame::framed};
-use crate::tape::{Stretch, append_as_json};
+use crate::{
+    candles::Intervals,
+    tape::{Stretch, append_as_json},
+};
 
 /// Encodes a message.
 pub fn message(message: &ServerMessage<TopicId>, wire: Wire) -> Bytes {
     let payload = codec::encode_server(message, wire.encoding());
     match (wire, message) {
-        (Wire::Frames(encoding), _) => framed(encoding.into(), &payload),
         // A comment keeps the connection alive without waking the client's program.
         (Wire::Events, ServerMessage::Heartbeat(_)) => [b": ", &*payload, b"\n\n"].concat().into(),
-        (Wire::Events, _) => event(&payload, None),
+        _ => carried(&payload, None, wire),
+    }
+}
+
+/// An encoded message as a frame, or as an event after which the client resumes at `resume`.
+fn carried(payload: &[u8], resume: Option<&Resume>, wire: Wire) -> Bytes {
+    match wire {
+        Wire::Frames(encoding) => framed(encoding.into(), payload),
+        Wire::Events => event(payload, resume),
     }
 }
 
@@ -51,10 +61,7 @@ pub fn subscribed<'a>(
         count: Some(accepted.count),
         snapshot: accepted.snapshot,
     });
-    match wire {
-        Wire::Frames(encoding) => framed(encoding.into(), &payload),
-        Wire::Events => event(&payload, resume.as_ref()),
-    }
+    carried(&payload, resume.as_ref(), wire)
 }
 
 /// What a message about statuses says about one topic.
@@ -92,11 +99,7 @@ pub fn statuses(channel: ChannelId, topics: &[News<'_>], wire: Wire) -> Bytes {
                 topics: new.map(|news| news.info.clone()).collect(),
                 statuses: rows(topics, |info| info.topic.clone()),
             });
-            let payload = codec::encode_server_json(&message);
-            match wire {
-                Wire::Frames(_) => framed(Encoding::Json.into(), &payload),
-                Wire::Events => event(&payload, None),
-            }
+            carried(&codec::encode_server_json(&message), None, wire)
         }
     }
 }
@@ -145,8 +148,31 @@ pub fn history(
     };
     let mut payload = Vec::new();
     codec::append_history(&head, updates, encoding, &mut payload);
-    match wire {
-        Wire::Frames(encoding) => framed(encoding.into(), &payload),
-        Wire::Events => event(&payload, None),
+    carried(&payload, None, wire)
+}
+
+/// Appends intervals to those before them, for [`candles`].
+pub fn append_intervals(intervals: &Intervals, encoding: Encoding, out: &mut Vec<u8>) {
+    let comma = |out: &mut Vec<u8>| {
+        if encoding == Encoding::Json && !out.is_empty() {
+            out.push(b',');
+        }
+    };
+    match intervals {
+        Intervals::Candles(candles) => candles.iter().for_each(|candle| {
+            comma(out);
+            codec::append_candle(candle, encoding, out);
+        }),
+        Intervals::Rows(rows) => rows.iter().for_each(|row| {
+            comma(out);
+            codec::append_row(row, encoding, out);
+        }),
     }
+}
+
+/// Candles or rows of a topic, as the answer to a request. The intervals are encoded already.
+pub fn candles(head: &CandlesHead<'_>, intervals: EncodedIntervals<'_>, wire: Wire) -> Bytes {
+    let mut payload = Vec::new();
+    codec::append_candles(head, intervals, wire.encoding(), &mut payload);
+    carried(&payload, None, wire)
 }

@@ -20,10 +20,13 @@ mod messages;
 
 use tickcast_protocol::codec::Encoding;
 
-pub use batch::BatchWriter;
+pub use batch::{BatchInParts, BatchWriter};
 pub use event::{event_id, parse_event_id};
 pub use frame::{binary_header, close, close_answer, close_with, ping, pong, text_header};
-pub use messages::{News, append_past, history, message, message_at, statuses, subscribed};
+pub use messages::{
+    News, append_intervals, append_past, candles, history, message, message_at, statuses,
+    subscribed,
+};
 
 /// The encoding of a client's messages, and the framing around them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tickcast_core::{
     Now,
+    candles::LongHistory,
     permissions::Access,
     sequencer::{History, Sequencer, liveness::Liveness, liveness::LivenessSettings},
     settings::CoreSettings,
@@ -64,10 +65,13 @@ impl Bench {
     pub(crate) fn new(settings: CoreSettings) -> Self {
         let stats = Arc::<ShardStats>::default();
         let history = History::new(settings.history);
+        let long_history = LongHistory::new(settings.long_history);
         let shard = Shard::new(3, EPOCH, Arc::new(settings), Arc::clone(&stats));
         Self {
             shard,
-            sequencer: Sequencer::new(TOPICS_MAX).with_history(history),
+            sequencer: Sequencer::new(TOPICS_MAX)
+                .with_history(history)
+                .with_long_history(long_history),
             stats,
             uptime: Duration::ZERO,
         }
@@ -170,8 +174,11 @@ impl Bench {
             None => {}
             Some(Work::Updates(submission)) => self.sequencer.push(submission, now),
             Some(Work::FeedDown(feed)) => self.sequencer.feed_down(feed, now),
+            Some(Work::TopicsDead(feed, topics)) => {
+                self.sequencer.topics_dead(feed, &topics, now);
+            }
             Some(Work::History(question)) => {
-                let answer = self.sequencer.answer(question);
+                let answer = self.sequencer.answer(question, now);
                 self.turn();
                 self.shard.answer_history(vec![answer]);
             }

@@ -15,6 +15,7 @@ use std::{
 
 use tickcast_core::{
     Now,
+    candles::{LongHistory, LongHistorySettings},
     permissions::Access,
     sequencer::{History, HistorySettings, Sequencer},
     settings::CoreSettings,
@@ -26,8 +27,8 @@ use tickcast_core::{
 use tickcast_protocol::{
     codec::{CLIENT_MESSAGE_MAX_BYTES, Encoding, encode_client},
     message::{
-        Change, ClientMessage, Epoch, FilterRequest, HistoryRequest, List, Mode, Publication,
-        Publish, Resume, Subscribe, TimeRequest, Unsubscribe,
+        CandlesRequest, Change, ClientMessage, Epoch, FilterRequest, HistoryRequest, Interval,
+        List, Mode, Publication, Publish, Resume, Subscribe, TimeRequest, Unsubscribe,
     },
     topic::Topic,
     value::Value,
@@ -40,6 +41,9 @@ const HISTORY: HistorySettings = HistorySettings {
     updates: 10_000,
     bytes: 1 << 30,
 };
+
+/// Room for all topics.
+const LONG_HISTORY: LongHistorySettings = LongHistorySettings { bytes: 1 << 30 };
 
 const EPOCH: Epoch = Epoch(1);
 
@@ -108,7 +112,9 @@ impl World {
         let mut world = Self {
             shard,
             stats,
-            sequencer: Sequencer::new(1_000_000).with_history(History::new(HISTORY)),
+            sequencer: Sequencer::new(1_000_000)
+                .with_history(History::new(HISTORY))
+                .with_long_history(LongHistory::new(LONG_HISTORY)),
             strips: Vec::new(),
             answers: Vec::new(),
             now,
@@ -144,10 +150,35 @@ impl World {
         });
         match work {
             Some(Work::Updates(submission)) => self.submit(submission),
-            Some(Work::History(question)) => self.answers.push(self.sequencer.answer(question)),
-            Some(Work::FeedDown(_)) | None => {}
+            Some(Work::History(question)) => {
+                self.answers.push(self.sequencer.answer(question, self.now));
+            }
+            Some(Work::FeedDown(_) | Work::TopicsDead(..)) | None => {}
         }
         self.strips.extend(self.sequencer.take_strip());
+        self.finish(&mut cost);
+        cost
+    }
+
+    /// Updates topics without a client, while no batch is due.
+    fn update_all(&mut self, names: impl IntoIterator<Item = String>) -> Cost {
+        let mut cost = Cost::default();
+        for name in names {
+            let updates = [update(&name)].into_iter().collect();
+            self.submit(Submission {
+                updates,
+                ..Submission::default()
+            });
+        }
+        self.strips.extend(self.sequencer.take_strip());
+        self.finish(&mut cost);
+        cost
+    }
+
+    /// Lets time pass, and does what is due then.
+    fn pass(&mut self, time: Duration) -> Cost {
+        self.now.uptime += time;
+        let mut cost = Cost::default();
         self.finish(&mut cost);
         cost
     }
@@ -300,7 +331,8 @@ fn next_kind(kind: Option<&ClientMessage>) -> Option<ClientMessage> {
             limit: None,
             before: None,
         }),
-        Some(ClientMessage::History(_)) => return None,
+        Some(ClientMessage::History(_)) => candles_request(Interval::Second),
+        Some(ClientMessage::Candles(_)) => return None,
     })
 }
 
@@ -324,6 +356,7 @@ fn no_request_holds_the_shard_for_longer_than_its_calls_may() {
             ClientMessage::List(_) => list(),
             ClientMessage::Change(_) => change(),
             ClientMessage::History(_) => history(),
+            ClientMessage::Candles(_) => candles(),
         }
         kind = next_kind(Some(&message));
     }
@@ -456,12 +489,16 @@ fn publish() {
     let of_turn = cost.longest[1].0;
     assert!(of_turn <= TURN_MAX_STEPS + EXCESS_STEPS, "{of_turn}");
     // As many different topics as fit into a message, to subscriptions to newest values.
-    let mut world = World::new(Encoding::Json, (0..7_000).map(|n| format!("{n:x}")));
-    world.send(subscribe_as(Mode::Latest, None, ["#", "+"]));
-    world.send(subscribe_as(Mode::Latest, Some(1.0), ["#", "+"]));
-    world
-        .send(message((0..7_000).map(|n| format!("{n:x}")).collect()))
-        .check("publish: 7,000 topics, to 4 subscriptions to newest values");
+    let names = || (0..7_000).map(|n| format!("{n:x}"));
+    let mut known = World::new(Encoding::Json, names());
+    let mut new = World::new(Encoding::Json, ["a".into()]);
+    for (world, case) in [(&mut known, "known"), (&mut new, "new")] {
+        world.send(subscribe_as(Mode::Latest, None, ["#", "+"]));
+        world.send(subscribe_as(Mode::Latest, Some(1.0), ["#", "+"]));
+        world.send(message(names().collect())).check(&format!(
+            "publish: 7,000 {case} topics, to 4 of newest values"
+        ));
+    }
     let mut world = World::new(Encoding::Json, plain());
     world.send(message(vec!["a".into()]));
     // Filters with many levels that a new topic matches, but not with all.
@@ -511,6 +548,66 @@ fn history() {
         world
             .send(ClientMessage::History(request))
             .check(&format!("history: the longest answer, {encoding:?}"));
+    }
+}
+
+/// A batch of newest values may have all topics, and introduce them.
+#[test]
+fn no_batch_of_newest_values_holds_the_shard_for_longer_than_a_turn_may() {
+    /// One batch in 100 s, so that all updates are in it.
+    const PACE: (Mode, Option<f64>) = (Mode::Latest, Some(0.01));
+    const INTERVAL: Duration = Duration::from_secs(100);
+    for encoding in [Encoding::Bincode, Encoding::Json] {
+        for (case, names) in [("known", TOPICS), ("new", 1)] {
+            let mut world = World::new(encoding, plain().take(names));
+            world.send(subscribe_as(PACE.0, PACE.1, ["#", "+/#"]));
+            world.update_all(plain().take(1));
+            let before = world.stats.deliveries.get();
+            let waiting = world.update_all(plain());
+            waiting.check(&format!("100,000 {case} topics, {encoding:?}: updates"));
+            assert_eq!(world.stats.deliveries.get(), before, "they wait");
+            let cost = world.pass(INTERVAL);
+            cost.check(&format!("100,000 {case} topics, {encoding:?}: the batch"));
+            let sent = world.stats.deliveries.get() - before;
+            assert_eq!(sent, 2 * TOPICS as u64);
+            // A step to sort a topic is the least, and one to copy its value.
+            assert!(cost.total_steps >= 2 * 2 * TOPICS, "{cost:?}");
+            let of_turn = cost.longest[1].0;
+            assert!(of_turn <= TURN_MAX_STEPS + EXCESS_STEPS, "{of_turn}");
+        }
+    }
+}
+
+fn candles_request(interval: Interval) -> ClientMessage {
+    ClientMessage::Candles(CandlesRequest {
+        id: 1,
+        topic: "a".into(),
+        interval,
+        limit: None,
+        from_ns: None,
+        before_ns: None,
+    })
+}
+
+fn candles() {
+    for encoding in [Encoding::Json, Encoding::Bincode] {
+        let mut world = World::new(encoding, plain());
+        // More than the longest answer is made of: 15 s have the most records.
+        for _ in 0..20_000 {
+            world.now.wall_ns += 1_000_000_000;
+            world.submit(Submission {
+                updates: [update("a")].into_iter().collect(),
+                ..Submission::default()
+            });
+        }
+        world.strips.extend(world.sequencer.take_strip());
+        world.settle();
+        for interval in Interval::ALL {
+            let cost = world.send(candles_request(interval));
+            cost.check(&format!("candles: {}, {encoding:?}", interval.as_str()));
+            let longest = Interval::Seconds15;
+            assert!(cost.total_steps > 15_000 || interval != longest, "{cost:?}");
+        }
     }
 }
 
@@ -604,7 +701,7 @@ fn a_client_that_reads_no_history_costs_the_memory_of_one_answer() {
         questions += 1;
         // No second question before the answer.
         assert!(shard.is_busy(key));
-        shard.answer_history(vec![sequencer.answer(question)]);
+        shard.answer_history(vec![sequencer.answer(question, now)]);
         while shard.work(now) {}
     }
     let unsent = shard.slowest(1, now)[0].1.unsent_bytes;

@@ -141,6 +141,12 @@ impl Truth {
             .collect()
     }
 
+    /// Whether the update at a position is historical, and replaces no newer value therefore.
+    fn is_historical(&self, position: Position) -> bool {
+        let index = position as usize - 1;
+        quality(index) == Quality::Historical && self.tape[..index].contains(&self.tape[index])
+    }
+
     /// The name of a topic at a position; 0 if it has none.
     fn name(&self, topic: usize, position: Position) -> usize {
         let told = self
@@ -156,6 +162,14 @@ impl Truth {
             .iter()
             .filter(|&&other| other == topic)
             .count() as Seq
+    }
+}
+
+/// The quality of the update at an index of the tape.
+fn quality(index: usize) -> Quality {
+    match index % 5 {
+        3 => Quality::Historical,
+        _ => Quality::Live,
     }
 }
 
@@ -437,7 +451,11 @@ impl Subscription {
                 self.live.push(update.position);
                 self.count += 1;
             }
-            *latest = (*latest).max(update.position);
+            if !truth.is_historical(update.position) {
+                *latest = (*latest).max(update.position);
+            } else {
+                assert!(self.mode == Mode::Every && !batch.snapshot, "{update:?}");
+            }
         }
         if batch.snapshot {
             assert!(batch.to <= self.position);
@@ -460,8 +478,10 @@ impl Subscription {
         }
         let newest = (0..TOPICS.len()).filter(|&topic| self.filter.matches(TOPICS[topic]));
         for topic in newest {
-            let position = truth.tape.iter().rposition(|&other| other == topic);
-            let position = position.map(|index| index as Position + 1);
+            let is_newest = |&position: &Position| {
+                truth.tape[position as usize - 1] == topic && !truth.is_historical(position)
+            };
+            let position = (1..=head).rev().find(is_newest);
             assert_eq!(
                 self.latest.get(&topic).copied(),
                 position,
@@ -591,7 +611,7 @@ impl World {
             topic: Topic::new(TOPICS[topic]).unwrap(),
             value: Value::Reading(self.truth.tape.len() as f64),
             source_time_ns: None,
-            quality: Quality::Live,
+            quality: quality(self.truth.tape.len() - 1),
             unit: None,
             facts,
         };

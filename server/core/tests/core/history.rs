@@ -89,7 +89,7 @@ fn an_answer_comes_after_the_updates_before_it_however_many_turns_they_take() {
         ..Submission::default()
     };
     bench.sequencer.push(submission, now);
-    let answer = bench.sequencer.answer(question);
+    let answer = bench.sequencer.answer(question, now);
     let strip = bench.sequencer.take_strip().unwrap();
     bench.shard.turn(&[strip], now);
     assert!(bench.shard.is_applying());
@@ -205,7 +205,7 @@ fn a_connection_is_busy_until_its_question_is_answered() {
         1,
         "another connection has its own"
     );
-    let found = bench.sequencer.answer(question);
+    let found = bench.sequencer.answer(question, now);
     bench.shard.answer_history(vec![found]);
     while bench.shard.work(now) {}
     assert_eq!(answer(&client).updates.len(), 1);
@@ -233,7 +233,7 @@ fn the_answer_for_a_connection_that_has_ended_goes_nowhere() {
     else {
         panic!("no question");
     };
-    let answer = bench.sequencer.answer(question);
+    let answer = bench.sequencer.answer(question, now);
     bench.shard.disconnect(client.key);
     let successor = bench.connect(Wire::from(Encoding::Json), Access::READER);
     successor.messages();

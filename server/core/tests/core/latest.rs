@@ -114,6 +114,35 @@ fn values_replaced_before_a_batch_are_counted_for_every_live_subscriber() {
 }
 
 #[test]
+fn the_first_change_is_sent_at_once_also_if_a_batch_was_closed_before_the_subscription_is_live() {
+    let mut bench = Bench::new(CoreSettings::default());
+    let first = bench.reader(Encoding::Json);
+    bench.subscribe(&first, "#", PACED, None);
+    // This turn closes the channel's first batch. The subscription has not caught up yet.
+    bench.publish(&[("a", 1.0)]);
+    bench.settle();
+    let position = |update: &(String, Position, bool)| update.1;
+    assert_eq!(
+        first.updates().iter().map(position).collect::<Vec<_>>(),
+        [1]
+    );
+    // The next change waits for the interval.
+    bench.publish(&[("a", 2.0)]);
+    bench.settle();
+    assert_eq!(first.updates().len(), 0);
+    // The same with a second subscription, for which the batch was closed after its snapshot.
+    let second = bench.reader(Encoding::Json);
+    bench.subscribe(&second, "#", PACED, None);
+    bench.pass(INTERVAL);
+    bench.publish(&[("a", 3.0)]);
+    bench.settle();
+    for client in [&first, &second] {
+        let last = client.updates().last().map(position);
+        assert_eq!(last, Some(3));
+    }
+}
+
+#[test]
 fn values_replaced_while_a_client_was_blocked_are_counted_when_it_has_caught_up() {
     let mut bench = Bench::new(CoreSettings::default());
     let client = bench.reader(Encoding::Json);
@@ -166,7 +195,8 @@ fn late_into_an_open_batch() -> (Bench, Client) {
 }
 
 /// A snapshot that ends while a batch is open leaves out the topics of that batch. The batch does
-/// not introduce them, because its channel has known them for long.
+/// not introduce them, because its channel has known them for long. A new subscription gets them at
+/// once.
 #[test]
 fn a_topic_that_a_snapshot_left_out_is_introduced_before_its_next_value() {
     let (mut bench, late) = late_into_an_open_batch();
@@ -176,11 +206,15 @@ fn a_topic_that_a_snapshot_left_out_is_introduced_before_its_next_value() {
     };
     bench.catch_up();
     known.read(&late);
-    assert_eq!(known.newest(), [], "the snapshot has left it out");
+    assert_eq!(known.newest(), [("x", 2)]);
+    bench.publish(&[("x", 3.0)]);
+    bench.catch_up();
+    known.read(&late);
+    assert_eq!(known.newest(), [("x", 2)], "the next value waits");
     bench.pass(INTERVAL);
     bench.settle();
     known.read(&late);
-    assert_eq!(known.newest(), [("x", 2)]);
+    assert_eq!(known.newest(), [("x", 3)]);
 }
 
 #[test]

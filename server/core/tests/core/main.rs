@@ -11,6 +11,7 @@
 mod bench;
 mod pipe;
 
+mod candles;
 mod catch_up;
 mod closing;
 mod cost;
@@ -19,6 +20,7 @@ mod heartbeats;
 mod histories;
 mod history;
 mod latest;
+mod latest_batch;
 mod publishing;
 mod requests;
 mod sequencer;

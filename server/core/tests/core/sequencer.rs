@@ -228,4 +228,5 @@ fn work_that_a_client_waits_for_knows_its_request() {
     assert_eq!(Work::Updates(submission(Some(ack))).request(), Some(9));
     assert_eq!(Work::Updates(submission(None)).request(), None);
     assert_eq!(Work::FeedDown(FEED).request(), None);
+    assert_eq!(Work::TopicsDead(FEED, Vec::new()).request(), None);
 }

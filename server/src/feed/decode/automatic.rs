@@ -6,7 +6,7 @@ use super::{
     emit::Emitter,
     error::DecodeError,
     json::Fields,
-    parts::{reading, scalar_text},
+    parts::{measured, scalar_text},
     sample,
     split::{Choice, Splitter},
 };
@@ -30,10 +30,13 @@ pub(super) fn read(payload: &[u8], emitter: &mut Emitter<'_>) {
         return emitter.own(Value::Absent("null".to_owned()).into());
     }
     if !json(trimmed, Choice::default(), emitter) {
-        emitter.own(match trimmed.as_bytes()[0] {
-            b'"' => scalar_text(trimmed).unwrap_or_else(|| Value::Text(text.into()).into()),
-            _ => reading(trimmed).unwrap_or_else(|| Value::Text(text.into()).into()),
-        });
+        let numerals = emitter.hints.numerals;
+        let content = match trimmed.as_bytes()[0] {
+            b'"' => scalar_text(trimmed, numerals),
+            _ => measured(trimmed, numerals),
+        }
+        .unwrap_or_else(|| Value::Text(text.into()).into());
+        emitter.own(content);
     }
 }
 
@@ -63,11 +66,16 @@ fn valid_json(
     let fields = Fields::parse(text).map_err(|error| DecodeError::NotJson(error.to_string()))?;
     // A choice of members asks for the members.
     let known = match choice == Choice::default() {
-        true => sample::read(&fields, emitter.now_ns),
+        true => sample::read(&fields, emitter.hints, emitter.now_ns),
         false => Ok(None),
     };
     match known {
-        Ok(Some(content)) => emitter.own(content),
+        Ok(Some(mut content)) => {
+            if let Some(time) = emitter.hints.time_of(&fields, emitter.now_ns) {
+                content.time = time;
+            }
+            emitter.own(content);
+        }
         Ok(None) => Splitter::new(emitter, choice).object(&fields),
         Err(error) => emitter.fail(error),
     }

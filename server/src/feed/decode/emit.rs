@@ -1,12 +1,13 @@
 //! From samples to updates of the series that they belong to.
 
-use tickcast_core::work::NewUpdate;
+use tickcast_core::work::{NewUpdate, TopicFacts};
 use tickcast_protocol::{message::TimeNs, value::Value};
 
 use super::{
     content::{Content, SampleTime},
     decoded::Decoded,
     error::DecodeError,
+    hints::Hints,
     path::is_changed,
     series::{KnownTopic, Series},
 };
@@ -26,6 +27,8 @@ pub(super) struct Emitter<'a> {
     pub(super) known: &'a mut KnownTopic,
     pub(super) decoded: &'a mut Decoded,
     pub(super) now_ns: TimeNs,
+    /// How the parts of the payload are written.
+    pub(super) hints: &'a Hints,
 }
 
 impl Emitter<'_> {
@@ -68,7 +71,9 @@ impl Emitter<'_> {
         if !self.has_room() {
             return;
         }
-        let KnownTopic { own, named, .. } = &mut *self.known;
+        let KnownTopic {
+            own, name, named, ..
+        } = &mut *self.known;
         if !named.contains_key(topic) {
             // The cache only saves time.
             if named.len() >= NAMED_MAX {
@@ -76,7 +81,11 @@ impl Emitter<'_> {
             }
             match topic.parse() {
                 Ok(topic_name) => {
-                    let series = Series::new(topic_name, own.unit.clone());
+                    let series = Series {
+                        unit: own.unit.clone(),
+                        untold_name: name.clone(),
+                        ..Series::new(topic_name)
+                    };
                     named.insert(topic.into(), series);
                 }
                 Err(error) => return self.decoded.errors.push(DecodeError::Topic(error)),
@@ -133,15 +142,23 @@ fn put(series: &mut Series, content: Content<'_>, decoded: &mut Decoded) {
     decoded.updates.push(NewUpdate {
         source_time_ns,
         unit: series.unit.clone(),
+        facts: series.untold_name.take().map(|name| {
+            let facts = TopicFacts {
+                name: Some(name),
+                ..TopicFacts::default()
+            };
+            [(series.topic.clone(), facts)].into()
+        }),
         ..NewUpdate::live(series.topic.clone(), value)
     });
 }
 
 /// Words for "no value now" in a series of numbers.
 fn says_absent(text: &str) -> bool {
-    const WORDS: [&str; 11] = [
+    const WORDS: [&str; 12] = [
         "unavailable",
         "unknown",
+        "undef",
         "none",
         "null",
         "n/a",

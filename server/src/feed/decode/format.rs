@@ -10,11 +10,13 @@ use tickcast_protocol::{
 use super::{
     automatic,
     condition::Conditions,
+    content::Content,
     emit::Emitter,
     error::DecodeError,
+    hints::{Hints, NO_HINTS},
     json::{Pointer, Scalar},
     numerals::Numerals,
-    parts::{bad, excerpt},
+    parts::{bad, excerpt, measured},
     payload::Payload,
     split::Choice,
     template::TopicTemplate,
@@ -30,6 +32,8 @@ pub struct DecodeRule {
     pub format: Format,
     /// The unit of their readings.
     pub unit: Option<Arc<str>>,
+    /// The name of the topic for people.
+    pub name: Option<Arc<str>>,
     /// What a payload must say for the rule to apply.
     pub when: Conditions,
 }
@@ -43,7 +47,9 @@ pub enum Format {
     /// reading or text, `price` and `size` a trade, `bid` and `ask` a quote, each optionally with
     /// `time`. Another object is split: each of its members is a topic below the topic. The
     /// elements of an array are samples. Other UTF-8 is text, and all else is bytes.
-    Automatic,
+    ///
+    /// The hints of a rule may say how times and numbers are written.
+    Automatic(Option<Box<Hints>>),
     /// A JSON object of which each member is a topic below the topic.
     Fields(Box<FieldsFormat>),
     /// A number in text; `NaN` and `inf` are numbers here.
@@ -70,6 +76,8 @@ pub struct FieldsFormat {
     pub exclude: Box<[Box<str>]>,
     /// Whether the whole text is the value of the topic itself as well.
     pub keep_text: bool,
+    /// How times and numbers are written.
+    pub hints: Hints,
 }
 
 /// The places of the parts to read in a JSON payload.
@@ -189,6 +197,15 @@ impl SidePointer {
 }
 
 impl Format {
+    /// How the parts of payloads are written.
+    pub(super) fn hints(&self) -> &Hints {
+        match self {
+            Self::Automatic(Some(hints)) => hints,
+            Self::Fields(format) => &format.hints,
+            _ => &NO_HINTS,
+        }
+    }
+
     /// Reads a payload.
     pub(super) fn read(
         &self,
@@ -196,13 +213,11 @@ impl Format {
         emitter: &mut Emitter<'_>,
     ) -> Result<(), DecodeError> {
         match self {
-            Self::Automatic => automatic::read(payload.bytes, emitter),
+            Self::Automatic(_) => automatic::read(payload.bytes, emitter),
             Self::Fields(format) => return format.read(payload.text()?, emitter),
             Self::Number(numerals) => {
                 let text = payload.text()?.trim_ascii();
-                let number = numerals.plain(text).parse();
-                let number = number.map_err(|_| bad("number", text, "it is not a number"))?;
-                emitter.own(Value::Reading(number).into());
+                emitter.own(any_number(text, *numerals)?);
             }
             Self::Json(format) => return format.read(payload.document()?, emitter),
             Self::Text => emitter.own(Value::Text(payload.text()?.into()).into()),
@@ -215,6 +230,16 @@ impl Format {
         }
         Ok(())
     }
+}
+
+/// A number; `NaN` and `inf` are some as well.
+fn any_number(text: &str, numerals: Numerals) -> Result<Content<'static>, DecodeError> {
+    if let Some(content) = measured(text, numerals) {
+        return Ok(content);
+    }
+    let number = text.parse();
+    let number = number.map_err(|_| bad("number", text, "it is not a number"))?;
+    Ok(Value::Reading(number).into())
 }
 
 /// The text of an error that the source reports.

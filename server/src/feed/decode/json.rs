@@ -56,6 +56,14 @@ impl Pointer {
     pub(crate) fn is_whole(&self) -> bool {
         self.tokens.is_empty()
     }
+
+    /// The name that it consists of, if it is one.
+    pub(crate) fn single(&self) -> Option<&str> {
+        match &*self.tokens {
+            [name] => Some(name),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Pointer {
@@ -84,12 +92,20 @@ impl<'a> Fields<'a> {
     /// The field with this name, written in any case. If there are several, the last one, as in
     /// JavaScript.
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
-        let member = self
-            .0
-            .iter()
-            .rev()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))?;
-        Some(member.1)
+        self.find(name).map(|(_, raw)| raw)
+    }
+
+    /// The field with this name, written in any case, and the name as it is written.
+    pub(crate) fn find(&self, name: &str) -> Option<(&str, &'a str)> {
+        let mut members = self.0.iter().rev();
+        let (name, raw) = members.find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        Some((name, raw))
+    }
+
+    /// The value at a pointer that is not empty.
+    pub(crate) fn at(&self, pointer: &Pointer) -> Option<&'a str> {
+        let (first, rest) = pointer.tokens.split_first()?;
+        find(self.get_exact(first)?, rest)
     }
 
     /// The first of `names` that exists, written in any case.
@@ -105,12 +121,7 @@ impl<'a> Fields<'a> {
 
     /// The name of a field as it is written.
     pub(crate) fn name_of(&self, name: &str) -> Option<&str> {
-        let member = self
-            .0
-            .iter()
-            .rev()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))?;
-        Some(&member.0)
+        self.find(name).map(|(name, _)| name)
     }
 
     /// The text of the object without some fields; empty if no other is left.
@@ -213,11 +224,12 @@ impl<'a> Scalar<'a> {
             Some(b'f') => Self::Bool(false),
             Some(b'[') => Self::Array,
             Some(b'{') => Self::Object,
-            Some(b'"') => match serde_json::from_str(raw) {
-                Ok(Text(text)) => Self::Text(text),
-                // A lone surrogate: the scan accepts it, but it is not valid text.
-                Err(_) => Self::Null,
-            },
+            Some(b'"') => Self::Text(match serde_json::from_str(raw) {
+                Ok(Text(text)) => text,
+                // A lone surrogate: the scan accepts it, but it is no character. It stays as it
+                // is written.
+                Err(_) => raw.trim_matches('"').into(),
+            }),
             Some(_) => Self::Number(raw),
         }
     }
@@ -251,10 +263,10 @@ impl<'a> Document<'a> {
 
     /// The value at `pointer`, as written.
     pub(crate) fn find(&self, pointer: &Pointer) -> Option<&'a str> {
-        match (&self.fields, pointer.tokens.split_first()) {
-            (_, None) => Some(self.text),
-            (Some(fields), Some((first, rest))) => find(fields.get_exact(first)?, rest),
-            (None, Some(_)) => find(self.text, &pointer.tokens),
+        match &self.fields {
+            _ if pointer.is_whole() => Some(self.text),
+            Some(fields) => fields.at(pointer),
+            None => find(self.text, &pointer.tokens),
         }
     }
 }

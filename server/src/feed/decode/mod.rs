@@ -9,13 +9,13 @@
 //! * this file: [`Decoder`], which finds the rule of a topic
 //! * `decoded`, `content`, `error`: what becomes of a payload, one sample, and why something cannot
 //!   be read
-//! * `format`, `condition`, `pattern`: the rules, and when they apply
+//! * `format`, `hints`, `condition`, `pattern`: the rules, and when they apply
 //! * `payload`: a payload that is parsed once
 //! * `automatic`, `sample`, `split`, `senml`: payloads without a rule
 //! * `pointed`, `template`: payloads whose parts a rule points to
 //! * `emit`, `series`: from samples to updates of series
 //! * `metadata`: what messages about devices tell of their series
-//! * `json`, `parts`, `time`, `numerals`, `round`: the parts of a payload
+//! * `json`, `parts`, `time`, `numerals`, `units`, `round`: the parts of a payload
 //!
 //! This room does no I/O and knows no feed: every feed may use it.
 
@@ -26,6 +26,7 @@ mod decoded;
 mod emit;
 mod error;
 mod format;
+mod hints;
 pub mod json;
 pub mod metadata;
 mod numerals;
@@ -43,10 +44,12 @@ mod template;
 #[cfg(test)]
 mod tests;
 pub mod time;
+mod units;
 
 use std::{collections::HashMap, sync::Arc};
 
 use smallvec::SmallVec;
+use tickcast_core::work::TopicFacts;
 use tickcast_protocol::{message::TimeNs, topic::Topic};
 
 pub use condition::Conditions;
@@ -54,12 +57,14 @@ pub(crate) use content::SampleTime;
 pub use decoded::Decoded;
 pub use error::{ConditionError, DecodeError, TemplateError};
 pub use format::{DecodeRule, FieldsFormat, Format, JsonFormat, MissingPolicy, Shape, SidePointer};
+pub use hints::Hints;
 pub use numerals::Numerals;
 pub(crate) use parts::{bad, parse_side, side_by_buyer_maker};
 pub(crate) use sample::{read_time, read_unit};
 pub use template::TopicTemplate;
 
 use emit::Emitter;
+use metadata::Metadata;
 use parts::{EXCERPT_CHARS, excerpt};
 use payload::Payload;
 use series::KnownTopic;
@@ -82,6 +87,7 @@ pub struct Decoder {
     topics: HashMap<Topic, Candidates>,
     /// Topics and series in the cache.
     cached: usize,
+    metadata: Metadata,
 }
 
 impl Decoder {
@@ -91,6 +97,7 @@ impl Decoder {
             rules,
             topics: HashMap::new(),
             cached: 0,
+            metadata: Metadata::default(),
         }
     }
 
@@ -115,7 +122,7 @@ impl Decoder {
             .expect("it has just been found");
         let format = match known.rule {
             Some(index) => &self.rules[index].format,
-            None => &Format::Automatic,
+            None => &Format::Automatic(None),
         };
         let before = known.series();
         let mut decoded = Decoded::default();
@@ -123,16 +130,26 @@ impl Decoder {
             known,
             decoded: &mut decoded,
             now_ns,
+            hints: format.hints(),
         };
         format.read(&payload, &mut emitter)?;
+        self.cached = (self.cached + known.series()).saturating_sub(before);
         if known.is_metadata
             && let Some(update) = decoded.updates.first_mut()
         {
-            let told = metadata::read(topic, payload.bytes);
+            let mut told = self.metadata.read(topic, payload.bytes);
             decoded.left_out += told.left_out;
-            update.facts = (!told.facts.is_empty()).then(|| told.facts.into());
+            for (topic, facts) in &mut told.facts {
+                // The name that a rule gives comes before others.
+                let known = self.topics.get(topic).into_iter().flatten();
+                if known.map(|known| &known.name).any(Option::is_some) {
+                    facts.name = None;
+                }
+            }
+            if !told.facts.is_empty() {
+                update.facts = Some(told.facts.into());
+            }
         }
-        self.cached = (self.cached + known.series()).saturating_sub(before);
         Ok(decoded)
     }
 
@@ -173,13 +190,18 @@ impl Decoder {
         let mut candidates = Candidates::new();
         let matching = self.rules.iter().enumerate();
         for (index, rule) in matching.filter(|(_, rule)| rule.filter.matches(name)) {
-            candidates.push(KnownTopic::new(&topic, Some(index), rule.unit.clone()));
+            let given = TopicFacts {
+                unit: rule.unit.clone(),
+                name: rule.name.clone(),
+                state_class: None,
+            };
+            candidates.push(KnownTopic::new(&topic, Some(index), given));
             if rule.when.is_empty() {
                 break;
             }
         }
         if candidates.is_empty() {
-            candidates.push(KnownTopic::new(&topic, None, None));
+            candidates.push(KnownTopic::new(&topic, None, TopicFacts::default()));
         }
         self.cached += candidates.iter().map(KnownTopic::series).sum::<usize>();
         self.topics.insert(topic, candidates);

@@ -10,7 +10,9 @@ use super::{
     content::{Content, SampleTime},
     error::DecodeError,
     json::Scalar,
+    numerals::Numerals,
     time::{TimeRule, plausible},
+    units,
 };
 
 /// Number of characters of a bad part that an error repeats.
@@ -46,8 +48,25 @@ fn is_code(text: &str) -> bool {
     text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// A reading, if the text is a number, in the way of writing that a rule names, or a number with a
+/// unit.
+pub(super) fn measured(text: &str, numerals: Numerals) -> Option<Content<'static>> {
+    let number = |text: &str| {
+        let content = numerals.number(text).and_then(|text| reading(&text));
+        // What is no number with a comma may be one with a point.
+        content.or_else(|| reading(text))
+    };
+    if let Some(content) = number(text) {
+        return Some(content);
+    }
+    let (text, unit) = units::split(text)?;
+    let mut content = number(text)?;
+    content.unit = Some(unit.to_owned().into());
+    Some(content)
+}
+
 /// A reading, a text, or nothing.
-pub(super) fn plain(raw: &str) -> Result<Content<'static>, DecodeError> {
+pub(super) fn plain(raw: &str, numerals: Numerals) -> Result<Content<'static>, DecodeError> {
     match Scalar::of(raw) {
         Scalar::Number(text) => {
             reading(text).ok_or_else(|| bad("value", raw, "it is too large for a reading"))
@@ -55,7 +74,7 @@ pub(super) fn plain(raw: &str) -> Result<Content<'static>, DecodeError> {
         Scalar::Text(text) => {
             let number = match is_code(&text) {
                 true => None,
-                false => reading(&text),
+                false => measured(text.trim_ascii(), numerals),
             };
             Ok(number.unwrap_or_else(|| Value::Text(text.into_owned()).into()))
         }
@@ -68,9 +87,9 @@ pub(super) fn plain(raw: &str) -> Result<Content<'static>, DecodeError> {
 }
 
 /// The content of a payload that is one JSON string.
-pub(super) fn scalar_text(raw: &str) -> Option<Content<'static>> {
+pub(super) fn scalar_text(raw: &str, numerals: Numerals) -> Option<Content<'static>> {
     serde_json::from_str::<serde::de::IgnoredAny>(raw).ok()?;
-    plain(raw).ok()
+    plain(raw, numerals).ok()
 }
 
 /// An exact decimal, as a JSON number or in a string.
@@ -90,11 +109,6 @@ pub(super) fn lenient_side(raw: &str) -> Option<Side> {
     }
 }
 
-/// The time of a sample without a rule for it.
-pub(super) fn sample_time(raw: &str, now_ns: TimeNs) -> SampleTime {
-    time(raw, &TimeRule::default(), now_ns)
-}
-
 /// The time of a sample, as a JSON number or in a string. A value is never refused for its time.
 pub(super) fn time(raw: &str, format: &TimeRule, now_ns: TimeNs) -> SampleTime {
     let parsed = match Scalar::of(raw) {
@@ -106,6 +120,18 @@ pub(super) fn time(raw: &str, format: &TimeRule, now_ns: TimeNs) -> SampleTime {
     match parsed {
         Ok(time_ns) if plausible(time_ns, now_ns) => SampleTime::At(time_ns),
         _ => SampleTime::Ignored,
+    }
+}
+
+/// A side of a quote. Exchanges write an empty side as price 0 with size 0.
+pub(super) fn quote_side(
+    price: Option<Decimal>,
+    size: Option<Decimal>,
+) -> (Option<Decimal>, Option<Decimal>) {
+    let is_zero = |part: Option<Decimal>| part.is_some_and(|part| part.mantissa() == 0);
+    match is_zero(price) && is_zero(size) {
+        true => (None, None),
+        false => (price, size),
     }
 }
 

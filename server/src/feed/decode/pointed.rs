@@ -1,7 +1,7 @@
 //! The format `json`: pointers say where the parts of each sample are.
 
 use tickcast_protocol::{
-    decimal::Decimal,
+    decimal::{Decimal, DecimalError},
     message::TimeNs,
     value::{Quote, Trade, Value},
 };
@@ -13,7 +13,7 @@ use super::{
     format::{JsonFormat, MissingPolicy, Shape},
     json::{Document, Pointer, Scalar, elements},
     numerals::Numerals,
-    parts::{bad, plain, time},
+    parts::{bad, plain, quote_side, time},
     round::parse_rounded,
 };
 
@@ -107,14 +107,7 @@ impl JsonFormat {
             Shape::Value(pointer) => {
                 let raw = sample.find(pointer);
                 let raw = raw.ok_or_else(|| NoValue::Missing(missing("value", pointer)))?;
-                let text = match (self.numerals, Scalar::of(raw)) {
-                    (Numerals::Point | Numerals::Comma, Scalar::Text(text)) => {
-                        let number = self.numerals.plain(text.trim_ascii());
-                        number.parse::<f64>().is_ok().then(|| number.into_owned())
-                    }
-                    _ => None,
-                };
-                plain(text.as_deref().unwrap_or(raw)).map_err(NoValue::Bad)
+                plain(raw, self.numerals).map_err(NoValue::Bad)
             }
             Shape::Trade { price, size, side } => {
                 let side = side.as_ref().and_then(|side| {
@@ -142,11 +135,11 @@ impl JsonFormat {
                     Some(pointer) => self.optional(sample, name, pointer),
                     None => Ok(None),
                 };
-                let (bid, bid_size) = side(
+                let (bid, bid_size) = quote_side(
                     self.optional(sample, "bid", bid)?,
                     size("bid_size", bid_size)?,
                 );
-                let (ask, ask_size) = side(
+                let (ask, ask_size) = quote_side(
                     self.optional(sample, "ask", ask)?,
                     size("ask_size", ask_size)?,
                 );
@@ -190,31 +183,25 @@ impl JsonFormat {
         let Some(raw) = sample.find(pointer) else {
             return Ok(None);
         };
-        let text = match Scalar::of(raw) {
+        let (text, numerals) = match Scalar::of(raw) {
             Scalar::Null => return Ok(None),
-            Scalar::Number(text) => text.into(),
-            Scalar::Text(text) => text,
+            Scalar::Number(text) => (text.into(), Numerals::Usual),
+            Scalar::Text(text) => (text, self.numerals),
             _ => {
                 let error = bad(field, raw, "it is neither a number nor a string");
                 return Err(NoValue::Bad(error));
             }
         };
-        let text = self.numerals.plain(text.trim_ascii());
+        let text = text.trim_ascii();
         if text.is_empty() || text.eq_ignore_ascii_case("nan") {
             return Ok(None);
         }
-        let number = parse_rounded(&text, self.round);
-        let number = number.map_err(|error| NoValue::Bad(bad(field, &text, &error.to_string())))?;
+        let number = match numerals.number(text) {
+            Some(plain) => parse_rounded(&plain, self.round),
+            None => Err(DecimalError::Syntax),
+        };
+        let number = number.map_err(|error| NoValue::Bad(bad(field, text, &error.to_string())))?;
         Ok(Some(number))
-    }
-}
-
-/// A side of a quote. Exchanges write an empty side as price 0 with size 0.
-fn side(price: Option<Decimal>, size: Option<Decimal>) -> (Option<Decimal>, Option<Decimal>) {
-    let is_zero = |part: Option<Decimal>| part.is_some_and(|part| part.mantissa() == 0);
-    match is_zero(price) && is_zero(size) {
-        true => (None, None),
-        false => (price, size),
     }
 }
 

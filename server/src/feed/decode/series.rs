@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use tickcast_core::work::TopicFacts;
 use tickcast_protocol::topic::{Topic, TopicError};
 
 use super::{metadata::is_metadata, path::part_topic};
@@ -13,6 +14,8 @@ pub(super) struct KnownTopic {
     pub(super) rule: Option<usize>,
     /// Whether its payloads describe other topics, and are never split.
     pub(super) is_metadata: bool,
+    /// The name that its rule gives to it.
+    pub(super) name: Option<Arc<str>>,
     /// The series of the topic itself.
     pub(super) own: Series,
     /// The series of the parts of its payloads.
@@ -22,12 +25,18 @@ pub(super) struct KnownTopic {
 }
 
 impl KnownTopic {
-    /// A topic of which nothing has come yet.
-    pub(super) fn new(topic: &Topic, rule: Option<usize>, unit: Option<Arc<str>>) -> Self {
+    /// A topic of which nothing has come yet, with what its rule says of it.
+    pub(super) fn new(topic: &Topic, rule: Option<usize>, given: TopicFacts) -> Self {
+        let TopicFacts { unit, name, .. } = given;
         Self {
             rule,
             is_metadata: is_metadata(topic.as_str()),
-            own: Series::new(topic.clone(), unit),
+            own: Series {
+                unit,
+                untold_name: name.clone(),
+                ..Series::new(topic.clone())
+            },
+            name,
             parts: Parts::default(),
             named: HashMap::new(),
         }
@@ -44,15 +53,18 @@ impl KnownTopic {
 pub(super) struct Series {
     pub(super) topic: Topic,
     pub(super) unit: Option<Arc<str>>,
+    /// Its name for people, until an update has told it.
+    pub(super) untold_name: Option<Arc<str>>,
     /// Whether it has had a number, so that "unavailable" means that there is none now.
     pub(super) has_numbers: bool,
 }
 
 impl Series {
-    pub(super) fn new(topic: Topic, unit: Option<Arc<str>>) -> Self {
+    pub(super) fn new(topic: Topic) -> Self {
         Self {
             topic,
-            unit,
+            unit: None,
+            untold_name: None,
             has_numbers: false,
         }
     }
@@ -97,7 +109,7 @@ impl Parts {
             name = format!("{part}_{number}");
             number += 1;
         }
-        let series = Series::new(Topic::new(&name)?, None);
+        let series = Series::new(Topic::new(&name)?);
         self.list.push((path.into(), series));
         self.next = self.list.len();
         Ok(self.list.len() - 1)

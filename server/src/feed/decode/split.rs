@@ -1,12 +1,16 @@
 //! One payload with many values: each leaf of an object is a part, each element of an array a
 //! sample.
 
+use std::borrow::Cow;
+
+use tickcast_protocol::value::Value;
+
 use super::{
     content::{Content, SampleTime},
     emit::Emitter,
     error::DecodeError,
     json::{Fields, Scalar, elements},
-    parts::{plain, sample_time},
+    parts::{plain, time},
     path::{SEPARATOR, push_name},
     sample, senml,
 };
@@ -55,36 +59,50 @@ impl<'e, 'k> Splitter<'e, 'k> {
 
     /// Adds the leaves of an object below the topic.
     pub(super) fn object(&mut self, fields: &Fields<'_>) {
-        self.members(fields, SampleTime::Missing, 1);
+        let hints = self.emitter.hints;
+        match hints.time_of(fields, self.emitter.now_ns) {
+            Some(time) => {
+                let name = hints.time_name();
+                let used = name.filter(|_| matches!(time, SampleTime::At(_)));
+                self.members_at(fields, time, used, 1);
+            }
+            None => self.members(fields, SampleTime::Missing, 1),
+        }
     }
 
-    /// Adds the elements of an array, each as a sample of the topic.
+    /// Adds the elements of an array, each as a sample of the topic. An array of several kinds is a
+    /// record, of which each element has its own meaning.
     pub(super) fn array(&mut self, raw: &str) -> Result<(), DecodeError> {
         let elements = elements(raw)?;
         if senml::is_pack(&elements) {
             senml::read(&elements, self.emitter);
             return Ok(());
         }
+        let time = SampleTime::Missing;
+        let mut kinds = elements.iter().filter_map(|element| kind(element));
+        let first = kinds.next();
+        if !kinds.all(|kind| Some(kind) == first) {
+            self.indexed(&elements, time, 1);
+            return Ok(());
+        }
+        if first == Some(b'{') {
+            self.objects(&elements, time, 1, false);
+            return Ok(());
+        }
         for element in elements {
-            self.sample(element, SampleTime::Missing, 1);
+            match kind(element) {
+                Some(b'[') => self.timed(element, time, 1),
+                _ => self.leaf(element, time),
+            }
         }
         Ok(())
-    }
-
-    /// Adds an element of an array whose elements are samples of the current path.
-    fn sample(&mut self, raw: &str, time: SampleTime, level: usize) {
-        match Scalar::of(raw) {
-            Scalar::Object => self.element(raw, time, level),
-            Scalar::Array => self.timed(raw, time, level),
-            _ => self.leaf(raw, time),
-        }
     }
 
     /// A pair of a time and a value, as charts use them, or an array of values.
     fn timed(&mut self, raw: &str, time: SampleTime, level: usize) {
         match self.pair(raw) {
             Some((time, value)) => self.leaf(value, time),
-            None => self.indexed(raw, time, level),
+            None => self.indexed(&elements(raw).unwrap_or_default(), time, level),
         }
     }
 
@@ -96,74 +114,124 @@ impl<'e, 'k> Splitter<'e, 'k> {
         };
         let is_value = !matches!(Scalar::of(value), Scalar::Array | Scalar::Object);
         let time = match Scalar::of(at) {
-            Scalar::Number(_) if is_value => sample_time(at, self.emitter.now_ns),
+            Scalar::Number(_) if is_value => {
+                time(at, &self.emitter.hints.times, self.emitter.now_ns)
+            }
             _ => return None,
         };
         matches!(time, SampleTime::At(_)).then_some((time, *value))
     }
 
-    /// An object in an array. If it has a name, so has its series.
-    fn element(&mut self, raw: &str, time: SampleTime, level: usize) {
-        let before = self.path.len();
-        self.object_of(raw, time, level, true);
-        self.path.truncate(before);
-    }
-
     fn members(&mut self, fields: &Fields<'_>, outer: SampleTime, level: usize) {
-        let mut time = outer;
-        let mut time_name = None;
-        if let Some(name) = sample::time_member(fields, self.emitter.now_ns)
-            && let Some(raw) = fields.get(name)
-        {
-            let own = sample_time(raw, self.emitter.now_ns);
-            if raw != "null" {
-                time = own;
+        let emitter = &self.emitter;
+        match sample::find_time(fields, emitter.hints, emitter.now_ns) {
+            Some((name, time @ SampleTime::At(_))) => {
+                self.members_at(fields, time, Some(name), level);
             }
             // A time that cannot be read stays visible as a part.
-            time_name = matches!(own, SampleTime::At(_)).then_some(name);
+            Some((_, time)) => self.members_at(fields, time, None, level),
+            None => self.members_at(fields, outer, None, level),
         }
+    }
+
+    /// The members of an object except for the one that has their time.
+    fn members_at(
+        &mut self,
+        fields: &Fields<'_>,
+        time: SampleTime,
+        time_name: Option<&str>,
+        level: usize,
+    ) {
         for (name, raw) in fields.iter() {
             if time_name == Some(name) {
                 continue;
             }
             let before = self.path.len();
             push_name(&mut self.path, name);
-            match Scalar::of(raw) {
-                Scalar::Object => self.inner_object(raw, time, level + 1),
-                Scalar::Array => self.inner_array(raw, time, level + 1),
-                _ => self.leaf(raw, time),
-            }
+            self.part(raw, time, level + 1);
             self.path.truncate(before);
         }
     }
 
-    fn inner_object(&mut self, raw: &str, time: SampleTime, level: usize) {
-        self.object_of(raw, time, level, false);
+    /// A member of an object or an element of a record, at its path.
+    fn part(&mut self, raw: &str, time: SampleTime, level: usize) {
+        match Scalar::of(raw) {
+            Scalar::Object => {
+                if let Some(object) = self.read(raw, level) {
+                    self.put_object(object, time, level);
+                }
+            }
+            Scalar::Array => self.inner_array(raw, time, level),
+            _ => self.leaf(raw, time),
+        }
     }
 
-    fn object_of(&mut self, raw: &str, time: SampleTime, level: usize, is_element: bool) {
+    /// Parses an object. Without one, it is counted.
+    fn read<'a>(&mut self, raw: &'a str, level: usize) -> Option<Object<'a>> {
         if level > LEVELS_MAX {
             self.emitter.decoded.left_out += 1;
-            return;
+            return None;
         }
         let fields = match Fields::parse(raw) {
             Ok(fields) => fields,
-            Err(error) => return self.emitter.fail(DecodeError::NotJson(error.to_string())),
+            Err(error) => {
+                self.emitter.fail(DecodeError::NotJson(error.to_string()));
+                return None;
+            }
         };
-        let content = sample::read(&fields, self.emitter.now_ns);
-        let known = content.as_ref().ok().and_then(Option::as_ref);
-        if is_element && let Some(name) = sample::element_name(&fields, known) {
-            push_name(&mut self.path, &name);
-        }
+        let content = sample::read(&fields, self.emitter.hints, self.emitter.now_ns);
         match content {
-            Ok(Some(mut content)) => {
+            Ok(content) => Some(Object { fields, content }),
+            Err(error) => {
+                self.emitter.fail(error);
+                None
+            }
+        }
+    }
+
+    fn put_object(&mut self, object: Object<'_>, time: SampleTime, level: usize) {
+        match object.content {
+            Some(mut content) => {
                 if content.time == SampleTime::Missing {
                     content.time = time;
                 }
                 self.put(content);
             }
-            Ok(None) => self.members(&fields, time, level),
-            Err(error) => self.emitter.fail(error),
+            None => self.members(&object.fields, time, level),
+        }
+    }
+
+    /// The objects of an array. One with a name is a sample of the series of that name. Within an
+    /// object, those without names and times are no samples: they are told apart by their index, as
+    /// the phases of a meter.
+    fn objects(&mut self, elements: &[&str], time: SampleTime, level: usize, is_inner: bool) {
+        let mut objects = Vec::with_capacity(elements.len());
+        for (index, element) in elements.iter().enumerate() {
+            match *element {
+                // There is nothing at this place.
+                "null" => self.leaf(element, time),
+                _ => objects.extend(self.read(element, level).map(|object| (index, object))),
+            }
+        }
+        let (hints, now_ns) = (self.emitter.hints, self.emitter.now_ns);
+        let are_samples = || {
+            let mut objects = objects.iter();
+            objects.any(|(_, object)| {
+                let time = sample::find_time(&object.fields, hints, now_ns);
+                let has_time = matches!(time, Some((_, SampleTime::At(_))));
+                has_time || object.is_trade_or_quote() || object.name().is_some()
+            })
+        };
+        let are_indexed = is_inner && !are_samples();
+        for (index, object) in objects {
+            let before = self.path.len();
+            match object.name() {
+                _ if are_indexed => push_name(&mut self.path, &index.to_string()),
+                Some(name) => push_name(&mut self.path, &name),
+                None => {}
+            }
+            self.put_object(object, time, level);
+            self.path.truncate(before);
         }
     }
 
@@ -176,42 +244,33 @@ impl<'e, 'k> Splitter<'e, 'k> {
         let Ok(elements) = elements(raw) else {
             return;
         };
-        let are_objects = elements.iter().all(|element| element.starts_with('{'));
-        if are_objects {
-            for element in elements {
-                self.element(element, time, level + 1);
-            }
+        if elements.iter().all(|element| element.starts_with('{')) {
+            self.objects(&elements, time, level + 1, true);
         } else if elements.iter().all(|element| self.pair(element).is_some()) {
             for element in elements {
                 self.timed(element, time, level + 1);
             }
         } else {
-            self.indexed(raw, time, level);
+            self.indexed(&elements, time, level);
         }
     }
 
-    fn indexed(&mut self, raw: &str, time: SampleTime, level: usize) {
+    /// The elements of an array, with their index as a name.
+    fn indexed(&mut self, elements: &[&str], time: SampleTime, level: usize) {
         if level > LEVELS_MAX {
             self.emitter.decoded.left_out += 1;
             return;
         }
-        let Ok(elements) = elements(raw) else {
-            return;
-        };
-        for (index, element) in elements.into_iter().enumerate() {
+        for (index, element) in elements.iter().enumerate() {
             let before = self.path.len();
             push_name(&mut self.path, &index.to_string());
-            match Scalar::of(element) {
-                Scalar::Object => self.inner_object(element, time, level + 1),
-                Scalar::Array => self.inner_array(element, time, level + 1),
-                _ => self.leaf(element, time),
-            }
+            self.part(element, time, level + 1);
             self.path.truncate(before);
         }
     }
 
     fn leaf(&mut self, raw: &str, time: SampleTime) {
-        match plain(raw) {
+        match plain(raw, self.emitter.hints.numerals) {
             Ok(mut content) => {
                 content.time = time;
                 self.put(content);
@@ -231,5 +290,34 @@ impl<'e, 'k> Splitter<'e, 'k> {
         } else {
             self.emitter.decoded.passed_over += 1;
         }
+    }
+}
+
+/// An object within a payload.
+struct Object<'a> {
+    fields: Fields<'a>,
+    /// Its value, if it is one.
+    content: Option<Content<'a>>,
+}
+
+impl Object<'_> {
+    /// The name that it has as an element of an array.
+    fn name(&self) -> Option<Cow<'_, str>> {
+        sample::element_name(&self.fields, self.content.as_ref())
+    }
+
+    fn is_trade_or_quote(&self) -> bool {
+        let value = self.content.as_ref().map(|content| &content.value);
+        matches!(value, Some(Value::Trade(_) | Value::Quote(_)))
+    }
+}
+
+/// The kind of an element by its first character; `None` for null, which may be of any.
+fn kind(raw: &str) -> Option<u8> {
+    match raw.as_bytes().first()? {
+        b'n' => None,
+        b't' | b'f' => Some(b't'),
+        kind @ (b'"' | b'[' | b'{') => Some(*kind),
+        _ => Some(b'0'),
     }
 }

@@ -253,6 +253,12 @@ fn an_object_with_further_numbers_is_not_one_value() {
         ],
     );
     check(r#"{"t":21.5,"h":40}"#, ["t/t = 21.5", "t/h = 40"]);
+    check(r#"{"v":3.3,"t":21.5}"#, ["t/v = 3.3", "t/t = 21.5"]);
+    // A message of an exchange, with numbers in quotes.
+    check(
+        r#"{"s":"BTC","v":"0.001","p":"16578.50"}"#,
+        ["t/s = Text(\"BTC\")", "t/v = 0.001", "t/p = 16578.5"],
+    );
     check(
         r#"{"val":21.5,"ack":true,"q":0,"id":7,"ts":1700000000}"#,
         ["t = 21.5 at 1700000000000000000"],
@@ -453,7 +459,9 @@ const NAMES: [&str; 12] = [
 /// JSON with these names, whose numbers are all different.
 fn numbered() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
-        6 => Just(serde_json::Value::from(0)),
+        5 => Just(serde_json::Value::from(0)),
+        // Exchanges write numbers in quotes.
+        2 => Just("0".into()),
         1 => Just(serde_json::Value::Null),
         1 => Just("text".into()),
     ];
@@ -487,11 +495,15 @@ fn number_all(value: &mut serde_json::Value, count: &mut u64) {
             *count += 1;
             *value = (*count).into();
         }
+        serde_json::Value::String(text) if text == "0" => {
+            *count += 1;
+            *text = count.to_string();
+        }
         _ => {}
     }
 }
 
-/// All numbers that are no times.
+/// All numbers that are no times and no names.
 fn readings(value: &serde_json::Value, list: &mut Vec<u64>) {
     match value {
         serde_json::Value::Array(elements) => {
@@ -499,13 +511,17 @@ fn readings(value: &serde_json::Value, list: &mut Vec<u64>) {
         }
         serde_json::Value::Object(members) => {
             for (name, value) in members {
-                let is_time = ["t", "time", "ts"].contains(&name.as_str());
-                if !(is_time && value.is_number()) {
+                let is_time = ["time", "ts"].contains(&name.as_str());
+                let is_name = ["unit", "name", "symbol"].contains(&name.as_str());
+                let is_about = is_time && !value.is_array() && !value.is_object()
+                    || is_name && value.is_string();
+                if !is_about {
                     readings(value, list);
                 }
             }
         }
         serde_json::Value::Number(number) => list.extend(number.as_u64()),
+        serde_json::Value::String(text) => list.extend(text.parse::<u64>()),
         _ => {}
     }
 }

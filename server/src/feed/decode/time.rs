@@ -176,11 +176,12 @@ impl TimeRule {
     /// A number by its size; a text by its form.
     fn automatic(&self, text: &str, now_ns: TimeNs) -> Result<TimeNs, TimeError> {
         if text.parse::<Decimal>().is_ok() {
-            let time_ns = TimeUnit::Automatic.parse(text)?;
-            // 20240131 seconds would be in 1970: it is a date.
+            let time_ns = TimeUnit::Automatic.parse(text);
+            let is_plausible = time_ns.as_ref().is_ok_and(|ns| plausible(*ns, now_ns));
+            // 20240131 seconds would be in 1970, and 20240131120000 ms after 2262: they are dates.
             return match compact(text) {
-                Some(date) if !plausible(time_ns, now_ns) => self.local(date),
-                _ => Ok(time_ns),
+                Some(date) if !is_plausible => self.local(date),
+                _ => time_ns,
             };
         }
         if let Some(time) = absolute(text) {
@@ -262,7 +263,22 @@ fn absolute(text: &str) -> Option<Timestamp> {
     let names_offset = text
         .get(DATE_LEN..)
         .is_some_and(|time| time.contains(['Z', 'z', '+', '-']));
-    names_offset.then(|| text.parse().ok())?
+    let is_utc = || {
+        ["UTC", "GMT", "utc", "gmt"]
+            .iter()
+            .find_map(|zone| text.strip_suffix(zone))
+    };
+    if names_offset && let Ok(time) = text.parse() {
+        return Some(time);
+    }
+    if let Some(local) = is_utc() {
+        return format!("{}Z", local.trim_ascii_end()).parse().ok();
+    }
+    // With a space before the offset.
+    let (local, offset) = text.rsplit_once(' ').filter(|_| names_offset)?;
+    offset
+        .starts_with(['+', '-', 'Z'])
+        .then(|| format!("{local}{offset}").parse().ok())?
 }
 
 /// `20240131`, `20240131 12:30:00` or `20240131123000`.
@@ -305,6 +321,10 @@ mod tests {
         check(TimeUnit::Iso8601, "2021-01-08 00:00:00.278+00:00", T);
         check(TimeUnit::Iso8601, "2021-01-07T19:00:00.278-05:00", T);
         check(TimeUnit::Iso8601, "2021-01-08 00:00:00.278", T);
+        check(TimeUnit::Iso8601, "2021-01-08 01:00:00.278 +01:00", T);
+        check(TimeUnit::Iso8601, "2021-01-07 19:00:00.278 -0500", T);
+        check(TimeUnit::Iso8601, "2021-01-08 00:00:00.278 UTC", T);
+        check(TimeUnit::Iso8601, "2021-01-08T00:00:00.278 Z", T);
         check(TimeUnit::Iso8601, "2021-01-08", T - 278_000_000);
         check(TimeUnit::Seconds, "1610064000.278", T);
         check(TimeUnit::Seconds, "1610064000.278000001", T + 1);

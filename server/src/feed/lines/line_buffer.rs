@@ -21,6 +21,13 @@ pub(super) enum Line {
     TooLong,
 }
 
+impl Line {
+    /// Whether there is nothing on it.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Whole(line) if line.trim_ascii().is_empty())
+    }
+}
+
 impl LineBuffer {
     /// Takes bytes up to the end of a line. Returns their number, and whether the line is complete.
     pub(super) fn take(&mut self, available: &[u8]) -> (usize, bool) {

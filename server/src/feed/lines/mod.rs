@@ -9,13 +9,17 @@
 //!
 //! * `line_buffer`: bytes become lines of bounded length
 //! * `read`: one line becomes updates
-//! * this file: [`LineReader`], which does both and counts
+//! * this file: `LineReader`, which does both and counts
+//! * `walk`: all lines of an input, for the fuzz target
 
 mod line_buffer;
 mod read;
+mod walk;
 
-use line_buffer::{Line, LineBuffer};
-use read::read_line;
+use line_buffer::LineBuffer;
+use read::read;
+
+pub use walk::walk;
 
 pub(super) use line_buffer::LINE_MAX_BYTES;
 
@@ -57,16 +61,12 @@ impl LineReader {
         let number = self.buffer.number();
         // Taken out at once, so that a panic in the decoder costs this line only.
         let line = self.buffer.take_line();
-        if matches!(&line, Line::Whole(line) if line.trim_ascii().is_empty()) {
+        if line.is_empty() {
             self.buffer.give_back(line);
             return Batch::new();
         }
         self.handover.count_received(1);
-        let decoded = match &line {
-            Line::Whole(line) => read_line(line, &mut self.decoder, self.handover.now_ns())
-                .map_err(|error| error.to_string()),
-            Line::TooLong => Err(format!("the line is longer than {LINE_MAX_BYTES} bytes")),
-        };
+        let decoded = read(&line, &mut self.decoder, self.handover.now_ns());
         self.buffer.give_back(line);
         match decoded {
             Ok(mut decoded) => {

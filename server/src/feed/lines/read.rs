@@ -4,18 +4,22 @@ use std::{borrow::Cow, sync::Arc};
 
 use tickcast_protocol::message::TimeNs;
 
+use super::line_buffer::{LINE_MAX_BYTES, Line};
 use crate::feed::decode::{
     DecodeError, Decoded, Decoder, SampleTime, bad,
     json::{Fields, Scalar},
     read_time, read_unit,
 };
 
-/// The updates of a line.
-pub(super) fn read_line(
-    line: &[u8],
-    decoder: &mut Decoder,
-    now_ns: TimeNs,
-) -> Result<Decoded, DecodeError> {
+/// The updates of a line, or why there are none.
+pub(super) fn read(line: &Line, decoder: &mut Decoder, now_ns: TimeNs) -> Result<Decoded, String> {
+    match line {
+        Line::Whole(line) => read_line(line, decoder, now_ns).map_err(|error| error.to_string()),
+        Line::TooLong => Err(format!("the line is longer than {LINE_MAX_BYTES} bytes")),
+    }
+}
+
+fn read_line(line: &[u8], decoder: &mut Decoder, now_ns: TimeNs) -> Result<Decoded, DecodeError> {
     if line.trim_ascii_start().starts_with(b"{") {
         return read_json(line, decoder, now_ns);
     }

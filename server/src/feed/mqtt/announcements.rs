@@ -33,7 +33,7 @@ pub(super) fn announce(settings: &MqttSettings, handover: &Handover) {
              connected: use --mqtt-qos 1"
         );
     }
-    let subscriptions = Subscriptions::new(&settings.filters);
+    let subscriptions = Subscriptions::new(&settings.subscriptions());
     if settings.version == MqttVersion::V3
         && let Some((one, other)) = subscriptions.overlapping()
     {

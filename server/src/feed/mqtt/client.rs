@@ -15,9 +15,10 @@ use tokio::{
 
 use super::{
     packet::{
-        Ack, Connect, Frame, Frames, Goodbye, Packet, Publish, Skipped, Subscribe,
+        Ack, Connect, Frame, Frames, Goodbye, Outgoing, Packet, Publish, Skipped, Subscribe,
         write_disconnect, write_ping,
     },
+    publisher::Publishing,
     settings::{MqttSettings, MqttVersion},
     transport::{Dialer, Stream, is_closed},
 };
@@ -69,6 +70,7 @@ pub(super) struct MqttClient {
     /// What was asked to be removed, by packet identifier.
     unsubscribing: HashMap<u16, Vec<String>>,
     warning: Option<String>,
+    pub(super) publishing: Publishing,
 }
 
 /// An open connection.
@@ -120,6 +122,7 @@ impl MqttClient {
                 login: login(settings),
                 keep_alive: KEEP_ALIVE,
                 session_expiry: settings.session_expiry,
+                will: None,
                 packet_max_bytes: u32::try_from(max_bytes).unwrap_or(u32::MAX),
             },
             dialer: Dialer::new(settings.url.clone(), settings.tls.clone()),
@@ -130,6 +133,7 @@ impl MqttClient {
             unreleased: HashSet::new(),
             unsubscribing: HashMap::new(),
             warning: None,
+            publishing: Publishing::new(settings),
         }
     }
 
@@ -210,6 +214,9 @@ impl MqttClient {
     /// Requests a clean disconnect. Packets that were sent before still come; then [`Self::next`]
     /// fails.
     pub(super) fn disconnect(&mut self) -> bool {
+        while let Some(message) = self.publishing.try_next() {
+            self.publish(&message);
+        }
         let link = self.link.as_mut();
         link.is_some_and(|link| {
             write_disconnect(&mut link.out);
@@ -217,9 +224,18 @@ impl MqttClient {
         })
     }
 
+    fn publish(&mut self, message: &Outgoing) {
+        let Some(link) = &mut self.link else {
+            return;
+        };
+        let id = self.publishing.next_id();
+        self.version.write_publish(message, id, &mut link.out);
+    }
+
     async fn open(&mut self) -> Result<(), ClientError> {
         let warning = &mut self.warning;
         let stream = self.dialer.dial(|reason| *warning = Some(reason)).await?;
+        self.connect.will = self.publishing.will();
         let (reader, writer) = split(stream);
         let mut out = BytesMut::new();
         self.version.write_connect(&self.connect, &mut out);
@@ -244,7 +260,16 @@ impl MqttClient {
     /// Sends and receives once.
     async fn turn(&mut self) -> Result<(), ClientError> {
         let link = self.link.as_mut().expect("the caller has connected");
-        if let Err(error) = link.turn().await {
+        let turned = match link.turn(&mut self.publishing).await {
+            Ok(Some(message)) => {
+                self.publish(&message);
+                return Ok(());
+            }
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        let link = self.link.as_mut().expect("the caller has connected");
+        if let Err(error) = turned {
             let unexplained = link.is_accepted && is_closed(&error);
             let reason = match link.is_accepted {
                 true => self.dialer.ended(&error),
@@ -344,6 +369,7 @@ impl MqttClient {
                 let removed = filters.filter(|(_, existed)| *existed);
                 Incoming::Unsubscribed(removed.map(|(filter, _)| filter).collect())
             }
+            Packet::PubAck => return Ok(()),
             Packet::PubRel(id) => {
                 // Also if the message is not known any more: the broker would ask again for ever.
                 self.unreleased.remove(&id);
@@ -379,16 +405,17 @@ impl MqttClient {
 }
 
 impl Link {
-    /// Writes what can be written, and reads once. Cancel-safe.
-    async fn turn(&mut self) -> io::Result<()> {
+    /// Writes what can be written, and reads once, or returns a message to publish. Cancel-safe.
+    async fn turn(&mut self, publishing: &mut Publishing) -> io::Result<Option<Outgoing>> {
         let must_write = self.broken.is_none() && (!self.out.is_empty() || !self.is_flushed);
         let may_read = self.out.len() < OUT_MAX_BYTES;
         tokio::select! {
             read = self.reader.read_buf(self.frames.buffer()), if may_read => match read {
                 Ok(0) => Err(self.broken.take().unwrap_or(ErrorKind::UnexpectedEof.into())),
-                Ok(_) => Ok(()),
+                Ok(_) => Ok(None),
                 Err(error) => Err(error),
             },
+            message = publishing.next(), if may_read && self.is_accepted => Ok(message),
             written = write(&mut self.writer, &mut self.out, &mut self.is_flushed), if must_write => {
                 if let Err(error) = written {
                     // A server that has refused a certificate has closed, but said why.
@@ -396,11 +423,11 @@ impl Link {
                     self.out.clear();
                     self.ping_at = Instant::now() + REASON_MAX;
                 }
-                Ok(())
+                Ok(None)
             }
             () = sleep_until(self.ping_at) => match self.broken.take() {
                 Some(error) => Err(error),
-                None => self.ping(),
+                None => self.ping().map(|()| None),
             },
         }
     }

@@ -15,10 +15,11 @@ use super::{
     pending::Pending,
     retained::{self, Remembered},
     settings::MqttSettings,
+    sparkplug::Sparkplug,
     subscriptions::{Subscriptions, Verdict, filters_matching},
 };
 use crate::{
-    feed::{decode::Decoder, handover::Handover},
+    feed::{decode::Decoder, handover::Handover, sparkplug::is_own_filter},
     metrics::FeedState,
 };
 
@@ -72,12 +73,18 @@ pub(super) struct Intake {
     removed: HashSet<String>,
     endings: Endings,
     lost_at: Option<Instant>,
+    sparkplug: Option<Sparkplug>,
+    /// Whether the log says that there are messages of Sparkplug, which the feed does not read.
+    is_sparkplug_told: bool,
 }
 
 impl Intake {
     pub(super) fn new(settings: MqttSettings, decoder: Decoder, handover: Handover) -> Self {
+        let sparkplug = settings.sparkplug.as_deref();
         Self {
-            subscriptions: Subscriptions::new(&settings.filters),
+            sparkplug: sparkplug.map(|host| Sparkplug::new(host, settings.max_packet_bytes)),
+            is_sparkplug_told: false,
+            subscriptions: Subscriptions::new(&settings.subscriptions()),
             unanswered: 0,
             is_granted: false,
             remembered: Remembered::default(),
@@ -99,20 +106,46 @@ impl Intake {
         }
     }
 
+    /// Publishes by this client from now on.
+    pub(super) fn publish_with(&mut self, client: &MqttClient) {
+        if let Some(sparkplug) = &mut self.sparkplug {
+            sparkplug.publish_with(client.publishing.publisher());
+        }
+    }
+
+    /// When [`poll`](Self::poll) is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let due = self.sparkplug.as_ref()?.next_due()?;
+        Some(self.handover.instant(due).into())
+    }
+
+    /// Does what is due without a packet.
+    pub(super) fn poll(&mut self) {
+        if let Some(sparkplug) = &mut self.sparkplug {
+            sparkplug.poll(&mut self.handover, &mut self.pending);
+        }
+    }
+
     /// Disconnects cleanly, if the broker still reads. What it sent before is taken: it may have
     /// its acknowledgement.
     pub(super) async fn disconnect(&mut self, client: &mut MqttClient) {
-        if !self.is_connected || !client.disconnect() {
-            return;
-        }
-        let until_closed = async {
-            while !self.pending.is_full()
-                && let Ok(incoming) = client.next(Duration::ZERO).await
-            {
-                self.take_incoming(client, incoming);
-            }
+        let has_ended = match &mut self.sparkplug {
+            Some(sparkplug) if self.is_connected => sparkplug.end(&self.handover),
+            _ => true,
         };
-        let _ = timeout(DISCONNECT_MAX, until_closed).await;
+        if self.is_connected && has_ended && client.disconnect() {
+            let until_closed = async {
+                while !self.pending.is_full()
+                    && let Ok(incoming) = client.next(Duration::ZERO).await
+                {
+                    self.take_incoming(client, incoming);
+                }
+            };
+            let _ = timeout(DISCONNECT_MAX, until_closed).await;
+        }
+        if let Some(sparkplug) = &mut self.sparkplug {
+            sparkplug.lose(&mut self.handover, &mut self.pending);
+        }
     }
 
     /// Takes the wait before the next attempt to connect.
@@ -166,8 +199,16 @@ impl Intake {
         self.connected_at = None;
         self.is_stalled = false;
         if take(&mut self.is_connected) {
-            self.pending.push_down();
+            self.push_down();
         }
+    }
+
+    /// Records the loss of the connection, after the updates that came before.
+    fn push_down(&mut self) {
+        if let Some(sparkplug) = &mut self.sparkplug {
+            sparkplug.lose(&mut self.handover, &mut self.pending);
+        }
+        self.pending.push_down();
     }
 
     fn take_incoming(&mut self, client: &mut MqttClient, incoming: Incoming) {
@@ -179,9 +220,12 @@ impl Intake {
                 has_identifiers,
             } => {
                 self.connect(has_session);
+                if let Some(sparkplug) = &mut self.sparkplug {
+                    sparkplug.connect(client.publishing.will_ms());
+                }
                 // A session from before the start may lack filters that are new in the settings.
                 if has_session && self.has_subscribed {
-                    self.handover.set_state(FeedState::Up);
+                    self.begin();
                 } else {
                     self.subscribe(client, has_identifiers);
                 }
@@ -250,8 +294,28 @@ impl Intake {
     }
 
     fn take_wanted(&mut self, topic: &str, message: &Publish) {
-        let now_ns = self.handover.now_ns();
         let payload = &message.payload;
+        if let Some(sparkplug) = &mut self.sparkplug
+            && sparkplug.take(
+                topic,
+                payload,
+                message.is_retained,
+                &mut self.handover,
+                &mut self.pending,
+            )
+        {
+            return;
+        }
+        if self.sparkplug.is_none() && !self.is_sparkplug_told && is_own_filter(topic) {
+            self.is_sparkplug_told = true;
+            tracing::info!(
+                feed = self.handover.name(),
+                topic,
+                "there are messages of Sparkplug, whose payloads are passed on as bytes: set \
+                 --mqtt-sparkplug HOST to read them"
+            );
+        }
+        let now_ns = self.handover.now_ns();
         let mut decoded = match self.decoder.decode(topic, payload, now_ns) {
             Ok(decoded) => decoded,
             Err(error) => return self.handover.undecodable(topic, error),
@@ -339,10 +403,18 @@ impl Intake {
         self.unanswered = self.unanswered.saturating_sub(1);
         if self.unanswered == 0 {
             self.has_subscribed = true;
-            self.handover.set_state(match self.is_granted {
-                true => FeedState::Up,
-                false => FeedState::Down,
-            });
+            match self.is_granted {
+                true => self.begin(),
+                false => self.handover.set_state(FeedState::Down),
+            }
+        }
+    }
+
+    /// Messages will come from now on.
+    fn begin(&mut self) {
+        self.handover.set_state(FeedState::Up);
+        if let Some(sparkplug) = &mut self.sparkplug {
+            sparkplug.begin(&mut self.handover, &mut self.pending);
         }
     }
 
@@ -351,7 +423,7 @@ impl Intake {
             self.handover.set_state(FeedState::Down);
         }
         if take(&mut self.is_connected) {
-            self.pending.push_down();
+            self.push_down();
             self.lost_at = Some(Instant::now());
         }
         let lasted = self.connected_at.take().map(|at| at.elapsed());

@@ -14,7 +14,8 @@
 //! * `transport`: TCP, TLS and WebSocket
 //! * `client`: the connection to the broker
 //! * `subscriptions`, `retained`, `endings`: what a message or an end means, by what came before
-//! * `pending`, `intake`: the buffer, and what is done with each packet
+//! * `pending`, `reports`, `intake`: the buffer, and what is done with each packet
+//! * `publisher`, `sparkplug`: what a host application of Sparkplug does at the broker
 //! * `announcements`: what an operator should know at the start
 //! * this file: the loop that joins them
 
@@ -24,8 +25,11 @@ mod endings;
 mod intake;
 mod packet;
 mod pending;
+mod publisher;
+mod reports;
 mod retained;
 mod settings;
+mod sparkplug;
 mod subscriptions;
 mod transport;
 mod url;
@@ -41,10 +45,12 @@ use self::{
     client::MqttClient,
     intake::{Intake, PUSH_BACK_MAX},
     pending::Pending,
+    reports::Report,
 };
 use super::{decode::Decoder, handover::Handover};
 use crate::ingest::{Ended, Room};
 
+pub use packet::{Walked, walk};
 pub use settings::{MqttSettings, MqttVersion};
 pub use url::{HIDDEN, MqttUrl, Scheme, Secret};
 
@@ -64,9 +70,12 @@ pub(super) struct MqttFeed {
 impl MqttFeed {
     pub(super) fn new(settings: MqttSettings, decoder: Decoder, handover: Handover) -> Self {
         announcements::announce(&settings, &handover);
+        let client = MqttClient::new(&settings);
+        let mut intake = Intake::new(settings.clone(), decoder, handover.clone());
+        intake.publish_with(&client);
         Self {
-            client: MqttClient::new(&settings),
-            intake: Intake::new(settings.clone(), decoder, handover.clone()),
+            client,
+            intake,
             settings,
             handover,
         }
@@ -89,6 +98,7 @@ impl MqttFeed {
                 let mut next = pin!(client.next(intake.take_wait()));
                 let mut read_on_at = Instant::now() + PUSH_BACK_MAX;
                 loop {
+                    let due = intake.next_due();
                     if waiting.is_none() && intake.pending.has_next() {
                         waiting = Some(Box::pin(handover.room()));
                     }
@@ -103,6 +113,9 @@ impl MqttFeed {
                         () = sleep_until(read_on_at), if !intake.may_read() => {
                             intake.is_stalled = true;
                         }
+                        () = sleep_until(due.unwrap_or(read_on_at)), if due.is_some() => {
+                            intake.poll();
+                        }
                         () = &mut shutdown => break None,
                     }
                 }
@@ -116,8 +129,8 @@ impl MqttFeed {
         intake.disconnect(client).await;
         let flush = async {
             while !intake.pending.is_empty() {
-                // The server is ending: its clients need not know that the source is gone.
-                intake.pending.take_down();
+                // The server is ending: its clients need not know that sources are gone.
+                while intake.pending.take_report().is_some() {}
                 let room = handover.room().await?;
                 handover.submit_into(room, intake.pending.take_batch());
             }
@@ -139,6 +152,7 @@ impl MqttFeed {
             hand_over(&mut self.intake.pending, &self.handover, room);
         }
         self.client = MqttClient::new(&self.settings);
+        self.intake.publish_with(&self.client);
         Ok(())
     }
 
@@ -148,12 +162,12 @@ impl MqttFeed {
     }
 }
 
-/// Hands over the next updates, or that the source is gone.
+/// Hands over the next updates, or that sources are gone.
 fn hand_over(pending: &mut Pending, handover: &Handover, room: Room<'_>) {
-    if pending.take_down() {
-        room.tell_down();
-    } else {
-        handover.submit_into(room, pending.take_batch());
+    match pending.take_report() {
+        Some(Report::Down) => room.tell_down(),
+        Some(Report::Dead(topics)) => room.tell_dead(topics),
+        None => handover.submit_into(room, pending.take_batch()),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use tickcast_core::work::NewUpdate;
+use tickcast_protocol::topic::Topic;
 
+use super::reports::{Report, Reports};
 use crate::feed::handover::{BATCH_MAX_UPDATES, Batch};
 
 /// Maximum number of updates that wait for the sequencer's queue: about a second of a busy broker.
@@ -17,8 +19,9 @@ const PENDING_MAX_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct Pending {
     updates: VecDeque<(NewUpdate, usize)>,
     bytes: usize,
-    /// If the source is gone: number of updates in the queue before its loss.
-    down_after: Option<usize>,
+    /// Number of updates that have left the queue.
+    popped: u64,
+    reports: Reports,
 }
 
 impl Pending {
@@ -30,9 +33,9 @@ impl Pending {
         self.updates.len()
     }
 
-    /// Whether there is something to hand over: updates, or the loss of the source.
+    /// Whether there is something to hand over: updates, or a report.
     pub(super) fn has_next(&self) -> bool {
-        !self.updates.is_empty() || self.down_after.is_some()
+        !self.updates.is_empty() || !self.reports.is_empty()
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -48,13 +51,18 @@ impl Pending {
     fn pop(&mut self) -> Option<NewUpdate> {
         let (update, bytes) = self.updates.pop_front()?;
         self.bytes -= bytes;
-        self.down_after = self.down_after.map(|after| after.saturating_sub(1));
+        self.popped += 1;
         Some(update)
     }
 
-    /// The next updates. Empty if there are none, or if the loss of the source comes first.
+    /// The next updates. Empty if there are none, or if a report comes first.
     pub(super) fn take_batch(&mut self) -> Batch {
-        let max = self.down_after.unwrap_or(BATCH_MAX_UPDATES);
+        let until = self
+            .reports
+            .next_at()
+            .map(|at| at.saturating_sub(self.popped));
+        let until = until.and_then(|until| usize::try_from(until).ok());
+        let max = until.unwrap_or(BATCH_MAX_UPDATES);
         std::iter::from_fn(|| self.pop())
             .take(BATCH_MAX_UPDATES.min(max))
             .collect()
@@ -62,12 +70,24 @@ impl Pending {
 
     /// Records that the source is gone, after the updates it has sent.
     pub(super) fn push_down(&mut self) {
-        self.down_after = Some(self.updates.len());
+        self.reports.push(self.end(), Report::Down);
     }
 
-    /// Whether the loss of the source must be reported now.
-    pub(super) fn take_down(&mut self) -> bool {
-        self.down_after.take_if(|after| *after == 0).is_some()
+    /// Records that the sources of topics are gone, after the updates they have sent.
+    pub(super) fn push_dead(&mut self, topics: Vec<Topic>) {
+        if !topics.is_empty() {
+            self.reports.push(self.end(), Report::Dead(topics));
+        }
+    }
+
+    /// What must be reported now.
+    pub(super) fn take_report(&mut self) -> Option<Report> {
+        self.reports.take(self.popped)
+    }
+
+    /// Number of updates that have left the queue or are in it.
+    fn end(&self) -> u64 {
+        self.popped + self.updates.len() as u64
     }
 
     /// Drops the oldest updates until there is room. Returns their number.
@@ -76,6 +96,7 @@ impl Pending {
         while self.is_full() {
             self.pop();
         }
+        self.reports.merge(self.popped);
         before - self.updates.len()
     }
 }
@@ -127,11 +148,11 @@ mod tests {
         pending.push(update(0), 1);
         pending.push_down();
         pending.push(update(1), 1);
-        assert!(!pending.take_down());
+        assert_eq!(pending.take_report(), None);
         assert_eq!(pending.take_batch().as_slice(), [update(0)]);
         assert!(pending.take_batch().is_empty());
-        assert!(pending.take_down());
-        assert!(!pending.take_down());
+        assert_eq!(pending.take_report(), Some(Report::Down));
+        assert_eq!(pending.take_report(), None);
         assert_eq!(pending.take_batch().as_slice(), [update(1)]);
     }
 

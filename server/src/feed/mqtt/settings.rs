@@ -3,10 +3,11 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use clap::{Args, ValueEnum};
-use tickcast_protocol::topic::Filter;
+use tickcast_protocol::topic::{Filter, Topic};
 
 use super::url::{MqttUrl, Secret};
 use crate::{
+    feed::sparkplug::{all_filter, is_own_filter, state_topic},
     settings::values::{defaults, filter, number, size, time},
     tls::{ClientTls, TlsClient},
 };
@@ -23,6 +24,10 @@ pub struct MqttSettings {
     /// Filters to subscribe to.
     #[arg(id = "filter", value_name = "FILTER", default_value = "#", value_parser = filter)]
     pub filters: Vec<Filter>,
+    /// Reads Sparkplug B as the host application of this name. Subscribes to `spBv1.0/#` as well,
+    /// unless a filter selects the groups, such as `spBv1.0/GROUP/#`.
+    #[arg(value_name = "HOST", value_parser = host)]
+    pub sparkplug: Option<String>,
     /// Version of the protocol.
     #[arg(value_name = "VERSION", default_value = "3.1.1")]
     pub version: MqttVersion,
@@ -90,6 +95,9 @@ impl MqttSettings {
             return Err(("filter", reason));
         }
         self.check_tls()?;
+        if let Some(host) = &self.sparkplug {
+            self::host(host).map_err(|reason| ("sparkplug", reason))?;
+        }
         if self.qos > 2 {
             let reason = format!("quality of service {} is not 0, 1 or 2", self.qos);
             return Err(("qos", reason));
@@ -116,6 +124,24 @@ impl MqttSettings {
 }
 
 impl MqttSettings {
+    /// All filters to subscribe to.
+    pub(super) fn subscriptions(&self) -> Vec<Filter> {
+        let mut filters = self.filters.clone();
+        if let Some(host) = &self.sparkplug {
+            let state = state_topic(host);
+            let is_covered = filters.iter().any(|filter| filter.matches(&state));
+            let has_own = filters.iter().any(|filter| is_own_filter(filter.as_str()));
+            let missing = match (is_covered, has_own) {
+                (true, _) => None,
+                (false, true) => Some(state),
+                (false, false) => Some(all_filter()),
+            };
+            // The check of the settings has refused a host that is no part of a filter.
+            filters.extend(missing.and_then(|filter| Filter::new(&filter).ok()));
+        }
+        filters
+    }
+
     fn check_tls(&self) -> Result<(), (&'static str, String)> {
         let has_tls = self.url.scheme.has_tls();
         match self.tls.key_in_use() {
@@ -130,9 +156,65 @@ impl MqttSettings {
     }
 }
 
+/// The name of a host, which is a level of a topic (Sparkplug 3.0.0, section 1.4.1.8).
+fn host(text: &str) -> Result<String, String> {
+    let topic = Topic::new(&state_topic(text));
+    match topic.is_ok() && !text.is_empty() && !text.contains('/') {
+        true => Ok(text.into()),
+        false => {
+            let reason = "expected a name that can be a level of a topic, such as tickcast: without \
+                          /, + and #, and not too long";
+            Err(reason.into())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_of_sparkplug_subscribes_to_its_namespace_and_its_state() {
+        let subscriptions = |filters: &[&str], sparkplug: Option<&str>| {
+            let settings = MqttSettings {
+                filters: filters
+                    .iter()
+                    .map(|text| Filter::new(text).unwrap())
+                    .collect(),
+                sparkplug: sparkplug.map(Into::into),
+                ..MqttSettings::default()
+            };
+            settings.check().unwrap();
+            let filters = settings.subscriptions();
+            let filters: Vec<_> = filters.iter().map(|filter| filter.as_str()).collect();
+            filters.join(" ")
+        };
+        for (filters, host, expected) in [
+            (&["#"][..], None, "#"),
+            (&["#"], Some("h"), "#"),
+            (&["plant/#"], Some("h"), "plant/# spBv1.0/#"),
+            (&["spBv1.0/#"], Some("h"), "spBv1.0/#"),
+            (
+                &["plant/#", "spBv1.0/G/#"],
+                Some("h"),
+                "plant/# spBv1.0/G/# spBv1.0/STATE/h",
+            ),
+        ] {
+            assert_eq!(subscriptions(filters, host), expected);
+        }
+    }
+
+    #[test]
+    fn a_host_of_sparkplug_is_one_level_of_a_topic() {
+        for host in ["", "a/b", "a+", "#", "a\u{1}"] {
+            let settings = MqttSettings {
+                sparkplug: Some(host.into()),
+                ..MqttSettings::default()
+            };
+            let (key, reason) = settings.check().unwrap_err();
+            assert_eq!(key, "sparkplug", "{reason}");
+        }
+    }
 
     #[test]
     fn settings_outside_their_bounds_are_refused() {

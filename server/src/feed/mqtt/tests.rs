@@ -93,16 +93,18 @@ async fn check(version: MqttVersion) {
                 }
             }
             Work::FeedDown(_) => downs += 1,
+            Work::TopicsDead(..) => panic!("nothing is dead here"),
             Work::History(_) => panic!("a feed asks for no history"),
         }
     }
     let failures = task.stats().failures.get();
     assert!(failures >= PANICS.len() as u64, "{failures}");
-    assert!(metrics.reconnects.get() >= 1);
     let _broker = publisher.await.unwrap();
     while (metrics.state(), task.stats().state()) != (FeedState::Up, TaskState::Running) {
         sleep(Duration::from_millis(10)).await;
     }
+    // What was received before the last failure may be all that was left.
+    assert!(metrics.reconnects.get() >= 1);
     drop(stop);
     timeout(DEADLINE, feed).await.unwrap().unwrap();
     assert_eq!(metrics.lost.get(), failures, "{metrics:?}");

@@ -84,6 +84,8 @@ impl Timeline {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const S: TimeNs = 1_000_000_000;
@@ -118,5 +120,42 @@ mod tests {
         assert_eq!(timeline.due(1_001 * S), start + Duration::from_secs(1));
         assert_eq!(timeline.due(1_002 * S), start + Duration::from_secs(2));
         assert_eq!(timeline.end(), start + Duration::from_secs(3));
+    }
+
+    /// Recorded times, also impossible ones.
+    fn time() -> impl Strategy<Value = TimeNs> {
+        prop_oneof![
+            4 => 0..1_000 * S,
+            1 => any::<TimeNs>(),
+            1 => prop::sample::select(vec![TimeNs::MIN, -1, 0, TimeNs::MAX]),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_times_are_due_in_their_order_and_not_before_the_start(
+            times in prop::collection::vec((time(), any::<bool>()), 1..40),
+            speed in prop::sample::select(vec![1e-9, 0.5, 1.0, 1e6, 1e12]),
+        ) {
+            let start = Instant::now();
+            let mut timeline = Timeline::new(start, times[0].0, Speed::Times(speed));
+            let mut last: Option<(TimeNs, Instant)> = None;
+            for (time_ns, leaves_out) in times {
+                let gap_ns = timeline.gap_ns(time_ns);
+                prop_assert!(gap_ns >= 0);
+                if leaves_out {
+                    timeline.leave_out(gap_ns);
+                    last = None;
+                }
+                let due = timeline.due(time_ns);
+                prop_assert!(due >= start);
+                if let Some((before_ns, before)) = last {
+                    prop_assert!(before_ns > time_ns || before <= due);
+                }
+                last = Some((time_ns, due));
+                prop_assert!(timeline.mean_gap_ns().is_none_or(|gap_ns| gap_ns >= 0));
+            }
+            prop_assert!(timeline.end() >= start);
+        }
     }
 }

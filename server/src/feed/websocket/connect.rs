@@ -1,19 +1,19 @@
 //! Opens a connection: TCP, TLS if the URL says so, and the handshake of WebSocket.
 
-use std::time::Duration;
+use std::{error::Error, iter, time::Duration};
 
 use hyper::{
     HeaderMap,
     header::{self, HeaderValue},
 };
-use tickcast_protocol::websocket::{self, ServerUrl, WebSocket};
+use tickcast_protocol::websocket::{self, ConnectError, ServerUrl, WebSocket, WebSocketError};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf},
     time::timeout,
 };
 
 use super::settings::WebsocketSettings;
-use crate::tls::TlsClient;
+use crate::{feed::hang_up::is_hang_up, tls::TlsClient};
 
 /// Time from the first packet to the end of the handshake.
 const CONNECT_MAX: Duration = Duration::from_secs(15);
@@ -64,25 +64,39 @@ impl Connector {
         })
     }
 
-    /// Opens a connection. An error is a whole sentence.
-    pub(super) async fn connect(&mut self) -> Result<Socket, String> {
-        timeout(CONNECT_MAX, self.open())
+    /// Opens a connection. An error is a whole sentence. `warn` gets what is wrong with one that is
+    /// made nevertheless.
+    pub(super) async fn connect(&mut self, warn: impl FnOnce(String)) -> Result<Socket, String> {
+        timeout(CONNECT_MAX, self.open(warn))
             .await
             .unwrap_or_else(|_| Err(format!("no connection within {CONNECT_MAX:?}")))
     }
 
-    async fn open(&mut self) -> Result<Socket, String> {
+    /// Why an open connection has ended.
+    pub(super) fn ended(&self, error: &WebSocketError) -> String {
+        match (self.explain(error), error) {
+            (Some(reason), _) => reason,
+            (None, WebSocketError::Io(error)) if is_hang_up(error) => {
+                "the server closed the connection without a close frame".to_owned()
+            }
+            (None, error) => error.to_string(),
+        }
+    }
+
+    async fn open(&mut self, warn: impl FnOnce(String)) -> Result<Socket, String> {
         let stream = websocket::connect(&self.url, None).await;
         let stream = stream.map_err(|error| error.to_string())?;
         let stream: Box<dyn Stream> = match &mut self.tls {
             Some(tls) => {
-                tls.reload().await?;
+                if let Err(reason) = tls.reload().await {
+                    warn(format!("{reason}; what was read before is used"));
+                }
                 Box::new(tls.connect(stream).await?)
             }
             None => Box::new(stream),
         };
         let upgraded = websocket::upgrade(stream, &self.url, self.headers.clone(), None).await;
-        let upgraded = upgraded.map_err(|error| error.to_string())?;
+        let upgraded = upgraded.map_err(|error| self.refused(&error))?;
         let (reader, writer) = tokio::io::split(upgraded.stream);
         Ok(WebSocket::new(
             reader,
@@ -90,5 +104,32 @@ impl Connector {
             &upgraded.rest,
             self.message_max_bytes,
         ))
+    }
+
+    /// Why a server has not switched to WebSocket.
+    fn refused(&self, error: &ConnectError) -> String {
+        if let Some(reason) = self.explain(error) {
+            return reason;
+        }
+        let ConnectError::Http(http) = error else {
+            return error.to_string();
+        };
+        let other = match self.url.is_tls {
+            true => "this port may be one without WebSocket",
+            false => "this port may be one for TLS (wss://), or without WebSocket",
+        };
+        let mut causes = iter::successors(http.source(), |error| (*error).source());
+        let is_end = causes.any(|error| error.downcast_ref().is_some_and(is_hang_up));
+        if http.is_parse() {
+            format!("the server's answer is not HTTP: {other}")
+        } else if is_end || http.is_incomplete_message() || http.is_canceled() || http.is_closed() {
+            format!("the server closed the connection during the WebSocket handshake: {other}")
+        } else {
+            error.to_string()
+        }
+    }
+
+    fn explain(&self, error: &(dyn Error + 'static)) -> Option<String> {
+        self.tls.as_ref()?.explain(error)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{future::pending, time::Duration};
 
-use tickcast_protocol::websocket::Message;
+use tickcast_protocol::websocket::{Message, WebSocketError};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{connect::Socket, settings::WebsocketSettings};
@@ -18,6 +18,8 @@ pub(super) enum LinkEvent {
     Message(Message),
     /// A timer is due.
     Timer,
+    /// The connection has ended.
+    Ended(WebSocketError),
     /// The connection is of no use any more, for this reason.
     Lost(String),
 }
@@ -74,7 +76,7 @@ impl Link {
                     self.message_at = Instant::now();
                     LinkEvent::Message(message)
                 }
-                Err(error) => LinkEvent::Lost(error.to_string()),
+                Err(error) => LinkEvent::Ended(error),
             },
             () = wait(timer) => match self.silence(settings).filter(|_| may_read) {
                 Some(reason) => LinkEvent::Lost(reason),

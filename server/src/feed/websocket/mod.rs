@@ -146,7 +146,9 @@ impl WebsocketFeed {
                 self.connector.insert(connector)
             }
         };
-        let link = Link::new(connector.connect().await?, &self.settings);
+        let feed = self.handover.name();
+        let warn = |reason: String| tracing::warn!(feed, reason, "a file of the settings");
+        let link = Link::new(connector.connect(warn).await?, &self.settings);
         if self.has_connected {
             self.handover.metrics().reconnects.add(1);
         }
@@ -189,6 +191,11 @@ impl WebsocketFeed {
             match event {
                 LinkEvent::Message(message) => self.take(&message),
                 LinkEvent::Timer => {}
+                LinkEvent::Ended(error) => {
+                    let connector = self.connector.as_ref();
+                    let reason = connector.map(|connector| connector.ended(&error));
+                    return Ok(Some(reason.unwrap_or_else(|| error.to_string())));
+                }
                 LinkEvent::Lost(reason) => return Ok(Some(reason)),
             }
         }

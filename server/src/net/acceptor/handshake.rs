@@ -25,7 +25,7 @@ use crate::{
 const READ_BYTES: usize = 4096;
 
 /// Maximum number of bytes of a handshake: a client's chain of certificates is the longest part.
-const HANDSHAKE_MAX_BYTES: usize = 128 * 1024;
+pub const HANDSHAKE_MAX_BYTES: usize = 128 * 1024;
 
 /// Maximum number of bytes that are read and dropped after the answer to a failed handshake.
 const DISCARD_MAX_BYTES: usize = 64 * 1024;

@@ -39,6 +39,7 @@ use crate::{
 };
 
 pub(crate) use failures::FailureLog;
+pub use handshake::HANDSHAKE_MAX_BYTES;
 pub(crate) use socket::{Bound, bind_unix};
 
 /// Maximum number of connections that wait for a shard. Its thread takes them between two rounds,

@@ -89,6 +89,14 @@ impl Stream {
         }
     }
 
+    /// Whether something that was written is still here.
+    pub(super) fn is_holding(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Secure(stream) => stream.is_holding(),
+        }
+    }
+
     /// Waits until the kernel has all that was written.
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {

@@ -83,6 +83,11 @@ impl SecureStream {
         Some(Sealed { range, plain_bytes })
     }
 
+    /// Whether the kernel has not taken all that was encrypted.
+    pub(super) fn is_holding(&self) -> bool {
+        !self.state.borrow().held.is_empty()
+    }
+
     /// Keeps what the kernel has not taken.
     pub(in crate::net) fn sent(&self, sealed: &[u8], taken: usize) {
         if taken < sealed.len() {

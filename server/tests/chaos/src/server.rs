@@ -67,7 +67,7 @@ impl Server {
             "--listen {address} --admin {admin} --feed mqtt --feed stdin --feed simulated \
              --sim-rate 600 --mqtt-url mqtt://127.0.0.1:{broker_port} --mqtt-filter sensor/# \
              --log debug --heartbeat 1s --ping 2s --pong-timeout 2s --write-timeout 3s \
-             --tape 128KiB --history 8MiB --drain 500ms --shards 2"
+             --tape 128KiB --history 8MiB --long-history-memory 8MiB --drain 500ms --shards 2"
         );
         Ok(Self {
             address,

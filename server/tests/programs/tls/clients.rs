@@ -56,14 +56,15 @@ async fn the_rust_client_speaks_wss_with_a_ca_of_one_s_own() {
     )
     .await
     .unwrap();
-    // Longer than several records, and than what TLS may hold.
+    // Each is longer than several records, and all are longer than what TLS may hold.
     let text = "x".repeat(60_000);
     for id in 1..=20 {
-        let publish = Publish {
+        let publish = ClientMessage::Publish(Publish {
             id: Some(id),
             updates: vec![publication("a", Value::Text(text.clone()))],
-        };
-        connection.queue(&ClientMessage::Publish(publish)).unwrap();
+        });
+        let sent = soon("it is sent", connection.send(&publish));
+        sent.await.unwrap();
     }
     let mut seen = 0;
     while seen < 20 {

@@ -1,8 +1,9 @@
 //! A feed that runs without a server.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use tickcast_core::work::{NewUpdate, Work};
+use tickcast_protocol::topic::Topic;
 use tickcast_server::testing::{
     self, Arrival, Clock, FeedMetrics, FeedSettings, FeedState, Ingest, Source, Task,
     decode::{DecodeRule, Decoder},
@@ -21,7 +22,8 @@ pub struct RunningFeed {
     /// What the feed counts.
     pub metrics: Arc<FeedMetrics>,
     queue: mpsc::Receiver<Arrival>,
-    waiting: Vec<NewUpdate>,
+    waiting: VecDeque<NewUpdate>,
+    dead: VecDeque<Vec<Topic>>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -53,7 +55,7 @@ impl RunningFeed {
         let task = tokio::spawn(testing::run(
             settings,
             Decoder::new(rules),
-            ingest,
+            ingest.of_feed(0),
             Arc::clone(&metrics),
             Task::alone("feed-test"),
             async {
@@ -64,7 +66,8 @@ impl RunningFeed {
         Self {
             metrics,
             queue,
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
+            dead: VecDeque::new(),
             stop: Some(stop),
             task,
         }
@@ -72,14 +75,33 @@ impl RunningFeed {
 
     /// The next update.
     pub async fn next(&mut self) -> NewUpdate {
-        while self.waiting.is_empty() {
-            let arrival = timeout(FEED_DEADLINE, self.queue.recv()).await;
-            let arrival = arrival.expect("an update in time").expect("the feed runs");
-            if let Work::Updates(submission) = arrival.work {
-                self.waiting.extend(submission.updates.into_iter().rev());
+        loop {
+            if let Some(update) = self.waiting.pop_front() {
+                return update;
             }
+            self.receive().await;
         }
-        self.waiting.pop().expect("there is one")
+    }
+
+    /// The topics that the feed says are dead next, in order of their names.
+    pub async fn next_dead(&mut self) -> Vec<Topic> {
+        loop {
+            if let Some(mut topics) = self.dead.pop_front() {
+                topics.sort_unstable();
+                return topics;
+            }
+            self.receive().await;
+        }
+    }
+
+    async fn receive(&mut self) {
+        let arrival = timeout(FEED_DEADLINE, self.queue.recv()).await;
+        let arrival = arrival.expect("something in time").expect("the feed runs");
+        match arrival.work {
+            Work::Updates(submission) => self.waiting.extend(submission.updates),
+            Work::TopicsDead(_, topics) => self.dead.push_back(topics),
+            Work::FeedDown(_) | Work::History(_) => {}
+        }
     }
 
     /// The next `count` updates.
@@ -93,7 +115,7 @@ impl RunningFeed {
 
     /// All updates until the feed ends by itself.
     pub async fn rest(&mut self) -> Vec<NewUpdate> {
-        let mut updates: Vec<_> = self.waiting.drain(..).rev().collect();
+        let mut updates: Vec<_> = self.waiting.drain(..).collect();
         while let Some(arrival) = timeout(FEED_DEADLINE, self.queue.recv())
             .await
             .expect("an end")

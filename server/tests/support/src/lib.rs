@@ -11,6 +11,7 @@ pub mod feed;
 pub mod bystander;
 pub mod raw;
 pub mod subscriber;
+pub mod watcher;
 pub mod wire;
 
 pub mod source;

@@ -13,7 +13,10 @@ use tokio::{
     process::{Child, ChildStdin, Command},
 };
 
-use crate::{raw::get, waiting::soon};
+use crate::{
+    raw::get,
+    waiting::{soon, until},
+};
 
 /// A running `tickcast-server`, which is killed when the test drops it.
 #[derive(Debug)]
@@ -136,6 +139,12 @@ impl Program {
             number.parse::<u64>().expect("a whole number")
         })
         .sum()
+    }
+
+    /// Waits until its feed of a kind, which has no other name, is up.
+    pub async fn until_feed_is_up(&self, kind: &str) {
+        let up = format!("tickcast_feed_state{{feed=\"{kind}\",kind=\"{kind}\",state=\"up\"}}");
+        until("the feed is up", async || self.metric(&up).await == 1).await;
     }
 
     /// Its resident memory.

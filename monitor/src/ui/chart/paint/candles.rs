@@ -22,7 +22,7 @@ pub(crate) fn candles(
     theme: &Theme,
 ) {
     let width = (interval_ns as f64 / plot.ns_per_point()) as f32;
-    let half = (width * (1.0 - CANDLE_SPACE) / 2.0).clamp(0.5, 12.0);
+    let half = (width * (1.0 - CANDLE_SPACE) / 2.0).max(0.5);
     for candle in candles {
         let color = if candle.is_up() { theme.up } else { theme.down };
         let x = plot.x(candle.start_ns + interval_ns / 2);
@@ -61,7 +61,7 @@ pub(crate) fn volume(
     }
     let bottom = plot.rect.bottom();
     let height = plot.rect.height() * VOLUME_HEIGHT;
-    let width = ((interval_ns as f64 / plot.ns_per_point()) as f32 * 0.6).clamp(1.0, 24.0);
+    let width = ((interval_ns as f64 / plot.ns_per_point()) as f32 * (1.0 - CANDLE_SPACE)).max(1.0);
     let mut bars = Mesh::default();
     for candle in candles {
         let x = plot.x(candle.start_ns + interval_ns / 2);

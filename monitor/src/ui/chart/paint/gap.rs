@@ -54,6 +54,15 @@ pub(crate) fn gap(
     painter.galley(place, galley, theme.bad);
 }
 
+/// Covers what was drawn within a stretch of time.
+pub(crate) fn covered(painter: &Painter, plot: &Plot, from_ns: i64, to_ns: i64, theme: &Theme) {
+    let range = plot.x(from_ns)..=plot.x(to_ns);
+    let area = Rect::from_x_y_ranges(range, plot.rect.y_range()).intersect(plot.rect);
+    if area.is_positive() {
+        painter.rect_filled(area, CornerRadius::ZERO, theme.background);
+    }
+}
+
 fn hatch(painter: &Painter, area: Rect, color: Color32) {
     let painter = painter.with_clip_rect(area.intersect(painter.clip_rect()));
     let stroke = Stroke::new(1.0, color);

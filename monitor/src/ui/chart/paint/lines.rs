@@ -4,7 +4,10 @@ use egui::{Color32, Mesh, Painter, Pos2, Rect, Shape, Stroke, pos2, vec2};
 
 use crate::{
     data::chart::{BandPiece, ChartLine, Extent, Point},
-    ui::{chart::plot::Plot, theme},
+    ui::{
+        chart::plot::Plot,
+        theme::{self, Theme},
+    },
 };
 
 /// Draws a line with its gaps.
@@ -70,18 +73,31 @@ fn strip(mesh: &mut Mesh, plot: &Plot, piece: &[Extent], color: Color32, feather
     }
 }
 
-/// Draws the band of a quote: filled between the lowest bid and the highest ask, with lines on the
-/// last bid and ask.
-pub(crate) fn band(painter: &Painter, plot: &Plot, pieces: &[BandPiece], color: Color32) {
+/// Draws the band of a quote: filled between the lowest and the highest price, with lines on the
+/// last bid and ask. Crossed quotes, whose bid is above the ask, are filled in the colour of
+/// warnings.
+pub(crate) fn band(
+    painter: &Painter,
+    plot: &Plot,
+    pieces: &[BandPiece],
+    color: Color32,
+    theme: &Theme,
+) {
     let mut fill = Mesh::default();
     let fill_color = color.gamma_multiply(0.22);
+    let crossed_color = theme.warning.gamma_multiply(0.35);
     let mut bid = Vec::new();
     let mut ask = Vec::new();
     let edge = Stroke::new(1.0, color);
     for piece in pieces {
         let (from, to) = (plot.x_of_offset(piece.from), plot.x_of_offset(piece.to));
         let rect = Rect::from_min_max(pos2(from, plot.y(piece.high)), pos2(to, plot.y(piece.low)));
-        fill.add_colored_rect(rect, fill_color);
+        let ground = if piece.is_crossed() {
+            crossed_color
+        } else {
+            fill_color
+        };
+        fill.add_colored_rect(rect, ground);
         if piece.after_gap {
             painter.line(std::mem::take(&mut bid), edge);
             painter.line(std::mem::take(&mut ask), edge);

@@ -7,7 +7,7 @@ mod lines;
 
 pub(crate) use self::{
     candles::{candles, volume},
-    gap::gap,
+    gap::{covered, gap},
     labels::{BoxLine, axis_label, dashed, marker, text_box},
     lines::{band, line},
 };

@@ -55,7 +55,7 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>) {
         gaps => format!("{} in {} gaps", count(lost), count(gaps)),
     };
     let lost_color = if gaps > 0 { theme.bad } else { theme.text };
-    let gap = scene.health.repaints.longest_gap();
+    let gap = scene.repaints.longest_gap();
     let gap_text = format!("{} ms", gap.as_millis());
     let gap_color = if gap > GAP_GOOD {
         theme.warning

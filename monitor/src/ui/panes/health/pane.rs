@@ -1,12 +1,12 @@
 //! The pane itself.
 
-use egui::{Align, CornerRadius, Layout, Rect, Sense, Ui, UiBuilder, vec2};
+use egui::{Align, Layout, Ui, UiBuilder, vec2};
 
 use super::{
     figures::{self, LINE_HEIGHT, LINES},
     histogram::{self, AXIS_HEIGHT},
 };
-use crate::ui::{chart::PaneResponse, scene::Scene, theme, widgets::styled};
+use crate::ui::{chart::PaneResponse, panes::frame, scene::Scene};
 
 /// Height of the histogram, if there is room.
 const HISTOGRAM_HEIGHT: f32 = 72.0;
@@ -20,20 +20,11 @@ pub(in crate::ui::panes) struct HealthPane;
 
 /// Draws the pane.
 pub(in crate::ui::panes) fn show(ui: &mut Ui, scene: &Scene<'_>) -> PaneResponse {
-    let theme = scene.theme;
-    let area = ui.max_rect();
-    ui.painter()
-        .rect_filled(area, CornerRadius::ZERO, theme.background);
     let mut done = PaneResponse::default();
-    let (header, body) = area.split_top_bottom_at_y(area.top() + theme::PANE_HEADER_HEIGHT);
-    let handle = ui.interact(
-        header,
-        ui.scope_id().with("header"),
-        Sense::click_and_drag(),
-    );
-    handle.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TitleBar, true, "Pane Health"));
-    done.is_dragged = handle.drag_started();
-    header_line(ui, scene, header, &mut done);
+    let topic = scene
+        .selected
+        .map_or("all charted topics", |topic| topic.as_str());
+    let body = frame::show(ui, scene, "Health", topic, &mut done);
     let mut ui = ui.new_child(
         UiBuilder::new()
             .max_rect(body.shrink2(vec2(12.0, 4.0)))
@@ -48,28 +39,4 @@ pub(in crate::ui::panes) fn show(ui: &mut Ui, scene: &Scene<'_>) -> PaneResponse
     ui.add_space(6.0);
     figures::show(ui, scene);
     done
-}
-
-fn header_line(ui: &mut Ui, scene: &Scene<'_>, header: Rect, done: &mut PaneResponse) {
-    let theme = scene.theme;
-    let hovered = ui.rect_contains_pointer(ui.max_rect());
-    let inner = header.shrink2(vec2(12.0, 2.0));
-    let layout = Layout::right_to_left(Align::Center);
-    let mut ui = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
-    if hovered {
-        let close =
-            egui::Button::new(styled("×", theme::text(), theme.muted)).frame_when_inactive(false);
-        let close = ui.add(close);
-        close.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Close health"));
-        done.is_closed = close.clicked();
-    }
-    ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-        ui.spacing_mut().item_spacing.x = 10.0;
-        ui.label(styled("Health", theme::strong(), theme.text));
-        let topic = scene
-            .selected
-            .map_or("all charted topics", |topic| topic.as_str());
-        let label = egui::Label::new(styled(topic, theme::small(), theme.muted)).truncate();
-        ui.add(label);
-    });
 }

@@ -2,8 +2,9 @@
 //!
 //! A quiet topic is live unless one of these holds. A topic is **stale** when it has been silent
 //! for longer than a rule expects, or when its feed is down. A topic is **dead** when a will says
-//! so (MQTT 5.0, section 3.1.2.5), or when it has been silent for longer than its rule allows. The
-//! next live update makes it live again. A retained value does not, because its age is unknown.
+//! so (MQTT 5.0, section 3.1.2.5), when its feed knows that its source is gone, or when it has been
+//! silent for longer than its rule allows. The next live update makes it live again. A retained or
+//! historical value does not, because it says nothing about now.
 //!
 //! This module has no clock: the time is passed in. An update costs one comparison. Each topic with
 //! a rule has one entry in a heap of deadlines. The entry is touched about once per expected
@@ -92,8 +93,8 @@ struct Reach {
 /// The status of all topics; see the module.
 ///
 /// Input: [`introduce`](Self::introduce), [`heard`](Self::heard), [`feed_down`](Self::feed_down),
-/// and [`poll`](Self::poll) when it is [`next_due`](Self::next_due). Output:
-/// [`take_changes`](Self::take_changes).
+/// [`topic_dead`](Self::topic_dead), and [`poll`](Self::poll) when it is
+/// [`next_due`](Self::next_due). Output: [`take_changes`](Self::take_changes).
 #[derive(Debug, Default)]
 pub struct Liveness {
     rules: Vec<SilenceRule>,
@@ -204,6 +205,13 @@ impl Liveness {
             if topic.feed == Some(feed) && topic.status == Status::Live {
                 self.set(id as TopicId, Status::Stale, now);
             }
+        }
+    }
+
+    /// Makes a topic dead, because the source of its newest update is gone, as its feed says.
+    pub fn topic_dead(&mut self, id: TopicId, feed: FeedId, now: Now) {
+        if self.topics[id as usize].feed == Some(feed) {
+            self.set(id, Status::Dead, now);
         }
     }
 

@@ -137,6 +137,24 @@ fn a_retained_value_does_not_make_a_topic_live() {
 }
 
 #[test]
+fn a_topic_is_dead_when_its_feed_says_so_until_its_next_live_update() {
+    let mut world = World::new(LivenessSettings::default());
+    for topic in ["a", "b"] {
+        world.hear(topic);
+    }
+    world.liveness.topic_dead(0, FEED + 1, world.now);
+    assert_eq!(world.status("a"), Status::Live);
+    world.liveness.topic_dead(0, FEED, world.now);
+    world.liveness.feed_down(FEED, world.now);
+    assert_eq!(world.status("a"), Status::Dead);
+    assert_eq!(world.status("b"), Status::Stale);
+    world.hear_as("a", Value::Reading(1.0), Quality::Historical);
+    assert_eq!(world.status("a"), Status::Dead);
+    world.hear("a");
+    assert_eq!(world.status("a"), Status::Live);
+}
+
+#[test]
 fn the_topics_of_a_feed_are_stale_while_it_is_down() {
     let mut world = World::new(LivenessSettings::default());
     world.hear("a");

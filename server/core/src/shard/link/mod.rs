@@ -100,6 +100,9 @@ pub(super) struct Link {
     rate: Option<u64>,
     /// Maximum unsent bytes that the kernel holds now.
     unsent_max: u32,
+    /// Maximum bytes of one write; `usize::MAX` if the link is not slow. It follows from the other
+    /// fields and is kept because each write asks for it.
+    write_max: usize,
     /// Maximum of all bytes that it holds, if we have set it.
     all_max: Option<u32>,
     /// Bytes of the trial that are left.
@@ -156,6 +159,7 @@ impl Default for Link {
         Self {
             rate: None,
             unsent_max: UNSENT_START_BYTES,
+            write_max: write_max(UNSENT_START_BYTES),
             all_max: None,
             trial: TRIAL_BYTES,
             unlooked: 0,
@@ -167,11 +171,23 @@ impl Default for Link {
 
 impl Link {
     /// Records that the socket accepted bytes.
+    #[inline]
     pub(super) fn accepted(&mut self, bytes: usize, uptime: Duration) {
+        if self.trial > 0 || self.measurement.is_some() {
+            self.accepted_watched(bytes, uptime);
+        }
+    }
+
+    /// The same on a link that is in its trial or measured.
+    #[inline(never)]
+    fn accepted_watched(&mut self, bytes: usize, uptime: Duration) {
         if self.trial > 0 {
             let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
             self.trial = self.trial.saturating_sub(bytes);
             self.unlooked = self.unlooked.saturating_add(bytes);
+            if self.trial == 0 {
+                self.change_write_max();
+            }
         }
         if let Some(measurement) = &mut self.measurement {
             measurement.bytes += bytes as u64;
@@ -190,6 +206,7 @@ impl Link {
     }
 
     /// Whether to [look](Self::look) at the path now.
+    #[inline]
     pub(super) fn is_look_due(&self) -> bool {
         self.trial > 0 && self.rate.is_none() && self.unlooked >= LOOK_BYTES
     }
@@ -284,30 +301,37 @@ impl Link {
         };
         let is_new = is_worth(self.unsent_max, unsent)
             || all.is_some_and(|all| self.all_max.is_none_or(|before| is_worth(before, all)));
-        is_new.then(|| {
+        let bound = is_new.then(|| {
             self.unsent_max = unsent;
             self.all_max = all;
             // What it takes to reach the new level is not what the link takes: the next measurement
             // begins there.
             self.measurement = None;
             KernelBound { unsent, all }
-        })
+        });
+        self.change_write_max();
+        bound
     }
 
     /// Whether each write must be small and apart from the one before it. Otherwise the kernel
     /// appends to the bytes that it holds, beyond the maximum of unsent bytes.
+    #[inline]
     pub(super) fn is_slow(&self) -> bool {
-        self.trial > 0 || self.rate.is_some() && self.unsent_max < UNSENT_MAX_BYTES
+        self.write_max != usize::MAX
     }
 
     /// Maximum bytes of one write: whole packets, as far as their length can be known.
+    #[inline]
     pub(super) fn write_max(&self) -> usize {
-        if self.is_slow() {
-            let packets = self.unsent_max as usize / 2 / PACKET_BYTES;
-            packets.max(WRITE_MIN_PACKETS) * PACKET_BYTES
-        } else {
-            usize::MAX
-        }
+        self.write_max
+    }
+
+    fn change_write_max(&mut self) {
+        let is_slow = self.trial > 0 || self.rate.is_some() && self.unsent_max < UNSENT_MAX_BYTES;
+        self.write_max = match is_slow {
+            true => write_max(self.unsent_max),
+            false => usize::MAX,
+        };
     }
 
     /// Maximum bytes of one catch-up frame, if the link is known to be slow or not known yet. What
@@ -331,6 +355,12 @@ impl Link {
     pub(super) fn unsent_max(&self) -> u32 {
         self.unsent_max
     }
+}
+
+/// Maximum bytes of one write for a slow link.
+fn write_max(unsent_max: u32) -> usize {
+    let packets = unsent_max as usize / 2 / PACKET_BYTES;
+    packets.max(WRITE_MIN_PACKETS) * PACKET_BYTES
 }
 
 /// Whether bytes wait in the network.

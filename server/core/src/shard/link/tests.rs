@@ -102,6 +102,7 @@ impl World {
                     self.bound = bound;
                 }
             }
+            check_write_max(&self.link);
         }
     }
 
@@ -298,14 +299,22 @@ fn a_bound_is_changed_by_a_quarter_or_to_a_limit() {
     }
 }
 
+/// What is kept of a link follows from the rest of it, whatever happened.
+fn check_write_max(link: &Link) {
+    let is_slow = link.trial > 0 || link.rate.is_some() && link.unsent_max < UNSENT_MAX_BYTES;
+    let expected = if is_slow {
+        write_max(link.unsent_max)
+    } else {
+        usize::MAX
+    };
+    assert_eq!(link.write_max(), expected, "{link:?}");
+    assert_eq!(link.is_slow(), is_slow, "{link:?}");
+}
+
 #[test]
 fn a_write_has_half_of_what_may_be_unsent_in_whole_packets_and_two_at_least() {
     for (unsent_max, packets) in [(4096, 2), (8192, 2), (16_384, 5), (65_536, 22)] {
-        let link = Link {
-            unsent_max,
-            ..Link::default()
-        };
-        assert_eq!(link.write_max(), packets * 1448, "{unsent_max}");
+        assert_eq!(write_max(unsent_max), packets * 1448, "{unsent_max}");
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 use tickcast_protocol::{message::TopicId, topic::Topic};
+
+use super::index_table::IndexTable;
 
 /// Index of a [`TopicNode`].
 pub(super) type NodeIndex = u32;
@@ -31,10 +33,10 @@ pub(crate) struct TopicTree {
     names: Vec<Topic>,
     nodes: Vec<TopicNode>,
     /// Nodes by parent and level.
-    by_level: HashTable<NodeIndex>,
+    by_level: IndexTable,
     levels: Vec<Level>,
     /// Levels by depth and text.
-    by_text: HashTable<LevelIndex>,
+    by_text: IndexTable,
     /// Topics by their number of levels, from 1.
     by_depth: Vec<u32>,
     hasher: DefaultHashBuilder,
@@ -67,6 +69,12 @@ pub(super) struct Level {
     pub(super) nodes: u32,
 }
 
+impl Level {
+    fn text<'a>(&self, names: &'a [Topic]) -> &'a str {
+        &names[self.name as usize].as_str()[self.start.into()..self.end.into()]
+    }
+}
+
 impl Default for TopicTree {
     fn default() -> Self {
         let root = TopicNode {
@@ -81,9 +89,10 @@ impl Default for TopicTree {
         Self {
             names: Vec::new(),
             nodes: vec![root],
-            by_level: HashTable::new(),
+            // The root is no child.
+            by_level: IndexTable::new(ROOT + 1),
             levels: Vec::new(),
-            by_text: HashTable::new(),
+            by_text: IndexTable::new(0),
             by_depth: Vec::new(),
             hasher: DefaultHashBuilder::default(),
         }
@@ -138,7 +147,7 @@ impl TopicTree {
     }
 
     fn text_of(&self, level: &Level) -> &str {
-        &self.names[level.name as usize].as_str()[level.start.into()..level.end.into()]
+        level.text(&self.names)
     }
 
     /// Whether a topic has exactly this number of levels, or, for `or_more`, at least.
@@ -149,22 +158,22 @@ impl TopicTree {
 
     /// The level with this text at this depth, if a topic has it.
     pub(super) fn level_index(&self, depth: usize, text: &str) -> Option<LevelIndex> {
-        let is_it = |&level: &LevelIndex| {
+        let is_it = |level: LevelIndex| {
             let level = self.level(level);
             usize::from(level.depth) == depth && self.text_of(level) == text
         };
         let hash = self.hasher.hash_one((depth, text));
-        self.by_text.find(hash, is_it).copied()
+        self.by_text.find(hash, is_it)
     }
 
     /// The child of a node at a level.
     pub(super) fn child(&self, parent: NodeIndex, level: LevelIndex) -> Option<NodeIndex> {
-        let is_it = |&child: &NodeIndex| {
+        let is_it = |child: NodeIndex| {
             let child = &self.nodes[child as usize];
             (child.parent, child.level) == (parent, level)
         };
         let hash = self.hasher.hash_one((parent, level));
-        self.by_level.find(hash, is_it).copied()
+        self.by_level.find(hash, is_it)
     }
 
     fn add_level(&mut self, name: TopicId, start: usize, end: usize, depth: usize) -> LevelIndex {
@@ -179,14 +188,12 @@ impl TopicTree {
             first_node: NONE,
             nodes: 0,
         });
-        let mut by_text = std::mem::take(&mut self.by_text);
-        let hash = |&level: &LevelIndex| {
-            let level = self.level(level);
+        let (levels, names) = (&self.levels, &self.names);
+        self.by_text.insert(level, |level| {
+            let level = &levels[level as usize];
             let depth = usize::from(level.depth);
-            self.hasher.hash_one((depth, self.text_of(level)))
-        };
-        by_text.insert_unique(hash(&level), level, hash);
-        self.by_text = by_text;
+            self.hasher.hash_one((depth, level.text(names)))
+        });
         level
     }
 
@@ -205,11 +212,10 @@ impl TopicTree {
         same.first_node = child;
         same.nodes += 1;
         self.nodes[parent as usize].first_child = child;
-        let hash = |&node: &NodeIndex| {
+        self.by_level.insert(child, |node| {
             let node = &self.nodes[node as usize];
             self.hasher.hash_one((node.parent, node.level))
-        };
-        self.by_level.insert_unique(hash(&child), child, hash);
+        });
         child
     }
 }

@@ -5,7 +5,12 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::read;
+use super::{Metadata, Told};
+
+/// What a message tells alone.
+fn read(topic: &str, payload: &[u8]) -> Told {
+    Metadata::default().read(topic, payload)
+}
 
 /// One line for each topic: the topic, and what is told about it.
 #[track_caller]
@@ -142,6 +147,104 @@ fn a_device_that_cannot_be_read_hides_no_other() {
     assert_eq!(told.facts[0].0.as_str(), "z/y/a/t");
 }
 
+const PLUG: &str = r#"{"ip":"10.0.0.3","dn":"Cellar","fn":["Pump",null],"hn":"plug-1","mac":"A8B9CADBECFD",
+    "t":"plug","ft":"%prefix%/%topic%/","tp":["cmnd","stat","tele"],"rl":[1,0],"ver":1}"#;
+
+const PLUG_SENSORS: &str = r#"{"sn":{"Time":"2024-01-01T12:00:00","ENERGY":{"TotalStartTime":"2023-01-01T00:00:00",
+    "Total":1.2,"Power":[12,13],"Factor":0.5},"BME280":{"Temperature":21.5,"Pressure":1013},
+    "TempUnit":"C","PressureUnit":"hPa"},"ver":1}"#;
+
+#[test]
+fn the_two_messages_of_a_tasmota_device_tell_in_any_order() {
+    let (config, sensors) = (
+        "tasmota/discovery/A8/config",
+        "tasmota/discovery/A8/sensors",
+    );
+    let messages = [(config, PLUG), (sensors, PLUG_SENSORS)];
+    for order in [[0, 1], [1, 0]] {
+        let mut metadata = Metadata::default();
+        let mut lines = Vec::new();
+        for index in order {
+            let (topic, payload) = messages[index];
+            let told = metadata.read(topic, payload.as_bytes());
+            assert_eq!(told.left_out, 0);
+            lines.extend(told.facts.iter().map(|(topic, facts)| {
+                let unit = facts.unit.as_deref().unwrap_or("-");
+                format!("{topic}: {}, {unit}", facts.name.as_deref().unwrap_or("-"))
+            }));
+        }
+        lines.sort();
+        assert_eq!(
+            lines,
+            [
+                "stat/plug/POWER: Pump, -",
+                "stat/plug/RESULT/POWER: Pump, -",
+                "tele/plug/SENSOR/BME280/Pressure: Cellar BME280 Pressure, hPa",
+                "tele/plug/SENSOR/BME280/Temperature: Cellar BME280 Temperature, °C",
+                "tele/plug/SENSOR/ENERGY/Factor: Cellar ENERGY Factor, -",
+                "tele/plug/SENSOR/ENERGY/Power/0: Cellar ENERGY Power 0, W",
+                "tele/plug/SENSOR/ENERGY/Power/1: Cellar ENERGY Power 1, W",
+                "tele/plug/SENSOR/ENERGY/Total: Cellar ENERGY Total, kWh",
+                "tele/plug/STATE/POWER: Pump, -",
+            ]
+        );
+    }
+}
+
+#[test]
+fn the_topics_of_a_tasmota_device_are_made_by_its_template() {
+    let config = PLUG.replace("%prefix%/%topic%/", "home/%id%/%hostname%/%topic%/%prefix%");
+    let told = read("tasmota/discovery/A8/config", config.as_bytes());
+    let topics: Vec<_> = told.facts.iter().map(|(topic, _)| topic.as_str()).collect();
+    assert_eq!(topics[0], "home/DBECFD/plug-1/plug/stat/RESULT/POWER");
+    // Two relays have numbers.
+    let two = PLUG.replace("[1,0]", "[1,1]");
+    let told = read("tasmota/discovery/A8/config", two.as_bytes());
+    let names: Vec<_> = told
+        .facts
+        .iter()
+        .map(|(topic, facts)| (topic.as_str(), facts.name.as_deref()))
+        .collect();
+    assert!(
+        names.contains(&("tele/plug/STATE/POWER1", Some("Pump"))),
+        "{names:?}"
+    );
+    assert!(
+        names.contains(&("tele/plug/STATE/POWER2", Some("Cellar"))),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn what_is_no_message_of_a_tasmota_device_is_counted() {
+    for payload in ["7", "{", "{}", r#"{"sn":7}"#] {
+        assert_eq!(
+            read("tasmota/discovery/A8/sensors", payload.as_bytes()).left_out,
+            1
+        );
+        assert_eq!(
+            read("tasmota/discovery/A8/config", payload.as_bytes()).left_out,
+            1
+        );
+    }
+    assert_eq!(read("tasmota/discovery/A8/config", b"").left_out, 0);
+    let mut metadata = Metadata::default();
+    let left_out: u64 = (0..5_000)
+        .map(|n| {
+            metadata
+                .read(&format!("tasmota/discovery/{n}/config"), PLUG.as_bytes())
+                .left_out
+        })
+        .sum();
+    assert_eq!(left_out, 5_000 - 4_096);
+    let members: Vec<_> = (0..300).map(|n| format!("\"m{n}\":1")).collect();
+    let wide = format!("{{\"sn\":{{{}}}}}", members.join(","));
+    assert_eq!(
+        read("tasmota/discovery/A8/sensors", wide.as_bytes()).left_out,
+        44
+    );
+}
+
 #[test]
 fn a_message_tells_of_16384_series_at_most() {
     let exposes: Vec<_> = (0..20_000)
@@ -156,7 +259,15 @@ fn a_message_tells_of_16384_series_at_most() {
 
 /// Keys and texts that the formats know, so that random documents reach deep.
 fn word() -> impl Strategy<Value = String> {
-    const KNOWN: [&str; 29] = [
+    const KNOWN: [&str; 37] = [
+        "sn",
+        "dn",
+        "fn",
+        "t",
+        "ft",
+        "tp",
+        "rl",
+        "%prefix%/%topic%",
         "~",
         "cmps",
         "components",
@@ -214,8 +325,15 @@ proptest! {
         document in document(), cut in any::<prop::sample::Index>(),
     ) {
         let text = document.to_string();
-        for topic in ["homeassistant/sensor/x/config", "z/bridge/devices", "/bridge/devices"] {
-            let told = read(topic, text.as_bytes());
+        let mut metadata = Metadata::default();
+        for topic in [
+            "homeassistant/sensor/x/config",
+            "z/bridge/devices",
+            "/bridge/devices",
+            "tasmota/discovery/A8/config",
+            "tasmota/discovery/A8/sensors",
+        ] {
+            let told = metadata.read(topic, text.as_bytes());
             for (_, facts) in &told.facts {
                 for text in [&facts.unit, &facts.name, &facts.state_class].into_iter().flatten() {
                     prop_assert!(!text.is_empty() && !text.contains(char::is_control));
@@ -223,7 +341,7 @@ proptest! {
                 }
             }
             // Cut off in the middle, as a broken device sends it.
-            read(topic, &text.as_bytes()[..cut.index(text.len() + 1)]);
+            metadata.read(topic, &text.as_bytes()[..cut.index(text.len() + 1)]);
         }
     }
 }

@@ -18,6 +18,9 @@ const HEADER_MAX_BYTES: usize = 5;
 /// Longest topic with its length and a packet identifier.
 const TOPIC_MAX_BYTES: usize = 2 + 65_535 + 2;
 
+/// Longest part of a message that is kept before it is known to be too long.
+pub(super) const HEAD_MAX_BYTES: usize = HEADER_MAX_BYTES + TOPIC_MAX_BYTES;
+
 /// The first four bits of a message.
 const PUBLISH: u8 = 3;
 

@@ -9,25 +9,41 @@
 //! * this file, `types`: packets of either version
 //! * `frames`: packets from a stream of bytes; skips messages above the limit
 //! * `publish`: the one packet that comes often
+//! * `outgoing`: what is published
 //! * `v3`, `v5`: the other packets, by rumqttc
+//! * `walk`: all packets of a stream, for the fuzz target
 
 mod frames;
+mod outgoing;
 mod publish;
 mod types;
 mod v3;
 mod v5;
+mod walk;
 
 use bytes::{BufMut, BytesMut};
 
 use super::settings::MqttVersion;
 
+use frames::HEAD_MAX_BYTES;
+
 pub(super) use frames::{Frame, Frames, Skipped};
+pub(super) use outgoing::{Outgoing, Will};
 pub(super) use publish::Publish;
+pub use walk::{Walked, walk};
+
 pub(super) use types::{Connect, Goodbye, Malformed, Packet, Subscribe};
+
+/// The type of an acknowledgement, which both sides send. Whatever else it says, nothing follows
+/// from it: the state of a host is published again with each connection.
+const PUBACK: u8 = 4;
 
 impl MqttVersion {
     /// Reads a packet that is no message.
     pub(super) fn read(self, packet: BytesMut) -> Result<Packet, Malformed> {
+        if packet[0] >> 4 == PUBACK {
+            return Ok(Packet::PubAck);
+        }
         match self {
             Self::V3 => v3::read(packet),
             Self::V5 => v5::read(packet),
@@ -39,6 +55,10 @@ impl MqttVersion {
             Self::V3 => v3::write_connect(connect, out),
             Self::V5 => v5::write_connect(connect, out),
         }
+    }
+
+    pub(super) fn write_publish(self, message: &Outgoing, id: u16, out: &mut BytesMut) {
+        outgoing::write(self, message, id, out);
     }
 
     pub(super) fn write_subscribe(self, subscribe: Subscribe<'_>, out: &mut BytesMut) {

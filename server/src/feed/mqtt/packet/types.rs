@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::outgoing::Will;
+
 /// A packet from the broker that is no message.
 #[derive(Debug)]
 pub(in crate::feed::mqtt) enum Packet {
@@ -11,6 +13,8 @@ pub(in crate::feed::mqtt) enum Packet {
     SubAck { id: u16, answer: Result<u8, String> },
     /// The answer to an unsubscription. Version 5 says of each filter whether it was subscribed to.
     UnsubAck { id: u16, existed: Vec<bool> },
+    /// The broker has a message of quality of service 1.
+    PubAck,
     /// The broker will not send a message of quality of service 2 again.
     PubRel(u16),
     /// The answer to a ping.
@@ -48,6 +52,8 @@ pub(in crate::feed::mqtt) struct Connect {
     pub(in crate::feed::mqtt) keep_alive: Duration,
     /// How long the broker keeps the session; zero for no session.
     pub(in crate::feed::mqtt) session_expiry: Duration,
+    /// What the broker publishes if the connection breaks.
+    pub(in crate::feed::mqtt) will: Option<Will>,
     /// Longest packet that the broker may send; only version 5 can say it.
     pub(in crate::feed::mqtt) packet_max_bytes: u32,
 }

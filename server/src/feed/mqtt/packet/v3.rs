@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 use rumqttc::mqttbytes::{self as library, v4};
 
+use super::outgoing::Will;
 use super::types::{
     ConnAck, Connect, Malformed, PACKET_MAX_BYTES, Packet, Subscribe, is_from_broker, seconds,
     unexpected,
@@ -57,6 +58,11 @@ pub(super) fn write_connect(connect: &Connect, out: &mut BytesMut) {
     let mut packet = v4::Connect::new(connect.client_id.clone());
     packet.keep_alive = seconds(connect.keep_alive);
     packet.clean_session = connect.session_expiry.is_zero();
+    if let Some(Will { topic, payload }) = &connect.will {
+        let qos = library::QoS::AtLeastOnce;
+        let will = v4::LastWill::new(topic.clone(), payload.clone(), qos, true);
+        packet.last_will = Some(will);
+    }
     if let Some((user, password)) = &connect.login {
         packet.set_login(user.clone(), password.clone());
     }

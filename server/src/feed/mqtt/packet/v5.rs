@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use rumqttc::v5::mqttbytes::{self as library, v5};
 
+use super::outgoing::Will;
 use super::types::{
     ConnAck, Connect, Goodbye, Malformed, Packet, Subscribe, is_from_broker, seconds, unexpected,
 };
@@ -140,7 +141,11 @@ pub(super) fn write_connect(connect: &Connect, out: &mut BytesMut) {
     };
     let login = connect.login.as_ref();
     let login = login.map(|(user, password)| v5::Login::new(user.clone(), password.clone()));
-    write(v5::Packet::Connect(packet, None, login), out);
+    let will = connect.will.as_ref().map(|Will { topic, payload }| {
+        let qos = library::QoS::AtLeastOnce;
+        v5::LastWill::new(topic.clone(), payload.clone(), qos, true, None)
+    });
+    write(v5::Packet::Connect(packet, will, login), out);
 }
 
 pub(super) fn write_subscribe(subscribe: Subscribe<'_>, out: &mut BytesMut) {

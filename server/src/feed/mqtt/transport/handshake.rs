@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use sha1::{Digest, Sha1};
 
 use super::{super::url::MqttUrl, stream::Stream};
+use crate::feed::hang_up::is_hang_up;
 
 /// RFC 6455, section 1.3.
 const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -62,17 +63,8 @@ fn is_end(error: &hyper::Error) -> bool {
     let cause = error
         .source()
         .and_then(|cause| cause.downcast_ref::<io::Error>());
-    let is_reset = cause.is_some_and(|cause| {
-        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-        let ends = [
-            BrokenPipe,
-            ConnectionAborted,
-            ConnectionReset,
-            UnexpectedEof,
-        ];
-        // An alert of TLS is an error of this kind as well, with a cause of its own.
-        ends.contains(&cause.kind()) && cause.get_ref().is_none()
-    });
+    // An alert of TLS is an error of this kind as well, with a cause of its own.
+    let is_reset = cause.is_some_and(|cause| is_hang_up(cause) && cause.get_ref().is_none());
     is_reset || error.is_incomplete_message() || error.is_canceled() || error.is_closed()
 }
 

@@ -125,16 +125,7 @@ impl Dialer {
     }
 
     fn explain(&self, error: &(dyn Error + 'static)) -> Option<String> {
-        let tls = self.tls.as_ref()?;
-        let mut next = Some(error);
-        while let Some(error) = next {
-            let found = error.downcast_ref::<io::Error>();
-            if let Some(reason) = found.and_then(|error| tls.explain(error)) {
-                return Some(reason);
-            }
-            next = error.source();
-        }
-        None
+        self.tls.as_ref()?.explain(error)
     }
 }
 

@@ -86,12 +86,7 @@ impl Numbers {
 
     /// The number as it is usually written; `None` if its groups of digits are no thousands.
     fn plain<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
-        let is_right = match self.numerals {
-            Numerals::Usual => true,
-            Numerals::Point => are_groups(text, ',', '.'),
-            Numerals::Comma => are_groups(text, '.', ','),
-        };
-        is_right.then(|| self.numerals.plain(text))
+        self.numerals.number(text)
     }
 }
 
@@ -147,27 +142,6 @@ fn times(number: Decimal, scale: Decimal) -> Option<Decimal> {
     }
 }
 
-/// Whether the digits before the decimals are whole or in groups. The last group has three digits,
-/// others also two, as in India.
-fn are_groups(text: &str, thousands: char, decimals: char) -> bool {
-    let is_between = |c: char| c == thousands || c == '\'' || c.is_whitespace();
-    let (whole, fraction) = text.split_once(decimals).unwrap_or((text, ""));
-    if fraction.contains(is_between) {
-        return false;
-    }
-    if !whole.contains(is_between) {
-        return true;
-    }
-    let whole = whole.trim_start_matches(['+', '-']);
-    let lens: Vec<_> = whole.split(is_between).map(str::len).collect();
-    match lens.as_slice() {
-        [first, between @ .., last] => {
-            (1..=3).contains(first) && between.iter().all(|len| (2..=3).contains(len)) && *last == 3
-        }
-        _ => true,
-    }
-}
-
 /// How the numbers of the first rows are written.
 fn shown<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Numerals, String> {
     let (mut shown, mut unclear) = (Numerals::Usual, None);
@@ -179,15 +153,16 @@ fn shown<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Numerals, String> {
             continue;
         }
         if text.parse::<f64>().is_ok() {
-            if !are_groups(text, '.', ',') {
+            if Numerals::Comma.number(text).is_none() {
                 with_point = with_point.or(Some(text));
             }
             continue;
         }
-        let by_point =
-            are_groups(text, ',', '.') && Numerals::Point.plain(text).parse::<f64>().is_ok();
-        let by_comma =
-            are_groups(text, '.', ',') && Numerals::Comma.plain(text).parse::<f64>().is_ok();
+        let is_number = |numerals: Numerals| {
+            let plain = numerals.number(text);
+            plain.is_some_and(|plain| plain.parse::<f64>().is_ok())
+        };
+        let (by_point, by_comma) = (is_number(Numerals::Point), is_number(Numerals::Comma));
         // 0,123 is no group of thousands.
         let has_zero = text.trim_start_matches(['+', '-']).starts_with("0,");
         let numerals = match (by_point && !has_zero, by_comma) {

@@ -1,0 +1,44 @@
+// Where candles lie on a plot, in CSS pixels.
+
+/** The part of its interval that a body fills. */
+const FILLED = 0.82;
+const MIN_BODY_PX = 1;
+/** Volume is drawn in the lowest part of the plot. */
+const VOLUME_PART = 0.16;
+
+/**
+ * The lowest and highest value of candles, with space for the volume below; null without any.
+ *
+ * @returns {[number, number] | null}
+ */
+export function rangeOfCandles(candles) {
+  if (candles.length === 0) return null;
+  const low = Math.min(...candles.map((candle) => candle.low));
+  const high = Math.max(...candles.map((candle) => candle.high));
+  const hasVolume = candles.some(({ volume }) => volume > 0);
+  return [hasVolume ? low - (high - low) * VOLUME_PART : low, high];
+}
+
+/**
+ * @param {object[]} candles from the source
+ * @param {number} now_s an interval that is not over is drawn hollow
+ * @returns {{ x: number, left: number, width: number, high: number, low: number, top: number,
+ * bottom: number, isUp: boolean, isHollow: boolean, volumeTop: number }[]}
+ */
+export function candleShapes(candles, interval_s, plot, values, now_s) {
+  const wide = interval_s / plot.step_s / plot.scale;
+  const width = Math.max(wide * FILLED, MIN_BODY_PX);
+  const mostVolume = Math.max(...candles.map(({ volume }) => volume), 0);
+  const volumePart = mostVolume === 0 ? 0 : ((plot.bottom - plot.top) * VOLUME_PART) / mostVolume;
+  return candles.map((candle) => {
+    const x = plot.x(candle.start_s) + wide / 2;
+    const isUp = candle.close >= candle.open;
+    return {
+      x, left: x - width / 2, width, isUp,
+      high: values.y(candle.high), low: values.y(candle.low),
+      top: values.y(Math.max(candle.open, candle.close)), bottom: values.y(Math.min(candle.open, candle.close)),
+      isHollow: candle.isIncomplete || candle.start_s + interval_s > now_s,
+      volumeTop: plot.bottom - candle.volume * volumePart,
+    };
+  });
+}

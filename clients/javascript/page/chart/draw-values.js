@@ -1,0 +1,88 @@
+// Draws candles, states and the times in which a topic was stale or dead.
+
+const VOLUME_ALPHA = 0.32;
+const STATE_ALPHA = 0.3;
+/** The states fill this part of the plot, from its middle. */
+const STATE_PART = 0.8;
+const MAX_STATE_PX = 72;
+const STATE_PAD_PX = 6;
+const LEGEND_PX = 18;
+const LEGEND_BOX_PX = 8;
+const LEGEND_GAP_PX = 12;
+const MAX_WORD_PX = 160;
+const TROUBLE_PX = 4;
+/** A candle with fewer device pixels has no space for a hollow body. */
+const MIN_HOLLOW = 5;
+export const STATE_COLOR_NAMES = ['accent', 'series-2', 'series-3', 'series-4', 'series-5', 'series-6'];
+
+export function drawCandles(pen, { plot, candles }, colors) {
+  if (candles.length === 0) return;
+  const { context, width: hairline, scale } = pen;
+  context.save();
+  context.beginPath();
+  context.rect(plot.left, plot.top, plot.right - plot.left, plot.bottom - plot.top);
+  context.clip();
+  context.globalAlpha = VOLUME_ALPHA;
+  for (const { left, width, isUp, volumeTop } of candles) {
+    if (volumeTop < plot.bottom) pen.box(left, volumeTop, left + width, plot.bottom, isUp ? colors.up : colors.down);
+  }
+  context.globalAlpha = 1;
+  for (const { x, left, width, high, low, top, bottom, isUp, isHollow } of candles) {
+    const color = isUp ? colors.up : colors.down;
+    pen.box(x - hairline / scale / 2, high, x + hairline / scale / 2, low, color);
+    if (isHollow && width * scale >= MIN_HOLLOW) {
+      pen.box(left, top, left + width, bottom, colors.background);
+      pen.frame(left, top, left + width, bottom, color);
+    } else {
+      pen.box(left, top, left + width, bottom, color);
+    }
+  }
+  context.restore();
+}
+
+export function drawStates(pen, { plot, states, legend }, colors) {
+  if (states.length === 0) return;
+  const { context } = pen;
+  const middle = (plot.top + LEGEND_PX + plot.bottom) / 2;
+  const height = Math.min((plot.bottom - plot.top - LEGEND_PX) * STATE_PART, MAX_STATE_PX);
+  const [top, bottom] = [middle - height / 2, middle + height / 2];
+  drawLegend(pen, legend, plot, colors);
+  for (const { left, right, text, color } of states) {
+    const name = colors[STATE_COLOR_NAMES[color]];
+    context.globalAlpha = STATE_ALPHA;
+    pen.box(left, top, right, bottom, text === null ? colors.muted : name);
+    context.globalAlpha = 1;
+    pen.box(left, top, left, bottom, name);
+    const fit = text === null ? '' : fitText(context, text, right - left - 2 * STATE_PAD_PX);
+    if (fit) pen.text(fit, left + STATE_PAD_PX, middle, colors.text, 'left');
+  }
+}
+
+/** What the colours mean, as far as there is space. */
+function drawLegend(pen, legend, { left, right, top }, colors) {
+  const { context } = pen;
+  let x = left + LEGEND_GAP_PX;
+  for (const { text, color } of legend) {
+    const word = fitText(context, text, MAX_WORD_PX);
+    const end = x + LEGEND_BOX_PX + STATE_PAD_PX + context.measureText(word).width;
+    if (end > right) return;
+    const middle = top + LEGEND_PX / 2;
+    pen.box(x - STATE_PAD_PX, top, end + STATE_PAD_PX, top + LEGEND_PX, colors.background);
+    pen.box(x, middle - LEGEND_BOX_PX / 2, x + LEGEND_BOX_PX, middle + LEGEND_BOX_PX / 2, colors[STATE_COLOR_NAMES[color]]);
+    pen.text(word, x + LEGEND_BOX_PX + STATE_PAD_PX, middle, colors.muted, 'left');
+    x = end + LEGEND_GAP_PX;
+  }
+}
+
+/** The font has characters of one width. */
+function fitText(context, text, width) {
+  const characters = Math.floor(width / context.measureText('0').width);
+  if (characters < 2) return '';
+  return text.length <= characters ? text : `${text.slice(0, characters - 1)}…`;
+}
+
+export function drawTroubles(pen, { plot, troubles }, colors) {
+  for (const { left, width, isDead } of troubles) {
+    pen.box(left, plot.bottom - TROUBLE_PX, left + width, plot.bottom, isDead ? colors.bad : colors.warning);
+  }
+}

@@ -1,0 +1,199 @@
+// All charts of the page: their elements, what is shown in them, and the updates that only they
+// need.
+
+import { windowOf } from '../chart/view.js';
+import { Detail } from './detail.js';
+import { loadHistory } from './history.js';
+import { Pane } from './pane.js';
+import { isWords, seriesOf } from './series.js';
+import { MAX_POINTS_PER_CHART } from './store.js';
+
+/** History is loaded when the view comes this near to the oldest point, as a part of its span. */
+const NEAR = 0.25;
+
+export class Charts {
+  #place;
+  #template;
+  #workspace;
+  #store;
+  #overview;
+  #gapList;
+  #on;
+  /** By the id of the chart. */
+  #panes = new Map();
+  #details = new Map();
+  /** Topics whose history is being loaded. */
+  #loading = new Set();
+  /** The time of the crosshair, of all charts. */
+  #pointed_s = null;
+  #shownActive = null;
+
+  /**
+   * @param {{ charts: HTMLElement, chart: HTMLTemplateElement }} elements
+   * @param {object} parts `workspace`, `store`, `overview` with its client, `gapList`
+   * @param {object} on `now_s()`, `changed(isUrgent)` for a repaint, `moved()` if the workspace is
+   * another one
+   */
+  constructor(elements, { workspace, store, overview, gapList }, on) {
+    this.#place = elements.charts;
+    this.#template = elements.chart;
+    this.#workspace = workspace;
+    this.#store = store;
+    this.#overview = overview;
+    this.#gapList = gapList;
+    this.#on = on;
+    const restyle = () => this.restyle();
+    matchMedia('(prefers-color-scheme: light)').addEventListener('change', restyle);
+    // Text drawn before the font is loaded has another font.
+    document.fonts.load('11px "JetBrains Mono"').finally(restyle);
+  }
+
+  restyle() {
+    for (const { chart } of this.#panes.values()) chart.restyle();
+  }
+
+  disconnected() {
+    for (const detail of this.#details.values()) detail.disconnected();
+  }
+
+  /** Another client begins from nothing. */
+  clientEnds() {
+    for (const detail of this.#details.values()) detail.close();
+    this.#details.clear();
+    this.#loading.clear();
+  }
+
+  /** The pane of the active chart, or null. */
+  get active() {
+    return this.#panes.get(this.#workspace.active?.id) ?? null;
+  }
+
+  /** Updates since the view was paused, of the topics that are shown. */
+  received() {
+    let sum = 0;
+    for (const topic of new Set(this.#workspace.charts.map((chart) => chart.topic))) sum += this.#store.get(topic)?.seq ?? 0;
+    return sum;
+  }
+
+  paint(now_ms, isUtc) {
+    const { charts, active } = this.#workspace;
+    const now_s = now_ms / 1000;
+    this.#arrange(charts);
+    this.#workspace.showAll(this.#oldest(), now_s);
+    const { from_s, to_s } = windowOf(this.#workspace.view, now_s);
+    const time = { from_s, span_s: this.#workspace.view.span_s };
+    for (const shown of charts) {
+      const row = this.#store.get(shown.topic) ?? null;
+      const detail = this.#detailOf(shown, row);
+      if (row) this.#loadIfNear(row, from_s, to_s - from_s);
+      const hasSizes = row?.kind === 'trade';
+      const series = row && seriesOf(row, shown, detail, this.#store.joins, (interval_s) => detail.candles.between(interval_s, from_s, to_s, hasSizes));
+      const gapList = series?.kind === 'line' || !detail ? this.#gapList : detail.gapList;
+      this.#panes.get(shown.id).paint(shown, row, detail, {
+        topic: `${shown.topic} ${series?.kind}`, series, gapList, time, range: shown.range, now_s, isUtc, pointed_s: this.#pointed_s,
+      }, shown === active);
+    }
+    this.#showActive(active);
+  }
+
+  /** Charts that are too many for the place are scrolled. */
+  #showActive(active) {
+    if (active === this.#shownActive) return;
+    this.#shownActive = active;
+    this.active?.element.scrollIntoView({ block: 'nearest' });
+  }
+
+  /** Makes and removes elements, in the order of the charts. */
+  #arrange(charts) {
+    const ids = new Set(charts.map(({ id }) => id));
+    for (const [id, pane] of this.#panes) {
+      if (ids.has(id)) continue;
+      pane.close();
+      this.#panes.delete(id);
+    }
+    charts.forEach((shown, at) => {
+      if (!this.#panes.has(shown.id)) this.#panes.set(shown.id, new Pane(this.#template, this.#handlers(shown)));
+      const { element } = this.#panes.get(shown.id);
+      if (this.#place.children[at] !== element) this.#place.insertBefore(element, this.#place.children[at] ?? null);
+    });
+    const topics = new Set(charts.map(({ topic }) => topic));
+    for (const row of this.#store.charted) if (!topics.has(row.topic)) this.#store.setCharted(row, false);
+    for (const [topic, detail] of this.#details) {
+      if (charts.some((shown) => shown.topic === topic && needsDetail(shown, this.#store.get(topic)))) continue;
+      detail.close();
+      this.#details.delete(topic);
+    }
+  }
+
+  #detailOf(shown, row) {
+    if (row) this.#store.setCharted(row, true);
+    const { client } = this.#overview;
+    if (!needsDetail(shown, row)) return null;
+    if (!this.#details.has(shown.topic) && client.readyState < client.CLOSING) {
+      this.#details.set(shown.topic, new Detail(client, shown.topic, { now_ms: () => this.#on.now_s() * 1000, changed: () => this.#on.changed(false) }));
+    }
+    return this.#details.get(shown.topic) ?? null;
+  }
+
+  #oldest() {
+    const times = this.#workspace.charts.map(({ topic }) => this.#store.get(topic)?.points.first_s ?? this.#details.get(topic)?.ticks.first_s ?? null);
+    const known = times.filter((s) => s !== null);
+    return known.length === 0 ? null : Math.min(...known);
+  }
+
+  /** Loads history as soon as the view shows what is before the oldest point. */
+  #loadIfNear(row, from_s, span_s) {
+    const { client } = this.#overview;
+    const isFar = row.points.first_s !== null && row.points.first_s < from_s - NEAR * span_s;
+    if (row.hasAll || isFar || this.#loading.has(row.topic) || client.readyState !== client.OPEN || isWords(row)) return;
+    const left = MAX_POINTS_PER_CHART - row.points.length;
+    if (left <= 0) return;
+    this.#loading.add(row.topic);
+    loadHistory(client, row.topic, { before: row.oldest, limit: left }, (updates) => {
+      if (client !== this.#overview.client) return null;
+      this.#store.addHistory(row.topic, updates, this.#overview.rateText);
+      this.#on.changed(false);
+      return row.points.first_s < from_s - NEAR * span_s ? null : row.oldest;
+    }).then((hasMore) => {
+      if (client !== this.#overview.client) return;
+      row.hasAll = row.hasAll || !hasMore;
+      this.#loading.delete(row.topic);
+    });
+  }
+
+  #handlers(shown) {
+    const workspace = this.#workspace;
+    const change = (action) => (...given) => {
+      action(...given, this.#on.now_s());
+      this.#on.moved();
+    };
+    return {
+      point: (s) => {
+        this.#pointed_s = s;
+        this.#on.changed(true);
+      },
+      zoom: change((factor, s, kind, now_s) => workspace.zoom(factor, s, kind, now_s)),
+      pan: change((by_s, kind, now_s) => workspace.pan(by_s, kind, now_s)),
+      range: change((low, high, now_s) => workspace.stretch(shown, [low, high], now_s)),
+      box: change((from_s, to_s, range, now_s) => workspace.box(shown, from_s, to_s, range, now_s)),
+      reset: change((now_s) => workspace.reset(now_s)),
+      fit: change((now_s) => workspace.fit(shown, now_s)),
+      form: change((interval_s, now_s) => workspace.setCandles(shown, interval_s, now_s)),
+      messages: change((isOpen) => {
+        shown.hasMessages = isOpen;
+      }),
+      keep: change((isKept) => {
+        shown.isKept = isKept;
+      }),
+      remove: change(() => workspace.remove(shown)),
+      activate: () => {
+        if (workspace.active === shown || !workspace.charts.includes(shown)) return;
+        workspace.activate(shown);
+        this.#on.moved();
+      },
+      change: (isUrgent = false) => this.#on.changed(true, isUrgent),
+    };
+  }
+}
+
+const needsDetail = (shown, row) => Boolean(row) && (shown.isCandles || shown.hasMessages || isWords(row));

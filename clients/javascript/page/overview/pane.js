@@ -1,0 +1,90 @@
+// One chart of the page: its title, its canvas, and its messages.
+
+import { INTERVALS_S } from '../candles/series.js';
+import { Chart } from '../chart/chart.js';
+import { Inspector } from '../inspector/inspector.js';
+import { moveWithArrows, write } from '../shared/dom.js';
+import { span } from '../shared/format.js';
+import { isWords } from './series.js';
+import { showTitle } from './title.js';
+
+export class Pane {
+  element;
+  chart;
+  /** The chart of the workspace that is shown. */
+  #shown = null;
+  #parts = {};
+  #inspector;
+
+  /**
+   * @param {HTMLTemplateElement} template
+   * @param {object} on what a person does: as for `Chart`, and `activate()`, `form(interval_s)`
+   * with null for a line, `messages(isOpen)`, `keep(isKept)`, `remove()`, `change()`
+   */
+  constructor(template, on) {
+    this.element = document.importNode(template.content.firstElementChild, true);
+    const part = (name) => this.element.querySelector(`.${name}`);
+    for (const name of ['topic', 'name', 'last', 'change', 'freshness', 'kind', 'form', 'interval', 'plot', 'remove', 'keep']) this.#parts[name] = part(name);
+    this.#parts.topicText = this.#parts.topic.firstElementChild;
+    this.#parts.openMessages = part('open-messages');
+    this.#parts.hint = this.#parts.plot.querySelector('.empty');
+    this.#inspector = new Inspector(part('inspector'), () => on.change());
+    this.#addIntervals(on);
+    const { form, openMessages, keep, remove } = this.#parts;
+    this.element.addEventListener('pointerdown', () => on.activate(), { capture: true });
+    this.element.addEventListener('focusin', () => on.activate());
+    form.addEventListener('click', ({ target }) => target.value && on.form(target.value === 'line' ? null : this.#shown.interval_s));
+    openMessages.addEventListener('click', () => on.messages(!this.#shown.hasMessages));
+    keep.addEventListener('click', () => on.keep(!this.#shown.isKept));
+    remove.addEventListener('click', () => on.remove());
+    moveWithArrows(form);
+    moveWithArrows(this.#parts.interval);
+    moveWithArrows(part('forms'));
+    this.chart = new Chart(this.#parts.plot, part('tooltip'), on);
+  }
+
+  #addIntervals(on) {
+    for (const interval_s of INTERVALS_S) {
+      const button = document.createElement('button');
+      button.value = String(interval_s);
+      button.textContent = span(interval_s);
+      this.#parts.interval.append(button);
+    }
+    this.#parts.interval.addEventListener('click', ({ target }) => target.value && on.form(Number(target.value)));
+  }
+
+  /**
+   * @param {object} shown the chart of the workspace
+   * @param {object | null} row of the store; null: the topic is not known yet
+   * @param {import('./detail.js').Detail | null} detail
+   * @param {object} view for `Chart`
+   * @param {boolean} isActive
+   */
+  paint(shown, row, detail, view, isActive) {
+    this.#shown = shown;
+    const { form, interval, openMessages, keep, plot, hint } = this.#parts;
+    this.element.classList.toggle('active', isActive);
+    showTitle(this.#parts, shown.topic, row, view.now_s * 1000);
+    const hasWords = row !== null && isWords(row);
+    form.hidden = row === null || hasWords;
+    openMessages.hidden = row === null || hasWords;
+    interval.hidden = form.hidden || !shown.isCandles;
+    press(form, shown.isCandles ? 'candles' : 'line');
+    press(interval, String(shown.interval_s));
+    openMessages.setAttribute('aria-pressed', String(shown.hasMessages));
+    keep.setAttribute('aria-pressed', String(shown.isKept));
+    write(hint, view.series ? '' : row === null ? 'There is no value of this topic yet.' : 'Nothing to draw yet.');
+    plot.classList.toggle('low', hasWords);
+    this.chart.paint(view);
+    this.#inspector.paint(hasWords || shown.hasMessages ? (detail?.messages ?? null) : null, view.isUtc);
+  }
+
+  close() {
+    this.chart.close();
+    this.element.remove();
+  }
+}
+
+function press(group, value) {
+  for (const button of group.children) button.setAttribute('aria-pressed', String(button.value === value));
+}

@@ -1,0 +1,106 @@
+//! Undoes changes of a view, gesture by gesture.
+
+use tickcast_protocol::message::TimeNs;
+
+/// Turns of the wheel within this time are one gesture.
+const WHEEL_NS: i64 = 700_000_000;
+
+/// The most changes that can be undone.
+const UNDO_MAX: usize = 100;
+
+/// What changes a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gesture {
+    /// A key, a click, or a drag, each of which is one step.
+    Single,
+    /// The wheel, which sends many events per turn.
+    Wheel,
+}
+
+/// The views before each gesture.
+#[derive(Debug, Clone)]
+pub(crate) struct ViewHistory<T> {
+    past: Vec<T>,
+    wheel_ns: Option<TimeNs>,
+}
+
+impl<T> Default for ViewHistory<T> {
+    fn default() -> Self {
+        Self {
+            past: Vec::new(),
+            wheel_ns: None,
+        }
+    }
+}
+
+impl<T: PartialEq> ViewHistory<T> {
+    /// Call it before a change of the view `before`.
+    pub(crate) fn remember(&mut self, before: T, gesture: Gesture, now_ns: TimeNs) {
+        let wheel_ns = match gesture {
+            Gesture::Single => None,
+            Gesture::Wheel => Some(now_ns),
+        };
+        let last = std::mem::replace(&mut self.wheel_ns, wheel_ns);
+        let goes_on = match (last, wheel_ns) {
+            (Some(last_ns), Some(now_ns)) => now_ns - last_ns <= WHEEL_NS,
+            _ => false,
+        };
+        if goes_on {
+            return;
+        }
+        if self.past.len() == UNDO_MAX {
+            self.past.remove(0);
+        }
+        self.past.push(before);
+    }
+
+    /// The view before the last gesture that changed anything.
+    pub(crate) fn undo(&mut self, now: &T) -> Option<T> {
+        self.wheel_ns = None;
+        loop {
+            let before = self.past.pop()?;
+            if before != *now {
+                return Some(before);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_gesture_is_one_step_and_one_without_effect_is_none() {
+        let mut history = ViewHistory::default();
+        let second = 1_000_000_000;
+        history.remember(1, Gesture::Single, 0);
+        history.remember(2, Gesture::Single, 1);
+        for turn in 0..5 {
+            history.remember(3 + turn, Gesture::Wheel, second + turn * 20_000_000);
+        }
+        history.remember(8, Gesture::Wheel, 3 * second);
+        // A drag that moved nothing.
+        history.remember(9, Gesture::Single, 4 * second);
+        assert_eq!(history.undo(&9), Some(8));
+        assert_eq!(history.undo(&8), Some(3));
+        assert_eq!(history.undo(&3), Some(2));
+        assert_eq!(history.undo(&2), Some(1));
+        assert_eq!(history.undo(&1), None);
+    }
+
+    #[test]
+    fn the_oldest_of_too_many_steps_is_forgotten() {
+        let mut history = ViewHistory::default();
+        for step in 0..=UNDO_MAX {
+            history.remember(step, Gesture::Single, 0);
+        }
+        let mut steps = 0;
+        let mut now = UNDO_MAX + 1;
+        while let Some(before) = history.undo(&now) {
+            now = before;
+            steps += 1;
+        }
+        assert_eq!((steps, now), (UNDO_MAX, 1));
+    }
+}

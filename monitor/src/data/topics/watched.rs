@@ -1,0 +1,50 @@
+//! What is kept of a topic while it is charted or inspected.
+
+use tickcast_protocol::{
+    message::{Status, TimeNs, Update},
+    topic::Topic,
+};
+
+use super::{
+    messages::{Message, MessageLog},
+    states::{StateHistory, StatusHistory},
+};
+
+/// What is kept of a topic while it is charted or inspected.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Watched {
+    pub(crate) states: StateHistory,
+    pub(crate) statuses: StatusHistory,
+    /// Only while it is inspected.
+    pub(crate) messages: Option<MessageLog>,
+}
+
+impl Watched {
+    /// An update came.
+    pub(super) fn update(&mut self, update: &Update<Topic>) {
+        self.states.push(update.ingest_time_ns, &update.value);
+        if let Some(messages) = &mut self.messages {
+            messages.push(Message::of(update));
+        }
+    }
+
+    /// A page of history came.
+    pub(super) fn fill(&mut self, updates: &[Update<Topic>]) {
+        let values = updates.iter();
+        self.states
+            .fill(values.map(|update| (update.ingest_time_ns, &update.value)));
+        if let Some(messages) = &mut self.messages {
+            messages.fill(updates.iter().map(Message::of));
+        }
+    }
+
+    pub(super) fn status(&mut self, since_ns: TimeNs, status: Status) {
+        self.statuses.push(since_ns, status);
+    }
+
+    pub(super) fn epoch_changed(&mut self) {
+        if let Some(messages) = &mut self.messages {
+            messages.epoch_changed();
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Timelines of topics without numbers: each state is a stretch in its colour, with its name.
+
+use egui::{Align2, Color32, CornerRadius, Pos2, Rect, pos2};
+use tickcast_protocol::message::Status;
+
+use super::{canvas::Canvas, paint, pane::ChartPane};
+use crate::{
+    data::{
+        format,
+        topics::{MonitoredTopic, StateNumber, Watched},
+    },
+    ui::{
+        names::Name,
+        theme::{self, Theme},
+    },
+};
+
+/// Height of a lane, and of the line with its topic's name.
+const LANE_HEIGHT: f32 = 30.0;
+const NAME_HEIGHT: f32 = 18.0;
+
+/// Space between two lanes.
+const LANE_GAP: f32 = 8.0;
+
+/// Height of the strip that shows when a topic was stale or dead.
+const STATUS_HEIGHT: f32 = 4.0;
+
+/// A narrower stretch has no name.
+const NAMED_FROM_WIDTH: f32 = 30.0;
+
+/// The states of a topic, if it has any and no numbers.
+fn states(topic: &MonitoredTopic) -> Option<&Watched> {
+    let watched = topic.watched.as_deref()?;
+    let states = &watched.states;
+    let is_lane = topic.series.is_none() && !states.is_empty() && !states.has_too_many();
+    is_lane.then_some(watched)
+}
+
+/// Draws a lane for each topic without numbers: at the top of an empty chart, at the bottom of one
+/// with lines. Returns whether there is any.
+pub(super) fn draw(canvas: &Canvas<'_>, pane: &ChartPane, hovered: Option<Pos2>) -> bool {
+    let scene = canvas.scene;
+    let topics = pane.topics.iter();
+    let topics = topics.filter_map(|name| scene.store.topic_named(name.as_str()));
+    let lanes: Vec<_> = topics
+        .clone()
+        .filter_map(|topic| Some((topic, states(topic)?)))
+        .collect();
+    let step = NAME_HEIGHT + LANE_HEIGHT + LANE_GAP;
+    let has_lines = topics.clone().any(|topic| topic.series.is_some());
+    let area = canvas.areas.plot;
+    let mut top = if has_lines {
+        area.bottom() - step * lanes.len() as f32
+    } else {
+        area.top() + LANE_GAP
+    };
+    for (topic, watched) in &lanes {
+        let lane = Rect::from_min_max(
+            pos2(area.left(), top + NAME_HEIGHT),
+            pos2(area.right(), top + NAME_HEIGHT + LANE_HEIGHT),
+        );
+        lane_of(canvas, topic, watched, lane);
+        if let Some(place) = hovered.filter(|place| lane.contains(*place)) {
+            readout(canvas, watched, place);
+        }
+        top += step;
+    }
+    !lanes.is_empty()
+}
+
+fn lane_of(canvas: &Canvas<'_>, topic: &MonitoredTopic, watched: &Watched, lane: Rect) {
+    let (plot, theme, scene) = (&canvas.whole, canvas.theme(), canvas.scene);
+    let painter = &canvas.inside;
+    let until_ns = scene.health.disconnected_ns.unwrap_or(scene.now_ns);
+    let name = Name {
+        text: topic.name.as_str(),
+        font: theme::axis_text(),
+        color: theme.muted,
+    };
+    let place = pos2(lane.left() + 6.0, lane.top() - NAME_HEIGHT / 2.0);
+    name.paint(painter, place, lane.width() - 12.0);
+    let stretches = watched.states.between(plot.start_ns, plot.end_ns, until_ns);
+    for (from_ns, to_ns, number, state) in stretches {
+        let left = plot.x(from_ns).max(lane.left());
+        let right = plot.x(to_ns).min(lane.right());
+        if right <= left {
+            continue;
+        }
+        let rect = Rect::from_x_y_ranges(left..=right, lane.y_range());
+        let color = color(theme, state, number);
+        painter.rect_filled(rect, CornerRadius::ZERO, color.gamma_multiply(0.28));
+        let edge = rect.with_max_x((left + 2.0).min(right));
+        painter.rect_filled(edge, CornerRadius::ZERO, color);
+        if rect.width() >= NAMED_FROM_WIDTH {
+            let painter = painter.with_clip_rect(rect.shrink(2.0).intersect(painter.clip_rect()));
+            painter.text(
+                pos2(left + 8.0, rect.center().y),
+                Align2::LEFT_CENTER,
+                format::cut(state, 60),
+                theme::small_figures(),
+                theme.text,
+            );
+        }
+    }
+    for (from_ns, to_ns, status) in watched.statuses.not_live(scene.now_ns) {
+        let range = plot.x(from_ns)..=plot.x(to_ns);
+        let strip = Rect::from_x_y_ranges(range, lane.bottom() - STATUS_HEIGHT..=lane.bottom());
+        let color = match status {
+            Status::Dead => theme.bad,
+            Status::Live | Status::Stale => theme.warning,
+        };
+        painter.rect_filled(strip.intersect(lane), CornerRadius::ZERO, color);
+    }
+}
+
+/// Draws the state under the pointer, since when and how long it held.
+fn readout(canvas: &Canvas<'_>, watched: &Watched, place: Pos2) {
+    let (scene, theme) = (canvas.scene, canvas.theme());
+    let time_ns = canvas.whole.time(place.x);
+    let Some((from_ns, to_ns, state)) = watched.states.at(time_ns, scene.now_ns) else {
+        return;
+    };
+    let line = |text: String, font, color| paint::BoxLine { text, font, color };
+    let since = scene.zone.date_time(from_ns);
+    let held = format::duration(to_ns - from_ns);
+    let lines = [
+        line(state.to_owned(), theme::small_figures(), theme.text),
+        line(since, theme::axis_figures(), theme.muted),
+        line(format!("for {held}"), theme::axis_figures(), theme.muted),
+    ];
+    paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
+}
+
+/// The colour of a state: the usual words have their own, others one of a few.
+fn color(theme: &Theme, state: &str, number: StateNumber) -> Color32 {
+    match state.to_lowercase().as_str() {
+        "on" | "true" | "open" | "online" | "running" | "1" | "yes" => theme.up,
+        "off" | "false" | "closed" | "stopped" | "0" | "no" | "idle" => theme.muted,
+        "offline" | "error" | "fault" | "alarm" | "failed" => theme.bad,
+        "no value" | "unavailable" | "unknown" => theme.dim,
+        _ => theme.series(usize::from(number)),
+    }
+}

@@ -1,0 +1,53 @@
+//! The frame of a pane that is no chart: its title, its cross, its handle.
+
+use egui::{Align, CornerRadius, Layout, Rect, Sense, Ui, UiBuilder, vec2};
+
+use crate::ui::{chart::PaneResponse, names::Name, scene::Scene, theme, widgets::styled};
+
+/// Draws the ground and the title of a pane. Returns the area below.
+pub(super) fn show(
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+    title: &str,
+    about: &str,
+    done: &mut PaneResponse,
+) -> Rect {
+    let theme = scene.theme;
+    let area = ui.max_rect();
+    ui.painter()
+        .rect_filled(area, CornerRadius::ZERO, theme.background);
+    let (header, body) = area.split_top_bottom_at_y(area.top() + theme::PANE_HEADER_HEIGHT);
+    let handle = ui.interact(
+        header,
+        ui.scope_id().with("header"),
+        Sense::click_and_drag(),
+    );
+    handle.widget_info(|| {
+        egui::WidgetInfo::labeled(egui::Role::TitleBar, true, format!("Pane {title}"))
+    });
+    done.is_dragged = handle.drag_started();
+    let inner = header.shrink2(vec2(12.0, 2.0));
+    let layout = Layout::right_to_left(Align::Center);
+    let mut ui = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
+    // Always there for the keyboard and for screen readers.
+    let close =
+        egui::Button::new(styled("×", theme::text(), theme.muted)).frame_when_inactive(false);
+    let close = ui.add(close);
+    close.widget_info(|| {
+        let name = format!("Close {}", title.to_lowercase());
+        egui::WidgetInfo::labeled(egui::Role::Button, true, name)
+    });
+    done.is_closed = close.clicked();
+    ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+        ui.spacing_mut().item_spacing.x = 10.0;
+        ui.label(styled(title, theme::strong(), theme.text));
+        let name = Name {
+            text: about,
+            font: theme::small(),
+            color: theme.muted,
+        };
+        let width = ui.available_width();
+        name.show(ui, width);
+    });
+    body
+}

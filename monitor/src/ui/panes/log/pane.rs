@@ -1,0 +1,121 @@
+//! The pane itself.
+
+use egui::{Align, Layout, ScrollArea, TextWrapMode, Ui, UiBuilder, vec2};
+use tickcast_protocol::topic::Topic;
+
+use super::lines::{self, Severity};
+use crate::{
+    data::format,
+    ui::{chart::PaneResponse, panes::frame, scene::Scene, theme, widgets::styled},
+};
+
+/// The most topics of a log: the colours of more cannot be told apart.
+pub(in crate::ui::panes) const TOPICS_MAX: usize = 8;
+
+/// Height of a line.
+const LINE_HEIGHT: f32 = 18.0;
+
+/// The most characters of a topic's name before its lines.
+const NAME_CHARS: usize = 22;
+
+/// The log of some topics.
+#[derive(Debug, Clone, Default)]
+pub(in crate::ui::panes) struct LogPane {
+    pub(in crate::ui::panes) topics: Vec<Topic>,
+    /// Only lines with these words are shown.
+    filter: String,
+}
+
+impl LogPane {
+    /// A log of these topics.
+    pub(in crate::ui::panes) fn new(topics: Vec<Topic>) -> Self {
+        Self {
+            topics,
+            filter: String::new(),
+        }
+    }
+
+    /// Adds a topic, or takes it off again. The last one stays.
+    pub(in crate::ui::panes) fn toggle(&mut self, topic: Topic) {
+        match self.topics.iter().position(|known| *known == topic) {
+            Some(at) if self.topics.len() > 1 => {
+                self.topics.remove(at);
+            }
+            None if self.topics.len() < TOPICS_MAX => self.topics.push(topic),
+            _ => {}
+        }
+    }
+}
+
+/// Draws the pane.
+pub(in crate::ui::panes) fn show(
+    pane: &mut LogPane,
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+) -> PaneResponse {
+    let theme = scene.theme;
+    let mut done = PaneResponse::default();
+    let about = match &pane.topics[..] {
+        [only] => only.to_string(),
+        topics => format!("{} topics", topics.len()),
+    };
+    let body = frame::show(ui, scene, "Log", &about, &mut done);
+    let mut ui = ui.new_child(
+        UiBuilder::new()
+            .max_rect(body.shrink2(vec2(12.0, 4.0)))
+            .layout(Layout::top_down(Align::Min)),
+    );
+    let ui = &mut ui;
+    ui.set_clip_rect(body);
+    let field = egui::TextEdit::singleline(&mut pane.filter)
+        .hint_text(styled("Only lines with …", theme::small(), theme.dim))
+        .font(theme::small())
+        .desired_width(220.0);
+    let response = ui.add(field);
+    response
+        .widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Only lines with"));
+    ui.add_space(4.0);
+    let lines = lines::lines(scene.store, &pane.topics, &pane.filter);
+    if lines.is_empty() {
+        let text = match pane.filter.trim() {
+            "" => "No message yet. Ctrl+J adds the selected topic, or takes it off.",
+            _ => "No line contains these words.",
+        };
+        ui.label(styled(text, theme::text(), theme.muted));
+        return done;
+    }
+    let area = ScrollArea::both()
+        .auto_shrink(false)
+        // New lines are seen, unless the user has scrolled back.
+        .stick_to_bottom(true)
+        .id_salt("log");
+    area.show_rows(ui, LINE_HEIGHT, lines.len(), |ui, range| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        for line in &lines[range] {
+            ui.horizontal(|ui| {
+                ui.set_min_height(LINE_HEIGHT);
+                ui.spacing_mut().item_spacing.x = 10.0;
+                let time = scene.zone.time(line.time_ns);
+                ui.label(styled(time, theme::small_figures(), theme.dim));
+                if pane.topics.len() > 1 {
+                    let name = format::cut_front(pane.topics[line.topic].as_str(), NAME_CHARS);
+                    let color = theme.series(line.topic);
+                    ui.label(styled(
+                        format!("{name:<NAME_CHARS$}"),
+                        theme::small_figures(),
+                        color,
+                    ));
+                }
+                let color = match line.severity {
+                    Severity::Plain => theme.text,
+                    Severity::Warning => theme.warning,
+                    Severity::Error => theme.bad,
+                };
+                let text = styled(&line.text, theme::small_figures(), color);
+                let label = egui::Label::new(text).wrap_mode(TextWrapMode::Extend);
+                ui.add(label.selectable(true));
+            });
+        }
+    });
+    done
+}

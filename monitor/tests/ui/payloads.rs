@@ -1,0 +1,214 @@
+//! Topics without numbers: the inspector, the log, and timelines of states.
+
+use super::*;
+
+const DEVICE: &str = "zigbee2mqtt/kitchen_window_right";
+
+fn json(battery: u32) -> Value {
+    let text =
+        format!("{{\"battery\": {battery}, \"contact\": true, \"big\": 12345678901234567890.10}}");
+    Value::Text(text)
+}
+
+/// The inspector of a topic with two messages.
+fn inspected() -> Harness<'static, Bench> {
+    let mut harness = filled(&[BTC]);
+    let script = &mut harness.state_mut().script;
+    script.latest(DEVICE, json(95));
+    harness.run_steps(2);
+    row(&harness, DEVICE).click_secondary();
+    harness.run_steps(3);
+    harness.get_by_label("Inspect").click();
+    harness.run_steps(3);
+    let script = &mut harness.state_mut().script;
+    script.now_ns += SECOND;
+    script.every(DEVICE, json(94));
+    harness.run_steps(2);
+    harness
+}
+
+fn pane(harness: &Harness<'_, Bench>) -> Vec<String> {
+    let top = harness.get_by_label("Pane Inspector").rect();
+    let area = top.with_max_y(whole(harness).bottom() - 26.0);
+    texts(harness, area)
+        .into_iter()
+        .map(|(text, _)| text)
+        .collect()
+}
+
+#[test]
+fn the_inspector_shows_the_whole_payload_laid_out_and_what_differs() {
+    let mut harness = inspected();
+    let shown = pane(&harness);
+    for line in [
+        "{",
+        "  \"battery\": 94,",
+        "  \"big\": 12345678901234567890.10",
+        "}",
+    ] {
+        assert!(shown.iter().any(|text| text == line), "{line}: {shown:?}");
+    }
+    harness.get_by_label("Raw").click();
+    harness.run_steps(2);
+    assert!(
+        pane(&harness)
+            .iter()
+            .any(|text| text.starts_with("{\"battery\": 94, "))
+    );
+    harness.get_by_label("Difference").click();
+    harness.run_steps(2);
+    let shown = pane(&harness);
+    for line in [
+        "−   \"battery\": 95,",
+        "+   \"battery\": 94,",
+        "    \"contact\": true,",
+    ] {
+        assert!(shown.iter().any(|text| text == line), "{line}: {shown:?}");
+    }
+    harness.get_by_label("Hex").click();
+    harness.run_steps(2);
+    let row = "00000000  7b 22 62 61 74 74 65 72  79 22 3a 20 39 34 2c 20  {\"battery\": 94, ";
+    assert!(
+        pane(&harness).iter().any(|text| text == row),
+        "{:?}",
+        pane(&harness)
+    );
+    // The message before is shown by a click, until the newest is asked for.
+    harness.get_by_label("Payload").click();
+    harness.get_by_label_contains("Message 1 at ").click();
+    harness.run_steps(2);
+    assert!(
+        pane(&harness)
+            .iter()
+            .any(|text| text == "  \"battery\": 95,")
+    );
+    harness.get_by_label("Show the newest").click();
+    harness.run_steps(2);
+    assert!(
+        pane(&harness)
+            .iter()
+            .any(|text| text == "  \"battery\": 94,")
+    );
+    harness.get_by_label("Copy").click();
+    harness.run_steps(1);
+    let commands = &harness.output().platform_output.commands;
+    let copied = commands.iter().any(|command| match command {
+        egui::OutputCommand::CopyText(text) => text.contains("\n  \"battery\": 94,"),
+        _ => false,
+    });
+    assert!(copied, "{commands:?}");
+}
+
+#[test]
+fn the_inspector_follows_the_selection_and_survives_a_restart() {
+    let mut harness = inspected();
+    harness.get_by_label("plant/line-1/door").click();
+    harness.run_steps(3);
+    assert!(pane(&harness).iter().any(|text| text == "closed"));
+    let again = restarted(&mut harness);
+    assert!(has(&again, "Pane Inspector"));
+}
+
+#[test]
+fn a_payload_that_is_a_picture_is_drawn_and_other_bytes_are_digits() {
+    let mut harness = inspected();
+    let camera = "frigate/front/snapshot";
+    let mut png = Vec::new();
+    let picture = image::RgbaImage::from_pixel(40, 30, image::Rgba([200, 30, 30, 255]));
+    let format = image::ImageFormat::Png;
+    picture
+        .write_to(&mut std::io::Cursor::new(&mut png), format)
+        .unwrap();
+    let script = &mut harness.state_mut().script;
+    script.latest(camera, Value::Bytes(png));
+    harness.run_steps(2);
+    harness.get_by_label(camera).click();
+    harness.run_steps(3);
+    assert!(has(&harness, "Picture") && painted(&harness, "40 × 30"));
+    let script = &mut harness.state_mut().script;
+    script.every(camera, Value::Bytes(vec![0, 1, 2, 255]));
+    harness.run_steps(3);
+    assert!(!has(&harness, "Picture"));
+    assert!(
+        pane(&harness)
+            .iter()
+            .any(|text| text.starts_with("00000000  00 01 02 ff "))
+    );
+}
+
+#[test]
+fn the_log_joins_the_messages_of_text_topics_and_filters_them() {
+    let mut harness = filled(&[BTC]);
+    let (bridge, server) = ("log/bridge", "log/server");
+    let script = &mut harness.state_mut().script;
+    script.latest(bridge, Value::Text("info joined".to_owned()));
+    script.latest(server, Value::Text("info started".to_owned()));
+    harness.run_steps(2);
+    for topic in [bridge, server] {
+        let select = UiCommand::Select(topic.parse().unwrap());
+        harness.state_mut().monitor.execute(select);
+        harness.key_press_modifiers(Modifiers::COMMAND, Key::J);
+        harness.run_steps(3);
+    }
+    let script = &mut harness.state_mut().script;
+    script.now_ns += SECOND;
+    script.every(server, Value::Text("ERROR disk full".to_owned()));
+    script.now_ns += SECOND;
+    script.every(bridge, Value::Text("WARN lqi low".to_owned()));
+    harness.run_steps(3);
+    let theme = Theme::of(ThemeChoice::Dark);
+    assert_eq!(ink(&harness, "ERROR disk full"), Some(theme.bad));
+    assert_eq!(ink(&harness, "WARN lqi low"), Some(theme.warning));
+    let body = harness.get_by_label("Pane Log").rect();
+    let top = |text: &str| {
+        let area = body.with_max_y(whole(&harness).bottom() - 26.0);
+        let mut found = texts(&harness, area).into_iter();
+        found.find(|(found, _)| found == text).unwrap().1.top()
+    };
+    assert!(top("info joined") < top("ERROR disk full"));
+    assert!(top("ERROR disk full") < top("WARN lqi low"));
+    harness.get_by_label("Only lines with").focus();
+    harness.run_steps(1);
+    write(&mut harness, "disk");
+    assert!(ink(&harness, "ERROR disk full").is_some());
+    assert!(ink(&harness, "WARN lqi low").is_none());
+    let again = restarted(&mut harness);
+    assert!(has(&again, "Pane Log"));
+}
+
+#[test]
+fn a_topic_with_states_has_a_timeline_of_them() {
+    let door = "plant/line-1/door";
+    let mut harness = filled(&[door]);
+    for (state, seconds) in [("open", 10), ("closed", 5), ("closed", 5), ("open", 8)] {
+        let script = &mut harness.state_mut().script;
+        script.every(door, Value::Text(state.to_owned()));
+        script.now_ns += seconds * SECOND;
+    }
+    harness.run_steps(3);
+    let plot = harness.get_by_label(&format!("Chart of {door}")).rect();
+    let shown = texts(&harness, plot);
+    let count = |word: &str| shown.iter().filter(|(text, _)| text == word).count();
+    // "closed" of before, two stretches "open", and one "closed" of ten seconds.
+    assert_eq!((count("open"), count("closed")), (2, 1), "{shown:?}");
+    let (_, open) = shown.iter().rev().find(|(text, _)| text == "open").unwrap();
+    harness.hover_at(open.center() + vec2(20.0, 0.0));
+    harness.run_steps(3);
+    assert!(painted(&harness, "for 8.0 s"));
+    // Stale times are marked below.
+    let warning = Theme::of(ThemeChoice::Dark).warning;
+    let strips = |harness: &Harness<'_, Bench>| {
+        let shapes = harness.output().shapes.iter();
+        let strips = shapes.filter(|clipped| match &clipped.shape {
+            egui::Shape::Rect(rect) => rect.fill == warning && plot.intersects(rect.rect),
+            _ => false,
+        });
+        strips.count()
+    };
+    assert_eq!(strips(&harness), 0);
+    let script = &mut harness.state_mut().script;
+    script.status(door, Status::Stale);
+    script.now_ns += 5 * SECOND;
+    harness.run_steps(2);
+    assert_eq!(strips(&harness), 1);
+}

@@ -1,0 +1,96 @@
+//! Makes longer intervals of records, from the newest to the oldest.
+
+use std::{collections::VecDeque, ops::Range};
+
+use super::sum::{Record, Sum};
+
+/// Intervals that are being made; see the module.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Folding<S> {
+    /// Records per interval.
+    ratio: i64,
+    /// The numbers of the wanted intervals.
+    wanted: Range<i64>,
+    /// Maximum number of intervals.
+    limit: usize,
+    /// Whether there are older records than those that are added.
+    is_cut: bool,
+    /// Records below this number may have been forgotten.
+    forgotten_before: i64,
+    /// The intervals so far, oldest first. The oldest one may not be complete.
+    made: VecDeque<Record<S>>,
+    has_more: bool,
+}
+
+impl<S: Sum> Folding<S> {
+    pub(super) fn new(ratio: i64, wanted: Range<i64>, limit: usize, is_cut: bool) -> Self {
+        Self {
+            ratio,
+            wanted,
+            limit,
+            is_cut,
+            forgotten_before: i64::MIN,
+            made: VecDeque::new(),
+            has_more: false,
+        }
+    }
+
+    /// Tells which records may have been forgotten: those below this number.
+    pub(super) fn forgotten_before(&mut self, index: i64) {
+        self.forgotten_before = index;
+    }
+
+    /// Adds records that are older than those before, oldest first.
+    pub(super) fn add(&mut self, records: Vec<Record<S>>) {
+        for record in records.into_iter().rev() {
+            let mut record = record.widened(self.ratio);
+            if !self.wanted.contains(&record.index) {
+                continue;
+            }
+            match self.made.front_mut() {
+                Some(later) if later.index == record.index => {
+                    record.merge(later);
+                    *later = record;
+                }
+                _ => self.made.push_front(record),
+            }
+        }
+    }
+
+    /// Whether there are as many intervals as wanted, all of them whole.
+    pub(super) fn is_full(&self) -> bool {
+        self.made.len() > self.limit
+    }
+
+    /// Leaves out what is too old or not whole, once all records are added.
+    pub(super) fn finish(&mut self) {
+        let too_many = self.made.len().saturating_sub(self.limit);
+        self.made.drain(..too_many);
+        self.has_more = too_many > 0 || self.is_cut;
+        if too_many > 0 {
+            return;
+        }
+        if self.is_cut {
+            // It may have older records.
+            self.made.pop_front();
+        } else if let Some(oldest) = self.made.front_mut()
+            && oldest.index.saturating_mul(self.ratio) < self.forgotten_before
+        {
+            oldest.is_flawed = true;
+        }
+    }
+
+    pub(super) fn has_more(&self) -> bool {
+        self.has_more
+    }
+
+    /// Number of intervals.
+    pub(super) fn len(&self) -> usize {
+        self.made.len()
+    }
+
+    /// Some of the intervals, oldest first.
+    pub(super) fn get(&self, range: Range<usize>) -> impl Iterator<Item = &Record<S>> {
+        self.made.range(range)
+    }
+}

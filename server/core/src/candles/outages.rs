@@ -1,0 +1,214 @@
+//! When updates are missing: before the server started, while a feed was down, and where a feed has
+//! lost some. An interval that such a time falls into is incomplete.
+
+use std::collections::VecDeque;
+
+use tickcast_protocol::message::TimeNs;
+
+use crate::feed_id::FeedId;
+
+/// Maximum number of outages of one feed. The two oldest become one where there are more, so that
+/// an interval between them counts as incomplete as well.
+const OUTAGES_MAX: usize = 128;
+
+/// A set of feeds: a bit for each. The feeds above the first ones share the last bit.
+pub(super) type FeedSet = u64;
+
+/// Times at which updates are missing, ascending and apart: from the first one up to the second.
+pub(super) type Span = (TimeNs, TimeNs);
+
+/// When updates of each feed are missing.
+#[derive(Debug, Default)]
+pub(super) struct Outages {
+    /// Those of every topic.
+    of_all: Spans,
+    /// Indexed by feed.
+    feeds: Vec<FeedOutages>,
+}
+
+#[derive(Debug)]
+struct FeedOutages {
+    is_up: bool,
+    spans: Spans,
+}
+
+/// Ascending. The last one may have no end yet.
+#[derive(Debug, Default)]
+struct Spans(VecDeque<Span>);
+
+impl Default for FeedOutages {
+    /// A feed that has not brought anything yet.
+    fn default() -> Self {
+        let mut spans = Spans::default();
+        spans.push(TimeNs::MIN, TimeNs::MAX);
+        Self {
+            is_up: false,
+            spans,
+        }
+    }
+}
+
+impl Spans {
+    fn push(&mut self, from: TimeNs, to: TimeNs) {
+        self.0.push_back((from, to));
+        if self.0.len() > OUTAGES_MAX
+            && let Some((from, _)) = self.0.pop_front()
+            && let Some((next, _)) = self.0.front_mut()
+        {
+            *next = from;
+        }
+    }
+
+    fn set_back(&mut self, now: TimeNs) {
+        for (from, to) in &mut self.0 {
+            *from = (*from).min(now);
+            if *to < TimeNs::MAX {
+                *to = (*to).min(now);
+            }
+        }
+    }
+}
+
+impl Outages {
+    /// The first bit of a feed's set.
+    pub(super) fn set(feed: Option<FeedId>) -> FeedSet {
+        feed.map_or(0, |feed| 1 << feed.min(63))
+    }
+
+    /// The server has started: nothing before is known.
+    pub(super) fn started(&mut self, now: TimeNs) {
+        self.of_all.push(TimeNs::MIN, now);
+    }
+
+    /// The clock was set back to this time.
+    pub(super) fn set_back(&mut self, now: TimeNs) {
+        self.of_all.set_back(now);
+        for feed in &mut self.feeds {
+            feed.spans.set_back(now);
+        }
+        self.of_all.push(now, now.saturating_add(1));
+    }
+
+    /// A feed has brought an update.
+    pub(super) fn heard(&mut self, feed: FeedId, now: TimeNs) {
+        let feed = self.feed(feed);
+        if !feed.is_up {
+            feed.is_up = true;
+            if let Some((from, to)) = feed.spans.0.back_mut() {
+                *to = now.max(from.saturating_add(1));
+            }
+        }
+    }
+
+    /// A feed has lost its source, or has finished.
+    pub(super) fn down(&mut self, feed: FeedId, now: TimeNs) {
+        let feed = self.feed(feed);
+        if feed.is_up {
+            feed.is_up = false;
+            feed.spans.push(now, TimeNs::MAX);
+        }
+    }
+
+    /// A feed has lost updates between two times.
+    pub(super) fn lost(&mut self, feed: FeedId, since: TimeNs, now: TimeNs) {
+        let spans = &mut self.feed(feed).spans;
+        match spans.0.back_mut() {
+            // While it is down, or when it has lost some just before.
+            Some((from, to)) if *to >= since => {
+                *from = (*from).min(since);
+                *to = (*to).max(now.saturating_add(1));
+            }
+            _ => spans.push(since, now.saturating_add(1)),
+        }
+    }
+
+    fn feed(&mut self, feed: FeedId) -> &mut FeedOutages {
+        let feed = usize::from(feed);
+        if feed >= self.feeds.len() {
+            self.feeds.resize_with(feed + 1, FeedOutages::default);
+        }
+        &mut self.feeds[feed]
+    }
+
+    /// The outages of a set of feeds, ascending and apart.
+    pub(super) fn of(&self, set: FeedSet) -> Box<[Span]> {
+        let is_in_set = |(feed, _): &(usize, &FeedOutages)| set & 1 << (*feed).min(63) != 0;
+        let feeds = self.feeds.iter().enumerate().filter(is_in_set);
+        let spans = feeds.map(|(_, feed)| &feed.spans).chain([&self.of_all]);
+        let mut all: Vec<Span> = spans.flat_map(|spans| spans.0.iter().copied()).collect();
+        all.sort_unstable();
+        all.dedup_by(|later, earlier| {
+            let meet = later.0 <= earlier.1;
+            if meet {
+                earlier.1 = earlier.1.max(later.1);
+            }
+            meet
+        });
+        all.into()
+    }
+}
+
+/// Whether updates are missing in an interval.
+pub(super) fn is_hit(outages: &[Span], start: TimeNs, end: TimeNs) -> bool {
+    let next = outages.partition_point(|&(_, to)| to <= start);
+    outages.get(next).is_some_and(|&(from, _)| from < end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_hit_by_what_lies_in_it_or_reaches_into_it() {
+        let outages = [(10, 20), (30, 31)];
+        for (start, end, expected) in [
+            (0, 10, false),
+            (0, 11, true),
+            (12, 15, true),
+            (19, 25, true),
+            (20, 30, false),
+            (30, 31, true),
+            (25, 40, true),
+            (31, 99, false),
+        ] {
+            assert_eq!(is_hit(&outages, start, end), expected, "{start}..{end}");
+        }
+    }
+
+    #[test]
+    fn a_feed_that_goes_up_and_down_often_has_few_outages_that_hide_none() {
+        let mut outages = Outages::default();
+        for time in (0..10_000).step_by(10) {
+            outages.heard(0, time);
+            outages.down(0, time + 5);
+        }
+        outages.heard(0, 10_000);
+        let spans = outages.of(1);
+        assert!(spans.len() <= OUTAGES_MAX, "{}", spans.len());
+        for time in (0..10_000).step_by(10) {
+            assert!(is_hit(&spans, time + 5, time + 6), "{time}");
+        }
+        assert!(!is_hit(&spans, 9_990, 9_995));
+        assert!(!is_hit(&spans, 10_000, 10_001));
+    }
+
+    #[test]
+    fn a_topic_of_two_feeds_has_the_outages_of_both() {
+        let mut outages = Outages::default();
+        outages.started(0);
+        for feed in [0, 1, 40] {
+            outages.heard(feed, 0);
+        }
+        outages.down(0, 10);
+        outages.heard(0, 20);
+        outages.lost(1, 15, 16);
+        outages.lost(40, 40, 40);
+        outages.lost(1, 50, 50);
+        outages.lost(1, 51, 54);
+        let set = Outages::set(Some(0)) | Outages::set(Some(1));
+        let after_start = |set| outages.of(set)[1..].to_vec();
+        assert_eq!(after_start(set), [(10, 20), (50, 55)]);
+        assert_eq!(after_start(Outages::set(Some(40))), [(40, 41)]);
+        assert_eq!(after_start(Outages::set(None)), []);
+    }
+}

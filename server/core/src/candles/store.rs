@@ -1,0 +1,348 @@
+//! The candles and rows of all topics, within a bound on memory.
+//!
+//! The bound is on the total. When it is exceeded, the oldest block of one level is forgotten: of
+//! the level that is furthest above its share. So seconds go first, and the coarser the older. What
+//! a topic costs whatever it holds takes half of the bound at most: topics beyond that have no
+//! candles, and their updates are counted.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tickcast_protocol::{
+    message::{Position, Quality, TimeNs, TopicId},
+    value::Value,
+};
+
+use super::{
+    excerpt::{Excerpt, Part, Parts},
+    levels::{self, LEVELS, SHARES},
+    outages::{FeedSet, Outages},
+    pyramid::Pyramid,
+    question::CandlesQuestion,
+    row_sum::RowSum,
+    sum::Sum,
+    track::Change,
+    trade_sum::{TradeSample, TradeSum},
+};
+use crate::feed_id::FeedId;
+
+/// How far the clock may be set back without consequences for what is kept: until it has caught up,
+/// updates count into the last second, which is marked. If it is set back further, the intervals
+/// after it are forgotten, because they were in the future: otherwise a clock that was wrong by a
+/// year would stop all candles for a year.
+pub const CLOCK_BACK_MAX: Duration = Duration::from_mins(1);
+
+/// How much long history is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LongHistorySettings {
+    /// Approximate maximum bytes of all topics together; 0 keeps none.
+    pub bytes: usize,
+}
+
+/// The candles and rows of all topics; see the module.
+#[derive(Debug, Default)]
+pub struct LongHistory {
+    max_bytes: usize,
+    /// The latest time so far; `None` before the first one.
+    clock: Option<TimeNs>,
+    outages: Outages,
+    /// Indexed by topic id.
+    topics: Vec<Option<TopicPast>>,
+    /// For each level the topics of all blocks, in the order of the blocks' starts.
+    queues: [VecDeque<TopicId>; LEVELS],
+    /// Cost of the topics whatever they hold.
+    fixed_bytes: usize,
+    /// Whether a topic had no room. A later one has none either: that way a topic that has candles
+    /// has had them from its first number on.
+    is_full: bool,
+    bytes: usize,
+    forgotten: u64,
+    left_out: u64,
+}
+
+#[derive(Debug)]
+struct TopicPast {
+    feeds: FeedSet,
+    pyramid: AnyPyramid,
+}
+
+/// The kind is that of the topic's first number.
+#[derive(Debug)]
+enum AnyPyramid {
+    Trades(Box<Pyramid<TradeSum>>),
+    Rows(Box<Pyramid<RowSum>>),
+}
+
+/// Does the same with either kind.
+macro_rules! either {
+    ($any:expr, $pyramid:ident => $call:expr) => {
+        match $any {
+            AnyPyramid::Trades($pyramid) => $call,
+            AnyPyramid::Rows($pyramid) => $call,
+        }
+    };
+}
+
+impl AnyPyramid {
+    fn of(sample: Sample) -> Self {
+        match sample {
+            Sample::Trade(_) => Self::Trades(Box::default()),
+            Sample::Number(_) => Self::Rows(Box::default()),
+        }
+    }
+
+    /// Cost of an empty one, with what the allocator adds.
+    fn fixed_cost(sample: Sample) -> usize {
+        let size = match sample {
+            Sample::Trade(_) => size_of::<Pyramid<TradeSum>>(),
+            Sample::Number(_) => size_of::<Pyramid<RowSum>>(),
+        };
+        size + 16
+    }
+}
+
+/// What an update adds.
+#[derive(Debug, Clone, Copy)]
+enum Sample {
+    Trade(TradeSample),
+    Number(f64),
+}
+
+impl Sample {
+    fn of(value: &Value, quality: Quality) -> Option<Self> {
+        // A retained value has come before or is of unknown age. Those of the past would change
+        // intervals that are over.
+        if !matches!(quality, Quality::Live | Quality::Stale) {
+            return None;
+        }
+        match value {
+            Value::Trade(trade) => Some(Self::Trade(TradeSample {
+                price: trade.price,
+                size: trade.size,
+            })),
+            value => value
+                .as_f64()
+                .filter(|number| number.is_finite())
+                .map(Self::Number),
+        }
+    }
+}
+
+impl LongHistory {
+    /// An empty one.
+    pub fn new(settings: LongHistorySettings) -> Self {
+        Self {
+            max_bytes: settings.bytes,
+            ..Self::default()
+        }
+    }
+
+    /// Whether any is kept.
+    pub fn is_kept(&self) -> bool {
+        self.max_bytes > 0
+    }
+
+    /// Adds the next update of a topic, which came in at a time.
+    pub fn push(
+        &mut self,
+        topic: TopicId,
+        feed: Option<FeedId>,
+        value: &Value,
+        quality: Quality,
+        now: TimeNs,
+    ) {
+        if !self.is_kept() {
+            return;
+        }
+        let (time, is_late) = self.advance(now);
+        if let Some(feed) = feed {
+            self.outages.heard(feed, time);
+        }
+        let Some(sample) = Sample::of(value, quality) else {
+            return;
+        };
+        let topic_id = topic;
+        let topic = topic as usize;
+        if !self.topics.get(topic).is_some_and(Option::is_some) && !self.introduce(topic, sample) {
+            self.left_out += 1;
+            return;
+        }
+        let Some(Some(past)) = self.topics.get_mut(topic) else {
+            return;
+        };
+        past.feeds |= Outages::set(feed);
+        let (bytes, queues) = (&mut self.bytes, &mut self.queues);
+        let changed = |level: usize, change: Change| {
+            *bytes = *bytes + change.added - change.freed;
+            if change.has_new_block {
+                queues[level].push_back(topic_id);
+            }
+        };
+        match (&mut past.pyramid, sample) {
+            (AnyPyramid::Trades(trades), Sample::Trade(sample)) => {
+                trades.push(sample, time, is_late, changed);
+            }
+            (AnyPyramid::Rows(rows), Sample::Number(sample)) => {
+                rows.push(sample, time, is_late, changed);
+            }
+            (other, _) => {
+                either!(other, pyramid => pyramid.mark(time));
+                self.left_out += 1;
+            }
+        }
+        while self.bytes > self.max_bytes && self.forget_one() {}
+    }
+
+    /// Records that a feed has lost its source or has finished.
+    pub fn feed_down(&mut self, feed: FeedId, now: TimeNs) {
+        if self.is_kept() {
+            let (time, _) = self.advance(now);
+            self.outages.down(feed, time);
+        }
+    }
+
+    /// Records that a feed has lost updates at some time since `since`.
+    pub fn feed_lost(&mut self, feed: FeedId, since: TimeNs, now: TimeNs) {
+        if self.is_kept() {
+            let (time, _) = self.advance(now);
+            self.outages.lost(feed, since.min(time), time);
+        }
+    }
+
+    /// The time as intervals count it, which never goes back, and whether the clock is behind it.
+    fn advance(&mut self, now: TimeNs) -> (TimeNs, bool) {
+        let Some(clock) = self.clock else {
+            self.clock = Some(now);
+            self.outages.started(now);
+            return (now, false);
+        };
+        if now >= clock {
+            self.clock = Some(now);
+            return (now, false);
+        }
+        let back = clock.saturating_sub(now);
+        if back <= CLOCK_BACK_MAX.as_nanos() as TimeNs {
+            return (clock, true);
+        }
+        self.set_back(now);
+        (now, false)
+    }
+
+    fn set_back(&mut self, now: TimeNs) {
+        self.clock = Some(now);
+        self.outages.set_back(now);
+        for past in self.topics.iter_mut().flatten() {
+            self.forgotten += either!(&mut past.pyramid, pyramid => pyramid.forget_after(now));
+        }
+        self.bytes = self.recounted_bytes();
+        let mut blocks: [Vec<(i64, TopicId)>; LEVELS] = Default::default();
+        for (topic, past) in (0..).zip(&self.topics) {
+            let Some(past) = past else { continue };
+            for (level, blocks) in blocks.iter_mut().enumerate() {
+                either!(&past.pyramid, pyramid => {
+                    let starts = pyramid.track(level).block_starts();
+                    blocks.extend(starts.map(|start| (start, topic)));
+                });
+            }
+        }
+        for (queue, mut blocks) in self.queues.iter_mut().zip(blocks) {
+            blocks.sort_unstable();
+            *queue = blocks.into_iter().map(|(_, topic)| topic).collect();
+        }
+    }
+
+    /// The cost of all that is kept, counted anew.
+    pub(super) fn recounted_bytes(&self) -> usize {
+        let costs = self.topics.iter().flatten().map(|past| {
+            either!(&past.pyramid, pyramid => {
+                (0..LEVELS).map(|level| pyramid.track(level).cost()).sum::<usize>()
+            })
+        });
+        self.fixed_bytes + costs.sum::<usize>()
+    }
+
+    /// Makes room for a new topic. Returns false if there is none.
+    fn introduce(&mut self, topic: usize, sample: Sample) -> bool {
+        let new_entries = (topic + 1).saturating_sub(self.topics.len());
+        let cost = AnyPyramid::fixed_cost(sample) + new_entries * size_of::<Option<TopicPast>>();
+        self.is_full |= self.fixed_bytes + cost > self.max_bytes / 2;
+        if self.is_full {
+            return false;
+        }
+        self.fixed_bytes += cost;
+        self.bytes += cost;
+        if new_entries > 0 {
+            self.topics.resize_with(topic + 1, || None);
+        }
+        self.topics[topic] = Some(TopicPast {
+            feeds: 0,
+            pyramid: AnyPyramid::of(sample),
+        });
+        true
+    }
+
+    /// Forgets the oldest block of the level that is furthest above its share. Returns false if
+    /// there is none.
+    fn forget_one(&mut self) -> bool {
+        let clock = self.clock.unwrap_or_default();
+        let excess = |level: usize| {
+            let topic = *self.queues[level].front()?;
+            let past = self.topics[topic as usize].as_ref()?;
+            let oldest = either!(&past.pyramid, pyramid => pyramid.track(level).oldest())?;
+            let age = clock.saturating_sub(oldest.saturating_mul(levels::nanos(level)));
+            Some((age as f64 / SHARES[level].as_nanos() as f64, level))
+        };
+        let worst = (0..LEVELS).filter_map(excess);
+        let Some((_, level)) = worst.max_by(|one, other| one.0.total_cmp(&other.0)) else {
+            return false;
+        };
+        let topic = self.queues[level].pop_front();
+        let Some(Some(past)) = topic.and_then(|topic| self.topics.get_mut(topic as usize)) else {
+            return false;
+        };
+        let (cost, records) =
+            either!(&mut past.pyramid, pyramid => pyramid.track_mut(level).forget_block());
+        self.bytes -= cost;
+        self.forgotten += u64::from(records);
+        true
+    }
+
+    /// The answer to a question, with the updates up to `position`.
+    pub fn excerpt(
+        &mut self,
+        topic: Option<TopicId>,
+        question: &CandlesQuestion,
+        position: Position,
+        now: TimeNs,
+    ) -> Excerpt {
+        let (now, _) = self.advance(now);
+        let past = topic.and_then(|topic| self.topics.get(topic as usize)?.as_ref());
+        let parts = past.map_or(Parts::None, |past| match &past.pyramid {
+            AnyPyramid::Trades(trades) => Parts::Trades(part(trades, question)),
+            AnyPyramid::Rows(rows) => Parts::Rows(part(rows, question)),
+        });
+        let outages = past.map(|past| self.outages.of(past.feeds));
+        Excerpt::new(question, position, now, outages.unwrap_or_default(), parts)
+    }
+
+    /// Approximate cost, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Records dropped because all topics together exceeded the byte limit, or because they were in
+    /// the future when the clock was set back.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// Updates that count nowhere: of topics for which there was no memory, and of another kind
+    /// than the first one of their topic.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+}
+
+fn part<S: Sum>(pyramid: &Pyramid<S>, question: &CandlesQuestion) -> Part<S> {
+    let (level, _) = levels::source(question.interval);
+    Part::new(question, pyramid.track(level), pyramid.unwritten(level))
+}

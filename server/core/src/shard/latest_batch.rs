@@ -1,0 +1,166 @@
+//! The open batch of a channel with newest values, and how it is built when it is closed.
+//!
+//! A batch may have all topics of the server. So it is built in parts, as many as the steps of a
+//! turn allow. Until it is finished no update is applied, so nothing changes meanwhile.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, binary_heap::PeekMut},
+};
+
+use bytes::Bytes;
+use fixedbitset::FixedBitSet;
+use tickcast_protocol::{
+    codec::{BatchHead, Encoding},
+    message::{Position, Resume, TopicId},
+};
+
+use super::{
+    steps::{Steps, copy_steps, json_steps},
+    topics::Topics,
+};
+use crate::{
+    tape::{JSON_SIZE_FACTOR, TapeUpdate},
+    wire::{BatchInParts, Wire},
+};
+
+/// Topics that are sorted at once: about 50 µs of work. The sorted parts are merged.
+const SORTED_TOGETHER: usize = 1_024;
+
+/// Steps of sorting one topic.
+const SORT_STEPS: usize = 2;
+
+/// Steps of finding the next topic and its value.
+const MERGE_STEPS: usize = 2;
+
+/// Steps of introducing one topic in a batch.
+pub(super) const INTRODUCE_STEPS: usize = 12;
+
+/// What a topic that is introduced usually needs.
+const INTRODUCED_BYTES: usize = 64;
+
+/// The open batch; see the module.
+#[derive(Debug, Default)]
+pub(super) struct LatestBatch {
+    changed: Vec<TopicId>,
+    is_changed: FixedBitSet,
+    /// Bytes of the first values of the changed topics, in bincode. The newest are often as long.
+    bytes: usize,
+    building: Option<Box<Building>>,
+}
+
+/// A batch that is being built.
+#[derive(Debug)]
+struct Building {
+    batch: BatchInParts,
+    /// Number of the changed topics that are sorted by position, in parts.
+    sorted: usize,
+    /// The next topic of each sorted part, as an index, with its position.
+    next: BinaryHeap<Reverse<(Position, usize)>>,
+}
+
+impl LatestBatch {
+    /// Adds an update.
+    #[inline]
+    pub(super) fn add(&mut self, update: &TapeUpdate<'_>) {
+        let topic = update.topic as usize;
+        self.is_changed.grow(topic + 1);
+        if !self.is_changed.put(topic) {
+            self.changed.push(update.topic);
+            self.bytes += update.bincode.len();
+        }
+    }
+
+    /// About as many bytes as the batch will have. A large buffer that has to grow is copied.
+    fn bytes_expected(&self, wire: Wire, introduced: usize) -> usize {
+        let bytes = match wire.encoding() {
+            Encoding::Bincode => self.bytes + self.bytes / 8,
+            Encoding::Json => self.bytes * JSON_SIZE_FACTOR,
+        };
+        bytes + introduced * INTRODUCED_BYTES
+    }
+
+    /// Goes on to build the batch with this head, which introduces topics (those of the head do not
+    /// count). Both are the same in each call until the batch is finished. Returns whether all of
+    /// it is built.
+    pub(super) fn build(
+        &mut self,
+        wire: Wire,
+        head: &BatchHead<'_>,
+        introduced: &[TopicId],
+        topics: &mut Topics,
+        steps: &mut Steps,
+    ) -> bool {
+        let count = self.changed.len();
+        let bytes = self.bytes_expected(wire, introduced.len());
+        let Building {
+            batch,
+            sorted,
+            next,
+        } = &mut **self.building.get_or_insert_with(|| {
+            Box::new(Building {
+                batch: BatchInParts::begin(wire, head, introduced.len(), count, bytes),
+                sorted: 0,
+                next: BinaryHeap::new(),
+            })
+        });
+        for &id in &introduced[batch.introduced()..] {
+            if steps.are_spent() {
+                return false;
+            }
+            steps.take(INTRODUCE_STEPS);
+            batch.introduce(&topics[id].info);
+        }
+        while *sorted < count {
+            if steps.are_spent() {
+                return false;
+            }
+            let end = count.min(*sorted + SORTED_TOGETHER);
+            let part = &mut self.changed[*sorted..end];
+            part.sort_unstable_by_key(|&id| topics.position(id));
+            next.push(Reverse((topics.position(part[0]), *sorted)));
+            steps.take(SORT_STEPS * part.len());
+            *sorted = end;
+        }
+        let mut left = steps.left();
+        let begun_with = left;
+        while let Some(mut first) = next.peek_mut() {
+            if left == 0 {
+                steps.take(begun_with);
+                return false;
+            }
+            let Reverse((_, index)) = *first;
+            let id = self.changed[index];
+            let after = index + 1;
+            if after.is_multiple_of(SORTED_TOGETHER) || after == count {
+                PeekMut::pop(first);
+            } else {
+                *first = Reverse((topics.position(self.changed[after]), after));
+            }
+            let latest = topics[id].latest_made(wire.encoding());
+            batch.push(latest.bytes);
+            let taken = MERGE_STEPS + copy_steps(latest.bytes.len()) + json_steps(latest.new_bytes);
+            left = left.saturating_sub(taken);
+        }
+        steps.take(begun_with - left);
+        true
+    }
+
+    /// Finishes a batch that is [built](Self::build). Also returns the number of its updates. A
+    /// client that has received it resumes at `resume`.
+    pub(super) fn finish(&mut self, resume: &Resume) -> Option<(Bytes, u64)> {
+        let frame = self.building.take()?.batch.finish(resume);
+        self.bytes = 0;
+        let updates = self.changed.len() as u64;
+        // The set is cleared by whole blocks where that is less work.
+        if self.changed.len() < self.is_changed.as_slice().len() {
+            for &id in &self.changed {
+                self.is_changed.set(id as usize, false);
+            }
+        } else {
+            self.is_changed.clear();
+        }
+        self.changed.clear();
+        Some((frame, updates))
+    }
+}

@@ -1,0 +1,97 @@
+//! What a subscriber publishes: its will, and messages of a host of Sparkplug.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::super::settings::MqttVersion;
+
+/// A message to publish.
+#[derive(Debug, Clone)]
+pub(in crate::feed::mqtt) struct Outgoing {
+    pub(in crate::feed::mqtt) topic: String,
+    pub(in crate::feed::mqtt) payload: Bytes,
+    /// Whether it is the state of a host: retained, and with quality of service 1. Other messages
+    /// are neither.
+    pub(in crate::feed::mqtt) is_state: bool,
+}
+
+/// What the broker publishes when the connection breaks: retained, and with quality of service 1.
+#[derive(Debug, Clone)]
+pub(in crate::feed::mqtt) struct Will {
+    pub(in crate::feed::mqtt) topic: String,
+    pub(in crate::feed::mqtt) payload: String,
+}
+
+/// PUBLISH, and its flags (MQTT 5.0, section 3.3.1).
+const PUBLISH: u8 = 0x30;
+const QOS_1: u8 = 0x02;
+const RETAIN: u8 = 0x01;
+
+/// Writes a PUBLISH (MQTT 5.0, section 3.3). The identifier is used for the state of a host.
+pub(super) fn write(version: MqttVersion, message: &Outgoing, id: u16, out: &mut BytesMut) {
+    let Outgoing {
+        topic,
+        payload,
+        is_state,
+    } = message;
+    let topic_bytes = u16::try_from(topic.len()).unwrap_or(u16::MAX);
+    let has_properties = version == MqttVersion::V5;
+    let head = 2 + usize::from(topic_bytes) + 2 * usize::from(*is_state);
+    let bytes = head + usize::from(has_properties) + payload.len();
+    out.put_u8(match is_state {
+        true => PUBLISH | QOS_1 | RETAIN,
+        false => PUBLISH,
+    });
+    put_length(bytes, out);
+    out.put_u16(topic_bytes);
+    out.put_slice(&topic.as_bytes()[..usize::from(topic_bytes)]);
+    if *is_state {
+        out.put_u16(id);
+    }
+    if has_properties {
+        out.put_u8(0);
+    }
+    out.put_slice(payload);
+}
+
+/// A variable byte integer (MQTT 5.0, section 1.5.5).
+fn put_length(mut bytes: usize, out: &mut BytesMut) {
+    loop {
+        let low = (bytes % 128) as u8;
+        bytes /= 128;
+        match bytes {
+            0 => return out.put_u8(low),
+            _ => out.put_u8(low | 0x80),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_written_in_both_versions() {
+        let written = |version, is_state, payload: &[u8]| {
+            let message = Outgoing {
+                topic: "a/b".into(),
+                payload: Bytes::copy_from_slice(payload),
+                is_state,
+            };
+            let mut out = BytesMut::new();
+            write(version, &message, 7, &mut out);
+            out.to_vec()
+        };
+        assert_eq!(written(MqttVersion::V3, false, b"x"), b"\x30\x06\0\x03a/bx");
+        assert_eq!(
+            written(MqttVersion::V3, true, b"x"),
+            b"\x33\x08\0\x03a/b\0\x07x"
+        );
+        assert_eq!(
+            written(MqttVersion::V5, true, b"x"),
+            b"\x33\x09\0\x03a/b\0\x07\0x"
+        );
+        let long = written(MqttVersion::V5, false, &[0; 300]);
+        assert_eq!(long[..3], [0x30, 0xb2, 0x02]);
+        assert_eq!(long.len(), 3 + 306);
+    }
+}
