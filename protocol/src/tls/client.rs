@@ -1,9 +1,9 @@
 //! Connections with TLS to one server.
 
-use std::{error::Error, fmt, io, iter, sync::Arc};
+use std::{error::Error, fmt, iter, sync::Arc};
 
 use rustls::{
-    ClientConfig, InconsistentKeys,
+    ClientConfig, ClientConnection, InconsistentKeys,
     client::Resumption,
     crypto::{CryptoProvider, ring},
     pki_types::ServerName,
@@ -87,8 +87,13 @@ impl TlsClient {
     /// refuses a client certificate after the handshake. The error may be the cause of others.
     pub fn explain(&self, error: &(dyn Error + 'static)) -> Option<String> {
         iter::successors(Some(error), |error| (*error).source())
-            .filter_map(|error| error.downcast_ref::<io::Error>())
             .find_map(|error| failure::later(error, &self.options, &self.name))
+    }
+
+    /// A session without a stream, for callers that have their own sockets.
+    pub fn session(&self) -> Result<ClientConnection, String> {
+        let session = ClientConnection::new(Arc::clone(&self.config), self.name.clone());
+        session.map_err(|error| format!("TLS failed: {error}"))
     }
 }
 

@@ -1,6 +1,9 @@
 //! The reason of a failed connection with TLS, in one sentence that says what to do.
 
-use std::io::{self, ErrorKind};
+use std::{
+    error::Error as StdError,
+    io::{self, ErrorKind},
+};
 
 use jiff::Timestamp;
 use rustls::{
@@ -26,11 +29,13 @@ pub(super) fn handshake(error: &io::Error, options: &TlsOptions, name: &ServerNa
 
 /// Why a connection has failed after its handshake, if the reason is TLS.
 pub(super) fn later(
-    error: &io::Error,
+    error: &(dyn StdError + 'static),
     options: &TlsOptions,
     name: &ServerName<'_>,
 ) -> Option<String> {
-    tls_error(error).map(|error| sentence(error, options, name))
+    let inner = error.downcast_ref().and_then(tls_error);
+    let found = error.downcast_ref().or(inner);
+    found.map(|error| sentence(error, options, name))
 }
 
 fn tls_error(error: &io::Error) -> Option<&Error> {

@@ -51,6 +51,14 @@ pub struct BadOption {
 }
 
 impl TlsOptions {
+    /// The default, of a program whose flags have the names of the fields, such as `--server-name`.
+    pub fn named_as_flags() -> Self {
+        Self {
+            prefix: "--",
+            ..Self::default()
+        }
+    }
+
     /// An option as its user knows it.
     pub(super) fn named(&self, option: &str) -> String {
         let prefix = self.prefix;

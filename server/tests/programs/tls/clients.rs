@@ -22,8 +22,7 @@ fn options(server: &SecureServer, ca: PathBuf) -> ConnectOptions {
     ConnectOptions {
         tls: TlsOptions {
             ca: Some(ca),
-            prefix: "--",
-            ..TlsOptions::default()
+            ..TlsOptions::named_as_flags()
         },
         ..ConnectOptions::new(url, Encoding::Bincode)
     }
