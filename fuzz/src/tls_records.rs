@@ -71,7 +71,7 @@ fn session(config: &Arc<ServerConfig>, bytes: &[u8], piece: usize) -> Option<Str
     out.clear();
     assert_eq!(session.receive(bytes, &mut out).as_ref(), Err(&error));
     assert_eq!(session.close(&mut out).as_ref(), Err(&error));
-    assert_eq!(out.len(), 0);
+    assert_eq!(out.used(), 0);
     Some(error.to_string())
 }
 

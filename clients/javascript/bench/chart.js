@@ -26,7 +26,7 @@ async function measure(count, repaints) {
   document.body.replaceChildren(place, tooltip);
   const points = new Points();
   const series = {
-    kind: 'line', points, isStepped: true, hasPair: false, number: 100, decimals: 2, isExact: true, unit: '', isOld: false, statuses: [], joins: [],
+    kind: 'line', points, isStepped: true, hasPair: false, number: 100, decimals: 2, isExact: true, unit: '', isOld: false, statuses: [], joins: [], notes: [], rows: [],
   };
   let state = 7;
   const next = () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;

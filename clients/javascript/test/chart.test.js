@@ -8,9 +8,10 @@ import { Columns } from '../page/chart/columns.js';
 import { plotOf, valuesOf } from '../page/chart/geometry.js';
 import { LINE, MOVE, extremesOf, linePath } from '../page/chart/line-path.js';
 import { Points } from '../page/chart/points.js';
+import { extremesOfRows, flawBoxes, rowShapes } from '../page/chart/row-shapes.js';
 import { timeTicks, valueRange, valueTicks } from '../page/chart/scale.js';
 import { composeScene } from '../page/chart/scene.js';
-import { StateList, stateAt, stateBoxes } from '../page/chart/states.js';
+import { StateList, legendOf, stateAt, stateBoxes } from '../page/chart/states.js';
 import { ValueRange } from '../page/chart/value-range.js';
 
 const NOW_S = 1_610_064_000;
@@ -32,7 +33,7 @@ function pointsOf(list) {
 
 const seriesOf = (list, fields = {}) => ({
   kind: 'line', points: pointsOf(list), isStepped: true, hasPair: false, number: list.at(-1)[1], decimals: 2, isExact: true, unit: '',
-  isOld: false, statuses: [], joins: [], ...fields,
+  isOld: false, statuses: [], joins: [], notes: [], rows: [], ...fields,
 });
 
 /** A plot of the last seconds, and the scene in it. */
@@ -320,7 +321,7 @@ test('a change of the rate is marked, and stale and dead times too', () => {
     statuses: [{ s: NOW_S - 40, status: 'stale' }, { s: NOW_S - 20, status: 'dead' }, { s: NOW_S - 10, status: 'live' }],
   });
   const { joins, troubles, plot } = compose(series);
-  assert.deepEqual(joins.map(({ text }) => text), ['5 /s from here']);
+  assert.deepEqual(joins.map(({ label }) => label.text), ['5 /s from here']);
   assert.ok(Math.abs(joins[0].x - plot.x(NOW_S - 30)) < 1e-9);
   assert.deepEqual(troubles.map(({ isDead }) => isDead), [false, true]);
 });
@@ -335,8 +336,20 @@ test('words are boxes until the next word, each word with one colour', () => {
   assert.equal(boxes[1].color, boxes[3].color);
   assert.notEqual(boxes[0].color, boxes[1].color);
   assert.ok(boxes.every(({ left, right }, at) => right > left && (at === 0 || Math.abs(boxes[at - 1].right - left) < 1e-9)));
-  assert.deepEqual(stateAt(list, NOW_S - 30), { s: NOW_S - 40, text: 'closed', until_s: NOW_S - 20 });
+  assert.deepEqual(stateAt(list, NOW_S - 30), { s: NOW_S - 40, text: 'closed', isWord: true, until_s: NOW_S - 20 });
   assert.equal(stateAt(list, NOW_S - 58), null);
+});
+
+test('sentences and pictures are events without a colour of their own, states are not', () => {
+  const list = new StateList(10);
+  list.add(NOW_S - 50, 'open');
+  assert.equal(list.hasOnlyWords, true);
+  for (const before_s of [40, 30]) list.add(NOW_S - before_s, '12067 bytes', false);
+  for (const before_s of [20, 10]) list.add(NOW_S - before_s, 'pressure 6.21 bar above 6.2 bar');
+  assert.equal(list.hasOnlyWords, false);
+  const boxes = stateBoxes(list, plotOf(SIZE, 0, 60, NOW_S - 60), NOW_S);
+  assert.deepEqual(boxes.map(({ isWord, color }) => [isWord, color]), [[true, 0], ...Array(4).fill([false, 0])]);
+  assert.deepEqual(legendOf(list, boxes), [{ text: 'open', color: 0 }]);
 });
 
 test('no label of a time is cut, with a value axis or without one', () => {
@@ -359,14 +372,74 @@ test('words that change faster than pixels are merged', () => {
 });
 
 test('a body fills its interval, and one that is not over is hollow', () => {
-  const candle = (before_s, open, close) => ({ start_s: NOW_S - before_s, open, close, low: 1, high: 9, volume: 3, count: 2, isIncomplete: false });
+  const candle = (before_s, open, close) => ({ start_s: NOW_S - before_s, interval_s: 10, open, close, low: 1, high: 9, volume: '3', count: 2, state: 'complete' });
   const candles = [candle(20, 2, 4), candle(10, 4, 3), candle(0, 3, 3)];
   const plot = plotOf(SIZE, 80, 60, NOW_S - 50);
   const values = valuesOf(plot, [0, 10]);
-  const shapes = candleShapes(candles, 10, plot, values, NOW_S + 5);
+  const shapes = candleShapes(candles, plot, values, NOW_S + 5);
   const wide = (10 / 60) * (plot.right - plot.left);
   assert.ok(shapes.every(({ width }) => width > 0.75 * wide && width < wide));
   assert.deepEqual(shapes.map(({ isUp, isHollow }) => [isUp, isHollow]), [[true, false], [false, false], [true, true]]);
   assert.ok(rangeOfCandles(candles)[0] < 1);
   assert.equal(LINE, 1);
+});
+
+/** Rows of ten seconds, each from 1 to 9 with a mean of 4. */
+const row = (before_s, fields = {}) => ({ start_s: NOW_S - before_s, interval_s: 10, open: 2, close: 3, low: 1, high: 9, sum: 8, count: 2, volume: null, prices: null, state: 'complete', ...fields });
+
+test('rows are a band and the line of their means, up to the first single update', () => {
+  const plot = plotOf(SIZE, 80, 60, NOW_S - 60);
+  const values = valuesOf(plot, [0, 10]);
+  const rows = [row(90), row(50), row(40), row(20, { high: 30 }), row(-10)];
+  const shapes = rowShapes(rows, NOW_S - 12, plot, values);
+  assert.equal(shapes.length, 3);
+  const near = (a, b) => assert.ok(Math.abs(a - b) < 1e-6, `${a} ${b}`);
+  near(shapes[0].left, plot.x(NOW_S - 50));
+  near(shapes[0].right, shapes[1].left);
+  near(shapes[2].right, plot.x(NOW_S - 12));
+  near(values.value(shapes[0].y), 4);
+  near(values.value(shapes[0].bottom), 1);
+  assert.deepEqual(extremesOfRows(rows, plot), [1, 30]);
+  assert.equal(extremesOfRows([row(90)], plot), null);
+  // Of trades the last price counts.
+  near(values.value(rowShapes([row(50, { sum: null })], null, plot, values)[0].y), 3);
+});
+
+test('incomplete intervals are hatched, and no line leads over what may be missing', () => {
+  const plot = plotOf(SIZE, 80, 60, NOW_S - 60);
+  const values = valuesOf(plot, [0, 10]);
+  const flawed = { state: 'incomplete' };
+  const rows = [row(60, flawed), row(50), row(40, flawed), row(20, flawed), row(10)];
+  assert.deepEqual(rowShapes(rows, null, plot, values).map(({ isBreak }) => isBreak), [false, false, false, true, false]);
+  const boxes = flawBoxes(rows, plot).map(({ left, width }) => [left, left + width].map((x) => Math.round(plot.s(x)) - NOW_S));
+  assert.deepEqual(boxes, [[-60, -50], [-40, -10]]);
+});
+
+test('what is not drawn is said where there is space, and at the pointer', () => {
+  const note = { from_s: NOW_S - 60, to_s: NOW_S - 30, text: 'the server keeps none' };
+  const { notes, pointed } = compose(seriesOf([[20, 1], [10, 2]], { notes: [note] }), { pointed_s: NOW_S - 40 });
+  assert.deepEqual(notes.map(({ label }) => label.text), [note.text]);
+  assert.ok(notes[0].label.x >= notes[0].left && notes[0].label.x + notes[0].label.width <= notes[0].right);
+  assert.equal(pointed.lines[0], note.text);
+  assert.equal(pointed.y, null);
+  const narrow = compose(seriesOf([[20, 1], [10, 2]], { notes: [{ ...note, from_s: NOW_S - 33 }] }));
+  assert.deepEqual(narrow.notes.map(({ label }) => label), [null]);
+});
+
+test('the words of two joins never lie on each other', () => {
+  const joins = [{ s: NOW_S - 12, text: '5 /s from here' }, { s: NOW_S - 10, text: '1 s rows before this' }, { s: NOW_S - 50, text: '1 m before this' }];
+  const labels = compose(seriesOf([[55, 1], [1, 2]], { joins })).joins.map(({ label }) => `${label.text} ${label.level}`);
+  assert.deepEqual(labels, ['1 s rows before this 0', '5 /s from here 1', '1 m before this 0']);
+});
+
+test('the pointer tells of a candle and of a row', () => {
+  const prices = { open: '39432.480', high: '39440.0', low: '39420.5', close: '39432.48' };
+  const candle = row(20, { ...Object.fromEntries(Object.entries(prices).map(([name, text]) => [name, Number(text)])), prices, volume: '12.500263', sum: null, state: 'incomplete', count: 1_812 });
+  const plot = plotOf(SIZE, 80, 60, NOW_S - 60);
+  const values = valuesOf(plot, [39_000, 40_000]);
+  const view = (series) => composeScene({ series: { ...seriesOf([[1, 1]]), ...series }, gapList: NO_GAPS, now_s: NOW_S, isUtc: true, character_px: 7, pointed_s: NOW_S - 15 }, plot, values).pointed;
+  assert.deepEqual(view({ kind: 'candles', candles: [candle] }).lines.map((line) => line.replaceAll('\u00a0', ' ')), [
+    'O 39 432.480  C 39 432.48', 'H 39 440.0  L 39 420.5', 'volume 12.500263 · 1 812 updates', '01-07 23:59:40 · 10 s · incomplete',
+  ]);
+  assert.deepEqual(view({ rows: [row(20)], unit: '°C', decimals: 1 }).lines, ['mean 4.00 °C', 'min 1.0  max 9.0', '2 updates', '01-07 23:59:40 · 10 s']);
 });

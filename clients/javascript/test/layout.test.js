@@ -38,7 +38,7 @@ test('the client does not import the pages, and the pages do not import each oth
     src: ['src'],
     'page/shared': ['page/shared'],
     'page/chart': ['page/chart', 'page/shared'],
-    'page/candles': ['page/candles', 'page/chart'],
+    'page/candles': ['page/candles', 'src/wire/decimal.js'],
     'page/inspector': ['page/inspector', 'page/shared'],
     'page/overview': ['page/overview', 'page/candles', 'page/chart', 'page/inspector', 'page/shared', 'index.js'],
     'page/console': ['page/console', 'page/shared', 'src', 'index.js'],

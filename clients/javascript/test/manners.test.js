@@ -188,6 +188,12 @@ onPage('trades become candles, and the interval can be chosen', { flags: SIMULAT
   const { right, top } = await plotOf(page);
   await page.mouse.move(right - 20, top + 80);
   await page.locator('.tooltip', { hasText: /O [\d\s.]+ {2}C [^]*H [^]*L [^]*volume [^]* updates? *[^]*5 s/ }).waitFor(PATIENCE);
+  // Too many candles are drawn with a longer interval, which is marked.
+  assert.equal(await page.locator('.interval .drawn').count(), 0);
+  await page.click('.interval button[value="1"]');
+  await page.click('#window button[value="86400"]');
+  await page.locator('.interval .drawn', { hasText: /^5 m$/ }).waitFor(PATIENCE);
+  assert.equal(await page.getAttribute('.interval button[value="1"]', 'aria-pressed'), 'true');
   await page.click('.form button[value=line]');
   await shown(page, ({ charts: [chart] }) => chart.interval_s === undefined);
   assert.equal(await page.isVisible('.interval'), false);

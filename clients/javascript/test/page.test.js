@@ -3,9 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { CandleSeries, INTERVALS_S } from '../page/candles/series.js';
-import { CandleSource } from '../page/candles/source.js';
-import { Points } from '../page/chart/points.js';
+import { INTERVALS_S } from '../page/candles/intervals.js';
 import { Undo } from '../page/chart/undo.js';
 import { MAX_SPAN_S, MIN_SPAN_S, between, following, panned, paused, windowOf, zoomed } from '../page/chart/view.js';
 import { difference } from '../page/inspector/difference.js';
@@ -179,53 +177,6 @@ test('an address of another version, or a broken one, does no harm', () => {
   assert.deepEqual(readAddress('%E0%A4%A'), { charts: [] });
   assert.deepEqual(readAddress('chart=&chart=a;candles=7;low=2;high=1&span=-1&end=never&what=1'), { charts: [{ topic: 'a', hasMessages: false }] });
   assert.equal(writeAddress({ charts: [], view: following(300), list: '', isUtc: false }), '');
-});
-
-test('candles have open, high, low, close, volume and count, and intervals close by the clock', () => {
-  const series = new CandleSeries(10);
-  for (const [s, price, size] of [[100, 5, 1], [101, 7, 2], [109.9, 6, 1], [110, 4, 3], [131, 8, 1]]) series.add(s, price, size, []);
-  assert.deepEqual(series.candles.map(({ start_s, open, high, low, close, volume, count }) => [start_s, open, high, low, close, volume, count]), [
-    [100, 5, 7, 5, 6, 4, 3], [110, 4, 4, 4, 4, 3, 1], [130, 8, 8, 8, 8, 1, 1],
-  ]);
-  assert.deepEqual(series.between(105, 130).map(({ start_s }) => start_s), [100, 110]);
-  assert.deepEqual(series.between(111, 131).map(({ start_s }) => start_s), [110, 130]);
-});
-
-test('candles next to a gap and the first one are incomplete, the others are not', () => {
-  const series = new CandleSeries(10);
-  const gaps = [{ from: 114_000, to: 135_000 }];
-  for (const s of [103, 112, 113, 136, 141, 152]) series.add(s, 1, NaN, gaps);
-  assert.deepEqual(series.candles.map(({ start_s, isIncomplete }) => [start_s, isIncomplete]), [[100, true], [110, true], [130, true], [140, false], [150, false]]);
-  assert.equal(series.candles[0].volume, 0);
-});
-
-test('candles made bit by bit are the same as at once, and one-second candles add up', () => {
-  for (let seed = 1; seed <= 20; seed++) {
-    const next = random(seed);
-    const ticks = new Points();
-    const gapList = { gaps: [], version: 0 };
-    const source = new CandleSource(ticks, gapList);
-    let s = 1_000;
-    for (let step = 0; step < 40; step++) {
-      for (let count = Math.floor(next() * 20); count > 0; count--) ticks.append(s += next(), Math.round(next() * 100), Math.round(next() * 10));
-      if (next() < 0.1) ticks.prepend({ times: [(ticks.first_s ?? s) - 1], values: [50], others: [1] });
-      if (next() < 0.1) {
-        gapList.gaps.push({ from: s * 1000, to: (s += 3) * 1000 });
-        gapList.version += 1;
-      }
-      const interval_s = next() < 0.9 ? 15 : 60;
-      const kept = source.between(interval_s, 0, 1e9, true);
-      assert.deepEqual(kept, new CandleSource(ticks, gapList).between(interval_s, 0, 1e9, true));
-      const seconds = new CandleSource(ticks, gapList).between(1, 0, 1e9, true);
-      for (const { start_s, open, high, low, close, volume, count } of kept) {
-        const own = seconds.filter((candle) => candle.start_s >= start_s && candle.start_s < start_s + interval_s);
-        const sum = (name) => own.reduce((total, candle) => total + candle[name], 0);
-        assert.deepEqual([open, high, low, close, volume, count], [
-          own[0].open, Math.max(...own.map((candle) => candle.high)), Math.min(...own.map((candle) => candle.low)), own.at(-1).close, sum('volume'), sum('count'),
-        ]);
-      }
-    }
-  }
 });
 
 test('JSON becomes readable without losing a digit', () => {

@@ -80,7 +80,7 @@ test('changes count from another moment on request', () => {
   add(store, update(1, 1, 100), update(2, 2, 110));
   const row = store.get('a/b');
   assert.equal(row.change, 10);
-  store.setReference();
+  store.setReference('now');
   assert.equal(row.change, 0);
   add(store, update(3, 3, 121));
   assert.equal(row.change, 10);

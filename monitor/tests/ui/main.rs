@@ -140,6 +140,11 @@ fn drag(
 
 /// The colour of the first text painted that is exactly this.
 fn ink(harness: &Harness<'_, Bench>, exact: &str) -> Option<egui::Color32> {
+    inks(harness, exact).into_iter().next()
+}
+
+/// The colours of all texts painted that are exactly this.
+fn inks(harness: &Harness<'_, Bench>, exact: &str) -> Vec<egui::Color32> {
     fn search(shape: &egui::Shape, exact: &str) -> Option<egui::Color32> {
         match shape {
             egui::Shape::Text(text) if text.galley.text() == exact => {
@@ -151,8 +156,8 @@ fn ink(harness: &Harness<'_, Bench>, exact: &str) -> Option<egui::Color32> {
         }
     }
     let shapes = harness.output().shapes.iter();
-    let mut found = shapes.filter_map(|clipped| search(&clipped.shape, exact));
-    found.next()
+    let found = shapes.filter_map(|clipped| search(&clipped.shape, exact));
+    found.collect()
 }
 
 fn is_chosen(harness: &Harness<'_, Bench>, label: &str) -> bool {

@@ -21,7 +21,7 @@ impl Arena {
     }
 
     /// Number of bytes in use.
-    pub fn len(&self) -> usize {
+    pub fn used(&self) -> usize {
         self.len
     }
 
@@ -56,9 +56,9 @@ mod tests {
             arena.room(text.len() + 3)[..text.len()].copy_from_slice(text);
             arena.commit(text.len());
         }
-        assert_eq!((arena.bytes(), arena.len()), (&b"abcde"[..], 5));
+        assert_eq!((arena.bytes(), arena.used()), (&b"abcde"[..], 5));
         arena.clear();
-        assert_eq!((arena.bytes(), arena.len()), (&b""[..], 0));
+        assert_eq!((arena.bytes(), arena.used()), (&b""[..], 0));
         assert!(!arena.bytes.is_empty());
         arena.room(KEPT_MAX_BYTES + 1);
         arena.commit(KEPT_MAX_BYTES + 1);

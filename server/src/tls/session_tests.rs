@@ -111,7 +111,7 @@ fn a_session_that_has_failed_stays_so_and_says_it_once() {
     ] {
         assert_eq!(again, Err(rustls::Error::DecryptError));
     }
-    assert_eq!((out.len(), pair.server.held_bytes()), (0, 0));
+    assert_eq!((out.used(), pair.server.held_bytes()), (0, 0));
     assert_eq!(pair.server.take(&mut [0; 1]), None);
 }
 

@@ -8,13 +8,14 @@ import { axisWidth, plotOf, valuesOf } from './geometry.js';
 import { Gestures } from './gestures.js';
 import { LineLayer } from './line-layer.js';
 import { extremesOf } from './line-path.js';
+import { extremesOfRows } from './row-shapes.js';
 import { valueRange } from './scale.js';
 import { composeScene, lastText, valueLabels } from './scene.js';
 import { showTooltip } from './tooltip.js';
 import { ValueRange } from './value-range.js';
 
 const COLORS = [
-  'background', 'line', 'text', 'muted', 'dim', 'accent', 'on-accent', 'up', 'down', 'warning', 'bad',
+  'background', 'panel', 'raised', 'line', 'text', 'muted', 'dim', 'accent', 'on-accent', 'up', 'down', 'warning', 'bad',
   'series-2', 'series-3', 'series-4', 'series-5', 'series-6',
 ];
 
@@ -36,6 +37,8 @@ export class Chart {
   #until = -Infinity;
   #shown = { plot: null, values: null };
   #topic = null;
+  /** Two times that are compared: `{ from_s, to_s }`. */
+  #ruler = null;
   #observer;
 
   /**
@@ -72,6 +75,14 @@ export class Chart {
     return this.#shown;
   }
 
+  /** @returns {boolean} whether there was a ruler, which is gone now */
+  clearRuler() {
+    const had = this.#ruler !== null;
+    this.#ruler = null;
+    if (had) this.#on.change();
+    return had;
+  }
+
   /** The colours or the font of the page changed. */
   restyle() {
     const style = getComputedStyle(document.documentElement);
@@ -97,6 +108,7 @@ export class Chart {
   paint(view) {
     if (view.topic !== this.#topic) {
       this.#topic = view.topic;
+      this.#ruler = null;
       this.#labelLength = 0;
       this.#range.clear();
       this.#layer.clear();
@@ -122,9 +134,10 @@ export class Chart {
     }
     const { values } = measured;
     this.#shown = { plot, values };
-    const scene = composeScene({ ...view, character_px: this.#character_px }, plot, values);
+    const scene = composeScene({ ...view, ruler: this.#ruler, character_px: this.#character_px }, plot, values);
     const lines = series.kind === 'line' ? this.#paintLines(view, plot, measured) : null;
     scene.end = lines?.end ?? null;
+    scene.rowsEnd = lines && scene.rows.length > 0 ? this.#firstPoint(series.points, plot, values) : null;
     scene.box = this.#boxInPlot(plot);
     drawScene(this.#context, scene, lines?.canvas ?? null, this.#colors, this.#size);
     showTooltip(this.#tooltip, scene.pointed, this.#gestures.at, plot);
@@ -148,6 +161,10 @@ export class Chart {
         if (extremes) needed = needed ? [Math.min(needed[0], extremes[0]), Math.max(needed[1], extremes[1])] : extremes;
       }
     }
+    if (series.kind === 'line') {
+      const extremes = extremesOfRows(series.rows, plot);
+      if (extremes) needed = needed ? [Math.min(needed[0], extremes[0]), Math.max(needed[1], extremes[1])] : extremes;
+    }
     needed ??= [series.number ?? 0, series.number ?? 0];
     const fitted = range ?? this.#range.fit(valueRange(...needed, series.decimals), needed, now_s * 1000);
     return { values: valuesOf(plot, fitted), changed };
@@ -167,6 +184,10 @@ export class Chart {
     if (at < 0) return { canvas: this.#layer.canvas, end: null };
     const column = until === null ? columns.column[at] : Math.max(until, columns.column[at]);
     return { canvas: this.#layer.canvas, end: { x: (column - plot.fromColumn + 0.5) / plot.scale, y: values.y(columns.last[at]) } };
+  }
+
+  #firstPoint({ start, times, values: numbers, length }, plot, values) {
+    return length === 0 || Number.isNaN(numbers[start]) ? null : { x: plot.x(times[start]), y: values.y(numbers[start]) };
   }
 
   #boxInPlot({ left, right, top, bottom }) {
@@ -194,9 +215,19 @@ export class Chart {
         this.#on.range(middle - half, middle + half);
       },
       boxed: (box) => this.#zoomToBox(box),
+      ruler: (x, toX) => this.#measureTime(x, toX),
+      click: () => this.clearRuler(),
       double: (at) => (isOnAxis(at) ? this.#on.fit() : this.#on.reset()),
       change: () => this.#on.change(),
     };
+  }
+
+  #measureTime(x, toX) {
+    const { plot } = this.#shown;
+    if (!plot) return;
+    const [from_s, to_s] = [x, toX].map((place) => plot.s(Math.min(Math.max(place, plot.left), plot.right))).sort((a, b) => a - b);
+    this.#ruler = { from_s, to_s };
+    this.#on.change();
   }
 
   #zoomToBox({ x, y, toX, toY }) {

@@ -1,12 +1,14 @@
 // Draws a scene on a canvas. It decides nothing: every position and text comes with the scene.
 
-import { drawCandles, drawStates, drawTroubles } from './draw-values.js';
+import { drawCandles, drawLegend, drawRows, drawStates, drawTroubles } from './draw-values.js';
 import { LABEL_GAP_PX, LABEL_PAD_PX, LABEL_PX } from './geometry.js';
 import { Pen } from './pen.js';
 
 export const AXIS_FONT = '11px "JetBrains Mono", ui-monospace, monospace';
 const HATCH_PX = 7;
 const HATCH_ALPHA = 0.45;
+const FLAW_ALPHA = 0.3;
+const NOTE_ALPHA = 0.5;
 const END_RADIUS_PX = 3;
 const POINTED_RADIUS_PX = 4;
 const POINTED_LINE_PX = 1.4;
@@ -14,7 +16,10 @@ const CORNER_PX = 3;
 /** From the bottom of the plot to the middle of the labels below it. */
 const TIME_LABEL_PX = 15;
 const BOX_ALPHA = 0.14;
+const RULER_ALPHA = 0.1;
 const MIN_JOIN_PX = 120;
+/** Behind the words of a join, so that they can be read and the line too. */
+const JOIN_ALPHA = 0.7;
 
 /**
  * @param {CanvasRenderingContext2D} context
@@ -34,7 +39,9 @@ export function drawScene(context, scene, lines, colors, size) {
   const pen = new Pen(context, scale);
   drawGrid(pen, scene, colors);
   drawStates(pen, scene, colors);
+  for (const flaw of scene.flaws) drawFlaw(pen, flaw, scene.plot, colors);
   drawCandles(pen, scene, colors);
+  drawRows(pen, scene, colors);
   if (lines) {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.drawImage(lines, Math.round(left * scale), Math.round(top * scale));
@@ -43,10 +50,13 @@ export function drawScene(context, scene, lines, colors, size) {
   if (scene.end) drawEnd(pen, scene, colors);
   for (const gap of scene.gaps) drawGap(pen, gap, scene.plot, colors);
   for (const gap of scene.gaps) if (gap.label) drawGapLabel(pen, gap, scene.plot, colors);
+  for (const note of scene.notes) drawNote(pen, note, scene.plot, colors);
   drawTroubles(pen, scene, colors);
+  drawLegend(pen, scene, colors);
   for (const join of scene.joins) drawJoin(pen, join, scene.plot, colors);
   drawAxes(pen, scene, colors);
   if (scene.last) drawLast(pen, scene, colors);
+  if (scene.ruler) drawRuler(pen, scene, colors);
   if (scene.pointed) drawPointed(pen, scene, colors);
   if (scene.box) drawBox(pen, scene, colors);
 }
@@ -75,16 +85,25 @@ function drawEnd({ context }, { end: { x, y }, plot }, colors) {
 }
 
 /** Covers what is below it: nothing is known about this time. */
-function drawGap({ context, scale, width: hairline }, { left, width, isLoss }, { top, bottom }, colors) {
+function drawGap(pen, gap, { top, bottom }, colors) {
+  pen.context.fillStyle = colors.background;
+  pen.context.fillRect(gap.left, top, gap.width, bottom - top);
+  hatch(pen, gap, { top, bottom }, gap.isLoss ? colors.bad : colors.muted, HATCH_ALPHA);
+}
+
+/** Lies below what is known of this time, of which something is missing. */
+function drawFlaw(pen, flaw, plot, colors) {
+  hatch(pen, flaw, plot, colors.muted, FLAW_ALPHA);
+}
+
+function hatch({ context, scale, width: hairline }, { left, width }, { top, bottom }, color, alpha) {
   const height = bottom - top;
   context.save();
   context.beginPath();
   context.rect(left, top, width, height);
   context.clip();
-  context.fillStyle = colors.background;
-  context.fill();
-  context.strokeStyle = isLoss ? colors.bad : colors.muted;
-  context.globalAlpha = HATCH_ALPHA;
+  context.strokeStyle = color;
+  context.globalAlpha = alpha;
   context.lineWidth = hairline / scale;
   context.beginPath();
   for (let x = left - height; x < left + width; x += HATCH_PX) {
@@ -101,20 +120,33 @@ function drawGapLabel(pen, { label: { x, width, text }, isLoss }, { top }, color
   pen.text(text, x + LABEL_PAD_PX, top + LABEL_PX / 2, isLoss ? colors.bad : colors.muted, 'left');
 }
 
+/** A time that is not drawn, and why. */
+function drawNote(pen, { left, right, label }, { top, bottom }, colors) {
+  const { context } = pen;
+  context.globalAlpha = NOTE_ALPHA;
+  pen.box(left, top, right, bottom, colors.panel);
+  context.globalAlpha = 1;
+  if (!label) return;
+  const middle = (top + bottom) / 2;
+  context.fillStyle = colors.background;
+  context.fillRect(label.x, middle - LABEL_PX / 2, label.width, LABEL_PX);
+  pen.text(label.text, label.x + LABEL_PAD_PX, middle, colors.muted, 'left');
+}
+
 /** From here on the line has more or fewer updates than before. */
-function drawJoin(pen, { x, text }, plot, colors) {
+function drawJoin(pen, { x, label }, plot, colors) {
   const { context } = pen;
   context.beginPath();
   pen.vertical(x, plot.top, plot.bottom);
   pen.stroke(colors.dim, [2, 4]);
   // On a low chart the text would hide the line.
-  if (plot.bottom - plot.top < MIN_JOIN_PX) return;
-  const width = context.measureText(text).width + 2 * LABEL_PAD_PX;
-  const isLeft = x + width > plot.right;
-  const left = isLeft ? x - width : x;
-  const top = plot.bottom - LABEL_PX;
+  if (!label || plot.bottom - plot.top < MIN_JOIN_PX) return;
+  const { left, width, text, level } = label;
+  const top = plot.bottom - LABEL_PX * (level + 1);
+  context.globalAlpha = JOIN_ALPHA;
   context.fillStyle = colors.background;
   context.fillRect(left + 1, top, width - 2, LABEL_PX - 1);
+  context.globalAlpha = 1;
   pen.text(text, left + LABEL_PAD_PX, top + LABEL_PX / 2, colors.dim, 'left');
 }
 
@@ -150,6 +182,30 @@ function drawPointed(pen, { plot, pointed: { x, y } }, colors) {
   context.strokeStyle = colors.text;
   context.lineWidth = POINTED_LINE_PX;
   context.stroke();
+}
+
+/** Two cursors, and what is between them. */
+function drawRuler(pen, { ruler: { left, right, label }, plot }, colors) {
+  const { context } = pen;
+  context.save();
+  context.beginPath();
+  context.rect(plot.left, plot.top, plot.right - plot.left, plot.bottom - plot.top);
+  context.clip();
+  context.globalAlpha = RULER_ALPHA;
+  pen.box(left, plot.top, right, plot.bottom, colors.warning);
+  context.globalAlpha = 1;
+  context.beginPath();
+  pen.vertical(left, plot.top, plot.bottom);
+  pen.vertical(right, plot.top, plot.bottom);
+  pen.stroke(colors.warning);
+  const top = plot.top + LABEL_PX + LABEL_PAD_PX;
+  context.beginPath();
+  context.roundRect(label.x, top, label.width, label.lines.length * LABEL_PX + LABEL_PAD_PX, CORNER_PX);
+  context.fillStyle = colors.raised;
+  context.fill();
+  pen.stroke(colors.line);
+  label.lines.forEach((line, at) => pen.text(line, label.x + LABEL_PAD_PX, top + LABEL_PAD_PX / 2 + (at + 0.5) * LABEL_PX, at === 0 ? colors.text : colors.muted, 'left'));
+  context.restore();
 }
 
 /** The part of the plot that a person is about to zoom to. */

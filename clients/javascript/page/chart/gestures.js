@@ -13,6 +13,8 @@ const MAX_WHEEL_PX = 400;
 const MIN_PINCH_PX = 16;
 const PINCH_SLOP_PX = 24;
 const RIGHT_BUTTON = 2;
+/** A finger that rests for this long begins a ruler. */
+const HOLD_MS = 450;
 
 export class Gestures {
   /** Where a mouse or a tap points, in CSS pixels; null if nothing does. */
@@ -25,6 +27,7 @@ export class Gestures {
   #pressed = new Map();
   #kind = null;
   #clicked = null;
+  #hold = null;
   /** Where the middle of two fingers was at first, and whether it has moved. */
   #pinched = null;
 
@@ -32,7 +35,8 @@ export class Gestures {
    * @param {HTMLElement} element
    * @param {object} on what happens; places are in CSS pixels of the element: `point(at)`,
    * `zoom(factor, x, kind)`, `pan(px, kind)`, `stretch(factor)` of the values, `boxed(box)`,
-   * `double(at)`, `grab(at)` returns `plot` or `axis`, `change()` for a repaint
+   * `double(at)`, `ruler(x, toX)` between two places, `click()`, `grab(at)` returns
+   * `plot` or `axis`, `change()` for a repaint
    */
   constructor(element, on) {
     this.#element = element;
@@ -71,8 +75,18 @@ export class Gestures {
       this.#pinched = null;
       this.#point(null);
     } else if (this.#pressed.size === 1) {
-      this.#kind = event.button === RIGHT_BUTTON ? 'box' : 'press';
+      this.#kind = event.button === RIGHT_BUTTON ? 'box' : event.shiftKey ? 'ruler' : 'press';
+      if (place.isFinger) this.#hold = setTimeout(() => this.#holds(event.pointerId), HOLD_MS);
     }
+    if (this.#pressed.size > 1) clearTimeout(this.#hold);
+  }
+
+  /** A finger rests: from here on it measures. */
+  #holds(pointerId) {
+    if (this.#kind !== 'press' || !this.#pressed.has(pointerId)) return;
+    this.#kind = 'ruler';
+    const { x } = this.#pressed.get(pointerId);
+    this.#on.ruler(x, x + SLOP_PX);
   }
 
   #move(event) {
@@ -86,11 +100,15 @@ export class Gestures {
     const spread = this.#spread();
     Object.assign(pressed, place);
     if (this.#kind === 'press' && Math.hypot(place.x - pressed.startX, place.y - pressed.startY) > SLOP_PX) {
+      clearTimeout(this.#hold);
       this.#kind = this.#on.grab({ x: pressed.startX, y: pressed.startY }) === 'axis' ? 'stretch' : 'pan';
       before.x = pressed.startX;
       before.y = pressed.startY;
     }
-    if (this.#kind === 'pan') {
+    if (this.#kind === 'ruler') {
+      if (Math.abs(place.x - pressed.startX) > SLOP_PX) this.#on.ruler(pressed.startX, place.x);
+      this.#point(null);
+    } else if (this.#kind === 'pan') {
       this.#point(event.pointerType === 'touch' ? null : place);
       this.#on.pan(place.x - before.x, 'drag');
     } else if (this.#kind === 'stretch') {
@@ -123,6 +141,7 @@ export class Gestures {
   #up(event) {
     const pressed = this.#pressed.get(event.pointerId);
     if (!this.#pressed.delete(event.pointerId)) return;
+    clearTimeout(this.#hold);
     if (this.#kind === 'press') this.#click(event, pressed);
     if (this.#kind === 'box') this.#finishBox();
     if (this.#pressed.size === 0) this.#kind = null;
@@ -133,6 +152,7 @@ export class Gestures {
   #click({ timeStamp, pointerType }, { startX: x, startY: y }) {
     const last = this.#clicked;
     const isDouble = last !== null && timeStamp - last.timeStamp < DOUBLE_MS && Math.hypot(x - last.x, y - last.y) < DOUBLE_PX;
+    this.#on.click();
     this.#clicked = isDouble ? null : { timeStamp, x, y };
     if (isDouble) {
       if (pointerType === 'touch') this.#point(null);
@@ -150,6 +170,7 @@ export class Gestures {
   }
 
   #cancel({ pointerId }) {
+    clearTimeout(this.#hold);
     this.#pressed.delete(pointerId);
     this.box = null;
     if (this.#pressed.size === 0) this.#kind = null;

@@ -2,12 +2,12 @@
 
 import { clock, clockFrom } from '../shared/clock.js';
 import { age, fixed, grouped, signed, span } from '../shared/format.js';
+import { meanOf } from './row-shapes.js';
 import { stateAt } from './states.js';
 
 const MAX_TEXT = 60;
 /** A pointer is not more exact. */
 const NEAR_PX = 12;
-const VOLUME_DIGITS = 6;
 
 /**
  * @param {number} s the time of the crosshair
@@ -25,13 +25,16 @@ export function pointedAt(s, view, plot, values) {
     const until = gap.to === null ? 'now' : clock(gap.to, isUtc, true);
     return { x: plot.x(s), y: null, lines: [gap.text, `from ${clock(gap.from, isUtc, true)}`, `to   ${until}`] };
   }
+  const note = series.notes.find(({ from_s, to_s }) => from_s <= s && s < to_s);
+  if (note) return { x: plot.x(s), y: null, lines: [note.text, clockFrom(s * 1000, now_s * 1000, isUtc)] };
   if (series.kind === 'candles') return candleAt(s, view, plot, values);
   if (series.kind === 'states') return stateBelow(s, view, plot);
   return pointAt(s, view, plot, values);
 }
 
 function pointAt(s, { series, now_s, isUtc }, plot, values) {
-  const { points, isStepped, decimals, number, unit, hasPair } = series;
+  const { points, rows, isStepped, decimals, number, unit, hasPair } = series;
+  if (rows.length > 0 && !(s >= points.first_s)) return rowAt(s, { series, now_s, isUtc }, plot, values);
   // Left of the first point nothing is known.
   if (points.length === 0 || plot.x(s) < plot.x(points.first_s) - NEAR_PX) return null;
   let at = Math.min(Math.max(points.indexAfter(s) - (isStepped ? 1 : 0), points.start), points.end - 1);
@@ -47,20 +50,43 @@ function pointAt(s, { series, now_s, isUtc }, plot, values) {
   return { x: plot.x(shown_s), y: values.y(value), lines: [unit ? `${text} ${unit}` : text, when, `Δ live ${delta}`] };
 }
 
-function candleAt(s, { series, now_s, isUtc }, plot, values) {
-  const { candles, interval_s, decimals, hasSizes } = series;
-  const candle = candles.find(({ start_s }) => start_s <= s && s < start_s + interval_s);
-  if (!candle) return { x: plot.x(s), y: null, lines: ['no update in this interval', clockFrom(s * 1000, now_s * 1000, isUtc)] };
+/** The interval of a line that holds a time. */
+function rowAt(s, { series, now_s, isUtc }, plot, values) {
+  const { decimals, unit } = series;
+  const row = intervalAt(series.rows, s);
+  if (!row) return { x: plot.x(s), y: null, lines: ['no update in this interval', clockFrom(s * 1000, now_s * 1000, isUtc)] };
   const text = (number) => fixed(number, decimals);
-  const { open, high, low, close, volume, count, isIncomplete, start_s } = candle;
-  const isOpen = start_s + interval_s > now_s;
+  const mean = meanOf(row);
+  const [name, shown] = row.sum === null ? ['last', text(mean)] : ['mean', fixed(mean, decimals + 1)];
   return {
-    x: plot.x(start_s + interval_s / 2), y: values.y(close),
+    x: plot.x(row.start_s + row.interval_s / 2), y: values.y(mean),
+    lines: [`${name} ${shown}${unit ? ` ${unit}` : ''}`, `min ${text(row.low)}  max ${text(row.high)}`, countOf(row.count), startAndLength(row, now_s, isUtc)],
+  };
+}
+
+const intervalAt = (list, s) => list.findLast(({ start_s, interval_s }) => start_s <= s && s < start_s + interval_s);
+const countOf = (count) => `${grouped(String(count))} ${count === 1 ? 'update' : 'updates'}`;
+
+function startAndLength({ start_s, interval_s, state }, now_s, isUtc) {
+  const isOpen = start_s + interval_s > now_s;
+  const flaw = state === 'incomplete' ? ' · incomplete' : isOpen ? ' · open' : '';
+  return `${clockFrom(start_s * 1000, now_s * 1000, isUtc).slice(0, -4)} · ${span(interval_s)}${flaw}`;
+}
+
+function candleAt(s, { series, now_s, isUtc }, plot, values) {
+  const { candles, decimals } = series;
+  const candle = intervalAt(candles, s);
+  if (!candle) return { x: plot.x(s), y: null, lines: ['no update in this interval', clockFrom(s * 1000, now_s * 1000, isUtc)] };
+  const { prices, volume, count } = candle;
+  // Prices are shown with all their digits.
+  const text = (name) => (prices ? grouped(prices[name]) : fixed(candle[name], decimals));
+  return {
+    x: plot.x(candle.start_s + candle.interval_s / 2), y: values.y(candle.close),
     lines: [
-      `O ${text(open)}  C ${text(close)}`,
-      `H ${text(high)}  L ${text(low)}`,
-      `${hasSizes ? `volume ${grouped(String(Number(volume.toPrecision(VOLUME_DIGITS))))} · ` : ''}${count} ${count === 1 ? 'update' : 'updates'}`,
-      `${clockFrom(start_s * 1000, now_s * 1000, isUtc).slice(0, -4)} · ${span(interval_s)}${isIncomplete ? ' · incomplete' : isOpen ? ' · open' : ''}`,
+      `O ${text('open')}  C ${text('close')}`,
+      `H ${text('high')}  L ${text('low')}`,
+      `${volume === null ? '' : `volume ${grouped(volume)} · `}${countOf(count)}`,
+      startAndLength(candle, now_s, isUtc),
     ],
   };
 }

@@ -8,8 +8,10 @@ const MAX_WORD = 24;
 
 /** Changes of a word, oldest first. */
 export class StateList {
-  /** `{ s, text }`; null for a time without a known value. */
+  /** `{ s, text, isWord }` */
   changes = [];
+  /** Whether all texts so far are states: short words. */
+  hasOnlyWords = true;
   version = 0;
   #limit;
   #colors = new Map();
@@ -19,24 +21,34 @@ export class StateList {
     this.#limit = limit;
   }
 
-  /** @param {number} s not before the last one */
-  add(s, text) {
-    if (this.changes.at(-1)?.text === text) return;
-    this.changes.push({ s, text });
+  /**
+   * @param {number} s not before the last one
+   * @param {boolean} isState whether the text may be a state; that of a picture is not
+   */
+  add(s, text, isState = true) {
+    const isWord = this.#isWord(text, isState);
+    if (isWord && this.changes.at(-1)?.text === text) return;
+    this.changes.push({ s, text, isWord });
     if (this.changes.length > this.#limit) this.changes.shift();
     this.version += 1;
   }
 
-  /** @param {{ s: number, text: string }[]} older in ascending order */
+  /** @param {{ s: number, text: string, isState?: boolean }[]} older in ascending order */
   prepend(older) {
-    const all = [...older, ...this.changes];
-    this.changes = all.filter(({ text }, at) => at === 0 || all[at - 1].text !== text).slice(-this.#limit);
+    const all = [...older.map(({ s, text, isState = true }) => ({ s, text, isWord: this.#isWord(text, isState) })), ...this.changes];
+    this.changes = all.filter(({ text, isWord }, at) => !isWord || at === 0 || all[at - 1].text !== text).slice(-this.#limit);
     this.version += 1;
   }
 
-  /** A word keeps its colour. Whole sentences all have the same. */
-  colorOf(text) {
-    if (text.length > MAX_WORD) return 0;
+  #isWord(text, isState) {
+    const isWord = isState && text.length <= MAX_WORD;
+    this.hasOnlyWords &&= isWord;
+    return isWord;
+  }
+
+  /** A word keeps its colour. Everything else has the first one. */
+  colorOf({ text, isWord }) {
+    if (!isWord) return 0;
     if (!this.#colors.has(text) && this.#colors.size < MAX_COLORED) this.#colors.set(text, this.#colors.size % STATE_COLORS);
     return this.#colors.get(text) ?? 0;
   }
@@ -45,7 +57,8 @@ export class StateList {
 /**
  * The boxes in sight. Those below a pixel are merged into one without a word.
  *
- * @returns {{ left: number, right: number, text: string | null, color: number }[]}
+ * @returns {{ left: number, right: number, text: string | null, color: number,
+ * isWord: boolean }[]}
  */
 export function stateBoxes(list, plot, now_s) {
   const { changes } = list;
@@ -60,7 +73,7 @@ export function stateBoxes(list, plot, now_s) {
       last.right = right;
     } else {
       const isThin = right - left < 1;
-      boxes.push({ left, right, text: isThin ? null : changes[at].text, color: list.colorOf(changes[at].text) });
+      boxes.push({ left, right, text: isThin ? null : changes[at].text, color: list.colorOf(changes[at]), isWord: changes[at].isWord });
     }
   }
   return boxes;
@@ -68,8 +81,8 @@ export function stateBoxes(list, plot, now_s) {
 
 /** The words of boxes, each once, with their colours. */
 export function legendOf(list, boxes) {
-  const words = new Set(boxes.map(({ text }) => text).filter((text) => text !== null && text.length <= MAX_WORD));
-  return [...words].slice(0, STATE_COLORS).map((text) => ({ text, color: list.colorOf(text) }));
+  const words = new Set(boxes.filter(({ text, isWord }) => text !== null && isWord).map(({ text }) => text));
+  return [...words].slice(0, STATE_COLORS).map((text) => ({ text, color: list.colorOf({ text, isWord: true }) }));
 }
 
 /** The change that holds at a time, and its end; null before the first one. */

@@ -4,7 +4,7 @@
 //
 // A name alone, such as `#market%2FBTC-USDT%2Ftrade`, is one chart.
 
-import { INTERVALS_S } from '../candles/series.js';
+import { INTERVALS_S } from '../candles/intervals.js';
 import { MAX_SPAN_S, MIN_SPAN_S } from '../chart/view.js';
 
 const MIN_SIGNIFICANT = 12;

@@ -1,13 +1,20 @@
 // All charts of the page: their elements, what is shown in them, and the updates that only they
 // need.
 
+import { candleInterval, rowInterval } from '../candles/intervals.js';
 import { windowOf } from '../chart/view.js';
 import { Detail } from './detail.js';
 import { loadHistory } from './history.js';
 import { Pane } from './pane.js';
-import { isWords, seriesOf } from './series.js';
+import { Pasts } from './pasts.js';
+import { NOTHING, isWords, seriesOf } from './series.js';
 import { MAX_POINTS_PER_CHART } from './store.js';
+import { withOutages } from './told-gaps.js';
 
+/** With more single updates than this to load, a line has rows instead. */
+const MAX_FINE = 20_000;
+/** With this many points it can be told how many there would be. */
+const ENOUGH = 1_000;
 /** History is loaded when the view comes this near to the oldest point, as a part of its span. */
 const NEAR = 0.25;
 
@@ -22,6 +29,9 @@ export class Charts {
   /** By the id of the chart. */
   #panes = new Map();
   #details = new Map();
+  #pasts;
+  /** The oldest time of which anything is known, of all charts; null if nothing is. */
+  #oldest_s = null;
   /** Topics whose history is being loaded. */
   #loading = new Set();
   /** The time of the crosshair, of all charts. */
@@ -42,6 +52,7 @@ export class Charts {
     this.#overview = overview;
     this.#gapList = gapList;
     this.#on = on;
+    this.#pasts = new Pasts(() => on.changed(false));
     const restyle = () => this.restyle();
     matchMedia('(prefers-color-scheme: light)').addEventListener('change', restyle);
     // Text drawn before the font is loaded has another font.
@@ -60,6 +71,7 @@ export class Charts {
   clientEnds() {
     for (const detail of this.#details.values()) detail.close();
     this.#details.clear();
+    this.#pasts.clientEnds();
     this.#loading.clear();
   }
 
@@ -79,21 +91,49 @@ export class Charts {
     const { charts, active } = this.#workspace;
     const now_s = now_ms / 1000;
     this.#arrange(charts);
-    this.#workspace.showAll(this.#oldest(), now_s);
+    this.#workspace.showAll(this.#oldest_s, now_s);
+    this.#oldest_s = null;
+    const { client } = this.#overview;
+    this.#pasts.begin(client);
     const { from_s, to_s } = windowOf(this.#workspace.view, now_s);
     const time = { from_s, span_s: this.#workspace.view.span_s };
     for (const shown of charts) {
       const row = this.#store.get(shown.topic) ?? null;
       const detail = this.#detailOf(shown, row);
       if (row) this.#loadIfNear(row, from_s, to_s - from_s);
-      const hasSizes = row?.kind === 'trade';
-      const series = row && seriesOf(row, shown, detail, this.#store.joins, (interval_s) => detail.candles.between(interval_s, from_s, to_s, hasSizes));
-      const gapList = series?.kind === 'line' || !detail ? this.#gapList : detail.gapList;
+      const past = row && this.#look(row, shown, detail, { from_s, to_s, now_s, isConnected: client.readyState === client.OPEN }, shown === active);
+      const series = row && seriesOf(row, shown, detail, this.#store.joins, past);
+      const gapList = this.#gapsOf(row, series, detail, past);
       this.#panes.get(shown.id).paint(shown, row, detail, {
-        topic: `${shown.topic} ${series?.kind}`, series, gapList, time, range: shown.range, now_s, isUtc, pointed_s: this.#pointed_s,
-      }, shown === active);
+        drawn_s: past?.interval_s ?? null, topic: `${shown.topic} ${series?.kind}`, series, gapList, time, range: shown.range, now_s, isUtc, pointed_s: this.#pointed_s,
+      }, { isActive: shown === active, isOnly: charts.length === 1 });
     }
+    this.#pasts.ask(client, now_s);
     this.#showActive(active);
+  }
+
+  /** A line has the gaps of the page, everything else those of its own subscription. */
+  #gapsOf(row, series, detail, past) {
+    if (series?.kind === 'line' || !detail) return withOutages(this.#gapList, past?.outages ?? [], row?.points);
+    return series?.kind === 'candles' ? lasting(detail.gapList) : detail.gapList;
+  }
+
+  /** Looks for candles, or for rows where not every update is known. */
+  #look(row, shown, detail, view, isActive) {
+    const first_s = row.points.first_s ?? view.now_s;
+    this.#oldest_s = Math.min(this.#oldest_s ?? Infinity, first_s);
+    if (isWords(row)) return null;
+    const past = this.#pasts.of(row.topic);
+    const span_s = view.to_s - view.from_s;
+    const interval_s = shown.isCandles ? candleInterval(shown.interval_s, span_s) : rowInterval(span_s);
+    past.follow(shown.isCandles ? interval_s : null);
+    // Live updates come soon, and then the newest candles are asked for with them.
+    if (shown.isCandles && !(detail && past.isFed)) return null;
+    const to_s = shown.isCandles ? view.to_s : Math.min(view.to_s, first_s);
+    const found = to_s <= view.from_s ? NOTHING : this.#pasts.look(past, interval_s, { ...view, to_s }, isActive);
+    this.#oldest_s = Math.min(this.#oldest_s, found.first_s ?? Infinity);
+    const outages = shown.isCandles ? [] : this.#pasts.outages(past, interval_s, view, row.seen_s);
+    return { ...found, outages, interval_s };
   }
 
   /** Charts that are too many for the place are scrolled. */
@@ -130,22 +170,18 @@ export class Charts {
     const { client } = this.#overview;
     if (!needsDetail(shown, row)) return null;
     if (!this.#details.has(shown.topic) && client.readyState < client.CLOSING) {
-      this.#details.set(shown.topic, new Detail(client, shown.topic, { now_ms: () => this.#on.now_s() * 1000, changed: () => this.#on.changed(false) }));
+      this.#details.set(shown.topic, new Detail(client, shown.topic, this.#pasts.of(shown.topic), { now_ms: () => this.#on.now_s() * 1000, changed: () => this.#on.changed(false) }));
     }
-    return this.#details.get(shown.topic) ?? null;
-  }
-
-  #oldest() {
-    const times = this.#workspace.charts.map(({ topic }) => this.#store.get(topic)?.points.first_s ?? this.#details.get(topic)?.ticks.first_s ?? null);
-    const known = times.filter((s) => s !== null);
-    return known.length === 0 ? null : Math.min(...known);
+    const detail = this.#details.get(shown.topic) ?? null;
+    if (shown.hasMessages || isWords(row)) detail?.loadHistory();
+    return detail;
   }
 
   /** Loads history as soon as the view shows what is before the oldest point. */
   #loadIfNear(row, from_s, span_s) {
     const { client } = this.#overview;
     const isFar = row.points.first_s !== null && row.points.first_s < from_s - NEAR * span_s;
-    if (row.hasAll || isFar || this.#loading.has(row.topic) || client.readyState !== client.OPEN || isWords(row)) return;
+    if (row.hasAll || isFar || this.#loading.has(row.topic) || client.readyState !== client.OPEN || isWords(row) || isMuch(row.points, from_s)) return;
     const left = MAX_POINTS_PER_CHART - row.points.length;
     if (left <= 0) return;
     this.#loading.add(row.topic);
@@ -153,7 +189,7 @@ export class Charts {
       if (client !== this.#overview.client) return null;
       this.#store.addHistory(row.topic, updates, this.#overview.rateText);
       this.#on.changed(false);
-      return row.points.first_s < from_s - NEAR * span_s ? null : row.oldest;
+      return row.points.first_s < from_s - NEAR * span_s || isMuch(row.points, from_s) ? null : row.oldest;
     }).then((hasMore) => {
       if (client !== this.#overview.client) return;
       row.hasAll = row.hasAll || !hasMore;
@@ -197,3 +233,9 @@ export class Charts {
 }
 
 const needsDetail = (shown, row) => Boolean(row) && (shown.isCandles || shown.hasMessages || isWords(row));
+
+/** Whether there are probably too many updates between a time and the first point. */
+const isMuch = ({ length, first_s, last_s }, from_s) => length >= ENOUGH && ((first_s - from_s) * length) / Math.max(last_s - first_s, 1) > MAX_FINE;
+
+/** Candles have what came after a gap from the server, so only a gap that lasts is one. */
+const lasting = ({ gaps, version }) => ({ gaps: gaps.filter(({ to }) => to === null), version });

@@ -1,8 +1,6 @@
-// Every update of one topic: for candles, for the timeline of words, and for its messages. It has a
-// subscription of its own without a rate, and begins with the server's history.
+// Every update of one topic: for its candles, for the timeline of words, and for its messages. It
+// has a subscription of its own without a rate.
 
-import { CandleSource } from '../candles/source.js';
-import { Points } from '../chart/points.js';
 import { StateList } from '../chart/states.js';
 import { Messages } from '../inspector/messages.js';
 import { count, nsToMs } from '../shared/format.js';
@@ -10,26 +8,25 @@ import { readValue } from '../shared/value.js';
 import { GapList } from './gap-list.js';
 import { loadHistory } from './history.js';
 
-const MAX_TICKS = 200_000;
-const DROPPED_PART = 8;
 const MAX_STATES = 5_000;
 /** Of the server's history. */
 const MAX_HISTORY = 40_000;
 
 export class Detail {
   topic;
-  ticks = new Points();
   states = new StateList(MAX_STATES);
   messages = new Messages();
   gapList = new GapList();
-  candles = new CandleSource(this.ticks, this.gapList);
-  /** Updates since the detail exists, history apart. */
-  received = 0;
   #client;
+  #past;
   #subscription;
   #changed;
   #seq = null;
+  /** Position of the oldest update; null before the first one, -1 if history does not fit. */
   #oldest = null;
+  #hasHistory = false;
+  #newest_s = 0;
+  #isClosed = false;
   #now;
   /** Whether a gap of the connection is open, which may turn out to be none. */
   #isAway = false;
@@ -37,19 +34,23 @@ export class Detail {
   /**
    * @param {import('../../index.js').Client} client
    * @param {string} topic
+   * @param {import('../candles/past.js').Past} past gets every update
    * @param {{ now_ms: () => number, changed: () => void }} on the server's time; something is new
    */
-  constructor(client, topic, { now_ms, changed }) {
+  constructor(client, topic, past, { now_ms, changed }) {
     this.topic = topic;
     this.#client = client;
+    this.#past = past;
     this.#changed = changed;
     this.#now = now_ms;
     this.#subscription = client.subscribe(topic, { mode: 'every' }, (event) => this.#receive(event));
     // Without permission there are no details; the page says why nothing comes.
-    this.#subscription.ready.catch(() => {});
+    this.#subscription.ready.then(() => this.#isClosed || past.begin(), () => {});
   }
 
   close() {
+    this.#isClosed = true;
+    this.#past.end();
     this.#subscription.close();
   }
 
@@ -62,13 +63,18 @@ export class Detail {
     if (event.type === 'batch') this.#batch(event);
     if (event.type === 'gap') {
       this.#isAway = false;
+      this.#past.begin();
       this.gapList.open(this.#now(), event.lost === undefined ? 'gap · some lost' : `gap · ${count(event.lost)} lost`, event.lost ?? null);
     }
     if (event.type === 'reset') {
       // Seqs of another epoch begin again, and what happened in between is unknown.
+      this.#past.begin();
       this.#isAway = false;
       this.#seq = null;
       this.#oldest = -1;
+    }
+    if (event.type === 'status') {
+      for (const { status, since_ns } of event.statuses) this.#past.setStatus(status, since_ns === undefined ? this.#now() / 1000 : nsToMs(since_ns) / 1000);
     }
     this.#changed();
   }
@@ -81,36 +87,33 @@ export class Detail {
     for (const update of event.updates) {
       if (this.#seq !== null && update.seq <= this.#seq) continue;
       this.#seq = update.seq;
-      this.received += 1;
+      // What a snapshot repeats is part of the past already.
+      if (!event.snapshot) this.#past.add(update);
       this.#add(update);
-      if (this.#oldest === null) this.#loadHistory(update.position);
+      this.#oldest ??= update.position;
     }
   }
 
   #add(update) {
-    const { number, other = NaN, text } = readValue(update.value);
-    const s = Math.max(nsToMs(update.ingest_time_ns) / 1000, this.ticks.last_s ?? 0);
-    this.ticks.append(s, number ?? NaN, other);
-    if (this.ticks.length > MAX_TICKS) this.ticks.dropOldest(Math.ceil(MAX_TICKS / DROPPED_PART));
-    if (number === null) this.states.add(s, text);
+    const { kind, number, text } = readValue(update.value);
+    const s = Math.max(nsToMs(update.ingest_time_ns) / 1000, this.#newest_s);
+    this.#newest_s = s;
+    if (number === null) this.states.add(s, text, kind !== 'bytes');
     this.messages.add(update);
   }
 
-  #loadHistory(position) {
-    this.#oldest = position;
+  /** Words and messages begin with the server's history; candles do not need it. */
+  loadHistory() {
+    if (this.#hasHistory || this.#oldest === null || this.#oldest === -1) return;
+    this.#hasHistory = true;
+    const position = this.#oldest;
     loadHistory(this.#client, this.topic, { before: position, limit: MAX_HISTORY }, (updates) => {
       if (this.#oldest === -1) return null;
-      const older = { times: [], values: [], others: [] };
       const states = [];
       for (const { ingest_time_ns, value } of updates) {
-        const { number, other = NaN, text } = readValue(value);
-        const s = nsToMs(ingest_time_ns) / 1000;
-        older.times.push(s);
-        older.values.push(number ?? NaN);
-        older.others.push(other);
-        if (number === null) states.push({ s, text });
+        const { kind, number, text } = readValue(value);
+        if (number === null) states.push({ s: nsToMs(ingest_time_ns) / 1000, text, isState: kind !== 'bytes' });
       }
-      this.ticks.prepend(older);
       this.states.prepend(states);
       this.messages.prepend(updates);
       this.#oldest = updates[0]?.position ?? position;

@@ -5,7 +5,8 @@ import { age, shortAge } from '../shared/format.js';
 /** The age of the newest value, or its problem, and the CSS class of that text. */
 export function freshness({ status, since_ms, quality, ingest_ms }, now_ms) {
   if (status !== 'live') {
-    const since = since_ms === null ? '' : ` ${shortAge(now_ms - since_ms)}`;
+    // The column has no more space.
+    const since = since_ms === null ? '' : ` ${shortAge(now_ms - since_ms).replace('min', 'm')}`;
     return [status + since, status === 'dead' ? 'bad' : 'warning'];
   }
   return quality === 'live' ? [age(now_ms - ingest_ms), ''] : [quality, 'warning'];

@@ -17,13 +17,15 @@ export const HELP = [
   ['Ctrl+Z', 'Undo the last change of the view'],
   ['u', 'Local time or UTC'],
   ['l', 'Copy a link to this view'],
-  ['Esc', 'Clear the filter, close the charts on a phone'],
+  ['Esc', 'Remove the ruler, close the charts on a phone'],
   ['Wheel', 'Zoom time, at the live edge while following'],
   ['Right drag', 'Zoom to a box'],
   ['Drag', 'Move in time; on the value axis: stretch the values'],
+  ['Shift drag', 'Measure a time: differences, least, greatest, mean'],
   ['Double click', 'Follow, and fit the values'],
   ['Two fingers', 'Zoom and move'],
   ['Tap', 'Value and time below the finger'],
+  ['Hold, drag', 'Measure a time: differences, least, greatest, mean'],
 ];
 
 const ACTIONS = {

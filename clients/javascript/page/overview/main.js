@@ -1,9 +1,9 @@
 // Puts the page together. Every event marks the page as changed; a changed page is repainted, for
 // data at most 20 times a second.
 
-import { INTERVALS_S } from '../candles/series.js';
+import { INTERVALS_S } from '../candles/intervals.js';
 import { chooseOne, copyText, elementsById, moveWithArrows, write } from '../shared/dom.js';
-import { clock, zoneName } from '../shared/clock.js';
+import { clock, midnight, zoneName } from '../shared/clock.js';
 import { count, nsToMs, span } from '../shared/format.js';
 import { remember, remembered } from '../shared/remembered.js';
 import { chosenTheme, setTheme } from '../shared/theme.js';
@@ -15,6 +15,7 @@ import { open, prepareDialogs } from './help.js';
 import { actionOf } from './keys.js';
 import { Latencies } from './latencies.js';
 import { Receiver } from './receive.js';
+import { REFERENCES, References } from './references.js';
 import { Store } from './store.js';
 import { OverviewSubscription } from './subscription.js';
 import { Table } from './table.js';
@@ -35,7 +36,9 @@ const ZOOM_FACTOR = 1.25;
 const WIDE = matchMedia('(min-width: 800px)');
 
 const elements = elementsById();
-const settings = { encoding: 'bincode', rate: '5', theme: chosenTheme(), zone: remembered('zone', ['local', 'utc']) };
+const settings = {
+  encoding: 'bincode', rate: '5', theme: chosenTheme(), zone: remembered('zone', ['local', 'utc']), reference: remembered('reference', REFERENCES),
+};
 
 const store = new Store();
 const gapList = new GapList();
@@ -78,6 +81,7 @@ const table = new Table(store, elements, (topic, isKept) => {
   else workspace.choose(topic);
   moved();
 });
+const references = new References(store, repaintInTime);
 const charts = new Charts(elements, { workspace, store, overview, gapList }, {
   now_s: () => serverNow() / 1000,
   changed: (isInput, isUrgent = false) => (isUrgent ? paint() : isInput ? repaint() : repaintInTime()),
@@ -182,6 +186,7 @@ function closeCharts() {
 function showHealth() {
   const { client, subscription } = overview;
   store.updateRates(serverNow());
+  references.update(overview.client, table.inSight, serverNow());
   health.show({
     client, position: receiver.position, store, granted: subscription.granted, latency: latencies.quantiles(client.clock), matching: table.rows.length,
   });
@@ -205,6 +210,21 @@ function setZone(zone) {
   showZone();
   remember('zone', zone);
   moved();
+}
+
+/** Changes in percent are counted from another time. */
+function chooseReference(kind) {
+  const now_ms = serverNow();
+  const isUtc = settings.zone === 'utc';
+  const since = clock(now_ms, isUtc).slice(0, 5);
+  references.choose(kind, now_ms, midnight(now_ms, isUtc));
+  table.setReference(...{
+    seen: ['', 'since this page first saw the topic'], day: ['24 h', 'within 24 hours'],
+    midnight: ['00:00', 'since midnight'], now: [since, `since ${since}`],
+  }[kind]);
+  // A moment is not remembered.
+  if (kind !== 'now') remember('reference', kind);
+  repaint();
 }
 
 async function copyLink() {
@@ -259,7 +279,7 @@ const ACTIONS = {
   undo: () => workspace.undo(),
   zone: () => setZone(settings.zone === 'utc' ? 'local' : 'utc'),
   link: copyLink,
-  escape: () => !WIDE.matches && closeCharts(),
+  escape: () => charts.active?.chart.clearRuler() || (!WIDE.matches && closeCharts()),
 };
 
 function pressKey(event) {
@@ -297,6 +317,7 @@ chooseOne(elements.theme, settings, 'theme', (theme) => {
   setTheme(theme);
   charts.restyle();
 });
+chooseOne(elements.reference, settings, 'reference', chooseReference);
 const showZone = chooseOne(elements.zone, settings, 'zone', setZone);
 moveWithArrows(elements.window);
 moveWithArrows(elements.head);
@@ -306,13 +327,6 @@ elements.window.addEventListener('click', ({ target }) => {
   if (target.value === undefined) return;
   workspace.setSpan(Number(target.value) || null, now_s());
   moved();
-});
-elements['set-reference'].addEventListener('click', () => {
-  const since = clock(serverNow(), settings.zone === 'utc').slice(0, 5);
-  store.setReference();
-  table.setReference(since);
-  write(elements.reference, `since ${since}`);
-  repaint();
 });
 elements.follow.addEventListener('click', () => {
   workspace.follow(now_s());
@@ -341,4 +355,5 @@ setInterval(() => {
 }, TICK_MS);
 setInterval(showHealth, HEALTH_MS);
 openAddress();
+if (settings.reference !== 'seen') chooseReference(settings.reference);
 repaint();

@@ -1,6 +1,6 @@
 // One chart of the page: its title, its canvas, and its messages.
 
-import { INTERVALS_S } from '../candles/series.js';
+import { INTERVALS_S } from '../candles/intervals.js';
 import { Chart } from '../chart/chart.js';
 import { Inspector } from '../inspector/inspector.js';
 import { moveWithArrows, write } from '../shared/dom.js';
@@ -57,31 +57,43 @@ export class Pane {
    * @param {object} shown the chart of the workspace
    * @param {object | null} row of the store; null: the topic is not known yet
    * @param {import('./detail.js').Detail | null} detail
-   * @param {object} view for `Chart`
-   * @param {boolean} isActive
+   * @param {object} view for `Chart`, and `drawn_s`: the interval of what it draws, or null
+   * @param {{ isActive: boolean, isOnly: boolean }} place
    */
-  paint(shown, row, detail, view, isActive) {
+  paint(shown, row, detail, view, { isActive, isOnly }) {
     this.#shown = shown;
     const { form, interval, openMessages, keep, plot, hint } = this.#parts;
     this.element.classList.toggle('active', isActive);
     showTitle(this.#parts, shown.topic, row, view.now_s * 1000);
     const hasWords = row !== null && isWords(row);
     form.hidden = row === null || hasWords;
-    openMessages.hidden = row === null || hasWords;
+    // Of states the timeline says all; beside other charts it has the place for itself.
+    const isShort = hasWords && !isOnly && detail?.states.hasOnlyWords === true;
+    openMessages.hidden = row === null || (hasWords && !isShort);
     interval.hidden = form.hidden || !shown.isCandles;
     press(form, shown.isCandles ? 'candles' : 'line');
     press(interval, String(shown.interval_s));
+    showDrawn(interval, shown.isCandles && view.drawn_s !== shown.interval_s ? view.drawn_s : null);
     openMessages.setAttribute('aria-pressed', String(shown.hasMessages));
     keep.setAttribute('aria-pressed', String(shown.isKept));
-    write(hint, view.series ? '' : row === null ? 'There is no value of this topic yet.' : 'Nothing to draw yet.');
-    plot.classList.toggle('low', hasWords);
+    write(hint, view.series ? '' : row === null ? 'There is no value of this topic yet.' : shown.isCandles && !hasWords ? 'Waiting for candles.' : 'Nothing to draw yet.');
+    plot.classList.toggle('low', hasWords && !isShort);
     this.chart.paint(view);
-    this.#inspector.paint(hasWords || shown.hasMessages ? (detail?.messages ?? null) : null, view.isUtc);
+    this.#inspector.paint((hasWords && !isShort) || shown.hasMessages ? (detail?.messages ?? null) : null, view.isUtc);
   }
 
   close() {
     this.chart.close();
     this.element.remove();
+  }
+}
+
+/** Marks the longer interval that candles are drawn with, where the chosen ones were too thin. */
+function showDrawn(group, drawn_s) {
+  for (const button of group.children) {
+    const isDrawn = button.value === String(drawn_s);
+    button.classList.toggle('drawn', isDrawn);
+    button.title = isDrawn ? 'Drawn with this interval: shorter candles would be too thin' : '';
   }
 }
 

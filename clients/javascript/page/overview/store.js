@@ -41,6 +41,7 @@ export class Store {
   /** Topics that are not live, with or without a row. */
   #statuses = new Map();
   #rated_ms = null;
+  #reference = 'seen';
 
   get(topic) {
     return this.#byTopic.get(topic);
@@ -53,7 +54,7 @@ export class Store {
   }
 
   #addUpdate({ topic, position, seq, ingest_time_ns, quality, value }, now_ms) {
-    const row = this.#byTopic.get(topic) ?? this.#addRow(topic, position, seq);
+    const row = this.#byTopic.get(topic) ?? this.#addRow(topic, position, seq, now_ms);
     if (!row) return;
     // It is part of the past, whose time the chart does not know.
     if (quality === 'historical' && row.kind !== '') {
@@ -66,7 +67,8 @@ export class Store {
       row.direction = row.number === null ? 0 : Math.sign(number - row.number);
       if (row.direction !== 0) row.changed_ms = now_ms;
       row.first ??= number;
-      row.change = changeSince(row.first, number);
+      if (this.#reference !== 'told') row.base ??= number;
+      row.change = changeSince(row.base, number);
     }
     row.kind = kind;
     row.number = number;
@@ -84,7 +86,7 @@ export class Store {
   }
 
   /** @returns {object | null} null if there is no space for another topic */
-  #addRow(topic, position, seq) {
+  #addRow(topic, position, seq, now_ms) {
     if (this.rows.length >= MAX_TOPICS) {
       // The set of counted topics is bounded too.
       if (this.#unshownTopics.size < MAX_TOPICS) this.#unshownTopics.add(topic);
@@ -94,8 +96,8 @@ export class Store {
     const { status = 'live', since_ms = null } = this.#statuses.get(topic) ?? {};
     const row = {
       topic, unit: '', name: '', kind: '', text: '', extra: '', number: null, decimals: 0, quality: 'live', status, since_ms,
-      /** The first number of the page, and the change since then in percent. */
-      first: null, change: null,
+      /** The first number of the page; what the change in percent is counted from, or null. */
+      first: null, base: null, change: null,
       /** Sign of the newest change, and its time by the server's clock. */
       direction: 0, changed_ms: 0,
       /** `ratedSeq`: the seq when the rate was computed last. */
@@ -103,6 +105,8 @@ export class Store {
       /** From before a reset of the subscription. */
       isOld: false,
       points: new Points(), isCharted: false,
+      /** When the page first saw the topic: gaps from then on are those of the page. */
+      seen_s: now_ms / 1000,
       /** Position of the oldest update: history continues before it, until there is no more. */
       oldest: position, hasAll: false,
       /** Where history ended and live updates began: `{ s, text }`; null if it cannot be seen. */
@@ -170,12 +174,21 @@ export class Store {
     if (this.joins.length > MAX_JOINS) this.joins.shift();
   }
 
-  /** Changes are in percent of the values of this moment. */
-  setReference() {
-    for (const row of this.rows) {
-      row.first = row.number;
-      row.change = row.number === null ? null : 0;
-    }
+  /**
+   * What changes in percent are counted from: the first number of the page, those of this moment,
+   * or those that `setBase` tells.
+   *
+   * @param {'seen' | 'now' | 'told'} reference
+   */
+  setReference(reference) {
+    this.#reference = reference;
+    for (const row of this.rows) setBase(row, { seen: row.first, now: row.number, told: null }[reference]);
+  }
+
+  /** @param {number | null} number null: nothing is known */
+  setBase(topic, number) {
+    const row = this.#byTopic.get(topic);
+    if (row && this.#reference === 'told') setBase(row, number);
   }
 
   /** @param {{ topic: string, status: string, since_ns?: bigint }[]} statuses */
@@ -236,5 +249,10 @@ export class Store {
   }
 }
 
-/** In percent; null if the first value is zero. */
-const changeSince = (first, number) => (first === 0 ? null : ((number - first) / Math.abs(first)) * 100);
+/** In percent; null if the first value is zero or unknown. */
+const changeSince = (first, number) => (first === 0 || first === null || number === null ? null : ((number - first) / Math.abs(first)) * 100);
+
+function setBase(row, number) {
+  row.base = number;
+  row.change = changeSince(number, row.number);
+}

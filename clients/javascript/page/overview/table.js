@@ -172,11 +172,16 @@ export class Table {
     else if (top + row_px > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = top + row_px - scroll.clientHeight;
   }
 
+  /** The rows in sight. */
+  get inSight() {
+    return this.#lines.map(({ row }) => row).filter((row) => row !== null);
+  }
+
   /** Writes at its column since when the change counts. */
-  setReference(since) {
+  setReference(short, long) {
     const button = this.#elements.head.querySelector('[value=change]');
-    button.textContent = `% ${since}`;
-    button.title = `Change in percent since ${since}`;
+    button.textContent = short === '' ? '%' : `% ${short}`;
+    button.title = `Change in percent ${long}`;
     this.#showOrder();
   }
 }

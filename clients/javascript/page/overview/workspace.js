@@ -1,6 +1,6 @@
 // The charts of the page, and what they show. It knows no document.
 
-import { CANDLES_SHOWN } from '../candles/series.js';
+import { CANDLES_SHOWN } from '../candles/intervals.js';
 import { Undo } from '../chart/undo.js';
 import { between, following, panned, paused, windowOf, zoomed } from '../chart/view.js';
 

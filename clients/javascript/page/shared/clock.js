@@ -28,3 +28,9 @@ export function zoneName(ms, isUtc) {
   const whole = Math.abs(minutes);
   return `UTC${minutes < 0 ? '-' : '+'}${two(Math.floor(whole / HOUR_MINUTES))}:${two(whole % HOUR_MINUTES)}`;
 }
+
+/** The beginning of the day. */
+export function midnight(ms, isUtc) {
+  if (isUtc) return Date.parse(new Date(ms).toISOString().slice(0, 10));
+  return new Date(ms).setHours(0, 0, 0, 0);
+}

@@ -4,7 +4,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
 };
 
 use tickcast_protocol::{
@@ -63,8 +63,8 @@ pub struct Store {
     status_changes: u64,
     /// Bytes of newest values beyond those that rows show.
     payload_bytes: usize,
-    /// The topics of which states are kept.
-    pub(super) watched: HashSet<Topic>,
+    /// The topics of which states are kept, and whether their messages are.
+    pub(super) watched: HashMap<Topic, bool>,
     /// What the user has set, also for topics that have not come yet.
     settings: BTreeMap<Topic, TopicSettings>,
 }
@@ -91,7 +91,7 @@ impl Store {
             not_live: BTreeSet::new(),
             status_changes: 0,
             payload_bytes: 0,
-            watched: HashSet::new(),
+            watched: HashMap::new(),
             settings: BTreeMap::new(),
         }
     }
@@ -113,6 +113,9 @@ impl Store {
         let mut topic = MonitoredTopic::new(name.clone());
         if let Some(settings) = self.settings.get(name) {
             topic.set(Some(settings));
+        }
+        if let Some(&is_inspected) = self.watched.get(name) {
+            topic.watch(is_inspected);
         }
         let key = self.topics.push(topic);
         self.by_name.insert(name.clone(), key);
@@ -336,9 +339,9 @@ impl Store {
         self.by_name.get(name).copied()
     }
 
-    /// The state of a topic, which is created if it is unknown.
     pub(super) fn topic_mut(&mut self, name: &Topic) -> Option<&mut MonitoredTopic> {
-        self.key_or_new(name).map(|key| &mut self.topics[key])
+        let key = self.by_name.get(name.as_str())?;
+        Some(&mut self.topics[*key])
     }
 
     /// The state of a topic.

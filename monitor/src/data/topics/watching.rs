@@ -1,6 +1,6 @@
 //! Which topics are watched: their states, statuses and messages are kept.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use tickcast_protocol::topic::Topic;
 
@@ -28,7 +28,7 @@ impl MonitoredTopic {
         })
     }
 
-    fn watch(&mut self, is_inspected: bool) {
+    pub(super) fn watch(&mut self, is_inspected: bool) {
         let newest = self.newest_message();
         let status = (self.status_since_ns, self.status);
         let watched = self.watched.get_or_insert_with(|| {
@@ -58,26 +58,63 @@ impl MonitoredTopic {
 
 impl Store {
     /// Keeps the states of exactly the topics in `charted`, and the messages of those in
-    /// `inspected`, which are among them.
+    /// `inspected`, which are among them. Those that are unknown follow when they come.
     pub(crate) fn watch(&mut self, charted: &HashSet<Topic>, inspected: &HashSet<Topic>) {
-        let before = std::mem::take(&mut self.watched);
-        for name in before.difference(charted) {
+        let wanted: HashMap<_, _> = charted
+            .iter()
+            .map(|name| (name.clone(), inspected.contains(name)))
+            .collect();
+        let before = std::mem::replace(&mut self.watched, wanted);
+        for name in before.keys().filter(|name| !charted.contains(*name)) {
             if let Some(topic) = self.topic_mut(name) {
                 topic.watched = None;
             }
         }
         for name in charted {
             let is_inspected = inspected.contains(name);
-            if let Some(topic) = self.topic_mut(name) {
-                let has = topic
-                    .watched
-                    .as_ref()
-                    .map(|watched| watched.messages.is_some());
-                if has != Some(is_inspected) {
-                    topic.watch(is_inspected);
-                }
+            if before.get(name) != Some(&is_inspected)
+                && let Some(topic) = self.topic_mut(name)
+            {
+                topic.watch(is_inspected);
             }
         }
-        self.watched.clone_from(charted);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tickcast_protocol::{
+        message::{Mode, Quality, Update},
+        value::Value,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_topic_that_comes_later_is_watched_and_is_not_listed_before() {
+        let mut store = Store::default();
+        let name: Topic = "plant/door".parse().unwrap();
+        let one = HashSet::from([name.clone()]);
+        store.watch(&one, &one);
+        assert!(store.topic_named("plant/door").is_none());
+        let update = Update {
+            topic: name,
+            position: 1,
+            seq: 1,
+            ingest_time_ns: 1,
+            source_time_ns: None,
+            quality: Quality::Live,
+            value: Value::Text("open".to_owned()),
+        };
+        store.apply(update, Mode::Latest);
+        let messages = |store: &Store| {
+            let topic = store.topic_named("plant/door").unwrap();
+            topic.messages().map(MessageLog::len)
+        };
+        assert_eq!(messages(&store), Some(1));
+        store.watch(&one, &HashSet::new());
+        assert_eq!(messages(&store), None);
+        store.watch(&HashSet::new(), &HashSet::new());
+        assert!(store.topic_named("plant/door").unwrap().watched.is_none());
     }
 }

@@ -30,14 +30,17 @@ const SORTED_TOGETHER: usize = 1_024;
 /// Steps of sorting one topic.
 const SORT_STEPS: usize = 2;
 
-/// Steps of finding the next topic and its value.
-const MERGE_STEPS: usize = 2;
+/// Steps of finding the next topic and its value, which are anywhere in memory.
+const MERGE_STEPS: usize = 3;
 
 /// Steps of introducing one topic in a batch.
 pub(super) const INTRODUCE_STEPS: usize = 12;
 
-/// What a topic that is introduced usually needs.
-const INTRODUCED_BYTES: usize = 64;
+/// What a topic that is introduced usually needs besides its name.
+const INTRODUCED_BYTES: usize = 48;
+
+/// The number of topics from which the length of a large batch is estimated.
+const SAMPLED: usize = 64;
 
 /// The open batch; see the module.
 #[derive(Debug, Default)]
@@ -71,13 +74,19 @@ impl LatestBatch {
         }
     }
 
-    /// About as many bytes as the batch will have. A large buffer that has to grow is copied.
-    fn bytes_expected(&self, wire: Wire, introduced: usize) -> usize {
-        let bytes = match wire.encoding() {
+    /// About as many bytes as the batch will have. A large buffer that has to grow is copied, which
+    /// takes milliseconds: so the length of a large one is estimated from some of its topics.
+    fn bytes_expected(&self, wire: Wire, introduced: &[TopicId], topics: &mut Topics) -> usize {
+        let encoding = wire.encoding();
+        let updates = match encoding {
+            _ if self.changed.len() > SORTED_TOGETHER => sum_of_sampled(&self.changed, |id| {
+                topics[id].latest_made(encoding).bytes.len() + 1
+            }),
             Encoding::Bincode => self.bytes + self.bytes / 8,
             Encoding::Json => self.bytes * JSON_SIZE_FACTOR,
         };
-        bytes + introduced * INTRODUCED_BYTES
+        let name_bytes = |id| INTRODUCED_BYTES + topics[id].info.topic.as_str().len();
+        updates + sum_of_sampled(introduced, name_bytes)
     }
 
     /// Goes on to build the batch with this head, which introduces topics (those of the head do not
@@ -92,18 +101,19 @@ impl LatestBatch {
         steps: &mut Steps,
     ) -> bool {
         let count = self.changed.len();
-        let bytes = self.bytes_expected(wire, introduced.len());
-        let Building {
-            batch,
-            sorted,
-            next,
-        } = &mut **self.building.get_or_insert_with(|| {
+        let building = self.building.take().unwrap_or_else(|| {
+            let bytes = self.bytes_expected(wire, introduced, topics);
             Box::new(Building {
                 batch: BatchInParts::begin(wire, head, introduced.len(), count, bytes),
                 sorted: 0,
                 next: BinaryHeap::new(),
             })
         });
+        let Building {
+            batch,
+            sorted,
+            next,
+        } = &mut **self.building.insert(building);
         for &id in &introduced[batch.introduced()..] {
             if steps.are_spent() {
                 return false;
@@ -163,4 +173,12 @@ impl LatestBatch {
         self.changed.clear();
         Some((frame, updates))
     }
+}
+
+/// About the sum of the lengths of all, and an eighth more, from those of [`SAMPLED`] of them.
+fn sum_of_sampled(ids: &[TopicId], mut len: impl FnMut(TopicId) -> usize) -> usize {
+    let sampled = ids.iter().step_by(ids.len().div_ceil(SAMPLED).max(1));
+    let (count, sum) = sampled.fold((0, 0), |(count, sum), &id| (count + 1, sum + len(id)));
+    let bytes = (sum * ids.len()).checked_div(count).unwrap_or(0);
+    bytes + bytes / 8
 }

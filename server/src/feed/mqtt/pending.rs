@@ -62,10 +62,12 @@ impl Pending {
             .next_at()
             .map(|at| at.saturating_sub(self.popped));
         let until = until.and_then(|until| usize::try_from(until).ok());
-        let max = until.unwrap_or(BATCH_MAX_UPDATES);
-        std::iter::from_fn(|| self.pop())
-            .take(BATCH_MAX_UPDATES.min(max))
-            .collect()
+        let count = until.unwrap_or(BATCH_MAX_UPDATES);
+        let count = count.min(BATCH_MAX_UPDATES).min(self.updates.len());
+        // Otherwise it would grow by doubling, and be copied each time.
+        let mut batch = Batch::with_capacity(count);
+        batch.extend(std::iter::from_fn(|| self.pop()).take(count));
+        batch
     }
 
     /// Records that the source is gone, after the updates it has sent.

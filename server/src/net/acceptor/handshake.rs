@@ -110,7 +110,7 @@ pub(super) async fn shake_hands(
         let received = session.receive(&bytes[..len], &mut out);
         let sent = stream.write_all(out.bytes()).await;
         if let Err(error) = received {
-            let has_alert = out.len() > 0 && sent.is_ok();
+            let has_alert = out.used() > 0 && sent.is_ok();
             return Err(Failed {
                 stream: has_alert.then_some(stream),
                 ..broken(&error)

@@ -8,10 +8,12 @@
 //! * `handshake`: the opening handshake of a WebSocket
 //! * `forwarded`: the client that proxies name
 //! * `query`: the parameters of `/v1/...`
+//! * `encoding`: whether a client accepts compressed files
 //!
 //! All of them are functions of the request's header: they do no I/O and know no connection, so a
 //! fuzz target runs them on any bytes.
 
+pub(crate) mod encoding;
 pub(crate) mod forwarded;
 pub mod handshake;
 pub mod host;

@@ -77,9 +77,9 @@ impl SecureStream {
         if !state.held.is_empty() {
             return None;
         }
-        let start = arena.len();
+        let start = arena.used();
         let plain_bytes = state.seal(slices, arena).ok()?;
-        let range = start..arena.len();
+        let range = start..arena.used();
         Some(Sealed { range, plain_bytes })
     }
 

@@ -137,6 +137,40 @@ async fn curl_reads_the_newest_values() {
 }
 
 #[tokio::test]
+async fn curl_gets_the_same_file_compressed_and_not() {
+    let server = server().await;
+    let url = format!("http://{}/assets/index.js", server.address);
+    let itself = run("curl", &mut curl(&["--fail", &url])).await;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clients/javascript/index.js");
+    assert_eq!(itself, fs::read(source).unwrap());
+    let unpacked = run("curl", &mut curl(&["--fail", "--compressed", &url])).await;
+    assert_eq!(unpacked, itself);
+    let url = format!("http://{}/assets/src/client.js", server.address);
+    let sizes = ["identity", "gzip"].map(async |coding| {
+        let accept = format!("Accept-Encoding: {coding}");
+        let told = "%{size_download} %{header_json}";
+        let arguments = ["--output", "/dev/null", "--write-out", told, "--header"];
+        let told = run("curl", curl(&arguments).args([&accept, &url])).await;
+        let told = String::from_utf8(told).unwrap();
+        let (size, fields) = told.split_once(' ').unwrap();
+        let fields: serde_json::Value = serde_json::from_str(fields).unwrap();
+        let expected = if coding == "gzip" { "gzip" } else { "" };
+        let named = fields["content-encoding"][0].as_str().unwrap_or_default();
+        assert_eq!(named, expected, "{fields}");
+        assert_eq!(fields["vary"][0], "accept-encoding", "{fields}");
+        let etag = format!("If-None-Match: {}", fields["etag"][0].as_str().unwrap());
+        let arguments = ["--output", "/dev/null", "--write-out", "%{http_code}"];
+        let fields = ["--header", &accept, "--header", &etag, &url];
+        let code = run("curl", curl(&arguments).args(fields)).await;
+        assert_eq!(code, b"304", "{etag}");
+        size.parse::<usize>().unwrap()
+    });
+    let [identity, gzip] = sizes;
+    let (identity, gzip) = (identity.await, gzip.await);
+    assert!(gzip * 2 < identity, "{gzip} of {identity} bytes");
+}
+
+#[tokio::test]
 async fn curl_makes_a_handshake_and_receives_the_welcome() {
     let server = server().await;
     let mut arguments = vec!["--include", "--http1.1"];

@@ -34,6 +34,23 @@ fn message(version: MqttVersion, topic: &str, qos: u8, payload: &[u8], ids: &[u3
     packet.to_vec()
 }
 
+#[test]
+fn a_broker_of_an_older_version_answers_as_that_one_does() {
+    let refusal = |answer: [u8; 4]| {
+        let packet = MqttVersion::V5.read(BytesMut::from(&answer[..])).unwrap();
+        let Packet::ConnAck(answer) = packet else {
+            panic!("{packet:?}");
+        };
+        answer.refusal.unwrap()
+    };
+    for code in [0, 1] {
+        let text = refusal([0x20, 2, 0, code]);
+        assert!(text.contains("--mqtt-version 3.1.1"), "{text}");
+    }
+    let text = refusal([0x20, 2, 0, 4]);
+    assert!(text.contains("password"), "{text}");
+}
+
 fn put_number(mut number: u32, out: &mut BytesMut) {
     loop {
         let low = (number & 0x7f) as u8;

@@ -83,6 +83,10 @@ pub(super) fn unexpected(first: u8) -> Malformed {
     format!("a packet of type {} is not expected", first >> 4)
 }
 
+pub(super) fn unreadable(first: u8, error: &dyn std::error::Error) -> Malformed {
+    format!("a packet of type {} cannot be read: {error}", first >> 4)
+}
+
 /// The time between pings as it stands in CONNECT.
 pub(super) fn seconds(keep_alive: Duration) -> u16 {
     u16::try_from(keep_alive.as_secs()).unwrap_or(u16::MAX)

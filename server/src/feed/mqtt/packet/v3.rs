@@ -6,7 +6,7 @@ use rumqttc::mqttbytes::{self as library, v4};
 use super::outgoing::Will;
 use super::types::{
     ConnAck, Connect, Malformed, PACKET_MAX_BYTES, Packet, Subscribe, is_from_broker, seconds,
-    unexpected,
+    unexpected, unreadable,
 };
 
 pub(super) fn read(mut packet: BytesMut) -> Result<Packet, Malformed> {
@@ -14,8 +14,9 @@ pub(super) fn read(mut packet: BytesMut) -> Result<Packet, Malformed> {
     if !is_from_broker(packet[0]) {
         return Err(unexpected(packet[0]));
     }
+    let first = packet[0];
     let packet = v4::Packet::read(&mut packet, PACKET_MAX_BYTES);
-    Ok(match packet.map_err(|error| error.to_string())? {
+    Ok(match packet.map_err(|error| unreadable(first, &error))? {
         v4::Packet::ConnAck(answer) => Packet::ConnAck(ConnAck {
             refusal: refusal(answer.code).map(Into::into),
             has_session: answer.session_present,

@@ -8,10 +8,14 @@ use rumqttc::v5::mqttbytes::{self as library, v5};
 use super::outgoing::Will;
 use super::types::{
     ConnAck, Connect, Goodbye, Malformed, Packet, Subscribe, is_from_broker, seconds, unexpected,
+    unreadable,
 };
+use super::v3;
 
 /// The code of a granted subscription is its quality of service.
 const UNKNOWN: &str = "unknown";
+
+const NOT_VERSION_5: &str = "it does not speak MQTT 5: try --mqtt-version 3.1.1";
 
 pub(super) fn read(mut packet: BytesMut) -> Result<Packet, Malformed> {
     // The decoder of packets that only clients send is not made for strangers.
@@ -25,8 +29,21 @@ pub(super) fn read(mut packet: BytesMut) -> Result<Packet, Malformed> {
             is_taken_over: false,
         }));
     }
+    // A broker of an older version answers as that version does (MQTT 5.0, 3.1.2.2).
+    if let [0x20, 2, flags, code] = packet[..] {
+        return match code {
+            0 | 1 => Ok(Packet::ConnAck(ConnAck {
+                refusal: Some(NOT_VERSION_5.into()),
+                has_session: flags & 1 == 1,
+                has_identifiers: false,
+                keep_alive: None,
+            })),
+            _ => v3::read(packet),
+        };
+    }
+    let first = packet[0];
     let packet = v5::Packet::read(&mut packet, None);
-    Ok(match packet.map_err(|error| error.to_string())? {
+    Ok(match packet.map_err(|error| unreadable(first, &error))? {
         v5::Packet::ConnAck(answer) => Packet::ConnAck(connack(answer)),
         v5::Packet::SubAck(answer) => Packet::SubAck {
             id: answer.pkid,
@@ -81,9 +98,7 @@ fn refusal(code: v5::ConnectReturnCode) -> Option<String> {
 
     Some(match code {
         Code::Success => return None,
-        Code::RefusedProtocolVersion | Code::UnsupportedProtocolVersion => {
-            "it does not speak MQTT 5: try --mqtt-version 3.1.1".into()
-        }
+        Code::RefusedProtocolVersion | Code::UnsupportedProtocolVersion => NOT_VERSION_5.into(),
         Code::BadClientId | Code::ClientIdentifierNotValid => {
             "it does not accept the client id: change --mqtt-client-id".into()
         }

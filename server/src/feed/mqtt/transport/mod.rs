@@ -94,12 +94,12 @@ impl Dialer {
             return error.to_string();
         }
         let closed = "the broker closed the connection before it answered";
-        let meant = match self.url.scheme {
-            Scheme::Mqtt => "this port may be one for TLS (mqtts://) or WebSocket (ws://)",
-            Scheme::Mqtts => "this port may be one for WebSocket (wss://)",
-            Scheme::Ws | Scheme::Wss => "it may not be a broker of this version of MQTT",
+        let port = match self.url.scheme {
+            Scheme::Mqtt => "this port may be one for TLS (mqtts://) or WebSocket (ws://), or ",
+            Scheme::Mqtts => "this port may be one for WebSocket (wss://), or ",
+            Scheme::Ws | Scheme::Wss => "",
         };
-        format!("{closed}: {meant}")
+        format!("{closed}: {port}it may not speak this version of MQTT (--mqtt-version)")
     }
 
     /// Why a connection has ended.

@@ -1,0 +1,64 @@
+// Where rows lie on a plot, in CSS pixels: the band from the least to the greatest number of each
+// interval, and the line through their means.
+
+/**
+ * @param {object[]} rows sums, ascending
+ * @param {number | null} until_s where every single update is known, which the rows end at
+ * @returns {{ left: number, right: number, x: number, top: number, bottom: number, y: number,
+ * isBreak: boolean }[]} `isBreak`: something may be missing before it
+ */
+export function rowShapes(rows, until_s, plot, values) {
+  const shapes = [];
+  rows.forEach((row, at) => {
+    const before = rows[at - 1];
+    const end_s = row.start_s + row.interval_s;
+    const left = plot.x(row.start_s);
+    const right = plot.x(until_s === null ? end_s : Math.min(end_s, until_s));
+    if (right <= plot.left || left >= plot.right || right <= left) return;
+    shapes.push({
+      left, right, x: (left + right) / 2, top: values.y(row.high), bottom: values.y(row.low), y: values.y(meanOf(row)),
+      isBreak: before !== undefined && isUnsure(before, row),
+    });
+  });
+  return shapes;
+}
+
+/** Of trades there is no mean: the last price counts. */
+export const meanOf = ({ sum, count, close }) => (sum === null ? close : sum / count);
+
+/** Nothing came between two flawed intervals, which may be because none were counted. */
+const isUnsure = (before, row) => before.start_s + before.interval_s < row.start_s && before.state === 'incomplete' && row.state === 'incomplete';
+
+/** @returns {[number, number] | null} the least and greatest number of rows in sight */
+export function extremesOfRows(rows, plot) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const row of rows) {
+    if (row.start_s + row.interval_s <= plot.from_s || row.start_s >= plot.to_s) continue;
+    low = Math.min(low, row.low);
+    high = Math.max(high, row.high);
+  }
+  return low <= high ? [low, high] : null;
+}
+
+/**
+ * The times of incomplete intervals, those side by side as one.
+ *
+ * @returns {{ left: number, width: number }[]}
+ */
+export function flawBoxes(intervals, plot) {
+  const boxes = [];
+  let last = null;
+  for (const each of intervals) {
+    if (each.state !== 'incomplete') {
+      last = null;
+      continue;
+    }
+    const from_s = last ?? each.start_s;
+    const left = Math.max(plot.x(from_s), plot.left);
+    const right = Math.min(plot.x(each.start_s + each.interval_s), plot.right);
+    if (last !== null && boxes.length > 0) boxes.at(-1).width = right - boxes.at(-1).left;
+    else if (right > left) boxes.push({ left, width: right - left });
+    last = each.start_s + each.interval_s;
+  }
+  return boxes;
+}
