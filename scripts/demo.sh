@@ -3,8 +3,8 @@
 # the monitor. Without a display it prints other ways to watch. Options go to the server:
 # scripts/demo.sh --sim-rate 20000
 #
-# With --tls as the first option the server speaks TLS alone, with a certificate of an authority that
-# is made for this run.
+# With --tls as the first option the server speaks TLS alone, with a certificate of an authority
+# that is made for this run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
@@ -25,10 +25,12 @@ has_display() {
 }
 
 ways_to_watch() {
-    local url=$ws://$address/ws trust='' curl_trust='' monitor_trust='' browser=''
+    local url=$ws://$address/ws curl_trust='' websocat_trust='' node_trust='' \
+        monitor_trust='' browser=''
     if [[ -n $folder ]]; then
-        trust="SSL_CERT_FILE=$folder/ca.pem NODE_EXTRA_CA_CERTS=$folder/ca.pem "
         curl_trust="--cacert $folder/ca.pem "
+        websocat_trust="SSL_CERT_FILE=$folder/ca.pem "
+        node_trust="NODE_EXTRA_CA_CERTS=$folder/ca.pem "
         monitor_trust=" --ca $folder/ca.pem"
         browser=" that trusts $folder/ca.pem, or after its warning"
     fi
@@ -42,8 +44,8 @@ The server pushes updates at $url. Watch them from another terminal:
   All topics, in a browser$browser:
     $http://$address/
   Every update, with websocat or with Node 22 or newer:
-    echo '$request' | ${trust}websocat --no-close $url
-    ${trust}node -e 'const s = new WebSocket("$url"); s.onopen = () => s.send(JSON.stringify($request)); s.onmessage = (m) => console.log(m.data)'
+    echo '$request' | ${websocat_trust}websocat --no-close $url
+    ${node_trust}node -e 'const s = new WebSocket("$url"); s.onopen = () => s.send(JSON.stringify($request)); s.onmessage = (m) => console.log(m.data)'
   Charts, on a machine with a display:
     cargo run --release --package tickcast-monitor -- --url $url$monitor_trust
 

@@ -73,8 +73,8 @@ pub struct Args {
 /// Options of all connections with TLS.
 #[derive(Debug, Clone, Group)]
 pub(crate) struct TlsArgs {
-    /// PEM file with the authorities that may sign the certificate of a server with wss:// [default:
-    /// those that the system trusts]
+    /// PEM file with the authorities that may sign the certificate of a server with wss://
+    /// [default: those that the system trusts]
     #[arg(long, value_name = "FILE", env = "TICKCAST_MONITOR_CA")]
     ca: Option<PathBuf>,
 

@@ -24,8 +24,7 @@ pub(super) struct SecureStream {
     client: Arc<TlsClient>,
 }
 
-/// A socket that remembers whether it is empty. It would otherwise be read in vain after each
-/// record.
+/// A socket that remembers whether it is empty, which saves one system call for each record.
 #[derive(Debug)]
 struct Socket {
     stream: TcpStream,

@@ -12,7 +12,7 @@ basicConstraints = CA:FALSE
 extendedKeyUsage = serverAuth
 `;
 
-/** Writes `ca.pem`, `server.pem` and `server.key`, and the settings of a listener with them. Returns their paths. */
+/** Writes an authority, a certificate, and the settings of a listener. Returns their paths. */
 export async function secureListener(folder) {
   const at = (name) => join(folder, name);
   const openssl = (...words) => run('openssl', words);
