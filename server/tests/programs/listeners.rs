@@ -216,7 +216,7 @@ async fn a_proxy_header_names_the_client_for_permissions_and_limits() {
     parts.write_all(rest).await.unwrap();
     assert_eq!(ask_on(parts, "/readyz").await.status, 200);
     // What the client itself writes is not read: its address is known.
-    let liar = proxied(address, &stranger).await;
+    let liar = proxied(address, &header("203.0.113.9:40000")).await;
     let line = "X-Forwarded-For: 127.0.0.1\r\n";
     assert_eq!(publish_on(liar, line).await, "error");
     let held = [
