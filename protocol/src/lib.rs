@@ -17,6 +17,9 @@ pub mod recording;
 
 pub mod backoff;
 
+#[cfg(feature = "tls")]
+pub mod tls;
+
 #[cfg(feature = "websocket")]
 pub mod websocket;
 

@@ -2,10 +2,11 @@
 
 use std::{
     convert::Infallible,
+    fs,
     future::Future,
-    io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::Arc,
     thread::{self, JoinHandle},
 };
@@ -17,58 +18,39 @@ use tickcast_core::{
 use tickcast_protocol::message::Epoch;
 use tokio::{
     runtime::{Builder, LocalOptions},
-    sync::{mpsc, oneshot, watch},
+    sync::{Semaphore, mpsc, oneshot, watch},
     task::JoinSet,
 };
 
 use crate::{
     clock::Clock,
     config::Settings,
+    entrances::{Entrances, Listening},
     feed::{self, FeedSettings, decode::Decoder},
     ingest::{Handoff, Ingest, IngestThread},
     metrics::{FeedStats, Metrics, TaskStats},
     net::{
+        acceptor::{self, ARRIVALS_MAX, Acceptor, FailureLog},
         admin::{self, Admin, QUESTIONS_MAX},
-        descriptors::{self, Descriptors, TooFewDescriptors},
+        descriptors::{self, Descriptors},
         echo::ECHO_BUDGET_BYTES,
         gate::Gate,
-        listener,
         permits::Permits,
         shard_thread::{ShardTasks, ShardThread},
         state::{ServerState, Stage},
         ws_reader::Budget,
     },
+    settings::listen::Endpoint,
+    start_error::StartError,
     tasks::{Failure, Task, panic_text},
+    tls::CurrentTls,
 };
-
-/// The reason why the server could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The address is in use, or does not belong to this machine.
-    #[error("cannot listen on {address}: {error}")]
-    Listen {
-        /// The setting.
-        address: SocketAddr,
-        /// The system's error.
-        error: io::Error,
-    },
-    /// The process may have too few file descriptors.
-    #[error(transparent)]
-    Descriptors(#[from] TooFewDescriptors),
-    /// The system could not create a thread or a timer.
-    #[error("cannot start the {name} thread: {error}")]
-    Thread {
-        /// The thread's name.
-        name: String,
-        /// The system's error.
-        error: io::Error,
-    },
-}
 
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    listeners: Vec<Listening>,
+    certificates: Vec<Arc<CurrentTls>>,
     admin_address: Option<SocketAddr>,
     metrics: Arc<Metrics>,
     state: Arc<ServerState>,
@@ -77,6 +59,8 @@ pub struct Server {
     failure: watch::Sender<Option<Failure>>,
     ingest: JoinHandle<()>,
     shards: Vec<JoinHandle<()>>,
+    /// The acceptors, each of which ends when its sender is dropped.
+    acceptors: Vec<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
     /// The admin thread, which ends when the sender is dropped.
     admin: Option<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
 }
@@ -86,30 +70,28 @@ impl Server {
     pub fn start(settings: Settings) -> Result<Self, StartError> {
         let Settings {
             server,
+            listeners,
             feeds,
             decode,
             liveness,
             ..
         } = settings;
-        descriptors::check(server.shards, feeds.len())?;
+        let further = Entrances::further_sockets(&listeners, &server);
+        descriptors::check(server.shards, feeds.len(), further)?;
         let server = Arc::new(server);
-        let listen = |error| StartError::Listen {
-            address: server.listen,
-            error,
-        };
-        let listeners = listener::bind(server.listen, server.shards).map_err(listen)?;
-        let address = listeners[0].local_addr().map_err(listen)?;
-
         let admin_listener = server.admin.map(|address| {
-            admin::bind(address).map_err(|error| StartError::Listen { address, error })
+            let failed = |error| StartError::Listen {
+                endpoint: Endpoint::Tcp(address),
+                error,
+            };
+            let listener = admin::bind(address).map_err(failed)?;
+            let address = listener.local_addr().map_err(failed)?;
+            Ok::<_, StartError>((listener, address))
         });
-        let admin_listener = admin_listener.transpose()?;
-        let admin_address = match &admin_listener {
-            Some(listener) => Some(listener.local_addr().map_err(listen)?),
-            None => None,
-        };
+        let (admin_listener, admin_address) = admin_listener.transpose()?.unzip();
 
         let mut tasks = Tasks::default();
+        let bound = Entrances::bind(&listeners, &server, |name| tasks.add(name))?;
         let connections = tasks.add("connections");
         let ingest_task = tasks.add("ingest");
         let feed_tasks = feeds
@@ -118,7 +100,6 @@ impl Server {
         let feed_tasks: Vec<_> = feed_tasks.collect();
         let shard_tasks = (0..server.shards).map(|index| {
             let parts = ShardTasks {
-                listener: tasks.add(format!("listener-{index}")),
                 timers: tasks.add(format!("timers-{index}")),
                 operators: tasks.add(format!("operators-{index}")),
                 connections: connections.clone(),
@@ -129,10 +110,17 @@ impl Server {
         let mut admin_tasks = || (tasks.add("admin"), tasks.add("listener-admin"));
         let admin_tasks = server.admin.map(|_| admin_tasks());
 
+        let has_acceptors = !bound.of_acceptors.is_empty();
+        let arrival_tasks = (0..server.shards)
+            .filter(|_| has_acceptors)
+            .map(|index| tasks.add(format!("arrivals-{index}")));
+        let mut arrival_tasks: Vec<_> = arrival_tasks.rev().collect();
+
         let metrics = Arc::new(Metrics {
             shards: (0..server.shards).map(|_| Arc::default()).collect(),
             feeds: feeds.iter().map(feed_stats).collect(),
             tasks: tasks.stats,
+            certificates: bound.certificate_stats,
             ..Metrics::default()
         });
         let descriptors = Arc::new(Descriptors::new(Arc::clone(&metrics)));
@@ -149,15 +137,22 @@ impl Server {
 
         let mut shards = Vec::new();
         let mut questioned = Vec::new();
-        for (index, (listener, (task, tasks))) in listeners.into_iter().zip(shard_tasks).enumerate()
-        {
+        let mut arriving = Vec::new();
+        let of_shards = bound.of_shards.into_iter().zip(shard_tasks);
+        for (index, (listeners, (task, tasks))) in of_shards.enumerate() {
+            let arrivals = arrival_tasks.pop().map(|task| {
+                let (sender, arrivals) = mpsc::channel(ARRIVALS_MAX);
+                arriving.push(sender);
+                (arrivals, task)
+            });
             let (question_sender, questions) = mpsc::channel(QUESTIONS_MAX);
             questioned.push(question_sender);
             let shard = ShardThread {
                 index,
                 questions,
                 epoch,
-                listener,
+                listeners,
+                arrivals,
                 settings: Arc::clone(&server),
                 metrics: Arc::clone(&metrics),
                 state: Arc::clone(&state),
@@ -209,6 +204,31 @@ impl Server {
         // The shards serve what they have until the server is shut down.
         let thread = Thread::new(ingest_task, &state, &handoff);
         let ingest = thread.spawn(run, |_: &Handoff| ())?;
+        let shared = acceptor::Shared {
+            settings: Arc::clone(&server),
+            metrics: Arc::clone(&metrics),
+            gate: Arc::clone(&gate),
+            permits,
+            descriptors: Arc::clone(&descriptors),
+            places: Arc::new(Semaphore::new(server.handshakes_max)),
+            failures: Arc::new(FailureLog::new(Arc::clone(&metrics))),
+            shards: arriving,
+            connections: connections.clone(),
+        };
+        let mut acceptors = Vec::new();
+        for (index, (task, doors)) in bound.of_acceptors.into_iter().enumerate() {
+            let (end, ended) = oneshot::channel();
+            let acceptor = Acceptor {
+                index,
+                doors,
+                shared: shared.clone(),
+            };
+            let thread = Thread::new(task, &state, &handoff);
+            let run = async move || acceptor.run(ended).await;
+            acceptors.push((end, thread.spawn(run, |_: &Handoff| ())?));
+        }
+        // Only the acceptors keep the shards' ends of it.
+        drop(shared);
         let admin = |listener| Admin {
             state: Arc::clone(&state),
             metrics: Arc::clone(&metrics),
@@ -229,7 +249,8 @@ impl Server {
             None => None,
         };
         Ok(Self {
-            address,
+            listeners: bound.listening,
+            certificates: bound.certificates,
             admin_address,
             metrics,
             state,
@@ -238,13 +259,41 @@ impl Server {
             failure: tasks.failure,
             ingest,
             shards,
+            acceptors,
             admin,
         })
     }
 
-    /// The address that it listens on.
+    /// The first address of TCP that it listens on. If it listens on Unix sockets alone, this is
+    /// the unspecified address with port 0.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        let mut addresses = self.listeners.iter();
+        let address = addresses.find_map(|listening| match listening.endpoint {
+            Endpoint::Tcp(address) => Some(address),
+            Endpoint::Unix { .. } => None,
+        });
+        address.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into())
+    }
+
+    /// Everything that it listens on.
+    pub fn listeners(&self) -> &[Listening] {
+        &self.listeners
+    }
+
+    /// Reads the certificates, keys and client authorities of all listeners again. If one of them
+    /// is wrong, nothing changes. Connections that are open stay as they are. Returns the files of
+    /// the certificates. Reading may wait for a disk.
+    pub fn reload_certificates(&self) -> Result<Vec<PathBuf>, String> {
+        let new = self.certificates.iter().map(|tls| tls.reload());
+        let new = new.collect::<Result<Vec<_>, _>>()?;
+        for (tls, new) in self.certificates.iter().zip(new) {
+            tls.replace(new);
+            if let Some(warning) = tls.warning() {
+                tracing::warn!("{warning}");
+            }
+        }
+        let files = self.certificates.iter().map(|tls| tls.cert().to_owned());
+        Ok(files.collect())
     }
 
     /// The address that it serves operators on.
@@ -286,6 +335,17 @@ impl Server {
         self.handoff.end();
         for thread in self.shards {
             let _ = thread.join();
+        }
+        for (end, thread) in self.acceptors {
+            drop(end);
+            let _ = thread.join();
+        }
+        for listening in &self.listeners {
+            if let Endpoint::Unix { path, .. } = &listening.endpoint
+                && let Err(error) = fs::remove_file(path)
+            {
+                tracing::debug!(path = %path.display(), %error, "cannot remove the socket");
+            }
         }
         // The admin address works until all clients are gone.
         if let Some((end, thread)) = self.admin {

@@ -21,10 +21,12 @@ use tickcast_protocol::{
     client::{Client, ClientOptions, ConnectOptions, Event},
     codec::Encoding,
     message::{Publication, Status},
+    tls::TlsOptions,
     topic::{Filter, Topic},
     value::Value,
 };
 use tickcast_server::{Server, StartError, config};
+use tickcast_server_testkit::certificates::{Authority, Validity};
 
 const TOPIC: &str = "plant/line-1/temperature";
 
@@ -165,11 +167,14 @@ impl Listening {
     }
 
     fn at(address: SocketAddr) -> Self {
+        Self::with_tls(&format!("ws://{address}/ws"), TlsOptions::default())
+    }
+
+    fn with_tls(url: &str, tls: TlsOptions) -> Self {
         let queue = IncomingQueue::new(|| {});
-        let url = format!("ws://{address}/ws");
         let (connection, requests) =
-            ConnectionThread::start(&url, vec![Filter::all()], queue.clone()).unwrap();
-        let monitor = Monitor::new(url, queue, requests, SavedState::default(), &[]);
+            ConnectionThread::start(url, tls, vec![Filter::all()], queue.clone()).unwrap();
+        let monitor = Monitor::new(url.to_owned(), queue, requests, SavedState::default(), &[]);
         let ctx = egui::Context::default();
         Monitor::prepare(&ctx);
         Self {
@@ -291,6 +296,41 @@ fn the_end_of_a_server_is_shown_and_its_successor_is_found() {
         values(monitor).last() == Some(&1.0)
     });
     assert_eq!(listening.monitor.store().totals().restarts, 1);
+}
+
+#[test]
+fn a_server_with_tls_is_shown_if_its_authority_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new("ours");
+    let certificate = authority.issue(&["localhost"], Validity::Now);
+    let (cert, key) = certificate.write(folder.path(), "server");
+    let (ca, config) = (
+        folder.path().join("ca.pem"),
+        folder.path().join("tickcast.toml"),
+    );
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let text =
+        format!("[[listen]]\naddress = \"127.0.0.1:0\"\ntls_cert = {cert:?}\ntls_key = {key:?}\n");
+    std::fs::write(&config, text).unwrap();
+    let server = server(&["--config", config.to_str().unwrap()]);
+    publish(&server, 2);
+    let secure = server.listeners().iter().find(|listening| listening.is_tls);
+    let endpoint = secure.unwrap().endpoint.to_string();
+    let (_, port) = endpoint.rsplit_once(':').unwrap();
+    let url = format!("wss://localhost:{port}/ws");
+    let trusting = TlsOptions {
+        ca: Some(ca),
+        ..TlsOptions::named_as_flags()
+    };
+    let mut listening = Listening::with_tls(&url, trusting);
+    listening.chart();
+    listening.until("connected", |monitor| !values(monitor).is_empty());
+    // The authority is none that the system trusts.
+    let mut listening = Listening::with_tls(&url, TlsOptions::named_as_flags());
+    listening.until("refused", |monitor| {
+        let state = monitor.connection();
+        matches!(state, ConnectionState::BackingOff { why, .. } if why.contains("authority"))
+    });
 }
 
 #[test]

@@ -23,11 +23,13 @@ pub(crate) enum RefusalReason {
     Permission,
     /// The server is draining.
     Draining,
+    /// It speaks TLS, or begins with a PROXY header, at a listener without.
+    Preamble,
 }
 
 impl RefusalReason {
     /// All reasons.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Connections,
         Self::Descriptors,
         Self::Host,
@@ -37,6 +39,7 @@ impl RefusalReason {
         Self::Parameters,
         Self::Permission,
         Self::Draining,
+        Self::Preamble,
     ];
 
     /// The name in the metrics and in the log.
@@ -51,6 +54,7 @@ impl RefusalReason {
             Self::Parameters => "parameters",
             Self::Permission => "permission",
             Self::Draining => "draining",
+            Self::Preamble => "preamble",
         }
     }
 }

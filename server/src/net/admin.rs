@@ -24,6 +24,7 @@ use super::{
     descriptors::Descriptors,
     gate::{self, Ends, Gate, READING},
     listener,
+    peer::Peer,
     slow_clients::{self, SlowQuestion},
     state::ServerState,
 };
@@ -176,7 +177,11 @@ async fn serve(
     requests: Rc<Semaphore>,
 ) -> anyhow::Result<()> {
     let local = stream.local_addr()?;
-    let ends = Ends { peer, local };
+    let ends = Ends {
+        peer: Peer::tcp(peer),
+        local,
+        is_tls: false,
+    };
     let connection = Rc::new(connection);
     let service = service_fn(move |request| {
         let (admin, requests) = (Rc::clone(&admin), Rc::clone(&requests));

@@ -16,16 +16,17 @@ use tickcast_protocol::{
     message::{ClientMessage, Subscribe},
 };
 use tokio::{
-    net::TcpStream,
     task::{coop::unconstrained, yield_now},
     time::sleep,
 };
 
 use super::{
     closing,
-    outlet::{Outlet, Stream},
+    outlet::Outlet,
+    permits::Permit,
     pipe::Pipe,
     shard_handle::ShardHandle,
+    stream::Stream,
     ws_reader::{Inbound, InboundError, MessageReader},
 };
 
@@ -37,18 +38,33 @@ const TURN_MESSAGES: usize = 512;
 /// Time between two looks at the frames that wait for a closed connection's socket.
 const UNSENT_POLL: Duration = Duration::from_millis(20);
 
+/// A client that was let in.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    /// What it may do.
+    pub(super) access: Access,
+    /// Its address, if the socket does not tell it.
+    pub(super) name: Option<Box<str>>,
+    /// Its place among the connections of its address.
+    pub(super) permit: Permit,
+}
+
 /// Serves a subscriber.
 pub(super) async fn serve(
     shard: Rc<ShardHandle>,
-    stream: TcpStream,
+    stream: Stream,
     read: Bytes,
     encoding: Encoding,
-    access: Access,
+    admitted: Admitted,
     message_timeout: Duration,
 ) {
-    let stream = Stream::new(stream);
+    let Admitted {
+        access,
+        name,
+        permit,
+    } = admitted;
     let outlet = Outlet::Tcp(stream.clone());
-    let (key, broken) = shard.begin(outlet, encoding.into(), access);
+    let (key, broken) = shard.begin(outlet, encoding.into(), access, name);
     let _ending = Ending { shard: &shard, key };
     let reader = MessageReader::new(stream.clone(), &read, CLIENT_MESSAGE_MAX_BYTES)
         .with_message_timeout(message_timeout);
@@ -63,11 +79,23 @@ pub(super) async fn serve(
         () = unconstrained(session.receive(reader)) => {}
         () = broken.notified() => {}
     }
+    drop(permit);
 }
 
 /// Serves the client of an event stream and its one subscription.
-pub(super) async fn stream(shard: Rc<ShardHandle>, pipe: Pipe, request: Subscribe) {
-    let (key, broken) = shard.begin(Outlet::Events(pipe.clone()), Wire::Events, Access::READER);
+pub(super) async fn stream(
+    shard: Rc<ShardHandle>,
+    pipe: Pipe,
+    request: Subscribe,
+    admitted: Admitted,
+) {
+    let Admitted {
+        access,
+        name,
+        permit,
+    } = admitted;
+    let outlet = Outlet::Events(pipe.clone());
+    let (key, broken) = shard.begin(outlet, Wire::Events, access, name);
     let _ending = Ending { shard: &shard, key };
     // A subscription makes no work for the sequencer.
     let _ = shard.handle(key, ClientMessage::Subscribe(request)).await;
@@ -75,6 +103,7 @@ pub(super) async fn stream(shard: Rc<ShardHandle>, pipe: Pipe, request: Subscrib
         () = pipe.gone() => shard.with(|shard, _| shard.lost(key)),
         () = broken.notified() => {}
     }
+    drop(permit);
 }
 
 /// Ends the session when it is dropped, also by a panic.

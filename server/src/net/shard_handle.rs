@@ -68,10 +68,22 @@ pub(super) struct Turn {
 #[derive(Debug)]
 struct Session {
     outlet: Outlet,
+    /// The client's address, if the socket does not tell it.
+    name: Option<Box<str>>,
     broken: Rc<Notify>,
     /// Wakes the session when its request is carried out.
     ready: Rc<Notify>,
     waiter: Option<AbortHandle>,
+}
+
+impl Session {
+    /// The client's address, for operators.
+    fn client(&self) -> String {
+        match &self.name {
+            Some(name) => name.to_string(),
+            None => self.outlet.client(),
+        }
+    }
 }
 
 impl ShardHandle {
@@ -233,7 +245,7 @@ impl ShardHandle {
         let sessions = self.sessions.borrow();
         let row = |(key, slow): (ConnectionKey, SlowClient)| {
             let session = sessions.get(&key);
-            let client = session.map_or("gone".to_owned(), |session| session.outlet.client());
+            let client = session.map_or("gone".to_owned(), Session::client);
             SlowRow { client, slow }
         };
         slowest.into_iter().map(row).collect()
@@ -273,12 +285,14 @@ impl ShardHandle {
         outlet: Outlet,
         wire: Wire,
         access: Access,
+        name: Option<Box<str>>,
     ) -> (ConnectionKey, Rc<Notify>) {
         let broken = Rc::new(Notify::new());
         let socket = outlet.clone();
         let key = self.with(|shard, now| shard.connect(socket, wire, access, now));
         let session = Session {
             outlet,
+            name,
             broken: Rc::clone(&broken),
             ready: Rc::default(),
             waiter: None,

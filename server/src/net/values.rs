@@ -37,7 +37,7 @@ impl Routes {
         &self,
         query: &str,
         request: &Request<Incoming>,
-        client: &Client,
+        client: &Client<'_>,
     ) -> AnyAnswer {
         let params = match StreamParams::parse(query, request.headers()) {
             Ok(params) => params,
@@ -52,12 +52,11 @@ impl Routes {
         let body = if is_over {
             Either::Left(Full::from(retry))
         } else {
-            let pipe = Pipe::new(retry.as_bytes(), client.link.clone());
+            let pipe = Pipe::new(retry.as_bytes(), client.link());
             let body = pipe.body();
-            let (shard, permit) = (Rc::clone(&self.shard), client.permit.clone());
+            let (shard, admitted) = (Rc::clone(&self.shard), client.admitted(Access::READER));
             spawn_local(self.connections.contain(async move {
-                session::stream(shard, pipe, params.into_request()).await;
-                drop(permit);
+                session::stream(shard, pipe, params.into_request(), admitted).await;
             }));
             Either::Right(body)
         };

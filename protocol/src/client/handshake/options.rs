@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use crate::codec::Encoding;
+use crate::{codec::Encoding, tls::TlsOptions};
 
 /// Time from the first packet to the end of the handshake.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -10,7 +10,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What to connect to, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectOptions {
-    /// The server, as `ws://host:port/path`.
+    /// The server, as `ws://host:port/path`, or `wss://host:port/path` with TLS.
     pub url: String,
     /// Negotiated as the subprotocol.
     pub encoding: Encoding,
@@ -18,6 +18,8 @@ pub struct ConnectOptions {
     pub local_address: Option<IpAddr>,
     /// Time from the first packet to the end of the handshake.
     pub timeout: Duration,
+    /// What is trusted, and who the client is, if the URL is with TLS.
+    pub tls: TlsOptions,
 }
 
 impl ConnectOptions {
@@ -28,6 +30,7 @@ impl ConnectOptions {
             encoding,
             local_address: None,
             timeout: CONNECT_TIMEOUT,
+            tls: TlsOptions::default(),
         }
     }
 }
