@@ -19,7 +19,7 @@ pub fn host_origin(bytes: &[u8]) {
     let target = lines.next().unwrap_or_default();
     let target = Uri::try_from(target).unwrap_or_default();
     let fields = fields(lines);
-    let named = host::requested(Version::HTTP_11, &target, &fields);
+    let named = host::requested(Version::HTTP_11, &target, &fields, "http");
     let hosts = values(&fields, "host");
     if hosts.len() != 1 {
         assert!(named.is_err(), "{} hosts", hosts.len());
@@ -38,10 +38,10 @@ pub fn host_origin(bytes: &[u8]) {
     assert!(host::check(named.as_ref(), LOCAL.ip(), &[HostRule::Any]).is_ok());
 
     let origins = values(&fields, "origin");
-    let strict = origin::check(&fields, named.as_ref(), LOCAL, &[]);
+    let strict = origin::check(&fields, named.as_ref(), LOCAL, false, &[]);
     let named_origin = Origin::parse(ALLOWED).expect("it is an origin");
     let rules = [OriginRule::Only(named_origin)];
-    let with_rule = origin::check(&fields, named.as_ref(), LOCAL, &rules);
+    let with_rule = origin::check(&fields, named.as_ref(), LOCAL, false, &rules);
     match origins[..] {
         [] => assert_eq!((strict, with_rule), (Ok(None), Ok(None))),
         [page] => {

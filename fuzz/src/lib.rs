@@ -17,9 +17,11 @@ mod metadata;
 mod mqtt;
 mod packets;
 mod payload;
+mod proxy_header;
 mod query;
 mod replay;
 mod sparkplug;
+mod tls_records;
 mod topics;
 mod websocket;
 
@@ -41,9 +43,11 @@ pub use self::{
     mqtt::mqtt,
     packets::packets,
     payload::payload,
+    proxy_header::proxy_header,
     query::query,
     replay::replay,
     sparkplug::sparkplug,
+    tls_records::tls_records,
     topics::topics,
     websocket::websocket,
 };
@@ -52,7 +56,7 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 21] = [
+pub const TARGETS: [(&str, Target); 23] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -70,6 +74,8 @@ pub const TARGETS: [(&str, Target); 21] = [
     ("sparkplug", sparkplug),
     ("config", config),
     ("conditions", conditions),
+    ("proxy_header", proxy_header),
+    ("tls_records", tls_records),
     ("packets", packets),
     ("metadata", metadata),
     ("lines", lines),

@@ -7,7 +7,7 @@
 
 mod support;
 
-use support::{Broker, TestServer, run};
+use support::{Broker, SecureServer, TestServer, run};
 use tickcast_loadtest::{
     observe::scrape,
     run::Finished,
@@ -61,6 +61,36 @@ fn in_mode_every_all_updates_reach_all_subscribers_in_both_encodings() {
         assert!(summary.environment.server.is_some());
         assert_eq!(summary.cost.pid, Some(std::process::id()));
     }
+}
+
+#[test]
+fn a_server_with_tls_is_measured_in_the_same_way() {
+    let server = SecureServer::start();
+    for (encoding, payload_bytes) in [("bincode", 64), ("json", 20_000)] {
+        let flags = format!(
+            "-n 20 -r 100 -d 2 --warmup 1 --threads 2 --encoding {encoding} --slow 1 --storm \
+             --payload-bytes {payload_bytes} --ca {}",
+            server.ca.display()
+        );
+        let finished = run(&server.url(), &flags).unwrap();
+        let summary = check(&finished);
+        assert_eq!(summary.load.published, 1_300);
+        assert!(summary.integrity.healthy.live > 19 * 300);
+        assert_eq!(at_server(summary, scrape::UPDATES), 1_300);
+        assert_eq!(summary.latencies.response.count, 200 * 19);
+    }
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_ends_the_run_with_the_reason() {
+    let server = SecureServer::start();
+    let flags = format!("-n 2 -d 1 --ca {}", server.other_ca.display());
+    let error = run(&server.url(), &flags).unwrap_err().to_string();
+    assert!(
+        error.contains("is not signed by an authority in"),
+        "{error}"
+    );
+    assert!(error.contains("set --ca to"), "{error}");
 }
 
 #[test]

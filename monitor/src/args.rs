@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
-use tickcast_protocol::topic::{Filter, Topic};
+use clap::{Args as Group, Parser};
+use tickcast_protocol::{
+    tls::TlsOptions,
+    topic::{Filter, Topic},
+};
 
 use crate::files::saved_state::ThemeChoice;
 
@@ -17,6 +20,9 @@ pub struct Args {
     /// Address of the server [default: the last one, or ws://127.0.0.1:7400/ws]
     #[arg(long, env = "TICKCAST_MONITOR_URL")]
     pub(crate) url: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 
     /// Topics to watch, as an MQTT filter; may be repeated
     #[arg(long = "filter", value_name = "FILTER", default_value = "#")]
@@ -64,6 +70,40 @@ pub struct Args {
     pub(crate) screenshot_after: f64,
 }
 
+/// Options of all connections with TLS.
+#[derive(Debug, Clone, Group)]
+pub(crate) struct TlsArgs {
+    /// PEM file with the authorities that may sign the certificate of a server with wss://
+    /// [default: those that the system trusts]
+    #[arg(long, value_name = "FILE", env = "TICKCAST_MONITOR_CA")]
+    ca: Option<PathBuf>,
+
+    /// PEM file with a client certificate, for servers that ask for one
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+
+    /// PEM file with its private key [default: the file of the certificate]
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+
+    /// Name that the server's certificate must have [default: the host in the URL]
+    #[arg(long, value_name = "NAME")]
+    server_name: Option<String>,
+}
+
+impl TlsArgs {
+    /// As the client has them.
+    pub(crate) fn options(&self) -> TlsOptions {
+        TlsOptions {
+            ca: self.ca.clone(),
+            cert: self.cert.clone(),
+            key: self.key.clone(),
+            server_name: self.server_name.clone(),
+            ..TlsOptions::named_as_flags()
+        }
+    }
+}
+
 fn parse_speed(text: &str) -> Result<f64, String> {
     let speed = text.parse().ok();
     let speed = speed.filter(|speed: &f64| (0.01..=10_000.0).contains(speed));
@@ -90,6 +130,9 @@ mod tests {
         use clap::CommandFactory;
         Args::command().debug_assert();
         let args = Args::parse_from(["tickcast-monitor"]);
+        assert_eq!(args.tls.options(), TlsOptions::named_as_flags());
+        let with_ca = Args::parse_from(["tickcast-monitor", "--ca", "ca.pem"]);
+        assert_eq!(with_ca.tls.options().ca, Some("ca.pem".into()));
         assert_eq!(args.filters, [Filter::all()]);
         assert_eq!(parse_size("1440x900"), Ok((1440.0, 900.0)));
         assert_eq!(parse_speed("60"), Ok(60.0));

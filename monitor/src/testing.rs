@@ -5,11 +5,12 @@ pub use crate::{
     app::{Fleet, Monitor, PictureTarget},
     data::{
         alerts::AlertCondition,
-        chart::{ChartLine, ChartWindow, Reduction},
+        chart::{ChartLine, ChartStyle, ChartWindow, Reduction},
         connection_state::ConnectionState,
         format::number,
         history::{CHUNK_SAMPLES, GapCause, LANE_MAIN, SampleSeries, SeriesGap, SeriesKind},
         incoming::IncomingItem,
+        long_history::{BarSum, LongBar},
         topics::{ChangeReference, PastHistory, Store, TOPICS_MAX},
     },
     files::{

@@ -3,6 +3,7 @@
 pub mod topic;
 
 pub mod decimal;
+pub mod decimal_total;
 pub mod value;
 
 pub mod error;
@@ -15,6 +16,9 @@ mod strict_json;
 pub mod recording;
 
 pub mod backoff;
+
+#[cfg(feature = "tls")]
+pub mod tls;
 
 #[cfg(feature = "websocket")]
 pub mod websocket;

@@ -10,12 +10,13 @@
 //! | `auth` | roles, tokens and their keys: which identity a client has proved |
 //! | `ingest` | runs the sequencer, and hands its strips to the shards |
 //! | `net` | accepts clients, reads their requests, and writes what the shards send |
-//! | `tls` | trusted authorities, certificates and keys, for feeds that connect with TLS |
+//! | `tls` | trusted authorities, certificates, keys and sessions, for feeds and listeners with TLS |
 //! | `metrics` | the counters of all rooms, and their text form for Prometheus |
 //! | `tasks` | notices tasks that end before the server, and starts them again |
 //! | [`log`] | writes the program's log, without ever holding a task up |
 //!
-//! `server` starts the threads of these rooms and ends them in order. `settings` holds the settings
+//! `server` starts the threads of these rooms and ends them in order; `entrances` binds the
+//! listeners, and `start_error` says why a server does not start. `settings` holds the settings
 //! in the form in which the rooms use them, and `clock` reads the system's clocks. `testing`
 //! exports what the tests, benches and fuzz targets need of the rooms.
 //!
@@ -47,14 +48,21 @@ mod net;
 
 pub mod log;
 
+mod changing;
 mod clock;
+mod entrances;
 mod metrics;
 mod server;
+mod start_error;
 mod tasks;
 mod tls;
 
 #[doc(hidden)]
 pub mod testing;
 
-pub use server::{Server, StartError};
+pub use entrances::Listening;
+pub use server::Server;
+pub use settings::listen::{Endpoint, ListenSettings, OffPath, TrustedProxy};
+pub use start_error::StartError;
 pub use tasks::Failure;
+pub use tls::ServerTls;

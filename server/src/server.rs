@@ -2,11 +2,11 @@
 
 use std::{
     convert::Infallible,
+    fs,
     future::Future,
-    io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     thread::{self, JoinHandle},
 };
@@ -18,7 +18,7 @@ use tickcast_core::{
 use tickcast_protocol::message::Epoch;
 use tokio::{
     runtime::{Builder, LocalOptions},
-    sync::{mpsc, oneshot, watch},
+    sync::{Semaphore, mpsc, oneshot, watch},
     task::JoinSet,
 };
 
@@ -27,66 +27,35 @@ use crate::{
     auth::Auth,
     clock::Clock,
     config::Settings,
+    entrances::{Entrances, Listening},
     feed::{self, FeedSettings, decode::Decoder},
     ingest::{Handoff, Ingest, IngestThread},
     metrics::{FeedStats, Metrics, TaskStats},
     net::{
+        acceptor::{self, ARRIVALS_MAX, Acceptor, FailureLog},
         admin::{self, Admin, QUESTIONS_MAX},
         admin_commands::Commands,
-        client_questions::{Command, Question},
-        descriptors::{self, Descriptors, TooFewDescriptors},
+        client_questions::Question,
+        descriptors::{self, Descriptors},
         echo::ECHO_BUDGET_BYTES,
         gate::Gate,
-        identity_commands::ask,
-        listener,
         log_command::LogFilter,
         permits::Permits,
         shard_thread::{ShardTasks, ShardThread},
         state::{ServerState, Stage},
         ws_reader::Budget,
     },
+    settings::listen::Endpoint,
+    start_error::StartError,
     tasks::{Failure, Task, panic_text},
+    tls::CurrentTls,
 };
-
-/// The reason why the server could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The address is in use, or does not belong to this machine.
-    #[error("cannot listen on {address}: {error}")]
-    Listen {
-        /// The setting.
-        address: SocketAddr,
-        /// The system's error.
-        error: io::Error,
-    },
-    /// The process may have too few file descriptors.
-    #[error(transparent)]
-    Descriptors(#[from] TooFewDescriptors),
-    /// The audit file cannot be used.
-    #[error("cannot write the audit to {}: {error}", path.display())]
-    Audit {
-        /// The setting.
-        path: PathBuf,
-        /// The system's error.
-        error: io::Error,
-    },
-    /// The identities file has problems.
-    #[error("the identities cannot be used: {}", .0.join("; "))]
-    Identities(Vec<String>),
-    /// The system could not create a thread or a timer.
-    #[error("cannot start the {name} thread: {error}")]
-    Thread {
-        /// The thread's name.
-        name: String,
-        /// The system's error.
-        error: io::Error,
-    },
-}
 
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    listeners: Vec<Listening>,
+    pub(crate) certificates: Vec<Arc<CurrentTls>>,
     admin_address: Option<SocketAddr>,
     metrics: Arc<Metrics>,
     state: Arc<ServerState>,
@@ -95,16 +64,18 @@ pub struct Server {
     failure: watch::Sender<Option<Failure>>,
     ingest: JoinHandle<()>,
     shards: Vec<JoinHandle<()>>,
+    /// The acceptors, each of which ends when its sender is dropped.
+    acceptors: Vec<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
     /// The admin thread, which ends when the sender is dropped.
     admin: Option<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
     /// The identities, if it has any.
-    auth: Option<Arc<Auth>>,
+    pub(crate) auth: Option<Arc<Auth>>,
     /// The audit, if there is one.
     audit: Option<Arc<AuditLog>>,
     /// How the log's filter is changed.
-    log_filter: Arc<LogFilter>,
+    pub(crate) log_filter: Arc<LogFilter>,
     /// The channel to each shard.
-    questioned: Vec<mpsc::Sender<Question>>,
+    pub(crate) questioned: Vec<mpsc::Sender<Question>>,
 }
 
 impl Server {
@@ -112,12 +83,14 @@ impl Server {
     pub fn start(settings: Settings) -> Result<Self, StartError> {
         let Settings {
             server,
+            listeners,
             feeds,
             decode,
             liveness,
             ..
         } = settings;
-        descriptors::check(server.shards, feeds.len())?;
+        let further = Entrances::further_sockets(&listeners, &server);
+        descriptors::check(server.shards, feeds.len(), further)?;
         let server = Arc::new(server);
         let auth = match &server.identities {
             Some(path) => {
@@ -126,23 +99,19 @@ impl Server {
             }
             None => None,
         };
-        let listen = |error| StartError::Listen {
-            address: server.listen,
-            error,
-        };
-        let listeners = listener::bind(server.listen, server.shards).map_err(listen)?;
-        let address = listeners[0].local_addr().map_err(listen)?;
-
         let admin_listener = server.admin.map(|address| {
-            admin::bind(address).map_err(|error| StartError::Listen { address, error })
+            let failed = |error| StartError::Listen {
+                endpoint: Endpoint::Tcp(address),
+                error,
+            };
+            let listener = admin::bind(address).map_err(failed)?;
+            let address = listener.local_addr().map_err(failed)?;
+            Ok::<_, StartError>((listener, address))
         });
-        let admin_listener = admin_listener.transpose()?;
-        let admin_address = match &admin_listener {
-            Some(listener) => Some(listener.local_addr().map_err(listen)?),
-            None => None,
-        };
+        let (admin_listener, admin_address) = admin_listener.transpose()?.unzip();
 
         let mut tasks = Tasks::default();
+        let bound = Entrances::bind(&listeners, &server, |name| tasks.add(name))?;
         let connections = tasks.add("connections");
         let ingest_task = tasks.add("ingest");
         let feed_tasks = feeds
@@ -151,7 +120,6 @@ impl Server {
         let feed_tasks: Vec<_> = feed_tasks.collect();
         let shard_tasks = (0..server.shards).map(|index| {
             let parts = ShardTasks {
-                listener: tasks.add(format!("listener-{index}")),
                 timers: tasks.add(format!("timers-{index}")),
                 operators: tasks.add(format!("operators-{index}")),
                 connections: connections.clone(),
@@ -162,10 +130,17 @@ impl Server {
         let mut admin_tasks = || (tasks.add("admin"), tasks.add("listener-admin"));
         let admin_tasks = server.admin.map(|_| admin_tasks());
 
+        let has_acceptors = !bound.of_acceptors.is_empty();
+        let arrival_tasks = (0..server.shards)
+            .filter(|_| has_acceptors)
+            .map(|index| tasks.add(format!("arrivals-{index}")));
+        let mut arrival_tasks: Vec<_> = arrival_tasks.rev().collect();
+
         let metrics = Arc::new(Metrics {
             shards: (0..server.shards).map(|_| Arc::default()).collect(),
             feeds: feeds.iter().map(feed_stats).collect(),
             tasks: tasks.stats,
+            certificates: bound.certificate_stats,
             ..Metrics::default()
         });
         let descriptors = Arc::new(Descriptors::new(Arc::clone(&metrics)));
@@ -187,15 +162,22 @@ impl Server {
 
         let mut shards = Vec::new();
         let mut questioned = Vec::new();
-        for (index, (listener, (task, tasks))) in listeners.into_iter().zip(shard_tasks).enumerate()
-        {
+        let mut arriving = Vec::new();
+        let of_shards = bound.of_shards.into_iter().zip(shard_tasks);
+        for (index, (listeners, (task, tasks))) in of_shards.enumerate() {
+            let arrivals = arrival_tasks.pop().map(|task| {
+                let (sender, arrivals) = mpsc::channel(ARRIVALS_MAX);
+                arriving.push(sender);
+                (arrivals, task)
+            });
             let (question_sender, questions) = mpsc::channel(QUESTIONS_MAX);
             questioned.push(question_sender);
             let shard = ShardThread {
                 index,
                 questions,
                 epoch,
-                listener,
+                listeners,
+                arrivals,
                 settings: Arc::clone(&server),
                 metrics: Arc::clone(&metrics),
                 state: Arc::clone(&state),
@@ -251,6 +233,31 @@ impl Server {
         let ingest = thread.spawn(run, |_: &Handoff| ())?;
         let questioned_by_owner = questioned.clone();
         let log_filter = Arc::<LogFilter>::default();
+        let shared = acceptor::Shared {
+            settings: Arc::clone(&server),
+            metrics: Arc::clone(&metrics),
+            gate: Arc::clone(&gate),
+            permits,
+            descriptors: Arc::clone(&descriptors),
+            places: Arc::new(Semaphore::new(server.handshakes_max)),
+            failures: Arc::new(FailureLog::new(Arc::clone(&metrics))),
+            shards: arriving,
+            connections: connections.clone(),
+        };
+        let mut acceptors = Vec::new();
+        for (index, (task, doors)) in bound.of_acceptors.into_iter().enumerate() {
+            let (end, ended) = oneshot::channel();
+            let acceptor = Acceptor {
+                index,
+                doors,
+                shared: shared.clone(),
+            };
+            let thread = Thread::new(task, &state, &handoff);
+            let run = async move || acceptor.run(ended).await;
+            acceptors.push((end, thread.spawn(run, |_: &Handoff| ())?));
+        }
+        // Only the acceptors keep the shards' ends of it.
+        drop(shared);
         let admin = |listener| Admin {
             state: Arc::clone(&state),
             metrics: Arc::clone(&metrics),
@@ -278,7 +285,8 @@ impl Server {
             None => None,
         };
         Ok(Self {
-            address,
+            listeners: bound.listening,
+            certificates: bound.certificates,
             admin_address,
             metrics,
             state,
@@ -287,6 +295,7 @@ impl Server {
             failure: tasks.failure,
             ingest,
             shards,
+            acceptors,
             admin,
             auth,
             audit,
@@ -295,30 +304,20 @@ impl Server {
         })
     }
 
-    /// Reads the identities file again, and applies it to all connections. If something is wrong,
-    /// nothing changes. Returns the number of clients that are affected; `None` if the server has
-    /// no identities.
-    pub async fn reload_identities(&self) -> Result<Option<usize>, String> {
-        let Some(auth) = &self.auth else {
-            return Ok(None);
-        };
-        auth.reload().map_err(|problems| problems.join("; "))?;
-        let reviewed = ask(&self.questioned, &Command::Review).await;
-        let reviewed = reviewed.map_err(|silent| format!("the shards {silent:?} do not answer"))?;
-        Ok(Some(reviewed.len()))
-    }
-
-    /// Says how operators change the filter of the program's log.
-    pub fn log_filter_by(
-        &self,
-        change: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static,
-    ) {
-        self.log_filter.set(Box::new(change));
-    }
-
-    /// The address that it listens on.
+    /// The first address of TCP that it listens on. If it listens on Unix sockets alone, this is
+    /// the unspecified address with port 0.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        let mut addresses = self.listeners.iter();
+        let address = addresses.find_map(|listening| match listening.endpoint {
+            Endpoint::Tcp(address) => Some(address),
+            Endpoint::Unix { .. } => None,
+        });
+        address.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into())
+    }
+
+    /// Everything that it listens on.
+    pub fn listeners(&self) -> &[Listening] {
+        &self.listeners
     }
 
     /// The address that it serves operators on.
@@ -360,6 +359,17 @@ impl Server {
         self.handoff.end();
         for thread in self.shards {
             let _ = thread.join();
+        }
+        for (end, thread) in self.acceptors {
+            drop(end);
+            let _ = thread.join();
+        }
+        for listening in &self.listeners {
+            if let Endpoint::Unix { path, .. } = &listening.endpoint
+                && let Err(error) = fs::remove_file(path)
+            {
+                tracing::debug!(path = %path.display(), %error, "cannot remove the socket");
+            }
         }
         // The admin address works until all clients are gone.
         if let Some((end, thread)) = self.admin {

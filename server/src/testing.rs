@@ -24,6 +24,33 @@ pub mod request {
     };
 }
 
+/// The session of a TLS client.
+pub mod tls {
+    use std::sync::Arc;
+
+    pub use rustls::ServerConfig;
+
+    pub use crate::{
+        net::acceptor::HANDSHAKE_MAX_BYTES,
+        tls::{Arena, ServerTls, TlsSession},
+    };
+
+    /// What handshakes use. An error names the setting that is wrong.
+    pub fn config(settings: &ServerTls) -> Result<Arc<ServerConfig>, String> {
+        let loaded = crate::tls::load(settings);
+        loaded
+            .map(|loaded| loaded.config)
+            .map_err(|(key, reason)| format!("{key}: {reason}"))
+    }
+}
+
+/// The header of the PROXY protocol.
+pub mod proxy_protocol {
+    pub use crate::net::proxy_protocol::{
+        FIXED_BYTES, Header, HeaderError, Parsed, REST_MAX_BYTES, SIGNATURE, parse,
+    };
+}
+
 /// The names of a server's long-lived tasks.
 pub fn tasks(server: &Server) -> Vec<String> {
     let tasks = server.metrics().tasks.iter();

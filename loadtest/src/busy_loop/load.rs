@@ -82,6 +82,7 @@ impl BusyLoad {
             path: dialect.path(ClientRole::Publisher),
             dialect,
             source: Some(settings.publisher_source),
+            tls: settings.tls.clone(),
         };
         let content = PublishContent {
             run: RUN,

@@ -1,8 +1,11 @@
 //! What a load on one thread connects to and publishes.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
-use tickcast_protocol::message::Mode;
+use tickcast_protocol::{message::Mode, tls::TlsClient};
 
 use crate::dialect::{Dialect, TopicSelection};
 
@@ -11,6 +14,8 @@ use crate::dialect::{Dialect, TopicSelection};
 pub struct LoadSettings {
     /// The server.
     pub address: SocketAddr,
+    /// What speaks TLS, if the server does.
+    pub tls: Option<Arc<TlsClient>>,
     /// The server's protocol.
     pub dialect: Dialect,
     /// What subscribers ask for.

@@ -1,8 +1,9 @@
 //! The subscribers of a load: many connections, one buffer, one thread.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, ops::Range};
+use std::{collections::BTreeMap, io, net::SocketAddr, ops::Range, sync::Arc};
 
 use mio::{Registry, Token};
+use tickcast_protocol::tls::TlsClient;
 
 use super::settings::{LoadSettings, SubscriberSettings};
 use crate::{
@@ -37,6 +38,7 @@ struct Slot {
 #[derive(Debug)]
 pub struct Subscribers {
     address: SocketAddr,
+    tls: Option<Arc<TlsClient>>,
     dialect: Dialect,
     reader: SocketReader,
     slots: Vec<Slot>,
@@ -65,6 +67,7 @@ impl Subscribers {
         });
         Self {
             address: settings.address,
+            tls: settings.tls.clone(),
             dialect: settings.dialect,
             reader: SocketReader::new(clock, MESSAGE_MAX_BYTES),
             slots: slots.collect(),
@@ -91,6 +94,7 @@ impl Subscribers {
             no_delay: true,
             // Ten thousand ports in TIME_WAIT would be missing for the next server.
             reset_on_close: true,
+            tls: self.tls.clone(),
         };
         let subprotocol = self.dialect.subprotocol();
         let host = self.address.to_string();

@@ -3,6 +3,7 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tickcast_protocol::tls::TlsOptions;
 
 use crate::assertion::Assertion;
 
@@ -65,9 +66,12 @@ pub(super) const MQTT_URL: &str = "mqtt://127.0.0.1:1883";
 /// Arguments of a run.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// URL of the server
+    /// URL of the server, ws:// or wss://
     #[arg(long, default_value = "ws://127.0.0.1:7400/ws")]
     pub url: String,
+    /// For a server with TLS.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// Number of subscribers
     #[arg(long, short = 'n', default_value_t = 100)]
     pub subscribers: usize,
@@ -189,6 +193,37 @@ pub struct RunArgs {
     /// Seed of everything random
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// Options of connections with TLS.
+#[derive(Debug, Args)]
+pub struct TlsArgs {
+    /// PEM file with the authorities that may sign the server's certificate [default: those that
+    /// the system trusts]
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// PEM file with a client certificate
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+    /// PEM file with its private key [default: the file of the certificate]
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// Name that the server's certificate must have [default: the host in the URL]
+    #[arg(long, value_name = "NAME")]
+    pub server_name: Option<String>,
+}
+
+impl TlsArgs {
+    /// As the client has them.
+    pub fn options(&self) -> TlsOptions {
+        TlsOptions {
+            ca: self.ca.clone(),
+            cert: self.cert.clone(),
+            key: self.key.clone(),
+            server_name: self.server_name.clone(),
+            ..TlsOptions::named_as_flags()
+        }
+    }
 }
 
 /// See [`Mode`](tickcast_protocol::message::Mode).

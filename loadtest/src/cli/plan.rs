@@ -43,7 +43,7 @@ impl RunArgs {
             .wrapping_add(std::process::id())
             .wrapping_add(RunClock::monotonic().now_ns() as u32);
         self.check_numbers()?;
-        let target = url::endpoint(&self.url)?;
+        let target = url::endpoint(&self.url, &self.tls.options())?;
         let timing = self.timing()?;
         Schedule::new(&timing, self.rate, Duration::from_secs(1))
             .map_err(|error| error.to_string())?;
@@ -232,6 +232,7 @@ impl RunArgs {
                 path: target.path.clone(),
                 dialect: Dialect::Tickcast(params).of_publisher(),
                 source: None,
+                tls: target.tls.clone(),
             }),
             SourceArg::Mqtt => {
                 let (address, login) = url::broker(&self.mqtt_url)?;

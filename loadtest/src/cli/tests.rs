@@ -29,7 +29,10 @@ fn arguments_that_do_not_fit_are_refused_with_the_reason() {
     refuse("--rate 0", "positive");
     refuse("--payload-bytes 31", "32");
     refuse("--url http://x", "ws://");
-    refuse("--url wss://x", "TLS");
+    refuse(
+        "--url wss://127.0.0.1:1 --ca /nowhere.pem",
+        "--ca: cannot read",
+    );
     refuse("--url ws://127.0.0.1:x/ws", "port");
     refuse("--filter a/#/b", "filter");
     refuse("--max-rate-hz 5", "latest");

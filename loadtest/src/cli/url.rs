@@ -1,8 +1,9 @@
 //! The URLs of servers and brokers.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use percent_encoding::percent_decode_str;
+use tickcast_protocol::tls::{TlsClient, TlsOptions};
 use url::Url;
 
 use crate::plan::Endpoint;
@@ -13,13 +14,26 @@ const MQTT_PORT: u16 = 1883;
 /// User and password.
 type Login = (String, String);
 
-/// The server that a `ws://` URL names.
-pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
-    if text.starts_with("wss://") {
-        let why = "TLS is not supported; measure the server behind the TLS proxy, with ws://";
-        return Err(format!("{text:?}: {why}"));
-    }
-    let url = parse(text, "ws", "ws://127.0.0.1:7400/ws")?;
+/// The server that a `ws://` or `wss://` URL names.
+pub(super) fn endpoint(text: &str, tls: &TlsOptions) -> Result<Endpoint, String> {
+    let (scheme, example) = match text.starts_with("wss://") {
+        true => ("wss", "wss://localhost:7443/ws"),
+        false => ("ws", "ws://127.0.0.1:7400/ws"),
+    };
+    let url = parse(text, scheme, example)?;
+    let tls = match scheme {
+        "wss" => {
+            let client = TlsClient::new(tls, url.host_str().unwrap_or_default());
+            Some(Arc::new(client.map_err(|bad| bad.said(tls))?))
+        }
+        _ if *tls != TlsOptions::named_as_flags() => {
+            return Err(format!(
+                "{text:?} is without TLS, but an option is for TLS (--ca, --cert, --key or \
+                 --server-name): use wss://, or leave it out"
+            ));
+        }
+        _ => None,
+    };
     let address = resolve(text, &url, None)?;
     let path = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
@@ -30,6 +44,7 @@ pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
         address,
         host: format!("{}:{}", url.host_str().unwrap_or_default(), address.port()),
         path,
+        tls,
     })
 }
 
@@ -105,7 +120,8 @@ mod tests {
                 "/a?b=c",
             ),
         ] {
-            let endpoint = endpoint(text).unwrap();
+            let endpoint = endpoint(text, &TlsOptions::named_as_flags()).unwrap();
+            assert!(endpoint.tls.is_none());
             assert_eq!(endpoint.address, address.parse().unwrap());
             assert_eq!((&*endpoint.host, &*endpoint.path), (host, path));
         }
@@ -134,15 +150,24 @@ mod tests {
     fn urls_that_cannot_be_used_are_refused_with_the_reason() {
         for (text, reason) in [
             ("http://x", "starts with ws://"),
+            ("wss://", "host"),
             ("ws://", "host"),
             ("ws://127.0.0.1:99999/ws", "port"),
             ("ws://127.0.0.1:7400/ws#x", "fragment"),
             ("ws://host.invalid/ws", "cannot resolve"),
         ] {
-            let error = endpoint(text).unwrap_err();
+            let error = endpoint(text, &TlsOptions::named_as_flags()).unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
         }
         let error = broker("mqtt://:1883").unwrap_err();
         assert!(error.contains("host"), "{error}");
+        let tls = TlsOptions {
+            ca: Some("/nowhere/ca.pem".into()),
+            ..TlsOptions::named_as_flags()
+        };
+        let error = endpoint("ws://127.0.0.1:1/ws", &tls).unwrap_err();
+        assert!(error.contains("use wss://"), "{error}");
+        let error = endpoint("wss://127.0.0.1:1/ws", &tls).unwrap_err();
+        assert!(error.starts_with("--ca: cannot read"), "{error}");
     }
 }

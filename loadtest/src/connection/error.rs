@@ -17,6 +17,9 @@ pub enum ClientConnectionError<E> {
     /// The socket could not be written to.
     #[error("write: {0}")]
     Write(io::ErrorKind),
+    /// TLS failed.
+    #[error("{0}")]
+    Tls(String),
     /// The server closed the socket.
     #[error("closed without a close frame")]
     Eof,

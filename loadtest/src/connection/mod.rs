@@ -7,6 +7,7 @@
 mod error;
 mod reader;
 mod socket;
+mod stream;
 mod websocket_client;
 
 pub use error::ClientConnectionError;

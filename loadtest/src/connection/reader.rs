@@ -38,9 +38,12 @@ impl SocketReader {
         connection: &mut ClientConnection,
         handle: &mut impl FnMut(&[u8], TimeNs, &mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), ClientConnectionError<E>> {
-        // A read that leaves room in the buffer has emptied the socket.
-        while self.read_some(connection, BUFFER_BYTES, handle)? == BUFFER_BYTES {}
-        Ok(())
+        loop {
+            let len = self.read_some(connection, BUFFER_BYTES, handle)?;
+            if !connection.may_have_more(len, BUFFER_BYTES) {
+                return Ok(());
+            }
+        }
     }
 
     /// Reads once, at most `max_bytes`. Returns the number of bytes read.

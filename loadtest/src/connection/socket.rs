@@ -3,15 +3,17 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
 use mio::{Interest, Registry, Token, net::TcpStream};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
+use tickcast_protocol::tls::TlsClient;
 
 /// See the module. The default leaves everything to the system.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SocketOptions {
     /// The local address.
     pub source: Option<IpAddr>,
@@ -21,6 +23,8 @@ pub struct SocketOptions {
     pub no_delay: bool,
     /// Whether closing resets the connection, so that its port is free at once.
     pub reset_on_close: bool,
+    /// What speaks TLS, if the server does.
+    pub tls: Option<Arc<TlsClient>>,
 }
 
 impl SocketOptions {

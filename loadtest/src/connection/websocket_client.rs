@@ -5,10 +5,10 @@ use std::{
     net::SocketAddr,
 };
 
-use mio::{Registry, Token, net::TcpStream};
+use mio::{Registry, Token};
 use tickcast_protocol::message::TimeNs;
 
-use super::{error::ClientConnectionError, socket::SocketOptions};
+use super::{error::ClientConnectionError, socket::SocketOptions, stream::Stream};
 use crate::wire::{
     Inbox, InboxError, Outbox,
     websocket::{self, Opcode},
@@ -44,7 +44,7 @@ struct Handshake {
 /// [`SocketReader`](super::SocketReader) when it is readable.
 #[derive(Debug)]
 pub struct ClientConnection {
-    stream: TcpStream,
+    stream: Stream,
     /// The handshake under way. Boxed, because an open connection does not need its memory.
     handshake: Option<Box<Handshake>>,
     inbox: Inbox,
@@ -61,6 +61,7 @@ impl ClientConnection {
         registry: &Registry,
     ) -> io::Result<Self> {
         let stream = options.connect(address, token, registry)?;
+        let stream = Stream::new(stream, options.tls.as_ref())?;
         let mut outbox = Outbox::default();
         outbox
             .bytes_mut()
@@ -87,7 +88,7 @@ impl ClientConnection {
         self.outbox.bytes_mut()
     }
 
-    /// Bytes that the socket has not taken yet.
+    /// Bytes that the socket, or the session of TLS, has not taken yet.
     pub fn waiting(&self) -> usize {
         self.outbox.waiting()
     }
@@ -102,13 +103,13 @@ impl ClientConnection {
         if let Some(handshake) = &mut self.handshake
             && !handshake.is_connected
         {
-            match self.stream.take_error() {
+            match self.stream.tcp().take_error() {
                 Ok(None) => {}
                 Ok(Some(error)) | Err(error) => {
                     return Err(ClientConnectionError::Connect(error.kind()));
                 }
             }
-            if self.stream.peer_addr().is_err() {
+            if self.stream.tcp().peer_addr().is_err() {
                 return Ok(());
             }
             handshake.is_connected = true;
@@ -119,8 +120,9 @@ impl ClientConnection {
 
     /// Writes what the socket takes. Returns whether it has taken everything.
     pub fn flush<E>(&mut self) -> Result<bool, ClientConnectionError<E>> {
-        self.outbox
-            .flush(&mut self.stream)
+        let flushed = self.outbox.flush(&mut self.stream);
+        flushed
+            .and_then(|is_empty| Ok(self.stream.send()? && is_empty))
             .map_err(|error| ClientConnectionError::Write(error.kind()))
     }
 
@@ -131,6 +133,12 @@ impl ClientConnection {
         websocket::append_frame(Opcode::Close, &NORMAL_CLOSURE.to_be_bytes(), &mut frame);
         // The run is over, so it makes no difference whether the frame arrives.
         let _ = self.stream.write(&frame);
+        self.stream.end();
+    }
+
+    /// Whether there may be more to read after `len` bytes were read into a buffer of `room` bytes.
+    pub(super) fn may_have_more(&self, len: usize, room: usize) -> bool {
+        self.stream.may_have_more(len, room)
     }
 
     /// Reads once. Returns 0 if there is nothing to read.
@@ -147,7 +155,11 @@ impl ClientConnection {
                 Ok(len) => return Ok(len),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(ClientConnectionError::Read(error.kind())),
+                Err(error) => {
+                    let about_tls = self.stream.explain(&error);
+                    let other = ClientConnectionError::Read(error.kind());
+                    return Err(about_tls.map_or(other, ClientConnectionError::Tls));
+                }
             }
         }
     }

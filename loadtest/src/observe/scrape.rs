@@ -7,6 +7,9 @@ use std::{
     time::Duration,
 };
 
+use rustls::StreamOwned;
+use tickcast_protocol::tls::TlsClient;
+
 /// Updates handed to connections, summed over subscribers.
 pub const DELIVERIES: &str = "tickcast_deliveries_total";
 /// Updates put on the tape.
@@ -29,20 +32,38 @@ const PAGE_MAX_BYTES: u64 = 4 << 20;
 /// Values by name, summed over labels.
 pub type Counters = BTreeMap<String, f64>;
 
-/// Fetches the page over HTTP/1.0, so that the answer ends with the connection.
-pub fn fetch(address: SocketAddr, host: &str, path: &str) -> io::Result<Counters> {
-    let mut stream = TcpStream::connect_timeout(&address, WAIT_MAX)?;
+/// Fetches the page over HTTP/1.0, so that the answer ends with the connection. `tls` speaks TLS,
+/// if the server does.
+pub fn fetch(
+    address: SocketAddr,
+    tls: Option<&TlsClient>,
+    host: &str,
+    path: &str,
+) -> io::Result<Counters> {
+    let stream = TcpStream::connect_timeout(&address, WAIT_MAX)?;
     stream.set_read_timeout(Some(WAIT_MAX))?;
     let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.take(PAGE_MAX_BYTES).read_to_end(&mut answer)?;
+    let answer = match tls {
+        None => exchange(stream, &request)?,
+        Some(tls) => {
+            let session = tls.session().map_err(io::Error::other)?;
+            let answer = exchange(StreamOwned::new(session, stream), &request);
+            answer.map_err(|error| tls.explain(&error).map_or(error, io::Error::other))?
+        }
+    };
     let answer = String::from_utf8_lossy(&answer);
     let status = answer.lines().next().unwrap_or_default();
     match answer.split_once("\r\n\r\n") {
         Some((_, page)) if status.split(' ').nth(1) == Some("200") => Ok(parse(page)),
         _ => Err(io::Error::other(format!("{path}: {status}"))),
     }
+}
+
+fn exchange(mut stream: impl Read + Write, request: &str) -> io::Result<Vec<u8>> {
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.take(PAGE_MAX_BYTES).read_to_end(&mut answer)?;
+    Ok(answer)
 }
 
 /// Sums up the samples of each name. Lines that are no sample are skipped.
@@ -113,9 +134,9 @@ mod tests {
                 }
             })
             .unwrap();
-        let counters = fetch(address, "localhost", "/metrics").unwrap();
+        let counters = fetch(address, None, "localhost", "/metrics").unwrap();
         assert_eq!(counters[DELIVERIES], 42.0);
-        let error = fetch(address, "localhost", "/metrics").unwrap_err();
+        let error = fetch(address, None, "localhost", "/metrics").unwrap_err();
         assert!(error.to_string().contains("404"), "{error}");
         server.join().unwrap();
     }

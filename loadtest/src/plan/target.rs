@@ -1,6 +1,8 @@
 //! The server's address, and the publisher.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
+
+use tickcast_protocol::tls::TlsClient;
 
 use crate::publish::PublishTarget;
 
@@ -15,6 +17,8 @@ pub struct Endpoint {
     pub host: String,
     /// Path of the WebSocket.
     pub path: String,
+    /// What speaks TLS, if the URL is with TLS.
+    pub tls: Option<Arc<TlsClient>>,
 }
 
 /// The publisher.

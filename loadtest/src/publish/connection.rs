@@ -79,12 +79,14 @@ impl PublisherConnection {
                 path,
                 dialect,
                 source,
+                tls,
             } => {
                 let options = SocketOptions {
                     source: *source,
                     no_delay: true,
                     // Only the comparison chooses addresses; the next contender needs the port.
                     reset_on_close: source.is_some(),
+                    tls: tls.clone(),
                     ..SocketOptions::default()
                 };
                 let subprotocol = dialect.subprotocol();

@@ -1,6 +1,11 @@
 //! Where updates are published, and what is published.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use tickcast_protocol::tls::TlsClient;
 
 use crate::dialect::Dialect;
 
@@ -19,6 +24,8 @@ pub enum PublishTarget {
         dialect: Dialect,
         /// The local address, if it is not the system's choice.
         source: Option<IpAddr>,
+        /// What speaks TLS, if the server does.
+        tls: Option<Arc<TlsClient>>,
     },
     /// To an MQTT broker from which the server reads, with QoS 0.
     Mqtt {

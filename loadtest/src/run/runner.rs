@@ -215,6 +215,7 @@ fn start_workers(plan: &Plan, clock: RunClock) -> io::Result<Vec<WorkerHandle>> 
         address: plan.target.address,
         host: plan.target.host.clone(),
         path: plan.target.path.clone(),
+        tls: plan.target.tls.clone(),
         sources: plan.sources.clone(),
         params: plan.params,
         filters: plan.filters.clone(),

@@ -2,9 +2,12 @@
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
+
+use tickcast_protocol::tls::TlsClient;
 
 use crate::{
     observe::{
@@ -29,6 +32,7 @@ pub(super) struct ServerUnderTest {
     address: SocketAddr,
     host: String,
     path: Option<String>,
+    tls: Option<Arc<TlsClient>>,
     counters_before: Result<Counters, String>,
 }
 
@@ -48,6 +52,7 @@ impl ServerUnderTest {
             address,
             host: plan.target.host.clone(),
             path: plan.metrics_path.clone(),
+            tls: plan.target.tls.clone(),
             counters_before: Err(String::new()),
         };
         server.counters_before = server.fetch();
@@ -63,7 +68,8 @@ impl ServerUnderTest {
         let Some(path) = &self.path else {
             return Err("--no-metrics was given".to_owned());
         };
-        scrape::fetch(self.address, &self.host, path).map_err(|error| error.to_string())
+        let fetched = scrape::fetch(self.address, self.tls.as_deref(), &self.host, path);
+        fetched.map_err(|error| error.to_string())
     }
 
     /// Its counters before the run and now. Waits a while for `agrees` to become true.

@@ -1,8 +1,11 @@
 //! What all workers have in common.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
-use tickcast_protocol::topic::Filter;
+use tickcast_protocol::{tls::TlsClient, topic::Filter};
 
 use crate::{dialect::SubscribeParams, ledger::Baseline};
 
@@ -15,6 +18,8 @@ pub struct WorkerSettings {
     pub host: String,
     /// The path, for the handshake.
     pub path: String,
+    /// What speaks TLS, if the server does.
+    pub tls: Option<Arc<TlsClient>>,
     /// Local addresses of connections, in turn. If empty, the system chooses.
     pub sources: Vec<IpAddr>,
     /// What subscribers ask for.

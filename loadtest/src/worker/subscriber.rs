@@ -110,6 +110,7 @@ impl Subscriber {
         let options = SocketOptions {
             source: (!sources.is_empty()).then(|| sources[self.member.index % sources.len()]),
             receive_buffer_bytes: is_hindered.then_some(HINDERED_BUFFER_BYTES),
+            tls: settings.tls.clone(),
             ..SocketOptions::default()
         };
         let subprotocol = Some(settings.params.encoding.subprotocol());

@@ -8,6 +8,7 @@ pub(crate) mod liar;
 use std::{
     fs,
     net::{SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::AtomicBool,
     thread,
@@ -24,6 +25,7 @@ use tickcast_server::{
     Server,
     config::{self, Settings},
 };
+use tickcast_server_testkit::certificates::{Authority, Validity};
 
 /// Longest wait of a test for something that must happen.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -65,6 +67,46 @@ impl Drop for TestServer {
         if let Some(server) = self.0.take() {
             server.shutdown();
         }
+    }
+}
+
+/// A server with TLS at its second listener, and the authority that clients have to trust.
+pub(crate) struct SecureServer {
+    pub(crate) server: TestServer,
+    pub(crate) ca: PathBuf,
+    pub(crate) other_ca: PathBuf,
+    _folder: TempDir,
+}
+
+impl SecureServer {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::new("ours");
+        let certificate = authority.issue(&["localhost"], Validity::Now);
+        let (cert, key) = certificate.write(folder.path(), "server");
+        let [ca, other_ca] = ["ca.pem", "other.pem"].map(|name| folder.path().join(name));
+        fs::write(&ca, authority.pem()).unwrap();
+        fs::write(&other_ca, Authority::new("theirs").pem()).unwrap();
+        let config = folder.path().join("tickcast.toml");
+        let text = format!(
+            "[[listen]]\naddress = \"127.0.0.1:0\"\ntls_cert = {cert:?}\ntls_key = {key:?}\n"
+        );
+        fs::write(&config, text).unwrap();
+        let arguments = format!("--feed none --config {}", config.display());
+        Self {
+            server: TestServer::start(&arguments),
+            ca,
+            other_ca,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        let server = self.server.0.as_ref().unwrap();
+        let secure = server.listeners().iter().find(|listening| listening.is_tls);
+        let endpoint = secure.unwrap().endpoint.to_string();
+        let (_, port) = endpoint.rsplit_once(':').unwrap();
+        format!("wss://localhost:{port}/ws")
     }
 }
 

@@ -24,6 +24,16 @@ impl Monitor {
         match command {
             UiCommand::Select(topic) => self.screen.selected = Some(topic),
             UiCommand::SetTopic(topic, settings) => self.set_topic(topic, settings),
+            UiCommand::AddDerived(definition) => self.add_derived(definition),
+            UiCommand::RemoveDerived(topic) => self.remove_derived(&topic),
+            UiCommand::Publish(topic, value) => self.publish(topic, value),
+            UiCommand::AddTile => self.add_tile(),
+            UiCommand::NextTileKind => {
+                if let Some(topic) = &self.screen.selected {
+                    self.panels.workspace.next_tile_kind(topic);
+                }
+            }
+            UiCommand::OpenTrades => self.open_trades(),
             UiCommand::Chart { topic, placement } => self.chart(topic, placement),
             UiCommand::ClosePane => self.panels.workspace.close_active(),
             UiCommand::OpenHealth => {
@@ -43,6 +53,9 @@ impl Monitor {
             UiCommand::View(step) => self.panels.workspace.step(step, now_ns),
             UiCommand::Style(style) => self.panels.workspace.set_style(style, now_ns),
             UiCommand::Scale(mode) => self.panels.workspace.set_scale_mode(mode, now_ns),
+            UiCommand::Basis(basis) => self.panels.workspace.toggle_basis(basis),
+            UiCommand::Series(topic, action) => self.change_series(topic, action),
+            UiCommand::ToggleCursors => self.panels.workspace.toggle_cursors(now_ns),
             UiCommand::NextPane => self.panels.workspace.next_pane(),
             UiCommand::ToggleLink => self.panels.workspace.toggle_link(),
             UiCommand::PageBack(topic) => {
@@ -52,6 +65,11 @@ impl Monitor {
                     self.line.requests.ask_history(&topic, before);
                 }
             }
+            UiCommand::LongHistory {
+                topic,
+                interval,
+                wanted,
+            } => self.ask_long(&topic, interval, wanted),
             UiCommand::ToggleTree => self.panels.watch_list.toggle_tree(),
             UiCommand::FollowAll => self.panels.workspace.follow_all(now_ns),
             UiCommand::Overlay(overlay) => {
@@ -79,14 +97,23 @@ impl Monitor {
                 self.owner.reconnect_to = Some(url);
             }
             UiCommand::SaveLayout(name) => {
-                let workspace = self.panels.workspace.clone();
+                let workspace = self.layout_to_save();
                 self.screen.layouts.save(name, workspace);
             }
             UiCommand::LoadLayout(name) => {
-                if let Some(workspace) = self.screen.layouts.load(name) {
+                if let Some(mut workspace) = self.screen.layouts.load(name) {
+                    self.add_derived_of(&workspace);
+                    workspace.set_derived(Vec::new());
                     self.panels.workspace = workspace;
                     let topic = self.panels.workspace.main_topic();
                     self.screen.selected = topic.or(self.screen.selected.take());
+                }
+            }
+            UiCommand::RenameLayout(from, to) => {
+                if !self.screen.layouts.rename(&from, to.clone()) {
+                    self.notify(format!(
+                        "There is a layout {to:?} already: choose another name."
+                    ));
                 }
             }
             UiCommand::DeleteLayout(name) => self.screen.layouts.delete(&name),
@@ -111,6 +138,7 @@ impl Monitor {
             UiCommand::SetAlertCommand(id, line) => {
                 self.server.alerts.change(id, |rule| rule.command = line);
             }
+            UiCommand::Notify(notice) => self.notify(notice),
             UiCommand::RemoveAlert(id) => self.server.alerts.remove(id),
             UiCommand::AcknowledgeAlerts => {
                 self.server.alerts.acknowledge();
@@ -122,6 +150,7 @@ impl Monitor {
         if let Some(playing) = &mut self.recordings.playing {
             playing.data.alerts.set_rules(self.server.alerts.rules());
             playing.data.store.set_settings(&self.screen.topics);
+            playing.data.set_derived(&self.server.derived);
         }
         self.sync_subscriptions();
     }

@@ -7,13 +7,16 @@
 mod background;
 mod charts;
 mod commands;
+mod derived;
 mod exports;
 mod fleet;
+mod long_time;
 mod monitor;
 mod owner;
 mod panels;
 mod playing;
 mod programs;
+mod publish;
 mod receive;
 mod recordings;
 mod report;

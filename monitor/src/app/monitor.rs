@@ -13,7 +13,9 @@ use super::{
     server::{ServerData, ServerLine},
 };
 use crate::{
-    data::{alerts::Alerts, connection_state::ConnectionState, topics::Store},
+    data::{
+        alerts::Alerts, connection_state::ConnectionState, derived::DerivedTopics, topics::Store,
+    },
     files::{
         saved_state::{CommonState, Preferences, SavedState},
         usage_report::UsageReport,
@@ -84,7 +86,12 @@ impl Monitor {
         let layouts = Layouts::new(&saved.layouts, saved.layout);
         let mut server = ServerData::new(common.preferences.memory_limit, saved.alerts);
         server.store.set_settings(&saved.topics);
+        let (derived, problems) = DerivedTopics::new(&saved.derived);
+        server.derived = derived;
         let mut screen = Screen::new(zone, layouts, selected);
+        if let Some(problem) = problems.into_iter().next() {
+            screen.notify(format!("Cannot make the derived topic {problem}"), 0);
+        }
         screen.topics = saved.topics;
         Self {
             server,
@@ -167,6 +174,7 @@ impl Monitor {
             layout: layouts.current().cloned(),
             alerts: self.server.alerts.rules().to_vec(),
             topics: self.screen.topics.clone(),
+            derived: self.server.derived.saved(),
             ..SavedState::default()
         };
         saved.set_common(self.common.clone());
@@ -261,6 +269,7 @@ impl Monitor {
             requests,
         };
         self.server.connection = ConnectionState::Connecting { attempt: 1 };
+        self.server.store.connection_lost();
         self.common.remember_server(&self.line.url);
         self.line.requests.want_all(self.recordings.wants_all());
         if is_another {
@@ -290,6 +299,12 @@ impl Monitor {
             playing.data.store.watch(&wanted, &inspected);
         }
         wanted.extend(self.server.alerts.topics().cloned());
+        // What is computed here is not asked for, but all that it is made of.
+        let derived = &self.server.derived;
+        if !derived.is_empty() {
+            wanted.retain(|topic| !derived.has(topic));
+            wanted.extend(derived.server_topics());
+        }
         let requests = &mut self.line.requests;
         if wanted == *requests.wanted() {
             return;

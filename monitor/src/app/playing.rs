@@ -59,6 +59,7 @@ impl Playing {
             restarted |= matches!(item, IncomingItem::EpochChanged);
             self.apply(item);
         }
+        self.data.derive(self.has_alerts);
         let now_ns = self.player.now_ns();
         let totals = self.data.store.totals();
         if self.data.health.refresh(totals, now_ns) && self.has_alerts {
@@ -75,6 +76,10 @@ impl Playing {
                     self.data.store.introduce(info);
                 }
                 for update in batch.updates {
+                    if self.data.derived.has(&update.topic) {
+                        self.data.store.drop_update();
+                        continue;
+                    }
                     // Whether the recording has every update, whatever is charted now.
                     let is_every = batch.filter.as_str() == update.topic.as_str();
                     let mode = if is_every { Mode::Every } else { Mode::Latest };

@@ -25,6 +25,7 @@ impl Monitor {
         for item in items {
             self.apply(item);
         }
+        self.server.derive(true);
         self.live_ns = clock_ns + self.offset_ns();
         self.now_ns = self.live_ns;
         self.play(clock_ns);
@@ -86,7 +87,14 @@ impl Monitor {
             IncomingItem::Accepted { topic, position } => {
                 self.server.store.every_accepted(&topic, position);
             }
-            IncomingItem::Granted { filter, mode } => self.line.requests.granted(filter, mode),
+            IncomingItem::Granted { filter, mode } => {
+                if mode == Mode::Every
+                    && let Ok(topic) = Topic::new(filter.as_str())
+                {
+                    self.server.store.every_resumed(&topic);
+                }
+                self.line.requests.granted(filter, mode);
+            }
             IncomingItem::History { id, updates, more } => {
                 if let Some(topic) = self.line.requests.history_answered(id) {
                     self.server.store.fill(&topic, &updates, more);
@@ -99,6 +107,24 @@ impl Monitor {
                     } else {
                         self.line.requests.postpone_history(topic);
                     }
+                } else if let Some((topic, interval)) = self.line.requests.candles_answered(id) {
+                    let store = &mut self.server.store;
+                    store.no_long(&topic, interval, is_final, self.live_ns);
+                }
+            }
+            IncomingItem::Candles(answer) => {
+                if let Some((topic, interval)) = self.line.requests.candles_answered(answer.id) {
+                    let store = &mut self.server.store;
+                    if answer.interval == interval {
+                        store.fill_long(&topic, answer, self.live_ns);
+                    } else {
+                        store.no_long(&topic, interval, false, self.live_ns);
+                    }
+                }
+            }
+            IncomingItem::Published { id, answer } => {
+                if let Some(last) = &mut self.screen.published {
+                    last.answered(id, answer);
                 }
             }
             IncomingItem::EpochChanged => {
@@ -143,6 +169,11 @@ impl Monitor {
         let received_ns = received_ns + self.offset_ns();
         self.server.saw_update(received_ns);
         for update in batch.updates {
+            // The user's own topic has this name.
+            if self.server.derived.has(&update.topic) {
+                self.server.store.drop_update();
+                continue;
+            }
             // The server delays newest values on purpose: only the other updates measure the
             // latency. The age of newest values tells how slow the link is.
             if !batch.snapshot && update.quality == Quality::Live {

@@ -11,6 +11,7 @@ impl Monitor {
         let playing = self.recordings.playing.as_ref();
         Scene {
             store: &shown.store,
+            derived: &shown.derived,
             connection: &self.server.connection,
             health: &shown.health,
             repaints: &self.screen.repaints,
@@ -30,6 +31,7 @@ impl Monitor {
             now_ns: self.now_ns,
             pace_ns: i64::try_from(self.screen.pace.as_nanos()).unwrap_or(i64::MAX),
             is_picture: self.owner.wanted_picture.is_some(),
+            published: self.screen.published.as_ref(),
             selected: self.screen.selected.as_ref(),
             is_covered: false,
         }

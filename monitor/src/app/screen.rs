@@ -9,7 +9,8 @@ use tickcast_protocol::{message::TimeNs, topic::Topic};
 
 use crate::{
     data::{
-        format::Zone, pace::INTERVAL_MIN, repaints::Repaints, time::SECOND, topics::TopicSettings,
+        format::Zone, pace::INTERVAL_MIN, published::LastPublished, repaints::Repaints,
+        time::SECOND, topics::TopicSettings,
     },
     files::saved_state::{Preferences, ThemeChoice},
     ui::{
@@ -30,6 +31,8 @@ pub(super) struct Screen {
     pub(super) topics: BTreeMap<Topic, TopicSettings>,
     /// The selected topic.
     pub(super) selected: Option<Topic>,
+    /// The value that was published last.
+    pub(super) published: Option<LastPublished>,
     /// All servers, this one among them.
     pub(super) tabs: Vec<ServerTab>,
     /// When the oldest item arrived that the next repaint is the first to show.
@@ -51,6 +54,7 @@ impl Screen {
             layouts,
             topics: BTreeMap::new(),
             selected,
+            published: None,
             tabs: Vec::new(),
             arrived: None,
             pace: INTERVAL_MIN,

@@ -11,6 +11,7 @@ use crate::{
     data::{
         alerts::{AlertRule, Alerts},
         connection_state::ConnectionState,
+        derived::DerivedTopics,
         health::Health,
         history::SeriesKind,
         topics::{MonitoredTopic, PastHistory, Store},
@@ -36,6 +37,8 @@ pub(super) struct ServerLine {
 /// What the server has sent.
 pub(super) struct ServerData {
     pub(super) store: Store,
+    /// Topics that are computed from others.
+    pub(super) derived: DerivedTopics,
     pub(super) health: Health,
     pub(super) alerts: Alerts,
     pub(super) connection: ConnectionState,
@@ -58,6 +61,7 @@ impl ServerData {
     pub(super) fn new(memory_limit: usize, rules: Vec<AlertRule>) -> Self {
         Self {
             store: Store::new(memory_limit),
+            derived: DerivedTopics::default(),
             health: Health::default(),
             alerts: Alerts::new(rules),
             connection: ConnectionState::Connecting { attempt: 1 },
@@ -69,6 +73,7 @@ impl ServerData {
     /// Forgets all topics and their history. Every update of `wanted` stays subscribed.
     pub(super) fn forget(&mut self, memory_limit: usize, wanted: &HashSet<Topic>) {
         self.store = Store::new(memory_limit);
+        self.derived.restart();
         self.health = Health::default();
         self.epoch = None;
         for topic in wanted {
@@ -123,6 +128,7 @@ impl ServerData {
                 );
                 if was_open {
                     self.health.disconnected_ns.get_or_insert(now_ns);
+                    self.store.connection_lost();
                     change = ConnectionChange::Lost;
                 }
             }
@@ -141,6 +147,33 @@ impl ServerData {
             && let Some(topic) = self.store.topic_named(topic.as_str())
         {
             self.alerts.updated(topic, ingest_ns);
+        }
+    }
+
+    /// Brings the derived topics up to date, and the alerts on them.
+    pub(super) fn derive(&mut self, has_alerts: bool) {
+        let alerts = &mut self.alerts;
+        let store = &mut self.store;
+        self.derived.advance(store, |store, topic, time_ns| {
+            if has_alerts
+                && alerts.watches(topic)
+                && let Some(topic) = store.topic_named(topic.as_str())
+            {
+                alerts.updated(topic, time_ns);
+            }
+        });
+    }
+
+    /// Takes over the derived topics of another server.
+    pub(super) fn set_derived(&mut self, derived: &DerivedTopics) {
+        if self.derived.saved() != derived.saved() {
+            let gone = self.derived.all();
+            let gone: Vec<Topic> = gone.map(|(topic, _)| topic.clone()).collect();
+            for topic in gone.iter().filter(|topic| !derived.has(topic)) {
+                self.store.forget_derived(topic);
+            }
+            self.derived = derived.clone();
+            self.derived.restart();
         }
     }
 

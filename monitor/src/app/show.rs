@@ -10,7 +10,7 @@ use crate::{
     ui::{
         bars::{banner, player, status},
         command::UiCommand,
-        keyboard,
+        dragging, keyboard,
         scene::{Quiet, Scene},
         theme,
     },
@@ -103,10 +103,12 @@ impl Monitor {
             .resizable(true)
             .frame(bar(0))
             .show(ui, |ui| commands.extend(panels.watch_list.show(ui, &scene)));
+        // The window was cleared with its ground.
         egui::CentralPanel::default()
-            .frame(egui::Frame::new().fill(theme.background))
+            .frame(egui::Frame::NONE)
             .show(ui, |ui| commands.extend(panels.workspace.show(ui, &scene)));
         commands.extend(panels.overlays.show(ui, &scene));
+        dragging::show(ui, &scene);
 
         self.common.list_width = Some(list.response.rect.width());
         self.panels = panels;

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tickcast_protocol::topic::Filter;
+use tickcast_protocol::{tls::TlsOptions, topic::Filter};
 
 use super::{
     fleet::{Fleet, ServerId},
@@ -29,6 +29,7 @@ use crate::{
     ui::{
         command::{PlayerAction, UiCommand},
         icon,
+        theme::Theme,
     },
 };
 
@@ -45,6 +46,7 @@ struct MonitorWindow {
     fleet: Fleet,
     connections: HashMap<ServerId, ConnectionThread>,
     filters: Vec<Filter>,
+    tls: TlsOptions,
     /// `None` if this machine has no folder for settings.
     saver: Option<Saver>,
     saved_at: Instant,
@@ -78,6 +80,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             .with_inner_size(size)
             .with_min_inner_size(SIZE_MIN),
         persist_window: false,
+        // There are no gradients. Without a graphics card it doubles the cost of each pixel.
+        dithering: false,
         ..Default::default()
     };
     let create = move |cc: &eframe::CreationContext<'_>| {
@@ -105,6 +109,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             fleet: Fleet::new(monitor, others),
             connections: HashMap::new(),
             filters: args.filters,
+            tls: args.tls.options(),
             saver: settings_path.map(Saver::start).transpose()?,
             saved_at: Instant::now(),
             screenshots,
@@ -120,6 +125,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 
 fn connect(
     url: &str,
+    tls: &TlsOptions,
     filters: &[Filter],
     ctx: &egui::Context,
     interval_us: &Arc<AtomicU64>,
@@ -132,7 +138,8 @@ fn connect(
         let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
         ctx.request_repaint_after(pace.wait(Instant::now(), interval));
     });
-    let (connection, requests) = ConnectionThread::start(url, filters.to_vec(), queue.clone())?;
+    let filters = filters.to_vec();
+    let (connection, requests) = ConnectionThread::start(url, tls.clone(), filters, queue.clone())?;
     Ok((connection, queue, requests))
 }
 
@@ -145,7 +152,7 @@ impl MonitorWindow {
             let Some(url) = monitor.take_reconnect() else {
                 continue;
             };
-            match connect(&url, &self.filters, ctx, &self.interval_us) {
+            match connect(&url, &self.tls, &self.filters, ctx, &self.interval_us) {
                 Ok((connection, queue, requests)) => {
                     self.connections.insert(id, connection);
                     monitor.reconnected(url, queue, requests);
@@ -233,6 +240,12 @@ impl eframe::App for MonitorWindow {
         self.fleet.active_mut().set_window_size(size);
         self.save_pane(ui.ctx());
         self.screenshots.take_due(ui.ctx());
+    }
+
+    /// The ground of charts: what the window is cleared with need not be painted again.
+    fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {
+        let theme = Theme::of(self.fleet.active().preferences().theme);
+        theme.background.to_normalized_gamma_f32()
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {

@@ -2,7 +2,7 @@
 
 use tickcast_protocol::{
     client::{ClientBatch, ClockEstimate},
-    message::{Mode, Position, RequestId, TimeNs, TopicInfo, TopicStatus, Update},
+    message::{Candles, Mode, Position, RequestId, TimeNs, TopicInfo, TopicStatus, Update},
     topic::{Filter, Topic},
 };
 
@@ -50,12 +50,21 @@ pub enum IncomingItem {
         /// Whether the server holds older ones.
         more: bool,
     },
-    /// A page of history was not delivered.
+    /// A page of history, or of long history, was not delivered.
     NoHistory {
         /// The request that it answers.
         id: RequestId,
         /// Whether a retry is pointless.
         is_final: bool,
+    },
+    /// A page of a topic's long history.
+    Candles(Candles),
+    /// A published value is on the tape, at this position, or the reason why it is not.
+    Published {
+        /// The request that it answers.
+        id: RequestId,
+        /// The answer.
+        answer: Result<Position, String>,
     },
     /// Positions and seqs start again: what happened in between is not known.
     EpochChanged,

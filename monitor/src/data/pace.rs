@@ -12,10 +12,10 @@ pub(crate) const INTERVAL_MIN: Duration = Duration::from_millis(33);
 const INTERVAL_MAX: Duration = Duration::from_millis(100);
 
 /// While the program takes more than this part of a core, repaints become rarer.
-const LOAD_HIGH: f64 = 0.24;
+const LOAD_HIGH: f64 = 0.15;
 
 /// While it takes less than this, they become more frequent again.
-const LOAD_LOW: f64 = 0.16;
+const LOAD_LOW: f64 = 0.10;
 
 /// The change of the interval per measurement.
 const STEP: f64 = 1.3;
@@ -122,7 +122,7 @@ mod tests {
             pace.interval()
         };
         assert_eq!(run(&mut pace, 60), INTERVAL_MAX);
-        assert_eq!(run(&mut pace, 20), INTERVAL_MAX, "neither much nor little");
+        assert_eq!(run(&mut pace, 12), INTERVAL_MAX, "neither much nor little");
         assert_eq!(run(&mut pace, 5), INTERVAL_MIN);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tickcast_protocol::{
-    client::{Event, NoAnswer},
+    client::{Event, NoAnswer, Unpublished},
     message::{Mode, Start},
     topic::Topic,
 };
@@ -80,8 +80,15 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
             id,
             is_final: matches!(why, NoAnswer::Refused(error) if !error.temporary),
         },
-        // The monitor does not ask for any yet.
-        Event::Candles(_) => return None,
+        Event::Candles(candles) => IncomingItem::Candles(candles),
+        Event::Published(published) => IncomingItem::Published {
+            id: published.id,
+            answer: Ok(published.position),
+        },
+        Event::Unpublished { id, why } => IncomingItem::Published {
+            id,
+            answer: Err(unpublished(why)),
+        },
         // The seqs of the next updates show the loss of each topic in a gap.
         Event::Gap { .. }
         | Event::Reset { .. }
@@ -89,8 +96,20 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
         | Event::Authenticated(_)
         | Event::Expiring(_)
         | Event::Heartbeat(_)
-        | Event::Published(_)
-        | Event::Unpublished { .. }
         | Event::Subscriptions(_) => return None,
     })
+}
+
+/// Why a value was not published, in words.
+fn unpublished(why: Unpublished) -> String {
+    match why {
+        Unpublished::NotConnected => "there is no connection: nothing was sent".to_owned(),
+        Unpublished::TooLong { bytes, limit } => {
+            format!("the request has {bytes} bytes (limit {limit}): nothing was sent")
+        }
+        Unpublished::Unknown => {
+            "the connection was lost before the answer: the server may have it".to_owned()
+        }
+        Unpublished::Refused(error) => format!("refused: {}", error.reason),
+    }
 }

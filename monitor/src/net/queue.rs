@@ -27,6 +27,7 @@ fn weight(item: &IncomingItem) -> u32 {
         IncomingItem::Batch { batch, .. } => weight_of(batch.updates.len()),
         IncomingItem::Statuses { statuses, .. } => weight_of(statuses.len()),
         IncomingItem::History { updates, .. } => weight_of(updates.len()),
+        IncomingItem::Candles(page) => weight_of(page.candles.len() + page.rows.len()),
         _ => 0,
     }
 }

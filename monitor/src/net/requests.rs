@@ -7,9 +7,13 @@ use std::{
 
 use tickcast_protocol::{
     client::{ClientHandle, HandleError},
-    message::{Mode, Position, RequestId},
+    message::{Interval, Mode, Position, Publication, RequestId},
     topic::{Filter, Topic},
+    value::Value,
 };
+
+use super::candle_requests::CandleRequests;
+use crate::data::long_history::Question;
 
 /// The rate of newest values in the list of topics: faster than a column of numbers can be read,
 /// slow enough for 100,000 topics.
@@ -37,6 +41,7 @@ pub struct Requests {
     asked: HashSet<Topic>,
     /// Pages of history that were requested and not answered yet.
     histories: HashMap<RequestId, Topic>,
+    candles: CandleRequests,
     /// Topics whose history was temporarily refused, and when to retry.
     postponed: HashMap<Topic, Instant>,
     /// Whether every update of all watched topics is wanted, and whether it was asked for.
@@ -47,6 +52,11 @@ pub struct Requests {
 }
 
 impl Requests {
+    /// Requests by this handle, which watches nothing else: for tests.
+    pub fn by(handle: ClientHandle) -> Self {
+        Self::new(Some(handle), Vec::new())
+    }
+
     /// Requests without a server: for tests and recordings.
     pub fn unconnected() -> Self {
         Self::new(None, Vec::new())
@@ -60,6 +70,7 @@ impl Requests {
             wanted: HashSet::new(),
             asked: HashSet::new(),
             histories: HashMap::new(),
+            candles: CandleRequests::default(),
             postponed: HashMap::new(),
             wants_all: false,
             asked_all: false,
@@ -116,14 +127,48 @@ impl Requests {
         }
     }
 
+    /// Publishes a value. Returns the request that the answer names, or why it was not sent.
+    pub(crate) fn publish(&self, topic: &Topic, value: Value) -> Result<RequestId, String> {
+        let Some(handle) = &self.handle else {
+            return Err("there is no server: nothing was sent".to_owned());
+        };
+        let update = Publication {
+            topic: topic.to_string(),
+            value,
+            source_time_ns: None,
+        };
+        handle
+            .publish(vec![update])
+            .map_err(|error| error.to_string())
+    }
+
     /// The connection has ended: open requests will not be answered.
     pub(crate) fn disconnected(&mut self) {
         self.histories.clear();
+        self.candles.clear();
     }
 
     /// A page of history was answered or refused. Returns its topic, if it is still waited for.
     pub(crate) fn history_answered(&mut self, id: RequestId) -> Option<Topic> {
         self.histories.remove(&id)
+    }
+
+    /// Requests a page of a topic's long history. Returns whether it did: not too many are asked
+    /// for at a time, and a chart that had to wait asks again with its next repaint.
+    pub(crate) fn ask_candles(&mut self, topic: &Topic, question: Question) -> bool {
+        let handle = self.handle.as_ref();
+        handle.is_some_and(|handle| self.candles.ask(handle, topic, question))
+    }
+
+    /// The pages of long history that were requested and not answered yet.
+    pub(crate) fn candles_asked(&self) -> impl Iterator<Item = (RequestId, &Topic, Interval)> {
+        self.candles.asked()
+    }
+
+    /// A page of long history was answered or refused. Returns its topic and interval, if it is
+    /// still waited for.
+    pub(crate) fn candles_answered(&mut self, id: RequestId) -> Option<(Topic, Interval)> {
+        self.candles.answered(id)
     }
 
     /// Postpones the next request for the history of a topic.

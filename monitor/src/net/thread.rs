@@ -10,6 +10,7 @@ use tickcast_protocol::{
     client::{Client, ClientHandle, ClientOptions, ConnectOptions, Event},
     codec::Encoding,
     message::Mode,
+    tls::TlsOptions,
     topic::Filter,
 };
 
@@ -33,14 +34,18 @@ pub struct ConnectionThread {
 
 impl ConnectionThread {
     /// Starts the thread that connects to `url`, subscribes to the newest values of `filters`, and
-    /// puts all events into `queue`.
+    /// puts all events into `queue`. `tls` counts for `wss://`.
     pub fn start(
         url: &str,
+        tls: TlsOptions,
         filters: Vec<Filter>,
         queue: IncomingQueue,
     ) -> io::Result<(Self, Requests)> {
-        let options = ClientOptions::new(ConnectOptions::new(url, Encoding::Bincode));
-        let (client, handle) = Client::new(options);
+        let options = ConnectOptions {
+            tls,
+            ..ConnectOptions::new(url, Encoding::Bincode)
+        };
+        let (client, handle) = Client::new(ClientOptions::new(options));
         // The queue of commands is empty, so this cannot fail.
         let _ = handle.subscribe(filters.clone(), Mode::Latest, Some(WATCH_RATE_HZ));
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -2,12 +2,17 @@
 
 use std::path::PathBuf;
 
-use tickcast_protocol::{message::TimeNs, topic::Topic};
+use tickcast_protocol::{
+    message::{Interval, TimeNs},
+    topic::Topic,
+    value::Value,
+};
 
 use crate::{
     data::{
         alerts::{AlertCondition, AlertRuleId},
-        chart::{ChartStyle, ScaleMode},
+        chart::{ChartStyle, ScaleMode, ValueBasis},
+        derived::DerivedTopic,
         topics::{ChangeReference, TopicSettings},
     },
     files::{
@@ -23,6 +28,18 @@ pub enum UiCommand {
     Select(Topic),
     /// Set name, unit, decimals, colour and limits of a topic.
     SetTopic(Topic, TopicSettings),
+    /// Make a derived topic.
+    AddDerived(DerivedTopic),
+    /// Remove a derived topic.
+    RemoveDerived(Topic),
+    /// Publish a value.
+    Publish(Topic, Value),
+    /// Add the selected topic to the dashboard.
+    AddTile,
+    /// Show the selected topic of the dashboard as the next kind of tile.
+    NextTileKind,
+    /// Show the trades of the selected topic in a pane.
+    OpenTrades,
     /// Open a chart of a topic.
     Chart {
         /// The topic.
@@ -44,12 +61,27 @@ pub enum UiCommand {
     Style(ChartStyle),
     /// Change the value axis of the active chart.
     Scale(ScaleMode),
+    /// Change what the values of the active chart are shown as; chosen again, as they are.
+    Basis(ValueBasis),
+    /// Change a series of the active chart; without a topic the selected one.
+    Series(Option<Topic>, SeriesAction),
+    /// Place two cursors on the active chart, or remove them.
+    ToggleCursors,
     /// Make the next pane active.
     NextPane,
     /// Let all charts follow the live edge.
     FollowAll,
     /// Request history before the oldest sample of a topic.
     PageBack(Topic),
+    /// Request what a chart needs of the long history of a topic.
+    LongHistory {
+        /// The topic.
+        topic: Topic,
+        /// The length of the intervals.
+        interval: Interval,
+        /// Start and end of the time.
+        wanted: (TimeNs, TimeNs),
+    },
     /// Link the times of all charts, or unlink them.
     ToggleLink,
     /// Show the topics as a tree, or as a list again.
@@ -82,6 +114,8 @@ pub enum UiCommand {
     LoadLayout(String),
     /// Delete a saved layout.
     DeleteLayout(String),
+    /// Give a saved layout another name.
+    RenameLayout(String, String),
     /// Write something to a file.
     Export(Export),
     /// Stop the recording, or ask what to record.
@@ -109,6 +143,8 @@ pub enum UiCommand {
     RemoveAlert(AlertRuleId),
     /// Acknowledge all events of alerts.
     AcknowledgeAlerts,
+    /// Show a notice.
+    Notify(String),
 }
 
 /// A command for the list of servers.
@@ -131,6 +167,19 @@ pub enum Placement {
     New,
     /// As another line on the active chart.
     Overlay,
+    /// The same, on its second axis.
+    SecondAxis,
+}
+
+/// A change of one series of a chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeriesAction {
+    /// Hide it, or show it again.
+    Hide,
+    /// Move it to the other axis.
+    MoveAxis,
+    /// Remove it.
+    Remove,
 }
 
 /// A change of the view of the active chart.
@@ -173,6 +222,10 @@ pub enum Overlay {
     Servers,
     /// What is set for the selected topic.
     Topic,
+    /// The derived topics.
+    Derived,
+    /// A value to publish.
+    Publish,
 }
 
 /// A control of the recording being played.

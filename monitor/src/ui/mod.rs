@@ -5,6 +5,7 @@ pub(crate) mod bars;
 pub(crate) mod chart;
 pub(crate) mod command;
 mod connection_words;
+pub(crate) mod dragging;
 pub(crate) mod icon;
 pub(crate) mod keyboard;
 mod names;

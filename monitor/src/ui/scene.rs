@@ -7,8 +7,10 @@ use crate::{
     data::{
         alerts::Alerts,
         connection_state::ConnectionState,
+        derived::DerivedTopics,
         format::Zone,
         health::Health,
+        published::LastPublished,
         repaints::Repaints,
         time::{MINUTE, SECOND},
         topics::{MonitoredTopic, Store},
@@ -24,6 +26,8 @@ use crate::{
 pub(crate) struct Scene<'a> {
     /// Topics and their history.
     pub(crate) store: &'a Store,
+    /// The topics that the monitor computes.
+    pub(crate) derived: &'a DerivedTopics,
     /// The state of the connection.
     pub(crate) connection: &'a ConnectionState,
     /// Rates, latencies and clocks.
@@ -62,6 +66,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) pace_ns: i64,
     /// Whether the active pane is drawn as a picture, for a file.
     pub(crate) is_picture: bool,
+    /// The value that was published last.
+    pub(crate) published: Option<&'a LastPublished>,
     /// The selected topic.
     pub(crate) selected: Option<&'a Topic>,
     /// Whether a dialog is open, which gets all keys.

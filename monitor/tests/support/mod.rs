@@ -41,6 +41,11 @@ impl Script {
         }
     }
 
+    /// The position of the newest update.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
     pub(crate) fn connection(&self, state: ConnectionState) {
         assert!(self.queue.try_put(IncomingItem::Connection(state)));
     }

@@ -351,11 +351,12 @@ fn an_unfinished_candle_is_marked() {
     harness.run_steps(3);
     assert!(painted(&harness, "O 39") && painted(&harness, "L 39"));
     assert!(painted(&harness, "volume "));
-    assert!(painted(&harness, "incomplete"));
+    assert!(painted(&harness, " · open"));
     harness.hover_at(place(now_ns - 12 * SECOND));
     harness.run_steps(3);
     assert!(painted(&harness, "O 39"));
-    assert!(!painted(&harness, "incomplete"));
+    assert!(!painted(&harness, " · open"));
+    assert!(!painted(&harness, " · incomplete"));
 }
 
 #[test]
@@ -400,20 +401,20 @@ fn a_chart_of_a_topic_that_fell_silent_says_since_when() {
 }
 
 #[test]
-fn names_that_do_not_fit_into_a_title_are_counted() {
+fn a_title_counts_the_series_that_the_legend_names() {
     let mut harness = filled(&[BTC]);
-    let is_counted =
-        |harness: &Harness<'_, Bench>| (1..5).any(|more| has(harness, &format!("+{more}")));
     let overlay = |harness: &mut Harness<'_, Bench>, topic| {
         row(harness, topic).click_modifiers(Modifiers::SHIFT);
         harness.run_steps(2);
     };
+    assert!(!has(&harness, "+1"));
     overlay(&mut harness, "market/ETH-USDT/trade");
-    assert!(!is_counted(&harness), "two names fit");
+    assert!(has(&harness, "+1"));
     overlay(&mut harness, "plant/line-1/temperature");
-    overlay(&mut harness, "plant/line-1/pressure");
-    overlay(&mut harness, "plant/line-1/vibration");
-    assert!(is_counted(&harness));
+    assert!(has(&harness, "+2"));
+    for topic in ["market/ETH-USDT/trade", "plant/line-1/temperature"] {
+        assert!(has(&harness, &format!("Select {topic}")), "{topic}");
+    }
 }
 
 #[test]

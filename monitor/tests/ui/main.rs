@@ -4,11 +4,15 @@
 mod alerts;
 mod charts;
 mod connection;
+mod dashboards;
+mod derived;
 mod extremes;
 mod lists;
+mod long_time;
 mod names;
 mod payloads;
 mod recordings;
+mod series;
 #[path = "../support/mod.rs"]
 mod support;
 mod views;

@@ -32,6 +32,15 @@ pub enum ConnectError {
         /// The system's error.
         error: io::Error,
     },
+    /// TLS failed: an option is wrong, or the handshake.
+    #[error("{0}")]
+    Tls(String),
+    /// The connection has broken at once.
+    #[error("the connection is lost: {error}")]
+    Lost {
+        /// The system's error.
+        error: io::Error,
+    },
     /// Connecting took longer than this.
     #[error("no connection within {0:?}")]
     Timeout(Duration),
@@ -65,11 +74,8 @@ pub enum UrlError {
     /// There is no scheme.
     #[error("the scheme is missing, expected ws://host:port/path")]
     MissingScheme,
-    /// The scheme is `wss`.
-    #[error("the scheme is \"wss\", but TLS is not supported yet, expected ws://host:port/path")]
-    Tls,
-    /// The scheme is another one than `ws`.
-    #[error("the scheme is {0:?}, expected ws://host:port/path")]
+    /// The scheme is another one than `ws` and `wss`.
+    #[error("the scheme is {0:?}, expected ws://host:port/path or wss://host:port/path")]
     Scheme(String),
     /// There is no host.
     #[error("the host is missing, expected ws://host:port/path")]

@@ -163,11 +163,6 @@ where
         self.reader.received_at()
     }
 
-    /// The half of the stream that is written to.
-    pub fn writer(&self) -> &W {
-        self.writer.half()
-    }
-
     /// Handles one frame. Returns the message that it completes, if it does.
     fn frame(&mut self, frame: IncomingFrame) -> Result<Option<Message>, WebSocketError> {
         match frame.opcode {

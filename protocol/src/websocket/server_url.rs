@@ -40,19 +40,12 @@ impl fmt::Display for ServerUrl {
 }
 
 impl ServerUrl {
-    /// Reads the URL of a server without TLS.
+    /// Reads a URL like [`Self::from_url`]. The error has the URL without a login.
     pub fn parse(url: &str) -> Result<Self, ConnectError> {
-        Self::without_tls(url).map_err(|reason| ConnectError::BadUrl {
+        Self::from_url(url).map_err(|reason| ConnectError::BadUrl {
             url: without_login(url),
             reason,
         })
-    }
-
-    fn without_tls(text: &str) -> Result<Self, UrlError> {
-        match Self::from_url(text)? {
-            url if url.is_tls => Err(UrlError::Tls),
-            url => Ok(url),
-        }
     }
 
     /// Reads a URL: `ws://host:port/path` or `wss://host:port/path`.
@@ -149,7 +142,7 @@ mod tests {
 
     #[track_caller]
     fn check_error(url: &str, expected: UrlError) {
-        assert_eq!(ServerUrl::without_tls(url), Err(expected), "{url}");
+        assert_eq!(ServerUrl::from_url(url), Err(expected), "{url}");
     }
 
     #[test]
@@ -158,7 +151,6 @@ mod tests {
         check_error("127.0.0.1:7400/ws", UrlError::MissingScheme);
         check_error("localhost:7400", UrlError::Scheme("localhost".into()));
         check_error("http://h/ws", UrlError::Scheme("http".into()));
-        check_error("wss://h/ws", UrlError::Tls);
         check_error("ws://", UrlError::MissingHost);
         check_error("ws://:80/ws", UrlError::MissingHost);
         check_error(
@@ -189,7 +181,7 @@ mod tests {
         assert_eq!(
             error("http://h/ws"),
             "\"http://h/ws\" is not the URL of a server: \
-             the scheme is \"http\", expected ws://host:port/path"
+             the scheme is \"http\", expected ws://host:port/path or wss://host:port/path"
         );
         for url in [
             "ws://me:secret@h/",

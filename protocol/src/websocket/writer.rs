@@ -32,11 +32,6 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
         }
     }
 
-    /// The socket.
-    pub(super) fn half(&self) -> &W {
-        &self.half
-    }
-
     /// Bytes that wait to be sent.
     pub(super) fn queued_bytes(&self) -> usize {
         self.outgoing.len()
@@ -70,6 +65,7 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        Poll::Ready(Ok(()))
+        // TLS may hold some of it.
+        Pin::new(&mut self.half).poll_flush(cx)
     }
 }

@@ -513,7 +513,7 @@ async fn the_source_address_can_be_chosen() {
     let local = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 9));
     options.local_address = Some(local);
     let (client, _peer) = tokio::join!(Connection::connect(&options), server.accept());
-    assert_eq!(client.unwrap().local_addr().unwrap().ip(), local);
+    assert_eq!(client.unwrap().local_addr().ip(), local);
 
     options.local_address = Some("::1".parse().unwrap());
     let error = Connection::connect(&options).await.unwrap_err();

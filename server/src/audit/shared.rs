@@ -1,8 +1,8 @@
 //! The audit of a server, for all its threads.
 
 use std::{
+    fmt::Display,
     io,
-    net::SocketAddr,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -60,7 +60,7 @@ impl AuditLog {
     }
 
     /// A ticket was given to a client.
-    pub(crate) fn ticket(&self, client: SocketAddr, identity: &Identity) {
+    pub(crate) fn ticket(&self, client: impl Display, identity: &Identity) {
         self.note(&Line::Ticket {
             client: &client.to_string(),
             who: Subject::of(identity),
@@ -78,7 +78,7 @@ impl AuditLog {
     pub(crate) fn connected(
         &self,
         (shard, connection): (usize, u64),
-        client: SocketAddr,
+        client: impl Display,
         identity: Option<&Identity>,
     ) {
         self.note(&Line::Connected {
@@ -89,7 +89,7 @@ impl AuditLog {
     }
 
     /// A request was refused before its client had a connection in a shard.
-    pub(crate) fn refused(&self, client: SocketAddr, why: &str, reason: &str) {
+    pub(crate) fn refused(&self, client: impl Display, why: &str, reason: &str) {
         self.note(&Line::Refused {
             connection: None,
             client: Some(&client.to_string()),
@@ -102,7 +102,7 @@ impl AuditLog {
     /// Newest values or candles were read over HTTP.
     pub(crate) fn read(
         &self,
-        client: SocketAddr,
+        client: impl Display,
         standing: Option<&Standing>,
         (what, filter): (&'static str, &str),
         to: u64,
@@ -126,7 +126,7 @@ impl AuditLog {
     /// An operator's command was carried out, or has failed.
     pub(crate) fn command(
         &self,
-        client: SocketAddr,
+        client: impl Display,
         operator: Option<&str>,
         (command, query): (&str, &str),
         affected: Option<usize>,

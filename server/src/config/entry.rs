@@ -99,11 +99,18 @@ pub(super) enum Section {
     Decode,
     Liveness,
     Wills,
+    Listen,
 }
 
 impl Section {
     /// Those that are tables.
-    pub(super) const TABLES: [Self; 4] = [Self::Feed, Self::Decode, Self::Liveness, Self::Wills];
+    pub(super) const TABLES: [Self; 5] = [
+        Self::Feed,
+        Self::Decode,
+        Self::Liveness,
+        Self::Wills,
+        Self::Listen,
+    ];
 
     /// The name of its tables.
     pub(super) fn name(self) -> Option<&'static str> {
@@ -113,12 +120,13 @@ impl Section {
             Self::Decode => Some("decode"),
             Self::Liveness => Some("liveness"),
             Self::Wills => Some("wills"),
+            Self::Listen => Some("listen"),
         }
     }
 
     /// Whether a whole table can be given in one line.
     pub(super) fn is_rule(self) -> bool {
-        !matches!(self, Self::Top | Self::Feed)
+        !matches!(self, Self::Top | Self::Feed | Self::Listen)
     }
 }
 

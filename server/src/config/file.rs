@@ -98,6 +98,10 @@ impl Reader<'_> {
             let name = key.get_ref().as_ref();
             let mut known = Section::TABLES.into_iter();
             let section = known.find(|section| section.name() == Some(name));
+            // `listen` is an address, or tables.
+            let is_table =
+                |section: &Section| *section != Section::Listen || holds_tables(value.get_ref());
+            let section = section.filter(is_table);
             let Some(section) = section else {
                 match self.unknown_table(key, value) {
                     Some(problem) => contents.problems.push(problem),
@@ -182,15 +186,11 @@ impl Reader<'_> {
         key: &Spanned<DeString<'_>>,
         value: &Spanned<DeValue<'_>>,
     ) -> Option<Problem> {
-        let is_list = |value: &DeValue<'_>| {
-            let members = value.as_array();
-            members.is_some_and(|all| all.iter().any(|member| member.get_ref().is_table()))
-        };
         // `shards = { a = 1 }` is a wrong value, and `[shards]` a wrong table.
         let starts_line = |at: usize| self.text[..at].ends_with(['\n', '[']) || at == 0;
         let at = key.span().start;
         let is_table = value.get_ref().is_table() && starts_line(value.span().start);
-        if !is_table && !is_list(value.get_ref()) {
+        if !is_table && !is_list_of_tables(value.get_ref()) {
             return None;
         }
         let (name, origin) = (key.get_ref(), self.origin(at));
@@ -198,7 +198,8 @@ impl Reader<'_> {
         let hint = match nearest(names, name) {
             Some(known) => format!("did you mean [[{known}]]?"),
             None => "the server's own settings are above all tables, and tables are [[feed]] \
-                     with a kind such as \"mqtt\", [[decode]], [[liveness]] and [[wills]]"
+                     with a kind such as \"mqtt\", [[listen]], [[decode]], [[liveness]] and \
+                     [[wills]]"
                 .into(),
         };
         let text = format!("{origin}: {name}: there is no such table; {hint}");
@@ -223,4 +224,13 @@ impl Reader<'_> {
         let line = self.text[self.line_start(at)..].lines().next();
         line.unwrap_or_default()
     }
+}
+
+fn is_list_of_tables(value: &DeValue<'_>) -> bool {
+    let members = value.as_array();
+    members.is_some_and(|all| all.iter().any(|member| member.get_ref().is_table()))
+}
+
+fn holds_tables(value: &DeValue<'_>) -> bool {
+    value.is_table() || is_list_of_tables(value)
 }

@@ -14,6 +14,7 @@ mod command_line;
 mod entry;
 mod feeds;
 mod file;
+mod listeners;
 mod problem;
 mod rules;
 mod section;
@@ -138,6 +139,7 @@ struct Drafts {
     decode: Vec<Draft>,
     silence: Vec<Draft>,
     wills: Vec<Draft>,
+    listeners: Vec<Draft>,
 }
 
 impl Drafts {
@@ -154,6 +156,7 @@ impl Drafts {
             decode: read_rules::<DecodeKeys>(Section::Decode, given, file),
             silence: read_rules::<SilenceKeys>(Section::Liveness, given, file),
             wills: read_rules::<WillKeys>(Section::Wills, given, file),
+            listeners: listeners::read(file),
         }
     }
 
@@ -165,7 +168,7 @@ impl Drafts {
         mut problems: Vec<Problem>,
     ) -> Result<Settings, ConfigError> {
         let feeds = self.feeds.feeds.iter().map(|feed| &feed.draft);
-        let rules = [&self.decode, &self.silence, &self.wills];
+        let rules = [&self.decode, &self.silence, &self.wills, &self.listeners];
         let tables = feeds.chain(rules.into_iter().flatten());
         for draft in [&self.top].into_iter().chain(tables) {
             problems.extend(draft.problems.clone());
@@ -178,8 +181,9 @@ impl Drafts {
             wills: build_rules::<WillKeys, _>(&self.wills, &mut problems),
         };
         let Top { server, log } = self.top.build()?;
+        let listeners = listeners::build(&self.listeners, &self.top, &server, &mut problems);
         if !self.top.is_partial
-            && let Err((key, reason)) = server.check()
+            && let Err((key, reason)) = server.check(&listeners)
         {
             let origin = self.top.origin_of(key);
             let text = format!("{} {reason}", origin.place(Section::Top, key));
@@ -193,12 +197,16 @@ impl Drafts {
                 feeds.push(feed);
             }
         }
+        if problems.is_empty() {
+            listeners::check_files(&self.listeners, &listeners, &mut problems);
+        }
         if !problems.is_empty() {
             let problems = in_order(problems);
             return Err(ConfigError { problems });
         }
         Ok(Settings {
             server,
+            listeners,
             feeds,
             decode: decode.into(),
             liveness,
@@ -210,11 +218,14 @@ impl Drafts {
     /// A file that could be read again.
     fn print(&self) -> String {
         let mut text = String::from("# The effective settings, and where each comes from.\n");
-        text.push_str(&self.top.print());
+        let has_tables = !self.listeners.is_empty();
+        let replaced: &[_] = if has_tables { &["listen"] } else { &[] };
+        text.push_str(&self.top.print_without(replaced));
         if self.feeds.feeds.is_empty() {
             text.push_str("\n[[feed]]\nkind = \"none\"\n");
         }
         text.extend(self.feeds.feeds.iter().map(FeedDraft::print));
+        text.push_str(&listeners::print(&self.listeners, &self.top));
         let rules = [&self.decode, &self.silence, &self.wills];
         text.extend(rules.into_iter().flatten().map(Draft::print_table));
         text

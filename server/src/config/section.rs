@@ -114,9 +114,21 @@ impl Draft {
         value.map_or_else(Origin::default_value, |(_, origin)| origin.clone())
     }
 
+    /// The value of a key that is set and no list.
+    pub(super) fn text_of(&self, key: &str) -> Option<&str> {
+        let (texts, _) = self.values.get(key)?;
+        texts.first().map(String::as_str)
+    }
+
     /// All settings, each below its text. A key without a text is left out if it is not set.
     pub(super) fn print(&self) -> String {
+        self.print_without(&[])
+    }
+
+    /// All settings but some keys.
+    pub(super) fn print_without(&self, keys: &[&str]) -> String {
         let args = self.command.get_arguments();
+        let args = args.filter(|arg| !keys.contains(&key(arg)));
         args.map(|arg| match arg.get_help().is_some() {
             true => format!("\n# {}\n{}", text(arg), self.line(arg)),
             false if self.values.contains_key(key(arg)) => self.line(arg),

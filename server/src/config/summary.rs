@@ -18,13 +18,23 @@ pub(super) fn summary(settings: &Settings) -> String {
         PublishFrom::Anybody => ("clients", all(&server.publish_allow, ", ")),
     };
     let nothing = || "nothing".to_owned();
-    let mut lines = vec![
-        format!("listen on {} (shards: {})", server.listen, server.shards),
-        match server.admin {
-            Some(admin) => format!("answer operators on {admin}"),
-            None => "answer operators on the same address".to_owned(),
-        },
-    ];
+    let listeners = settings.listeners.iter().map(|listener| {
+        let what = match (listener.tls.is_some(), listener.proxy_protocol) {
+            (false, false) => "",
+            (true, false) => " with TLS",
+            (false, true) => " behind the PROXY protocol",
+            (true, true) => " with TLS, behind the PROXY protocol",
+        };
+        format!(
+            "listen on {}{what} (shards: {})",
+            listener.endpoint, server.shards
+        )
+    });
+    let mut lines: Vec<_> = listeners.collect();
+    lines.push(match server.admin {
+        Some(admin) => format!("answer operators on {admin}"),
+        None => "answer operators on the same address".to_owned(),
+    });
     lines.extend(settings.feeds.iter().map(feed));
     if settings.feeds.is_empty() {
         lines.push("run no feed: only clients publish".to_owned());

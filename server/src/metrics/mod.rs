@@ -6,6 +6,7 @@
 //! * `feed`: the counters and the state of one feed
 //! * `refused`: refused requests and connections, by reason
 //! * `task`: the failures and the state of one long-lived task
+//! * `tls`: handshakes and certificates
 //! * [`prometheus`]: names, labels and text form; only this file names the metrics library
 //!
 //! The other rooms change the counters, and this room only reads them. The counters of a shard are
@@ -15,6 +16,7 @@ mod feed;
 pub(crate) mod prometheus;
 mod refused;
 mod task;
+mod tls;
 
 use std::sync::{Arc, OnceLock};
 
@@ -26,6 +28,8 @@ pub use feed::{FeedMetrics, FeedState, SparkplugMetrics};
 pub(crate) use refused::{RefusalReason, RefusedStats};
 pub use task::TaskState;
 pub(crate) use task::TaskStats;
+pub(crate) use tls::HandshakeFailure;
+pub(crate) use tls::{CertificateStats, HandshakeStats};
 
 /// The counters of the ingest thread.
 #[derive(Debug, Default)]
@@ -82,6 +86,10 @@ pub struct Metrics {
     pub(crate) refused: RefusedStats,
     /// The audit.
     pub(crate) audit: Arc<AuditStats>,
+    /// Handshakes of TLS and PROXY headers.
+    pub(crate) handshakes: HandshakeStats,
+    /// The certificates of listeners.
+    pub(crate) certificates: Vec<Arc<CertificateStats>>,
     /// The long-lived tasks.
     pub tasks: Vec<Arc<TaskStats>>,
     /// Times that accept(2) failed, in all accept loops.

@@ -212,6 +212,32 @@ impl Collector for Scrape {
         let help = "1 while a task of the server runs, 0 after a failure";
         let up = self.by_task(|task| u64::from(task.state() == TaskState::Running));
         put(GAUGE, "task_up", help, up)?;
+        let handshakes = &self.0.handshakes;
+        let finished = [
+            ("full", handshakes.full.get()),
+            ("resumed", handshakes.resumed.get()),
+        ];
+        let finished = finished.map(|(kind, number)| (vec![("kind", kind.to_owned())], number));
+        let help = "Handshakes of TLS that were finished";
+        put(COUNTER, "handshakes", help, finished.into())?;
+        let failed = handshakes.failures();
+        let failed = failed.map(|(name, number)| (vec![("reason", name.to_owned())], number));
+        let help = "Handshakes of TLS and PROXY headers that failed";
+        put(COUNTER, "handshakes_failed", help, failed.collect())?;
+        let help = "Handshakes of TLS and PROXY headers under way";
+        let under_way = vec![(Vec::new(), handshakes.under_way.get())];
+        put(GAUGE, "handshakes_under_way", help, under_way)?;
+        let certificates = self.0.certificates.iter().map(|certificate| {
+            let labels = vec![("listener", certificate.listener.clone())];
+            (labels, u64::try_from(certificate.expires()).unwrap_or(0))
+        });
+        let help = "When a listener's certificate expires, in seconds since the Unix epoch";
+        put(
+            GAUGE,
+            "certificate_expires_seconds",
+            help,
+            certificates.collect(),
+        )?;
         let help = "Times that accept(2) failed";
         let errors = vec![(Vec::new(), self.0.accept_errors.get())];
         put(COUNTER, "accept_errors", help, errors)?;

@@ -29,11 +29,13 @@ pub(crate) enum RefusalReason {
     IdentityConnections,
     /// The server is draining.
     Draining,
+    /// It speaks TLS, or begins with a PROXY header, at a listener without.
+    Preamble,
 }
 
 impl RefusalReason {
     /// All reasons.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Connections,
         Self::Descriptors,
         Self::Host,
@@ -46,6 +48,7 @@ impl RefusalReason {
         Self::Ticket,
         Self::IdentityConnections,
         Self::Draining,
+        Self::Preamble,
     ];
 
     /// The name in the metrics and in the log.
@@ -63,6 +66,7 @@ impl RefusalReason {
             Self::Ticket => "ticket",
             Self::IdentityConnections => "identity_connections",
             Self::Draining => "draining",
+            Self::Preamble => "preamble",
         }
     }
 }

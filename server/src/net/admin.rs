@@ -24,7 +24,9 @@ use super::{
     answer::{self, Answer},
     descriptors::Descriptors,
     gate::{self, Ends, Gate, READING},
-    listener, slow_clients,
+    listener,
+    peer::Peer,
+    slow_clients,
     state::ServerState,
 };
 use crate::{
@@ -183,7 +185,11 @@ async fn serve(
     requests: Rc<Semaphore>,
 ) -> anyhow::Result<()> {
     let local = stream.local_addr()?;
-    let ends = Ends { peer, local };
+    let ends = Ends {
+        peer: Peer::tcp(peer),
+        local,
+        is_tls: false,
+    };
     let connection = Rc::new(connection);
     let service = service_fn(move |request| {
         let (admin, requests) = (Rc::clone(&admin), Rc::clone(&requests));

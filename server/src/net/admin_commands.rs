@@ -171,7 +171,7 @@ impl Commands {
         request: &Request<Incoming>,
         ends: Ends,
     ) -> Result<Option<Arc<str>>, Box<Answer>> {
-        let is_loopback = ends.peer.ip().to_canonical().is_loopback();
+        let is_loopback = ends.peer.is_local();
         let refuse = |reason, status, message: String| {
             Box::new(self.gate.refuse(reason, ends, status, message))
         };

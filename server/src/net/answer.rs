@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
     Method, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 
 use super::state::{ServerState, Stage};
@@ -80,5 +80,19 @@ pub(super) fn typed(
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// When a client that is refused should try again: others may have left then.
+const RETRY_AFTER_S: &str = "5";
+
+/// A refusal that does not last.
+pub(super) fn try_later(status: StatusCode, reason: impl Into<String>) -> Answer {
+    retry_after(text(status, reason), RETRY_AFTER_S)
+}
+
+pub(super) fn retry_after(mut answer: Answer, seconds: &'static str) -> Answer {
+    let seconds = HeaderValue::from_static(seconds);
+    answer.headers_mut().insert(RETRY_AFTER, seconds);
     answer
 }

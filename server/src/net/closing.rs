@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::outlet::Stream;
+use super::stream::Stream;
 
 /// Time to read on after the server's last byte. A client that gets the end of the stream ends its
 /// side at once, so only a client that is silent or keeps sending costs this time.

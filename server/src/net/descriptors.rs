@@ -51,8 +51,8 @@ const NEEDED_PER_FEED: u64 = 2;
 /// The limit of descriptors is too small for the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the limit of {limit} file descriptors is too small for {shards} shards and {feeds} feeds, \
-     which need {needed} at least: raise it (ulimit -n)"
+    "the limit of {limit} file descriptors is too small for {shards} shards, {feeds} feeds and all \
+     listeners, which need {needed} at least: raise it (ulimit -n)"
 )]
 pub struct TooFewDescriptors {
     limit: u64,
@@ -62,12 +62,25 @@ pub struct TooFewDescriptors {
 }
 
 /// Checks the limit of the process.
-pub(crate) fn check(shards: usize, feeds: usize) -> Result<(), TooFewDescriptors> {
-    check_limit(limit_of_process(), shards, feeds)
+pub(crate) fn check(
+    shards: usize,
+    feeds: usize,
+    further_sockets: usize,
+) -> Result<(), TooFewDescriptors> {
+    check_limit(limit_of_process(), shards, feeds, further_sockets)
 }
 
-fn check_limit(limit: Option<u64>, shards: usize, feeds: usize) -> Result<(), TooFewDescriptors> {
-    let needed = NEEDED + NEEDED_PER_SHARD * shards as u64 + NEEDED_PER_FEED * feeds as u64;
+fn check_limit(
+    limit: Option<u64>,
+    shards: usize,
+    feeds: usize,
+    further_sockets: usize,
+) -> Result<(), TooFewDescriptors> {
+    let (shards_need, feeds_need) = (
+        NEEDED_PER_SHARD * shards as u64,
+        NEEDED_PER_FEED * feeds as u64,
+    );
+    let needed = NEEDED + shards_need + feeds_need + further_sockets as u64;
     match limit {
         Some(limit) if limit < needed => Err(TooFewDescriptors {
             limit,
@@ -276,7 +289,7 @@ mod tests {
     fn a_server_needs_40_descriptors_6_for_each_shard_and_2_for_each_feed() {
         for (shards, feeds, needed) in [(1, 0, 46), (2, 3, 58), (1024, 0, 6184), (1, 100, 246)] {
             for limit in [None, Some(needed), Some(needed + 1)] {
-                assert_eq!(check_limit(limit, shards, feeds), Ok(()), "{limit:?}");
+                assert_eq!(check_limit(limit, shards, feeds, 0), Ok(()), "{limit:?}");
             }
             let limit = needed - 1;
             let refused = TooFewDescriptors {
@@ -285,14 +298,17 @@ mod tests {
                 feeds,
                 needed,
             };
-            assert_eq!(check_limit(Some(limit), shards, feeds), Err(refused));
+            assert_eq!(check_limit(Some(limit), shards, feeds, 0), Err(refused));
         }
     }
 
     #[test]
     fn the_limit_that_counts_is_the_one_of_the_process() {
-        assert_eq!(check(1, 0), Ok(()));
-        assert!(check(1 << 40, 0).is_err(), "no process may have this many");
+        assert_eq!(check(1, 0, 0), Ok(()));
+        assert!(
+            check(1 << 40, 0, 0).is_err(),
+            "no process may have this many"
+        );
     }
 
     #[test]

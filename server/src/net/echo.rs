@@ -15,7 +15,6 @@ use bytes::Bytes;
 use tickcast_core::{shard::CLOSE_TIMEOUT, stats::ShardStats, wire};
 use tickcast_protocol::error::CloseCode;
 use tokio::{
-    net::TcpStream,
     sync::watch,
     task::yield_now,
     time::{Instant, sleep_until, timeout},
@@ -23,7 +22,7 @@ use tokio::{
 
 use super::{
     closing,
-    outlet::Stream,
+    stream::Stream,
     ws_reader::{Budget, Inbound, InboundError, MessageReader},
 };
 use crate::settings::ServerSettings;
@@ -97,9 +96,8 @@ impl Echo {
     }
 
     /// Serves one client.
-    pub(super) async fn serve(self: Rc<Self>, stream: TcpStream, read: Bytes) {
+    pub(super) async fn serve(self: Rc<Self>, stream: Stream, read: Bytes) {
         let _counted = Counted::new(&self);
-        let stream = Stream::new(stream);
         let mut reader = MessageReader::new(stream.clone(), &read, ECHO_MAX_BYTES)
             .with_message_timeout(self.settings.message_timeout)
             .with_budget(&self.budget);
@@ -278,6 +276,12 @@ impl Conversation<'_> {
                 Err(_) => return Err(Ended::Lost),
             }
             yield_now().await;
+        }
+        while let Err(error) = self.stream.try_flush() {
+            match error.kind() {
+                ErrorKind::WouldBlock => self.writable().await?,
+                _ => return Err(Ended::Lost),
+            }
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use hyper::{
 
 use super::{
     answer::{Answer, text},
+    peer::Peer,
     refusal_log::RefusalLog,
     request::{host, origin},
 };
@@ -36,10 +37,12 @@ pub(super) const HANDSHAKE: &str = "GET, OPTIONS";
 /// Both ends of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ends {
-    /// The client's address.
-    pub peer: SocketAddr,
-    /// The server's address at which the connection arrived.
+    /// The client.
+    pub peer: Peer,
+    /// The server's address at which the connection arrived; loopback for a Unix socket.
     pub local: SocketAddr,
+    /// Whether it arrived with TLS.
+    pub is_tls: bool,
 }
 
 /// The gate; see the module.
@@ -77,7 +80,8 @@ impl Gate {
         request: &Request<B>,
         ends: Ends,
     ) -> Result<Option<Authority>, Box<Answer>> {
-        let named = host::requested(request.version(), request.uri(), request.headers());
+        let scheme = if ends.is_tls { "https" } else { "http" };
+        let named = host::requested(request.version(), request.uri(), request.headers(), scheme);
         let checked = named.and_then(|named| {
             host::check(named.as_ref(), ends.local.ip(), &self.settings.hosts)?;
             Ok(named)
@@ -97,7 +101,8 @@ impl Gate {
         host: Option<&Authority>,
         ends: Ends,
     ) -> Result<Option<&'a HeaderValue>, Box<Answer>> {
-        origin::check(headers, host, ends.local, &self.settings.origins).map_err(|error| {
+        let (local, is_tls) = (ends.local, ends.is_tls);
+        origin::check(headers, host, local, is_tls, &self.settings.origins).map_err(|error| {
             let (reason, status) = (RefusalReason::Origin, error.status());
             Box::new(self.refuse(reason, ends, status, error.to_string()))
         })
@@ -127,7 +132,7 @@ impl Gate {
     }
 
     /// Counts and logs a refusal.
-    pub(super) fn note(&self, reason: RefusalReason, peer: SocketAddr, message: &str) {
+    pub(super) fn note(&self, reason: RefusalReason, peer: Peer, message: &str) {
         self.metrics.refused.add(reason);
         if let Some(audit) = &self.audit {
             audit.refused(peer, reason.as_str(), message);
@@ -146,7 +151,8 @@ impl Gate {
             | RefusalReason::Descriptors
             | RefusalReason::Host
             | RefusalReason::Origin
-            | RefusalReason::Handshake => {
+            | RefusalReason::Handshake
+            | RefusalReason::Preamble => {
                 tracing::warn!(reason = name, count, %peer, "refused: {message}");
             }
             RefusalReason::Method
@@ -220,10 +226,14 @@ mod tests {
     use super::*;
     use crate::settings::site::{host_rule, origin_rule};
 
-    const ENDS: Ends = Ends {
-        peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000),
-        local: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7400),
-    };
+    fn ends() -> Ends {
+        let at = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Ends {
+            peer: Peer::tcp(at(40_000)),
+            local: at(7400),
+            is_tls: false,
+        }
+    }
 
     const PAGE: &str = "https://dash.example";
 
@@ -264,12 +274,12 @@ mod tests {
             request.version(version).body(()).unwrap()
         };
         let own = request(Version::HTTP_11, "dash.example:7400");
-        let named = gate.host(&own, ENDS).unwrap();
+        let named = gate.host(&own, ends()).unwrap();
         assert_eq!(named, Authority::parse("dash.example:7400"));
         assert_eq!(refusals(&gate, RefusalReason::Host), (0, 0));
         for version in [Version::HTTP_10, Version::HTTP_11] {
             let foreign = request(version, "evil.example");
-            let answer = *gate.host(&foreign, ENDS).unwrap_err();
+            let answer = *gate.host(&foreign, ends()).unwrap_err();
             assert_eq!(answer.status(), StatusCode::MISDIRECTED_REQUEST);
             assert_eq!(answer.version(), version);
             assert_eq!(header(&answer, CONNECTION), ["close"]);
@@ -283,12 +293,12 @@ mod tests {
         let gate = gate();
         let headers = |origin| HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
         let own = headers(PAGE);
-        let named = gate.origin(&own, None, ENDS).unwrap();
+        let named = gate.origin(&own, None, ends()).unwrap();
         assert_eq!(named, Some(&HeaderValue::from_static(PAGE)));
-        assert_eq!(gate.origin(&HeaderMap::new(), None, ENDS).unwrap(), None);
+        assert_eq!(gate.origin(&HeaderMap::new(), None, ends()).unwrap(), None);
         assert_eq!(refusals(&gate, RefusalReason::Origin), (0, 0));
         let foreign = headers("https://evil.example");
-        let answer = *gate.origin(&foreign, None, ENDS).unwrap_err();
+        let answer = *gate.origin(&foreign, None, ends()).unwrap_err();
         assert_eq!(answer.status(), StatusCode::FORBIDDEN);
         assert!(body(answer).contains("https://evil.example"));
         assert_eq!(refusals(&gate, RefusalReason::Origin), (1, 0));
@@ -297,7 +307,7 @@ mod tests {
     #[test]
     fn a_method_that_is_not_supported_is_refused_with_those_that_are() {
         let gate = gate();
-        let answer = gate.refuse_method(ENDS, READING);
+        let answer = gate.refuse_method(ends(), READING);
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(header(&answer, ALLOW), ["GET, HEAD, OPTIONS"]);
         assert!(body(answer).contains("use GET, HEAD, OPTIONS"));

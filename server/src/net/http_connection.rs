@@ -10,12 +10,9 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::closing;
+use super::{closing, stream::Stream};
 
 /// Longest request header.
 const HEADER_MAX_BYTES: usize = 16 * 1024;
@@ -76,8 +73,7 @@ where
 
 /// Closes a connection so that the client can read the last answer: bytes that are unread when a
 /// socket is closed reset it, and a reset may overtake the answer (RFC 9112, section 9.6).
-pub(super) async fn close(mut stream: TcpStream) {
-    if stream.shutdown().await.is_ok() {
-        closing::read_on(stream, DISCARD_MAX_BYTES).await;
-    }
+pub(super) async fn close(stream: Stream) {
+    stream.end_writing();
+    closing::read_on(stream, DISCARD_MAX_BYTES).await;
 }

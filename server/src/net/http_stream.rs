@@ -1,43 +1,35 @@
-//! A TCP connection as hyper reads and writes it.
+//! A connection as hyper reads and writes it.
 //!
 //! hyper owns it until the connection becomes a WebSocket. The shard must still be able to bound
-//! the unsent bytes of an event stream, and does so through an [`HttpLink`]. Both are on one
-//! thread; hyper requires `Send` all the same.
+//! the unsent bytes of an event stream, and does so through an [`HttpLink`] on the same thread.
 
 use std::{
+    cell::{Cell, RefCell},
     io::{self, ErrorKind, IoSlice},
-    net::Shutdown,
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
-    },
+    rc::{Rc, Weak},
     task::{Context, Poll, Waker, ready},
 };
 
-use socket2::SockRef;
 use tickcast_core::shard::{KernelBound, Path};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::unsent::{self, send_apart};
+use super::{stream::Stream, unsent};
 
 #[derive(Debug)]
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// Maximum bytes of one write; 0 if there is no limit.
-    write_max: AtomicUsize,
+    write_max: Cell<usize>,
     /// Whether hyper holds bytes that the kernel has not accepted.
-    is_unflushed: AtomicBool,
+    is_unflushed: Cell<bool>,
     /// Waits until hyper holds none.
-    waiting: Mutex<Option<Waker>>,
+    waiting: RefCell<Option<Waker>>,
 }
 
 /// The connection; see the module.
 #[derive(Debug)]
-pub(super) struct HttpStream(Arc<Connection>);
+pub(super) struct HttpStream(Rc<Connection>);
 
 /// A handle to the connection that does not keep it open.
 #[derive(Debug, Clone, Default)]
@@ -45,23 +37,23 @@ pub(super) struct HttpLink(Weak<Connection>);
 
 impl HttpStream {
     /// Wraps a connection whose options are set.
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self(Arc::new(Connection {
+    pub(super) fn new(stream: Stream) -> Self {
+        Self(Rc::new(Connection {
             stream,
-            write_max: AtomicUsize::new(0),
-            is_unflushed: AtomicBool::new(false),
-            waiting: Mutex::default(),
+            write_max: Cell::new(0),
+            is_unflushed: Cell::new(false),
+            waiting: RefCell::default(),
         }))
     }
 
     /// The handle.
     pub(super) fn link(&self) -> HttpLink {
-        HttpLink(Arc::downgrade(&self.0))
+        HttpLink(Rc::downgrade(&self.0))
     }
 
     /// The connection without the wrapper.
-    pub(super) fn into_inner(self) -> Option<TcpStream> {
-        Arc::into_inner(self.0).map(|connection| connection.stream)
+    pub(super) fn into_inner(self) -> Option<Stream> {
+        Rc::into_inner(self.0).map(|connection| connection.stream)
     }
 }
 
@@ -69,14 +61,14 @@ impl HttpLink {
     /// Bounds the bytes that the kernel holds.
     pub(super) fn bound(&self, bound: KernelBound) {
         if let Some(connection) = self.0.upgrade() {
-            unsent::bound(&connection.stream, bound);
+            unsent::bound(connection.stream.tcp(), bound);
         }
     }
 
     /// What the kernel knows about the way to the client.
     pub(super) fn path(&self) -> Option<Path> {
         let connection = self.0.upgrade()?;
-        unsent::path(&connection.stream)
+        unsent::path(connection.stream.tcp())
     }
 
     /// Whether the kernel has accepted all bytes that hyper had. Then hyper may get the next ones.
@@ -85,7 +77,7 @@ impl HttpLink {
         let Some(connection) = self.0.upgrade() else {
             return true;
         };
-        if connection.is_unflushed.swap(true, Relaxed) {
+        if connection.is_unflushed.replace(true) {
             connection.wait(Some(context.waker().clone()));
             return false;
         }
@@ -96,7 +88,7 @@ impl HttpLink {
     /// kernel holds no more than its maximum.
     pub(super) fn set_write_max(&self, bytes: usize) {
         if let Some(connection) = self.0.upgrade() {
-            connection.write_max.store(bytes, Relaxed);
+            connection.write_max.set(bytes);
         }
     }
 }
@@ -104,18 +96,17 @@ impl HttpLink {
 impl Connection {
     /// Replaces the waker that waits until hyper holds no bytes.
     fn wait(&self, waker: Option<Waker>) -> Option<Waker> {
-        let waiting = self.waiting.lock();
-        std::mem::replace(&mut *waiting.unwrap_or_else(PoisonError::into_inner), waker)
+        self.waiting.replace(waker)
     }
 
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let max = self.write_max.load(Relaxed);
+        let max = self.write_max.get();
         if max == 0 {
-            return self.stream.try_write_vectored(slices);
+            return self.stream.try_write(slices);
         }
         let first = slices.iter().find(|slice| !slice.is_empty());
         let first = first.map_or(&[][..], |slice| &slice[..slice.len().min(max)]);
-        send_apart(&self.stream, &[IoSlice::new(first)])
+        self.stream.try_write_apart(&[IoSlice::new(first)])
     }
 }
 
@@ -125,18 +116,7 @@ impl AsyncRead for HttpStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let stream = &self.0.stream;
-        loop {
-            ready!(stream.poll_read_ready(cx))?;
-            match stream.try_read(buffer.initialize_unfilled()) {
-                Ok(count) => {
-                    buffer.advance(count);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        self.0.stream.poll_read_from(cx, buffer)
     }
 }
 
@@ -155,7 +135,7 @@ impl AsyncWrite for HttpStream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         loop {
-            ready!(self.0.stream.poll_write_ready(cx))?;
+            ready!(self.0.stream.tcp().poll_write_ready(cx))?;
             match self.0.try_write(slices) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
@@ -168,8 +148,9 @@ impl AsyncWrite for HttpStream {
     }
 
     /// hyper calls it when all its bytes are written.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.is_unflushed.store(false, Relaxed);
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.0.stream.poll_flush(cx))?;
+        self.0.is_unflushed.set(false);
         if let Some(waiting) = self.0.wait(None) {
             waiting.wake();
         }
@@ -177,6 +158,7 @@ impl AsyncWrite for HttpStream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(SockRef::from(&self.0.stream).shutdown(Shutdown::Write))
+        self.0.stream.end_writing();
+        Poll::Ready(Ok(()))
     }
 }

@@ -11,10 +11,10 @@ use tickcast_core::{
 use tickcast_protocol::error::ErrorCode;
 
 use super::{
-    answer::Answer,
+    answer::{Answer, try_later},
     gate::Ends,
     request::bearer,
-    routes::{Routes, try_later},
+    routes::Routes,
 };
 use crate::metrics::RefusalReason;
 

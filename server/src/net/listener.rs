@@ -16,9 +16,12 @@ use tokio::{
 };
 
 use super::{
-    descriptors::{CALM, Descriptors, RefusalPlace},
+    arrival::{Admission, ListenerInfo},
+    descriptors::{CALM, Descriptors},
+    peer::Peer,
     permits::{Permit, Permits},
 };
+use crate::settings::ServerSettings;
 
 /// Maximum number of connections that wait to be accepted: thousands arrive at once when clients
 /// reconnect.
@@ -66,38 +69,40 @@ fn bind_one(address: SocketAddr, reuse_port: bool) -> io::Result<StdListener> {
 #[derive(Debug)]
 pub(super) struct Accept {
     pub(super) listener: TcpListener,
+    /// What is special about the listener.
+    pub(super) info: Arc<ListenerInfo>,
+    pub(super) settings: Arc<ServerSettings>,
     pub(super) permits: Arc<Permits>,
     pub(super) descriptors: Arc<Descriptors>,
 }
 
-/// What becomes of a connection.
-#[derive(Debug)]
-pub(super) enum Admission {
-    /// It is served, with the permit of its address.
-    Granted(Permit),
-    /// It is told that there are too many from its address.
-    TooMany,
-    /// It is told that file descriptors are short.
-    Short(RefusalPlace),
-}
-
 impl Accept {
     /// Accepts connections without end, and hands each to `serve`.
-    pub(super) async fn run(&self, serve: impl Fn(TcpStream, SocketAddr, Admission)) {
+    pub(super) async fn run(&self, serve: impl Fn(TcpStream, Peer, Admission)) {
         loop {
             let (stream, peer) = accept(&self.listener, &self.descriptors).await;
+            let peer = Peer::tcp(peer);
             let admission = if self.descriptors.is_reserved(&stream) {
                 let Some(refusal) = self.descriptors.refuse() else {
                     continue;
                 };
                 Admission::Short(refusal)
             } else {
-                let permit = self.permits.take(peer.ip());
-                permit.map_or(Admission::TooMany, Admission::Granted)
+                admit(peer, &self.settings, &self.permits)
             };
             serve(stream, peer, admission);
         }
     }
+}
+
+/// Whether there is room for a connection of this client. A proxy's connections are not counted:
+/// its requests are, each with the address of its client.
+pub(super) fn admit(peer: Peer, settings: &ServerSettings, permits: &Arc<Permits>) -> Admission {
+    if peer.is_trusted(&settings.trusted_proxies) {
+        return Admission::Granted(Permit::uncounted());
+    }
+    let permit = permits.take(peer);
+    permit.map_or(Admission::TooMany, Admission::Granted)
 }
 
 /// Accepts a connection, however long it takes. Errors are counted, and logged once.
@@ -105,10 +110,18 @@ pub(super) async fn accept(
     listener: &TcpListener,
     descriptors: &Descriptors,
 ) -> (TcpStream, SocketAddr) {
+    accept_with(|| listener.accept(), descriptors).await
+}
+
+/// Accepts a connection in the same way. `attempt` waits for the next one.
+pub(super) async fn accept_with<T>(
+    attempt: impl AsyncFn() -> io::Result<T>,
+    descriptors: &Descriptors,
+) -> T {
     loop {
         let accepted = match descriptors.is_short() {
-            true => timeout(CALM, listener.accept()).await.ok(),
-            false => Some(listener.accept().await),
+            true => timeout(CALM, attempt()).await.ok(),
+            false => Some(attempt().await),
         };
         descriptors.calm();
         match accepted {

@@ -9,15 +9,17 @@
 //! | file | job |
 //! |---|---|
 //! | [`shard_thread`], [`shard_handle`] | one thread per shard: rounds, timers, core calls |
-//! | [`listener`], [`permits`], [`descriptors`] | accepts connections within the limits of addresses and files |
-//! | `http_connection`, [`routes`], `route` | HTTP: which request gets which answer |
+//! | [`listener`], [`descriptors`] | accepts connections within the limits of addresses and files |
+//! | [`peer`], [`permits`] | who a client is, and how many connections it may have |
+//! | [`acceptor`], [`arrival`], [`proxy_protocol`], `preamble` | TLS, PROXY headers, Unix sockets: before HTTP |
+//! | `http_connection`, [`routes`], `route`, `turned_away` | HTTP: which request gets which answer |
 //! | `answer`, `assets`, `welcome` | the answers that are always the same |
 //! | [`request`], [`gate`], `refusal_log` | HTTP: which request is refused, counted and logged |
 //! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
 //! | `candles`, `questions` | `/v1/candles`, and questions about the past over HTTP |
 //! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
 //! | `event_stream`, `pipe`, `http_stream` | server-sent events |
-//! | [`outlet`], `ring_writer`, `unsent` | where the shard writes to |
+//! | `stream`, [`outlet`], `ring_writer`, `unsent` | connections, with and without TLS, and where the shard writes to |
 //! | `known_clients`, `tickets` | who sends a request |
 //! | [`admin`], [`slow_clients`], [`admin_commands`], [`log_command`] | the address for operators |
 //! | [`client_questions`], [`identity_commands`] | what operators ask of a shard |
@@ -26,9 +28,14 @@
 //! This room does I/O and decides nothing about updates: the shard of `tickcast-core` does. It
 //! hands publishes and questions to [`ingest`](crate::ingest), and knows no feed.
 
+pub(crate) mod acceptor;
+pub(crate) mod arrival;
 pub(crate) mod descriptors;
 pub(crate) mod listener;
+pub(crate) mod peer;
 pub(crate) mod permits;
+mod preamble;
+pub(crate) mod proxy_protocol;
 
 mod answer;
 mod assets;
@@ -64,5 +71,7 @@ mod session;
 mod shard_handle;
 pub(crate) mod shard_thread;
 pub(crate) mod state;
+mod stream;
+mod turned_away;
 mod unsent;
 pub(crate) mod ws_reader;

@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use super::peer::Peer;
+
 /// Counts the connections of each address.
 #[derive(Debug)]
 pub(crate) struct Permits {
@@ -34,12 +36,12 @@ impl Permits {
         })
     }
 
-    /// Takes a permit for an address; `None` if the limit is reached. Loopback is not counted.
-    pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
-        let address = address.to_canonical();
-        if address.is_loopback() {
-            return Some(Permit { _held: None });
-        }
+    /// Takes a permit for a client; `None` if the limit of its address is reached. Clients of this
+    /// machine are not counted, nor are those without an address.
+    pub(crate) fn take(self: &Arc<Self>, peer: Peer) -> Option<Permit> {
+        let Some(address) = peer.ip().filter(|_| !peer.is_local()) else {
+            return Some(Permit::uncounted());
+        };
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
         if *count >= self.max {
@@ -53,6 +55,13 @@ impl Permits {
         Some(Permit {
             _held: Some(Arc::new(held)),
         })
+    }
+}
+
+impl Permit {
+    /// For a connection whose requests take permits of their own, or that has no limit.
+    pub(crate) fn uncounted() -> Self {
+        Self { _held: None }
     }
 }
 
@@ -74,10 +83,13 @@ impl Drop for Held {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
-    fn ip(text: &str) -> IpAddr {
-        text.parse().expect("it is an address")
+    fn ip(text: &str) -> Peer {
+        let address = text.parse().expect("it is an address");
+        Peer::tcp(SocketAddr::new(address, 1))
     }
 
     #[test]

@@ -5,7 +5,11 @@ use std::io;
 use tickcast_core::shard::{Write, WriteMany, Written};
 use tickcast_uring::Ring;
 
-use super::outlet::Outlet;
+use super::{
+    outlet::Outlet,
+    stream::{Sealed, Stream},
+};
+use crate::tls::Arena;
 
 /// Fewer clients than this are written to one by one, because io_uring would cost more than it
 /// saves.
@@ -18,6 +22,10 @@ pub(super) struct RingWriter {
     ring: Option<Ring>,
     /// The results of the last call.
     results: Vec<io::Result<usize>>,
+    /// The encrypted bytes of one call.
+    arena: Arena,
+    /// What is in the arena, one for each write.
+    sealed: Vec<Option<Sealed>>,
 }
 
 impl RingWriter {
@@ -26,6 +34,8 @@ impl RingWriter {
         Ok(Self {
             ring: Some(Ring::new()?),
             results: Vec::new(),
+            arena: Arena::default(),
+            sealed: Vec::new(),
         })
     }
 }
@@ -36,14 +46,28 @@ impl WriteMany<Outlet> for RingWriter {
             written.resize(writes.len(), 0);
             return;
         };
+        // All of it first: the kernel is given places in the arena, which may move as it grows.
+        self.arena.clear();
+        self.sealed.clear();
+        self.sealed
+            .extend(writes.iter().map(|write| match write.socket {
+                Outlet::Tcp(Stream::Secure(stream)) => stream.seal(write.slices(), &mut self.arena),
+                _ => None,
+            }));
         let mut sends = ring.sends();
-        for write in writes {
-            if let Outlet::Tcp(stream) = write.socket {
-                if write.is_apart {
-                    sends.add_apart(stream.as_fd(), write.slices());
-                } else {
-                    sends.add(stream.as_fd(), write.slices());
+        for (write, sealed) in writes.iter().zip(&self.sealed) {
+            let (stream, sealed) = match (write.socket, sealed) {
+                (Outlet::Tcp(stream @ Stream::Plain(_)), _) => (stream, None),
+                (Outlet::Tcp(stream), Some(sealed)) => {
+                    (stream, Some(&self.arena.bytes()[sealed.range.clone()]))
                 }
+                _ => continue,
+            };
+            match (sealed, write.is_apart) {
+                (None, false) => sends.add(stream.as_fd(), write.slices()),
+                (None, true) => sends.add_apart(stream.as_fd(), write.slices()),
+                (Some(sealed), false) => sends.add(stream.as_fd(), [sealed]),
+                (Some(sealed), true) => sends.add_apart(stream.as_fd(), [sealed]),
             }
         }
         if let Err(error) = sends.submit(&mut self.results) {
@@ -51,12 +75,20 @@ impl WriteMany<Outlet> for RingWriter {
             self.ring = None;
         }
         let mut of_sockets = self.results.iter();
-        written.extend(writes.iter().map(|write| match write.socket {
-            Outlet::Tcp(_) => match of_sockets.next() {
-                Some(Ok(bytes)) => *bytes,
-                Some(Err(_)) | None => 0,
-            },
-            Outlet::Events(_) => 0,
+        let mut accepted = || match of_sockets.next() {
+            Some(Ok(bytes)) => *bytes,
+            Some(Err(_)) | None => 0,
+        };
+        written.extend(writes.iter().zip(&self.sealed).map(|(write, sealed)| {
+            match (write.socket, sealed) {
+                (Outlet::Tcp(Stream::Plain(_)), _) => accepted(),
+                (Outlet::Tcp(Stream::Secure(stream)), Some(sealed)) => {
+                    let bytes = &self.arena.bytes()[sealed.range.clone()];
+                    stream.sent(bytes, accepted());
+                    sealed.plain_bytes
+                }
+                _ => 0,
+            }
         }));
     }
 }

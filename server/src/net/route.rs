@@ -33,15 +33,24 @@ pub(super) enum Route {
     Asset,
 }
 
+/// Which of the paths exist that a listener can be without.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// The metrics, which may be at the admin address instead.
+    pub(super) metrics: bool,
+    /// The page to try the protocol.
+    pub(super) console: bool,
+}
+
 impl Route {
-    /// The route of a path, if it exists. The metrics may be at the admin address instead.
-    pub(super) fn of(path: &str, has_metrics: bool) -> Option<Self> {
+    /// The route of a path, if it exists.
+    pub(super) fn of(path: &str, wanted: Wanted) -> Option<Self> {
         Some(match path {
             "/ws" => Self::Subscribe,
             "/echo" => Self::Echo,
             "/healthz" => Self::Healthz,
             "/readyz" => Self::Readyz,
-            "/metrics" if has_metrics => Self::Metrics,
+            "/metrics" if wanted.metrics => Self::Metrics,
             "/v1/latest" => Self::Latest,
             "/v1/stream" => Self::Stream,
             "/v1/candles" => Self::Candles,
@@ -49,7 +58,7 @@ impl Route {
             "/" => Self::Welcome,
             // Browsers request this path on their own for pages without an icon.
             "/favicon.ico" => Self::Icon,
-            "/try" => Self::Console,
+            "/try" if wanted.console => Self::Console,
             _ if assets::is_asset(path) => Self::Asset,
             _ => return None,
         })
@@ -71,7 +80,15 @@ impl Route {
 
 #[cfg(test)]
 mod tests {
-    use super::Route::{self, *};
+    use super::{
+        Route::{self, *},
+        Wanted,
+    };
+
+    const ALL: Wanted = Wanted {
+        metrics: true,
+        console: true,
+    };
 
     /// Each path, its route, whether it is a WebSocket's, and whether pages of the settings'
     /// origins may read it.
@@ -95,11 +112,11 @@ mod tests {
     #[test]
     fn each_path_has_its_route_and_other_paths_have_none() {
         for (path, route, is_web_socket, is_shared) in ROUTES {
-            assert_eq!(Route::of(path, true), Some(route), "{path}");
+            assert_eq!(Route::of(path, ALL), Some(route), "{path}");
             assert_eq!(route.is_web_socket(), is_web_socket, "{path}");
             assert_eq!(route.is_shared(), is_shared, "{path}");
             let other = format!("{}x", path);
-            assert_eq!(Route::of(&other, true), None, "{other}");
+            assert_eq!(Route::of(&other, ALL), None, "{other}");
         }
         for path in [
             "",
@@ -112,15 +129,19 @@ mod tests {
             "/assets/",
             "/assets/../ws",
         ] {
-            assert_eq!(Route::of(path, true), None, "{path}");
+            assert_eq!(Route::of(path, ALL), None, "{path}");
         }
     }
 
     #[test]
-    fn metrics_are_at_the_admin_address_alone_if_there_is_one() {
-        assert_eq!(Route::of("/metrics", false), None);
-        for (path, route, ..) in ROUTES.iter().filter(|(path, ..)| *path != "/metrics") {
-            assert_eq!(Route::of(path, false), Some(*route), "{path}");
+    fn a_listener_is_without_the_paths_that_are_switched_off_and_no_others() {
+        for (metrics, console) in [(false, true), (true, false), (false, false)] {
+            let wanted = Wanted { metrics, console };
+            for (path, route, ..) in ROUTES {
+                let is_off = (path == "/metrics" && !metrics) || (path == "/try" && !console);
+                let expected = (!is_off).then_some(route);
+                assert_eq!(Route::of(path, wanted), expected, "{path}");
+            }
         }
     }
 }

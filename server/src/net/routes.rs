@@ -1,6 +1,12 @@
 //! The routes: which request gets which answer or WebSocket.
 
-use std::{cell::RefCell, io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    rc::Rc,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use fastwebsockets::upgrade;
@@ -8,61 +14,45 @@ use http_body_util::{Either, Full};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL},
+    header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL},
 };
-use tickcast_core::permissions::Access;
-use tokio::{
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::spawn_local,
-    time::timeout,
-};
+use tickcast_core::{identity::Standing, permissions::Access};
+use tokio::{sync::Semaphore, task::spawn_local};
 
 use super::{
-    answer::{self, Answer, healthz, is_reading, readyz, text},
+    answer::{self, Answer, healthz, is_reading, readyz, retry_after, text, try_later},
+    arrival::{Admission, ListenerInfo},
     assets,
-    descriptors::RefusalPlace,
     echo::Echo,
     gate::{self, Ends, Gate, HANDSHAKE, READING, closing},
     http_connection,
     http_stream::{HttpLink, HttpStream},
-    listener::{self, Admission},
-    permits::Permit,
+    listener,
+    peer::Peer,
+    permits::{Permit, Permits},
     pipe::PipeBody,
-    request::handshake,
-    route::Route,
-    session,
+    preamble,
+    request::{forwarded, handshake},
+    route::{Route, Wanted},
+    session::{self, Admitted},
     shard_handle::{Guest, ShardHandle},
     state::{ServerState, Stage},
+    stream::Stream,
     welcome::{found, not_found, welcome},
 };
 use crate::{
     metrics::{Metrics, RefusalReason},
-    settings::{ServerSettings, site::Authority},
+    settings::{ServerSettings, listen::OffPath, site::Authority},
     tasks::Task,
 };
 
-/// Maximum number of connections of a shard that are told at the same time that there are too many
-/// from their address. Further ones are cut without an answer.
-pub(super) const TURNED_AWAY_MAX: usize = 32;
-
-/// When a client that is turned away should try again: others may have left then.
-const RETRY_AFTER_S: &str = "5";
-
-/// The same while the server drains: another one may answer at once.
+/// When a client should try again while the server drains: another one may answer at once.
 const DRAINING_RETRY_AFTER_S: &str = "1";
-
-/// Time for a client that is turned away to send the header of its request.
-const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The same while file descriptors are short, and as much again for the answer. A client sends its
-/// request with the handshake of TCP; the descriptor must be free again soon.
-const SHORT_TIMEOUT: Duration = Duration::from_millis(250);
 
 pub(super) type AnyAnswer = Response<Either<Full<Bytes>, PipeBody>>;
 
 /// Serves the stream of a handshake after the answer is sent, and gets the bytes already read.
-type Session = Box<dyn FnOnce(TcpStream, Bytes)>;
+type Session = Box<dyn FnOnce(Stream, Bytes)>;
 
 /// The answers of one shard's listener.
 #[derive(Debug)]
@@ -79,6 +69,8 @@ pub(super) struct Routes {
     pub metrics: Arc<Metrics>,
     /// Refuses requests.
     pub gate: Arc<Gate>,
+    /// Counts the connections of each address.
+    pub permits: Arc<Permits>,
     /// Connections that are being told that there are too many from their address.
     pub turned_away: Arc<Semaphore>,
     /// Stands for all tasks of single connections.
@@ -86,73 +78,122 @@ pub(super) struct Routes {
 }
 
 /// One connection, as its requests see it.
-pub(super) struct Client {
-    pub(super) ends: Ends,
-    pub(super) permit: Permit,
+pub(super) struct Connection {
+    ends: Ends,
+    permit: Permit,
+    info: Arc<ListenerInfo>,
+    /// Whether its requests say for which client they are.
+    is_proxy: bool,
     /// The connection, for the bounds of an event stream.
-    pub(super) link: HttpLink,
+    link: HttpLink,
     /// Set by the request that upgrades the connection.
     session: RefCell<Option<Session>>,
+}
+
+/// The client of one request.
+pub(super) struct Client<'a> {
+    pub(super) ends: Ends,
+    permit: Permit,
+    connection: &'a Connection,
+}
+
+impl Client<'_> {
+    /// The connection, for the bounds of an event stream.
+    pub(super) fn link(&self) -> HttpLink {
+        self.connection.link.clone()
+    }
+
+    /// What a session needs to know about it.
+    pub(super) fn admitted(&self, access: Access, standing: Option<Standing>) -> Admitted {
+        let connection = self.connection;
+        let is_hidden = connection.is_proxy || connection.info.hides_peers;
+        let peer = self.ends.peer;
+        Admitted {
+            guest: Guest {
+                peer,
+                name: is_hidden.then(|| peer.to_string().into()),
+                access,
+                standing,
+            },
+            permit: self.permit.clone(),
+        }
+    }
 }
 
 impl Routes {
     /// Serves a new connection, or tells it why not.
     pub(super) fn accepted(
         self: &Rc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
+        stream: Stream,
+        peer: Peer,
+        info: &Arc<ListenerInfo>,
         admission: Admission,
     ) {
-        let (task, routes) = (&self.connections, Rc::clone(self));
+        let (task, routes, info) = (&self.connections, Rc::clone(self), Arc::clone(info));
         match admission {
             Admission::Granted(permit) => {
-                spawn_local(task.contain(routes.serve(stream, peer, permit)));
+                spawn_local(task.contain(routes.serve(stream, peer, info, permit)));
             }
             Admission::Short(refusal) => {
-                spawn_local(task.contain(routes.tell_short(stream, peer, refusal)));
+                spawn_local(task.contain(routes.tell_short(stream, peer, info, refusal)));
             }
             Admission::TooMany => {
-                let max = self.settings.connections_per_address_max;
-                let reason = format!(
-                    "too many connections from {} (limit {max}): close some of them, or raise \
-                     `connections-per-address-max`",
-                    peer.ip()
-                );
-                let refusal = RefusalReason::Connections;
-                self.gate.note(refusal, peer, &reason);
+                let reason = self.too_many(peer);
                 if let Ok(place) = Arc::clone(&self.turned_away).try_acquire_owned() {
-                    spawn_local(task.contain(routes.turn_away(stream, reason, place)));
+                    spawn_local(task.contain(routes.turn_away(stream, info, reason, place)));
                 }
             }
         }
     }
 
+    /// Counts and logs that there are too many connections from an address. Returns the reason.
+    fn too_many(&self, peer: Peer) -> String {
+        let reason = preamble::too_many(peer, self.settings.connections_per_address_max);
+        self.gate.note(RefusalReason::Connections, peer, &reason);
+        reason
+    }
+
     /// Serves the requests of one connection.
-    async fn serve(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, permit: Permit) {
+    async fn serve(
+        self: Rc<Self>,
+        stream: Stream,
+        peer: Peer,
+        info: Arc<ListenerInfo>,
+        permit: Permit,
+    ) {
         let header_timeout = self.settings.handshake_timeout;
-        let local = match self.prepare(&stream) {
-            Ok(local) => local,
+        let ends = match self.prepare(&stream, peer, &info) {
+            Ok(ends) => ends,
             Err(error) => {
                 tracing::debug!(%peer, %error, "socket options");
                 return;
             }
         };
         let stream = HttpStream::new(stream);
-        let client = Client {
-            ends: Ends { peer, local },
+        let connection = Connection {
+            ends,
+            is_proxy: peer.is_trusted(&self.settings.trusted_proxies),
+            info,
             link: stream.link(),
             permit,
             session: RefCell::default(),
         };
-        let answer = async |request| self.answer(request, &client).await;
+        let answer = async |request| self.answer(request, &connection).await;
         let rest = http_connection::serve(stream, header_timeout, answer).await;
         let Some(stream) = rest.stream.into_inner() else {
             tracing::error!(%peer, "an event stream still uses a connection that has ended");
             return;
         };
-        match client.session.take() {
+        if !rest.is_sent
+            && let Some(reason) = preamble::unexpected(&rest.read)
+        {
+            self.gate.note(RefusalReason::Preamble, peer, reason);
+        }
+        match connection.session.take() {
             Some(session) if rest.is_sent => {
-                if let Err(error) = listener::leave_to_shard(&stream) {
+                if let Err(error) = listener::leave_to_shard(stream.tcp())
+                    && !connection.info.is_unix
+                {
                     tracing::debug!(%peer, %error, "cannot set the socket options");
                 }
                 session(stream, rest.read);
@@ -161,80 +202,74 @@ impl Routes {
         }
     }
 
-    /// Tells a client that there are too many connections from its address. 429 concerns this
-    /// client (RFC 6585, section 4); after 503 a load balancer would take the server for broken.
-    async fn turn_away(
-        self: Rc<Self>,
-        stream: TcpStream,
-        reason: String,
-        place: OwnedSemaphorePermit,
-    ) {
-        if self.prepare(&stream).is_ok() {
-            let answer = async |request: Request<Incoming>| {
-                let answer = try_later(StatusCode::TOO_MANY_REQUESTS, reason.clone());
-                closing(answer, request.version())
-            };
-            let rest = http_connection::serve(stream, TURN_AWAY_TIMEOUT, answer).await;
-            http_connection::close(rest.stream).await;
-        }
-        drop(place);
+    /// Sets the options of a socket, and returns both ends.
+    pub(super) fn prepare(
+        &self,
+        stream: &Stream,
+        peer: Peer,
+        info: &ListenerInfo,
+    ) -> io::Result<Ends> {
+        let (stream, is_tls) = (stream.tcp(), info.is_tls);
+        let local = if info.is_unix {
+            SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+        } else {
+            listener::set_options(stream, self.settings.write_timeout)?;
+            stream.local_addr()?
+        };
+        Ok(Ends {
+            peer,
+            local,
+            is_tls,
+        })
     }
 
-    /// Answers one request of a connection for which file descriptors are short: health as always,
-    /// and 503 for everything else.
-    async fn tell_short(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, place: RefusalPlace) {
-        if let Ok(local) = self.prepare(&stream) {
-            let ends = Ends { peer, local };
-            let answer = async |request: Request<Incoming>| {
-                let answer = self.answer_short(&request, ends);
-                closing(answer, request.version())
-            };
-            let told = async {
-                let rest = http_connection::serve(stream, SHORT_TIMEOUT, answer).await;
-                // The descriptor of a client that has asked nothing is free at once.
-                if rest.is_sent {
-                    http_connection::close(rest.stream).await;
-                }
-            };
-            let is_told = tokio::select! {
-                told = timeout(2 * SHORT_TIMEOUT, told) => told.is_ok(),
-                () = place.is_in_the_way() => false,
-            };
-            if !is_told {
-                tracing::debug!(%peer, "a client that was to be told of the shortage is cut off");
-            }
-        }
-        drop(place);
-    }
-
-    fn answer_short(&self, request: &Request<Incoming>, ends: Ends) -> Answer {
-        if let Err(refusal) = self.gate.host(request, ends) {
-            return *refusal;
-        }
-        match Route::of(request.uri().path(), self.settings.admin.is_none()) {
-            Some(route @ (Route::Healthz | Route::Readyz | Route::Metrics)) => {
-                self.plain(route, request, ends)
-            }
-            _ => {
-                let reason = "the server is short of file descriptors; try again later";
-                try_later(StatusCode::SERVICE_UNAVAILABLE, reason)
-            }
+    /// The paths that exist at a listener.
+    pub(super) fn wanted(&self, info: &ListenerInfo) -> Wanted {
+        Wanted {
+            metrics: self.settings.admin.is_none() && info.has(OffPath::Metrics),
+            console: info.has(OffPath::Try),
         }
     }
 
-    /// Sets the options of a socket, and returns its own address.
-    fn prepare(&self, stream: &TcpStream) -> io::Result<SocketAddr> {
-        listener::set_options(stream, self.settings.write_timeout)?;
-        stream.local_addr()
+    /// The client that a request comes from.
+    fn client<'a>(
+        &self,
+        request: &Request<Incoming>,
+        connection: &'a Connection,
+    ) -> Result<Client<'a>, Box<Answer>> {
+        let (mut ends, mut permit) = (connection.ends, connection.permit.clone());
+        if connection.is_proxy {
+            let trusted = &self.settings.trusted_proxies;
+            ends.peer = forwarded::client(request.headers(), ends.peer, trusted);
+            let taken = self.permits.take(ends.peer);
+            permit = taken.ok_or_else(|| {
+                let reason = self.too_many(ends.peer);
+                Box::new(try_later(StatusCode::TOO_MANY_REQUESTS, reason))
+            })?;
+        }
+        Ok(Client {
+            ends,
+            permit,
+            connection,
+        })
     }
 
-    async fn answer(self: &Rc<Self>, request: Request<Incoming>, client: &Client) -> AnyAnswer {
+    async fn answer(
+        self: &Rc<Self>,
+        request: Request<Incoming>,
+        connection: &Connection,
+    ) -> AnyAnswer {
+        let client = match self.client(&request, connection) {
+            Ok(client) => client,
+            Err(refusal) => return refusal.map(Either::Left),
+        };
+        let client = &client;
         let host = match self.gate.host(&request, client.ends) {
             Ok(host) => host,
             Err(refusal) => return refusal.map(Either::Left),
         };
-        let has_metrics = self.settings.admin.is_none();
-        let Some(route) = Route::of(request.uri().path(), has_metrics) else {
+        let info = &connection.info;
+        let Some(route) = Route::of(request.uri().path(), self.wanted(info)) else {
             // The target of OPTIONS may be the whole server (RFC 9110, section 9.3.7).
             if request.method() == Method::OPTIONS && request.uri().path() == "*" {
                 return gate::options(READING).map(Either::Left);
@@ -244,6 +279,9 @@ impl Routes {
         if route == Route::Echo && !self.settings.echo {
             let reason = "/echo is switched off by the setting `echo`: set it to true to use it";
             return text(StatusCode::NOT_FOUND, reason).map(Either::Left);
+        }
+        if route == Route::Echo && !info.has(OffPath::Echo) {
+            return not_found().map(Either::Left);
         }
         if route.is_web_socket() {
             let answer = self.web_socket(route, request, host.as_ref(), client);
@@ -279,7 +317,7 @@ impl Routes {
     }
 
     /// Answers a request for something that every page and program may read, and OPTIONS.
-    fn plain(&self, route: Route, request: &Request<Incoming>, ends: Ends) -> Answer {
+    pub(super) fn plain(&self, route: Route, request: &Request<Incoming>, ends: Ends) -> Answer {
         let (method, headers) = (request.method(), request.headers());
         if method == Method::OPTIONS {
             return gate::options(READING);
@@ -305,7 +343,7 @@ impl Routes {
         route: Route,
         request: Request<Incoming>,
         host: Option<&Authority>,
-        client: &Client,
+        client: &Client<'_>,
     ) -> Answer {
         if request.method() == Method::OPTIONS {
             return gate::options(HANDSHAKE);
@@ -354,25 +392,22 @@ impl Routes {
     fn subscriber(
         &self,
         request: Request<Incoming>,
-        client: &Client,
+        client: &Client<'_>,
     ) -> Result<Answer, Box<Answer>> {
         let encoding = handshake::encoding(request.headers())
             .map_err(|error| Box::new(self.refuse_handshake(error, client.ends)))?;
         let standing = self.standing(&request, client.ends)?;
         let access = Access {
-            may_publish: self.settings.publish_from.includes(client.ends.peer.ip()),
+            may_publish: self
+                .settings
+                .publish_from
+                .includes(client.ends.peer.is_local()),
         };
-        let guest = Guest {
-            peer: client.ends.peer,
-            access,
-            standing,
-        };
-        let (shard, permit) = (Rc::clone(&self.shard), client.permit.clone());
+        let (shard, admitted) = (Rc::clone(&self.shard), client.admitted(access, standing));
         let message_timeout = self.settings.message_timeout;
         let named = request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);
         let mut answer = self.upgrade(request, client, async move |stream, read| {
-            session::serve(shard, stream, read, encoding, guest, message_timeout).await;
-            drop(permit);
+            session::serve(shard, stream, read, encoding, admitted, message_timeout).await;
         })?;
         if named {
             let name = HeaderValue::from_static(encoding.subprotocol());
@@ -381,7 +416,7 @@ impl Routes {
         Ok(answer)
     }
 
-    fn echo(&self, request: Request<Incoming>, client: &Client) -> Result<Answer, Box<Answer>> {
+    fn echo(&self, request: Request<Incoming>, client: &Client<'_>) -> Result<Answer, Box<Answer>> {
         let (echo, permit) = (Rc::clone(&self.echo), client.permit.clone());
         self.upgrade(request, client, async move |stream, read| {
             echo.serve(stream, read).await;
@@ -393,8 +428,8 @@ impl Routes {
     fn upgrade(
         &self,
         mut request: Request<Incoming>,
-        client: &Client,
-        serve: impl AsyncFnOnce(TcpStream, Bytes) + 'static,
+        client: &Client<'_>,
+        serve: impl AsyncFnOnce(Stream, Bytes) + 'static,
     ) -> Result<Answer, Box<Answer>> {
         // hyper would hand over the stream through the second value, in another task.
         let (answer, _) = upgrade::upgrade(&mut request)
@@ -403,18 +438,7 @@ impl Routes {
         let session: Session = Box::new(move |stream, read| {
             spawn_local(connections.contain(async move { serve(stream, read).await }));
         });
-        client.session.replace(Some(session));
+        client.connection.session.replace(Some(session));
         Ok(answer.map(|_| Full::default()))
     }
-}
-
-/// A refusal that does not last.
-pub(super) fn try_later(status: StatusCode, reason: impl Into<String>) -> Answer {
-    retry_after(text(status, reason), RETRY_AFTER_S)
-}
-
-fn retry_after(mut answer: Answer, seconds: &'static str) -> Answer {
-    let seconds = HeaderValue::from_static(seconds);
-    answer.headers_mut().insert(RETRY_AFTER, seconds);
-    answer
 }

@@ -15,16 +15,17 @@ use tickcast_protocol::{
     message::{ClientMessage, Subscribe},
 };
 use tokio::{
-    net::TcpStream,
     task::{coop::unconstrained, yield_now},
     time::sleep,
 };
 
 use super::{
     closing,
-    outlet::{Outlet, Stream},
+    outlet::Outlet,
+    permits::Permit,
     pipe::Pipe,
     shard_handle::{Guest, ShardHandle},
+    stream::Stream,
     ws_reader::{Inbound, InboundError, MessageReader},
 };
 
@@ -36,16 +37,24 @@ const TURN_MESSAGES: usize = 512;
 /// Time between two looks at the frames that wait for a closed connection's socket.
 const UNSENT_POLL: Duration = Duration::from_millis(20);
 
+/// A client that was let in.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    /// Who it is, and what it may do.
+    pub(super) guest: Guest,
+    /// Its place among the connections of its address.
+    pub(super) permit: Permit,
+}
+
 /// Serves a subscriber.
 pub(super) async fn serve(
     shard: Rc<ShardHandle>,
-    stream: TcpStream,
+    stream: Stream,
     read: Bytes,
     encoding: Encoding,
-    guest: Guest,
+    Admitted { guest, permit }: Admitted,
     message_timeout: Duration,
 ) {
-    let stream = Stream::new(stream);
     let outlet = Outlet::Tcp(stream.clone());
     let (key, broken) = shard.begin(outlet, encoding.into(), guest);
     let _ending = Ending { shard: &shard, key };
@@ -62,10 +71,16 @@ pub(super) async fn serve(
         () = unconstrained(session.receive(reader)) => {}
         () = broken.notified() => {}
     }
+    drop(permit);
 }
 
 /// Serves the client of an event stream and its one subscription.
-pub(super) async fn stream(shard: Rc<ShardHandle>, pipe: Pipe, guest: Guest, request: Subscribe) {
+pub(super) async fn stream(
+    shard: Rc<ShardHandle>,
+    pipe: Pipe,
+    request: Subscribe,
+    Admitted { guest, permit }: Admitted,
+) {
     let outlet = Outlet::Events(pipe.clone());
     let (key, broken) = shard.begin(outlet, Wire::Events, guest);
     let _ending = Ending { shard: &shard, key };
@@ -75,6 +90,7 @@ pub(super) async fn stream(shard: Rc<ShardHandle>, pipe: Pipe, guest: Guest, req
         () = pipe.gone() => shard.with(|shard, _| shard.lost(key)),
         () = broken.notified() => {}
     }
+    drop(permit);
 }
 
 /// Ends the session when it is dropped, also by a panic.

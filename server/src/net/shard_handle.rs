@@ -2,7 +2,6 @@
 
 use std::{
     cell::{Cell, RefCell},
-    net::SocketAddr,
     rc::Rc,
     sync::Arc,
     thread::panicking,
@@ -30,6 +29,7 @@ use tokio::{
 use super::{
     client_questions::{SlowRow, WhoRow},
     outlet::Outlet,
+    peer::Peer,
     questions::Questions,
 };
 use crate::{
@@ -65,7 +65,9 @@ pub(super) struct ShardHandle {
 #[derive(Debug)]
 pub(super) struct Guest {
     /// Its address.
-    pub peer: SocketAddr,
+    pub peer: Peer,
+    /// The same, if the socket does not tell it.
+    pub name: Option<Box<str>>,
     /// What the settings allow it.
     pub access: Access,
     /// Its identity, if the server has any.
@@ -91,10 +93,22 @@ pub(super) struct Turn {
 #[derive(Debug)]
 struct Session {
     outlet: Outlet,
+    /// The client's address, if the socket does not tell it.
+    name: Option<Box<str>>,
     broken: Rc<Notify>,
     /// Wakes the session when its request is carried out.
     ready: Rc<Notify>,
     waiter: Option<AbortHandle>,
+}
+
+impl Session {
+    /// The client's address, for operators.
+    fn client(&self) -> String {
+        match &self.name {
+            Some(name) => name.to_string(),
+            None => self.outlet.client(),
+        }
+    }
 }
 
 impl ShardHandle {
@@ -259,7 +273,7 @@ impl ShardHandle {
         let sessions = self.sessions.borrow();
         let row = |(key, slow): (ConnectionKey, SlowClient)| {
             let session = sessions.get(&key);
-            let client = session.map_or("gone".to_owned(), |session| session.outlet.client());
+            let client = session.map_or("gone".to_owned(), Session::client);
             SlowRow { client, slow }
         };
         slowest.into_iter().map(row).collect()
@@ -335,6 +349,7 @@ impl ShardHandle {
         wire: Wire,
         Guest {
             peer,
+            name,
             access,
             standing,
         }: Guest,
@@ -351,6 +366,7 @@ impl ShardHandle {
         self.review(key);
         let session = Session {
             outlet,
+            name,
             broken: Rc::clone(&broken),
             ready: Rc::default(),
             waiter: None,

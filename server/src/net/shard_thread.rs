@@ -5,12 +5,14 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 use tickcast_core::shard::Shard;
 use tickcast_protocol::message::Epoch;
 use tokio::{
+    net::TcpStream,
     sync::{Semaphore, mpsc, watch},
     task::{spawn_local, yield_now},
     time::{Instant, interval, sleep_until, timeout_at},
 };
 
 use super::{
+    arrival::{Arrival, ListenerInfo},
     client_questions::Question,
     descriptors::Descriptors,
     echo::Echo,
@@ -19,9 +21,11 @@ use super::{
     listener::Accept,
     permits::Permits,
     ring_writer::RingWriter,
-    routes::{Routes, TURNED_AWAY_MAX},
+    routes::Routes,
     shard_handle::ShardHandle,
     state::ServerState,
+    stream::{SecureStream, Stream},
+    turned_away::TURNED_AWAY_MAX,
     ws_reader::Budget,
 };
 use crate::{
@@ -65,7 +69,9 @@ pub(crate) struct ShardThread {
     /// Questions of operators.
     pub(crate) questions: mpsc::Receiver<Question>,
     pub(crate) epoch: Epoch,
-    pub(crate) listener: std::net::TcpListener,
+    pub(crate) listeners: Vec<ShardListener>,
+    /// Connections that acceptors hand over, if there are any, and the task that takes them.
+    pub(crate) arrivals: Option<(mpsc::Receiver<Arrival>, Task)>,
     pub(crate) settings: Arc<ServerSettings>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) state: Arc<ServerState>,
@@ -86,11 +92,18 @@ pub(crate) struct ShardThread {
     pub(crate) audit: Option<Arc<AuditLog>>,
 }
 
+/// A listener whose connections a shard accepts itself.
+#[derive(Debug)]
+pub(crate) struct ShardListener {
+    pub(crate) socket: std::net::TcpListener,
+    pub(crate) info: Arc<ListenerInfo>,
+    /// Accepts connections.
+    pub(crate) task: Task,
+}
+
 /// The tasks of a shard's thread.
 #[derive(Debug)]
 pub(crate) struct ShardTasks {
-    /// Accepts connections.
-    pub(crate) listener: Task,
     /// Pings, heartbeats and timeouts.
     pub(crate) timers: Task,
     /// Answers operators.
@@ -102,8 +115,6 @@ pub(crate) struct ShardTasks {
 impl ShardThread {
     /// Runs until the last strip is sent and all clients are gone. An error is why it cannot.
     pub(crate) async fn run(self) -> Result<(), String> {
-        let listener = tokio::net::TcpListener::from_std(self.listener)
-            .map_err(|error| format!("cannot use the listening socket: {error}"))?;
         let tasks = self.tasks;
         let stats = Arc::clone(&self.metrics.shards[self.index]);
         let core = Arc::new(self.settings.core());
@@ -143,25 +154,38 @@ impl ShardThread {
         let routes = Rc::new(Routes {
             shard: Rc::clone(&shard),
             echo: Rc::clone(&echo),
-            settings: self.settings,
+            settings: Arc::clone(&self.settings),
             state: self.state,
             metrics: self.metrics,
             gate: self.gate,
+            permits: Arc::clone(&self.permits),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
             connections: tasks.connections,
         });
-        let accept = Rc::new(Accept {
-            listener,
-            permits: self.permits,
-            descriptors: self.descriptors,
-        });
-        spawn_local(Restarts::new(tasks.listener).run(move || {
-            let (accept, routes) = (Rc::clone(&accept), Rc::clone(&routes));
-            async move {
-                let begin = |stream, peer, admission| routes.accepted(stream, peer, admission);
-                accept.run(begin).await;
-            }
-        }));
+        for listener in self.listeners {
+            let socket = tokio::net::TcpListener::from_std(listener.socket)
+                .map_err(|error| format!("cannot use the listening socket: {error}"))?;
+            let accept = Rc::new(Accept {
+                listener: socket,
+                info: listener.info,
+                settings: Arc::clone(&self.settings),
+                permits: Arc::clone(&self.permits),
+                descriptors: Arc::clone(&self.descriptors),
+            });
+            let routes = Rc::clone(&routes);
+            spawn_local(Restarts::new(listener.task).run(move || {
+                let (accept, routes) = (Rc::clone(&accept), Rc::clone(&routes));
+                async move {
+                    let begin = |stream, peer, admission| {
+                        routes.accepted(Stream::new(stream), peer, &accept.info, admission);
+                    };
+                    accept.run(begin).await;
+                }
+            }));
+        }
+        if let Some((arrivals, task)) = self.arrivals {
+            spawn_part(&shard, task, take_arrivals(routes, arrivals));
+        }
         let timers = tick(Rc::clone(&shard), tick_interval);
         spawn_part(&shard, tasks.timers, timers);
         let operators = identity_commands::answer_all(Rc::clone(&shard), self.questions);
@@ -207,6 +231,25 @@ async fn tick(shard: Rc<ShardHandle>, interval: Duration) {
             sleep_until(due).await;
             shard.with(|shard, now| shard.tick_part(part, parts, now));
         }
+    }
+}
+
+/// Serves the connections of acceptors.
+async fn take_arrivals(routes: Rc<Routes>, mut arrivals: mpsc::Receiver<Arrival>) {
+    while let Some(arrival) = arrivals.recv().await {
+        let peer = arrival.peer;
+        let stream = match TcpStream::from_std(arrival.stream) {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "cannot use a connection");
+                continue;
+            }
+        };
+        let stream = match arrival.session {
+            Some(session) => Stream::Secure(Rc::new(SecureStream::new(stream, session))),
+            None => Stream::new(stream),
+        };
+        routes.accepted(stream, peer, &arrival.info, arrival.admission);
     }
 }
 

@@ -11,10 +11,10 @@ use tickcast_core::{
 use tickcast_protocol::error::ErrorCode;
 
 use super::{
-    answer::{Answer, text, typed},
+    answer::{Answer, text, try_later, typed},
     gate::{self, Ends},
     request::bearer,
-    routes::{Routes, try_later},
+    routes::Routes,
 };
 use crate::{auth::TICKET_LIFE, metrics::RefusalReason};
 

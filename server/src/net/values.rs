@@ -23,7 +23,6 @@ use super::{
     request::query,
     routes::{AnyAnswer, Client, Routes},
     session,
-    shard_handle::Guest,
     state::Stage,
 };
 use crate::metrics::RefusalReason;
@@ -37,7 +36,7 @@ const LATEST_AT_ONCE: usize = 1_000;
 
 impl Routes {
     /// Answers with an event stream, or with the reason of a refusal.
-    pub(super) fn stream(&self, request: &Request<Incoming>, client: &Client) -> AnyAnswer {
+    pub(super) fn stream(&self, request: &Request<Incoming>, client: &Client<'_>) -> AnyAnswer {
         let standing = match self.known_for_stream(request, client.ends) {
             Ok(standing) => standing,
             Err(refusal) => return refusal.map(Either::Left),
@@ -56,17 +55,12 @@ impl Routes {
         let body = if is_over {
             Either::Left(Full::from(retry))
         } else {
-            let pipe = Pipe::new(retry.as_bytes(), client.link.clone());
+            let pipe = Pipe::new(retry.as_bytes(), client.link());
             let body = pipe.body();
-            let guest = Guest {
-                peer: client.ends.peer,
-                access: Access::READER,
-                standing,
-            };
-            let (shard, permit) = (Rc::clone(&self.shard), client.permit.clone());
+            let admitted = client.admitted(Access::READER, standing);
+            let shard = Rc::clone(&self.shard);
             spawn_local(self.connections.contain(async move {
-                session::stream(shard, pipe, guest, params.into_request()).await;
-                drop(permit);
+                session::stream(shard, pipe, params.into_request(), admitted).await;
             }));
             Either::Right(body)
         };

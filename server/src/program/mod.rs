@@ -17,7 +17,7 @@ use std::{
 
 use signals::{Signal, Signals};
 use tickcast_server::{
-    Server,
+    Endpoint, Listening, Server,
     config::{OnFailure, Settings},
     log::Log,
 };
@@ -80,7 +80,17 @@ fn greet(server: &Server, settings: &Settings) {
     }
     let feeds = settings.feeds.iter().map(|feed| &feed.name);
     let (feeds, shards) = (feeds.collect::<Vec<_>>(), settings.server.shards);
-    tracing::info!(shards, ?feeds, "listening on ws://{}/ws", server.address());
+    for Listening { endpoint, is_tls } in server.listeners() {
+        let scheme = if *is_tls { "wss" } else { "ws" };
+        match endpoint {
+            Endpoint::Tcp(address) => {
+                tracing::info!(shards, ?feeds, "listening on {scheme}://{address}/ws");
+            }
+            Endpoint::Unix { .. } => {
+                tracing::info!(shards, ?feeds, "listening on {endpoint} for {scheme}");
+            }
+        }
+    }
 }
 
 /// Waits until the server is to end. Returns the exit code.
@@ -95,7 +105,7 @@ async fn until_the_end(
     loop {
         tokio::select! {
             signal = signals.next() => match signal {
-                Signal::Reload => reload::reload(&mut settings, server, log).await,
+                Signal::Reload => reload::reload(&mut settings, log, server).await,
                 Signal::End(name) => {
                     tracing::info!("{name}: draining; send the signal again to exit now");
                     return if has_failed { FAILED } else { 0 };

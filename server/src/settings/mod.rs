@@ -7,6 +7,7 @@
 pub(crate) mod decode;
 pub(crate) mod field;
 pub(crate) mod kinds;
+pub(crate) mod listen;
 pub(crate) mod liveness;
 mod log_filter;
 pub(crate) mod site;
@@ -38,6 +39,7 @@ use crate::{
     auth::check_file,
     feed::{FeedSettings, decode::DecodeRule},
 };
+use listen::{ListenSettings, TrustedProxy, trusted_proxy};
 pub(crate) use log_filter::log_filter;
 use site::{HostRule, OriginRule, host_rule, origin_rule};
 use values::{address, defaults, filter, number, size, time};
@@ -102,17 +104,29 @@ const MEMORY: RangeInclusive<usize> = 64 << 10..=1 << 40;
 #[command(next_help_heading = "Server")]
 pub struct ServerSettings {
     /// Address for WebSocket and HTTP; `:7400` is all addresses of IPv4, a name is resolved at the
-    /// start, and port 0 takes a free one.
+    /// start, and port 0 takes a free one. Tables `[[listen]]` are further listeners, or replace
+    /// the default.
     #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:7400", value_parser = address)]
     pub listen: SocketAddr,
     /// Address for operators: health, metrics (then only here) and slow clients. Keep strangers
     /// off it.
     #[arg(value_name = "ADDRESS", value_parser = address)]
     pub admin: Option<SocketAddr>,
+    /// Proxies that are believed when they name their client's address, in a PROXY header or in
+    /// `X-Forwarded-For`: addresses, networks such as `10.0.0.0/8`, or `unix`.
+    #[arg(value_name = "NETWORK", value_parser = trusted_proxy)]
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// Threads that serve connections [default: number of cores].
     #[arg(value_name = "NUMBER", default_value_t = cores(), hide_default_value = true)]
     #[arg(value_parser = number(1..=1_024_usize))]
     pub shards: usize,
+    /// Threads for handshakes of TLS, PROXY headers and Unix sockets.
+    #[arg(value_name = "NUMBER", default_value = "1", value_parser = number(1..=64_usize))]
+    pub acceptors: usize,
+    /// Handshakes of TLS and PROXY headers under way, at most. Further connections wait in the
+    /// kernel.
+    #[arg(value_name = "NUMBER", default_value = "1024", value_parser = number(1..=1_000_000_usize))]
+    pub handshakes_max: usize,
     /// Write to several clients in one system call where the kernel offers it (Linux 5.6).
     #[arg(value_name = "BOOL", default_value = "true", action = ArgAction::Set)]
     pub io_uring: bool,
@@ -181,7 +195,8 @@ pub struct ServerSettings {
     /// same time.
     #[arg(value_name = "TIME", default_value = "60s", value_parser = time(WAIT))]
     pub message_timeout: Duration,
-    /// Time for a client to send the header of its request.
+    /// Time for a client to send the header of its request, and before that for a handshake of TLS
+    /// with its PROXY header.
     #[arg(value_name = "TIME", default_value = "5s", value_parser = time(WAIT))]
     pub handshake_timeout: Duration,
     /// Time over which connections are closed when the server ends.
@@ -254,22 +269,26 @@ pub enum PublishFrom {
 }
 
 impl PublishFrom {
-    /// Whether clients at an address may publish.
-    pub(crate) fn includes(self, address: IpAddr) -> bool {
+    /// Whether a client may publish that is on this machine, or is not.
+    pub(crate) fn includes(self, is_local: bool) -> bool {
         match self {
             Self::Nobody => false,
-            Self::Loopback => address.to_canonical().is_loopback(),
+            Self::Loopback => is_local,
             Self::Anybody => true,
         }
     }
 }
 
 impl ServerSettings {
-    /// Checks settings against each other. An error has the key and the reason.
-    pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
-        let listen = self.listen;
-        match self.admin.filter(|admin| overlap(listen, *admin)) {
-            Some(admin) => Err((
+    /// Checks settings against the listeners. An error has the key and the reason.
+    pub(crate) fn check(&self, listeners: &[ListenSettings]) -> Result<(), (&'static str, String)> {
+        let addresses = listeners.iter().filter_map(ListenSettings::address);
+        let overlapping = self.admin.and_then(|admin| {
+            let mut addresses = addresses.filter(|listen| overlap(*listen, admin));
+            Some((admin, addresses.next()?))
+        });
+        match overlapping {
+            Some((admin, listen)) => Err((
                 "admin",
                 format!("{admin} has the same port as listen, {listen}: choose another port"),
             )),
@@ -319,7 +338,7 @@ impl ServerSettings {
 
 /// Whether only one of two addresses can be listened to: their ports are the same, and one of them
 /// includes the other. `[::]` includes all addresses of IPv4.
-fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
     let includes =
         |all: IpAddr, ip: IpAddr| all.is_unspecified() && (all.is_ipv6() || ip.is_ipv4());
@@ -349,8 +368,10 @@ pub(crate) struct Top {
 /// All settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Everything but the feeds.
+    /// Everything but the listeners and the feeds.
     pub server: ServerSettings,
+    /// All listeners, the one of `listen` included.
+    pub listeners: Vec<ListenSettings>,
     /// The feeds, each already checked.
     pub feeds: Vec<FeedSettings>,
     /// How payloads are read; the first rule that matches a topic counts.
@@ -389,32 +410,14 @@ mod tests {
     }
 
     #[test]
-    fn each_value_of_publish_from_includes_its_addresses_only() {
-        let check = |text: &str, expected: [bool; 3]| {
-            let address: IpAddr = text.parse().unwrap();
-            let settings = [
-                PublishFrom::Nobody,
-                PublishFrom::Loopback,
-                PublishFrom::Anybody,
-            ];
-            assert_eq!(
-                settings.map(|from| from.includes(address)),
-                expected,
-                "{text}"
-            );
-        };
-        for loopback in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
-            check(loopback, [false, true, true]);
-        }
-        for other in [
-            "10.0.0.1",
-            "8.8.8.8",
-            "::ffff:10.0.0.1",
-            "fd00::1",
-            "2001:db8::1",
-            "::",
+    fn each_value_of_publish_from_includes_its_clients_only() {
+        for (from, elsewhere, local) in [
+            (PublishFrom::Nobody, false, false),
+            (PublishFrom::Loopback, false, true),
+            (PublishFrom::Anybody, true, true),
         ] {
-            check(other, [false, false, true]);
+            assert_eq!(from.includes(false), elsewhere, "{from:?}");
+            assert_eq!(from.includes(true), local, "{from:?}");
         }
     }
 }

@@ -1,25 +1,36 @@
-//! TLS: one place for trusted authorities, certificates and keys.
+//! TLS: certificates and keys of listeners and of outgoing connections.
 //!
-//! So far this is the client side, for feeds that connect to a server of their own. It uses rustls
-//! with ring, and knows no feed and no protocol.
+//! It uses rustls with ring, and knows no feed, no socket and no protocol. What clients of any kind
+//! need is in `tickcast_protocol::tls`: authorities, certificates and keys from files, and what is
+//! wrong with them.
 //!
 //! The files in reading order:
 //!
-//! * `settings`: what an operator configures, one group of keys for each kind of feed that has TLS
-//! * `client`: connections as configured; files are read again for each, so that renewed
-//!   certificates are used
-//! * `pem`: certificates and keys from files, and what is wrong with them
-//! * `failure`: the reason of a failed handshake in one sentence
-//! * `unverified`: what accepts any certificate, if a setting says so
+//! * `settings`: what an operator configures, one group of keys for each kind of feed that has TLS,
+//!   and for each listener
+//! * `client`: outgoing connections as configured
+//! * `server`: listeners as configured
+//! * `current`: what a listener shows now, which can be replaced
+//! * `session`, `arena`: the session of one client of a listener, without I/O
+//! * `validity`: when certificates are valid
 
+mod arena;
 mod client;
-mod failure;
-mod pem;
+mod current;
+mod server;
+mod session;
 mod settings;
-mod unverified;
+mod validity;
 
+pub use arena::Arena;
 pub(crate) use client::TlsClient;
-pub use settings::ClientTls;
+pub(crate) use current::CurrentTls;
+pub(crate) use server::{check, load};
+pub(crate) use session::RECORD_MAX_BYTES;
+pub use session::TlsSession;
+pub use settings::{ClientTls, ServerTls};
 
+#[cfg(test)]
+mod session_tests;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
-//! Settings of TLS for outgoing connections.
+//! Settings of TLS, for outgoing connections and for listeners.
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
+use tickcast_protocol::tls::TlsOptions;
 
 /// TLS of an outgoing connection. Each field is a setting of a feed, see `crate::settings`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -33,7 +34,31 @@ pub struct ClientTls {
     pub insecure: bool,
 }
 
+/// TLS of a listener.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ServerTls {
+    /// The server's certificate, and those between it and its authority.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authorities of clients' certificates, which clients must have then.
+    pub client_ca: Option<PathBuf>,
+}
+
 impl ClientTls {
+    /// The same for a client.
+    pub(super) fn options(&self) -> TlsOptions {
+        TlsOptions {
+            ca: self.ca.clone(),
+            cert: self.cert.clone(),
+            key: self.key.clone(),
+            server_name: self.server_name.clone(),
+            alpn: self.alpn.clone(),
+            insecure: self.insecure,
+            prefix: "tls_",
+        }
+    }
+
     /// The key of a setting that has no effect without TLS.
     pub(crate) fn key_in_use(&self) -> Option<&'static str> {
         let keys = [

@@ -224,14 +224,14 @@ async fn a_sequencer_or_admin_thread_that_fails_is_a_failure_of_the_server_which
 async fn every_task_is_tried_by_a_test() {
     let server = start(&["--feed", "simulated"]);
     let expected = [
+        "listener-0",
+        "listener-1",
         "connections",
         "ingest",
         "feed-simulated",
-        "listener-0",
         "timers-0",
         "operators-0",
         "shard-0",
-        "listener-1",
         "timers-1",
         "operators-1",
         "shard-1",

@@ -64,7 +64,7 @@ impl Program {
 
     /// A counter of a server.
     pub(crate) fn counter(&self, name: &str) -> io::Result<u64> {
-        let counters = scrape::fetch(self.address, "localhost", "/metrics")?;
+        let counters = scrape::fetch(self.address, None, "localhost", "/metrics")?;
         Ok(counters.get(name).map_or(0, |value| *value as u64))
     }
 }

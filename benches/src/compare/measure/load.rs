@@ -23,6 +23,7 @@ pub(super) fn load_settings(
     });
     LoadSettings {
         address,
+        tls: None,
         dialect: contender.dialect(workload.mode, workload.max_rate_hz),
         mode: workload.mode,
         topics: workload.topics,

@@ -164,7 +164,7 @@ impl<'a> MeasuredContender<'a> {
         let mut measurement = self.figures(run);
         if self.contender.is_tickcast() {
             let address = self.running.address;
-            let counted = scrape::fetch(address, &address.to_string(), "/metrics")?;
+            let counted = scrape::fetch(address, None, &address.to_string(), "/metrics")?;
             let by_server = |name| counted.get(name).copied().unwrap_or(0.0) as u64;
             measurement.counters = Some(BothCounts {
                 server: Counted {

@@ -12,7 +12,7 @@ export class Server {
   #process;
 
   /**
-   * @param {string[]} flags besides `--listen`
+   * @param {string[]} flags besides `--listen`; with `--config` the file has a listener with TLS
    * @param {number} port 0 for any
    */
   static async start(flags = [], port = 0) {
@@ -20,18 +20,27 @@ export class Server {
     const server = new Server();
     server.#process = spawn(BINARY, ['--listen', `127.0.0.1:${port}`, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
     const output = [];
+    // A listener with TLS is in a file of settings.
+    const hasSecure = flags.includes('--config');
+    let url;
     const listening = new Promise((resolve, reject) => {
       const look = (line) => {
         output.push(line);
-        const url = /ws:\/\/[\d.]+:(\d+)\/ws/.exec(line);
-        if (url) resolve(url);
+        const secure = /wss:\/\/[\d.]+:(\d+)\/ws/.exec(line);
+        if (secure) {
+          server.securePort = Number(secure[1]);
+          server.secureUrl = `wss://localhost:${secure[1]}/ws`;
+        }
+        const plain = /\bws:\/\/[\d.]+:(\d+)\/ws/.exec(line);
+        if (plain) url = plain;
+        if (url && (server.securePort || !hasSecure)) resolve(url);
       };
       for (const stream of [server.#process.stdout, server.#process.stderr]) createInterface(stream).on('line', look);
       server.#process.once('error', reject);
       server.#process.once('exit', (code) => reject(new Error(`the server ended with ${code}:\n${output.join('\n')}`)));
     });
-    const [url, listeningPort] = await listening;
-    server.url = url;
+    const [plainUrl, listeningPort] = await listening;
+    server.url = plainUrl;
     server.port = Number(listeningPort);
     return server;
   }

@@ -1,6 +1,9 @@
 //! Candles and volume from samples.
 
-use tickcast_protocol::message::TimeNs;
+use tickcast_protocol::{
+    decimal::Decimal,
+    message::{CandleState, TimeNs},
+};
 
 use crate::data::history::{LANE_MAIN, LANE_SECOND, SampleSeries, SeriesKind};
 
@@ -19,8 +22,12 @@ pub(crate) struct Candle {
     pub(crate) close: f64,
     /// Units traded; 0 where there are none.
     pub(crate) volume: f64,
-    /// Whether the candle is final: its interval is over, and no update in it is missing.
-    pub(crate) is_complete: bool,
+    /// The same in all its digits, where the server tells it.
+    pub(crate) exact_volume: Option<Decimal>,
+    /// Number of updates.
+    pub(crate) count: u64,
+    /// Whether its interval is over, and no update in it is missing.
+    pub(crate) state: CandleState,
 }
 
 impl Candle {
@@ -66,7 +73,13 @@ pub(crate) fn candles(
                 low: values.min,
                 close: values.last,
                 volume,
-                is_complete: now_ns >= candle_end_ns && !has_gap && !is_cut,
+                exact_volume: None,
+                count: values.count,
+                state: match has_gap || is_cut {
+                    true => CandleState::Incomplete,
+                    false if now_ns < candle_end_ns => CandleState::Open,
+                    false => CandleState::Complete,
+                },
             });
         }
         at = next;

@@ -1,10 +1,15 @@
 //! Pure arithmetic of charts: from samples to drawings.
 
+mod basis;
 pub(crate) mod candles;
 mod columns;
+mod cursors;
+pub(crate) mod joined_candles;
 mod line;
 mod reduction;
+pub(crate) mod rows;
 mod scale;
+mod series_options;
 mod style;
 pub(crate) mod ticks;
 mod time_steps;
@@ -12,12 +17,14 @@ mod time_view;
 mod view_history;
 mod window;
 
-pub use self::{line::ChartLine, reduction::Reduction, window::ChartWindow};
 pub(crate) use self::{
+    basis::{ShownAs, ValueBasis},
+    cursors::{Cursors, Measured},
     line::{BandPiece, Extent, Point},
     scale::{ScaleMode, ValueScale},
-    style::ChartStyle,
+    series_options::{AxisSide, SeriesOptions},
     time_steps::round_interval,
     time_view::{SPAN_DEFAULT_NS, TimeView},
     view_history::{Gesture, ViewHistory},
 };
+pub use self::{line::ChartLine, reduction::Reduction, style::ChartStyle, window::ChartWindow};

@@ -51,7 +51,17 @@ impl Reduction {
 
     /// The line of the main values.
     pub fn line(&mut self, series: &SampleSeries, window: &ChartWindow) -> ChartLine {
-        let (from, to) = window.range(series);
+        self.line_from(series, window, series.start())
+    }
+
+    /// The line of the main values of the samples from `first` on.
+    pub(crate) fn line_from(
+        &mut self,
+        series: &SampleSeries,
+        window: &ChartWindow,
+        first: u64,
+    ) -> ChartLine {
+        let (from, to) = window.range_from(series, first);
         if window.is_raw(from, to) {
             return ChartLine::Points(points(series, window, from, to));
         }
@@ -100,7 +110,18 @@ impl Reduction {
         window: &ChartWindow,
         until_ns: TimeNs,
     ) -> Vec<BandPiece> {
-        let (from, to) = window.range(series);
+        self.band_from(series, window, until_ns, series.start())
+    }
+
+    /// The band of the samples from `first` on.
+    pub(crate) fn band_from(
+        &mut self,
+        series: &SampleSeries,
+        window: &ChartWindow,
+        until_ns: TimeNs,
+        first: u64,
+    ) -> Vec<BandPiece> {
+        let (from, to) = window.range_from(series, first);
         let is_raw = window.is_raw(from, to);
         // A column of one nanosecond holds one sample, or several of the same time.
         let width_ns = if is_raw { 1 } else { window.column_ns() };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::time::{MINUTE, SECOND};
+use crate::data::time::{DAY, HOUR, MINUTE, SECOND};
 
 /// How values are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -17,11 +17,15 @@ pub enum ChartStyle {
 
 impl ChartStyle {
     /// The styles to choose from, each with its short name.
-    pub(crate) const ALL: [(&str, Self); 5] = [
+    pub(crate) const ALL: [(&str, Self); 9] = [
         ("Line", Self::Line),
         ("1 s", Self::Candles(SECOND)),
         ("10 s", Self::Candles(10 * SECOND)),
         ("1 m", Self::Candles(MINUTE)),
         ("5 m", Self::Candles(5 * MINUTE)),
+        ("15 m", Self::Candles(15 * MINUTE)),
+        ("1 h", Self::Candles(HOUR)),
+        ("4 h", Self::Candles(4 * HOUR)),
+        ("1 d", Self::Candles(DAY)),
     ];
 }

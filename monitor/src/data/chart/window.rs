@@ -40,6 +40,12 @@ impl ChartWindow {
         series.index_at(self.end_ns.saturating_add(1)) - series.index_at(self.start_ns)
     }
 
+    /// The same of the samples from `first` on.
+    pub(super) fn range_from(&self, series: &SampleSeries, first: u64) -> (u64, u64) {
+        let (from, to) = self.range(series);
+        (from.max(first), to.max(from.max(first)))
+    }
+
     pub(super) fn is_raw(&self, from: u64, to: u64) -> bool {
         to - from <= u64::from(self.columns) * RAW_PER_COLUMN
     }

@@ -25,6 +25,23 @@ pub(crate) fn duration(ns: i64) -> String {
     }
 }
 
+/// The stretch of time in a text that a person typed: `30 s`, `1.5 min`, `2 h`.
+pub(crate) fn parse_duration(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let number: f64 = text[..end].parse().ok()?;
+    let unit = match text[end..].trim() {
+        "ms" => MS,
+        "s" | "sec" => SECOND,
+        "m" | "min" => MINUTE,
+        "h" => HOUR,
+        "d" => DAY,
+        _ => return None,
+    };
+    let ns = number * unit as f64;
+    (ns >= 0.0 && ns < i64::MAX as f64).then_some(ns as i64)
+}
+
 /// A latency with three digits: `84 µs`, `0.21 ms`, `12.4 ms`, `1.3 s`.
 pub(crate) fn latency(ns: i64) -> String {
     match ns.max(0) {

@@ -10,7 +10,7 @@ mod zone;
 
 pub use self::numbers::number;
 pub(crate) use self::{
-    durations::{age, duration, latency},
+    durations::{age, duration, latency, parse_duration},
     latest::latest,
     numbers::{count, cut, cut_front, mebibytes, parse_number, rate, signed, value},
     zone::Zone,

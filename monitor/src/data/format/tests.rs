@@ -85,3 +85,21 @@ fn long_texts_are_cut_between_characters() {
     check(cut("äöü\nsecond line", 2), "äö…");
     check(cut("äöü\nsecond line", 3), "äöü");
 }
+
+#[test]
+fn durations_are_read_as_they_are_written() {
+    for (text, ns) in [
+        ("30 s", Some(30 * SECOND)),
+        ("1.5min", Some(90 * SECOND)),
+        (" 250 ms ", Some(250_000_000)),
+        ("2 h", Some(7_200 * SECOND)),
+        ("1 d", Some(86_400 * SECOND)),
+        ("30", None),
+        ("s", None),
+        ("1.2.3 s", None),
+        ("-1 s", None),
+        ("99999999999999999999 d", None),
+    ] {
+        assert_eq!(parse_duration(text), ns, "{text}");
+    }
+}

@@ -40,12 +40,14 @@ impl MonitoredTopic {
     pub(super) fn every_from(&mut self, position: Position) {
         self.joint = None;
         self.past = PastHistory::Before(position.saturating_add(1));
+        self.receives_every(position);
     }
 
     /// Positions start again.
     pub(super) fn forget_past(&mut self) {
         self.joint = None;
         self.past = PastHistory::Unasked;
+        self.every_after = self.every_after.map(|_| 0);
     }
 
     /// Called before an update from a subscription to every update is appended.

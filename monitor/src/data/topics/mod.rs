@@ -1,8 +1,11 @@
 //! Topics with their newest values and their history, within a memory limit.
 
+mod appending;
 mod backfill;
+mod derived;
 mod keys;
 mod latest;
+mod long_time;
 mod messages;
 mod past;
 mod rate;

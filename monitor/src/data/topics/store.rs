@@ -13,6 +13,7 @@ use tickcast_protocol::{
 };
 
 use super::{
+    appending::append,
     keys::{TopicKey, TopicTable},
     latest::Latest,
     past::PastHistory,
@@ -48,16 +49,18 @@ const UNWATCHED_WEIGHT: usize = 4;
 /// rest.
 #[derive(Debug)]
 pub struct Store {
-    topics: TopicTable,
+    pub(super) topics: TopicTable,
     by_name: HashMap<Topic, TopicKey>,
     totals: UpdateTotals,
     /// The number of connections so far.
     connection: u32,
-    memory_limit: usize,
-    bytes: usize,
-    moved_ns: TimeNs,
+    pub(super) memory_limit: usize,
+    pub(super) bytes: usize,
+    pub(super) moved_ns: TimeNs,
     newest_ns: Option<TimeNs>,
-    with_value: Vec<TopicKey>,
+    pub(super) with_value: Vec<TopicKey>,
+    /// How many topics were taken off that list.
+    pub(super) unlisted: u64,
     /// Topics that are not live.
     not_live: BTreeSet<TopicKey>,
     status_changes: u64,
@@ -88,6 +91,7 @@ impl Store {
             moved_ns: 0,
             newest_ns: None,
             with_value: Vec::new(),
+            unlisted: 0,
             not_live: BTreeSet::new(),
             status_changes: 0,
             payload_bytes: 0,
@@ -103,7 +107,7 @@ impl Store {
         }
     }
 
-    fn key_or_new(&mut self, name: &Topic) -> Option<TopicKey> {
+    pub(super) fn key_or_new(&mut self, name: &Topic) -> Option<TopicKey> {
         if let Some(&key) = self.by_name.get(name) {
             return Some(key);
         }
@@ -130,6 +134,11 @@ impl Store {
         topic.wants(mode) && update.position > topic.series_at.0
     }
 
+    /// Counts an update that cannot be shown.
+    pub(crate) fn drop_update(&mut self) {
+        self.totals.dropped += 1;
+    }
+
     /// Applies an update. An update that came before, by another subscription, has no effect.
     pub fn apply(&mut self, update: Update<Topic>, mode: Mode) {
         let Some(key) = self.key_or_new(&update.topic) else {
@@ -139,6 +148,11 @@ impl Store {
         let topic = &mut self.topics[key];
         topic.received += 1;
         self.totals.received += 1;
+        if mode == Mode::Every
+            && let Some(long) = topic.long_mut()
+        {
+            long.update(&update);
+        }
         if topic.wants(mode) && update.position > topic.series_at.0 {
             let before = topic.series.as_ref().map_or(0, SampleSeries::bytes);
             if mode == Mode::Every {
@@ -188,6 +202,12 @@ impl Store {
             return;
         };
         let topic = &mut self.topics[key];
+        if topic.status != status
+            && let Some(long) = topic.long_mut()
+        {
+            // Updates may have been lost.
+            long.doubt();
+        }
         topic.status = status;
         topic.status_since_ns = since_ns;
         if let Some(watched) = &mut topic.watched {
@@ -271,6 +291,12 @@ impl Store {
     pub(crate) fn want_every(&mut self, name: &Topic, wanted: bool) {
         if let Some(key) = self.key_or_new(name) {
             let topic = &mut self.topics[key];
+            if !wanted {
+                topic.every_after = None;
+                if let Some(long) = topic.long_mut() {
+                    long.newest_only();
+                }
+            }
             topic.lossless = match (wanted, topic.lossless) {
                 (false, _) => Lossless::No,
                 (true, Lossless::No) => Lossless::Asked,
@@ -305,7 +331,7 @@ impl Store {
     }
 
     /// Evicts the oldest samples of the largest series until there is some space again.
-    fn evict(&mut self) {
+    pub(super) fn evict(&mut self) {
         let target = self.memory_limit - self.memory_limit / EVICT_SLACK_DIVISOR;
         let weight = |topic: &MonitoredTopic| {
             let bytes = topic.series.as_ref().map_or(0, SampleSeries::bytes);
@@ -342,6 +368,14 @@ impl Store {
     pub(super) fn topic_mut(&mut self, name: &Topic) -> Option<&mut MonitoredTopic> {
         let key = self.by_name.get(name.as_str())?;
         Some(&mut self.topics[*key])
+    }
+
+    pub(super) fn topic_at_mut(&mut self, key: TopicKey) -> &mut MonitoredTopic {
+        &mut self.topics[key]
+    }
+
+    pub(super) fn all_topics_mut(&mut self) -> impl Iterator<Item = &mut MonitoredTopic> {
+        self.topics.iter_mut()
     }
 
     /// The state of a topic.
@@ -407,60 +441,5 @@ impl Store {
     /// Bytes of history that may be held.
     pub fn memory_limit(&self) -> usize {
         self.memory_limit
-    }
-}
-
-/// Appends an update to its topic's series, with the gap that its seq implies.
-fn append(
-    topic: &mut MonitoredTopic,
-    update: &Update<Topic>,
-    connection: u32,
-    totals: &mut UpdateTotals,
-) {
-    let (_, seq_before) = topic.series_at;
-    topic.series_at = (update.position, update.seq);
-    let reconnected = std::mem::replace(&mut topic.connection, connection) != connection;
-    let lossless = topic.lossless == Lossless::Yes;
-    if topic.lossless == Lossless::Asked {
-        topic.lossless = Lossless::Yes;
-    }
-    if sample::is_past(update) {
-        // Series are in order of arrival, and it belongs elsewhere. The next update tells what was
-        // skipped before it.
-        if seq_before > 0 {
-            topic.series_at.1 = seq_before + 1;
-        }
-        return;
-    }
-    let Some((kind, values)) = sample::of_value(&update.value) else {
-        // A line across "unavailable" would claim that the value was known.
-        if let Some(series) = &mut topic.series {
-            series.mark_gap(Some(0), GapCause::NotANumber);
-        }
-        return;
-    };
-    let series = match &mut topic.series {
-        Some(series) if series.kind() == kind => series,
-        // A topic that changes from readings to trades starts another series.
-        series => series.insert(SampleSeries::new(kind)),
-    };
-    if seq_before > 0 {
-        let skipped = update.seq.saturating_sub(seq_before + 1);
-        if skipped > 0 && (lossless || reconnected) {
-            series.mark_gap(Some(skipped), GapCause::Lost);
-            topic.missing.lost += skipped;
-            topic.missing.gaps += 1;
-            totals.lost += skipped;
-            totals.gaps += 1;
-        } else {
-            topic.missing.conflated += skipped;
-            totals.conflated += skipped;
-        }
-    }
-    if sample::is_number(kind, values) {
-        let extra = sample::extra_of(&update.value);
-        series.append_with(update.ingest_time_ns, values, extra);
-    } else {
-        series.mark_gap(Some(0), GapCause::NotANumber);
     }
 }

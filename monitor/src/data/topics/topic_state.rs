@@ -97,6 +97,8 @@ pub struct MonitoredTopic {
     pub(super) series_at: (Position, Seq),
     /// How its samples are received.
     pub(super) lossless: Lossless,
+    /// All of its updates after this position are received; `None` while not all are.
+    pub(super) every_after: Option<Position>,
     /// Where the part without gaps begins.
     pub(super) joint: Option<Joint>,
     pub(super) past: PastHistory,
@@ -144,6 +146,7 @@ impl MonitoredTopic {
             watched: None,
             series_at: (0, 0),
             lossless: Lossless::No,
+            every_after: None,
             joint: None,
             past: PastHistory::Unasked,
             connection: 0,
@@ -218,6 +221,16 @@ impl MonitoredTopic {
             Lossless::No => mode == Mode::Latest,
             Lossless::Asked | Lossless::Yes => mode == Mode::Every,
         }
+    }
+
+    /// Forgets its values: it is a computed topic that was removed.
+    pub(super) fn forget_values(&mut self) {
+        let watched = self.watched.take();
+        let name = self.name.clone();
+        let settings = self.settings.take();
+        *self = Self::new(name);
+        self.watched = watched;
+        self.set(settings.as_deref());
     }
 
     /// Applies the newest value.

@@ -9,12 +9,14 @@ use super::{
     messages::{Message, MessageLog},
     states::{StateHistory, StatusHistory},
 };
+use crate::data::long_history::TopicLongHistory;
 
 /// What is kept of a topic while it is charted or inspected.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watched {
     pub(crate) states: StateHistory,
     pub(crate) statuses: StatusHistory,
+    pub(crate) long: TopicLongHistory,
     /// Only while it is inspected.
     pub(crate) messages: Option<MessageLog>,
 }
@@ -38,11 +40,14 @@ impl Watched {
         }
     }
 
+    /// The status is this one now.
     pub(super) fn status(&mut self, since_ns: TimeNs, status: Status) {
         self.statuses.push(since_ns, status);
     }
 
+    /// Positions and seqs start again.
     pub(super) fn epoch_changed(&mut self) {
+        self.long.epoch_changed();
         if let Some(messages) = &mut self.messages {
             messages.epoch_changed();
         }

@@ -31,12 +31,16 @@ impl MonitoredTopic {
     pub(super) fn watch(&mut self, is_inspected: bool) {
         let newest = self.newest_message();
         let status = (self.status_since_ns, self.status);
+        let every_after = self.every_after.map(|after| after.max(self.series_at.0));
         let watched = self.watched.get_or_insert_with(|| {
             let mut watched = Watched::default();
             if let Some(message) = &newest {
                 watched.states.push(message.time_ns, &message.value);
             }
             watched.status(status.0, status.1);
+            if let Some(after) = every_after {
+                watched.long.every_from(after);
+            }
             Box::new(watched)
         });
         if !is_inspected {

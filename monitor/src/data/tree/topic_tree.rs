@@ -39,6 +39,8 @@ pub(crate) struct TreeRow {
 #[derive(Debug, Clone)]
 pub(crate) struct TopicTree {
     nodes: Nodes,
+    /// How many topics the store had taken off its list.
+    unlisted: u64,
     /// How many of the store's topics with a value have been inserted.
     placed: usize,
     /// How many of those have been filtered.
@@ -63,6 +65,7 @@ impl TopicTree {
     pub(crate) fn new(open: BTreeSet<String>) -> Self {
         Self {
             nodes: Nodes::default(),
+            unlisted: 0,
             placed: 0,
             filtered: 0,
             matching: 0,
@@ -82,9 +85,10 @@ impl TopicTree {
     /// selects a name; it must not change until `refilter`. Returns whether all topics are
     /// done.
     pub(crate) fn update(&mut self, store: &Store, matches: impl Fn(&str) -> bool) -> bool {
-        if store.with_value().len() < self.placed {
-            // The store was replaced.
+        if store.with_value().len() < self.placed || store.unlisted() != self.unlisted {
+            // The store was replaced, or a topic was removed.
             *self = Self::new(std::mem::take(&mut self.open));
+            self.unlisted = store.unlisted();
         }
         let new = &store.with_value()[self.placed..];
         for &key in &new[..new.len().min(STEP_TOPICS)] {

@@ -5,6 +5,7 @@
 
 mod common;
 mod file;
+mod panes;
 mod preferences;
 mod state;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod workspace;
 pub(crate) use self::{
     common::CommonState,
     file::default_path,
+    panes::{SavedDashboard, SavedTile, SavedTrades, TILES_MAX, TileKind},
     preferences::Preferences,
     topic_list::{ListOptions, SavedTopicList, Sort},
     workspace::{PANES_MAX, SavedChart, SavedLog, SavedPane, SavedTree, SavedWorkspace},

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::data::{
     alerts::AlertRule,
+    derived::DerivedTopic,
     topics::{SETTINGS_MAX, TopicSettings},
 };
 
@@ -43,6 +44,9 @@ pub struct SavedState {
     /// What the user has set for single topics.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub topics: BTreeMap<Topic, TopicSettings>,
+    /// The topics that are computed from others, in the order in which they were made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub derived: Vec<DerivedTopic>,
     /// The other servers, each with its own state. Only the common state above counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<SavedState>,

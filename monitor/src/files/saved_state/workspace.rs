@@ -11,13 +11,17 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tickcast_protocol::topic::Topic;
 
-use crate::data::chart::{ChartStyle, SPAN_DEFAULT_NS, ScaleMode};
+use super::panes::{SavedDashboard, SavedTrades};
+use crate::data::{
+    chart::{ChartStyle, SPAN_DEFAULT_NS, ScaleMode, SeriesOptions},
+    derived::DerivedTopic,
+};
 
 /// The most panes: each wants every update of its topics, and more do not fit on a screen.
 pub(crate) const PANES_MAX: usize = 24;
 
 /// The most panes and containers of a layout that is read from a file.
-const TILES_MAX: usize = 4 * PANES_MAX;
+const TREE_MAX: usize = 4 * PANES_MAX;
 
 /// All panes and how they are laid out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +33,9 @@ pub struct SavedWorkspace {
     /// Whether all charts show the time of the active one.
     #[serde(default)]
     pub is_linked: bool,
+    /// The derived topics that it shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived: Vec<DerivedTopic>,
 }
 
 /// A tree of tiles.
@@ -102,6 +109,10 @@ pub(crate) enum SavedPane {
     Inspector {},
     /// The messages of text topics.
     Log(SavedLog),
+    /// Topics at a glance.
+    Dashboard(SavedDashboard),
+    /// The trades of a topic.
+    Trades(SavedTrades),
 }
 
 /// The saved form of a log.
@@ -125,6 +136,9 @@ pub(crate) struct SavedChart {
     /// How much time it shows, in nanoseconds.
     #[serde(default = "default_span_ns")]
     pub(crate) span_ns: i64,
+    /// How its series are shown, and its cursors.
+    #[serde(flatten)]
+    pub(crate) options: SeriesOptions,
 }
 
 fn default_span_ns() -> i64 {
@@ -182,9 +196,14 @@ impl SavedWorkspace {
         let has_topics = |tile: &SavedTile| match tile {
             SavedTile::Pane(SavedPane::Chart(chart)) => !chart.topics.is_empty(),
             SavedTile::Pane(SavedPane::Log(log)) => !log.topics.is_empty(),
-            SavedTile::Pane(SavedPane::Health {} | SavedPane::Inspector {})
+            SavedTile::Pane(
+                SavedPane::Health {}
+                | SavedPane::Inspector {}
+                | SavedPane::Dashboard(_)
+                | SavedPane::Trades(_),
+            )
             | SavedTile::Container(_) => true,
         };
-        has_root && seen.len() <= TILES_MAX && tiles.values().all(has_topics)
+        has_root && seen.len() <= TREE_MAX && tiles.values().all(has_topics)
     }
 }

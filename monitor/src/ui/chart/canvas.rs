@@ -5,7 +5,11 @@ use egui::{Color32, Painter, Rect, pos2};
 use super::{paint, plot::Plot};
 use crate::{
     data::{
-        chart::{BandPiece, ChartLine, candles::Candle},
+        chart::{
+            AxisSide, BandPiece, ChartLine, ShownAs,
+            candles::Candle,
+            rows::{ChartRows, WantedRows},
+        },
         history::SampleSeries,
         topics::MonitoredTopic,
     },
@@ -22,15 +26,20 @@ const VALUE_AXIS_MIN_WIDTH: f32 = 56.0;
 pub(super) struct Areas {
     pub(super) plot: Rect,
     pub(super) axis: Rect,
+    /// The second value axis; without width if no series is on it.
+    pub(super) second: Rect,
     pub(super) times: Rect,
 }
 
 impl Areas {
-    pub(super) fn of(body: Rect, axis_width: f32) -> Self {
+    pub(super) fn of(body: Rect, axis_width: f32, second_width: f32) -> Self {
+        let second = second_width.min(body.width() / 3.0);
+        let (second, body) = body.split_left_right_at_x(body.left() + second);
         let right = body.right() - axis_width.max(VALUE_AXIS_MIN_WIDTH);
         let bottom = (body.bottom() - TIME_AXIS_HEIGHT).max(body.top() + 1.0);
         Self {
             plot: Rect::from_min_max(body.min, pos2(right.max(body.left() + 1.0), bottom)),
+            second: second.with_max_y(bottom),
             axis: Rect::from_min_max(pos2(right, body.top()), pos2(body.right(), bottom)),
             times: Rect::from_min_max(pos2(body.left(), bottom), pos2(right, body.bottom())),
         }
@@ -68,6 +77,28 @@ pub(super) struct ChartedTopic<'a> {
     pub(super) series: &'a SampleSeries,
     pub(super) drawing: Drawing,
     pub(super) color: Color32,
+    /// Its axis, and what its values are shown as.
+    pub(super) side: AxisSide,
+    pub(super) map: ShownAs,
+    /// Rows of the server, before the samples that are held here.
+    pub(super) rows: Option<ChartRows>,
+    /// What it needs of the server.
+    pub(super) wanted: Vec<WantedRows>,
+}
+
+impl ChartedTopic<'_> {
+    /// Least and greatest value.
+    pub(super) fn range(&self) -> Option<(f64, f64)> {
+        let of_rows = self.rows.as_ref().and_then(ChartRows::range);
+        let ranges = self.drawing.range().into_iter().chain(of_rows);
+        ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// Whether the server's long history is drawn.
+    pub(super) fn has_long(&self) -> bool {
+        let has_candles = matches!(&self.drawing, Drawing::Candles(all, _) if !all.is_empty());
+        has_candles || self.rows.as_ref().is_some_and(|rows| !rows.rows.is_empty())
+    }
 }
 
 /// The canvas of a chart.
@@ -76,6 +107,8 @@ pub(super) struct Canvas<'a> {
     pub(super) areas: Areas,
     /// The area of prices.
     pub(super) plot: Plot,
+    /// The same area with the values of the second axis.
+    pub(super) second: Plot,
     /// The area of prices and volume.
     pub(super) whole: Plot,
     /// Paints within the chart.
@@ -89,6 +122,19 @@ impl Canvas<'_> {
         self.scene.theme
     }
 
+    /// The plot with the values of an axis.
+    pub(super) fn plot_of(&self, side: AxisSide) -> &Plot {
+        match side {
+            AxisSide::Right => &self.plot,
+            AxisSide::Left => &self.second,
+        }
+    }
+
+    /// The height of a value of a topic.
+    pub(super) fn y(&self, charted: &ChartedTopic<'_>, value: f64) -> f32 {
+        self.plot_of(charted.side).y(charted.map.shown(value))
+    }
+
     /// Draws a dashed line from the left edge to the right one.
     pub(super) fn across(&self, y: f32, color: Color32, dash: f32) {
         let (left, right) = (self.areas.plot.left(), self.areas.plot.right());
@@ -99,11 +145,5 @@ impl Canvas<'_> {
     pub(super) fn down(&self, x: f32, color: Color32, dash: f32) {
         let (top, bottom) = (self.areas.plot.top(), self.areas.plot.bottom());
         paint::dashed(&self.inside, pos2(x, top), pos2(x, bottom), color, dash);
-    }
-
-    /// Draws a value on the axis, on a background of its own.
-    pub(super) fn axis_label(&self, y: f32, text: &str, ground: Color32, ink: Color32) {
-        let (left, width) = (self.areas.axis.left(), self.areas.axis.width());
-        paint::axis_label(&self.outside, left, y, width, text, (ground, ink));
     }
 }

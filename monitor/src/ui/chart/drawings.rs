@@ -1,9 +1,12 @@
 //! Computes the drawings of a chart's topics.
 
+use std::collections::HashMap;
+
 use tickcast_protocol::message::TimeNs;
 
 use super::{
     canvas::{Areas, ChartedTopic, Drawing},
+    long_time,
     pane::ChartPane,
 };
 use crate::{
@@ -11,6 +14,7 @@ use crate::{
         chart::{
             ChartStyle, ChartWindow, Reduction,
             candles::{self, Candle},
+            joined_candles::joined_candles,
             round_interval,
         },
         history::SeriesKind,
@@ -39,11 +43,27 @@ pub(super) fn charted_topics<'a>(
         .collect();
     let reductions = &mut pane.state.reductions;
     let topics = pane.topics.iter().zip(reductions).enumerate();
-    topics
+    let (options, style) = (&pane.options, pane.style);
+    let mut shown_as = HashMap::new();
+    let charted = topics
+        .filter(|(_, (name, _))| !options.is_hidden(name))
         .filter_map(|(number, (name, reduction))| {
             let topic = scene.store.topic_named(name.as_str())?;
             let series = topic.series.as_ref()?;
-            let drawing = match (pane.style, series.kind()) {
+            // What is computed here is not known to the server.
+            let is_derived = scene.derived.has(name);
+            let long = topic.long().filter(|_| !is_derived);
+            let mut wanted = Vec::new();
+            let mut rows = None;
+            let mut first = series.start();
+            if style == ChartStyle::Line
+                && let Some(long) = long
+                && let Some(of_line) = long_time::rows_of(topic, long, series, window, scene.now_ns)
+            {
+                (wanted, first) = (of_line.1, of_line.2);
+                rows = Some(of_line.0);
+            }
+            let mut drawing = match (style, series.kind()) {
                 (ChartStyle::Candles(interval_ns), _) => {
                     let ns_per_column = window.column_ns() as f64;
                     let least = (ns_per_column * CANDLE_MIN_WIDTH) as i64;
@@ -52,10 +72,13 @@ pub(super) fn charted_topics<'a>(
                     } else {
                         round_interval(least)
                     };
-                    let candles = candles::candles(
+                    if !is_derived {
+                        wanted = long_time::wanted_candles(window, interval_ns);
+                    }
+                    let candles = joined_candles(
                         series,
-                        window.start_ns,
-                        window.end_ns,
+                        long,
+                        (window.start_ns, window.end_ns),
                         interval_ns,
                         scene.now_ns,
                     );
@@ -64,20 +87,34 @@ pub(super) fn charted_topics<'a>(
                 (ChartStyle::Line, SeriesKind::Quote) => {
                     // Without a connection it is unknown which quote holds.
                     let until_ns = scene.health.disconnected_ns.unwrap_or(scene.now_ns);
-                    Drawing::Band(reduction.band(series, window, until_ns))
+                    Drawing::Band(reduction.band_from(series, window, until_ns, first))
                 }
                 (ChartStyle::Line, SeriesKind::Reading | SeriesKind::Trade) => {
-                    Drawing::Line(reduction.line(series, window))
+                    Drawing::Line(reduction.line_from(series, window, first))
                 }
             };
+            let times = (window.start_ns, window.end_ns);
+            let map = drawing.shown_as(options.basis, series, times, rows.as_ref());
+            shown_as.insert(name.clone(), map);
+            let map = map?;
+            drawing.show_as(map);
+            if let Some(rows) = &mut rows {
+                rows.show_as(map);
+            }
             Some(ChartedTopic {
                 topic,
                 series,
                 drawing,
                 color: colors[number],
+                side: options.side(name),
+                map,
+                rows,
+                wanted,
             })
         })
-        .collect()
+        .collect();
+    pane.state.shown_as = shown_as;
+    charted
 }
 
 pub(super) fn volume(

@@ -8,7 +8,7 @@ use super::{
     title,
 };
 use crate::{
-    data::chart::{ChartStyle, ScaleMode},
+    data::chart::{ChartStyle, ScaleMode, ValueBasis},
     ui::{
         scene::Scene,
         theme,
@@ -17,7 +17,13 @@ use crate::{
 };
 
 /// In narrower panes the buttons are in a menu, so that the title keeps its room.
-const BUTTONS_FROM_WIDTH: f32 = 620.0;
+const BUTTONS_FROM_WIDTH: f32 = 720.0;
+
+/// In narrower panes the longer candles are in a menu of their own.
+const LONG_CANDLES_FROM_WIDTH: f32 = 1_200.0;
+
+/// The line and the shortest candles always have a button.
+const SHORT_STYLES: usize = 5;
 
 /// Draws the line.
 pub(super) fn show(
@@ -25,7 +31,7 @@ pub(super) fn show(
     ui: &mut Ui,
     scene: &Scene<'_>,
     rect: Rect,
-    is_active: bool,
+    (is_active, has_legend): (bool, bool),
     done: &mut PaneResponse,
 ) {
     let theme = scene.theme;
@@ -58,24 +64,43 @@ pub(super) fn show(
     });
     done.is_closed = close.clicked();
     if rect.width() >= BUTTONS_FROM_WIDTH {
-        buttons(pane, ui, scene);
+        buttons(pane, ui, scene, rect.width() >= LONG_CANDLES_FROM_WIDTH);
     } else {
         let menu = egui::Button::new(styled("View", theme::small(), color));
         let menu = menu.frame_when_inactive(false);
         egui::containers::menu::MenuButton::from_button(menu).ui(ui, |ui| {
             ui.set_max_width(120.0);
-            buttons(pane, ui, scene);
+            buttons(pane, ui, scene, true);
         });
     }
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
         ui.set_clip_rect(ui.max_rect().expand(2.0));
-        title::show(pane, ui, scene, is_active);
+        title::show(pane, ui, scene, is_active, has_legend);
     });
 }
 
-fn buttons(pane: &mut ChartPane, ui: &mut Ui, scene: &Scene<'_>) {
+fn buttons(pane: &mut ChartPane, ui: &mut Ui, scene: &Scene<'_>, has_long: bool) {
     let theme = scene.theme;
     ui.add_space(4.0);
+    for (label, basis, tip) in [
+        (
+            "0–1",
+            ValueBasis::Normalised,
+            "Each series fills the height",
+        ),
+        (
+            "%",
+            ValueBasis::Percent,
+            "Change from the first visible value (P)",
+        ),
+    ] {
+        let chosen = pane.basis() == basis;
+        let button = choice(ui, theme, chosen, label).on_hover_text(tip);
+        if button.clicked() {
+            pane.set_basis(if chosen { ValueBasis::Plain } else { basis });
+        }
+    }
+    ui.label(styled("·", theme::small(), theme.dim));
     for (label, mode, tip) in [
         ("Log", ScaleMode::Log, "A logarithmic axis"),
         ("Lock", ScaleMode::Lock, "The range stays fixed"),
@@ -94,12 +119,36 @@ fn buttons(pane: &mut ChartPane, ui: &mut Ui, scene: &Scene<'_>) {
         }
     }
     ui.label(styled("·", theme::small(), theme.dim));
-    for (label, style) in ChartStyle::ALL.into_iter().rev() {
+    let (short, long) = ChartStyle::ALL.split_at(SHORT_STYLES);
+    if has_long {
+        styles(pane, ui, scene, long);
+    } else {
+        let more = egui::Button::new(styled("…", theme::small(), theme.muted));
+        let more = egui::containers::menu::MenuButton::from_button(more.frame_when_inactive(false));
+        let (button, _) = more.ui(ui, |ui| styles(pane, ui, scene, long));
+        button
+            .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Longer candles"));
+        // What is chosen is seen.
+        let chosen = long.iter().filter(|(_, style)| *style == pane.style);
+        let chosen: Vec<_> = chosen.copied().collect();
+        styles(pane, ui, scene, &chosen);
+    }
+    styles(pane, ui, scene, short);
+}
+
+/// Draws the buttons of styles, from the last to the first.
+fn styles(
+    pane: &mut ChartPane,
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+    styles: &[(&'static str, ChartStyle)],
+) {
+    for &(label, style) in styles.iter().rev() {
         let tip = match style {
             ChartStyle::Line => "Every update".to_owned(),
             ChartStyle::Candles(_) => format!("Candles of {label}"),
         };
-        if choice(ui, theme, pane.style == style, label)
+        if choice(ui, scene.theme, pane.style == style, label)
             .on_hover_text(tip)
             .clicked()
         {

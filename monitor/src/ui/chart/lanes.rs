@@ -41,6 +41,7 @@ fn states(topic: &MonitoredTopic) -> Option<&Watched> {
 pub(super) fn draw(canvas: &Canvas<'_>, pane: &ChartPane, hovered: Option<Pos2>) -> bool {
     let scene = canvas.scene;
     let topics = pane.topics.iter();
+    let topics = topics.filter(|name| !pane.options.is_hidden(name));
     let topics = topics.filter_map(|name| scene.store.topic_named(name.as_str()));
     let lanes: Vec<_> = topics
         .clone()
@@ -87,7 +88,7 @@ fn lane_of(canvas: &Canvas<'_>, topic: &MonitoredTopic, watched: &Watched, lane:
             continue;
         }
         let rect = Rect::from_x_y_ranges(left..=right, lane.y_range());
-        let color = color(theme, state, number);
+        let color = state_color(theme, state, number);
         painter.rect_filled(rect, CornerRadius::ZERO, color.gamma_multiply(0.28));
         let edge = rect.with_max_x((left + 2.0).min(right));
         painter.rect_filled(edge, CornerRadius::ZERO, color);
@@ -132,7 +133,7 @@ fn readout(canvas: &Canvas<'_>, watched: &Watched, place: Pos2) {
 }
 
 /// The colour of a state: the usual words have their own, others one of a few.
-fn color(theme: &Theme, state: &str, number: StateNumber) -> Color32 {
+pub(crate) fn state_color(theme: &Theme, state: &str, number: StateNumber) -> Color32 {
     match state.to_lowercase().as_str() {
         "on" | "true" | "open" | "online" | "running" | "1" | "yes" => theme.up,
         "off" | "false" | "closed" | "stopped" | "0" | "no" | "idle" => theme.muted,

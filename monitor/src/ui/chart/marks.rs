@@ -97,7 +97,7 @@ pub(super) fn alerts(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
         let Some(value) = rule.condition.threshold() else {
             continue;
         };
-        let y = plot.y(value);
+        let y = canvas.y(charted, value);
         if !plot.rect.y_range().contains(y) {
             continue;
         }
@@ -112,7 +112,7 @@ pub(super) fn alerts(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
     }
     if let Some(settings) = &charted.topic.settings {
         for (value, label) in [(settings.low, "too low"), (settings.high, "too high")] {
-            let y = value.map(|value| plot.y(value));
+            let y = value.map(|value| canvas.y(charted, value));
             if let Some(y) = y.filter(|y| plot.rect.y_range().contains(*y)) {
                 canvas.across(y, theme.warning, 5.0);
                 let (left, font) = (canvas.areas.plot.left() + 6.0, theme::axis_text());
@@ -126,7 +126,7 @@ pub(super) fn alerts(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
             && (plot.start_ns..=plot.end_ns).contains(&event.time_ns)
         {
             let bottom = canvas.areas.plot.bottom();
-            let y = event.value.map_or(bottom, |value| plot.y(value));
+            let y = event.value.map_or(bottom, |value| canvas.y(charted, value));
             paint::marker(&canvas.inside, pos2(plot.x(event.time_ns), y), theme.bad);
         }
     }
@@ -145,6 +145,17 @@ fn last_before(canvas: &Canvas<'_>, pane: &ChartPane) -> Option<TimeNs> {
 /// Writes why a chart is empty, if it is.
 pub(super) fn empty_reason(canvas: &Canvas<'_>, pane: &ChartPane) {
     let topic = pane.main(canvas.scene);
+    if pane.topics.iter().all(|name| pane.options.is_hidden(name)) {
+        let text = "All series are hidden: click a mark in the legend to show one";
+        canvas.inside.text(
+            canvas.areas.plot.center(),
+            Align2::CENTER_CENTER,
+            text,
+            theme::text(),
+            canvas.theme().muted,
+        );
+        return;
+    }
     let series = topic.and_then(|topic| topic.series.as_ref());
     let text = match (topic, series.and_then(SampleSeries::first_time)) {
         (Some(topic), None) if topic.latest.is_some() => {

@@ -3,6 +3,7 @@
 use egui::Response;
 
 use super::{
+    cursors,
     pane::{ChartPane, PaneResponse},
     plot::Plot,
 };
@@ -29,7 +30,8 @@ pub(super) fn show(
         && let Some(place) = response.interact_pointer_pos()
     {
         done.is_activated = true;
-        pane.state.menu_value = plot.value(place.y);
+        pane.state.menu_value = pane.main_value(plot, place.y);
+        pane.state.menu_ns = plot.time(place.x);
     }
     let decimals = pane.main(scene).map_or(2, |topic| topic.decimals);
     // The value that the axis shows is meant, not the sixteen digits of the pixel.
@@ -41,6 +43,14 @@ pub(super) fn show(
             if ui.button(label).clicked() {
                 let topic = topic.clone();
                 done.commands.push(UiCommand::AddAlert { topic, condition });
+                ui.close();
+            }
+        }
+        for (number, name) in cursors::NAMES.into_iter().enumerate() {
+            if ui.button(format!("Cursor {name} here")).clicked() {
+                done.is_activated = true;
+                pane.remember_now();
+                pane.place_cursor(number, pane.state.menu_ns, scene.now_ns);
                 ui.close();
             }
         }

@@ -2,10 +2,16 @@
 
 mod axes;
 mod canvas;
+mod cursor_table;
+mod cursors;
+mod drawing;
 mod drawings;
+mod dropping;
 mod header;
 mod input;
 mod lanes;
+mod legend;
+mod long_time;
 mod marks;
 mod menu;
 pub(crate) mod paint;
@@ -17,10 +23,12 @@ mod readout;
 mod readout_lines;
 mod show;
 mod title;
+mod value_axis;
 mod view;
 
 pub(crate) use self::{
-    pane::{ChartPane, PaneResponse},
+    lanes::state_color,
+    pane::{ChartPane, PaneResponse, SERIES_MAX},
     pointer::Crosshair,
     show::show,
     view::samples_per_pixel,

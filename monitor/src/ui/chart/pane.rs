@@ -1,22 +1,28 @@
 //! The state of a chart: its topics, style, scale and view.
 
+use std::collections::HashMap;
+
 use egui::{Color32, Pos2};
 use tickcast_protocol::{message::TimeNs, topic::Topic};
 
+use super::plot::Plot;
 use crate::{
     data::{
-        chart::{ChartStyle, Gesture, Reduction, ScaleMode, TimeView, ValueScale, ViewHistory},
+        chart::{
+            AxisSide, ChartStyle, Cursors, Gesture, Reduction, ScaleMode, SeriesOptions, ShownAs,
+            TimeView, ValueBasis, ValueScale, ViewHistory,
+        },
         topics::MonitoredTopic,
     },
     files::saved_state::SavedChart,
     ui::{
-        command::{UiCommand, ViewAction},
+        command::{SeriesAction, UiCommand, ViewAction},
         scene::Scene,
     },
 };
 
 /// The most series on one chart: the colours of more cannot be distinguished.
-const SERIES_MAX: usize = 5;
+pub(crate) const SERIES_MAX: usize = 5;
 
 /// How many candles a chart shows after their interval was chosen.
 const CANDLES_SHOWN: i64 = 80;
@@ -29,26 +35,30 @@ pub(crate) struct ChartPane {
     pub(super) style: ChartStyle,
     pub(super) scale_mode: ScaleMode,
     pub(super) view: TimeView,
+    pub(super) options: SeriesOptions,
     pub(super) state: Box<DrawState>,
     history: ViewHistory<ShownView>,
 }
 
 /// What a chart shows: one step of undo restores all of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct ShownView {
+    topics: Vec<Topic>,
+    options: SeriesOptions,
     view: TimeView,
     style: ChartStyle,
     scale_mode: ScaleMode,
-    scale: ValueScale,
+    scales: [ValueScale; 2],
 }
 
 impl PartialEq for ShownView {
     /// A scale that follows its values is the same whatever they are.
     fn eq(&self, other: &Self) -> bool {
         let is_locked = self.scale_mode == ScaleMode::Lock;
-        let scales = !is_locked || self.scale.range() == other.scale.range();
+        let ranges = |shown: &Self| shown.scales.map(|scale| scale.range());
         (self.view, self.style, self.scale_mode) == (other.view, other.style, other.scale_mode)
-            && scales
+            && (&self.topics, &self.options) == (&other.topics, &other.options)
+            && (!is_locked || ranges(self) == ranges(other))
     }
 }
 
@@ -56,22 +66,39 @@ impl PartialEq for ShownView {
 #[derive(Debug, Clone, Default)]
 pub(super) struct DrawState {
     pub(super) scale: ValueScale,
+    /// The scale of the second axis.
+    pub(super) second_scale: ValueScale,
+    /// Width of the second axis; 0 if no series is on it.
+    pub(super) second_width: f32,
+    /// How the main series was drawn last.
+    pub(super) main_shown: (AxisSide, ShownAs),
     /// Width of the value axis. It grows with its labels and never shrinks, so that nothing jumps.
     pub(super) axis_width: f32,
     /// The columns of the last repaint, per topic.
     pub(super) reductions: Vec<Reduction>,
+    /// What each topic was shown as last; `None` if there was no percentage.
+    pub(super) shown_as: HashMap<Topic, Option<ShownAs>>,
     pub(super) drag: Option<Drag>,
-    /// The value at which the menu was opened.
+    /// What the last repaint needs of the server.
+    pub(super) requests: Vec<UiCommand>,
+    /// The value and the time at which the menu was opened.
     pub(super) menu_value: f64,
+    pub(super) menu_ns: TimeNs,
 }
 
 /// The meaning of a drag on the chart, decided when it begins.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Drag {
     Pan,
-    Ruler { from: Pos2 },
-    Box { from: Pos2 },
+    Ruler {
+        from: Pos2,
+    },
+    Box {
+        from: Pos2,
+    },
     Scale,
+    /// Moves a cursor.
+    Cursor(usize),
 }
 
 /// What the user did with a pane.
@@ -97,6 +124,7 @@ impl ChartPane {
             style: ChartStyle::default(),
             scale_mode: ScaleMode::default(),
             view: TimeView::default(),
+            options: SeriesOptions::default(),
             state: Box::default(),
             history: ViewHistory::default(),
         }
@@ -104,21 +132,104 @@ impl ChartPane {
 
     /// Shows another topic instead; style, scale and view stay.
     pub(crate) fn replace(&mut self, topic: Topic) {
+        self.remember_now();
         self.topics = vec![topic];
-        self.state.scale.reset();
+        self.series_changed();
         self.state.axis_width = 0.0;
     }
 
-    /// Adds a topic to the chart, or removes it.
-    pub(crate) fn overlay(&mut self, topic: Topic) {
-        if let Some(at) = self.topics.iter().position(|known| *known == topic) {
-            if self.topics.len() > 1 {
-                self.topics.remove(at);
-            }
-        } else if self.topics.len() < SERIES_MAX {
+    /// Adds a topic to the chart, or removes it. Returns whether there was room for it.
+    pub(crate) fn overlay(&mut self, topic: Topic) -> bool {
+        if self.topics.contains(&topic) {
+            self.change_series(&topic, SeriesAction::Remove);
+            return true;
+        }
+        self.add(topic, AxisSide::Right)
+    }
+
+    /// Adds a topic to one axis of the chart, or moves it there. Returns whether there was room for
+    /// it.
+    pub(crate) fn add(&mut self, topic: Topic, side: AxisSide) -> bool {
+        let is_known = self.topics.contains(&topic);
+        if !is_known && self.topics.len() >= SERIES_MAX {
+            return false;
+        }
+        self.remember_now();
+        if self.options.side(&topic) != side {
+            self.options.toggle_side(&topic);
+        }
+        self.options.hidden.remove(&topic);
+        if !is_known {
             self.topics.push(topic);
         }
-        self.state.scale.reset();
+        self.series_changed();
+        true
+    }
+
+    /// Hides, moves or removes a series, if the chart has it. The last one is not removed.
+    pub(crate) fn change_series(&mut self, topic: &Topic, action: SeriesAction) {
+        if !self.topics.contains(topic) {
+            return;
+        }
+        self.remember_now();
+        match action {
+            SeriesAction::Hide => self.options.toggle_hidden(topic),
+            SeriesAction::MoveAxis => self.options.toggle_side(topic),
+            SeriesAction::Remove if self.topics.len() > 1 => {
+                self.topics.retain(|known| known != topic);
+            }
+            SeriesAction::Remove => {}
+        }
+        self.series_changed();
+    }
+
+    /// Changes what values are shown as.
+    pub(crate) fn set_basis(&mut self, basis: ValueBasis) {
+        if self.options.basis == basis {
+            return;
+        }
+        self.remember_now();
+        self.options.basis = basis;
+        // A range of prices says nothing about percentages.
+        if self.scale_mode == ScaleMode::Lock {
+            self.scale_mode = ScaleMode::Auto;
+        }
+        self.series_changed();
+    }
+
+    /// What values are shown as.
+    pub(crate) fn basis(&self) -> ValueBasis {
+        self.options.basis
+    }
+
+    /// Places two cursors, or removes them.
+    pub(crate) fn toggle_cursors(&mut self, now_ns: TimeNs) {
+        self.remember_now();
+        self.options.cursors = match self.options.cursors {
+            Some(_) => None,
+            None => Some(Cursors::within(self.view.window(now_ns))),
+        };
+    }
+
+    /// Places the cursor of this number.
+    pub(super) fn place_cursor(&mut self, number: usize, time_ns: TimeNs, now_ns: TimeNs) {
+        let window = self.view.window(now_ns);
+        let cursors = self.options.cursors;
+        let cursors = cursors.unwrap_or_else(|| Cursors::within(window));
+        let mut times_ns = cursors.times_ns;
+        if let Some(time) = times_ns.get_mut(number) {
+            *time = time_ns;
+        }
+        self.options.cursors = Some(Cursors { times_ns });
+    }
+
+    /// Other series, another axis or basis: the next visible values set the scales.
+    fn series_changed(&mut self) {
+        self.options.keep_only(&self.topics);
+        if self.scale_mode != ScaleMode::Lock {
+            self.state.scale.reset();
+            self.state.second_scale.reset();
+        }
     }
 
     /// Whether the newest samples are shown.
@@ -128,10 +239,12 @@ impl ChartPane {
 
     fn shown(&self) -> ShownView {
         ShownView {
+            topics: self.topics.clone(),
+            options: self.options.clone(),
             view: self.view,
             style: self.style,
             scale_mode: self.scale_mode,
-            scale: self.state.scale,
+            scales: [self.state.scale, self.state.second_scale],
         }
     }
 
@@ -139,6 +252,12 @@ impl ChartPane {
     pub(super) fn remember(&mut self, gesture: Gesture, now_ns: TimeNs) {
         let shown = self.shown();
         self.history.remember(shown, gesture, now_ns);
+    }
+
+    /// Call it before a change that is one step, whenever it is made.
+    pub(super) fn remember_now(&mut self) {
+        let shown = self.shown();
+        self.history.remember(shown, Gesture::Single, 0);
     }
 
     fn undo(&mut self) {
@@ -150,7 +269,9 @@ impl ChartPane {
         self.style = before.style;
         self.scale_mode = before.scale_mode;
         // A scale that follows its values goes on from there.
-        self.state.scale = before.scale;
+        [self.state.scale, self.state.second_scale] = before.scales;
+        self.topics = before.topics;
+        self.options = before.options;
     }
 
     /// Shows the newest samples from now on.
@@ -168,8 +289,10 @@ impl ChartPane {
     /// Lets the visible values fill the height.
     pub(super) fn fit(&mut self) {
         self.scale_mode = ScaleMode::Auto;
-        self.state.scale.set_mode(ScaleMode::Auto);
-        self.state.scale.reset();
+        for scale in [&mut self.state.scale, &mut self.state.second_scale] {
+            scale.set_mode(ScaleMode::Auto);
+            scale.reset();
+        }
     }
 
     /// Changes the view.
@@ -210,6 +333,16 @@ impl ChartPane {
         scene.theme.series(set.map_or(number, usize::from))
     }
 
+    /// The value of the main series at a height.
+    pub(super) fn main_value(&self, plot: &Plot, y: f32) -> f64 {
+        let (side, map) = self.state.main_shown;
+        let scale = match side {
+            AxisSide::Right => self.state.scale,
+            AxisSide::Left => self.state.second_scale,
+        };
+        map.value(Plot { scale, ..*plot }.value(y))
+    }
+
     /// The main topic, if it is known.
     pub(super) fn main<'a>(&self, scene: &Scene<'a>) -> Option<&'a MonitoredTopic> {
         scene.store.topic_named(self.topics.first()?.as_str())
@@ -220,6 +353,7 @@ impl ChartPane {
         self.remember(Gesture::Single, now_ns);
         self.scale_mode = mode;
         self.state.scale.set_mode(mode);
+        self.state.second_scale.set_mode(mode);
     }
 
     /// Changes the style. Candles get the time that a chart full of them needs.
@@ -250,6 +384,7 @@ impl From<SavedChart> for ChartPane {
             style: saved.style,
             scale_mode: saved.scale_mode,
             view: TimeView::following(saved.span_ns),
+            options: saved.options,
             state: Box::default(),
             history: ViewHistory::default(),
         }
@@ -263,6 +398,7 @@ impl From<ChartPane> for SavedChart {
             style: pane.style,
             scale_mode: pane.scale_mode,
             span_ns: pane.view.span_ns(),
+            options: pane.options,
         }
     }
 }

@@ -5,7 +5,7 @@ use tickcast_protocol::message::TimeNs;
 
 use super::pane::ChartPane;
 use crate::{
-    data::chart::{ChartStyle, ScaleMode},
+    data::chart::{ChartStyle, ScaleMode, ValueBasis},
     ui::{scene::Scene, theme},
 };
 
@@ -28,6 +28,9 @@ pub(super) fn title(
     let width = area.width() - 2.0 * MARGIN;
     let mut at = area.left_top() + vec2(MARGIN, MARGIN);
     for (number, name) in pane.topics.iter().enumerate() {
+        if pane.options.is_hidden(name) {
+            continue;
+        }
         let topic = scene.store.topic_named(name.as_str());
         let unit = topic.and_then(|topic| topic.unit.as_deref());
         let friendly = topic.and_then(|topic| topic.friendly_name.as_deref());
@@ -78,5 +81,10 @@ fn style(pane: &ChartPane) -> String {
             format!("candles of {label}")
         }
     };
-    format!("{style}{scale}")
+    let basis = match pane.basis() {
+        ValueBasis::Plain => "",
+        ValueBasis::Percent => ", change in % from the first visible value",
+        ValueBasis::Normalised => ", each series from its smallest to its largest visible value",
+    };
+    format!("{style}{scale}{basis}")
 }

@@ -7,20 +7,30 @@ use super::{
     canvas::{Areas, Canvas, ChartedTopic, Drawing},
     paint,
     pointer::{PointerInput, Ruler},
-    readout_lines::{candle_lines, head_line, ruler_lines, sample_at, sample_lines},
+    readout_lines::{candle_lines, head_line, row_lines, ruler_lines, sample_at, sample_lines},
+    value_axis::ValueAxis,
 };
 use crate::{
-    data::{format, history::LANE_MAIN},
+    data::{
+        chart::{AxisSide, ValueBasis, candles::Candle},
+        format,
+        history::LANE_MAIN,
+    },
     ui::theme::Theme,
 };
 
 /// Draws the ruler, the crosshair, or the time of the crosshair in another pane.
-pub(super) fn draw(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], pointer: PointerInput<'_>) {
+pub(super) fn draw<'s>(
+    canvas: &Canvas<'s>,
+    basis: ValueBasis,
+    topics: &[ChartedTopic<'s>],
+    pointer: PointerInput<'_>,
+) {
     match (pointer.ruler, pointer.hovered, pointer.crosshair.time_ns) {
         (Some(ruler), ..) => measure(canvas, topics, ruler),
         (None, Some(place), _) => {
             pointer.crosshair.next_ns = Some(canvas.plot.time(place.x));
-            crosshair(canvas, topics, place);
+            crosshair(canvas, basis, topics, place);
         }
         (None, None, Some(time_ns)) => distant_crosshair(canvas, topics, time_ns),
         (None, None, None) => {}
@@ -28,11 +38,16 @@ pub(super) fn draw(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], pointer: Po
 }
 
 /// Draws lines through the pointer, and the values there.
-fn crosshair(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], place: Pos2) {
+fn crosshair<'s>(canvas: &Canvas<'s>, basis: ValueBasis, topics: &[ChartedTopic<'s>], place: Pos2) {
     let (plot, theme) = (&canvas.plot, canvas.theme());
     let line = theme.muted.gamma_multiply(0.8);
     let time_ns = plot.time(place.x);
-    let hit = topics.first().and_then(|charted| {
+    let row = topics.first().and_then(|charted| {
+        let row = charted.rows.as_ref()?.at(time_ns)?;
+        Some((charted, row))
+    });
+    let hit = topics.first().filter(|_| row.is_none());
+    let hit = hit.and_then(|charted| {
         let index = sample_at(charted.series, time_ns)?;
         let x = plot.x(charted.series.time(index));
         let is_visible = canvas.areas.plot.x_range().contains(x);
@@ -47,21 +62,30 @@ fn crosshair(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], place: Pos2) {
     };
     canvas.down(x, line, 3.0);
     canvas.across(place.y, line, 3.0);
-    if plot.rect.contains(place)
-        && let Some(charted) = topics.first()
-    {
-        let text = format::number(plot.value(place.y), charted.topic.decimals);
-        canvas.axis_label(place.y, &text, theme.raised, theme.text);
+    if plot.rect.contains(place) {
+        for side in [AxisSide::Right, AxisSide::Left] {
+            let axis = ValueAxis {
+                canvas,
+                side,
+                basis,
+            };
+            axis.value_at(topics, place.y);
+        }
+    }
+    if let Some((charted, row)) = row {
+        let lines = row_lines(canvas.scene, charted, row);
+        paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
+        return;
+    }
+    if let Some((charted, candle, interval_ns)) = candle_at(topics, time_ns) {
+        let lines = candle_lines(canvas.scene, charted, candle, interval_ns);
+        paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
+        return;
     }
     let Some((charted, index)) = hit else { return };
     let lines = match &charted.drawing {
-        Drawing::Candles(candles, interval_ns) => {
-            let start_ns = time_ns.div_euclid(*interval_ns) * interval_ns;
-            match candles.iter().find(|candle| candle.start_ns == start_ns) {
-                Some(candle) => candle_lines(canvas.scene, charted, candle, *interval_ns),
-                None => return,
-            }
-        }
+        // Between two candles.
+        Drawing::Candles(..) => return,
         Drawing::Line(_) | Drawing::Band(_) => {
             mark(canvas, charted, index);
             sample_lines(canvas.scene, topics, charted, index)
@@ -71,11 +95,25 @@ fn crosshair(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], place: Pos2) {
     paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
 }
 
+/// The candle of the main topic at a time, and its length.
+fn candle_at<'t, 's>(
+    topics: &'t [ChartedTopic<'s>],
+    time_ns: TimeNs,
+) -> Option<(&'t ChartedTopic<'s>, &'t Candle, i64)> {
+    let charted = topics.first()?;
+    let Drawing::Candles(candles, interval_ns) = &charted.drawing else {
+        return None;
+    };
+    let start_ns = time_ns.div_euclid(*interval_ns) * interval_ns;
+    let at = candles.binary_search_by_key(&start_ns, |candle| candle.start_ns);
+    Some((charted, candles.get(at.ok()?)?, *interval_ns))
+}
+
 /// Draws a ring around a sample.
 fn mark(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>, index: u64) {
     let (series, theme) = (charted.series, canvas.theme());
     let x = canvas.plot.x(series.time(index));
-    let y = canvas.plot.y(series.value(LANE_MAIN, index));
+    let y = canvas.y(charted, series.value(LANE_MAIN, index));
     let line = Stroke::new(1.4, theme.text);
     canvas
         .inside
@@ -104,13 +142,13 @@ fn distant_crosshair(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], time_ns: 
         format::value(value, charted.topic.decimals),
         theme,
     )];
-    let place = pos2(x, plot.y(value));
+    let place = pos2(x, canvas.y(charted, value));
     paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
 }
 
 /// Draws a measurement.
 fn measure(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], ruler: Ruler) {
-    let (plot, theme) = (&canvas.plot, canvas.theme());
+    let theme = canvas.theme();
     let area = Rect::from_two_pos(ruler.from, ruler.to).intersect(canvas.areas.plot);
     canvas.inside.rect(
         area,
@@ -122,7 +160,7 @@ fn measure(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], ruler: Ruler) {
     let Some(charted) = topics.first() else {
         return;
     };
-    let lines = ruler_lines(plot, charted, ruler, theme);
+    let lines = ruler_lines(canvas, charted, ruler);
     paint::text_box(&canvas.inside, ruler.to, canvas.areas.plot, &lines, theme);
 }
 

@@ -1,11 +1,15 @@
 //! The texts that the pointer shows.
 
-use tickcast_protocol::message::TimeNs;
+use tickcast_protocol::message::{CandleState, TimeNs};
 
-use super::{canvas::ChartedTopic, paint::BoxLine, plot::Plot, pointer::Ruler};
+use super::{
+    canvas::{Canvas, ChartedTopic},
+    paint::BoxLine,
+    pointer::Ruler,
+};
 use crate::{
     data::{
-        chart::candles::Candle,
+        chart::{candles::Candle, rows::ChartRow},
         format,
         history::{LANE_MAIN, LANE_SECOND, SampleSeries, SeriesKind},
     },
@@ -111,11 +115,12 @@ pub(super) fn candle_lines(
     interval_ns: i64,
 ) -> Vec<BoxLine> {
     let theme = scene.theme;
-    let number = |value: f64| format::value(value, charted.topic.decimals);
-    let state = if candle.is_complete {
-        ""
-    } else {
-        " · incomplete"
+    // Candles are drawn as what they are shown as.
+    let number = |shown: f64| format::value(charted.map.value(shown), charted.topic.decimals);
+    let state = match candle.state {
+        CandleState::Complete => "",
+        CandleState::Open => " · open",
+        CandleState::Incomplete => " · incomplete",
     };
     let mut lines = vec![
         head_line(
@@ -128,9 +133,13 @@ pub(super) fn candle_lines(
         ),
     ];
     if candle.volume > 0.0 {
-        let volume = format::number(candle.volume, 4);
+        let volume = match candle.exact_volume {
+            Some(volume) => volume.to_string(),
+            None => format::number(candle.volume, 4),
+        };
         lines.push(text_line(format!("volume {volume}"), theme));
     }
+    lines.push(text_line(updates(candle.count), theme));
     lines.push(text_line(
         format!(
             "{} · {}{state}",
@@ -142,15 +151,51 @@ pub(super) fn candle_lines(
     lines
 }
 
+/// The texts of a row.
+pub(super) fn row_lines(
+    scene: &Scene<'_>,
+    charted: &ChartedTopic<'_>,
+    row: &ChartRow,
+) -> Vec<BoxLine> {
+    let theme = scene.theme;
+    let number = |shown: f64| format::value(charted.map.value(shown), charted.topic.decimals);
+    let (what, state) = match (charted.series.kind(), row.state) {
+        (SeriesKind::Trade, state) => ("last", state),
+        (SeriesKind::Reading | SeriesKind::Quote, state) => ("mean", state),
+    };
+    let state = match state {
+        CandleState::Complete => "",
+        CandleState::Open => " · open",
+        CandleState::Incomplete => " · incomplete",
+    };
+    let (low, high) = (number(row.low), number(row.high));
+    let at = scene.zone.date_time(row.start_ns);
+    let length = format::age(row.length_ns);
+    vec![
+        head_line(format!("{what} {}", number(row.middle)), theme),
+        head_line(format!("min {low}  max {high}"), theme),
+        text_line(updates(row.count), theme),
+        text_line(format!("{at} · {length}{state}"), theme),
+    ]
+}
+
+fn updates(count: u64) -> String {
+    match count {
+        1 => "1 update".to_owned(),
+        _ => format!("{} updates", format::count(count)),
+    }
+}
+
 /// The texts of a measurement.
 pub(super) fn ruler_lines(
-    plot: &Plot,
+    canvas: &Canvas<'_>,
     charted: &ChartedTopic<'_>,
     ruler: Ruler,
-    theme: &Theme,
 ) -> Vec<BoxLine> {
+    let (theme, plot) = (canvas.theme(), canvas.plot_of(charted.side));
     let number = |value| format::value(value, charted.topic.decimals);
-    let (from, to) = (plot.value(ruler.from.y), plot.value(ruler.to.y));
+    let value = |y| charted.map.value(plot.value(y));
+    let (from, to) = (value(ruler.from.y), value(ruler.to.y));
     let times = (plot.time(ruler.from.x), plot.time(ruler.to.x));
     let (start, end) = (times.0.min(times.1), times.0.max(times.1));
     let percent = (to - from) / from.abs() * 100.0;

@@ -5,7 +5,7 @@ use tickcast_protocol::topic::Topic;
 
 use super::{
     canvas::Areas,
-    header, input, menu,
+    cursor_table, dropping, header, input, legend, menu,
     pane::{ChartPane, Drag, PaneResponse},
     picture,
     plot::Plot,
@@ -27,9 +27,8 @@ pub(crate) fn show(
 ) -> PaneResponse {
     let mut done = PaneResponse::default();
     pane.state.scale.set_mode(pane.scale_mode);
+    pane.state.second_scale.set_mode(pane.scale_mode);
     let area = ui.max_rect();
-    ui.painter()
-        .rect_filled(area, egui::CornerRadius::ZERO, scene.theme.background);
     let is_picture = scene.is_picture && is_active;
     let header_height = if is_picture {
         let window = pane.view.window(scene.now_ns);
@@ -39,9 +38,12 @@ pub(crate) fn show(
     };
     let (header, body) = area.split_top_bottom_at_y(area.top() + header_height);
     if !is_picture {
-        header::show(pane, ui, scene, header, is_active, &mut done);
+        let has_legend = legend::is_shown(pane, body);
+        header::show(pane, ui, scene, header, (is_active, has_legend), &mut done);
     }
-    let areas = Areas::of(body, pane.state.axis_width);
+    let table_height = cursor_table::height(pane, scene, body);
+    let (body, table) = body.split_top_bottom_at_y(body.bottom() - table_height);
+    let areas = Areas::of(body, pane.state.axis_width, pane.state.second_width);
     let response = ui.interact(
         areas.plot,
         ui.scope_id().with("plot"),
@@ -59,9 +61,17 @@ pub(crate) fn show(
     axis.widget_info(|| {
         egui::WidgetInfo::labeled(egui::Role::Slider, true, format!("Value axis of {name}"))
     });
+    let second = ui.interact(
+        areas.second,
+        ui.scope_id().with("second axis"),
+        Sense::click_and_drag(),
+    );
+    second.widget_info(|| {
+        egui::WidgetInfo::labeled(egui::Role::Slider, true, format!("Second axis of {name}"))
+    });
     done.is_activated |= response.is_pointer_button_down_on() || axis.clicked();
     let view_before = pane.view;
-    input::handle_pointer(pane, ui, scene, &areas, &response, &axis);
+    input::handle_pointer(pane, ui, scene, &areas, &response, [&axis, &second]);
     done.is_touched = pane.view != view_before;
 
     let ruler = input::ruler(pane, &response);
@@ -92,25 +102,41 @@ pub(crate) fn show(
             input::zoom_to_box(pane, &plot, from, to);
         }
     }
-    if response.drag_stopped() || axis.drag_stopped() {
+    let all = [&response, &axis, &second];
+    if all.into_iter().any(egui::Response::drag_stopped) {
         pane.state.drag = None;
     }
     page_back(pane, scene, &plot, &mut done);
     if !is_picture {
         paused_chip(pane, ui, scene, &areas);
+        dropping::show(pane, ui, scene, &areas, &response, &mut done);
+        if legend::is_shown(pane, body)
+            && let Some(topic) = legend::show(pane, ui, scene, &areas)
+        {
+            done.is_activated = true;
+            done.commands.push(UiCommand::Select(topic));
+        }
+    }
+    if table_height > 0.0 && cursor_table::show(pane, ui, scene, table) {
+        pane.toggle_cursors(scene.now_ns);
     }
     menu::show(pane, &response, scene, &plot, &mut done);
     done
 }
 
 /// Asks for older history of the time that is shown.
-fn page_back(pane: &ChartPane, scene: &Scene<'_>, plot: &Plot, done: &mut PaneResponse) {
-    let missing = pane.topics.iter().filter(|name| {
+fn page_back(pane: &mut ChartPane, scene: &Scene<'_>, plot: &Plot, done: &mut PaneResponse) {
+    // What is computed gets older with the topics that it is made of.
+    let names = pane
+        .topics
+        .iter()
+        .flat_map(|name| scene.derived.roots(name));
+    let missing = names.filter(|name| {
         let topic = scene.store.topic_named(name.as_str());
         topic.is_some_and(|topic| topic.wants_past(plot.start_ns))
     });
-    done.commands
-        .extend(missing.cloned().map(UiCommand::PageBack));
+    done.commands.extend(missing.map(UiCommand::PageBack));
+    done.commands.append(&mut pane.state.requests);
 }
 
 /// Draws a button that says that the chart is paused, and how far it lags.

@@ -16,7 +16,13 @@ const NAME_MIN_WIDTH: f32 = 56.0;
 const COUNT_WIDTH: f32 = 28.0;
 
 /// Draws the title.
-pub(super) fn show(pane: &ChartPane, ui: &mut Ui, scene: &Scene<'_>, is_active: bool) {
+pub(super) fn show(
+    pane: &ChartPane,
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+    is_active: bool,
+    has_legend: bool,
+) {
     let theme = scene.theme;
     ui.spacing_mut().item_spacing.x = 10.0;
     // Each part is drawn completely or not at all, except the name. `kept` is space for the parts
@@ -38,14 +44,14 @@ pub(super) fn show(pane: &ChartPane, ui: &mut Ui, scene: &Scene<'_>, is_active: 
         let left = pane.topics.len() - number;
         let kept = if left > 1 { COUNT_WIDTH } else { 0.0 };
         let room = ui.available_width() - kept;
-        if !is_main && room < NAME_MIN_WIDTH {
+        if !is_main && (has_legend || room < NAME_MIN_WIDTH) {
             label(ui, 0.0, format!("+{left}"), theme::small(), theme.muted);
             return;
         }
         let color = match (is_main, is_active) {
             (true, true) => theme.text,
             (true, false) => theme.text.gamma_multiply(0.85),
-            (false, _) => theme.series(number),
+            (false, _) => pane.color(scene, number),
         };
         let font = if is_main {
             theme::strong()

@@ -7,15 +7,16 @@ use egui::{Pos2, Ui};
 use super::{
     axes,
     canvas::{Areas, Canvas, ChartedTopic, Drawing},
-    drawings, lanes, marks, paint,
+    cursors, drawings, lanes, long_time, marks, paint,
     pane::ChartPane,
     plot::Plot,
     pointer::PointerInput,
     readout,
+    value_axis::ValueAxis,
 };
 use crate::{
     data::{
-        chart::{ChartWindow, candles::Candle},
+        chart::{AxisSide, ChartWindow, ValueBasis, candles::Candle},
         connection_state::ConnectionState,
         time::SECOND,
     },
@@ -48,11 +49,18 @@ pub(super) fn draw(
         columns: (areas.plot.width() * ui.pixels_per_point()).max(1.0) as u32,
     };
     let topics = drawings::charted_topics(scene, pane, &window);
-    let range = topics
-        .iter()
-        .filter_map(|charted| charted.drawing.range())
-        .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-    pane.state.scale.update(range, now_ns);
+    let range = |side| {
+        let own = topics.iter().filter(|charted| charted.side == side);
+        own.filter_map(ChartedTopic::range)
+            .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    };
+    pane.state.scale.update(range(AxisSide::Right), now_ns);
+    pane.state
+        .second_scale
+        .update(range(AxisSide::Left), now_ns);
+    if let Some(main) = topics.first() {
+        pane.state.main_shown = (main.side, main.map);
+    }
     let volume = drawings::volume(&topics, &window, areas, now_ns);
     let whole = Plot {
         rect: areas.plot,
@@ -64,48 +72,81 @@ pub(super) fn draw(
     if volume.is_some() {
         plot.rect.max.y -= plot.rect.height() * VOLUME_PART;
     }
+    let second = Plot {
+        scale: pane.state.second_scale,
+        ..plot
+    };
     let canvas = Canvas {
         scene,
         areas: *areas,
         plot,
+        second,
         whole,
         inside: ui.painter().with_clip_rect(areas.plot),
         outside: ui.painter().clone(),
     };
-    let label_width = paint(&canvas, &topics, volume.as_ref(), pointer.hovered);
-    if !lanes::draw(&canvas, pane, pointer.hovered) {
+    let basis = pane.options.basis;
+    let widths = paint(&canvas, basis, &topics, volume.as_ref(), pointer.hovered);
+    cursors::draw(&canvas, pane.options.cursors);
+    let has_long = topics.iter().any(ChartedTopic::has_long);
+    if !lanes::draw(&canvas, pane, pointer.hovered) && !has_long {
         marks::empty_reason(&canvas, pane);
     }
-    readout::draw(&canvas, &topics, pointer);
+    long_time::note(&canvas, pane, &topics);
+    pane.state.requests = long_time::requests(scene, pane, &window, &topics);
+    readout::draw(&canvas, basis, &topics, pointer);
     // The width changes in steps, so that one more digit does not move everything.
-    let wanted = ((label_width + 18.0) / 8.0).ceil() * 8.0;
-    if wanted > pane.state.axis_width {
-        pane.state.axis_width = wanted;
+    let wanted = widths.map(|width| ((width + 18.0) / 8.0).ceil() * 8.0);
+    let second_width = if topics.iter().all(|charted| charted.side == AxisSide::Right) {
+        0.0
+    } else {
+        wanted[1].max(pane.state.second_width)
+    };
+    if wanted[0] > pane.state.axis_width || second_width != pane.state.second_width {
+        pane.state.axis_width = wanted[0].max(pane.state.axis_width);
+        pane.state.second_width = second_width;
         ui.ctx().request_repaint();
     }
     schedule(ui, scene, pane, &plot);
     plot
 }
 
-/// Paints everything except what the pointer shows. Returns the width of the widest label of the
-/// value axis.
-fn paint(
-    canvas: &Canvas<'_>,
-    topics: &[ChartedTopic<'_>],
+/// Paints everything except what the pointer shows. Returns the widths of the widest labels of both
+/// value axes.
+fn paint<'s>(
+    canvas: &Canvas<'s>,
+    basis: ValueBasis,
+    topics: &[ChartedTopic<'s>],
     volume: Option<&(Vec<Candle>, i64)>,
     hovered: Option<Pos2>,
-) -> f32 {
-    let (inside, plot, theme) = (&canvas.inside, &canvas.plot, canvas.theme());
-    let widest = axes::value_axis(canvas, topics, hovered);
+) -> [f32; 2] {
+    let (inside, theme) = (&canvas.inside, canvas.theme());
+    let axes = [AxisSide::Right, AxisSide::Left].map(|side| ValueAxis {
+        canvas,
+        side,
+        basis,
+    });
+    let has_right = topics.iter().any(|charted| charted.side == AxisSide::Right);
+    let has_left = topics.iter().any(|charted| charted.side == AxisSide::Left);
+    let mut widest = [0.0; 2];
+    if has_right || !has_left {
+        widest[0] = axes[0].draw(topics, hovered, true);
+    }
+    if has_left {
+        widest[1] = axes[1].draw(topics, hovered, !has_right);
+    }
     axes::time_axis(canvas);
     for charted in topics {
         marks::gaps(canvas, charted);
+        long_time::incomplete(canvas, charted);
     }
     marks::no_connection(canvas);
     if let Some((candles, interval_ns)) = volume {
         paint::volume(inside, &canvas.whole, candles, *interval_ns, theme);
     }
     for charted in topics {
+        long_time::rows(canvas, charted);
+        let plot = canvas.plot_of(charted.side);
         match &charted.drawing {
             Drawing::Line(line) => paint::line(inside, plot, line, charted.color),
             Drawing::Band(pieces) => paint::band(inside, plot, pieces, charted.color, theme),
@@ -119,9 +160,11 @@ fn paint(
         marks::alerts(canvas, charted);
     }
     // The main series is the last one, so that its label is on top.
-    let widths = topics.iter().rev();
-    let widths = widths.map(|charted| axes::last_value(canvas, charted));
-    widths.fold(widest, f32::max)
+    for charted in topics.iter().rev() {
+        let at = usize::from(charted.side == AxisSide::Left);
+        widest[at] = widest[at].max(axes[at].last_value(charted));
+    }
+    widest
 }
 
 /// Requests a repaint for movements that do not depend on updates.
@@ -130,8 +173,10 @@ fn schedule(ui: &Ui, scene: &Scene<'_>, pane: &ChartPane, plot: &Plot) {
         let wait = Duration::from_nanos(u64::try_from(ns).unwrap_or(0));
         ui.ctx().request_repaint_after(wait);
     };
-    if let Some(at_ns) = pane.state.scale.shrinks_at() {
-        repaint_after(at_ns - scene.now_ns);
+    for scale in [&pane.state.scale, &pane.state.second_scale] {
+        if let Some(at_ns) = scale.shrinks_at() {
+            repaint_after(at_ns - scene.now_ns);
+        }
     }
     if pane.view.is_following() && matches!(scene.connection, ConnectionState::Connected { .. }) {
         // A following chart has to be repainted when it has moved by a pixel.

@@ -3,9 +3,9 @@
 use egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::{
-    data::chart::{ChartStyle, ScaleMode},
+    data::chart::{ChartStyle, ScaleMode, ValueBasis},
     files::saved_state::ThemeChoice,
-    ui::command::{Export, Overlay, UiCommand, ViewAction},
+    ui::command::{Export, Overlay, SeriesAction, UiCommand, ViewAction},
 };
 
 /// A command that can be given at any time.
@@ -20,13 +20,19 @@ pub(crate) struct Action {
 }
 
 /// Gestures, and keys that work only in one place, for the help.
-pub(crate) const GESTURES: [(&str, &str); 17] = [
+pub(crate) const GESTURES: [(&str, &str); 20] = [
     ("/", "Filter the topics: part of a name, or MQTT wildcards"),
     ("j  k", "Next topic, previous topic"),
     ("l  h", "In the tree: open a branch, close it or go up"),
     ("Enter", "Chart the selected topic"),
     ("Ctrl+Enter", "Chart it in a new pane"),
     ("Shift+Enter", "Add it to the active chart, or remove it"),
+    ("Ctrl+Shift+Enter", "Add it to the second axis"),
+    (
+        "Drag a topic",
+        "From the list onto a chart; at its left edge to the second axis",
+    ),
+    ("Drag a cursor", "Move A or B; the table below follows"),
     ("Click", "Chart a topic; Ctrl and Shift as above"),
     ("Wheel", "Zoom time, at the live edge while following"),
     ("Drag", "Move in time"),
@@ -133,7 +139,32 @@ pub(crate) fn actions() -> Vec<Action> {
             overlay(Overlay::Topic),
         ),
         action(
-            "Save the layout under a name",
+            "Derived topics: means, spreads, formulas",
+            key(COMMAND, Key::D),
+            overlay(Overlay::Derived),
+        ),
+        action(
+            "Add the selected topic to the dashboard",
+            key(COMMAND, Key::B),
+            UiCommand::AddTile,
+        ),
+        action(
+            "Show the selected tile as the next kind",
+            None,
+            UiCommand::NextTileKind,
+        ),
+        action(
+            "Time and sales of the selected topic",
+            key(COMMAND, Key::M),
+            UiCommand::OpenTrades,
+        ),
+        action(
+            "Publish a value",
+            key(COMMAND, Key::U),
+            overlay(Overlay::Publish),
+        ),
+        action(
+            "Save, rename or delete layouts",
             key(COMMAND, Key::S),
             overlay(Overlay::SaveLayout),
         ),
@@ -195,6 +226,10 @@ pub(crate) fn actions() -> Vec<Action> {
         action("Draw candles of 10 seconds", None, style(2)),
         action("Draw candles of 1 minute", None, style(3)),
         action("Draw candles of 5 minutes", None, style(4)),
+        action("Draw candles of 15 minutes", None, style(5)),
+        action("Draw candles of 1 hour", None, style(6)),
+        action("Draw candles of 4 hours", None, style(7)),
+        action("Draw candles of 1 day", None, style(8)),
         action(
             "Values: the visible range fills the height",
             None,
@@ -209,6 +244,36 @@ pub(crate) fn actions() -> Vec<Action> {
             "Values: a logarithmic axis",
             None,
             UiCommand::Scale(ScaleMode::Log),
+        ),
+        action(
+            "Values: in percent of the first visible one",
+            key(NONE, Key::P),
+            UiCommand::Basis(ValueBasis::Percent),
+        ),
+        action(
+            "Values: normalised, each series fills the height",
+            key(NONE, Key::M),
+            UiCommand::Basis(ValueBasis::Normalised),
+        ),
+        action(
+            "Place two cursors, or remove them",
+            key(NONE, Key::C),
+            UiCommand::ToggleCursors,
+        ),
+        action(
+            "Hide or show the selected series",
+            key(NONE, Key::X),
+            UiCommand::Series(None, SeriesAction::Hide),
+        ),
+        action(
+            "Move the selected series to the other axis",
+            key(NONE, Key::Y),
+            UiCommand::Series(None, SeriesAction::MoveAxis),
+        ),
+        action(
+            "Remove the selected series from the chart",
+            key(NONE, Key::Delete),
+            UiCommand::Series(None, SeriesAction::Remove),
         ),
     ]);
     actions.extend(themes);

@@ -1,6 +1,7 @@
 //! Dialogs over the window. One is open at a time; Esc or a click beside it closes it.
 
 mod alert_list;
+mod derived;
 mod heading;
 mod key_help;
 mod layout_name;
@@ -8,6 +9,7 @@ mod open;
 mod palette;
 mod palette_items;
 mod preferences;
+mod publish;
 mod record;
 mod recordings;
 mod servers;

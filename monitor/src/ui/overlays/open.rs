@@ -3,9 +3,9 @@
 use egui::{Align2, Id, Key, Modal, Ui, vec2};
 
 use super::{
-    alert_list::AlertList, key_help, layout_name::LayoutName, palette::Palette,
-    preferences::PreferencesPanel, record::RecordPanel, recordings::RecordingList,
-    servers::ServerList, topic_settings::TopicSettingsPanel,
+    alert_list::AlertList, derived::DerivedPanel, key_help, layout_name::LayoutName,
+    palette::Palette, preferences::PreferencesPanel, publish::PublishPanel, record::RecordPanel,
+    recordings::RecordingList, servers::ServerList, topic_settings::TopicSettingsPanel,
 };
 use crate::ui::{
     command::{Overlay, UiCommand},
@@ -30,6 +30,8 @@ enum OpenOverlay {
     Recordings(RecordingList),
     Servers(ServerList),
     Topic(TopicSettingsPanel),
+    Derived(DerivedPanel),
+    Publish(PublishPanel),
 }
 
 impl Overlays {
@@ -48,6 +50,8 @@ impl Overlays {
                 OpenOverlay::Recordings(RecordingList::find(scene.preferences.folder()))
             }
             Overlay::Servers => OpenOverlay::Servers(ServerList::default()),
+            Overlay::Derived => OpenOverlay::Derived(DerivedPanel::new(scene)),
+            Overlay::Publish => OpenOverlay::Publish(PublishPanel::new(scene)),
             Overlay::Topic => OpenOverlay::Topic(TopicSettingsPanel::new(scene)),
         });
     }
@@ -65,10 +69,12 @@ impl Overlays {
         let theme = scene.theme;
         let (width, anchor): (f32, Align2) = match open {
             OpenOverlay::Palette(_) => (560.0, Align2::CENTER_TOP),
-            OpenOverlay::Keys | OpenOverlay::Recordings(_) | OpenOverlay::Servers(_) => {
-                (640.0, Align2::CENTER_CENTER)
-            }
+            OpenOverlay::Keys
+            | OpenOverlay::Derived(_)
+            | OpenOverlay::Recordings(_)
+            | OpenOverlay::Servers(_) => (640.0, Align2::CENTER_CENTER),
             OpenOverlay::Preferences(_)
+            | OpenOverlay::Publish(_)
             | OpenOverlay::Record(_)
             | OpenOverlay::SaveLayout(_)
             | OpenOverlay::Topic(_) => (440.0, Align2::CENTER_CENTER),
@@ -95,6 +101,8 @@ impl Overlays {
                     OpenOverlay::Alerts(list) => list.show(ui, scene, &mut commands),
                     OpenOverlay::SaveLayout(name) => name.show(ui, scene, &mut commands),
                     OpenOverlay::Servers(servers) => servers.show(ui, scene, &mut commands),
+                    OpenOverlay::Derived(panel) => panel.show(ui, scene, &mut commands),
+                    OpenOverlay::Publish(panel) => panel.show(ui, scene, &mut commands),
                     OpenOverlay::Topic(panel) => panel.show(ui, scene, &mut commands),
                     OpenOverlay::Record(panel) => panel.show(ui, scene, &mut commands),
                     OpenOverlay::Recordings(list) => list.show(ui, scene, &mut commands),

@@ -1,10 +1,11 @@
 //! The frame of a pane that is no chart: its title, its cross, its handle.
 
-use egui::{Align, CornerRadius, Layout, Rect, Sense, Ui, UiBuilder, vec2};
+use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, vec2};
 
 use crate::ui::{chart::PaneResponse, names::Name, scene::Scene, theme, widgets::styled};
 
-/// Draws the ground and the title of a pane. Returns the area below.
+/// Draws the title of a pane, on the ground that the window was cleared with. Returns the area
+/// below.
 pub(super) fn show(
     ui: &mut Ui,
     scene: &Scene<'_>,
@@ -14,8 +15,6 @@ pub(super) fn show(
 ) -> Rect {
     let theme = scene.theme;
     let area = ui.max_rect();
-    ui.painter()
-        .rect_filled(area, CornerRadius::ZERO, theme.background);
     let (header, body) = area.split_top_bottom_at_y(area.top() + theme::PANE_HEADER_HEIGHT);
     let handle = ui.interact(
         header,

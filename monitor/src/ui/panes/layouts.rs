@@ -61,6 +61,24 @@ impl Layouts {
         Some(workspace)
     }
 
+    /// Gives a layout another name. Returns whether it could: no other layout may have that name.
+    pub(crate) fn rename(&mut self, from: &str, to: String) -> bool {
+        if from == to {
+            return true;
+        }
+        if self.by_name.contains_key(&to) {
+            return false;
+        }
+        if let Some(workspace) = self.by_name.remove(from) {
+            self.by_name.insert(to.clone(), workspace);
+            if self.current.as_deref() == Some(from) {
+                self.current = Some(to);
+            }
+        }
+        self.update_names();
+        true
+    }
+
     /// Deletes a layout.
     pub(crate) fn delete(&mut self, name: &str) {
         self.by_name.remove(name);

@@ -1,17 +1,20 @@
 //! The panes: charts and health, split, dragged and closed by the user.
 
+mod dashboard;
 mod frame;
 mod health;
 mod inspector;
 mod layouts;
 mod log;
+mod opening;
 mod pane;
 mod placing;
 #[cfg(test)]
 mod tests;
 mod tiles;
+mod trades;
 mod welcome;
 mod workspace;
 
 pub(crate) use self::layouts::Layouts;
-pub(crate) use self::workspace::{ActiveChart, Workspace};
+pub(crate) use self::workspace::{ActiveChart, NoRoom, Workspace};

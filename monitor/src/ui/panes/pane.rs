@@ -5,9 +5,12 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use tickcast_protocol::topic::Topic;
 
-use super::{health::HealthPane, inspector::InspectorPane, log::LogPane};
+use super::{
+    dashboard::DashboardPane, health::HealthPane, inspector::InspectorPane, log::LogPane,
+    trades::TradesPane,
+};
 use crate::{
-    files::saved_state::{SavedLog, SavedPane},
+    files::saved_state::{SavedDashboard, SavedLog, SavedPane, SavedTrades},
     ui::chart::ChartPane,
 };
 
@@ -23,6 +26,10 @@ pub(super) enum Pane {
     Inspector(Box<InspectorPane>),
     /// The messages of text topics.
     Log(Box<LogPane>),
+    /// Topics at a glance.
+    Dashboard(DashboardPane),
+    /// The trades of a topic.
+    Trades(TradesPane),
 }
 
 impl Pane {
@@ -34,7 +41,9 @@ impl Pane {
     /// The topics whose messages it shows.
     pub(super) fn inspected(&self, selected: Option<&Topic>) -> HashSet<Topic> {
         match self {
-            Self::Chart(_) | Self::Health(_) => HashSet::new(),
+            Self::Chart(_) | Self::Health(_) | Self::Dashboard(_) | Self::Trades(_) => {
+                HashSet::new()
+            }
             Self::Inspector(_) => selected.cloned().into_iter().collect(),
             Self::Log(log) => log.topics.iter().cloned().collect(),
         }
@@ -47,6 +56,8 @@ impl From<SavedPane> for Pane {
             SavedPane::Chart(chart) => Self::Chart(Box::new(chart.into())),
             SavedPane::Health {} => Self::Health(HealthPane),
             SavedPane::Inspector {} => Self::Inspector(Box::default()),
+            SavedPane::Dashboard(saved) => Self::Dashboard(DashboardPane::new(saved)),
+            SavedPane::Trades(saved) => Self::Trades(TradesPane::new(saved.topic)),
             SavedPane::Log(log) => Self::Log(Box::new(LogPane::new(log.topics))),
         }
     }
@@ -58,6 +69,8 @@ impl From<Pane> for SavedPane {
             Pane::Chart(chart) => Self::Chart((*chart).into()),
             Pane::Health(HealthPane) => Self::Health {},
             Pane::Inspector(_) => Self::Inspector {},
+            Pane::Dashboard(pane) => Self::Dashboard(SavedDashboard { tiles: pane.tiles }),
+            Pane::Trades(pane) => Self::Trades(SavedTrades { topic: pane.topic }),
             Pane::Log(log) => Self::Log(SavedLog { topics: log.topics }),
         }
     }

@@ -6,7 +6,7 @@ use egui_tiles::{
 };
 use tickcast_protocol::topic::Topic;
 
-use super::{health, inspector, log, pane::Pane};
+use super::{dashboard, health, inspector, log, pane::Pane, trades};
 use crate::{
     data::format,
     ui::{
@@ -52,6 +52,8 @@ impl Behavior<Pane> for PaneTiles<'_> {
             Pane::Health(_) => health::show(ui, self.scene),
             Pane::Inspector(inspector) => inspector::show(inspector, ui, self.scene),
             Pane::Log(log) => log::show(log, ui, self.scene),
+            Pane::Dashboard(pane) => dashboard::show(pane, ui, self.scene),
+            Pane::Trades(pane) => trades::show(pane, ui, self.scene),
         };
         let PaneResponse {
             is_activated,
@@ -86,6 +88,8 @@ impl Behavior<Pane> for PaneTiles<'_> {
             Pane::Health(_) => "Health".into(),
             Pane::Inspector(_) => "Inspector".into(),
             Pane::Log(_) => "Log".into(),
+            Pane::Dashboard(_) => "Dashboard".into(),
+            Pane::Trades(_) => "Time and sales".into(),
         }
     }
 

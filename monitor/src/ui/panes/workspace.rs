@@ -7,13 +7,16 @@ use egui_tiles::{Tile, TileId, Tree};
 use serde::{Serialize, de::DeserializeOwned};
 use tickcast_protocol::{message::TimeNs, topic::Topic};
 
-use super::{health::HealthPane, log::LogPane, pane::Pane, placing, tiles::PaneTiles, welcome};
+use super::{pane::Pane, placing, tiles::PaneTiles, welcome};
 use crate::{
-    data::chart::{ChartStyle, ScaleMode},
+    data::{
+        chart::{AxisSide, ChartStyle, ScaleMode, ValueBasis},
+        derived::DerivedTopic,
+    },
     files::saved_state::{PANES_MAX, SavedTree, SavedWorkspace},
     ui::{
         chart::{self, ChartPane, Crosshair},
-        command::{Placement, UiCommand, ViewAction},
+        command::{Placement, SeriesAction, UiCommand, ViewAction},
         scene::Scene,
     },
 };
@@ -27,17 +30,28 @@ pub struct ActiveChart {
     pub window: (TimeNs, TimeNs),
 }
 
+/// Why a chart could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    /// There are too many panes.
+    Pane,
+    /// The chart has too many series, or the dashboard too many tiles.
+    Series,
+}
+
 /// All panes and how they are laid out.
 #[derive(Debug, Clone)]
 pub struct Workspace {
-    tree: Tree<Pane>,
-    active: Option<TileId>,
+    pub(super) tree: Tree<Pane>,
+    pub(super) active: Option<TileId>,
     /// Whether all charts show the time of the active one.
     is_linked: bool,
     crosshair: Crosshair,
     active_width: f32,
     /// The panes that are not behind other tabs.
     seen: Vec<TileId>,
+    /// The derived topics of a saved layout.
+    derived: Vec<DerivedTopic>,
 }
 
 impl Default for Workspace {
@@ -49,6 +63,7 @@ impl Default for Workspace {
             crosshair: Crosshair::default(),
             active_width: 0.0,
             seen: Vec::new(),
+            derived: Vec::new(),
         }
     }
 }
@@ -59,6 +74,7 @@ impl Workspace {
         let mut workspace = Self {
             active: saved.active.map(TileId),
             is_linked: saved.is_linked,
+            derived: saved.derived.clone(),
             ..Self::default()
         };
         if !saved.is_empty() {
@@ -80,7 +96,18 @@ impl Workspace {
             tree,
             active: self.active.map(|id| id.0),
             is_linked: self.is_linked,
+            derived: self.derived.clone(),
         }
+    }
+
+    /// The derived topics of a saved layout.
+    pub(crate) fn derived(&self) -> &[DerivedTopic] {
+        &self.derived
+    }
+
+    /// Sets the derived topics of a layout to be saved.
+    pub(crate) fn set_derived(&mut self, derived: Vec<DerivedTopic>) {
+        self.derived = derived;
     }
 
     /// Whether there is no pane.
@@ -88,7 +115,7 @@ impl Workspace {
         self.tree.root().is_none()
     }
 
-    fn panes(&self) -> impl Iterator<Item = (TileId, &Pane)> {
+    pub(super) fn panes(&self) -> impl Iterator<Item = (TileId, &Pane)> {
         self.tree.tiles.iter().filter_map(|(&id, tile)| match tile {
             Tile::Pane(pane) => Some((id, pane)),
             Tile::Container(_) => None,
@@ -111,9 +138,15 @@ impl Workspace {
 
     /// All charted topics.
     pub fn topics(&self) -> HashSet<Topic> {
-        self.charts()
+        let mut topics: HashSet<Topic> = self
+            .charts()
             .flat_map(|(_, chart)| chart.topics.iter().cloned())
-            .collect()
+            .collect();
+        topics.extend(self.panes().filter_map(|(_, pane)| match pane {
+            Pane::Trades(trades) => Some(trades.topic.clone()),
+            _ => None,
+        }));
+        topics
     }
 
     /// The charts' topics, pane by pane.
@@ -164,35 +197,34 @@ impl Workspace {
         chart::samples_per_pixel(scene, self.active_chart()?, self.active_width)
     }
 
-    /// Opens a chart. Returns whether there was space for it.
-    pub(crate) fn open(&mut self, topic: Topic, placement: Placement) -> bool {
+    /// Opens a chart. Returns why there was no space for it, if there was none.
+    pub(crate) fn open(&mut self, topic: Topic, placement: Placement) -> Option<NoRoom> {
         let shown = self
             .charts()
             .find(|(_, chart)| chart.topics.first() == Some(&topic))
             .map(|(id, _)| id);
-        let has_room = match (placement, shown) {
-            (Placement::Active, Some(shown)) => {
+        let mut room = None;
+        let has_pane = match (placement, shown, self.active_chart_mut()) {
+            (Placement::Active, Some(shown), _) => {
                 self.active = Some(shown);
                 true
             }
-            (Placement::Active, None) => match self.active_chart_mut() {
-                Some(chart) => {
-                    chart.replace(topic);
-                    true
-                }
-                None => self.insert(Pane::chart(topic)),
-            },
-            (Placement::Overlay, _) => match self.active_chart_mut() {
-                Some(chart) => {
-                    chart.overlay(topic);
-                    true
-                }
-                None => self.insert(Pane::chart(topic)),
-            },
-            (Placement::New, _) => self.insert(Pane::chart(topic)),
+            (Placement::Active, None, Some(chart)) => {
+                chart.replace(topic);
+                true
+            }
+            (Placement::Overlay, _, Some(chart)) => {
+                room = (!chart.overlay(topic)).then_some(NoRoom::Series);
+                true
+            }
+            (Placement::SecondAxis, _, Some(chart)) => {
+                room = (!chart.add(topic, AxisSide::Left)).then_some(NoRoom::Series);
+                true
+            }
+            (Placement::New, ..) | (_, _, None) => self.insert(Pane::chart(topic)),
         };
         self.bring_to_front();
-        has_room
+        if has_pane { room } else { Some(NoRoom::Pane) }
     }
 
     /// Brings the active pane to the front of its tabs.
@@ -216,48 +248,6 @@ impl Workspace {
         self.seen = seen;
     }
 
-    /// Shows the health pane. Returns whether there was space for it.
-    pub(crate) fn open_health(&mut self) -> bool {
-        let is_health = |pane: &Pane| matches!(pane, Pane::Health(_));
-        self.show_or_insert(is_health, || Pane::Health(HealthPane))
-    }
-
-    /// Shows the inspector. Returns whether there was space for it.
-    pub(crate) fn open_inspector(&mut self) -> bool {
-        let is_inspector = |pane: &Pane| matches!(pane, Pane::Inspector(_));
-        self.show_or_insert(is_inspector, || Pane::Inspector(Box::default()))
-    }
-
-    /// Adds a topic to the log, or takes it off. Returns whether there was space for a log.
-    pub(crate) fn toggle_log(&mut self, topic: Topic) -> bool {
-        let log = self.tree.tiles.tiles_mut().find_map(|tile| match tile {
-            Tile::Pane(Pane::Log(log)) => Some(log),
-            _ => None,
-        });
-        if let Some(log) = log {
-            log.toggle(topic);
-            return true;
-        }
-        self.show_or_insert(|_| false, || Pane::Log(Box::new(LogPane::new(vec![topic]))))
-    }
-
-    /// Brings a pane to the front, or inserts one. The active chart stays active.
-    fn show_or_insert(
-        &mut self,
-        is_wanted: impl Fn(&Pane) -> bool,
-        make: impl FnOnce() -> Pane,
-    ) -> bool {
-        let shown = self.panes().find(|(_, pane)| is_wanted(pane));
-        if let Some(shown) = shown.map(|(id, _)| id) {
-            self.tree.make_active(|id, _| id == shown);
-            return true;
-        }
-        let active = self.active;
-        let done = self.insert(make());
-        self.active = active.or(self.active);
-        done
-    }
-
     /// The topics whose messages are shown.
     pub(crate) fn inspected(&self, selected: Option<&Topic>) -> HashSet<Topic> {
         self.panes()
@@ -266,7 +256,7 @@ impl Workspace {
     }
 
     /// Inserts a pane if there are not too many. Returns whether it did.
-    fn insert(&mut self, pane: Pane) -> bool {
+    pub(super) fn insert(&mut self, pane: Pane) -> bool {
         if self.panes().count() >= PANES_MAX {
             return false;
         }
@@ -336,6 +326,28 @@ impl Workspace {
     pub(crate) fn set_scale_mode(&mut self, mode: ScaleMode, now_ns: TimeNs) {
         if let Some(chart) = self.active_chart_mut() {
             chart.set_scale_mode(mode, now_ns);
+        }
+    }
+
+    /// Changes what the values of the active chart are shown as; chosen again, as they are.
+    pub(crate) fn toggle_basis(&mut self, basis: ValueBasis) {
+        if let Some(chart) = self.active_chart_mut() {
+            let is_chosen = chart.basis() == basis;
+            chart.set_basis(if is_chosen { ValueBasis::Plain } else { basis });
+        }
+    }
+
+    /// Changes a series of the active chart.
+    pub(crate) fn change_series(&mut self, topic: &Topic, action: SeriesAction) {
+        if let Some(chart) = self.active_chart_mut() {
+            chart.change_series(topic, action);
+        }
+    }
+
+    /// Places two cursors on the active chart, or removes them.
+    pub(crate) fn toggle_cursors(&mut self, now_ns: TimeNs) {
+        if let Some(chart) = self.active_chart_mut() {
+            chart.toggle_cursors(now_ns);
         }
     }
 

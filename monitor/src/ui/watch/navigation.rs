@@ -31,6 +31,10 @@ pub(super) fn step_keys(ui: &Ui) -> isize {
 pub(super) fn enter_keys(ui: &Ui) -> Option<Placement> {
     // The plain key comes last, because the others contain it.
     let keys = [
+        (
+            Modifiers::SHIFT.plus(Modifiers::COMMAND),
+            Placement::SecondAxis,
+        ),
         (Modifiers::COMMAND, Placement::New),
         (Modifiers::SHIFT, Placement::Overlay),
         (Modifiers::NONE, Placement::Active),

@@ -21,12 +21,26 @@ pub(super) fn show(response: &Response, topic: &Topic) -> Vec<UiCommand> {
             ("Chart", chart(Placement::Active)),
             ("Chart in a new pane", chart(Placement::New)),
             ("Add to the active chart", chart(Placement::Overlay)),
+            (
+                "Add to the active chart, second axis",
+                chart(Placement::SecondAxis),
+            ),
             ("Inspect", vec![select.clone(), UiCommand::OpenInspector]),
             (
                 "Add to the log, or take off",
                 vec![select.clone(), UiCommand::ToggleLog],
             ),
             ("Alerts …", overlay(Overlay::Alerts)),
+            (
+                "Add to the dashboard",
+                vec![select.clone(), UiCommand::AddTile],
+            ),
+            (
+                "Time and sales",
+                vec![select.clone(), UiCommand::OpenTrades],
+            ),
+            ("Derive a topic …", overlay(Overlay::Derived)),
+            ("Publish a value …", overlay(Overlay::Publish)),
             ("Name, unit, limits …", overlay(Overlay::Topic)),
         ] {
             if ui.button(label).clicked() {

@@ -8,6 +8,7 @@ use crate::{
     data::{format, topics::MonitoredTopic},
     ui::{
         command::{Placement, UiCommand},
+        dragging,
         names::{Name, share},
         scene::Scene,
         theme::{self, Theme},
@@ -35,7 +36,7 @@ pub(super) fn show(
 ) -> Vec<UiCommand> {
     let theme = scene.theme;
     let size = vec2(ui.available_width(), theme::ROW_HEIGHT);
-    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
     let is_selected = scene.selected == Some(&topic.name);
     let name = topic.name.as_str();
     response.widget_info(|| {
@@ -70,6 +71,7 @@ pub(super) fn show(
 
     let response = response.on_hover_cursor(CursorIcon::PointingHand);
     let response = response.on_hover_ui(|ui| tooltip::show(ui, scene, topic));
+    dragging::start(&response, &topic.name);
     let mut commands = row_menu::show(&response, &topic.name);
     if response.clicked() {
         let modifiers = ui.input(|input| input.modifiers);

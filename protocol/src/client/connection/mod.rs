@@ -8,17 +8,18 @@ use std::{
     fmt,
     future::poll_fn,
     io,
+    net::SocketAddr,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use tokio::{
-    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
+    io::{ReadHalf, WriteHalf},
     time::Instant,
 };
 
 use super::{
-    handshake::{self, ConnectOptions},
+    handshake::{self, ClientStream, ConnectOptions},
     topic_table::TopicTable,
 };
 use crate::{
@@ -33,14 +34,16 @@ use crate::{
 /// that was dropped.
 pub struct Connection {
     encoding: Encoding,
-    socket: WebSocket<OwnedReadHalf, OwnedWriteHalf>,
+    socket: WebSocket<ReadHalf<ClientStream>, WriteHalf<ClientStream>>,
+    peer: SocketAddr,
+    local: SocketAddr,
     topics: TopicTable,
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
-            .field("peer", &self.socket.writer().peer_addr().ok())
+            .field("peer", &self.peer)
             .field("encoding", &self.encoding)
             .finish_non_exhaustive()
     }
@@ -50,8 +53,15 @@ impl Connection {
     /// Opens a connection.
     pub async fn connect(options: &ConnectOptions) -> Result<Self, ConnectError> {
         let upgraded = handshake::open(options).await?;
-        let (read_half, write_half) = upgraded.stream.into_split();
+        let tcp = upgraded.stream.tcp();
+        let ends = tcp
+            .peer_addr()
+            .and_then(|peer| Ok((peer, tcp.local_addr()?)));
+        let (peer, local) = ends.map_err(|error| ConnectError::Lost { error })?;
+        let (read_half, write_half) = tokio::io::split(upgraded.stream);
         Ok(Self {
+            peer,
+            local,
             encoding: options.encoding,
             socket: WebSocket::new(
                 read_half,
@@ -157,8 +167,8 @@ impl Connection {
     }
 
     /// The socket's own address.
-    pub fn local_addr(&self) -> io::Result<std::net::SocketAddr> {
-        self.socket.writer().local_addr()
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
     }
 
     fn poll_payload(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, ConnectionError>> {

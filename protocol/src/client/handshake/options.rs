@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use crate::{codec::Encoding, message::BearerToken};
+use crate::{codec::Encoding, message::BearerToken, tls::TlsOptions};
 
 /// Time from the first packet to the end of the handshake.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -10,7 +10,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What to connect to, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectOptions {
-    /// The server, as `ws://host:port/path`.
+    /// The server, as `ws://host:port/path`, or `wss://host:port/path` with TLS.
     pub url: String,
     /// Negotiated as the subprotocol.
     pub encoding: Encoding,
@@ -20,6 +20,8 @@ pub struct ConnectOptions {
     pub timeout: Duration,
     /// Proves an identity, in the header `Authorization` (RFC 6750, section 2.1).
     pub token: Option<BearerToken>,
+    /// What is trusted, and who the client is, if the URL is with TLS.
+    pub tls: TlsOptions,
 }
 
 impl ConnectOptions {
@@ -31,6 +33,7 @@ impl ConnectOptions {
             local_address: None,
             timeout: CONNECT_TIMEOUT,
             token: None,
+            tls: TlsOptions::default(),
         }
     }
 }

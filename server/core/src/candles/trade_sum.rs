@@ -1,6 +1,6 @@
 //! Trades of an interval: prices and the volume, in exact decimals.
 
-use tickcast_protocol::decimal::Decimal;
+use tickcast_protocol::{decimal::Decimal, decimal_total::DecimalTotal};
 
 use super::{
     packed::{self, Reader},
@@ -15,15 +15,8 @@ pub(super) struct TradeSum {
     pub(super) low: Decimal,
     pub(super) close: Decimal,
     /// `None` if it cannot be exact.
-    pub(super) volume: Option<Total>,
+    pub(super) volume: Option<DecimalTotal>,
     pub(super) count: u64,
-}
-
-/// An exact sum of decimals, which may be longer than one of them.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Total {
-    mantissa: i128,
-    scale: u8,
 }
 
 /// The price and the size of a trade.
@@ -62,7 +55,7 @@ impl Sum for TradeSum {
             high: price,
             low: price,
             close: price,
-            volume: Some(Total::of(size)),
+            volume: Some(size.into()),
             count: 1,
         }
     }
@@ -74,7 +67,7 @@ impl Sum for TradeSum {
             self.low = price;
         }
         self.close = price;
-        self.volume = self.volume.and_then(|volume| volume.plus(Total::of(size)));
+        self.volume = self.volume.and_then(|volume| volume.plus(size.into()));
         self.count += 1;
     }
 
@@ -86,7 +79,7 @@ impl Sum for TradeSum {
             self.low = later.low;
         }
         self.close = later.close;
-        let plus = |(one, other): (Total, Total)| one.plus(other);
+        let plus = |(one, other): (DecimalTotal, DecimalTotal)| one.plus(other);
         self.volume = self.volume.zip(later.volume).and_then(plus);
         self.count += later.count;
     }
@@ -95,7 +88,9 @@ impl Sum for TradeSum {
         let common = self.common_prices();
         let scale = common.map_or(context.price_scale, |(scale, _)| scale);
         let is_single = self.count == 1;
-        let volume_scale = self.volume.map_or(context.volume_scale, |v| v.scale);
+        let volume_scale = self
+            .volume
+            .map_or(context.volume_scale, DecimalTotal::scale);
         let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
         out.push(
             flag(is_single, SINGLE)
@@ -130,7 +125,7 @@ impl Sum for TradeSum {
             context.volume_scale = volume_scale;
         }
         if let Some(volume) = self.volume {
-            packed::write_long(volume.mantissa, out);
+            packed::write_long(volume.mantissa(), out);
         }
         if !is_single {
             packed::write(self.count, out);
@@ -163,10 +158,9 @@ impl Sum for TradeSum {
         if has(VOLUME_SCALE) {
             context.volume_scale = reader.byte();
         }
-        let volume = (!has(NO_VOLUME)).then(|| Total {
-            mantissa: reader.long(),
-            scale: context.volume_scale,
-        });
+        let volume = (!has(NO_VOLUME))
+            .then(|| DecimalTotal::new(reader.long(), context.volume_scale))
+            .flatten();
         let count = if has(SINGLE) { 1 } else { reader.unsigned() };
         Self {
             open,
@@ -206,55 +200,6 @@ impl TradeContext {
     fn change_price_scale(&mut self, scale: u8) {
         self.close = rescaled(self.close, self.price_scale, scale).unwrap_or(0);
         self.price_scale = scale;
-    }
-}
-
-impl Total {
-    pub(super) fn of(decimal: Decimal) -> Self {
-        Self {
-            mantissa: decimal.mantissa().into(),
-            scale: decimal.scale(),
-        }
-    }
-
-    /// The exact sum, if it fits.
-    pub(super) fn plus(self, other: Self) -> Option<Self> {
-        let scale = self.scale.max(other.scale);
-        let mantissa = self.at(scale)?.checked_add(other.at(scale)?)?;
-        Some(Self { mantissa, scale })
-    }
-
-    fn at(self, scale: u8) -> Option<i128> {
-        match scale - self.scale {
-            0 => Some(self.mantissa),
-            more => self.mantissa.checked_mul(10i128.pow(more.into())),
-        }
-    }
-
-    /// The sum as a decimal, without zeros at its end that do not fit.
-    pub(super) fn to_decimal(self) -> Option<Decimal> {
-        let Self {
-            mut mantissa,
-            mut scale,
-        } = self;
-        loop {
-            if let Ok(mantissa) = i64::try_from(mantissa) {
-                return Some(decimal(mantissa, scale));
-            }
-            if scale == 0 || mantissa % 10 != 0 {
-                return None;
-            }
-            mantissa /= 10;
-            scale -= 1;
-        }
-    }
-}
-
-/// Sums compare by value, as decimals do.
-impl PartialEq for Total {
-    fn eq(&self, other: &Self) -> bool {
-        let scale = self.scale.max(other.scale);
-        self.at(scale) == other.at(scale)
     }
 }
 

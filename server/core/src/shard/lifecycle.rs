@@ -112,7 +112,7 @@ impl<S: Socket> Shard<S> {
     /// Whether frames wait for a client's socket.
     pub fn has_unsent_frames(&mut self, key: ConnectionKey) -> bool {
         let connection = self.connections.get(key);
-        connection.is_some_and(|connection| connection.output.unsent_bytes() > 0)
+        connection.is_some_and(|connection| connection.output.has_unsent())
     }
 
     /// Whether a client does not read: frames wait for its socket, or it was closed because of
@@ -120,7 +120,7 @@ impl<S: Socket> Shard<S> {
     pub fn is_unread(&mut self, key: ConnectionKey) -> bool {
         let connection = self.connections.get(key);
         connection.is_some_and(|connection| {
-            connection.output.unsent_bytes() > 0 || connection.times.was_closed_unread
+            connection.output.has_unsent() || connection.times.was_closed_unread
         })
     }
 

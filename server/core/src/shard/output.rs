@@ -90,6 +90,11 @@ impl<S: Socket> Output<S> {
         self.bytes
     }
 
+    /// Whether frames, or what the socket has made of them, still wait for the kernel.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.bytes > 0 || self.is_blocked()
+    }
+
     /// Whether the kernel accepted less than it was given.
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked_since.is_some()
@@ -114,7 +119,7 @@ impl<S: Socket> Output<S> {
     /// always. Otherwise it does nothing, and [`flush`](Self::flush) has to follow.
     #[inline]
     pub(super) fn is_written(&mut self, written: usize, uptime: Duration) -> bool {
-        if written != self.bytes {
+        if written != self.bytes || self.socket.is_holding() {
             return false;
         }
         self.advance_whole(uptime);
@@ -126,8 +131,15 @@ impl<S: Socket> Output<S> {
     /// already. Also returns the total number of bytes accepted.
     pub(super) fn flush(&mut self, mut written: usize, uptime: Duration) -> (Flushed, usize) {
         self.advance(written, uptime);
-        while !self.frames.is_empty() {
-            match self.write_once() {
+        loop {
+            let result = match self.frames.is_empty() {
+                true => match self.socket.try_flush() {
+                    Ok(()) => break,
+                    Err(error) => Err(error),
+                },
+                false => self.write_once(),
+            };
+            match result {
                 Ok(accepted) if accepted == self.bytes => {
                     written += accepted;
                     self.advance_whole(uptime);

@@ -47,6 +47,18 @@ pub trait Socket {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock).
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
+    /// Hands the kernel what the socket has accepted and still holds, or
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if the kernel does not take all of it. Only a
+    /// socket that transforms the bytes holds some, such as one with TLS.
+    fn try_flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether the socket holds something that [`try_flush`](Self::try_flush) has to hand over.
+    fn is_holding(&self) -> bool {
+        false
+    }
+
     /// Lets the socket take more than usual, for the close frame of a client that does not read.
     fn make_room(&self) {}
 

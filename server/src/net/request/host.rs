@@ -26,8 +26,8 @@ pub enum HostError {
     #[error("the host {0:?} is not a name or an address with an optional port")]
     Invalid(String),
     /// The target is a URL of another scheme.
-    #[error("the target has the scheme {0:?}, and this connection is plain HTTP")]
-    Scheme(String),
+    #[error("the target has the scheme {0:?}, and this connection is {1}")]
+    Scheme(String, &'static str),
     /// The server does not answer for this host.
     #[error(
         "this server does not answer for the host {0:?}: if the name is its own, add it to the \
@@ -42,17 +42,18 @@ impl HostError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Missing | Self::Several | Self::Invalid(_) => StatusCode::BAD_REQUEST,
-            Self::Scheme(_) | Self::Foreign(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Scheme(..) | Self::Foreign(_) => StatusCode::MISDIRECTED_REQUEST,
         }
     }
 }
 
 /// The host and port that a request names: in its target, or else in the header `Host` (RFC 9112,
-/// section 3.2.2). A request of HTTP/1.0 may name none.
+/// section 3.2.2). A request of HTTP/1.0 may name none. `scheme` is that of the connection.
 pub fn requested(
     version: Version,
     target: &Uri,
     headers: &HeaderMap,
+    scheme: &'static str,
 ) -> Result<Option<Authority>, HostError> {
     let mut hosts = headers.get_all(HOST).iter();
     let named = match (hosts.next(), hosts.next()) {
@@ -61,8 +62,8 @@ pub fn requested(
         (Some(_), Some(_)) => return Err(HostError::Several),
         (Some(host), None) => Some(parse(host.as_bytes())?),
     };
-    if let Some(scheme) = target.scheme_str().filter(|scheme| *scheme != "http") {
-        return Err(HostError::Scheme(shown(scheme.as_bytes())));
+    if let Some(other) = target.scheme_str().filter(|other| *other != scheme) {
+        return Err(HostError::Scheme(shown(other.as_bytes()), scheme));
     }
     match target.authority() {
         Some(authority) => parse(authority.as_str().as_bytes()).map(Some),

@@ -7,6 +7,7 @@
 //! * `origin`: the page that a browser sends a request for
 //! * `handshake`: the opening handshake of a WebSocket
 //! * `bearer`: the token that a request shows
+//! * `forwarded`: the client that proxies name
 //! * `query`: the parameters of `/v1/...`
 //! * `encoding`: whether a client accepts compressed files
 //!
@@ -15,6 +16,7 @@
 
 pub(crate) mod bearer;
 pub(crate) mod encoding;
+pub(crate) mod forwarded;
 pub mod handshake;
 pub mod host;
 pub mod origin;

@@ -42,13 +42,14 @@ impl OriginError {
 /// Refuses pages of other sites. A browser sends the origin of the page that connects (RFC 6455,
 /// section 10.2). The server's own pages and the origins in the settings are allowed. Programs
 /// other than browsers do not send the header. `requested` is what the request names as its host,
-/// and `local` the address at which the connection arrived.
+/// and `local` the address at which the connection arrived, with TLS if `is_tls`.
 ///
 /// Returns the origin, if there is one.
 pub fn check<'a>(
     headers: &'a HeaderMap,
     requested: Option<&Authority>,
     local: SocketAddr,
+    is_tls: bool,
     rules: &[OriginRule],
 ) -> Result<Option<&'a HeaderValue>, OriginError> {
     let mut origins = headers.get_all(ORIGIN).iter();
@@ -62,7 +63,7 @@ pub fn check<'a>(
         OriginRule::Any => true,
         OriginRule::Only(allowed) => origin.as_ref() == Some(allowed),
     });
-    let is_own = |origin: &Origin| requested.is_some_and(|own| is_same(origin, own, local));
+    let is_own = |origin: &Origin| requested.is_some_and(|own| is_same(origin, own, local, is_tls));
     if is_allowed || origin.as_ref().is_some_and(is_own) {
         return Ok(Some(value));
     }
@@ -80,11 +81,12 @@ pub fn check<'a>(
 ///
 /// In front of the server there may be a proxy that speaks TLS, and no header of the request proves
 /// its scheme. So both `http` and `https` are accepted where there may be a proxy. A browser that
-/// names the very address and port of this socket has no proxy in between: its page is of `http`.
-fn is_same(origin: &Origin, own: &Authority, local: SocketAddr) -> bool {
+/// names the very address and port of this socket has no proxy in between: its page is of the
+/// scheme of this connection.
+fn is_same(origin: &Origin, own: &Authority, local: SocketAddr, is_tls: bool) -> bool {
     let (is_scheme, default_port) = match &*origin.scheme {
-        "http" => (true, 80),
-        "https" => (!is_direct(own, local), 443),
+        "http" => (!is_tls || !is_direct(own, local), 80),
+        "https" => (is_tls || !is_direct(own, local), 443),
         _ => return false,
     };
     is_scheme

@@ -1,6 +1,7 @@
 //! Real proxies with the configurations of `docs/proxies.md`: what works through them, and what
 //! breaks when a line is missing.
 
+mod addresses;
 mod checks;
 mod process;
 

@@ -54,6 +54,24 @@ pub(crate) fn gap(
     painter.galley(place, galley, theme.bad);
 }
 
+/// Hatches intervals in which updates are missing, with a word where there is room for it.
+pub(crate) fn incomplete(painter: &Painter, plot: &Plot, from_ns: i64, to_ns: i64, theme: &Theme) {
+    let range = plot.x(from_ns)..=plot.x(to_ns);
+    let area = Rect::from_x_y_ranges(range, plot.rect.y_range()).intersect(plot.rect);
+    if !area.is_positive() {
+        return;
+    }
+    hatch(painter, area, theme.bad.gamma_multiply(0.3));
+    painter.rect_filled(area, CornerRadius::ZERO, theme.bad.gamma_multiply(0.04));
+    let text = "incomplete".to_owned();
+    let galley = painter.layout_no_wrap(text, theme::axis_text(), theme.bad);
+    if galley.size().x + 2.0 * theme::STEP < area.width() {
+        let top = area.top() + 2.0 * theme::STEP;
+        let place = pos2(area.center().x - galley.size().x / 2.0, top);
+        painter.galley(place, galley, theme.bad);
+    }
+}
+
 /// Covers what was drawn within a stretch of time.
 pub(crate) fn covered(painter: &Painter, plot: &Plot, from_ns: i64, to_ns: i64, theme: &Theme) {
     let range = plot.x(from_ns)..=plot.x(to_ns);

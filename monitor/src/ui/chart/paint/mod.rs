@@ -4,10 +4,12 @@ mod candles;
 mod gap;
 mod labels;
 mod lines;
+mod rows;
 
 pub(crate) use self::{
     candles::{candles, volume},
-    gap::{covered, gap},
+    gap::{covered, gap, incomplete},
     labels::{BoxLine, axis_label, dashed, marker, text_box},
     lines::{band, line},
+    rows::rows,
 };

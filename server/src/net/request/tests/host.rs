@@ -18,7 +18,7 @@ fn authority(text: &str) -> Authority {
 }
 
 fn request(target: &str, headers: &HeaderMap) -> Result<Option<Authority>, HostError> {
-    requested(Version::HTTP_11, &target.parse().unwrap(), headers)
+    requested(Version::HTTP_11, &target.parse().unwrap(), headers, "http")
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn a_request_names_exactly_one_host() {
     assert_eq!(request("/", &two), Err(HostError::Several));
     let none = HeaderMap::new();
     assert_eq!(request("/", &none), Err(HostError::Missing));
-    let old = |headers| requested(Version::HTTP_10, &Uri::from_static("/"), headers);
+    let old = |headers| requested(Version::HTTP_10, &Uri::from_static("/"), headers, "http");
     assert_eq!(old(&none), Ok(None));
     assert_eq!(old(&one), Ok(Some(authority("dash.example:80"))));
     assert_eq!(old(&two), Err(HostError::Several));
@@ -52,7 +52,7 @@ fn the_host_of_the_target_counts_before_the_header() {
     }
     for target in ["https://a/", "ws://a/", "ftp://a/"] {
         let refused = request(target, &own);
-        assert!(matches!(refused, Err(HostError::Scheme(_))), "{target}");
+        assert!(matches!(refused, Err(HostError::Scheme(..))), "{target}");
     }
 }
 
@@ -175,7 +175,7 @@ fn a_request_that_is_not_http_gets_400_and_one_for_another_host_421() {
     assert_eq!(foreign.status(), StatusCode::MISDIRECTED_REQUEST);
     let told = foreign.to_string();
     assert!(told.contains("`hosts` (--hosts dash.example)"), "{told}");
-    let scheme = HostError::Scheme("https".into());
+    let scheme = HostError::Scheme("https".into(), "http");
     assert_eq!(scheme.status(), StatusCode::MISDIRECTED_REQUEST);
 }
 

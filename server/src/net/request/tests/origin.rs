@@ -16,7 +16,7 @@ fn is_let_in(origin: &str, host: &str, local: &str, rules: &[OriginRule]) -> boo
     let local: SocketAddr = local.parse().unwrap();
     let own = Authority::parse(host).unwrap();
     let sent = headers(&[("origin", origin)]);
-    match check(&sent, Some(&own), local, rules) {
+    match check(&sent, Some(&own), local, false, rules) {
         Ok(Some(value)) => {
             assert_eq!(value, origin);
             true
@@ -136,22 +136,30 @@ fn a_star_lets_every_page_in() {
 #[test]
 fn a_request_without_origin_is_no_pages_and_one_with_two_is_refused() {
     let local = LOCAL.parse().unwrap();
-    assert_eq!(check(&HeaderMap::new(), None, local, &[]), Ok(None));
+    assert_eq!(check(&HeaderMap::new(), None, local, false, &[]), Ok(None));
     let two = headers(&[("origin", "http://a"), ("origin", "http://a")]);
-    let refused = check(&two, None, local, &[OriginRule::Any]);
+    let refused = check(&two, None, local, false, &[OriginRule::Any]);
     assert_eq!(refused, Err(OriginError::Several));
     assert_eq!(OriginError::Several.status(), StatusCode::BAD_REQUEST);
     // Without a host no page is the server's own.
     let one = headers(&[("origin", "http://a")]);
-    assert!(check(&one, None, local, &[]).is_err());
+    assert!(check(&one, None, local, false, &[]).is_err());
 }
 
 #[test]
 fn a_proxy_that_drops_the_port_is_told_so() {
     let local = LOCAL.parse().unwrap();
     let own = Authority::parse("dash.example").unwrap();
-    let error =
-        |origin| check(&headers(&[("origin", origin)]), Some(&own), local, &[]).unwrap_err();
+    let error = |origin| {
+        check(
+            &headers(&[("origin", origin)]),
+            Some(&own),
+            local,
+            false,
+            &[],
+        )
+        .unwrap_err()
+    };
     let told = error("https://dash.example:8443").to_string();
     assert!(
         told.contains("let the proxy pass on Host with its port"),
@@ -160,7 +168,14 @@ fn a_proxy_that_drops_the_port_is_told_so() {
     let told = error("https://evil.example").to_string();
     assert!(!told.contains("proxy"), "{told}");
     let long = format!("https://{}", "x".repeat(10_000));
-    let told = check(&headers(&[("origin", &long)]), Some(&own), local, &[]).unwrap_err();
+    let told = check(
+        &headers(&[("origin", &long)]),
+        Some(&own),
+        local,
+        false,
+        &[],
+    )
+    .unwrap_err();
     assert!(told.to_string().len() < 400, "{told}");
 }
 

@@ -16,7 +16,7 @@ const FILE_MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The authorities that the system trusts. The variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name
 /// others, as they do for OpenSSL.
-pub(super) fn system_authorities() -> Result<RootCertStore, String> {
+pub(super) fn system_authorities(option: &str) -> Result<RootCertStore, String> {
     let found = rustls_native_certs::load_native_certs();
     let mut store = RootCertStore::empty();
     // Systems have old ones that no library accepts. A server that needs one of those is refused.
@@ -26,14 +26,14 @@ pub(super) fn system_authorities() -> Result<RootCertStore, String> {
         let errors: String = errors.collect();
         return Err(format!(
             "the system has no list of trusted authorities{errors}: install one (on Debian: \
-             ca-certificates), or set tls_ca to a PEM file"
+             ca-certificates), or set {option} to a PEM file"
         ));
     }
     Ok(store)
 }
 
 /// The authorities in a file. Each must be usable.
-pub(super) fn authorities(path: &Path) -> Result<RootCertStore, String> {
+pub fn authorities(path: &Path) -> Result<RootCertStore, String> {
     let bytes = read(path)?;
     let mut store = RootCertStore::empty();
     for (index, certificate) in certificates_in(path, &bytes)?.into_iter().enumerate() {
@@ -45,12 +45,12 @@ pub(super) fn authorities(path: &Path) -> Result<RootCertStore, String> {
 }
 
 /// A certificate and those that follow it.
-pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     certificates_in(path, &read(path)?)
 }
 
 /// The private key in a file.
-pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
+pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
     let bytes = read(path)?;
     PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
         let path = path.display();

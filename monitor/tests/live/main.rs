@@ -1,6 +1,8 @@
 //! The program without its window against a real server.
 #![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
+mod long_time;
+
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
@@ -19,10 +21,12 @@ use tickcast_protocol::{
     client::{Client, ClientOptions, ConnectOptions, Event},
     codec::Encoding,
     message::{Publication, Status},
+    tls::TlsOptions,
     topic::{Filter, Topic},
     value::Value,
 };
 use tickcast_server::{Server, StartError, config};
+use tickcast_server_testkit::certificates::{Authority, Validity};
 
 const TOPIC: &str = "plant/line-1/temperature";
 
@@ -163,11 +167,14 @@ impl Listening {
     }
 
     fn at(address: SocketAddr) -> Self {
+        Self::with_tls(&format!("ws://{address}/ws"), TlsOptions::default())
+    }
+
+    fn with_tls(url: &str, tls: TlsOptions) -> Self {
         let queue = IncomingQueue::new(|| {});
-        let url = format!("ws://{address}/ws");
         let (connection, requests) =
-            ConnectionThread::start(&url, vec![Filter::all()], queue.clone()).unwrap();
-        let monitor = Monitor::new(url, queue, requests, SavedState::default(), &[]);
+            ConnectionThread::start(url, tls, vec![Filter::all()], queue.clone()).unwrap();
+        let monitor = Monitor::new(url.to_owned(), queue, requests, SavedState::default(), &[]);
         let ctx = egui::Context::default();
         Monitor::prepare(&ctx);
         Self {
@@ -292,6 +299,41 @@ fn the_end_of_a_server_is_shown_and_its_successor_is_found() {
 }
 
 #[test]
+fn a_server_with_tls_is_shown_if_its_authority_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new("ours");
+    let certificate = authority.issue(&["localhost"], Validity::Now);
+    let (cert, key) = certificate.write(folder.path(), "server");
+    let (ca, config) = (
+        folder.path().join("ca.pem"),
+        folder.path().join("tickcast.toml"),
+    );
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let text =
+        format!("[[listen]]\naddress = \"127.0.0.1:0\"\ntls_cert = {cert:?}\ntls_key = {key:?}\n");
+    std::fs::write(&config, text).unwrap();
+    let server = server(&["--config", config.to_str().unwrap()]);
+    publish(&server, 2);
+    let secure = server.listeners().iter().find(|listening| listening.is_tls);
+    let endpoint = secure.unwrap().endpoint.to_string();
+    let (_, port) = endpoint.rsplit_once(':').unwrap();
+    let url = format!("wss://localhost:{port}/ws");
+    let trusting = TlsOptions {
+        ca: Some(ca),
+        ..TlsOptions::named_as_flags()
+    };
+    let mut listening = Listening::with_tls(&url, trusting);
+    listening.chart();
+    listening.until("connected", |monitor| !values(monitor).is_empty());
+    // The authority is none that the system trusts.
+    let mut listening = Listening::with_tls(&url, TlsOptions::named_as_flags());
+    listening.until("refused", |monitor| {
+        let state = monitor.connection();
+        matches!(state, ConnectionState::BackingOff { why, .. } if why.contains("authority"))
+    });
+}
+
+#[test]
 fn a_cut_network_is_shown_as_silence_then_as_no_connection_and_recovers() {
     let server = server(&["--heartbeat", "1s"]);
     publish(&server, 1);
@@ -322,4 +364,32 @@ fn a_cut_network_is_shown_as_silence_then_as_no_connection_and_recovers() {
     listening.until("connected again", |monitor| values(monitor).len() == 3);
     assert_eq!(listening.monitor.store().totals().lost, 0);
     assert_eq!(listening.monitor.store().totals().restarts, 0);
+}
+
+#[test]
+fn a_published_value_is_answered_by_the_server_in_words() {
+    let server = server(&["--publish-allow", "plant/#"]);
+    let mut listening = Listening::to(&server);
+    listening.until("it is connected", |monitor| {
+        matches!(monitor.connection(), ConnectionState::Connected { .. })
+    });
+    let topic = Topic::new(TOPIC).unwrap();
+    listening
+        .monitor
+        .execute(UiCommand::Publish(topic, Value::Reading(21.5)));
+    let is_answered = |monitor: &Monitor, words: &str| {
+        let published = monitor.published();
+        published.is_some_and(|published| published.contains(words))
+    };
+    listening.until("the server has the value", |monitor| {
+        is_answered(monitor, "= 21.5: the server has it, at position 1")
+    });
+    listening.until("the value comes back", |monitor| values(monitor) == [21.5]);
+    let other = Topic::new("other/topic").unwrap();
+    listening
+        .monitor
+        .execute(UiCommand::Publish(other, Value::Text("on".to_owned())));
+    listening.until("the refusal is said", |monitor| {
+        is_answered(monitor, "other/topic = \"on\": refused: ")
+    });
 }

@@ -1,6 +1,9 @@
 //! The reason of a failed connection with TLS, in one sentence that says what to do.
 
-use std::io::{self, ErrorKind};
+use std::{
+    error::Error as StdError,
+    io::{self, ErrorKind},
+};
 
 use jiff::Timestamp;
 use rustls::{
@@ -8,12 +11,12 @@ use rustls::{
     pki_types::{ServerName, UnixTime},
 };
 
-use super::settings::ClientTls;
+use super::options::TlsOptions;
 
 /// Why a handshake has failed.
-pub(super) fn handshake(error: &io::Error, settings: &ClientTls, name: &ServerName<'_>) -> String {
+pub(super) fn handshake(error: &io::Error, options: &TlsOptions, name: &ServerName<'_>) -> String {
     if let Some(error) = tls_error(error) {
-        return sentence(error, settings, name);
+        return sentence(error, options, name);
     }
     match error.kind() {
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
@@ -26,21 +29,23 @@ pub(super) fn handshake(error: &io::Error, settings: &ClientTls, name: &ServerNa
 
 /// Why a connection has failed after its handshake, if the reason is TLS.
 pub(super) fn later(
-    error: &io::Error,
-    settings: &ClientTls,
+    error: &(dyn StdError + 'static),
+    options: &TlsOptions,
     name: &ServerName<'_>,
 ) -> Option<String> {
-    tls_error(error).map(|error| sentence(error, settings, name))
+    let inner = error.downcast_ref().and_then(tls_error);
+    let found = error.downcast_ref().or(inner);
+    found.map(|error| sentence(error, options, name))
 }
 
 fn tls_error(error: &io::Error) -> Option<&Error> {
     error.get_ref()?.downcast_ref()
 }
 
-fn sentence(error: &Error, settings: &ClientTls, name: &ServerName<'_>) -> String {
+fn sentence(error: &Error, options: &TlsOptions, name: &ServerName<'_>) -> String {
     match error {
-        Error::InvalidCertificate(reason) => certificate(reason, settings, name),
-        Error::AlertReceived(alert) => refusal(*alert, settings, name),
+        Error::InvalidCertificate(reason) => certificate(reason, options, name),
+        Error::AlertReceived(alert) => refusal(*alert, options, name),
         Error::InvalidMessage(_) | Error::PeerSentOversizedRecord => {
             "the server's answer is not TLS: this port is one without TLS".to_owned()
         }
@@ -54,17 +59,18 @@ fn sentence(error: &Error, settings: &ClientTls, name: &ServerName<'_>) -> Strin
 }
 
 /// Why the server's certificate is not accepted.
-fn certificate(error: &CertificateError, settings: &ClientTls, name: &ServerName<'_>) -> String {
+fn certificate(error: &CertificateError, options: &TlsOptions, name: &ServerName<'_>) -> String {
     let name = name.to_str();
     match error {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            let trusted = match &settings.ca {
+            let trusted = match &options.ca {
                 Some(path) => format!("an authority in {}", path.display()),
                 None => "an authority that the system trusts".to_owned(),
             };
             format!(
-                "the certificate of {name} is not signed by {trusted}: set tls_ca to the \
-                 certificate of the authority that signed it"
+                "the certificate of {name} is not signed by {trusted}: set {} to the certificate of \
+                 the authority that signed it",
+                options.named("ca")
             )
         }
         CertificateError::ExpiredContext { not_after, .. } => format!(
@@ -86,9 +92,9 @@ fn certificate(error: &CertificateError, settings: &ClientTls, name: &ServerName
         CertificateError::NotValidForNameContext { presented, .. } => {
             let names: Vec<_> = presented.iter().map(|name| plain(name)).collect();
             format!(
-                "the server's certificate is for {}, not for {name}: connect to that name, or set \
-                 tls_server_name",
-                names.join(", ")
+                "the server's certificate is for {}, not for {name}: connect to that name, or set {}",
+                names.join(", "),
+                options.named("server_name")
             )
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
@@ -118,22 +124,23 @@ fn plain(name: &str) -> &str {
 }
 
 /// Why the server has refused the connection.
-fn refusal(alert: AlertDescription, settings: &ClientTls, name: &ServerName<'_>) -> String {
+fn refusal(alert: AlertDescription, options: &TlsOptions, name: &ServerName<'_>) -> String {
     use AlertDescription as Alert;
 
+    let (own, key) = (options.named("cert"), options.named("key"));
     let required = || {
         let what = "the server requires a client certificate";
-        format!("{what}: set tls_cert and tls_key")
+        format!("{what}: set {own} and {key}")
     };
-    let Some(cert) = &settings.cert else {
+    let Some(cert) = &options.cert else {
         return match alert {
             Alert::CertificateRequired | Alert::NoCertificate | Alert::BadCertificate => required(),
             // What servers answer with TLS 1.2.
             Alert::HandshakeFailure => {
                 let what = "the server refused the TLS handshake";
-                format!("{what}: it may require a client certificate (tls_cert and tls_key)")
+                format!("{what}: it may require a client certificate ({own} and {key})")
             }
-            alert => unlike_certificate(alert, settings, name),
+            alert => unlike_certificate(alert, options, name),
         };
     };
     let cert = cert.display();
@@ -155,26 +162,28 @@ fn refusal(alert: AlertDescription, settings: &ClientTls, name: &ServerName<'_>)
         | Alert::DecryptError => {
             format!("the server refused the client certificate {cert} ({alert:?})")
         }
-        alert => unlike_certificate(alert, settings, name),
+        alert => unlike_certificate(alert, options, name),
     }
 }
 
 fn unlike_certificate(
     alert: AlertDescription,
-    settings: &ClientTls,
+    options: &TlsOptions,
     name: &ServerName<'_>,
 ) -> String {
     match alert {
         AlertDescription::UnrecognisedName => format!(
-            "the server has no certificate for the name {}: set tls_server_name",
-            name.to_str()
+            "the server has no certificate for the name {}: set {}",
+            name.to_str(),
+            options.named("server_name")
         ),
         AlertDescription::ProtocolVersion => {
             "the server speaks neither TLS 1.2 nor TLS 1.3: older versions are not safe".into()
         }
         AlertDescription::NoApplicationProtocol => format!(
-            "the server does not offer the protocol {:?}: change tls_alpn",
-            settings.alpn.as_deref().unwrap_or_default()
+            "the server does not offer the protocol {:?}: change {}",
+            options.alpn.as_deref().unwrap_or_default(),
+            options.named("alpn")
         ),
         alert => format!("the server refused the TLS connection ({alert:?})"),
     }

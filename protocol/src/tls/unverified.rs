@@ -1,5 +1,4 @@
-//! A verifier that accepts any certificate. Only for `tls_insecure = true`, which is logged at the
-//! start and shown in the metrics.
+//! A verifier that accepts any certificate. Only if an option says so.
 
 use std::sync::Arc;
 

@@ -1,0 +1,273 @@
+//! What a real window costs, and how soon it shows an update: on a display of its own, with a
+//! software renderer, against a server in this process.
+//!
+//! * CPU of the program at 1,000 and 20,000 updates per second with one chart, as a part of a core
+//! * the time from a publish after silence until the pixels of the display have changed
+//!
+//! Run it with `cargo bench -p tickcast-monitor --bench window`. To compare with another build, add
+//! `-- --before PROGRAM`: both are measured in turn. It needs Xvfb (Debian package xvfb).
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use tickcast_protocol::{
+    client::{Client, ClientHandle, ClientOptions, ConnectOptions, Event},
+    codec::Encoding,
+    message::Publication,
+    value::Value,
+};
+use tickcast_server::{Server, config};
+use x11rb::{
+    connection::Connection,
+    protocol::xproto::{ConnectionExt, ImageFormat, Window},
+    rust_connection::RustConnection,
+};
+
+const WIDTH: u16 = 1440;
+const HEIGHT: u16 = 900;
+
+/// Before it, the window is being built.
+const WARM_UP: Duration = Duration::from_secs(8);
+
+/// The time over which CPU is measured.
+const MEASURED: Duration = Duration::from_secs(10);
+
+/// Publishes after silence.
+const PUBLISHES: usize = 30;
+
+/// Long enough for the window to have nothing left to draw.
+const SILENCE: Duration = Duration::from_millis(900);
+
+/// An update that is not seen by then is not shown at all.
+const SEEN_MAX: Duration = Duration::from_secs(2);
+
+/// The colour of the newest value on its axis, in the dark colours: blue, green, red.
+const ACCENT: [u8; 3] = [0xff, 0xa9, 0x5a];
+
+const TOPIC: &str = "bench/value";
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let before = arguments.iter().position(|argument| argument == "--before");
+    let before = before.and_then(|at| arguments.get(at + 1));
+    let mut programs = vec![("now", PathBuf::from(env!("CARGO_BIN_EXE_tickcast-monitor")))];
+    if let Some(path) = before {
+        programs.insert(0, ("before", path.into()));
+    }
+    let mut out = std::io::stdout();
+    let display = Display::start()?;
+    for rate in [1_000, 20_000] {
+        for (name, program) in &programs {
+            let cpu = cpu_at(&display, program, rate)?;
+            writeln!(
+                out,
+                "{name}: {rate} updates/s: {:.0} % of a core",
+                cpu * 100.0
+            )?;
+        }
+    }
+    for (name, program) in &programs {
+        let mut times = publish_to_pixel(&display, program)?;
+        times.sort();
+        let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
+        writeln!(
+            out,
+            "{name}: publish to pixel after silence: p50 {:.1} ms, p90 {:.1} ms, max {:.1} ms",
+            at(0.5),
+            at(0.9),
+            at(1.0)
+        )?;
+    }
+    Ok(())
+}
+
+/// A virtual display; it ends with the bench.
+struct Display {
+    server: Child,
+    name: String,
+}
+
+impl Display {
+    fn start() -> Result<Self> {
+        let screen = format!("{WIDTH}x{HEIGHT}x24");
+        let mut server = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", &screen])
+            .args(["-nolisten", "tcp"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("Xvfb must be installed (Debian package xvfb)")?;
+        let stdout = server.stdout.take().context("Xvfb has no output")?;
+        let mut number = String::new();
+        BufReader::new(stdout).read_line(&mut number)?;
+        ensure!(!number.trim().is_empty(), "Xvfb found no free display");
+        let name = format!(":{}", number.trim());
+        Ok(Self { server, name })
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// The program with its window; it ends with the measurement.
+struct Program {
+    child: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Program {
+    fn start(display: &Display, program: &Path, url: &str, topic: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let child = Command::new(program)
+            .args(["--url", url, "--chart", topic, "--theme", "dark"])
+            .args(["--size", &format!("{WIDTH}x{HEIGHT}")])
+            .arg("--settings")
+            .arg(folder.path().join("settings.json"))
+            .env("DISPLAY", &display.name)
+            .env_remove("WAYLAND_DISPLAY")
+            .env("LIBGL_ALWAYS_SOFTWARE", "1")
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        Ok(Self {
+            child,
+            _folder: folder,
+        })
+    }
+
+    /// The CPU time so far, by Linux's /proc (proc_pid_stat(5)).
+    fn cpu(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let (_, rest) = stat.rsplit_once(')').context("no name of a program")?;
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+        Ok(Duration::from_millis(ticks * 10))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn server(arguments: &[&str]) -> Result<Server> {
+    let fixed = ["tickcast-server", "--listen", "127.0.0.1:0"];
+    let all = fixed.iter().chain(arguments).map(Into::into);
+    match config::load(all, [])? {
+        config::Command::Run(settings) => Ok(Server::start(*settings)?),
+        config::Command::Print(text) => anyhow::bail!("{text}"),
+    }
+}
+
+fn url(server: &Server) -> String {
+    format!("ws://{}/ws", server.address())
+}
+
+#[allow(clippy::disallowed_methods, reason = "it waits for another program")]
+fn wait(time: Duration) {
+    std::thread::sleep(time);
+}
+
+fn cpu_at(display: &Display, program: &Path, rate: usize) -> Result<f64> {
+    let server = server(&["--feed", "simulated", "--sim-rate", &rate.to_string()])?;
+    let topic = "market/BTC-USDT/trade";
+    let program = Program::start(display, program, &url(&server), topic)?;
+    wait(WARM_UP);
+    let (begun, before) = (Instant::now(), program.cpu()?);
+    wait(MEASURED);
+    let used = program.cpu()?.saturating_sub(before);
+    Ok(used.as_secs_f64() / begun.elapsed().as_secs_f64())
+}
+
+/// A client that publishes.
+struct Publisher {
+    runtime: tokio::runtime::Runtime,
+    client: Client,
+    handle: ClientHandle,
+}
+
+impl Publisher {
+    fn new(url: &str) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let options = ClientOptions::new(ConnectOptions::new(url, Encoding::Bincode));
+        let (mut client, handle) = Client::new(options);
+        runtime.block_on(async { while !matches!(client.next().await, Event::Connected(_)) {} });
+        Ok(Self {
+            runtime,
+            client,
+            handle,
+        })
+    }
+
+    fn publish(&mut self, reading: f64) -> Result<()> {
+        self.handle.publish(vec![Publication {
+            topic: TOPIC.to_owned(),
+            value: Value::Reading(reading),
+            source_time_ns: None,
+        }])?;
+        self.runtime
+            .block_on(async { while !matches!(self.client.next().await, Event::Published(_)) {} });
+        Ok(())
+    }
+}
+
+/// The times from a publish until the display shows it. The value jumps between the two ends of
+/// its axis, and its label with it.
+fn publish_to_pixel(display: &Display, program: &Path) -> Result<Vec<Duration>> {
+    let server = server(&["--feed", "none"])?;
+    let url = url(&server);
+    let mut publisher = Publisher::new(&url)?;
+    publisher.publish(0.0)?;
+    let program = Program::start(display, program, &url, TOPIC)?;
+    let (screen, number) = x11rb::connect(Some(&display.name))?;
+    let root = screen.setup().roots[number].root;
+    wait(WARM_UP);
+    // Both ends are in the visible minute from now on.
+    for reading in [100.0, 0.0, 100.0, 0.0] {
+        publisher.publish(reading)?;
+        wait(SILENCE);
+    }
+    let mut times = Vec::new();
+    for number in 0..PUBLISHES {
+        let is_high = number % 2 == 0;
+        let begun = Instant::now();
+        publisher.publish(if is_high { 100.0 } else { 0.0 })?;
+        while label_is_high(&screen, root)? != is_high {
+            ensure!(begun.elapsed() < SEEN_MAX, "update {number} is not shown");
+            wait(Duration::from_millis(1));
+        }
+        times.push(begun.elapsed());
+        wait(SILENCE);
+    }
+    drop(program);
+    Ok(times)
+}
+
+/// Whether the label of the newest value is in the upper half of the value axis.
+fn label_is_high(screen: &RustConnection, root: Window) -> Result<bool> {
+    /// The value axis is at the right edge, and at least this wide.
+    const AXIS: u16 = 48;
+    let (x, y) = ((WIDTH - AXIS) as i16, 70);
+    let (width, height) = (AXIS / 2, HEIGHT / 3);
+    let image = screen.get_image(ImageFormat::Z_PIXMAP, root, x, y, width, height, !0)?;
+    let pixels = image.reply()?.data;
+    let is_accent = |pixel: &[u8]| pixel.iter().zip(ACCENT).all(|(a, b)| a.abs_diff(b) < 24);
+    Ok(pixels
+        .chunks_exact(4)
+        .filter(|pixel| is_accent(pixel))
+        .count()
+        > 20)
+}

@@ -1,0 +1,167 @@
+//! Rows of the server: least, greatest and mean values of intervals, for times of which not every
+//! update is held here.
+
+use tickcast_protocol::message::{CandleState, Interval, TimeNs};
+
+use super::{basis::ShownAs, joined_candles::incomplete_times, window::ChartWindow};
+use crate::data::{
+    long_history::{BarSum, LongBar, TopicLongHistory, folded, next_level, row_interval},
+    time::SECOND,
+};
+
+/// A row takes at least this many pixels.
+const ROW_MIN_PIXELS: i64 = 2;
+
+/// Rows of a second that would take more pixels than this are only of use where the updates
+/// themselves cannot be had.
+const ROW_MAX_PIXELS: i64 = 8;
+
+/// The values of an interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct ChartRow {
+    /// Start of the interval.
+    pub(crate) start_ns: TimeNs,
+    /// Its end, or where finer values begin within it.
+    pub(crate) end_ns: TimeNs,
+    /// The length of the interval.
+    pub(crate) length_ns: i64,
+    /// The least value.
+    pub(crate) low: f64,
+    /// The greatest value.
+    pub(crate) high: f64,
+    /// The mean of readings; of trades the last price.
+    pub(crate) middle: f64,
+    /// Number of updates.
+    pub(crate) count: u64,
+    /// Whether all updates are counted.
+    pub(crate) state: CandleState,
+}
+
+/// The rows of one topic, ascending.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct ChartRows {
+    /// The rows.
+    pub(crate) rows: Vec<ChartRow>,
+    /// Stretches of time in which updates are missing.
+    pub(crate) incomplete: Vec<(TimeNs, TimeNs)>,
+    /// The length of the newest rows.
+    pub(crate) interval_ns: i64,
+}
+
+/// A part of a chart's time, and the intervals that it needs.
+pub(crate) type WantedRows = (Interval, (TimeNs, TimeNs));
+
+/// The interval of the rows of a window.
+pub(crate) fn interval_of(window: &ChartWindow) -> Interval {
+    row_interval(window.column_ns().saturating_mul(ROW_MIN_PIXELS))
+}
+
+/// Whether rows are of use although the updates themselves may still come.
+pub(crate) fn are_fine(window: &ChartWindow) -> bool {
+    window.column_ns().saturating_mul(ROW_MAX_PIXELS) >= SECOND
+}
+
+/// The rows of a window before `until_ns`, from which on all updates are held. Where the server's
+/// finest rows end, longer ones go on. Also returns what is wanted of the server.
+pub(crate) fn rows(
+    long: &TopicLongHistory,
+    window: &ChartWindow,
+    until_ns: TimeNs,
+    now_ns: TimeNs,
+) -> (ChartRows, Vec<WantedRows>) {
+    let mut interval = interval_of(window);
+    let mut until_ns = until_ns.min(window.end_ns);
+    let mut wanted = Vec::new();
+    let mut parts: Vec<Vec<ChartRow>> = Vec::new();
+    let interval_ns = interval.nanos();
+    while window.start_ns < until_ns {
+        wanted.push((interval, (window.start_ns, until_ns)));
+        let Some(track) = long.track(interval) else {
+            break;
+        };
+        let nanos = interval.nanos();
+        // One more on the left, so that the line enters the window.
+        let from_ns = window.start_ns.saturating_sub(nanos);
+        let bars = folded(track, nanos, (from_ns, until_ns), now_ns);
+        let bars = bars.into_iter().filter(|bar| bar.start_ns < until_ns);
+        parts.push(bars.map(|bar| row(bar, nanos, until_ns)).collect());
+        match (track.begins_ns(), next_level(interval)) {
+            (Some(begins_ns), Some(longer)) if begins_ns > window.start_ns => {
+                until_ns = until_ns.min(begins_ns);
+                interval = longer;
+            }
+            _ => break,
+        }
+    }
+    let rows: Vec<ChartRow> = parts.into_iter().rev().flatten().collect();
+    let states = rows.iter().map(|row| (row.start_ns, row.end_ns, row.state));
+    let incomplete = incomplete_times(states);
+    let rows = ChartRows {
+        rows,
+        incomplete,
+        interval_ns,
+    };
+    (rows, wanted)
+}
+
+fn row(bar: LongBar, nanos: i64, until_ns: TimeNs) -> ChartRow {
+    let (low, high, middle) = match bar.sum {
+        BarSum::Trades {
+            prices: [_, high, low, close],
+            ..
+        } => (low.to_f64(), high.to_f64(), close.to_f64()),
+        BarSum::Readings {
+            readings: [_, max, min, _],
+            sum,
+        } => (min, max, sum / bar.count.max(1) as f64),
+    };
+    ChartRow {
+        start_ns: bar.start_ns,
+        end_ns: bar.start_ns.saturating_add(nanos).min(until_ns),
+        length_ns: nanos,
+        low,
+        high,
+        middle,
+        count: bar.count,
+        state: bar.state,
+    }
+}
+
+impl ChartRows {
+    /// Least and greatest value.
+    pub(crate) fn range(&self) -> Option<(f64, f64)> {
+        let ranges = self.rows.iter().map(|row| (row.low, row.high));
+        ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// The row at a time.
+    pub(crate) fn at(&self, time_ns: TimeNs) -> Option<&ChartRow> {
+        let after = self.rows.partition_point(|row| row.start_ns <= time_ns);
+        let row = self.rows.get(after.checked_sub(1)?)?;
+        (time_ns < row.end_ns).then_some(row)
+    }
+
+    /// The middle of the first row that reaches beyond a time.
+    pub(crate) fn first_after(&self, time_ns: TimeNs) -> Option<f64> {
+        let first = self.rows.iter().find(|row| row.end_ns > time_ns);
+        first.map(|row| row.middle)
+    }
+
+    /// Replaces all values by what they are shown as.
+    pub(crate) fn show_as(&mut self, map: ShownAs) {
+        for row in &mut self.rows {
+            for value in [&mut row.low, &mut row.high, &mut row.middle] {
+                *value = map.shown(*value);
+            }
+        }
+    }
+
+    /// The rows as pieces between which updates are missing.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &[ChartRow]> {
+        self.rows.chunk_by(|before, after| {
+            let are_apart = before.end_ns < after.start_ns;
+            let is_gap = |row: &ChartRow| row.state == CandleState::Incomplete;
+            !(are_apart && is_gap(before) && is_gap(after))
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! Appends updates to the series of their topics.
+
+use tickcast_protocol::{message::Update, topic::Topic};
+
+use super::{
+    sample,
+    topic_state::{Lossless, MonitoredTopic},
+    totals::UpdateTotals,
+};
+use crate::data::history::{GapCause, SampleSeries};
+
+/// Appends an update to its topic's series, with the gap that its seq implies.
+pub(super) fn append(
+    topic: &mut MonitoredTopic,
+    update: &Update<Topic>,
+    connection: u32,
+    totals: &mut UpdateTotals,
+) {
+    let (_, seq_before) = topic.series_at;
+    topic.series_at = (update.position, update.seq);
+    let reconnected = std::mem::replace(&mut topic.connection, connection) != connection;
+    let lossless = topic.lossless == Lossless::Yes;
+    if topic.lossless == Lossless::Asked {
+        topic.lossless = Lossless::Yes;
+    }
+    if sample::is_past(update) {
+        // Series are in order of arrival, and it belongs elsewhere. The next update tells what was
+        // skipped before it.
+        if seq_before > 0 {
+            topic.series_at.1 = seq_before + 1;
+        }
+        return;
+    }
+    let Some((kind, values)) = sample::of_value(&update.value) else {
+        // A line across "unavailable" would claim that the value was known.
+        if let Some(series) = &mut topic.series {
+            series.mark_gap(Some(0), GapCause::NotANumber);
+        }
+        return;
+    };
+    let series = match &mut topic.series {
+        Some(series) if series.kind() == kind => series,
+        // A topic that changes from readings to trades starts another series.
+        series => series.insert(SampleSeries::new(kind)),
+    };
+    if seq_before > 0 {
+        let skipped = update.seq.saturating_sub(seq_before + 1);
+        if skipped > 0 && (lossless || reconnected) {
+            series.mark_gap(Some(skipped), GapCause::Lost);
+            topic.missing.lost += skipped;
+            topic.missing.gaps += 1;
+            totals.lost += skipped;
+            totals.gaps += 1;
+        } else {
+            topic.missing.conflated += skipped;
+            totals.conflated += skipped;
+        }
+    }
+    if sample::is_number(kind, values) {
+        let extra = sample::extra_of(&update.value);
+        series.append_with(update.ingest_time_ns, values, extra);
+    } else {
+        series.mark_gap(Some(0), GapCause::NotANumber);
+    }
+}

@@ -1,0 +1,97 @@
+//! Drawings in percent, and normalised ones.
+
+use tickcast_protocol::message::TimeNs;
+
+use super::canvas::Drawing;
+use crate::data::{
+    chart::{ChartLine, ShownAs, ValueBasis, rows::ChartRows},
+    history::{LANE_MAIN, SampleSeries},
+};
+
+impl Drawing {
+    /// What the values of this drawing are shown as; `None` if there is no percentage of the first
+    /// one.
+    pub(super) fn shown_as(
+        &self,
+        basis: ValueBasis,
+        series: &SampleSeries,
+        (start_ns, end_ns): (TimeNs, TimeNs),
+        rows: Option<&ChartRows>,
+    ) -> Option<ShownAs> {
+        let ranges = self
+            .range()
+            .into_iter()
+            .chain(rows.and_then(ChartRows::range));
+        let range = ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        match (basis, range) {
+            (ValueBasis::Plain, _) | (_, None) => Some(ShownAs::PLAIN),
+            (ValueBasis::Normalised, Some((min, max))) => Some(ShownAs::part_of(min, max)),
+            (ValueBasis::Percent, Some((min, _))) => {
+                let first = match self {
+                    Self::Candles(candles, _) => candles.first().map(|candle| candle.open),
+                    Self::Line(_) | Self::Band(_) => rows
+                        .and_then(|rows| rows.first_after(start_ns))
+                        .or_else(|| first_visible(series, start_ns, end_ns)),
+                };
+                ShownAs::percent_of(first.unwrap_or(min))
+            }
+        }
+    }
+
+    /// Replaces all values by what they are shown as.
+    pub(super) fn show_as(&mut self, map: ShownAs) {
+        if map == ShownAs::PLAIN {
+            return;
+        }
+        let change = |values: &mut [&mut f64]| {
+            for value in values {
+                **value = map.shown(**value);
+            }
+        };
+        match self {
+            Self::Line(ChartLine::Points(pieces)) => {
+                for point in pieces.iter_mut().flatten() {
+                    change(&mut [&mut point.value]);
+                }
+            }
+            Self::Line(ChartLine::Strips(pieces)) => {
+                for extent in pieces.iter_mut().flatten() {
+                    change(&mut [&mut extent.low, &mut extent.high]);
+                }
+            }
+            Self::Band(pieces) => {
+                for piece in pieces {
+                    change(&mut [
+                        &mut piece.low,
+                        &mut piece.high,
+                        &mut piece.bid,
+                        &mut piece.ask,
+                    ]);
+                }
+            }
+            Self::Candles(candles, _) => {
+                for candle in candles {
+                    change(&mut [
+                        &mut candle.open,
+                        &mut candle.high,
+                        &mut candle.low,
+                        &mut candle.close,
+                    ]);
+                }
+            }
+        }
+    }
+}
+
+/// The first value within a stretch of time, or else the one that holds at its start.
+fn first_visible(series: &SampleSeries, start_ns: TimeNs, end_ns: TimeNs) -> Option<f64> {
+    let first = series.index_at(start_ns);
+    let index = if first < series.end() && series.time(first) <= end_ns {
+        first
+    } else {
+        first
+            .checked_sub(1)
+            .filter(|&index| index >= series.start())?
+    };
+    Some(series.value(LANE_MAIN, index))
+}

@@ -1,0 +1,197 @@
+//! Long time on a chart: what it needs of the server, its rows, and the words about them.
+
+use egui::{Align2, pos2};
+use tickcast_protocol::{message::TimeNs, topic::Topic};
+
+use super::{
+    canvas::{Canvas, ChartedTopic, Drawing},
+    paint,
+    pane::ChartPane,
+};
+use crate::{
+    data::{
+        chart::{
+            ChartStyle, ChartWindow,
+            joined_candles::{candle_track, incomplete_times},
+            rows::{self, ChartRows, WantedRows},
+        },
+        format,
+        history::SampleSeries,
+        long_history::{LongAvailability, LongTrack, TopicLongHistory, source_of},
+        topics::MonitoredTopic,
+    },
+    ui::{command::UiCommand, scene::Scene, theme},
+};
+
+/// So much more of the visible time is asked for, that panning finds it there (one part in this
+/// many).
+const AHEAD_DIVISOR: i64 = 2;
+
+/// What candles of this length need of the server.
+pub(super) fn wanted_candles(window: &ChartWindow, interval_ns: i64) -> Vec<WantedRows> {
+    let ahead_ns = (window.end_ns - window.start_ns) / AHEAD_DIVISOR;
+    let wanted = (window.start_ns.saturating_sub(ahead_ns), window.end_ns);
+    let source = source_of(interval_ns);
+    source.map(|source| (source, wanted)).into_iter().collect()
+}
+
+/// The rows of a topic that is drawn as a line, what they need of the server, and the first sample
+/// that is drawn. `None` if all samples of the window are held here, or soon will be.
+pub(super) fn rows_of(
+    topic: &MonitoredTopic,
+    long: &TopicLongHistory,
+    series: &SampleSeries,
+    window: &ChartWindow,
+    now_ns: TimeNs,
+) -> Option<(ChartRows, Vec<WantedRows>, u64)> {
+    let complete_ns = topic.complete_from_ns().unwrap_or(TimeNs::MAX);
+    let is_held = complete_ns <= window.start_ns;
+    let may_come = topic.wants_past(window.start_ns) && !rows::are_fine(window);
+    if is_held || may_come {
+        return None;
+    }
+    let (rows, wanted) = rows::rows(long, window, complete_ns, now_ns);
+    // Without rows the newest values that are held here are better than nothing.
+    let first = match rows.rows.last() {
+        Some(last) => series.index_at(last.end_ns.min(complete_ns)),
+        None => series.start(),
+    };
+    Some((rows, wanted, first))
+}
+
+/// The commands that ask for what a chart needs.
+pub(super) fn requests(
+    scene: &Scene<'_>,
+    pane: &ChartPane,
+    window: &ChartWindow,
+    topics: &[ChartedTopic<'_>],
+) -> Vec<UiCommand> {
+    let request = |name: &Topic, (interval, wanted): WantedRows| UiCommand::LongHistory {
+        topic: name.clone(),
+        interval,
+        wanted,
+    };
+    let mut requests = Vec::new();
+    for charted in topics {
+        let wanted = charted.wanted.iter();
+        requests.extend(wanted.map(|&wanted| request(&charted.topic.name, wanted)));
+    }
+    for name in &pane.topics {
+        let topic = scene.store.topic_named(name.as_str());
+        // A topic without a number so far may have had some.
+        if topic.is_some_and(|topic| topic.series.is_none()) && !scene.derived.has(name) {
+            let wanted = match pane.style {
+                ChartStyle::Candles(interval_ns) => wanted_candles(window, interval_ns),
+                ChartStyle::Line => {
+                    let whole = (window.start_ns, window.end_ns);
+                    vec![(rows::interval_of(window), whole)]
+                }
+            };
+            requests.extend(wanted.into_iter().map(|wanted| request(name, wanted)));
+        }
+    }
+    requests
+}
+
+/// Hatches the intervals in which updates are missing.
+pub(super) fn incomplete(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
+    let of_candles = match &charted.drawing {
+        Drawing::Candles(candles, interval_ns) => {
+            let states = candles.iter().map(|candle| {
+                let end_ns = candle.start_ns.saturating_add(*interval_ns);
+                (candle.start_ns, end_ns, candle.state)
+            });
+            incomplete_times(states)
+        }
+        Drawing::Line(_) | Drawing::Band(_) => Vec::new(),
+    };
+    let of_rows = charted.rows.iter().flat_map(|rows| &rows.incomplete);
+    for &(from_ns, to_ns) in of_candles.iter().chain(of_rows) {
+        let painter = &canvas.inside;
+        paint::incomplete(painter, &canvas.whole, from_ns, to_ns, canvas.theme());
+    }
+}
+
+/// Draws the rows of a topic, and where every update begins.
+pub(super) fn rows(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
+    let Some(rows) = &charted.rows else { return };
+    let (painter, plot) = (&canvas.inside, canvas.plot_of(charted.side));
+    paint::rows(painter, plot, rows, charted.color);
+    let (Some(last), Some(first_ns)) = (rows.rows.last(), charted.topic.complete_from_ns()) else {
+        return;
+    };
+    // Fine and coarse meet here.
+    let x = plot.x(first_ns);
+    if last.end_ns <= first_ns && plot.rect.x_range().contains(x) {
+        canvas.down(x, canvas.theme().dim, 2.0);
+    }
+}
+
+/// Writes what a chart waits for, or what the server does not have.
+pub(super) fn note(canvas: &Canvas<'_>, pane: &ChartPane, topics: &[ChartedTopic<'_>]) {
+    let notes = topics.iter().find_map(|charted| {
+        let text = words(canvas.scene, charted, canvas.plot.start_ns)?;
+        Some(match pane.topics.len() {
+            1 => text,
+            _ => format!("{}: {text}", charted.topic.name),
+        })
+    });
+    let is_loading = || {
+        let topics = pane.topics.iter();
+        let mut topics = topics.filter_map(|name| canvas.scene.store.topic_named(name.as_str()));
+        topics.any(|topic| {
+            let tracks = topic.long().map_or(&[][..], TopicLongHistory::tracks);
+            topic.series.is_none() && tracks.iter().any(LongTrack::is_asking)
+        })
+    };
+    let Some(text) = notes.or_else(|| is_loading().then(|| "Loading".to_owned())) else {
+        return;
+    };
+    let area = canvas.areas.plot;
+    let place = pos2(area.left() + 8.0, area.top() + 6.0);
+    let (font, color) = (theme::axis_text(), canvas.theme().muted);
+    let galley = canvas.inside.layout_no_wrap(text, font, color);
+    let rect = Align2::LEFT_TOP.anchor_size(place, galley.size());
+    let ground = canvas.theme().background.gamma_multiply(0.85);
+    canvas.inside.rect_filled(rect.expand(2.0), 3, ground);
+    canvas.inside.galley(rect.min, galley, color);
+}
+
+fn words(scene: &Scene<'_>, charted: &ChartedTopic<'_>, start_ns: TimeNs) -> Option<String> {
+    if scene.player.is_some() || charted.wanted.is_empty() {
+        return None;
+    }
+    let long = charted.topic.long()?;
+    let (what, label) = match &charted.drawing {
+        Drawing::Candles(_, interval_ns) => {
+            let track = candle_track(Some(long), *interval_ns);
+            let label = format::age(*interval_ns);
+            (track, format!("Candles of {label} begin"))
+        }
+        Drawing::Line(_) | Drawing::Band(_) => {
+            let (interval, _) = charted.wanted.last()?;
+            (
+                long.track(*interval),
+                "The server's history begins".to_owned(),
+            )
+        }
+    };
+    if long.availability() == LongAvailability::NotKept {
+        let held_ns = charted.series.first_time();
+        let reaches_back = held_ns.is_some_and(|first_ns| first_ns <= start_ns);
+        return (!reaches_back).then(|| "The server keeps no candles".to_owned());
+    }
+    let track = what?;
+    let now_ns = scene.now_ns;
+    let visible = charted.wanted.last().map(|&(_, (_, to_ns))| to_ns)?;
+    if track.is_asking() && !track.covers(start_ns, visible.min(now_ns)) {
+        return Some("Loading".to_owned());
+    }
+    let begins_ns = track.begins_ns()?;
+    // The first of longer rows may begin before the first update.
+    let rows = charted.rows.as_ref();
+    let row_ns = rows.and_then(|rows| Some(rows.rows.first()?.start_ns));
+    let begins_ns = row_ns.unwrap_or(begins_ns);
+    let at = scene.zone.date_time(begins_ns);
+    (begins_ns > start_ns).then(|| format!("{label} at {at}"))
+}

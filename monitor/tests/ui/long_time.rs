@@ -1,0 +1,362 @@
+//! Candles and rows of the server, with pointer and keys.
+
+use std::collections::BTreeMap;
+
+use tickcast_monitor::testing::{IncomingItem, LongBar, Monitor, Requests};
+use tickcast_protocol::{
+    client::{Client, ClientHandle, ClientOptions, ConnectOptions},
+    codec::Encoding,
+    decimal::Decimal,
+    message::{Candle, CandleState, Candles, Interval, Row, TopicInfo},
+    topic::Topic,
+};
+
+use super::*;
+use crate::support::START_NS;
+
+const MINUTE: i64 = 60 * SECOND;
+const SENSOR: &str = "plant/line-1/temperature";
+
+/// A server that knows the past of topics: all their values with their times.
+struct PastServer {
+    /// Keeps the handle working; it is never connected.
+    _client: Client,
+    past: BTreeMap<&'static str, Vec<(i64, f64)>>,
+    /// When updates of the market were missing.
+    outage: (i64, i64),
+    answers: usize,
+}
+
+/// The pages of an answer: at most this many intervals.
+const PAGE: usize = 200;
+
+impl PastServer {
+    fn new() -> (Self, ClientHandle) {
+        let options = ConnectOptions::new("ws://127.0.0.1:9/ws", Encoding::Bincode);
+        let (client, handle) = Client::new(ClientOptions::new(options));
+        let server = Self {
+            _client: client,
+            past: BTreeMap::new(),
+            outage: (0, 0),
+            answers: 0,
+        };
+        (server, handle)
+    }
+
+    /// The values of a topic, one every `step_ns`, up to the start of the test.
+    fn fill(&mut self, topic: &'static str, from_ns: i64, step_ns: i64) {
+        let mut values = Vec::new();
+        let mut at_ns = from_ns;
+        let mut number = 0.0f64;
+        while at_ns < START_NS {
+            let swing = (number / 90.0).sin() * 40.0 + (number / 7.0).cos() * 6.0;
+            values.push((at_ns, (swing * 100.0).round() / 100.0));
+            number += 1.0;
+            at_ns += step_ns;
+        }
+        self.past.insert(topic, values);
+    }
+
+    /// The answer about the intervals of a topic that begin before a time.
+    fn answer(&self, topic: &str, interval: Interval, now_ns: i64, before_ns: i64) -> Candles {
+        let nanos = interval.nanos();
+        let mut candles: Vec<Candle> = Vec::new();
+        let mut rows: Vec<Row> = Vec::new();
+        let decimal = |value: f64| -> Decimal { format!("{value:.2}").parse().unwrap() };
+        for &(time_ns, value) in self.past.get(topic).into_iter().flatten() {
+            let start_ns = time_ns.div_euclid(nanos) * nanos;
+            if start_ns >= before_ns {
+                break;
+            }
+            let end_ns = start_ns + nanos;
+            let is_hit = self.outage.0 < end_ns && start_ns < self.outage.1;
+            if is_hit && (self.outage.0..self.outage.1).contains(&time_ns) {
+                continue;
+            }
+            let state = match is_hit {
+                true => CandleState::Incomplete,
+                false if end_ns > now_ns => CandleState::Open,
+                false => CandleState::Complete,
+            };
+            if topic == BTC {
+                let price = decimal(39_480.0 + value);
+                match candles
+                    .last_mut()
+                    .filter(|candle| candle.start_ns == start_ns)
+                {
+                    Some(candle) => {
+                        candle.high = candle.high.max(price);
+                        candle.low = candle.low.min(price);
+                        candle.close = price;
+                        candle.count += 1;
+                        candle.volume = Some(decimal(candle.count as f64 / 4.0));
+                    }
+                    None => candles.push(Candle {
+                        start_ns,
+                        state,
+                        open: price,
+                        high: price,
+                        low: price,
+                        close: price,
+                        volume: Some(decimal(0.25)),
+                        count: 1,
+                    }),
+                }
+            } else {
+                match rows.last_mut().filter(|row| row.start_ns == start_ns) {
+                    Some(row) => {
+                        row.max = row.max.max(value);
+                        row.min = row.min.min(value);
+                        row.last = value;
+                        row.sum += value;
+                        row.count += 1;
+                    }
+                    None => rows.push(Row {
+                        start_ns,
+                        state,
+                        first: value,
+                        max: value,
+                        min: value,
+                        last: value,
+                        sum: value,
+                        count: 1,
+                    }),
+                }
+            }
+        }
+        let surplus = candles.len().max(rows.len()).saturating_sub(PAGE);
+        candles.drain(..surplus.min(candles.len()));
+        rows.drain(..surplus.min(rows.len()));
+        Candles {
+            id: 0,
+            topics: vec![TopicInfo::new(9, Topic::new(topic).unwrap())],
+            interval,
+            position: 0,
+            candles,
+            rows,
+            more: surplus > 0,
+        }
+    }
+
+    /// Answers what was asked for. It sends the newest page that is not known yet.
+    fn serve(&mut self, harness: &mut Harness<'_, Bench>) {
+        let (now_ns, position) = {
+            let script = &harness.state().script;
+            (script.now_ns, script.position())
+        };
+        for (id, topic, interval) in harness.state().monitor.candles_asked() {
+            let known = harness
+                .state()
+                .monitor
+                .long_bars(topic.as_str(), interval.nanos());
+            // What begins before all that is known, or else the newest.
+            let before_ns = known.first().map_or(i64::MAX, |bar| bar.start_ns);
+            let mut page = self.answer(topic.as_str(), interval, now_ns, before_ns);
+            page.id = id;
+            page.position = position;
+            self.answers += 1;
+            let script = &harness.state().script;
+            assert!(script.queue.try_put(IncomingItem::Candles(page)));
+        }
+        harness.run_steps(2);
+    }
+}
+
+/// A monitor that has just started, with charts of these topics, and its server.
+fn started(
+    topics: &[&str],
+    past: impl FnOnce(&mut PastServer),
+) -> (Harness<'static, Bench>, PastServer) {
+    let (mut server, handle) = PastServer::new();
+    past(&mut server);
+    let mut harness = harness(SavedState::default(), topics);
+    let monitor: &mut Monitor = &mut harness.state_mut().monitor;
+    let url = monitor.url().to_owned();
+    let queue = harness.state().script.queue.clone();
+    let requests = Requests::by(handle);
+    harness
+        .state_mut()
+        .monitor
+        .reconnected(url, queue, requests);
+    fill(&mut harness.state_mut().script);
+    for topic in topics {
+        let script = &harness.state().script;
+        let accepted = IncomingItem::Accepted {
+            topic: Topic::new(topic).unwrap(),
+            position: script.position(),
+        };
+        assert!(script.queue.try_put(accepted));
+    }
+    harness.run_steps(3);
+    let script = &mut harness.state_mut().script;
+    for topic in topics {
+        let value = match *topic {
+            BTC => trade("39484.64", "0.5"),
+            _ => Value::Reading(20.5),
+        };
+        script.every(topic, value);
+    }
+    harness.run_steps(2);
+    (harness, server)
+}
+
+fn market() -> (Harness<'static, Bench>, PastServer) {
+    started(&[BTC], |server| {
+        server.fill(BTC, START_NS - 40 * MINUTE - 17 * SECOND, SECOND / 2)
+    })
+}
+
+fn bars(harness: &Harness<'_, Bench>, interval_ns: i64) -> Vec<LongBar> {
+    harness.state().monitor.long_bars(BTC, interval_ns)
+}
+
+#[test]
+fn candles_of_a_minute_fill_the_chart_with_the_first_answer() {
+    let (mut harness, mut server) = market();
+    harness.get_by_label("1 m").click();
+    harness.run_steps(2);
+    assert!(painted(&harness, "Loading"));
+    server.serve(&mut harness);
+    assert!(!painted(&harness, "Loading"));
+    let minutes = bars(&harness, MINUTE);
+    assert_eq!(minutes.len(), 41);
+    assert!(
+        painted(&harness, "Candles of 1 min begin at"),
+        "where they begin"
+    );
+    // Nothing more is asked while trades come.
+    let answers = server.answers;
+    trades(&mut harness, 90);
+    server.serve(&mut harness);
+    assert_eq!(server.answers, answers);
+    let after = bars(&harness, MINUTE);
+    assert_eq!(after.len(), 43);
+    assert_eq!(after[..40], minutes[..40]);
+    let count: u64 = after.iter().map(|bar| bar.count).sum();
+    assert_eq!(
+        count,
+        minutes.iter().map(|bar| bar.count).sum::<u64>() + 900
+    );
+
+    // The values of a candle under the pointer.
+    let plot = harness.get_by_label(&format!("Chart of {BTC}")).rect();
+    harness.hover_at(plot.center() + vec2(plot.width() * 0.3, 0.0));
+    harness.run_steps(3);
+    assert!(painted(&harness, "volume 30.00"), "the exact volume");
+    assert!(painted(&harness, "120 updates"));
+}
+
+#[test]
+fn panning_back_fetches_older_pages_and_stops_at_the_beginning() {
+    let (mut harness, mut server) = market();
+    harness.get_by_label("1 s").click();
+    harness.run_steps(2);
+    server.serve(&mut harness);
+    let first = bars(&harness, SECOND)[0].start_ns;
+    for _ in 0..60 {
+        harness.key_press(Key::ArrowLeft);
+        harness.run_steps(2);
+        server.serve(&mut harness);
+    }
+    let all = bars(&harness, SECOND);
+    assert!(all[0].start_ns < first);
+    assert!(
+        all.windows(2)
+            .all(|pair| pair[1].start_ns == pair[0].start_ns + SECOND)
+    );
+    let pages = server.answers;
+    assert!(
+        (5..=14).contains(&pages),
+        "{pages} pages of {} candles",
+        all.len()
+    );
+    // A view that is covered asks for nothing.
+    harness.key_press(Key::End);
+    harness.run_steps(2);
+    server.serve(&mut harness);
+    assert_eq!(server.answers, pages);
+}
+
+#[test]
+fn what_leaves_the_view_is_not_asked_for() {
+    let (mut harness, server) = market();
+    harness.get_by_label("1 s").click();
+    harness.run_steps(2);
+    for _ in 0..10 {
+        harness.key_press(Key::ArrowLeft);
+        harness.run_steps(2);
+    }
+    assert_eq!(harness.state().monitor.candles_asked().len(), 1);
+    for label in ["10 s", "1 m", "5 m"] {
+        harness.get_by_label(label).click();
+        harness.run_steps(2);
+    }
+    for label in ["15 m", "1 h", "4 h", "1 d"] {
+        harness.get_by_label("Longer candles").click();
+        harness.run_steps(2);
+        harness.get_by_label(label).click();
+        harness.run_steps(2);
+        assert!(is_chosen(&harness, label), "{label}");
+    }
+    let asked = harness.state().monitor.candles_asked();
+    assert!(asked.len() <= 4, "{asked:?}");
+    assert_eq!(server.answers, 0);
+}
+
+#[test]
+fn an_outage_is_hatched_in_the_candles_of_the_server() {
+    let (mut harness, mut server) = started(&[BTC], |server| {
+        server.fill(BTC, START_NS - 40 * MINUTE, SECOND / 2);
+        server.outage = (
+            START_NS - 12 * MINUTE + 5,
+            START_NS - 6 * MINUTE + 20 * SECOND,
+        );
+    });
+    harness.get_by_label("1 m").click();
+    harness.run_steps(2);
+    server.serve(&mut harness);
+    assert!(painted(&harness, "incomplete"));
+    let states = bars(&harness, MINUTE);
+    let incomplete = states
+        .iter()
+        .filter(|bar| bar.state == CandleState::Incomplete);
+    assert_eq!(incomplete.count(), 2, "those in which it began and ended");
+}
+
+#[test]
+fn a_week_of_a_sensor_opens_at_once_with_the_range_and_the_mean() {
+    let (mut harness, mut server) = started(&[SENSOR], |server| {
+        server.fill(SENSOR, START_NS - 9 * 24 * 60 * MINUTE, 5 * MINUTE);
+    });
+    for _ in 0..14 {
+        harness.key_press(Key::Minus);
+        harness.run_steps(2);
+    }
+    server.serve(&mut harness);
+    let shown = window(&harness);
+    assert!(shown.1 - shown.0 > 7 * 24 * 60 * MINUTE, "a week");
+    for _ in 0..4 {
+        server.serve(&mut harness);
+    }
+    assert!(server.answers <= 20, "{} answers", server.answers);
+    let plot = harness.get_by_label(&format!("Chart of {SENSOR}")).rect();
+    harness.hover_at(plot.center() + vec2(plot.width() * 0.3, 0.0));
+    harness.run_steps(3);
+    assert!(painted(&harness, "mean "));
+    assert!(painted(&harness, "min "));
+}
+
+#[test]
+fn a_server_that_keeps_none_says_so() {
+    let (mut harness, _server) = market();
+    harness.get_by_label("5 m").click();
+    harness.run_steps(2);
+    for (id, ..) in harness.state().monitor.candles_asked() {
+        let script = &harness.state().script;
+        let none = IncomingItem::NoHistory { id, is_final: true };
+        assert!(script.queue.try_put(none));
+    }
+    harness.run_steps(2);
+    assert!(painted(&harness, "The server keeps no candles"));
+    assert!(harness.state().monitor.candles_asked().is_empty());
+}

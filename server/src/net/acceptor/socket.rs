@@ -1,0 +1,95 @@
+//! Listening sockets of acceptors: addresses of TCP, and Unix sockets.
+
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    net::TcpListener as StdTcp,
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::{FileTypeExt, PermissionsExt},
+            net::{UnixListener as StdUnix, UnixStream},
+        },
+    },
+    path::Path,
+};
+
+use socket2::{Domain, SockAddr, Type};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+
+use crate::net::{descriptors::Descriptors, listener, peer::Peer};
+
+/// Maximum number of connections that wait to be accepted, as for TCP.
+const BACKLOG: i32 = 4096;
+
+/// A listening socket that is not used yet.
+#[derive(Debug)]
+pub(crate) enum Bound {
+    /// An address of TCP.
+    Tcp(StdTcp),
+    /// A Unix socket, which all acceptors share.
+    Unix(StdUnix),
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Bound {
+    pub(super) fn listen(self) -> io::Result<Socket> {
+        Ok(match self {
+            Self::Tcp(socket) => Socket::Tcp(TcpListener::from_std(socket)?),
+            Self::Unix(socket) => Socket::Unix(UnixListener::from_std(socket)?),
+        })
+    }
+}
+
+impl Socket {
+    /// Accepts a connection, however long it takes.
+    pub(super) async fn accept(&self, descriptors: &Descriptors) -> (TcpStream, Peer) {
+        match self {
+            Self::Tcp(socket) => {
+                let (stream, address) = listener::accept(socket, descriptors).await;
+                (stream, Peer::tcp(address))
+            }
+            Self::Unix(socket) => {
+                let attempt = async || {
+                    let (stream, _) = socket.accept().await?;
+                    // The calls for reading, writing and closing are the same for both kinds. So
+                    // all that serves connections has one type of them.
+                    let stream = OwnedFd::from(stream.into_std()?);
+                    TcpStream::from_std(stream.into())
+                };
+                let stream = listener::accept_with(attempt, descriptors).await;
+                (stream, Peer::unix())
+            }
+        }
+    }
+}
+
+/// Binds a Unix socket. The file of a server that was killed is replaced, one of a server that
+/// runs is not.
+pub(crate) fn bind_unix(path: &Path, mode: u32) -> io::Result<StdUnix> {
+    match fs::symlink_metadata(path) {
+        Ok(file) if !file.file_type().is_socket() => {
+            let reason = "there is a file that is no socket";
+            return Err(io::Error::new(ErrorKind::AlreadyExists, reason));
+        }
+        Ok(_) => match UnixStream::connect(path) {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path)?,
+            _ => return Err(ErrorKind::AddrInUse.into()),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    // No client can connect before it listens.
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    socket.listen(BACKLOG)?;
+    Ok(OwnedFd::from(socket).into())
+}

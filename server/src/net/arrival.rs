@@ -1,0 +1,59 @@
+//! A connection that has arrived, before HTTP begins.
+
+use std::{net::TcpStream, sync::Arc};
+
+use super::{descriptors::RefusalPlace, peer::Peer, permits::Permit};
+use crate::{
+    settings::listen::{ListenSettings, OffPath},
+    tls::TlsSession,
+};
+
+/// What is special about a listener.
+#[derive(Debug)]
+pub(crate) struct ListenerInfo {
+    off: Vec<OffPath>,
+    /// Whether clients use TLS.
+    pub(super) is_tls: bool,
+    /// Whether it is a Unix socket.
+    pub(super) is_unix: bool,
+    /// Whether sockets do not tell their client's address.
+    pub(super) hides_peers: bool,
+}
+
+impl ListenerInfo {
+    pub(crate) fn new(settings: &ListenSettings) -> Arc<Self> {
+        let is_unix = settings.address().is_none();
+        Arc::new(Self {
+            off: settings.off.clone(),
+            is_tls: settings.tls.is_some(),
+            is_unix,
+            hides_peers: is_unix || settings.proxy_protocol,
+        })
+    }
+
+    /// Whether a path exists here.
+    pub(super) fn has(&self, path: OffPath) -> bool {
+        !self.off.contains(&path)
+    }
+}
+
+/// What becomes of a connection.
+#[derive(Debug)]
+pub(super) enum Admission {
+    /// It is served, with the permit of its address.
+    Granted(Permit),
+    /// It is told that there are too many from its address.
+    TooMany,
+    /// It is told that file descriptors are short.
+    Short(RefusalPlace),
+}
+
+/// A connection on its way from an acceptor to a shard.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(super) stream: TcpStream,
+    pub(super) session: Option<TlsSession>,
+    pub(super) peer: Peer,
+    pub(super) admission: Admission,
+    pub(super) info: Arc<ListenerInfo>,
+}

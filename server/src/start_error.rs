@@ -1,0 +1,48 @@
+//! Why a server does not start.
+
+use std::{io, path::PathBuf};
+
+use crate::{net::descriptors::TooFewDescriptors, settings::listen::Endpoint};
+
+/// The reason why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is in use, or does not belong to this machine.
+    #[error("cannot listen on {endpoint}: {error}")]
+    Listen {
+        /// The setting.
+        endpoint: Endpoint,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// The certificate or key of a listener cannot be used.
+    #[error("cannot use TLS on {endpoint}: {reason}")]
+    Tls {
+        /// The listener.
+        endpoint: Endpoint,
+        /// The setting, and what is wrong.
+        reason: String,
+    },
+    /// The process may have too few file descriptors.
+    #[error(transparent)]
+    Descriptors(#[from] TooFewDescriptors),
+    /// The audit file cannot be used.
+    #[error("cannot write the audit to {}: {error}", path.display())]
+    Audit {
+        /// The setting.
+        path: PathBuf,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// The identities file has problems.
+    #[error("the identities cannot be used: {}", .0.join("; "))]
+    Identities(Vec<String>),
+    /// The system could not create a thread or a timer.
+    #[error("cannot start the {name} thread: {error}")]
+    Thread {
+        /// The thread's name.
+        name: String,
+        /// The system's error.
+        error: io::Error,
+    },
+}
