@@ -275,8 +275,8 @@ onPage('candles from before the page are there at once, and the page says what i
   // They reach to before the reload, with a volume.
   const { x, y, width } = await page.locator('.plot').boundingBox();
   const span_s = 80;
-  const right = x + (width - 90) * (1 - 0.025 - 6 / span_s);
-  await page.mouse.move(right, y + 100);
+  const ago_s = (await page.evaluate(() => performance.now())) / 1_000 + 2;
+  await page.mouse.move(x + (width - 90) * (1 - 0.025 - ago_s / span_s), y + 100);
   await page.locator('.tooltip', { hasText: /O [\d\s.]+ {2}C [^]*volume [\d.]+ · \d+ updates?[^]*1 s/ }).waitFor(PATIENCE);
   assert.ok(questions.length >= 1 && questions.length <= 8, String(questions.length));
   assert.deepEqual(messages, []);
