@@ -6,7 +6,7 @@ import WebSocket from 'ws';
 
 import { Client } from '../index.js';
 import { readAddress } from '../page/overview/address.js';
-import { PATIENCE, PHONE, drawn, onPage } from './support/on-page.js';
+import { PATIENCE, PHONE, drawn, onPage, recordTexts, written } from './support/on-page.js';
 
 const SIMULATED = ['--sim-instruments', '4', '--sim-sensors', '4', '--sim-rate', '200'];
 const TRADE = 'market/BTC-USDT/trade';
@@ -36,21 +36,6 @@ async function drag(page, [fromX, fromY], [toX, toY], button = 'left') {
   for (let step = 1; step <= 6; step++) await page.mouse.move(fromX + ((toX - fromX) * step) / 6, fromY + ((toY - fromY) * step) / 6);
   await page.mouse.up({ button });
 }
-
-/** Records the texts that canvases draw; `texts()` returns those of the last second. */
-async function recordTexts(page) {
-  await page.addInitScript(() => {
-    globalThis.written = [];
-    const { fillText } = CanvasRenderingContext2D.prototype;
-    CanvasRenderingContext2D.prototype.fillText = function record(text, ...place) {
-      globalThis.written.push([performance.now(), text]);
-      if (globalThis.written.length > 5_000) globalThis.written.splice(0, 2_500);
-      return fillText.call(this, text, ...place);
-    };
-  });
-  await page.reload();
-}
-const written = (page, pattern) => page.waitForFunction((source) => globalThis.written.some(([ms, text]) => performance.now() - ms < 1_000 && new RegExp(source).test(text)), pattern.source, PATIENCE);
 
 /** Counts pixels near a colour of the style on a canvas, left of its value axis. */
 const pixels = (page, name, at = 0) => page.evaluate(([variable, index]) => {

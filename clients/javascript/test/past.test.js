@@ -14,7 +14,7 @@ import { Pasts } from '../page/overview/pasts.js';
 import { CLIENT, SERVER, decodeBincode, encodeBincode } from '../src/wire/messages.js';
 import { TopicTable } from '../src/wire/topic-table.js';
 import { cuttable } from './support/faulty-wire.js';
-import { PATIENCE, PHONE, TIMEOUT_MS, drawn, onPage } from './support/on-page.js';
+import { PATIENCE, PHONE, TIMEOUT_MS, drawn, onPage, recordTexts, written } from './support/on-page.js';
 import { Server } from './support/server-process.js';
 
 const SIMULATED = ['--sim-instruments', '4', '--sim-sensors', '4', '--sim-rate', '400'];
@@ -171,19 +171,9 @@ async function recorded(page, change = null) {
       socket.send(data);
     });
   });
-  await page.addInitScript(() => {
-    globalThis.written = [];
-    const { fillText } = CanvasRenderingContext2D.prototype;
-    CanvasRenderingContext2D.prototype.fillText = function record(text, ...place) {
-      globalThis.written.push([performance.now(), text]);
-      if (globalThis.written.length > 5_000) globalThis.written.splice(0, 2_500);
-      return fillText.call(this, text, ...place);
-    };
-  });
-  await page.reload();
+  await recordTexts(page);
   return questions;
 }
-const written = (page, pattern) => page.waitForFunction((source) => globalThis.written.some(([ms, text]) => performance.now() - ms < 1_000 && new RegExp(source).test(text)), pattern.source, PATIENCE);
 
 /** Rows of a sensor: the temperature of a week, with intervals that lack readings. */
 function rowsOf({ id, interval, limit, before_ns }, length_s, floor_s = 0) {
@@ -285,8 +275,8 @@ onPage('candles from before the page are there at once, and the page says what i
   // They reach to before the reload, with a volume.
   const { x, y, width } = await page.locator('.plot').boundingBox();
   const span_s = 80;
-  const right = x + (width - 90) * (1 - 0.025 - 6 / span_s);
-  await page.mouse.move(right, y + 100);
+  const ago_s = (await page.evaluate(() => performance.now())) / 1_000 + 2;
+  await page.mouse.move(x + (width - 90) * (1 - 0.025 - ago_s / span_s), y + 100);
   await page.locator('.tooltip', { hasText: /O [\d\s.]+ {2}C [^]*volume [\d.]+ · \d+ updates?[^]*1 s/ }).waitFor(PATIENCE);
   assert.ok(questions.length >= 1 && questions.length <= 8, String(questions.length));
   assert.deepEqual(messages, []);

@@ -12,6 +12,7 @@ mod names;
 pub(crate) mod overlays;
 pub(crate) mod panes;
 pub(crate) mod scene;
+pub(crate) mod sparkline;
 pub(crate) mod theme;
 pub(crate) mod watch;
 mod widgets;

@@ -250,12 +250,7 @@ fn tiles_and_trades_fit_every_size_and_all_colours() {
         select(&mut harness, BTC);
         ctrl(&mut harness, Key::M);
         trades(&mut harness, 4);
-        for theme in [
-            ThemeChoice::Dark,
-            ThemeChoice::Light,
-            ThemeChoice::DarkSafe,
-            ThemeChoice::LightSafe,
-        ] {
+        for theme in THEMES {
             let monitor = &mut harness.state_mut().monitor;
             monitor.execute(UiCommand::SetTheme(theme));
             harness.run_steps(3);

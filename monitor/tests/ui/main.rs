@@ -45,6 +45,13 @@ fn filled(charts: &[&str]) -> Harness<'static, Bench> {
 }
 
 /// Lets time pass, with 10 trades per second.
+const THEMES: [ThemeChoice; 4] = [
+    ThemeChoice::Dark,
+    ThemeChoice::Light,
+    ThemeChoice::DarkSafe,
+    ThemeChoice::LightSafe,
+];
+
 fn trades(harness: &mut Harness<'_, Bench>, seconds: i64) {
     let script = &mut harness.state_mut().script;
     for at in 0..seconds * 10 {

@@ -316,12 +316,7 @@ fn nothing_is_printed_over_anything_at_any_size_and_in_any_colours() {
         if has(&harness, &name) {
             click(&mut harness, &name);
         }
-        for theme in [
-            ThemeChoice::Dark,
-            ThemeChoice::Light,
-            ThemeChoice::DarkSafe,
-            ThemeChoice::LightSafe,
-        ] {
+        for theme in THEMES {
             let monitor = &mut harness.state_mut().monitor;
             monitor.execute(UiCommand::SetTheme(theme));
             harness.run_steps(3);

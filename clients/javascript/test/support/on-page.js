@@ -15,6 +15,22 @@ export const PHONE = { width: 390, height: 844 };
 /** For every wait. No test depends on how long something takes. */
 export const PATIENCE = { timeout: 60_000 };
 
+/** Records the texts that canvases draw; `written` looks at them. */
+export async function recordTexts(page) {
+  await page.addInitScript(() => {
+    globalThis.written = [];
+    const { fillText } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.fillText = function record(text, ...place) {
+      globalThis.written.push([performance.now(), text]);
+      if (globalThis.written.length > 5_000) globalThis.written.splice(0, 2_500);
+      return fillText.call(this, text, ...place);
+    };
+  });
+  await page.reload();
+}
+/** Waits until a text was drawn within the last second. */
+export const written = (page, pattern) => page.waitForFunction((source) => globalThis.written.some(([ms, text]) => performance.now() - ms < 1_000 && new RegExp(source).test(text)), pattern.source, PATIENCE);
+
 /** Controls that are too small for a finger: less than 44 px high (WCAG 2.2, section 2.5.5). */
 export const tooSmall = (page) =>
   page.evaluate(() => [...document.querySelectorAll('button, input, textarea, a, summary, .row')]

@@ -1,5 +1,7 @@
 //! Drawings of a series: lines with gaps, and bands.
 
+use super::value_range::union_of;
+
 /// A point of a line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
@@ -32,19 +34,15 @@ pub enum ChartLine {
 impl ChartLine {
     /// Smallest and largest value.
     pub fn range(&self) -> Option<(f64, f64)> {
-        let merge = |range: Option<(f64, f64)>, low: f64, high: f64| match range {
-            Some((min, max)) => Some((min.min(low), max.max(high))),
-            None => Some((low, high)),
-        };
         match self {
-            Self::Points(pieces) => pieces
-                .iter()
-                .flatten()
-                .fold(None, |range, p| merge(range, p.value, p.value)),
-            Self::Strips(pieces) => pieces
-                .iter()
-                .flatten()
-                .fold(None, |range, extent| merge(range, extent.low, extent.high)),
+            Self::Points(pieces) => {
+                let points = pieces.iter().flatten();
+                union_of(points.map(|point| (point.value, point.value)))
+            }
+            Self::Strips(pieces) => {
+                let extents = pieces.iter().flatten();
+                union_of(extents.map(|extent| (extent.low, extent.high)))
+            }
         }
     }
 }

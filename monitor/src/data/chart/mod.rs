@@ -14,6 +14,7 @@ mod style;
 pub(crate) mod ticks;
 mod time_steps;
 mod time_view;
+mod value_range;
 mod view_history;
 mod window;
 
@@ -25,6 +26,7 @@ pub(crate) use self::{
     series_options::{AxisSide, SeriesOptions},
     time_steps::round_interval,
     time_view::{SPAN_DEFAULT_NS, TimeView},
+    value_range::union_of,
     view_history::{Gesture, ViewHistory},
 };
 pub use self::{line::ChartLine, reduction::Reduction, style::ChartStyle, window::ChartWindow};

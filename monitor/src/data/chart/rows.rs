@@ -3,7 +3,9 @@
 
 use tickcast_protocol::message::{CandleState, Interval, TimeNs};
 
-use super::{basis::ShownAs, joined_candles::incomplete_times, window::ChartWindow};
+use super::{
+    basis::ShownAs, joined_candles::incomplete_times, value_range::union_of, window::ChartWindow,
+};
 use crate::data::{
     long_history::{BarSum, LongBar, TopicLongHistory, folded, next_level, row_interval},
     time::SECOND,
@@ -130,8 +132,7 @@ fn row(bar: LongBar, nanos: i64, until_ns: TimeNs) -> ChartRow {
 impl ChartRows {
     /// Least and greatest value.
     pub(crate) fn range(&self) -> Option<(f64, f64)> {
-        let ranges = self.rows.iter().map(|row| (row.low, row.high));
-        ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+        union_of(self.rows.iter().map(|row| (row.low, row.high)))
     }
 
     /// The row at a time.

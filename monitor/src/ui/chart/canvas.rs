@@ -9,6 +9,7 @@ use crate::{
             AxisSide, BandPiece, ChartLine, ShownAs,
             candles::Candle,
             rows::{ChartRows, WantedRows},
+            union_of,
         },
         history::SampleSeries,
         topics::MonitoredTopic,
@@ -55,18 +56,12 @@ pub(super) enum Drawing {
 
 impl Drawing {
     pub(super) fn range(&self) -> Option<(f64, f64)> {
-        let merge = |range: Option<(f64, f64)>, low: f64, high: f64| match range {
-            Some((min, max)) => Some((min.min(low), max.max(high))),
-            None => Some((low, high)),
-        };
         match self {
             Self::Line(line) => line.range(),
-            Self::Band(pieces) => pieces
-                .iter()
-                .fold(None, |range, piece| merge(range, piece.low, piece.high)),
-            Self::Candles(candles, _) => candles
-                .iter()
-                .fold(None, |range, candle| merge(range, candle.low, candle.high)),
+            Self::Band(pieces) => union_of(pieces.iter().map(|piece| (piece.low, piece.high))),
+            Self::Candles(candles, _) => {
+                union_of(candles.iter().map(|candle| (candle.low, candle.high)))
+            }
         }
     }
 }
@@ -91,7 +86,7 @@ impl ChartedTopic<'_> {
     pub(super) fn range(&self) -> Option<(f64, f64)> {
         let of_rows = self.rows.as_ref().and_then(ChartRows::range);
         let ranges = self.drawing.range().into_iter().chain(of_rows);
-        ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+        union_of(ranges)
     }
 
     /// Whether the server's long history is drawn.

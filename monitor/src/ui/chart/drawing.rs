@@ -4,7 +4,7 @@ use tickcast_protocol::message::TimeNs;
 
 use super::canvas::Drawing;
 use crate::data::{
-    chart::{ChartLine, ShownAs, ValueBasis, rows::ChartRows},
+    chart::{ChartLine, ShownAs, ValueBasis, rows::ChartRows, union_of},
     history::{LANE_MAIN, SampleSeries},
 };
 
@@ -22,7 +22,7 @@ impl Drawing {
             .range()
             .into_iter()
             .chain(rows.and_then(ChartRows::range));
-        let range = ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let range = union_of(ranges);
         match (basis, range) {
             (ValueBasis::Plain, _) | (_, None) => Some(ShownAs::PLAIN),
             (ValueBasis::Normalised, Some((min, max))) => Some(ShownAs::part_of(min, max)),

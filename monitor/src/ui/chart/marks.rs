@@ -147,14 +147,7 @@ pub(super) fn empty_reason(canvas: &Canvas<'_>, pane: &ChartPane) {
     let topic = pane.main(canvas.scene);
     if pane.topics.iter().all(|name| pane.options.is_hidden(name)) {
         let text = "All series are hidden: click a mark in the legend to show one";
-        canvas.inside.text(
-            canvas.areas.plot.center(),
-            Align2::CENTER_CENTER,
-            text,
-            theme::text(),
-            canvas.theme().muted,
-        );
-        return;
+        return in_the_middle(canvas, text);
     }
     let series = topic.and_then(|topic| topic.series.as_ref());
     let text = match (topic, series.and_then(SampleSeries::first_time)) {
@@ -177,6 +170,10 @@ pub(super) fn empty_reason(canvas: &Canvas<'_>, pane: &ChartPane) {
             None => return,
         },
     };
+    in_the_middle(canvas, text);
+}
+
+fn in_the_middle(canvas: &Canvas<'_>, text: impl ToString) {
     canvas.inside.text(
         canvas.areas.plot.center(),
         Align2::CENTER_CENTER,

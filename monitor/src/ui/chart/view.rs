@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     data::{
-        chart::{AxisSide, ChartWindow, ValueBasis, candles::Candle},
+        chart::{AxisSide, ChartWindow, ValueBasis, candles::Candle, union_of},
         connection_state::ConnectionState,
         time::SECOND,
     },
@@ -51,8 +51,7 @@ pub(super) fn draw(
     let topics = drawings::charted_topics(scene, pane, &window);
     let range = |side| {
         let own = topics.iter().filter(|charted| charted.side == side);
-        own.filter_map(ChartedTopic::range)
-            .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+        union_of(own.filter_map(ChartedTopic::range))
     };
     pane.state.scale.update(range(AxisSide::Right), now_ns);
     pane.state

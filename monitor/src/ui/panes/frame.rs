@@ -50,3 +50,13 @@ pub(super) fn show(
     });
     body
 }
+
+/// What is written into the area below the title, with a margin.
+pub(super) fn inside(ui: &mut Ui, body: Rect) -> Ui {
+    let inside = UiBuilder::new()
+        .max_rect(body.shrink2(vec2(12.0, 4.0)))
+        .layout(Layout::top_down(Align::Min));
+    let mut ui = ui.new_child(inside);
+    ui.set_clip_rect(body);
+    ui
+}

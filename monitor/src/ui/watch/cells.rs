@@ -5,17 +5,12 @@ use tickcast_protocol::message::{Quality, Status, TimeNs};
 
 use crate::{
     data::{
-        chart::{ChartWindow, Reduction, ValueScale},
         format,
         time::MINUTE,
         topics::{Direction, MonitoredTopic},
     },
     ui::{
-        chart::{paint, plot::Plot},
-        names::Name,
-        scene::Scene,
-        theme,
-        widgets::paint_right,
+        chart::paint, names::Name, scene::Scene, sparkline::Sparkline, theme, widgets::paint_right,
     },
 };
 
@@ -70,21 +65,9 @@ pub(super) fn last(
 
 /// Draws a line of the last two minutes.
 pub(super) fn sparkline(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredTopic, cell: Rect) {
-    let Some(series) = &topic.series else { return };
     let area = cell.shrink2(vec2(2.0, 7.0));
-    let window = ChartWindow {
-        start_ns: scene.now_ns - SPARK_SPAN_NS,
-        end_ns: scene.now_ns,
-        columns: area.width() as u32,
-    };
-    let line = Reduction::default().line(series, &window);
-    let mut scale = ValueScale::default();
-    scale.update(line.range(), scene.now_ns);
-    let plot = Plot {
-        rect: area,
-        start_ns: window.start_ns,
-        end_ns: window.end_ns,
-        scale,
+    let Some(Sparkline { plot, line }) = Sparkline::of(scene, topic, area, SPARK_SPAN_NS) else {
+        return;
     };
     let color = match topic.effective_status() {
         Status::Live => scene.theme.muted,

@@ -75,6 +75,19 @@ impl SecureServer {
         connected.expect("the handshake succeeds")
     }
 
+    /// Asks whether it is ready, in a connection of its own.
+    pub(crate) async fn says_ready(&self, config: &Arc<ClientConfig>) {
+        let mut stream = self.connect(config).await;
+        let request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        // The end of the session is in order, or this would be an error.
+        soon("an answer", stream.read_to_string(&mut answer))
+            .await
+            .unwrap();
+        assert!(answer.ends_with("ready\n"), "{answer}");
+    }
+
     pub(crate) async fn failures(&self, reason: &str) -> u64 {
         let name = format!("tickcast_handshakes_failed_total{{reason=\"{reason}\"}}");
         self.program.metric(&name).await

@@ -69,15 +69,7 @@ async fn curl_and_openssl_are_served_with_tls_and_resume() {
     assert_eq!(full, 3);
     let client = Arc::new(server.config());
     for _ in 0..3 {
-        let mut stream = server.connect(&client).await;
-        let request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        stream.write_all(request).await.unwrap();
-        let mut answer = String::new();
-        // The end of the session is in order, or this would be an error.
-        soon("an answer", stream.read_to_string(&mut answer))
-            .await
-            .unwrap();
-        assert!(answer.ends_with("ready\n"), "{answer}");
+        server.says_ready(&client).await;
     }
     let resumed = server
         .program
@@ -137,14 +129,7 @@ async fn a_client_must_have_a_certificate_of_the_client_authority() {
     // A session that is continued is that of the client with the certificate.
     let client = Arc::new(config(&server.authority, Some(&right)));
     for _ in 0..2 {
-        let mut stream = server.connect(&client).await;
-        let request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        stream.write_all(request).await.unwrap();
-        let mut answer = String::new();
-        soon("an answer", stream.read_to_string(&mut answer))
-            .await
-            .unwrap();
-        assert!(answer.ends_with("ready\n"), "{answer}");
+        server.says_ready(&client).await;
     }
 }
 

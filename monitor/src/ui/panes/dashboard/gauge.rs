@@ -68,6 +68,13 @@ impl GaugeRange {
     pub(super) fn part(&self, value: f64) -> f32 {
         ((value - self.min) / (self.max - self.min)).clamp(0.0, 1.0) as f32
     }
+
+    /// The parts below the low limit and above the high one.
+    fn beyond_limits(&self) -> impl Iterator<Item = (f32, f32)> {
+        let below = self.low.map(|low| (0.0, self.part(low)));
+        let above = self.high.map(|high| (self.part(high), 1.0));
+        below.into_iter().chain(above)
+    }
 }
 
 /// Draws the gauge. Returns the area for the value below the arc.
@@ -84,11 +91,8 @@ pub(super) fn paint(
     let middle = pos2(area.center().x, area.top() + radius + WIDTH / 2.0);
     arc(painter, middle, radius, (0.0, 1.0), theme.hairline);
     let faint = theme.bad.gamma_multiply(0.45);
-    if let Some(low) = range.low {
-        arc(painter, middle, radius, (0.0, range.part(low)), faint);
-    }
-    if let Some(high) = range.high {
-        arc(painter, middle, radius, (range.part(high), 1.0), faint);
+    for beyond in range.beyond_limits() {
+        arc(painter, middle, radius, beyond, faint);
     }
     let part = range.part(value);
     let inner = radius - WIDTH - 1.0;
@@ -119,11 +123,8 @@ pub(super) fn paint_bar(
     part((0.0, 1.0), theme.hairline);
     part((0.0, range.part(value)), color);
     let faint = theme.bad.gamma_multiply(0.45);
-    if let Some(low) = range.low {
-        part((0.0, range.part(low)), faint);
-    }
-    if let Some(high) = range.high {
-        part((range.part(high), 1.0), faint);
+    for beyond in range.beyond_limits() {
+        part(beyond, faint);
     }
     let x = bar.left() + bar.width() * range.part(value);
     painter.vline(x, bar.y_range().expand(2.0), Stroke::new(2.0, theme.text));

@@ -5,17 +5,13 @@ use tickcast_protocol::message::Status;
 
 use super::gauge::{self, GaugeRange};
 use crate::{
-    data::{
-        chart::{ChartWindow, Reduction, ValueScale},
-        format,
-        time::MINUTE,
-        topics::MonitoredTopic,
-    },
+    data::{format, time::MINUTE, topics::MonitoredTopic},
     files::saved_state::{SavedTile, TileKind},
     ui::{
-        chart::{paint as chart_paint, plot::Plot, state_color},
+        chart::{paint as chart_paint, state_color},
         names::Name,
         scene::Scene,
+        sparkline::Sparkline,
         theme::{self, Theme},
     },
 };
@@ -237,22 +233,8 @@ fn footer(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredTopic, area: Re
 
 fn sparkline(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredTopic, area: Rect) {
     let theme = scene.theme;
-    let Some(series) = &topic.series else {
+    let Some(Sparkline { plot, line }) = Sparkline::of(scene, topic, area, SPARK_SPAN_NS) else {
         return;
-    };
-    let window = ChartWindow {
-        start_ns: scene.now_ns - SPARK_SPAN_NS,
-        end_ns: scene.now_ns,
-        columns: area.width().max(1.0) as u32,
-    };
-    let line = Reduction::default().line(series, &window);
-    let mut scale = ValueScale::default();
-    scale.update(line.range(), scene.now_ns);
-    let plot = Plot {
-        rect: area,
-        start_ns: window.start_ns,
-        end_ns: window.end_ns,
-        scale,
     };
     if let Some(settings) = &topic.settings {
         for limit in [settings.low, settings.high].into_iter().flatten() {

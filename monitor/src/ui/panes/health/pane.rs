@@ -1,6 +1,6 @@
 //! The pane itself.
 
-use egui::{Align, Layout, Ui, UiBuilder, vec2};
+use egui::Ui;
 
 use super::{
     figures::{self, LINE_HEIGHT, LINES},
@@ -25,13 +25,7 @@ pub(in crate::ui::panes) fn show(ui: &mut Ui, scene: &Scene<'_>) -> PaneResponse
         .selected
         .map_or("all charted topics", |topic| topic.as_str());
     let body = frame::show(ui, scene, "Health", topic, &mut done);
-    let mut ui = ui.new_child(
-        UiBuilder::new()
-            .max_rect(body.shrink2(vec2(12.0, 4.0)))
-            .layout(Layout::top_down(Align::Min)),
-    );
-    let ui = &mut ui;
-    ui.set_clip_rect(body);
+    let ui = &mut frame::inside(ui, body);
     let room = ui.available_height() - LINES as f32 * LINE_HEIGHT - AXIS_HEIGHT - 8.0;
     let height = room.clamp(HISTOGRAM_MIN_HEIGHT, HISTOGRAM_HEIGHT);
     ui.spacing_mut().item_spacing.y = 0.0;

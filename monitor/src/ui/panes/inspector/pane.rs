@@ -46,13 +46,7 @@ pub(in crate::ui::panes) fn show(
     let topic = scene
         .selected
         .and_then(|name| scene.store.topic_named(name.as_str()));
-    let mut ui = ui.new_child(
-        UiBuilder::new()
-            .max_rect(body.shrink2(vec2(12.0, 4.0)))
-            .layout(Layout::top_down(Align::Min)),
-    );
-    let ui = &mut ui;
-    ui.set_clip_rect(body);
+    let ui = &mut frame::inside(ui, body);
     let Some(topic) = topic else {
         let text = "Select a topic in the list.";
         ui.label(styled(text, theme::text(), theme.muted));

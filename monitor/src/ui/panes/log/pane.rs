@@ -1,6 +1,6 @@
 //! The pane itself.
 
-use egui::{Align, Layout, ScrollArea, TextWrapMode, Ui, UiBuilder, vec2};
+use egui::{ScrollArea, TextWrapMode, Ui};
 use tickcast_protocol::topic::Topic;
 
 use super::lines::{self, Severity};
@@ -60,13 +60,7 @@ pub(in crate::ui::panes) fn show(
         topics => format!("{} topics", topics.len()),
     };
     let body = frame::show(ui, scene, "Log", &about, &mut done);
-    let mut ui = ui.new_child(
-        UiBuilder::new()
-            .max_rect(body.shrink2(vec2(12.0, 4.0)))
-            .layout(Layout::top_down(Align::Min)),
-    );
-    let ui = &mut ui;
-    ui.set_clip_rect(body);
+    let ui = &mut frame::inside(ui, body);
     let field = egui::TextEdit::singleline(&mut pane.filter)
         .hint_text(styled("Only lines with …", theme::small(), theme.dim))
         .font(theme::small())
