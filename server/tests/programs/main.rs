@@ -30,3 +30,4 @@ mod status;
 mod task_failures;
 mod tickets;
 mod tls;
+mod token_refresh;
