@@ -13,7 +13,7 @@ use crate::message::{BearerToken, RequestId};
 const REFUSED_REST: Duration = Duration::from_secs(60);
 
 /// While the identity is about to expire, the source is asked this often for another token.
-const RENEW_INTERVAL: Duration = Duration::from_secs(1);
+const RENEW_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The tokens of a client. Without a source it decides nothing.
 #[derive(Debug, Default)]

@@ -163,7 +163,7 @@ async fn publish(client: &mut Client, handle: &ClientHandle, topic: &str, number
 
 #[tokio::test]
 async fn a_token_is_renewed_before_it_expires_and_the_connection_stays() {
-    let signed = Signed::start(sign(6, json!({}))).await;
+    let signed = Signed::start(sign(15, json!({}))).await;
     let (mut client, handle) = signed.client();
     assert_eq!(accepted(&mut client).await, Start::Fresh);
     assert_eq!(accepted(&mut client).await, Start::Fresh);

@@ -133,6 +133,8 @@ const panel = new LoginPanel(elements.account, login, {
 
 function showLogin(changed) {
   Object.assign(shownLogin, changed);
+  const { identity, problem } = shownLogin;
+  table.note = problem || (identity?.subscribe.length === 0 ? 'Your login may read nothing.' : '');
   panel.show(shownLogin);
   repaint();
 }

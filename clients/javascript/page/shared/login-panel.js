@@ -65,12 +65,12 @@ export class LoginPanel {
     };
     const form = add('form', 'form', dialog, { method: 'dialog', autocomplete: 'off' });
     add('title', 'h2', form, { id: 'login-title', textContent: 'Log in' });
-    add('problem', 'p', form, { id: 'login-problem', className: 'problem' }).setAttribute('role', 'alert');
     add('who', 'p', form, { className: 'who' });
     add('rights', 'dl', form);
     add('label', 'label', form, { htmlFor: 'login-token', textContent: 'Token' });
     add('token', 'input', form, { id: 'login-token', type: 'password', maxLength: MAX_TOKEN, spellcheck: false, autocapitalize: 'off', autocomplete: 'off' });
     this.#parts.token.setAttribute('aria-describedby', 'login-problem');
+    add('problem', 'p', form, { id: 'login-problem', className: 'problem' }).setAttribute('role', 'alert');
     const keep = add('keepLabel', 'label', form, { className: 'keep-login' });
     add('keep', 'input', keep, { id: 'login-keep', type: 'checkbox', checked: this.#login.isKept });
     keep.append(' Keep it until this window is closed, also over a reload');
