@@ -145,7 +145,7 @@ const kept = (page) => page.evaluate(() => JSON.stringify([document.documentElem
     await sees(page, '#account', /^Log in$/);
     await page.tap('#account');
     await sees(page, '.login .who', /Without a token you have the role “guest”/);
-    await sees(page, '.login dl', /At most1 values a second/);
+    await sees(page, '.login dl', /At most1 value a second/);
     assert.deepEqual(await tooSmall(page), []);
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
     await logIn(page, TOKEN);

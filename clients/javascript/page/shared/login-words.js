@@ -38,7 +38,7 @@ export function whoIs(identity) {
 /** What an identity may do: pairs of a name and a text. */
 export function rightsOf({ subscribe, history, publish, max_rate_hz }) {
   const rights = [['May read', named(subscribe)], ['Their past', named(history)], ['May publish', named(publish)]];
-  if (max_rate_hz !== undefined) rights.push(['At most', `${max_rate_hz} values a second of each topic`]);
+  if (max_rate_hz !== undefined) rights.push(['At most', `${max_rate_hz} ${max_rate_hz === 1 ? 'value' : 'values'} a second of each topic`]);
   return rights;
 }
 
