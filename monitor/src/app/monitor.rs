@@ -101,6 +101,7 @@ impl Monitor {
                 queue,
                 requests,
                 login: Login::default(),
+                renewal: None,
             },
             panels: Panels {
                 watch_list: WatchList::new(saved.watch_list),
@@ -222,8 +223,8 @@ impl Monitor {
             && login.header() == self.line.login.header()
             && let Some(token) = login.given()
         {
-            self.line.login.replace_token(&login);
             self.line.requests.authenticate(token);
+            self.line.renewal = Some(login);
             return;
         }
         // Nothing of what another login could read stays here.
@@ -313,6 +314,7 @@ impl Monitor {
             queue,
             requests,
             login,
+            renewal: None,
         };
         self.server.connection = ConnectionState::Connecting { attempt: 1 };
         self.server.store.connection_lost();

@@ -146,10 +146,14 @@ impl Monitor {
                 self.notify(notice);
             }
             IncomingItem::Identity(told) => {
+                if let (Some(_), Some(login)) = (told.id, self.line.renewal.take()) {
+                    self.line.login.replace_token(&login);
+                }
                 self.line.requests.identified(&told);
                 self.server.access.identified(told, self.live_ns);
             }
             IncomingItem::LoginProblem(problem) => {
+                self.line.renewal = None;
                 self.server.access.set_problem(problem);
                 // A person who looks at data is not interrupted.
                 if self.server.first_update_ns().is_none() && !self.panels.overlays.is_open() {

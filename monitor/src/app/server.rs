@@ -36,6 +36,8 @@ pub(super) struct ServerLine {
     pub(super) requests: Requests,
     /// For this server alone.
     pub(super) login: Login,
+    /// What the server was shown to renew it; it counts when the server has accepted it.
+    pub(super) renewal: Option<Login>,
 }
 
 /// What the server has sent.
