@@ -32,3 +32,4 @@ mod task_failures;
 mod threats;
 mod tickets;
 mod tls;
+mod token_refresh;

@@ -26,7 +26,7 @@ fn each_threat_names_tests_that_exist() {
     let (_, section) = document.split_once("\n## Threats\n").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap_or((section, ""));
     let mut code = String::new();
-    for folder in ["server", "protocol"] {
+    for folder in ["server", "protocol", "monitor", "loadtest"] {
         sources(&project().join(folder), &mut code);
     }
     let mut rows = 0;
