@@ -22,6 +22,9 @@ use crate::{
 /// Height of a row.
 const ROW: f32 = 22.0;
 
+/// Space around the legend.
+const MARGIN: f32 = 8.0;
+
 /// The widest legend, and the least area of a chart that has one.
 const WIDTH_MAX: f32 = 380.0;
 const AREA_MIN: (f32, f32) = (240.0, 120.0);
@@ -41,6 +44,19 @@ pub(super) fn is_shown(pane: &ChartPane, area: Rect) -> bool {
         && area.height() >= AREA_MIN.1.max(rows as f32 * ROW * 2.0)
 }
 
+/// The height that a legend takes at the top of a chart; 0 without one.
+pub(super) fn height(pane: &ChartPane, area: Rect) -> f32 {
+    if is_shown(pane, area) {
+        MARGIN + rows_height(pane)
+    } else {
+        0.0
+    }
+}
+
+fn rows_height(pane: &ChartPane) -> f32 {
+    pane.topics.len() as f32 * ROW + 4.0
+}
+
 /// Draws the legend, and carries out what the user did with it. Returns the topic that was chosen.
 pub(super) fn show(
     pane: &mut ChartPane,
@@ -50,9 +66,9 @@ pub(super) fn show(
 ) -> Option<Topic> {
     let theme = scene.theme;
     let rows = pane.topics.clone();
-    let corner = areas.plot.left_top() + vec2(8.0, 8.0);
-    let width = (areas.plot.width() - 16.0).min(WIDTH_MAX);
-    let area = Rect::from_min_size(corner, vec2(width, rows.len() as f32 * ROW + 4.0));
+    let corner = areas.plot.left_top() + vec2(MARGIN, MARGIN);
+    let width = (areas.plot.width() - 2.0 * MARGIN).min(WIDTH_MAX);
+    let area = Rect::from_min_size(corner, vec2(width, rows_height(pane)));
     ui.painter().rect(
         area,
         theme::CORNER,

@@ -89,6 +89,11 @@ pub(crate) fn show(
         scene,
         pane,
         &areas,
+        if is_picture {
+            0.0
+        } else {
+            legend::height(pane, body)
+        },
         PointerInput {
             hovered,
             ruler,
