@@ -177,6 +177,10 @@ fn row(
             .max_rect(buttons)
             .layout(Layout::left_to_right(Align::Center)),
     );
+    // Buttons as high as the row, so that all of its texts stand on one line.
+    let spacing = ui.spacing_mut();
+    spacing.interact_size.y = 0.0;
+    spacing.button_padding = egui::Vec2::ZERO;
     let (mark, other) = match pane.options.side(name) {
         AxisSide::Right => ("R", "left"),
         AxisSide::Left => ("L", "right"),
