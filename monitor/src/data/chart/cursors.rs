@@ -95,7 +95,7 @@ impl Cursors {
             count: row.count,
             min: row.low,
             max: row.high,
-            sum: (!is_trade).then(|| row.middle * row.count as f64),
+            sum: (!is_trade).then_some(row.middle * row.count as f64),
         });
         let all = of_rows.chain(of_samples).reduce(|a, b| Sums {
             count: a.count + b.count,
