@@ -17,8 +17,8 @@ const INTERVAL_MAX: Duration = Duration::from_millis(150);
 /// them, with the rest of the program, stay below this. It leaves a machine with few cores usable.
 const LOAD_MAX: f64 = 0.22;
 
-/// The part by which the interval moves towards the one that the last measurement asks for: a single
-/// expensive repaint, such as the first one, changes little.
+/// The part by which the interval moves towards the one that the last measurement asks for: a
+/// single expensive repaint, such as the first one, changes little.
 const FOLLOWED: f64 = 0.5;
 
 /// The least time of a measurement: the system counts CPU time in hundredths of a second.

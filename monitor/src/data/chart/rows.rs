@@ -111,7 +111,7 @@ pub(crate) fn rows(
     (rows, wanted)
 }
 
-/// The row of a bar; it ends at `until_ns` at the latest.
+/// The row of a bar; it ends before `until_ns`, or there.
 pub(super) fn row(bar: LongBar, nanos: i64, until_ns: TimeNs) -> ChartRow {
     let (low, high, middle) = match bar.sum {
         BarSum::Trades {

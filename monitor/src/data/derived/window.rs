@@ -20,9 +20,9 @@ struct Entry {
 /// How far a window reaches back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// The last nanoseconds, without their start, and at most so many values.
+    /// The last nanoseconds, without their start, and the most values.
     Time(i64, usize),
-    /// So many values.
+    /// This number of values.
     Count(usize),
 }
 

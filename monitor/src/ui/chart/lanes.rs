@@ -24,6 +24,9 @@ const NAME_HEIGHT: f32 = 18.0;
 /// Space between two lanes.
 const LANE_GAP: f32 = 8.0;
 
+/// The least height that a lane takes with its name, and its part of the time axis.
+pub(super) const STEP_MIN: f32 = NAME_HEIGHT + LANE_MIN_HEIGHT + LANE_GAP + 12.0;
+
 /// Height of the strip that shows when a topic was stale or dead.
 const STATUS_HEIGHT: f32 = 4.0;
 

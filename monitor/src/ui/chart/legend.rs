@@ -3,7 +3,7 @@
 use egui::{Align, Color32, CornerRadius, Layout, Rect, Response, Sense, Ui, UiBuilder, vec2};
 use tickcast_protocol::topic::Topic;
 
-use super::{canvas::Areas, pane::ChartPane};
+use super::{canvas::Areas, lanes, pane::ChartPane};
 use crate::{
     data::{
         chart::{AxisSide, ValueBasis},
@@ -36,17 +36,23 @@ const BUTTONS: f32 = 40.0;
 /// The least width of a name.
 const NAME_MIN: f32 = 56.0;
 
-/// Whether a chart of this size has a legend.
-pub(super) fn is_shown(pane: &ChartPane, area: Rect) -> bool {
+/// Whether a chart of this size has a legend. Timelines have their names beside them: where both do
+/// not fit, the legend gives way.
+pub(super) fn is_shown(pane: &ChartPane, scene: &Scene<'_>, area: Rect) -> bool {
     let rows = pane.topics.len();
+    let has_line = pane.topics.iter().any(|name| {
+        let topic = scene.store.topic_named(name.as_str());
+        topic.is_none_or(|topic| topic.series.is_some())
+    });
+    let below = if has_line { ROW } else { lanes::STEP_MIN };
     rows > 1
         && area.width() >= AREA_MIN.0
-        && area.height() >= AREA_MIN.1.max(rows as f32 * ROW * 2.0)
+        && area.height() >= AREA_MIN.1.max(rows as f32 * (ROW + below))
 }
 
 /// The height that a legend takes at the top of a chart; 0 without one.
-pub(super) fn height(pane: &ChartPane, area: Rect) -> f32 {
-    if is_shown(pane, area) {
+pub(super) fn height(pane: &ChartPane, scene: &Scene<'_>, area: Rect) -> f32 {
+    if is_shown(pane, scene, area) {
         MARGIN + rows_height(pane)
     } else {
         0.0
