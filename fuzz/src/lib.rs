@@ -21,7 +21,9 @@ mod proxy_header;
 mod query;
 mod replay;
 mod sparkplug;
+mod tickets;
 mod tls_records;
+mod tokens;
 mod topics;
 mod websocket;
 
@@ -47,7 +49,9 @@ pub use self::{
     query::query,
     replay::replay,
     sparkplug::sparkplug,
+    tickets::tickets,
     tls_records::tls_records,
+    tokens::tokens,
     topics::topics,
     websocket::websocket,
 };
@@ -56,7 +60,7 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 23] = [
+pub const TARGETS: [(&str, Target); 25] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -76,6 +80,8 @@ pub const TARGETS: [(&str, Target); 23] = [
     ("conditions", conditions),
     ("proxy_header", proxy_header),
     ("tls_records", tls_records),
+    ("tokens", tokens),
+    ("tickets", tickets),
     ("packets", packets),
     ("metadata", metadata),
     ("lines", lines),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod half_hour;
+mod login;
 mod long_time;
 
 use std::{
@@ -15,8 +16,8 @@ use std::{
 };
 
 use tickcast_monitor::testing::{
-    ConnectionState, ConnectionThread, IncomingQueue, LANE_MAIN, Monitor, PastHistory, Placement,
-    SavedState, UiCommand, ViewAction, clock_ns,
+    ConnectionState, ConnectionThread, IncomingQueue, LANE_MAIN, Login, Monitor, PastHistory,
+    Placement, SavedState, UiCommand, ViewAction, clock_ns,
 };
 use tickcast_protocol::{
     client::{Client, ClientOptions, ConnectOptions, Event},
@@ -172,10 +173,15 @@ impl Listening {
     }
 
     fn with_tls(url: &str, tls: TlsOptions) -> Self {
+        Self::with_login(url, tls, Login::default())
+    }
+
+    pub(crate) fn with_login(url: &str, tls: TlsOptions, login: Login) -> Self {
         let queue = IncomingQueue::new(|| {});
         let (connection, requests) =
-            ConnectionThread::start(url, tls, vec![Filter::all()], queue.clone()).unwrap();
-        let monitor = Monitor::new(url.to_owned(), queue, requests, SavedState::default(), &[]);
+            ConnectionThread::start(url, tls, &login, vec![Filter::all()], queue.clone()).unwrap();
+        let mut monitor = Monitor::new(url.to_owned(), queue, requests, SavedState::default(), &[]);
+        monitor.set_login(login);
         let ctx = egui::Context::default();
         Monitor::prepare(&ctx);
         Self {

@@ -7,7 +7,7 @@ use egui::{Pos2, Ui};
 use super::{
     axes,
     canvas::{Areas, Canvas, ChartedTopic, Drawing},
-    cursors, drawings, lanes, long_time, marks, paint,
+    cursors, denied, drawings, lanes, long_time, marks, paint,
     pane::ChartPane,
     plot::Plot,
     pointer::PointerInput,
@@ -93,6 +93,7 @@ pub(super) fn draw(
         marks::empty_reason(&canvas, pane);
     }
     long_time::note(&canvas, pane, &topics);
+    denied::draw(&canvas, pane);
     pane.state.requests = long_time::requests(scene, pane, &window, &topics);
     readout::draw(&canvas, basis, &topics, pointer);
     // The width changes in steps, so that one more digit does not move everything.
