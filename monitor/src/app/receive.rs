@@ -201,7 +201,7 @@ impl Monitor {
         for update in batch.updates {
             // The user's own topic has this name.
             if self.server.derived.has(&update.topic) {
-                self.server.store.drop_update();
+                self.server.store.hide_update();
                 continue;
             }
             // The server delays newest values on purpose: only the other updates measure the

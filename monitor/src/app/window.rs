@@ -21,7 +21,7 @@ use crate::{
     args::{Args, URL_DEFAULT},
     data::{
         login::Login,
-        pace::{RepaintPace, WakePace},
+        pace::{RepaintPace, WakePace, Work},
     },
     files::{
         saved_state::{self, SavedState},
@@ -55,6 +55,8 @@ struct MonitorWindow {
     saved_at: Instant,
     screenshots: Screenshots,
     pace: RepaintPace,
+    /// Repaints so far, whatever server was shown.
+    repaints: u64,
     /// The interval of repaints in microseconds, for the threads that wake the window.
     interval_us: Arc<AtomicU64>,
 }
@@ -119,6 +121,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             saved_at: Instant::now(),
             screenshots,
             pace: RepaintPace::default(),
+            repaints: 0,
             interval_us: Arc::new(AtomicU64::new(0)),
         };
         window.connect(&cc.egui_ctx);
@@ -178,7 +181,8 @@ impl MonitorWindow {
         if self.pace.is_due(now)
             && let Some(cpu) = usage_report::cpu_time()
         {
-            self.pace.measured(now, cpu);
+            let repaints = self.repaints;
+            self.pace.measured(now, Work { cpu, repaints });
         }
         let interval = self.pace.interval();
         let us = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
@@ -244,6 +248,7 @@ impl eframe::App for MonitorWindow {
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.repaints += 1;
         self.fleet.ui(ui);
         let size = ui.ctx().viewport_rect().size();
         self.fleet.active_mut().set_window_size(size);

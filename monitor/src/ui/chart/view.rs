@@ -33,12 +33,13 @@ const SCROLL_STILL_NS: i64 = 10 * SECOND;
 /// A chart whose newest sample is older than this moves only twice per second.
 const SCROLL_LIVELY_NS: i64 = 3_000_000_000;
 
-/// Draws a chart. Returns its area with times and values.
+/// Draws a chart with a legend of this height. Returns its area with times and values.
 pub(super) fn draw(
     ui: &Ui,
     scene: &Scene<'_>,
     pane: &mut ChartPane,
     areas: &Areas,
+    legend: f32,
     pointer: PointerInput<'_>,
 ) -> Plot {
     let now_ns = scene.now_ns;
@@ -88,7 +89,7 @@ pub(super) fn draw(
     let widths = paint(&canvas, basis, &topics, volume.as_ref(), pointer.hovered);
     cursors::draw(&canvas, pane.options.cursors);
     let has_long = topics.iter().any(ChartedTopic::has_long);
-    if !lanes::draw(&canvas, pane, pointer.hovered) && !has_long {
+    if !lanes::draw(&canvas, pane, pointer.hovered, legend) && !has_long {
         marks::empty_reason(&canvas, pane);
     }
     long_time::note(&canvas, pane, &topics);
