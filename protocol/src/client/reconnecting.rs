@@ -228,9 +228,9 @@ impl Client {
         if let ServerMessage::Welcome(_) = message {
             self.attempt = 0;
         }
-        let now = self.start.elapsed();
+        let mut is_about_identity = true;
         match &message {
-            ServerMessage::Expiring(_) => self.tokens.expiring(now),
+            ServerMessage::Expiring(_) => self.tokens.expiring(self.start.elapsed()),
             ServerMessage::Authenticated(authenticated) => {
                 if let Some(id) = authenticated.id {
                     self.tokens.renewed(id);
@@ -238,15 +238,19 @@ impl Client {
             }
             ServerMessage::Error(error) => {
                 if let Some(id) = error.id {
+                    let now = self.start.elapsed();
                     self.tokens.not_renewed(id, &error.reason, now);
                 }
             }
-            _ => {}
+            _ => is_about_identity = false,
         }
         if let ClientState::Open(open) = &mut self.state {
             open.message(message, &mut self.session);
         }
-        self.renew();
+        // Most messages bring updates: they do not read the clock.
+        if is_about_identity {
+            self.renew();
+        }
     }
 
     /// Shows the server another token, if it is time for one and there is one.
