@@ -13,6 +13,10 @@ use tickcast_loadtest::{
     run::Finished,
     summary::{Outcome, RunSummary},
 };
+use tickcast_server_testkit::{
+    certificates::{Authority, Validity},
+    tls_server::TlsServer,
+};
 
 #[track_caller]
 fn check(finished: &Finished) -> &RunSummary {
@@ -91,6 +95,23 @@ fn a_certificate_that_is_not_trusted_ends_the_run_with_the_reason() {
         "{error}"
     );
     assert!(error.contains("set --ca to"), "{error}");
+}
+
+#[test]
+fn a_certificate_of_another_name_or_that_has_expired_ends_the_run_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new("ours");
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    for (name, validity, expected) in [
+        ("other.example", Validity::Now, "not for localhost"),
+        ("localhost", Validity::Past, "expired at 2020-12-31"),
+    ] {
+        let server = TlsServer::start(folder.path(), &authority.issue(&[name], validity));
+        let flags = format!("-n 2 -d 1 --ca {}", ca.display());
+        let error = run(&server.url(), &flags).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }
 
 #[test]

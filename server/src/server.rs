@@ -233,6 +233,7 @@ impl Server {
         let ingest = thread.spawn(run, |_: &Handoff| ())?;
         let questioned_by_owner = questioned.clone();
         let log_filter = Arc::<LogFilter>::default();
+        let of_address = acceptor::handshakes_of_address(server.handshakes_max);
         let shared = acceptor::Shared {
             settings: Arc::clone(&server),
             metrics: Arc::clone(&metrics),
@@ -240,6 +241,7 @@ impl Server {
             permits,
             descriptors: Arc::clone(&descriptors),
             places: Arc::new(Semaphore::new(server.handshakes_max)),
+            places_of_addresses: Permits::new(of_address, clock),
             failures: Arc::new(FailureLog::new(Arc::clone(&metrics))),
             shards: arriving,
             connections: connections.clone(),

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import WebSocket from 'ws';
 
 import { Client } from '../index.js';
-import { secureListener, trustInBrowser } from './support/certificates.js';
+import { otherServer, secureListener, trustInBrowser } from './support/certificates.js';
 import { open, serve } from './support/chromium.js';
 import { Server } from './support/server-process.js';
 
@@ -72,6 +72,23 @@ test('Node trusts the authority in NODE_EXTRA_CA_CERTS, and no unknown one', { t
   assert.equal(stdout, 'ready\n');
   const { stdout: refused } = await run(process.execPath, words, { env });
   assert.match(refused, /unable to verify|self.signed|unable to get/);
+});
+
+test('Node refuses a certificate of another name and one that has expired', { timeout: TIMEOUT_MS }, async () => {
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: ca };
+  for (const [name, days, expected] of [
+    ['localhost', 2, /Unexpected server response|Parse Error/],
+    ['other.example', 2, /does not match certificate's altnames/],
+    ['localhost', -1, /certificate has expired/],
+  ]) {
+    const other = await otherServer(folder, name, days);
+    try {
+      const { stdout } = await run(process.execPath, [PROGRAM, other.url], { env });
+      assert.match(stdout, expected);
+    } finally {
+      other.stop();
+    }
+  }
 });
 
 test('Chromium trusts the authority that its user has added', { timeout: TIMEOUT_MS }, async () => {

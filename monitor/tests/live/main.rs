@@ -28,7 +28,10 @@ use tickcast_protocol::{
     value::Value,
 };
 use tickcast_server::{Server, StartError, config};
-use tickcast_server_testkit::certificates::{Authority, Validity};
+use tickcast_server_testkit::{
+    certificates::{Authority, Validity},
+    tls_server::TlsServer,
+};
 
 const TOPIC: &str = "plant/line-1/temperature";
 
@@ -342,6 +345,29 @@ fn a_server_with_tls_is_shown_if_its_authority_is_trusted() {
         let state = monitor.connection();
         matches!(state, ConnectionState::BackingOff { why, .. } if why.contains("authority"))
     });
+}
+
+#[test]
+fn a_server_whose_certificate_is_of_another_name_or_has_expired_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new("ours");
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    for (name, validity, expected) in [
+        ("other.example", Validity::Now, "not for localhost"),
+        ("localhost", Validity::Past, "expired at 2020-12-31"),
+    ] {
+        let server = TlsServer::start(folder.path(), &authority.issue(&[name], validity));
+        let trusting = TlsOptions {
+            ca: Some(ca.clone()),
+            ..TlsOptions::named_as_flags()
+        };
+        let mut listening = Listening::with_tls(&server.url(), trusting);
+        listening.until("refused", |monitor| {
+            let state = monitor.connection();
+            matches!(state, ConnectionState::BackingOff { why, .. } if why.contains(expected))
+        });
+    }
 }
 
 #[test]

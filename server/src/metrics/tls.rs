@@ -9,6 +9,8 @@ use tickcast_core::stats::Number;
 pub(crate) enum HandshakeFailure {
     /// It took too long.
     Timeout,
+    /// As many handshakes of its address are under way as may be.
+    Address,
     /// The client has gone.
     Lost,
     /// A PROXY header is missing or wrong, or its sender is not trusted.
@@ -30,8 +32,9 @@ pub(crate) enum HandshakeFailure {
 }
 
 impl HandshakeFailure {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Timeout,
+        Self::Address,
         Self::Lost,
         Self::Proxy,
         Self::PlainHttp,
@@ -47,6 +50,7 @@ impl HandshakeFailure {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
+            Self::Address => "address",
             Self::Lost => "lost",
             Self::Proxy => "proxy",
             Self::PlainHttp => "plain_http",

@@ -134,6 +134,13 @@ impl Commands {
             Err(refusal) => return *refusal,
         };
         let query = request.uri().query().unwrap_or("");
+        if bearer::is_in_query(query) {
+            // The audit has the queries of commands, and no tokens.
+            let reason = "the URL has a token: name it by its id, which /v1/who and the \
+                          identities file have, and replace the token that was sent";
+            let status = StatusCode::BAD_REQUEST;
+            return self.gate.refuse(RefusalReason::Token, ends, status, reason);
+        }
         let done = match (command, &self.auth) {
             (AdminCommand::Log, _) => self.change_log(query),
             (AdminCommand::Kick, _) => self.kick(query).await,

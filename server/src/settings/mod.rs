@@ -125,7 +125,7 @@ pub struct ServerSettings {
     #[arg(value_name = "NUMBER", default_value = "1", value_parser = number(1..=64_usize))]
     pub acceptors: usize,
     /// Handshakes of TLS and PROXY headers under way, at most. Further connections wait in the
-    /// kernel.
+    /// kernel. One address has a quarter of them; loopback is not counted.
     #[arg(value_name = "NUMBER", default_value = "1024", value_parser = number(1..=1_000_000_usize))]
     pub handshakes_max: usize,
     /// Write to several clients in one system call where the kernel offers it (Linux 5.6).

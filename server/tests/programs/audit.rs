@@ -8,7 +8,7 @@ use tickcast_server_testkit::{raw::RawSocket, until};
 use crate::identities::{Identities, READER, bearer, handshake, metric, operate, read, subscribe};
 
 /// The lines of an event.
-fn lines(path: &Path, event: &str) -> Vec<Value> {
+pub(crate) fn lines(path: &Path, event: &str) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
     lines

@@ -23,7 +23,7 @@ const PUBLISH: &str =
     r#"{"type":"publish","id":1,"updates":[{"topic":"a","value":{"reading":1}}]}"#;
 
 /// A header of the PROXY protocol, version 2, for a client of IPv4.
-fn header(client: &str) -> Vec<u8> {
+pub(crate) fn header(client: &str) -> Vec<u8> {
     let client: SocketAddr = client.parse().unwrap();
     let SocketAddr::V4(client) = client else {
         panic!("it is of IPv4");
@@ -294,9 +294,13 @@ async fn what_a_listener_does_not_expect_is_counted_and_told() {
             "speaks TLS",
         ),
     ] {
-        let mut stream = proxied(server.address, &bytes).await;
+        // Nothing that follows is served.
+        let request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        let mut stream = proxied(server.address, &[&bytes[..], request].concat()).await;
         let mut answer = Vec::new();
         let _ = soon("it is closed", stream.read_to_end(&mut answer)).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(!answer.contains("200 OK"), "{answer}");
         until("it is counted", async || {
             server.metric(count).await == number
         })

@@ -1,6 +1,6 @@
 // An authority of one's own, and a certificate for a server on this machine.
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -31,6 +31,32 @@ tls_key = ${quoted('server.key')}
 `;
   await writeFile(at('tickcast.toml'), settings);
   return { ca: at('ca.pem'), config: at('tickcast.toml') };
+}
+
+/**
+ * Starts a server, openssl's, with a certificate of the authority in the folder: for this name, and valid for this
+ * many days from now. Returns its URL, and what stops it.
+ */
+export async function otherServer(folder, name, days) {
+  const at = (end) => join(folder, `other.${end}`);
+  const openssl = (...words) => run('openssl', words);
+  await openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', at('key'),
+    '-out', at('csr'), '-subj', '/CN=other');
+  await writeFile(at('ext'), `subjectAltName = DNS:${name}\nbasicConstraints = CA:FALSE\n`);
+  await openssl('x509', '-req', '-in', at('csr'), '-CA', join(folder, 'ca.pem'), '-CAkey', join(folder, 'ca.key'),
+    '-days', String(days), '-extfile', at('ext'), '-out', at('pem'));
+  const words = ['s_server', '-accept', '127.0.0.1:0', '-www', '-cert', at('pem'), '-key', at('key')];
+  const server = spawn('openssl', words, { stdio: ['ignore', 'pipe', 'ignore'] });
+  let printed = '';
+  const port = await new Promise((resolve, reject) => {
+    server.once('exit', () => reject(new Error(`openssl s_server has ended:\n${printed}`)));
+    server.stdout.on('data', (text) => {
+      printed += text;
+      const found = /ACCEPT [\d.]+:(\d+)/.exec(printed);
+      if (found) resolve(found[1]);
+    });
+  });
+  return { url: `wss://localhost:${port}/ws`, stop: () => server.kill() };
 }
 
 /** Makes programs with this home folder trust the authority as if their user had told them to. */

@@ -15,6 +15,10 @@ use crate::{now::Now, refusal::Refusal, totals::Totals};
 const WARNING_NS: TimeNs = 60_000_000_000;
 const WARNING_PART: TimeNs = 5;
 
+/// A client is warned at least this long before. A shard looks twice a second, so without it the
+/// token of a moment would expire between two looks.
+const WARNING_MIN_NS: TimeNs = 1_000_000_000;
+
 /// What a connection knows about its client. Connections of a server without identities have none.
 #[derive(Debug)]
 pub struct Standing {
@@ -72,7 +76,7 @@ impl Standing {
         let Admitted { identity, seat } = admitted;
         let warn_ns = identity.claims.expires_ns.map(|end| {
             let left = end.saturating_sub(now.wall_ns).max(0);
-            end.saturating_sub(WARNING_NS.min(left / WARNING_PART))
+            end.saturating_sub((left / WARNING_PART).clamp(WARNING_MIN_NS, WARNING_NS))
         });
         Self {
             state: State::Known {

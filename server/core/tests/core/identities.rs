@@ -1036,6 +1036,37 @@ fn a_client_is_warned_once_and_then_closed_unless_it_shows_another_token() {
 }
 
 #[test]
+fn a_token_of_two_seconds_is_warned_of_although_a_shard_looks_twice_a_second() {
+    // Wherever the looks fall.
+    for late_ms in (0..500).step_by(20) {
+        let mut bench = bench(generous());
+        let expires_ns = bench.now().wall_ns + 2_000_000_000;
+        let claims = claims("al", "all", Some(expires_ns));
+        let identity = authority().admit(claims, 0).unwrap();
+        let client = bench.connect_known(identity);
+        client.pipe.take_bytes();
+        bench.pass(Duration::from_millis(late_ms));
+        let mut warnings = 0;
+        loop {
+            let now = bench.now();
+            bench.shard.tick(now);
+            let frames = client.frames();
+            if frames.iter().any(|frame| frame.opcode == 8) {
+                break;
+            }
+            let decode = tickcast_protocol::codec::decode_server_json;
+            let texts = frames.iter().filter(|frame| frame.opcode == 1);
+            warnings += texts
+                .map(|frame| decode(&frame.payload).unwrap())
+                .filter(|message| matches!(message, ServerMessage::Expiring(_)))
+                .count();
+            bench.pass(Duration::from_millis(500));
+        }
+        assert_eq!(warnings, 1, "{late_ms}");
+    }
+}
+
+#[test]
 fn a_token_of_another_subject_is_refused_and_the_connection_stays() {
     let mut bench = bench(generous());
     let identity = bench.identity("al", "all");

@@ -34,8 +34,11 @@ fn a_made_token_is_known_and_no_other_is() {
     assert_eq!((&*claims.subject, &*claims.role), ("alice", "reader"));
     let identity = state.authority.admit(claims, 0).unwrap();
     assert_eq!(identity.rights.subscribe[0].as_str(), "eu/#");
+    let (_, hash) = table.split_once("sha256 = \"").unwrap();
+    let (hash, _) = hash.split_once('"').unwrap();
     for wrong in [
         other.as_str(),
+        hash,
         "",
         "tct_",
         &token[1..],

@@ -41,7 +41,8 @@ impl FailureLog {
         let (reason, count) = (failure.as_str(), left_out + 1);
         match failure {
             // An operator may have to change a setting or a proxy.
-            HandshakeFailure::Proxy
+            HandshakeFailure::Address
+            | HandshakeFailure::Proxy
             | HandshakeFailure::PlainHttp
             | HandshakeFailure::Incompatible
             | HandshakeFailure::NoCertificate

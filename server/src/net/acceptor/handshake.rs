@@ -48,6 +48,15 @@ impl Failed {
         }
     }
 
+    /// There are `max` handshakes of its address.
+    pub(super) fn of_address(max: usize) -> Self {
+        let reason = format!(
+            "{max} handshakes of its address are under way, which is all that one address may \
+             have: if clients share this address, raise `handshakes-max`"
+        );
+        Self::new(HandshakeFailure::Address, reason)
+    }
+
     /// The client has gone.
     pub(super) fn lost(error: &io::Error) -> Self {
         Self::new(HandshakeFailure::Lost, error.to_string())

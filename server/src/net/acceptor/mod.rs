@@ -49,6 +49,16 @@ pub(crate) const ARRIVALS_MAX: usize = 256;
 /// How often certificates are looked at that may expire soon.
 const EXPIRY_CHECK: Duration = Duration::from_secs(24 * 3600);
 
+/// The part of all handshakes that one address may have under way. What is slow at one address, or
+/// silent, leaves places for the others. A client that comes back has a place for some hundred
+/// microseconds, so this is enough for the many clients of one network.
+const ADDRESS_PART: usize = 4;
+
+/// Maximum number of handshakes of one address, of `all` together.
+pub(crate) fn handshakes_of_address(all: usize) -> usize {
+    all.div_ceil(ADDRESS_PART)
+}
+
 /// A listener as one acceptor has it.
 #[derive(Debug)]
 pub(crate) struct Door {
@@ -71,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) descriptors: Arc<Descriptors>,
     /// Places for handshakes under way.
     pub(crate) places: Arc<Semaphore>,
+    /// The same for each address, without this machine.
+    pub(crate) places_of_addresses: Arc<Permits>,
     pub(crate) failures: Arc<FailureLog>,
     /// Where connections go.
     pub(crate) shards: Vec<mpsc::Sender<Arrival>>,
@@ -249,12 +261,19 @@ impl Entry {
         let (stream, session) = match &self.tls {
             None => (stream, None),
             Some(tls) => {
+                let places = &shared.places_of_addresses;
+                let place = listener::admit(*peer, settings, places);
+                if let Admission::TooMany = place {
+                    let max = handshakes_of_address(settings.handshakes_max);
+                    return Err(handshake::Failed::of_address(max));
+                }
                 let (stream, session) = handshake::shake_hands(stream, tls.config()).await?;
                 let handshakes = &shared.metrics.handshakes;
                 match session.is_resumed() {
                     true => handshakes.resumed.add(1),
                     false => handshakes.full.add(1),
                 }
+                drop(place);
                 (stream, Some(session))
             }
         };

@@ -11,6 +11,12 @@ const SUBPROTOCOL: &str = "tickcast.bearer.";
 /// Parameters of a URL in which clients of other servers send tokens.
 const PARAMETERS: [&str; 4] = ["token", "access_token", "bearer", "jwt"];
 
+/// How tokens and tickets of this server, and headers of signed tokens, begin.
+const BEGINNINGS: [&str; 3] = ["tct_", "tck_", "eyJ"];
+
+/// What is shorter is no token.
+const TOKEN_MIN_BYTES: usize = 20;
+
 /// Why a request is refused for its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BearerError {
@@ -40,6 +46,15 @@ impl BearerError {
     pub fn status(self) -> StatusCode {
         StatusCode::BAD_REQUEST
     }
+}
+
+/// Whether a query has something that must be a token, or a ticket.
+pub fn is_in_query(query: &str) -> bool {
+    let is_token = |text: &str| {
+        text.len() >= TOKEN_MIN_BYTES && BEGINNINGS.iter().any(|begin| text.starts_with(begin))
+    };
+    form_urlencoded::parse(query.as_bytes())
+        .any(|(name, value)| is_token(&name) || is_token(&value))
 }
 
 /// The token of a request (RFC 6750, section 2.1), if there is one. Other schemes than `Bearer` are

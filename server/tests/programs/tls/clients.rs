@@ -13,6 +13,7 @@ use tickcast_server_testkit::{
     certificates::{Authority, Validity},
     soon,
     subscriber::publication,
+    tls_server::TlsServer,
 };
 
 use super::client::SecureServer;
@@ -93,6 +94,42 @@ async fn the_rust_client_says_why_a_server_is_not_trusted() {
     };
     let reason = refused(&plain).await;
     assert!(reason.contains("this port is one without TLS"), "{reason}");
+}
+
+#[tokio::test]
+async fn the_rust_client_refuses_a_certificate_of_another_name_and_one_that_has_expired() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new("ours");
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, authority.pem()).unwrap();
+    for (names, validity, expected) in [
+        ("localhost", Validity::Now, None),
+        ("other.example", Validity::Now, Some("not for localhost")),
+        ("localhost", Validity::Past, Some("expired at 2020-12-31")),
+        ("localhost", Validity::Future, Some("is not valid before")),
+    ] {
+        let certificate = authority.issue(&[names], validity);
+        let server = TlsServer::start(folder.path(), &certificate);
+        let options = ConnectOptions {
+            tls: TlsOptions {
+                ca: Some(ca.clone()),
+                ..TlsOptions::named_as_flags()
+            },
+            ..ConnectOptions::new(server.url(), Encoding::Bincode)
+        };
+        match (
+            soon("an end", Connection::connect(&options)).await,
+            expected,
+        ) {
+            // It is a server that is trusted, and none for WebSockets.
+            (Err(ConnectError::Tls(reason)), None) => panic!("{reason}"),
+            (Err(ConnectError::Tls(reason)), Some(expected)) => {
+                assert!(reason.contains(expected), "{reason}");
+            }
+            (Err(_), None) => {}
+            (other, _) => panic!("{names} {validity:?}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::{fs, process::Output, sync::Arc, time::Duration};
 
+use rustls::pki_types::ServerName;
 use tickcast_server_testkit::{
     certificates::{Authority, Validity},
     command, soon, until,
@@ -12,8 +13,10 @@ use tokio::{
     process::Command,
     time::Instant,
 };
+use tokio_rustls::TlsConnector;
 
 use super::client::{SecureServer, config, connect};
+use crate::listeners::header;
 
 async fn run(program: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(program);
@@ -205,6 +208,63 @@ async fn silent_handshakes_take_their_places_and_no_others() {
         .await;
     assert!((2..=4).contains(&waited), "{waited}");
     server.connect(&Arc::new(server.config())).await;
+}
+
+#[tokio::test]
+async fn slow_handshakes_of_one_address_leave_places_for_others() {
+    let keys = "proxy_protocol = \"v2\"\n";
+    // A proxy on this machine names the addresses.
+    let limits = [
+        "--handshakes-max",
+        "8",
+        "--handshake-timeout",
+        "20s",
+        "--trusted-proxies",
+        "127.0.0.1",
+    ];
+    let server = SecureServer::start(keys, &limits).await;
+    let slow = async || {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let start = [&header("198.51.100.2:4000")[..], &[0x16, 3, 1]].concat();
+        stream.write_all(&start).await.unwrap();
+        stream
+    };
+    // Two of eight places are for one address.
+    let first = [slow().await, slow().await];
+    until("it has its places", async || {
+        server.program.metric("tickcast_handshakes_under_way").await == 2
+    })
+    .await;
+    for number in 1..=20 {
+        let mut more = slow().await;
+        let closed = soon("it is closed", more.read_u8()).await;
+        assert!(closed.is_err());
+        server.until_failed("address", number).await;
+    }
+    let told = "2 handshakes of its address are under way";
+    let log = server.program.log();
+    assert!(log.contains(told), "{log}");
+    // Another address is served at once, and the first one again when a place is free.
+    let serves = async |address: &str| {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(&header(address)).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let connector = TlsConnector::from(Arc::new(server.config()));
+        soon("a handshake", connector.connect(name, stream))
+            .await
+            .is_ok()
+    };
+    for _ in 0..3 {
+        assert!(serves("198.51.100.3:4000").await);
+    }
+    assert!(!serves("198.51.100.2:4001").await);
+    drop(first);
+    until("there is a place again", async || {
+        serves("198.51.100.2:4001").await
+    })
+    .await;
+    let timeouts = "tickcast_handshakes_failed_total{reason=\"timeout\"}";
+    assert_eq!(server.program.metric(timeouts).await, 0);
 }
 
 #[tokio::test]

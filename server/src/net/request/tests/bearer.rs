@@ -1,7 +1,7 @@
 //! Tests of tokens in requests.
 
 use super::{
-    super::bearer::{BearerError, token},
+    super::bearer::{BearerError, is_in_query, token},
     headers,
 };
 
@@ -58,4 +58,21 @@ fn a_token_in_the_url_is_refused_and_not_repeated() {
         assert!(!error.to_string().contains("secret"));
     }
     assert_eq!(token(&headers(&[]), Some("filter=token")), Ok(None));
+}
+
+#[test]
+fn a_token_in_a_query_is_known_wherever_it_stands() {
+    let token = "tct_0123456789abcdef0123456789abcdef";
+    for query in [
+        format!("token={token}"),
+        format!("subject=a&{token}"),
+        "subject=%74ct_0123456789abcdef0123".to_owned(),
+        "token=tck_0123456789abcdef0123".to_owned(),
+        "a=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl".to_owned(),
+    ] {
+        assert!(is_in_query(&query), "{query}");
+    }
+    for query in ["", "token=9f86d081884c", "subject=tct_a", "subject=eyJ"] {
+        assert!(!is_in_query(query), "{query}");
+    }
 }
