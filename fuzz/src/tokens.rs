@@ -71,7 +71,9 @@ fn token(text: &str) {
         Err(reason) => {
             assert!(text != LISTED);
             check_reason(&reason);
-            let parts = text.split('.').filter(|part| part.len() > 16);
+            // What has spaces may be words of the reason itself.
+            let is_secret = |part: &&str| part.len() > 16 && !part.contains(' ');
+            let parts = text.split('.').filter(is_secret);
             for part in parts {
                 assert!(!reason.contains(part), "{reason}");
             }
