@@ -20,6 +20,7 @@ mod payload;
 mod proxy_header;
 mod query;
 mod replay;
+mod segment;
 mod sparkplug;
 mod tls_records;
 mod topics;
@@ -46,6 +47,7 @@ pub use self::{
     proxy_header::proxy_header,
     query::query,
     replay::replay,
+    segment::segment,
     sparkplug::sparkplug,
     tls_records::tls_records,
     topics::topics,
@@ -56,7 +58,7 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 23] = [
+pub const TARGETS: [(&str, Target); 24] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -71,6 +73,7 @@ pub const TARGETS: [(&str, Target); 23] = [
     ("event_id", event_id),
     ("inbound", inbound),
     ("replay", replay),
+    ("segment", segment),
     ("sparkplug", sparkplug),
     ("config", config),
     ("conditions", conditions),

@@ -82,7 +82,8 @@ Examples:
   tickcast-server --feed replay --replay-file market/EUR-USD/quote=quotes.csv --replay-speed 20
   tickcast-server --feed none --publish-from anybody --publish-allow 'lab/#'
   TICKCAST_LISTEN=:7400 tickcast-server --config tickcast.toml --check
-  tickcast-server --config tickcast.toml --print-config";
+  tickcast-server --config tickcast.toml --print-config
+  tickcast-server log --help";
 
 /// Shortest and longest waits: shorter ones would only keep the server busy, longer ones are
 /// mistakes.

@@ -16,6 +16,7 @@ mod end_to_end_slow;
 mod history;
 mod listeners;
 mod log_faults;
+mod log_tools;
 mod memory;
 mod promises;
 mod proxies;

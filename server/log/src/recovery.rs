@@ -1,0 +1,466 @@
+//! What a log holds when a server starts: which segments, how far the last one is whole, and what
+//! had to be cut off it.
+
+use tickcast_protocol::message::{Epoch, Position, TimeNs};
+
+use crate::{
+    active::Active,
+    disk::{Disk, DiskFile, read_exact_at, write_all_at},
+    error::OpenError,
+    flaw::Flaw,
+    format::{
+        HeaderError, HeaderFlaw, Kind, Name, RECORD_HEADER_BYTES, SegmentHeader, Session,
+        TRAILER_BYTES, Topics, Trailer,
+    },
+    records::{Found, Records},
+    segment::{Opened, Segment, list, read_header, read_trailer},
+    walk::{Event, FIRST_RECORD, OnDamage, Stop, Walked, walk},
+};
+
+/// Bytes copied at once.
+const COPY_BYTES: usize = 256 * 1024;
+
+/// What was cut off the last segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// The segment's file.
+    pub name: String,
+    /// Where the first byte was that is not there any more.
+    pub offset: u64,
+    /// Number of bytes up to the last one that was not zero.
+    pub bytes: u64,
+    /// What was wrong at the offset.
+    pub flaw: Flaw,
+    /// Positions of updates that could be recognised in it: from, to.
+    pub positions: Option<(Position, Position)>,
+    /// The file that has the bytes now.
+    pub saved_as: String,
+    /// Whether it is the beginning of a record whose writing was interrupted, and nothing else. If
+    /// only the server stopped, no client has got such a record.
+    pub is_torn: bool,
+}
+
+/// Positions that are missing between two segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hole {
+    /// The first missing position.
+    pub first: Position,
+    /// The position after the last missing one.
+    pub end: Position,
+}
+
+/// What is in a folder, after the end of the last segment was put in order.
+#[derive(Debug)]
+pub(crate) struct Recovered<F> {
+    /// The segments that are not written to any more.
+    pub(crate) segments: Vec<Segment>,
+    /// The last one, if it is not closed.
+    pub(crate) active: Option<Active<F>>,
+    /// `None` if the log has no session.
+    pub(crate) last: Option<Last>,
+    /// The number of the next segment.
+    pub(crate) next_number: u64,
+    pub(crate) cut: Option<Cut>,
+    pub(crate) holes: Vec<Hole>,
+    pub(crate) rebuilt: Vec<(u64, Stop)>,
+}
+
+/// What the last session has left.
+#[derive(Debug)]
+pub(crate) struct Last {
+    pub(crate) epoch: Epoch,
+    pub(crate) session: Session,
+    /// Whether the server has ended in order, and nothing was cut.
+    pub(crate) is_clean: bool,
+    pub(crate) next: Position,
+    pub(crate) topics: Topics,
+}
+
+impl Last {
+    /// Of a walk through a segment that is usable.
+    fn of(walked: Walked) -> Option<Self> {
+        Some(Self {
+            epoch: walked.epoch?,
+            is_clean: walked.is_clean(),
+            session: walked.session?,
+            next: walked.next,
+            topics: walked.topics,
+        })
+    }
+}
+
+/// Reads a folder, and puts the end of its last segment in order.
+///
+/// # Errors
+///
+/// If a file cannot be read, is foreign, newer, or damaged at a place where that is not the end of
+/// the log. Nothing was changed then, unless saving or cutting itself has failed.
+pub(crate) fn recover<D: Disk>(
+    disk: &D,
+    segment_bytes: u64,
+    now_ns: TimeNs,
+) -> Result<Recovered<D::File>, OpenError> {
+    let mut numbers = list(disk)?;
+    let last_number = numbers.pop();
+    let mut found = Recovered {
+        segments: Vec::new(),
+        active: None,
+        last: None,
+        next_number: last_number.unwrap_or(1),
+        cut: None,
+        holes: Vec::new(),
+        rebuilt: Vec::new(),
+    };
+    for number in numbers {
+        let opened = Opened::open(disk, number)?;
+        found.add(opened.segment)?;
+        found
+            .rebuilt
+            .extend(opened.rebuilt.map(|stop| (number, stop)));
+    }
+    let Some(number) = last_number else {
+        return Ok(found);
+    };
+    match end_of(disk, number)? {
+        End::Closed(file, walked) => {
+            // The server may have stopped before this. Only the last segment may be incomplete.
+            let name = Name::of_segment(number);
+            file.sync()
+                .and_then(|()| disk.sync_names())
+                .map_err(OpenError::io(format!("syncing {name}")))?;
+            let opened = Opened::open(disk, number)?;
+            found.add(opened.segment)?;
+            found.last = Last::of(*walked);
+            found.next_number = number + 1;
+        }
+        End::Open(open) => {
+            let Open {
+                file,
+                first,
+                tail,
+                walked,
+                cut,
+            } = *open;
+            found.check_follows(number, first)?;
+            found.cut = put_in_order(disk, number, &file, tail, segment_bytes, cut, now_ns)?;
+            let index = walked.index.clone();
+            found.last = Last::of(*walked);
+            if found.cut.is_some()
+                && let Some(last) = &mut found.last
+            {
+                last.is_clean = false;
+            }
+            found.active = Some(Active {
+                file,
+                name: Name::of_segment(number),
+                number,
+                first,
+                tail,
+                dirty_to: tail,
+                index,
+                is_name_synced: false,
+            });
+            found.next_number = number + 1;
+        }
+        End::Unusable(stop) => {
+            if let Some(segment) = found.segments.last() {
+                let walked = walk_closed(disk, segment.number)?;
+                found.last = Last::of(walked).map(|last| Last {
+                    next: last.next.max(segment.end),
+                    is_clean: false,
+                    ..last
+                });
+            }
+            let name = Name::of_segment(number);
+            let file = disk
+                .read(&name)
+                .map_err(OpenError::io(format!("reading {name}")))?;
+            found.cut = cut(disk, number, &file, stop, now_ns)?;
+        }
+    }
+    Ok(found)
+}
+
+impl<F> Recovered<F> {
+    fn add(&mut self, segment: Segment) -> Result<(), OpenError> {
+        self.check_follows(segment.number, segment.first)?;
+        self.segments.push(segment);
+        Ok(())
+    }
+
+    /// Checks that a segment begins where the one before it ends, or later.
+    fn check_follows(&mut self, number: u64, first: Position) -> Result<(), OpenError> {
+        let Some(before) = self.segments.last() else {
+            return Ok(());
+        };
+        let end = before.end;
+        if first < end {
+            return Err(OpenError::Damaged {
+                name: Name::of_segment(number),
+                reason: format!("it begins at position {first}, and the one before ends at {end}"),
+            });
+        }
+        if first > end {
+            self.holes.push(Hole {
+                first: end,
+                end: first,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The end of the last segment.
+enum End<F> {
+    /// It is closed and whole.
+    Closed(F, Box<Walked>),
+    /// It can be written to.
+    Open(Box<Open<F>>),
+    /// Its beginning is not complete, so that it has no updates.
+    Unusable(Option<Stop>),
+}
+
+struct Open<F> {
+    file: F,
+    first: Position,
+    /// Where the next record will begin.
+    tail: u64,
+    walked: Box<Walked>,
+    /// What is wrong at the tail.
+    cut: Option<Stop>,
+}
+
+fn end_of<D: Disk>(disk: &D, number: u64) -> Result<End<D::File>, OpenError> {
+    let name = Name::of_segment(number);
+    let failed = || OpenError::io(format!("reading {name}"));
+    let file = disk
+        .write(&name)
+        .map_err(OpenError::io(format!("opening {name}")))?;
+    let len = file.size().map_err(failed())?;
+    let header = match read_header::<D>(&name, &file)? {
+        Ok(header) => header,
+        Err(HeaderError::Newer(version)) => return Err(OpenError::Newer { name, version }),
+        Err(error) => return unusable(&name, &file, len, error),
+    };
+    let trailer = read_trailer(number, &name, &file)?;
+    let records_end = len - trailer.map_or(0, |_| TRAILER_BYTES as u64);
+    let (mut walked, mut stop, mut index_at) = walk_last(&file, header, records_end, &name)?;
+    if matches!(stop.flaw, Some(Flaw::Content(_))) {
+        // What was taken of that record is not wanted.
+        (walked, _, index_at) = walk_last(&file, header, stop.offset, &name)?;
+    }
+    if !walked.is_usable() {
+        stop.flaw = stop.flaw.or(Some(Flaw::Unfinished));
+        return Ok(End::Unusable(Some(stop)));
+    }
+    let is_whole = stop.flaw.is_none() && stop.offset == records_end;
+    if trailer.is_some() && walked.is_closed() && is_whole {
+        return Ok(End::Closed(file, Box::new(walked)));
+    }
+    let tail = index_at.unwrap_or(stop.offset);
+    let cut = match index_at {
+        // It was being closed. The index is made anew, and its trailer is nothing to tell about.
+        Some(_) if is_trailer(&file, &stop, number, len).map_err(failed())? => None,
+        _ => stop.flaw.is_some().then_some(stop),
+    };
+    Ok(End::Open(Box::new(Open {
+        file,
+        first: header.first,
+        tail,
+        walked: Box::new(walked),
+        cut,
+    })))
+}
+
+/// A last segment whose header is wrong. It was being made, or it is damaged, or it is foreign.
+fn unusable<F: DiskFile>(
+    name: &str,
+    file: &F,
+    len: u64,
+    error: HeaderError,
+) -> Result<End<F>, OpenError> {
+    let failed = || OpenError::io(format!("reading {name}"));
+    let mut records = Records::new(file, 0, len);
+    let last_written = records.last_written(0).map_err(failed())?;
+    let Some(_) = last_written else {
+        return Ok(End::Unusable(None));
+    };
+    let mut first = [0; 8];
+    let known = len.min(8) as usize;
+    read_exact_at(file, &mut first[..known], 0).map_err(failed())?;
+    if error == HeaderError::Foreign && first != [0; 8] {
+        return Err(OpenError::header(name, error));
+    }
+    Ok(End::Unusable(Some(Stop {
+        offset: 0,
+        flaw: Some(Flaw::Header(HeaderFlaw::Crc)),
+        header: None,
+    })))
+}
+
+/// Walks through the last segment. Also returns where its index begins.
+fn walk_last(
+    file: &impl DiskFile,
+    header: SegmentHeader,
+    records_end: u64,
+    name: &str,
+) -> Result<(Walked, Stop, Option<u64>), OpenError> {
+    let mut walked = Walked::new(header.first);
+    let mut index_at = None;
+    let mut records = Records::new(file, FIRST_RECORD, records_end);
+    let stop = walk(
+        &mut records,
+        &mut walked,
+        OnDamage::Stop,
+        |offset, _, event| {
+            if matches!(event, Event::Index(_)) {
+                index_at = Some(offset);
+            }
+        },
+    );
+    let stop = stop.map_err(OpenError::io(format!("reading {name}")))?;
+    Ok((walked, stop, index_at))
+}
+
+fn walk_closed<D: Disk>(disk: &D, number: u64) -> Result<Walked, OpenError> {
+    let name = Name::of_segment(number);
+    let failed = || OpenError::io(format!("reading {name}"));
+    let file = disk.read(&name).map_err(failed())?;
+    let len = file.size().map_err(failed())?;
+    let header = read_header::<D>(&name, &file)?;
+    let header = header.map_err(|error| OpenError::header(&name, error))?;
+    let trailer = read_trailer(number, &name, &file)?;
+    let mut records = Records::new(
+        &file,
+        FIRST_RECORD,
+        len - trailer.map_or(0, |_| TRAILER_BYTES as u64),
+    );
+    let mut walked = Walked::new(header.first);
+    walk(&mut records, &mut walked, OnDamage::PassOver, |_, _, _| {}).map_err(failed())?;
+    Ok(walked)
+}
+
+/// Whether there is nothing after the index but the segment's trailer, or a part of it.
+fn is_trailer(file: &impl DiskFile, stop: &Stop, number: u64, len: u64) -> std::io::Result<bool> {
+    let start = stop.offset;
+    let mut records = Records::new(file, start, len);
+    let Some(last) = records.last_written(start)? else {
+        return Ok(true);
+    };
+    let mut bytes = vec![0; (last + 1 - start).min(TRAILER_BYTES as u64 + 1) as usize];
+    read_exact_at(file, &mut bytes, start)?;
+    let is_whole = Trailer::decode(&bytes).is_some_and(|trailer| trailer.number == number);
+    Ok(is_whole || Trailer::is_beginning(&bytes))
+}
+
+/// Cuts off what is after the tail, and reserves the space of a whole segment again.
+fn put_in_order<D: Disk>(
+    disk: &D,
+    number: u64,
+    file: &D::File,
+    tail: u64,
+    segment_bytes: u64,
+    stop: Option<Stop>,
+    now_ns: TimeNs,
+) -> Result<Option<Cut>, OpenError> {
+    let name = Name::of_segment(number);
+    let failed = || OpenError::io(format!("cutting {name} at {tail}"));
+    let cut = cut(disk, number, file, stop, now_ns)?;
+    file.set_len(tail).map_err(failed())?;
+    let reserved = segment_bytes.max(tail);
+    file.set_len(reserved).map_err(OpenError::io(format!(
+        "reserving {reserved} bytes for {name}"
+    )))?;
+    file.sync()
+        .map_err(OpenError::io(format!("syncing {name}")))?;
+    Ok(cut)
+}
+
+/// Says what will be cut, and saves it.
+fn cut<D: Disk>(
+    disk: &D,
+    number: u64,
+    file: &D::File,
+    stop: Option<Stop>,
+    now_ns: TimeNs,
+) -> Result<Option<Cut>, OpenError> {
+    let name = Name::of_segment(number);
+    let failed = || OpenError::io(format!("reading {name}"));
+    let Some(Stop {
+        offset,
+        flaw: Some(flaw),
+        header,
+    }) = stop
+    else {
+        return Ok(None);
+    };
+    let len = file.size().map_err(failed())?;
+    let mut records = Records::new(file, offset, len);
+    let Some(last) = records.last_written(offset).map_err(failed())? else {
+        return Ok(None);
+    };
+    let bytes = last + 1 - offset;
+    let body_at = offset + RECORD_HEADER_BYTES as u64;
+    let is_torn = match flaw {
+        Flaw::Unfinished => header.is_some_and(|header| last + 1 < offset + header.record_bytes()),
+        Flaw::Header(HeaderFlaw::Crc) => last < body_at,
+        Flaw::FileEnds => true,
+        _ => false,
+    };
+    let positions = positions(&mut records).map_err(failed())?;
+    let saved_as = Name::of_cut(number, offset, now_ns);
+    save(disk, file, offset, bytes, &saved_as).map_err(OpenError::io(format!(
+        "saving in {saved_as} what is cut off {name}"
+    )))?;
+    Ok(Some(Cut {
+        name,
+        offset,
+        bytes,
+        flaw,
+        positions,
+        saved_as,
+        is_torn,
+    }))
+}
+
+/// The positions of updates in records whose headers are right, from a damaged place on.
+fn positions<F: DiskFile>(
+    records: &mut Records<'_, F>,
+) -> std::io::Result<Option<(Position, Position)>> {
+    let mut positions: Option<(Position, Position)> = None;
+    loop {
+        let header = match records.next()? {
+            Found::Record(header, _) => header,
+            Found::Flaw(_, Some(header)) => {
+                records.pass_over(&header);
+                header
+            }
+            Found::Flaw(_, None) | Found::Nothing => return Ok(positions),
+        };
+        if header.kind == Kind::Strip && header.count > 0 {
+            let (first, last) = (header.first, header.end() - 1);
+            let old = positions.unwrap_or((first, last));
+            positions = Some((old.0.min(first), old.1.max(last)));
+        }
+    }
+}
+
+fn save<D: Disk>(
+    disk: &D,
+    file: &D::File,
+    offset: u64,
+    bytes: u64,
+    name: &str,
+) -> std::io::Result<()> {
+    let copy = disk.create(name, bytes)?;
+    let mut buffer = vec![0; COPY_BYTES.min(bytes as usize)];
+    let mut copied = 0;
+    while copied < bytes {
+        let len = (bytes - copied).min(COPY_BYTES as u64) as usize;
+        read_exact_at(file, &mut buffer[..len], offset + copied)?;
+        write_all_at(&copy, &buffer[..len], copied)?;
+        copied += len as u64;
+    }
+    copy.sync()?;
+    disk.sync_names()
+}
