@@ -223,6 +223,11 @@ export interface ClientOptions {
   maxQueuedUpdates?: number;
   /** `publish` refuses while more bytes than this wait for the network. Default 4 MiB. */
   maxBufferedBytes?: number;
+  /**
+   * Returns the newest token, or a promise of it. Called on each connection, and when the server
+   * says that the identity is about to expire.
+   */
+  token?: () => string | Promise<string>;
   /** Time for connection and welcome. Default 10 seconds. */
   connectTimeoutMs?: number;
   /** Time between two requests for the server's clock. Default 30 seconds. */
@@ -258,6 +263,19 @@ export interface Welcome {
   server_time_ns: bigint;
   heartbeat_ms: number;
   limits: Limits;
+}
+
+/** What the server says that a client may do. */
+export interface Identity {
+  /** Empty for a client without a token. */
+  subject: string;
+  role: string;
+  expires_ns?: bigint;
+  /** Filters, as `history` and `publish`. */
+  subscribe: string[];
+  history: string[];
+  publish: string[];
+  max_rate_hz?: number;
 }
 
 export interface ClockEstimate {
@@ -348,8 +366,10 @@ export type StatusDetail =
 export interface ClientEventMap {
   status: CustomEvent<StatusDetail>;
   /** A refusal that answers no pending request. */
-  error: CustomEvent<ServerError>;
+  error: CustomEvent<Error>;
   draining: CustomEvent<{ reconnect_within_ms: number }>;
+  identity: CustomEvent<Identity>;
+  expiring: CustomEvent<{ expires_ns: bigint }>;
   clock: CustomEvent<ClockEstimate>;
   /** The client does not reconnect: the program closed it, or the close code is permanent. */
   close: CustomEvent<End>;
@@ -383,6 +403,8 @@ export class Client extends EventTarget {
   /** When the newest message of the server arrived, by the server's clock, estimated. */
   readonly heard_ns: bigint;
   readonly clock: ClockEstimate | null;
+  /** What the server says that this client may do. */
+  readonly identity: Identity | null;
   /** The topics of this epoch. In bincode a later client needs them together with the tokens. */
   readonly topics: Topics;
   readonly stats: ClientStats;
@@ -412,6 +434,8 @@ export class Client extends EventTarget {
     interval: Interval,
     options?: { limit?: number; from_ns?: bigint; before_ns?: bigint },
   ): Promise<Candles>;
+  /** Proves an identity, or renews it. Rejects with code 501 if the server refuses the token. */
+  authenticate(token: string): Promise<Identity>;
   /** Closes the client. The code is 1000 or 3000 to 4999, the reason at most 123 bytes. */
   close(code?: number, reason?: string): void;
 
@@ -434,6 +458,13 @@ export class ServerError extends Error {
   /** Whether the same request may succeed later. */
   readonly temporary: boolean;
   readonly retry_after_ms: number | undefined;
+}
+
+/** The server has ended a subscription that is no longer allowed. */
+export class ForbiddenError extends Error {
+  private constructor();
+  /** Everything up to it has come, and nothing after it will. */
+  readonly position: number;
 }
 
 /** A message that breaks the rules of its encoding, received or to be sent. */

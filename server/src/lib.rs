@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`config`] | reads the settings from flags, environment and file |
 //! | `feed` | receives updates from sources, decodes them, and hands them over |
+//! | `auth` | roles, tokens and their keys: which identity a client has proved |
 //! | `ingest` | runs the sequencer, and hands its strips to the shards |
 //! | `net` | accepts clients, reads their requests, and writes what the shards send |
 //! | `tls` | trusted authorities, certificates, keys and sessions, for feeds and listeners with TLS |
@@ -39,12 +40,15 @@
 pub mod config;
 mod settings;
 
+mod audit;
+mod auth;
 mod feed;
 mod ingest;
 mod net;
 
 pub mod log;
 
+mod changing;
 mod clock;
 mod entrances;
 mod metrics;

@@ -6,7 +6,7 @@ use std::{
     future::Future,
     net::{Ipv4Addr, SocketAddr},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
+    path::Path,
     sync::Arc,
     thread::{self, JoinHandle},
 };
@@ -23,6 +23,8 @@ use tokio::{
 };
 
 use crate::{
+    audit::{AuditLog, Line},
+    auth::Auth,
     clock::Clock,
     config::Settings,
     entrances::{Entrances, Listening},
@@ -32,9 +34,12 @@ use crate::{
     net::{
         acceptor::{self, ARRIVALS_MAX, Acceptor, FailureLog},
         admin::{self, Admin, QUESTIONS_MAX},
+        admin_commands::Commands,
+        client_questions::Question,
         descriptors::{self, Descriptors},
         echo::ECHO_BUDGET_BYTES,
         gate::Gate,
+        log_command::LogFilter,
         permits::Permits,
         shard_thread::{ShardTasks, ShardThread},
         state::{ServerState, Stage},
@@ -50,7 +55,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<Listening>,
-    certificates: Vec<Arc<CurrentTls>>,
+    pub(crate) certificates: Vec<Arc<CurrentTls>>,
     admin_address: Option<SocketAddr>,
     metrics: Arc<Metrics>,
     state: Arc<ServerState>,
@@ -63,6 +68,14 @@ pub struct Server {
     acceptors: Vec<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
     /// The admin thread, which ends when the sender is dropped.
     admin: Option<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
+    /// The identities, if it has any.
+    pub(crate) auth: Option<Arc<Auth>>,
+    /// The audit, if there is one.
+    audit: Option<Arc<AuditLog>>,
+    /// How the log's filter is changed.
+    pub(crate) log_filter: Arc<LogFilter>,
+    /// The channel to each shard.
+    pub(crate) questioned: Vec<mpsc::Sender<Question>>,
 }
 
 impl Server {
@@ -79,6 +92,13 @@ impl Server {
         let further = Entrances::further_sockets(&listeners, &server);
         descriptors::check(server.shards, feeds.len(), further)?;
         let server = Arc::new(server);
+        let auth = match &server.identities {
+            Some(path) => {
+                let auth = Auth::load(path.clone(), server.authenticate_timeout);
+                Some(auth.map_err(StartError::Identities)?)
+            }
+            None => None,
+        };
         let admin_listener = server.admin.map(|address| {
             let failed = |error| StartError::Listen {
                 endpoint: Endpoint::Tcp(address),
@@ -130,7 +150,12 @@ impl Server {
         let clock = Clock::start();
         let (ingest, submissions) = Ingest::new(clock);
         let epoch = Epoch(rand::random());
-        let gate = Arc::new(Gate::new(Arc::clone(&server), Arc::clone(&metrics)));
+        let audit = match &server.audit {
+            Some(path) => Some(start_audit(path, server.audit_max_bytes, epoch, &metrics)?),
+            None => None,
+        };
+        let gate = Gate::new(Arc::clone(&server), Arc::clone(&metrics));
+        let gate = Arc::new(gate.with_audit(audit.clone()));
         let permits = Permits::new(server.connections_per_address_max);
         let echo_budget = Budget::new(ECHO_BUDGET_BYTES);
         let (busy_shards, _) = watch::channel(server.shards);
@@ -165,6 +190,8 @@ impl Server {
                 busy_shards: busy_shards.clone(),
                 ingest: ingest.clone(),
                 clock,
+                auth: auth.clone(),
+                audit: audit.clone(),
             };
             let thread = Thread::new(task, &state, &handoff);
             let run = async move || shard.run().await;
@@ -204,6 +231,8 @@ impl Server {
         // The shards serve what they have until the server is shut down.
         let thread = Thread::new(ingest_task, &state, &handoff);
         let ingest = thread.spawn(run, |_: &Handoff| ())?;
+        let questioned_by_owner = questioned.clone();
+        let log_filter = Arc::<LogFilter>::default();
         let shared = acceptor::Shared {
             settings: Arc::clone(&server),
             metrics: Arc::clone(&metrics),
@@ -232,8 +261,15 @@ impl Server {
         let admin = |listener| Admin {
             state: Arc::clone(&state),
             metrics: Arc::clone(&metrics),
-            gate,
-            shards: questioned,
+            gate: Arc::clone(&gate),
+            commands: Commands {
+                auth: auth.clone(),
+                shards: questioned,
+                gate,
+                audit: audit.clone(),
+                log_filter: Arc::clone(&log_filter),
+                clock,
+            },
             descriptors,
             task: listener,
             connections,
@@ -261,6 +297,10 @@ impl Server {
             shards,
             acceptors,
             admin,
+            auth,
+            audit,
+            log_filter,
+            questioned: questioned_by_owner,
         })
     }
 
@@ -278,22 +318,6 @@ impl Server {
     /// Everything that it listens on.
     pub fn listeners(&self) -> &[Listening] {
         &self.listeners
-    }
-
-    /// Reads the certificates, keys and client authorities of all listeners again. If one of them
-    /// is wrong, nothing changes. Connections that are open stay as they are. Returns the files of
-    /// the certificates. Reading may wait for a disk.
-    pub fn reload_certificates(&self) -> Result<Vec<PathBuf>, String> {
-        let new = self.certificates.iter().map(|tls| tls.reload());
-        let new = new.collect::<Result<Vec<_>, _>>()?;
-        for (tls, new) in self.certificates.iter().zip(new) {
-            tls.replace(new);
-            if let Some(warning) = tls.warning() {
-                tracing::warn!("{warning}");
-            }
-        }
-        let files = self.certificates.iter().map(|tls| tls.cert().to_owned());
-        Ok(files.collect())
     }
 
     /// The address that it serves operators on.
@@ -352,7 +376,27 @@ impl Server {
             drop(end);
             let _ = thread.join();
         }
+        if let Some(audit) = self.audit {
+            audit.end();
+        }
     }
+}
+
+fn start_audit(
+    path: &Path,
+    max_bytes: usize,
+    epoch: Epoch,
+    metrics: &Metrics,
+) -> Result<Arc<AuditLog>, StartError> {
+    let stats = Arc::clone(&metrics.audit);
+    let audit = AuditLog::start(path, max_bytes as u64, stats);
+    let audit = audit.map_err(|error| StartError::Audit {
+        path: path.to_owned(),
+        error,
+    })?;
+    let epoch = epoch.to_string();
+    audit.note(&Line::Started { epoch: &epoch });
+    Ok(audit)
 }
 
 fn feed_stats(feed: &FeedSettings) -> FeedStats {

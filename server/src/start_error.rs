@@ -1,6 +1,6 @@
 //! Why a server does not start.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use crate::{net::descriptors::TooFewDescriptors, settings::listen::Endpoint};
 
@@ -26,6 +26,17 @@ pub enum StartError {
     /// The process may have too few file descriptors.
     #[error(transparent)]
     Descriptors(#[from] TooFewDescriptors),
+    /// The audit file cannot be used.
+    #[error("cannot write the audit to {}: {error}", path.display())]
+    Audit {
+        /// The setting.
+        path: PathBuf,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// The identities file has problems.
+    #[error("the identities cannot be used: {}", .0.join("; "))]
+    Identities(Vec<String>),
     /// The system could not create a thread or a timer.
     #[error("cannot start the {name} thread: {error}")]
     Thread {

@@ -115,7 +115,7 @@ fn chosen_contenders(arguments: &Arguments) -> Vec<Contender> {
     if !arguments.contenders.is_empty() {
         return arguments.contenders.clone();
     }
-    let all = Contender::ALL.into_iter();
+    let all = Contender::all();
     all.filter(|contender| contender.is_available()).collect()
 }
 

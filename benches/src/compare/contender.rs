@@ -31,11 +31,19 @@ pub enum Contender {
     #[serde(rename = "uwebsockets")]
     #[value(name = "uwebsockets")]
     UWebSockets,
+    /// Tickcast, binary, with TLS.
+    TickcastBincodeTls,
+    /// nats-server's own WebSocket listener, with TLS.
+    NatsTls,
+    /// uWebSockets with TLS, if a program is given.
+    #[serde(rename = "uwebsockets-tls")]
+    #[value(name = "uwebsockets-tls")]
+    UWebSocketsTls,
 }
 
 impl Contender {
-    /// All contenders, in the order of the tables.
-    pub const ALL: [Self; 9] = [
+    /// All contenders without TLS, in the order of the tables.
+    pub const PLAIN: [Self; 9] = [
         Self::Raw,
         Self::RawBatching,
         Self::RawRing,
@@ -46,6 +54,20 @@ impl Contender {
         Self::Tungstenite,
         Self::UWebSockets,
     ];
+
+    /// Contenders with TLS, and Tickcast without it.
+    pub const TLS: [Self; 4] = [
+        Self::TickcastBincode,
+        Self::TickcastBincodeTls,
+        Self::NatsTls,
+        Self::UWebSocketsTls,
+    ];
+
+    /// All contenders, in the order of the tables.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let [_, tls @ ..] = Self::TLS;
+        Self::PLAIN.into_iter().chain(tls)
+    }
 
     /// Its name in reports.
     pub fn name(self) -> &'static str {
@@ -59,6 +81,9 @@ impl Contender {
             Self::NodeWs => "Node ws",
             Self::Tungstenite => "tokio-tungstenite",
             Self::UWebSockets => "uWebSockets",
+            Self::TickcastBincodeTls => "Tickcast bincode, TLS",
+            Self::NatsTls => "nats-server, TLS",
+            Self::UWebSocketsTls => "uWebSockets, TLS",
         }
     }
 
@@ -70,7 +95,8 @@ impl Contender {
 
     /// Whether it can be measured on this machine. All but one are built here or installed.
     pub fn is_available(self) -> bool {
-        self != Self::UWebSockets || uwebsockets_program().is_some()
+        let is_ours_or_installed = !matches!(self, Self::UWebSockets | Self::UWebSocketsTls);
+        is_ours_or_installed || uwebsockets_program().is_some()
     }
 
     /// Whether it is a program that others are measured by, and no server.
@@ -85,7 +111,18 @@ impl Contender {
 
     /// Whether it is Tickcast.
     pub fn is_tickcast(self) -> bool {
-        matches!(self, Self::TickcastBincode | Self::TickcastJson)
+        matches!(
+            self,
+            Self::TickcastBincode | Self::TickcastJson | Self::TickcastBincodeTls
+        )
+    }
+
+    /// Whether it speaks TLS.
+    pub fn has_tls(self) -> bool {
+        matches!(
+            self,
+            Self::TickcastBincodeTls | Self::NatsTls | Self::UWebSocketsTls
+        )
     }
 
     /// Its protocol, and how subscribers ask for updates.
@@ -103,17 +140,19 @@ impl Contender {
             | Self::RawRing
             | Self::NodeWs
             | Self::Tungstenite
-            | Self::UWebSockets => Dialect::Plain,
-            Self::TickcastBincode => tickcast(Encoding::Bincode),
+            | Self::UWebSockets
+            | Self::UWebSocketsTls => Dialect::Plain,
+            Self::TickcastBincode | Self::TickcastBincodeTls => tickcast(Encoding::Bincode),
             Self::TickcastJson => tickcast(Encoding::Json),
-            Self::Nats => Dialect::Nats,
+            Self::Nats | Self::NatsTls => Dialect::Nats,
         }
     }
 }
 
 /// A broadcast server made with uWebSockets, named by `TICKCAST_UWEBSOCKETS`. uWebSockets is C++
-/// and not in the package registries that the project uses. The program's argument is the port; it
-/// must send what comes from `/publish` to all other clients.
+/// and not in the package registries that the project uses. The program's arguments are the port
+/// and, with TLS, the files of the certificate and of its key. It must send what comes from
+/// `/publish` to all other clients.
 pub fn uwebsockets_program() -> Option<String> {
     std::env::var("TICKCAST_UWEBSOCKETS").ok()
 }

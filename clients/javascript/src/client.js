@@ -26,6 +26,8 @@ const DEFAULTS = {
   /** Bytes that may wait for a slow network before `publish` refuses. */
   maxBufferedBytes: 4 * 1024 * 1024,
   connectTimeoutMs: 10_000,
+  /** Returns the newest token, or a promise of it. Without it the client has no identity. */
+  token: undefined,
   clockIntervalMs: 30_000,
   random: Math.random,
   now,
@@ -66,6 +68,9 @@ export class Client extends EventTarget {
   #registry;
   #timers = { reconnect: null, stable: null, clock: null, drain: null };
   #isDraining = false;
+  #identity = null;
+  /** Whether requests may be sent: the client needs no token, or the server has accepted it. */
+  #hasBegun = false;
   #settleReady;
 
   /** Resolves with the first welcome. */
@@ -85,7 +90,7 @@ export class Client extends EventTarget {
     this.#topics = new TopicTable(options.topics);
     this.#backoff = new Backoff(this.#options.random);
     this.#registry = new SubscriptionRegistry(this.#options, this.stats, {
-      isOpen: () => this.#readyState === OPEN,
+      isOpen: () => this.#readyState === OPEN && this.#hasBegun,
       sendRequest: (message, handlers) => this.#sendRequest(message, handlers),
     });
     this.ready = new Promise((resolve, reject) => {
@@ -127,6 +132,11 @@ export class Client extends EventTarget {
   /** When the newest message of the server arrived, by the server's clock, estimated. */
   get heard_ns() {
     return this.#heard_ns + (this.#clock.best?.offset_ns ?? 0n);
+  }
+
+  /** What the server says that this client may do, or null. */
+  get identity() {
+    return this.#identity;
   }
 
   /** The estimate of the server's clock, or null. */
@@ -249,7 +259,15 @@ export class Client extends EventTarget {
     this.#clock.clear();
     if (this.#readyState !== CONNECTING) return;
     this.#readyState = OPEN;
+    this.#identity = null;
+    this.#hasBegun = false;
     this.#setTimer('stable', () => this.#backoff.reset(), STABLE_MS);
+    if (this.#options.token) this.#renew(() => this.#begin(welcome));
+    else this.#begin(welcome);
+  }
+
+  #begin(welcome) {
+    this.#hasBegun = true;
     this.#registry.connected();
     this.#requestTime();
     this.#settleReady.resolve(welcome);
@@ -283,8 +301,52 @@ export class Client extends EventTarget {
     this.dispatchEvent(new CustomEvent('close', { detail: end }));
   }
 
+  /**
+   * Proves an identity, or renews it. Resolves with what the client may do.
+   *
+   * @param {string} token
+   */
+  authenticate(token) {
+    return this.#request({ type: 'authenticate', token });
+  }
+
+  /**
+   * Fetches a token and shows it to the server, unless the connection ends meanwhile.
+   *
+   * @param {(() => void) | null} begin what a new connection waits for, if it is new
+   */
+  async #renew(begin) {
+    const connection = this.#connection;
+    const isSame = () => this.#connection === connection && this.#readyState === OPEN;
+    try {
+      const token = await this.#options.token();
+      if (!isSame()) return;
+      await this.authenticate(token);
+    } catch (error) {
+      if (!isSame()) return;
+      this.dispatchEvent(new CustomEvent('error', { detail: error }));
+      if (!begin) return;
+      // Another attempt can succeed if the program found no token, not if the server refused it.
+      this.#isDraining = !(error instanceof ServerError);
+      connection.close(NORMAL, 'no token');
+      return;
+    }
+    if (isSame()) begin?.();
+  }
+
   #receive(message) {
     switch (message.type) {
+      case 'authenticated':
+        this.#identity = message;
+        this.dispatchEvent(new CustomEvent('identity', { detail: message }));
+        if (message.id !== undefined) this.#requests.resolve(message.id, message);
+        return;
+      case 'expiring':
+        if (this.#options.token) this.#renew(null);
+        return this.dispatchEvent(new CustomEvent('expiring', { detail: { expires_ns: message.expires_ns } }));
+      case 'unsubscribed':
+        if (message.id === undefined) return this.#registry.forbidden(message);
+        return this.#requests.resolve(message.id, message);
       case 'batch':
         return this.#registry.batch(message);
       case 'gap':

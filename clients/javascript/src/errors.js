@@ -1,7 +1,7 @@
 // The errors of this client.
 
 /** Error codes that mean "try again later", for answers that have no field for it. */
-const TEMPORARY_CODES = [102, 400];
+const TEMPORARY_CODES = [102, 400, 502];
 
 /** A message that breaks the rules of its encoding. */
 export class MalformedError extends Error {
@@ -17,6 +17,16 @@ export class ServerError extends Error {
     this.code = code;
     this.temporary = temporary ?? TEMPORARY_CODES.includes(code);
     this.retry_after_ms = retry_after_ms;
+  }
+}
+
+/** The server has ended a subscription that is no longer allowed, at a position of the tape. */
+export class ForbiddenError extends Error {
+  name = 'ForbiddenError';
+
+  constructor(reason, position) {
+    super(reason);
+    this.position = position;
   }
 }
 

@@ -128,7 +128,7 @@ test('malformed JSON is refused', () => {
 test('messages, fields and names of later versions are skipped', () => {
   const topics = new TopicTable();
   assert.equal(decodeJson(SERVER, '{"type":"weather"}', topics), null);
-  assert.equal(decodeBincode(SERVER, fromHex('0f0102'), topics), null);
+  assert.equal(decodeBincode(SERVER, fromHex('630102'), topics), null);
   assert.deepEqual(decodeJson(SERVER, '{"later":1,"reconnect_within_ms":5,"type":"draining"}', topics), {
     type: 'draining', reconnect_within_ms: 5,
   });

@@ -48,6 +48,7 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
         Event::Error(error) => {
             IncomingItem::Notice(format!("The server reports: {}", error.reason))
         }
+        Event::Ended { filter, reason, .. } => IncomingItem::Refused { filter, reason },
         Event::Draining(_) => IncomingItem::Notice(
             "The server is draining: it will close the connection soon.".to_owned(),
         ),
@@ -92,6 +93,8 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
         Event::Gap { .. }
         | Event::Reset { .. }
         | Event::Unsubscribed { .. }
+        | Event::Authenticated(_)
+        | Event::Expiring(_)
         | Event::Heartbeat(_)
         | Event::Subscriptions(_) => return None,
     })

@@ -1,7 +1,7 @@
 //! What a handle asks of a client.
 
 use crate::{
-    message::{CandlesRequest, HistoryRequest, Mode, Publication, RequestId},
+    message::{BearerToken, CandlesRequest, HistoryRequest, Mode, Publication, RequestId},
     topic::Filter,
 };
 
@@ -25,5 +25,9 @@ pub(super) enum ClientCommand {
     History(HistoryRequest),
     Candles(CandlesRequest),
     List,
+    Authenticate {
+        id: RequestId,
+        token: BearerToken,
+    },
     Close,
 }

@@ -4,9 +4,9 @@ use super::{chain::ChainError, clock::ClockEstimate, disconnected::Disconnected}
 use crate::{
     error::ErrorCode,
     message::{
-        Accepted, Candles, ChannelId, Draining, Epoch, ErrorMessage, Heartbeat, History, Mode,
-        Position, Published, RequestId, Start, Subscriptions, TopicInfo, TopicStatus, Update,
-        Welcome,
+        Accepted, Authenticated, Candles, ChannelId, Draining, Epoch, ErrorMessage, Expiring,
+        Heartbeat, History, Mode, Position, Published, RequestId, Start, Subscriptions, TopicInfo,
+        TopicStatus, Update, Welcome,
     },
     topic::{Filter, Topic},
 };
@@ -74,6 +74,21 @@ pub enum Event {
         /// The subscription.
         filter: Filter,
     },
+    /// The server has ended a subscription that is no longer allowed. The client does not ask for
+    /// it again.
+    Ended {
+        /// The subscription.
+        filter: Filter,
+        /// Everything up to it has come, and nothing after it will.
+        position: Position,
+        /// The reason for people.
+        reason: String,
+    },
+    /// The server knows the identity, or what the identity may do has changed.
+    Authenticated(Authenticated),
+    /// The identity is about to expire. A client with [a source of
+    /// tokens](super::ClientOptions::token) renews it by itself.
+    Expiring(Expiring),
     /// A subscription has another mode or maximum rate, as requested.
     Changed {
         /// The subscription.

@@ -6,7 +6,9 @@ use tokio::sync::{Notify, mpsc};
 
 use super::{command::ClientCommand, request_ids::RequestIds};
 use crate::{
-    message::{CandlesRequest, HistoryRequest, Mode, Position, Publication, RequestId},
+    message::{
+        BearerToken, CandlesRequest, HistoryRequest, Mode, Position, Publication, RequestId,
+    },
     topic::{Filter, Topic},
 };
 
@@ -125,6 +127,16 @@ impl ClientHandle {
     /// [`Event::Subscriptions`](super::Event::Subscriptions) follows, if there is a connection.
     pub fn list(&self) -> Result<(), HandleError> {
         self.give(ClientCommand::List)
+    }
+
+    /// Proves an identity, or renews it, on the open connection. The answer is
+    /// [`Event::Authenticated`](super::Event::Authenticated) or
+    /// [`Event::Error`](super::Event::Error) with the returned id. For later connections use
+    /// [`ClientOptions::token`](super::ClientOptions::token).
+    pub fn authenticate(&self, token: BearerToken) -> Result<RequestId, HandleError> {
+        let id = self.ids.next();
+        self.give(ClientCommand::Authenticate { id, token })?;
+        Ok(id)
     }
 
     /// Closes the connection, which ends the client. Overtakes all other commands.

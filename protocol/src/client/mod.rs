@@ -48,6 +48,7 @@ mod session;
 
 mod connection;
 mod handshake;
+mod token_source;
 
 mod handle;
 mod open_connection;
@@ -62,6 +63,7 @@ pub use handle::{COMMANDS_MAX, ClientHandle, HandleError};
 pub use handshake::{CONNECT_TIMEOUT, ConnectOptions};
 pub use reconnecting::{Client, ClientOptions, RECONNECT};
 pub use session::PUBLISHES_IN_FLIGHT_MAX;
+pub use token_source::TokenSource;
 pub use topic_table::{TOPIC_TABLE_MAX, TopicTable, TopicTableError};
 
 pub use crate::websocket::{ConnectError, OUTGOING_MAX_BYTES, UrlError};

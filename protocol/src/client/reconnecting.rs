@@ -14,6 +14,7 @@ use super::{
     open_connection::{ConnectionEvent, OpenConnection},
     request_ids::RequestIds,
     session::Session,
+    token_source::TokenSource,
     topic_table::TopicTable,
 };
 use crate::{
@@ -40,6 +41,8 @@ pub const RECONNECT: BackoffPolicy = BackoffPolicy {
 pub struct ClientOptions {
     /// What to connect to, and how.
     pub connect: ConnectOptions,
+    /// Where tokens come from. Without one, each connection uses the token of `connect`.
+    pub token: Option<TokenSource>,
 }
 
 /// Stays subscribed to the filters that its [`ClientHandle`]s ask for. It has no task of its own:
@@ -75,7 +78,10 @@ impl fmt::Debug for Client {
 impl ClientOptions {
     /// Options with the default behaviour.
     pub fn new(connect: ConnectOptions) -> Self {
-        Self { connect }
+        Self {
+            connect,
+            token: None,
+        }
     }
 }
 
@@ -136,7 +142,10 @@ impl Client {
         self.session.push_event(Event::Connecting {
             attempt: self.attempt,
         });
-        let options = self.options.connect.clone();
+        let mut options = self.options.connect.clone();
+        if let Some(source) = &self.options.token {
+            options.token = Some(source.newest());
+        }
         self.state =
             ClientState::Connecting(Box::pin(async move { Connection::connect(&options).await }));
     }
@@ -197,8 +206,12 @@ impl Client {
         if let ServerMessage::Welcome(_) = message {
             self.attempt = 0;
         }
+        let is_expiring = matches!(message, ServerMessage::Expiring(_));
         if let ClientState::Open(open) = &mut self.state {
             open.message(message, &mut self.session);
+        }
+        if let (true, Some(source)) = (is_expiring, &self.options.token) {
+            self.session.renew(source.newest());
         }
     }
 

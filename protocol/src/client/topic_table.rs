@@ -88,6 +88,8 @@ impl TopicTable {
             ServerMessage::Draining(message) => ServerMessage::Draining(message),
             ServerMessage::Subscriptions(message) => ServerMessage::Subscriptions(message),
             ServerMessage::Changed(message) => ServerMessage::Changed(message),
+            ServerMessage::Authenticated(message) => ServerMessage::Authenticated(message),
+            ServerMessage::Expiring(message) => ServerMessage::Expiring(message),
             ServerMessage::Status(message) => {
                 ServerMessage::Status(self.resolve_statuses(message)?)
             }

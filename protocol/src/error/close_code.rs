@@ -31,8 +31,16 @@ registry! {
         WriteTimeout = 4000, "write timeout";
         /// The client did not answer a ping.
         PongTimeout = 4001, "pong timeout";
+        /// The client's token has expired: connect again with a new one.
+        TokenExpired = 4002, "token expired";
         /// The client kept sending requests above the limit.
         RateLimit = 4500, "request rate limit";
+        /// The client has not proved an identity in time, or its token was refused.
+        NotAuthenticated = 4501, "not authenticated";
+        /// The identity is revoked, or the settings do not have it any more.
+        Revoked = 4502, "identity revoked";
+        /// An operator has ended the connection.
+        Kicked = 4503, "ended by an operator";
     }
 }
 

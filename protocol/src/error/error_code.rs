@@ -36,13 +36,22 @@ registry! {
         NoHistory = 304, "no history kept";
         /// The server is shutting down.
         Draining = 400, "server is draining";
+        /// The client must authenticate first.
+        NotAuthenticated = 500, "not authenticated";
+        /// The token is unknown, wrong, expired, revoked, or of another identity.
+        TokenRefused = 501, "token refused";
+        /// The identity has as many connections as it may.
+        TooManyConnections = 502, "too many connections of the identity";
     }
 }
 
 impl ErrorCode {
     /// Whether the same request may succeed when it is sent again later.
     pub fn is_temporary(self) -> bool {
-        matches!(self, Self::TooManyRequests | Self::Draining)
+        matches!(
+            self,
+            Self::TooManyRequests | Self::Draining | Self::TooManyConnections
+        )
     }
 }
 

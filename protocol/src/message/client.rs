@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     candles::CandlesRequest,
     history::HistoryRequest,
+    identity::Authenticate,
     publish::Publish,
     subscribe::Subscribe,
     subscriptions::{Change, List, Unsubscribe},
@@ -34,6 +35,8 @@ pub enum ClientMessage {
     History(HistoryRequest),
     /// Asks for candles of a topic, or for rows. The answer is [`Candles`](super::Candles).
     Candles(CandlesRequest),
+    /// Proves an identity, or renews it. The answer is [`Authenticated`](super::Authenticated).
+    Authenticate(Authenticate),
 }
 
 impl ClientMessage {
@@ -47,5 +50,6 @@ impl ClientMessage {
         "change",
         "history",
         "candles",
+        "authenticate",
     ];
 }

@@ -29,6 +29,7 @@ mod update;
 
 mod candles;
 mod history;
+mod identity;
 mod publish;
 
 mod notices;
@@ -39,6 +40,7 @@ pub use candles::{Candle, CandleState, Candles, CandlesRequest, Interval, Row};
 pub use client::ClientMessage;
 pub use epoch::{Epoch, EpochError};
 pub use history::{History, HistoryRequest};
+pub use identity::{Authenticate, Authenticated, BearerToken, Expiring};
 pub use ids::{ChannelId, Position, RequestId, Seq, TimeNs, TopicId};
 pub use notices::{ChannelPosition, Draining, ErrorMessage, Heartbeat};
 pub use publish::{Publication, Publish, Published};

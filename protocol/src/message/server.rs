@@ -7,6 +7,7 @@ use super::{
     batch::{Batch, Gap},
     candles::Candles,
     history::History,
+    identity::{Authenticated, Expiring},
     notices::{Draining, ErrorMessage, Heartbeat},
     publish::Published,
     status::Statuses,
@@ -33,7 +34,8 @@ pub enum ServerMessage<T> {
     Gap(Gap),
     /// Sent when no other message was sent for a while.
     Heartbeat(Heartbeat),
-    /// Answer to [`Unsubscribe`](super::Unsubscribe).
+    /// Answer to [`Unsubscribe`](super::Unsubscribe), or the end of subscriptions that are no
+    /// longer allowed.
     Unsubscribed(Unsubscribed),
     /// Answer to [`Publish`](super::Publish).
     Published(Published),
@@ -53,6 +55,10 @@ pub enum ServerMessage<T> {
     History(History<T>),
     /// Answer to [`CandlesRequest`](super::CandlesRequest).
     Candles(Candles),
+    /// Answer to [`Authenticate`](super::Authenticate), or what a client may do from now on.
+    Authenticated(Authenticated),
+    /// The identity is about to expire: authenticate again.
+    Expiring(Expiring),
 }
 
 impl<T> ServerMessage<T> {
@@ -73,5 +79,7 @@ impl<T> ServerMessage<T> {
         "status",
         "history",
         "candles",
+        "authenticated",
+        "expiring",
     ];
 }

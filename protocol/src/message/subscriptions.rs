@@ -23,10 +23,30 @@ pub struct Unsubscribe {
 /// See [`ServerMessage::Unsubscribed`](super::ServerMessage::Unsubscribed).
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Unsubscribed {
-    /// From the request.
-    pub id: RequestId,
+    /// From the request. Missing if the server has ended them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<RequestId>,
     /// The subscriptions that ended. Channels without a subscription are left out.
     pub channels: Vec<ChannelId>,
+    /// If the server has ended them: `to` of the last live batch. Everything up to it was sent, and
+    /// nothing after it will be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+    /// If the server has ended them: why, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Unsubscribed {
+    /// The answer to a request.
+    pub fn answer(id: RequestId, channels: Vec<ChannelId>) -> Self {
+        Self {
+            id: Some(id),
+            channels,
+            position: None,
+            reason: None,
+        }
+    }
 }
 
 /// See [`ClientMessage::Change`](super::ClientMessage::Change).

@@ -94,4 +94,35 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// The filter that selects the topics that both this filter and `other` select. `None` if there
+    /// are none, or if the filter would be too long.
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        let is_hidden =
+            |one: &Self, other: &Self| one.0.starts_with(['+', '#']) && other.0.starts_with('$');
+        if is_hidden(self, other) || is_hidden(other, self) {
+            return None;
+        }
+        let (mut one, mut other) = (self.0.split('/'), other.0.split('/'));
+        let mut common = Vec::new();
+        loop {
+            match (one.next(), other.next()) {
+                (None, None) => break,
+                (Some("#"), level) => {
+                    common.extend(level.into_iter().chain(other));
+                    break;
+                }
+                (level, Some("#")) => {
+                    common.extend(level.into_iter().chain(one));
+                    break;
+                }
+                (Some("+"), Some(level)) | (Some(level), Some("+")) => common.push(level),
+                (Some(level), Some(same)) if level == same => common.push(level),
+                _ => return None,
+            }
+        }
+        Self::new(&common.join("/")).ok()
+    }
+}
+
 text_type!(Filter);

@@ -239,8 +239,10 @@ async fn a_heartbeat_that_reveals_a_lost_tail_makes_it_resume_on_the_same_connec
             panic!("no unsubscribe");
         };
         assert_eq!(channels, [3]);
-        peer.send(ServerMessage::Unsubscribed(Unsubscribed { id, channels }))
-            .await;
+        peer.send(ServerMessage::Unsubscribed(Unsubscribed::answer(
+            id, channels,
+        )))
+        .await;
         let subscribe = expect_subscribe(&mut peer).await;
         assert_eq!(subscribe.filters[0].resume, resume(12));
         let result = SubscribeResult::Accepted(accepted(12, Start::Resumed));

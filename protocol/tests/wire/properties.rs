@@ -10,12 +10,13 @@ use tickcast_protocol::{
     decimal::{Decimal, SCALE_MAX},
     error::ErrorCode,
     message::{
-        Accepted, Batch, Candle, CandleState, Candles, CandlesRequest, Change, Changed,
-        ChannelPosition, ClientMessage, Draining, Epoch, ErrorMessage, FilterRequest, Gap,
-        Heartbeat, History, HistoryRequest, Interval, Limits, List, Mode, Publication, Publish,
-        Published, Quality, Refused, Resume, Row, ServerMessage, Start, Status, Statuses,
-        Subscribe, SubscribeResult, Subscribed, SubscriptionInfo, Subscriptions, TimeAnswer,
-        TimeRequest, TopicId, TopicInfo, TopicStatus, Unsubscribe, Unsubscribed, Update, Welcome,
+        Accepted, Authenticate, Authenticated, Batch, BearerToken, Candle, CandleState, Candles,
+        CandlesRequest, Change, Changed, ChannelPosition, ClientMessage, Draining, Epoch,
+        ErrorMessage, Expiring, FilterRequest, Gap, Heartbeat, History, HistoryRequest, Interval,
+        Limits, List, Mode, Publication, Publish, Published, Quality, Refused, Resume, Row,
+        ServerMessage, Start, Status, Statuses, Subscribe, SubscribeResult, Subscribed,
+        SubscriptionInfo, Subscriptions, TimeAnswer, TimeRequest, TopicId, TopicInfo, TopicStatus,
+        Unsubscribe, Unsubscribed, Update, Welcome,
     },
     topic::{Filter, Topic},
     value::{Quote, Side, Trade, Value},
@@ -131,6 +132,10 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
             ClientMessage::Time(TimeRequest { id, client_time_ns })
         }),
         any::<u32>().prop_map(|id| ClientMessage::List(List { id })),
+        (any::<u32>(), text()).prop_map(|(id, token)| {
+            let token = BearerToken::new(token);
+            ClientMessage::Authenticate(Authenticate { id, token })
+        }),
         (any::<u32>(), any::<u32>(), mode(), rate()).prop_map(
             |(id, channel, mode, max_rate_hz)| ClientMessage::Change(Change {
                 id,
@@ -461,8 +466,20 @@ fn answer<T: std::fmt::Debug>() -> impl Strategy<Value = ServerMessage<T>> {
     prop_oneof![
         (any::<u32>(), vec(subscribe_result(), 0..LIST_MAX))
             .prop_map(|(id, results)| ServerMessage::Subscribed(Subscribed { id, results })),
-        (any::<u32>(), vec(any::<u32>(), 0..LIST_MAX))
-            .prop_map(|(id, channels)| ServerMessage::Unsubscribed(Unsubscribed { id, channels })),
+        (
+            option::of(any::<u32>()),
+            vec(any::<u32>(), 0..LIST_MAX),
+            option::of(any::<u64>()),
+            option::of(text())
+        )
+            .prop_map(
+                |(id, channels, position, reason)| ServerMessage::Unsubscribed(Unsubscribed {
+                    id,
+                    channels,
+                    position,
+                    reason,
+                })
+            ),
         (any::<u32>(), any::<u64>())
             .prop_map(|(id, position)| ServerMessage::Published(Published { id, position })),
         (any::<u32>(), any::<[i64; 3]>()).prop_map(|(id, [client, receive, send])| {
@@ -498,6 +515,25 @@ fn answer<T: std::fmt::Debug>() -> impl Strategy<Value = ServerMessage<T>> {
     ]
 }
 
+fn authenticated() -> impl Strategy<Value = Authenticated> {
+    let filters = || vec(text(), 0..LIST_MAX);
+    let ends = (option::of(any::<u32>()), option::of(any::<i64>()), rate());
+    (ends, text(), text(), filters(), filters(), filters()).prop_map(
+        |((id, expires_ns, max_rate_hz), subject, role, subscribe, history, publish)| {
+            Authenticated {
+                id,
+                subject,
+                role,
+                expires_ns,
+                subscribe,
+                history,
+                publish,
+                max_rate_hz,
+            }
+        },
+    )
+}
+
 fn server_message<T: std::fmt::Debug + 'static>(
     topic: impl Strategy<Value = T> + Clone + 'static,
 ) -> impl Strategy<Value = ServerMessage<T>> {
@@ -509,6 +545,8 @@ fn server_message<T: std::fmt::Debug + 'static>(
         candles().prop_map(ServerMessage::Candles),
         state_message(),
         answer(),
+        authenticated().prop_map(ServerMessage::Authenticated),
+        any::<i64>().prop_map(|expires_ns| ServerMessage::Expiring(Expiring { expires_ns })),
     ]
 }
 

@@ -4,12 +4,13 @@ use tickcast_protocol::{
     decimal::Decimal,
     error::ErrorCode,
     message::{
-        Accepted, Batch, Candle, CandleState, Candles, CandlesRequest, Change, Changed,
-        ChannelPosition, ClientMessage, Draining, Epoch, ErrorMessage, FilterRequest, Gap,
-        Heartbeat, History, HistoryRequest, Interval, Limits, List, Mode, Publication, Publish,
-        Published, Quality, Refused, Resume, Row, ServerMessage, Start, Status, Statuses,
-        Subscribe, SubscribeResult, Subscribed, SubscriptionInfo, Subscriptions, TimeAnswer,
-        TimeRequest, TopicId, TopicInfo, TopicStatus, Unsubscribe, Unsubscribed, Update, Welcome,
+        Accepted, Authenticate, Authenticated, Batch, BearerToken, Candle, CandleState, Candles,
+        CandlesRequest, Change, Changed, ChannelPosition, ClientMessage, Draining, Epoch,
+        ErrorMessage, Expiring, FilterRequest, Gap, Heartbeat, History, HistoryRequest, Interval,
+        Limits, List, Mode, Publication, Publish, Published, Quality, Refused, Resume, Row,
+        ServerMessage, Start, Status, Statuses, Subscribe, SubscribeResult, Subscribed,
+        SubscriptionInfo, Subscriptions, TimeAnswer, TimeRequest, TopicId, TopicInfo, TopicStatus,
+        Unsubscribe, Unsubscribed, Update, Welcome,
     },
     topic::Topic,
     value::{Quote, Side, Trade, Value},
@@ -222,6 +223,13 @@ pub(crate) fn client_messages() -> Vec<(&'static str, ClientMessage)> {
                 before: None,
             }),
         ),
+        (
+            "client-authenticate",
+            ClientMessage::Authenticate(Authenticate {
+                id: 10,
+                token: BearerToken::new("tct_example"),
+            }),
+        ),
     ]
 }
 
@@ -281,8 +289,42 @@ pub(crate) fn server_messages<T: Name>() -> Vec<(String, ServerMessage<T>)> {
     add(
         "unsubscribed",
         ServerMessage::Unsubscribed(Unsubscribed {
-            id: 3,
+            id: Some(3),
             channels: vec![3],
+            position: None,
+            reason: None,
+        }),
+    );
+    add(
+        "unsubscribed-forbidden",
+        ServerMessage::Unsubscribed(Unsubscribed {
+            id: None,
+            channels: vec![3],
+            position: Some(70_001),
+            reason: Some("not allowed any more".into()),
+        }),
+    );
+    add(
+        "authenticated",
+        ServerMessage::Authenticated(authenticated()),
+    );
+    add(
+        "authenticated-anonymous",
+        ServerMessage::Authenticated(Authenticated {
+            id: None,
+            subject: String::new(),
+            role: "guest".into(),
+            expires_ns: None,
+            subscribe: vec!["market/#".into()],
+            history: vec![],
+            publish: vec![],
+            max_rate_hz: Some(0.5),
+        }),
+    );
+    add(
+        "expiring",
+        ServerMessage::Expiring(Expiring {
+            expires_ns: SERVER_TIME_NS,
         }),
     );
     add(
@@ -350,6 +392,19 @@ pub(crate) fn server_messages<T: Name>() -> Vec<(String, ServerMessage<T>)> {
         }),
     );
     messages
+}
+
+fn authenticated() -> Authenticated {
+    Authenticated {
+        id: Some(10),
+        subject: "alice".into(),
+        role: "trader".into(),
+        expires_ns: Some(SERVER_TIME_NS),
+        subscribe: vec!["market/#".into(), "desk/alice/+".into()],
+        history: vec!["market/#".into()],
+        publish: vec!["desk/alice/+".into()],
+        max_rate_hz: None,
+    }
 }
 
 fn statuses<T: Name>() -> Statuses<T> {

@@ -25,6 +25,22 @@ enum ClientMessage {
     Change(Change),
     History(HistoryRequest),
     Candles(CandlesRequest),
+    Authenticate(Authenticate),
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Authenticate {
+    id: u32,
+    token: BearerToken,
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+struct BearerToken(String);
+
+impl fmt::Debug for BearerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BearerToken(..)")
+    }
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]
@@ -189,6 +205,25 @@ enum ServerMessage {
     Status(Statuses),
     History(History),
     Candles(Candles),
+    Authenticated(Authenticated),
+    Expiring(Expiring),
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Authenticated {
+    id: Option<u32>,
+    subject: String,
+    role: String,
+    expires_ns: Option<i64>,
+    subscribe: Vec<String>,
+    history: Vec<String>,
+    publish: Vec<String>,
+    max_rate_hz: Option<f64>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct Expiring {
+    expires_ns: i64,
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]
@@ -330,8 +365,10 @@ struct ChannelPosition {
 
 #[derive(Debug, SchemaRead, SchemaWrite)]
 struct Unsubscribed {
-    id: u32,
+    id: Option<u32>,
     channels: Vec<u32>,
+    position: Option<u64>,
+    reason: Option<String>,
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]

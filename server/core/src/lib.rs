@@ -36,11 +36,15 @@
 //! | `sequencer` | puts updates in order, keeps their history, and follows the topics' status |
 //! | `wire` | messages as bytes: WebSocket frames and server-sent events |
 //! | `shard` | connections, their subscriptions, and the batches they are sent |
+//! | `identity` | what a client may do because of its token |
 //! | `permissions` | what a client may read and publish |
+//! | `audit` | what a shard tells an audit |
 //! | `refusal` | why a request is refused |
 //! | `settings` | the settings of the sequencer and the shards |
 //! | `stats` | the counters that the server's metrics read |
 
+pub mod audit;
+pub mod identity;
 pub mod permissions;
 pub mod settings;
 pub mod stats;

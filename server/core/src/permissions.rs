@@ -5,7 +5,13 @@ use tickcast_protocol::{
     topic::{Filter, Topic},
 };
 
-use crate::refusal::Refusal;
+use crate::{
+    identity::{Identity, Who, include, select},
+    refusal::Refusal,
+};
+
+/// Most filters that a refusal names.
+const SHOWN_MAX: usize = 8;
 
 /// What a client wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,31 +58,81 @@ impl Access {
 }
 
 impl Permissions {
-    /// Checks whether a client may perform an action.
-    pub fn check(&self, access: Access, action: Action<'_>) -> Result<(), Refusal> {
-        let matches = |allowed: &[Filter], topic: &Topic| {
-            allowed.iter().any(|filter| filter.matches(topic.as_str()))
+    /// Checks whether a client may perform an action. The settings and the client's identity must
+    /// both allow it. An identity that has shown a token may publish from every address.
+    pub fn check(&self, access: Access, who: Who<'_>, action: Action<'_>) -> Result<(), Refusal> {
+        let identity = match who {
+            Who::Everybody => None,
+            Who::Unknown => return Err(unknown()),
+            Who::Known(identity) => Some(identity),
         };
+        let has_token = identity.is_some_and(|identity| !identity.claims.is_anonymous());
+        let may_publish = access.may_publish || has_token;
         let is_allowed = match action {
-            Action::Subscribe(filter) => {
-                let mut allowed = self.subscribe.iter();
-                allowed.any(|allowed| allowed.includes(filter))
-            }
-            Action::ReadHistory(topic) => matches(&self.subscribe, topic),
-            Action::Publish => access.may_publish,
-            Action::PublishTo(topic) => access.may_publish && matches(&self.publish, topic),
+            Action::Subscribe(filter) => include(&self.subscribe, filter),
+            Action::ReadHistory(topic) => select(&self.subscribe, topic),
+            Action::Publish => may_publish,
+            Action::PublishTo(topic) => may_publish && select(&self.publish, topic),
         };
-        if is_allowed {
-            return Ok(());
+        if !is_allowed {
+            return Err(refusal(action));
         }
-        Err(refusal(action))
+        identity.map_or(Ok(()), |identity| check_identity(identity, action))
     }
 }
 
+fn check_identity(identity: &Identity, action: Action<'_>) -> Result<(), Refusal> {
+    let rights = &identity.rights;
+    let (is_allowed, filters) = match action {
+        Action::Subscribe(filter) => (include(&rights.subscribe, filter), &rights.subscribe),
+        Action::ReadHistory(topic) => (select(&rights.history, topic), &rights.history),
+        Action::Publish => (!rights.publish.is_empty(), &rights.publish),
+        Action::PublishTo(topic) => (select(&rights.publish, topic), &rights.publish),
+    };
+    if is_allowed {
+        return Ok(());
+    }
+    let (code, what) = named(action);
+    let name = identity.name();
+    let allowed = shown(filters);
+    let reason = format!("{what} is not allowed for {name}; allowed: {allowed}");
+    Err(Refusal::new(code, reason))
+}
+
+/// Filters as a text of bounded length.
+fn shown(filters: &[Filter]) -> String {
+    let mut shown: Vec<_> = filters.iter().take(SHOWN_MAX).collect();
+    shown.sort_unstable();
+    let texts: Vec<_> = shown.iter().map(|filter| format!("{filter:?}")).collect();
+    match filters.len().saturating_sub(SHOWN_MAX) {
+        _ if filters.is_empty() => "nothing".to_owned(),
+        0 => texts.join(", "),
+        more => format!("{} and {more} more", texts.join(", ")),
+    }
+}
+
+fn unknown() -> Refusal {
+    let reason = "the server does not know this client: send `authenticate` with a token first";
+    Refusal::new(ErrorCode::NotAuthenticated, reason)
+}
+
 fn refusal(action: Action<'_>) -> Refusal {
+    let (code, what) = named(action);
+    let place = match action {
+        Action::Publish => " from this address",
+        _ => "",
+    };
+    Refusal::new(
+        code,
+        format!("{what}{place} is not allowed by the settings"),
+    )
+}
+
+/// The code of a refusal, and what is refused.
+fn named(action: Action<'_>) -> (ErrorCode, String) {
     use ErrorCode::{PublishForbidden, SubscribeForbidden};
 
-    let (code, what) = match action {
+    match action {
         Action::Subscribe(filter) => {
             let what = format!("subscribing to {:?}", filter.as_str());
             (SubscribeForbidden, what)
@@ -85,13 +141,12 @@ fn refusal(action: Action<'_>) -> Refusal {
             let what = format!("reading {:?}", topic.as_str());
             (SubscribeForbidden, what)
         }
-        Action::Publish => (PublishForbidden, "publishing from this address".to_owned()),
+        Action::Publish => (PublishForbidden, "publishing".to_owned()),
         Action::PublishTo(topic) => {
             let what = format!("publishing to {:?}", topic.as_str());
             (PublishForbidden, what)
         }
-    };
-    Refusal::new(code, format!("{what} is not allowed by the settings"))
+    }
 }
 
 #[cfg(test)]
@@ -118,7 +173,11 @@ mod tests {
             Topic::new("lab/a").unwrap(),
         );
         let (wide, narrow) = (Filter::all(), Filter::new("market/+").unwrap());
-        let check = |access, action| permissions.check(access, action).map_err(|d| d.code);
+        let check = |access, action| {
+            permissions
+                .check(access, Who::Everybody, action)
+                .map_err(|d| d.code)
+        };
         let no_reading = Err(ErrorCode::SubscribeForbidden);
         let no_publishing = Err(ErrorCode::PublishForbidden);
         assert_eq!(check(reader, Action::Subscribe(&narrow)), Ok(()));
@@ -139,7 +198,7 @@ mod tests {
             publish: Vec::new(),
         };
         let access = Access::READER;
-        let refusal = permissions.check(access, Action::Subscribe(&Filter::all()));
+        let refusal = permissions.check(access, Who::Everybody, Action::Subscribe(&Filter::all()));
         let reason = refusal.unwrap_err().reason;
         assert_eq!(
             reason,

@@ -56,6 +56,8 @@ pub struct ShardStats {
     pub batches: Number,
     /// Bytes that the kernel accepted.
     pub bytes: Number,
+    /// Subscriptions that have ended because they are no longer allowed.
+    pub forbidden: Number,
     /// Updates that newer ones replaced before a subscriber in mode `latest` got them.
     pub conflated: Number,
     /// Gaps sent to subscribers in mode `every`.

@@ -49,7 +49,8 @@ pub(super) fn keys(command: &Command) -> impl Iterator<Item = &str> {
 
 /// Whether a flag sets something. The others say what to do instead of running.
 fn is_setting(arg: &Arg) -> bool {
-    !matches!(arg.get_action(), ArgAction::SetTrue) && arg.get_id() != "try_decode"
+    !matches!(arg.get_action(), ArgAction::SetTrue)
+        && !["try_decode", "make_token"].contains(&arg.get_id().as_str())
 }
 
 /// The general flags, and what all flags give. An error is help, the version, or what is wrong.

@@ -30,12 +30,15 @@ use clap::error::ErrorKind;
 use tickcast_core::sequencer::liveness::LivenessSettings;
 
 pub use crate::settings::{LogSettings, OnFailure, Settings};
-use crate::settings::{
-    Top,
-    decode::DecodeKeys,
-    field::{command, message, question},
-    kinds::Kinds,
-    liveness::{SilenceKeys, WillKeys},
+use crate::{
+    auth::make_token,
+    settings::{
+        Top,
+        decode::DecodeKeys,
+        field::{command, message, question},
+        kinds::Kinds,
+        liveness::{SilenceKeys, WillKeys},
+    },
 };
 use entry::{Entry, Origin, Section, is_kubernetes, read_environment, variable};
 use feeds::{FeedDraft, Feeds};
@@ -89,6 +92,9 @@ pub fn load(
             _ => return Err(message(&command, &error).into()),
         },
     };
+    if let Some([subject, role]) = general.make_token.as_deref() {
+        return Ok(Command::Print(make_token(subject, role)));
+    }
     let mut given = read_environment(environment);
     let keys: Vec<_> = command_line::keys(&command).collect();
     let unknown = given.extract_if(.., |entry| !keys.contains(&entry.key.as_str()));

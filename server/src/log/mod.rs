@@ -92,6 +92,15 @@ impl Log {
         Ok(self.filter.reload(EnvFilter::try_new(filter)?)?)
     }
 
+    /// Sets the filter later, from any thread.
+    pub fn filter_by(&self) -> impl Fn(&str) -> Result<(), String> + Send + Sync + 'static {
+        let handle = self.filter.clone();
+        move |filter| {
+            let new = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
+            handle.reload(new).map_err(|error| error.to_string())
+        }
+    }
+
     /// The number of lines dropped so far.
     pub fn dropped(&self) -> Arc<Number> {
         self.queue.dropped()

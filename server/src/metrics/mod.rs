@@ -22,6 +22,8 @@ use std::sync::{Arc, OnceLock};
 
 use tickcast_core::stats::{Number, ShardStats};
 
+use crate::audit::AuditStats;
+
 pub use feed::{FeedMetrics, FeedState, SparkplugMetrics};
 pub(crate) use refused::{RefusalReason, RefusedStats};
 pub use task::TaskState;
@@ -82,6 +84,8 @@ pub struct Metrics {
     pub ingest: IngestStats,
     /// Refused requests and connections.
     pub(crate) refused: RefusedStats,
+    /// The audit.
+    pub(crate) audit: Arc<AuditStats>,
     /// Handshakes of TLS and PROXY headers.
     pub(crate) handshakes: HandshakeStats,
     /// The certificates of listeners.

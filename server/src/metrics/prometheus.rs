@@ -13,6 +13,7 @@ use prometheus_client::{
 use tickcast_core::stats::{Number, ShardStats};
 
 use super::{FeedMetrics, FeedState, IngestStats, Metrics, TaskState, TaskStats};
+use crate::audit::AuditStats;
 
 /// The content type of [`text`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -57,9 +58,16 @@ const SHARD: &[Metric<ShardStats>] = &[
     (COUNTER, "blocked", "Times a connection's socket was full", |s| &s.blocked),
     (GAUGE, "behind", "Connections whose socket is full now", |s| &s.behind),
     (GAUGE, "lag_updates", "Updates on the tape that the slowest subscription has not received", |s| &s.lag_updates),
+    (COUNTER, "subscriptions_forbidden", "Subscriptions ended because they are no longer allowed", |s| &s.forbidden),
     (COUNTER, "errors", "Error messages sent to clients", |s| &s.refused),
     (COUNTER, "publish_pauses", "Times a client was read later because it published above its limits", |s| &s.publish_pauses),
     (COUNTER, "steps", "Steps of work of a shard, some tens of nanoseconds each", |s| &s.steps),
+];
+
+#[rustfmt::skip]
+const AUDIT: &[Metric<AuditStats>] = &[
+    (COUNTER, "audit_lines", "Lines of the audit written", |a| &a.lines),
+    (COUNTER, "audit_dropped", "Lines of the audit dropped: too many at once, or not written", |a| &a.dropped),
 ];
 
 #[rustfmt::skip]
@@ -233,6 +241,14 @@ impl Collector for Scrape {
         let help = "Times that accept(2) failed";
         let errors = vec![(Vec::new(), self.0.accept_errors.get())];
         put(COUNTER, "accept_errors", help, errors)?;
+        for &(kind, name, help, number) in AUDIT {
+            put(
+                kind,
+                name,
+                help,
+                vec![(Vec::new(), number(&self.0.audit).get())],
+            )?;
+        }
         let help = "Log lines dropped because they could not be written in time";
         let dropped = self.0.log_dropped.get().map_or(0, |number| number.get());
         put(

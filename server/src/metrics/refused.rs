@@ -21,6 +21,12 @@ pub(crate) enum RefusalReason {
     Parameters,
     /// The settings do not allow its filter.
     Permission,
+    /// Its token is refused, or it has none.
+    Token,
+    /// Its ticket is refused, or there is none for it.
+    Ticket,
+    /// Its identity has as many connections as its role allows.
+    IdentityConnections,
     /// The server is draining.
     Draining,
     /// It speaks TLS, or begins with a PROXY header, at a listener without.
@@ -29,7 +35,7 @@ pub(crate) enum RefusalReason {
 
 impl RefusalReason {
     /// All reasons.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Connections,
         Self::Descriptors,
         Self::Host,
@@ -38,6 +44,9 @@ impl RefusalReason {
         Self::Method,
         Self::Parameters,
         Self::Permission,
+        Self::Token,
+        Self::Ticket,
+        Self::IdentityConnections,
         Self::Draining,
         Self::Preamble,
     ];
@@ -53,6 +62,9 @@ impl RefusalReason {
             Self::Method => "method",
             Self::Parameters => "parameters",
             Self::Permission => "permission",
+            Self::Token => "token",
+            Self::Ticket => "ticket",
+            Self::IdentityConnections => "identity_connections",
             Self::Draining => "draining",
             Self::Preamble => "preamble",
         }

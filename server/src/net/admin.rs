@@ -14,18 +14,19 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Notify, Semaphore, mpsc, oneshot},
+    sync::{Notify, Semaphore, oneshot},
     task::{AbortHandle, spawn_local},
     time::timeout,
 };
 
 use super::{
+    admin_commands::{AdminCommand, Commands},
     answer::{self, Answer},
     descriptors::Descriptors,
     gate::{self, Ends, Gate, READING},
     listener,
     peer::Peer,
-    slow_clients::{self, SlowQuestion},
+    slow_clients,
     state::ServerState,
 };
 use crate::{
@@ -56,8 +57,8 @@ pub(crate) struct Admin {
     pub metrics: Arc<Metrics>,
     /// Refuses requests.
     pub gate: Arc<Gate>,
-    /// The channel to each shard.
-    pub shards: Vec<mpsc::Sender<SlowQuestion>>,
+    /// Carries out commands.
+    pub commands: Commands,
     /// The file descriptors.
     pub descriptors: Arc<Descriptors>,
     /// Accepts connections.
@@ -94,6 +95,10 @@ impl Admin {
             Ok(host) => host,
             Err(refusal) => return Ok(*refusal),
         };
+        if let Some(command) = AdminCommand::of(request.uri().path()) {
+            let answer = self.commands.answer(command, &request, host.as_ref(), ends);
+            return Ok(answer.await);
+        }
         let (method, headers) = (request.method(), request.headers());
         let is_shared = request.uri().path() == "/v1/slow";
         let origin = if is_shared {
@@ -116,7 +121,7 @@ impl Admin {
             gate::share(answer.headers_mut(), origin);
         }
         if origin.is_some() {
-            gate::share_preflight(method, headers, answer.headers_mut());
+            gate::share_preflight(method, "GET, HEAD", headers, answer.headers_mut());
         }
         Ok(answer)
     }
@@ -129,7 +134,7 @@ impl Admin {
             "/v1/slow" => {
                 let query = request.uri().query().unwrap_or("");
                 match slow_clients::parse(query) {
-                    Ok(params) => slow_clients::answer(&self.shards, params).await,
+                    Ok(params) => slow_clients::answer(&self.commands.shards, params).await,
                     Err(reason) => {
                         let (refusal, status) =
                             (RefusalReason::Parameters, StatusCode::BAD_REQUEST);
@@ -137,7 +142,10 @@ impl Admin {
                     }
                 }
             }
-            "/" => answer::text(StatusCode::OK, "/healthz /readyz /metrics /v1/slow"),
+            "/" => answer::text(
+                StatusCode::OK,
+                "/healthz /readyz /metrics /v1/slow /v1/who; POST /v1/kick /v1/revoke /v1/restore /v1/reload",
+            ),
             _ => answer::text(StatusCode::NOT_FOUND, "not found; GET / lists the paths"),
         }
     }

@@ -1,8 +1,9 @@
 //! The answer of `/v1/candles`: candles or rows of one topic, as JSON.
 
-use hyper::StatusCode;
+use hyper::{Request, StatusCode, body::Incoming};
 use tickcast_core::{
     candles::{CANDLES_ANSWER_MAX, CandlesQuestion, Excerpt},
+    identity::{Standing, Who},
     permissions::{Access, Action},
     shard::SLICE_MAX_STEPS,
     wire,
@@ -74,7 +75,12 @@ impl Params {
 }
 
 impl Routes {
-    pub(super) async fn candles(&self, query: &str, ends: Ends) -> Answer {
+    pub(super) async fn candles(&self, request: &Request<Incoming>, ends: Ends) -> Answer {
+        let standing = match self.known(request, ends) {
+            Ok(standing) => standing,
+            Err(refusal) => return *refusal,
+        };
+        let query = request.uri().query().unwrap_or("");
         let Params { topic, question } = match Params::parse(query) {
             Ok(params) => params,
             Err(reason) => {
@@ -93,13 +99,15 @@ impl Routes {
             let reason = "no candles are kept: the setting long_history_memory is 0";
             return forbid(reason.to_owned());
         }
+        let who = standing.as_ref().map_or(Who::Everybody, Standing::who);
         let action = Action::ReadHistory(&topic);
         let check = self
             .shard
-            .with(|shard, _| shard.permissions().check(Access::READER, action));
+            .with(|shard, _| shard.permissions().check(Access::READER, who, action));
         if let Err(refusal) = check {
             return forbid(refusal.reason);
         }
+        let name = topic.clone();
         let head = serde_json::Value::from(topic.as_str()).to_string();
         let ask = |from| HistoryQuestion {
             from,
@@ -111,6 +119,11 @@ impl Routes {
         };
         while !excerpt.advance(SLICE_MAX_STEPS).1 {
             yield_now().await;
+        }
+        if let Some(audit) = &self.shard.audit {
+            let what = ("candles", name.as_str());
+            let (to, number) = (excerpt.position(), excerpt.len());
+            audit.read(ends.peer, standing.as_ref(), what, to, number);
         }
         let intervals = encode(&excerpt).await;
         let epoch = self.shard.with(|shard, _| shard.epoch());

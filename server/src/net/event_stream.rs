@@ -44,8 +44,15 @@ impl StreamParams {
     /// Parses a query and the header `Last-Event-ID`, which takes precedence over the query. An
     /// error is a message for the client.
     pub(super) fn parse(query: &str, headers: &HeaderMap) -> Result<Self, String> {
-        let names = ["filter", "mode", "max_rate_hz", LAST_EVENT_ID_PARAMETER];
-        let [filter, mode, max_rate_hz, last_event_id] = query::split(query, names)?;
+        // A ticket is for the standing of the client, which is known before.
+        let names = [
+            "filter",
+            "mode",
+            "max_rate_hz",
+            LAST_EVENT_ID_PARAMETER,
+            "ticket",
+        ];
+        let [filter, mode, max_rate_hz, last_event_id, _] = query::split(query, names)?;
         let filter = filter.map_or_else(|| Ok(Filter::all()), query::filter)?;
         let mode = match mode.map(query::text).transpose()?.as_deref() {
             None => Mode::default(),

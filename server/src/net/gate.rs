@@ -23,6 +23,7 @@ use super::{
     request::{host, origin},
 };
 use crate::{
+    audit::AuditLog,
     metrics::{Metrics, RefusalReason},
     settings::{ServerSettings, site::Authority},
 };
@@ -51,6 +52,8 @@ pub(crate) struct Gate {
     metrics: Arc<Metrics>,
     start: Instant,
     log: Mutex<RefusalLog>,
+    /// The audit, if there is one.
+    audit: Option<Arc<AuditLog>>,
 }
 
 impl Gate {
@@ -61,7 +64,14 @@ impl Gate {
             metrics,
             start: Instant::now(),
             log: Mutex::default(),
+            audit: None,
         }
+    }
+
+    /// Tells an audit of refusals.
+    pub(crate) fn with_audit(mut self, audit: Option<Arc<AuditLog>>) -> Self {
+        self.audit = audit;
+        self
     }
 
     /// Checks the host that a request names, and returns it.
@@ -124,6 +134,9 @@ impl Gate {
     /// Counts and logs a refusal.
     pub(super) fn note(&self, reason: RefusalReason, peer: Peer, message: &str) {
         self.metrics.refused.add(reason);
+        if let Some(audit) = &self.audit {
+            audit.refused(peer, reason.as_str(), message);
+        }
         let count = {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
             log.note(reason, self.start.elapsed())
@@ -145,6 +158,9 @@ impl Gate {
             RefusalReason::Method
             | RefusalReason::Parameters
             | RefusalReason::Permission
+            | RefusalReason::Token
+            | RefusalReason::Ticket
+            | RefusalReason::IdentityConnections
             | RefusalReason::Draining => {
                 tracing::debug!(reason = name, count, %peer, "refused: {message}");
             }
@@ -180,15 +196,21 @@ pub(super) fn share(answer: &mut HeaderMap, origin: Option<&HeaderValue>) {
 }
 
 /// Adds the headers for a page that asks what it may send (a preflight).
-pub(super) fn share_preflight(method: &Method, request: &HeaderMap, answer: &mut HeaderMap) {
+/// `methods` lists those that a page may use.
+pub(super) fn share_preflight(
+    method: &Method,
+    methods: &'static str,
+    request: &HeaderMap,
+    answer: &mut HeaderMap,
+) {
     if method != Method::OPTIONS || !request.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
         return;
     }
     // Libraries for event streams send these two headers, which a browser asks about first.
-    let headers = HeaderValue::from_static("cache-control, last-event-id");
+    let headers = HeaderValue::from_static("authorization, cache-control, last-event-id");
     answer.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, HEAD"),
+        HeaderValue::from_static(methods),
     );
     answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers);
     answer.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
@@ -325,10 +347,14 @@ mod tests {
             (Method::GET, &none, false),
         ] {
             let mut answer = Answer::default();
-            share_preflight(&method, request, answer.headers_mut());
+            share_preflight(&method, "GET, HEAD", request, answer.headers_mut());
             let told = |name| header(&answer, name).concat();
             let (methods, headers, age) = match is_told {
-                true => ("GET, HEAD", "cache-control, last-event-id", "600"),
+                true => (
+                    "GET, HEAD",
+                    "authorization, cache-control, last-event-id",
+                    "600",
+                ),
                 false => ("", "", ""),
             };
             assert_eq!(told(ACCESS_CONTROL_ALLOW_METHODS), methods, "{method}");

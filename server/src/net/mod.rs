@@ -20,7 +20,9 @@
 //! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
 //! | `event_stream`, `pipe`, `http_stream` | server-sent events |
 //! | `stream`, [`outlet`], `ring_writer`, `unsent` | connections, with and without TLS, and where the shard writes to |
-//! | [`admin`], [`slow_clients`] | the address for operators |
+//! | `known_clients`, `tickets` | who sends a request |
+//! | [`admin`], [`slow_clients`], [`admin_commands`], [`log_command`] | the address for operators |
+//! | [`client_questions`], [`identity_commands`] | what operators ask of a shard |
 //! | [`state`] | whether the server is ready or draining |
 //!
 //! This room does I/O and decides nothing about updates: the shard of `tickcast-core` does. It
@@ -53,7 +55,13 @@ pub(crate) mod refusal_log;
 pub(crate) mod request;
 
 pub(crate) mod admin;
+pub(crate) mod admin_commands;
+pub(crate) mod client_questions;
+pub(crate) mod identity_commands;
+mod known_clients;
+pub(crate) mod log_command;
 pub(crate) mod slow_clients;
+mod tickets;
 
 mod outlet;
 mod pipe;

@@ -15,6 +15,8 @@ pub(super) enum Route {
     Stream,
     /// Candles or rows of a topic.
     Candles,
+    /// Tickets for event streams.
+    Ticket,
     /// Whether the server is alive.
     Healthz,
     /// Whether it accepts connections.
@@ -52,6 +54,7 @@ impl Route {
             "/v1/latest" => Self::Latest,
             "/v1/stream" => Self::Stream,
             "/v1/candles" => Self::Candles,
+            "/v1/ticket" => Self::Ticket,
             "/" => Self::Welcome,
             // Browsers request this path on their own for pages without an icon.
             "/favicon.ico" => Self::Icon,
@@ -68,7 +71,10 @@ impl Route {
 
     /// Whether pages of the settings' origins may read its answers.
     pub(super) fn is_shared(self) -> bool {
-        matches!(self, Self::Latest | Self::Stream | Self::Candles)
+        matches!(
+            self,
+            Self::Latest | Self::Stream | Self::Candles | Self::Ticket
+        )
     }
 }
 
@@ -86,12 +92,13 @@ mod tests {
 
     /// Each path, its route, whether it is a WebSocket's, and whether pages of the settings'
     /// origins may read it.
-    const ROUTES: [(&str, Route, bool, bool); 13] = [
+    const ROUTES: [(&str, Route, bool, bool); 14] = [
         ("/ws", Subscribe, true, false),
         ("/echo", Echo, true, false),
         ("/v1/latest", Latest, false, true),
         ("/v1/stream", Stream, false, true),
         ("/v1/candles", Candles, false, true),
+        ("/v1/ticket", Ticket, false, true),
         ("/healthz", Healthz, false, false),
         ("/readyz", Readyz, false, false),
         ("/metrics", Metrics, false, false),

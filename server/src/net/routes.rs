@@ -16,7 +16,7 @@ use hyper::{
     body::Incoming,
     header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL},
 };
-use tickcast_core::permissions::Access;
+use tickcast_core::{identity::Standing, permissions::Access};
 use tokio::{sync::Semaphore, task::spawn_local};
 
 use super::{
@@ -35,7 +35,7 @@ use super::{
     request::{forwarded, handshake},
     route::{Route, Wanted},
     session::{self, Admitted},
-    shard_handle::ShardHandle,
+    shard_handle::{Guest, ShardHandle},
     state::{ServerState, Stage},
     stream::Stream,
     welcome::{found, not_found, welcome},
@@ -104,12 +104,17 @@ impl Client<'_> {
     }
 
     /// What a session needs to know about it.
-    pub(super) fn admitted(&self, access: Access) -> Admitted {
+    pub(super) fn admitted(&self, access: Access, standing: Option<Standing>) -> Admitted {
         let connection = self.connection;
         let is_hidden = connection.is_proxy || connection.info.hides_peers;
+        let peer = self.ends.peer;
         Admitted {
-            access,
-            name: is_hidden.then(|| self.ends.peer.to_string().into()),
+            guest: Guest {
+                peer,
+                name: is_hidden.then(|| peer.to_string().into()),
+                access,
+                standing,
+            },
             permit: self.permit.clone(),
         }
     }
@@ -293,16 +298,20 @@ impl Routes {
                 return refusal.map(Either::Left);
             }
         };
-        let query = request.uri().query().unwrap_or("");
         let mut answer = match route {
+            Route::Ticket => self.ticket(&request, client.ends).map(Either::Left),
             _ if !is_reading(method) => self.plain(route, &request, client.ends).map(Either::Left),
-            Route::Stream => self.stream(query, &request, client),
-            Route::Candles => self.candles(query, client.ends).await.map(Either::Left),
-            _ => self.latest(query, client.ends).await.map(Either::Left),
+            Route::Stream => self.stream(&request, client),
+            Route::Candles => self.candles(&request, client.ends).await.map(Either::Left),
+            _ => self.latest(&request, client.ends).await.map(Either::Left),
         };
         gate::share(answer.headers_mut(), origin);
         if origin.is_some() {
-            gate::share_preflight(method, headers, answer.headers_mut());
+            let methods = match route {
+                Route::Ticket => "POST",
+                _ => "GET, HEAD",
+            };
+            gate::share_preflight(method, methods, headers, answer.headers_mut());
         }
         answer
     }
@@ -387,13 +396,14 @@ impl Routes {
     ) -> Result<Answer, Box<Answer>> {
         let encoding = handshake::encoding(request.headers())
             .map_err(|error| Box::new(self.refuse_handshake(error, client.ends)))?;
+        let standing = self.standing(&request, client.ends)?;
         let access = Access {
             may_publish: self
                 .settings
                 .publish_from
                 .includes(client.ends.peer.is_local()),
         };
-        let (shard, admitted) = (Rc::clone(&self.shard), client.admitted(access));
+        let (shard, admitted) = (Rc::clone(&self.shard), client.admitted(access, standing));
         let message_timeout = self.settings.message_timeout;
         let named = request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);
         let mut answer = self.upgrade(request, client, async move |stream, read| {

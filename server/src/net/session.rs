@@ -6,7 +6,6 @@ use std::{ops::ControlFlow, rc::Rc, time::Duration};
 use bytes::Bytes;
 use tickcast_core::{
     Refusal,
-    permissions::Access,
     shard::ConnectionKey,
     wire::{self, Wire},
 };
@@ -25,7 +24,7 @@ use super::{
     outlet::Outlet,
     permits::Permit,
     pipe::Pipe,
-    shard_handle::ShardHandle,
+    shard_handle::{Guest, ShardHandle},
     stream::Stream,
     ws_reader::{Inbound, InboundError, MessageReader},
 };
@@ -41,10 +40,8 @@ const UNSENT_POLL: Duration = Duration::from_millis(20);
 /// A client that was let in.
 #[derive(Debug)]
 pub(super) struct Admitted {
-    /// What it may do.
-    pub(super) access: Access,
-    /// Its address, if the socket does not tell it.
-    pub(super) name: Option<Box<str>>,
+    /// Who it is, and what it may do.
+    pub(super) guest: Guest,
     /// Its place among the connections of its address.
     pub(super) permit: Permit,
 }
@@ -55,16 +52,11 @@ pub(super) async fn serve(
     stream: Stream,
     read: Bytes,
     encoding: Encoding,
-    admitted: Admitted,
+    Admitted { guest, permit }: Admitted,
     message_timeout: Duration,
 ) {
-    let Admitted {
-        access,
-        name,
-        permit,
-    } = admitted;
     let outlet = Outlet::Tcp(stream.clone());
-    let (key, broken) = shard.begin(outlet, encoding.into(), access, name);
+    let (key, broken) = shard.begin(outlet, encoding.into(), guest);
     let _ending = Ending { shard: &shard, key };
     let reader = MessageReader::new(stream.clone(), &read, CLIENT_MESSAGE_MAX_BYTES)
         .with_message_timeout(message_timeout);
@@ -87,15 +79,10 @@ pub(super) async fn stream(
     shard: Rc<ShardHandle>,
     pipe: Pipe,
     request: Subscribe,
-    admitted: Admitted,
+    Admitted { guest, permit }: Admitted,
 ) {
-    let Admitted {
-        access,
-        name,
-        permit,
-    } = admitted;
     let outlet = Outlet::Events(pipe.clone());
-    let (key, broken) = shard.begin(outlet, Wire::Events, access, name);
+    let (key, broken) = shard.begin(outlet, Wire::Events, guest);
     let _ending = Ending { shard: &shard, key };
     // A subscription makes no work for the sequencer.
     let _ = shard.handle(key, ClientMessage::Subscribe(request)).await;

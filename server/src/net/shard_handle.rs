@@ -11,6 +11,7 @@ use std::{
 use hashbrown::HashMap;
 use tickcast_core::{
     Now,
+    identity::{Review, Standing},
     permissions::Access,
     shard::{ConnectionKey, Event, SLICE_MAX_STEPS, Shard, SlowClient, Steps},
     wire::Wire,
@@ -25,8 +26,15 @@ use tokio::{
     task::{AbortHandle, spawn_local, yield_now},
 };
 
-use super::{outlet::Outlet, questions::Questions, slow_clients::SlowRow};
+use super::{
+    client_questions::{SlowRow, WhoRow},
+    outlet::Outlet,
+    peer::Peer,
+    questions::Questions,
+};
 use crate::{
+    audit::AuditLog,
+    auth::Auth,
     clock::Clock,
     ingest::{Handoff, Ingest, NewStrips},
 };
@@ -38,6 +46,10 @@ pub(super) struct ShardHandle {
     pub(super) ingest: Ingest,
     /// The clock.
     pub(super) clock: Clock,
+    /// The identities, if the server has any.
+    pub(super) auth: Option<Arc<Auth>>,
+    /// The audit, if there is one.
+    pub(super) audit: Option<Arc<AuditLog>>,
     shard: RefCell<Shard<Outlet>>,
     /// The source of strips.
     handoff: Arc<Handoff>,
@@ -47,6 +59,19 @@ pub(super) struct ShardHandle {
     questions: Questions,
     /// Whether a task of the thread has panicked, so that the shard may be half changed.
     has_failed: Cell<bool>,
+}
+
+/// A client that is let in.
+#[derive(Debug)]
+pub(super) struct Guest {
+    /// Its address.
+    pub peer: Peer,
+    /// The same, if the socket does not tell it.
+    pub name: Option<Box<str>>,
+    /// What the settings allow it.
+    pub access: Access,
+    /// Its identity, if the server has any.
+    pub standing: Option<Standing>,
 }
 
 /// The work that remains after a turn.
@@ -93,10 +118,13 @@ impl ShardHandle {
         handoff: Arc<Handoff>,
         ingest: Ingest,
         clock: Clock,
+        (auth, audit): (Option<Arc<Auth>>, Option<Arc<AuditLog>>),
     ) -> Rc<Self> {
         Rc::new(Self {
             ingest,
             clock,
+            auth,
+            audit,
             wake: handoff.wake(shard.index()),
             shard: RefCell::new(shard),
             handoff,
@@ -251,6 +279,41 @@ impl ShardHandle {
         slowest.into_iter().map(row).collect()
     }
 
+    /// The connections.
+    pub(super) fn clients(&self) -> Vec<ConnectionKey> {
+        self.sessions.borrow().keys().copied().collect()
+    }
+
+    /// A client that has an identity.
+    pub(super) fn who(self: &Rc<Self>, key: ConnectionKey) -> Option<WhoRow> {
+        let identity = self.with(|shard, _| shard.identity(key).cloned())?;
+        let sessions = self.sessions.borrow();
+        let client = sessions.get(&key).map(|session| session.outlet.client());
+        let claims = &identity.claims;
+        Some(WhoRow {
+            client: client.unwrap_or_default(),
+            subject: claims.subject.to_string(),
+            role: claims.role.to_string(),
+            token: claims.token_id.as_deref().map(str::to_owned),
+        })
+    }
+
+    /// Applies what a client's identity may do now. Returns whether that has changed.
+    pub(super) fn review(self: &Rc<Self>, key: ConnectionKey) -> bool {
+        let Some(auth) = &self.auth else {
+            return false;
+        };
+        self.with(|shard, now| {
+            let Some(identity) = shard.identity(key) else {
+                return false;
+            };
+            let review = auth.review(identity, now);
+            let has_changed = review != Review::Keep;
+            shard.review(key, review, now);
+            has_changed
+        })
+    }
+
     fn wait_until_writable(self: &Rc<Self>, key: ConnectionKey) {
         if let Some(session) = self.sessions.borrow_mut().get_mut(&key) {
             let shard = Rc::clone(self);
@@ -284,12 +347,23 @@ impl ShardHandle {
         self: &Rc<Self>,
         outlet: Outlet,
         wire: Wire,
-        access: Access,
-        name: Option<Box<str>>,
+        Guest {
+            peer,
+            name,
+            access,
+            standing,
+        }: Guest,
     ) -> (ConnectionKey, Rc<Notify>) {
         let broken = Rc::new(Notify::new());
         let socket = outlet.clone();
-        let key = self.with(|shard, now| shard.connect(socket, wire, access, now));
+        let index = self.shard.borrow().index();
+        let who = standing.as_ref().and_then(Standing::identity).cloned();
+        let key = self.with(|shard, now| shard.connect_as(socket, wire, access, standing, now));
+        if let Some(audit) = &self.audit {
+            audit.connected((index, key.to_u64()), peer, who.as_deref());
+        }
+        // The identities may have changed since the standing was found.
+        self.review(key);
         let session = Session {
             outlet,
             name,

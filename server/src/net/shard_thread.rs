@@ -13,21 +13,24 @@ use tokio::{
 
 use super::{
     arrival::{Arrival, ListenerInfo},
+    client_questions::Question,
     descriptors::Descriptors,
     echo::Echo,
     gate::Gate,
+    identity_commands,
     listener::Accept,
     permits::Permits,
     ring_writer::RingWriter,
     routes::Routes,
     shard_handle::ShardHandle,
-    slow_clients::SlowQuestion,
     state::ServerState,
     stream::{SecureStream, Stream},
     turned_away::TURNED_AWAY_MAX,
     ws_reader::Budget,
 };
 use crate::{
+    audit::{AuditLog, ShardAudit},
+    auth::{Auth, Verifier},
     clock::Clock,
     ingest::{Handoff, Ingest},
     metrics::Metrics,
@@ -64,7 +67,7 @@ const REST_MAX: Duration = Duration::from_millis(1);
 pub(crate) struct ShardThread {
     pub(crate) index: usize,
     /// Questions of operators.
-    pub(crate) questions: mpsc::Receiver<SlowQuestion>,
+    pub(crate) questions: mpsc::Receiver<Question>,
     pub(crate) epoch: Epoch,
     pub(crate) listeners: Vec<ShardListener>,
     /// Connections that acceptors hand over, if there are any, and the task that takes them.
@@ -83,6 +86,10 @@ pub(crate) struct ShardThread {
     pub(crate) busy_shards: watch::Sender<usize>,
     pub(crate) ingest: Ingest,
     pub(crate) clock: Clock,
+    /// The identities, if the server has any.
+    pub(crate) auth: Option<Arc<Auth>>,
+    /// The audit, if there is one.
+    pub(crate) audit: Option<Arc<AuditLog>>,
 }
 
 /// A listener whose connections a shard accepts itself.
@@ -118,6 +125,15 @@ impl ShardThread {
             self.echo_budget,
         );
         let mut shard = Shard::new(self.index, self.epoch, core, stats);
+        if let Some(auth) = &self.auth {
+            shard = shard.with_verify(Box::new(Verifier(Arc::clone(auth))));
+        }
+        if let Some(log) = &self.audit {
+            shard = shard.with_audit(Box::new(ShardAudit {
+                shard: self.index,
+                log: Arc::clone(log),
+            }));
+        }
         if self.settings.io_uring {
             match RingWriter::new() {
                 Ok(writer) => shard = shard.with_write_many(writer),
@@ -132,7 +148,8 @@ impl ShardThread {
             }
         }
         let handoff = Arc::clone(&self.handoff);
-        let shard = ShardHandle::new(shard, handoff, self.ingest, self.clock);
+        let knows = (self.auth, self.audit);
+        let shard = ShardHandle::new(shard, handoff, self.ingest, self.clock, knows);
         let window = self.settings.drain;
         let routes = Rc::new(Routes {
             shard: Rc::clone(&shard),
@@ -171,7 +188,7 @@ impl ShardThread {
         }
         let timers = tick(Rc::clone(&shard), tick_interval);
         spawn_part(&shard, tasks.timers, timers);
-        let operators = answer_operators(Rc::clone(&shard), self.questions);
+        let operators = identity_commands::answer_all(Rc::clone(&shard), self.questions);
         spawn_part(&shard, tasks.operators, operators);
         rounds(self.index, &self.handoff, &shard).await;
         let deadline = Instant::now() + window + DRAIN_GRACE;
@@ -233,13 +250,6 @@ async fn take_arrivals(routes: Rc<Routes>, mut arrivals: mpsc::Receiver<Arrival>
             None => Stream::new(stream),
         };
         routes.accepted(stream, peer, &arrival.info, arrival.admission);
-    }
-}
-
-async fn answer_operators(shard: Rc<ShardHandle>, mut questions: mpsc::Receiver<SlowQuestion>) {
-    while let Some(SlowQuestion { limit, answer }) = questions.recv().await {
-        // The requester may have stopped waiting.
-        let _ = answer.send(shard.slowest(limit));
     }
 }
 
@@ -371,7 +381,7 @@ mod tests {
         let nothing_else = shard.handle(key, ClientMessage::Subscribe(request), clock.now());
         assert_eq!(nothing_else, None);
         let (ingest, _queue) = Ingest::new(clock);
-        let shard = ShardHandle::new(shard, Arc::clone(&handoff), ingest, clock);
+        let shard = ShardHandle::new(shard, Arc::clone(&handoff), ingest, clock, (None, None));
 
         let mut strip = StripBuilder::new(1);
         strip.introduce(TopicInfo::new(0, Topic::new("a").expect("it is a topic")));

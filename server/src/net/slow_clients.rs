@@ -4,7 +4,6 @@ use std::{fmt::Write, time::Duration};
 
 use hyper::StatusCode;
 use serde::Serialize;
-use tickcast_core::shard::SlowClient;
 use tickcast_protocol::message::Mode;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -13,6 +12,7 @@ use tokio::{
 
 use super::{
     answer::{Answer, text, typed},
+    client_questions::{Question, SlowQuestion, SlowRow},
     request::query,
 };
 
@@ -25,25 +25,6 @@ const SLOW_DEFAULT: usize = 20;
 /// Maximum number of slow clients in an answer.
 const SLOW_MAX: usize = 1_000;
 
-/// A client that is behind, with its address.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct SlowRow {
-    /// Its address.
-    pub client: String,
-    /// The shard's report about it.
-    #[serde(flatten)]
-    pub slow: SlowClient,
-}
-
-/// A question to a shard about its slowest clients.
-#[derive(Debug)]
-pub(crate) struct SlowQuestion {
-    /// Maximum number of clients.
-    pub limit: usize,
-    /// Receives the answer, slowest client first.
-    pub answer: oneshot::Sender<Vec<SlowRow>>,
-}
-
 #[derive(Debug, Serialize)]
 struct SlowAnswer {
     clients: Vec<SlowRow>,
@@ -53,7 +34,7 @@ struct SlowAnswer {
 
 /// Answers a request whose query says this; see [`parse`].
 pub(super) async fn answer(
-    shards: &[mpsc::Sender<SlowQuestion>],
+    shards: &[mpsc::Sender<Question>],
     (limit, is_text): (usize, bool),
 ) -> Answer {
     let answer = ask(shards, limit).await;
@@ -67,13 +48,13 @@ pub(super) async fn answer(
 }
 
 /// Asks all shards at once.
-async fn ask(shards: &[mpsc::Sender<SlowQuestion>], limit: usize) -> SlowAnswer {
+async fn ask(shards: &[mpsc::Sender<Question>], limit: usize) -> SlowAnswer {
     let pending: Vec<_> = shards
         .iter()
         .map(|shard| {
             let (answer, answered) = oneshot::channel();
             // A shard that does not accept the question will not answer it.
-            let _ = shard.try_send(SlowQuestion { limit, answer });
+            let _ = shard.try_send(Question::Slow(SlowQuestion { limit, answer }));
             answered
         })
         .collect();

@@ -8,7 +8,10 @@ use hyper::{
     body::Incoming,
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
-use tickcast_core::permissions::{Access, Action};
+use tickcast_core::{
+    identity::{Standing, Who},
+    permissions::{Access, Action},
+};
 use tickcast_protocol::topic::Filter;
 use tokio::task::{spawn_local, yield_now};
 
@@ -33,17 +36,17 @@ const LATEST_AT_ONCE: usize = 1_000;
 
 impl Routes {
     /// Answers with an event stream, or with the reason of a refusal.
-    pub(super) fn stream(
-        &self,
-        query: &str,
-        request: &Request<Incoming>,
-        client: &Client<'_>,
-    ) -> AnyAnswer {
+    pub(super) fn stream(&self, request: &Request<Incoming>, client: &Client<'_>) -> AnyAnswer {
+        let standing = match self.known_for_stream(request, client.ends) {
+            Ok(standing) => standing,
+            Err(refusal) => return refusal.map(Either::Left),
+        };
+        let query = request.uri().query().unwrap_or("");
         let params = match StreamParams::parse(query, request.headers()) {
             Ok(params) => params,
             Err(reason) => return self.bad_query(client.ends, reason).map(Either::Left),
         };
-        if let Err(refusal) = self.check_reading(&params.filter, client.ends) {
+        if let Err(refusal) = self.check_reading(&params.filter, standing.as_ref(), client.ends) {
             return refusal.map(Either::Left);
         }
         let retry = event_stream::retry();
@@ -54,7 +57,8 @@ impl Routes {
         } else {
             let pipe = Pipe::new(retry.as_bytes(), client.link());
             let body = pipe.body();
-            let (shard, admitted) = (Rc::clone(&self.shard), client.admitted(Access::READER));
+            let admitted = client.admitted(Access::READER, standing);
+            let shard = Rc::clone(&self.shard);
             spawn_local(self.connections.contain(async move {
                 session::stream(shard, pipe, params.into_request(), admitted).await;
             }));
@@ -72,11 +76,17 @@ impl Routes {
         answer
     }
 
-    fn check_reading(&self, filter: &Filter, ends: Ends) -> Result<(), Box<Answer>> {
+    fn check_reading(
+        &self,
+        filter: &Filter,
+        standing: Option<&Standing>,
+        ends: Ends,
+    ) -> Result<(), Box<Answer>> {
+        let who = standing.map_or(Who::Everybody, Standing::who);
         let action = Action::Subscribe(filter);
         let checked = self
             .shard
-            .with(|shard, _| shard.permissions().check(Access::READER, action));
+            .with(|shard, _| shard.permissions().check(Access::READER, who, action));
         checked.map_err(|refusal| {
             let (reason, status) = (RefusalReason::Permission, StatusCode::FORBIDDEN);
             Box::new(self.gate.refuse(reason, ends, status, refusal.reason))
@@ -89,14 +99,19 @@ impl Routes {
             .refuse(refusal, ends, StatusCode::BAD_REQUEST, reason)
     }
 
-    pub(super) async fn latest(&self, query: &str, ends: Ends) -> Answer {
+    pub(super) async fn latest(&self, request: &Request<Incoming>, ends: Ends) -> Answer {
+        let standing = match self.known(request, ends) {
+            Ok(standing) => standing,
+            Err(refusal) => return *refusal,
+        };
+        let query = request.uri().query().unwrap_or("");
         let filter = query::split(query, ["filter"])
             .and_then(|[filter]| filter.map_or_else(|| Ok(Filter::all()), query::filter));
         let filter = match filter {
             Ok(filter) => filter,
             Err(reason) => return self.bad_query(ends, reason),
         };
-        if let Err(refusal) = self.check_reading(&filter, ends) {
+        if let Err(refusal) = self.check_reading(&filter, standing.as_ref(), ends) {
             return *refusal;
         }
         self.shard.take_in();
@@ -107,6 +122,10 @@ impl Routes {
         let (epoch, position) = self
             .shard
             .with(|shard, _| (shard.epoch(), shard.position()));
+        if let Some(audit) = &self.shard.audit {
+            let what = ("latest", filter.as_str());
+            audit.read(ends.peer, standing.as_ref(), what, position, ids.len());
+        }
         let mut list = Vec::new();
         for some in ids.chunks(LATEST_AT_ONCE) {
             self.shard

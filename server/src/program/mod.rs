@@ -53,6 +53,7 @@ fn live(settings: Settings, log: &Log) -> anyhow::Result<ExitCode> {
     let server = Server::start(settings.clone())?;
     // Only this log has dropped lines, so the number is not set yet.
     let _ = server.metrics().log_dropped.set(log.dropped());
+    server.log_filter_by(log.filter_by());
     greet(&server, &settings);
     let code = runtime.block_on(until_the_end(&server, settings, &mut signals, log));
     // A failure while it drains is one as well.
@@ -106,7 +107,7 @@ async fn until_the_end(
     loop {
         tokio::select! {
             signal = signals.next() => match signal {
-                Signal::Reload => reload::reload(&mut settings, log, server),
+                Signal::Reload => reload::reload(&mut settings, log, server).await,
                 Signal::End(name) => {
                     tracing::info!("{name}: draining; send the signal again to exit now");
                     return if has_failed { FAILED } else { 0 };

@@ -1,5 +1,5 @@
 //! SIGHUP: reads the settings again, and applies what can be changed while the server runs. That is
-//! the log's filter, and what is in the files of certificates.
+//! the identities file, the log's filter, and what is in the files of certificates.
 
 use tickcast_server::{
     Server,
@@ -8,7 +8,8 @@ use tickcast_server::{
 };
 
 /// Reads flags, environment and file again. If something is wrong, nothing changes.
-pub(super) fn reload(settings: &mut Settings, log: &Log, server: &Server) {
+pub(super) async fn reload(settings: &mut Settings, log: &Log, server: &Server) {
+    let has_identities = reload_identities(server).await;
     let new = match config::load(std::env::args_os(), std::env::vars_os()) {
         Ok(Command::Run(new)) => *new,
         Ok(Command::Print(_)) => return,
@@ -26,12 +27,22 @@ pub(super) fn reload(settings: &mut Settings, log: &Log, server: &Server) {
             Err(error) => tracing::error!("SIGHUP: {error}"),
         }
         settings.log = new.log.clone();
-    } else if new == *settings && !has_tls {
+    } else if new == *settings && !has_identities && !has_tls {
         tracing::info!("SIGHUP: ignored, as no setting has changed");
     }
     if new != *settings {
         tracing::warn!("SIGHUP: other settings have changed; they need a restart");
     }
+}
+
+/// Reads the identities again. Returns whether there are any.
+async fn reload_identities(server: &Server) -> bool {
+    match server.reload_identities().await {
+        Ok(None) => return false,
+        Ok(Some(clients)) => tracing::info!(clients, "SIGHUP: the identities file is applied"),
+        Err(error) => tracing::error!("SIGHUP: the identities remain as they were: {error}"),
+    }
+    true
 }
 
 /// Reads all certificates and keys again. Returns whether there are any.

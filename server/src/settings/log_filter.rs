@@ -6,6 +6,8 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// The modules that log. A module above them stands for all below it.
 const MODULES: &[&str] = &[
+    "tickcast_server::audit::writer",
+    "tickcast_server::changing",
     "tickcast_server::feed::handover",
     "tickcast_server::feed::mqtt::announcements",
     "tickcast_server::feed::mqtt::intake",
@@ -21,6 +23,7 @@ const MODULES: &[&str] = &[
     "tickcast_server::net::acceptor",
     "tickcast_server::net::acceptor::failures",
     "tickcast_server::net::admin",
+    "tickcast_server::net::admin_commands",
     "tickcast_server::net::descriptors",
     "tickcast_server::net::gate",
     "tickcast_server::net::http_connection",
@@ -41,7 +44,7 @@ const MODULES: &[&str] = &[
 const LEVELS: &str = "off, error, warn, info, debug or trace";
 
 /// Checks a filter: directives that are separated by commas, each `LEVEL` or `MODULE=LEVEL`.
-pub(super) fn log_filter(text: &str) -> Result<String, String> {
+pub(crate) fn log_filter(text: &str) -> Result<String, String> {
     let mut directives = text.split(',').filter(|directive| !directive.is_empty());
     let first = directives.next().ok_or_else(|| {
         format!("an empty filter logs nothing: expected {LEVELS}, or MODULE=LEVEL")

@@ -20,6 +20,7 @@ use std::{
     ffi::OsString,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
+    path::PathBuf,
     sync::Arc,
     thread,
     time::Duration,
@@ -34,9 +35,12 @@ use tickcast_core::{
 };
 use tickcast_protocol::topic::Filter;
 
-use crate::feed::{FeedSettings, decode::DecodeRule};
+use crate::{
+    auth::check_file,
+    feed::{FeedSettings, decode::DecodeRule},
+};
 use listen::{ListenSettings, TrustedProxy, trusted_proxy};
-use log_filter::log_filter;
+pub(crate) use log_filter::log_filter;
 use site::{HostRule, OriginRule, host_rule, origin_rule};
 use values::{address, defaults, filter, number, size, time};
 
@@ -71,6 +75,9 @@ pub(crate) struct General {
     /// Print what a payload would become, and by which rule, and exit.
     #[arg(long, num_args = 2, value_names = ["TOPIC", "PAYLOAD"], allow_hyphen_values = true)]
     pub(crate) try_decode: Option<Vec<OsString>>,
+    /// Print a new token for the identities file, and exit.
+    #[arg(long, num_args = 2, value_names = ["SUBJECT", "ROLE"])]
+    pub(crate) make_token: Option<Vec<String>>,
 }
 
 const AFTER_HELP: &str = "\
@@ -218,6 +225,20 @@ pub struct ServerSettings {
     /// once it is set.
     #[arg(value_name = "NAME", value_parser = host_rule)]
     pub hosts: Vec<HostRule>,
+    /// TOML file with roles and tokens: then clients prove who they are, and may do what their role
+    /// allows. SIGHUP reads it again.
+    #[arg(value_name = "FILE")]
+    pub identities: Option<PathBuf>,
+    /// Time for a client to prove its identity, if clients without a token have no role.
+    #[arg(value_name = "TIME", default_value = "5s", value_parser = time(WAIT))]
+    pub authenticate_timeout: Duration,
+    /// File of JSON lines: which clients were let in, which positions of which filter each of them
+    /// got, what was refused, and what operators have done.
+    #[arg(value_name = "FILE")]
+    pub audit: Option<PathBuf>,
+    /// Longest audit file. A full one is renamed to `FILE.1`, which replaces the one before.
+    #[arg(value_name = "SIZE", default_value = "256MiB", value_parser = size(MEMORY))]
+    pub audit_max_bytes: usize,
     /// What happens when the sequencer or a shard has failed: the server drains and exits with 70,
     /// or stays and says so in /healthz and /readyz.
     #[arg(value_name = "WHAT", default_value = "exit")]
@@ -272,7 +293,13 @@ impl ServerSettings {
                 "admin",
                 format!("{admin} has the same port as listen, {listen}: choose another port"),
             )),
-            None => Ok(()),
+            None => match &self.identities {
+                Some(path) => check_file(path).map_err(|problems| {
+                    let problems = problems.join("; ");
+                    ("identities", format!("has problems: {problems}"))
+                }),
+                None => Ok(()),
+            },
         }
     }
 

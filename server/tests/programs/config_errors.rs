@@ -295,9 +295,11 @@ fn help_has_examples_that_check_accepts() {
 /// What says which values are right.
 const EXAMPLES: [&str; 4] = ["such as ", "as in ", "expected one of ", " from "];
 
-/// Settings that take any text, the log's, whose parser has tests in `config`, and the flag that
-/// takes two texts.
-const TEXTS: [&str; 11] = [
+/// Settings that take any text, the log's, whose parser has tests in `config`, and the flags that
+/// take two texts.
+const TEXTS: [&str; 13] = [
+    "audit",
+    "make-token",
     "program-shell",
     "websocket-send",
     "websocket-ping-text",

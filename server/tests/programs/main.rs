@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod admin;
+mod audit;
 mod bare;
 mod candles;
 mod config;
@@ -14,10 +15,12 @@ mod end_to_end;
 mod end_to_end_resume;
 mod end_to_end_slow;
 mod history;
+mod identities;
 mod listeners;
 mod log_faults;
 mod log_tools;
 mod memory;
+mod operators;
 mod promises;
 mod proxies;
 mod rules;
@@ -26,4 +29,5 @@ mod signals;
 mod slow_link;
 mod status;
 mod task_failures;
+mod tickets;
 mod tls;

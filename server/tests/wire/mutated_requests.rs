@@ -212,6 +212,7 @@ fn request_id(message: &ClientMessage) -> Option<u32> {
         ClientMessage::Change(request) => Some(request.id),
         ClientMessage::History(request) => Some(request.id),
         ClientMessage::Candles(request) => Some(request.id),
+        ClientMessage::Authenticate(request) => Some(request.id),
     }
 }
 
@@ -333,8 +334,8 @@ async fn requests_that_outsiders_got_wrong_are_answered_with_what_to_do() {
             r#"{"type":"subscribed","id":7}"#,
             101,
             "type is \"subscribed\": it must be \"subscribe\", \"unsubscribe\", \"publish\", \
-             \"time\", \"list\", \"change\", \"history\" or \"candles\"; did you mean \
-             subscribe?",
+             \"time\", \"list\", \"change\", \"history\", \"candles\" or \"authenticate\"; did you \
+             mean subscribe?",
         ),
     ] {
         socket.send(TEXT, text.as_bytes()).await;

@@ -1,10 +1,10 @@
 //! The load of a workload, for the generator.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use tickcast_loadtest::busy_loop::{LoadSettings, SubscriberSettings};
 
-use crate::compare::{contender::Contender, workload::Workload};
+use crate::compare::{contender::Contender, program::RunningContender, workload::Workload};
 
 /// Connections from each local address: far fewer than the kernel has ports, even while those of
 /// the last run are not free yet.
@@ -14,7 +14,7 @@ const PER_ADDRESS: usize = 4_000;
 pub(super) fn load_settings(
     contender: Contender,
     workload: &Workload,
-    address: SocketAddr,
+    running: &RunningContender,
 ) -> LoadSettings {
     let subscribers = (0..workload.subscribers).map(|subscriber| SubscriberSettings {
         topics: workload.selection(subscriber),
@@ -22,8 +22,8 @@ pub(super) fn load_settings(
         is_to_stall: workload.stalls(subscriber),
     });
     LoadSettings {
-        address,
-        tls: None,
+        address: running.address,
+        tls: running.tls.clone(),
         dialect: contender.dialect(workload.mode, workload.max_rate_hz),
         mode: workload.mode,
         topics: workload.topics,

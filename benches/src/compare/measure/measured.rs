@@ -99,7 +99,7 @@ impl<'a> MeasuredContender<'a> {
         let running = RunningContender::start(contender, workload)?;
         let connect = || {
             let before = usage(running.pid, CONTENDER_CORE)?;
-            let settings = load_settings(contender, workload, running.address);
+            let settings = load_settings(contender, workload, &running);
             let mut load = BusyLoad::connect(&settings)?;
             load.work_for(if workload.rate == PublishRate::Silent {
                 IDLE
@@ -164,7 +164,12 @@ impl<'a> MeasuredContender<'a> {
         let mut measurement = self.figures(run);
         if self.contender.is_tickcast() {
             let address = self.running.address;
-            let counted = scrape::fetch(address, None, &address.to_string(), "/metrics")?;
+            let counted = scrape::fetch(
+                address,
+                self.running.tls.as_deref(),
+                &address.to_string(),
+                "/metrics",
+            )?;
             let by_server = |name| counted.get(name).copied().unwrap_or(0.0) as u64;
             measurement.counters = Some(BothCounts {
                 server: Counted {

@@ -4,7 +4,10 @@ use std::{fs, path::Path};
 
 use anyhow::Context;
 
-use super::places::{CONTENDER_CORE, beside, free_port, nats_program, node_folder, on_core};
+use super::{
+    certificate::Certificate,
+    places::{CONTENDER_CORE, beside, free_port, nats_program, node_folder, on_core},
+};
 use crate::compare::{
     contender::{Contender, uwebsockets_program},
     workload::Workload,
@@ -16,6 +19,7 @@ pub(super) fn command(
     port: u16,
     workload: &Workload,
     folder: &Path,
+    certificate: Option<&Certificate>,
 ) -> anyhow::Result<Vec<String>> {
     let ours = |name: &str| anyhow::Ok(beside(name)?.display().to_string());
     let words = match contender {
@@ -30,10 +34,18 @@ pub(super) fn command(
             }
             words
         }
-        Contender::TickcastBincode | Contender::TickcastJson => {
+        Contender::TickcastBincode | Contender::TickcastJson | Contender::TickcastBincodeTls => {
+            let listen = match certificate {
+                None => format!("--listen=127.0.0.1:{port}"),
+                Some(certificate) => {
+                    let file = folder.join("tickcast.toml");
+                    fs::write(&file, tickcast_settings(port, certificate))?;
+                    format!("--config={}", file.display())
+                }
+            };
             let mut words = vec![
                 ours("tickcast-server")?,
-                format!("--listen=127.0.0.1:{port}"),
+                listen,
                 "--feed=none".into(),
                 // As with the other servers, no client is pinged.
                 "--ping=1h".into(),
@@ -45,9 +57,9 @@ pub(super) fn command(
             }
             words
         }
-        Contender::Nats => {
+        Contender::Nats | Contender::NatsTls => {
             let file = folder.join("nats.conf");
-            fs::write(&file, nats_settings(port, free_port()?))?;
+            fs::write(&file, nats_settings(port, free_port()?, certificate))?;
             vec![
                 nats_program().into(),
                 "-c".into(),
@@ -63,21 +75,35 @@ pub(super) fn command(
             ]
         }
         Contender::Tungstenite => vec![ours("tungstenite")?, port.to_string()],
-        Contender::UWebSockets => {
+        Contender::UWebSockets | Contender::UWebSocketsTls => {
             let program = uwebsockets_program().context("TICKCAST_UWEBSOCKETS is not set")?;
-            vec![program, port.to_string()]
+            let mut words = vec![program, port.to_string()];
+            if let Some(Certificate { chain, key, .. }) = certificate {
+                words.extend([chain, key].map(|file| file.display().to_string()));
+            }
+            words
         }
     };
     Ok(on_core(CONTENDER_CORE, words))
 }
 
-/// Settings of nats-server: no encryption, no compression, no pings during a run, and a write
-/// deadline that a workload without slow subscribers never reaches.
-fn nats_settings(port: u16, client_port: u16) -> String {
+fn tickcast_settings(port: u16, Certificate { chain, key, .. }: &Certificate) -> String {
+    format!("[[listen]]\naddress = \"127.0.0.1:{port}\"\ntls_cert = {chain:?}\ntls_key = {key:?}\n")
+}
+
+/// Settings of nats-server: no compression, no pings during a run, and a write deadline that a
+/// workload without slow subscribers never reaches.
+fn nats_settings(port: u16, client_port: u16, certificate: Option<&Certificate>) -> String {
+    let tls = match certificate {
+        None => "no_tls: true".to_owned(),
+        Some(Certificate { chain, key, .. }) => {
+            format!("tls {{ cert_file: {chain:?}, key_file: {key:?} }}")
+        }
+    };
     format!(
         "listen: \"127.0.0.1:{client_port}\"\n\
          ping_interval: \"1h\"\n\
          write_deadline: \"10s\"\n\
-         websocket {{ listen: \"127.0.0.1:{port}\", no_tls: true, compression: false }}\n"
+         websocket {{ listen: \"127.0.0.1:{port}\", compression: false\n {tls}\n }}\n"
     )
 }

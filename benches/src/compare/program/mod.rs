@@ -1,5 +1,6 @@
 //! The contenders as programs: how they are called, where they run, and how they are stopped.
 
+mod certificate;
 mod command;
 mod places;
 mod running;

@@ -4,14 +4,16 @@ use std::{
     fs::{self, File},
     net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
+use tickcast_protocol::tls::TlsClient;
 
-use super::{command::command, places::free_port};
+use super::{certificate::Certificate, command::command, places::free_port};
 use crate::compare::{contender::Contender, workload::Workload};
 
 /// Longest wait until a contender listens.
@@ -25,6 +27,8 @@ const START_PAUSE: Duration = Duration::from_millis(20);
 pub struct RunningContender {
     /// Where it listens.
     pub address: SocketAddr,
+    /// A client of its TLS, if it has TLS.
+    pub tls: Option<Arc<TlsClient>>,
     /// Its process. `taskset` becomes the program, so the process stays the same.
     pub pid: u32,
     child: Child,
@@ -36,7 +40,17 @@ impl RunningContender {
     pub fn start(contender: Contender, workload: &Workload) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let port = free_port()?;
-        let words = command(contender, port, workload, folder.path())?;
+        let certificate = match contender.has_tls() {
+            true => Some(Certificate::write(folder.path())?),
+            false => None,
+        };
+        let words = command(
+            contender,
+            port,
+            workload,
+            folder.path(),
+            certificate.as_ref(),
+        )?;
         let log = File::create(folder.path().join("log"))?;
         let child = Command::new(&words[0])
             .args(&words[1..])
@@ -47,6 +61,7 @@ impl RunningContender {
             .with_context(|| words.join(" "))?;
         let mut running = Self {
             address: SocketAddr::from(([127, 0, 0, 1], port)),
+            tls: certificate.map(|it| it.client()).transpose()?,
             pid: child.id(),
             child,
             folder,

@@ -7,7 +7,9 @@ use tickcast_loadtest::busy_loop::PublishRate;
 
 use super::wording::{KIB, MIB, short};
 use crate::compare::{
-    contender::Contender::{self, Nats, Raw, RawBatching, TickcastBincode, TickcastJson},
+    contender::Contender::{
+        self, Nats, Raw, RawBatching, TickcastBincode, TickcastBincodeTls, TickcastJson,
+    },
     figures::{Figures, Span},
     workload::Workload,
 };
@@ -76,7 +78,7 @@ impl FigureTarget {
 pub(super) fn targets(all: &All<'_>) -> Vec<FigureTarget> {
     let mut targets = Vec::new();
     for (workload, figures) in all {
-        for contender in [TickcastBincode, TickcastJson] {
+        for contender in [TickcastBincode, TickcastJson, TickcastBincodeTls] {
             let Some(own) = figures.iter().find(|f| f.contender == contender) else {
                 continue;
             };
@@ -110,6 +112,9 @@ impl TargetCase<'_> {
             "g" => vec![self.memory()],
             "h" => self.stalled(),
             "a-two" => vec![self.two_shards()],
+            "a-tls" | "b-tls" | "c-tls" => self.secure(1.15),
+            "a-tls-4k" => self.secure(1.4),
+            "g-tls" => vec![self.secure_memory()],
             _ => Vec::new(),
         };
         if workload.letter == "b" {
@@ -171,6 +176,30 @@ impl TargetCase<'_> {
         )
     }
 
+    /// What TLS costs: a record is sealed for each subscriber, and is 22 bytes longer.
+    fn secure(&self, limit: f64) -> Vec<Option<FigureTarget>> {
+        if !self.own.contender.has_tls() {
+            return Vec::new();
+        }
+        vec![
+            self.ratio_to(
+                TickcastBincode,
+                "CPU per delivery with TLS",
+                CPU_US,
+                Limit::AtMost(limit),
+            ),
+            self.ratio_to_best_peer("CPU per delivery with TLS", CPU_US),
+            self.ratio_to_best_peer("p99 with TLS", P99_MS),
+        ]
+    }
+
+    fn secure_memory(&self) -> Option<FigureTarget> {
+        let kib = self.own.connection_bytes / KIB;
+        let has_tls = self.own.contender.has_tls();
+        let what = "KiB per idle subscriber with TLS".to_owned();
+        self.target(what, has_tls.then_some(kib), Limit::AtMost(11.0))
+    }
+
     /// (a) has fewer subscribers and more updates than (b), "b-few" only fewer subscribers.
     fn cost_of_many(&self, of_few: &str) -> Option<FigureTarget> {
         let few = self.of(of_few, self.own.contender)?;
@@ -209,11 +238,15 @@ impl TargetCase<'_> {
     fn integrity(&self) -> FigureTarget {
         let own = self.own;
         let wrong = own.missing + own.doubled + own.overstated + own.counters_differ as u64;
+        let mut what = "missing, doubled or wrongly announced, and counters that differ".to_owned();
+        if own.contender.has_tls() {
+            what += ", with TLS";
+        }
         FigureTarget {
             letter: self.letter,
-            what: "missing, doubled or wrongly announced, and counters that differ".to_owned(),
+            what,
             limit: Limit::AtMost(0.0),
-            contender: own.contender,
+            contender: self.column(),
             note: None,
             figure: wrong as f64,
         }
@@ -255,10 +288,18 @@ impl TargetCase<'_> {
             letter: self.letter,
             what,
             limit,
-            contender: self.own.contender,
+            contender: self.column(),
             note: None,
             figure: figure?,
         })
+    }
+
+    /// The contender in whose column its figures are: those with TLS have rows of their own.
+    fn column(&self) -> Contender {
+        match self.own.contender {
+            TickcastBincodeTls => TickcastBincode,
+            other => other,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::compare::contender::Contender;
 /// Bytes of an update's payload, unless a workload has its own.
 const PAYLOAD_BYTES: usize = 64;
 
-const ALL_CONTENDERS: &[Contender] = &Contender::ALL;
+const ALL_CONTENDERS: &[Contender] = &Contender::PLAIN;
 const WITH_TOPICS: &[Contender] = &[
     Contender::Raw,
     Contender::RawBatching,
@@ -20,6 +20,7 @@ const WITH_TOPICS: &[Contender] = &[
     Contender::TickcastJson,
     Contender::Nats,
 ];
+const WITH_TLS: &[Contender] = &Contender::TLS;
 const BOTH_ENCODINGS: &[Contender] = &[Contender::TickcastBincode, Contender::TickcastJson];
 const WITH_RAW: &[Contender] = &[
     Contender::Raw,
@@ -91,6 +92,21 @@ const MANY: Workload = Workload {
     ..BASE
 };
 
+/// What TLS costs, in the same turns as without it.
+const SECURE: Workload = Workload {
+    reference: Contender::TickcastBincode,
+    contenders: WITH_TLS,
+    others: "only servers with TLS, and Tickcast without it",
+    ..BASE
+};
+
+/// (c) and its variant differ only in who takes part.
+const FAST: Workload = Workload {
+    subscribers: 200,
+    rate: PublishRate::PerSecond(2_000.0),
+    ..SECURE
+};
+
 /// (f) and its variant differ only in the mode.
 const WILDCARD: Workload = Workload {
     letter: "f",
@@ -129,8 +145,19 @@ const STALLED: Workload = Workload {
 };
 
 /// All workloads, in the order of measurement.
-pub const ALL: [Workload; 12] = [
+pub const ALL: [Workload; 17] = [
     BASE,
+    Workload {
+        letter: "a-tls",
+        title: "the same with TLS",
+        ..SECURE
+    },
+    Workload {
+        letter: "a-tls-4k",
+        title: "the same with TLS and payloads of 4 KiB",
+        payload_bytes: 4096,
+        ..SECURE
+    },
     Workload {
         letter: "a-two",
         title: "the same with two shards, both on the one core",
@@ -150,13 +177,26 @@ pub const ALL: [Workload; 12] = [
         ..MANY
     },
     Workload {
+        letter: "b-tls",
+        title: "10,000 subscribers, 5 updates/s, with TLS",
+        reference: SECURE.reference,
+        contenders: SECURE.contenders,
+        others: SECURE.others,
+        ..MANY
+    },
+    Workload {
         letter: "c",
         title: "200 subscribers, 2,000 updates/s",
-        subscribers: 200,
-        rate: PublishRate::PerSecond(2_000.0),
         // One write per update is more work than a core can do.
         reference: Contender::RawBatching,
-        ..BASE
+        contenders: BASE.contenders,
+        others: BASE.others,
+        ..FAST
+    },
+    Workload {
+        letter: "c-tls",
+        title: "the same with TLS",
+        ..FAST
     },
     Workload {
         letter: "d",
@@ -193,6 +233,17 @@ pub const ALL: [Workload; 12] = [
         subscribers: 10_000,
         rate: PublishRate::Silent,
         warm_up: Duration::ZERO,
+        ..ALONE
+    },
+    Workload {
+        letter: "g-tls",
+        title: "10,000 idle subscribers with TLS",
+        subscribers: 10_000,
+        rate: PublishRate::Silent,
+        warm_up: Duration::ZERO,
+        reference: SECURE.reference,
+        contenders: SECURE.contenders,
+        others: SECURE.others,
         ..ALONE
     },
     STALLED,

@@ -56,6 +56,11 @@ export const EXAMPLES = [
     message: () => ({ type: 'candles', id: 11, topic: 'plant/line-1/temperature', interval: '1m', limit: 20 }),
   },
   {
+    name: 'Authenticate',
+    description: 'Proves an identity, if the server has identities. The answer says what you may do; without identities it is an error.',
+    message: () => ({ type: 'authenticate', id: 13, token: 'tct_example' }),
+  },
+  {
     name: 'Time',
     description: "The server's clock. A client computes its own offset from the four times of request and answer.",
     message: () => ({ type: 'time', id: 8, client_time_ns: `${Date.now()}000000` }),

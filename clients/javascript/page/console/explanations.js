@@ -16,6 +16,8 @@ export const MESSAGE_MEANINGS = {
   status: 'Topics whose source became stale, dead or live. A topic counts as live until a status says otherwise.',
   history: 'Updates of the past, oldest first. more tells whether the server holds older ones.',
   candles: 'Candles of trades or rows of readings, oldest first. All updates up to position are counted; later ones are for the client to add.',
+  authenticated: 'What this client may do from now on: the filters that it may subscribe to, read the history of, and publish to.',
+  expiring: 'The token is about to expire. Authenticate again with a new one, or the server closes the connection (4002).',
   changed: 'The subscription has another channel from now on and continues at this position.',
 };
 
@@ -33,7 +35,11 @@ export const CLOSE_CODES = {
   1013: ['try again later', true, 'the server lacks memory for the client at the moment'],
   4000: ['write timeout', true, 'the client read nothing for write_timeout_ms'],
   4001: ['pong timeout', true, 'the client did not answer a ping'],
+  4002: ['token expired', true, 'connect again with a new token'],
   4500: ['request rate limit', false, 'requests kept coming after ten times request_burst were refused'],
+  4501: ['not authenticated', false, 'no identity was proved in time, or the token was refused'],
+  4502: ['identity revoked', false, 'the token or its subject is revoked, or no longer in the settings of the server'],
+  4503: ['ended by an operator', false, 'an operator has ended the connection'],
 };
 
 /** Codes that only a browser reports. */

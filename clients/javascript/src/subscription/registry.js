@@ -1,4 +1,4 @@
-import { ServerError, TooLongError } from '../errors.js';
+import { ForbiddenError, ServerError, TooLongError } from '../errors.js';
 import { Subscription } from './subscription.js';
 
 /** Channels in one request, which keeps it far below the server's limit for a message. */
@@ -79,6 +79,15 @@ export class SubscriptionRegistry {
 
   status(message) {
     this.#channels.get(message.channel)?.statuses(message);
+  }
+
+  /** The server has ended subscriptions that are no longer allowed. */
+  forbidden({ channels, position, reason }) {
+    for (const channel of channels) {
+      const subscription = this.#channels.get(channel);
+      this.#channels.delete(channel);
+      subscription?.forbidden(new ForbiddenError(reason, position));
+    }
   }
 
   heartbeat({ channels }) {

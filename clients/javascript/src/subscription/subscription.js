@@ -163,6 +163,14 @@ export class Subscription extends EventTarget {
     this.#delivery.finish(error);
   }
 
+  /** The server has ended it. The program can still take the events that wait. */
+  forbidden(error) {
+    this.#channel = null;
+    this.#stopRetry();
+    this.#finish();
+    this.#delivery.finish(error);
+  }
+
   /** The server refused for the moment. */
   retryAfter(delay_ms) {
     this.#stopRetry();

@@ -138,6 +138,7 @@ export const CLIENT = side({
   change: { id: requestId, channel: u32, mode: withDefault(mode, 'latest'), max_rate_hz: optional(f64) },
   history: { id: requestId, topic: string, limit: optional(u32), before: optional(u64) },
   candles: { id: requestId, topic: string, interval, limit: optional(u32), from_ns: optional(time), before_ns: optional(time) },
+  authenticate: { id: requestId, token: string },
 });
 
 /** The messages of a server. */
@@ -168,7 +169,7 @@ export const SERVER = side({
   batch: { channel: u32, from: u64, to: u64, snapshot: bool, topics: introductions, updates: list(update) },
   gap: { channel: u32, from: u64, to: u64, lost: optional(u64), snapshot: u64 },
   heartbeat: { server_time_ns: time, position: u64, channels: list(struct({ channel: u32, position: u64 })) },
-  unsubscribed: { id: u32, channels: list(u32) },
+  unsubscribed: { id: optional(u32), channels: list(u32), position: optional(u64), reason: optional(string) },
   published: { id: u32, position: u64 },
   time: { id: u32, client_time_ns: time, receive_time_ns: time, send_time_ns: time },
   error: { id: optional(u32), code: u16, reason: string, temporary: bool, retry_after_ms: optional(u32) },
@@ -187,6 +188,17 @@ export const SERVER = side({
   },
   history: { id: u32, topics: introductions, updates: list(update), more: bool },
   candles: { id: u32, topics: introductions, interval, position: u64, candles: intervals(candle), rows: intervals(row), more: bool },
+  authenticated: {
+    id: optional(u32),
+    subject: string,
+    role: string,
+    expires_ns: optional(time),
+    subscribe: list(string),
+    history: list(string),
+    publish: list(string),
+    max_rate_hz: optional(f64),
+  },
+  expiring: { expires_ns: time },
 });
 
 function side(messages) {

@@ -6,10 +6,14 @@ mod stream;
 pub use options::{CONNECT_TIMEOUT, ConnectOptions};
 pub(super) use stream::ClientStream;
 
-use hyper::HeaderMap;
+use hyper::{
+    HeaderMap,
+    header::{AUTHORIZATION, HeaderValue},
+};
 use tokio::task::spawn_blocking;
 
 use crate::{
+    message::BearerToken,
     tls::TlsClient,
     websocket::{ConnectError, ServerUrl, UpgradedStream, connect, upgrade},
 };
@@ -33,12 +37,23 @@ pub(super) async fn open(
             }
         };
         let subprotocol = options.encoding.subprotocol();
-        let upgraded = upgrade(stream, &server, HeaderMap::new(), Some(subprotocol)).await;
+        let headers = authorization(options.token.as_ref());
+        let upgraded = upgrade(stream, &server, headers, Some(subprotocol)).await;
         upgraded.map_err(|error| explain(error, tls.as_ref()))
     };
     tokio::time::timeout(options.timeout, opening)
         .await
         .unwrap_or(Err(ConnectError::Timeout(options.timeout)))
+}
+
+/// The header with a token. The server refuses a token that no header can hold.
+fn authorization(token: Option<&BearerToken>) -> HeaderMap {
+    let value = |token: &BearerToken| {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", token.secret())).ok()?;
+        value.set_sensitive(true);
+        Some((AUTHORIZATION, value))
+    };
+    token.and_then(value).into_iter().collect()
 }
 
 /// Reads the files of the options, which may be on a disk that does not answer.

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use crate::{codec::Encoding, tls::TlsOptions};
+use crate::{codec::Encoding, message::BearerToken, tls::TlsOptions};
 
 /// Time from the first packet to the end of the handshake.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,6 +18,8 @@ pub struct ConnectOptions {
     pub local_address: Option<IpAddr>,
     /// Time from the first packet to the end of the handshake.
     pub timeout: Duration,
+    /// Proves an identity, in the header `Authorization` (RFC 6750, section 2.1).
+    pub token: Option<BearerToken>,
     /// What is trusted, and who the client is, if the URL is with TLS.
     pub tls: TlsOptions,
 }
@@ -30,6 +32,7 @@ impl ConnectOptions {
             encoding,
             local_address: None,
             timeout: CONNECT_TIMEOUT,
+            token: None,
             tls: TlsOptions::default(),
         }
     }

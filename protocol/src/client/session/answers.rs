@@ -13,7 +13,7 @@ use crate::{
     error::ErrorCode,
     message::{
         Accepted, Candles, Changed, ErrorMessage, History, Published, Start, SubscribeResult,
-        Subscribed, TimeAnswer, TimeNs,
+        Subscribed, TimeAnswer, TimeNs, Unsubscribed,
     },
     topic::{Filter, Topic},
 };
@@ -144,6 +144,29 @@ impl Session {
         };
         self.events.push_move(event, filter, chain.token());
         Ok(())
+    }
+
+    /// An answer, or the end of subscriptions that are no longer allowed, which the client does not
+    /// ask for again.
+    pub(super) fn unsubscribed(&mut self, message: Unsubscribed) {
+        if let Some(id) = message.id {
+            self.requests.answered(id);
+            return;
+        }
+        let reason = message.reason.unwrap_or_default();
+        for channel in message.channels {
+            let Some((filter, chain)) = self.wanted.chain(channel) else {
+                continue;
+            };
+            let position = message.position.unwrap_or(chain.token().position);
+            self.wanted.unbind(channel);
+            self.wanted.remove(&filter);
+            self.push_event(Event::Ended {
+                filter,
+                position,
+                reason: reason.clone(),
+            });
+        }
     }
 
     pub(super) fn published(&mut self, published: Published) {

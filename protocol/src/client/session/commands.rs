@@ -12,8 +12,8 @@ use crate::{
     },
     codec,
     message::{
-        Change, ChannelId, ClientMessage, FilterRequest, List, Publish, RequestId, Subscribe,
-        TimeNs, TimeRequest,
+        Authenticate, BearerToken, Change, ChannelId, ClientMessage, FilterRequest, List, Publish,
+        RequestId, Subscribe, TimeNs, TimeRequest,
     },
     topic::Filter,
 };
@@ -58,7 +58,25 @@ impl Session {
                 let id = self.requests.expect(PendingRequest::Other);
                 self.requests.send(ClientMessage::List(List { id }));
             }
-            ClientCommand::List | ClientCommand::Close => {}
+            ClientCommand::Authenticate { id, token } if self.is_connected() => {
+                self.authenticate(id, token);
+            }
+            ClientCommand::List | ClientCommand::Authenticate { .. } | ClientCommand::Close => {}
+        }
+    }
+
+    /// Proves an identity, or renews it.
+    fn authenticate(&mut self, id: RequestId, token: BearerToken) {
+        self.requests.expect_as(id, PendingRequest::Other);
+        self.requests
+            .send(ClientMessage::Authenticate(Authenticate { id, token }));
+    }
+
+    /// Renews the identity with a new token.
+    pub(in crate::client) fn renew(&mut self, token: BearerToken) {
+        if self.is_connected() {
+            let id = self.requests.expect(PendingRequest::Other);
+            self.authenticate(id, token);
         }
     }
 

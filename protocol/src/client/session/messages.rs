@@ -26,9 +26,7 @@ impl Session {
             ServerMessage::Batch(batch) => self.batch(batch)?,
             ServerMessage::Gap(gap) => self.gap(gap)?,
             ServerMessage::Heartbeat(heartbeat) => self.heartbeat(heartbeat)?,
-            ServerMessage::Unsubscribed(unsubscribed) => {
-                self.requests.answered(unsubscribed.id);
-            }
+            ServerMessage::Unsubscribed(unsubscribed) => self.unsubscribed(unsubscribed),
             ServerMessage::Changed(changed) => self.changed(&changed)?,
             ServerMessage::Published(published) => self.published(published),
             ServerMessage::Time(answer) => self.time(&answer, now),
@@ -41,6 +39,13 @@ impl Session {
             ServerMessage::Status(statuses) => self.statuses(statuses),
             ServerMessage::History(history) => self.history(history),
             ServerMessage::Candles(candles) => self.candles(candles),
+            ServerMessage::Authenticated(authenticated) => {
+                if let Some(id) = authenticated.id {
+                    self.requests.answered(id);
+                }
+                self.push_event(Event::Authenticated(authenticated));
+            }
+            ServerMessage::Expiring(expiring) => self.push_event(Event::Expiring(expiring)),
         }
         Ok(())
     }

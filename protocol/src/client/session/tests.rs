@@ -114,7 +114,9 @@ impl Server {
                 assert_eq!(channels, [CHANNEL]);
                 self.cursor = None;
                 self.wire
-                    .push_back(ServerMessage::Unsubscribed(Unsubscribed { id, channels }));
+                    .push_back(ServerMessage::Unsubscribed(Unsubscribed::answer(
+                        id, channels,
+                    )));
             }
             ClientMessage::Change(change) => {
                 let position = self.cursor.as_ref().unwrap().position;

@@ -115,6 +115,10 @@ pub(super) const REQUESTS: &[Object] = &[
             optional("before_ns", Kind::Time),
         ],
     },
+    Object {
+        name: "authenticate",
+        members: &[ID, required("token", Kind::Text)],
+    },
 ];
 
 const _: () = assert!(REQUESTS.len() == ClientMessage::TYPES.len());

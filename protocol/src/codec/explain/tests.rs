@@ -35,6 +35,7 @@ fn requests() -> Vec<Value> {
         json!({"type": "time", "id": 7, "client_time_ns": "1610064000278450001"}),
         json!({"type": "list", "id": 7}),
         json!({"type": "change", "id": 7, "channel": 3, "mode": "latest", "max_rate_hz": 10}),
+        json!({"type": "authenticate", "id": 7, "token": "tct_example"}),
         json!({"type": "history", "id": 7, "topic": "a/b", "limit": 100, "before": 4713}),
         json!({
             "type": "candles", "id": 7, "topic": "a/b", "interval": "5m", "limit": 100,
@@ -83,7 +84,7 @@ fn a_wrong_request_in_json_is_answered_with_its_id_and_the_member_that_is_wrong(
     let value = "an object with one member, which is reading, trade, quote, text, bytes or absent, \
                  such as {\"reading\":21.5}";
     let types = "\"subscribe\", \"unsubscribe\", \"publish\", \"time\", \"list\", \"change\", \
-                 \"history\" or \"candles\"";
+                 \"history\", \"candles\" or \"authenticate\"";
     explain(
         r#"{"type":"publish","id":7,"updates":[{"topic":"a","value":21.5}]}"#,
         Some(7),
@@ -301,7 +302,7 @@ fn a_wrong_request_in_bincode_is_answered_with_its_id_and_the_member_that_is_wro
     explain(
         &[99, 7],
         None,
-        "the message has number 99: the requests have 0 to 7",
+        "the message has number 99: the requests have 0 to 8",
     );
     explain(
         &[4, 7, 0, 0],

@@ -16,6 +16,7 @@ use super::{
     under_way::{AskingHistory, Outcome},
 };
 use crate::{
+    audit::Fact,
     candles::{CANDLES_ANSWER_MAX, CandlesQuestion, Excerpt},
     now::Now,
     refusal::Refusal,
@@ -97,6 +98,12 @@ impl<S: Socket> Shard<S> {
         // A missing id is 0.
         let id = to.id.unwrap_or_default();
         let frame = self.candles(id, *topic, excerpt, &request.bytes, wire);
+        let candles = Fact::Candles {
+            topic: &request.topic,
+            position: excerpt.position(),
+            intervals: excerpt.len(),
+        };
+        self.note(key, candles);
         self.send(key, frame);
         Outcome::Done
     }

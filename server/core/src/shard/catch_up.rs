@@ -11,7 +11,7 @@ use super::{
     socket::Socket,
     subscription::Progress,
 };
-use crate::now::Now;
+use crate::{audit::Fact, identity::Who, now::Now};
 
 /// Maximum number of updates on the tape that one call of [`Shard::catch_up`] reads, so that
 /// subscriptions that are behind do not delay live ones: a few milliseconds of work.
@@ -149,6 +149,16 @@ impl<S: Socket> Shard<S> {
                 Step::Gap { frame, lost } => {
                     self.stats.gaps.add(1);
                     self.stats.gap_updates.add(lost.unwrap_or(0));
+                    if let Some(audit) = &self.audit {
+                        let standing = connection.standing.as_ref();
+                        let who = standing.map_or(Who::Everybody, |standing| standing.who());
+                        let fact = Fact::Lost {
+                            channel: channel.key.id(),
+                            to: behind.cursor,
+                            updates: lost,
+                        };
+                        audit.note(subscription.connection.to_u64(), who, fact);
+                    }
                     bytes += frame.len();
                     connection.output.push(frame);
                 }

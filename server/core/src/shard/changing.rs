@@ -36,7 +36,8 @@ impl<S: Socket> Shard<S> {
             let refusal = Refusal::new(ErrorCode::UnknownChannel, reason);
             return self.refuse(key, Some(id), refusal, None);
         };
-        let pace = match grant(mode, max_rate_hz) {
+        let pace = grant(mode, max_rate_hz).and_then(|pace| pace.limited(self.who(key)));
+        let pace = match pace {
             Ok(pace) => pace,
             Err(refusal) => return self.refuse(key, Some(id), refusal, None),
         };

@@ -19,7 +19,7 @@ use super::{
     token_bucket::TokenBucket,
     under_way::UnderWay,
 };
-use crate::{permissions::Access, wire::Wire};
+use crate::{identity::Standing, permissions::Access, wire::Wire};
 
 /// A client's connection; see the module.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(crate) struct Connection<S> {
     generation: u32,
     pub(super) wire: Wire,
     pub(super) access: Access,
+    /// Who its client is, if the server has identities.
+    pub(super) standing: Option<Box<Standing>>,
     pub(super) requests: TokenBucket,
     /// What it may publish, once it has published.
     pub(super) publishing: Option<Box<PublishBudget>>,
@@ -50,6 +52,7 @@ impl<S: Socket> Connection<S> {
             generation,
             wire,
             access,
+            standing: None,
             requests,
             publishing: None,
             under_way: None,
@@ -188,6 +191,12 @@ impl<S: Socket> Connections<S> {
     /// The connection, unless it has ended.
     pub(super) fn get(&mut self, key: ConnectionKey) -> Option<&mut Connection<S>> {
         let connection = self.slots.get_mut(key.slot);
+        connection.filter(|connection| connection.generation == key.generation)
+    }
+
+    /// The same, to look at.
+    pub(super) fn find(&self, key: ConnectionKey) -> Option<&Connection<S>> {
+        let connection = self.slots.get(key.slot);
         connection.filter(|connection| connection.generation == key.generation)
     }
 

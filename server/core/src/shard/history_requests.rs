@@ -54,7 +54,8 @@ impl<S: Socket> Shard<S> {
     ) -> Option<Work> {
         match question {
             Ok(question) => {
-                self.begin_request(key, UnderWay::History(AskingHistory::default()), now);
+                let asking = AskingHistory::of(question.topic.clone());
+                self.begin_request(key, UnderWay::History(asking), now);
                 Some(Work::History(question))
             }
             Err(refusal) => {
@@ -95,9 +96,7 @@ impl<S: Socket> Shard<S> {
         }
         let topic = Topic::new(name)
             .map_err(|error| Refusal::of_text(ErrorCode::BadTopic, "topic", name, error))?;
-        let access = self.connections[key.slot].access;
-        let permissions = &self.settings.permissions;
-        permissions.check(access, Action::ReadHistory(&topic))?;
+        self.check(key, Action::ReadHistory(&topic))?;
         Ok(HistoryQuestion {
             from: Ack {
                 shard: self.index,
@@ -138,12 +137,18 @@ impl<S: Socket> Shard<S> {
         request: &mut AskingHistory,
         steps: &mut Steps,
     ) -> Outcome {
-        let (to, topic, stretch) = match &request.answer {
-            None => return Outcome::Asking,
-            Some(HistoryAnswer { to, topic, past }) => match past {
-                Past::Updates(stretch) => (to, topic, stretch),
-                Past::Candles(_) => return self.go_on_asking_candles(key, request, steps),
-            },
+        let Some(HistoryAnswer { to, topic, past }) = &request.answer else {
+            return Outcome::Asking;
+        };
+        // A missing id is 0.
+        let id = to.id.unwrap_or_default();
+        // What the client may read may have changed since it asked.
+        if let Err(refusal) = self.check(key, Action::ReadHistory(&request.topic)) {
+            self.refuse(key, Some(id), refusal, None);
+            return Outcome::Done;
+        }
+        let Past::Updates(stretch) = past else {
+            return self.go_on_asking_candles(key, request, steps);
         };
         let wire = self.connections[key.slot].wire;
         let info = topic.map(|id| &self.topics[id].info);
@@ -157,9 +162,8 @@ impl<S: Socket> Shard<S> {
                 request.encoded += 1;
             }
         }
-        // A missing id is 0.
-        let id = to.id.unwrap_or_default();
         let frame = wire::history(id, info, stretch, &request.bytes, wire);
+        self.note_history(key, &request.topic, stretch);
         self.send(key, frame);
         Outcome::Done
     }

@@ -109,6 +109,10 @@ impl<K: Key, T> Keyed<K, T> {
         self.slab.remove(key.index())
     }
 
+    pub(crate) fn get(&self, key: K) -> Option<&T> {
+        self.slab.get(key.index())
+    }
+
     pub(crate) fn get_mut(&mut self, key: K) -> Option<&mut T> {
         self.slab.get_mut(key.index())
     }

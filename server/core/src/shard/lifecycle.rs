@@ -13,6 +13,8 @@ use super::{
     token_bucket::TokenBucket,
 };
 use crate::{
+    audit::Fact,
+    identity::Standing,
     now::Now,
     permissions::Access,
     settings::CoreSettings,
@@ -26,6 +28,18 @@ impl<S: Socket> Shard<S> {
         socket: S,
         wire: impl Into<Wire>,
         access: Access,
+        now: Now,
+    ) -> ConnectionKey {
+        self.connect_as(socket, wire, access, None, now)
+    }
+
+    /// Adds a new connection, whose client may have an identity, and greets it.
+    pub fn connect_as(
+        &mut self,
+        socket: S,
+        wire: impl Into<Wire>,
+        access: Access,
+        standing: Option<Standing>,
         now: Now,
     ) -> ConnectionKey {
         let CoreSettings {
@@ -55,6 +69,10 @@ impl<S: Socket> Shard<S> {
             limits: self.settings.limits(),
         };
         self.answer(key, &ServerMessage::Welcome(welcome));
+        if let Some(standing) = standing {
+            self.connections[key.slot].standing = Some(Box::new(standing));
+            self.apply_identity(key, None, now);
+        }
         if let Some(ends) = self.drain_ends {
             self.announce_drain(key);
             self.connections[key.slot].times.close_due = Some(ends);
@@ -119,6 +137,7 @@ impl<S: Socket> Shard<S> {
         self.give_up_request(key);
         self.end_subscriptions(key);
         self.stats.closed(code);
+        self.note(key, Fact::Closed { code });
         match wire {
             Wire::Frames(_) => self.send(key, frame),
             // An event stream has no handshake: it ends at once.
@@ -153,6 +172,7 @@ impl<S: Socket> Shard<S> {
         let is_closing = |connection: &mut Connection<S>| connection.times.closing_since.is_some();
         if !self.connections.get(key).is_none_or(is_closing) {
             self.stats.closed(None);
+            self.note(key, Fact::Closed { code: None });
         }
     }
 

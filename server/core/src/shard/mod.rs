@@ -34,6 +34,8 @@
 //! | `requests`, `under_way`, `slices` | the requests of clients, and their slices |
 //! | `subscribing`, `changing`, `unsubscribing`, `history_requests`, `candle_requests` | what takes several slices |
 //! | `publishing` | the limits of a connection that publishes |
+//! | `identities` | who the clients are, and what follows when that changes |
+//! | `audited` | what an audit is told |
 //! | `replies` | answers and errors to one connection |
 //! | `lifecycle`, `timers` | greeting, heartbeats, timeouts, close and drain |
 //! | `lag_report` | the slowest connections, for operators |
@@ -71,10 +73,12 @@ mod output;
 mod rounds;
 
 mod applying;
+mod audited;
 mod candle_requests;
 mod catch_up;
 mod changing;
 mod history_requests;
+mod identities;
 mod lag_report;
 mod lifecycle;
 mod publishing;
@@ -106,7 +110,8 @@ use self::{
     under_way::Slices,
 };
 use crate::{
-    now::Now, permissions::Permissions, settings::CoreSettings, stats::ShardStats, tape::Tape,
+    audit::Audit, identity::Verify, now::Now, permissions::Permissions, settings::CoreSettings,
+    stats::ShardStats, tape::Tape,
 };
 
 pub use self::{
@@ -164,6 +169,10 @@ pub struct Shard<S> {
     events: Vec<Event>,
     /// During a drain: uptime at the end of the window.
     drain_ends: Option<Duration>,
+    /// Checks the tokens of clients, if the server has identities.
+    verify: Option<Box<dyn Verify>>,
+    /// Is told who received what, if there is an audit.
+    audit: Option<Box<dyn Audit>>,
 }
 
 impl<S: Socket> Shard<S> {
@@ -194,6 +203,8 @@ impl<S: Socket> Shard<S> {
             turn_max_steps: TURN_MAX_STEPS,
             events: Vec::new(),
             drain_ends: None,
+            verify: None,
+            audit: None,
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tickcast_protocol::message::Mode;
+use tickcast_protocol::{error::ErrorCode, message::Mode};
+
+use crate::{identity::Who, refusal::Refusal};
 
 /// When a channel closes its batches, and which updates they contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +50,32 @@ impl Pace {
             "max_rate_hz is {rate}: it must be at least {RATE_MIN_HZ} (a rate above {RATE_MAX_HZ} \
              is granted as {RATE_MAX_HZ})"
         )
+    }
+
+    /// The pace that a client gets: no faster than its identity allows. An identity with a greatest
+    /// rate has no mode `every`.
+    pub fn limited(self, who: Who<'_>) -> Result<Self, Refusal> {
+        let limit = match who {
+            Who::Known(identity) => identity.limits.max_rate_hz.map(|rate| (identity, rate)),
+            Who::Everybody | Who::Unknown => None,
+        };
+        match (self, limit) {
+            (pace, None) => Ok(pace),
+            (Self::Every, Some((identity, rate))) => {
+                let reason = format!(
+                    "mode \"every\" is not allowed for {}, whose greatest rate is {rate} Hz: use mode \
+                     \"latest\"",
+                    identity.name()
+                );
+                Err(Refusal::new(ErrorCode::SubscribeForbidden, reason))
+            }
+            (Self::Latest { interval_ms }, Some((_, rate))) => {
+                let least_ms = (1000.0 / rate.clamp(RATE_MIN_HZ, RATE_MAX_HZ)).ceil() as u32;
+                Ok(Self::Latest {
+                    interval_ms: interval_ms.max(least_ms),
+                })
+            }
+        }
     }
 
     /// The mode and the maximum rate that it stands for.

@@ -19,13 +19,12 @@ impl<S: Socket> Shard<S> {
     /// Charges a message that publishes to the budget of its connection. Call it before
     /// [`handle`](Self::handle).
     pub fn charge_publish(&mut self, key: ConnectionKey, updates: usize, bytes: usize, now: Now) {
-        let (updates_per_s, bytes_per_s) = (
-            self.settings.publish_updates_per_s,
-            self.settings.publish_bytes_per_s,
-        );
-        let Some(connection) = self.connections.get(key) else {
+        if self.connections.get(key).is_none() {
             return;
-        };
+        }
+        let updates_per_s = self.publish_updates_per_s(key);
+        let bytes_per_s = self.settings.publish_bytes_per_s;
+        let connection = &mut self.connections[key.slot];
         let budget = connection.publishing.get_or_insert_with(|| {
             Box::new(PublishBudget::new(updates_per_s, bytes_per_s, now.uptime))
         });

@@ -26,9 +26,11 @@ impl<S: Socket> Shard<S> {
         &mut self,
         key: ConnectionKey,
         id: Option<RequestId>,
-        Refusal { code, reason }: Refusal,
+        refusal: Refusal,
         retry_after_ms: Option<u32>,
     ) {
+        self.note_refusal(key, &refusal);
+        let Refusal { code, reason } = refusal;
         self.stats.refused.add(1);
         let error = ErrorMessage {
             id,

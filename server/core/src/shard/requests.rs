@@ -28,11 +28,17 @@ impl<S: Socket> Shard<S> {
     /// result is the answer.
     pub fn handle(&mut self, key: ConnectionKey, message: ClientMessage, now: Now) -> Option<Work> {
         let is_publish = matches!(message, ClientMessage::Publish(_));
+        let is_renewal = matches!(message, ClientMessage::Authenticate(_));
         let connection = self.connections.get(key)?;
         debug_assert!(connection.under_way.is_none(), "one request at a time");
         if connection.times.closing_since.is_some() {
             return None;
         }
+        if connection.standing.is_some() && !is_renewal && self.has_expired(key, now) {
+            self.end_expired(key, now);
+            return None;
+        }
+        let connection = self.connections.get(key)?;
         if !is_publish && let Err(retry_after_ms) = connection.requests.take(now.uptime) {
             self.refuse_above_rate(key, request_id(&message), retry_after_ms, now);
             return None;
@@ -52,6 +58,7 @@ impl<S: Socket> Shard<S> {
             ClientMessage::Change(request) => self.change(key, request, now),
             ClientMessage::History(request) => work = self.ask_history(key, request, now),
             ClientMessage::Candles(request) => work = self.ask_candles(key, request, now),
+            ClientMessage::Authenticate(request) => self.authenticate(key, request, now),
         }
         self.flush_answers(now);
         work
@@ -131,15 +138,13 @@ impl<S: Socket> Shard<S> {
         key: ConnectionKey,
         updates: Vec<Publication>,
     ) -> Result<SmallVec<[NewUpdate; 1]>, Refusal> {
-        let access = self.connections[key.slot].access;
         self.stats.steps.add((updates.len() * UPDATE_STEPS) as u64);
-        let permissions = &self.settings.permissions;
-        permissions.check(access, Action::Publish)?;
+        self.check(key, Action::Publish)?;
         let check = |publication: Publication| {
             let topic = Topic::new(&publication.topic).map_err(|error| {
                 Refusal::of_text(ErrorCode::BadTopic, "topic", &publication.topic, error)
             })?;
-            permissions.check(access, Action::PublishTo(&topic))?;
+            self.check(key, Action::PublishTo(&topic))?;
             Ok(NewUpdate {
                 source_time_ns: publication.source_time_ns,
                 ..NewUpdate::live(topic, publication.value)
@@ -169,5 +174,6 @@ fn request_id(message: &ClientMessage) -> Option<RequestId> {
         ClientMessage::Change(request) => Some(request.id),
         ClientMessage::History(request) => Some(request.id),
         ClientMessage::Candles(request) => Some(request.id),
+        ClientMessage::Authenticate(request) => Some(request.id),
     }
 }

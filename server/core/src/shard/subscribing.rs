@@ -80,13 +80,11 @@ impl<S: Socket> Shard<S> {
     ) -> Result<ChannelSpec, Refusal> {
         let filter = Filter::new(filter)
             .map_err(|error| Refusal::of_text(ErrorCode::BadFilter, "filter", filter, error))?;
-        let connection = &self.connections[key.slot];
-        let permissions = &self.settings.permissions;
-        permissions.check(connection.access, Action::Subscribe(&filter))?;
+        self.check(key, Action::Subscribe(&filter))?;
         Ok(ChannelSpec {
             filter,
-            wire: connection.wire,
-            pace: grant(mode, max_rate_hz)?,
+            wire: self.connections[key.slot].wire,
+            pace: grant(mode, max_rate_hz)?.limited(self.who(key))?,
         })
     }
 
@@ -106,7 +104,7 @@ impl<S: Socket> Shard<S> {
                 start: Start::Existing,
             });
         }
-        let max = self.settings.subscriptions_max;
+        let max = self.subscriptions_max(key);
         if self.connections[key.slot].subscriptions.len() >= max {
             let reason = format!("too many subscriptions (limit {max})");
             let refusal = Refusal::new(ErrorCode::TooManySubscriptions, reason);
@@ -120,13 +118,15 @@ impl<S: Socket> Shard<S> {
         });
     }
 
-    fn refuse_filter(
+    pub(super) fn refuse_filter(
         &self,
         key: ConnectionKey,
         request: &mut Subscribing,
         filter: String,
-        Refusal { code, reason }: Refusal,
+        refusal: Refusal,
     ) {
+        self.note_refusal(key, &refusal);
+        let Refusal { code, reason } = refusal;
         let result = SubscribeResult::Refused(Refused {
             filter,
             code,
@@ -199,6 +199,7 @@ impl<S: Socket> Shard<S> {
         });
         self.connections[key.slot].subscriptions.push(subscription);
         self.count_subscriptions();
+        self.note_begun(subscription);
         subscription
     }
 

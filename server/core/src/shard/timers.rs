@@ -51,6 +51,9 @@ impl<S: Socket> Shard<S> {
     }
 
     fn tick_connection(&mut self, key: ConnectionKey, now: Now) {
+        if self.connections[key.slot].standing.is_some() {
+            self.tick_identity(key, now);
+        }
         let settings = Arc::clone(&self.settings);
         let Connection {
             wire,

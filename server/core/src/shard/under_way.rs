@@ -16,8 +16,11 @@ use std::{
     vec,
 };
 
-use tickcast_protocol::message::{
-    ChannelId, FilterRequest, Mode, Position, RequestId, Resume, Start, Subscribe, Unsubscribe,
+use tickcast_protocol::{
+    message::{
+        ChannelId, FilterRequest, Mode, Position, RequestId, Resume, Start, Subscribe, Unsubscribe,
+    },
+    topic::Topic,
 };
 
 use super::{
@@ -183,11 +186,24 @@ pub(super) struct Left {
 }
 
 /// A request for history that is under way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct AskingHistory {
+    pub(super) topic: Topic,
     /// The sequencer's answer, once it has arrived.
     pub(super) answer: Option<HistoryAnswer>,
     /// The updates in JSON, or the intervals, as far as they are encoded, and their number.
     pub(super) bytes: Vec<u8>,
     pub(super) encoded: usize,
+}
+
+impl AskingHistory {
+    /// A question that waits for its answer.
+    pub(super) fn of(topic: Topic) -> Self {
+        Self {
+            topic,
+            answer: None,
+            bytes: Vec::new(),
+            encoded: 0,
+        }
+    }
 }

@@ -32,10 +32,7 @@ impl<S: Socket> Shard<S> {
                 request.ended.push(channel);
             }
         }
-        let answer = Unsubscribed {
-            id: request.id,
-            channels: std::mem::take(&mut request.ended),
-        };
+        let answer = Unsubscribed::answer(request.id, std::mem::take(&mut request.ended));
         self.answer(key, &ServerMessage::Unsubscribed(answer));
         Outcome::Done
     }
@@ -80,6 +77,7 @@ impl<S: Socket> Shard<S> {
 
     /// Ends a subscription that its connection does not know any more.
     fn forget_subscription(&mut self, key: SubscriptionKey) {
+        self.note_ended(key);
         if let Progress::Live(_) = self.subscriptions[key].progress {
             self.leave_live(key);
         }

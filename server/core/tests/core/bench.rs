@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use tickcast_core::{
     Now,
+    audit::Audit,
     candles::LongHistory,
+    identity::Verify,
     permissions::Access,
     sequencer::{History, Sequencer, liveness::Liveness, liveness::LivenessSettings},
     settings::CoreSettings,
@@ -88,6 +90,18 @@ impl Bench {
         Self { shard, ..self }
     }
 
+    /// Tells an audit who receives what.
+    pub(crate) fn with_audit(self, audit: impl Audit + 'static) -> Self {
+        let shard = self.shard.with_audit(Box::new(audit));
+        Self { shard, ..self }
+    }
+
+    /// Lets clients prove identities.
+    pub(crate) fn with_verify(self, verify: impl Verify + 'static) -> Self {
+        let shard = self.shard.with_verify(Box::new(verify));
+        Self { shard, ..self }
+    }
+
     pub(crate) fn now(&self) -> Now {
         Now {
             uptime: self.uptime,
@@ -104,6 +118,18 @@ impl Bench {
         let (wire, pipe) = (wire.into(), Pipe::default());
         pipe.set_room(AMPLE_BYTES);
         let key = self.shard.connect(pipe.clone(), wire, access, self.now());
+        Client { key, pipe, wire }
+    }
+
+    /// Connects a client in JSON in another way.
+    pub(crate) fn connect_with(
+        &mut self,
+        connect: impl FnOnce(&mut Shard<Pipe>, Pipe) -> ConnectionKey,
+    ) -> Client {
+        let pipe = Pipe::default();
+        pipe.set_room(AMPLE_BYTES);
+        let key = connect(&mut self.shard, pipe.clone());
+        let wire = Encoding::Json.into();
         Client { key, pipe, wire }
     }
 

@@ -27,8 +27,9 @@ use tickcast_core::{
 use tickcast_protocol::{
     codec::{CLIENT_MESSAGE_MAX_BYTES, Encoding, encode_client},
     message::{
-        CandlesRequest, Change, ClientMessage, Epoch, FilterRequest, HistoryRequest, Interval,
-        List, Mode, Publication, Publish, Resume, Subscribe, TimeRequest, Unsubscribe,
+        Authenticate, BearerToken, CandlesRequest, Change, ClientMessage, Epoch, FilterRequest,
+        HistoryRequest, Interval, List, Mode, Publication, Publish, Resume, Subscribe, TimeRequest,
+        Unsubscribe,
     },
     topic::Topic,
     value::Value,
@@ -332,7 +333,11 @@ fn next_kind(kind: Option<&ClientMessage>) -> Option<ClientMessage> {
             before: None,
         }),
         Some(ClientMessage::History(_)) => candles_request(Interval::Second),
-        Some(ClientMessage::Candles(_)) => return None,
+        Some(ClientMessage::Candles(_)) => ClientMessage::Authenticate(Authenticate {
+            id,
+            token: BearerToken::new("unknown"),
+        }),
+        Some(ClientMessage::Authenticate(_)) => return None,
     })
 }
 
@@ -349,9 +354,9 @@ fn no_request_holds_the_shard_for_longer_than_its_calls_may() {
             }
             ClientMessage::Unsubscribe(_) => unsubscribe(),
             ClientMessage::Publish(_) => publish(),
-            ClientMessage::Time(_) => {
+            ClientMessage::Time(_) | ClientMessage::Authenticate(_) => {
                 let mut world = World::new(Encoding::Json, plain());
-                world.send(message.clone()).check("time");
+                world.send(message.clone()).check("time, authenticate");
             }
             ClientMessage::List(_) => list(),
             ClientMessage::Change(_) => change(),

@@ -19,6 +19,7 @@ mod first_seconds;
 mod heartbeats;
 mod histories;
 mod history;
+mod identities;
 mod latest;
 mod latest_batch;
 mod publishing;

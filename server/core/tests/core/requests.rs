@@ -201,7 +201,7 @@ fn an_ended_subscription_gets_nothing_and_others_go_on() {
     let [ServerMessage::Unsubscribed(answer)] = &messages[..] else {
         panic!("{messages:?}");
     };
-    assert_eq!((answer.id, &answer.channels[..]), (9, &[ended][..]));
+    assert_eq!((answer.id, &answer.channels[..]), (Some(9), &[ended][..]));
     bench.publish(&[("a", 1.0), ("b", 1.0), ("c", 1.0)]);
     bench.settle();
     assert_eq!(client.updates(), [("b".to_owned(), 2, false)]);

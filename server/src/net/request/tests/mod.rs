@@ -5,6 +5,7 @@ use hyper::{
     header::{HeaderName, HeaderValue},
 };
 
+mod bearer;
 mod encoding;
 mod handshake;
 mod host;

@@ -1,0 +1,42 @@
+//! Identities: the file that names roles and tokens, and the checks of what clients show.
+//!
+//! The core decides what an identity may do (`tickcast_core::identity`). This room finds out
+//! whether a token is genuine: a token of the file by its hash, a signed one (JWT) by its key. All
+//! shards share one [`Auth`]; it is asked when a client authenticates, never for an update.
+//!
+//! The files in reading order:
+//!
+//! * `secret`: random tokens, their hashes, and `--make-token`
+//! * `file`: the identities file, as it is written
+//! * `state`: what the file says, checked
+//! * `listed`: the tokens of the file
+//! * `signed`: signed tokens; `provider` has the cryptography
+//! * `operators`: which roles may send commands to the admin address
+//! * `seats`: the number of connections of each identity
+//! * `tickets`: what stands once for an identity, for event streams of pages
+//! * `revoked`: the file of revocations
+//! * `shared`: all of it, for all threads
+
+mod file;
+mod listed;
+mod operators;
+mod provider;
+mod revoked;
+mod seats;
+mod secret;
+mod shared;
+mod signed;
+mod state;
+mod tickets;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use operators::OperatorError;
+pub(crate) use secret::make_token;
+pub(crate) use shared::{Auth, Verifier};
+pub(crate) use state::check_file;
+pub(crate) use tickets::TICKET_LIFE;
+
+/// Longest token, in bytes. A signed one with some filters has about 1,000.
+pub(crate) const TOKEN_MAX_BYTES: usize = 4096;

@@ -1,0 +1,120 @@
+//! Tokens of the file, and the file itself.
+
+use std::{fs, path::Path};
+
+use tickcast_core::identity::{Denied, Review, Revoked};
+
+use crate::auth::{secret::make_token, state::State};
+
+/// The token and the table that `--make-token` prints.
+fn made(subject: &str, role: &str) -> (String, String) {
+    let text = make_token(subject, role);
+    let (token, table) = text.split_once("\n\n").unwrap();
+    (token.to_owned(), table.to_owned())
+}
+
+fn load(folder: &Path, text: &str) -> Result<State, Vec<String>> {
+    let path = folder.join("identities.toml");
+    fs::write(&path, text).unwrap();
+    State::load(&path)
+}
+
+const ROLES: &str =
+    "[roles.reader]\nsubscribe = [\"eu/#\"]\n[roles.own]\npublish = [\"{sub}/#\"]\n";
+
+#[test]
+fn a_made_token_is_known_and_no_other_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (token, table) = made("alice", "reader");
+    let (other, _) = made("alice", "reader");
+    assert!(token.starts_with("tct_") && token.len() == 47, "{token}");
+    assert!(!table.contains(&token), "the file has only the hash");
+    let state = load(folder.path(), &format!("{ROLES}{table}")).unwrap();
+    let claims = state.claims(&token).unwrap();
+    assert_eq!((&*claims.subject, &*claims.role), ("alice", "reader"));
+    let identity = state.authority.admit(claims, 0).unwrap();
+    assert_eq!(identity.rights.subscribe[0].as_str(), "eu/#");
+    for wrong in [
+        other.as_str(),
+        "",
+        "tct_",
+        &token[1..],
+        &format!("{token}x"),
+    ] {
+        assert_eq!(state.claims(wrong).unwrap_err(), "the token is unknown");
+    }
+    let long = "x".repeat(5_000);
+    let refused = state.claims(&long).unwrap_err();
+    assert_eq!(refused, "the token has 5000 bytes (limit 4096)");
+}
+
+#[test]
+fn a_token_expires_at_its_time_and_narrows_its_role() {
+    let folder = tempfile::tempdir().unwrap();
+    let (token, table) = made("alice", "reader");
+    let table = format!(
+        "{ROLES}{table}expires = 2030-01-01T00:00:00Z\nsubscribe = [\"eu/de/#\", \"us/#\"]\n"
+    );
+    let state = load(folder.path(), &table).unwrap();
+    let claims = state.claims(&token).unwrap();
+    let end = 1_893_456_000_000_000_000;
+    assert_eq!(claims.expires_ns, Some(end));
+    let identity = state.authority.admit(claims.clone(), end - 1).unwrap();
+    let allowed: Vec<_> = identity
+        .rights
+        .subscribe
+        .iter()
+        .map(|f| f.as_str())
+        .collect();
+    assert_eq!(allowed, ["eu/de/#"]);
+    assert_eq!(state.authority.admit(claims, end), Err(Denied::Expired));
+}
+
+#[test]
+fn everything_that_is_wrong_with_the_file_is_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, table) = made("a/b", "own");
+    let text = format!(
+        "[roles.bad]\nsubscribe = [\"a+\"]\n[roles.own]\npublish = [\"{{sub}}/#\"]\n\
+         [anonymous]\nrole = \"none\"\n{table}\
+         [[tokens]]\nid = \"x\"\nsubject = \"x\"\nrole = \"own\"\nsha256 = \"12\"\n"
+    );
+    let problems = load(folder.path(), &text).unwrap_err();
+    for (problem, part) in problems.iter().zip([
+        "role \"bad\": filter \"a+\"",
+        "anonymous: the server has no role \"none\"",
+        "the token's subject cannot stand in the filter \"{sub}/#\"",
+        "token \"x\": sha256 is not the hash of a token",
+    ]) {
+        assert!(problem.contains(part), "{problem:?} has no {part:?}");
+    }
+    assert_eq!(problems.len(), 4, "{problems:?}");
+    let problems = load(folder.path(), "[roles.a]\nsubscribe = 5\n").unwrap_err();
+    assert!(problems[0].contains("identities.toml:2:"), "{problems:?}");
+    let problems = load(folder.path(), "[rolls]\n").unwrap_err();
+    assert!(
+        problems[0].contains("unknown field `rolls`"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn a_change_of_the_file_changes_keeps_or_ends_an_identity() {
+    let folder = tempfile::tempdir().unwrap();
+    let (token, table) = made("alice", "reader");
+    let state = load(folder.path(), &format!("{ROLES}{table}")).unwrap();
+    let claims = state.claims(&token).unwrap();
+    let identity = state.authority.admit(claims, 0).unwrap();
+    assert_eq!(state.review(&identity, 0), Review::Keep);
+    let narrower = format!("{}{table}", ROLES.replace("eu/#", "eu/de/#"));
+    match load(folder.path(), &narrower).unwrap().review(&identity, 0) {
+        Review::Change(now) => assert_eq!(now.rights.subscribe[0].as_str(), "eu/de/#"),
+        other => panic!("{other:?}"),
+    }
+    let without = load(folder.path(), ROLES).unwrap();
+    assert_eq!(without.review(&identity, 0), Review::End(Denied::Revoked));
+    let mut revoked = state.authority.revocations.clone();
+    revoked.add(Revoked::Subject("alice".into()));
+    let state = state.with_revocations(revoked);
+    assert_eq!(state.review(&identity, 0), Review::End(Denied::Revoked));
+}

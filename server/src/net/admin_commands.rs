@@ -1,0 +1,300 @@
+//! The commands of operators at the admin address: who, kick, revoke, restore, reload, log.
+//!
+//! They change something, so they are POST, and a page of a foreign origin cannot send them: the
+//! gate refuses its origin. From another machine they need a token whose role has the command.
+
+use std::sync::Arc;
+
+use hyper::{
+    Method, Request, StatusCode,
+    body::Incoming,
+    header::{HeaderValue, WWW_AUTHENTICATE},
+};
+use serde::Serialize;
+use tickcast_core::identity::Revoked;
+use tokio::sync::mpsc;
+
+use super::{
+    answer::{self, Answer, text, typed},
+    client_questions::{Command, Question, Target, WhoRow},
+    gate::{self, Ends, Gate},
+    identity_commands::ask,
+    log_command::LogFilter,
+    request::{bearer, query},
+};
+use crate::{
+    audit::AuditLog,
+    auth::{Auth, OperatorError},
+    clock::Clock,
+    metrics::RefusalReason,
+    settings::{log_filter, site::Authority},
+};
+
+/// The methods of the commands.
+const COMMANDS: &str = "POST, OPTIONS";
+
+/// What a command has done.
+#[derive(Debug, Serialize)]
+struct Done {
+    /// Whether something has changed in the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<bool>,
+    /// The clients that were affected.
+    clients: Vec<WhoRow>,
+}
+
+/// A path of the admin address that is about identities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AdminCommand {
+    Who,
+    Kick,
+    Revoke,
+    Restore,
+    Reload,
+    Log,
+}
+
+impl AdminCommand {
+    /// The command of a path.
+    pub(super) fn of(path: &str) -> Option<Self> {
+        Some(match path {
+            "/v1/who" => Self::Who,
+            "/v1/kick" => Self::Kick,
+            "/v1/revoke" => Self::Revoke,
+            "/v1/restore" => Self::Restore,
+            "/v1/reload" => Self::Reload,
+            "/v1/log" => Self::Log,
+            _ => return None,
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Who => "who",
+            Self::Kick => "kick",
+            Self::Revoke => "revoke",
+            Self::Restore => "restore",
+            Self::Reload => "reload",
+            Self::Log => "log",
+        }
+    }
+
+    fn is_reading(self) -> bool {
+        self == Self::Who
+    }
+}
+
+/// Carries out commands.
+#[derive(Debug)]
+pub(crate) struct Commands {
+    /// The identities, if the server has any.
+    pub auth: Option<Arc<Auth>>,
+    /// The channel to each shard.
+    pub shards: Vec<mpsc::Sender<Question>>,
+    /// Refuses requests.
+    pub gate: Arc<Gate>,
+    /// The audit, if there is one.
+    pub audit: Option<Arc<AuditLog>>,
+    /// The log of the program.
+    pub log_filter: Arc<LogFilter>,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Commands {
+    /// Answers a request for a command.
+    pub(super) async fn answer(
+        &self,
+        command: AdminCommand,
+        request: &Request<Incoming>,
+        host: Option<&Authority>,
+        ends: Ends,
+    ) -> Answer {
+        let method = request.method();
+        let allow = if command.is_reading() {
+            gate::READING
+        } else {
+            COMMANDS
+        };
+        if method == Method::OPTIONS {
+            return gate::options(allow);
+        }
+        let is_right = match command.is_reading() {
+            true => answer::is_reading(method),
+            false => method == Method::POST,
+        };
+        if !is_right {
+            return self.gate.refuse_method(ends, allow);
+        }
+        if let Err(refusal) = self.gate.origin(request.headers(), host, ends) {
+            return *refusal;
+        }
+        let operator = match self.operator(command, request, ends) {
+            Ok(operator) => operator,
+            Err(refusal) => return *refusal,
+        };
+        let query = request.uri().query().unwrap_or("");
+        let done = match (command, &self.auth) {
+            (AdminCommand::Log, _) => self.change_log(query),
+            (_, Some(auth)) => self.carry_out(command, auth, query).await,
+            (_, None) => {
+                let reason = "the server has no identities: set `identities` to use this";
+                return text(StatusCode::NOT_FOUND, reason);
+            }
+        };
+        if let (Some(audit), false) = (&self.audit, command.is_reading()) {
+            let affected = done.as_ref().ok().map(|done| done.clients.len());
+            let command = (command.name(), query);
+            audit.command(ends.peer, operator.as_deref(), command, affected);
+        }
+        match done {
+            Ok(done) => match serde_json::to_vec(&done) {
+                Ok(body) => typed(StatusCode::OK, "application/json", body),
+                Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            },
+            Err(CommandError::Query(reason)) => {
+                let refusal = RefusalReason::Parameters;
+                self.gate
+                    .refuse(refusal, ends, StatusCode::BAD_REQUEST, reason)
+            }
+            Err(CommandError::Failed(reason)) => {
+                tracing::error!("an operator's command has failed: {reason}");
+                text(StatusCode::INTERNAL_SERVER_ERROR, reason)
+            }
+        }
+    }
+
+    /// Checks whether a request may send a command. Returns the subject of its token.
+    fn operator(
+        &self,
+        command: AdminCommand,
+        request: &Request<Incoming>,
+        ends: Ends,
+    ) -> Result<Option<Arc<str>>, Box<Answer>> {
+        let is_loopback = ends.peer.is_local();
+        let refuse = |reason, status, message: String| {
+            Box::new(self.gate.refuse(reason, ends, status, message))
+        };
+        let Some(auth) = &self.auth else {
+            return match is_loopback {
+                true => Ok(None),
+                false => {
+                    let message = "commands are accepted from this machine only, because the \
+                                   server has no identities";
+                    let status = StatusCode::FORBIDDEN;
+                    Err(refuse(
+                        RefusalReason::Permission,
+                        status,
+                        message.to_owned(),
+                    ))
+                }
+            };
+        };
+        // The query of a command may name a token by its id.
+        let token = bearer::token(request.headers(), None)
+            .map_err(|error| refuse(RefusalReason::Token, error.status(), error.to_string()))?;
+        let now = self.clock.now();
+        let operator = auth.operator(token, is_loopback, command.name(), now);
+        operator.map_err(|error| match error {
+            OperatorError::Unknown(message) => {
+                let status = StatusCode::UNAUTHORIZED;
+                let mut answer = refuse(RefusalReason::Token, status, message);
+                let challenge = HeaderValue::from_static("Bearer realm=\"tickcast\"");
+                answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+                answer
+            }
+            OperatorError::Forbidden(message) => {
+                refuse(RefusalReason::Permission, StatusCode::FORBIDDEN, message)
+            }
+        })
+    }
+
+    /// Changes the log's filter until the next start.
+    fn change_log(&self, query: &str) -> Result<Done, CommandError> {
+        let [filter] = query::split(query, ["filter"]).map_err(CommandError::Query)?;
+        let filter = filter.ok_or("filter is missing: such as info, or MODULE=debug");
+        let filter = filter.map_err(|error| CommandError::Query(error.to_owned()))?;
+        let filter = query::text(filter).and_then(|filter| log_filter(&filter));
+        let filter = filter.map_err(CommandError::Query)?;
+        let changed = self.log_filter.change(&filter);
+        changed.map_err(CommandError::Failed)?;
+        tracing::info!("an operator has set the log filter to {filter}");
+        Ok(Done {
+            changed: Some(true),
+            clients: Vec::new(),
+        })
+    }
+
+    async fn carry_out(
+        &self,
+        command: AdminCommand,
+        auth: &Auth,
+        query: &str,
+    ) -> Result<Done, CommandError> {
+        let failed = CommandError::Failed;
+        let (changed, command) = match command {
+            AdminCommand::Who => (None, Command::Who),
+            AdminCommand::Kick => (None, Command::Kick(target(query)?)),
+            AdminCommand::Revoke => {
+                let changed = auth.revoke(revoked(query)?).map_err(failed)?;
+                (Some(changed), Command::Review)
+            }
+            AdminCommand::Restore => {
+                let changed = auth.lift(&revoked(query)?).map_err(failed)?;
+                (Some(changed), Command::Review)
+            }
+            AdminCommand::Log => return self.change_log(query),
+            AdminCommand::Reload => {
+                let reloaded = auth.reload();
+                reloaded.map_err(|problems| failed(problems.join("\n")))?;
+                (None, Command::Review)
+            }
+        };
+        let asked = ask(&self.shards, &command).await;
+        let clients = asked.map_err(|silent| {
+            failed(format!(
+                "the shards {silent:?} do not answer: repeat the command"
+            ))
+        })?;
+        if !matches!(command, Command::Who) {
+            let number = clients.len();
+            tracing::info!(
+                number,
+                ?changed,
+                "an operator's command has affected clients"
+            );
+        }
+        Ok(Done { changed, clients })
+    }
+}
+
+enum CommandError {
+    Query(String),
+    Failed(String),
+}
+
+/// The clients that a query names by exactly one of its parameters.
+fn target(query: &str) -> Result<Target, CommandError> {
+    let names = ["subject", "token", "address"];
+    let [subject, token, address] = query::split(query, names).map_err(CommandError::Query)?;
+    let text = |value| query::text(value).map_err(CommandError::Query);
+    match (subject, token, address) {
+        (Some(subject), None, None) => Ok(Target::Subject(text(subject)?)),
+        (None, Some(token), None) => Ok(Target::Token(text(token)?)),
+        (None, None, Some(address)) => Ok(Target::Address(text(address)?)),
+        _ => Err(CommandError::Query(
+            "name one of subject, token (its id) and address".to_owned(),
+        )),
+    }
+}
+
+/// What a query names for a revocation.
+fn revoked(query: &str) -> Result<Revoked, CommandError> {
+    match target(query)? {
+        Target::Subject(subject) => Ok(Revoked::Subject(subject.into())),
+        Target::Token(token) => Ok(Revoked::Token(token.into())),
+        Target::Address(_) => Err(CommandError::Query(
+            "an address cannot be revoked: name a subject or a token".to_owned(),
+        )),
+    }
+}

@@ -1,0 +1,80 @@
+//! The token that a request shows.
+
+use hyper::{
+    HeaderMap, StatusCode,
+    header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL},
+};
+
+/// Begins the subprotocol in which a client that cannot set headers sends its token.
+const SUBPROTOCOL: &str = "tickcast.bearer.";
+
+/// Parameters of a URL in which clients of other servers send tokens.
+const PARAMETERS: [&str; 4] = ["token", "access_token", "bearer", "jwt"];
+
+/// Why a request is refused for its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BearerError {
+    /// There is more than one.
+    #[error(
+        "there is more than one token: send one, in the header Authorization or in the subprotocol \
+         tickcast.bearer.TOKEN"
+    )]
+    Several,
+    /// It is no text that a token can be.
+    #[error("the header Authorization has no token after \"Bearer\"")]
+    Malformed,
+    /// It is in the URL.
+    #[error(
+        "the URL has the parameter {0:?}: URLs end up in logs, so send a token in the header \
+         `Authorization: Bearer TOKEN`, in the subprotocol tickcast.bearer.TOKEN, or in the first \
+         message, `authenticate`. Replace the token that was sent"
+    )]
+    InUrl(&'static str),
+}
+
+impl BearerError {
+    /// The status of the answer.
+    pub(crate) fn status(self) -> StatusCode {
+        StatusCode::BAD_REQUEST
+    }
+}
+
+/// The token of a request (RFC 6750, section 2.1), if there is one. Other schemes than `Bearer` are
+/// for a proxy in between.
+pub(crate) fn token<'a>(
+    headers: &'a HeaderMap,
+    query: Option<&str>,
+) -> Result<Option<&'a str>, BearerError> {
+    let in_url = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .find_map(|(name, _)| PARAMETERS.into_iter().find(|other| **other == *name));
+    if let Some(name) = in_url {
+        return Err(BearerError::InUrl(name));
+    }
+    let mut found = None;
+    let mut add = |token: &'a str| match found.replace(token) {
+        None => Ok(()),
+        Some(_) => Err(BearerError::Several),
+    };
+    for value in headers.get_all(AUTHORIZATION) {
+        let value = value.to_str().map_err(|_| BearerError::Malformed)?;
+        let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
+        if scheme.eq_ignore_ascii_case("bearer") {
+            let token = rest.trim();
+            if token.is_empty() || token.contains(' ') {
+                return Err(BearerError::Malformed);
+            }
+            add(token)?;
+        }
+    }
+    let offered = headers
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    for offer in offered {
+        if let Some(token) = offer.trim().strip_prefix(SUBPROTOCOL) {
+            add(token)?;
+        }
+    }
+    Ok(found)
+}

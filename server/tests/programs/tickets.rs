@@ -1,0 +1,97 @@
+//! Tickets for event streams, from end to end.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use tickcast_server_testkit::{
+    raw::{Answer, ask},
+    soon,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::identities::{Identities, READER, bearer, metric, operate};
+
+async fn post(address: SocketAddr, more: &str) -> Answer {
+    let head = "POST /v1/ticket HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n";
+    ask(address, &format!("{head}{more}")).await
+}
+
+async fn ticket(address: SocketAddr, token: &str) -> String {
+    let answer = post(address, &bearer(token)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let body: Value = serde_json::from_str(&answer.body).unwrap();
+    body["ticket"].as_str().unwrap().to_owned()
+}
+
+/// The first line of the answer to a request for an event stream.
+async fn stream(address: SocketAddr, query: &str) -> String {
+    let head = format!("GET /v1/stream?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    soon("an answer", async {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut text = Vec::new();
+        while !text.ends_with(b"\r\n") {
+            text.push(stream.read_u8().await.unwrap());
+        }
+        String::from_utf8(text).unwrap()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_ticket_opens_one_event_stream_and_a_replayed_one_opens_none() {
+    let mut identities = Identities::new();
+    let token = identities.make("alice", "reader").await;
+    identities.write(READER);
+    let (server, admin) = identities.start(&["--feed", "none"]).await;
+    let address = server.address;
+    let first = ticket(address, &token).await;
+    let query = format!("filter=eu/%23&ticket={first}");
+    let answer = stream(address, &query).await;
+    assert!(answer.contains(" 200 "), "{answer}");
+    let answer = stream(address, &query).await;
+    assert!(answer.contains(" 401 "), "{answer}");
+    // A ticket allows what its identity may do.
+    let second = ticket(address, &token).await;
+    let answer = stream(address, &format!("filter=us&ticket={second}")).await;
+    assert!(answer.contains(" 403 "), "{answer}");
+    // It is for event streams alone, and gives no other ticket.
+    let third = ticket(address, &token).await;
+    let head = format!("GET /v1/latest?ticket={third} HTTP/1.1\r\nHost: localhost\r\n");
+    assert_eq!(ask(address, &head).await.status, 401);
+    let head = format!("POST /v1/ticket?ticket={third} HTTP/1.1\r\nHost: localhost\r\n");
+    let head = format!("{head}Content-Length: 0\r\n");
+    assert_eq!(ask(address, &head).await.status, 401);
+    // A revocation reaches a ticket that was not used yet.
+    operate(admin, "/v1/revoke?subject=alice").await;
+    let answer = stream(address, &format!("filter=eu/%23&ticket={third}")).await;
+    assert!(answer.contains(" 401 "), "{answer}");
+    let refused = "tickcast_refused_total{reason=\"ticket\"}";
+    assert_eq!(metric(admin, refused).await, 2);
+    let log = format!("{}{}", server.first_log(), server.log());
+    assert!(!log.contains("tck_"), "{log}");
+}
+
+#[tokio::test]
+async fn a_ticket_needs_a_token_a_post_and_a_page_of_its_own() {
+    let mut identities = Identities::new();
+    let token = identities.make("alice", "reader").await;
+    identities.write(READER);
+    let (server, _) = identities.start(&["--feed", "none"]).await;
+    let address = server.address;
+    assert_eq!(post(address, "").await.status, 401);
+    assert_eq!(post(address, &bearer("tct_wrong")).await.status, 401);
+    let foreign = format!("{}Origin: https://evil.example\r\n", bearer(&token));
+    assert_eq!(post(address, &foreign).await.status, 403);
+    let head = format!(
+        "GET /v1/ticket HTTP/1.1\r\nHost: localhost\r\n{}",
+        bearer(&token)
+    );
+    let answer = ask(address, &head).await;
+    assert_eq!(answer.status, 405);
+    assert_eq!(answer.header("allow"), Some("post, options"));
+}
