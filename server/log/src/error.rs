@@ -76,7 +76,8 @@ pub enum LogError {
         /// What the system says.
         error: io::Error,
     },
-    /// Syncing has failed before, so that it is unknown what is on the disk. Only a new start helps.
+    /// Syncing has failed before, so that it is unknown what is on the disk. Only a new start
+    /// helps.
     #[error("syncing has failed: {0}; it is unknown which updates are on the disk")]
     NotSynced(String),
     /// The strip does not follow the last one.

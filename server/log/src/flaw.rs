@@ -13,6 +13,14 @@ pub enum Flaw {
     /// The file ends inside of the record.
     #[error("the file ends inside of the record")]
     FileEnds,
+    /// The file has fewer bytes than were reserved for it.
+    #[error("the file has {bytes} bytes, and {reserved} were reserved for it: it was cut")]
+    FileShort {
+        /// Its bytes.
+        bytes: u64,
+        /// Bytes reserved.
+        reserved: u64,
+    },
     /// The last byte was not written: the server or the machine stopped while it wrote.
     #[error("the record was not written to its end")]
     Unfinished,

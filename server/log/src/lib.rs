@@ -23,6 +23,8 @@
 //! | `error` | why a log cannot be opened or written |
 //! | `segment` | segments that are not written to any more |
 //! | `active` | the segment that is written to |
+//! | `outcome` | what a log is told when it is opened, and what it answers |
+//! | `cut` | what is cut off the last segment |
 //! | `recovery` | the end of the log when a server starts |
 //! | `log` | takes strips, rolls segments, syncs, forgets |
 //! | `read` | a part of the log from its oldest update on |
@@ -39,7 +41,9 @@ mod segment;
 mod walk;
 
 mod active;
+mod cut;
 mod log;
+mod outcome;
 mod read;
 mod recovery;
 
@@ -48,13 +52,15 @@ pub mod tools;
 #[doc(hidden)]
 pub mod testing;
 
+pub use cut::Cut;
 pub use disk::{Disk, DiskFile, Folder, FolderError, RealFile};
 pub use error::{LogError, OpenError};
 pub use flaw::Flaw;
 pub use format::{
     BODY_MAX_BYTES, Ended, HeaderFlaw, LINEAGE_MAX, Times, TopicState, Topics, VERSION,
 };
-pub use log::{Continuity, Log, LogSettings, Opening, Recovery, Removed, WriteFailure};
-pub use recovery::{Cut, Hole};
+pub use log::Log;
+pub use outcome::{Continuity, LogSettings, Opening, Recovery, Removed, WriteFailure};
+pub use recovery::Hole;
 pub use segment::Segment;
 pub use walk::Stop;

@@ -9,94 +9,20 @@ use tickcast_protocol::{
 };
 
 use crate::{
-    active::Active,
+    active::{Active, sync, write, write_whole},
     disk::{Disk, DiskFile, write_all_at},
     error::{LogError, OpenError},
     format::{
-        Ended, IndexBuilder, Kind, LINEAGE_MAX, Name, RecordHeader, SegmentHeader, Session, Times,
-        Topics, Trailer, append_record, append_strip, append_topics,
+        Ended, IndexBuilder, Kind, LINEAGE_MAX, Name, RecordHeader, SEGMENT_HEADER_BYTES,
+        SegmentHeader, Session, Times, Topics, Trailer, append_record, append_strip, append_topics,
     },
-    recovery::{Cut, Hole, Recovered, recover},
+    outcome::{Continuity, LogSettings, Opening, Recovery, Removed, WriteFailure},
+    recovery::{Recovered, recover},
     segment::Segment,
-    walk::Stop,
 };
 
 /// Bytes of strips after which they are written, so that the buffer stays small.
 const WRITE_BYTES: usize = 1024 * 1024;
-
-/// How much is kept, and in which pieces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogSettings {
-    /// Bytes of a segment. It is longer if the topics alone take more than half of it.
-    pub segment_bytes: u64,
-    /// Bytes of all segments, at most. The newest segment is always kept.
-    pub bytes_max: Option<u64>,
-    /// Age of the newest update of a segment in ns, at most.
-    pub age_max_ns: Option<i64>,
-}
-
-impl Default for LogSettings {
-    fn default() -> Self {
-        Self {
-            segment_bytes: 64 * 1024 * 1024,
-            bytes_max: None,
-            age_max_ns: None,
-        }
-    }
-}
-
-/// Who opens a log, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opening {
-    /// Identifies the start of the machine.
-    pub boot_id: [u8; 16],
-    /// The epoch to begin if the last one cannot be continued.
-    pub new_epoch: Epoch,
-    /// The time.
-    pub now_ns: TimeNs,
-}
-
-/// How the positions of a server continue those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Continuity {
-    /// The log was empty.
-    New,
-    /// The same epoch goes on: every update that a client can have is in the log.
-    Same,
-    /// A new epoch continues the last one at its last position in the log. Clients may have later
-    /// updates of that epoch, which are lost.
-    Follows(Ended),
-}
-
-/// What was found when a log was opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recovery {
-    /// How positions continue.
-    pub continuity: Continuity,
-    /// What had to be cut off.
-    pub cut: Option<Cut>,
-    /// Positions that are missing between segments.
-    pub holes: Vec<Hole>,
-    /// Segments whose index was made anew, and where that walk has ended.
-    pub rebuilt: Vec<(u64, Stop)>,
-}
-
-/// A segment that retention has removed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Removed {
-    /// The segment.
-    pub segment: Segment,
-}
-
-/// Some strips could not be written.
-#[derive(Debug, thiserror::Error)]
-#[error("{error}")]
-pub struct WriteFailure {
-    /// Number of strips that were written before.
-    pub written: usize,
-    /// Why the next one was not.
-    pub error: LogError,
-}
 
 /// The log of one server.
 ///
@@ -396,19 +322,20 @@ impl<D: Disk> Log<D> {
     fn create(&mut self, now_ns: TimeNs) -> Result<(), LogError> {
         let number = self.next_number;
         let name = Name::of_segment(number);
-        let mut bytes = Vec::new();
-        let segment = SegmentHeader {
-            number,
-            first: self.next,
-            created_ns: now_ns,
-        };
-        bytes.extend_from_slice(&segment.encode());
+        let mut bytes = vec![0; SEGMENT_HEADER_BYTES];
         let session = header(Kind::Session, self.epoch, self.next, now_ns);
         append_record(session, &mut bytes, |out| self.session.append(out))
             .ok_or(LogError::TooLong(self.next))?;
         append_topics(&self.topics, self.epoch, self.next, now_ns, &mut bytes)
             .ok_or(LogError::TooLong(self.next))?;
         let len = self.target_bytes().max(bytes.len() as u64);
+        let segment = SegmentHeader {
+            number,
+            first: self.next,
+            created_ns: now_ns,
+            reserved_bytes: len,
+        };
+        bytes[..SEGMENT_HEADER_BYTES].copy_from_slice(&segment.encode());
         let file = self.disk.create(&name, len);
         let file = file.map_err(LogError::io(format!("creating {name} with {len} bytes")))?;
         let mut active = Active {
@@ -549,54 +476,4 @@ fn heads(strip: &Strip) -> Result<Vec<UpdateHead>, LogError> {
         })
     });
     heads.collect()
-}
-
-/// Writes at the tail, and moves it by what was written.
-fn write<F: DiskFile>(active: &mut Active<F>, mut bytes: &[u8]) -> Result<(), LogError> {
-    if active.dirty_to > active.tail {
-        // Otherwise they would stand after the end of a shorter record.
-        let zeros = vec![0; (active.dirty_to - active.tail) as usize];
-        write_all_at(&active.file, &zeros, active.tail)
-            .map_err(LogError::io(format!("writing to {}", active.name)))?;
-        active.dirty_to = active.tail;
-    }
-    while !bytes.is_empty() {
-        let written = match active.file.write_at(bytes, active.tail) {
-            Ok(0) => Err(std::io::ErrorKind::WriteZero.into()),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Ok(0),
-            result => result,
-        };
-        let written = written.map_err(LogError::io(format!("writing to {}", active.name)))?;
-        bytes = &bytes[written..];
-        active.tail += written as u64;
-        active.dirty_to = active.tail;
-    }
-    Ok(())
-}
-
-/// Writes one record at the tail, which stays where it is if that fails.
-fn write_whole<F: DiskFile>(active: &mut Active<F>, bytes: &[u8]) -> Result<(), LogError> {
-    let tail = active.tail;
-    let result = write(active, bytes);
-    if result.is_err() {
-        active.tail = tail;
-    }
-    result
-}
-
-fn sync<D: Disk>(
-    active: &mut Active<D::File>,
-    disk: &D,
-    not_synced: &mut Option<String>,
-) -> Result<(), LogError> {
-    let mut result = active.file.sync();
-    if result.is_ok() && !active.is_name_synced {
-        result = disk.sync_names();
-        active.is_name_synced = result.is_ok();
-    }
-    result.map_err(|error| {
-        let reason = format!("syncing {}: {error}", active.name);
-        *not_synced = Some(reason.clone());
-        LogError::NotSynced(reason)
-    })
 }

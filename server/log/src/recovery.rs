@@ -5,40 +5,17 @@ use tickcast_protocol::message::{Epoch, Position, TimeNs};
 
 use crate::{
     active::Active,
-    disk::{Disk, DiskFile, read_exact_at, write_all_at},
+    cut::{Cut, cut},
+    disk::{Disk, DiskFile, read_exact_at, write_zeros},
     error::OpenError,
     flaw::Flaw,
     format::{
-        HeaderError, HeaderFlaw, Kind, Name, RECORD_HEADER_BYTES, SegmentHeader, Session,
-        TRAILER_BYTES, Topics, Trailer,
+        HeaderError, HeaderFlaw, Name, SegmentHeader, Session, TRAILER_BYTES, Topics, Trailer,
     },
-    records::{Found, Records},
+    records::Records,
     segment::{Opened, Segment, list, read_header, read_trailer},
     walk::{Event, FIRST_RECORD, OnDamage, Stop, Walked, walk},
 };
-
-/// Bytes copied at once.
-const COPY_BYTES: usize = 256 * 1024;
-
-/// What was cut off the last segment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cut {
-    /// The segment's file.
-    pub name: String,
-    /// Where the first byte was that is not there any more.
-    pub offset: u64,
-    /// Number of bytes up to the last one that was not zero.
-    pub bytes: u64,
-    /// What was wrong at the offset.
-    pub flaw: Flaw,
-    /// Positions of updates that could be recognised in it: from, to.
-    pub positions: Option<(Position, Position)>,
-    /// The file that has the bytes now.
-    pub saved_as: String,
-    /// Whether it is the beginning of a record whose writing was interrupted, and nothing else. If
-    /// only the server stopped, no client has got such a record.
-    pub is_torn: bool,
-}
 
 /// Positions that are missing between two segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,10 +116,12 @@ pub(crate) fn recover<D: Disk>(
                 first,
                 tail,
                 walked,
+                reserved_bytes,
                 cut,
             } = *open;
             found.check_follows(number, first)?;
-            found.cut = put_in_order(disk, number, &file, tail, segment_bytes, cut, now_ns)?;
+            let reserved = (segment_bytes, reserved_bytes);
+            found.cut = put_in_order(disk, number, &file, tail, reserved, cut, now_ns)?;
             let index = walked.index.clone();
             found.last = Last::of(*walked);
             if found.cut.is_some()
@@ -226,6 +205,7 @@ struct Open<F> {
     /// Where the next record will begin.
     tail: u64,
     walked: Box<Walked>,
+    reserved_bytes: u64,
     /// What is wrong at the tail.
     cut: Option<Stop>,
 }
@@ -258,6 +238,14 @@ fn end_of<D: Disk>(disk: &D, number: u64) -> Result<End<D::File>, OpenError> {
         return Ok(End::Closed(file, Box::new(walked)));
     }
     let tail = index_at.unwrap_or(stop.offset);
+    if trailer.is_none() && len < header.reserved_bytes {
+        // Whole records may be gone with the rest.
+        stop.flaw = Some(Flaw::FileShort {
+            bytes: len,
+            reserved: header.reserved_bytes,
+        });
+        stop.header = None;
+    }
     let cut = match index_at {
         // It was being closed. The index is made anew, and its trailer is nothing to tell about.
         Some(_) if is_trailer(&file, &stop, number, len).map_err(failed())? => None,
@@ -268,6 +256,7 @@ fn end_of<D: Disk>(disk: &D, number: u64) -> Result<End<D::File>, OpenError> {
         first: header.first,
         tail,
         walked: Box::new(walked),
+        reserved_bytes: header.reserved_bytes,
         cut,
     })))
 }
@@ -359,108 +348,27 @@ fn put_in_order<D: Disk>(
     number: u64,
     file: &D::File,
     tail: u64,
-    segment_bytes: u64,
+    (segment_bytes, reserved_bytes): (u64, u64),
     stop: Option<Stop>,
     now_ns: TimeNs,
 ) -> Result<Option<Cut>, OpenError> {
     let name = Name::of_segment(number);
     let failed = || OpenError::io(format!("cutting {name} at {tail}"));
     let cut = cut(disk, number, file, stop, now_ns)?;
-    file.set_len(tail).map_err(failed())?;
-    let reserved = segment_bytes.max(tail);
-    file.set_len(reserved).map_err(OpenError::io(format!(
-        "reserving {reserved} bytes for {name}"
-    )))?;
+    // The file never becomes shorter than what was reserved for it, also if this is interrupted.
+    let len = file.size().map_err(failed())?;
+    let last_written = Records::new(file, tail, len).last_written(tail);
+    let end = last_written
+        .map_err(failed())?
+        .map_or(tail, |last| last + 1);
+    write_zeros(file, tail, end).map_err(failed())?;
+    let reserved = segment_bytes.max(reserved_bytes);
+    if len < reserved {
+        file.set_len(reserved).map_err(OpenError::io(format!(
+            "reserving {reserved} bytes for {name}"
+        )))?;
+    }
     file.sync()
         .map_err(OpenError::io(format!("syncing {name}")))?;
     Ok(cut)
-}
-
-/// Says what will be cut, and saves it.
-fn cut<D: Disk>(
-    disk: &D,
-    number: u64,
-    file: &D::File,
-    stop: Option<Stop>,
-    now_ns: TimeNs,
-) -> Result<Option<Cut>, OpenError> {
-    let name = Name::of_segment(number);
-    let failed = || OpenError::io(format!("reading {name}"));
-    let Some(Stop {
-        offset,
-        flaw: Some(flaw),
-        header,
-    }) = stop
-    else {
-        return Ok(None);
-    };
-    let len = file.size().map_err(failed())?;
-    let mut records = Records::new(file, offset, len);
-    let Some(last) = records.last_written(offset).map_err(failed())? else {
-        return Ok(None);
-    };
-    let bytes = last + 1 - offset;
-    let body_at = offset + RECORD_HEADER_BYTES as u64;
-    let is_torn = match flaw {
-        Flaw::Unfinished => header.is_some_and(|header| last + 1 < offset + header.record_bytes()),
-        Flaw::Header(HeaderFlaw::Crc) => last < body_at,
-        Flaw::FileEnds => true,
-        _ => false,
-    };
-    let positions = positions(&mut records).map_err(failed())?;
-    let saved_as = Name::of_cut(number, offset, now_ns);
-    save(disk, file, offset, bytes, &saved_as).map_err(OpenError::io(format!(
-        "saving in {saved_as} what is cut off {name}"
-    )))?;
-    Ok(Some(Cut {
-        name,
-        offset,
-        bytes,
-        flaw,
-        positions,
-        saved_as,
-        is_torn,
-    }))
-}
-
-/// The positions of updates in records whose headers are right, from a damaged place on.
-fn positions<F: DiskFile>(
-    records: &mut Records<'_, F>,
-) -> std::io::Result<Option<(Position, Position)>> {
-    let mut positions: Option<(Position, Position)> = None;
-    loop {
-        let header = match records.next()? {
-            Found::Record(header, _) => header,
-            Found::Flaw(_, Some(header)) => {
-                records.pass_over(&header);
-                header
-            }
-            Found::Flaw(_, None) | Found::Nothing => return Ok(positions),
-        };
-        if header.kind == Kind::Strip && header.count > 0 {
-            let (first, last) = (header.first, header.end() - 1);
-            let old = positions.unwrap_or((first, last));
-            positions = Some((old.0.min(first), old.1.max(last)));
-        }
-    }
-}
-
-fn save<D: Disk>(
-    disk: &D,
-    file: &D::File,
-    offset: u64,
-    bytes: u64,
-    name: &str,
-) -> std::io::Result<()> {
-    let copy = disk.create(name, bytes)?;
-    let mut buffer = vec![0; COPY_BYTES.min(bytes as usize)];
-    let mut copied = 0;
-    while copied < bytes {
-        let len = (bytes - copied).min(COPY_BYTES as u64) as usize;
-        read_exact_at(file, &mut buffer[..len], offset + copied)?;
-        write_all_at(&copy, &buffer[..len], copied)?;
-        copied += len as u64;
-    }
-    copy.sync()?;
-    disk.sync_names()
 }

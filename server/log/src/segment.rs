@@ -50,7 +50,7 @@ pub(crate) fn read_header<D: Disk>(
     file: &D::File,
 ) -> Result<Result<SegmentHeader, HeaderError>, OpenError> {
     let len = file
-        .len()
+        .size()
         .map_err(OpenError::io(format!("reading {name}")))?;
     let mut bytes = [0; SEGMENT_HEADER_BYTES];
     let known = len.min(SEGMENT_HEADER_BYTES as u64) as usize;

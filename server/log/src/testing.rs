@@ -20,7 +20,7 @@ pub const SECTOR_BYTES: usize = 512;
 pub enum Operation {
     /// Opening or reading.
     Read,
-    /// Writing so many bytes.
+    /// Writing a number of bytes.
     Write(usize),
     /// Making a file.
     Create,
@@ -39,7 +39,7 @@ pub enum Operation {
 pub enum Outcome {
     /// It works.
     Done,
-    /// At most so many bytes are read or written.
+    /// At most this many bytes are read or written.
     Short(usize),
     /// Nothing is done.
     Fails(io::ErrorKind),

@@ -96,3 +96,26 @@ pub(crate) fn write_all_at(
     }
     Ok(())
 }
+
+/// Bytes that a disk writes together.
+const SECTOR_BYTES: u64 = 512;
+
+/// Writes zeros from an offset up to another, the last ones first. If that is interrupted, the
+/// rest looks like a record whose writing was interrupted.
+///
+/// # Errors
+///
+/// If writing fails.
+pub(crate) fn write_zeros(file: &impl DiskFile, from: u64, to: u64) -> io::Result<()> {
+    let mut end = to;
+    while end > from {
+        let start = end.saturating_sub(SECTOR_BYTES).max(from);
+        write_all_at(
+            file,
+            &[0; SECTOR_BYTES as usize][..(end - start) as usize],
+            start,
+        )?;
+        end = start;
+    }
+    Ok(())
+}

@@ -29,6 +29,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) first: Position,
     /// When it was made.
     pub(crate) created_ns: TimeNs,
+    /// Bytes that were reserved for it. A shorter file without a trailer was cut by someone else.
+    pub(crate) reserved_bytes: u64,
 }
 
 /// Why bytes are not the beginning of a segment.
@@ -54,6 +56,7 @@ impl SegmentHeader {
         bytes[16..24].copy_from_slice(&self.number.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.first.to_le_bytes());
         bytes[32..40].copy_from_slice(&self.created_ns.to_le_bytes());
+        bytes[40..48].copy_from_slice(&self.reserved_bytes.to_le_bytes());
         let crc = crc32c::crc32c(&bytes[..CHECKED_BYTES]);
         bytes[CHECKED_BYTES..].copy_from_slice(&crc.to_le_bytes());
         bytes
@@ -84,6 +87,7 @@ impl SegmentHeader {
                 number: reader.u64()?,
                 first: reader.u64()?,
                 created_ns: reader.i64()?,
+                reserved_bytes: reader.u64()?,
             })
         })();
         // Positions begin at 1.

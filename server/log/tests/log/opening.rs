@@ -115,7 +115,7 @@ fn a_record_whose_writing_was_interrupted_is_cut_and_the_epoch_goes_on() {
                     (cut.offset, cut.bytes),
                     (start as u64, (written - start) as u64)
                 );
-                let saved = &torn_disk.files()[&cut.saved_as];
+                let saved = &torn_disk.files()[&cut.saved_as.unwrap()];
                 assert_eq!(saved[..], after[start..written]);
             }
         }
@@ -264,7 +264,7 @@ fn errors_name_the_file_and_the_system_s_words() {
         }
         _ => tickcast_log::testing::Outcome::Done,
     });
-    let error = Log::open(disk.clone(), SETTINGS, opening(1, 11)).unwrap_err();
+    let error = Log::open(disk, SETTINGS, opening(1, 11)).unwrap_err();
     assert!(matches!(&error, OpenError::Io { what, .. } if what.contains(".seg")));
     assert!(
         error.to_string().contains("read-only filesystem"),

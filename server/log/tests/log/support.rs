@@ -57,22 +57,21 @@ impl Source {
         for index in 0..updates {
             let position = first + index as Position;
             let topic = (position % 7).min(self.topics.len() as u64) as u32;
-            if !self.topics.contains_key(&topic) {
+            let seq = self.topics.entry(topic).or_insert_with(|| {
                 let name = Topic::new(&format!("plant/{topic}")).unwrap();
                 builder.introduce(TopicInfo {
                     unit: (topic == 1).then(|| "°C".to_owned()),
                     ..TopicInfo::new(topic, name)
                 });
-                self.topics.insert(topic, 0);
-            }
-            let seq = self.topics.get_mut(&topic).unwrap();
+                0
+            });
             *seq += 1;
             self.time_ns += 10;
             builder.push(&Update {
                 topic,
                 position,
                 seq: *seq,
-                source_time_ns: (position % 3 == 0).then_some(-5),
+                source_time_ns: position.is_multiple_of(3).then_some(-5),
                 ingest_time_ns: self.time_ns,
                 quality: match position % 11 {
                     5 => Quality::Historical,
@@ -84,7 +83,7 @@ impl Source {
         if first % 5 == 1 && self.topics.contains_key(&0) {
             builder.change_statuses([StatusChange {
                 topic: 0,
-                status: if first % 2 == 0 {
+                status: if first.is_multiple_of(2) {
                     Status::Dead
                 } else {
                     Status::Live
