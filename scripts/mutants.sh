@@ -19,6 +19,7 @@ MEMORY_MAX_KIB=$((12 * 1024 * 1024))
 
 # Files that check origins, hosts, permissions, limits, timeouts and frames.
 CORE_CHECKS=(
+    'server/core/src/identity/*.rs'
     server/core/src/permissions.rs
     server/core/src/sequencer/new_topics.rs
     server/core/src/settings.rs

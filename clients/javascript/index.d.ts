@@ -179,7 +179,8 @@ export interface ClientStats extends SubscriptionStats {
  * event is handled when the callback returns (or its promise settles), or when the iterator is asked
  * for the next event.
  *
- * DOM events: `status` with `{ status }`, `violation` with `{ reason }`, both in `detail`.
+ * DOM events: `status` with `{ status }`, and with `error` if it is closed by an error; `violation`
+ * with `{ reason }`; both in `detail`.
  */
 export class Subscription extends EventTarget implements AsyncIterable<SubscriptionEvent> {
   private constructor();
@@ -191,6 +192,8 @@ export class Subscription extends EventTarget implements AsyncIterable<Subscript
   readonly granted: Granted | null;
   /** `paused`: the program is too slow, and its updates wait on the server's tape. */
   readonly status: 'pending' | 'live' | 'paused' | 'closed';
+  /** Why it is closed, such as a `ForbiddenError`; null if the program has closed it. */
+  readonly error: Error | null;
   /** Resolves when the server first accepts. Rejects when it refuses or the client is closed. */
   readonly ready: Promise<Granted>;
   /** Continues after all handled events. Undefined before the first acceptance. */
@@ -224,8 +227,9 @@ export interface ClientOptions {
   /** `publish` refuses while more bytes than this wait for the network. Default 4 MiB. */
   maxBufferedBytes?: number;
   /**
-   * Returns the newest token, or a promise of it. Called on each connection, and when the server
-   * says that the identity is about to expire.
+   * Returns the newest token, or a promise of it. Called on each connection, when the server says
+   * that the identity is about to expire, and after the server has refused a token or ended the
+   * identity. A refused token is shown again after a minute at the earliest, another one at once.
    */
   token?: () => string | Promise<string>;
   /** Time for connection and welcome. Default 10 seconds. */
@@ -365,7 +369,7 @@ export type StatusDetail =
 
 export interface ClientEventMap {
   status: CustomEvent<StatusDetail>;
-  /** A refusal that answers no pending request. */
+  /** A refusal that answers no pending request, a refused token, or no token to renew with. */
   error: CustomEvent<Error>;
   draining: CustomEvent<{ reconnect_within_ms: number }>;
   identity: CustomEvent<Identity>;

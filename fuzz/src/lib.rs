@@ -22,7 +22,9 @@ mod query;
 mod replay;
 mod segment;
 mod sparkplug;
+mod tickets;
 mod tls_records;
+mod tokens;
 mod topics;
 mod websocket;
 
@@ -49,7 +51,9 @@ pub use self::{
     replay::replay,
     segment::segment,
     sparkplug::sparkplug,
+    tickets::tickets,
     tls_records::tls_records,
+    tokens::tokens,
     topics::topics,
     websocket::websocket,
 };
@@ -58,7 +62,7 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 24] = [
+pub const TARGETS: [(&str, Target); 26] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -79,6 +83,8 @@ pub const TARGETS: [(&str, Target); 24] = [
     ("conditions", conditions),
     ("proxy_header", proxy_header),
     ("tls_records", tls_records),
+    ("tokens", tokens),
+    ("tickets", tickets),
     ("packets", packets),
     ("metadata", metadata),
     ("lines", lines),

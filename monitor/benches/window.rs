@@ -7,29 +7,27 @@
 //! Run it with `cargo bench -p tickcast-monitor --bench window`. To compare with another build, add
 //! `-- --before PROGRAM`: both are measured in turn. It needs Xvfb (Debian package xvfb).
 
+mod support;
+
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::Write,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use support::{Display, HEIGHT, Program, WIDTH, server, url, wait};
 use tickcast_protocol::{
     client::{Client, ClientHandle, ClientOptions, ConnectOptions, Event},
     codec::Encoding,
     message::Publication,
     value::Value,
 };
-use tickcast_server::{Server, config};
 use x11rb::{
     connection::Connection,
     protocol::xproto::{ConnectionExt, ImageFormat, Window},
     rust_connection::RustConnection,
 };
-
-const WIDTH: u16 = 1440;
-const HEIGHT: u16 = 900;
 
 /// Before it, the window is being built.
 const WARM_UP: Duration = Duration::from_secs(8);
@@ -86,103 +84,10 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A virtual display; it ends with the bench.
-struct Display {
-    server: Child,
-    name: String,
-}
-
-impl Display {
-    fn start() -> Result<Self> {
-        let screen = format!("{WIDTH}x{HEIGHT}x24");
-        let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", &screen])
-            .args(["-nolisten", "tcp"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("Xvfb must be installed (Debian package xvfb)")?;
-        let stdout = server.stdout.take().context("Xvfb has no output")?;
-        let mut number = String::new();
-        BufReader::new(stdout).read_line(&mut number)?;
-        ensure!(!number.trim().is_empty(), "Xvfb found no free display");
-        let name = format!(":{}", number.trim());
-        Ok(Self { server, name })
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
-/// The program with its window; it ends with the measurement.
-struct Program {
-    child: Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Program {
-    fn start(display: &Display, program: &Path, url: &str, topic: &str) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let child = Command::new(program)
-            .args(["--url", url, "--chart", topic, "--theme", "dark"])
-            .args(["--size", &format!("{WIDTH}x{HEIGHT}")])
-            .arg("--settings")
-            .arg(folder.path().join("settings.json"))
-            .env("DISPLAY", &display.name)
-            .env_remove("WAYLAND_DISPLAY")
-            .env("LIBGL_ALWAYS_SOFTWARE", "1")
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        Ok(Self {
-            child,
-            _folder: folder,
-        })
-    }
-
-    /// The CPU time so far, by Linux's /proc (proc_pid_stat(5)).
-    fn cpu(&self) -> Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let (_, rest) = stat.rsplit_once(')').context("no name of a program")?;
-        let fields: Vec<&str> = rest.split_whitespace().collect();
-        let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        Ok(Duration::from_millis(ticks * 10))
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn server(arguments: &[&str]) -> Result<Server> {
-    let fixed = ["tickcast-server", "--listen", "127.0.0.1:0"];
-    let all = fixed.iter().chain(arguments).map(Into::into);
-    match config::load(all, [])? {
-        config::Command::Run(settings) => Ok(Server::start(*settings)?),
-        config::Command::Print(text) => anyhow::bail!("{text}"),
-    }
-}
-
-fn url(server: &Server) -> String {
-    format!("ws://{}/ws", server.address())
-}
-
-#[allow(clippy::disallowed_methods, reason = "it waits for another program")]
-fn wait(time: Duration) {
-    std::thread::sleep(time);
-}
-
 fn cpu_at(display: &Display, program: &Path, rate: usize) -> Result<f64> {
     let server = server(&["--feed", "simulated", "--sim-rate", &rate.to_string()])?;
     let topic = "market/BTC-USDT/trade";
-    let program = Program::start(display, program, &url(&server), topic)?;
+    let program = Program::start(display, program, &url(&server), &["--chart", topic], None)?;
     wait(WARM_UP);
     let (begun, before) = (Instant::now(), program.cpu()?);
     wait(MEASURED);
@@ -231,7 +136,7 @@ fn publish_to_pixel(display: &Display, program: &Path) -> Result<Vec<Duration>> 
     let url = url(&server);
     let mut publisher = Publisher::new(&url)?;
     publisher.publish(0.0)?;
-    let program = Program::start(display, program, &url, TOPIC)?;
+    let program = Program::start(display, program, &url, &["--chart", TOPIC], None)?;
     let (screen, number) = x11rb::connect(Some(&display.name))?;
     let root = screen.setup().roots[number].root;
     wait(WARM_UP);

@@ -5,10 +5,14 @@ use std::path::PathBuf;
 use clap::{Args as Group, Parser};
 use tickcast_protocol::{
     tls::TlsOptions,
+    token_file::check_token,
     topic::{Filter, Topic},
 };
 
-use crate::files::saved_state::ThemeChoice;
+use crate::{
+    data::login::{Login, TokenOrigin},
+    files::{header_file::read_header, saved_state::ThemeChoice},
+};
 
 /// The address that the server listens on by default.
 pub(crate) const URL_DEFAULT: &str = "ws://127.0.0.1:7400/ws";
@@ -23,6 +27,9 @@ pub struct Args {
 
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
+
+    #[command(flatten)]
+    pub(crate) login: LoginArgs,
 
     /// Topics to watch, as an MQTT filter; may be repeated
     #[arg(long = "filter", value_name = "FILTER", default_value = "#")]
@@ -89,6 +96,45 @@ pub(crate) struct TlsArgs {
     /// Name that the server's certificate must have [default: the host in the URL]
     #[arg(long, value_name = "NAME")]
     server_name: Option<String>,
+}
+
+/// The login at the server that is shown first. It is sent to no other server.
+#[derive(Debug, Clone, Group)]
+pub(crate) struct LoginArgs {
+    /// File with a token that proves an identity. It is read again before the token expires, and
+    /// after the server has refused it. The variable TICKCAST_MONITOR_TOKEN may hold the token
+    /// itself
+    #[arg(long, value_name = "FILE", env = "TICKCAST_MONITOR_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+
+    /// File with a header `Name: value` for a proxy in front of the server
+    #[arg(long, value_name = "FILE", env = "TICKCAST_MONITOR_HEADER_FILE")]
+    header_file: Option<PathBuf>,
+}
+
+/// The variable that may hold a token. There is no flag for it, because other users of a machine
+/// can read command lines.
+const TOKEN_VARIABLE: &str = "TICKCAST_MONITOR_TOKEN";
+
+impl LoginArgs {
+    /// The login, or what is wrong with it.
+    pub(crate) fn login(&self) -> Result<Login, String> {
+        let given = std::env::var(TOKEN_VARIABLE)
+            .ok()
+            .filter(|text| !text.is_empty());
+        let origin = match (&self.token_file, given) {
+            // It may come later.
+            (Some(path), _) => Some(TokenOrigin::File(path.clone())),
+            (None, Some(text)) => {
+                let token =
+                    check_token(&text).map_err(|what| format!("{TOKEN_VARIABLE} {what}"))?;
+                Some(TokenOrigin::Given(token))
+            }
+            (None, None) => None,
+        };
+        let header = self.header_file.as_deref().map(read_header).transpose()?;
+        Login::new(origin, header).checked()
+    }
 }
 
 impl TlsArgs {

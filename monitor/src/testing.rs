@@ -10,6 +10,7 @@ pub use crate::{
         format::number,
         history::{CHUNK_SAMPLES, GapCause, LANE_MAIN, SampleSeries, SeriesGap, SeriesKind},
         incoming::IncomingItem,
+        login::Login,
         long_history::{BarSum, LongBar},
         topics::{ChangeReference, PastHistory, Store, TOPICS_MAX},
     },

@@ -15,6 +15,8 @@ mod strict_json;
 
 pub mod recording;
 
+pub mod token_file;
+
 pub mod backoff;
 
 #[cfg(feature = "tls")]

@@ -17,8 +17,9 @@
 //!
 //! `server` starts the threads of these rooms and ends them in order; `entrances` binds the
 //! listeners, and `start_error` says why a server does not start. `settings` holds the settings
-//! in the form in which the rooms use them, and `clock` reads the system's clocks. `testing`
-//! exports what the tests, benches and fuzz targets need of the rooms.
+//! in the form in which the rooms use them, and `clock` reads the system's clocks. `accounts`
+//! counts what several connections do together. `testing` exports what the tests, benches and fuzz
+//! targets need of the rooms.
 //!
 //! The crate `tickcast-core` decides what each client is sent, and when. It has no sockets and no
 //! clock, so the rooms here make no such decision.
@@ -48,6 +49,7 @@ mod net;
 
 pub mod log;
 
+mod accounts;
 mod changing;
 mod clock;
 mod entrances;

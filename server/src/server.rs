@@ -92,9 +92,10 @@ impl Server {
         let further = Entrances::further_sockets(&listeners, &server);
         descriptors::check(server.shards, feeds.len(), further)?;
         let server = Arc::new(server);
+        let clock = Clock::start();
         let auth = match &server.identities {
             Some(path) => {
-                let auth = Auth::load(path.clone(), server.authenticate_timeout);
+                let auth = Auth::load(path.clone(), server.authenticate_timeout, clock);
                 Some(auth.map_err(StartError::Identities)?)
             }
             None => None,
@@ -147,7 +148,6 @@ impl Server {
         let state = Arc::new(ServerState::default());
         let handoff = Arc::new(Handoff::new(server.shards, server.tape_bytes));
         let (end, ended) = watch::channel(false);
-        let clock = Clock::start();
         let (ingest, submissions) = Ingest::new(clock);
         let epoch = Epoch(rand::random());
         let audit = match &server.audit {
@@ -156,7 +156,7 @@ impl Server {
         };
         let gate = Gate::new(Arc::clone(&server), Arc::clone(&metrics));
         let gate = Arc::new(gate.with_audit(audit.clone()));
-        let permits = Permits::new(server.connections_per_address_max);
+        let permits = Permits::new(server.connections_per_address_max, clock);
         let echo_budget = Budget::new(ECHO_BUDGET_BYTES);
         let (busy_shards, _) = watch::channel(server.shards);
 

@@ -44,6 +44,21 @@ pub mod tls {
     }
 }
 
+/// Tokens, tickets, and the files of identities.
+pub mod identities {
+    use std::path::Path;
+
+    pub use crate::{
+        auth::{State, TICKET_LIFE, TOKEN_MAX_BYTES, TicketError, Tickets},
+        net::request::bearer,
+    };
+
+    /// The number of revocations in a file, and the file as it would be written.
+    pub fn read_revocations(path: &Path) -> Result<(usize, String), String> {
+        crate::auth::read_revocations(path)
+    }
+}
+
 /// The header of the PROXY protocol.
 pub mod proxy_protocol {
     pub use crate::net::proxy_protocol::{

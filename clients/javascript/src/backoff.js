@@ -35,3 +35,6 @@ export function mayReconnect(code) {
     code === 1001 || code === 1005 || code === 1006 || (code >= 1011 && code <= 1015) || (code >= 4000 && code <= 4499)
   );
 }
+
+/** The token has expired, was refused, or is revoked: another one can help. */
+export const isAboutToken = (code) => code === 4002 || code === 4501 || code === 4502;

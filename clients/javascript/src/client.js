@@ -2,7 +2,8 @@ import { Backoff, mayReconnect } from './backoff.js';
 import { Clock, now } from './connection/clock.js';
 import { Connection, MAX_REASON_BYTES } from './connection/connection.js';
 import { PendingRequests } from './connection/pending-requests.js';
-import { ServerError, TooLongError } from './errors.js';
+import { Tokens } from './connection/tokens.js';
+import { TOKEN_REFUSED, ServerError, TooLongError } from './errors.js';
 import { SubscriptionRegistry } from './subscription/registry.js';
 import { ENCODINGS, byteLength } from './wire/encodings.js';
 import { TopicTable } from './wire/topic-table.js';
@@ -66,9 +67,13 @@ export class Client extends EventTarget {
   /** By this program's clock. */
   #heard_ns = 0n;
   #registry;
-  #timers = { reconnect: null, stable: null, clock: null, drain: null };
-  #isDraining = false;
+  #timers = { reconnect: null, stable: null, clock: null, drain: null, renew: null };
+  /** Whether to connect again after the end of this connection, whatever its close code is. */
+  #comesBack = false;
   #identity = null;
+  #tokens;
+  /** The waits until another token is asked for, while the identity is about to expire. */
+  #renewals;
   /** Whether requests may be sent: the client needs no token, or the server has accepted it. */
   #hasBegun = false;
   #settleReady;
@@ -89,6 +94,8 @@ export class Client extends EventTarget {
     if (!Object.hasOwn(ENCODINGS, this.#options.encoding)) throw new TypeError(`unknown encoding ${this.#options.encoding}: use ${Object.keys(ENCODINGS).join(' or ')}`);
     this.#topics = new TopicTable(options.topics);
     this.#backoff = new Backoff(this.#options.random);
+    this.#renewals = new Backoff(this.#options.random);
+    this.#tokens = new Tokens(this.#options.token, this.#options.now);
     this.#registry = new SubscriptionRegistry(this.#options, this.stats, {
       isOpen: () => this.#readyState === OPEN && this.#hasBegun,
       sendRequest: (message, handlers) => this.#sendRequest(message, handlers),
@@ -262,7 +269,7 @@ export class Client extends EventTarget {
     this.#identity = null;
     this.#hasBegun = false;
     this.#setTimer('stable', () => this.#backoff.reset(), STABLE_MS);
-    if (this.#options.token) this.#renew(() => this.#begin(welcome));
+    if (this.#tokens.areUsed) this.#logIn(() => this.#begin(welcome));
     else this.#begin(welcome);
   }
 
@@ -282,13 +289,33 @@ export class Client extends EventTarget {
     this.#readyState = closing ? CLOSING : CONNECTING;
     this.#requests.rejectAll(error);
     this.#registry.disconnected();
-    const reconnects = this.#isDraining || mayReconnect(end.code);
-    this.#isDraining = false;
+    const needsToken = this.#tokens.ended(end);
+    const reconnects = this.#comesBack || needsToken || mayReconnect(end.code);
+    this.#comesBack = false;
     if (closing) return this.#finish(end, null);
     if (!reconnects) return this.#finish(end, error);
+    this.#wait(end);
+  }
+
+  #wait(end) {
     const delay_ms = this.#backoff.next();
-    this.#setTimer('reconnect', () => this.#connect(), delay_ms);
+    const connect = this.#tokens.hasRefused ? () => this.#connectWithToken(end) : () => this.#connect();
+    this.#setTimer('reconnect', connect, delay_ms);
     this.#status('waiting', { ...end, delay_ms });
+  }
+
+  /** Connects with another token than the refused one. Without one it waits again. */
+  async #connectWithToken(end) {
+    let reason;
+    try {
+      reason = await this.#tokens.fetch();
+    } catch (error) {
+      reason = error.message;
+      this.#tell(error);
+    }
+    if (this.#readyState !== CONNECTING) return;
+    if (reason === null) this.#connect();
+    else this.#wait({ ...end, reason: `${reason}; no other token yet` });
   }
 
   /** @param {Error | null} error null if the program closed the client */
@@ -306,32 +333,74 @@ export class Client extends EventTarget {
    *
    * @param {string} token
    */
-  authenticate(token) {
-    return this.#request({ type: 'authenticate', token });
+  async authenticate(token) {
+    const connection = this.#connection;
+    try {
+      const identity = await this.#request({ type: 'authenticate', token });
+      if (this.#connection === connection) this.#tokens.accepted(token);
+      return identity;
+    } catch (error) {
+      if (error.code === TOKEN_REFUSED) this.#tokens.refuse(token, error.message);
+      throw error;
+    }
   }
 
   /**
-   * Fetches a token and shows it to the server, unless the connection ends meanwhile.
+   * Fetches a token and shows it to the server.
    *
-   * @param {(() => void) | null} begin what a new connection waits for, if it is new
+   * @param {() => void} begin what the new connection waits for
    */
-  async #renew(begin) {
+  #logIn(begin) {
+    const connection = this.#connection;
+    return this.#whileOpen(async (isSame) => {
+      const token = await this.#tokens.first();
+      if (!isSame()) return;
+      await this.authenticate(token);
+      if (isSame()) begin();
+    }, (error) => {
+      // Another attempt can succeed with another token, or if the program found none this time.
+      this.#comesBack = !(error instanceof ServerError) || error.temporary || error.code === TOKEN_REFUSED;
+      connection.close(NORMAL, 'no token');
+    });
+  }
+
+  /**
+   * Shows the server another token, because the one of this connection is about to expire. Without
+   * one it asks again later, until the connection ends.
+   *
+   * @param {boolean} isFirst whether it is the first attempt after the server's warning
+   */
+  #renew(isFirst) {
+    const again = () => this.#setTimer('renew', () => this.#renew(false), this.#renewals.next());
+    return this.#whileOpen(async (isSame) => {
+      const token = await this.#tokens.another();
+      if (!isSame()) return;
+      if (token !== null) {
+        await this.authenticate(token);
+        this.#renewals.reset();
+      } else if (isFirst) {
+        throw new Error('the token is about to expire, and there is no other one yet');
+      } else {
+        again();
+      }
+    }, again);
+  }
+
+  /** Runs a task of this connection. Its error is told, unless the connection has ended. */
+  async #whileOpen(task, failed) {
     const connection = this.#connection;
     const isSame = () => this.#connection === connection && this.#readyState === OPEN;
     try {
-      const token = await this.#options.token();
-      if (!isSame()) return;
-      await this.authenticate(token);
+      await task(isSame);
     } catch (error) {
       if (!isSame()) return;
-      this.dispatchEvent(new CustomEvent('error', { detail: error }));
-      if (!begin) return;
-      // Another attempt can succeed if the program found no token, not if the server refused it.
-      this.#isDraining = !(error instanceof ServerError);
-      connection.close(NORMAL, 'no token');
-      return;
+      this.#tell(error);
+      failed(error);
     }
-    if (isSame()) begin?.();
+  }
+
+  #tell(error) {
+    this.dispatchEvent(new CustomEvent('error', { detail: error }));
   }
 
   #receive(message) {
@@ -342,7 +411,7 @@ export class Client extends EventTarget {
         if (message.id !== undefined) this.#requests.resolve(message.id, message);
         return;
       case 'expiring':
-        if (this.#options.token) this.#renew(null);
+        if (this.#tokens.areUsed) this.#renew(true);
         return this.dispatchEvent(new CustomEvent('expiring', { detail: { expires_ns: message.expires_ns } }));
       case 'unsubscribed':
         if (message.id === undefined) return this.#registry.forbidden(message);
@@ -359,7 +428,7 @@ export class Client extends EventTarget {
       case 'error': {
         const error = new ServerError(message);
         if (message.id !== undefined && this.#requests.reject(message.id, error)) return;
-        return this.dispatchEvent(new CustomEvent('error', { detail: error }));
+        return this.#tell(error);
       }
       case 'draining':
         return this.#drain(message.reconnect_within_ms);
@@ -370,7 +439,7 @@ export class Client extends EventTarget {
 
   /** Many clients get this message at the same time, so each closes at a random time. */
   #drain(window_ms) {
-    this.#isDraining = true;
+    this.#comesBack = true;
     this.#setTimer('drain', () => this.#connection?.close(NORMAL, 'draining'), this.#options.random() * window_ms);
     this.dispatchEvent(new CustomEvent('draining', { detail: { reconnect_within_ms: window_ms } }));
   }

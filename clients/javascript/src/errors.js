@@ -3,6 +3,9 @@
 /** Error codes that mean "try again later", for answers that have no field for it. */
 const TEMPORARY_CODES = [102, 400, 502];
 
+/** Error code: the server does not accept a token. */
+export const TOKEN_REFUSED = 501;
+
 /** A message that breaks the rules of its encoding. */
 export class MalformedError extends Error {
   name = 'MalformedError';

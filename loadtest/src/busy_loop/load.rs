@@ -83,6 +83,7 @@ impl BusyLoad {
             dialect,
             source: Some(settings.publisher_source),
             tls: settings.tls.clone(),
+            token: None,
         };
         let content = PublishContent {
             run: RUN,

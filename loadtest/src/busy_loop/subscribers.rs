@@ -98,7 +98,8 @@ impl Subscribers {
         };
         let subprotocol = self.dialect.subprotocol();
         let host = self.address.to_string();
-        let request = websocket::handshake_request(&host, &self.dialect.path(role), subprotocol);
+        let request =
+            websocket::handshake_request(&host, &self.dialect.path(role), subprotocol, None);
         let opening = Opening {
             request,
             subprotocol,

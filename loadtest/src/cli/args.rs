@@ -69,6 +69,10 @@ pub struct RunArgs {
     /// URL of the server, ws:// or wss://
     #[arg(long, default_value = "ws://127.0.0.1:7400/ws")]
     pub url: String,
+    /// File with a token that proves an identity; may be repeated, then subscribers have the tokens
+    /// in turn, and the publisher has the first one
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Vec<PathBuf>,
     /// For a server with TLS.
     #[command(flatten)]
     pub tls: TlsArgs,

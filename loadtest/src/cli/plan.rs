@@ -6,7 +6,7 @@ use std::{
 };
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use tickcast_protocol::{codec::Encoding, message::Mode, topic::Filter};
+use tickcast_protocol::{codec::Encoding, message::Mode, token_file::read_token, topic::Filter};
 
 use super::{
     args::{EncodingArg, MQTT_URL, ModeArg, RunArgs, SourceArg, TimingArg},
@@ -43,7 +43,11 @@ impl RunArgs {
             .wrapping_add(std::process::id())
             .wrapping_add(RunClock::monotonic().now_ns() as u32);
         self.check_numbers()?;
-        let target = url::endpoint(&self.url, &self.tls.options())?;
+        let mut target = url::endpoint(&self.url, &self.tls.options())?;
+        let tokens = self.token_file.iter().map(|path| read_token(path));
+        target.tokens = tokens
+            .collect::<Result<_, _>>()
+            .map_err(|error| format!("--token-file: {error}"))?;
         let timing = self.timing()?;
         Schedule::new(&timing, self.rate, Duration::from_secs(1))
             .map_err(|error| error.to_string())?;
@@ -233,6 +237,7 @@ impl RunArgs {
                 dialect: Dialect::Tickcast(params).of_publisher(),
                 source: None,
                 tls: target.tls.clone(),
+                token: target.tokens.first().cloned(),
             }),
             SourceArg::Mqtt => {
                 let (address, login) = url::broker(&self.mqtt_url)?;

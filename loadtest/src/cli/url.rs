@@ -45,6 +45,7 @@ pub(super) fn endpoint(text: &str, tls: &TlsOptions) -> Result<Endpoint, String>
         host: format!("{}:{}", url.host_str().unwrap_or_default(), address.port()),
         path,
         tls,
+        tokens: Vec::new(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! One WebSocket connection of a client.
 
 use std::{
+    fmt,
     io::{self, ErrorKind, Read, Write},
     net::SocketAddr,
 };
@@ -15,14 +16,21 @@ use crate::wire::{
 };
 
 /// What a client says until its connection is open.
-#[derive(Debug)]
 pub struct Opening {
-    /// The request of the handshake.
+    /// The request of the handshake, which may hold a token.
     pub request: String,
     /// The subprotocol that the request asks for.
     pub subprotocol: Option<&'static str>,
     /// Frames to send as soon as the handshake is over.
     pub greeting: Vec<u8>,
+}
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opening")
+            .field("subprotocol", &self.subprotocol)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why no further frame is read. It is small, because each frame's handler returns it.

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use tickcast_protocol::tls::TlsClient;
+use tickcast_protocol::{message::BearerToken, tls::TlsClient};
 
 use crate::publish::PublishTarget;
 
@@ -19,6 +19,8 @@ pub struct Endpoint {
     pub path: String,
     /// What speaks TLS, if the URL is with TLS.
     pub tls: Option<Arc<TlsClient>>,
+    /// Prove identities: subscribers have them in turn, and the publisher has the first one.
+    pub tokens: Vec<BearerToken>,
 }
 
 /// The publisher.

@@ -80,6 +80,7 @@ impl PublisherConnection {
                 dialect,
                 source,
                 tls,
+                token: bearer,
             } => {
                 let options = SocketOptions {
                     source: *source,
@@ -91,7 +92,7 @@ impl PublisherConnection {
                 };
                 let subprotocol = dialect.subprotocol();
                 let opening = Opening {
-                    request: websocket::handshake_request(host, path, subprotocol),
+                    request: websocket::handshake_request(host, path, subprotocol, bearer.as_ref()),
                     subprotocol,
                     greeting: dialect.greeting(ClientRole::Publisher),
                 };

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use tickcast_protocol::tls::TlsClient;
+use tickcast_protocol::{message::BearerToken, tls::TlsClient};
 
 use crate::dialect::Dialect;
 
@@ -26,6 +26,8 @@ pub enum PublishTarget {
         source: Option<IpAddr>,
         /// What speaks TLS, if the server does.
         tls: Option<Arc<TlsClient>>,
+        /// Proves an identity.
+        token: Option<BearerToken>,
     },
     /// To an MQTT broker from which the server reads, with QoS 0.
     Mqtt {

@@ -216,6 +216,7 @@ fn start_workers(plan: &Plan, clock: RunClock) -> io::Result<Vec<WorkerHandle>> 
         host: plan.target.host.clone(),
         path: plan.target.path.clone(),
         tls: plan.target.tls.clone(),
+        tokens: plan.target.tokens.clone(),
         sources: plan.sources.clone(),
         params: plan.params,
         filters: plan.filters.clone(),

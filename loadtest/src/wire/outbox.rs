@@ -1,12 +1,24 @@
 //! Bytes that wait until a socket takes them.
 
-use std::io::{self, ErrorKind, Write};
+use std::{
+    fmt,
+    io::{self, ErrorKind, Write},
+};
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Outbox {
     bytes: Vec<u8>,
     written: usize,
+}
+
+impl fmt::Debug for Outbox {
+    /// Without the bytes, which may hold a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox")
+            .field("waiting", &self.waiting())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Outbox {

@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use tickcast_protocol::message::BearerToken;
+
 /// The key of the handshake, from the RFC's own example (section 1.3). The key protects proxies
 /// from forged requests, so a load tester can always send the same one.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -97,13 +99,23 @@ pub enum WebSocketError {
 }
 
 /// The request that opens a connection. Without a subprotocol the server must choose none either.
-pub fn handshake_request(host: &str, path: &str, subprotocol: Option<&str>) -> String {
+/// The token proves an identity.
+pub fn handshake_request(
+    host: &str,
+    path: &str,
+    subprotocol: Option<&str>,
+    token: Option<&BearerToken>,
+) -> String {
     let subprotocol = subprotocol.map_or(String::new(), |name| {
         format!("Sec-WebSocket-Protocol: {name}\r\n")
     });
+    let authorization = token.map_or(String::new(), |token| {
+        format!("Authorization: Bearer {}\r\n", token.secret())
+    });
     format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{subprotocol}\r\n"
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\
+         {authorization}{subprotocol}\r\n"
     )
 }
 

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use tickcast_protocol::{tls::TlsClient, topic::Filter};
+use tickcast_protocol::{message::BearerToken, tls::TlsClient, topic::Filter};
 
 use crate::{dialect::SubscribeParams, ledger::Baseline};
 
@@ -20,6 +20,8 @@ pub struct WorkerSettings {
     pub path: String,
     /// What speaks TLS, if the server does.
     pub tls: Option<Arc<TlsClient>>,
+    /// Prove identities; subscribers have them in turn. If empty, subscribers have none.
+    pub tokens: Vec<BearerToken>,
     /// Local addresses of connections, in turn. If empty, the system chooses.
     pub sources: Vec<IpAddr>,
     /// What subscribers ask for.
@@ -32,6 +34,14 @@ pub struct WorkerSettings {
     pub slow_bytes_per_s: u64,
     /// For the pauses before reconnects.
     pub seed: u64,
+}
+
+impl WorkerSettings {
+    /// The token of the subscriber with this index.
+    pub fn token_of(&self, subscriber: usize) -> Option<&BearerToken> {
+        let turn = subscriber.checked_rem(self.tokens.len())?;
+        self.tokens.get(turn)
+    }
 }
 
 /// Which filters a subscriber has.

@@ -116,7 +116,12 @@ impl Subscriber {
         let subprotocol = Some(settings.params.encoding.subprotocol());
         let filters = settings.filters.of(self.member.index);
         let opening = Opening {
-            request: websocket::handshake_request(&settings.host, &settings.path, subprotocol),
+            request: websocket::handshake_request(
+                &settings.host,
+                &settings.path,
+                subprotocol,
+                settings.token_of(self.member.index),
+            ),
             subprotocol,
             greeting: self.session.subscribe(&filters, &settings.params),
         };

@@ -27,6 +27,7 @@ impl Monitor {
             UiCommand::AddDerived(definition) => self.add_derived(definition),
             UiCommand::RemoveDerived(topic) => self.remove_derived(&topic),
             UiCommand::Publish(topic, value) => self.publish(topic, value),
+            UiCommand::Login(login) => self.log_in(login),
             UiCommand::AddTile => self.add_tile(),
             UiCommand::NextTileKind => {
                 if let Some(topic) = &self.screen.selected {

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     data::{
-        alerts::Alerts, connection_state::ConnectionState, derived::DerivedTopics, topics::Store,
+        access::Access, alerts::Alerts, connection_state::ConnectionState, derived::DerivedTopics,
+        login::Login, topics::Store,
     },
     files::{
         saved_state::{CommonState, Preferences, SavedState},
@@ -99,6 +100,8 @@ impl Monitor {
                 url,
                 queue,
                 requests,
+                login: Login::default(),
+                renewal: None,
             },
             panels: Panels {
                 watch_list: WatchList::new(saved.watch_list),
@@ -191,6 +194,48 @@ impl Monitor {
         self.owner.reconnect_to.take()
     }
 
+    /// The login at a server. What was given for one server is for no other.
+    pub fn login_for(&self, url: &str) -> Login {
+        match url == self.line.url {
+            true => self.line.login.clone(),
+            false => Login::default(),
+        }
+    }
+
+    /// What is wrong with the login, in words.
+    pub fn login_problem(&self) -> Option<&str> {
+        self.server.access.problem()
+    }
+
+    /// Sets the login at this server, for the next connection.
+    pub fn set_login(&mut self, login: Login) {
+        self.line.login = login;
+    }
+
+    /// Logs in, or out. A login that is only renewed keeps the connection.
+    pub(super) fn log_in(&mut self, login: Login) {
+        let identity = self.server.access.identity();
+        let has_identity = identity.is_some_and(|told| !told.subject.is_empty());
+        let is_open = matches!(self.server.connection, ConnectionState::Connected { .. });
+        if has_identity
+            && is_open
+            && self.line.login.has_token()
+            && login.header() == self.line.login.header()
+            && let Some(token) = login.given()
+        {
+            self.line.requests.authenticate(token);
+            self.line.renewal = Some(login);
+            return;
+        }
+        // Nothing of what another login could read stays here.
+        if login.is_empty() {
+            self.forget();
+        }
+        self.server.access = Access::default();
+        self.line.login = login;
+        self.connect();
+    }
+
     /// The part of the window to save, if the user asked for it since the last call.
     pub fn take_picture(&mut self) -> Option<Picture> {
         self.owner.picture.take()
@@ -263,10 +308,13 @@ impl Monitor {
     /// played goes on.
     pub fn reconnected(&mut self, url: String, queue: IncomingQueue, requests: Requests) {
         let is_another = url != self.line.url;
+        let login = self.login_for(&url);
         self.line = ServerLine {
             url,
             queue,
             requests,
+            login,
+            renewal: None,
         };
         self.server.connection = ConnectionState::Connecting { attempt: 1 };
         self.server.store.connection_lost();

@@ -77,7 +77,7 @@ impl Playing {
                 }
                 for update in batch.updates {
                     if self.data.derived.has(&update.topic) {
-                        self.data.store.drop_update();
+                        self.data.store.hide_update();
                         continue;
                     }
                     // Whether the recording has every update, whatever is charted now.

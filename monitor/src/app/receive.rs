@@ -9,7 +9,7 @@ use tickcast_protocol::{
 use super::{monitor::Monitor, server::ConnectionChange};
 use crate::{
     data::{connection_state::ConnectionState, incoming::IncomingItem, time::SECOND},
-    ui::command::Placement,
+    ui::command::{Overlay, Placement, UiCommand},
 };
 
 /// How long rates are measured before the first topic is charted.
@@ -131,6 +131,36 @@ impl Monitor {
                 self.server.store.epoch_changed();
                 self.notify_restart();
             }
+            IncomingItem::Ended {
+                filter,
+                position,
+                reason,
+            } => {
+                if let Ok(topic) = Topic::new(filter.as_str()) {
+                    self.server.store.want_every(&topic, false);
+                }
+                let notice =
+                    format!("The server has ended {filter} after position {position}: {reason}");
+                let access = &mut self.server.access;
+                access.ended(filter, position, reason, self.live_ns);
+                self.notify(notice);
+            }
+            IncomingItem::Identity(told) => {
+                if let (Some(_), Some(login)) = (told.id, self.line.renewal.take()) {
+                    self.line.login.replace_token(&login);
+                }
+                self.line.requests.identified(&told);
+                self.server.access.identified(told, self.live_ns);
+            }
+            IncomingItem::LoginProblem(problem) => {
+                self.line.renewal = None;
+                self.server.access.set_problem(problem);
+                // A person who looks at data is not interrupted.
+                if self.server.first_update_ns().is_none() && !self.panels.overlays.is_open() {
+                    self.execute(UiCommand::Overlay(Some(Overlay::Login)));
+                }
+            }
+            IncomingItem::Refused { filter, .. } if self.line.requests.is_replaced(&filter) => {}
             IncomingItem::Refused { filter, reason } => {
                 // The chart continues with newest values.
                 if let Ok(topic) = Topic::new(filter.as_str()) {
@@ -171,7 +201,7 @@ impl Monitor {
         for update in batch.updates {
             // The user's own topic has this name.
             if self.server.derived.has(&update.topic) {
-                self.server.store.drop_update();
+                self.server.store.hide_update();
                 continue;
             }
             // The server delays newest values on purpose: only the other updates measure the

@@ -13,6 +13,8 @@ impl Monitor {
             store: &shown.store,
             derived: &shown.derived,
             connection: &self.server.connection,
+            access: &self.server.access,
+            login: &self.line.login,
             health: &shown.health,
             repaints: &self.screen.repaints,
             notice: self.screen.notice(),

@@ -9,11 +9,13 @@ use tickcast_protocol::{
 
 use crate::{
     data::{
+        access::Access,
         alerts::{AlertRule, Alerts},
         connection_state::ConnectionState,
         derived::DerivedTopics,
         health::Health,
         history::SeriesKind,
+        login::Login,
         topics::{MonitoredTopic, PastHistory, Store},
     },
     net::{IncomingQueue, Requests},
@@ -32,6 +34,10 @@ pub(super) struct ServerLine {
     pub(super) url: String,
     pub(super) queue: IncomingQueue,
     pub(super) requests: Requests,
+    /// For this server alone.
+    pub(super) login: Login,
+    /// What the server was shown to renew it; it counts when the server has accepted it.
+    pub(super) renewal: Option<Login>,
 }
 
 /// What the server has sent.
@@ -42,6 +48,8 @@ pub(super) struct ServerData {
     pub(super) health: Health,
     pub(super) alerts: Alerts,
     pub(super) connection: ConnectionState,
+    /// What the server allows.
+    pub(super) access: Access,
     epoch: Option<Epoch>,
     first_update_ns: Option<TimeNs>,
 }
@@ -65,6 +73,7 @@ impl ServerData {
             health: Health::default(),
             alerts: Alerts::new(rules),
             connection: ConnectionState::Connecting { attempt: 1 },
+            access: Access::default(),
             epoch: None,
             first_update_ns: None,
         }
@@ -76,6 +85,7 @@ impl ServerData {
         self.derived.restart();
         self.health = Health::default();
         self.epoch = None;
+        self.access = Access::default();
         for topic in wanted {
             self.store.want_every(topic, true);
         }

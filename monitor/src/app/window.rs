@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     args::{Args, URL_DEFAULT},
-    data::pace::{RepaintPace, WakePace},
+    data::{
+        login::Login,
+        pace::{RepaintPace, WakePace, Work},
+    },
     files::{
         saved_state::{self, SavedState},
         saver::Saver,
@@ -52,6 +55,8 @@ struct MonitorWindow {
     saved_at: Instant,
     screenshots: Screenshots,
     pace: RepaintPace,
+    /// Repaints so far, whatever server was shown.
+    repaints: u64,
     /// The interval of repaints in microseconds, for the threads that wake the window.
     interval_us: Arc<AtomicU64>,
 }
@@ -71,6 +76,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .clone()
         .or_else(|| saved.url.clone())
         .unwrap_or_else(|| URL_DEFAULT.to_owned());
+    let login = args.login.login().map_err(anyhow::Error::msg)?;
     let size = args.size.or(saved.window).unwrap_or(SIZE_DEFAULT);
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
@@ -90,6 +96,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         let others = std::mem::take(&mut saved.others);
         let queue = IncomingQueue::new(|| {});
         let mut monitor = Monitor::new(url, queue, Requests::unconnected(), saved, &args.charts);
+        monitor.set_login(login);
         monitor.connect();
         monitor.receive(clock_ns());
         if let Some(error) = error {
@@ -114,6 +121,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             saved_at: Instant::now(),
             screenshots,
             pace: RepaintPace::default(),
+            repaints: 0,
             interval_us: Arc::new(AtomicU64::new(0)),
         };
         window.connect(&cc.egui_ctx);
@@ -126,6 +134,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 fn connect(
     url: &str,
     tls: &TlsOptions,
+    login: &Login,
     filters: &[Filter],
     ctx: &egui::Context,
     interval_us: &Arc<AtomicU64>,
@@ -139,7 +148,8 @@ fn connect(
         ctx.request_repaint_after(pace.wait(Instant::now(), interval));
     });
     let filters = filters.to_vec();
-    let (connection, requests) = ConnectionThread::start(url, tls.clone(), filters, queue.clone())?;
+    let (connection, requests) =
+        ConnectionThread::start(url, tls.clone(), login, filters, queue.clone())?;
     Ok((connection, queue, requests))
 }
 
@@ -152,7 +162,9 @@ impl MonitorWindow {
             let Some(url) = monitor.take_reconnect() else {
                 continue;
             };
-            match connect(&url, &self.tls, &self.filters, ctx, &self.interval_us) {
+            let login = monitor.login_for(&url);
+            let interval_us = &self.interval_us;
+            match connect(&url, &self.tls, &login, &self.filters, ctx, interval_us) {
                 Ok((connection, queue, requests)) => {
                     self.connections.insert(id, connection);
                     monitor.reconnected(url, queue, requests);
@@ -169,7 +181,8 @@ impl MonitorWindow {
         if self.pace.is_due(now)
             && let Some(cpu) = usage_report::cpu_time()
         {
-            self.pace.measured(now, cpu);
+            let repaints = self.repaints;
+            self.pace.measured(now, Work { cpu, repaints });
         }
         let interval = self.pace.interval();
         let us = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
@@ -235,6 +248,7 @@ impl eframe::App for MonitorWindow {
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.repaints += 1;
         self.fleet.ui(ui);
         let size = ui.ctx().viewport_rect().size();
         self.fleet.active_mut().set_window_size(size);

@@ -2,7 +2,9 @@
 
 use tickcast_protocol::{
     client::{ClientBatch, ClockEstimate},
-    message::{Candles, Mode, Position, RequestId, TimeNs, TopicInfo, TopicStatus, Update},
+    message::{
+        Authenticated, Candles, Mode, Position, RequestId, TimeNs, TopicInfo, TopicStatus, Update,
+    },
     topic::{Filter, Topic},
 };
 
@@ -68,6 +70,19 @@ pub enum IncomingItem {
     },
     /// Positions and seqs start again: what happened in between is not known.
     EpochChanged,
+    /// The server has ended a subscription that is not allowed any more.
+    Ended {
+        /// Its filter.
+        filter: Filter,
+        /// Everything up to it has come.
+        position: Position,
+        /// The reason, as text for the user.
+        reason: String,
+    },
+    /// What the server allows from now on.
+    Identity(Authenticated),
+    /// Something is wrong with the login, in words.
+    LoginProblem(String),
     /// The server refused a subscription.
     Refused {
         /// Its filter.

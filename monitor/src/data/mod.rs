@@ -1,6 +1,7 @@
 //! The data of the monitor and pure computation. No file of this room knows a screen, a socket, the
 //! disk or a clock: times are arguments.
 
+pub(crate) mod access;
 pub(crate) mod alerts;
 pub(crate) mod chart;
 pub(crate) mod connection_state;
@@ -10,6 +11,7 @@ pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod incoming;
 pub(crate) mod latency;
+pub(crate) mod login;
 pub(crate) mod long_history;
 pub(crate) mod natural_key;
 pub(crate) mod pace;

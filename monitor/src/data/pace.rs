@@ -8,26 +8,36 @@ use std::time::{Duration, Instant};
 /// repaints themselves.
 pub(crate) const INTERVAL_MIN: Duration = Duration::from_millis(33);
 
-/// The longest interval, where repaints are expensive.
-const INTERVAL_MAX: Duration = Duration::from_millis(100);
+/// The longest interval, where repaints are expensive: values that jump less often than seven times
+/// a second are no longer seen as moving.
+const INTERVAL_MAX: Duration = Duration::from_millis(150);
 
-/// While the program takes more than this part of a core, repaints become rarer.
-const LOAD_HIGH: f64 = 0.15;
+/// The part of a core that the program may take while updates come. Without a graphics card a
+/// repaint costs 15 to 40 ms of CPU time, most of it for pixels: repaints become rarer until all of
+/// them, with the rest of the program, stay below this. It leaves a machine with few cores usable.
+const LOAD_MAX: f64 = 0.22;
 
-/// While it takes less than this, they become more frequent again.
-const LOAD_LOW: f64 = 0.10;
-
-/// The change of the interval per measurement.
-const STEP: f64 = 1.3;
+/// The part by which the interval moves towards the one that the last measurement asks for: a
+/// single expensive repaint, such as the first one, changes little.
+const FOLLOWED: f64 = 0.5;
 
 /// The least time of a measurement: the system counts CPU time in hundredths of a second.
 const MEASURE: Duration = Duration::from_millis(1_500);
+
+/// What the program has done so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// CPU time of all its threads, those of the renderer among them.
+    pub(crate) cpu: Duration,
+    /// Repaints of the window.
+    pub(crate) repaints: u64,
+}
 
 /// Chooses the interval of repaints by what they cost.
 #[derive(Debug)]
 pub(crate) struct RepaintPace {
     interval: Duration,
-    measured: Option<(Instant, Duration)>,
+    measured: Option<(Instant, Work)>,
 }
 
 impl Default for RepaintPace {
@@ -53,21 +63,22 @@ impl RepaintPace {
         since.is_none_or(|since| since >= MEASURE)
     }
 
-    /// The program has taken `cpu` of CPU time until `now`.
-    pub(crate) fn measured(&mut self, now: Instant, cpu: Duration) {
-        let Some((before, cpu_before)) = self.measured.replace((now, cpu)) else {
+    /// The program has done `work` until `now`. A repaint costs all that was done per repaint, so
+    /// the interval also makes room for receiving updates, and repaints for the pointer do not make
+    /// those for updates rarer.
+    pub(crate) fn measured(&mut self, now: Instant, work: Work) {
+        let Some((_, before)) = self.measured.replace((now, work)) else {
             return;
         };
-        let wall = now.saturating_duration_since(before).as_secs_f64();
-        if wall <= 0.0 {
+        let repaints = work.repaints.saturating_sub(before.repaints);
+        if repaints == 0 {
             return;
         }
-        let load = cpu.saturating_sub(cpu_before).as_secs_f64() / wall;
-        if load > LOAD_HIGH {
-            self.interval = self.interval.mul_f64(STEP).min(INTERVAL_MAX);
-        } else if load < LOAD_LOW {
-            self.interval = self.interval.mul_f64(1.0 / STEP).max(INTERVAL_MIN);
-        }
+        let cost = work.cpu.saturating_sub(before.cpu).as_secs_f64() / repaints as f64;
+        let least = INTERVAL_MIN.as_secs_f64();
+        let wanted = (cost / LOAD_MAX).clamp(least, INTERVAL_MAX.as_secs_f64());
+        let interval = self.interval.as_secs_f64();
+        self.interval = Duration::from_secs_f64(interval + (wanted - interval) * FOLLOWED);
     }
 }
 
@@ -105,24 +116,77 @@ mod tests {
         assert_eq!(pace.wait(start + 500 * MS, 33 * MS), Duration::ZERO);
     }
 
+    /// The interval and the part of a core after a minute in which a repaint takes `cost` and
+    /// everything else takes `rest` of a core.
+    fn after_a_minute(pace: &mut RepaintPace, cost: Duration, rest: f64) -> (Duration, f64) {
+        let (mut now, mut work, mut load) = (
+            Instant::now(),
+            Work {
+                cpu: Duration::ZERO,
+                repaints: 0,
+            },
+            0.0,
+        );
+        pace.measured(now, work);
+        for _ in 0..40 {
+            assert!(!pace.is_due(now + MEASURE / 2));
+            let repaints = (MEASURE.as_secs_f64() / pace.interval().as_secs_f64()) as u64;
+            let cpu = cost * repaints as u32 + MEASURE.mul_f64(rest);
+            now += MEASURE;
+            work.cpu += cpu;
+            work.repaints += repaints;
+            load = cpu.as_secs_f64() / MEASURE.as_secs_f64();
+            assert!(pace.is_due(now));
+            pace.measured(now, work);
+        }
+        (pace.interval(), load)
+    }
+
     #[test]
     fn expensive_repaints_become_rarer_and_cheap_ones_frequent_again() {
+        let mut pace = RepaintPace::default();
+        let (interval, load) = after_a_minute(&mut pace, 24 * MS, 0.0);
+        assert!(
+            (100 * MS..120 * MS).contains(&interval) && load <= LOAD_MAX,
+            "24 ms each: {interval:?}, {load}"
+        );
+        let (interval, load) = after_a_minute(&mut pace, 12 * MS, 0.1);
+        assert!(
+            (90 * MS..115 * MS).contains(&interval) && load <= LOAD_MAX + 0.01,
+            "12 ms each, and 10 % for receiving: {interval:?}, {load}"
+        );
+        let (interval, _) = after_a_minute(&mut pace, 60 * MS, 0.0);
+        assert!(interval > INTERVAL_MAX - MS, "60 ms each: {interval:?}");
+        let (interval, _) = after_a_minute(&mut pace, 2 * MS, 0.0);
+        assert!(interval < INTERVAL_MIN + MS, "2 ms each: {interval:?}");
+    }
+
+    #[test]
+    fn repaints_for_the_pointer_do_not_make_those_for_updates_rarer() {
         let start = Instant::now();
         let mut pace = RepaintPace::default();
-        let mut cpu = Duration::ZERO;
-        let mut now = start;
-        let mut run = |pace: &mut RepaintPace, percent: u32| {
-            for _ in 0..20 {
-                assert!(pace.is_due(now));
-                pace.measured(now, cpu);
-                assert!(!pace.is_due(now + MEASURE / 2));
-                now += MEASURE;
-                cpu += MEASURE * percent / 100;
-            }
-            pace.interval()
+        let mut work = Work {
+            cpu: Duration::ZERO,
+            repaints: 0,
         };
-        assert_eq!(run(&mut pace, 60), INTERVAL_MAX);
-        assert_eq!(run(&mut pace, 12), INTERVAL_MAX, "neither much nor little");
-        assert_eq!(run(&mut pace, 5), INTERVAL_MIN);
+        for second in 0..60 {
+            pace.measured(start + Duration::from_secs(2 * second), work);
+            // A drag at 60 repaints per second, of 8 ms each, takes half a core.
+            work.cpu += 120 * 8 * MS;
+            work.repaints += 120;
+        }
+        assert!(pace.interval() < 37 * MS, "{:?}", pace.interval());
+    }
+
+    #[test]
+    fn without_a_repaint_nothing_is_learnt() {
+        let start = Instant::now();
+        let mut pace = RepaintPace::default();
+        for second in 0..60 {
+            let cpu = Duration::from_secs(second);
+            let work = Work { cpu, repaints: 7 };
+            pace.measured(start + Duration::from_secs(2 * second), work);
+        }
+        assert_eq!(pace.interval(), INTERVAL_MIN);
     }
 }

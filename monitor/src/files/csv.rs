@@ -3,9 +3,15 @@
 use std::io::{self, Write};
 
 use jiff::Timestamp;
-use tickcast_protocol::{message::TimeNs, value::Side};
+use tickcast_protocol::{
+    message::{CandleState, TimeNs},
+    value::Side,
+};
 
-use crate::data::history::{LANE_MAIN, LANE_SECOND, SampleSeries, SeriesKind};
+use crate::data::{
+    chart::rows::ChartRow,
+    history::{LANE_MAIN, LANE_SECOND, SampleSeries, SeriesKind},
+};
 
 /// Writes the samples between two times. Times are in UTC to the nanosecond (RFC 3339). The last
 /// column is the number of updates missing before the sample (`?` if unknown). Returns the number
@@ -61,6 +67,37 @@ pub(crate) fn write(
     Ok(to - from)
 }
 
+/// Writes the intervals of a time of which not every update is held: their starts in UTC, their
+/// lengths in seconds, the least and the greatest value, the mean of readings or the last price of
+/// trades, the number of updates, and whether all of them are counted. Returns their number.
+pub(crate) fn write_rows(
+    rows: &[ChartRow],
+    kind: SeriesKind,
+    out: &mut impl Write,
+) -> io::Result<u64> {
+    let middle = match kind {
+        SeriesKind::Trade => "last",
+        SeriesKind::Reading | SeriesKind::Quote => "mean",
+    };
+    writeln!(out, "start,seconds,min,max,{middle},updates,state")?;
+    for row in rows {
+        let start = Timestamp::from_nanosecond(i128::from(row.start_ns)).unwrap_or_default();
+        let seconds = row.length_ns as f64 / 1e9;
+        let state = match row.state {
+            CandleState::Complete => "complete",
+            CandleState::Open => "open",
+            CandleState::Incomplete => "incomplete",
+        };
+        let (low, high, middle) = (row.low, row.high, row.middle);
+        writeln!(
+            out,
+            "{start},{seconds},{low},{high},{middle},{},{state}",
+            row.count
+        )?;
+    }
+    Ok(rows.len() as u64)
+}
+
 /// A price with at least this many decimals, and with all of its digits.
 fn price(price: f64, decimals: u8) -> String {
     let shortest = format!("{price}");
@@ -104,6 +141,31 @@ mod tests {
              1970-01-01T00:00:00Z,39484.60,0.5,sell,\n\
              1970-01-01T00:00:01Z,39485.125,1,,7\n"
         );
+    }
+
+    #[test]
+    fn intervals_are_written_with_their_states() {
+        let row = ChartRow {
+            start_ns: 60_000_000_000,
+            end_ns: 90_000_000_000,
+            length_ns: 60_000_000_000,
+            low: 1.5,
+            high: 2.5,
+            middle: 1.75,
+            count: 4,
+            state: CandleState::Incomplete,
+        };
+        let text = |kind| {
+            let mut out = Vec::new();
+            assert_eq!(write_rows(&[row], kind, &mut out).unwrap(), 1);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            text(SeriesKind::Reading),
+            "start,seconds,min,max,mean,updates,state\n\
+             1970-01-01T00:01:00Z,60,1.5,2.5,1.75,4,incomplete\n"
+        );
+        assert!(text(SeriesKind::Trade).starts_with("start,seconds,min,max,last,"));
     }
 
     #[test]

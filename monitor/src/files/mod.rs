@@ -2,6 +2,7 @@
 
 pub(crate) mod csv;
 pub(crate) mod destination;
+pub(crate) mod header_file;
 pub(crate) mod recording;
 pub(crate) mod saved_state;
 pub(crate) mod saver;

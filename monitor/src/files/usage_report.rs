@@ -26,7 +26,9 @@ pub(crate) struct UsageLine {
     pub(crate) history_bytes: usize,
     /// History that may be held.
     pub(crate) history_limit_bytes: usize,
-    /// Updates received.
+    /// Updates on the tape, as far as seqs show.
+    pub(crate) updates: u64,
+    /// Updates received, by both kinds of subscription.
     pub(crate) received: u64,
     /// Updates that were subscribed and lost.
     pub(crate) lost: u64,
@@ -34,6 +36,8 @@ pub(crate) struct UsageLine {
     pub(crate) conflated: u64,
     /// Updates dropped by the monitor.
     pub(crate) dropped: u64,
+    /// Updates hidden by derived topics of the same name.
+    pub(crate) hidden: u64,
     /// Samples evicted to stay within the limit.
     pub(crate) evicted: u64,
     /// How often the connection waited for the window.
@@ -129,10 +133,12 @@ mod tests {
             rss_bytes: rss_bytes().unwrap_or(0),
             history_bytes: 1,
             history_limit_bytes: 2,
+            updates: 3,
             received: 3,
             lost: 0,
             conflated: 0,
             dropped: 0,
+            hidden: 0,
             evicted: 0,
             held_back: 0,
             repaints: 4,

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use tickcast_protocol::{
-    client::{Event, NoAnswer, Unpublished},
+    client::{Disconnected, Event, NoAnswer, Unpublished, Why},
+    error::{CloseCode, ErrorCode},
     message::{Mode, Start},
     topic::Topic,
 };
@@ -48,7 +49,16 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
         Event::Error(error) => {
             IncomingItem::Notice(format!("The server reports: {}", error.reason))
         }
-        Event::Ended { filter, reason, .. } => IncomingItem::Refused { filter, reason },
+        Event::Ended {
+            filter,
+            position,
+            reason,
+        } => IncomingItem::Ended {
+            filter,
+            position,
+            reason,
+        },
+        Event::Authenticated(told) => IncomingItem::Identity(told),
         Event::Draining(_) => IncomingItem::Notice(
             "The server is draining: it will close the connection soon.".to_owned(),
         ),
@@ -93,11 +103,29 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
         Event::Gap { .. }
         | Event::Reset { .. }
         | Event::Unsubscribed { .. }
-        | Event::Authenticated(_)
         | Event::Expiring(_)
         | Event::Heartbeat(_)
         | Event::Subscriptions(_) => return None,
     })
+}
+
+/// What is wrong with the login, if an event tells something about it.
+pub(super) fn login_problem(event: &Event) -> Option<String> {
+    match event {
+        Event::Refused { code, .. } if *code == ErrorCode::NotAuthenticated => {
+            Some("this server wants a token".to_owned())
+        }
+        Event::Error(error) if error.code == ErrorCode::TokenRefused => Some(error.reason.clone()),
+        Event::Disconnected(Disconnected { why, .. }) => match why {
+            Why::NoToken(problem) => Some(problem.clone()),
+            Why::Closed(reason) if CloseCode::is_about_token(reason.code) => {
+                Some(reason.to_string())
+            }
+            Why::Connect(problem) if problem.contains("401 Unauthorized") => Some(problem.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Why a value was not published, in words.

@@ -7,13 +7,13 @@ use std::{
 
 use tickcast_protocol::{
     client::{ClientHandle, HandleError},
-    message::{Interval, Mode, Position, Publication, RequestId},
+    message::{Authenticated, BearerToken, Interval, Mode, Position, Publication, RequestId},
     topic::{Filter, Topic},
     value::Value,
 };
 
 use super::candle_requests::CandleRequests;
-use crate::data::long_history::Question;
+use crate::data::{access::readable, long_history::Question};
 
 /// The rate of newest values in the list of topics: faster than a column of numbers can be read,
 /// slow enough for 100,000 topics.
@@ -35,7 +35,9 @@ const FILTERS_PER_REQUEST: usize = 128;
 #[derive(Debug)]
 pub struct Requests {
     handle: Option<ClientHandle>,
-    /// Filters whose newest values are always subscribed.
+    /// Filters that the user wants to watch.
+    asked_watch: Vec<Filter>,
+    /// Filters whose newest values are always subscribed: those, as far as they are allowed.
     watch: Vec<Filter>,
     wanted: HashSet<Topic>,
     asked: HashSet<Topic>,
@@ -66,6 +68,7 @@ impl Requests {
     pub(super) fn new(handle: Option<ClientHandle>, watch: Vec<Filter>) -> Self {
         Self {
             handle,
+            asked_watch: watch.clone(),
             watch,
             wanted: HashSet::new(),
             asked: HashSet::new(),
@@ -93,6 +96,55 @@ impl Requests {
     pub(crate) fn want_all(&mut self, wants_all: bool) {
         self.wants_all = wants_all;
         self.reconcile();
+    }
+
+    /// The server has said what is allowed: where everything is to be watched, all that is allowed
+    /// is watched.
+    pub(crate) fn identified(&mut self, told: &Authenticated) {
+        let readable = readable(&self.asked_watch, told);
+        if readable == self.watch {
+            return;
+        }
+        let Some(handle) = &self.handle else { return };
+        let (mode, rate_hz) = self.watch_delivery();
+        let new = readable
+            .iter()
+            .filter(|filter| !self.watch.contains(filter));
+        let new: Vec<_> = new.cloned().collect();
+        // What is not allowed any more is ended by the server, which tells the position.
+        let is_replaced = |filter: &&Filter| {
+            readable
+                .iter()
+                .any(|other| other != *filter && other.includes(filter))
+        };
+        let old = self
+            .watch
+            .iter()
+            .filter(|filter| !readable.contains(filter));
+        let old: Vec<_> = old.filter(is_replaced).cloned().collect();
+        if handle.subscribe(new, mode, rate_hz).is_ok() && handle.unsubscribe(old).is_ok() {
+            self.watch = readable;
+        }
+    }
+
+    /// Whether what is allowed is watched instead of a filter.
+    pub(crate) fn is_replaced(&self, filter: &Filter) -> bool {
+        self.asked_watch.contains(filter) && !self.watch.contains(filter)
+    }
+
+    /// Proves an identity with another token, on the open connection.
+    pub(crate) fn authenticate(&self, token: BearerToken) {
+        if let Some(handle) = &self.handle {
+            // Without room for it the client still takes the token before the old one expires.
+            let _ = handle.authenticate(token);
+        }
+    }
+
+    fn watch_delivery(&self) -> (Mode, Option<f64>) {
+        match self.wants_all {
+            true => (Mode::Every, None),
+            false => (Mode::Latest, Some(WATCH_RATE_HZ)),
+        }
     }
 
     /// The server granted this mode.
@@ -179,11 +231,7 @@ impl Requests {
     /// Sends the requests that are still missing.
     pub(crate) fn reconcile(&mut self) {
         if self.wants_all != self.asked_all {
-            let (mode, rate_hz) = if self.wants_all {
-                (Mode::Every, None)
-            } else {
-                (Mode::Latest, Some(WATCH_RATE_HZ))
-            };
+            let (mode, rate_hz) = self.watch_delivery();
             let watch = self.watch.clone();
             let sent = self.handle.as_ref();
             if sent.is_none_or(|handle| handle.subscribe(watch, mode, rate_hz).is_ok()) {

@@ -7,10 +7,11 @@ use std::{
 };
 
 use tickcast_protocol::{
-    client::{Client, ClientHandle, ClientOptions, ConnectOptions, Event},
+    client::{Client, ClientHandle, ClientOptions, ConnectOptions, Event, TokenSource},
     codec::Encoding,
     message::Mode,
     tls::TlsOptions,
+    token_file::read_token,
     topic::Filter,
 };
 
@@ -19,7 +20,11 @@ use super::{
     queue::IncomingQueue,
     requests::{Requests, WATCH_RATE_HZ},
 };
-use crate::data::{connection_state::ConnectionState, incoming::IncomingItem};
+use crate::data::{
+    connection_state::ConnectionState,
+    incoming::IncomingItem,
+    login::{Login, TokenOrigin},
+};
 
 /// How long the program waits at its end for the close handshake.
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -38,14 +43,19 @@ impl ConnectionThread {
     pub fn start(
         url: &str,
         tls: TlsOptions,
+        login: &Login,
         filters: Vec<Filter>,
         queue: IncomingQueue,
     ) -> io::Result<(Self, Requests)> {
         let options = ConnectOptions {
             tls,
+            headers: login.header().cloned().into_iter().collect(),
             ..ConnectOptions::new(url, Encoding::Bincode)
         };
-        let (client, handle) = Client::new(ClientOptions::new(options));
+        let (client, handle) = Client::new(ClientOptions {
+            token: token_source(login),
+            ..ClientOptions::new(options)
+        });
         // The queue of commands is empty, so this cannot fail.
         let _ = handle.subscribe(filters.clone(), Mode::Latest, Some(WATCH_RATE_HZ));
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -134,6 +144,17 @@ async fn next_event(
     event
 }
 
+/// Where the client takes its tokens from: what the login has at that moment.
+fn token_source(login: &Login) -> Option<TokenSource> {
+    login.origin()?;
+    let login = login.clone();
+    Some(TokenSource::fallible(move || match login.origin() {
+        Some(TokenOrigin::File(path)) => read_token(&path),
+        Some(TokenOrigin::Given(token)) => Ok(token),
+        None => Err("there is no token".to_owned()),
+    }))
+}
+
 async fn run(mut client: Client, queue: IncomingQueue) {
     let mut attempt = 1;
     let mut server = None;
@@ -145,6 +166,9 @@ async fn run(mut client: Client, queue: IncomingQueue) {
             Event::Connected(_) => server = ConnectedServer::of(&event),
             Event::Disconnected(_) => server = None,
             _ => {}
+        }
+        if let Some(problem) = events::login_problem(&event) {
+            queue.put(IncomingItem::LoginProblem(problem)).await;
         }
         if let Some(item) = events::incoming(event, attempt) {
             // If the queue is closed, only the close handshake remains.

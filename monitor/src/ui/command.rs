@@ -13,6 +13,7 @@ use crate::{
         alerts::{AlertCondition, AlertRuleId},
         chart::{ChartStyle, ScaleMode, ValueBasis},
         derived::DerivedTopic,
+        login::Login,
         topics::{ChangeReference, TopicSettings},
     },
     files::{
@@ -34,6 +35,8 @@ pub enum UiCommand {
     RemoveDerived(Topic),
     /// Publish a value.
     Publish(Topic, Value),
+    /// Log in at the server that is shown, or out.
+    Login(Login),
     /// Add the selected topic to the dashboard.
     AddTile,
     /// Show the selected topic of the dashboard as the next kind of tile.
@@ -226,6 +229,8 @@ pub enum Overlay {
     Derived,
     /// A value to publish.
     Publish,
+    /// The login at the server that is shown.
+    Login,
 }
 
 /// A control of the recording being played.

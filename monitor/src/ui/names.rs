@@ -62,6 +62,19 @@ impl Name<'_> {
         rect
     }
 
+    /// Paints a text with its left edge at a place; it is cut at its end. Nothing is painted where
+    /// not even its first letter fits.
+    pub(super) fn paint_cut_at_end(&self, painter: &Painter, left_center: Pos2, width: f32) {
+        let wrap = TextWrapping::truncate_at_width(width.max(0.0));
+        let galley = self.line(painter, self.text.to_owned(), wrap);
+        let glyphs = galley.rows.first().map_or(0, |row| row.glyphs.len());
+        if galley.size().x > width || (galley.elided && glyphs <= 1) {
+            return;
+        }
+        let place = pos2(left_center.x, left_center.y - galley.size().y / 2.0);
+        painter.galley(place, galley, self.color);
+    }
+
     /// Paints a value with its right edge at a place; it is cut at its end.
     pub(super) fn paint_right(&self, painter: &Painter, right_center: Pos2, width: f32) {
         let wrap = TextWrapping::truncate_at_width(width.max(0.0));

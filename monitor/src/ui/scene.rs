@@ -5,11 +5,13 @@ use tickcast_protocol::{message::TimeNs, topic::Topic};
 use super::theme::Theme;
 use crate::{
     data::{
+        access::Access,
         alerts::Alerts,
         connection_state::ConnectionState,
         derived::DerivedTopics,
         format::Zone,
         health::Health,
+        login::Login,
         published::LastPublished,
         repaints::Repaints,
         time::{MINUTE, SECOND},
@@ -30,6 +32,10 @@ pub(crate) struct Scene<'a> {
     pub(crate) derived: &'a DerivedTopics,
     /// The state of the connection.
     pub(crate) connection: &'a ConnectionState,
+    /// What the server allows.
+    pub(crate) access: &'a Access,
+    /// The login at the server.
+    pub(crate) login: &'a Login,
     /// Rates, latencies and clocks.
     pub(crate) health: &'a Health,
     /// The cost of repaints, and how late they came.

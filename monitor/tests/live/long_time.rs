@@ -8,11 +8,11 @@ use tickcast_protocol::{
 
 use super::*;
 
-const MARKET: &str = "market/BTC-USDT/trade";
-const SECOND: i64 = 1_000_000_000;
+pub(crate) const MARKET: &str = "market/BTC-USDT/trade";
+pub(crate) const SECOND: i64 = 1_000_000_000;
 
 /// A client that publishes, and asks the server without the monitor.
-struct Publisher {
+pub(crate) struct Publisher {
     runtime: tokio::runtime::Runtime,
     client: Client,
     handle: tickcast_protocol::client::ClientHandle,
@@ -20,7 +20,7 @@ struct Publisher {
 }
 
 impl Publisher {
-    fn new(server: &Server) -> Self {
+    pub(crate) fn new(server: &Server) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -66,33 +66,38 @@ impl Publisher {
     }
 
     /// All intervals that the server has.
-    fn candles(&mut self, topic: &str, interval: Interval) -> Vec<LongBar> {
-        let request = CandlesRequest {
-            id: 0,
-            topic: topic.to_owned(),
-            interval,
-            limit: None,
-            from_ns: None,
-            before_ns: None,
-        };
-        self.handle.candles(request).unwrap();
-        let answer: Candles = self.runtime.block_on(async {
-            loop {
-                match self.client.next().await {
-                    Event::Candles(answer) => break answer,
-                    Event::NoHistory { why, .. } => panic!("{why:?}"),
-                    _ => {}
+    pub(crate) fn candles(&mut self, topic: &str, interval: Interval) -> Vec<LongBar> {
+        let mut all: Vec<LongBar> = Vec::new();
+        loop {
+            let request = CandlesRequest {
+                id: 0,
+                topic: topic.to_owned(),
+                interval,
+                limit: None,
+                from_ns: None,
+                before_ns: all.first().map(|first| first.start_ns),
+            };
+            self.handle.candles(request).unwrap();
+            let answer: Candles = self.runtime.block_on(async {
+                loop {
+                    match self.client.next().await {
+                        Event::Candles(answer) => break answer,
+                        Event::NoHistory { why, .. } => panic!("{why:?}"),
+                        _ => {}
+                    }
                 }
+            });
+            let candles = answer.candles.into_iter().map(LongBar::from);
+            let rows = answer.rows.into_iter().map(LongBar::from);
+            all.splice(..0, candles.chain(rows));
+            if !answer.more {
+                return all;
             }
-        });
-        assert!(!answer.more);
-        let candles = answer.candles.into_iter().map(LongBar::from);
-        let rows = answer.rows.into_iter().map(LongBar::from);
-        candles.chain(rows).collect()
+        }
     }
 }
 
-fn chart_of(listening: &mut Listening, topic: &str, candles_ns: i64) {
+pub(crate) fn chart_of(listening: &mut Listening, topic: &str, candles_ns: i64) {
     let topic = Topic::new(topic).unwrap();
     let placement = Placement::Active;
     let monitor = &mut listening.monitor;

@@ -1,6 +1,8 @@
 //! The program without its window against a real server.
 #![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
+mod half_hour;
+mod login;
 mod long_time;
 
 use std::{
@@ -14,8 +16,8 @@ use std::{
 };
 
 use tickcast_monitor::testing::{
-    ConnectionState, ConnectionThread, IncomingQueue, LANE_MAIN, Monitor, PastHistory, Placement,
-    SavedState, UiCommand, ViewAction, clock_ns,
+    ConnectionState, ConnectionThread, IncomingQueue, LANE_MAIN, Login, Monitor, PastHistory,
+    Placement, SavedState, UiCommand, ViewAction, clock_ns,
 };
 use tickcast_protocol::{
     client::{Client, ClientOptions, ConnectOptions, Event},
@@ -34,11 +36,11 @@ const TOPIC: &str = "plant/line-1/temperature";
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn server(arguments: &[&str]) -> Server {
-    start("127.0.0.1:0", arguments).unwrap()
+    start("127.0.0.1:0", "none", arguments).unwrap()
 }
 
-fn start(address: &str, arguments: &[&str]) -> Result<Server, StartError> {
-    let fixed = ["tickcast-server", "--listen", address, "--feed", "none"];
+fn start(address: &str, feed: &str, arguments: &[&str]) -> Result<Server, StartError> {
+    let fixed = ["tickcast-server", "--listen", address, "--feed", feed];
     let all = fixed.iter().chain(arguments).map(Into::into);
     match config::load(all, []).unwrap() {
         config::Command::Run(settings) => Server::start(*settings),
@@ -51,7 +53,7 @@ fn start(address: &str, arguments: &[&str]) -> Result<Server, StartError> {
 fn successor(address: &str) -> Server {
     let begun = Instant::now();
     loop {
-        match start(address, &[]) {
+        match start(address, "none", &[]) {
             Ok(server) => return server,
             Err(error) => assert!(begun.elapsed() < TIMEOUT, "{error}"),
         }
@@ -171,10 +173,15 @@ impl Listening {
     }
 
     fn with_tls(url: &str, tls: TlsOptions) -> Self {
+        Self::with_login(url, tls, Login::default())
+    }
+
+    pub(crate) fn with_login(url: &str, tls: TlsOptions, login: Login) -> Self {
         let queue = IncomingQueue::new(|| {});
         let (connection, requests) =
-            ConnectionThread::start(url, tls, vec![Filter::all()], queue.clone()).unwrap();
-        let monitor = Monitor::new(url.to_owned(), queue, requests, SavedState::default(), &[]);
+            ConnectionThread::start(url, tls, &login, vec![Filter::all()], queue.clone()).unwrap();
+        let mut monitor = Monitor::new(url.to_owned(), queue, requests, SavedState::default(), &[]);
+        monitor.set_login(login);
         let ctx = egui::Context::default();
         Monitor::prepare(&ctx);
         Self {
@@ -190,14 +197,18 @@ impl Listening {
         let begun = Instant::now();
         while !holds(&self.monitor) {
             assert!(begun.elapsed() < TIMEOUT, "timed out: {what}");
-            self.monitor.receive(clock_ns());
-            let mut output = self
-                .ctx
-                .run_ui(egui::RawInput::default(), |ui| self.monitor.ui(ui));
-            // It is not drawn.
-            output.textures_delta.clear();
+            self.repaint();
             pause();
         }
+    }
+
+    fn repaint(&mut self) {
+        self.monitor.receive(clock_ns());
+        let mut output = self
+            .ctx
+            .run_ui(egui::RawInput::default(), |ui| self.monitor.ui(ui));
+        // It is not drawn.
+        output.textures_delta.clear();
     }
 
     fn chart(&mut self) {

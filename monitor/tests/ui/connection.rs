@@ -228,6 +228,7 @@ fn the_health_pane_shows_latency_losses_and_clock_of_the_selected_topic() {
         "+0.02 ± 0.01 ms",
         "Conflated by server",
         "Dropped here",
+        "Hidden by derived",
         "Longest repaint gap",
         "Age of values p50 / p99",
     ] {

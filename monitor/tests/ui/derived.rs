@@ -163,6 +163,56 @@ fn a_layout_brings_its_derived_topics_along() {
 }
 
 #[test]
+fn a_mean_of_a_number_of_updates_begins_when_there_are_that_many() {
+    let mut harness = opened(PRESSURE);
+    type_into(&mut harness, "Over", "1 updates");
+    harness.run_steps(2);
+    assert!(sees(&harness, "a window has 2 to 100000 updates"));
+    type_into(&mut harness, "Over", "4 updates");
+    harness.run_steps(2);
+    assert!(sees(
+        &harness,
+        "mean of the last 4 updates of plant/line-1/pressure"
+    ));
+    harness.key_press(Key::Enter);
+    harness.run_steps(3);
+    close(&mut harness);
+    assert_eq!(number(&harness, MEAN), None, "three of four");
+    readings(&mut harness, &[5.0]);
+    assert_eq!(number(&harness, MEAN), Some(3.5));
+    readings(&mut harness, &[9.0]);
+    assert_eq!(number(&harness, MEAN), Some(5.25), "the first has left");
+    // What came before a gap says nothing about what comes after it.
+    harness.state_mut().script.skip(PRESSURE, 3);
+    readings(&mut harness, &[1.0, 2.0, 3.0]);
+    assert_eq!(number(&harness, MEAN), Some(5.25));
+    readings(&mut harness, &[4.0]);
+    assert_eq!(number(&harness, MEAN), Some(2.5));
+    let mut again = restarted(&mut harness);
+    readings(&mut again, &[4.0, 4.0, 4.0, 4.0]);
+    assert_eq!(number(&again, MEAN), Some(4.0), "after a restart");
+}
+
+#[test]
+fn updates_that_a_derived_topic_hides_have_a_count_of_their_own() {
+    let mut harness = opened(PRESSURE);
+    harness.key_press(Key::Enter);
+    harness.run_steps(3);
+    close(&mut harness);
+    let shown = number(&harness, MEAN);
+    for _ in 0..7 {
+        let script = &mut harness.state_mut().script;
+        script.latest(MEAN, Value::Reading(-1.0));
+    }
+    harness.run_steps(2);
+    assert_eq!(number(&harness, MEAN), shown, "the user's own topic stays");
+    let totals = harness.state().monitor.store().totals();
+    assert_eq!((totals.hidden, totals.dropped), (7, 0));
+    assert!(sees(&harness, "7 hidden by derived topics"));
+    assert!(!sees(&harness, "more topics than the monitor keeps"));
+}
+
+#[test]
 fn an_alert_watches_a_derived_topic() {
     let mut harness = opened(PRESSURE);
     harness.key_press(Key::Enter);

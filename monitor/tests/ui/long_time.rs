@@ -346,6 +346,126 @@ fn a_week_of_a_sensor_opens_at_once_with_the_range_and_the_mean() {
     assert!(painted(&harness, "min "));
 }
 
+/// A sensor of an hour, of which the monitor holds one update and the rows.
+fn hour_of_a_sensor() -> Harness<'static, Bench> {
+    let (mut harness, mut server) = started(&[SENSOR], |server| {
+        server.fill(SENSOR, START_NS - 60 * MINUTE, SECOND);
+    });
+    for _ in 0..6 {
+        harness.key_press(Key::Minus);
+        harness.run_steps(2);
+    }
+    for _ in 0..30 {
+        server.serve(&mut harness);
+    }
+    harness
+}
+
+#[test]
+fn before_the_server_began_nothing_is_drawn() {
+    let (mut harness, mut server) = started(&[SENSOR], |server| {
+        server.fill(SENSOR, START_NS - 2 * MINUTE + 11 * SECOND, SECOND);
+    });
+    for _ in 0..3 {
+        harness.key_press(Key::Minus);
+        harness.run_steps(2);
+    }
+    for _ in 0..8 {
+        server.serve(&mut harness);
+    }
+    // A quarter of an hour has one interval, which begins before the first update.
+    let plot = harness.get_by_label(&format!("Chart of {SENSOR}")).rect();
+    assert!(!painted(&harness, "incomplete"));
+    harness.hover_at(plot.left_center() + vec2(plot.width() * 0.4, 0.0));
+    harness.run_steps(3);
+    assert!(!painted(&harness, "mean "), "{:?}", texts(&harness, plot));
+    assert!(painted(&harness, "The server's history begins at"));
+}
+
+#[test]
+fn ruler_and_cursors_measure_rows_and_say_so() {
+    let mut harness = hour_of_a_sensor();
+    let plot = harness.get_by_label(&format!("Chart of {SENSOR}")).rect();
+    // From a quarter to the middle of the visible hour: no update of it is held.
+    let from = plot.left_center() + vec2(plot.width() * 0.25, 0.0);
+    let by = vec2(plot.width() * 0.25, 0.0);
+    let press = |pressed, pos| egui::Event::PointerButton {
+        pos,
+        button: PointerButton::Primary,
+        pressed,
+        modifiers: Modifiers::SHIFT,
+    };
+    harness.event_modifiers(egui::Event::PointerMoved(from), Modifiers::SHIFT);
+    harness.event_modifiers(press(true, from), Modifiers::SHIFT);
+    for part in 1..=4 {
+        let place = from + by * (part as f32 / 4.0);
+        harness.event_modifiers(egui::Event::PointerMoved(place), Modifiers::SHIFT);
+        harness.run_steps(1);
+    }
+    assert!(
+        painted(&harness, "by intervals of "),
+        "{:?}",
+        texts(&harness, plot)
+    );
+    assert!(painted(&harness, "mean "));
+    let updates = texts(&harness, plot).into_iter().find_map(|(text, _)| {
+        let count = text.strip_suffix(" updates")?.replace(',', "");
+        count.parse::<i64>().ok()
+    });
+    let (start_ns, end_ns) = window(&harness);
+    let seconds = (end_ns - start_ns) / SECOND / 4;
+    let error = (updates.unwrap() - seconds).abs();
+    assert!(
+        error <= 40,
+        "{updates:?} of about {seconds}: a row at each end"
+    );
+    harness.event_modifiers(press(false, from + by), Modifiers::SHIFT);
+    harness.run_steps(2);
+
+    harness.key_press(Key::C);
+    harness.run_steps(3);
+    assert!(
+        painted(&harness, ", by intervals of "),
+        "in the table's head"
+    );
+}
+
+#[test]
+fn a_csv_of_a_time_of_which_rows_are_held_has_them_beside_it() {
+    let mut harness = hour_of_a_sensor();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_string_lossy().into_owned();
+    let monitor = &mut harness.state_mut().monitor;
+    monitor.execute(UiCommand::SetFolder(path));
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::E);
+    harness.run_steps(2);
+    let begun = Instant::now();
+    let names = loop {
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        let names: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        let is_done = |path: &std::path::PathBuf| path.extension().is_some_and(|e| e == "csv");
+        if names.len() == 2 && names.iter().all(is_done) {
+            break names;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{names:?}");
+    };
+    let intervals = names
+        .iter()
+        .find(|path| path.to_string_lossy().contains("-intervals-"));
+    let text = std::fs::read_to_string(intervals.unwrap()).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(
+        lines.next(),
+        Some("start,seconds,min,max,mean,updates,state")
+    );
+    let counts = lines.map(|line| line.split(',').nth(5).unwrap().parse::<u64>().unwrap());
+    let counted: u64 = counts.sum();
+    assert!(counted >= 3_000, "{counted} of about 3,600 updates");
+    // The notice names both.
+    harness.run_steps(3);
+    assert!(sees(&harness, "intervals of the time before to "));
+}
+
 #[test]
 fn a_server_that_keeps_none_says_so() {
     let (mut harness, _server) = market();

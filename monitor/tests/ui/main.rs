@@ -8,6 +8,7 @@ mod dashboards;
 mod derived;
 mod extremes;
 mod lists;
+mod login;
 mod long_time;
 mod names;
 mod payloads;

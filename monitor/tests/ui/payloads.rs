@@ -178,6 +178,70 @@ fn the_log_joins_the_messages_of_text_topics_and_filters_them() {
 }
 
 #[test]
+fn the_word_of_a_narrow_stretch_ends_with_an_ellipsis_or_is_left_out() {
+    let door = "plant/line-1/door";
+    let mut harness = filled(&[door]);
+    for seconds in [1, 3, 4, 5, 30] {
+        for state in ["unlocked by the night porter", "shut"] {
+            let script = &mut harness.state_mut().script;
+            script.every(door, Value::Text(state.to_owned()));
+            script.now_ns += seconds * SECOND / 2;
+        }
+    }
+    harness.run_steps(3);
+    let plot = harness.get_by_label(&format!("Chart of {door}")).rect();
+    let words = ["unlocked by the night porter", "shut"];
+    let mut cut = 0;
+    for clipped in &harness.output().shapes {
+        let egui::Shape::Text(text) = &clipped.shape else {
+            continue;
+        };
+        let is_word = words.contains(&text.galley.text());
+        let rect = text.galley.rect.translate(text.pos.to_vec2());
+        if !is_word || !plot.contains(rect.center()) {
+            continue;
+        }
+        assert!(clipped.clip_rect.contains_rect(rect), "cut within a letter");
+        cut += usize::from(text.galley.elided);
+        let glyphs = text.galley.rows[0].glyphs.len();
+        assert!(glyphs > 1 || !text.galley.elided, "no ellipsis alone");
+    }
+    assert!(cut > 0, "some are cut");
+}
+
+#[test]
+fn a_sentence_in_an_empty_chart_is_not_crossed_by_the_grid() {
+    let log = "plant/line-1/log";
+    let mut harness = filled(&[log]);
+    let script = &mut harness.state_mut().script;
+    for number in 0..300 {
+        script.every(log, Value::Text(format!("line {number}")));
+    }
+    harness.run_steps(3);
+    let sentence = "This topic has texts and no numbers: Ctrl+I inspects them";
+    let shapes = &harness.output().shapes;
+    let at = |shape: &egui::Shape| match shape {
+        egui::Shape::Text(text) => text.galley.text() == sentence,
+        _ => false,
+    };
+    let number = shapes.iter().position(|c| at(&c.shape)).unwrap();
+    let egui::Shape::Text(text) = &shapes[number].shape else {
+        return;
+    };
+    let rect = text.galley.rect.translate(text.pos.to_vec2());
+    let background = Theme::of(ThemeChoice::Dark).background;
+    let ground = shapes[..number].iter().rposition(|clipped| {
+        matches!(&clipped.shape, egui::Shape::Rect(shape)
+            if shape.fill == background && shape.rect.contains_rect(rect))
+    });
+    let lines = shapes[ground.unwrap()..].iter().filter(|clipped| {
+        matches!(&clipped.shape, egui::Shape::LineSegment { points, .. }
+            if rect.intersects(egui::Rect::from_two_pos(points[0], points[1])))
+    });
+    assert_eq!(lines.count(), 0, "nothing is drawn between ground and text");
+}
+
+#[test]
 fn a_topic_with_states_has_a_timeline_of_them() {
     let door = "plant/line-1/door";
     let mut harness = filled(&[door]);

@@ -19,6 +19,10 @@ pub enum Why {
     /// The attempt to connect failed.
     #[error("cannot connect: {0}")]
     Connect(String),
+    /// There is no token to connect with: the source has none, or only one that the server has
+    /// refused.
+    #[error("cannot log in: {0}")]
+    NoToken(String),
     /// The server closed the connection.
     #[error("the server closed the connection: {0}")]
     Closed(CloseReason),

@@ -49,6 +49,7 @@ mod session;
 mod connection;
 mod handshake;
 mod token_source;
+mod tokens;
 
 mod handle;
 mod open_connection;
@@ -60,7 +61,7 @@ pub use connection::{CloseReason, Connection, ConnectionError};
 pub use disconnected::{Disconnected, Why};
 pub use event::{ClientBatch, Event, NoAnswer, Unpublished};
 pub use handle::{COMMANDS_MAX, ClientHandle, HandleError};
-pub use handshake::{CONNECT_TIMEOUT, ConnectOptions};
+pub use handshake::{CONNECT_TIMEOUT, ConnectOptions, ExtraHeader, HeaderError};
 pub use reconnecting::{Client, ClientOptions, RECONNECT};
 pub use session::PUBLISHES_IN_FLIGHT_MAX;
 pub use token_source::TokenSource;

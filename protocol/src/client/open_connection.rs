@@ -49,6 +49,8 @@ pub(super) struct OpenConnection {
     ask_time_interval: Duration,
     /// When to repeat requests that were refused temporarily.
     retry_at: Option<Instant>,
+    /// When to ask for another token.
+    pub(super) renew_at: Option<Instant>,
     /// When to leave a draining server.
     leave_at: Option<Instant>,
     leaving: Option<Leaving>,
@@ -82,6 +84,7 @@ impl OpenConnection {
             ask_time_at: Instant::now(),
             ask_time_interval: CLOCK_INTERVAL_MIN,
             retry_at: None,
+            renew_at: None,
             leave_at: None,
             leaving: None,
         }
@@ -147,6 +150,7 @@ impl OpenConnection {
         let times = [
             self.welcome_at.map(|_| self.ask_time_at),
             self.retry_at,
+            self.renew_at,
             self.leave_at,
             self.leaving.as_ref().map(|leaving| leaving.deadline),
         ];

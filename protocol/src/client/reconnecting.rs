@@ -2,6 +2,7 @@
 
 use std::{fmt, future::pending, pin::Pin, time::Duration};
 
+use hyper::StatusCode;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
     request_ids::RequestIds,
     session::Session,
     token_source::TokenSource,
+    tokens::Tokens,
     topic_table::TopicTable,
 };
 use crate::{
@@ -42,6 +44,9 @@ pub struct ClientOptions {
     /// What to connect to, and how.
     pub connect: ConnectOptions,
     /// Where tokens come from. Without one, each connection uses the token of `connect`.
+    ///
+    /// With one, the client connects again after the server has refused its token or ended its
+    /// identity, as soon as the source has another token, and otherwise after a minute.
     pub token: Option<TokenSource>,
 }
 
@@ -52,6 +57,7 @@ pub struct Client {
     commands: Commands,
     session: Session,
     backoff: Backoff,
+    tokens: Tokens,
     /// Attempts to connect since the last success.
     attempt: u32,
     topics: TopicTable,
@@ -92,6 +98,7 @@ impl Client {
         let (handle, commands) = ClientHandle::new(ids.clone());
         let client = Self {
             session: Session::new(options.connect.encoding, ids),
+            tokens: Tokens::new(options.token.clone()),
             options,
             commands,
             backoff: Backoff::new(RECONNECT),
@@ -138,14 +145,18 @@ impl Client {
     }
 
     fn start_connecting(&mut self) {
+        let mut options = self.options.connect.clone();
+        match self
+            .tokens
+            .for_attempt(options.token.as_ref(), Instant::now())
+        {
+            Ok(token) => options.token = token,
+            Err(why) => return self.lost(Why::NoToken(why)),
+        }
         self.attempt = self.attempt.saturating_add(1);
         self.session.push_event(Event::Connecting {
             attempt: self.attempt,
         });
-        let mut options = self.options.connect.clone();
-        if let Some(source) = &self.options.token {
-            options.token = Some(source.newest());
-        }
         self.state =
             ClientState::Connecting(Box::pin(async move { Connection::connect(&options).await }));
     }
@@ -158,7 +169,13 @@ impl Client {
                 self.state = ClientState::Open(Box::new(open));
             }
             Err(error) => {
-                let is_permanent = matches!(error, ConnectError::BadUrl { .. });
+                if let ConnectError::Status { status, reason } = &error
+                    && *status == StatusCode::UNAUTHORIZED
+                {
+                    self.tokens.refused(reason.clone(), Instant::now());
+                }
+                let is_permanent =
+                    matches!(error, ConnectError::BadUrl { .. } | ConnectError::TwoLogins);
                 let retry_in = (!is_permanent).then(|| self.next_wait());
                 self.end_connection(Why::Connect(error.to_string()), retry_in);
             }
@@ -193,6 +210,8 @@ impl Client {
                     && let Some(why) = open.take_leaving()
                 {
                     self.left(why);
+                } else {
+                    self.renew();
                 }
             }
             ConnectionEvent::Silence => {
@@ -206,12 +225,36 @@ impl Client {
         if let ServerMessage::Welcome(_) = message {
             self.attempt = 0;
         }
-        let is_expiring = matches!(message, ServerMessage::Expiring(_));
+        let now = Instant::now();
+        match &message {
+            ServerMessage::Expiring(_) => self.tokens.expiring(now),
+            ServerMessage::Authenticated(authenticated) => {
+                if let Some(id) = authenticated.id {
+                    self.tokens.renewed(id);
+                }
+            }
+            ServerMessage::Error(error) => {
+                if let Some(id) = error.id {
+                    self.tokens.not_renewed(id, &error.reason, now);
+                }
+            }
+            _ => {}
+        }
         if let ClientState::Open(open) = &mut self.state {
             open.message(message, &mut self.session);
         }
-        if let (true, Some(source)) = (is_expiring, &self.options.token) {
-            self.session.renew(source.newest());
+        self.renew();
+    }
+
+    /// Shows the server another token, if it is time for one and there is one.
+    fn renew(&mut self) {
+        if let Some(token) = self.tokens.renew(Instant::now())
+            && let Some(id) = self.session.renew(token.clone())
+        {
+            self.tokens.renewing(id, token);
+        }
+        if let ClientState::Open(open) = &mut self.state {
+            open.renew_at = self.tokens.renew_at();
         }
     }
 
@@ -221,7 +264,13 @@ impl Client {
         };
         match error {
             ConnectionError::Closed(reason) => {
-                let retry_in = CloseCode::should_reconnect(reason.code).then(|| self.next_wait());
+                let is_about_token = CloseCode::is_about_token(reason.code);
+                if is_about_token {
+                    self.tokens.refused(reason.to_string(), Instant::now());
+                }
+                let may_reconnect = CloseCode::should_reconnect(reason.code)
+                    || (is_about_token && self.tokens.has_source());
+                let retry_in = may_reconnect.then(|| self.next_wait());
                 self.end_connection(Why::Closed(reason), retry_in);
             }
             // A newer server may send messages that this client does not know: skip them.

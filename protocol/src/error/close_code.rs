@@ -45,6 +45,13 @@ registry! {
 }
 
 impl CloseCode {
+    /// Whether the client's token is the reason: a client that has another one should reconnect.
+    pub fn is_about_token(number: u16) -> bool {
+        [Self::TokenExpired, Self::NotAuthenticated, Self::Revoked]
+            .iter()
+            .any(|code| code.number() == number)
+    }
+
     /// Whether a client that wants to stay connected should reconnect after this code.
     pub fn should_reconnect(number: u16) -> bool {
         match number {

@@ -16,6 +16,9 @@ pub enum ConnectError {
         /// Which part is wrong, and what is expected.
         reason: UrlError,
     },
+    /// The options have a token and a header of the user's choice, which would be the same header.
+    #[error("a token and a header Authorization were given: use one of them")]
+    TwoLogins,
     /// The name has no address.
     #[error("cannot find the host {host:?}: {error}")]
     Resolve {

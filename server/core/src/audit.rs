@@ -103,3 +103,15 @@ pub(crate) fn is_about_permission(code: ErrorCode) -> bool {
             | ErrorCode::TooManyConnections
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_form_says_nothing_about_the_client() {
+        assert!(is_about_permission(ErrorCode::SubscribeForbidden));
+        assert!(is_about_permission(ErrorCode::TokenRefused));
+        assert!(!is_about_permission(ErrorCode::BadTopic));
+    }
+}

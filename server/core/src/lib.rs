@@ -29,7 +29,8 @@
 //! | file | job |
 //! |---|---|
 //! | `now` | the time that callers pass in |
-//! | `tokens` | what comes back at a rate: the base of all limits per second |
+//! | `tokens` | what comes back at a rate: the base of the limits of one connection |
+//! | `totals` | what several connections do together, and its limits |
 //! | `work` | what the sequencer accepts and returns: updates, questions about history, answers |
 //! | `candles` | long time: candles and rows of all topics, within a bound |
 //! | `tape` | the bounded log of recent updates, in strips that never change |
@@ -48,6 +49,7 @@ pub mod identity;
 pub mod permissions;
 pub mod settings;
 pub mod stats;
+pub mod totals;
 
 mod feed_id;
 mod now;

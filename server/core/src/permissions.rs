@@ -205,4 +205,29 @@ mod tests {
             "subscribing to \"#\" is not allowed by the settings"
         );
     }
+
+    #[test]
+    fn a_refusal_of_publishing_says_whether_the_address_or_the_topic_is_the_reason() {
+        let reason = |action| refusal(action).reason;
+        let topic = Topic::new("lab/a").unwrap();
+        assert_eq!(
+            reason(Action::Publish),
+            "publishing from this address is not allowed by the settings"
+        );
+        assert_eq!(
+            reason(Action::PublishTo(&topic)),
+            "publishing to \"lab/a\" is not allowed by the settings"
+        );
+    }
+
+    #[test]
+    fn the_filters_in_a_refusal_are_few_and_in_order() {
+        assert_eq!(shown(&[]), "nothing");
+        assert_eq!(shown(&filters(&["b", "a/#"])), "\"a/#\", \"b\"");
+        let many: Vec<_> = (0..SHOWN_MAX + 2).map(|at| format!("t{at}")).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        let text = shown(&filters(&many));
+        assert_eq!(text.matches('"').count(), 2 * SHOWN_MAX, "{text}");
+        assert!(text.ends_with(" and 2 more"), "{text}");
+    }
 }

@@ -9,6 +9,7 @@ use crate::{
     permissions::Permissions,
     sequencer::{HistorySettings, NewTopicLimits},
     shard::{RATE_MAX_HZ, RATE_MIN_HZ},
+    totals::TotalLimits,
 };
 
 /// Settings of the sequencer and the shards.
@@ -46,6 +47,8 @@ pub struct CoreSettings {
     pub drain: Duration,
     /// What clients may read and publish.
     pub permissions: Permissions,
+    /// Limits of all connections of an address together.
+    pub of_address: TotalLimits,
 }
 
 /// Shortest and longest time between two calls of [`Shard::tick`](crate::shard::Shard::tick).
@@ -105,6 +108,7 @@ impl Default for CoreSettings {
             write_timeout: Duration::from_secs(10),
             drain: Duration::from_secs(2),
             permissions: Permissions::default(),
+            of_address: TotalLimits::default(),
         }
     }
 }

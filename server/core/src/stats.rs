@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tickcast_protocol::error::CloseCode;
+use tickcast_protocol::error::{CloseCode, ErrorCode};
 
 /// A number that one thread changes and others read.
 #[derive(Debug, Default)]
@@ -32,6 +32,44 @@ impl Number {
 
 /// Counters of closed connections: one per registered code, one for "no code", one for all others.
 const CLOSES: usize = CloseCode::ALL.len() + 2;
+
+/// What is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limited {
+    /// Subscriptions at a time.
+    Subscriptions,
+    /// Requests per second.
+    Requests,
+    /// Updates and bytes published per second.
+    Publishes,
+}
+
+/// Whose limit it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitOf {
+    /// One connection's.
+    Connection,
+    /// That of all connections of an identity.
+    Identity,
+    /// That of all connections of an address.
+    Address,
+}
+
+impl Limited {
+    const ALL: [(Self, &str); 3] = [
+        (Self::Subscriptions, "subscriptions"),
+        (Self::Requests, "requests"),
+        (Self::Publishes, "publishes"),
+    ];
+}
+
+impl LimitOf {
+    const ALL: [(Self, &str); 3] = [
+        (Self::Connection, "connection"),
+        (Self::Identity, "identity"),
+        (Self::Address, "address"),
+    ];
+}
 
 /// The numbers of one shard.
 #[derive(Debug, Default)]
@@ -70,14 +108,16 @@ pub struct ShardStats {
     pub behind: Number,
     /// Updates on the tape that the slowest subscription has not received.
     pub lag_updates: Number,
-    /// Error messages sent.
-    pub refused: Number,
     /// Messages after which a connection was not read for a while, because it published more than
     /// its limits allow.
     pub publish_pauses: Number,
     /// Steps of work so far, see [`Steps`](crate::shard::Steps).
     pub steps: Number,
+    /// Requests and filters refused, by error code.
+    refusals: [Number; ErrorCode::ALL.len()],
     closes: [Number; CLOSES],
+    /// How often each limit was reached.
+    limited: [[Number; LimitOf::ALL.len()]; Limited::ALL.len()],
 }
 
 impl ShardStats {
@@ -91,6 +131,35 @@ impl ShardStats {
                 .unwrap_or(CLOSES - 1),
         };
         self.closes[index].add(1);
+    }
+
+    /// Counts a request or a filter that was refused.
+    pub fn refused(&self, code: ErrorCode) {
+        let index = ErrorCode::ALL.iter().position(|known| *known == code);
+        if let Some(number) = index.and_then(|index| self.refusals.get(index)) {
+            number.add(1);
+        }
+    }
+
+    /// Requests and filters refused, by the number of the error code.
+    pub fn refusals(&self) -> impl Iterator<Item = (u16, u64)> {
+        let codes = ErrorCode::ALL.iter().map(|code| code.number());
+        codes.zip(self.refusals.iter().map(Number::get))
+    }
+
+    /// Counts that a limit was reached.
+    pub fn limited(&self, what: Limited, of: LimitOf) {
+        self.limited[what as usize][of as usize].add(1);
+    }
+
+    /// How often each limit was reached, by what is limited and whose limit it is.
+    pub fn limits(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        Limited::ALL.into_iter().flat_map(|(what, limited)| {
+            LimitOf::ALL.map(|(of, whose)| {
+                let number = &self.limited[what as usize][of as usize];
+                (limited, whose, number.get())
+            })
+        })
     }
 
     /// Closed connections by close code, with `none` and `other` at the end.

@@ -24,7 +24,7 @@ pub(super) struct IdentitiesFile {
     pub(super) revocations: Option<PathBuf>,
 }
 
-/// A role.
+/// A role. Its limits are of all connections of a subject together.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RoleTable {
@@ -36,7 +36,9 @@ pub(super) struct RoleTable {
     pub(super) max_rate_hz: Option<f64>,
     pub(super) connections: Option<u32>,
     pub(super) subscriptions: Option<u32>,
+    pub(super) requests_per_s: Option<u32>,
     pub(super) publish_updates_per_s: Option<u32>,
+    pub(super) publish_bytes_per_s: Option<u32>,
     /// Commands of the admin address.
     #[serde(default)]
     pub(super) commands: Vec<String>,

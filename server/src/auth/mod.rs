@@ -6,17 +6,19 @@
 //!
 //! The files in reading order:
 //!
+//! * `bounded`: reads files up to a length
 //! * `secret`: random tokens, their hashes, and `--make-token`
 //! * `file`: the identities file, as it is written
 //! * `state`: what the file says, checked
 //! * `listed`: the tokens of the file
 //! * `signed`: signed tokens; `provider` has the cryptography
 //! * `operators`: which roles may send commands to the admin address
-//! * `seats`: the number of connections of each identity
+//! * `seats`: the connections of each identity
 //! * `tickets`: what stands once for an identity, for event streams of pages
 //! * `revoked`: the file of revocations
 //! * `shared`: all of it, for all threads
 
+mod bounded;
 mod file;
 mod listed;
 mod operators;
@@ -33,10 +35,12 @@ mod tickets;
 mod tests;
 
 pub(crate) use operators::OperatorError;
+pub(crate) use revoked::read_again as read_revocations;
 pub(crate) use secret::make_token;
 pub(crate) use shared::{Auth, Verifier};
+pub use state::State;
 pub(crate) use state::check_file;
-pub(crate) use tickets::TICKET_LIFE;
+pub use tickets::{TICKET_LIFE, TicketError, Tickets};
 
 /// Longest token, in bytes. A signed one with some filters has about 1,000.
-pub(crate) const TOKEN_MAX_BYTES: usize = 4096;
+pub const TOKEN_MAX_BYTES: usize = 4096;

@@ -12,6 +12,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tickcast_core::identity::{REVOCATIONS_MAX, Revocations, Revoked};
 
+use super::bounded;
+
+/// Longest file: that of the most revocations, of the longest names.
+const FILE_MAX_BYTES: u64 = 64 * 1024 * 1024;
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Line {
@@ -22,7 +27,7 @@ enum Line {
 /// Reads the file; without one nothing is revoked.
 pub(super) fn read(path: &Path) -> Result<Revocations, String> {
     let shown = path.display();
-    let text = match fs::read_to_string(path) {
+    let text = match bounded::read_text(path, FILE_MAX_BYTES) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         Err(error) => return Err(format!("cannot read the revocations in {shown}: {error}")),
@@ -44,18 +49,15 @@ pub(super) fn read(path: &Path) -> Result<Revocations, String> {
     Ok(revocations)
 }
 
+/// The number of revocations in a file, and the file as it would be written.
+pub(crate) fn read_again(path: &Path) -> Result<(usize, String), String> {
+    let revocations = read(path)?;
+    Ok((revocations.iter().count(), text(&revocations)?))
+}
+
 /// Replaces the file.
 pub(super) fn write(path: &Path, revocations: &Revocations) -> Result<(), String> {
-    let mut text = String::new();
-    for revoked in revocations.iter() {
-        let line = match revoked {
-            Revoked::Subject(subject) => Line::Subject(subject.to_string()),
-            Revoked::Token(token) => Line::Token(token.to_string()),
-        };
-        let line = serde_json::to_string(&line).map_err(|error| error.to_string())?;
-        text.push_str(&line);
-        text.push('\n');
-    }
+    let text = text(revocations)?;
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
@@ -71,4 +73,18 @@ pub(super) fn write(path: &Path, revocations: &Revocations) -> Result<(), String
             path.display()
         )
     })
+}
+
+fn text(revocations: &Revocations) -> Result<String, String> {
+    let mut text = String::new();
+    for revoked in revocations.iter() {
+        let line = match revoked {
+            Revoked::Subject(subject) => Line::Subject(subject.to_string()),
+            Revoked::Token(token) => Line::Token(token.to_string()),
+        };
+        let line = serde_json::to_string(&line).map_err(|error| error.to_string())?;
+        text.push_str(&line);
+        text.push('\n');
+    }
+    Ok(text)
 }

@@ -21,6 +21,7 @@ use super::{
     state::State,
     tickets::{TicketError, Tickets},
 };
+use crate::clock::Clock;
 
 /// The identities of a server.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(crate) struct Auth {
     /// Time for a client to prove an identity.
     timeout: Duration,
     state: RwLock<Arc<State>>,
-    seats: Arc<Seats>,
+    seats: Seats,
     tickets: Mutex<Tickets>,
     /// Held while the state is replaced, so that no change is lost.
     changing: Mutex<()>,
@@ -37,13 +38,17 @@ pub(crate) struct Auth {
 
 impl Auth {
     /// Reads the identities file.
-    pub(crate) fn load(path: PathBuf, timeout: Duration) -> Result<Arc<Self>, Vec<String>> {
+    pub(crate) fn load(
+        path: PathBuf,
+        timeout: Duration,
+        clock: Clock,
+    ) -> Result<Arc<Self>, Vec<String>> {
         let state = State::load(&path)?;
         Ok(Arc::new(Self {
             path,
             timeout,
             state: RwLock::new(Arc::new(state)),
-            seats: Arc::default(),
+            seats: Seats::new(clock),
             tickets: Mutex::default(),
             changing: Mutex::default(),
         }))

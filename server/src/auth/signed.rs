@@ -3,7 +3,7 @@
 //! The key's id in the token chooses the key, and the key chooses the algorithm: what the token
 //! says about its algorithm must be the same, and decides nothing.
 
-use std::{collections::HashMap, fs, path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jsonwebtoken::{
@@ -16,6 +16,7 @@ use tickcast_core::identity::{Claims, Limits, Narrowing, Source};
 use tickcast_protocol::topic::Filter;
 
 use super::{
+    bounded,
     file::{JwtTable, KeyTable},
     provider,
 };
@@ -271,14 +272,6 @@ fn read_set(path: &Path) -> Result<JwkSet, String> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let cannot = |reason: String| format!("cannot read {}: {reason}", path.display());
-    let len = fs::metadata(path)
-        .map_err(|error| cannot(error.to_string()))?
-        .len();
-    if len > FILE_MAX_BYTES {
-        return Err(cannot(format!(
-            "it has {len} bytes (limit {FILE_MAX_BYTES})"
-        )));
-    }
-    fs::read(path).map_err(|error| cannot(error.to_string()))
+    let content = bounded::read(path, FILE_MAX_BYTES);
+    content.map_err(|error| format!("cannot read {}: {error}", path.display()))
 }

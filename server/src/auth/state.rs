@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -15,7 +14,7 @@ use tickcast_core::identity::{
 use tickcast_protocol::{message::TimeNs, topic::Filter};
 
 use super::{
-    TOKEN_MAX_BYTES,
+    TOKEN_MAX_BYTES, bounded,
     file::{IdentitiesFile, RoleTable, TokenTable},
     listed::{Listed, TOKENS_MAX},
     operators::Operators,
@@ -29,7 +28,7 @@ const FILE_MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What the identities file says; see the module.
 #[derive(Debug)]
-pub(super) struct State {
+pub struct State {
     pub(super) authority: Authority,
     listed: Arc<Listed>,
     signed: Option<Arc<Signed>>,
@@ -47,17 +46,17 @@ pub(crate) fn check_file(path: &Path) -> Result<(), Vec<String>> {
 impl State {
     /// Reads the file and what it names.
     pub(super) fn load(path: &Path) -> Result<Self, Vec<String>> {
+        let text = bounded::read_text(path, FILE_MAX_BYTES);
+        let text =
+            text.map_err(|error| vec![format!("cannot read {}: {error}", path.display())])?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a file, and what it names beside the file.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Vec<String>> {
         let shown = path.display();
         let one = |problem: String| vec![problem];
-        let cannot = |error: std::io::Error| one(format!("cannot read {shown}: {error}"));
-        let len = fs::metadata(path).map_err(cannot)?.len();
-        if len > FILE_MAX_BYTES {
-            return Err(one(format!(
-                "{shown} has {len} bytes (limit {FILE_MAX_BYTES})"
-            )));
-        }
-        let text = fs::read_to_string(path).map_err(cannot)?;
-        let file = toml::from_str(&text).map_err(|error| {
+        let file = toml::from_str(text).map_err(|error| {
             let line = error
                 .span()
                 .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
@@ -135,7 +134,7 @@ impl State {
     }
 
     /// The claims of a token, if it is genuine. An error never repeats the token.
-    pub(super) fn claims(&self, token: &str) -> Result<Claims, String> {
+    pub fn claims(&self, token: &str) -> Result<Claims, String> {
         if token.len() > TOKEN_MAX_BYTES {
             let len = token.len();
             return Err(format!(
@@ -203,7 +202,9 @@ fn role(name: &str, table: RoleTable) -> Result<Role, String> {
         max_rate_hz: table.max_rate_hz,
         connections: table.connections,
         subscriptions: table.subscriptions,
+        requests_per_s: table.requests_per_s,
         publish_updates_per_s: table.publish_updates_per_s,
+        publish_bytes_per_s: table.publish_bytes_per_s,
     };
     check_limits(limits)?;
     let role = Role {
@@ -222,12 +223,21 @@ fn role(name: &str, table: RoleTable) -> Result<Role, String> {
 }
 
 fn check_limits(limits: Limits) -> Result<(), String> {
-    match limits.max_rate_hz {
-        Some(rate) if !(rate.is_finite() && rate > 0.0) => {
-            Err(format!("max_rate_hz is {rate}: it must be above 0"))
-        }
-        _ => Ok(()),
+    if let Some(rate) = limits.max_rate_hz
+        && !(rate.is_finite() && rate > 0.0)
+    {
+        return Err(format!("max_rate_hz is {rate}: it must be above 0"));
     }
+    for (name, limit) in [
+        ("requests_per_s", limits.requests_per_s),
+        ("publish_updates_per_s", limits.publish_updates_per_s),
+        ("publish_bytes_per_s", limits.publish_bytes_per_s),
+    ] {
+        if limit == Some(0) {
+            return Err(format!("{name} is 0: it must be above 0, or missing"));
+        }
+    }
+    Ok(())
 }
 
 fn add_token(listed: &mut Listed, table: TokenTable, authority: &Authority) -> Result<(), String> {

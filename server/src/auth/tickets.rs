@@ -16,7 +16,7 @@ use tickcast_core::identity::Identity;
 use super::secret::{Hash, hash};
 
 /// Time for a client to use its ticket: it connects at once.
-pub(crate) const TICKET_LIFE: Duration = Duration::from_secs(30);
+pub const TICKET_LIFE: Duration = Duration::from_secs(30);
 
 /// Most tickets of this time, used or not: some megabytes.
 const TICKETS_MAX: usize = 10_000;
@@ -32,7 +32,7 @@ const RANDOM_BYTES: usize = 32;
 
 /// Why there is no ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum TicketError {
+pub enum TicketError {
     /// The subject has had too many.
     #[error(
         "too many tickets of this subject (limit {TICKETS_PER_SUBJECT_MAX} in {} s): try again \
@@ -50,7 +50,7 @@ pub(crate) enum TicketError {
 
 /// The tickets of a server.
 #[derive(Debug, Default)]
-pub(super) struct Tickets {
+pub struct Tickets {
     /// Those that were not used yet, by their hashes.
     unused: HashMap<Hash, Arc<Identity>>,
     /// All of this time: when each ends, in order.
@@ -67,7 +67,7 @@ struct Issued {
 
 impl Tickets {
     /// Makes a ticket for an identity.
-    pub(super) fn issue(
+    pub fn issue(
         &mut self,
         identity: Arc<Identity>,
         uptime: Duration,
@@ -96,7 +96,7 @@ impl Tickets {
 
     /// The identity of a ticket, which is used up with this. What can be measured from outside
     /// depends on the hash of the text that the client has chosen.
-    pub(super) fn redeem(&mut self, ticket: &str, uptime: Duration) -> Option<Arc<Identity>> {
+    pub fn redeem(&mut self, ticket: &str, uptime: Duration) -> Option<Arc<Identity>> {
         self.forget_old(uptime);
         self.unused.remove(&hash(ticket))
     }

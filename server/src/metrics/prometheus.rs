@@ -59,7 +59,6 @@ const SHARD: &[Metric<ShardStats>] = &[
     (GAUGE, "behind", "Connections whose socket is full now", |s| &s.behind),
     (GAUGE, "lag_updates", "Updates on the tape that the slowest subscription has not received", |s| &s.lag_updates),
     (COUNTER, "subscriptions_forbidden", "Subscriptions ended because they are no longer allowed", |s| &s.forbidden),
-    (COUNTER, "errors", "Error messages sent to clients", |s| &s.refused),
     (COUNTER, "publish_pauses", "Times a client was read later because it published above its limits", |s| &s.publish_pauses),
     (COUNTER, "steps", "Steps of work of a shard, some tens of nanoseconds each", |s| &s.steps),
 ];
@@ -172,6 +171,42 @@ impl Scrape {
         }
         rows
     }
+
+    fn errors(&self) -> Vec<Row> {
+        let refusals = |stats: &ShardStats| {
+            let refusals = stats.refusals();
+            let labeled = refusals.map(|(code, number)| (vec![("code", code.to_string())], number));
+            labeled.collect()
+        };
+        self.summed(refusals)
+    }
+
+    fn limits(&self) -> Vec<Row> {
+        let limits = |stats: &ShardStats| {
+            let labeled = stats.limits().map(|(limit, of, number)| {
+                (
+                    vec![("limit", limit.to_owned()), ("of", of.to_owned())],
+                    number,
+                )
+            });
+            labeled.collect()
+        };
+        self.summed(limits)
+    }
+
+    /// The sums of rows that each shard has in the same order.
+    fn summed(&self, rows: impl Fn(&ShardStats) -> Vec<Row>) -> Vec<Row> {
+        let mut sums = Vec::<Row>::new();
+        for stats in &self.0.shards {
+            for (at, row) in rows(stats).into_iter().enumerate() {
+                match sums.get_mut(at) {
+                    Some((_, sum)) => *sum += row.1,
+                    None => sums.push(row),
+                }
+            }
+        }
+        sums
+    }
 }
 
 impl Collector for Scrape {
@@ -197,6 +232,10 @@ impl Collector for Scrape {
             "Closed connections, by close code",
             self.closes(),
         )?;
+        let help = "Requests and filters refused, by error code";
+        put(COUNTER, "errors", help, self.errors())?;
+        let help = "Times that a limit was reached, by what is limited and whose limit it is";
+        put(COUNTER, "limits_reached", help, self.limits())?;
         let rows = self.0.refused.rows();
         let rows = rows.map(|(reason, count)| (vec![("reason", reason.to_owned())], count));
         let help = "Refused requests and connections, by reason";
@@ -227,6 +266,9 @@ impl Collector for Scrape {
         let help = "Handshakes of TLS and PROXY headers under way";
         let under_way = vec![(Vec::new(), handshakes.under_way.get())];
         put(GAUGE, "handshakes_under_way", help, under_way)?;
+        let help = "Connections that waited because handshakes_max were under way";
+        let waited = vec![(Vec::new(), handshakes.waited.get())];
+        put(COUNTER, "handshakes_waited", help, waited)?;
         let certificates = self.0.certificates.iter().map(|certificate| {
             let labels = vec![("listener", certificate.listener.clone())];
             (labels, u64::try_from(certificate.expires()).unwrap_or(0))

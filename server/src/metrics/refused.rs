@@ -27,6 +27,10 @@ pub(crate) enum RefusalReason {
     Ticket,
     /// Its identity has as many connections as its role allows.
     IdentityConnections,
+    /// All connections of its address together send more requests than the settings allow.
+    AddressRequests,
+    /// All connections of its identity together send more requests than its role allows.
+    IdentityRequests,
     /// The server is draining.
     Draining,
     /// It speaks TLS, or begins with a PROXY header, at a listener without.
@@ -35,7 +39,7 @@ pub(crate) enum RefusalReason {
 
 impl RefusalReason {
     /// All reasons.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Connections,
         Self::Descriptors,
         Self::Host,
@@ -47,6 +51,8 @@ impl RefusalReason {
         Self::Token,
         Self::Ticket,
         Self::IdentityConnections,
+        Self::AddressRequests,
+        Self::IdentityRequests,
         Self::Draining,
         Self::Preamble,
     ];
@@ -65,6 +71,8 @@ impl RefusalReason {
             Self::Token => "token",
             Self::Ticket => "ticket",
             Self::IdentityConnections => "identity_connections",
+            Self::AddressRequests => "address_requests",
+            Self::IdentityRequests => "identity_requests",
             Self::Draining => "draining",
             Self::Preamble => "preamble",
         }

@@ -65,6 +65,8 @@ impl HandshakeFailure {
 pub(crate) struct HandshakeStats {
     /// Under way, with their PROXY headers.
     pub(crate) under_way: Number,
+    /// Connections for whose handshakes there was no place at once.
+    pub(crate) waited: Number,
     /// Finished, with a new session.
     pub(crate) full: Number,
     /// Finished, with the session of an earlier connection.

@@ -136,6 +136,7 @@ impl Commands {
         let query = request.uri().query().unwrap_or("");
         let done = match (command, &self.auth) {
             (AdminCommand::Log, _) => self.change_log(query),
+            (AdminCommand::Kick, _) => self.kick(query).await,
             (_, Some(auth)) => self.carry_out(command, auth, query).await,
             (_, None) => {
                 let reason = "the server has no identities: set `identities` to use this";
@@ -234,7 +235,7 @@ impl Commands {
         let failed = CommandError::Failed;
         let (changed, command) = match command {
             AdminCommand::Who => (None, Command::Who),
-            AdminCommand::Kick => (None, Command::Kick(target(query)?)),
+            AdminCommand::Kick => return self.kick(query).await,
             AdminCommand::Revoke => {
                 let changed = auth.revoke(revoked(query)?).map_err(failed)?;
                 (Some(changed), Command::Review)
@@ -250,9 +251,17 @@ impl Commands {
                 (None, Command::Review)
             }
         };
+        self.ask(command, changed).await
+    }
+
+    async fn kick(&self, query: &str) -> Result<Done, CommandError> {
+        self.ask(Command::Kick(target(query)?), None).await
+    }
+
+    async fn ask(&self, command: Command, changed: Option<bool>) -> Result<Done, CommandError> {
         let asked = ask(&self.shards, &command).await;
         let clients = asked.map_err(|silent| {
-            failed(format!(
+            CommandError::Failed(format!(
                 "the shards {silent:?} do not answer: repeat the command"
             ))
         })?;
@@ -281,7 +290,16 @@ fn target(query: &str) -> Result<Target, CommandError> {
     match (subject, token, address) {
         (Some(subject), None, None) => Ok(Target::Subject(text(subject)?)),
         (None, Some(token), None) => Ok(Target::Token(text(token)?)),
-        (None, None, Some(address)) => Ok(Target::Address(text(address)?)),
+        (None, None, Some(address)) => {
+            let address = text(address)?;
+            let socket = address.parse().map(Target::Socket);
+            let target = socket.or_else(|_| address.parse().map(Target::Address));
+            target.map_err(|_| {
+                CommandError::Query(format!(
+                    "{address:?} is no address: use one such as 203.0.113.7 or 203.0.113.7:50000"
+                ))
+            })
+        }
         _ => Err(CommandError::Query(
             "name one of subject, token (its id) and address".to_owned(),
         )),
@@ -293,7 +311,7 @@ fn revoked(query: &str) -> Result<Revoked, CommandError> {
     match target(query)? {
         Target::Subject(subject) => Ok(Revoked::Subject(subject.into())),
         Target::Token(token) => Ok(Revoked::Token(token.into())),
-        Target::Address(_) => Err(CommandError::Query(
+        Target::Address(_) | Target::Socket(_) => Err(CommandError::Query(
             "an address cannot be revoked: name a subject or a token".to_owned(),
         )),
     }

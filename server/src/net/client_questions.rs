@@ -1,5 +1,7 @@
 //! What operators ask of a shard: questions and commands, and the rows of their answers.
 
+use std::net::{IpAddr, SocketAddr};
+
 use serde::Serialize;
 use tickcast_core::shard::SlowClient;
 use tokio::sync::oneshot;
@@ -31,19 +33,24 @@ pub(crate) enum Target {
     Subject(String),
     /// Those with a token.
     Token(String),
-    /// Those of an address, with or without its port.
-    Address(String),
+    /// Those of an address, whatever their port.
+    Address(IpAddr),
+    /// The one at an address with its port.
+    Socket(SocketAddr),
 }
 
 /// A client.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub(crate) struct WhoRow {
     /// Its address.
     pub client: String,
     /// Its identity; empty for a client without a token.
     pub subject: String,
-    /// Its role.
+    /// Its role; empty for a client without an identity.
     pub role: String,
+    /// Whether it has an identity.
+    #[serde(skip)]
+    pub is_known: bool,
     /// The id of its token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
@@ -56,9 +63,12 @@ impl Target {
             Self::Subject(subject) => row.subject == *subject,
             Self::Token(token) => row.token.as_deref() == Some(token),
             Self::Address(address) => {
-                let ip = row.client.rsplit_once(':').map_or("", |(ip, _)| ip);
-                row.client == *address || ip.trim_matches(['[', ']']) == address
+                let socket = row.client.parse().map(|socket: SocketAddr| socket.ip());
+                // A client that a proxy names has no port.
+                let ip = socket.or_else(|_| row.client.parse());
+                ip.is_ok_and(|ip: IpAddr| ip.to_canonical() == address.to_canonical())
             }
+            Self::Socket(address) => row.client.parse() == Ok(*address),
         }
     }
 }

@@ -161,6 +161,8 @@ impl Gate {
             | RefusalReason::Token
             | RefusalReason::Ticket
             | RefusalReason::IdentityConnections
+            | RefusalReason::AddressRequests
+            | RefusalReason::IdentityRequests
             | RefusalReason::Draining => {
                 tracing::debug!(reason = name, count, %peer, "refused: {message}");
             }

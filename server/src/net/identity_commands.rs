@@ -44,13 +44,13 @@ async fn carry_out(shard: &Rc<ShardHandle>, command: &Command) -> Vec<WhoRow> {
     let mut affected = Vec::new();
     for some in shard.clients().chunks(AT_ONCE) {
         for &key in some {
-            let Some(row) = shard.who(key) else {
+            let Some(row) = shard.row(key) else {
                 continue;
             };
             let is_affected = match command {
                 Command::Review => shard.review(key),
                 Command::Kick(target) => target.includes(&row) && kick(shard, key),
-                Command::Who => true,
+                Command::Who => row.is_known,
             };
             if is_affected && affected.len() < WHO_MAX {
                 affected.push(row);

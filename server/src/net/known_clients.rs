@@ -44,6 +44,7 @@ impl Routes {
         })?;
         let standing = auth.begin(token, self.shard.clock.now());
         let standing = standing.map_err(|refusal| self.refuse_token(refusal, ends))?;
+        self.take_of_identity(&standing, ends)?;
         Ok(Some(standing))
     }
 

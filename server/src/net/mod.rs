@@ -14,7 +14,7 @@
 //! | [`acceptor`], [`arrival`], [`proxy_protocol`], `preamble` | TLS, PROXY headers, Unix sockets: before HTTP |
 //! | `http_connection`, [`routes`], `route`, `turned_away` | HTTP: which request gets which answer |
 //! | `answer`, `assets`, `welcome` | the answers that are always the same |
-//! | [`request`], [`gate`], `refusal_log` | HTTP: which request is refused, counted and logged |
+//! | [`request`], [`gate`], `request_limits`, `refusal_log` | HTTP: which request is refused, counted and logged |
 //! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
 //! | `candles`, `questions` | `/v1/candles`, and questions about the past over HTTP |
 //! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
@@ -53,6 +53,7 @@ mod welcome;
 pub(crate) mod gate;
 pub(crate) mod refusal_log;
 pub(crate) mod request;
+mod request_limits;
 
 pub(crate) mod admin;
 pub(crate) mod admin_commands;

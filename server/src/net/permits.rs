@@ -1,59 +1,51 @@
 //! Permits: how many connections each address may have.
 
 use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
 };
 
+use tickcast_core::totals::Totals;
+
 use super::peer::Peer;
+use crate::{
+    accounts::{Accounts, Member},
+    clock::Clock,
+};
+
+/// The part of an address of IPv6 that is counted: what follows is free for a single client to
+/// choose (RFC 4291, section 2.5.4).
+const NETWORK_BITS: u32 = 64;
 
 /// Counts the connections of each address.
 #[derive(Debug)]
 pub(crate) struct Permits {
     max: usize,
-    counts: Mutex<HashMap<IpAddr, usize>>,
+    accounts: Arc<Accounts<IpAddr>>,
 }
 
 /// Permission for one connection of an address, returned when dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Permit {
-    _held: Option<Arc<Held>>,
-}
-
-#[derive(Debug)]
-struct Held {
-    permits: Arc<Permits>,
-    address: IpAddr,
+    held: Option<Arc<Member<IpAddr>>>,
 }
 
 impl Permits {
     /// Allows up to `max` connections per address.
-    pub(crate) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self {
-            max,
-            counts: Mutex::default(),
-        })
+    pub(crate) fn new(max: usize, clock: Clock) -> Arc<Self> {
+        let accounts = Accounts::new(clock);
+        Arc::new(Self { max, accounts })
     }
 
     /// Takes a permit for a client; `None` if the limit of its address is reached. Clients of this
     /// machine are not counted, nor are those without an address.
-    pub(crate) fn take(self: &Arc<Self>, peer: Peer) -> Option<Permit> {
+    pub(crate) fn take(&self, peer: Peer) -> Option<Permit> {
         let Some(address) = peer.ip().filter(|_| !peer.is_local()) else {
             return Some(Permit::uncounted());
         };
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_default();
-        if *count >= self.max {
-            return None;
-        }
-        *count += 1;
-        let held = Held {
-            permits: Arc::clone(self),
-            address,
-        };
+        let member = self.accounts.join(network(address), Some(self.max))?;
         Some(Permit {
-            _held: Some(Arc::new(held)),
+            held: Some(Arc::new(member)),
         })
     }
 }
@@ -61,22 +53,22 @@ impl Permits {
 impl Permit {
     /// For a connection whose requests take permits of their own, or that has no limit.
     pub(crate) fn uncounted() -> Self {
-        Self { _held: None }
+        Self { held: None }
+    }
+
+    /// What all connections of its address use together, if it is counted.
+    pub(super) fn totals(&self) -> Option<&Arc<Totals>> {
+        self.held.as_ref().map(|member| member.totals())
     }
 }
 
-impl Drop for Held {
-    fn drop(&mut self) {
-        let mut counts = self
-            .permits
-            .counts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
+/// What is counted as one address.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let rest = u128::MAX >> NETWORK_BITS;
+            Ipv6Addr::from_bits(address.to_bits() & !rest).into()
         }
     }
 }
@@ -94,7 +86,7 @@ mod tests {
 
     #[test]
     fn an_address_gets_as_many_permits_as_the_limit_and_one_for_each_that_it_returns() {
-        let permits = Permits::new(2);
+        let permits = Permits::new(2, Clock::start());
         let first = permits.take(ip("10.0.0.1")).expect("the first of two");
         // The same address in the form of IPv6 is counted with it.
         let second = permits.take(ip("::ffff:10.0.0.1")).expect("the second");
@@ -106,13 +98,23 @@ mod tests {
         drop(again);
         assert!(permits.take(ip("10.0.0.1")).is_some());
         drop(second);
-        let counts = permits.counts.lock().expect("no thread panics with it");
-        assert!(counts.is_empty(), "{counts:?}");
+    }
+
+    #[test]
+    fn the_addresses_of_ipv6_that_one_client_can_have_are_counted_as_one() {
+        let permits = Permits::new(1, Clock::start());
+        let _first = permits.take(ip("2001:db8:0:1::1")).expect("the first");
+        assert!(
+            permits
+                .take(ip("2001:db8:0:1:ffff:ffff:ffff:ffff"))
+                .is_none()
+        );
+        assert!(permits.take(ip("2001:db8:0:2::1")).is_some());
     }
 
     #[test]
     fn loopback_is_not_counted() {
-        let permits = Permits::new(1);
+        let permits = Permits::new(1, Clock::start());
         let all = ["127.0.0.1", "127.0.0.1", "::1", "::1", "::ffff:127.0.0.1"];
         let taken: Vec<_> = all.map(|address| permits.take(ip(address))).into();
         assert!(taken.iter().all(Option::is_some));

@@ -16,7 +16,11 @@ use hyper::{
     body::Incoming,
     header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL},
 };
-use tickcast_core::{identity::Standing, permissions::Access};
+use tickcast_core::{
+    identity::Standing,
+    permissions::Access,
+    totals::{TotalLimits, Totals},
+};
 use tokio::{sync::Semaphore, task::spawn_local};
 
 use super::{
@@ -84,6 +88,8 @@ pub(super) struct Connection {
     info: Arc<ListenerInfo>,
     /// Whether its requests say for which client they are.
     is_proxy: bool,
+    /// Whether the settings have limits for all connections of an address together.
+    is_limited: bool,
     /// The connection, for the bounds of an event stream.
     link: HttpLink,
     /// Set by the request that upgrades the connection.
@@ -103,6 +109,11 @@ impl Client<'_> {
         self.connection.link.clone()
     }
 
+    /// What all connections of its address use together, if they are counted.
+    fn totals(&self) -> Option<&Arc<Totals>> {
+        self.permit.totals()
+    }
+
     /// What a session needs to know about it.
     pub(super) fn admitted(&self, access: Access, standing: Option<Standing>) -> Admitted {
         let connection = self.connection;
@@ -114,6 +125,7 @@ impl Client<'_> {
                 name: is_hidden.then(|| peer.to_string().into()),
                 access,
                 standing,
+                address: self.totals().filter(|_| connection.is_limited).cloned(),
             },
             permit: self.permit.clone(),
         }
@@ -173,6 +185,7 @@ impl Routes {
         let connection = Connection {
             ends,
             is_proxy: peer.is_trusted(&self.settings.trusted_proxies),
+            is_limited: self.settings.of_address() != TotalLimits::default(),
             info,
             link: stream.link(),
             permit,
@@ -298,11 +311,13 @@ impl Routes {
                 return refusal.map(Either::Left);
             }
         };
-        let mut answer = match route {
-            Route::Ticket => self.ticket(&request, client.ends).map(Either::Left),
+        let taken = self.take_of_address(client.totals(), client.ends);
+        let mut answer = match (taken, route) {
+            (Err(refusal), _) => refusal.map(Either::Left),
+            (_, Route::Ticket) => self.ticket(&request, client.ends).map(Either::Left),
             _ if !is_reading(method) => self.plain(route, &request, client.ends).map(Either::Left),
-            Route::Stream => self.stream(&request, client),
-            Route::Candles => self.candles(&request, client.ends).await.map(Either::Left),
+            (_, Route::Stream) => self.stream(&request, client),
+            (_, Route::Candles) => self.candles(&request, client.ends).await.map(Either::Left),
             _ => self.latest(&request, client.ends).await.map(Either::Left),
         };
         gate::share(answer.headers_mut(), origin);
@@ -349,7 +364,9 @@ impl Routes {
             return gate::options(HANDSHAKE);
         }
         let version = request.version();
-        let checked = self.check_handshake(&request, host, client.ends);
+        let checked = self
+            .check_handshake(&request, host, client.ends)
+            .and_then(|()| self.take_of_address(client.totals(), client.ends));
         let answer = checked.and_then(|()| match route {
             Route::Echo => self.echo(request, client),
             _ => self.subscriber(request, client),

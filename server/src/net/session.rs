@@ -6,7 +6,7 @@ use std::{ops::ControlFlow, rc::Rc, time::Duration};
 use bytes::Bytes;
 use tickcast_core::{
     Refusal,
-    shard::ConnectionKey,
+    shard::{ConnectionKey, Shard},
     wire::{self, Wire},
 };
 use tickcast_protocol::{
@@ -16,7 +16,7 @@ use tickcast_protocol::{
 };
 use tokio::{
     task::{coop::unconstrained, yield_now},
-    time::sleep,
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{
@@ -36,6 +36,9 @@ const TURN_MESSAGES: usize = 512;
 
 /// Time between two looks at the frames that wait for a closed connection's socket.
 const UNSENT_POLL: Duration = Duration::from_millis(20);
+
+/// A connection that is held back may be closed meanwhile, which is noticed after this time.
+const HOLD_BACK_PART: Duration = Duration::from_millis(250);
 
 /// A client that was let in.
 #[derive(Debug)]
@@ -194,6 +197,15 @@ impl Session<'_> {
     }
 }
 
+/// Waits before a publish, as long as its connection is open.
+async fn hold_back(shard: &Rc<ShardHandle>, key: ConnectionKey, wait: Duration) {
+    let until = Instant::now() + wait;
+    // Its pongs wait unread as well, so it does not count as silent.
+    while Instant::now() < until && !shard.with(|shard, now| shard.heard(key, now)) {
+        sleep_until(until.min(Instant::now() + HOLD_BACK_PART)).await;
+    }
+}
+
 async fn handle(shard: &Rc<ShardHandle>, key: ConnectionKey, bytes: &[u8], encoding: Encoding) {
     let message = match codec::decode_client(bytes, encoding) {
         Ok(message) => message,
@@ -206,7 +218,11 @@ async fn handle(shard: &Rc<ShardHandle>, key: ConnectionKey, bytes: &[u8], encod
     };
     if let ClientMessage::Publish(publish) = &message {
         let updates = publish.updates.len();
-        shard.with(|shard, now| shard.charge_publish(key, updates, bytes.len(), now));
+        let charge =
+            |shard: &mut Shard<Outlet>, now| shard.charge_publish(key, updates, bytes.len(), now);
+        if let Some(wait) = shard.with(charge) {
+            hold_back(shard, key, wait).await;
+        }
     }
     if let Some(work) = shard.handle(key, message).await {
         let id = work.request();

@@ -14,6 +14,7 @@ use tickcast_core::{
     identity::{Review, Standing},
     permissions::Access,
     shard::{ConnectionKey, Event, SLICE_MAX_STEPS, Shard, SlowClient, Steps},
+    totals::Totals,
     wire::Wire,
     work::{Ack, HistoryQuestion, Past, Work},
 };
@@ -72,6 +73,8 @@ pub(super) struct Guest {
     pub access: Access,
     /// Its identity, if the server has any.
     pub standing: Option<Standing>,
+    /// What all connections of its address use together, if that is limited.
+    pub address: Option<Arc<Totals>>,
 }
 
 /// The work that remains after a turn.
@@ -284,16 +287,23 @@ impl ShardHandle {
         self.sessions.borrow().keys().copied().collect()
     }
 
-    /// A client that has an identity.
-    pub(super) fn who(self: &Rc<Self>, key: ConnectionKey) -> Option<WhoRow> {
-        let identity = self.with(|shard, _| shard.identity(key).cloned())?;
+    /// A client; `None` if it is gone. Without an identity its subject and its role are empty.
+    pub(super) fn row(self: &Rc<Self>, key: ConnectionKey) -> Option<WhoRow> {
+        let identity = self.with(|shard, _| shard.identity(key).cloned());
         let sessions = self.sessions.borrow();
-        let client = sessions.get(&key).map(|session| session.outlet.client());
+        let client = sessions.get(&key).map(Session::client)?;
+        let Some(identity) = identity else {
+            return Some(WhoRow {
+                client,
+                ..WhoRow::default()
+            });
+        };
         let claims = &identity.claims;
         Some(WhoRow {
-            client: client.unwrap_or_default(),
+            client,
             subject: claims.subject.to_string(),
             role: claims.role.to_string(),
+            is_known: true,
             token: claims.token_id.as_deref().map(str::to_owned),
         })
     }
@@ -352,6 +362,7 @@ impl ShardHandle {
             name,
             access,
             standing,
+            address,
         }: Guest,
     ) -> (ConnectionKey, Rc<Notify>) {
         let broken = Rc::new(Notify::new());
@@ -359,6 +370,9 @@ impl ShardHandle {
         let index = self.shard.borrow().index();
         let who = standing.as_ref().and_then(Standing::identity).cloned();
         let key = self.with(|shard, now| shard.connect_as(socket, wire, access, standing, now));
+        if let Some(totals) = address {
+            self.with(|shard, _| shard.join_address(key, totals));
+        }
         if let Some(audit) = &self.audit {
             audit.connected((index, key.to_u64()), peer, who.as_deref());
         }

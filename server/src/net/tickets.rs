@@ -97,6 +97,7 @@ impl Routes {
             _ => refuse(StatusCode::UNAUTHORIZED, reason),
         })?;
         debug_assert!(matches!(standing.who(), Who::Known(_)));
+        self.take_of_identity(&standing, ends)?;
         Ok(Some(standing))
     }
 }

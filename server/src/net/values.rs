@@ -57,7 +57,11 @@ impl Routes {
         } else {
             let pipe = Pipe::new(retry.as_bytes(), client.link());
             let body = pipe.body();
-            let admitted = client.admitted(Access::READER, standing);
+            let mut admitted = client.admitted(Access::READER, standing);
+            // Its pipe does not tell it, and an operator may look for it.
+            let peer = client.ends.peer;
+            let name = &mut admitted.guest.name;
+            name.get_or_insert_with(|| peer.to_string().into());
             let shard = Rc::clone(&self.shard);
             spawn_local(self.connections.contain(async move {
                 session::stream(shard, pipe, params.into_request(), admitted).await;

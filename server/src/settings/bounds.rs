@@ -8,6 +8,7 @@ use tickcast_core::{
     permissions::Permissions,
     sequencer::{HistorySettings, NewTopicLimits},
     settings::CoreSettings,
+    totals::TotalLimits,
 };
 use tickcast_protocol::topic::Filter;
 
@@ -40,6 +41,14 @@ fn a_setting_at_its_bound_is_accepted_and_one_beyond_it_is_not() {
             "connections_per_address_max",
             (["1", "10000000"], ["0", "10000001"]),
         ),
+        (
+            "subscriptions_per_address_max",
+            (["0", "1000000000"], ["-1", "1000000001"]),
+        ),
+        (
+            "requests_per_address_per_s",
+            (["0", "1000000"], ["-1", "1000001"]),
+        ),
         ("requests_per_s", (["1", "1000000"], ["0", "1000001"])),
         ("request_burst", (["1", "1000000"], ["0", "1000001"])),
         ("shards", (["1", "1024"], ["0", "1025"])),
@@ -68,6 +77,10 @@ fn the_core_gets_every_setting_as_it_was_set() {
         "--request_burst=7",
         "--publish_updates_per_s=13",
         "--publish_bytes_per_s=14",
+        "--subscriptions_per_address_max=17",
+        "--requests_per_address_per_s=18",
+        "--publish_updates_per_address_per_s=19",
+        "--publish_bytes_per_address_per_s=20",
         "--new_topics_per_s=15",
         "--new_topics_burst=16",
         "--heartbeat=8s",
@@ -102,6 +115,12 @@ fn the_core_gets_every_setting_as_it_was_set() {
         pong_timeout: seconds(10),
         write_timeout: seconds(11),
         drain: seconds(12),
+        of_address: TotalLimits {
+            subscriptions: Some(17),
+            requests_per_s: Some(18),
+            publish_updates_per_s: Some(19),
+            publish_bytes_per_s: Some(20),
+        },
         permissions: Permissions {
             subscribe: filters("a/#"),
             publish: filters("b/#"),

@@ -32,6 +32,7 @@ use tickcast_core::{
     permissions::Permissions,
     sequencer::{HistorySettings, NewTopicLimits, liveness::LivenessSettings},
     settings::CoreSettings,
+    totals::TotalLimits,
 };
 use tickcast_protocol::topic::Filter;
 
@@ -156,6 +157,23 @@ pub struct ServerSettings {
     /// Connections from one address, at most; loopback is not counted. Further ones get 429.
     #[arg(value_name = "NUMBER", default_value = "256", value_parser = number(1..=10_000_000_usize))]
     pub connections_per_address_max: usize,
+    /// Subscriptions of all connections from one address together, at most; 0 for no limit.
+    /// Loopback is not counted.
+    #[arg(value_name = "NUMBER", default_value = "0", value_parser = number(0..=1_000_000_000_u32))]
+    pub subscriptions_per_address_max: u32,
+    /// Requests of all connections from one address together per second, and as many at once; 0 for
+    /// no limit. Handshakes and requests for values are counted, publishes and loopback are not.
+    #[arg(value_name = "NUMBER", default_value = "0", value_parser = number(0..=1_000_000_u32))]
+    pub requests_per_address_per_s: u32,
+    /// Updates that all connections from one address together publish per second, and as many at
+    /// once; 0 for no limit. Above it they are read more slowly. Loopback is not counted.
+    #[arg(value_name = "NUMBER", default_value = "0", value_parser = number(0..=u32::MAX))]
+    pub publish_updates_per_address_per_s: u32,
+    /// Bytes that all connections from one address together publish per second, and as many at
+    /// once; 0 for no limit. Above it they are read more slowly. Loopback is not counted.
+    #[arg(value_name = "SIZE", default_value = "0")]
+    #[arg(value_parser = size(0..=u32::MAX as usize))]
+    pub publish_bytes_per_address_per_s: usize,
     /// Requests of one connection per second; publishes are not counted.
     #[arg(value_name = "NUMBER", default_value = "20", value_parser = number(1..=1_000_000_u32))]
     pub requests_per_s: u32,
@@ -303,6 +321,18 @@ impl ServerSettings {
         }
     }
 
+    /// The limits of all connections of an address together.
+    pub(crate) fn of_address(&self) -> TotalLimits {
+        let limit = |limit: u32| (limit > 0).then_some(limit);
+        let bytes = self.publish_bytes_per_address_per_s;
+        TotalLimits {
+            subscriptions: limit(self.subscriptions_per_address_max),
+            requests_per_s: limit(self.requests_per_address_per_s),
+            publish_updates_per_s: limit(self.publish_updates_per_address_per_s),
+            publish_bytes_per_s: limit(u32::try_from(bytes).unwrap_or(u32::MAX)),
+        }
+    }
+
     /// The settings of the sequencer and the shards.
     pub fn core(&self) -> CoreSettings {
         CoreSettings {
@@ -329,6 +359,7 @@ impl ServerSettings {
             pong_timeout: self.pong_timeout,
             write_timeout: self.write_timeout,
             drain: self.drain,
+            of_address: self.of_address(),
             permissions: Permissions {
                 subscribe: self.subscribe_allow.clone(),
                 publish: self.publish_allow.clone(),

@@ -1,6 +1,6 @@
 //! Tickets for event streams, from end to end.
 
-use std::net::SocketAddr;
+use std::{fs, net::SocketAddr, path::Path};
 
 use serde_json::Value;
 use tickcast_server_testkit::{
@@ -14,6 +14,15 @@ use tokio::{
 
 use crate::identities::{Identities, READER, bearer, metric, operate};
 
+/// The answer in docs/security.md.
+fn documented() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/security.md");
+    let text = fs::read_to_string(path).unwrap();
+    let (_, block) = text.split_once("```json\n").unwrap();
+    let (block, _) = block.split_once("\n```").unwrap();
+    serde_json::from_str(block).unwrap()
+}
+
 async fn post(address: SocketAddr, more: &str) -> Answer {
     let head = "POST /v1/ticket HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n";
     ask(address, &format!("{head}{more}")).await
@@ -24,6 +33,13 @@ async fn ticket(address: SocketAddr, token: &str) -> String {
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let body: Value = serde_json::from_str(&answer.body).unwrap();
+    let documented = documented();
+    let members = |value: &Value| -> Vec<_> {
+        let members = value.as_object().unwrap().keys();
+        members.cloned().collect()
+    };
+    assert_eq!(members(&body), members(&documented));
+    assert_eq!(body["expires_in_ms"], documented["expires_in_ms"]);
     body["ticket"].as_str().unwrap().to_owned()
 }
 

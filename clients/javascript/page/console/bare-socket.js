@@ -91,11 +91,19 @@ export class BareSocket {
     } catch (error) {
       return this.#log(entry('thrown', `${error.message}. Nothing was sent.`));
     }
-    return this.sendBytes(bytes, message && encodeJson(CLIENT, message));
+    const json = message && encodeJson(CLIENT, message);
+    if (message?.type === 'authenticate') return this.#sendSecret(bytes, withoutToken(json));
+    return this.sendBytes(bytes, json);
   }
 
   #sendText(text) {
-    this.#call(`socket.send(${quoted(text).slice(0, CALL_LENGTH)})`, () => this.#socket.send(text), byteLength(text), { json: text });
+    const shown = withoutToken(text);
+    this.#call(`socket.send(${quoted(shown).slice(0, CALL_LENGTH)})`, () => this.#socket.send(text), byteLength(text), { json: shown });
+  }
+
+  /** The bytes hold a token, which no log shows. */
+  #sendSecret(bytes, json) {
+    this.#call('socket.send(…)', () => this.#socket.send(bytes), bytes.length, { json });
   }
 
   /** @param {string | null} json the same message as JSON, for the log */
@@ -158,6 +166,9 @@ export class BareSocket {
 function entry(kind, text, more = {}) {
   return { kind, text, at_ms: performance.timeOrigin + performance.now(), ...more };
 }
+
+/** A message of a client without its token. */
+const withoutToken = (text) => text.replace(/("token"\s*:\s*)"(?:[^"\\]|\\.)*"/g, '$1"…"');
 
 /** Null for a topic without a name: its introduction was missed. */
 function asJson(message) {

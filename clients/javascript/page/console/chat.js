@@ -3,6 +3,7 @@
 import { Client } from '../../index.js';
 import { clock } from '../shared/clock.js';
 import { nsToMs } from '../shared/format.js';
+import { wantsToken } from '../shared/login-words.js';
 
 const PREFIX = 'chat/';
 /** The oldest lines are removed. */
@@ -15,9 +16,11 @@ const SEPARATOR = ': ';
 const END_PX = 24;
 
 export class Chat {
+  #url;
   #client;
   #list;
-  #showTrouble;
+  #on;
+  #login;
   #room = null;
   #subscription = null;
   /** Positions of this window's lines on the tape. */
@@ -26,17 +29,45 @@ export class Chat {
   /**
    * @param {URL} url
    * @param {HTMLElement} list
-   * @param {(text: string, isBad: boolean) => void} showTrouble an empty text: the trouble is over
+   * @param {object} on `trouble(text, isBad)`, where an empty text means that the trouble is over;
+   * `identity(identity)`; `problem(error)` if another token could help
+   * @param {import('../shared/login.js').Login} login
    */
-  constructor(url, list, showTrouble) {
+  constructor(url, list, on, login) {
+    this.#url = url;
     this.#list = list;
-    this.#showTrouble = showTrouble;
-    this.#client = new Client(url, { encoding: 'json' });
-    this.#client.addEventListener('status', ({ detail }) => {
-      if (detail.status === 'waiting') showTrouble('Not connected. Reconnecting soon.', true);
-      if (detail.status === 'open' && this.#subscription?.status !== 'closed') showTrouble('', false);
-      if (detail.status === 'closed') showTrouble(`The connection is closed: code ${detail.code} ${detail.reason}`, true);
-    });
+    this.#on = on;
+    this.#login = login;
+    this.connect();
+  }
+
+  /** Connects with the current login, and enters the room again. */
+  connect() {
+    const room = this.#room;
+    this.#client?.close();
+    const token = this.#login.token === null ? undefined : () => this.#login.token;
+    const client = new Client(this.#url, { encoding: 'json', token });
+    this.#client = client;
+    const ifCurrent = (action) => ({ detail }) => this.#client === client && action(detail);
+    client.addEventListener('status', ifCurrent((detail) => {
+      if (detail.status === 'waiting') this.#showTrouble('Not connected. Reconnecting soon.', true);
+      if (detail.status === 'open' && this.#subscription?.status !== 'closed') this.#showTrouble('', false);
+      if (detail.status === 'closed') this.#showTrouble(`The connection is closed: code ${detail.code} ${detail.reason}`, true);
+    }));
+    client.addEventListener('identity', ifCurrent((identity) => this.#on.identity(identity)));
+    client.addEventListener('error', ifCurrent((error) => wantsToken(error) && this.#on.problem(error)));
+    this.#room = null;
+    this.#subscription = null;
+    if (room !== null) this.enter(room);
+  }
+
+  /** The server's time. */
+  get now_s() {
+    return nsToMs(this.#client.serverNow()) / 1000;
+  }
+
+  #showTrouble(text, isBad) {
+    this.#on.trouble(text, isBad);
   }
 
   get topic() {
@@ -53,7 +84,9 @@ export class Chat {
     const subscription = this.#client.subscribe(this.topic, { mode: 'every' }, (event) => this.#receive(event));
     this.#subscription = subscription;
     subscription.ready.catch((error) => {
-      if (this.#subscription === subscription) this.#showTrouble(`You cannot read this room: ${reasonOf(error)}`, true);
+      if (this.#subscription !== subscription) return;
+      if (wantsToken(error)) this.#on.problem(error);
+      this.#showTrouble(`You cannot read this room: ${reasonOf(error)}`, true);
     });
   }
 

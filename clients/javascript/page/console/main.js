@@ -1,6 +1,12 @@
 // Puts the console together. Each button runs a line of a program, and the log shows every event.
 
+import { Client } from '../../index.js';
 import { chooseOne, elementsById, socketUrl, write } from '../shared/dom.js';
+import { nsToMs } from '../shared/format.js';
+import { checkToken } from '../shared/login-check.js';
+import { LoginPanel } from '../shared/login-panel.js';
+import { problemOf } from '../shared/login-words.js';
+import { Login } from '../shared/login.js';
 import { BINCODE, BareSocket } from './bare-socket.js';
 import { Chat } from './chat.js';
 import { EXAMPLES, VIOLATIONS } from './examples.js';
@@ -114,10 +120,31 @@ elements.closing.addEventListener('submit', (event) => {
 });
 elements.clear.addEventListener('click', () => log.clear());
 
-const chat = new Chat(socketUrl('ws'), elements.lines, (text, isBad) => {
-  write(elements.trouble, text);
-  elements.trouble.className = isBad ? 'bad' : 'muted';
+const login = new Login();
+const shownLogin = { identity: null, problem: '', until_s: null };
+const chat = new Chat(socketUrl('ws'), elements.lines, {
+  trouble(text, isBad) {
+    write(elements.trouble, text);
+    elements.trouble.className = isBad ? 'bad' : 'muted';
+  },
+  identity: (identity) => showLogin({ identity, problem: '', until_s: identity.expires_ns === undefined ? null : nsToMs(identity.expires_ns) / 1000 }),
+  problem: (error) => showLogin({ identity: null, problem: problemOf(error), until_s: null }),
+}, login);
+const panel = new LoginPanel(elements.account, login, {
+  now_s: () => chat.now_s,
+  enter: (token) => checkToken(Client, socketUrl('ws'), token),
+  entered: () => chat.connect(),
+  leave() {
+    login.forget();
+    location.reload();
+  },
 });
+
+function showLogin(changed) {
+  Object.assign(shownLogin, changed);
+  panel.show(shownLogin);
+}
+
 function enterRoom() {
   const room = elements.room.value.trim() || DEFAULT_ROOM;
   elements.room.value = room;

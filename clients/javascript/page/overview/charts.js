@@ -25,6 +25,7 @@ export class Charts {
   #store;
   #overview;
   #gapList;
+  #access;
   #on;
   /** By the id of the chart. */
   #panes = new Map();
@@ -40,17 +41,18 @@ export class Charts {
 
   /**
    * @param {{ charts: HTMLElement, chart: HTMLTemplateElement }} elements
-   * @param {object} parts `workspace`, `store`, `overview` with its client, `gapList`
+   * @param {object} parts `workspace`, `store`, `overview` with its client, `gapList`, `access`
    * @param {object} on `now_s()`, `changed(isUrgent)` for a repaint, `moved()` if the workspace is
    * another one
    */
-  constructor(elements, { workspace, store, overview, gapList }, on) {
+  constructor(elements, { workspace, store, overview, gapList, access }, on) {
     this.#place = elements.charts;
     this.#template = elements.chart;
     this.#workspace = workspace;
     this.#store = store;
     this.#overview = overview;
     this.#gapList = gapList;
+    this.#access = access;
     this.#on = on;
     this.#pasts = new Pasts(() => on.changed(false));
     const restyle = () => this.restyle();
@@ -106,10 +108,18 @@ export class Charts {
       const gapList = this.#gapsOf(row, series, detail, past);
       this.#panes.get(shown.id).paint(shown, row, detail, {
         drawn_s: past?.interval_s ?? null, topic: `${shown.topic} ${series?.kind}`, series, gapList, time, range: shown.range, now_s, isUtc, pointed_s: this.#pointed_s,
+        denied: this.#deniedOf(shown.topic, row, detail),
       }, { isActive: shown === active, isOnly: charts.length === 1 });
     }
     this.#pasts.ask(client, now_s);
     this.#showActive(active);
+  }
+
+  /** Why nothing (more) comes of a topic, or null. */
+  #deniedOf(topic, row, detail) {
+    if (row?.denied) return row.denied;
+    if (!this.#access.mayRead(topic)) return { since_ms: null, ...this.#access.reasonOf(topic) };
+    return detail?.denied ?? null;
   }
 
   /** A line has the gaps of the page, everything else those of its own subscription. */

@@ -4,6 +4,7 @@
 import { StateList } from '../chart/states.js';
 import { Messages } from '../inspector/messages.js';
 import { count, nsToMs } from '../shared/format.js';
+import { sentence } from '../shared/login-words.js';
 import { readValue } from '../shared/value.js';
 import { GapList } from './gap-list.js';
 import { loadHistory } from './history.js';
@@ -28,6 +29,8 @@ export class Detail {
   #newest_s = 0;
   #isClosed = false;
   #now;
+  /** Why the server does not send every update: `{ since_ms, reason, position }`, or null. */
+  denied = null;
   /** Whether a gap of the connection is open, which may turn out to be none. */
   #isAway = false;
 
@@ -44,8 +47,14 @@ export class Detail {
     this.#changed = changed;
     this.#now = now_ms;
     this.#subscription = client.subscribe(topic, { mode: 'every' }, (event) => this.#receive(event));
-    // Without permission there are no details; the page says why nothing comes.
     this.#subscription.ready.then(() => this.#isClosed || past.begin(), () => {});
+    // Without permission there are no details; the chart says why nothing comes.
+    this.#subscription.addEventListener('status', ({ detail: { error } }) => {
+      if (!error || error.code === undefined && error.position === undefined) return;
+      this.denied = { since_ms: this.#now(), reason: sentence(error.message), position: error.position };
+      past.end();
+      changed();
+    });
   }
 
   close() {

@@ -3,7 +3,8 @@
 import { age, shortAge } from '../shared/format.js';
 
 /** The age of the newest value, or its problem, and the CSS class of that text. */
-export function freshness({ status, since_ms, quality, ingest_ms }, now_ms) {
+export function freshness({ status, since_ms, quality, ingest_ms, denied }, now_ms) {
+  if (denied) return [`denied ${shortAge(now_ms - denied.since_ms).replace('min', 'm').replace(' ', '')}`, 'bad'];
   if (status !== 'live') {
     // The column has no more space.
     const since = since_ms === null ? '' : ` ${shortAge(now_ms - since_ms).replace('min', 'm')}`;

@@ -6,7 +6,10 @@ import { chooseOne, copyText, elementsById, moveWithArrows, write } from '../sha
 import { clock, midnight, zoneName } from '../shared/clock.js';
 import { count, nsToMs, span } from '../shared/format.js';
 import { remember, remembered } from '../shared/remembered.js';
+import { Login } from '../shared/login.js';
+import { LoginPanel } from '../shared/login-panel.js';
 import { chosenTheme, setTheme } from '../shared/theme.js';
+import { Access } from './access.js';
 import { readAddress, writeAddress } from './address.js';
 import { Charts } from './charts.js';
 import { GapList } from './gap-list.js';
@@ -55,7 +58,12 @@ let isChosen = false;
 /** The updates of the shown topics when the view was paused. */
 let seenWhenPaused = null;
 
-const overview = new OverviewSubscription(settings, {
+const access = new Access();
+const login = new Login();
+/** What the panel for the login shows. */
+const shownLogin = { identity: null, problem: '', until_s: null };
+
+const overview = new OverviewSubscription(settings, login, {
   event(event) {
     receiver.event(event, serverNow());
     repaintInTime();
@@ -65,8 +73,28 @@ const overview = new OverviewSubscription(settings, {
     write(elements.countdown, countdown);
     elements.connection.querySelector('.dot').className = `dot ${state}`;
     document.body.classList.toggle('away', state !== 'live');
-    elements.reconnect.hidden = state !== 'ended';
+    elements.reconnect.hidden = state !== 'ended' || shownLogin.problem !== '';
     repaint();
+  },
+  identity(identity) {
+    access.set(identity);
+    access.mark(store.rows, serverNow());
+    const until_s = identity.expires_ns === undefined ? null : nsToMs(identity.expires_ns) / 1000;
+    showLogin({ identity, problem: '', until_s });
+  },
+  ended(filter, error) {
+    access.ended(filter, error);
+    access.mark(store.rows, serverNow());
+    repaint();
+  },
+  expiring(until_s) {
+    showLogin({ until_s, problem: `Your login ends at ${clock(until_s * 1000, settings.zone === 'utc')}. Log in with a new token to stay.` });
+  },
+  problem(problem) {
+    if (problem === '') return;
+    showLogin({ identity: overview?.client.identity ?? null, problem, until_s: null });
+    // Later a panel would be in the way of a person who looks at data.
+    if (store.rows.length === 0 && !panel.isOpen) panel.open();
   },
   disconnected() {
     health.disconnected();
@@ -82,11 +110,34 @@ const table = new Table(store, elements, (topic, isKept) => {
   moved();
 });
 const references = new References(store, repaintInTime);
-const charts = new Charts(elements, { workspace, store, overview, gapList }, {
+const charts = new Charts(elements, { workspace, store, overview, gapList, access }, {
   now_s: () => serverNow() / 1000,
   changed: (isInput, isUrgent = false) => (isUrgent ? paint() : isInput ? repaint() : repaintInTime()),
   moved,
 });
+
+const panel = new LoginPanel(elements.account, login, {
+  now_s: () => serverNow() / 1000,
+  enter: (token) => overview.enter(token),
+  entered(isSame) {
+    if (isSame) return;
+    clientEnds();
+    overview.start();
+  },
+  // Nothing of what this login could read stays here.
+  leave() {
+    login.forget();
+    location.reload();
+  },
+});
+
+function showLogin(changed) {
+  Object.assign(shownLogin, changed);
+  const { identity, problem } = shownLogin;
+  table.note = problem || (identity?.subscribe.length === 0 ? 'Your login may read nothing.' : '');
+  panel.show(shownLogin);
+  repaint();
+}
 
 function serverNow() {
   return nsToMs(overview.client.serverNow());
@@ -184,11 +235,11 @@ function closeCharts() {
 }
 
 function showHealth() {
-  const { client, subscription } = overview;
+  const { client, granted } = overview;
   store.updateRates(serverNow());
   references.update(overview.client, table.inSight, serverNow());
   health.show({
-    client, position: receiver.position, store, granted: subscription.granted, latency: latencies.quantiles(client.clock), matching: table.rows.length,
+    client, position: receiver.position, store, granted, latency: latencies.quantiles(client.clock), matching: table.rows.length,
   });
   repaint();
 }

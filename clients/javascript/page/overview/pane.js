@@ -3,8 +3,9 @@
 import { INTERVALS_S } from '../candles/intervals.js';
 import { Chart } from '../chart/chart.js';
 import { Inspector } from '../inspector/inspector.js';
+import { clock } from '../shared/clock.js';
 import { moveWithArrows, write } from '../shared/dom.js';
-import { span } from '../shared/format.js';
+import { count, span } from '../shared/format.js';
 import { isWords } from './series.js';
 import { showTitle } from './title.js';
 
@@ -28,6 +29,7 @@ export class Pane {
     this.#parts.topicText = this.#parts.topic.firstElementChild;
     this.#parts.openMessages = part('open-messages');
     this.#parts.hint = this.#parts.plot.querySelector('.empty');
+    this.#parts.denied = this.#parts.plot.querySelector('.denied');
     this.#inspector = new Inspector(part('inspector'), () => on.change());
     this.#addIntervals(on);
     const { form, openMessages, keep, remove } = this.#parts;
@@ -62,7 +64,7 @@ export class Pane {
    */
   paint(shown, row, detail, view, { isActive, isOnly }) {
     this.#shown = shown;
-    const { form, interval, openMessages, keep, plot, hint } = this.#parts;
+    const { form, interval, openMessages, keep, plot, hint, denied } = this.#parts;
     this.element.classList.toggle('active', isActive);
     showTitle(this.#parts, shown.topic, row, view.now_s * 1000);
     const hasWords = row !== null && isWords(row);
@@ -76,7 +78,9 @@ export class Pane {
     showDrawn(interval, shown.isCandles && view.drawn_s !== shown.interval_s ? view.drawn_s : null);
     openMessages.setAttribute('aria-pressed', String(shown.hasMessages));
     keep.setAttribute('aria-pressed', String(shown.isKept));
-    write(hint, view.series ? '' : row === null ? 'There is no value of this topic yet.' : shown.isCandles && !hasWords ? 'Waiting for candles.' : 'Nothing to draw yet.');
+    denied.hidden = view.denied === null;
+    write(denied, view.denied ? deniedText(view.denied, view.isUtc) : '');
+    write(hint, view.series || view.denied ? '' : row === null ? 'There is no value of this topic yet.' : shown.isCandles && !hasWords ? 'Waiting for candles.' : 'Nothing to draw yet.');
     plot.classList.toggle('low', hasWords && !isShort);
     this.chart.paint(view);
     this.#inspector.paint((hasWords && !isShort) || shown.hasMessages ? (detail?.messages ?? null) : null, view.isUtc);
@@ -86,6 +90,13 @@ export class Pane {
     this.chart.close();
     this.element.remove();
   }
+}
+
+/** Why nothing comes, since when, and where the server has stopped. */
+function deniedText({ since_ms, reason, position }, isUtc) {
+  const since = since_ms === null ? '' : ` since ${clock(since_ms, isUtc)}`;
+  const place = position === undefined ? '' : ` Everything up to position ${count(position)} was received.`;
+  return `Not allowed${since}. ${reason}${place}`;
 }
 
 /** Marks the longer interval that candles are drawn with, where the chosen ones were too thin. */

@@ -113,6 +113,8 @@ export class Store {
       join: null,
       /** Changes of the status since the page was opened: `{ s, status }`. */
       statuses: [],
+      /** Why it may not be read any more: `{ since_ms, reason, position }`; null if it may. */
+      denied: null,
     };
     this.#byTopic.set(topic, row);
     this.rows.push(row);

@@ -1,5 +1,6 @@
 // One element of the table, which shows one row of the store after another.
 
+import { clock } from '../shared/clock.js';
 import { percent, rate, withUnit } from '../shared/format.js';
 import { freshness, signClass } from './freshness.js';
 
@@ -56,14 +57,15 @@ export class TableRow {
     const isFresh = now_ms - row.changed_ms < FLASH_MS;
     const change = percent(row.change);
     this.#write(0, row.topic, '');
-    this.#attribute('title', row.name ? `${row.name}\n${row.topic}` : row.topic);
+    const told = row.denied ? `\nNot allowed since ${clock(row.denied.since_ms, false)}. ${row.denied.reason}` : '';
+    this.#attribute('title', (row.name ? `${row.name}\n${row.topic}` : row.topic) + told);
     this.#write(1, withUnit(row), isFresh ? directionClass(row.direction) : '');
     this.#write(2, change, signClass(change));
     this.#write(3, rate(row.rate), '');
     this.#write(4, ...freshness(row, now_ms));
     this.#attribute('aria-selected', String(isChosen));
     this.#attribute('aria-setsize', String(total));
-    const isOld = row.isOld || row.status !== 'live';
+    const isOld = row.isOld || row.status !== 'live' || row.denied !== null;
     this.#attribute('class', `row${isOld ? ' old' : ''}${row.number === null && row.text.length > SHORT_TEXT ? ' words' : ''}`);
     return isFresh;
   }

@@ -33,6 +33,8 @@ export class Table {
   #chosen = null;
   /** Height of a row, from the style: a finger needs more of it than a mouse. */
   #row_px = 0;
+  /** Why there are no topics, if it is known; empty for the usual reason. */
+  note = '';
 
   /**
    * @param {(topic: string, isKept: boolean) => void} choose called when a person chooses a topic;
@@ -72,7 +74,7 @@ export class Table {
     const height = `${total * row_px}px`;
     if (sheet.style.height !== height) sheet.style.height = height;
     empty.hidden = total > 0;
-    if (total === 0) empty.textContent = this.#store.rows.length > 0 ? NO_MATCH : NO_TOPICS;
+    if (total === 0) empty.textContent = this.#store.rows.length > 0 ? NO_MATCH : this.note || NO_TOPICS;
     const first = Math.max(Math.floor(scroll.scrollTop / row_px) - MARGIN_ROWS, 0);
     this.#addLines(Math.ceil(scroll.clientHeight / row_px) + 2 * MARGIN_ROWS);
     const size = this.#lines.length;

@@ -17,6 +17,7 @@ export class Subscription extends EventTarget {
   /** Topics that are not live. */
   #notLive = new Map();
   #status = 'pending';
+  #error = null;
   #channel = null;
   #chain = new Chain();
   #delivery;
@@ -67,6 +68,11 @@ export class Subscription extends EventTarget {
 
   get status() {
     return this.#status;
+  }
+
+  /** Why it is closed, or null. */
+  get error() {
+    return this.#error;
   }
 
   /** Resumes after everything that the program has handled. */
@@ -158,7 +164,7 @@ export class Subscription extends EventTarget {
   /** The server refused, and will always refuse. */
   refused(error) {
     this.#unsubscribe();
-    this.#finish();
+    this.#finish(error);
     this.#settleReady.reject(error);
     this.#delivery.finish(error);
   }
@@ -167,7 +173,8 @@ export class Subscription extends EventTarget {
   forbidden(error) {
     this.#channel = null;
     this.#stopRetry();
-    this.#finish();
+    this.#finish(error);
+    this.#settleReady.reject(error);
     this.#delivery.finish(error);
   }
 
@@ -181,7 +188,7 @@ export class Subscription extends EventTarget {
   ended(error) {
     this.#channel = null;
     this.#stopRetry();
-    this.#finish();
+    this.#finish(error);
     this.#settleReady.reject(error ?? new Error('the client was closed'));
     this.#delivery.finish(error);
   }
@@ -298,8 +305,10 @@ export class Subscription extends EventTarget {
     this.#channel = null;
   }
 
-  #finish() {
-    this.#setStatus('closed');
+  /** @param {Error | null} error null if the program closed it */
+  #finish(error = null) {
+    this.#error = error;
+    this.#setStatus('closed', error === null ? {} : { error });
     this.#host.remove(this);
   }
 
@@ -313,10 +322,10 @@ export class Subscription extends EventTarget {
     this.#host.stats[name] += number;
   }
 
-  #setStatus(status) {
+  #setStatus(status, detail = {}) {
     if (status === this.#status) return;
     this.#status = status;
-    this.dispatchEvent(new CustomEvent('status', { detail: { status } }));
+    this.dispatchEvent(new CustomEvent('status', { detail: { status, ...detail } }));
   }
 }
 

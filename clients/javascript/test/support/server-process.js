@@ -10,6 +10,7 @@ const BINARY = process.env.TICKCAST_SERVER ?? fileURLToPath(new URL('../../../..
 
 export class Server {
   #process;
+  #printed = [];
 
   /**
    * @param {string[]} flags besides `--listen`; with `--config` the file has a listener with TLS
@@ -19,7 +20,7 @@ export class Server {
     if (!existsSync(BINARY)) throw new Error(`${BINARY} does not exist: run cargo build -p tickcast-server`);
     const server = new Server();
     server.#process = spawn(BINARY, ['--listen', `127.0.0.1:${port}`, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
-    const output = [];
+    const output = server.#printed;
     // A listener with TLS is in a file of settings.
     const hasSecure = flags.includes('--config');
     let url;
@@ -48,6 +49,16 @@ export class Server {
   /** Stops it without ending its connections. */
   pause() {
     this.#process.kill('SIGSTOP');
+  }
+
+  /** Makes it read its identities again. */
+  reload() {
+    this.#process.kill('SIGHUP');
+  }
+
+  /** What it has printed. */
+  get printed() {
+    return this.#printed.join('\n');
   }
 
   resume() {

@@ -4,6 +4,7 @@ mod basis;
 pub(crate) mod candles;
 mod columns;
 mod cursors;
+pub(crate) mod held_rows;
 pub(crate) mod joined_candles;
 mod line;
 mod reduction;
@@ -20,7 +21,7 @@ mod window;
 
 pub(crate) use self::{
     basis::{ShownAs, ValueBasis},
-    cursors::{Cursors, Measured},
+    cursors::{CoarsePart, Cursors, Measured},
     line::{BandPiece, Extent, Point},
     scale::{ScaleMode, ValueScale},
     series_options::{AxisSide, SeriesOptions},

@@ -82,6 +82,11 @@ pub(crate) fn rows(
             break;
         };
         let nanos = interval.nanos();
+        let ends_in_first = |begins_ns: TimeNs| begins_ns.saturating_add(nanos) > until_ns;
+        if !parts.is_empty() && track.begins_ns().is_some_and(ends_in_first) {
+            // Its first interval is the one in which the finer ones begin: there is nothing older.
+            break;
+        }
         // One more on the left, so that the line enters the window.
         let from_ns = window.start_ns.saturating_sub(nanos);
         let bars = folded(track, nanos, (from_ns, until_ns), now_ns);
@@ -106,7 +111,8 @@ pub(crate) fn rows(
     (rows, wanted)
 }
 
-fn row(bar: LongBar, nanos: i64, until_ns: TimeNs) -> ChartRow {
+/// The row of a bar; it ends before `until_ns`, or there.
+pub(super) fn row(bar: LongBar, nanos: i64, until_ns: TimeNs) -> ChartRow {
     let (low, high, middle) = match bar.sum {
         BarSum::Trades {
             prices: [_, high, low, close],
@@ -129,6 +135,13 @@ fn row(bar: LongBar, nanos: i64, until_ns: TimeNs) -> ChartRow {
     }
 }
 
+/// The row at a time, of ascending ones.
+pub(super) fn row_at(rows: &[ChartRow], time_ns: TimeNs) -> Option<&ChartRow> {
+    let after = rows.partition_point(|row| row.start_ns <= time_ns);
+    let row = rows.get(after.checked_sub(1)?)?;
+    (time_ns < row.end_ns).then_some(row)
+}
+
 impl ChartRows {
     /// Least and greatest value.
     pub(crate) fn range(&self) -> Option<(f64, f64)> {
@@ -137,9 +150,7 @@ impl ChartRows {
 
     /// The row at a time.
     pub(crate) fn at(&self, time_ns: TimeNs) -> Option<&ChartRow> {
-        let after = self.rows.partition_point(|row| row.start_ns <= time_ns);
-        let row = self.rows.get(after.checked_sub(1)?)?;
-        (time_ns < row.end_ns).then_some(row)
+        row_at(&self.rows, time_ns)
     }
 
     /// The middle of the first row that reaches beyond a time.

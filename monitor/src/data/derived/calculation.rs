@@ -6,7 +6,7 @@ use super::{
     definition::DerivedRule,
     error::DerivedError,
     formula::Formula,
-    window::{TimeWindow, WINDOW_MAX},
+    window::{ValueWindow, WINDOW_MAX},
 };
 
 /// A value of a source.
@@ -34,7 +34,7 @@ pub(super) enum Outcome {
 /// Input: [`Self::value`] and [`Self::gap`], in order of time. It has no clock.
 #[derive(Debug, Clone)]
 pub(super) enum Calculation {
-    Window(WindowKind, TimeWindow),
+    Window(WindowKind, ValueWindow),
     /// The newest values of the sources, and what is made of them.
     Newest(Combine, Vec<Option<f64>>),
 }
@@ -59,11 +59,14 @@ impl Calculation {
     /// The calculation of a rule, before the first value.
     pub(super) fn new(rule: &DerivedRule) -> Result<Self, DerivedError> {
         let sources = rule.sources()?.len();
-        let window = |window_ns: &i64| TimeWindow::new(*window_ns, WINDOW_MAX);
+        let window = |window_ns: &i64| ValueWindow::of_time(*window_ns, WINDOW_MAX);
         let newest = |combine| Self::Newest(combine, vec![None; sources]);
         Ok(match rule {
             DerivedRule::Mean { window_ns, .. } => {
                 Self::Window(WindowKind::Mean, window(window_ns))
+            }
+            DerivedRule::MeanOf { count, .. } => {
+                Self::Window(WindowKind::Mean, ValueWindow::of_count(*count as usize))
             }
             DerivedRule::Rate { window_ns, .. } => {
                 Self::Window(WindowKind::Rate, window(window_ns))
@@ -88,6 +91,9 @@ impl Calculation {
                 window.push(given.time_ns, given.value, weight);
                 if window.is_too_full() {
                     return Outcome::Absent("too many updates in the window");
+                }
+                if window.is_short() {
+                    return Outcome::Waiting;
                 }
                 of_window(*kind, window, given)
             }
@@ -117,7 +123,7 @@ impl Calculation {
     }
 }
 
-fn of_window(kind: WindowKind, window: &TimeWindow, given: SourceValue) -> Outcome {
+fn of_window(kind: WindowKind, window: &ValueWindow, given: SourceValue) -> Outcome {
     let (weighted, weights) = window.sums();
     match kind {
         WindowKind::Mean => finite(weighted / weights),

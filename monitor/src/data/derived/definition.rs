@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use tickcast_protocol::topic::Topic;
 
-use super::{error::DerivedError, formula, limits::WINDOW_RANGE};
+use super::{
+    error::DerivedError,
+    formula,
+    limits::{COUNT_RANGE, WINDOW_RANGE},
+};
 use crate::data::format;
 
 /// All derived topics are below this level.
@@ -24,6 +28,8 @@ pub struct DerivedTopic {
 pub enum DerivedRule {
     /// The mean of the values of the last `window_ns`.
     Mean { source: Topic, window_ns: i64 },
+    /// The mean of the last `count` values.
+    MeanOf { source: Topic, count: u32 },
     /// The change per second, over at most the last `window_ns`.
     Rate { source: Topic, window_ns: i64 },
     /// The price of the last `window_ns`, weighted by size.
@@ -62,6 +68,12 @@ impl DerivedRule {
                 }
                 Ok(vec![source.clone()])
             }
+            Self::MeanOf { source, count } => {
+                if !COUNT_RANGE.contains(count) {
+                    return Err(DerivedError::Count);
+                }
+                Ok(vec![source.clone()])
+            }
             Self::Spread { a, b } | Self::Ratio { a, b } if a == b => Ok(vec![a.clone()]),
             Self::Spread { a, b } | Self::Ratio { a, b } => Ok(vec![a.clone(), b.clone()]),
             Self::Formula { text } => formula::topics(text),
@@ -74,6 +86,10 @@ impl DerivedRule {
             Self::Mean { source, window_ns } => {
                 format!("mean of {source} over {}", format::duration(*window_ns))
             }
+            Self::MeanOf { source, count } => format!(
+                "mean of the last {} updates of {source}",
+                format::count(u64::from(*count))
+            ),
             Self::Rate { source, window_ns } => format!(
                 "change of {source} per second, over {}",
                 format::duration(*window_ns)

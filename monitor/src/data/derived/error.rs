@@ -2,7 +2,7 @@
 
 use tickcast_protocol::topic::{Topic, TopicError};
 
-use super::limits::{DEPTH_MAX, DERIVED_MAX, SOURCES_MAX, TEXT_MAX_BYTES};
+use super::limits::{COUNT_RANGE, DEPTH_MAX, DERIVED_MAX, SOURCES_MAX, TEXT_MAX_BYTES};
 
 /// Why a derived topic cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +44,13 @@ pub(crate) enum DerivedError {
     /// The window is too short or too long.
     #[error("a window lasts from 0.1 s to 1 day, such as \"30 s\" or \"5 min\"")]
     Window,
+    /// The window has too few updates, or too many.
+    #[error(
+        "a window has {} to {} updates, such as \"20 updates\"",
+        COUNT_RANGE.start(),
+        COUNT_RANGE.end()
+    )]
+    Count,
     /// The formula is empty.
     #[error("the formula is empty: write topics in braces, such as {{market/a}} - {{market/b}}")]
     NoFormula,

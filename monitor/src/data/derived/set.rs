@@ -339,9 +339,9 @@ fn is_derived(topic: &Topic) -> bool {
 fn unit(rule: &DerivedRule, store: &Store) -> Option<String> {
     let unit = |topic: &Topic| store.topic_named(topic.as_str())?.unit.clone();
     match rule {
-        DerivedRule::Mean { source, .. } | DerivedRule::Vwap { source, .. } => {
-            unit(source).map(|unit| unit.to_string())
-        }
+        DerivedRule::Mean { source, .. }
+        | DerivedRule::MeanOf { source, .. }
+        | DerivedRule::Vwap { source, .. } => unit(source).map(|unit| unit.to_string()),
         DerivedRule::Rate { source, .. } => unit(source).map(|unit| format!("{unit}/s")),
         DerivedRule::Spread { a, b } => {
             let shared = unit(a).filter(|shared| Some(shared) == unit(b).as_ref());

@@ -157,6 +157,14 @@ impl Rig {
 
 const WINDOW_NS: i64 = 20 * SECOND;
 
+/// The values of the window that counts them.
+const COUNT: usize = 5;
+
+/// Whether a rule is made of source 0 alone.
+fn is_single(rule: usize) -> bool {
+    rule < 3 || rule == 6
+}
+
 fn rules() -> Vec<DerivedRule> {
     let (a, b) = (topic("a"), topic("b"));
     let (source, window_ns) = (a.clone(), WINDOW_NS);
@@ -178,6 +186,10 @@ fn rules() -> Vec<DerivedRule> {
         DerivedRule::Formula {
             text: "({b} + 2) * {a} - abs({b})".to_owned(),
         },
+        DerivedRule::MeanOf {
+            source: topic("a"),
+            count: COUNT as u32,
+        },
     ]
 }
 
@@ -185,7 +197,7 @@ fn rules() -> Vec<DerivedRule> {
 fn model(rule: usize, given: &[Given], at: usize) -> Option<f64> {
     let now = given[at];
     let own = |source: usize| given[..=at].iter().filter(move |g| g.source == source);
-    if rule < 3 {
+    if is_single(rule) {
         if now.source != 0 {
             return None;
         }
@@ -194,6 +206,11 @@ fn model(rule: usize, given: &[Given], at: usize) -> Option<f64> {
         let first = all.iter().rposition(|g| g.is_after_loss).unwrap_or(0);
         let last = all[..all.len() - 1].iter().rposition(|g| g.is_last);
         let first = first.max(last.map_or(0, |at| at + 1));
+        if rule == 6 {
+            let newest = all[first..].iter().rev().take(COUNT);
+            let sum: f64 = newest.map(|g| g.value()).sum();
+            return (all.len() - first >= COUNT).then_some(sum / COUNT as f64);
+        }
         let inside: Vec<&&Given> = all[first..]
             .iter()
             .filter(|g| g.time_ns > now.time_ns - WINDOW_NS)
@@ -226,7 +243,7 @@ fn model(rule: usize, given: &[Given], at: usize) -> Option<f64> {
 
 /// Whether anything before update `at`, after update `since`, interrupts the rule.
 fn is_interrupted(rule: usize, given: &[Given], since: usize, at: usize) -> bool {
-    let is_source = |g: &Given| rule >= 3 || g.source == 0;
+    let is_source = |g: &Given| !is_single(rule) || g.source == 0;
     let seen = |source: usize, until: usize| given[..until].iter().any(|g| g.source == source);
     let ends = given[since..at].iter().any(|g| is_source(g) && g.is_last);
     let losses = (since + 1..=at).any(|at| {
@@ -282,7 +299,7 @@ proptest! {
             let mut expected = Vec::new();
             for at in 0..given.len() {
                 // A topic of one source knows nothing of the other one.
-                if rule < 3 && given[at].source != 0 {
+                if is_single(rule) && given[at].source != 0 {
                     continue;
                 }
                 // Both sources must have come once.

@@ -1,4 +1,4 @@
-//! The values of the last seconds.
+//! The values of the last seconds, or a number of the last values.
 
 use std::collections::VecDeque;
 
@@ -17,11 +17,19 @@ struct Entry {
     weight: f64,
 }
 
-/// The values of the last `span_ns`, without the one at its start.
+/// How far a window reaches back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// The last nanoseconds, without their start, and the most values.
+    Time(i64, usize),
+    /// This number of values.
+    Count(usize),
+}
+
+/// The newest values.
 #[derive(Debug, Clone)]
-pub(super) struct TimeWindow {
-    span_ns: i64,
-    capacity: usize,
+pub(super) struct ValueWindow {
+    reach: Reach,
     entries: VecDeque<Entry>,
     /// The sums of the values times their weights, and of the weights.
     weighted: ExactSum,
@@ -30,11 +38,20 @@ pub(super) struct TimeWindow {
     full_until_ns: Option<TimeNs>,
 }
 
-impl TimeWindow {
-    pub(super) fn new(span_ns: i64, capacity: usize) -> Self {
+impl ValueWindow {
+    /// The values of the last `span_ns`. With more than `capacity` of them it is too full.
+    pub(super) fn of_time(span_ns: i64, capacity: usize) -> Self {
+        Self::new(Reach::Time(span_ns, capacity))
+    }
+
+    /// The last `count` values.
+    pub(super) fn of_count(count: usize) -> Self {
+        Self::new(Reach::Count(count))
+    }
+
+    fn new(reach: Reach) -> Self {
         Self {
-            span_ns,
-            capacity,
+            reach,
             entries: VecDeque::new(),
             weighted: ExactSum::default(),
             weights: ExactSum::default(),
@@ -44,21 +61,14 @@ impl TimeWindow {
 
     /// Adds a value. Those that are too old by then leave.
     pub(super) fn push(&mut self, time_ns: TimeNs, value: f64, weight: f64) {
-        let start_ns = time_ns.saturating_sub(self.span_ns);
-        while self
-            .entries
-            .front()
-            .is_some_and(|entry| entry.time_ns <= start_ns)
-        {
-            self.pop();
+        match self.reach {
+            Reach::Time(span_ns, capacity) => self.make_room(time_ns, span_ns, capacity),
+            Reach::Count(count) => {
+                while self.entries.len() >= count.max(1) {
+                    self.pop();
+                }
+            }
         }
-        if self.entries.len() >= self.capacity
-            && let Some(first) = self.entries.front()
-        {
-            self.full_until_ns = Some(first.time_ns.saturating_add(self.span_ns));
-            self.pop();
-        }
-        self.full_until_ns.take_if(|until_ns| *until_ns <= time_ns);
         self.entries.push_back(Entry {
             time_ns,
             value,
@@ -66,6 +76,21 @@ impl TimeWindow {
         });
         self.weighted.add(value * weight);
         self.weights.add(weight);
+    }
+
+    fn make_room(&mut self, time_ns: TimeNs, span_ns: i64, capacity: usize) {
+        let start_ns = time_ns.saturating_sub(span_ns);
+        let is_old = |entry: &Entry| entry.time_ns <= start_ns;
+        while self.entries.front().is_some_and(is_old) {
+            self.pop();
+        }
+        if self.entries.len() >= capacity
+            && let Some(first) = self.entries.front()
+        {
+            self.full_until_ns = Some(first.time_ns.saturating_add(span_ns));
+            self.pop();
+        }
+        self.full_until_ns.take_if(|until_ns| *until_ns <= time_ns);
     }
 
     fn pop(&mut self) {
@@ -88,12 +113,17 @@ impl TimeWindow {
 
     /// Forgets all values: what came before a gap says nothing about what comes after it.
     pub(super) fn clear(&mut self) {
-        *self = Self::new(self.span_ns, self.capacity);
+        *self = Self::new(self.reach);
     }
 
     /// Whether there were more values than it holds.
     pub(super) fn is_too_full(&self) -> bool {
         self.full_until_ns.is_some()
+    }
+
+    /// Whether values are missing: it was made, or forgot all, not long ago.
+    pub(super) fn is_short(&self) -> bool {
+        matches!(self.reach, Reach::Count(count) if self.entries.len() < count)
     }
 
     /// The sum of the values times their weights, and the sum of the weights.

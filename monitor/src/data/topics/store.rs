@@ -134,9 +134,9 @@ impl Store {
         topic.wants(mode) && update.position > topic.series_at.0
     }
 
-    /// Counts an update that cannot be shown.
-    pub(crate) fn drop_update(&mut self) {
-        self.totals.dropped += 1;
+    /// Counts an update that a derived topic of the same name hides.
+    pub(crate) fn hide_update(&mut self) {
+        self.totals.hidden += 1;
     }
 
     /// Applies an update. An update that came before, by another subscription, has no effect.

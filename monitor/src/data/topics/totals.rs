@@ -17,6 +17,9 @@ pub struct UpdateTotals {
     pub conflated: u64,
     /// Updates dropped because there are too many topics.
     pub dropped: u64,
+    /// Updates of topics of the server that have the name of a derived topic, which is shown
+    /// instead.
+    pub hidden: u64,
     /// Samples evicted to stay within the memory limit.
     pub evicted: u64,
 }

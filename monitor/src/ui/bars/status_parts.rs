@@ -145,6 +145,12 @@ fn losses(scene: &Scene<'_>, parts: &mut Vec<StatusPart>) {
         let tip = "There are more topics than the monitor keeps";
         parts.push(StatusPart::text(0, theme.bad, text, tip));
     }
+    if totals.hidden > 0 {
+        let text = format!("{} hidden by derived topics", format::count(totals.hidden));
+        let tip = "The server has a topic with the name of a derived one: delete the derived one, \
+                   or give it another name";
+        parts.push(StatusPart::text(1, theme.warning, text, tip));
+    }
     if totals.restarts > 0 {
         let text = match totals.restarts {
             1 => "1 server restart".to_owned(),

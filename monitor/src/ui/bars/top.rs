@@ -29,26 +29,31 @@ const ADDRESS_MIN: f32 = 120.0;
 /// Width of the field for another address.
 const FIELD_WIDTH: f32 = 220.0;
 
+/// The longest name of a login that is shown.
+const LOGIN_CHARS: usize = 20;
+
 const TITLE: &str = "Tickcast";
 
 const TRY_NOW: &str = "Try now";
 
 /// The parts that give way, each with its rank; the server is always shown.
-const RANKS: [(Part, u8); 8] = [
-    (Part::Title, 7),
-    (Part::Others, 1),
-    (Part::Rate, 3),
-    (Part::Latency, 6),
-    (Part::Recording, 0),
-    (Part::Layout, 4),
-    (Part::Commands, 2),
-    (Part::Keys, 5),
+const RANKS: [(Part, u8); 9] = [
+    (Part::Title, 8),
+    (Part::Login, 0),
+    (Part::Others, 2),
+    (Part::Rate, 4),
+    (Part::Latency, 7),
+    (Part::Recording, 1),
+    (Part::Layout, 5),
+    (Part::Commands, 3),
+    (Part::Keys, 6),
 ];
 
 /// A part of the bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Title,
+    Login,
     Others,
     Rate,
     Latency,
@@ -92,6 +97,9 @@ impl TopBar {
                 ui.label(styled(TITLE, theme::strong(), theme.text));
             }
             self.server(ui, scene, &server, room - used, &mut commands);
+            if is_shown(Part::Login) {
+                login(ui, scene, &mut commands);
+            }
             if is_shown(Part::Others) {
                 other_servers::show(ui, scene, &mut commands);
             }
@@ -269,6 +277,8 @@ impl ServerWidths {
 fn width(ui: &Ui, scene: &Scene<'_>, part: Part) -> f32 {
     match part {
         Part::Title => measure::text(ui, TITLE, theme::strong()),
+        Part::Login if !scene.access.is_used() => 0.0,
+        Part::Login => measure::chip(measure::text(ui, &login_words(scene), theme::small())),
         Part::Others => other_servers::width(ui, scene),
         Part::Rate => measure::chip(measure::labelled(ui, "", &rate(scene), "upd/s")),
         Part::Latency => {
@@ -308,6 +318,49 @@ fn latency(ui: &mut Ui, scene: &Scene<'_>) {
         labelled_value(ui, theme, "latency p50", &p50, "p99");
         labelled_value(ui, theme, "", &p99, "");
         ui.response().on_hover_text(tip);
+    });
+}
+
+/// Who is logged in, in a few words.
+fn login_words(scene: &Scene<'_>) -> String {
+    match scene.access.identity() {
+        Some(told) if !told.subject.is_empty() => {
+            let name: String = told.subject.chars().take(LOGIN_CHARS).collect();
+            let cut = if name.len() < told.subject.len() {
+                "…"
+            } else {
+                ""
+            };
+            format!("{name}{cut}")
+        }
+        _ => "Log in".to_owned(),
+    }
+}
+
+/// Draws who is logged in; a click opens the dialog. Without identities nothing is drawn.
+fn login(ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<UiCommand>) {
+    let (theme, access) = (scene.theme, scene.access);
+    if !access.is_used() {
+        return;
+    }
+    let color = match access.needs_attention(scene.now_ns) {
+        true => theme.warning,
+        false => theme.text,
+    };
+    let words = login_words(scene);
+    chip(ui, theme, |ui| {
+        let button = egui::Button::new(styled(&words, theme::small(), color)).frame(false);
+        let response = ui.add(button);
+        let mut tip = access.who();
+        if let Some(left_ns) = access.left_ns(scene.now_ns) {
+            tip += &format!(" It lasts for {}.", format::duration(left_ns));
+        }
+        if let Some(problem) = access.problem() {
+            tip += &format!("\nProblem: {problem}");
+        }
+        if response.on_hover_text(tip).clicked() {
+            commands.push(UiCommand::Overlay(Some(Overlay::Login)));
+        }
     });
 }
 

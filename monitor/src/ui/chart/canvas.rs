@@ -6,7 +6,7 @@ use super::{paint, plot::Plot};
 use crate::{
     data::{
         chart::{
-            AxisSide, BandPiece, ChartLine, ShownAs,
+            AxisSide, BandPiece, ChartLine, ChartWindow, ShownAs,
             candles::Candle,
             rows::{ChartRows, WantedRows},
             union_of,
@@ -115,6 +115,15 @@ pub(super) struct Canvas<'a> {
 impl Canvas<'_> {
     pub(super) fn theme(&self) -> &Theme {
         self.scene.theme
+    }
+
+    /// The stretch of time that is drawn, with a column per point.
+    pub(super) fn window(&self) -> ChartWindow {
+        ChartWindow {
+            start_ns: self.plot.start_ns,
+            end_ns: self.plot.end_ns,
+            columns: self.plot.rect.width().max(1.0) as u32,
+        }
     }
 
     /// The plot with the values of an axis.

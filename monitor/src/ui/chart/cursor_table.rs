@@ -5,7 +5,7 @@ use egui::{Align2, Color32, CornerRadius, Rect, Ui, pos2, vec2};
 use super::{cursors::NAMES, pane::ChartPane};
 use crate::{
     data::{
-        chart::{Cursors, Measured},
+        chart::{ChartWindow, CoarsePart, Cursors, Measured, held_rows::held_rows, rows},
         format,
         topics::MonitoredTopic,
     },
@@ -70,10 +70,18 @@ pub(super) fn show(pane: &ChartPane, ui: &mut Ui, scene: &Scene<'_>, area: Rect)
     let painter = ui.painter().with_clip_rect(area);
     painter.rect_filled(area, CornerRadius::ZERO, theme.panel);
     painter.hline(area.x_range(), area.top(), theme.hairline_stroke());
+    let (start_ns, end_ns) = pane.view.window(scene.now_ns);
+    let window = ChartWindow {
+        start_ns,
+        end_ns,
+        columns: area.width().max(1.0) as u32,
+    };
+    let mut coarse: Option<CoarsePart> = None;
     let rows: Vec<(usize, &MonitoredTopic, [String; 8])> = topics(pane, scene)
         .into_iter()
         .filter_map(|(number, topic)| {
-            let measured = cursors.measure(topic.series.as_ref()?);
+            let measured = measured(scene, topic, cursors, &window)?;
+            coarse = coarse.or(measured.coarse);
             Some((number, topic, cells(topic, &measured)))
         })
         .collect();
@@ -104,11 +112,11 @@ pub(super) fn show(pane: &ChartPane, ui: &mut Ui, scene: &Scene<'_>, area: Rect)
         }
     };
     let head = Name {
-        text: &distance(cursors),
+        text: &distance(scene, cursors, coarse),
         font: theme::small_figures(),
         color: theme.muted,
     };
-    head.paint(&painter, pos2(area.left() + MARGIN, y), name_width + 14.0);
+    head.paint_cut_at_end(&painter, pos2(area.left() + MARGIN, y), name_width + 14.0);
     line(y, &COLUMNS.map(|(name, _)| name.to_owned()), theme.muted);
     let fits = ((area.height() - 8.0) / ROW) as usize;
     for (number, topic, cells) in rows.iter().take(fits.saturating_sub(1)) {
@@ -149,12 +157,35 @@ fn shown_columns(widths: &[f32], room: f32) -> Vec<usize> {
     shown
 }
 
-fn distance(cursors: Cursors) -> String {
+/// What a topic did between the cursors, by the rows that the chart holds where not every update
+/// is.
+pub(super) fn measured(
+    scene: &Scene<'_>,
+    topic: &MonitoredTopic,
+    cursors: Cursors,
+    window: &ChartWindow,
+) -> Option<Measured> {
+    let shortest = rows::interval_of(window);
+    let held = held_rows(topic, shortest, cursors.span(), scene.now_ns);
+    Some(cursors.measure(topic.series.as_ref()?, &held))
+}
+
+/// The words about a part of which only rows are known.
+pub(super) fn coarse_words(scene: &Scene<'_>, coarse: CoarsePart) -> String {
+    let length = format::age(coarse.length_ns);
+    let until = scene.zone.date_time(coarse.until_ns);
+    format!("by intervals of {length} before {until}")
+}
+
+fn distance(scene: &Scene<'_>, cursors: Cursors, coarse: Option<CoarsePart>) -> String {
     let [a, b] = NAMES;
     let ns = cursors.distance_ns();
     let sign = if ns < 0 { "−" } else { "" };
     let time = format::duration(ns.saturating_abs());
-    format!("{a} → {b}  {sign}{time}")
+    match coarse {
+        Some(coarse) => format!("{a} → {b}  {sign}{time}, {}", coarse_words(scene, coarse)),
+        None => format!("{a} → {b}  {sign}{time}"),
+    }
 }
 
 fn cells(topic: &MonitoredTopic, measured: &Measured) -> [String; 8] {
@@ -172,7 +203,7 @@ fn cells(topic: &MonitoredTopic, measured: &Measured) -> [String; 8] {
         signed(measured.percent(), 3),
         number(range.map(|range| range.min)),
         number(range.map(|range| range.max)),
-        number(range.map(|range| range.mean)),
+        number(range.and_then(|range| range.mean)),
         format::count(measured.count),
     ]
 }

@@ -1,6 +1,6 @@
 //! Timelines of topics without numbers: each state is a stretch in its colour, with its name.
 
-use egui::{Align2, Color32, CornerRadius, Pos2, Rect, pos2};
+use egui::{Color32, CornerRadius, Pos2, Rect, pos2};
 use tickcast_protocol::message::Status;
 
 use super::{canvas::Canvas, paint, pane::ChartPane};
@@ -15,18 +15,27 @@ use crate::{
     },
 };
 
-/// Height of a lane, and of the line with its topic's name.
+/// Height of a lane where there is room for it, the least one, and that of the line with its
+/// topic's name.
 const LANE_HEIGHT: f32 = 30.0;
+const LANE_MIN_HEIGHT: f32 = 12.0;
 const NAME_HEIGHT: f32 = 18.0;
 
 /// Space between two lanes.
 const LANE_GAP: f32 = 8.0;
 
+/// The least height that a lane takes with its name, and its part of the time axis.
+pub(super) const STEP_MIN: f32 = NAME_HEIGHT + LANE_MIN_HEIGHT + LANE_GAP + 12.0;
+
 /// Height of the strip that shows when a topic was stale or dead.
 const STATUS_HEIGHT: f32 = 4.0;
 
-/// A narrower stretch has no name.
-const NAMED_FROM_WIDTH: f32 = 30.0;
+/// Space before the name of a stretch, and after it.
+const NAME_INDENT: f32 = 8.0;
+const NAME_END: f32 = 4.0;
+
+/// The most characters of a name: more do not fit into any stretch.
+const NAME_CHARS: usize = 60;
 
 /// The states of a topic, if it has any and no numbers.
 fn states(topic: &MonitoredTopic) -> Option<&Watched> {
@@ -36,9 +45,14 @@ fn states(topic: &MonitoredTopic) -> Option<&Watched> {
     is_lane.then_some(watched)
 }
 
-/// Draws a lane for each topic without numbers: at the top of an empty chart, at the bottom of one
-/// with lines. Returns whether there is any.
-pub(super) fn draw(canvas: &Canvas<'_>, pane: &ChartPane, hovered: Option<Pos2>) -> bool {
+/// Draws a lane for each topic without numbers: at the top of an empty chart, below its legend of
+/// the height `legend`, and at the bottom of one with lines. Returns whether there is any.
+pub(super) fn draw(
+    canvas: &Canvas<'_>,
+    pane: &ChartPane,
+    hovered: Option<Pos2>,
+    legend: f32,
+) -> bool {
     let scene = canvas.scene;
     let topics = pane.topics.iter();
     let topics = topics.filter(|name| !pane.options.is_hidden(name));
@@ -47,18 +61,21 @@ pub(super) fn draw(canvas: &Canvas<'_>, pane: &ChartPane, hovered: Option<Pos2>)
         .clone()
         .filter_map(|topic| Some((topic, states(topic)?)))
         .collect();
-    let step = NAME_HEIGHT + LANE_HEIGHT + LANE_GAP;
     let has_lines = topics.clone().any(|topic| topic.series.is_some());
     let area = canvas.areas.plot;
+    let begin = area.top() + legend + LANE_GAP;
+    let share = (area.bottom() - begin) / lanes.len().max(1) as f32;
+    let height = (share - NAME_HEIGHT - LANE_GAP).clamp(LANE_MIN_HEIGHT, LANE_HEIGHT);
+    let step = NAME_HEIGHT + height + LANE_GAP;
     let mut top = if has_lines {
         area.bottom() - step * lanes.len() as f32
     } else {
-        area.top() + LANE_GAP
+        begin
     };
     for (topic, watched) in &lanes {
         let lane = Rect::from_min_max(
             pos2(area.left(), top + NAME_HEIGHT),
-            pos2(area.right(), top + NAME_HEIGHT + LANE_HEIGHT),
+            pos2(area.right(), top + NAME_HEIGHT + height),
         );
         lane_of(canvas, topic, watched, lane);
         if let Some(place) = hovered.filter(|place| lane.contains(*place)) {
@@ -92,16 +109,13 @@ fn lane_of(canvas: &Canvas<'_>, topic: &MonitoredTopic, watched: &Watched, lane:
         painter.rect_filled(rect, CornerRadius::ZERO, color.gamma_multiply(0.28));
         let edge = rect.with_max_x((left + 2.0).min(right));
         painter.rect_filled(edge, CornerRadius::ZERO, color);
-        if rect.width() >= NAMED_FROM_WIDTH {
-            let painter = painter.with_clip_rect(rect.shrink(2.0).intersect(painter.clip_rect()));
-            painter.text(
-                pos2(left + 8.0, rect.center().y),
-                Align2::LEFT_CENTER,
-                format::cut(state, 60),
-                theme::small_figures(),
-                theme.text,
-            );
-        }
+        let word = Name {
+            text: &format::cut(state, NAME_CHARS),
+            font: theme::small_figures(),
+            color: theme.text,
+        };
+        let place = pos2(left + NAME_INDENT, rect.center().y);
+        word.paint_cut_at_end(painter, place, rect.width() - NAME_INDENT - NAME_END);
     }
     for (from_ns, to_ns, status) in watched.statuses.not_live(scene.now_ns) {
         let range = plot.x(from_ns)..=plot.x(to_ns);

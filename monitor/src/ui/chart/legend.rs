@@ -3,7 +3,7 @@
 use egui::{Align, Color32, CornerRadius, Layout, Rect, Response, Sense, Ui, UiBuilder, vec2};
 use tickcast_protocol::topic::Topic;
 
-use super::{canvas::Areas, pane::ChartPane};
+use super::{canvas::Areas, lanes, pane::ChartPane};
 use crate::{
     data::{
         chart::{AxisSide, ValueBasis},
@@ -22,6 +22,9 @@ use crate::{
 /// Height of a row.
 const ROW: f32 = 22.0;
 
+/// Space around the legend.
+const MARGIN: f32 = 8.0;
+
 /// The widest legend, and the least area of a chart that has one.
 const WIDTH_MAX: f32 = 380.0;
 const AREA_MIN: (f32, f32) = (240.0, 120.0);
@@ -33,12 +36,31 @@ const BUTTONS: f32 = 40.0;
 /// The least width of a name.
 const NAME_MIN: f32 = 56.0;
 
-/// Whether a chart of this size has a legend.
-pub(super) fn is_shown(pane: &ChartPane, area: Rect) -> bool {
+/// Whether a chart of this size has a legend. Timelines have their names beside them: where both do
+/// not fit, the legend gives way.
+pub(super) fn is_shown(pane: &ChartPane, scene: &Scene<'_>, area: Rect) -> bool {
     let rows = pane.topics.len();
+    let has_line = pane.topics.iter().any(|name| {
+        let topic = scene.store.topic_named(name.as_str());
+        topic.is_none_or(|topic| topic.series.is_some())
+    });
+    let below = if has_line { ROW } else { lanes::STEP_MIN };
     rows > 1
         && area.width() >= AREA_MIN.0
-        && area.height() >= AREA_MIN.1.max(rows as f32 * ROW * 2.0)
+        && area.height() >= AREA_MIN.1.max(rows as f32 * (ROW + below))
+}
+
+/// The height that a legend takes at the top of a chart; 0 without one.
+pub(super) fn height(pane: &ChartPane, scene: &Scene<'_>, area: Rect) -> f32 {
+    if is_shown(pane, scene, area) {
+        MARGIN + rows_height(pane)
+    } else {
+        0.0
+    }
+}
+
+fn rows_height(pane: &ChartPane) -> f32 {
+    pane.topics.len() as f32 * ROW + 4.0
 }
 
 /// Draws the legend, and carries out what the user did with it. Returns the topic that was chosen.
@@ -50,9 +72,9 @@ pub(super) fn show(
 ) -> Option<Topic> {
     let theme = scene.theme;
     let rows = pane.topics.clone();
-    let corner = areas.plot.left_top() + vec2(8.0, 8.0);
-    let width = (areas.plot.width() - 16.0).min(WIDTH_MAX);
-    let area = Rect::from_min_size(corner, vec2(width, rows.len() as f32 * ROW + 4.0));
+    let corner = areas.plot.left_top() + vec2(MARGIN, MARGIN);
+    let width = (areas.plot.width() - 2.0 * MARGIN).min(WIDTH_MAX);
+    let area = Rect::from_min_size(corner, vec2(width, rows_height(pane)));
     ui.painter().rect(
         area,
         theme::CORNER,
@@ -161,6 +183,10 @@ fn row(
             .max_rect(buttons)
             .layout(Layout::left_to_right(Align::Center)),
     );
+    // Buttons as high as the row, so that all of its texts stand on one line.
+    let spacing = ui.spacing_mut();
+    spacing.interact_size.y = 0.0;
+    spacing.button_padding = egui::Vec2::ZERO;
     let (mark, other) = match pane.options.side(name) {
         AxisSide::Right => ("R", "left"),
         AxisSide::Left => ("L", "right"),

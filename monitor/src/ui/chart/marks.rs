@@ -1,6 +1,6 @@
 //! Marks beside the data: gaps, alerts, and why a chart is empty.
 
-use egui::{Align2, pos2};
+use egui::{Align, Align2, CornerRadius, pos2, vec2};
 use tickcast_protocol::message::TimeNs;
 
 use super::{
@@ -173,12 +173,18 @@ pub(super) fn empty_reason(canvas: &Canvas<'_>, pane: &ChartPane) {
     in_the_middle(canvas, text);
 }
 
+/// Writes a sentence over the grid, on a ground of its own, in several lines where it is long.
 fn in_the_middle(canvas: &Canvas<'_>, text: impl ToString) {
-    canvas.inside.text(
-        canvas.areas.plot.center(),
-        Align2::CENTER_CENTER,
-        text,
-        theme::text(),
-        canvas.theme().muted,
-    );
+    let (area, theme) = (canvas.areas.plot, canvas.theme());
+    let room = (area.width() - 4.0 * theme::STEP).max(1.0);
+    let mut job = egui::text::LayoutJob::simple(text.to_string(), theme::text(), theme.muted, room);
+    job.halign = Align::Center;
+    let galley = canvas.inside.layout_job(job);
+    let place = area.center() - vec2(0.0, galley.size().y / 2.0);
+    let ground = galley.rect.translate(place.to_vec2());
+    let ground = ground.expand2(vec2(2.0 * theme::STEP, theme::STEP));
+    canvas
+        .inside
+        .rect_filled(ground, CornerRadius::ZERO, theme.background);
+    canvas.inside.galley(place, galley, theme.muted);
 }

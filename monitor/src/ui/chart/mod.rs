@@ -4,6 +4,7 @@ mod axes;
 mod canvas;
 mod cursor_table;
 mod cursors;
+mod denied;
 mod drawing;
 mod drawings;
 mod dropping;

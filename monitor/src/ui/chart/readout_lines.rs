@@ -4,12 +4,13 @@ use tickcast_protocol::message::{CandleState, TimeNs};
 
 use super::{
     canvas::{Canvas, ChartedTopic},
+    cursor_table,
     paint::BoxLine,
     pointer::Ruler,
 };
 use crate::{
     data::{
-        chart::{candles::Candle, rows::ChartRow},
+        chart::{Cursors, candles::Candle, rows::ChartRow},
         format,
         history::{LANE_MAIN, LANE_SECOND, SampleSeries, SeriesKind},
     },
@@ -204,16 +205,23 @@ pub(super) fn ruler_lines(
         head_line(format!("{change}  {} %", format::signed(percent, 3)), theme),
         text_line(format::duration(end - start), theme),
     ];
-    let series = charted.series;
-    let range = (series.index_at(start), series.index_at(end + 1));
-    if let Some(all) = series.summary(LANE_MAIN, range.0, range.1) {
-        let extremes = format!("min {}  max {}", number(all.min), number(all.max));
-        lines.push(text_line(
-            format!("{} updates", format::count(all.count)),
-            theme,
-        ));
-        lines.push(text_line(extremes, theme));
-        lines.push(text_line(format!("mean {}", number(all.mean())), theme));
+    let between = Cursors {
+        times_ns: [start, end],
+    };
+    let scene = canvas.scene;
+    let measured = cursor_table::measured(scene, charted.topic, between, &canvas.window());
+    let Some((measured, all)) = measured.and_then(|measured| Some((measured, measured.range?)))
+    else {
+        return lines;
+    };
+    let extremes = format!("min {}  max {}", number(all.min), number(all.max));
+    lines.push(text_line(updates(measured.count), theme));
+    lines.push(text_line(extremes, theme));
+    if let Some(mean) = all.mean {
+        lines.push(text_line(format!("mean {}", number(mean)), theme));
+    }
+    if let Some(coarse) = measured.coarse {
+        lines.push(text_line(cursor_table::coarse_words(scene, coarse), theme));
     }
     lines
 }

@@ -38,7 +38,7 @@ pub(crate) fn show(
     };
     let (header, body) = area.split_top_bottom_at_y(area.top() + header_height);
     if !is_picture {
-        let has_legend = legend::is_shown(pane, body);
+        let has_legend = legend::is_shown(pane, scene, body);
         header::show(pane, ui, scene, header, (is_active, has_legend), &mut done);
     }
     let table_height = cursor_table::height(pane, scene, body);
@@ -89,6 +89,11 @@ pub(crate) fn show(
         scene,
         pane,
         &areas,
+        if is_picture {
+            0.0
+        } else {
+            legend::height(pane, scene, body)
+        },
         PointerInput {
             hovered,
             ruler,
@@ -110,7 +115,7 @@ pub(crate) fn show(
     if !is_picture {
         paused_chip(pane, ui, scene, &areas);
         dropping::show(pane, ui, scene, &areas, &response, &mut done);
-        if legend::is_shown(pane, body)
+        if legend::is_shown(pane, scene, body)
             && let Some(topic) = legend::show(pane, ui, scene, &areas)
         {
             done.is_activated = true;

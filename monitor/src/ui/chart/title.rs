@@ -106,6 +106,13 @@ pub(super) fn show(
 /// Why a topic's value is not fresh, in words and a colour; `None` if it is.
 fn status_words(scene: &Scene<'_>, topic: &MonitoredTopic) -> Option<(String, Color32)> {
     let theme = scene.theme;
+    if scene.player.is_none()
+        && let Some(denial) = scene.access.denial(&topic.name)
+    {
+        let since_ns = (scene.now_ns - denial.since_ns).max(0);
+        let words = format!("not allowed for {}", format::age(since_ns));
+        return Some((words, theme.bad));
+    }
     let since = match topic.status {
         Status::Live => String::new(),
         Status::Stale | Status::Dead => {

@@ -7,7 +7,7 @@ use egui::{Pos2, Ui};
 use super::{
     axes,
     canvas::{Areas, Canvas, ChartedTopic, Drawing},
-    cursors, drawings, lanes, long_time, marks, paint,
+    cursors, denied, drawings, lanes, long_time, marks, paint,
     pane::ChartPane,
     plot::Plot,
     pointer::PointerInput,
@@ -33,12 +33,13 @@ const SCROLL_STILL_NS: i64 = 10 * SECOND;
 /// A chart whose newest sample is older than this moves only twice per second.
 const SCROLL_LIVELY_NS: i64 = 3_000_000_000;
 
-/// Draws a chart. Returns its area with times and values.
+/// Draws a chart with a legend of this height. Returns its area with times and values.
 pub(super) fn draw(
     ui: &Ui,
     scene: &Scene<'_>,
     pane: &mut ChartPane,
     areas: &Areas,
+    legend: f32,
     pointer: PointerInput<'_>,
 ) -> Plot {
     let now_ns = scene.now_ns;
@@ -88,10 +89,11 @@ pub(super) fn draw(
     let widths = paint(&canvas, basis, &topics, volume.as_ref(), pointer.hovered);
     cursors::draw(&canvas, pane.options.cursors);
     let has_long = topics.iter().any(ChartedTopic::has_long);
-    if !lanes::draw(&canvas, pane, pointer.hovered) && !has_long {
+    if !lanes::draw(&canvas, pane, pointer.hovered, legend) && !has_long {
         marks::empty_reason(&canvas, pane);
     }
     long_time::note(&canvas, pane, &topics);
+    denied::draw(&canvas, pane);
     pane.state.requests = long_time::requests(scene, pane, &window, &topics);
     readout::draw(&canvas, basis, &topics, pointer);
     // The width changes in steps, so that one more digit does not move everything.

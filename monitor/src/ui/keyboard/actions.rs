@@ -163,6 +163,7 @@ pub(crate) fn actions() -> Vec<Action> {
             key(COMMAND, Key::U),
             overlay(Overlay::Publish),
         ),
+        action("Log in or out", None, overlay(Overlay::Login)),
         action(
             "Save, rename or delete layouts",
             key(COMMAND, Key::S),

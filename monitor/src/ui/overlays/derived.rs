@@ -20,7 +20,11 @@ use crate::{
 
 /// The kinds, each with its name and what it is.
 const KINDS: [(Kind, &str, &str); 6] = [
-    (Kind::Mean, "Mean", "Mean of the values of the last time"),
+    (
+        Kind::Mean,
+        "Mean",
+        "Mean of the values of the last time, or of a number of updates",
+    ),
     (
         Kind::Rate,
         "Rate",
@@ -100,9 +104,15 @@ impl DerivedPanel {
         };
         let window = || format::parse_duration(&self.window).ok_or(DerivedError::Window);
         let rule = match self.kind {
-            Kind::Mean => DerivedRule::Mean {
-                source: topic(&self.first)?,
-                window_ns: window()?,
+            Kind::Mean => match count_of_updates(&self.window) {
+                Some(count) => DerivedRule::MeanOf {
+                    source: topic(&self.first)?,
+                    count,
+                },
+                None => DerivedRule::Mean {
+                    source: topic(&self.first)?,
+                    window_ns: window()?,
+                },
             },
             Kind::Rate => DerivedRule::Rate {
                 source: topic(&self.first)?,
@@ -238,12 +248,11 @@ impl DerivedPanel {
         match self.kind {
             Kind::Mean | Kind::Rate | Kind::Vwap => {
                 topic_field(ui, scene, "Topic", &mut self.first, is_first);
-                field(
-                    ui,
-                    scene,
-                    ("Over", "such as 30 s or 5 min"),
-                    &mut self.window,
-                );
+                let hint = match self.kind {
+                    Kind::Mean => "such as 30 s, 5 min or 20 updates",
+                    _ => "such as 30 s or 5 min",
+                };
+                field(ui, scene, ("Over", hint), &mut self.window);
             }
             Kind::Spread | Kind::Ratio => {
                 topic_field(ui, scene, "A", &mut self.first, is_first);
@@ -256,6 +265,20 @@ impl DerivedPanel {
         }
         field(ui, scene, ("Name", &suggested), &mut self.name);
     }
+}
+
+/// A window such as `20 updates`, if it is one.
+fn count_of_updates(text: &str) -> Option<u32> {
+    let number = text.trim().strip_suffix("updates")?;
+    // A number that is too large for this is too large for a window.
+    Some(
+        number
+            .trim()
+            .parse::<u64>()
+            .ok()?
+            .try_into()
+            .unwrap_or(u32::MAX),
+    )
 }
 
 fn field(

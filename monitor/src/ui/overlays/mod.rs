@@ -5,6 +5,7 @@ mod derived;
 mod heading;
 mod key_help;
 mod layout_name;
+mod login;
 mod open;
 mod palette;
 mod palette_items;

@@ -4,8 +4,9 @@ use egui::{Align2, Id, Key, Modal, Ui, vec2};
 
 use super::{
     alert_list::AlertList, derived::DerivedPanel, key_help, layout_name::LayoutName,
-    palette::Palette, preferences::PreferencesPanel, publish::PublishPanel, record::RecordPanel,
-    recordings::RecordingList, servers::ServerList, topic_settings::TopicSettingsPanel,
+    login::LoginPanel, palette::Palette, preferences::PreferencesPanel, publish::PublishPanel,
+    record::RecordPanel, recordings::RecordingList, servers::ServerList,
+    topic_settings::TopicSettingsPanel,
 };
 use crate::ui::{
     command::{Overlay, UiCommand},
@@ -32,6 +33,7 @@ enum OpenOverlay {
     Topic(TopicSettingsPanel),
     Derived(DerivedPanel),
     Publish(PublishPanel),
+    Login(LoginPanel),
 }
 
 impl Overlays {
@@ -52,6 +54,7 @@ impl Overlays {
             Overlay::Servers => OpenOverlay::Servers(ServerList::default()),
             Overlay::Derived => OpenOverlay::Derived(DerivedPanel::new(scene)),
             Overlay::Publish => OpenOverlay::Publish(PublishPanel::new(scene)),
+            Overlay::Login => OpenOverlay::Login(LoginPanel::default()),
             Overlay::Topic => OpenOverlay::Topic(TopicSettingsPanel::new(scene)),
         });
     }
@@ -74,6 +77,7 @@ impl Overlays {
             | OpenOverlay::Recordings(_)
             | OpenOverlay::Servers(_) => (640.0, Align2::CENTER_CENTER),
             OpenOverlay::Preferences(_)
+            | OpenOverlay::Login(_)
             | OpenOverlay::Publish(_)
             | OpenOverlay::Record(_)
             | OpenOverlay::SaveLayout(_)
@@ -103,6 +107,7 @@ impl Overlays {
                     OpenOverlay::Servers(servers) => servers.show(ui, scene, &mut commands),
                     OpenOverlay::Derived(panel) => panel.show(ui, scene, &mut commands),
                     OpenOverlay::Publish(panel) => panel.show(ui, scene, &mut commands),
+                    OpenOverlay::Login(panel) => panel.show(ui, scene, &mut commands),
                     OpenOverlay::Topic(panel) => panel.show(ui, scene, &mut commands),
                     OpenOverlay::Record(panel) => panel.show(ui, scene, &mut commands),
                     OpenOverlay::Recordings(list) => list.show(ui, scene, &mut commands),

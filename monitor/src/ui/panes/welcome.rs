@@ -41,6 +41,12 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>) {
             }
             state => {
                 let (words, color) = connection_words(state, theme, Instant::now());
+                if let Some(problem) = scene.access.problem() {
+                    title(ui, scene, &format!("Not logged in at {}", scene.url));
+                    ui.label(styled(problem, theme::text(), theme.bad));
+                    line(ui, scene, "Click Log in at the top.");
+                    return;
+                }
                 title(ui, scene, &format!("No server at {}", scene.url));
                 ui.label(styled(words, theme::text(), color));
                 if let ConnectionState::BackingOff { why, .. } | ConnectionState::Ended { why } =

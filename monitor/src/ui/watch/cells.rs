@@ -154,7 +154,16 @@ pub(super) fn age(
     let theme = scene.theme;
     let age = topic.age_ns(scene.now_ns).map(format::age);
     let age = age.unwrap_or_default();
+    let denial = scene
+        .access
+        .denial(&topic.name)
+        .filter(|_| scene.player.is_none());
+    let age = match denial {
+        Some(denial) => format::age((scene.now_ns - denial.since_ns).max(0)),
+        None => age,
+    };
     let (word, color) = match topic.effective_status() {
+        _ if denial.is_some() => ("denied", theme.bad),
         Status::Live if topic.quality == Quality::Retained => ("retained", theme.muted),
         Status::Live => ("", theme.dim),
         Status::Stale => ("stale", theme.warning),

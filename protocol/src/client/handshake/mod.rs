@@ -1,8 +1,10 @@
 //! Opens a WebSocket connection: TCP, TLS if the URL says so, then an HTTP request.
 
+mod header;
 mod options;
 mod stream;
 
+pub use header::{ExtraHeader, HeaderError};
 pub use options::{CONNECT_TIMEOUT, ConnectOptions};
 pub(super) use stream::ClientStream;
 
@@ -13,7 +15,6 @@ use hyper::{
 use tokio::task::spawn_blocking;
 
 use crate::{
-    message::BearerToken,
     tls::TlsClient,
     websocket::{ConnectError, ServerUrl, UpgradedStream, connect, upgrade},
 };
@@ -23,6 +24,7 @@ pub(super) async fn open(
     options: &ConnectOptions,
 ) -> Result<UpgradedStream<ClientStream>, ConnectError> {
     let server = ServerUrl::parse(&options.url)?;
+    let headers = headers(options)?;
     let opening = async {
         let tls = match server.is_tls {
             true => Some(tls_client(options, &server).await?),
@@ -37,7 +39,6 @@ pub(super) async fn open(
             }
         };
         let subprotocol = options.encoding.subprotocol();
-        let headers = authorization(options.token.as_ref());
         let upgraded = upgrade(stream, &server, headers, Some(subprotocol)).await;
         upgraded.map_err(|error| explain(error, tls.as_ref()))
     };
@@ -46,14 +47,23 @@ pub(super) async fn open(
         .unwrap_or(Err(ConnectError::Timeout(options.timeout)))
 }
 
-/// The header with a token. The server refuses a token that no header can hold.
-fn authorization(token: Option<&BearerToken>) -> HeaderMap {
-    let value = |token: &BearerToken| {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", token.secret())).ok()?;
-        value.set_sensitive(true);
-        Some((AUTHORIZATION, value))
-    };
-    token.and_then(value).into_iter().collect()
+/// The headers besides those of every handshake: the token, and those of the user's choice. The
+/// server refuses a token that no header can hold.
+fn headers(options: &ConnectOptions) -> Result<HeaderMap, ConnectError> {
+    let mut headers = HeaderMap::new();
+    for ExtraHeader { name, value } in &options.headers {
+        headers.append(name, value.clone());
+    }
+    if let Some(token) = &options.token {
+        if headers.contains_key(AUTHORIZATION) {
+            return Err(ConnectError::TwoLogins);
+        }
+        if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", token.secret())) {
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+    }
+    Ok(headers)
 }
 
 /// Reads the files of the options, which may be on a disk that does not answer.

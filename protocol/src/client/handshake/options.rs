@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use super::header::ExtraHeader;
 use crate::{codec::Encoding, message::BearerToken, tls::TlsOptions};
 
 /// Time from the first packet to the end of the handshake.
@@ -20,6 +21,9 @@ pub struct ConnectOptions {
     pub timeout: Duration,
     /// Proves an identity, in the header `Authorization` (RFC 6750, section 2.1).
     pub token: Option<BearerToken>,
+    /// Headers of the handshake besides its own ones, for a proxy in front of the server.
+    /// `Authorization` cannot be among them if there is a token.
+    pub headers: Vec<ExtraHeader>,
     /// What is trusted, and who the client is, if the URL is with TLS.
     pub tls: TlsOptions,
 }
@@ -33,6 +37,7 @@ impl ConnectOptions {
             local_address: None,
             timeout: CONNECT_TIMEOUT,
             token: None,
+            headers: Vec::new(),
             tls: TlsOptions::default(),
         }
     }

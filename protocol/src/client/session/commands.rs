@@ -72,12 +72,13 @@ impl Session {
             .send(ClientMessage::Authenticate(Authenticate { id, token }));
     }
 
-    /// Renews the identity with a new token.
-    pub(in crate::client) fn renew(&mut self, token: BearerToken) {
-        if self.is_connected() {
+    /// Renews the identity with a new token. Returns the request, if there is a connection.
+    pub(in crate::client) fn renew(&mut self, token: BearerToken) -> Option<RequestId> {
+        self.is_connected().then(|| {
             let id = self.requests.expect(PendingRequest::Other);
             self.authenticate(id, token);
-        }
+            id
+        })
     }
 
     /// Asks for the server's time, if there is a connection.

@@ -94,3 +94,37 @@ impl<S: Sum> Folding<S> {
         self.made.range(range)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::candles::row_sum::RowSum;
+
+    fn folding(records: std::ops::Range<i64>, is_cut: bool) -> Folding<RowSum> {
+        let mut folding = Folding::new(1, 0..100, 3, is_cut);
+        let record = |index| Record {
+            index,
+            sum: RowSum::of(0.0),
+            is_flawed: false,
+        };
+        folding.add(records.map(record).collect());
+        folding
+    }
+
+    #[test]
+    fn one_interval_more_than_wanted_shows_that_all_of_them_are_whole() {
+        assert!(!folding(0..3, true).is_full());
+        assert!(folding(0..4, true).is_full());
+    }
+
+    #[test]
+    fn the_oldest_interval_is_flawed_if_some_of_its_records_may_have_been_forgotten() {
+        for (forgotten_before, expected) in [(4, false), (5, false), (6, true)] {
+            let mut folding = folding(5..7, false);
+            folding.forgotten_before(forgotten_before);
+            folding.finish();
+            let flawed: Vec<_> = folding.get(0..2).map(|record| record.is_flawed).collect();
+            assert_eq!(flawed, [expected, false], "{forgotten_before}");
+        }
+    }
+}

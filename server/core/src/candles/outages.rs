@@ -211,4 +211,24 @@ mod tests {
         assert_eq!(after_start(Outages::set(Some(40))), [(40, 41)]);
         assert_eq!(after_start(Outages::set(None)), []);
     }
+
+    #[test]
+    fn the_last_outage_above_the_limit_joins_the_two_oldest() {
+        let mut spans = Spans::default();
+        for start in 0..OUTAGES_MAX as TimeNs {
+            spans.push(10 * start, 10 * start + 1);
+        }
+        assert_eq!((spans.0.len(), spans.0[0]), (OUTAGES_MAX, (0, 1)));
+        spans.push(10_000, 10_001);
+        assert_eq!((spans.0.len(), spans.0[0]), (OUTAGES_MAX, (0, 11)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_end_an_outage() {
+        let mut outages = Outages::default();
+        outages.heard(0, 0);
+        outages.down(0, 100);
+        outages.set_back(50);
+        assert_eq!(outages.of(1).last(), Some(&(50, TimeNs::MAX)));
+    }
 }

@@ -136,3 +136,34 @@ impl<S: Sum> Pyramid<S> {
 fn end_of_second(index: i64) -> TimeNs {
     (index + 1).saturating_mul(levels::nanos(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::candles::row_sum::RowSum;
+
+    const SECOND: TimeNs = 1_000_000_000;
+
+    #[test]
+    fn only_the_open_second_is_marked() {
+        for (time, expected) in [(SECOND - 1, true), (SECOND, false)] {
+            let mut pyramid = Pyramid::<RowSum>::default();
+            pyramid.push(1.0, 0, false, |_, _| {});
+            pyramid.mark(time);
+            assert_eq!(pyramid.unwritten(0)[0].is_flawed, expected, "{time}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_written_yet_is_one_interval_of_each_level() {
+        let mut pyramid = Pyramid::<RowSum>::default();
+        for second in 0..130 {
+            pyramid.push(1.0, second * SECOND, false, |_, _| {});
+        }
+        for (level, expected) in [(0, 1), (1, 10), (2, 130), (3, 130)] {
+            let unwritten = pyramid.unwritten(level);
+            let counts: Vec<_> = unwritten.iter().map(|record| record.sum.count).collect();
+            assert_eq!(counts, [expected], "level {level}");
+        }
+    }
+}

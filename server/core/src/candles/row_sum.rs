@@ -187,3 +187,62 @@ fn from_whole(whole: i64, digits: u8) -> f64 {
 }
 
 const POWERS: [f64; DIGITS_MAX as usize + 1] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes sums one after the other, and returns the length of each and what is read again.
+    fn packed(sums: &[RowSum]) -> (Vec<usize>, Vec<RowSum>) {
+        let (mut out, mut context) = (Vec::new(), RowContext::default());
+        let mut lengths = Vec::new();
+        for sum in sums {
+            let before = out.len();
+            sum.write(&mut context, &mut out);
+            lengths.push(out.len() - before);
+        }
+        let (mut reader, mut context) = (Reader::new(&out), RowContext::default());
+        let read = sums.iter().map(|_| RowSum::read(&mut context, &mut reader));
+        (lengths, read.collect())
+    }
+
+    #[test]
+    fn the_readings_of_a_sensor_take_few_bytes() {
+        let mut minute = RowSum::of(23.5);
+        for reading in [23.75, 23.0, -1.25, 23.5] {
+            minute.add(reading);
+        }
+        let sums = [RowSum::of(23.25), RowSum::of(23.5), minute];
+        let (lengths, read) = packed(&sums);
+        assert_eq!(read, sums);
+        // Flags, the number of digits and 2325; then flags and the difference of 25.
+        assert_eq!(lengths, [4, 2, 10]);
+    }
+
+    #[test]
+    fn readings_with_all_their_digits_keep_all_their_bits() {
+        let mut sum = RowSum::of(1.0 / 3.0);
+        sum.add(2.0 / 3.0);
+        let sums = [RowSum::of(1.0 / 3.0), sum, RowSum::of(-0.0)];
+        let (lengths, read) = packed(&sums);
+        assert_eq!(read[..2], sums[..2]);
+        assert!(read[2].first.is_sign_negative());
+        assert_eq!(lengths, [9, 42, 9]);
+    }
+
+    #[test]
+    fn a_number_is_whole_if_the_way_back_gives_the_same() {
+        assert_eq!(whole(-2.5, 1), Some(-25));
+        assert_eq!(whole(-2.5, 0), None);
+        assert_eq!(whole(WHOLE_MAX - 1.0, 0), Some((1 << 53) - 1));
+        assert_eq!(whole(WHOLE_MAX, 0), None);
+        assert_eq!(from_whole(-25, 1), -2.5);
+        assert_eq!(
+            in_decimal([0.5, 0.25, 3.0, 1.0], 0),
+            Some((2, [50, 25, 300, 100]))
+        );
+        // As many digits as before, where these are enough.
+        assert_eq!(in_decimal([0.5; 4], 3), Some((3, [500; 4])));
+        assert_eq!(in_decimal([1.0 / 3.0; 4], 0), None);
+    }
+}

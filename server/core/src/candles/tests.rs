@@ -11,6 +11,7 @@ use super::{
     CANDLES_ANSWER_MAX, CLOCK_BACK_MAX, CandlesQuestion, Intervals, LongHistory,
     LongHistorySettings,
 };
+use super::{pyramid::Pyramid, row_sum::RowSum};
 use crate::feed_id::FeedId;
 
 const SECOND: TimeNs = 1_000_000_000;
@@ -791,4 +792,52 @@ fn where_memory_is_short_seconds_are_forgotten_before_minutes() {
     assert!((2_000..20_000).contains(&spans[0]), "{spans:?}");
     assert!((60_000..200_000).contains(&spans[1]), "{spans:?}");
     assert!(spans[2] >= 198_000 && spans[3] >= 198_000, "{spans:?}");
+}
+
+#[test]
+fn a_topic_costs_what_its_pyramid_and_its_entries_need() {
+    let mut history = kept(1 << 20);
+    history.push(99, None, &Value::Reading(1.0), Quality::Live, START);
+    let one = history.bytes();
+    let pyramid = size_of::<Pyramid<RowSum>>();
+    assert!(one > pyramid + 100 * size_of::<usize>(), "{one}");
+    // Its entry is there already.
+    history.push(50, None, &Value::Reading(1.0), Quality::Live, START);
+    let another = history.bytes() - one;
+    assert!(another > pyramid && another < one, "{another}");
+}
+
+#[test]
+fn an_excerpt_knows_its_cost_and_reads_a_block_at_a_time() {
+    let mut history = known();
+    for second in 0..1_000 {
+        let reading = Value::Reading(second as f64 / 8.0);
+        history.push(0, None, &reading, Quality::Live, START + second * SECOND);
+    }
+    let question = CandlesQuestion {
+        interval: Interval::Second,
+        limit: 1_000,
+        from_ns: None,
+        before_ns: None,
+    };
+    let now = START + 1_000 * SECOND;
+    let mut excerpt = history.excerpt(Some(0), &question, 0, now);
+    let blocks = excerpt.bytes();
+    assert!(blocks > 3_000, "{blocks}");
+    let mut read = 0;
+    loop {
+        let (records, is_done) = excerpt.advance(1);
+        read += records;
+        if is_done {
+            break;
+        }
+        assert!(records > 0, "only the last block ends the answer");
+    }
+    // The open second is no record yet.
+    assert_eq!((read, excerpt.len()), (999, 1_000));
+    assert!(!excerpt.is_empty());
+    // What is left is the time before the server was started.
+    assert_eq!(excerpt.bytes(), 16);
+    let unknown = history.excerpt(None, &question, 0, now);
+    assert!(unknown.is_empty());
 }

@@ -279,3 +279,179 @@ impl<S: Sum> Track<S> {
         self.closed.iter().map(Block::cost).sum::<usize>() + self.open.cost()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::candles::row_sum::RowSum;
+
+    /// No block of the tests is that long.
+    const SPAN: i64 = 1_000_000;
+
+    /// Equal readings take three bytes each.
+    const EACH: usize = 3;
+    /// Records of a full block: another one is begun once it has less room than the first memory.
+    const FULL: usize = (BLOCK_MAX_BYTES - BLOCK_MIN_BYTES) / EACH + 1;
+
+    fn record(index: i64) -> Record<RowSum> {
+        Record {
+            index,
+            sum: RowSum::of(0.0),
+            is_flawed: false,
+        }
+    }
+
+    fn track(records: usize) -> Track<RowSum> {
+        let mut track = Track::default();
+        for index in 0..records {
+            track.push(&record(index as i64), SPAN);
+        }
+        track
+    }
+
+    fn indices(track: &Track<RowSum>) -> Vec<i64> {
+        let (blocks, _) = track.blocks(i64::MIN, i64::MAX, u32::MAX);
+        let records = blocks.iter().flat_map(Block::records::<RowSum>);
+        records.map(|record| record.index).collect()
+    }
+
+    #[test]
+    fn a_block_is_full_before_its_memory_would_be_doubled_for_one_record() {
+        let track = track(2 * FULL + 1);
+        let records: Vec<_> = track
+            .closed
+            .iter()
+            .map(|block| block.records as usize)
+            .collect();
+        assert_eq!(records, [FULL, FULL]);
+        assert_eq!(track.closed[0].bytes.len(), FULL * EACH);
+        assert_eq!(track.open.records, 1);
+    }
+
+    #[test]
+    fn a_block_that_grows_doubles_its_memory_and_never_exceeds_the_limit() {
+        let mut track = Track::default();
+        let mut capacities = Vec::new();
+        for index in 0..FULL {
+            track.push(&record(index as i64), SPAN);
+            let (capacity, len) = (track.open.bytes.capacity(), track.open.bytes.len());
+            assert!(capacity <= (2 * len).max(BLOCK_MIN_BYTES) + 2 * BLOCK_MIN_BYTES);
+            capacities.push(capacity);
+        }
+        capacities.dedup();
+        assert_eq!(capacities, [64, 128, 256, 512, 1024]);
+    }
+
+    #[test]
+    fn a_block_of_a_quiet_topic_ends_with_its_span() {
+        let mut track = Track::default();
+        for index in [5, 8, 14, 15, 24, 25] {
+            track.push(&record(index), 10);
+        }
+        let closed: Vec<_> = track
+            .closed
+            .iter()
+            .map(|block| (block.first, block.last))
+            .collect();
+        assert_eq!(closed, [(5, 14), (15, 24)]);
+        assert_eq!((track.open.first, track.open.last), (25, 25));
+    }
+
+    #[test]
+    fn what_changes_cost_adds_up_to_the_cost() {
+        let mut track = Track::default();
+        let (mut cost, mut blocks) = (0, 0);
+        for index in 0..3 * FULL as i64 {
+            // Each is pushed twice: the second one joins the first.
+            for _ in 0..2 {
+                let change = track.push(&record(index), SPAN);
+                cost = cost + change.added - change.freed;
+                blocks += usize::from(change.has_new_block);
+                assert_eq!(cost, track.cost());
+                assert_eq!(blocks, track.block_starts().count());
+            }
+        }
+        assert!(blocks > 3);
+        let (_, last) = track.blocks(0, SPAN, 1).0[0]
+            .records::<RowSum>()
+            .map(|r| (0, r.sum.count))
+            .last()
+            .unwrap();
+        assert_eq!(last, 2);
+        while track.oldest().is_some() {
+            cost -= track.forget_block().0;
+        }
+        assert_eq!(cost, 0);
+    }
+
+    #[test]
+    fn what_is_later_than_an_interval_is_forgotten_and_the_interval_stays_open() {
+        for index in [
+            0,
+            5,
+            FULL - 2,
+            FULL - 1,
+            FULL,
+            FULL + 1,
+            2 * FULL,
+            2 * FULL + 9,
+        ] {
+            let mut track = track(2 * FULL + 10);
+            let forgotten = track.forget_after(index as i64);
+            assert_eq!(forgotten as usize, 2 * FULL + 9 - index, "{index}");
+            track.push(&record(index as i64), SPAN);
+            let expected: Vec<_> = (0..=index as i64).collect();
+            assert_eq!(indices(&track), expected, "the interval has one record");
+        }
+        let mut empty = track(0);
+        assert_eq!(empty.forget_after(-1), 0);
+        assert_eq!((empty.oldest(), indices(&empty)), (None, Vec::new()));
+    }
+
+    #[test]
+    fn a_forgotten_block_is_told_and_gives_its_memory_back() {
+        let mut track = track(40 * FULL + 2);
+        for block in 0..39 {
+            assert_eq!(track.oldest(), Some((block * FULL) as i64));
+            assert_eq!(track.forget_block().1 as usize, FULL);
+            assert_eq!(track.forgotten_before, ((block + 1) * FULL) as i64);
+            let (capacity, len) = (track.closed.capacity(), track.closed.len());
+            assert!(capacity <= 4 * len + 4, "{capacity} for {len}");
+        }
+        track.forget_block();
+        assert_eq!(track.forget_block().1, 2);
+        assert_eq!(track.forgotten_before, (40 * FULL + 2) as i64);
+        assert_eq!(track.forget_block(), (0, 0));
+        assert_eq!(track.forgotten_before, (40 * FULL + 2) as i64);
+    }
+
+    #[test]
+    fn as_many_blocks_as_a_question_needs_are_found() {
+        let track = track(3 * FULL + 5);
+        let found = |from, before, at_least| {
+            let (blocks, is_cut) = track.blocks(from, before, at_least);
+            let firsts: Vec<_> = blocks.iter().map(|block| block.first).collect();
+            (firsts, is_cut)
+        };
+        let first = |block: i64| block * FULL as i64;
+        let (all, full) = (3 * FULL as i64 + 5, FULL as u32);
+        assert_eq!(found(0, all, 5), (vec![first(3)], true));
+        assert_eq!(found(0, all, 6), (vec![first(2), first(3)], true));
+        assert_eq!(
+            found(0, all, full + 6),
+            (vec![first(1), first(2), first(3)], true)
+        );
+        assert_eq!(
+            found(0, all, u32::MAX),
+            (vec![0, first(1), first(2), first(3)], false)
+        );
+        assert_eq!(
+            found(first(2), all, u32::MAX),
+            (vec![first(2), first(3)], false)
+        );
+        // Of the newest block only the first record is known to be old enough.
+        assert_eq!(found(0, first(2), 1), (vec![first(1)], true));
+        assert_eq!(found(0, first(1) + 1, 2), (vec![0, first(1)], false));
+        assert_eq!(found(0, first(1), 2), (vec![0], false));
+    }
+}

@@ -225,3 +225,30 @@ fn is_less(one: Decimal, other: Decimal) -> bool {
         one < other
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mantissa_gets_another_number_of_digits_only_if_that_is_exact() {
+        assert_eq!(rescaled(12, 1, 3), Some(1_200));
+        assert_eq!(rescaled(1_200, 3, 1), Some(12));
+        assert_eq!(rescaled(-120, 2, 1), Some(-12));
+        assert_eq!(rescaled(1_205, 3, 1), None);
+        assert_eq!(rescaled(5, 2, 2), Some(5));
+        assert_eq!(rescaled(i64::MAX, 0, 1), None);
+    }
+
+    #[test]
+    fn of_equal_prices_none_is_less_however_many_zeros_they_have() {
+        let price = |text: &str| text.parse::<Decimal>().unwrap();
+        for (one, other) in [("1.5", "1.5"), ("1.5", "1.50"), ("1.50", "1.5")] {
+            assert!(!is_less(price(one), price(other)), "{one} {other}");
+        }
+        for (one, other) in [("1.4", "1.5"), ("1.49", "1.5"), ("-2", "1.50")] {
+            assert!(is_less(price(one), price(other)), "{one} {other}");
+            assert!(!is_less(price(other), price(one)), "{other} {one}");
+        }
+    }
+}

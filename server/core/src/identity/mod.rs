@@ -27,6 +27,8 @@ mod pattern;
 mod rights;
 mod role;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use authority::{Authority, Denied, REVOCATIONS_MAX, Review, Revocations, Revoked};

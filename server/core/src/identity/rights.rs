@@ -2,6 +2,8 @@
 
 use tickcast_protocol::topic::{Filter, Topic};
 
+use crate::totals::TotalLimits;
+
 /// Most filters for one action of an identity. They are looked through one after the other.
 pub const FILTERS_MAX: usize = 64;
 
@@ -16,17 +18,22 @@ pub struct Rights {
     pub publish: Vec<Filter>,
 }
 
-/// Limits of an identity. A missing one leaves the server's setting.
+/// Limits of an identity, on all its connections together. The server's settings limit each
+/// connection as well.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Limits {
     /// The greatest rate of a subscription, in Hz. Its mode is then `latest`.
     pub max_rate_hz: Option<f64>,
-    /// Connections at a time, of all shards.
+    /// Connections at a time.
     pub connections: Option<u32>,
-    /// Subscriptions of one connection.
+    /// Subscriptions at a time.
     pub subscriptions: Option<u32>,
-    /// Updates that one connection publishes per second.
+    /// Requests per second.
+    pub requests_per_s: Option<u32>,
+    /// Updates published per second.
     pub publish_updates_per_s: Option<u32>,
+    /// Bytes of publishes per second.
+    pub publish_bytes_per_s: Option<u32>,
 }
 
 /// What a token leaves of its role. A missing list leaves the role's.
@@ -61,11 +68,23 @@ impl Limits {
             max_rate_hz: lower(self.max_rate_hz, by.max_rate_hz, f64::min),
             connections: lower(self.connections, by.connections, u32::min),
             subscriptions: lower(self.subscriptions, by.subscriptions, u32::min),
+            requests_per_s: lower(self.requests_per_s, by.requests_per_s, u32::min),
             publish_updates_per_s: lower(
                 self.publish_updates_per_s,
                 by.publish_updates_per_s,
                 u32::min,
             ),
+            publish_bytes_per_s: lower(self.publish_bytes_per_s, by.publish_bytes_per_s, u32::min),
+        }
+    }
+
+    /// The limits of what is counted in [`Totals`](crate::totals::Totals).
+    pub fn totals(&self) -> TotalLimits {
+        TotalLimits {
+            subscriptions: self.subscriptions,
+            requests_per_s: self.requests_per_s,
+            publish_updates_per_s: self.publish_updates_per_s,
+            publish_bytes_per_s: self.publish_bytes_per_s,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     known::Identity,
     verify::{Admitted, Seat},
 };
-use crate::{now::Now, refusal::Refusal};
+use crate::{now::Now, refusal::Refusal, totals::Totals};
 
 /// A client is warned this long before its token expires, or for a fifth of the token's time if
 /// that is shorter: enough to fetch another one.
@@ -30,7 +30,7 @@ enum State {
         /// When the client is warned; `None` if it is not, or has been.
         warn_ns: Option<TimeNs>,
         /// Dropped with the identity.
-        _seat: Seat,
+        seat: Seat,
     },
 }
 
@@ -78,7 +78,7 @@ impl Standing {
             state: State::Known {
                 identity,
                 warn_ns,
-                _seat: seat,
+                seat,
             },
         }
     }
@@ -96,6 +96,14 @@ impl Standing {
         match &self.state {
             State::Unknown { .. } => None,
             State::Known { identity, .. } => Some(identity),
+        }
+    }
+
+    /// What all connections of the identity use together, if it is counted.
+    pub fn totals(&self) -> Option<&Arc<Totals>> {
+        match &self.state {
+            State::Unknown { .. } => None,
+            State::Known { seat, .. } => seat.totals(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{any::Any, fmt, sync::Arc};
 
 use super::known::Identity;
-use crate::{now::Now, refusal::Refusal};
+use crate::{now::Now, refusal::Refusal, totals::Totals};
 
 /// Checks tokens. The core has no cryptography and no files.
 pub trait Verify: fmt::Debug {
@@ -20,20 +20,32 @@ pub struct Admitted {
     pub seat: Seat,
 }
 
-/// Something that the shell counts while it exists.
+/// Something that the shell counts while it exists, and what the identity uses.
 #[derive(Clone, Default)]
-pub struct Seat(Option<Arc<dyn Any + Send + Sync>>);
+pub struct Seat {
+    held: Option<Arc<dyn Any + Send + Sync>>,
+    totals: Option<Arc<Totals>>,
+}
 
 impl Seat {
-    /// A seat that holds something until it is dropped.
-    pub fn new(held: impl Any + Send + Sync) -> Self {
-        Self(Some(Arc::new(held)))
+    /// A seat that holds something until it is dropped. `totals` is what all connections of the
+    /// identity use together.
+    pub fn new(held: impl Any + Send + Sync, totals: Arc<Totals>) -> Self {
+        Self {
+            held: Some(Arc::new(held)),
+            totals: Some(totals),
+        }
+    }
+
+    /// What all connections of the identity use together, if it is counted.
+    pub fn totals(&self) -> Option<&Arc<Totals>> {
+        self.totals.as_ref()
     }
 }
 
 impl fmt::Debug for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let held = if self.0.is_some() { "held" } else { "none" };
+        let held = if self.held.is_some() { "held" } else { "none" };
         f.debug_tuple("Seat").field(&held).finish()
     }
 }

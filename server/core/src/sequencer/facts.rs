@@ -111,3 +111,61 @@ fn merge(known: &mut TopicFacts, newer: TopicFacts) -> bool {
     let state_class = replace(&mut known.state_class, newer.state_class);
     unit || name || state_class
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(number: usize) -> Topic {
+        Topic::new(&format!("t{number}")).expect("a topic")
+    }
+
+    fn unit(text: &str) -> TopicFacts {
+        TopicFacts {
+            unit: Some(text.into()),
+            ..TopicFacts::default()
+        }
+    }
+
+    #[test]
+    fn facts_wait_for_the_first_value_of_their_topic_and_there_is_a_limit() {
+        let mut facts = Facts::default();
+        for number in 0..FACTS_WAITING_MAX {
+            assert!(!facts.tell(None, topic(number), unit("V")));
+        }
+        assert_eq!((facts.waiting(), facts.left_out()), (FACTS_WAITING_MAX, 0));
+        facts.tell(None, topic(FACTS_WAITING_MAX), unit("V"));
+        facts.tell(None, topic(FACTS_WAITING_MAX + 1), unit("V"));
+        assert_eq!((facts.waiting(), facts.left_out()), (FACTS_WAITING_MAX, 2));
+        // What waits may change.
+        facts.tell(None, topic(3), unit("mV"));
+        facts.introduce(0, &topic(3));
+        assert_eq!(facts.of(0), Some(&unit("mV")));
+        assert_eq!(facts.waiting(), FACTS_WAITING_MAX - 1);
+        assert_eq!(facts.of(1), None);
+    }
+
+    #[test]
+    fn texts_that_are_too_long_are_left_out_and_counted() {
+        let mut facts = Facts::default();
+        let text = |bytes| Some(Arc::from("x".repeat(bytes)));
+        assert_eq!(
+            facts.own_unit(text(UNIT_MAX_BYTES).unwrap()),
+            text(UNIT_MAX_BYTES)
+        );
+        assert_eq!(facts.left_out(), 0);
+        assert_eq!(facts.own_unit(text(UNIT_MAX_BYTES + 1).unwrap()), None);
+        assert_eq!(facts.left_out(), 1);
+        // An empty text is none.
+        assert_eq!(facts.own_unit("".into()), None);
+        let told = TopicFacts {
+            unit: text(1),
+            name: text(NAME_MAX_BYTES + 1),
+            state_class: text(STATE_CLASS_MAX_BYTES + 1),
+        };
+        assert!(facts.tell(Some(0), topic(0), told.clone()));
+        assert_eq!(facts.of(0), Some(&unit("x")));
+        assert_eq!(facts.left_out(), 3);
+        assert!(!facts.tell(Some(0), topic(0), told), "nothing is new");
+    }
+}

@@ -51,6 +51,7 @@ impl<S: Socket> Shard<S> {
             Some(other) => {
                 if other != subscription {
                     self.end_subscription(subscription, &mut steps);
+                    self.count_jointly(key);
                 }
                 self.answer_change(key, id, previous, other);
             }

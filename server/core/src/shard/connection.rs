@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::{
     behind::{CATCH_UP_FRAME_MAX_BYTES, CATCH_UP_FRAME_MIN_BYTES},
+    joint::Joint,
     keys::{ConnectionKey, Keyed, Slot, SubscriptionKey},
     link::UNSENT_START_BYTES,
     output::{Flushed, Output},
@@ -29,6 +30,8 @@ pub(crate) struct Connection<S> {
     pub(super) access: Access,
     /// Who its client is, if the server has identities.
     pub(super) standing: Option<Box<Standing>>,
+    /// What is counted together with other connections, if anything is.
+    pub(super) joint: Option<Box<Joint>>,
     pub(super) requests: TokenBucket,
     /// What it may publish, once it has published.
     pub(super) publishing: Option<Box<PublishBudget>>,
@@ -53,6 +56,7 @@ impl<S: Socket> Connection<S> {
             wire,
             access,
             standing: None,
+            joint: None,
             requests,
             publishing: None,
             under_way: None,

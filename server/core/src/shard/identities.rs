@@ -79,31 +79,6 @@ impl<S: Socket> Shard<S> {
         standing.map_or(Who::Everybody, |standing| standing.who())
     }
 
-    /// Subscriptions that a connection may have.
-    pub(super) fn subscriptions_max(&self, key: ConnectionKey) -> usize {
-        let max = self.settings.subscriptions_max;
-        match self.who(key) {
-            Who::Known(identity) => match identity.limits.subscriptions {
-                Some(limit) => max.min(limit as usize),
-                None => max,
-            },
-            Who::Everybody | Who::Unknown => max,
-        }
-    }
-
-    /// Updates that a connection may publish per second; 0 for no limit.
-    pub(super) fn publish_updates_per_s(&self, key: ConnectionKey) -> u32 {
-        let per_s = self.settings.publish_updates_per_s;
-        match self.who(key) {
-            Who::Known(identity) => match identity.limits.publish_updates_per_s {
-                Some(limit) if per_s == 0 => limit,
-                Some(limit) => per_s.min(limit),
-                None => per_s,
-            },
-            Who::Everybody | Who::Unknown => per_s,
-        }
-    }
-
     /// Proves or renews an identity.
     pub(super) fn authenticate(&mut self, key: ConnectionKey, request: Authenticate, now: Now) {
         let Authenticate { id, token } = request;
@@ -172,11 +147,8 @@ impl<S: Socket> Shard<S> {
         };
         let told = identity.told(id);
         self.note(key, Fact::Identity);
-        let per_s = self.publish_updates_per_s(key);
         self.answer(key, &ServerMessage::Authenticated(told));
-        if let Some(budget) = &mut self.connections[key.slot].publishing {
-            budget.limit_updates(per_s, now.uptime);
-        }
+        self.join_identity(key);
         self.recheck_request(key);
         let subscriptions = self.connections[key.slot].subscriptions.clone();
         for subscription in subscriptions {
@@ -216,7 +188,9 @@ impl<S: Socket> Shard<S> {
 
     fn end_counted(&mut self, subscription: SubscriptionKey) {
         let mut steps = Steps::unlimited();
+        let connection = self.subscriptions[subscription].connection;
         self.end_subscription(subscription, &mut steps);
+        self.count_jointly(connection);
         self.stats.steps.add(steps.taken() as u64);
     }
 
@@ -299,6 +273,7 @@ impl<S: Socket> Shard<S> {
             Ok(()) => request.starting = Some(starting),
             Err(refusal) => {
                 self.release(starting.channel);
+                self.count_jointly(key);
                 self.refuse_filter(key, request, starting.filter, refusal);
             }
         }
@@ -315,6 +290,7 @@ impl<S: Socket> Shard<S> {
             return Some(changing);
         };
         self.release(changing.to);
+        self.count_jointly(key);
         let reason = refusal.reason.clone();
         // A subscription that has not left its channel yet is checked with the others.
         if let Some(left) = &changing.left {

@@ -27,13 +27,14 @@
 //! | `statuses`, `status_cursor` | status changes, and how far each subscriber knows them |
 //! | `subscription`, `behind` | a cursor into a channel, live or behind |
 //! | `latest_frame` | a frame of latest values for a subscription that is behind |
-//! | `connection`, `output`, `rounds` | a client's state, its unsent frames, the order of writes |
+//! | `connection`, `joint`, `output`, `rounds` | a client's state, its unsent frames, the order of writes |
 //! | `link` | what a client's link takes, and how much may be unsent |
 //! | `turn`, `applying`, `unapplied` | applies strips, closes batches, writes |
 //! | `catch_up` | serves subscriptions that are behind |
 //! | `requests`, `under_way`, `slices` | the requests of clients, and their slices |
 //! | `subscribing`, `changing`, `unsubscribing`, `history_requests`, `candle_requests` | what takes several slices |
 //! | `publishing` | the limits of a connection that publishes |
+//! | `joint_limits` | what a connection does together with others of its identity and its address |
 //! | `identities` | who the clients are, and what follows when that changes |
 //! | `audited` | what an audit is told |
 //! | `replies` | answers and errors to one connection |
@@ -68,6 +69,7 @@ mod latest_frame;
 mod subscription;
 
 mod connection;
+mod joint;
 mod link;
 mod output;
 mod rounds;
@@ -79,6 +81,7 @@ mod catch_up;
 mod changing;
 mod history_requests;
 mod identities;
+mod joint_limits;
 mod lag_report;
 mod lifecycle;
 mod publishing;

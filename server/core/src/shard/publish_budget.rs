@@ -22,11 +22,6 @@ impl PublishBudget {
         }
     }
 
-    /// Sets another limit of updates. What is left stays, up to the new limit.
-    pub(super) fn limit_updates(&mut self, per_s: u32, uptime: Duration) {
-        self.updates.limit(per_s, uptime);
-    }
-
     /// Charges a message that was read. A message without updates counts as one update.
     pub(super) fn charge(&mut self, updates: usize, bytes: usize, uptime: Duration) {
         self.updates.charge(updates.max(1), uptime);
@@ -53,12 +48,6 @@ impl Balance {
             per_s: per_s.into(),
             tokens: Tokens::full(per_s.into(), uptime),
         }
-    }
-
-    fn limit(&mut self, per_s: u32, uptime: Duration) {
-        self.tokens.fill(self.per_s, self.per_s, uptime);
-        self.per_s = per_s.into();
-        self.tokens.fill(self.per_s, self.per_s, uptime);
     }
 
     fn charge(&mut self, amount: usize, uptime: Duration) {

@@ -6,7 +6,13 @@ use std::time::Duration;
 use tickcast_protocol::{error::ErrorCode, message::RequestId};
 
 use super::{Shard, keys::ConnectionKey, publish_budget::PublishBudget, socket::Socket};
-use crate::{now::Now, refusal::Refusal, sequencer::NewTopicLimits, work::Unpublished};
+use crate::{
+    now::Now,
+    refusal::Refusal,
+    sequencer::NewTopicLimits,
+    stats::{LimitOf, Limited},
+    work::Unpublished,
+};
 
 /// Interval at which a client that does not read its answers is checked.
 const CLOGGED_POLL: Duration = Duration::from_millis(20);
@@ -16,26 +22,36 @@ const CLOGGED_POLL: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_millis(250);
 
 impl<S: Socket> Shard<S> {
-    /// Charges a message that publishes to the budget of its connection. Call it before
-    /// [`handle`](Self::handle).
-    pub fn charge_publish(&mut self, key: ConnectionKey, updates: usize, bytes: usize, now: Now) {
-        if self.connections.get(key).is_none() {
-            return;
-        }
-        let updates_per_s = self.publish_updates_per_s(key);
+    /// Charges a message that publishes to its connection, its identity and its address. Call it
+    /// before [`handle`](Self::handle). Returns the time to wait before that, if others have used
+    /// up what they may publish together.
+    pub fn charge_publish(
+        &mut self,
+        key: ConnectionKey,
+        updates: usize,
+        bytes: usize,
+        now: Now,
+    ) -> Option<Duration> {
+        let connection = self.connections.get(key)?;
+        let updates_per_s = self.settings.publish_updates_per_s;
         let bytes_per_s = self.settings.publish_bytes_per_s;
-        let connection = &mut self.connections[key.slot];
         let budget = connection.publishing.get_or_insert_with(|| {
             Box::new(PublishBudget::new(updates_per_s, bytes_per_s, now.uptime))
         });
         budget.charge(updates, bytes, now.uptime);
         if budget.pause(now.uptime).is_some() {
             self.stats.publish_pauses.add(1);
+            self.stats.limited(Limited::Publishes, LimitOf::Connection);
         }
+        connection.joint.as_ref()?;
+        let wait = self.joint_pause(key, now);
+        self.charge_jointly(key, (updates, bytes), now);
+        wait
     }
 
     /// Time to wait before this connection is read; `None` to read now. It is not read while it
-    /// does not read its answers, and while it has published more than its limits allow.
+    /// does not read its answers, and while it has published more than its limits allow, alone or
+    /// together with others.
     pub fn reading_pause(&mut self, key: ConnectionKey, now: Now) -> Option<Duration> {
         let connection = self.connections.get(key)?;
         if connection.output.is_clogged() {
@@ -43,10 +59,13 @@ impl<S: Socket> Shard<S> {
         }
         let is_closing = connection.times.closing_since.is_some();
         let budget = connection.publishing.as_ref().filter(|_| !is_closing)?;
-        let pause = budget.pause(now.uptime)?;
+        let mut pause = budget.pause(now.uptime);
+        if connection.joint.is_some() {
+            pause = pause.max(self.joint_pause(key, now));
+        }
+        let pause = pause?;
         // Its pongs wait unread as well, so it does not count as silent.
-        connection.times.received = now.uptime;
-        connection.times.ping_sent = None;
+        self.heard(key, now);
         Some(pause.min(PAUSE_MAX))
     }
 

@@ -31,7 +31,7 @@ impl<S: Socket> Shard<S> {
     ) {
         self.note_refusal(key, &refusal);
         let Refusal { code, reason } = refusal;
-        self.stats.refused.add(1);
+        self.stats.refused(code);
         let error = ErrorMessage {
             id,
             code,

@@ -15,6 +15,7 @@ use crate::{
     now::Now,
     permissions::Action,
     refusal::Refusal,
+    stats::{LimitOf, Limited},
     work::{Ack, NewUpdate, Submission, Work},
 };
 
@@ -38,9 +39,7 @@ impl<S: Socket> Shard<S> {
             self.end_expired(key, now);
             return None;
         }
-        let connection = self.connections.get(key)?;
-        if !is_publish && let Err(retry_after_ms) = connection.requests.take(now.uptime) {
-            self.refuse_above_rate(key, request_id(&message), retry_after_ms, now);
+        if !is_publish && !self.take_request(key, request_id(&message), now) {
             return None;
         }
         self.stats.steps.add(1);
@@ -80,12 +79,29 @@ impl<S: Socket> Shard<S> {
         }
         // An invalid message counts as a request. Otherwise it would be the cheapest way to keep
         // the server busy.
-        match connection.requests.take(now.uptime) {
-            Ok(()) => {
-                self.refuse(key, id, refusal, None);
-                self.flush_answers(now);
+        if self.take_request(key, id, now) {
+            self.refuse(key, id, refusal, None);
+            self.flush_answers(now);
+        }
+    }
+
+    /// Takes a request from what the connection may send, alone and together with others. Otherwise
+    /// it tells the client when to try again, and returns `false`.
+    fn take_request(&mut self, key: ConnectionKey, id: Option<RequestId>, now: Now) -> bool {
+        let requests = &mut self.connections[key.slot].requests;
+        let taken = match requests.take(now.uptime) {
+            Ok(()) => self.take_joint_request(key, now),
+            Err(retry_after_ms) => {
+                self.stats.limited(Limited::Requests, LimitOf::Connection);
+                Err((ErrorCode::TooManyRequests.into(), retry_after_ms))
             }
-            Err(retry_after_ms) => self.refuse_above_rate(key, id, retry_after_ms, now),
+        };
+        match taken {
+            Ok(()) => true,
+            Err((refusal, retry_after_ms)) => {
+                self.refuse_above_rate(key, id, refusal, retry_after_ms, now);
+                false
+            }
         }
     }
 
@@ -94,11 +110,11 @@ impl<S: Socket> Shard<S> {
         &mut self,
         key: ConnectionKey,
         id: Option<RequestId>,
+        refusal: Refusal,
         retry_after_ms: u32,
         now: Now,
     ) {
-        let code = ErrorCode::TooManyRequests;
-        self.refuse(key, id, code.into(), Some(retry_after_ms));
+        self.refuse(key, id, refusal, Some(retry_after_ms));
         let connection = self.connections.get(key);
         if connection.is_some_and(|connection| connection.requests.is_exhausted()) {
             let code = CloseCode::RateLimit;

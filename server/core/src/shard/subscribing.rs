@@ -104,10 +104,7 @@ impl<S: Socket> Shard<S> {
                 start: Start::Existing,
             });
         }
-        let max = self.subscriptions_max(key);
-        if self.connections[key.slot].subscriptions.len() >= max {
-            let reason = format!("too many subscriptions (limit {max})");
-            let refusal = Refusal::new(ErrorCode::TooManySubscriptions, reason);
+        if let Err(refusal) = self.take_subscription(key) {
             return self.refuse_filter(key, request, filter, refusal);
         }
         request.starting = Some(Starting {
@@ -127,6 +124,7 @@ impl<S: Socket> Shard<S> {
     ) {
         self.note_refusal(key, &refusal);
         let Refusal { code, reason } = refusal;
+        self.stats.refused(code);
         let result = SubscribeResult::Refused(Refused {
             filter,
             code,

@@ -32,6 +32,7 @@ impl<S: Socket> Shard<S> {
                 request.ended.push(channel);
             }
         }
+        self.count_jointly(key);
         let answer = Unsubscribed::answer(request.id, std::mem::take(&mut request.ended));
         self.answer(key, &ServerMessage::Unsubscribed(answer));
         Outcome::Done
@@ -73,6 +74,7 @@ impl<S: Socket> Shard<S> {
         for subscription in subscriptions {
             self.forget_subscription(subscription);
         }
+        self.count_jointly(key);
     }
 
     /// Ends a subscription that its connection does not know any more.

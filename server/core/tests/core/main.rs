@@ -20,6 +20,7 @@ mod heartbeats;
 mod histories;
 mod history;
 mod identities;
+mod joint_limits;
 mod latest;
 mod latest_batch;
 mod publishing;

@@ -176,8 +176,15 @@ impl Entry {
                 drop(shared.descriptors.refuse());
                 continue;
             }
-            // Others wait in the kernel, where they cost next to nothing.
-            let Ok(place) = Arc::clone(&shared.places).acquire_owned().await else {
+            let place = match Arc::clone(&shared.places).try_acquire_owned() {
+                Ok(place) => Ok(place),
+                Err(_) => {
+                    // Others wait in the kernel, where they cost next to nothing.
+                    shared.metrics.handshakes.waited.add(1);
+                    Arc::clone(&shared.places).acquire_owned().await
+                }
+            };
+            let Ok(place) = place else {
                 return;
             };
             let under_way = UnderWay::new(shared, place);

@@ -13,7 +13,7 @@ const PARAMETERS: [&str; 4] = ["token", "access_token", "bearer", "jwt"];
 
 /// Why a request is refused for its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BearerError {
+pub enum BearerError {
     /// There is more than one.
     #[error(
         "there is more than one token: send one, in the header Authorization or in the subprotocol \
@@ -21,7 +21,10 @@ pub(crate) enum BearerError {
     )]
     Several,
     /// It is no text that a token can be.
-    #[error("the header Authorization has no token after \"Bearer\"")]
+    #[error(
+        "there is no token after \"Bearer\" in the header Authorization or after \
+         \"tickcast.bearer.\" in the subprotocol, or it has a space"
+    )]
     Malformed,
     /// It is in the URL.
     #[error(
@@ -34,14 +37,14 @@ pub(crate) enum BearerError {
 
 impl BearerError {
     /// The status of the answer.
-    pub(crate) fn status(self) -> StatusCode {
+    pub fn status(self) -> StatusCode {
         StatusCode::BAD_REQUEST
     }
 }
 
 /// The token of a request (RFC 6750, section 2.1), if there is one. Other schemes than `Bearer` are
 /// for a proxy in between.
-pub(crate) fn token<'a>(
+pub fn token<'a>(
     headers: &'a HeaderMap,
     query: Option<&str>,
 ) -> Result<Option<&'a str>, BearerError> {
@@ -51,19 +54,20 @@ pub(crate) fn token<'a>(
         return Err(BearerError::InUrl(name));
     }
     let mut found = None;
-    let mut add = |token: &'a str| match found.replace(token) {
-        None => Ok(()),
-        Some(_) => Err(BearerError::Several),
+    let mut add = |token: &'a str| {
+        if token.is_empty() || token.contains(char::is_whitespace) {
+            return Err(BearerError::Malformed);
+        }
+        match found.replace(token) {
+            None => Ok(()),
+            Some(_) => Err(BearerError::Several),
+        }
     };
     for value in headers.get_all(AUTHORIZATION) {
         let value = value.to_str().map_err(|_| BearerError::Malformed)?;
         let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
         if scheme.eq_ignore_ascii_case("bearer") {
-            let token = rest.trim();
-            if token.is_empty() || token.contains(' ') {
-                return Err(BearerError::Malformed);
-            }
-            add(token)?;
+            add(rest.trim())?;
         }
     }
     let offered = headers

@@ -14,7 +14,7 @@
 //! All of them are functions of the request's header: they do no I/O and know no connection, so a
 //! fuzz target runs them on any bytes.
 
-pub(crate) mod bearer;
+pub mod bearer;
 pub(crate) mod encoding;
 pub(crate) mod forwarded;
 pub mod handshake;

@@ -199,6 +199,11 @@ async fn silent_handshakes_take_their_places_and_no_others() {
     .await;
     // The others wait for a place, and then for the timeout.
     server.until_failed("timeout", 6).await;
+    let waited = server
+        .program
+        .metric("tickcast_handshakes_waited_total")
+        .await;
+    assert!((2..=4).contains(&waited), "{waited}");
     server.connect(&Arc::new(server.config())).await;
 }
 

@@ -110,6 +110,16 @@ impl Program {
         &self.first_log
     }
 
+    /// Where its metrics are: at the admin address, if it has one.
+    pub fn metrics_address(&self) -> SocketAddr {
+        let admin = self.first_log.split_once("admin").and_then(|(_, rest)| {
+            let (_, rest) = rest.split_once("http://")?;
+            let (address, _) = rest.split_once('/')?;
+            address.parse().ok()
+        });
+        admin.unwrap_or(self.address)
+    }
+
     /// The URL for subscribers and publishers.
     pub fn url(&self) -> String {
         format!("ws://{}/ws", self.address)
@@ -127,7 +137,7 @@ impl Program {
 
     /// The sum of the rows of `/metrics` that begin with `start`.
     pub async fn metric(&self, start: &str) -> u64 {
-        let answer = get(self.address, "/metrics").await;
+        let answer = get(self.metrics_address(), "/metrics").await;
         let mut rows = answer
             .body
             .lines()

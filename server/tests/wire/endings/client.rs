@@ -57,6 +57,11 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) async fn open(server: &Program, target: Target) -> Self {
+        Self::open_with(server, target, "").await
+    }
+
+    /// Sends more lines in the header.
+    pub(super) async fn open_with(server: &Program, target: Target, more: &str) -> Self {
         let (path, protocol) = match target {
             Target::Json => ("/ws", SUBPROTOCOL_JSON),
             Target::Bincode => ("/ws", SUBPROTOCOL_BINCODE),
@@ -67,6 +72,7 @@ impl Client {
             "" => String::new(),
             name => format!("Sec-WebSocket-Protocol: {name}\r\n"),
         };
+        let protocol = format!("{protocol}{more}");
         let socket = RawSocket::open(server.address, path, &protocol).await;
         Self {
             socket,
@@ -264,9 +270,16 @@ impl HttpClient {
 
     /// Connects to an event stream, and waits until it has begun.
     pub(super) async fn open_stream(server: &Program) -> Self {
-        let request = "GET /v1/stream?mode=every HTTP/1.1\r\nHost: localhost\r\n\
-                       Connection: close\r\n\r\n";
-        let client = Self::open(server, request).await;
+        Self::open_stream_with(server, "").await
+    }
+
+    /// Sends more lines in the header.
+    pub(super) async fn open_stream_with(server: &Program, more: &str) -> Self {
+        let request = format!(
+            "GET /v1/stream?mode=every HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             {more}\r\n"
+        );
+        let client = Self::open(server, &request).await;
         until("the stream has begun", async || {
             server.metric("tickcast_connections{").await == 1
         })

@@ -2,8 +2,10 @@
 //! encodings and on `/echo`. A row needs a scenario, and a scenario needs a row.
 
 mod client;
+mod identities;
 mod linger;
 mod scenarios;
+mod stage;
 mod table;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -17,6 +19,7 @@ use tokio::{
 
 use client::{End, Seen};
 use scenarios::Scenario;
+use stage::Stage;
 use table::{Row, Target, Wanted, When};
 
 /// Rows that run at the same time. They mostly wait.
@@ -69,7 +72,7 @@ async fn each_row_of_the_table_happens_as_it_says_on_each_path() {
 async fn check(row: &Row, scenario: &Scenario, target: Target) {
     let mut attempt = 1;
     loop {
-        let server = Program::start(&scenario.arguments()).await;
+        let server = Stage::start(&scenario.arguments(), scenario.has_identities).await;
         let before = closes(&server).await;
         let seen = scenario.run(&server, target).await;
         let what = format!("{:?} on {target:?}: {seen:?}", row.what);
@@ -160,7 +163,7 @@ async fn check_metrics(
 
 /// The counters of closed connections, by their label.
 async fn closes(server: &Program) -> BTreeMap<String, u64> {
-    let metrics = get(server.address, "/metrics").await.body;
+    let metrics = get(server.metrics_address(), "/metrics").await.body;
     let rows = metrics.lines().filter_map(|line| {
         let row = line.strip_prefix("tickcast_closes_total{code=\"")?;
         let (label, count) = row.split_once("\"} ").unwrap();

@@ -2,14 +2,13 @@
 
 use std::{collections::BTreeMap, pin::Pin, time::Duration};
 
-use tickcast_server_testkit::{
-    Program,
-    raw::{BINARY, CLOSE, PING, TEXT, masked},
-};
+use tickcast_server_testkit::raw::{BINARY, CLOSE, PING, TEXT, masked};
 use tokio::time::sleep;
 
 use super::{
     client::{Client, End, HttpClient, Seen, gone},
+    identities::identities,
+    stage::Stage,
     table::{Target, Term},
 };
 
@@ -28,25 +27,35 @@ pub(super) struct Scenario {
     act: Act,
     /// Whether the server ends, and its metrics with it.
     pub ends_server: bool,
+    /// Whether its server has identities.
+    pub has_identities: bool,
     /// Ends of other clients, which the metrics count as well.
     pub also_counted: Option<(&'static str, u64)>,
 }
 
-type Act = for<'a> fn(&'a Program, Target) -> Pin<Box<dyn Future<Output = Seen> + 'a>>;
+type Act = for<'a> fn(&'a Stage, Target) -> Pin<Box<dyn Future<Output = Seen> + 'a>>;
 
 impl Scenario {
-    const fn new(what: &'static str, act: Act) -> Self {
+    pub(super) const fn new(what: &'static str, act: Act) -> Self {
         Self {
             what,
             settings: &[],
             act,
             ends_server: false,
+            has_identities: false,
             also_counted: None,
         }
     }
 
-    const fn with(self, settings: &'static [(&'static str, &'static str)]) -> Self {
+    pub(super) const fn with(self, settings: &'static [(&'static str, &'static str)]) -> Self {
         Self { settings, ..self }
+    }
+
+    pub(super) const fn with_identities(self) -> Self {
+        Self {
+            has_identities: true,
+            ..self
+        }
     }
 
     const fn ends_server(self) -> Self {
@@ -97,7 +106,7 @@ impl Scenario {
         terms.iter().map(time).sum()
     }
 
-    pub(super) async fn run(&self, server: &Program, target: Target) -> Seen {
+    pub(super) async fn run(&self, server: &Stage, target: Target) -> Seen {
         (self.act)(server, target).await
     }
 }
@@ -165,6 +174,7 @@ pub(super) fn all() -> Vec<Scenario> {
         timeouts(),
         others(),
         http(),
+        identities(),
     ]
     .into_iter()
     .flatten()

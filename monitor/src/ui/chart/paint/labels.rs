@@ -1,17 +1,40 @@
 //! Dashed lines, markers, and texts with a background.
 
-use egui::{Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Shape, Stroke, pos2, vec2};
+use egui::{
+    Align2, Color32, CornerRadius, FontId, Mesh, Painter, Pos2, Rect, Shape, Stroke, pos2, vec2,
+};
 
 use crate::ui::theme::{self, Theme};
 
-/// Draws a dashed line.
+/// The most dashes of a line: enough for any screen.
+const DASHES_MAX: usize = 4_096;
+
+/// Draws a dashed line along an axis, as rectangles on whole pixels: two triangles a dash, where
+/// egui's dashes have round ends and soft edges, of some twenty.
 pub(crate) fn dashed(painter: &Painter, from: Pos2, to: Pos2, color: Color32, dash: f32) {
-    painter.extend(Shape::dashed_line(
-        &[from, to],
-        Stroke::new(1.0, color),
-        dash,
-        dash,
-    ));
+    let half = 0.5 / painter.pixels_per_point();
+    let (from, to) = (from.min(to), from.max(to));
+    let is_across = to.x - from.x >= to.y - from.y;
+    let (begin, end) = if is_across {
+        (from.x, to.x)
+    } else {
+        (from.y, to.y)
+    };
+    let beside = painter.round_to_pixel_center(if is_across { from.y } else { from.x });
+    let beside = beside - half..=beside + half;
+    let dashes = (((end - begin) / (2.0 * dash)).ceil() as usize).min(DASHES_MAX);
+    let mut mesh = Mesh::default();
+    for number in 0..dashes {
+        let at = begin + number as f32 * 2.0 * dash;
+        let along = at..=(at + dash).min(end);
+        let rect = if is_across {
+            Rect::from_x_y_ranges(along, beside.clone())
+        } else {
+            Rect::from_x_y_ranges(beside.clone(), along)
+        };
+        mesh.add_colored_rect(rect, color);
+    }
+    painter.add(Shape::mesh(mesh));
 }
 
 /// Draws a triangle that points at a place from above.

@@ -10,6 +10,11 @@ use crate::{
     },
 };
 
+/// Edges that rise more than this from one column to the next have no soft edge: it would be as
+/// narrow as the column, and a renderer without a graphics card takes most of its time for such
+/// slivers.
+const STEEP: f32 = 3.0;
+
 /// Draws a line with its gaps.
 pub(crate) fn line(painter: &Painter, plot: &Plot, line: &ChartLine, color: Color32) {
     match line {
@@ -45,25 +50,30 @@ fn points(painter: &Painter, plot: &Plot, piece: &[Point], color: Color32) {
     }
 }
 
-/// Fills the area of a dense line, with soft edges. This takes some vertices per column; a path
-/// with joins would cost several times as much.
+/// Fills the area of a dense line: two triangles per column, and two more for a soft edge where it
+/// is seen. A path with joins would cost several times as much.
 fn strip(mesh: &mut Mesh, plot: &Plot, piece: &[Extent], color: Color32, feather: f32) {
     let half = theme::LINE_WIDTH / 2.0 - feather / 2.0;
-    let first = mesh.vertices.len() as u32;
+    let mut before: Option<([Pos2; 2], u32)> = None;
     for extent in piece {
         let x = plot.x_of_offset(extent.at);
-        let (top, bottom) = (plot.y(extent.high) - half, plot.y(extent.low) + half);
-        mesh.colored_vertex(pos2(x, top - feather), Color32::TRANSPARENT);
-        mesh.colored_vertex(pos2(x, top), color);
-        mesh.colored_vertex(pos2(x, bottom), color);
-        mesh.colored_vertex(pos2(x, bottom + feather), Color32::TRANSPARENT);
-    }
-    for column in 1..piece.len() as u32 {
-        let right = first + column * 4;
-        let left = right - 4;
-        for edge in 0..3 {
-            mesh.add_triangle(left + edge, right + edge, left + edge + 1);
-            mesh.add_triangle(right + edge, right + edge + 1, left + edge + 1);
+        let ends = [
+            pos2(x, plot.y(extent.high) - half),
+            pos2(x, plot.y(extent.low) + half),
+        ];
+        let first = mesh.vertices.len() as u32;
+        for place in ends {
+            mesh.colored_vertex(place, color);
+        }
+        if let Some((left, number)) = before.replace((ends, first)) {
+            mesh.add_triangle(number, number + 1, first);
+            mesh.add_triangle(number + 1, first, first + 1);
+            for (edge, away) in [(0, -feather), (1, feather)] {
+                if (left[edge].y - ends[edge].y).abs() <= STEEP {
+                    let edge_of = [number, first].map(|vertex| vertex + edge as u32);
+                    soften(mesh, [left[edge], ends[edge]], edge_of, away);
+                }
+            }
         }
     }
     if let [alone] = piece {
@@ -71,6 +81,16 @@ fn strip(mesh: &mut Mesh, plot: &Plot, piece: &[Extent], color: Color32, feather
         let dot = Rect::from_center_size(place, vec2(2.0, 2.0) * theme::LINE_WIDTH);
         mesh.add_colored_rect(dot, color);
     }
+}
+
+/// Softens an edge between two vertices, which lie at `ends`.
+fn soften(mesh: &mut Mesh, ends: [Pos2; 2], edge: [u32; 2], away: f32) {
+    let outer = mesh.vertices.len() as u32;
+    for place in ends {
+        mesh.colored_vertex(place + vec2(0.0, away), Color32::TRANSPARENT);
+    }
+    mesh.add_triangle(edge[0], edge[1], outer);
+    mesh.add_triangle(edge[1], outer, outer + 1);
 }
 
 /// Draws the band of a quote: filled between the lowest and the highest price, with lines on the

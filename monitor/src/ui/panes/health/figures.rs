@@ -14,7 +14,7 @@ use crate::{
 pub(super) const LINE_HEIGHT: f32 = 19.0;
 
 /// Number of lines.
-pub(super) const LINES: usize = 8;
+pub(super) const LINES: usize = 9;
 
 /// A longer gap between repaints is visible as a stutter.
 const GAP_GOOD: Duration = Duration::from_millis(250);
@@ -55,6 +55,11 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>) {
         gaps => format!("{} in {} gaps", count(lost), count(gaps)),
     };
     let lost_color = if gaps > 0 { theme.bad } else { theme.text };
+    let hidden_color = if totals.hidden > 0 {
+        theme.warning
+    } else {
+        theme.text
+    };
     let gap = scene.repaints.longest_gap();
     let gap_text = format!("{} ms", gap.as_millis());
     let gap_color = if gap > GAP_GOOD {
@@ -69,6 +74,7 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>) {
         ("Lost", lost_text, lost_color),
         ("Conflated by server", count(conflated), theme.text),
         ("Dropped here", count(totals.dropped), theme.text),
+        ("Hidden by derived", count(totals.hidden), hidden_color),
         ("Clock offset", clock, theme.text),
         ("Longest repaint gap", gap_text, gap_color),
     ];

@@ -133,7 +133,10 @@ fn facts(ui: &mut Ui, scene: &Scene<'_>, topic: &MonitoredTopic, message: &Messa
         facts.push(format!("{behind} after its source's time"));
     }
     let messages = topic.messages().map_or(0, |messages| messages.len());
-    facts.push(format!("{messages} messages kept"));
+    facts.push(match messages {
+        1 => "1 message kept".to_owned(),
+        _ => format!("{messages} messages kept"),
+    });
     if let Some(dropped) = topic.messages().map(|messages| messages.dropped())
         && dropped > 0
     {

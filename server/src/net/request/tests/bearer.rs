@@ -35,6 +35,10 @@ fn two_tokens_and_a_header_without_one_are_refused() {
             "{value}"
         );
     }
+    for offers in ["tickcast.bearer.", "tickcast.v1.json, tickcast.bearer.a b"] {
+        let fields = [("sec-websocket-protocol", offers)];
+        assert_eq!(found(&fields), Err(BearerError::Malformed), "{offers}");
+    }
     let header = ("authorization", "Bearer a");
     let offer = ("sec-websocket-protocol", "tickcast.bearer.b");
     for fields in [[header, header], [header, offer], [offer, offer]] {
