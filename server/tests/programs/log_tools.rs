@@ -10,7 +10,7 @@ use tickcast_protocol::{
     value::Value,
 };
 use tickcast_server::testing::replay::{Chunk, CsvFormat, Recording};
-use tickcast_server_testkit::program;
+use tickcast_server_testkit::command;
 
 /// Updates of a log in several segments.
 const UPDATES: u64 = 2_000;
@@ -59,7 +59,7 @@ async fn tool(arguments: &[&str]) -> (Option<i32>, String, String) {
         status,
         stdout,
         stderr,
-    } = program::command(&all).output().await.unwrap();
+    } = command(&all).output().await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code(), text(stdout), text(stderr))
 }
