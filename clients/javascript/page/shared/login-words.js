@@ -28,7 +28,7 @@ export function problemOf({ code, message }) {
 /** What the end of a connection means for a person who logs in; empty if it is not about logins. */
 export const problemOfEnd = ({ code }) => ENDS[code] ?? '';
 
-/** Who is logged in. */
+/** The name of the login. */
 export function whoIs(identity) {
   if (identity === null) return 'You are not logged in.';
   const { subject, role } = identity;

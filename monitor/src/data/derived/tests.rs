@@ -415,7 +415,7 @@ fn topics_are_made_of_earlier_ones_and_refused_in_words() {
 
 #[test]
 fn a_window_with_too_many_updates_has_no_value_until_it_holds_all_again() {
-    let mut window = super::window::TimeWindow::new(10, 3);
+    let mut window = super::window::ValueWindow::of_time(10, 3);
     for time_ns in 1..=3 {
         window.push(time_ns, 1.0, 1.0);
         assert!(!window.is_too_full());

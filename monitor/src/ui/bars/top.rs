@@ -321,7 +321,7 @@ fn latency(ui: &mut Ui, scene: &Scene<'_>) {
     });
 }
 
-/// Who is logged in, in a few words.
+/// The name of the login, in a few words.
 fn login_words(scene: &Scene<'_>) -> String {
     match scene.access.identity() {
         Some(told) if !told.subject.is_empty() => {
@@ -337,7 +337,7 @@ fn login_words(scene: &Scene<'_>) -> String {
     }
 }
 
-/// Draws who is logged in; a click opens the dialog. Without identities nothing is drawn.
+/// Draws the name of the login; a click opens the dialog. Without identities nothing is drawn.
 fn login(ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<UiCommand>) {
     let (theme, access) = (scene.theme, scene.access);
     if !access.is_used() {

@@ -23,7 +23,7 @@ pub enum BearerError {
     /// It is no text that a token can be.
     #[error(
         "there is no token after \"Bearer\" in the header Authorization or after \
-         \"tickcast.bearer.\" in the subprotocol, or it has a space"
+         \"tickcast.bearer.\" in the subprotocol, or it has a space or is not ASCII"
     )]
     Malformed,
     /// It is in the URL.
@@ -70,14 +70,19 @@ pub fn token<'a>(
             add(rest.trim())?;
         }
     }
-    let offered = headers
-        .get_all(SEC_WEBSOCKET_PROTOCOL)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    for offer in offered {
-        if let Some(token) = offer.trim().strip_prefix(SUBPROTOCOL) {
-            add(token)?;
+    for value in headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
+        let Ok(offers) = value.to_str() else {
+            let mut parts = value.as_bytes().windows(SUBPROTOCOL.len());
+            match parts.any(|part| part == SUBPROTOCOL.as_bytes()) {
+                true => return Err(BearerError::Malformed),
+                // Subprotocols of others.
+                false => continue,
+            }
+        };
+        for offer in offers.split(',') {
+            if let Some(token) = offer.trim().strip_prefix(SUBPROTOCOL) {
+                add(token)?;
+            }
         }
     }
     Ok(found)

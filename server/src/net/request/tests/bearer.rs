@@ -35,7 +35,11 @@ fn two_tokens_and_a_header_without_one_are_refused() {
             "{value}"
         );
     }
-    for offers in ["tickcast.bearer.", "tickcast.v1.json, tickcast.bearer.a b"] {
+    for offers in [
+        "tickcast.bearer.",
+        "tickcast.v1.json, tickcast.bearer.a b",
+        "tickcast.bearer.\u{e9}",
+    ] {
         let fields = [("sec-websocket-protocol", offers)];
         assert_eq!(found(&fields), Err(BearerError::Malformed), "{offers}");
     }
