@@ -15,6 +15,9 @@ use crate::{
 /// Bytes that a disk writes together.
 pub const SECTOR_BYTES: usize = 512;
 
+/// Most bytes of a file: a disk ends somewhere.
+const FILE_MAX_BYTES: u64 = 64 * 1024 * 1024;
+
 /// What is done to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
@@ -240,6 +243,9 @@ impl DiskFile for MemoryFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.outcome(Operation::SetLen)?;
+        if len > FILE_MAX_BYTES {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.with(|bytes| bytes.resize(len as usize, 0))
     }
 

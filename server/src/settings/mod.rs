@@ -83,6 +83,7 @@ pub(crate) struct General {
 
 const AFTER_HELP: &str = "\
 Each setting can be given as a flag, as an environment variable or in the file.
+With `log` as its first argument, the program reads a log on disk: see `log --help`.
 
 Examples:
   tickcast-server
@@ -90,8 +91,7 @@ Examples:
   tickcast-server --feed replay --replay-file market/EUR-USD/quote=quotes.csv --replay-speed 20
   tickcast-server --feed none --publish-from anybody --publish-allow 'lab/#'
   TICKCAST_LISTEN=:7400 tickcast-server --config tickcast.toml --check
-  tickcast-server --config tickcast.toml --print-config
-  tickcast-server log --help";
+  tickcast-server --config tickcast.toml --print-config";
 
 /// Shortest and longest waits: shorter ones would only keep the server busy, longer ones are
 /// mistakes.

@@ -9,7 +9,7 @@ use super::{
     survey::{Surveyed, survey},
     text::{bytes, time},
 };
-use crate::{disk::Disk, format::Index, walk::Event};
+use crate::{disk::Disk, flaw::Flaw, format::Index, walk::Event};
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -125,6 +125,14 @@ fn problems(segment: &Surveyed, found: Option<&Index>, next: &mut Option<Positio
             false => "",
         };
         problems.push(format!("{name}: at byte {}: {flaw}{what}", stop.offset));
+    }
+    let reserved = content.header.reserved_bytes;
+    if !segment.is_closed && segment.bytes < reserved {
+        let flaw = Flaw::FileShort {
+            bytes: segment.bytes,
+            reserved,
+        };
+        problems.push(format!("{name}: {flaw}"));
     }
     if !content.walked.is_usable() {
         problems.push(format!("{name}: its beginning is not complete"));
