@@ -6,8 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tickcast_core::identity::{Authority, Claims, Identity, Limits, Role, Source};
-use tickcast_server::testing::identities::{TICKET_LIFE, Tickets, bearer};
+use tickcast_server::testing::identities::{TICKET_LIFE, Tickets, bearer, identity};
 
 use super::header::{fields, values};
 
@@ -107,25 +106,4 @@ fn used(steps: &[u8]) {
     }
     let different: HashSet<_> = made.iter().map(|(ticket, ..)| ticket).collect();
     assert_eq!(different.len(), made.len());
-}
-
-fn identity(subject: &str) -> Arc<Identity> {
-    let name = Arc::<str>::from("reader");
-    let role = Role {
-        name: Arc::clone(&name),
-        subscribe: Vec::new(),
-        history: None,
-        publish: Vec::new(),
-        limits: Limits::default(),
-    };
-    let authority = Authority {
-        roles: [(Arc::clone(&name), role)].into(),
-        ..Authority::default()
-    };
-    let claims = Claims {
-        source: Source::Listed,
-        subject: subject.into(),
-        ..Claims::anonymous(name)
-    };
-    Arc::new(authority.admit(claims, 0).expect("there is the role"))
 }

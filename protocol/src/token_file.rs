@@ -4,7 +4,8 @@ use std::{fs::File, io::Read, path::Path};
 
 use crate::message::BearerToken;
 
-/// Longest token. The server accepts no longer ones.
+/// Longest token, in bytes. The server accepts no longer ones. A signed one with some filters has
+/// about 1,000.
 pub const TOKEN_MAX_BYTES: usize = 4096;
 
 /// Bytes of a file that are read: a token, and the white space around it.

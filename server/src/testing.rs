@@ -46,7 +46,9 @@ pub mod tls {
 
 /// Tokens, tickets, and the files of identities.
 pub mod identities {
-    use std::path::Path;
+    use std::{path::Path, sync::Arc};
+
+    use tickcast_core::identity::{Authority, Claims, Identity, Limits, Role, Source};
 
     pub use crate::{
         auth::{State, TICKET_LIFE, TOKEN_MAX_BYTES, TicketError, Tickets},
@@ -56,6 +58,33 @@ pub mod identities {
     /// The number of revocations in a file, and the file as it would be written.
     pub fn read_revocations(path: &Path) -> Result<(usize, String), String> {
         crate::auth::read_revocations(path)
+    }
+
+    /// The identity of a subject whose role allows nothing.
+    ///
+    /// # Panics
+    ///
+    /// If the subject is empty or too long.
+    pub fn identity(subject: &str) -> Arc<Identity> {
+        let name = Arc::<str>::from("reader");
+        let role = Role {
+            name: Arc::clone(&name),
+            subscribe: Vec::new(),
+            history: None,
+            publish: Vec::new(),
+            limits: Limits::default(),
+        };
+        let authority = Authority {
+            roles: [(Arc::clone(&name), role)].into(),
+            ..Authority::default()
+        };
+        let claims = Claims {
+            source: Source::Listed,
+            subject: subject.into(),
+            ..Claims::anonymous(name)
+        };
+        let identity = authority.admit(claims, 0);
+        Arc::new(identity.expect("there is the role"))
     }
 }
 

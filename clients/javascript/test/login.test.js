@@ -29,7 +29,12 @@ const sees = (page, selector, pattern) =>
   }, [selector, pattern.source], PATIENCE);
 
 async function logIn(page, token, keep = false) {
-  if (!(await page.isVisible('dialog.login'))) await page.click('#account');
+  // The panel may open by itself at any moment, and is then in front of the button.
+  await page.waitForFunction(() => {
+    const isOpen = document.querySelector('dialog.login')?.open === true;
+    if (!isOpen) document.querySelector('#account')?.click();
+    return isOpen;
+  }, undefined, PATIENCE);
   await page.fill('#login-token', token);
   if (keep !== (await page.isChecked('#login-keep'))) await page.click('#login-keep');
   await page.press('#login-token', 'Enter');

@@ -282,7 +282,7 @@ onPage('keys work without the Tab key, which has few stops, and the help lists t
   await page.keyboard.press('Tab');
   await focused('#scroll');
   const unnamed = await page.evaluate(() => [...document.querySelectorAll('button, input, a, [tabindex]')]
-    .filter((element) => !(element.ariaLabel || element.textContent.trim() || element.hidden)).map((element) => element.outerHTML));
+    .filter((element) => !(element.ariaLabel || element.textContent.trim() || element.labels?.[0]?.textContent.trim() || element.hidden)).map((element) => element.outerHTML));
   assert.deepEqual(unnamed, []);
   assert.deepEqual(messages, []);
 });

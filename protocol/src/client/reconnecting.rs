@@ -58,6 +58,8 @@ pub struct Client {
     session: Session,
     backoff: Backoff,
     tokens: Tokens,
+    /// When the client was made. Tokens count time from then.
+    start: Instant,
     /// Attempts to connect since the last success.
     attempt: u32,
     topics: TopicTable,
@@ -99,6 +101,7 @@ impl Client {
         let client = Self {
             session: Session::new(options.connect.encoding, ids),
             tokens: Tokens::new(options.token.clone()),
+            start: Instant::now(),
             options,
             commands,
             backoff: Backoff::new(RECONNECT),
@@ -148,7 +151,7 @@ impl Client {
         let mut options = self.options.connect.clone();
         match self
             .tokens
-            .for_attempt(options.token.as_ref(), Instant::now())
+            .for_attempt(options.token.as_ref(), self.start.elapsed())
         {
             Ok(token) => options.token = token,
             Err(why) => return self.lost(Why::NoToken(why)),
@@ -172,7 +175,7 @@ impl Client {
                 if let ConnectError::Status { status, reason } = &error
                     && *status == StatusCode::UNAUTHORIZED
                 {
-                    self.tokens.refused(reason.clone(), Instant::now());
+                    self.tokens.refused(reason.clone(), self.start.elapsed());
                 }
                 let is_permanent =
                     matches!(error, ConnectError::BadUrl { .. } | ConnectError::TwoLogins);
@@ -225,9 +228,9 @@ impl Client {
         if let ServerMessage::Welcome(_) = message {
             self.attempt = 0;
         }
-        let now = Instant::now();
+        let mut is_about_identity = true;
         match &message {
-            ServerMessage::Expiring(_) => self.tokens.expiring(now),
+            ServerMessage::Expiring(_) => self.tokens.expiring(self.start.elapsed()),
             ServerMessage::Authenticated(authenticated) => {
                 if let Some(id) = authenticated.id {
                     self.tokens.renewed(id);
@@ -235,26 +238,30 @@ impl Client {
             }
             ServerMessage::Error(error) => {
                 if let Some(id) = error.id {
+                    let now = self.start.elapsed();
                     self.tokens.not_renewed(id, &error.reason, now);
                 }
             }
-            _ => {}
+            _ => is_about_identity = false,
         }
         if let ClientState::Open(open) = &mut self.state {
             open.message(message, &mut self.session);
         }
-        self.renew();
+        // Most messages bring updates: they do not read the clock.
+        if is_about_identity {
+            self.renew();
+        }
     }
 
     /// Shows the server another token, if it is time for one and there is one.
     fn renew(&mut self) {
-        if let Some(token) = self.tokens.renew(Instant::now())
+        if let Some(token) = self.tokens.renew(self.start.elapsed())
             && let Some(id) = self.session.renew(token.clone())
         {
             self.tokens.renewing(id, token);
         }
         if let ClientState::Open(open) = &mut self.state {
-            open.renew_at = self.tokens.renew_at();
+            open.renew_at = self.tokens.renew_at().map(|at| self.start + at);
         }
     }
 
@@ -266,7 +273,8 @@ impl Client {
             ConnectionError::Closed(reason) => {
                 let is_about_token = CloseCode::is_about_token(reason.code);
                 if is_about_token {
-                    self.tokens.refused(reason.to_string(), Instant::now());
+                    self.tokens
+                        .refused(reason.to_string(), self.start.elapsed());
                 }
                 let may_reconnect = CloseCode::should_reconnect(reason.code)
                     || (is_about_token && self.tokens.has_source());

@@ -1,9 +1,7 @@
 //! Which token the next attempt to connect shows, and when an identity is renewed. The time is
-//! passed in.
+//! passed in, counted from the client's start.
 
 use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::token_source::TokenSource;
 use crate::message::{BearerToken, RequestId};
@@ -23,7 +21,7 @@ pub(super) struct Tokens {
     shown: Option<BearerToken>,
     refused: Option<RefusedToken>,
     /// When to ask for another token, while the identity is about to expire.
-    renew_at: Option<Instant>,
+    renew_at: Option<Duration>,
     /// The token that the server was shown last on this connection, and the request.
     renewal: Option<(RequestId, BearerToken)>,
 }
@@ -31,7 +29,7 @@ pub(super) struct Tokens {
 #[derive(Debug)]
 struct RefusedToken {
     token: BearerToken,
-    until: Instant,
+    until: Duration,
     /// The server's reason.
     why: String,
 }
@@ -53,7 +51,7 @@ impl Tokens {
     pub(super) fn for_attempt(
         &mut self,
         given: Option<&BearerToken>,
-        now: Instant,
+        now: Duration,
     ) -> Result<Option<BearerToken>, String> {
         self.renew_at = None;
         self.renewal = None;
@@ -70,37 +68,37 @@ impl Tokens {
     }
 
     /// The server does not accept the token of this connection or attempt (any more).
-    pub(super) fn refused(&mut self, why: String, now: Instant) {
+    pub(super) fn refused(&mut self, why: String, now: Duration) {
         if let Some(token) = self.shown.clone() {
             self.refuse(token, why, now);
         }
     }
 
-    fn refuse(&mut self, token: BearerToken, why: String, now: Instant) {
+    fn refuse(&mut self, token: BearerToken, why: String, now: Duration) {
         let until = now + REFUSED_REST;
         self.refused = Some(RefusedToken { token, until, why });
     }
 
-    fn refusal_of(&self, token: &BearerToken, now: Instant) -> Option<&RefusedToken> {
+    fn refusal_of(&self, token: &BearerToken, now: Duration) -> Option<&RefusedToken> {
         let refused = self.refused.as_ref();
         refused.filter(|refused| refused.token == *token && now < refused.until)
     }
 
     /// The identity is about to expire.
-    pub(super) fn expiring(&mut self, now: Instant) {
+    pub(super) fn expiring(&mut self, now: Duration) {
         if self.source.is_some() {
             self.renew_at = Some(now);
         }
     }
 
     /// When to call [`Self::renew`].
-    pub(super) fn renew_at(&self) -> Option<Instant> {
+    pub(super) fn renew_at(&self) -> Option<Duration> {
         self.renew_at
     }
 
     /// Another token than the one of the connection, if the identity is about to expire and the
     /// source has one.
-    pub(super) fn renew(&mut self, now: Instant) -> Option<BearerToken> {
+    pub(super) fn renew(&mut self, now: Duration) -> Option<BearerToken> {
         self.renew_at.take_if(|at| *at <= now)?;
         self.renew_at = Some(now + RENEW_INTERVAL);
         let newest = self.source.as_ref()?.newest().ok()?;
@@ -125,7 +123,7 @@ impl Tokens {
     }
 
     /// The server has refused the token of a request. The identity still expires.
-    pub(super) fn not_renewed(&mut self, id: RequestId, why: &str, now: Instant) {
+    pub(super) fn not_renewed(&mut self, id: RequestId, why: &str, now: Duration) {
         if let Some((_, token)) = self.renewal.take_if(|(asked, _)| *asked == id) {
             self.refuse(token, why.to_owned(), now);
             self.renew_at = Some(now + RENEW_INTERVAL);
@@ -159,7 +157,7 @@ mod tests {
     #[test]
     fn a_refused_token_rests_and_another_one_is_shown_at_once() {
         let (mut tokens, newest) = tokens();
-        let start = Instant::now();
+        let start = Duration::from_secs(7);
         assert_eq!(tokens.for_attempt(None, start), Ok(Some(token("a"))));
         tokens.refused("it has expired".to_owned(), start);
         let refused = tokens.for_attempt(None, start);
@@ -180,7 +178,7 @@ mod tests {
     #[test]
     fn a_token_that_is_known_or_refused_does_not_renew_and_another_one_does() {
         let (mut tokens, newest) = tokens();
-        let mut now = Instant::now();
+        let mut now = Duration::from_secs(7);
         tokens.for_attempt(None, now).unwrap();
         assert_eq!(tokens.renew_at(), None);
         tokens.expiring(now);
@@ -207,7 +205,7 @@ mod tests {
     #[test]
     fn without_a_source_the_given_token_is_shown_again_and_again() {
         let mut tokens = Tokens::default();
-        let (now, given) = (Instant::now(), token("a"));
+        let (now, given) = (Duration::from_secs(7), token("a"));
         for _ in 0..2 {
             let shown = tokens.for_attempt(Some(&given), now);
             assert_eq!(shown, Ok(Some(given.clone())));

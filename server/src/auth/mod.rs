@@ -40,7 +40,5 @@ pub(crate) use secret::make_token;
 pub(crate) use shared::{Auth, Verifier};
 pub use state::State;
 pub(crate) use state::check_file;
+pub use tickcast_protocol::token_file::TOKEN_MAX_BYTES;
 pub use tickets::{TICKET_LIFE, TicketError, Tickets};
-
-/// Longest token, in bytes. A signed one with some filters has about 1,000.
-pub const TOKEN_MAX_BYTES: usize = 4096;

@@ -2,10 +2,9 @@
 
 import { Client } from '../../index.js';
 import { chooseOne, elementsById, socketUrl, write } from '../shared/dom.js';
-import { nsToMs } from '../shared/format.js';
 import { checkToken } from '../shared/login-check.js';
 import { LoginPanel } from '../shared/login-panel.js';
-import { problemOf } from '../shared/login-words.js';
+import { endOf, problemOf } from '../shared/login-words.js';
 import { Login } from '../shared/login.js';
 import { BINCODE, BareSocket } from './bare-socket.js';
 import { Chat } from './chat.js';
@@ -127,7 +126,7 @@ const chat = new Chat(socketUrl('ws'), elements.lines, {
     write(elements.trouble, text);
     elements.trouble.className = isBad ? 'bad' : 'muted';
   },
-  identity: (identity) => showLogin({ identity, problem: '', until_s: identity.expires_ns === undefined ? null : nsToMs(identity.expires_ns) / 1000 }),
+  identity: (identity) => showLogin({ identity, problem: '', until_s: endOf(identity) }),
   problem: (error) => showLogin({ identity: null, problem: problemOf(error), until_s: null }),
 }, login);
 const panel = new LoginPanel(elements.account, login, {

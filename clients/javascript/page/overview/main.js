@@ -8,6 +8,7 @@ import { count, nsToMs, span } from '../shared/format.js';
 import { remember, remembered } from '../shared/remembered.js';
 import { Login } from '../shared/login.js';
 import { LoginPanel } from '../shared/login-panel.js';
+import { endOf } from '../shared/login-words.js';
 import { chosenTheme, setTheme } from '../shared/theme.js';
 import { Access } from './access.js';
 import { readAddress, writeAddress } from './address.js';
@@ -79,8 +80,7 @@ const overview = new OverviewSubscription(settings, login, {
   identity(identity) {
     access.set(identity);
     access.mark(store.rows, serverNow());
-    const until_s = identity.expires_ns === undefined ? null : nsToMs(identity.expires_ns) / 1000;
-    showLogin({ identity, problem: '', until_s });
+    showLogin({ identity, problem: '', until_s: endOf(identity) });
   },
   ended(filter, error) {
     access.ended(filter, error);

@@ -1,5 +1,7 @@
 // What a server says about logins, in words. Nothing here knows the document.
 
+import { nsToMs } from './format.js';
+
 const NOT_AUTHENTICATED = 500;
 const TOKEN_REFUSED = 501;
 const TOO_MANY_CONNECTIONS = 502;
@@ -34,6 +36,9 @@ export function whoIs(identity) {
   const { subject, role } = identity;
   return subject === '' ? `You are not logged in. Without a token you have the role “${role}”.` : `You are ${subject}, with the role “${role}”.`;
 }
+
+/** When an identity ends, in seconds since 1970; null if it does not. */
+export const endOf = ({ expires_ns }) => (expires_ns === undefined ? null : nsToMs(expires_ns) / 1000);
 
 /** What an identity may do: pairs of a name and a text. */
 export function rightsOf({ subscribe, history, publish, max_rate_hz }) {

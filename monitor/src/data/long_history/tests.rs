@@ -199,9 +199,24 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// What is on the way to the client.
-enum OnTheWay {
+struct OnTheWay {
+    /// When the earliest of what it tells about was: it may tell that updates before it were lost.
+    since_ns: i64,
+    what: What,
+}
+
+enum What {
     Update(Update<()>),
     Status,
+}
+
+impl From<Update<()>> for OnTheWay {
+    fn from(update: Update<()>) -> Self {
+        Self {
+            since_ns: update.ingest_time_ns,
+            what: What::Update(update),
+        }
+    }
 }
 
 struct Client {
@@ -229,14 +244,41 @@ impl Client {
     }
 
     fn deliver(&mut self) {
-        match self.on_the_way.pop_front() {
-            Some(OnTheWay::Update(update)) => {
+        match self.on_the_way.pop_front().map(|item| item.what) {
+            Some(What::Update(update)) => {
                 self.position = update.position;
                 self.history.update(&update);
             }
-            Some(OnTheWay::Status) => self.history.doubt(),
+            Some(What::Status) => self.history.doubt(),
             None => {}
         }
+    }
+
+    fn send_status(&mut self, now_ns: i64) {
+        self.on_the_way.push_back(OnTheWay {
+            since_ns: now_ns,
+            what: What::Status,
+        });
+    }
+
+    /// The next updates never come. The first one after them tells of it by its seq.
+    fn lose(&mut self, count: usize) {
+        let mut left = count;
+        let mut lost_ns = i64::MAX;
+        let mut is_told = false;
+        self.on_the_way.retain_mut(|item| {
+            let is_update = matches!(item.what, What::Update(_));
+            if is_update && left > 0 {
+                left -= 1;
+                lost_ns = lost_ns.min(item.since_ns);
+                return false;
+            }
+            if !is_told {
+                item.since_ns = item.since_ns.min(lost_ns);
+            }
+            is_told |= is_update;
+            true
+        });
     }
 
     fn want(
@@ -286,7 +328,7 @@ fn run(steps: Vec<Step>, is_of_trades: bool, limit: usize) -> (Model, Client) {
             } => {
                 model.now_ns += after_ns;
                 let update = model.publish(number, others);
-                client.on_the_way.push_back(OnTheWay::Update(update));
+                client.on_the_way.push_back(update.into());
             }
             Step::Deliver(count) => (0..count).for_each(|_| client.deliver()),
             Step::Answer => client.answer(&model),
@@ -304,23 +346,21 @@ fn run(steps: Vec<Step>, is_of_trades: bool, limit: usize) -> (Model, Client) {
                 );
             }
             Step::Lose(count) => {
-                // After a loss the server sends the newest value, whose seq tells of it.
-                let mut left = count;
-                client.on_the_way.retain(|item| {
-                    let is_lost = left > 0 && matches!(item, OnTheWay::Update(_));
-                    left -= usize::from(is_lost);
-                    !is_lost
-                });
+                // After a loss the server sends the newest value.
                 let update = model.publish(1, 0);
-                client.on_the_way.push_back(OnTheWay::Update(update));
+                let on_the_way = client.on_the_way.iter();
+                let updates = on_the_way.filter(|item| matches!(item.what, What::Update(_)));
+                let count = count.min(updates.count());
+                client.on_the_way.push_back(update.into());
+                client.lose(count);
             }
             Step::Outage { for_ns } => {
-                client.on_the_way.push_back(OnTheWay::Status);
+                client.send_status(model.now_ns);
                 model.outages.push((model.now_ns, model.now_ns + for_ns));
                 model.now_ns += for_ns;
                 let update = model.publish(3, 0);
-                client.on_the_way.push_back(OnTheWay::Status);
-                client.on_the_way.push_back(OnTheWay::Update(update));
+                client.send_status(model.now_ns);
+                client.on_the_way.push_back(update.into());
             }
             Step::Reconnect => {
                 client.answers.clear();
@@ -393,11 +433,8 @@ proptest! {
     ) {
         let (model, client) = run(steps, is_of_trades, limit);
         // What is on the way has no influence on what was complete before it.
-        let first = client.on_the_way.iter().find_map(|item| match item {
-            OnTheWay::Update(update) => Some(update.ingest_time_ns),
-            OnTheWay::Status => None,
-        });
-        let known_to_ns = first.unwrap_or(model.now_ns);
+        let first_ns = client.on_the_way.iter().map(|item| item.since_ns).min();
+        let known_to_ns = first_ns.unwrap_or(model.now_ns);
         for interval in INTERVALS {
             if client.history.track(interval).is_none() {
                 continue;

@@ -130,6 +130,7 @@ fn every_environment_variable_in_the_documents_exists() {
         "protocol",
         "benches",
         "fuzz/src",
+        "monitor/tests",
         "server/tests",
         "clients/javascript/test/support",
     ] {

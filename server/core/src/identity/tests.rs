@@ -108,8 +108,8 @@ fn a_review_keeps_changes_or_ends_an_identity() {
     assert!(ends(reviewed(&authority, None)).contains("revoked"));
     let expired = authority.review(&identity, Some(own()), END);
     assert!(ends(expired).contains("expired"));
-    let nobody = ends(reviewed(&authority, Some(claims("boss", "line-1"))));
-    assert!(nobody.contains("no role \"boss\""), "{nobody}");
+    let no_role = ends(reviewed(&authority, Some(claims("boss", "line-1"))));
+    assert!(no_role.contains("no role \"boss\""), "{no_role}");
     let unfit = ends(reviewed(&authority, Some(claims("own", "a/b"))));
     assert!(unfit.contains("\"plant/{sub}/#\""), "{unfit}");
     let empty = ends(reviewed(&authority, Some(claims("own", ""))));

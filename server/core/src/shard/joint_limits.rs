@@ -60,15 +60,12 @@ impl<S: Socket> Shard<S> {
         key: ConnectionKey,
         now: Now,
     ) -> Result<(), (Refusal, u32)> {
-        let connection = &self.connections[key.slot];
         // An event stream is a request over HTTP, which is counted there.
-        if connection.joint.is_none() || connection.wire == Wire::Events {
+        if self.connections[key.slot].wire == Wire::Events {
             return Ok(());
         }
         for of in OF {
-            let limits = self.joint_limits(key, of);
-            let joint = self.connections[key.slot].joint.as_mut();
-            let Some(part) = joint.and_then(|joint| joint.part(of)) else {
+            let Some((part, limits)) = self.joint_part(key, of) else {
                 continue;
             };
             if let Err(wait) = part.totals.take_request(&limits, now.uptime) {
@@ -82,7 +79,7 @@ impl<S: Socket> Shard<S> {
         Ok(())
     }
 
-    /// The name of those whose limits they are.
+    /// The identity or the address whose limits are reached, for the text of a refusal.
     fn whose(&self, key: ConnectionKey, of: LimitOf) -> String {
         match self.who(key) {
             Who::Known(identity) if of == LimitOf::Identity => identity.name(),
@@ -100,13 +97,8 @@ impl<S: Socket> Shard<S> {
             let reason = format!("too many subscriptions (limit {max})");
             return Err(Refusal::new(ErrorCode::TooManySubscriptions, reason));
         }
-        if self.connections[key.slot].joint.is_none() {
-            return Ok(());
-        }
         for of in OF {
-            let limits = self.joint_limits(key, of);
-            let joint = self.connections[key.slot].joint.as_mut();
-            let Some(part) = joint.and_then(|joint| joint.part(of)) else {
+            let Some((part, limits)) = self.joint_part(key, of) else {
                 continue;
             };
             if part.totals.take_subscription(&limits) {
@@ -124,9 +116,7 @@ impl<S: Socket> Shard<S> {
     /// Charges a message that publishes.
     pub(super) fn charge_jointly(&mut self, key: ConnectionKey, amounts: (usize, usize), now: Now) {
         for of in OF {
-            let limits = self.joint_limits(key, of);
-            let joint = self.connections[key.slot].joint.as_mut();
-            if let Some(part) = joint.and_then(|joint| joint.part(of)) {
+            if let Some((part, limits)) = self.joint_part(key, of) {
                 part.totals.charge_publish(&limits, amounts, now.uptime);
                 if part.totals.publish_pause(&limits, now.uptime).is_some() {
                     self.stats.limited(Limited::Publishes, of);
@@ -138,18 +128,21 @@ impl<S: Socket> Shard<S> {
     /// Time until the connections together may publish again.
     pub(super) fn joint_pause(&mut self, key: ConnectionKey, now: Now) -> Option<Duration> {
         let pauses = OF.map(|of| {
-            let limits = self.joint_limits(key, of);
-            let joint = self.connections[key.slot].joint.as_mut()?;
-            joint.part(of)?.totals.publish_pause(&limits, now.uptime)
+            let (part, limits) = self.joint_part(key, of)?;
+            part.totals.publish_pause(&limits, now.uptime)
         });
         pauses.into_iter().max().flatten()
     }
 
-    fn joint_limits(&self, key: ConnectionKey, of: LimitOf) -> TotalLimits {
-        match (of, self.who(key)) {
+    /// A connection's part in limits, and the limits; `None` if it has no part in them.
+    fn joint_part(&mut self, key: ConnectionKey, of: LimitOf) -> Option<(&mut Part, TotalLimits)> {
+        self.connections[key.slot].joint.as_ref()?;
+        let limits = match (of, self.who(key)) {
             (LimitOf::Address, _) => self.settings.of_address,
             (LimitOf::Identity, Who::Known(identity)) => identity.limits.totals(),
             _ => TotalLimits::default(),
-        }
+        };
+        let joint = self.connections[key.slot].joint.as_mut()?;
+        Some((joint.part(of)?, limits))
     }
 }

@@ -2,30 +2,10 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use tickcast_core::identity::{Authority, Claims, Identity, Limits, Role, Source};
-
-use crate::auth::tickets::{TICKET_LIFE, TicketError, Tickets};
-
-fn identity(subject: &str) -> Arc<Identity> {
-    let name = Arc::<str>::from("reader");
-    let role = Role {
-        name: Arc::clone(&name),
-        subscribe: Vec::new(),
-        history: None,
-        publish: Vec::new(),
-        limits: Limits::default(),
-    };
-    let authority = Authority {
-        roles: [(Arc::clone(&name), role)].into(),
-        ..Authority::default()
-    };
-    let claims = Claims {
-        source: Source::Listed,
-        subject: subject.into(),
-        ..Claims::anonymous(name)
-    };
-    Arc::new(authority.admit(claims, 0).unwrap())
-}
+use crate::{
+    auth::tickets::{TICKET_LIFE, TicketError, Tickets},
+    testing::identities::identity,
+};
 
 #[test]
 fn a_ticket_is_good_once() {
