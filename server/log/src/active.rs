@@ -59,20 +59,16 @@ pub(crate) fn write_whole<F: DiskFile>(
     result
 }
 
-/// Waits for the disk. After an error it is unknown what is there, which `not_synced` keeps.
-pub(crate) fn sync<D: Disk>(
-    active: &mut Active<D::File>,
-    disk: &D,
-    not_synced: &mut Option<String>,
-) -> Result<(), LogError> {
+/// Waits for the disk.
+///
+/// # Errors
+///
+/// If it is unknown what is on the disk, with the reason.
+pub(crate) fn sync<D: Disk>(active: &mut Active<D::File>, disk: &D) -> Result<(), String> {
     let mut result = active.file.sync();
     if result.is_ok() && !active.is_name_synced {
         result = disk.sync_names();
         active.is_name_synced = result.is_ok();
     }
-    result.map_err(|error| {
-        let reason = format!("syncing {}: {error}", active.name);
-        *not_synced = Some(reason.clone());
-        LogError::NotSynced(reason)
-    })
+    result.map_err(|error| format!("syncing {}: {error}", active.name))
 }

@@ -3,16 +3,13 @@
 use tickcast_protocol::message::{Position, TimeNs};
 
 use crate::{
-    disk::{Disk, DiskFile, read_exact_at, write_all_at},
+    disk::{Disk, DiskFile, copy},
     error::OpenError,
     flaw::Flaw,
     format::{HeaderFlaw, Kind, Name, RECORD_HEADER_BYTES},
     records::{Found, Records},
-    walk::Stop,
+    walk::{FIRST_RECORD, Stop},
 };
-
-/// Bytes copied at once.
-const COPY_BYTES: usize = 256 * 1024;
 
 /// What was cut off the last segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +71,8 @@ pub(crate) fn cut<D: Disk>(
         Flaw::FileEnds => true,
         _ => false,
     };
+    // The header of a segment is no record.
+    let mut records = Records::new(file, offset.max(FIRST_RECORD), len);
     let positions = positions(&mut records).map_err(failed())?;
     let saved_as = Name::of_cut(number, offset, now_ns);
     save(disk, file, offset, bytes, &saved_as).map_err(OpenError::io(format!(
@@ -119,15 +118,8 @@ fn save<D: Disk>(
     bytes: u64,
     name: &str,
 ) -> std::io::Result<()> {
-    let copy = disk.create(name, bytes)?;
-    let mut buffer = vec![0; COPY_BYTES.min(bytes as usize)];
-    let mut copied = 0;
-    while copied < bytes {
-        let len = (bytes - copied).min(COPY_BYTES as u64) as usize;
-        read_exact_at(file, &mut buffer[..len], offset + copied)?;
-        write_all_at(&copy, &buffer[..len], copied)?;
-        copied += len as u64;
-    }
-    copy.sync()?;
+    let saved = disk.create(name, bytes)?;
+    copy((file, offset), bytes, (&saved, 0))?;
+    saved.sync()?;
     disk.sync_names()
 }

@@ -78,7 +78,7 @@ pub enum LogError {
     },
     /// Syncing has failed before, so that it is unknown what is on the disk. Only a new start
     /// helps.
-    #[error("syncing has failed: {0}; it is unknown which updates are on the disk")]
+    #[error("{0}; it is unknown which of them are on the disk")]
     NotSynced(String),
     /// The strip does not follow the last one.
     #[error("a strip begins at position {found}, and {expected} is next")]
@@ -91,7 +91,7 @@ pub enum LogError {
     /// The strip is too long.
     #[error("a strip at position {0} takes more than {BODY_MAX_BYTES} bytes")]
     TooLong(Position),
-    /// The strip contradicts those before it.
+    /// The strip contradicts those before it. Nothing more is written: only a new start helps.
     #[error("a strip at position {first} does not fit the log: {reason}")]
     Content {
         /// Its first position.

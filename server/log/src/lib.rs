@@ -23,10 +23,12 @@
 //! | `error` | why a log cannot be opened or written |
 //! | `segment` | segments that are not written to any more |
 //! | `active` | the segment that is written to |
-//! | `outcome` | what a log is told when it is opened, and what it answers |
+//! | `opening` | who opens a log |
+//! | `outcome` | how much a log keeps, and what it answers |
 //! | `cut` | what is cut off the last segment |
 //! | `recovery` | the end of the log when a server starts |
-//! | `log` | takes strips, rolls segments, syncs, forgets |
+//! | `log` | takes strips, syncs, forgets |
+//! | `roll` | from a segment to the next one, and when nothing more may be written |
 //! | `read` | a part of the log from its oldest update on |
 //! | `tools` | verify, dump, stats and export |
 //!
@@ -43,9 +45,11 @@ mod walk;
 mod active;
 mod cut;
 mod log;
+mod opening;
 mod outcome;
 mod read;
 mod recovery;
+mod roll;
 
 pub mod tools;
 
@@ -60,7 +64,8 @@ pub use format::{
     BODY_MAX_BYTES, Ended, HeaderFlaw, LINEAGE_MAX, Times, TopicState, Topics, VERSION,
 };
 pub use log::Log;
-pub use outcome::{Continuity, LogSettings, Opening, Recovery, Removed, WriteFailure};
+pub use opening::Opening;
+pub use outcome::{Continuity, LogSettings, Recovery, Removed, WriteFailure};
 pub use recovery::Hole;
 pub use segment::Segment;
 pub use walk::Stop;

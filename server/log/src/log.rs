@@ -10,14 +10,15 @@ use tickcast_protocol::{
 
 use crate::{
     active::{Active, sync, write, write_whole},
-    disk::{Disk, DiskFile, write_all_at},
+    disk::Disk,
     error::{LogError, OpenError},
     format::{
-        Ended, IndexBuilder, Kind, LINEAGE_MAX, Name, RecordHeader, SEGMENT_HEADER_BYTES,
-        SegmentHeader, Session, Times, Topics, Trailer, append_record, append_strip, append_topics,
+        Ended, Kind, LINEAGE_MAX, Name, RecordHeader, Session, Times, Topics, append_record,
+        append_strip,
     },
-    outcome::{Continuity, LogSettings, Opening, Recovery, Removed, WriteFailure},
-    recovery::{Recovered, recover},
+    opening::Opening,
+    outcome::{Continuity, LogSettings, Recovery, Refusal, Removed, WriteFailure},
+    recovery::{MARK, Recovered, recover},
     segment::Segment,
 };
 
@@ -30,19 +31,22 @@ const WRITE_BYTES: usize = 1024 * 1024;
 /// [`retain`](Self::retain) forgets, and [`end`](Self::end) marks a clean end.
 #[derive(Debug)]
 pub struct Log<D: Disk> {
-    disk: D,
-    settings: LogSettings,
-    epoch: Epoch,
-    session: Session,
-    segments: VecDeque<Segment>,
+    pub(crate) disk: D,
+    pub(crate) settings: LogSettings,
+    pub(crate) epoch: Epoch,
+    pub(crate) session: Session,
+    pub(crate) segments: VecDeque<Segment>,
     /// `None` until the next segment is made.
-    active: Option<Active<D::File>>,
-    next_number: u64,
-    topics: Topics,
-    next: Position,
-    unsynced_bytes: u64,
-    not_synced: Option<String>,
-    buffer: Vec<u8>,
+    pub(crate) active: Option<Active<D::File>>,
+    pub(crate) next_number: u64,
+    pub(crate) topics: Topics,
+    pub(crate) next: Position,
+    /// The position after the last update that is on the disk.
+    pub(crate) synced: Position,
+    pub(crate) unsynced_bytes: u64,
+    /// Why nothing more may be written.
+    pub(crate) refusal: Option<Refusal>,
+    pub(crate) buffer: Vec<u8>,
 }
 
 impl<D: Disk> Log<D> {
@@ -64,7 +68,7 @@ impl<D: Disk> Log<D> {
             cut,
             holes,
             rebuilt,
-        } = recover(&disk, settings.segment_bytes, opening.now_ns)?;
+        } = recover(&disk, settings.segment_bytes, &opening)?;
         let is_whole = cut.as_ref().is_none_or(|cut| cut.is_torn);
         let mut lineage = Vec::new();
         let (mut epoch, mut next, mut topics) = (opening.new_epoch, 1, Topics::default());
@@ -74,7 +78,10 @@ impl<D: Disk> Log<D> {
             lineage = last.session.lineage;
             if last.is_clean || is_same_boot && is_whole {
                 epoch = last.epoch;
-                continuity = Continuity::Same;
+                // An epoch without updates still says what it follows: its first start may have
+                // failed before that could be told.
+                let follows = lineage.last().filter(|ended| ended.last + 1 == last.next);
+                continuity = follows.map_or(Continuity::Same, |ended| Continuity::Follows(*ended));
             } else {
                 let ended = Ended {
                     epoch: last.epoch,
@@ -103,8 +110,9 @@ impl<D: Disk> Log<D> {
             next_number,
             topics,
             next,
+            synced: next,
             unsynced_bytes: 0,
-            not_synced: None,
+            refusal: None,
             buffer: Vec::new(),
         };
         let recovery = Recovery {
@@ -120,7 +128,9 @@ impl<D: Disk> Log<D> {
                 error: std::io::Error::other(error.to_string()),
             },
         };
-        log.begin_session(opening.now_ns).map_err(failed)?;
+        let is_marked = !is_whole;
+        log.begin_session(opening.now_ns, is_marked)
+            .map_err(failed)?;
         log.sync().map_err(failed)?;
         Ok((log, recovery))
     }
@@ -156,6 +166,11 @@ impl<D: Disk> Log<D> {
         closed + self.active.as_ref().map_or(0, |active| active.tail)
     }
 
+    /// The position after the last update that is on the disk.
+    pub fn synced(&self) -> Position {
+        self.synced
+    }
+
     /// Bytes that may not be on the disk yet.
     pub fn unsynced_bytes(&self) -> u64 {
         self.unsynced_bytes
@@ -166,16 +181,21 @@ impl<D: Disk> Log<D> {
         &self.disk
     }
 
-    fn begin_session(&mut self, now_ns: TimeNs) -> Result<(), LogError> {
+    fn begin_session(&mut self, now_ns: TimeNs, is_marked: bool) -> Result<(), LogError> {
         let Some(active) = &mut self.active else {
             return self.create(now_ns);
         };
         self.buffer.clear();
-        let header = header(Kind::Session, self.epoch, self.next, now_ns);
+        let header = RecordHeader::new(Kind::Session, self.epoch, self.next, now_ns);
         let appended = append_record(header, &mut self.buffer, |out| self.session.append(out));
         appended.ok_or(LogError::TooLong(self.next))?;
+        let start = active.tail;
         write_whole(active, &self.buffer)?;
         self.unsynced_bytes += self.buffer.len() as u64;
+        if is_marked {
+            active.dirty_to = active.dirty_to.max(start + MARK.len() as u64);
+            write(active, &[])?;
+        }
         Ok(())
     }
 
@@ -252,22 +272,26 @@ impl<D: Disk> Log<D> {
                 break;
             }
             let strip = strip.as_ref();
+            if let Err(reason) = self.take(strip, heads, offset) {
+                self.refusal = Some(Refusal::Content(strip.first(), reason));
+                break;
+            }
             written += 1;
-            self.take(strip, heads, offset)
-                .map_err(|reason| WriteFailure {
-                    written,
-                    error: LogError::Content {
-                        first: strip.first(),
-                        reason,
-                    },
-                })?;
             offset = start + *end as u64;
         }
-        // A record that was not written to its end is written again from its beginning.
-        if let Some(active) = &mut self.active {
-            active.tail = offset;
-        }
         self.unsynced_bytes += offset - start;
+        if let Some(active) = &mut self.active {
+            // A record that was not written to its end is written again from its beginning.
+            active.tail = offset;
+            if let Some(refusal) = &self.refusal {
+                // A start would stop at the strip, and take it for damage.
+                let error = write(active, &[]).err();
+                return Err(WriteFailure {
+                    written,
+                    error: error.unwrap_or_else(|| refusal.clone().into()),
+                });
+            }
+        }
         match result {
             Ok(()) => Ok(written),
             Err(error) => Err(WriteFailure { written, error }),
@@ -276,120 +300,21 @@ impl<D: Disk> Log<D> {
 
     /// Takes a strip that is written.
     fn take(&mut self, strip: &Strip, heads: &[UpdateHead], offset: u64) -> Result<(), String> {
-        if let Some(active) = &mut self.active {
-            active.index.begin(offset, strip.first());
-            active.index.introduce(strip.first(), strip.topics());
-            heads.iter().for_each(|head| active.index.add(head));
-        }
-        self.next = strip.end();
         for info in strip.topics() {
             self.topics.introduce(info)?;
         }
         for (head, update) in heads.iter().zip(strip.updates_from(0)) {
             self.topics.update(head, update.bincode)?;
         }
-        strip
-            .statuses()
-            .iter()
-            .try_for_each(|change| self.topics.change(change))
-    }
-
-    /// Makes a new segment if the last one is full.
-    fn make_room(&mut self, now_ns: TimeNs) -> Result<(), LogError> {
-        if let Some(reason) = &self.not_synced {
-            return Err(LogError::NotSynced(reason.clone()));
+        for change in strip.statuses() {
+            self.topics.change(change)?;
         }
-        let target = self.target_bytes();
-        if self
-            .active
-            .as_ref()
-            .is_some_and(|active| active.tail >= target)
-        {
-            self.close(now_ns)?;
+        if let Some(active) = &mut self.active {
+            active.index.begin(offset, strip.first());
+            active.index.introduce(strip.first(), strip.topics());
+            heads.iter().for_each(|head| active.index.add(head));
         }
-        match self.active {
-            Some(_) => Ok(()),
-            None => self.create(now_ns),
-        }
-    }
-
-    /// Bytes of a segment. If there are many topics, strips take at least half of it.
-    fn target_bytes(&self) -> u64 {
-        let topics = 2 * self.topics.bytes() as u64;
-        self.settings.segment_bytes.max(topics)
-    }
-
-    fn create(&mut self, now_ns: TimeNs) -> Result<(), LogError> {
-        let number = self.next_number;
-        let name = Name::of_segment(number);
-        let mut bytes = vec![0; SEGMENT_HEADER_BYTES];
-        let session = header(Kind::Session, self.epoch, self.next, now_ns);
-        append_record(session, &mut bytes, |out| self.session.append(out))
-            .ok_or(LogError::TooLong(self.next))?;
-        append_topics(&self.topics, self.epoch, self.next, now_ns, &mut bytes)
-            .ok_or(LogError::TooLong(self.next))?;
-        let len = self.target_bytes().max(bytes.len() as u64);
-        let segment = SegmentHeader {
-            number,
-            first: self.next,
-            created_ns: now_ns,
-            reserved_bytes: len,
-        };
-        bytes[..SEGMENT_HEADER_BYTES].copy_from_slice(&segment.encode());
-        let file = self.disk.create(&name, len);
-        let file = file.map_err(LogError::io(format!("creating {name} with {len} bytes")))?;
-        let mut active = Active {
-            file,
-            name,
-            number,
-            first: self.next,
-            tail: 0,
-            dirty_to: 0,
-            index: IndexBuilder::new(self.next),
-            is_name_synced: false,
-        };
-        write(&mut active, &bytes)?;
-        self.unsynced_bytes += bytes.len() as u64;
-        self.active = Some(active);
-        self.next_number = number + 1;
-        Ok(())
-    }
-
-    /// Closes the last segment: appends its index, and waits for the disk.
-    fn close(&mut self, now_ns: TimeNs) -> Result<(), LogError> {
-        let Some(active) = &mut self.active else {
-            return Ok(());
-        };
-        let index = active.index.build();
-        let index_offset = active.tail;
-        self.buffer.clear();
-        let mut end = header(Kind::Index, self.epoch, self.next, now_ns);
-        end.count = u32::try_from(index.topics().len()).unwrap_or(u32::MAX);
-        append_record(end, &mut self.buffer, |out| index.append(out))
-            .ok_or(LogError::TooLong(self.next))?;
-        let trailer = Trailer {
-            number: active.number,
-            index_offset,
-        };
-        self.buffer.extend_from_slice(&trailer.encode());
-        let (name, bytes) = (&active.name, index_offset + self.buffer.len() as u64);
-        // The tail stays until all is done, so that it can be tried again.
-        active.dirty_to = active.dirty_to.max(bytes);
-        write_all_at(&active.file, &self.buffer, index_offset)
-            .map_err(LogError::io(format!("writing to {name}")))?;
-        let cut = active.file.set_len(bytes);
-        cut.map_err(LogError::io(format!("cutting {name} to {bytes} bytes")))?;
-        sync(active, &self.disk, &mut self.not_synced)?;
-        self.unsynced_bytes = 0;
-        self.segments.push_back(Segment {
-            number: active.number,
-            bytes,
-            first: active.first,
-            end: self.next,
-            updates: index.updates,
-            times: index.times(),
-        });
-        self.active = None;
+        self.next = strip.end();
         Ok(())
     }
 
@@ -399,14 +324,14 @@ impl<D: Disk> Log<D> {
     ///
     /// If it is unknown whether it is. Then nothing more is written.
     pub fn sync(&mut self) -> Result<(), LogError> {
-        if let Some(reason) = &self.not_synced {
+        if let Some(Refusal::NotSynced(reason)) = &self.refusal {
             return Err(LogError::NotSynced(reason.clone()));
         }
         if self.unsynced_bytes > 0
             && let Some(active) = &mut self.active
         {
-            sync(active, &self.disk, &mut self.not_synced)?;
-            self.unsynced_bytes = 0;
+            let result = sync(active, &self.disk);
+            self.end_unless_synced(result)?;
         }
         Ok(())
     }
@@ -446,25 +371,12 @@ impl<D: Disk> Log<D> {
         self.make_room(now_ns)?;
         if let Some(active) = &mut self.active {
             self.buffer.clear();
-            let header = header(Kind::End, self.epoch, self.next, now_ns);
+            let header = RecordHeader::new(Kind::End, self.epoch, self.next, now_ns);
             append_record(header, &mut self.buffer, |_| {}).ok_or(LogError::TooLong(self.next))?;
             write_whole(active, &self.buffer)?;
             self.unsynced_bytes += self.buffer.len() as u64;
         }
         self.sync()
-    }
-}
-
-fn header(kind: Kind, epoch: Epoch, first: Position, time_ns: TimeNs) -> RecordHeader {
-    RecordHeader {
-        body_bytes: 0,
-        kind,
-        is_last: false,
-        count: 0,
-        body_crc: 0,
-        epoch,
-        first,
-        time_ns,
     }
 }
 

@@ -1,6 +1,6 @@
-//! What a log is told when it is opened, and what it answers.
+//! How much a log keeps, and what it answers.
 
-use tickcast_protocol::message::{Epoch, TimeNs};
+use tickcast_protocol::message::Position;
 
 use crate::{
     cut::Cut, error::LogError, format::Ended, recovery::Hole, segment::Segment, walk::Stop,
@@ -25,17 +25,6 @@ impl Default for LogSettings {
             age_max_ns: None,
         }
     }
-}
-
-/// Who opens a log, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opening {
-    /// Identifies the start of the machine.
-    pub boot_id: [u8; 16],
-    /// The epoch to begin if the last one cannot be continued.
-    pub new_epoch: Epoch,
-    /// The time.
-    pub now_ns: TimeNs,
 }
 
 /// How the positions of a server continue those before it.
@@ -78,4 +67,22 @@ pub struct WriteFailure {
     pub written: usize,
     /// Why the next one was not.
     pub error: LogError,
+}
+
+/// Why nothing more may be written.
+#[derive(Debug, Clone)]
+pub(crate) enum Refusal {
+    /// Syncing has failed. Another sync would succeed without what the kernel has dropped.
+    NotSynced(String),
+    /// A strip contradicted those before it.
+    Content(Position, String),
+}
+
+impl From<Refusal> for LogError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotSynced(reason) => Self::NotSynced(reason),
+            Refusal::Content(first, reason) => Self::Content { first, reason },
+        }
+    }
 }

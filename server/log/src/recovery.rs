@@ -1,17 +1,19 @@
 //! What a log holds when a server starts: which segments, how far the last one is whole, and what
 //! had to be cut off it.
 
-use tickcast_protocol::message::{Epoch, Position, TimeNs};
+use tickcast_protocol::message::{Epoch, Position};
 
 use crate::{
     active::Active,
     cut::{Cut, cut},
-    disk::{Disk, DiskFile, read_exact_at, write_zeros},
+    disk::{Disk, DiskFile, copy, read_exact_at, write_all_at, write_zeros},
     error::OpenError,
     flaw::Flaw,
     format::{
-        HeaderError, HeaderFlaw, Name, SegmentHeader, Session, TRAILER_BYTES, Topics, Trailer,
+        HeaderError, HeaderFlaw, Name, SESSION_MAX_BYTES, SegmentHeader, Session, TRAILER_BYTES,
+        Topics, Trailer,
     },
+    opening::Opening,
     records::Records,
     segment::{Opened, Segment, list, read_header, read_trailer},
     walk::{Event, FIRST_RECORD, OnDamage, Stop, Walked, walk},
@@ -75,7 +77,7 @@ impl Last {
 pub(crate) fn recover<D: Disk>(
     disk: &D,
     segment_bytes: u64,
-    now_ns: TimeNs,
+    opening: &Opening,
 ) -> Result<Recovered<D::File>, OpenError> {
     let mut numbers = list(disk)?;
     let last_number = numbers.pop();
@@ -102,6 +104,9 @@ pub(crate) fn recover<D: Disk>(
         End::Closed(file, walked) => {
             // The server may have stopped before this. Only the last segment may be incomplete.
             let name = Name::of_segment(number);
+            let len = file.size();
+            let len = len.map_err(OpenError::io(format!("reading {name}")))?;
+            write_again(&file, &name, len, &walked, opening)?;
             file.sync()
                 .and_then(|()| disk.sync_names())
                 .map_err(OpenError::io(format!("syncing {name}")))?;
@@ -120,8 +125,19 @@ pub(crate) fn recover<D: Disk>(
                 cut,
             } = *open;
             found.check_follows(number, first)?;
-            let reserved = (segment_bytes, reserved_bytes);
-            found.cut = put_in_order(disk, number, &file, tail, reserved, cut, now_ns)?;
+            found.cut = put_in_order(disk, number, (&file, tail), cut, opening)?;
+            let name = Name::of_segment(number);
+            let len = file.size();
+            let len = len.map_err(OpenError::io(format!("reading {name}")))?;
+            let reserved = segment_bytes.max(reserved_bytes);
+            if len < reserved {
+                file.set_len(reserved).map_err(OpenError::io(format!(
+                    "reserving {reserved} bytes for {name}"
+                )))?;
+            }
+            write_again(&file, &name, tail, &walked, opening)?;
+            file.sync()
+                .map_err(OpenError::io(format!("syncing {name}")))?;
             let index = walked.index.clone();
             found.last = Last::of(*walked);
             if found.cut.is_some()
@@ -131,7 +147,7 @@ pub(crate) fn recover<D: Disk>(
             }
             found.active = Some(Active {
                 file,
-                name: Name::of_segment(number),
+                name,
                 number,
                 first,
                 tail,
@@ -154,7 +170,7 @@ pub(crate) fn recover<D: Disk>(
             let file = disk
                 .read(&name)
                 .map_err(OpenError::io(format!("reading {name}")))?;
-            found.cut = cut(disk, number, &file, stop, now_ns)?;
+            found.cut = cut(disk, number, &file, stop, opening.now_ns)?;
         }
     }
     Ok(found)
@@ -342,33 +358,50 @@ fn is_trailer(file: &impl DiskFile, stop: &Stop, number: u64, len: u64) -> std::
     Ok(is_whole || Trailer::is_beginning(&bytes))
 }
 
-/// Cuts off what is after the tail, and reserves the space of a whole segment again.
+/// What is written where something was cut that clients may have, until the new session is written
+/// there. Without it, a start that is interrupted would leave a log to which nothing has happened.
+pub(crate) const MARK: [u8; SESSION_MAX_BYTES] = [0xff; SESSION_MAX_BYTES];
+
+/// Cuts off what is after the tail.
 fn put_in_order<D: Disk>(
     disk: &D,
     number: u64,
-    file: &D::File,
-    tail: u64,
-    (segment_bytes, reserved_bytes): (u64, u64),
+    (file, tail): (&D::File, u64),
     stop: Option<Stop>,
-    now_ns: TimeNs,
+    opening: &Opening,
 ) -> Result<Option<Cut>, OpenError> {
     let name = Name::of_segment(number);
     let failed = || OpenError::io(format!("cutting {name} at {tail}"));
-    let cut = cut(disk, number, file, stop, now_ns)?;
+    let cut = cut(disk, number, file, stop, opening.now_ns)?;
     // The file never becomes shorter than what was reserved for it, also if this is interrupted.
     let len = file.size().map_err(failed())?;
     let last_written = Records::new(file, tail, len).last_written(tail);
     let end = last_written
         .map_err(failed())?
         .map_or(tail, |last| last + 1);
-    write_zeros(file, tail, end).map_err(failed())?;
-    let reserved = segment_bytes.max(reserved_bytes);
-    if len < reserved {
-        file.set_len(reserved).map_err(OpenError::io(format!(
-            "reserving {reserved} bytes for {name}"
-        )))?;
+    let mut from = tail;
+    if cut.as_ref().is_some_and(|cut| !cut.is_torn) {
+        write_all_at(file, &MARK, tail).map_err(failed())?;
+        from += MARK.len() as u64;
     }
-    file.sync()
-        .map_err(OpenError::io(format!("syncing {name}")))?;
+    write_zeros(file, from, end).map_err(failed())?;
     Ok(cut)
+}
+
+/// Writes the bytes of a segment once more, if the machine was not started since they were written.
+/// A sync may have failed before. Then they are read from memory, while the disk does not have
+/// them, and a sync would not write them.
+fn write_again<F: DiskFile>(
+    file: &F,
+    name: &str,
+    bytes: u64,
+    walked: &Walked,
+    opening: &Opening,
+) -> Result<(), OpenError> {
+    let session = walked.session.as_ref();
+    if session.is_some_and(|session| session.boot_id == opening.boot_id) {
+        copy((file, 0), bytes, (file, 0))
+            .map_err(OpenError::io(format!("writing {name} once more")))?;
+    }
+    Ok(())
 }

@@ -60,6 +60,9 @@ struct State {
     files: BTreeMap<String, Vec<u8>>,
     /// The files as they are after a power cut.
     synced: BTreeMap<String, Vec<u8>>,
+    /// The sectors that a sync writes. A failed one forgets them, as a kernel does: what is read is
+    /// then not what is on the disk, and the next sync succeeds without writing it.
+    dirty: BTreeMap<String, BTreeSet<usize>>,
     /// The names that are there after a power cut.
     names: BTreeSet<String>,
     plan: Option<Plan>,
@@ -72,6 +75,15 @@ impl fmt::Debug for MemoryDisk {
 }
 
 impl State {
+    /// Marks the sectors from one byte to another as written.
+    fn mark(&mut self, name: &str, from: usize, to: usize) {
+        let sectors = from / SECTOR_BYTES..to.div_ceil(SECTOR_BYTES);
+        self.dirty
+            .entry(name.to_owned())
+            .or_default()
+            .extend(sectors);
+    }
+
     fn outcome(&mut self, operation: Operation) -> io::Result<usize> {
         match self.plan.as_mut().map(|plan| plan(operation)) {
             None | Some(Outcome::Done) => Ok(usize::MAX),
@@ -133,6 +145,7 @@ impl MemoryDisk {
         }
         *names = after.keys().cloned().collect();
         (*files, *synced) = (after.clone(), after);
+        state.dirty.clear();
     }
 }
 
@@ -167,6 +180,7 @@ impl Disk for MemoryDisk {
             return Err(error);
         }
         state.files.insert(name.to_owned(), vec![0; len as usize]);
+        state.mark(name, 0, len as usize);
         Ok(MemoryFile {
             disk: self.clone(),
             name: name.to_owned(),
@@ -231,8 +245,9 @@ impl DiskFile for MemoryFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let most = self.outcome(Operation::Write(bytes.len()))?;
         let len = bytes.len().min(most);
+        let (start, end) = (offset as usize, offset as usize + len);
+        self.disk.0.borrow_mut().mark(&self.name, start, end);
         self.with(|old| {
-            let (start, end) = (offset as usize, offset as usize + len);
             if old.len() < end {
                 old.resize(end, 0);
             }
@@ -250,10 +265,21 @@ impl DiskFile for MemoryFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.outcome(Operation::Sync)?;
+        let outcome = self.outcome(Operation::Sync);
         let mut state = self.disk.0.borrow_mut();
-        if let Some(bytes) = state.files.get(&self.name).cloned() {
-            state.synced.insert(self.name.clone(), bytes);
+        let dirty = state.dirty.remove(&self.name).unwrap_or_default();
+        outcome?;
+        let State { files, synced, .. } = &mut *state;
+        if let Some(bytes) = files.get(&self.name) {
+            let on_disk = synced.entry(self.name.clone()).or_default();
+            on_disk.resize(bytes.len(), 0);
+            for sector in dirty {
+                let start = sector * SECTOR_BYTES;
+                let end = (start + SECTOR_BYTES).min(bytes.len());
+                if start < end {
+                    on_disk[start..end].copy_from_slice(&bytes[start..end]);
+                }
+            }
         }
         Ok(())
     }

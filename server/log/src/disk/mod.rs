@@ -119,3 +119,27 @@ pub(crate) fn write_zeros(file: &impl DiskFile, from: u64, to: u64) -> io::Resul
     }
     Ok(())
 }
+
+/// Bytes copied at once.
+const COPY_BYTES: u64 = 256 * 1024;
+
+/// Copies bytes of a file to a place in a file, which may be the same.
+///
+/// # Errors
+///
+/// If reading or writing fails, or if there are fewer bytes.
+pub(crate) fn copy<F: DiskFile>(
+    (from, offset): (&F, u64),
+    bytes: u64,
+    (to, to_offset): (&F, u64),
+) -> io::Result<()> {
+    let mut buffer = vec![0; COPY_BYTES.min(bytes) as usize];
+    let mut copied = 0;
+    while copied < bytes {
+        let len = (bytes - copied).min(COPY_BYTES) as usize;
+        read_exact_at(from, &mut buffer[..len], offset + copied)?;
+        write_all_at(to, &buffer[..len], to_offset + copied)?;
+        copied += len as u64;
+    }
+    Ok(())
+}

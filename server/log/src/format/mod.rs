@@ -25,8 +25,8 @@ pub use segment::VERSION;
 pub(crate) use segment::{
     HeaderError, SEGMENT_HEADER_BYTES, SegmentHeader, TRAILER_BYTES, Trailer,
 };
-pub(crate) use session::Session;
 pub use session::{Ended, LINEAGE_MAX};
+pub(crate) use session::{SESSION_MAX_BYTES, Session};
 pub use strip::Times;
 pub(crate) use strip::{StripBody, append_strip};
 pub use topics::{TopicState, Topics};

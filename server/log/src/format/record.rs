@@ -79,6 +79,20 @@ pub enum HeaderFlaw {
 }
 
 impl RecordHeader {
+    /// Of a record without updates, whose body is yet to be appended.
+    pub(crate) fn new(kind: Kind, epoch: Epoch, first: Position, time_ns: TimeNs) -> Self {
+        Self {
+            body_bytes: 0,
+            kind,
+            is_last: false,
+            count: 0,
+            body_crc: 0,
+            epoch,
+            first,
+            time_ns,
+        }
+    }
+
     /// Bytes of the whole record.
     pub(crate) fn record_bytes(&self) -> u64 {
         RECORD_HEADER_BYTES as u64 + u64::from(self.body_bytes) + 1

@@ -2,10 +2,16 @@
 
 use tickcast_protocol::message::{Epoch, Position, TimeNs};
 
-use super::bytes::{Reader, append_varint};
+use super::{
+    bytes::{Reader, append_varint},
+    record::RECORD_HEADER_BYTES,
+};
 
 /// Most earlier epochs that a log remembers, and so from which clients can resume.
 pub const LINEAGE_MAX: usize = 64;
+
+/// The longest record of a session: header, boot id, start, number of epochs, epochs, last byte.
+pub(crate) const SESSION_MAX_BYTES: usize = RECORD_HEADER_BYTES + 16 + 8 + 1 + 16 * LINEAGE_MAX + 1;
 
 /// An epoch that the current one continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

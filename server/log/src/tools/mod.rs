@@ -2,7 +2,7 @@
 //!
 //! The files in reading order:
 //!
-//! * `report`: all records of all segments, for the tools
+//! * `survey`: all records of all segments, for the tools
 //! * `verify`: compares every checksum and every position
 //! * `stats`: how much there is of what
 //! * `dump`: one line for each record or update

@@ -103,7 +103,9 @@ fn after_a_failed_sync_nothing_is_written_because_it_is_unknown_what_is_on_the_d
     disk.repair();
     let error = log.sync().unwrap_err();
     assert!(
-        error.to_string().contains("unknown which updates"),
+        error
+            .to_string()
+            .contains("positions 1 to 3; it is unknown which of them are on the disk"),
         "{error}"
     );
     assert!(log.unsynced_bytes() > 0);
@@ -152,4 +154,54 @@ fn a_segment_that_cannot_be_removed_is_told() {
     disk.repair();
     let (removed, error) = log.retain(9);
     assert!(!removed.is_empty() && error.is_none());
+}
+
+#[test]
+fn what_a_failed_sync_has_not_written_is_written_again_by_the_next_start() {
+    let disk = MemoryDisk::default();
+    let (mut log, _) = open(&disk, opening(1, 10));
+    let mut source = Source::default();
+    let strip = source.strip(1, 30, 100);
+    log.write(std::slice::from_ref(&strip), 9).unwrap();
+    disk.plan(|operation| match operation {
+        Operation::Sync => Outcome::Fails(ErrorKind::Other),
+        _ => Outcome::Done,
+    });
+    assert!(log.sync().is_err());
+    drop(log);
+    disk.repair();
+    // The kernel has the bytes, and takes them for written.
+    let (mut log, recovery) = open(&disk, opening(1, 11));
+    assert_eq!((log.next(), recovery.cut), (31, None));
+    log.end(9).unwrap();
+    drop(log);
+    disk.cut_power(|| false);
+    let (log, recovery) = open(&disk, opening(2, 12));
+    assert_eq!((log.next(), recovery.cut), (31, None));
+    assert_eq!(held(&disk).updates, updates([&strip]));
+}
+
+#[test]
+fn a_strip_that_contradicts_those_before_it_is_not_in_the_log_and_ends_writing() {
+    let disk = MemoryDisk::default();
+    let (mut log, _) = open(&disk, opening(1, 10));
+    let first = Source::default().strip(1, 3, 20);
+    // Its seqs begin again.
+    let second = Source::default().strip(4, 3, 20);
+    let strips = [first, second];
+    let failure = log.write(&strips, 9).unwrap_err();
+    assert_eq!((failure.written, log.next()), (1, 4));
+    let text = failure.to_string();
+    assert!(
+        text.contains("a strip at position 4 does not fit the log"),
+        "{text}"
+    );
+    log.sync().unwrap();
+    assert_eq!(log.synced(), 4);
+    let third = Source::after(log.topics()).strip(4, 3, 20);
+    assert_eq!(log.write(&[third], 9).unwrap_err().to_string(), text);
+    drop(log);
+    let (log, recovery) = open(&disk, opening(1, 11));
+    assert_eq!((log.next(), recovery.cut), (4, None));
+    assert_eq!(held(&disk).updates, updates(&strips[..1]));
 }

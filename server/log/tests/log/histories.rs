@@ -8,7 +8,7 @@ use tickcast_log::{
     testing::{MemoryDisk, Operation, Outcome},
 };
 
-use crate::support::{Source, held, open, opening, updates};
+use crate::support::{SETTINGS, Source, held, open, opening, updates};
 
 /// What happens.
 #[derive(Debug, Clone)]
@@ -16,16 +16,21 @@ enum Step {
     /// Some strips are written together; each has a number of updates and a length of their texts.
     Write(Vec<(usize, usize)>),
     Sync,
-    /// The server is killed, and starts again.
-    Kill,
+    /// The server is killed, and starts again. The first attempt meets faults.
+    Kill(Vec<u8>),
     /// The server ends in order, and starts again in the same or in another boot.
     End {
         is_other_boot: bool,
     },
-    /// The machine loses power. Bits say which sectors survive.
-    PowerCut(u64),
+    /// The machine loses power. Bits say which sectors survive. The first attempt to start again
+    /// meets faults.
+    PowerCut(u64, Vec<u8>),
     /// The next operations fail or are short, as the numbers say.
     Faults(Vec<u8>),
+}
+
+fn faults() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(0..9u8, 0..12)
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -33,10 +38,10 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         10 => strips.prop_map(Step::Write),
         3 => Just(Step::Sync),
-        2 => Just(Step::Kill),
+        2 => faults().prop_map(Step::Kill),
         1 => any::<bool>().prop_map(|is_other_boot| Step::End { is_other_boot }),
-        2 => any::<u64>().prop_map(Step::PowerCut),
-        2 => prop::collection::vec(0..9u8, 1..6).prop_map(Step::Faults),
+        2 => (any::<u64>(), faults()).prop_map(|(bits, faults)| Step::PowerCut(bits, faults)),
+        2 => faults().prop_map(Step::Faults),
     ]
 }
 
@@ -138,27 +143,37 @@ impl History {
     }
 
     /// Starts the server again.
-    fn start(&mut self, is_power_cut: bool, is_clean: bool) {
-        self.faults.borrow_mut().clear();
+    fn start(&mut self, is_power_cut: bool, is_clean: bool, faults: &[u8]) {
         self.starts += 1;
-        let (log, recovery) = open(&self.disk, opening(self.boot, self.starts));
+        *self.faults.borrow_mut() = faults.to_vec();
+        let attempt = Log::open(self.disk.clone(), SETTINGS, opening(self.boot, self.starts));
+        self.faults.borrow_mut().clear();
+        let (log, recovery) = attempt.unwrap_or_else(|_| {
+            self.starts += 1;
+            // It may have left a part of a record, as a failed write does.
+            self.failures += 1;
+            open(&self.disk, opening(self.boot, self.starts))
+        });
+        let is_same_epoch = log.epoch() == self.log.epoch();
         let next = log.next();
         let delivered = self.delivered.last().map_or(0, |last| last.0);
         match recovery.continuity {
             Continuity::New => assert_eq!(next, 1),
             Continuity::Same => assert!(next > delivered, "{recovery:?}"),
             Continuity::Follows(ended) => {
-                assert!(is_power_cut || !is_clean, "{recovery:?}");
+                assert!(is_power_cut || !is_clean || is_same_epoch, "{recovery:?}");
                 assert_eq!(ended.last + 1, next);
+                assert_eq!(log.lineage().last(), Some(&ended));
             }
+        }
+        if next <= delivered {
+            assert!(!is_same_epoch, "clients have what the log has not");
         }
         assert!(next > self.synced, "{recovery:?}");
         let failures = std::mem::take(&mut self.failures);
         if !is_power_cut {
             assert!(next > delivered, "{recovery:?}");
-            if failures < 2 {
-                assert_eq!(recovery.continuity, Continuity::Same, "{recovery:?}");
-            }
+            assert!(failures > 1 || is_same_epoch, "{recovery:?}");
         }
         assert!(recovery.holes.is_empty());
         // What the log has is what was written, and nothing else.
@@ -169,7 +184,10 @@ impl History {
             .collect();
         self.tried.clear();
         let held = held(&self.disk);
-        assert_eq!(held.updates, self.delivered);
+        let positions =
+            |updates: &[(u64, Vec<u8>)]| Vec::from_iter(updates.iter().map(|(p, _)| *p));
+        assert_eq!(positions(&held.updates), positions(&self.delivered));
+        assert!(held.updates == self.delivered, "other bytes");
         assert!(held.flaws.is_empty() && held.missing.is_empty(), "{held:?}");
         self.synced = next - 1;
         self.source = Source::after(log.topics());
@@ -181,15 +199,19 @@ impl History {
             Step::Write(strips) => self.write(strips),
             Step::Sync => self.sync(),
             Step::Faults(faults) => *self.faults.borrow_mut() = faults.clone(),
-            Step::Kill => self.start(false, false),
+            Step::Kill(faults) => self.start(false, false, faults),
             Step::End { is_other_boot } => {
                 let is_clean = self.log.end(9).is_ok();
                 self.failures += u32::from(!is_clean);
                 let is_power_cut = *is_other_boot && !is_clean;
-                self.boot += u8::from(*is_other_boot);
-                self.start(is_power_cut, is_clean);
+                if *is_other_boot {
+                    // The machine is off, so nothing is left in memory.
+                    self.disk.cut_power(|| !is_clean);
+                    self.boot += 1;
+                }
+                self.start(is_power_cut, is_clean, &[]);
             }
-            Step::PowerCut(bits) => {
+            Step::PowerCut(bits, faults) => {
                 let mut bits = *bits | 1;
                 self.disk.cut_power(|| {
                     // A generator of Marsaglia (xorshift).
@@ -199,14 +221,25 @@ impl History {
                     bits & 4 == 4
                 });
                 self.boot += 1;
-                self.start(true, false);
+                self.start(true, false, faults);
             }
         }
     }
 }
 
+/// How many histories are tried, as a multiple of what `PROPTEST_CASES` says (256).
+const CASES_FACTOR: u32 = 2;
+
+fn cases() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig {
+        cases: config.cases * CASES_FACTOR,
+        ..config
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(cases())]
 
     #[test]
     fn nothing_synced_is_lost_nothing_is_made_up_and_a_crash_loses_nothing(
@@ -216,6 +249,6 @@ proptest! {
         for step in &steps {
             history.step(step);
         }
-        history.start(false, false);
+        history.start(false, false, &[]);
     }
 }

@@ -1,6 +1,11 @@
 //! How a log continues after a clean end, a crash and a power cut, and what it refuses.
 
-use tickcast_log::{Continuity, Ended, Flaw, Log, OpenError, testing::MemoryDisk};
+use std::io::ErrorKind;
+
+use tickcast_log::{
+    Continuity, Ended, Flaw, Log, OpenError,
+    testing::{MemoryDisk, Operation, Outcome},
+};
 use tickcast_protocol::message::Epoch;
 
 use crate::support::{SETTINGS, Source, held, open, opening, updates};
@@ -143,6 +148,43 @@ fn a_damaged_byte_in_the_last_record_is_no_interruption() {
 }
 
 #[test]
+fn damage_is_told_also_if_the_start_that_cuts_it_is_interrupted_anywhere() {
+    for writes in 0.. {
+        let (disk, _) = crashed();
+        let (name, mut bytes) = disk.files().pop_last().unwrap();
+        let last = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+        bytes[last - 3] ^= 1;
+        disk.set(&name, bytes);
+        let mut left = writes;
+        disk.plan(move |operation| match operation {
+            Operation::Write(_) if left == 0 => Outcome::Fails(ErrorKind::Other),
+            Operation::Write(_) => {
+                left -= 1;
+                Outcome::Short(100)
+            }
+            _ => Outcome::Done,
+        });
+        let first = Log::open(disk.clone(), SETTINGS, opening(1, 12));
+        disk.repair();
+        if first.is_ok() {
+            assert!(writes > 10);
+            break;
+        }
+        let (log, recovery) = open(&disk, opening(1, 13));
+        // Clients may have what was cut, so it is another epoch.
+        let ended = Ended {
+            epoch: Epoch(10),
+            last: 145,
+        };
+        assert_eq!((log.lineage()[0], log.next()), (ended, 146), "{writes}");
+        assert_ne!(log.epoch(), Epoch(10), "{writes}");
+        let is_told =
+            matches!(recovery.continuity, Continuity::Follows(ended) if ended.last == 145);
+        assert!(is_told, "{writes}: {recovery:?}");
+    }
+}
+
+#[test]
 fn foreign_newer_and_damaged_files_are_refused_and_stay_as_they_are() {
     let check = |change: &dyn Fn(&MemoryDisk), expected: &str| {
         let (disk, _) = crashed();
@@ -259,10 +301,8 @@ fn a_missing_segment_is_told_as_missing_positions() {
 fn errors_name_the_file_and_the_system_s_words() {
     let (disk, _) = crashed();
     disk.plan(|operation| match operation {
-        tickcast_log::testing::Operation::Write(_) => {
-            tickcast_log::testing::Outcome::Fails(std::io::ErrorKind::ReadOnlyFilesystem)
-        }
-        _ => tickcast_log::testing::Outcome::Done,
+        Operation::Write(_) => Outcome::Fails(ErrorKind::ReadOnlyFilesystem),
+        _ => Outcome::Done,
     });
     let error = Log::open(disk, SETTINGS, opening(1, 11)).unwrap_err();
     assert!(matches!(&error, OpenError::Io { what, .. } if what.contains(".seg")));
