@@ -84,4 +84,11 @@ mod tests {
             assert_eq!(json_steps(bytes), steps, "{bytes}");
         }
     }
+
+    #[test]
+    fn a_cache_line_is_copied_in_a_step() {
+        for (bytes, steps) in [(0, 0), (63, 0), (64, 1), (127, 1), (6_400, 100)] {
+            assert_eq!(copy_steps(bytes), steps, "{bytes}");
+        }
+    }
 }
