@@ -20,6 +20,7 @@ mod payload;
 mod proxy_header;
 mod query;
 mod replay;
+mod segment;
 mod sparkplug;
 mod tickets;
 mod tls_records;
@@ -48,6 +49,7 @@ pub use self::{
     proxy_header::proxy_header,
     query::query,
     replay::replay,
+    segment::segment,
     sparkplug::sparkplug,
     tickets::tickets,
     tls_records::tls_records,
@@ -60,7 +62,7 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 25] = [
+pub const TARGETS: [(&str, Target); 26] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -75,6 +77,7 @@ pub const TARGETS: [(&str, Target); 25] = [
     ("event_id", event_id),
     ("inbound", inbound),
     ("replay", replay),
+    ("segment", segment),
     ("sparkplug", sparkplug),
     ("config", config),
     ("conditions", conditions),

@@ -14,6 +14,9 @@ use tickcast_server::config::{self, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Some(result) = program::log_tools::run(std::env::args_os()) {
+        return result.unwrap_or_else(failed);
+    }
     let result = match config::load(std::env::args_os(), std::env::vars_os()) {
         Ok(Command::Print(text)) => print(&text).map(|()| ExitCode::SUCCESS),
         Ok(Command::Run(settings)) => program::run(*settings),
@@ -24,11 +27,13 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    result.unwrap_or_else(|error| {
-        // If this write fails, there is no other way to report the error.
-        let _ = writeln!(std::io::stderr(), "tickcast-server: {error:#}");
-        ExitCode::FAILURE
-    })
+    result.unwrap_or_else(failed)
+}
+
+fn failed(error: anyhow::Error) -> ExitCode {
+    // If this write fails, there is no other way to report the error.
+    let _ = writeln!(std::io::stderr(), "tickcast-server: {error:#}");
+    ExitCode::FAILURE
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

@@ -66,6 +66,14 @@ pub(super) fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, CodecError> {
     }
 }
 
+/// Decodes the first fields of a struct, which hold no list and no text.
+pub(super) fn decode_start<T: Decode<()>>(bytes: &[u8]) -> Result<T, CodecError> {
+    match bincode::decode_from_slice(bytes, bincode::config::standard()) {
+        Ok((value, _)) => Ok(value),
+        Err(error) => Err(CodecError::Malformed(error.to_string())),
+    }
+}
+
 fn decode_limited<T: Decode<()>, const BYTES: usize>(bytes: &[u8]) -> Result<T, CodecError> {
     let limit: Limited<BYTES> = bincode::config::standard().with_limit();
     match bincode::decode_from_slice(bytes, limit) {

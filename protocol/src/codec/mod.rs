@@ -24,7 +24,9 @@ pub use splice::{
 };
 
 use crate::{
-    message::{ClientMessage, ServerMessage, TopicId, Update},
+    message::{
+        ClientMessage, Position, Quality, Seq, ServerMessage, TimeNs, TopicId, TopicInfo, Update,
+    },
     topic::Topic,
 };
 
@@ -99,6 +101,46 @@ pub fn append_update_json(update: &Update<Topic>, out: &mut Vec<u8>) {
 
 /// Decodes one update that [`append_update_bincode`] wrote.
 pub fn decode_update_bincode(bytes: &[u8]) -> Result<Update<TopicId>, CodecError> {
+    bincode::decode(bytes)
+}
+
+/// The fields of an update that stand before its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UpdateHead {
+    /// The topic.
+    pub topic: TopicId,
+    /// Its place on the tape.
+    pub position: Position,
+    /// Sequence number within its topic.
+    pub seq: Seq,
+    /// When it was put on the tape.
+    pub ingest_time_ns: TimeNs,
+    /// How far it can be trusted.
+    pub quality: Quality,
+}
+
+/// Decodes an update that [`append_update_bincode`] wrote, except for its value.
+pub fn decode_update_head_bincode(bytes: &[u8]) -> Result<UpdateHead, CodecError> {
+    // The fields of Update in their order.
+    type Head = (TopicId, Position, Seq, Option<TimeNs>, TimeNs, Quality);
+    let head: Head = bincode::decode_start(bytes)?;
+    let (topic, position, seq, _, ingest_time_ns, quality) = head;
+    Ok(UpdateHead {
+        topic,
+        position,
+        seq,
+        ingest_time_ns,
+        quality,
+    })
+}
+
+/// Appends the introduction of a topic in bincode, as it is inside a batch.
+pub fn append_topic_bincode(topic: &TopicInfo, out: &mut Vec<u8>) {
+    bincode::encode(topic, out);
+}
+
+/// Decodes the introduction of a topic that [`append_topic_bincode`] wrote.
+pub fn decode_topic_bincode(bytes: &[u8]) -> Result<TopicInfo, CodecError> {
     bincode::decode(bytes)
 }
 

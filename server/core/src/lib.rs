@@ -31,6 +31,7 @@
 //! | `now` | the time that callers pass in |
 //! | `tokens` | what comes back at a rate: the base of the limits of one connection |
 //! | `totals` | what several connections do together, and its limits |
+//! | `growth` | collections with an entry for each topic, which grow a little at a time |
 //! | `work` | what the sequencer accepts and returns: updates, questions about history, answers |
 //! | `candles` | long time: candles and rows of all topics, within a bound |
 //! | `tape` | the bounded log of recent updates, in strips that never change |
@@ -52,6 +53,7 @@ pub mod stats;
 pub mod totals;
 
 mod feed_id;
+mod growth;
 mod now;
 mod refusal;
 mod tokens;

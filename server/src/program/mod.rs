@@ -3,7 +3,9 @@
 //! * this file: from the start to the end
 //! * `signals`: which signals mean what
 //! * `reload`: SIGHUP
+//! * `log_tools`: `tickcast-server log`
 
+pub(crate) mod log_tools;
 mod reload;
 mod signals;
 

@@ -83,6 +83,7 @@ pub(crate) struct General {
 
 const AFTER_HELP: &str = "\
 Each setting can be given as a flag, as an environment variable or in the file.
+With `log` as its first argument, the program reads a log on disk: see `log --help`.
 
 Examples:
   tickcast-server

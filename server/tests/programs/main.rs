@@ -19,6 +19,7 @@ mod identities;
 mod limits;
 mod listeners;
 mod log_faults;
+mod log_tools;
 mod memory;
 mod narrowed;
 mod operators;

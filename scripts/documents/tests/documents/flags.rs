@@ -12,8 +12,10 @@ use walkdir::WalkDir;
 use crate::programs::{all_documents, root, shell};
 
 /// Our programs, and how they print their help.
-const HELP: [(&str, &str); 6] = [
+const HELP: [(&str, &str); 8] = [
     ("tickcast-server", "tickcast-server --help"),
+    ("tickcast-server", "tickcast-server log dump --help"),
+    ("tickcast-server", "tickcast-server log export --help"),
     ("tickcast-loadtest", "tickcast-loadtest --help"),
     ("tickcast-loadtest", "tickcast-loadtest selftest --help"),
     ("tickcast-monitor", "tickcast-monitor --help"),

@@ -30,6 +30,8 @@ pub(super) struct Outages {
 struct FeedOutages {
     is_up: bool,
     spans: Spans,
+    /// Up to when it is known to have lost updates, which may be while it is down.
+    lost_until: TimeNs,
 }
 
 /// Ascending. The last one may have no end yet.
@@ -44,6 +46,7 @@ impl Default for FeedOutages {
         Self {
             is_up: false,
             spans,
+            lost_until: TimeNs::MIN,
         }
     }
 }
@@ -85,6 +88,7 @@ impl Outages {
         self.of_all.set_back(now);
         for feed in &mut self.feeds {
             feed.spans.set_back(now);
+            feed.lost_until = feed.lost_until.min(now);
         }
         self.of_all.push(now, now.saturating_add(1));
     }
@@ -95,7 +99,7 @@ impl Outages {
         if !feed.is_up {
             feed.is_up = true;
             if let Some((from, to)) = feed.spans.0.back_mut() {
-                *to = now.max(from.saturating_add(1));
+                *to = now.max(from.saturating_add(1)).max(feed.lost_until);
             }
         }
     }
@@ -111,14 +115,16 @@ impl Outages {
 
     /// A feed has lost updates between two times.
     pub(super) fn lost(&mut self, feed: FeedId, since: TimeNs, now: TimeNs) {
-        let spans = &mut self.feed(feed).spans;
-        match spans.0.back_mut() {
+        let feed = self.feed(feed);
+        let until = now.saturating_add(1);
+        feed.lost_until = feed.lost_until.max(until);
+        match feed.spans.0.back_mut() {
             // While it is down, or when it has lost some just before.
             Some((from, to)) if *to >= since => {
                 *from = (*from).min(since);
-                *to = (*to).max(now.saturating_add(1));
+                *to = (*to).max(until);
             }
-            _ => spans.push(since, now.saturating_add(1)),
+            _ => feed.spans.push(since, until),
         }
     }
 
@@ -210,6 +216,21 @@ mod tests {
         assert_eq!(after_start(set), [(10, 20), (50, 55)]);
         assert_eq!(after_start(Outages::set(Some(40))), [(40, 41)]);
         assert_eq!(after_start(Outages::set(None)), []);
+    }
+
+    #[test]
+    fn what_was_lost_while_the_feed_was_down_is_missing_though_it_is_up_at_once() {
+        let mut outages = Outages::default();
+        outages.heard(0, 0);
+        outages.down(0, 100);
+        outages.lost(0, 90, 110);
+        outages.heard(0, 110);
+        assert_eq!(outages.of(1).last(), Some(&(90, 111)));
+        // The clock is set back, so that these times come again.
+        outages.set_back(50);
+        outages.down(0, 60);
+        outages.heard(0, 70);
+        assert_eq!(outages.of(1).last(), Some(&(60, 70)));
     }
 
     #[test]

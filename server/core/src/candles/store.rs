@@ -23,7 +23,7 @@ use super::{
     track::Change,
     trade_sum::{TradeSample, TradeSum},
 };
-use crate::feed_id::FeedId;
+use crate::{feed_id::FeedId, growth::Pages};
 
 /// How far the clock may be set back without consequences for what is kept: until it has caught up,
 /// updates count into the last second, which is marked. If it is set back further, the intervals
@@ -46,7 +46,7 @@ pub struct LongHistory {
     clock: Option<TimeNs>,
     outages: Outages,
     /// Indexed by topic id.
-    topics: Vec<Option<TopicPast>>,
+    topics: Pages<Option<TopicPast>>,
     /// For each level the topics of all blocks, in the order of the blocks' starts.
     queues: [VecDeque<TopicId>; LEVELS],
     /// Cost of the topics whatever they hold.
@@ -235,7 +235,7 @@ impl LongHistory {
         }
         self.bytes = self.recounted_bytes();
         let mut blocks: [Vec<(i64, TopicId)>; LEVELS] = Default::default();
-        for (topic, past) in (0..).zip(&self.topics) {
+        for (topic, past) in (0..).zip(self.topics.iter()) {
             let Some(past) = past else { continue };
             for (level, blocks) in blocks.iter_mut().enumerate() {
                 either!(&past.pyramid, pyramid => {
@@ -271,7 +271,7 @@ impl LongHistory {
         self.fixed_bytes += cost;
         self.bytes += cost;
         if new_entries > 0 {
-            self.topics.resize_with(topic + 1, || None);
+            self.topics.grow_to(topic + 1, || None);
         }
         self.topics[topic] = Some(TopicPast {
             feeds: 0,

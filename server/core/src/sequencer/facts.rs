@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use tickcast_protocol::{message::TopicId, topic::Topic};
 
-use crate::work::TopicFacts;
+use crate::{growth::Pages, work::TopicFacts};
 
 /// Topics without a value whose facts are kept. A house of 500 devices tells of 10,000 series, and
 /// not all of them come. One topic takes up to 600 bytes with the longest texts.
@@ -29,7 +29,7 @@ pub const STATE_CLASS_MAX_BYTES: usize = 32;
 #[derive(Debug, Default)]
 pub struct Facts {
     /// Of topics that have a value.
-    told: HashMap<TopicId, TopicFacts>,
+    told: Pages<Option<Box<TopicFacts>>>,
     /// Of topics that have none yet.
     waiting: HashMap<Topic, TopicFacts>,
     left_out: u64,
@@ -48,11 +48,15 @@ impl Facts {
             return false;
         }
         if let Some(id) = id {
-            return merge(self.told.entry(id).or_default(), facts);
+            return merge(self.told_of(id), facts);
         }
         if let Some(known) = self.waiting.get_mut(&topic) {
             merge(known, facts);
         } else if self.waiting.len() < FACTS_WAITING_MAX {
+            if self.waiting.is_empty() {
+                // All at once: to grow a large map takes milliseconds.
+                self.waiting.reserve(FACTS_WAITING_MAX);
+            }
             self.waiting.insert(topic, facts);
         } else {
             self.left_out += 1;
@@ -65,13 +69,19 @@ impl Facts {
         if !self.waiting.is_empty()
             && let Some(facts) = self.waiting.remove(topic)
         {
-            self.told.insert(id, facts);
+            *self.told_of(id) = facts;
         }
     }
 
     /// What is told about a topic that has a value.
     pub(super) fn of(&self, id: TopicId) -> Option<&TopicFacts> {
-        self.told.get(&id)
+        self.told.get(id as usize)?.as_deref()
+    }
+
+    fn told_of(&mut self, id: TopicId) -> &mut TopicFacts {
+        let index = id as usize;
+        self.told.grow_to(index + 1, || None);
+        self.told[index].get_or_insert_default()
     }
 
     /// The unit of an update, unless it is too long.

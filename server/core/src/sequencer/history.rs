@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use tickcast_protocol::message::{Position, TopicId};
 
-use crate::tape::Stretch;
+use crate::{growth::Pages, tape::Stretch};
 
 /// Maximum number of updates in one answer: twice the default number of updates kept per topic.
 pub const HISTORY_ANSWER_MAX_UPDATES: usize = 4096;
@@ -55,7 +55,7 @@ impl Past {
 pub struct History {
     settings: HistorySettings,
     /// Indexed by topic id.
-    topics: Vec<Past>,
+    topics: Pages<Past>,
     bytes: usize,
     /// The topic that last dropped half of its list.
     last_halved: usize,
@@ -67,7 +67,7 @@ impl History {
     pub fn new(settings: HistorySettings) -> Self {
         Self {
             settings,
-            topics: Vec::new(),
+            topics: Pages::default(),
             bytes: 0,
             last_halved: 0,
             forgotten: 0,
@@ -86,7 +86,7 @@ impl History {
         }
         let topic = topic as usize;
         if topic >= self.topics.len() {
-            self.topics.resize_with(topic + 1, Past::default);
+            self.topics.grow_to(topic + 1, Past::default);
         }
         let past = &mut self.topics[topic];
         if past.entries.len() >= self.settings.updates {

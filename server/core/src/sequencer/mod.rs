@@ -5,6 +5,7 @@
 //!
 //! * this file: [`Sequencer`], which turns submissions into strips
 //! * `facts`: units and names of topics
+//! * `known_topics`: the topics so far, by name
 //! * `history`: the recent past of each topic, for charts
 //! * `liveness`: which topics are live, stale or dead
 //! * `new_topics`: how many topics a client may introduce
@@ -14,18 +15,19 @@
 
 mod facts;
 mod history;
+mod known_topics;
 pub mod liveness;
 mod new_topics;
 
 use std::sync::Arc;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use tickcast_protocol::{
-    message::{Position, Seq, TimeNs, TopicId, TopicInfo, Update},
+    message::{Position, TimeNs, TopicId, TopicInfo, Update},
     topic::Topic,
 };
 
-use self::{facts::Facts, liveness::Liveness, new_topics::NewTopics};
+use self::{facts::Facts, known_topics::KnownTopics, liveness::Liveness, new_topics::NewTopics};
 use crate::{
     candles::LongHistory,
     now::Now,
@@ -47,29 +49,13 @@ pub const STRIP_MAX_BYTES: usize = 64 * 1024;
 /// Maximum number of status changes in one strip, for the same reasons.
 const STRIP_MAX_STATUSES: usize = 4096;
 
-#[derive(Debug)]
-struct KnownTopic {
-    id: TopicId,
-    seq: Seq,
-    /// The unit of its newest update that has one.
-    unit: Option<Arc<str>>,
-}
-
-impl KnownTopic {
-    /// Whether an update has another unit than those before it.
-    fn is_other(&self, unit: &Arc<str>) -> bool {
-        let is_same = |known: &Arc<str>| Arc::ptr_eq(known, unit) || known == unit;
-        !self.unit.as_ref().is_some_and(is_same)
-    }
-}
-
 /// Puts submissions in order.
 ///
 /// Call [`push`](Self::push) for each submission. Call [`take_strip`](Self::take_strip) when
 /// [`is_full`](Self::is_full), and, when no more work waits, until it returns `None`.
 #[derive(Debug)]
 pub struct Sequencer {
-    topics: HashMap<Topic, KnownTopic>,
+    topics: KnownTopics,
     topics_max: usize,
     open: StripBuilder,
     liveness: Liveness,
@@ -85,7 +71,7 @@ impl Sequencer {
     /// A sequencer at position 1 without topics.
     pub fn new(topics_max: usize) -> Self {
         Self {
-            topics: HashMap::new(),
+            topics: KnownTopics::default(),
             topics_max,
             open: StripBuilder::new(1),
             liveness: Liveness::default(),
@@ -157,7 +143,7 @@ impl Sequencer {
     /// Checks whether a client may introduce the new topics of its publish.
     fn admit(&mut self, ack: Ack, updates: &[NewUpdate], now: Now) -> Result<(), Unpublished> {
         let topics = updates.iter().map(|update| &update.topic);
-        let mut new = topics.filter(|topic| !self.topics.contains_key(*topic));
+        let mut new = topics.filter(|topic| self.topics.get(topic).is_none());
         let Some(first) = new.next() else {
             return Ok(());
         };
@@ -285,14 +271,12 @@ impl Sequencer {
         if self.topics.len() >= self.topics_max {
             return false;
         }
-        let id = TopicId::try_from(self.topics.len()).expect("topics_max fits a TopicId");
         let unit = update.unit.clone();
         let unit = unit.and_then(|unit| self.facts.own_unit(unit));
+        let id = self.topics.add(update.topic.clone(), unit.clone());
         self.facts.introduce(id, &update.topic);
-        let info = info(id, &update.topic, unit.clone(), self.facts.of(id));
-        self.open.introduce(info);
-        self.topics
-            .insert(update.topic.clone(), KnownTopic { id, seq: 0, unit });
+        self.open
+            .introduce(info(id, &update.topic, unit, self.facts.of(id)));
         self.liveness.introduce(update, now);
         true
     }

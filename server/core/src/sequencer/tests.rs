@@ -1,10 +1,17 @@
 use std::time::Duration;
 
 use smallvec::smallvec;
-use tickcast_protocol::{codec, value::Value};
+use tickcast_protocol::{
+    codec,
+    message::{CandleState, Interval},
+    value::Value,
+};
 
 use super::*;
-use crate::work::Ack;
+use crate::{
+    candles::{CandlesQuestion, Intervals, LongHistorySettings},
+    work::Ack,
+};
 
 fn update(topic: &str) -> NewUpdate {
     NewUpdate::live(Topic::new(topic).unwrap(), Value::Reading(1.0))
@@ -133,4 +140,96 @@ fn a_publish_without_an_id_is_refused_as_a_whole_and_answered() {
         result: Err(Unpublished::TooManyTopics),
     };
     assert_eq!(sequencer.take_strip().unwrap().acks(), [refused]);
+}
+
+/// An update of a topic by feed 0 with a unit.
+fn with_unit(topic: &str, unit: &str) -> Submission {
+    let update = NewUpdate {
+        unit: Some(unit.into()),
+        ..update(topic)
+    };
+    Submission {
+        updates: smallvec![update],
+        feed: Some(0),
+        ..Submission::default()
+    }
+}
+
+/// Names and units of the topics that the next strip announces.
+fn announced(sequencer: &mut Sequencer) -> Vec<(String, Option<String>)> {
+    let strip = sequencer.take_strip().unwrap();
+    let topics = strip.topics().iter();
+    topics
+        .map(|info| (info.topic.to_string(), info.unit.clone()))
+        .collect()
+}
+
+#[test]
+fn a_topic_is_announced_again_when_its_unit_has_changed() {
+    let mut sequencer = Sequencer::new(10);
+    let told = |unit: &str| vec![("a".to_owned(), Some(unit.to_owned()))];
+    sequencer.push(with_unit("a", "V"), at(0));
+    assert_eq!(announced(&mut sequencer), told("V"));
+    sequencer.push(with_unit("a", "V"), at(0));
+    sequencer.push(submission(&["a"], None), at(0));
+    assert_eq!(announced(&mut sequencer), [], "the unit is the same");
+    sequencer.push(with_unit("a", "mV"), at(0));
+    assert_eq!(announced(&mut sequencer), told("mV"));
+    assert_eq!(sequencer.facts().left_out(), 0);
+    sequencer.push(with_unit("a", &"x".repeat(1_000)), at(0));
+    assert_eq!(announced(&mut sequencer), []);
+    assert_eq!(sequencer.facts().left_out(), 1, "too long");
+}
+
+#[test]
+fn topics_whose_source_is_gone_are_dead_if_they_are_of_that_feed() {
+    let mut sequencer = Sequencer::new(10);
+    sequencer.push(with_unit("a", "V"), at(0));
+    sequencer.push(submission(&["b"], None), at(0));
+    sequencer.take_strip();
+    let topics = ["a", "b", "unknown"].map(|name| Topic::new(name).unwrap());
+    sequencer.topics_dead(0, &topics, at(5));
+    let strip = sequencer.take_strip().unwrap();
+    let dead: Vec<_> = strip.statuses().iter().map(|change| change.topic).collect();
+    assert_eq!(dead, [0]);
+}
+
+#[test]
+fn candles_of_a_feed_that_has_lost_updates_are_incomplete() {
+    const SECOND: TimeNs = 1_000_000_000;
+    let settings = LongHistorySettings { bytes: 1 << 20 };
+    let mut sequencer = Sequencer::new(10).with_long_history(LongHistory::new(settings));
+    for second in 100..110 {
+        sequencer.push(with_unit("a", "V"), at(second * SECOND));
+        if second == 107 {
+            sequencer.feed_lost(0, 105 * SECOND, at(second * SECOND));
+        }
+    }
+    assert!(sequencer.long_history().bytes() > 0);
+    let question = HistoryQuestion {
+        from: ACK,
+        topic: Topic::new("a").unwrap(),
+        asked: Asked::Candles(CandlesQuestion {
+            interval: Interval::Second,
+            limit: 100,
+            from_ns: Some(101 * SECOND),
+            before_ns: Some(109 * SECOND),
+        }),
+    };
+    let answer = sequencer.answer(question, at(110 * SECOND));
+    assert!(answer.bytes() > 1);
+    let Past::Candles(mut excerpt) = answer.past else {
+        panic!("{answer:?}");
+    };
+    while !excerpt.advance(100).1 {}
+    let Intervals::Rows(rows) = excerpt.intervals(0..excerpt.len()) else {
+        panic!("{excerpt:?}");
+    };
+    let incomplete: Vec<_> = rows
+        .iter()
+        .filter(|row| row.state == CandleState::Incomplete)
+        .map(|row| row.start_ns / SECOND)
+        .collect();
+    assert_eq!(rows.len(), 8);
+    assert_eq!(incomplete, [105, 106, 107]);
 }

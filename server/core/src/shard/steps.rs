@@ -20,7 +20,7 @@ pub const TURN_MAX_STEPS: usize = 40_960;
 pub const STEPS_PER_REQUEST: usize = 100_000;
 
 /// Bytes of JSON that are made in one step.
-const JSON_BYTES_PER_STEP: usize = 8;
+const JSON_BYTES_PER_STEP: usize = 6;
 
 /// Steps of making updates in JSON.
 pub(super) fn json_steps(bytes: usize) -> usize {
@@ -79,9 +79,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn eight_bytes_of_json_are_a_step() {
-        for (bytes, steps) in [(0, 0), (7, 0), (8, 1), (15, 1), (8_000, 1_000)] {
+    fn six_bytes_of_json_are_a_step() {
+        for (bytes, steps) in [(0, 0), (5, 0), (6, 1), (11, 1), (6_000, 1_000)] {
             assert_eq!(json_steps(bytes), steps, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_cache_line_is_copied_in_a_step() {
+        for (bytes, steps) in [(0, 0), (63, 0), (64, 1), (127, 1), (6_400, 100)] {
+            assert_eq!(copy_steps(bytes), steps, "{bytes}");
         }
     }
 }

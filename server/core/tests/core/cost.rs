@@ -616,6 +616,41 @@ fn candles() {
     }
 }
 
+/// Lists and tables of all topics grow a little with each new topic. The growth of a plain one
+/// would hold up everything: it moves all of its entries, always at the same topic, so the shortest
+/// of several runs shows it whatever else the machine does.
+#[test]
+fn a_new_topic_does_not_hold_the_sequencer() {
+    const RUNS: usize = 3;
+    const NEW_TOPIC_MAX: Duration = Duration::from_millis(5);
+    let mut shortest = vec![Duration::MAX; TOPICS + TOPICS / 5];
+    for _ in 0..RUNS {
+        let mut sequencer = Sequencer::new(1_000_000)
+            .with_history(History::new(HISTORY))
+            .with_long_history(LongHistory::new(LONG_HISTORY));
+        let now = Now {
+            uptime: Duration::ZERO,
+            wall_ns: 0,
+        };
+        for (number, shortest) in shortest.iter_mut().enumerate() {
+            let submission = Submission {
+                updates: [update(&format!("line{}/x{number}", number % 100))].into(),
+                ..Submission::default()
+            };
+            let begun = Instant::now();
+            sequencer.push(submission, now);
+            *shortest = begun.elapsed().min(*shortest);
+            if sequencer.is_full() {
+                sequencer.take_strip();
+            }
+        }
+    }
+    let longest = shortest.iter().max().expect("there are topics");
+    let number = shortest.iter().position(|time| time == longest);
+    println!("the longest new topic: {longest:?}, after {number:?} others");
+    assert!(*longest < NEW_TOPIC_MAX, "{longest:?}, after {number:?}");
+}
+
 #[test]
 fn a_client_that_always_has_work_gets_a_small_share_of_the_shard() {
     const MS: Duration = Duration::from_millis(1);

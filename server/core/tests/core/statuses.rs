@@ -94,7 +94,7 @@ fn many_statuses_go_in_messages_of_1024_to_live_blocked_and_new_subscribers() {
     let topics = names(2_500);
     // In parts: the JSON of all is too much for one turn, and a paced client would get the rest
     // after its interval only.
-    for part in topics.chunks(625) {
+    for part in topics.chunks(500) {
         bench.hear(part);
         bench.settle();
         bench.pass(PACE_INTERVAL);

@@ -32,6 +32,7 @@ use tickcast_protocol::{
 };
 
 use crate::{
+    growth::Pages,
     now::Now,
     tape::StatusChange,
     work::{FeedId, NewUpdate},
@@ -100,7 +101,7 @@ pub struct Liveness {
     rules: Vec<SilenceRule>,
     wills: Vec<Will>,
     /// Indexed by topic id.
-    topics: Vec<Tracked>,
+    topics: Pages<Tracked>,
     /// Number of topics, by status.
     counts: [u64; 3],
     due: BinaryHeap<Reverse<(Duration, TopicId)>>,

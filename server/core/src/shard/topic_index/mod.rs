@@ -1,6 +1,5 @@
 //! Topics and filters as trees of their levels, for lookups that do not visit all of them.
 //!
-//! * `index_table`: finds a node of the topic tree
 //! * `topic_tree`: finds the topics of a new filter
 //! * `search`: one such search, which can be interrupted
 //! * `filter_tree`: finds the filters of a new topic
@@ -9,7 +8,6 @@
 //! neither keeps more than was inserted.
 
 mod filter_tree;
-mod index_table;
 mod search;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use hashbrown::DefaultHashBuilder;
 use tickcast_protocol::{message::TopicId, topic::Topic};
 
-use super::index_table::IndexTable;
+use crate::growth::{IndexTable, Pages};
 
 /// Index of a [`TopicNode`].
 pub(super) type NodeIndex = u32;
@@ -30,11 +30,11 @@ pub(super) const NONE: u32 = u32::MAX;
 /// first levels.
 #[derive(Debug)]
 pub(crate) struct TopicTree {
-    names: Vec<Topic>,
-    nodes: Vec<TopicNode>,
+    names: Pages<Topic>,
+    nodes: Pages<TopicNode>,
     /// Nodes by parent and level.
     by_level: IndexTable,
-    levels: Vec<Level>,
+    levels: Pages<Level>,
     /// Levels by depth and text.
     by_text: IndexTable,
     /// Topics by their number of levels, from 1.
@@ -70,7 +70,7 @@ pub(super) struct Level {
 }
 
 impl Level {
-    fn text<'a>(&self, names: &'a [Topic]) -> &'a str {
+    fn text<'a>(&self, names: &'a Pages<Topic>) -> &'a str {
         &names[self.name as usize].as_str()[self.start.into()..self.end.into()]
     }
 }
@@ -86,12 +86,14 @@ impl Default for TopicTree {
             next_same: NONE,
             topics: 0,
         };
+        let mut nodes = Pages::default();
+        nodes.push(root);
         Self {
-            names: Vec::new(),
-            nodes: vec![root],
+            names: Pages::default(),
+            nodes,
             // The root is no child.
             by_level: IndexTable::new(ROOT + 1),
-            levels: Vec::new(),
+            levels: Pages::default(),
             by_text: IndexTable::new(0),
             by_depth: Vec::new(),
             hasher: DefaultHashBuilder::default(),

@@ -11,7 +11,7 @@ const SMALL_MAX: usize = 512;
 
 /// A table of indices; see the module.
 #[derive(Debug)]
-pub(super) struct IndexTable {
+pub(crate) struct IndexTable {
     /// The first index.
     first: u32,
     table: HashTable<u32>,
@@ -30,7 +30,7 @@ struct Growth {
 
 impl IndexTable {
     /// An empty table of the indices from `first` on.
-    pub(super) fn new(first: u32) -> Self {
+    pub(crate) fn new(first: u32) -> Self {
         Self {
             first,
             table: HashTable::new(),
@@ -39,14 +39,14 @@ impl IndexTable {
     }
 
     /// The entry with this hash that `is_it` accepts.
-    pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let new = self.growth.as_ref().map(|growth| &growth.table);
         let mut tables = new.into_iter().chain([&self.table]);
         tables.find_map(|table| table.find(hash, |&index| is_it(index)).copied())
     }
 
     /// Inserts the next index.
-    pub(super) fn insert(&mut self, index: u32, hash_of: impl Fn(u32) -> u64) {
+    pub(crate) fn insert(&mut self, index: u32, hash_of: impl Fn(u32) -> u64) {
         let hash = |&index: &u32| hash_of(index);
         let is_full = self.table.len() == self.table.capacity();
         if self.growth.is_none() && is_full && self.table.len() > SMALL_MAX {

@@ -1,0 +1,154 @@
+//! A folder of the file system.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FallocateFlags, fallocate};
+
+use super::{Disk, DiskFile};
+use crate::format::LOCK;
+
+/// Why a folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Another server uses it.
+    #[error("{}: another server uses this log (its lock is held); give each server its own", .0.display())]
+    Locked(PathBuf),
+    /// It cannot be made, opened or locked.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The folder or its lock.
+        path: PathBuf,
+        /// What is wrong.
+        error: io::Error,
+    },
+}
+
+/// A folder of the file system.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Held while a server writes here. The system releases it when the process ends.
+    _lock: Option<File>,
+}
+
+impl Folder {
+    /// Opens a folder to read it. A server may write to it meanwhile.
+    pub fn read_only(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            _lock: None,
+        }
+    }
+
+    /// Opens a folder to write to it, makes it if there is none, and locks it.
+    ///
+    /// # Errors
+    ///
+    /// If another process holds the lock, or the folder cannot be written to.
+    pub fn lock(path: &Path) -> Result<Self, FolderError> {
+        let failed = |path: &Path, error| FolderError::Io {
+            path: path.to_owned(),
+            error,
+        };
+        fs::create_dir_all(path).map_err(|error| failed(path, error))?;
+        let lock_path = path.join(LOCK);
+        let mut options = OpenOptions::new();
+        let lock = options.create(true).truncate(false).write(true);
+        let lock = lock.open(&lock_path);
+        let lock = lock.map_err(|error| failed(&lock_path, error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(FolderError::Locked(path.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(failed(&lock_path, error)),
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: Some(lock),
+        })
+    }
+}
+
+impl Disk for Folder {
+    type File = RealFile;
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        let names = fs::read_dir(&self.path)?.map(|entry| {
+            let name = entry?.file_name();
+            Ok(name.to_string_lossy().into_owned())
+        });
+        names.collect()
+    }
+
+    fn read(&self, name: &str) -> io::Result<RealFile> {
+        File::open(self.path.join(name)).map(RealFile)
+    }
+
+    fn write(&self, name: &str) -> io::Result<RealFile> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).open(self.path.join(name));
+        file.map(RealFile)
+    }
+
+    fn create(&self, name: &str, len: u64) -> io::Result<RealFile> {
+        let path = self.path.join(name);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(true);
+        let file = RealFile(file.open(&path)?);
+        match file.set_len(len) {
+            Ok(()) => Ok(file),
+            Err(error) => {
+                fs::remove_file(&path)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+}
+
+/// A file of the file system.
+#[derive(Debug)]
+pub struct RealFile(File);
+
+impl DiskFile for RealFile {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.0.write_at(bytes, offset)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let old = self.size()?;
+        if len <= old {
+            return self.0.set_len(len);
+        }
+        // So a full disk is noticed here, and not while updates are written.
+        match fallocate(&self.0, FallocateFlags::empty(), old, len - old) {
+            Ok(()) => Ok(()),
+            // A file system without reservations, such as one of a network.
+            Err(rustix::io::Errno::OPNOTSUPP) => self.0.set_len(len),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}

@@ -1,0 +1,33 @@
+//! The bytes of the log, as `docs/log.md` draws them: pure functions from values to bytes and back.
+//!
+//! The files in reading order:
+//!
+//! * `name`: the names of files
+//! * `segment`: the beginning and the end of a segment
+//! * `record`: the header of a record, and its checksums
+//! * `session`, `topics`, `strip`, `index`: what the bodies of records hold
+//! * `bytes`: integers of fixed and variable length
+
+mod bytes;
+mod index;
+mod name;
+mod record;
+mod segment;
+mod session;
+mod strip;
+mod topics;
+
+pub(crate) use index::{Index, IndexBuilder};
+pub(crate) use name::{LOCK, Name};
+pub use record::{BODY_MAX_BYTES, HeaderFlaw};
+pub(crate) use record::{END_BYTE, Kind, RECORD_HEADER_BYTES, RecordHeader, append_record};
+pub use segment::VERSION;
+pub(crate) use segment::{
+    HeaderError, SEGMENT_HEADER_BYTES, SegmentHeader, TRAILER_BYTES, Trailer,
+};
+pub use session::{Ended, LINEAGE_MAX};
+pub(crate) use session::{SESSION_MAX_BYTES, Session};
+pub use strip::Times;
+pub(crate) use strip::{StripBody, append_strip};
+pub use topics::{TopicState, Topics};
+pub(crate) use topics::{append_topics, parse_topics};

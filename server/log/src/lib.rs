@@ -1,0 +1,71 @@
+//! # The tape on disk
+//!
+//! A log is a folder of segments. A segment is a file of records, most of which are strips as they
+//! are on the tape. `docs/log.md` draws the format and says what is promised.
+//!
+//! ```text
+//!  strips ──> Log: encode, checksum, write ──> segment 7 (open, its space is reserved)
+//!                │                              segment 6 (closed, with an index)
+//!                │ sync, retain                 segment 5 ...
+//!                v
+//!             Disk (a trait: the file system, or a disk of a test that fails)
+//! ```
+//!
+//! The files in reading order:
+//!
+//! | file | job |
+//! |---|---|
+//! | `format` | values as bytes and back |
+//! | `disk` | what is needed of a folder and of a file, and the file system |
+//! | `flaw` | what can be wrong with a record |
+//! | `records` | the records of a file, with their checksums |
+//! | `walk` | a segment from its first record on, each record compared with those before it |
+//! | `error` | why a log cannot be opened or written |
+//! | `segment` | segments that are not written to any more |
+//! | `active` | the segment that is written to |
+//! | `opening` | who opens a log |
+//! | `outcome` | how much a log keeps, and what it answers |
+//! | `cut` | what is cut off the last segment |
+//! | `recovery` | the end of the log when a server starts |
+//! | `log` | takes strips, syncs, forgets |
+//! | `roll` | from a segment to the next one, and when nothing more may be written |
+//! | `read` | a part of the log from its oldest update on |
+//! | `tools` | verify, dump, stats and export |
+//!
+//! The time is passed in. Nothing here has a thread.
+
+mod disk;
+mod error;
+mod flaw;
+mod format;
+mod records;
+mod segment;
+mod walk;
+
+mod active;
+mod cut;
+mod log;
+mod opening;
+mod outcome;
+mod read;
+mod recovery;
+mod roll;
+
+pub mod tools;
+
+#[doc(hidden)]
+pub mod testing;
+
+pub use cut::Cut;
+pub use disk::{Disk, DiskFile, Folder, FolderError, RealFile};
+pub use error::{LogError, OpenError};
+pub use flaw::Flaw;
+pub use format::{
+    BODY_MAX_BYTES, Ended, HeaderFlaw, LINEAGE_MAX, Times, TopicState, Topics, VERSION,
+};
+pub use log::Log;
+pub use opening::Opening;
+pub use outcome::{Continuity, LogSettings, Recovery, Removed, WriteFailure};
+pub use recovery::Hole;
+pub use segment::Segment;
+pub use walk::Stop;

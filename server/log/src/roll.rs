@@ -1,0 +1,137 @@
+//! From a segment to the next one, and when nothing more may be written.
+
+use tickcast_protocol::message::TimeNs;
+
+use crate::{
+    active::{Active, sync, write},
+    disk::{Disk, DiskFile, write_all_at},
+    error::LogError,
+    format::{
+        IndexBuilder, Kind, Name, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader, Trailer,
+        append_record, append_topics,
+    },
+    log::Log,
+    outcome::Refusal,
+    segment::Segment,
+};
+
+impl<D: Disk> Log<D> {
+    /// Makes a new segment if the last one is full.
+    pub(crate) fn make_room(&mut self, now_ns: TimeNs) -> Result<(), LogError> {
+        self.check_refusal()?;
+        let target = self.target_bytes();
+        if self
+            .active
+            .as_ref()
+            .is_some_and(|active| active.tail >= target)
+        {
+            self.close(now_ns)?;
+        }
+        match self.active {
+            Some(_) => Ok(()),
+            None => self.create(now_ns),
+        }
+    }
+
+    /// Bytes of a segment. If there are many topics, strips take at least half of it.
+    fn target_bytes(&self) -> u64 {
+        let topics = 2 * self.topics.bytes() as u64;
+        self.settings.segment_bytes.max(topics)
+    }
+
+    pub(crate) fn create(&mut self, now_ns: TimeNs) -> Result<(), LogError> {
+        let number = self.next_number;
+        let name = Name::of_segment(number);
+        let mut bytes = vec![0; SEGMENT_HEADER_BYTES];
+        let session = RecordHeader::new(Kind::Session, self.epoch, self.next, now_ns);
+        append_record(session, &mut bytes, |out| self.session.append(out))
+            .ok_or(LogError::TooLong(self.next))?;
+        append_topics(&self.topics, self.epoch, self.next, now_ns, &mut bytes)
+            .ok_or(LogError::TooLong(self.next))?;
+        let len = self.target_bytes().max(bytes.len() as u64);
+        let segment = SegmentHeader {
+            number,
+            first: self.next,
+            created_ns: now_ns,
+            reserved_bytes: len,
+        };
+        bytes[..SEGMENT_HEADER_BYTES].copy_from_slice(&segment.encode());
+        let file = self.disk.create(&name, len);
+        let file = file.map_err(LogError::io(format!("creating {name} with {len} bytes")))?;
+        let mut active = Active {
+            file,
+            name,
+            number,
+            first: self.next,
+            tail: 0,
+            dirty_to: 0,
+            index: IndexBuilder::new(self.next),
+            is_name_synced: false,
+        };
+        write(&mut active, &bytes)?;
+        self.unsynced_bytes += bytes.len() as u64;
+        self.active = Some(active);
+        self.next_number = number + 1;
+        Ok(())
+    }
+
+    /// Closes the last segment: appends its index, and waits for the disk.
+    fn close(&mut self, now_ns: TimeNs) -> Result<(), LogError> {
+        let Some(active) = &mut self.active else {
+            return Ok(());
+        };
+        let index = active.index.build();
+        let index_offset = active.tail;
+        self.buffer.clear();
+        let mut end = RecordHeader::new(Kind::Index, self.epoch, self.next, now_ns);
+        end.count = u32::try_from(index.topics().len()).unwrap_or(u32::MAX);
+        append_record(end, &mut self.buffer, |out| index.append(out))
+            .ok_or(LogError::TooLong(self.next))?;
+        let trailer = Trailer {
+            number: active.number,
+            index_offset,
+        };
+        self.buffer.extend_from_slice(&trailer.encode());
+        let (name, bytes) = (&active.name, index_offset + self.buffer.len() as u64);
+        // The tail stays until all is done, so that it can be tried again.
+        active.dirty_to = active.dirty_to.max(bytes);
+        write_all_at(&active.file, &self.buffer, index_offset)
+            .map_err(LogError::io(format!("writing to {name}")))?;
+        let cut = active.file.set_len(bytes);
+        cut.map_err(LogError::io(format!("cutting {name} to {bytes} bytes")))?;
+        let result = sync(active, &self.disk);
+        self.end_unless_synced(result)?;
+        let Some(active) = self.active.take() else {
+            return Ok(());
+        };
+        self.segments.push_back(Segment {
+            number: active.number,
+            bytes,
+            first: active.first,
+            end: self.next,
+            updates: index.updates,
+            times: index.times(),
+        });
+        Ok(())
+    }
+
+    pub(crate) fn end_unless_synced(&mut self, result: Result<(), String>) -> Result<(), LogError> {
+        if let Err(reason) = result {
+            let what = match self.synced == self.next {
+                true => "no updates since the last sync".to_owned(),
+                false => format!("positions {} to {}", self.synced, self.next - 1),
+            };
+            self.refusal = Some(Refusal::NotSynced(format!("{reason}: {what}")));
+            return self.check_refusal();
+        }
+        self.unsynced_bytes = 0;
+        self.synced = self.next;
+        Ok(())
+    }
+
+    /// Whether more may be written.
+    pub(crate) fn check_refusal(&self) -> Result<(), LogError> {
+        let refusal = self.refusal.clone();
+        refusal.map_or(Ok(()), |refusal| Err(refusal.into()))
+    }
+}

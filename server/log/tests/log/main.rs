@@ -1,0 +1,14 @@
+//! Tests of the log: what it keeps through crashes, power cuts and failing disks, what it says
+//! about damage, the bytes of its format, and its tools.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod damage;
+mod faults;
+mod folder;
+mod golden;
+mod histories;
+mod opening;
+mod retention;
+mod support;
+mod tools;
