@@ -18,7 +18,7 @@ async fn a_token_in_a_url_gives_nothing_and_is_nowhere_to_be_read() {
     let audit = path.display().to_string();
     let more = ["--audit", &audit, "--feed", "none", "--log", "trace"];
     let (server, admin) = identities.start(&more).await;
-    // Signed tokens of anybody look like this one.
+    // Any signed token looks like this one.
     let signed = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJib2IifQ.c2VjcmV0LXNpZ25hdHVyZQ";
     for token in [token.as_str(), signed] {
         for name in [
@@ -69,7 +69,7 @@ async fn a_token_in_a_url_gives_nothing_and_is_nowhere_to_be_read() {
         let who = get(admin, &format!("/v1/who?access_token={secret}")).await;
         assert_eq!(who.status, 401, "{}", who.body);
     }
-    let head = format!("POST /v1/kick?subject=nobody HTTP/1.1\r\nHost: localhost\r\n");
+    let head = format!("POST /v1/kick?subject=carol HTTP/1.1\r\nHost: localhost\r\n");
     let head = format!("{head}Content-Length: 0\r\n{}", bearer(&warden));
     assert_eq!(ask(admin, &head).await.status, 200);
     let metrics = get(admin, "/metrics").await.body;

@@ -34,8 +34,8 @@ tls_key = ${quoted('server.key')}
 }
 
 /**
- * Starts a server, openssl's, with a certificate of the authority in the folder: for this name, and valid for this
- * many days from now. Returns its URL, and what stops it.
+ * Starts a server, openssl's, with a certificate of the authority in the folder: for this name, and
+ * valid for this many days from now. Returns its URL, and what stops it.
  */
 export async function otherServer(folder, name, days) {
   const at = (end) => join(folder, `other.${end}`);
