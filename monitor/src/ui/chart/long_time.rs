@@ -7,6 +7,7 @@ use super::{
     canvas::{Canvas, ChartedTopic, Drawing},
     paint,
     pane::ChartPane,
+    source_time,
 };
 use crate::{
     data::{
@@ -76,7 +77,11 @@ pub(super) fn requests(
         let wanted = charted.wanted.iter();
         requests.extend(wanted.map(|&wanted| request(&charted.topic.name, wanted)));
     }
-    for name in &pane.topics {
+    let topics_by_arrival = match scene.source_shift_ns {
+        None => &pane.topics[..],
+        Some(_) => &[],
+    };
+    for name in topics_by_arrival {
         let topic = scene.store.topic_named(name.as_str());
         // A topic without a number so far may have had some.
         if topic.is_some_and(|topic| topic.series.is_none()) && !scene.derived.has(name) {
@@ -144,7 +149,10 @@ pub(super) fn note(canvas: &Canvas<'_>, pane: &ChartPane, topics: &[ChartedTopic
             topic.series.is_none() && tracks.iter().any(LongTrack::is_asking)
         })
     };
-    let Some(text) = notes.or_else(|| is_loading().then(|| "Loading".to_owned())) else {
+    let Some(text) = notes
+        .or_else(|| is_loading().then(|| "Loading".to_owned()))
+        .or_else(|| source_time::missing(canvas, pane))
+    else {
         return;
     };
     let area = canvas.areas.plot;

@@ -23,6 +23,7 @@ mod pointer;
 mod readout;
 mod readout_lines;
 mod show;
+mod source_time;
 mod title;
 mod value_axis;
 mod view;
