@@ -158,7 +158,9 @@ pub(super) fn note(canvas: &Canvas<'_>, pane: &ChartPane, topics: &[ChartedTopic
     let area = canvas.areas.plot;
     let place = pos2(area.left() + 8.0, area.top() + 6.0);
     let (font, color) = (theme::axis_text(), canvas.theme().muted);
-    let galley = canvas.inside.layout_no_wrap(text, font, color);
+    // A narrow chart has it in several lines.
+    let room = (area.width() - 16.0).max(1.0);
+    let galley = canvas.inside.layout(text, font, color, room);
     let rect = Align2::LEFT_TOP.anchor_size(place, galley.size());
     let ground = canvas.theme().background.gamma_multiply(0.85);
     canvas.inside.rect_filled(rect.expand(2.0), 3, ground);

@@ -10,6 +10,7 @@ mod drawings;
 mod dropping;
 mod header;
 mod input;
+mod label_places;
 mod lanes;
 mod legend;
 mod long_time;

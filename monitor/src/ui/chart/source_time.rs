@@ -68,16 +68,17 @@ pub(super) fn missing(canvas: &Canvas<'_>, pane: &ChartPane) -> Option<String> {
         return Some("States have only times of arrival: not drawn by source time".to_owned());
     }
     let start_ns = canvas.plot.start_ns;
-    let mut topics = pane.topics.iter();
-    let ends_here = topics.any(|name| {
-        let topic = scene.store.topic_named(name.as_str());
-        topic.is_some_and(|topic| {
-            let first_ns = scene.drawn(topic).and_then(SampleSeries::first_time);
-            let may_come = matches!(topic.past(), PastHistory::Before(_));
-            !may_come && topic.by_source().is_some() && first_ns.is_some_and(|at| at > start_ns)
-        })
+    let begins_ns = pane.topics.iter().filter_map(|name| {
+        let topic = scene.store.topic_named(name.as_str())?;
+        topic.by_source()?;
+        let may_come = matches!(topic.past(), PastHistory::Before(_));
+        let first_ns = scene.drawn(topic).and_then(SampleSeries::first_time);
+        first_ns.filter(|_| !may_come)
     });
-    ends_here.then(|| "Older history has only times of arrival".to_owned())
+    // Older history of the server has only times of arrival.
+    let begins_ns = begins_ns.max().filter(|&at| at > start_ns)?;
+    let at = scene.zone.date_time(begins_ns);
+    Some(format!("The updates held here begin at {at}"))
 }
 
 /// The start of the time of which older history is to be asked for, as an arrival: all of it while

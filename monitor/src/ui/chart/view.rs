@@ -161,9 +161,11 @@ fn paint<'s>(
         marks::alerts(canvas, charted);
     }
     // The main series is the last one, so that its label is on top.
-    for charted in topics.iter().rev() {
+    let places = axes.each_ref().map(|axis| axis.label_places(topics));
+    for (number, charted) in topics.iter().enumerate().rev() {
         let at = usize::from(charted.side == AxisSide::Left);
-        widest[at] = widest[at].max(axes[at].last_value(charted));
+        let place = places[at].get(number).copied().flatten();
+        widest[at] = widest[at].max(axes[at].last_value(charted, place));
     }
     widest
 }
