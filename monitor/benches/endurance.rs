@@ -82,10 +82,61 @@ fn main() -> Result<()> {
         )?;
         lines = all;
     }
+    writeln!(out, "{}", Figures::of(&lines)?)?;
     check(&lines)
 }
 
+/// What the whole run comes to.
+struct Figures {
+    memory: (u64, u64),
+    gap_ms: f64,
+    last: Line,
+}
+
+impl Figures {
+    fn of(lines: &[Line]) -> Result<Self> {
+        let last = lines.last().context("no line")?;
+        let filled = &lines[(lines.len() as f64 * FILLED) as usize..];
+        let memory = filled.iter().map(|line| line.rss_bytes);
+        let memory = memory.clone().min().zip(memory.max()).context("no line")?;
+        // The first line has the repaints in which the window was built.
+        let gaps = lines[1..].iter().map(|line| line.gap_ms);
+        Ok(Self {
+            memory,
+            gap_ms: gaps.fold(0.0, f64::max),
+            last: *last,
+        })
+    }
+}
+
+impl std::fmt::Display for Figures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            memory: (least, most),
+            gap_ms,
+            last,
+        } = self;
+        let due = last.seconds * RATE;
+        write!(
+            f,
+            "{} s: memory {} to {} MiB after the history was full (it may grow by {}), longest gap \
+             {gap_ms:.0} ms (limit {GAP_MAX_MS:.0}), {} of {due} updates counted ({:.1} %), {} of \
+             them received or conflated, {} lost, {} dropped",
+            last.seconds,
+            least >> 20,
+            most >> 20,
+            GROWTH_MAX_BYTES >> 20,
+            last.updates,
+            last.updates as f64 / due.max(1) as f64 * 100.0,
+            last.received + last.conflated,
+            last.lost,
+            last.dropped
+        )
+    }
+}
+
 /// A line of the program's report.
+#[derive(Clone, Copy)]
 struct Line {
     seconds: u64,
     rss_bytes: u64,
@@ -115,18 +166,14 @@ impl Line {
 }
 
 fn check(lines: &[Line]) -> Result<()> {
-    let last = lines.last().context("no line")?;
-    let filled = &lines[(lines.len() as f64 * FILLED) as usize..];
-    let memory = filled.iter().map(|line| line.rss_bytes);
-    let (least, most) = (memory.clone().min(), memory.max());
-    let (least, most) = least.zip(most).context("no line")?;
+    let figures = Figures::of(lines)?;
+    let ((least, most), last) = (figures.memory, figures.last);
     ensure!(
         most - least <= GROWTH_MAX_BYTES,
         "memory was between {} and {} MiB after the history was full",
         least >> 20,
         most >> 20
     );
-    // The first line has the repaints in which the window was built.
     for line in &lines[1..] {
         ensure!(
             line.gap_ms <= GAP_MAX_MS,

@@ -88,6 +88,14 @@ impl Monitor {
                 self.common.preferences.zone = zone;
                 self.screen.zone = zone.zone();
             }
+            UiCommand::ToggleSourceTimes => {
+                let is_on = !self.common.preferences.source_times;
+                self.common.preferences.source_times = is_on;
+                self.notify(match is_on {
+                    true => "Charts show source times.".to_owned(),
+                    false => "Charts show times of arrival.".to_owned(),
+                });
+            }
             UiCommand::SetReference(reference) => self.common.preferences.reference = reference,
             UiCommand::SetFlash(flash) => self.common.preferences.flash = flash,
             UiCommand::SetSoundCommand(line) => self.common.preferences.sound_command = line,

@@ -44,12 +44,18 @@ impl Monitor {
                 self.notify(format!("{name} has no history to save."));
                 continue;
             };
-            let Some(series) = topic.series.clone() else {
+            let by_source = active.has_source_times && topic.by_source().is_some();
+            let Some(series) = topic.drawn(by_source).cloned() else {
                 self.notify(format!("{name} has no history to save."));
                 continue;
             };
             let decimals = topic.decimals;
-            let rows = held_rows(topic, Interval::Second, window, self.now_ns);
+            let rows = match active.has_source_times {
+                false => held_rows(topic, Interval::Second, window, self.now_ns),
+                // Rows are of times of arrival.
+                true => Vec::new(),
+            };
+            let heading = if by_source { "source_time" } else { "time" };
             // Of the time of the rows only some samples are held.
             let first_ns = rows.last().map_or(window.0, |last| last.end_ns);
             let window = (window.0.max(first_ns), window.1);
@@ -60,7 +66,7 @@ impl Monitor {
                 let failed =
                     |path: &Path, error| format!("Cannot save {}: {error}", path.display());
                 let written = destination::write_file(&path, |out| {
-                    csv::write(&series, decimals, window, out)
+                    csv::write(&series, heading, decimals, window, out)
                 });
                 let written = written.map_err(|error| failed(&path, error))?;
                 let saved = format!("{written} rows saved to {}", path.display());

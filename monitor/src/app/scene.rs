@@ -31,6 +31,7 @@ impl Monitor {
             theme: Theme::of(preferences.theme),
             zone: &self.screen.zone,
             now_ns: self.now_ns,
+            source_shift_ns: None,
             pace_ns: i64::try_from(self.screen.pace.as_nanos()).unwrap_or(i64::MAX),
             is_picture: self.owner.wanted_picture.is_some(),
             published: self.screen.published.as_ref(),

@@ -48,6 +48,7 @@ impl Monitor {
             keyboard::pressed(ui.ctx())
         };
         self.dropped_files(ui, &mut commands);
+        self.order_by_source();
         self.show_panels(ui, &mut commands);
         self.owner
             .picture_drawn(self.panels.workspace.active_rect());
@@ -60,6 +61,17 @@ impl Monitor {
         }
         self.schedule(ui.ctx());
         self.screen.repaints.end(begun.elapsed());
+    }
+
+    /// Brings what charts draw by source time up to date.
+    fn order_by_source(&mut self) {
+        let wanted = self.common.preferences.source_times;
+        let is_playing = self.recordings.playing.is_some();
+        let store = &mut self.server.store;
+        store.order_by_source(wanted && !is_playing, self.now_ns);
+        if let Some(playing) = &mut self.recordings.playing {
+            playing.data.store.order_by_source(wanted, self.now_ns);
+        }
     }
 
     fn show_panels(&mut self, ui: &mut Ui, commands: &mut Vec<UiCommand>) {

@@ -13,11 +13,12 @@ use crate::data::{
     history::{LANE_MAIN, LANE_SECOND, SampleSeries, SeriesKind},
 };
 
-/// Writes the samples between two times. Times are in UTC to the nanosecond (RFC 3339). The last
-/// column is the number of updates missing before the sample (`?` if unknown). Returns the number
-/// of samples.
+/// Writes the samples between two times, which have the heading `heading`. Times are in UTC to the
+/// nanosecond (RFC 3339). The last column is the number of updates missing before the sample (`?`
+/// if unknown). Returns the number of samples.
 pub(crate) fn write(
     series: &SampleSeries,
+    heading: &str,
     decimals: u8,
     (from_ns, to_ns): (TimeNs, TimeNs),
     out: &mut impl Write,
@@ -27,7 +28,7 @@ pub(crate) fn write(
         SeriesKind::Trade => "price,size,side",
         SeriesKind::Quote => "bid,ask,bid_size,ask_size",
     };
-    writeln!(out, "time,{columns},lost_before")?;
+    writeln!(out, "{heading},{columns},lost_before")?;
     let (from, to) = (
         series.index_at(from_ns),
         series.index_at(to_ns.saturating_add(1)),
@@ -133,7 +134,7 @@ mod tests {
         series.append(1_000_000_000, [39_485.125, 1.0]);
         series.append(2_000_000_001, [1.0, 1.0]);
         let mut out = Vec::new();
-        let rows = write(&series, 2, (0, 1_000_000_000), &mut out).unwrap();
+        let rows = write(&series, "time", 2, (0, 1_000_000_000), &mut out).unwrap();
         assert_eq!(rows, 2);
         assert_eq!(
             String::from_utf8(out).unwrap(),
@@ -177,7 +178,7 @@ mod tests {
         };
         series.append_with(0, [1.5, 1.75], sizes);
         let mut out = Vec::new();
-        write(&series, 2, (0, 1), &mut out).unwrap();
+        write(&series, "time", 2, (0, 1), &mut out).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "time,bid,ask,bid_size,ask_size,lost_before\n\

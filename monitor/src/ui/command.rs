@@ -99,6 +99,8 @@ pub enum UiCommand {
     SetMemoryLimit(usize),
     /// Change the time zone.
     SetZone(ZoneChoice),
+    /// Show source times on charts, or times of arrival again.
+    ToggleSourceTimes,
     /// Choose what changes are measured from.
     SetReference(ChangeReference),
     /// Set whether changed values flash.

@@ -11,6 +11,7 @@ use crate::{
         derived::DerivedTopics,
         format::Zone,
         health::Health,
+        history::SampleSeries,
         login::Login,
         published::LastPublished,
         repaints::Repaints,
@@ -66,8 +67,10 @@ pub(crate) struct Scene<'a> {
     pub(crate) theme: &'a Theme,
     /// The time zone of the times that are shown.
     pub(crate) zone: &'a Zone,
-    /// The time by the server's clock.
+    /// The time by the server's clock; of a chart that shows source times, the time of its sources.
     pub(crate) now_ns: TimeNs,
+    /// What that time is ahead of the server's clock.
+    pub(crate) source_shift_ns: Option<i64>,
     /// The interval of repaints while updates come.
     pub(crate) pace_ns: i64,
     /// Whether the active pane is drawn as a picture, for a file.
@@ -92,14 +95,26 @@ pub(crate) enum Quiet {
 }
 
 impl Scene<'_> {
+    /// The samples of a topic as the chart draws them.
+    pub(crate) fn drawn<'t>(&self, topic: &'t MonitoredTopic) -> Option<&'t SampleSeries> {
+        topic.drawn(self.source_shift_ns.is_some())
+    }
+
     /// The change of a topic's value in percent, from the chosen reference.
     pub(crate) fn change_percent(&self, topic: &MonitoredTopic) -> Option<f64> {
         topic.change_percent(self.preferences.reference, self.now_ns)
     }
 
+    /// Since when there is no connection, by the time that is shown.
+    pub(crate) fn disconnected_ns(&self) -> Option<TimeNs> {
+        let since_ns = self.health.disconnected_ns?;
+        Some(since_ns.saturating_add(self.source_shift_ns.unwrap_or(0)))
+    }
+
     /// How long no update of any topic has come.
     pub(crate) fn quiet(&self) -> Quiet {
-        let age_ns = self.store.newest_ns().map(|time_ns| self.now_ns - time_ns);
+        let now_ns = self.now_ns - self.source_shift_ns.unwrap_or(0);
+        let age_ns = self.store.newest_ns().map(|time_ns| now_ns - time_ns);
         match age_ns {
             Some(age_ns) if age_ns < 10 * SECOND => Quiet::No,
             Some(age_ns) if age_ns < MINUTE => Quiet::Seconds,

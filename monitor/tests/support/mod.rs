@@ -26,6 +26,8 @@ pub(crate) struct Script {
     pub(crate) now_ns: i64,
     /// Quality of the next updates.
     pub(crate) quality: Quality,
+    /// Source time of the next updates.
+    pub(crate) source_ns: Option<i64>,
     position: u64,
     seqs: std::collections::HashMap<String, u64>,
 }
@@ -36,6 +38,7 @@ impl Script {
             queue,
             now_ns: START_NS,
             quality: Quality::Live,
+            source_ns: None,
             position: 0,
             seqs: Default::default(),
         }
@@ -103,7 +106,7 @@ impl Script {
             topic: Topic::new(topic).unwrap(),
             position: self.position,
             seq: *seq,
-            source_time_ns: None,
+            source_time_ns: self.source_ns,
             ingest_time_ns: self.now_ns,
             quality: self.quality,
             value,

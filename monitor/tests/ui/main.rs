@@ -14,6 +14,7 @@ mod names;
 mod payloads;
 mod recordings;
 mod series;
+mod source_time;
 #[path = "../support/mod.rs"]
 mod support;
 mod views;

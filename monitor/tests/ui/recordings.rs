@@ -96,7 +96,7 @@ fn writing_to(folder: &std::path::Path) -> Harness<'static, Bench> {
 }
 
 /// The only file with this ending.
-fn only_file(folder: &std::path::Path, ending: &str) -> std::path::PathBuf {
+pub(super) fn only_file(folder: &std::path::Path, ending: &str) -> std::path::PathBuf {
     let begun = Instant::now();
     loop {
         let entries = std::fs::read_dir(folder).unwrap().flatten();

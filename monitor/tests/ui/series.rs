@@ -339,3 +339,33 @@ fn nothing_is_printed_over_anything_at_any_size_and_in_any_colours() {
         }
     }
 }
+
+#[test]
+fn newest_values_that_are_near_each_other_are_read_side_by_side() {
+    let mut harness = filled(&[BTC]);
+    for topic in ["market/ETH-USDT/trade", "market/SOL-USDT/trade"] {
+        let script = &mut harness.state_mut().script;
+        script.latest(topic, trade("39484.66", "1"));
+        harness.run_steps(2);
+        row(&harness, topic).click_modifiers(Modifiers::SHIFT);
+        harness.run_steps(3);
+    }
+    let script = &mut harness.state_mut().script;
+    for at in 0..40 {
+        script.now_ns += SECOND / 2;
+        let price = format!("39{}.00", 400 + at * 4);
+        script.every(BTC, trade(&price, "0.1"));
+        script.every("market/ETH-USDT/trade", trade("39484.66", "1"));
+        script.every("market/SOL-USDT/trade", trade("39484.71", "1"));
+    }
+    script.every(BTC, trade("39484.64", "0.1"));
+    harness.run_steps(3);
+    harness.remove_cursor();
+    harness.run_steps(2);
+    let axis = harness.get_by_label(&format!("Value axis of {BTC}")).rect();
+    let labels = texts(&harness, axis);
+    for value in ["39 484.64", "39 484.66", "39 484.71"] {
+        assert!(labels.iter().any(|(text, _)| text == value), "{labels:?}");
+    }
+    assert_apart(&harness, axis, "newest values");
+}

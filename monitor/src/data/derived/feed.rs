@@ -8,7 +8,8 @@ use crate::data::history::{GapCause, LANE_MAIN, LANE_SECOND, SampleSeries, Serie
 /// What follows for the derived history.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Step {
-    Value(TimeNs, f64),
+    /// A value, with the source time of the sample that it follows from.
+    Value(TimeNs, f64, Option<TimeNs>),
     /// There is no value at this time, for this reason.
     Absent(TimeNs, &'static str),
     /// Updates are missing from here on: how many, if that is known, and the cause.
@@ -97,7 +98,7 @@ impl SourceReader {
             self.places[number].next += 1;
             let given = given(series, index, time_ns);
             steps.extend(match self.calculation.value(number, given) {
-                Outcome::Value(value) => Some(Step::Value(time_ns, value)),
+                Outcome::Value(value) => Some(Step::Value(time_ns, value, series.source_ns(index))),
                 Outcome::Absent(why) => Some(Step::Absent(time_ns, why)),
                 Outcome::Waiting => None,
             });

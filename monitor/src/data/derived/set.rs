@@ -12,7 +12,7 @@ use super::{
     limits::DERIVED_MAX,
 };
 use crate::data::{
-    history::{GapCause, SampleSeries, SeriesKind},
+    history::{GapCause, SampleExtra, SampleSeries, SeriesKind},
     topics::Store,
 };
 
@@ -115,9 +115,9 @@ impl DerivedState {
         }
         for step in steps {
             match step {
-                Step::Value(time_ns, value) => {
+                Step::Value(time_ns, value, source_ns) => {
                     store.with_derived_series(&self.topic, |series| {
-                        series.append(time_ns, [value, 0.0]);
+                        append(series, time_ns, value, source_ns);
                     });
                     store.show_derived(&self.topic, Value::Reading(value), time_ns);
                     shown(store, &self.topic, time_ns);
@@ -144,13 +144,21 @@ impl DerivedState {
     }
 }
 
+fn append(series: &mut SampleSeries, time_ns: TimeNs, value: f64, source_ns: Option<TimeNs>) {
+    let extra = SampleExtra {
+        source_ns,
+        ..SampleExtra::default()
+    };
+    series.append_with(time_ns, [value, 0.0], extra);
+}
+
 /// Appends steps to a history. Returns the newest value, or why there is none.
 fn apply_to(series: &mut SampleSeries, steps: &[Step]) -> Option<(TimeNs, Value)> {
     let mut newest = None;
     for step in steps {
         match *step {
-            Step::Value(time_ns, value) => {
-                series.append(time_ns, [value, 0.0]);
+            Step::Value(time_ns, value, source_ns) => {
+                append(series, time_ns, value, source_ns);
                 newest = Some((time_ns, Value::Reading(value)));
             }
             Step::Absent(time_ns, why) => {

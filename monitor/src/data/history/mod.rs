@@ -1,5 +1,6 @@
 //! The history of one topic: samples, their summaries, and the gaps between them.
 
+mod by_source;
 mod extras;
 mod gap;
 mod kind;
@@ -9,7 +10,8 @@ mod series;
 mod summary;
 
 pub(crate) use self::{
-    extras::SampleExtra, kind::LANE_SECOND, series::SeriesId, summary::ValueSummary,
+    by_source::SeriesBySource, extras::SampleExtra, kind::LANE_SECOND, series::SeriesId,
+    summary::ValueSummary,
 };
 pub use self::{
     gap::{GapCause, SeriesGap},

@@ -26,6 +26,14 @@ impl<T> Default for ChunkRing<T> {
 }
 
 impl<T: Copy> ChunkRing<T> {
+    /// An empty column whose first value has this index, a multiple of [`CHUNK_SAMPLES`].
+    pub(super) fn starting_at(base: u64) -> Self {
+        Self {
+            base,
+            chunks: VecDeque::new(),
+        }
+    }
+
     /// Index of the oldest value held.
     pub(super) fn start(&self) -> u64 {
         self.base

@@ -87,8 +87,8 @@ impl SampleSeries {
 
     /// Appends a sample with what it has beside its values.
     pub(crate) fn append_with(&mut self, time_ns: TimeNs, values: [f64; 2], extra: SampleExtra) {
-        self.extras.push(extra);
         let index = self.end();
+        self.extras.push(extra, self.times.start()..index);
         let time_ns = match self.last_time() {
             Some(last) => time_ns.max(last),
             None => time_ns,
@@ -162,6 +162,29 @@ impl SampleSeries {
             self.mark_gap(lost, cause);
         }
         self.evicted += other.evicted;
+    }
+
+    /// Appends a sample of another series at another time, with the gap before it.
+    pub(super) fn append_from(&mut self, other: &Self, index: u64, time_ns: TimeNs) {
+        let at = other.gaps.partition_point(|gap| gap.before < index);
+        if let Some(gap) = other.gaps.get(at).filter(|gap| gap.before == index) {
+            self.mark_gap(gap.lost, gap.cause);
+        }
+        let mut values = [0.0; 2];
+        for (lane, value) in values.iter_mut().enumerate().take(self.kind.lanes()) {
+            *value = other.value(lane, index);
+        }
+        self.append_with(time_ns, values, other.extra(index));
+    }
+
+    /// Has the same gap after its newest sample as another series, or none.
+    pub(super) fn copy_open_gap(&mut self, other: &Self) {
+        self.pending = other.pending;
+    }
+
+    /// Has no gap after its newest sample.
+    pub(super) fn close_gap(&mut self) {
+        self.pending = None;
     }
 
     fn push_gap(&mut self, gap: SeriesGap) {
@@ -253,6 +276,16 @@ impl SampleSeries {
     /// What a sample between [`Self::start`] and [`Self::end`] has beside its values.
     pub(crate) fn extra(&self, index: u64) -> SampleExtra {
         self.extras.get(index)
+    }
+
+    /// The source time of a sample between [`Self::start`] and [`Self::end`], if it has one.
+    pub(crate) fn source_ns(&self, index: u64) -> Option<TimeNs> {
+        self.extras.source_ns(index)
+    }
+
+    /// Whether there are source times.
+    pub(crate) fn has_sources(&self) -> bool {
+        self.extras.has_sources()
     }
 
     /// The gap after the newest sample, if there is one: its start, how many updates are missing,

@@ -485,31 +485,68 @@ fn the_seconds_add_up_to_the_minute_exactly() {
     assert_eq!(of_minutes.len(), 3);
 }
 
-#[test]
-fn a_new_epoch_keeps_what_had_ended_and_asks_for_the_rest() {
-    let (model, mut client) = joined();
-    let before = shown(&client, Interval::Second, model.now_ns);
+/// The server has another epoch. The client asks again, and this is what it shows when it has got
+/// the answer.
+fn shown_after_a_restart(
+    model: &Model,
+    client: &mut Client,
+    answer: impl FnOnce(Question) -> Page,
+) -> Vec<LongBar> {
     client.history.disconnected();
     client.history.epoch_changed();
     client.history.every_from(0);
-    let wanted = (model.now_ns - MINUTE, model.now_ns + SECOND);
-    let question = client
-        .history
-        .want(Interval::Second, wanted, model.now_ns + SECOND);
+    let now_ns = model.now_ns + SECOND;
+    let wanted = (model.now_ns - MINUTE, now_ns);
+    let question = client.history.want(Interval::Second, wanted, now_ns);
     let question = question.expect("it asks again");
-    let newest = before.last().unwrap().start_ns;
-    assert_eq!((question.from_ns, question.before_ns), (Some(newest), None));
+    assert_eq!((question.from_ns, question.before_ns), (None, None));
     client.history.asked(question);
-    let page = Page {
-        position: 1,
-        bars: Vec::new(),
-        more: false,
-    };
     client
         .history
-        .answer(Interval::Second, page, model.now_ns + SECOND);
-    let after = shown(&client, Interval::Second, model.now_ns + SECOND);
-    assert_eq!(after, before[..before.len() - 1]);
+        .answer(Interval::Second, answer(question), now_ns);
+    shown(client, Interval::Second, now_ns)
+}
+
+#[test]
+fn a_new_epoch_that_knows_nothing_keeps_what_is_known_and_marks_its_end() {
+    let (model, mut client) = joined();
+    let mut before = shown(&client, Interval::Second, model.now_ns);
+    let begun = LongBar {
+        start_ns: before.last().unwrap().start_ns + 3 * SECOND,
+        state: CandleState::Incomplete,
+        ..before[0]
+    };
+    let after = shown_after_a_restart(&model, &mut client, |_| Page {
+        position: 1,
+        bars: vec![begun],
+        more: false,
+    });
+    before.last_mut().unwrap().state = CandleState::Incomplete;
+    before.push(begun);
+    assert_eq!(after, before);
+}
+
+#[test]
+fn marks_of_an_earlier_epoch_give_way_to_what_the_server_knows_now() {
+    let (mut model, mut client) = joined();
+    let before = shown(&client, Interval::Second, model.now_ns);
+    // It has read more than was delivered: the second half of the last interval.
+    model.now_ns += SECOND / 4;
+    model.publish(1, 0);
+    let mut expected = model.bars(Interval::Second);
+    for bar in &mut expected[20..25] {
+        bar.state = CandleState::Incomplete;
+    }
+    let known = expected.clone();
+    let after = shown_after_a_restart(&model, &mut client, |_| Page {
+        position: model.position,
+        bars: known.into_iter().map(sent).collect(),
+        more: false,
+    });
+    assert_ne!(after[20..25], before[20..25]);
+    let last = expected.len() - 1;
+    assert_eq!(after[..last], expected[..last]);
+    assert_eq!(after[last].count, expected[last].count);
 }
 
 #[test]

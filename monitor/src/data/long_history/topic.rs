@@ -109,9 +109,11 @@ impl TopicLongHistory {
         self.availability = LongAvailability::Unknown;
     }
 
-    /// Positions and seqs start again. Intervals that have ended stay what they were.
+    /// Positions and seqs start again. Known intervals stay, and the server is asked for all again.
     pub(crate) fn epoch_changed(&mut self) {
-        self.doubt();
+        for track in &mut self.tracks {
+            track.epoch_changed();
+        }
         self.log.stop();
         self.seq = 0;
         if let Reception::Every(newest) = &mut self.reception {

@@ -68,6 +68,8 @@ pub(crate) struct LongTrack {
     join_rest_until_ns: TimeNs,
     wanted: (TimeNs, TimeNs),
     wanted_at_ns: TimeNs,
+    /// The start of the newest interval that was known when the newest epoch began.
+    earlier_ns: Option<TimeNs>,
 }
 
 impl LongTrack {
@@ -83,6 +85,7 @@ impl LongTrack {
             join_rest_until_ns: TimeNs::MIN,
             wanted: (0, 0),
             wanted_at_ns: 0,
+            earlier_ns: None,
         }
     }
 
@@ -195,6 +198,7 @@ impl LongTrack {
         {
             self.forget();
         }
+        self.keep_earlier(from_ns, to_ns, &mut bars);
         let open = bars.last().filter(|bar| bar.state == CandleState::Open);
         let open_ns = open.map(|bar| bar.start_ns);
         self.insert(from_ns, to_ns, bars);
@@ -218,6 +222,41 @@ impl LongTrack {
             self.join_rest_until_ns = now_ns.saturating_add(REST_NS);
         }
         self.bound();
+    }
+
+    /// Another epoch began: the server may have started with nothing, or with what it kept on disk.
+    /// All is asked for again, and what it does not have stays as it is known here.
+    pub(super) fn epoch_changed(&mut self) {
+        self.doubt();
+        self.coverage = Coverage::default();
+        if let Some(newest) = self.bars.back_mut() {
+            if newest.state == CandleState::Open {
+                // What came after its newest update is unknown.
+                newest.state = CandleState::Incomplete;
+            }
+            self.earlier_ns = Some(newest.start_ns);
+        }
+    }
+
+    /// Adds to an answer the intervals of earlier epochs of which more updates are known here.
+    fn keep_earlier(&self, from_ns: TimeNs, to_ns: TimeNs, bars: &mut Vec<LongBar>) {
+        let Some(until_ns) = self.earlier_ns else {
+            return;
+        };
+        let end_ns = to_ns.min(until_ns.saturating_add(1));
+        let answered = std::mem::take(bars);
+        let mut answered = answered.into_iter().peekable();
+        for known in self.bars_between(from_ns, end_ns) {
+            while let Some(bar) = answered.next_if(|bar| bar.start_ns < known.start_ns) {
+                bars.push(bar);
+            }
+            let same = answered.next_if(|bar| bar.start_ns == known.start_ns);
+            bars.push(match same {
+                Some(bar) if bar.count >= known.count => bar,
+                Some(_) | None => *known,
+            });
+        }
+        bars.extend(answered);
     }
 
     /// Replaces the intervals between two times.
@@ -275,6 +314,7 @@ impl LongTrack {
         self.bars.clear();
         self.coverage = Coverage::default();
         self.joined = None;
+        self.earlier_ns = None;
     }
 
     /// Forgets what is farthest from the time that is wanted, if there is too much.

@@ -57,7 +57,7 @@ pub(super) fn append(
         }
     }
     if sample::is_number(kind, values) {
-        let extra = sample::extra_of(&update.value);
+        let extra = sample::extra_of(update);
         series.append_with(update.ingest_time_ns, values, extra);
     } else {
         series.mark_gap(Some(0), GapCause::NotANumber);

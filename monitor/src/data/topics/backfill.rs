@@ -135,7 +135,7 @@ impl MonitoredTopic {
             match sample::of_value(&update.value) {
                 _ if sample::is_past(update) => {}
                 Some((_, values)) if sample::is_number(kind, values) => {
-                    let extra = sample::extra_of(&update.value);
+                    let extra = sample::extra_of(update);
                     joined.append_with(update.ingest_time_ns, values, extra);
                 }
                 Some(_) | None => joined.mark_gap(Some(0), GapCause::NotANumber),

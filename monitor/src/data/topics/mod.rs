@@ -2,6 +2,7 @@
 
 mod appending;
 mod backfill;
+mod by_source;
 mod derived;
 mod keys;
 mod latest;

@@ -26,18 +26,22 @@ pub(super) fn of_value(value: &Value) -> Option<(SeriesKind, [f64; 2])> {
 }
 
 /// What a sample has beside its numbers.
-pub(super) fn extra_of(value: &Value) -> SampleExtra {
-    match value {
+pub(super) fn extra_of<T>(update: &Update<T>) -> SampleExtra {
+    let source = SampleExtra {
+        source_ns: update.source_time_ns,
+        ..SampleExtra::default()
+    };
+    match &update.value {
         Value::Trade(trade) => SampleExtra {
             side: trade.side,
-            ..SampleExtra::default()
+            ..source
         },
         Value::Quote(quote) => SampleExtra {
             sizes: [quote.bid_size, quote.ask_size]
                 .map(|size| size.map_or(f64::NAN, Decimal::to_f64)),
-            ..SampleExtra::default()
+            ..source
         },
-        _ => SampleExtra::default(),
+        _ => source,
     }
 }
 

@@ -68,6 +68,8 @@ pub struct Store {
     payload_bytes: usize,
     /// The topics of which states are kept, and whether their messages are.
     pub(super) watched: HashMap<Topic, bool>,
+    /// Whether samples by source time are kept.
+    pub(super) has_by_source: bool,
     /// What the user has set, also for topics that have not come yet.
     settings: BTreeMap<Topic, TopicSettings>,
 }
@@ -96,6 +98,7 @@ impl Store {
             status_changes: 0,
             payload_bytes: 0,
             watched: HashMap::new(),
+            has_by_source: false,
             settings: BTreeMap::new(),
         }
     }
@@ -335,6 +338,7 @@ impl Store {
         let target = self.memory_limit - self.memory_limit / EVICT_SLACK_DIVISOR;
         let weight = |topic: &MonitoredTopic| {
             let bytes = topic.series.as_ref().map_or(0, SampleSeries::bytes);
+            let bytes = bytes + topic.by_source_bytes();
             match topic.lossless {
                 Lossless::No => bytes * UNWATCHED_WEIGHT,
                 Lossless::Asked | Lossless::Yes => bytes,
@@ -355,6 +359,9 @@ impl Store {
             if series.evict_chunk() {
                 self.bytes = self.bytes - bytes + series.bytes();
                 self.totals.evicted += series.evicted() - evicted;
+                let bytes = topic.by_source_bytes();
+                topic.evict_by_source();
+                self.bytes = self.bytes - bytes + topic.by_source_bytes();
                 heaviest.push((weight(topic), Reverse(key)));
             }
         }

@@ -9,7 +9,7 @@ use super::{
     messages::{Message, MessageLog},
     states::{StateHistory, StatusHistory},
 };
-use crate::data::long_history::TopicLongHistory;
+use crate::data::{history::SeriesBySource, long_history::TopicLongHistory};
 
 /// What is kept of a topic while it is charted or inspected.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,8 @@ pub(crate) struct Watched {
     pub(crate) states: StateHistory,
     pub(crate) statuses: StatusHistory,
     pub(crate) long: TopicLongHistory,
+    /// Only while charts show source times.
+    pub(crate) by_source: Option<SeriesBySource>,
     /// Only while it is inspected.
     pub(crate) messages: Option<MessageLog>,
 }

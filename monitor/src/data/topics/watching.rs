@@ -71,7 +71,9 @@ impl Store {
         let before = std::mem::replace(&mut self.watched, wanted);
         for name in before.keys().filter(|name| !charted.contains(*name)) {
             if let Some(topic) = self.topic_mut(name) {
+                let freed = topic.by_source_bytes();
                 topic.watched = None;
+                self.bytes -= freed;
             }
         }
         for name in charted {

@@ -24,6 +24,9 @@ pub struct Preferences {
     pub memory_limit: usize,
     /// The time zone of the times that are shown.
     pub zone: ZoneChoice,
+    /// Whether charts show the times of the sources, where they give any, and not those of arrival.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub source_times: bool,
     /// Whether changed values flash.
     pub flash: bool,
     /// The program that plays a sound, with its arguments.
@@ -56,6 +59,7 @@ impl Default for Preferences {
             zoom: 1.0,
             memory_limit: MEMORY_LIMIT_DEFAULT_BYTES,
             zone: ZoneChoice::default(),
+            source_times: false,
             flash: true,
             sound_command: SOUND_COMMAND_DEFAULT.to_owned(),
             folder: String::new(),

@@ -166,8 +166,12 @@ pub(super) fn measured(
     window: &ChartWindow,
 ) -> Option<Measured> {
     let shortest = rows::interval_of(window);
-    let held = held_rows(topic, shortest, cursors.span(), scene.now_ns);
-    Some(cursors.measure(topic.series.as_ref()?, &held))
+    let held = match scene.source_shift_ns {
+        None => held_rows(topic, shortest, cursors.span(), scene.now_ns),
+        // Rows are of times of arrival.
+        Some(_) => Vec::new(),
+    };
+    Some(cursors.measure(scene.drawn(topic)?, &held))
 }
 
 /// The words about a part of which only rows are known.

@@ -49,10 +49,10 @@ pub(super) fn charted_topics<'a>(
         .filter(|(_, (name, _))| !options.is_hidden(name))
         .filter_map(|(number, (name, reduction))| {
             let topic = scene.store.topic_named(name.as_str())?;
-            let series = topic.series.as_ref()?;
-            // What is computed here is not known to the server.
-            let is_derived = scene.derived.has(name);
-            let long = topic.long().filter(|_| !is_derived);
+            let series = scene.drawn(topic)?;
+            // What is computed here is not known to the server, which has only times of arrival.
+            let is_only_here = scene.derived.has(name) || scene.source_shift_ns.is_some();
+            let long = topic.long().filter(|_| !is_only_here);
             let mut wanted = Vec::new();
             let mut rows = None;
             let mut first = series.start();
@@ -72,7 +72,7 @@ pub(super) fn charted_topics<'a>(
                     } else {
                         round_interval(least)
                     };
-                    if !is_derived {
+                    if !is_only_here {
                         wanted = long_time::wanted_candles(window, interval_ns);
                     }
                     let candles = joined_candles(
@@ -86,7 +86,7 @@ pub(super) fn charted_topics<'a>(
                 }
                 (ChartStyle::Line, SeriesKind::Quote) => {
                     // Without a connection it is unknown which quote holds.
-                    let until_ns = scene.health.disconnected_ns.unwrap_or(scene.now_ns);
+                    let until_ns = scene.disconnected_ns().unwrap_or(scene.now_ns);
                     Drawing::Band(reduction.band_from(series, window, until_ns, first))
                 }
                 (ChartStyle::Line, SeriesKind::Reading | SeriesKind::Trade) => {

@@ -11,6 +11,7 @@ use crate::{
     },
     ui::{
         names::Name,
+        scene::Scene,
         theme::{self, Theme},
     },
 };
@@ -45,6 +46,14 @@ fn states(topic: &MonitoredTopic) -> Option<&Watched> {
     is_lane.then_some(watched)
 }
 
+/// Whether a topic of the chart has a lane.
+pub(super) fn has_any(scene: &Scene<'_>, pane: &ChartPane) -> bool {
+    pane.topics.iter().any(|name| {
+        let topic = scene.store.topic_named(name.as_str());
+        topic.is_some_and(|topic| states(topic).is_some())
+    })
+}
+
 /// Draws a lane for each topic without numbers: at the top of an empty chart, below its legend of
 /// the height `legend`, and at the bottom of one with lines. Returns whether there is any.
 pub(super) fn draw(
@@ -54,6 +63,9 @@ pub(super) fn draw(
     legend: f32,
 ) -> bool {
     let scene = canvas.scene;
+    if scene.source_shift_ns.is_some() {
+        return false;
+    }
     let topics = pane.topics.iter();
     let topics = topics.filter(|name| !pane.options.is_hidden(name));
     let topics = topics.filter_map(|name| scene.store.topic_named(name.as_str()));

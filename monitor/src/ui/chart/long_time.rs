@@ -7,6 +7,7 @@ use super::{
     canvas::{Canvas, ChartedTopic, Drawing},
     paint,
     pane::ChartPane,
+    source_time,
 };
 use crate::{
     data::{
@@ -76,7 +77,11 @@ pub(super) fn requests(
         let wanted = charted.wanted.iter();
         requests.extend(wanted.map(|&wanted| request(&charted.topic.name, wanted)));
     }
-    for name in &pane.topics {
+    let topics_by_arrival = match scene.source_shift_ns {
+        None => &pane.topics[..],
+        Some(_) => &[],
+    };
+    for name in topics_by_arrival {
         let topic = scene.store.topic_named(name.as_str());
         // A topic without a number so far may have had some.
         if topic.is_some_and(|topic| topic.series.is_none()) && !scene.derived.has(name) {
@@ -144,13 +149,18 @@ pub(super) fn note(canvas: &Canvas<'_>, pane: &ChartPane, topics: &[ChartedTopic
             topic.series.is_none() && tracks.iter().any(LongTrack::is_asking)
         })
     };
-    let Some(text) = notes.or_else(|| is_loading().then(|| "Loading".to_owned())) else {
+    let Some(text) = notes
+        .or_else(|| is_loading().then(|| "Loading".to_owned()))
+        .or_else(|| source_time::missing(canvas, pane))
+    else {
         return;
     };
     let area = canvas.areas.plot;
     let place = pos2(area.left() + 8.0, area.top() + 6.0);
     let (font, color) = (theme::axis_text(), canvas.theme().muted);
-    let galley = canvas.inside.layout_no_wrap(text, font, color);
+    // A narrow chart has it in several lines.
+    let room = (area.width() - 16.0).max(1.0);
+    let galley = canvas.inside.layout(text, font, color, room);
     let rect = Align2::LEFT_TOP.anchor_size(place, galley.size());
     let ground = canvas.theme().background.gamma_multiply(0.85);
     canvas.inside.rect_filled(rect.expand(2.0), 3, ground);

@@ -51,6 +51,10 @@ pub(super) fn gaps(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
 /// Hatches the times in which the server was silent, over the lines that were drawn across them.
 /// Where updates of such a time came later, it was only the network.
 pub(super) fn silences(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>]) {
+    if canvas.scene.source_shift_ns.is_some() {
+        // They are times of arrival, and so are those at which alerts fired.
+        return;
+    }
     let plot = &canvas.whole;
     let silences = &canvas.scene.health.silences;
     for (from_ns, to_ns) in silences.between(plot.start_ns, plot.end_ns) {
@@ -70,7 +74,7 @@ pub(super) fn silences(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>]) {
 /// Draws the time since which no update comes.
 pub(super) fn no_connection(canvas: &Canvas<'_>) {
     let scene = canvas.scene;
-    if let (Some(since_ns), None) = (scene.health.disconnected_ns, scene.player) {
+    if let (Some(since_ns), None) = (scene.disconnected_ns(), scene.player) {
         let plot = &canvas.whole;
         let until_ns = scene.now_ns.min(plot.end_ns);
         if since_ns < until_ns {
@@ -121,7 +125,8 @@ pub(super) fn alerts(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
             }
         }
     }
-    for event in alerts.events() {
+    let has_arrivals = canvas.scene.source_shift_ns.is_none();
+    for event in alerts.events().filter(|_| has_arrivals) {
         if event.topic == charted.topic.name
             && (plot.start_ns..=plot.end_ns).contains(&event.time_ns)
         {
@@ -136,7 +141,7 @@ pub(super) fn alerts(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
 fn last_before(canvas: &Canvas<'_>, pane: &ChartPane) -> Option<TimeNs> {
     let topics = pane.topics.iter();
     let topics = topics.filter_map(|name| canvas.scene.store.topic_named(name.as_str()));
-    let last_times = topics.filter_map(|topic| topic.series.as_ref()?.last_time());
+    let last_times = topics.filter_map(|topic| canvas.scene.drawn(topic)?.last_time());
     last_times
         .max()
         .filter(|&last_ns| last_ns < canvas.plot.start_ns)
@@ -149,7 +154,7 @@ pub(super) fn empty_reason(canvas: &Canvas<'_>, pane: &ChartPane) {
         let text = "All series are hidden: click a mark in the legend to show one";
         return in_the_middle(canvas, text);
     }
-    let series = topic.and_then(|topic| topic.series.as_ref());
+    let series = topic.and_then(|topic| canvas.scene.drawn(topic));
     let text = match (topic, series.and_then(SampleSeries::first_time)) {
         (Some(topic), None) if topic.latest.is_some() => {
             "This topic has texts and no numbers: Ctrl+I inspects them".to_owned()

@@ -54,7 +54,12 @@ pub(super) fn show(
                 ui.close();
             }
         }
+        let times = match scene.preferences.source_times {
+            true => "Charts by time of arrival",
+            false => "Charts by source time",
+        };
         for (label, command) in [
+            (times, UiCommand::ToggleSourceTimes),
             ("More alerts …", UiCommand::Overlay(Some(Overlay::Alerts))),
             (
                 "Save the visible data as CSV",

@@ -79,6 +79,8 @@ pub(super) struct DrawState {
     /// What each topic was shown as last; `None` if there was no percentage.
     pub(super) shown_as: HashMap<Topic, Option<ShownAs>>,
     pub(super) drag: Option<Drag>,
+    /// What the chart's time is ahead of the server's clock, while it shows source times.
+    pub(super) source_shift_ns: Option<i64>,
     /// What the last repaint needs of the server.
     pub(super) requests: Vec<UiCommand>,
     /// The value and the time at which the menu was opened.
@@ -229,6 +231,27 @@ impl ChartPane {
         if self.scale_mode != ScaleMode::Lock {
             self.state.scale.reset();
             self.state.second_scale.reset();
+        }
+    }
+
+    /// The chart's time: that of the server's clock, or of its sources.
+    pub(crate) fn now_ns(&self, now_ns: TimeNs) -> TimeNs {
+        now_ns.saturating_add(self.state.source_shift_ns.unwrap_or(0))
+    }
+
+    /// Whether it shows source times.
+    pub(crate) fn has_source_times(&self) -> bool {
+        self.state.source_shift_ns.is_some()
+    }
+
+    /// Shows source times or times of arrival. Of the other ones nothing stays in view.
+    pub(super) fn set_source_shift(&mut self, shift_ns: Option<i64>) {
+        let before = std::mem::replace(&mut self.state.source_shift_ns, shift_ns);
+        if before.is_some() != shift_ns.is_some() {
+            self.view.follow();
+            self.options.cursors = None;
+            self.history = ViewHistory::default();
+            self.series_changed();
         }
     }
 

@@ -60,7 +60,10 @@ pub(super) fn title(
         scene.zone.date_time(end_ns),
         scene.zone.name(end_ns),
         style(pane)
-    );
+    ) + match scene.source_shift_ns {
+        Some(_) => ", by source time",
+        None => "",
+    };
     let galley = painter.layout(range, theme::small_figures(), theme.muted, width);
     let height = galley.size().y;
     painter.galley(pos2(at.x, at.y), galley, theme.muted);

@@ -10,10 +10,10 @@ use super::{
     picture,
     plot::Plot,
     pointer::{Crosshair, PointerInput},
-    readout, view,
+    readout, source_time, view,
 };
 use crate::{
-    data::format,
+    data::{format, history::SampleSeries},
     ui::{command::UiCommand, scene::Scene, theme, widgets::styled},
 };
 
@@ -26,6 +26,8 @@ pub(crate) fn show(
     is_active: bool,
 ) -> PaneResponse {
     let mut done = PaneResponse::default();
+    let by_arrival = scene;
+    let scene = &source_time::scene_of(pane, by_arrival);
     pane.state.scale.set_mode(pane.scale_mode);
     pane.state.second_scale.set_mode(pane.scale_mode);
     let area = ui.max_rect();
@@ -39,7 +41,14 @@ pub(crate) fn show(
     let (header, body) = area.split_top_bottom_at_y(area.top() + header_height);
     if !is_picture {
         let has_legend = legend::is_shown(pane, scene, body);
-        header::show(pane, ui, scene, header, (is_active, has_legend), &mut done);
+        header::show(
+            pane,
+            ui,
+            by_arrival,
+            header,
+            (is_active, has_legend),
+            &mut done,
+        );
     }
     let table_height = cursor_table::height(pane, scene, body);
     let (body, table) = body.split_top_bottom_at_y(body.bottom() - table_height);
@@ -132,13 +141,18 @@ pub(crate) fn show(
 /// Asks for older history of the time that is shown.
 fn page_back(pane: &mut ChartPane, scene: &Scene<'_>, plot: &Plot, done: &mut PaneResponse) {
     // What is computed gets older with the topics that it is made of.
-    let names = pane
-        .topics
-        .iter()
-        .flat_map(|name| scene.derived.roots(name));
-    let missing = names.filter(|name| {
+    let missing = pane.topics.iter().flat_map(|name| {
         let topic = scene.store.topic_named(name.as_str());
-        topic.is_some_and(|topic| topic.wants_past(plot.start_ns))
+        let drawn = topic.and_then(|topic| scene.drawn(topic));
+        let first_ns = drawn.and_then(SampleSeries::first_time);
+        let wanted = source_time::wanted_past(scene, first_ns, plot.start_ns);
+        let roots = wanted.map(|from_ns| (scene.derived.roots(name), from_ns));
+        roots.into_iter().flat_map(|(roots, from_ns)| {
+            roots.into_iter().filter(move |name| {
+                let topic = scene.store.topic_named(name.as_str());
+                topic.is_some_and(|topic| topic.wants_past(from_ns))
+            })
+        })
     });
     done.commands.extend(missing.map(UiCommand::PageBack));
     done.commands.append(&mut pane.state.requests);
@@ -154,7 +168,7 @@ fn paused_chip(pane: &mut ChartPane, ui: &mut Ui, scene: &Scene<'_>, areas: &Are
     let (_, end_ns) = view.window(scene.now_ns);
     let new = pane
         .main(scene)
-        .and_then(|topic| topic.series.as_ref())
+        .and_then(|topic| scene.drawn(topic))
         .map_or(0, |series| series.end() - series.index_at(end_ns + 1));
     let text = format!(
         "Paused, +{} new, {} behind",

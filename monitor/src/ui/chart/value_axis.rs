@@ -4,6 +4,7 @@ use egui::{Align2, Color32, Pos2, Rect, Stroke, pos2};
 
 use super::{
     canvas::{Canvas, ChartedTopic, Drawing},
+    label_places::apart,
     paint,
 };
 use crate::{
@@ -91,11 +92,9 @@ impl<'c, 's> ValueAxis<'c, 's> {
             ticks::values(min, max, height, VALUE_GAP, decimals_max)
         };
         let taken: Vec<f32> = self
-            .own(topics)
-            .filter_map(|charted| {
-                let last = charted.series.last_value(LANE_MAIN)?;
-                Some(canvas.y(charted, last))
-            })
+            .label_places(topics)
+            .into_iter()
+            .flatten()
             .chain(hovered.map(|place| place.y))
             .collect();
         let unit = self.unit(topics);
@@ -128,6 +127,21 @@ impl<'c, 's> ValueAxis<'c, 's> {
             canvas.outside.galley(place, galley, theme.muted);
         }
         widest
+    }
+
+    /// The heights of the labels of the newest values of all topics that are visible on this axis.
+    pub(super) fn label_places(&self, topics: &[ChartedTopic<'s>]) -> Vec<Option<f32>> {
+        let visible = self.canvas.plot_of(self.side).rect.y_range().expand(1.0);
+        let wanted = topics.iter().map(|charted| {
+            let last = charted.series.last_value(LANE_MAIN)?;
+            let y = self.canvas.y(charted, last);
+            (charted.side == self.side && visible.contains(y)).then_some(y)
+        });
+        let wanted: Vec<Option<f32>> = wanted.collect();
+        let all: Vec<f32> = wanted.iter().copied().flatten().collect();
+        let mut places = apart(&all, self.area().y_range().into()).into_iter();
+        let places = wanted.into_iter().map(|y| y.and_then(|_| places.next()));
+        places.collect()
     }
 
     /// The unit of all series of the axis, if they are readings in one unit.
@@ -174,9 +188,9 @@ impl<'c, 's> ValueAxis<'c, 's> {
         self.label(y, &text, theme.raised, theme.text);
     }
 
-    /// Draws the newest value: a dotted line, a dot at its end, a label on the axis. Returns the
-    /// width of the label.
-    pub(super) fn last_value(&self, charted: &ChartedTopic<'s>) -> f32 {
+    /// Draws the newest value: a dotted line, a dot at its end, a label at `place` on the axis.
+    /// Returns the width of the label.
+    pub(super) fn last_value(&self, charted: &ChartedTopic<'s>, place: Option<f32>) -> f32 {
         let (canvas, series) = (self.canvas, charted.series);
         let plot = canvas.plot_of(self.side);
         let (Some(value), Some(time_ns)) = (series.last_value(LANE_MAIN), series.last_time())
@@ -202,7 +216,7 @@ impl<'c, 's> ValueAxis<'c, 's> {
                 let end = pos2(plot.x(time_ns), y);
                 canvas.inside.circle_filled(end, 3.0, color);
             }
-            self.label(y, &text, color, canvas.theme().on_accent);
+            self.label(place.unwrap_or(y), &text, color, canvas.theme().on_accent);
         }
         let (font, color) = (theme::axis_figures(), canvas.theme().text);
         let galley = canvas.outside.layout_no_wrap(text, font, color);

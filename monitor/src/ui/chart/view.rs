@@ -161,9 +161,11 @@ fn paint<'s>(
         marks::alerts(canvas, charted);
     }
     // The main series is the last one, so that its label is on top.
-    for charted in topics.iter().rev() {
+    let places = axes.each_ref().map(|axis| axis.label_places(topics));
+    for (number, charted) in topics.iter().enumerate().rev() {
         let at = usize::from(charted.side == AxisSide::Left);
-        widest[at] = widest[at].max(axes[at].last_value(charted));
+        let place = places[at].get(number).copied().flatten();
+        widest[at] = widest[at].max(axes[at].last_value(charted, place));
     }
     widest
 }
@@ -184,7 +186,7 @@ fn schedule(ui: &Ui, scene: &Scene<'_>, pane: &ChartPane, plot: &Plot) {
         let pixel_ns = plot.ns_per_point() / f64::from(ui.pixels_per_point());
         let newest_ns = pane.topics.iter().filter_map(|name| {
             let topic = scene.store.topic_named(name.as_str())?;
-            topic.series.as_ref()?.last_time()
+            scene.drawn(topic)?.last_time()
         });
         let is_quiet = newest_ns
             .max()
@@ -201,8 +203,8 @@ fn schedule(ui: &Ui, scene: &Scene<'_>, pane: &ChartPane, plot: &Plot) {
 
 /// The number of samples of the main topic per pixel.
 pub(crate) fn samples_per_pixel(scene: &Scene<'_>, pane: &ChartPane, width: f32) -> Option<f64> {
-    let series = pane.main(scene)?.series.as_ref()?;
-    let (start_ns, end_ns) = pane.view.window(scene.now_ns);
+    let series = pane.main(scene)?.drawn(pane.has_source_times())?;
+    let (start_ns, end_ns) = pane.view.window(pane.now_ns(scene.now_ns));
     let columns = width.max(1.0) as u32;
     let window = ChartWindow {
         start_ns,

@@ -91,6 +91,11 @@ pub(crate) fn actions() -> Vec<Action> {
             UiCommand::ToggleLink,
         ),
         action(
+            "Charts by source time, or by time of arrival",
+            key(NONE, Key::S),
+            UiCommand::ToggleSourceTimes,
+        ),
+        action(
             "Back in time",
             key(NONE, Key::ArrowLeft),
             view(ViewAction::Back),

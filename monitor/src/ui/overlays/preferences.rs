@@ -75,10 +75,16 @@ impl PreferencesPanel {
                 }
             }
         });
-        section(ui, scene, "Times", |ui| {
+        section(ui, scene, "Times, and what charts draw them from", |ui| {
             for (zone, label) in [(ZoneChoice::Utc, "UTC"), (ZoneChoice::Local, "Local time")] {
                 if choice(ui, theme, now.zone == zone, label).clicked() {
                     commands.push(UiCommand::SetZone(zone));
+                }
+            }
+            for (is_on, label) in [(false, "Of arrival"), (true, "Of the source")] {
+                let chosen = now.source_times == is_on;
+                if choice(ui, theme, chosen, label).clicked() && !chosen {
+                    commands.push(UiCommand::ToggleSourceTimes);
                 }
             }
         });

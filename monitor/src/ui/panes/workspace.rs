@@ -28,6 +28,8 @@ pub struct ActiveChart {
     pub topics: Vec<Topic>,
     /// Start and end of the visible time.
     pub window: (TimeNs, TimeNs),
+    /// Whether that is a time of the sources.
+    pub has_source_times: bool,
 }
 
 /// Why a chart could not be opened.
@@ -188,7 +190,7 @@ impl Workspace {
     /// Lets all charts follow the newest samples.
     pub(crate) fn follow_all(&mut self, now_ns: TimeNs) {
         for chart in self.charts_mut() {
-            chart.follow(now_ns);
+            chart.follow(chart.now_ns(now_ns));
         }
     }
 
@@ -311,21 +313,21 @@ impl Workspace {
     /// Changes the view of the active chart.
     pub(crate) fn step(&mut self, step: ViewAction, now_ns: TimeNs) {
         if let Some(chart) = self.active_chart_mut() {
-            chart.step(step, now_ns);
+            chart.step(step, chart.now_ns(now_ns));
         }
     }
 
     /// Changes the style of the active chart.
     pub(crate) fn set_style(&mut self, style: ChartStyle, now_ns: TimeNs) {
         if let Some(chart) = self.active_chart_mut() {
-            chart.set_style(style, now_ns);
+            chart.set_style(style, chart.now_ns(now_ns));
         }
     }
 
     /// Changes the value axis of the active chart.
     pub(crate) fn set_scale_mode(&mut self, mode: ScaleMode, now_ns: TimeNs) {
         if let Some(chart) = self.active_chart_mut() {
-            chart.set_scale_mode(mode, now_ns);
+            chart.set_scale_mode(mode, chart.now_ns(now_ns));
         }
     }
 
@@ -347,7 +349,7 @@ impl Workspace {
     /// Places two cursors on the active chart, or removes them.
     pub(crate) fn toggle_cursors(&mut self, now_ns: TimeNs) {
         if let Some(chart) = self.active_chart_mut() {
-            chart.toggle_cursors(now_ns);
+            chart.toggle_cursors(chart.now_ns(now_ns));
         }
     }
 
@@ -366,7 +368,8 @@ impl Workspace {
         let chart = self.active_chart()?;
         Some(ActiveChart {
             topics: chart.topics.clone(),
-            window: chart.view().window(now_ns),
+            window: chart.view().window(chart.now_ns(now_ns)),
+            has_source_times: chart.has_source_times(),
         })
     }
 
