@@ -69,7 +69,7 @@ async fn a_token_in_a_url_gives_nothing_and_is_nowhere_to_be_read() {
         let who = get(admin, &format!("/v1/who?access_token={secret}")).await;
         assert_eq!(who.status, 401, "{}", who.body);
     }
-    let head = format!("POST /v1/kick?subject=carol HTTP/1.1\r\nHost: localhost\r\n");
+    let head = "POST /v1/kick?subject=carol HTTP/1.1\r\nHost: localhost\r\n";
     let head = format!("{head}Content-Length: 0\r\n{}", bearer(&warden));
     assert_eq!(ask(admin, &head).await.status, 200);
     let metrics = get(admin, "/metrics").await.body;
