@@ -75,7 +75,7 @@ async function follow(client, filter) {
 }
 
 withServer('a token that expires is renewed on the connection, and the subscriptions stay', async ({ identities, newest, connect }) => {
-  const client = connect(identities.sign('alice', 'trader', 6));
+  const client = connect(identities.sign('alice', 'trader', 20));
   const { subscription, publish, seen } = await follow(client, 'eu/#');
   const before = await publish('eu/de', 1);
   const problem = next(client, 'error');
@@ -114,7 +114,7 @@ withServer('after a token has expired, a client waits for another one, and resum
 });
 
 withServer('a token that allows less ends what it does not allow, with reason and position', async ({ identities, newest, connect }) => {
-  const client = connect(identities.sign('alice', 'trader', 5));
+  const client = connect(identities.sign('alice', 'trader', 15));
   const wide = await follow(client, 'eu/fr');
   const narrow = await follow(client, 'eu/de');
   const position = await wide.publish('eu/fr', 1);

@@ -249,7 +249,7 @@ async fn after_its_token_has_expired_a_client_waits_for_another_one_and_resumes(
 
 #[tokio::test]
 async fn a_token_that_allows_less_ends_what_it_does_not_allow_at_a_position() {
-    let signed = Signed::start(sign(5, json!({}))).await;
+    let signed = Signed::start(sign(15, json!({}))).await;
     let (mut client, handle) = signed.client();
     accepted(&mut client).await;
     accepted(&mut client).await;
