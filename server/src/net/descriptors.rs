@@ -303,6 +303,12 @@ mod tests {
     }
 
     #[test]
+    fn each_further_socket_needs_a_descriptor() {
+        assert_eq!(check_limit(Some(46 + 3), 1, 0, 3), Ok(()));
+        assert!(check_limit(Some(46 + 2), 1, 0, 3).is_err());
+    }
+
+    #[test]
     fn the_limit_that_counts_is_the_one_of_the_process() {
         assert_eq!(check(1, 0, 0), Ok(()));
         assert!(

@@ -101,6 +101,19 @@ mod tests {
     }
 
     #[test]
+    fn permits_of_one_address_share_its_totals() {
+        let permits = Permits::new(4, Clock::start());
+        let taken = ["10.0.0.1", "10.0.0.1", "10.0.0.2"]
+            .map(|text| permits.take(ip(text)).expect("there are some"));
+        let totals = taken
+            .each_ref()
+            .map(|permit| permit.totals().expect("it is counted"));
+        assert!(Arc::ptr_eq(totals[0], totals[1]));
+        assert!(!Arc::ptr_eq(totals[0], totals[2]));
+        assert!(Permit::uncounted().totals().is_none());
+    }
+
+    #[test]
     fn the_addresses_of_ipv6_that_one_client_can_have_are_counted_as_one() {
         let permits = Permits::new(1, Clock::start());
         let _first = permits.take(ip("2001:db8:0:1::1")).expect("the first");

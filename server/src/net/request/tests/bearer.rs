@@ -43,6 +43,9 @@ fn two_tokens_and_a_header_without_one_are_refused() {
         let fields = [("sec-websocket-protocol", offers)];
         assert_eq!(found(&fields), Err(BearerError::Malformed), "{offers}");
     }
+    // A subprotocol of others may be any text.
+    let other = [("sec-websocket-protocol", "other-\u{e9}-tickcast.bearer")];
+    assert_eq!(found(&other), Ok(None));
     let header = ("authorization", "Bearer a");
     let offer = ("sec-websocket-protocol", "tickcast.bearer.b");
     for fields in [[header, header], [header, offer], [offer, offer]] {
@@ -56,6 +59,7 @@ fn a_token_in_the_url_is_refused_and_not_repeated() {
         let error = token(&headers(&[]), Some(query)).unwrap_err();
         assert!(matches!(error, BearerError::InUrl(_)), "{query}");
         assert!(!error.to_string().contains("secret"));
+        assert_eq!(error.status(), hyper::StatusCode::BAD_REQUEST);
     }
     assert_eq!(token(&headers(&[]), Some("filter=token")), Ok(None));
 }

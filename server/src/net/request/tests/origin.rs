@@ -49,6 +49,22 @@ fn the_servers_own_page_is_of_the_same_host_and_port() {
 }
 
 #[test]
+fn over_tls_a_page_without_it_is_the_servers_own_only_if_a_proxy_is_in_between() {
+    let local: SocketAddr = LOCAL.parse().unwrap();
+    for (origin, host, expected) in [
+        ("https://127.0.0.1:7400", "127.0.0.1:7400", true),
+        ("http://127.0.0.1:7400", "127.0.0.1:7400", false),
+        ("https://dash.example", "dash.example", true),
+        ("http://dash.example", "dash.example", true),
+    ] {
+        let own = Authority::parse(host).unwrap();
+        let sent = headers(&[("origin", origin)]);
+        let checked = check(&sent, Some(&own), local, true, &[]);
+        assert_eq!(checked.is_ok(), expected, "{origin} {host}");
+    }
+}
+
+#[test]
 fn a_page_of_another_host_port_or_scheme_is_refused() {
     for (origin, host) in [
         ("http://evil.example", "dash.example"),
