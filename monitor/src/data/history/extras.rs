@@ -63,24 +63,18 @@ impl Extras {
     /// Adds the extras of the sample after those at `held`, the indices from the start of a chunk.
     pub(super) fn push(&mut self, extra: SampleExtra, held: Range<u64>) {
         self.of_kind.push(extra);
-        if self.sources.is_some() || extra.source_ns.is_some() {
-            self.push_source(extra.source_ns, held);
-        }
-    }
-
-    fn push_source(&mut self, source_ns: Option<TimeNs>, held: Range<u64>) {
+        let source_ns = extra.source_ns;
         let believed = source_ns.filter(|source_ns| (0..SOURCE_MAX_NS).contains(source_ns));
-        if self.sources.is_none() && believed.is_none() {
-            return;
+        if self.sources.is_some() || believed.is_some() {
+            let sources = self.sources.get_or_insert_with(|| {
+                let mut sources = ChunkRing::starting_at(held.start);
+                for _ in held {
+                    sources.push(NO_SOURCE);
+                }
+                sources
+            });
+            sources.push(believed.unwrap_or(NO_SOURCE));
         }
-        let sources = self.sources.get_or_insert_with(|| {
-            let mut sources = ChunkRing::starting_at(held.start);
-            for _ in held {
-                sources.push(NO_SOURCE);
-            }
-            sources
-        });
-        sources.push(believed.unwrap_or(NO_SOURCE));
     }
 
     pub(super) fn get(&self, index: u64) -> SampleExtra {

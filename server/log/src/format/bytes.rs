@@ -13,6 +13,19 @@ pub(super) fn append_varint(mut value: u64, out: &mut Vec<u8>) {
     out.push(value as u8);
 }
 
+/// Writes the checksum of the bytes before the last four into these.
+pub(super) fn seal(bytes: &mut [u8]) {
+    if let Some((checked, crc)) = bytes.split_last_chunk_mut() {
+        *crc = crc32c::crc32c(checked).to_le_bytes();
+    }
+}
+
+/// The bytes before the last four, if these are their checksum.
+pub(super) fn sealed(bytes: &[u8]) -> Option<&[u8]> {
+    let (checked, crc) = bytes.split_last_chunk()?;
+    (u32::from_le_bytes(*crc) == crc32c::crc32c(checked)).then_some(checked)
+}
+
 /// Reads from the front of a slice. `None` means that the bytes are too few or wrong.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);

@@ -2,7 +2,7 @@
 
 use tickcast_protocol::message::{Epoch, Position, TimeNs};
 
-use super::bytes::Reader;
+use super::bytes::{Reader, seal, sealed};
 
 /// Bytes before the body of a record.
 pub(crate) const RECORD_HEADER_BYTES: usize = 48;
@@ -14,9 +14,6 @@ pub const BODY_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// The byte after the body. It is not zero: a record whose writing was interrupted has a zero here,
 /// and a record that was damaged later has not.
 pub(crate) const END_BYTE: u8 = 0xed;
-
-/// Bytes of the header that its checksum covers.
-const CHECKED_BYTES: usize = RECORD_HEADER_BYTES - 4;
 
 /// What a record holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +76,7 @@ pub enum HeaderFlaw {
 }
 
 impl RecordHeader {
-    /// Of a record without updates, whose body is yet to be appended.
+    /// Of a record without updates and topics, whose body is yet to be appended.
     pub(crate) fn new(kind: Kind, epoch: Epoch, first: Position, time_ns: TimeNs) -> Self {
         Self {
             body_bytes: 0,
@@ -116,8 +113,7 @@ impl RecordHeader {
         bytes[16..24].copy_from_slice(&self.epoch.0.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.first.to_le_bytes());
         bytes[32..40].copy_from_slice(&self.time_ns.to_le_bytes());
-        let crc = crc32c::crc32c(&bytes[..CHECKED_BYTES]);
-        bytes[CHECKED_BYTES..].copy_from_slice(&crc.to_le_bytes());
+        seal(&mut bytes);
         bytes
     }
 
@@ -130,10 +126,7 @@ impl RecordHeader {
         if bytes.iter().all(|byte| *byte == 0) {
             return Err(HeaderFlaw::Nothing);
         }
-        let (checked, crc) = bytes.split_at(CHECKED_BYTES);
-        if Reader(crc).u32() != Some(crc32c::crc32c(checked)) {
-            return Err(HeaderFlaw::Crc);
-        }
+        let checked = sealed(bytes).ok_or(HeaderFlaw::Crc)?;
         Self::fields(Reader(checked)).ok_or(HeaderFlaw::Unknown)
     }
 

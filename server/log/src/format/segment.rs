@@ -2,7 +2,7 @@
 
 use tickcast_protocol::message::{Position, TimeNs};
 
-use super::bytes::Reader;
+use super::bytes::{Reader, seal, sealed};
 
 /// The version of the format that is written. Older ones are read, if there are any.
 pub const VERSION: u16 = 1;
@@ -15,10 +15,6 @@ pub(crate) const TRAILER_BYTES: usize = 32;
 
 const MAGIC: [u8; 8] = *b"TICKCLOG";
 const TRAILER_MAGIC: [u8; 8] = *b"TICKCEND";
-
-/// Bytes of the header that its checksum covers.
-const CHECKED_BYTES: usize = SEGMENT_HEADER_BYTES - 4;
-const TRAILER_CHECKED_BYTES: usize = TRAILER_BYTES - 4;
 
 /// The beginning of a segment. Magic, version and checksum have the same place in all versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +53,7 @@ impl SegmentHeader {
         bytes[24..32].copy_from_slice(&self.first.to_le_bytes());
         bytes[32..40].copy_from_slice(&self.created_ns.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.reserved_bytes.to_le_bytes());
-        let crc = crc32c::crc32c(&bytes[..CHECKED_BYTES]);
-        bytes[CHECKED_BYTES..].copy_from_slice(&crc.to_le_bytes());
+        seal(&mut bytes);
         bytes
     }
 
@@ -71,11 +66,8 @@ impl SegmentHeader {
         if !bytes.starts_with(&MAGIC) {
             return Err(HeaderError::Foreign);
         }
-        let checked = bytes.get(..CHECKED_BYTES).ok_or(HeaderError::Damaged)?;
-        let crc = Reader(&bytes[CHECKED_BYTES..]).u32();
-        if crc != Some(crc32c::crc32c(checked)) {
-            return Err(HeaderError::Damaged);
-        }
+        let bytes = bytes.get(..SEGMENT_HEADER_BYTES);
+        let checked = bytes.and_then(sealed).ok_or(HeaderError::Damaged)?;
         let mut reader = Reader(&checked[MAGIC.len()..]);
         let version = reader.u16().ok_or(HeaderError::Damaged)?;
         if version != VERSION {
@@ -112,8 +104,7 @@ impl Trailer {
         bytes[..8].copy_from_slice(&TRAILER_MAGIC);
         bytes[8..16].copy_from_slice(&self.number.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.index_offset.to_le_bytes());
-        let crc = crc32c::crc32c(&bytes[..TRAILER_CHECKED_BYTES]);
-        bytes[TRAILER_CHECKED_BYTES..].copy_from_slice(&crc.to_le_bytes());
+        seal(&mut bytes);
         bytes
     }
 
@@ -125,10 +116,8 @@ impl Trailer {
 
     /// Reads the last bytes of a segment. `None` if they are not the end of a closed one.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let checked = bytes.get(..TRAILER_CHECKED_BYTES)?;
-        let crc = Reader(&bytes[TRAILER_CHECKED_BYTES..]).u32()?;
+        let checked = sealed(bytes.get(..TRAILER_BYTES)?)?;
         let mut reader = Reader(checked.strip_prefix(&TRAILER_MAGIC)?);
-        (crc == crc32c::crc32c(checked)).then_some(())?;
         Some(Self {
             number: reader.u64()?,
             index_offset: reader.u64()?,

@@ -78,19 +78,14 @@ pub(crate) fn append_strip(
     now_ns: TimeNs,
     out: &mut Vec<u8>,
 ) -> Option<RecordHeader> {
+    let time_ns = if times.is_empty() {
+        now_ns
+    } else {
+        times.max_ns
+    };
     let header = RecordHeader {
-        body_bytes: 0,
-        kind: Kind::Strip,
-        is_last: false,
         count: u32::try_from(strip.len()).ok()?,
-        body_crc: 0,
-        epoch,
-        first: strip.first(),
-        time_ns: if times.is_empty() {
-            now_ns
-        } else {
-            times.max_ns
-        },
+        ..RecordHeader::new(Kind::Strip, epoch, strip.first(), time_ns)
     };
     append_record(header, out, |out| append_body(strip, out))
 }

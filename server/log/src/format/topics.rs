@@ -152,14 +152,9 @@ pub(crate) fn append_topics(
         }
         rest = &rest[count..];
         let header = RecordHeader {
-            body_bytes: 0,
-            kind: Kind::Topics,
             is_last: rest.is_empty(),
             count: count as u32,
-            body_crc: 0,
-            epoch,
-            first: next,
-            time_ns: now_ns,
+            ..RecordHeader::new(Kind::Topics, epoch, next, now_ns)
         };
         append_record(header, out, |out| out.extend_from_slice(&body))?;
         if rest.is_empty() {
