@@ -170,6 +170,21 @@ impl Program {
             * 1024
     }
 
+    /// The niceness of each of its threads, by name (proc_pid_stat(5), field 19).
+    pub fn niceness(&self) -> Vec<(String, i32)> {
+        let id = self.child.id().expect("it runs");
+        let threads = fs::read_dir(format!("/proc/{id}/task")).expect("Linux lists it");
+        let niceness = threads.map(|thread| {
+            let path = thread.expect("Linux lists it").path().join("stat");
+            let stat = fs::read_to_string(path).expect("the thread runs");
+            let (start, rest) = stat.rsplit_once(") ").expect("its name is in parentheses");
+            let (_, name) = start.split_once('(').expect("its name is in parentheses");
+            let nice = rest.split(' ').nth(16).expect("it has many fields");
+            (name.to_owned(), nice.parse().expect("a number"))
+        });
+        niceness.collect()
+    }
+
     /// The number of its open files, connections included.
     pub fn open_files(&self) -> usize {
         self.files().count()
