@@ -60,8 +60,8 @@ pub(crate) fn handshakes_of_address(all: usize) -> usize {
 }
 
 /// The niceness of an acceptor's thread (setpriority(2)). When thousands of clients come back at
-/// once and a shard shares its core, the shard has three quarters of the time. Updates to those who
-/// stayed come first.
+/// once and a shard shares its core, the shard has three quarters of the time. Updates to clients
+/// that stayed come first.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 5;
 
