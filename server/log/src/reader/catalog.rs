@@ -7,7 +7,6 @@ use tickcast_protocol::message::Position;
 use super::{
     content::{Closed, Content},
     growing::Growing,
-    is_gone,
 };
 use crate::{
     disk::{Disk, DiskFile},
@@ -72,7 +71,7 @@ impl<F: DiskFile> Catalog<F> {
             match (looked, at) {
                 (Ok(Some(known)), Err(at)) => self.segments.insert(at, known),
                 (Ok(_), _) => {}
-                (Err(error), at) if is_gone(&error) => {
+                (Err(error), at) if error.is_gone() => {
                     if let Ok(at) = at {
                         self.segments.remove(at);
                     }
@@ -116,7 +115,7 @@ impl<F: DiskFile> Catalog<F> {
                         self.shrink();
                     }
                     Ok(None) => self.segments[at].rebuild(disk)?,
-                    Err(error) if is_gone(&error) => {
+                    Err(error) if error.is_gone() => {
                         self.segments.remove(at);
                         return Ok(None);
                     }

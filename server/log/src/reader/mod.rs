@@ -22,8 +22,6 @@ mod names;
 mod page;
 mod strips;
 
-use std::io;
-
 use tickcast_protocol::message::{Position, TimeNs};
 
 use catalog::Catalog;
@@ -85,9 +83,4 @@ impl<D: Disk> Reader<D> {
         let oldest = segments.find(|segment| !segment.times.is_empty());
         oldest.map(|segment| segment.times.min_ns)
     }
-}
-
-/// Whether an error says that a file is gone: retention has removed it.
-fn is_gone(error: &OpenError) -> bool {
-    matches!(error, OpenError::Io { error, .. } if error.kind() == io::ErrorKind::NotFound)
 }

@@ -8,7 +8,6 @@ use tickcast_protocol::{
 use super::{
     Reader,
     content::{Content, Piece},
-    is_gone,
     names::{Selected, Wanted},
 };
 use crate::{
@@ -164,7 +163,7 @@ impl Page<'_> {
                 Ok(Next::Goes) => {}
                 Ok(Next::IsFull) => return Ok(Some(next - 1)),
                 Ok(Next::Ends) => return Ok(None),
-                Err(error) if is_gone(&error) => reader.catalog.forget(number),
+                Err(error) if error.is_gone() => reader.catalog.forget(number),
                 Err(error) => return Err(error),
             }
         }
@@ -287,7 +286,7 @@ impl Page<'_> {
                 }
                 Ok(Next::IsFull) => return Ok(Some(end)),
                 Ok(Next::Ends) => return Ok(None),
-                Err(error) if is_gone(&error) => reader.catalog.forget(number),
+                Err(error) if error.is_gone() => reader.catalog.forget(number),
                 Err(error) => return Err(error),
             }
         }

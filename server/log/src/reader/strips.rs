@@ -9,7 +9,6 @@ use tickcast_protocol::{
 use super::{
     Reader,
     content::{Content, Piece},
-    is_gone,
 };
 use crate::{
     disk::{Disk, DiskFile},
@@ -56,7 +55,7 @@ impl<D: Disk> Reader<D> {
             match found.read(content, number, max_bytes, &mut bytes) {
                 Ok(true) => found.skip_to(end),
                 Ok(false) => {}
-                Err(error) if is_gone(&error) => self.catalog.forget(number),
+                Err(error) if error.is_gone() => self.catalog.forget(number),
                 Err(error) => return Err(error),
             }
         }
