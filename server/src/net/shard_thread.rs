@@ -17,6 +17,7 @@ use super::{
     descriptors::Descriptors,
     echo::Echo,
     gate::Gate,
+    history::HISTORIES_MAX,
     identity_commands,
     listener::Accept,
     permits::Permits,
@@ -160,6 +161,7 @@ impl ShardThread {
             gate: self.gate,
             permits: Arc::clone(&self.permits),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
+            histories: Arc::new(Semaphore::new(HISTORIES_MAX)),
             connections: tasks.connections,
         });
         for listener in self.listeners {
