@@ -9,6 +9,7 @@ mod bare;
 mod candles;
 mod config;
 mod config_errors;
+mod data;
 mod descriptors;
 mod embedded;
 mod end_to_end;
