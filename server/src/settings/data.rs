@@ -22,11 +22,11 @@ pub struct DataSettings {
     #[arg(value_name = "WHEN", default_value = "behind")]
     pub durability: Durability,
     /// Bytes of the log, at most; 0 for no limit. Its oldest 64 MiB are removed together.
-    #[arg(id = "data-bytes", value_name = "SIZE", default_value = "10GiB")]
+    #[arg(id = "data_bytes", value_name = "SIZE", default_value = "10GiB")]
     #[arg(value_parser = size(0..=1 << 50))]
     pub bytes: usize,
     /// Age of the updates in the log, at most; 0 for no limit.
-    #[arg(id = "data-age", value_name = "TIME", default_value = "0")]
+    #[arg(id = "data_age", value_name = "TIME", default_value = "0")]
     #[arg(value_parser = time(Duration::ZERO..=AGE_MAX))]
     pub age: Duration,
     /// What happens when the log cannot be written: updates wait and publishes are refused until it

@@ -10,6 +10,7 @@ mod candles;
 mod config;
 mod config_errors;
 mod data;
+mod data_kills;
 mod descriptors;
 mod embedded;
 mod end_to_end;

@@ -214,8 +214,7 @@ fn gets(
         }
     }
     let (position, count) = accepted.expect("it is accepted");
-    let now = bench.now();
-    bench.shard.disconnect(client.key, now);
+    bench.shard.disconnect(client.key);
     (position, count, batches, gaps)
 }
 
