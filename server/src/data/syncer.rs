@@ -131,6 +131,11 @@ impl<F: DiskFile + Send + Sync + 'static> Syncer<F> {
         state.pending.is_none() && state.running.is_none()
     }
 
+    /// Whether the thread has ended, by a panic.
+    pub(super) fn has_failed(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// How long ago the oldest bytes were written that may not be on the disk.
     pub(super) fn age(&self) -> Duration {
         let state = self.shared.state();

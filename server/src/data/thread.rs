@@ -189,6 +189,10 @@ impl Writing {
     fn try_write(&mut self, strips: &[Arc<Strip>]) -> Result<(), WriteFailure> {
         let nothing = |error| WriteFailure { written: 0, error };
         self.take_synced().map_err(nothing)?;
+        if self.syncer.has_failed() {
+            let reason = "the sync thread has failed".to_owned();
+            return Err(nothing(LogError::NotSynced(reason)));
+        }
         // The end of a segment is synced here, which must not hide a failure of the other thread.
         while self.log.unsynced_bytes() >= UNSYNCED_MAX_BYTES
             || self.log.is_segment_full() && !self.syncer.is_idle()

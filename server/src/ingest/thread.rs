@@ -113,6 +113,8 @@ impl Sequencing<'_> {
     async fn run(mut self, mut queue: mpsc::Receiver<Arrival>, feeds_ended: &Notify) {
         let mut arrivals = Vec::with_capacity(WORK_AT_ONCE);
         let mut done = Instant::now();
+        // What was restored counts before the first update.
+        self.count();
         loop {
             let silence = self.sequencer.liveness().next_due();
             tokio::select! {

@@ -13,6 +13,7 @@ use tickcast_protocol::{
 use tickcast_server_testkit::{
     Program, command,
     raw::get,
+    soon,
     subscriber::{ENCODINGS, MODES, News, Publisher, Subscriber, answer, connect, number, reading},
     until,
 };
@@ -34,7 +35,7 @@ async fn start(folder: &Path, more: &[&str]) -> Program {
 async fn refused(folder: &Path) -> String {
     let mut command = command(&arguments(folder));
     command.args(["--listen", "127.0.0.1:0"]);
-    let output = command.output().await.unwrap();
+    let output = soon("it ends", command.output()).await.unwrap();
     assert!(!output.status.success());
     String::from_utf8(output.stderr).unwrap()
 }
@@ -117,7 +118,7 @@ async fn units_histories_and_statuses_are_there_after_a_restart() {
     .await;
     // The end of the feed makes its topics stale.
     drop(input);
-    let stale = "tickcast_topics{status=\"stale\"}";
+    let stale = "tickcast_topic_statuses{status=\"stale\"}";
     until("the feed is over", async || server.metric(stale).await == 1).await;
     server.kill().await;
     let server = start(folder.path(), &[]).await;
@@ -155,12 +156,6 @@ async fn a_folder_that_cannot_be_used_is_refused_with_the_reason() {
         "{error}"
     );
     fs::remove_file(path.join("notes.txt")).unwrap();
-    let segment = path.join("0000000001.seg");
-    let mut bytes = fs::read(&segment).unwrap();
-    bytes[8] = 9;
-    fs::write(&segment, bytes).unwrap();
-    let error = refused(&path).await;
-    assert!(error.contains("cannot use the log in"), "{error}");
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let error = refused(&file).await;
@@ -245,7 +240,7 @@ async fn while_the_log_cannot_be_written_updates_wait_and_publishes_are_refused(
     publish(&mut first, 1).await;
     assert_eq!(published(&mut first, 1).await, Ok(1));
     assert_eq!(number(&client.take(1).await[0]), 1.0);
-    limit_writes(&server, Some(1_000)).await;
+    limit_writes(&server, Some(100)).await;
     publish(&mut first, 2).await;
     until("it is told", async || {
         let (status, body) = reply(server.admin, "/readyz").await.unwrap();
@@ -283,7 +278,7 @@ async fn a_server_that_goes_on_without_the_log_counts_it_and_begins_a_new_epoch_
     let mut publisher = connect(&url, Encoding::Bincode).await;
     publish(&mut publisher, 1).await;
     assert_eq!(published(&mut publisher, 1).await, Ok(1));
-    limit_writes(&server, Some(1_000)).await;
+    limit_writes(&server, Some(100)).await;
     publish(&mut publisher, 2).await;
     assert_eq!(published(&mut publisher, 2).await, Ok(2));
     publish(&mut publisher, 3).await;
