@@ -28,6 +28,7 @@
 //! | `cut` | what is cut off the last segment |
 //! | `recovery` | the end of the log when a server starts |
 //! | `log` | takes strips, syncs, forgets |
+//! | `syncing` | what another thread syncs |
 //! | `roll` | from a segment to the next one, and when nothing more may be written |
 //! | `read` | a part of the log from its oldest update on |
 //! | `point` | places in a log, as people write them |
@@ -54,6 +55,7 @@ mod read;
 mod reader;
 mod recovery;
 mod roll;
+mod syncing;
 
 pub mod tools;
 
@@ -61,7 +63,7 @@ pub mod tools;
 pub mod testing;
 
 pub use cut::Cut;
-pub use disk::{Disk, DiskFile, Folder, FolderError, RealFile};
+pub use disk::{Disk, DiskFile, Doubt, Folder, FolderError, RealFile};
 pub use error::{LogError, OpenError};
 pub use flaw::Flaw;
 pub use format::{
@@ -75,4 +77,5 @@ pub use read::{Entry, Range, read};
 pub use reader::{Limits, Order, Question, Reader, Strips, Wanted};
 pub use recovery::Hole;
 pub use segment::Segment;
+pub use syncing::{Synced, Unsynced};
 pub use walk::Stop;

@@ -12,4 +12,5 @@ mod opening;
 mod reader;
 mod retention;
 mod support;
+mod syncing;
 mod tools;
