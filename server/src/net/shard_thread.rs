@@ -33,6 +33,7 @@ use crate::{
     audit::{AuditLog, ShardAudit},
     auth::{Auth, Verifier},
     clock::Clock,
+    data::LogReads,
     ingest::{Handoff, Ingest},
     metrics::Metrics,
     settings::ServerSettings,
@@ -93,6 +94,8 @@ pub(crate) struct ShardThread {
     pub(crate) auth: Option<Arc<Auth>>,
     /// The audit, if there is one.
     pub(crate) audit: Option<Arc<AuditLog>>,
+    /// How the log on disk is read, if there is one.
+    pub(crate) log_reads: Option<LogReads>,
 }
 
 /// A listener whose connections a shard accepts itself.
@@ -154,7 +157,7 @@ impl ShardThread {
             }
         }
         let handoff = Arc::clone(&self.handoff);
-        let knows = (self.auth, self.audit);
+        let knows = (self.auth, self.audit, self.log_reads);
         let shard = ShardHandle::new(shard, handoff, self.ingest, self.clock, knows);
         let window = self.settings.drain;
         let routes = Rc::new(Routes {

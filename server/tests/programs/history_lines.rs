@@ -3,7 +3,7 @@
 use serde_json::json;
 use tickcast_protocol::message::Mode;
 use tickcast_server_testkit::{
-    Program,
+    Program, STEP,
     raw::{Answer, RawSocket, ask, get},
     soon,
     subscriber::{ENCODINGS, Publisher, Subscriber},
@@ -11,6 +11,7 @@ use tickcast_server_testkit::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::sleep,
 };
 
 use crate::identities::{Identities, READER, bearer, operate, read};
@@ -113,6 +114,105 @@ async fn an_answer_says_from_where_on_it_is_complete() {
     assert_eq!(positions(&page[1..])[0], first);
     let (page, _) = objects(&lines(&server, "topic=a&from=5&order=newest").await);
     assert_eq!(page.last(), Some(&missing));
+}
+
+#[tokio::test]
+async fn a_log_on_disk_answers_for_what_memory_has_forgotten_also_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let arguments = ["--feed", "none", "--history-updates", "10", "--data", data];
+    let server = Program::start(&arguments).await;
+    let mut publisher = Publisher::start(&server.url()).await;
+    for round in 0..10 {
+        let from = 100 * round + 1;
+        publisher.readings("a", from..=from + 99).await;
+        publisher.readings("b", 1..=10).await;
+    }
+    // Positions of topic a: 1 to 100, 111 to 210 and so on.
+    let mut expected: Vec<u64> = (0..10)
+        .flat_map(|round| 110 * round + 1..=110 * round + 100)
+        .collect();
+    let whole = async |server: &Program, more: &str| {
+        let (mut found, mut after) = (Vec::new(), String::new());
+        loop {
+            let query = format!("topic=a&limit=300{more}{after}");
+            let answer = lines(server, &query).await;
+            assert_eq!(answer.header("tickcast-complete-from"), Some("1"));
+            let (page, end) = objects(&answer);
+            assert!(page.iter().all(|update| update["topic"] == "a"), "{page:?}");
+            found.extend(positions(&page));
+            match end["end"]["after"].as_u64() {
+                Some(next) => after = format!("&after={next}"),
+                None => return found,
+            }
+        }
+    };
+    assert_eq!(whole(&server, "").await, expected);
+    server.kill().await;
+
+    let server = Program::start(&arguments).await;
+    assert_eq!(whole(&server, "").await, expected);
+    let mut publisher = Publisher::start(&server.url()).await;
+    // What is acknowledged is in the log, and in the answer.
+    let last = publisher.readings("a", 1..=5).await;
+    assert_eq!(last, 1_105);
+    expected.extend(1_101..=1_105);
+    let found = soon("the new updates", async {
+        loop {
+            let found = whole(&server, "&order=newest").await;
+            if found.len() == expected.len() {
+                return found;
+            }
+            sleep(STEP).await;
+        }
+    })
+    .await;
+    expected.reverse();
+    assert_eq!(found, expected);
+    let some = whole(&server, "&from=150&to=300").await;
+    let wanted = expected
+        .iter()
+        .rev()
+        .filter(|position| (150..=300).contains(*position));
+    assert_eq!(some, wanted.copied().collect::<Vec<_>>());
+    let (page, end) = objects(&lines(&server, "topic=never/seen").await);
+    assert_eq!((page.len(), &end["end"]["after"]), (0, &json!(null)));
+}
+
+#[tokio::test]
+async fn a_damaged_log_is_told_in_the_answer_and_the_rest_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let server = Program::start(&["--feed", "none", "--data", data]).await;
+    let mut publisher = Publisher::start(&server.url()).await;
+    for _ in 0..20 {
+        publisher.readings("a", 1..=10).await;
+    }
+    let (page, _) = objects(&lines(&server, "topic=a").await);
+    assert_eq!(page.len(), 200);
+    // The disk forgets a byte in the middle of what is written.
+    let path = folder.path().join("0000000001.seg");
+    let bytes = std::fs::read(&path).unwrap();
+    let written = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let at = written * 3 / 4;
+    std::os::unix::fs::FileExt::write_all_at(&file, &[bytes[at] ^ 1], at as u64).unwrap();
+    let (page, end) = objects(&lines(&server, "topic=a").await);
+    let told = |object: &serde_json::Value| match object["position"].as_u64() {
+        Some(position) => position..=position,
+        None => {
+            let missing = &object["missing"];
+            let bound = |name: &str| missing[name].as_u64().unwrap();
+            bound("from")..=bound("to")
+        }
+    };
+    assert!(
+        page.iter().any(|object| !object["missing"].is_null()),
+        "{page:?}"
+    );
+    let all: Vec<u64> = page.iter().flat_map(told).collect();
+    assert_eq!(all, (1..=200).collect::<Vec<_>>());
+    assert_eq!(end["end"]["after"], json!(null));
 }
 
 #[tokio::test]

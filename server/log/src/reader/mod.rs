@@ -83,4 +83,11 @@ impl<D: Disk> Reader<D> {
         let oldest = segments.find(|segment| !segment.times.is_empty());
         oldest.map(|segment| segment.times.min_ns)
     }
+
+    /// The latest time of the newest segment that has updates.
+    pub fn end_ns(&self) -> Option<TimeNs> {
+        let mut segments = self.catalog.segments.iter().rev();
+        let newest = segments.find(|segment| !segment.times.is_empty());
+        newest.map(|segment| segment.times.max_ns)
+    }
 }

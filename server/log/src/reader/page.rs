@@ -196,7 +196,7 @@ impl Page<'_> {
                 return Ok(Next::IsFull);
             }
             let (from, to) = content.bytes_of(index);
-            self.spend(to - from);
+            self.spend(to.saturating_sub(from));
             let mut state = Next::Goes;
             let mut visit = Visit {
                 number,
@@ -316,7 +316,7 @@ impl Page<'_> {
                 return Ok(Next::IsFull);
             }
             let (from, to) = content.bytes_of(index);
-            self.spend(to - from);
+            self.spend(to.saturating_sub(from));
             let block_end = blocks
                 .get(index + 1)
                 .map_or(segment_end, |block| block.first);
@@ -325,7 +325,7 @@ impl Page<'_> {
                 number,
                 selected: &selected,
                 range: Range {
-                    to: range.to.min(*end - 1),
+                    to: range.to.min(end.saturating_sub(1)),
                     ..range
                 },
                 next: first.max(range.from),

@@ -1,10 +1,7 @@
 //! Strips as they were on the tape, from a position on.
 
 use tickcast_core::tape::{Strip, StripBuilder};
-use tickcast_protocol::{
-    codec,
-    message::{Position, TopicId, Update},
-};
+use tickcast_protocol::{codec, message::Position};
 
 use super::{
     Reader,
@@ -112,9 +109,9 @@ fn strip(body: &StripBody<'_>) -> Option<Strip> {
         builder.introduce(info.clone());
     }
     for bytes in body.updates() {
-        let update: Update<TopicId> = codec::decode_update_bincode(bytes).ok()?;
-        (update.position == builder.next()).then_some(())?;
-        builder.push(&update);
+        let head = codec::decode_update_head_bincode(bytes).ok()?;
+        (head.position == builder.next()).then_some(())?;
+        builder.push_encoded(head.topic, head.quality, bytes);
     }
     Some(builder.build())
 }

@@ -415,6 +415,8 @@ fn a_reader_knows_where_the_log_begins_and_ends() {
     }
     reader.refresh().unwrap();
     assert_eq!(reader.begin_ns(), Some(written.model[0].time_ns));
+    let newest = written.model.last().map(|update| update.time_ns);
+    assert_eq!(reader.end_ns(), newest);
     written.log.retain(9);
     reader.refresh().unwrap();
     let first = written.log.segments().next().unwrap();

@@ -10,16 +10,7 @@ use tickcast_log::Order;
 use tickcast_protocol::{codec, message::Position};
 
 use super::params::Params;
-use crate::net::shard_handle::ShardHandle;
-
-/// One line of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Told {
-    /// An update, as it is on the tape.
-    Update(Position, Box<[u8]>),
-    /// Positions that are missing: the first and the last one.
-    Missing(Position, Position),
-}
+use crate::{data::Told, net::shard_handle::ShardHandle};
 
 /// What was found, in the order that was asked for.
 #[derive(Debug, Default)]

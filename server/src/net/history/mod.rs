@@ -1,12 +1,14 @@
 //! The answer of `/v1/history`: the updates of one topic in a range, as lines.
 //!
 //! * `params`: what a query asks for
+//! * `source`: the lines of an answer, from the log on disk if there is one
 //! * `memory`: updates from the short history in memory
 //! * `lines`: updates as JSON or CSV
 
 mod lines;
 mod memory;
 mod params;
+mod source;
 
 use std::{io::ErrorKind, io::IoSlice, rc::Rc, sync::Arc, time::Duration};
 
@@ -32,21 +34,19 @@ use tokio::{
 
 use super::{
     answer::{text, try_later},
+    peer::Peer,
     pipe::Pipe,
     routes::{AnyAnswer, Client, Routes},
     shard_handle::ShardHandle,
 };
-use crate::metrics::RefusalReason;
+use crate::{data::Told, metrics::RefusalReason};
 use lines::Format;
-use memory::{Found, Told};
 use params::Params;
+use source::Source;
 
 /// Answers of one shard that are under way at once: each holds up to as many updates as its limit
 /// says.
 pub(super) const HISTORIES_MAX: usize = 16;
-
-/// Updates that are encoded between two turns of the shard: about 0.3 ms.
-const UPDATES_AT_ONCE: usize = 256;
 
 /// A client that takes no byte for this many times the write timeout is cut off, as for every
 /// answer over HTTP.
@@ -81,7 +81,7 @@ impl Routes {
                 .refuse(refusal, ends, StatusCode::FORBIDDEN, reason);
             answer.map(Either::Left)
         };
-        if self.settings.history_updates == 0 {
+        if self.settings.history_updates == 0 && self.shard.log_reads.is_none() {
             let reason = "no updates are kept: the setting history_updates is 0";
             return forbid(reason.to_owned());
         }
@@ -93,19 +93,17 @@ impl Routes {
             return try_later(StatusCode::SERVICE_UNAVAILABLE, reason).map(Either::Left);
         };
         self.shard.take_in();
-        let Some(found) = memory::find(&self.shard, &params).await else {
-            return text(StatusCode::SERVICE_UNAVAILABLE, "the server is ending").map(Either::Left);
+        let source = match Source::find(&self.shard, &params).await {
+            Ok(source) => source,
+            Err(reason) => {
+                return text(StatusCode::SERVICE_UNAVAILABLE, reason).map(Either::Left);
+            }
         };
         let (epoch, position) = self
             .shard
             .with(|shard, _| (shard.epoch(), shard.position()));
-        if let Some(audit) = &self.shard.audit {
-            let what = ("history", params.topic.as_str());
-            let number = found.told.len();
-            audit.read(ends.peer, standing.as_ref(), what, position, number);
-        }
         let format = params.format;
-        let complete_from = found.complete_from;
+        let complete_from = source.complete_from;
         let body = if request.method() == Method::HEAD {
             Either::Left(Full::new(Bytes::new()))
         } else {
@@ -117,9 +115,11 @@ impl Routes {
                 admitted: client.admitted(Access::READER, standing),
                 params,
                 pipe,
+                peer: ends.peer,
+                position,
             };
             spawn_local(self.connections.contain(async move {
-                answering.run(found).await;
+                answering.run(source).await;
                 drop(place);
             }));
             Either::Right(body)
@@ -177,6 +177,9 @@ struct Answering {
     admitted: super::session::Admitted,
     params: Params,
     pipe: Pipe,
+    peer: Peer,
+    /// The newest position when it was asked for.
+    position: Position,
 }
 
 /// Why an answer ends early.
@@ -189,8 +192,14 @@ enum Early {
 
 impl Answering {
     /// Writes the answer at the pace of its client. If that ends early, the client can tell.
-    async fn run(self, found: Found) {
-        let result = self.write(found).await;
+    async fn run(self, source: Source) {
+        let mut number = 0;
+        let result = self.write(source, &mut number).await;
+        if let Some(audit) = &self.shard.audit {
+            let what = ("history", self.params.topic.as_str());
+            let standing = self.admitted.guest.standing.as_ref();
+            audit.read(self.peer, standing, what, self.position, number);
+        }
         if let Err(Early::Refused(reason)) = &result {
             let mut out = Vec::new();
             self.format().append_error(reason, &mut out);
@@ -211,33 +220,33 @@ impl Answering {
         self.params.format
     }
 
-    async fn write(&self, mut found: Found) -> Result<(), Early> {
+    /// Writes the answer. `number` counts the updates that were handed out.
+    async fn write(&self, mut source: Source, number: &mut usize) -> Result<(), Early> {
+        let (format, topic) = (self.format(), &self.params.topic);
         let mut out = Vec::new();
-        self.format().append_head(&mut out);
-        let mut last: Option<Position> = None;
-        while !found.told.is_empty() {
-            let standing = self.admitted.guest.standing.as_ref();
-            check(&self.shard, standing, &self.params.topic).map_err(Early::Refused)?;
-            let some = found.told.len().min(UPDATES_AT_ONCE);
-            for told in found.told.drain(..some) {
+        format.append_head(&mut out);
+        loop {
+            check(&self.shard, self.admitted.guest.standing.as_ref(), topic)
+                .map_err(Early::Refused)?;
+            let some = source.some().await.map_err(Early::Refused)?;
+            if some.is_empty() {
+                break;
+            }
+            for told in some {
                 match told {
-                    Told::Update(position, bytes) => {
-                        let format = self.format();
-                        let appended = format.append_update(&bytes, &self.params.topic, &mut out);
+                    Told::Update(_, bytes) => {
+                        let appended = format.append_update(&bytes, topic, &mut out);
                         appended.map_err(|error| Early::Refused(error.to_string()))?;
-                        last = Some(position);
+                        *number += 1;
                     }
-                    Told::Missing(first, last) => {
-                        self.format().append_missing(first, last, &mut out);
-                    }
+                    Told::Missing(first, last) => format.append_missing(first, last, &mut out),
                 }
             }
             self.send(&out).await?;
             out.clear();
             yield_now().await;
         }
-        self.format()
-            .append_end(last.filter(|_| found.has_more), &mut out);
+        format.append_end(source.after(), &mut out);
         self.send(&out).await
     }
 
