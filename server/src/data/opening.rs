@@ -201,3 +201,104 @@ fn boot_id() -> [u8; 16] {
     });
     read.unwrap_or_else(rand::random)
 }
+
+#[cfg(test)]
+mod tests {
+    use smallvec::smallvec;
+    use tickcast_core::{
+        tape::Strip,
+        work::{NewUpdate, Submission},
+    };
+    use tickcast_protocol::{topic::Topic, value::Value};
+
+    use super::*;
+
+    const TAPE_BYTES: usize = 1 << 20;
+
+    struct Run {
+        sequencer: Sequencer,
+        opened: Opened,
+        clock: Clock,
+    }
+
+    fn run(path: &Path, settings: &DataSettings, boot: u8) -> Run {
+        let clock = Clock::start();
+        let mut sequencer = Sequencer::new(10);
+        let opened = open_in(
+            path,
+            settings,
+            [boot; 16],
+            TAPE_BYTES,
+            &mut sequencer,
+            clock,
+        );
+        Run {
+            opened: opened.expect("it opens"),
+            sequencer,
+            clock,
+        }
+    }
+
+    impl Run {
+        fn write(&mut self) -> Arc<Strip> {
+            let update = NewUpdate::live(Topic::new("a").expect("a topic"), Value::Reading(1.0));
+            let submission = Submission {
+                updates: smallvec![update],
+                ..Submission::default()
+            };
+            self.sequencer.push(submission, self.clock.now());
+            let strip = self.sequencer.take_strip().expect("an update");
+            let written = self.opened.log.write(&[Arc::clone(&strip)], 9);
+            written.expect("the disk works");
+            strip
+        }
+    }
+
+    #[test]
+    fn a_crash_continues_the_epoch_and_a_power_cut_its_positions() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = DataSettings::default();
+        let mut first = run(folder.path(), &settings, 1);
+        let epoch = first.opened.log.epoch();
+        first.write();
+        first.write();
+        drop(first);
+        let mut second = run(folder.path(), &settings, 1);
+        assert_eq!(second.opened.log.epoch(), epoch);
+        assert_eq!(second.opened.restored.strips.len(), 1);
+        assert_eq!(second.opened.restored.topics[0].seq, 2);
+        assert_eq!(second.write().first(), 3);
+        drop(second);
+        let mut third = run(folder.path(), &settings, 2);
+        assert_ne!(third.opened.log.epoch(), epoch);
+        let lineage = third.opened.log.lineage();
+        assert_eq!((lineage[0].epoch, lineage[0].last), (epoch, 3));
+        assert_eq!(third.write().first(), 4);
+    }
+
+    #[test]
+    fn a_new_epoch_begins_if_it_is_asked_for_or_the_server_had_gone_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = DataSettings::default();
+        let mut first = run(folder.path(), &settings, 1);
+        first.write();
+        let epoch = first.opened.log.epoch();
+        first
+            .opened
+            .log
+            .disk()
+            .note_going_on()
+            .expect("it is noted");
+        drop(first);
+        let second = run(folder.path(), &settings, 1);
+        let after = second.opened.log.epoch();
+        assert_ne!(after, epoch);
+        drop(second);
+        assert_eq!(run(folder.path(), &settings, 1).opened.log.epoch(), after);
+        let again = DataSettings {
+            new_epoch: true,
+            ..settings
+        };
+        assert_ne!(run(folder.path(), &again, 1).opened.log.epoch(), after);
+    }
+}
