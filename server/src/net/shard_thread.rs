@@ -391,7 +391,13 @@ mod tests {
         let nothing_else = shard.handle(key, ClientMessage::Subscribe(request), clock.now());
         assert_eq!(nothing_else, None);
         let (ingest, _queue) = Ingest::new(clock);
-        let shard = ShardHandle::new(shard, Arc::clone(&handoff), ingest, clock, (None, None));
+        let shard = ShardHandle::new(
+            shard,
+            Arc::clone(&handoff),
+            ingest,
+            clock,
+            (None, None, None),
+        );
 
         let mut strip = StripBuilder::new(1);
         strip.introduce(TopicInfo::new(0, Topic::new("a").expect("it is a topic")));
