@@ -59,6 +59,9 @@ mod start_error;
 mod tasks;
 mod tls;
 
+#[cfg(test)]
+mod simulation;
+
 #[doc(hidden)]
 pub mod testing;
 
