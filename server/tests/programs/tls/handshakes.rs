@@ -352,12 +352,16 @@ async fn a_certificate_or_key_that_cannot_be_used_is_told_before_the_server_star
 #[tokio::test]
 async fn acceptors_give_way_to_shards() {
     let server = SecureServer::start("", &[]).await;
-    let threads = server.program.niceness();
-    // Linux cuts names of threads after 15 bytes.
     let of = |name: &str| {
+        let threads = server.program.niceness();
+        // Linux cuts names of threads after 15 bytes.
         let found = threads.iter().find(|(thread, _)| thread.starts_with(name));
         found.unwrap_or_else(|| panic!("{name}: {threads:?}")).1
     };
-    assert_eq!(of("tickcast-accept"), of("tickcast-shard-") + 5);
+    // The listener is bound, and logged, before its acceptor's thread runs.
+    until("an acceptor gives way", async || {
+        of("tickcast-accept") == of("tickcast-shard-") + 5
+    })
+    .await;
     assert_eq!(of("tickcast-ingest"), of("tickcast-shard-"));
 }
