@@ -308,7 +308,8 @@ async fn a_feed_whose_filters_are_all_refused_is_not_up() {
 async fn a_stuck_sequencer_drops_the_oldest_updates_and_keeps_the_connection() {
     const MESSAGES: usize = 150_000;
     let broker = Broker::start(&format!("{OPEN}\nmax_queued_messages 0"));
-    let mut feed = feed(settings(broker.port, MqttVersion::V3));
+    let source = Source::Mqtt(settings(broker.port, MqttVersion::V3));
+    let mut feed = RunningFeed::start_stuck(source).await;
     feed.until_up().await;
     let numbers: String = (0..MESSAGES).map(|number| format!("{number}\n")).collect();
     let publisher = spawn_blocking(move || {
@@ -319,10 +320,11 @@ async fn a_stuck_sequencer_drops_the_oldest_updates_and_keeps_the_connection() {
         metrics.pushed_back.get() > 0
     })
     .await;
+    feed.until("the feed drops updates", |metrics| metrics.lost.get() > 0)
+        .await;
     // Without pings the broker would end the connection by now: it waits one and a half times the
     // keep-alive of 15 s.
     tokio::time::sleep(Duration::from_secs(25)).await;
-    assert!(feed.metrics.lost.get() > 0, "{:?}", feed.metrics);
 
     let mut last = -1.0;
     while last < MESSAGES as f64 - 1.0 {

@@ -193,9 +193,9 @@ async fn a_program_that_closes_its_output_is_ended() {
 
 #[tokio::test]
 async fn a_flood_is_held_back_and_no_line_of_it_is_lost() {
-    const LINES: usize = 1_200_000;
-    let mut feed = start(once(&format!("seq -f 'n %.0f' {LINES}")));
-    // The sequencer's queue and the pipe are full long before the end.
+    const LINES: usize = 200_000;
+    let source = Source::Program(once(&format!("seq -f 'n %.0f' {LINES}")));
+    let mut feed = RunningFeed::start_stuck(source).await;
     feed.until("the program is held back", |metrics| {
         metrics.pushed_back.get() > 0
     })

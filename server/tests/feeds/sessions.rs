@@ -2,7 +2,7 @@
 //!
 //! The commands of docs/operations.md have the same settings.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tickcast_protocol::value::Value;
 use tickcast_server::testing::{
@@ -12,10 +12,11 @@ use tickcast_server::testing::{
 use tickcast_server_testkit::{broker::Broker, feed::RunningFeed};
 use tokio::task::spawn_blocking;
 
-const NUMBERS: u32 = 20_000;
+/// Number of messages for each feed: far more than it takes before it ends.
+const NUMBERS: u32 = 5_000;
 
 /// Number of feeds that follow each other. Each ends while messages are on their way.
-const FEEDS: usize = 8;
+const FEEDS: u32 = 8;
 
 fn take(missing: &mut BTreeSet<u32>, value: &Value) {
     let Value::Reading(number) = value else {
@@ -26,7 +27,7 @@ fn take(missing: &mut BTreeSet<u32>, value: &Value) {
 }
 
 async fn check(version: MqttVersion) {
-    let broker = Broker::start("allow_anonymous true\nmax_queued_messages 0");
+    let broker = Arc::new(Broker::start("allow_anonymous true\nmax_queued_messages 0"));
     let settings = MqttSettings {
         url: format!("mqtt://127.0.0.1:{}", broker.port).parse().unwrap(),
         version,
@@ -37,13 +38,14 @@ async fn check(version: MqttVersion) {
     let start = || RunningFeed::start(Source::Mqtt(settings.clone()), Vec::new());
     let mut feed = start();
     feed.until_up().await;
-    let numbers: String = (0..NUMBERS).map(|number| format!("{number}\n")).collect();
-    let publisher = spawn_blocking(move || {
-        broker.publish("a", &numbers, &["-q", "1"]);
-        broker
-    });
-    let mut missing: BTreeSet<u32> = (0..NUMBERS).collect();
-    for _ in 0..FEEDS {
+    let mut missing: BTreeSet<u32> = (0..FEEDS * NUMBERS).collect();
+    for turn in 0..FEEDS {
+        let first = turn * NUMBERS;
+        let numbers: String = (first..first + NUMBERS)
+            .map(|number| format!("{number}\n"))
+            .collect();
+        let publisher = Arc::clone(&broker);
+        let publisher = spawn_blocking(move || publisher.publish("a", &numbers, &["-q", "1"]));
         for update in feed.take(200).await {
             take(&mut missing, &update.value);
         }
@@ -52,12 +54,12 @@ async fn check(version: MqttVersion) {
         }
         feed = start();
         feed.until_up().await;
+        publisher.await.unwrap();
     }
     while !missing.is_empty() {
         let update = feed.next().await;
         take(&mut missing, &update.value);
     }
-    publisher.await.unwrap();
     feed.stop().await;
 }
 

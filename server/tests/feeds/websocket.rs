@@ -211,10 +211,11 @@ async fn a_server_that_refuses_is_told_with_its_answer() {
 async fn nothing_is_lost_while_the_sequencer_holds_the_feed_back() {
     const MESSAGES: u32 = 60_000;
     let server = WebSocketServer::start().await;
-    let mut feed = start(WebsocketSettings {
+    let source = Source::Websocket(Box::new(WebsocketSettings {
         silence: Duration::from_millis(500),
         ..settings(&server)
-    });
+    }));
+    let mut feed = RunningFeed::start_stuck(source).await;
     let mut peer = server.accept().await;
     let sending = tokio::spawn(async move {
         for number in 0..MESSAGES {

@@ -48,8 +48,33 @@ impl RunningFeed {
     ///
     /// If the settings are wrong.
     pub fn start_named(settings: FeedSettings, rules: Arc<[DecodeRule]>) -> Self {
-        settings.check().expect("the settings are right");
+        Self::start_on(Ingest::new(Clock::start()), settings, rules)
+    }
+
+    /// Starts it with a queue that has no room until an update is taken.
+    ///
+    /// # Panics
+    ///
+    /// If the settings are wrong.
+    pub async fn start_stuck(source: Source) -> Self {
+        let settings = FeedSettings {
+            name: "test".into(),
+            source,
+        };
         let (ingest, queue) = Ingest::new(Clock::start());
+        while !ingest.is_full() {
+            let other = Work::FeedDown(1);
+            ingest.hand_over(other).await.expect("the queue is open");
+        }
+        Self::start_on((ingest, queue), settings, [].into())
+    }
+
+    fn start_on(
+        (ingest, queue): (Ingest, mpsc::Receiver<Arrival>),
+        settings: FeedSettings,
+        rules: Arc<[DecodeRule]>,
+    ) -> Self {
+        settings.check().expect("the settings are right");
         let metrics = Arc::new(FeedMetrics::default());
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(testing::run(
