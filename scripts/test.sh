@@ -5,6 +5,34 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 . scripts/checks.sh
 
+# Most tests that fail beside others and may pass alone. More are no accident.
+readonly AGAIN_MAX=3
+
+# All tests. They start brokers, proxies and browsers at the same time, and a machine with other work
+# may break a deadline: what fails is run once more, alone. A test that passes then is named.
+test_all() {
+    local folder failed name
+    folder=$(mktemp --directory)
+    if {
+        cargo test --locked --workspace --no-fail-fast 2>&1 >&3 | tee "$folder/errors" >&2
+    } 3>&1 | tee "$folder/output"; then
+        return
+    fi
+    mapfile -t failed < <(sed --quiet 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$folder/output" |
+        sort --unique)
+    # A program that does not compile, or that ends early, names no test.
+    (($(grep --count '^test result: FAILED' "$folder/output") ==
+        $(grep --count '^    `' "$folder/errors")))
+    ((${#failed[@]} > 0 && ${#failed[@]} <= AGAIN_MAX))
+
+    headline "Failed, and now alone: ${failed[*]}"
+    cargo test --locked --workspace -- --test-threads=1 --exact "${failed[@]}" | tee "$folder/again"
+    for name in "${failed[@]}"; do
+        grep --quiet --fixed-strings --line-regexp "test $name ... ok" "$folder/again"
+    done
+    headline "Passed alone, failed beside others: ${failed[*]}"
+}
+
 need_rust
 check_format
 
@@ -26,7 +54,7 @@ headline "Documentation"
 RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps
 
 headline "Tests"
-cargo test --locked --workspace --no-fail-fast
+test_all
 
 headline "The load tester's own test"
 # Exit code 6 means that it measures correctly on a machine too busy for exact figures: enough here.
