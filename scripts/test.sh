@@ -5,11 +5,11 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 . scripts/checks.sh
 
-# Most tests that fail beside others and may pass alone. More are no accident.
+# Maximum number of tests that may fail beside others and pass alone. More are no accident.
 readonly AGAIN_MAX=3
 
-# All tests. They start brokers, proxies and browsers at the same time, and a machine with other work
-# may break a deadline: what fails is run once more, alone. A test that passes then is named.
+# All tests. They start brokers, proxies and browsers at the same time, and a machine with other
+# work may break a deadline: what fails is run once more, alone. A test that passes then is named.
 test_all() {
     local folder failed name
     folder=$(mktemp --directory)
