@@ -64,7 +64,8 @@ pub async fn ask(address: SocketAddr, head: &str) -> Answer {
     exchange(address, &format!("{head}Connection: close\r\n\r\n")).await
 }
 
-/// Sends bytes, and reads a response up to the end of the connection, which must be in order.
+/// Sends bytes, and reads a response up to the end of the connection, which must be in order. The
+/// head of a WebSocket is all that is read of it.
 pub async fn exchange(address: SocketAddr, request: &str) -> Answer {
     soon("an answer over HTTP", async {
         let mut stream = TcpStream::connect(address).await.expect("it listens");
@@ -72,9 +73,12 @@ pub async fn exchange(address: SocketAddr, request: &str) -> Answer {
             .write_all(request.as_bytes())
             .await
             .expect("it reads");
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.expect("it answers");
-        Answer::parse(&text)
+        let mut bytes = Vec::new();
+        let is_websocket = |bytes: &[u8]| {
+            bytes.starts_with(b"HTTP/1.1 101 ") && bytes.windows(4).any(|end| end == b"\r\n\r\n")
+        };
+        while stream.read_buf(&mut bytes).await.expect("it answers") > 0 && !is_websocket(&bytes) {}
+        Answer::parse(&String::from_utf8(bytes).expect("a text"))
     })
     .await
 }
