@@ -46,6 +46,7 @@ fn check(bytes: Vec<u8>) {
     assert_eq!(disk.files()[NAME], bytes, "the tools change nothing");
 
     let opening = Opening {
+        begins_epoch: false,
         boot_id: [1; 16],
         new_epoch: Epoch(1),
         now_ns: 5,

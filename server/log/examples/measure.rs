@@ -57,6 +57,7 @@ fn strip(first: Position, count: u64) -> Result<Strip, Box<dyn Error>> {
 
 fn open(dir: &Path) -> Result<Log<Folder>, Box<dyn Error>> {
     let opening = Opening {
+        begins_epoch: false,
         boot_id: [1; 16],
         new_epoch: Epoch(1),
         now_ns: START_NS,

@@ -1,5 +1,7 @@
 //! The segment that is written to.
 
+use std::sync::Arc;
+
 use tickcast_protocol::message::Position;
 
 use crate::{
@@ -11,7 +13,8 @@ use crate::{
 /// The segment that is written to.
 #[derive(Debug)]
 pub(crate) struct Active<F> {
-    pub(crate) file: F,
+    /// Shared with a thread that syncs it.
+    pub(crate) file: Arc<F>,
     pub(crate) name: String,
     pub(crate) number: u64,
     pub(crate) first: Position,
@@ -28,7 +31,7 @@ pub(crate) struct Active<F> {
 pub(crate) fn write<F: DiskFile>(active: &mut Active<F>, mut bytes: &[u8]) -> Result<(), LogError> {
     if active.dirty_to > active.tail {
         // Otherwise they would stand after the end of a shorter record.
-        write_zeros(&active.file, active.tail, active.dirty_to)
+        write_zeros(&*active.file, active.tail, active.dirty_to)
             .map_err(LogError::io(format!("writing to {}", active.name)))?;
         active.dirty_to = active.tail;
     }

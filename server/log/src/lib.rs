@@ -28,6 +28,7 @@
 //! | `cut` | what is cut off the last segment |
 //! | `recovery` | the end of the log when a server starts |
 //! | `log` | takes strips, syncs, forgets |
+//! | `syncing` | what another thread syncs |
 //! | `roll` | from a segment to the next one, and when nothing more may be written |
 //! | `read` | a part of the log from its oldest update on |
 //! | `tools` | verify, dump, stats and export |
@@ -50,6 +51,7 @@ mod outcome;
 mod read;
 mod recovery;
 mod roll;
+mod syncing;
 
 pub mod tools;
 
@@ -57,7 +59,7 @@ pub mod tools;
 pub mod testing;
 
 pub use cut::Cut;
-pub use disk::{Disk, DiskFile, Folder, FolderError, RealFile};
+pub use disk::{Disk, DiskFile, Doubt, Folder, FolderError, RealFile};
 pub use error::{LogError, OpenError};
 pub use flaw::Flaw;
 pub use format::{
@@ -66,6 +68,8 @@ pub use format::{
 pub use log::Log;
 pub use opening::Opening;
 pub use outcome::{Continuity, LogSettings, Recovery, Removed, WriteFailure};
+pub use read::{Entry, Range, read};
 pub use recovery::Hole;
 pub use segment::Segment;
+pub use syncing::{Synced, Unsynced};
 pub use walk::Stop;

@@ -43,7 +43,9 @@ pub struct Log<D: Disk> {
     pub(crate) next: Position,
     /// The position after the last update that is on the disk.
     pub(crate) synced: Position,
-    pub(crate) unsynced_bytes: u64,
+    /// Bytes written and synced since the log was opened.
+    pub(crate) written_bytes: u64,
+    pub(crate) synced_bytes: u64,
     /// Why nothing more may be written.
     pub(crate) refusal: Option<Refusal>,
     pub(crate) buffer: Vec<u8>,
@@ -76,7 +78,7 @@ impl<D: Disk> Log<D> {
         if let Some(last) = last {
             let is_same_boot = last.session.boot_id == opening.boot_id;
             lineage = last.session.lineage;
-            if last.is_clean || is_same_boot && is_whole {
+            if !opening.begins_epoch && (last.is_clean || is_same_boot && is_whole) {
                 epoch = last.epoch;
                 // An epoch without updates still says what it follows: its first start may have
                 // failed before that could be told.
@@ -111,7 +113,8 @@ impl<D: Disk> Log<D> {
             topics,
             next,
             synced: next,
-            unsynced_bytes: 0,
+            written_bytes: 0,
+            synced_bytes: 0,
             refusal: None,
             buffer: Vec::new(),
         };
@@ -173,7 +176,12 @@ impl<D: Disk> Log<D> {
 
     /// Bytes that may not be on the disk yet.
     pub fn unsynced_bytes(&self) -> u64 {
-        self.unsynced_bytes
+        self.written_bytes - self.synced_bytes
+    }
+
+    /// Bytes written since the log was opened.
+    pub fn written_bytes(&self) -> u64 {
+        self.written_bytes
     }
 
     /// The folder.
@@ -191,7 +199,7 @@ impl<D: Disk> Log<D> {
         appended.ok_or(LogError::TooLong(self.next))?;
         let start = active.tail;
         write_whole(active, &self.buffer)?;
-        self.unsynced_bytes += self.buffer.len() as u64;
+        self.written_bytes += self.buffer.len() as u64;
         if is_marked {
             active.dirty_to = active.dirty_to.max(start + MARK.len() as u64);
             write(active, &[])?;
@@ -279,7 +287,7 @@ impl<D: Disk> Log<D> {
             written += 1;
             offset = start + *end as u64;
         }
-        self.unsynced_bytes += offset - start;
+        self.written_bytes += offset - start;
         if let Some(active) = &mut self.active {
             // A record that was not written to its end is written again from its beginning.
             active.tail = offset;
@@ -327,7 +335,7 @@ impl<D: Disk> Log<D> {
         if let Some(Refusal::NotSynced(reason)) = &self.refusal {
             return Err(LogError::NotSynced(reason.clone()));
         }
-        if self.unsynced_bytes > 0
+        if self.unsynced_bytes() > 0
             && let Some(active) = &mut self.active
         {
             let result = sync(active, &self.disk);
@@ -374,7 +382,7 @@ impl<D: Disk> Log<D> {
             let header = RecordHeader::new(Kind::End, self.epoch, self.next, now_ns);
             append_record(header, &mut self.buffer, |_| {}).ok_or(LogError::TooLong(self.next))?;
             write_whole(active, &self.buffer)?;
-            self.unsynced_bytes += self.buffer.len() as u64;
+            self.written_bytes += self.buffer.len() as u64;
         }
         self.sync()
     }

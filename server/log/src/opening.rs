@@ -7,6 +7,8 @@ use tickcast_protocol::message::{Epoch, TimeNs};
 pub struct Opening {
     /// Identifies the start of the machine.
     pub boot_id: [u8; 16],
+    /// Whether a new epoch begins in any case: clients may have later updates than the log.
+    pub begins_epoch: bool,
     /// The epoch to begin if the last one cannot be continued.
     pub new_epoch: Epoch,
     /// The time.

@@ -1,6 +1,8 @@
 //! What a log holds when a server starts: which segments, how far the last one is whole, and what
 //! had to be cut off it.
 
+use std::sync::Arc;
+
 use tickcast_protocol::message::{Epoch, Position};
 
 use crate::{
@@ -146,7 +148,7 @@ pub(crate) fn recover<D: Disk>(
                 last.is_clean = false;
             }
             found.active = Some(Active {
-                file,
+                file: Arc::new(file),
                 name,
                 number,
                 first,

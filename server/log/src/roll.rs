@@ -1,5 +1,7 @@
 //! From a segment to the next one, and when nothing more may be written.
 
+use std::sync::Arc;
+
 use tickcast_protocol::message::TimeNs;
 
 use crate::{
@@ -34,7 +36,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// Bytes of a segment. If there are many topics, strips take at least half of it.
-    fn target_bytes(&self) -> u64 {
+    pub(crate) fn target_bytes(&self) -> u64 {
         let topics = 2 * self.topics.bytes() as u64;
         self.settings.segment_bytes.max(topics)
     }
@@ -59,7 +61,7 @@ impl<D: Disk> Log<D> {
         let file = self.disk.create(&name, len);
         let file = file.map_err(LogError::io(format!("creating {name} with {len} bytes")))?;
         let mut active = Active {
-            file,
+            file: Arc::new(file),
             name,
             number,
             first: self.next,
@@ -69,7 +71,7 @@ impl<D: Disk> Log<D> {
             is_name_synced: false,
         };
         write(&mut active, &bytes)?;
-        self.unsynced_bytes += bytes.len() as u64;
+        self.written_bytes += bytes.len() as u64;
         self.active = Some(active);
         self.next_number = number + 1;
         Ok(())
@@ -95,7 +97,7 @@ impl<D: Disk> Log<D> {
         let (name, bytes) = (&active.name, index_offset + self.buffer.len() as u64);
         // The tail stays until all is done, so that it can be tried again.
         active.dirty_to = active.dirty_to.max(bytes);
-        write_all_at(&active.file, &self.buffer, index_offset)
+        write_all_at(&*active.file, &self.buffer, index_offset)
             .map_err(LogError::io(format!("writing to {name}")))?;
         let cut = active.file.set_len(bytes);
         cut.map_err(LogError::io(format!("cutting {name} to {bytes} bytes")))?;
@@ -117,16 +119,21 @@ impl<D: Disk> Log<D> {
 
     pub(crate) fn end_unless_synced(&mut self, result: Result<(), String>) -> Result<(), LogError> {
         if let Err(reason) = result {
-            let what = match self.synced == self.next {
-                true => "no updates since the last sync".to_owned(),
-                false => format!("positions {} to {}", self.synced, self.next - 1),
-            };
-            self.refusal = Some(Refusal::NotSynced(format!("{reason}: {what}")));
-            return self.check_refusal();
+            return self.refuse_unsynced(reason);
         }
-        self.unsynced_bytes = 0;
+        self.synced_bytes = self.written_bytes;
         self.synced = self.next;
         Ok(())
+    }
+
+    /// Writes nothing more, because it is unknown what is on the disk.
+    pub(crate) fn refuse_unsynced(&mut self, reason: String) -> Result<(), LogError> {
+        let what = match self.synced == self.next {
+            true => "no updates since the last sync".to_owned(),
+            false => format!("positions {} to {}", self.synced, self.next - 1),
+        };
+        self.refusal = Some(Refusal::NotSynced(format!("{reason}: {what}")));
+        self.check_refusal()
     }
 
     /// Whether more may be written.

@@ -21,6 +21,7 @@ fn write_log(dir: &Path) {
         ..LogSettings::default()
     };
     let opening = Opening {
+        begins_epoch: false,
         boot_id: [1; 16],
         new_epoch: Epoch(7),
         now_ns: 1_767_268_800_000_000_000,

@@ -4,7 +4,7 @@ mod real;
 
 use std::io;
 
-pub use real::{Folder, FolderError, RealFile};
+pub use real::{Doubt, Folder, FolderError, RealFile};
 
 /// A folder of files.
 pub trait Disk {

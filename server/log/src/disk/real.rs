@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -33,16 +33,84 @@ pub enum FolderError {
 pub struct Folder {
     path: PathBuf,
     /// Held while a server writes here. The system releases it when the process ends.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
+
+/// Why clients may have later updates than the log of a folder, although nothing in it is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// The folder is a copy: the server may have gone on with the original.
+    Copied,
+    /// The server went on without the log.
+    WentOn,
+}
+
+/// The first byte of the lock while the log has every update of its server.
+const ALL_WRITTEN: u8 = b'=';
+
+/// The first byte of the lock from when the server has gone on without the log.
+const WENT_ON: u8 = b'+';
 
 impl Folder {
     /// Opens a folder to read it. A server may write to it meanwhile.
     pub fn read_only(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            _lock: None,
+            lock: None,
         }
+    }
+
+    /// Whether clients may have later updates than the log, and why.
+    ///
+    /// # Errors
+    ///
+    /// If the lock cannot be read.
+    pub fn doubt(&self) -> io::Result<Option<Doubt>> {
+        let Some(lock) = &self.lock else {
+            return Ok(None);
+        };
+        let mut content = [0; 1 + size_of::<u64>()];
+        match lock.read_exact_at(&mut content, 0) {
+            Ok(()) => {}
+            // Nobody has used this log yet.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let [state, inode @ ..] = content;
+        let is_here = u64::from_le_bytes(inode) == lock.metadata()?.ino();
+        Ok(match state {
+            WENT_ON => Some(Doubt::WentOn),
+            _ if !is_here => Some(Doubt::Copied),
+            _ => None,
+        })
+    }
+
+    /// Notes on the disk that the log has every update of its server.
+    ///
+    /// # Errors
+    ///
+    /// If the lock cannot be written.
+    pub fn note_all_written(&self) -> io::Result<()> {
+        self.note(ALL_WRITTEN)
+    }
+
+    /// Notes on the disk that the server goes on without the log. This needs no more space.
+    ///
+    /// # Errors
+    ///
+    /// If the lock cannot be written.
+    pub fn note_going_on(&self) -> io::Result<()> {
+        self.note(WENT_ON)
+    }
+
+    fn note(&self, state: u8) -> io::Result<()> {
+        let Some(lock) = &self.lock else {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        };
+        let mut content = vec![state];
+        content.extend_from_slice(&lock.metadata()?.ino().to_le_bytes());
+        lock.write_all_at(&content, 0)?;
+        lock.sync_all()
     }
 
     /// Opens a folder to write to it, makes it if there is none, and locks it.
@@ -58,7 +126,7 @@ impl Folder {
         fs::create_dir_all(path).map_err(|error| failed(path, error))?;
         let lock_path = path.join(LOCK);
         let mut options = OpenOptions::new();
-        let lock = options.create(true).truncate(false).write(true);
+        let lock = options.create(true).truncate(false).read(true).write(true);
         let lock = lock.open(&lock_path);
         let lock = lock.map_err(|error| failed(&lock_path, error))?;
         match lock.try_lock() {
@@ -68,7 +136,7 @@ impl Folder {
         }
         Ok(Self {
             path: path.to_owned(),
-            _lock: Some(lock),
+            lock: Some(lock),
         })
     }
 }

@@ -111,7 +111,8 @@ impl Topics {
             return Err(format!("{topic} has seq {seq} after seq {last}"));
         }
         known.seq = head.seq;
-        if head.quality != Quality::Historical {
+        // A historical value is the newest one only if there is no other.
+        if head.quality != Quality::Historical || known.newest.is_empty() {
             self.bytes = self.bytes + bytes.len() - known.newest.len();
             known.newest.clear();
             known.newest.extend_from_slice(bytes);

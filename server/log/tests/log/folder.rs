@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use tickcast_log::{Continuity, Folder, FolderError, Log, LogSettings};
+use tickcast_log::{Continuity, Doubt, Folder, FolderError, Log, LogSettings};
 
 use crate::support::{SETTINGS, Source, held, opening, updates};
 
@@ -65,4 +65,25 @@ fn a_folder_that_cannot_be_used_is_named() {
     assert!(error.to_string().contains("file"), "{error}");
     let error = Log::open(Folder::read_only(&file), SETTINGS, opening(1, 1)).unwrap_err();
     assert!(error.to_string().contains("reading the folder"), "{error}");
+}
+
+#[test]
+fn a_copied_folder_and_one_whose_server_went_on_are_in_doubt() {
+    let folder = tempfile::tempdir().unwrap();
+    let (original, copy) = (folder.path().join("log"), folder.path().join("copy"));
+    let disk = Folder::lock(&original).unwrap();
+    assert_eq!(disk.doubt().unwrap(), None, "it is new");
+    disk.note_all_written().unwrap();
+    assert_eq!(disk.doubt().unwrap(), None);
+    fs::create_dir(&copy).unwrap();
+    fs::copy(original.join("lock"), copy.join("lock")).unwrap();
+    let other = Folder::lock(&copy).unwrap();
+    assert_eq!(other.doubt().unwrap(), Some(Doubt::Copied));
+    other.note_all_written().unwrap();
+    assert_eq!(other.doubt().unwrap(), None);
+    disk.note_going_on().unwrap();
+    drop(disk);
+    let disk = Folder::lock(&original).unwrap();
+    assert_eq!(disk.doubt().unwrap(), Some(Doubt::WentOn));
+    assert!(Folder::read_only(&original).note_going_on().is_err());
 }

@@ -11,4 +11,5 @@ mod histories;
 mod opening;
 mod retention;
 mod support;
+mod syncing;
 mod tools;

@@ -24,6 +24,7 @@ pub(crate) const SETTINGS: LogSettings = LogSettings {
 /// The opening of a server in a boot of the machine.
 pub(crate) fn opening(boot: u8, epoch: u64) -> Opening {
     Opening {
+        begins_epoch: false,
         boot_id: [boot; 16],
         new_epoch: Epoch(epoch),
         now_ns: 1_000,
