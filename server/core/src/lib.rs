@@ -35,6 +35,7 @@
 //! | `work` | what the sequencer accepts and returns: updates, questions about history, answers |
 //! | `candles` | long time: candles and rows of all topics, within a bound |
 //! | `tape` | the bounded log of recent updates, in strips that never change |
+//! | `restored` | what the last server knew, from its log |
 //! | `sequencer` | puts updates in order, keeps their history, and follows the topics' status |
 //! | `wire` | messages as bytes: WebSocket frames and server-sent events |
 //! | `shard` | connections, their subscriptions, and the batches they are sent |
@@ -60,6 +61,7 @@ mod tokens;
 pub mod work;
 
 pub mod candles;
+pub mod restored;
 pub mod sequencer;
 pub mod tape;
 

@@ -24,6 +24,9 @@ pub(super) struct Outages {
     of_all: Spans,
     /// Indexed by feed.
     feeds: Vec<FeedOutages>,
+    /// A feed that has not brought anything yet is missing from here on; what was restored is of
+    /// all feeds. `None` if nothing was restored.
+    restored_until: Option<TimeNs>,
 }
 
 #[derive(Debug)]
@@ -38,11 +41,11 @@ struct FeedOutages {
 #[derive(Debug, Default)]
 struct Spans(VecDeque<Span>);
 
-impl Default for FeedOutages {
-    /// A feed that has not brought anything yet.
-    fn default() -> Self {
+impl FeedOutages {
+    /// A feed that has not brought anything since a time.
+    fn since(time: TimeNs) -> Self {
         let mut spans = Spans::default();
-        spans.push(TimeNs::MIN, TimeNs::MAX);
+        spans.push(time, TimeNs::MAX);
         Self {
             is_up: false,
             spans,
@@ -81,6 +84,12 @@ impl Outages {
     /// The server has started: nothing before is known.
     pub(super) fn started(&mut self, now: TimeNs) {
         self.of_all.push(TimeNs::MIN, now);
+    }
+
+    /// The server has started with what was restored, up to a time.
+    pub(super) fn restarted(&mut self, until: TimeNs, now: TimeNs) {
+        self.of_all.push(until, now.max(until.saturating_add(1)));
+        self.restored_until = Some(until);
     }
 
     /// The clock was set back to this time.
@@ -131,7 +140,9 @@ impl Outages {
     fn feed(&mut self, feed: FeedId) -> &mut FeedOutages {
         let feed = usize::from(feed);
         if feed >= self.feeds.len() {
-            self.feeds.resize_with(feed + 1, FeedOutages::default);
+            let since = self.restored_until.unwrap_or(TimeNs::MIN);
+            self.feeds
+                .resize_with(feed + 1, || FeedOutages::since(since));
         }
         &mut self.feeds[feed]
     }

@@ -192,6 +192,15 @@ impl LongHistory {
         while self.bytes > self.max_bytes && self.forget_one() {}
     }
 
+    /// The server has started, and what was pushed so far was restored: what came between is
+    /// missing.
+    pub fn restarted(&mut self, now: TimeNs) {
+        if let Some(last) = self.clock {
+            let (time, _) = self.advance(now);
+            self.outages.restarted(last.min(time), time);
+        }
+    }
+
     /// Records that a feed has lost its source or has finished.
     pub fn feed_down(&mut self, feed: FeedId, now: TimeNs) {
         if self.is_kept() {

@@ -7,7 +7,10 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use tickcast_protocol::{message::TopicId, topic::Topic};
+use tickcast_protocol::{
+    message::{TopicId, TopicInfo},
+    topic::Topic,
+};
 
 use crate::{growth::Pages, work::TopicFacts};
 
@@ -62,6 +65,19 @@ impl Facts {
             self.left_out += 1;
         }
         false
+    }
+
+    /// Takes what was known about a topic that has a value.
+    pub(super) fn restore(&mut self, info: &TopicInfo) {
+        let text = |text: &Option<String>| text.as_deref().map(Arc::from);
+        let facts = TopicFacts {
+            unit: text(&info.unit),
+            name: text(&info.name),
+            state_class: text(&info.state_class),
+        };
+        if facts != TopicFacts::default() {
+            *self.told_of(info.id) = facts;
+        }
     }
 
     /// Takes the facts of a topic that has its first value.

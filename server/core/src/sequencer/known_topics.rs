@@ -71,6 +71,12 @@ impl KnownTopics {
             .find(hash, |id| self.topics[id as usize].0 == *name)
     }
 
+    /// Adds the next topic as it was, with the number of its updates.
+    pub(super) fn restore(&mut self, name: Topic, seq: Seq) {
+        let id = self.add(name, None);
+        self.topics[id as usize].1.seq = seq;
+    }
+
     /// Adds a topic, whose name must be new, and returns its id.
     pub(super) fn add(&mut self, name: Topic, unit: Option<Arc<str>>) -> TopicId {
         debug_assert!(self.find(&name).is_none(), "{name} is known");

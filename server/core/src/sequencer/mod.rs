@@ -31,6 +31,7 @@ use self::{facts::Facts, known_topics::KnownTopics, liveness::Liveness, new_topi
 use crate::{
     candles::LongHistory,
     now::Now,
+    restored::Restored,
     tape::{AckResult, Strip, StripBuilder},
     work::{
         Ack, Asked, FeedId, HistoryAnswer, HistoryQuestion, NewUpdate, Past, Submission,
@@ -108,6 +109,27 @@ impl Sequencer {
             new_topics: NewTopics::new(limits),
             ..self
         }
+    }
+
+    /// Takes an update of before into the histories. To be called before
+    /// [`restore`](Self::restore), for the updates that are left, in their order.
+    pub fn remember(&mut self, update: &Update<TopicId>, bincode: &[u8]) {
+        self.history.push(update.topic, update.position, bincode);
+        let Update { value, quality, .. } = update;
+        self.long_history
+            .push(update.topic, None, value, *quality, update.ingest_time_ns);
+    }
+
+    /// Goes on where the sequencer of another server has stopped. To be called before the first
+    /// [`push`](Self::push).
+    pub fn restore(&mut self, restored: &Restored, now: Now) {
+        for topic in &restored.topics {
+            self.topics.restore(topic.info.topic.clone(), topic.seq);
+            self.facts.restore(&topic.info);
+            self.liveness.restore(topic, now);
+        }
+        self.long_history.restarted(now.wall_ns);
+        self.open = StripBuilder::new(restored.next);
     }
 
     /// Appends the updates of a submission to the open strip.

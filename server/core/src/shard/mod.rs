@@ -113,8 +113,8 @@ use self::{
     under_way::Slices,
 };
 use crate::{
-    audit::Audit, identity::Verify, now::Now, permissions::Permissions, settings::CoreSettings,
-    stats::ShardStats, tape::Tape,
+    audit::Audit, identity::Verify, now::Now, permissions::Permissions, restored::Restored,
+    settings::CoreSettings, stats::ShardStats, tape::Tape,
 };
 
 pub use self::{
@@ -209,6 +209,19 @@ impl<S: Socket> Shard<S> {
             verify: None,
             audit: None,
         }
+    }
+
+    /// Goes on where the shards of another server have stopped. To be called before the first
+    /// connection and the first strip.
+    pub fn restore(&mut self, restored: &Restored) {
+        self.tape = Tape::restored(self.settings.tape_bytes, &restored.strips, restored.next);
+        for topic in &restored.topics {
+            let statuses = &mut self.statuses;
+            self.topics
+                .restore(topic, restored.next, || statuses.count());
+        }
+        self.stats.topics.set(self.topics.len() as u64);
+        self.stats.position.set(self.tape.head());
     }
 
     /// Lets a turn write to fewer connections than would normally justify one, so that a round of a

@@ -27,6 +27,12 @@ pub(super) struct UnsentChanges {
 }
 
 impl Statuses {
+    /// Counts a change that came before.
+    pub(super) fn count(&mut self) -> u64 {
+        self.changes += 1;
+        self.changes
+    }
+
     /// Applies a topic's new status.
     pub(super) fn change(
         &mut self,

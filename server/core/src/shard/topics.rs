@@ -15,6 +15,7 @@ use super::{
     topic_index::{Search, TopicTree},
 };
 use crate::{
+    restored::RestoredTopic,
     tape::{Made, TapeUpdate, append_as_json},
     wire::News,
 };
@@ -117,6 +118,31 @@ impl Topics {
             bincode: Vec::new(),
             json: Vec::new(),
         }));
+    }
+
+    /// Adds the next topic as it was. `change` counts its status and its info among the changes.
+    pub(super) fn restore(
+        &mut self,
+        restored: &RestoredTopic,
+        next: Position,
+        mut change: impl FnMut() -> u64,
+    ) {
+        let RestoredTopic { info, newest, .. } = restored;
+        self.introduce(info.clone(), SmallVec::new());
+        let id = info.id as usize;
+        self.positions[id] = restored.position;
+        let state = &mut self.states[id];
+        state.seq = restored.seq;
+        state.bincode.extend_from_slice(newest);
+        (state.status, state.status_since_ns) = (restored.status, restored.since_ns);
+        if restored.since_ns != 0 {
+            state.status_number = change();
+        }
+        if info.unit.is_some() || info.name.is_some() || info.state_class.is_some() {
+            // When it became known is not: a client that resumes is told again.
+            state.info_number = change();
+            state.info_position = next - 1;
+        }
     }
 
     /// Stores an update as the newest of its topic, unless it is historical and the topic has a

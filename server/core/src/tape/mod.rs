@@ -49,6 +49,19 @@ impl Tape {
         }
     }
 
+    /// A tape that continues another one at the position `next`, with its newest strips.
+    pub fn restored(max_bytes: usize, strips: &[Arc<Strip>], next: Position) -> Self {
+        let start = strips.first().map_or(next, |strip| strip.first());
+        let mut tape = Self {
+            start,
+            end: start,
+            head: start.saturating_sub(1),
+            ..Self::new(max_bytes)
+        };
+        strips.iter().for_each(|strip| tape.push(Arc::clone(strip)));
+        tape
+    }
+
     /// Appends the next strip and drops the oldest ones above the bound.
     pub fn push(&mut self, strip: Arc<Strip>) {
         self.begin(strip);

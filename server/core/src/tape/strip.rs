@@ -324,6 +324,16 @@ impl StripBuilder {
         &self.bincode[start..]
     }
 
+    /// Appends an update that was encoded before, and whose position is [`next`](Self::next).
+    pub fn push_encoded(&mut self, topic: TopicId, quality: Quality, bincode: &[u8]) {
+        if quality == Quality::Historical {
+            self.historical.push(u32_from(self.entries.len()));
+        }
+        self.bincode.extend_from_slice(bincode);
+        let end = u32_from(self.bincode.len());
+        self.entries.push(Entry { topic, end });
+    }
+
     /// Adds topics whose status changes.
     pub fn change_statuses(&mut self, changes: impl IntoIterator<Item = StatusChange>) {
         self.statuses.extend(changes);

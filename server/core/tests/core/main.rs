@@ -25,6 +25,7 @@ mod latest;
 mod latest_batch;
 mod publishing;
 mod requests;
+mod restored;
 mod sequencer;
 mod slow_links;
 mod state;

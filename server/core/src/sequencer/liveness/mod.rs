@@ -34,6 +34,7 @@ use tickcast_protocol::{
 use crate::{
     growth::Pages,
     now::Now,
+    restored::RestoredTopic,
     tape::StatusChange,
     work::{FeedId, NewUpdate},
 };
@@ -57,6 +58,10 @@ const LEARNED_DECAY: f32 = 1.0 / 64.0;
 /// have been an outage, but a slower source is accepted after a few of them.
 const LEARNED_GROWTH_MAX: f32 = 2.0;
 
+/// A topic that was live before a restart stays so for this long without an update: most sources
+/// have sent again by then, and a value of a source that is gone is not taken for a fresh one.
+pub const RESTORED_SILENCE_MAX: Duration = Duration::from_mins(1);
+
 #[derive(Debug)]
 struct Tracked {
     /// Uptime of the last live update; before the first one, of the topic's introduction.
@@ -75,6 +80,8 @@ struct Tracked {
     is_armed: bool,
     /// Whether this topic may carry a will.
     has_wills: bool,
+    /// Whether its status is that of before a restart, and nothing was heard of it since.
+    is_restored: bool,
 }
 
 /// A will rule and the topics it affects, by the levels that its wildcards stand for.
@@ -106,6 +113,8 @@ pub struct Liveness {
     counts: [u64; 3],
     due: BinaryHeap<Reverse<(Duration, TopicId)>>,
     changes: VecDeque<StatusChange>,
+    /// Uptime at which restored topics of which nothing was heard are stale.
+    restored_until: Option<Duration>,
 }
 
 impl Liveness {
@@ -124,7 +133,31 @@ impl Liveness {
 
     /// Adds the next topic. Must be called before its first update is [`heard`](Self::heard).
     pub fn introduce(&mut self, first: &NewUpdate, now: Now) {
-        let name = first.topic.as_str();
+        let id = self.topics.len() as TopicId;
+        let is_over = self.add(&first.topic, now);
+        if is_over {
+            self.set(id, Status::Dead, now);
+        }
+        self.arm(id, now);
+    }
+
+    /// Adds the next topic as it was before a restart. What was learned about its intervals is
+    /// learned again.
+    pub fn restore(&mut self, restored: &RestoredTopic, now: Now) {
+        let id = self.topics.len() as TopicId;
+        self.add(&restored.info.topic, now);
+        let topic = &mut self.topics[id as usize];
+        topic.status = restored.status;
+        topic.is_restored = true;
+        self.counts[Status::Live as usize] -= 1;
+        self.counts[restored.status as usize] += 1;
+        self.restored_until = Some(now.uptime + RESTORED_SILENCE_MAX);
+        self.arm(id, now);
+    }
+
+    /// Adds a live topic. Returns whether a will says that its source is gone.
+    fn add(&mut self, topic: &Topic, now: Now) -> bool {
+        let name = topic.as_str();
         let id = self.topics.len() as TopicId;
         let rule = self
             .rules
@@ -151,18 +184,17 @@ impl Liveness {
             has_been_live: false,
             is_armed: false,
             has_wills: self.wills.iter().any(has_wills),
+            is_restored: false,
         });
         self.counts[Status::Live as usize] += 1;
-        if is_over {
-            self.set(id, Status::Dead, now);
-        }
-        self.arm(id, now);
+        is_over
     }
 
     /// Records an update of a topic.
     pub fn heard(&mut self, id: TopicId, update: &NewUpdate, feed: Option<FeedId>, now: Now) {
         let topic = &mut self.topics[id as usize];
         topic.feed = feed;
+        topic.is_restored = false;
         if update.quality == Quality::Live {
             if topic.has_been_live {
                 topic.learn(now.uptime.saturating_sub(topic.heard));
@@ -218,6 +250,15 @@ impl Liveness {
 
     /// Finds the topics that have been silent for too long.
     pub fn poll(&mut self, now: Now) {
+        if self.restored_until.is_some_and(|until| until <= now.uptime) {
+            self.restored_until = None;
+            for id in 0..self.topics.len() {
+                let topic = &self.topics[id];
+                if topic.is_restored && topic.status == Status::Live {
+                    self.set(id as TopicId, Status::Stale, now);
+                }
+            }
+        }
         while let Some(&Reverse((due, id))) = self.due.peek()
             && due <= now.uptime
         {
@@ -234,7 +275,8 @@ impl Liveness {
 
     /// Uptime by which [`poll`](Self::poll) must be called.
     pub fn next_due(&self) -> Option<Duration> {
-        self.due.peek().map(|&Reverse((due, _))| due)
+        let due = self.due.peek().map(|&Reverse((due, _))| due);
+        due.into_iter().chain(self.restored_until).min()
     }
 
     /// Puts an entry for the topic's next deadline into the heap. The entry comes up no later than
