@@ -9,6 +9,7 @@
 //! | `feed` | receives updates from sources, decodes them, and hands them over |
 //! | `auth` | roles, tokens and their keys: which identity a client has proved |
 //! | `ingest` | runs the sequencer, and hands its strips to the shards |
+//! | `data` | writes the strips to the log on disk, before they are delivered |
 //! | `net` | accepts clients, reads their requests, and writes what the shards send |
 //! | `tls` | trusted authorities, certificates, keys and sessions, for feeds and listeners with TLS |
 //! | `metrics` | the counters of all rooms, and their text form for Prometheus |
@@ -43,6 +44,7 @@ mod settings;
 
 mod audit;
 mod auth;
+mod data;
 mod feed;
 mod ingest;
 mod net;
@@ -57,6 +59,7 @@ mod metrics;
 mod server;
 mod start_error;
 mod tasks;
+mod threads;
 mod tls;
 
 #[doc(hidden)]

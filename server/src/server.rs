@@ -5,10 +5,9 @@ use std::{
     fs,
     future::Future,
     net::{Ipv4Addr, SocketAddr},
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::Arc,
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
 };
 
 use tickcast_core::{
@@ -17,7 +16,6 @@ use tickcast_core::{
 };
 use tickcast_protocol::message::Epoch;
 use tokio::{
-    runtime::{Builder, LocalOptions},
     sync::{Semaphore, mpsc, oneshot, watch},
     task::JoinSet,
 };
@@ -27,10 +25,11 @@ use crate::{
     auth::Auth,
     clock::Clock,
     config::Settings,
+    data::{self, DataThread, Opened},
     entrances::{Entrances, Listening},
     feed::{self, FeedSettings, decode::Decoder},
-    ingest::{Handoff, Ingest, IngestThread},
-    metrics::{FeedStats, Metrics, TaskStats},
+    ingest::{Handoff, Ingest, IngestThread, Way},
+    metrics::{FeedStats, Metrics},
     net::{
         acceptor::{self, ARRIVALS_MAX, Acceptor, FailureLog},
         admin::{self, Admin, QUESTIONS_MAX},
@@ -42,12 +41,13 @@ use crate::{
         log_command::LogFilter,
         permits::Permits,
         shard_thread::{ShardTasks, ShardThread},
-        state::{ServerState, Stage},
+        state::ServerState,
         ws_reader::Budget,
     },
     settings::listen::Endpoint,
     start_error::StartError,
-    tasks::{Failure, Task, panic_text},
+    tasks::Failure,
+    threads::{Tasks, Thread},
     tls::CurrentTls,
 };
 
@@ -63,6 +63,8 @@ pub struct Server {
     end: watch::Sender<bool>,
     failure: watch::Sender<Option<Failure>>,
     ingest: JoinHandle<()>,
+    /// The log's thread, if there is a log.
+    data: Option<JoinHandle<()>>,
     shards: Vec<JoinHandle<()>>,
     /// The acceptors, each of which ends when its sender is dropped.
     acceptors: Vec<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
@@ -85,6 +87,7 @@ impl Server {
             server,
             listeners,
             feeds,
+            data,
             decode,
             liveness,
             ..
@@ -115,6 +118,7 @@ impl Server {
         let bound = Entrances::bind(&listeners, &server, |name| tasks.add(name))?;
         let connections = tasks.add("connections");
         let ingest_task = tasks.add("ingest");
+        let data_task = data.data.is_some().then(|| tasks.add("data"));
         let feed_tasks = feeds
             .iter()
             .map(|feed| tasks.add(format!("feed-{}", feed.name)));
@@ -149,7 +153,26 @@ impl Server {
         let handoff = Arc::new(Handoff::new(server.shards, server.tape_bytes));
         let (end, ended) = watch::channel(false);
         let (ingest, submissions) = Ingest::new(clock);
-        let epoch = Epoch(rand::random());
+        let core = server.core();
+        let mut sequencer = Sequencer::new(server.topics_max)
+            .with_liveness(Liveness::new(liveness))
+            .with_history(History::new(core.history))
+            .with_long_history(LongHistory::new(core.long_history))
+            .with_new_topics(core.new_topics);
+        let opened = match &data.data {
+            Some(path) => {
+                let opened = data::open(path, &data, server.tape_bytes, &mut sequencer, clock);
+                Some(opened.map_err(|reason| StartError::Data {
+                    path: path.clone(),
+                    reason,
+                })?)
+            }
+            None => None,
+        };
+        let new_epoch = || Epoch(rand::random());
+        let epoch = opened
+            .as_ref()
+            .map_or_else(new_epoch, |opened| opened.log.epoch());
         let audit = match &server.audit {
             Some(path) => Some(start_audit(path, server.audit_max_bytes, epoch, &metrics)?),
             None => None,
@@ -176,6 +199,7 @@ impl Server {
                 index,
                 questions,
                 epoch,
+                restored: opened.as_ref().map(|opened| Arc::clone(&opened.restored)),
                 listeners,
                 arrivals,
                 settings: Arc::clone(&server),
@@ -202,15 +226,30 @@ impl Server {
             };
             shards.push(thread.spawn(run, leave)?);
         }
+        let (way, data) = match opened.zip(data_task) {
+            Some((Opened { log, .. }, task)) => {
+                let (way, queue) = Way::logged();
+                let data = DataThread {
+                    log,
+                    queue,
+                    handoff: Arc::clone(&handoff),
+                    settings: data,
+                    metrics: Arc::clone(&metrics),
+                    state: Arc::clone(&state),
+                    clock,
+                };
+                let thread = Thread::new(task, &state, &handoff);
+                let run = async move || data.run().await;
+                (way, Some(thread.spawn(run, |_: &Handoff| ())?))
+            }
+            None => (Way::Straight(Arc::clone(&handoff)), None),
+        };
         let thread = IngestThread {
-            sequencer: Sequencer::new(server.topics_max)
-                .with_liveness(Liveness::new(liveness))
-                .with_history(History::new(server.core().history))
-                .with_long_history(LongHistory::new(server.core().long_history))
-                .with_new_topics(server.core().new_topics),
+            sequencer,
             clock,
             submissions,
             handoff: Arc::clone(&handoff),
+            way,
             metrics: Arc::clone(&metrics),
         };
         let feed_metrics = Arc::clone(&metrics);
@@ -296,6 +335,7 @@ impl Server {
             end,
             failure: tasks.failure,
             ingest,
+            data,
             shards,
             acceptors,
             admin,
@@ -357,6 +397,9 @@ impl Server {
         let _ = self.end.send(true);
         // A thread that has failed has said so.
         let _ = self.ingest.join();
+        if let Some(data) = self.data {
+            let _ = data.join();
+        }
         // It does so itself, unless it has failed.
         self.handoff.end();
         for thread in self.shards {
@@ -413,77 +456,4 @@ fn feed_stats(feed: &FeedSettings) -> FeedStats {
 async fn ended_signal(mut ended: watch::Receiver<bool>) {
     // An error means that the server was dropped, which ends it as well.
     let _ = ended.wait_for(|ended| *ended).await;
-}
-
-/// The long-lived tasks, as they are named.
-#[derive(Debug, Default)]
-struct Tasks {
-    stats: Vec<Arc<TaskStats>>,
-    failure: watch::Sender<Option<Failure>>,
-}
-
-impl Tasks {
-    fn add(&mut self, name: impl Into<String>) -> Task {
-        let stats = Arc::new(TaskStats::new(name));
-        self.stats.push(Arc::clone(&stats));
-        Task::new(stats, self.failure.clone())
-    }
-}
-
-/// A thread with a current-thread runtime.
-struct Thread {
-    task: Task,
-    state: Arc<ServerState>,
-    handoff: Arc<Handoff>,
-}
-
-impl Thread {
-    fn new(task: Task, state: &Arc<ServerState>, handoff: &Arc<Handoff>) -> Self {
-        let (state, handoff) = (Arc::clone(state), Arc::clone(handoff));
-        Self {
-            task,
-            state,
-            handoff,
-        }
-    }
-
-    /// Starts the thread. If `body` ends although the server does not, the server has failed; then
-    /// `leave` tells the other threads.
-    fn spawn(
-        self,
-        body: impl AsyncFnOnce() -> Result<(), String> + Send + 'static,
-        leave: impl FnOnce(&Handoff) + Send + 'static,
-    ) -> Result<JoinHandle<()>, StartError> {
-        let name = self.task.name().to_owned();
-        let thread = thread::Builder::new().name(format!("tickcast-{name}"));
-        let run = move || {
-            let result = catch_unwind(AssertUnwindSafe(|| block_on(&self.task, body)));
-            let result = result.unwrap_or_else(|panic| Err(panic_text(&*panic)));
-            let reason = match result {
-                Err(reason) => reason,
-                Ok(()) if self.state.stage() == Stage::Draining => return,
-                Ok(()) => "it ended although the server did not".to_owned(),
-            };
-            leave(&self.handoff);
-            self.task.end(reason);
-        };
-        thread
-            .spawn(run)
-            .map_err(|error| StartError::Thread { name, error })
-    }
-}
-
-/// Maximum number of sockets whose tasks are woken at a time. Woken tasks run in order, so with the
-/// runtime's default of 1,024 a client's publish waits longer when thousands of clients leave or
-/// come back at once.
-const IO_EVENTS_PER_TICK: usize = 32;
-
-fn block_on(task: &Task, body: impl AsyncFnOnce() -> Result<(), String>) -> Result<(), String> {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .max_io_events_per_tick(IO_EVENTS_PER_TICK)
-        .build_local(LocalOptions::default())
-        .map_err(|error| format!("cannot create its runtime: {error}"))?;
-    // A panic is caught before the runtime is dropped, so that nothing is dropped in a panic.
-    runtime.block_on(task.caught(body())).flatten()
 }

@@ -34,6 +34,14 @@ pub enum StartError {
         /// The system's error.
         error: io::Error,
     },
+    /// The log on disk cannot be used.
+    #[error("cannot use the log in {}: {reason}", path.display())]
+    Data {
+        /// The setting.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// The identities file has problems.
     #[error("the identities cannot be used: {}", .0.join("; "))]
     Identities(Vec<String>),

@@ -36,6 +36,9 @@ registry! {
         NoHistory = 304, "no history kept";
         /// The server is shutting down.
         Draining = 400, "server is draining";
+        /// The server's disk takes no updates at the moment, and its settings do not let it go on
+        /// without.
+        NotRecorded = 401, "updates cannot be recorded";
         /// The client must authenticate first.
         NotAuthenticated = 500, "not authenticated";
         /// The token is unknown, wrong, expired, revoked, or of another identity.
@@ -50,7 +53,7 @@ impl ErrorCode {
     pub fn is_temporary(self) -> bool {
         matches!(
             self,
-            Self::TooManyRequests | Self::Draining | Self::TooManyConnections
+            Self::TooManyRequests | Self::Draining | Self::NotRecorded | Self::TooManyConnections
         )
     }
 }

@@ -29,6 +29,7 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use tickcast_core::sequencer::liveness::LivenessSettings;
 
+pub use crate::settings::data::{DataSettings, Durability, OnDataFailure};
 pub use crate::settings::{LogSettings, OnFailure, Settings};
 use crate::{
     auth::make_token,
@@ -180,7 +181,7 @@ impl Drafts {
             silence: build_rules::<SilenceKeys, _>(&self.silence, &mut problems),
             wills: build_rules::<WillKeys, _>(&self.wills, &mut problems),
         };
-        let Top { server, log } = self.top.build()?;
+        let Top { server, data, log } = self.top.build()?;
         let listeners = listeners::build(&self.listeners, &self.top, &server, &mut problems);
         if !self.top.is_partial
             && let Err((key, reason)) = server.check(&listeners)
@@ -208,6 +209,7 @@ impl Drafts {
             server,
             listeners,
             feeds,
+            data,
             decode: decode.into(),
             liveness,
             log,

@@ -60,6 +60,9 @@ pub(super) fn summary(settings: &Settings) -> String {
             lines.push(format!("follow {count} of the rules [[{what}]]"));
         }
     }
+    if let Some(path) = &settings.data.data {
+        lines.push(format!("keep updates on disk in {}", path.display()));
+    }
     lines.push(format!("log {}", settings.log.filter));
     let lines: Vec<_> = lines.iter().map(|line| format!("  {line}\n")).collect();
     format!(

@@ -37,6 +37,7 @@ pub(crate) struct Handoff {
     /// Wakes the ingest thread when a shard has freed space.
     room: Notify,
     ended: AtomicBool,
+    stopped: AtomicBool,
     waits: AtomicU64,
 }
 
@@ -82,6 +83,7 @@ impl Handoff {
             shards: (0..shards).map(|_| ShardEnd::default()).collect(),
             room: Notify::new(),
             ended: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
             waits: AtomicU64::new(0),
         }
     }
@@ -265,6 +267,16 @@ impl Handoff {
     /// Whether the last strip has been pushed.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
+    }
+
+    /// Sets whether strips wait because the log on disk cannot be written.
+    pub(crate) fn set_stopped(&self, is_stopped: bool) {
+        self.stopped.store(is_stopped, Ordering::Release);
+    }
+
+    /// Whether strips wait because the log on disk cannot be written.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
     }
 
     /// Number of times the ingest thread had to wait for a shard.

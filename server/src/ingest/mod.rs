@@ -3,6 +3,7 @@
 //! The files in reading order:
 //!
 //! * `queue`: the bounded queue from all feeds and publishers to the sequencer
+//! * `way`: from the sequencer to the handoff, through the log on disk if there is one
 //! * `thread`: the ingest thread, which runs the feeds and the sequencer
 //! * `handoff`: the strips and answers on their way to the shards
 //!
@@ -12,8 +13,10 @@
 mod handoff;
 mod queue;
 mod thread;
+mod way;
 
 pub(crate) use handoff::{Handoff, NewStrips};
 pub(crate) use queue::Room;
 pub use queue::{Arrival, Ended, Ingest};
 pub(crate) use thread::IngestThread;
+pub(crate) use way::{Passing, Waiting, Way};

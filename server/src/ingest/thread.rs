@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use super::{Arrival, Handoff};
+use super::{Arrival, Handoff, Way};
 use crate::{clock::Clock, metrics::Metrics};
 
 /// Maximum number of submissions that the sequencer takes at once.
@@ -36,6 +36,7 @@ pub(crate) struct IngestThread {
     pub(crate) clock: Clock,
     pub(crate) submissions: mpsc::Receiver<Arrival>,
     pub(crate) handoff: Arc<Handoff>,
+    pub(crate) way: Way,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -52,6 +53,7 @@ impl IngestThread {
             clock,
             submissions,
             handoff,
+            way,
             metrics,
         } = self;
         let mut feeds = JoinSet::new();
@@ -72,10 +74,11 @@ impl IngestThread {
             now: clock.now(),
             lost: Lost::new(&metrics),
             handoff: &handoff,
+            way: &way,
             metrics: &metrics,
         };
         sequencing.run(submissions, &feeds_ended).await;
-        handoff.end();
+        way.end();
     }
 }
 
@@ -102,6 +105,7 @@ struct Sequencing<'a> {
     now: Now,
     lost: Lost,
     handoff: &'a Handoff,
+    way: &'a Way,
     metrics: &'a Metrics,
 }
 
@@ -109,6 +113,8 @@ impl Sequencing<'_> {
     async fn run(mut self, mut queue: mpsc::Receiver<Arrival>, feeds_ended: &Notify) {
         let mut arrivals = Vec::with_capacity(WORK_AT_ONCE);
         let mut done = Instant::now();
+        // What was restored counts before the first update.
+        self.count();
         loop {
             let silence = self.sequencer.liveness().next_due();
             tokio::select! {
@@ -173,7 +179,7 @@ impl Sequencing<'_> {
                 // The shard must have the updates in the answer before it has the answer.
                 while self.push_strip().await {}
                 let answer = self.sequencer.answer(question, self.now);
-                self.handoff.answer(answer).await;
+                self.way.answer(answer).await;
             }
         }
     }
@@ -187,7 +193,7 @@ impl Sequencing<'_> {
         // Counting comes before the handoff, so that the metrics include every update that a client
         // has received.
         self.count();
-        self.handoff.push(strip).await;
+        self.way.push(strip).await;
         true
     }
 
@@ -245,6 +251,7 @@ mod tests {
             sequencer: Sequencer::new(10),
             clock,
             submissions: queue,
+            way: Way::Straight(Arc::clone(&handoff)),
             handoff,
             metrics: Arc::clone(&metrics),
         };

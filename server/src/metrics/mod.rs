@@ -3,6 +3,7 @@
 //! The files in reading order:
 //!
 //! * this file: all counters in one place, by shard, by feed, and of the ingest thread
+//! * `data`: the log on disk
 //! * `feed`: the counters and the state of one feed
 //! * `refused`: refused requests and connections, by reason
 //! * `task`: the failures and the state of one long-lived task
@@ -12,6 +13,7 @@
 //! The other rooms change the counters, and this room only reads them. The counters of a shard are
 //! defined in `tickcast_core::stats`.
 
+mod data;
 mod feed;
 pub(crate) mod prometheus;
 mod refused;
@@ -24,6 +26,7 @@ use tickcast_core::stats::{Number, ShardStats};
 
 use crate::audit::AuditStats;
 
+pub(crate) use data::DataStats;
 pub use feed::{FeedMetrics, FeedState, SparkplugMetrics};
 pub(crate) use refused::{RefusalReason, RefusedStats};
 pub use task::TaskState;
@@ -84,6 +87,8 @@ pub struct Metrics {
     pub ingest: IngestStats,
     /// Refused requests and connections.
     pub(crate) refused: RefusedStats,
+    /// The log on disk. All are 0 if there is none.
+    pub data: Arc<DataStats>,
     /// The audit.
     pub(crate) audit: Arc<AuditStats>,
     /// Handshakes of TLS and PROXY headers.

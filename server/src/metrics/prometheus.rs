@@ -12,7 +12,7 @@ use prometheus_client::{
 };
 use tickcast_core::stats::{Number, ShardStats};
 
-use super::{FeedMetrics, FeedState, IngestStats, Metrics, TaskState, TaskStats};
+use super::{DataStats, FeedMetrics, FeedState, IngestStats, Metrics, TaskState, TaskStats};
 use crate::audit::AuditStats;
 
 /// The content type of [`text`].
@@ -67,6 +67,25 @@ const SHARD: &[Metric<ShardStats>] = &[
 const AUDIT: &[Metric<AuditStats>] = &[
     (COUNTER, "audit_lines", "Lines of the audit written", |a| &a.lines),
     (COUNTER, "audit_dropped", "Lines of the audit dropped: too many at once, or not written", |a| &a.dropped),
+];
+
+#[rustfmt::skip]
+const DATA: &[Metric<DataStats>] = &[
+    (GAUGE, "data_bytes", "Bytes of the log on disk", |d| &d.bytes),
+    (GAUGE, "data_segments", "Segments of the log on disk", |d| &d.segments),
+    (COUNTER, "data_segments_removed", "Segments removed: too old, or too many bytes", |d| &d.removed),
+    (COUNTER, "data_strips", "Strips written to the log on disk", |d| &d.strips),
+    (COUNTER, "data_written_bytes", "Bytes written to the log on disk", |d| &d.written_bytes),
+    (GAUGE, "data_synced_position", "Position after the last update that is safe from a power cut", |d| &d.synced),
+    (COUNTER, "data_syncs", "Times the disk was waited for", |d| &d.syncs),
+    (COUNTER, "data_sync_microseconds", "How long the disk was waited for in all", |d| &d.sync_us),
+    (GAUGE, "data_unsynced_bytes", "Bytes written that a power cut may lose", |d| &d.unsynced_bytes),
+    (GAUGE, "data_unsynced_milliseconds", "Age of the oldest of these bytes", |d| &d.unsynced_ms),
+    (COUNTER, "data_failures", "Writes and syncs of the log on disk that failed", |d| &d.failures),
+    (GAUGE, "data_stopped", "1 while the log cannot be written and updates wait for it", |d| &d.stopped),
+    (GAUGE, "data_off", "1 from when the server has gone on without the log on disk", |d| &d.off),
+    (COUNTER, "data_unwritten_updates", "Updates delivered that are not in the log on disk", |d| &d.unwritten),
+    (COUNTER, "data_undelivered_updates", "Updates neither written nor delivered when the server ended", |d| &d.undelivered),
 ];
 
 #[rustfmt::skip]
@@ -289,6 +308,14 @@ impl Collector for Scrape {
                 name,
                 help,
                 vec![(Vec::new(), number(&self.0.audit).get())],
+            )?;
+        }
+        for &(kind, name, help, number) in DATA {
+            put(
+                kind,
+                name,
+                help,
+                vec![(Vec::new(), number(&self.0.data).get())],
             )?;
         }
         let help = "Log lines dropped because they could not be written in time";

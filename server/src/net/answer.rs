@@ -34,8 +34,16 @@ pub(super) fn readyz(state: &ServerState, metrics: &Metrics) -> Answer {
     if state.stage() == Stage::Draining {
         return text(StatusCode::SERVICE_UNAVAILABLE, "draining");
     }
+    if metrics.data.stopped.get() > 0 {
+        let reason = "the log on disk cannot be written: updates wait, publishes are refused";
+        return text(StatusCode::SERVICE_UNAVAILABLE, reason);
+    }
     match failed_tasks(metrics, |state| state != TaskState::Running) {
         Some(failed) => text(StatusCode::SERVICE_UNAVAILABLE, failed),
+        None if metrics.data.off.get() > 0 => text(
+            StatusCode::OK,
+            "ready, without the log on disk: start it again",
+        ),
         None => text(StatusCode::OK, "ready"),
     }
 }

@@ -8,10 +8,11 @@ use tickcast_core::{
     Refusal,
     shard::{ConnectionKey, Shard},
     wire::{self, Wire},
+    work::Work,
 };
 use tickcast_protocol::{
     codec::{self, CLIENT_MESSAGE_MAX_BYTES, Encoding, Unreadable},
-    error::CloseCode,
+    error::{CloseCode, ErrorCode},
     message::{ClientMessage, Subscribe},
 };
 use tokio::{
@@ -28,6 +29,7 @@ use super::{
     stream::Stream,
     ws_reader::{Inbound, InboundError, MessageReader},
 };
+use crate::ingest::Ended;
 
 /// Maximum number of messages of one client that are read before other clients have their turn.
 /// Each turn of a busy publisher may become a round, and short rounds cost every subscriber a write
@@ -227,8 +229,15 @@ async fn handle(shard: &Rc<ShardHandle>, key: ConnectionKey, bytes: &[u8], encod
     if let Some(work) = shard.handle(key, message).await {
         let id = work.request();
         // While the sequencer's queue is full, this client is not read, which pushes back on it.
-        if shard.ingest.hand_over(work).await.is_err() {
-            shard.with(|shard, now| shard.refuse_draining(key, id, now));
+        let is_publish = matches!(work, Work::Updates(_));
+        let refusal = if is_publish && shard.is_stopped() {
+            Some(ErrorCode::NotRecorded)
+        } else {
+            let result = shard.ingest.hand_over(work).await;
+            result.err().map(|Ended| ErrorCode::Draining)
+        };
+        if let Some(code) = refusal {
+            shard.with(|shard, now| shard.refuse_work(key, id, code, now));
         }
     }
     shard.finished(key).await;

@@ -137,6 +137,11 @@ impl ShardHandle {
         })
     }
 
+    /// Whether updates wait, because the log on disk cannot be written.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.handoff.is_stopped()
+    }
+
     /// Calls the shard, then handles the events that result.
     pub(super) fn with<T>(self: &Rc<Self>, call: impl FnOnce(&mut Shard<Outlet>, Now) -> T) -> T {
         let _watched = Watched::new(self);

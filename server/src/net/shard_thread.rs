@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use tickcast_core::shard::Shard;
+use tickcast_core::{restored::Restored, shard::Shard};
 use tickcast_protocol::message::Epoch;
 use tokio::{
     net::TcpStream,
@@ -69,6 +69,8 @@ pub(crate) struct ShardThread {
     /// Questions of operators.
     pub(crate) questions: mpsc::Receiver<Question>,
     pub(crate) epoch: Epoch,
+    /// What the last server knew, if there is a log.
+    pub(crate) restored: Option<Arc<Restored>>,
     pub(crate) listeners: Vec<ShardListener>,
     /// Connections that acceptors hand over, if there are any, and the task that takes them.
     pub(crate) arrivals: Option<(mpsc::Receiver<Arrival>, Task)>,
@@ -125,6 +127,9 @@ impl ShardThread {
             self.echo_budget,
         );
         let mut shard = Shard::new(self.index, self.epoch, core, stats);
+        if let Some(restored) = self.restored {
+            shard.restore(&restored);
+        }
         if let Some(auth) = &self.auth {
             shard = shard.with_verify(Box::new(Verifier(Arc::clone(auth))));
         }

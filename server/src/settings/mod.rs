@@ -4,6 +4,7 @@
 //!
 //! The settings of a feed are with the feed.
 
+pub(crate) mod data;
 pub(crate) mod decode;
 pub(crate) mod field;
 pub(crate) mod kinds;
@@ -40,6 +41,7 @@ use crate::{
     auth::check_file,
     feed::{FeedSettings, decode::DecodeRule},
 };
+use data::DataSettings;
 use listen::{ListenSettings, TrustedProxy, trusted_proxy};
 pub(crate) use log_filter::log_filter;
 use site::{HostRule, OriginRule, host_rule, origin_rule};
@@ -394,6 +396,8 @@ pub(crate) struct Top {
     #[command(flatten)]
     pub(crate) server: ServerSettings,
     #[command(flatten)]
+    pub(crate) data: DataSettings,
+    #[command(flatten)]
     pub(crate) log: LogSettings,
 }
 
@@ -406,6 +410,8 @@ pub struct Settings {
     pub listeners: Vec<ListenSettings>,
     /// The feeds, each already checked.
     pub feeds: Vec<FeedSettings>,
+    /// What is kept on disk.
+    pub data: DataSettings,
     /// How payloads are read; the first rule that matches a topic counts.
     pub decode: Arc<[DecodeRule]>,
     /// When topics are stale or dead.

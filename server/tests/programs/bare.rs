@@ -112,6 +112,11 @@ impl Bare {
         last
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Sets the limit of its open files.
     pub(crate) async fn limit_files(&self, max: usize) {
         let id = self.child.id().unwrap().to_string();

@@ -297,8 +297,9 @@ const EXAMPLES: [&str; 4] = ["such as ", "as in ", "expected one of ", " from "]
 
 /// Settings that take any text, the log's, whose parser has tests in `config`, and the flags that
 /// take two texts.
-const TEXTS: [&str; 13] = [
+const TEXTS: [&str; 14] = [
     "audit",
+    "data",
     "make-token",
     "program-shell",
     "websocket-send",

@@ -9,6 +9,8 @@ mod bare;
 mod candles;
 mod config;
 mod config_errors;
+mod data;
+mod data_kills;
 mod descriptors;
 mod embedded;
 mod end_to_end;

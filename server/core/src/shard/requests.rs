@@ -123,10 +123,16 @@ impl<S: Socket> Shard<S> {
         self.flush_answers(now);
     }
 
-    /// Refuses work that is too late for the sequencer.
-    pub fn refuse_draining(&mut self, key: ConnectionKey, id: Option<RequestId>, now: Now) {
+    /// Refuses work that the sequencer cannot take now: it has ended, or updates cannot be recorded.
+    pub fn refuse_work(
+        &mut self,
+        key: ConnectionKey,
+        id: Option<RequestId>,
+        code: ErrorCode,
+        now: Now,
+    ) {
         self.give_up_request(key);
-        self.refuse(key, id, ErrorCode::Draining.into(), None);
+        self.refuse(key, id, code.into(), None);
         self.flush_answers(now);
     }
 

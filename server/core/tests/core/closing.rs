@@ -129,7 +129,9 @@ fn nothing_follows_a_close_frame() {
     // A second close frame, a pong, an answer that comes late, a request, and timers.
     world.shard.close_with(key, code, code.text(), now);
     world.shard.pong(key, b"x", now);
-    world.shard.refuse_draining(key, Some(1), now);
+    world
+        .shard
+        .refuse_work(key, Some(1), ErrorCode::Draining, now);
     let list = ClientMessage::List(List { id: 1 });
     assert_eq!(world.shard.handle(key, list, now), None);
     let refusal = tickcast_core::Refusal::from(ErrorCode::Malformed);

@@ -600,7 +600,9 @@ fn a_publish_that_comes_too_late_for_the_tape_is_refused() {
     let mut bench = bench();
     let client = bench.reader(Encoding::Json);
     let now = bench.now();
-    bench.shard.refuse_draining(client.key, Some(3), now);
+    bench
+        .shard
+        .refuse_work(client.key, Some(3), ErrorCode::Draining, now);
     let error = client.error();
     assert_eq!((error.id, error.code), (Some(3), ErrorCode::Draining));
     assert!(error.temporary);

@@ -1,0 +1,26 @@
+//! Data: the log on disk, between the sequencer and the shards.
+//!
+//! ```text
+//!  sequencer ──> queue ──> log's thread: write, then hand on ──> handoff ──> shards
+//!                                │ what is unsynced
+//!                                v
+//!                          sync's thread: waits for the disk
+//! ```
+//!
+//! The files in reading order:
+//!
+//! * `opening`: opens the log at the start, and what the server begins with
+//! * `syncer`: the thread that waits for the disk
+//! * `failing`: what is done while the log cannot be written
+//! * `thread`: the log's thread
+//!
+//! The crate `tickcast-log` has the files and their format. This room knows the handoff and no
+//! shard, no feed and no socket.
+
+mod failing;
+mod opening;
+mod syncer;
+mod thread;
+
+pub(crate) use opening::{Opened, open};
+pub(crate) use thread::DataThread;

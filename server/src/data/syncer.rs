@@ -1,0 +1,205 @@
+//! The thread that waits for the disk, so that a slow one does not hold writes up.
+
+use std::{
+    io,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use tickcast_log::{DiskFile, Synced, Unsynced};
+use tokio::sync::Notify;
+
+use crate::metrics::DataStats;
+
+/// Longest time for which something written is not synced, if the disk is not slower. A power cut
+/// loses no more than this.
+const SYNC_AFTER: Duration = Duration::from_millis(50);
+
+/// Bytes that are synced at once, for the same reason at a high rate.
+const SYNC_AFTER_BYTES: u64 = 1024 * 1024;
+
+/// Waits for the disk, on a thread of its own.
+#[derive(Debug)]
+pub(super) struct Syncer<F> {
+    shared: Arc<Shared<F>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared<F> {
+    state: Mutex<State<F>>,
+    /// Something was offered, is urgent, or nothing more will be.
+    offered: Condvar,
+    /// A sync has ended.
+    ended: Condvar,
+    /// The same for the log's thread while it waits for strips.
+    told: Notify,
+    stats: Arc<DataStats>,
+}
+
+#[derive(Debug)]
+struct State<F> {
+    pending: Option<Pending<F>>,
+    /// Since when the oldest bytes of the sync under way were written.
+    running: Option<Instant>,
+    done: Option<Synced>,
+    is_urgent: bool,
+    is_over: bool,
+}
+
+#[derive(Debug)]
+struct Pending<F> {
+    unsynced: Unsynced<F>,
+    /// When the oldest of it was written.
+    since: Instant,
+    bytes: u64,
+}
+
+impl<F> Shared<F> {
+    fn state(&self) -> MutexGuard<'_, State<F>> {
+        // No code under this lock can leave the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F: DiskFile + Send + Sync + 'static> Syncer<F> {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// If the system cannot create it.
+    pub(super) fn start(stats: Arc<DataStats>) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                pending: None,
+                running: None,
+                done: None,
+                is_urgent: false,
+                is_over: false,
+            }),
+            offered: Condvar::new(),
+            ended: Condvar::new(),
+            told: Notify::new(),
+            stats,
+        });
+        let of_thread = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("tickcast-sync".to_owned());
+        let thread = thread.spawn(move || run(&of_thread))?;
+        let thread = Some(thread);
+        Ok(Self { shared, thread })
+    }
+
+    /// Takes what is unsynced: `bytes` that may not be on the disk. It replaces what was taken
+    /// before, and is synced when that was due.
+    pub(super) fn offer(&self, unsynced: Unsynced<F>, bytes: u64) {
+        let mut state = self.shared.state();
+        let since = state.pending.as_ref().map(|pending| pending.since);
+        state.pending = Some(Pending {
+            unsynced,
+            since: since.unwrap_or_else(Instant::now),
+            bytes,
+        });
+        drop(state);
+        self.shared.offered.notify_one();
+    }
+
+    /// The result of the last sync, once.
+    pub(super) fn take_done(&self) -> Option<Synced> {
+        self.shared.state().done.take()
+    }
+
+    /// Completes after a sync.
+    pub(super) async fn told(&self) {
+        self.shared.told.notified().await;
+    }
+
+    /// Waits until a sync has ended, or a time has passed. Returns at once if there is none.
+    pub(super) fn wait(&self, time: Duration) {
+        let mut state = self.shared.state();
+        if state.pending.is_none() && state.running.is_none() || state.done.is_some() {
+            return;
+        }
+        state.is_urgent = true;
+        self.shared.offered.notify_one();
+        let _ = self.shared.ended.wait_timeout(state, time);
+    }
+
+    /// Whether no sync is pending or under way.
+    pub(super) fn is_idle(&self) -> bool {
+        let state = self.shared.state();
+        state.pending.is_none() && state.running.is_none()
+    }
+
+    /// Whether the thread has ended, by a panic.
+    pub(super) fn has_failed(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// How long ago the oldest bytes were written that may not be on the disk.
+    pub(super) fn age(&self) -> Duration {
+        let state = self.shared.state();
+        let pending = state.pending.as_ref().map(|pending| pending.since);
+        let oldest = state.running.or(pending);
+        oldest.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Ends the thread, after what was offered.
+    pub(super) fn end(&mut self) {
+        self.shared.state().is_over = true;
+        self.shared.offered.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // A panic of it was logged.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run<F: DiskFile>(shared: &Shared<F>) {
+    while let Some(pending) = next(shared) {
+        let start = Instant::now();
+        let synced = pending.unsynced.sync();
+        shared.stats.syncs.add(1);
+        let elapsed = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        shared.stats.sync_us.add(elapsed);
+        let mut state = shared.state();
+        state.running = None;
+        // A failure stays until it is taken.
+        if state.done.as_ref().is_none_or(Synced::is_done) {
+            state.done = Some(synced);
+        }
+        drop(state);
+        shared.ended.notify_all();
+        shared.told.notify_one();
+    }
+}
+
+/// Waits until something is due.
+fn next<F>(shared: &Shared<F>) -> Option<Pending<F>> {
+    let mut state = shared.state();
+    loop {
+        let is_now = state.is_urgent || state.is_over;
+        let wait = state.pending.as_ref().map(|pending| {
+            let is_due = is_now || pending.bytes >= SYNC_AFTER_BYTES;
+            let left = SYNC_AFTER.saturating_sub(pending.since.elapsed());
+            if is_due { Duration::ZERO } else { left }
+        });
+        state = match wait {
+            Some(Duration::ZERO) => {
+                let pending = state.pending.take()?;
+                state.is_urgent = false;
+                state.running = Some(pending.since);
+                return Some(pending);
+            }
+            Some(wait) => {
+                let waited = shared.offered.wait_timeout(state, wait);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None if state.is_over => return None,
+            None => {
+                let waited = shared.offered.wait(state);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+    }
+}

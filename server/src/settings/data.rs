@@ -1,0 +1,63 @@
+//! The settings of the log on disk.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use super::values::{defaults, size, time};
+
+/// Longest age of what is kept: more is a mistake.
+const AGE_MAX: Duration = Duration::from_hours(10 * 366 * 24);
+
+/// What is kept on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Data")]
+pub struct DataSettings {
+    /// Folder of the log on disk: then a restart forgets nothing, and clients go on where they
+    /// were. One server uses it.
+    #[arg(value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// When updates are safe from a power cut: at most 50 ms or 1 MiB after they were delivered, or
+    /// before. A crash of the server alone loses none in either case.
+    #[arg(value_name = "WHEN", default_value = "behind")]
+    pub durability: Durability,
+    /// Bytes of the log, at most; 0 for no limit. Its oldest 64 MiB are removed together.
+    #[arg(id = "data_bytes", value_name = "SIZE", default_value = "10GiB")]
+    #[arg(value_parser = size(0..=1 << 50))]
+    pub bytes: usize,
+    /// Age of the updates in the log, at most; 0 for no limit.
+    #[arg(id = "data_age", value_name = "TIME", default_value = "0")]
+    #[arg(value_parser = time(Duration::ZERO..=AGE_MAX))]
+    pub age: Duration,
+    /// What happens when the log cannot be written: updates wait and publishes are refused until it
+    /// can be, or the server goes on without it until its next start.
+    #[arg(value_name = "WHAT", default_value = "stop")]
+    pub on_data_failure: OnDataFailure,
+    /// Begin a new epoch at this start: for a log that was put back from an older copy in place.
+    #[arg(value_name = "BOOL", default_value = "false", action = ArgAction::Set)]
+    pub new_epoch: bool,
+}
+
+/// When updates are safe from a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Durability {
+    /// Soon after they were delivered.
+    Behind,
+    /// Before they are delivered.
+    Synced,
+}
+
+/// What happens when the log cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnDataFailure {
+    /// Nothing is delivered that is not in the log.
+    Stop,
+    /// The server goes on without the log.
+    GoOn,
+}
+
+impl Default for DataSettings {
+    fn default() -> Self {
+        defaults()
+    }
+}
