@@ -15,10 +15,7 @@ use tickcast_protocol::{
     message::{Position, Seq, Status, TimeNs, TopicInfo},
 };
 
-use crate::{
-    sequencer::STRIP_MAX_BYTES,
-    tape::{Strip, StripBuilder},
-};
+use crate::tape::{STRIP_MAX_BYTES, Strip, StripBuilder};
 
 /// What is known about one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]

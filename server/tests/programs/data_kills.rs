@@ -53,7 +53,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 struct Ledger {
     epoch: Mutex<Option<Epoch>>,
-    /// The number of the update at each position, as far as somebody got it.
+    /// The number of the update at each position, as far as a client got it.
     tape: Mutex<HashMap<Position, u64>>,
     /// The position at which an update was acknowledged, by its number.
     acked: Mutex<BTreeMap<u64, Position>>,

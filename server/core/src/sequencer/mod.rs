@@ -43,9 +43,7 @@ pub use facts::{FACTS_WAITING_MAX, NAME_MAX_BYTES, STATE_CLASS_MAX_BYTES, UNIT_M
 pub use history::{HISTORY_ANSWER_MAX_BYTES, HISTORY_ANSWER_MAX_UPDATES, History, HistorySettings};
 pub use new_topics::NewTopicLimits;
 
-/// Length at which a strip is closed, so that shards can begin with it and the tape can drop old
-/// updates in small steps.
-pub const STRIP_MAX_BYTES: usize = 64 * 1024;
+pub use crate::tape::STRIP_MAX_BYTES;
 
 /// Maximum number of status changes in one strip, for the same reasons.
 const STRIP_MAX_STATUSES: usize = 4096;

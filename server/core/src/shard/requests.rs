@@ -123,7 +123,7 @@ impl<S: Socket> Shard<S> {
         self.flush_answers(now);
     }
 
-    /// Refuses work that the sequencer cannot take now: it has ended, or updates cannot be recorded.
+    /// Refuses work that the sequencer cannot take now: it has ended, or no update can be recorded.
     pub fn refuse_work(
         &mut self,
         key: ConnectionKey,

@@ -10,6 +10,10 @@ use tickcast_protocol::{
 
 use crate::work::{Ack, Unpublished};
 
+/// Length at which a strip is closed, so that shards can begin with it and the tape can drop old
+/// updates in small steps.
+pub const STRIP_MAX_BYTES: usize = 64 * 1024;
+
 /// Approximate cost of a strip besides its bytes. If it were not counted, many small strips would
 /// exceed the tape's bound unnoticed.
 const STRIP_OVERHEAD_BYTES: usize = 256;

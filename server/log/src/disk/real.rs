@@ -72,7 +72,7 @@ impl Folder {
         let mut content = [0; 1 + size_of::<u64>()];
         match lock.read_exact_at(&mut content, 0) {
             Ok(()) => {}
-            // Nobody has used this log yet.
+            // No server has used this log yet.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error),
         }
