@@ -25,7 +25,7 @@ use crate::{
     auth::Auth,
     clock::Clock,
     config::Settings,
-    data::{self, DataThread, Opened},
+    data::{self, DataThread, Opened, ReadingThread},
     entrances::{Entrances, Listening},
     feed::{self, FeedSettings, decode::Decoder},
     ingest::{Handoff, Ingest, IngestThread, Way},
@@ -65,6 +65,8 @@ pub struct Server {
     ingest: JoinHandle<()>,
     /// The log's thread, if there is a log.
     data: Option<JoinHandle<()>>,
+    /// The thread that reads the log, if there is one.
+    reading: Option<JoinHandle<()>>,
     shards: Vec<JoinHandle<()>>,
     /// The acceptors, each of which ends when its sender is dropped.
     acceptors: Vec<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
@@ -119,6 +121,7 @@ impl Server {
         let connections = tasks.add("connections");
         let ingest_task = tasks.add("ingest");
         let data_task = data.data.is_some().then(|| tasks.add("data"));
+        let reading_task = data.data.is_some().then(|| tasks.add("reading"));
         let feed_tasks = feeds
             .iter()
             .map(|feed| tasks.add(format!("feed-{}", feed.name)));
@@ -183,6 +186,10 @@ impl Server {
         let echo_budget = Budget::new(ECHO_BUDGET_BYTES);
         let (busy_shards, _) = watch::channel(server.shards);
 
+        let (reading, log_reads) = match &data.data {
+            Some(path) => Some(ReadingThread::new(path.clone())).unzip(),
+            None => (None, None),
+        };
         let mut shards = Vec::new();
         let mut questioned = Vec::new();
         let mut arriving = Vec::new();
@@ -216,6 +223,7 @@ impl Server {
                 clock,
                 auth: auth.clone(),
                 audit: audit.clone(),
+                log_reads: log_reads.clone(),
             };
             let thread = Thread::new(task, &state, &handoff);
             let run = async move || shard.run().await;
@@ -226,6 +234,16 @@ impl Server {
             };
             shards.push(thread.spawn(run, leave)?);
         }
+        // Only the shards keep the sending ends of it.
+        drop(log_reads);
+        let reading = match reading.zip(reading_task) {
+            Some((reading, task)) => {
+                let thread = Thread::new(task, &state, &handoff);
+                let run = async move || reading.run().await;
+                Some(thread.spawn(run, |_: &Handoff| ())?)
+            }
+            None => None,
+        };
         let (way, data) = match opened.zip(data_task) {
             Some((Opened { log, .. }, task)) => {
                 let (way, queue) = Way::logged();
@@ -336,6 +354,7 @@ impl Server {
             failure: tasks.failure,
             ingest,
             data,
+            reading,
             shards,
             acceptors,
             admin,
@@ -404,6 +423,9 @@ impl Server {
         self.handoff.end();
         for thread in self.shards {
             let _ = thread.join();
+        }
+        if let Some(reading) = self.reading {
+            let _ = reading.join();
         }
         for (end, thread) in self.acceptors {
             drop(end);

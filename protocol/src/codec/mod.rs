@@ -134,6 +134,11 @@ pub fn decode_update_head_bincode(bytes: &[u8]) -> Result<UpdateHead, CodecError
     })
 }
 
+/// Decodes the topic alone of an update that [`append_update_bincode`] wrote.
+pub fn decode_update_topic_bincode(bytes: &[u8]) -> Result<TopicId, CodecError> {
+    bincode::decode_start(bytes)
+}
+
 /// Appends the introduction of a topic in bincode, as it is inside a batch.
 pub fn append_topic_bincode(topic: &TopicInfo, out: &mut Vec<u8>) {
     bincode::encode(topic, out);

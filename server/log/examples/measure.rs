@@ -1,4 +1,5 @@
-//! Measures a log on a real disk: how fast it takes strips, and how long a start takes.
+//! Measures a log on a real disk: how fast it takes strips, how long a start takes, and how long
+//! the first page of one topic takes.
 //!
 //! `cargo run --release -p tickcast-log --example measure -- DIR GIB`
 
@@ -15,7 +16,9 @@ use std::{
 };
 
 use tickcast_core::tape::{Strip, StripBuilder};
-use tickcast_log::{Folder, Log, LogSettings, Opening};
+use tickcast_log::{
+    Entry, Folder, Limits, Log, LogSettings, Opening, Order, Question, Range, Reader, Wanted,
+};
 use tickcast_protocol::{
     message::{Epoch, Position, Quality, TopicInfo, Update},
     topic::Topic,
@@ -109,5 +112,38 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     drop(log);
     open(dir)?;
+    read(dir)
+}
+
+/// Updates of a page.
+const PAGE_UPDATES: usize = 500;
+
+/// Reads the first page of one topic, from the middle of the log on.
+fn read(dir: &Path) -> Result<(), Box<dyn Error>> {
+    let started = Instant::now();
+    let mut reader = Reader::open(Folder::read_only(dir))?;
+    println!("opening the reader: {} ms", started.elapsed().as_millis());
+    let middle = (reader.first() + reader.end()) / 2;
+    let question = Question {
+        wanted: Wanted::Topic(Topic::new("plant/line-7/sensor-777")?),
+        range: Range {
+            from_ns: START_NS + middle as i64 * 10_000,
+            ..Range::ALL
+        },
+        order: Order::OldestFirst,
+    };
+    let limits = Limits {
+        updates: PAGE_UPDATES,
+        read_bytes: u64::MAX,
+    };
+    for page in ["first page", "again"] {
+        let started = Instant::now();
+        let mut updates = 0;
+        reader.page(&question, None, limits, |entry| {
+            updates += usize::from(matches!(entry, Entry::Update { .. }));
+        })?;
+        let ms = started.elapsed().as_secs_f64() * 1e3;
+        println!("{page} of one topic by time: {updates} updates in {ms:.1} ms");
+    }
     Ok(())
 }

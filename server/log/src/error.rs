@@ -51,6 +51,11 @@ impl OpenError {
         move |error| Self::Io { what, error }
     }
 
+    /// Whether a file is gone: retention has removed it.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self, Self::Io { error, .. } if error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// The header of a segment is wrong.
     pub(crate) fn header(name: &str, error: HeaderError) -> Self {
         let name = name.to_owned();

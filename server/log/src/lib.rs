@@ -31,6 +31,8 @@
 //! | `syncing` | what another thread syncs |
 //! | `roll` | from a segment to the next one, and when nothing more may be written |
 //! | `read` | a part of the log from its oldest update on |
+//! | `point` | places in a log, as people write them |
+//! | `reader` | any part of the log, a bounded piece at a time, while a server writes |
 //! | `tools` | verify, dump, stats and export |
 //!
 //! The time is passed in. Nothing here has a thread.
@@ -48,7 +50,9 @@ mod cut;
 mod log;
 mod opening;
 mod outcome;
+mod point;
 mod read;
+mod reader;
 mod recovery;
 mod roll;
 mod syncing;
@@ -68,7 +72,9 @@ pub use format::{
 pub use log::Log;
 pub use opening::Opening;
 pub use outcome::{Continuity, LogSettings, Recovery, Removed, WriteFailure};
+pub use point::Point;
 pub use read::{Entry, Range, read};
+pub use reader::{Limits, Order, Question, Reader, Strips, Wanted};
 pub use recovery::Hole;
 pub use segment::Segment;
 pub use syncing::{Synced, Unsynced};

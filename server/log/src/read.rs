@@ -78,7 +78,7 @@ impl Range {
     };
 
     /// Whether an update is in it.
-    fn has(&self, head: &UpdateHead) -> bool {
+    pub(crate) fn has(&self, head: &UpdateHead) -> bool {
         let is_at = (self.from..=self.to).contains(&head.position);
         is_at && (self.from_ns..self.to_ns).contains(&head.ingest_time_ns)
     }

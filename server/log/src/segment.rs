@@ -35,6 +35,10 @@ pub struct Segment {
 pub(crate) struct Opened {
     /// What is known about it.
     pub(crate) segment: Segment,
+    /// Its index.
+    pub(crate) index: Index,
+    /// Where its records end, the index included.
+    pub(crate) records_end: u64,
     /// Where a walk has ended that made the index anew, because the one in the file is missing or
     /// wrong.
     pub(crate) rebuilt: Option<Stop>,
@@ -140,7 +144,12 @@ impl Opened {
             updates: index.updates,
             times: index.times(),
         };
-        Ok(Self { segment, rebuilt })
+        Ok(Self {
+            segment,
+            index,
+            records_end,
+            rebuilt,
+        })
     }
 }
 

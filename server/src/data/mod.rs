@@ -13,14 +13,17 @@
 //! * `syncer`: the thread that waits for the disk
 //! * `failing`: what is done while the log cannot be written
 //! * `thread`: the log's thread
+//! * `reading`: the thread that reads the log for clients
 //!
 //! The crate `tickcast-log` has the files and their format. This room knows the handoff and no
 //! shard, no feed and no socket.
 
 mod failing;
 mod opening;
+mod reading;
 mod syncer;
 mod thread;
 
 pub(crate) use opening::{Opened, open};
+pub(crate) use reading::{LogReads, Part, ReadingThread, Told};
 pub(crate) use thread::DataThread;

@@ -17,6 +17,7 @@
 //! | [`request`], [`gate`], `request_limits`, `refusal_log` | HTTP: which request is refused, counted and logged |
 //! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
 //! | `candles`, `questions` | `/v1/candles`, and questions about the past over HTTP |
+//! | `history` | `/v1/history`: the updates of a topic in a range |
 //! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
 //! | `event_stream`, `pipe`, `http_stream` | server-sent events |
 //! | `stream`, [`outlet`], `ring_writer`, `unsent` | connections, with and without TLS, and where the shard writes to |
@@ -43,6 +44,7 @@ mod candles;
 mod closing;
 pub(crate) mod echo;
 mod event_stream;
+mod history;
 mod http_connection;
 mod http_stream;
 mod route;

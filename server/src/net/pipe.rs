@@ -45,6 +45,8 @@ enum End {
     Orderly,
     /// Breaks the answer off, so that the client does not take it for complete.
     Broken,
+    /// Does so after the bytes in the pipe.
+    BrokenLater,
 }
 
 impl Default for State {
@@ -156,6 +158,14 @@ impl Pipe {
         state.end = Some(if is_full { End::Broken } else { End::Orderly });
         wake(&mut state);
     }
+
+    /// Breaks the answer off after the bytes in the pipe, so that the client does not take it for
+    /// complete.
+    pub(super) fn break_off(&self) {
+        let mut state = self.0.state.borrow_mut();
+        state.end = Some(End::BrokenLater);
+        wake(&mut state);
+    }
 }
 
 fn wake(state: &mut State) {
@@ -183,8 +193,15 @@ impl Body for PipeBody {
             self.0.room.notify_one();
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
-        if state.end.is_some() && state.bytes.is_empty() {
-            return Poll::Ready(None);
+        if let Some(end) = state.end
+            && state.bytes.is_empty()
+        {
+            let is_broken = matches!(end, End::BrokenLater);
+            // hyper forgets what it has not written when the answer breaks off.
+            if is_broken && !self.0.connection.take_flushed(context) {
+                return Poll::Pending;
+            }
+            return Poll::Ready(is_broken.then(|| Err(ErrorKind::TimedOut.into())));
         }
         state.reader = Some(context.waker().clone());
         Poll::Pending
@@ -231,6 +248,17 @@ mod tests {
         let full = vec![7; PIPE_START_BYTES];
         pipe.try_write(&[IoSlice::new(&full)], false).unwrap();
         pipe.end();
+        assert!(body.frame().await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_later_first_gives_its_bytes() {
+        let pipe = Pipe::default();
+        let mut body = pipe.body();
+        pipe.try_write(&[IoSlice::new(b"why")], false).unwrap();
+        pipe.break_off();
+        let bytes = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(bytes, "why");
         assert!(body.frame().await.unwrap().is_err());
     }
 

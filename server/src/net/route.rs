@@ -15,6 +15,8 @@ pub(super) enum Route {
     Stream,
     /// Candles or rows of a topic.
     Candles,
+    /// The updates of a topic in a range.
+    History,
     /// Tickets for event streams.
     Ticket,
     /// Whether the server is alive.
@@ -54,6 +56,7 @@ impl Route {
             "/v1/latest" => Self::Latest,
             "/v1/stream" => Self::Stream,
             "/v1/candles" => Self::Candles,
+            "/v1/history" => Self::History,
             "/v1/ticket" => Self::Ticket,
             "/" => Self::Welcome,
             // Browsers request this path on their own for pages without an icon.
@@ -73,7 +76,7 @@ impl Route {
     pub(super) fn is_shared(self) -> bool {
         matches!(
             self,
-            Self::Latest | Self::Stream | Self::Candles | Self::Ticket
+            Self::Latest | Self::Stream | Self::Candles | Self::History | Self::Ticket
         )
     }
 }
@@ -92,12 +95,13 @@ mod tests {
 
     /// Each path, its route, whether it is a WebSocket's, and whether pages of the settings'
     /// origins may read it.
-    const ROUTES: [(&str, Route, bool, bool); 14] = [
+    const ROUTES: [(&str, Route, bool, bool); 15] = [
         ("/ws", Subscribe, true, false),
         ("/echo", Echo, true, false),
         ("/v1/latest", Latest, false, true),
         ("/v1/stream", Stream, false, true),
         ("/v1/candles", Candles, false, true),
+        ("/v1/history", History, false, true),
         ("/v1/ticket", Ticket, false, true),
         ("/healthz", Healthz, false, false),
         ("/readyz", Readyz, false, false),

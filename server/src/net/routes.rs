@@ -77,6 +77,8 @@ pub(super) struct Routes {
     pub permits: Arc<Permits>,
     /// Connections that are being told that there are too many from their address.
     pub turned_away: Arc<Semaphore>,
+    /// Answers about history that are under way.
+    pub histories: Arc<Semaphore>,
     /// Stands for all tasks of single connections.
     pub connections: Task,
 }
@@ -317,6 +319,7 @@ impl Routes {
             (_, Route::Ticket) => self.ticket(&request, client.ends).map(Either::Left),
             _ if !is_reading(method) => self.plain(route, &request, client.ends).map(Either::Left),
             (_, Route::Stream) => self.stream(&request, client),
+            (_, Route::History) => self.history(&request, client).await,
             (_, Route::Candles) => self.candles(&request, client.ends).await.map(Either::Left),
             _ => self.latest(&request, client.ends).await.map(Either::Left),
         };

@@ -37,6 +37,7 @@ use crate::{
     audit::AuditLog,
     auth::Auth,
     clock::Clock,
+    data::LogReads,
     ingest::{Handoff, Ingest, NewStrips},
 };
 
@@ -51,6 +52,8 @@ pub(super) struct ShardHandle {
     pub(super) auth: Option<Arc<Auth>>,
     /// The audit, if there is one.
     pub(super) audit: Option<Arc<AuditLog>>,
+    /// How the log on disk is read, if there is one.
+    pub(super) log_reads: Option<LogReads>,
     shard: RefCell<Shard<Outlet>>,
     /// The source of strips.
     handoff: Arc<Handoff>,
@@ -121,13 +124,14 @@ impl ShardHandle {
         handoff: Arc<Handoff>,
         ingest: Ingest,
         clock: Clock,
-        (auth, audit): (Option<Arc<Auth>>, Option<Arc<AuditLog>>),
+        (auth, audit, log_reads): (Option<Arc<Auth>>, Option<Arc<AuditLog>>, Option<LogReads>),
     ) -> Rc<Self> {
         Rc::new(Self {
             ingest,
             clock,
             auth,
             audit,
+            log_reads,
             wake: handoff.wake(shard.index()),
             shard: RefCell::new(shard),
             handoff,

@@ -17,6 +17,7 @@ use super::{
     descriptors::Descriptors,
     echo::Echo,
     gate::Gate,
+    history::HISTORIES_MAX,
     identity_commands,
     listener::Accept,
     permits::Permits,
@@ -32,6 +33,7 @@ use crate::{
     audit::{AuditLog, ShardAudit},
     auth::{Auth, Verifier},
     clock::Clock,
+    data::LogReads,
     ingest::{Handoff, Ingest},
     metrics::Metrics,
     settings::ServerSettings,
@@ -92,6 +94,8 @@ pub(crate) struct ShardThread {
     pub(crate) auth: Option<Arc<Auth>>,
     /// The audit, if there is one.
     pub(crate) audit: Option<Arc<AuditLog>>,
+    /// How the log on disk is read, if there is one.
+    pub(crate) log_reads: Option<LogReads>,
 }
 
 /// A listener whose connections a shard accepts itself.
@@ -153,7 +157,7 @@ impl ShardThread {
             }
         }
         let handoff = Arc::clone(&self.handoff);
-        let knows = (self.auth, self.audit);
+        let knows = (self.auth, self.audit, self.log_reads);
         let shard = ShardHandle::new(shard, handoff, self.ingest, self.clock, knows);
         let window = self.settings.drain;
         let routes = Rc::new(Routes {
@@ -165,6 +169,7 @@ impl ShardThread {
             gate: self.gate,
             permits: Arc::clone(&self.permits),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
+            histories: Arc::new(Semaphore::new(HISTORIES_MAX)),
             connections: tasks.connections,
         });
         for listener in self.listeners {
@@ -386,7 +391,13 @@ mod tests {
         let nothing_else = shard.handle(key, ClientMessage::Subscribe(request), clock.now());
         assert_eq!(nothing_else, None);
         let (ingest, _queue) = Ingest::new(clock);
-        let shard = ShardHandle::new(shard, Arc::clone(&handoff), ingest, clock, (None, None));
+        let shard = ShardHandle::new(
+            shard,
+            Arc::clone(&handoff),
+            ingest,
+            clock,
+            (None, None, None),
+        );
 
         let mut strip = StripBuilder::new(1);
         strip.introduce(TopicInfo::new(0, Topic::new("a").expect("it is a topic")));

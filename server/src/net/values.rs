@@ -97,7 +97,7 @@ impl Routes {
         })
     }
 
-    fn bad_query(&self, ends: Ends, reason: String) -> Answer {
+    pub(super) fn bad_query(&self, ends: Ends, reason: String) -> Answer {
         let refusal = RefusalReason::Parameters;
         self.gate
             .refuse(refusal, ends, StatusCode::BAD_REQUEST, reason)

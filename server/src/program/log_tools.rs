@@ -10,15 +10,11 @@ use std::{
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use jiff::Timestamp;
 use tickcast_log::{
-    Folder,
-    tools::{Detail, Range, ToolError, dump, export, stats, verify},
+    Folder, Point, Range,
+    tools::{Detail, ToolError, dump, export, stats, verify},
 };
-use tickcast_protocol::{
-    message::{Position, TimeNs},
-    topic::Filter,
-};
+use tickcast_protocol::{message::Position, topic::Filter};
 
 /// The first argument that asks for these tools.
 const NAME: &str = "log";
@@ -67,10 +63,10 @@ struct Export {
     /// The folder of the log.
     dir: PathBuf,
     /// The first position, or the earliest time, as in "2026-11-27T08:00:00Z".
-    #[arg(long, value_name = "POSITION|TIME", value_parser = point)]
+    #[arg(long, value_name = "POSITION|TIME")]
     from: Option<Point>,
     /// The last position, or the time after the latest one.
-    #[arg(long, value_name = "POSITION|TIME", value_parser = point)]
+    #[arg(long, value_name = "POSITION|TIME")]
     to: Option<Point>,
     /// Topics to export. May be repeated [default: all].
     #[arg(long, value_name = "FILTER", value_parser = filter)]
@@ -80,44 +76,8 @@ struct Export {
     output: Option<PathBuf>,
 }
 
-/// A place in a log.
-#[derive(Debug, Clone, Copy)]
-enum Point {
-    Position(Position),
-    Time(TimeNs),
-}
-
-fn point(text: &str) -> Result<Point, String> {
-    if let Ok(position) = text.parse() {
-        return Ok(Point::Position(position));
-    }
-    let time = text.parse::<Timestamp>();
-    let ns = time
-        .ok()
-        .and_then(|time| TimeNs::try_from(time.as_nanosecond()).ok());
-    ns.map(Point::Time)
-        .ok_or_else(|| "expected a position or a time such as 2026-11-27T08:00:00Z".to_owned())
-}
-
 fn filter(text: &str) -> Result<Filter, String> {
     Filter::new(text).map_err(|error| error.to_string())
-}
-
-impl Export {
-    fn range(&self) -> Range {
-        let mut range = Range::ALL;
-        match self.from {
-            Some(Point::Position(position)) => range.from = position,
-            Some(Point::Time(ns)) => range.from_ns = ns,
-            None => {}
-        }
-        match self.to {
-            Some(Point::Position(position)) => range.to = position,
-            Some(Point::Time(ns)) => range.to_ns = ns,
-            None => {}
-        }
-        range
-    }
 }
 
 /// Runs a tool if the arguments ask for one.
@@ -196,7 +156,7 @@ impl Export {
         if self.filter.is_empty() {
             self.filter.push(Filter::all());
         }
-        let (range, filters) = (self.range(), &self.filter);
+        let (range, filters) = (Range::between(self.from, self.to), &self.filter);
         let exported = match &self.output {
             None => within(&self.dir, export(&disk, range, filters, stdout))?,
             Some(path) => {

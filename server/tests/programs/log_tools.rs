@@ -9,8 +9,11 @@ use tickcast_protocol::{
     topic::Topic,
     value::Value,
 };
-use tickcast_server::testing::replay::{Chunk, CsvFormat, Recording};
-use tickcast_server_testkit::command;
+use tickcast_server::testing::{
+    FeedSettings, Source,
+    replay::{Chunk, CsvFormat, Recording, ReplaySettings, Speed},
+};
+use tickcast_server_testkit::{command, feed::RunningFeed};
 
 /// Updates of a log in several segments.
 const UPDATES: u64 = 2_000;
@@ -133,6 +136,64 @@ async fn an_exported_range_is_a_recording_that_the_replay_feed_reads() {
     let (code, _, err) = tool(&arguments).await;
     assert_eq!(code, Some(1));
     assert!(err.contains("range.jsonl"), "{err}");
+}
+
+#[tokio::test]
+async fn the_replay_feed_plays_a_range_of_a_log_as_it_was_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("log");
+    write_log(&dir);
+    let settings = ReplaySettings {
+        files: vec![dir.to_str().unwrap().parse().unwrap()],
+        from: Some("2026-01-01T12:00:11Z".parse().unwrap()),
+        to: Some("1000".parse().unwrap()),
+        speed: Speed::Max,
+        ..ReplaySettings::default()
+    };
+    let play = async |settings: &ReplaySettings| {
+        let mut feed = RunningFeed::start(Source::Replay(settings.clone()), Vec::new());
+        let updates = feed.rest().await;
+        let metrics = feed.metrics.clone();
+        feed.stop().await;
+        (updates, metrics.undecodable.get())
+    };
+    let (updates, undecodable) = play(&settings).await;
+    assert_eq!(undecodable, 0);
+    let times: Vec<_> = updates.iter().map(|update| update.source_time_ns).collect();
+    let recorded = |position: i64| Some(1_767_268_800_000_000_000 + position * 1_000_000_000);
+    let expected: Vec<_> = (11..=1_000).map(recorded).collect();
+    assert_eq!(times, expected);
+    let names = ["market/a", "plant/b"];
+    for (position, update) in (11..).zip(&updates) {
+        assert_eq!(update.topic.as_str(), names[position % 2]);
+        assert_eq!(update.value, Value::Text("x".repeat(100)));
+    }
+
+    // A strip that is damaged is told, and the others are played.
+    let path = dir.join("0000000001.seg");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[30_000] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let (updates, undecodable) = play(&settings).await;
+    assert_eq!((updates.len(), undecodable), (980, 1));
+
+    // A range is of a log, and a log names its topics itself.
+    let check = |files: &str, expected: &str| {
+        let feed = FeedSettings {
+            name: "r".into(),
+            source: Source::Replay(ReplaySettings {
+                files: vec![files.parse().unwrap()],
+                ..settings.clone()
+            }),
+        };
+        let error = feed.check().unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    check("a.csv", "no file is the folder of one");
+    let named = format!("a/b={}", dir.display());
+    check(&named, "the topic a/b cannot be set");
+    let empty = tempfile::tempdir().unwrap();
+    check(empty.path().to_str().unwrap(), "there are no rows");
 }
 
 #[tokio::test]

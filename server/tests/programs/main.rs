@@ -17,6 +17,7 @@ mod end_to_end;
 mod end_to_end_resume;
 mod end_to_end_slow;
 mod history;
+mod history_lines;
 mod identities;
 mod limits;
 mod listeners;

@@ -2,7 +2,7 @@
 
 use tickcast_protocol::{
     codec::{self, UpdateHead},
-    message::{Position, TopicId, TopicInfo},
+    message::{Position, TimeNs, TopicId, TopicInfo},
 };
 
 use super::{
@@ -59,6 +59,21 @@ impl Index {
             times.join(block.times);
         }
         times
+    }
+
+    /// For each block whether it has updates of wanted topics.
+    pub(crate) fn blocks_with(&self, is_wanted: impl Fn(TopicId) -> bool) -> Vec<bool> {
+        let bits = self.topics.iter().map(|(id, bits)| (*id, bits));
+        blocks_with(self.blocks.len(), bits, is_wanted)
+    }
+
+    /// Bytes of memory that it takes, about.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let bits = self.topics.iter().map(|(_, bits)| bits.len());
+        bits.sum::<usize>()
+            + size_of_val(&*self.topics)
+            + size_of_val(&*self.blocks)
+            + size_of_val(&*self.introduced)
     }
 
     /// Numbers of the topics that have updates.
@@ -141,6 +156,22 @@ impl Index {
     }
 }
 
+/// For each block whether one of the wanted topics has its bit set.
+fn blocks_with<'a>(
+    blocks: usize,
+    topics: impl Iterator<Item = (TopicId, &'a Vec<u8>)>,
+    is_wanted: impl Fn(TopicId) -> bool,
+) -> Vec<bool> {
+    let mut joined = vec![0; blocks.div_ceil(8)];
+    for (_, bits) in topics.filter(|(id, _)| is_wanted(*id)) {
+        for (joined, bits) in joined.iter_mut().zip(bits) {
+            *joined |= bits;
+        }
+    }
+    let is_set = |block: usize| joined[block / 8] & 1 << (block % 8) != 0;
+    (0..blocks).map(is_set).collect()
+}
+
 /// Makes the index of a segment while its strips are written or read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct IndexBuilder {
@@ -184,9 +215,7 @@ impl IndexBuilder {
     /// Adds an update of the strip.
     pub(crate) fn add(&mut self, update: &UpdateHead) {
         let block = self.index.blocks.len().saturating_sub(1);
-        if let Some(newest) = self.index.blocks.last_mut() {
-            newest.times.add(update.ingest_time_ns);
-        }
+        self.add_time(update.ingest_time_ns);
         let topic = update.topic as usize;
         if topic >= self.bits.len() {
             self.bits.resize(topic + 1, Vec::new());
@@ -198,6 +227,29 @@ impl IndexBuilder {
         bits[block / 8] |= 1 << (block % 8);
         self.index.end = update.position + 1;
         self.index.updates += 1;
+    }
+
+    /// Adds the time of an update of the strip.
+    pub(crate) fn add_time(&mut self, time_ns: TimeNs) {
+        if let Some(newest) = self.index.blocks.last_mut() {
+            newest.times.add(time_ns);
+        }
+    }
+
+    /// The blocks so far.
+    pub(crate) fn blocks(&self) -> &[Block] {
+        &self.index.blocks
+    }
+
+    /// For each block so far whether it has updates of wanted topics.
+    pub(crate) fn blocks_with(&self, is_wanted: impl Fn(TopicId) -> bool) -> Vec<bool> {
+        let bits = (0..).zip(&self.bits);
+        blocks_with(self.index.blocks.len(), bits, is_wanted)
+    }
+
+    /// The times of all updates so far.
+    pub(crate) fn times(&self) -> Times {
+        self.index.times()
     }
 
     /// The index so far.

@@ -17,7 +17,7 @@ mod session;
 mod strip;
 mod topics;
 
-pub(crate) use index::{Index, IndexBuilder};
+pub(crate) use index::{Block, Index, IndexBuilder};
 pub(crate) use name::{LOCK, Name};
 pub use record::{BODY_MAX_BYTES, HeaderFlaw};
 pub(crate) use record::{END_BYTE, Kind, RECORD_HEADER_BYTES, RecordHeader, append_record};
@@ -30,4 +30,4 @@ pub(crate) use session::{SESSION_MAX_BYTES, Session};
 pub use strip::Times;
 pub(crate) use strip::{StripBody, append_strip};
 pub use topics::{TopicState, Topics};
-pub(crate) use topics::{append_topics, parse_topics};
+pub(crate) use topics::{append_topics, parse_topics, read_topics};

@@ -184,6 +184,28 @@ pub(crate) fn parse_topics(
     body: &[u8],
     topics: &mut Topics,
 ) -> Result<(), String> {
+    read_topics(header, body, |topic| {
+        if !topic.newest.is_empty() {
+            let newest = codec::decode_update_bincode(&topic.newest);
+            let newest = newest.map_err(|error| format!("a newest update: {error}"))?;
+            if newest.topic != topic.info.id {
+                return Err("a newest update is of another topic".to_owned());
+            }
+        }
+        topics.push(topic)
+    })
+}
+
+/// Reads a part of the topics. `on` gets each of them.
+///
+/// # Errors
+///
+/// If the body is not a part of topics, or `on` fails.
+pub(crate) fn read_topics(
+    header: &RecordHeader,
+    body: &[u8],
+    mut on: impl FnMut(TopicState) -> Result<(), String>,
+) -> Result<(), String> {
     let mut reader = Reader(body);
     let too_short = || "a part of the topics is too short".to_owned();
     for _ in 0..header.count {
@@ -199,15 +221,7 @@ pub(crate) fn parse_topics(
                 newest: reader.counted()?.to_vec(),
             })
         })();
-        let topic = topic.ok_or_else(too_short)?;
-        if !topic.newest.is_empty() {
-            let newest = codec::decode_update_bincode(&topic.newest);
-            let newest = newest.map_err(|error| format!("a newest update: {error}"))?;
-            if newest.topic != topic.info.id {
-                return Err("a newest update is of another topic".to_owned());
-            }
-        }
-        topics.push(topic)?;
+        on(topic.ok_or_else(too_short)?)?;
     }
     match reader.is_empty() {
         true => Ok(()),

@@ -2,7 +2,8 @@
 
 use std::{fs, path::PathBuf};
 
-use tickcast_log::testing::MemoryDisk;
+use tickcast_log::{Entry, Limits, Order, Question, Range, Reader, Wanted, testing::MemoryDisk};
+use tickcast_protocol::topic::Filter;
 
 use crate::support::{SETTINGS, Source, held, open, opening, updates};
 
@@ -77,4 +78,32 @@ fn a_log_of_version_1_is_read_and_continued() {
     let (log, recovery) = open(&disk, opening(9, 99));
     assert_eq!((log.epoch().0, log.next()), (11, ledger.len() as u64 + 1));
     assert_eq!((log.lineage().len(), recovery.cut), (1, None));
+}
+
+#[test]
+fn a_reader_finds_the_updates_of_version_1() {
+    let (_, ledger) = written();
+    let disk = MemoryDisk::default();
+    for entry in fs::read_dir(folder()).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        disk.set(&name, fs::read(entry.path()).unwrap());
+    }
+    let mut reader = Reader::open(disk).unwrap();
+    let question = Question {
+        wanted: Wanted::Filters(vec![Filter::all()]),
+        range: Range::ALL,
+        order: Order::OldestFirst,
+    };
+    let limits = Limits {
+        updates: usize::MAX,
+        read_bytes: u64::MAX,
+    };
+    let mut found = Vec::new();
+    let next = reader.page(&question, None, limits, |entry| match entry {
+        Entry::Update { head, bytes, .. } => found.push((head.position, bytes.to_vec())),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(next.unwrap(), None);
+    assert_eq!(found, ledger);
 }

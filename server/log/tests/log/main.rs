@@ -9,6 +9,7 @@ mod folder;
 mod golden;
 mod histories;
 mod opening;
+mod reader;
 mod retention;
 mod support;
 mod syncing;

@@ -4,9 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tickcast_core::tape::{StatusChange, Strip, StripBuilder};
 use tickcast_log::{
-    Disk, Log, LogSettings, Opening, Recovery, Topics,
-    testing::MemoryDisk,
-    tools::{Entry, Range, read},
+    Disk, Entry, Log, LogSettings, Opening, Range, Recovery, Topics, read, testing::MemoryDisk,
 };
 use tickcast_protocol::{
     message::{Epoch, Position, Quality, Seq, Status, TopicInfo, Update},

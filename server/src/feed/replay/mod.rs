@@ -7,11 +7,13 @@
 //! * `merge`, `order`: several files as one, in the order of their recorded times
 //! * `recording`, `row`: a recorded file, line by line
 //! * `input`, `lines`: opening a file, and recordings of the monitor
+//! * `log_rows`: a log on disk
 //! * `table`: CSV files and their relatives
 
 mod file;
 mod input;
 mod lines;
+mod log_rows;
 mod merge;
 mod order;
 mod player;

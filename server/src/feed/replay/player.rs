@@ -13,7 +13,6 @@ use super::{
     file::ReplayFile,
     merge::{Merge, span_text, unless_panicked},
     order::OrderedRecording,
-    recording::Recording,
     row::Row,
     settings::{Clock, FarAhead, ReplaySettings, SourceTime, Speed},
     timeline::Timeline,
@@ -143,7 +142,7 @@ impl Player {
         let mut recordings = Vec::new();
         for file in self.files.iter().cloned() {
             let (settings, path) = (Arc::clone(&self.settings), file.path.clone());
-            let open = move || Recording::open(&file, &settings.format);
+            let open = move || settings.open(&file);
             match unless_panicked(spawn_blocking(open).await) {
                 Ok(recording) => recordings.push((path, OrderedRecording::new(recording))),
                 Err(reason) => {

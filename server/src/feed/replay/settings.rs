@@ -3,6 +3,7 @@
 use std::{str::FromStr, sync::Arc, time::Duration};
 
 use clap::{ArgAction, Args, ValueEnum};
+use tickcast_log::{Point, Range};
 
 use super::{file::ReplayFile, recording::Recording, row::Chunk, table::CsvFormat};
 use crate::settings::values::{defaults, time};
@@ -12,10 +13,16 @@ use crate::settings::values::{defaults, time};
 #[command(next_help_heading = "Feed replay")]
 pub struct ReplaySettings {
     /// A recorded CSV file and its topic, by default replay/ and the file's name. It may be
-    /// compressed with gzip. A recording of the monitor (.jsonl) names its topics itself. Several
-    /// files are played at the same time.
+    /// compressed with gzip. A recording of the monitor (.jsonl) names its topics itself, and so
+    /// does the log in a folder. Several files are played at the same time.
     #[arg(id = "file", value_name = "[TOPIC=]PATH")]
     pub files: Vec<ReplayFile>,
+    /// The first position of a log that is played, or the earliest time.
+    #[arg(value_name = "PLACE")]
+    pub from: Option<Point>,
+    /// The last position of a log that is played, or the time after the latest one.
+    #[arg(value_name = "PLACE")]
+    pub to: Option<Point>,
     /// Format: auto, which finds out by the headings; the name of a format; or the meaning of
     /// columns as in "time=ts,time_unit=ms,value=3".
     #[arg(value_name = "FORMAT", default_value = "auto")]
@@ -117,6 +124,13 @@ impl ReplaySettings {
         {
             return Err(("speed", format!("the speed {times} is not above 0")));
         }
+        let has_log = self.files.iter().any(|file| file.path.is_dir());
+        let key = if self.from.is_some() { "from" } else { "to" };
+        if (self.from.is_some() || self.to.is_some()) && !has_log {
+            let reason = "it is about logs, and no file is the folder of one: name a folder, or \
+                          leave it out";
+            return Err((key, reason.into()));
+        }
         for file in &self.files {
             self.told(file)
                 .map_err(|reason| ("file", format!("file {}: {reason}", file.path.display())))?;
@@ -124,16 +138,26 @@ impl ReplaySettings {
         Ok(())
     }
 
+    /// Opens a file, or the range of a log. The error states the problem, but not the file.
+    pub(super) fn open(&self, file: &ReplayFile) -> Result<Recording, String> {
+        match file.path.is_dir() {
+            true => Recording::of_log(file, Range::between(self.from, self.to)),
+            false => Recording::open(file, &self.format),
+        }
+    }
+
     /// What is found in a file, with its first row, which must be valid: this shows that the format
     /// is right.
     pub(crate) fn told(&self, file: &ReplayFile) -> Result<String, String> {
-        let mut recording = Recording::open(file, &self.format)?;
+        let mut recording = self.open(file)?;
         let mut chunk = Chunk::default();
         while chunk.rows.is_empty() {
             if !recording.read(&mut chunk) {
                 return Err("there are no rows".to_owned());
             }
-            if let Some(bad) = chunk.bad_rows.first() {
+            if let Some(bad) = chunk.bad_rows.first()
+                && !recording.is_log()
+            {
                 return Err(format!("line {}: {}", bad.line, bad.reason));
             }
         }
