@@ -4,8 +4,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tickcast_core::Now;
 use tickcast_protocol::message::TimeNs;
+use tokio::time;
 
-/// Reads the system's clocks.
+/// Reads the system's clocks. The uptime is by the runtime's clock, which tests can pause.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     start: Instant,
@@ -15,14 +16,14 @@ impl Clock {
     /// A clock whose uptime starts at 0 now.
     pub fn start() -> Self {
         Self {
-            start: Instant::now(),
+            start: time::Instant::now().into_std(),
         }
     }
 
     /// The current moment.
     pub fn now(&self) -> Now {
         Now {
-            uptime: self.start.elapsed(),
+            uptime: time::Instant::now().into_std() - self.start,
             wall_ns: wall_ns(),
         }
     }

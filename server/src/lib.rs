@@ -62,6 +62,9 @@ mod tasks;
 mod threads;
 mod tls;
 
+#[cfg(test)]
+mod simulation;
+
 #[doc(hidden)]
 pub mod testing;
 

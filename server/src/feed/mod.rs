@@ -32,6 +32,9 @@ pub mod sparkplug;
 mod stdin;
 pub mod websocket;
 
+#[cfg(test)]
+mod faults;
+
 use std::sync::Arc;
 
 use clap::Subcommand;

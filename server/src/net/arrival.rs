@@ -3,6 +3,8 @@
 use std::{net::TcpStream, sync::Arc};
 
 use super::{descriptors::RefusalPlace, peer::Peer, permits::Permit};
+#[cfg(test)]
+use crate::simulation::Socket;
 use crate::{
     settings::listen::{ListenSettings, OffPath},
     tls::TlsSession,
@@ -48,11 +50,24 @@ pub(super) enum Admission {
     Short(RefusalPlace),
 }
 
+/// A connection that no runtime has yet.
+#[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "few wait for their shard, and a box would be one more for each connection"
+)]
+pub(super) enum Arrived {
+    Plain(TcpStream),
+    Secure(TcpStream, TlsSession),
+    /// A connection of the simulated network.
+    #[cfg(test)]
+    Simulated(Socket),
+}
+
 /// A connection on its way from an acceptor to a shard.
 #[derive(Debug)]
 pub(crate) struct Arrival {
-    pub(super) stream: TcpStream,
-    pub(super) session: Option<TlsSession>,
+    pub(super) stream: Arrived,
     pub(super) peer: Peer,
     pub(super) admission: Admission,
     pub(super) info: Arc<ListenerInfo>,

@@ -14,7 +14,7 @@ use std::{
 use tickcast_core::shard::{KernelBound, Path};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{stream::Stream, unsent};
+use super::stream::Stream;
 
 #[derive(Debug)]
 struct Connection {
@@ -61,14 +61,13 @@ impl HttpLink {
     /// Bounds the bytes that the kernel holds.
     pub(super) fn bound(&self, bound: KernelBound) {
         if let Some(connection) = self.0.upgrade() {
-            unsent::bound(connection.stream.tcp(), bound);
+            connection.stream.bound(bound);
         }
     }
 
     /// What the kernel knows about the way to the client.
     pub(super) fn path(&self) -> Option<Path> {
-        let connection = self.0.upgrade()?;
-        unsent::path(connection.stream.tcp())
+        self.0.upgrade()?.stream.path()
     }
 
     /// Whether the kernel has accepted all bytes that hyper had. Then hyper may get the next ones.
@@ -135,7 +134,7 @@ impl AsyncWrite for HttpStream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         loop {
-            ready!(self.0.stream.tcp().poll_write_ready(cx))?;
+            ready!(self.0.stream.poll_write_ready(cx))?;
             match self.0.try_write(slices) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),

@@ -29,7 +29,7 @@ const BACKLOG: i32 = 4096;
 
 /// An HTTP answer is cut off if the client reads no byte of it for this many write timeouts. This
 /// is late enough for the shard to be the first to close an event stream and count it.
-const UNREAD_TIMEOUTS: u32 = 2;
+pub(super) const UNREAD_TIMEOUTS: u32 = 2;
 
 /// Longest pause after an error of accept(2) that would recur at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -146,11 +146,6 @@ pub(super) fn set_options(stream: &TcpStream, write_timeout: Duration) -> io::Re
     socket.set_tcp_user_timeout(Some(write_timeout.saturating_mul(UNREAD_TIMEOUTS)))?;
     // The shard changes it when it knows what the client's link takes.
     socket.set_tcp_notsent_lowat(UNSENT_START_BYTES)
-}
-
-/// Leaves timeouts to the shard, which counts and reports a client that does not read.
-pub(super) fn leave_to_shard(stream: &TcpStream) -> io::Result<()> {
-    SockRef::from(stream).set_tcp_user_timeout(None)
 }
 
 #[cfg(test)]

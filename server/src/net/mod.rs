@@ -78,3 +78,6 @@ mod stream;
 mod turned_away;
 mod unsent;
 pub(crate) mod ws_reader;
+
+#[cfg(test)]
+mod simulated;

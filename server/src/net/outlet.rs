@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 
 use tickcast_core::shard::{KernelBound, Path, Socket};
 
-use super::{pipe::Pipe, stream::Stream, unsent};
+use super::{pipe::Pipe, stream::Stream};
 
 /// The destination of a shard's writes.
 #[derive(Debug, Clone)]
@@ -52,14 +52,14 @@ impl Socket for Outlet {
 
     fn bound(&self, bound: KernelBound) {
         match self {
-            Self::Tcp(stream) => unsent::bound(stream.tcp(), bound),
+            Self::Tcp(stream) => stream.bound(bound),
             Self::Events(pipe) => pipe.bound(bound),
         }
     }
 
     fn path(&self) -> Option<Path> {
         match self {
-            Self::Tcp(stream) => unsent::path(stream.tcp()),
+            Self::Tcp(stream) => stream.path(),
             Self::Events(pipe) => pipe.path(),
         }
     }
@@ -82,7 +82,7 @@ impl Outlet {
     /// every connection.
     pub(crate) fn client(&self) -> String {
         match self {
-            Self::Tcp(stream) => match stream.tcp().peer_addr() {
+            Self::Tcp(stream) => match stream.peer_addr() {
                 Ok(address) => address.to_string(),
                 Err(_) => "gone".to_owned(),
             },

@@ -31,7 +31,6 @@ use super::{
     gate::{self, Ends, Gate, HANDSHAKE, READING, closing},
     http_connection,
     http_stream::{HttpLink, HttpStream},
-    listener,
     peer::Peer,
     permits::{Permit, Permits},
     pipe::PipeBody,
@@ -206,7 +205,8 @@ impl Routes {
         }
         match connection.session.take() {
             Some(session) if rest.is_sent => {
-                if let Err(error) = listener::leave_to_shard(stream.tcp())
+                // The shard counts and reports a client that does not read.
+                if let Err(error) = stream.set_unread_timeout(None)
                     && !connection.info.is_unix
                 {
                     tracing::debug!(%peer, %error, "cannot set the socket options");
@@ -224,11 +224,11 @@ impl Routes {
         peer: Peer,
         info: &ListenerInfo,
     ) -> io::Result<Ends> {
-        let (stream, is_tls) = (stream.tcp(), info.is_tls);
+        let is_tls = info.is_tls;
         let local = if info.is_unix {
             SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
         } else {
-            listener::set_options(stream, self.settings.write_timeout)?;
+            stream.set_options(self.settings.write_timeout)?;
             stream.local_addr()?
         };
         Ok(Ends {

@@ -148,6 +148,13 @@ impl ShardHandle {
 
     /// Calls the shard, then handles the events that result.
     pub(super) fn with<T>(self: &Rc<Self>, call: impl FnOnce(&mut Shard<Outlet>, Now) -> T) -> T {
+        let (result, events) = self.call(call);
+        self.react(events);
+        result
+    }
+
+    /// Calls the shard. The events that result have to be handled.
+    fn call<T>(&self, call: impl FnOnce(&mut Shard<Outlet>, Now) -> T) -> (T, Vec<Event>) {
         let _watched = Watched::new(self);
         let mut shard = self.shard.borrow_mut();
         let due = shard.next_due();
@@ -156,7 +163,10 @@ impl ShardHandle {
         if shard.has_catching_up() || shard.has_work() || shard.next_due() != due {
             self.wake.notify_one();
         }
-        drop(shard);
+        (result, events)
+    }
+
+    fn react(self: &Rc<Self>, events: Vec<Event>) {
         for event in events {
             match event {
                 Event::Blocked(key) => self.wait_until_writable(key),
@@ -164,7 +174,6 @@ impl ShardHandle {
                 Event::Ready(key) => self.wake_session(key),
             }
         }
-        result
     }
 
     /// Records that a task of the thread has failed, and wakes the shard's loop.
@@ -378,15 +387,8 @@ impl ShardHandle {
         let socket = outlet.clone();
         let index = self.shard.borrow().index();
         let who = standing.as_ref().and_then(Standing::identity).cloned();
-        let key = self.with(|shard, now| shard.connect_as(socket, wire, access, standing, now));
-        if let Some(totals) = address {
-            self.with(|shard, _| shard.join_address(key, totals));
-        }
-        if let Some(audit) = &self.audit {
-            audit.connected((index, key.to_u64()), peer, who.as_deref());
-        }
-        // The identities may have changed since the standing was found.
-        self.review(key);
+        let (key, events) =
+            self.call(|shard, now| shard.connect_as(socket, wire, access, standing, now));
         let session = Session {
             outlet,
             name,
@@ -395,6 +397,16 @@ impl ShardHandle {
             waiter: None,
         };
         self.sessions.borrow_mut().insert(key, session);
+        // The socket may be full already, and the session waits for it.
+        self.react(events);
+        if let Some(totals) = address {
+            self.with(|shard, _| shard.join_address(key, totals));
+        }
+        if let Some(audit) = &self.audit {
+            audit.connected((index, key.to_u64()), peer, who.as_deref());
+        }
+        // The identities may have changed since the standing was found.
+        self.review(key);
         (key, broken)
     }
 

@@ -1,6 +1,6 @@
 //! A shard's thread: its listener, its rounds, and its timers.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{io, rc::Rc, sync::Arc, time::Duration};
 
 use tickcast_core::{restored::Restored, shard::Shard};
 use tickcast_protocol::message::Epoch;
@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    arrival::{Arrival, ListenerInfo},
+    arrival::{Arrival, Arrived, ListenerInfo},
     client_questions::Question,
     descriptors::Descriptors,
     echo::Echo,
@@ -248,19 +248,28 @@ async fn tick(shard: Rc<ShardHandle>, interval: Duration) {
 async fn take_arrivals(routes: Rc<Routes>, mut arrivals: mpsc::Receiver<Arrival>) {
     while let Some(arrival) = arrivals.recv().await {
         let peer = arrival.peer;
-        let stream = match TcpStream::from_std(arrival.stream) {
+        let stream = match stream(arrival.stream) {
             Ok(stream) => stream,
             Err(error) => {
                 tracing::debug!(%peer, %error, "cannot use a connection");
                 continue;
             }
         };
-        let stream = match arrival.session {
-            Some(session) => Stream::Secure(Rc::new(SecureStream::new(stream, session))),
-            None => Stream::new(stream),
-        };
         routes.accepted(stream, peer, &arrival.info, arrival.admission);
     }
+}
+
+/// Gives a connection to this thread's runtime.
+fn stream(arrived: Arrived) -> io::Result<Stream> {
+    Ok(match arrived {
+        Arrived::Plain(stream) => Stream::new(TcpStream::from_std(stream)?),
+        Arrived::Secure(stream, session) => {
+            let stream = SecureStream::new(TcpStream::from_std(stream)?, session);
+            Stream::Secure(Rc::new(stream))
+        }
+        #[cfg(test)]
+        Arrived::Simulated(socket) => Stream::Simulated(Rc::new(socket)),
+    })
 }
 
 /// Runs rounds until the last strip is sent.

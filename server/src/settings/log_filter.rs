@@ -30,7 +30,7 @@ const MODULES: &[&str] = &[
     "tickcast_server::net::ring_writer",
     "tickcast_server::net::routes",
     "tickcast_server::net::shard_thread",
-    "tickcast_server::net::stream",
+    "tickcast_server::net::stream::options",
     "tickcast_server::net::stream::secure",
     "tickcast_server::net::turned_away",
     "tickcast_server::net::unsent",

@@ -84,17 +84,7 @@ impl Connector {
     }
 
     async fn open(&mut self, warn: impl FnOnce(String)) -> Result<Socket, String> {
-        let stream = websocket::connect(&self.url, None).await;
-        let stream = stream.map_err(|error| error.to_string())?;
-        let stream: Box<dyn Stream> = match &mut self.tls {
-            Some(tls) => {
-                if let Err(reason) = tls.reload().await {
-                    warn(format!("{reason}; what was read before is used"));
-                }
-                Box::new(tls.connect(stream).await?)
-            }
-            None => Box::new(stream),
-        };
+        let stream = self.reach(warn).await?;
         let upgraded = websocket::upgrade(stream, &self.url, self.headers.clone(), None).await;
         let upgraded = upgraded.map_err(|error| self.refused(&error))?;
         let (reader, writer) = tokio::io::split(upgraded.stream);
@@ -104,6 +94,23 @@ impl Connector {
             &upgraded.rest,
             self.message_max_bytes,
         ))
+    }
+
+    /// Opens what carries the WebSocket.
+    async fn reach(&mut self, warn: impl FnOnce(String)) -> Result<Box<dyn Stream>, String> {
+        #[cfg(test)]
+        if let Some(stream) = crate::simulation::dial() {
+            return Ok(Box::new(stream.map_err(|error| error.to_string())?));
+        }
+        let stream = websocket::connect(&self.url, None).await;
+        let stream = stream.map_err(|error| error.to_string())?;
+        let Some(tls) = &mut self.tls else {
+            return Ok(Box::new(stream));
+        };
+        if let Err(reason) = tls.reload().await {
+            warn(format!("{reason}; what was read before is used"));
+        }
+        Ok(Box::new(tls.connect(stream).await?))
     }
 
     /// Why a server has not switched to WebSocket.

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{
-    arrival::{Admission, Arrival, ListenerInfo},
+    arrival::{Admission, Arrival, Arrived, ListenerInfo},
     descriptors::Descriptors,
     gate::Gate,
     listener,
@@ -294,9 +294,12 @@ impl Entry {
             }
         };
         let stream = stream.into_std();
+        let stream = stream.map_err(|error| handshake::Failed::lost(&error))?;
         Ok(Some(Arrival {
-            stream: stream.map_err(|error| handshake::Failed::lost(&error))?,
-            session,
+            stream: match session {
+                None => Arrived::Plain(stream),
+                Some(session) => Arrived::Secure(stream, session),
+            },
             peer: *peer,
             admission,
             info: Arc::clone(&self.info),

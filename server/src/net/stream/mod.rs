@@ -1,21 +1,22 @@
-//! A client's connection: TCP, with or without TLS on it.
+//! A client's connection: TCP, with or without TLS on it, or a simulated one in tests.
 //!
 //! * this file: [`Stream`], which hides the difference
+//! * `options`: the options of a socket
 //! * `secure`: a connection with TLS
 
+mod options;
 mod secure;
 
+#[cfg(test)]
+use std::future::poll_fn;
 use std::{
     io::{self, ErrorKind, IoSlice},
-    net::Shutdown,
     os::fd::{AsFd, BorrowedFd},
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
-use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, ReadBuf},
     net::TcpStream,
@@ -24,14 +25,8 @@ use tokio::{
 pub(super) use secure::{Sealed, SecureStream};
 
 use super::unsent::send_apart;
-
-/// Once a connection has ended, the kernel drops what the client has not acknowledged after this
-/// time without progress (RFC 5482).
-const UNREAD_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Send buffer for the close frame of a client that does not read: the rest of a frame fits beside
-/// the bytes that are unsent already. Linux doubles it.
-const LAST_ROOM_BYTES: usize = 208 * 1024;
+#[cfg(test)]
+use crate::simulation::Socket;
 
 /// A connection that the shard writes to and its session reads from.
 ///
@@ -43,6 +38,9 @@ pub(super) enum Stream {
     Plain(Rc<TcpStream>),
     /// TLS on it.
     Secure(Rc<SecureStream>),
+    /// A connection of the simulated network.
+    #[cfg(test)]
+    Simulated(Rc<Socket>),
 }
 
 impl Stream {
@@ -52,16 +50,31 @@ impl Stream {
     }
 
     /// The connection below TLS.
-    pub(super) fn tcp(&self) -> &TcpStream {
+    fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(stream) => stream,
             Self::Secure(stream) => stream.tcp(),
+            #[cfg(test)]
+            Self::Simulated(_) => panic!("a simulated connection has no socket"),
         }
     }
 
     /// Waits until bytes may be written.
     pub(super) async fn writable(&self) -> io::Result<()> {
-        self.tcp().writable().await
+        match self {
+            #[cfg(test)]
+            Self::Simulated(socket) => poll_fn(|cx| socket.poll_write_ready(cx)).await,
+            stream => stream.tcp().writable().await,
+        }
+    }
+
+    /// Waits until bytes may be written. Only the last task that waits is woken.
+    pub(super) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            #[cfg(test)]
+            Self::Simulated(socket) => socket.poll_write_ready(cx),
+            stream => stream.tcp().poll_write_ready(cx),
+        }
     }
 
     /// Writes as much as possible without waiting.
@@ -70,6 +83,8 @@ impl Stream {
             (Self::Plain(stream), [slice]) => stream.try_write(slice),
             (Self::Plain(stream), _) => stream.try_write_vectored(slices),
             (Self::Secure(stream), _) => stream.try_write(slices, false),
+            #[cfg(test)]
+            (Self::Simulated(socket), _) => socket.try_write(slices),
         }
     }
 
@@ -78,22 +93,24 @@ impl Stream {
         match self {
             Self::Plain(stream) => send_apart(stream, slices),
             Self::Secure(stream) => stream.try_write(slices, true),
+            #[cfg(test)]
+            Self::Simulated(socket) => socket.try_write(slices),
         }
     }
 
     /// Hands the kernel what was written but is still here.
     pub(super) fn try_flush(&self) -> io::Result<()> {
         match self {
-            Self::Plain(_) => Ok(()),
             Self::Secure(stream) => stream.try_flush(),
+            _ => Ok(()),
         }
     }
 
     /// Whether something that was written is still here.
     pub(super) fn is_holding(&self) -> bool {
         match self {
-            Self::Plain(_) => false,
             Self::Secure(stream) => stream.is_holding(),
+            _ => false,
         }
     }
 
@@ -102,54 +119,11 @@ impl Stream {
         loop {
             match self.try_flush() {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    ready!(self.tcp().poll_write_ready(cx))?;
+                    ready!(self.poll_write_ready(cx))?;
                 }
                 result => return Poll::Ready(result),
             }
         }
-    }
-
-    /// Ends the server's direction of the connection. The kernel sends what it holds, then the end
-    /// of the stream (FIN), and drops both if the client acknowledges nothing for
-    /// [`UNREAD_TIMEOUT`].
-    pub(super) fn end_writing(&self) {
-        if let Self::Secure(stream) = self {
-            stream.close();
-        }
-        let socket = self.socket();
-        // A Unix socket has no such timeout.
-        if let Err(error) = socket.set_tcp_user_timeout(Some(UNREAD_TIMEOUT)) {
-            tracing::trace!(%error, "TCP_USER_TIMEOUT");
-        }
-        if let Err(error) = socket.shutdown(Shutdown::Write) {
-            // The client was faster.
-            tracing::trace!(%error, "cannot end the writing direction");
-        }
-    }
-
-    /// Makes the kernel drop what the client has not read. Otherwise it would retry for minutes.
-    pub(super) fn reset_on_drop(&self) {
-        if let Err(error) = self.socket().set_linger(Some(Duration::ZERO)) {
-            tracing::debug!(%error, "SO_LINGER");
-        }
-    }
-
-    /// Lets the kernel hold more unsent bytes than usual, for the last frame.
-    pub(super) fn make_room(&self) {
-        let socket = self.socket();
-        let raised = socket.set_tcp_notsent_lowat(u32::MAX).and_then(|()| {
-            match socket.send_buffer_size()? < LAST_ROOM_BYTES {
-                true => socket.set_send_buffer_size(LAST_ROOM_BYTES),
-                false => Ok(()),
-            }
-        });
-        if let Err(error) = raised {
-            tracing::debug!(%error, "cannot make room for a close frame");
-        }
-    }
-
-    fn socket(&self) -> SockRef<'_> {
-        SockRef::from(self.tcp())
     }
 
     /// Its file descriptor.
@@ -166,6 +140,8 @@ impl Stream {
         let stream = match self {
             Self::Plain(stream) => stream,
             Self::Secure(stream) => return stream.poll_read(cx, buffer),
+            #[cfg(test)]
+            Self::Simulated(socket) => return socket.poll_read(cx, buffer),
         };
         loop {
             ready!(stream.poll_read_ready(cx))?;

@@ -28,6 +28,12 @@ impl Budget {
         })
     }
 
+    /// Bytes in use.
+    #[cfg(test)]
+    pub(crate) fn used(&self) -> usize {
+        self.used_bytes.load(Ordering::Relaxed)
+    }
+
     /// An empty part of it.
     pub(super) fn lease(self: &Arc<Self>) -> Lease {
         Lease {

@@ -40,6 +40,11 @@ impl Dialer {
         &mut self,
         warn: impl FnOnce(String),
     ) -> Result<Box<dyn Stream>, String> {
+        #[cfg(test)]
+        if let Some(stream) = crate::simulation::dial() {
+            let stream = stream.map_err(|error| format!("cannot connect: {error}"))?;
+            return self.speak(stream).await;
+        }
         let url = self.url.clone();
         let host = url.host.trim_start_matches('[').trim_end_matches(']');
         let tcp = TcpStream::connect((host, url.port)).await;
