@@ -18,7 +18,7 @@ impl Server {
         auth.reload().map_err(|problems| problems.join("; "))?;
         let reviewed = ask(&self.questioned, &Command::Review).await;
         let reviewed = reviewed.map_err(|silent| format!("the shards {silent:?} do not answer"))?;
-        Ok(Some(reviewed.len()))
+        Ok(Some(reviewed.count))
     }
 
     /// Says how operators change the filter of the program's log.

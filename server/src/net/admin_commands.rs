@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::{
     answer::{self, Answer, text, typed},
-    client_questions::{Command, Question, Target, WhoRow},
+    client_questions::{Affected, Command, Question, Target, WhoRow},
     gate::{self, Ends, Gate},
     identity_commands::ask,
     log_command::LogFilter,
@@ -39,8 +39,24 @@ struct Done {
     /// Whether something has changed in the files.
     #[serde(skip_serializing_if = "Option::is_none")]
     changed: Option<bool>,
-    /// The clients that were affected.
+    /// The clients that were affected, or the first of them.
     clients: Vec<WhoRow>,
+    /// How many they are.
+    count: usize,
+    /// Whether they are more than those that are listed.
+    more: bool,
+}
+
+impl Done {
+    fn new(changed: Option<bool>, affected: Affected) -> Self {
+        let Affected { rows, count } = affected;
+        Self {
+            changed,
+            more: rows.len() < count,
+            clients: rows,
+            count,
+        }
+    }
 }
 
 /// A path of the admin address that is about identities.
@@ -151,7 +167,7 @@ impl Commands {
             }
         };
         if let (Some(audit), false) = (&self.audit, command.is_reading()) {
-            let affected = done.as_ref().ok().map(|done| done.clients.len());
+            let affected = done.as_ref().ok().map(|done| done.count);
             let command = (command.name(), query);
             audit.command(ends.peer, operator.as_deref(), command, affected);
         }
@@ -227,10 +243,7 @@ impl Commands {
         let changed = self.log_filter.change(&filter);
         changed.map_err(CommandError::Failed)?;
         tracing::info!("an operator has set the log filter to {filter}");
-        Ok(Done {
-            changed: Some(true),
-            clients: Vec::new(),
-        })
+        Ok(Done::new(Some(true), Affected::default()))
     }
 
     async fn carry_out(
@@ -267,20 +280,20 @@ impl Commands {
 
     async fn ask(&self, command: Command, changed: Option<bool>) -> Result<Done, CommandError> {
         let asked = ask(&self.shards, &command).await;
-        let clients = asked.map_err(|silent| {
+        let affected = asked.map_err(|silent| {
             CommandError::Failed(format!(
                 "the shards {silent:?} do not answer: repeat the command"
             ))
         })?;
         if !matches!(command, Command::Who) {
-            let number = clients.len();
+            let number = affected.count;
             tracing::info!(
                 number,
                 ?changed,
                 "an operator's command has affected clients"
             );
         }
-        Ok(Done { changed, clients })
+        Ok(Done::new(changed, affected))
     }
 }
 

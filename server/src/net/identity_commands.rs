@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    client_questions::{Command, Question, SlowQuestion, WhoRow},
+    client_questions::{Affected, Command, Question, SlowQuestion},
     shard_handle::ShardHandle,
 };
 
@@ -21,9 +21,6 @@ const SHARD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Clients that are looked at between two rounds. Most of them keep what they have, and a client
 /// with a thousand subscriptions takes about 100 µs.
 const AT_ONCE: usize = 32;
-
-/// Maximum number of clients in a list.
-const WHO_MAX: usize = 10_000;
 
 /// Answers the questions of operators.
 pub(super) async fn answer_all(shard: Rc<ShardHandle>, mut questions: mpsc::Receiver<Question>) {
@@ -40,8 +37,8 @@ pub(super) async fn answer_all(shard: Rc<ShardHandle>, mut questions: mpsc::Rece
     }
 }
 
-async fn carry_out(shard: &Rc<ShardHandle>, command: &Command) -> Vec<WhoRow> {
-    let mut affected = Vec::new();
+async fn carry_out(shard: &Rc<ShardHandle>, command: &Command) -> Affected {
+    let mut affected = Affected::default();
     for some in shard.clients().chunks(AT_ONCE) {
         for &key in some {
             let Some(row) = shard.row(key) else {
@@ -52,8 +49,8 @@ async fn carry_out(shard: &Rc<ShardHandle>, command: &Command) -> Vec<WhoRow> {
                 Command::Kick(target) => target.includes(&row) && kick(shard, key),
                 Command::Who => row.is_known,
             };
-            if is_affected && affected.len() < WHO_MAX {
-                affected.push(row);
+            if is_affected {
+                affected.add(row);
             }
         }
         yield_now().await;
@@ -71,23 +68,22 @@ fn kick(shard: &Rc<ShardHandle>, key: ConnectionKey) -> bool {
 pub(crate) async fn ask(
     shards: &[mpsc::Sender<Question>],
     command: &Command,
-) -> Result<Vec<WhoRow>, Vec<usize>> {
+) -> Result<Affected, Vec<usize>> {
     let pending = shards.iter().map(|shard| {
         let (answer, answered) = oneshot::channel();
         // A shard that does not accept the question will not answer it.
         let _ = shard.try_send(Question::Identities(command.clone(), answer));
         answered
     });
-    let (mut rows, mut silent) = (Vec::new(), Vec::new());
+    let (mut affected, mut silent) = (Affected::default(), Vec::new());
     for (shard, answered) in pending.collect::<Vec<_>>().into_iter().enumerate() {
         match timeout(SHARD_TIMEOUT, answered).await {
-            Ok(Ok(some)) => rows.extend(some),
+            Ok(Ok(some)) => affected.join(some),
             _ => silent.push(shard),
         }
     }
-    rows.truncate(WHO_MAX);
     if silent.is_empty() {
-        Ok(rows)
+        Ok(affected)
     } else {
         Err(silent)
     }

@@ -305,6 +305,7 @@ async fn operators_list_kick_and_revoke_and_a_revocation_survives_a_restart() {
         (subjects.len(), &subjects[1]["role"]),
         (2, &json!("reader"))
     );
+    assert_eq!((&who["count"], &who["more"]), (&json!(2), &json!(false)));
 
     let kicked = operate(admin, "/v1/kick?subject=alice").await;
     assert_eq!(kicked.status, 200, "{}", kicked.body);
@@ -336,6 +337,39 @@ async fn operators_list_kick_and_revoke_and_a_revocation_survives_a_restart() {
     );
     let mut socket = RawSocket::open(server.address, "/ws", &bearer(&alice)).await;
     socket.json("authenticated").await;
+}
+
+/// Connections are in any shard, as the kernel distributes them.
+#[tokio::test]
+async fn a_command_reaches_the_clients_of_all_shards() {
+    let mut identities = Identities::new();
+    let alice = identities.make("alice", "reader").await;
+    let bob = identities.make("bob", "reader").await;
+    identities.write(READER);
+    let (server, admin) = identities.start(&["--feed", "none"]).await;
+    let open = async |token: &str| {
+        let mut socket = RawSocket::open(server.address, "/ws", &bearer(token)).await;
+        socket.json("authenticated").await;
+        socket
+    };
+    let mut stays = open(&bob).await;
+    for (command, code) in [("kick", 4503), ("revoke", 4502)] {
+        let mut sockets = Vec::new();
+        // All in one of the two shards are less likely than one in a million.
+        for _ in 0..24 {
+            sockets.push(open(&alice).await);
+        }
+        let who: Value = serde_json::from_str(&get(admin, "/v1/who").await.body).unwrap();
+        assert_eq!(who["count"], 25);
+        let done = operate(admin, &format!("/v1/{command}?subject=alice")).await;
+        let done: Value = serde_json::from_str(&done.body).unwrap();
+        assert_eq!((&done["count"], &done["more"]), (&json!(24), &json!(false)));
+        for socket in sockets {
+            assert_eq!(socket.closed().await, code, "{command}");
+        }
+    }
+    stays.send_json(&json!({"type": "list", "id": 4})).await;
+    stays.json("subscriptions").await;
 }
 
 #[tokio::test]
