@@ -41,6 +41,10 @@ const FORBIDDEN: &str = "market/SOL-USDT/trade";
 /// Live batches that each client has to see before the change.
 const BEFORE: usize = 20;
 
+/// Questions that a client has always sent ahead. The server carries them out one after the other,
+/// so one of them is under way when the role is narrowed.
+const AHEAD: u32 = 16;
+
 /// Batches and refusals that each has to see after its subscription has ended.
 const AFTER: usize = 20;
 
@@ -88,8 +92,11 @@ async fn follow(mut connection: Connection, stage: Stage, pauses: bool) -> Posit
         max_rate_hz: None,
     });
     connection.send(&subscribe).await.unwrap();
-    connection.send(&request(2)).await.unwrap();
-    let mut next_request = 3;
+    let mut next_request = 2;
+    for _ in 0..AHEAD {
+        connection.send(&request(next_request)).await.unwrap();
+        next_request += 1;
+    }
     let mut channels = BTreeMap::new();
     let (mut is_told, mut ended) = (false, None);
     let (mut last, mut before, mut answered) = (0, 0, 0);
