@@ -31,10 +31,14 @@ struct Identities {
 
 impl Identities {
     fn start() -> Self {
+        Self::start_with("subscribe = [\"#\"]\npublish = [\"#\"]\nconnections = 3\n")
+    }
+
+    /// A server whose clients have a role with these rights.
+    fn start_with(rights: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let mut file =
-            "[roles.load]\nsubscribe = [\"#\"]\npublish = [\"#\"]\nconnections = 3\n".to_owned();
+        let mut file = format!("[roles.load]\n{rights}");
         let tokens = ["first", "second"].map(&path);
         for (at, (token, sha256)) in TOKENS.iter().enumerate() {
             fs::write(&tokens[at], format!("{token}\n")).unwrap();
@@ -114,6 +118,28 @@ fn a_token_is_never_printed_and_a_refused_one_ends_the_run_with_the_reason() {
         for secret in ["tct_", "Bearer"] {
             assert!(!all.contains(secret), "{all}");
         }
+    }
+}
+
+#[test]
+fn a_role_that_may_not_subscribe_or_publish_ends_the_run_with_words_that_say_so() {
+    for (rights, words) in [
+        (
+            "subscribe = [\"a/#\"]\npublish = [\"#\"]\n",
+            "subscribing to",
+        ),
+        (
+            "subscribe = [\"#\"]\npublish = [\"a/#\"]\n",
+            "publishing to",
+        ),
+    ] {
+        let identities = Identities::start_with(rights);
+        let token = identities.tokens[0].display();
+        let flags = format!("-n 2 -r 50 -d 1 --warmup 0 --threads 1 --token-file {token}");
+        let error = run(&identities.server.url(), &flags).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains(words), "{said}");
+        assert!(said.contains("not allowed"), "{said}");
     }
 }
 
