@@ -74,7 +74,8 @@ pub(super) async fn serve(
     };
     tokio::select! {
         () = unconstrained(session.receive(reader)) => {}
-        () = broken.notified() => {}
+        // If a write has shown it, the end is not counted yet.
+        () = broken.notified() => shard.with(|shard, _| shard.lost(key)),
     }
     drop(permit);
 }
@@ -92,9 +93,10 @@ pub(super) async fn stream(
     // A subscription makes no work for the sequencer.
     let _ = shard.handle(key, ClientMessage::Subscribe(request)).await;
     tokio::select! {
-        () = pipe.gone() => shard.with(|shard, _| shard.lost(key)),
+        () = pipe.gone() => {}
         () = broken.notified() => {}
     }
+    shard.with(|shard, _| shard.lost(key));
     drop(permit);
 }
 
