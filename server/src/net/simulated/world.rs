@@ -34,7 +34,7 @@ use super::super::{
 };
 use crate::{
     clock::Clock,
-    ingest::{Handoff, Ingest, IngestThread},
+    ingest::{Handoff, Ingest, IngestThread, Way},
     metrics::Metrics,
     settings::{ServerSettings, listen::ListenSettings},
     simulation::{Faults, Network, Rng, Socket},
@@ -135,11 +135,14 @@ impl World {
             clock,
             auth: None,
             audit: None,
+            log_reads: None,
+            restored: None,
         };
         let thread = IngestThread {
             sequencer: Sequencer::new(settings.topics_max),
             clock,
             submissions,
+            way: Way::Straight(Arc::clone(&handoff)),
             handoff,
             metrics: Arc::clone(&metrics),
         };
