@@ -246,7 +246,7 @@ impl Server {
         };
         let (way, data) = match opened.zip(data_task) {
             Some((Opened { log, .. }, task)) => {
-                let (way, queue) = Way::logged();
+                let (way, queue) = Way::logged(Arc::clone(&metrics.data));
                 let data = DataThread {
                     log,
                     queue,
@@ -258,7 +258,9 @@ impl Server {
                 };
                 let thread = Thread::new(task, &state, &handoff);
                 let run = async move || data.run().await;
-                (way, Some(thread.spawn(run, |_: &Handoff| ())?))
+                // Without it nothing is delivered, so nothing may be accepted.
+                let leave = |handoff: &Handoff| handoff.set_stopped(true);
+                (way, Some(thread.spawn(run, leave)?))
             }
             None => (Way::Straight(Arc::clone(&handoff)), None),
         };

@@ -84,11 +84,8 @@ impl DataThread {
                 () = sleep_until(tick) => {}
             }
             writing.look().await;
-            let strips = taken.iter().filter_map(|waiting| match &waiting.passing {
-                Passing::Strip(strip) if is_for_log(strip) => Some(Arc::clone(strip)),
-                Passing::Strip(_) | Passing::Answer(_) => None,
-            });
-            let strips: Vec<_> = strips.collect();
+            let strips = taken.iter().filter_map(Waiting::strip);
+            let strips: Vec<_> = strips.filter(|strip| is_for_log(strip)).cloned().collect();
             let written = writing.write(&strips).await;
             hand_on(&self.handoff, taken.drain(..), written).await;
         }
@@ -106,17 +103,17 @@ fn is_for_log(strip: &Strip) -> bool {
 /// Hands on what was taken, up to the first strip that is not written.
 async fn hand_on(handoff: &Handoff, taken: impl Iterator<Item = Waiting>, mut written: usize) {
     for waiting in taken {
-        match waiting.passing {
-            Passing::Strip(strip) => {
-                if is_for_log(&strip) {
-                    let Some(rest) = written.checked_sub(1) else {
-                        return;
-                    };
-                    written = rest;
-                }
-                handoff.push(strip).await;
-            }
-            Passing::Answer(answer) => handoff.answer(answer).await,
+        if waiting.strip().is_some_and(|strip| is_for_log(strip)) {
+            let Some(rest) = written.checked_sub(1) else {
+                // The updates of the rest are counted when it is dropped.
+                return;
+            };
+            written = rest;
+        }
+        match waiting.take() {
+            Some(Passing::Strip(strip)) => handoff.push(strip).await,
+            Some(Passing::Answer(answer)) => handoff.answer(answer).await,
+            None => {}
         }
     }
 }
@@ -147,15 +144,12 @@ impl Writing {
     async fn write(&mut self, strips: &[Arc<Strip>]) -> usize {
         let mut written = 0;
         while written < strips.len() {
-            let updates = |strips: &[Arc<Strip>]| strips.iter().map(|strip| strip.len()).sum();
             let rest = &strips[written..];
             if self.has_given_up {
-                let lost: usize = updates(rest);
-                self.stats.undelivered.add(lost as u64);
                 return written;
             }
             if self.is_off {
-                let lost: usize = updates(rest);
+                let lost: usize = rest.iter().map(|strip| strip.len()).sum();
                 self.stats.unwritten.add(lost as u64);
                 return strips.len();
             }
@@ -205,7 +199,9 @@ impl Writing {
             self.take_synced().map_err(nothing)?;
         }
         let segments = self.log.segments().len();
-        let result = self.log.write(strips, self.clock.now().wall_ns);
+        let now_ns = self.clock.now().wall_ns;
+        let log = &mut self.log;
+        let result = self.stats.disk.wait(|| log.write(strips, now_ns));
         // Before anything is handed on, because that may wait.
         let offered = match self.is_synced_first {
             true => Ok(()),
@@ -233,7 +229,8 @@ impl Writing {
     /// Waits for the disk.
     fn sync(&mut self) -> Result<(), LogError> {
         let start = Instant::now();
-        let result = self.log.sync();
+        let log = &mut self.log;
+        let result = self.stats.disk.wait(|| log.sync());
         self.stats.syncs.add(1);
         let elapsed = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.stats.sync_us.add(elapsed);

@@ -7,6 +7,7 @@ use tickcast_core::{tape::Strip, work::HistoryAnswer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::handoff::Handoff;
+use crate::metrics::DataStats;
 
 /// Maximum number of strips and answers that wait for the log. While the disk takes them, a few
 /// wait.
@@ -34,11 +35,36 @@ impl Passing {
     }
 }
 
-/// What waits, with its place in the queue, which is free when this is dropped.
+/// What waits, with its place in the queue, which is free when this is dropped. Updates of it that
+/// were not taken then are counted: they will never be delivered.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    pub(crate) passing: Passing,
+    passing: Option<Passing>,
     _place: Option<OwnedSemaphorePermit>,
+    stats: Arc<DataStats>,
+}
+
+impl Waiting {
+    /// The strip, if it is one.
+    pub(crate) fn strip(&self) -> Option<&Arc<Strip>> {
+        match &self.passing {
+            Some(Passing::Strip(strip)) => Some(strip),
+            Some(Passing::Answer(_)) | None => None,
+        }
+    }
+
+    /// Takes it, to hand it on.
+    pub(crate) fn take(mut self) -> Option<Passing> {
+        self.passing.take()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(strip) = self.strip() {
+            self.stats.undelivered.add(strip.len() as u64);
+        }
+    }
 }
 
 /// The sequencer's end of the way.
@@ -50,15 +76,21 @@ pub(crate) enum Way {
     Logged {
         queue: mpsc::Sender<Waiting>,
         places: Arc<Semaphore>,
+        stats: Arc<DataStats>,
     },
 }
 
 impl Way {
     /// A way through a queue, and the queue's other end.
-    pub(crate) fn logged() -> (Self, mpsc::Receiver<Waiting>) {
+    pub(crate) fn logged(stats: Arc<DataStats>) -> (Self, mpsc::Receiver<Waiting>) {
         let (queue, receiver) = mpsc::channel(WAITING_MAX);
         let places = Arc::new(Semaphore::new(WAITING_MAX_KIB));
-        (Self::Logged { queue, places }, receiver)
+        let way = Self::Logged {
+            queue,
+            places,
+            stats,
+        };
+        (way, receiver)
     }
 
     /// Hands a strip on. Waits while there is no room.
@@ -78,14 +110,20 @@ impl Way {
     }
 
     async fn pass(&self, passing: Passing) {
-        if let Self::Logged { queue, places } = self {
+        if let Self::Logged {
+            queue,
+            places,
+            stats,
+        } = self
+        {
             let kib = passing.bytes().div_ceil(1024).min(WAITING_MAX_KIB);
             let places = Arc::clone(places).acquire_many_owned(kib as u32).await;
             let waiting = Waiting {
-                passing,
+                passing: Some(passing),
                 _place: places.ok(),
+                stats: Arc::clone(stats),
             };
-            // An error means that the log's thread has failed, which ends the server.
+            // An error means that the log's thread has failed. What is dropped is counted.
             let _ = queue.send(waiting).await;
         }
     }
@@ -136,8 +174,24 @@ mod tests {
     }
 
     #[test]
+    fn updates_that_nobody_takes_are_counted() {
+        let stats = Arc::<DataStats>::default();
+        let (way, mut queue) = Way::logged(Arc::clone(&stats));
+        for _ in 0..3 {
+            assert!(is_ready(way.push(strip(1))));
+        }
+        let taken = queue.try_recv().expect("it waits").take();
+        assert!(matches!(taken, Some(Passing::Strip(_))));
+        assert_eq!(stats.undelivered.get(), 0);
+        drop(queue);
+        assert_eq!(stats.undelivered.get(), 2, "those in the queue");
+        assert!(is_ready(way.push(strip(1))));
+        assert_eq!(stats.undelivered.get(), 3, "and those that come later");
+    }
+
+    #[test]
     fn what_waits_for_the_log_is_bounded_in_bytes_and_in_number() {
-        let (way, mut queue) = Way::logged();
+        let (way, mut queue) = Way::logged(Arc::default());
         let mut pushed = 0;
         while is_ready(way.push(strip(1 << 20))) {
             pushed += 1;

@@ -85,7 +85,7 @@ const DATA: &[Metric<DataStats>] = &[
     (GAUGE, "data_stopped", "1 while the log cannot be written and updates wait for it", |d| &d.stopped),
     (GAUGE, "data_off", "1 from when the server has gone on without the log on disk", |d| &d.off),
     (COUNTER, "data_unwritten_updates", "Updates delivered that are not in the log on disk", |d| &d.unwritten),
-    (COUNTER, "data_undelivered_updates", "Updates neither written nor delivered when the server ended", |d| &d.undelivered),
+    (COUNTER, "data_undelivered_updates", "Updates accepted and not delivered: the log on disk could not be written", |d| &d.undelivered),
 ];
 
 #[rustfmt::skip]
@@ -318,6 +318,11 @@ impl Collector for Scrape {
                 vec![(Vec::new(), number(&self.0.data).get())],
             )?;
         }
+        let help = "How long the log on disk has waited for a write or a sync that is under way";
+        let waited = self.0.data.disk.elapsed().as_millis();
+        let waited = u64::try_from(waited).unwrap_or(u64::MAX);
+        let name = "data_disk_wait_milliseconds";
+        put(GAUGE, name, help, vec![(Vec::new(), waited)])?;
         let help = "Log lines dropped because they could not be written in time";
         let dropped = self.0.log_dropped.get().map_or(0, |number| number.get());
         put(

@@ -38,6 +38,10 @@ pub(super) fn readyz(state: &ServerState, metrics: &Metrics) -> Answer {
         let reason = "the log on disk cannot be written: updates wait, publishes are refused";
         return text(StatusCode::SERVICE_UNAVAILABLE, reason);
     }
+    if metrics.data.disk.is_hanging() {
+        let reason = "the log's disk gives no answer: updates wait";
+        return text(StatusCode::SERVICE_UNAVAILABLE, reason);
+    }
     match failed_tasks(metrics, |state| state != TaskState::Running) {
         Some(failed) => text(StatusCode::SERVICE_UNAVAILABLE, failed),
         None if metrics.data.off.get() > 0 => text(

@@ -8,6 +8,10 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 const MODULES: &[&str] = &[
     "tickcast_server::audit::writer",
     "tickcast_server::changing",
+    "tickcast_server::data::failing",
+    "tickcast_server::data::opening",
+    "tickcast_server::data::reading",
+    "tickcast_server::data::thread",
     "tickcast_server::feed::handover",
     "tickcast_server::feed::mqtt::announcements",
     "tickcast_server::feed::mqtt::intake",
