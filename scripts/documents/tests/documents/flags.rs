@@ -131,6 +131,7 @@ fn every_environment_variable_in_the_documents_exists() {
         "benches",
         "fuzz/src",
         "monitor/tests",
+        "server/src/simulation",
         "server/tests",
         "clients/javascript/test/support",
     ] {
