@@ -39,6 +39,8 @@ pub enum Contender {
     #[serde(rename = "uwebsockets-tls")]
     #[value(name = "uwebsockets-tls")]
     UWebSocketsTls,
+    /// Tickcast, binary, with its log on disk.
+    TickcastBincodeLog,
 }
 
 impl Contender {
@@ -63,10 +65,13 @@ impl Contender {
         Self::UWebSocketsTls,
     ];
 
+    /// Tickcast with and without its log.
+    pub const LOG: [Self; 2] = [Self::TickcastBincode, Self::TickcastBincodeLog];
+
     /// All contenders, in the order of the tables.
     pub fn all() -> impl Iterator<Item = Self> {
-        let [_, tls @ ..] = Self::TLS;
-        Self::PLAIN.into_iter().chain(tls)
+        let ([_, tls @ ..], [_, log @ ..]) = (Self::TLS, Self::LOG);
+        Self::PLAIN.into_iter().chain(tls).chain(log)
     }
 
     /// Its name in reports.
@@ -84,6 +89,7 @@ impl Contender {
             Self::TickcastBincodeTls => "Tickcast bincode, TLS",
             Self::NatsTls => "nats-server, TLS",
             Self::UWebSocketsTls => "uWebSockets, TLS",
+            Self::TickcastBincodeLog => "Tickcast bincode, log",
         }
     }
 
@@ -113,8 +119,16 @@ impl Contender {
     pub fn is_tickcast(self) -> bool {
         matches!(
             self,
-            Self::TickcastBincode | Self::TickcastJson | Self::TickcastBincodeTls
+            Self::TickcastBincode
+                | Self::TickcastJson
+                | Self::TickcastBincodeTls
+                | Self::TickcastBincodeLog
         )
+    }
+
+    /// Whether it writes what it delivers to a disk.
+    pub fn has_log(self) -> bool {
+        self == Self::TickcastBincodeLog
     }
 
     /// Whether it speaks TLS.
@@ -142,7 +156,9 @@ impl Contender {
             | Self::Tungstenite
             | Self::UWebSockets
             | Self::UWebSocketsTls => Dialect::Plain,
-            Self::TickcastBincode | Self::TickcastBincodeTls => tickcast(Encoding::Bincode),
+            Self::TickcastBincode | Self::TickcastBincodeTls | Self::TickcastBincodeLog => {
+                tickcast(Encoding::Bincode)
+            }
             Self::TickcastJson => tickcast(Encoding::Json),
             Self::Nats | Self::NatsTls => Dialect::Nats,
         }

@@ -384,6 +384,7 @@ fn every_setting_refuses_something_and_says_what_it_expects() {
         "=",
         "a=b",
         "~",
+        ".",
     ] {
         check_errors(value);
     }

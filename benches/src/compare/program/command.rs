@@ -34,7 +34,10 @@ pub(super) fn command(
             }
             words
         }
-        Contender::TickcastBincode | Contender::TickcastJson | Contender::TickcastBincodeTls => {
+        Contender::TickcastBincode
+        | Contender::TickcastJson
+        | Contender::TickcastBincodeTls
+        | Contender::TickcastBincodeLog => {
             let listen = match certificate {
                 None => format!("--listen=127.0.0.1:{port}"),
                 Some(certificate) => {
@@ -54,6 +57,9 @@ pub(super) fn command(
             ];
             if let Some(bytes) = workload.tape_bytes {
                 words.push(format!("--tape={bytes}"));
+            }
+            if contender.has_log() {
+                words.push(format!("--data={}", folder.join("data").display()));
             }
             words
         }

@@ -8,7 +8,8 @@ use tickcast_loadtest::busy_loop::PublishRate;
 use super::wording::{KIB, MIB, short};
 use crate::compare::{
     contender::Contender::{
-        self, Nats, Raw, RawBatching, TickcastBincode, TickcastBincodeTls, TickcastJson,
+        self, Nats, Raw, RawBatching, TickcastBincode, TickcastBincodeLog, TickcastBincodeTls,
+        TickcastJson,
     },
     figures::{Figures, Span},
     workload::Workload,
@@ -78,7 +79,12 @@ impl FigureTarget {
 pub(super) fn targets(all: &All<'_>) -> Vec<FigureTarget> {
     let mut targets = Vec::new();
     for (workload, figures) in all {
-        for contender in [TickcastBincode, TickcastJson, TickcastBincodeTls] {
+        for contender in [
+            TickcastBincode,
+            TickcastJson,
+            TickcastBincodeTls,
+            TickcastBincodeLog,
+        ] {
             let Some(own) = figures.iter().find(|f| f.contender == contender) else {
                 continue;
             };
@@ -114,6 +120,7 @@ impl TargetCase<'_> {
             "a-two" => vec![self.two_shards()],
             "a-tls" | "b-tls" | "c-tls" => self.secure(1.15),
             "a-tls-4k" => self.secure(1.4),
+            "a-log" | "c-log" => self.logged(),
             "g-tls" => vec![self.secure_memory()],
             _ => Vec::new(),
         };
@@ -193,6 +200,18 @@ impl TargetCase<'_> {
         ]
     }
 
+    /// What the log costs: each update is written once, however many subscribers it has.
+    fn logged(&self) -> Vec<Option<FigureTarget>> {
+        if !self.own.contender.has_log() {
+            return Vec::new();
+        }
+        let ratio = |what, of, limit| self.ratio_to(TickcastBincode, what, of, limit);
+        vec![
+            ratio("CPU per delivery with the log", CPU_US, Limit::AtMost(1.05)),
+            ratio("p99 with the log", P99_MS, Limit::AtMost(1.1)),
+        ]
+    }
+
     fn secure_memory(&self) -> Option<FigureTarget> {
         let kib = self.own.connection_bytes / KIB;
         let has_tls = self.own.contender.has_tls();
@@ -241,6 +260,9 @@ impl TargetCase<'_> {
         let mut what = "missing, doubled or wrongly announced, and counters that differ".to_owned();
         if own.contender.has_tls() {
             what += ", with TLS";
+        }
+        if own.contender.has_log() {
+            what += ", with the log";
         }
         FigureTarget {
             letter: self.letter,
@@ -294,10 +316,11 @@ impl TargetCase<'_> {
         })
     }
 
-    /// The contender in whose column its figures are: those with TLS have rows of their own.
+    /// The contender in whose column its figures are: those with TLS or a log have rows of their
+    /// own.
     fn column(&self) -> Contender {
         match self.own.contender {
-            TickcastBincodeTls => TickcastBincode,
+            TickcastBincodeTls | TickcastBincodeLog => TickcastBincode,
             other => other,
         }
     }

@@ -21,6 +21,7 @@ const WITH_TOPICS: &[Contender] = &[
     Contender::Nats,
 ];
 const WITH_TLS: &[Contender] = &Contender::TLS;
+const WITH_LOG: &[Contender] = &Contender::LOG;
 const BOTH_ENCODINGS: &[Contender] = &[Contender::TickcastBincode, Contender::TickcastJson];
 const WITH_RAW: &[Contender] = &[
     Contender::Raw,
@@ -100,7 +101,14 @@ const SECURE: Workload = Workload {
     ..BASE
 };
 
-/// (c) and its variant differ only in who takes part.
+/// What the log on disk costs, in the same turns as without it.
+const LOGGED: Workload = Workload {
+    contenders: WITH_LOG,
+    others: "only Tickcast has a log",
+    ..SECURE
+};
+
+/// (c) and its variants differ only in who takes part.
 const FAST: Workload = Workload {
     subscribers: 200,
     rate: PublishRate::PerSecond(2_000.0),
@@ -145,8 +153,13 @@ const STALLED: Workload = Workload {
 };
 
 /// All workloads, in the order of measurement.
-pub const ALL: [Workload; 17] = [
+pub const ALL: [Workload; 19] = [
     BASE,
+    Workload {
+        letter: "a-log",
+        title: "the same with the log on disk",
+        ..LOGGED
+    },
     Workload {
         letter: "a-tls",
         title: "the same with TLS",
@@ -191,6 +204,13 @@ pub const ALL: [Workload; 17] = [
         reference: Contender::RawBatching,
         contenders: BASE.contenders,
         others: BASE.others,
+        ..FAST
+    },
+    Workload {
+        letter: "c-log",
+        title: "the same with the log on disk",
+        contenders: LOGGED.contenders,
+        others: LOGGED.others,
         ..FAST
     },
     Workload {

@@ -42,9 +42,12 @@ fn workloads_with_turns_are_measured_in_groups_and_others_alone() {
         let own = [(letter, bincode), (letter, nats)];
         own.into_iter().chain(variants).collect()
     };
-    assert_eq!(names[0], in_turn("a", &["a-tls", "a-tls-4k", "a-two"]));
+    assert_eq!(
+        names[0],
+        in_turn("a", &["a-log", "a-tls", "a-tls-4k", "a-two"])
+    );
     assert_eq!(names[1], in_turn("b", &["b-few", "b-tls"]));
-    assert_eq!(names[2], in_turn("c", &["c-tls"]));
+    assert_eq!(names[2], in_turn("c", &["c-log", "c-tls"]));
     assert_eq!(names[3], [("d", bincode), ("d", nats)]);
     assert_eq!(names[4], [("e", bincode)]);
     assert_eq!(names[5], [("e", nats)]);

@@ -2,10 +2,15 @@
 
 use std::{path::Path, sync::Arc};
 
-use tickcast_log::{Entry, Folder, Limits, Order, Question, Reader, Wanted, tools::Range};
+use tickcast_log::{
+    Entry, Folder, Limits, OpenError, Order, Question, Reader, Wanted, tools::Range,
+};
 use tickcast_protocol::{codec, message::Position, topic::Filter};
 
 use super::row::{BadRow, Chunk, Row};
+
+/// What can be played.
+const WANTED: &str = "name a file such as day.csv, or the folder of a server's --data";
 
 /// What is read at once: as much as of a file.
 const PART: Limits = Limits {
@@ -27,12 +32,17 @@ pub(super) struct LogRows {
 impl LogRows {
     /// Opens a folder. The error states the problem, but not the folder.
     pub(super) fn open(path: &Path, range: Range) -> Result<Self, String> {
-        let reader = Reader::open(Folder::read_only(path)).map_err(|error| error.to_string())?;
+        let reader = Reader::open(Folder::read_only(path)).map_err(|error| match error {
+            OpenError::Foreign(name) => {
+                format!("it is a folder, and {name} in it is not a part of a log: {WANTED}")
+            }
+            other => other.to_string(),
+        })?;
         let (first, end) = (reader.first(), reader.end());
-        let told = match first < end {
-            true => format!("a log of Tickcast, positions {first} to {}", end - 1),
-            false => "a log of Tickcast without updates".to_owned(),
-        };
+        if first == end {
+            return Err(format!("it is a folder without updates of a log: {WANTED}"));
+        }
+        let told = format!("a log of Tickcast, positions {first} to {}", end - 1);
         Ok(Self {
             reader,
             question: Question {
