@@ -10,12 +10,7 @@ mod broker;
 mod publisher;
 mod run;
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeSet,
-    rc::Rc,
-    time::Duration,
-};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 
 use rand::{RngExt, SeedableRng};
 use tokio::{
@@ -41,12 +36,14 @@ const STORM: Duration = Duration::from_secs(600);
 /// found to be dead, and the longest wait before the next attempt.
 const CALM_MAX: Duration = Duration::from_secs(150);
 
+/// A storm that breaks fewer connections shows nothing.
+const RECONNECTS_LEAST: u64 = 3;
+
 /// Longest time for a feed to end: an attempt to say goodbye, and what it has is handed over.
 const STOP_MAX: Duration = Duration::from_secs(3);
 
 #[test]
 fn each_message_of_a_broker_with_a_session_arrives_in_order_over_all_connections() {
-    let reconnects = Cell::new(0);
     each_seed(&KEPT, 12, |mut rng| {
         in_virtual_time(async {
             let storm = Rc::new(Storm::default());
@@ -99,6 +96,10 @@ fn each_message_of_a_broker_with_a_session_arrives_in_order_over_all_connections
             {
                 panic!("{} of {last}, {:?}", numbers.len(), feed.metrics);
             }
+            // The connection on which the last number came may be one of the storm.
+            let metrics = Arc::clone(&feed.metrics);
+            let up = feed.take_until(|_| metrics.state() == FeedState::Up);
+            numbers.extend(timeout(CALM_MAX, up).await.expect("it is up in the end"));
             let mut known = BTreeSet::new();
             for &number in &numbers {
                 let is_next = known.last().map_or(1, |last| last + 1) == number;
@@ -109,8 +110,8 @@ fn each_message_of_a_broker_with_a_session_arrives_in_order_over_all_connections
             let again = numbers.len() - known.len();
             let most = broker::IN_FLIGHT_MAX * feed.metrics.reconnects.get() as usize;
             assert!(again <= most, "{again} came again");
-            assert_eq!(feed.metrics.state(), FeedState::Up);
-            reconnects.set(reconnects.get() + feed.metrics.reconnects.get());
+            let reconnects = feed.metrics.reconnects.get();
+            assert!(reconnects > RECONNECTS_LEAST, "{reconnects} reconnects");
             feed.stop(STOP_MAX).await;
             assert_eq!(feed.metrics.lost.get(), 0);
             assert_eq!(feed.metrics.received.get(), feed.metrics.submitted.get());
@@ -118,12 +119,10 @@ fn each_message_of_a_broker_with_a_session_arrives_in_order_over_all_connections
             storm.nothing_is_left().await;
         });
     });
-    assert!(reconnects.get() > 60, "{reconnects:?} reconnects");
 }
 
 #[test]
 fn what_a_websocket_server_has_sent_arrives_in_order_up_to_the_end_of_its_connection() {
-    let connections = Cell::new(0);
     each_seed(&KEPT, 12, |mut rng| {
         in_virtual_time(async {
             let storm = Rc::new(Storm::default());
@@ -172,12 +171,12 @@ fn what_a_websocket_server_has_sent_arrives_in_order_up_to_the_end_of_its_connec
             timeout(CALM_MAX, end).await.expect("the last number comes");
             publisher.borrow().check(&numbers);
             assert_eq!(feed.metrics.lost.get(), 0);
-            connections.set(connections.get() + feed.metrics.reconnects.get());
+            let reconnects = feed.metrics.reconnects.get();
+            assert!(reconnects > RECONNECTS_LEAST, "{reconnects} reconnects");
             feed.stop(STOP_MAX).await;
             assert_eq!(feed.metrics.received.get(), feed.metrics.submitted.get());
             serving.abort();
             storm.nothing_is_left().await;
         });
     });
-    assert!(connections.get() > 60, "{connections:?} reconnects");
 }
