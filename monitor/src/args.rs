@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as Group, Parser};
+use tickcast_log::Point;
 use tickcast_protocol::{
     tls::TlsOptions,
     token_file::check_token,
@@ -39,9 +40,18 @@ pub struct Args {
     #[arg(long = "chart", value_name = "TOPIC")]
     pub(crate) charts: Vec<Topic>,
 
-    /// Play this recording instead of listening to a server
-    #[arg(long, value_name = "FILE")]
+    /// Play this recording instead of listening to a server, or the log in the folder of a
+    /// server's --data
+    #[arg(long, value_name = "PATH")]
     pub(crate) play: Option<PathBuf>,
+
+    /// Play a log from this position or time on, such as 2026-11-27T08:00:00Z
+    #[arg(long, value_name = "PLACE", requires = "play")]
+    pub(crate) play_from: Option<Point>,
+
+    /// Play a log up to this position, or before this time
+    #[arg(long, value_name = "PLACE", requires = "play")]
+    pub(crate) play_to: Option<Point>,
 
     /// Speed of the recording, as a multiple of the original
     #[arg(long, value_name = "TIMES", requires = "play", value_parser = parse_speed)]

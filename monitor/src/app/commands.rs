@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use tickcast_log::Range;
 use tickcast_protocol::topic::Topic;
 
 use super::{monitor::Monitor, playing::Playing};
@@ -129,7 +130,7 @@ impl Monitor {
             UiCommand::Export(what) => self.export(what),
             UiCommand::ToggleRecording => self.toggle_recording(),
             UiCommand::Record(scope) => self.record(scope),
-            UiCommand::Play(path) => self.open_recording(&path),
+            UiCommand::Play(path) => self.play_recording(&path, Range::ALL),
             UiCommand::Player(step) => self.steer_player(step),
             UiCommand::AddAlert { topic, condition } => {
                 if self.server.alerts.add(topic, condition).is_none() {
@@ -205,8 +206,9 @@ impl Monitor {
         self.line.requests.want_all(self.recordings.wants_all());
     }
 
-    fn open_recording(&mut self, path: &Path) {
-        match RecordingPlayer::open(path) {
+    /// Plays a recording, or a range of the log in a folder.
+    pub(super) fn play_recording(&mut self, path: &Path, range: Range) {
+        match RecordingPlayer::open(path, range) {
             Ok(player) => {
                 let memory = (self.server.store.bytes(), self.memory_limit());
                 let rules = self.server.alerts.rules().to_vec();

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tickcast_log::Range;
 use tickcast_protocol::{tls::TlsOptions, topic::Filter};
 
 use super::{
@@ -107,7 +108,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             monitor.set_report(UsageReport::start(path, Instant::now())?);
         }
         if let Some(path) = args.play {
-            monitor.execute(UiCommand::Play(path));
+            monitor.play_recording(&path, Range::between(args.play_from, args.play_to));
             if let Some(speed) = args.play_speed {
                 monitor.execute(UiCommand::Player(PlayerAction::SetSpeed(speed)));
             }

@@ -33,6 +33,7 @@
 //! | `read` | a part of the log from its oldest update on |
 //! | `point` | places in a log, as people write them |
 //! | `reader` | any part of the log, a bounded piece at a time, while a server writes |
+//! | `recorded` | what it holds as lines of a recording |
 //! | `tools` | verify, dump, stats and export |
 //!
 //! The time is passed in. Nothing here has a thread.
@@ -53,6 +54,7 @@ mod outcome;
 mod point;
 mod read;
 mod reader;
+mod recorded;
 mod recovery;
 mod roll;
 mod syncing;
@@ -74,7 +76,7 @@ pub use opening::Opening;
 pub use outcome::{Continuity, LogSettings, Recovery, Removed, WriteFailure};
 pub use point::Point;
 pub use read::{Entry, Range, read};
-pub use reader::{Limits, Order, Question, Reader, Strips, Wanted};
+pub use reader::{Limits, Order, Question, Reader, Strips, Wanted, is_log};
 pub use recovery::Hole;
 pub use segment::Segment;
 pub use syncing::{Synced, Unsynced};

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn updates_that_nobody_takes_are_counted() {
+    fn updates_that_are_not_taken_are_counted() {
         let stats = Arc::<DataStats>::default();
         let (way, mut queue) = Way::logged(Arc::clone(&stats));
         for _ in 0..3 {

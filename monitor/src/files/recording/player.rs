@@ -2,19 +2,19 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
-    io::{self, BufRead, BufReader},
+    io,
     path::{Path, PathBuf},
 };
 
+use tickcast_log::Range;
 use tickcast_protocol::{
     client::ClientBatch,
     message::{Seq, TimeNs, TopicInfo, TopicStatus, Update},
-    recording::{LINE_MAX_BYTES, RecordedLine},
+    recording::RecordedLine,
     topic::{Filter, Topic},
 };
 
-use super::holds::{RecordedTopics, RecordingHolds};
+use super::{holds::RecordingHolds, lines::Lines};
 use crate::data::incoming::IncomingItem;
 
 /// The most items of one call of [`RecordingPlayer::advance`], so that a jump over hours does not
@@ -49,7 +49,7 @@ pub(crate) enum OpenRecordingError {
 #[derive(Debug)]
 pub(crate) struct RecordingPlayer {
     path: PathBuf,
-    reader: BufReader<File>,
+    lines: Lines,
     next: Option<RecordedLine>,
     first_ns: TimeNs,
     last_ns: TimeNs,
@@ -58,83 +58,50 @@ pub(crate) struct RecordingPlayer {
     wall_ns: Option<TimeNs>,
     speed: f64,
     is_paused: bool,
-    bad_lines: u64,
     holds: RecordingHolds,
     position: u64,
     seqs: HashMap<Topic, Seq>,
 }
 
 impl RecordingPlayer {
-    /// Opens a recording at its beginning. Lines that are not updates are counted and skipped.
-    pub(crate) fn open(path: &Path) -> Result<Self, OpenRecordingError> {
+    /// Opens a recording at its beginning: a file, or the log of a server in a folder, of which a
+    /// range may be chosen. What cannot be read is counted and skipped.
+    pub(crate) fn open(path: &Path, range: Range) -> Result<Self, OpenRecordingError> {
         let io = |error| OpenRecordingError::Io {
             path: path.to_owned(),
             error,
         };
-        let mut player = Self {
+        let mut lines = Lines::open(path, range).map_err(io)?;
+        let survey = lines.survey().map_err(io)?;
+        let survey = survey.map_err(|reason| OpenRecordingError::Empty {
             path: path.to_owned(),
-            reader: BufReader::new(File::open(path).map_err(io)?),
-            next: None,
-            first_ns: 0,
-            last_ns: 0,
-            now_ns: 0,
+            reason,
+        })?;
+        let (first_ns, last_ns) = survey.range;
+        let next = lines.next().map_err(io)?;
+        Ok(Self {
+            path: path.to_owned(),
+            lines,
+            next,
+            first_ns,
+            last_ns,
+            now_ns: first_ns,
             wall_ns: None,
             speed: 1.0,
             is_paused: false,
-            bad_lines: 0,
-            holds: RecordingHolds::default(),
+            holds: survey.holds,
             position: 0,
             seqs: HashMap::new(),
-        };
-        let mut range: Option<(TimeNs, TimeNs)> = None;
-        let mut topics = RecordedTopics::default();
-        while let Some(line) = player.read_line().map_err(io)? {
-            let (first, last) = range.unwrap_or((line.time, line.time));
-            range = Some((first.min(line.time), last.max(line.time)));
-            if line.value.is_some() {
-                topics.add(&line.topic, line.every);
-            }
-        }
-        let Some((first_ns, last_ns)) = range else {
-            let reason = match player.bad_lines {
-                0 => "it is empty".to_owned(),
-                bad => format!("none of its {bad} lines is an update"),
-            };
-            let path = path.to_owned();
-            return Err(OpenRecordingError::Empty { path, reason });
-        };
-        player.first_ns = first_ns;
-        player.last_ns = last_ns;
-        player.holds = topics.holds();
-        player.rewind().map_err(io)?;
-        Ok(player)
+        })
     }
 
     fn rewind(&mut self) -> io::Result<()> {
-        self.reader = BufReader::new(File::open(&self.path)?);
+        self.lines.rewind()?;
         self.now_ns = self.first_ns;
-        self.bad_lines = 0;
         self.position = 0;
         self.seqs.clear();
-        self.next = self.read_line()?;
+        self.next = self.lines.next()?;
         Ok(())
-    }
-
-    /// The next line that is an update.
-    fn read_line(&mut self) -> io::Result<Option<RecordedLine>> {
-        let mut text = Vec::new();
-        loop {
-            text.clear();
-            let mut limited = io::Read::take(&mut self.reader, LINE_MAX_BYTES as u64);
-            if limited.read_until(b'\n', &mut text)? == 0 {
-                return Ok(None);
-            }
-            match RecordedLine::parse(&text) {
-                Ok(line) => return Ok(Some(line)),
-                Err(_) if text.trim_ascii().is_empty() => {}
-                Err(_) => self.bad_lines += 1,
-            }
-        }
     }
 
     /// The file.
@@ -157,9 +124,9 @@ impl RecordingPlayer {
         self.now_ns
     }
 
-    /// The number of lines so far that could not be read.
-    pub(crate) fn bad_lines(&self) -> u64 {
-        self.bad_lines
+    /// What could not be read so far, in words; empty if everything could.
+    pub(crate) fn problems(&self) -> String {
+        self.lines.problems()
     }
 
     /// The speed, as a multiple of the original one.
@@ -212,7 +179,7 @@ impl RecordingPlayer {
             match self.next.take() {
                 Some(line) if line.time <= self.now_ns => {
                     self.play(line, &mut items);
-                    self.next = self.read_line()?;
+                    self.next = self.lines.next()?;
                 }
                 next => {
                     self.next = next;

@@ -48,10 +48,7 @@ pub(crate) fn show(ui: &mut Ui, scene: &Scene<'_>) -> Vec<UiCommand> {
     let holds = player.holds().words();
     let left = format!("{:>14} left", format::duration(last - player.now_ns()));
     let now = scene.zone.date_time(player.now_ns());
-    let bad = match player.bad_lines() {
-        0 => String::new(),
-        bad => format!("{} bad lines", format::count(bad)),
-    };
+    let bad = player.problems();
     let alerts = if scene.has_player_alerts {
         "Alerts on"
     } else {

@@ -1,6 +1,9 @@
 //! The list of recordings.
 
-use std::{path::PathBuf, time::SystemTime};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use egui::{Key, Ui};
 
@@ -46,7 +49,7 @@ impl RecordingList {
     pub(super) fn show(&mut self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<UiCommand>) {
         let theme = scene.theme;
         heading(ui, theme, "Play a recording");
-        let hint = "Path of a recording, or drop the file on the window";
+        let hint = "Path of a recording or of a server's log, or drop the file on the window";
         let field = egui::TextEdit::singleline(&mut self.path)
             .hint_text(styled(hint, theme::text(), theme.dim))
             .desired_width(f32::INFINITY)
@@ -109,7 +112,8 @@ fn problem(path: &str) -> Option<String> {
         let text = "Type the path of a recording, or choose one of the list.";
         return Some(text.to_owned());
     }
-    std::path::Path::new(path)
-        .is_dir()
-        .then(|| format!("{path} is a folder: type the path of a recording in it."))
+    let folder = Path::new(path);
+    (folder.is_dir() && !tickcast_log::is_log(folder)).then(|| {
+        format!("{path} is a folder without a server's log: type the path of a recording in it.")
+    })
 }

@@ -22,15 +22,26 @@ mod names;
 mod page;
 mod strips;
 
+use std::path::Path;
+
 use tickcast_protocol::message::{Position, TimeNs};
 
 use catalog::Catalog;
 
-use crate::{disk::Disk, error::OpenError};
+use crate::{
+    disk::{Disk, Folder},
+    error::OpenError,
+    segment::list,
+};
 
 pub use names::Wanted;
 pub use page::{Limits, Order, Question};
 pub use strips::Strips;
+
+/// Whether a folder has a segment of a log, and nothing that is not part of one.
+pub fn is_log(folder: &Path) -> bool {
+    list(&Folder::read_only(folder)).is_ok_and(|segments| !segments.is_empty())
+}
 
 /// Reads a log that another thread or process may be writing to.
 ///
@@ -75,6 +86,19 @@ impl<D: Disk> Reader<D> {
     pub fn end(&self) -> Position {
         let last = self.catalog.segments.last();
         last.map_or(1, |segment| segment.end)
+    }
+
+    /// The number of topics that the newest segment knows: those of all segments.
+    ///
+    /// # Errors
+    ///
+    /// If the segment cannot be read.
+    pub fn topics(&mut self) -> Result<usize, OpenError> {
+        let Some(last) = self.catalog.segments.len().checked_sub(1) else {
+            return Ok(0);
+        };
+        let content = self.catalog.content(&self.disk, last)?;
+        Ok(content.map_or(0, |(content, _)| content.names().len()))
     }
 
     /// The earliest time of the oldest segment that has updates.

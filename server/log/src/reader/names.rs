@@ -85,6 +85,11 @@ impl Names {
         Ok(())
     }
 
+    /// The number of topics.
+    pub(super) fn len(&self) -> usize {
+        self.first.len()
+    }
+
     /// What was known about a topic at a position.
     pub(super) fn at(&self, id: TopicId, position: Position) -> Option<&TopicInfo> {
         let later = self.later.get(&id).map_or(&[][..], Vec::as_slice);

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use tickcast_protocol::{codec, message::Quality, recording::RecordedLine, topic::Filter};
+use tickcast_protocol::topic::Filter;
 
 use super::ToolError;
 use crate::{
@@ -41,68 +41,36 @@ pub fn export<D: Disk>(
         if result.is_err() {
             return;
         }
-        let line = match entry {
-            Entry::Update { head, bytes, info } => {
-                if !filters
-                    .iter()
-                    .any(|filter| filter.matches(info.topic.as_str()))
-                {
-                    return;
-                }
-                let update = match codec::decode_update_bincode(bytes) {
-                    Ok(update) => update,
-                    Err(error) => {
-                        exported.missing += 1;
-                        let problem = format!("update {}: {error}", head.position);
-                        exported.problems.push(problem);
-                        return;
-                    }
-                };
-                exported.updates += 1;
-                RecordedLine {
-                    topic: info.topic.clone(),
-                    time: update.ingest_time_ns,
-                    seq: update.seq,
-                    every: true,
-                    unit: info.unit.clone(),
-                    quality: update.quality,
-                    source_time: update.source_time_ns,
-                    value: Some(update.value),
-                    status: None,
-                }
-            }
-            Entry::Status { change, info, .. } => {
-                if !filters
-                    .iter()
-                    .any(|filter| filter.matches(info.topic.as_str()))
-                {
-                    return;
-                }
-                exported.statuses += 1;
-                RecordedLine {
-                    topic: info.topic.clone(),
-                    time: change.since_ns,
-                    seq: 0,
-                    every: true,
-                    unit: None,
-                    quality: Quality::Live,
-                    source_time: None,
-                    value: None,
-                    status: Some(change.status),
-                }
-            }
+        let is_wanted = |topic: &str| filters.iter().any(|filter| filter.matches(topic));
+        if entry
+            .info()
+            .is_some_and(|info| !is_wanted(info.topic.as_str()))
+        {
+            return;
+        }
+        match &entry {
+            Entry::Update { .. } => exported.updates += 1,
+            Entry::Status { .. } => exported.statuses += 1,
             Entry::Missing { first, end } => {
                 exported.missing += end - first;
                 let problem = format!("positions {first} to {} are missing", end - 1);
                 exported.problems.push(problem);
-                return;
             }
             Entry::Flaw { name, offset, flaw } => {
-                exported
-                    .problems
-                    .push(format!("{name}: at byte {offset}: {flaw}"));
+                let problem = format!("{name}: at byte {offset}: {flaw}");
+                exported.problems.push(problem);
+            }
+        }
+        let line = match (entry.recorded(), &entry) {
+            (Some(Ok(line)), _) => line,
+            (Some(Err(error)), Entry::Update { head, .. }) => {
+                exported.updates -= 1;
+                exported.missing += 1;
+                let problem = format!("update {}: {error}", head.position);
+                exported.problems.push(problem);
                 return;
             }
+            _ => return,
         };
         text.clear();
         let written = line.write(&mut text).map_err(io::Error::from);
