@@ -366,6 +366,8 @@ struct Seen {
     filter: String,
     is_every: bool,
     is_unpaced: bool,
+    /// The pace that was asked for, until it is answered: too fast for a role that comes meanwhile.
+    is_asked_too_fast: bool,
     begin: Position,
     position: Position,
     updates: Vec<Position>,
@@ -519,6 +521,7 @@ impl Reader {
                         filter: accepted.filter,
                         is_every,
                         is_unpaced: accepted.max_rate_hz.is_none(),
+                        is_asked_too_fast: false,
                         begin: accepted.position,
                         position: accepted.position,
                         updates: Vec::new(),
@@ -537,6 +540,7 @@ impl Reader {
                 }
                 seen.is_every = is_every;
                 seen.is_unpaced = changed.max_rate_hz.is_none();
+                seen.is_asked_too_fast = false;
                 seen.position = changed.position;
                 self.open.entry(changed.channel).or_insert(seen);
             }
@@ -571,8 +575,8 @@ impl Reader {
                 assert_eq!(ended.position, Some(seen.position), "{seen:?}");
                 self.check_audited(channel, &seen);
                 check_complete(&seen, tape);
-                let is_too_fast =
-                    self.told.max_rate_hz.is_some() && (seen.is_every || seen.is_unpaced);
+                let is_fast = seen.is_every || seen.is_unpaced || seen.is_asked_too_fast;
+                let is_too_fast = self.told.max_rate_hz.is_some() && is_fast;
                 let is_allowed = self.is_allowed(&seen.filter);
                 assert!(!is_allowed || is_too_fast, "{seen:?} {:?}", self.told);
             }
@@ -742,8 +746,9 @@ impl World {
             } => {
                 // What the client knows may be old.
                 self.readers[client].read(&self.tape);
-                let open = self.readers[client].open.keys().next().copied();
-                if let Some(channel) = open {
+                let open = self.readers[client].open.iter_mut().next();
+                if let Some((&channel, seen)) = open {
+                    seen.is_asked_too_fast = mode == Mode::Every || max_rate_hz.is_none();
                     let request = Change {
                         id: 2,
                         channel,
