@@ -108,6 +108,14 @@ pub struct ShardStats {
     pub behind: Number,
     /// Updates on the tape that the slowest subscription has not received.
     pub lag_updates: Number,
+    /// Parts of the log that were read for subscribers that the tape has left behind.
+    pub log_reads: Number,
+    /// Bytes of the updates in these parts.
+    pub log_read_bytes: Number,
+    /// Memory of those that are kept.
+    pub log_window_bytes: Number,
+    /// Subscriptions that read the log now.
+    pub log_readers: Number,
     /// Messages after which a connection was not read for a while, because it published more than
     /// its limits allow.
     pub publish_pauses: Number,

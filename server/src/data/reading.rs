@@ -1,14 +1,22 @@
 //! The thread that reads the log for clients, so that no shard waits for a disk.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use tickcast_core::{shard::LOG_WINDOW_BYTES, tape::Strip};
 use tickcast_log::{Entry, Folder, Limits, Order, Question, Reader};
-use tickcast_protocol::message::Position;
-use tokio::sync::{mpsc, oneshot};
+use tickcast_protocol::{codec, message::Position};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 /// Parts that wait to be read, at most. Each answer waits for one part at a time, and waits longer
 /// when the queue is full.
 const READS_MAX: usize = 64;
+
+/// How long a client waits for a part with which it catches up. A disk takes milliseconds; one that
+/// takes this long hangs, and clients shall learn what they have lost.
+const WINDOW_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is read at once: some milliseconds of work, after which other answers have their turn.
 const PART_BYTES: u64 = 1024 * 1024;
@@ -37,13 +45,22 @@ pub(crate) struct Part {
 #[derive(Debug, Clone)]
 pub(crate) struct LogReads(mpsc::Sender<Read>);
 
-/// A part that is asked for.
+/// What is asked for.
 #[derive(Debug)]
-struct Read {
-    question: Question,
-    after: Option<Position>,
-    updates: usize,
-    answer: oneshot::Sender<Result<Part, String>>,
+enum Read {
+    /// A part of an answer about the past.
+    Part {
+        question: Question,
+        after: Option<Position>,
+        updates: usize,
+        answer: oneshot::Sender<Result<Part, String>>,
+    },
+    /// Strips as they were on the tape.
+    Window {
+        from: Position,
+        until: Position,
+        answer: oneshot::Sender<Result<Vec<Arc<Strip>>, String>>,
+    },
 }
 
 impl LogReads {
@@ -58,7 +75,7 @@ impl LogReads {
         updates: usize,
     ) -> Result<Part, String> {
         let (answer, part) = oneshot::channel();
-        let read = Read {
+        let read = Read::Part {
             question: question.clone(),
             after,
             updates,
@@ -67,6 +84,35 @@ impl LogReads {
         let ending = || "the server is ending".to_owned();
         self.0.send(read).await.map_err(|_| ending())?;
         part.await.unwrap_or_else(|_| Err(ending()))
+    }
+
+    /// Reads about [`LOG_WINDOW_BYTES`] of strips, of which the first one has the update at `from`,
+    /// and none begins after `until`. No update between them is missing. There are none if the log
+    /// lacks the first one, or cannot be read in time.
+    pub(crate) async fn window(&self, from: Position, until: Position) -> Vec<Arc<Strip>> {
+        let (answer, strips) = oneshot::channel();
+        let read = Read::Window {
+            from,
+            until,
+            answer,
+        };
+        let asking = async {
+            // It says itself why it has ended or cannot read.
+            self.0.send(read).await.ok()?;
+            strips.await.ok()?.ok()
+        };
+        match timeout(WINDOW_TIMEOUT, asking).await {
+            Ok(strips) => strips.unwrap_or_default(),
+            Err(_) => {
+                let seconds = WINDOW_TIMEOUT.as_secs();
+                tracing::error!(
+                    from,
+                    seconds,
+                    "the disk takes too long to read the log: clients that need it lose updates"
+                );
+                Vec::new()
+            }
+        }
     }
 }
 
@@ -94,38 +140,79 @@ impl ReadingThread {
     /// Reads until no shard can ask any more.
     pub(crate) async fn run(mut self) -> Result<(), String> {
         while let Some(read) = self.reads.recv().await {
-            if read.answer.is_closed() {
-                continue;
+            match read {
+                Read::Part {
+                    question,
+                    after,
+                    updates,
+                    answer,
+                } => self.answer(answer, |thread| thread.part(&question, after, updates)),
+                Read::Window {
+                    from,
+                    until,
+                    answer,
+                } => self.answer(answer, |thread| thread.window(from, until)),
             }
-            let part = self.read(&read);
-            if let Err(reason) = &part {
-                tracing::error!(path = %self.path.display(), reason, "cannot read the log");
-            }
-            // The client may be gone.
-            let _ = read.answer.send(part);
         }
         Ok(())
     }
 
-    fn read(&mut self, read: &Read) -> Result<Part, String> {
-        let failed = |error: tickcast_log::OpenError| format!("the log cannot be read: {error}");
-        let reader = match &mut self.reader {
+    /// Answers, unless the client is gone.
+    fn answer<T>(
+        &mut self,
+        answer: oneshot::Sender<Result<T, String>>,
+        read: impl FnOnce(&mut Self) -> Result<T, String>,
+    ) {
+        if answer.is_closed() {
+            return;
+        }
+        let result = read(self);
+        if let Err(reason) = &result {
+            tracing::error!(path = %self.path.display(), reason, "cannot read the log");
+        }
+        // The client may have gone meanwhile.
+        let _ = answer.send(result);
+    }
+
+    /// The reader, which knows what is in the log now.
+    fn reader(&mut self) -> Result<&mut Reader<Folder>, String> {
+        match &mut self.reader {
             Some(reader) => {
                 reader.refresh().map_err(failed)?;
-                reader
+                Ok(reader)
             }
-            None => {
+            none => {
                 let folder = Folder::read_only(&self.path);
-                self.reader.insert(Reader::open(folder).map_err(failed)?)
+                Ok(none.insert(Reader::open(folder).map_err(failed)?))
             }
-        };
+        }
+    }
+
+    fn window(&mut self, from: Position, until: Position) -> Result<Vec<Arc<Strip>>, String> {
+        let found = self.reader()?.strips(from, LOG_WINDOW_BYTES);
+        let found = found.map_err(failed)?;
+        let hole = found.missing.first().map_or(Position::MAX, |hole| hole.0);
+        let end = hole.min(until.saturating_add(1));
+        let strips = found.strips.into_iter();
+        let usable = strips.take_while(|strip| strip.first() < end && is_readable(strip));
+        Ok(usable.map(Arc::new).collect())
+    }
+
+    fn part(
+        &mut self,
+        question: &Question,
+        after: Option<Position>,
+        updates: usize,
+    ) -> Result<Part, String> {
+        let path = self.path.clone();
+        let path = path.display();
+        let reader = self.reader()?;
         let limits = Limits {
-            updates: read.updates,
+            updates,
             read_bytes: PART_BYTES,
         };
         let mut told = Vec::new();
-        let path = self.path.display();
-        let next = reader.page(&read.question, read.after, limits, |entry| match entry {
+        let next = reader.page(question, after, limits, |entry| match entry {
             Entry::Update { head, bytes, .. } => {
                 told.push(Told::Update(head.position, bytes.into()));
             }
@@ -136,7 +223,7 @@ impl ReadingThread {
             Entry::Status { .. } => {}
         });
         let next = next.map_err(failed)?;
-        let (end, question) = (reader.end(), &read.question);
+        let end = reader.end();
         // A server that went on without its log has delivered more than is in it.
         let first = end.max(question.range.from);
         let may_be_later = reader.end_ns().is_none_or(|ns| ns < question.range.to_ns);
@@ -144,7 +231,7 @@ impl ReadingThread {
             let missing = Told::Missing(first, question.range.to);
             match question.order {
                 Order::OldestFirst if next.is_none() => told.push(missing),
-                Order::NewestFirst if read.after.is_none() => told.insert(0, missing),
+                Order::NewestFirst if after.is_none() => told.insert(0, missing),
                 Order::OldestFirst | Order::NewestFirst => {}
             }
         }
@@ -154,6 +241,16 @@ impl ReadingThread {
             first: reader.first(),
         })
     }
+}
+
+fn failed(error: tickcast_log::OpenError) -> String {
+    format!("the log cannot be read: {error}")
+}
+
+/// Whether all updates of a strip can be sent in any encoding.
+fn is_readable(strip: &Strip) -> bool {
+    let mut updates = strip.updates();
+    updates.all(|update| codec::decode_update_bincode(update.bincode).is_ok())
 }
 
 #[cfg(test)]
@@ -257,5 +354,48 @@ mod tests {
         };
         let (result, ()) = tokio::join!(thread.run(), asking);
         result.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_window_has_what_follows_a_position_up_to_the_tape() {
+        let folder = tempfile::tempdir().unwrap();
+        write_log(folder.path());
+        let (thread, reads) = ReadingThread::new(folder.path().to_owned());
+        let asking = async {
+            let ask = async |from, until| {
+                let strips = reads.window(from, until).await;
+                let ends = strips.iter().map(|strip| (strip.first(), strip.end()));
+                ends.collect::<Vec<_>>()
+            };
+            assert_eq!(ask(1, 3).await, [(1, 11)]);
+            assert_eq!(ask(10, 10).await, [(1, 11)]);
+            // The log ends before it.
+            assert_eq!(ask(11, 20).await, []);
+            // What is needed is before the strips.
+            assert_eq!(ask(5, 0).await, []);
+            drop(reads);
+        };
+        let (result, ()) = tokio::join!(thread.run(), asking);
+        result.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_window_of_a_log_that_cannot_be_read_is_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let (thread, reads) = ReadingThread::new(folder.path().join("log"));
+        let asking = async {
+            assert!(reads.window(1, 10).await.is_empty());
+            drop(reads);
+        };
+        let (result, ()) = tokio::join!(thread.run(), asking);
+        result.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_that_is_never_read_is_empty_after_a_time() {
+        let (_thread, reads) = ReadingThread::new(PathBuf::new());
+        let start = tokio::time::Instant::now();
+        assert!(reads.window(1, 10).await.is_empty());
+        assert_eq!(start.elapsed(), WINDOW_TIMEOUT);
     }
 }

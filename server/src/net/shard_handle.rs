@@ -19,7 +19,7 @@ use tickcast_core::{
     work::{Ack, HistoryQuestion, Past, Work},
 };
 use tickcast_protocol::{
-    message::{ClientMessage, TopicId},
+    message::{ClientMessage, Position, TopicId},
     topic::Filter,
 };
 use tokio::{
@@ -172,7 +172,21 @@ impl ShardHandle {
                 Event::Blocked(key) => self.wait_until_writable(key),
                 Event::Broken(key) => self.break_off(key),
                 Event::Ready(key) => self.wake_session(key),
+                Event::Read { from, until } => self.read_log(from, until),
             }
+        }
+    }
+
+    /// Reads the log for clients that the tape has left behind. The shard goes on meanwhile.
+    fn read_log(self: &Rc<Self>, from: Position, until: Position) {
+        if let Some(reads) = self.log_reads.clone() {
+            let shard = Rc::clone(self);
+            spawn_local(async move {
+                let strips = reads.window(from, until).await;
+                if !shard.has_failed() {
+                    shard.with(|shard, now| shard.take_window(from, strips, now));
+                }
+            });
         }
     }
 

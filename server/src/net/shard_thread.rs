@@ -134,6 +134,9 @@ impl ShardThread {
         if let Some(restored) = self.restored {
             shard.restore(&restored);
         }
+        if self.log_reads.is_some() {
+            shard = shard.with_log();
+        }
         if let Some(auth) = &self.auth {
             shard = shard.with_verify(Box::new(Verifier(Arc::clone(auth))));
         }

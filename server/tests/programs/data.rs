@@ -27,7 +27,7 @@ fn arguments(folder: &Path) -> [&str; 6] {
 }
 
 /// Starts a server with a log.
-async fn start(folder: &Path, more: &[&str]) -> Program {
+pub(crate) async fn start(folder: &Path, more: &[&str]) -> Program {
     Program::start(&[&arguments(folder), more].concat()).await
 }
 
@@ -198,7 +198,7 @@ async fn epoch(server: &Program) -> Epoch {
 }
 
 /// Limits how far into a file the server may write, which is an error there; `None` for no limit.
-async fn limit_writes(server: &Bare, bytes: Option<u64>) {
+pub(crate) async fn limit_writes(server: &Bare, bytes: Option<u64>) {
     let bytes = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
     let mut command = Command::new("prlimit");
     let id = server.id().to_string();
@@ -206,9 +206,9 @@ async fn limit_writes(server: &Bare, bytes: Option<u64>) {
     assert!(command.status().await.unwrap().success());
 }
 
-async fn start_limited(folder: &Path, policy: &str) -> Bare {
-    let more = ["--on-data-failure", policy];
-    let arguments = [&arguments(folder)[..], &more].concat();
+pub(crate) async fn start_limited(folder: &Path, policy: &str, more: &[&str]) -> Bare {
+    let policy = ["--on-data-failure", policy];
+    let arguments = [&arguments(folder)[..], &policy, more].concat();
     // Without this the first write ends the program.
     Bare::start("trap '' XFSZ;", &arguments, Stdio::null()).await
 }
@@ -235,7 +235,7 @@ async fn published(connection: &mut Connection, id: u32) -> Result<u64, ErrorCod
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_log_cannot_be_written_updates_wait_and_publishes_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let server = start_limited(folder.path(), "stop").await;
+    let server = start_limited(folder.path(), "stop", &[]).await;
     let url = format!("ws://{}/ws", server.address);
     let mut first = connect(&url, Encoding::Bincode).await;
     let mut second = connect(&url, Encoding::Json).await;
@@ -276,7 +276,7 @@ async fn while_the_log_cannot_be_written_updates_wait_and_publishes_are_refused(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_goes_on_without_the_log_counts_it_and_begins_a_new_epoch_afterwards() {
     let folder = tempfile::tempdir().unwrap();
-    let server = start_limited(folder.path(), "go-on").await;
+    let server = start_limited(folder.path(), "go-on", &[]).await;
     let url = format!("ws://{}/ws", server.address);
     let mut publisher = connect(&url, Encoding::Bincode).await;
     publish(&mut publisher, 1).await;

@@ -10,6 +10,7 @@ mod candles;
 mod config;
 mod config_errors;
 mod data;
+mod data_catch_up;
 mod data_kills;
 mod descriptors;
 mod embedded;

@@ -12,6 +12,7 @@ use super::{
     channel::Channel,
     count_walk::{CountWalk, Counted},
     latest_frame::{Part, latest_frame},
+    log_windows::LogWindows,
     pace::Pace,
     status_cursor::StatusCursor,
     steps::{Steps, json_steps},
@@ -64,6 +65,19 @@ pub(super) struct Behind {
     pub turn: TopicId,
     /// If the tape has dropped the cursor: the way to the count at its floor.
     pub walk: Option<CountWalk>,
+    /// How far it needs the log.
+    pub log: FromLog,
+}
+
+/// Whether a subscription needs the log, and whether the log has what it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FromLog {
+    /// The tape has the updates after its cursor.
+    Unused,
+    /// The log is read.
+    Read,
+    /// The log lacks the next update.
+    Lacks,
 }
 
 /// The rest of a snapshot: the topics whose newest update is in (`after`, `until`].
@@ -113,6 +127,8 @@ pub(super) enum Step {
     },
     /// The status of topics to send.
     Status(Bytes),
+    /// The tape has dropped the next update: the log has to be read from this position on.
+    Reading(Position),
     /// No message yet: the allowance for searching is used up.
     Searching,
     /// The subscription waits for the channel's next batch.
@@ -135,6 +151,7 @@ impl Behind {
             statuses,
             turn: 0,
             walk: None,
+            log: FromLog::Unused,
         }
     }
 
@@ -147,12 +164,14 @@ impl Behind {
         }
     }
 
-    /// Takes one step towards the channel's state.
+    /// Takes one step towards the channel's state. `log` is what was read of the log, if there is
+    /// one.
     pub(super) fn step(
         &mut self,
         channel: &mut Channel,
         topics: &mut Topics,
         tape: &Tape,
+        log: Option<&mut LogWindows>,
         allowance: &mut Allowance,
     ) -> Step {
         if !self.statuses.is_current(channel) {
@@ -168,7 +187,7 @@ impl Behind {
             return Step::Live;
         }
         match channel.spec.pace {
-            Pace::Every => self.step_tape(channel, topics, tape, allowance),
+            Pace::Every => self.step_tape(channel, topics, tape, log, allowance),
             Pace::Latest { interval_ms } => {
                 if interval_ms > 0 && !self.is_due {
                     return Step::Waiting;
@@ -241,18 +260,30 @@ impl Behind {
         channel: &mut Channel,
         topics: &mut Topics,
         tape: &Tape,
+        mut log: Option<&mut LogWindows>,
         allowance: &mut Allowance,
     ) -> Step {
-        if self.scanned < tape.floor()
-            && let Some(gap) = self.fall_off(channel, tape, allowance)
-        {
-            return gap;
+        let (mut source, has_log) = (tape, log.is_some());
+        if self.scanned < tape.floor() {
+            let next = self.scanned + 1;
+            let windows = log.as_mut().filter(|_| next <= channel.flushed());
+            match windows.and_then(|windows| windows.find(next)) {
+                Some(window) => (source, self.log) = (window, FromLog::Read),
+                None => {
+                    if let Some(step) = self.fall_off(channel, tape, has_log, allowance) {
+                        return step;
+                    }
+                }
+            }
+        } else {
+            self.log = FromLog::Unused;
         }
+        let until = channel.flushed().min(source.head());
         let mut batch = BatchWriter::new(channel.spec.wire);
         let mut introduced = BTreeSet::new();
         let frame_bytes = allowance.frame_bytes.max(EVERY_FRAME_MIN_BYTES);
         let (mut oldest, mut newest) = (None, None);
-        for (strip, index) in tape.between(self.scanned, channel.flushed()) {
+        for (strip, index) in source.between(self.scanned, until) {
             if allowance.updates == 0 || batch.len_bytes() >= frame_bytes {
                 break;
             }
@@ -294,12 +325,14 @@ impl Behind {
         }
     }
 
-    /// Handles a cursor that the tape has dropped. Returns `None` if no update of the channel was
-    /// lost.
+    /// Handles a cursor that the tape has dropped. Returns `None` if no update of the channel is
+    /// between it and the tape. Otherwise the log is read, if there is one that has the next
+    /// update. Else the updates are lost.
     fn fall_off(
         &mut self,
         channel: &mut Channel,
         tape: &Tape,
+        has_log: bool,
         allowance: &mut Allowance,
     ) -> Option<Step> {
         // The channel has no update between its last batch and the floor.
@@ -308,7 +341,12 @@ impl Behind {
             return Some(Step::Searching);
         };
         let lost = self.count.map(|had| count.saturating_sub(had));
+        if has_log && lost != Some(0) && self.scanned < floor && self.log != FromLog::Lacks {
+            self.log = FromLog::Read;
+            return Some(Step::Reading(self.scanned + 1));
+        }
         self.scanned = floor;
+        self.log = FromLog::Unused;
         if lost == Some(0) {
             return None;
         }

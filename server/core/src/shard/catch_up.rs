@@ -5,7 +5,7 @@ use super::{
     Shard,
     age::age_ms,
     behind::{Allowance, CATCH_UP_FRAME_MAX_BYTES, Step},
-    connection::SentAge,
+    connection::{SentAge, WaitingForLog},
     keys::{ConnectionKey, SubscriptionKey},
     output::Flushed,
     socket::Socket,
@@ -58,6 +58,9 @@ impl<S: Socket> Shard<S> {
             updates: CATCH_UP_BUDGET_UPDATES,
             frame_bytes: CATCH_UP_FRAME_MAX_BYTES,
         };
+        if let Some(log) = &mut self.log {
+            log.set_uptime(now.uptime);
+        }
         let mut bytes = 0;
         for _ in 0..self.catching_up.len() {
             if allowance.updates == 0 || bytes >= CATCH_UP_BUDGET_BYTES {
@@ -80,6 +83,7 @@ impl<S: Socket> Shard<S> {
         }
         let steps = CATCH_UP_BUDGET_UPDATES - allowance.updates;
         self.stats.steps.add(steps as u64);
+        self.read_log();
         !self.catching_up.is_empty()
     }
 
@@ -129,7 +133,8 @@ impl<S: Socket> Shard<S> {
             };
             let channel = &mut self.channels[subscription.channel];
             let connection = &mut self.connections[subscription.connection.slot];
-            match behind.step(channel, &mut self.topics, &self.tape, allowance) {
+            let log = self.log.as_mut();
+            match behind.step(channel, &mut self.topics, &self.tape, log, allowance) {
                 Step::Frame {
                     frame,
                     updates,
@@ -165,6 +170,21 @@ impl<S: Socket> Shard<S> {
                 Step::Status(frame) => {
                     bytes += frame.len();
                     connection.output.push(frame);
+                }
+                Step::Reading(from) => {
+                    match &mut connection.catching_up.log {
+                        Some(waiting) => waiting.subscriptions.push(key),
+                        none => {
+                            *none = Some(Box::new(WaitingForLog {
+                                from,
+                                subscriptions: vec![key],
+                            }));
+                            if let Some(log) = &mut self.log {
+                                log.ask(from, subscription.connection);
+                            }
+                        }
+                    }
+                    return bytes;
                 }
                 Step::Searching => {
                     connection.catching_up.subscriptions.push_back(key);

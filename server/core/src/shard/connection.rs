@@ -8,6 +8,7 @@ use std::{
 };
 
 use smallvec::SmallVec;
+use tickcast_protocol::message::Position;
 
 use super::{
     behind::{CATCH_UP_FRAME_MAX_BYTES, CATCH_UP_FRAME_MIN_BYTES},
@@ -114,6 +115,40 @@ pub(super) struct CatchingUp {
     pub(super) frame_bytes: usize,
     /// The age of what the last frame with updates brought.
     pub(super) sent_age: Option<SentAge>,
+    /// The subscriptions that wait for the log, if any do.
+    pub(super) log: Option<Box<WaitingForLog>>,
+}
+
+/// The subscriptions of a connection that wait for the log. It is asked for one of them at a time.
+#[derive(Debug)]
+pub(super) struct WaitingForLog {
+    /// The position that was asked for.
+    pub(super) from: Position,
+    pub(super) subscriptions: Vec<SubscriptionKey>,
+}
+
+impl CatchingUp {
+    /// Whether nothing is left to be sent.
+    pub(super) fn is_done(&self) -> bool {
+        self.subscriptions.is_empty() && self.log.is_none()
+    }
+
+    /// Forgets a subscription that has ended.
+    pub(super) fn forget(&mut self, key: SubscriptionKey) {
+        self.subscriptions.retain(|&other| other != key);
+        if let Some(log) = &mut self.log {
+            log.subscriptions.retain(|&other| other != key);
+            if log.subscriptions.is_empty() {
+                self.log = None;
+            }
+        }
+    }
+
+    /// The same for all of them.
+    pub(super) fn forget_all(&mut self) {
+        self.subscriptions.clear();
+        self.log = None;
+    }
 }
 
 /// The ages of the oldest and the newest update in a frame, when it was handed to the kernel.
@@ -130,6 +165,7 @@ impl Default for CatchingUp {
             is_in_line: false,
             frame_bytes: UNSENT_START_BYTES as usize,
             sent_age: None,
+            log: None,
         }
     }
 }

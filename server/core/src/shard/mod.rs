@@ -12,6 +12,7 @@
 //! | a request arrives | [`heard`](Shard::heard), [`handle`](Shard::handle) |
 //! | a request is under way | [`work`](Shard::work), between two turns |
 //! | a blocked socket accepts bytes again | [`on_writable`](Shard::on_writable) |
+//! | a part of the log was read | [`take_window`](Shard::take_window) |
 //! | [`CoreSettings::tick`] has passed | [`tick`](Shard::tick) |
 //! | the connection ends | [`lost`](Shard::lost), [`disconnect`](Shard::disconnect) |
 //!
@@ -25,12 +26,13 @@
 //! | `latest_batch` | a batch of newest values, which is built in parts |
 //! | `count_walk` | how many updates a channel had up to a position |
 //! | `statuses`, `status_cursor` | status changes, and how far each subscriber knows them |
+//! | `log_windows` | what was read of the log, for those that the tape has left behind |
 //! | `subscription`, `behind` | a cursor into a channel, live or behind |
 //! | `latest_frame` | a frame of latest values for a subscription that is behind |
 //! | `connection`, `joint`, `output`, `rounds` | a client's state, its unsent frames, the order of writes |
 //! | `link` | what a client's link takes, and how much may be unsent |
 //! | `turn`, `applying`, `unapplied` | applies strips, closes batches, writes |
-//! | `catch_up` | serves subscriptions that are behind |
+//! | `catch_up`, `beyond_tape` | serves subscriptions that are behind, from the tape and from the log |
 //! | `requests`, `under_way`, `slices` | the requests of clients, and their slices |
 //! | `subscribing`, `changing`, `unsubscribing`, `history_requests`, `candle_requests` | what takes several slices |
 //! | `publishing` | the limits of a connection that publishes |
@@ -66,6 +68,7 @@ mod statuses;
 
 mod behind;
 mod latest_frame;
+mod log_windows;
 mod subscription;
 
 mod connection;
@@ -76,6 +79,7 @@ mod rounds;
 
 mod applying;
 mod audited;
+mod beyond_tape;
 mod candle_requests;
 mod catch_up;
 mod changing;
@@ -106,6 +110,7 @@ use self::{
     channels::Channels,
     connection::Connections,
     keys::{Keyed, SubscriptionKey},
+    log_windows::LogWindows,
     rounds::Rounds,
     statuses::Statuses,
     subscription::Subscription,
@@ -123,6 +128,7 @@ pub use self::{
     keys::{ChannelKey, ConnectionKey},
     lag_report::{SlowClient, SlowSubscription},
     link::{UNSENT_MAX_BYTES, UNSENT_MIN_BYTES, UNSENT_START_BYTES},
+    log_windows::{LOG_READS_MAX, LOG_WINDOW_BYTES, LOG_WINDOWS_MAX_BYTES},
     pace::{Pace, RATE_MAX_HZ, RATE_MIN_HZ},
     socket::{KernelBound, Path, Socket, WRITE_MANY_MAX, Write, WriteMany, Written},
     steps::{SLICE_MAX_STEPS, STEPS_PER_REQUEST, Steps, TURN_MAX_STEPS},
@@ -145,6 +151,14 @@ pub enum Event {
     /// The connection's request is no longer under way: its next one can be
     /// [handled](Shard::handle).
     Ready(ConnectionKey),
+    /// Clients need updates that the tape has dropped: read the log and call
+    /// [`Shard::take_window`].
+    Read {
+        /// The position of the first update that is needed.
+        from: Position,
+        /// The position of the last update that the tape has dropped. Later ones are not needed.
+        until: Position,
+    },
 }
 
 /// A shard; see the module.
@@ -166,6 +180,8 @@ pub struct Shard<S> {
     statuses: Statuses,
     /// Connections with subscriptions that are behind, queued for [`catch_up`](Self::catch_up).
     catching_up: VecDeque<ConnectionKey>,
+    /// What was read of the log, if there is one.
+    log: Option<LogWindows>,
     slices: Slices,
     slice_max_steps: usize,
     turn_max_steps: usize,
@@ -201,6 +217,7 @@ impl<S: Socket> Shard<S> {
             rounds: Rounds::new(),
             statuses: Statuses::default(),
             catching_up: VecDeque::new(),
+            log: None,
             slices: Slices::default(),
             slice_max_steps: SLICE_MAX_STEPS,
             turn_max_steps: TURN_MAX_STEPS,

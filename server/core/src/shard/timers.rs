@@ -34,6 +34,7 @@ impl<S: Socket> Shard<S> {
         self.flush_answers(now);
         if part == 0 {
             self.count_behind();
+            self.tick_log(now);
         }
     }
 
@@ -73,7 +74,7 @@ impl<S: Socket> Shard<S> {
         };
         // A client with updates still to receive keeps its connection until the end of the drain's
         // window, because the tape ends with the process.
-        let is_done = catching_up.subscriptions.is_empty() && !output.is_blocked()
+        let is_done = catching_up.is_done() && !output.is_blocked()
             || self.drain_ends.is_some_and(|ends| ends <= now.uptime);
         if times.closing_since.is_some() {
             if is_past(times.closing_since, CLOSE_TIMEOUT) {

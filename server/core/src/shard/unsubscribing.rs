@@ -58,17 +58,17 @@ impl<S: Socket> Shard<S> {
         let slot = self.subscriptions[key].connection.slot;
         let connection = &mut self.connections[slot];
         let of_connection = &mut connection.subscriptions;
-        let behind = &mut connection.catching_up.subscriptions;
-        steps.take(1 + (of_connection.len() + behind.len()) / SUBSCRIPTIONS_PER_STEP);
+        let behind = connection.catching_up.subscriptions.len();
+        steps.take(1 + (of_connection.len() + behind) / SUBSCRIPTIONS_PER_STEP);
         of_connection.retain(|&mut other| other != key);
-        behind.retain(|&other| other != key);
+        connection.catching_up.forget(key);
         self.forget_subscription(key);
     }
 
     /// Ends all subscriptions of a connection.
     pub(super) fn end_subscriptions(&mut self, key: ConnectionKey) {
         let connection = &mut self.connections[key.slot];
-        connection.catching_up.subscriptions.clear();
+        connection.catching_up.forget_all();
         let subscriptions = std::mem::take(&mut connection.subscriptions);
         self.stats.steps.add(subscriptions.len() as u64);
         for subscription in subscriptions {

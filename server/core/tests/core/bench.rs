@@ -12,6 +12,7 @@ use tickcast_core::{
     settings::CoreSettings,
     shard::{ConnectionKey, Event, Shard},
     stats::ShardStats,
+    tape::Strip,
     wire::Wire,
     work::{NewUpdate, Submission, Work},
 };
@@ -19,8 +20,8 @@ use tickcast_protocol::{
     codec::{self, Encoding},
     error::{CloseCode, ErrorCode},
     message::{
-        Accepted, Batch, ClientMessage, Epoch, ErrorMessage, FilterRequest, Gap, Mode, Resume,
-        ServerMessage, Subscribe, SubscribeResult,
+        Accepted, Batch, ClientMessage, Epoch, ErrorMessage, FilterRequest, Gap, Mode, Position,
+        Resume, ServerMessage, Subscribe, SubscribeResult,
     },
     topic::Topic,
     value::Value,
@@ -46,6 +47,8 @@ pub(crate) struct Bench {
     pub(crate) shard: Shard<Pipe>,
     pub(crate) sequencer: Sequencer,
     pub(crate) stats: Arc<ShardStats>,
+    /// All strips, if the shard has a log.
+    log: Option<Vec<Arc<Strip>>>,
     uptime: Duration,
 }
 
@@ -75,7 +78,57 @@ impl Bench {
                 .with_history(history)
                 .with_long_history(long_history),
             stats,
+            log: None,
             uptime: Duration::ZERO,
+        }
+    }
+
+    /// Lets clients read on from a log that has all strips; see [`read_log`](Self::read_log).
+    pub(crate) fn with_log(self) -> Self {
+        Self {
+            shard: self.shard.with_log(),
+            log: Some(Vec::new()),
+            ..self
+        }
+    }
+
+    /// What the log has from a position on, up to a number of strips.
+    pub(crate) fn logged(&self, from: Position, strips: usize) -> Vec<Arc<Strip>> {
+        let all = self.log.iter().flatten();
+        let later = all.filter(|strip| strip.end() > from);
+        later.take(strips).cloned().collect()
+    }
+
+    /// The positions that the shard asks the log for from now on.
+    pub(crate) fn reads(&mut self) -> Vec<Position> {
+        let events = self.shard.take_events().into_iter();
+        events
+            .filter_map(|event| match event {
+                Event::Read { from, .. } => Some(from),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Answers a read, with up to a number of strips.
+    pub(crate) fn answer_read(&mut self, from: Position, strips: usize) {
+        let (strips, now) = (self.logged(from, strips), self.now());
+        self.shard.take_window(from, strips, now);
+    }
+
+    /// Catches up until there is nothing left to send, and answers all reads. Returns them.
+    pub(crate) fn read_log(&mut self, strips: usize) -> Vec<Position> {
+        let mut all = Vec::new();
+        loop {
+            self.settle();
+            let reads = self.reads();
+            if reads.is_empty() {
+                return all;
+            }
+            reads
+                .iter()
+                .for_each(|&from| self.answer_read(from, strips));
+            all.extend(reads);
         }
     }
 
@@ -166,6 +219,9 @@ impl Bench {
         let now = self.now();
         self.sequencer.poll(now);
         let strips: Vec<_> = std::iter::from_fn(|| self.sequencer.take_strip()).collect();
+        if let Some(log) = &mut self.log {
+            log.extend(strips.iter().filter(|strip| !strip.is_empty()).cloned());
+        }
         self.shard.turn(&strips, now);
         while self.shard.is_applying() {
             self.shard.turn(&[], now);
@@ -265,7 +321,7 @@ impl Bench {
         events
             .filter_map(|event| match event {
                 Event::Broken(key) => Some(key),
-                Event::Blocked(_) | Event::Ready(_) => None,
+                Event::Blocked(_) | Event::Ready(_) | Event::Read { .. } => None,
             })
             .collect()
     }

@@ -2,7 +2,8 @@
 //! without sockets and clocks, against a simple model: in mode `every` nothing is lost uncounted,
 //! doubled or out of order; in mode `latest` the newest value always arrives; no client is ever
 //! sent a topic it was not introduced to; a client knows the name that a topic had at each of its
-//! updates; and a client that has caught up knows all statuses and names.
+//! updates; and a client that has caught up knows all statuses and names. With a log that has more
+//! than the tape, nothing is lost but what the log has lost.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -20,8 +21,12 @@ use tickcast_core::{
         liveness::{Expected, Liveness, LivenessSettings, SilenceRule},
     },
     settings::CoreSettings,
-    shard::{ConnectionKey, Event, SLICE_MAX_STEPS, Shard, Socket, Write, WriteMany, Written},
+    shard::{
+        ConnectionKey, Event, LOG_READS_MAX, SLICE_MAX_STEPS, Shard, Socket, Write, WriteMany,
+        Written,
+    },
     stats::ShardStats,
+    tape::Strip,
     work::{FeedId, NewUpdate, Submission, TopicFacts},
 };
 use tickcast_protocol::{
@@ -47,6 +52,22 @@ const ROOM_BYTES: usize = 100_000;
 
 /// A tape that never forgets.
 const LONG_TAPE_BYTES: usize = 1 << 20;
+
+const LONG_TAPE: Memory = Memory {
+    tape_bytes: LONG_TAPE_BYTES,
+    log: LogKind::None,
+};
+
+/// Two or three strips.
+const SHORT_TAPE: Memory = Memory {
+    tape_bytes: 2_000,
+    log: LogKind::None,
+};
+
+const SHORT_TAPE_AND_LOG: Memory = Memory {
+    log: LogKind::Whole,
+    ..SHORT_TAPE
+};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -80,6 +101,16 @@ enum Op {
     Wait(u64),
     /// The only feed is down.
     FeedDown,
+    /// One of the reads of the log under way is answered, with up to this many strips.
+    Answer {
+        nth: usize,
+        strips: usize,
+    },
+    /// The log loses some of its strips, from one of them on.
+    Lose {
+        first: usize,
+        strips: usize,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -99,6 +130,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => client.prop_map(Op::Disconnect),
         2 => (1..200u64).prop_map(Op::Wait),
         1 => Just(Op::FeedDown),
+        3 => (0..4usize, 1..5usize).prop_map(|(nth, strips)| Op::Answer { nth, strips }),
+        1 => (0..20usize, 1..5usize).prop_map(|(first, strips)| Op::Lose { first, strips }),
     ]
 }
 
@@ -521,19 +554,54 @@ fn liveness() -> LivenessSettings {
     }
 }
 
+/// What the shard can ask for besides its tape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LogKind {
+    None,
+    /// It has everything.
+    Whole,
+    /// It loses strips.
+    Lossy,
+}
+
+/// A log, and the reads of it that are under way.
+#[derive(Debug)]
+struct Log {
+    kind: LogKind,
+    strips: Vec<Arc<Strip>>,
+    /// Strips that are lost.
+    lost: Vec<bool>,
+    reads: Vec<Position>,
+}
+
+impl Log {
+    /// The strips from a position on, up to a number of them and the first one that is lost.
+    fn read(&self, from: Position, strips: usize) -> Vec<Arc<Strip>> {
+        let all = self.strips.iter().zip(&self.lost);
+        let later = all.filter(|(strip, _)| strip.end() > from);
+        let there = later.take_while(|(_, is_lost)| !**is_lost);
+        there
+            .map(|(strip, _)| Arc::clone(strip))
+            .take(strips)
+            .collect()
+    }
+}
+
 struct World {
     shard: Shard<Pipe>,
     sequencer: Sequencer,
     /// Topics in the order of their ids.
     ids: Vec<usize>,
-    strips: Vec<Arc<tickcast_core::tape::Strip>>,
+    strips: Vec<Arc<Strip>>,
+    log: Log,
     truth: Truth,
     clients: Vec<Client>,
     uptime: Duration,
 }
 
 impl World {
-    fn new(tape_bytes: usize, turn_writes: usize, max_steps: usize) -> Self {
+    fn new(memory: Memory, turn_writes: usize, max_steps: usize) -> Self {
+        let Memory { tape_bytes, log } = memory;
         let settings = CoreSettings {
             tape_bytes,
             request_burst: u32::MAX,
@@ -557,7 +625,10 @@ impl World {
             topics: HashMap::new(),
             names: HashMap::new(),
         });
-        let shard = Shard::new(0, EPOCH, Arc::new(settings), Arc::<ShardStats>::default());
+        let mut shard = Shard::new(0, EPOCH, Arc::new(settings), Arc::<ShardStats>::default());
+        if log != LogKind::None {
+            shard = shard.with_log();
+        }
         Self {
             shard: shard
                 .with_turn_writes_min(turn_writes)
@@ -566,6 +637,12 @@ impl World {
             sequencer: Sequencer::new(1000).with_liveness(Liveness::new(liveness())),
             ids: Vec::new(),
             strips: Vec::new(),
+            log: Log {
+                kind: log,
+                strips: Vec::new(),
+                lost: Vec::new(),
+                reads: Vec::new(),
+            },
             truth: Truth {
                 tape: Vec::new(),
                 is_whole: tape_bytes >= LONG_TAPE_BYTES,
@@ -625,8 +702,22 @@ impl World {
 
     fn take_strips(&mut self) {
         let sequencer = &mut self.sequencer;
-        self.strips
-            .extend(std::iter::from_fn(|| sequencer.take_strip()));
+        let strips: Vec<_> = std::iter::from_fn(|| sequencer.take_strip()).collect();
+        let with_updates = strips.iter().filter(|strip| !strip.is_empty());
+        self.log.strips.extend(with_updates.cloned());
+        self.log.lost.resize(self.log.strips.len(), false);
+        self.strips.extend(strips);
+    }
+
+    /// Answers a read of the log.
+    fn answer(&mut self, nth: usize, strips: usize) {
+        if let Some(index) = nth.checked_rem(self.log.reads.len()) {
+            let from = self.log.reads.remove(index);
+            let strips = self.log.read(from, strips);
+            assert!(self.log.kind == LogKind::Lossy || !strips.is_empty());
+            let now = self.now();
+            self.shard.take_window(from, strips, now);
+        }
     }
 
     fn statuses(&self) -> HashMap<usize, Status> {
@@ -812,9 +903,26 @@ impl World {
                 self.sequencer.feed_down(FEED, self.now());
                 self.take_strips();
             }
+            Op::Answer { nth, strips } => self.answer(nth, strips),
+            Op::Lose { first, strips } => {
+                if self.log.kind == LogKind::Lossy {
+                    let lost = self.log.lost.iter_mut().skip(first).take(strips);
+                    lost.for_each(|is_lost| *is_lost = true);
+                }
+            }
         }
-        let events = self.shard.take_events();
-        assert!(!events.iter().any(|event| matches!(event, Event::Broken(_))));
+        let head = self.truth.tape.len() as Position;
+        for event in self.shard.take_events() {
+            match event {
+                Event::Broken(_) => panic!("no connection breaks by itself"),
+                Event::Read { from, until } => {
+                    assert!(self.log.kind != LogKind::None && from <= until && until <= head);
+                    self.log.reads.push(from);
+                }
+                Event::Blocked(_) | Event::Ready(_) => {}
+            }
+        }
+        assert!(self.log.reads.len() <= LOG_READS_MAX);
         for client in &mut self.clients {
             client.receive(&self.truth);
         }
@@ -838,6 +946,10 @@ impl World {
                 self.act(Op::Work);
             }
             self.act(Op::CatchUp);
+            while !self.log.reads.is_empty() {
+                self.act(Op::Answer { nth: 0, strips: 3 });
+                self.act(Op::CatchUp);
+            }
             self.act(Op::Wait(50));
         }
         assert!(!self.shard.has_catching_up() && !self.shard.has_unsent());
@@ -850,8 +962,15 @@ fn max_steps() -> impl Strategy<Value = usize> {
     prop_oneof![1..20usize, Just(SLICE_MAX_STEPS)]
 }
 
-fn check(tape_bytes: usize, turn_writes: usize, max_steps: usize, ops: Vec<Op>) {
-    let mut world = World::new(tape_bytes, turn_writes, max_steps);
+/// What is remembered of the past.
+#[derive(Debug, Clone, Copy)]
+struct Memory {
+    tape_bytes: usize,
+    log: LogKind,
+}
+
+fn check(memory: Memory, turn_writes: usize, max_steps: usize, ops: Vec<Op>) {
+    let mut world = World::new(memory, turn_writes, max_steps);
     for op in ops {
         world.act(op);
     }
@@ -866,6 +985,7 @@ fn check(tape_bytes: usize, turn_writes: usize, max_steps: usize, ops: Vec<Op>) 
         assert_eq!(client.asked, Vec::<usize>::new());
         for subscription in &client.subscriptions {
             subscription.check(&world.truth, &statuses);
+            assert!(memory.log != LogKind::Whole || subscription.gaps.is_empty());
             let is_known = |topic: &&usize| subscription.filter.matches(TOPICS[**topic]);
             for topic in world.ids.iter().filter(is_known) {
                 let name = world.truth.name(*topic, Position::MAX);
@@ -963,10 +1083,10 @@ fn histories_that_have_failed_before_are_tried_first() {
         ],
     ];
     for history in histories {
-        for tape_bytes in [2_000, LONG_TAPE_BYTES] {
+        for memory in [SHORT_TAPE, SHORT_TAPE_AND_LOG, LONG_TAPE] {
             for turn_writes in 1..=CLIENTS {
                 for max_steps in [3, SLICE_MAX_STEPS] {
-                    check(tape_bytes, turn_writes, max_steps, history.clone());
+                    check(memory, turn_writes, max_steps, history.clone());
                 }
             }
         }
@@ -983,7 +1103,7 @@ proptest! {
         max_steps in max_steps(),
         ops in prop::collection::vec(op(), 1..80),
     ) {
-        check(LONG_TAPE_BYTES, turn_writes, max_steps, ops);
+        check(LONG_TAPE, turn_writes, max_steps, ops);
     }
 
     /// The tape holds two or three strips: a client that stops for long falls off it.
@@ -993,6 +1113,27 @@ proptest! {
         max_steps in max_steps(),
         ops in prop::collection::vec(op(), 1..120),
     ) {
-        check(2_000, turn_writes, max_steps, ops);
+        check(SHORT_TAPE, turn_writes, max_steps, ops);
+    }
+
+    /// The log holds what the tape has dropped, so nothing may be lost.
+    #[test]
+    fn with_a_short_tape_and_a_log_every_subscriber_receives_everything(
+        turn_writes in 1..=CLIENTS,
+        max_steps in max_steps(),
+        ops in prop::collection::vec(op(), 1..120),
+    ) {
+        check(SHORT_TAPE_AND_LOG, turn_writes, max_steps, ops);
+    }
+
+    /// The log loses strips as well: at its begin, in its middle, and while it is read.
+    #[test]
+    fn with_a_log_that_loses_strips_every_loss_is_counted(
+        turn_writes in 1..=CLIENTS,
+        max_steps in max_steps(),
+        ops in prop::collection::vec(op(), 1..120),
+    ) {
+        let memory = Memory { log: LogKind::Lossy, ..SHORT_TAPE };
+        check(memory, turn_writes, max_steps, ops);
     }
 }

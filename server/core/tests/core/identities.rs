@@ -30,15 +30,15 @@ use tickcast_protocol::{
     error::{CloseCode, ErrorCode},
     message::{
         Authenticate, Authenticated, BearerToken, CandlesRequest, Change, ChannelId, ClientMessage,
-        HistoryRequest, Interval, Mode, Position, Publication, Publish, ServerMessage, Start,
-        Subscribe, SubscribeResult,
+        HistoryRequest, Interval, Mode, Position, Publication, Publish, Resume, ServerMessage,
+        Start, Subscribe, SubscribeResult,
     },
     topic::{Filter, Topic},
     value::Value,
 };
 
 use crate::{
-    bench::{Bench, Client},
+    bench::{Bench, Client, EPOCH},
     pipe::AMPLE_BYTES,
 };
 
@@ -1184,4 +1184,49 @@ fn a_change_of_pace_that_is_under_way_ends_with_its_subscription() {
     bench.publish(&updates);
     bench.settle();
     assert_eq!(client.messages(), []);
+}
+
+#[test]
+fn a_subscription_that_reads_the_log_ends_at_its_position_when_it_is_no_longer_allowed() {
+    let settings = CoreSettings {
+        tape_bytes: 2_000,
+        ..generous()
+    };
+    let mut bench = bench(settings).with_log();
+    for _ in 0..50 {
+        bench.publish(&[("a/1", 1.0), ("c", 1.0)]);
+    }
+    let identity = bench.identity("al", "all");
+    let client = bench.connect_known(identity);
+    client.pipe.take_bytes();
+    let resume = |position, count| Resume {
+        epoch: EPOCH,
+        position,
+        count: Some(count),
+        snapshot: None,
+    };
+    let every = (Mode::Every, None);
+    bench.subscribe(&client, "c", every, Some(resume(4, 2)));
+    bench.subscribe(&client, "a/1", every, Some(resume(4, 2)));
+    bench.settle();
+    assert_eq!(bench.reads(), [5]);
+    let (review, now) = (
+        Review::Change(Arc::new(bench.identity("al", "a"))),
+        bench.now(),
+    );
+    bench.shard.review(client.key, review, now);
+    let messages = client.messages();
+    let [
+        ServerMessage::Authenticated(_),
+        ServerMessage::Unsubscribed(ended),
+    ] = &messages[..]
+    else {
+        panic!("{messages:?}");
+    };
+    assert_eq!(ended.position, Some(4));
+    bench.answer_read(5, 5);
+    bench.read_log(5);
+    let updates = client.updates();
+    assert_eq!(updates.len(), 48);
+    assert!(updates.iter().all(|(topic, _, _)| topic == "a/1"));
 }
