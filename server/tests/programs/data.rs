@@ -126,7 +126,7 @@ async fn units_histories_and_statuses_are_there_after_a_restart() {
     // What a client is told has been written, so that the kill does not lose it.
     answer(&mut client.connection, |message| match message {
         ServerMessage::Status(told) => {
-            let is_stale = |topic: &TopicStatus| topic.status == Status::Stale;
+            let is_stale = |topic: &TopicStatus<Topic>| topic.status == Status::Stale;
             told.statuses.iter().any(is_stale).then_some(())
         }
         _ => None,
