@@ -264,8 +264,11 @@ async fn a_connection_without_the_header_that_is_required_is_closed_and_counted(
     let closed = soon("it is closed", silent.read_u8()).await;
     assert!(closed.is_err());
     let timeouts = "tickcast_handshakes_failed_total{reason=\"timeout\"}";
-    assert_eq!(server.metric(timeouts).await, 1);
-    assert_eq!(server.metric("tickcast_handshakes_under_way").await, 0);
+    until("it is counted", async || {
+        server.metric(timeouts).await == 1
+            && server.metric("tickcast_handshakes_under_way").await == 0
+    })
+    .await;
     assert!(server.log().contains("send-proxy-v2"), "{}", server.log());
 }
 

@@ -193,7 +193,8 @@ async fn the_replay_feed_plays_a_range_of_a_log_as_it_was_recorded() {
     let named = format!("a/b={}", dir.display());
     check(&named, "the topic a/b cannot be set");
     let empty = tempfile::tempdir().unwrap();
-    check(empty.path().to_str().unwrap(), "there are no rows");
+    let expected = "a folder without updates of a log";
+    check(empty.path().to_str().unwrap(), expected);
 }
 
 #[tokio::test]
