@@ -76,7 +76,7 @@ pub use opening::Opening;
 pub use outcome::{Continuity, LogSettings, Recovery, Removed, WriteFailure};
 pub use point::Point;
 pub use read::{Entry, Range, read};
-pub use reader::{Limits, Order, Question, Reader, Strips, Wanted, is_log};
+pub use reader::{Begin, Limits, Order, Question, Reader, Strips, Wanted, is_log};
 pub use recovery::Hole;
 pub use segment::Segment;
 pub use syncing::{Synced, Unsynced};

@@ -25,5 +25,5 @@ mod syncer;
 mod thread;
 
 pub(crate) use opening::{Opened, open};
-pub(crate) use reading::{LogReads, Part, ReadingThread, Told};
+pub(crate) use reading::{LogReads, Part, ReadingThread, Told, Window};
 pub(crate) use thread::DataThread;

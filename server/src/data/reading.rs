@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use tickcast_core::{shard::LOG_WINDOW_BYTES, tape::Strip};
+use tickcast_core::{
+    shard::{LOG_WINDOW_BYTES, LogBegin},
+    tape::Strip,
+};
 use tickcast_log::{Entry, Folder, Limits, Order, Question, Reader};
 use tickcast_protocol::{codec, message::Position};
 use tokio::{
@@ -13,6 +16,10 @@ use tokio::{
 /// Parts that wait to be read, at most. Each answer waits for one part at a time, and waits longer
 /// when the queue is full.
 const READS_MAX: usize = 64;
+
+/// Topics of a log that can go on after a part that it lacks: their seqs take as much memory as a
+/// window. With more of them, clients go on from the tape.
+const BEGIN_MAX_TOPICS: usize = 64 * 1024;
 
 /// How long a client waits for a part with which it catches up. A disk takes milliseconds; one that
 /// takes this long hangs, and clients shall learn what they have lost.
@@ -41,6 +48,16 @@ pub(crate) struct Part {
     pub first: Position,
 }
 
+/// Strips with which clients catch up.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    /// Strips without an update missing between them. There are none if the log lacks the first
+    /// update.
+    pub strips: Vec<Arc<Strip>>,
+    /// Where the log goes on then, if it does before the tape.
+    pub begin: Option<LogBegin>,
+}
+
 /// Asks for parts of the log.
 #[derive(Debug, Clone)]
 pub(crate) struct LogReads(mpsc::Sender<Read>);
@@ -59,7 +76,7 @@ enum Read {
     Window {
         from: Position,
         until: Position,
-        answer: oneshot::Sender<Result<Vec<Arc<Strip>>, String>>,
+        answer: oneshot::Sender<Result<Window, String>>,
     },
 }
 
@@ -87,10 +104,9 @@ impl LogReads {
     }
 
     /// Reads about [`LOG_WINDOW_BYTES`] of strips, of which the first one has the update at `from`,
-    /// and none begins after `until`. No update between them is missing. There are none if the log
-    /// lacks the first one, or cannot be read in time.
-    pub(crate) async fn window(&self, from: Position, until: Position) -> Vec<Arc<Strip>> {
-        let (answer, strips) = oneshot::channel();
+    /// and none begins after `until`. The window is empty if the log cannot be read in time.
+    pub(crate) async fn window(&self, from: Position, until: Position) -> Window {
+        let (answer, window) = oneshot::channel();
         let read = Read::Window {
             from,
             until,
@@ -99,10 +115,10 @@ impl LogReads {
         let asking = async {
             // It says itself why it has ended or cannot read.
             self.0.send(read).await.ok()?;
-            strips.await.ok()?.ok()
+            window.await.ok()?.ok()
         };
         match timeout(WINDOW_TIMEOUT, asking).await {
-            Ok(strips) => strips.unwrap_or_default(),
+            Ok(window) => window.unwrap_or_default(),
             Err(_) => {
                 let seconds = WINDOW_TIMEOUT.as_secs();
                 tracing::error!(
@@ -110,7 +126,7 @@ impl LogReads {
                     seconds,
                     "the disk takes too long to read the log: clients that need it lose updates"
                 );
-                Vec::new()
+                Window::default()
             }
         }
     }
@@ -188,14 +204,23 @@ impl ReadingThread {
         }
     }
 
-    fn window(&mut self, from: Position, until: Position) -> Result<Vec<Arc<Strip>>, String> {
-        let found = self.reader()?.strips(from, LOG_WINDOW_BYTES);
-        let found = found.map_err(failed)?;
+    fn window(&mut self, from: Position, until: Position) -> Result<Window, String> {
+        let reader = self.reader()?;
+        let found = reader.strips(from, LOG_WINDOW_BYTES).map_err(failed)?;
         let hole = found.missing.first().map_or(Position::MAX, |hole| hole.0);
         let end = hole.min(until.saturating_add(1));
         let strips = found.strips.into_iter();
         let usable = strips.take_while(|strip| strip.first() < end && is_readable(strip));
-        Ok(usable.map(Arc::new).collect())
+        let strips: Vec<_> = usable.map(Arc::new).collect();
+        let begin = match strips.is_empty() {
+            true => reader.begin_between(from, until, BEGIN_MAX_TOPICS),
+            false => Ok(None),
+        };
+        let begin = begin.map_err(failed)?.map(|begin| LogBegin {
+            position: begin.first,
+            seqs: begin.seqs,
+        });
+        Ok(Window { strips, begin })
     }
 
     fn part(
@@ -269,6 +294,12 @@ mod tests {
 
     /// Ten updates, each of a second.
     fn write_log(path: &Path) {
+        open_log(path, LogSettings::default())
+            .write(&[strip(1, 10)], 0)
+            .unwrap();
+    }
+
+    fn open_log(path: &Path, settings: LogSettings) -> Log<Folder> {
         let opening = Opening {
             boot_id: [1; 16],
             begins_epoch: false,
@@ -276,10 +307,15 @@ mod tests {
             now_ns: 0,
         };
         let folder = Folder::lock(path).unwrap();
-        let (mut log, _) = Log::open(folder, LogSettings::default(), opening).unwrap();
-        let mut builder = StripBuilder::new(1);
-        builder.introduce(TopicInfo::new(0, Topic::new("a").unwrap()));
-        for position in 1..=10 {
+        Log::open(folder, settings, opening).unwrap().0
+    }
+
+    fn strip(first: Position, count: u64) -> Arc<Strip> {
+        let mut builder = StripBuilder::new(first);
+        if first == 1 {
+            builder.introduce(TopicInfo::new(0, Topic::new("a").unwrap()));
+        }
+        for position in first..first + count {
             builder.push(&Update {
                 topic: 0,
                 position,
@@ -290,7 +326,7 @@ mod tests {
                 value: Value::Reading(1.0),
             });
         }
-        log.write(&[Arc::new(builder.build())], 0).unwrap();
+        Arc::new(builder.build())
     }
 
     #[tokio::test]
@@ -363,8 +399,12 @@ mod tests {
         let (thread, reads) = ReadingThread::new(folder.path().to_owned());
         let asking = async {
             let ask = async |from, until| {
-                let strips = reads.window(from, until).await;
-                let ends = strips.iter().map(|strip| (strip.first(), strip.end()));
+                let window = reads.window(from, until).await;
+                assert_eq!(window.begin, None);
+                let ends = window
+                    .strips
+                    .iter()
+                    .map(|strip| (strip.first(), strip.end()));
                 ends.collect::<Vec<_>>()
             };
             assert_eq!(ask(1, 3).await, [(1, 11)]);
@@ -380,11 +420,46 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_window_that_the_log_lacks_says_where_the_log_goes_on_before_the_tape() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = LogSettings {
+            segment_bytes: 4_096,
+            ..LogSettings::default()
+        };
+        let mut log = open_log(folder.path(), settings);
+        while log.segments().len() < 3 {
+            log.write(&[strip(log.next(), 10)], 0).unwrap();
+        }
+        let segments: Vec<_> = log.segments().cloned().collect();
+        for removed in &segments[..2] {
+            let name = format!("{:010}.seg", removed.number);
+            std::fs::remove_file(folder.path().join(name)).unwrap();
+        }
+        let (thread, reads) = ReadingThread::new(folder.path().to_owned());
+        let asking = async {
+            let first = segments[2].first;
+            let window = reads.window(1, first).await;
+            let begin = LogBegin {
+                position: first,
+                seqs: vec![first - 1],
+            };
+            assert_eq!((window.strips.len(), window.begin), (0, Some(begin)));
+            // The tape begins before it.
+            assert_eq!(reads.window(1, first - 1).await.begin, None);
+            let window = reads.window(first, first).await;
+            assert_eq!((window.strips.len(), window.begin), (1, None));
+            drop(reads);
+        };
+        let (result, ()) = tokio::join!(thread.run(), asking);
+        result.unwrap();
+    }
+
+    #[tokio::test]
     async fn a_window_of_a_log_that_cannot_be_read_is_empty() {
         let folder = tempfile::tempdir().unwrap();
         let (thread, reads) = ReadingThread::new(folder.path().join("log"));
         let asking = async {
-            assert!(reads.window(1, 10).await.is_empty());
+            assert!(reads.window(1, 10).await.strips.is_empty());
             drop(reads);
         };
         let (result, ()) = tokio::join!(thread.run(), asking);
@@ -395,7 +470,7 @@ mod tests {
     async fn a_window_that_is_never_read_is_empty_after_a_time() {
         let (_thread, reads) = ReadingThread::new(PathBuf::new());
         let start = tokio::time::Instant::now();
-        assert!(reads.window(1, 10).await.is_empty());
+        assert!(reads.window(1, 10).await.strips.is_empty());
         assert_eq!(start.elapsed(), WINDOW_TIMEOUT);
     }
 }

@@ -37,7 +37,7 @@ use crate::{
     audit::AuditLog,
     auth::Auth,
     clock::Clock,
-    data::LogReads,
+    data::{LogReads, Window},
     ingest::{Handoff, Ingest, NewStrips},
 };
 
@@ -182,9 +182,9 @@ impl ShardHandle {
         if let Some(reads) = self.log_reads.clone() {
             let shard = Rc::clone(self);
             spawn_local(async move {
-                let strips = reads.window(from, until).await;
+                let Window { strips, begin } = reads.window(from, until).await;
                 if !shard.has_failed() {
-                    shard.with(|shard, now| shard.take_window(from, strips, now));
+                    shard.with(|shard, now| shard.take_window(from, strips, begin, now));
                 }
             });
         }

@@ -1,6 +1,6 @@
 //! A subscription that is behind its channel, and the steps by which it catches up.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use tickcast_protocol::{
@@ -12,7 +12,7 @@ use super::{
     channel::Channel,
     count_walk::{CountWalk, Counted},
     latest_frame::{Part, latest_frame},
-    log_windows::LogWindows,
+    log_windows::{LogBegin, LogWindows},
     pace::Pace,
     status_cursor::StatusCursor,
     steps::{Steps, json_steps},
@@ -70,14 +70,14 @@ pub(super) struct Behind {
 }
 
 /// Whether a subscription needs the log, and whether the log has what it needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FromLog {
     /// The tape has the updates after its cursor.
     Unused,
     /// The log is read.
     Read,
-    /// The log lacks the next update.
-    Lacks,
+    /// The log lacks the next update, and goes on later or not before the tape.
+    Lacks(Option<Arc<LogBegin>>),
 }
 
 /// The rest of a snapshot: the topics whose newest update is in (`after`, `until`].
@@ -278,12 +278,11 @@ impl Behind {
         } else {
             self.log = FromLog::Unused;
         }
-        let until = channel.flushed().min(source.head());
         let mut batch = BatchWriter::new(channel.spec.wire);
         let mut introduced = BTreeSet::new();
         let frame_bytes = allowance.frame_bytes.max(EVERY_FRAME_MIN_BYTES);
         let (mut oldest, mut newest) = (None, None);
-        for (strip, index) in source.between(self.scanned, until) {
+        for (strip, index) in source.between(self.scanned, channel.flushed()) {
             if allowance.updates == 0 || batch.len_bytes() >= frame_bytes {
                 break;
             }
@@ -327,7 +326,7 @@ impl Behind {
 
     /// Handles a cursor that the tape has dropped. Returns `None` if no update of the channel is
     /// between it and the tape. Otherwise the log is read, if there is one that has the next
-    /// update. Else the updates are lost.
+    /// update. Else updates are lost, up to where the log goes on or up to the tape.
     fn fall_off(
         &mut self,
         channel: &mut Channel,
@@ -336,19 +335,31 @@ impl Behind {
         allowance: &mut Allowance,
     ) -> Option<Step> {
         // The channel has no update between its last batch and the floor.
-        let floor = tape.floor().min(channel.flushed());
-        let Some(count) = self.count_at(floor, channel, tape, allowance) else {
+        let mut floor = tape.floor().min(channel.flushed());
+        let Some(mut count) = self.count_at(floor, channel, tape, allowance) else {
             return Some(Step::Searching);
         };
-        let lost = self.count.map(|had| count.saturating_sub(had));
-        if has_log && lost != Some(0) && self.scanned < floor && self.log != FromLog::Lacks {
-            self.log = FromLog::Read;
-            return Some(Step::Reading(self.scanned + 1));
+        let mut lost = self.count.map(|had| count.saturating_sub(had));
+        if has_log && lost != Some(0) && self.scanned < floor {
+            match &self.log {
+                FromLog::Unused | FromLog::Read => {
+                    self.log = FromLog::Read;
+                    return Some(Step::Reading(self.scanned + 1));
+                }
+                FromLog::Lacks(Some(begin)) if self.goes_on_at(begin, floor) => {
+                    allowance.take(channel.topic_count());
+                    floor = begin.position - 1;
+                    count = begin.count(channel.topics());
+                    lost = self.count.map(|had| count.saturating_sub(had));
+                }
+                FromLog::Lacks(_) => {}
+            }
         }
         self.scanned = floor;
         self.log = FromLog::Unused;
         if lost == Some(0) {
-            return None;
+            // Between them may be others that the log lacks.
+            return (floor < tape.floor() && floor < channel.flushed()).then_some(Step::Searching);
         }
         let gap = Gap {
             channel: channel.key.id(),
@@ -366,6 +377,11 @@ impl Behind {
         let resume = channel.resume_at(floor, self.count, Some(gap.snapshot));
         let frame = wire::message_at(&ServerMessage::Gap(gap), &resume, channel.spec.wire);
         Some(Step::Gap { frame, lost })
+    }
+
+    /// Whether the log goes on after the cursor and before a floor.
+    fn goes_on_at(&self, begin: &LogBegin, floor: Position) -> bool {
+        self.scanned + 1 < begin.position && begin.position <= floor
     }
 
     /// Number of updates of the channel up to the floor of the tape. Returns `None` if the

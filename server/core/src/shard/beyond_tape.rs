@@ -9,8 +9,13 @@ use std::sync::Arc;
 use tickcast_protocol::message::Position;
 
 use super::{
-    Event, Shard, behind::FromLog, connection::Connections, keys::ConnectionKey,
-    log_windows::LogWindows, socket::Socket, subscription::Progress,
+    Event, Shard,
+    behind::FromLog,
+    connection::Connections,
+    keys::ConnectionKey,
+    log_windows::{LogBegin, LogWindows},
+    socket::Socket,
+    subscription::Progress,
 };
 use crate::{now::Now, tape::Strip};
 
@@ -24,8 +29,14 @@ impl<S: Socket> Shard<S> {
 
     /// Takes what was read of the log from a position on: strips that follow each other without a
     /// hole, of which the first one has the position. Clients whose next update is not there get a
-    /// gap up to the tape.
-    pub fn take_window(&mut self, from: Position, strips: Vec<Arc<Strip>>, now: Now) {
+    /// gap, up to `begin` if the log goes on before the tape, and else up to the tape.
+    pub fn take_window(
+        &mut self,
+        from: Position,
+        strips: Vec<Arc<Strip>>,
+        begin: Option<LogBegin>,
+        now: Now,
+    ) {
         let Some(log) = &mut self.log else {
             return;
         };
@@ -34,25 +45,26 @@ impl<S: Socket> Shard<S> {
         self.stats.log_reads.add(1);
         self.stats.log_read_bytes.add(bytes as u64);
         let (keys, has_any) = log.put(from, strips, self.topics.len());
+        let lacks = (!has_any).then(|| FromLog::Lacks(begin.map(Arc::new)));
         for key in keys {
-            self.go_on_after_log(key, from, has_any);
+            self.go_on_after_log(key, from, lacks.as_ref());
         }
         self.read_log();
     }
 
     /// Lets a connection go on that waits for a position of the log.
-    fn go_on_after_log(&mut self, key: ConnectionKey, from: Position, has_any: bool) {
+    fn go_on_after_log(&mut self, key: ConnectionKey, from: Position, lacks: Option<&FromLog>) {
         if !is_waiting(&mut self.connections, key, from) {
             return;
         }
         let waiting = self.connections[key.slot].catching_up.log.take();
         for subscription in waiting.into_iter().flat_map(|it| it.subscriptions) {
-            if !has_any
+            if let Some(lacks) = lacks
                 && let Some(of_connection) = self.subscriptions.get_mut(subscription)
                 && let Progress::Behind(behind) = &mut of_connection.progress
                 && behind.scanned + 1 == from
             {
-                behind.log = FromLog::Lacks;
+                behind.log = lacks.clone();
             }
             self.go_on(key, subscription);
         }

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use tickcast_protocol::message::{Position, TopicId};
+use tickcast_protocol::message::{Position, Seq, TopicId};
 
 use super::keys::ConnectionKey;
 use crate::tape::{Strip, Tape};
@@ -42,6 +42,24 @@ const REPLACED_AFTER: Duration = Duration::from_millis(100);
 /// A window that was not read for this long is dropped, so that memory is free when all clients
 /// have caught up.
 const DROPPED_AFTER: Duration = Duration::from_secs(5);
+
+/// Where a log goes on after a part that it lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogBegin {
+    /// The position of its next update.
+    pub position: Position,
+    /// The seq of the last update before it, for each topic by id. Topics without one may be left
+    /// out at the end.
+    pub seqs: Vec<Seq>,
+}
+
+impl LogBegin {
+    /// Number of updates of some topics before the position.
+    pub(super) fn count(&self, topics: impl Iterator<Item = TopicId>) -> u64 {
+        let seqs = topics.filter_map(|id| self.seqs.get(id as usize));
+        seqs.sum()
+    }
+}
 
 /// The windows of a shard, and what its clients ask for; see the module.
 #[derive(Debug, Default)]

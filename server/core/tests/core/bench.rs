@@ -113,7 +113,7 @@ impl Bench {
     /// Answers a read, with up to a number of strips.
     pub(crate) fn answer_read(&mut self, from: Position, strips: usize) {
         let (strips, now) = (self.logged(from, strips), self.now());
-        self.shard.take_window(from, strips, now);
+        self.shard.take_window(from, strips, None, now);
     }
 
     /// Catches up until there is nothing left to send, and answers all reads. Returns them.

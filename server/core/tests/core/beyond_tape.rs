@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use tickcast_core::{settings::CoreSettings, shard::LOG_READS_MAX};
+use tickcast_core::{
+    settings::CoreSettings,
+    shard::{LOG_READS_MAX, LogBegin},
+};
 use tickcast_protocol::{
     codec::Encoding,
     message::{ClientMessage, Gap, Mode, Position, Resume, ServerMessage, Unsubscribe},
@@ -180,6 +183,51 @@ fn what_the_log_lacks_is_one_gap_up_to_the_tape_with_its_count() {
             .filter(|position| position % 2 == 1);
         assert_eq!(received, expected.collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn after_a_part_that_the_log_lacks_a_client_goes_on_where_the_log_does() {
+    for (filter, count, before) in [("#", 7, 500), ("a", 4, 250), ("b", 3, 250)] {
+        let mut bench = bench();
+        publish(&mut bench, 100);
+        let client = resume(&mut bench, filter, 7, count);
+        bench.settle();
+        assert_eq!(bench.reads(), [8]);
+        let begin = LogBegin {
+            position: 501,
+            seqs: vec![250, 250],
+        };
+        let now = bench.now();
+        bench.shard.take_window(8, vec![], Some(begin), now);
+        assert_eq!(bench.read_log(5)[0], 501);
+        let (batches, gaps) = client.received();
+        let [Gap { from, to, lost, .. }] = gaps[..] else {
+            panic!("{gaps:?}");
+        };
+        assert_eq!((from, to, lost), (7, 500, Some(before - count)));
+        let live = batches.iter().filter(|batch| !batch.snapshot);
+        let received: u64 = live.map(|batch| batch.updates.len() as u64).sum();
+        assert_eq!(received, before);
+    }
+}
+
+#[test]
+fn a_part_that_the_log_lacks_without_updates_of_a_subscription_costs_it_nothing() {
+    let mut bench = bench();
+    publish(&mut bench, 50);
+    bench.publish(&[("rare", 1.0)]);
+    publish(&mut bench, 50);
+    let client = resume(&mut bench, "rare", 7, 0);
+    bench.settle();
+    assert_eq!(bench.reads(), [8]);
+    let begin = LogBegin {
+        position: 501,
+        seqs: vec![250, 250],
+    };
+    let now = bench.now();
+    bench.shard.take_window(8, vec![], Some(begin), now);
+    assert_eq!(bench.read_log(5), [501]);
+    assert_eq!((positions(&client), bench.stats.gaps.get()), (vec![501], 0));
 }
 
 #[test]

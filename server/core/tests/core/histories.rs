@@ -22,8 +22,8 @@ use tickcast_core::{
     },
     settings::CoreSettings,
     shard::{
-        ConnectionKey, Event, LOG_READS_MAX, SLICE_MAX_STEPS, Shard, Socket, Write, WriteMany,
-        Written,
+        ConnectionKey, Event, LOG_READS_MAX, LogBegin, SLICE_MAX_STEPS, Shard, Socket, Write,
+        WriteMany, Written,
     },
     stats::ShardStats,
     tape::Strip,
@@ -554,6 +554,9 @@ fn liveness() -> LivenessSettings {
     }
 }
 
+/// Strips after which the log says how many updates each topic had.
+const STRIPS_PER_SEGMENT: usize = 3;
+
 /// What the shard can ask for besides its tape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LogKind {
@@ -713,11 +716,24 @@ impl World {
     fn answer(&mut self, nth: usize, strips: usize) {
         if let Some(index) = nth.checked_rem(self.log.reads.len()) {
             let from = self.log.reads.remove(index);
+            let begin = self.begin_after(from).filter(|_| strips > 1);
             let strips = self.log.read(from, strips);
             assert!(self.log.kind == LogKind::Lossy || !strips.is_empty());
             let now = self.now();
-            self.shard.take_window(from, strips, now);
+            self.shard.take_window(from, strips, begin, now);
         }
+    }
+
+    /// Where the log goes on after a position: at the first of each few strips.
+    fn begin_after(&self, position: Position) -> Option<LogBegin> {
+        let begins = self.log.strips.iter().step_by(STRIPS_PER_SEGMENT);
+        let position = begins
+            .map(|strip| strip.first())
+            .find(|&first| first > position)?;
+        let before = &self.truth.tape[..position as usize - 1];
+        let seq = |&topic: &usize| before.iter().filter(|&&other| other == topic).count() as Seq;
+        let seqs = self.ids.iter().map(seq).collect();
+        Some(LogBegin { position, seqs })
     }
 
     fn statuses(&self) -> HashMap<usize, Status> {

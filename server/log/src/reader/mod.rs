@@ -14,7 +14,9 @@
 //! * `catalog`: the segments that there are
 //! * `page`: updates of some topics, oldest or newest first
 //! * `strips`: strips as they were on the tape
+//! * `begin`: where a segment begins, and how many updates each topic had there
 
+mod begin;
 mod catalog;
 mod content;
 mod growing;
@@ -34,6 +36,7 @@ use crate::{
     segment::list,
 };
 
+pub use begin::Begin;
 pub use names::Wanted;
 pub use page::{Limits, Order, Question};
 pub use strips::Strips;

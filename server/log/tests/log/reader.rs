@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tickcast_core::tape::Strip;
 use tickcast_log::{
-    Entry, Limits, Log, LogSettings, OpenError, Order, Question, Range, Reader, Wanted,
+    Disk, Entry, Limits, Log, LogSettings, OpenError, Order, Question, Range, Reader, Wanted,
     testing::MemoryDisk,
 };
 use tickcast_protocol::{
@@ -447,4 +447,59 @@ fn a_part_reads_no_more_than_its_bound_and_one_block() {
     assert_eq!(told.updates, written.expected(&question));
     // 180 updates of 30 KB are some twenty blocks of 256 KiB.
     assert!(told.calls >= 15, "{}", told.calls);
+}
+
+#[test]
+fn the_begin_of_each_segment_tells_how_many_updates_each_topic_had() {
+    let mut written = Written::new(SETTINGS);
+    while written.log.segments().len() < 6 {
+        written.write(5, false);
+    }
+    let mut reader = written.reader();
+    let firsts: Vec<_> = written
+        .log
+        .segments()
+        .map(|it| (it.number, it.first))
+        .collect();
+    let seqs = |first: Position| {
+        let topics = written.log.topics().list().len() as u32;
+        let before = &written.model[..first as usize - 1];
+        let seq = |topic| before.iter().filter(|update| update.topic == topic).count() as u64;
+        (0..topics).map(seq).collect::<Vec<_>>()
+    };
+    let mut find = |after, until| reader.begin_between(after, until, 7).unwrap();
+    for pair in firsts.windows(2) {
+        let ((_, before), (_, first)) = (pair[0], pair[1]);
+        for after in [before, first - 1] {
+            let begin = find(after, Position::MAX).unwrap();
+            let mut expected = seqs(first);
+            expected.truncate(begin.seqs.len());
+            assert_eq!((begin.first, begin.seqs), (first, expected));
+            assert_eq!(find(after, first).unwrap().first, first);
+            assert_eq!(find(after, first - 1), None);
+        }
+    }
+    assert_eq!(find(written.log.next(), Position::MAX), None);
+    let (number, damaged) = firsts[2];
+    let too_many = |reader: &mut Reader<MemoryDisk>| {
+        reader.begin_between(damaged - 1, Position::MAX, 2).unwrap()
+    };
+    assert_eq!(too_many(&mut reader), None);
+    // A segment whose topics cannot be read is passed over, and so is one that is gone.
+    let name = format!("{number:010}.seg");
+    let bytes = written.disk.files()[&name].clone();
+    let mut damaged_bytes = bytes.clone();
+    let topics = bytes.windows(5).position(|part| part == b"plant").unwrap();
+    damaged_bytes[topics] ^= 1;
+    written.disk.set(&name, damaged_bytes);
+    let after = damaged - 1;
+    let begin = |reader: &mut Reader<MemoryDisk>| {
+        reader
+            .begin_between(after, Position::MAX, 7)
+            .unwrap()
+            .unwrap()
+    };
+    assert_eq!(begin(&mut reader).first, firsts[3].1);
+    written.disk.remove(&name).unwrap();
+    assert_eq!(begin(&mut reader).first, firsts[3].1);
 }
