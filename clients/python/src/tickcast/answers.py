@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
-
 from decimal import Decimal
+from typing import Literal, TypeAlias
 
 from .values import Mode, TopicInfo, Update
 

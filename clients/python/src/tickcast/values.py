@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, NamedTuple, TypeAlias
-
 
 Mode: TypeAlias = Literal["every", "latest"]
 Encoding: TypeAlias = Literal["bincode", "json"]
@@ -83,8 +83,9 @@ class TopicInfo(NamedTuple):
     state_class: str | None = None
 
 
-class Token(NamedTuple):
-    """The position of a subscription, to resume it. ``_asdict()`` is plain data for JSON."""
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The position of a subscription, to resume it. ``dataclasses.asdict`` makes plain data."""
 
     epoch: str
     position: int

@@ -64,9 +64,7 @@ def with_default(kind: Type[T], default: Callable[[], T]) -> Type[T]:
 def unless_empty(kind: Type[list[T]]) -> Type[list[T]]:
     """A list that JSON leaves out while it is empty."""
     some = with_default(kind, list)
-    return dataclasses.replace(
-        some, to_json=lambda items: kind.to_json(items) if items else None
-    )
+    return dataclasses.replace(some, to_json=lambda items: kind.to_json(items) if items else None)
 
 
 def choice(*names: str) -> Type[Any]:

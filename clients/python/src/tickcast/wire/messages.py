@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ..answers import Candle, CandleState, Identity, Interval, Limits, Listed, Row, Welcome
+from ..answers import Candle, Identity, Interval, Limits, Listed, Row, Welcome
 from ..events import StatusOfTopic
 from ..values import Mode, NewUpdate, Token, TopicInfo, Update
 from .bincode import Reader, Writer
@@ -373,9 +373,7 @@ def _info_from_json(json: Any, topics: TopicTable) -> TopicInfo:
     return info
 
 
-_infos = unless_empty(
-    list_of(Type(_read_info, _write_info, _info_from_json, _info_fields.to_json))
-)
+_infos = unless_empty(list_of(Type(_read_info, _write_info, _info_from_json, _info_fields.to_json)))
 _interval = choice("1s", "5s", "15s", "1m", "5m", "15m", "1h", "4h", "1d")
 _state = choice("complete", "open", "incomplete")
 _candle: Type[Candle] = struct(
@@ -391,6 +389,8 @@ _status: Type[StatusOfTopic] = struct(
 )
 _new_update: Type[NewUpdate] = struct(NewUpdate, string, value, optional(time))
 _names = list_of(string)
+_candles = unless_empty(list_of(_candle))
+_rows = unless_empty(list_of(_row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,7 +453,15 @@ SERVER = _side(
     (
         "candles",
         CandlesAnswer,
-        (u32, _infos, _interval, u64, unless_empty(list_of(_candle)), unless_empty(list_of(_row)), boolean),
+        (
+            u32,
+            _infos,
+            _interval,
+            u64,
+            unless_empty(list_of(_candle)),
+            unless_empty(list_of(_row)),
+            boolean,
+        ),
     ),
     (
         "authenticated",

@@ -94,9 +94,7 @@ def _in_text(
 #: Nanoseconds since 1970.
 time = _in_text("a time", -(2**63), 2**63 - 1, Reader.i64, Writer.i64)
 #: An amount that may exceed 2^53.
-amount = _in_text(
-    "an amount", 0, U64_MAX, lambda reader: reader.unsigned(U64_MAX), Writer.unsigned
-)
+amount = _in_text("an amount", 0, U64_MAX, lambda reader: reader.unsigned(U64_MAX), Writer.unsigned)
 
 
 def _check_epoch(value: object) -> str:
