@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from conftest import World
 from support.server_process import Server
-from support.waiting import until
+from support.waiting import DEADLINE_S, until
 
 from tickcast import (
     Absent,
@@ -320,3 +320,14 @@ async def test_a_missing_page_is_a_reason_that_names_the_status(world: World) ->
     with pytest.raises(DisconnectedError, match="status 404"):
         async with connect(server.url.replace("/ws", "/nothing"), ready_timeout_s=2):
             raise AssertionError("there is no such page")
+
+
+async def test_a_client_may_be_closed_at_any_moment_of_its_beginning(world: World) -> None:
+    server = await world.server(*QUIET)
+    for steps in range(120):
+        client = Client(server.url)
+        client.start()
+        for _ in range(steps):
+            await asyncio.sleep(0.0001 if steps % 2 else 0)
+        await asyncio.wait_for(client.close(), DEADLINE_S)
+        assert client.state == "closed"

@@ -269,9 +269,8 @@ class Session:
     async def _visit(self) -> End:
         """One connection, or one attempt."""
         self._change(ConnectionChanged("connecting", self.end))
-        attempt = asyncio.wait_for(self._connect(), self.options.connect_timeout_s)
         try:
-            opened = await self._interruptible(attempt)
+            opened = await self._interruptible(self._attempt())
         except asyncio.TimeoutError:
             return End(ABNORMAL, f"no welcome after {self.options.connect_timeout_s} seconds")
         except DisconnectedError as error:
@@ -281,6 +280,10 @@ class Session:
         if opened is None:
             return End(NORMAL, "")
         connection, welcome = opened
+        if self.is_closing:
+            # It was closed at the very moment at which it was connected.
+            connection.close(NORMAL, "")
+            return await connection.read(lambda _: None)
         self.connection = connection
         connection.on_room = self._has_room
         connection.on_unknown = self._unknown
@@ -289,6 +292,9 @@ class Session:
             return await connection.read(self._receive)
         finally:
             self._disconnected()
+
+    async def _attempt(self) -> tuple[Connection, Welcome]:
+        return await asyncio.wait_for(self._connect(), self.options.connect_timeout_s)
 
     async def _connect(self) -> tuple[Connection, Welcome]:
         try:

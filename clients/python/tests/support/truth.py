@@ -58,6 +58,8 @@ class Truth:
         self.life = life
         #: The last position that was published, or is about to be.
         self.head = 0
+        #: Why the publisher has ended, if it has failed.
+        self.failure: Exception | None = None
         self.by_topic: dict[str, list[int]] = {}
         self.by_filter: dict[str, list[int]] = {filter: [] for filter in FILTERS}
         self._topics: dict[str, list[str]] = {filter: [] for filter in FILTERS}
@@ -86,7 +88,12 @@ class Truth:
 
     async def reaches(self, position: int) -> None:
         """Waits until a position is published."""
-        await until(lambda: self.head >= position, f"position {position} is published")
+
+        def is_there() -> bool:
+            assert self.failure is None, f"the publisher failed: {self.failure!r}"
+            return self.head >= position
+
+        await until(is_there, f"position {position} is published")
 
     def topics_of(self, filter: str) -> list[str]:
         """The topics of a filter that have a value."""
@@ -152,9 +159,13 @@ class Source:
         while not self._is_stopped:
             try:
                 await self._publish(self._per_interval)
-            except DisconnectedError:
-                # The test has killed the server.
+            except DisconnectedError as error:
+                # Perhaps the test has killed the server.
+                self._truth.failure = error
                 return
+            except Exception as error:
+                self._truth.failure = error
+                raise
             due += self.INTERVAL_S
             await asyncio.sleep(max(due - loop.time(), 0))
 
