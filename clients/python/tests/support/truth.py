@@ -131,11 +131,14 @@ class Source:
 
     INTERVAL_S = 0.01
     BULK_PER_PUBLISH = 20
+    #: Of a burst: far below the longest message that a server accepts.
+    PER_PUBLISH = 500
 
     def __init__(self, client: Client, truth: Truth, per_interval: int) -> None:
         self._client = client
         self._truth = truth
         self._per_interval = per_interval
+        self._publishing = asyncio.Lock()
         self._is_stopped = False
         self._task: asyncio.Task[None] | None = None
 
@@ -169,6 +172,12 @@ class Source:
             due += self.INTERVAL_S
             await asyncio.sleep(max(due - loop.time(), 0))
 
+    async def burst(self, count: int) -> None:
+        """Publishes many updates at once."""
+        for _ in range(0, count, self.PER_PUBLISH):
+            await self._publish(self.PER_PUBLISH)
+
     async def _publish(self, count: int) -> None:
-        position = await self._client.publish_all(self._truth.publish(count))
-        assert position == self._truth.head, "another publisher"
+        async with self._publishing:
+            position = await self._client.publish_all(self._truth.publish(count))
+            assert position == self._truth.head, "another publisher"
