@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from decimal import Decimal
 from typing import Any
 
 from ..errors import MalformedError
-from ..values import Quality, Trade, Update
+from ..values import Quality, Quote, Trade, Update
 from . import value as values
 from .bincode import (
     TOO_SHORT,
@@ -109,7 +110,7 @@ def _read(reader: Reader) -> list[Update]:
             ingest_time = (zigzag >> 1) ^ -(zigzag & 1)
 
             quality, variant = buffer[at], buffer[at + 1]
-            if quality > 3 or variant > 1:
+            if quality > 3 or variant > 2:
                 # Rare values, and numbers that are longer than they need to be.
                 reader.at = at
                 quality = _quality(reader)
@@ -118,8 +119,10 @@ def _read(reader: Reader) -> list[Update]:
             elif variant == 0:
                 value = f64_at(buffer, at + 2)[0]
                 at += 10
-            else:
+            elif variant == 1:
                 value, at = _trade(buffer, at + 2)
+            else:
+                value, at = _quote(buffer, at + 2)
             append(
                 new(
                     kind,
@@ -146,13 +149,20 @@ def _quality(reader: Reader) -> int:
     return number
 
 
+def _decimal(buffer: bytes, at: int) -> tuple[Decimal, int]:
+    if buffer[at] == 252:
+        zigzag = unpack_u32(buffer, at + 1)[0]
+        at += 5
+    else:
+        zigzag, at = integer(buffer, at)
+    return from_parts((zigzag >> 1) ^ -(zigzag & 1), buffer[at]), at + 1
+
+
 def _trade(buffer: bytes, at: int) -> tuple[Trade, int]:
-    zigzag, at = integer(buffer, at)
-    price = from_parts((zigzag >> 1) ^ -(zigzag & 1), buffer[at])
-    zigzag, at = integer(buffer, at + 1)
-    size = from_parts((zigzag >> 1) ^ -(zigzag & 1), buffer[at])
-    has_side = buffer[at + 1]
-    at += 2
+    price, at = _decimal(buffer, at)
+    size, at = _decimal(buffer, at)
+    has_side = buffer[at]
+    at += 1
     side = 0
     if has_side:
         if has_side != 1:
@@ -162,6 +172,21 @@ def _trade(buffer: bytes, at: int) -> tuple[Trade, int]:
         if side >= len(_SIDES):
             raise MalformedError(f"unknown variant {number}, expected less than 2")
     return _new(Trade, (price, size, _SIDES[side])), at
+
+
+def _quote(buffer: bytes, at: int) -> tuple[Quote, int]:
+    fields: list[Decimal | None] = []
+    for _ in Quote._fields:
+        is_there = buffer[at]
+        at += 1
+        if is_there == 1:
+            field, at = _decimal(buffer, at)
+            fields.append(field)
+        elif is_there == 0:
+            fields.append(None)
+        else:
+            raise MalformedError(f"expected 0 or 1 for a boolean, got {is_there}")
+    return _new(Quote, fields), at
 
 
 #: In ascending order of position.
