@@ -30,7 +30,7 @@ def all_harms(moment: Moment) -> list[Step]:
     later: list[Step] = []
     if moment in ("request", "response"):
         later = [Step("welcome", "cut", "nothing")]
-    elif moment in ("welcome", "subscribe", "resumed", "catch_up"):
+    elif moment in ("welcome", "subscribe", "resumed", "live", "catch_up"):
         later = [Step("live", "cut", "one")]
     return [
         *(Step(moment, "cut", part) for part in PARTS),
