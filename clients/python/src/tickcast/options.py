@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import random
 import ssl as tls
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
+from typing import TypeAlias
 
-from .connection.clock import now
-from .connection.tokens import TokenSource
 from .values import Encoding, Topics
 
+#: Returns the newest token, or an awaitable of it.
+TokenSource: TypeAlias = Callable[[], str | Awaitable[str]]
+
 ENCODINGS = ("bincode", "json")
+
+
+_ORIGIN_NS = time.time_ns() - time.monotonic_ns()
+
+
+def now() -> int:
+    """This program's clock in nanoseconds since 1970, which is never set back."""
+    return _ORIGIN_NS + time.monotonic_ns()
 
 
 @dataclass(slots=True, kw_only=True)

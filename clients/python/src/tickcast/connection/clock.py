@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 
 from ..answers import ClockEstimate
@@ -10,13 +9,6 @@ from ..wire.messages import TimeAnswer
 
 #: The newest answers count. Older ones are dropped, because clocks drift.
 SAMPLES_MAX = 8
-
-_ORIGIN_NS = time.time_ns() - time.monotonic_ns()
-
-
-def now() -> int:
-    """This program's clock in nanoseconds since 1970, which is never set back."""
-    return _ORIGIN_NS + time.monotonic_ns()
 
 
 class Clock:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import TypeAlias
 
 from ..backoff import is_about_token
-
-#: Returns the newest token, or an awaitable of it.
-TokenSource: TypeAlias = Callable[[], str | Awaitable[str]]
+from ..options import TokenSource
 
 #: A refused token is shown again after this time: an operator may have allowed it meanwhile.
 REFUSED_REST_NS = 60_000_000_000
