@@ -18,15 +18,21 @@ _TEXT_MAX = 256
 #: More digits than a mantissa of 64 bits has, so that a product of one with a power of ten is
 #: exact, whatever the program has set in its own context.
 _exact = Context(prec=40, Emin=-999, Emax=999)
-_multiply = _exact.multiply
-_UNITS = tuple(Decimal(f"1E-{scale}") for scale in range(SCALE_MAX + 1))
+multiply = _exact.multiply
+#: One, with each number of decimal places.
+UNITS = tuple(Decimal(f"1E-{scale}") for scale in range(SCALE_MAX + 1))
+
+
+def too_many_places(scale: int) -> MalformedError:
+    """The error for more digits after the point than a decimal may have."""
+    return MalformedError(f"{scale} decimal places are too many (limit {SCALE_MAX})")
 
 
 def from_parts(mantissa: int, scale: int) -> Decimal:
     """Such as 3943248 and 2 for 39432.48. Zeros at the end are kept."""
     if scale > SCALE_MAX:
-        raise MalformedError(f"{scale} decimal places are too many (limit {SCALE_MAX})")
-    return _multiply(mantissa, _UNITS[scale])
+        raise too_many_places(scale)
+    return multiply(mantissa, UNITS[scale])
 
 
 def to_parts(value: Decimal) -> tuple[int, int]:
@@ -37,7 +43,7 @@ def to_parts(value: Decimal) -> tuple[int, int]:
     if not isinstance(exponent, int):
         raise MalformedError(f"{value} is no decimal that can be sent: it must be finite")
     if -exponent > SCALE_MAX:
-        raise MalformedError(f"{-exponent} decimal places are too many (limit {SCALE_MAX})")
+        raise too_many_places(-exponent)
     if exponent > SCALE_MAX + 1 and any(digits):
         raise MalformedError(f"{value} has more digits than 64 bits can hold")
     mantissa = int("".join(map(str, digits))) * 10 ** max(min(exponent, SCALE_MAX + 1), 0)

@@ -21,7 +21,7 @@ from .bincode import (
     unpack_u64,
 )
 from .composites import choice, list_of, optional, struct
-from .decimals import from_parts
+from .decimals import SCALE_MAX, UNITS, multiply, too_many_places
 from .types import Type, string, time, u32, u64
 
 QUALITIES: tuple[Quality, ...] = ("live", "retained", "stale", "historical")
@@ -155,7 +155,10 @@ def _decimal(buffer: bytes, at: int) -> tuple[Decimal, int]:
         at += 5
     else:
         zigzag, at = integer(buffer, at)
-    return from_parts((zigzag >> 1) ^ -(zigzag & 1), buffer[at]), at + 1
+    scale = buffer[at]
+    if scale > SCALE_MAX:
+        raise too_many_places(scale)
+    return multiply(-(zigzag >> 1) - 1 if zigzag & 1 else zigzag >> 1, UNITS[scale]), at + 1
 
 
 def _trade(buffer: bytes, at: int) -> tuple[Trade, int]:
