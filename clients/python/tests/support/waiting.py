@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 
 #: Far more than anything takes on a machine with other work.
-DEADLINE_S = float(os.environ.get("TICKCAST_DEADLINE_S", "120"))
+DEADLINE_S = 120.0
 
 _STEP_S = 0.005
 
