@@ -21,6 +21,7 @@ from tickcast import (
     Event,
     NewUpdate,
     Notice,
+    Options,
     Quote,
     Reset,
     ServerError,
@@ -331,3 +332,19 @@ async def test_a_client_may_be_closed_at_any_moment_of_its_beginning(world: Worl
             await asyncio.sleep(0.0001 if steps % 2 else 0)
         await asyncio.wait_for(client.close(), DEADLINE_S)
         assert client.state == "closed"
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.001, 0.01, 0.1])
+def test_a_program_ends_although_its_clients_are_not_closed(
+    unused_tcp_port: int, delay_s: float
+) -> None:
+    async def program() -> list[Client]:
+        options = Options(random=lambda: 0.0)
+        clients = [Client(f"ws://127.0.0.1:{unused_tcp_port}/ws", options) for _ in range(20)]
+        for client in clients:
+            client.start()
+        await asyncio.sleep(delay_s)
+        return clients
+
+    # `run` cancels all tasks, and waits until they have ended.
+    assert [client.state for client in asyncio.run(program())] == ["closed"] * 20

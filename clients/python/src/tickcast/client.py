@@ -21,6 +21,7 @@ from .answers import (
 from .errors import ClosedError, DisconnectedError
 from .events import ClientState
 from .options import Options
+from .patience import at_most
 from .session import NORMAL, Listener, Session
 from .stats import ClientStats
 from .subscription.delivery import Callback
@@ -74,7 +75,7 @@ class Client:
     async def __aenter__(self) -> Client:
         timeout = self._session.options.ready_timeout_s
         try:
-            await asyncio.wait_for(self.ready(), timeout)
+            await at_most(self.ready(), timeout)
         except asyncio.TimeoutError:
             end = self._session.end
             reason = "there is no answer" if end is None else end.reason

@@ -39,6 +39,7 @@ from .events import (
     Notice,
 )
 from .options import Options
+from .patience import finish
 from .stats import ClientStats
 from .subscription.registry import SubscriptionRegistry
 from .wire.messages import (
@@ -106,7 +107,7 @@ class Session:
         self._comes_back = False
         self._task: asyncio.Task[None] | None = None
         #: What `close` interrupts: an attempt to connect, or a wait.
-        self._step: asyncio.Future[Any] | None = None
+        self._step: asyncio.Task[Any] | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[Welcome] | None = None
 
@@ -270,7 +271,7 @@ class Session:
         """One connection, or one attempt."""
         self._change(ConnectionChanged("connecting", self.end))
         try:
-            opened = await self._interruptible(self._attempt())
+            opened = await self._interruptible(self._connect(), self.options.connect_timeout_s)
         except asyncio.TimeoutError:
             return End(ABNORMAL, f"no welcome after {self.options.connect_timeout_s} seconds")
         except DisconnectedError as error:
@@ -293,9 +294,6 @@ class Session:
         finally:
             self._disconnected()
 
-    async def _attempt(self) -> tuple[Connection, Welcome]:
-        return await asyncio.wait_for(self._connect(), self.options.connect_timeout_s)
-
     async def _connect(self) -> tuple[Connection, Welcome]:
         try:
             token, refusal = await self._tokens.for_attempt()
@@ -317,20 +315,21 @@ class Session:
             self._tokens.accepted(token)
         return opened
 
-    async def _interruptible(self, step: Coroutine[Any, Any, A]) -> A | None:
+    async def _interruptible(
+        self, step: Coroutine[Any, Any, A], timeout_s: float | None = None
+    ) -> A | None:
         """Awaits a step that `close` may end early: then the result is None."""
-        self._step = asyncio.ensure_future(step)
+        task = self._step = asyncio.get_running_loop().create_task(step)
         if self.is_closing:
-            self._step.cancel()
+            task.cancel()
         try:
-            result: A = await self._step
+            return await finish(task, timeout_s)
         except asyncio.CancelledError:
-            if not self.is_closing:
-                raise
-            return None
+            if self.is_closing and task.cancelled():
+                return None
+            raise
         finally:
             self._step = None
-        return result
 
     def _welcomed(self, welcome: Welcome) -> None:
         self.stats.connections += 1

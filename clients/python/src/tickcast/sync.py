@@ -28,6 +28,7 @@ from .client import Client as AsyncClient
 from .errors import ClosedError
 from .events import Batch, ClientState, Event, SubscriptionState, TopicStatus
 from .options import Options
+from .patience import at_most
 from .session import Listener
 from .stats import ClientStats, SubscriptionStats
 from .subscription.subscription import Subscription as AsyncSubscription
@@ -249,7 +250,7 @@ class Subscription:
 
         async def take() -> Event | None:
             try:
-                return await asyncio.wait_for(self._subscription.next(), timeout_s)
+                return await at_most(self._subscription.next(), timeout_s)
             except asyncio.TimeoutError:
                 raise TimeoutError(f"no event after {timeout_s} seconds") from None
 
