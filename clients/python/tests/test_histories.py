@@ -187,7 +187,7 @@ async def test_clients_that_come_and_go_see_each_update_once_or_counted_as_lost(
     flags = ("--feed", "none", "--shards", "2", "--tape", TAPE, "--heartbeat", "100ms")
     server = await world.server(*flags)
     truth = Truth()
-    source = Source(world.client(server.url), truth, PER_INTERVAL)
+    source = Source(server.url, truth, PER_INTERVAL)
     await source.start()
     seen, kills = Seen(), Counter[str]()
     numbers = iter(range(SEED * 1_000_000, SEED * 1_000_000 + HISTORIES))
@@ -236,12 +236,13 @@ async def test_clients_of_a_server_that_is_killed_again_and_again_start_afresh_e
             tracked.take(event, subscription.token)
 
     for life in range(lives):
-        publisher = world.client(f"ws://127.0.0.1:{port}/ws", random=lambda: 0.0)
-        epoch = (await publisher.ready()).epoch
-        truths[epoch] = truth = Truth(life)
+        truth = Truth(life)
+        source = Source(server.url, truth, PER_INTERVAL)
+        await source.connect()
+        epoch = source.epoch
+        truths[epoch] = truth
         if life == 0:
             tasks = [asyncio.create_task(follow(*follower)) for follower in followers]
-        source = Source(publisher, truth, PER_INTERVAL)
         await source.start()
         await truth.reaches(1_000)
         last = await source.stop()

@@ -77,7 +77,7 @@ async def follow(subscription: Subscription, tracked: Tracked) -> None:
 async def test_nothing_is_lost_or_repeated_with_any_harm_at_any_moment(world: World) -> None:
     server = await world.server("--feed", "none", *TAPE, *HEARTBEAT)
     truth = Truth()
-    source = Source(world.client(server.url), truth, PER_INTERVAL)
+    source = Source(server.url, truth, PER_INTERVAL)
     await source.start()
     proxies: list[HostileProxy] = []
     clients: list[Client] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -346,5 +347,8 @@ def test_a_program_ends_although_its_clients_are_not_closed(
         await asyncio.sleep(delay_s)
         return clients
 
-    # `run` cancels all tasks, and waits until they have ended.
-    assert [client.state for client in asyncio.run(program())] == ["closed"] * 20
+    # `run` cancels all tasks, and waits until they have ended. It has a thread of its own, because
+    # it takes away the event loop of its thread.
+    with ThreadPoolExecutor(1) as pool:
+        clients = pool.submit(asyncio.run, program()).result(DEADLINE_S)
+    assert [client.state for client in clients] == ["closed"] * 20

@@ -8,10 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
+from typing import TypeVar
 
-from tickcast import Client, DisconnectedError, NewUpdate, Update, Value
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from tickcast import NewUpdate, Update, Value, Welcome
+from tickcast.wire.codec import decode_bincode, encode_bincode
+from tickcast.wire.messages import CLIENT, SERVER, ErrorMessage, Publish, Published
+from tickcast.wire.topic_table import TopicTable
 
 from .waiting import until
+
+T = TypeVar("T")
 
 #: Topics that change all the time: `m/0/0` to `m/7/7`.
 MOVING = 64
@@ -134,17 +144,30 @@ class Source:
     #: Of a burst: far below the longest message that a server accepts.
     PER_PUBLISH = 500
 
-    def __init__(self, client: Client, truth: Truth, per_interval: int) -> None:
-        self._client = client
+    def __init__(self, url: str, truth: Truth, per_interval: int) -> None:
+        self._url = url
+        self._socket: ClientConnection | None = None
+        self._topics = TopicTable()
         self._truth = truth
         self._per_interval = per_interval
         self._publishing = asyncio.Lock()
         self._is_stopped = False
         self._task: asyncio.Task[None] | None = None
+        #: Of the server.
+        self.epoch = ""
+
+    async def connect(self) -> None:
+        """Learns the epoch."""
+        # Not this package's client, which would give a silent server up, as it may be on a machine
+        # with other work.
+        protocol = Subprotocol("tickcast.v1.bincode")
+        self._socket = await connect(self._url, subprotocols=[protocol], ping_interval=None)
+        self.epoch = (await self._next(Welcome)).epoch
 
     async def start(self) -> None:
         """Returns when the long values are on the tape."""
-        await self._client.ready()
+        if self._socket is None:
+            await self.connect()
         for _ in range(BULK // self.BULK_PER_PUBLISH):
             await self._publish(self.BULK_PER_PUBLISH)
         self._task = asyncio.create_task(self._run())
@@ -154,6 +177,8 @@ class Source:
         self._is_stopped = True
         if self._task is not None:
             await self._task
+        if self._socket is not None:
+            await self._socket.close()
         return self._truth.head
 
     async def _run(self) -> None:
@@ -162,7 +187,7 @@ class Source:
         while not self._is_stopped:
             try:
                 await self._publish(self._per_interval)
-            except DisconnectedError as error:
+            except ConnectionClosed as error:
                 # Perhaps the test has killed the server.
                 self._truth.failure = error
                 return
@@ -179,5 +204,19 @@ class Source:
 
     async def _publish(self, count: int) -> None:
         async with self._publishing:
-            position = await self._client.publish_all(self._truth.publish(count))
-            assert position == self._truth.head, "another publisher"
+            assert self._socket is not None
+            request = Publish(1, self._truth.publish(count))
+            await self._socket.send(encode_bincode(CLIENT, request, self._topics))
+            published = await self._next(Published)
+            assert published.position == self._truth.head, "another publisher"
+
+    async def _next(self, kind: type[T]) -> T:
+        """The next message of a kind."""
+        assert self._socket is not None
+        while True:
+            data = await self._socket.recv()
+            assert isinstance(data, bytes)
+            message = decode_bincode(SERVER, data, self._topics)
+            if isinstance(message, kind):
+                return message
+            assert not isinstance(message, ErrorMessage), message
