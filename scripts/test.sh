@@ -65,7 +65,7 @@ headline "Python client"
     "$venv/bin/ruff" check
     "$venv/bin/ruff" format --check
     "$venv/bin/mypy"
-    # With 150 random lives of clients. TICKCAST_HISTORIES=1000 takes minutes.
+    # With 100 random lives of clients. TICKCAST_HISTORIES=1000 takes minutes.
     "$venv/bin/pytest" --quiet
 )
 

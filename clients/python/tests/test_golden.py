@@ -137,7 +137,7 @@ def test_the_fast_reader_of_updates_reads_what_the_table_says() -> None:
         message = decode_bincode(SERVER, bytes_of(name), introduced())
         writer = Writer(introduced())
         updates_by_table.write(writer, message.updates * 3)
-        for attempt in range(10 * MUTATIONS_PER_FILE):
+        for attempt in range(4 * MUTATIONS_PER_FILE):
             base = bytes(writer.buffer)
             damaged = base if attempt == 0 else mutated(random_, base)
             fast = read_list(damaged, is_fast=True)

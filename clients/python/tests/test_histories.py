@@ -25,7 +25,7 @@ from tickcast import Client, Options, Subscription, Token, Topics
 from tickcast.values import Encoding, Mode
 
 #: The test command runs some of the thousand: see the package's README.
-HISTORIES = int(os.environ.get("TICKCAST_HISTORIES", "150"))
+HISTORIES = int(os.environ.get("TICKCAST_HISTORIES", "100"))
 SEED = int(os.environ.get("TICKCAST_SEED", "1"))
 
 #: Clients that come and go at the same time. They mostly wait.

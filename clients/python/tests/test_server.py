@@ -326,7 +326,7 @@ async def test_a_missing_page_is_a_reason_that_names_the_status(world: World) ->
 
 async def test_a_client_may_be_closed_at_any_moment_of_its_beginning(world: World) -> None:
     server = await world.server(*QUIET)
-    for steps in range(120):
+    for steps in range(60):
         client = Client(server.url)
         client.start()
         for _ in range(steps):
