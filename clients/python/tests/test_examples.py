@@ -98,8 +98,9 @@ async def test_resume_writes_each_update_across_restarts(world: World, tmp_path:
 
 
 def load() -> nbformat.NotebookNode:
-    notebook: nbformat.NotebookNode = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
-    return notebook
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    found: nbformat.NotebookNode = nbformat.reads(text, 4)  # type: ignore[no-untyped-call]
+    return found
 
 
 def pictures(notebook: nbformat.NotebookNode) -> int:

@@ -1,4 +1,7 @@
-"""The examples of README.md run as they are, apart from the server's address."""
+"""The examples of README.md, of the package and of the project, run as they are.
+
+Only the server's address is replaced.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,16 @@ from test_examples import output_until
 
 from tickcast import Client
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PLACES = (Path(__file__).parents[1], Path(__file__).parents[3])
+TEXT = "".join((place / "README.md").read_text(encoding="utf-8") for place in PLACES)
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 #: What each block prints.
 EXPECTED = [
     r"^market/\S+ (Trade|Quote)\(",
     r"^market/\S+ \d+ (Trade|Quote)\(",
     r"(?s)^1 0\.25\n39432\.480\n.*^lab/gold Trade\(price=Decimal\('39432\.480'\)",
     r"decimal128\(38, 18\)",
+    r"^market/\S+/trade \d+(\.\d+)?$",
 ]
 
 
@@ -37,6 +42,6 @@ async def test_the_examples_of_the_readme_run(
         # Until there is something to make tables of.
         client: Client = world.client(server.url)
         await client.subscribe("market/+/trade", mode="every").next()
-    code = BLOCKS[number].replace("ws://localhost:7400/ws", server.url)
+    code = re.sub(r"ws://[^\"]+:7400/ws", server.url, BLOCKS[number])
     assert code != BLOCKS[number]
     await output_until(EXPECTED[number], "-c", code)

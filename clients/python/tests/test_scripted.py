@@ -371,7 +371,8 @@ async def test_publishing_returns_a_position_or_raises_the_reason(stage: Stage) 
     await peer.send(ErrorMessage(None, 301, "not allowed", False, None))
     await until(lambda: any(isinstance(notice, Failure) for notice in stage.notices))
 
-    for wrong in (True, None, object(), Decimal("1"), Trade(1.5, Decimal("1"))):  # type: ignore[arg-type]
+    half_exact = Trade(1.5, Decimal("1"))  # type: ignore[arg-type]
+    for wrong in (True, None, object(), Decimal("1"), half_exact):
         with pytest.raises(MalformedError):
             await client.publish("a", wrong)  # type: ignore[arg-type]
     with pytest.raises(TooLongError, match="limit of the server: 65536"):
