@@ -24,6 +24,7 @@ from tickcast import (
     Notice,
     connect,
 )
+from tickcast.values import Encoding
 
 ROLES = '[roles.trader]\nsubscribe = ["eu/#"]\nhistory = ["eu/#"]\npublish = ["eu/#"]\n'
 
@@ -62,7 +63,7 @@ def failures(notices: list[Notice]) -> str:
 
 
 async def test_a_token_that_expires_is_renewed_and_the_subscriptions_stay(
-    world: World, encoding: str, tmp_path: Path
+    world: World, encoding: Encoding, tmp_path: Path
 ) -> None:
     identities = Identities(tmp_path, ROLES)
     server = await world.server("--feed", "none", "--identities", str(identities.path))
@@ -86,7 +87,7 @@ async def test_a_token_that_expires_is_renewed_and_the_subscriptions_stay(
 
 
 async def test_after_a_token_has_expired_a_client_waits_for_another_one_and_resumes(
-    world: World, encoding: str, tmp_path: Path
+    world: World, encoding: Encoding, tmp_path: Path
 ) -> None:
     identities = Identities(tmp_path, ROLES)
     server = await world.server("--feed", "none", "--identities", str(identities.path))
@@ -110,7 +111,7 @@ async def test_after_a_token_has_expired_a_client_waits_for_another_one_and_resu
 
 
 async def test_what_is_no_longer_allowed_ends_with_reason_and_position(
-    world: World, encoding: str, tmp_path: Path
+    world: World, encoding: Encoding, tmp_path: Path
 ) -> None:
     identities = Identities(tmp_path, ROLES)
     token = identities.list("tct_listed_token_of_bob", "bob", "trader")
@@ -139,7 +140,7 @@ async def test_what_is_no_longer_allowed_ends_with_reason_and_position(
 
 
 async def test_a_refused_token_is_told_and_another_one_is_taken_without_a_new_client(
-    world: World, encoding: str, tmp_path: Path
+    world: World, encoding: Encoding, tmp_path: Path
 ) -> None:
     identities = Identities(tmp_path, ROLES)
     server = await world.server("--feed", "none", "--identities", str(identities.path))
@@ -159,7 +160,7 @@ async def test_a_refused_token_is_told_and_another_one_is_taken_without_a_new_cl
 
 
 async def test_a_client_trusts_an_authority_of_its_own_and_no_unknown_one(
-    world: World, encoding: str, tmp_path: Path
+    world: World, encoding: Encoding, tmp_path: Path
 ) -> None:
     ca, config = await secure_listener(tmp_path)
     server = await world.server("--feed", "none", "--config", str(config))

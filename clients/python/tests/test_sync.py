@@ -9,6 +9,7 @@ import pytest
 from conftest import World
 
 from tickcast import Batch, ClosedError, DisconnectedError, NewUpdate, ServerError, Trade, sync
+from tickcast.values import Encoding
 
 
 async def in_thread(work: object) -> None:
@@ -19,7 +20,9 @@ async def in_thread(work: object) -> None:
     await asyncio.get_running_loop().run_in_executor(None, work)
 
 
-async def test_a_script_subscribes_publishes_and_reads_history(world: World, encoding: str) -> None:
+async def test_a_script_subscribes_publishes_and_reads_history(
+    world: World, encoding: Encoding
+) -> None:
     server = await world.server("--feed", "none")
 
     def work() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from decimal import Decimal, localcontext
 
 import pytest
 
-from tickcast import Batch, Event, MalformedError, Token, TopicInfo, Topics
+from tickcast import Batch, Event, MalformedError, Options, Token, TopicInfo, Topics
 from tickcast.backoff import Backoff, may_reconnect
 from tickcast.connection.clock import SAMPLES_MAX, Clock
 from tickcast.connection.connection import REASON_MAX_BYTES, fit_reason
 from tickcast.connection.tokens import REFUSED_REST_NS, Tokens
+from tickcast.options import OptionKeywords
 from tickcast.subscription.delivery import Delivery
 from tickcast.wire import topic_table
 from tickcast.wire.decimals import from_parts, from_text, to_parts, to_text
@@ -170,3 +172,8 @@ async def test_a_callback_that_fails_is_reported_and_the_next_event_follows() ->
 def test_a_reason_is_shortened_between_two_characters() -> None:
     assert fit_reason("é" * 100) == "é" * (REASON_MAX_BYTES // 2)
     assert fit_reason("short") == "short"
+
+
+def test_type_checkers_know_all_options() -> None:
+    names = [field.name for field in dataclasses.fields(Options)]
+    assert list(OptionKeywords.__annotations__) == names

@@ -6,7 +6,7 @@ import asyncio
 import builtins
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .answers import (
     Candles,
@@ -20,7 +20,7 @@ from .answers import (
 )
 from .errors import ClosedError, DisconnectedError
 from .events import ClientState
-from .options import Options
+from .options import OptionKeywords, Options
 from .patience import at_most
 from .session import NORMAL, Listener, Session
 from .stats import ClientStats
@@ -38,8 +38,13 @@ from .wire.messages import (
     Subscriptions,
 )
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-def connect(url: str, listener: Listener | None = None, **options: Any) -> Client:
+
+def connect(
+    url: str, listener: Listener | None = None, **options: Unpack[OptionKeywords]
+) -> Client:
     """A client for ``async with``, which waits until it is connected.
 
     ``url`` is such as ``ws://localhost:7400/ws``. ``listener`` is called with each notice. The

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict
 
 from .values import Encoding, Topics
 
@@ -24,6 +24,25 @@ _ORIGIN_NS = time.time_ns() - time.monotonic_ns()
 def now() -> int:
     """This program's clock in nanoseconds since 1970, which is never set back."""
     return _ORIGIN_NS + time.monotonic_ns()
+
+
+class OptionKeywords(TypedDict, total=False):
+    """The fields of ``Options`` for type checkers, as ``connect`` takes them."""
+
+    encoding: Encoding
+    token: str | TokenSource | None
+    ca: str | PathLike[str] | None
+    ssl: tls.SSLContext | None
+    topics: Topics | None
+    max_queued_updates: int
+    max_buffered_bytes: int
+    connect_timeout_s: float
+    ready_timeout_s: float | None
+    clock_interval_s: float
+    headers: Mapping[str, str]
+    proxy: str | bool | None
+    random: Callable[[], float]
+    now: Callable[[], int]
 
 
 @dataclass(slots=True, kw_only=True)

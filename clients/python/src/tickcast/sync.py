@@ -12,7 +12,7 @@ import builtins
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .answers import (
     Candles,
@@ -27,17 +27,22 @@ from .answers import (
 from .client import Client as AsyncClient
 from .errors import ClosedError
 from .events import Batch, ClientState, Event, SubscriptionState, TopicStatus
-from .options import Options
+from .options import OptionKeywords, Options
 from .patience import at_most
 from .session import Listener
 from .stats import ClientStats, SubscriptionStats
 from .subscription.subscription import Subscription as AsyncSubscription
 from .values import Mode, NewUpdate, Token, Topics, Update, Value
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 T = TypeVar("T")
 
 
-def connect(url: str, listener: Listener | None = None, **options: Any) -> Client:
+def connect(
+    url: str, listener: Listener | None = None, **options: Unpack[OptionKeywords]
+) -> Client:
     """A client that is connected. See ``tickcast.connect``.
 
     Listeners run in the thread of the client.
