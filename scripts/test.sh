@@ -79,4 +79,22 @@ headline "JavaScript client"
     fi
 )
 
+headline "Python client"
+(
+    # It is kept for the next run.
+    venv=$(realpath -m "${CARGO_TARGET_DIR:-target}/python")
+    TICKCAST_SERVER=$(realpath "$folder/tickcast-server")
+    export TICKCAST_SERVER
+    if ! [[ -x $venv/bin/pip ]]; then python3 -m venv --clear "$venv"; fi
+    cd clients/python
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+        --editable .
+    "$venv/bin/ruff" check
+    "$venv/bin/ruff" format --check
+    "$venv/bin/mypy"
+    # With 100 random lives of clients. TICKCAST_HISTORIES=1000 takes minutes.
+    "$venv/bin/pytest" --quiet
+)
+
 headline "All is well"

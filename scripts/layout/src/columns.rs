@@ -15,7 +15,7 @@ pub(crate) fn check(project: &Project) -> Result<Vec<Finding>, Error> {
             Some((_, "md")) => markdown_prose(text),
             Some((_, "rs")) => comments(text, &["//"]),
             Some((_, "js" | "mjs")) => comments(text, &["//", "/*", "*"]),
-            Some((_, "sh")) => comments(text, &["#"]),
+            Some((_, "py" | "sh")) => comments(text, &["#"]),
             _ => continue,
         };
         for (index, (line, is_prose)) in text.lines().zip(is_prose).enumerate() {

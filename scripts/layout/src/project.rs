@@ -14,7 +14,7 @@ use walkdir::WalkDir;
 const IGNORED: [&str; 4] = [".git", "node_modules", "target", "vendor"];
 
 /// Endings of the files that are read. All others are known by name only.
-const READ: [&str; 6] = [".js", ".md", ".mjs", ".rs", ".sh", ".toml"];
+const READ: [&str; 7] = [".js", ".md", ".mjs", ".py", ".rs", ".sh", ".toml"];
 
 /// A package that is not in Cargo's workspace.
 const JAVASCRIPT: &str = "clients/javascript";

@@ -134,13 +134,14 @@ fn every_environment_variable_in_the_documents_exists() {
         "server/src/simulation",
         "server/tests",
         "clients/javascript/test/support",
+        "clients/python/tests",
     ] {
         let files = WalkDir::new(root().join(folder))
             .into_iter()
             .map(|entry| entry.unwrap());
         let is_source = |path: &std::path::Path| {
             path.extension()
-                .is_some_and(|end| end == "rs" || end == "js")
+                .is_some_and(|end| end == "rs" || end == "js" || end == "py")
         };
         for file in files.filter(|file| is_source(file.path())) {
             sources.push_str(&fs::read_to_string(file.path()).unwrap());

@@ -1,0 +1,1 @@
+"""One connection at a time: the WebSocket, its requests, the clock, tokens."""

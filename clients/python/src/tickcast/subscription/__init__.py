@@ -1,0 +1,1 @@
+"""Subscriptions: one filter each, across all connections."""

@@ -1,0 +1,1 @@
+"""The messages of docs/protocol.md, in both encodings."""
