@@ -8,7 +8,7 @@ use std::{
 
 use tickcast_protocol::recording::{LINE_MAX_BYTES, RecordedLine};
 
-use super::{holds::RecordedTopics, lines::Survey};
+use super::holds::{RecordedTopics, Survey};
 
 /// A file with one line per update.
 #[derive(Debug)]

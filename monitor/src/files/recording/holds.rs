@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tickcast_protocol::topic::Topic;
+use tickcast_protocol::{message::TimeNs, topic::Topic};
 
 use crate::data::format;
 
@@ -42,6 +42,14 @@ pub(crate) struct RecordingHolds {
     pub(crate) full: usize,
     /// Topics of which newest values only were recorded, at least for some time.
     pub(crate) thinned: usize,
+}
+
+/// What is known of a recording before it is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Survey {
+    /// Time of the first and of the last update.
+    pub(super) range: (TimeNs, TimeNs),
+    pub(super) holds: RecordingHolds,
 }
 
 impl RecordedTopics {

@@ -3,9 +3,9 @@
 use std::{io, path::Path};
 
 use tickcast_log::Range;
-use tickcast_protocol::{message::TimeNs, recording::RecordedLine};
+use tickcast_protocol::recording::RecordedLine;
 
-use super::{file_lines::FileLines, holds::RecordingHolds, log_lines::LogLines};
+use super::{file_lines::FileLines, holds::Survey, log_lines::LogLines};
 use crate::data::format;
 
 /// Where the lines are.
@@ -13,14 +13,6 @@ use crate::data::format;
 pub(super) enum Lines {
     File(FileLines),
     Log(Box<LogLines>),
-}
-
-/// What is known before it is played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Survey {
-    /// Time of the first and of the last update.
-    pub(super) range: (TimeNs, TimeNs),
-    pub(super) holds: RecordingHolds,
 }
 
 impl Lines {

@@ -6,7 +6,7 @@ use std::{collections::VecDeque, io, path::Path};
 use tickcast_log::{Entry, Folder, Limits, OpenError, Order, Question, Range, Reader, Wanted};
 use tickcast_protocol::{message::Position, recording::RecordedLine, topic::Filter};
 
-use super::{holds::RecordingHolds, lines::Survey};
+use super::holds::{RecordingHolds, Survey};
 
 /// What is read at once: some milliseconds of work, which fits between two repaints.
 const PART: Limits = Limits {
