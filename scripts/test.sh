@@ -14,7 +14,8 @@ test_all() {
     local folder failed name
     folder=$(mktemp --directory)
     if {
-        cargo test --locked --workspace --no-fail-fast 2>&1 >&3 | tee "$folder/errors" >&2
+        # A process that a test leaves would hold the third pipe open.
+        cargo test --locked --workspace --no-fail-fast 2>&1 >&3 3>&- | tee "$folder/errors" >&2
     } 3>&1 | tee "$folder/output"; then
         return
     fi
