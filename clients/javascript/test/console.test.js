@@ -121,7 +121,8 @@ onPage("the server's close codes arrive as documented", { path: 'try', flags: [.
   await page.click('#violations button:has-text("too long")');
   await logged(page, 'close', 'code: 1009, wasClean: true, reason: "');
 
-  // The server reads on for a second. A browser that stands still for longer sees a broken connection.
+  // The server reads on for a second. A browser that stands still for longer sees a broken
+  // connection.
   for (let attempt = 1; attempt <= 3; attempt++) {
     await page.click('#clear');
     await open(page, JSON_ONLY);
