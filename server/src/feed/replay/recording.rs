@@ -88,8 +88,10 @@ fn named_by_itself(file: &ReplayFile) -> Result<(), String> {
     match file.has_own_topic() {
         false => Ok(()),
         true => Err(format!(
-            "it names its topics itself, so the topic {} cannot be set",
-            file.topic
+            "it names its topics itself, so the topic {} cannot be set: name it alone, as in \
+             --replay-file {}",
+            file.topic,
+            file.path.display()
         )),
     }
 }
