@@ -48,30 +48,32 @@ pub fn export<D: Disk>(
         {
             return;
         }
-        match &entry {
-            Entry::Update { .. } => exported.updates += 1,
-            Entry::Status { .. } => exported.statuses += 1,
-            Entry::Missing { first, end } => {
-                exported.missing += end - first;
-                let problem = format!("positions {first} to {} are missing", end - 1);
-                exported.problems.push(problem);
-            }
-            Entry::Flaw { name, offset, flaw } => {
-                let problem = format!("{name}: at byte {offset}: {flaw}");
-                exported.problems.push(problem);
-            }
-        }
-        let line = match (entry.recorded(), &entry) {
-            (Some(Ok(line)), _) => line,
-            (Some(Err(error)), Entry::Update { head, .. }) => {
-                exported.updates -= 1;
+        let line = match (&entry, entry.recorded()) {
+            (_, Some(Ok(line))) => line,
+            (Entry::Update { head, .. }, Some(Err(error))) => {
                 exported.missing += 1;
                 let problem = format!("update {}: {error}", head.position);
                 exported.problems.push(problem);
                 return;
             }
-            _ => return,
+            (Entry::Missing { first, end }, _) => {
+                exported.missing += end - first;
+                let problem = format!("positions {first} to {} are missing", end - 1);
+                exported.problems.push(problem);
+                return;
+            }
+            (Entry::Flaw { name, offset, flaw }, _) => {
+                let problem = format!("{name}: at byte {offset}: {flaw}");
+                exported.problems.push(problem);
+                return;
+            }
+            // Only an update has bytes that can be wrong.
+            (Entry::Update { .. } | Entry::Status { .. }, _) => return,
         };
+        match line.status {
+            Some(_) => exported.statuses += 1,
+            None => exported.updates += 1,
+        }
         text.clear();
         let written = line.write(&mut text).map_err(io::Error::from);
         result = written.and_then(|()| out.write_all(&text));

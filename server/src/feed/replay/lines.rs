@@ -1,9 +1,6 @@
 //! Lines of JSON, as the monitor records them.
 
-use std::{
-    io::{BufRead, Read},
-    sync::Arc,
-};
+use std::io::{BufRead, Read};
 
 use tickcast_protocol::recording::{LINE_MAX_BYTES, RecordedLine};
 
@@ -64,18 +61,6 @@ impl LineRows {
             Ok(line) => line,
             Err(error) => return chunk.bad_rows.push(BadRow::new(self.line, error)),
         };
-        // Recorded statuses are skipped, because the server computes its own.
-        if let Some(value) = line.value {
-            chunk.rows.push(Row {
-                time_ns: line.time,
-                topic: line.topic,
-                value,
-                unit: line.unit.map(Arc::from),
-                quality: line.quality,
-                source_time_ns: line.source_time,
-                line: self.line,
-                is_further: false,
-            });
-        }
+        chunk.rows.extend(Row::recorded(line, self.line));
     }
 }

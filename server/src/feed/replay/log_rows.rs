@@ -1,11 +1,11 @@
 //! A log on disk, as a recording.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use tickcast_log::{
     Entry, Folder, Limits, OpenError, Order, Question, Reader, Wanted, tools::Range,
 };
-use tickcast_protocol::{codec, message::Position, topic::Filter};
+use tickcast_protocol::{message::Position, topic::Filter};
 
 use super::row::{BadRow, Chunk, Row};
 
@@ -71,20 +71,12 @@ impl LogRows {
         let page = self
             .reader
             .page(&self.question, self.after, PART, |entry| match entry {
-                Entry::Update { head, bytes, info } => {
+                Entry::Update { head, .. } => {
                     last = head.position;
-                    match codec::decode_update_bincode(bytes) {
-                        Ok(update) => chunk.rows.push(Row {
-                            time_ns: update.ingest_time_ns,
-                            topic: info.topic.clone(),
-                            value: update.value,
-                            unit: info.unit.as_deref().map(Arc::from),
-                            quality: update.quality,
-                            source_time_ns: update.source_time_ns,
-                            line: head.position,
-                            is_further: false,
-                        }),
-                        Err(error) => chunk.bad_rows.push(BadRow::new(head.position, error)),
+                    match entry.recorded() {
+                        Some(Ok(line)) => chunk.rows.extend(Row::recorded(line, head.position)),
+                        Some(Err(error)) => chunk.bad_rows.push(BadRow::new(head.position, error)),
+                        None => {}
                     }
                 }
                 Entry::Missing { first, end } => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tickcast_protocol::{
     message::{Quality, TimeNs},
+    recording::RecordedLine,
     topic::Topic,
     value::Value,
 };
@@ -27,6 +28,22 @@ pub struct Row {
     pub line: u64,
     /// Whether it is not the first update of its line.
     pub is_further: bool,
+}
+
+impl Row {
+    /// The update of a line of a recording. A status is none: the server computes its own.
+    pub(super) fn recorded(recorded: RecordedLine, line: u64) -> Option<Self> {
+        Some(Self {
+            time_ns: recorded.time,
+            topic: recorded.topic,
+            value: recorded.value?,
+            unit: recorded.unit.map(Arc::from),
+            quality: recorded.quality,
+            source_time_ns: recorded.source_time,
+            line,
+            is_further: false,
+        })
+    }
 }
 
 /// A line, or a part of one, that cannot be read.
