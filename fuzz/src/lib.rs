@@ -41,7 +41,7 @@ pub use self::{
     host_origin::host_origin,
     inbound::inbound,
     lines::lines,
-    messages::{client_bincode, client_json, server_bincode, server_json},
+    messages::{client_bincode, client_json, posted, server_bincode, server_json},
     metadata::metadata,
     mqtt::mqtt,
     packets::packets,
@@ -62,11 +62,12 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 26] = [
+pub const TARGETS: [(&str, Target); 27] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
     ("server_json", server_json),
+    ("posted", posted),
     ("topics", topics),
     ("decimal", decimal),
     ("payload", payload),

@@ -1,8 +1,8 @@
 //! Messages of clients and servers, in both encodings.
 
 use tickcast_protocol::{
-    codec::{self, Encoding},
-    message::ClientMessage,
+    codec::{self, Encoding, Posted},
+    message::{ClientMessage, Publish},
 };
 
 /// A client's message in bincode.
@@ -38,6 +38,44 @@ fn client(bytes: &[u8], encoding: Encoding) {
         // Compare the bytes, because NaN is not equal to itself.
         assert_eq!(codec::encode_client(&read, encoding), written);
     }
+}
+
+/// The body of a publish over HTTP. What is read of it is what a WebSocket's message with the same
+/// updates says.
+pub fn posted(bytes: &[u8]) {
+    let publish = match codec::decode_posted(bytes) {
+        Ok(Posted::Publish(publish)) => publish,
+        Ok(Posted::Update(update)) => {
+            let alone = codec::decode_posted_update(bytes).expect("it is an update");
+            let publish = |update| {
+                ClientMessage::Publish(Publish {
+                    id: None,
+                    updates: vec![update],
+                })
+            };
+            // Compare the bytes, because NaN is not equal to itself.
+            let [alone, posted] = [alone, update.clone()]
+                .map(|update| codec::encode_client(&publish(update), Encoding::Json));
+            assert_eq!(alone, posted);
+            Publish {
+                id: None,
+                updates: vec![update],
+            }
+        }
+        Err(reason) => {
+            assert!((1..2_000).contains(&reason.len()), "{reason}");
+            return;
+        }
+    };
+    let written = codec::encode_client(&ClientMessage::Publish(publish), Encoding::Json);
+    if written.len() > codec::CLIENT_MESSAGE_MAX_BYTES {
+        return;
+    }
+    let Ok(Posted::Publish(again)) = codec::decode_posted(&written) else {
+        panic!("a message of a WebSocket is a body");
+    };
+    let again = codec::encode_client(&ClientMessage::Publish(again), Encoding::Json);
+    assert_eq!(again, written);
 }
 
 /// JSON cannot express a rate that is not finite. The server refuses one in bincode.

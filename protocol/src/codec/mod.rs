@@ -10,12 +10,14 @@ mod bincode;
 mod json;
 
 mod explain;
+mod posted;
 mod splice;
 
 pub use encoding::{Encoding, SUBPROTOCOL_BINCODE, SUBPROTOCOL_JSON};
 pub use error::CodecError;
 pub use explain::{Unreadable, explain_request};
 pub use limits::{CLIENT_MESSAGE_MAX_BYTES, SERVER_MESSAGE_MAX_BYTES};
+pub use posted::{Posted, decode_posted, decode_posted_update};
 pub use splice::{
     BatchHead, CandlesHead, EncodedIntervals, EncodedUpdates, HistoryHead, append_batch,
     append_batch_count, append_batch_head, append_batch_start, append_batch_topic, append_candle,

@@ -26,6 +26,12 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Problem> {
     check_members(request, &members, true, &mut Path::default())
 }
 
+/// Finds the first problem of an object that is no message by itself.
+pub(super) fn check_object(bytes: &[u8], object: &'static Object) -> Result<(), Problem> {
+    let json = json_syntax::parse(bytes)?;
+    check_kind(Kind::Object(object), &json, &mut Path::default())
+}
+
 fn request(members: &[(String, Json)]) -> Result<&'static Object, Problem> {
     let names = || REQUESTS.iter().map(|request| request.name);
     let must = || {

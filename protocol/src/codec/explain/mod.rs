@@ -61,6 +61,24 @@ pub fn explain_request(bytes: &[u8], encoding: Encoding) -> Unreadable {
     Unreadable { id, code, reason }
 }
 
+/// Explains why a publish without a type cannot be read.
+pub(super) fn explain_publish(bytes: &[u8]) -> String {
+    explain_object(bytes, &schema::PUBLISH)
+}
+
+/// Explains why an update by itself cannot be read.
+pub(super) fn explain_update(bytes: &[u8]) -> String {
+    explain_object(bytes, &schema::UPDATE)
+}
+
+fn explain_object(bytes: &[u8], object: &'static schema::Object) -> String {
+    match json::check_object(bytes, object) {
+        Err(Problem { reason, .. }) => reason,
+        // As above.
+        Ok(()) => ErrorCode::Malformed.text().to_owned(),
+    }
+}
+
 /// Whether the table finds nothing wrong with a request.
 #[cfg(test)]
 fn is_readable(bytes: &[u8], encoding: Encoding) -> bool {

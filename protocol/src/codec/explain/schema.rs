@@ -71,13 +71,7 @@ pub(super) const REQUESTS: &[Object] = &[
         name: "unsubscribe",
         members: &[ID, required("channels", Kind::List(&Kind::U32))],
     },
-    Object {
-        name: "publish",
-        members: &[
-            optional("id", Kind::U32),
-            required("updates", Kind::List(&Kind::Object(&UPDATE))),
-        ],
-    },
+    PUBLISH,
     Object {
         name: "time",
         members: &[ID, required("client_time_ns", Kind::Time)],
@@ -123,6 +117,15 @@ pub(super) const REQUESTS: &[Object] = &[
 
 const _: () = assert!(REQUESTS.len() == ClientMessage::TYPES.len());
 
+/// A publish, for one that has no type.
+pub(super) const PUBLISH: Object = Object {
+    name: "publish",
+    members: &[
+        optional("id", Kind::U32),
+        required("updates", Kind::List(&Kind::Object(&UPDATE))),
+    ],
+};
+
 const ID: Member = Member {
     name: "id",
     kind: Kind::U32,
@@ -151,7 +154,8 @@ const RESUME: Object = Object {
     ],
 };
 
-const UPDATE: Object = Object {
+/// One update of a publish.
+pub(super) const UPDATE: Object = Object {
     name: "an update",
     members: &[
         required("topic", Kind::Text),
