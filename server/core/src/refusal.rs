@@ -5,6 +5,8 @@ use tickcast_protocol::{
     topic::{TOPIC_MAX_BYTES, TopicError},
 };
 
+use crate::stats::LimitOf;
+
 /// Characters of a text that is too long, in a refusal.
 const SHOWN_MAX_CHARS: usize = 60;
 
@@ -22,6 +24,27 @@ impl Refusal {
     pub fn new(code: ErrorCode, reason: impl Into<String>) -> Self {
         let reason = reason.into();
         Self { code, reason }
+    }
+
+    /// A refusal of a publish, because the publishes before it were above a limit.
+    pub(crate) fn too_many_publishes(of: LimitOf) -> Self {
+        let (whose, settings) = match of {
+            LimitOf::Connection => (
+                "this connection has",
+                "the settings publish_updates_per_s and publish_bytes_per_s",
+            ),
+            LimitOf::Identity => (
+                "all connections of your identity together have",
+                "its role's publish_updates_per_s and publish_bytes_per_s",
+            ),
+            LimitOf::Address => (
+                "all connections of your address together have",
+                "the settings publish_updates_per_address_per_s and \
+                 publish_bytes_per_address_per_s",
+            ),
+        };
+        let reason = format!("{whose} published more than allowed by {settings}: try again later");
+        Self::new(ErrorCode::TooManyRequests, reason)
     }
 
     /// A refusal of a topic or a filter. Of a text that is too long it repeats only the start.

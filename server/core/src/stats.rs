@@ -116,6 +116,10 @@ pub struct ShardStats {
     pub log_window_bytes: Number,
     /// Subscriptions that read the log now.
     pub log_readers: Number,
+    /// Requests without a connection whose updates are on the tape.
+    pub posts: Number,
+    /// Updates of these.
+    pub posted_updates: Number,
     /// Messages after which a connection was not read for a while, because it published more than
     /// its limits allow.
     pub publish_pauses: Number,

@@ -59,6 +59,8 @@ const SHARD: &[Metric<ShardStats>] = &[
     (GAUGE, "behind", "Connections whose socket is full now", |s| &s.behind),
     (GAUGE, "lag_updates", "Updates on the tape that the slowest subscription has not received", |s| &s.lag_updates),
     (COUNTER, "subscriptions_forbidden", "Subscriptions ended because they are no longer allowed", |s| &s.forbidden),
+    (COUNTER, "http_publishes", "Requests of /v1/publish whose updates are on the tape", |s| &s.posts),
+    (COUNTER, "http_published_updates", "Updates of these requests", |s| &s.posted_updates),
     (COUNTER, "publish_pauses", "Times a client was read later because it published above its limits", |s| &s.publish_pauses),
     (COUNTER, "data_reads", "Parts of the log on disk read for subscribers beyond the tape", |s| &s.log_reads),
     (COUNTER, "data_read_bytes", "Bytes of the updates in these parts", |s| &s.log_read_bytes),

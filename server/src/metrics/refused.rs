@@ -31,6 +31,12 @@ pub(crate) enum RefusalReason {
     AddressRequests,
     /// All connections of its identity together send more requests than its role allows.
     IdentityRequests,
+    /// The body of a publish is too long, of another type, or cannot be read.
+    Body,
+    /// A client publishes more than it may: updates, bytes, or new topics.
+    Publishes,
+    /// The log on disk takes no updates.
+    NotRecorded,
     /// The server is draining.
     Draining,
     /// It speaks TLS, or begins with a PROXY header, at a listener without.
@@ -39,7 +45,7 @@ pub(crate) enum RefusalReason {
 
 impl RefusalReason {
     /// All reasons.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Connections,
         Self::Descriptors,
         Self::Host,
@@ -53,6 +59,9 @@ impl RefusalReason {
         Self::IdentityConnections,
         Self::AddressRequests,
         Self::IdentityRequests,
+        Self::Body,
+        Self::Publishes,
+        Self::NotRecorded,
         Self::Draining,
         Self::Preamble,
     ];
@@ -73,6 +82,9 @@ impl RefusalReason {
             Self::IdentityConnections => "identity_connections",
             Self::AddressRequests => "address_requests",
             Self::IdentityRequests => "identity_requests",
+            Self::Body => "body",
+            Self::Publishes => "publishes",
+            Self::NotRecorded => "not_recorded",
             Self::Draining => "draining",
             Self::Preamble => "preamble",
         }

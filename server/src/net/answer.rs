@@ -1,6 +1,6 @@
 //! Plain HTTP answers, and the answers that both addresses give.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -105,6 +105,13 @@ pub(super) fn try_later(status: StatusCode, reason: impl Into<String>) -> Answer
 
 pub(super) fn retry_after(mut answer: Answer, seconds: &'static str) -> Answer {
     let seconds = HeaderValue::from_static(seconds);
+    answer.headers_mut().insert(RETRY_AFTER, seconds);
+    answer
+}
+
+/// Says after which time it is worth to try again, in whole seconds.
+pub(super) fn retry_in(mut answer: Answer, wait: Duration) -> Answer {
+    let seconds = HeaderValue::from(wait.as_secs() + 1);
     answer.headers_mut().insert(RETRY_AFTER, seconds);
     answer
 }

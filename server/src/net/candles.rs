@@ -1,6 +1,6 @@
 //! The answer of `/v1/candles`: candles or rows of one topic, as JSON.
 
-use hyper::{Request, StatusCode, body::Incoming};
+use hyper::{Request, StatusCode};
 use tickcast_core::{
     candles::{CANDLES_ANSWER_MAX, CandlesQuestion, Excerpt},
     identity::{Standing, Who},
@@ -75,7 +75,7 @@ impl Params {
 }
 
 impl Routes {
-    pub(super) async fn candles(&self, request: &Request<Incoming>, ends: Ends) -> Answer {
+    pub(super) async fn candles(&self, request: &Request<()>, ends: Ends) -> Answer {
         let standing = match self.known(request, ends) {
             Ok(standing) => standing,
             Err(refusal) => return *refusal,

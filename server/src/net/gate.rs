@@ -34,6 +34,9 @@ pub(super) const READING: &str = "GET, HEAD, OPTIONS";
 /// The methods of the paths of WebSockets.
 pub(super) const HANDSHAKE: &str = "GET, OPTIONS";
 
+/// The methods of the paths that a program posts to.
+pub(super) const POSTING: &str = "POST, OPTIONS";
+
 /// Both ends of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ends {
@@ -163,6 +166,9 @@ impl Gate {
             | RefusalReason::IdentityConnections
             | RefusalReason::AddressRequests
             | RefusalReason::IdentityRequests
+            | RefusalReason::Body
+            | RefusalReason::Publishes
+            | RefusalReason::NotRecorded
             | RefusalReason::Draining => {
                 tracing::debug!(reason = name, count, %peer, "refused: {message}");
             }
@@ -208,8 +214,10 @@ pub(super) fn share_preflight(
     if method != Method::OPTIONS || !request.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
         return;
     }
-    // Libraries for event streams send these two headers, which a browser asks about first.
-    let headers = HeaderValue::from_static("authorization, cache-control, last-event-id");
+    // Libraries for event streams send two of these headers, and a publish the last one. A browser
+    // asks about them first.
+    let headers =
+        HeaderValue::from_static("authorization, cache-control, last-event-id, content-type");
     answer.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static(methods),
@@ -354,7 +362,7 @@ mod tests {
             let (methods, headers, age) = match is_told {
                 true => (
                     "GET, HEAD",
-                    "authorization, cache-control, last-event-id",
+                    "authorization, cache-control, last-event-id, content-type",
                     "600",
                 ),
                 false => ("", "", ""),

@@ -18,6 +18,7 @@
 //! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
 //! | `candles`, `questions` | `/v1/candles`, and questions about the past over HTTP |
 //! | `history` | `/v1/history`: the updates of a topic in a range |
+//! | `publish` | `/v1/publish`: takes updates in |
 //! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
 //! | `event_stream`, `pipe`, `http_stream` | server-sent events |
 //! | `stream`, [`outlet`], `ring_writer`, `unsent` | connections, with and without TLS, and where the shard writes to |
@@ -68,6 +69,7 @@ mod tickets;
 
 mod outlet;
 mod pipe;
+mod publish;
 mod questions;
 mod ring_writer;
 mod session;

@@ -3,17 +3,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hyper::{
-    StatusCode,
-    header::{HeaderValue, RETRY_AFTER},
-};
+use hyper::StatusCode;
 use tickcast_core::{
     identity::Standing,
     totals::{TotalLimits, Totals},
 };
 
 use super::{
-    answer::{Answer, text},
+    answer::{Answer, retry_in, text},
     gate::Ends,
     routes::Routes,
 };
@@ -60,9 +57,7 @@ impl Routes {
     ) -> Box<Answer> {
         let message = limits.too_many_requests(whose);
         self.gate.note(reason, ends.peer, &message);
-        let mut answer = text(StatusCode::TOO_MANY_REQUESTS, message);
-        let seconds = HeaderValue::from(wait.as_secs() + 1);
-        answer.headers_mut().insert(RETRY_AFTER, seconds);
-        Box::new(answer)
+        let answer = text(StatusCode::TOO_MANY_REQUESTS, message);
+        Box::new(retry_in(answer, wait))
     }
 }

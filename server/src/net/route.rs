@@ -17,6 +17,8 @@ pub(super) enum Route {
     Candles,
     /// The updates of a topic in a range.
     History,
+    /// Updates of a program.
+    Publish,
     /// Tickets for event streams.
     Ticket,
     /// Whether the server is alive.
@@ -57,6 +59,7 @@ impl Route {
             "/v1/stream" => Self::Stream,
             "/v1/candles" => Self::Candles,
             "/v1/history" => Self::History,
+            "/v1/publish" => Self::Publish,
             "/v1/ticket" => Self::Ticket,
             "/" => Self::Welcome,
             // Browsers request this path on their own for pages without an icon.
@@ -76,7 +79,12 @@ impl Route {
     pub(super) fn is_shared(self) -> bool {
         matches!(
             self,
-            Self::Latest | Self::Stream | Self::Candles | Self::History | Self::Ticket
+            Self::Latest
+                | Self::Stream
+                | Self::Candles
+                | Self::History
+                | Self::Publish
+                | Self::Ticket
         )
     }
 }
@@ -95,13 +103,14 @@ mod tests {
 
     /// Each path, its route, whether it is a WebSocket's, and whether pages of the settings'
     /// origins may read it.
-    const ROUTES: [(&str, Route, bool, bool); 15] = [
+    const ROUTES: [(&str, Route, bool, bool); 16] = [
         ("/ws", Subscribe, true, false),
         ("/echo", Echo, true, false),
         ("/v1/latest", Latest, false, true),
         ("/v1/stream", Stream, false, true),
         ("/v1/candles", Candles, false, true),
         ("/v1/history", History, false, true),
+        ("/v1/publish", Publish, false, true),
         ("/v1/ticket", Ticket, false, true),
         ("/healthz", Healthz, false, false),
         ("/readyz", Readyz, false, false),

@@ -19,6 +19,7 @@ use hyper::{
 use tickcast_core::{
     identity::Standing,
     permissions::Access,
+    shard::Publisher,
     totals::{TotalLimits, Totals},
 };
 use tokio::{sync::Semaphore, task::spawn_local};
@@ -93,6 +94,8 @@ pub(super) struct Connection {
     is_limited: bool,
     /// The connection, for the bounds of an event stream.
     link: HttpLink,
+    /// What its publishes share.
+    publisher: RefCell<Option<Publisher>>,
     /// Set by the request that upgrades the connection.
     session: RefCell<Option<Session>>,
 }
@@ -108,6 +111,16 @@ impl Client<'_> {
     /// The connection, for the bounds of an event stream.
     pub(super) fn link(&self) -> HttpLink {
         self.connection.link.clone()
+    }
+
+    /// What the publishes of its connection share, once there was one.
+    pub(super) fn publisher(&self) -> &RefCell<Option<Publisher>> {
+        &self.connection.publisher
+    }
+
+    /// What all connections of its address use together, if the settings limit that.
+    pub(super) fn limited_totals(&self) -> Option<&Arc<Totals>> {
+        self.totals().filter(|_| self.connection.is_limited)
     }
 
     /// What all connections of its address use together, if they are counted.
@@ -126,7 +139,7 @@ impl Client<'_> {
                 name: is_hidden.then(|| peer.to_string().into()),
                 access,
                 standing,
-                address: self.totals().filter(|_| connection.is_limited).cloned(),
+                address: self.limited_totals().cloned(),
             },
             permit: self.permit.clone(),
         }
@@ -190,6 +203,7 @@ impl Routes {
             info,
             link: stream.link(),
             permit,
+            publisher: RefCell::default(),
             session: RefCell::default(),
         };
         let answer = async |request| self.answer(request, &connection).await;
@@ -302,6 +316,8 @@ impl Routes {
             let answer = self.web_socket(route, request, host.as_ref(), client);
             return answer.map(Either::Left);
         }
+        let (parts, body) = request.into_parts();
+        let request = Request::from_parts(parts, ());
         if !route.is_shared() {
             return self.plain(route, &request, client.ends).map(Either::Left);
         }
@@ -317,6 +333,7 @@ impl Routes {
         let mut answer = match (taken, route) {
             (Err(refusal), _) => refusal.map(Either::Left),
             (_, Route::Ticket) => self.ticket(&request, client.ends).map(Either::Left),
+            (_, Route::Publish) => self.publish(&request, body, client).await.map(Either::Left),
             _ if !is_reading(method) => self.plain(route, &request, client.ends).map(Either::Left),
             (_, Route::Stream) => self.stream(&request, client),
             (_, Route::History) => self.history(&request, client).await,
@@ -326,7 +343,7 @@ impl Routes {
         gate::share(answer.headers_mut(), origin);
         if origin.is_some() {
             let methods = match route {
-                Route::Ticket => "POST",
+                Route::Ticket | Route::Publish => "POST",
                 _ => "GET, HEAD",
             };
             gate::share_preflight(method, methods, headers, answer.headers_mut());
@@ -335,7 +352,7 @@ impl Routes {
     }
 
     /// Answers a request for something that every page and program may read, and OPTIONS.
-    pub(super) fn plain(&self, route: Route, request: &Request<Incoming>, ends: Ends) -> Answer {
+    pub(super) fn plain<B>(&self, route: Route, request: &Request<B>, ends: Ends) -> Answer {
         let (method, headers) = (request.method(), request.headers());
         if method == Method::OPTIONS {
             return gate::options(READING);
@@ -377,19 +394,25 @@ impl Routes {
         answer.unwrap_or_else(|refusal| closing(*refusal, version))
     }
 
+    /// Refuses what begins while the server drains.
+    pub(super) fn check_draining(&self, ends: Ends) -> Result<(), Box<Answer>> {
+        if self.state.stage() != Stage::Draining {
+            return Ok(());
+        }
+        let (reason, status) = (RefusalReason::Draining, StatusCode::SERVICE_UNAVAILABLE);
+        let answer = self
+            .gate
+            .refuse(reason, ends, status, "the server is draining");
+        Err(Box::new(retry_after(answer, DRAINING_RETRY_AFTER_S)))
+    }
+
     fn check_handshake(
         &self,
         request: &Request<Incoming>,
         host: Option<&Authority>,
         ends: Ends,
     ) -> Result<(), Box<Answer>> {
-        if self.state.stage() == Stage::Draining {
-            let (reason, status) = (RefusalReason::Draining, StatusCode::SERVICE_UNAVAILABLE);
-            let answer = self
-                .gate
-                .refuse(reason, ends, status, "the server is draining");
-            return Err(Box::new(retry_after(answer, DRAINING_RETRY_AFTER_S)));
-        }
+        self.check_draining(ends)?;
         let headers = request.headers();
         handshake::check(request.method(), request.version(), headers)
             .map_err(|error| Box::new(self.refuse_handshake(error, ends)))?;
@@ -409,6 +432,13 @@ impl Routes {
         answer
     }
 
+    /// What the settings allow a client at an address.
+    pub(super) fn access(&self, peer: Peer) -> Access {
+        Access {
+            may_publish: self.settings.publish_from.includes(peer.is_local()),
+        }
+    }
+
     fn subscriber(
         &self,
         request: Request<Incoming>,
@@ -417,12 +447,7 @@ impl Routes {
         let encoding = handshake::encoding(request.headers())
             .map_err(|error| Box::new(self.refuse_handshake(error, client.ends)))?;
         let standing = self.standing(&request, client.ends)?;
-        let access = Access {
-            may_publish: self
-                .settings
-                .publish_from
-                .includes(client.ends.peer.is_local()),
-        };
+        let access = self.access(client.ends.peer);
         let (shard, admitted) = (Rc::clone(&self.shard), client.admitted(access, standing));
         let message_timeout = self.settings.message_timeout;
         let named = request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);

@@ -60,7 +60,7 @@ pub(super) struct ShardHandle {
     /// Wakes the shard's loop.
     wake: Arc<Notify>,
     sessions: RefCell<HashMap<ConnectionKey, Session>>,
-    questions: Questions,
+    pub(super) questions: Questions,
     /// Whether a task of the thread has panicked, so that the shard may be half changed.
     has_failed: Cell<bool>,
 }
@@ -173,6 +173,7 @@ impl ShardHandle {
                 Event::Broken(key) => self.break_off(key),
                 Event::Ready(key) => self.wake_session(key),
                 Event::Read { from, until } => self.read_log(from, until),
+                Event::Posted(answer) => self.questions.answer_posted(answer),
             }
         }
     }

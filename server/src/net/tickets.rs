@@ -12,22 +12,19 @@ use tickcast_protocol::error::ErrorCode;
 
 use super::{
     answer::{Answer, text, try_later, typed},
-    gate::{self, Ends},
+    gate::{self, Ends, POSTING},
     request::bearer,
     routes::Routes,
 };
 use crate::{auth::TICKET_LIFE, metrics::RefusalReason};
-
-/// The methods of this path.
-pub(super) const TICKET: &str = "POST, OPTIONS";
 
 impl Routes {
     /// Gives a ticket to a client that has shown a token.
     pub(super) fn ticket<B>(&self, request: &Request<B>, ends: Ends) -> Answer {
         match *request.method() {
             Method::POST => {}
-            Method::OPTIONS => return gate::options(TICKET),
-            _ => return self.gate.refuse_method(ends, TICKET),
+            Method::OPTIONS => return gate::options(POSTING),
+            _ => return self.gate.refuse_method(ends, POSTING),
         }
         let Some(auth) = &self.shard.auth else {
             let reason = "the server has no identities: read without a ticket";

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use http_body_util::{Either, Full};
 use hyper::{
     Method, Request, Response, StatusCode,
-    body::Incoming,
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
 use tickcast_core::{
@@ -36,7 +35,7 @@ const LATEST_AT_ONCE: usize = 1_000;
 
 impl Routes {
     /// Answers with an event stream, or with the reason of a refusal.
-    pub(super) fn stream(&self, request: &Request<Incoming>, client: &Client<'_>) -> AnyAnswer {
+    pub(super) fn stream(&self, request: &Request<()>, client: &Client<'_>) -> AnyAnswer {
         let standing = match self.known_for_stream(request, client.ends) {
             Ok(standing) => standing,
             Err(refusal) => return refusal.map(Either::Left),
@@ -103,7 +102,7 @@ impl Routes {
             .refuse(refusal, ends, StatusCode::BAD_REQUEST, reason)
     }
 
-    pub(super) async fn latest(&self, request: &Request<Incoming>, ends: Ends) -> Answer {
+    pub(super) async fn latest(&self, request: &Request<()>, ends: Ends) -> Answer {
         let standing = match self.known(request, ends) {
             Ok(standing) => standing,
             Err(refusal) => return *refusal,

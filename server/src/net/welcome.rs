@@ -20,6 +20,7 @@ Tickcast pushes live data over WebSocket.
   /v1/stream?filter=#  a subscription like on /ws, as server-sent events
   /v1/candles?topic=a&interval=1m  candles of trades, or rows of readings, as JSON
   /v1/history?topic=a  the updates of a topic as lines of JSON or CSV
+  /v1/publish          POST: puts updates on the tape, in JSON or as lines of JSON
   /v1/ticket           POST: a ticket for one event stream, for pages (servers with identities)
   /echo                a WebSocket that returns each message
   /metrics             metrics for Prometheus

@@ -29,6 +29,7 @@ mod narrowed;
 mod operators;
 mod promises;
 mod proxies;
+mod publish;
 mod rules;
 mod shards;
 mod signals;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tickcast_protocol::message::{Position, Published, ServerMessage, TopicInfo};
 
 use super::{
-    Shard,
+    Event, Shard,
     keys::ConnectionKey,
     latest_batch::INTRODUCE_STEPS,
     socket::Socket,
@@ -128,11 +128,16 @@ impl<S: Socket> Shard<S> {
         self.stats.topics.set(self.topics.len() as u64);
     }
 
-    fn acknowledge(&mut self, AckResult { ack, result }: AckResult) {
+    fn acknowledge(&mut self, answer: AckResult) {
+        let AckResult { ack, result } = answer;
         if ack.shard != self.index {
             return;
         }
         let key = ConnectionKey::from_u64(ack.connection);
+        if key.is_without_connection() {
+            self.events.push(Event::Posted(answer));
+            return;
+        }
         match result {
             Ok(position) => {
                 if let Some(id) = ack.id {

@@ -67,7 +67,7 @@ impl<S: Socket> Shard<S> {
         self.close_with(key, code, code.text(), now);
     }
 
-    /// Checks whether a client may do something. The only place of the shard that asks.
+    /// Checks whether a connection's client may do something.
     pub(super) fn check(&self, key: ConnectionKey, action: Action<'_>) -> Result<(), Refusal> {
         let permissions = &self.settings.permissions;
         permissions.check(self.connections[key.slot].access, self.who(key), action)

@@ -41,6 +41,20 @@ impl ChannelKey {
 }
 
 impl ConnectionKey {
+    /// The key of a request that has no connection, by a number of its own: the slot is that of no
+    /// connection.
+    pub fn without_connection(number: u32) -> Self {
+        Self {
+            slot: Slot(u32::MAX),
+            generation: number,
+        }
+    }
+
+    /// Whether it is such a key.
+    pub fn is_without_connection(self) -> bool {
+        self.slot.0 == u32::MAX
+    }
+
     /// The key as one number.
     pub fn to_u64(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.slot.0)

@@ -36,6 +36,7 @@
 //! | `requests`, `under_way`, `slices` | the requests of clients, and their slices |
 //! | `subscribing`, `changing`, `unsubscribing`, `history_requests`, `candle_requests` | what takes several slices |
 //! | `publishing` | the limits of a connection that publishes |
+//! | `posting` | publishes without a connection |
 //! | `joint_limits` | what a connection does together with others of its identity and its address |
 //! | `identities` | who the clients are, and what follows when that changes |
 //! | `audited` | what an audit is told |
@@ -88,6 +89,7 @@ mod identities;
 mod joint_limits;
 mod lag_report;
 mod lifecycle;
+mod posting;
 mod publishing;
 mod replies;
 mod requests;
@@ -118,8 +120,14 @@ use self::{
     under_way::Slices,
 };
 use crate::{
-    audit::Audit, identity::Verify, now::Now, permissions::Permissions, restored::Restored,
-    settings::CoreSettings, stats::ShardStats, tape::Tape,
+    audit::Audit,
+    identity::Verify,
+    now::Now,
+    permissions::Permissions,
+    restored::Restored,
+    settings::CoreSettings,
+    stats::ShardStats,
+    tape::{AckResult, Tape},
 };
 
 pub use self::{
@@ -130,6 +138,7 @@ pub use self::{
     link::{UNSENT_MAX_BYTES, UNSENT_MIN_BYTES, UNSENT_START_BYTES},
     log_windows::{LOG_READS_MAX, LOG_WINDOW_BYTES, LOG_WINDOWS_MAX_BYTES, LogBegin},
     pace::{Pace, RATE_MAX_HZ, RATE_MIN_HZ},
+    posting::{Posting, Publisher},
     socket::{KernelBound, Path, Socket, WRITE_MANY_MAX, Write, WriteMany, Written},
     steps::{SLICE_MAX_STEPS, STEPS_PER_REQUEST, Steps, TURN_MAX_STEPS},
     timers::CLOSE_TIMEOUT,
@@ -159,6 +168,8 @@ pub enum Event {
         /// The position of the last update that the tape has dropped. Later ones are not needed.
         until: Position,
     },
+    /// The answer to a publish [without a connection](Shard::post).
+    Posted(AckResult),
 }
 
 /// A shard; see the module.

@@ -76,12 +76,17 @@ impl<S: Socket> Shard<S> {
         id: Option<RequestId>,
         reason: Unpublished,
     ) {
+        let (refusal, retry_after_ms) = self.unpublished(reason);
+        self.refuse(key, id, refusal, retry_after_ms);
+    }
+
+    /// What a client is told whose publish the sequencer refused, and when to try again, in ms.
+    pub fn unpublished(&self, reason: Unpublished) -> (Refusal, Option<u32>) {
         match reason {
             Unpublished::TooManyTopics => {
                 let max = self.settings.topics_max;
                 let reason = format!("the server holds as many topics as it may (limit {max})");
-                let refusal = Refusal::new(ErrorCode::TooManyTopics, reason);
-                self.refuse(key, id, refusal, None);
+                (Refusal::new(ErrorCode::TooManyTopics, reason), None)
             }
             Unpublished::TooManyNewTopics { retry_after_ms } => {
                 let NewTopicLimits { per_s, burst } = self.settings.new_topics;
@@ -90,7 +95,7 @@ impl<S: Socket> Shard<S> {
                      (new_topics_per_s) are allowed"
                 );
                 let refusal = Refusal::new(ErrorCode::TooManyRequests, reason);
-                self.refuse(key, id, refusal, Some(retry_after_ms));
+                (refusal, Some(retry_after_ms))
             }
         }
     }

@@ -12,15 +12,16 @@ use tickcast_protocol::{
 
 use super::{Shard, keys::ConnectionKey, socket::Socket, under_way::UnderWay};
 use crate::{
+    identity::Who,
     now::Now,
-    permissions::Action,
+    permissions::{Access, Action},
     refusal::Refusal,
     stats::{LimitOf, Limited},
     work::{Ack, NewUpdate, Submission, Work},
 };
 
 /// Steps of checking an update of a publish.
-const UPDATE_STEPS: usize = 4;
+pub(super) const UPDATE_STEPS: usize = 4;
 
 impl<S: Socket> Shard<S> {
     /// Carries out a request and answers it, or the first slice of it: while the connection [is
@@ -162,17 +163,27 @@ impl<S: Socket> Shard<S> {
     ) -> Result<SmallVec<[NewUpdate; 1]>, Refusal> {
         self.stats.steps.add((updates.len() * UPDATE_STEPS) as u64);
         self.check(key, Action::Publish)?;
-        let check = |publication: Publication| {
-            let topic = Topic::new(&publication.topic).map_err(|error| {
-                Refusal::of_text(ErrorCode::BadTopic, "topic", &publication.topic, error)
-            })?;
-            self.check(key, Action::PublishTo(&topic))?;
-            Ok(NewUpdate {
-                source_time_ns: publication.source_time_ns,
-                ..NewUpdate::live(topic, publication.value)
-            })
-        };
+        let access = self.connections[key.slot].access;
+        let check = |publication| self.check_publication(access, self.who(key), publication);
         updates.into_iter().map(check).collect()
+    }
+
+    /// Checks one update of a client that may publish.
+    pub(super) fn check_publication(
+        &self,
+        access: Access,
+        who: Who<'_>,
+        publication: Publication,
+    ) -> Result<NewUpdate, Refusal> {
+        let topic = Topic::new(&publication.topic).map_err(|error| {
+            Refusal::of_text(ErrorCode::BadTopic, "topic", &publication.topic, error)
+        })?;
+        let action = Action::PublishTo(&topic);
+        self.settings.permissions.check(access, who, action)?;
+        Ok(NewUpdate {
+            source_time_ns: publication.source_time_ns,
+            ..NewUpdate::live(topic, publication.value)
+        })
     }
 
     fn answer_time(&mut self, key: ConnectionKey, request: TimeRequest, received: TimeNs) {

@@ -321,7 +321,7 @@ impl Bench {
         events
             .filter_map(|event| match event {
                 Event::Broken(key) => Some(key),
-                Event::Blocked(_) | Event::Ready(_) | Event::Read { .. } => None,
+                Event::Blocked(_) | Event::Ready(_) | Event::Read { .. } | Event::Posted(_) => None,
             })
             .collect()
     }

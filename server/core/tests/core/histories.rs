@@ -935,6 +935,7 @@ impl World {
                     assert!(self.log.kind != LogKind::None && from <= until && until <= head);
                     self.log.reads.push(from);
                 }
+                Event::Posted(_) => panic!("each publish has a connection"),
                 Event::Blocked(_) | Event::Ready(_) => {}
             }
         }

@@ -24,6 +24,7 @@ mod identities;
 mod joint_limits;
 mod latest;
 mod latest_batch;
+mod posting;
 mod publishing;
 mod requests;
 mod restored;

@@ -187,7 +187,7 @@ impl World {
             match event {
                 Event::Blocked(_) => self.is_blocked = true,
                 Event::Broken(_) => panic!("it broke"),
-                Event::Ready(_) | Event::Read { .. } => {}
+                Event::Ready(_) | Event::Read { .. } | Event::Posted(_) => {}
             }
         }
         while let Some(payload) = self.link.next() {

@@ -16,7 +16,6 @@ use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::{
     Method, Request, Response, StatusCode,
-    body::Incoming,
     header::{
         ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName,
         HeaderValue,
@@ -60,11 +59,7 @@ const EXPOSED: HeaderValue =
 
 impl Routes {
     /// Answers with the updates of a topic, or with the reason of a refusal.
-    pub(super) async fn history(
-        &self,
-        request: &Request<Incoming>,
-        client: &Client<'_>,
-    ) -> AnyAnswer {
+    pub(super) async fn history(&self, request: &Request<()>, client: &Client<'_>) -> AnyAnswer {
         let ends = client.ends;
         let standing = match self.known(request, ends) {
             Ok(standing) => standing,
