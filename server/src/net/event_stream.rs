@@ -5,13 +5,16 @@
 //! [pipe](super::pipe) in the same way as into a socket.
 
 use hyper::HeaderMap;
-use tickcast_core::{shard::Pace, wire::parse_event_id};
+use tickcast_core::shard::Pace;
 use tickcast_protocol::{
     message::{FilterRequest, Mode, Resume, Subscribe},
     topic::Filter,
 };
 
-use super::request::query;
+use super::{
+    event_ids::{self, JointIds},
+    request::query,
+};
 
 /// The content type of an event stream.
 pub(super) const CONTENT_TYPE: &str = "text/event-stream";
@@ -34,10 +37,11 @@ pub(super) fn retry() -> String {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct StreamParams {
     /// The topics.
-    pub filter: Filter,
+    pub filters: Vec<Filter>,
     mode: Mode,
     max_rate_hz: Option<f64>,
-    resume: Option<Resume>,
+    /// Where each filter goes on.
+    resume: Vec<Option<Resume>>,
 }
 
 impl StreamParams {
@@ -45,15 +49,9 @@ impl StreamParams {
     /// error is a message for the client.
     pub(super) fn parse(query: &str, headers: &HeaderMap) -> Result<Self, String> {
         // A ticket is for the standing of the client, which is known before.
-        let names = [
-            "filter",
-            "mode",
-            "max_rate_hz",
-            LAST_EVENT_ID_PARAMETER,
-            "ticket",
-        ];
-        let [filter, mode, max_rate_hz, last_event_id, _] = query::split(query, names)?;
-        let filter = filter.map_or_else(|| Ok(Filter::all()), query::filter)?;
+        let names = ["mode", "max_rate_hz", LAST_EVENT_ID_PARAMETER, "ticket"];
+        let (filters, values) = query::split_filters(query, names)?;
+        let [mode, max_rate_hz, last_event_id, _] = values;
         let mode = match mode.map(query::text).transpose()?.as_deref() {
             None => Mode::default(),
             Some("every") => Mode::Every,
@@ -75,27 +73,32 @@ impl StreamParams {
             last_event_id = Some(String::from_utf8_lossy(id.as_bytes()).into_owned());
         }
         let resume = match last_event_id.as_deref() {
-            None | Some("") => None,
-            Some(id) => Some(
-                parse_event_id(id).ok_or_else(|| format!("{id:?} is not the id of an event"))?,
-            ),
+            None | Some("") => vec![None; filters.len()],
+            Some(id) => event_ids::parse(id, filters.len())?,
         };
         Ok(Self {
-            filter,
+            filters,
             mode,
             max_rate_hz,
             resume,
         })
     }
 
+    /// What makes the ids of the events, if there is more than one filter.
+    pub(super) fn joint_ids(&self) -> Option<JointIds> {
+        (self.filters.len() > 1).then(|| JointIds::new(&self.resume))
+    }
+
     /// The parameters as a message of the protocol.
     pub(super) fn into_request(self) -> Subscribe {
+        let filters = self.filters.into_iter().zip(self.resume);
+        let filters = filters.map(|(filter, resume)| FilterRequest {
+            filter: filter.as_str().to_owned(),
+            resume,
+        });
         Subscribe {
             id: 0,
-            filters: vec![FilterRequest {
-                filter: self.filter.as_str().to_owned(),
-                resume: self.resume,
-            }],
+            filters: filters.collect(),
             mode: self.mode,
             max_rate_hz: self.max_rate_hz,
         }
@@ -115,16 +118,29 @@ mod tests {
     #[test]
     fn a_query_becomes_the_parameters() {
         let params = parse("filter=market/%23&mode=every").unwrap();
-        assert_eq!(params.filter.as_str(), "market/#");
+        assert_eq!(params.filters, [Filter::new("market/#").unwrap()]);
         assert_eq!(params.mode, Mode::Every);
         assert_eq!(
-            parse("filter=market/+/trade").unwrap().filter.as_str(),
-            "market/+/trade"
+            parse("filter=market/+/trade").unwrap().filters,
+            [Filter::new("market/+/trade").unwrap()]
         );
-        assert_eq!(parse("").unwrap().filter, Filter::all());
+        assert_eq!(parse("").unwrap().filters, [Filter::all()]);
+        let names = ["a/#", "b/+", "c"].map(|name| Filter::new(name).unwrap());
+        let params = parse("filter=a/%23&mode=every&filter=b/%2B&filter=c").unwrap();
+        assert_eq!(params.filters, names);
+        let most = |number: usize| {
+            let filters = (0..number).map(|index| format!("filter=a{index}"));
+            parse(&filters.collect::<Vec<_>>().join("&"))
+        };
+        assert!(most(query::FILTERS_MAX).is_ok());
+        let error = most(query::FILTERS_MAX + 1).unwrap_err();
+        assert!(error.contains("limit 16"), "{error}");
         assert_eq!(parse("max_rate_hz=2.5").unwrap().max_rate_hz, Some(2.5));
         for wrong in [
-            "filter=a&filter=b",
+            "filter=a&filter=a",
+            "filter=a&filter=b/",
+            "filter=a&filter=b&last_event_id=0000000000000001:7",
+            "filter=a&last_event_id=0000000000000001:7,0000000000000001:8",
             "filter=a%23",
             "filter=a/",
             "filter=%ff",
@@ -142,14 +158,13 @@ mod tests {
 
     #[test]
     fn the_position_comes_from_the_header_or_from_the_query() {
-        let resume = |position| {
-            Some(Resume {
-                epoch: Epoch(1),
-                position,
-                count: None,
-                snapshot: None,
-            })
+        let one = |position| Resume {
+            epoch: Epoch(1),
+            position,
+            count: None,
+            snapshot: None,
         };
+        let resume = |position| [Some(one(position))];
         let query = "last_event_id=0000000000000001:7";
         assert_eq!(parse(query).unwrap().resume, resume(7));
         let mut headers = HeaderMap::new();
@@ -158,6 +173,13 @@ mod tests {
             StreamParams::parse(query, &headers).unwrap().resume,
             resume(8)
         );
+        let query = "filter=a&filter=b&filter=c";
+        headers.insert(
+            LAST_EVENT_ID,
+            "0000000000000001:8,,0000000000000001:9".parse().unwrap(),
+        );
+        let resume = StreamParams::parse(query, &headers).unwrap().resume;
+        assert_eq!(resume, [Some(one(8)), None, Some(one(9))]);
         headers.insert(LAST_EVENT_ID, "8".parse().unwrap());
         assert!(StreamParams::parse(query, &headers).is_err());
     }

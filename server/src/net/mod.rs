@@ -20,7 +20,7 @@
 //! | `history` | `/v1/history`: the updates of a topic in a range |
 //! | `publish` | `/v1/publish`: takes updates in |
 //! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
-//! | `event_stream`, `pipe`, `http_stream` | server-sent events |
+//! | `event_stream`, `event_ids`, `pipe`, `http_stream` | server-sent events |
 //! | `stream`, [`outlet`], `ring_writer`, `unsent` | connections, with and without TLS, and where the shard writes to |
 //! | `known_clients`, `tickets` | who sends a request |
 //! | [`admin`], [`slow_clients`], [`admin_commands`], [`log_command`] | the address for operators |
@@ -44,6 +44,7 @@ mod assets;
 mod candles;
 mod closing;
 pub(crate) mod echo;
+mod event_ids;
 mod event_stream;
 mod history;
 mod http_connection;

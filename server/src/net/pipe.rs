@@ -16,7 +16,7 @@ use hyper::body::{Body, Frame};
 use tickcast_core::shard::{KernelBound, Path, UNSENT_START_BYTES};
 use tokio::sync::Notify;
 
-use super::http_stream::HttpLink;
+use super::{event_ids::JointIds, http_stream::HttpLink};
 
 /// The capacity between shard and hyper is this part of what the kernel may hold unsent, because
 /// hyper holds as much again.
@@ -37,6 +37,8 @@ struct State {
     end: Option<End>,
     reader: Option<Waker>,
     is_reader_gone: bool,
+    /// Replaces the ids of events, if the stream has several filters.
+    ids: Option<Box<JointIds>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +59,7 @@ impl Default for State {
             end: None,
             reader: None,
             is_reader_gone: false,
+            ids: None,
         }
     }
 }
@@ -87,6 +90,12 @@ impl Pipe {
         }));
         pipe.0.state.borrow_mut().bytes.extend_from_slice(first);
         pipe
+    }
+
+    /// Replaces the ids of the events that are written into it.
+    pub(super) fn with_ids(self, ids: Option<JointIds>) -> Self {
+        self.0.state.borrow_mut().ids = ids.map(Box::new);
+        self
     }
 
     /// What the kernel knows about the way to the client.
@@ -120,14 +129,9 @@ impl Pipe {
         if room == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
-        let mut left = room;
-        for slice in slices {
-            let part = &slice[..slice.len().min(left)];
-            state.bytes.extend_from_slice(part);
-            left -= part.len();
-        }
+        let written = state.append(slices, room);
         wake(&mut state);
-        Ok(room - left)
+        Ok(written)
     }
 
     /// Waits until there is room again, or the reader is gone.
@@ -165,6 +169,36 @@ impl Pipe {
         let mut state = self.0.state.borrow_mut();
         state.end = Some(End::BrokenLater);
         wake(&mut state);
+    }
+}
+
+impl State {
+    /// Appends bytes, and returns how many were taken: as many as there is room for, or with joint
+    /// ids, which are longer than those that they replace, up to the line that fills it.
+    fn append(&mut self, slices: &[IoSlice<'_>], room: usize) -> usize {
+        let Some(ids) = &mut self.ids else {
+            let mut left = room;
+            for slice in slices {
+                let part = &slice[..slice.len().min(left)];
+                self.bytes.extend_from_slice(part);
+                left -= part.len();
+            }
+            return room - left;
+        };
+        let mut written = 0;
+        for slice in slices {
+            let mut rest = &slice[..];
+            while !rest.is_empty() {
+                let Some(left) = self.max_bytes.checked_sub(self.bytes.len() + 1) else {
+                    return written;
+                };
+                let part = &rest[..rest.len().min(left + 1)];
+                let taken = ids.pass(part, &mut self.bytes);
+                written += taken;
+                rest = &rest[taken..];
+            }
+        }
+        written
     }
 }
 

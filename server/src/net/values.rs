@@ -45,7 +45,7 @@ impl Routes {
             Ok(params) => params,
             Err(reason) => return self.bad_query(client.ends, reason).map(Either::Left),
         };
-        if let Err(refusal) = self.check_reading(&params.filter, standing.as_ref(), client.ends) {
+        if let Err(refusal) = self.check_reading(&params.filters, standing.as_ref(), client.ends) {
             return refusal.map(Either::Left);
         }
         let retry = event_stream::retry();
@@ -54,7 +54,7 @@ impl Routes {
         let body = if is_over {
             Either::Left(Full::from(retry))
         } else {
-            let pipe = Pipe::new(retry.as_bytes(), client.link());
+            let pipe = Pipe::new(retry.as_bytes(), client.link()).with_ids(params.joint_ids());
             let body = pipe.body();
             let mut admitted = client.admitted(Access::READER, standing);
             // Its pipe does not tell it, and an operator may look for it.
@@ -81,15 +81,18 @@ impl Routes {
 
     fn check_reading(
         &self,
-        filter: &Filter,
+        filters: &[Filter],
         standing: Option<&Standing>,
         ends: Ends,
     ) -> Result<(), Box<Answer>> {
         let who = standing.map_or(Who::Everybody, Standing::who);
-        let action = Action::Subscribe(filter);
-        let checked = self
-            .shard
-            .with(|shard, _| shard.permissions().check(Access::READER, who, action));
+        let checked = self.shard.with(|shard, _| {
+            let check = |filter| {
+                let action = Action::Subscribe(filter);
+                shard.permissions().check(Access::READER, who, action)
+            };
+            filters.iter().try_for_each(check)
+        });
         checked.map_err(|refusal| {
             let (reason, status) = (RefusalReason::Permission, StatusCode::FORBIDDEN);
             Box::new(self.gate.refuse(reason, ends, status, refusal.reason))
@@ -108,17 +111,24 @@ impl Routes {
             Err(refusal) => return *refusal,
         };
         let query = request.uri().query().unwrap_or("");
-        let filter = query::split(query, ["filter"])
-            .and_then(|[filter]| filter.map_or_else(|| Ok(Filter::all()), query::filter));
-        let filter = match filter {
-            Ok(filter) => filter,
+        let filters = match query::split_filters(query, []) {
+            Ok((filters, [])) => filters,
             Err(reason) => return self.bad_query(ends, reason),
         };
-        if let Err(refusal) = self.check_reading(&filter, standing.as_ref(), ends) {
+        if let Err(refusal) = self.check_reading(&filters, standing.as_ref(), ends) {
             return *refusal;
         }
         self.shard.take_in();
-        let mut ids = self.shard.search(&filter).await;
+        let mut ids = Vec::new();
+        let mut found = Vec::new();
+        for filter in &filters {
+            let mut some = self.shard.search(filter).await;
+            found.push(some.len().min(LATEST_MAX_UPDATES));
+            ids.append(&mut some);
+        }
+        // Several filters may match the same topic.
+        ids.sort_unstable();
+        ids.dedup();
         let is_all = ids.len() <= LATEST_MAX_UPDATES;
         ids.truncate(LATEST_MAX_UPDATES);
         // A value may be of a later position.
@@ -126,8 +136,10 @@ impl Routes {
             .shard
             .with(|shard, _| (shard.epoch(), shard.position()));
         if let Some(audit) = &self.shard.audit {
-            let what = ("latest", filter.as_str());
-            audit.read(ends.peer, standing.as_ref(), what, position, ids.len());
+            for (filter, number) in filters.iter().zip(found) {
+                let what = ("latest", filter.as_str());
+                audit.read(ends.peer, standing.as_ref(), what, position, number);
+            }
         }
         let mut list = Vec::new();
         for some in ids.chunks(LATEST_AT_ONCE) {

@@ -24,7 +24,7 @@ use tokio::{
 
 /// A part of an event stream (HTML Living Standard, section 9.2.6).
 #[derive(Debug)]
-enum Item {
+pub(crate) enum Item {
     Event {
         message: Box<ServerMessage<Topic>>,
         id: Option<String>,
@@ -34,13 +34,13 @@ enum Item {
 }
 
 /// A curl that reads an event stream.
-struct Curl {
+pub(crate) struct Curl {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Curl {
-    fn start(server: &Program, query: &str, last_event_id: Option<&str>) -> Self {
+    pub(crate) fn start(server: &Program, query: &str, last_event_id: Option<&str>) -> Self {
         let mut command = Command::new("curl");
         command
             .args(["--no-buffer", "--silent", "--fail"])
@@ -56,7 +56,7 @@ impl Curl {
     }
 
     /// The next item, or `None` at the end.
-    async fn next(&mut self) -> Option<Item> {
+    pub(crate) async fn next(&mut self) -> Option<Item> {
         soon("something of an event stream", async {
             let mut item = None;
             while let Some(line) = self.lines.next_line().await.unwrap() {

@@ -9,6 +9,7 @@ mod costly;
 mod event_stream;
 mod foreign_clients;
 mod io_uring;
+mod joint_stream;
 mod mutated_requests;
 mod publishing;
 mod requests;

@@ -423,6 +423,7 @@ async fn a_filter_is_read_as_it_was_meant_or_refused_with_the_right_spelling() {
         ("filter=room+1/temp", 1),
         ("filter=room%201%2Ftemp", 1),
         ("filter=market/%23", 2),
+        ("filter=room+1/temp&filter=market/+/trade", 3),
         ("", 3),
     ] {
         let answer = get(server.address, &format!("/v1/latest?{query}")).await;
@@ -438,7 +439,7 @@ async fn a_filter_is_read_as_it_was_meant_or_refused_with_the_right_spelling() {
         ("filter=market/+trade", "%2B"),
         ("filter=%ff", "UTF-8"),
         ("filter=%zz", "%25"),
-        ("filter=a&filter=b", "twice"),
+        ("filter=a&filter=a", "twice"),
         ("fitler=a", "use filter"),
     ];
     for path in ["/v1/latest", "/v1/stream"] {

@@ -11,6 +11,10 @@ use tickcast_protocol::topic::Filter;
 /// Bytes of a wrong value that an answer repeats.
 const SHOWN_MAX_BYTES: usize = 128;
 
+/// Most filters of one request: the id of an event has a resume token of each, about 60 bytes long,
+/// and comes with every event.
+pub const FILTERS_MAX: usize = 16;
+
 /// Splits a query into the parameters of these names. The values are as in the query, for
 /// [`text`] and [`filter`]. A parameter that is unknown or given twice is an error, which is a
 /// message for the client.
@@ -18,14 +22,58 @@ pub fn split<'a, const N: usize>(
     query: &'a str,
     names: [&str; N],
 ) -> Result<[Option<&'a str>; N], String> {
+    Ok(split_with(None, query, names)?.1)
+}
+
+/// The same for a query with filters, at most [`FILTERS_MAX`]. If there is none, it is the one for
+/// everything.
+pub fn split_filters<'a, const N: usize>(
+    query: &'a str,
+    names: [&str; N],
+) -> Result<(Vec<Filter>, [Option<&'a str>; N]), String> {
+    let (encoded, values) = split_with(Some("filter"), query, names)?;
+    if encoded.is_empty() {
+        return Ok((vec![Filter::all()], values));
+    }
+    let mut filters: Vec<Filter> = Vec::with_capacity(encoded.len());
+    for encoded in encoded {
+        let filter = filter(encoded)?;
+        if filters.contains(&filter) {
+            let shown = shown(filter.as_str());
+            return Err(format!("filter {shown:?} is there twice: use it once"));
+        }
+        filters.push(filter);
+    }
+    Ok((filters, values))
+}
+
+/// Splits a query into the values of a parameter that may be there several times, and into those
+/// that may be there once.
+fn split_with<'a, const N: usize>(
+    list: Option<&str>,
+    query: &'a str,
+    names: [&str; N],
+) -> Result<(Vec<&'a str>, [Option<&'a str>; N]), String> {
+    let mut listed = Vec::new();
     let mut values = [None; N];
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let name = text(name)?;
+        if list.is_some_and(|list| list == name) {
+            if listed.len() == FILTERS_MAX {
+                return Err(format!(
+                    "the parameter {name:?} is there too often (limit {FILTERS_MAX}): use more \
+                     requests, or a WebSocket"
+                ));
+            }
+            listed.push(value);
+            continue;
+        }
         let Some(at) = names.iter().position(|known| *known == name) else {
             let name = shown(&name);
-            let names = names.join(", ");
-            return Err(format!("unknown parameter {name:?}: use {names}"));
+            let known: Vec<_> = list.into_iter().chain(names).collect();
+            let known = known.join(", ");
+            return Err(format!("unknown parameter {name:?}: use {known}"));
         };
         if values[at].replace(value).is_some() {
             return Err(format!(
@@ -33,7 +81,7 @@ pub fn split<'a, const N: usize>(
             ));
         }
     }
-    Ok(values)
+    Ok((listed, values))
 }
 
 /// Decodes a name or a value.
