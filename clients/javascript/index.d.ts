@@ -17,16 +17,23 @@ export interface Trade {
   side?: 'buy' | 'sell';
 }
 
-/** All are decimals. */
+/** All are decimals. A side is missing while it has no offer. */
 export interface Quote {
-  bid: string;
-  ask: string;
+  bid?: string;
+  ask?: string;
   bid_size?: string;
   ask_size?: string;
 }
 
 /** Exactly one key. A JSON server of a later version may send kinds that are not listed here. */
-export type Value = { reading: number } | { trade: Trade } | { quote: Quote } | { text: string } | { bytes: Uint8Array };
+export type Value =
+  | { reading: number }
+  | { trade: Trade }
+  | { quote: Quote }
+  | { text: string }
+  | { bytes: Uint8Array }
+  /** No value at present, in the source's own word, which may be empty: show a gap. */
+  | { absent: string };
 
 export interface Update {
   topic: string;

@@ -29,6 +29,8 @@ export async function use(): Promise<Token | undefined> {
     for (const { value, ingest_time_ns } of event.updates) {
       const age_ns: bigint = client.serverNow() - ingest_time_ns;
       if ('trade' in value) console.log(value.trade.price.length, age_ns);
+      if ('quote' in value) console.log(value.quote.bid?.length, value.quote.ask?.length);
+      if ('absent' in value) console.log(value.absent.length);
     }
   }
 
@@ -44,6 +46,12 @@ export async function use(): Promise<Token | undefined> {
     if (error instanceof ServerError && error.temporary) console.log(error.retry_after_ms);
   }
 
+  void client.publish([
+    { topic: 'a', value: { quote: { ask: '25.3652' } } },
+    { topic: 'a', value: { absent: 'unavailable' } },
+  ]);
+  // @ts-expect-error a quote has no other members
+  void client.publish({ topic: 'a', value: { quote: { price: '1' } } });
   // @ts-expect-error decimals are strings
   void client.publish({ topic: 'a', value: { trade: { price: 1.5, size: '1' } } });
   // @ts-expect-error times are BigInts
