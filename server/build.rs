@@ -1,6 +1,6 @@
-//! Puts the pages and the client of `clients/javascript` into the program: a table of their files,
-//! each as it is and, if that is smaller, compressed with gzip. So nothing is compressed at run
-//! time.
+//! Puts the pages and the client of `clients/javascript`, and the descriptions of the server's
+//! addresses, into the program: a table of their files, each as it is and, if that is smaller,
+//! compressed with gzip. So nothing is compressed at run time.
 
 #![allow(
     clippy::print_stdout,
@@ -21,14 +21,18 @@ use flate2::{Compression, write::GzEncoder};
 /// Files and folders of `clients/javascript` that are served.
 const SERVED: [&str; 3] = ["index.js", "page", "src"];
 
+/// Files of `docs` that are served.
+const DESCRIPTIONS: [&str; 2] = ["asyncapi.yaml", "openapi.yaml"];
+
 /// A file that is compressed must be smaller by this part. Fonts are compressed already.
 const WORTH_PARTS: usize = 10;
 
 fn main() -> io::Result<()> {
     let client = manifest().join("../clients/javascript");
+    let documents = manifest().join("../docs");
     let mut paths = Vec::new();
-    for name in SERVED {
-        let path = client.join(name);
+    let served = SERVED.map(|name| client.join(name)).into_iter();
+    for path in served.chain(DESCRIPTIONS.map(|name| documents.join(name))) {
         println!("cargo::rerun-if-changed={}", path.display());
         find(path, &mut paths)?;
     }
@@ -40,7 +44,10 @@ fn main() -> io::Result<()> {
         let Some(content_type) = content_type(path) else {
             continue;
         };
-        let name = path.strip_prefix(&client).unwrap_or(path);
+        let name = path
+            .strip_prefix(&client)
+            .or_else(|_| path.strip_prefix(&documents))
+            .unwrap_or(path);
         // A copy, so that both forms are of the same moment, also if the file is edited meanwhile.
         let body = fs::read(path)?;
         let itself = out.join(number.to_string());
@@ -95,6 +102,8 @@ fn content_type(path: &Path) -> Option<&'static str> {
         "txt" => "text/plain; charset=utf-8",
         "svg" => "image/svg+xml",
         "woff2" => "font/woff2",
+        // RFC 9512.
+        "yaml" => "application/yaml",
         _ => return None,
     })
 }

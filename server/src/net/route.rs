@@ -33,7 +33,7 @@ pub(super) enum Route {
     Icon,
     /// The page to try the protocol.
     Console,
-    /// A file that the pages load.
+    /// A file that the pages load, or a description of the addresses.
     Asset,
 }
 
@@ -103,7 +103,7 @@ mod tests {
 
     /// Each path, its route, whether it is a WebSocket's, and whether pages of the settings'
     /// origins may read it.
-    const ROUTES: [(&str, Route, bool, bool); 16] = [
+    const ROUTES: [(&str, Route, bool, bool); 18] = [
         ("/ws", Subscribe, true, false),
         ("/echo", Echo, true, false),
         ("/v1/latest", Latest, false, true),
@@ -120,6 +120,8 @@ mod tests {
         ("/try", Console, false, false),
         ("/assets/page/icon.svg", Asset, false, false),
         ("/assets/index.js", Asset, false, false),
+        ("/openapi.yaml", Asset, false, false),
+        ("/asyncapi.yaml", Asset, false, false),
     ];
 
     #[test]

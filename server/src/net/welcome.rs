@@ -22,6 +22,8 @@ Tickcast pushes live data over WebSocket.
   /v1/history?topic=a  the updates of a topic as lines of JSON or CSV
   /v1/publish          POST: puts updates on the tape, in JSON or as lines of JSON
   /v1/ticket           POST: a ticket for one event stream, for pages (servers with identities)
+  /openapi.yaml        these paths for programs (OpenAPI)
+  /asyncapi.yaml       the messages of /ws for programs (AsyncAPI)
   /echo                a WebSocket that returns each message
   /metrics             metrics for Prometheus
   /healthz, /readyz    whether it is alive, whether it accepts connections

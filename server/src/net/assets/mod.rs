@@ -1,6 +1,8 @@
 //! The pages at `/` and `/try`: their files, which are part of the program, and the headers of
 //! these files.
 //!
+//! So are the descriptions of the addresses for programs, `/openapi.yaml` and `/asyncapi.yaml`.
+//!
 //! The files have the same folders as in `clients/javascript`, so that the relative imports of the
 //! pages work in both places.
 
@@ -23,6 +25,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     frame-ancestors 'none'";
 
 const PREFIX: &str = "/assets/";
+
+/// The descriptions for programs, whose references to each other need a common folder.
+const DESCRIPTIONS: [&str; 2] = ["/openapi.yaml", "/asyncapi.yaml"];
 
 const INDEX: &str = "page/index.html";
 const TRY: &str = "page/try.html";
@@ -94,17 +99,24 @@ pub(super) fn console(headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
     named(TRY, headers)
 }
 
-/// Whether a path is that of a file that the pages load.
+/// Whether a path is that of a file that the pages load, or of a description.
 #[must_use]
 pub(super) fn is_asset(path: &str) -> bool {
-    let path = path.strip_prefix(PREFIX);
-    path.is_some_and(|path| FILES.iter().any(|file| file.path == path))
+    name(path).is_some_and(|name| FILES.iter().any(|file| file.path == name))
 }
 
-/// A file that the pages load, by the path of the request; `None` if it does not exist.
+/// Such a file, by the path of the request; `None` if it does not exist.
 #[must_use]
 pub(super) fn asset(path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
-    named(path.strip_prefix(PREFIX)?, headers)
+    named(name(path)?, headers)
+}
+
+/// The name of the file at a path.
+fn name(path: &str) -> Option<&str> {
+    match DESCRIPTIONS.contains(&path) {
+        true => path.strip_prefix('/'),
+        false => path.strip_prefix(PREFIX),
+    }
 }
 
 fn named(path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {

@@ -24,6 +24,7 @@ async fn every_file_is_served_with_its_type_policy_and_content() {
             Some("css") => "text/css; charset=utf-8",
             Some("svg") => "image/svg+xml",
             Some("woff2") => "font/woff2",
+            Some("yaml") => "application/yaml",
             _ => "text/plain; charset=utf-8",
         };
         assert_eq!(fields[CONTENT_TYPE], content_type, "{path}");
