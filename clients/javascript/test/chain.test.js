@@ -39,7 +39,9 @@ test('a message that does not continue there proves a loss', () => {
   check(live(104, 106, 107));
   check(live(104, 106, 106, 105));
   check(live(104, 106, 105, 105));
-  check(snapshot(104, 104));
+  check(snapshot(100, 104));
+  // An empty snapshot is none.
+  assert.equal(it.checkBatch(snapshot(104, 104)), null);
   assert.equal(typeof it.checkHeartbeat(105), 'string');
   assert.equal(typeof it.checkHeartbeat(103), 'string');
 });
@@ -58,12 +60,23 @@ test('a broken or incomplete snapshot proves a loss', () => {
   assert.match(it.checkBatch(live(100, 101, 101)), /before the end of the snapshot/);
 });
 
-test('a snapshot with an empty range has no batch', () => {
-  assert.deepEqual(chain(accepted({ position: 0, count: 0, snapshot: 0 })).token, { epoch: EPOCH, position: 0, count: 0 });
-  const it = chain(accepted({ snapshot: 0 }));
-  assert.equal(it.token.snapshot, 0);
-  it.batch(live(100, 101, 101));
-  assert.equal(it.token.snapshot, undefined);
+test('an announced snapshot comes before the first live batch, and an empty one needs no batch', () => {
+  const it = chain(accepted({ position: 0, count: 0, snapshot: 0 }));
+  assert.deepEqual(it.token, { epoch: EPOCH, position: 0, count: 0 });
+  it.batch(snapshot(0, 0));
+  assert.equal(it.checkBatch(live(0, 1, 1)), null);
+  assert.match(chain(accepted({ snapshot: 0 })).checkBatch(live(100, 101, 101)), /before the end of the snapshot/);
+});
+
+test('after a change the snapshot ends at the new position', () => {
+  const back = { mode: 'every', position: 90, count: 9 };
+  const it = chain(accepted({ snapshot: 0 }), snapshot(0, 40, 3), back);
+  assert.equal(typeof it.checkBatch(snapshot(40, 100)), 'string');
+  it.batch(snapshot(40, 90, 50));
+  assert.equal(it.checkBatch(live(90, 91, 91)), null);
+  const short = chain(accepted({ snapshot: 0 }), snapshot(0, 95, 3), back);
+  assert.deepEqual(short.token, { epoch: EPOCH, position: 90, count: 9 });
+  assert.equal(short.checkBatch(live(90, 91, 91)), null);
 });
 
 test('a gap moves the position, counts the lost updates and announces a snapshot', () => {
@@ -110,6 +123,7 @@ test('a resumed subscription must continue at its token', () => {
   };
   check({}, true);
   check({ position: 90 }, true);
+  check({ position: 90, count: 8 }, true);
   check({ position: 101 }, false);
   check({ count: 11 }, false);
   check({ count: 11 }, true, { epoch: EPOCH, position: 100 });
@@ -117,4 +131,7 @@ test('a resumed subscription must continue at its token', () => {
   check({ epoch: '0000000000000001' }, false);
   check({ snapshot: 40 }, true, { ...token, snapshot: 40 });
   check({ snapshot: 41 }, false, { ...token, snapshot: 40 });
+  check({ position: 40, count: 4 }, true, { ...token, snapshot: 40 });
+  // The rest of the snapshot would be missing.
+  check({}, false, { ...token, snapshot: 40 });
 });

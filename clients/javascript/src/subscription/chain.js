@@ -14,8 +14,6 @@ export class Chain {
   #count;
   /** Where the running snapshot continues; undefined if none is running. */
   #snapshot;
-  /** Whether a batch of this snapshot arrived. A snapshot with an empty range has no batch. */
-  #hasSnapshotBegun = false;
 
   get position() {
     return this.#position;
@@ -37,9 +35,13 @@ export class Chain {
   static checkResumed(result, token) {
     if (result.epoch !== token.epoch) return `resumed in epoch ${result.epoch} instead of ${token.epoch}`;
     if (result.position > token.position) return `resumed at ${result.position}, after ${token.position}`;
-    const snapshot = token.snapshot ?? token.position;
-    if (result.snapshot > snapshot) return `the snapshot continues at ${result.snapshot}, after ${snapshot}`;
-    if (result.mode === 'every' && token.count !== undefined && result.count !== token.count) {
+    // Without a snapshot the topics that changed up to the position are left out.
+    const known = token.snapshot ?? token.position;
+    const snapshot = result.snapshot ?? result.position;
+    if (snapshot > known) return `the snapshot continues at ${snapshot}, after ${known}`;
+    // The server may go back a little: repetition is harmless.
+    const isSame = result.position === token.position;
+    if (isSame && result.mode === 'every' && token.count !== undefined && result.count !== token.count) {
       return `resumed with a count of ${result.count} instead of ${token.count}`;
     }
     return null;
@@ -65,27 +67,26 @@ export class Chain {
   }
 
   #checkSnapshot(batch) {
-    if (this.#snapshot === undefined) return 'a snapshot was not announced';
+    if (this.#snapshot === undefined) return batch.from === batch.to ? null : 'a snapshot was not announced';
     if (batch.from !== this.#snapshot) return `the snapshot jumps from ${this.#snapshot} to ${batch.from}`;
     if (batch.to > this.#position) return `the snapshot goes to ${batch.to}, after the position ${this.#position}`;
     return null;
   }
 
   #checkLive(batch) {
-    if (this.#hasSnapshotBegun) return `a live batch came before the end of the snapshot, which is at ${this.#snapshot}`;
+    if (this.#snapshot !== undefined) return `a live batch came before the end of the snapshot, which is at ${this.#snapshot}`;
     if (batch.from !== this.#position) return `a live batch from ${batch.from} at the position ${this.#position}`;
     return null;
   }
 
   batch(batch) {
     if (batch.snapshot) {
-      this.#startSnapshot(batch.to);
-      this.#hasSnapshotBegun = this.#snapshot !== undefined;
+      // An empty snapshot is none.
+      if (this.#snapshot !== undefined) this.#startSnapshot(batch.to);
       return;
     }
     this.#position = batch.to;
     if (this.#count !== undefined) this.#count += batch.updates.length;
-    this.#startSnapshot(undefined);
   }
 
   checkGap(gap) {
@@ -112,9 +113,10 @@ export class Chain {
     return null;
   }
 
-  /** A running snapshot continues on the new channel. */
+  /** A running snapshot continues on the new channel, and ends at the position there. */
   changed(changed) {
     this.#move(changed.mode, changed.position, changed.count);
+    this.#startSnapshot(this.#snapshot);
   }
 
   #move(mode, position, count) {
@@ -125,6 +127,5 @@ export class Chain {
 
   #startSnapshot(position) {
     this.#snapshot = position === undefined || position >= this.#position ? undefined : position;
-    this.#hasSnapshotBegun = false;
   }
 }

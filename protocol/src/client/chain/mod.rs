@@ -178,6 +178,9 @@ impl Chain {
         self.position = changed.position;
         self.mode = changed.mode;
         self.count = Some(changed.count);
+        // A snapshot under way ends at the position of the new channel.
+        let at = self.snapshot.map(|snapshot| snapshot.at);
+        self.snapshot = OpenSnapshot::new(at, self.position);
         Ok(())
     }
 

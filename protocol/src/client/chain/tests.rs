@@ -193,6 +193,17 @@ fn a_change_of_mode_adopts_the_servers_count_and_may_go_back() {
     chain.changed(&changed(Mode::Every, 9)).unwrap();
     assert_eq!(chain.token(), token(9, Some(7), None));
     assert!(chain.changed(&changed(Mode::Every, 10)).is_err());
+    // A snapshot under way ends at the new position.
+    for (at_before, at_after) in [(7, Some(7)), (8, None), (9, None)] {
+        let mut chain = at(10, Some(0));
+        chain.batch(&batch(0, at_before, true)).unwrap();
+        chain.changed(&changed(Mode::Every, 8)).unwrap();
+        assert_eq!(chain.token().snapshot, at_after);
+        if let Some(from) = at_after {
+            chain.batch(&batch(from, 8, true)).unwrap();
+        }
+        chain.batch(&batch(8, 9, false)).unwrap();
+    }
 }
 
 #[test]

@@ -38,7 +38,10 @@ class Chain:
         known = token.position if token.snapshot is None else token.snapshot
         if (result.position if result.snapshot is None else result.snapshot) > known:
             return f"the snapshot continues at {result.snapshot}, after {known}"
-        if result.mode == "every" and token.count is not None and result.count != token.count:
+        # The server may go back a little: repetition is harmless.
+        is_same = result.position == token.position
+        is_counted = is_same and result.mode == "every" and token.count is not None
+        if is_counted and result.count != token.count:
             return f"resumed with a count of {result.count} instead of {token.count}"
         return None
 
@@ -81,7 +84,9 @@ class Chain:
 
     def batch(self, batch: BatchMessage) -> None:
         if batch.snapshot:
-            self._start_snapshot(batch.to)
+            # An empty snapshot is none.
+            if self._snapshot is not None:
+                self._start_snapshot(batch.to)
             return
         self.position = batch.to
         if self.count is not None:
@@ -116,8 +121,9 @@ class Chain:
         return None
 
     def changed(self, changed: Changed) -> None:
-        """A running snapshot continues on the new channel."""
+        """A running snapshot continues on the new channel, and ends at the position there."""
         self._move(changed.mode, changed.position, changed.count)
+        self._start_snapshot(self._snapshot)
 
     def _move(self, mode: Mode, position: int, count: int | None) -> None:
         self._mode = mode
