@@ -1,5 +1,5 @@
-//! Recordings of received updates: one JSON object per line. The monitor writes them. The monitor,
-//! the server's replay feed and the load tester read them.
+//! Recordings of received updates: one JSON object per line. The monitor and the command `tickcast`
+//! write them. Both, the server's replay feed and the load tester read them.
 //!
 //! A line has `topic`, `time` (when it was put on the tape, in nanoseconds since
 //! 1970-01-01T00:00:00Z), and either `value` as on the wire or `status`. `seq`, `every`, `unit`,
@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    message::{Quality, Seq, Status, TimeNs},
+    message::{Quality, Seq, Status, TimeNs, Update},
     topic::Topic,
     value::Value,
 };
@@ -71,6 +71,41 @@ pub enum RecordedLineError {
 }
 
 impl RecordedLine {
+    /// The line of an update of `topic`. `every`: see [`Self::every`].
+    pub fn of_update<T>(
+        topic: Topic,
+        update: Update<T>,
+        unit: Option<String>,
+        every: bool,
+    ) -> Self {
+        Self {
+            topic,
+            time: update.ingest_time_ns,
+            seq: update.seq,
+            every,
+            unit,
+            quality: update.quality,
+            source_time: update.source_time_ns,
+            value: Some(update.value),
+            status: None,
+        }
+    }
+
+    /// The line of a new status, which began at `time`. `every`: see [`Self::every`].
+    pub fn of_status(topic: Topic, status: Status, time: TimeNs, every: bool) -> Self {
+        Self {
+            topic,
+            time,
+            seq: 0,
+            every,
+            unit: None,
+            quality: Quality::Live,
+            source_time: None,
+            value: None,
+            status: Some(status),
+        }
+    }
+
     /// Reads a line.
     pub fn parse(text: &[u8]) -> Result<Self, RecordedLineError> {
         let line: Self = serde_json::from_slice(text)?;
@@ -99,17 +134,17 @@ mod tests {
 
     #[test]
     fn a_line_is_read_as_it_was_written_and_leaves_out_defaults() {
-        let line = RecordedLine {
-            topic: Topic::new("plant/t").unwrap(),
-            time: 1_767_268_800_000_000_001,
+        let topic = Topic::new("plant/t").unwrap();
+        let update = Update {
+            topic: 3,
+            position: 90,
             seq: 7,
-            every: false,
-            unit: None,
+            source_time_ns: None,
+            ingest_time_ns: 1_767_268_800_000_000_001,
             quality: Quality::Live,
-            source_time: None,
-            value: Some(Value::Reading(2.5)),
-            status: None,
+            value: Value::Reading(2.5),
         };
+        let line = RecordedLine::of_update(topic.clone(), update, None, false);
         let mut text = Vec::new();
         line.write(&mut text).unwrap();
         assert_eq!(
@@ -119,7 +154,8 @@ mod tests {
         assert_eq!(RecordedLine::parse(&text).unwrap(), line);
         let status = br#"{"topic":"plant/t","time":5,"status":"dead"}"#;
         let status = RecordedLine::parse(status).unwrap();
-        assert_eq!(status.status, Some(Status::Dead));
+        let expected = RecordedLine::of_status(topic, Status::Dead, 5, false);
+        assert_eq!(status, expected);
         assert!(matches!(
             RecordedLine::parse(br#"{"topic":"plant/t","time":5}"#),
             Err(RecordedLineError::Nothing)

@@ -3,7 +3,7 @@
 
 use tickcast_protocol::{
     codec::{self, CodecError},
-    message::{Quality, TopicInfo},
+    message::TopicInfo,
     recording::RecordedLine,
 };
 
@@ -27,29 +27,15 @@ impl Entry<'_> {
         match self {
             Self::Update { bytes, info, .. } => {
                 let update = codec::decode_update_bincode(bytes);
-                Some(update.map(|update| RecordedLine {
-                    topic: info.topic.clone(),
-                    time: update.ingest_time_ns,
-                    seq: update.seq,
-                    every: true,
-                    unit: info.unit.clone(),
-                    quality: update.quality,
-                    source_time: update.source_time_ns,
-                    value: Some(update.value),
-                    status: None,
-                }))
+                let (topic, unit) = (info.topic.clone(), info.unit.clone());
+                Some(update.map(|update| RecordedLine::of_update(topic, update, unit, true)))
             }
-            Self::Status { change, info, .. } => Some(Ok(RecordedLine {
-                topic: info.topic.clone(),
-                time: change.since_ns,
-                seq: 0,
-                every: true,
-                unit: None,
-                quality: Quality::Live,
-                source_time: None,
-                value: None,
-                status: Some(change.status),
-            })),
+            Self::Status { change, info, .. } => Some(Ok(RecordedLine::of_status(
+                info.topic.clone(),
+                change.status,
+                change.since_ns,
+                true,
+            ))),
             Self::Missing { .. } | Self::Flaw { .. } => None,
         }
     }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use tickcast_protocol::{
-    message::{Quality, TopicStatus, Update},
+    message::{TopicStatus, Update},
     recording::RecordedLine,
     topic::Topic,
 };
@@ -90,32 +90,20 @@ impl RecordingWriter {
     /// Adds an update.
     pub(crate) fn record(&mut self, update: &Update<Topic>, unit: Option<&str>, every: bool) {
         self.topics.add(&update.topic, every);
-        self.write(&RecordedLine {
-            topic: update.topic.clone(),
-            time: update.ingest_time_ns,
-            seq: update.seq,
-            every,
-            unit: unit.map(str::to_owned),
-            quality: update.quality,
-            source_time: update.source_time_ns,
-            value: Some(update.value.clone()),
-            status: None,
-        });
+        let unit = unit.map(str::to_owned);
+        let topic = update.topic.clone();
+        self.write(&RecordedLine::of_update(topic, update.clone(), unit, every));
     }
 
     /// Adds a new status of a topic.
     pub(crate) fn record_status(&mut self, status: &TopicStatus<Topic>) {
-        self.write(&RecordedLine {
-            topic: status.topic.clone(),
-            time: status.since_ns,
-            seq: 0,
-            every: false,
-            unit: None,
-            quality: Quality::Live,
-            source_time: None,
-            value: None,
-            status: Some(status.status),
-        });
+        let (topic, since_ns) = (status.topic.clone(), status.since_ns);
+        self.write(&RecordedLine::of_status(
+            topic,
+            status.status,
+            since_ns,
+            false,
+        ));
     }
 
     fn write(&mut self, line: &RecordedLine) {
