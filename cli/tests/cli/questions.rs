@@ -1,0 +1,122 @@
+//! `latest`, `topics`, `history`, `check`, and what needs no server.
+
+use std::fs;
+
+use tickcast_server_testkit::Program;
+
+use crate::support::{end, run, run_with, tickcast};
+
+#[tokio::test]
+async fn topics_and_newest_values_are_shown_in_all_forms() {
+    let server = Program::start(&["--feed", "none"]).await;
+    let input = "plant/b on\u{1b}[2J air\nplant/a 21.5\nother/c 1\nplant/a 22\n";
+    run_with(&server, &["pub"], input).await.with(0);
+
+    let pretty = [
+        "latest", "plant/#", "other/#", "--format", "pretty", "--color", "never",
+    ];
+    let shown = run(&server, &pretty).await.with(0);
+    let columns: Vec<Vec<&str>> = shown
+        .lines()
+        .map(|line| line.split_whitespace().take(2).collect())
+        .collect();
+    let expected = [
+        ["other/c", "1"],
+        ["plant/a", "22"],
+        ["plant/b", "on\\u{1b}[2J"],
+    ];
+    assert_eq!(columns, expected);
+
+    let shown = run(&server, &["topics", "plant/#"]).await.with(0);
+    let lines: Vec<serde_json::Value> = shown
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let facts = |at: usize| {
+        let line = &lines[at];
+        format!(
+            "{} {} {} {}",
+            line["topic"], line["kind"], line["updates"], line["status"]
+        )
+    };
+    assert_eq!(lines.len(), 2);
+    assert_eq!(facts(0), r#""plant/a" "reading" 2 "live""#);
+    assert_eq!(facts(1), r#""plant/b" "text" 1 "live""#);
+    let shown = run(&server, &["topics", "--format", "csv"]).await.with(0);
+    assert!(shown.starts_with("topic,kind,unit,name,updates,time,status\nother/c,reading,,,1,"));
+    assert_eq!(run(&server, &["latest", "nothing/#"]).await.with(0), "");
+}
+
+#[tokio::test]
+async fn history_has_a_range_and_the_newest_ones_of_it() {
+    let server = Program::start(&["--feed", "none"]).await;
+    let input: String = (1..=30).map(|n| format!("a/b {n}\n")).collect();
+    run_with(&server, &["pub"], &input).await.with(0);
+    let readings = async |arguments: &[&str]| -> Vec<u32> {
+        let all = [&["history", "a/b", "--format", "csv"], arguments].concat();
+        let shown = run(&server, &all).await.with(0);
+        let rows = shown.lines().skip(1);
+        rows.map(|row| row.split(',').nth(2).unwrap().parse().unwrap())
+            .collect()
+    };
+    assert_eq!(readings(&[]).await, (1..=30).collect::<Vec<_>>());
+    assert_eq!(readings(&["--limit", "3"]).await, [28, 29, 30]);
+    assert_eq!(readings(&["--from", "5", "--to", "7"]).await, [5, 6, 7]);
+    assert_eq!(readings(&["--to", "7", "--limit", "2"]).await, [6, 7]);
+    assert_eq!(readings(&["--from", "1h"]).await.len(), 30);
+    assert_eq!(readings(&["--to", "2020-01-01T00:00:00Z"]).await, [0; 0]);
+    let none = run(&server, &["history", "no/such"]).await.with(0);
+    assert_eq!(none, "");
+    let wrong = run(&server, &["history", "a/b", "--from", "noon"])
+        .await
+        .said(2);
+    assert!(wrong.contains("how long ago, as in 15m"), "{wrong}");
+}
+
+#[tokio::test]
+async fn check_tells_one_fact_in_a_line() {
+    let server = Program::start(&["--feed", "none"]).await;
+    let shown = run(&server, &["check"]).await.with(0);
+    let names: Vec<_> = shown.lines().map(|line| line[..11].trim_end()).collect();
+    let expected = [
+        "server",
+        "address",
+        "TLS",
+        "version",
+        "epoch",
+        "identity",
+        "limits",
+        "round trip",
+        "clock",
+    ];
+    assert_eq!(names, expected, "{shown}");
+    assert!(shown.contains("tickcast"), "{shown}");
+
+    let gone = run(&server, &["check", "--url", "ws://127.0.0.1:1/ws"]).await;
+    assert!(
+        gone.out.starts_with("server      ws://127.0.0.1:1/ws\n"),
+        "{gone:?}"
+    );
+    assert!(gone.said(3).contains("cannot connect"));
+}
+
+#[tokio::test]
+async fn completions_and_manual_pages_are_printed() {
+    let alone = async |arguments: &[&str]| end(tickcast(arguments).spawn().unwrap()).await.with(0);
+    for shell in ["bash", "zsh", "fish"] {
+        let script = alone(&["completions", shell]).await;
+        assert!(script.contains("until-gap"), "{shell}");
+    }
+    let page = alone(&["man"]).await;
+    assert!(
+        page.contains(".TH tickcast 1") && page.contains("130"),
+        "{page}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    assert_eq!(alone(&["man", "--dir", dir]).await, "");
+    let page = fs::read_to_string(folder.path().join("tickcast-tail.1")).unwrap();
+    assert!(page.contains("until\\-gap"), "{page}");
+    let help = alone(&["--help"]).await;
+    assert!(help.contains("5    updates were lost"), "{help}");
+}

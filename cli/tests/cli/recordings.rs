@@ -1,0 +1,115 @@
+//! `record` and `replay`.
+
+use std::{fs, time::Instant};
+
+use tickcast_protocol::recording::RecordedLine;
+use tickcast_server_testkit::{Program, until};
+
+use crate::support::{run, run_with};
+
+#[tokio::test]
+async fn a_recording_is_replayed_under_a_prefix_and_by_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("recording.jsonl");
+    let path = file.to_str().unwrap();
+    let source = Program::start(&["--feed", "simulated"]).await;
+    let record = ["record", "market/#", "-o", path, "--count", "200"];
+    let said = run(&source, &record).await.said(0);
+    assert!(said.contains("200 updates and "), "{said}");
+    let again = run(&source, &record).await.said(1);
+    assert!(again.contains("exists"), "{again}");
+    let text = fs::read(&file).unwrap();
+    let gone = [
+        "record",
+        "#",
+        "-o",
+        path,
+        "--force",
+        "--url",
+        "ws://127.0.0.1:1/ws",
+    ];
+    run(&source, &gone).await.said(3);
+    assert_eq!(
+        fs::read(&file).unwrap(),
+        text,
+        "it is left alone without a connection"
+    );
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    let lines: Vec<_> = lines
+        .map(|line| RecordedLine::parse(line).unwrap())
+        .collect();
+    let updates: Vec<_> = lines.iter().filter(|line| line.value.is_some()).collect();
+    assert_eq!(updates.len(), 200);
+    assert!(updates.iter().all(|line| line.every));
+
+    let target = Program::start(&["--feed", "none"]).await;
+    let replay = ["replay", path, "--speed", "max", "--topic-prefix", "again/"];
+    let said = run(&target, &replay).await.said(0);
+    assert_eq!(said, "tickcast: 200 updates published\n");
+    let last = updates.last().unwrap();
+    let topic = format!("again/{}", last.topic);
+    let shown = run(&target, &["latest", &topic]).await.with(0);
+    let replayed = RecordedLine::parse(shown.as_bytes()).unwrap();
+    assert_eq!(replayed.value, last.value);
+    let source_time = last.source_time.or(Some(last.time));
+    assert_eq!(replayed.source_time, source_time);
+    // tail and pub understand each other as well.
+    let input = String::from_utf8(text.clone()).unwrap();
+    let said = run_with(&target, &["pub"], &input).await.said(0);
+    assert_eq!(said, "tickcast: 200 updates published\n");
+
+    let replay = [
+        "--feed",
+        "replay",
+        "--replay-file",
+        path,
+        "--replay-speed",
+        "max",
+    ];
+    let server = Program::start(&replay).await;
+    until("the server has replayed it", async || {
+        let shown = run(&server, &["latest", last.topic.as_str()]).await;
+        let line = RecordedLine::parse(shown.out.as_bytes());
+        line.is_ok_and(|line| line.value == last.value)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_replay_takes_the_recorded_time_at_its_speed_and_tells_wrong_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("recording.jsonl");
+    let line = |s: u64| {
+        let ns = 1_767_268_800_000_000_000 + s * 1_000_000_000;
+        format!("{{\"topic\":\"a/b\",\"time\":{ns},\"value\":{{\"reading\":{s}}}}}\n")
+    };
+    // Four seconds, a pause of an hour, and a line that is none.
+    let text = [line(0), line(4), line(3_604), "{}\n".to_owned()].concat();
+    fs::write(&file, text).unwrap();
+    let server = Program::start(&["--feed", "none"]).await;
+    let path = file.to_str().unwrap();
+    let flags = [
+        "replay",
+        path,
+        "--speed",
+        "20",
+        "--pause-max",
+        "4s",
+        "--source-time",
+        "now",
+    ];
+    let start = Instant::now();
+    let said = run(&server, &flags).await.said(1);
+    let took = start.elapsed();
+    assert!(took.as_millis() >= 400, "{took:?}");
+    assert!(said.contains("line 4: "), "{said}");
+    assert!(
+        said.ends_with("3 updates published, 1 of the lines cannot be read\n"),
+        "{said}"
+    );
+    let shown = run(&server, &["history", "a/b"]).await;
+    assert_eq!(shown.lines(), 3);
+    assert!(!shown.with(0).contains("source_time"));
+    let missing = run(&server, &["replay", "/no/such.jsonl"]).await.said(1);
+    assert!(missing.contains("/no/such.jsonl"), "{missing}");
+}
