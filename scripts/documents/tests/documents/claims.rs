@@ -354,3 +354,26 @@ fn exit_codes_of_the_load_tester_are_those_of_its_help() {
         );
     }
 }
+
+#[test]
+fn exit_codes_of_the_command_are_those_of_its_help() {
+    let output = shell("tickcast --help", &root()).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let (_, listed) = help.split_once("Exit codes:\n").unwrap();
+    let listed: Vec<&str> = listed
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    let (_, table) = document("docs/cli.md")
+        .text
+        .split_once("## Exit codes")
+        .unwrap();
+    let table = table.split("\n## ").next().unwrap();
+    let codes: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
+        .filter(|code| code.parse::<u8>().is_ok())
+        .collect();
+    assert_eq!(codes, listed);
+    assert_eq!(codes.len(), 7, "{table}");
+}

@@ -12,10 +12,20 @@ use walkdir::WalkDir;
 use crate::programs::{all_documents, root, shell};
 
 /// Our programs, and how they print their help.
-const HELP: [(&str, &str); 8] = [
+const HELP: [(&str, &str); 18] = [
     ("tickcast-server", "tickcast-server --help"),
     ("tickcast-server", "tickcast-server log dump --help"),
     ("tickcast-server", "tickcast-server log export --help"),
+    ("tickcast", "tickcast tail --help"),
+    ("tickcast", "tickcast latest --help"),
+    ("tickcast", "tickcast topics --help"),
+    ("tickcast", "tickcast history --help"),
+    ("tickcast", "tickcast pub --help"),
+    ("tickcast", "tickcast record --help"),
+    ("tickcast", "tickcast replay --help"),
+    ("tickcast", "tickcast man --help"),
+    ("tickcast", "tickcast token make --help"),
+    ("tickcast", "tickcast token show --help"),
     ("tickcast-loadtest", "tickcast-loadtest --help"),
     ("tickcast-loadtest", "tickcast-loadtest selftest --help"),
     ("tickcast-monitor", "tickcast-monitor --help"),
@@ -120,7 +130,7 @@ fn flags_of<'a>(
 #[test]
 fn every_environment_variable_in_the_documents_exists() {
     let mut sources = String::new();
-    for program in ["tickcast-server", "tickcast-monitor"] {
+    for program in ["tickcast-server", "tickcast-monitor", "tickcast tail"] {
         let output = shell(&format!("{program} --help"), &root())
             .output()
             .unwrap();

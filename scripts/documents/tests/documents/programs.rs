@@ -37,6 +37,7 @@ pub(crate) fn programs() -> PathBuf {
     let folder = test.ancestors().nth(2).unwrap().to_owned();
     for name in [
         "tickcast-server",
+        "tickcast",
         "tickcast-loadtest",
         "tickcast-monitor",
         "compare",

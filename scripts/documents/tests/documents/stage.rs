@@ -185,7 +185,9 @@ impl<'a> Stage<'a> {
     fn shell(&self, command: &str) -> Command {
         let mut shell = shell(command, self.folder.path());
         if let Some(address) = self.address {
-            shell.env("TICKCAST_MONITOR_URL", format!("ws://{address}/ws"));
+            for variable in ["TICKCAST_URL", "TICKCAST_MONITOR_URL"] {
+                shell.env(variable, format!("ws://{address}/ws"));
+            }
         }
         shell
     }
