@@ -132,7 +132,8 @@ impl<S: Socket> Shard<S> {
                 return bytes;
             };
             let channel = &mut self.channels[subscription.channel];
-            let connection = &mut self.connections[subscription.connection.slot];
+            let slot = subscription.connection.slot;
+            let connection = &mut self.connections[slot];
             let log = self.log.as_mut();
             match behind.step(channel, &mut self.topics, &self.tape, log, allowance) {
                 Step::Frame {
@@ -148,8 +149,9 @@ impl<S: Socket> Shard<S> {
                     }
                     self.stats.batches.add(1);
                     self.stats.deliveries.add(updates);
+                    let frame = self.moved(&self.connections[slot], &frame);
                     bytes += frame.len();
-                    connection.output.push(frame);
+                    self.connections[slot].output.push(frame);
                 }
                 Step::Gap { frame, lost } => {
                     self.stats.gaps.add(1);
@@ -164,8 +166,9 @@ impl<S: Socket> Shard<S> {
                         };
                         audit.note(subscription.connection.to_u64(), who, fact);
                     }
+                    let frame = self.moved(&self.connections[slot], &frame);
                     bytes += frame.len();
-                    connection.output.push(frame);
+                    self.connections[slot].output.push(frame);
                 }
                 Step::Status(frame) => {
                     bytes += frame.len();
@@ -210,7 +213,8 @@ impl<S: Socket> Shard<S> {
                 }
             }
             if bytes >= allowance.frame_bytes || allowance.updates == 0 {
-                connection.catching_up.subscriptions.push_back(key);
+                let catching_up = &mut self.connections[slot].catching_up;
+                catching_up.subscriptions.push_back(key);
                 return bytes;
             }
         }

@@ -122,7 +122,7 @@ impl<S: Socket> Shard<S> {
             position: accepted.position,
             count: accepted.count,
         };
-        self.answer(key, &ServerMessage::Changed(changed));
+        self.answer_moved(key, &ServerMessage::Changed(changed));
     }
 
     /// Returns the state of a subscription, converted to another channel of the same topics.

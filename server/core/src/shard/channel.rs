@@ -1,6 +1,6 @@
 //! A channel: the state that all subscribers of one (filter, wire, pace) share.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fixedbitset::FixedBitSet;
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     tape::{Tape, TapeUpdate},
-    wire::{BatchWriter, Wire},
+    wire::{BatchWriter, Place, Wire, subscription_name},
 };
 
 /// Topics whose positions are compared in one step: they lie next to each other.
@@ -83,6 +83,8 @@ pub struct Channel {
     pub key: ChannelKey,
     /// Filter, wire and pace.
     pub spec: ChannelSpec,
+    /// What is subscribed, in the form in which clients of Socket.IO bring it back.
+    pub name: Option<Arc<str>>,
     epoch: Epoch,
     /// Subscriptions that have everything up to [`flushed`](Self::flushed).
     pub live: Vec<SubscriptionKey>,
@@ -121,6 +123,10 @@ impl Channel {
     pub fn new(key: ChannelKey, spec: ChannelSpec, epoch: Epoch, search: Search) -> Self {
         Self {
             key,
+            name: (spec.wire == Wire::SocketIo).then(|| {
+                let (mode, max_rate_hz) = spec.pace.granted();
+                subscription_name(&spec.filter, mode, max_rate_hz).into()
+            }),
             epoch,
             topics: if spec.filter.is_exact() {
                 TopicSet::One(None)
@@ -274,7 +280,7 @@ impl Channel {
         if !self.is_open() {
             return Close::Nothing;
         }
-        let resume = self.resume_at(head, Some(self.count), None);
+        let place = self.resume_at(head, Some(self.count), None);
         let mut batch_head = BatchHead {
             channel: self.key.id(),
             from: self.flushed,
@@ -290,14 +296,14 @@ impl Channel {
                 let infos: Vec<_> = infos.collect();
                 batch_head.topics = &infos;
                 let updates = batch.updates() as u64;
-                Some((batch.finish(&batch_head, &resume), updates))
+                Some((batch.finish(&batch_head, &place), updates))
             }
             Open::Latest(batch) => {
                 let introduced = &self.introduced;
                 if !batch.build(self.spec.wire, &batch_head, introduced, topics, steps) {
                     return Close::Unfinished;
                 }
-                batch.finish(&resume)
+                batch.finish(&place)
             }
         };
         let Some((frame, updates)) = made else {
@@ -320,12 +326,15 @@ impl Channel {
         position: Position,
         count: Option<u64>,
         snapshot: Option<Position>,
-    ) -> Resume {
-        Resume {
-            epoch: self.epoch,
-            position,
-            count,
-            snapshot,
+    ) -> Place {
+        Place {
+            resume: Resume {
+                epoch: self.epoch,
+                position,
+                count,
+                snapshot,
+            },
+            subscription: self.name.clone(),
         }
     }
 

@@ -208,7 +208,7 @@ impl<S: Socket> Shard<S> {
             reason: Some(reason),
         };
         self.stats.forbidden.add(1);
-        self.answer(key, &ServerMessage::Unsubscribed(message));
+        self.answer_moved(key, &ServerMessage::Unsubscribed(message));
     }
 
     /// Checks the request under way again. A question about history is checked when its answer

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use fixedbitset::FixedBitSet;
 use tickcast_protocol::{
     codec::{BatchHead, Encoding},
-    message::{Position, Resume, TopicId},
+    message::{Position, TopicId},
 };
 
 use super::{
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     tape::{JSON_SIZE_FACTOR, TapeUpdate},
-    wire::{BatchInParts, Wire},
+    wire::{BatchInParts, Place, Wire},
 };
 
 /// Topics that are sorted at once: about 50 µs of work. The sorted parts are merged.
@@ -157,9 +157,9 @@ impl LatestBatch {
     }
 
     /// Finishes a batch that is [built](Self::build). Also returns the number of its updates. A
-    /// client that has received it resumes at `resume`.
-    pub(super) fn finish(&mut self, resume: &Resume) -> Option<(Bytes, u64)> {
-        let frame = self.building.take()?.batch.finish(resume);
+    /// client that has received it resumes at `place`.
+    pub(super) fn finish(&mut self, place: &Place) -> Option<(Bytes, u64)> {
+        let frame = self.building.take()?.batch.finish(place);
         self.bytes = 0;
         let updates = self.changed.len() as u64;
         // The set is cleared by whole blocks where that is less work.

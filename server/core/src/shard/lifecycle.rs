@@ -139,7 +139,7 @@ impl<S: Socket> Shard<S> {
         self.stats.closed(code);
         self.note(key, Fact::Closed { code });
         match wire {
-            Wire::Frames(_) => self.send(key, frame),
+            Wire::Frames(_) | Wire::SocketIo => self.send(key, frame),
             // An event stream has no handshake: it ends at once.
             Wire::Events => self.events.push(Event::Broken(key)),
         }

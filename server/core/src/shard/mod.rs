@@ -41,6 +41,7 @@
 //! | `identities` | who the clients are, and what follows when that changes |
 //! | `audited` | what an audit is told |
 //! | `replies` | answers and errors to one connection |
+//! | `offsets` | where a client of Socket.IO is with all its subscriptions |
 //! | `lifecycle`, `timers` | greeting, heartbeats, timeouts, close and drain |
 //! | `lag_report` | the slowest connections, for operators |
 //!
@@ -89,6 +90,7 @@ mod identities;
 mod joint_limits;
 mod lag_report;
 mod lifecycle;
+mod offsets;
 mod posting;
 mod publishing;
 mod replies;
@@ -137,6 +139,7 @@ pub use self::{
     lag_report::{SlowClient, SlowSubscription},
     link::{UNSENT_MAX_BYTES, UNSENT_MIN_BYTES, UNSENT_START_BYTES},
     log_windows::{LOG_READS_MAX, LOG_WINDOW_BYTES, LOG_WINDOWS_MAX_BYTES, LogBegin},
+    offsets::Kept,
     pace::{Pace, RATE_MAX_HZ, RATE_MIN_HZ},
     posting::{Posting, Publisher},
     socket::{KernelBound, Path, Socket, WRITE_MANY_MAX, Write, WriteMany, Written},

@@ -21,6 +21,14 @@ impl<S: Socket> Shard<S> {
         }
     }
 
+    /// Sends a message that has changed what its client is subscribed to.
+    pub(super) fn answer_moved(&mut self, key: ConnectionKey, message: &ServerMessage<TopicId>) {
+        match self.offset(key) {
+            Some(offset) => self.send(key, wire::message_with_offset(message, &offset)),
+            None => self.answer(key, message),
+        }
+    }
+
     /// Sends an error message.
     pub(super) fn refuse(
         &mut self,

@@ -172,7 +172,17 @@ impl<S: Socket> Shard<S> {
             .collect();
         steps.take(encoded.len() / BYTES_PER_STEP);
         let results = ranges.into_iter().map(|range| &encoded[range]);
-        let frame = wire::subscribed(request.id, results, first.as_ref(), wire);
+        let place = first.map(|accepted: Accepted| {
+            let resume = Resume {
+                epoch: accepted.epoch,
+                position: accepted.position,
+                count: Some(accepted.count),
+                snapshot: accepted.snapshot,
+            };
+            resume.into()
+        });
+        let offset = self.offset(key);
+        let frame = wire::subscribed(request.id, results, place.as_ref(), offset.as_deref(), wire);
         self.send(key, frame);
         for subscription in begun {
             self.go_on(key, subscription);

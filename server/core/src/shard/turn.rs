@@ -127,13 +127,14 @@ impl<S: Socket> Shard<S> {
             self.stats.batches.add(live);
             self.stats.deliveries.add(live * closed.updates);
             self.stats.conflated.add(live * closed.conflated);
-            for &subscription in &channel.live {
+            for &subscription in &self.channels[key].live {
                 let slot = self.subscriptions[subscription].connection.slot;
+                let frame = self.moved(&self.connections[slot], &closed.frame);
                 let connection = &mut self.connections[slot];
-                self.rounds.line_up(slot, connection, closed.frame.clone());
+                self.rounds.line_up(slot, connection, frame);
             }
         }
-        for subscription in std::mem::take(&mut channel.waiting) {
+        for subscription in std::mem::take(&mut self.channels[key].waiting) {
             let Subscription {
                 connection,
                 ref mut progress,

@@ -34,7 +34,7 @@ impl<S: Socket> Shard<S> {
         }
         self.count_jointly(key);
         let answer = Unsubscribed::answer(request.id, std::mem::take(&mut request.ended));
-        self.answer(key, &ServerMessage::Unsubscribed(answer));
+        self.answer_moved(key, &ServerMessage::Unsubscribed(answer));
         Outcome::Done
     }
 

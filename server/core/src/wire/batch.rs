@@ -6,17 +6,23 @@
 use bytes::Bytes;
 use tickcast_protocol::{
     codec::{self, BatchHead, Encoding},
-    message::{Resume, TopicInfo},
+    message::TopicInfo,
 };
 
 use super::{
     Wire,
     event::{EVENT_PREFIX, event_end},
-    frame::{HEADER_MAX_BYTES, Header},
+    frame::{HEADER_MAX_BYTES, Header, Opcode},
+    place::Place,
+    socket_io::{BATCH_PREFIX, append_event_end},
 };
 
-/// Space in front of a batch's updates for the frame's header and the batch's head. The longest
-/// head without topics is the one in JSON: its fixed text and four numbers of at most 20 digits.
+/// Space in front of a batch's head for the frame's header and the prefix of Socket.IO, which is
+/// longer than that of an event.
+const FRONT_MAX_BYTES: usize = HEADER_MAX_BYTES + BATCH_PREFIX.len();
+
+/// Space in front of a batch's updates for all of these and the batch's head. The longest head
+/// without topics is the one in JSON: its fixed text and four numbers of at most 20 digits.
 const HEAD_ROOM_BYTES: usize = 160;
 
 /// Largest spare capacity after a batch's end that is not worth a copy. A slow client keeps its
@@ -69,24 +75,24 @@ impl BatchWriter {
     }
 
     /// Builds a batch from the pushed updates, and leaves the writer empty. A client that has
-    /// received the batch resumes at `resume`.
-    pub fn finish(&mut self, head: &BatchHead<'_>, resume: &Resume) -> Bytes {
+    /// received the batch resumes at `place`.
+    pub fn finish(&mut self, head: &BatchHead<'_>, place: &Place) -> Bytes {
         let encoding = self.wire.encoding();
         let updates = std::mem::take(&mut self.updates);
         let mut buffer = std::mem::take(&mut self.buffer);
         if updates == 0 {
             buffer.resize(HEAD_ROOM_BYTES, 0);
         }
-        append_tail(self.wire, resume, &mut buffer);
+        append_tail(self.wire, place, &mut buffer);
         self.last_len = buffer.len();
         let mut batch_head = Vec::with_capacity(HEAD_ROOM_BYTES);
         codec::append_batch_head(head, updates, encoding, &mut batch_head);
-        if batch_head.len() + HEADER_MAX_BYTES > HEAD_ROOM_BYTES {
+        if batch_head.len() + FRONT_MAX_BYTES > HEAD_ROOM_BYTES {
             // The batch introduces topics, which is rare: make room for the longer head.
-            let missing = batch_head.len() + HEADER_MAX_BYTES - HEAD_ROOM_BYTES;
+            let missing = batch_head.len() + FRONT_MAX_BYTES - HEAD_ROOM_BYTES;
             buffer.splice(0..0, std::iter::repeat_n(0, missing));
         }
-        let room = HEAD_ROOM_BYTES.max(batch_head.len() + HEADER_MAX_BYTES);
+        let room = HEAD_ROOM_BYTES.max(batch_head.len() + FRONT_MAX_BYTES);
         let payload_start = room - batch_head.len();
         buffer[payload_start..room].copy_from_slice(&batch_head);
         with_header(self.wire, buffer, payload_start)
@@ -98,7 +104,7 @@ impl BatchWriter {
 #[derive(Debug)]
 pub struct BatchInParts {
     wire: Wire,
-    /// [`HEADER_MAX_BYTES`] zeros, then the batch.
+    /// [`FRONT_MAX_BYTES`] zeros, then the batch.
     buffer: Vec<u8>,
     topics: usize,
     updates: usize,
@@ -117,7 +123,7 @@ impl BatchInParts {
         bytes: usize,
     ) -> Self {
         let mut buffer = Vec::with_capacity(bytes.max(HEAD_ROOM_BYTES));
-        buffer.resize(HEADER_MAX_BYTES, 0);
+        buffer.resize(FRONT_MAX_BYTES, 0);
         codec::append_batch_start(head, topics, wire.encoding(), &mut buffer);
         let mut batch = Self {
             wire,
@@ -160,24 +166,31 @@ impl BatchInParts {
         self.pushed += 1;
     }
 
-    /// Finishes the batch. A client that has received it resumes at `resume`.
-    pub fn finish(mut self, resume: &Resume) -> Bytes {
+    /// Finishes the batch. A client that has received it resumes at `place`.
+    pub fn finish(mut self, place: &Place) -> Bytes {
         debug_assert_eq!((self.introduced, self.pushed), (self.topics, self.updates));
-        append_tail(self.wire, resume, &mut self.buffer);
-        with_header(self.wire, self.buffer, HEADER_MAX_BYTES)
+        append_tail(self.wire, place, &mut self.buffer);
+        with_header(self.wire, self.buffer, FRONT_MAX_BYTES)
     }
 }
 
 /// Appends the end of a batch.
-fn append_tail(wire: Wire, resume: &Resume, buffer: &mut Vec<u8>) {
+fn append_tail(wire: Wire, place: &Place, buffer: &mut Vec<u8>) {
     buffer.extend_from_slice(codec::batch_tail(wire.encoding()));
-    if wire == Wire::Events {
-        buffer.extend_from_slice(event_end(Some(resume)).as_bytes());
+    match wire {
+        Wire::Frames(_) => {}
+        Wire::Events => buffer.extend_from_slice(event_end(Some(&place.resume)).as_bytes()),
+        Wire::SocketIo => append_event_end(Some(&place.part()), buffer),
     }
 }
 
 /// Writes the frame's header in front of the payload, and returns both.
-fn with_header(wire: Wire, mut buffer: Vec<u8>, payload_start: usize) -> Bytes {
+fn with_header(wire: Wire, mut buffer: Vec<u8>, mut payload_start: usize) -> Bytes {
+    if wire == Wire::SocketIo {
+        let payload = payload_start;
+        payload_start -= BATCH_PREFIX.len();
+        buffer[payload_start..payload].copy_from_slice(BATCH_PREFIX);
+    }
     let header;
     let in_front = match wire {
         Wire::Frames(encoding) => {
@@ -185,6 +198,10 @@ fn with_header(wire: Wire, mut buffer: Vec<u8>, payload_start: usize) -> Bytes {
             header.as_bytes()
         }
         Wire::Events => EVENT_PREFIX,
+        Wire::SocketIo => {
+            header = Header::new(Opcode::Text, buffer.len() - payload_start);
+            header.as_bytes()
+        }
     };
     let start = payload_start - in_front.len();
     buffer[start..payload_start].copy_from_slice(in_front);
@@ -196,17 +213,25 @@ fn with_header(wire: Wire, mut buffer: Vec<u8>, payload_start: usize) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use tickcast_protocol::{message::Epoch, topic::Topic};
+    use tickcast_protocol::{
+        message::{Epoch, Resume},
+        topic::Topic,
+    };
 
     use super::*;
-    use crate::wire::{event::event, frame::framed};
+    use crate::wire::{event::event, frame::framed, socket_io::packet};
 
-    const RESUME: Resume = Resume {
-        epoch: Epoch(0x18c5_04b1_f00d_0001),
-        position: 4713,
-        count: Some(615),
-        snapshot: None,
-    };
+    fn place() -> Place {
+        Place {
+            resume: Resume {
+                epoch: Epoch(0x18c5_04b1_f00d_0001),
+                position: 4713,
+                count: Some(615),
+                snapshot: None,
+            },
+            subscription: Some("e~market/#".into()),
+        }
+    }
 
     #[test]
     fn the_length_is_that_of_the_updates() {
@@ -234,9 +259,9 @@ mod tests {
             let mut writer = BatchWriter::new(Wire::Frames(Encoding::Bincode));
             // The second batch has as much memory as the first one.
             writer.push(&vec![7; 100 + spare]);
-            writer.finish(&head, &RESUME);
+            writer.finish(&head, &place());
             writer.push(&[7; 100]);
-            let batch = writer.finish(&head, &RESUME);
+            let batch = writer.finish(&head, &place());
             let len = batch.len();
             let batch = batch.try_into_mut().expect("no other owner");
             let expected = if is_kept { spare } else { 0 };
@@ -251,6 +276,7 @@ mod tests {
             Wire::Frames(Encoding::Bincode),
             Wire::Frames(Encoding::Json),
             Wire::Events,
+            Wire::SocketIo,
         ] {
             let encoding = wire.encoding();
             for topics in [vec![], vec![topic(1)], vec![topic(1), topic(2)]] {
@@ -278,15 +304,16 @@ mod tests {
                     codec::append_batch(&head, encoded, encoding, &mut payload);
                     let expected = match wire {
                         Wire::Frames(encoding) => framed(encoding.into(), &payload),
-                        Wire::Events => event(&payload, Some(&RESUME)),
+                        Wire::Events => event(&payload, Some(&place().resume)),
+                        Wire::SocketIo => packet(&payload, Some(&place())),
                     };
-                    assert_eq!(writer.finish(&head, &RESUME), expected);
+                    assert_eq!(writer.finish(&head, &place()), expected);
                     assert_eq!(writer.updates(), 0);
                     let counts = (topics.len(), updates);
                     let mut parts = BatchInParts::begin(wire, &head, counts.0, counts.1, 0);
                     topics.iter().for_each(|topic| parts.introduce(topic));
                     (0..updates).for_each(|_| parts.push(b"{}"));
-                    assert_eq!(parts.finish(&RESUME), expected);
+                    assert_eq!(parts.finish(&place()), expected);
                 }
             }
         }

@@ -4,13 +4,19 @@ use bytes::Bytes;
 use tickcast_protocol::{
     codec::{self, CandlesHead, EncodedIntervals, EncodedUpdates, Encoding, HistoryHead},
     message::{
-        Accepted, ChannelId, RequestId, Resume, ServerMessage, Status, Statuses, TimeNs, TopicId,
-        TopicInfo, TopicStatus,
+        ChannelId, RequestId, ServerMessage, Status, Statuses, TimeNs, TopicId, TopicInfo,
+        TopicStatus,
     },
     topic::Topic,
 };
 
-use super::{Wire, event::event, frame::framed};
+use super::{
+    Wire,
+    event::event,
+    frame::framed,
+    place::Place,
+    socket_io::{answer_at, packet},
+};
 use crate::{
     candles::Intervals,
     tape::{Stretch, append_as_json},
@@ -26,42 +32,46 @@ pub fn message(message: &ServerMessage<TopicId>, wire: Wire) -> Bytes {
     }
 }
 
-/// An encoded message as a frame, or as an event after which the client resumes at `resume`.
-fn carried(payload: &[u8], resume: Option<&Resume>, wire: Wire) -> Bytes {
+/// An encoded message as a frame, an event or a packet, after which the client resumes at `place`.
+fn carried(payload: &[u8], place: Option<&Place>, wire: Wire) -> Bytes {
     match wire {
         Wire::Frames(encoding) => framed(encoding.into(), payload),
-        Wire::Events => event(payload, resume),
+        Wire::Events => event(payload, place.map(|place| &place.resume)),
+        Wire::SocketIo => packet(payload, place),
     }
 }
 
-/// Encodes a message that moves the client: after it, the client resumes at `resume`.
-pub fn message_at(message: &ServerMessage<TopicId>, resume: &Resume, wire: Wire) -> Bytes {
-    match wire {
-        Wire::Frames(_) => self::message(message, wire),
-        Wire::Events => event(
-            &codec::encode_server(message, wire.encoding()),
-            Some(resume),
-        ),
-    }
+/// Encodes a message that moves the client: after it, the client resumes at `place`.
+pub fn message_at(message: &ServerMessage<TopicId>, place: &Place, wire: Wire) -> Bytes {
+    carried(
+        &codec::encode_server(message, wire.encoding()),
+        Some(place),
+        wire,
+    )
 }
 
-/// The answer to a request to subscribe, whose results were encoded earlier. `accepted` is one of
-/// the subscriptions: an event stream has only one.
+/// Encodes a message that changes what a client of Socket.IO is subscribed to. `offset` says where
+/// it is afterwards.
+pub fn message_with_offset(message: &ServerMessage<TopicId>, offset: &str) -> Bytes {
+    answer_at(&codec::encode_server(message, Encoding::Json), offset)
+}
+
+/// The answer to a request to subscribe, whose results were encoded earlier. `place` is where one of
+/// the subscriptions begins: an event stream has only one. `offset` is that of a client of
+/// Socket.IO, with all of them.
 pub fn subscribed<'a>(
     id: RequestId,
     results: impl ExactSizeIterator<Item = &'a [u8]>,
-    accepted: Option<&Accepted>,
+    place: Option<&Place>,
+    offset: Option<&str>,
     wire: Wire,
 ) -> Bytes {
     let mut payload = Vec::new();
     codec::append_subscribed(id, results, wire.encoding(), &mut payload);
-    let resume = accepted.map(|accepted| Resume {
-        epoch: accepted.epoch,
-        position: accepted.position,
-        count: Some(accepted.count),
-        snapshot: accepted.snapshot,
-    });
-    carried(&payload, resume.as_ref(), wire)
+    match offset {
+        Some(offset) => answer_at(&payload, offset),
+        None => carried(&payload, place, wire),
+    }
 }
 
 /// What a message about statuses says about one topic.

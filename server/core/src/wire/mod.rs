@@ -1,4 +1,5 @@
-//! Messages as bytes on the wire: each is one WebSocket frame or one server-sent event.
+//! Messages as bytes on the wire: each is one WebSocket frame, one server-sent event or one packet of
+//! Socket.IO.
 //!
 //! Bytes that several clients receive alike are encoded once, into one buffer that all of them
 //! share.
@@ -8,6 +9,8 @@
 //! * this file: [`Wire`], the form of a client's messages
 //! * `frame`: WebSocket frames, with their header, close, ping and pong
 //! * `event`: server-sent events and their ids
+//! * `place`: where a client is after a message, and the offsets of Socket.IO
+//! * `socket_io`: packets of Socket.IO
 //! * `batch`: encoded updates with one head in front
 //! * `messages`: every other message
 //!
@@ -17,6 +20,8 @@ mod batch;
 mod event;
 mod frame;
 mod messages;
+mod place;
+mod socket_io;
 
 use tickcast_protocol::codec::Encoding;
 
@@ -24,9 +29,13 @@ pub use batch::{BatchInParts, BatchWriter};
 pub use event::{event_id, parse_event_id};
 pub use frame::{binary_header, close, close_answer, close_with, ping, pong, text_header};
 pub use messages::{
-    News, append_intervals, append_past, candles, history, message, message_at, statuses,
-    subscribed,
+    News, append_intervals, append_past, candles, history, message, message_at,
+    message_with_offset, statuses, subscribed,
 };
+pub use place::{
+    NO_OFFSET, OFFSET_PARTS_MAX, Offset, Place, joined_offset, parse_offset, subscription_name,
+};
+pub use socket_io::{NO_ACK, engine_ping, offset_of, text_frame, with_offset};
 
 /// The encoding of a client's messages, and the framing around them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +44,8 @@ pub enum Wire {
     Frames(Encoding),
     /// Each message is one server-sent event in JSON. Its id is the client's position after it.
     Events,
+    /// Each message is one packet of Socket.IO in JSON, in one WebSocket text frame.
+    SocketIo,
 }
 
 impl Wire {
@@ -42,7 +53,7 @@ impl Wire {
     pub fn encoding(self) -> Encoding {
         match self {
             Self::Frames(encoding) => encoding,
-            Self::Events => Encoding::Json,
+            Self::Events | Self::SocketIo => Encoding::Json,
         }
     }
 }

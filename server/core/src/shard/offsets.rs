@@ -1,0 +1,125 @@
+//! Offsets: where a client of Socket.IO is with all its subscriptions, in one text that it brings
+//! back when it reconnects.
+//!
+//! A batch says where its own channel is, and all subscribers share its bytes. A client with several
+//! subscriptions gets a copy of them that says where it is with each. All of it follows from what
+//! was handed to the connection, so nothing is kept for it.
+
+use bytes::Bytes;
+use tickcast_protocol::message::{ChannelId, Epoch, Resume};
+
+use super::{
+    Shard,
+    channel::Channel,
+    connection::Connection,
+    keys::{ConnectionKey, SubscriptionKey},
+    socket::Socket,
+    subscription::{Progress, Subscription},
+};
+use crate::wire::{self, OFFSET_PARTS_MAX, Offset, Place, Wire};
+
+/// How much of what an offset stands for is still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// All of it: the client goes on without a loss.
+    Whole,
+    /// The tape has dropped some of it. What the log lacks as well is counted in a gap.
+    Partly,
+    /// The offset is of another epoch, or from the future: the client begins anew.
+    Nothing,
+}
+
+impl<S: Socket> Shard<S> {
+    /// How much of what an offset stands for is still there.
+    pub fn kept(&self, offset: &[Offset]) -> Kept {
+        let of = |resume: Resume| match resume {
+            Resume {
+                epoch, position, ..
+            } if epoch != self.epoch || position > self.tape.head() => Kept::Nothing,
+            Resume { position, .. } if position < self.tape.floor() => Kept::Partly,
+            _ => Kept::Whole,
+        };
+        let mut kept = Kept::Whole;
+        for part in offset {
+            match part.request.resume.map_or(Kept::Nothing, of) {
+                Kept::Whole => {}
+                Kept::Partly => kept = Kept::Partly,
+                Kept::Nothing => return Kept::Nothing,
+            }
+        }
+        kept
+    }
+
+    /// The channels of a connection's subscriptions to a filter.
+    pub fn channels_of(&self, key: ConnectionKey, filter: &str) -> Vec<ChannelId> {
+        let connection = self.connections.find(key);
+        let subscriptions = connection.into_iter().flat_map(|it| &it.subscriptions);
+        let channels = subscriptions.map(|&key| &self.channels[self.subscriptions[key].channel]);
+        let of_filter = channels.filter(|channel| channel.spec.filter.as_str() == filter);
+        of_filter.map(|channel| channel.key.id()).collect()
+    }
+
+    /// Sends a ping of Engine.IO, which its clients expect at regular times.
+    pub fn engine_ping(&mut self, key: ConnectionKey, now: crate::now::Now) {
+        self.send_control(key, wire::engine_ping());
+        self.flush_answers(now);
+    }
+
+    /// Where a client is with all its subscriptions; `None` if it does not bring that back.
+    pub(super) fn offset(&self, key: ConnectionKey) -> Option<String> {
+        let connection = &self.connections[key.slot];
+        (connection.wire == Wire::SocketIo).then(|| self.offset_of(connection))
+    }
+
+    fn offset_of(&self, connection: &Connection<S>) -> String {
+        let subscriptions = &connection.subscriptions;
+        if subscriptions.len() > OFFSET_PARTS_MAX {
+            return wire::NO_OFFSET.to_owned();
+        }
+        let parts = subscriptions.iter().map(|&key| self.place(key).part());
+        let parts: Vec<String> = parts.collect();
+        wire::joined_offset(parts.iter().map(String::as_str))
+    }
+
+    /// A frame that moves one subscription of a connection, as the connection gets it.
+    #[inline]
+    pub(super) fn moved(&self, connection: &Connection<S>, frame: &Bytes) -> Bytes {
+        match connection.wire {
+            Wire::SocketIo if connection.subscriptions.len() > 1 => {
+                wire::with_offset(frame, &self.offset_of(connection))
+            }
+            _ => frame.clone(),
+        }
+    }
+
+    fn place(&self, key: SubscriptionKey) -> Place {
+        let subscription = &self.subscriptions[key];
+        place(
+            subscription,
+            &self.channels[subscription.channel],
+            self.epoch,
+        )
+    }
+}
+
+/// What was handed to a subscription's connection, and what it is subscribed to.
+fn place(subscription: &Subscription, channel: &Channel, epoch: Epoch) -> Place {
+    let (position, count, snapshot) = match &subscription.progress {
+        Progress::Live(_) => (channel.flushed(), Some(channel.flushed_count()), None),
+        Progress::Behind(behind) => (
+            behind.cursor,
+            // Once newest values were sent, the count is of an earlier position.
+            behind.count.filter(|_| behind.sent == 0),
+            behind.snapshot.map(|range| range.after),
+        ),
+    };
+    Place {
+        resume: Resume {
+            epoch,
+            position,
+            count,
+            snapshot,
+        },
+        subscription: channel.name.clone(),
+    }
+}
