@@ -21,6 +21,7 @@ mod proxy_header;
 mod query;
 mod replay;
 mod segment;
+mod socket_io;
 mod sparkplug;
 mod tickets;
 mod tls_records;
@@ -50,6 +51,7 @@ pub use self::{
     query::query,
     replay::replay,
     segment::segment,
+    socket_io::socket_io,
     sparkplug::sparkplug,
     tickets::tickets,
     tls_records::tls_records,
@@ -62,7 +64,7 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 27] = [
+pub const TARGETS: [(&str, Target); 28] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -90,4 +92,5 @@ pub const TARGETS: [(&str, Target); 27] = [
     ("metadata", metadata),
     ("lines", lines),
     ("websocket", websocket),
+    ("socket_io", socket_io),
 ];

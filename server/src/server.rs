@@ -183,6 +183,7 @@ impl Server {
         let gate = Gate::new(Arc::clone(&server), Arc::clone(&metrics));
         let gate = Arc::new(gate.with_audit(audit.clone()));
         let permits = Permits::new(server.connections_per_address_max, clock);
+        let socket_io = Arc::default();
         let echo_budget = Budget::new(ECHO_BUDGET_BYTES);
         let (busy_shards, _) = watch::channel(server.shards);
 
@@ -215,6 +216,7 @@ impl Server {
                 handoff: Arc::clone(&handoff),
                 permits: Arc::clone(&permits),
                 gate: Arc::clone(&gate),
+                socket_io: Arc::clone(&socket_io),
                 echo_budget: Arc::clone(&echo_budget),
                 descriptors: Arc::clone(&descriptors),
                 tasks,

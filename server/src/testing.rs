@@ -24,6 +24,11 @@ pub mod request {
     };
 }
 
+/// What clients of Socket.IO send.
+pub mod socket_io {
+    pub use crate::net::socket_io::{Auth, Step, Talk, request};
+}
+
 /// The session of a TLS client.
 pub mod tls {
     use std::sync::Arc;

@@ -1,8 +1,18 @@
 //! A connection that has arrived, before HTTP begins.
 
-use std::{net::TcpStream, sync::Arc};
+use std::{
+    io::{self, ErrorKind},
+    net::TcpStream,
+    rc::Rc,
+    sync::Arc,
+};
 
-use super::{descriptors::RefusalPlace, peer::Peer, permits::Permit};
+use super::{
+    descriptors::RefusalPlace,
+    peer::Peer,
+    permits::Permit,
+    stream::{SecureStream, Stream},
+};
 #[cfg(test)]
 use crate::simulation::Socket;
 use crate::{
@@ -62,6 +72,40 @@ pub(super) enum Arrived {
     /// A connection of the simulated network.
     #[cfg(test)]
     Simulated(Socket),
+}
+
+impl Arrived {
+    /// Takes a connection, which has no other user, away from this thread's runtime.
+    pub(super) fn of(stream: Stream) -> io::Result<Self> {
+        let is_used = || io::Error::new(ErrorKind::ResourceBusy, "the connection has other users");
+        Ok(match stream {
+            Stream::Plain(stream) => {
+                Self::Plain(Rc::into_inner(stream).ok_or_else(is_used)?.into_std()?)
+            }
+            Stream::Secure(stream) => {
+                let stream = Rc::into_inner(stream).ok_or_else(is_used)?;
+                let (stream, session) = stream.into_parts()?;
+                Self::Secure(stream.into_std()?, session)
+            }
+            #[cfg(test)]
+            Stream::Simulated(socket) => {
+                Self::Simulated(Rc::into_inner(socket).ok_or_else(is_used)?)
+            }
+        })
+    }
+
+    /// Gives the connection to this thread's runtime.
+    pub(super) fn into_stream(self) -> io::Result<Stream> {
+        Ok(match self {
+            Self::Plain(stream) => Stream::new(tokio::net::TcpStream::from_std(stream)?),
+            Self::Secure(stream, session) => {
+                let stream = tokio::net::TcpStream::from_std(stream)?;
+                Stream::Secure(Rc::new(SecureStream::new(stream, session)))
+            }
+            #[cfg(test)]
+            Self::Simulated(socket) => Stream::Simulated(Rc::new(socket)),
+        })
+    }
 }
 
 /// A connection on its way from an acceptor to a shard.

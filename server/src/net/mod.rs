@@ -20,6 +20,7 @@
 //! | `history` | `/v1/history`: the updates of a topic in a range |
 //! | `publish` | `/v1/publish`: takes updates in |
 //! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
+//! | [`socket_io`] | clients of Socket.IO |
 //! | `event_stream`, `event_ids`, `pipe`, `http_stream` | server-sent events |
 //! | `stream`, [`outlet`], `ring_writer`, `unsent` | connections, with and without TLS, and where the shard writes to |
 //! | `known_clients`, `tickets` | who sends a request |
@@ -76,6 +77,7 @@ mod ring_writer;
 mod session;
 mod shard_handle;
 pub(crate) mod shard_thread;
+pub(crate) mod socket_io;
 pub(crate) mod state;
 mod stream;
 mod turned_away;

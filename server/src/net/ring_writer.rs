@@ -50,15 +50,15 @@ impl WriteMany<Outlet> for RingWriter {
         self.arena.clear();
         self.sealed.clear();
         self.sealed
-            .extend(writes.iter().map(|write| match write.socket {
-                Outlet::Tcp(Stream::Secure(stream)) => stream.seal(write.slices(), &mut self.arena),
+            .extend(writes.iter().map(|write| match write.socket.stream() {
+                Some(Stream::Secure(stream)) => stream.seal(write.slices(), &mut self.arena),
                 _ => None,
             }));
         let mut sends = ring.sends();
         for (write, sealed) in writes.iter().zip(&self.sealed) {
-            let (stream, sealed) = match (write.socket, sealed) {
-                (Outlet::Tcp(stream @ Stream::Plain(_)), _) => (stream, None),
-                (Outlet::Tcp(stream), Some(sealed)) => {
+            let (stream, sealed) = match (write.socket.stream(), sealed) {
+                (Some(stream @ Stream::Plain(_)), _) => (stream, None),
+                (Some(stream), Some(sealed)) => {
                     (stream, Some(&self.arena.bytes()[sealed.range.clone()]))
                 }
                 _ => continue,
@@ -80,9 +80,9 @@ impl WriteMany<Outlet> for RingWriter {
             Some(Err(_)) | None => 0,
         };
         written.extend(writes.iter().zip(&self.sealed).map(|(write, sealed)| {
-            match (write.socket, sealed) {
-                (Outlet::Tcp(Stream::Plain(_)), _) => accepted(),
-                (Outlet::Tcp(Stream::Secure(stream)), Some(sealed)) => {
+            match (write.socket.stream(), sealed) {
+                (Some(Stream::Plain(_)), _) => accepted(),
+                (Some(Stream::Secure(stream)), Some(sealed)) => {
                     let bytes = &self.arena.bytes()[sealed.range.clone()];
                     stream.sent(bytes, accepted());
                     sealed.plain_bytes

@@ -7,6 +7,8 @@ use super::assets;
 pub(super) enum Route {
     /// Subscribers' WebSocket.
     Subscribe,
+    /// Clients of Socket.IO.
+    SocketIo,
     /// A WebSocket that returns each message.
     Echo,
     /// Newest values.
@@ -51,6 +53,7 @@ impl Route {
     pub(super) fn of(path: &str, wanted: Wanted) -> Option<Self> {
         Some(match path {
             "/ws" => Self::Subscribe,
+            "/socket.io/" => Self::SocketIo,
             "/echo" => Self::Echo,
             "/healthz" => Self::Healthz,
             "/readyz" => Self::Readyz,
@@ -103,8 +106,9 @@ mod tests {
 
     /// Each path, its route, whether it is a WebSocket's, and whether pages of the settings'
     /// origins may read it.
-    const ROUTES: [(&str, Route, bool, bool); 18] = [
+    const ROUTES: [(&str, Route, bool, bool); 19] = [
         ("/ws", Subscribe, true, false),
+        ("/socket.io/", SocketIo, false, false),
         ("/echo", Echo, true, false),
         ("/v1/latest", Latest, false, true),
         ("/v1/stream", Stream, false, true),

@@ -40,6 +40,7 @@ use super::{
     route::{Route, Wanted},
     session::{self, Admitted},
     shard_handle::{Guest, ShardHandle},
+    socket_io::Sessions,
     state::{ServerState, Stage},
     stream::Stream,
     welcome::{found, not_found, welcome},
@@ -73,6 +74,8 @@ pub(super) struct Routes {
     pub metrics: Arc<Metrics>,
     /// Refuses requests.
     pub gate: Arc<Gate>,
+    /// Clients of Socket.IO that poll, of all shards.
+    pub socket_io: Arc<Sessions>,
     /// Counts the connections of each address.
     pub permits: Arc<Permits>,
     /// Connections that are being told that there are too many from their address.
@@ -124,7 +127,7 @@ impl Client<'_> {
     }
 
     /// What all connections of its address use together, if they are counted.
-    fn totals(&self) -> Option<&Arc<Totals>> {
+    pub(super) fn totals(&self) -> Option<&Arc<Totals>> {
         self.permit.totals()
     }
 
@@ -173,7 +176,7 @@ impl Routes {
     }
 
     /// Counts and logs that there are too many connections from an address. Returns the reason.
-    fn too_many(&self, peer: Peer) -> String {
+    pub(super) fn too_many(&self, peer: Peer) -> String {
         let reason = preamble::too_many(peer, self.settings.connections_per_address_max);
         self.gate.note(RefusalReason::Connections, peer, &reason);
         reason
@@ -312,6 +315,9 @@ impl Routes {
         if route == Route::Echo && !info.has(OffPath::Echo) {
             return not_found().map(Either::Left);
         }
+        if route == Route::SocketIo {
+            return self.socket_io(request, host.as_ref(), client).await;
+        }
         if route.is_web_socket() {
             let answer = self.web_socket(route, request, host.as_ref(), client);
             return answer.map(Either::Left);
@@ -399,14 +405,10 @@ impl Routes {
         if self.state.stage() != Stage::Draining {
             return Ok(());
         }
-        let (reason, status) = (RefusalReason::Draining, StatusCode::SERVICE_UNAVAILABLE);
-        let answer = self
-            .gate
-            .refuse(reason, ends, status, "the server is draining");
-        Err(Box::new(retry_after(answer, DRAINING_RETRY_AFTER_S)))
+        Err(Box::new(self.draining(ends)))
     }
 
-    fn check_handshake(
+    pub(super) fn check_handshake(
         &self,
         request: &Request<Incoming>,
         host: Option<&Authority>,
@@ -418,6 +420,15 @@ impl Routes {
             .map_err(|error| Box::new(self.refuse_handshake(error, ends)))?;
         self.gate.origin(headers, host, ends)?;
         Ok(())
+    }
+
+    /// Refuses a client, because the server drains.
+    pub(super) fn draining(&self, ends: Ends) -> Answer {
+        let (reason, status) = (RefusalReason::Draining, StatusCode::SERVICE_UNAVAILABLE);
+        let answer = self
+            .gate
+            .refuse(reason, ends, status, "the server is draining");
+        retry_after(answer, DRAINING_RETRY_AFTER_S)
     }
 
     fn refuse_handshake(&self, error: handshake::HandshakeError, ends: Ends) -> Answer {
@@ -470,7 +481,7 @@ impl Routes {
     }
 
     /// Answers a handshake that was checked, and has the stream served after the answer is sent.
-    fn upgrade(
+    pub(super) fn upgrade(
         &self,
         mut request: Request<Incoming>,
         client: &Client<'_>,

@@ -62,7 +62,7 @@ pub(super) async fn serve(
 ) {
     let outlet = Outlet::Tcp(stream.clone());
     let (key, broken) = shard.begin(outlet, encoding.into(), guest);
-    let _ending = Ending { shard: &shard, key };
+    let _ending = Ending::new(&shard, key);
     let reader = MessageReader::new(stream.clone(), &read, CLIENT_MESSAGE_MAX_BYTES)
         .with_message_timeout(message_timeout);
     drop(read);
@@ -70,10 +70,10 @@ pub(super) async fn serve(
         shard: &shard,
         key,
         stream,
-        encoding,
     };
+    let carry_out = async |inbound| carry_out(&shard, key, inbound, encoding).await;
     tokio::select! {
-        () = unconstrained(session.receive(reader)) => {}
+        () = unconstrained(session.receive(reader, carry_out)) => {}
         // If a write has shown it, the end is not counted yet.
         () = broken.notified() => shard.with(|shard, _| shard.lost(key)),
     }
@@ -89,7 +89,7 @@ pub(super) async fn stream(
 ) {
     let outlet = Outlet::Events(pipe.clone());
     let (key, broken) = shard.begin(outlet, Wire::Events, guest);
-    let _ending = Ending { shard: &shard, key };
+    let _ending = Ending::new(&shard, key);
     // A subscription makes no work for the sequencer.
     let _ = shard.handle(key, ClientMessage::Subscribe(request)).await;
     tokio::select! {
@@ -101,28 +101,40 @@ pub(super) async fn stream(
 }
 
 /// Ends the session when it is dropped, also by a panic.
-struct Ending<'a> {
-    shard: &'a Rc<ShardHandle>,
+pub(super) struct Ending {
+    shard: Rc<ShardHandle>,
     key: ConnectionKey,
 }
 
-impl Drop for Ending<'_> {
+impl Ending {
+    pub(super) fn new(shard: &Rc<ShardHandle>, key: ConnectionKey) -> Self {
+        let shard = Rc::clone(shard);
+        Self { shard, key }
+    }
+}
+
+impl Drop for Ending {
     fn drop(&mut self) {
         self.shard.end(self.key);
     }
 }
 
 /// A subscriber's session, as its reading task sees it.
-struct Session<'a> {
-    shard: &'a Rc<ShardHandle>,
-    key: ConnectionKey,
-    stream: Stream,
-    encoding: Encoding,
+pub(super) struct Session<'a> {
+    pub(super) shard: &'a Rc<ShardHandle>,
+    pub(super) key: ConnectionKey,
+    pub(super) stream: Stream,
 }
 
 impl Session<'_> {
-    /// Reads until the connection ends.
-    async fn receive(self, mut reader: MessageReader<Stream>) {
+    /// Reads until the connection ends. `carry_out` gets what an open connection has received. If
+    /// that begins the close handshake, the next frames are read until the client's close frame
+    /// comes, and the shard limits the time.
+    pub(super) async fn receive(
+        self,
+        mut reader: MessageReader<Stream>,
+        carry_out: impl AsyncFn(Inbound),
+    ) {
         for message in 1_usize.. {
             if message.is_multiple_of(TURN_MESSAGES) {
                 yield_now().await;
@@ -130,14 +142,19 @@ impl Session<'_> {
             reader.readable().await;
             // Boxed, because reading a message needs kilobytes, and most clients are silent most of
             // the time.
-            if Box::pin(self.receive_one(&mut reader)).await.is_break() {
+            let received = self.receive_one(&mut reader, &carry_out);
+            if Box::pin(received).await.is_break() {
                 return;
             }
         }
     }
 
     /// Reads a message and carries it out. Breaks when the connection has ended.
-    async fn receive_one(&self, reader: &mut MessageReader<Stream>) -> ControlFlow<()> {
+    async fn receive_one(
+        &self,
+        reader: &mut MessageReader<Stream>,
+        carry_out: &impl AsyncFn(Inbound),
+    ) -> ControlFlow<()> {
         let &Self { shard, key, .. } = self;
         while let Some(pause) = shard.with(|shard, now| shard.reading_pause(key, now)) {
             sleep(pause).await;
@@ -150,7 +167,7 @@ impl Session<'_> {
                 shard.with(|shard, now| shard.close(key, frame, code, now));
             }
             Err(InboundError::Violation(violation)) => {
-                self.close_with(violation.code, violation.reason)
+                close_with(shard, key, violation.code, violation.reason);
             }
             Err(InboundError::Lost) => {
                 shard.with(|shard, _| shard.lost(key));
@@ -159,7 +176,7 @@ impl Session<'_> {
             }
             Ok(_) if is_closing => return ControlFlow::Continue(()),
             Ok(inbound) => {
-                self.carry_out(inbound).await;
+                carry_out(inbound).await;
                 return ControlFlow::Continue(());
             }
         }
@@ -170,35 +187,40 @@ impl Session<'_> {
         closing::linger(self.stream.clone()).await;
         ControlFlow::Break(())
     }
+}
 
-    /// Carries out what an open connection has received. If that begins the close handshake, the
-    /// next frames are read until the client's close frame comes, and the shard limits the time.
-    async fn carry_out(&self, inbound: Inbound) {
-        let &Self { shard, key, .. } = self;
-        match (inbound, self.encoding) {
-            (Inbound::Text(bytes), Encoding::Json)
-            | (Inbound::Binary(bytes), Encoding::Bincode) => {
-                handle(shard, key, &bytes, self.encoding).await;
-            }
-            (Inbound::Ping(payload), _) => {
-                shard.with(|shard, now| shard.pong(key, &payload, now));
-            }
-            (Inbound::Text(_), Encoding::Bincode) => self.close_with(
-                CloseCode::UnsupportedData,
-                "this subprotocol has binary messages only",
-            ),
-            (Inbound::Binary(_), Encoding::Json) => self.close_with(
-                CloseCode::UnsupportedData,
-                "this subprotocol has text messages only",
-            ),
-            (Inbound::Pong | Inbound::Close(_), _) => {}
+/// Carries out what an open connection has received.
+async fn carry_out(
+    shard: &Rc<ShardHandle>,
+    key: ConnectionKey,
+    inbound: Inbound,
+    encoding: Encoding,
+) {
+    match (inbound, encoding) {
+        (Inbound::Text(bytes), Encoding::Json) | (Inbound::Binary(bytes), Encoding::Bincode) => {
+            handle(shard, key, &bytes, encoding).await;
         }
+        (Inbound::Ping(payload), _) => {
+            shard.with(|shard, now| shard.pong(key, &payload, now));
+        }
+        (Inbound::Text(_), Encoding::Bincode) => close_with(
+            shard,
+            key,
+            CloseCode::UnsupportedData,
+            "this subprotocol has binary messages only",
+        ),
+        (Inbound::Binary(_), Encoding::Json) => close_with(
+            shard,
+            key,
+            CloseCode::UnsupportedData,
+            "this subprotocol has text messages only",
+        ),
+        (Inbound::Pong | Inbound::Close(_), _) => {}
     }
+}
 
-    fn close_with(&self, code: CloseCode, reason: &str) {
-        self.shard
-            .with(|shard, now| shard.close_with(self.key, code, reason, now));
-    }
+fn close_with(shard: &Rc<ShardHandle>, key: ConnectionKey, code: CloseCode, reason: &str) {
+    shard.with(|shard, now| shard.close_with(key, code, reason, now));
 }
 
 /// Waits before a publish, as long as its connection is open.
@@ -210,7 +232,13 @@ async fn hold_back(shard: &Rc<ShardHandle>, key: ConnectionKey, wait: Duration) 
     }
 }
 
-async fn handle(shard: &Rc<ShardHandle>, key: ConnectionKey, bytes: &[u8], encoding: Encoding) {
+/// Carries out a message.
+pub(super) async fn handle(
+    shard: &Rc<ShardHandle>,
+    key: ConnectionKey,
+    bytes: &[u8],
+    encoding: Encoding,
+) {
     let message = match codec::decode_client(bytes, encoding) {
         Ok(message) => message,
         Err(_) => {

@@ -230,7 +230,7 @@ impl ShardHandle {
 
     /// Waits until the shard has applied all strips that exist now. A client that comes from
     /// another shard must not find this shard behind the client's position.
-    async fn reach_handoff(self: &Rc<Self>) {
+    pub(super) async fn reach_handoff(self: &Rc<Self>) {
         let index = self.shard.borrow().index();
         let goal = self.handoff.pushed();
         while self.handoff.taken(index) < goal || self.shard.borrow().is_applying() {

@@ -1,18 +1,17 @@
 //! A shard's thread: its listener, its rounds, and its timers.
 
-use std::{io, rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use tickcast_core::{restored::Restored, shard::Shard};
 use tickcast_protocol::message::Epoch;
 use tokio::{
-    net::TcpStream,
     sync::{Semaphore, mpsc, watch},
     task::{spawn_local, yield_now},
     time::{Instant, interval, sleep_until, timeout_at},
 };
 
 use super::{
-    arrival::{Arrival, Arrived, ListenerInfo},
+    arrival::{Arrival, ListenerInfo},
     client_questions::Question,
     descriptors::Descriptors,
     echo::Echo,
@@ -24,8 +23,9 @@ use super::{
     ring_writer::RingWriter,
     routes::Routes,
     shard_handle::ShardHandle,
+    socket_io::Sessions,
     state::ServerState,
-    stream::{SecureStream, Stream},
+    stream::Stream,
     turned_away::TURNED_AWAY_MAX,
     ws_reader::Budget,
 };
@@ -82,6 +82,8 @@ pub(crate) struct ShardThread {
     pub(crate) handoff: Arc<Handoff>,
     pub(crate) permits: Arc<Permits>,
     pub(crate) gate: Arc<Gate>,
+    /// Clients of Socket.IO that poll, of all shards.
+    pub(crate) socket_io: Arc<Sessions>,
     /// Memory for long messages of the clients of `/echo`.
     pub(crate) echo_budget: Arc<Budget>,
     pub(crate) descriptors: Arc<Descriptors>,
@@ -170,6 +172,7 @@ impl ShardThread {
             state: self.state,
             metrics: self.metrics,
             gate: self.gate,
+            socket_io: self.socket_io,
             permits: Arc::clone(&self.permits),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
             histories: Arc::new(Semaphore::new(HISTORIES_MAX)),
@@ -251,7 +254,7 @@ async fn tick(shard: Rc<ShardHandle>, interval: Duration) {
 async fn take_arrivals(routes: Rc<Routes>, mut arrivals: mpsc::Receiver<Arrival>) {
     while let Some(arrival) = arrivals.recv().await {
         let peer = arrival.peer;
-        let stream = match stream(arrival.stream) {
+        let stream = match arrival.stream.into_stream() {
             Ok(stream) => stream,
             Err(error) => {
                 tracing::debug!(%peer, %error, "cannot use a connection");
@@ -260,19 +263,6 @@ async fn take_arrivals(routes: Rc<Routes>, mut arrivals: mpsc::Receiver<Arrival>
         };
         routes.accepted(stream, peer, &arrival.info, arrival.admission);
     }
-}
-
-/// Gives a connection to this thread's runtime.
-fn stream(arrived: Arrived) -> io::Result<Stream> {
-    Ok(match arrived {
-        Arrived::Plain(stream) => Stream::new(TcpStream::from_std(stream)?),
-        Arrived::Secure(stream, session) => {
-            let stream = SecureStream::new(TcpStream::from_std(stream)?, session);
-            Stream::Secure(Rc::new(stream))
-        }
-        #[cfg(test)]
-        Arrived::Simulated(socket) => Stream::Simulated(Rc::new(socket)),
-    })
 }
 
 /// Runs rounds until the last strip is sent.

@@ -16,6 +16,7 @@ Tickcast pushes live data over WebSocket.
   /                    in a browser: all topics live, with charts
   /try                 in a browser: send messages by hand, and see the answers
   /ws                  subscribe; JSON unless you request the subprotocol tickcast.v1.bincode
+  /socket.io/          the same for clients of Socket.IO
   /v1/latest?filter=#  the newest value of each topic, as JSON (write # as %23)
   /v1/stream?filter=#  a subscription like on /ws, as server-sent events
   /v1/candles?topic=a&interval=1m  candles of trades, or rows of readings, as JSON

@@ -34,6 +34,8 @@ const MODULES: &[&str] = &[
     "tickcast_server::net::ring_writer",
     "tickcast_server::net::routes",
     "tickcast_server::net::shard_thread",
+    "tickcast_server::net::socket_io::exchange",
+    "tickcast_server::net::socket_io::routes",
     "tickcast_server::net::stream::options",
     "tickcast_server::net::stream::secure",
     "tickcast_server::net::turned_away",

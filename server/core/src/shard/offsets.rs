@@ -1,9 +1,9 @@
 //! Offsets: where a client of Socket.IO is with all its subscriptions, in one text that it brings
 //! back when it reconnects.
 //!
-//! A batch says where its own channel is, and all subscribers share its bytes. A client with several
-//! subscriptions gets a copy of them that says where it is with each. All of it follows from what
-//! was handed to the connection, so nothing is kept for it.
+//! A batch says where its own channel is, and all subscribers share its bytes. A client with
+//! several subscriptions gets a copy of them that says where it is with each. All of it follows
+//! from what was handed to the connection, so nothing is kept for it.
 
 use bytes::Bytes;
 use tickcast_protocol::message::{ChannelId, Epoch, Resume};
@@ -16,7 +16,10 @@ use super::{
     socket::Socket,
     subscription::{Progress, Subscription},
 };
-use crate::wire::{self, OFFSET_PARTS_MAX, Offset, Place, Wire};
+use crate::{
+    now::Now,
+    wire::{self, OFFSET_PARTS_MAX, Offset, Place, Wire},
+};
 
 /// How much of what an offset stands for is still there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +62,9 @@ impl<S: Socket> Shard<S> {
         of_filter.map(|channel| channel.key.id()).collect()
     }
 
-    /// Sends a ping of Engine.IO, which its clients expect at regular times.
-    pub fn engine_ping(&mut self, key: ConnectionKey, now: crate::now::Now) {
-        self.send_control(key, wire::engine_ping());
+    /// Sends a packet that is no message, such as a ping of Engine.IO.
+    pub fn send_text(&mut self, key: ConnectionKey, packet: &str, now: Now) {
+        self.send_control(key, wire::text_frame(packet.as_bytes()));
         self.flush_answers(now);
     }
 

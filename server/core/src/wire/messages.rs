@@ -56,8 +56,8 @@ pub fn message_with_offset(message: &ServerMessage<TopicId>, offset: &str) -> By
     answer_at(&codec::encode_server(message, Encoding::Json), offset)
 }
 
-/// The answer to a request to subscribe, whose results were encoded earlier. `place` is where one of
-/// the subscriptions begins: an event stream has only one. `offset` is that of a client of
+/// The answer to a request to subscribe, whose results were encoded earlier. `place` is where one
+/// of the subscriptions begins: an event stream has only one. `offset` is that of a client of
 /// Socket.IO, with all of them.
 pub fn subscribed<'a>(
     id: RequestId,

@@ -1,5 +1,5 @@
-//! Messages as bytes on the wire: each is one WebSocket frame, one server-sent event or one packet of
-//! Socket.IO.
+//! Messages as bytes on the wire: each is one WebSocket frame, one server-sent event or one packet
+//! of Socket.IO.
 //!
 //! Bytes that several clients receive alike are encoded once, into one buffer that all of them
 //! share.
@@ -35,7 +35,7 @@ pub use messages::{
 pub use place::{
     NO_OFFSET, OFFSET_PARTS_MAX, Offset, Place, joined_offset, parse_offset, subscription_name,
 };
-pub use socket_io::{NO_ACK, engine_ping, offset_of, text_frame, with_offset};
+pub use socket_io::{NO_ACK, offset_of, text_frame, with_offset};
 
 /// The encoding of a client's messages, and the framing around them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,8 +1,8 @@
 //! Where a client is after a message, in the form in which it comes back to resume.
 //!
-//! A client of Socket.IO brings back one text, the offset of the last event that it has handled. The
-//! offset has a part for each of the client's subscriptions, and each part says all that is needed
-//! to go on: the server keeps nothing.
+//! A client of Socket.IO brings back one text, the offset of the last event that it has handled.
+//! The offset has a part for each of the client's subscriptions, and each part says all that is
+//! needed to go on: the server keeps nothing.
 
 use std::{fmt::Write as _, sync::Arc};
 

@@ -19,11 +19,6 @@ pub const NO_ACK: RequestId = RequestId::MAX;
 /// What is in front of a batch: an Engine.IO message (4) with a Socket.IO event (2).
 pub(super) const BATCH_PREFIX: &[u8] = b"42[\"batch\",";
 
-/// An Engine.IO ping.
-pub fn engine_ping() -> Bytes {
-    framed(Opcode::Text, b"2")
-}
-
 /// The text of a packet as a WebSocket frame.
 pub fn text_frame(text: &[u8]) -> Bytes {
     framed(Opcode::Text, text)
@@ -50,7 +45,7 @@ pub(super) fn packet(json: &[u8], place: Option<&Place>) -> Bytes {
 
 /// An answer that changes what is subscribed: an event with the offset after it comes first, so
 /// that a client which has the acknowledgement can also recover. `json` is the message.
-pub fn answer_at(json: &[u8], offset: &str) -> Bytes {
+pub(super) fn answer_at(json: &[u8], offset: &str) -> Bytes {
     let event = event(json, Some(offset));
     match acknowledged(json) {
         Some(id) => [event, acknowledgement(id, json)].concat().into(),

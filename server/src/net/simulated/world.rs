@@ -123,6 +123,7 @@ impl World {
             handoff: Arc::clone(&handoff),
             permits: Arc::clone(&permits),
             gate,
+            socket_io: Arc::default(),
             echo_budget: Arc::clone(&echo_budget),
             descriptors: Arc::new(Descriptors::new(Arc::clone(&metrics))),
             tasks: ShardTasks {

@@ -61,6 +61,12 @@ impl SecureStream {
         Self { stream, state }
     }
 
+    /// The connection and its session, if the kernel has taken all that was encrypted.
+    pub(in crate::net) fn into_parts(self) -> io::Result<(TcpStream, TlsSession)> {
+        self.try_flush()?;
+        Ok((self.stream, self.state.into_inner().session))
+    }
+
     pub(in crate::net) fn tcp(&self) -> &TcpStream {
         &self.stream
     }
