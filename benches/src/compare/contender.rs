@@ -41,6 +41,8 @@ pub enum Contender {
     UWebSocketsTls,
     /// Tickcast, binary, with its log on disk.
     TickcastBincodeLog,
+    /// Tickcast, for clients of Socket.IO.
+    TickcastSocketIo,
 }
 
 impl Contender {
@@ -68,10 +70,14 @@ impl Contender {
     /// Tickcast with and without its log.
     pub const LOG: [Self; 2] = [Self::TickcastBincode, Self::TickcastBincodeLog];
 
+    /// Tickcast's two forms of JSON.
+    pub const SOCKET_IO: [Self; 2] = [Self::TickcastJson, Self::TickcastSocketIo];
+
     /// All contenders, in the order of the tables.
     pub fn all() -> impl Iterator<Item = Self> {
         let ([_, tls @ ..], [_, log @ ..]) = (Self::TLS, Self::LOG);
-        Self::PLAIN.into_iter().chain(tls).chain(log)
+        let others = tls.into_iter().chain(log).chain([Self::TickcastSocketIo]);
+        Self::PLAIN.into_iter().chain(others)
     }
 
     /// Its name in reports.
@@ -90,6 +96,7 @@ impl Contender {
             Self::NatsTls => "nats-server, TLS",
             Self::UWebSocketsTls => "uWebSockets, TLS",
             Self::TickcastBincodeLog => "Tickcast bincode, log",
+            Self::TickcastSocketIo => "Tickcast Socket.IO",
         }
     }
 
@@ -123,6 +130,7 @@ impl Contender {
                 | Self::TickcastJson
                 | Self::TickcastBincodeTls
                 | Self::TickcastBincodeLog
+                | Self::TickcastSocketIo
         )
     }
 
@@ -141,13 +149,12 @@ impl Contender {
 
     /// Its protocol, and how subscribers ask for updates.
     pub fn dialect(self, mode: Mode, max_rate_hz: Option<f64>) -> Dialect {
-        let tickcast = |encoding| {
-            Dialect::Tickcast(SubscribeParams {
-                encoding,
-                mode,
-                max_rate_hz,
-            })
+        let params = |encoding| SubscribeParams {
+            encoding,
+            mode,
+            max_rate_hz,
         };
+        let tickcast = |encoding| Dialect::Tickcast(params(encoding));
         match self {
             Self::Raw
             | Self::RawBatching
@@ -160,6 +167,7 @@ impl Contender {
                 tickcast(Encoding::Bincode)
             }
             Self::TickcastJson => tickcast(Encoding::Json),
+            Self::TickcastSocketIo => Dialect::SocketIo(params(Encoding::Json)),
             Self::Nats | Self::NatsTls => Dialect::Nats,
         }
     }

@@ -12,6 +12,7 @@ mod batch_cache;
 mod incoming;
 mod nats;
 mod selection;
+mod socket_io;
 mod tickcast;
 
 use tickcast_protocol::codec::Encoding;
@@ -36,6 +37,8 @@ pub enum Dialect {
     Plain,
     /// Tickcast's protocol.
     Tickcast(SubscribeParams),
+    /// Tickcast's form for clients of Socket.IO, always in JSON.
+    SocketIo(SubscribeParams),
     /// NATS' protocol inside of binary messages.
     Nats,
 }
@@ -44,7 +47,7 @@ impl Dialect {
     /// The dialect of this dialect's publisher: it always publishes in bincode.
     pub fn of_publisher(self) -> Self {
         match self {
-            Self::Tickcast(params) => Self::Tickcast(SubscribeParams {
+            Self::Tickcast(params) | Self::SocketIo(params) => Self::Tickcast(SubscribeParams {
                 encoding: Encoding::Bincode,
                 ..params
             }),
@@ -61,6 +64,7 @@ impl Dialect {
                 format!("/subscribe/{}/{}", topics.first, topics.count)
             }
             (Self::Tickcast(_), _) => "/ws".into(),
+            (Self::SocketIo(_), _) => socket_io::PATH.into(),
             (Self::Nats, _) => "/".into(),
         }
     }
@@ -69,7 +73,7 @@ impl Dialect {
     pub fn subprotocol(self) -> Option<&'static str> {
         match self {
             Self::Tickcast(params) => Some(params.encoding.subprotocol()),
-            Self::Plain | Self::Nats => None,
+            Self::Plain | Self::Nats | Self::SocketIo(_) => None,
         }
     }
 
@@ -77,7 +81,10 @@ impl Dialect {
     pub fn greeting(self, role: ClientRole) -> Vec<u8> {
         let mut frames = Vec::new();
         match (self, role) {
-            (Self::Plain, _) | (Self::Tickcast(_), ClientRole::Publisher) => {}
+            (Self::Plain, _) | (Self::Tickcast(_) | Self::SocketIo(_), ClientRole::Publisher) => {}
+            (Self::SocketIo(params), ClientRole::Subscriber(topics)) => {
+                socket_io::append_greeting(topics, &params, &mut frames);
+            }
             (Self::Tickcast(params), ClientRole::Subscriber(topics)) => {
                 let message = tickcast::subscription(topics, &params);
                 append_message(&message, params.encoding, &mut frames);
@@ -95,7 +102,7 @@ impl Dialect {
     /// The name of a topic by its number.
     pub fn topic_name(self, topic: u64) -> String {
         match self {
-            Self::Plain | Self::Tickcast(_) => topic_name(topic, '/'),
+            Self::Plain | Self::Tickcast(_) | Self::SocketIo(_) => topic_name(topic, '/'),
             Self::Nats => topic_name(topic, nats::SEPARATOR),
         }
     }
@@ -104,7 +111,9 @@ impl Dialect {
     pub fn append_update(&self, topic: &str, payload: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Plain => websocket::append_frame(Opcode::Binary, payload, out),
-            Self::Tickcast(_) => tickcast::append_publication(topic, payload, out),
+            Self::Tickcast(_) | Self::SocketIo(_) => {
+                tickcast::append_publication(topic, payload, out);
+            }
             Self::Nats => nats::append_publication(topic, payload, out),
         }
     }
@@ -113,6 +122,7 @@ impl Dialect {
     pub fn append_pong(self, out: &mut Vec<u8>) {
         match self {
             Self::Nats => nats::append_pong(out),
+            Self::SocketIo(_) => socket_io::append_pong(out),
             // Their pings are WebSocket's own.
             Self::Plain | Self::Tickcast(_) => {}
         }
@@ -133,6 +143,7 @@ impl Dialect {
                 Ok(())
             }
             Self::Tickcast(params) => tickcast::read_message(params.encoding, message, incoming),
+            Self::SocketIo(_) => socket_io::read_message(message, incoming),
             Self::Nats if rest.is_empty() => {
                 let used = nats::read_lines(message, &mut incoming)?;
                 rest.extend_from_slice(&message[used..]);

@@ -37,7 +37,8 @@ pub(super) fn command(
         Contender::TickcastBincode
         | Contender::TickcastJson
         | Contender::TickcastBincodeTls
-        | Contender::TickcastBincodeLog => {
+        | Contender::TickcastBincodeLog
+        | Contender::TickcastSocketIo => {
             let listen = match certificate {
                 None => format!("--listen=127.0.0.1:{port}"),
                 Some(certificate) => {

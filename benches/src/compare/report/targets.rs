@@ -9,7 +9,7 @@ use super::wording::{KIB, MIB, short};
 use crate::compare::{
     contender::Contender::{
         self, Nats, Raw, RawBatching, TickcastBincode, TickcastBincodeLog, TickcastBincodeTls,
-        TickcastJson,
+        TickcastJson, TickcastSocketIo,
     },
     figures::{Figures, Span},
     workload::Workload,
@@ -84,6 +84,7 @@ pub(super) fn targets(all: &All<'_>) -> Vec<FigureTarget> {
             TickcastJson,
             TickcastBincodeTls,
             TickcastBincodeLog,
+            TickcastSocketIo,
         ] {
             let Some(own) = figures.iter().find(|f| f.contender == contender) else {
                 continue;
@@ -121,6 +122,7 @@ impl TargetCase<'_> {
             "a-tls" | "b-tls" | "c-tls" => self.secure(1.15),
             "a-tls-4k" => self.secure(1.4),
             "a-log" | "c-log" => self.logged(),
+            "a-socketio" => vec![self.socket_io()],
             "g-tls" => vec![self.secure_memory()],
             _ => Vec::new(),
         };
@@ -212,6 +214,14 @@ impl TargetCase<'_> {
         ]
     }
 
+    /// What the form of Socket.IO costs: its packets are longer.
+    fn socket_io(&self) -> Option<FigureTarget> {
+        let is_it = self.own.contender == TickcastSocketIo;
+        let what = "CPU per delivery for Socket.IO";
+        let ratio = self.ratio_to(TickcastJson, what, CPU_US, Limit::AtMost(1.1));
+        ratio.filter(|_| is_it)
+    }
+
     fn secure_memory(&self) -> Option<FigureTarget> {
         let kib = self.own.connection_bytes / KIB;
         let has_tls = self.own.contender.has_tls();
@@ -263,6 +273,9 @@ impl TargetCase<'_> {
         }
         if own.contender.has_log() {
             what += ", with the log";
+        }
+        if own.contender == TickcastSocketIo {
+            what += ", for Socket.IO";
         }
         FigureTarget {
             letter: self.letter,
@@ -316,11 +329,12 @@ impl TargetCase<'_> {
         })
     }
 
-    /// The contender in whose column its figures are: those with TLS or a log have rows of their
-    /// own.
+    /// The contender in whose column its figures are: those with TLS, a log or packets of
+    /// Socket.IO have rows of their own.
     fn column(&self) -> Contender {
         match self.own.contender {
             TickcastBincodeTls | TickcastBincodeLog => TickcastBincode,
+            TickcastSocketIo => TickcastJson,
             other => other,
         }
     }

@@ -22,6 +22,7 @@ const WITH_TOPICS: &[Contender] = &[
 ];
 const WITH_TLS: &[Contender] = &Contender::TLS;
 const WITH_LOG: &[Contender] = &Contender::LOG;
+const WITH_SOCKET_IO: &[Contender] = &Contender::SOCKET_IO;
 const BOTH_ENCODINGS: &[Contender] = &[Contender::TickcastBincode, Contender::TickcastJson];
 const WITH_RAW: &[Contender] = &[
     Contender::Raw,
@@ -153,12 +154,20 @@ const STALLED: Workload = Workload {
 };
 
 /// All workloads, in the order of measurement.
-pub const ALL: [Workload; 19] = [
+pub const ALL: [Workload; 20] = [
     BASE,
     Workload {
         letter: "a-log",
         title: "the same with the log on disk",
         ..LOGGED
+    },
+    Workload {
+        letter: "a-socketio",
+        title: "the same in JSON, and for clients of Socket.IO",
+        reference: Contender::TickcastJson,
+        contenders: WITH_SOCKET_IO,
+        others: "Socket.IO's own server runs on Node, which is measured by itself",
+        ..BASE
     },
     Workload {
         letter: "a-tls",
