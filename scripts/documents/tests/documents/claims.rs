@@ -11,7 +11,7 @@ use regex::Regex;
 use crate::programs::{document, root, shell};
 
 /// Document, sentence, source, and what is written there.
-const CLAIMS: [(&str, &str, &str, &str); 38] = [
+const CLAIMS: [(&str, &str, &str, &str); 45] = [
     (
         "README.md",
         "Rust](https://rustup.rs) 1.95 or newer",
@@ -233,6 +233,48 @@ const CLAIMS: [(&str, &str, &str, &str); 38] = [
         "10,000 nodes, 1,024 devices of a node, 16,384 metrics of a node",
         "server/src/feed/sparkplug/bounds.rs",
         "METRICS_PER_NODE_MAX: usize = 16_384",
+    ),
+    (
+        "docs/socketio.md",
+        "has at most 16 subscriptions",
+        "server/core/src/wire/place.rs",
+        "OFFSET_PARTS_MAX: usize = 16;",
+    ),
+    (
+        "docs/socketio.md",
+        "clients that poll, of the whole server | 4,096",
+        "server/src/net/socket_io/sessions.rs",
+        "SESSIONS_MAX: usize = 4_096",
+    ),
+    (
+        "docs/socketio.md",
+        "time without a poll after which a client has gone | 45 s",
+        "server/src/net/socket_io/session.rs",
+        "ABSENCE_MAX: Duration = Duration::from_secs(45)",
+    ),
+    (
+        "docs/socketio.md",
+        "bytes that wait for a poll | 16 KiB",
+        "server/src/net/socket_io/exchange.rs",
+        "FRAMES_MAX_BYTES: usize = 16 * 1024",
+    ),
+    (
+        "docs/socketio.md",
+        "packets in the answer to a poll | 256",
+        "server/src/net/socket_io/payload.rs",
+        "PACKETS_MAX: usize = 256",
+    ),
+    (
+        "docs/socketio.md",
+        "| 512, 65,536 |",
+        "server/src/net/socket_io/routes.rs",
+        "POST_PACKETS_MAX: usize = 512",
+    ),
+    (
+        "docs/socketio.md",
+        "refused namespaces and tokens of a connection | 16",
+        "server/src/net/socket_io/talk.rs",
+        "CONNECTS_REFUSED_MAX: u32 = 16",
     ),
     (
         "docs/sparkplug.md",
