@@ -25,6 +25,7 @@ mod joint_limits;
 mod latest;
 mod latest_batch;
 mod posting;
+mod offsets;
 mod publishing;
 mod requests;
 mod restored;
