@@ -98,7 +98,7 @@ async fn follow(mut connection: Connection, stage: Stage, pauses: bool) -> Posit
         next_request += 1;
     }
     let mut channels = BTreeMap::new();
-    let (mut is_told, mut ended) = (false, None);
+    let (mut is_told, mut is_ready, mut ended) = (false, false, None);
     let (mut last, mut before, mut answered) = (0, 0, 0);
     let (mut after, mut refused) = (0, 0);
     while ended.is_none() || after < AFTER || refused < AFTER {
@@ -130,8 +130,9 @@ async fn follow(mut connection: Connection, stage: Stage, pauses: bool) -> Posit
                     assert_eq!(batch.from, last, "nothing before the position is missing");
                     last = batch.to;
                     before += 1;
-                    if before == BEFORE {
-                        assert!(answered > 0, "history and candles are allowed");
+                    // History and candles are allowed; on a busy machine an answer takes longer.
+                    if !is_ready && before >= BEFORE && answered > 0 {
+                        is_ready = true;
                         stage.ready.fetch_add(1, Relaxed);
                         if pauses {
                             let mut narrowed = stage.narrowed.clone();
