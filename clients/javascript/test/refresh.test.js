@@ -1,7 +1,7 @@
 // Tokens that are renewed, narrowed, refused and missing, with the real server.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import WebSocket from 'ws';
 
 import { Client, ForbiddenError, ServerError } from '../index.js';
@@ -25,10 +25,13 @@ function next(target, name, check = () => true) {
   });
 }
 
+/** The tests. They wait most of the time, each with a server of its own, so they run together. */
+const cases = [];
+
 /** A test in both encodings. The source returns `newest.token`, or throws `newest.error`. */
 function withServer(sentence, run) {
   for (const encoding of ['json', 'bincode']) {
-    test(`${sentence} (${encoding})`, async () => {
+    cases.push([`${sentence} (${encoding})`, async () => {
       const identities = new Identities(ROLES);
       const server = await Server.start([...identities.flags, '--feed', 'none']);
       const newest = { token: null, error: null };
@@ -52,7 +55,7 @@ function withServer(sentence, run) {
         await server.kill();
         identities.remove();
       }
-    });
+    }]);
   }
 }
 
@@ -137,4 +140,8 @@ withServer('a refused token is told, and another one is taken without a new clie
   newest.token = identities.sign('alice', 'trader', 600);
   await client.ready;
   assert.equal(client.identity.subject, 'alice');
+});
+
+describe('tokens', { concurrency: 4 }, () => {
+  for (const [sentence, run] of cases) test(sentence, run);
 });
