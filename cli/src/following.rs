@@ -154,6 +154,20 @@ impl Following {
                 taker.note(&format!("{filter}: {lost}"), out);
                 true
             }
+            Event::Truncated {
+                filter, kept, lost, ..
+            } => {
+                let lost = match lost {
+                    Some(lost) => count(lost, "update"),
+                    None => "updates".to_owned(),
+                };
+                let text = format!(
+                    "{filter}: the server was restarted and has lost {lost} after position {kept}; \
+                     it goes on there"
+                );
+                taker.note(&text, out);
+                true
+            }
             Event::Reset { filter, start, .. } => {
                 let why = match start {
                     Start::EpochChanged => "the server has begun anew",
@@ -254,9 +268,18 @@ mod tests {
         following.until_gap = true;
         let end = following.told(gap(None), &mut told, &mut out);
         assert!(matches!(end, Ok(Some(Exit::Gap))));
+        let truncated = Event::Truncated {
+            filter: Filter::all(),
+            kept: 7,
+            position: 9,
+            lost: Some(2),
+        };
+        let end = following.told(truncated, &mut told, &mut out);
+        assert!(matches!(end, Ok(Some(Exit::Gap))));
         let expected = [
             "#: 1,204 updates lost",
             "#: an unknown number of updates is lost",
+            "#: the server was restarted and has lost 2 updates after position 7; it goes on there",
         ];
         assert_eq!(told.0, expected);
         let refused = Event::Refused {

@@ -110,6 +110,21 @@ export interface ResetEvent {
   reason: string;
 }
 
+/**
+ * The server has lost updates that the program has: it had to begin a new epoch, after a power cut
+ * for example. The subscription goes on at the last update that the server has: discard what is
+ * later. A snapshot of everything follows, then all updates after that.
+ */
+export interface TruncatedEvent {
+  type: 'truncated';
+  /** The last position of the old epoch that the server has. */
+  kept: number;
+  /** The subscription's position in the old epoch. The server has lost what lies between. */
+  position: number;
+  /** The number of updates of the subscription between the two. Undefined if unknown. */
+  lost: number | undefined;
+}
+
 /** The state of a topic's source. A topic is live if its source has nothing to send. */
 export type TopicStatus = 'live' | 'stale' | 'dead';
 
@@ -129,7 +144,7 @@ export interface StatusEvent {
   }[];
 }
 
-export type SubscriptionEvent = BatchEvent | GapEvent | ResetEvent | StatusEvent;
+export type SubscriptionEvent = BatchEvent | GapEvent | ResetEvent | TruncatedEvent | StatusEvent;
 
 export interface Granted {
   mode: Mode;
@@ -158,6 +173,8 @@ export interface SubscriptionStats {
   /** Lost updates, counted by gaps. */
   lost: number;
   resets: number;
+  /** How often the server had lost updates that the program has. */
+  truncations: number;
   /** Breaks of the chain. The client then requests the missing updates again. */
   violations: number;
   /** Pauses because the program was too slow. */
@@ -274,6 +291,8 @@ export interface Welcome {
   server_time_ns: bigint;
   heartbeat_ms: number;
   limits: Limits;
+  /** The earlier epochs that this one continues, oldest first, each up to its `last` position. */
+  continues: { epoch: string; last: number }[];
 }
 
 /** What the server says that a client may do. */

@@ -17,7 +17,7 @@ use tickcast_monitor::testing::{
 };
 use tickcast_protocol::{
     client::ClientBatch,
-    message::{Epoch, Quality, Update},
+    message::{Epoch, Lineage, Quality, Update},
     topic::{Filter, Topic},
     value::Value,
 };
@@ -114,7 +114,7 @@ impl Bench {
         }
         queue.try_put(IncomingItem::Connection(ConnectionState::Connected {
             server: String::new(),
-            epoch: Epoch(1),
+            lineage: Lineage::new(Epoch(1)),
         }));
         let ctx = egui::Context::default();
         Monitor::prepare(&ctx);

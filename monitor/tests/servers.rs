@@ -10,7 +10,7 @@ use tickcast_monitor::testing::{
     AlertCondition, ConnectionState, Fleet, IncomingQueue, Monitor, Placement, Requests,
     SavedState, UiCommand,
 };
-use tickcast_protocol::message::Epoch;
+use tickcast_protocol::message::{Epoch, Lineage};
 
 const FIRST: &str = "ws://127.0.0.1:7400/ws";
 const SECOND_URL: &str = "ws://plant.example:7400/ws";
@@ -93,7 +93,7 @@ fn two() -> Harness<'static, Bench> {
     let script = &mut harness.state_mut().scripts[1];
     script.connection(ConnectionState::Connected {
         server: "another".to_owned(),
-        epoch: Epoch(0xbeef),
+        lineage: Lineage::new(Epoch(0xbeef)),
     });
     script.latest(TOPIC, trade("7.0", "1"));
     harness.run_steps(2);

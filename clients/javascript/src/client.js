@@ -51,7 +51,7 @@ export class Client extends EventTarget {
   /** Counts of all subscriptions since the client was created. */
   stats = {
     connections: 0, unknown_messages: 0, ignored_batches: 0, ignored_updates: 0, refused_publishes: 0,
-    batches: 0, updates: 0, gaps: 0, gaps_uncounted: 0, lost: 0, resets: 0, violations: 0, overflows: 0, discarded: 0,
+    batches: 0, updates: 0, gaps: 0, gaps_uncounted: 0, lost: 0, resets: 0, truncations: 0, violations: 0, overflows: 0, discarded: 0,
   };
 
   #url;
@@ -173,7 +173,7 @@ export class Client extends EventTarget {
     if (this.#readyState >= CLOSING) throw new Error('the client is closed');
     // Without the topics of its epoch a token leads to ids without a name.
     const { resume } = options;
-    const usable = !resume || this.encoding === 'json' || resume.epoch === this.#topics.epoch;
+    const usable = !resume || this.encoding === 'json' || this.#topics.covers(resume.epoch);
     return this.#registry.open(filter, usable ? options : { ...options, resume: undefined, resetReason: 'topics_not_kept' }, callback);
   }
 
@@ -262,7 +262,7 @@ export class Client extends EventTarget {
     this.#welcome = welcome;
     this.#heard_ns = this.#options.now();
     this.#position = welcome.position;
-    this.#topics.enter(welcome.epoch);
+    this.#topics.enter(welcome);
     this.#clock.clear();
     if (this.#readyState !== CONNECTING) return;
     this.#readyState = OPEN;
@@ -275,7 +275,7 @@ export class Client extends EventTarget {
 
   #begin(welcome) {
     this.#hasBegun = true;
-    this.#registry.connected();
+    this.#registry.connected(this.#topics.lineage);
     this.#requestTime();
     this.#settleReady.resolve(welcome);
     this.#status('open');

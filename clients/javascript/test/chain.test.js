@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Chain } from '../src/subscription/chain.js';
+import { Lineage } from '../src/wire/lineage.js';
 import { EPOCH } from './support/fakes.js';
+
+const LINEAGE = new Lineage({ epoch: EPOCH });
 
 const accepted = (fields = {}) => ({
   channel: 1, mode: 'every', epoch: EPOCH, position: 100, count: 10, start: 'fresh', ...fields,
@@ -119,7 +122,7 @@ test('a change sets position and count and never skips updates', () => {
 test('a resumed subscription must continue at its token', () => {
   const token = { epoch: EPOCH, position: 100, count: 10 };
   const check = (fields, allowed, of = token) => {
-    assert.equal(Chain.checkResumed(accepted({ start: 'resumed', ...fields }), of) === null, allowed, JSON.stringify(fields));
+    assert.equal(Chain.checkResumed(accepted({ start: 'resumed', ...fields }), of, LINEAGE) === null, allowed, JSON.stringify(fields));
   };
   check({}, true);
   check({ position: 90 }, true);

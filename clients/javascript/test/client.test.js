@@ -133,6 +133,73 @@ script('another epoch is a reset event', async ({ server, client }) => {
   assert.deepEqual(client.topics, { epoch: OTHER_EPOCH, topics: [{ id: 5, topic: 'other' }] });
 });
 
+script('an epoch that continues the last one is resumed with its topics', async ({ server, client }) => {
+  const subscription = client.subscribe('a/#', { mode: 'every' });
+  const steps = subscription[Symbol.asyncIterator]();
+  const first = await server.welcome();
+  await grant(first);
+  first.send(batch(100, 101, [101]));
+  await take(steps);
+  first.terminate();
+  const second = await server.welcome({ epoch: OTHER_EPOCH, continues: [{ epoch: EPOCH, last: 101 }] });
+  const { filters } = await grant(second, { epoch: OTHER_EPOCH, position: 101, count: 11, snapshot: 0, start: 'resumed' });
+  assert.deepEqual(filters[0].resume, { epoch: EPOCH, position: 101, count: 11 });
+  second.send(batch(0, 101, [101], { snapshot: true, topics: [] }));
+  second.send(batch(101, 102, [102], { topics: [] }));
+  assert.deepEqual((await take(steps)).updates, [update(101)]);
+  assert.deepEqual(subscription.token, { epoch: OTHER_EPOCH, position: 101, count: 11, snapshot: 0 });
+  assert.deepEqual((await take(steps)).updates, [update(102)]);
+  assert.equal(client.stats.resets + client.stats.violations, 0);
+});
+
+/** A client that has three updates up to 105, of which the server keeps those up to 102. */
+async function truncated(server, client) {
+  const steps = client.subscribe('a/#', { mode: 'every' })[Symbol.asyncIterator]();
+  const first = await server.welcome();
+  await grant(first);
+  first.send(batch(100, 105, [101, 102, 105]));
+  await take(steps);
+  first.terminate();
+  return { steps, welcome: { epoch: OTHER_EPOCH, continues: [{ epoch: EPOCH, last: 102 }] } };
+}
+
+script('updates that the server has lost are told once', async ({ server, client }) => {
+  const { steps, welcome } = await truncated(server, client);
+  const second = await server.welcome(welcome);
+  const { filters } = await grant(second, { epoch: OTHER_EPOCH, position: 102, count: 12, snapshot: 0, start: 'truncated', lost: 1 });
+  assert.deepEqual(filters[0].resume, { epoch: EPOCH, position: 105, count: 13 });
+  assert.deepEqual(await take(steps), { type: 'truncated', kept: 102, position: 105, lost: 1 });
+  second.send(batch(0, 102, [102], { snapshot: true }));
+  await take(steps);
+  second.terminate();
+  const third = await server.welcome(welcome);
+  const again = await grant(third, { epoch: OTHER_EPOCH, position: 102, count: 12, start: 'resumed' });
+  assert.deepEqual(again.filters[0].resume, { epoch: OTHER_EPOCH, position: 102, count: 12 });
+  third.send(batch(102, 103, [103], { topics: [] }));
+  assert.deepEqual((await take(steps)).updates, [update(103)]);
+  const { truncations, resets, lost, violations } = client.stats;
+  assert.deepEqual({ truncations, resets, lost, violations }, { truncations: 1, resets: 0, lost: 0, violations: 0 });
+});
+
+for (const wrong of [
+  { position: 103, count: 12, snapshot: 0, start: 'truncated' },
+  { position: 102, count: 12, snapshot: 5, start: 'truncated' },
+  { position: 102, count: 12, start: 'truncated' },
+  { position: 102, count: 12, snapshot: 0, start: 'truncated', lost: 2 },
+  { position: 105, count: 13, snapshot: 0, start: 'resumed' },
+]) {
+  script(`a server that says something else about an earlier epoch is not believed: ${JSON.stringify(wrong)}`, async ({ server, client }) => {
+    const { steps, welcome } = await truncated(server, client);
+    const second = await server.welcome(welcome);
+    await grant(second, { epoch: OTHER_EPOCH, ...wrong });
+    assert.equal((await second.next()).type, 'unsubscribe');
+    const { filters } = await grant(second, { channel: 2, epoch: OTHER_EPOCH, position: 1, count: 1 });
+    assert.deepEqual(filters, [{ filter: 'a/#' }]);
+    assert.deepEqual(await take(steps), { type: 'reset', reason: 'not_resumable' });
+    assert.equal(client.stats.violations, 1);
+  });
+}
+
 script('a gap is an event and is counted', async ({ server, client }) => {
   const subscription = client.subscribe('a/#', { mode: 'every' });
   const steps = subscription[Symbol.asyncIterator]();

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 import tickcast
-from tickcast import Batch, Event, Gap, Reset, Token, TopicInfo, Topics
+from tickcast import Batch, Event, Gap, Reset, Token, TopicInfo, Topics, Truncated
 
 
 def load(path: Path) -> tuple[Token | None, Topics | None]:
@@ -49,6 +49,8 @@ def write(file: TextIO, event: Event) -> None:
         ]
     elif isinstance(event, Gap):
         lines = [{"lost": event.lost}]
+    elif isinstance(event, Truncated):
+        lines = [{"truncated": event.kept, "lost": event.lost}]
     elif isinstance(event, Reset):
         lines = [{"reset": event.reason}]
     for line in lines:

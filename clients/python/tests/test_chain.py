@@ -7,6 +7,7 @@ import pytest
 from tickcast import Token
 from tickcast.subscription.chain import Chain
 from tickcast.values import Mode
+from tickcast.wire.lineage import Lineage
 from tickcast.wire.messages import Accepted, BatchMessage, Changed
 
 EPOCH = "18c504b1f00d0001"
@@ -53,7 +54,8 @@ def chain(result: Accepted) -> Chain:
 def test_a_resumed_subscription_must_continue_at_its_token(
     result: Accepted, snapshot: int | None, is_right: bool
 ) -> None:
-    check = Chain.check_resumed(result, Token(EPOCH, 100, 10, snapshot))
+    token = Token(EPOCH, 100, 10, snapshot)
+    check = Chain.check_resumed(result, token, Lineage(EPOCH))
     assert (check is None) == is_right, check
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from support.scripted_server import EPOCH, WELCOME, ScriptedServer, batch, update
@@ -15,6 +16,7 @@ from tickcast import (
     Batch,
     Client,
     DisconnectedError,
+    EndedEpoch,
     Failure,
     Gap,
     MalformedError,
@@ -28,6 +30,7 @@ from tickcast import (
     TooLongError,
     TopicInfo,
     Trade,
+    Truncated,
     Violation,
 )
 from tickcast.wire.messages import (
@@ -59,6 +62,10 @@ class Stage:
         self.notices: list[Notice] = []
         self.client.listen(self.notices.append)
         self.client.start()
+
+
+#: Another epoch than that of the welcome.
+OTHER = "18c504b200c0ffee"
 
 
 @pytest.fixture
@@ -126,15 +133,91 @@ async def test_another_epoch_is_a_reset_and_clears_the_topics(stage: Stage) -> N
     await first.send(batch(100, 101, 101))
     assert isinstance(await subscription.next(), Batch)
     await first.close(1012, "restart")
-    other = "18c504b200c0ffee"
-    second = await stage.server.welcome(replace(WELCOME, epoch=other))
-    await second.grant(epoch=other, position=7, count=3, snapshot=0, start="epoch_changed")
+    second = await stage.server.welcome(replace(WELCOME, epoch=OTHER))
+    await second.grant(epoch=OTHER, position=7, count=3, snapshot=0, start="epoch_changed")
     assert await subscription.next() == Reset("epoch_changed")
     infos = [TopicInfo(5, "other")]
     news = batch(0, 7, snapshot=True, topics=infos, updates=[update(7, "other")])
     await second.send(news)
     assert await subscription.next() == Batch(True, 0, 7, [update(7, "other")], infos)
-    assert stage.client.topics == (other, infos)
+    assert stage.client.topics == (OTHER, infos)
+
+
+async def test_an_epoch_that_continues_the_last_one_is_resumed_with_its_topics(
+    stage: Stage,
+) -> None:
+    subscription = stage.client.subscribe("a/#", mode="every")
+    first = await stage.server.welcome()
+    await first.grant()
+    await first.send(batch(100, 101, 101))
+    assert isinstance(await subscription.next(), Batch)
+    first.terminate()
+    continues = [EndedEpoch(EPOCH, 101)]
+    second = await stage.server.welcome(replace(WELCOME, epoch=OTHER, continues=continues))
+    request = await second.grant(epoch=OTHER, position=101, count=11, snapshot=0, start="resumed")
+    assert request.filters == [FilterRequest("a/#", Token(EPOCH, 101, 11))]
+    await second.send(batch(0, 101, 101, snapshot=True, topics=[]))
+    await second.send(batch(101, 102, 102, topics=[]))
+    assert await subscription.next() == Batch(True, 0, 101, [update(101)])
+    assert await subscription.next() == Batch(False, 101, 102, [update(102)])
+    assert subscription.token == Token(OTHER, 101, 11)
+    assert (stage.client.stats.resets, stage.client.stats.violations) == (0, 0)
+
+
+async def test_updates_that_the_server_has_lost_are_told_once(stage: Stage) -> None:
+    subscription = stage.client.subscribe("a/#", mode="every")
+    first = await stage.server.welcome()
+    await first.grant()
+    await first.send(batch(100, 105, 101, 102, 105))
+    assert isinstance(await subscription.next(), Batch)
+    first.terminate()
+    continues = [EndedEpoch(EPOCH, 102)]
+    welcome = replace(WELCOME, epoch=OTHER, continues=continues)
+    second = await stage.server.welcome(welcome)
+    request = await second.grant(
+        epoch=OTHER, position=102, count=12, snapshot=0, start="truncated", lost=1
+    )
+    assert request.filters == [FilterRequest("a/#", Token(EPOCH, 105, 13))]
+    assert await subscription.next() == Truncated(102, 105, 1)
+    await second.send(batch(0, 102, 102, snapshot=True))
+    assert isinstance(await subscription.next(), Batch)
+    second.terminate()
+    third = await stage.server.welcome(welcome)
+    request = await third.grant(epoch=OTHER, position=102, count=12, start="resumed")
+    assert request.filters == [FilterRequest("a/#", Token(OTHER, 102, 12))]
+    await third.send(batch(102, 103, 103, topics=[]))
+    assert await subscription.next() == Batch(False, 102, 103, [update(103)])
+    stats = stage.client.stats
+    assert (stats.truncations, stats.resets, stats.lost, stats.violations) == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"position": 103, "count": 12, "snapshot": 0, "start": "truncated"},
+        {"position": 102, "count": 12, "snapshot": 5, "start": "truncated"},
+        {"position": 102, "count": 12, "start": "truncated"},
+        {"position": 102, "count": 12, "snapshot": 0, "start": "truncated", "lost": 2},
+        {"position": 105, "count": 13, "snapshot": 0, "start": "resumed"},
+    ],
+)
+async def test_a_server_that_says_something_else_about_an_earlier_epoch_is_not_believed(
+    stage: Stage, wrong: dict[str, Any]
+) -> None:
+    subscription = stage.client.subscribe("a/#", mode="every")
+    first = await stage.server.welcome()
+    await first.grant()
+    await first.send(batch(100, 105, 101, 102, 105))
+    assert isinstance(await subscription.next(), Batch)
+    first.terminate()
+    continues = [EndedEpoch(EPOCH, 102)]
+    second = await stage.server.welcome(replace(WELCOME, epoch=OTHER, continues=continues))
+    await second.grant(epoch=OTHER, **wrong)
+    assert isinstance(await second.next(), Unsubscribe)
+    request = await second.grant(channel=2, epoch=OTHER, position=1, count=1)
+    assert request.filters == [FilterRequest("a/#")]
+    assert await subscription.next() == Reset("not_resumable")
+    assert stage.client.stats.violations == 1
 
 
 async def test_a_gap_is_an_event_and_is_counted(stage: Stage) -> None:

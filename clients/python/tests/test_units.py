@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 from decimal import Decimal, localcontext
 
 import pytest
 
-from tickcast import Batch, Event, MalformedError, Options, Token, TopicInfo, Topics
+from tickcast import (
+    Batch,
+    EndedEpoch,
+    Event,
+    MalformedError,
+    Options,
+    Token,
+    TopicInfo,
+    Topics,
+)
 from tickcast.backoff import Backoff, may_reconnect
 from tickcast.connection.clock import SAMPLES_MAX, Clock
 from tickcast.connection.connection import REASON_MAX_BYTES, fit_reason
@@ -17,6 +27,7 @@ from tickcast.options import OptionKeywords
 from tickcast.subscription.delivery import Delivery
 from tickcast.wire import topic_table
 from tickcast.wire.decimals import from_parts, from_text, to_parts, to_text
+from tickcast.wire.lineage import Lineage
 from tickcast.wire.messages import TimeAnswer
 from tickcast.wire.topic_table import TopicTable
 
@@ -94,10 +105,21 @@ def test_a_table_of_topics_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MalformedError, match="more topics than 2"):
         table.learn(TopicInfo(3, "c"))
     assert table.save().topics[1].unit == "V"
-    table.enter("e")
+    table.enter(Lineage("e"))
     assert table.names == {1: "a", 2: "b"}
-    table.enter("f")
-    assert table.save() == ("f", [])
+    table.enter(Lineage("f", [EndedEpoch("e", 7)]))
+    assert table.save() == ("f", [TopicInfo(1, "a"), TopicInfo(2, "b", unit="V")])
+    assert (table.covers("e"), table.covers("g")) == (True, False)
+    table.enter(Lineage("f"))
+    assert table.names == {1: "a", 2: "b"}
+    table.enter(Lineage("g"))
+    assert table.save() == ("g", [])
+
+
+def test_what_is_left_of_an_epoch_ends_where_it_or_a_later_one_has_ended() -> None:
+    lineage = Lineage("n", [EndedEpoch("a", 100), EndedEpoch("b", 300), EndedEpoch("c", 200)])
+    kept = [lineage.kept(epoch) for epoch in ("n", "a", "b", "c", "d", None)]
+    assert kept == [math.inf, 100, 200, 200, None, None]
 
 
 async def test_a_refused_token_rests_for_a_minute() -> None:

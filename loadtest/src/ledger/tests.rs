@@ -21,6 +21,7 @@ fn accepted(mode: Mode, position: Position, snapshot: Option<Position>) -> Accep
         count: position,
         snapshot,
         start: Start::Fresh,
+        lost: None,
     }
 }
 

@@ -202,6 +202,7 @@ fn welcome() -> Welcome {
             new_topics_per_s: 0,
             new_topics_burst: 0,
         },
+        continues: vec![],
     }
 }
 
@@ -216,6 +217,7 @@ fn accepted(filter: String, position: u64) -> Accepted {
         count: position,
         snapshot: None,
         start: Start::Fresh,
+        lost: None,
     }
 }
 

@@ -6,7 +6,7 @@ use tickcast_protocol::message::{Mode, TimeNs};
 
 use super::server::ServerData;
 use crate::{
-    data::{alerts::AlertRule, incoming::IncomingItem},
+    data::{alerts::AlertRule, history::GapCause, incoming::IncomingItem},
     files::recording::RecordingPlayer,
 };
 
@@ -90,7 +90,7 @@ impl Playing {
             IncomingItem::Statuses { topics, statuses } => {
                 self.data.apply_statuses(&topics, &statuses);
             }
-            IncomingItem::EpochChanged => self.data.store.epoch_changed(),
+            IncomingItem::EpochChanged => self.data.store.epoch_changed(GapCause::Restart),
             // A recording has nothing else.
             _ => {}
         }

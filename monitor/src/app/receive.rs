@@ -2,13 +2,15 @@
 
 use tickcast_protocol::{
     client::ClientBatch,
-    message::{Mode, Quality, TimeNs},
-    topic::Topic,
+    message::{Mode, Position, Quality, TimeNs},
+    topic::{Filter, Topic},
 };
 
 use super::{monitor::Monitor, server::ConnectionChange};
 use crate::{
-    data::{connection_state::ConnectionState, incoming::IncomingItem, time::SECOND},
+    data::{
+        connection_state::ConnectionState, history::GapCause, incoming::IncomingItem, time::SECOND,
+    },
     ui::command::{Overlay, Placement, UiCommand},
 };
 
@@ -127,8 +129,13 @@ impl Monitor {
                     last.answered(id, answer);
                 }
             }
+            IncomingItem::Truncated { filter, kept, lost } => {
+                if self.server.truncated() {
+                    self.notify_truncated(&filter, kept, lost);
+                }
+            }
             IncomingItem::EpochChanged => {
-                self.server.store.epoch_changed();
+                self.server.store.epoch_changed(GapCause::Restart);
                 self.notify_restart();
             }
             IncomingItem::Ended {
@@ -178,12 +185,24 @@ impl Monitor {
             ConnectionChange::None => {}
             ConnectionChange::Lost => self.line.requests.disconnected(),
             ConnectionChange::NewEpoch => self.notify_restart(),
+            ConnectionChange::ContinuedEpoch => {
+                let notice = "The server was restarted and goes on where it was.";
+                self.notify(notice.to_owned());
+            }
         }
     }
 
     fn notify_restart(&mut self) {
         let notice = "The server was restarted: updates in between are unknown.";
         self.notify(notice.to_owned());
+    }
+
+    fn notify_truncated(&mut self, filter: &Filter, kept: Position, lost: Option<u64>) {
+        let lost = lost.map_or_else(|| "updates".to_owned(), |lost| format!("{lost} updates"));
+        self.notify(format!(
+            "The server was restarted and has lost {lost} of {filter} after position {kept}, which \
+             are shown here."
+        ));
     }
 
     fn apply_batch(&mut self, batch: ClientBatch, received_ns: TimeNs) {

@@ -14,7 +14,7 @@ use crate::{
         connection_state::ConnectionState,
         derived::DerivedTopics,
         health::Health,
-        history::SeriesKind,
+        history::{GapCause, SeriesKind},
         login::Login,
         topics::{MonitoredTopic, PastHistory, Store},
     },
@@ -51,6 +51,8 @@ pub(super) struct ServerData {
     /// What the server allows.
     pub(super) access: Access,
     epoch: Option<Epoch>,
+    /// Whether the server has said on this connection that it has lost updates.
+    is_truncated: bool,
     first_update_ns: Option<TimeNs>,
 }
 
@@ -63,6 +65,8 @@ pub(super) enum ConnectionChange {
     Lost,
     /// The server has another epoch than before.
     NewEpoch,
+    /// The server has another epoch, which continues the one before.
+    ContinuedEpoch,
 }
 
 impl ServerData {
@@ -75,6 +79,7 @@ impl ServerData {
             connection: ConnectionState::Connecting { attempt: 1 },
             access: Access::default(),
             epoch: None,
+            is_truncated: false,
             first_update_ns: None,
         }
     }
@@ -111,11 +116,18 @@ impl ServerData {
     ) -> ConnectionChange {
         let mut change = ConnectionChange::None;
         match state {
-            ConnectionState::Connected { epoch, .. } => {
-                let before = self.epoch.replace(epoch);
-                if before.is_some_and(|before| before != epoch) {
-                    self.store.epoch_changed();
-                    change = ConnectionChange::NewEpoch;
+            ConnectionState::Connected { ref lineage, .. } => {
+                let epoch = lineage.epoch;
+                self.is_truncated = false;
+                match self.epoch.replace(epoch).filter(|before| *before != epoch) {
+                    Some(before) if lineage.kept(before).is_some() => {
+                        change = ConnectionChange::ContinuedEpoch;
+                    }
+                    Some(_) => {
+                        self.store.epoch_changed(GapCause::Restart);
+                        change = ConnectionChange::NewEpoch;
+                    }
+                    None => {}
                 }
                 // A server that was silent continues on the same connection.
                 if !matches!(self.connection, ConnectionState::Silent { .. }) {
@@ -145,6 +157,16 @@ impl ServerData {
         }
         self.connection = state;
         change
+    }
+
+    /// The server has lost updates that are shown here. All subscriptions of the connection may say
+    /// so; the first one counts. Returns whether this is it.
+    pub(super) fn truncated(&mut self) -> bool {
+        let is_first = !std::mem::replace(&mut self.is_truncated, true);
+        if is_first {
+            self.store.epoch_changed(GapCause::Truncated);
+        }
+        is_first
     }
 
     /// Applies an update, and the alerts of its topic.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tickcast_protocol::message::Epoch;
+use tickcast_protocol::message::Lineage;
 
 /// The state of the connection.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,8 +16,8 @@ pub enum ConnectionState {
     Connected {
         /// Name and version of the server.
         server: String,
-        /// Epoch of the tape.
-        epoch: Epoch,
+        /// Epoch of the tape, and those that it continues.
+        lineage: Lineage,
     },
     /// The connection is open, but no heartbeat comes.
     Silent {

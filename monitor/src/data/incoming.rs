@@ -68,6 +68,15 @@ pub enum IncomingItem {
         /// The answer.
         answer: Result<Position, String>,
     },
+    /// The server has lost updates of its last epoch that are shown here.
+    Truncated {
+        /// The subscription that has received them.
+        filter: Filter,
+        /// The last position of that epoch that the server has.
+        kept: Position,
+        /// How many updates of the subscription were lost, if it is known.
+        lost: Option<u64>,
+    },
     /// Positions and seqs start again: what happened in between is not known.
     EpochChanged,
     /// The server has ended a subscription that is not allowed any more.

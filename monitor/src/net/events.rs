@@ -19,8 +19,8 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
             IncomingItem::Connection(ConnectionState::Connecting { attempt })
         }
         Event::Connected(welcome) => IncomingItem::Connection(ConnectionState::Connected {
+            lineage: welcome.lineage(),
             server: welcome.server,
-            epoch: welcome.epoch,
         }),
         Event::Disconnected(end) => IncomingItem::Connection(match end.retry_in {
             Some(wait) => ConnectionState::BackingOff {
@@ -41,6 +41,9 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
             start: Start::PositionAhead,
             ..
         } => IncomingItem::EpochChanged,
+        Event::Truncated {
+            filter, kept, lost, ..
+        } => IncomingItem::Truncated { filter, kept, lost },
         Event::Clock(estimate) => IncomingItem::Clock(estimate),
         Event::Refused { filter, reason, .. } => IncomingItem::Refused { filter, reason },
         Event::ChainBroken { filter, error } => {

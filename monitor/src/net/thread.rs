@@ -111,7 +111,7 @@ impl ConnectedServer {
         Some(Self {
             state: ConnectionState::Connected {
                 server: welcome.server.clone(),
-                epoch: welcome.epoch,
+                lineage: welcome.lineage(),
             },
             patience: Duration::from_millis(u64::from(welcome.heartbeat_ms)) + LATE,
         })

@@ -24,9 +24,9 @@ pub(super) fn connection_words(
         ConnectionState::Connecting { attempt } => {
             (format!("connecting, try {attempt}"), theme.warning)
         }
-        ConnectionState::Connected { epoch, .. } => {
+        ConnectionState::Connected { lineage, .. } => {
             // The last digits of the epoch are enough to see that it has changed.
-            let epoch = format!("{:016x}", epoch.0);
+            let epoch = format!("{:016x}", lineage.epoch.0);
             (format!("connected · epoch {}", &epoch[12..]), theme.up)
         }
         ConnectionState::Silent { since } => {

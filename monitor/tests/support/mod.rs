@@ -11,7 +11,7 @@ use tickcast_monitor::testing::{
 };
 use tickcast_protocol::{
     client::ClientBatch,
-    message::{Epoch, Mode, Quality, Status, TopicInfo, TopicStatus, Update},
+    message::{EndedEpoch, Epoch, Lineage, Mode, Quality, Status, TopicInfo, TopicStatus, Update},
     topic::{Filter, Topic},
     value::{Quote, Side, Trade, Value},
 };
@@ -56,8 +56,31 @@ impl Script {
     pub(crate) fn connected(&self) {
         self.connection(ConnectionState::Connected {
             server: "a test".to_owned(),
-            epoch: Epoch(0x3f2a),
+            lineage: Lineage::new(Epoch(0x3f2a)),
         });
+    }
+
+    /// The server is connected again, in an epoch that continues another up to a position.
+    pub(crate) fn goes_on(&self, before: u64, last: u64, epoch: u64) {
+        self.connection(ConnectionState::Connected {
+            server: "a test".to_owned(),
+            lineage: Lineage {
+                epoch: Epoch(epoch),
+                continues: vec![EndedEpoch {
+                    epoch: Epoch(before),
+                    last,
+                }],
+            },
+        });
+    }
+
+    /// The server has lost updates of a subscription after a position.
+    pub(crate) fn truncated(&self, filter: &str, kept: u64, lost: Option<u64>) {
+        assert!(self.queue.try_put(IncomingItem::Truncated {
+            filter: Filter::new(filter).unwrap(),
+            kept,
+            lost,
+        }));
     }
 
     /// Sends a status of a topic.

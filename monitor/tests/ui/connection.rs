@@ -1,5 +1,7 @@
 //! The state of the connection, and losses.
 
+use tickcast_protocol::message::{Epoch, Lineage};
+
 use super::*;
 
 #[test]
@@ -45,7 +47,7 @@ fn a_lost_connection_is_hatched_and_a_new_epoch_is_reported() {
         .script
         .connection(ConnectionState::Connected {
             server: "another".to_owned(),
-            epoch: tickcast_protocol::message::Epoch(0xbeef),
+            lineage: Lineage::new(Epoch(0xbeef)),
         });
     harness.state_mut().script.restart();
     trades(&mut harness, 2);
@@ -259,4 +261,28 @@ fn refusals_of_the_server_are_reported() {
         &harness,
         "The server refused market/BTC-USDT/trade: too many"
     ));
+}
+
+#[test]
+fn a_server_that_goes_on_after_a_power_cut_is_told_and_what_it_has_lost_is_hatched() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 5);
+    harness.state().script.goes_on(0x3f2a, 1_000, 0xbeef);
+    trades(&mut harness, 2);
+    assert!(sees(
+        &harness,
+        "The server was restarted and goes on where it was"
+    ));
+    assert!(!painted(&harness, "server restarted"));
+    assert!(!has(&harness, "1 server restart"));
+    // The next one has lost what came last.
+    harness.state().script.goes_on(0xbeef, 3, 0xcafe);
+    for lost in [Some(4), None] {
+        harness.state().script.truncated("#", 3, lost);
+    }
+    harness.state_mut().script.restart();
+    trades(&mut harness, 2);
+    assert!(sees(&harness, "has lost 4 updates of # after position 3"));
+    assert!(painted(&harness, "lost updates before this"));
+    assert!(has(&harness, "1 server restart"));
 }

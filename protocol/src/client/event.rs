@@ -37,6 +37,20 @@ pub enum Event {
         /// The reason for people.
         reason: String,
     },
+    /// The server has lost updates of a subscription that the caller has: it had to begin a new
+    /// epoch, after a power cut for example. The subscription goes on at the last update that the
+    /// server has: a snapshot of everything, then all updates after that. [`Event::Accepted`]
+    /// follows.
+    Truncated {
+        /// The subscription.
+        filter: Filter,
+        /// The last position of the old epoch that the server has.
+        kept: Position,
+        /// The caller's position in the old epoch. The server has lost what lies between.
+        position: Position,
+        /// The number of updates of the subscription between the two, if it is known.
+        lost: Option<u64>,
+    },
     /// A subscription could not be resumed and starts anew: a snapshot, then live updates. What
     /// happened in between is unknown. [`Event::Accepted`] follows.
     Reset {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use crate::{
     message::{
-        Batch, Epoch, History, ServerMessage, Statuses, TopicId, TopicInfo, TopicStatus, Update,
+        Batch, Epoch, History, Lineage, ServerMessage, Statuses, TopicId, TopicInfo, TopicStatus,
+        Update,
     },
     topic::Topic,
 };
@@ -13,8 +14,8 @@ use crate::{
 /// introduces more is broken, and the client's memory must be bounded.
 pub const TOPIC_TABLE_MAX: usize = 4_000_000;
 
-/// Topic names by id, for one epoch. It outlives a connection, because the server does not
-/// introduce known topics again to a client that resumes.
+/// Topic names by id, for one epoch and those that continue it. It outlives a connection, because
+/// the server does not introduce known topics again to a client that resumes.
 #[derive(Debug, Default)]
 pub struct TopicTable {
     epoch: Option<Epoch>,
@@ -33,12 +34,14 @@ pub enum TopicTableError {
 }
 
 impl TopicTable {
-    /// Clears the table, unless its names are of this epoch.
-    pub fn enter(&mut self, epoch: Epoch) {
-        if self.epoch != Some(epoch) {
+    /// Clears the table, unless its names are of this epoch or of one that it continues. The server
+    /// introduces all topics anew whose ids are not those of the epoch before.
+    pub fn enter(&mut self, lineage: &Lineage) {
+        let is_continued = self.epoch.and_then(|epoch| lineage.kept(epoch)).is_some();
+        if !is_continued {
             self.names.clear();
-            self.epoch = Some(epoch);
         }
+        self.epoch = Some(lineage.epoch);
     }
 
     /// Adds introduced topics.
@@ -75,7 +78,7 @@ impl TopicTable {
         Ok(match message {
             ServerMessage::Batch(batch) => ServerMessage::Batch(self.resolve_batch(batch)?),
             ServerMessage::Welcome(welcome) => {
-                self.enter(welcome.epoch);
+                self.enter(&welcome.lineage());
                 ServerMessage::Welcome(welcome)
             }
             ServerMessage::Subscribed(message) => ServerMessage::Subscribed(message),
@@ -177,21 +180,29 @@ impl TopicTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::EndedEpoch;
 
     fn info(id: TopicId, name: &str) -> TopicInfo {
         TopicInfo::new(id, Topic::new(name).unwrap())
     }
 
     #[test]
-    fn names_are_kept_for_their_epoch_and_cleared_by_the_next() {
+    fn names_are_kept_for_their_epoch_and_those_that_continue_it_and_cleared_by_another() {
         let mut table = TopicTable::default();
-        table.enter(Epoch(1));
+        table.enter(&Lineage::new(Epoch(1)));
         table.introduce(&[info(7, "a"), info(8, "b")]).unwrap();
         table.introduce(&[info(7, "a")]).unwrap();
-        table.enter(Epoch(1));
+        table.enter(&Lineage::new(Epoch(1)));
+        table.enter(&Lineage {
+            epoch: Epoch(2),
+            continues: vec![EndedEpoch {
+                epoch: Epoch(1),
+                last: 7,
+            }],
+        });
         assert_eq!(table.len(), 2);
         assert_eq!(table.get(8).map(Topic::as_str), Some("b"));
-        table.enter(Epoch(2));
+        table.enter(&Lineage::new(Epoch(3)));
         assert!(table.is_empty());
     }
 }

@@ -221,6 +221,7 @@ fn spliced_results_equal_encoded_ones() {
         count: 3,
         snapshot: Some(0),
         start: Start::Fresh,
+        lost: None,
     });
     let refused = SubscribeResult::Refused(Refused {
         filter: "é".into(),

@@ -8,8 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// Digits of an epoch's text.
 const DIGITS: usize = 16;
 
-/// One life of the tape. Positions of different epochs are unrelated. As text, and so in JSON, it
-/// is 16 hexadecimal digits.
+/// One life of the tape. Positions of different epochs are unrelated, unless one continues the
+/// other (see [`EndedEpoch`](super::EndedEpoch)). As text, and so in JSON, it is 16 hexadecimal
+/// digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 pub struct Epoch(pub u64);
 

@@ -10,10 +10,12 @@
 //!
 //! Times are integer nanoseconds since 1970-01-01T00:00:00Z. In JSON, times and all other integers
 //! that may exceed 2^53 are strings. Positions, seqs and counts are numbers, because they start at
-//! 1 with each epoch.
+//! 1 with an epoch, or continue those of the epoch before.
 
 mod epoch;
 mod ids;
+
+mod lineage;
 
 mod client;
 mod server;
@@ -42,6 +44,7 @@ pub use epoch::{Epoch, EpochError};
 pub use history::{History, HistoryRequest};
 pub use identity::{Authenticate, Authenticated, BearerToken, Expiring};
 pub use ids::{ChannelId, Position, RequestId, Seq, TimeNs, TopicId};
+pub use lineage::{EndedEpoch, Lineage};
 pub use notices::{ChannelPosition, Draining, ErrorMessage, Heartbeat};
 pub use publish::{Publication, Publish, Published};
 pub use server::ServerMessage;

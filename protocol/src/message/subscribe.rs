@@ -121,6 +121,10 @@ pub struct Accepted {
     pub snapshot: Option<Position>,
     /// Whether the subscription was resumed.
     pub start: Start,
+    /// If it is [truncated](Start::Truncated) and the token had a count: how many updates the
+    /// client has that the server has lost. Missing if the server does not know it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u64>,
 }
 
 /// How a subscription starts.
@@ -129,16 +133,21 @@ pub struct Accepted {
 pub enum Start {
     /// The request had no token: a snapshot, then live batches.
     Fresh,
-    /// It continues where it ended. A [`Gap`](super::Gap) reports what the tape no longer holds.
+    /// It continues where it ended, perhaps in an epoch that continues the token's. A
+    /// [`Gap`](super::Gap) reports what the tape no longer holds.
     Resumed,
-    /// The token is of another epoch, because the server was restarted or is another one: a
-    /// snapshot, then live batches. What happened in between is unknown.
+    /// The token is of an epoch that the current one does not continue, because the server forgot
+    /// it or is another one: a snapshot, then live batches. What happened in between is unknown.
     EpochChanged,
     /// The token's position is ahead of the tape, which is an error: a snapshot, then live batches.
     PositionAhead,
     /// The connection was already subscribed, so nothing changed. The fields show the state of the
     /// existing subscription.
     Existing,
+    /// The current epoch continues the token's, but at an earlier position than the token's: the
+    /// server has lost updates that the client has. A snapshot up to where the epoch continues,
+    /// then everything after that.
+    Truncated,
 }
 
 /// A refused filter.

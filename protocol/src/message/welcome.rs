@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     epoch::Epoch,
     ids::{Position, TimeNs},
+    lineage::{EndedEpoch, Lineage},
 };
 use crate::json::decimal_string;
 
@@ -26,6 +27,20 @@ pub struct Welcome {
     pub heartbeat_ms: u32,
     /// What this connection may do.
     pub limits: Limits,
+    /// The earlier epochs that the current one continues, oldest first. Tokens of these epochs can
+    /// be resumed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub continues: Vec<EndedEpoch>,
+}
+
+impl Welcome {
+    /// The current epoch, and the earlier ones that it continues.
+    pub fn lineage(&self) -> Lineage {
+        Lineage {
+            epoch: self.epoch,
+            continues: self.continues.clone(),
+        }
+    }
 }
 
 /// The bounds of one connection. A limit of 0 means "no limit".

@@ -65,6 +65,7 @@ async fn accept_subscription(peer: &mut Peer, at: u64, start: Start) -> Subscrib
         count: at,
         snapshot: None,
         start,
+        lost: None,
     };
     peer.send(ServerMessage::Subscribed(Subscribed {
         id: subscribe.id,

@@ -48,6 +48,7 @@ fn accepted(position: u64, start: Start) -> Accepted {
         count: position,
         snapshot: None,
         start,
+        lost: None,
     }
 }
 

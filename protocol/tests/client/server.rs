@@ -188,5 +188,6 @@ pub(crate) fn welcome_of<T>(epoch: Epoch, heartbeat_ms: u32) -> ServerMessage<T>
             new_topics_per_s: 0,
             new_topics_burst: 0,
         },
+        continues: vec![],
     })
 }

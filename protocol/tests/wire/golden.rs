@@ -198,6 +198,7 @@ variants!(STARTS, start_name, Start {
     Start::EpochChanged => "start epoch_changed",
     Start::PositionAhead => "start position_ahead",
     Start::Existing => "start existing",
+    Start::Truncated => "start truncated",
 });
 
 variants!(QUALITIES, quality_name, Quality {

@@ -11,10 +11,10 @@ use tickcast_protocol::{
     error::ErrorCode,
     message::{
         Accepted, Authenticate, Authenticated, Batch, BearerToken, Candle, CandleState, Candles,
-        CandlesRequest, Change, Changed, ChannelPosition, ClientMessage, Draining, Epoch,
-        ErrorMessage, Expiring, FilterRequest, Gap, Heartbeat, History, HistoryRequest, Interval,
-        Limits, List, Mode, Publication, Publish, Published, Quality, Refused, Resume, Row,
-        ServerMessage, Start, Status, Statuses, Subscribe, SubscribeResult, Subscribed,
+        CandlesRequest, Change, Changed, ChannelPosition, ClientMessage, Draining, EndedEpoch,
+        Epoch, ErrorMessage, Expiring, FilterRequest, Gap, Heartbeat, History, HistoryRequest,
+        Interval, Limits, List, Mode, Publication, Publish, Published, Quality, Refused, Resume,
+        Row, ServerMessage, Start, Status, Statuses, Subscribe, SubscribeResult, Subscribed,
         SubscriptionInfo, Subscriptions, TimeAnswer, TimeRequest, TopicId, TopicInfo, TopicStatus,
         Unsubscribe, Unsubscribed, Update, Welcome,
     },
@@ -202,17 +202,23 @@ fn welcome() -> impl Strategy<Value = Welcome> {
         any::<i64>(),
         any::<u32>(),
         limits,
+        vec(ended_epoch(), 0..3),
     )
         .prop_map(
-            |(server, epoch, position, server_time_ns, heartbeat_ms, limits)| Welcome {
+            |(server, epoch, position, server_time_ns, heartbeat_ms, limits, continues)| Welcome {
                 server,
                 epoch,
                 position,
                 server_time_ns,
                 heartbeat_ms,
                 limits,
+                continues,
             },
         )
+}
+
+fn ended_epoch() -> impl Strategy<Value = EndedEpoch> {
+    (epoch(), any::<u64>()).prop_map(|(epoch, last)| EndedEpoch { epoch, last })
 }
 
 fn error_code() -> impl Strategy<Value = ErrorCode> {
@@ -226,15 +232,18 @@ fn subscribe_result() -> impl Strategy<Value = SubscribeResult> {
         Just(Start::EpochChanged),
         Just(Start::PositionAhead),
         Just(Start::Existing),
+        Just(Start::Truncated),
     ];
     let place = (
         epoch(),
         any::<u64>(),
         any::<u64>(),
         option::of(any::<u64>()),
+        option::of(any::<u64>()),
     );
     let accepted = (text(), any::<u32>(), mode(), rate(), place, start).prop_map(
-        |(filter, channel, mode, max_rate_hz, (epoch, position, count, snapshot), start)| {
+        |(filter, channel, mode, max_rate_hz, place, start)| {
+            let (epoch, position, count, snapshot, lost) = place;
             SubscribeResult::Accepted(Accepted {
                 filter,
                 channel,
@@ -245,6 +254,7 @@ fn subscribe_result() -> impl Strategy<Value = SubscribeResult> {
                 count,
                 snapshot,
                 start,
+                lost,
             })
         },
     );

@@ -5,10 +5,10 @@ use tickcast_protocol::{
     error::ErrorCode,
     message::{
         Accepted, Authenticate, Authenticated, Batch, BearerToken, Candle, CandleState, Candles,
-        CandlesRequest, Change, Changed, ChannelPosition, ClientMessage, Draining, Epoch,
-        ErrorMessage, Expiring, FilterRequest, Gap, Heartbeat, History, HistoryRequest, Interval,
-        Limits, List, Mode, Publication, Publish, Published, Quality, Refused, Resume, Row,
-        ServerMessage, Start, Status, Statuses, Subscribe, SubscribeResult, Subscribed,
+        CandlesRequest, Change, Changed, ChannelPosition, ClientMessage, Draining, EndedEpoch,
+        Epoch, ErrorMessage, Expiring, FilterRequest, Gap, Heartbeat, History, HistoryRequest,
+        Interval, Limits, List, Mode, Publication, Publish, Published, Quality, Refused, Resume,
+        Row, ServerMessage, Start, Status, Statuses, Subscribe, SubscribeResult, Subscribed,
         SubscriptionInfo, Subscriptions, TimeAnswer, TimeRequest, TopicId, TopicInfo, TopicStatus,
         Unsubscribe, Unsubscribed, Update, Welcome,
     },
@@ -256,6 +256,7 @@ fn accepted(start: Start) -> Accepted {
         count: 4_711,
         snapshot: None,
         start,
+        lost: None,
     }
 }
 
@@ -263,6 +264,8 @@ pub(crate) fn server_messages<T: Name>() -> Vec<(String, ServerMessage<T>)> {
     let mut messages = vec![];
     let mut add = |name: &str, message| messages.push((format!("server-{name}"), message));
     add("welcome", ServerMessage::Welcome(welcome()));
+    let continuing = welcome_after_power_cuts();
+    add("welcome-continuing", ServerMessage::Welcome(continuing));
     add("subscribed", ServerMessage::Subscribed(subscribed()));
     for (kind, value) in values() {
         let batch = Batch {
@@ -533,6 +536,21 @@ fn welcome() -> Welcome {
             new_topics_per_s: 1_000,
             new_topics_burst: 20_000,
         },
+        continues: vec![],
+    }
+}
+
+fn welcome_after_power_cuts() -> Welcome {
+    let ended = |epoch, last| EndedEpoch {
+        epoch: Epoch(epoch),
+        last,
+    };
+    Welcome {
+        continues: vec![
+            ended(0x18c5_0490_0000_0001, 4_711),
+            ended(0x18c5_04a0_0000_0002, 69_990),
+        ],
+        ..welcome()
     }
 }
 
@@ -543,6 +561,7 @@ fn subscribed() -> Subscribed {
         Start::EpochChanged,
         Start::PositionAhead,
         Start::Existing,
+        Start::Truncated,
     ];
     let mut results: Vec<_> = starts
         .into_iter()
@@ -553,6 +572,11 @@ fn subscribed() -> Subscribed {
         max_rate_hz: Some(10.0),
         snapshot: Some(0),
         ..accepted(Start::Fresh)
+    }));
+    results.push(SubscribeResult::Accepted(Accepted {
+        snapshot: Some(0),
+        lost: Some(12),
+        ..accepted(Start::Truncated)
     }));
     results.push(SubscribeResult::Refused(Refused {
         filter: "secret/#".into(),

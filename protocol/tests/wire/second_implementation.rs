@@ -234,6 +234,13 @@ struct Welcome {
     server_time_ns: i64,
     heartbeat_ms: u32,
     limits: Limits,
+    continues: Vec<EndedEpoch>,
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct EndedEpoch {
+    epoch: Epoch,
+    last: u64,
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]
@@ -276,6 +283,7 @@ struct Accepted {
     count: u64,
     snapshot: Option<u64>,
     start: Start,
+    lost: Option<u64>,
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]
@@ -285,6 +293,7 @@ enum Start {
     EpochChanged,
     PositionAhead,
     Existing,
+    Truncated,
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]

@@ -12,7 +12,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use tickcast_protocol::{
     codec::UpdateHead,
-    message::{Position, Seq, Status, TimeNs, TopicInfo},
+    message::{EndedEpoch, Position, Seq, Status, TimeNs, TopicInfo},
 };
 
 use crate::tape::{STRIP_MAX_BYTES, Strip, StripBuilder};
@@ -43,6 +43,8 @@ pub struct Restored {
     pub strips: Vec<Arc<Strip>>,
     /// The position of the next update.
     pub next: Position,
+    /// The earlier epochs that the current one continues, oldest first.
+    pub continues: Vec<EndedEpoch>,
 }
 
 /// Makes strips of the newest updates, within a bound on their cost.
@@ -87,14 +89,20 @@ impl Collector {
         }
     }
 
-    /// The strips up to `next`, with the topics at that position.
-    pub fn finish(mut self, topics: Vec<RestoredTopic>, next: Position) -> Restored {
+    /// The strips up to `next`, with the topics at that position, and the earlier epochs.
+    pub fn finish(
+        mut self,
+        topics: Vec<RestoredTopic>,
+        next: Position,
+        continues: Vec<EndedEpoch>,
+    ) -> Restored {
         self.skip_to(next);
         self.close();
         Restored {
             topics,
             strips: self.strips.into(),
             next,
+            continues,
         }
     }
 

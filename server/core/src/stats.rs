@@ -102,6 +102,10 @@ pub struct ShardStats {
     pub gaps: Number,
     /// Updates lost in these gaps.
     pub gap_updates: Number,
+    /// Subscriptions of clients that have updates which the server has lost.
+    pub truncated: Number,
+    /// Number of these updates, as far as it is known: each counts once for each subscription.
+    pub truncated_updates: Number,
     /// How often a connection's socket was full and its subscriptions fell behind.
     pub blocked: Number,
     /// Connections whose socket is full now.

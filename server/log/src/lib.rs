@@ -68,9 +68,7 @@ pub use cut::Cut;
 pub use disk::{Disk, DiskFile, Doubt, Folder, FolderError, RealFile};
 pub use error::{LogError, OpenError};
 pub use flaw::Flaw;
-pub use format::{
-    BODY_MAX_BYTES, Ended, HeaderFlaw, LINEAGE_MAX, Times, TopicState, Topics, VERSION,
-};
+pub use format::{BODY_MAX_BYTES, HeaderFlaw, LINEAGE_MAX, Times, TopicState, Topics, VERSION};
 pub use log::Log;
 pub use opening::Opening;
 pub use outcome::{Continuity, LogSettings, Recovery, Removed, WriteFailure};

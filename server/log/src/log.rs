@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tickcast_core::tape::Strip;
 use tickcast_protocol::{
     codec::{self, UpdateHead},
-    message::{Epoch, Position, TimeNs},
+    message::{EndedEpoch, Epoch, Position, TimeNs},
 };
 
 use crate::{
@@ -13,8 +13,7 @@ use crate::{
     disk::Disk,
     error::{LogError, OpenError},
     format::{
-        Ended, Kind, LINEAGE_MAX, Name, RecordHeader, Session, Times, Topics, append_record,
-        append_strip,
+        Kind, LINEAGE_MAX, Name, RecordHeader, Session, Times, Topics, append_record, append_strip,
     },
     opening::Opening,
     outcome::{Continuity, LogSettings, Recovery, Refusal, Removed, WriteFailure},
@@ -72,24 +71,24 @@ impl<D: Disk> Log<D> {
             rebuilt,
         } = recover(&disk, settings.segment_bytes, &opening)?;
         let is_whole = cut.as_ref().is_none_or(|cut| cut.is_torn);
-        let mut lineage = Vec::new();
+        let mut continues = Vec::new();
         let (mut epoch, mut next, mut topics) = (opening.new_epoch, 1, Topics::default());
         let mut continuity = Continuity::New;
         if let Some(last) = last {
             let is_same_boot = last.session.boot_id == opening.boot_id;
-            lineage = last.session.lineage;
+            continues = last.session.continues;
             if !opening.begins_epoch && (last.is_clean || is_same_boot && is_whole) {
                 epoch = last.epoch;
                 // An epoch without updates still says what it follows: its first start may have
                 // failed before that could be told.
-                let follows = lineage.last().filter(|ended| ended.last + 1 == last.next);
+                let follows = continues.last().filter(|ended| ended.last + 1 == last.next);
                 continuity = follows.map_or(Continuity::Same, |ended| Continuity::Follows(*ended));
             } else {
-                let ended = Ended {
+                let ended = EndedEpoch {
                     epoch: last.epoch,
                     last: last.next - 1,
                 };
-                lineage.push(ended);
+                continues.push(ended);
                 continuity = Continuity::Follows(ended);
             }
             (next, topics) = (last.next, last.topics);
@@ -97,7 +96,7 @@ impl<D: Disk> Log<D> {
             // Positions never go back, even if nothing else is known.
             next = segment.end;
         }
-        lineage.drain(..lineage.len().saturating_sub(LINEAGE_MAX));
+        continues.drain(..continues.len().saturating_sub(LINEAGE_MAX));
         let mut log = Self {
             disk,
             settings,
@@ -105,7 +104,7 @@ impl<D: Disk> Log<D> {
             session: Session {
                 boot_id: opening.boot_id,
                 started_ns: opening.now_ns,
-                lineage,
+                continues,
             },
             segments: segments.into(),
             active,
@@ -143,9 +142,9 @@ impl<D: Disk> Log<D> {
         self.epoch
     }
 
-    /// The epochs before it, oldest first.
-    pub fn lineage(&self) -> &[Ended] {
-        &self.session.lineage
+    /// The earlier epochs that it continues, oldest first.
+    pub fn continues(&self) -> &[EndedEpoch] {
+        &self.session.continues
     }
 
     /// The position of the next update.

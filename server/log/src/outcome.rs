@@ -1,10 +1,8 @@
 //! How much a log keeps, and what it answers.
 
-use tickcast_protocol::message::Position;
+use tickcast_protocol::message::{EndedEpoch, Position};
 
-use crate::{
-    cut::Cut, error::LogError, format::Ended, recovery::Hole, segment::Segment, walk::Stop,
-};
+use crate::{cut::Cut, error::LogError, recovery::Hole, segment::Segment, walk::Stop};
 
 /// How much is kept, and in which pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +34,7 @@ pub enum Continuity {
     Same,
     /// A new epoch continues the last one at its last position in the log. Clients may have later
     /// updates of that epoch, which are lost.
-    Follows(Ended),
+    Follows(EndedEpoch),
 }
 
 /// What was found when a log was opened.

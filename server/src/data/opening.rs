@@ -119,7 +119,7 @@ fn restore(
     });
     result.map_err(|error| error.to_string())?;
     let topics = log.topics().list().iter().map(restored);
-    Ok(collector.finish(topics.collect(), log.next()))
+    Ok(collector.finish(topics.collect(), log.next(), log.continues().to_vec()))
 }
 
 fn restored(topic: &TopicState) -> RestoredTopic {
@@ -271,8 +271,8 @@ mod tests {
         drop(second);
         let mut third = run(folder.path(), &settings, 2);
         assert_ne!(third.opened.log.epoch(), epoch);
-        let lineage = third.opened.log.lineage();
-        assert_eq!((lineage[0].epoch, lineage[0].last), (epoch, 3));
+        let continues = third.opened.log.continues();
+        assert_eq!((continues[0].epoch, continues[0].last), (epoch, 3));
         assert_eq!(third.write().first(), 4);
     }
 

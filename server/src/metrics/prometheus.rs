@@ -55,6 +55,8 @@ const SHARD: &[Metric<ShardStats>] = &[
     (COUNTER, "conflated", "Updates replaced by newer ones before a subscriber got them", |s| &s.conflated),
     (COUNTER, "gaps", "Gaps sent to subscribers", |s| &s.gaps),
     (COUNTER, "gap_updates", "Updates lost in gaps", |s| &s.gap_updates),
+    (COUNTER, "truncated", "Subscriptions of clients with updates that the server has lost", |s| &s.truncated),
+    (COUNTER, "truncated_updates", "Updates that these clients have and the server has lost", |s| &s.truncated_updates),
     (COUNTER, "blocked", "Times a connection's socket was full", |s| &s.blocked),
     (GAUGE, "behind", "Connections whose socket is full now", |s| &s.behind),
     (GAUGE, "lag_updates", "Updates on the tape that the slowest subscription has not received", |s| &s.lag_updates),

@@ -6,7 +6,7 @@ use tickcast_core::wire::{event_id, parse_event_id};
 use tickcast_protocol::{
     client::Chain,
     codec::decode_server_json,
-    message::{Accepted, ServerMessage, Start, SubscribeResult, Update},
+    message::{Accepted, Lineage, ServerMessage, Start, SubscribeResult, Update},
     topic::Topic,
     value::Value,
 };
@@ -115,7 +115,7 @@ impl Reader {
             panic!("{subscribed:?}");
         };
         let token = last_event_id.map(|id| parse_event_id(id).unwrap());
-        let (chain, check) = Chain::resume(accepted, token.as_ref());
+        let (chain, check) = Chain::resume(accepted, token.as_ref(), &Lineage::new(accepted.epoch));
         check.unwrap();
         Self {
             curl,

@@ -4,7 +4,7 @@
 use tickcast_core::wire::{event_id, parse_event_id};
 use tickcast_protocol::{
     client::Chain,
-    message::{Resume, ServerMessage, Start, SubscribeResult, Update},
+    message::{Lineage, Resume, ServerMessage, Start, SubscribeResult, Update},
     value::Value,
 };
 use tickcast_server_testkit::{
@@ -54,7 +54,8 @@ impl Reader {
             let SubscribeResult::Accepted(accepted) = result else {
                 panic!("{result:?}");
             };
-            let (chain, check) = Chain::resume(accepted, token.as_ref());
+            let (chain, check) =
+                Chain::resume(accepted, token.as_ref(), &Lineage::new(accepted.epoch));
             check.unwrap();
             Filter {
                 channel: accepted.channel,

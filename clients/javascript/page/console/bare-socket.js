@@ -154,7 +154,7 @@ export class BareSocket {
   #decode(decode) {
     try {
       const message = decode();
-      if (message?.type === 'welcome') this.#topics.enter(message.epoch);
+      if (message?.type === 'welcome') this.#topics.enter(message);
       if (message) this.#subscription.follow(message);
       return message;
     } catch {

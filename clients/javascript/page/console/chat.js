@@ -107,6 +107,7 @@ export class Chat {
 
   #receive(event) {
     if (event.type === 'gap') this.#note(event.lost === undefined ? 'some lines are lost' : `${event.lost} lines are lost`);
+    if (event.type === 'truncated') this.#note(`the server has lost ${event.lost ?? 'some'} lines`);
     if (event.type === 'reset') this.#note('the server started again');
     if (event.type !== 'batch') return;
     for (const update of event.updates) this.#addLine(update, event.snapshot);

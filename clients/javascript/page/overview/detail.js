@@ -3,10 +3,10 @@
 
 import { StateList } from '../chart/states.js';
 import { Messages } from '../inspector/messages.js';
-import { count, nsToMs } from '../shared/format.js';
+import { nsToMs } from '../shared/format.js';
 import { sentence } from '../shared/login-words.js';
 import { readValue } from '../shared/value.js';
-import { GapList } from './gap-list.js';
+import { GapList, lossLabel } from './gap-list.js';
 import { loadHistory } from './history.js';
 
 const MAX_STATES = 5_000;
@@ -73,9 +73,10 @@ export class Detail {
     if (event.type === 'gap') {
       this.#isAway = false;
       this.#past.begin();
-      this.gapList.open(this.#now(), event.lost === undefined ? 'gap · some lost' : `gap · ${count(event.lost)} lost`, event.lost ?? null);
+      this.gapList.open(this.#now(), lossLabel(event), event.lost ?? null);
     }
-    if (event.type === 'reset') {
+    if (event.type === 'truncated') this.gapList.open(this.#now(), lossLabel(event), event.lost ?? null);
+    if (event.type === 'reset' || event.type === 'truncated') {
       // Seqs of another epoch begin again, and what happened in between is unknown.
       this.#past.begin();
       this.#isAway = false;

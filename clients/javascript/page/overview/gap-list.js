@@ -1,8 +1,14 @@
 // The times without data, for the chart.
 
-import { nsToMs } from '../shared/format.js';
+import { count, nsToMs } from '../shared/format.js';
 
 const MAX_GAPS = 200;
+
+/** The label of updates that a `gap` or a `truncated` reports as lost. */
+export function lossLabel({ type, lost }) {
+  const what = lost === undefined ? 'some lost' : `${count(lost)} lost`;
+  return type === 'truncated' ? `server restarted · ${what}` : `gap · ${what}`;
+}
 
 export class GapList {
   /** `{ from, to, text, lost }`, in ms of the server's clock; `to` is null while the gap lasts. */

@@ -1,6 +1,6 @@
 // Brings the events of the page's subscription to its data.
 
-import { count } from '../shared/format.js';
+import { lossLabel } from './gap-list.js';
 
 export class Receiver {
   /** The tape's position of the newest batch. */
@@ -31,7 +31,11 @@ export class Receiver {
         store.setInfos(event.topics ?? []);
         break;
       case 'gap':
-        gapList.open(now_ms, event.lost === undefined ? 'gap · some lost' : `gap · ${count(event.lost)} lost`, event.lost ?? null);
+        gapList.open(now_ms, lossLabel(event), event.lost ?? null);
+        break;
+      case 'truncated':
+        gapList.open(now_ms, lossLabel(event), event.lost ?? null);
+        store.reset();
         break;
       case 'reset':
         store.reset();

@@ -31,20 +31,24 @@ export class Chain {
     return token;
   }
 
-  /** Why an accepted result does not continue at the token, or null. */
-  static checkResumed(result, token) {
-    if (result.epoch !== token.epoch) return `resumed in epoch ${result.epoch} instead of ${token.epoch}`;
-    if (result.position > token.position) return `resumed at ${result.position}, after ${token.position}`;
-    // Without a snapshot the topics that changed up to the position are left out.
-    const known = token.snapshot ?? token.position;
-    const snapshot = result.snapshot ?? result.position;
-    if (snapshot > known) return `the snapshot continues at ${snapshot}, after ${known}`;
-    // The server may go back a little: repetition is harmless.
-    const isSame = result.position === token.position;
-    if (isSame && result.mode === 'every' && token.count !== undefined && result.count !== token.count) {
-      return `resumed with a count of ${result.count} instead of ${token.count}`;
+  /**
+   * Why an accepted result does not continue at the token, or null.
+   *
+   * @param {import('../wire/lineage.js').Lineage} lineage of the connection
+   */
+  static checkResumed(result, token, lineage) {
+    const kept = result.epoch === lineage.epoch ? lineage.kept(token.epoch) : undefined;
+    if (kept === undefined) return `resumed in epoch ${result.epoch}, which does not continue ${token.epoch}`;
+    const isTruncated = result.start === 'truncated';
+    if (isTruncated !== token.position > kept) return `${result.start}, but of ${token.position} the server has kept ${kept}`;
+    const position = isTruncated ? kept : token.position;
+    if (result.position > position) return `resumed at ${result.position}, after ${position}`;
+    // In another epoch everything comes again: values may be missing that lost ones replaced.
+    const snapshot = result.epoch === token.epoch ? (token.snapshot ?? position) : 0;
+    if ((result.snapshot ?? result.position) > snapshot) {
+      return `the snapshot continues at ${result.snapshot ?? result.position}, after ${snapshot}`;
     }
-    return null;
+    return isTruncated ? checkLost(result, token) : checkCount(result, token);
   }
 
   /** The server accepted the subscription, new or resumed. */
@@ -128,4 +132,15 @@ export class Chain {
   #startSnapshot(position) {
     this.#snapshot = position === undefined || position >= this.#position ? undefined : position;
   }
+}
+
+/** A subscription that goes on a little earlier may have another count. */
+function checkCount({ mode, position, count }, token) {
+  if (mode !== 'every' || token.count === undefined || position !== token.position || count === token.count) return null;
+  return `resumed with a count of ${count} instead of ${token.count}`;
+}
+
+function checkLost({ count, lost }, token) {
+  if (lost === undefined || token.count === undefined || count + lost === token.count) return null;
+  return `truncated to a count of ${count}, with ${lost} lost of ${token.count}`;
 }

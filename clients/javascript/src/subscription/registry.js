@@ -23,6 +23,7 @@ export class SubscriptionRegistry {
   #subscribing = new Set();
   #isFlushDue = false;
   #connections = 0;
+  #lineage = null;
 
   /**
    * @param {object} options the client's
@@ -48,7 +49,9 @@ export class SubscriptionRegistry {
     return subscription;
   }
 
-  connected() {
+  /** @param {import('../wire/lineage.js').Lineage} lineage of the new connection */
+  connected(lineage) {
+    this.#lineage = lineage;
     this.#connections += 1;
     for (const subscription of this.#subscriptions) subscription.connected();
     this.#flush();
@@ -239,6 +242,6 @@ export class SubscriptionRegistry {
       return;
     }
     this.#channels.set(result.channel, subscription);
-    subscription.accepted(result);
+    subscription.accepted(result, this.#lineage);
   }
 }

@@ -2,12 +2,15 @@ import { Backoff } from '../backoff.js';
 import { Chain } from './chain.js';
 import { Delivery } from './delivery.js';
 
+/** With these starts the server goes on at the token. */
+const CONTINUES = ['resumed', 'truncated'];
+
 /**
  * One filter, across all connections. The methods after `change` are for the registry.
  */
 export class Subscription extends EventTarget {
   /** Counts of this subscription since it was opened. */
-  stats = { batches: 0, updates: 0, gaps: 0, gaps_uncounted: 0, lost: 0, resets: 0, violations: 0, overflows: 0, discarded: 0 };
+  stats = { batches: 0, updates: 0, gaps: 0, gaps_uncounted: 0, lost: 0, resets: 0, truncations: 0, violations: 0, overflows: 0, discarded: 0 };
 
   #host;
   #filter;
@@ -137,12 +140,13 @@ export class Subscription extends EventTarget {
     this.#setStatus('pending');
   }
 
-  accepted(result) {
+  /** @param {import('../wire/lineage.js').Lineage} lineage of the connection */
+  accepted(result, lineage) {
     this.#channel = result.channel;
     const resume = this.#resume;
-    const resumed = result.start === 'resumed' && resume !== undefined;
+    const resumed = CONTINUES.includes(result.start) && resume !== undefined;
     if (resumed) {
-      const reason = Chain.checkResumed(result, resume);
+      const reason = Chain.checkResumed(result, resume, lineage);
       if (reason) return this.#violation(reason, 'not_resumable');
     }
     const reset = !resumed && (resume || this.#resetReason) ? (this.#resetReason ?? result.start) : null;
@@ -153,6 +157,10 @@ export class Subscription extends EventTarget {
     if (reset) {
       this.#add('resets', 1);
       this.#delivery.push({ type: 'reset', reason: reset }, 0, this.#chain.token);
+    } else if (resumed && result.start === 'truncated') {
+      const { position, epoch } = resume;
+      this.#add('truncations', 1);
+      this.#delivery.push({ type: 'truncated', kept: lineage.kept(epoch), position, lost: result.lost }, 0, this.#chain.token);
     } else {
       this.#delivery.setToken(this.#chain.token);
     }

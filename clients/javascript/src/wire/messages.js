@@ -39,7 +39,8 @@ const accepted = struct({
   position: u64,
   count: u64,
   snapshot: optional(u64),
-  start: choice('fresh', 'resumed', 'epoch_changed', 'position_ahead', 'existing'),
+  start: choice('fresh', 'resumed', 'epoch_changed', 'position_ahead', 'existing', 'truncated'),
+  lost: optional(u64),
 });
 const refused = struct({ filter: string, code: u16, reason: string });
 const results = [accepted, refused];
@@ -92,11 +93,16 @@ const topicName = {
   write: (writer, topic) => u32.write(writer, writer.topics.id(topic)),
 };
 
-const introductionsFields = list(topicInfo);
-const introductions = {
-  ...withDefault(introductionsFields, []),
-  toJson: (infos) => (infos.length > 0 ? introductionsFields.toJson(infos) : undefined),
+/** In JSON an empty list is missing. */
+const listUnlessEmpty = (type) => {
+  const all = list(type);
+  return {
+    ...withDefault(all, []),
+    toJson: (items) => (items.length > 0 ? all.toJson(items) : undefined),
+  };
 };
+
+const introductions = listUnlessEmpty(topicInfo);
 
 const update = struct({
   topic: topicName,
@@ -164,6 +170,7 @@ export const SERVER = side({
       new_topics_per_s: u32,
       new_topics_burst: u32,
     }),
+    continues: listUnlessEmpty(struct({ epoch, last: u64 })),
   },
   subscribed: { id: u32, results: list(subscribeResult) },
   batch: { channel: u32, from: u64, to: u64, snapshot: bool, topics: introductions, updates: list(update) },

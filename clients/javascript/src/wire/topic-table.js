@@ -1,9 +1,12 @@
+import { Lineage } from './lineage.js';
+
 /**
- * The topics of one epoch by their id. A client has one table for all its subscriptions and
- * connections.
+ * The topics of one epoch and those that continue it, by their id. A client has one table for all
+ * its subscriptions and connections.
  */
 export class TopicTable {
   #epoch = null;
+  #lineage = null;
   #topics = new Map();
 
   /** @param {{ epoch: string, topics: object[] }} [saved] the result of an earlier `save` */
@@ -13,15 +16,26 @@ export class TopicTable {
     for (const info of saved.topics) this.learn(info);
   }
 
-  get epoch() {
-    return this.#epoch;
+  /** Whether it has the topics of an epoch. */
+  covers(epoch) {
+    return epoch === this.#epoch || this.#lineage?.kept(epoch) !== undefined;
   }
 
-  /** A connection has this epoch. Another epoch than before clears the table. */
-  enter(epoch) {
-    if (epoch === this.#epoch) return;
-    this.#epoch = epoch;
-    this.#topics.clear();
+  /** The epochs of the last connection. */
+  get lineage() {
+    return this.#lineage;
+  }
+
+  /**
+   * A connection is open. An epoch that does not continue the one before clears the table. Else the
+   * server introduces the topics anew whose ids are not those of the epoch before.
+   *
+   * @param {{ epoch: string, continues?: { epoch: string, last: number }[] }} welcome
+   */
+  enter(welcome) {
+    this.#lineage = new Lineage(welcome);
+    if (this.#lineage.kept(this.#epoch) === undefined) this.#topics.clear();
+    this.#epoch = welcome.epoch;
   }
 
   /**

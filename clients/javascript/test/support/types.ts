@@ -17,6 +17,8 @@ export async function use(): Promise<Token | undefined> {
         return event.lost ?? NaN;
       case 'reset':
         return event.reason.length;
+      case 'truncated':
+        return event.lost ?? event.position - event.kept;
       case 'status':
         return event.statuses.filter(({ status }) => status !== 'live').length;
     }

@@ -47,6 +47,7 @@ from .events import (
     Status,
     StatusOfTopic,
     SubscriptionChanged,
+    Truncated,
     Violation,
 )
 from .options import Options
@@ -54,6 +55,7 @@ from .stats import ClientStats, SubscriptionStats
 from .subscription.subscription import Subscription
 from .values import (
     Absent,
+    EndedEpoch,
     NewUpdate,
     Quote,
     Token,
@@ -82,6 +84,7 @@ __all__ = [
     "DisconnectedError",
     "Draining",
     "End",
+    "EndedEpoch",
     "Event",
     "Expiring",
     "Failure",
@@ -112,6 +115,7 @@ __all__ = [
     "TopicInfo",
     "Topics",
     "Trade",
+    "Truncated",
     "Unknown",
     "Update",
     "Value",

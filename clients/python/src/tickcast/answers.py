@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
-from .values import Mode, TopicInfo, Update
+from .values import EndedEpoch, Mode, TopicInfo, Update
 
 Interval: TypeAlias = Literal["1s", "5s", "15s", "1m", "5m", "15m", "1h", "4h", "1d"]
 #: Whether all updates of an interval are counted: ``open`` has not ended, and of ``incomplete``
@@ -43,6 +43,8 @@ class Welcome:
     server_time_ns: int
     heartbeat_ms: int
     limits: Limits
+    #: The earlier epochs that this one continues, oldest first.
+    continues: list[EndedEpoch] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -207,7 +207,7 @@ class Client:
         options, limit = session.options, max_queued_updates
         # Without the topics of its epoch a token leads to ids without a name.
         is_json = options.encoding == "json"
-        is_usable = resume is None or is_json or resume.epoch == session.topics.epoch
+        is_usable = resume is None or is_json or session.topics.covers(resume.epoch)
         return session.registry.open(
             filter,
             mode,

@@ -56,6 +56,23 @@ class Reset:
 
 
 @dataclass(slots=True)
+class Truncated:
+    """The server has lost updates that the program has.
+
+    It had to begin a new epoch, after a power cut for example. The subscription goes on at the last
+    update that the server has: discard what is later. A snapshot of everything follows, then all
+    updates after that.
+    """
+
+    #: The last position of the old epoch that the server has.
+    kept: int
+    #: The subscription's position in the old epoch. The server has lost what lies between.
+    position: int
+    #: The number of updates of the subscription between the two; None if unknown.
+    lost: int | None
+
+
+@dataclass(slots=True)
 class StatusOfTopic:
     """The new status of a topic."""
 
@@ -78,7 +95,7 @@ class Status:
 
 
 #: What a subscription delivers.
-Event: TypeAlias = Batch | Gap | Reset | Status
+Event: TypeAlias = Batch | Gap | Reset | Truncated | Status
 
 
 @dataclass(slots=True)

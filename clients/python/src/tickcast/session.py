@@ -42,6 +42,7 @@ from .options import Options
 from .patience import finish
 from .stats import ClientStats
 from .subscription.registry import SubscriptionRegistry
+from .wire.lineage import Lineage
 from .wire.messages import (
     AskTime,
     Authenticate,
@@ -336,12 +337,13 @@ class Session:
         self.welcome = welcome
         self.heard_ns = self.options.now()
         self.position = welcome.position
-        self.topics.enter(welcome.epoch)
+        lineage = Lineage(welcome.epoch, welcome.continues)
+        self.topics.enter(lineage)
         self.clock.clear()
         self.identity = None
         self._set_timer("stable", self._backoff.reset, STABLE_S)
         self._change(ConnectionChanged("open"))
-        self.registry.connected()
+        self.registry.connected(lineage)
         self._ask_time()
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(welcome)

@@ -18,6 +18,8 @@ class SubscriptionStats:
     #: Lost updates, counted by gaps.
     lost: int = 0
     resets: int = 0
+    #: How often the server had lost updates that the program has.
+    truncations: int = 0
     #: Breaks of the chain. The client then requests the missing updates again.
     violations: int = 0
     #: Pauses because the program was too slow.

@@ -93,6 +93,14 @@ class Token:
     snapshot: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class EndedEpoch:
+    """An earlier epoch whose updates the current one still has, up to a position."""
+
+    epoch: str
+    last: int
+
+
 class Topics(NamedTuple):
     """The topics of an epoch by their id, as a later client needs them. Plain data for JSON."""
 

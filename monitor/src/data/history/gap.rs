@@ -13,6 +13,8 @@ pub enum GapCause {
     Lost,
     /// The server was restarted: what happened in between is not known.
     Restart,
+    /// The server was restarted and has lost updates that are shown before the gap.
+    Truncated,
     /// The source sent something that is not a number.
     NotANumber,
 }

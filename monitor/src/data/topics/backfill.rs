@@ -118,11 +118,12 @@ impl MonitoredTopic {
         let kept = old.index_at(first.ingest_time_ns).min(boundary);
         joined.extend_from(&old, old.start(), kept);
         // There was another epoch in between: what happened then is unknown.
-        let restarted = old
-            .gaps()
-            .any(|gap| gap.cause == GapCause::Restart && (kept..=boundary).contains(&gap.before));
-        if restarted {
-            joined.mark_gap(None, GapCause::Restart);
+        let mut restarts = old.gaps().filter(|gap| {
+            let is_restart = matches!(gap.cause, GapCause::Restart | GapCause::Truncated);
+            is_restart && (kept..=boundary).contains(&gap.before)
+        });
+        if let Some(restart) = restarts.next() {
+            joined.mark_gap(None, restart.cause);
         }
         let index = joined.end();
         let mut seq = first.seq;
@@ -294,7 +295,7 @@ mod tests {
     #[test]
     fn a_restart_of_the_server_stays_a_gap_of_unknown_size() {
         let mut store = opened();
-        store.epoch_changed();
+        store.epoch_changed(GapCause::Restart);
         store.connection_opened();
         let again = |seq: Seq| Update {
             ingest_time_ns: 1_000_000 + seq as i64,

@@ -236,7 +236,7 @@ impl Store {
 
     /// The server has another epoch: positions and seqs start again, and what happened since the
     /// last update is unknown.
-    pub(crate) fn epoch_changed(&mut self) {
+    pub(crate) fn epoch_changed(&mut self, cause: GapCause) {
         self.totals.restarts += 1;
         for topic in self.topics.iter_mut() {
             topic.position = 0;
@@ -250,7 +250,7 @@ impl Store {
             if let Some(series) = &mut topic.series
                 && !series.is_empty()
             {
-                series.mark_gap(None, GapCause::Restart);
+                series.mark_gap(None, cause);
             }
         }
     }

@@ -21,6 +21,10 @@ use crate::{
 /// A shorter silence is no more than the time between two updates.
 const SILENCE_SEEN_NS: i64 = SECOND;
 
+/// The labels of restarts.
+const RESTARTED: &str = "server restarted";
+const TRUNCATED: &str = "server restarted · lost updates before this";
+
 /// Draws the gaps of a series.
 pub(super) fn gaps(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
     let plot = &canvas.whole;
@@ -28,7 +32,8 @@ pub(super) fn gaps(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
         let label = match (gap.cause, gap.lost) {
             (GapCause::Lost, Some(lost)) => format!("gap · {} lost", format::count(lost)),
             (GapCause::Lost, None) => "gap".to_owned(),
-            (GapCause::Restart, _) => "server restarted".to_owned(),
+            (GapCause::Restart, _) => RESTARTED.to_owned(),
+            (GapCause::Truncated, _) => TRUNCATED.to_owned(),
             (GapCause::NotANumber, _) => "not a number".to_owned(),
         };
         let (from_ns, to_ns) = (gap.from_ns, gap.to_ns);
@@ -38,7 +43,8 @@ pub(super) fn gaps(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
     if let Some((from_ns, _, cause)) = charted.series.open_gap() {
         let label = match cause {
             GapCause::Lost => "gap",
-            GapCause::Restart => "server restarted",
+            GapCause::Restart => RESTARTED,
+            GapCause::Truncated => TRUNCATED,
             GapCause::NotANumber => "not a number",
         };
         let to_ns = canvas.scene.now_ns.min(plot.end_ns);

@@ -1,6 +1,6 @@
 //! How a chain breaks.
 
-use crate::message::Position;
+use crate::message::{Epoch, Position};
 
 /// Proof that something was lost, or that the server is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -54,5 +54,24 @@ pub enum ChainError {
         expected: u64,
         /// The server's count.
         count: u64,
+    },
+    /// The server resumed in an epoch that does not continue the token's.
+    #[error("the client is in epoch {expected}, which epoch {epoch} does not continue")]
+    Epoch {
+        /// The token's epoch.
+        expected: Epoch,
+        /// The server's epoch.
+        epoch: Epoch,
+    },
+    /// The server has the token's epoch up to another position than it says.
+    #[error(
+        "of the epoch of position {position} the server has everything up to {kept}, which is not \
+         what it does"
+    )]
+    Kept {
+        /// The token's position.
+        position: Position,
+        /// The last position of the token's epoch that the server has, as its welcome says.
+        kept: Position,
     },
 }

@@ -7,7 +7,9 @@ mod error;
 
 pub use error::ChainError;
 
-use crate::message::{Accepted, Batch, Changed, Epoch, Gap, Mode, Position, Resume, Start};
+use crate::message::{
+    Accepted, Batch, Changed, Epoch, Gap, Lineage, Mode, Position, Resume, Start,
+};
 
 /// The position of one subscription, live and in its snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,14 +44,71 @@ impl Chain {
     }
 
     /// Starts at the server's position. If the server says that it resumed, checks that this is
-    /// where `token` ended.
-    pub fn resume(accepted: &Accepted, token: Option<&Resume>) -> (Self, Result<(), ChainError>) {
+    /// where `token` ended, or where the epoch of `token` was truncated. `lineage` is that of the
+    /// [`Welcome`](crate::message::Welcome).
+    pub fn resume(
+        accepted: &Accepted,
+        token: Option<&Resume>,
+        lineage: &Lineage,
+    ) -> (Self, Result<(), ChainError>) {
         let chain = Self::new(accepted);
-        let check = match token {
-            Some(token) if accepted.start == Start::Resumed => chain.check_resumed(token),
+        let check = match (token, accepted.start) {
+            (Some(token), Start::Resumed) => {
+                let kept = chain.kept(token, lineage);
+                kept.and_then(|kept| match token.position > kept {
+                    false => chain.check_resumed(token),
+                    true => Err(kept_otherwise(token, kept)),
+                })
+            }
+            (Some(token), Start::Truncated) => {
+                let kept = chain.kept(token, lineage);
+                kept.and_then(|kept| chain.check_truncated(token, kept, accepted.lost))
+            }
             _ => Ok(()),
         };
         (chain, check)
+    }
+
+    /// The last position of the token's epoch that the server has.
+    fn kept(&self, token: &Resume, lineage: &Lineage) -> Result<Position, ChainError> {
+        let kept = lineage.kept(token.epoch);
+        kept.filter(|_| self.epoch == lineage.epoch)
+            .ok_or(ChainError::Epoch {
+                expected: token.epoch,
+                epoch: self.epoch,
+            })
+    }
+
+    /// What the client has beyond `kept` is taken back, so a snapshot of everything comes.
+    fn check_truncated(
+        &self,
+        token: &Resume,
+        kept: Position,
+        lost: Option<u64>,
+    ) -> Result<(), ChainError> {
+        if token.position <= kept {
+            return Err(kept_otherwise(token, kept));
+        }
+        if self.position > kept {
+            return Err(ChainError::Position {
+                expected: kept,
+                position: self.position,
+            });
+        }
+        if self.snapshot_starts_after(0) {
+            return Err(ChainError::Snapshot {
+                expected: Some(0),
+                from: self.snapshot.map_or(self.position, |snapshot| snapshot.at),
+            });
+        }
+        match (self.count, token.count, lost) {
+            (Some(count), Some(expected), Some(lost))
+                if count.checked_add(lost) != Some(expected) =>
+            {
+                Err(ChainError::Count { expected, count })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The server may go back a little, but never forward: repetition is harmless.
@@ -60,7 +119,12 @@ impl Chain {
                 position: self.position,
             });
         }
-        if self.snapshot_starts_after(token.snapshot.unwrap_or(token.position)) {
+        // In another epoch everything comes again: values may be missing that lost ones replaced.
+        let known = match token.epoch == self.epoch {
+            true => token.snapshot.unwrap_or(token.position),
+            false => 0,
+        };
+        if self.snapshot_starts_after(known) {
             return Err(ChainError::Snapshot {
                 expected: token.snapshot,
                 from: self.snapshot.map_or(self.position, |snapshot| snapshot.at),
@@ -216,6 +280,13 @@ impl Chain {
     /// Whether a snapshot is under way.
     pub fn has_snapshot(&self) -> bool {
         self.snapshot.is_some()
+    }
+}
+
+fn kept_otherwise(token: &Resume, kept: Position) -> ChainError {
+    ChainError::Kept {
+        position: token.position,
+        kept,
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    message::{Quality, Update},
+    message::{EndedEpoch, Quality, Update},
     value::Value,
 };
 
@@ -17,6 +17,7 @@ fn accepted(position: Position, snapshot: Option<Position>, start: Start) -> Acc
         count: position * 2,
         snapshot,
         start,
+        lost: None,
     }
 }
 
@@ -143,7 +144,8 @@ fn a_gap_elsewhere_or_with_too_short_a_snapshot_proves_a_loss() {
 fn a_resumed_subscription_may_go_back_but_not_forward() {
     #[track_caller]
     fn check(accepted: &Accepted, token: Resume, expected: Result<(), ChainError>) {
-        assert_eq!(Chain::resume(accepted, Some(&token)).1, expected);
+        let lineage = Lineage::new(EPOCH);
+        assert_eq!(Chain::resume(accepted, Some(&token), &lineage).1, expected);
     }
     let resumed = |position, snapshot| accepted(position, snapshot, Start::Resumed);
     check(&resumed(10, None), token(10, Some(20), None), Ok(()));
@@ -174,6 +176,108 @@ fn a_resumed_subscription_may_go_back_but_not_forward() {
     // If the server does not resume, its position may be any.
     let fresh = accepted(11, None, Start::EpochChanged);
     check(&fresh, token(10, None, None), Ok(()));
+}
+
+#[test]
+fn a_subscription_of_an_earlier_epoch_is_resumed_or_truncated_as_the_welcome_says() {
+    let before = Epoch(7);
+    let lineage = Lineage {
+        epoch: EPOCH,
+        continues: vec![EndedEpoch {
+            epoch: before,
+            last: 10,
+        }],
+    };
+    let of = |epoch, position, count| Resume {
+        epoch,
+        ..token(position, count, None)
+    };
+    let check = |accepted: &Accepted, token: Resume, expected: Result<(), ChainError>| {
+        let (chain, check) = Chain::resume(accepted, Some(&token), &lineage);
+        assert_eq!(check, expected, "{token:?} {accepted:?}");
+        assert_eq!(chain.token().epoch, EPOCH);
+    };
+    let resumed = |position| accepted(position, Some(0), Start::Resumed);
+    let truncated = |position, snapshot, lost| Accepted {
+        lost,
+        ..accepted(position, snapshot, Start::Truncated)
+    };
+    check(&resumed(10), of(before, 10, Some(20)), Ok(()));
+    check(&resumed(8), of(before, 9, Some(18)), Ok(()));
+    check(
+        &accepted(0, None, Start::Resumed),
+        of(before, 3, None),
+        Ok(()),
+    );
+    check(
+        &truncated(10, Some(0), Some(3)),
+        of(before, 12, Some(23)),
+        Ok(()),
+    );
+    check(
+        &truncated(10, Some(0), None),
+        of(before, 12, Some(23)),
+        Ok(()),
+    );
+    check(&truncated(0, None, None), of(before, 12, None), Ok(()));
+    let kept = |position| Err(ChainError::Kept { position, kept: 10 });
+    check(&resumed(10), of(before, 11, None), kept(11));
+    check(
+        &truncated(10, Some(0), None),
+        of(before, 10, None),
+        kept(10),
+    );
+    let unrelated = ChainError::Epoch {
+        expected: Epoch(8),
+        epoch: EPOCH,
+    };
+    check(&resumed(10), of(Epoch(8), 10, None), Err(unrelated));
+    check(
+        &truncated(10, Some(0), None),
+        of(Epoch(8), 12, None),
+        Err(unrelated),
+    );
+    let position = ChainError::Position {
+        expected: 10,
+        position: 11,
+    };
+    check(
+        &truncated(11, Some(0), None),
+        of(before, 12, None),
+        Err(position),
+    );
+    let snapshot = |from| ChainError::Snapshot {
+        expected: Some(0),
+        from,
+    };
+    check(
+        &truncated(10, Some(1), None),
+        of(before, 12, None),
+        Err(snapshot(1)),
+    );
+    check(
+        &truncated(10, None, None),
+        of(before, 12, None),
+        Err(snapshot(10)),
+    );
+    let not_whole = ChainError::Snapshot {
+        expected: None,
+        from: 10,
+    };
+    check(
+        &accepted(10, None, Start::Resumed),
+        of(before, 10, None),
+        Err(not_whole),
+    );
+    let count = ChainError::Count {
+        expected: 23,
+        count: 20,
+    };
+    check(
+        &truncated(10, Some(0), Some(4)),
+        of(before, 12, Some(23)),
+        Err(count),
+    );
 }
 
 #[test]

@@ -62,7 +62,11 @@ impl Session {
             return Ok(());
         };
         let delivery = wanted.delivery;
-        let (chain, check) = Chain::resume(&accepted, wanted.token.as_ref());
+        let lineage = self.lineage.as_ref();
+        let lineage = lineage.ok_or(SessionError::Unexpected("an answer before the welcome"))?;
+        let (chain, check) = Chain::resume(&accepted, wanted.token.as_ref(), lineage);
+        let truncated = wanted.token.filter(|_| accepted.start == Start::Truncated);
+        let truncated = truncated.and_then(|token| Some((token, lineage.kept(token.epoch)?)));
         let previous = std::mem::replace(&mut wanted.state, FilterState::Open { channel, chain });
         if check.is_err() {
             // The same token would get the same answer.
@@ -92,6 +96,16 @@ impl Session {
         }
         if let Err(error) = check {
             return self.broken(filter, channel, error);
+        }
+        if let Some((token, kept)) = truncated {
+            let event = Event::Truncated {
+                filter: filter.clone(),
+                kept,
+                position: token.position,
+                lost: accepted.lost,
+            };
+            // It is told once, also if the connection ends before the next event is handled.
+            self.events.push_move(event, filter.clone(), chain.token());
         }
         let event = Event::Accepted {
             filter: filter.clone(),

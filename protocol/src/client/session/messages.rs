@@ -55,6 +55,7 @@ impl Session {
             return Err(SessionError::Unexpected("a second welcome"));
         }
         self.limits = Some(welcome.limits);
+        self.lineage = Some(welcome.lineage());
         let epoch = welcome.epoch;
         self.push_event(Event::Connected(welcome));
         if std::mem::take(&mut self.must_start_anew) {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     client::{clock::ClockFilter, event::Event, request_ids::RequestIds},
     codec::Encoding,
-    message::{ChannelId, ClientMessage, Limits, Unsubscribe},
+    message::{ChannelId, ClientMessage, Limits, Lineage, Unsubscribe},
 };
 
 /// Broken chains that a connection survives. After more of them the connection itself is in doubt,
@@ -35,6 +35,8 @@ pub(in crate::client) struct Session {
     pub(super) requests: PendingRequests,
     /// From the welcome. `None` without a connection.
     pub(super) limits: Option<Limits>,
+    /// From the last welcome.
+    pub(super) lineage: Option<Lineage>,
     pub(super) clock: ClockFilter,
     pub(super) chain_breaks: u32,
     /// Whether resuming would fail, because the client missed topic names.
@@ -52,6 +54,7 @@ impl Session {
             wanted: WantedFilters::default(),
             requests: PendingRequests::new(ids),
             limits: None,
+            lineage: None,
             clock: ClockFilter::default(),
             chain_breaks: 0,
             must_start_anew: false,

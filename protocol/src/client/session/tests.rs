@@ -1,7 +1,7 @@
 //! Random histories against a model of a server. The model publishes, forgets, conflates, restarts,
-//! loses connections, and loses messages, which a real server never does. In the end the caller
-//! must have counted each update once, as delivered or as lost, and know the latest value of each
-//! topic.
+//! has power cuts, loses connections, and loses messages, which a real server never does. In the
+//! end the caller must have counted each update once, as delivered or as lost, and know the latest
+//! value of each topic.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,9 +12,9 @@ use crate::{
     client::{command::ClientCommand, event::Event, request_ids::RequestIds},
     codec::Encoding,
     message::{
-        Accepted, Batch, Changed, ChannelId, ChannelPosition, ClientMessage, Epoch, FilterRequest,
-        Gap, Heartbeat, Limits, Mode, Position, Quality, ServerMessage, Start, SubscribeResult,
-        Subscribed, Unsubscribe, Unsubscribed, Update, Welcome,
+        Accepted, Batch, Changed, ChannelId, ChannelPosition, ClientMessage, EndedEpoch, Epoch,
+        FilterRequest, Gap, Heartbeat, Limits, Mode, Position, Quality, ServerMessage, Start,
+        SubscribeResult, Subscribed, Unsubscribe, Unsubscribed, Update, Welcome,
     },
     topic::{Filter, Topic},
     value::Value,
@@ -43,6 +43,8 @@ struct Cursor {
 #[derive(Debug, Default)]
 struct Server {
     epoch: u64,
+    /// The earlier epochs that it continues, and how much of each is left.
+    ended: Vec<(u64, Position)>,
     /// The topic of each update; the first has position 1.
     tape: Vec<u8>,
     /// Up to here the server knows only the latest values.
@@ -94,7 +96,28 @@ impl Server {
             server_time_ns: 0,
             heartbeat_ms: 1_000,
             limits: limits(),
+            continues: self.continues(),
         }));
+    }
+
+    fn continues(&self) -> Vec<EndedEpoch> {
+        let ended = self.ended.iter().map(|&(epoch, last)| EndedEpoch {
+            epoch: Epoch(epoch),
+            last,
+        });
+        ended.collect()
+    }
+
+    /// Loses the newest updates, and continues in a new epoch.
+    fn cut(&mut self, lost: usize) {
+        self.tape.truncate(self.tape.len().saturating_sub(lost));
+        let head = self.head();
+        self.floor = self.floor.min(head);
+        self.ended.push((self.epoch, head));
+        for (_, last) in &mut self.ended {
+            *last = head.min(*last);
+        }
+        self.epoch += 1;
     }
 
     fn request(&mut self, request: ClientMessage) {
@@ -140,10 +163,19 @@ impl Server {
     fn subscribe(&mut self, mode: Mode, wanted: &FilterRequest) -> SubscribeResult {
         assert!(self.cursor.is_none(), "subscribed twice");
         let head = self.head();
+        let mut lost = None;
         let (start, position, count, snapshot) = match wanted.resume {
             None => (Start::Fresh, head, Some(head), Some(0)),
             Some(resume) if resume.epoch != Epoch(self.epoch) => {
-                (Start::EpochChanged, head, Some(head), Some(0))
+                let ended = self.ended.iter().find(|of| Epoch(of.0) == resume.epoch);
+                match ended {
+                    None => (Start::EpochChanged, head, Some(head), Some(0)),
+                    Some(&(_, last)) if resume.position > last => {
+                        lost = resume.count.map(|count| count - last);
+                        (Start::Truncated, last, Some(last), Some(0))
+                    }
+                    Some(_) => (Start::Resumed, resume.position, resume.count, Some(0)),
+                }
             }
             Some(resume) => {
                 assert!(resume.position <= head, "a position that never was");
@@ -172,6 +204,7 @@ impl Server {
             count: count.unwrap_or(position),
             snapshot,
             start,
+            lost,
         })
     }
 
@@ -281,6 +314,20 @@ struct Caller {
 impl Caller {
     fn event(&mut self, event: Event, mode: Mode) {
         match event {
+            Event::Truncated { lost, .. } => {
+                if mode == Mode::Every {
+                    let lost = lost.expect("the client brings its count");
+                    let had = self.base + self.delivered + self.lost;
+                    (self.base, self.delivered, self.lost) = (had - lost, 0, 0);
+                }
+                self.latest.clear();
+            }
+            Event::Accepted { accepted, .. } if accepted.start == Start::Truncated => {
+                if mode == Mode::Every {
+                    assert_eq!(self.base, accepted.count, "what is left");
+                }
+                self.base = accepted.count;
+            }
             Event::Accepted { accepted, .. } if accepted.start != Start::Resumed => {
                 assert!(accepted.start != Start::Fresh || !self.has_been_accepted);
                 *self = Self {
@@ -324,6 +371,8 @@ enum Op {
     Read(usize),
     Disconnect,
     Restart,
+    /// The server loses up to this many of its newest updates.
+    PowerCut(usize),
     /// The server loses the oldest message on its way, unless it is an answer.
     Lose,
 }
@@ -338,6 +387,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (1..3usize).prop_map(Op::Read),
         2 => Just(Op::Disconnect),
         1 => Just(Op::Restart),
+        1 => (0..8usize).prop_map(Op::PowerCut),
         1 => Just(Op::Lose),
     ]
 }
@@ -384,6 +434,11 @@ impl World {
                 self.server.epoch += 1;
                 self.server.tape.clear();
                 self.server.floor = 0;
+                self.server.ended.clear();
+                self.disconnect();
+            }
+            Op::PowerCut(lost) => {
+                self.server.cut(lost);
                 self.disconnect();
             }
             Op::Lose => {

@@ -112,7 +112,7 @@ impl<S: Socket> Shard<S> {
         previous: ChannelId,
         moved: SubscriptionKey,
     ) {
-        let accepted = self.accepted(moved, String::new(), Start::Existing);
+        let accepted = self.accepted(moved, String::new(), Start::Existing.into());
         let changed = Changed {
             id,
             previous,

@@ -240,7 +240,7 @@ impl<S: Socket> Shard<S> {
             let FilterResult::Accepted {
                 filter,
                 subscription,
-                start,
+                begin,
             } = result
             else {
                 request.results.push(result);
@@ -256,10 +256,10 @@ impl<S: Socket> Shard<S> {
                 Ok(()) => request.results.push(FilterResult::Accepted {
                     filter,
                     subscription,
-                    start,
+                    begin,
                 }),
                 Err(refusal) => {
-                    if start != Start::Existing {
+                    if begin.start != Start::Existing {
                         self.end_counted(subscription);
                     }
                     self.refuse_filter(key, request, filter, refusal);

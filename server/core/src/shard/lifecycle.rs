@@ -62,11 +62,12 @@ impl<S: Socket> Shard<S> {
         self.stats.connected.add(1);
         let welcome = Welcome {
             server: concat!("tickcast-server ", env!("CARGO_PKG_VERSION")).to_owned(),
-            epoch: self.epoch,
+            epoch: self.lineage.epoch,
             position: self.tape.head(),
             server_time_ns: now.wall_ns,
             heartbeat_ms: self.settings.heartbeat.as_millis() as u32,
             limits: self.settings.limits(),
+            continues: self.lineage.continues.clone(),
         };
         self.answer(key, &ServerMessage::Welcome(welcome));
         if let Some(standing) = standing {

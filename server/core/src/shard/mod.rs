@@ -107,7 +107,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tickcast_protocol::{
     codec::{self, Encoding},
-    message::{Epoch, Position, TopicId},
+    message::{Epoch, Lineage, Position, TopicId},
 };
 
 use self::{
@@ -179,7 +179,7 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Shard<S> {
     index: usize,
-    epoch: Epoch,
+    lineage: Lineage,
     settings: Arc<CoreSettings>,
     stats: Arc<ShardStats>,
     tape: Tape,
@@ -218,7 +218,7 @@ impl<S: Socket> Shard<S> {
     ) -> Self {
         Self {
             index,
-            epoch,
+            lineage: Lineage::new(epoch),
             tape: Tape::new(settings.tape_bytes),
             unapplied: Unapplied::default(),
             settings,
@@ -251,6 +251,7 @@ impl<S: Socket> Shard<S> {
             self.topics
                 .restore(topic, restored.next, || statuses.count());
         }
+        self.lineage.continues.clone_from(&restored.continues);
         self.stats.topics.set(self.topics.len() as u64);
         self.stats.position.set(self.tape.head());
     }
@@ -315,7 +316,7 @@ impl<S: Socket> Shard<S> {
 
     /// The epoch of the tape.
     pub fn epoch(&self) -> Epoch {
-        self.epoch
+        self.lineage.epoch
     }
 
     /// The newest position applied.

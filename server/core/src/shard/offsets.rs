@@ -26,21 +26,25 @@ use crate::{
 pub enum Kept {
     /// All of it: the client goes on without a loss.
     Whole,
-    /// The tape has dropped some of it. What the log lacks as well is counted in a gap.
+    /// The tape has dropped some of it, or the server has lost some in a power cut. What the log
+    /// lacks is counted in a gap, and what was lost in the answer.
     Partly,
-    /// The offset is of another epoch, or from the future: the client begins anew.
+    /// The offset is of an epoch that the current one does not continue, or from the future: the
+    /// client begins anew.
     Nothing,
 }
 
 impl<S: Socket> Shard<S> {
     /// How much of what an offset stands for is still there.
     pub fn kept(&self, offset: &[Offset]) -> Kept {
-        let of = |resume: Resume| match resume {
-            Resume {
-                epoch, position, ..
-            } if epoch != self.epoch || position > self.tape.head() => Kept::Nothing,
-            Resume { position, .. } if position < self.tape.floor() => Kept::Partly,
-            _ => Kept::Whole,
+        let of = |Resume {
+                      epoch, position, ..
+                  }: Resume| match self.lineage.kept(epoch) {
+            None => Kept::Nothing,
+            Some(kept) if position > kept => Kept::Partly,
+            Some(_) if position > self.tape.head() => Kept::Nothing,
+            Some(_) if position < self.tape.floor() => Kept::Partly,
+            Some(_) => Kept::Whole,
         };
         let mut kept = Kept::Whole;
         for part in offset {
@@ -100,7 +104,7 @@ impl<S: Socket> Shard<S> {
         place(
             subscription,
             &self.channels[subscription.channel],
-            self.epoch,
+            self.lineage.epoch,
         )
     }
 }

@@ -21,7 +21,7 @@ use super::{
     status_cursor::StatusCursor,
     steps::Steps,
     subscription::{Progress, Subscription},
-    under_way::{FilterResult, Outcome, Starting, Subscribing},
+    under_way::{Begin, FilterResult, Outcome, Starting, Subscribing},
 };
 use crate::{permissions::Action, refusal::Refusal, wire};
 
@@ -40,7 +40,7 @@ impl<S: Socket> Shard<S> {
     ) -> Outcome {
         loop {
             if let Some(starting) = &mut request.starting {
-                let Some((behind, start)) = self.start(starting, steps) else {
+                let Some((behind, begin)) = self.start(starting, steps) else {
                     return Outcome::Unfinished;
                 };
                 if let Some(Starting {
@@ -51,7 +51,7 @@ impl<S: Socket> Shard<S> {
                     request.results.push(FilterResult::Accepted {
                         filter,
                         subscription,
-                        start,
+                        begin,
                     });
                 }
             }
@@ -101,7 +101,7 @@ impl<S: Socket> Shard<S> {
             return request.results.push(FilterResult::Accepted {
                 filter,
                 subscription,
-                start: Start::Existing,
+                begin: Start::Existing.into(),
             });
         }
         if let Err(refusal) = self.take_subscription(key) {
@@ -156,12 +156,12 @@ impl<S: Socket> Shard<S> {
                 FilterResult::Accepted {
                     filter,
                     subscription,
-                    start,
+                    begin,
                 } => {
-                    if start != Start::Existing {
+                    if begin.start != Start::Existing {
                         begun.push(subscription);
                     }
-                    let accepted = self.accepted(subscription, filter, start);
+                    let accepted = self.accepted(subscription, filter, begin);
                     let start = encoded.len();
                     first.get_or_insert_with(|| accepted.clone());
                     let result = SubscribeResult::Accepted(accepted);
@@ -213,19 +213,25 @@ impl<S: Socket> Shard<S> {
 
     /// Goes on to find what a new subscription needs. Returns its start, or `None` if there are no
     /// more steps.
-    fn start(&mut self, starting: &mut Starting, steps: &mut Steps) -> Option<(Behind, Start)> {
+    fn start(&mut self, starting: &mut Starting, steps: &mut Steps) -> Option<(Behind, Begin)> {
         let head = self.tape.head();
         let key = starting.channel;
         if !self.channels.build(key, &mut self.topics, head, steps) {
             return None;
         }
-        let start = match starting.resume {
+        let kept = starting
+            .resume
+            .map(|resume| (resume, self.lineage.kept(resume.epoch)));
+        let start = match kept {
             None => Start::Fresh,
-            Some(resume) if resume.epoch != self.epoch => Start::EpochChanged,
-            Some(resume) if resume.position > head => Start::PositionAhead,
-            Some(resume) => {
+            Some((_, None)) => Start::EpochChanged,
+            Some((resume, Some(kept))) if resume.epoch != self.lineage.epoch => {
+                return self.continue_epoch(key, resume, kept, &mut starting.walk, steps);
+            }
+            Some((resume, _)) if resume.position > head => Start::PositionAhead,
+            Some((resume, _)) => {
                 let behind = self.resume(key, resume, &mut starting.walk, steps)?;
-                return Some((behind.due(), Start::Resumed));
+                return Some((behind.due(), Start::Resumed.into()));
             }
         };
         let channel = &self.channels[key];
@@ -238,7 +244,44 @@ impl<S: Socket> Shard<S> {
                 until: reached,
             });
         }
-        Some((behind.due(), start))
+        Some((behind.due(), start.into()))
+    }
+
+    /// The subscription of a client of an earlier epoch, of which the server has kept the updates
+    /// up to a position: it goes on there, or before.
+    ///
+    /// A snapshot of everything comes first. It takes back what the server has lost. And it has the
+    /// values that no frame had, because later ones were to come, which are lost now.
+    fn continue_epoch(
+        &mut self,
+        channel: ChannelKey,
+        resume: Resume,
+        kept: Position,
+        walk: &mut Option<(Position, CountWalk)>,
+        steps: &mut Steps,
+    ) -> Option<(Behind, Begin)> {
+        let is_truncated = resume.position > kept;
+        let token = Resume {
+            position: resume.position.min(kept),
+            count: resume.count.filter(|_| !is_truncated),
+            snapshot: Some(0),
+            ..resume
+        };
+        let mut behind = self.resume(channel, token, walk, steps)?;
+        behind.statuses = StatusCursor::fresh(&self.channels[channel]);
+        let behind = behind.due();
+        if !is_truncated {
+            return Some((behind, Start::Resumed.into()));
+        }
+        let counts = resume.count.zip(behind.count);
+        let lost = counts.and_then(|(of_client, kept)| of_client.checked_sub(kept));
+        self.stats.truncated.add(1);
+        self.stats.truncated_updates.add(lost.unwrap_or(0));
+        let begin = Begin {
+            start: Start::Truncated,
+            lost,
+        };
+        Some((behind, begin))
     }
 
     fn resume(
@@ -283,7 +326,7 @@ impl<S: Socket> Shard<S> {
         Some(behind)
     }
 
-    pub(super) fn accepted(&self, key: SubscriptionKey, filter: String, start: Start) -> Accepted {
+    pub(super) fn accepted(&self, key: SubscriptionKey, filter: String, begin: Begin) -> Accepted {
         let Subscription {
             channel, progress, ..
         } = &self.subscriptions[key];
@@ -302,11 +345,12 @@ impl<S: Socket> Shard<S> {
             channel: channel.key.id(),
             mode,
             max_rate_hz,
-            epoch: self.epoch,
+            epoch: self.lineage.epoch,
             position,
             count,
             snapshot,
-            start,
+            start: begin.start,
+            lost: begin.lost,
         }
     }
 
@@ -337,7 +381,7 @@ impl<S: Socket> Shard<S> {
     pub(super) fn channel_for(&mut self, spec: ChannelSpec) -> ChannelKey {
         let key = match self.channels.find(&spec) {
             Some(key) => key,
-            None => self.channels.insert(spec, self.epoch, &self.topics),
+            None => self.channels.insert(spec, self.lineage.epoch, &self.topics),
         };
         self.channels[key].subscriptions += 1;
         self.stats.channels.set(self.channels.len() as u64);

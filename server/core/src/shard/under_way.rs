@@ -114,10 +114,24 @@ pub(super) enum FilterResult {
     Accepted {
         filter: String,
         subscription: SubscriptionKey,
-        start: Start,
+        begin: Begin,
     },
     /// The range of the encoded refusal.
     Refused(Range<usize>),
+}
+
+/// How a subscription begins, for the answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begin {
+    pub(super) start: Start,
+    /// Updates that the client has and the server has lost.
+    pub(super) lost: Option<u64>,
+}
+
+impl From<Start> for Begin {
+    fn from(start: Start) -> Self {
+        Self { start, lost: None }
+    }
 }
 
 /// A subscription that is about to begin.

@@ -68,10 +68,14 @@ impl Bench {
     }
 
     pub(crate) fn new(settings: CoreSettings) -> Self {
+        Self::in_epoch(EPOCH, settings)
+    }
+
+    pub(crate) fn in_epoch(epoch: Epoch, settings: CoreSettings) -> Self {
         let stats = Arc::<ShardStats>::default();
         let history = History::new(settings.history);
         let long_history = LongHistory::new(settings.long_history);
-        let shard = Shard::new(3, EPOCH, Arc::new(settings), Arc::clone(&stats));
+        let shard = Shard::new(3, epoch, Arc::new(settings), Arc::clone(&stats));
         Self {
             shard,
             sequencer: Sequencer::new(TOPICS_MAX)
@@ -203,6 +207,12 @@ impl Bench {
 
     /// Like [`publish`](Self::publish), with values of any kind.
     pub(crate) fn publish_values(&mut self, updates: Vec<(&str, Value)>) {
+        self.queue_values(updates);
+        self.turn();
+    }
+
+    /// Gives updates to the sequencer, and runs no turn.
+    pub(crate) fn queue_values(&mut self, updates: Vec<(&str, Value)>) {
         let updates = updates
             .into_iter()
             .map(|(topic, value)| NewUpdate::live(Topic::new(topic).unwrap(), value));
@@ -211,7 +221,6 @@ impl Bench {
             ..Submission::default()
         };
         self.sequencer.push(submission, self.now());
-        self.turn();
     }
 
     /// Runs one turn with all strips of the sequencer, and more if they are too much for one.

@@ -14,8 +14,8 @@ use tickcast_core::{
 use tickcast_protocol::{
     codec::{self, Encoding},
     message::{
-        Batch, CandleState, ClientMessage, FilterRequest, Gap, Interval, Mode, Position, Quality,
-        Resume, ServerMessage, Status, Subscribe, SubscribeResult,
+        Batch, CandleState, ClientMessage, EndedEpoch, Epoch, FilterRequest, Gap, Interval, Mode,
+        Position, Quality, Resume, ServerMessage, Status, Subscribe, SubscribeResult,
     },
     topic::Topic,
     value::Value,
@@ -55,13 +55,13 @@ fn op() -> impl Strategy<Value = Op> {
 
 /// What a log keeps of strips.
 #[derive(Debug, Default)]
-struct Kept {
+pub(crate) struct Kept {
     topics: Vec<RestoredTopic>,
     strips: Vec<Arc<Strip>>,
 }
 
 impl Kept {
-    fn take(&mut self, strip: Arc<Strip>) {
+    pub(crate) fn take(&mut self, strip: Arc<Strip>) {
         for info in strip.topics() {
             match self.topics.get_mut(info.id as usize) {
                 Some(known) => known.info = info.clone(),
@@ -91,10 +91,35 @@ impl Kept {
         self.strips.push(strip);
     }
 
+    /// The position of the newest update.
+    pub(crate) fn head(&self) -> Position {
+        self.strips.last().map_or(0, |strip| strip.end() - 1)
+    }
+
+    /// What is left if the newest strips are lost.
+    pub(crate) fn without_last(&self, strips: usize) -> Self {
+        let mut kept = Self::default();
+        let left = self.strips.len().saturating_sub(strips);
+        for strip in &self.strips[..left] {
+            kept.take(Arc::clone(strip));
+        }
+        kept
+    }
+
     /// A bench that begins with it.
     fn restore(&self, settings: CoreSettings) -> Bench {
+        self.restore_in(EPOCH, Vec::new(), settings)
+    }
+
+    /// A bench that begins with it in another epoch, which continues earlier ones.
+    pub(crate) fn restore_in(
+        &self,
+        epoch: Epoch,
+        continues: Vec<EndedEpoch>,
+        settings: CoreSettings,
+    ) -> Bench {
         let tape_bytes = settings.tape_bytes;
-        let mut bench = Bench::new(settings);
+        let mut bench = Bench::in_epoch(epoch, settings);
         let mut collector = Collector::new(tape_bytes);
         for update in self.strips.iter().flat_map(|strip| strip.updates()) {
             let head = codec::decode_update_head_bincode(update.bincode).unwrap();
@@ -102,8 +127,7 @@ impl Kept {
             let whole = codec::decode_update_bincode(update.bincode).unwrap();
             bench.sequencer.remember(&whole, update.bincode);
         }
-        let next = self.strips.last().map_or(1, |strip| strip.end());
-        let restored = collector.finish(self.topics.clone(), next);
+        let restored = collector.finish(self.topics.clone(), self.head() + 1, continues);
         begin(&mut bench, &restored);
         bench
     }
@@ -115,7 +139,7 @@ fn begin(bench: &mut Bench, restored: &Restored) {
     bench.shard.restore(restored);
 }
 
-fn settings() -> CoreSettings {
+pub(crate) fn settings() -> CoreSettings {
     CoreSettings {
         request_burst: 10_000,
         ..CoreSettings::default()
@@ -162,7 +186,7 @@ fn carry_out(bench: &mut Bench, op: &Op, told: &mut u32) {
 }
 
 /// Takes all strips, and applies them.
-fn strips(bench: &mut Bench) -> Vec<Arc<Strip>> {
+pub(crate) fn strips(bench: &mut Bench) -> Vec<Arc<Strip>> {
     let strips: Vec<_> = std::iter::from_fn(|| bench.sequencer.take_strip()).collect();
     let now = bench.now();
     bench.shard.turn(&strips, now);
@@ -358,7 +382,7 @@ fn the_tape_keeps_as_much_as_fits_and_nothing_before_a_hole() {
                 collector.push(&head, update.bincode);
             }
         }
-        updates(&collector.finish(Vec::new(), next).strips)
+        updates(&collector.finish(Vec::new(), next, Vec::new()).strips)
     };
     let all: Vec<_> = (1..=20).collect();
     assert_eq!(collect(1 << 20, &[], 21), all);

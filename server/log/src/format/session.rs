@@ -1,6 +1,6 @@
 //! The body of a session: the start of a server, and the epochs before it.
 
-use tickcast_protocol::message::{Epoch, Position, TimeNs};
+use tickcast_protocol::message::{EndedEpoch, Epoch, TimeNs};
 
 use super::{
     bytes::{Reader, append_varint},
@@ -13,15 +13,6 @@ pub const LINEAGE_MAX: usize = 64;
 /// The longest record of a session: header, boot id, start, number of epochs, epochs, last byte.
 pub(crate) const SESSION_MAX_BYTES: usize = RECORD_HEADER_BYTES + 16 + 8 + 1 + 16 * LINEAGE_MAX + 1;
 
-/// An epoch that the current one continues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
-    /// The epoch.
-    pub epoch: Epoch,
-    /// Its last position that is in the log.
-    pub last: Position,
-}
-
 /// The start of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
@@ -30,7 +21,7 @@ pub(crate) struct Session {
     /// When the server started.
     pub(crate) started_ns: TimeNs,
     /// The epochs before the current one, oldest first.
-    pub(crate) lineage: Vec<Ended>,
+    pub(crate) continues: Vec<EndedEpoch>,
 }
 
 impl Session {
@@ -38,8 +29,8 @@ impl Session {
     pub(crate) fn append(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.boot_id);
         out.extend_from_slice(&self.started_ns.to_le_bytes());
-        append_varint(self.lineage.len() as u64, out);
-        for ended in &self.lineage {
+        append_varint(self.continues.len() as u64, out);
+        for ended in &self.continues {
             out.extend_from_slice(&ended.epoch.0.to_le_bytes());
             out.extend_from_slice(&ended.last.to_le_bytes());
         }
@@ -51,18 +42,18 @@ impl Session {
         let boot_id = reader.array()?;
         let started_ns = reader.i64()?;
         let count = reader.count(16)?;
-        let lineage = (0..count).map(|_| {
-            Some(Ended {
+        let continues = (0..count).map(|_| {
+            Some(EndedEpoch {
                 epoch: Epoch(reader.u64()?),
                 last: reader.u64()?,
             })
         });
-        let lineage = lineage.collect::<Option<Vec<_>>>()?;
-        let is_whole = reader.is_empty() && lineage.len() <= LINEAGE_MAX;
+        let continues = continues.collect::<Option<Vec<_>>>()?;
+        let is_whole = reader.is_empty() && continues.len() <= LINEAGE_MAX;
         is_whole.then_some(Self {
             boot_id,
             started_ns,
-            lineage,
+            continues,
         })
     }
 }

@@ -106,7 +106,7 @@ fn record_line(name: &str, offset: u64, header: &RecordHeader, event: &Event<'_>
         Event::Session(session) => {
             let started = time(session.started_ns);
             let mut text = format!("session started {started}, next position {first}");
-            for ended in &session.lineage {
+            for ended in &session.continues {
                 text += &format!(", continues {} after position {}", ended.epoch, ended.last);
             }
             text

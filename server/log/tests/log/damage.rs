@@ -103,7 +103,7 @@ fn a_file_that_is_cut_at_any_byte_is_told_and_makes_no_wrong_update() {
                     let known = held.updates.len() as u64 + missing;
                     assert_eq!(known + 1, log.next(), "{place}");
                     if log.next() <= ledger.len() as u64 {
-                        let ended = log.lineage().last().unwrap();
+                        let ended = log.continues().last().unwrap();
                         assert_eq!(ended.last + 1, log.next(), "{place}: what is lost is told");
                     }
                 }
@@ -132,6 +132,6 @@ fn the_end_of_the_last_segment_can_be_torn_at_any_sector() {
         let held = held(&disk);
         let kept = (log.next() - 1) as usize;
         assert_eq!(held.updates, ledger[..kept], "sector {sector}");
-        assert_eq!(log.lineage().last().unwrap().last as usize, kept);
+        assert_eq!(log.continues().last().unwrap().last as usize, kept);
     }
 }

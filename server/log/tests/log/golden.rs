@@ -77,7 +77,7 @@ fn a_log_of_version_1_is_read_and_continued() {
     assert!(held.flaws.is_empty());
     let (log, recovery) = open(&disk, opening(9, 99));
     assert_eq!((log.epoch().0, log.next()), (11, ledger.len() as u64 + 1));
-    assert_eq!((log.lineage().len(), recovery.cut), (1, None));
+    assert_eq!((log.continues().len(), recovery.cut), (1, None));
 }
 
 #[test]

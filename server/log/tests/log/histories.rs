@@ -163,7 +163,7 @@ impl History {
             Continuity::Follows(ended) => {
                 assert!(is_power_cut || !is_clean || is_same_epoch, "{recovery:?}");
                 assert_eq!(ended.last + 1, next);
-                assert_eq!(log.lineage().last(), Some(&ended));
+                assert_eq!(log.continues().last(), Some(&ended));
             }
         }
         if next <= delivered {

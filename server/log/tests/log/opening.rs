@@ -3,10 +3,10 @@
 use std::io::ErrorKind;
 
 use tickcast_log::{
-    Continuity, Ended, Flaw, Log, OpenError,
+    Continuity, Flaw, Log, OpenError,
     testing::{MemoryDisk, Operation, Outcome},
 };
-use tickcast_protocol::message::Epoch;
+use tickcast_protocol::message::{EndedEpoch, Epoch};
 
 use crate::support::{SETTINGS, Source, held, open, opening, updates};
 
@@ -53,22 +53,22 @@ fn a_crash_of_the_server_continues_the_epoch_and_nothing_is_missing() {
 fn another_boot_without_a_clean_end_begins_an_epoch_that_continues_the_last_one() {
     let (disk, ledger) = crashed();
     let (log, recovery) = open(&disk, opening(2, 11));
-    let ended = Ended {
+    let ended = EndedEpoch {
         epoch: Epoch(10),
         last: 150,
     };
     assert_eq!(recovery.continuity, Continuity::Follows(ended));
     assert_eq!((log.epoch(), log.next()), (Epoch(11), 151));
-    assert_eq!(log.lineage(), [ended]);
+    assert_eq!(log.continues(), [ended]);
     drop(log);
     // The next start knows both.
     let (log, recovery) = open(&disk, opening(3, 12));
-    let second = Ended {
+    let second = EndedEpoch {
         epoch: Epoch(11),
         last: 150,
     };
     assert_eq!(recovery.continuity, Continuity::Follows(second));
-    assert_eq!(log.lineage(), [ended, second]);
+    assert_eq!(log.continues(), [ended, second]);
     assert_eq!(held(&disk).updates, ledger);
 }
 
@@ -127,7 +127,7 @@ fn a_record_whose_writing_was_interrupted_is_cut_and_the_epoch_goes_on() {
         assert_eq!(held(&torn_disk).updates, ledger);
         // The other boot is told what is there, to the position.
         let (log, _) = open(&torn_disk, opening(2, 13));
-        assert_eq!(log.lineage().last().unwrap().last, 150);
+        assert_eq!(log.continues().last().unwrap().last, 150);
     }
 }
 
@@ -172,11 +172,11 @@ fn damage_is_told_also_if_the_start_that_cuts_it_is_interrupted_anywhere() {
         }
         let (log, recovery) = open(&disk, opening(1, 13));
         // Clients may have what was cut, so it is another epoch.
-        let ended = Ended {
+        let ended = EndedEpoch {
             epoch: Epoch(10),
             last: 145,
         };
-        assert_eq!((log.lineage()[0], log.next()), (ended, 146), "{writes}");
+        assert_eq!((log.continues()[0], log.next()), (ended, 146), "{writes}");
         assert_ne!(log.epoch(), Epoch(10), "{writes}");
         let is_told =
             matches!(recovery.continuity, Continuity::Follows(ended) if ended.last == 145);

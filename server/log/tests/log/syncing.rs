@@ -7,6 +7,8 @@ use tickcast_log::{
     testing::{MemoryDisk, Operation, Outcome},
 };
 
+use tickcast_protocol::message::EndedEpoch;
+
 use crate::support::{Source, open, opening};
 
 #[test]
@@ -85,7 +87,7 @@ fn a_log_that_clients_may_be_ahead_of_begins_a_new_epoch() {
     let mut again = opening(1, 11);
     again.begins_epoch = true;
     let (log, recovery) = open(&disk, again);
-    let ended = tickcast_log::Ended {
+    let ended = EndedEpoch {
         epoch: tickcast_protocol::message::Epoch(10),
         last: 3,
     };
@@ -94,5 +96,5 @@ fn a_log_that_clients_may_be_ahead_of_begins_a_new_epoch() {
         tickcast_log::Continuity::Follows(ended)
     );
     assert_eq!((log.epoch().0, log.next()), (11, 4));
-    assert_eq!(log.lineage(), [ended]);
+    assert_eq!(log.continues(), [ended]);
 }

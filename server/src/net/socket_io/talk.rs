@@ -16,8 +16,8 @@ pub enum Step<'a> {
     Nothing,
     /// Send this packet.
     Send(String),
-    /// The client wants to connect. The caller answers with [`connected`] and calls
-    /// [`Talk::connected`], or refuses with [`connect_error`].
+    /// The client wants to connect. The caller answers with `connected` and calls
+    /// [`Talk::connected`], or refuses with `connect_error`.
     Connect(Auth),
     /// Carry an event out.
     Event {

@@ -4,8 +4,8 @@ use tickcast_protocol::{
     client::{Chain, ConnectOptions, Connection},
     codec::Encoding,
     message::{
-        Accepted, Batch, ClientMessage, FilterRequest, Gap, Mode, Position, Publication, Publish,
-        Resume, ServerMessage, Subscribe, SubscribeResult, Update,
+        Accepted, Batch, ClientMessage, FilterRequest, Gap, Lineage, Mode, Position, Publication,
+        Publish, Resume, ServerMessage, Subscribe, SubscribeResult, Update,
     },
     topic::Topic,
     value::Value,
@@ -109,7 +109,8 @@ impl Subscriber {
             _ => None,
         })
         .await;
-        let (chain, check) = Chain::resume(&accepted, token.as_ref());
+        let (chain, check) =
+            Chain::resume(&accepted, token.as_ref(), &Lineage::new(accepted.epoch));
         check.expect("it resumes where it was");
         Self {
             connection,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tickcast_protocol::{
     client::Chain,
-    message::{Accepted, Batch, Epoch, Gap, Mode, Position, Resume, Start},
+    message::{Accepted, Batch, Epoch, Gap, Lineage, Mode, Position, Resume, Start},
     topic::Topic,
 };
 
@@ -116,7 +116,7 @@ impl<'a> Tracked<'a> {
             other => panic!("{other:?}"),
         }
         self.epoch = accepted.epoch;
-        let (chain, check) = Chain::resume(accepted, token);
+        let (chain, check) = Chain::resume(accepted, token, &Lineage::new(accepted.epoch));
         check.expect("it resumes where it was");
         self.chain = Some(chain);
         self.step();

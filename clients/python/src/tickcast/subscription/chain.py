@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..values import Mode, Token
+from ..wire.lineage import Lineage
 from ..wire.messages import Accepted, BatchMessage, Changed, GapMessage
 
 
@@ -29,19 +30,32 @@ class Chain:
         return Token(self._epoch, self.position, self.count, self._snapshot)
 
     @staticmethod
-    def check_resumed(result: Accepted, token: Token) -> str | None:
+    def check_resumed(result: Accepted, token: Token, lineage: Lineage) -> str | None:
         """Why an accepted result does not continue at the token."""
-        if result.epoch != token.epoch:
-            return f"resumed in epoch {result.epoch} instead of {token.epoch}"
-        if result.position > token.position:
-            return f"resumed at {result.position}, after {token.position}"
+        kept = lineage.kept(token.epoch) if result.epoch == lineage.epoch else None
+        if kept is None:
+            return f"resumed in epoch {result.epoch}, which does not continue {token.epoch}"
+        is_truncated = result.start == "truncated"
+        if is_truncated != (token.position > kept):
+            return f"{result.start}, but of {token.position} the server has kept {kept}"
+        position = kept if is_truncated else token.position
+        if result.position > position:
+            return f"resumed at {result.position}, after {position}"
         known = token.position if token.snapshot is None else token.snapshot
-        if (result.position if result.snapshot is None else result.snapshot) > known:
-            return f"the snapshot continues at {result.snapshot}, after {known}"
-        # The server may go back a little: repetition is harmless.
-        is_same = result.position == token.position
-        is_counted = is_same and result.mode == "every" and token.count is not None
-        if is_counted and result.count != token.count:
+        if result.epoch != token.epoch:
+            # Everything comes again: values may be missing that lost ones replaced.
+            known = 0
+        snapshot = result.position if result.snapshot is None else result.snapshot
+        if snapshot > known:
+            return f"the snapshot continues at {snapshot}, after {known}"
+        if result.mode != "every" or token.count is None:
+            return None
+        if is_truncated:
+            if result.lost is None or result.count + result.lost == token.count:
+                return None
+            return f"{result.count} and {result.lost} lost are not {token.count}"
+        # A subscription that goes on a little earlier may have another count.
+        if result.position == token.position and result.count != token.count:
             return f"resumed with a count of {result.count} instead of {token.count}"
         return None
 

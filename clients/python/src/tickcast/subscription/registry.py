@@ -18,6 +18,7 @@ from ..errors import (
 from ..events import Notice
 from ..stats import ClientStats
 from ..values import Mode, Token
+from ..wire.lineage import Lineage
 from ..wire.messages import (
     Accepted,
     BatchMessage,
@@ -81,6 +82,8 @@ class SubscriptionRegistry:
         self._subscribing: dict[Subscription, None] = {}
         self._is_flush_due = False
         self._connections = 0
+        #: Of the connection.
+        self._lineage = Lineage("")
 
     def open(
         self,
@@ -109,7 +112,9 @@ class SubscriptionRegistry:
         self.subscribe_soon(subscription)
         return subscription
 
-    def connected(self) -> None:
+    def connected(self, lineage: Lineage) -> None:
+        """A new connection is open."""
+        self._lineage = lineage
         self._connections += 1
         for subscription in list(self._subscriptions):
             subscription.connected()
@@ -315,7 +320,7 @@ class SubscriptionRegistry:
             subscription.retry_after(0)
         else:
             self._channels[result.channel] = subscription
-            subscription.accepted(result)
+            subscription.accepted(result, self._lineage)
 
 
 def _wait_of(error: TickcastError, default_s: float) -> float:

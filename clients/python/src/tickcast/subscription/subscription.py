@@ -19,10 +19,12 @@ from ..events import (
     SubscriptionChanged,
     SubscriptionState,
     TopicStatus,
+    Truncated,
     Violation,
 )
 from ..stats import SubscriptionStats, count
 from ..values import Mode, Token, Update
+from ..wire.lineage import Lineage
 from ..wire.messages import Accepted, BatchMessage, Changed, GapMessage, StatusMessage
 from .chain import Chain
 from .delivery import Callback, Delivery
@@ -162,27 +164,32 @@ class Subscription:
         self._channel = None
         self._set_state("pending")
 
-    def accepted(self, result: Accepted) -> None:
+    def accepted(self, result: Accepted, lineage: Lineage) -> None:
         self._channel = result.channel
         resume = self.resume
-        resumed = result.start == "resumed" and resume is not None
-        if resumed and resume is not None:
-            reason = Chain.check_resumed(result, resume)
+        continued = resume if result.start in ("resumed", "truncated") else None
+        if continued is not None:
+            reason = Chain.check_resumed(result, continued, lineage)
             if reason is not None:
                 self._violation(reason, "not_resumable")
                 return
         reset = None
-        if not resumed and (resume is not None or self._reset_reason is not None):
+        if continued is None and (resume is not None or self._reset_reason is not None):
             reset = self._reset_reason or result.start
         self.resume = None
         self._reset_reason = None
         self._chain.accepted(result)
         self.granted = Granted(result.mode, result.max_rate_hz)
-        if reset is None:
-            self._delivery.set_token(self._chain.token)
-        else:
+        if reset is not None:
             self._add("resets", 1)
             self._delivery.push(Reset(reset), 0, self._chain.token)
+        elif continued is not None and result.start == "truncated":
+            self._add("truncations", 1)
+            kept = int(lineage.kept(continued.epoch) or 0)
+            event = Truncated(kept, continued.position, result.lost)
+            self._delivery.push(event, 0, self._chain.token)
+        else:
+            self._delivery.set_token(self._chain.token)
         self._clear_statuses()
         if not self._ready.done():
             self._ready.set_result(self.granted)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from ..answers import Candle, Identity, Interval, Limits, Listed, Row, Welcome
 from ..events import StatusOfTopic
-from ..values import Mode, NewUpdate, Token, TopicInfo, Update
+from ..values import EndedEpoch, Mode, NewUpdate, Token, TopicInfo, Update
 from .bincode import Reader, Writer
 from .composites import choice, list_of, optional, struct, unless_empty, variant, with_default
 from .topic_table import TopicTable
@@ -128,6 +128,7 @@ class Accepted:
     count: int
     snapshot: int | None
     start: str
+    lost: int | None = None
 
 
 @dataclass(slots=True)
@@ -321,7 +322,8 @@ _accepted: Type[Accepted] = struct(
     u64,
     u64,
     optional(u64),
-    choice("fresh", "resumed", "epoch_changed", "position_ahead", "existing"),
+    choice("fresh", "resumed", "epoch_changed", "position_ahead", "existing", "truncated"),
+    optional(u64),
 )
 _refused: Type[Refused] = struct(Refused, string, u16, string)
 
@@ -374,6 +376,7 @@ def _info_from_json(json: Any, topics: TopicTable) -> TopicInfo:
 
 
 _infos = unless_empty(list_of(Type(_read_info, _write_info, _info_from_json, _info_fields.to_json)))
+_continues = unless_empty(list_of(struct(EndedEpoch, epoch, u64)))
 _interval = choice("1s", "5s", "15s", "1m", "5m", "15m", "1h", "4h", "1d")
 _state = choice("complete", "open", "incomplete")
 _candle: Type[Candle] = struct(
@@ -432,7 +435,7 @@ CLIENT = _side(
 )
 
 SERVER = _side(
-    ("welcome", Welcome, (string, epoch, u64, time, u32, _limits)),
+    ("welcome", Welcome, (string, epoch, u64, time, u32, _limits, _continues)),
     ("subscribed", Subscribed, (u32, list_of(_result))),
     ("batch", BatchMessage, (u32, u64, u64, boolean, _infos, updates)),
     ("gap", GapMessage, (u32, u64, u64, optional(u64), u64)),

@@ -1,9 +1,10 @@
-"""The topics of one epoch by their id."""
+"""The topics of one epoch, and of those that continue it, by their id."""
 
 from __future__ import annotations
 
 from ..errors import MalformedError
 from ..values import TopicInfo, Topics
+from .lineage import Lineage
 
 #: Four times what a server holds by default. A server that introduces more is broken, and the
 #: client's memory must be bounded.
@@ -16,6 +17,8 @@ class TopicTable:
     def __init__(self, saved: Topics | None = None) -> None:
         """``saved`` is the result of an earlier ``save``."""
         self.epoch: str | None = None
+        #: Of the last connection.
+        self._lineage: Lineage | None = None
         #: The topic of each id, for the decoder.
         self.names: dict[int, str] = {}
         self._infos: dict[int, TopicInfo] = {}
@@ -24,12 +27,23 @@ class TopicTable:
             for info in saved.topics:
                 self.learn(TopicInfo(*info))
 
-    def enter(self, epoch: str) -> None:
-        """A connection has this epoch. Another epoch than before clears the table."""
-        if epoch != self.epoch:
-            self.epoch = epoch
+    def covers(self, epoch: str) -> bool:
+        """Whether it has the topics of an epoch."""
+        if epoch == self.epoch:
+            return True
+        return self._lineage is not None and self._lineage.kept(epoch) is not None
+
+    def enter(self, lineage: Lineage) -> None:
+        """A connection has this lineage.
+
+        An epoch that does not continue the one before clears the table. Else the server introduces
+        the topics anew whose ids are not those of the epoch before.
+        """
+        if lineage.kept(self.epoch) is None:
             self.names.clear()
             self._infos.clear()
+        self.epoch = lineage.epoch
+        self._lineage = lineage
 
     def learn(self, info: TopicInfo) -> None:
         """Replaces what was known about the topic."""
