@@ -197,6 +197,11 @@ function rowsOf({ id, interval, limit, before_ns }, length_s, floor_s = 0) {
   return { type: 'candles', id, topics: [], interval, position: 1, candles: [], rows, more: first_s - length_s >= floor_s };
 }
 
+/** Coloured pixels of a part with a curve, at least: how many it has depends on the hour. */
+const DRAWN = 60;
+/** Those of a part without one, at most. */
+const EMPTY = 40;
+
 /** Pixels of a column of the canvas that are not those of the background. */
 const colored = (page, part) => page.evaluate((share) => {
   const canvas = document.querySelector('#charts canvas');
@@ -215,7 +220,7 @@ onPage('a week of a sensor opens with two questions, as a band around its mean',
   const before = questions.length;
   await page.click('#window button[value="604800"]');
   await written(page, /^15 m rows before this$/);
-  for (let tries = 0; (await colored(page, 0.05)) < 100 || (await colored(page, 0.5)) < 100; tries++) {
+  for (let tries = 0; (await colored(page, 0.05)) < DRAWN || (await colored(page, 0.5)) < DRAWN; tries++) {
     assert.ok(tries < 100, `${await colored(page, 0.05)} ${await colored(page, 0.5)}`);
     await page.waitForTimeout(100);
   }
@@ -248,7 +253,7 @@ onPage('"All" goes back to the oldest row that the server keeps', { flags: SIMUL
   await drawn(page);
   await page.click('#window button[value="0"]');
   await page.waitForFunction(() => globalThis.written.some(([ms, text]) => performance.now() - ms < 500 && text === '15 s rows before this'), undefined, PATIENCE);
-  for (let tries = 0; (await colored(page, 0.12)) < 100 || (await colored(page, 0.01)) > 40; tries++) {
+  for (let tries = 0; (await colored(page, 0.12)) < DRAWN || (await colored(page, 0.01)) > EMPTY; tries++) {
     assert.ok(tries < 200, `${await colored(page, 0.12)} ${await colored(page, 0.01)}`);
     await page.waitForTimeout(100);
   }
