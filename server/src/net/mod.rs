@@ -14,6 +14,7 @@
 //! | [`acceptor`], [`arrival`], [`proxy_protocol`], `preamble` | TLS, PROXY headers, Unix sockets: before HTTP |
 //! | `http_connection`, [`routes`], `route`, `turned_away` | HTTP: which request gets which answer |
 //! | `answer`, `assets`, `welcome` | the answers that are always the same |
+//! | `body` | the body of a request |
 //! | [`request`], [`gate`], `request_limits`, `refusal_log` | HTTP: which request is refused, counted and logged |
 //! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
 //! | `candles`, `questions` | `/v1/candles`, and questions about the past over HTTP |
@@ -42,6 +43,7 @@ pub(crate) mod proxy_protocol;
 
 mod answer;
 mod assets;
+mod body;
 mod candles;
 mod closing;
 pub(crate) mod echo;

@@ -405,7 +405,11 @@ impl Routes {
         if self.state.stage() != Stage::Draining {
             return Ok(());
         }
-        Err(Box::new(self.draining(ends)))
+        let (reason, status) = (RefusalReason::Draining, StatusCode::SERVICE_UNAVAILABLE);
+        let answer = self
+            .gate
+            .refuse(reason, ends, status, "the server is draining");
+        Err(Box::new(retry_after(answer, DRAINING_RETRY_AFTER_S)))
     }
 
     pub(super) fn check_handshake(
@@ -420,15 +424,6 @@ impl Routes {
             .map_err(|error| Box::new(self.refuse_handshake(error, ends)))?;
         self.gate.origin(headers, host, ends)?;
         Ok(())
-    }
-
-    /// Refuses a client, because the server drains.
-    pub(super) fn draining(&self, ends: Ends) -> Answer {
-        let (reason, status) = (RefusalReason::Draining, StatusCode::SERVICE_UNAVAILABLE);
-        let answer = self
-            .gate
-            .refuse(reason, ends, status, "the server is draining");
-        retry_after(answer, DRAINING_RETRY_AFTER_S)
     }
 
     fn refuse_handshake(&self, error: handshake::HandshakeError, ends: Ends) -> Answer {

@@ -9,14 +9,10 @@
 
 mod content;
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::{
-    Method, Request, StatusCode,
-    body::{Body, Incoming},
-};
+use hyper::{Method, Request, StatusCode, body::Incoming};
 use tickcast_core::{
     Refusal,
     identity::Standing,
@@ -25,10 +21,10 @@ use tickcast_core::{
     work::{Submission, Work},
 };
 use tickcast_protocol::{codec::CLIENT_MESSAGE_MAX_BYTES, error::ErrorCode};
-use tokio::time::timeout;
 
 use super::{
     answer::{Answer, retry_in, text, try_later, typed},
+    body::{self, BodyError},
     gate::{self, Ends, POSTING, closing},
     routes::{Client, Routes},
 };
@@ -137,41 +133,37 @@ impl Routes {
         Ok(typed(StatusCode::OK, "application/json", body))
     }
 
-    /// Reads a body of bounded length in bounded time. Until it is read from, hyper does not tell a
-    /// client that waits for `100 Continue` to send it.
     async fn read_body(
         &self,
         request: &Request<()>,
         body: Incoming,
         ends: Ends,
     ) -> Result<Bytes, Box<Answer>> {
-        let too_long = || {
-            let reason = format!(
-                "the body is too long (limit {BODY_MAX_BYTES} bytes): send the updates in several \
-                 requests"
-            );
-            self.refuse_body(StatusCode::PAYLOAD_TOO_LARGE, reason, ends)
-        };
-        if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
-            return Err(too_long());
-        }
         let within = self.settings.message_timeout;
-        let read = pin!(Limited::new(body, BODY_MAX_BYTES).collect());
-        match timeout(within, read).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
-            Ok(Err(error)) => {
-                let reason = format!("the body ends before it is complete: {error}");
-                Err(self.refuse_body(StatusCode::BAD_REQUEST, reason, ends))
+        let error = match body::read(body, BODY_MAX_BYTES, within).await {
+            Ok(body) => return Ok(body),
+            Err(error) => error,
+        };
+        Err(match error {
+            BodyError::TooLong => {
+                let reason = format!(
+                    "the body is too long (limit {BODY_MAX_BYTES} bytes): send the updates in \
+                     several requests"
+                );
+                self.refuse_body(StatusCode::PAYLOAD_TOO_LARGE, reason, ends)
             }
-            Err(_) => {
+            BodyError::Incomplete(error) => {
+                let reason = format!("the body ends before it is complete: {error}");
+                self.refuse_body(StatusCode::BAD_REQUEST, reason, ends)
+            }
+            BodyError::Late => {
                 let reason = format!(
                     "the body was not complete within {within:?} (the setting message_timeout)"
                 );
                 let answer = *self.refuse_body(StatusCode::REQUEST_TIMEOUT, reason, ends);
-                Err(Box::new(closing(answer, request.version())))
+                Box::new(closing(answer, request.version()))
             }
-        }
+        })
     }
 
     /// Hands updates to the sequencer, and waits until they are on the tape or refused. While the

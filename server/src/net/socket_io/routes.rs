@@ -3,10 +3,10 @@
 use std::{io::IoSlice, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Either, Limited};
+use http_body_util::Either;
 use hyper::{
     Method, Request, Response, StatusCode,
-    body::{Body as _, Incoming},
+    body::Incoming,
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
 use tickcast_protocol::codec::CLIENT_MESSAGE_MAX_BYTES;
@@ -26,11 +26,11 @@ use crate::{
     net::{
         answer::{Answer, try_later, typed},
         arrival::Arrived,
+        body,
         gate::{self, closing},
         pipe::Pipe,
         request::bearer,
         routes::{AnyAnswer, Client, Routes},
-        state::Stage,
     },
     settings::site::Authority,
 };
@@ -201,10 +201,10 @@ impl Routes {
     /// Begins a session with polls.
     fn socket_io_begin(&self, request: &Request<Incoming>, client: &Client<'_>) -> Answer {
         let peer = client.ends.peer;
-        if self.state.stage() == Stage::Draining {
-            return self.draining(client.ends);
-        }
-        let mut visitor = match self.visitor(request, client) {
+        let visitor = self
+            .check_draining(client.ends)
+            .and_then(|()| self.visitor(request, client));
+        let mut visitor = match visitor {
             Ok(visitor) => visitor,
             Err(refusal) => return *refusal,
         };
@@ -266,20 +266,13 @@ impl Routes {
         }
         let _posting = Posting(exchange);
         let version = request.version();
-        let too_long = || {
+        let body = request.into_body();
+        let read = body::read(body, POST_MAX_BYTES, self.settings.message_timeout).await;
+        let Ok(body) = read else {
             let reason = format!("the body is longer than maxPayload ({POST_MAX_BYTES} bytes)");
             let (refusal, status) = (RefusalReason::Parameters, StatusCode::PAYLOAD_TOO_LARGE);
             let answer = self.gate.refuse(refusal, client.ends, status, reason);
-            closing(answer, version)
-        };
-        let body = request.into_body();
-        if body.size_hint().lower() > POST_MAX_BYTES as u64 {
-            return too_long();
-        }
-        let body = Limited::new(body, POST_MAX_BYTES).collect();
-        let body = match timeout(self.settings.message_timeout, body).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(_)) | Err(_) => return too_long(),
+            return closing(answer, version);
         };
         let Ok(text) = std::str::from_utf8(&body) else {
             return self.wrong(Wrong::Request, client);
