@@ -53,69 +53,39 @@ impl Chain {
     ) -> (Self, Result<(), ChainError>) {
         let chain = Self::new(accepted);
         let check = match (token, accepted.start) {
-            (Some(token), Start::Resumed) => {
-                let kept = chain.kept(token, lineage);
-                kept.and_then(|kept| match token.position > kept {
-                    false => chain.check_resumed(token),
-                    true => Err(kept_otherwise(token, kept)),
-                })
-            }
-            (Some(token), Start::Truncated) => {
-                let kept = chain.kept(token, lineage);
-                kept.and_then(|kept| chain.check_truncated(token, kept, accepted.lost))
+            (Some(token), Start::Resumed | Start::Truncated) => {
+                chain.check_continued(accepted, token, lineage)
             }
             _ => Ok(()),
         };
         (chain, check)
     }
 
-    /// The last position of the token's epoch that the server has.
-    fn kept(&self, token: &Resume, lineage: &Lineage) -> Result<Position, ChainError> {
+    /// The server may go back a little, but never forward: repetition is harmless.
+    fn check_continued(
+        &self,
+        accepted: &Accepted,
+        token: &Resume,
+        lineage: &Lineage,
+    ) -> Result<(), ChainError> {
         let kept = lineage.kept(token.epoch);
-        kept.filter(|_| self.epoch == lineage.epoch)
+        let kept = kept
+            .filter(|_| self.epoch == lineage.epoch)
             .ok_or(ChainError::Epoch {
                 expected: token.epoch,
                 epoch: self.epoch,
-            })
-    }
-
-    /// What the client has beyond `kept` is taken back, so a snapshot of everything comes.
-    fn check_truncated(
-        &self,
-        token: &Resume,
-        kept: Position,
-        lost: Option<u64>,
-    ) -> Result<(), ChainError> {
-        if token.position <= kept {
-            return Err(kept_otherwise(token, kept));
-        }
-        if self.position > kept {
-            return Err(ChainError::Position {
-                expected: kept,
-                position: self.position,
+            })?;
+        let is_truncated = accepted.start == Start::Truncated;
+        if is_truncated != (token.position > kept) {
+            return Err(ChainError::Kept {
+                position: token.position,
+                kept,
             });
         }
-        if self.snapshot_starts_after(0) {
-            return Err(ChainError::Snapshot {
-                expected: Some(0),
-                from: self.snapshot.map_or(self.position, |snapshot| snapshot.at),
-            });
-        }
-        match (self.count, token.count, lost) {
-            (Some(count), Some(expected), Some(lost))
-                if count.checked_add(lost) != Some(expected) =>
-            {
-                Err(ChainError::Count { expected, count })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The server may go back a little, but never forward: repetition is harmless.
-    fn check_resumed(&self, token: &Resume) -> Result<(), ChainError> {
-        if self.position > token.position {
+        let expected = token.position.min(kept);
+        if self.position > expected {
             return Err(ChainError::Position {
-                expected: token.position,
+                expected,
                 position: self.position,
             });
         }
@@ -126,17 +96,33 @@ impl Chain {
         };
         if self.snapshot_starts_after(known) {
             return Err(ChainError::Snapshot {
-                expected: token.snapshot,
+                expected: if is_truncated {
+                    Some(known)
+                } else {
+                    token.snapshot
+                },
                 from: self.snapshot.map_or(self.position, |snapshot| snapshot.at),
             });
         }
-        match (self.mode, self.count, token.count) {
-            (Mode::Every, Some(count), Some(expected))
-                if count != expected && self.position == token.position =>
-            {
-                Err(ChainError::Count { expected, count })
+        self.check_count(accepted, token)
+    }
+
+    /// A subscription that goes on a little earlier than its token may have another count.
+    fn check_count(&self, accepted: &Accepted, token: &Resume) -> Result<(), ChainError> {
+        let (Some(count), Some(expected)) = (self.count, token.count) else {
+            return Ok(());
+        };
+        let is_right = match (accepted.start, accepted.lost) {
+            (Start::Truncated, None) => true,
+            (Start::Truncated, Some(lost)) => count.checked_add(lost) == Some(expected),
+            _ => {
+                let is_counted = self.mode == Mode::Every && self.position == token.position;
+                !is_counted || count == expected
             }
-            _ => Ok(()),
+        };
+        match is_right {
+            true => Ok(()),
+            false => Err(ChainError::Count { expected, count }),
         }
     }
 
@@ -280,13 +266,6 @@ impl Chain {
     /// Whether a snapshot is under way.
     pub fn has_snapshot(&self) -> bool {
         self.snapshot.is_some()
-    }
-}
-
-fn kept_otherwise(token: &Resume, kept: Position) -> ChainError {
-    ChainError::Kept {
-        position: token.position,
-        kept,
     }
 }
 
