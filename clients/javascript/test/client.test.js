@@ -50,6 +50,21 @@ const event = (target, name) => new Promise((resolve) => target.addEventListener
 
 const take = async (steps) => (await steps.next()).value;
 
+/** A subscription that has a batch of these positions, and then no connection. */
+async function cutAfter(server, client, ...positions) {
+  const subscription = client.subscribe('a/#', { mode: 'every' });
+  const steps = subscription[Symbol.asyncIterator]();
+  const peer = await server.welcome();
+  await grant(peer);
+  peer.send(batch(100, positions.at(-1), positions));
+  await take(steps);
+  peer.terminate();
+  return { subscription, steps };
+}
+
+/** The welcome of a server that has kept the first epoch up to 102. */
+const TRUNCATED = { epoch: OTHER_EPOCH, continues: [{ epoch: EPOCH, last: 102 }] };
+
 script('a snapshot and then live batches come in order, by callback', async ({ server, client }) => {
   const events = [];
   const subscription = client.subscribe('a/#', { mode: 'every' }, (event) => events.push(event));
@@ -134,13 +149,7 @@ script('another epoch is a reset event', async ({ server, client }) => {
 });
 
 script('an epoch that continues the last one is resumed with its topics', async ({ server, client }) => {
-  const subscription = client.subscribe('a/#', { mode: 'every' });
-  const steps = subscription[Symbol.asyncIterator]();
-  const first = await server.welcome();
-  await grant(first);
-  first.send(batch(100, 101, [101]));
-  await take(steps);
-  first.terminate();
+  const { subscription, steps } = await cutAfter(server, client, 101);
   const second = await server.welcome({ epoch: OTHER_EPOCH, continues: [{ epoch: EPOCH, last: 101 }] });
   const { filters } = await grant(second, { epoch: OTHER_EPOCH, position: 101, count: 11, snapshot: 0, start: 'resumed' });
   assert.deepEqual(filters[0].resume, { epoch: EPOCH, position: 101, count: 11 });
@@ -152,27 +161,16 @@ script('an epoch that continues the last one is resumed with its topics', async 
   assert.equal(client.stats.resets + client.stats.violations, 0);
 });
 
-/** A client that has three updates up to 105, of which the server keeps those up to 102. */
-async function truncated(server, client) {
-  const steps = client.subscribe('a/#', { mode: 'every' })[Symbol.asyncIterator]();
-  const first = await server.welcome();
-  await grant(first);
-  first.send(batch(100, 105, [101, 102, 105]));
-  await take(steps);
-  first.terminate();
-  return { steps, welcome: { epoch: OTHER_EPOCH, continues: [{ epoch: EPOCH, last: 102 }] } };
-}
-
 script('updates that the server has lost are told once', async ({ server, client }) => {
-  const { steps, welcome } = await truncated(server, client);
-  const second = await server.welcome(welcome);
+  const { steps } = await cutAfter(server, client, 101, 102, 105);
+  const second = await server.welcome(TRUNCATED);
   const { filters } = await grant(second, { epoch: OTHER_EPOCH, position: 102, count: 12, snapshot: 0, start: 'truncated', lost: 1 });
   assert.deepEqual(filters[0].resume, { epoch: EPOCH, position: 105, count: 13 });
   assert.deepEqual(await take(steps), { type: 'truncated', kept: 102, position: 105, lost: 1 });
   second.send(batch(0, 102, [102], { snapshot: true }));
   await take(steps);
   second.terminate();
-  const third = await server.welcome(welcome);
+  const third = await server.welcome(TRUNCATED);
   const again = await grant(third, { epoch: OTHER_EPOCH, position: 102, count: 12, start: 'resumed' });
   assert.deepEqual(again.filters[0].resume, { epoch: OTHER_EPOCH, position: 102, count: 12 });
   third.send(batch(102, 103, [103], { topics: [] }));
@@ -189,8 +187,8 @@ for (const wrong of [
   { position: 105, count: 13, snapshot: 0, start: 'resumed' },
 ]) {
   script(`a server that says something else about an earlier epoch is not believed: ${JSON.stringify(wrong)}`, async ({ server, client }) => {
-    const { steps, welcome } = await truncated(server, client);
-    const second = await server.welcome(welcome);
+    const { steps } = await cutAfter(server, client, 101, 102, 105);
+    const second = await server.welcome(TRUNCATED);
     await grant(second, { epoch: OTHER_EPOCH, ...wrong });
     assert.equal((await second.next()).type, 'unsubscribe');
     const { filters } = await grant(second, { channel: 2, epoch: OTHER_EPOCH, position: 1, count: 1 });
@@ -239,12 +237,7 @@ for (const [what, broken] of [
 }
 
 script('a server that resumes with another count causes a reset', async ({ server, client }) => {
-  const steps = client.subscribe('a/#', { mode: 'every' })[Symbol.asyncIterator]();
-  const first = await server.welcome();
-  await grant(first);
-  first.send(batch(100, 101, [101]));
-  await take(steps);
-  first.terminate();
+  const { steps } = await cutAfter(server, client, 101);
   const second = await server.welcome();
   await grant(second, { position: 101, count: 12, start: 'resumed' });
   assert.equal((await second.next()).type, 'unsubscribe');

@@ -26,6 +26,7 @@ from tickcast import (
     ServerError,
     Status,
     StatusOfTopic,
+    Subscription,
     Token,
     TooLongError,
     TopicInfo,
@@ -80,6 +81,17 @@ async def stage(encoding: str) -> AsyncIterator[Stage]:
         await server.stop()
 
 
+async def cut_after(stage: Stage, *positions: int) -> Subscription:
+    """A subscription that has a batch of these positions, and then no connection."""
+    subscription = stage.client.subscribe("a/#", mode="every")
+    peer = await stage.server.welcome()
+    await peer.grant()
+    await peer.send(batch(100, positions[-1], *positions))
+    assert isinstance(await subscription.next(), Batch)
+    peer.terminate()
+    return subscription
+
+
 async def test_a_snapshot_and_then_live_batches_come_in_order(stage: Stage) -> None:
     subscription = stage.client.subscribe("a/#", mode="every")
     peer = await stage.server.welcome()
@@ -101,12 +113,7 @@ async def test_a_snapshot_and_then_live_batches_come_in_order(stage: Stage) -> N
 async def test_a_lost_connection_is_resumed_where_it_ended_with_the_topics_known_before(
     stage: Stage,
 ) -> None:
-    subscription = stage.client.subscribe("a/#", mode="every")
-    first = await stage.server.welcome()
-    await first.grant()
-    await first.send(batch(100, 101, 101))
-    assert isinstance(await subscription.next(), Batch)
-    first.terminate()
+    subscription = await cut_after(stage, 101)
     second = await stage.server.welcome()
     request = await second.grant(position=101, count=11, start="resumed")
     assert request.filters == [FilterRequest("a/#", Token(EPOCH, 101, 11))]
@@ -146,12 +153,7 @@ async def test_another_epoch_is_a_reset_and_clears_the_topics(stage: Stage) -> N
 async def test_an_epoch_that_continues_the_last_one_is_resumed_with_its_topics(
     stage: Stage,
 ) -> None:
-    subscription = stage.client.subscribe("a/#", mode="every")
-    first = await stage.server.welcome()
-    await first.grant()
-    await first.send(batch(100, 101, 101))
-    assert isinstance(await subscription.next(), Batch)
-    first.terminate()
+    subscription = await cut_after(stage, 101)
     continues = [EndedEpoch(EPOCH, 101)]
     second = await stage.server.welcome(replace(WELCOME, epoch=OTHER, continues=continues))
     request = await second.grant(epoch=OTHER, position=101, count=11, snapshot=0, start="resumed")
@@ -165,12 +167,7 @@ async def test_an_epoch_that_continues_the_last_one_is_resumed_with_its_topics(
 
 
 async def test_updates_that_the_server_has_lost_are_told_once(stage: Stage) -> None:
-    subscription = stage.client.subscribe("a/#", mode="every")
-    first = await stage.server.welcome()
-    await first.grant()
-    await first.send(batch(100, 105, 101, 102, 105))
-    assert isinstance(await subscription.next(), Batch)
-    first.terminate()
+    subscription = await cut_after(stage, 101, 102, 105)
     continues = [EndedEpoch(EPOCH, 102)]
     welcome = replace(WELCOME, epoch=OTHER, continues=continues)
     second = await stage.server.welcome(welcome)
@@ -204,12 +201,7 @@ async def test_updates_that_the_server_has_lost_are_told_once(stage: Stage) -> N
 async def test_a_server_that_says_something_else_about_an_earlier_epoch_is_not_believed(
     stage: Stage, wrong: dict[str, Any]
 ) -> None:
-    subscription = stage.client.subscribe("a/#", mode="every")
-    first = await stage.server.welcome()
-    await first.grant()
-    await first.send(batch(100, 105, 101, 102, 105))
-    assert isinstance(await subscription.next(), Batch)
-    first.terminate()
+    subscription = await cut_after(stage, 101, 102, 105)
     continues = [EndedEpoch(EPOCH, 102)]
     second = await stage.server.welcome(replace(WELCOME, epoch=OTHER, continues=continues))
     await second.grant(epoch=OTHER, **wrong)
@@ -281,12 +273,7 @@ async def test_a_live_batch_before_the_end_of_a_snapshot_is_a_violation(stage: S
 
 
 async def test_a_server_that_resumes_with_another_count_causes_a_reset(stage: Stage) -> None:
-    subscription = stage.client.subscribe("a/#", mode="every")
-    first = await stage.server.welcome()
-    await first.grant()
-    await first.send(batch(100, 101, 101))
-    assert isinstance(await subscription.next(), Batch)
-    first.terminate()
+    subscription = await cut_after(stage, 101)
     second = await stage.server.welcome()
     await second.grant(position=101, count=12, start="resumed")
     assert isinstance(await second.next(), Unsubscribe)
