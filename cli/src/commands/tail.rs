@@ -14,8 +14,8 @@ use crate::{
     output::{FormatArgs, Output, Printer, Taker},
 };
 
-/// After a signal, this long for what was received before it to be written: long for a disk, and
-/// short for a person who waits for a prompt.
+/// After a signal, what was received before it has this time to be written. A disk needs less, and
+/// a person waits no longer for a prompt.
 const LAST_WRITES_MAX: Duration = Duration::from_secs(2);
 
 /// Show updates as they come
