@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import socketio
+from aiohttp import ClientSession
 from conftest import World
 from support.server_process import ROOT
 from support.waiting import until
@@ -68,13 +69,21 @@ class Program:
         self._url = url
         self._transports = transports
         self._place: dict[str, str] = {}
-        self.socket = socketio.AsyncClient(reconnection_delay=0.01, reconnection_delay_max=0.02)
+        # Sessions of its own the library can lose: one that it makes while the last one closes.
+        self._http = ClientSession()
+        self.socket = socketio.AsyncClient(
+            reconnection_delay=0.01, reconnection_delay_max=0.02, http_session=self._http
+        )
         self.socket.on("connect", self._connect)
         self.socket.on("batch", self._batch)
         self.socket.on("gap", self._gap)
 
     async def start(self) -> None:
         await self.socket.connect(self._url, auth=lambda: self._place, transports=self._transports)
+
+    async def stop(self) -> None:
+        await self.socket.shutdown()
+        await self._http.close()
 
     async def _connect(self) -> None:
         self.connected += 1
@@ -103,7 +112,7 @@ async def programs() -> AsyncIterator[list[Program]]:
     started: list[Program] = []
     yield started
     for program in started:
-        await program.socket.shutdown()
+        await program.stop()
 
 
 @pytest.mark.parametrize("transports", [None, ["websocket"], ["polling"]])
