@@ -7,10 +7,12 @@
 //! |---|---|
 //! | [`config`] | reads the settings from flags, environment and file |
 //! | `feed` | receives updates from sources, decodes them, and hands them over |
+//! | `mqtt` | the client of an MQTT broker, for feeds and outputs |
 //! | `auth` | roles, tokens and their keys: which identity a client has proved |
 //! | `ingest` | runs the sequencer, and hands its strips to the shards |
 //! | `data` | writes the strips to the log on disk, before they are delivered |
 //! | `net` | accepts clients, reads their requests, and writes what the shards send |
+//! | `output` | sends the newest values to brokers and to Grafana |
 //! | `tls` | trusted authorities, certificates, keys and sessions, for feeds and listeners with TLS |
 //! | `metrics` | the counters of all rooms, and their text form for Prometheus |
 //! | `tasks` | notices tasks that end before the server, and starts them again |
@@ -19,7 +21,8 @@
 //! `server` starts the threads of these rooms and ends them in order; `entrances` binds the
 //! listeners, and `start_error` says why a server does not start. `settings` holds the settings
 //! in the form in which the rooms use them, and `clock` reads the system's clocks. `accounts`
-//! counts what several connections do together. `testing` exports what the tests, benches and fuzz
+//! counts what several connections do together, and `hang_up` knows the errors of a connection
+//! that the other side has ended. `testing` exports what the tests, benches and fuzz
 //! targets need of the rooms.
 //!
 //! The crate `tickcast-core` decides what each client is sent, and when. It has no sockets and no
@@ -47,7 +50,9 @@ mod auth;
 mod data;
 mod feed;
 mod ingest;
+mod mqtt;
 mod net;
+mod output;
 
 pub mod log;
 
@@ -55,6 +60,7 @@ mod accounts;
 mod changing;
 mod clock;
 mod entrances;
+mod hang_up;
 mod metrics;
 mod server;
 mod start_error;

@@ -5,7 +5,6 @@ use std::{
     fs,
     future::Future,
     net::{Ipv4Addr, SocketAddr},
-    path::Path,
     sync::Arc,
     thread::JoinHandle,
 };
@@ -21,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    audit::{AuditLog, Line},
+    audit::AuditLog,
     auth::Auth,
     clock::Clock,
     config::Settings,
@@ -29,7 +28,7 @@ use crate::{
     entrances::{Entrances, Listening},
     feed::{self, FeedSettings, decode::Decoder},
     ingest::{Handoff, Ingest, IngestThread, Way},
-    metrics::{FeedStats, Metrics},
+    metrics::Metrics,
     net::{
         acceptor::{self, ARRIVALS_MAX, Acceptor, FailureLog},
         admin::{self, Admin, QUESTIONS_MAX},
@@ -44,6 +43,7 @@ use crate::{
         state::ServerState,
         ws_reader::Budget,
     },
+    output::{OutputSettings, OutputThread},
     settings::listen::Endpoint,
     start_error::StartError,
     tasks::Failure,
@@ -68,6 +68,8 @@ pub struct Server {
     /// The thread that reads the log, if there is one.
     reading: Option<JoinHandle<()>>,
     shards: Vec<JoinHandle<()>>,
+    /// The thread of the outputs, if there are any.
+    outputs: Option<JoinHandle<()>>,
     /// The acceptors, each of which ends when its sender is dropped.
     acceptors: Vec<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
     /// The admin thread, which ends when the sender is dropped.
@@ -89,13 +91,14 @@ impl Server {
             server,
             listeners,
             feeds,
+            outputs,
             data,
             decode,
             liveness,
             ..
         } = settings;
         let further = Entrances::further_sockets(&listeners, &server);
-        descriptors::check(server.shards, feeds.len(), further)?;
+        descriptors::check(server.shards, feeds.len() + outputs.len(), further)?;
         let server = Arc::new(server);
         let clock = Clock::start();
         let auth = match &server.identities {
@@ -126,6 +129,9 @@ impl Server {
             .iter()
             .map(|feed| tasks.add(format!("feed-{}", feed.name)));
         let feed_tasks: Vec<_> = feed_tasks.collect();
+        let outputs_task = (!outputs.is_empty()).then(|| tasks.add("outputs"));
+        let name = |output: &OutputSettings| format!("output-{}", output.name);
+        let output_tasks: Vec<_> = outputs.iter().map(|one| tasks.add(name(one))).collect();
         let shard_tasks = (0..server.shards).map(|index| {
             let parts = ShardTasks {
                 timers: tasks.add(format!("timers-{index}")),
@@ -146,14 +152,17 @@ impl Server {
 
         let metrics = Arc::new(Metrics {
             shards: (0..server.shards).map(|_| Arc::default()).collect(),
-            feeds: feeds.iter().map(feed_stats).collect(),
+            feeds: feeds.iter().map(FeedSettings::stats).collect(),
+            outputs: outputs.iter().map(OutputSettings::stats).collect(),
             tasks: tasks.stats,
             certificates: bound.certificate_stats,
             ..Metrics::default()
         });
         let descriptors = Arc::new(Descriptors::new(Arc::clone(&metrics)));
         let state = Arc::new(ServerState::default());
-        let handoff = Arc::new(Handoff::new(server.shards, server.tape_bytes));
+        // The outputs take strips as one more shard.
+        let takers = server.shards + usize::from(!outputs.is_empty());
+        let handoff = Arc::new(Handoff::new(takers, server.tape_bytes));
         let (end, ended) = watch::channel(false);
         let (ingest, submissions) = Ingest::new(clock);
         let core = server.core();
@@ -177,7 +186,11 @@ impl Server {
             .as_ref()
             .map_or_else(new_epoch, |opened| opened.log.epoch());
         let audit = match &server.audit {
-            Some(path) => Some(start_audit(path, server.audit_max_bytes, epoch, &metrics)?),
+            Some(path) => {
+                let (path, stats) = (path.clone(), Arc::clone(&metrics.audit));
+                let audit = AuditLog::begin(&path, server.audit_max_bytes, epoch, stats);
+                Some(audit.map_err(|error| StartError::Audit { path, error })?)
+            }
             None => None,
         };
         let gate = Gate::new(Arc::clone(&server), Arc::clone(&metrics));
@@ -236,6 +249,23 @@ impl Server {
             };
             shards.push(thread.spawn(run, leave)?);
         }
+        let outputs = OutputThread {
+            place: server.shards,
+            handoff: Arc::clone(&handoff),
+            restored: opened.as_ref().map(|opened| Arc::clone(&opened.restored)),
+            outputs: outputs.into_iter().zip(output_tasks).collect(),
+            metrics: Arc::clone(&metrics),
+            clock,
+        };
+        let outputs = match outputs_task {
+            Some(task) => {
+                let thread = Thread::new(task, &state, &handoff);
+                let place = outputs.place;
+                let run = async move || outputs.run().await;
+                Some(thread.spawn(run, move |handoff: &Handoff| handoff.leave(place))?)
+            }
+            None => None,
+        };
         // Only the shards keep the sending ends of it.
         drop(log_reads);
         let reading = match reading.zip(reading_task) {
@@ -360,6 +390,7 @@ impl Server {
             data,
             reading,
             shards,
+            outputs,
             acceptors,
             admin,
             auth,
@@ -428,6 +459,9 @@ impl Server {
         for thread in self.shards {
             let _ = thread.join();
         }
+        if let Some(outputs) = self.outputs {
+            let _ = outputs.join();
+        }
         if let Some(reading) = self.reading {
             let _ = reading.join();
         }
@@ -450,31 +484,6 @@ impl Server {
         if let Some(audit) = self.audit {
             audit.end();
         }
-    }
-}
-
-fn start_audit(
-    path: &Path,
-    max_bytes: usize,
-    epoch: Epoch,
-    metrics: &Metrics,
-) -> Result<Arc<AuditLog>, StartError> {
-    let stats = Arc::clone(&metrics.audit);
-    let audit = AuditLog::start(path, max_bytes as u64, stats);
-    let audit = audit.map_err(|error| StartError::Audit {
-        path: path.to_owned(),
-        error,
-    })?;
-    let epoch = epoch.to_string();
-    audit.note(&Line::Started { epoch: &epoch });
-    Ok(audit)
-}
-
-fn feed_stats(feed: &FeedSettings) -> FeedStats {
-    FeedStats {
-        name: feed.name.clone(),
-        kind: feed.source.kind(),
-        metrics: Arc::default(),
     }
 }
 

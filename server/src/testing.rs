@@ -5,8 +5,8 @@ use crate::server::Server;
 pub use crate::{
     clock::Clock,
     feed::{
-        FeedMetrics, FeedSettings, FeedState, Source, SparkplugMetrics, decode, lines, mqtt,
-        program, replay, run, simulated, sparkplug, websocket,
+        FeedMetrics, FeedSettings, FeedState, Source, SparkplugMetrics, decode, lines, program,
+        replay, run, simulated, sparkplug, websocket,
     },
     ingest::{Arrival, Ended, Ingest},
     metrics::TaskState,
@@ -15,6 +15,14 @@ pub use crate::{
     tasks::Task,
     tls::ClientTls,
 };
+
+/// The MQTT feed, and the packets of its client.
+pub mod mqtt {
+    pub use crate::{
+        feed::mqtt::MqttSettings,
+        mqtt::{HIDDEN, MqttUrl, MqttVersion, Scheme, Secret, Walked, walk},
+    };
+}
 
 /// The checks of a request, which are functions of its header.
 pub mod request {

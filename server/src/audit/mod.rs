@@ -22,7 +22,6 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use line::Line;
 pub(crate) use of_shard::ShardAudit;
 pub(crate) use shared::AuditLog;
 pub(crate) use waiting::AuditStats;

@@ -12,6 +12,7 @@ use std::{
 };
 
 use tickcast_core::identity::{Identity, Standing};
+use tickcast_protocol::message::Epoch;
 
 use super::{
     line::{Command, Line, Subject, bounded, name},
@@ -31,6 +32,19 @@ pub(crate) struct AuditLog {
 }
 
 impl AuditLog {
+    /// Starts, and notes that an epoch goes on from here.
+    pub(crate) fn begin(
+        path: &Path,
+        max_bytes: usize,
+        epoch: Epoch,
+        stats: Arc<AuditStats>,
+    ) -> io::Result<Arc<Self>> {
+        let audit = Self::start(path, max_bytes as u64, stats)?;
+        let epoch = epoch.to_string();
+        audit.note(&Line::Started { epoch: &epoch });
+        Ok(audit)
+    }
+
     /// Opens the file and starts the thread.
     pub(crate) fn start(
         path: &Path,

@@ -100,16 +100,18 @@ pub(super) enum Section {
     Liveness,
     Wills,
     Listen,
+    Output,
 }
 
 impl Section {
     /// Those that are tables.
-    pub(super) const TABLES: [Self; 5] = [
+    pub(super) const TABLES: [Self; 6] = [
         Self::Feed,
         Self::Decode,
         Self::Liveness,
         Self::Wills,
         Self::Listen,
+        Self::Output,
     ];
 
     /// The name of its tables.
@@ -121,12 +123,13 @@ impl Section {
             Self::Liveness => Some("liveness"),
             Self::Wills => Some("wills"),
             Self::Listen => Some("listen"),
+            Self::Output => Some("output"),
         }
     }
 
     /// Whether a whole table can be given in one line.
     pub(super) fn is_rule(self) -> bool {
-        !matches!(self, Self::Top | Self::Feed | Self::Listen)
+        !matches!(self, Self::Top | Self::Feed | Self::Listen | Self::Output)
     }
 }
 

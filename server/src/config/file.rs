@@ -198,8 +198,8 @@ impl Reader<'_> {
         let hint = match nearest(names, name) {
             Some(known) => format!("did you mean [[{known}]]?"),
             None => "the server's own settings are above all tables, and tables are [[feed]] \
-                     with a kind such as \"mqtt\", [[listen]], [[decode]], [[liveness]] and \
-                     [[wills]]"
+                     with a kind such as \"mqtt\", [[listen]], [[output]], [[decode]], \
+                     [[liveness]] and [[wills]]"
                 .into(),
         };
         let text = format!("{origin}: {name}: there is no such table; {hint}");

@@ -15,6 +15,7 @@ mod entry;
 mod feeds;
 mod file;
 mod listeners;
+mod outputs;
 mod problem;
 mod rules;
 mod section;
@@ -141,6 +142,7 @@ struct Drafts {
     silence: Vec<Draft>,
     wills: Vec<Draft>,
     listeners: Vec<Draft>,
+    outputs: Vec<Draft>,
 }
 
 impl Drafts {
@@ -158,6 +160,7 @@ impl Drafts {
             silence: read_rules::<SilenceKeys>(Section::Liveness, given, file),
             wills: read_rules::<WillKeys>(Section::Wills, given, file),
             listeners: listeners::read(file),
+            outputs: outputs::read(file),
         }
     }
 
@@ -169,8 +172,9 @@ impl Drafts {
         mut problems: Vec<Problem>,
     ) -> Result<Settings, ConfigError> {
         let feeds = self.feeds.feeds.iter().map(|feed| &feed.draft);
-        let rules = [&self.decode, &self.silence, &self.wills, &self.listeners];
-        let tables = feeds.chain(rules.into_iter().flatten());
+        let rules = [&self.decode, &self.silence, &self.wills];
+        let rules = rules.into_iter().chain([&self.listeners, &self.outputs]);
+        let tables = feeds.chain(rules.flatten());
         for draft in [&self.top].into_iter().chain(tables) {
             problems.extend(draft.problems.clone());
             problems.extend(unknown::problems(draft, &self.top.command, kinds));
@@ -198,6 +202,7 @@ impl Drafts {
                 feeds.push(feed);
             }
         }
+        let outputs = outputs::build(&self.outputs, &feeds, &mut problems);
         if problems.is_empty() {
             listeners::check_files(&self.listeners, &listeners, &mut problems);
         }
@@ -209,6 +214,7 @@ impl Drafts {
             server,
             listeners,
             feeds,
+            outputs,
             data,
             decode: decode.into(),
             liveness,
@@ -228,6 +234,7 @@ impl Drafts {
         }
         text.extend(self.feeds.feeds.iter().map(FeedDraft::print));
         text.push_str(&listeners::print(&self.listeners, &self.top));
+        text.extend(self.outputs.iter().map(Draft::print_table));
         let rules = [&self.decode, &self.silence, &self.wills];
         text.extend(rules.into_iter().flatten().map(Draft::print_table));
         text

@@ -10,7 +10,7 @@ use super::{
     text::written,
 };
 use crate::{
-    feed::mqtt::HIDDEN,
+    mqtt::HIDDEN,
     settings::field::{context, is_list, is_secret, key, reason, shown, text},
 };
 

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use crate::{
     feed::{FeedSettings, Source},
+    output::settings::{OutputSettings, Target},
     settings::{PublishFrom, Settings},
 };
 
@@ -39,6 +40,7 @@ pub(super) fn summary(settings: &Settings) -> String {
     if settings.feeds.is_empty() {
         lines.push("run no feed: only clients publish".to_owned());
     }
+    lines.extend(settings.outputs.iter().map(output));
     lines.push(format!(
         "let clients subscribe to {}",
         subscribe.unwrap_or_else(nothing)
@@ -106,6 +108,16 @@ fn feed(feed: &FeedSettings) -> String {
         format!(" {name:?}")
     };
     format!("run the feed {kind}{name}: {what}")
+}
+
+fn output(output: &OutputSettings) -> String {
+    let filters = all(&output.filters, ", ").unwrap_or_default();
+    let (name, every) = (&output.name, output.every);
+    let target = match &output.target {
+        Target::Mqtt(target) => format!("{} below {:?}", target.url, target.prefix),
+        Target::Grafana(target) => target.url.to_string(),
+    };
+    format!("send {filters} to {target} as the output {name:?}, each topic every {every:?} at most")
 }
 
 /// All members, if there are any.

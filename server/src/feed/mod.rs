@@ -6,7 +6,6 @@
 //! | room or file | job |
 //! |---|---|
 //! | `handover` | hands updates to the sequencer, counts, and limits the log |
-//! | `hang_up` | the errors of a connection that the other side has ended |
 //! | [`decode`] | turns the bytes of a payload into a value, by rules per topic |
 //! | [`simulated`] | simulated markets and sensors |
 //! | `lines` | lines become updates |
@@ -22,9 +21,8 @@
 
 pub mod decode;
 mod handover;
-mod hang_up;
 pub mod lines;
-pub mod mqtt;
+pub(crate) mod mqtt;
 pub mod program;
 pub mod replay;
 pub mod simulated;
@@ -48,6 +46,7 @@ use websocket::WebsocketFeed;
 use crate::{
     feed::decode::Decoder,
     ingest::{Ended, Ingest},
+    metrics::FeedStats,
     tasks::{Restarts, Task},
 };
 
@@ -112,6 +111,15 @@ impl Source {
 }
 
 impl FeedSettings {
+    /// Its counters, which are all 0.
+    pub(crate) fn stats(&self) -> FeedStats {
+        FeedStats {
+            name: self.name.clone(),
+            kind: self.source.kind(),
+            metrics: Arc::default(),
+        }
+    }
+
     /// Finds the problems that can be found before the start: an unreadable file, an invalid
     /// number. An unreachable broker is not an error, because it may become reachable.
     pub fn check(&self) -> Result<(), FeedError> {

@@ -5,6 +5,7 @@
 //! * this file: all counters in one place, by shard, by feed, and of the ingest thread
 //! * `data`: the log on disk
 //! * `feed`: the counters and the state of one feed
+//! * `output`: the counters of one output
 //! * `refused`: refused requests and connections, by reason
 //! * `task`: the failures and the state of one long-lived task
 //! * `tls`: handshakes and certificates
@@ -15,6 +16,7 @@
 
 mod data;
 mod feed;
+mod output;
 pub(crate) mod prometheus;
 mod refused;
 mod task;
@@ -28,6 +30,7 @@ use crate::audit::AuditStats;
 
 pub(crate) use data::DataStats;
 pub use feed::{FeedMetrics, FeedState, SparkplugMetrics};
+pub(crate) use output::OutputMetrics;
 pub(crate) use refused::{RefusalReason, RefusedStats};
 pub use task::TaskState;
 pub(crate) use task::TaskStats;
@@ -76,6 +79,17 @@ pub struct FeedStats {
     pub metrics: Arc<FeedMetrics>,
 }
 
+/// An output's counters, name and kind.
+#[derive(Debug)]
+pub struct OutputStats {
+    /// Its name in the settings.
+    pub name: String,
+    /// Its kind, such as `mqtt`.
+    pub kind: &'static str,
+    /// Its counters.
+    pub metrics: Arc<OutputMetrics>,
+}
+
 /// All counters of a server.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -83,6 +97,8 @@ pub struct Metrics {
     pub shards: Vec<Arc<ShardStats>>,
     /// Indexed by feed.
     pub feeds: Vec<FeedStats>,
+    /// Indexed by output.
+    pub outputs: Vec<OutputStats>,
     /// The counters of the ingest thread.
     pub ingest: IngestStats,
     /// Refused requests and connections.

@@ -12,7 +12,9 @@ use prometheus_client::{
 };
 use tickcast_core::stats::{Number, ShardStats};
 
-use super::{DataStats, FeedMetrics, FeedState, IngestStats, Metrics, TaskState, TaskStats};
+use super::{
+    DataStats, FeedMetrics, FeedState, IngestStats, Metrics, OutputMetrics, TaskState, TaskStats,
+};
 use crate::audit::AuditStats;
 
 /// The content type of [`text`].
@@ -122,6 +124,21 @@ const FEED: &[Metric<FeedMetrics>] = &[
     (GAUGE, "feed_tls_unverified", "1 for a feed that accepts any certificate", |f| &f.tls_unverified),
 ];
 
+#[rustfmt::skip]
+const OUTPUT: &[Metric<OutputMetrics>] = &[
+    (GAUGE, "output_connected", "1 while an output is connected", |o| &o.connected),
+    (GAUGE, "output_topics", "Topics of an output", |o| &o.topics),
+    (COUNTER, "output_sent", "Values an output sent", |o| &o.sent),
+    (COUNTER, "output_bytes", "Bytes of payloads or requests an output sent", |o| &o.bytes),
+    (COUNTER, "output_conflated", "Values replaced by newer ones before an output sent them", |o| &o.conflated),
+    (COUNTER, "output_dropped", "Values without a place or a form at an output's target", |o| &o.dropped),
+    (COUNTER, "output_too_long", "Values too long for an output", |o| &o.too_long),
+    (COUNTER, "output_refused", "Messages and requests that an output's target refused", |o| &o.refused),
+    (GAUGE, "output_left_out", "Topics above the limit of an output", |o| &o.left_out),
+    (COUNTER, "output_reconnects", "Reconnects of an output", |o| &o.reconnects),
+    (GAUGE, "output_tls_unverified", "1 for an output that accepts any certificate", |o| &o.tls_unverified),
+];
+
 /// All metrics as OpenMetrics text, which Prometheus reads.
 pub(crate) fn text(metrics: &Arc<Metrics>) -> String {
     let mut registry = Registry::with_prefix("tickcast");
@@ -159,6 +176,15 @@ impl Scrape {
                 (labels, number(&feed.metrics))
             })
             .collect()
+    }
+
+    fn by_output(&self, number: fn(&OutputMetrics) -> &Number) -> Vec<Row> {
+        let outputs = self.0.outputs.iter().map(|output| {
+            let name = ("output", output.name.clone());
+            let labels = vec![name, ("kind", output.kind.to_owned())];
+            (labels, number(&output.metrics).get())
+        });
+        outputs.collect()
     }
 
     fn feed_states(&self) -> Vec<Row> {
@@ -272,6 +298,9 @@ impl Collector for Scrape {
         }
         let help = "1 for the current state of a feed";
         put(GAUGE, "feed_state", help, self.feed_states())?;
+        for &(kind, name, help, number) in OUTPUT {
+            put(kind, name, help, self.by_output(number))?;
+        }
         let help = "Times a task of the server failed";
         let failures = self.by_task(|task| task.failures.get());
         put(COUNTER, "task_failures", help, failures)?;

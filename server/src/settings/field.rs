@@ -10,10 +10,12 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use crate::feed::{
+use crate::{
+    feed::{
+        program::Variable,
+        websocket::{Header, WebsocketUrl},
+    },
     mqtt::{HIDDEN, MqttUrl, Secret},
-    program::Variable,
-    websocket::{Header, WebsocketUrl},
 };
 
 /// The settings of a struct, see [`settings`].

@@ -40,6 +40,7 @@ use tickcast_protocol::topic::Filter;
 use crate::{
     auth::check_file,
     feed::{FeedSettings, decode::DecodeRule},
+    output::OutputSettings,
 };
 use data::DataSettings;
 use listen::{ListenSettings, TrustedProxy, trusted_proxy};
@@ -410,6 +411,8 @@ pub struct Settings {
     pub listeners: Vec<ListenSettings>,
     /// The feeds, each already checked.
     pub feeds: Vec<FeedSettings>,
+    /// Where values go besides clients.
+    pub outputs: Vec<OutputSettings>,
     /// What is kept on disk.
     pub data: DataSettings,
     /// How payloads are read; the first rule that matches a topic counts.

@@ -150,8 +150,8 @@ fn a_setting_at_the_wrong_place_is_shown_its_place() {
         "[server]\nlisten = \":7400\"\n",
         &[
             "tickcast.toml:1:2: server: there is no such table; the server's own settings are above all \
-           tables, and tables are [[feed]] with a kind such as \"mqtt\", [[listen]], [[decode]], \
-           [[liveness]] and [[wills]]",
+           tables, and tables are [[feed]] with a kind such as \"mqtt\", [[listen]], [[output]], \
+           [[decode]], [[liveness]] and [[wills]]",
         ],
     );
     check_file(

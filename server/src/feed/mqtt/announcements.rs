@@ -1,10 +1,7 @@
 //! What an operator should know of a feed's settings at its start.
 
-use super::{
-    settings::{MqttSettings, MqttVersion},
-    subscriptions::Subscriptions,
-};
-use crate::feed::handover::Handover;
+use super::{settings::MqttSettings, subscriptions::Subscriptions};
+use crate::{feed::handover::Handover, mqtt::MqttVersion};
 
 /// Logs it, and sets the metrics that say the same for as long as the feed runs.
 pub(super) fn announce(settings: &MqttSettings, handover: &Handover) {

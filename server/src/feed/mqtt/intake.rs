@@ -9,9 +9,6 @@ use tickcast_protocol::{
 use tokio::time::{Instant, timeout};
 
 use super::{
-    client::{ClientError, Incoming, MqttClient},
-    endings::Endings,
-    packet::{Publish, Skipped},
     pending::Pending,
     retained::{self, Remembered},
     settings::MqttSettings,
@@ -21,6 +18,7 @@ use super::{
 use crate::{
     feed::{decode::Decoder, handover::Handover, sparkplug::is_own_filter},
     metrics::FeedState,
+    mqtt::{ClientError, Endings, Incoming, MqttClient, Publish, Skipped},
 };
 
 /// When to connect again. Brokers restart quickly, and after a repair the feed should be back soon.
@@ -215,6 +213,11 @@ impl Intake {
         match incoming {
             Incoming::Message(message) => self.take_message(client, message),
             Incoming::TooLong(skipped) => self.take_too_long(&skipped),
+            Incoming::Refused => {
+                let reason =
+                    "the broker refuses a message of this client: check what it may publish";
+                tracing::warn!(feed = self.handover.name(), "{reason}");
+            }
             Incoming::Connected {
                 has_session,
                 has_identifiers,

@@ -7,32 +7,23 @@
 //! the feed waits for a few seconds at most. Then it reads on and drops the oldest updates in the
 //! buffer, which are counted as lost.
 //!
-//! The files in reading order:
+//! The client of the broker is that of [`mqtt`](crate::mqtt). The files in reading order:
 //!
-//! * `settings`, `url`: what an operator configures
-//! * `packet`: packets and bytes; only this room names the MQTT library
-//! * `transport`: TCP, TLS and WebSocket
-//! * `client`: the connection to the broker
-//! * `subscriptions`, `retained`, `endings`: what a message or an end means, by what came before
+//! * `settings`: what an operator configures
+//! * `subscriptions`, `retained`: what a message means, by what came before
 //! * `pending`, `reports`, `intake`: the buffer, and what is done with each packet
-//! * `publisher`, `sparkplug`: what a host application of Sparkplug does at the broker
+//! * `sparkplug`: what a host application of Sparkplug does at the broker
 //! * `announcements`: what an operator should know at the start
 //! * this file: the loop that joins them
 
 mod announcements;
-mod client;
-mod endings;
 mod intake;
-mod packet;
 mod pending;
-mod publisher;
 mod reports;
 mod retained;
 mod settings;
 mod sparkplug;
 mod subscriptions;
-mod transport;
-mod url;
 
 use std::{
     pin::{Pin, pin},
@@ -42,17 +33,17 @@ use std::{
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::{
-    client::MqttClient,
     intake::{Intake, PUSH_BACK_MAX},
     pending::Pending,
     reports::Report,
 };
 use super::{decode::Decoder, handover::Handover};
-use crate::ingest::{Ended, Room};
+use crate::{
+    ingest::{Ended, Room},
+    mqtt::MqttClient,
+};
 
-pub use packet::{Walked, walk};
-pub use settings::{MqttSettings, MqttVersion};
-pub use url::{HIDDEN, MqttUrl, Scheme, Secret};
+pub use settings::MqttSettings;
 
 /// Longest time at shutdown for acknowledged updates to reach the sequencer.
 const FLUSH_MAX: Duration = Duration::from_secs(1);
@@ -70,7 +61,7 @@ pub(super) struct MqttFeed {
 impl MqttFeed {
     pub(super) fn new(settings: MqttSettings, decoder: Decoder, handover: Handover) -> Self {
         announcements::announce(&settings, &handover);
-        let client = MqttClient::new(&settings);
+        let client = MqttClient::new(settings.client());
         let mut intake = Intake::new(settings.clone(), decoder, handover.clone());
         intake.publish_with(&client);
         Self {
@@ -151,7 +142,7 @@ impl MqttFeed {
             let room = self.handover.room().await?;
             hand_over(&mut self.intake.pending, &self.handover, room);
         }
-        self.client = MqttClient::new(&self.settings);
+        self.client = MqttClient::new(self.settings.client());
         self.intake.publish_with(&self.client);
         Ok(())
     }

@@ -2,12 +2,12 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tickcast_protocol::topic::{Filter, Topic};
 
-use super::url::{MqttUrl, Secret};
 use crate::{
-    feed::sparkplug::{all_filter, is_own_filter, state_topic},
+    feed::sparkplug::{HostState, all_filter, is_own_filter, state_topic},
+    mqtt::{ClientSettings, MakeWill, MqttUrl, MqttVersion, Secret, Will},
     settings::values::{defaults, filter, number, size, time},
     tls::{ClientTls, TlsClient},
 };
@@ -68,17 +68,6 @@ impl Default for MqttSettings {
     }
 }
 
-/// A version of MQTT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum MqttVersion {
-    /// 3.1.1, which every broker speaks.
-    #[value(name = "3.1.1")]
-    V3,
-    /// 5.0
-    #[value(name = "5")]
-    V5,
-}
-
 /// Maximum number of filters in one feed. They are sent in one packet, which no broker should
 /// refuse.
 const FILTERS_MAX: usize = 1_024;
@@ -124,6 +113,34 @@ impl MqttSettings {
 }
 
 impl MqttSettings {
+    /// What the client is made with.
+    pub(super) fn client(&self) -> ClientSettings {
+        let will = |topic: String| -> MakeWill {
+            Box::new(move |timestamp| {
+                let state = HostState {
+                    online: false,
+                    timestamp,
+                };
+                let (topic, payload) = (topic.clone(), state.to_json());
+                Will { topic, payload }
+            })
+        };
+        ClientSettings {
+            url: self.url.clone(),
+            version: self.version,
+            user: self.user.clone(),
+            password: self.password.clone(),
+            client_id: self.client_id.clone(),
+            session_expiry: self.session_expiry,
+            packet_max_bytes: self.max_packet_bytes,
+            qos: self.qos,
+            tls: self.tls.clone(),
+            // A host of Sparkplug says with the time of the connection that it is gone (Sparkplug
+            // 3.0.0, section 5.13).
+            make_will: self.sparkplug.as_deref().map(state_topic).map(will),
+        }
+    }
+
     /// All filters to subscribe to.
     pub(super) fn subscriptions(&self) -> Vec<Filter> {
         let mut filters = self.filters.clone();

@@ -7,10 +7,13 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 use tickcast_protocol::value::Value;
 
-use super::{packet::Outgoing, pending::Pending, publisher::Publisher};
-use crate::feed::{
-    handover::Handover,
-    sparkplug::{Event, Host, HostState, state_topic},
+use super::pending::Pending;
+use crate::{
+    feed::{
+        handover::Handover,
+        sparkplug::{Event, Host, HostState, state_topic},
+    },
+    mqtt::{Outgoing, Publisher},
 };
 
 /// Messages that wait to be published, at most. The host makes fifty a second at most, and the
@@ -138,7 +141,8 @@ impl Sparkplug {
                 Event::Command(topic, payload) if self.is_online => self.push(Outgoing {
                     topic,
                     payload: payload.into(),
-                    is_state: false,
+                    is_retained: false,
+                    is_acknowledged: false,
                 }),
                 Event::Command(..) => {}
             }
@@ -157,17 +161,18 @@ impl Sparkplug {
         self.push(Outgoing {
             topic: self.state_topic.clone(),
             payload: state.to_json().into(),
-            is_state: true,
+            is_retained: true,
+            is_acknowledged: true,
         });
     }
 
     /// A command for which there is no room is not sent. The next message of its node asks again.
     /// Of the states of the host only the newest is true.
     fn push(&mut self, message: Outgoing) {
-        if message.is_state {
-            self.outgoing.retain(|waiting| !waiting.is_state);
+        if message.is_retained {
+            self.outgoing.retain(|waiting| !waiting.is_retained);
         }
-        if message.is_state || self.outgoing.len() < OUTGOING_MAX {
+        if message.is_retained || self.outgoing.len() < OUTGOING_MAX {
             self.outgoing.push_back(message);
         }
     }
@@ -181,7 +186,7 @@ impl Sparkplug {
         while let Some(message) = self.outgoing.front()
             && publisher.publish(message)
         {
-            commands += u64::from(!message.is_state);
+            commands += u64::from(!message.is_retained);
             self.outgoing.pop_front();
         }
         let is_empty = self.outgoing.is_empty();
@@ -210,11 +215,15 @@ mod tests {
             sparkplug.push(Outgoing {
                 topic: "spBv1.0/G/NCMD/E".into(),
                 payload: Bytes::new(),
-                is_state: false,
+                is_retained: false,
+                is_acknowledged: false,
             });
         }
         assert!(sparkplug.outgoing.len() <= OUTGOING_MAX + 1);
-        let states = sparkplug.outgoing.iter().filter(|message| message.is_state);
+        let states = sparkplug
+            .outgoing
+            .iter()
+            .filter(|message| message.is_retained);
         let states: Vec<_> = states.map(|state| &state.payload[..]).collect();
         assert_eq!(states, [br#"{"online":false,"timestamp":9999}"#]);
     }

@@ -11,7 +11,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{MqttSettings, MqttVersion};
+use super::MqttSettings;
 use crate::{
     clock::Clock,
     feed::{
@@ -21,6 +21,7 @@ use crate::{
     },
     ingest::Ingest,
     metrics::TaskState,
+    mqtt::MqttVersion,
     tasks::Task,
 };
 

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::settings::WebsocketSettings;
-use crate::{feed::hang_up::is_hang_up, tls::TlsClient};
+use crate::{hang_up::is_hang_up, tls::TlsClient};
 
 /// Time from the first packet to the end of the handshake.
 const CONNECT_MAX: Duration = Duration::from_secs(15);

@@ -45,8 +45,8 @@ fn refusal(code: v4::ConnectReturnCode) -> Option<&'static str> {
 
     match code {
         Code::Success => None,
-        Code::RefusedProtocolVersion => Some("it does not speak MQTT 3.1.1: try --mqtt-version 5"),
-        Code::BadClientId => Some("it does not accept the client id: change --mqtt-client-id"),
+        Code::RefusedProtocolVersion => Some("it does not speak MQTT 3.1.1: try version 5"),
+        Code::BadClientId => Some("it does not accept the client id: use another"),
         Code::ServiceUnavailable => Some("it is not available now"),
         Code::BadUserNamePassword => Some("the user name or the password is wrong"),
         Code::NotAuthorized => {

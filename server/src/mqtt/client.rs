@@ -7,7 +7,6 @@ use std::{
 };
 
 use bytes::BytesMut;
-use rand::RngExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
     time::{Instant, sleep, sleep_until, timeout},
@@ -18,14 +17,14 @@ use super::{
         Ack, Connect, Frame, Frames, Goodbye, Outgoing, Packet, Publish, Skipped, Subscribe,
         write_disconnect, write_ping,
     },
-    publisher::Publishing,
-    settings::{MqttSettings, MqttVersion},
+    publishing::Publishing,
+    settings::ClientSettings,
     transport::{Dialer, Stream, is_closed},
+    version::MqttVersion,
 };
-
 /// What came from the broker.
 #[derive(Debug)]
-pub(super) enum Incoming {
+pub(crate) enum Incoming {
     /// The connection is established. Without a session there are no subscriptions.
     Connected {
         has_session: bool,
@@ -42,22 +41,24 @@ pub(super) enum Incoming {
     Message(Publish),
     /// A message that was longer than allowed. It is acknowledged.
     TooLong(Skipped),
+    /// The broker has refused a message that was published.
+    Refused,
 }
 
 /// The reason why there is no connection.
 #[derive(Debug)]
-pub(super) struct ClientError {
-    pub(super) reason: String,
+pub(crate) struct ClientError {
+    pub(crate) reason: String,
     /// Whether the broker says that another client has the same id.
-    pub(super) is_taken_over: bool,
+    pub(crate) is_taken_over: bool,
     /// Whether the broker ended a connection that it had accepted, without a reason.
-    pub(super) is_unexplained: bool,
+    pub(crate) is_unexplained: bool,
     /// What is wrong besides.
-    pub(super) warning: Option<String>,
+    pub(crate) warning: Option<String>,
 }
 
 /// A client that reconnects whenever the next packet is requested.
-pub(super) struct MqttClient {
+pub(crate) struct MqttClient {
     version: MqttVersion,
     connect: Connect,
     dialer: Dialer,
@@ -70,7 +71,7 @@ pub(super) struct MqttClient {
     /// What was asked to be removed, by packet identifier.
     unsubscribing: HashMap<u16, Vec<String>>,
     warning: Option<String>,
-    pub(super) publishing: Publishing,
+    pub(crate) publishing: Publishing,
 }
 
 /// An open connection.
@@ -113,19 +114,19 @@ const UNSUBSCRIBE_IDS: u16 = 0x8000;
 
 impl MqttClient {
     /// Creates a client without connecting. The settings must have been checked.
-    pub(super) fn new(settings: &MqttSettings) -> Self {
-        let max_bytes = settings.max_packet_bytes;
+    pub(crate) fn new(settings: ClientSettings) -> Self {
+        let max_bytes = settings.packet_max_bytes;
         Self {
             version: settings.version,
             connect: Connect {
-                client_id: client_id(settings),
-                login: login(settings),
+                login: settings.login(),
+                client_id: settings.client_id.unwrap_or_else(ClientSettings::random_id),
                 keep_alive: KEEP_ALIVE,
                 session_expiry: settings.session_expiry,
                 will: None,
                 packet_max_bytes: u32::try_from(max_bytes).unwrap_or(u32::MAX),
             },
-            dialer: Dialer::new(settings.url.clone(), settings.tls.clone()),
+            dialer: Dialer::new(settings.url, settings.tls),
             packet_max_bytes: max_bytes,
             qos: settings.qos,
             link: None,
@@ -133,18 +134,18 @@ impl MqttClient {
             unreleased: HashSet::new(),
             unsubscribing: HashMap::new(),
             warning: None,
-            publishing: Publishing::new(settings),
+            publishing: Publishing::new(settings.make_will),
         }
     }
 
     /// The name of this client at the broker.
-    pub(super) fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.connect.client_id
     }
 
     /// Waits, connects if there is no connection, and receives a packet. Not cancel-safe: a
     /// half-open connection could be lost.
-    pub(super) async fn next(&mut self, wait: Duration) -> Result<Incoming, ClientError> {
+    pub(crate) async fn next(&mut self, wait: Duration) -> Result<Incoming, ClientError> {
         if !wait.is_zero() {
             sleep(wait).await;
         }
@@ -169,18 +170,18 @@ impl MqttClient {
     }
 
     /// Returns what has already been received.
-    pub(super) fn buffered(&mut self) -> Option<Incoming> {
+    pub(crate) fn buffered(&mut self) -> Option<Incoming> {
         self.received.pop_front()
     }
 
     /// Whether a ping is not answered yet.
-    pub(super) fn is_pinging(&self) -> bool {
+    pub(crate) fn is_pinging(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.is_pinging)
     }
 
     /// Subscribes to a filter. The answer has the same number, which is below the maximum number of
     /// filters. With each filter in a packet of its own, brokers that allow few in one accept all.
-    pub(super) fn subscribe(&mut self, number: usize, filter: &str, identifier: Option<u32>) {
+    pub(crate) fn subscribe(&mut self, number: usize, filter: &str, identifier: Option<u32>) {
         let (Some(link), Ok(number)) = (&mut self.link, u16::try_from(number)) else {
             return;
         };
@@ -194,7 +195,7 @@ impl MqttClient {
     }
 
     /// Removes subscriptions, whether they exist or not.
-    pub(super) fn unsubscribe(&mut self, filters: &[String]) {
+    pub(crate) fn unsubscribe(&mut self, filters: &[String]) {
         let Some(link) = &mut self.link else {
             return;
         };
@@ -207,13 +208,13 @@ impl MqttClient {
     }
 
     /// Whether an unsubscription is not answered yet.
-    pub(super) fn is_unsubscribing(&self) -> bool {
+    pub(crate) fn is_unsubscribing(&self) -> bool {
         !self.unsubscribing.is_empty()
     }
 
     /// Requests a clean disconnect. Packets that were sent before still come; then [`Self::next`]
     /// fails.
-    pub(super) fn disconnect(&mut self) -> bool {
+    pub(crate) fn disconnect(&mut self) -> bool {
         while let Some(message) = self.publishing.try_next() {
             self.publish(&message);
         }
@@ -228,7 +229,7 @@ impl MqttClient {
         let Some(link) = &mut self.link else {
             return;
         };
-        let id = self.publishing.next_id();
+        let id = self.publishing.begin(message);
         self.version.write_publish(message, id, &mut link.out);
     }
 
@@ -369,7 +370,13 @@ impl MqttClient {
                 let removed = filters.filter(|(_, existed)| *existed);
                 Incoming::Unsubscribed(removed.map(|(filter, _)| filter).collect())
             }
-            Packet::PubAck => return Ok(()),
+            Packet::PubAck { is_refused } => {
+                self.publishing.acknowledged();
+                match is_refused {
+                    true => Incoming::Refused,
+                    false => return Ok(()),
+                }
+            }
             Packet::PubRel(id) => {
                 // Also if the message is not known any more: the broker would ask again for ever.
                 self.unreleased.remove(&id);
@@ -409,13 +416,14 @@ impl Link {
     async fn turn(&mut self, publishing: &mut Publishing) -> io::Result<Option<Outgoing>> {
         let must_write = self.broken.is_none() && (!self.out.is_empty() || !self.is_flushed);
         let may_read = self.out.len() < OUT_MAX_BYTES;
+        let may_publish = may_read && self.is_accepted && publishing.has_room();
         tokio::select! {
             read = self.reader.read_buf(self.frames.buffer()), if may_read => match read {
                 Ok(0) => Err(self.broken.take().unwrap_or(ErrorKind::UnexpectedEof.into())),
                 Ok(_) => Ok(None),
                 Err(error) => Err(error),
             },
-            message = publishing.next(), if may_read && self.is_accepted => Ok(message),
+            message = publishing.next(), if may_publish => Ok(message),
             written = write(&mut self.writer, &mut self.out, &mut self.is_flushed), if must_write => {
                 if let Err(error) = written {
                     // A server that has refused a certificate has closed, but said why.
@@ -472,20 +480,4 @@ impl From<String> for ClientError {
             warning: None,
         }
     }
-}
-
-fn login(settings: &MqttSettings) -> Option<(String, String)> {
-    let user = settings.user.as_ref().or(settings.url.user.as_ref())?;
-    let password = settings
-        .password
-        .as_ref()
-        .or(settings.url.password.as_ref());
-    let password = password.map(|secret| secret.0.clone());
-    Some((user.clone(), password.unwrap_or_default()))
-}
-
-fn client_id(settings: &MqttSettings) -> String {
-    // MQTT 3.1.1, section 3.1.3.1: every broker accepts up to 23 letters and digits.
-    let random = || format!("tickcast{:012x}", rand::rng().random::<u64>() >> 16);
-    settings.client_id.clone().unwrap_or_else(random)
 }

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes};
 
-use super::{super::settings::MqttVersion, Frame, Frames, HEAD_MAX_BYTES, Malformed, Publish};
+use super::{super::version::MqttVersion, Frame, Frames, HEAD_MAX_BYTES, Malformed, Publish};
 
 /// A packet of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]

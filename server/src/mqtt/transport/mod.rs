@@ -15,10 +15,10 @@ use tokio::{net::TcpStream, task::spawn_blocking};
 use self::websocket::WebSocketStream;
 use super::url::{MqttUrl, Scheme};
 use crate::tls::{ClientTls, TlsClient};
-pub(super) use stream::Stream;
+pub(crate) use stream::Stream;
 
 /// Connects to one broker, again and again.
-pub(super) struct Dialer {
+pub(crate) struct Dialer {
     url: MqttUrl,
     tls_settings: ClientTls,
     /// Made for the first connection.
@@ -26,7 +26,7 @@ pub(super) struct Dialer {
 }
 
 impl Dialer {
-    pub(super) fn new(url: MqttUrl, tls_settings: ClientTls) -> Self {
+    pub(crate) fn new(url: MqttUrl, tls_settings: ClientTls) -> Self {
         Self {
             url,
             tls_settings,
@@ -36,7 +36,7 @@ impl Dialer {
 
     /// Connects. Set a time limit. `warn` gets what is wrong with a connection that is made
     /// nevertheless.
-    pub(super) async fn dial(
+    pub(crate) async fn dial(
         &mut self,
         warn: impl FnOnce(String),
     ) -> Result<Box<dyn Stream>, String> {
@@ -91,7 +91,7 @@ impl Dialer {
     }
 
     /// Why a connection has ended before the broker accepted it.
-    pub(super) fn refused(&self, error: &io::Error) -> String {
+    pub(crate) fn refused(&self, error: &io::Error) -> String {
         if let Some(reason) = self.explain(error) {
             return reason;
         }
@@ -104,11 +104,11 @@ impl Dialer {
             Scheme::Mqtts => "this port may be one for WebSocket (wss://), or ",
             Scheme::Ws | Scheme::Wss => "",
         };
-        format!("{closed}: {port}it may not speak this version of MQTT (--mqtt-version)")
+        format!("{closed}: {port}it may not speak this version of MQTT (setting version)")
     }
 
     /// Why a connection has ended.
-    pub(super) fn ended(&self, error: &io::Error) -> String {
+    pub(crate) fn ended(&self, error: &io::Error) -> String {
         match self.explain(error) {
             Some(reason) => reason,
             None if is_closed(error) => "the broker closed the connection".into(),
@@ -117,7 +117,7 @@ impl Dialer {
     }
 
     /// What the first bytes mean that are no answer of a broker.
-    pub(super) fn strange(&self, bytes: &[u8]) -> Option<String> {
+    pub(crate) fn strange(&self, bytes: &[u8]) -> Option<String> {
         /// A TLS record that is an alert.
         const ALERT: u8 = 0x15;
 
@@ -135,7 +135,7 @@ impl Dialer {
 }
 
 /// Whether the other side has closed, with or without a reset.
-pub(super) fn is_closed(error: &io::Error) -> bool {
+pub(crate) fn is_closed(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use sha1::{Digest, Sha1};
 
 use super::{super::url::MqttUrl, stream::Stream};
-use crate::feed::hang_up::is_hang_up;
+use crate::hang_up::is_hang_up;
 
 /// RFC 6455, section 1.3.
 const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

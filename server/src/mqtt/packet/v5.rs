@@ -15,7 +15,7 @@ use super::v3;
 /// The code of a granted subscription is its quality of service.
 const UNKNOWN: &str = "unknown";
 
-const NOT_VERSION_5: &str = "it does not speak MQTT 5: try --mqtt-version 3.1.1";
+const NOT_VERSION_5: &str = "it does not speak MQTT 5: try version 3.1.1";
 
 pub(super) fn read(mut packet: BytesMut) -> Result<Packet, Malformed> {
     // The decoder of packets that only clients send is not made for strangers.
@@ -100,7 +100,7 @@ fn refusal(code: v5::ConnectReturnCode) -> Option<String> {
         Code::Success => return None,
         Code::RefusedProtocolVersion | Code::UnsupportedProtocolVersion => NOT_VERSION_5.into(),
         Code::BadClientId | Code::ClientIdentifierNotValid => {
-            "it does not accept the client id: change --mqtt-client-id".into()
+            "it does not accept the client id: use another".into()
         }
         Code::BadUserNamePassword => "the user name or the password is wrong".into(),
         Code::NotAuthorized => {

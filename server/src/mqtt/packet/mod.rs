@@ -23,26 +23,33 @@ mod walk;
 
 use bytes::{BufMut, BytesMut};
 
-use super::settings::MqttVersion;
+use super::version::MqttVersion;
 
 use frames::HEAD_MAX_BYTES;
 
-pub(super) use frames::{Frame, Frames, Skipped};
-pub(super) use outgoing::{Outgoing, Will};
-pub(super) use publish::Publish;
+pub(crate) use frames::{Frame, Frames, Skipped};
+pub(crate) use outgoing::{Outgoing, Will};
+pub(crate) use publish::Publish;
 pub use walk::{Walked, walk};
 
-pub(super) use types::{Connect, Goodbye, Malformed, Packet, Subscribe};
+pub(crate) use types::{Connect, Goodbye, Malformed, Packet, Subscribe};
 
-/// The type of an acknowledgement, which both sides send. Whatever else it says, nothing follows
-/// from it: the state of a host is published again with each connection.
+/// The type of an acknowledgement, which both sides send. Which message it is for does not matter:
+/// what is not acknowledged is published again with the next connection.
 const PUBACK: u8 = 4;
+
+/// Where an acknowledgement of version 5 has a reason, after the packet identifier (MQTT 5.0,
+/// section 3.4.2.1), and the first reason that is a refusal.
+const PUBACK_REASON_AT: usize = 4;
+const REFUSED_MIN: u8 = 0x80;
 
 impl MqttVersion {
     /// Reads a packet that is no message.
-    pub(super) fn read(self, packet: BytesMut) -> Result<Packet, Malformed> {
+    pub(crate) fn read(self, packet: BytesMut) -> Result<Packet, Malformed> {
         if packet[0] >> 4 == PUBACK {
-            return Ok(Packet::PubAck);
+            let reason = packet.get(PUBACK_REASON_AT).copied();
+            let is_refused = reason.is_some_and(|reason| reason >= REFUSED_MIN);
+            return Ok(Packet::PubAck { is_refused });
         }
         match self {
             Self::V3 => v3::read(packet),
@@ -50,25 +57,25 @@ impl MqttVersion {
         }
     }
 
-    pub(super) fn write_connect(self, connect: &Connect, out: &mut BytesMut) {
+    pub(crate) fn write_connect(self, connect: &Connect, out: &mut BytesMut) {
         match self {
             Self::V3 => v3::write_connect(connect, out),
             Self::V5 => v5::write_connect(connect, out),
         }
     }
 
-    pub(super) fn write_publish(self, message: &Outgoing, id: u16, out: &mut BytesMut) {
+    pub(crate) fn write_publish(self, message: &Outgoing, id: u16, out: &mut BytesMut) {
         outgoing::write(self, message, id, out);
     }
 
-    pub(super) fn write_subscribe(self, subscribe: Subscribe<'_>, out: &mut BytesMut) {
+    pub(crate) fn write_subscribe(self, subscribe: Subscribe<'_>, out: &mut BytesMut) {
         match self {
             Self::V3 => v3::write_subscribe(subscribe, out),
             Self::V5 => v5::write_subscribe(subscribe, out),
         }
     }
 
-    pub(super) fn write_unsubscribe(self, id: u16, filters: Vec<String>, out: &mut BytesMut) {
+    pub(crate) fn write_unsubscribe(self, id: u16, filters: Vec<String>, out: &mut BytesMut) {
         match self {
             Self::V3 => v3::write_unsubscribe(id, filters, out),
             Self::V5 => v5::write_unsubscribe(id, filters, out),
@@ -78,7 +85,7 @@ impl MqttVersion {
 
 /// An acknowledgement, which is the same in both versions: version 5 takes no reason for success.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Ack {
+pub(crate) enum Ack {
     /// PUBACK, of quality of service 1.
     Received = 0x40,
     /// PUBREC, of quality of service 2.
@@ -88,17 +95,17 @@ pub(super) enum Ack {
 }
 
 impl Ack {
-    pub(super) fn write(self, id: u16, out: &mut BytesMut) {
+    pub(crate) fn write(self, id: u16, out: &mut BytesMut) {
         out.put_slice(&[self as u8, 2]);
         out.put_u16(id);
     }
 }
 
-pub(super) fn write_ping(out: &mut BytesMut) {
+pub(crate) fn write_ping(out: &mut BytesMut) {
     out.put_slice(&[0xc0, 0]);
 }
 
-pub(super) fn write_disconnect(out: &mut BytesMut) {
+pub(crate) fn write_disconnect(out: &mut BytesMut) {
     out.put_slice(&[0xe0, 0]);
 }
 

@@ -1,24 +1,25 @@
-//! What a subscriber publishes: its will, and messages of a host of Sparkplug.
+//! What a client publishes: its will, and messages.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::super::settings::MqttVersion;
+use super::super::version::MqttVersion;
 
 /// A message to publish.
 #[derive(Debug, Clone)]
-pub(in crate::feed::mqtt) struct Outgoing {
-    pub(in crate::feed::mqtt) topic: String,
-    pub(in crate::feed::mqtt) payload: Bytes,
-    /// Whether it is the state of a host: retained, and with quality of service 1. Other messages
-    /// are neither.
-    pub(in crate::feed::mqtt) is_state: bool,
+pub(crate) struct Outgoing {
+    pub(crate) topic: String,
+    pub(crate) payload: Bytes,
+    /// Whether the broker keeps it as the newest of its topic.
+    pub(crate) is_retained: bool,
+    /// Whether the broker acknowledges it: quality of service 1 instead of 0.
+    pub(crate) is_acknowledged: bool,
 }
 
 /// What the broker publishes when the connection breaks: retained, and with quality of service 1.
 #[derive(Debug, Clone)]
-pub(in crate::feed::mqtt) struct Will {
-    pub(in crate::feed::mqtt) topic: String,
-    pub(in crate::feed::mqtt) payload: String,
+pub(crate) struct Will {
+    pub(crate) topic: String,
+    pub(crate) payload: String,
 }
 
 /// PUBLISH, and its flags (MQTT 5.0, section 3.3.1).
@@ -26,25 +27,26 @@ const PUBLISH: u8 = 0x30;
 const QOS_1: u8 = 0x02;
 const RETAIN: u8 = 0x01;
 
-/// Writes a PUBLISH (MQTT 5.0, section 3.3). The identifier is used for the state of a host.
+/// Writes a PUBLISH (MQTT 5.0, section 3.3). The identifier is used for a message
+/// that is acknowledged.
 pub(super) fn write(version: MqttVersion, message: &Outgoing, id: u16, out: &mut BytesMut) {
     let Outgoing {
         topic,
         payload,
-        is_state,
+        is_retained,
+        is_acknowledged,
     } = message;
     let topic_bytes = u16::try_from(topic.len()).unwrap_or(u16::MAX);
     let has_properties = version == MqttVersion::V5;
-    let head = 2 + usize::from(topic_bytes) + 2 * usize::from(*is_state);
+    let head = 2 + usize::from(topic_bytes) + 2 * usize::from(*is_acknowledged);
     let bytes = head + usize::from(has_properties) + payload.len();
-    out.put_u8(match is_state {
-        true => PUBLISH | QOS_1 | RETAIN,
-        false => PUBLISH,
-    });
+    let qos = if *is_acknowledged { QOS_1 } else { 0 };
+    let retain = if *is_retained { RETAIN } else { 0 };
+    out.put_u8(PUBLISH | qos | retain);
     put_length(bytes, out);
     out.put_u16(topic_bytes);
     out.put_slice(&topic.as_bytes()[..usize::from(topic_bytes)]);
-    if *is_state {
+    if *is_acknowledged {
         out.put_u16(id);
     }
     if has_properties {
@@ -71,11 +73,12 @@ mod tests {
 
     #[test]
     fn messages_are_written_in_both_versions() {
-        let written = |version, is_state, payload: &[u8]| {
+        let written = |version, is_state: bool, payload: &[u8]| {
             let message = Outgoing {
                 topic: "a/b".into(),
                 payload: Bytes::copy_from_slice(payload),
-                is_state,
+                is_retained: is_state,
+                is_acknowledged: is_state,
             };
             let mut out = BytesMut::new();
             write(version, &message, 7, &mut out);

@@ -3,9 +3,6 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A connection to the broker.
-pub(in crate::feed::mqtt) trait Stream:
-    AsyncRead + AsyncWrite + Send + Unpin
-{
-}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}

@@ -6,15 +6,15 @@ use super::outgoing::Will;
 
 /// A packet from the broker that is no message.
 #[derive(Debug)]
-pub(in crate::feed::mqtt) enum Packet {
+pub(crate) enum Packet {
     /// The answer to CONNECT.
     ConnAck(ConnAck),
     /// The answer to a subscription: the granted quality of service, or why it is refused.
     SubAck { id: u16, answer: Result<u8, String> },
     /// The answer to an unsubscription. Version 5 says of each filter whether it was subscribed to.
     UnsubAck { id: u16, existed: Vec<bool> },
-    /// The broker has a message of quality of service 1.
-    PubAck,
+    /// The answer to a message of quality of service 1. Only version 5 refuses one.
+    PubAck { is_refused: bool },
     /// The broker will not send a message of quality of service 2 again.
     PubRel(u16),
     /// The answer to a ping.
@@ -25,54 +25,54 @@ pub(in crate::feed::mqtt) enum Packet {
 
 /// The answer to CONNECT.
 #[derive(Debug)]
-pub(in crate::feed::mqtt) struct ConnAck {
+pub(crate) struct ConnAck {
     /// Why the broker refuses the connection.
-    pub(in crate::feed::mqtt) refusal: Option<String>,
+    pub(crate) refusal: Option<String>,
     /// Whether it has kept the session.
-    pub(in crate::feed::mqtt) has_session: bool,
+    pub(crate) has_session: bool,
     /// Whether subscriptions may have identifiers.
-    pub(in crate::feed::mqtt) has_identifiers: bool,
+    pub(crate) has_identifiers: bool,
     /// The time between pings, if the broker chooses it.
-    pub(in crate::feed::mqtt) keep_alive: Option<Duration>,
+    pub(crate) keep_alive: Option<Duration>,
 }
 
 /// Why the broker ends a connection.
 #[derive(Debug)]
-pub(in crate::feed::mqtt) struct Goodbye {
-    pub(in crate::feed::mqtt) reason: String,
+pub(crate) struct Goodbye {
+    pub(crate) reason: String,
     /// Whether the reason is another client with the same id.
-    pub(in crate::feed::mqtt) is_taken_over: bool,
+    pub(crate) is_taken_over: bool,
 }
 
 /// What CONNECT says.
 #[derive(Debug, Clone)]
-pub(in crate::feed::mqtt) struct Connect {
-    pub(in crate::feed::mqtt) client_id: String,
-    pub(in crate::feed::mqtt) login: Option<(String, String)>,
-    pub(in crate::feed::mqtt) keep_alive: Duration,
+pub(crate) struct Connect {
+    pub(crate) client_id: String,
+    pub(crate) login: Option<(String, String)>,
+    pub(crate) keep_alive: Duration,
     /// How long the broker keeps the session; zero for no session.
-    pub(in crate::feed::mqtt) session_expiry: Duration,
+    pub(crate) session_expiry: Duration,
     /// What the broker publishes if the connection breaks.
-    pub(in crate::feed::mqtt) will: Option<Will>,
+    pub(crate) will: Option<Will>,
     /// Longest packet that the broker may send; only version 5 can say it.
-    pub(in crate::feed::mqtt) packet_max_bytes: u32,
+    pub(crate) packet_max_bytes: u32,
 }
 
 /// One filter to subscribe to.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::feed::mqtt) struct Subscribe<'a> {
-    pub(in crate::feed::mqtt) id: u16,
-    pub(in crate::feed::mqtt) filter: &'a str,
-    pub(in crate::feed::mqtt) qos: u8,
+pub(crate) struct Subscribe<'a> {
+    pub(crate) id: u16,
+    pub(crate) filter: &'a str,
+    pub(crate) qos: u8,
     /// What the broker puts into each message that the filter matches; only version 5.
-    pub(in crate::feed::mqtt) identifier: Option<u32>,
+    pub(crate) identifier: Option<u32>,
 }
 
 /// Longest packet there can be (MQTT 5.0, 1.5.5), with its header.
 pub(super) const PACKET_MAX_BYTES: usize = 268_435_455 + 5;
 
 /// A packet that the broker may not send, or not like this.
-pub(in crate::feed::mqtt) type Malformed = String;
+pub(crate) type Malformed = String;
 
 /// Whether only a broker sends packets of this type, by their first byte.
 pub(super) fn is_from_broker(first: u8) -> bool {

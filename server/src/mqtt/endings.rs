@@ -13,14 +13,14 @@ const SHORT_IN_A_ROW: u32 = 3;
 
 /// The connections that were short.
 #[derive(Debug, Default)]
-pub(super) struct Endings {
+pub(crate) struct Endings {
     short_in_a_row: u32,
 }
 
 impl Endings {
     /// The reason in words. `lasted` is how long the connection worked, if the broker had accepted
     /// it.
-    pub(super) fn reason(
+    pub(crate) fn reason(
         &mut self,
         error: ClientError,
         lasted: Option<Duration>,
@@ -37,7 +37,7 @@ impl Endings {
             true => self.short_in_a_row + 1,
             false => 0,
         };
-        let remedy = "give each client a --mqtt-client-id of its own";
+        let remedy = "give each client a client_id of its own";
         if is_taken_over {
             format!("{reason}: another client has connected with the id {client_id:?}; {remedy}")
         } else if self.short_in_a_row >= SHORT_IN_A_ROW {

@@ -88,11 +88,11 @@ impl Scheme {
         }
     }
 
-    pub(super) fn has_tls(self) -> bool {
+    pub(crate) fn has_tls(self) -> bool {
         matches!(self, Self::Mqtts | Self::Wss)
     }
 
-    pub(super) fn has_websocket(self) -> bool {
+    pub(crate) fn has_websocket(self) -> bool {
         matches!(self, Self::Ws | Self::Wss)
     }
 }
@@ -104,7 +104,7 @@ impl MqttUrl {
     }
 
     /// Path and query for a request.
-    pub(super) fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         match &self.query {
             Some(Secret(query)) => format!("{}?{query}", self.path),
             None => self.path.clone(),
@@ -112,7 +112,7 @@ impl MqttUrl {
     }
 
     /// Host, and port unless it is the usual one.
-    pub(super) fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         match self.port == self.scheme.default_port() {
             true => self.host.clone(),
             false => format!("{}:{}", self.host, self.port),

@@ -45,7 +45,7 @@ fn a_broker_of_an_older_version_answers_as_that_one_does() {
     };
     for code in [0, 1] {
         let text = refusal([0x20, 2, 0, code]);
-        assert!(text.contains("--mqtt-version 3.1.1"), "{text}");
+        assert!(text.contains("try version 3.1.1"), "{text}");
     }
     let text = refusal([0x20, 2, 0, 4]);
     assert!(text.contains("password"), "{text}");

@@ -26,7 +26,7 @@ const PUBLISH: u8 = 3;
 
 /// A packet, or what is left of it.
 #[derive(Debug)]
-pub(in crate::feed::mqtt) enum Frame {
+pub(crate) enum Frame {
     Message { packet: Bytes, header_bytes: usize },
     Other(BytesMut),
     TooLong(Skipped),
@@ -34,16 +34,16 @@ pub(in crate::feed::mqtt) enum Frame {
 
 /// A message above the limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::feed::mqtt) struct Skipped {
+pub(crate) struct Skipped {
     /// All of it but its properties and its payload.
-    pub(in crate::feed::mqtt) head: Publish,
+    pub(crate) head: Publish,
     /// Length of the packet.
-    pub(in crate::feed::mqtt) bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 /// The bytes that have arrived.
 #[derive(Debug)]
-pub(in crate::feed::mqtt) struct Frames {
+pub(crate) struct Frames {
     buffer: BytesMut,
     packet_max_bytes: usize,
     /// A message that is being skipped, and its bytes that have not arrived.
@@ -51,7 +51,7 @@ pub(in crate::feed::mqtt) struct Frames {
 }
 
 impl Frames {
-    pub(in crate::feed::mqtt) fn new(packet_max_bytes: usize) -> Self {
+    pub(crate) fn new(packet_max_bytes: usize) -> Self {
         Self {
             buffer: BytesMut::new(),
             packet_max_bytes,
@@ -60,7 +60,7 @@ impl Frames {
     }
 
     /// Where to put the next bytes. It has room.
-    pub(in crate::feed::mqtt) fn buffer(&mut self) -> &mut BytesMut {
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
         if self.buffer.capacity() - self.buffer.len() < ROOM_MIN_BYTES {
             self.buffer.reserve(READ_BYTES);
         }
@@ -68,12 +68,12 @@ impl Frames {
     }
 
     /// The bytes that are no whole packet yet.
-    pub(in crate::feed::mqtt) fn rest(&self) -> &[u8] {
+    pub(crate) fn rest(&self) -> &[u8] {
         &self.buffer
     }
 
     /// The next packet. `None` if more bytes are needed.
-    pub(in crate::feed::mqtt) fn next(&mut self) -> Result<Option<Frame>, Malformed> {
+    pub(crate) fn next(&mut self) -> Result<Option<Frame>, Malformed> {
         if let Some((_, left)) = &mut self.skipping {
             let arrived = (*left).min(self.buffer.len());
             self.buffer.advance(arrived);
@@ -131,7 +131,7 @@ impl Frames {
             let kind = first >> 4;
             return Err(format!(
                 "a packet of type {kind} has {bytes} bytes (limit {max}), and is no message that \
-                 could be skipped: raise --mqtt-max-packet"
+                 could be skipped: raise max_packet"
             ));
         }
         let head_max_bytes = (header_bytes + TOPIC_MAX_BYTES).min(bytes);

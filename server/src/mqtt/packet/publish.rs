@@ -4,26 +4,26 @@
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 
-use super::{super::settings::MqttVersion, Malformed};
+use super::{super::version::MqttVersion, Malformed};
 
 /// A message (MQTT 5.0, section 3.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::feed::mqtt) struct Publish {
+pub(crate) struct Publish {
     /// Usually UTF-8, which the specification demands.
-    pub(in crate::feed::mqtt) topic: Bytes,
-    pub(in crate::feed::mqtt) payload: Bytes,
-    pub(in crate::feed::mqtt) qos: u8,
+    pub(crate) topic: Bytes,
+    pub(crate) payload: Bytes,
+    pub(crate) qos: u8,
     /// 0 for quality of service 0.
-    pub(in crate::feed::mqtt) id: u16,
+    pub(crate) id: u16,
     /// Whether it is sent because of a subscription, and not because it was published just now.
-    pub(in crate::feed::mqtt) is_retained: bool,
+    pub(crate) is_retained: bool,
     /// The identifiers of the subscriptions that match, if they have any.
-    pub(in crate::feed::mqtt) identifiers: SmallVec<[u32; 2]>,
+    pub(crate) identifiers: SmallVec<[u32; 2]>,
 }
 
 impl Publish {
     /// Reads a message. `packet` is all of it, and `header_bytes` the length of its fixed header.
-    pub(in crate::feed::mqtt) fn read(
+    pub(crate) fn read(
         version: MqttVersion,
         mut packet: Bytes,
         header_bytes: usize,

@@ -1,0 +1,42 @@
+//! A server with an output, which takes lines on its standard input.
+
+use std::fs;
+
+use tempfile::TempDir;
+use tickcast_server_testkit::{Program, until};
+use tokio::{io::AsyncWriteExt, process::ChildStdin};
+
+/// The server.
+pub(crate) struct Source {
+    pub(crate) program: Program,
+    input: ChildStdin,
+    _folder: TempDir,
+}
+
+impl Source {
+    /// Starts it with tables of the file.
+    pub(crate) async fn start(tables: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.toml");
+        fs::write(&path, format!("[[feed]]\nkind = \"stdin\"\n{tables}")).unwrap();
+        let mut program = Program::start(&["--config", path.to_str().unwrap()]).await;
+        let input = program.take_input();
+        Self {
+            program,
+            input,
+            _folder: folder,
+        }
+    }
+
+    /// Passes lines to the feed.
+    pub(crate) async fn put(&mut self, lines: &str) {
+        self.input.write_all(lines.as_bytes()).await.unwrap();
+    }
+
+    /// Waits until a metric of the output is at least this; the name of a counter ends with total.
+    pub(crate) async fn until(&self, metric: &str, least: u64) {
+        let row = format!("tickcast_output_{metric}{{");
+        let what = format!("{metric} is {least}");
+        until(&what, async || self.program.metric(&row).await >= least).await;
+    }
+}
