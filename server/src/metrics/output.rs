@@ -15,7 +15,7 @@ pub struct OutputMetrics {
     pub bytes: Number,
     /// Values replaced by newer ones before they were sent.
     pub conflated: Number,
-    /// Values that have no place or no form at the target.
+    /// Values that have no place or no form at the target, or went with a request that failed.
     pub dropped: Number,
     /// Values that are too long.
     pub too_long: Number,

@@ -131,7 +131,7 @@ const OUTPUT: &[Metric<OutputMetrics>] = &[
     (COUNTER, "output_sent", "Values an output sent", |o| &o.sent),
     (COUNTER, "output_bytes", "Bytes of payloads or requests an output sent", |o| &o.bytes),
     (COUNTER, "output_conflated", "Values replaced by newer ones before an output sent them", |o| &o.conflated),
-    (COUNTER, "output_dropped", "Values without a place or a form at an output's target", |o| &o.dropped),
+    (COUNTER, "output_dropped", "Values without a place or a form at an output's target, or in a request that failed", |o| &o.dropped),
     (COUNTER, "output_too_long", "Values too long for an output", |o| &o.too_long),
     (COUNTER, "output_refused", "Messages and requests that an output's target refused", |o| &o.refused),
     (GAUGE, "output_left_out", "Topics above the limit of an output", |o| &o.left_out),

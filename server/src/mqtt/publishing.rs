@@ -42,6 +42,11 @@ impl Publisher {
         self.0.try_send(message.clone()).is_ok()
     }
 
+    /// Whether the client has taken all messages.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.0.capacity() == self.0.max_capacity()
+    }
+
     /// Waits until a message can be published, and takes a place for it. Cancel-safe. `None` if the
     /// client is gone.
     pub(crate) async fn place(&self) -> Option<mpsc::Permit<'_, Outgoing>> {

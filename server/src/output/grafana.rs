@@ -157,8 +157,13 @@ impl GrafanaOutput {
         }
         let bytes = batch.lines.len() as u64;
         let answer = timeout(REQUEST_MAX, self.request(batch.lines)).await;
-        answer.map_err(|_| format!("no answer within {REQUEST_MAX:?}"))??;
         let metrics = &self.shared.metrics;
+        let answer = answer.map_err(|_| format!("no answer within {REQUEST_MAX:?}"));
+        if let Err(reason) = answer.flatten() {
+            // The newest of them are sent again, and count then.
+            metrics.dropped.add(batch.values);
+            return Err(reason);
+        }
         metrics.sent.add(batch.values);
         metrics.bytes.add(bytes);
         if metrics.connected.get() == 0 {

@@ -13,7 +13,7 @@ use tickcast_protocol::{
     codec::decode_update_bincode,
     message::{Status, TopicId},
 };
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{
     discovery::{self, Component, Places},
@@ -33,6 +33,9 @@ use crate::{
 /// Longest packet that is read: the status of Home Assistant has some bytes.
 const PACKET_MAX_BYTES: usize = 64 * 1024;
 
+/// How often it is seen at the end whether the client has taken everything.
+const END_POLL: Duration = Duration::from_millis(5);
+
 /// The level below the prefix with the status of the output, and below it those of topics.
 const STATUS: &str = "status";
 
@@ -50,6 +53,8 @@ pub(super) struct MqttOutput {
     is_connected: bool,
     has_connected: bool,
     is_refusal_told: bool,
+    /// Whether nothing more will come.
+    is_ending: bool,
 }
 
 /// A message, and whether it is a value.
@@ -70,6 +75,7 @@ impl MqttOutput {
             is_connected: false,
             has_connected: false,
             is_refusal_told: false,
+            is_ending: false,
         }
     }
 
@@ -133,7 +139,8 @@ impl MqttOutput {
         }
     }
 
-    /// Receives a packet, and publishes meanwhile. `None` when `stop` completes.
+    /// Receives a packet, and publishes meanwhile. `None` when `stop` completes, and at the end when
+    /// the client has taken everything.
     async fn turn(
         &mut self,
         client: &mut MqttClient,
@@ -148,6 +155,9 @@ impl MqttOutput {
             self.fill();
             let due = self.is_connected.then(|| shared.next_due()).flatten();
             let has_next = !self.waiting.is_empty();
+            if self.is_ending && !has_next && publisher.is_idle() {
+                return None;
+            }
             tokio::select! {
                 received = &mut next => return Some(received),
                 place = publisher.place(), if has_next => {
@@ -158,6 +168,7 @@ impl MqttOutput {
                 }
                 () = shared.changed.notified() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() && !has_next => {}
+                () = sleep(END_POLL), if self.is_ending => {}
                 () = &mut stop => return None,
             }
         }
@@ -165,34 +176,23 @@ impl MqttOutput {
 
     /// Publishes what is left, that the output is gone, and says goodbye.
     async fn end(&mut self, client: &mut MqttClient, publisher: &Publisher) {
+        self.is_ending = true;
         self.shared.newest.borrow_mut().finish();
         let mut never = pin!(std::future::pending());
-        loop {
-            self.fill();
-            if self.waiting.is_empty() {
-                break;
-            }
-            while let Some(message) = self.waiting.pop_front() {
-                if !publisher.publish(&message.outgoing) {
-                    self.waiting.push_front(message);
-                    break;
-                }
-                self.count(&message);
-            }
-            if !self.waiting.is_empty() {
-                match self
-                    .turn(client, publisher, Duration::ZERO, never.as_mut())
-                    .await
-                {
+        let offline = self.status_topic();
+        let offline = offline.map(|topic| retained(topic, "offline".into()));
+        for last in [None, offline] {
+            self.waiting.extend(last.map(|outgoing| Message {
+                outgoing,
+                is_value: false,
+            }));
+            loop {
+                let wait = Duration::ZERO;
+                match self.turn(client, publisher, wait, never.as_mut()).await {
                     Some(Ok(_)) => {}
-                    _ => return,
+                    Some(Err(_)) => return,
+                    None => break,
                 }
-            }
-        }
-        if let Some(topic) = self.status_topic() {
-            let offline = retained(topic, "offline".into());
-            if let Some(place) = publisher.place().await {
-                place.send(offline);
             }
         }
         if client.disconnect() {

@@ -55,6 +55,8 @@ pub(super) struct Slot {
     pub(super) newest: Vec<u8>,
     /// Whether the value, the status or the info is to be sent.
     has_value: bool,
+    /// Whether this value was sent before, to a target that may have lost it.
+    is_repeated: bool,
     has_status: bool,
     has_info: bool,
     is_ready: bool,
@@ -157,6 +159,7 @@ impl Newest {
             status: Status::Live,
             newest: Vec::new(),
             has_value: false,
+            is_repeated: false,
             has_status: true,
             has_info: true,
             is_ready: false,
@@ -173,7 +176,8 @@ impl Newest {
             self.counts.dropped += 1;
             return;
         }
-        self.counts.conflated += u64::from(slot.has_value);
+        self.counts.conflated += u64::from(slot.has_value && !slot.is_repeated);
+        slot.is_repeated = false;
         slot.newest.clear();
         slot.newest.extend_from_slice(bincode);
         slot.has_value = true;
@@ -239,6 +243,7 @@ impl Newest {
         (slot.has_status, slot.has_info) = (false, false);
         if value {
             slot.has_value = false;
+            slot.is_repeated = true;
             if !self.every.is_zero() {
                 slot.is_resting = true;
                 self.resting.push_back((now + self.every, index));
@@ -377,6 +382,12 @@ mod tests {
         ];
         assert_eq!(case.sent(1), all);
         assert_eq!(case.sent(60_001), []);
+        // What was sent before is not lost when a newer value takes its place.
+        case.newest.begin();
+        case.put(0, 3.0);
+        assert_eq!(case.newest.counts().conflated, 0);
+        case.put(0, 4.0);
+        assert_eq!(case.newest.counts().conflated, 1);
     }
 
     #[test]

@@ -47,6 +47,41 @@ async fn values_are_kept_by_the_broker_with_the_status_in_both_versions() {
 }
 
 #[tokio::test]
+async fn all_that_waits_for_its_interval_is_sent_at_the_end() {
+    const TOPICS: usize = 300;
+
+    let broker = Broker::start(OPEN);
+    for (version, qos) in [("3.1.1", "0"), ("5", "1")] {
+        let tables = format!(
+            "[[output]]\nmqtt = \"127.0.0.1:{}\"\nevery = \"1h\"\nqos = {qos}\n\
+             version = \"{version}\"\nprefix = \"v{qos}\"\n",
+            broker.port
+        );
+        let mut source = Source::start(&tables).await;
+        let lines = |value: &str| {
+            let lines = (0..TOPICS).map(|topic| format!("a/{topic} {value}\n"));
+            lines.collect::<String>()
+        };
+        source.put(&lines("1")).await;
+        source.until("sent_total", TOPICS as u64).await;
+        source.put(&lines("2")).await;
+        let row = "tickcast_updates_total";
+        let all = 2 * TOPICS as u64;
+        let are_in = async || source.program.metric(row).await == all;
+        until("all values are in", are_in).await;
+        source.program.terminate().await;
+        let reader = Reader::start(broker.port);
+        reader.until(&format!("v{qos}/status"), "offline").await;
+        for topic in 0..TOPICS {
+            reader.until(&format!("v{qos}/a/{topic}"), "2").await;
+        }
+        let log = source.program.log();
+        assert!(!log.contains("in time"), "{log}");
+        assert!(source.program.end().await.success());
+    }
+}
+
+#[tokio::test]
 async fn the_broker_says_that_a_killed_server_is_gone_and_json_is_what_clients_get() {
     let broker = Broker::start(OPEN);
     let more = "payload = \"json\"\nretained = false";
