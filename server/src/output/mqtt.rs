@@ -139,8 +139,8 @@ impl MqttOutput {
         }
     }
 
-    /// Receives a packet, and publishes meanwhile. `None` when `stop` completes, and at the end when
-    /// the client has taken everything.
+    /// Receives a packet, and publishes meanwhile. `None` when `stop` completes, and at the end
+    /// when the client has taken everything.
     async fn turn(
         &mut self,
         client: &mut MqttClient,
@@ -153,8 +153,9 @@ impl MqttOutput {
         let shared = Rc::clone(&self.shared);
         loop {
             self.fill();
-            let due = self.is_connected.then(|| shared.next_due()).flatten();
             let has_next = !self.waiting.is_empty();
+            let may_wait = self.is_connected && !has_next;
+            let due = may_wait.then(|| shared.next_due()).flatten();
             if self.is_ending && !has_next && publisher.is_idle() {
                 return None;
             }
@@ -167,7 +168,7 @@ impl MqttOutput {
                     }
                 }
                 () = shared.changed.notified() => {}
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() && !has_next => {}
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 () = sleep(END_POLL), if self.is_ending => {}
                 () = &mut stop => return None,
             }

@@ -123,6 +123,50 @@ async fn a_broker_that_was_killed_gets_the_newest_values_again() {
 }
 
 #[tokio::test]
+async fn after_a_restart_the_values_of_the_log_are_there_at_once() {
+    let mut broker = Broker::start(OPEN);
+    let folder = tempfile::tempdir().unwrap();
+    let top = format!("data = \"{}\"", folder.path().display());
+    let tables = output(broker.port, "");
+    let mut source = Source::start_with(&top, &tables).await;
+    source.put("a/1 1\na/1 2\n").await;
+    source.until("sent_total", 1).await;
+    let are_in = async || source.program.metric("tickcast_updates_total").await == 2;
+    until("both values are in", are_in).await;
+    source.program.terminate().await;
+    assert!(source.program.end().await.success());
+    // It forgets everything.
+    broker.stop();
+    broker.start_again();
+    let source = Source::start_with(&top, &tables).await;
+    source.until("sent_total", 1).await;
+    Reader::start(broker.port).until("tickcast/a/1", "2").await;
+}
+
+#[tokio::test]
+async fn a_topic_is_dead_at_the_broker_too_and_live_with_its_next_value() {
+    let broker = Broker::start(OPEN);
+    let rule = "[[liveness]]\nfilter = \"a/#\"\nexpect_every = \"100ms\"\ndead_after = \"500ms\"";
+    let mut source = Source::start(&output(broker.port, rule)).await;
+    let reader = Reader::start(broker.port);
+    source.put("a/1 1\nb/1 1\n").await;
+    reader.until("tickcast/status/a/1", "dead").await;
+    // Of a topic that was always live no status is needed.
+    assert_eq!(reader.last("tickcast/status/b/1"), None);
+    let is_live = || {
+        reader
+            .last("tickcast/status/a/1")
+            .is_some_and(|(_, last)| last == "live")
+    };
+    until("it is live", async || {
+        // It dies again before long.
+        source.put("a/1 2\n").await;
+        is_live()
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_broker_that_reads_nothing_holds_nothing_up() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -186,6 +230,27 @@ async fn home_assistant_is_told_about_topics_and_again_when_it_starts() {
             .unwrap();
         reader.until(topic, payload).await;
     }
+
+    // Another unit is told.
+    source
+        .put("{\"topic\":\"plant/line1/flow\",\"value\":1,\"unit\":\"l/h\"}\n")
+        .await;
+    let units = || {
+        let configs = reader.topics("homeassistant/sensor/");
+        let units = configs
+            .iter()
+            .map(|topic| config(topic)["unit_of_measurement"].clone());
+        units.collect::<Vec<_>>()
+    };
+    until("the unit is told", async || units().contains(&"l/h".into())).await;
+    source
+        .put("{\"topic\":\"plant/line1/flow\",\"value\":1,\"unit\":\"m³/h\"}\n")
+        .await;
+    until("the other unit is told", async || {
+        units().contains(&"m³/h".into())
+    })
+    .await;
+    assert!(!units().contains(&"l/h".into()));
 
     broker.publish(sensor, "gone\n", &["-r", "-q", "1"]);
     reader.until(sensor, "gone").await;

@@ -16,9 +16,18 @@ pub(crate) struct Source {
 impl Source {
     /// Starts it with tables of the file.
     pub(crate) async fn start(tables: &str) -> Self {
+        Self::start_with("", tables).await
+    }
+
+    /// The same with settings above all tables.
+    pub(crate) async fn start_with(top: &str, tables: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("server.toml");
-        fs::write(&path, format!("[[feed]]\nkind = \"stdin\"\n{tables}")).unwrap();
+        fs::write(
+            &path,
+            format!("{top}\n[[feed]]\nkind = \"stdin\"\n{tables}"),
+        )
+        .unwrap();
         let mut program = Program::start(&["--config", path.to_str().unwrap()]).await;
         let input = program.take_input();
         Self {
