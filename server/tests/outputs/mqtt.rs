@@ -1,15 +1,26 @@
 //! Outputs to a real Mosquitto, read by its own subscriber.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::{
+    fs,
+    net::{Ipv4Addr, TcpListener},
+};
 
 use serde_json::Value as Json;
+use tickcast_server::{
+    Server,
+    config::{self, Command},
+    testing::panic_in,
+};
 use tickcast_server_testkit::{
     broker::Broker,
     certificates::{Authority, Validity},
     raw::get,
     until,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    task::spawn_blocking,
+};
 
 use crate::{reader::Reader, source::Source};
 
@@ -167,6 +178,32 @@ async fn a_topic_is_dead_at_the_broker_too_and_live_with_its_next_value() {
 }
 
 #[tokio::test]
+async fn an_output_that_fails_is_started_again() {
+    let broker = Broker::start(OPEN);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.toml");
+    let feed = "[[feed]]\nkind = \"simulated\"\n";
+    fs::write(&path, feed.to_owned() + &output(broker.port, "")).unwrap();
+    let flags = ["tickcast-server", "--listen", "127.0.0.1:0", "--config"];
+    let flags = flags.into_iter().map(Into::into).chain([path.into()]);
+    let Command::Run(settings) = config::load(flags, []).unwrap() else {
+        panic!("it runs");
+    };
+    let server = Server::start(*settings).unwrap();
+    let reader = Reader::start(broker.port);
+    reader.until("tickcast/status", "online").await;
+    panic_in(&server, "output-mqtt");
+    // The connection breaks off, and so the broker tells its will.
+    reader.until("tickcast/status", "offline").await;
+    reader.until("tickcast/status", "online").await;
+    let tasks = &server.metrics().tasks;
+    let task = tasks.iter().find(|task| task.name == "output-mqtt");
+    assert_eq!(task.unwrap().failures.get(), 1);
+    spawn_blocking(move || server.shutdown()).await.unwrap();
+    reader.until("tickcast/status", "offline").await;
+}
+
+#[tokio::test]
 async fn a_broker_that_reads_nothing_holds_nothing_up() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -269,7 +306,7 @@ async fn values_go_over_tls() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new("ours");
     let ca = folder.path().join("ca.pem");
-    std::fs::write(&ca, authority.pem()).unwrap();
+    fs::write(&ca, authority.pem()).unwrap();
     let certificate = authority.issue(&["localhost", "127.0.0.1"], Validity::Now);
     let (cert, key) = certificate.write(folder.path(), "server");
     let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
