@@ -318,7 +318,7 @@ impl OutputSettings {
         };
         let own = |feed: &FeedSettings| match &feed.source {
             Source::Mqtt(settings) if is_same_broker(&settings.url, &target.url) => {
-                Some((feed.name.clone(), settings.filters.clone()))
+                Some((feed.name.clone(), settings.subscriptions()))
             }
             _ => None,
         };
@@ -439,6 +439,17 @@ mod tests {
             "homeassistant/#"
         ));
         assert!(!loops(&["--mqtt=localhost"], here, "plant/#"));
+        // A host of Sparkplug subscribes to more than its filters.
+        let sparkplug = FeedSettings {
+            name: "cells".into(),
+            source: Source::Mqtt(MqttSettings {
+                filters: vec![Filter::new("plant/#").unwrap()],
+                sparkplug: Some("host".into()),
+                ..MqttSettings::default()
+            }),
+        };
+        let output = read(&["--mqtt=localhost", "--prefix=spBv1.0"]).unwrap();
+        assert!(output.check_loop(&[sparkplug]).is_err());
         assert!(!loops(&["--mqtt=localhost:1884"], here, "#"));
         assert!(!loops(&["--mqtt=other"], here, "#"));
         let apart = &["--mqtt=localhost", "--prefix=", "--filter=b/#"];

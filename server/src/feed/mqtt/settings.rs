@@ -142,7 +142,7 @@ impl MqttSettings {
     }
 
     /// All filters to subscribe to.
-    pub(super) fn subscriptions(&self) -> Vec<Filter> {
+    pub(crate) fn subscriptions(&self) -> Vec<Filter> {
         let mut filters = self.filters.clone();
         if let Some(host) = &self.sparkplug {
             let state = state_topic(host);
