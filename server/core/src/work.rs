@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bincode::{Decode, Encode};
 use smallvec::SmallVec;
 use tickcast_protocol::{
     message::{Position, Quality, RequestId, TimeNs, TopicId},
@@ -17,7 +18,7 @@ use crate::{
 pub use crate::feed_id::FeedId;
 
 /// An update that is not on the tape yet.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub struct NewUpdate {
     /// Its topic.
     pub topic: Topic,
@@ -49,7 +50,7 @@ impl NewUpdate {
 }
 
 /// What is known about a topic besides its values. A missing fact is unknown.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 pub struct TopicFacts {
     /// The unit of its readings.
     pub unit: Option<Arc<str>>,

@@ -137,7 +137,7 @@ impl Sequencer {
     /// topics above the maximum. All refused updates are counted.
     pub fn push(&mut self, submission: Submission, now: Now) {
         let Submission { updates, ack, feed } = submission;
-        if let Some(ack) = ack
+        if feed.is_none()
             && let Err(reason) = self.admit(ack, &updates, now)
         {
             let refused = match reason {
@@ -145,8 +145,10 @@ impl Sequencer {
                 Unpublished::TooManyNewTopics { .. } => &mut self.refused_new_topics,
             };
             *refused += updates.len() as u64;
-            let result = Err(reason);
-            self.open.acknowledge(AckResult { ack, result });
+            if let Some(ack) = ack {
+                let result = Err(reason);
+                self.open.acknowledge(AckResult { ack, result });
+            }
             return;
         }
         for update in updates {
@@ -161,7 +163,12 @@ impl Sequencer {
     }
 
     /// Checks whether a client may introduce the new topics of its publish.
-    fn admit(&mut self, ack: Ack, updates: &[NewUpdate], now: Now) -> Result<(), Unpublished> {
+    fn admit(
+        &mut self,
+        ack: Option<Ack>,
+        updates: &[NewUpdate],
+        now: Now,
+    ) -> Result<(), Unpublished> {
         let topics = updates.iter().map(|update| &update.topic);
         let mut new = topics.filter(|topic| self.topics.get(topic).is_none());
         let Some(first) = new.next() else {
@@ -171,6 +178,9 @@ impl Sequencer {
         if self.topics.len() + new > self.topics_max {
             return Err(Unpublished::TooManyTopics);
         }
+        let Some(ack) = ack else {
+            return Ok(());
+        };
         let taken = self.new_topics.take(ack, new, now.uptime);
         taken.map_err(|retry_after_ms| Unpublished::TooManyNewTopics { retry_after_ms })
     }

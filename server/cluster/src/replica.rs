@@ -1,0 +1,212 @@
+//! The book with the sequencer: one message of the stream in, strips out.
+
+use std::{sync::Arc, time::Duration};
+
+use tickcast_core::{
+    Now,
+    sequencer::Sequencer,
+    tape::Strip,
+    work::{Ack, FeedId, Submission},
+};
+use tickcast_protocol::message::{Position, TimeNs};
+
+use crate::{
+    book::{Book, Change, Ignored, Member},
+    chain::Chain,
+    ids::Sequence,
+    item::Item,
+    message::{Body, Message},
+};
+
+/// A message as the stream delivers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivered<'a> {
+    /// Its number in the stream.
+    pub sequence: Sequence,
+    /// When the stream took it, in ns since the Unix epoch.
+    pub time_ns: TimeNs,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// What came of a message.
+#[derive(Debug)]
+pub struct Applied {
+    /// What changed in the book, or why the message does not count.
+    pub result: Result<Vec<Change>, Ignored>,
+    /// The strips, in order.
+    pub strips: Vec<Arc<Strip>>,
+}
+
+/// What a node has made of the stream so far.
+///
+/// Everything in it depends on the messages and their times alone. So two replicas that have read
+/// the same messages are equal, and make the same strips of the next one.
+#[derive(Debug)]
+pub struct Replica {
+    book: Book,
+    sequencer: Sequencer,
+    chain: Chain,
+    /// Time of the first message.
+    first_ns: Option<TimeNs>,
+    /// The latest time of the messages so far.
+    time_ns: TimeNs,
+    /// Updates of feeds whose member did not have the feed any more.
+    fenced: u64,
+}
+
+impl Replica {
+    /// A replica that has read nothing. The sequencer must have the settings that all nodes share,
+    /// and no limit for single clients.
+    pub fn new(sequencer: Sequencer) -> Self {
+        Self {
+            book: Book::default(),
+            sequencer,
+            chain: Chain::default(),
+            first_ns: None,
+            time_ns: TimeNs::MIN,
+            fenced: 0,
+        }
+    }
+
+    /// Members, feeds and the epoch.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// What it has read.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The sequencer: for questions about the past.
+    pub fn sequencer(&mut self) -> &mut Sequencer {
+        &mut self.sequencer
+    }
+
+    /// The position of the newest update.
+    pub fn position(&self) -> Position {
+        self.sequencer.position()
+    }
+
+    /// The stream's time, as the sequencer is told it.
+    pub fn now(&self) -> Now {
+        // The clock of the stream's engine may go back, for example when another machine leads.
+        let since_first = self.time_ns.saturating_sub(self.first_ns.unwrap_or(0));
+        Now {
+            uptime: Duration::from_nanos(since_first.unsigned_abs()),
+            wall_ns: self.time_ns,
+        }
+    }
+
+    /// When the next topic will have been silent for too long, by the stream's time since the first
+    /// message.
+    pub fn next_due(&self) -> Option<Duration> {
+        self.sequencer.liveness().next_due()
+    }
+
+    /// Number of updates of feeds that did not count, because another member had the feed.
+    pub fn fenced(&self) -> u64 {
+        self.fenced
+    }
+
+    /// Applies the next message, which is `None` if its bytes are unreadable. `acks` are those of
+    /// the items of this node's own work.
+    pub(crate) fn apply(
+        &mut self,
+        delivered: Delivered<'_>,
+        message: Option<&Message>,
+        acks: &[Option<Ack>],
+    ) -> Applied {
+        let Delivered {
+            sequence,
+            time_ns,
+            bytes,
+        } = delivered;
+        self.first_ns.get_or_insert(time_ns);
+        self.time_ns = self.time_ns.max(time_ns);
+        let now = self.now();
+        let position = self.position();
+        let result = match message {
+            Some(message) => self.book.apply(sequence, message, &self.chain, position),
+            None => Err(Ignored::Unreadable),
+        };
+        let mut strips = Vec::new();
+        if let (Ok(changes), Some(message)) = (&result, message) {
+            for change in changes {
+                if let Change::Moved { feed, .. } = change {
+                    // Its topics have no source until its new owner brings updates.
+                    self.sequencer.feed_down(*feed, now);
+                    self.take_full(&mut strips);
+                }
+            }
+            if let Body::Work { items, .. } = &message.body {
+                self.work(message, items, acks, now, &mut strips);
+            }
+        }
+        self.sequencer.poll(now);
+        while let Some(strip) = self.sequencer.take_strip() {
+            strips.push(strip);
+        }
+        let made = strips.iter().map(|strip| &**strip);
+        self.chain.push(sequence, self.time_ns, bytes, made);
+        Applied { result, strips }
+    }
+
+    fn work(
+        &mut self,
+        message: &Message,
+        items: &[u8],
+        acks: &[Option<Ack>],
+        now: Now,
+        strips: &mut Vec<Arc<Strip>>,
+    ) {
+        // What is unreadable is so for all nodes.
+        let items = Item::all(items).unwrap_or_default();
+        let acks = acks.iter().copied().chain(std::iter::repeat(None));
+        for (item, ack) in items.into_iter().zip(acks) {
+            let feed = match item.feed() {
+                None => None,
+                Some(index) => match self.own_feed(message, index) {
+                    Some(feed) => Some(feed),
+                    None => {
+                        self.fenced += item.updates();
+                        continue;
+                    }
+                },
+            };
+            match (item, feed) {
+                (Item::Updates { updates, .. }, feed) => {
+                    let updates = updates.into();
+                    let submission = Submission { updates, ack, feed };
+                    self.sequencer.push(submission, now);
+                }
+                (Item::FeedDown { .. }, Some(feed)) => self.sequencer.feed_down(feed, now),
+                (Item::TopicsDead { topics, .. }, Some(feed)) => {
+                    self.sequencer.topics_dead(feed, &topics, now);
+                }
+                (Item::FeedLost { since, .. }, Some(feed)) => {
+                    self.sequencer.feed_lost(feed, since, now);
+                }
+                (_, None) => {}
+            }
+            self.take_full(strips);
+        }
+    }
+
+    /// The number in the cluster of a feed of a member, if the member has it now.
+    fn own_feed(&self, message: &Message, index: u16) -> Option<FeedId> {
+        let member: &Member = self.book.member(message.from)?;
+        let feed = *member.feeds.get(usize::from(index))?;
+        let is_own = self.book.feeds().owner(feed) == Some(message.from);
+        is_own.then_some(feed)
+    }
+
+    fn take_full(&mut self, strips: &mut Vec<Arc<Strip>>) {
+        while self.sequencer.is_full()
+            && let Some(strip) = self.sequencer.take_strip()
+        {
+            strips.push(strip);
+        }
+    }
+}

@@ -1,0 +1,452 @@
+//! A stream without a network, nodes on it, and what must hold for both.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use smallvec::smallvec;
+use tickcast_core::{
+    sequencer::{
+        Sequencer,
+        liveness::{Expected, Liveness, LivenessSettings, SilenceRule},
+    },
+    work::{Ack, NewUpdate, Submission, Work},
+};
+use tickcast_protocol::{
+    codec::decode_update_bincode,
+    message::{Epoch, Position, TimeNs},
+    topic::{Filter, Topic},
+    value::Value,
+};
+
+use crate::{Delivered, Digest, Event, Known, Node, NodeSettings, Offered};
+
+/// The feeds that every node can run.
+pub(super) const FEEDS: [&str; 2] = ["left", "right"];
+
+const START_NS: TimeNs = 1_700_000_000_000_000_000;
+
+/// A message in the stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stored {
+    time_ns: TimeNs,
+    bytes: Vec<u8>,
+}
+
+/// A node with its connection.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) node: Node,
+    /// Number of messages that it has read.
+    read: usize,
+    /// What it has written and the stream has not taken yet.
+    wire: VecDeque<Vec<u8>>,
+    /// The last message that it has read.
+    last: Option<Stored>,
+    /// Which feeds it runs.
+    runs: [bool; FEEDS.len()],
+    /// What it knew of an earlier life, until it is a member.
+    known: Option<Known>,
+    /// The publishes that were acknowledged, with their positions.
+    acked: Vec<(u64, Position)>,
+    life: u64,
+}
+
+/// A loss of the end of the stream, which a node knows of.
+#[derive(Debug)]
+struct Loss {
+    epoch: Epoch,
+    /// The last position that is left.
+    kept: Position,
+}
+
+#[derive(Debug)]
+pub(super) struct World {
+    stream: Vec<Stored>,
+    /// The digest and the position after each message, as the first node that read it has them.
+    made: Vec<(Digest, Position)>,
+    pub(super) places: Vec<Place>,
+    /// What dead nodes have written and the stream has not taken yet.
+    ghosts: VecDeque<Vec<u8>>,
+    /// Everything that was ever written.
+    written: Vec<Vec<u8>>,
+    now: Duration,
+    /// Number of messages that the stream has ever taken.
+    stored: TimeNs,
+    count: u64,
+    losses: Vec<Loss>,
+    lost: Vec<u64>,
+}
+
+fn sequencer() -> Sequencer {
+    let rule = SilenceRule {
+        filter: Filter::new("feed/#").unwrap(),
+        expect_every: Expected::Every(Duration::from_secs(2)),
+        dead_after: Some(Duration::from_secs(20)),
+    };
+    let settings = LivenessSettings {
+        silence: vec![rule],
+        wills: Vec::new(),
+    };
+    Sequencer::new(1000).with_liveness(Liveness::new(settings))
+}
+
+fn reading(topic: &str, value: u64) -> NewUpdate {
+    NewUpdate::live(Topic::new(topic).unwrap(), Value::Reading(value as f64))
+}
+
+impl Place {
+    fn new(index: usize, life: u64, known: Option<Known>) -> Self {
+        let settings = NodeSettings {
+            node: format!("node {index}"),
+            feeds: FEEDS.map(str::to_owned).to_vec(),
+            rules: 7,
+            seed: 1_000 * (index as u64 + 1) + life,
+        };
+        Self {
+            node: Node::new(settings, sequencer(), known.clone()),
+            read: 0,
+            wire: VecDeque::new(),
+            last: None,
+            runs: [false; FEEDS.len()],
+            known,
+            acked: Vec::new(),
+            life,
+        }
+    }
+
+    /// What a mark on disk says of it.
+    fn mark(&self) -> Option<Known> {
+        match self.node.is_member() {
+            true => self.node.known(),
+            false => self.known.clone().or_else(|| self.node.known()),
+        }
+    }
+}
+
+impl World {
+    pub(super) fn new(nodes: usize) -> Self {
+        Self {
+            stream: Vec::new(),
+            made: Vec::new(),
+            places: (0..nodes).map(|index| Place::new(index, 0, None)).collect(),
+            ghosts: VecDeque::new(),
+            written: Vec::new(),
+            now: Duration::ZERO,
+            stored: 0,
+            count: 0,
+            losses: Vec::new(),
+            lost: Vec::new(),
+        }
+    }
+
+    pub(super) fn pass(&mut self, ms: u64) {
+        self.now += Duration::from_millis(ms);
+    }
+
+    /// The stream takes a message. Its clock goes back now and then, and never says the same twice.
+    fn store(&mut self, bytes: Vec<u8>) {
+        let back = if bytes.len().is_multiple_of(5) {
+            3_000_000
+        } else {
+            0
+        };
+        self.stored += 1;
+        let time_ns = START_NS + self.now.as_nanos() as TimeNs + self.stored - back;
+        self.stream.push(Stored { time_ns, bytes });
+    }
+
+    /// A client of a node publishes.
+    pub(super) fn publish(&mut self, index: usize) {
+        self.count += 1;
+        let life = self.places[index].life;
+        let update = reading(&format!("client/{index}/{life}"), self.count);
+        let ack = Ack {
+            shard: index,
+            connection: 1,
+            id: Some(self.count as u32),
+        };
+        self.offer(index, update, None, Some(ack));
+    }
+
+    /// A feed of a node brings an update, if the node runs it.
+    pub(super) fn feed(&mut self, index: usize, feed: usize) {
+        if self.places[index].runs[feed] {
+            self.count += 1;
+            let update = reading(&format!("feed/{}", FEEDS[feed]), self.count);
+            self.offer(index, update, Some(feed as u16), None);
+        }
+    }
+
+    fn offer(&mut self, index: usize, update: NewUpdate, feed: Option<u16>, ack: Option<Ack>) {
+        let place = &mut self.places[index];
+        if place.node.has_room() {
+            let updates = smallvec![update];
+            let work = Work::Updates(Submission { updates, ack, feed });
+            assert_eq!(place.node.offer(work), Offered::Taken);
+        }
+    }
+
+    /// A node does what is due, and writes.
+    pub(super) fn run(&mut self, index: usize) {
+        let now = self.now;
+        let place = &mut self.places[index];
+        if place.read == self.stream.len() {
+            place.node.at_end(now);
+        } else {
+            place.node.poll(now);
+        }
+        while let Some(bytes) = place.node.take(now) {
+            self.written.push(bytes.clone());
+            place.wire.push_back(bytes);
+        }
+    }
+
+    /// The stream takes some of what a node has written.
+    pub(super) fn take(&mut self, index: usize, count: usize) {
+        for _ in 0..count {
+            let Some(bytes) = self.places[index].wire.pop_front() else {
+                return;
+            };
+            self.store(bytes);
+        }
+    }
+
+    /// The stream takes something again, or for the first time, that any node has written at any
+    /// time.
+    pub(super) fn repeat(&mut self, back: usize) {
+        if let Some(index) = self.written.len().checked_sub(back) {
+            self.store(self.written[index].clone());
+        }
+    }
+
+    /// A message of a node gets lost.
+    pub(super) fn lose(&mut self, index: usize, which: usize) {
+        let wire = &mut self.places[index].wire;
+        wire.remove(which % wire.len().max(1));
+    }
+
+    /// A node's connection ends with all that was on its way.
+    pub(super) fn disconnect(&mut self, index: usize) {
+        self.places[index].wire.clear();
+    }
+
+    /// All nodes but one run for a while, with clients and feeds.
+    pub(super) fn go(&mut self, rounds: usize, without: Option<usize>) {
+        for round in 0..rounds {
+            self.pass(250);
+            for index in (0..self.places.len()).filter(|index| Some(*index) != without) {
+                self.read(index, 100);
+                if round % 3 == index {
+                    self.publish(index);
+                    self.feed(index, round % FEEDS.len());
+                }
+                self.run(index);
+                self.take(index, 100);
+            }
+        }
+    }
+
+    /// What a node has written comes after what it writes later.
+    pub(super) fn delay(&mut self, index: usize) {
+        let wire = &mut self.places[index].wire;
+        wire.rotate_left(1.min(wire.len()));
+    }
+
+    /// The stream takes something that a dead node has written.
+    pub(super) fn haunt(&mut self) {
+        if let Some(bytes) = self.ghosts.pop_front() {
+            self.store(bytes);
+        }
+    }
+
+    /// A node reads.
+    pub(super) fn read(&mut self, index: usize, count: usize) {
+        for _ in 0..count {
+            let place = &mut self.places[index];
+            let Some(stored) = self.stream.get(place.read) else {
+                return;
+            };
+            let is_same = place.read == 0 || self.stream.get(place.read - 1) == place.last.as_ref();
+            if !is_same {
+                // So a server finds it when it connects again.
+                self.begin_again(index);
+                return;
+            }
+            let delivered = Delivered {
+                sequence: place.read as u64 + 1,
+                time_ns: stored.time_ns,
+                bytes: &stored.bytes,
+            };
+            let read = place.node.read(delivered, self.now).unwrap();
+            place.read += 1;
+            place.last = Some(stored.clone());
+            let end = place.node.replica().chain().last().digest;
+            let position = place.node.replica().position();
+            for strip in &read.strips {
+                for ack in strip.acks() {
+                    assert_eq!(ack.ack.shard, index);
+                    let value = u64::from(ack.ack.id.unwrap());
+                    place.acked.push((value, ack.result.unwrap()));
+                }
+            }
+            for event in read.events {
+                match event {
+                    Event::Runs { feed, is_own } => place.runs[usize::from(feed)] = is_own,
+                    Event::Joined => place.known = None,
+                    Event::Expelled { .. } | Event::Began(_) | Event::Disagrees(_) => {}
+                    Event::Refused(refusal) => panic!("{refusal:?}"),
+                }
+            }
+            match self.made.get(place.read - 1) {
+                Some(made) => assert_eq!(*made, (end, position), "node {index} differs"),
+                None => self.made.push((end, position)),
+            }
+        }
+    }
+
+    /// The process of a node ends, and starts again.
+    pub(super) fn kill(&mut self, index: usize) {
+        let place = &mut self.places[index];
+        self.ghosts.append(&mut place.wire);
+        self.begin_again(index);
+    }
+
+    fn begin_again(&mut self, index: usize) {
+        let place = &mut self.places[index];
+        let mut fresh = Place::new(index, place.life + 1, place.mark());
+        fresh.acked = std::mem::take(&mut place.acked);
+        *place = fresh;
+    }
+
+    /// The engine starts again with an older state. All connections end.
+    pub(super) fn shorten(&mut self, back: usize, clears: bool) {
+        let length = self.stream.len().saturating_sub(back);
+        let kept = match length {
+            0 => 0,
+            _ => self.made.get(length - 1).map_or(0, |made| made.1),
+        };
+        for index in 0..self.places.len() {
+            let place = &mut self.places[index];
+            if clears {
+                place.wire.clear();
+            }
+            // What it has read before it is told is what its clients may have.
+            if place.read > length
+                && let Some(lineage) = place.node.replica().book().lineage()
+                && place.node.is_member()
+            {
+                let epoch = lineage.epoch;
+                self.losses.push(Loss { epoch, kept });
+            }
+        }
+        self.ghosts.clear();
+        self.stream.truncate(length);
+        self.made.truncate(length);
+        for index in 0..self.places.len() {
+            let place = &mut self.places[index];
+            let lost = place.acked.iter().filter(|(_, position)| *position > kept);
+            self.lost.extend(lost.map(|(value, _)| *value));
+            if place.read > length {
+                self.begin_again(index);
+            }
+        }
+    }
+
+    /// Nothing fails any more.
+    pub(super) fn settle(&mut self) {
+        self.ghosts.clear();
+        for _ in 0..60 {
+            for _ in 0..20 {
+                self.pass(50);
+                for index in 0..self.places.len() {
+                    self.read(index, usize::MAX);
+                    self.run(index);
+                    self.take(index, usize::MAX);
+                }
+            }
+        }
+        for index in 0..self.places.len() {
+            self.read(index, usize::MAX);
+        }
+    }
+
+    pub(super) fn check(&self) {
+        let books: Vec<_> = self
+            .places
+            .iter()
+            .map(|place| place.node.replica().book())
+            .collect();
+        for (index, place) in self.places.iter().enumerate() {
+            assert!(place.node.is_member(), "node {index} is a member");
+            assert!(place.node.is_idle(), "all work of node {index} is written");
+            for (feed, runs) in place.runs.iter().enumerate() {
+                let owner = books[index].feeds().owner(feed as u16);
+                assert_eq!(*runs, owner == Some(place.node.id()), "{index} {feed}");
+            }
+        }
+        for book in &books {
+            assert_eq!(book, &books[0]);
+            assert_eq!(book.members().len(), self.places.len(), "no ghost is left");
+            assert!(book.feeds().all().all(|(_, owner)| owner.is_some()));
+        }
+        let lineage = books[0].lineage().unwrap();
+        for Loss { epoch, kept } in &self.losses {
+            let told = lineage.kept(*epoch);
+            assert!(
+                told.is_none_or(|told| told <= *kept),
+                "{epoch}: {told:?} {kept}"
+            );
+        }
+        self.check_updates();
+    }
+
+    /// What is on the tape, as a node that comes later reads it.
+    fn check_updates(&self) {
+        let mut place = Place::new(99, 0, None);
+        let mut values: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        let mut names = Vec::new();
+        let mut next = 1;
+        let mut time_ns = 0;
+        for (sequence, stored) in (1..).zip(&self.stream) {
+            let delivered = Delivered {
+                sequence,
+                time_ns: stored.time_ns,
+                bytes: &stored.bytes,
+            };
+            let read = place.node.read(delivered, self.now).unwrap();
+            let last = place.node.replica().chain().last();
+            assert_eq!(last.digest, self.made[sequence as usize - 1].0);
+            for strip in read.strips {
+                names.extend(strip.topics().iter().map(|info| info.topic.to_string()));
+                for update in strip.updates() {
+                    assert_eq!(update.position, next);
+                    next += 1;
+                    let decoded = decode_update_bincode(update.bincode).unwrap();
+                    assert!(time_ns <= decoded.ingest_time_ns, "time goes back");
+                    time_ns = decoded.ingest_time_ns;
+                    let Value::Reading(value) = decoded.value else {
+                        panic!("{decoded:?}");
+                    };
+                    let name = names[update.topic as usize].clone();
+                    values.entry(name).or_default().push(value as u64);
+                }
+            }
+        }
+        for (topic, values) in &values {
+            // A node writes in order, and two nodes never run a feed at once.
+            assert!(values.is_sorted_by(|a, b| a < b), "{topic}: {values:?}");
+        }
+        let all: BTreeSet<u64> = values.into_values().flatten().collect();
+        for place in &self.places {
+            for (value, position) in &place.acked {
+                let is_there = all.contains(value);
+                assert!(
+                    is_there || self.lost.contains(value),
+                    "{value} was acknowledged at {position}"
+                );
+            }
+        }
+    }
+}
