@@ -2,10 +2,12 @@
 //!
 //! * this file: from the start to the end
 //! * `signals`: which signals mean what
+//! * `manager`: what a service manager such as systemd is told
 //! * `reload`: SIGHUP
 //! * `log_tools`: `tickcast-server log`
 
 pub(crate) mod log_tools;
+mod manager;
 mod reload;
 mod signals;
 
@@ -17,13 +19,17 @@ use std::{
     time::Duration,
 };
 
+use manager::Manager;
 use signals::{Signal, Signals};
 use tickcast_server::{
     Endpoint, Listening, Server,
     config::{OnFailure, Settings},
     log::Log,
 };
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
 
 /// The exit code after a second signal, as of a program that SIGINT has ended.
 const NOW: i32 = 130;
@@ -55,7 +61,10 @@ fn live(settings: Settings, log: &Log) -> anyhow::Result<ExitCode> {
     let _ = server.metrics().log_dropped.set(log.dropped());
     server.log_filter_by(log.filter_by());
     greet(&server, &settings);
-    let code = runtime.block_on(until_the_end(&server, settings, &mut signals, log));
+    let mut manager = Manager::of_environment();
+    let end = until_the_end(&server, settings, &mut signals, log, &mut manager);
+    let code = runtime.block_on(end);
+    manager.stopping();
     // A failure while it drains is one as well.
     let failed = server.failed();
     let drained = drain(server)?;
@@ -101,13 +110,20 @@ async fn until_the_end(
     mut settings: Settings,
     signals: &mut Signals,
     log: &Log,
+    manager: &mut Manager,
 ) -> u8 {
+    let status = status(server);
+    manager.ready(&status);
     let mut failed = Box::pin(server.failed());
     let mut has_failed = false;
     loop {
         tokio::select! {
             signal = signals.next() => match signal {
-                Signal::Reload => reload::reload(&mut settings, log, server).await,
+                Signal::Reload => {
+                    manager.reloading();
+                    reload::reload(&mut settings, log, server).await;
+                    manager.ready(&status);
+                }
                 Signal::End(name) => {
                     tracing::info!("{name}: draining; send the signal again to exit now");
                     return if has_failed { FAILED } else { 0 };
@@ -121,7 +137,26 @@ async fn until_the_end(
                 }
                 tracing::error!("{failure}: the server stays, see /healthz");
             }
+            // A server that has lost a task for good is not alive, as /healthz says.
+            () = until_due(manager.alive_every()), if !has_failed => manager.alive(),
         }
+    }
+}
+
+/// What the service manager shows of it.
+fn status(server: &Server) -> String {
+    let endpoints = server
+        .listeners()
+        .iter()
+        .map(|one| one.endpoint.to_string());
+    format!("Listening on {}", endpoints.collect::<Vec<_>>().join(", "))
+}
+
+/// Completes after this time; never without one.
+async fn until_due(every: Option<Duration>) {
+    match every {
+        Some(every) => sleep(every).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -27,7 +27,8 @@ async fn exit_code(flags: &[&str], log: &Log) -> Option<u8> {
     let server = Server::start(settings.clone()).unwrap();
     let mut signals = Signals::new().unwrap();
     panic_in(&server, "shard-0");
-    let end = until_the_end(&server, settings, &mut signals, log);
+    let mut manager = Manager::default();
+    let end = until_the_end(&server, settings, &mut signals, log, &mut manager);
     let code = timeout(Duration::from_secs(3), end).await.ok();
     let down = spawn_blocking(move || server.shutdown());
     timeout(Duration::from_secs(30), down)

@@ -43,6 +43,7 @@ const MODULES: &[&str] = &[
     "tickcast_server::output::grafana",
     "tickcast_server::output::mqtt",
     "tickcast_server::output::thread",
+    "tickcast_server::program::manager",
     "tickcast_server::program::reload",
     "tickcast_server::program::signals",
     "tickcast_server::server",

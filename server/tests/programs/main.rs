@@ -31,6 +31,7 @@ mod promises;
 mod proxies;
 mod publish;
 mod rules;
+mod service_manager;
 mod shards;
 mod signals;
 mod slow_link;

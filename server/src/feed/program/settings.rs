@@ -97,6 +97,10 @@ impl fmt::Debug for Variable {
 /// The server's own settings, which are none of the program's.
 const OWN_PREFIX: &str = "TICKCAST_";
 
+/// What a service manager tells the server alone: sd_notify(3), sd_watchdog_enabled(3). The program
+/// must not say that the server is ready.
+const OF_SERVICE: &[&str] = &["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+
 const SHELL: &str = "sh";
 
 impl ProgramSettings {
@@ -150,7 +154,8 @@ impl ProgramSettings {
             command.current_dir(dir);
         }
         for (name, _) in env::vars_os() {
-            if name.to_string_lossy().starts_with(OWN_PREFIX) {
+            let text = name.to_string_lossy();
+            if text.starts_with(OWN_PREFIX) || OF_SERVICE.contains(&&*text) {
                 command.env_remove(name);
             }
         }
