@@ -94,6 +94,12 @@ impl Chain {
             for update in strip.updates() {
                 hash.update(update.bincode);
             }
+            for info in strip.topics() {
+                hash.update(&info.id.to_le_bytes());
+                for text in [&info.unit, &info.name, &info.state_class] {
+                    hash.update(text.as_deref().unwrap_or_default().as_bytes());
+                }
+            }
             for change in strip.statuses() {
                 hash.update(&change.topic.to_le_bytes());
                 hash.update(&[change.status as u8]);

@@ -27,6 +27,8 @@
 //! | `chain` | the checksum of everything read, and how far two nodes agree |
 //! | `feeds` | which member has each feed |
 //! | `book` | members, feeds and the epoch: which messages count |
+//! | `newest` | the newest value of each topic, for a node that begins with a checkpoint |
+//! | `checkpoint` | what a replica is after a message, as bytes and back |
 //! | `replica` | the book with the sequencer: one message in, strips out |
 //! | `outbox` | what a node has to write, until it reads it in the stream |
 //! | `beats` | when a node beats, and how long it waits for members that are silent |
@@ -38,11 +40,13 @@
 mod beats;
 mod book;
 mod chain;
+mod checkpoint;
 mod comparing;
 mod feeds;
 mod ids;
 mod item;
 mod message;
+mod newest;
 mod node;
 mod outbox;
 mod replica;
@@ -50,10 +54,12 @@ mod replica;
 pub use beats::{BEAT_EVERY, PATIENCE_BEATS};
 pub use book::{Book, Change, Ignored, MEMBERS_MAX, Member, Refusal};
 pub use chain::{AGREEMENT_MAX, Chain, Digest, Proof};
+pub use checkpoint::CHECKPOINT_MAX_BYTES;
 pub use comparing::Known;
 pub use feeds::{FEEDS_MAX, Feeds};
 pub use ids::{MemberId, Sequence};
 pub use message::{Begins, Body, Join, MESSAGE_MAX_BYTES, Message, MessageError, NAME_MAX_BYTES};
+pub use newest::Newest;
 pub use node::{Event, Node, NodeSettings, Read, ReadError};
 pub use outbox::{Offered, RESEND_AFTER, WAITING_MAX_BYTES, WINDOW_MAX};
 pub use replica::{Applied, Delivered, Replica};

@@ -143,13 +143,19 @@ pub(crate) fn append<T: Encode>(value: &T, out: &mut Vec<u8>) {
 
 /// Takes a value from the front of the bytes, and returns it with its length.
 pub(crate) fn take<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), MessageError> {
-    const LIMIT: usize = MESSAGE_MAX_BYTES * DECODE_LIMIT_FACTOR;
     if bytes.len() > MESSAGE_MAX_BYTES {
         let length = bytes.len();
         return Err(MessageError::Unreadable(format!(
             "{length} bytes (limit {MESSAGE_MAX_BYTES})"
         )));
     }
+    take_up_to::<_, { MESSAGE_MAX_BYTES * DECODE_LIMIT_FACTOR }>(bytes)
+}
+
+/// Takes a value that needs at most `LIMIT` bytes of memory.
+pub(crate) fn take_up_to<T: Decode<()>, const LIMIT: usize>(
+    bytes: &[u8],
+) -> Result<(T, usize), MessageError> {
     let limited = bincode::config::standard().with_limit::<LIMIT>();
     let taken = bincode::decode_from_slice(bytes, limited);
     taken.map_err(|error| MessageError::Unreadable(error.to_string()))

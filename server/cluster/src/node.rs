@@ -12,7 +12,6 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tickcast_core::{
-    sequencer::Sequencer,
     tape::Strip,
     work::{HistoryAnswer, HistoryQuestion, Work},
 };
@@ -139,16 +138,21 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node that has read nothing. `known` is what it had read in an earlier life.
-    pub fn new(settings: NodeSettings, sequencer: Sequencer, known: Option<Known>) -> Self {
+    /// A node that reads on where the replica has stopped. `known` is what it had read in an
+    /// earlier life.
+    pub fn new(settings: NodeSettings, replica: Replica, known: Option<Known>) -> Self {
+        let mut comparing = known.map(Comparing::new);
+        if let Some(comparing) = &mut comparing {
+            comparing.note(replica.chain(), replica.position());
+        }
         let mut node = Self {
             id: MemberId(0),
             settings,
             lives: 0,
-            replica: Replica::new(sequencer),
+            replica,
             outbox: Outbox::default(),
             stage: Stage::Reading,
-            comparing: known.map(Comparing::new),
+            comparing,
             is_at_end: false,
             beats: Beats::default(),
             progress: Duration::ZERO,

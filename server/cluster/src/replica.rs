@@ -13,9 +13,11 @@ use tickcast_protocol::message::{Position, TimeNs};
 use crate::{
     book::{Book, Change, Ignored, Member},
     chain::Chain,
+    checkpoint::Checkpoint,
     ids::Sequence,
     item::Item,
-    message::{Body, Message},
+    message::{Body, Message, MessageError},
+    newest::Newest,
 };
 
 /// A message as the stream delivers it.
@@ -51,6 +53,7 @@ pub struct Replica {
     first_ns: Option<TimeNs>,
     /// The latest time of the messages so far.
     time_ns: TimeNs,
+    newest: Newest,
     /// Updates of feeds whose member did not have the feed any more.
     fenced: u64,
 }
@@ -65,8 +68,48 @@ impl Replica {
             chain: Chain::default(),
             first_ns: None,
             time_ns: TimeNs::MIN,
+            newest: Newest::default(),
             fenced: 0,
         }
+    }
+
+    /// A replica that goes on from a checkpoint, with the newest values there. The sequencer must
+    /// be as for [`new`](Self::new).
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are no checkpoint.
+    pub fn resume(mut sequencer: Sequencer, bytes: &[u8]) -> Result<Self, MessageError> {
+        let checkpoint = Checkpoint::decode(bytes)?;
+        let mut replica = Self {
+            book: checkpoint.book,
+            chain: checkpoint.chain,
+            first_ns: checkpoint.first_ns,
+            time_ns: checkpoint.time_ns,
+            newest: checkpoint.newest,
+            ..Self::new(Sequencer::new(0))
+        };
+        sequencer.resume(&checkpoint.sequencer, replica.now());
+        replica.sequencer = sequencer;
+        Ok(replica)
+    }
+
+    /// Everything that the next strips depend on, and the newest values.
+    pub fn checkpoint(&self) -> Vec<u8> {
+        let checkpoint = Checkpoint {
+            book: self.book.clone(),
+            chain: self.chain.clone(),
+            first_ns: self.first_ns,
+            time_ns: self.time_ns,
+            newest: self.newest.clone(),
+            sequencer: self.sequencer.snapshot(),
+        };
+        checkpoint.encode()
+    }
+
+    /// The newest values of all topics.
+    pub fn newest(&self) -> &Newest {
+        &self.newest
     }
 
     /// Members, feeds and the epoch.
@@ -148,6 +191,7 @@ impl Replica {
         while let Some(strip) = self.sequencer.take_strip() {
             strips.push(strip);
         }
+        strips.iter().for_each(|strip| self.newest.apply(strip));
         let made = strips.iter().map(|strip| &**strip);
         self.chain.push(sequence, self.time_ns, bytes, made);
         Applied { result, strips }

@@ -250,7 +250,7 @@ impl One {
             seed: 3,
         };
         Self {
-            node: Node::new(settings, Sequencer::new(10), None),
+            node: Node::new(settings, Replica::new(Sequencer::new(10)), None),
             sequence: 0,
             now: Duration::ZERO,
         }

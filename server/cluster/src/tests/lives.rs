@@ -18,6 +18,7 @@ enum Step {
     Disconnect(usize),
     Delay(usize),
     Haunt,
+    Checkpoint(usize),
     Kill(usize),
     Shorten(usize, bool),
 }
@@ -39,7 +40,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => node().prop_map(Step::Disconnect),
         1 => node().prop_map(Step::Delay),
         2 => Just(Step::Haunt),
-        1 => node().prop_map(Step::Kill),
+        2 => node().prop_map(Step::Checkpoint),
+        2 => node().prop_map(Step::Kill),
         1 => (1..30usize, any::<bool>()).prop_map(|(back, clears)| Step::Shorten(back, clears)),
     ]
 }
@@ -58,6 +60,7 @@ fn carry_out(world: &mut World, step: &Step) {
         Step::Disconnect(node) => world.disconnect(node),
         Step::Delay(node) => world.delay(node),
         Step::Haunt => world.haunt(),
+        Step::Checkpoint(node) => world.checkpoint(node),
         Step::Kill(node) => world.kill(node),
         Step::Shorten(back, clears) => world.shorten(back, clears),
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -9,18 +10,18 @@ use smallvec::smallvec;
 use tickcast_core::{
     sequencer::{
         Sequencer,
-        liveness::{Expected, Liveness, LivenessSettings, SilenceRule},
+        liveness::{Expected, Liveness, LivenessSettings, SilenceRule, WillRule},
     },
-    work::{Ack, NewUpdate, Submission, Work},
+    work::{Ack, NewUpdate, Submission, TopicFacts, Work},
 };
 use tickcast_protocol::{
     codec::decode_update_bincode,
-    message::{Epoch, Position, TimeNs},
+    message::{Epoch, Position, Quality, TimeNs},
     topic::{Filter, Topic},
     value::Value,
 };
 
-use crate::{Delivered, Digest, Event, Known, Node, NodeSettings, Offered};
+use crate::{Delivered, Digest, Event, Known, Node, NodeSettings, Offered, Replica};
 
 /// The feeds that every node can run.
 pub(super) const FEEDS: [&str; 2] = ["left", "right"];
@@ -67,6 +68,8 @@ pub(super) struct World {
     /// The digest and the position after each message, as the first node that read it has them.
     made: Vec<(Digest, Position)>,
     pub(super) places: Vec<Place>,
+    /// Checkpoints of the stream as it is.
+    checkpoints: Vec<Vec<u8>>,
     /// What dead nodes have written and the stream has not taken yet.
     ghosts: VecDeque<Vec<u8>>,
     /// Everything that was ever written.
@@ -80,14 +83,20 @@ pub(super) struct World {
 }
 
 fn sequencer() -> Sequencer {
-    let rule = SilenceRule {
-        filter: Filter::new("feed/#").unwrap(),
-        expect_every: Expected::Every(Duration::from_secs(2)),
+    let rule = |filter, expect_every| SilenceRule {
+        filter: Filter::new(filter).unwrap(),
+        expect_every,
         dead_after: Some(Duration::from_secs(20)),
     };
+    let will = WillRule {
+        topic: Filter::new("will/+").unwrap(),
+        dead_if: "gone".to_owned(),
+        topics: Filter::new("client/+/#").unwrap(),
+    };
+    let every = Expected::Every(Duration::from_secs(2));
     let settings = LivenessSettings {
-        silence: vec![rule],
-        wills: Vec::new(),
+        silence: vec![rule("feed/#", every), rule("client/#", Expected::Learned)],
+        wills: vec![will],
     };
     Sequencer::new(1000).with_liveness(Liveness::new(settings))
 }
@@ -97,16 +106,21 @@ fn reading(topic: &str, value: u64) -> NewUpdate {
 }
 
 impl Place {
-    fn new(index: usize, life: u64, known: Option<Known>) -> Self {
+    /// A node that begins with a checkpoint, if there is one.
+    fn new(index: usize, life: u64, known: Option<Known>, checkpoint: Option<&[u8]>) -> Self {
         let settings = NodeSettings {
             node: format!("node {index}"),
             feeds: FEEDS.map(str::to_owned).to_vec(),
             rules: 7,
             seed: 1_000 * (index as u64 + 1) + life,
         };
+        let replica = match checkpoint {
+            Some(bytes) => Replica::resume(sequencer(), bytes).unwrap(),
+            None => Replica::new(sequencer()),
+        };
         Self {
-            node: Node::new(settings, sequencer(), known.clone()),
-            read: 0,
+            read: replica.chain().last().sequence as usize,
+            node: Node::new(settings, replica, known.clone()),
             wire: VecDeque::new(),
             last: None,
             runs: [false; FEEDS.len()],
@@ -130,7 +144,10 @@ impl World {
         Self {
             stream: Vec::new(),
             made: Vec::new(),
-            places: (0..nodes).map(|index| Place::new(index, 0, None)).collect(),
+            places: (0..nodes)
+                .map(|index| Place::new(index, 0, None, None))
+                .collect(),
+            checkpoints: Vec::new(),
             ghosts: VecDeque::new(),
             written: Vec::new(),
             now: Duration::ZERO,
@@ -161,7 +178,25 @@ impl World {
     pub(super) fn publish(&mut self, index: usize) {
         self.count += 1;
         let life = self.places[index].life;
-        let update = reading(&format!("client/{index}/{life}"), self.count);
+        let mut update = reading(&format!("client/{index}/{life}"), self.count);
+        let other = Topic::new(&format!("client/{}/{}", self.count % 3, self.count % 4)).unwrap();
+        match self.count % 16 {
+            0 => update.unit = Some(Arc::from(format!("u{}", self.count % 3))),
+            1 => {
+                let facts = TopicFacts {
+                    name: Some(Arc::from(format!("n{}", self.count % 5))),
+                    ..TopicFacts::default()
+                };
+                update.facts = Some(Box::new([(other, facts)]));
+            }
+            2 | 3 => {
+                let says = if self.count % 16 == 2 { "gone" } else { "here" };
+                let topic = Topic::new(&format!("will/{index}")).unwrap();
+                update = NewUpdate::live(topic, Value::Text(says.to_owned()));
+            }
+            4 => update.quality = Quality::Historical,
+            _ => {}
+        }
         let ack = Ack {
             shard: index,
             connection: 1,
@@ -288,7 +323,10 @@ impl World {
                 for ack in strip.acks() {
                     assert_eq!(ack.ack.shard, index);
                     let value = u64::from(ack.ack.id.unwrap());
-                    place.acked.push((value, ack.result.unwrap()));
+                    // Wills have no number.
+                    if !matches!(value % 16, 2 | 3) {
+                        place.acked.push((value, ack.result.unwrap()));
+                    }
                 }
             }
             for event in read.events {
@@ -306,6 +344,17 @@ impl World {
         }
     }
 
+    /// A node makes a checkpoint, unless the stream has changed and it does not know yet.
+    pub(super) fn checkpoint(&mut self, index: usize) {
+        let Place {
+            node, read, last, ..
+        } = &self.places[index];
+        let is_of_stream = read.checked_sub(1).map(|last| self.stream.get(last));
+        if is_of_stream.is_some_and(|stored| stored == last.as_ref()) {
+            self.checkpoints.push(node.replica().checkpoint());
+        }
+    }
+
     /// The process of a node ends, and starts again.
     pub(super) fn kill(&mut self, index: usize) {
         let place = &mut self.places[index];
@@ -315,7 +364,11 @@ impl World {
 
     fn begin_again(&mut self, index: usize) {
         let place = &mut self.places[index];
-        let mut fresh = Place::new(index, place.life + 1, place.mark());
+        let checkpoint = self.checkpoints.last().map(Vec::as_slice);
+        let mut fresh = Place::new(index, place.life + 1, place.mark(), checkpoint);
+        if let Some(last) = fresh.read.checked_sub(1) {
+            fresh.last = Some(self.stream[last].clone());
+        }
         fresh.acked = std::mem::take(&mut place.acked);
         *place = fresh;
     }
@@ -342,6 +395,10 @@ impl World {
             }
         }
         self.ghosts.clear();
+        self.checkpoints.retain(|bytes| {
+            let replica = Replica::resume(sequencer(), bytes).unwrap();
+            replica.chain().last().sequence <= length as u64
+        });
         self.stream.truncate(length);
         self.made.truncate(length);
         for index in 0..self.places.len() {
@@ -391,6 +448,10 @@ impl World {
             assert_eq!(book.members().len(), self.places.len(), "no ghost is left");
             assert!(book.feeds().all().all(|(_, owner)| owner.is_some()));
         }
+        let newest = self.places[0].node.replica().newest();
+        for place in &self.places {
+            assert_eq!(place.node.replica().newest(), newest);
+        }
         let lineage = books[0].lineage().unwrap();
         for Loss { epoch, kept } in &self.losses {
             let told = lineage.kept(*epoch);
@@ -404,7 +465,7 @@ impl World {
 
     /// What is on the tape, as a node that comes later reads it.
     fn check_updates(&self) {
-        let mut place = Place::new(99, 0, None);
+        let mut place = Place::new(99, 0, None, None);
         let mut values: BTreeMap<String, Vec<u64>> = BTreeMap::new();
         let mut names = Vec::new();
         let mut next = 1;
@@ -419,18 +480,21 @@ impl World {
             let last = place.node.replica().chain().last();
             assert_eq!(last.digest, self.made[sequence as usize - 1].0);
             for strip in read.strips {
-                names.extend(strip.topics().iter().map(|info| info.topic.to_string()));
+                for info in strip.topics() {
+                    if info.id as usize == names.len() {
+                        names.push(info.topic.to_string());
+                    }
+                }
                 for update in strip.updates() {
                     assert_eq!(update.position, next);
                     next += 1;
                     let decoded = decode_update_bincode(update.bincode).unwrap();
                     assert!(time_ns <= decoded.ingest_time_ns, "time goes back");
                     time_ns = decoded.ingest_time_ns;
-                    let Value::Reading(value) = decoded.value else {
-                        panic!("{decoded:?}");
-                    };
                     let name = names[update.topic as usize].clone();
-                    values.entry(name).or_default().push(value as u64);
+                    if let Value::Reading(value) = decoded.value {
+                        values.entry(name).or_default().push(value as u64);
+                    }
                 }
             }
         }

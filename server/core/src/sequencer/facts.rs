@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use bincode::{Decode, Encode};
 use hashbrown::HashMap;
 use tickcast_protocol::{
     message::{TopicId, TopicInfo},
@@ -36,6 +37,13 @@ pub struct Facts {
     /// Of topics that have none yet.
     waiting: HashMap<Topic, TopicFacts>,
     left_out: u64,
+}
+
+/// The facts of all topics as data.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(super) struct FactsSnapshot {
+    told: Vec<Option<TopicFacts>>,
+    waiting: Vec<(Topic, TopicFacts)>,
 }
 
 impl Facts {
@@ -98,6 +106,34 @@ impl Facts {
         let index = id as usize;
         self.told.grow_to(index + 1, || None);
         self.told[index].get_or_insert_default()
+    }
+
+    /// All of it as data: what is told about each topic with a value, and about the others by name.
+    pub(super) fn snapshot(&self) -> FactsSnapshot {
+        let mut waiting: Vec<_> = self.waiting.iter().collect();
+        waiting.sort_unstable_by_key(|(topic, _)| topic.as_str());
+        let owned = waiting
+            .into_iter()
+            .map(|(topic, facts)| (topic.clone(), facts.clone()));
+        FactsSnapshot {
+            told: self
+                .told
+                .iter()
+                .map(|told| told.as_deref().cloned())
+                .collect(),
+            waiting: owned.collect(),
+        }
+    }
+
+    /// Goes on with what others knew.
+    pub(super) fn resume(&mut self, snapshot: &FactsSnapshot) {
+        for told in &snapshot.told {
+            self.told.push(told.clone().map(Box::new));
+        }
+        if !snapshot.waiting.is_empty() {
+            self.waiting.reserve(FACTS_WAITING_MAX);
+        }
+        self.waiting.extend(snapshot.waiting.iter().cloned());
     }
 
     /// The unit of an update, unless it is too long.

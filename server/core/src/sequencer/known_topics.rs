@@ -71,9 +71,14 @@ impl KnownTopics {
             .find(hash, |id| self.topics[id as usize].0 == *name)
     }
 
-    /// Adds the next topic as it was, with the number of its updates.
-    pub(super) fn restore(&mut self, name: Topic, seq: Seq) {
-        let id = self.add(name, None);
+    /// The topics in the order of their ids.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Topic, &KnownTopic)> {
+        self.topics.iter().map(|(name, known)| (name, known))
+    }
+
+    /// Adds the next topic as it was, with its unit and the number of its updates.
+    pub(super) fn restore(&mut self, name: Topic, unit: Option<Arc<str>>, seq: Seq) {
+        let id = self.add(name, unit);
         self.topics[id as usize].1.seq = seq;
     }
 

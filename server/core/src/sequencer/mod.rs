@@ -8,6 +8,7 @@
 //! * `known_topics`: the topics so far, by name
 //! * `history`: the recent past of each topic, for charts
 //! * `liveness`: which topics are live, stale or dead
+//! * `snapshot`: all of it as data, for another server that goes on with it
 //! * `new_topics`: how many topics a client may introduce
 //!
 //! The sequencer knows the tape and the [`work`](crate::work) types. It knows no shard, no
@@ -18,6 +19,7 @@ mod history;
 mod known_topics;
 pub mod liveness;
 mod new_topics;
+mod snapshot;
 
 use std::sync::Arc;
 
@@ -42,6 +44,7 @@ use crate::{
 pub use facts::{FACTS_WAITING_MAX, NAME_MAX_BYTES, STATE_CLASS_MAX_BYTES, UNIT_MAX_BYTES};
 pub use history::{HISTORY_ANSWER_MAX_BYTES, HISTORY_ANSWER_MAX_UPDATES, History, HistorySettings};
 pub use new_topics::NewTopicLimits;
+pub use snapshot::SequencerSnapshot;
 
 pub use crate::tape::STRIP_MAX_BYTES;
 
@@ -122,7 +125,8 @@ impl Sequencer {
     /// [`push`](Self::push).
     pub fn restore(&mut self, restored: &Restored, now: Now) {
         for topic in &restored.topics {
-            self.topics.restore(topic.info.topic.clone(), topic.seq);
+            self.topics
+                .restore(topic.info.topic.clone(), None, topic.seq);
             self.facts.restore(&topic.info);
             self.liveness.restore(topic, now);
         }

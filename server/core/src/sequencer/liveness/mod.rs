@@ -15,8 +15,10 @@
 //!
 //! * this file: [`Liveness`], which follows every topic
 //! * `rules`: the rules that an operator writes
+//! * `snapshot`: all of it as data, for another server that goes on with it
 
 mod rules;
+mod snapshot;
 
 use std::{
     cmp::Reverse,
@@ -24,6 +26,7 @@ use std::{
     time::Duration,
 };
 
+use bincode::{Decode, Encode};
 use rules::{levels, wildcards};
 use tickcast_protocol::{
     message::{Quality, Status, TopicId},
@@ -38,6 +41,8 @@ use crate::{
     tape::StatusChange,
     work::{FeedId, NewUpdate},
 };
+
+pub(super) use snapshot::LivenessSnapshot;
 
 pub use rules::{Expected, LivenessSettings, SilenceRule, WillRule};
 
@@ -62,7 +67,7 @@ const LEARNED_GROWTH_MAX: f32 = 2.0;
 /// have sent again by then, and a value of a source that is gone is not taken for a fresh one.
 pub const RESTORED_SILENCE_MAX: Duration = Duration::from_mins(1);
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
 struct Tracked {
     /// Uptime of the last live update; before the first one, of the topic's introduction.
     heard: Duration,

@@ -1,0 +1,52 @@
+//! A checkpoint: what a replica is after a message. A node that begins with one reads the stream
+//! from there on, and is then equal to the nodes that have read all of it.
+
+use bincode::{Decode, Encode};
+use tickcast_core::sequencer::SequencerSnapshot;
+use tickcast_protocol::message::TimeNs;
+
+use crate::{
+    book::Book,
+    chain::Chain,
+    message::{MessageError, append, take_up_to},
+    newest::Newest,
+};
+
+/// The version of the format.
+const VERSION: u8 = 1;
+
+/// Maximum memory that a checkpoint may take: a million topics with values of 200 bytes.
+pub const CHECKPOINT_MAX_BYTES: usize = 512 * 1024 * 1024;
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(crate) struct Checkpoint {
+    pub(crate) book: Book,
+    pub(crate) chain: Chain,
+    pub(crate) first_ns: Option<TimeNs>,
+    pub(crate) time_ns: TimeNs,
+    pub(crate) newest: Newest,
+    pub(crate) sequencer: SequencerSnapshot,
+}
+
+impl Checkpoint {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        append(self, &mut bytes);
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
+        match bytes.split_first() {
+            Some((&VERSION, rest)) => {
+                let (checkpoint, length) = take_up_to::<_, CHECKPOINT_MAX_BYTES>(rest)?;
+                match rest.len() - length {
+                    0 => Ok(checkpoint),
+                    more => Err(MessageError::Unreadable(format!("{more} trailing bytes"))),
+                }
+            }
+            Some((&version, _)) => Err(MessageError::Version(version)),
+            None => Err(MessageError::Unreadable("no bytes".to_owned())),
+        }
+    }
+}
