@@ -8,7 +8,7 @@ use tickcast_protocol::message::TimeNs;
 use crate::{
     book::Book,
     chain::Chain,
-    message::{MessageError, append, take_up_to},
+    message::{MessageError, all_of, take_up_to, versioned},
     newest::Newest,
 };
 
@@ -31,22 +31,10 @@ pub(crate) struct Checkpoint {
 
 impl Checkpoint {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
-        append(self, &mut bytes);
-        bytes
+        versioned(VERSION, self)
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
-        match bytes.split_first() {
-            Some((&VERSION, rest)) => {
-                let (checkpoint, length) = take_up_to::<_, CHECKPOINT_MAX_BYTES>(rest)?;
-                match rest.len() - length {
-                    0 => Ok(checkpoint),
-                    more => Err(MessageError::Unreadable(format!("{more} trailing bytes"))),
-                }
-            }
-            Some((&version, _)) => Err(MessageError::Version(version)),
-            None => Err(MessageError::Unreadable("no bytes".to_owned())),
-        }
+        all_of(VERSION, bytes, take_up_to::<_, CHECKPOINT_MAX_BYTES>)
     }
 }

@@ -109,9 +109,7 @@ pub enum MessageError {
 impl Message {
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
-        append(self, &mut bytes);
-        bytes
+        versioned(VERSION, self)
     }
 
     /// A message of its bytes.
@@ -120,17 +118,33 @@ impl Message {
     ///
     /// If they are of another version, too long, cut off, or followed by others.
     pub fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
-        match bytes.split_first() {
-            None => Err(MessageError::Unreadable("no bytes".to_owned())),
-            Some((&VERSION, rest)) => {
-                let (message, length) = take(rest)?;
-                match rest.len() - length {
-                    0 => Ok(message),
-                    more => Err(MessageError::Unreadable(format!("{more} trailing bytes"))),
-                }
+        all_of(VERSION, bytes, take)
+    }
+}
+
+/// A version, and a value after it.
+pub(crate) fn versioned<T: Encode>(version: u8, value: &T) -> Vec<u8> {
+    let mut bytes = vec![version];
+    append(value, &mut bytes);
+    bytes
+}
+
+/// The value after a version, which `take` takes: it must be all that there is.
+pub(crate) fn all_of<T>(
+    version: u8,
+    bytes: &[u8],
+    take: impl FnOnce(&[u8]) -> Result<(T, usize), MessageError>,
+) -> Result<T, MessageError> {
+    match bytes.split_first() {
+        None => Err(MessageError::Unreadable("no bytes".to_owned())),
+        Some((&found, rest)) if found == version => {
+            let (value, length) = take(rest)?;
+            match rest.len() - length {
+                0 => Ok(value),
+                more => Err(MessageError::Unreadable(format!("{more} trailing bytes"))),
             }
-            Some((&version, _)) => Err(MessageError::Version(version)),
         }
+        Some((&found, _)) => Err(MessageError::Version(found)),
     }
 }
 
