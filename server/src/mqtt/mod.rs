@@ -18,6 +18,10 @@ mod transport;
 mod url;
 mod version;
 
+use std::time::Duration;
+
+use tickcast_protocol::backoff::{BackoffPolicy, Jitter};
+
 pub(crate) use client::{ClientError, Incoming, MqttClient};
 pub(crate) use endings::Endings;
 pub(crate) use packet::{Outgoing, Publish, Skipped, Will};
@@ -26,3 +30,13 @@ pub(crate) use publishing::{MakeWill, Publisher};
 pub(crate) use settings::ClientSettings;
 pub use url::{HIDDEN, MqttUrl, Scheme, Secret};
 pub use version::MqttVersion;
+
+/// When to connect again. Brokers restart quickly, and after a repair a client should be back soon.
+/// Half of each wait is random, so that the clients of a broker do not all come back at once. Two
+/// clients with the same id, which throw each other out, never have a good connection.
+pub(crate) const RECONNECT: BackoffPolicy = BackoffPolicy {
+    first_bound: Duration::from_millis(250),
+    max_bound: Duration::from_secs(15),
+    reset_after: Duration::from_secs(10),
+    jitter: Jitter::Equal,
+};

@@ -1,11 +1,13 @@
 //! Pushes values to Grafana Live, as lines over HTTP.
 
-use std::{path::PathBuf, pin::pin, rc::Rc, time::Duration};
+use std::{path::Path, pin::pin, rc::Rc, time::Duration};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use tickcast_protocol::{backoff::Backoff, codec::decode_update_bincode, websocket};
+use tickcast_protocol::{
+    backoff::Backoff, codec::decode_update_bincode, token_file::read_token, websocket,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::{AbortHandle, spawn_blocking, spawn_local},
@@ -15,9 +17,12 @@ use tokio::{
 use super::{
     lines,
     settings::GrafanaTarget,
-    shared::{END_MAX, RECONNECT, Shared},
+    shared::{END_MAX, Shared},
 };
-use crate::tls::{ClientTls, TlsClient};
+use crate::{
+    mqtt::RECONNECT,
+    tls::{ClientTls, TlsClient},
+};
 
 /// Bytes of lines in one request, about: some thousand values.
 const BATCH_MAX_BYTES: usize = 128 * 1024;
@@ -31,9 +36,6 @@ const REQUEST_MAX: Duration = Duration::from_secs(10);
 /// Longest answer that is read, and the part of it that is logged.
 const ANSWER_MAX_BYTES: usize = 16 * 1024;
 const ANSWER_SHOWN_CHARS: usize = 200;
-
-/// Longest file of a token.
-const TOKEN_MAX_BYTES: usize = 4096;
 
 /// An output to Grafana.
 pub(super) struct GrafanaOutput {
@@ -78,6 +80,7 @@ impl GrafanaOutput {
     /// Pushes until `stop` completes, and then what is left.
     pub(super) async fn run(&mut self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
+        // It comes back as soon as a broker does.
         let mut backoff = Backoff::new(RECONNECT);
         let mut connected_at = Instant::now();
         self.lose();
@@ -204,7 +207,7 @@ impl GrafanaOutput {
         let authorization = match self.target.token_file.clone() {
             Some(path) => {
                 // A file may be on a disk that does not answer.
-                let token = spawn_blocking(move || read_token(&path)).await;
+                let token = spawn_blocking(move || authorization(&path)).await;
                 Some(token.map_err(|error| error.to_string())??)
             }
             None => None,
@@ -269,19 +272,11 @@ fn closed(error: hyper::Error) -> String {
 }
 
 /// The value of the header with the token.
-fn read_token(path: &PathBuf) -> Result<header::HeaderValue, String> {
-    let shown = path.display();
-    let text = std::fs::read_to_string(path);
-    let text = text.map_err(|error| format!("token_file: cannot read {shown}: {error}"))?;
-    let token = text.trim();
-    if token.is_empty() || token.len() > TOKEN_MAX_BYTES {
-        let bytes = token.len();
-        return Err(format!(
-            "token_file: {shown} has a token of {bytes} bytes (1 to {TOKEN_MAX_BYTES})"
-        ));
-    }
-    let mut value = header::HeaderValue::from_str(&format!("Bearer {token}"))
-        .map_err(|_| format!("token_file: {shown} has a character that no token has"))?;
+fn authorization(path: &Path) -> Result<header::HeaderValue, String> {
+    let in_file = |reason: String| format!("token_file: {reason}");
+    let token = read_token(path).map_err(in_file)?;
+    let value = header::HeaderValue::from_str(&format!("Bearer {}", token.secret()));
+    let mut value = value.map_err(|error| in_file(error.to_string()))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -20,12 +20,12 @@ use super::{
     newest::{Next, Slot},
     payload::payload,
     settings::MqttTarget,
-    shared::{END_MAX, RECONNECT, Shared},
+    shared::{END_MAX, Shared},
 };
 use crate::{
     mqtt::{
         ClientError, ClientSettings, Endings, Incoming, MakeWill, MqttClient, Outgoing, Publish,
-        Publisher, Will,
+        Publisher, RECONNECT, Will,
     },
     tls::ClientTls,
 };

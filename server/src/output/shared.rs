@@ -2,19 +2,10 @@
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
-use tickcast_protocol::backoff::{BackoffPolicy, Jitter};
 use tokio::{sync::Notify, time::Instant};
 
 use super::newest::Newest;
 use crate::{clock::Clock, metrics::OutputMetrics};
-
-/// When to connect again. Half of each wait is random, so that outputs do not come back together.
-pub(super) const RECONNECT: BackoffPolicy = BackoffPolicy {
-    first_bound: Duration::from_millis(250),
-    max_bound: Duration::from_secs(15),
-    reset_after: Duration::from_secs(10),
-    jitter: Jitter::Equal,
-};
 
 /// Longest time at the end of the server for the last values.
 pub(super) const END_MAX: Duration = Duration::from_secs(2);

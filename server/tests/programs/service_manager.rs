@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tickcast_server_testkit::{DEADLINE, command, soon};
+use tickcast_server_testkit::{DEADLINE, command, signal, soon};
 use tokio::{process::Child, task::spawn_blocking};
 
 /// A service manager with a socket for one service.
@@ -45,14 +45,6 @@ impl Manager {
         });
         told.await.unwrap()
     }
-
-    async fn signal(&self, name: &str) {
-        let id = self.service.id().unwrap().to_string();
-        let kill = tokio::process::Command::new("kill")
-            .args(["-s", name, &id])
-            .status();
-        assert!(kill.await.unwrap().success());
-    }
 }
 
 #[tokio::test]
@@ -66,14 +58,14 @@ async fn a_service_manager_is_told_of_start_reload_and_end() {
         ready.starts_with("READY=1\nSTATUS=Listening on 127.0.0.1:"),
         "{ready}"
     );
-    manager.signal("HUP").await;
+    signal(&manager.service, "HUP").await;
     let reloading = manager.told().await;
     let us = reloading
         .strip_prefix("RELOADING=1\nMONOTONIC_USEC=")
         .unwrap();
     assert!(us.parse::<u64>().unwrap() > 0);
     assert_eq!(manager.told().await, ready);
-    manager.signal("TERM").await;
+    signal(&manager.service, "TERM").await;
     assert_eq!(manager.told().await, "STOPPING=1\nSTATUS=Draining");
     let status = soon("it ends", manager.service.wait()).await.unwrap();
     assert!(status.success(), "{status}");

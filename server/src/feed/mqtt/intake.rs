@@ -2,10 +2,7 @@
 
 use std::{collections::HashSet, mem::take, time::Duration};
 
-use tickcast_protocol::{
-    backoff::{Backoff, BackoffPolicy, Jitter},
-    message::Quality,
-};
+use tickcast_protocol::{backoff::Backoff, message::Quality};
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -18,17 +15,7 @@ use super::{
 use crate::{
     feed::{decode::Decoder, handover::Handover, sparkplug::is_own_filter},
     metrics::FeedState,
-    mqtt::{ClientError, Endings, Incoming, MqttClient, Publish, Skipped},
-};
-
-/// When to connect again. Brokers restart quickly, and after a repair the feed should be back soon.
-/// Half of each wait is random, so that the clients of a broker do not all come back at once. Two
-/// clients with the same id, which throw each other out, never have a good connection.
-const RECONNECT: BackoffPolicy = BackoffPolicy {
-    first_bound: Duration::from_millis(250),
-    max_bound: Duration::from_secs(15),
-    reset_after: Duration::from_secs(10),
-    jitter: Jitter::Equal,
+    mqtt::{ClientError, Endings, Incoming, MqttClient, Publish, RECONNECT, Skipped},
 };
 
 /// Longest time for which the feed holds the broker back, and for which the answer to a ping may be

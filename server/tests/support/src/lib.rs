@@ -23,5 +23,5 @@ pub mod gate;
 pub mod paced;
 pub mod proxy;
 
-pub use program::{Program, command};
+pub use program::{Program, command, signal};
 pub use waiting::{DEADLINE, STEP, soon, until};

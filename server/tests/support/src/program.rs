@@ -59,6 +59,15 @@ fn executable() -> PathBuf {
     })
 }
 
+/// Sends a program a signal, such as `KILL`.
+pub async fn signal(child: &Child, name: &str) {
+    let id = child.id().expect("it runs").to_string();
+    let status = Command::new("sh")
+        .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
+        .status();
+    assert!(status.await.expect("sh is there").success());
+}
+
 impl Program {
     /// Starts it on a free port, and waits until it listens.
     pub async fn start(arguments: &[&str]) -> Self {
@@ -211,11 +220,7 @@ impl Program {
 
     /// Sends it a signal, such as `KILL`.
     pub async fn signal(&self, name: &str) {
-        let id = self.child.id().expect("it runs").to_string();
-        let status = Command::new("sh")
-            .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
-            .status();
-        assert!(status.await.expect("sh is there").success());
+        signal(&self.child, name).await;
     }
 
     /// Kills it, as a crash would.
