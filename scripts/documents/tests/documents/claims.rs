@@ -45,7 +45,7 @@ const CLAIMS: [(&str, &str, &str, &str); 45] = [
     (
         "docs/operations.md",
         "retries after 250 ms at first and after 15 s at most",
-        "server/src/feed/mqtt/intake.rs",
+        "server/src/mqtt/mod.rs",
         "first_bound: Duration::from_millis(250),\n    max_bound: Duration::from_secs(15),",
     ),
     (
