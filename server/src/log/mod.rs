@@ -12,12 +12,16 @@
 //!
 //! * this file: [`Log`], which the program starts first
 //! * `queue`: the lines that wait
+//! * `format`: how a line is written
+//! * `json`: lines as JSON
 //! * `writer`: the thread that writes them
 //! * `panics`: a panic is a line of the log, too
 //! * `limit`: how many lines a source may cause
 //!
 //! This room knows no other room. A program that embeds the server has its own log.
 
+mod format;
+mod json;
 pub(crate) mod limit;
 mod panics;
 mod queue;
@@ -25,10 +29,17 @@ mod writer;
 
 use std::{io, sync::Arc};
 
+pub use format::LogFormat;
+use json::Json;
 use queue::Queue;
 use tickcast_core::stats::Number;
+use tracing::Level;
 use tracing_subscriber::{
-    EnvFilter, Registry, filter::ParseError, fmt, layer::SubscriberExt, reload,
+    EnvFilter, Layer, Registry,
+    filter::ParseError,
+    fmt,
+    layer::{Layered, SubscriberExt},
+    reload,
     util::SubscriberInitExt,
 };
 
@@ -54,17 +65,22 @@ pub enum LogError {
 pub struct Log {
     queue: Arc<Queue>,
     filter: reload::Handle<EnvFilter, Registry>,
+    format: LogFormat,
 }
 
+/// What the layer that writes is on top of.
+type Filtered = Layered<reload::Layer<EnvFilter, Registry>, Registry>;
+
 impl Log {
-    /// Starts the log on standard error. `filter` is the setting `log`; `colors` is for terminals.
+    /// Starts the log on standard error. `filter` is the setting `log`, `format` is `log_format`;
+    /// `colors` is for texts on terminals.
     ///
     /// # Errors
     ///
     /// If the filter is wrong, the thread cannot start, or the process has another log.
-    pub fn start(filter: &str, colors: bool) -> Result<Self, LogError> {
+    pub fn start(filter: &str, format: LogFormat, colors: bool) -> Result<Self, LogError> {
         let queue = Arc::new(Queue::default());
-        writer::start(Arc::clone(&queue), io::stderr())?;
+        writer::start(Arc::clone(&queue), io::stderr(), format)?;
         let (filter, handle) = reload::Layer::new(EnvFilter::try_new(filter)?);
         let lines = Arc::clone(&queue);
         let layer = fmt::layer()
@@ -72,6 +88,10 @@ impl Log {
             .with_ansi(colors)
             .log_internal_errors(false)
             .with_writer(move || writer::Lines(Arc::clone(&lines)));
+        let layer: Box<dyn Layer<Filtered> + Send + Sync> = match format {
+            LogFormat::Text => layer.boxed(),
+            LogFormat::Json => layer.event_format(Json).boxed(),
+        };
         tracing_subscriber::registry()
             .with(filter)
             .with(layer)
@@ -80,7 +100,19 @@ impl Log {
         Ok(Self {
             queue,
             filter: handle,
+            format,
         })
+    }
+
+    /// Writes why the process fails, if its log is for programs: then no line may be a text.
+    /// Returns whether it does. Filters are passed over, because nothing else tells the reason.
+    pub fn fails(&self, reason: &str) -> bool {
+        let is_json = self.format == LogFormat::Json;
+        if is_json {
+            let line = json::line(Level::ERROR, module_path!(), reason, &[].into());
+            self.queue.push(line.as_bytes());
+        }
+        is_json
     }
 
     /// Replaces the filter.

@@ -8,8 +8,9 @@ use std::{
 };
 
 use jiff::Timestamp;
+use tracing::Level;
 
-use super::queue::Queue;
+use super::{format::LogFormat, json, queue::Queue};
 
 /// Minimum time between two reports of dropped lines. They must not fill a disk on their own.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -34,10 +35,14 @@ impl Write for Lines {
 }
 
 /// Starts the thread. It runs as long as the process: it may be blocked in a write for ever.
-pub(super) fn start(queue: Arc<Queue>, to: impl Write + Send + 'static) -> io::Result<()> {
+pub(super) fn start(
+    queue: Arc<Queue>,
+    to: impl Write + Send + 'static,
+    format: LogFormat,
+) -> io::Result<()> {
     let thread = thread::Builder::new().name("tickcast-log".to_owned());
     thread.spawn(move || {
-        let mut writer = Writer::new(queue, to);
+        let mut writer = Writer::new(queue, to, format);
         loop {
             writer.write_one(REPORT_EVERY);
         }
@@ -48,6 +53,7 @@ pub(super) fn start(queue: Arc<Queue>, to: impl Write + Send + 'static) -> io::R
 struct Writer<W> {
     queue: Arc<Queue>,
     to: W,
+    format: LogFormat,
     /// Whether the last line was written in part.
     is_torn: bool,
     /// The number of dropped lines that were reported.
@@ -56,10 +62,11 @@ struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    fn new(queue: Arc<Queue>, to: W) -> Self {
+    fn new(queue: Arc<Queue>, to: W, format: LogFormat) -> Self {
         Self {
             queue,
             to,
+            format,
             is_torn: false,
             reported: 0,
             reported_at: None,
@@ -87,10 +94,14 @@ impl<W: Write> Writer<W> {
         if missing == 0 {
             return;
         }
-        let now = Timestamp::now();
-        let line = format!(
-            "{now:.6}  WARN {missing} log lines were dropped: they could not be written in time\n"
-        );
+        let text = format!("{missing} log lines were dropped: they could not be written in time");
+        let line = match self.format {
+            LogFormat::Text => format!("{:.6}  WARN {text}\n", Timestamp::now()),
+            LogFormat::Json => {
+                let fields = [("dropped", missing.into())].into();
+                json::line(Level::WARN, module_path!(), &text, &fields)
+            }
+        };
         self.reported_at = Some(Instant::now());
         if self.write(line.as_bytes()).is_ok() {
             self.reported = dropped;
@@ -165,7 +176,7 @@ mod tests {
             room: 13,
             ..Disk::default()
         };
-        let mut writer = Writer::new(Arc::clone(&queue), disk);
+        let mut writer = Writer::new(Arc::clone(&queue), disk, LogFormat::Text);
         for line in ["the first\n", "the second\n", "the third\n"] {
             Lines(Arc::clone(&queue))
                 .write_all(line.as_bytes())
@@ -189,5 +200,20 @@ mod tests {
         writer.reported_at = None;
         writer.write_one(Duration::ZERO);
         assert_eq!(writer.to.written.len(), text.len());
+    }
+    #[test]
+    fn in_a_log_of_json_dropped_lines_are_reported_in_json() {
+        let queue = Arc::new(Queue::default());
+        let mut writer = Writer::new(Arc::clone(&queue), Disk::default(), LogFormat::Json);
+        queue.push(b"{}\n");
+        writer.write_one(Duration::ZERO);
+        writer.to.room = 1 << 20;
+        writer.write_one(Duration::ZERO);
+        let line: serde_json::Value = serde_json::from_slice(&writer.to.written).unwrap();
+        assert_eq!(line["level"], "WARN");
+        assert_eq!(line["target"], "tickcast_server::log::writer");
+        assert_eq!(line["fields"]["dropped"], 1);
+        let message = line["message"].as_str().unwrap();
+        assert!(message.starts_with("1 log lines were dropped"), "{message}");
     }
 }

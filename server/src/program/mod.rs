@@ -23,7 +23,7 @@ use manager::Manager;
 use signals::{Signal, Signals};
 use tickcast_server::{
     Endpoint, Listening, Server,
-    config::{OnFailure, Settings},
+    config::{LogSettings, OnFailure, Settings},
     log::Log,
 };
 use tokio::{
@@ -40,11 +40,18 @@ const FAILED: u8 = 70;
 
 /// Runs the server until a signal or a failure ends it.
 pub(crate) fn run(settings: Settings) -> anyhow::Result<ExitCode> {
-    let log = Log::start(&settings.log.filter, std::io::stderr().is_terminal())?;
+    let LogSettings { filter, format } = &settings.log;
+    let log = Log::start(filter, *format, std::io::stderr().is_terminal())?;
     // A panic outside of the server's tasks is a failure as well.
     let result = catch_unwind(AssertUnwindSafe(|| live(settings, &log)));
+    let result = result.unwrap_or_else(|_| Ok(ExitCode::from(FAILED)));
+    let is_logged = |error: &anyhow::Error| log.fails(&format!("{error:#}"));
+    let result = match result {
+        Err(error) if is_logged(&error) => Ok(ExitCode::FAILURE),
+        result => result,
+    };
     log.flush();
-    result.unwrap_or_else(|_| Ok(ExitCode::from(FAILED)))
+    result
 }
 
 fn live(settings: Settings, log: &Log) -> anyhow::Result<ExitCode> {

@@ -26,7 +26,7 @@ pub(super) async fn reload(settings: &mut Settings, log: &Log, server: &Server) 
             Ok(()) => tracing::info!("SIGHUP: the log filter is {filter} now"),
             Err(error) => tracing::error!("SIGHUP: {error}"),
         }
-        settings.log = new.log.clone();
+        settings.log.filter.clone_from(filter);
     } else if new == *settings && !has_identities && !has_tls {
         tracing::info!("SIGHUP: ignored, as no setting has changed");
     }

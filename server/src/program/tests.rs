@@ -1,5 +1,6 @@
 use tickcast_server::{
     config::{self, Command},
+    log::LogFormat,
     testing::panic_in,
 };
 use tokio::time::timeout;
@@ -40,7 +41,7 @@ async fn exit_code(flags: &[&str], log: &Log) -> Option<u8> {
 
 #[tokio::test]
 async fn a_failed_shard_ends_the_program_with_70_unless_it_is_to_stay() {
-    let log = Log::start("error", false).unwrap();
+    let log = Log::start("error", LogFormat::Text, false).unwrap();
     assert_eq!(exit_code(&[], &log).await, Some(FAILED));
     assert_eq!(exit_code(&["--on-failure", "stay"], &log).await, None);
 }

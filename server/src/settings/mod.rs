@@ -10,6 +10,7 @@ pub(crate) mod field;
 pub(crate) mod kinds;
 pub(crate) mod listen;
 pub(crate) mod liveness;
+mod log;
 mod log_filter;
 pub(crate) mod site;
 pub(crate) mod values;
@@ -44,6 +45,7 @@ use crate::{
 };
 use data::DataSettings;
 use listen::{ListenSettings, TrustedProxy, trusted_proxy};
+pub use log::LogSettings;
 pub(crate) use log_filter::log_filter;
 use site::{HostRule, OriginRule, host_rule, origin_rule};
 use values::{address, defaults, filter, number, size, time};
@@ -423,22 +425,6 @@ pub struct Settings {
     pub log: LogSettings,
     /// Likely mistakes that prevent nothing, to be logged.
     pub warnings: Vec<String>,
-}
-
-/// What is logged.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(next_help_heading = "Log")]
-pub struct LogSettings {
-    /// What is logged: off, error, warn, info, debug or trace, also by module as in
-    /// warn,tickcast_server::feed=debug. SIGHUP reads it again.
-    #[arg(id = "log", value_name = "FILTER", default_value = "info", value_parser = log_filter)]
-    pub filter: String,
-}
-
-impl Default for LogSettings {
-    fn default() -> Self {
-        defaults()
-    }
 }
 
 #[cfg(test)]

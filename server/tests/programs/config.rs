@@ -950,7 +950,7 @@ fn every_setting_has_a_text_and_is_printed_below_it() {
             count += 1;
         }
     }
-    assert_eq!(count, 42 + 1 + 4 + 16);
+    assert_eq!(count, 42 + 2 + 4 + 16);
 }
 
 fn in_code(default: Option<&str>) -> String {

@@ -23,6 +23,7 @@ mod identities;
 mod limits;
 mod listeners;
 mod log_faults;
+mod log_json;
 mod log_tools;
 mod memory;
 mod narrowed;

@@ -13,7 +13,7 @@ use crate::identities::{Identities, READER, bearer};
 const ROLES: &str = "[roles.warden]\ncommands = [\"who\", \"kick\"]\n\
                      [admin]\nalways_token = true\n";
 
-async fn send(admin: SocketAddr, method: &str, path: &str, more: &str) -> Answer {
+pub(crate) async fn send(admin: SocketAddr, method: &str, path: &str, more: &str) -> Answer {
     let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n");
     ask(admin, &format!("{head}{more}")).await
 }
