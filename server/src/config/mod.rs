@@ -21,6 +21,7 @@ mod rules;
 mod section;
 mod summary;
 mod syntax;
+mod template;
 mod text;
 mod try_decode;
 mod unknown;
@@ -82,6 +83,10 @@ pub fn load(
     args: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Command, ConfigError> {
+    let args: Vec<_> = args.into_iter().collect();
+    if args.get(1).is_some_and(|first| first == template::NAME) {
+        return Ok(Command::Print(template::load(&args[1..])?));
+    }
     let (top, kinds) = (command::<Top>(), Kinds::new());
     let sections = [(String::new(), &top)].into_iter().chain(kinds.sections());
     let command = command_line::command(sections);

@@ -154,22 +154,24 @@ impl Draft {
                 defaults.map(|text| text.to_string_lossy().into()).collect()
             }
         };
-        let line = match texts.as_slice() {
-            texts if is_list(arg) => {
-                let shown: Vec<_> = texts.iter().map(|text| shown(arg, text)).collect();
-                let is_hidden = shown.iter().any(|text| text.contains(HIDDEN));
-                let comment = if is_hidden { "# " } else { "" };
-                format!("{comment}{key} = {}", toml::Value::from(shown))
-            }
-            [] => format!("# {key} is not set"),
-            [text, ..] => {
-                let shown = written(&shown(arg, text));
-                let comment = if shown.contains(HIDDEN) { "# " } else { "" };
-                format!("{comment}{key} = {shown}")
-            }
-        };
+        let line = assignment(arg, &texts).unwrap_or_else(|| format!("# {key} is not set"));
         commented(&line, &self.origin_of(key))
     }
+}
+
+/// A setting in the form of a file; a secret is hidden in a comment. `None` if it is not set, which
+/// is not so for a list: it is empty then.
+pub(super) fn assignment(arg: &Arg, texts: &[String]) -> Option<String> {
+    let value = match texts {
+        texts if is_list(arg) => {
+            let shown: Vec<_> = texts.iter().map(|text| shown(arg, text)).collect();
+            toml::Value::from(shown).to_string()
+        }
+        [] => return None,
+        [text, ..] => written(&shown(arg, text)),
+    };
+    let comment = if value.contains(HIDDEN) { "# " } else { "" };
+    Some(format!("{comment}{} = {value}", key(arg)))
 }
 
 /// One line with its origin as a comment.

@@ -89,6 +89,7 @@ pub(crate) struct General {
 const AFTER_HELP: &str = "\
 Each setting can be given as a flag, as an environment variable or in the file.
 With `log` as its first argument, the program reads a log on disk: see `log --help`.
+With `config` it prints a file with all settings and their texts.
 
 Examples:
   tickcast-server

@@ -9,6 +9,7 @@ mod bare;
 mod candles;
 mod config;
 mod config_errors;
+mod config_file;
 mod data;
 mod data_catch_up;
 mod data_kills;

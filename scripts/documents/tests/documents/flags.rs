@@ -12,8 +12,9 @@ use walkdir::WalkDir;
 use crate::programs::{all_documents, root, shell};
 
 /// Our programs, and how they print their help.
-const HELP: [(&str, &str); 18] = [
+const HELP: [(&str, &str); 19] = [
     ("tickcast-server", "tickcast-server --help"),
+    ("tickcast-server", "tickcast-server config --help"),
     ("tickcast-server", "tickcast-server log dump --help"),
     ("tickcast-server", "tickcast-server log export --help"),
     ("tickcast", "tickcast tail --help"),

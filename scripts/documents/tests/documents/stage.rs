@@ -228,7 +228,12 @@ impl<'a> Stage<'a> {
 
 /// Whether a command of the server answers and exits.
 fn is_question(command: &str) -> bool {
-    let flags = ["--check", "--print-config", "--try-decode"];
+    let flags = [
+        "--check",
+        "--print-config",
+        "--try-decode",
+        "tickcast-server config",
+    ];
     flags.iter().any(|flag| command.contains(flag))
 }
 
