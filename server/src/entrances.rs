@@ -1,19 +1,16 @@
 //! Binds all listeners, and distributes them among shards and acceptors.
 
-use std::{io, sync::Arc};
+use std::{io, net::TcpListener, sync::Arc};
 
 use crate::{
     metrics::CertificateStats,
     net::{
         acceptor::{Bound, Door, bind_unix},
         arrival::ListenerInfo,
-        listener,
+        binding::bind_all,
         shard_thread::ShardListener,
     },
-    settings::{
-        ServerSettings,
-        listen::{Endpoint, ListenSettings},
-    },
+    settings::{ServerSettings, endpoint::Endpoint, listen::ListenSettings},
     start_error::StartError,
     tasks::Task,
     tls::CurrentTls,
@@ -55,75 +52,78 @@ impl Entrances {
             let names = (0..server.acceptors).map(|index| format!("acceptor-{index}"));
             all.of_acceptors = names.map(|name| (task(name), Vec::new())).collect();
         }
-        for (number, settings) in listeners.iter().enumerate() {
-            let failed = |error| StartError::Listen {
-                endpoint: settings.endpoint.clone(),
-                error,
-            };
-            // The only listener of most servers has no number.
-            let number = match number {
-                0 => String::new(),
-                number => format!("-{}", number + 1),
-            };
-            let endpoint = if settings.has_preamble() {
-                all.add_doors(settings, &number, &mut task)?
+        for settings in listeners {
+            let endpoints = if settings.has_preamble() {
+                all.add_doors(settings, &mut task)?
             } else {
-                all.add_to_shards(settings, &number, &mut task)
-                    .map_err(failed)?
+                all.add_to_shards(settings, &mut task)?
             };
             let is_tls = settings.tls.is_some();
-            all.listening.push(Listening { endpoint, is_tls });
+            let listening = endpoints
+                .into_iter()
+                .map(|endpoint| Listening { endpoint, is_tls });
+            all.listening.extend(listening);
         }
         Ok(all)
     }
 
     /// Number of sockets besides one for each shard.
     pub(crate) fn further_sockets(listeners: &[ListenSettings], server: &ServerSettings) -> usize {
-        let sockets = listeners
-            .iter()
-            .map(|settings| match settings.has_preamble() {
+        let sockets = listeners.iter().map(|settings| {
+            let each = match settings.has_preamble() {
                 true => server.acceptors,
                 false => server.shards,
-            });
+            };
+            each * settings.endpoint.addresses().len().max(1)
+        });
         let all: usize = sockets.sum();
         all.saturating_sub(server.shards)
+    }
+
+    /// The number of a socket's place in the names of its tasks. The only place of most servers has
+    /// no number.
+    fn number(&self, index: usize) -> String {
+        match self.listening.len() + index {
+            0 => String::new(),
+            number => format!("-{}", number + 1),
+        }
     }
 
     fn add_to_shards(
         &mut self,
         settings: &ListenSettings,
-        number: &str,
         task: &mut impl FnMut(String) -> Task,
-    ) -> io::Result<Endpoint> {
-        let address = settings.address().ok_or(io::ErrorKind::InvalidInput)?;
-        let sockets = listener::bind(address, self.of_shards.len())?;
-        let bound = sockets[0].local_addr()?;
+    ) -> Result<Vec<Endpoint>, StartError> {
+        let bound = bind_tcp(&settings.endpoint, self.of_shards.len())?;
         let info = ListenerInfo::new(settings);
-        for (index, socket) in sockets.into_iter().enumerate() {
-            self.of_shards[index].push(ShardListener {
-                socket,
-                info: Arc::clone(&info),
-                task: task(format!("listener-{index}{number}")),
-            });
+        let mut endpoints = Vec::new();
+        for (place, (endpoint, sockets)) in bound.into_iter().enumerate() {
+            let number = self.number(place);
+            for (index, socket) in sockets.into_iter().enumerate() {
+                self.of_shards[index].push(ShardListener {
+                    socket,
+                    info: Arc::clone(&info),
+                    task: task(format!("listener-{index}{number}")),
+                });
+            }
+            endpoints.push(endpoint);
         }
-        Ok(Endpoint::Tcp(bound))
+        Ok(endpoints)
     }
 
     fn add_doors(
         &mut self,
         settings: &ListenSettings,
-        number: &str,
         task: &mut impl FnMut(String) -> Task,
-    ) -> Result<Endpoint, StartError> {
-        let failed = |error| StartError::Listen {
-            endpoint: settings.endpoint.clone(),
-            error,
-        };
-        let (endpoint, sockets) =
-            bind_for_acceptors(&settings.endpoint, self.of_acceptors.len()).map_err(failed)?;
+    ) -> Result<Vec<Endpoint>, StartError> {
+        let bound = bind_for_acceptors(&settings.endpoint, self.of_acceptors.len())?;
         let tls = match &settings.tls {
             None => None,
             Some(files) => {
+                let endpoint = match bound.as_slice() {
+                    [(endpoint, _)] => endpoint,
+                    _ => &settings.endpoint,
+                };
                 let stats = Arc::new(CertificateStats::new(endpoint.to_string()));
                 let tls = CurrentTls::new(files.clone(), Arc::clone(&stats));
                 let tls = tls.map_err(|reason| StartError::Tls {
@@ -137,38 +137,67 @@ impl Entrances {
             }
         };
         let info = ListenerInfo::new(settings);
-        for (index, (bound, (_, doors))) in
-            sockets.into_iter().zip(&mut self.of_acceptors).enumerate()
-        {
-            doors.push(Door {
-                bound,
-                info: Arc::clone(&info),
-                tls: tls.clone(),
-                has_header: settings.proxy_protocol,
-                task: task(format!("door-{index}{number}")),
-            });
+        let mut endpoints = Vec::new();
+        for (place, (endpoint, sockets)) in bound.into_iter().enumerate() {
+            let number = self.number(place);
+            let acceptors = self.of_acceptors.iter_mut();
+            for (index, (bound, (_, doors))) in sockets.into_iter().zip(acceptors).enumerate() {
+                doors.push(Door {
+                    bound,
+                    info: Arc::clone(&info),
+                    tls: tls.clone(),
+                    has_header: settings.proxy_protocol,
+                    task: task(format!("door-{index}{number}")),
+                });
+            }
+            endpoints.push(endpoint);
         }
-        Ok(endpoint)
+        Ok(endpoints)
     }
 }
 
+/// What a listener is bound to, with a copy of its socket for each thread.
+type Copies<T> = Vec<(Endpoint, Vec<T>)>;
+
+/// Binds every address of an endpoint: one socket for each thread.
+fn bind_tcp(endpoint: &Endpoint, threads: usize) -> Result<Copies<TcpListener>, StartError> {
+    let failed = |error| StartError::Listen {
+        endpoint: endpoint.clone(),
+        error,
+    };
+    let all = bind_all(endpoint.addresses(), threads).map_err(|(address, error)| {
+        failed(match endpoint {
+            // It does not tell which of its addresses.
+            Endpoint::Name { .. } => io::Error::new(error.kind(), format!("{address}: {error}")),
+            _ => error,
+        })
+    })?;
+    let copies = all.into_iter().map(|sockets| {
+        let address = sockets[0].local_addr()?;
+        Ok((Endpoint::Tcp(address), sockets))
+    });
+    copies.collect::<io::Result<_>>().map_err(failed)
+}
+
 /// Binds one socket for each acceptor. Those of a Unix socket are the same one.
-fn bind_for_acceptors(endpoint: &Endpoint, acceptors: usize) -> io::Result<(Endpoint, Vec<Bound>)> {
-    match endpoint {
-        Endpoint::Tcp(address) => {
-            let sockets = listener::bind(*address, acceptors)?;
-            let bound = Endpoint::Tcp(sockets[0].local_addr()?);
-            Ok((bound, sockets.into_iter().map(Bound::Tcp).collect()))
-        }
-        Endpoint::Unix { path, mode } => {
-            let socket = bind_unix(path, *mode)?;
-            let copies = (1..acceptors).map(|_| socket.try_clone());
-            let mut sockets = copies.collect::<io::Result<Vec<_>>>()?;
-            sockets.push(socket);
-            Ok((
-                endpoint.clone(),
-                sockets.into_iter().map(Bound::Unix).collect(),
-            ))
-        }
-    }
+fn bind_for_acceptors(endpoint: &Endpoint, acceptors: usize) -> Result<Copies<Bound>, StartError> {
+    let Endpoint::Unix { path, mode } = endpoint else {
+        let all = bind_tcp(endpoint, acceptors)?;
+        let all = all.into_iter().map(|(endpoint, sockets)| {
+            let sockets = sockets.into_iter().map(Bound::Tcp);
+            (endpoint, sockets.collect())
+        });
+        return Ok(all.collect());
+    };
+    let sockets = bind_unix(path, *mode).and_then(|socket| {
+        let copies = (1..acceptors).map(|_| socket.try_clone());
+        let mut sockets = copies.collect::<io::Result<Vec<_>>>()?;
+        sockets.push(socket);
+        Ok(sockets.into_iter().map(Bound::Unix).collect())
+    });
+    let sockets = sockets.map_err(|error| StartError::Listen {
+        endpoint: endpoint.clone(),
+        error,
+    })?;
+    Ok(vec![(endpoint.clone(), sockets)])
 }

@@ -76,7 +76,8 @@ pub mod testing;
 
 pub use entrances::Listening;
 pub use server::Server;
-pub use settings::listen::{Endpoint, ListenSettings, OffPath, TrustedProxy};
+pub use settings::endpoint::Endpoint;
+pub use settings::listen::{ListenSettings, OffPath, TrustedProxy};
 pub use start_error::StartError;
 pub use tasks::Failure;
 pub use tls::ServerTls;

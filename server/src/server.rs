@@ -44,7 +44,7 @@ use crate::{
         ws_reader::Budget,
     },
     output::{OutputSettings, OutputThread},
-    settings::listen::Endpoint,
+    settings::endpoint::Endpoint,
     start_error::StartError,
     tasks::Failure,
     threads::{Tasks, Thread},
@@ -403,12 +403,12 @@ impl Server {
     /// The first address of TCP that it listens on. If it listens on Unix sockets alone, this is
     /// the unspecified address with port 0.
     pub fn address(&self) -> SocketAddr {
-        let mut addresses = self.listeners.iter();
-        let address = addresses.find_map(|listening| match listening.endpoint {
-            Endpoint::Tcp(address) => Some(address),
-            Endpoint::Unix { .. } => None,
-        });
-        address.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into())
+        let mut addresses = self
+            .listeners
+            .iter()
+            .flat_map(|one| one.endpoint.addresses());
+        let unspecified = (Ipv4Addr::UNSPECIFIED, 0).into();
+        addresses.next().copied().unwrap_or(unspecified)
     }
 
     /// Everything that it listens on.

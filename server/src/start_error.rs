@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{net::descriptors::TooFewDescriptors, settings::listen::Endpoint};
+use crate::{net::descriptors::TooFewDescriptors, settings::endpoint::Endpoint};
 
 /// The reason why the server could not start.
 #[derive(Debug, thiserror::Error)]

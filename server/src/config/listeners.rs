@@ -14,6 +14,7 @@ use super::{
 use crate::{
     settings::{
         ServerSettings,
+        endpoint::Endpoint,
         listen::{ListenKeys, ListenSettings},
         overlap,
     },
@@ -35,13 +36,16 @@ pub(super) fn build(
 ) -> Vec<ListenSettings> {
     let mut listeners = Vec::<ListenSettings>::new();
     if drafts.is_empty() || !top.origin_of("listen").is_default() {
-        listeners.push(ListenSettings::plain(server.listen));
+        listeners.push(ListenSettings::plain(server.listen.clone()));
     }
     for draft in drafts {
         let built =
             build_rules::<ListenKeys, ListenSettings>(std::slice::from_ref(draft), problems);
         for listener in built {
             if let Err((key, reason)) = check(&listener, &listeners, server) {
+                let mut keys = [key, "unix"].into_iter();
+                let is_set = |key: &&str| !draft.origin_of(key).is_default();
+                let key = keys.find(is_set).unwrap_or(key);
                 let origin = draft.origin_of(key);
                 let place = origin.place(Section::Listen, key);
                 problems.push(Problem::new(&origin, format!("{place}: {reason}")));
@@ -94,18 +98,20 @@ fn check(
     server: &ServerSettings,
 ) -> Result<(), (&'static str, String)> {
     let endpoint = &listener.endpoint;
-    let is_same = |other: &&ListenSettings| match (other.address(), listener.address()) {
-        (Some(one), Some(other)) => overlap(one, other),
-        _ => other.endpoint == *endpoint,
-    };
-    let key = match listener.address() {
-        Some(_) => "address",
-        None => "unix",
+    let is_same = |other: &&ListenSettings| match (&other.endpoint, endpoint) {
+        (Endpoint::Unix { path: one, .. }, Endpoint::Unix { path: other, .. }) => one == other,
+        (one, other) => {
+            let mut pairs = other
+                .addresses()
+                .iter()
+                .flat_map(|other| one.addresses().iter().map(move |one| (*one, *other)));
+            pairs.any(|(one, other)| overlap(one, other))
+        }
     };
     if let Some(other) = others.iter().find(is_same) {
         let other = &other.endpoint;
         return Err((
-            key,
+            "address",
             format!("another listener has {other} already, so {endpoint} cannot be had"),
         ));
     }

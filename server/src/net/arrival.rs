@@ -34,7 +34,7 @@ pub(crate) struct ListenerInfo {
 
 impl ListenerInfo {
     pub(crate) fn new(settings: &ListenSettings) -> Arc<Self> {
-        let is_unix = settings.address().is_none();
+        let is_unix = settings.is_unix();
         Arc::new(Self {
             off: settings.off.clone(),
             is_tls: settings.tls.is_some(),

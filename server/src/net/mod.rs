@@ -9,7 +9,7 @@
 //! | file | job |
 //! |---|---|
 //! | [`shard_thread`], [`shard_handle`] | one thread per shard: rounds, timers, core calls |
-//! | [`listener`], [`descriptors`] | accepts connections within the limits of addresses and files |
+//! | [`binding`], [`listener`], [`descriptors`] | binds sockets, and accepts connections within the limits of addresses and files |
 //! | [`peer`], [`permits`] | who a client is, and how many connections it may have |
 //! | [`acceptor`], [`arrival`], [`proxy_protocol`], `preamble` | TLS, PROXY headers, Unix sockets: before HTTP |
 //! | `http_connection`, [`routes`], `route`, `turned_away` | HTTP: which request gets which answer |
@@ -34,6 +34,7 @@
 
 pub(crate) mod acceptor;
 pub(crate) mod arrival;
+pub(crate) mod binding;
 pub(crate) mod descriptors;
 pub(crate) mod listener;
 pub(crate) mod peer;

@@ -104,7 +104,7 @@ fn greet(server: &Server, settings: &Settings) {
             Endpoint::Tcp(address) => {
                 tracing::info!(shards, ?feeds, "listening on {scheme}://{address}/ws");
             }
-            Endpoint::Unix { .. } => {
+            Endpoint::Name { .. } | Endpoint::Unix { .. } => {
                 tracing::info!(shards, ?feeds, "listening on {endpoint} for {scheme}");
             }
         }

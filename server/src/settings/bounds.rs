@@ -152,7 +152,7 @@ fn two_addresses_overlap_if_one_includes_the_other_at_the_same_port() {
         let flags = [format!("--listen={listen}"), format!("--admin={admin}")];
         let settings = read(&[&flags[0], &flags[1]]).unwrap();
         let checked = settings
-            .check(&[ListenSettings::plain(settings.listen)])
+            .check(&[ListenSettings::plain(settings.listen.clone())])
             .map_err(|(key, _)| key);
         let expected = if is_refused { Err("admin") } else { Ok(()) };
         assert_eq!(checked, expected, "{listen} {admin}");

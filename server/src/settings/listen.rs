@@ -1,19 +1,12 @@
 //! The keys of `[[listen]]`: where clients connect, and what is special there.
 
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-};
+use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
-use super::values::address;
+use super::endpoint::{Endpoint, endpoint};
 use crate::tls::ServerTls;
-
-/// Access to a Unix socket unless `mode` is set: its owner and its group.
-const MODE_DEFAULT: u32 = 0o660;
 
 /// The bits of a file's mode that say who may read, write and execute it.
 const MODE_MAX: u32 = 0o777;
@@ -22,8 +15,8 @@ const MODE_MAX: u32 = 0o777;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ListenKeys {
     /// Address to listen on, as in listen. Either this or unix.
-    #[arg(value_name = "ADDRESS", value_parser = address)]
-    address: Option<SocketAddr>,
+    #[arg(value_name = "ADDRESS", value_parser = endpoint)]
+    address: Option<Endpoint>,
     /// Path of a Unix socket to listen on.
     #[arg(value_name = "PATH")]
     unix: Option<PathBuf>,
@@ -69,20 +62,6 @@ pub enum OffPath {
     Try,
 }
 
-/// What a listener is bound to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Endpoint {
-    /// An address of TCP.
-    Tcp(SocketAddr),
-    /// A Unix socket.
-    Unix {
-        /// Its path.
-        path: PathBuf,
-        /// Its mode as a file.
-        mode: u32,
-    },
-}
-
 /// A listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenSettings {
@@ -105,37 +84,25 @@ pub enum TrustedProxy {
     Unix,
 }
 
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => write!(f, "{address}"),
-            Self::Unix { path, .. } => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
 impl ListenSettings {
     /// A listener with nothing special.
-    pub fn plain(address: SocketAddr) -> Self {
+    pub fn plain(endpoint: impl Into<Endpoint>) -> Self {
         Self {
-            endpoint: Endpoint::Tcp(address),
+            endpoint: endpoint.into(),
             tls: None,
             proxy_protocol: false,
             off: Vec::new(),
         }
     }
 
-    /// Its address, unless it is a Unix socket.
-    pub fn address(&self) -> Option<SocketAddr> {
-        match self.endpoint {
-            Endpoint::Tcp(address) => Some(address),
-            Endpoint::Unix { .. } => None,
-        }
+    /// Whether it is a Unix socket.
+    pub(crate) fn is_unix(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Unix { .. })
     }
 
     /// Whether a shard cannot begin with HTTP at once.
     pub(crate) fn has_preamble(&self) -> bool {
-        self.tls.is_some() || self.proxy_protocol || self.address().is_none()
+        self.tls.is_some() || self.proxy_protocol || self.is_unix()
     }
 }
 
@@ -144,9 +111,10 @@ impl TryFrom<ListenKeys> for ListenSettings {
 
     fn try_from(keys: ListenKeys) -> Result<Self, String> {
         let endpoint = match (keys.address, keys.unix, keys.mode) {
-            (Some(address), None, None) => Endpoint::Tcp(address),
-            (None, Some(path), mode) => {
-                let mode = mode.unwrap_or(MODE_DEFAULT);
+            (Some(endpoint), None, None) => endpoint,
+            (None, Some(path), None) => Endpoint::unix(path),
+            (None, Some(path), Some(mode))
+            | (Some(Endpoint::Unix { path, .. }), None, Some(mode)) => {
                 Endpoint::Unix { path, mode }
             }
             (Some(_), None, Some(_)) => {
@@ -226,11 +194,10 @@ mod tests {
 
     #[test]
     fn a_listener_is_an_address_or_a_unix_socket() {
-        let address = "127.0.0.1:1".parse().unwrap();
-        assert_eq!(
-            read(&["--address=127.0.0.1:1"]),
-            Ok(ListenSettings::plain(address))
-        );
+        for text in ["127.0.0.1:1", "localhost:1", "unix:/run/t"] {
+            let listener = read(&[&format!("--address={text}")]);
+            assert_eq!(listener, Ok(ListenSettings::plain(endpoint(text).unwrap())));
+        }
         let unix = read(&["--unix=/run/t", "--mode=0600", "--off=/echo", "--off=/try"]).unwrap();
         assert_eq!(
             unix,
@@ -245,10 +212,12 @@ mod tests {
             }
         );
         assert_eq!(unix.endpoint.to_string(), "unix:/run/t");
-        let Endpoint::Unix { mode, .. } = read(&["--unix=/run/t"]).unwrap().endpoint else {
-            panic!("it is one");
+        let mode = |flags: &[&str]| match read(flags).unwrap().endpoint {
+            Endpoint::Unix { mode, .. } => mode,
+            other => panic!("{other:?}"),
         };
-        assert_eq!(mode, 0o660);
+        assert_eq!(mode(&["--unix=/run/t"]), 0o660);
+        assert_eq!(mode(&["--address=unix:/run/t", "--mode=0600"]), 0o600);
         for (flags, expected) in [
             (&["--off=/echo"][..], "neither address nor unix"),
             (&["--address=:1", "--unix=/run/t"], "write two tables"),

@@ -28,6 +28,7 @@ const MODULES: &[&str] = &[
     "tickcast_server::net::acceptor::failures",
     "tickcast_server::net::admin",
     "tickcast_server::net::admin_commands",
+    "tickcast_server::net::binding",
     "tickcast_server::net::descriptors",
     "tickcast_server::net::gate",
     "tickcast_server::net::http_connection",

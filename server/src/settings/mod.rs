@@ -6,6 +6,7 @@
 
 pub(crate) mod data;
 pub(crate) mod decode;
+pub(crate) mod endpoint;
 pub(crate) mod field;
 pub(crate) mod kinds;
 pub(crate) mod listen;
@@ -44,6 +45,7 @@ use crate::{
     output::OutputSettings,
 };
 use data::DataSettings;
+use endpoint::{Endpoint, endpoint};
 use listen::{ListenSettings, TrustedProxy, trusted_proxy};
 pub use log::LogSettings;
 pub(crate) use log_filter::log_filter;
@@ -111,11 +113,12 @@ const MEMORY: RangeInclusive<usize> = 64 << 10..=1 << 40;
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(next_help_heading = "Server")]
 pub struct ServerSettings {
-    /// Address for WebSocket and HTTP; `:7400` is all addresses of IPv4, a name is resolved at the
-    /// start, and port 0 takes a free one. Tables `[[listen]]` are further listeners, or replace
-    /// the default.
-    #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:7400", value_parser = address)]
-    pub listen: SocketAddr,
+    /// Address for WebSocket and HTTP; `:7400` is all addresses of IPv4, a name stands for all its
+    /// addresses at the start, and port 0 takes a free one. Or a Unix socket, as in
+    /// `unix:/run/tickcast.sock`. Tables `[[listen]]` are further listeners, or replace the
+    /// default.
+    #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:7400", value_parser = endpoint)]
+    pub listen: Endpoint,
     /// Address for operators: health, metrics (then only here) and slow clients. Keep strangers
     /// off it.
     #[arg(value_name = "ADDRESS", value_parser = address)]
@@ -307,9 +310,9 @@ impl PublishFrom {
 impl ServerSettings {
     /// Checks settings against the listeners. An error has the key and the reason.
     pub(crate) fn check(&self, listeners: &[ListenSettings]) -> Result<(), (&'static str, String)> {
-        let addresses = listeners.iter().filter_map(ListenSettings::address);
+        let addresses = listeners.iter().flat_map(|one| one.endpoint.addresses());
         let overlapping = self.admin.and_then(|admin| {
-            let mut addresses = addresses.filter(|listen| overlap(*listen, admin));
+            let mut addresses = addresses.filter(|listen| overlap(**listen, admin));
             Some((admin, addresses.next()?))
         });
         match overlapping {

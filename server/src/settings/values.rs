@@ -108,26 +108,46 @@ pub(crate) fn positive(max: f64) -> impl Fn(&str) -> Result<f64, String> + Clone
     }
 }
 
-/// An address to listen on: `HOST:PORT`, or `:PORT` for all addresses of IPv4. A name is resolved
-/// now; of its addresses the first of IPv4 is taken, which is what clients try for `localhost`.
+/// An address to listen on: see [`place`]. Of the addresses of a name the first of IPv4 is taken,
+/// which is what clients try for `localhost`.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    match place(text)? {
+        Place::Address(address) => Ok(address),
+        Place::Name(addresses) => {
+            let v4 = addresses.iter().find(|address| address.is_ipv4());
+            Ok(*v4.unwrap_or(&addresses[0]))
+        }
+    }
+}
+
+/// What a text says where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    Address(SocketAddr),
+    /// A name with its addresses of now; there is at least one.
+    Name(Vec<SocketAddr>),
+}
+
+/// `HOST:PORT`, or `:PORT` for all addresses of IPv4. A name is resolved now.
+pub(crate) fn place(text: &str) -> Result<Place, String> {
     if let Ok(address) = text.parse() {
-        return Ok(address);
+        return Ok(Place::Address(address));
     }
     let (host, port) = text.rsplit_once(':').ok_or(ADDRESS_FORM)?;
     let port: u16 = port.parse().map_err(|_| ADDRESS_FORM)?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || ['-', '.', '_'].contains(&c);
     match host {
-        "" => return Ok((Ipv4Addr::UNSPECIFIED, port).into()),
+        "" => return Ok(Place::Address((Ipv4Addr::UNSPECIFIED, port).into())),
         host if !host.chars().all(is_name) => return Err(ADDRESS_FORM.into()),
         _ => {}
     }
     let failed = |reason: String| format!("cannot resolve {host:?}: {reason}; {ADDRESS_FORM}");
     let found = (host, port).to_socket_addrs();
     let found: Vec<_> = found.map_err(|error| failed(error.to_string()))?.collect();
-    let v4 = found.iter().find(|address| address.is_ipv4());
-    let address = v4.or(found.first()).copied();
-    address.ok_or_else(|| failed("it has no address".into()))
+    match found.is_empty() {
+        true => Err(failed("it has no address".into())),
+        false => Ok(Place::Name(found)),
+    }
 }
 
 const ADDRESS_FORM: &str = "expected HOST:PORT, such as 127.0.0.1:7400, localhost:7400, \

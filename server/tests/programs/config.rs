@@ -127,7 +127,7 @@ fn flags_have_precedence_over_the_environment_over_the_file_over_defaults() {
         .env("TICKCAST_SHARDS", "2")
         .flags(&["--listen", "127.0.0.1:3"])
         .settings();
-    assert_eq!(settings.server.listen.port(), 3);
+    assert_eq!(settings.server.listen.to_string(), "127.0.0.1:3");
     assert_eq!(settings.server.shards, 2);
     assert_eq!(settings.server.tape_bytes, 1 << 20);
     assert_eq!(settings.server.heartbeat, Duration::from_secs(10));
@@ -462,7 +462,7 @@ fn flags_that_are_wrong_are_refused_by_name() {
     check(
         &["--listen", "7400"],
         "--listen \"7400\": expected HOST:PORT, such as 127.0.0.1:7400, localhost:7400, [::1]:7400, \
-         or :7400 for all addresses",
+         or :7400 for all addresses; a Unix socket is unix:PATH",
     );
     check(
         &["--shards", "0"],

@@ -195,7 +195,8 @@ fn names_and_all_addresses_can_be_listened_on_and_brokers_need_no_scheme() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(listen("localhost:7400"), "127.0.0.1:7400");
+    assert_eq!(listen("localhost:7400"), "localhost:7400");
+    assert_eq!(listen("unix:/run/t.sock"), "unix:/run/t.sock");
     assert_eq!(listen(":7400"), "0.0.0.0:7400");
     assert_eq!(
         problems(

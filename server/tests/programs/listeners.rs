@@ -56,7 +56,7 @@ pub(crate) async fn second_address(server: &Program) -> SocketAddr {
     find().unwrap()
 }
 
-async fn ask_on(mut stream: impl AsyncRead + AsyncWrite + Unpin, path: &str) -> Answer {
+pub(crate) async fn ask_on(mut stream: impl AsyncRead + AsyncWrite + Unpin, path: &str) -> Answer {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     soon("an answer", async {
         stream.write_all(request.as_bytes()).await.unwrap();

@@ -22,6 +22,7 @@ mod history;
 mod history_lines;
 mod identities;
 mod limits;
+mod listen_names;
 mod listeners;
 mod log_faults;
 mod log_json;
