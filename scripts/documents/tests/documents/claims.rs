@@ -135,7 +135,7 @@ const CLAIMS: [(&str, &str, &str, &str); 45] = [
     (
         "docs/operations.md",
         "up to 4,096 connections per shard can wait to be accepted",
-        "server/src/net/listener.rs",
+        "server/src/net/binding.rs",
         "BACKLOG: i32 = 4096",
     ),
     (
