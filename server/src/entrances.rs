@@ -1,6 +1,6 @@
 //! Binds all listeners, and distributes them among shards and acceptors.
 
-use std::{io, net::TcpListener, sync::Arc};
+use std::{fs, io, net::TcpListener, sync::Arc};
 
 use crate::{
     metrics::CertificateStats,
@@ -10,6 +10,7 @@ use crate::{
         binding::bind_all,
         shard_thread::ShardListener,
     },
+    passed::PassedSockets,
     settings::{ServerSettings, endpoint::Endpoint, listen::ListenSettings},
     start_error::StartError,
     tasks::Task,
@@ -23,6 +24,20 @@ pub struct Listening {
     pub endpoint: Endpoint,
     /// Whether clients use TLS.
     pub is_tls: bool,
+    /// Whether the process was started with its socket.
+    pub is_passed: bool,
+}
+
+impl Listening {
+    /// Removes the file of a Unix socket that the server has made.
+    pub(crate) fn remove_file(&self) {
+        if let Endpoint::Unix { path, .. } = &self.endpoint
+            && !self.is_passed
+            && let Err(error) = fs::remove_file(path)
+        {
+            tracing::debug!(path = %path.display(), %error, "cannot remove the socket");
+        }
+    }
 }
 
 /// All listeners, bound.
@@ -38,9 +53,11 @@ pub(crate) struct Entrances {
 }
 
 impl Entrances {
-    /// Binds listeners. `task` names the task of each socket.
+    /// Binds listeners, or takes their sockets of those that were passed. `task` names the task of
+    /// each socket.
     pub(crate) fn bind(
         listeners: &[ListenSettings],
+        passed: PassedSockets,
         server: &ServerSettings,
         mut task: impl FnMut(String) -> Task,
     ) -> Result<Self, StartError> {
@@ -52,23 +69,29 @@ impl Entrances {
             let names = (0..server.acceptors).map(|index| format!("acceptor-{index}"));
             all.of_acceptors = names.map(|name| (task(name), Vec::new())).collect();
         }
-        for settings in listeners {
+        let passed = passed.distribute(listeners)?;
+        for (settings, passed) in listeners.iter().zip(passed) {
             let endpoints = if settings.has_preamble() {
-                all.add_doors(settings, &mut task)?
+                all.add_doors(settings, passed, &mut task)?
             } else {
                 all.add_to_shards(settings, &mut task)?
             };
-            let is_tls = settings.tls.is_some();
-            let listening = endpoints
-                .into_iter()
-                .map(|endpoint| Listening { endpoint, is_tls });
+            let listening = endpoints.into_iter().map(|endpoint| Listening {
+                endpoint,
+                is_tls: settings.tls.is_some(),
+                is_passed: matches!(settings.endpoint, Endpoint::Passed { .. }),
+            });
             all.listening.extend(listening);
         }
         Ok(all)
     }
 
     /// Number of sockets besides one for each shard.
-    pub(crate) fn further_sockets(listeners: &[ListenSettings], server: &ServerSettings) -> usize {
+    pub(crate) fn further_sockets(
+        listeners: &[ListenSettings],
+        passed: &PassedSockets,
+        server: &ServerSettings,
+    ) -> usize {
         let sockets = listeners.iter().map(|settings| {
             let each = match settings.has_preamble() {
                 true => server.acceptors,
@@ -76,7 +99,7 @@ impl Entrances {
             };
             each * settings.endpoint.addresses().len().max(1)
         });
-        let all: usize = sockets.sum();
+        let all = sockets.sum::<usize>() + passed.len() * server.acceptors;
         all.saturating_sub(server.shards)
     }
 
@@ -95,7 +118,7 @@ impl Entrances {
         task: &mut impl FnMut(String) -> Task,
     ) -> Result<Vec<Endpoint>, StartError> {
         let bound = bind_tcp(&settings.endpoint, self.of_shards.len())?;
-        let info = ListenerInfo::new(settings);
+        let info = ListenerInfo::new(settings, false);
         let mut endpoints = Vec::new();
         for (place, (endpoint, sockets)) in bound.into_iter().enumerate() {
             let number = self.number(place);
@@ -114,9 +137,10 @@ impl Entrances {
     fn add_doors(
         &mut self,
         settings: &ListenSettings,
+        passed: Vec<Bound>,
         task: &mut impl FnMut(String) -> Task,
     ) -> Result<Vec<Endpoint>, StartError> {
-        let bound = bind_for_acceptors(&settings.endpoint, self.of_acceptors.len())?;
+        let bound = bind_for_acceptors(&settings.endpoint, passed, self.of_acceptors.len())?;
         let tls = match &settings.tls {
             None => None,
             Some(files) => {
@@ -136,9 +160,10 @@ impl Entrances {
                 Some(tls)
             }
         };
-        let info = ListenerInfo::new(settings);
         let mut endpoints = Vec::new();
         for (place, (endpoint, sockets)) in bound.into_iter().enumerate() {
+            let is_unix = matches!(endpoint, Endpoint::Unix { .. });
+            let info = ListenerInfo::new(settings, is_unix);
             let number = self.number(place);
             let acceptors = self.of_acceptors.iter_mut();
             for (index, (bound, (_, doors))) in sockets.into_iter().zip(acceptors).enumerate() {
@@ -179,25 +204,42 @@ fn bind_tcp(endpoint: &Endpoint, threads: usize) -> Result<Copies<TcpListener>, 
     copies.collect::<io::Result<_>>().map_err(failed)
 }
 
-/// Binds one socket for each acceptor. Those of a Unix socket are the same one.
-fn bind_for_acceptors(endpoint: &Endpoint, acceptors: usize) -> Result<Copies<Bound>, StartError> {
-    let Endpoint::Unix { path, mode } = endpoint else {
-        let all = bind_tcp(endpoint, acceptors)?;
-        let all = all.into_iter().map(|(endpoint, sockets)| {
-            let sockets = sockets.into_iter().map(Bound::Tcp);
-            (endpoint, sockets.collect())
-        });
-        return Ok(all.collect());
+/// One socket for each acceptor. Those of a Unix socket, and those that were passed, are the same
+/// one.
+fn bind_for_acceptors(
+    endpoint: &Endpoint,
+    passed: Vec<Bound>,
+    acceptors: usize,
+) -> Result<Copies<Bound>, StartError> {
+    let failed = |error| StartError::Listen {
+        endpoint: endpoint.clone(),
+        error,
     };
-    let sockets = bind_unix(path, *mode).and_then(|socket| {
+    let shared = match endpoint {
+        Endpoint::Tcp(_) | Endpoint::Name { .. } => {
+            let all = bind_tcp(endpoint, acceptors)?;
+            let all = all.into_iter().map(|(endpoint, sockets)| {
+                let sockets = sockets.into_iter().map(Bound::Tcp);
+                (endpoint, sockets.collect())
+            });
+            return Ok(all.collect());
+        }
+        Endpoint::Unix { path, mode } => {
+            let socket = bind_unix(path, *mode).map_err(failed)?;
+            vec![(endpoint.clone(), Bound::Unix(socket))]
+        }
+        Endpoint::Passed { .. } => {
+            let all = passed
+                .into_iter()
+                .map(|socket| Ok((socket.endpoint()?, socket)));
+            all.collect::<io::Result<_>>().map_err(failed)?
+        }
+    };
+    let copies = shared.into_iter().map(|(endpoint, socket)| {
         let copies = (1..acceptors).map(|_| socket.try_clone());
         let mut sockets = copies.collect::<io::Result<Vec<_>>>()?;
         sockets.push(socket);
-        Ok(sockets.into_iter().map(Bound::Unix).collect())
+        Ok((endpoint, sockets))
     });
-    let sockets = sockets.map_err(|error| StartError::Listen {
-        endpoint: endpoint.clone(),
-        error,
-    })?;
-    Ok(vec![(endpoint.clone(), sockets)])
+    copies.collect::<io::Result<_>>().map_err(failed)
 }

@@ -19,11 +19,11 @@
 //! | [`log`] | writes the program's log, without ever holding a task up |
 //!
 //! `server` starts the threads of these rooms and ends them in order; `entrances` binds the
-//! listeners, and `start_error` says why a server does not start. `settings` holds the settings
-//! in the form in which the rooms use them, and `clock` reads the system's clocks. `accounts`
-//! counts what several connections do together, and `hang_up` knows the errors of a connection
-//! that the other side has ended. `testing` exports what the tests, benches and fuzz
-//! targets need of the rooms.
+//! listeners, `passed` takes sockets that a service manager has bound, and `start_error` says why a
+//! server does not start. `settings` holds the settings in the form in which the rooms use them,
+//! and `clock` reads the system's clocks. `accounts` counts what several connections do together,
+//! and `hang_up` knows the errors of a connection that the other side has ended. `testing` exports
+//! what the tests, benches and fuzz targets need of the rooms.
 //!
 //! The crate `tickcast-core` decides what each client is sent, and when. It has no sockets and no
 //! clock, so the rooms here make no such decision.
@@ -62,6 +62,7 @@ mod clock;
 mod entrances;
 mod hang_up;
 mod metrics;
+mod passed;
 mod server;
 mod start_error;
 mod tasks;
@@ -75,6 +76,7 @@ mod simulation;
 pub mod testing;
 
 pub use entrances::Listening;
+pub use passed::PassedSockets;
 pub use server::Server;
 pub use settings::endpoint::Endpoint;
 pub use settings::listen::{ListenSettings, OffPath, TrustedProxy};

@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    fs,
     future::Future,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
@@ -44,6 +43,7 @@ use crate::{
         ws_reader::Budget,
     },
     output::{OutputSettings, OutputThread},
+    passed::PassedSockets,
     settings::endpoint::Endpoint,
     start_error::StartError,
     tasks::Failure,
@@ -87,6 +87,11 @@ pub struct Server {
 impl Server {
     /// Starts a server. It runs on its own threads until [`shutdown`](Self::shutdown).
     pub fn start(settings: Settings) -> Result<Self, StartError> {
+        Self::start_with(settings, PassedSockets::default())
+    }
+
+    /// Starts a server with sockets that are open already, each of which a listener must use.
+    pub fn start_with(settings: Settings, passed: PassedSockets) -> Result<Self, StartError> {
         let Settings {
             server,
             listeners,
@@ -97,7 +102,7 @@ impl Server {
             liveness,
             ..
         } = settings;
-        let further = Entrances::further_sockets(&listeners, &server);
+        let further = Entrances::further_sockets(&listeners, &passed, &server);
         descriptors::check(server.shards, feeds.len() + outputs.len(), further)?;
         let server = Arc::new(server);
         let clock = Clock::start();
@@ -120,7 +125,7 @@ impl Server {
         let (admin_listener, admin_address) = admin_listener.transpose()?.unzip();
 
         let mut tasks = Tasks::default();
-        let bound = Entrances::bind(&listeners, &server, |name| tasks.add(name))?;
+        let bound = Entrances::bind(&listeners, passed, &server, |name| tasks.add(name))?;
         let connections = tasks.add("connections");
         let ingest_task = tasks.add("ingest");
         let data_task = data.data.is_some().then(|| tasks.add("data"));
@@ -469,13 +474,7 @@ impl Server {
             drop(end);
             let _ = thread.join();
         }
-        for listening in &self.listeners {
-            if let Endpoint::Unix { path, .. } = &listening.endpoint
-                && let Err(error) = fs::remove_file(path)
-            {
-                tracing::debug!(path = %path.display(), %error, "cannot remove the socket");
-            }
-        }
+        self.listeners.iter().for_each(Listening::remove_file);
         // The admin address works until all clients are gone.
         if let Some((end, thread)) = self.admin {
             drop(end);

@@ -15,6 +15,9 @@ pub enum StartError {
         /// The system's error.
         error: io::Error,
     },
+    /// The sockets that the process was started with do not fit the listeners.
+    #[error("{0}")]
+    Passed(String),
     /// The certificate or key of a listener cannot be used.
     #[error("cannot use TLS on {endpoint}: {reason}")]
     Tls {

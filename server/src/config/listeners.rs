@@ -100,6 +100,7 @@ fn check(
     let endpoint = &listener.endpoint;
     let is_same = |other: &&ListenSettings| match (&other.endpoint, endpoint) {
         (Endpoint::Unix { path: one, .. }, Endpoint::Unix { path: other, .. }) => one == other,
+        (Endpoint::Passed { .. }, _) => other.endpoint == *endpoint,
         (one, other) => {
             let mut pairs = other
                 .addresses()

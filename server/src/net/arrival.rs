@@ -33,8 +33,8 @@ pub(crate) struct ListenerInfo {
 }
 
 impl ListenerInfo {
-    pub(crate) fn new(settings: &ListenSettings) -> Arc<Self> {
-        let is_unix = settings.is_unix();
+    /// `is_unix` is whether it is a Unix socket.
+    pub(crate) fn new(settings: &ListenSettings, is_unix: bool) -> Arc<Self> {
         Arc::new(Self {
             off: settings.off.clone(),
             is_tls: settings.tls.is_some(),

@@ -22,7 +22,7 @@ use std::{
 use manager::Manager;
 use signals::{Signal, Signals};
 use tickcast_server::{
-    Endpoint, Listening, Server,
+    Endpoint, Listening, PassedSockets, Server, StartError,
     config::{LogSettings, OnFailure, Settings},
     log::Log,
 };
@@ -40,10 +40,12 @@ const FAILED: u8 = 70;
 
 /// Runs the server until a signal or a failure ends it.
 pub(crate) fn run(settings: Settings) -> anyhow::Result<ExitCode> {
+    // It changes the environment, so there is no other thread yet.
+    let passed = PassedSockets::of_environment();
     let LogSettings { filter, format } = &settings.log;
     let log = Log::start(filter, *format, std::io::stderr().is_terminal())?;
     // A panic outside of the server's tasks is a failure as well.
-    let result = catch_unwind(AssertUnwindSafe(|| live(settings, &log)));
+    let result = catch_unwind(AssertUnwindSafe(|| live(settings, passed, &log)));
     let result = result.unwrap_or_else(|_| Ok(ExitCode::from(FAILED)));
     let is_logged = |error: &anyhow::Error| log.fails(&format!("{error:#}"));
     let result = match result {
@@ -54,7 +56,11 @@ pub(crate) fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     result
 }
 
-fn live(settings: Settings, log: &Log) -> anyhow::Result<ExitCode> {
+fn live(
+    settings: Settings,
+    passed: Result<PassedSockets, StartError>,
+    log: &Log,
+) -> anyhow::Result<ExitCode> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
@@ -63,7 +69,7 @@ fn live(settings: Settings, log: &Log) -> anyhow::Result<ExitCode> {
         .build()?;
     let _context = runtime.enter();
     let mut signals = Signals::new()?;
-    let server = Server::start(settings.clone())?;
+    let server = Server::start_with(settings.clone(), passed?)?;
     // Only this log has dropped lines, so the number is not set yet.
     let _ = server.metrics().log_dropped.set(log.dropped());
     server.log_filter_by(log.filter_by());
@@ -98,13 +104,16 @@ fn greet(server: &Server, settings: &Settings) {
     }
     let feeds = settings.feeds.iter().map(|feed| &feed.name);
     let (feeds, shards) = (feeds.collect::<Vec<_>>(), settings.server.shards);
-    for Listening { endpoint, is_tls } in server.listeners() {
+    for Listening {
+        endpoint, is_tls, ..
+    } in server.listeners()
+    {
         let scheme = if *is_tls { "wss" } else { "ws" };
         match endpoint {
             Endpoint::Tcp(address) => {
                 tracing::info!(shards, ?feeds, "listening on {scheme}://{address}/ws");
             }
-            Endpoint::Name { .. } | Endpoint::Unix { .. } => {
+            Endpoint::Name { .. } | Endpoint::Unix { .. } | Endpoint::Passed { .. } => {
                 tracing::info!(shards, ?feeds, "listening on {endpoint} for {scheme}");
             }
         }

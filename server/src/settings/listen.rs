@@ -5,11 +5,8 @@ use std::{net::IpAddr, path::PathBuf};
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
-use super::endpoint::{Endpoint, endpoint};
+use super::endpoint::{Endpoint, MODE_MAX, endpoint};
 use crate::tls::ServerTls;
-
-/// The bits of a file's mode that say who may read, write and execute it.
-const MODE_MAX: u32 = 0o777;
 
 /// The keys of a table.
 #[derive(Debug, Clone, Args)]
@@ -95,14 +92,9 @@ impl ListenSettings {
         }
     }
 
-    /// Whether it is a Unix socket.
-    pub(crate) fn is_unix(&self) -> bool {
-        matches!(self.endpoint, Endpoint::Unix { .. })
-    }
-
-    /// Whether a shard cannot begin with HTTP at once.
+    /// Whether a shard cannot begin with HTTP at once, or cannot have a socket of its own.
     pub(crate) fn has_preamble(&self) -> bool {
-        self.tls.is_some() || self.proxy_protocol || self.is_unix()
+        self.tls.is_some() || self.proxy_protocol || self.endpoint.addresses().is_empty()
     }
 }
 

@@ -12,6 +12,7 @@ const MODULES: &[&str] = &[
     "tickcast_server::data::opening",
     "tickcast_server::data::reading",
     "tickcast_server::data::thread",
+    "tickcast_server::entrances",
     "tickcast_server::feed::handover",
     "tickcast_server::feed::mqtt::announcements",
     "tickcast_server::feed::mqtt::intake",
@@ -47,7 +48,6 @@ const MODULES: &[&str] = &[
     "tickcast_server::program::manager",
     "tickcast_server::program::reload",
     "tickcast_server::program::signals",
-    "tickcast_server::server",
     "tickcast_server::tasks::restart",
     "tickcast_server::tasks::task",
 ];

@@ -115,8 +115,8 @@ const MEMORY: RangeInclusive<usize> = 64 << 10..=1 << 40;
 pub struct ServerSettings {
     /// Address for WebSocket and HTTP; `:7400` is all addresses of IPv4, a name stands for all its
     /// addresses at the start, and port 0 takes a free one. Or a Unix socket, as in
-    /// `unix:/run/tickcast.sock`. Tables `[[listen]]` are further listeners, or replace the
-    /// default.
+    /// `unix:/run/tickcast.sock`, or passed ones, as in `systemd` and `systemd:NAME`. Tables
+    /// `[[listen]]` are further listeners, or replace the default.
     #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:7400", value_parser = endpoint)]
     pub listen: Endpoint,
     /// Address for operators: health, metrics (then only here) and slow clients. Keep strangers
@@ -131,7 +131,7 @@ pub struct ServerSettings {
     #[arg(value_name = "NUMBER", default_value_t = cores(), hide_default_value = true)]
     #[arg(value_parser = number(1..=1_024_usize))]
     pub shards: usize,
-    /// Threads for handshakes of TLS, PROXY headers and Unix sockets.
+    /// Threads for handshakes of TLS, PROXY headers, Unix sockets and passed sockets.
     #[arg(value_name = "NUMBER", default_value = "1", value_parser = number(1..=64_usize))]
     pub acceptors: usize,
     /// Handshakes of TLS and PROXY headers under way, at most. Further connections wait in the

@@ -462,7 +462,8 @@ fn flags_that_are_wrong_are_refused_by_name() {
     check(
         &["--listen", "7400"],
         "--listen \"7400\": expected HOST:PORT, such as 127.0.0.1:7400, localhost:7400, [::1]:7400, \
-         or :7400 for all addresses; a Unix socket is unix:PATH",
+         or :7400 for all addresses; a Unix socket is unix:PATH, and a \
+         passed one systemd:NAME",
     );
     check(
         &["--shards", "0"],

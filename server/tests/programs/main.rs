@@ -38,6 +38,7 @@ mod service_manager;
 mod shards;
 mod signals;
 mod slow_link;
+mod socket_activation;
 mod status;
 mod task_failures;
 mod threats;

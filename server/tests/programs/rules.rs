@@ -103,6 +103,7 @@ fn each_outside_crate_is_used_in_its_files_only() {
         ),
         ("prometheus_client::", &["metrics/prometheus.rs"]),
         ("tickcast_uring::", &["net/ring_writer.rs", "net/unsent.rs"]),
+        ("listenfd::", &["passed.rs"]),
         ("bincode::", &[]),
     ] {
         assert_eq!(files_with(&source(), name), files, "{name}");

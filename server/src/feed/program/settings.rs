@@ -99,7 +99,14 @@ const OWN_PREFIX: &str = "TICKCAST_";
 
 /// What a service manager tells the server alone: sd_notify(3), sd_watchdog_enabled(3). The program
 /// must not say that the server is ready.
-const OF_SERVICE: &[&str] = &["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+const OF_SERVICE: &[&str] = &[
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
 
 const SHELL: &str = "sh";
 

@@ -6,6 +6,7 @@ use std::{
     net::TcpListener as StdTcp,
     os::{
         fd::OwnedFd,
+        linux::net::SocketAddrExt,
         unix::{
             fs::{FileTypeExt, PermissionsExt},
             net::{UnixListener as StdUnix, UnixStream},
@@ -17,7 +18,10 @@ use std::{
 use socket2::{Domain, SockAddr, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
-use crate::net::{descriptors::Descriptors, listener, peer::Peer};
+use crate::{
+    net::{descriptors::Descriptors, listener, peer::Peer},
+    settings::endpoint::{Endpoint, MODE_MAX},
+};
 
 /// Maximum number of connections that wait to be accepted, as for TCP.
 const BACKLOG: i32 = 4096;
@@ -39,6 +43,31 @@ pub(super) enum Socket {
 }
 
 impl Bound {
+    /// The same socket once more, for another acceptor.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(socket) => Self::Tcp(socket.try_clone()?),
+            Self::Unix(socket) => Self::Unix(socket.try_clone()?),
+        })
+    }
+
+    /// Where it listens.
+    pub(crate) fn endpoint(&self) -> io::Result<Endpoint> {
+        let address = match self {
+            Self::Tcp(socket) => return Ok(Endpoint::Tcp(socket.local_addr()?)),
+            Self::Unix(socket) => socket.local_addr()?,
+        };
+        let abstract_name = || {
+            let name = String::from_utf8_lossy(address.as_abstract_name()?);
+            Some(format!("@{name}").into())
+        };
+        let path = address.as_pathname().map(Path::to_owned);
+        let path = path.or_else(abstract_name).unwrap_or_default();
+        let file = fs::symlink_metadata(&path);
+        let mode = file.map_or(0, |file| file.permissions().mode() & MODE_MAX);
+        Ok(Endpoint::Unix { path, mode })
+    }
+
     pub(super) fn listen(self) -> io::Result<Socket> {
         Ok(match self {
             Self::Tcp(socket) => Socket::Tcp(TcpListener::from_std(socket)?),

@@ -161,7 +161,7 @@ impl World {
             lost: Cell::new(0),
             resumes: Cell::new(0),
             names: RefCell::default(),
-            info: ListenerInfo::new(&ListenSettings::plain(local)),
+            info: ListenerInfo::new(&ListenSettings::plain(local), false),
             arrivals: RefCell::new(Some(arrivals)),
             end: RefCell::new(Some(end)),
             ports: Cell::new(1),
