@@ -36,6 +36,8 @@ pub struct Member {
     pub number: u64,
     /// The sequence of its last message.
     pub heard: Sequence,
+    /// How far it had read then.
+    pub read: Sequence,
 }
 
 /// Why a message does not count.
@@ -166,6 +168,7 @@ impl Book {
         let from = self.members.iter_mut().find(|one| one.id == message.from);
         if let Some(member) = from {
             member.heard = sequence;
+            member.read = message.proof.sequence;
         }
         Ok(changes)
     }
@@ -231,6 +234,7 @@ impl Book {
             feeds,
             number: 0,
             heard: sequence,
+            read,
         });
         changes.push(Change::Joined(message.from));
         for feed in without {

@@ -8,6 +8,7 @@ use tickcast_protocol::message::TimeNs;
 use crate::{
     book::Book,
     chain::Chain,
+    delivered::Mark,
     message::{MessageError, all_of, take_up_to, versioned},
     newest::Newest,
 };
@@ -21,6 +22,8 @@ pub const CHECKPOINT_MAX_BYTES: usize = 512 * 1024 * 1024;
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(crate) struct Checkpoint {
+    /// The message that it follows; first, so that it can be read alone.
+    pub(crate) mark: Option<Mark>,
     pub(crate) book: Book,
     pub(crate) chain: Chain,
     pub(crate) first_ns: Option<TimeNs>,
@@ -37,4 +40,21 @@ impl Checkpoint {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
         all_of(VERSION, bytes, take_up_to::<_, CHECKPOINT_MAX_BYTES>)
     }
+}
+
+/// The message that a checkpoint follows.
+///
+/// # Errors
+///
+/// If the bytes are no checkpoint.
+pub fn followed(checkpoint: &[u8]) -> Result<Option<Mark>, MessageError> {
+    const MARK_MAX_BYTES: usize = 64;
+    let front = &checkpoint[..checkpoint.len().min(MARK_MAX_BYTES)];
+    let mut mark = None;
+    let found = all_of(VERSION, front, |bytes| {
+        let (found, _) = take_up_to::<_, MARK_MAX_BYTES>(bytes)?;
+        mark = found;
+        Ok(((), bytes.len()))
+    });
+    found.map(|()| mark)
 }

@@ -23,6 +23,7 @@
 //! |---|---|
 //! | `ids` | sequences of the stream, and names of members |
 //! | `message` | what a node writes to the stream, as bytes and back |
+//! | `delivered` | a message as the stream delivers it, and what identifies it |
 //! | `item` | work for the sequencer, as a message carries it |
 //! | `chain` | the checksum of everything read, and how far two nodes agree |
 //! | `feeds` | which member has each feed |
@@ -33,6 +34,7 @@
 //! | `outbox` | what a node has to write, until it reads it in the stream |
 //! | `beats` | when a node beats, and how long it waits for members that are silent |
 //! | `comparing` | how far the stream is what an earlier life of the node has read |
+//! | `events` | what a node tells the server around it |
 //! | `node` | a node: joins, beats, writes, and notices members that are gone |
 //!
 //! The crate does no I/O and has no clock: the time is passed in. The server gives it a connection.
@@ -42,6 +44,8 @@ mod book;
 mod chain;
 mod checkpoint;
 mod comparing;
+mod delivered;
+mod events;
 mod feeds;
 mod ids;
 mod item;
@@ -54,15 +58,17 @@ mod replica;
 pub use beats::{BEAT_EVERY, PATIENCE_BEATS};
 pub use book::{Book, Change, Ignored, MEMBERS_MAX, Member, Refusal};
 pub use chain::{AGREEMENT_MAX, Chain, Digest, Proof};
-pub use checkpoint::CHECKPOINT_MAX_BYTES;
+pub use checkpoint::{CHECKPOINT_MAX_BYTES, followed};
 pub use comparing::Known;
+pub use delivered::{Delivered, Mark, checksum};
+pub use events::{Event, Read, ReadError};
 pub use feeds::{FEEDS_MAX, Feeds};
 pub use ids::{MemberId, Sequence};
 pub use message::{Begins, Body, Join, MESSAGE_MAX_BYTES, Message, MessageError, NAME_MAX_BYTES};
 pub use newest::Newest;
-pub use node::{Event, Node, NodeSettings, Read, ReadError};
+pub use node::{Node, NodeSettings};
 pub use outbox::{Offered, RESEND_AFTER, WAITING_MAX_BYTES, WINDOW_MAX};
-pub use replica::{Applied, Delivered, Replica};
+pub use replica::{Applied, Replica};
 
 #[cfg(test)]
 mod tests;

@@ -9,24 +9,23 @@
 //!     +------------------------------- expelled --------------------- member
 //! ```
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
-use tickcast_core::{
-    tape::Strip,
-    work::{HistoryAnswer, HistoryQuestion, Work},
-};
-use tickcast_protocol::message::{Epoch, Lineage, TimeNs};
+use tickcast_core::work::{HistoryAnswer, HistoryQuestion, Work};
+use tickcast_protocol::message::{Epoch, TimeNs};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{
     beats::{Beats, PATIENCE_BEATS},
     book::{Change, Ignored, Refusal},
     comparing::{Comparing, EndLost, Known},
-    ids::{MemberId, Sequence},
+    delivered::Delivered,
+    events::{Event, Read, ReadError},
+    ids::MemberId,
     item::Item,
     message::{Begins, Body, Join, Message, MessageError},
     outbox::{Offered, Outbox, RESEND_AFTER, WAITING_MAX_BYTES},
-    replica::{Applied, Delivered, Replica},
+    replica::{Applied, Replica},
 };
 
 /// What a node is.
@@ -40,63 +39,6 @@ pub struct NodeSettings {
     pub rules: u64,
     /// A number that no other life of a node has.
     pub seed: u64,
-}
-
-/// What a node tells the server around it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// It is a member.
-    Joined,
-    /// It was taken for dead, and comes back as another member. This many updates of feeds were not
-    /// written yet, and are dropped.
-    Expelled {
-        /// How many.
-        dropped: u64,
-    },
-    /// It is not let in.
-    Refused(Refusal),
-    /// An epoch has begun.
-    Began(Lineage),
-    /// It has one of its feeds, by the index in its settings, or has it no more.
-    Runs {
-        /// The index.
-        feed: u16,
-        /// Whether it is to run it.
-        is_own: bool,
-    },
-    /// A message of this member does not count, because the member has read another stream or has
-    /// made something else of it.
-    Disagrees(MemberId),
-}
-
-/// What came of reading a message.
-#[derive(Debug, Default)]
-pub struct Read {
-    /// Strips for the shards.
-    pub strips: Vec<Arc<Strip>>,
-    /// What else happened.
-    pub events: Vec<Event>,
-}
-
-/// The stream cannot be read on.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// Messages are missing.
-    #[error("message {found} of the stream follows {last}: those between are missing")]
-    Hole {
-        /// The last one that was read.
-        last: Sequence,
-        /// The one that came.
-        found: Sequence,
-    },
-    /// A node of another version writes to it.
-    #[error("message {sequence} of the stream: {error}")]
-    Version {
-        /// Which one.
-        sequence: Sequence,
-        /// What is wrong.
-        error: MessageError,
-    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,6 +133,16 @@ impl Node {
         self.outbox.bytes() < WAITING_MAX_BYTES
     }
 
+    /// Number of updates that it has not read in the stream.
+    pub fn waiting(&self) -> u64 {
+        self.outbox.updates()
+    }
+
+    /// Whether it is a member no more, after [`leave`](Self::leave).
+    pub fn has_left(&self) -> bool {
+        self.leaves && self.stage == Stage::Reading
+    }
+
     /// Whether all of its work is in the stream and was read.
     pub fn is_idle(&self) -> bool {
         self.outbox.is_empty()
@@ -198,8 +150,7 @@ impl Node {
 
     /// Answers a question about the past.
     pub fn answer(&mut self, question: HistoryQuestion) -> HistoryAnswer {
-        let now = self.replica.now();
-        self.replica.sequencer().answer(question, now)
+        self.replica.answer(question)
     }
 
     /// Takes work. Feeds are numbered by their index in the settings.
@@ -277,6 +228,7 @@ impl Node {
             return;
         }
         match self.stage {
+            Stage::Reading if self.leaves => {}
             Stage::Reading => self.listen(now),
             Stage::Listening { .. } => self.beat(now),
             Stage::Joining { since } if since + RESEND_AFTER <= now => self.listen(now),
@@ -364,7 +316,8 @@ impl Node {
     /// Writes a beat if one is due: once per interval, and, if it is the oldest member, when a
     /// topic has been silent for too long.
     fn beat(&mut self, now: Duration) {
-        if self.beats.is_due(self.is_silence_due(now), now) {
+        // What cannot be written now does not heap up.
+        if self.control.is_empty() && self.beats.is_due(self.is_silence_due(now), now) {
             self.control.push_back(Body::Beat);
             self.beats.written(now);
         }
@@ -469,7 +422,10 @@ impl Node {
                 self.beats.begin_again();
                 self.id = MemberId(self.draw());
                 self.stage = Stage::Reading;
-                events.push(Event::Expelled { dropped });
+                // It may have left.
+                if !self.leaves || dropped > 0 {
+                    events.push(Event::Expelled { dropped });
+                }
             }
             Change::Joined(_) => {}
             Change::Departed(member) => self.beats.departed(member),

@@ -86,6 +86,13 @@ impl Outbox {
         self.bytes
     }
 
+    /// Number of updates in it.
+    pub(crate) fn updates(&self) -> u64 {
+        let batches = self.open.iter().chain(&self.unread);
+        let parts = batches.flat_map(|batch| &batch.parts);
+        parts.map(|part| part.updates).sum()
+    }
+
     /// Whether nothing is in it.
     pub(crate) fn is_empty(&self) -> bool {
         self.open.is_empty() && self.unread.is_empty()

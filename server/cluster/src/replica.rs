@@ -6,7 +6,7 @@ use tickcast_core::{
     Now,
     sequencer::Sequencer,
     tape::Strip,
-    work::{Ack, FeedId, Submission},
+    work::{Ack, FeedId, HistoryAnswer, HistoryQuestion, Submission},
 };
 use tickcast_protocol::message::{Position, TimeNs};
 
@@ -14,22 +14,11 @@ use crate::{
     book::{Book, Change, Ignored, Member},
     chain::Chain,
     checkpoint::Checkpoint,
-    ids::Sequence,
+    delivered::{Delivered, Mark},
     item::Item,
     message::{Body, Message, MessageError},
     newest::Newest,
 };
-
-/// A message as the stream delivers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Delivered<'a> {
-    /// Its number in the stream.
-    pub sequence: Sequence,
-    /// When the stream took it, in ns since the Unix epoch.
-    pub time_ns: TimeNs,
-    /// Its bytes.
-    pub bytes: &'a [u8],
-}
 
 /// What came of a message.
 #[derive(Debug)]
@@ -49,6 +38,8 @@ pub struct Replica {
     book: Book,
     sequencer: Sequencer,
     chain: Chain,
+    /// The last message.
+    mark: Option<Mark>,
     /// Time of the first message.
     first_ns: Option<TimeNs>,
     /// The latest time of the messages so far.
@@ -66,6 +57,7 @@ impl Replica {
             book: Book::default(),
             sequencer,
             chain: Chain::default(),
+            mark: None,
             first_ns: None,
             time_ns: TimeNs::MIN,
             newest: Newest::default(),
@@ -84,6 +76,7 @@ impl Replica {
         let mut replica = Self {
             book: checkpoint.book,
             chain: checkpoint.chain,
+            mark: checkpoint.mark,
             first_ns: checkpoint.first_ns,
             time_ns: checkpoint.time_ns,
             newest: checkpoint.newest,
@@ -99,6 +92,7 @@ impl Replica {
         let checkpoint = Checkpoint {
             book: self.book.clone(),
             chain: self.chain.clone(),
+            mark: self.mark,
             first_ns: self.first_ns,
             time_ns: self.time_ns,
             newest: self.newest.clone(),
@@ -122,9 +116,20 @@ impl Replica {
         &self.chain
     }
 
-    /// The sequencer: for questions about the past.
-    pub fn sequencer(&mut self) -> &mut Sequencer {
-        &mut self.sequencer
+    /// The last message that it has read.
+    pub fn mark(&self) -> Option<Mark> {
+        self.mark
+    }
+
+    /// The sequencer.
+    pub fn sequencer(&self) -> &Sequencer {
+        &self.sequencer
+    }
+
+    /// Answers a question about the past.
+    pub(crate) fn answer(&mut self, question: HistoryQuestion) -> HistoryAnswer {
+        let now = self.now();
+        self.sequencer.answer(question, now)
     }
 
     /// The position of the newest update.
@@ -166,6 +171,7 @@ impl Replica {
             time_ns,
             bytes,
         } = delivered;
+        self.mark = Some(delivered.mark());
         self.first_ns.get_or_insert(time_ns);
         self.time_ns = self.time_ns.max(time_ns);
         let now = self.now();

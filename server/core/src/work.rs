@@ -82,6 +82,8 @@ pub enum Unpublished {
         /// How long to wait at least.
         retry_after_ms: u32,
     },
+    /// Its updates are too long together for the stream that the nodes of a cluster share.
+    TooLong,
 }
 
 /// Updates that belong together, their origin, and where to send the acknowledgement.

@@ -29,7 +29,7 @@ use tickcast_protocol::{
     topic::Topic,
 };
 
-use self::{facts::Facts, known_topics::KnownTopics, liveness::Liveness, new_topics::NewTopics};
+use self::{facts::Facts, known_topics::KnownTopics, liveness::Liveness};
 use crate::{
     candles::LongHistory,
     now::Now,
@@ -43,7 +43,7 @@ use crate::{
 
 pub use facts::{FACTS_WAITING_MAX, NAME_MAX_BYTES, STATE_CLASS_MAX_BYTES, UNIT_MAX_BYTES};
 pub use history::{HISTORY_ANSWER_MAX_BYTES, HISTORY_ANSWER_MAX_UPDATES, History, HistorySettings};
-pub use new_topics::NewTopicLimits;
+pub use new_topics::{NewTopicLimits, NewTopics};
 pub use snapshot::SequencerSnapshot;
 
 pub use crate::tape::STRIP_MAX_BYTES;
@@ -145,7 +145,7 @@ impl Sequencer {
             && let Err(reason) = self.admit(ack, &updates, now)
         {
             let refused = match reason {
-                Unpublished::TooManyTopics => &mut self.refused,
+                Unpublished::TooManyTopics | Unpublished::TooLong => &mut self.refused,
                 Unpublished::TooManyNewTopics { .. } => &mut self.refused_new_topics,
             };
             *refused += updates.len() as u64;
@@ -173,12 +173,10 @@ impl Sequencer {
         updates: &[NewUpdate],
         now: Now,
     ) -> Result<(), Unpublished> {
-        let topics = updates.iter().map(|update| &update.topic);
-        let mut new = topics.filter(|topic| self.topics.get(topic).is_none());
-        let Some(first) = new.next() else {
+        let new = self.unknown_topics(updates);
+        if new == 0 {
             return Ok(());
-        };
-        let new = new.chain([first]).collect::<HashSet<_>>().len();
+        }
         if self.topics.len() + new > self.topics_max {
             return Err(Unpublished::TooManyTopics);
         }
@@ -187,6 +185,16 @@ impl Sequencer {
         };
         let taken = self.new_topics.take(ack, new, now.uptime);
         taken.map_err(|retry_after_ms| Unpublished::TooManyNewTopics { retry_after_ms })
+    }
+
+    /// Number of topics of some updates that are not known yet.
+    pub fn unknown_topics(&self, updates: &[NewUpdate]) -> usize {
+        let topics = updates.iter().map(|update| &update.topic);
+        let mut new = topics.filter(|topic| self.topics.get(topic).is_none());
+        match new.next() {
+            Some(first) => new.chain([first]).collect::<HashSet<_>>().len(),
+            None => 0,
+        }
     }
 
     /// Records that a feed has lost its source or has finished.

@@ -21,7 +21,7 @@ pub struct NewTopicLimits {
 
 /// The topics that each client may introduce now.
 #[derive(Debug, Default)]
-pub(super) struct NewTopics {
+pub struct NewTopics {
     limits: NewTopicLimits,
     /// By shard and connection. A client without a bucket has a full one.
     buckets: HashMap<(usize, u64), Tokens>,
@@ -29,7 +29,8 @@ pub(super) struct NewTopics {
 }
 
 impl NewTopics {
-    pub(super) fn new(limits: NewTopicLimits) -> Self {
+    /// All clients have full buckets.
+    pub fn new(limits: NewTopicLimits) -> Self {
         Self {
             limits,
             buckets: HashMap::new(),
@@ -40,7 +41,11 @@ impl NewTopics {
     /// Takes the tokens for the new topics of a publish, or none and returns the milliseconds until
     /// there are enough. A publish with more new topics than the burst needs a full bucket and
     /// leaves it in debt: otherwise it could never succeed.
-    pub(super) fn take(&mut self, client: Ack, topics: usize, uptime: Duration) -> Result<(), u32> {
+    ///
+    /// # Errors
+    ///
+    /// The milliseconds, if the client introduces topics too fast.
+    pub fn take(&mut self, client: Ack, topics: usize, uptime: Duration) -> Result<(), u32> {
         let NewTopicLimits { per_s, burst } = self.limits;
         if per_s == 0 || topics == 0 {
             return Ok(());

@@ -97,6 +97,11 @@ impl<S: Socket> Shard<S> {
                 let refusal = Refusal::new(ErrorCode::TooManyRequests, reason);
                 (refusal, Some(retry_after_ms))
             }
+            Unpublished::TooLong => {
+                let reason = "the values are too long together for the cluster (limit 512 KiB): \
+                              publish them apart";
+                (Refusal::new(ErrorCode::ValueTooLarge, reason), None)
+            }
         }
     }
 }
