@@ -417,7 +417,8 @@ export class Client extends EventTarget {
   readonly CLOSED: 3;
 
   /** Connects at once. */
-  constructor(url: string | URL, options?: ClientOptions);
+  /** Several URLs are nodes of a cluster: the client goes on at another one when it must. */
+  constructor(url: string | URL | readonly (string | URL)[], options?: ClientOptions);
 
   readonly url: string;
   readonly encoding: Encoding;

@@ -5,6 +5,7 @@ import { PendingRequests } from './connection/pending-requests.js';
 import { Tokens } from './connection/tokens.js';
 import { TOKEN_REFUSED, ServerError, TooLongError } from './errors.js';
 import { SubscriptionRegistry } from './subscription/registry.js';
+import { Urls } from './urls.js';
 import { ENCODINGS, byteLength } from './wire/encodings.js';
 import { TopicTable } from './wire/topic-table.js';
 
@@ -37,7 +38,7 @@ const DEFAULTS = {
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
 };
 
-/** A connection to one server that reconnects by itself, and the subscriptions on it. */
+/** A connection to a server that reconnects by itself, and the subscriptions on it. */
 export class Client extends EventTarget {
   static CONNECTING = CONNECTING;
   static OPEN = OPEN;
@@ -54,7 +55,7 @@ export class Client extends EventTarget {
     batches: 0, updates: 0, gaps: 0, gaps_uncounted: 0, lost: 0, resets: 0, truncations: 0, violations: 0, overflows: 0, discarded: 0,
   };
 
-  #url;
+  #urls;
   #options;
   #topics;
   #clock = new Clock();
@@ -81,17 +82,13 @@ export class Client extends EventTarget {
   /** Resolves with the first welcome. */
   ready;
 
-  /**
-   * Connects at once.
-   *
-   * @param {string | URL} url such as `wss://example.org/ws`
-   */
+  /** Connects at once to a `url` such as `wss://example.org/ws`, or to one of several. */
   constructor(url, options = {}) {
     super();
-    this.#url = url;
     this.#options = { ...DEFAULTS, WebSocket: globalThis.WebSocket, ...options };
     if (!this.#options.WebSocket) throw new TypeError('there is no global WebSocket: pass one as options.WebSocket');
     if (!Object.hasOwn(ENCODINGS, this.#options.encoding)) throw new TypeError(`unknown encoding ${this.#options.encoding}: use ${Object.keys(ENCODINGS).join(' or ')}`);
+    this.#urls = new Urls(url, this.#options.random);
     this.#topics = new TopicTable(options.topics);
     this.#backoff = new Backoff(this.#options.random);
     this.#renewals = new Backoff(this.#options.random);
@@ -109,7 +106,7 @@ export class Client extends EventTarget {
   }
 
   get url() {
-    return String(this.#url);
+    return this.#urls.current;
   }
 
   get encoding() {
@@ -244,7 +241,7 @@ export class Client extends EventTarget {
 
   #connect() {
     this.#status('connecting');
-    this.#connection = new Connection(this.#url, this.encoding, this.#topics, this.#options, {
+    this.#connection = new Connection(this.url, this.encoding, this.#topics, this.#options, {
       welcome: (message) => this.#welcomed(message),
       message: (message) => {
         this.#heard_ns = this.#options.now();
@@ -284,6 +281,7 @@ export class Client extends EventTarget {
   #ended(end) {
     const error = new Error(`the connection ended with ${end.code} ${end.reason}`.trimEnd());
     this.#connection = null;
+    this.#urls.move();
     for (const name of Object.keys(this.#timers)) this.#setTimer(name, null);
     const closing = this.#readyState === CLOSING;
     this.#readyState = closing ? CLOSING : CONNECTING;

@@ -31,6 +31,25 @@ test('each failed attempt makes the next wait longer', () => {
   assert.equal(WebSocket.sockets.length, 4);
 });
 
+test('with several URLs it begins with the first and goes on at another one each time', () => {
+  const WebSocket = fakeWebSocket();
+  const timers = fakeTimers();
+  const { setTimeout, clearTimeout } = timers;
+  const urls = ['ws://a/ws', new URL('ws://b/ws'), 'ws://c/ws'];
+  let random = 0;
+  const client = new Client(urls, { WebSocket, setTimeout, clearTimeout, random: () => random });
+  for (const [next, url] of [[0.1, 'ws://b/ws'], [0.9, 'ws://a/ws'], [0.9, 'ws://c/ws'], [1, 'ws://b/ws']]) {
+    const before = client.url;
+    random = next;
+    WebSocket.last.end(1006);
+    timers.fire(timers.delays[0]);
+    assert.equal(String(WebSocket.last.url), url);
+    assert.equal(client.url, url);
+    assert.notEqual(url, before);
+  }
+  assert.throws(() => new Client([], { WebSocket }), /there is no URL/);
+});
+
 test('the waits get short again after five seconds of connection, not after a welcome', () => {
   const { WebSocket, timers } = fakeClient();
   WebSocket.last.open();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
@@ -120,6 +121,32 @@ async def test_a_lost_connection_is_resumed_where_it_ended_with_the_topics_known
     await second.send(batch(101, 102, 102, topics=[]))
     assert await subscription.next() == Batch(False, 101, 102, [update(102)])
     assert (stage.client.stats.connections, stage.client.stats.resets) == (2, 0)
+
+
+async def test_with_several_urls_it_goes_on_at_another_one(encoding: str) -> None:
+    servers = [ScriptedServer(), ScriptedServer()]
+    for server in servers:
+        await server.start()
+    options = Options(encoding=encoding, random=lambda: 0.0)  # type: ignore[arg-type]
+    async with contextlib.AsyncExitStack() as stack:
+        for server in servers:
+            stack.push_async_callback(server.stop)
+        client = Client([server.url for server in servers], options)
+        stack.push_async_callback(client.close)
+        subscription = client.subscribe("a/#", mode="every")
+        peer = await servers[0].welcome()
+        await peer.grant()
+        await peer.send(batch(100, 101, 101))
+        assert isinstance(await subscription.next(), Batch)
+        peer.terminate()
+        other = await servers[1].welcome()
+        request = await other.grant(position=101, count=11, start="resumed")
+        assert request.filters == [FilterRequest("a/#", Token(EPOCH, 101, 11))]
+        assert client.url == servers[1].url
+        other.terminate()
+        await servers[0].welcome()
+    with pytest.raises(ValueError, match="there is no URL"):
+        Client([])
 
 
 async def test_a_snapshot_that_was_cut_off_is_resumed_too(stage: Stage) -> None:

@@ -43,6 +43,10 @@ pub const RECONNECT: BackoffPolicy = BackoffPolicy {
 pub struct ClientOptions {
     /// What to connect to, and how.
     pub connect: ConnectOptions,
+    /// URLs of further nodes of a cluster, or of servers with the same data in the same epochs. It
+    /// begins with that of `connect`. After each connection and each failed attempt it goes on at
+    /// another one, at random, so that the clients of a lost node spread over the others.
+    pub others: Vec<String>,
     /// Where tokens come from. Without one, each connection uses the token of `connect`.
     ///
     /// With one, the client connects again after the server has refused its token or ended its
@@ -62,6 +66,8 @@ pub struct Client {
     start: Instant,
     /// Attempts to connect since the last success.
     attempt: u32,
+    /// Which URL the next attempt uses: 0 is that of `connect`.
+    place: usize,
     topics: TopicTable,
     state: ClientState,
 }
@@ -88,6 +94,7 @@ impl ClientOptions {
     pub fn new(connect: ConnectOptions) -> Self {
         Self {
             connect,
+            others: Vec::new(),
             token: None,
         }
     }
@@ -106,6 +113,7 @@ impl Client {
             commands,
             backoff: Backoff::new(RECONNECT),
             attempt: 0,
+            place: 0,
             topics: TopicTable::default(),
             state: ClientState::Waiting {
                 until: Instant::now(),
@@ -149,6 +157,9 @@ impl Client {
 
     fn start_connecting(&mut self) {
         let mut options = self.options.connect.clone();
+        if let Some(other) = self.place.checked_sub(1) {
+            options.url.clone_from(&self.options.others[other]);
+        }
         match self
             .tokens
             .for_attempt(options.token.as_ref(), self.start.elapsed())
@@ -324,6 +335,10 @@ impl Client {
     }
 
     fn end_connection(&mut self, why: Why, retry_in: Option<Duration>) {
+        let urls = self.options.others.len() + 1;
+        if urls > 1 {
+            self.place = (self.place + rand::random_range(1..urls)) % urls;
+        }
         let next = match retry_in {
             Some(wait) => ClientState::Waiting {
                 until: Instant::now() + wait,

@@ -184,6 +184,33 @@ async fn disconnected(client: &mut Client) -> Disconnected {
 }
 
 #[tokio::test]
+async fn with_several_urls_it_resumes_at_another_server_and_comes_back() {
+    let servers = [Server::start().await, Server::start().await];
+    let options = ClientOptions {
+        others: vec![servers[1].url()],
+        ..ClientOptions::new(ConnectOptions::new(servers[0].url(), Encoding::Bincode))
+    };
+    let (mut client, handle) = Client::new(options);
+    handle
+        .subscribe([filter("home/#")], Mode::Every, None)
+        .unwrap();
+    let (mut peer, subscribe) = reconnected(&servers[0], &mut client).await;
+    let start = SubscribeResult::Accepted(accepted(10, Start::Fresh));
+    answer(&mut peer, &subscribe, start).await;
+    let accepted = next(&mut client).await;
+    assert!(matches!(accepted, Event::Accepted { .. }), "{accepted:?}");
+    peer.send(batch(10, 12, vec![kitchen()])).await;
+    assert_batch(&next(&mut client).await, 10, 12);
+    for index in [1, 0, 1] {
+        drop(peer);
+        assert!(disconnected(&mut client).await.retry_in.is_some());
+        let (next, subscribe) = reconnected(&servers[index], &mut client).await;
+        assert_eq!(subscribe.filters[0].resume, resume(12));
+        peer = next;
+    }
+}
+
+#[tokio::test]
 async fn after_a_lost_connection_it_resumes_after_the_last_handled_event() {
     let server = Server::start().await;
     let (mut client, _handle, mut peer) = subscribed(&server, 10).await;

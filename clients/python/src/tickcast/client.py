@@ -1,10 +1,10 @@
-"""The client: a connection to one server that reconnects by itself."""
+"""The client: a connection to a server, or to any node of a cluster, that reconnects by itself."""
 
 from __future__ import annotations
 
 import asyncio
 import builtins
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -43,25 +43,32 @@ if TYPE_CHECKING:
 
 
 def connect(
-    url: str, listener: Listener | None = None, **options: Unpack[OptionKeywords]
+    url: str | Sequence[str],
+    listener: Listener | None = None,
+    **options: Unpack[OptionKeywords],
 ) -> Client:
     """A client for ``async with``, which waits until it is connected.
 
-    ``url`` is such as ``ws://localhost:7400/ws``. ``listener`` is called with each notice. The
+    ``url`` is such as ``ws://localhost:7400/ws``. Of several, which are nodes of a cluster, the
+    client begins with the first, and goes on at another one after each connection and each failed
+    attempt. ``listener`` is called with each notice. The
     keywords are the fields of ``Options``.
     """
     return Client(url, Options(**options), listener)
 
 
 class Client:
-    """A connection to one server that reconnects by itself, and the subscriptions on it.
+    """A connection to a server that reconnects by itself, and the subscriptions on it.
 
     It belongs to the event loop in which it is started: by ``async with``, by ``start``, or by the
     first subscription.
     """
 
     def __init__(
-        self, url: str, options: Options | None = None, listener: Listener | None = None
+        self,
+        url: str | Sequence[str],
+        options: Options | None = None,
+        listener: Listener | None = None,
     ) -> None:
         self._session = Session(url, Options() if options is None else options)
         if listener is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from .answers import End, Identity, Welcome
@@ -75,9 +75,13 @@ UNAUTHORIZED = 401
 class Session:
     """What a ``Client`` does. It belongs to the event loop in which it was started."""
 
-    def __init__(self, url: str, options: Options) -> None:
+    def __init__(self, url: str | Sequence[str], options: Options) -> None:
         options.check()
-        self.url = url
+        self.urls = [url] if isinstance(url, str) else list(url)
+        if not self.urls:
+            raise ValueError("there is no URL: pass one or several")
+        #: Which of them this connection uses, or the next one.
+        self._place = 0
         self.options = options
         self.stats = ClientStats()
         self.random = options.random
@@ -95,7 +99,7 @@ class Session:
         self.registry = SubscriptionRegistry(self)
         self.connection: Connection | None = None
         self.is_closing = False
-        self._context = options.tls_context(url)
+        self._contexts = [options.tls_context(one) for one in self.urls]
         self._backoff = Backoff(options.random)
         #: The waits until another token is asked for, while the identity is about to expire.
         self._renewals = Backoff(options.random)
@@ -247,6 +251,10 @@ class Session:
 
     # Connections.
 
+    @property
+    def url(self) -> str:
+        return self.urls[self._place]
+
     async def _run(self) -> None:
         """Connects again and again until the client is closed, or a close code is permanent."""
         error: TickcastError | None = None
@@ -262,11 +270,19 @@ class Session:
                     error = DisconnectedError(text, end.code)
                     break
                 self._comes_back = False
+                self._move()
                 delay = max(self._backoff.next(), end.retry_after_s)
                 self._change(ConnectionChanged("waiting", end, delay))
                 await self._interruptible(asyncio.sleep(delay))
         finally:
             self._finish(error)
+
+    def _move(self) -> None:
+        """Chooses another URL, at random, if there are several."""
+        others = len(self.urls) - 1
+        if others > 0:
+            step = 1 + min(int(self.random() * others), others - 1)
+            self._place = (self._place + step) % len(self.urls)
 
     async def _visit(self) -> End:
         """One connection, or one attempt."""
@@ -304,9 +320,8 @@ class Session:
         if refusal is not None:
             raise DisconnectedError(f"{refusal}; there is no other token yet")
         try:
-            opened = await Connection.open(
-                self.url, self.options, self._context, token, self.topics
-            )
+            context = self._contexts[self._place]
+            opened = await Connection.open(self.url, self.options, context, token, self.topics)
         except HandshakeRefusedError as error:
             if error.status == UNAUTHORIZED and token is not None:
                 self._tokens.refuse(token, str(error))

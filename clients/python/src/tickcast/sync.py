@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,7 +41,9 @@ T = TypeVar("T")
 
 
 def connect(
-    url: str, listener: Listener | None = None, **options: Unpack[OptionKeywords]
+    url: str | Sequence[str],
+    listener: Listener | None = None,
+    **options: Unpack[OptionKeywords],
 ) -> Client:
     """A client that is connected. See ``tickcast.connect``.
 
@@ -54,7 +56,10 @@ class Client:
     """As ``tickcast.Client``. Its methods wait, and any thread may call them."""
 
     def __init__(
-        self, url: str, options: Options | None = None, listener: Listener | None = None
+        self,
+        url: str | Sequence[str],
+        options: Options | None = None,
+        listener: Listener | None = None,
     ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="tickcast", daemon=True)
