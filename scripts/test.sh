@@ -44,7 +44,7 @@ headline "What the tests need"
 # window loads when it opens. The authorities that a system trusts, and tools for certificates of
 # one's own. What passes sockets as a service manager does.
 install_missing cc=build-essential \
-    mosquitto mosquitto-clients promtool=prometheus faketime nginx haproxy caddy=caddy \
+    mosquitto mosquitto-clients nats-server promtool=prometheus faketime nginx haproxy caddy=caddy \
     node=nodejs npm=npm python3=python3 python3-venv curl=curl chromium=chromium \
     xvfb libgl1 libgl1-mesa-dri libegl1 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 \
     libxkbcommon-x11-0 libxrandr2 systemd-socket-activate=systemd ca-certificates openssl=openssl certutil=libnss3-tools

@@ -1,6 +1,10 @@
 //! Binds all listeners, and distributes them among shards and acceptors.
 
-use std::{fs, io, net::TcpListener, sync::Arc};
+use std::{
+    fs, io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
 
 use crate::{
     metrics::CertificateStats,
@@ -48,6 +52,8 @@ pub(crate) struct Entrances {
     /// The others: one socket for each acceptor. Without such listeners there are no acceptors.
     pub(crate) of_acceptors: Vec<(Task, Vec<Door>)>,
     pub(crate) listening: Vec<Listening>,
+    /// The setting of each listener, with the port that it got.
+    pub(crate) bound: Vec<Endpoint>,
     pub(crate) certificates: Vec<Arc<CurrentTls>>,
     pub(crate) certificate_stats: Vec<Arc<CertificateStats>>,
 }
@@ -76,6 +82,9 @@ impl Entrances {
             } else {
                 all.add_to_shards(settings, &mut task)?
             };
+            let port = endpoints.iter().flat_map(Endpoint::addresses).next();
+            let port = port.map_or(0, SocketAddr::port);
+            all.bound.push(settings.endpoint.clone().at_port(port));
             let listening = endpoints.into_iter().map(|endpoint| Listening {
                 endpoint,
                 is_tls: settings.tls.is_some(),

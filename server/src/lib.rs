@@ -11,6 +11,7 @@
 //! | `auth` | roles, tokens and their keys: which identity a client has proved |
 //! | `ingest` | runs the sequencer, and hands its strips to the shards |
 //! | `data` | writes the strips to the log on disk, before they are delivered |
+//! | `cluster` | runs the sequencer of a node instead, whose work goes through a shared stream |
 //! | `net` | accepts clients, reads their requests, and writes what the shards send |
 //! | `output` | sends the newest values to brokers and to Grafana |
 //! | `tls` | trusted authorities, certificates, keys and sessions, for feeds and listeners with TLS |
@@ -18,12 +19,13 @@
 //! | `tasks` | notices tasks that end before the server, and starts them again |
 //! | [`log`] | writes the program's log, without ever holding a task up |
 //!
-//! `server` starts the threads of these rooms and ends them in order; `entrances` binds the
-//! listeners, `passed` takes sockets that a service manager has bound, and `start_error` says why a
-//! server does not start. `settings` holds the settings in the form in which the rooms use them,
-//! and `clock` reads the system's clocks. `accounts` counts what several connections do together,
-//! and `hang_up` knows the errors of a connection that the other side has ended. `testing` exports
-//! what the tests, benches and fuzz targets need of the rooms.
+//! `server` starts the threads of these rooms and ends them in order; `beginning` knows what a
+//! server begins with: nothing, a log, or a cluster; `again` starts it again. `entrances` binds the listeners, `passed`
+//! takes sockets that a service manager has bound, and `start_error` says why a server does not
+//! start. `settings` holds the settings in the form in which the rooms use them, and `clock` reads
+//! the system's clocks. `accounts` counts what several connections do together, and `hang_up` knows
+//! the errors of a connection that the other side has ended. `testing` exports what the tests,
+//! benches and fuzz targets need of the rooms.
 //!
 //! The crate `tickcast-core` decides what each client is sent, and when. It has no sockets and no
 //! clock, so the rooms here make no such decision.
@@ -47,6 +49,7 @@ mod settings;
 
 mod audit;
 mod auth;
+mod cluster;
 mod data;
 mod feed;
 mod ingest;
@@ -57,6 +60,8 @@ mod output;
 pub mod log;
 
 mod accounts;
+mod again;
+mod beginning;
 mod changing;
 mod clock;
 mod entrances;

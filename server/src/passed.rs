@@ -70,6 +70,17 @@ impl PassedSockets {
         taken.collect::<Result<_, _>>().map(Self)
     }
 
+    /// The same sockets for another start, if there may be one; else none.
+    pub(crate) fn if_again(&self, may_start_again: bool) -> Result<Self, StartError> {
+        let clones = self.0.iter().filter(|_| may_start_again).map(|passed| {
+            let socket = passed.socket.try_clone();
+            let socket = socket.map_err(|error| StartError::Passed(error.to_string()))?;
+            let name = passed.name.clone();
+            Ok(Passed { name, socket })
+        });
+        clones.collect::<Result<_, _>>().map(Self)
+    }
+
     pub(crate) fn len(&self) -> usize {
         let Self(all) = self;
         all.len()

@@ -8,25 +8,20 @@ use std::{
     thread::JoinHandle,
 };
 
-use tickcast_core::{
-    candles::LongHistory,
-    sequencer::{History, Sequencer, liveness::Liveness},
-};
-use tickcast_protocol::message::Epoch;
-use tokio::{
-    sync::{Semaphore, mpsc, oneshot, watch},
-    task::JoinSet,
-};
+use tickcast_cluster::Known;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::{
     audit::AuditLog,
     auth::Auth,
+    beginning::{self, Beginning, BeginningTasks, StartFeed},
     clock::Clock,
+    cluster::Outdated,
     config::Settings,
-    data::{self, DataThread, Opened, ReadingThread},
+    data::ReadingThread,
     entrances::{Entrances, Listening},
     feed::{self, FeedSettings, decode::Decoder},
-    ingest::{Handoff, Ingest, IngestThread, Way},
+    ingest::{Handoff, Ingest},
     metrics::Metrics,
     net::{
         acceptor::{self, ARRIVALS_MAX, Acceptor, FailureLog},
@@ -47,7 +42,7 @@ use crate::{
     settings::endpoint::Endpoint,
     start_error::StartError,
     tasks::Failure,
-    threads::{Tasks, Thread},
+    threads::{Tasks, Thread, ended_signal},
     tls::CurrentTls,
 };
 
@@ -65,6 +60,12 @@ pub struct Server {
     ingest: JoinHandle<()>,
     /// The log's thread, if there is a log.
     data: Option<JoinHandle<()>>,
+    /// The thread of the cluster's stream, if it is a node.
+    stream: Option<JoinHandle<()>>,
+    /// The settings, to start again.
+    again: (Settings, PassedSockets),
+    /// Set when it must start again.
+    pub(crate) outdated: watch::Receiver<Option<Outdated>>,
     /// The thread that reads the log, if there is one.
     reading: Option<JoinHandle<()>>,
     shards: Vec<JoinHandle<()>>,
@@ -92,6 +93,16 @@ impl Server {
 
     /// Starts a server with sockets that are open already, each of which a listener must use.
     pub fn start_with(settings: Settings, passed: PassedSockets) -> Result<Self, StartError> {
+        Self::start_knowing(settings, passed, None)
+    }
+
+    /// Starts a server. `known` is what an earlier life of this node of a cluster had read.
+    pub(crate) fn start_knowing(
+        settings: Settings,
+        passed: PassedSockets,
+        known: Option<Known>,
+    ) -> Result<Self, StartError> {
+        let mut again = settings.clone();
         let Settings {
             server,
             listeners,
@@ -99,7 +110,6 @@ impl Server {
             outputs,
             data,
             decode,
-            liveness,
             ..
         } = settings;
         let further = Entrances::further_sockets(&listeners, &passed, &server);
@@ -124,11 +134,18 @@ impl Server {
         });
         let (admin_listener, admin_address) = admin_listener.transpose()?.unzip();
 
+        let is_node = !again.cluster.servers.is_empty();
         let mut tasks = Tasks::default();
+        let passed_again = passed.if_again(is_node)?;
         let bound = Entrances::bind(&listeners, passed, &server, |name| tasks.add(name))?;
+        for (listener, bound) in again.listeners.iter_mut().zip(bound.bound) {
+            listener.endpoint = bound;
+        }
+        again.server.admin = admin_address;
         let connections = tasks.add("connections");
         let ingest_task = tasks.add("ingest");
         let data_task = data.data.is_some().then(|| tasks.add("data"));
+        let stream_task = is_node.then(|| tasks.add("stream"));
         let reading_task = data.data.is_some().then(|| tasks.add("reading"));
         let feed_tasks = feeds
             .iter()
@@ -161,6 +178,7 @@ impl Server {
             outputs: outputs.iter().map(OutputSettings::stats).collect(),
             tasks: tasks.stats,
             certificates: bound.certificate_stats,
+            cluster: is_node.then(Arc::default),
             ..Metrics::default()
         });
         let descriptors = Arc::new(Descriptors::new(Arc::clone(&metrics)));
@@ -170,26 +188,19 @@ impl Server {
         let handoff = Arc::new(Handoff::new(takers, server.tape_bytes));
         let (end, ended) = watch::channel(false);
         let (ingest, submissions) = Ingest::new(clock);
-        let core = server.core();
-        let mut sequencer = Sequencer::new(server.topics_max)
-            .with_liveness(Liveness::new(liveness))
-            .with_history(History::new(core.history))
-            .with_long_history(LongHistory::new(core.long_history))
-            .with_new_topics(core.new_topics);
-        let opened = match &data.data {
-            Some(path) => {
-                let opened = data::open(path, &data, server.tape_bytes, &mut sequencer, clock);
-                Some(opened.map_err(|reason| StartError::Data {
-                    path: path.clone(),
-                    reason,
-                })?)
-            }
-            None => None,
+        let shared = beginning::Shared {
+            clock,
+            state: Arc::clone(&state),
+            handoff: Arc::clone(&handoff),
+            metrics: Arc::clone(&metrics),
         };
-        let new_epoch = || Epoch(rand::random());
-        let epoch = opened
-            .as_ref()
-            .map_or_else(new_epoch, |opened| opened.log.epoch());
+        let tasks_of_beginning = BeginningTasks {
+            ingest: ingest_task,
+            data: data_task,
+            stream: stream_task,
+        };
+        let beginning = Beginning::new(&again, known, tasks_of_beginning, &shared)?;
+        let (epoch, restored) = (beginning.epoch(), beginning.restored());
         let audit = match &server.audit {
             Some(path) => {
                 let (path, stats) = (path.clone(), Arc::clone(&metrics.audit));
@@ -225,7 +236,7 @@ impl Server {
                 index,
                 questions,
                 epoch,
-                restored: opened.as_ref().map(|opened| Arc::clone(&opened.restored)),
+                restored: restored.clone(),
                 listeners,
                 arrivals,
                 settings: Arc::clone(&server),
@@ -257,7 +268,7 @@ impl Server {
         let outputs = OutputThread {
             place: server.shards,
             handoff: Arc::clone(&handoff),
-            restored: opened.as_ref().map(|opened| Arc::clone(&opened.restored)),
+            restored,
             outputs: outputs.into_iter().zip(output_tasks).collect(),
             metrics: Arc::clone(&metrics),
             clock,
@@ -281,52 +292,21 @@ impl Server {
             }
             None => None,
         };
-        let (way, data) = match opened.zip(data_task) {
-            Some((Opened { log, .. }, task)) => {
-                let (way, queue) = Way::logged(Arc::clone(&metrics.data));
-                let data = DataThread {
-                    log,
-                    queue,
-                    handoff: Arc::clone(&handoff),
-                    settings: data,
-                    metrics: Arc::clone(&metrics),
-                    state: Arc::clone(&state),
-                    clock,
-                };
-                let thread = Thread::new(task, &state, &handoff);
-                let run = async move || data.run().await;
-                // Without it nothing is delivered, so nothing may be accepted.
-                let leave = |handoff: &Handoff| handoff.set_stopped(true);
-                (way, Some(thread.spawn(run, leave)?))
-            }
-            None => (Way::Straight(Arc::clone(&handoff)), None),
-        };
-        let thread = IngestThread {
-            sequencer,
-            clock,
-            submissions,
-            handoff: Arc::clone(&handoff),
-            way,
-            metrics: Arc::clone(&metrics),
-        };
         let feed_metrics = Arc::clone(&metrics);
-        let run = async move || {
-            let feeds_ended = ended.clone();
-            let start_feeds = |tasks: &mut JoinSet<()>| {
-                let decoder = Decoder::new(decode);
-                for ((id, settings), task) in (0..).zip(feeds).zip(feed_tasks) {
-                    let stats = Arc::clone(&feed_metrics.feeds[usize::from(id)].metrics);
-                    let ended = ended_signal(feeds_ended.clone());
-                    let (decoder, ingest) = (decoder.clone(), ingest.of_feed(id));
-                    tasks.spawn_local(feed::run(settings, decoder, ingest, stats, task, ended));
-                }
-            };
-            thread.run(start_feeds, ended_signal(ended)).await;
-            Ok(())
+        let start_feed = move || {
+            let decoder = Decoder::new(decode);
+            let start: StartFeed = Box::new(move |id, ended| {
+                let index = usize::from(id);
+                let stats = Arc::clone(&feed_metrics.feeds[index].metrics);
+                let (settings, task) = (feeds[index].clone(), feed_tasks[index].clone());
+                let (decoder, ingest) = (decoder.clone(), ingest.of_feed(id));
+                let ended = ended_signal(ended);
+                Box::pin(feed::run(settings, decoder, ingest, stats, task, ended))
+            });
+            start
         };
-        // The shards serve what they have until the server is shut down.
-        let thread = Thread::new(ingest_task, &state, &handoff);
-        let ingest = thread.spawn(run, |_: &Handoff| ())?;
+        let (outdate, outdated) = watch::channel(None);
+        let begun = beginning.start(data, submissions, start_feed, ended, outdate, &shared)?;
         let questioned_by_owner = questioned.clone();
         let log_filter = Arc::<LogFilter>::default();
         let of_address = acceptor::handshakes_of_address(server.handshakes_max);
@@ -391,8 +371,11 @@ impl Server {
             handoff,
             end,
             failure: tasks.failure,
-            ingest,
-            data,
+            ingest: begun.ingest,
+            data: begun.data,
+            stream: begun.stream,
+            again: (again, passed_again),
+            outdated,
             reading,
             shards,
             outputs,
@@ -451,6 +434,11 @@ impl Server {
     /// accepted updates, tells clients to reconnect, and closes them over the drain window. Returns
     /// when all threads have ended.
     pub fn shutdown(self) {
+        self.shut_down();
+    }
+
+    /// The same. Returns what is needed to start again.
+    pub(crate) fn shut_down(self) -> (Settings, PassedSockets) {
         self.state.drain();
         // An error means that the ingest thread has already ended.
         let _ = self.end.send(true);
@@ -458,6 +446,9 @@ impl Server {
         let _ = self.ingest.join();
         if let Some(data) = self.data {
             let _ = data.join();
+        }
+        if let Some(stream) = self.stream {
+            let _ = stream.join();
         }
         // It does so itself, unless it has failed.
         self.handoff.end();
@@ -483,11 +474,6 @@ impl Server {
         if let Some(audit) = self.audit {
             audit.end();
         }
+        self.again
     }
-}
-
-/// Completes when the server is to end.
-async fn ended_signal(mut ended: watch::Receiver<bool>) {
-    // An error means that the server was dropped, which ends it as well.
-    let _ = ended.wait_for(|ended| *ended).await;
 }

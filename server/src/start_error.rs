@@ -45,6 +45,9 @@ pub enum StartError {
         /// What is wrong.
         reason: String,
     },
+    /// The cluster cannot be joined.
+    #[error("cannot join the cluster: {0}")]
+    Cluster(String),
     /// The identities file has problems.
     #[error("the identities cannot be used: {}", .0.join("; "))]
     Identities(Vec<String>),

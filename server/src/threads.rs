@@ -91,3 +91,9 @@ fn block_on(task: &Task, body: impl AsyncFnOnce() -> Result<(), String>) -> Resu
     // A panic is caught before the runtime is dropped, so that nothing is dropped in a panic.
     runtime.block_on(task.caught(body())).flatten()
 }
+
+/// Completes when the server is to end.
+pub(crate) async fn ended_signal(mut ended: watch::Receiver<bool>) {
+    // An error means that the server was dropped, which ends it as well.
+    let _ = ended.wait_for(|ended| *ended).await;
+}

@@ -18,6 +18,9 @@ use crate::settings::field::nearest;
 /// Longest file. A wrong file that was named by mistake is likely to be longer.
 const MAX_BYTES: u64 = 1024 * 1024;
 
+/// The table of the settings of a cluster.
+const CLUSTER: &str = "cluster";
+
 /// A table `[[feed]]` or the like: where it begins, and its keys. One has what is in no table.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -102,6 +105,19 @@ impl Reader<'_> {
             let is_table =
                 |section: &Section| *section != Section::Listen || holds_tables(value.get_ref());
             let section = section.filter(is_table);
+            // The settings of a cluster are above all tables as well, with its name at their front.
+            if name == CLUSTER
+                && let Some(keys) = value.get_ref().as_table()
+            {
+                let whole = keys.iter().filter(|(key, _)| is_whole(key));
+                let entries = whole.map(|(key, value)| {
+                    let entry = self.entry(key, value);
+                    let key = format!("{CLUSTER}_{}", entry.key);
+                    Entry { key, ..entry }
+                });
+                contents.tables[0].entries.extend(entries);
+                continue;
+            }
             let Some(section) = section else {
                 match self.unknown_table(key, value) {
                     Some(problem) => contents.problems.push(problem),

@@ -31,6 +31,7 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use tickcast_core::sequencer::liveness::LivenessSettings;
 
+pub use crate::cluster::ClusterSettings;
 pub use crate::settings::data::{DataSettings, Durability, OnDataFailure};
 pub use crate::settings::{LogSettings, OnFailure, Settings};
 use crate::{
@@ -190,13 +191,27 @@ impl Drafts {
             silence: build_rules::<SilenceKeys, _>(&self.silence, &mut problems),
             wills: build_rules::<WillKeys, _>(&self.wills, &mut problems),
         };
-        let Top { server, data, log } = self.top.build()?;
+        let Top {
+            server,
+            data,
+            cluster,
+            log,
+        } = self.top.build()?;
         let listeners = listeners::build(&self.listeners, &self.top, &server, &mut problems);
         if !self.top.is_partial
             && let Err((key, reason)) = server.check(&listeners)
         {
             let origin = self.top.origin_of(key);
             let text = format!("{} {reason}", origin.place(Section::Top, key));
+            problems.push(Problem::new(&origin, text));
+        }
+        if let (Some(_), false) = (&data.data, cluster.servers.is_empty()) {
+            let origin = self.top.origin_of("data");
+            let place = origin.place(Section::Top, "data");
+            let text = format!(
+                "{place}: a node of a cluster keeps no log of its own, because the stream has all \
+                 updates: leave out data or cluster_servers"
+            );
             problems.push(Problem::new(&origin, text));
         }
         let mut feeds = Vec::new();
@@ -221,6 +236,7 @@ impl Drafts {
             feeds,
             outputs,
             data,
+            cluster,
             decode: decode.into(),
             liveness,
             log,

@@ -65,6 +65,13 @@ pub(super) fn summary(settings: &Settings) -> String {
     if let Some(path) = &settings.data.data {
         lines.push(format!("keep updates on disk in {}", path.display()));
     }
+    let cluster = &settings.cluster;
+    if let Some(servers) = all(&cluster.servers, ", ") {
+        let stream = &cluster.stream;
+        lines.push(format!(
+            "share the stream {stream} of {servers} with other nodes"
+        ));
+    }
     lines.push(format!("log {}", settings.log.filter));
     let lines: Vec<_> = lines.iter().map(|line| format!("  {line}\n")).collect();
     format!(

@@ -18,5 +18,5 @@ mod way;
 pub(crate) use handoff::{Handoff, NewStrips};
 pub(crate) use queue::Room;
 pub use queue::{Arrival, Ended, Ingest};
-pub(crate) use thread::IngestThread;
+pub(crate) use thread::{IngestThread, Lost, WORK_AT_ONCE, count};
 pub(crate) use way::{Passing, Waiting, Way};

@@ -3,7 +3,11 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use tickcast_core::{Now, sequencer::Sequencer, work::Work};
+use tickcast_core::{
+    Now,
+    sequencer::Sequencer,
+    work::{FeedId, Work},
+};
 use tickcast_protocol::message::TimeNs;
 use tokio::{
     sync::{Notify, mpsc},
@@ -15,7 +19,7 @@ use super::{Arrival, Handoff, Way};
 use crate::{clock::Clock, metrics::Metrics};
 
 /// Maximum number of submissions that the sequencer takes at once.
-const WORK_AT_ONCE: usize = 1024;
+pub(crate) const WORK_AT_ONCE: usize = 1024;
 
 /// Time for which work is gathered while no subscriber is due and no client waits for an answer. It
 /// applies if work arrives more often than this, because waking the ingest thread costs more than
@@ -83,16 +87,33 @@ impl IngestThread {
 }
 
 /// How many updates each feed had lost at a time.
-struct Lost {
+#[derive(Debug)]
+pub(crate) struct Lost {
     since: TimeNs,
     known: Vec<u64>,
 }
 
 impl Lost {
-    fn new(metrics: &Metrics) -> Self {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
         Self {
             since: 0,
             known: vec![0; metrics.feeds.len()],
+        }
+    }
+
+    /// Tells which feeds have lost updates, and since when they may have.
+    pub(crate) fn tell(
+        &mut self,
+        metrics: &Metrics,
+        now: Now,
+        mut tell: impl FnMut(FeedId, TimeNs),
+    ) {
+        let since = std::mem::replace(&mut self.since, now.wall_ns);
+        for ((id, feed), known) in (0..).zip(&metrics.feeds).zip(&mut self.known) {
+            let lost = feed.metrics.lost.get();
+            if std::mem::replace(known, lost) != lost {
+                tell(id, since);
+            }
         }
     }
 }
@@ -154,14 +175,10 @@ impl Sequencing<'_> {
 
     /// Tells the sequencer which feeds have lost updates.
     fn tell_lost(&mut self) {
-        let now = self.clock.now();
-        let since = std::mem::replace(&mut self.lost.since, now.wall_ns);
-        for ((id, feed), known) in (0..).zip(&self.metrics.feeds).zip(&mut self.lost.known) {
-            let lost = feed.metrics.lost.get();
-            if std::mem::replace(known, lost) != lost {
-                self.sequencer.feed_lost(id, since, now);
-            }
-        }
+        let (sequencer, now) = (&mut self.sequencer, self.clock.now());
+        self.lost.tell(self.metrics, now, |feed, since| {
+            sequencer.feed_lost(feed, since, now);
+        });
     }
 
     async fn take(&mut self, Arrival { at, work }: Arrival) {
@@ -198,26 +215,31 @@ impl Sequencing<'_> {
     }
 
     fn count(&self) {
-        let stats = &self.metrics.ingest;
-        stats.position.set(self.sequencer.position());
-        stats.refused.set(self.sequencer.refused());
-        let refused = self.sequencer.refused_new_topics();
-        stats.refused_new_topics.set(refused);
-        let facts = self.sequencer.facts();
-        stats.facts_waiting.set(facts.waiting() as u64);
-        stats.facts_left_out.set(facts.left_out());
-        stats.waits.set(self.handoff.waits());
-        let history = self.sequencer.history();
-        stats.history_bytes.set(history.bytes() as u64);
-        stats.history_forgotten.set(history.forgotten());
-        let long_history = self.sequencer.long_history();
-        stats.long_history_bytes.set(long_history.bytes() as u64);
-        stats.long_history_forgotten.set(long_history.forgotten());
-        stats.long_history_left_out.set(long_history.left_out());
-        let counts = self.sequencer.liveness().counts();
-        for (number, count) in stats.statuses.iter().zip(counts) {
-            number.set(count);
-        }
+        count(self.metrics, &self.sequencer, self.handoff);
+    }
+}
+
+/// Sets the counters of the sequencer and of the handoff.
+pub(crate) fn count(metrics: &Metrics, sequencer: &Sequencer, handoff: &Handoff) {
+    let stats = &metrics.ingest;
+    stats.position.set(sequencer.position());
+    stats.refused.set(sequencer.refused());
+    let refused = sequencer.refused_new_topics();
+    stats.refused_new_topics.set(refused);
+    let facts = sequencer.facts();
+    stats.facts_waiting.set(facts.waiting() as u64);
+    stats.facts_left_out.set(facts.left_out());
+    stats.waits.set(handoff.waits());
+    let history = sequencer.history();
+    stats.history_bytes.set(history.bytes() as u64);
+    stats.history_forgotten.set(history.forgotten());
+    let long_history = sequencer.long_history();
+    stats.long_history_bytes.set(long_history.bytes() as u64);
+    stats.long_history_forgotten.set(long_history.forgotten());
+    stats.long_history_left_out.set(long_history.left_out());
+    let counts = sequencer.liveness().counts();
+    for (number, count) in stats.statuses.iter().zip(counts) {
+        number.set(count);
     }
 }
 

@@ -94,7 +94,7 @@ impl Way {
     }
 
     /// Hands a strip on. Waits while there is no room.
-    pub(super) async fn push(&self, strip: Arc<Strip>) {
+    pub(crate) async fn push(&self, strip: Arc<Strip>) {
         match self {
             Self::Straight(handoff) => handoff.push(strip).await,
             Self::Logged { .. } => self.pass(Passing::Strip(strip)).await,
@@ -102,7 +102,7 @@ impl Way {
     }
 
     /// Hands an answer on, after all strips so far. Waits while there is no room.
-    pub(super) async fn answer(&self, answer: HistoryAnswer) {
+    pub(crate) async fn answer(&self, answer: HistoryAnswer) {
         match self {
             Self::Straight(handoff) => handoff.answer(answer).await,
             Self::Logged { .. } => self.pass(Passing::Answer(answer)).await,
@@ -129,7 +129,7 @@ impl Way {
     }
 
     /// Announces that nothing will follow.
-    pub(super) fn end(self) {
+    pub(crate) fn end(self) {
         match self {
             Self::Straight(handoff) => handoff.end(),
             // The log's thread ends when it has written what waits.

@@ -81,7 +81,7 @@ impl Log {
     pub fn start(filter: &str, format: LogFormat, colors: bool) -> Result<Self, LogError> {
         let queue = Arc::new(Queue::default());
         writer::start(Arc::clone(&queue), io::stderr(), format)?;
-        let (filter, handle) = reload::Layer::new(EnvFilter::try_new(filter)?);
+        let (filter, handle) = reload::Layer::new(env_filter(filter)?);
         let lines = Arc::clone(&queue);
         let layer = fmt::layer()
             .with_target(false)
@@ -121,14 +121,14 @@ impl Log {
     ///
     /// If the filter is wrong. The old one remains.
     pub fn set_filter(&self, filter: &str) -> Result<(), LogError> {
-        Ok(self.filter.reload(EnvFilter::try_new(filter)?)?)
+        Ok(self.filter.reload(env_filter(filter)?)?)
     }
 
     /// Sets the filter later, from any thread.
     pub fn filter_by(&self) -> impl Fn(&str) -> Result<(), String> + Send + Sync + 'static {
         let handle = self.filter.clone();
         move |filter| {
-            let new = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
+            let new = env_filter(filter).map_err(|error| error.to_string())?;
             handle.reload(new).map_err(|error| error.to_string())
         }
     }
@@ -143,4 +143,9 @@ impl Log {
     pub fn flush(&self) {
         self.queue.flush();
     }
+}
+
+/// The filter of a text, without the lines of libraries that only repeat what the server says.
+fn env_filter(text: &str) -> Result<EnvFilter, ParseError> {
+    EnvFilter::try_new(format!("async_nats=off,{text}"))
 }

@@ -80,11 +80,19 @@ pub enum FeedState {
     Down,
     /// It will receive nothing more.
     Finished,
+    /// Another node of the cluster runs it.
+    Standby,
 }
 
 impl FeedState {
     /// All states.
-    pub const ALL: [Self; 4] = [Self::Connecting, Self::Up, Self::Down, Self::Finished];
+    pub const ALL: [Self; 5] = [
+        Self::Connecting,
+        Self::Up,
+        Self::Down,
+        Self::Finished,
+        Self::Standby,
+    ];
 
     /// Its name in metrics.
     pub fn as_str(self) -> &'static str {
@@ -93,6 +101,7 @@ impl FeedState {
             Self::Up => "up",
             Self::Down => "down",
             Self::Finished => "finished",
+            Self::Standby => "standby",
         }
     }
 }

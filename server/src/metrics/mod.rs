@@ -3,6 +3,7 @@
 //! The files in reading order:
 //!
 //! * this file: all counters in one place, by shard, by feed, and of the ingest thread
+//! * `cluster`: a node of a cluster
 //! * `data`: the log on disk
 //! * `feed`: the counters and the state of one feed
 //! * `output`: the counters of one output
@@ -14,6 +15,7 @@
 //! The other rooms change the counters, and this room only reads them. The counters of a shard are
 //! defined in `tickcast_core::stats`.
 
+mod cluster;
 mod data;
 mod feed;
 mod output;
@@ -28,6 +30,7 @@ use tickcast_core::stats::{Number, ShardStats};
 
 use crate::audit::AuditStats;
 
+pub(crate) use cluster::ClusterStats;
 pub(crate) use data::DataStats;
 pub use feed::{FeedMetrics, FeedState, SparkplugMetrics};
 pub(crate) use output::OutputMetrics;
@@ -105,6 +108,8 @@ pub struct Metrics {
     pub(crate) refused: RefusedStats,
     /// The log on disk. All are 0 if there is none.
     pub data: Arc<DataStats>,
+    /// The node, if the server is one of a cluster.
+    pub(crate) cluster: Option<Arc<ClusterStats>>,
     /// The audit.
     pub(crate) audit: Arc<AuditStats>,
     /// Handshakes of TLS and PROXY headers.

@@ -13,7 +13,8 @@ use prometheus_client::{
 use tickcast_core::stats::{Number, ShardStats};
 
 use super::{
-    DataStats, FeedMetrics, FeedState, IngestStats, Metrics, OutputMetrics, TaskState, TaskStats,
+    ClusterStats, DataStats, FeedMetrics, FeedState, IngestStats, Metrics, OutputMetrics,
+    TaskState, TaskStats,
 };
 use crate::audit::AuditStats;
 
@@ -71,6 +72,25 @@ const SHARD: &[Metric<ShardStats>] = &[
     (GAUGE, "data_window_bytes", "Memory of these parts", |s| &s.log_window_bytes),
     (GAUGE, "data_readers", "Subscriptions that catch up from the log on disk", |s| &s.log_readers),
     (COUNTER, "steps", "Steps of work of a shard, some tens of nanoseconds each", |s| &s.steps),
+];
+
+#[rustfmt::skip]
+const CLUSTER: &[Metric<ClusterStats>] = &[
+    (GAUGE, "cluster_connected", "1 while a server of the cluster's stream is reached", |c| &c.connected),
+    (GAUGE, "cluster_member", "1 while the node is a member of the cluster", |c| &c.member),
+    (GAUGE, "cluster_members", "Nodes of the cluster", |c| &c.members),
+    (GAUGE, "cluster_feeds", "Feeds that this node runs", |c| &c.feeds),
+    (COUNTER, "cluster_sequence", "Messages of the cluster's stream read", |c| &c.sequence),
+    (GAUGE, "cluster_pending", "Messages of the cluster's stream not read yet", |c| &c.pending),
+    (GAUGE, "cluster_waiting", "Updates of this node not known to be in the stream", |c| &c.waiting),
+    (COUNTER, "cluster_expelled", "Times that the others took this node for dead", |c| &c.expelled),
+    (COUNTER, "cluster_dropped", "Updates dropped because another node has the feed, or at the end", |c| &c.dropped),
+    (COUNTER, "cluster_fenced", "Updates of feeds, of any node, that did not count because another node had the feed", |c| &c.fenced),
+    (COUNTER, "cluster_too_long", "Updates too long for a message of the stream", |c| &c.too_long),
+    (COUNTER, "cluster_disagreements", "Messages of nodes that made something else of the stream", |c| &c.disagreements),
+    (COUNTER, "cluster_reader_restarts", "Times that the reading of the stream began again", |c| &c.reader_restarts),
+    (COUNTER, "cluster_checkpoints", "Checkpoints that this node kept", |c| &c.checkpoints),
+    (COUNTER, "cluster_checkpoint_failures", "Checkpoints that could not be kept", |c| &c.checkpoint_failures),
 ];
 
 #[rustfmt::skip]
@@ -339,6 +359,12 @@ impl Collector for Scrape {
         let help = "Times that accept(2) failed";
         let errors = vec![(Vec::new(), self.0.accept_errors.get())];
         put(COUNTER, "accept_errors", help, errors)?;
+        if let Some(cluster) = &self.0.cluster {
+            for &(kind, name, help, number) in CLUSTER {
+                let rows = vec![(Vec::new(), number(cluster).get())];
+                put(kind, name, help, rows)?;
+            }
+        }
         for &(kind, name, help, number) in AUDIT {
             put(
                 kind,

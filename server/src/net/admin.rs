@@ -131,6 +131,7 @@ impl Admin {
             "/healthz" => answer::healthz(&self.metrics),
             "/readyz" => answer::readyz(&self.state, &self.metrics),
             "/metrics" => answer::metrics(&self.metrics),
+            "/v1/cluster" => answer::cluster(&self.metrics),
             "/v1/slow" => {
                 let query = request.uri().query().unwrap_or("");
                 match slow_clients::parse(query) {
@@ -144,7 +145,7 @@ impl Admin {
             }
             "/" => answer::text(
                 StatusCode::OK,
-                "/healthz /readyz /metrics /v1/slow /v1/who; POST /v1/kick /v1/revoke /v1/restore /v1/reload",
+                "/healthz /readyz /metrics /v1/cluster /v1/slow /v1/who; POST /v1/kick /v1/revoke /v1/restore /v1/reload",
             ),
             _ => answer::text(StatusCode::NOT_FOUND, "not found; GET / lists the paths"),
         }

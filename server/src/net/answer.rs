@@ -42,6 +42,12 @@ pub(super) fn readyz(state: &ServerState, metrics: &Metrics) -> Answer {
         let reason = "the log's disk gives no answer: updates wait";
         return text(StatusCode::SERVICE_UNAVAILABLE, reason);
     }
+    if let Some(cluster) = &metrics.cluster
+        && (cluster.connected.get() == 0 || cluster.member.get() == 0)
+    {
+        let reason = "the stream of the cluster is not reached: updates wait";
+        return text(StatusCode::SERVICE_UNAVAILABLE, reason);
+    }
     match failed_tasks(metrics, |state| state != TaskState::Running) {
         Some(failed) => text(StatusCode::SERVICE_UNAVAILABLE, failed),
         None if metrics.data.off.get() > 0 => text(
@@ -70,6 +76,17 @@ fn failed_tasks(metrics: &Metrics, is_failed: impl Fn(TaskState) -> bool) -> Opt
 pub(super) fn metrics(metrics: &Arc<Metrics>) -> Answer {
     let text = prometheus::text(metrics);
     typed(StatusCode::OK, prometheus::CONTENT_TYPE, text)
+}
+
+/// The nodes of the cluster and what they do, as JSON.
+pub(super) fn cluster(metrics: &Metrics) -> Answer {
+    match &metrics.cluster {
+        Some(cluster) => typed(StatusCode::OK, "application/json", cluster.told()),
+        None => {
+            let reason = "this server is no node of a cluster: see cluster_servers";
+            text(StatusCode::NOT_FOUND, reason)
+        }
+    }
 }
 
 /// An answer in plain text.

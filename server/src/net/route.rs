@@ -29,6 +29,8 @@ pub(super) enum Route {
     Readyz,
     /// The metrics.
     Metrics,
+    /// The nodes of the cluster, which are where the metrics are.
+    Cluster,
     /// The list of paths; in a browser the page.
     Welcome,
     /// The page's icon.
@@ -58,6 +60,7 @@ impl Route {
             "/healthz" => Self::Healthz,
             "/readyz" => Self::Readyz,
             "/metrics" if wanted.metrics => Self::Metrics,
+            "/v1/cluster" if wanted.metrics => Self::Cluster,
             "/v1/latest" => Self::Latest,
             "/v1/stream" => Self::Stream,
             "/v1/candles" => Self::Candles,
@@ -106,7 +109,7 @@ mod tests {
 
     /// Each path, its route, whether it is a WebSocket's, and whether pages of the settings'
     /// origins may read it.
-    const ROUTES: [(&str, Route, bool, bool); 19] = [
+    const ROUTES: [(&str, Route, bool, bool); 20] = [
         ("/ws", Subscribe, true, false),
         ("/socket.io/", SocketIo, false, false),
         ("/echo", Echo, true, false),
@@ -119,6 +122,7 @@ mod tests {
         ("/healthz", Healthz, false, false),
         ("/readyz", Readyz, false, false),
         ("/metrics", Metrics, false, false),
+        ("/v1/cluster", Cluster, false, false),
         ("/", Welcome, false, false),
         ("/favicon.ico", Icon, false, false),
         ("/try", Console, false, false),
@@ -157,7 +161,8 @@ mod tests {
         for (metrics, console) in [(false, true), (true, false), (false, false)] {
             let wanted = Wanted { metrics, console };
             for (path, route, ..) in ROUTES {
-                let is_off = (path == "/metrics" && !metrics) || (path == "/try" && !console);
+                let is_of_metrics = ["/metrics", "/v1/cluster"].contains(&path);
+                let is_off = (is_of_metrics && !metrics) || (path == "/try" && !console);
                 let expected = (!is_off).then_some(route);
                 assert_eq!(Route::of(path, wanted), expected, "{path}");
             }

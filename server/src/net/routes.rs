@@ -370,6 +370,7 @@ impl Routes {
             Route::Healthz => healthz(&self.metrics),
             Route::Readyz => readyz(&self.state, &self.metrics),
             Route::Metrics => answer::metrics(&self.metrics),
+            Route::Cluster => answer::cluster(&self.metrics),
             Route::Welcome => welcome(headers),
             Route::Icon => found(assets::asset("/assets/page/icon.svg", headers)),
             Route::Console => found(assets::console(headers)),

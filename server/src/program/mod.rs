@@ -69,14 +69,24 @@ fn live(
         .build()?;
     let _context = runtime.enter();
     let mut signals = Signals::new()?;
-    let server = Server::start_with(settings.clone(), passed?)?;
-    // Only this log has dropped lines, so the number is not set yet.
-    let _ = server.metrics().log_dropped.set(log.dropped());
-    server.log_filter_by(log.filter_by());
-    greet(&server, &settings);
+    let mut settings = settings;
+    let mut server = Server::start_with(settings.clone(), passed?)?;
     let mut manager = Manager::of_environment();
-    let end = until_the_end(&server, settings, &mut signals, log, &mut manager);
-    let code = runtime.block_on(end);
+    let code = loop {
+        // Only this log has dropped lines, so the number is not set yet.
+        let _ = server.metrics().log_dropped.set(log.dropped());
+        server.log_filter_by(log.filter_by());
+        greet(&server, &settings);
+        let end = until_the_end(&server, &mut settings, &mut signals, log, &mut manager);
+        match runtime.block_on(end) {
+            End::Exit(code) => break code,
+            End::Restart(reason) => {
+                tracing::warn!("the server starts again, with its clients: {reason}");
+                manager.reloading();
+                server = server.restart()?;
+            }
+        }
+    };
     manager.stopping();
     // A failure while it drains is one as well.
     let failed = server.failed();
@@ -120,39 +130,49 @@ fn greet(server: &Server, settings: &Settings) {
     }
 }
 
-/// Waits until the server is to end. Returns the exit code.
+/// How a life of the server ends.
+enum End {
+    /// With this exit code.
+    Exit(u8),
+    /// It is to start again, for this reason.
+    Restart(String),
+}
+
+/// Waits until the server is to end.
 async fn until_the_end(
     server: &Server,
-    mut settings: Settings,
+    settings: &mut Settings,
     signals: &mut Signals,
     log: &Log,
     manager: &mut Manager,
-) -> u8 {
+) -> End {
     let status = status(server);
     manager.ready(&status);
     let mut failed = Box::pin(server.failed());
+    let mut outdated = Box::pin(server.outdated());
     let mut has_failed = false;
     loop {
         tokio::select! {
             signal = signals.next() => match signal {
                 Signal::Reload => {
                     manager.reloading();
-                    reload::reload(&mut settings, log, server).await;
+                    reload::reload(settings, log, server).await;
                     manager.ready(&status);
                 }
                 Signal::End(name) => {
                     tracing::info!("{name}: draining; send the signal again to exit now");
-                    return if has_failed { FAILED } else { 0 };
+                    return End::Exit(if has_failed { FAILED } else { 0 });
                 }
             },
             failure = &mut failed, if !has_failed => {
                 has_failed = true;
                 if settings.server.on_failure == OnFailure::Exit {
                     tracing::error!("{failure}: draining, then exiting");
-                    return FAILED;
+                    return End::Exit(FAILED);
                 }
                 tracing::error!("{failure}: the server stays, see /healthz");
             }
+            reason = &mut outdated => return End::Restart(reason),
             // A server that has lost a task for good is not alive, as /healthz says.
             () = until_due(manager.alive_every()), if !has_failed => manager.alive(),
         }

@@ -24,13 +24,17 @@ fn settings(flags: &[&str]) -> Settings {
 
 /// The exit code, if the program ends soon after a shard has failed.
 async fn exit_code(flags: &[&str], log: &Log) -> Option<u8> {
-    let settings = settings(flags);
+    let mut settings = settings(flags);
     let server = Server::start(settings.clone()).unwrap();
     let mut signals = Signals::new().unwrap();
     panic_in(&server, "shard-0");
     let mut manager = Manager::default();
-    let end = until_the_end(&server, settings, &mut signals, log, &mut manager);
-    let code = timeout(Duration::from_secs(3), end).await.ok();
+    let end = until_the_end(&server, &mut settings, &mut signals, log, &mut manager);
+    let end = timeout(Duration::from_secs(3), end).await.ok();
+    let code = end.map(|end| match end {
+        End::Exit(code) => code,
+        End::Restart(reason) => panic!("{reason}"),
+    });
     let down = spawn_blocking(move || server.shutdown());
     timeout(Duration::from_secs(30), down)
         .await

@@ -59,6 +59,18 @@ impl Endpoint {
         }
     }
 
+    /// The same at another port.
+    pub(crate) fn at_port(mut self, port: u16) -> Self {
+        match &mut self {
+            Self::Tcp(address) => address.set_port(port),
+            Self::Name { addresses, .. } => {
+                addresses.iter_mut().for_each(|one| one.set_port(port));
+            }
+            Self::Unix { .. } | Self::Passed { .. } => {}
+        }
+        self
+    }
+
     /// A Unix socket with the usual mode.
     pub(super) fn unix(path: PathBuf) -> Self {
         let mode = MODE_DEFAULT;

@@ -8,6 +8,12 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 const MODULES: &[&str] = &[
     "tickcast_server::audit::writer",
     "tickcast_server::changing",
+    "tickcast_server::cluster::checkpoints",
+    "tickcast_server::cluster::engine",
+    "tickcast_server::cluster::feeds",
+    "tickcast_server::cluster::opening",
+    "tickcast_server::cluster::stream_thread",
+    "tickcast_server::cluster::thread",
     "tickcast_server::data::failing",
     "tickcast_server::data::opening",
     "tickcast_server::data::reading",

@@ -41,6 +41,7 @@ use tickcast_protocol::topic::Filter;
 
 use crate::{
     auth::check_file,
+    cluster::ClusterSettings,
     feed::{FeedSettings, decode::DecodeRule},
     output::OutputSettings,
 };
@@ -405,6 +406,8 @@ pub(crate) struct Top {
     #[command(flatten)]
     pub(crate) data: DataSettings,
     #[command(flatten)]
+    pub(crate) cluster: ClusterSettings,
+    #[command(flatten)]
     pub(crate) log: LogSettings,
 }
 
@@ -421,6 +424,8 @@ pub struct Settings {
     pub outputs: Vec<OutputSettings>,
     /// What is kept on disk.
     pub data: DataSettings,
+    /// The cluster that the server is a node of.
+    pub cluster: ClusterSettings,
     /// How payloads are read; the first rule that matches a topic counts.
     pub decode: Arc<[DecodeRule]>,
     /// When topics are stale or dead.

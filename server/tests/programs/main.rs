@@ -7,6 +7,7 @@ mod admin;
 mod audit;
 mod bare;
 mod candles;
+mod cluster;
 mod config;
 mod config_errors;
 mod config_file;

@@ -105,12 +105,22 @@ fn each_outside_crate_is_used_in_its_files_only() {
         ("tickcast_uring::", &["net/ring_writer.rs", "net/unsent.rs"]),
         ("listenfd::", &["passed.rs"]),
         ("bincode::", &[]),
+        (
+            "async_nats::",
+            &[
+                "cluster/checkpoints.rs",
+                "cluster/engine.rs",
+                "cluster/promises.rs",
+                "cluster/stream_thread.rs",
+            ],
+        ),
     ] {
         assert_eq!(files_with(&source(), name), files, "{name}");
     }
     // Settings are fields that derive clap's `Args`, also those of a feed. The tools for a log have
     // a command line of their own.
     let with_settings = [
+        "cluster/settings.rs",
         "config/",
         "feed/",
         "mqtt/version.rs",

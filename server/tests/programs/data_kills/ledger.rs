@@ -6,7 +6,7 @@ use std::{
     process::Stdio,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -29,10 +29,10 @@ use tokio::{
 };
 
 /// Topics `k/0` to `k/7`, in turn.
-pub(super) const TOPICS: u64 = 8;
+pub(crate) const TOPICS: u64 = 8;
 
 /// Updates of a publish, of which there are a hundred per second: 20,000 updates per second.
-pub(super) const TOGETHER: u64 = 200;
+pub(crate) const TOGETHER: u64 = 200;
 const INTERVAL: Duration = Duration::from_millis(10);
 
 /// Time between two tries to connect.
@@ -46,19 +46,21 @@ type Seen = (u64, Position);
 
 /// What is known about all updates.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     /// The number of the update at each place, as far as a client got it.
     tape: Mutex<HashMap<Seen, u64>>,
     /// Where an update was acknowledged, by its number.
     acked: Mutex<BTreeMap<u64, Seen>>,
     /// The number of the next update.
-    pub(super) next: AtomicU64,
+    pub(crate) next: AtomicU64,
     /// Subscribers that were accepted once.
-    pub(super) accepted: AtomicUsize,
+    pub(crate) accepted: AtomicUsize,
     /// Updates that subscribers were told to be lost.
-    pub(super) lost: AtomicU64,
+    pub(crate) lost: AtomicU64,
+    /// Whether publishers end once all they have sent is acknowledged.
+    pub(crate) is_pausing: AtomicBool,
     /// From this number on an update of each topic ends a subscriber; 0 while none does.
-    pub(super) last: AtomicU64,
+    pub(crate) last: AtomicU64,
 }
 
 impl Ledger {
@@ -69,13 +71,13 @@ impl Ledger {
         assert_eq!(known, number, "two updates have place {seen:?}");
     }
 
-    pub(super) fn acked(&self) -> usize {
+    pub(crate) fn acked(&self) -> usize {
         self.acked.lock().unwrap().len()
     }
 
     /// Compares what subscribers have with what was acknowledged. `lineage` has all epochs. Returns
     /// how many acknowledged updates are lost.
-    pub(super) fn compare(&self, subscribers: &[Subscriber], lineage: &Lineage) -> usize {
+    pub(crate) fn compare(&self, subscribers: &[Subscriber], lineage: &Lineage) -> usize {
         let kept = |epoch: u64| lineage.kept(Epoch(epoch)).expect("an epoch of this server");
         let mut tape = BTreeMap::new();
         for (&(epoch, position), &number) in &*self.tape.lock().unwrap() {
@@ -118,7 +120,7 @@ impl Ledger {
 }
 
 /// One subscriber, over all its connections.
-pub(super) struct Subscriber {
+pub(crate) struct Subscriber {
     ledger: Arc<Ledger>,
     filter: &'static str,
     mode: Mode,
@@ -132,7 +134,7 @@ pub(super) struct Subscriber {
 }
 
 impl Subscriber {
-    pub(super) fn new(ledger: &Arc<Ledger>, filter: &'static str, mode: Mode) -> Self {
+    pub(crate) fn new(ledger: &Arc<Ledger>, filter: &'static str, mode: Mode) -> Self {
         Self {
             ledger: Arc::clone(ledger),
             filter,
@@ -238,10 +240,14 @@ impl Subscriber {
             })
     }
 
-    pub(super) async fn run(mut self, url: String, encoding: Encoding) -> Self {
+    /// Subscribes at the servers in turn, until it has everything.
+    pub(crate) async fn run(mut self, urls: Vec<String>, encoding: Encoding) -> Self {
         let mut topics = TopicTable::default();
-        while !self.is_done() {
-            let options = ConnectOptions::new(&url, encoding);
+        for url in urls.iter().cycle() {
+            if self.is_done() {
+                break;
+            }
+            let options = ConnectOptions::new(url, encoding);
             let Ok(mut connection) = Connection::connect(&options).await else {
                 sleep(RETRY).await;
                 continue;
@@ -271,9 +277,12 @@ impl Subscriber {
     }
 
     /// The same as an event stream, which goes on by `Last-Event-ID`.
-    pub(super) async fn run_as_events(mut self, address: String) -> Self {
+    pub(crate) async fn run_as_events(mut self, addresses: Vec<String>) -> Self {
         let mut last_id: Option<String> = None;
-        while !self.is_done() {
+        for address in addresses.iter().cycle() {
+            if self.is_done() {
+                break;
+            }
             let mut command = Command::new("curl");
             let filter = self.filter.replace('#', "%23");
             let url = format!("http://{address}/v1/stream?filter={filter}&mode=every");
@@ -310,13 +319,16 @@ impl Subscriber {
     }
 }
 
-/// Publishes until the server is gone.
-pub(super) async fn publish(url: &str, ledger: &Ledger) {
+/// Publishes until the server is gone, or the ledger says so and all is acknowledged.
+pub(crate) async fn publish(url: &str, ledger: &Ledger) {
     let options = ConnectOptions::new(url, Encoding::Bincode);
     let mut connection = Connection::connect(&options).await.expect("it listens");
     let (mut sent, mut epoch) = (BTreeMap::new(), Epoch(0));
     let mut due = Instant::now();
     for id in 1.. {
+        if ledger.is_pausing.load(Ordering::Relaxed) {
+            break;
+        }
         let first = ledger.next.fetch_add(TOGETHER, Ordering::Relaxed);
         sent.insert(id, first);
         if connection.send(&publish_of(id, first)).await.is_err() {
@@ -331,6 +343,12 @@ pub(super) async fn publish(url: &str, ledger: &Ledger) {
                     Err(_) => return,
                 },
             }
+        }
+    }
+    while !sent.is_empty() {
+        match connection.next().await {
+            Ok(message) => acknowledge(ledger, &mut epoch, &mut sent, &message),
+            Err(_) => return,
         }
     }
 }
@@ -365,17 +383,23 @@ fn acknowledge(
 }
 
 /// The lineage of a server.
-pub(super) async fn lineage(url: &str) -> Lineage {
+pub(crate) async fn lineage(url: &str) -> Lineage {
+    let lineage = lineage_if_any(url).await;
+    lineage.expect("the server answers")
+}
+
+/// The lineage of a server, unless it does not answer.
+pub(crate) async fn lineage_if_any(url: &str) -> Option<Lineage> {
     let options = ConnectOptions::new(url, Encoding::Bincode);
-    let mut connection = Connection::connect(&options).await.unwrap();
-    match connection.next().await.unwrap() {
-        ServerMessage::Welcome(welcome) => welcome.lineage(),
+    let mut connection = Connection::connect(&options).await.ok()?;
+    match connection.next().await.ok()? {
+        ServerMessage::Welcome(welcome) => Some(welcome.lineage()),
         other => panic!("{other:?}"),
     }
 }
 
 /// Publishes the last updates, after which the subscribers end.
-pub(super) async fn publish_last(url: &str, ledger: &Ledger) {
+pub(crate) async fn publish_last(url: &str, ledger: &Ledger) {
     let last = ledger.next.load(Ordering::Relaxed);
     let options = ConnectOptions::new(url, Encoding::Bincode);
     let mut connection = Connection::connect(&options).await.unwrap();

@@ -3,7 +3,7 @@
 //! a power cut the server has lost what was not on the disk: the subscribers are told exactly what
 //! of it they have, and have all the rest once.
 
-mod ledger;
+pub(crate) mod ledger;
 
 use std::{
     env, fs,
@@ -54,10 +54,10 @@ impl Run {
             (Encoding::Bincode, Mode::Latest, "k/5"),
         ] {
             let subscriber = Subscriber::new(&ledger, filter, mode);
-            subscribers.push(tokio::spawn(subscriber.run(url.clone(), encoding)));
+            subscribers.push(tokio::spawn(subscriber.run(vec![url.clone()], encoding)));
         }
         let events = Subscriber::new(&ledger, "#", Mode::Every);
-        subscribers.push(tokio::spawn(events.run_as_events(address.clone())));
+        subscribers.push(tokio::spawn(events.run_as_events(vec![address.clone()])));
         let all = subscribers.len();
         until("all have begun", async || {
             ledger.accepted.load(Ordering::Relaxed) == all

@@ -7,6 +7,7 @@ mod waiting;
 pub mod broker;
 pub mod certificates;
 pub mod feed;
+pub mod nats;
 pub mod tls_server;
 
 pub mod bystander;

@@ -1,0 +1,262 @@
+//! What a server begins with: nothing, the log on disk, or what a cluster shares; and the thread
+//! that goes on from there.
+
+use std::{sync::Arc, thread::JoinHandle};
+
+use tickcast_cluster::Known;
+use tickcast_core::{
+    candles::LongHistory,
+    restored::Restored,
+    sequencer::{
+        History, NewTopics, Sequencer,
+        liveness::{Liveness, LivenessSettings},
+    },
+};
+use tickcast_protocol::message::Epoch;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+
+use crate::{
+    clock::Clock,
+    cluster::{self, ClusterThread, Opening, Outdated, StreamBody},
+    config::Settings,
+    data::{self, DataThread},
+    ingest::{Arrival, Handoff, IngestThread, Way},
+    metrics::Metrics,
+    net::state::ServerState,
+    settings::{ServerSettings, data::DataSettings},
+    start_error::StartError,
+    tasks::Task,
+    threads::{Thread, ended_signal},
+};
+
+/// Starts a feed by its index, on the ingest thread. It ends when the value is `true`.
+pub(crate) type StartFeed = cluster::StartFeed;
+
+/// The tasks of the threads that are started here.
+#[derive(Debug)]
+pub(crate) struct BeginningTasks {
+    pub(crate) ingest: Task,
+    /// If there is a log.
+    pub(crate) data: Option<Task>,
+    /// If there is a cluster.
+    pub(crate) stream: Option<Task>,
+}
+
+/// What these threads share with the others.
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) state: Arc<ServerState>,
+    pub(crate) handoff: Arc<Handoff>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// See the module.
+pub(crate) struct Beginning {
+    kind: Kind,
+    ingest: Task,
+}
+
+enum Kind {
+    Alone(Box<Sequencer>),
+    Logged(Box<(Sequencer, data::Opened, Task)>),
+    Clustered(Box<(cluster::Opened, NewTopics)>),
+}
+
+/// The threads, from the feeds to the handoff.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) ingest: JoinHandle<()>,
+    /// The log's thread, if there is a log.
+    pub(crate) data: Option<JoinHandle<()>>,
+    /// The thread of the cluster's stream, if there is a cluster.
+    pub(crate) stream: Option<JoinHandle<()>>,
+}
+
+impl Beginning {
+    /// Opens the log, or joins the cluster. `known` is what an earlier life of the node had read.
+    pub(crate) fn new(
+        settings: &Settings,
+        known: Option<Known>,
+        tasks: BeginningTasks,
+        shared: &Shared,
+    ) -> Result<Self, StartError> {
+        let Settings { server, data, .. } = settings;
+        let BeginningTasks {
+            ingest,
+            data: data_task,
+            stream,
+        } = tasks;
+        let kind = if let Some(task) = stream {
+            let joined = join(settings, known, task, shared)?;
+            Kind::Clustered(Box::new((joined, NewTopics::new(server.core().new_topics))))
+        } else {
+            let new_topics = server.core().new_topics;
+            let sequencer = sequencer(server, &settings.liveness);
+            let mut sequencer = sequencer.with_new_topics(new_topics);
+            match data.data.as_ref().zip(data_task) {
+                Some((path, task)) => {
+                    let tape_bytes = server.tape_bytes;
+                    let opened = data::open(path, data, tape_bytes, &mut sequencer, shared.clock);
+                    let opened = opened.map_err(|reason| StartError::Data {
+                        path: path.clone(),
+                        reason,
+                    })?;
+                    Kind::Logged(Box::new((sequencer, opened, task)))
+                }
+                None => Kind::Alone(Box::new(sequencer)),
+            }
+        };
+        Ok(Self { kind, ingest })
+    }
+
+    /// The epoch: of the log, of the cluster, or a new one.
+    pub(crate) fn epoch(&self) -> Epoch {
+        match &self.kind {
+            Kind::Alone(_) => Epoch(rand::random()),
+            Kind::Logged(logged) => logged.1.log.epoch(),
+            Kind::Clustered(joined) => joined.0.epoch,
+        }
+    }
+
+    /// What the shards begin with, if it is anything.
+    pub(crate) fn restored(&self) -> Option<Arc<Restored>> {
+        match &self.kind {
+            Kind::Alone(_) => None,
+            Kind::Logged(logged) => Some(Arc::clone(&logged.1.restored)),
+            Kind::Clustered(joined) => Some(Arc::clone(&joined.0.restored)),
+        }
+    }
+
+    /// Starts the threads. `start_feed` makes, on the ingest thread, what starts a feed;
+    /// `outdated` is set when the server must begin anew.
+    pub(crate) fn start(
+        self,
+        data: DataSettings,
+        submissions: mpsc::Receiver<Arrival>,
+        start_feed: impl FnOnce() -> StartFeed + Send + 'static,
+        ended: watch::Receiver<bool>,
+        outdated: watch::Sender<Option<Outdated>>,
+        shared: &Shared,
+    ) -> Result<Begun, StartError> {
+        let Shared {
+            clock,
+            state,
+            handoff,
+            metrics,
+        } = shared;
+        let clock = *clock;
+        // The shards serve what they have until the server is shut down.
+        let ingest = Thread::new(self.ingest, state, handoff);
+        let leave = |_: &Handoff| ();
+        let straight = Way::Straight(Arc::clone(handoff));
+        let (sequencer, way, data) = match self.kind {
+            Kind::Clustered(joined) => {
+                let (joined, new_topics) = *joined;
+                let thread = ClusterThread {
+                    node: joined.node,
+                    link: joined.link,
+                    status: joined.status,
+                    feeds: joined.feeds,
+                    clock,
+                    submissions,
+                    handoff: Arc::clone(handoff),
+                    way: straight,
+                    metrics: Arc::clone(metrics),
+                    new_topics,
+                    outdated,
+                };
+                let run = async move || thread.run(start_feed(), ended_signal(ended)).await;
+                return Ok(Begun {
+                    ingest: ingest.spawn(run, leave)?,
+                    data: None,
+                    stream: Some(joined.thread),
+                });
+            }
+            Kind::Alone(sequencer) => (*sequencer, straight, None),
+            Kind::Logged(logged) => {
+                let (sequencer, opened, task) = *logged;
+                let (way, queue) = Way::logged(Arc::clone(&metrics.data));
+                let data = DataThread {
+                    log: opened.log,
+                    queue,
+                    handoff: Arc::clone(handoff),
+                    settings: data,
+                    metrics: Arc::clone(metrics),
+                    state: Arc::clone(state),
+                    clock,
+                };
+                let thread = Thread::new(task, state, handoff);
+                let run = async move || data.run().await;
+                // Without it nothing is delivered, so nothing may be accepted.
+                let leave = |handoff: &Handoff| handoff.set_stopped(true);
+                (sequencer, way, Some(thread.spawn(run, leave)?))
+            }
+        };
+        let thread = IngestThread {
+            sequencer,
+            clock,
+            submissions,
+            handoff: Arc::clone(handoff),
+            way,
+            metrics: Arc::clone(metrics),
+        };
+        let feeds = 0..metrics.feeds.len();
+        let run = async move || {
+            let feeds_ended = ended.clone();
+            let start_feeds = |tasks: &mut JoinSet<()>| {
+                let mut start = start_feed();
+                for feed in feeds {
+                    tasks.spawn_local(start(feed as u16, feeds_ended.clone()));
+                }
+            };
+            thread.run(start_feeds, ended_signal(ended)).await;
+            Ok(())
+        };
+        let ingest = ingest.spawn(run, leave)?;
+        Ok(Begun {
+            ingest,
+            data,
+            stream: None,
+        })
+    }
+}
+
+/// A sequencer, without a limit for single clients.
+fn sequencer(server: &ServerSettings, liveness: &LivenessSettings) -> Sequencer {
+    let core = server.core();
+    Sequencer::new(server.topics_max)
+        .with_liveness(Liveness::new(liveness.clone()))
+        .with_history(History::new(core.history))
+        .with_long_history(LongHistory::new(core.long_history))
+}
+
+fn join(
+    settings: &Settings,
+    known: Option<Known>,
+    task: Task,
+    shared: &Shared,
+) -> Result<cluster::Opened, StartError> {
+    let Settings {
+        server, liveness, ..
+    } = settings;
+    let feeds = settings.feeds.iter().map(|feed| feed.name.clone());
+    let opening = Opening {
+        settings: settings.cluster.clone(),
+        feeds: feeds.collect(),
+        tape_bytes: server.tape_bytes,
+        clock: shared.clock,
+        known,
+    };
+    let stats = shared.metrics.cluster.clone().unwrap_or_default();
+    let spawn = |body: StreamBody| {
+        let thread = Thread::new(task, &shared.state, &shared.handoff);
+        let spawned = thread.spawn(async move || body().await, |_: &Handoff| ());
+        spawned.map_err(|error| error.to_string())
+    };
+    let sequencer = || sequencer(server, liveness);
+    let opened = opening.open(sequencer, liveness, server.topics_max, stats, spawn);
+    opened.map_err(StartError::Cluster)
+}

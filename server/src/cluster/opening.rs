@@ -1,0 +1,239 @@
+//! Reads the stream up to its end and joins the cluster, before the server accepts clients.
+
+use std::{pin::Pin, sync::Arc, thread::JoinHandle, time::Duration};
+
+use tickcast_cluster::{Event, Known, Node, NodeSettings, Refusal, Replica, checksum};
+use tickcast_core::{
+    restored::{Collector, Restored},
+    sequencer::{Sequencer, liveness::LivenessSettings},
+    tape::Strip,
+};
+use tickcast_protocol::{codec, message::Epoch};
+use tokio::{
+    runtime::Builder,
+    time::{Instant, interval, sleep_until},
+};
+
+use super::{
+    engine::ANSWER_TIMEOUT,
+    link::{Incoming, Link, POLL_EVERY, link},
+    settings::ClusterSettings,
+    status::ClusterStatus,
+    stream_thread::StreamThread,
+};
+use crate::{clock::Clock, metrics::ClusterStats};
+
+/// A node that is a member, and what the server begins with.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) node: Node,
+    pub(crate) link: Link,
+    /// The stream's thread.
+    pub(crate) thread: JoinHandle<()>,
+    pub(crate) status: Arc<ClusterStatus>,
+    pub(crate) epoch: Epoch,
+    pub(crate) restored: Arc<Restored>,
+    /// The feeds that it has, by their indices.
+    pub(crate) feeds: Vec<u16>,
+}
+
+/// What a node needs to begin.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) settings: ClusterSettings,
+    /// Names of the feeds.
+    pub(crate) feeds: Vec<String>,
+    pub(crate) tape_bytes: usize,
+    pub(crate) clock: Clock,
+    /// What an earlier life of this node had read.
+    pub(crate) known: Option<Known>,
+}
+
+impl Opening {
+    /// Joins. `spawn` starts the stream's thread.
+    pub(crate) fn open(
+        self,
+        sequencer: impl Fn() -> Sequencer + Send,
+        liveness: &LivenessSettings,
+        topics_max: usize,
+        stats: Arc<ClusterStats>,
+        spawn: impl FnOnce(StreamBody) -> Result<JoinHandle<()>, String>,
+    ) -> Result<Opened, String> {
+        let name = self.settings.node();
+        let stream = self.settings.stream.clone();
+        let status = Arc::new(ClusterStatus::new(stats, name.clone(), stream));
+        let (link, end) = link();
+        let thread = StreamThread {
+            settings: self.settings.clone(),
+            end,
+            status: Arc::clone(&status),
+        };
+        let thread = spawn(Box::new(move || Box::pin(thread.run())))?;
+        // All nodes must make the same of the same messages.
+        let rules = format!("{topics_max} {liveness:?}");
+        let settings = NodeSettings {
+            node: name,
+            feeds: self.feeds.clone(),
+            rules: checksum(rules.as_bytes()),
+            seed: rand::random(),
+        };
+        let join = Join {
+            opening: self,
+            thread,
+            link,
+            status,
+            settings,
+        };
+        // The caller may be inside a runtime, which cannot wait.
+        std::thread::scope(|scope| {
+            let joining = scope.spawn(|| {
+                let runtime = Builder::new_current_thread().enable_all().build();
+                let runtime = runtime.map_err(|error| error.to_string())?;
+                runtime.block_on(join.run(sequencer))
+            });
+            let joined = joining.join();
+            joined.unwrap_or_else(|_| Err("it has failed".to_owned()))
+        })
+    }
+}
+
+/// What the stream's thread does.
+pub(crate) type StreamBody =
+    Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<(), String>>>> + Send>;
+
+struct Join {
+    opening: Opening,
+    thread: JoinHandle<()>,
+    link: Link,
+    status: Arc<ClusterStatus>,
+    settings: NodeSettings,
+}
+
+impl Join {
+    async fn run(mut self, sequencer: impl Fn() -> Sequencer) -> Result<Opened, String> {
+        let Opening {
+            settings,
+            tape_bytes,
+            clock,
+            known,
+            ..
+        } = self.opening;
+        let timeout = settings.timeout;
+        let now = || clock.now().uptime;
+        let mut deadline = Instant::now() + timeout;
+        let checkpoint = tokio::select! {
+            incoming = self.link.incoming.recv() => match incoming {
+                Some(Incoming::Begins(checkpoint)) => checkpoint,
+                Some(Incoming::Failed(reason)) => return Err(reason),
+                _ => return Err("the stream's thread has ended".to_owned()),
+            },
+            () = sleep_until(deadline + ANSWER_TIMEOUT) => return Err(stands_still(timeout)),
+        };
+        let replica = match &checkpoint {
+            Some(bytes) => Replica::resume(sequencer(), bytes)
+                .map_err(|error| format!("the checkpoint cannot be used: {error}"))?,
+            None => Replica::new(sequencer()),
+        };
+        drop(checkpoint);
+        let mut collector = Collector::new(tape_bytes);
+        collector.skip_to(replica.position() + 1);
+        let mut node = Node::new(self.settings, replica, known);
+        let mut feeds = Vec::new();
+        let mut ticks = interval(POLL_EVERY);
+        while !node.is_member() {
+            tokio::select! {
+                incoming = self.link.incoming.recv() => match incoming {
+                    Some(Incoming::Message(message)) => {
+                        deadline = Instant::now() + timeout;
+                        let read = node.read(message.delivered(), now());
+                        let read = read.map_err(|error| error.to_string())?;
+                        for strip in &read.strips {
+                            collect(&mut collector, strip);
+                        }
+                        for event in read.events {
+                            note(event, &mut feeds)?;
+                        }
+                    }
+                    Some(Incoming::AtEnd) => node.at_end(now()),
+                    Some(Incoming::Other(reason) | Incoming::Failed(reason)) => return Err(reason),
+                    Some(Incoming::Begins(_)) => {}
+                    None => return Err("the stream's thread has ended".to_owned()),
+                },
+                _ = ticks.tick() => node.poll(now()),
+                () = sleep_until(deadline) => return Err(stands_still(timeout)),
+            }
+            while let Ok(place) = self.link.outgoing.try_reserve() {
+                match node.take(now()) {
+                    Some(bytes) => place.send(bytes),
+                    None => break,
+                }
+            }
+        }
+        let lineage = node.replica().book().lineage();
+        let lineage = lineage.ok_or("a cluster with a member has an epoch")?;
+        let topics = node.replica().newest().restored().collect();
+        let next = node.replica().position() + 1;
+        tracing::info!(
+            epoch = %lineage.epoch,
+            members = node.replica().book().members().len(),
+            next,
+            "this server is a node of the cluster"
+        );
+        self.status.count(&node);
+        self.status.tell(&node);
+        Ok(Opened {
+            restored: Arc::new(collector.finish(topics, next, lineage.continues)),
+            epoch: lineage.epoch,
+            status: self.status,
+            link: self.link,
+            thread: self.thread,
+            node,
+            feeds,
+        })
+    }
+}
+
+fn stands_still(timeout: Duration) -> String {
+    format!(
+        "nothing has come from it for {timeout:?} (cluster_timeout): do the servers of NATS have a \
+         leader?"
+    )
+}
+
+fn collect(collector: &mut Collector, strip: &Strip) {
+    for update in strip.updates() {
+        // The sequencer has just encoded it.
+        if let Ok(head) = codec::decode_update_head_bincode(update.bincode) {
+            collector.push(&head, update.bincode);
+        }
+    }
+}
+
+/// Notes what the node tells.
+fn note(event: Event, feeds: &mut Vec<u16>) -> Result<(), String> {
+    match event {
+        Event::Runs { feed, is_own } => {
+            feeds.retain(|known| *known != feed);
+            feeds.extend(is_own.then_some(feed));
+        }
+        Event::Refused(refusal) => return Err(refused(refusal).to_owned()),
+        // What was written before this node began concerns it no more.
+        Event::Joined | Event::Expelled { .. } | Event::Began(_) | Event::Disagrees(_) => {}
+    }
+    Ok(())
+}
+
+/// What a refusal means.
+pub(super) fn refused(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::OtherRules => {
+            "the other nodes have other settings: topics_max, [[liveness]] and [[wills]] must be \
+             the same on all nodes"
+        }
+        Refusal::TooManyMembers => "the cluster has as many nodes as it may (limit 64)",
+        Refusal::TooManyFeeds => {
+            "the cluster has as many feeds as it may (limit 65535), or a name is too long"
+        }
+        Refusal::Outdated | Refusal::Known => "the request is out of date",
+    }
+}
