@@ -86,9 +86,7 @@ install_missing cc=build-essential curl=curl
 packages=(--package tickcast-server)
 if has_display; then
     packages+=(--package tickcast-monitor)
-    # Libraries that the monitor's window loads when it opens.
-    install_missing libgl1 libgl1-mesa-dri libegl1 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 \
-        libxkbcommon-x11-0 libxrandr2 libwayland-client0 libwayland-egl1
+    install_missing "${WINDOW_LIBRARIES[@]}"
 fi
 cargo build --locked --release "${packages[@]}"
 programs=${CARGO_TARGET_DIR:-target}/release

@@ -1,6 +1,13 @@
 # shellcheck shell=bash
 # For the other scripts: installs missing packages of Debian or Ubuntu without asking.
 
+# Libraries that the monitor's window loads when it opens.
+# shellcheck disable=SC2034
+readonly WINDOW_LIBRARIES=(
+    libgl1 libgl1-mesa-dri libegl1 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 libxkbcommon-x11-0
+    libxrandr2 libwayland-client0 libwayland-egl1
+)
+
 # install_missing [COMMAND=]PACKAGE...
 #
 # A package is missing if dpkg does not list it as installed. Where a COMMAND is named, the package

@@ -42,13 +42,18 @@ headline "What the tests need"
 # the alerts. Proxies in front of the server. Node, Python with virtual environments, curl and a
 # browser for clients in other languages. A display for the monitor, and the libraries that its
 # window loads when it opens. The authorities that a system trusts, and tools for certificates of
-# one's own. What passes sockets as a service manager does.
+# one's own. A small system in which packages are installed, what systemd says of their unit, and
+# what passes sockets as it does.
 install_missing cc=build-essential \
     mosquitto mosquitto-clients nats-server promtool=prometheus faketime nginx haproxy caddy=caddy \
     node=nodejs npm=npm python3=python3 python3-venv curl=curl chromium=chromium \
-    xvfb libgl1 libgl1-mesa-dri libegl1 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 \
-    libxkbcommon-x11-0 libxrandr2 systemd-socket-activate=systemd ca-certificates openssl=openssl certutil=libnss3-tools
+    xvfb "${WINDOW_LIBRARIES[@]}" ca-certificates openssl=openssl certutil=libnss3-tools \
+    debootstrap=debootstrap dpkg-shlibdeps=dpkg-dev strace=strace systemd-analyze=systemd
 cargo fetch --locked
+
+headline "A small system for the packages"
+# Made once, and kept in the folder of the build.
+packaging/root.sh
 
 check_lints
 

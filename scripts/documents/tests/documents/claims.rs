@@ -11,12 +11,24 @@ use regex::Regex;
 use crate::programs::{document, root, shell};
 
 /// Document, sentence, source, and what is written there.
-const CLAIMS: [(&str, &str, &str, &str); 45] = [
+const CLAIMS: [(&str, &str, &str, &str); 47] = [
     (
         "README.md",
         "Rust](https://rustup.rs) 1.95 or newer",
         "Cargo.toml",
         "rust-version = \"1.95\"",
+    ),
+    (
+        "docs/install.md",
+        "Rust](https://rustup.rs) 1.95 or newer",
+        "Cargo.toml",
+        "rust-version = \"1.95\"",
+    ),
+    (
+        "docs/install.md",
+        "gives it an exposure of 1.4 (0 is the best, 10 the worst; systemd 252)",
+        "packaging/tests/packages/unit.rs",
+        "Version 252\n/// says 14",
     ),
     (
         "CONTRIBUTING.md",

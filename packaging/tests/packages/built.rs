@@ -1,0 +1,71 @@
+//! The packages, made of the programs that were built with the tests.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::LazyLock,
+};
+
+/// The project's folder.
+pub(crate) fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()
+        .unwrap()
+}
+
+/// The output of a command that succeeds, without the space at its ends.
+#[track_caller]
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| {
+        panic!("{command:?}: {error}: scripts/test.sh installs what is missing")
+    });
+    let [text, errors] =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{text}{errors}",
+        output.status
+    );
+    text.trim().to_owned()
+}
+
+/// The package of this name, built once.
+pub(crate) fn package(name: &str) -> PathBuf {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(build);
+    let start = format!("{name}_");
+    let mut files = fs::read_dir(&*FOLDER)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let found = files.find(|path| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with(&start) && name.ends_with(".deb")
+    });
+    found.unwrap_or_else(|| panic!("{} has no {name}", FOLDER.display()))
+}
+
+/// What a package installs, unpacked into a folder.
+pub(crate) fn unpacked(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    run(Command::new("dpkg-deb")
+        .arg("--extract")
+        .args([&package(name), folder.path()]));
+    folder
+}
+
+fn build() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let programs = test.ancestors().nth(2).unwrap();
+    let folder = programs.parent().unwrap().join("packaging/packages");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    run(Command::new("scripts/package.sh")
+        .current_dir(project())
+        .args(["--compression", "none", "--binaries"])
+        .arg(programs)
+        .arg("--output")
+        .arg(&folder));
+    folder
+}
