@@ -9,11 +9,12 @@ use tickcast_packaging::{
 
 use crate::{
     built::{package, run},
+    monitor::check_dependencies,
     root::Root,
     service::Service,
+    unit::{self, UNIT},
 };
 
-const UNIT: &str = "usr/lib/systemd/system/tickcast-server.service";
 const SETTINGS: &str = "etc/tickcast/server.toml";
 const LINK: &str = "etc/systemd/system/multi-user.target.wants/tickcast-server.service";
 
@@ -24,6 +25,7 @@ const RECORD_TRIES: usize = 500;
 fn packages_install_run_and_leave_nothing_but_data() {
     let root = Root::new();
     let before = root.files();
+    check_dependencies(&root);
 
     let server = root.bring(&package("tickcast-server"));
     let command = root.bring(&package("tickcast"));
@@ -35,6 +37,7 @@ fn packages_install_run_and_leave_nothing_but_data() {
     );
     root.run(&["dpkg", "--verify", "tickcast-server", "tickcast"]);
     root.run(&["tickcast", "--version"]);
+    unit::check(&root);
 
     let record = live(&root);
     check_calls(&root, &record);

@@ -33,9 +33,9 @@ fn a_desktop_finds_the_program_and_its_icon() {
     }
 }
 
-#[test]
-fn a_distribution_has_all_that_the_packages_depend_on() {
-    let root = Root::new();
+/// Checks that the distribution has all that the packages depend on. Nothing is installed.
+#[track_caller]
+pub(crate) fn check_dependencies(root: &Root) {
     let packages = ["tickcast-server", "tickcast-monitor", "tickcast"];
     let brought = packages.map(|name| root.bring(&package(name)));
     let mut words = vec![
@@ -51,4 +51,7 @@ fn a_distribution_has_all_that_the_packages_depend_on() {
     }
     // The window's libraries come with it.
     assert!(plan.contains("Inst libgl1 "), "{plan}");
+    for path in brought {
+        fs::remove_file(root.path().join(&path[1..])).unwrap();
+    }
 }
