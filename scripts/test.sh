@@ -45,8 +45,9 @@ headline "What the tests need"
 # one's own. A small system in which packages are installed, what systemd says of their unit, and
 # what passes sockets as it does.
 install_missing cc=build-essential \
-    mosquitto mosquitto-clients nats-server promtool=prometheus faketime nginx haproxy caddy=caddy \
-    node=nodejs npm=npm python3=python3 python3-venv curl=curl chromium=chromium \
+    mosquitto mosquitto-clients nats-server promtool=prometheus faketime nginx haproxy \
+    caddy=caddy node=nodejs npm=npm python3=python3 python3-venv python3-yaml curl=curl \
+    chromium=chromium \
     xvfb "${WINDOW_LIBRARIES[@]}" ca-certificates openssl=openssl certutil=libnss3-tools \
     debootstrap=debootstrap dpkg-shlibdeps=dpkg-dev strace=strace systemd-analyze=systemd
 cargo fetch --locked

@@ -54,9 +54,25 @@ pub(crate) fn unpacked(name: &str) -> tempfile::TempDir {
     folder
 }
 
-fn build() -> PathBuf {
+/// The folder of the programs: the tests are in a folder of it.
+fn programs() -> PathBuf {
     let test = env::current_exe().unwrap();
-    let programs = test.ancestors().nth(2).unwrap();
+    test.ancestors().nth(2).unwrap().to_owned()
+}
+
+/// A program that was built with the tests.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let path = programs().join(name);
+    let shown = path.display();
+    assert!(
+        path.exists(),
+        "no {shown}: cargo test --workspace builds it"
+    );
+    path
+}
+
+fn build() -> PathBuf {
+    let programs = programs();
     let folder = programs.parent().unwrap().join("packaging/packages");
     if folder.exists() {
         fs::remove_dir_all(&folder).unwrap();
@@ -64,7 +80,7 @@ fn build() -> PathBuf {
     run(Command::new("scripts/package.sh")
         .current_dir(project())
         .args(["--compression", "none", "--binaries"])
-        .arg(programs)
+        .arg(&programs)
         .arg("--output")
         .arg(&folder));
     folder

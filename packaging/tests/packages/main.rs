@@ -10,6 +10,7 @@
 )]
 
 mod built;
+mod container;
 mod install;
 mod monitor;
 mod root;
