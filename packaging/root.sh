@@ -27,7 +27,7 @@ if ! [[ -e $archive ]]; then
         'Created-By: Packages' 'Component: main' |
         sed --quiet "s/^$VERSION_CODENAME //p" | head -n 1)
     [[ -n $mirror ]] || fail "apt-get indextargets names no mirror of $VERSION_CODENAME."
-    work=$(mktemp --directory --tmpdir="$PWD/$folder")
+    work=$(mktemp --directory --tmpdir="$(realpath "$folder")")
     trap 'rm -rf "$work"' EXIT
     SECONDS=0
     debootstrap --variant=minbase --include="$BESIDES" "$VERSION_CODENAME" "$work/root" "$mirror" \
