@@ -14,7 +14,7 @@ use tickcast_protocol::{
     topic::Topic,
 };
 use tickcast_server_testkit::{
-    Program, command,
+    Boot, Program, command,
     raw::get,
     soon,
     subscriber::{ENCODINGS, MODES, News, Publisher, Subscriber, answer, connect, number, reading},
@@ -175,6 +175,51 @@ async fn a_folder_that_cannot_be_used_is_refused_with_the_reason() {
     fs::write(&file, "").unwrap();
     let error = refused(&file).await;
     assert!(error.contains("file"), "{error}");
+}
+
+/// The server finds another boot id in the place where Linux tells it.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_power_cut_a_new_epoch_continues_the_old_one_and_after_a_clean_end_none_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let boots = [Boot::another().await, Boot::another().await];
+    let start_in = async |boot| {
+        let arguments = arguments(folder.path());
+        Program::start_in(boot, "127.0.0.1:0", &arguments).await
+    };
+    let resume = async |server: &Program, token| {
+        let url = server.url();
+        Subscriber::resume(&url, Encoding::Json, "#", Mode::Every, Some(token)).await
+    };
+    let server = start(folder.path(), &[]).await;
+    let mut publisher = Publisher::start(&server.url()).await;
+    publisher.readings("a", 1..=3).await;
+    let mut client = Subscriber::start(&server.url(), Encoding::Json, "#", Mode::Every).await;
+    assert_eq!(client.updates().await.len(), 1);
+    let (token, before) = (client.token(), client.accepted.epoch);
+    assert_eq!(publisher.readings("a", 4..=5).await, 5);
+    stop(server, true).await;
+
+    let server = start_in(&boots[0]).await;
+    assert_ne!(epoch(&server).await, before);
+    let mut client = resume(&server, token).await;
+    // What was written has survived: the client goes on behind what it has.
+    assert_eq!(client.accepted.start, Start::Resumed);
+    let numbers: Vec<_> = client.take(2).await.iter().map(number).collect();
+    assert_eq!(numbers, [4.0, 5.0]);
+    let (token, before) = (client.token(), client.accepted.epoch);
+
+    // A crash of the server alone, in the same start of the machine.
+    stop(server, true).await;
+    let server = start_in(&boots[0]).await;
+    assert_eq!(resume(&server, token).await.accepted.epoch, before);
+    // A clean end, and then another one.
+    stop(server, false).await;
+    let server = start_in(&boots[1]).await;
+    let client = resume(&server, token).await;
+    assert_eq!(
+        (client.accepted.start, client.accepted.epoch),
+        (Start::Resumed, before)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ use tickcast_protocol::{
     codec::Encoding,
     message::{Lineage, Mode},
 };
-use tickcast_server_testkit::{Program, until};
+use tickcast_server_testkit::{Boot, Program, until};
 use tokio::task::JoinHandle;
 
 use self::ledger::{Ledger, Subscriber, lineage, publish, publish_last};
@@ -90,9 +90,14 @@ impl Run {
         publishing.await.unwrap();
     }
 
-    async fn start_again(&mut self, more: &[&str]) {
-        let arguments = [&arguments(self.folder.path())[..], more].concat();
-        self.server = Some(Program::start_at(&self.address, &arguments).await);
+    /// Starts the server again; in another start of the machine, if there is one.
+    async fn start_again(&mut self, boot: Option<&Boot>) {
+        let arguments = arguments(self.folder.path());
+        let server = match boot {
+            None => Program::start_at(&self.address, &arguments).await,
+            Some(boot) => Program::start_in(boot, &self.address, &arguments).await,
+        };
+        self.server = Some(server);
         let Lineage { epoch, continues } = lineage(&self.url).await;
         if epoch != self.lineage.epoch {
             let before = continues.last().expect("it continues the one before");
@@ -138,7 +143,7 @@ async fn a_server_that_is_killed_under_load_loses_nothing_and_doubles_nothing() 
     let mut run = Run::start().await;
     for round in 1..=rounds() {
         run.kill(round).await;
-        run.start_again(&[]).await;
+        run.start_again(None).await;
     }
     let ledger = Arc::clone(&run.ledger);
     assert_eq!(run.end().await, 0, "all that was acknowledged is there");
@@ -161,16 +166,13 @@ async fn a_server_that_loses_power_under_load_says_exactly_what_it_has_lost() {
             _ => rand::rng().random_range(from..=end),
         };
         let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
-        let more: &[&str] = if round % 2 == 0 {
+        if round % 2 == 0 {
             file.set_len(cut).unwrap();
-            &[]
         } else {
             let zeros = vec![0; (end - cut) as usize];
             file.write_all_at(&zeros, cut).unwrap();
-            // To the server the machine has not been off.
-            &["--new-epoch", "true"]
-        };
-        run.start_again(more).await;
+        }
+        run.start_again(Some(&Boot::another().await)).await;
         synced = written(run.folder.path());
     }
     let ledger = Arc::clone(&run.ledger);

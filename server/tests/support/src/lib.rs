@@ -1,6 +1,7 @@
 //! What the tests of the server share: the program and its broker, clients of all kinds, and the
 //! ways that connections are broken.
 
+mod boot;
 mod program;
 mod waiting;
 
@@ -24,5 +25,6 @@ pub mod gate;
 pub mod paced;
 pub mod proxy;
 
+pub use boot::Boot;
 pub use program::{Program, command, signal};
 pub use waiting::{DEADLINE, STEP, soon, until};

@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use crate::{
+    boot::Boot,
     raw::get,
     waiting::{soon, until},
 };
@@ -30,7 +31,11 @@ pub struct Program {
 
 /// The program with arguments and piped input and outputs.
 pub fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(executable());
+    piped(Command::new(executable()), arguments)
+}
+
+/// A command that runs the program, with more arguments and piped input and outputs.
+fn piped(mut command: Command, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .stdin(Stdio::piped())
@@ -76,9 +81,18 @@ impl Program {
 
     /// Starts it at an address, and waits until it listens.
     pub async fn start_at(address: &str, arguments: &[&str]) -> Self {
-        let mut child = command(&[&["--listen", address], arguments].concat())
-            .spawn()
-            .expect("the program starts");
+        let arguments = [&["--listen", address], arguments].concat();
+        Self::listening(command(&arguments)).await
+    }
+
+    /// Starts it at an address after the machine was started again, and waits until it listens.
+    pub async fn start_in(boot: &Boot, address: &str, arguments: &[&str]) -> Self {
+        let arguments = [&["--listen", address], arguments].concat();
+        Self::listening(piped(boot.within(&executable()), &arguments)).await
+    }
+
+    async fn listening(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("the program starts");
         let stderr = child.stderr.take().expect("it is caught");
         let mut lines = BufReader::new(stderr).lines();
         let log = Arc::new(Mutex::new(String::new()));

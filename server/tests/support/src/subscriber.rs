@@ -4,8 +4,8 @@ use tickcast_protocol::{
     client::{Chain, ConnectOptions, Connection},
     codec::Encoding,
     message::{
-        Accepted, Batch, ClientMessage, FilterRequest, Gap, Lineage, Mode, Position, Publication,
-        Publish, Resume, ServerMessage, Subscribe, SubscribeResult, Update,
+        Accepted, Batch, ClientMessage, Epoch, FilterRequest, Gap, Lineage, Mode, Position,
+        Publication, Publish, Resume, ServerMessage, Subscribe, SubscribeResult, Update,
     },
     topic::Topic,
     value::Value,
@@ -101,7 +101,12 @@ impl Subscriber {
             .send(&ClientMessage::Subscribe(request))
             .await
             .expect("it is open");
+        let mut lineage = Lineage::new(Epoch(0));
         let accepted = answer(&mut connection, |message| match message {
+            ServerMessage::Welcome(welcome) => {
+                lineage = welcome.lineage();
+                None
+            }
             ServerMessage::Subscribed(subscribed) => match &subscribed.results[..] {
                 [SubscribeResult::Accepted(accepted)] => Some(accepted.clone()),
                 other => panic!("{other:?}"),
@@ -109,8 +114,7 @@ impl Subscriber {
             _ => None,
         })
         .await;
-        let (chain, check) =
-            Chain::resume(&accepted, token.as_ref(), &Lineage::new(accepted.epoch));
+        let (chain, check) = Chain::resume(&accepted, token.as_ref(), &lineage);
         check.expect("it resumes where it was");
         Self {
             connection,
