@@ -11,8 +11,8 @@ use hyper::{
     HeaderMap, Method, Request, StatusCode, Version,
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONNECTION, HeaderValue,
-        ORIGIN, VARY,
+        ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
+        ALLOW, CONNECTION, HeaderValue, ORIGIN, VARY,
     },
 };
 
@@ -194,12 +194,18 @@ pub(super) fn options(allow: &'static str) -> Answer {
     answer
 }
 
+/// What a page may read besides what every page may: the headers that `docs/openapi.yaml` promises.
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "retry-after, www-authenticate, tickcast-epoch, tickcast-position, tickcast-complete-from",
+);
+
 /// Adds the headers that let a page read an answer of `/v1/...` (Fetch Standard, section 3.3).
 /// `origin` is the page's, after [`Gate::origin`].
 pub(super) fn share(answer: &mut HeaderMap, origin: Option<&HeaderValue>) {
     answer.append(VARY, HeaderValue::from(ORIGIN));
     if let Some(origin) = origin {
         answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
 }
 
@@ -340,7 +346,33 @@ mod tests {
             share(answer.headers_mut(), origin);
             assert_eq!(header(&answer, VARY), ["origin"]);
             assert_eq!(header(&answer, ACCESS_CONTROL_ALLOW_ORIGIN), expected);
+            let exposed = header(&answer, ACCESS_CONTROL_EXPOSE_HEADERS);
+            assert_eq!(exposed.len(), expected.len());
         }
+    }
+
+    #[test]
+    fn a_page_may_read_each_header_that_the_description_promises() {
+        let text = include_str!("../../../docs/openapi.yaml");
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let mut lines = text.lines().peekable();
+        let mut promised = Vec::new();
+        while let Some(line) = lines.next() {
+            let of = indent(line);
+            while line.trim() == "headers:"
+                && let Some(member) = lines.next_if(|member| indent(member) > of)
+            {
+                if indent(member) == of + 2 {
+                    promised.push(member.trim().trim_end_matches(':').to_lowercase());
+                }
+            }
+        }
+        promised.sort();
+        promised.dedup();
+        let exposed = EXPOSED;
+        let mut exposed: Vec<_> = exposed.to_str().unwrap().split(", ").collect();
+        exposed.sort_unstable();
+        assert_eq!(promised, exposed);
     }
 
     #[test]

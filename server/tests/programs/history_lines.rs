@@ -1,12 +1,13 @@
 //! `/v1/history` of a running server: the updates of one topic as lines.
 
 use serde_json::json;
-use tickcast_protocol::message::Mode;
+use tickcast_protocol::{message::Mode, value::Value};
 use tickcast_server_testkit::{
     Program, STEP,
     raw::{Answer, RawSocket, ask, get},
     soon,
-    subscriber::{ENCODINGS, Publisher, Subscriber},
+    subscriber::{ENCODINGS, Publisher, Subscriber, publication},
+    until,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -234,6 +235,48 @@ async fn a_long_answer_goes_at_the_pace_of_its_client_and_delays_no_other() {
     let (page, _) = objects(&lines(&server, "topic=a").await);
     assert_eq!(page.len(), 2_000);
     drop(silent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_answers_are_refused_until_those_whose_clients_read_nothing_are_cut_off() {
+    let arguments = ["--feed", "none", "--shards", "1", "--write-timeout", "3s"];
+    let server = Program::start(&arguments).await;
+    let mut publisher = Publisher::start(&server.url()).await;
+    // More than the sockets hold: 20 MB.
+    let text = Value::Text("x".repeat(10_000));
+    for _ in 0..400 {
+        let updates = (0..5).map(|_| publication("a", text.clone()));
+        publisher.publish(updates.collect()).await;
+    }
+    // Clients that ask and do not read, one more each time, until there are too many.
+    let mut silent = Vec::new();
+    let mut refused = None;
+    until("there are too many", async || {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let head = "GET /v1/history?topic=a HTTP/1.0\r\nHost: localhost\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        silent.push(stream);
+        let answer = lines(&server, "topic=b&limit=1").await;
+        refused = Some(answer).filter(|answer| answer.status != 200);
+        refused.is_some()
+    })
+    .await;
+    let refused = refused.expect("there was one");
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert_eq!(refused.header("retry-after"), Some("5"));
+    assert!(refused.body.contains("(limit 16)"), "{refused:?}");
+    assert!(silent.len() >= 16, "{}", silent.len());
+
+    until("the silent clients are cut off", async || {
+        lines(&server, "topic=b&limit=1").await.status == 200
+    })
+    .await;
+    let mut answer = Vec::new();
+    // It may be broken off with a reset.
+    let _ = soon("the rest", silent[0].read_to_end(&mut answer)).await;
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.0 200"), "{answer:.200}");
+    assert!(!answer.contains("\"end\""), "it is not complete");
 }
 
 #[tokio::test]

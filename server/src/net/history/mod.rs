@@ -16,10 +16,7 @@ use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::{
     Method, Request, Response, StatusCode,
-    header::{
-        ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName,
-        HeaderValue,
-    },
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use tickcast_core::{
     identity::{Review, Standing, Who},
@@ -54,8 +51,6 @@ const TIMEOUTS: u32 = 2;
 const EPOCH: HeaderName = HeaderName::from_static("tickcast-epoch");
 const POSITION: HeaderName = HeaderName::from_static("tickcast-position");
 const COMPLETE_FROM: HeaderName = HeaderName::from_static("tickcast-complete-from");
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("tickcast-epoch, tickcast-position, tickcast-complete-from");
 
 impl Routes {
     /// Answers with the updates of a topic, or with the reason of a refusal.
@@ -127,7 +122,6 @@ impl Routes {
         set(fields, EPOCH, epoch);
         set(fields, POSITION, position);
         set(fields, COMPLETE_FROM, complete_from);
-        fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         answer
     }
 }
