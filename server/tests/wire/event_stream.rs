@@ -1,6 +1,6 @@
 //! `/v1/stream` as curl receives it: the promises of the WebSocket, in server-sent events.
 
-use std::{fs, os::unix::fs::FileExt, path::Path, process::Stdio};
+use std::{path::Path, process::Stdio};
 
 use tickcast_core::wire::{event_id, parse_event_id};
 use tickcast_protocol::{
@@ -307,37 +307,6 @@ async fn a_stream_away_for_longer_than_the_tape_gets_everything_from_the_log() {
     assert_eq!(reader.take(5_000).await, numbers(100..5_100));
     assert_eq!(reader.lost, 0);
     assert!(server.metric("tickcast_data_reads_total").await > 0);
-}
-
-#[tokio::test]
-async fn a_stream_is_told_how_many_updates_neither_the_tape_nor_the_log_has() {
-    let folder = tempfile::tempdir().unwrap();
-    let (server, id) = away_for_longer_than_the_tape(folder.path()).await;
-    // The disk forgets a byte in the middle of what is written.
-    let path = folder.path().join("0000000001.seg");
-    let bytes = fs::read(&path).unwrap();
-    let at = bytes.iter().rposition(|byte| *byte != 0).unwrap() / 2;
-    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
-    file.write_all_at(&[bytes[at] ^ 1], at as u64).unwrap();
-
-    let mut reader = Reader::start(&server, "filter=a&mode=every", Some(&id)).await;
-    assert_eq!(reader.accepted.start, Start::Resumed);
-    let (mut before, mut after) = (Vec::new(), Vec::new());
-    while reader.lost + (before.len() + after.len()) as u64 != 5_000 {
-        let (updates, is_snapshot) = reader.batch().await.unwrap();
-        if !is_snapshot {
-            let part = if reader.lost == 0 {
-                &mut before
-            } else {
-                &mut after
-            };
-            part.extend(updates.iter().map(number));
-        }
-    }
-    let (hole, lost) = (100 + before.len() as u32, reader.lost as u32);
-    assert!(!before.is_empty() && lost > 0);
-    assert_eq!(before, numbers(100..hole));
-    assert_eq!(after, numbers(hole + lost..5_100));
 }
 
 #[tokio::test]
