@@ -4,6 +4,7 @@
 //! `fuzz_targets/` passes these functions to libFuzzer. A test of the server includes this file as
 //! a module and runs the corpus and mutations of it.
 
+mod cluster;
 mod conditions;
 mod config;
 mod decimal;
@@ -19,6 +20,7 @@ mod packets;
 mod payload;
 mod proxy_header;
 mod query;
+mod reader;
 mod replay;
 mod segment;
 mod socket_io;
@@ -34,6 +36,7 @@ mod file;
 mod header;
 
 pub use self::{
+    cluster::{cluster_checkpoint, cluster_message},
     conditions::conditions,
     config::config,
     decimal::decimal,
@@ -49,6 +52,7 @@ pub use self::{
     payload::payload,
     proxy_header::proxy_header,
     query::query,
+    reader::reader,
     replay::replay,
     segment::segment,
     socket_io::socket_io,
@@ -64,7 +68,7 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name. A target's program and its corpus have the same name.
-pub const TARGETS: [(&str, Target); 28] = [
+pub const TARGETS: [(&str, Target); 31] = [
     ("client_bincode", client_bincode),
     ("client_json", client_json),
     ("server_bincode", server_bincode),
@@ -81,6 +85,9 @@ pub const TARGETS: [(&str, Target); 28] = [
     ("inbound", inbound),
     ("replay", replay),
     ("segment", segment),
+    ("reader", reader),
+    ("cluster_message", cluster_message),
+    ("cluster_checkpoint", cluster_checkpoint),
     ("sparkplug", sparkplug),
     ("config", config),
     ("conditions", conditions),

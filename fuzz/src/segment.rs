@@ -14,6 +14,8 @@ use tickcast_protocol::{
     value::Value,
 };
 
+use super::reader;
+
 const NAME: &str = "0000000001.seg";
 
 const SETTINGS: LogSettings = LogSettings {
@@ -42,6 +44,7 @@ fn check(bytes: Vec<u8>) {
     let _ = stats(&disk, &mut out);
     let _ = dump(&disk, (0, Position::MAX), Detail::Updates, &mut out);
     let before = updates(&disk);
+    reader::any(&disk, is_whole.then_some(&before));
     let _ = export(&disk, Range::ALL, &[Filter::all()], &mut out);
     assert_eq!(disk.files()[NAME], bytes, "the tools change nothing");
 

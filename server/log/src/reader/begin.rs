@@ -37,7 +37,7 @@ impl<D: Disk> Reader<D> {
         let segments = &self.catalog.segments;
         let later = segments.iter().filter(|segment| segment.first > after);
         for segment in later.take_while(|segment| segment.first <= until) {
-            match read_seqs(&self.disk, segment.number, topics_max) {
+            match read_seqs(&self.disk, segment.number, segment.first, topics_max) {
                 Ok(Seqs::Of(seqs)) => {
                     let first = segment.first;
                     return Ok(Some(Begin { first, seqs }));
@@ -58,7 +58,12 @@ enum Seqs {
     Unreadable,
 }
 
-fn read_seqs<D: Disk>(disk: &D, number: u64, topics_max: usize) -> Result<Seqs, OpenError> {
+fn read_seqs<D: Disk>(
+    disk: &D,
+    number: u64,
+    first: Position,
+    topics_max: usize,
+) -> Result<Seqs, OpenError> {
     let name = Name::of_segment(number);
     let failed = || OpenError::io(format!("reading {name}"));
     let file = disk.read(&name).map_err(failed())?;
@@ -71,6 +76,8 @@ fn read_seqs<D: Disk>(disk: &D, number: u64, topics_max: usize) -> Result<Seqs, 
             Found::Nothing | Found::Flaw(..) => return Ok(Seqs::Unreadable),
         };
         match header.kind {
+            // Topics of another place have other seqs.
+            _ if header.first != first => return Ok(Seqs::Unreadable),
             Kind::Session => continue,
             Kind::Topics => {}
             Kind::Strip | Kind::Index | Kind::End => return Ok(Seqs::Unreadable),

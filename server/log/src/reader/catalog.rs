@@ -93,8 +93,9 @@ impl<F: DiskFile> Catalog<F> {
             .binary_search_by_key(&number, |known| known.number)
     }
 
-    /// What can be read of the segment at an index. `None` if retention has removed it; then it is
-    /// removed from the catalog, too. Says as well how many bytes were read.
+    /// What can be read of the segment at an index. `None` if the catalog has changed, so that the
+    /// caller must look again: retention has removed the segment, or its index has become
+    /// unreadable and less of it may be left. Says as well how many bytes were read.
     pub(super) fn content<D: Disk<File = F>>(
         &mut self,
         disk: &D,
@@ -114,7 +115,10 @@ impl<F: DiskFile> Catalog<F> {
                         self.cache.push_back((number, closed));
                         self.shrink();
                     }
-                    Ok(None) => self.segments[at].rebuild(disk)?,
+                    Ok(None) => {
+                        self.segments[at].rebuild(disk)?;
+                        return Ok(None);
+                    }
                     Err(error) if error.is_gone() => {
                         self.segments.remove(at);
                         return Ok(None);
@@ -208,6 +212,7 @@ impl<F: DiskFile> Known<F> {
         let mut growing = Growing::new(file, &header);
         growing.advance().map_err(failed())?;
         growing.is_whole = true;
+        (self.end, self.times) = (growing.next, growing.times());
         self.growing = Some(Box::new(growing));
         Ok(())
     }

@@ -53,6 +53,9 @@ impl<F: DiskFile> Closed<F> {
         };
         loop {
             match records.next().map_err(failed())? {
+                Found::Record(header, _) if header.first != opened.segment.first => {
+                    return Err(damaged("its topics are those of another place".to_owned()));
+                }
                 Found::Record(header, _) if header.kind == Kind::Session => {}
                 Found::Record(header, body) if header.kind == Kind::Topics => {
                     let taken = read_topics(&header, body, |topic| {

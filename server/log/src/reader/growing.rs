@@ -25,7 +25,8 @@ pub(super) struct Growing<F> {
     pub(super) offset: u64,
     /// Position of the next update.
     pub(super) next: Position,
-    /// The blocks that have damaged strips, of which the topics are not known.
+    /// The blocks that have damaged strips, or updates of topics that such strips introduced: which
+    /// topics they have is not known.
     pub(super) damaged: Vec<usize>,
     /// Whether nothing more is written to it.
     pub(super) is_whole: bool,
@@ -93,8 +94,11 @@ impl<F: DiskFile> Growing<F> {
                 Found::Record(header, body) => {
                     let (names, index) = (&mut self.names, &mut self.index);
                     let is_next = header.first == self.next;
-                    let is_taken = is_next && take(offset, &header, body, names, index).is_ok();
-                    is_taken.then_some(header)
+                    let taken = is_next.then(|| take(offset, &header, body, names, index));
+                    if let Some(Ok(Topics::Unknown)) = taken {
+                        self.damaged.push(index.blocks().len() - 1);
+                    }
+                    matches!(taken, Some(Ok(_))).then_some(header)
                 }
                 Found::Flaw(Flaw::Body | Flaw::EndByte, Some(header)) => {
                     let end = header.end();
@@ -124,6 +128,13 @@ impl<F: DiskFile> Growing<F> {
     }
 }
 
+/// Whether the updates of a record are of topics that are known.
+enum Topics {
+    Known,
+    /// Strips that cannot be read have introduced some of them.
+    Unknown,
+}
+
 /// Takes a record that follows those before it.
 fn take(
     offset: u64,
@@ -131,12 +142,13 @@ fn take(
     body: &[u8],
     names: &mut Names,
     index: &mut IndexBuilder,
-) -> Result<(), String> {
+) -> Result<Topics, String> {
+    let mut topics = Topics::Known;
     match header.kind {
-        Kind::Session | Kind::End => Ok(()),
+        Kind::Session | Kind::End => {}
         Kind::Topics => read_topics(header, body, |topic| {
             names.introduce(header.first, topic.info)
-        }),
+        })?,
         Kind::Strip => {
             let strip = StripBody::parse(header, body)?;
             let heads = strip.heads()?;
@@ -144,9 +156,18 @@ fn take(
             for info in strip.topics {
                 names.introduce(header.first, info)?;
             }
-            heads.iter().for_each(|(head, _)| index.add(head));
-            Ok(())
+            for (head, _) in heads {
+                if (head.topic as usize) < names.len() {
+                    index.add(&head);
+                } else {
+                    // The index has a place for each number up to the largest one: any number
+                    // could be here.
+                    index.add_time(head.ingest_time_ns);
+                    topics = Topics::Unknown;
+                }
+            }
         }
-        Kind::Index => Err("the segment is closed".to_owned()),
+        Kind::Index => return Err("the segment is closed".to_owned()),
     }
+    Ok(topics)
 }

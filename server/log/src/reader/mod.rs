@@ -97,11 +97,12 @@ impl<D: Disk> Reader<D> {
     ///
     /// If the segment cannot be read.
     pub fn topics(&mut self) -> Result<usize, OpenError> {
-        let Some(last) = self.catalog.segments.len().checked_sub(1) else {
-            return Ok(0);
-        };
-        let content = self.catalog.content(&self.disk, last)?;
-        Ok(content.map_or(0, |(content, _)| content.names().len()))
+        while let Some(last) = self.catalog.segments.len().checked_sub(1) {
+            if let Some((content, _)) = self.catalog.content(&self.disk, last)? {
+                return Ok(content.names().len());
+            }
+        }
+        Ok(0)
     }
 
     /// The earliest time of the oldest segment that has updates.

@@ -135,7 +135,9 @@ impl Page<'_> {
         let mut next = range.from.max(1);
         next = next.max(after.map_or(0, |after| after.saturating_add(1)));
         // What comes before the log is only missing if it was asked for.
-        let mut is_begun = after.is_some() || range.from > 0;
+        if after.is_none() && range.from == 0 {
+            next = next.max(reader.first());
+        }
         loop {
             let segments = &reader.catalog.segments;
             let at = segments.partition_point(|segment| segment.end <= next);
@@ -146,11 +148,10 @@ impl Page<'_> {
             if self.is_full() {
                 return Ok(Some(next - 1));
             }
-            if next < first && is_begun {
+            if next < first {
                 self.miss(next, first);
             }
             next = next.max(first);
-            is_begun = true;
             if !self.may_have(segment.times) {
                 (next, self.has_moved) = (end, true);
                 continue;
