@@ -8,6 +8,7 @@ import WebSocket from 'ws';
 
 import { at, openapi, problems, text } from './support/descriptions.js';
 import { Identities } from './support/identities.js';
+import { Nats } from './support/nats.js';
 import { Server } from './support/server-process.js';
 
 const TIMEOUT_MS = 120_000;
@@ -21,7 +22,7 @@ const ELSEWHERE = new Map([
 const operations = Object.entries(openapi.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method, operation, name: `${method} ${path}` })),
 );
-const isShared = (path) => path.startsWith('/v1/');
+const isShared = (path) => path.startsWith('/v1/') && path !== '/v1/cluster';
 const isSocket = (path) => path === '/ws' || path === '/echo';
 
 /** What makes a request of an operation right. */
@@ -44,6 +45,7 @@ function handshake() {
 
 const seen = new Set();
 const servers = {};
+let nats;
 const ROLES = '[roles.trader]\nsubscribe = ["#"]\npublish = ["#"]\n\n[roles.slow]\nsubscribe = ["#"]\npublish = ["#"]\nrequests_per_s = 1\n';
 const identities = new Identities(ROLES);
 const tokens = {
@@ -56,16 +58,19 @@ before(async () => {
   const start = async (name, flags) => {
     servers[name] = await Server.start(flags);
   };
+  nats = await Nats.start();
   await Promise.all([
     start('plain', ['--feed', 'simulated']),
     start('narrow', ['--feed', 'none', '--topics-max', '1', '--message-timeout', '300ms', '--subscribe-allow', 'a', '--publish-allow', 'a', '--publish-allow', 'b']),
     start('known', ['--feed', 'none', ...identities.flags]),
+    start('node', ['--feed', 'none', '--cluster-servers', nats.url]),
     start('draining', ['--feed', 'none', '--drain', '60s']),
   ]);
 });
 
 after(async () => {
   for (const server of Object.values(servers)) await server.kill();
+  await nats.kill();
   identities.remove();
 });
 
@@ -143,8 +148,8 @@ test('each path answers as the document says', { timeout: TIMEOUT_MS }, async ()
   const trades = async () => (await send(servers.plain, '/v1/latest', { query: '?filter=market/BTC-USDT/trade' })).body.includes('"trade"');
   await until(trades);
   for (const each of operations) {
-    const isTicket = each.path === '/v1/ticket';
-    const answer = await ask(isTicket ? 'known' : 'plain', each, isTicket ? { headers: bearer(tokens.trader) } : {});
+    const server = { '/v1/ticket': 'known', '/v1/cluster': 'node' }[each.path] ?? 'plain';
+    const answer = await ask(server, each, server === 'known' ? { headers: bearer(tokens.trader) } : {});
     assert.equal(answer.status, isSocket(each.path) ? 101 : 200, each.name);
     const other = await send(servers.plain, each.path, { method: each.method === 'get' ? 'post' : 'get' });
     assert.equal(other.status, 405, each.name);
@@ -210,8 +215,9 @@ test('each refusal is as the document says', { timeout: TIMEOUT_MS }, async () =
       return (await Promise.all(both)).some(({ status }) => status === 429);
     });
   }
-  const [publish, ticket, stream] = ['publish', 'ticket', 'stream'].map((id) => operations.find(({ operation }) => operation.operationId === id));
+  const [publish, ticket, stream, cluster] = ['publish', 'ticket', 'stream', 'cluster'].map((id) => operations.find(({ operation }) => operation.operationId === id));
   assert.equal((await ask('plain', ticket)).status, 404);
+  assert.equal((await ask('plain', cluster)).status, 404);
   assert.equal((await ask('narrow', stream, { query: '?filter=b' })).status, 403);
   const topic = (name) => JSON.stringify({ topic: name, value: { reading: 1 } });
   for (const [change, status] of [

@@ -84,9 +84,9 @@ fn nats_url(text: &str) -> Result<NatsUrl, String> {
         return Err(FORM.into());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            "a URL has no login here: put it into a file, and set cluster_credentials".into(),
-        );
+        return Err(format!(
+            "a URL has no login here: put it into a file, and set cluster_credentials; {FORM}"
+        ));
     }
     Ok(NatsUrl(url))
 }

@@ -11,6 +11,7 @@ use clap::{
 };
 
 use crate::{
+    cluster::settings::NatsUrl,
     feed::{
         program::Variable,
         websocket::{Header, WebsocketUrl},
@@ -127,6 +128,7 @@ pub(crate) fn is_secret(arg: &Arg) -> bool {
     let value = arg.get_value_parser().type_id();
     value == TypeId::of::<Secret>()
         || value == TypeId::of::<MqttUrl>()
+        || value == TypeId::of::<NatsUrl>()
         || is_pair(arg)
         || is_websocket_url(arg)
 }
@@ -146,6 +148,8 @@ pub(crate) fn shown(arg: &Arg, text: &str) -> String {
     let is_url = arg.get_value_parser().type_id() == TypeId::of::<MqttUrl>();
     match text.parse::<MqttUrl>() {
         _ if !is_secret(arg) => text.into(),
+        // One with a login is refused.
+        _ if arg.get_value_parser().type_id() == TypeId::of::<NatsUrl>() => text.into(),
         _ if is_websocket_url(arg) => match text.parse::<WebsocketUrl>() {
             Ok(url) if !url.has_query() => text.into(),
             Ok(url) => format!("{url}?{HIDDEN}"),

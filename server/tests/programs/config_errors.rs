@@ -316,7 +316,8 @@ const TEXTS: [&str; 14] = [
 ];
 
 /// Settings whose values are not repeated: they may have passwords.
-const SECRETS: [&str; 4] = [
+const SECRETS: [&str; 5] = [
+    "cluster-servers",
     "mqtt-url",
     "program-env",
     "websocket-url",
