@@ -160,6 +160,7 @@ impl Beginning {
                     link: joined.link,
                     status: joined.status,
                     feeds: joined.feeds,
+                    checkpoint_due: joined.checkpoint_due,
                     clock,
                     submissions,
                     handoff: Arc::clone(handoff),

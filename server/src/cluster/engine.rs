@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tickcast_cluster::{Delivered, MESSAGE_MAX_BYTES, Mark, Sequence};
 use tokio::sync::watch;
 
-use super::{promises, settings::ClusterSettings};
+use super::{checkpoint_due::CheckpointDue, promises, settings::ClusterSettings};
 
 /// How long an answer of the engine may take. Without a leader there is none.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -64,6 +64,9 @@ pub(super) struct Engine {
     pub(super) promises: Vec<String>,
     /// The first message that the stream has, at the start.
     first: Sequence,
+    /// Bytes and age of what the stream keeps, if they are limited.
+    bytes_max: Option<u64>,
+    age_max: Option<Duration>,
 }
 
 impl Engine {
@@ -92,6 +95,10 @@ impl Engine {
         Ok(Self {
             promises: promises::sentences(&server, &info),
             first: info.state.first_sequence,
+            bytes_max: u64::try_from(info.config.max_bytes)
+                .ok()
+                .filter(|max| *max > 0),
+            age_max: Some(info.config.max_age).filter(|max| !max.is_zero()),
             client,
             context,
             stream,
@@ -107,6 +114,11 @@ impl Engine {
     /// The first message that the stream had at the start.
     pub(super) fn first(&self) -> Sequence {
         self.first
+    }
+
+    /// When checkpoints are due.
+    pub(super) fn checkpoint_due(&self) -> CheckpointDue {
+        CheckpointDue::new(self.bytes_max, self.age_max)
     }
 
     /// Compares the stream with the last message that was read of it. An error means that it gives

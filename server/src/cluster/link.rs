@@ -7,6 +7,8 @@ use tickcast_cluster::{Delivered, Sequence, WINDOW_MAX};
 use tickcast_protocol::message::TimeNs;
 use tokio::sync::mpsc;
 
+use super::checkpoint_due::CheckpointDue;
+
 /// How often the node does what is due without a cause.
 pub(super) const POLL_EVERY: Duration = Duration::from_millis(100);
 
@@ -38,7 +40,7 @@ impl StreamMessage {
 #[derive(Debug)]
 pub(super) enum Incoming {
     /// The stream is there, and is what it must be. The node begins with this checkpoint.
-    Begins(Option<Vec<u8>>),
+    Begins(Option<Vec<u8>>, CheckpointDue),
     /// There is no stream, for this reason.
     Failed(String),
     /// The next message.

@@ -13,6 +13,7 @@
 //! * `link`: what the two threads hand each other
 //! * `engine`: the connection to JetStream and its stream
 //! * `checkpoints`: the checkpoints of the nodes, as its objects
+//! * `checkpoint_due`: when the next checkpoint is due
 //! * `promises`: what the engine promises, in sentences
 //! * `stream_thread`: reads the stream for the node, and writes what the node writes
 //! * `opening`: reads up to the end of the stream and joins, before the server accepts clients
@@ -23,6 +24,7 @@
 //! The crate `tickcast-cluster` decides everything; see there. This room gives it a connection, a
 //! clock and threads. It knows ingest, and no shard, no client and no feed but by closures.
 
+mod checkpoint_due;
 mod checkpoints;
 mod engine;
 mod feeds;

@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use super::{
+    checkpoint_due::CheckpointDue,
     engine::ANSWER_TIMEOUT,
     link::{Incoming, Link, POLL_EVERY, link},
     settings::ClusterSettings,
@@ -35,6 +36,7 @@ pub(crate) struct Opened {
     pub(crate) restored: Arc<Restored>,
     /// The feeds that it has, by their indices.
     pub(crate) feeds: Vec<u16>,
+    pub(crate) checkpoint_due: CheckpointDue,
 }
 
 /// What a node needs to begin.
@@ -121,9 +123,9 @@ impl Join {
         let timeout = settings.timeout;
         let now = || clock.now().uptime;
         let mut deadline = Instant::now() + timeout;
-        let checkpoint = tokio::select! {
+        let (checkpoint, checkpoint_due) = tokio::select! {
             incoming = self.link.incoming.recv() => match incoming {
-                Some(Incoming::Begins(checkpoint)) => checkpoint,
+                Some(Incoming::Begins(checkpoint, due)) => (checkpoint, due),
                 Some(Incoming::Failed(reason)) => return Err(reason),
                 _ => return Err("the stream's thread has ended".to_owned()),
             },
@@ -156,7 +158,7 @@ impl Join {
                     }
                     Some(Incoming::AtEnd) => node.at_end(now()),
                     Some(Incoming::Other(reason) | Incoming::Failed(reason)) => return Err(reason),
-                    Some(Incoming::Begins(_)) => {}
+                    Some(Incoming::Begins(..)) => {}
                     None => return Err("the stream's thread has ended".to_owned()),
                 },
                 _ = ticks.tick() => node.poll(now()),
@@ -189,6 +191,7 @@ impl Join {
             thread: self.thread,
             node,
             feeds,
+            checkpoint_due,
         })
     }
 }

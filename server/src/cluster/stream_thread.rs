@@ -68,7 +68,8 @@ impl StreamThread {
                 return Err(reason);
             }
         };
-        if incoming.send(Incoming::Begins(checkpoint)).await.is_err() {
+        let begins = Incoming::Begins(checkpoint, engine.checkpoint_due());
+        if incoming.send(begins).await.is_err() {
             return Ok(());
         }
         let (client, subject) = engine.writer();

@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use super::{
+    checkpoint_due::CheckpointDue,
     feeds::{NodeFeeds, StartFeed},
     link::{Incoming, Link, POLL_EVERY},
     opening::refused,
@@ -31,10 +32,6 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Maximum time at the end to write what was accepted, and to leave.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Bytes of the stream after which the oldest member keeps a checkpoint: a node that begins reads
-/// about as much in a second.
-const CHECKPOINT_EVERY_BYTES: usize = 64 * 1024 * 1024;
 
 /// The server must begin anew.
 #[derive(Debug, Clone)]
@@ -60,6 +57,7 @@ pub(crate) struct ClusterThread {
     pub(crate) outdated: watch::Sender<Option<Outdated>>,
     /// The feeds that the node has at the start.
     pub(crate) feeds: Vec<u16>,
+    pub(crate) checkpoint_due: CheckpointDue,
 }
 
 impl ClusterThread {
@@ -82,6 +80,7 @@ impl ClusterThread {
             new_topics,
             outdated,
             feeds: own,
+            checkpoint_due,
         } = self;
         let mut feeds = NodeFeeds::new(Arc::clone(&metrics), start_feed);
         for feed in own {
@@ -102,7 +101,7 @@ impl ClusterThread {
             disagrees: None,
             tell_at: None,
             refused_new_topics: 0,
-            since_checkpoint: 0,
+            checkpoint_due,
         };
         let result = running.run(submissions, ended).await;
         way.end();
@@ -128,8 +127,7 @@ struct Running<'a> {
     tell_at: Option<Instant>,
     /// Updates refused because clients of this node introduced topics too fast.
     refused_new_topics: u64,
-    /// Bytes read since the last checkpoint of any node that is known.
-    since_checkpoint: usize,
+    checkpoint_due: CheckpointDue,
 }
 
 impl Running<'_> {
@@ -143,10 +141,10 @@ impl Running<'_> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ended = Box::pin(ended);
         let feeds_ended = Rc::new(Notify::new());
-        let (mut is_ending, mut leave_until) = (false, None);
+        let (mut is_ending, mut is_drained, mut leave_until) = (false, false, None);
         self.count();
         loop {
-            let has_room = leave_until.is_none() && self.node.has_room();
+            let has_room = !is_drained && self.node.has_room();
             tokio::select! {
                 () = &mut ended, if !is_ending => {
                     is_ending = true;
@@ -159,19 +157,20 @@ impl Running<'_> {
                 // The queue accepts no more work; the rest is still written.
                 () = feeds_ended.notified() => {
                     queue.close();
+                    leave_until = Some(Instant::now() + LEAVE_TIMEOUT);
                     if self.outdated.borrow().is_some() {
-                        return self.give_up();
+                        return self.give_up(queue);
                     }
                 }
                 incoming = self.link.incoming.recv() => match incoming {
                     Some(incoming) => self.take(incoming).await,
-                    None if is_ending => return self.give_up(),
+                    None if is_ending => return self.give_up(queue),
                     None => return Err("the stream's thread has ended".to_owned()),
                 },
                 taken = queue.recv_many(&mut arrivals, WORK_AT_ONCE), if has_room => {
                     if taken == 0 {
+                        is_drained = true;
                         self.node.leave();
-                        leave_until = Some(Instant::now() + LEAVE_TIMEOUT);
                     }
                     self.tell_lost();
                     for arrival in arrivals.drain(..) {
@@ -183,18 +182,23 @@ impl Running<'_> {
                     self.status.count(&self.node);
                     self.tell();
                 }
-                () = until(leave_until) => return self.give_up(),
+                () = until(leave_until) => return self.give_up(queue),
             }
             self.write();
-            if leave_until.is_some() && self.node.has_left() {
+            if is_drained && self.node.has_left() {
                 return Ok(());
             }
         }
     }
 
     /// What could not be written in time is lost, and counted.
-    fn give_up(&self) -> Result<(), String> {
-        let waiting = self.node.waiting();
+    fn give_up(&self, mut queue: mpsc::Receiver<Arrival>) -> Result<(), String> {
+        let mut waiting = self.node.waiting();
+        while let Ok(arrival) = queue.try_recv() {
+            if let Work::Updates(submission) = arrival.work {
+                waiting += submission.updates.len() as u64;
+            }
+        }
         if waiting > 0 {
             self.status.stats.dropped.add(waiting);
             tracing::warn!(
@@ -220,7 +224,7 @@ impl Running<'_> {
         let now = self.clock.now().uptime;
         match incoming {
             Incoming::Message(message) => {
-                self.since_checkpoint += message.bytes.len();
+                self.checkpoint_due.read(message.bytes.len());
                 match self.node.read(message.delivered(), now) {
                     Ok(Read { strips, events }) => {
                         for strip in strips {
@@ -242,7 +246,7 @@ impl Running<'_> {
                 self.keep_checkpoint();
             }
             Incoming::Other(reason) => self.begin_anew(reason),
-            Incoming::Begins(_) | Incoming::Failed(_) => {}
+            Incoming::Begins(..) | Incoming::Failed(_) => {}
         }
     }
 
@@ -301,10 +305,9 @@ impl Running<'_> {
 
     /// Keeps a checkpoint if it is time, and this node is the one to do so.
     fn keep_checkpoint(&mut self) {
-        if self.since_checkpoint < CHECKPOINT_EVERY_BYTES {
+        if !self.checkpoint_due.is_due(self.clock.now().uptime) {
             return;
         }
-        self.since_checkpoint = 0;
         let mut members = self.node.replica().book().members().iter();
         let is_oldest = members.next().is_some_and(|one| one.id == self.node.id());
         if is_oldest && let Ok(place) = self.link.checkpoints.try_reserve() {

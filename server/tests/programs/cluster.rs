@@ -6,8 +6,15 @@ use std::sync::{Arc, atomic::Ordering};
 use tickcast_protocol::{
     codec::Encoding,
     message::{Lineage, Mode},
+    value::Value,
 };
-use tickcast_server_testkit::{Program, command, nats::Nats, raw::get, until};
+use tickcast_server_testkit::{
+    Program, command,
+    nats::Nats,
+    raw::get,
+    subscriber::{Publisher, publication},
+    until,
+};
 use tokio::task::JoinHandle;
 
 use crate::data_kills::ledger::{
@@ -26,12 +33,23 @@ struct Cluster {
     nodes: Vec<Option<Program>>,
     addresses: Vec<String>,
     feed: &'static str,
+    more: &'static [&'static str],
 }
 
 impl Cluster {
     async fn start(nats: Vec<Nats>, nodes: usize, feed: &'static str) -> Self {
+        Self::start_with(nats, nodes, feed, &[]).await
+    }
+
+    async fn start_with(
+        nats: Vec<Nats>,
+        nodes: usize,
+        feed: &'static str,
+        more: &'static [&'static str],
+    ) -> Self {
         let mut cluster = Self {
             nats,
+            more,
             nodes: Vec::new(),
             addresses: Vec::new(),
             feed,
@@ -59,6 +77,7 @@ impl Cluster {
             "--cluster-node",
             &name,
         ];
+        arguments.extend(self.more);
         arguments.extend(urls.iter().flat_map(|url| ["--cluster-servers", url]));
         Program::start_at(address, &arguments).await
     }
@@ -375,4 +394,56 @@ async fn a_server_that_cannot_join_does_not_start_and_says_why() {
         assert!(log.contains(reason), "{reason}: {log}");
     }
     drop(first);
+}
+
+/// The stream has forgotten its beginning. A node that begins then has all topics and newest values
+/// at the same positions, because the others keep checkpoints.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_begins_with_a_checkpoint_when_the_stream_has_forgotten_its_beginning() {
+    const BYTES: usize = 60_000;
+    let more = &["--cluster-bytes", "64MiB"];
+    let cluster = Cluster::start_with(vec![Nats::start()], 1, "none", more).await;
+    let mut publisher = Publisher::start(&cluster.urls()[0]).await;
+    publisher.readings("first", [1]).await;
+    let value = Value::Bytes(vec![7; BYTES]);
+    for index in 0..(100 << 20) / BYTES {
+        let topic = format!("large/{}", index % 8);
+        let update = publication(&topic, value.clone());
+        publisher.publish(vec![update]).await;
+    }
+    let node = cluster.running().next().unwrap();
+    assert!(node.metric("tickcast_cluster_checkpoints").await >= 2);
+    let client = async_nats::connect(cluster.nats[0].url()).await.unwrap();
+    let context = async_nats::jetstream::new(client);
+    let mut stream = context.get_stream("tickcast").await.unwrap();
+    let first = stream.info().await.unwrap().state.first_sequence;
+    assert!(first > 1, "the stream has forgotten something");
+
+    let other = cluster.node("127.0.0.1:0", 1).await;
+    let latest = async |node: &Program| get(node.address, "/v1/latest?filter=%23").await.body;
+    let expected = latest(node).await;
+    assert!(expected.contains("\"first\""), "{}", &expected[..200]);
+    until("it has the same", async || latest(&other).await == expected).await;
+}
+
+/// Without the stream nothing moves, and a node can still end. It says what is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_ends_although_the_stream_is_not_reached() {
+    let mut cluster = Cluster::start(vec![Nats::start()], 1, "simulated").await;
+    cluster.nats[0].stop();
+    let node = cluster.nodes[0].take().unwrap();
+    until("it is not ready", async || {
+        get(node.metrics_address(), "/readyz").await.status == 503
+    })
+    .await;
+    until("updates wait", async || {
+        node.metric("tickcast_cluster_waiting").await > 0
+    })
+    .await;
+    node.terminate().await;
+    until("it says what is lost", async || {
+        node.log().contains("updates are lost")
+    })
+    .await;
+    assert_eq!(node.end().await.code(), Some(0));
 }
