@@ -24,6 +24,19 @@ async function shown(page, isExpected) {
   }
 }
 
+/** The address follows what is shown within this time. */
+const ADDRESS_FOLLOWS_MS = 1_000;
+
+/** The range of the first chart after a drag, during which the address may have had another one. */
+async function rangeAfterDrag(page) {
+  for (let before; ;) {
+    const { charts: [{ range }] } = await shown(page, (address) => address.charts[0]?.range !== undefined);
+    if (String(range) === before) return range;
+    before = String(range);
+    await page.waitForTimeout(ADDRESS_FOLLOWS_MS);
+  }
+}
+
 /** The plot of a chart in pixels of the page, without the axes. */
 async function plotOf(page, at = 0) {
   const { x, y, width, height } = await page.locator('.plot').nth(at).boundingBox();
@@ -124,7 +137,7 @@ onPage('a drag on the value axis stretches the values, and a double click there 
   await drawn(page);
   const { axis, top, bottom } = await plotOf(page);
   await drag(page, [axis, top + 60], [axis, bottom - 60]);
-  const { charts: [{ range: [low, high] }] } = await shown(page, (address) => address.charts[0]?.range !== undefined);
+  const [low, high] = await rangeAfterDrag(page);
   await drag(page, [axis, bottom - 60], [axis, top + 60]);
   await shown(page, ({ charts: [{ range }] }) => range[1] - range[0] < (high - low) * 0.8);
   await page.mouse.dblclick(axis, top + 100);
