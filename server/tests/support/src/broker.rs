@@ -3,15 +3,14 @@
 use std::{
     fs,
     io::Write,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Instant,
 };
 
 use tempfile::TempDir;
 
-use crate::waiting::{FEED_DEADLINE, STEP};
+use crate::daemon;
 
 /// A Mosquitto on a free port, which is killed when the test drops it.
 #[derive(Debug)]
@@ -67,35 +66,16 @@ impl Broker {
     }
 
     fn try_start_again(&mut self) -> bool {
-        // Debian installs it in a folder that is not on every user's path.
-        let path = format!("{}:/usr/sbin:/usr/local/sbin", env!("PATH"));
-        let process = Command::new("mosquitto")
-            .env("PATH", path)
-            .arg("-c")
-            .arg(self.path("mosquitto.conf"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("mosquitto is installed");
-        let process = self.process.insert(process);
-        let start = Instant::now();
-        while start.elapsed() < FEED_DEADLINE && process.try_wait().expect("a child").is_none() {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
-                return true;
-            }
-            #[allow(clippy::disallowed_methods, reason = "the test has nothing else to do")]
-            std::thread::sleep(STEP);
-        }
-        self.stop();
-        false
+        let mut command = Command::new("mosquitto");
+        command.arg("-c").arg(self.path("mosquitto.conf"));
+        self.process = daemon::start(&mut command, self.port);
+        self.process.is_some()
     }
 
     /// Kills it.
     pub fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // It may have exited already.
-            let _ = process.kill();
-            process.wait().expect("a child");
+        if let Some(process) = self.process.take() {
+            daemon::kill(process);
         }
     }
 

@@ -2,6 +2,7 @@
 //! ways that connections are broken.
 
 mod boot;
+mod daemon;
 mod program;
 mod waiting;
 

@@ -2,15 +2,14 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Instant,
+    process::{Child, Command},
 };
 
 use tempfile::TempDir;
 
-use crate::waiting::{FEED_DEADLINE, STEP};
+use crate::daemon;
 
 /// A server of NATS on a free port, which is killed when the test drops it.
 #[derive(Debug)]
@@ -88,38 +87,21 @@ impl Nats {
     }
 
     fn try_start_again(&mut self) -> bool {
-        // Debian installs it in a folder that is not on every user's path.
-        let path = format!("{}:/usr/sbin:/usr/local/sbin", env!("PATH"));
-        let process = Command::new("nats-server")
-            .env("PATH", path)
+        let mut command = Command::new("nats-server");
+        command
             .args(["--addr", "127.0.0.1", "--port", &self.port.to_string()])
             .arg("--jetstream")
             .arg("--store_dir")
             .arg(self.store())
-            .args(&self.routes)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nats-server is installed");
-        let process = self.process.insert(process);
-        let start = Instant::now();
-        while start.elapsed() < FEED_DEADLINE && process.try_wait().expect("a child").is_none() {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
-                return true;
-            }
-            #[allow(clippy::disallowed_methods, reason = "the test has nothing else to do")]
-            std::thread::sleep(STEP);
-        }
-        self.stop();
-        false
+            .args(&self.routes);
+        self.process = daemon::start(&mut command, self.port);
+        self.process.is_some()
     }
 
     /// Kills it.
     pub fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // It may have exited already.
-            let _ = process.kill();
-            process.wait().expect("a child");
+        if let Some(process) = self.process.take() {
+            daemon::kill(process);
         }
     }
 
