@@ -2,10 +2,7 @@
 
 use bincode::{Decode, Encode};
 use tickcast_core::{restored::RestoredTopic, tape::Strip};
-use tickcast_protocol::{
-    codec::decode_update_head_bincode,
-    message::{Seq, Status, TimeNs, TopicInfo},
-};
+use tickcast_protocol::message::{Seq, Status, TimeNs, TopicInfo};
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 struct Topic {
@@ -58,15 +55,8 @@ impl Newest {
     /// What the shards of a server begin with.
     pub fn restored(&self) -> impl Iterator<Item = RestoredTopic> {
         self.topics.iter().map(|topic| {
-            let head = decode_update_head_bincode(&topic.update);
-            RestoredTopic {
-                info: topic.info.clone(),
-                seq: topic.seq,
-                status: topic.status,
-                since_ns: topic.since_ns,
-                position: head.map_or(0, |head| head.position),
-                newest: topic.update.as_slice().into(),
-            }
+            let status = (topic.status, topic.since_ns);
+            RestoredTopic::new(topic.info.clone(), topic.seq, status, &topic.update)
         })
     }
 }

@@ -11,7 +11,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use tickcast_protocol::{
-    codec::UpdateHead,
+    codec::{UpdateHead, decode_update_head_bincode},
     message::{EndedEpoch, Position, Seq, Status, TimeNs, TopicInfo},
 };
 
@@ -32,6 +32,27 @@ pub struct RestoredTopic {
     pub position: Position,
     /// Its newest value as it is on the tape; empty if it has none.
     pub newest: Box<[u8]>,
+}
+
+impl RestoredTopic {
+    /// What is known about a topic whose newest value is as it is on the tape; empty if it has
+    /// none.
+    pub fn new(
+        info: TopicInfo,
+        seq: Seq,
+        (status, since_ns): (Status, TimeNs),
+        newest: &[u8],
+    ) -> Self {
+        let head = decode_update_head_bincode(newest);
+        Self {
+            info,
+            seq,
+            status,
+            since_ns,
+            position: head.map_or(0, |head| head.position),
+            newest: newest.into(),
+        }
+    }
 }
 
 /// What a server begins with; see the module.

@@ -123,15 +123,8 @@ fn restore(
 }
 
 fn restored(topic: &TopicState) -> RestoredTopic {
-    let newest = codec::decode_update_head_bincode(&topic.newest);
-    RestoredTopic {
-        info: topic.info.clone(),
-        seq: topic.seq,
-        status: topic.status,
-        since_ns: topic.since_ns,
-        position: newest.map_or(0, |head| head.position),
-        newest: topic.newest.as_slice().into(),
-    }
+    let status = (topic.status, topic.since_ns);
+    RestoredTopic::new(topic.info.clone(), topic.seq, status, &topic.newest)
 }
 
 /// Says what was found.
