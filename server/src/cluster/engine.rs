@@ -10,7 +10,6 @@ use async_nats::{
         stream::{self, Stream},
     },
 };
-use bytes::Bytes;
 use tickcast_cluster::{Delivered, MESSAGE_MAX_BYTES, Mark, Sequence};
 use tokio::sync::watch;
 
@@ -59,14 +58,9 @@ pub(super) enum Compared {
 pub(super) struct Engine {
     client: Client,
     context: Context,
-    stream: Stream<()>,
+    /// The stream, with what it said of itself at the start.
+    stream: Stream,
     subject: String,
-    pub(super) promises: Vec<String>,
-    /// The first message that the stream has, at the start.
-    first: Sequence,
-    /// Bytes and age of what the stream keeps, if they are limited.
-    bytes_max: Option<u64>,
-    age_max: Option<Duration>,
 }
 
 impl Engine {
@@ -81,9 +75,7 @@ impl Engine {
         context.set_timeout(ANSWER_TIMEOUT);
         let subject = format!("tickcast.{}", settings.stream);
         let stream = open_stream(&context, settings, &subject).await?;
-        let info = stream.get_info().await;
-        let info = info.map_err(|error| NoStream::Yet(format!("asking for it: {error}")))?;
-        promises::check(&info.config, &subject).map_err(NoStream::Unusable)?;
+        promises::check(&stream.cached_info().config, &subject).map_err(NoStream::Unusable)?;
         let server = client.server_info();
         if server.max_payload < MESSAGE_MAX_BYTES {
             return Err(NoStream::Unusable(format!(
@@ -93,17 +85,16 @@ impl Engine {
             )));
         }
         Ok(Self {
-            promises: promises::sentences(&server, &info),
-            first: info.state.first_sequence,
-            bytes_max: u64::try_from(info.config.max_bytes)
-                .ok()
-                .filter(|max| *max > 0),
-            age_max: Some(info.config.max_age).filter(|max| !max.is_zero()),
             client,
             context,
             stream,
             subject,
         })
+    }
+
+    /// What the engine promises, in sentences.
+    pub(super) fn promises(&self) -> Vec<String> {
+        promises::sentences(&self.client.server_info(), self.stream.cached_info())
     }
 
     /// What else is asked of JetStream.
@@ -113,12 +104,17 @@ impl Engine {
 
     /// The first message that the stream had at the start.
     pub(super) fn first(&self) -> Sequence {
-        self.first
+        self.stream.cached_info().state.first_sequence
     }
 
     /// When checkpoints are due.
     pub(super) fn checkpoint_due(&self) -> CheckpointDue {
-        CheckpointDue::new(self.bytes_max, self.age_max)
+        let config = &self.stream.cached_info().config;
+        let bytes_max = u64::try_from(config.max_bytes).ok();
+        CheckpointDue::new(
+            bytes_max.filter(|max| *max > 0),
+            Some(config.max_age).filter(|max| !max.is_zero()),
+        )
     }
 
     /// Compares the stream with the last message that was read of it. An error means that it gives
@@ -185,13 +181,7 @@ impl Engine {
         Ok((messages, pending))
     }
 
-    /// Writes a message. Whether it is in the stream, a reader knows.
-    pub(super) async fn write(client: &Client, subject: &str, bytes: Bytes) -> Result<(), String> {
-        let written = client.publish(subject.to_owned(), bytes).await;
-        written.map_err(|error| error.to_string())
-    }
-
-    /// What [`write`](Self::write) needs.
+    /// What publishes messages, and the subject of the stream.
     pub(super) fn writer(&self) -> (Client, String) {
         (self.client.clone(), self.subject.clone())
     }
@@ -261,7 +251,7 @@ async fn open_stream(
     context: &Context,
     settings: &ClusterSettings,
     subject: &str,
-) -> Result<Stream<()>, NoStream> {
+) -> Result<Stream, NoStream> {
     let name = &settings.stream;
     let failed = |error: String| {
         NoStream::Yet(format!(
@@ -282,14 +272,13 @@ async fn open_stream(
         ..stream::Config::default()
     };
     match context.get_stream(name).await {
-        Ok(_) => {}
+        Ok(stream) => Ok(stream),
         Err(error) if is_absent(&error.to_string()) => {
             let made = context.create_stream(config).await;
-            made.map_err(|error| failed(error.to_string()))?;
+            let made = made.map_err(|error| failed(error.to_string()))?;
             tracing::info!(stream = name, "the stream of the cluster is made");
+            Ok(made)
         }
-        Err(error) => return Err(failed(error.to_string())),
+        Err(error) => Err(failed(error.to_string())),
     }
-    let stream = context.get_stream_no_info(name).await;
-    stream.map_err(|error| failed(error.to_string()))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tickcast_cluster::{Delivered, Sequence, WINDOW_MAX};
+use tickcast_cluster::{Delivered, Node, Sequence, WINDOW_MAX};
 use tickcast_protocol::message::TimeNs;
 use tokio::sync::mpsc;
 
@@ -57,6 +57,18 @@ pub(crate) struct Link {
     pub(super) incoming: mpsc::Receiver<Incoming>,
     pub(super) outgoing: mpsc::Sender<Vec<u8>>,
     pub(super) checkpoints: mpsc::Sender<Vec<u8>>,
+}
+
+impl Link {
+    /// Writes what the stream's thread has room for.
+    pub(super) fn write(&self, node: &mut Node, now: Duration) {
+        while let Ok(place) = self.outgoing.try_reserve() {
+            match node.take(now) {
+                Some(bytes) => place.send(bytes),
+                None => return,
+            }
+        }
+    }
 }
 
 /// The end of the stream's thread.

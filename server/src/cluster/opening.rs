@@ -164,12 +164,7 @@ impl Join {
                 _ = ticks.tick() => node.poll(now()),
                 () = sleep_until(deadline) => return Err(stands_still(timeout)),
             }
-            while let Ok(place) = self.link.outgoing.try_reserve() {
-                match node.take(now()) {
-                    Some(bytes) => place.send(bytes),
-                    None => break,
-                }
-            }
+            self.link.write(&mut node, now());
         }
         let lineage = node.replica().book().lineage();
         let lineage = lineage.ok_or("a cluster with a member has an epoch")?;

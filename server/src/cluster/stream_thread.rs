@@ -49,7 +49,8 @@ impl StreamThread {
             checkpoints,
         } = end;
         let (is_connected, connected) = watch::channel(false);
-        let (engine, mut kept) = match begin(&settings, &is_connected).await {
+        let begun = begin(&settings, &is_connected, &status).await;
+        let (engine, mut kept, newest) = match begun {
             Ok(begun) => begun,
             Err(reason) => {
                 // The node may have given up already.
@@ -57,17 +58,7 @@ impl StreamThread {
                 return Err(reason);
             }
         };
-        for promise in &engine.promises {
-            tracing::info!("{promise}");
-        }
-        status.promises(engine.promises.clone());
-        let (checkpoint, mark) = match kept.newest(&engine).await {
-            Ok(newest) => newest.unzip(),
-            Err(reason) => {
-                let _ = incoming.send(Incoming::Failed(reason.clone())).await;
-                return Err(reason);
-            }
-        };
+        let (checkpoint, mark) = newest.unzip();
         let begins = Incoming::Begins(checkpoint, engine.checkpoint_due());
         if incoming.send(begins).await.is_err() {
             return Ok(());
@@ -90,8 +81,27 @@ impl StreamThread {
     }
 }
 
-/// Connects, for as long as the settings say.
+/// What is there at the start: the newest checkpoint comes with the message that it follows.
+type Begun = (Engine, Checkpoints, Option<(Vec<u8>, Mark)>);
+
+/// Connects, and says what is promised.
 async fn begin(
+    settings: &ClusterSettings,
+    is_connected: &watch::Sender<bool>,
+    status: &ClusterStatus,
+) -> Result<Begun, String> {
+    let (engine, mut kept) = connect(settings, is_connected).await?;
+    let promises = engine.promises();
+    for promise in &promises {
+        tracing::info!("{promise}");
+    }
+    status.promises(promises);
+    let newest = kept.newest(&engine).await?;
+    Ok((engine, kept, newest))
+}
+
+/// Connects, for as long as the settings say.
+async fn connect(
     settings: &ClusterSettings,
     is_connected: &watch::Sender<bool>,
 ) -> Result<(Engine, Checkpoints), String> {
@@ -133,8 +143,9 @@ async fn write(
         if !is_reached {
             break;
         }
-        if let Err(reason) = Engine::write(&client, &subject, bytes.into()).await {
-            tracing::debug!(reason, "a message was not written; it is written again");
+        // Whether it is in the stream, the reader knows.
+        if let Err(error) = client.publish(subject.clone(), bytes.into()).await {
+            tracing::debug!(%error, "a message was not written; it is written again");
         }
     }
     if *connected.borrow() {

@@ -179,12 +179,14 @@ impl Running<'_> {
                 }
                 _ = ticks.tick() => {
                     self.node.poll(self.clock.now().uptime);
+                    // The counters may also change without a strip.
+                    self.count();
                     self.status.count(&self.node);
                     self.tell();
                 }
                 () = until(leave_until) => return self.give_up(queue),
             }
-            self.write();
+            self.link.write(&mut self.node, self.clock.now().uptime);
             if is_drained && self.node.has_left() {
                 return Ok(());
             }
@@ -207,16 +209,6 @@ impl Running<'_> {
             );
         }
         Ok(())
-    }
-
-    /// Writes what the stream's thread has room for.
-    fn write(&mut self) {
-        while let Ok(place) = self.link.outgoing.try_reserve() {
-            match self.node.take(self.clock.now().uptime) {
-                Some(bytes) => place.send(bytes),
-                None => return,
-            }
-        }
     }
 
     /// Takes what comes from the stream.
@@ -242,7 +234,6 @@ impl Running<'_> {
             }
             Incoming::AtEnd => {
                 self.node.at_end(now);
-                self.count();
                 self.keep_checkpoint();
             }
             Incoming::Other(reason) => self.begin_anew(reason),
@@ -295,10 +286,12 @@ impl Running<'_> {
     }
 
     fn begin_anew(&self, reason: String) {
-        let known = self.node.known();
         self.outdated.send_if_modified(|outdated| {
             let is_first = outdated.is_none();
-            outdated.get_or_insert(Outdated { reason, known });
+            outdated.get_or_insert_with(|| Outdated {
+                reason,
+                known: self.node.known(),
+            });
             is_first
         });
     }
@@ -376,7 +369,6 @@ impl Running<'_> {
         );
         let refused = &self.metrics.ingest.refused_new_topics;
         refused.set(self.refused_new_topics);
-        self.status.count(&self.node);
     }
 }
 
