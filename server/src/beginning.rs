@@ -19,8 +19,9 @@ use tokio::{
 };
 
 use crate::{
+    auth::Auth,
     clock::Clock,
-    cluster::{self, ClusterThread, Opening, Outdated, StreamBody},
+    cluster::{self, ClusterThread, Obey, Opening, OrderQueue, Outdated, StreamBody},
     config::Settings,
     data::{self, DataThread},
     ingest::{Arrival, Handoff, IngestThread, Way},
@@ -34,6 +35,16 @@ use crate::{
 
 /// Starts a feed by its index, on the ingest thread. It ends when the value is `true`.
 pub(crate) type StartFeed = cluster::StartFeed;
+
+/// What the ingest thread of a node shares with the rest of the server.
+pub(crate) struct OfNode {
+    /// Set when the server must begin anew.
+    pub(crate) outdated: watch::Sender<Option<Outdated>>,
+    /// Orders of operators at this node.
+    pub(crate) orders: OrderQueue,
+    /// Carries out the orders of others.
+    pub(crate) obey: Obey,
+}
 
 /// The tasks of the threads that are started here.
 #[derive(Debug)]
@@ -130,15 +141,29 @@ impl Beginning {
         }
     }
 
-    /// Starts the threads. `start_feed` makes, on the ingest thread, what starts a feed;
-    /// `outdated` is set when the server must begin anew.
+    /// Has the identities follow the last words of operators of the cluster. `lifts` is false if
+    /// the stream may have forgotten some of them.
+    pub(crate) fn follow_operators(
+        &self,
+        auth: Option<&Auth>,
+        lifts: bool,
+    ) -> Result<(), StartError> {
+        if let (Kind::Clustered(joined), Some(auth)) = (&self.kind, auth) {
+            let words = joined.0.node.replica().last_words();
+            let followed = auth.follow(words.iter(), lifts);
+            followed.map_err(|problem| StartError::Identities(vec![problem]))?;
+        }
+        Ok(())
+    }
+
+    /// Starts the threads. `start_feed` makes, on the ingest thread, what starts a feed.
     pub(crate) fn start(
         self,
         data: DataSettings,
         submissions: mpsc::Receiver<Arrival>,
         start_feed: impl FnOnce() -> StartFeed + Send + 'static,
         ended: watch::Receiver<bool>,
-        outdated: watch::Sender<Option<Outdated>>,
+        of_node: OfNode,
         shared: &Shared,
     ) -> Result<Begun, StartError> {
         let Shared {
@@ -167,9 +192,11 @@ impl Beginning {
                     way: straight,
                     metrics: Arc::clone(metrics),
                     new_topics,
-                    outdated,
+                    outdated: of_node.outdated,
+                    orders: of_node.orders,
                 };
-                let run = async move || thread.run(start_feed(), ended_signal(ended)).await;
+                let ended = ended_signal(ended);
+                let run = async move || thread.run(start_feed(), of_node.obey, ended).await;
                 return Ok(Begun {
                     ingest: ingest.spawn(run, leave)?,
                     data: None,

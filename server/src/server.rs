@@ -14,9 +14,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use crate::{
     audit::AuditLog,
     auth::Auth,
-    beginning::{self, Beginning, BeginningTasks, StartFeed},
+    beginning::{self, Beginning, BeginningTasks, OfNode, StartFeed},
     clock::Clock,
-    cluster::Outdated,
+    cluster::{self, Outdated},
     config::Settings,
     data::ReadingThread,
     entrances::{Entrances, Listening},
@@ -32,6 +32,7 @@ use crate::{
         echo::ECHO_BUDGET_BYTES,
         gate::Gate,
         log_command::LogFilter,
+        other_nodes,
         permits::Permits,
         shard_thread::{ShardTasks, ShardThread},
         state::ServerState,
@@ -199,7 +200,9 @@ impl Server {
             data: data_task,
             stream: stream_task,
         };
+        let lifts = known.is_none();
         let beginning = Beginning::new(&again, known, tasks_of_beginning, &shared)?;
+        beginning.follow_operators(auth.as_deref(), lifts)?;
         let (epoch, restored) = (beginning.epoch(), beginning.restored());
         let audit = match &server.audit {
             Some(path) => {
@@ -306,7 +309,13 @@ impl Server {
             start
         };
         let (outdate, outdated) = watch::channel(None);
-        let begun = beginning.start(data, submissions, start_feed, ended, outdate, &shared)?;
+        let (orders, order_queue) = cluster::orders();
+        let of_node = OfNode {
+            outdated: outdate,
+            orders: order_queue,
+            obey: other_nodes::obey(auth.clone(), questioned.clone(), Arc::clone(&metrics)),
+        };
+        let begun = beginning.start(data, submissions, start_feed, ended, of_node, &shared)?;
         let questioned_by_owner = questioned.clone();
         let log_filter = Arc::<LogFilter>::default();
         let of_address = acceptor::handshakes_of_address(server.handshakes_max);
@@ -346,6 +355,7 @@ impl Server {
                 gate,
                 audit: audit.clone(),
                 log_filter: Arc::clone(&log_filter),
+                orders: is_node.then_some(orders),
                 clock,
             },
             descriptors,

@@ -11,6 +11,7 @@ use crate::{
     delivered::Mark,
     message::{MessageError, all_of, take_up_to, versioned},
     newest::Newest,
+    orders::LastWords,
 };
 
 /// The version of the format.
@@ -29,6 +30,7 @@ pub(crate) struct Checkpoint {
     pub(crate) first_ns: Option<TimeNs>,
     pub(crate) time_ns: TimeNs,
     pub(crate) newest: Newest,
+    pub(crate) words: LastWords,
     pub(crate) sequencer: SequencerSnapshot,
 }
 

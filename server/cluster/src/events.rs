@@ -9,6 +9,7 @@ use crate::{
     book::Refusal,
     ids::{MemberId, Sequence},
     message::MessageError,
+    orders::Order,
 };
 
 /// What a node tells the server around it.
@@ -31,6 +32,13 @@ pub enum Event {
         /// The index.
         feed: u16,
         /// Whether it is to run it.
+        is_own: bool,
+    },
+    /// An operator has ordered something.
+    Ordered {
+        /// What.
+        order: Order,
+        /// Whether the operator has done so at this node.
         is_own: bool,
     },
     /// A message of this member does not count, because the member has read another stream or has

@@ -4,7 +4,10 @@ use bincode::{Decode, Encode};
 use tickcast_core::work::{HistoryQuestion, NewUpdate, Work};
 use tickcast_protocol::{message::TimeNs, topic::Topic};
 
-use crate::message::{MessageError, append, take};
+use crate::{
+    message::{MessageError, append, take},
+    orders::Order,
+};
 
 /// A piece of work that all nodes do. Feeds are indices into the list with which their member has
 /// joined.
@@ -21,6 +24,8 @@ pub(crate) enum Item {
     TopicsDead { feed: u16, topics: Vec<Topic> },
     /// A feed has lost updates since a time.
     FeedLost { feed: u16, since: TimeNs },
+    /// An operator's order.
+    Order(Order),
 }
 
 impl Item {
@@ -41,6 +46,7 @@ impl Item {
     pub(crate) fn feed(&self) -> Option<u16> {
         match self {
             Self::Updates { feed, .. } => *feed,
+            Self::Order(_) => None,
             Self::FeedDown { feed }
             | Self::TopicsDead { feed, .. }
             | Self::FeedLost { feed, .. } => Some(*feed),
@@ -51,7 +57,10 @@ impl Item {
     pub(crate) fn updates(&self) -> u64 {
         match self {
             Self::Updates { updates, .. } => updates.len() as u64,
-            Self::FeedDown { .. } | Self::TopicsDead { .. } | Self::FeedLost { .. } => 0,
+            Self::FeedDown { .. }
+            | Self::TopicsDead { .. }
+            | Self::FeedLost { .. }
+            | Self::Order(_) => 0,
         }
     }
 
@@ -75,7 +84,7 @@ impl Item {
 mod tests {
     use std::sync::Arc;
 
-    use tickcast_core::work::TopicFacts;
+    use tickcast_core::{identity::Revoked, work::TopicFacts};
     use tickcast_protocol::{message::Quality, value::Value};
 
     use super::*;
@@ -105,6 +114,7 @@ mod tests {
             updates: vec![update, NewUpdate::live(topic("a"), Value::Reading(1.0))],
         };
         let topics = vec![topic("a")];
+        let subject = Revoked::Subject("a".into());
         let of_updates = "0000020161030162010601010143010101640101560000016100000000000000f03f\
                           00000000";
         for (item, expected) in [
@@ -112,6 +122,9 @@ mod tests {
             (Item::FeedDown { feed: 1 }, "0101"),
             (Item::TopicsDead { feed: 1, topics }, "0201010161"),
             (Item::FeedLost { feed: 1, since: 2 }, "030104"),
+            (Item::Order(Order::Kick("a=b".to_owned())), "040003613d62"),
+            (Item::Order(Order::Revoke(subject.clone())), "0401000161"),
+            (Item::Order(Order::Restore(subject)), "0402000161"),
         ] {
             let mut bytes = Vec::new();
             item.append(&mut bytes);

@@ -28,6 +28,7 @@
 //! | `chain` | the checksum of everything read, and how far two nodes agree |
 //! | `feeds` | which member has each feed |
 //! | `book` | members, feeds and the epoch: which messages count |
+//! | `orders` | what operators order at one node, for all of them |
 //! | `newest` | the newest value of each topic, for a node that begins with a checkpoint |
 //! | `checkpoint` | what a replica is after a message, as bytes and back |
 //! | `replica` | the book with the sequencer: one message in, strips out |
@@ -52,6 +53,7 @@ mod item;
 mod message;
 mod newest;
 mod node;
+mod orders;
 mod outbox;
 mod replica;
 
@@ -67,6 +69,7 @@ pub use ids::{MemberId, Sequence};
 pub use message::{Begins, Body, Join, MESSAGE_MAX_BYTES, Message, MessageError, NAME_MAX_BYTES};
 pub use newest::Newest;
 pub use node::{Node, NodeSettings};
+pub use orders::{LastWords, Order};
 pub use outbox::{Offered, RESEND_AFTER, WAITING_MAX_BYTES, WINDOW_MAX};
 pub use replica::{Applied, Replica};
 

@@ -24,6 +24,7 @@ use crate::{
     ids::MemberId,
     item::Item,
     message::{Begins, Body, Join, Message, MessageError},
+    orders::Order,
     outbox::{Offered, Outbox, RESEND_AFTER, WAITING_MAX_BYTES},
     replica::{Applied, Replica},
 };
@@ -170,6 +171,11 @@ impl Node {
         self.outbox.offer(Item::FeedLost { feed, since }, None);
     }
 
+    /// Takes an operator's order. [`Event::Ordered`] tells when it is in the stream.
+    pub fn offer_order(&mut self, order: Order) -> Offered {
+        self.outbox.offer(Item::Order(order), None)
+    }
+
     /// The node goes, once its work is in the stream: it offers no more.
     pub fn leave(&mut self) {
         self.leaves = true;
@@ -205,15 +211,19 @@ impl Node {
         if let Some(comparing) = &mut self.comparing {
             comparing.note(self.replica.chain(), self.replica.position());
         }
-        let Applied { result, strips } = applied;
-        let mut read = Read {
+        let Applied {
+            result,
             strips,
-            events: Vec::new(),
-        };
+            orders,
+        } = applied;
+        let mut events = Vec::new();
         if let Some(message) = message {
-            self.note(&message, result, now, &mut read.events);
+            let is_own = message.from == self.id;
+            let orders = orders.into_iter();
+            events.extend(orders.map(|order| Event::Ordered { order, is_own }));
+            self.note(&message, result, now, &mut events);
         }
-        Ok(read)
+        Ok(Read { strips, events })
     }
 
     /// No more messages are there at present.

@@ -18,6 +18,7 @@ use crate::{
     item::Item,
     message::{Body, Message, MessageError},
     newest::Newest,
+    orders::{LastWords, Order},
 };
 
 /// What came of a message.
@@ -27,6 +28,8 @@ pub struct Applied {
     pub result: Result<Vec<Change>, Ignored>,
     /// The strips, in order.
     pub strips: Vec<Arc<Strip>>,
+    /// Operators' orders.
+    pub orders: Vec<Order>,
 }
 
 /// What a node has made of the stream so far.
@@ -45,6 +48,7 @@ pub struct Replica {
     /// The latest time of the messages so far.
     time_ns: TimeNs,
     newest: Newest,
+    words: LastWords,
     /// Updates of feeds whose member did not have the feed any more.
     fenced: u64,
 }
@@ -61,6 +65,7 @@ impl Replica {
             first_ns: None,
             time_ns: TimeNs::MIN,
             newest: Newest::default(),
+            words: LastWords::default(),
             fenced: 0,
         }
     }
@@ -80,6 +85,7 @@ impl Replica {
             first_ns: checkpoint.first_ns,
             time_ns: checkpoint.time_ns,
             newest: checkpoint.newest,
+            words: checkpoint.words,
             ..Self::new(Sequencer::new(0))
         };
         sequencer.resume(&checkpoint.sequencer, replica.now());
@@ -96,6 +102,7 @@ impl Replica {
             first_ns: self.first_ns,
             time_ns: self.time_ns,
             newest: self.newest.clone(),
+            words: self.words.clone(),
             sequencer: self.sequencer.snapshot(),
         };
         checkpoint.encode()
@@ -104,6 +111,11 @@ impl Replica {
     /// The newest values of all topics.
     pub fn newest(&self) -> &Newest {
         &self.newest
+    }
+
+    /// The last words on identities and tokens that were revoked or restored.
+    pub fn last_words(&self) -> &LastWords {
+        &self.words
     }
 
     /// Members, feeds and the epoch.
@@ -180,7 +192,7 @@ impl Replica {
             Some(message) => self.book.apply(sequence, message, &self.chain, position),
             None => Err(Ignored::Unreadable),
         };
-        let mut strips = Vec::new();
+        let (mut strips, mut orders) = (Vec::new(), Vec::new());
         if let (Ok(changes), Some(message)) = (&result, message) {
             for change in changes {
                 if let Change::Moved { feed, .. } = change {
@@ -190,7 +202,7 @@ impl Replica {
                 }
             }
             if let Body::Work { items, .. } = &message.body {
-                self.work(message, items, acks, now, &mut strips);
+                orders = self.work(message, items, acks, now, &mut strips);
             }
         }
         self.sequencer.poll(now);
@@ -200,9 +212,14 @@ impl Replica {
         strips.iter().for_each(|strip| self.newest.apply(strip));
         let made = strips.iter().map(|strip| &**strip);
         self.chain.push(sequence, self.time_ns, bytes, made);
-        Applied { result, strips }
+        Applied {
+            result,
+            strips,
+            orders,
+        }
     }
 
+    /// Does the work of a message. Returns the orders in it.
     fn work(
         &mut self,
         message: &Message,
@@ -210,7 +227,8 @@ impl Replica {
         acks: &[Option<Ack>],
         now: Now,
         strips: &mut Vec<Arc<Strip>>,
-    ) {
+    ) -> Vec<Order> {
+        let mut orders = Vec::new();
         // What is unreadable is so for all nodes.
         let items = Item::all(items).unwrap_or_default();
         let acks = acks.iter().copied().chain(std::iter::repeat(None));
@@ -238,10 +256,15 @@ impl Replica {
                 (Item::FeedLost { since, .. }, Some(feed)) => {
                     self.sequencer.feed_lost(feed, since, now);
                 }
+                (Item::Order(order), _) => {
+                    self.words.note(&order);
+                    orders.push(order);
+                }
                 (_, None) => {}
             }
             self.take_full(strips);
         }
+        orders
     }
 
     /// The number in the cluster of a feed of a member, if the member has it now.

@@ -18,6 +18,7 @@
 //! * `stream_thread`: reads the stream for the node, and writes what the node writes
 //! * `opening`: reads up to the end of the stream and joins, before the server accepts clients
 //! * `feeds`: starts and stops the feeds that the node has
+//! * `orders`: what operators order, for all nodes
 //! * `thread`: the ingest thread of a node
 //! * `status`: what operators are told
 //!
@@ -30,6 +31,7 @@ mod engine;
 mod feeds;
 mod link;
 mod opening;
+mod orders;
 mod promises;
 pub(crate) mod settings;
 mod status;
@@ -38,5 +40,6 @@ mod thread;
 
 pub(crate) use feeds::StartFeed;
 pub(crate) use opening::{Opened, Opening, StreamBody};
+pub(crate) use orders::{Obey, OrderQueue, Orders, orders};
 pub use settings::ClusterSettings;
 pub(crate) use thread::{ClusterThread, Outdated};

@@ -215,8 +215,13 @@ fn note(event: Event, feeds: &mut Vec<u16>) -> Result<(), String> {
             feeds.extend(is_own.then_some(feed));
         }
         Event::Refused(refusal) => return Err(refused(refusal).to_owned()),
-        // What was written before this node began concerns it no more.
-        Event::Joined | Event::Expelled { .. } | Event::Began(_) | Event::Disagrees(_) => {}
+        // What was written before this node began concerns it no more. The last words of operators
+        // are followed before clients come.
+        Event::Ordered { .. }
+        | Event::Joined
+        | Event::Expelled { .. }
+        | Event::Began(_)
+        | Event::Disagrees(_) => {}
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ use super::{
     feeds::{NodeFeeds, StartFeed},
     link::{Incoming, Link, POLL_EVERY},
     opening::refused,
+    orders::{NodeOrders, Obey, OrderQueue},
     status::ClusterStatus,
 };
 use crate::{
@@ -58,6 +59,8 @@ pub(crate) struct ClusterThread {
     /// The feeds that the node has at the start.
     pub(crate) feeds: Vec<u16>,
     pub(crate) checkpoint_due: CheckpointDue,
+    /// Orders of operators at this node.
+    pub(crate) orders: OrderQueue,
 }
 
 impl ClusterThread {
@@ -66,6 +69,7 @@ impl ClusterThread {
     pub(crate) async fn run(
         self,
         start_feed: StartFeed,
+        obey: Obey,
         ended: impl Future<Output = ()> + 'static,
     ) -> Result<(), String> {
         let Self {
@@ -81,6 +85,7 @@ impl ClusterThread {
             outdated,
             feeds: own,
             checkpoint_due,
+            orders,
         } = self;
         let mut feeds = NodeFeeds::new(Arc::clone(&metrics), start_feed);
         for feed in own {
@@ -102,6 +107,7 @@ impl ClusterThread {
             tell_at: None,
             refused_new_topics: 0,
             checkpoint_due,
+            orders: NodeOrders::new(orders, obey),
         };
         let result = running.run(submissions, ended).await;
         way.end();
@@ -128,6 +134,7 @@ struct Running<'a> {
     /// Updates refused because clients of this node introduced topics too fast.
     refused_new_topics: u64,
     checkpoint_due: CheckpointDue,
+    orders: NodeOrders,
 }
 
 impl Running<'_> {
@@ -177,6 +184,7 @@ impl Running<'_> {
                         self.offer(arrival).await;
                     }
                 }
+                asked = self.orders.next() => self.orders.offer(asked, &mut self.node),
                 _ = ticks.tick() => {
                     self.node.poll(self.clock.now().uptime);
                     // The counters may also change without a strip.
@@ -226,7 +234,7 @@ impl Running<'_> {
                             self.way.push(strip).await;
                         }
                         for event in events {
-                            self.note(event);
+                            self.note(event).await;
                         }
                     }
                     Err(error) => self.begin_anew(error.to_string()),
@@ -241,7 +249,7 @@ impl Running<'_> {
         }
     }
 
-    fn note(&mut self, event: Event) {
+    async fn note(&mut self, event: Event) {
         let stats = &self.status.stats;
         match event {
             Event::Joined => tracing::info!("this server is a node of the cluster again"),
@@ -263,6 +271,10 @@ impl Running<'_> {
                 self.begin_anew(format!("the epoch {} has begun", lineage.epoch));
             }
             Event::Runs { feed, is_own } => self.feeds.set(feed, is_own),
+            Event::Ordered { order, is_own } => {
+                stats.orders.add(1);
+                self.orders.note(order, is_own).await;
+            }
             Event::Disagrees(member) => {
                 stats.disagreements.add(1);
                 if self.disagrees.replace(member) != Some(member) {

@@ -33,6 +33,10 @@ pub(crate) struct ClusterStats {
     pub disagreements: Number,
     /// Times that the reading of the stream began again.
     pub reader_restarts: Number,
+    /// Orders of operators, at any node, that were read in the stream.
+    pub orders: Number,
+    /// Those of operators at other nodes that could not be carried out at this one.
+    pub orders_failed: Number,
     /// Checkpoints that this node has kept.
     pub checkpoints: Number,
     /// Checkpoints that could not be kept.

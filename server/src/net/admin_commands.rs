@@ -11,6 +11,7 @@ use hyper::{
     header::{HeaderValue, WWW_AUTHENTICATE},
 };
 use serde::Serialize;
+use tickcast_cluster::Order;
 use tickcast_core::identity::Revoked;
 use tokio::sync::mpsc;
 
@@ -26,6 +27,7 @@ use crate::{
     audit::AuditLog,
     auth::{Auth, OperatorError},
     clock::Clock,
+    cluster::Orders,
     metrics::RefusalReason,
     settings::{log_filter, site::Authority},
 };
@@ -113,6 +115,8 @@ pub(crate) struct Commands {
     pub audit: Option<Arc<AuditLog>>,
     /// The log of the program.
     pub log_filter: Arc<LogFilter>,
+    /// Tells the other nodes, if there is a cluster.
+    pub orders: Option<Orders>,
     /// The clock.
     pub clock: Clock,
 }
@@ -253,29 +257,45 @@ impl Commands {
         query: &str,
     ) -> Result<Done, CommandError> {
         let failed = CommandError::Failed;
-        let (changed, command) = match command {
-            AdminCommand::Who => (None, Command::Who),
+        let (changed, command, order) = match command {
+            AdminCommand::Who => (None, Command::Who, None),
             AdminCommand::Kick => return self.kick(query).await,
             AdminCommand::Revoke => {
-                let changed = auth.revoke(revoked(query)?).map_err(failed)?;
-                (Some(changed), Command::Review)
+                let revoked = revoked(query)?;
+                let changed = auth.revoke(revoked.clone()).map_err(failed)?;
+                (Some(changed), Command::Review, Some(Order::Revoke(revoked)))
             }
             AdminCommand::Restore => {
-                let changed = auth.lift(&revoked(query)?).map_err(failed)?;
-                (Some(changed), Command::Review)
+                let revoked = revoked(query)?;
+                let changed = auth.lift(&revoked).map_err(failed)?;
+                let order = Order::Restore(revoked);
+                (Some(changed), Command::Review, Some(order))
             }
             AdminCommand::Log => return self.change_log(query),
             AdminCommand::Reload => {
                 let reloaded = auth.reload();
                 reloaded.map_err(|problems| failed(problems.join("\n")))?;
-                (None, Command::Review)
+                (None, Command::Review, None)
             }
         };
-        self.ask(command, changed).await
+        let done = self.ask(command, changed).await?;
+        self.tell_nodes(order).await?;
+        Ok(done)
     }
 
     async fn kick(&self, query: &str) -> Result<Done, CommandError> {
-        self.ask(Command::Kick(target(query)?), None).await
+        let target = target(query).map_err(CommandError::Query)?;
+        let done = self.ask(Command::Kick(target), None).await?;
+        self.tell_nodes(Some(Order::Kick(query.to_owned()))).await?;
+        Ok(done)
+    }
+
+    /// Tells the other nodes, if there are any, what this one has done.
+    async fn tell_nodes(&self, order: Option<Order>) -> Result<(), CommandError> {
+        match self.orders.as_ref().zip(order) {
+            Some((orders, order)) => orders.give(order).await.map_err(CommandError::Failed),
+            None => Ok(()),
+        }
     }
 
     async fn ask(&self, command: Command, changed: Option<bool>) -> Result<Done, CommandError> {
@@ -303,10 +323,10 @@ enum CommandError {
 }
 
 /// The clients that a query names by exactly one of its parameters.
-fn target(query: &str) -> Result<Target, CommandError> {
+pub(super) fn target(query: &str) -> Result<Target, String> {
     let names = ["subject", "token", "address"];
-    let [subject, token, address] = query::split(query, names).map_err(CommandError::Query)?;
-    let text = |value| query::text(value).map_err(CommandError::Query);
+    let [subject, token, address] = query::split(query, names)?;
+    let text = |value| query::text(value);
     match (subject, token, address) {
         (Some(subject), None, None) => Ok(Target::Subject(text(subject)?)),
         (None, Some(token), None) => Ok(Target::Token(text(token)?)),
@@ -315,20 +335,18 @@ fn target(query: &str) -> Result<Target, CommandError> {
             let socket = address.parse().map(Target::Socket);
             let target = socket.or_else(|_| address.parse().map(Target::Address));
             target.map_err(|_| {
-                CommandError::Query(format!(
+                format!(
                     "{address:?} is no address: use one such as 203.0.113.7 or 203.0.113.7:50000"
-                ))
+                )
             })
         }
-        _ => Err(CommandError::Query(
-            "name one of subject, token (its id) and address".to_owned(),
-        )),
+        _ => Err("name one of subject, token (its id) and address".to_owned()),
     }
 }
 
 /// What a query names for a revocation.
 fn revoked(query: &str) -> Result<Revoked, CommandError> {
-    match target(query)? {
+    match target(query).map_err(CommandError::Query)? {
         Target::Subject(subject) => Ok(Revoked::Subject(subject.into())),
         Target::Token(token) => Ok(Revoked::Token(token.into())),
         Target::Address(_) | Target::Socket(_) => Err(CommandError::Query(

@@ -27,6 +27,7 @@
 //! | `known_clients`, `tickets` | who sends a request |
 //! | [`admin`], [`slow_clients`], [`admin_commands`], [`log_command`] | the address for operators |
 //! | [`client_questions`], [`identity_commands`] | what operators ask of a shard |
+//! | [`other_nodes`] | what operators at other nodes of a cluster order |
 //! | [`state`] | whether the server is ready or draining |
 //!
 //! This room does I/O and decides nothing about updates: the shard of `tickcast-core` does. It
@@ -69,6 +70,7 @@ pub(crate) mod client_questions;
 pub(crate) mod identity_commands;
 mod known_clients;
 pub(crate) mod log_command;
+pub(crate) mod other_nodes;
 pub(crate) mod slow_clients;
 mod tickets;
 

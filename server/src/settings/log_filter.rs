@@ -39,6 +39,7 @@ const MODULES: &[&str] = &[
     "tickcast_server::net::descriptors",
     "tickcast_server::net::gate",
     "tickcast_server::net::http_connection",
+    "tickcast_server::net::other_nodes",
     "tickcast_server::net::ring_writer",
     "tickcast_server::net::routes",
     "tickcast_server::net::shard_thread",

@@ -31,6 +31,14 @@ impl Identities {
         }
     }
 
+    /// The same tokens in a file of their own, for another node of a cluster.
+    pub(crate) fn of_another_node(&self) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            tokens: self.tokens.clone(),
+        }
+    }
+
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("identities.toml")
     }

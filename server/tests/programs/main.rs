@@ -8,6 +8,7 @@ mod audit;
 mod bare;
 mod candles;
 mod cluster;
+mod cluster_orders;
 mod config;
 mod config_errors;
 mod config_file;

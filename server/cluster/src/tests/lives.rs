@@ -8,6 +8,7 @@ const NODES: usize = 3;
 enum Step {
     Pass(u64),
     Publish(usize),
+    Order(usize),
     Feed(usize, usize),
     Run(usize),
     Take(usize, usize),
@@ -30,6 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (1..3_000u64).prop_map(Step::Pass),
         6 => node().prop_map(Step::Publish),
+        2 => node().prop_map(Step::Order),
         6 => pair(0..FEEDS.len()).prop_map(|(node, feed)| Step::Feed(node, feed)),
         6 => node().prop_map(Step::Run),
         6 => pair(1..5).prop_map(|(node, count)| Step::Take(node, count)),
@@ -50,6 +52,7 @@ fn carry_out(world: &mut World, step: &Step) {
     match *step {
         Step::Pass(ms) => world.pass(ms),
         Step::Publish(node) => world.publish(node),
+        Step::Order(node) => world.order(node),
         Step::Feed(node, feed) => world.feed(node, feed),
         Step::Run(node) => world.run(node),
         Step::Take(node, count) => world.take(node, count),

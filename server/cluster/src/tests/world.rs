@@ -8,6 +8,7 @@ use std::{
 
 use smallvec::smallvec;
 use tickcast_core::{
+    identity::Revoked,
     sequencer::{
         Sequencer,
         liveness::{Expected, Liveness, LivenessSettings, SilenceRule, WillRule},
@@ -21,7 +22,7 @@ use tickcast_protocol::{
     value::Value,
 };
 
-use crate::{Delivered, Digest, Event, Known, Node, NodeSettings, Offered, Replica};
+use crate::{Delivered, Digest, Event, Known, Node, NodeSettings, Offered, Order, Replica};
 
 /// The feeds that every node can run.
 pub(super) const FEEDS: [&str; 2] = ["left", "right"];
@@ -51,6 +52,8 @@ pub(super) struct Place {
     known: Option<Known>,
     /// The publishes that were acknowledged, with their positions.
     acked: Vec<(u64, Position)>,
+    /// Orders that were taken and not told yet.
+    ordered: VecDeque<Order>,
     life: u64,
 }
 
@@ -126,6 +129,7 @@ impl Place {
             runs: [false; FEEDS.len()],
             known,
             acked: Vec::new(),
+            ordered: VecDeque::new(),
             life,
         }
     }
@@ -203,6 +207,21 @@ impl World {
             id: Some(self.count as u32),
         };
         self.offer(index, update, None, Some(ack));
+    }
+
+    /// An operator orders something at a node.
+    pub(super) fn order(&mut self, index: usize) {
+        self.count += 1;
+        let subject = Revoked::Subject((self.count % 7 / 3).to_string().into());
+        let order = match self.count % 3 {
+            0 => Order::Kick("subject=0".to_owned()),
+            1 => Order::Revoke(subject),
+            _ => Order::Restore(subject),
+        };
+        let place = &mut self.places[index];
+        let offered = place.node.offer_order(order.clone());
+        assert_eq!(offered, Offered::Taken);
+        place.ordered.push_back(order);
     }
 
     /// A feed of a node brings an update, if the node runs it.
@@ -332,6 +351,10 @@ impl World {
             for event in read.events {
                 match event {
                     Event::Runs { feed, is_own } => place.runs[usize::from(feed)] = is_own,
+                    Event::Ordered { order, is_own } if is_own => {
+                        assert_eq!(place.ordered.pop_front(), Some(order));
+                    }
+                    Event::Ordered { .. } => {}
                     Event::Joined => place.known = None,
                     Event::Expelled { .. } | Event::Began(_) | Event::Disagrees(_) => {}
                     Event::Refused(refusal) => panic!("{refusal:?}"),
@@ -438,6 +461,7 @@ impl World {
         for (index, place) in self.places.iter().enumerate() {
             assert!(place.node.is_member(), "node {index} is a member");
             assert!(place.node.is_idle(), "all work of node {index} is written");
+            assert!(place.ordered.is_empty(), "node {index} was told");
             for (feed, runs) in place.runs.iter().enumerate() {
                 let owner = books[index].feeds().owner(feed as u16);
                 assert_eq!(*runs, owner == Some(place.node.id()), "{index} {feed}");
@@ -448,9 +472,11 @@ impl World {
             assert_eq!(book.members().len(), self.places.len(), "no ghost is left");
             assert!(book.feeds().all().all(|(_, owner)| owner.is_some()));
         }
-        let newest = self.places[0].node.replica().newest();
+        let first = self.places[0].node.replica();
         for place in &self.places {
-            assert_eq!(place.node.replica().newest(), newest);
+            let replica = place.node.replica();
+            assert_eq!(replica.newest(), first.newest());
+            assert_eq!(replica.last_words(), first.last_words());
         }
         let lineage = books[0].lineage().unwrap();
         for Loss { epoch, kept } in &self.losses {

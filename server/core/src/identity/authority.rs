@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use bincode::{Decode, Encode};
 use tickcast_protocol::message::TimeNs;
 
 use super::{
@@ -34,7 +35,7 @@ pub struct Authority {
 pub struct Revocations(BTreeSet<Revoked>);
 
 /// A revocation.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum Revoked {
     /// All tokens of a subject.
     Subject(Arc<str>),

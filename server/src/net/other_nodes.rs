@@ -1,0 +1,68 @@
+//! Orders of operators at other nodes of a cluster, carried out for the clients of this one.
+
+use std::sync::Arc;
+
+use tickcast_cluster::Order;
+use tokio::{sync::mpsc, task::spawn_blocking};
+
+use super::{
+    admin_commands::target,
+    client_questions::{Command, Question},
+    identity_commands::ask,
+};
+use crate::{auth::Auth, cluster::Obey, metrics::Metrics};
+
+/// What carries them out.
+pub(crate) fn obey(
+    auth: Option<Arc<Auth>>,
+    shards: Vec<mpsc::Sender<Question>>,
+    metrics: Arc<Metrics>,
+) -> Obey {
+    Box::new(move |order| {
+        let (auth, shards, metrics) = (auth.clone(), shards.clone(), Arc::clone(&metrics));
+        Box::pin(async move {
+            match carry_out(auth, &shards, order).await {
+                Ok(number) => tracing::info!(
+                    number,
+                    "the order of an operator at another node has affected clients"
+                ),
+                Err(reason) => {
+                    if let Some(stats) = &metrics.cluster {
+                        stats.orders_failed.add(1);
+                    }
+                    tracing::error!(
+                        "the order of an operator at another node has failed: {reason}"
+                    );
+                }
+            }
+        })
+    })
+}
+
+/// Returns the number of clients that it has affected.
+async fn carry_out(
+    auth: Option<Arc<Auth>>,
+    shards: &[mpsc::Sender<Question>],
+    order: Order,
+) -> Result<usize, String> {
+    // The revocations are written to a file.
+    let change = move |change: Box<dyn FnOnce(&Auth) -> Result<bool, String> + Send>| {
+        spawn_blocking(move || auth.map_or(Ok(false), |auth| change(&auth)))
+    };
+    let changing = match order {
+        Order::Kick(query) => {
+            let target = target(&query)?;
+            return affected(shards, Command::Kick(target)).await;
+        }
+        Order::Revoke(revoked) => change(Box::new(|auth| auth.revoke(revoked))),
+        Order::Restore(revoked) => change(Box::new(move |auth| auth.lift(&revoked))),
+    };
+    changing.await.map_err(|error| error.to_string())??;
+    affected(shards, Command::Review).await
+}
+
+async fn affected(shards: &[mpsc::Sender<Question>], command: Command) -> Result<usize, String> {
+    let affected = ask(shards, &command).await;
+    let affected = affected.map_err(|silent| format!("the shards {silent:?} do not answer"))?;
+    Ok(affected.count)
+}
