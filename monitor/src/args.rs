@@ -22,7 +22,8 @@ pub(crate) const URL_DEFAULT: &str = "ws://127.0.0.1:7400/ws";
 #[derive(Debug, Clone, Parser)]
 #[command(name = "tickcast-monitor", version)]
 pub struct Args {
-    /// Address of the server [default: the last one, or ws://127.0.0.1:7400/ws]
+    /// Address of the server, or of several nodes of a cluster with commas between them [default:
+    /// the last one, or ws://127.0.0.1:7400/ws]
     #[arg(long, env = "TICKCAST_MONITOR_URL")]
     pub(crate) url: Option<String>,
 

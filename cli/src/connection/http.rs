@@ -19,7 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::options::ConnectionArgs;
+use super::options::{ConnectionArgs, no_url};
 use crate::exit::Failure;
 
 /// The end of the path of a WebSocket, which requests over HTTP replace.
@@ -40,9 +40,24 @@ pub(crate) struct Lines {
     timeout: Duration,
 }
 
-/// Asks for a path below that of the WebSocket, such as `/v1/history?topic=a`.
+/// Asks for a path below that of the WebSocket, such as `/v1/history?topic=a`. The first server
+/// that is there answers.
 pub(crate) async fn get(args: &ConnectionArgs, path: &str) -> Result<Lines, Failure> {
-    let server = args.server()?;
+    let mut servers = args.servers()?;
+    let last = servers.pop();
+    for server in servers {
+        match get_at(args, server, path).await {
+            Err(Failure::NotConnected(_)) => {}
+            answer => return answer,
+        }
+    }
+    match last {
+        Some(server) => get_at(args, server, path).await,
+        None => Err(no_url()),
+    }
+}
+
+async fn get_at(args: &ConnectionArgs, server: ServerUrl, path: &str) -> Result<Lines, Failure> {
     let prefix = server.path.split('?').next().unwrap_or_default();
     let Some(prefix) = prefix.strip_suffix(WEBSOCKET_PATH) else {
         return Err(Failure::Usage(format!(

@@ -20,9 +20,10 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Connects. The first attempt decides: a command whose server is not there ends.
+    /// Connects, with one attempt for each URL: a command whose servers are not there ends.
     pub(crate) async fn open(args: &ConnectionArgs) -> Result<Self, Failure> {
-        let server = args.server()?;
+        let servers = args.servers()?;
+        let mut attempts = servers.len();
         let (mut client, handle) = Client::new(args.client()?);
         loop {
             match client.next().await {
@@ -34,8 +35,13 @@ impl Link {
                         timeout: args.timeout,
                     });
                 }
-                Event::Disconnected(Disconnected { why, .. }) => {
-                    return Err(Failure::NotConnected(format!("{server}: {why}")));
+                Event::Disconnected(Disconnected { why, retry_in }) => {
+                    attempts = attempts.saturating_sub(1);
+                    if attempts == 0 || retry_in.is_none() {
+                        let names: Vec<_> = servers.iter().map(ToString::to_string).collect();
+                        let names = names.join(", ");
+                        return Err(Failure::NotConnected(format!("{names}: {why}")));
+                    }
                 }
                 _ => {}
             }

@@ -26,14 +26,16 @@ const DURATION_MAX: Duration = Duration::from_secs(366 * 86_400);
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
-    /// Address of the server: ws://HOST:PORT/ws, or wss:// with TLS
+    /// Address of the server: ws://HOST:PORT/ws, or wss:// with TLS. With several nodes of a
+    /// cluster, separated by commas, the command goes on at another one when a node is lost
     #[arg(
-        long,
+        long = "url",
         value_name = "URL",
         env = "TICKCAST_URL",
+        value_delimiter = ',',
         default_value = "ws://127.0.0.1:7400/ws"
     )]
-    url: String,
+    urls: Vec<String>,
 
     /// PEM file with the authorities that may sign the server's certificate [default: those that
     /// the system trusts]
@@ -82,11 +84,13 @@ impl ConnectionArgs {
             EncodingArg::Bincode => Encoding::Bincode,
             EncodingArg::Json => Encoding::Json,
         };
-        self.server()?;
-        let mut connect = ConnectOptions::new(self.url.clone(), encoding);
+        self.servers()?;
+        let (first, others) = self.urls.split_first().ok_or_else(no_url)?;
+        let mut connect = ConnectOptions::new(first.clone(), encoding);
         connect.timeout = self.timeout;
         connect.tls = self.tls();
         let mut options = ClientOptions::new(connect);
+        options.others = others.to_vec();
         match &self.token_file {
             Some(path) => options.token = Some(TokenSource::file(path.clone())),
             None => options.connect.token = given_token()?,
@@ -105,9 +109,16 @@ impl ConnectionArgs {
         }
     }
 
-    /// The parts of the URL.
+    /// The parts of the first URL.
     pub(crate) fn server(&self) -> Result<ServerUrl, Failure> {
-        ServerUrl::parse(&self.url).map_err(|error| Failure::Usage(error.to_string()))
+        self.servers()?.into_iter().next().ok_or_else(no_url)
+    }
+
+    /// The parts of each URL.
+    pub(crate) fn servers(&self) -> Result<Vec<ServerUrl>, Failure> {
+        let servers = self.urls.iter().map(|url| ServerUrl::parse(url));
+        let servers: Result<_, _> = servers.collect();
+        servers.map_err(|error| Failure::Usage(error.to_string()))
     }
 
     /// Options of TLS, as the client has them.
@@ -120,6 +131,11 @@ impl ConnectionArgs {
             ..TlsOptions::named_as_flags()
         }
     }
+}
+
+/// There is at least the default, unless the URL is an empty text.
+pub(super) fn no_url() -> Failure {
+    Failure::Usage("no URL: use one such as ws://127.0.0.1:7400/ws".to_owned())
 }
 
 fn given_token() -> Result<Option<BearerToken>, Failure> {

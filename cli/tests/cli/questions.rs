@@ -120,3 +120,27 @@ async fn completions_and_manual_pages_are_printed() {
     let help = alone(&["--help"]).await;
     assert!(help.contains("5    updates were lost"), "{help}");
 }
+
+/// One of the servers is not there.
+#[tokio::test]
+async fn a_command_with_several_servers_asks_one_that_is_there() {
+    let server = Program::start(&["--feed", "none"]).await;
+    run_with(&server, &["pub"], "a/b 5\n").await.with(0);
+    let gone = "ws://127.0.0.1:9/ws";
+    let urls = format!("{gone},{}", server.url());
+    for command in [["latest", "a/b"], ["history", "a/b"]] {
+        let mut asked = tickcast(&[&command[..], &["--url", &urls]].concat());
+        let shown = end(asked.spawn().unwrap()).await.with(0);
+        assert!(shown.contains("\"a/b\""), "{shown}");
+    }
+    let none = format!("{gone},ws://127.0.0.1:19/ws");
+    let mut asked = tickcast(&["latest", "a/b", "--url", &none]);
+    let said = end(asked.spawn().unwrap()).await.said(3);
+    assert!(
+        said.contains("127.0.0.1:9") && said.contains("127.0.0.1:19"),
+        "{said}"
+    );
+    let mut asked = tickcast(&["latest", "--url", ""]);
+    let said = end(asked.spawn().unwrap()).await.said(2);
+    assert!(said.contains("URL"), "{said}");
+}

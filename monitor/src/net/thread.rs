@@ -38,7 +38,8 @@ pub struct ConnectionThread {
 }
 
 impl ConnectionThread {
-    /// Starts the thread that connects to `url`, subscribes to the newest values of `filters`, and
+    /// Starts the thread that connects to `url`, or to one of several nodes of a cluster with commas
+    /// between them, subscribes to the newest values of `filters`, and
     /// puts all events into `queue`. `tls` counts for `wss://`.
     pub fn start(
         url: &str,
@@ -47,13 +48,16 @@ impl ConnectionThread {
         filters: Vec<Filter>,
         queue: IncomingQueue,
     ) -> io::Result<(Self, Requests)> {
+        let mut urls = url.split(',').map(str::trim);
+        let first = urls.next().unwrap_or_default();
         let options = ConnectOptions {
             tls,
             headers: login.header().cloned().into_iter().collect(),
-            ..ConnectOptions::new(url, Encoding::Bincode)
+            ..ConnectOptions::new(first, Encoding::Bincode)
         };
         let (client, handle) = Client::new(ClientOptions {
             token: token_source(login),
+            others: urls.map(str::to_owned).collect(),
             ..ClientOptions::new(options)
         });
         // The queue of commands is empty, so this cannot fail.

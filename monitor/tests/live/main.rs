@@ -268,6 +268,16 @@ fn a_new_chart_is_filled_with_history_and_continues_without_a_gap() {
     assert_eq!(topic.series.as_ref().unwrap().gaps().len(), 0);
 }
 
+/// One of them is not there.
+#[test]
+fn of_several_nodes_one_that_is_there_is_shown() {
+    let server = server(&[]);
+    publish(&server, 1);
+    let url = format!("ws://127.0.0.1:9/ws, ws://{}/ws", server.address());
+    let mut listening = Listening::with_tls(&url, TlsOptions::default());
+    listening.until("its value comes", |monitor| values(monitor) == [1.0]);
+}
+
 #[test]
 fn a_silent_source_is_stale_and_live_again_with_its_next_update() {
     let server = server(&["--liveness", "plant/#=1s"]);
