@@ -3,9 +3,8 @@
 use std::{collections::BTreeMap, fs, time::Duration};
 
 use anyhow::Context;
+use tickcast_benches::processes::Program;
 use tickcast_loadtest::observe::process;
-
-use crate::programs::Program;
 
 /// CPU time by name.
 pub(crate) struct Cpu(BTreeMap<&'static str, u64>);

@@ -6,14 +6,12 @@
 //! * `replay`: a broker that only sends, in place of Mosquitto
 //! * `programs`: Mosquitto and the server
 //! * `cpu`: what each took
-//! * `wait`: pauses, and waiting for something
 
 mod cpu;
 mod prepared;
 mod programs;
 mod publish;
 mod replay;
-mod wait;
 
 use std::{
     io::{self, Write},
@@ -22,15 +20,17 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
-use tickcast_benches::compare::program::{CONTENDER_CORE, LOAD_CORE};
+use tickcast_benches::{
+    compare::program::{CONTENDER_CORE, LOAD_CORE},
+    processes::{LOOK, Program, WAIT_MAX, pause, run_on, until},
+};
 use tickcast_loadtest::observe::scrape;
 
 use cpu::Cpu;
 use prepared::{PayloadKind, Prepared};
-use programs::{Program, broker_count, retain_first, run_on, start_broker, start_server};
+use programs::{broker_count, retain_first, start_broker, start_server};
 use publish::{Schedule, publish};
 use replay::Replay;
-use wait::{LOOK, WAIT_MAX, pause, until};
 
 /// Starts a Mosquitto, publishes to it at a fixed rate with QoS 0, and counts what arrives on a
 /// server's tape. Fails if anything is lost.

@@ -1,88 +1,16 @@
 //! The programs that are measured.
 
-use std::{
-    ffi::OsStr,
-    fs, io,
-    net::{SocketAddr, TcpStream},
-    process::{Child, Command, Stdio},
-};
+use std::{fs, net::SocketAddr, process::Command};
 
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
-use tickcast_benches::compare::program::{beside, free_port};
-use tickcast_loadtest::observe::scrape;
-
-use crate::wait::until;
+use tickcast_benches::{
+    compare::program::{beside, free_port},
+    processes::{Program, pinned, with_sbin},
+};
 
 /// The topic of the message that shows that the server has subscribed.
 pub(crate) const FIRST_TOPIC: &str = "market/first";
-
-/// Keeps a process on a core.
-pub(crate) fn run_on(core: usize, pid: u32) -> anyhow::Result<()> {
-    let words = ["-cp".to_owned(), core.to_string(), pid.to_string()];
-    let status = Command::new("taskset")
-        .args(words)
-        .stdout(Stdio::null())
-        .status()
-        .context("taskset")?;
-    ensure!(status.success(), "taskset: {status}");
-    Ok(())
-}
-
-/// A program on any core, or on one. `taskset` becomes that program.
-fn pinned(program: impl AsRef<OsStr>, core: Option<usize>) -> Command {
-    let Some(core) = core else {
-        return Command::new(program);
-    };
-    let mut command = Command::new("taskset");
-    command.args(["-c", &core.to_string()]).arg(program);
-    command
-}
-
-/// A running program. It is ended when this is dropped.
-pub(crate) struct Program {
-    child: Child,
-    pub(crate) address: SocketAddr,
-}
-
-impl Program {
-    fn start(command: &mut Command, port: u16) -> anyhow::Result<Self> {
-        let silent = command.stdout(Stdio::null()).stderr(Stdio::null());
-        let program = Self {
-            child: silent.spawn().with_context(|| format!("{command:?}"))?,
-            address: SocketAddr::from(([127, 0, 0, 1], port)),
-        };
-        until(&format!("{command:?} listens"), || {
-            Ok(TcpStream::connect(program.address).is_ok())
-        })?;
-        Ok(program)
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// A counter of a server.
-    pub(crate) fn counter(&self, name: &str) -> io::Result<u64> {
-        let counters = scrape::fetch(self.address, None, "localhost", "/metrics")?;
-        Ok(counters.get(name).map_or(0, |value| *value as u64))
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A program that Debian may have installed in a folder that is not in every user's PATH.
-fn with_sbin(program: &str, core: Option<usize>) -> Command {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut command = pinned(program, core);
-    command.env("PATH", format!("{path}:/usr/sbin:/usr/local/sbin"));
-    command
-}
 
 /// Starts a Mosquitto.
 pub(crate) fn start_broker(

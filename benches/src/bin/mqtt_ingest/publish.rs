@@ -6,9 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tickcast_benches::processes::pause;
 use tickcast_loadtest::{observe::process, wire::mqtt};
 
-use crate::{prepared::Prepared, wait::pause};
+use crate::prepared::Prepared;
 
 /// Bytes of one write while publishes are late. More wait for the next write.
 const WRITE_MAX_BYTES: usize = 64 * 1024;

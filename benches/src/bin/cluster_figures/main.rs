@@ -1,0 +1,138 @@
+//! Measures what a cluster costs and gives: the latency that the stream adds, the work of one, two
+//! and three nodes, the time until another node takes over, and updates that nobody at a node
+//! wants. See benches/README.md.
+//!
+//! * `nodes`: nats-server and the servers
+//! * `load`: load testers beside them
+//! * `fail_over`: clients whose node is killed
+
+mod fail_over;
+mod load;
+mod nodes;
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+use clap::Parser;
+use tickcast_benches::{compare::program::LOAD_CORE, processes::run_on};
+use tickcast_loadtest::observe::process;
+
+use load::{Load, Measured};
+use nodes::Cluster;
+
+/// Measures what a cluster costs and gives.
+///
+/// Needs nats-server, and tickcast-server and tickcast-loadtest beside this program. The servers
+/// run on one core, NATS and the load on another.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Repetitions
+    #[arg(long, default_value_t = 3)]
+    turns: usize,
+}
+
+/// Subscribers of each node, and updates per second that are published at it, when the latency and
+/// the work of nodes are measured.
+const SHARED: Load = Load {
+    subscribers: 100,
+    rate: 500,
+};
+
+/// Updates per second that no client of a node wants.
+const UNWANTED: Load = Load {
+    subscribers: 1,
+    rate: 20_000,
+};
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    run_on(LOAD_CORE, std::process::id())?;
+    let mut out = io::stdout().lock();
+    let median = |run: &dyn Fn() -> anyhow::Result<f64>| -> anyhow::Result<f64> {
+        let turns: anyhow::Result<Vec<_>> = (0..arguments.turns).map(|_| run()).collect();
+        let mut turns = turns?;
+        turns.sort_by(f64::total_cmp);
+        turns.get(turns.len() / 2).copied().context("no turns")
+    };
+    latency(&arguments, &mut out)?;
+    work(&arguments, &mut out)?;
+    unwanted(&arguments, &mut out)?;
+    let client = median(&fail_over::of_client)?;
+    writeln!(
+        out,
+        "fail-over  client: {:.0} ms until its next update",
+        client * 1e3
+    )?;
+    let feed = median(&fail_over::of_feed)?;
+    writeln!(out, "           feed: {feed:.1} s until its next update")?;
+    Ok(())
+}
+
+/// The same load at a server alone and at a node, in turns.
+fn latency(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+    for turn in 1..=arguments.turns {
+        let alone = Cluster::alone()?;
+        let without = SHARED.run(&alone, arguments.seconds)?;
+        drop(alone);
+        let node = Cluster::start(1)?;
+        let with = SHARED.run(&node, arguments.seconds)?;
+        let [without, with] = [without, with].map(|all| all[0]);
+        writeln!(
+            out,
+            "latency    turn {turn}: alone p50 {:.2} ms, p99 {:.2} ms; node p50 {:.2} ms, p99 \
+             {:.2} ms",
+            without.p50_ms, without.p99_ms, with.p50_ms, with.p99_ms
+        )?;
+    }
+    Ok(())
+}
+
+/// Each node has its own clients, and reads what all publish.
+fn work(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+    for turn in 1..=arguments.turns {
+        let mut of_one = None;
+        for nodes in 1..=3 {
+            let cluster = Cluster::start(nodes)?;
+            let nats = process::cpu_ns(cluster.nats_pid()).unwrap_or_default();
+            let all = SHARED.run(&cluster, arguments.seconds)?;
+            let nats = process::cpu_ns(cluster.nats_pid()).unwrap_or_default() - nats;
+            let sum = |part: fn(&Measured) -> f64| all.iter().map(part).sum::<f64>();
+            let (cpu, deliveries) = (sum(|one| one.cpu), sum(|one| one.deliveries_per_s));
+            let us = cpu / deliveries * 1e6;
+            let one = *of_one.get_or_insert(us);
+            writeln!(
+                out,
+                "work       turn {turn}: {nodes} nodes, {deliveries:.0} deliveries/s, {:.0} % of a \
+                 core, {us:.2} us a delivery ({:.2} of one node's per core); NATS {:.1} s in all",
+                cpu * 100.0,
+                one / us,
+                nats as f64 / 1e9,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// The second node has no clients.
+fn unwanted(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+    for turn in 1..=arguments.turns {
+        let cluster = Cluster::start(2)?;
+        let other = cluster.nodes[1].pid();
+        let cpu = || process::cpu_ns(other).context("the node has ended");
+        let before = cpu()?;
+        let count = cluster.nodes[1].counter("tickcast_updates_total")?;
+        UNWANTED.run_at(&cluster.nodes[0], arguments.seconds)?;
+        let updates = cluster.nodes[1].counter("tickcast_updates_total")? - count;
+        let us = (cpu()? - before) as f64 / updates as f64 / 1e3;
+        writeln!(
+            out,
+            "unwanted   turn {turn}: {us:.2} us an update, {:.1} % of a core at {}/s",
+            us * UNWANTED.rate as f64 / 1e4,
+            UNWANTED.rate
+        )?;
+    }
+    Ok(())
+}
