@@ -5,6 +5,7 @@ import { test } from 'node:test';
 
 import { candleShapes, rangeOfCandles } from '../page/chart/candle-shapes.js';
 import { Columns } from '../page/chart/columns.js';
+import { drawScene } from '../page/chart/draw.js';
 import { plotOf, valuesOf } from '../page/chart/geometry.js';
 import { LINE, MOVE, extremesOf, linePath } from '../page/chart/line-path.js';
 import { Points } from '../page/chart/points.js';
@@ -442,4 +443,24 @@ test('the pointer tells of a candle and of a row', () => {
     'O 39 432.480  C 39 432.48', 'H 39 440.0  L 39 420.5', 'volume 12.500263 · 1 812 updates', '01-07 23:59:40 · 10 s · incomplete',
   ]);
   assert.deepEqual(view({ rows: [row(20)], unit: '°C', decimals: 1 }).lines, ['mean 4.00 °C', 'min 1.0  max 9.0', '2 updates', '01-07 23:59:40 · 10 s']);
+});
+
+test('no line crosses out the words on a chart', () => {
+  const series = seriesOf([[50, 10], [30, 12], [5, 11]], {
+    notes: [{ from_s: NOW_S - 60, to_s: NOW_S - 30, text: 'not kept' }],
+    joins: [{ s: NOW_S - 12, text: '5 /s from here', isBefore: false }],
+  });
+  const gapList = { gaps: [{ from: (NOW_S - 20) * 1000, to: (NOW_S - 10) * 1000, text: 'not connected' }], version: 1 };
+  const scene = compose(series, { gapList });
+  const done = [];
+  const record = (name) => (...given) => done.push([name, ...given]);
+  const methods = ['setTransform', 'beginPath', 'moveTo', 'lineTo', 'stroke', 'setLineDash', 'fill', 'arc', 'rect', 'clip', 'save', 'restore', 'roundRect', 'fillRect', 'fillText', 'strokeRect', 'drawImage'];
+  const context = { ...Object.fromEntries(methods.map((name) => [name, record(name)])), measureText: (text) => ({ width: text.length * 7 }) };
+  drawScene(context, scene, null, {}, SIZE);
+  const words = done.flatMap(([name, text], at) => (name === 'fillText' && /not kept|not connected|from here/.test(text) ? [at] : []));
+  assert.equal(words.length, 3);
+  // Dotted lines: of the newest value, and where history meets live values.
+  const lines = done.flatMap(([name, dash], at) => (name === 'setLineDash' && dash.length > 0 ? [at] : []));
+  assert.equal(lines.length, 2);
+  assert.ok(Math.max(...lines) < Math.min(...words));
 });

@@ -49,13 +49,17 @@ export function drawScene(context, scene, lines, colors, size) {
   }
   if (scene.end) drawEnd(pen, scene, colors);
   for (const gap of scene.gaps) drawGap(pen, gap, scene.plot, colors);
-  for (const gap of scene.gaps) if (gap.label) drawGapLabel(pen, gap, scene.plot, colors);
   for (const note of scene.notes) drawNote(pen, note, scene.plot, colors);
   drawTroubles(pen, scene, colors);
-  drawLegend(pen, scene, colors);
   for (const join of scene.joins) drawJoin(pen, join, scene.plot, colors);
-  drawAxes(pen, scene, colors);
   if (scene.last) drawLast(pen, scene, colors);
+  // Words come after the lines, which would cross them out.
+  for (const gap of scene.gaps) if (gap.label) drawGapLabel(pen, gap, scene.plot, colors);
+  for (const note of scene.notes) if (note.label) drawNoteLabel(pen, note, scene.plot, colors);
+  for (const join of scene.joins) if (join.label) drawJoinLabel(pen, join, scene.plot, colors);
+  drawLegend(pen, scene, colors);
+  drawAxes(pen, scene, colors);
+  if (scene.last) drawLastLabel(pen, scene, colors);
   if (scene.ruler) drawRuler(pen, scene, colors);
   if (scene.pointed) drawPointed(pen, scene, colors);
   if (scene.box) drawBox(pen, scene, colors);
@@ -121,12 +125,14 @@ function drawGapLabel(pen, { label: { x, width, text }, isLoss }, { top }, color
 }
 
 /** A time that is not drawn, and why. */
-function drawNote(pen, { left, right, label }, { top, bottom }, colors) {
-  const { context } = pen;
-  context.globalAlpha = NOTE_ALPHA;
+function drawNote(pen, { left, right }, { top, bottom }, colors) {
+  pen.context.globalAlpha = NOTE_ALPHA;
   pen.box(left, top, right, bottom, colors.panel);
-  context.globalAlpha = 1;
-  if (!label) return;
+  pen.context.globalAlpha = 1;
+}
+
+function drawNoteLabel(pen, { label }, { top, bottom }, colors) {
+  const { context } = pen;
   const middle = (top + bottom) / 2;
   context.fillStyle = colors.background;
   context.fillRect(label.x, middle - LABEL_PX / 2, label.width, LABEL_PX);
@@ -134,13 +140,16 @@ function drawNote(pen, { left, right, label }, { top, bottom }, colors) {
 }
 
 /** From here on the line has more or fewer updates than before. */
-function drawJoin(pen, { x, label }, plot, colors) {
-  const { context } = pen;
-  context.beginPath();
+function drawJoin(pen, { x }, plot, colors) {
+  pen.context.beginPath();
   pen.vertical(x, plot.top, plot.bottom);
   pen.stroke(colors.dim, [2, 4]);
+}
+
+function drawJoinLabel(pen, { label }, plot, colors) {
+  const { context } = pen;
   // On a low chart the text would hide the line.
-  if (!label || plot.bottom - plot.top < MIN_JOIN_PX) return;
+  if (plot.bottom - plot.top < MIN_JOIN_PX) return;
   const { left, width, text, level } = label;
   const top = plot.bottom - LABEL_PX * (level + 1);
   context.globalAlpha = JOIN_ALPHA;
@@ -152,10 +161,13 @@ function drawJoin(pen, { x, label }, plot, colors) {
 
 /** The newest value: a dotted line across the plot, and a filled label on the axis. */
 function drawLast(pen, { plot, last }, colors) {
-  const { context, scale } = pen;
-  context.beginPath();
+  pen.context.beginPath();
   pen.horizontal(last.y, plot.left, plot.right);
   pen.stroke(colors.accent, [1, 3]);
+}
+
+function drawLastLabel(pen, { plot, last }, colors) {
+  const { context, scale } = pen;
   const left = plot.right + LABEL_GAP_PX;
   const width = context.measureText(last.label).width + 2 * LABEL_PAD_PX;
   const top = Math.round((last.y - LABEL_PX / 2) * scale) / scale;
