@@ -49,7 +49,7 @@ async function measure(count, repaints) {
     const begin = performance.now();
     chart.paint({
       topic: 'a', series, gapList: { gaps: [], version: 0 }, time: { from_s: now_s + LEAD_S - SPAN_S, span_s: SPAN_S },
-      range: null, now_s, isUtc: true, pointed_s: null,
+      range: null, now_s, isUtc: true, pointed_s: null, axisLength: 0,
     });
     script.push(performance.now() - begin);
     // Reading a pixel makes the browser draw.

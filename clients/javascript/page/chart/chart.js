@@ -70,6 +70,11 @@ export class Chart {
     return { drawn: this.#layer.drawn, visited: this.#columns.values.visited + this.#columns.others.visited };
   }
 
+  /** Characters that the value axis has room for; 0 without one. */
+  get labelLength() {
+    return this.#labelLength;
+  }
+
   /** What the last repaint showed: the plot and its values, or null. */
   get shown() {
     return this.#shown;
@@ -104,6 +109,8 @@ export class Chart {
    * @param {number} view.now_s
    * @param {boolean} view.isUtc
    * @param {number | null} view.pointed_s
+   * @param {number} view.axisLength characters that the value axis has room for at least: charts
+   * with one time axis have it at the same place
    */
   paint(view) {
     if (view.topic !== this.#topic) {
@@ -122,14 +129,14 @@ export class Chart {
     if (this.#size.scale !== devicePixelRatio) this.#resize(this.#size.width, this.#size.height);
     const { series } = view;
     const hasValues = series.kind !== 'states';
-    let plot = this.#plot(view, hasValues);
+    let plot = this.#plot(view);
     let measured = hasValues ? this.#measure(view, plot) : { values: null, changed: -Infinity };
     const labels = hasValues ? [lastText(series), ...valueLabels(series, plot, measured.values).map(({ label }) => label)] : [];
     const longest = Math.max(this.#labelLength, ...labels.map(({ length }) => length));
     if (longest > this.#labelLength) {
       // While numbers change, the axis keeps its width.
       this.#labelLength = longest;
-      plot = this.#plot(view, hasValues);
+      plot = this.#plot(view);
       measured = this.#measure(view, plot);
     }
     const { values } = measured;
@@ -143,8 +150,9 @@ export class Chart {
     showTooltip(this.#tooltip, scene.pointed, this.#gestures.at, plot);
   }
 
-  #plot({ time }, hasValues) {
-    return plotOf(this.#size, hasValues ? axisWidth(this.#labelLength, this.#character_px) : 0, time.span_s, time.from_s);
+  #plot({ time, axisLength }) {
+    const length = Math.max(axisLength, this.#labelLength);
+    return plotOf(this.#size, length > 0 ? axisWidth(length, this.#character_px) : 0, time.span_s, time.from_s);
   }
 
   /** Takes in new points, and finds the range of the value axis. */

@@ -99,6 +99,7 @@ export class Charts {
     this.#pasts.begin(client);
     const { from_s, to_s } = windowOf(this.#workspace.view, now_s);
     const time = { from_s, span_s: this.#workspace.view.span_s };
+    const axisLength = Math.max(0, ...[...this.#panes.values()].map(({ chart }) => chart.labelLength));
     for (const shown of charts) {
       const row = this.#store.get(shown.topic) ?? null;
       const detail = this.#detailOf(shown, row);
@@ -107,7 +108,7 @@ export class Charts {
       const series = row && seriesOf(row, shown, detail, this.#store.joins, past);
       const gapList = this.#gapsOf(row, series, detail, past);
       this.#panes.get(shown.id).paint(shown, row, detail, {
-        drawn_s: past?.interval_s ?? null, topic: `${shown.topic} ${series?.kind}`, series, gapList, time, range: shown.range, now_s, isUtc, pointed_s: this.#pointed_s,
+        drawn_s: past?.interval_s ?? null, topic: `${shown.topic} ${series?.kind}`, series, gapList, time, range: shown.range, now_s, isUtc, pointed_s: this.#pointed_s, axisLength,
         denied: this.#deniedOf(shown.topic, row, detail),
       }, { isActive: shown === active, isOnly: charts.length === 1 });
     }

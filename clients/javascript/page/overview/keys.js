@@ -23,8 +23,10 @@ export const HELP = [
   ['Drag', 'Move in time; on the value axis: stretch the values'],
   ['Shift drag', 'Measure a time: differences, least, greatest, mean'],
   ['Double click', 'Follow, and fit the values'],
+  ['One finger', 'Move in time'],
   ['Two fingers', 'Zoom and move'],
   ['Tap', 'Value and time below the finger'],
+  ['Double tap', 'Follow, and fit the values'],
   ['Hold, drag', 'Measure a time: differences, least, greatest, mean'],
 ];
 

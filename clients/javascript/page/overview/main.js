@@ -69,8 +69,9 @@ const overview = new OverviewSubscription(settings, login, {
     receiver.event(event, serverNow());
     repaintInTime();
   },
-  state(state, text, countdown = '') {
-    write(elements.state, text);
+  state(state, text, { detail = '', countdown = '' } = {}) {
+    write(elements['state-text'], text);
+    write(elements['state-detail'], detail);
     write(elements.countdown, countdown);
     elements.connection.querySelector('.dot').className = `dot ${state}`;
     document.body.classList.toggle('away', state !== 'live');

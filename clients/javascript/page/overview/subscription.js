@@ -183,7 +183,8 @@ export class OverviewSubscription {
     if (status !== 'open') this.#isSilent = false;
     const why = reason || (code === ABNORMAL ? 'no answer' : `code ${code}`);
     if (status === 'connecting') this.#handlers.state('trying', 'connecting');
-    if (status === 'open') this.#handlers.state('live', `connected · epoch ${this.client.welcome.epoch.slice(0, 4)}`);
+    // The last digits, as the monitor shows them.
+    if (status === 'open') this.#handlers.state('live', 'connected', { detail: ` · epoch ${this.client.welcome.epoch.slice(-4)}` });
     if (status === 'waiting' || status === 'closed') this.#handlers.problem(problemOfEnd({ code }));
     if (status === 'closed') {
       this.#handlers.disconnected();
@@ -194,7 +195,7 @@ export class OverviewSubscription {
     const due = performance.now() + delay_ms;
     const countDown = () => {
       const left_s = Math.max(due - performance.now(), 0) / 1000;
-      this.#handlers.state('trying', `not connected: ${why}`, `; retry in ${left_s.toFixed(1)} s`);
+      this.#handlers.state('trying', `not connected: ${why}`, { countdown: `; retry in ${left_s.toFixed(1)} s` });
     };
     countDown();
     this.#countdown = setInterval(countDown, COUNTDOWN_MS);

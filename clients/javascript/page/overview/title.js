@@ -6,6 +6,8 @@ import { freshness, signClass } from './freshness.js';
 
 /** The words for kinds that are not their names. The text of an absent value says enough. */
 const KINDS = { quote: 'bid', absent: '' };
+/** A value of at most 16 characters is never cut: a part of a number is another number. */
+const WHOLE_MAX = 16;
 
 /**
  * @param {Record<string, HTMLElement>} parts
@@ -22,7 +24,9 @@ export function showTitle(parts, topic, row, now_ms) {
     return;
   }
   write(parts.name, row.name);
-  write(parts.last, withUnit(row));
+  const last = withUnit(row);
+  write(parts.last, last);
+  parts.last.classList.toggle('whole', last.length <= WHOLE_MAX);
   const change = percent(row.change);
   write(parts.change, change && `${change} %`);
   parts.change.className = `change mono ${signClass(change)}`;
