@@ -183,7 +183,7 @@ impl SampleSeries {
     }
 
     /// Has no gap after its newest sample.
-    pub(super) fn close_gap(&mut self) {
+    pub(crate) fn close_gap(&mut self) {
         self.pending = None;
     }
 

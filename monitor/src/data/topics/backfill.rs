@@ -100,7 +100,7 @@ impl MonitoredTopic {
     fn joined(&mut self, kind: SeriesKind, updates: &[Update<Topic>]) -> SampleSeries {
         let mut joined = SampleSeries::new(kind);
         let after = self.joint;
-        let old = self
+        let mut old = self
             .series
             .take()
             .unwrap_or_else(|| SampleSeries::new(kind));
@@ -117,17 +117,16 @@ impl MonitoredTopic {
         };
         let kept = old.index_at(first.ingest_time_ns).min(boundary);
         joined.extend_from(&old, old.start(), kept);
-        // There was another epoch in between: what happened then is unknown.
-        let mut restarts = old.gaps().filter(|gap| {
-            let is_restart = matches!(gap.cause, GapCause::Restart | GapCause::Truncated);
-            is_restart && (kept..=boundary).contains(&gap.before)
-        });
-        if let Some(restart) = restarts.next() {
-            joined.mark_gap(None, restart.cause);
-        }
+        let mut restarts = taken_restarts(&mut old, kept, boundary)
+            .into_iter()
+            .peekable();
         let index = joined.end();
         let mut seq = first.seq;
         for update in updates {
+            // A server with a log has the updates before its restart as well.
+            while let Some((_, cause)) = restarts.next_if(|(at, _)| *at < update.ingest_time_ns) {
+                joined.mark_gap(None, cause);
+            }
             let skipped = update.seq.saturating_sub(seq);
             if skipped > 0 {
                 joined.mark_gap(Some(skipped), GapCause::Lost);
@@ -142,6 +141,9 @@ impl MonitoredTopic {
                 Some(_) | None => joined.mark_gap(Some(0), GapCause::NotANumber),
             }
         }
+        for (_, cause) in restarts {
+            joined.mark_gap(None, cause);
+        }
         let skipped = after.map_or(0, |joint| joint.seq.saturating_sub(last.seq + 1));
         if skipped > 0 {
             joined.mark_gap(Some(skipped), GapCause::Lost);
@@ -154,6 +156,22 @@ impl MonitoredTopic {
         });
         joined
     }
+}
+
+/// The restarts of the server among the samples that a page of history replaces, also one after
+/// which none has come yet: the time of the last sample before, and the cause. What happened then
+/// stays unknown.
+fn taken_restarts(old: &mut SampleSeries, kept: u64, boundary: u64) -> Vec<(TimeNs, GapCause)> {
+    let is_restart = |cause| matches!(cause, GapCause::Restart | GapCause::Truncated);
+    let gaps = old.gaps().filter(|gap| is_restart(gap.cause));
+    let gaps = gaps.filter(|gap| (kept..=boundary).contains(&gap.before));
+    let mut restarts: Vec<_> = gaps.map(|gap| (gap.from_ns, gap.cause)).collect();
+    let open = old.open_gap().filter(|_| boundary == old.end());
+    if let Some((from_ns, _, cause)) = open.filter(|(.., cause)| is_restart(*cause)) {
+        restarts.push((from_ns, cause));
+        old.close_gap();
+    }
+    restarts
 }
 
 #[cfg(test)]
@@ -307,5 +325,60 @@ mod tests {
         store.fill(&topic(), &page, false);
         assert_eq!(gaps(&store), [None]);
         assert_eq!(values(&store)[6..], [1.0, 2.0, 3.0, 4.0]);
+    }
+
+    /// An update after the server has gone on: seqs continue, its clock has moved on.
+    fn later(seq: Seq) -> Update<Topic> {
+        Update {
+            ingest_time_ns: 1_000_000 + seq as i64,
+            ..update(seq)
+        }
+    }
+
+    /// The values before and after each restart that lost updates.
+    fn cuts(store: &Store) -> Vec<(f64, f64)> {
+        let series = store.topic_named("t").unwrap().series.as_ref().unwrap();
+        let cuts = series.gaps().inspect(|gap| {
+            assert_eq!((gap.cause, gap.lost), (GapCause::Truncated, None));
+        });
+        let around = |index| {
+            (
+                series.value(LANE_MAIN, index - 1),
+                series.value(LANE_MAIN, index),
+            )
+        };
+        cuts.map(|gap| around(gap.before)).collect()
+    }
+
+    #[test]
+    fn history_from_before_and_after_a_power_cut_has_a_gap_in_between() {
+        // The server has lost update 15, and its next one has the same seq.
+        let all: [&[(Seq, Seq)]; 3] = [
+            &[(9, 15)],
+            &[(15, 15), (8, 14)],
+            &[(12, 15), (10, 11), (5, 9)],
+        ];
+        for pages in all {
+            for is_live_first in [false, true] {
+                let mut store = opened();
+                store.epoch_changed(GapCause::Truncated);
+                store.connection_opened();
+                store.every_accepted(&topic(), 155);
+                if is_live_first {
+                    store.apply(later(16), Mode::Every);
+                }
+                for &(first, last) in pages {
+                    let made = |seq| if seq < 15 { update(seq) } else { later(seq) };
+                    let page: Vec<_> = (first..=last).map(made).collect();
+                    store.fill(&topic(), &page, true);
+                }
+                if !is_live_first {
+                    store.apply(later(16), Mode::Every);
+                }
+                assert_eq!(cuts(&store), [(14.0, 15.0)], "{pages:?}");
+                let all = values(&store);
+                assert!(all.ends_with(&[12.0, 13.0, 14.0, 15.0, 16.0]), "{all:?}");
+            }
+        }
     }
 }
