@@ -25,7 +25,7 @@ use tickcast_protocol::{
     message::{Publication, Status},
     tls::TlsOptions,
     topic::{Filter, Topic},
-    value::Value,
+    value::{Trade, Value},
 };
 use tickcast_server::{Server, StartError, config};
 use tickcast_server_testkit::{
@@ -78,6 +78,11 @@ fn url(server: &Server) -> String {
 
 /// Puts readings on the tape, 1, 2, 3 ... up to `count`, and waits until they are there.
 fn publish(server: &Server, count: usize) {
+    publish_as(server, count, |number| Value::Reading(number as f64));
+}
+
+/// The same with other values, of which each is made from its number.
+fn publish_as(server: &Server, count: usize, value: impl Fn(usize) -> Value) {
     let url = url(server);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -91,10 +96,9 @@ fn publish(server: &Server, count: usize) {
             match client.next().await {
                 Event::Connected(_) | Event::Published(_) if published < count => {
                     published += 1;
-                    let value = Value::Reading(published as f64);
                     let update = Publication {
                         topic: TOPIC.to_owned(),
-                        value,
+                        value: value(published),
                         source_time_ns: None,
                     };
                     handle.publish(vec![update]).unwrap();
@@ -276,6 +280,31 @@ fn of_several_nodes_one_that_is_there_is_shown() {
     let url = format!("ws://127.0.0.1:9/ws, ws://{}/ws", server.address());
     let mut listening = Listening::with_tls(&url, TlsOptions::default());
     listening.until("its value comes", |monitor| values(monitor) == [1.0]);
+}
+
+#[test]
+fn a_log_and_a_list_of_trades_begin_with_what_the_server_keeps() {
+    let trade = |number: usize| {
+        Value::Trade(Trade {
+            price: number.to_string().parse().unwrap(),
+            size: "1".parse().unwrap(),
+            side: None,
+        })
+    };
+    for pane in [UiCommand::ToggleLog, UiCommand::OpenTrades] {
+        let server = server(&[]);
+        publish_as(&server, 40, trade);
+        let mut listening = Listening::to(&server);
+        listening.until("the newest trade comes", |monitor| {
+            !values(monitor).is_empty()
+        });
+        let topic = Topic::new(TOPIC).unwrap();
+        listening.monitor.execute(UiCommand::Select(topic));
+        listening.monitor.execute(pane);
+        listening.until("those before it come too", |monitor| {
+            values(monitor).len() == 40
+        });
+    }
 }
 
 #[test]

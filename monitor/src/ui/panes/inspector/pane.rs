@@ -100,22 +100,26 @@ fn buttons(
 ) {
     let theme = scene.theme;
     let size = vec2(ui.available_width(), BUTTONS_HEIGHT);
-    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
-        ui.spacing_mut().item_spacing.x = 2.0;
-        for (label, view, tip) in PayloadView::ALL {
-            let response = choice(ui, theme, pane.view == view, label);
-            if response.on_hover_text(tip).clicked() {
-                pane.view = view;
+    ui.allocate_ui_with_layout(
+        size,
+        Layout::left_to_right(Align::Center).with_main_wrap(true),
+        |ui| {
+            ui.spacing_mut().item_spacing = vec2(2.0, 2.0);
+            for (label, view, tip) in PayloadView::ALL {
+                let response = choice(ui, theme, pane.view == view, label);
+                if response.on_hover_text(tip).clicked() {
+                    pane.view = view;
+                }
             }
-        }
-        ui.add_space(8.0);
-        if choice(ui, theme, false, "Copy").clicked() {
-            ui.copy_text(laid_out(&message.value));
-        }
-        if !is_newest && choice(ui, theme, true, "Show the newest").clicked() {
-            pane.chosen = None;
-        }
-    });
+            ui.add_space(8.0);
+            if choice(ui, theme, false, "Copy").clicked() {
+                ui.copy_text(laid_out(&message.value));
+            }
+            if !is_newest && choice(ui, theme, true, "Show the newest").clicked() {
+                pane.chosen = None;
+            }
+        },
+    );
 }
 
 /// Draws what else is known of a message.

@@ -5,8 +5,10 @@ use tickcast_protocol::topic::Topic;
 
 use super::lines::{self, Severity};
 use crate::{
-    data::format,
-    ui::{chart::PaneResponse, panes::frame, scene::Scene, theme, widgets::styled},
+    data::{format, topics::MESSAGES_MAX},
+    ui::{
+        chart::PaneResponse, command::UiCommand, panes::frame, scene::Scene, theme, widgets::styled,
+    },
 };
 
 /// The most topics of a log: the colours of more cannot be told apart.
@@ -47,6 +49,17 @@ impl LogPane {
     }
 }
 
+/// Asks for the messages before those that are there, as long as more are kept.
+fn older<'a>(pane: &'a LogPane, scene: &'a Scene<'_>) -> impl Iterator<Item = UiCommand> + 'a {
+    let topics = pane.topics.iter();
+    let topics = topics.filter_map(|name| scene.store.topic_named(name.as_str()));
+    let topics = topics.filter(|topic| {
+        let messages = topic.messages();
+        messages.is_some_and(|messages| messages.len() < MESSAGES_MAX) && topic.wants_past(i64::MIN)
+    });
+    topics.map(|topic| UiCommand::PageBack(topic.name.clone()))
+}
+
 /// Draws the pane.
 pub(in crate::ui::panes) fn show(
     pane: &mut LogPane,
@@ -69,6 +82,7 @@ pub(in crate::ui::panes) fn show(
     response
         .widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Only lines with"));
     ui.add_space(4.0);
+    done.commands.extend(older(pane, scene));
     let lines = lines::lines(scene.store, &pane.topics, &pane.filter);
     if lines.is_empty() {
         let text = match pane.filter.trim() {

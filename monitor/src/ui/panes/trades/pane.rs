@@ -3,10 +3,13 @@
 use egui::{Align2, Rect, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 use tickcast_protocol::{topic::Topic, value::Side};
 
-use super::rows::{TradeRow, rows};
+use super::rows::{ROWS_MAX, TradeRow, rows};
 use crate::{
     data::{format, history::SeriesKind},
-    ui::{chart::PaneResponse, dragging, panes::frame, scene::Scene, theme, widgets::styled},
+    ui::{
+        chart::PaneResponse, command::UiCommand, dragging, panes::frame, scene::Scene, theme,
+        widgets::styled,
+    },
 };
 
 /// Height of a row.
@@ -81,6 +84,10 @@ pub(in crate::ui::panes) fn show(
         ["Time", "Side", "Price", "Size"].map(|text| (text, theme.muted)),
     );
     let all = rows(series, pane.held.unwrap_or(series.end()));
+    // Earlier trades move the place at which a held list ends.
+    if all.len() < ROWS_MAX && pane.held.is_none() && topic.wants_past(i64::MIN) {
+        done.commands.push(UiCommand::PageBack(topic.name.clone()));
+    }
     let mut ui = ui.new_child(UiBuilder::new().max_rect(table));
     ui.set_clip_rect(table);
     ui.spacing_mut().item_spacing.y = 0.0;
