@@ -16,12 +16,16 @@ const TIMEOUT_MS = 120_000;
 /** Statuses that no test here brings about, and the test of the server that does. */
 const ELSEWHERE = new Map([
   ['get /healthz 503', 'a task must fail: server/tests/programs/task_failures.rs'],
+  ['get /socket.io/ 429', 'requests from this machine are not counted: server/tests/programs/limits.rs'],
+  ['post /socket.io/ 429', 'requests from this machine are not counted: server/tests/programs/limits.rs'],
   ['get /v1/history 503', 'sixteen clients must read slowly: server/tests/programs/history_lines.rs'],
 ]);
 
-const operations = Object.entries(openapi.paths).flatMap(([path, methods]) =>
+const operations = Object.entries(openapi.paths).flatMap(([path, { parameters, ...methods }]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method, operation, name: `${method} ${path}` })),
 );
+/** Requests of Socket.IO depend on each other, and have a test of their own. */
+const isUsual = ({ path }) => path !== '/socket.io/';
 const isShared = (path) => path.startsWith('/v1/') && path !== '/v1/cluster';
 const isSocket = (path) => path === '/ws' || path === '/echo';
 
@@ -29,6 +33,7 @@ const isSocket = (path) => path === '/ws' || path === '/echo';
 const RIGHT = {
   '/ws': { headers: handshake() },
   '/echo': { headers: handshake() },
+  '/socket.io/': { query: '?EIO=4&transport=polling' },
   '/v1/candles': { query: '?topic=market/BTC-USDT/trade&interval=1s' },
   '/v1/history': { query: '?topic=market/BTC-USDT/trade&limit=5' },
   '/v1/publish': { headers: { 'content-type': 'application/json' }, body: JSON.stringify({ topic: 'a', value: { reading: 1 } }) },
@@ -147,7 +152,7 @@ test('the document is valid OpenAPI 3.1', async () => {
 test('each path answers as the document says', { timeout: TIMEOUT_MS }, async () => {
   const trades = async () => (await send(servers.plain, '/v1/latest', { query: '?filter=market/BTC-USDT/trade' })).body.includes('"trade"');
   await until(trades);
-  for (const each of operations) {
+  for (const each of operations.filter(isUsual)) {
     const server = { '/v1/ticket': 'known', '/v1/cluster': 'node' }[each.path] ?? 'plain';
     const answer = await ask(server, each, server === 'known' ? { headers: bearer(tokens.trader) } : {});
     assert.equal(answer.status, isSocket(each.path) ? 101 : 200, each.name);
@@ -195,7 +200,7 @@ test('each line of a history, and of each kind of value, is as the document says
 
 test('each refusal is as the document says', { timeout: TIMEOUT_MS }, async () => {
   const foreign = { origin: 'https://evil.example' };
-  for (const each of operations) {
+  for (const each of operations.filter(isUsual)) {
     const { path, name } = each;
     assert.equal((await ask('plain', each, { headers: { host: 'evil.example' } })).status, 421, name);
     if (!isShared(path) && !isSocket(path)) continue;
@@ -233,6 +238,47 @@ test('each refusal is as the document says', { timeout: TIMEOUT_MS }, async () =
   }
 });
 
+test('polls, packets and upgrades of Socket.IO are answered as the document says', { timeout: TIMEOUT_MS }, async () => {
+  const [get, post] = operations.filter((each) => !isUsual(each));
+  const polls = '?EIO=4&transport=polling';
+  const sockets = '?EIO=4&transport=websocket';
+  const begin = async () => {
+    const { status, body } = await ask('plain', get);
+    assert.equal(status, 200);
+    const { sid } = JSON.parse(/^0(\{.*\})$/.exec(body)[1]);
+    assert.equal(problems('openapi.yaml#/components/schemas/Session', sid), '');
+    return `&sid=${sid}`;
+  };
+  const session = await begin();
+  assert.equal((await ask('plain', post, { query: polls + session, body: '40' })).body, 'ok');
+  assert.match((await ask('plain', get, { query: polls + session })).body, /^40\{"sid":/);
+  for (const query of [sockets, sockets + session]) assert.equal((await ask('plain', get, { query, headers: handshake() })).status, 101);
+
+  const code = async (operation, query) => {
+    const { status, body } = await ask('plain', operation, { query });
+    assert.equal(status, 400, query);
+    return JSON.parse(body).code;
+  };
+  assert.equal(await code(get, ''), 0);
+  assert.equal(await code(get, `${polls}&sid=${'0'.repeat(32)}`), 1);
+  assert.equal(await code(post, polls), 2);
+  assert.equal(await code(get, '?EIO=3&transport=polling'), 5);
+  const packets = await begin();
+  const many = { query: polls + packets, body: Array(513).fill('3').join('\u001e') };
+  assert.equal(JSON.parse((await ask('plain', post, many)).body).code, 3);
+  assert.equal((await ask('plain', post, { query: polls + packets, body: '4'.repeat(65_537) })).status, 413);
+  const wrong = await ask('plain', get, { query: sockets, headers: { ...handshake(), 'sec-websocket-version': '12' } });
+  assert.deepEqual([wrong.status, wrong.headers['content-type'].split(';')[0]], [400, 'text/plain']);
+  assert.equal((await ask('plain', get, { query: sockets })).status, 426);
+  for (const operation of [get, post]) {
+    assert.equal((await ask('plain', operation, { headers: { host: 'evil.example' } })).status, 421);
+    assert.equal((await ask('plain', operation, { headers: { origin: 'https://evil.example' } })).status, 403);
+  }
+  assert.equal((await send(servers.plain, '/socket.io/', { method: 'put', query: polls + packets })).status, 405);
+  const options = await send(servers.plain, '/socket.io/', { method: 'options', query: polls });
+  assert.equal(options.headers.allow, 'GET, POST, OPTIONS');
+});
+
 test('a server that drains answers as the document says', { timeout: TIMEOUT_MS }, async () => {
   const { draining } = servers;
   // They are closed one after the other, and the server answers until the last one is.
@@ -240,7 +286,7 @@ test('a server that drains answers as the document says', { timeout: TIMEOUT_MS 
   await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.addEventListener('open', resolve, { once: true }))));
   const stopped = draining.stop();
   await until(async () => (await send(draining, '/readyz')).status === 503);
-  for (const path of ['/readyz', '/ws', '/echo', '/v1/publish']) {
+  for (const path of ['/readyz', '/ws', '/echo', '/socket.io/', '/v1/publish']) {
     const each = operations.find((operation) => operation.path === path);
     assert.equal((await ask('draining', each)).status, 503, path);
   }

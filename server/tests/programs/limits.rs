@@ -232,6 +232,9 @@ async fn the_connections_of_an_address_share_its_limits() {
     is_too_many(&answer, "your address", 20);
     let answer = until_refused(async || handshake(&server, "/ws", &here).await).await;
     is_too_many(&answer, "your address", 20);
+    let poll = "/socket.io/?EIO=4&transport=polling";
+    let answer = until_refused(async || read(&server, poll, &here).await).await;
+    is_too_many(&answer, "your address", 20);
     assert_eq!(read(&server, LATEST, &there).await.status, 200);
     for (row, least) in [
         ("tickcast_refused_total{reason=\"address_requests\"}", 2),
