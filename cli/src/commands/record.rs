@@ -28,7 +28,7 @@ pub(crate) struct RecordArgs {
     #[arg(value_name = "FILTER", required = true)]
     filters: Vec<Filter>,
 
-    /// File to write, which must not exist
+    /// File to write, which must not exist; compressed with gzip if its name ends with .gz
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
@@ -73,7 +73,11 @@ impl RecordArgs {
         };
         let file = options.open(&self.output);
         let file = file.map_err(|error| Failure::Failed(format!("{name}: {error}")))?;
-        let mut output = Output::file(name.clone(), file)?;
+        let is_packed = self.output.extension().is_some_and(|end| end == "gz");
+        let mut output = match is_packed {
+            true => Output::gzip(name.clone(), file)?,
+            false => Output::file(name.clone(), file)?,
+        };
         let mut recorder = Recorder::default();
         let duration = self.until.duration;
         let ended = session

@@ -27,8 +27,9 @@ const NEVER_S: f64 = 1e9;
 /// Publish a recording, in its own time
 ///
 /// The file has lines of JSON, as `tickcast record`, the monitor and `tickcast-server log export`
-/// write them. Statuses in it are passed over: a server decides them for itself. For CSV files,
-/// several files at once, or a log on disk, use the server's feed replay.
+/// write them, and may be compressed with gzip. Statuses in it are passed over: a server decides
+/// them for itself. For CSV files, several files at once, or a log on disk, use the server's feed
+/// replay.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
     /// The recording
@@ -118,7 +119,7 @@ impl ReplayArgs {
         let prefix = self.topic_prefix.as_deref().unwrap_or_default();
         let file = File::open(&self.file);
         let file = file.map_err(|error| Failure::Failed(format!("{name}: {error}")))?;
-        let mut input = Input::start(&name, file)?;
+        let mut input = Input::file(&name, file)?;
         let mut publisher = Publisher::new(Link::open(&self.connection).await?);
         let mut schedule = Schedule {
             speed: self.speed,

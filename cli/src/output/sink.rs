@@ -9,6 +9,7 @@ use std::{
     thread,
 };
 
+use flate2::{Compression, write::GzEncoder};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::exit::Failure;
@@ -30,25 +31,36 @@ pub(crate) struct Output {
 impl Output {
     /// Standard output.
     pub(crate) fn stdout() -> Result<Self, Failure> {
-        Self::start("standard output".to_owned(), io::stdout())
+        Self::start("standard output".to_owned(), io::stdout(), |_| Ok(()))
     }
 
     /// A file, which is known by this name.
     pub(crate) fn file(name: String, file: File) -> Result<Self, Failure> {
-        Self::start(name, file)
+        Self::start(name, file, |_| Ok(()))
     }
 
-    fn start(name: String, mut to: impl Write + Send + 'static) -> Result<Self, Failure> {
+    /// The same, compressed with gzip. What was written can be read when the end is missing.
+    pub(crate) fn gzip(name: String, file: File) -> Result<Self, Failure> {
+        let packed = GzEncoder::new(file, Compression::default());
+        Self::start(name, packed, |packed| packed.finish().map(drop))
+    }
+
+    /// `end` completes what was written.
+    fn start<W: Write + Send + 'static>(
+        name: String,
+        mut to: W,
+        end: fn(W) -> io::Result<()>,
+    ) -> Result<Self, Failure> {
         let (pieces, mut arriving) = mpsc::channel::<Vec<u8>>(PIECES_MAX);
         let (ending, ended) = oneshot::channel();
         let thread = thread::Builder::new().name("output".to_owned());
         let started = thread.spawn(move || {
-            let mut write = || {
+            let write = || {
                 while let Some(piece) = arriving.blocking_recv() {
                     to.write_all(&piece)?;
                     to.flush()?;
                 }
-                Ok(())
+                end(to)
             };
             let result = write();
             // The command may have ended.
@@ -114,7 +126,7 @@ mod tests {
 
     /// What becomes of more pieces than the queue holds.
     async fn outcome(kind: ErrorKind) -> Failure {
-        let mut output = Output::start("the test".to_owned(), Refuses(kind)).unwrap();
+        let mut output = Output::start("the test".to_owned(), Refuses(kind), |_| Ok(())).unwrap();
         for _ in 0..=PIECES_MAX + 1 {
             if let Err(failure) = output.write(vec![0]).await {
                 return failure;

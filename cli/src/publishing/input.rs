@@ -4,10 +4,12 @@
 //! many of a file, and one that a person has typed.
 
 use std::{
-    io::{BufRead, BufReader, ErrorKind, Read},
+    fs::File,
+    io::{self, BufRead, BufReader, ErrorKind, Read},
     thread,
 };
 
+use flate2::bufread::MultiGzDecoder;
 use tickcast_protocol::recording::LINE_MAX_BYTES;
 use tokio::sync::mpsc;
 
@@ -18,6 +20,9 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// Chunks that wait. One is enough to read while the one before is on its way.
 const CHUNKS_MAX: usize = 1;
+
+/// How a file that is compressed with gzip begins (RFC 1952, section 2.3.1).
+const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// Consecutive lines.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,17 +42,34 @@ pub(crate) struct Input {
 impl Input {
     /// Reads from something that is known by a name.
     pub(crate) fn start(name: &str, from: impl Read + Send + 'static) -> Result<Self, Failure> {
+        Self::spawn(name, || Ok(Box::new(from)))
+    }
+
+    /// Reads a file, which may be compressed with gzip.
+    pub(crate) fn file(name: &str, file: File) -> Result<Self, Failure> {
+        Self::spawn(name, || unpacked(file))
+    }
+
+    /// `open` runs on the thread, because it may wait.
+    fn spawn(
+        name: &str,
+        open: impl FnOnce() -> io::Result<Box<dyn Read>> + Send + 'static,
+    ) -> Result<Self, Failure> {
         let (sender, chunks) = mpsc::channel(CHUNKS_MAX);
         let name = name.to_owned();
         let thread = thread::Builder::new().name("input".to_owned());
         let started = thread.spawn(move || {
-            let mut reader = Reader {
+            let mut reader = open().map(|from| Reader {
                 from: BufReader::with_capacity(READ_BYTES, from),
                 next: 1,
                 rest: Vec::new(),
-            };
+            });
             loop {
-                let chunk = match reader.read() {
+                let read = match &mut reader {
+                    Ok(reader) => reader.read(),
+                    Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+                };
+                let chunk = match read {
                     Ok(Some(chunk)) => Ok(chunk),
                     Ok(None) => return,
                     Err(error) => Err(format!("cannot read {name}: {error}")),
@@ -69,6 +91,15 @@ impl Input {
         let chunk = self.chunks.recv().await.transpose();
         chunk.map_err(Failure::Failed)
     }
+}
+
+/// The content of a file. Its first bytes tell whether it is compressed.
+fn unpacked(file: File) -> io::Result<Box<dyn Read>> {
+    let mut file = BufReader::with_capacity(READ_BYTES, file);
+    Ok(match file.fill_buf()?.starts_with(GZIP) {
+        true => Box::new(MultiGzDecoder::new(file)),
+        false => Box::new(file),
+    })
 }
 
 struct Reader<R> {

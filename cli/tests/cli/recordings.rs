@@ -76,6 +76,40 @@ async fn a_recording_is_replayed_under_a_prefix_and_by_a_server() {
 }
 
 #[tokio::test]
+async fn a_recording_whose_name_ends_with_gz_is_compressed_and_read_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("recording.jsonl.gz");
+    let path = file.to_str().unwrap();
+    let source = Program::start(&["--feed", "simulated"]).await;
+    let record = ["record", "market/#", "-o", path, "--count", "50"];
+    run(&source, &record).await.said(0);
+    let packed = fs::read(&file).unwrap();
+    assert_eq!(packed[..2], [0x1f, 0x8b], "the beginning of gzip");
+
+    let target = Program::start(&["--feed", "none"]).await;
+    let replay = ["replay", path, "--speed", "max"];
+    let said = run(&target, &replay).await.said(0);
+    assert_eq!(said, "tickcast: 50 updates published\n");
+    let feed = [
+        "--feed",
+        "replay",
+        "--replay-file",
+        path,
+        "--replay-speed",
+        "max",
+    ];
+    let server = Program::start(&feed).await;
+    until("the server has replayed it", async || {
+        run(&server, &["latest", "market/#"]).await.lines() > 0
+    })
+    .await;
+
+    fs::write(&file, &packed[..packed.len() - 9]).unwrap();
+    let said = run(&target, &replay).await.said(1);
+    assert!(said.contains(&format!("cannot read {path}: ")), "{said}");
+}
+
+#[tokio::test]
 async fn a_replay_takes_the_recorded_time_at_its_speed_and_tells_wrong_lines() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("recording.jsonl");
