@@ -112,15 +112,22 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
     })
 }
 
-/// What is wrong with the login, if an event tells something about it.
-pub(super) fn login_problem(event: &Event) -> Option<String> {
+/// The words for a server that has got no token, or none that it accepts.
+const WANTS_TOKEN: &str = "this server wants a token";
+
+/// What is wrong with the login, if an event tells something about it. `is_told`: the connection
+/// has told it already, more exactly than its end does.
+pub(super) fn login_problem(event: &Event, is_told: bool) -> Option<String> {
     match event {
         Event::Refused { code, .. } if *code == ErrorCode::NotAuthenticated => {
-            Some("this server wants a token".to_owned())
+            Some(WANTS_TOKEN.to_owned())
         }
         Event::Error(error) if error.code == ErrorCode::TokenRefused => Some(error.reason.clone()),
         Event::Disconnected(Disconnected { why, .. }) => match why {
             Why::NoToken(problem) => Some(problem.clone()),
+            Why::Closed(reason) if reason.code == CloseCode::NotAuthenticated.number() => {
+                (!is_told).then(|| WANTS_TOKEN.to_owned())
+            }
             Why::Closed(reason) if CloseCode::is_about_token(reason.code) => {
                 Some(reason.to_string())
             }
@@ -142,5 +149,40 @@ fn unpublished(why: Unpublished) -> String {
             "the connection was lost before the answer: the server may have it".to_owned()
         }
         Unpublished::Refused(error) => format!("refused: {}", error.reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tickcast_protocol::{client::CloseReason, topic::Filter};
+
+    use super::*;
+
+    fn closed(code: CloseCode, reason: &str) -> Event {
+        Event::Disconnected(Disconnected {
+            why: Why::Closed(CloseReason {
+                code: code.number(),
+                reason: reason.to_owned(),
+            }),
+            retry_in: None,
+        })
+    }
+
+    #[test]
+    fn the_end_of_a_connection_does_not_hide_what_was_told_about_the_login() {
+        let refused = Event::Refused {
+            filter: Filter::all(),
+            code: ErrorCode::NotAuthenticated,
+            reason: "not authenticated".to_owned(),
+        };
+        let told = login_problem(&refused, false);
+        assert_eq!(told.as_deref(), Some("this server wants a token"));
+        let end = closed(CloseCode::NotAuthenticated, "not authenticated");
+        assert_eq!(login_problem(&end, true), None);
+        assert_eq!(login_problem(&end, false), told, "it says the same alone");
+        // Other ends say what has changed since.
+        let expired = closed(CloseCode::TokenExpired, "token expired");
+        let told = login_problem(&expired, true).unwrap();
+        assert!(told.contains("4002"), "{told}");
     }
 }

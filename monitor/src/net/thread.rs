@@ -162,16 +162,21 @@ fn token_source(login: &Login) -> Option<TokenSource> {
 async fn run(mut client: Client, queue: IncomingQueue) {
     let mut attempt = 1;
     let mut server = None;
+    let mut has_login_problem = false;
     loop {
         let event = next_event(&mut client, &queue, server.as_ref()).await;
         let is_end = matches!(&event, Event::Disconnected(end) if end.retry_in.is_none());
         match &event {
-            Event::Connecting { attempt: number } => attempt = *number,
+            Event::Connecting { attempt: number } => {
+                attempt = *number;
+                has_login_problem = false;
+            }
             Event::Connected(_) => server = ConnectedServer::of(&event),
             Event::Disconnected(_) => server = None,
             _ => {}
         }
-        if let Some(problem) = events::login_problem(&event) {
+        if let Some(problem) = events::login_problem(&event, has_login_problem) {
+            has_login_problem = true;
             queue.put(IncomingItem::LoginProblem(problem)).await;
         }
         if let Some(item) = events::incoming(event, attempt) {

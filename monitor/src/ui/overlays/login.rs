@@ -1,7 +1,7 @@
 //! The login at the server that is shown: who the program is there, what it may do, what is wrong,
 //! and a token or a header to log in with.
 
-use egui::{Align, Key, Layout, Modifiers, Ui};
+use egui::{Align, Key, Layout, Modifiers, Ui, vec2};
 
 use super::heading::heading;
 use crate::{
@@ -81,7 +81,10 @@ impl LoginPanel {
             ui.label(styled(sentence(problem), theme::small(), theme.bad));
         });
         let enter = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        // The height of a line: the buttons would stand in the middle of all that is left.
+        let line = vec2(ui.available_width(), ui.spacing().interact_size.y);
+        let layout = Layout::right_to_left(Align::Center);
+        ui.allocate_ui_with_layout(line, layout, |ui| {
             if ui.button("Log in").clicked() || enter {
                 self.enter(commands);
             }
