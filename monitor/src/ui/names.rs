@@ -14,6 +14,9 @@ const NAME_KEPT: f32 = 64.0;
 /// Space between a name and its value.
 const NAME_GAP: f32 = 8.0;
 
+/// The least letters of a text that is cut: fewer tell nothing.
+const LETTERS_MIN: usize = 3;
+
 /// A name in a font and a colour.
 #[derive(Debug, Clone)]
 pub(super) struct Name<'a> {
@@ -63,16 +66,24 @@ impl Name<'_> {
     }
 
     /// Paints a text with its left edge at a place; it is cut at its end. Nothing is painted where
-    /// not even its first letter fits.
-    pub(super) fn paint_cut_at_end(&self, painter: &Painter, left_center: Pos2, width: f32) {
+    /// fewer than [`LETTERS_MIN`] letters fit. Returns the right edge of a text that is whole.
+    pub(super) fn paint_cut_at_end(
+        &self,
+        painter: &Painter,
+        left_center: Pos2,
+        width: f32,
+    ) -> Option<f32> {
         let wrap = TextWrapping::truncate_at_width(width.max(0.0));
         let galley = self.line(painter, self.text.to_owned(), wrap);
         let glyphs = galley.rows.first().map_or(0, |row| row.glyphs.len());
-        if galley.size().x > width || (galley.elided && glyphs <= 1) {
-            return;
+        // One glyph is the ellipsis.
+        if galley.size().x > width || (galley.elided && glyphs <= LETTERS_MIN) {
+            return None;
         }
         let place = pos2(left_center.x, left_center.y - galley.size().y / 2.0);
+        let whole = (!galley.elided).then_some(place.x + galley.size().x);
         painter.galley(place, galley, self.color);
+        whole
     }
 
     /// Paints a value with its right edge at a place; it is cut at its end.

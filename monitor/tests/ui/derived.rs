@@ -245,3 +245,33 @@ fn the_dialog_fits_every_size() {
         }
     }
 }
+
+#[test]
+fn the_average_price_and_the_rate_of_change_are_live_and_charted_from_the_dialog() {
+    let mut harness = opened(BTC);
+    harness.get_by_label("VWAP").click();
+    harness.run_steps(3);
+    harness.get_by_label("Add to the active chart").click();
+    harness.run_steps(3);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::D);
+    harness.run_steps(3);
+    harness.get_by_label("Rate").click();
+    harness.run_steps(3);
+    type_into(&mut harness, "Topic", PRESSURE);
+    type_into(&mut harness, "Over", "2 s");
+    harness.get_by_label("Add").click();
+    harness.run_steps(3);
+    close(&mut harness);
+    let vwap = format!("derived/vwap/{BTC}");
+    assert_eq!(charted(&harness), [vwap.as_str(), BTC]);
+    let script = &mut harness.state_mut().script;
+    // The first trade is out of the window then.
+    script.now_ns += 60 * SECOND;
+    script.every(BTC, trade("100", "1"));
+    script.every(BTC, trade("106", "2"));
+    harness.run_steps(2);
+    assert_eq!(number(&harness, &vwap), Some(104.0), "weighted by size");
+    readings(&mut harness, &[1.0, 4.0]);
+    let rate = number(&harness, &format!("derived/rate/{PRESSURE}"));
+    assert_eq!(rate, Some(3.0), "per second");
+}

@@ -10,6 +10,7 @@ mod extremes;
 mod lists;
 mod login;
 mod long_time;
+mod looks;
 mod names;
 mod payloads;
 mod recordings;

@@ -211,6 +211,11 @@ fn visible_or_all_history_is_saved_as_csv() {
         let rows = text.lines().count();
         let most = if least > 50 { 62 } else { 30 };
         assert!((least..=most).contains(&rows), "{words}: {rows} rows");
+        // With every field of a trade.
+        let mut names = text.lines().next().unwrap().split(',');
+        let column = names.position(|name| name == "side").unwrap();
+        let side = text.lines().nth(1).unwrap().split(',').nth(column);
+        assert_eq!(side, Some("buy"), "{text}");
         harness.run_steps(2);
         assert!(sees(&harness, "rows saved to"));
     }

@@ -1,6 +1,6 @@
 //! Timelines of topics without numbers: each state is a stretch in its colour, with its name.
 
-use egui::{Color32, CornerRadius, Pos2, Rect, pos2};
+use egui::{Color32, CornerRadius, Pos2, Rect, pos2, vec2};
 use tickcast_protocol::message::Status;
 
 use super::{canvas::Canvas, paint, pane::ChartPane};
@@ -37,6 +37,14 @@ const NAME_END: f32 = 4.0;
 
 /// The most characters of a name: more do not fit into any stretch.
 const NAME_CHARS: usize = 60;
+
+/// The most characters of a name in the legend of a lane: several stand in one line.
+const LEGEND_CHARS: usize = 16;
+
+/// Edge of a mark in the legend of a lane, and the space after it and before it.
+const MARK: f32 = 8.0;
+const MARK_END: f32 = 5.0;
+const LEGEND_GAP: f32 = 12.0;
 
 /// The states of a topic, if it has any and no numbers.
 fn states(topic: &MonitoredTopic) -> Option<&Watched> {
@@ -108,7 +116,9 @@ fn lane_of(canvas: &Canvas<'_>, topic: &MonitoredTopic, watched: &Watched, lane:
         color: theme.muted,
     };
     let place = pos2(lane.left() + 6.0, lane.top() - NAME_HEIGHT / 2.0);
-    name.paint(painter, place, lane.width() - 12.0);
+    let name_end = name.paint(painter, place, lane.width() - 12.0).right();
+    // The states in sight, and whether the name of one was written in a stretch of it.
+    let mut seen: Vec<(StateNumber, &str, bool)> = Vec::new();
     let stretches = watched.states.between(plot.start_ns, plot.end_ns, until_ns);
     for (from_ns, to_ns, number, state) in stretches {
         let left = plot.x(from_ns).max(lane.left());
@@ -127,8 +137,15 @@ fn lane_of(canvas: &Canvas<'_>, topic: &MonitoredTopic, watched: &Watched, lane:
             color: theme.text,
         };
         let place = pos2(left + NAME_INDENT, rect.center().y);
-        word.paint_cut_at_end(painter, place, rect.width() - NAME_INDENT - NAME_END);
+        let room = rect.width() - NAME_INDENT - NAME_END;
+        let is_told = word.paint_cut_at_end(painter, place, room).is_some();
+        match seen.iter_mut().find(|(known, ..)| *known == number) {
+            Some((.., told)) => *told |= is_told,
+            None => seen.push((number, state, is_told)),
+        }
     }
+    let untold = seen.iter().filter(|(.., is_told)| !is_told);
+    legend(canvas, untold, pos2(name_end, place.y), lane.right());
     for (from_ns, to_ns, status) in watched.statuses.not_live(scene.now_ns) {
         let range = plot.x(from_ns)..=plot.x(to_ns);
         let strip = Rect::from_x_y_ranges(range, lane.bottom() - STATUS_HEIGHT..=lane.bottom());
@@ -137,6 +154,37 @@ fn lane_of(canvas: &Canvas<'_>, topic: &MonitoredTopic, watched: &Watched, lane:
             Status::Live | Status::Stale => theme.warning,
         };
         painter.rect_filled(strip.intersect(lane), CornerRadius::ZERO, color);
+    }
+}
+
+/// Tells the colours of states whose stretches are too narrow for their names, as far as there is
+/// room between a place and the right edge.
+fn legend<'a>(
+    canvas: &Canvas<'_>,
+    states: impl Iterator<Item = &'a (StateNumber, &'a str, bool)>,
+    begin: Pos2,
+    right: f32,
+) {
+    let (painter, theme) = (&canvas.inside, canvas.theme());
+    let mut x = begin.x;
+    for &(number, state, _) in states {
+        let center = pos2(x + LEGEND_GAP + MARK / 2.0, begin.y);
+        let word = Name {
+            text: &format::cut(state, LEGEND_CHARS),
+            font: theme::axis_text(),
+            color: theme.muted,
+        };
+        let left = center.x + MARK / 2.0 + MARK_END;
+        let Some(end) = word.paint_cut_at_end(painter, pos2(left, begin.y), right - left) else {
+            return;
+        };
+        let mark = Rect::from_center_size(center, vec2(MARK, MARK));
+        painter.rect_filled(
+            mark,
+            CornerRadius::same(2),
+            state_color(theme, state, number),
+        );
+        x = end;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Marks beside the data: gaps, alerts, and why a chart is empty.
 
-use egui::{Align, Align2, CornerRadius, pos2, vec2};
+use egui::{Align, Align2, Color32, CornerRadius, pos2, vec2};
 use tickcast_protocol::message::TimeNs;
 
 use super::{
@@ -100,6 +100,20 @@ pub(super) fn no_connection(canvas: &Canvas<'_>) {
     }
 }
 
+/// Writes words above a line across the chart. Other lines do not cross them out.
+fn words_on_a_line(canvas: &Canvas<'_>, y: f32, words: &str, color: Color32) {
+    let place = pos2(canvas.areas.plot.left() + 6.0, y - 2.0);
+    let galley = canvas
+        .inside
+        .layout_no_wrap(words.to_owned(), theme::axis_text(), color);
+    let rect = Align2::LEFT_BOTTOM.anchor_size(place, galley.size());
+    let ground = canvas.theme().background;
+    canvas
+        .inside
+        .rect_filled(rect.expand2(vec2(3.0, 0.0)), CornerRadius::ZERO, ground);
+    canvas.inside.galley(rect.min, galley, color);
+}
+
 /// Draws the thresholds of alerts, and where they fired.
 pub(super) fn alerts(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
     let (theme, plot, alerts) = (canvas.theme(), &canvas.plot, canvas.scene.alerts);
@@ -112,22 +126,15 @@ pub(super) fn alerts(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
             continue;
         }
         canvas.across(y, theme.bad, 5.0);
-        canvas.inside.text(
-            pos2(canvas.areas.plot.left() + 6.0, y - 2.0),
-            Align2::LEFT_BOTTOM,
-            format!("alert {}", rule.condition.words(charted.topic.decimals)),
-            theme::axis_text(),
-            theme.bad,
-        );
+        let words = rule.condition.words(charted.topic.decimals);
+        words_on_a_line(canvas, y, &format!("alert {words}"), theme.bad);
     }
     if let Some(settings) = &charted.topic.settings {
         for (value, label) in [(settings.low, "too low"), (settings.high, "too high")] {
             let y = value.map(|value| canvas.y(charted, value));
             if let Some(y) = y.filter(|y| plot.rect.y_range().contains(*y)) {
                 canvas.across(y, theme.warning, 5.0);
-                let (left, font) = (canvas.areas.plot.left() + 6.0, theme::axis_text());
-                let (place, align) = (pos2(left, y - 2.0), Align2::LEFT_BOTTOM);
-                canvas.inside.text(place, align, label, font, theme.warning);
+                words_on_a_line(canvas, y, label, theme.warning);
             }
         }
     }

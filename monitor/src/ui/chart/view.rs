@@ -157,15 +157,16 @@ fn paint<'s>(
         }
     }
     marks::silences(canvas, topics);
-    if let Some(charted) = topics.first() {
-        marks::alerts(canvas, charted);
-    }
     // The main series is the last one, so that its label is on top.
     let places = axes.each_ref().map(|axis| axis.label_places(topics));
     for (number, charted) in topics.iter().enumerate().rev() {
         let at = usize::from(charted.side == AxisSide::Left);
         let place = places[at].get(number).copied().flatten();
         widest[at] = widest[at].max(axes[at].last_value(charted, place));
+    }
+    // After the lines of the newest values, which would cross out their words.
+    if let Some(charted) = topics.first() {
+        marks::alerts(canvas, charted);
     }
     widest
 }

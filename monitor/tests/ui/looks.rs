@@ -1,0 +1,173 @@
+//! What was ugly in pictures of the window: words that are crossed out, cut to nothing, or far from
+//! what they belong to.
+
+use egui::{Rect, Shape, accesskit::Role, epaint::ClippedShape};
+use tickcast_monitor::testing::Overlay;
+
+use super::*;
+
+const TEMPERATURE: &str = "plant/line-1/temperature";
+const DOOR: &str = "plant/line-1/door";
+
+#[test]
+fn the_dialog_of_the_login_has_no_hole_at_any_size() {
+    for size in [[720.0, 420.0], [1000.0, 700.0], [1440.0, 900.0]] {
+        let mut harness = harness_of(size, SavedState::default(), &[BTC]);
+        fill(&mut harness.state_mut().script);
+        harness.run_steps(2);
+        let login = UiCommand::Overlay(Some(Overlay::Login));
+        harness.state_mut().monitor.execute(login);
+        harness.run_steps(4);
+        let button = harness.get_by_role_and_label(Role::Button, "Close").rect();
+        let below = harness.get_by_label_contains("Both are kept until").rect();
+        let header = "Header for a proxy, if it wants one, as Name: value";
+        let field = harness
+            .get_by_role_and_label(Role::TextInput, header)
+            .rect();
+        let space = (button.top() - field.bottom(), below.top() - button.bottom());
+        assert!((0.0..60.0).contains(&space.0), "{size:?}: {space:?}");
+        assert!((0.0..20.0).contains(&space.1), "{size:?}: {space:?}");
+    }
+}
+
+/// Whether a line lies across an area.
+fn is_crossed(shapes: &[ClippedShape], area: Rect) -> bool {
+    fn is_across(shape: &Shape, area: Rect) -> bool {
+        match shape {
+            Shape::LineSegment { points, .. } => {
+                let line = Rect::from_two_pos(points[0], points[1]);
+                area.shrink(1.0).intersects(line)
+            }
+            // The dashes of a line, of four corners each.
+            Shape::Mesh(mesh) => mesh.vertices.chunks(4).any(|corners| {
+                let corners: Vec<Pos2> = corners.iter().map(|corner| corner.pos).collect();
+                area.shrink(1.0).intersects(Rect::from_points(&corners))
+            }),
+            Shape::Vec(shapes) => shapes.iter().any(|shape| is_across(shape, area)),
+            _ => false,
+        }
+    }
+    shapes.iter().any(|clipped| is_across(&clipped.shape, area))
+}
+
+#[test]
+fn the_word_of_a_limit_is_not_crossed_out_by_the_newest_value() {
+    let mut harness = filled(&[TEMPERATURE]);
+    let select = UiCommand::Select(TEMPERATURE.parse().unwrap());
+    harness.state_mut().monitor.execute(select);
+    harness.run_steps(1);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::T);
+    harness.run_steps(3);
+    harness.get_by_label("Too high above").focus();
+    harness.run_steps(1);
+    // Its line lies a little below that of the newest value.
+    write(&mut harness, "87");
+    harness.key_press(Key::Enter);
+    harness.run_steps(3);
+    let script = &mut harness.state_mut().script;
+    for value in [80.0, 95.0, 87.15] {
+        script.now_ns += SECOND;
+        script.every(TEMPERATURE, Value::Reading(value));
+    }
+    harness.run_steps(3);
+    let shapes = &harness.output().shapes;
+    let mut words = shapes.iter().enumerate().filter_map(|(at, clipped)| {
+        let Shape::Text(text) = &clipped.shape else {
+            return None;
+        };
+        let rect = text.galley.rect.translate(text.pos.to_vec2());
+        (text.galley.text() == "too high").then_some((at, rect))
+    });
+    let (at, rect) = words.next().unwrap();
+    let background = Theme::of(ThemeChoice::Dark).background;
+    let ground = shapes[..at].iter().rposition(|clipped| {
+        matches!(&clipped.shape, Shape::Rect(shape)
+            if shape.fill == background && shape.rect.expand(0.5).contains_rect(rect))
+    });
+    let ground = ground.unwrap();
+    assert!(is_crossed(&shapes[..ground], rect), "lines lie below it");
+    assert!(!is_crossed(&shapes[ground..], rect), "and none above it");
+}
+
+#[test]
+fn states_too_short_for_their_names_are_told_once_by_a_legend() {
+    let mut harness = filled(&[DOOR]);
+    let change = |harness: &mut Harness<'_, Bench>, state: &str, seconds: i64| {
+        let script = &mut harness.state_mut().script;
+        script.every(DOOR, Value::Text(state.to_owned()));
+        script.now_ns += seconds * SECOND;
+    };
+    for _ in 0..6 {
+        change(&mut harness, "open", 1);
+        change(&mut harness, "closed", 1);
+    }
+    harness.run_steps(3);
+    let plot = harness.get_by_label(&format!("Chart of {DOOR}")).rect();
+    let places = |harness: &Harness<'_, Bench>, word: &str| -> Vec<Rect> {
+        let shown = texts(harness, plot).into_iter();
+        let shown = shown.filter(|(text, _)| text == word);
+        shown.map(|(_, rect)| rect).collect()
+    };
+    let name = places(&harness, DOOR)[0];
+    let [legend] = places(&harness, "open")[..] else {
+        panic!("{:?}", texts(&harness, plot));
+    };
+    assert!((legend.center().y - name.center().y).abs() < 2.0);
+    assert!(legend.left() > name.right());
+    // Its mark has the colour of the stretches.
+    let up = Theme::of(ThemeChoice::Dark).up;
+    let marks = harness.output().shapes.iter().filter(|clipped| {
+        matches!(&clipped.shape, Shape::Rect(shape) if shape.fill == up
+            && (0.0..10.0).contains(&(legend.left() - shape.rect.right()))
+            && legend.y_range().contains(shape.rect.center().y))
+    });
+    assert_eq!(marks.count(), 1);
+    change(&mut harness, "open", 60);
+    harness.run_steps(3);
+    let [stretch] = places(&harness, "open")[..] else {
+        panic!("{:?}", texts(&harness, plot));
+    };
+    assert!(stretch.top() > name.bottom(), "in its stretch now");
+}
+
+#[test]
+fn less_than_three_letters_of_a_state_are_never_shown() {
+    for seconds in [1, 2, 3, 4, 5, 6, 8] {
+        let mut harness = filled(&[DOOR]);
+        for state in ["running", "idling", "running", "idling"] {
+            let script = &mut harness.state_mut().script;
+            script.every(DOOR, Value::Text(state.to_owned()));
+            script.now_ns += seconds * SECOND;
+        }
+        harness.run_steps(3);
+        for clipped in &harness.output().shapes {
+            if let Shape::Text(text) = &clipped.shape
+                && ["running", "idling"].contains(&text.galley.text())
+                && text.galley.elided
+            {
+                let glyphs = text.galley.rows[0].glyphs.len();
+                assert!(glyphs > 3, "{seconds} s: {glyphs} glyphs");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_buttons_of_a_narrow_inspector_stay_within_it() {
+    let mut harness = harness_of([720.0, 420.0], SavedState::default(), &[BTC, TEMPERATURE]);
+    fill(&mut harness.state_mut().script);
+    harness.run_steps(2);
+    let select = UiCommand::Select(BTC.parse().unwrap());
+    harness.state_mut().monitor.execute(select);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::I);
+    harness.run_steps(4);
+    let pane = harness.get_by_label("Pane Inspector").rect();
+    let labels = ["Payload", "Raw", "Difference", "Hex", "Copy"];
+    let buttons = labels.map(|label| harness.get_by_label(label).rect());
+    for button in buttons {
+        let is_within = pane.x_range().contains(button.left()) && button.right() <= pane.right();
+        assert!(is_within, "{button:?} in {pane:?}");
+    }
+    let wide: f32 = buttons.iter().map(Rect::width).sum();
+    assert!(wide > pane.width(), "it is narrow: {wide} in {pane:?}");
+}
