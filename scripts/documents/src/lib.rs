@@ -14,8 +14,9 @@
 
 mod block;
 mod marker;
+pub mod output;
 mod script;
 
 pub use block::{Block, Document, documents};
 pub use marker::{Marker, MarkerError, Run};
-pub use script::commands;
+pub use script::{commands, starts_server};

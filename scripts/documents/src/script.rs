@@ -1,5 +1,28 @@
 //! The commands of a shell block.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// What begins a server: its program, or an example that has one inside.
+static SERVER: LazyLock<Regex> = LazyLock::new(|| {
+    let expression = r"(^|\| *)(tickcast-server\b|\S*/examples/embedded\b)";
+    Regex::new(expression).expect("the expression is right")
+});
+
+/// Parts of commands of the server's program that answer and end.
+const QUESTIONS: [&str; 4] = [
+    "--check",
+    "--print-config",
+    "--try-decode",
+    "tickcast-server config",
+];
+
+/// Whether a command starts a server, which goes on until it is stopped.
+pub fn starts_server(command: &str) -> bool {
+    SERVER.is_match(command) && !QUESTIONS.iter().any(|part| command.contains(part))
+}
+
 /// The commands, one after the other, without comments. A line that ends with a backslash goes on,
 /// and so does a text in quotes. In a console block only what follows `$ ` is a command.
 pub fn commands(language: &str, text: &str) -> Vec<String> {
@@ -58,6 +81,20 @@ mod tests {
     #[track_caller]
     fn check(language: &str, text: &str, expected: &[&str]) {
         assert_eq!(commands(language, text), expected);
+    }
+
+    #[test]
+    fn a_server_goes_on_and_a_question_ends() {
+        for command in ["tickcast-server", "echo a | tickcast-server --feed stdin"] {
+            assert!(starts_server(command), "{command}");
+        }
+        for command in [
+            "tickcast-server --check",
+            "tickcast pub a 1",
+            "ls tickcast-server",
+        ] {
+            assert!(!starts_server(command), "{command}");
+        }
     }
 
     #[test]

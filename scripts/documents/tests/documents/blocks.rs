@@ -2,10 +2,12 @@
 
 use std::{fs, path::Path};
 
-use tickcast_documents::{Block, Document, Marker, Run, commands};
+use tickcast_documents::{
+    Block, Document, Marker, Run, commands,
+    output::{Output, Running, until},
+};
 
 use crate::{
-    output::{Output, Running, until},
     programs::{all_documents, document, node, root, shell},
     stage::Stage,
     transcripts,

@@ -8,7 +8,6 @@
 mod blocks;
 mod claims;
 mod flags;
-mod output;
 mod programs;
 mod stage;
 mod transcripts;

@@ -10,12 +10,13 @@ use std::{
 
 use regex::Regex;
 use tempfile::TempDir;
-use tickcast_documents::Run;
-
-use crate::{
+use tickcast_documents::{
+    Run,
     output::{Output, Running, until},
-    programs::{node, programs, root, shell},
+    starts_server,
 };
+
+use crate::programs::{node, programs, root, shell};
 
 /// See the module.
 pub(crate) struct Stage<'a> {
@@ -66,12 +67,11 @@ impl<'a> Stage<'a> {
 
     /// Runs commands one after the other. A server goes on in the background until the next one.
     pub(crate) fn commands(&mut self, commands: &[String]) -> Result<(), String> {
-        let is_server = Regex::new(r"(^|\| *)(tickcast-server\b|\S*/examples/embedded\b)").unwrap();
         for command in commands {
             let replaced = self.run.replace.iter();
             let command = replaced.fold(command.clone(), |text, (from, to)| text.replace(from, to));
             let command = &self.translate(&command);
-            if !is_server.is_match(command) || is_question(command) {
+            if !starts_server(command) {
                 self.foreground(command)?;
                 continue;
             }
@@ -133,6 +133,7 @@ impl<'a> Stage<'a> {
         let mut shell = self.shell(&command);
         shell.env("TICKCAST_LISTEN", "127.0.0.1:0");
         if let Some((_, port)) = &self.broker
+            && command.contains("--feed mqtt")
             && !command.contains("--mqtt-url")
         {
             shell.env("TICKCAST_MQTT_URL", format!("mqtt://127.0.0.1:{port}"));
@@ -217,24 +218,13 @@ impl<'a> Stage<'a> {
         };
         match &self.broker {
             Some((_, port)) => {
-                let publish = format!("mosquitto_pub -p {port}");
-                let text = replace(r"\bmosquitto_pub\b", &publish, &text);
+                let client = format!("mosquitto_$1 -p {port}");
+                let text = replace(r"\bmosquitto_(pub|sub)\b", &client, &text);
                 replace(r"\b1883\b", &port.to_string(), &text)
             }
             None => text,
         }
     }
-}
-
-/// Whether a command of the server answers and exits.
-fn is_question(command: &str) -> bool {
-    let flags = [
-        "--check",
-        "--print-config",
-        "--try-decode",
-        "tickcast-server config",
-    ];
-    flags.iter().any(|flag| command.contains(flag))
 }
 
 /// Waits until a command has ended, or is not needed any more. Returns its exit code if it ended.

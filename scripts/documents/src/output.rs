@@ -1,39 +1,49 @@
-//! What running commands print, and waiting for it.
+//! Runs commands of a document: what they print, and waiting for it.
 
 use std::{
     io::Read,
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
 use regex::Regex;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 /// Longest wait for something that must happen, on a machine that does much else.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Pause between two looks.
 const STEP: Duration = Duration::from_millis(50);
 
 /// What all commands of a block have printed so far.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Output(Arc<Mutex<String>>);
+pub struct Output(Arc<Mutex<String>>);
 
 impl Output {
-    pub(crate) fn text(&self) -> String {
-        self.0.lock().unwrap().clone()
+    /// All of it.
+    pub fn text(&self) -> String {
+        self.lock().clone()
+    }
+
+    /// Adds what was printed elsewhere.
+    pub fn add(&self, text: &str) {
+        self.lock().push_str(text);
     }
 
     /// Forgets what was printed before.
-    pub(crate) fn clear(&self) {
-        self.0.lock().unwrap().clear();
+    pub fn clear(&self) {
+        self.lock().clear();
     }
 
     /// The expressions that the output does not match.
-    pub(crate) fn lacks<'a>(&self, expressions: &'a [String]) -> Vec<&'a str> {
+    ///
+    /// # Panics
+    ///
+    /// If one of them is no regular expression.
+    pub fn lacks<'a>(&self, expressions: &'a [String]) -> Vec<&'a str> {
         let text = self.text();
         let lacks = |expression: &&str| {
             let regex = Regex::new(expression).unwrap_or_else(|error| panic!("{error}"));
@@ -47,42 +57,71 @@ impl Output {
     }
 
     fn follow(&self, mut source: impl Read + Send + 'static) {
-        let text = Arc::clone(&self.0);
+        let output = self.clone();
         let read = move || {
             let mut buffer = [0; 8192];
             while let Ok(len @ 1..) = source.read(&mut buffer) {
                 let part = String::from_utf8_lossy(&buffer[..len]);
-                text.lock().unwrap().push_str(&part);
+                output.add(&part);
             }
         };
         thread::Builder::new()
             .name("output".into())
             .spawn(read)
-            .unwrap();
+            .expect("a test may start a thread");
+    }
+
+    fn lock(&self) -> MutexGuard<'_, String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A command with everything that it has started. It is killed when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Running(Child);
+pub struct Running(Child);
 
 impl Running {
-    pub(crate) fn start(command: &mut Command, output: &Output) -> Self {
-        let mut child = command
+    /// Starts it in a process group of its own, with an open standard input.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub fn start(command: &mut Command, output: &Output) -> Self {
+        let spawned = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            .spawn()
-            .unwrap();
-        output.follow(child.stdout.take().unwrap());
-        output.follow(child.stderr.take().unwrap());
+            .spawn();
+        let mut child = spawned.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        if let Some(stdout) = child.stdout.take() {
+            output.follow(stdout);
+        }
+        if let Some(stderr) = child.stderr.take() {
+            output.follow(stderr);
+        }
         Self(child)
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Does what Ctrl+C does, and waits until everything that it has started has ended.
+    pub fn stop(mut self) -> Result<(), String> {
+        let group = Pid::from_child(&self.0);
+        // It may have ended already.
+        let _ = kill_process_group(group, Signal::INT);
+        until(|| {
+            self.ended();
+            test_kill_process_group(group).is_err().then_some(())
+        })
+    }
+
     /// Its exit code, if it has ended. A signal is -1.
-    pub(crate) fn ended(&mut self) -> Option<i32> {
-        let status = self.0.try_wait().unwrap()?;
+    pub fn ended(&mut self) -> Option<i32> {
+        let status = self.0.try_wait().ok().flatten()?;
         Some(status.code().unwrap_or(-1))
     }
 }
@@ -96,7 +135,7 @@ impl Drop for Running {
 }
 
 /// Waits until there is something. The error is the deadline's.
-pub(crate) fn until<T>(mut found: impl FnMut() -> Option<T>) -> Result<T, String> {
+pub fn until<T>(mut found: impl FnMut() -> Option<T>) -> Result<T, String> {
     let start = Instant::now();
     loop {
         if let Some(found) = found() {
