@@ -52,9 +52,10 @@ install_missing cc=build-essential \
     debootstrap=debootstrap dpkg-shlibdeps=dpkg-dev strace=strace systemd-analyze=systemd
 cargo fetch --locked
 
-headline "A small system for the packages"
+headline "Small systems for the packages"
 # Made once, and kept in the folder of the build.
 packaging/root.sh
+packaging/newcomer.sh
 
 check_lints
 

@@ -13,6 +13,7 @@ mod built;
 mod container;
 mod install;
 mod monitor;
+mod newcomer;
 mod root;
 mod service;
 mod unit;

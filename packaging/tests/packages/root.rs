@@ -32,13 +32,19 @@ pub(crate) struct Root {
 }
 
 impl Root {
+    /// The smallest system.
     pub(crate) fn new() -> Self {
+        Self::of("packaging/root.sh")
+    }
+
+    /// The system whose archive this script names.
+    pub(crate) fn of(script: &str) -> Self {
         assert!(
             rustix::process::geteuid().is_root(),
             "this test installs packages into a root of its own, which only root may do: run it with \
              sudo, or as root in a container"
         );
-        let archive = PathBuf::from(run(Command::new("packaging/root.sh").current_dir(project())));
+        let archive = PathBuf::from(run(Command::new(script).current_dir(project())));
         let folder = tempfile::tempdir_in(archive.parent().unwrap()).unwrap();
         run(Command::new("tar")
             .args(["--numeric-owner", "--extract", "--file"])

@@ -157,7 +157,7 @@ impl Drop for Service<'_> {
 }
 
 /// The folder of the state, as systemd makes it before the start.
-fn make_state(root: &Root, user: &str, path: &str, mode: &str) {
+pub(crate) fn make_state(root: &Root, user: &str, path: &str, mode: &str) {
     let id = |of: &str| root.run(&["id", of, user]).parse().unwrap();
     let folder = root.path().join(&path[1..]);
     fs::create_dir_all(&folder).unwrap();
