@@ -2,7 +2,7 @@
 //! its subscribers and publisher.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     process::Stdio,
     sync::{
         Arc, Mutex,
@@ -31,9 +31,20 @@ use tokio::{
 /// Topics `k/0` to `k/7`, in turn.
 pub(crate) const TOPICS: u64 = 8;
 
-/// Updates of a publish, of which there are a hundred per second: 20,000 updates per second.
+/// The topic of a feed, whose values only rise.
+pub(crate) const FEED_TOPIC: &str = "feed";
+
+/// What the number of an update of the feed has, besides its value.
+const OF_FEED: u64 = 1 << 63;
+
+/// Updates of a publish.
 pub(crate) const TOGETHER: u64 = 200;
-const INTERVAL: Duration = Duration::from_millis(10);
+
+/// 20,000 updates per second, by a publisher that waits for ever.
+const FAST: Pace = Pace {
+    interval: Duration::from_millis(10),
+    patience: Duration::from_hours(1),
+};
 
 /// Time between two tries to connect.
 const RETRY: Duration = Duration::from_millis(20);
@@ -41,16 +52,37 @@ const RETRY: Duration = Duration::from_millis(20);
 /// Longest silence of a connection whose server was killed.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
+/// How a publisher publishes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// Time between two publishes.
+    pub(crate) interval: Duration,
+    /// How long it waits for an acknowledgement before it gives the server up.
+    pub(crate) patience: Duration,
+}
+
 /// Where an update was seen: the epoch of the connection, and the position.
 type Seen = (u64, Position);
 
 /// What is known about all updates.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    /// The number of the update at each place, as far as a client got it.
-    tape: Mutex<HashMap<Seen, u64>>,
+    /// The update at each place, as far as a client got it.
+    tape: Mutex<HashMap<Seen, Update<Topic>>>,
     /// Where an update was acknowledged, by its number.
     acked: Mutex<BTreeMap<u64, Seen>>,
+    /// Publishes whose publisher has given the server up: they may come late, or not at all. By the
+    /// number of their first update, with the session that has published them.
+    late: Mutex<BTreeMap<u64, usize>>,
+    /// Everything up to this position was compared and forgotten.
+    compared: AtomicU64,
+    /// The position of the last update that was published: what a feed brings later is compared the
+    /// next time.
+    end: AtomicU64,
+    /// How often a node had read less of the stream than a client that came from another node.
+    pub(crate) behind: AtomicUsize,
+    /// The longest time without an update of a subscriber to everything, in ms.
+    pub(crate) silence_ms: AtomicU64,
     /// The number of the next update.
     pub(crate) next: AtomicU64,
     /// Subscribers that were accepted once.
@@ -59,16 +91,21 @@ pub(crate) struct Ledger {
     pub(crate) lost: AtomicU64,
     /// Whether publishers end once all they have sent is acknowledged.
     pub(crate) is_pausing: AtomicBool,
+    /// Whether the publisher goes to another server, without waiting for acknowledgements.
+    pub(crate) is_moving: AtomicBool,
     /// From this number on an update of each topic ends a subscriber; 0 while none does.
     pub(crate) last: AtomicU64,
 }
 
 impl Ledger {
-    /// All subscribers must get the same update at a place.
-    fn got(&self, seen: Seen, number: u64) {
+    /// All subscribers must get the same update at a place, with the same numbers and times.
+    fn got(&self, seen: Seen, update: &Update<Topic>) {
+        if seen.1 <= self.compared.load(Ordering::Relaxed) {
+            return;
+        }
         let mut tape = self.tape.lock().unwrap();
-        let known = *tape.entry(seen).or_insert(number);
-        assert_eq!(known, number, "two updates have place {seen:?}");
+        let known = tape.entry(seen).or_insert_with(|| update.clone());
+        assert_eq!(known, update, "two updates have place {seen:?}");
     }
 
     pub(crate) fn acked(&self) -> usize {
@@ -77,18 +114,25 @@ impl Ledger {
 
     /// Compares what subscribers have with what was acknowledged. `lineage` has all epochs. Returns
     /// how many acknowledged updates are lost.
-    pub(crate) fn compare(&self, subscribers: &[Subscriber], lineage: &Lineage) -> usize {
+    pub(crate) fn compare<'s>(
+        &self,
+        subscribers: impl IntoIterator<Item = &'s Subscriber>,
+        lineage: &Lineage,
+    ) -> usize {
         let kept = |epoch: u64| lineage.kept(Epoch(epoch)).expect("an epoch of this server");
+        let last = self.end.load(Ordering::Relaxed);
         let mut tape = BTreeMap::new();
-        for (&(epoch, position), &number) in &*self.tape.lock().unwrap() {
-            if position <= kept(epoch) {
+        for (&(epoch, position), update) in &*self.tape.lock().unwrap() {
+            if position <= kept(epoch).min(last) {
+                let number = number_of(update);
                 let known = *tape.entry(position).or_insert(number);
                 assert_eq!(known, number, "two updates are left at position {position}");
             }
         }
-        let end = tape.len() as Position;
+        let start = self.compared.load(Ordering::Relaxed);
+        let end = start + tape.len() as Position;
         assert!(
-            tape.keys().copied().eq(1..=end),
+            tape.keys().copied().eq(start + 1..=end),
             "each position has an update"
         );
         let mut lost = 0;
@@ -101,21 +145,89 @@ impl Ledger {
         for subscriber in subscribers {
             let filter = Filter::new(subscriber.filter).unwrap();
             if subscriber.mode == Mode::Every {
-                let wanted = tape.iter().filter(|(_, number)| {
-                    let topic = *number % TOPICS;
-                    filter.matches(&format!("k/{topic}"))
-                });
+                let wanted = tape
+                    .iter()
+                    .filter(|(_, number)| filter.matches(&topic_of(**number)));
                 let all: Vec<_> = wanted
                     .map(|(position, number)| (*position, *number))
                     .collect();
-                assert_eq!(subscriber.updates, all, "{} each once", subscriber.filter);
+                let updates = &subscriber.updates;
+                let length = updates.partition_point(|(position, _)| *position <= last);
+                let mut pairs = updates[..length].iter().zip(&all);
+                if let Some((got, wanted)) = pairs.find(|(got, wanted)| got != wanted) {
+                    panic!("{}: {got:?} instead of {wanted:?}", subscriber.filter);
+                }
+                assert_eq!(length, all.len(), "{} each once", subscriber.filter);
             }
         }
-        let numbers: Vec<_> = tape.into_values().collect();
-        assert!(numbers.is_sorted(), "the order is that of the publisher");
-        let different: BTreeSet<_> = numbers.iter().collect();
-        assert_eq!(different.len(), numbers.len(), "none is there twice");
+        self.compare_order(&tape);
         lost
+    }
+
+    /// The order is that of the publisher, and that of the feed. What was given up may come later,
+    /// each publish whole and each session in its order. None comes twice.
+    fn compare_order(&self, tape: &BTreeMap<Position, u64>) {
+        let late = self.late.lock().unwrap();
+        let (mut newest, mut lengths) = (BTreeMap::new(), BTreeMap::new());
+        for (position, &number) in tape {
+            let publish = number / TOGETHER * TOGETHER;
+            let session = late.get(&publish);
+            if session.is_some() {
+                *lengths.entry(publish).or_insert(0) += 1;
+            }
+            let before = newest.insert((number & OF_FEED, session), number);
+            assert!(
+                before.is_none_or(|before| before < number),
+                "{number} follows {before:?} at position {position} (session {session:?})"
+            );
+        }
+        for (publish, length) in lengths {
+            assert_eq!(
+                length, TOGETHER,
+                "publish {publish} is there whole or not at all"
+            );
+        }
+    }
+
+    /// Forgets what was compared, so that the subscribers go on from there. Returns how many
+    /// updates that were, and the longest time between two of the feed, whose values are times
+    /// in microseconds.
+    pub(crate) fn forget(&self, subscribers: &mut [&mut Subscriber]) -> (usize, Duration) {
+        let end = self.end.load(Ordering::Relaxed);
+        self.compared.store(end, Ordering::Relaxed);
+        let mut tape = self.tape.lock().unwrap();
+        let numbers = tape.values().map(number_of);
+        let mut times: Vec<_> = numbers.filter(|number| number & OF_FEED > 0).collect();
+        times.sort_unstable();
+        let silence = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+        let before = tape.len();
+        tape.retain(|(_, position), _| *position > end);
+        let updates = before - tape.len();
+        self.acked.lock().unwrap().clear();
+        self.late.lock().unwrap().clear();
+        self.last.store(0, Ordering::Release);
+        for subscriber in subscribers {
+            subscriber.updates.retain(|(position, _)| *position > end);
+            subscriber.heard = None;
+        }
+        (updates, Duration::from_micros(silence.unwrap_or(0)))
+    }
+}
+
+/// What tells an update from all others.
+fn number_of(update: &Update<Topic>) -> u64 {
+    let number = number(update) as u64;
+    match update.topic.as_str() == FEED_TOPIC {
+        true => OF_FEED | number,
+        false => number,
+    }
+}
+
+/// The topic of an update, by its number.
+fn topic_of(number: u64) -> String {
+    match number & OF_FEED {
+        0 => format!("k/{}", number % TOPICS),
+        _ => FEED_TOPIC.to_owned(),
     }
 }
 
@@ -130,7 +242,19 @@ pub(crate) struct Subscriber {
     /// Positions and numbers of its updates, in mode `every`.
     updates: Vec<(Position, u64)>,
     /// Position and number of the newest update of each topic.
-    newest: BTreeMap<u64, (Position, u64)>,
+    newest: BTreeMap<String, (Position, u64)>,
+    /// How long it stays at a server that is silent.
+    patience: Duration,
+    /// Whether it goes from a node that is behind to the next one.
+    leaves_behind: bool,
+    /// Whether the node that it is at is behind.
+    is_ahead: bool,
+    /// When the last update came, at another server or this one.
+    heard: Option<Instant>,
+    /// What its last connection knew of topics.
+    topics: TopicTable,
+    /// The last id of its event stream.
+    last_id: Option<String>,
 }
 
 impl Subscriber {
@@ -144,7 +268,21 @@ impl Subscriber {
             token: None,
             updates: Vec::new(),
             newest: BTreeMap::new(),
+            patience: SILENCE_MAX,
+            leaves_behind: false,
+            is_ahead: false,
+            heard: None,
+            topics: TopicTable::default(),
+            last_id: None,
         }
+    }
+
+    /// The same with less patience. It also leaves a node that is behind in the same epoch, and
+    /// goes on at another one with what it has.
+    pub(crate) fn among_faults(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self.leaves_behind = true;
+        self
     }
 
     /// Takes a message.
@@ -159,6 +297,9 @@ impl Subscriber {
                     panic!("{subscribed:?}");
                 };
                 self.accepted(accepted);
+                if self.is_ahead {
+                    return;
+                }
             }
             ServerMessage::Batch(batch) => {
                 let chain = self.chain.as_mut().expect("it is accepted");
@@ -174,6 +315,15 @@ impl Subscriber {
     }
 
     fn accepted(&mut self, accepted: &Accepted) {
+        let is_same = |token: Resume| token.epoch == self.lineage.epoch;
+        if self.leaves_behind
+            && accepted.start == Start::PositionAhead
+            && self.token.is_some_and(is_same)
+        {
+            self.is_ahead = true;
+            self.ledger.behind.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let (chain, check) = Chain::resume(accepted, self.token.as_ref(), &self.lineage);
         check.expect("it goes on where the server and the client say");
         self.chain = Some(chain);
@@ -210,19 +360,27 @@ impl Subscriber {
     }
 
     fn update(&mut self, update: &Update<Topic>, is_snapshot: bool) {
-        let (position, number) = (update.position, number(update) as u64);
-        let topic = number % TOPICS;
-        assert_eq!(update.topic.as_str(), format!("k/{topic}"));
-        self.ledger.got((self.lineage.epoch.0, position), number);
+        let (position, number) = (update.position, number_of(update));
+        let topic = topic_of(number);
+        assert_eq!(update.topic.as_str(), topic);
+        self.ledger.got((self.lineage.epoch.0, position), update);
         let before = self.newest.insert(topic, (position, number));
         if is_snapshot {
             // It repeats what the client has had, of what the server has kept.
             return;
         }
         assert!(
-            before.is_none_or(|(_, before)| before < number),
+            before.is_none_or(|(before, _)| before < position),
             "it came before"
         );
+        if self.filter == "#"
+            && let Some(heard) = self.heard.replace(Instant::now())
+        {
+            let silence_ms = heard.elapsed().as_millis() as u64;
+            self.ledger
+                .silence_ms
+                .fetch_max(silence_ms, Ordering::Relaxed);
+        }
         if self.mode == Mode::Every {
             self.updates.push((position, number));
         }
@@ -232,9 +390,10 @@ impl Subscriber {
     fn is_done(&self) -> bool {
         let last = self.ledger.last.load(Ordering::Acquire);
         let filter = Filter::new(self.filter).unwrap();
-        let wanted = (0..TOPICS).filter(|topic| filter.matches(&format!("k/{topic}")));
+        let topics = (0..TOPICS).map(topic_of);
+        let mut wanted = topics.filter(|topic| filter.matches(topic));
         last > 0
-            && wanted.into_iter().all(|topic| {
+            && wanted.all(|topic| {
                 let newest = self.newest.get(&topic);
                 newest.is_some_and(|(_, number)| *number >= last)
             })
@@ -242,18 +401,19 @@ impl Subscriber {
 
     /// Subscribes at the servers in turn, until it has everything.
     pub(crate) async fn run(mut self, urls: Vec<String>, encoding: Encoding) -> Self {
-        let mut topics = TopicTable::default();
         for url in urls.iter().cycle() {
             if self.is_done() {
                 break;
             }
             let options = ConnectOptions::new(url, encoding);
-            let Ok(mut connection) = Connection::connect(&options).await else {
+            let connecting = timeout(self.patience, Connection::connect(&options)).await;
+            let Ok(Ok(mut connection)) = connecting else {
                 sleep(RETRY).await;
                 continue;
             };
-            connection.set_topics(std::mem::take(&mut topics));
+            connection.set_topics(std::mem::take(&mut self.topics));
             self.chain = None;
+            self.is_ahead = false;
             let request = Subscribe {
                 id: 1,
                 filters: vec![FilterRequest {
@@ -266,19 +426,22 @@ impl Subscriber {
             let request = ClientMessage::Subscribe(request);
             if connection.send(&request).await.is_ok() {
                 while !self.is_done()
-                    && let Ok(Ok(message)) = timeout(SILENCE_MAX, connection.next()).await
+                    && !self.is_ahead
+                    && let Ok(Ok(message)) = timeout(self.patience, connection.next()).await
                 {
                     self.take(message);
                 }
             }
-            topics = connection.take_topics();
+            self.topics = connection.take_topics();
+            if self.is_ahead {
+                sleep(RETRY).await;
+            }
         }
         self
     }
 
     /// The same as an event stream, which goes on by `Last-Event-ID`.
     pub(crate) async fn run_as_events(mut self, addresses: Vec<String>) -> Self {
-        let mut last_id: Option<String> = None;
         for address in addresses.iter().cycle() {
             if self.is_done() {
                 break;
@@ -290,16 +453,18 @@ impl Subscriber {
                 .args(["--no-buffer", "--silent", "--fail", &url])
                 .stdout(Stdio::piped())
                 .kill_on_drop(true);
-            if let Some(id) = &last_id {
+            if let Some(id) = &self.last_id {
                 self.token = Some(parse_event_id(id).unwrap());
                 command.args(["--header", &format!("Last-Event-ID: {id}")]);
             }
             let mut child = command.spawn().expect("curl is installed");
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
             self.chain = None;
+            self.is_ahead = false;
             let mut event = None;
             while !self.is_done()
-                && let Ok(Ok(Some(line))) = timeout(SILENCE_MAX, lines.next_line()).await
+                && !self.is_ahead
+                && let Ok(Ok(Some(line))) = timeout(self.patience, lines.next_line()).await
             {
                 // An event counts when it is complete, which its empty line says.
                 if let Some(json) = line.strip_prefix("data: ") {
@@ -310,7 +475,10 @@ impl Subscriber {
                     && let Some((json, id)) = event.take()
                 {
                     self.take(decode_server_json(json.as_bytes()).unwrap());
-                    last_id = id.or(last_id);
+                    // The id of a node that is behind is older.
+                    if !self.is_ahead {
+                        self.last_id = id.or(self.last_id);
+                    }
                 }
             }
             sleep(RETRY).await;
@@ -323,34 +491,69 @@ impl Subscriber {
 pub(crate) async fn publish(url: &str, ledger: &Ledger) {
     let options = ConnectOptions::new(url, Encoding::Bincode);
     let mut connection = Connection::connect(&options).await.expect("it listens");
+    session(&mut connection, ledger, FAST).await;
+}
+
+/// Publishes at the servers in turn, until the ledger says so and what the last one got is
+/// acknowledged. It goes on at the next server when one is gone or silent.
+pub(crate) async fn publish_anywhere(urls: &[String], ledger: &Ledger, pace: Pace) {
+    for (index, url) in urls.iter().cycle().enumerate() {
+        let options = ConnectOptions::new(url, Encoding::Bincode);
+        let connecting = timeout(pace.patience, Connection::connect(&options)).await;
+        if let Ok(Ok(mut connection)) = connecting {
+            let given_up = session(&mut connection, ledger, pace).await;
+            let is_over = given_up.is_empty() && ledger.is_pausing.load(Ordering::Relaxed);
+            let given_up = given_up.into_iter().map(|publish| (publish, index));
+            ledger.late.lock().unwrap().extend(given_up);
+            if is_over {
+                return;
+            }
+        }
+        sleep(RETRY).await;
+    }
+}
+
+/// Publishes at one server. Returns what it has not acknowledged, by the numbers of the first
+/// updates.
+async fn session(connection: &mut Connection, ledger: &Ledger, pace: Pace) -> Vec<u64> {
     let (mut sent, mut epoch) = (BTreeMap::new(), Epoch(0));
-    let mut due = Instant::now();
+    let (mut due, mut acked) = (Instant::now(), Instant::now());
     for id in 1.. {
-        if ledger.is_pausing.load(Ordering::Relaxed) {
+        let is_pausing = ledger.is_pausing.load(Ordering::Relaxed);
+        if ledger.is_moving.swap(false, Ordering::Relaxed) || is_pausing && sent.is_empty() {
             break;
         }
-        let first = ledger.next.fetch_add(TOGETHER, Ordering::Relaxed);
-        sent.insert(id, first);
-        if connection.send(&publish_of(id, first)).await.is_err() {
-            return;
+        if !is_pausing {
+            let first = ledger.next.fetch_add(TOGETHER, Ordering::Relaxed);
+            if sent.is_empty() {
+                acked = Instant::now();
+            }
+            sent.insert(id, first);
+            let publish = publish_of(id, first);
+            let sending = timeout(pace.patience, connection.send(&publish)).await;
+            if !matches!(sending, Ok(Ok(()))) {
+                break;
+            }
         }
-        due += INTERVAL;
+        due += pace.interval;
         loop {
             tokio::select! {
                 () = sleep_until(due) => break,
                 message = connection.next() => match message {
-                    Ok(message) => acknowledge(ledger, &mut epoch, &mut sent, &message),
-                    Err(_) => return,
+                    Ok(message) => {
+                        if acknowledge(ledger, &mut epoch, &mut sent, &message) {
+                            acked = Instant::now();
+                        }
+                    }
+                    Err(_) => return sent.into_values().collect(),
                 },
             }
         }
-    }
-    while !sent.is_empty() {
-        match connection.next().await {
-            Ok(message) => acknowledge(ledger, &mut epoch, &mut sent, &message),
-            Err(_) => return,
+        if !sent.is_empty() && acked.elapsed() > pace.patience {
+            break;
         }
     }
+    sent.into_values().collect()
 }
 
 fn publish_of(id: u32, first: u64) -> ClientMessage {
@@ -358,17 +561,18 @@ fn publish_of(id: u32, first: u64) -> ClientMessage {
     ClientMessage::Publish(Publish {
         id: Some(id),
         updates: numbers
-            .map(|number| reading(&format!("k/{}", number % TOPICS), number as f64))
+            .map(|number| reading(&topic_of(number), number as f64))
             .collect(),
     })
 }
 
+/// Notes what a message acknowledges, and says whether it acknowledges something.
 fn acknowledge(
     ledger: &Ledger,
     epoch: &mut Epoch,
     sent: &mut BTreeMap<u32, u64>,
     message: &ServerMessage<Topic>,
-) {
+) -> bool {
     match message {
         ServerMessage::Welcome(welcome) => *epoch = welcome.epoch,
         ServerMessage::Published(published) => {
@@ -380,6 +584,7 @@ fn acknowledge(
         ServerMessage::Error(error) => panic!("{error:?}"),
         _ => {}
     }
+    matches!(message, ServerMessage::Published(_))
 }
 
 /// The lineage of a server.
@@ -400,7 +605,7 @@ pub(crate) async fn lineage_if_any(url: &str) -> Option<Lineage> {
 
 /// Publishes the last updates, after which the subscribers end.
 pub(crate) async fn publish_last(url: &str, ledger: &Ledger) {
-    let last = ledger.next.load(Ordering::Relaxed);
+    let last = ledger.next.fetch_add(TOGETHER, Ordering::Relaxed);
     let options = ConnectOptions::new(url, Encoding::Bincode);
     let mut connection = Connection::connect(&options).await.unwrap();
     connection.send(&publish_of(1, last)).await.unwrap();
@@ -408,6 +613,9 @@ pub(crate) async fn publish_last(url: &str, ledger: &Ledger) {
     while !sent.is_empty() {
         let message = connection.next().await.unwrap();
         acknowledge(ledger, &mut epoch, &mut sent, &message);
+        if let ServerMessage::Published(published) = message {
+            ledger.end.store(published.position, Ordering::Relaxed);
+        }
     }
     let end = last + TOGETHER - TOPICS;
     ledger.last.store(end, Ordering::Release);

@@ -68,7 +68,7 @@ impl Broker {
     fn try_start_again(&mut self) -> bool {
         let mut command = Command::new("mosquitto");
         command.arg("-c").arg(self.path("mosquitto.conf"));
-        self.process = daemon::start(&mut command, self.port);
+        self.process = daemon::start(&mut command, (Ipv4Addr::LOCALHOST, self.port).into());
         self.process.is_some()
     }
 

@@ -1,24 +1,29 @@
 //! A real server of another kind, such as a broker, as a process.
 
 use std::{
-    net::{Ipv4Addr, TcpStream},
+    net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use crate::waiting::{FEED_DEADLINE, STEP};
+use crate::{
+    network::path,
+    waiting::{FEED_DEADLINE, STEP},
+};
 
-/// Starts a program that listens on a port of 127.0.0.1, and waits until it does. Returns `None` if
-/// it ends or does not listen in time.
+/// Longest wait for an answer to an attempt to connect: a machine that was just joined to a network
+/// may be silent.
+const ATTEMPT: Duration = Duration::from_secs(1);
+
+/// Starts a program that listens at an address, and waits until it does. Returns `None` if it ends
+/// or does not listen in time.
 ///
 /// # Panics
 ///
 /// If it is not installed.
-pub(crate) fn start(command: &mut Command, port: u16) -> Option<Child> {
-    // Debian installs servers in a folder that is not on every user's path.
-    let path = format!("{}:/usr/sbin:/usr/local/sbin", env!("PATH"));
+pub(crate) fn start(command: &mut Command, address: SocketAddr) -> Option<Child> {
     let process = command
-        .env("PATH", path)
+        .env("PATH", path())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
@@ -30,7 +35,7 @@ pub(crate) fn start(command: &mut Command, port: u16) -> Option<Child> {
     });
     let start = Instant::now();
     while start.elapsed() < FEED_DEADLINE && process.try_wait().expect("a child").is_none() {
-        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        if TcpStream::connect_timeout(&address, ATTEMPT).is_ok() {
             return Some(process);
         }
         #[allow(clippy::disallowed_methods, reason = "the test has nothing else to do")]

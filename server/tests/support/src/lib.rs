@@ -10,6 +10,7 @@ pub mod broker;
 pub mod certificates;
 pub mod feed;
 pub mod nats;
+pub mod network;
 pub mod tls_server;
 
 pub mod bystander;

@@ -2,24 +2,31 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command},
 };
 
 use tempfile::TempDir;
 
-use crate::daemon;
+use crate::{
+    daemon,
+    network::{Lan, Machine},
+};
 
-/// A server of NATS on a free port, which is killed when the test drops it.
+/// The ports of a server that has a machine of its own: for clients, and for the other servers.
+const PORTS: [u16; 2] = [4222, 6222];
+
+/// A server of NATS, which is killed when the test drops it.
 #[derive(Debug)]
 pub struct Nats {
-    /// The port on 127.0.0.1 where it listens.
-    pub port: u16,
+    /// Where it listens.
+    address: SocketAddr,
     /// Arguments that name the other servers of its cluster.
     routes: Vec<String>,
     folder: TempDir,
     process: Option<Child>,
+    machine: Option<Machine>,
 }
 
 impl Nats {
@@ -31,7 +38,8 @@ impl Nats {
     pub fn start() -> Self {
         let [nats] = Self::try_until_ports_are_free(|| {
             let [port] = free_ports();
-            Some([Self::try_new(port, Vec::new())?])
+            let address = (Ipv4Addr::LOCALHOST, port).into();
+            Some([Self::try_new(address, Vec::new(), None)?])
         });
         nats
     }
@@ -44,19 +52,31 @@ impl Nats {
     pub fn start_three() -> [Self; 3] {
         Self::try_until_ports_are_free(|| {
             let [a, b, c, d, e, f] = free_ports();
-            let routes = [d, e, f].map(|port| format!("nats://127.0.0.1:{port}"));
-            let one = |port: u16, route: &str| {
-                let own = ["--cluster_name", "test", "--cluster", route];
-                let others = ["--routes", &routes.join(",")];
-                let name = ["--name", &format!("n{port}")];
-                let all = own.iter().chain(&others).chain(&name);
-                Self::try_new(port, all.map(|text| (*text).to_owned()).collect())
+            let routes = [d, e, f].map(|port| (Ipv4Addr::LOCALHOST, port).into());
+            let one = |port: u16, index: usize| {
+                let address = (Ipv4Addr::LOCALHOST, port).into();
+                Self::try_new(address, cluster(index, &routes), None)
             };
-            Some([
-                one(a, &routes[0])?,
-                one(b, &routes[1])?,
-                one(c, &routes[2])?,
-            ])
+            Some([one(a, 0)?, one(b, 1)?, one(c, 2)?])
+        })
+    }
+
+    /// Starts three that keep streams together, each on a machine of its own.
+    ///
+    /// # Panics
+    ///
+    /// If one does not start.
+    pub fn start_three_on(machines: [Machine; 3]) -> [Self; 3] {
+        let [port, route] = PORTS;
+        let routes = machines
+            .each_ref()
+            .map(|one| one.listen(Lan::Routes, route));
+        let mut index = 0;
+        machines.map(|machine| {
+            let (address, more) = (machine.listen(Lan::Engine, port), cluster(index, &routes));
+            index += 1;
+            let started = Self::try_new(address, more, Some(machine));
+            started.expect("nats-server does not start on a machine of its own")
         })
     }
 
@@ -66,19 +86,29 @@ impl Nats {
         started.expect("nats-server does not start; is it installed?")
     }
 
-    fn try_new(port: u16, routes: Vec<String>) -> Option<Self> {
+    fn try_new(address: SocketAddr, routes: Vec<String>, machine: Option<Machine>) -> Option<Self> {
         let mut nats = Self {
-            port,
+            address,
             routes,
             folder: tempfile::tempdir().expect("a folder"),
             process: None,
+            machine,
         };
         nats.try_start_again().then_some(nats)
     }
 
     /// Its URL.
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{}", self.address)
+    }
+
+    /// Its machine.
+    ///
+    /// # Panics
+    ///
+    /// If it has none of its own.
+    pub fn machine(&self) -> &Machine {
+        self.machine.as_ref().expect("a machine of its own")
     }
 
     /// Starts it on the same port after [`Self::stop`], with what it has kept.
@@ -87,14 +117,22 @@ impl Nats {
     }
 
     fn try_start_again(&mut self) -> bool {
-        let mut command = Command::new("nats-server");
+        const PROGRAM: &str = "nats-server";
+        let mut command = match &self.machine {
+            Some(machine) => machine.within(Path::new(PROGRAM)),
+            None => Command::new(PROGRAM),
+        };
+        let (host, port) = (
+            self.address.ip().to_string(),
+            self.address.port().to_string(),
+        );
         command
-            .args(["--addr", "127.0.0.1", "--port", &self.port.to_string()])
+            .args(["--addr", &host, "--port", &port])
             .arg("--jetstream")
             .arg("--store_dir")
             .arg(self.store())
             .args(&self.routes);
-        self.process = daemon::start(&mut command, self.port);
+        self.process = daemon::start(&mut command, self.address);
         self.process.is_some()
     }
 
@@ -125,6 +163,28 @@ impl Drop for Nats {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The name of a server among three that keep streams together, by its index.
+pub fn name(index: usize) -> String {
+    format!("s{index}")
+}
+
+/// Arguments of one of the servers that have these addresses for each other.
+fn cluster(index: usize, routes: &[SocketAddr; 3]) -> Vec<String> {
+    let urls = routes.map(|address| format!("nats://{address}"));
+    let (name, own, all) = (name(index), urls[index].clone(), urls.join(","));
+    let arguments = [
+        "--cluster_name",
+        "test",
+        "--name",
+        &name,
+        "--cluster",
+        &own,
+        "--routes",
+        &all,
+    ];
+    arguments.map(str::to_owned).to_vec()
 }
 
 /// Different ports that are free now.

@@ -15,6 +15,7 @@ use tokio::{
 
 use crate::{
     boot::Boot,
+    network::Machine,
     raw::get,
     waiting::{soon, until},
 };
@@ -51,9 +52,12 @@ fn piped(mut command: Command, arguments: &[&str]) -> Command {
     command
 }
 
-/// Cargo names the program for the tests of its package. A test that is run by hand finds it in the
-/// folder above its own.
+/// `TICKCAST_SERVER` names another build of the program. Cargo names its own for the tests of its
+/// package. A test that is run by hand finds it in the folder above its own.
 fn executable() -> PathBuf {
+    if let Some(other) = env::var_os("TICKCAST_SERVER") {
+        return other.into();
+    }
     let named = env::var_os("CARGO_BIN_EXE_tickcast-server").map(PathBuf::from);
     named.unwrap_or_else(|| {
         let test = env::current_exe().expect("a test has a path");
@@ -89,6 +93,13 @@ impl Program {
     pub async fn start_in(boot: &Boot, address: &str, arguments: &[&str]) -> Self {
         let arguments = [&["--listen", address], arguments].concat();
         Self::listening(piped(boot.within(&executable()), &arguments)).await
+    }
+
+    /// Starts it on a machine of its own at an address, and waits until it listens.
+    pub async fn start_on(machine: &Machine, address: &str, arguments: &[&str]) -> Self {
+        let arguments = [&["--listen", address], arguments].concat();
+        let command = Command::from(machine.within(&executable()));
+        Self::listening(piped(command, &arguments)).await
     }
 
     async fn listening(mut command: Command) -> Self {

@@ -1,0 +1,145 @@
+//! Some nodes that share the stream of some servers of NATS.
+
+use tickcast_server_testkit::{
+    Program,
+    nats::Nats,
+    network::{Lan, Machine},
+    raw::get,
+    until,
+};
+
+use crate::data_kills::ledger::lineage_if_any;
+
+/// The port of a node that has a machine of its own.
+const PORT: u16 = 7400;
+
+/// The nodes. Their servers of NATS must outlive them.
+pub(crate) struct Cluster {
+    /// The nodes that run, by their indices.
+    pub(crate) nodes: Vec<Option<Program>>,
+    /// Where each listens.
+    pub(crate) addresses: Vec<String>,
+    /// The machines of the nodes, if they have their own.
+    pub(crate) machines: Vec<Machine>,
+    engine: Vec<String>,
+    feed: &'static str,
+    more: Vec<String>,
+}
+
+impl Cluster {
+    pub(crate) async fn start(nats: &[Nats], nodes: usize, feed: &'static str) -> Self {
+        Self::start_with(nats, nodes, feed, &[]).await
+    }
+
+    pub(crate) async fn start_with(
+        nats: &[Nats],
+        nodes: usize,
+        feed: &'static str,
+        more: &[&str],
+    ) -> Self {
+        let mut cluster = Self::new(nats, Vec::new(), feed, more);
+        for index in 0..nodes {
+            let node = cluster.node("127.0.0.1:0", index).await;
+            cluster.addresses.push(node.address.to_string());
+            cluster.nodes.push(Some(node));
+        }
+        cluster
+    }
+
+    /// One node on each machine.
+    pub(crate) async fn start_on(
+        machines: Vec<Machine>,
+        nats: &[Nats],
+        feed: &'static str,
+        more: &[&str],
+    ) -> Self {
+        let addresses = machines.iter().map(|one| one.listen(Lan::Clients, PORT));
+        let addresses: Vec<_> = addresses.map(|address| address.to_string()).collect();
+        let mut cluster = Self::new(nats, machines, feed, more);
+        for (index, address) in addresses.iter().enumerate() {
+            let node = cluster.node(address, index).await;
+            cluster.nodes.push(Some(node));
+        }
+        cluster.addresses = addresses;
+        cluster
+    }
+
+    fn new(nats: &[Nats], machines: Vec<Machine>, feed: &'static str, more: &[&str]) -> Self {
+        Self {
+            nodes: Vec::new(),
+            addresses: Vec::new(),
+            machines,
+            engine: nats.iter().map(Nats::url).collect(),
+            feed,
+            more: more.iter().map(|text| (*text).to_owned()).collect(),
+        }
+    }
+
+    /// Starts another node at an address, or the one with this index again.
+    pub(crate) async fn node(&self, address: &str, index: usize) -> Program {
+        let (name, replicas) = (name(index), self.engine.len().to_string());
+        let mut arguments = vec![
+            "--feed",
+            self.feed,
+            "--shards",
+            "1",
+            "--drain",
+            "0",
+            "--cluster-replicas",
+            &replicas,
+            "--cluster-node",
+            &name,
+        ];
+        arguments.extend(self.more.iter().map(String::as_str));
+        let servers = self.engine.iter();
+        arguments.extend(servers.flat_map(|url| ["--cluster-servers", url]));
+        match self.machines.get(index) {
+            Some(machine) => Program::start_on(machine, address, &arguments).await,
+            None => Program::start_at(address, &arguments).await,
+        }
+    }
+
+    pub(crate) async fn kill(&mut self, index: usize) {
+        let node = self.nodes[index].take().expect("it runs");
+        node.kill().await;
+    }
+
+    pub(crate) async fn start_again(&mut self, index: usize) {
+        let address = self.addresses[index].clone();
+        self.nodes[index] = Some(self.node(&address, index).await);
+    }
+
+    pub(crate) fn running(&self) -> impl Iterator<Item = &Program> {
+        self.nodes.iter().flatten()
+    }
+
+    pub(crate) fn urls(&self) -> Vec<String> {
+        let urls = self.addresses.iter();
+        urls.map(|address| format!("ws://{address}/ws")).collect()
+    }
+
+    /// The sum over all nodes that run.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let mut sum = 0;
+        for node in self.running() {
+            sum += node.metric(name).await;
+        }
+        sum
+    }
+
+    pub(crate) async fn until_ready(&self) {
+        for node in self.running() {
+            // While it starts again, it does not listen.
+            until("it is ready", async || {
+                lineage_if_any(&node.url()).await.is_some()
+                    && get(node.metrics_address(), "/readyz").await.status == 200
+            })
+            .await;
+        }
+    }
+}
+
+/// The name of a node.
+pub(crate) fn name(index: usize) -> String {
+    format!("n{index}")
+}
