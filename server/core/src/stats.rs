@@ -116,7 +116,9 @@ pub struct ShardStats {
     pub log_reads: Number,
     /// Bytes of the updates in these parts.
     pub log_read_bytes: Number,
-    /// Memory of those that are kept.
+    /// Parts of the log that were read for candles and rows that memory does not have.
+    pub log_candle_reads: Number,
+    /// Memory of the parts that are kept.
     pub log_window_bytes: Number,
     /// Subscriptions that read the log now.
     pub log_readers: Number,

@@ -13,12 +13,16 @@
 //! * `syncer`: the thread that waits for the disk
 //! * `failing`: what is done while the log cannot be written
 //! * `thread`: the log's thread
+//! * `older`: the part of an answer about candles and rows that comes from the log
 //! * `reading`: the thread that reads the log for clients
+//! * `deepening`: answers about candles and rows, as far back as the log reaches
 //!
 //! The crate `tickcast-log` has the files and their format. This room knows the handoff and no
 //! shard, no feed and no socket.
 
+mod deepening;
 mod failing;
+mod older;
 mod opening;
 mod reading;
 mod syncer;

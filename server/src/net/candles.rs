@@ -120,6 +120,10 @@ impl Routes {
         while !excerpt.advance(SLICE_MAX_STEPS).1 {
             yield_now().await;
         }
+        // A client that has gone takes this task with it.
+        let Some(excerpt) = self.shard.deepen(&name, excerpt, None).await else {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "the server is ending");
+        };
         if let Some(audit) = &self.shard.audit {
             let what = ("candles", name.as_str());
             let (to, number) = (excerpt.position(), excerpt.len());

@@ -18,6 +18,7 @@
 //! | [`request`], [`gate`], `request_limits`, `refusal_log` | HTTP: which request is refused, counted and logged |
 //! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
 //! | `candles`, `questions` | `/v1/candles`, and questions about the past over HTTP |
+//! | `older_candles` | candles and rows that are in the log alone |
 //! | `history` | `/v1/history`: the updates of a topic in a range |
 //! | `publish` | `/v1/publish`: takes updates in |
 //! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
@@ -74,6 +75,7 @@ pub(crate) mod other_nodes;
 pub(crate) mod slow_clients;
 mod tickets;
 
+mod older_candles;
 mod outlet;
 mod pipe;
 mod publish;

@@ -23,7 +23,7 @@ use tickcast_protocol::{
     topic::Filter,
 };
 use tokio::{
-    sync::Notify,
+    sync::{Notify, Semaphore},
     task::{AbortHandle, spawn_local, yield_now},
 };
 
@@ -40,6 +40,10 @@ use crate::{
     data::{LogReads, Window},
     ingest::{Handoff, Ingest, NewStrips},
 };
+
+/// Answers about candles and rows for which the log is read at a time. The others wait, so that
+/// clients that catch up have the thread that reads for at least as long.
+const OLDER_READS_MAX: usize = 2;
 
 /// A shard, and the state that the tasks of its thread share.
 #[derive(Debug)]
@@ -61,6 +65,8 @@ pub(super) struct ShardHandle {
     wake: Arc<Notify>,
     sessions: RefCell<HashMap<ConnectionKey, Session>>,
     pub(super) questions: Questions,
+    /// Answers for which the log is read at a time.
+    pub(super) older_reads: Semaphore,
     /// Whether a task of the thread has panicked, so that the shard may be half changed.
     has_failed: Cell<bool>,
 }
@@ -137,6 +143,7 @@ impl ShardHandle {
             handoff,
             sessions: RefCell::default(),
             questions: Questions::default(),
+            older_reads: Semaphore::new(OLDER_READS_MAX),
             has_failed: Cell::new(false),
         })
     }
@@ -214,6 +221,7 @@ impl ShardHandle {
             let is_idle = new.strips.is_empty() && !shard.is_applying();
             shard.turn(&new.strips, now);
             self.questions.take(&mut new.answers);
+            self.deepen_some(shard, &mut new.answers);
             shard.answer_history(new.answers);
             let has_work = shard.work(now);
             let is_over = shard.is_round_over();

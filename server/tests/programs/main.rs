@@ -31,6 +31,7 @@ mod log_json;
 mod log_tools;
 mod memory;
 mod narrowed;
+mod older_candles;
 mod operators;
 mod promises;
 mod proxies;

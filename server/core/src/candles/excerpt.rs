@@ -9,6 +9,7 @@ use super::{
     outages::{self, Span},
     question::CandlesQuestion,
     row_sum::RowSum,
+    seam::{Older, Seam},
     sum::{Record, Sum},
     track::{Block, Track},
     trade_sum::TradeSum,
@@ -22,11 +23,16 @@ pub const CANDLES_ANSWER_MAX: usize = 1_024;
 /// intervals of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Excerpt {
-    interval: Interval,
+    pub(super) question: CandlesQuestion,
     position: Position,
     now: TimeNs,
-    outages: Box<[Span]>,
-    parts: Parts,
+    /// Of intervals that begin before this time, updates are missing.
+    pub(super) complete_from: TimeNs,
+    pub(super) outages: Box<[Span]>,
+    pub(super) parts: Parts,
+    /// Where what is kept begins.
+    pub(super) seam: Seam,
+    pub(super) older: Option<Box<Older>>,
 }
 
 /// The records of one topic.
@@ -42,7 +48,7 @@ pub(super) enum Parts {
 pub(super) struct Part<S> {
     /// The oldest first; those that are read are gone.
     blocks: Vec<Block>,
-    folding: Folding<S>,
+    pub(super) folding: Folding<S>,
     is_read: bool,
 }
 
@@ -58,23 +64,26 @@ pub enum Intervals {
 impl Excerpt {
     pub(super) fn new(
         question: &CandlesQuestion,
-        position: Position,
-        now: TimeNs,
-        outages: Box<[Span]>,
+        (position, now): (Position, TimeNs),
+        (complete_from, outages): (TimeNs, Box<[Span]>),
         parts: Parts,
+        seam: Seam,
     ) -> Self {
         Self {
-            interval: question.interval,
+            question: *question,
             position,
             now,
+            complete_from,
             outages,
             parts,
+            seam,
+            older: None,
         }
     }
 
     /// The length of the intervals.
     pub fn interval(&self) -> Interval {
-        self.interval
+        self.question.interval
     }
 
     /// Updates up to this position are counted.
@@ -175,11 +184,13 @@ impl Excerpt {
     }
 
     fn start_and_state<S>(&self, record: &Record<S>, is_inexact: bool) -> (TimeNs, CandleState) {
-        let nanos = self.interval.nanos();
+        let nanos = self.question.interval.nanos();
         let start = record.index.saturating_mul(nanos);
         let end = start.saturating_add(nanos);
-        let is_incomplete =
-            record.is_flawed || is_inexact || outages::is_hit(&self.outages, start, end);
+        let is_incomplete = record.is_flawed
+            || is_inexact
+            || start < self.complete_from
+            || outages::is_hit(&self.outages, start, end);
         let state = match is_incomplete {
             true => CandleState::Incomplete,
             false if end > self.now => CandleState::Open,
@@ -208,19 +219,14 @@ impl<S: Sum> Part<S> {
         unwritten: Vec<Record<S>>,
     ) -> Self {
         let (_, ratio) = levels::source(question.interval);
-        let nanos = question.interval.nanos();
-        // The first interval that begins at a time or after it.
-        let first_at =
-            |time: TimeNs| time.div_euclid(nanos) + i64::from(time.rem_euclid(nanos) > 0);
-        let from = question.from_ns.map_or(i64::MIN / ratio, first_at);
-        let before = question.before_ns.map_or(i64::MAX / ratio, first_at);
+        let wanted = question.wanted(ratio);
         let limit = question.limit.min(CANDLES_ANSWER_MAX);
         // One record more than the intervals need, which tells that there are older ones.
         let needed = limit as u32 * ratio as u32 + 1;
-        let (blocks, is_cut) = track.blocks(from * ratio, before * ratio, needed);
-        let mut folding = Folding::new(ratio, from..before, limit, is_cut);
+        let (blocks, is_cut) = track.blocks(wanted.start * ratio, wanted.end * ratio, needed);
+        let mut folding = Folding::new(ratio, wanted, limit, is_cut);
         folding.forgotten_before(track.forgotten_before);
-        folding.add(unwritten);
+        folding.add(unwritten.into_iter());
         let is_read = false;
         Self {
             blocks,
@@ -229,7 +235,7 @@ impl<S: Sum> Part<S> {
         }
     }
 
-    fn advance(&mut self, records: usize) -> (usize, bool) {
+    pub(super) fn advance(&mut self, records: usize) -> (usize, bool) {
         let mut read = 0;
         if self.is_read {
             return (read, true);
@@ -242,7 +248,8 @@ impl<S: Sum> Part<S> {
                 break;
             };
             read += block.records as usize;
-            self.folding.add(block.records().collect());
+            let records: Vec<_> = block.records().collect();
+            self.folding.add(records.into_iter());
         }
         self.blocks = Vec::new();
         self.folding.finish();

@@ -20,6 +20,8 @@ pub(super) struct Folding<S> {
     /// The intervals so far, oldest first. The oldest one may not be complete.
     made: VecDeque<Record<S>>,
     has_more: bool,
+    /// Whether the oldest one is flawed only because records may have been forgotten.
+    has_forgotten: bool,
 }
 
 impl<S: Sum> Folding<S> {
@@ -32,6 +34,7 @@ impl<S: Sum> Folding<S> {
             forgotten_before: i64::MIN,
             made: VecDeque::new(),
             has_more: false,
+            has_forgotten: false,
         }
     }
 
@@ -41,8 +44,8 @@ impl<S: Sum> Folding<S> {
     }
 
     /// Adds records that are older than those before, oldest first.
-    pub(super) fn add(&mut self, records: Vec<Record<S>>) {
-        for record in records.into_iter().rev() {
+    pub(super) fn add(&mut self, records: impl DoubleEndedIterator<Item = Record<S>>) {
+        for record in records.rev() {
             let mut record = record.widened(self.ratio);
             if !self.wanted.contains(&record.index) {
                 continue;
@@ -76,8 +79,40 @@ impl<S: Sum> Folding<S> {
         } else if let Some(oldest) = self.made.front_mut()
             && oldest.index.saturating_mul(self.ratio) < self.forgotten_before
         {
+            self.has_forgotten = !oldest.is_flawed;
             oldest.is_flawed = true;
         }
+    }
+
+    /// Whether all records are added, also those that were left out. Known once it is finished.
+    pub(super) fn is_exhausted(&self) -> bool {
+        !self.is_cut && !self.has_more
+    }
+
+    /// Goes on after [`finish`](Self::finish) with older records, which are all there now.
+    pub(super) fn go_on(&mut self) {
+        self.forgotten_before = i64::MIN;
+        if let Some(oldest) = self.made.front_mut().filter(|_| self.has_forgotten) {
+            oldest.is_flawed = false;
+        }
+        self.has_forgotten = false;
+    }
+
+    /// Leaves the older records out, of which `added` intervals are made: the oldest one may lack
+    /// some.
+    pub(super) fn stop(&mut self, added: usize) {
+        match added {
+            0 | 1 => {
+                if let Some(oldest) = self.made.front_mut() {
+                    oldest.is_flawed = true;
+                }
+            }
+            _ => {
+                self.made.pop_front();
+            }
+        }
+        // A client goes on before the oldest interval.
+        self.has_more = !self.made.is_empty();
     }
 
     pub(super) fn has_more(&self) -> bool {
@@ -107,7 +142,7 @@ mod tests {
             sum: RowSum::of(0.0),
             is_flawed: false,
         };
-        folding.add(records.map(record).collect());
+        folding.add(records.map(record));
         folding
     }
 

@@ -13,6 +13,8 @@
 //! The files in reading order:
 //!
 //! * `levels`: which intervals are stored
+//! * `clock`: a clock that is set back
+//! * `sample`: what an update adds
 //! * `sum`, `trade_sum`, `row_sum`: what is kept of the updates of an interval
 //! * `packed`: numbers in few bytes
 //! * `track`: the records of one topic and level, in blocks
@@ -20,15 +22,20 @@
 //! * `outages`: when updates are missing
 //! * `store`: all topics, within a bound on memory
 //! * `question`, `excerpt`, `folding`: a question and its answer
+//! * `seam`, `older`: what an answer gets from a log on disk, where memory does not reach
 
+mod clock;
 mod excerpt;
 mod folding;
 mod levels;
+mod older;
 mod outages;
 mod packed;
 mod pyramid;
 mod question;
 mod row_sum;
+mod sample;
+mod seam;
 mod store;
 mod sum;
 mod track;
@@ -37,6 +44,8 @@ mod trade_sum;
 #[cfg(test)]
 mod tests;
 
+pub use clock::CLOCK_BACK_MAX;
 pub use excerpt::{CANDLES_ANSWER_MAX, Excerpt, Intervals};
 pub use question::CandlesQuestion;
-pub use store::{CLOCK_BACK_MAX, LongHistory, LongHistorySettings};
+pub use seam::{OlderProgress, OlderRange};
+pub use store::{LongHistory, LongHistorySettings};

@@ -20,6 +20,8 @@ pub(super) type Span = (TimeNs, TimeNs);
 /// When updates of each feed are missing.
 #[derive(Debug, Default)]
 pub(super) struct Outages {
+    /// When the server started: nothing before is known.
+    started: Option<TimeNs>,
     /// Those of every topic.
     of_all: Spans,
     /// Indexed by feed.
@@ -83,7 +85,7 @@ impl Outages {
 
     /// The server has started: nothing before is known.
     pub(super) fn started(&mut self, now: TimeNs) {
-        self.of_all.push(TimeNs::MIN, now);
+        self.started = Some(now);
     }
 
     /// The server has started with what was restored, up to a time.
@@ -94,6 +96,7 @@ impl Outages {
 
     /// The clock was set back to this time.
     pub(super) fn set_back(&mut self, now: TimeNs) {
+        self.started = self.started.map(|started| started.min(now));
         self.of_all.set_back(now);
         for feed in &mut self.feeds {
             feed.spans.set_back(now);
@@ -152,17 +155,26 @@ impl Outages {
         let is_in_set = |(feed, _): &(usize, &FeedOutages)| set & 1 << (*feed).min(63) != 0;
         let feeds = self.feeds.iter().enumerate().filter(is_in_set);
         let spans = feeds.map(|(_, feed)| &feed.spans).chain([&self.of_all]);
-        let mut all: Vec<Span> = spans.flat_map(|spans| spans.0.iter().copied()).collect();
-        all.sort_unstable();
-        all.dedup_by(|later, earlier| {
-            let meet = later.0 <= earlier.1;
-            if meet {
-                earlier.1 = earlier.1.max(later.1);
-            }
-            meet
-        });
-        all.into()
+        joined(spans.flat_map(|spans| spans.0.iter().copied()).collect())
     }
+
+    /// Nothing before this time is known.
+    pub(super) fn started_at(&self) -> TimeNs {
+        self.started.unwrap_or(TimeNs::MIN)
+    }
+}
+
+/// Spans in ascending order, where those that meet have become one.
+pub(super) fn joined(mut spans: Vec<Span>) -> Box<[Span]> {
+    spans.sort_unstable();
+    spans.dedup_by(|later, earlier| {
+        let meet = later.0 <= earlier.1;
+        if meet {
+            earlier.1 = earlier.1.max(later.1);
+        }
+        meet
+    });
+    spans.into()
 }
 
 /// Whether updates are missing in an interval.
@@ -223,7 +235,12 @@ mod tests {
         outages.lost(1, 50, 50);
         outages.lost(1, 51, 54);
         let set = Outages::set(Some(0)) | Outages::set(Some(1));
-        let after_start = |set| outages.of(set)[1..].to_vec();
+        let after_start = |set| {
+            let spans = outages.of(set).into_vec().into_iter();
+            spans
+                .filter(|span| span.0 > TimeNs::MIN)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(after_start(set), [(10, 20), (50, 55)]);
         assert_eq!(after_start(Outages::set(Some(40))), [(40, 41)]);
         assert_eq!(after_start(Outages::set(None)), []);

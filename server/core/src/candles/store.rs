@@ -5,7 +5,7 @@
 //! a topic costs whatever it holds takes half of the bound at most: topics beyond that have no
 //! candles, and their updates are counted.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
 use tickcast_protocol::{
     message::{Position, Quality, TimeNs, TopicId},
@@ -13,23 +13,20 @@ use tickcast_protocol::{
 };
 
 use super::{
+    clock::CLOCK_BACK_MAX,
     excerpt::{Excerpt, Part, Parts},
     levels::{self, LEVELS, SHARES},
     outages::{FeedSet, Outages},
     pyramid::Pyramid,
     question::CandlesQuestion,
     row_sum::RowSum,
+    sample::Sample,
+    seam::Seam,
     sum::Sum,
     track::Change,
-    trade_sum::{TradeSample, TradeSum},
+    trade_sum::TradeSum,
 };
 use crate::{feed_id::FeedId, growth::Pages};
-
-/// How far the clock may be set back without consequences for what is kept: until it has caught up,
-/// updates count into the last second, which is marked. If it is set back further, the intervals
-/// after it are forgotten, because they were in the future: otherwise a clock that was wrong by a
-/// year would stop all candles for a year.
-pub const CLOCK_BACK_MAX: Duration = Duration::from_mins(1);
 
 /// How much long history is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,6 +39,8 @@ pub struct LongHistorySettings {
 #[derive(Debug, Default)]
 pub struct LongHistory {
     max_bytes: usize,
+    /// The position of the first update that was pushed.
+    begins: Position,
     /// The latest time so far; `None` before the first one.
     clock: Option<TimeNs>,
     outages: Outages,
@@ -100,33 +99,6 @@ impl AnyPyramid {
     }
 }
 
-/// What an update adds.
-#[derive(Debug, Clone, Copy)]
-enum Sample {
-    Trade(TradeSample),
-    Number(f64),
-}
-
-impl Sample {
-    fn of(value: &Value, quality: Quality) -> Option<Self> {
-        // A retained value has come before or is of unknown age. Those of the past would change
-        // intervals that are over.
-        if !matches!(quality, Quality::Live | Quality::Stale) {
-            return None;
-        }
-        match value {
-            Value::Trade(trade) => Some(Self::Trade(TradeSample {
-                price: trade.price,
-                size: trade.size,
-            })),
-            value => value
-                .as_f64()
-                .filter(|number| number.is_finite())
-                .map(Self::Number),
-        }
-    }
-}
-
 impl LongHistory {
     /// An empty one.
     pub fn new(settings: LongHistorySettings) -> Self {
@@ -139,6 +111,14 @@ impl LongHistory {
     /// Whether any is kept.
     pub fn is_kept(&self) -> bool {
         self.max_bytes > 0
+    }
+
+    /// Tells the position of the first update that is pushed: a log on disk may have earlier ones.
+    /// Only the first call counts, and none after a push.
+    pub fn begins_at(&mut self, position: Position) {
+        if self.begins == 0 && self.clock.is_none() {
+            self.begins = position;
+        }
     }
 
     /// Adds the next update of a topic, which came in at a time.
@@ -329,8 +309,23 @@ impl LongHistory {
             AnyPyramid::Trades(trades) => Parts::Trades(part(trades, question)),
             AnyPyramid::Rows(rows) => Parts::Rows(part(rows, question)),
         });
-        let outages = past.map(|past| self.outages.of(past.feeds));
-        Excerpt::new(question, position, now, outages.unwrap_or_default(), parts)
+        let outages = past.map_or_else(Default::default, |past| self.outages.of(past.feeds));
+        let started = self.outages.started_at();
+        let forgotten_to = past.map(|past| {
+            let (level, _) = levels::source(question.interval);
+            let index = either!(&past.pyramid, pyramid => pyramid.track(level).forgotten_before);
+            index.saturating_mul(levels::nanos(level))
+        });
+        let seam = match forgotten_to {
+            Some(time) if time > started => Seam::Time(time),
+            // Without memory for it, nothing is known.
+            None if self.is_full => Seam::Nothing,
+            _ if self.begins <= 1 => Seam::Whole,
+            None => Seam::Nothing,
+            Some(_) => Seam::Position(self.begins, started),
+        };
+        let outages = (started, outages);
+        Excerpt::new(question, (position, now), outages, parts, seam)
     }
 
     /// Approximate cost, in bytes.

@@ -116,6 +116,7 @@ impl Sequencer {
     /// [`restore`](Self::restore), for the updates that are left, in their order.
     pub fn remember(&mut self, update: &Update<TopicId>, bincode: &[u8]) {
         self.history.push(update.topic, update.position, bincode);
+        self.long_history.begins_at(update.position);
         let Update { value, quality, .. } = update;
         self.long_history
             .push(update.topic, None, value, *quality, update.ingest_time_ns);
@@ -130,6 +131,7 @@ impl Sequencer {
             self.facts.restore(&topic.info);
             self.liveness.restore(topic, now);
         }
+        self.long_history.begins_at(restored.next);
         self.long_history.restarted(now.wall_ns);
         self.open = StripBuilder::new(restored.next);
     }

@@ -43,6 +43,11 @@ impl<S: Socket> Shard<S> {
         self.ask(key, id, question, now)
     }
 
+    /// Counts a part of a log that was read for an answer.
+    pub fn count_candle_read(&mut self) {
+        self.stats.log_candle_reads.add(1);
+    }
+
     fn candles_question(
         &self,
         key: ConnectionKey,

@@ -2,13 +2,14 @@
 
 mod examples;
 mod model;
+mod older;
 
 use tickcast_protocol::{
     message::{Candle, CandleState, Interval, Quality, Row, TimeNs, TopicId},
     value::{Trade, Value},
 };
 
-use super::{CandlesQuestion, Intervals, LongHistory, LongHistorySettings};
+use super::{CandlesQuestion, Excerpt, Intervals, LongHistory, LongHistorySettings};
 
 const SECOND: TimeNs = 1_000_000_000;
 
@@ -73,6 +74,17 @@ fn pages(
     limit: usize,
     now: TimeNs,
 ) -> Vec<Found> {
+    pages_of(interval, limit, |question| {
+        ask(history, topic, question, now)
+    })
+}
+
+/// All intervals that there are answers for, asked for in pages.
+fn pages_of(
+    interval: Interval,
+    limit: usize,
+    mut ask: impl FnMut(&CandlesQuestion) -> (Vec<Found>, bool),
+) -> Vec<Found> {
     let mut all = Vec::new();
     let mut before_ns = None;
     loop {
@@ -82,7 +94,7 @@ fn pages(
             from_ns: None,
             before_ns,
         };
-        let (page, more) = ask(history, topic, &question, now);
+        let (page, more) = ask(&question);
         assert!(page.len() <= limit);
         assert!(page.is_sorted_by(|one, other| one.start() < other.start()));
         if more {
@@ -109,11 +121,14 @@ fn ask(
     let mut excerpt = history.excerpt(Some(topic), question, 0, now);
     while !excerpt.advance(100).1 {}
     assert_eq!(excerpt.advance(100), (0, true), "nothing is read twice");
-    let found = match excerpt.intervals(0..excerpt.len()) {
+    (found(&excerpt), excerpt.has_more())
+}
+
+fn found(excerpt: &Excerpt) -> Vec<Found> {
+    match excerpt.intervals(0..excerpt.len()) {
         Intervals::Candles(candles) => candles.into_iter().map(Found::Candle).collect(),
         Intervals::Rows(rows) => rows.into_iter().map(Found::Row).collect(),
-    };
-    (found, excerpt.has_more())
+    }
 }
 
 fn trade(price: &str, size: &str) -> Value {

@@ -228,7 +228,7 @@ fn exact_sum(decimals: impl Iterator<Item = Decimal>) -> Option<Decimal> {
 
 /// What happens in a random history.
 #[derive(Debug, Clone)]
-enum Event {
+pub(super) enum Event {
     Update(TopicId, Option<FeedId>, Value, Quality),
     Down(FeedId),
     Lost(FeedId),
@@ -272,7 +272,7 @@ fn no_trade() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn event() -> impl Strategy<Value = Event> {
+pub(super) fn event() -> impl Strategy<Value = Event> {
     let quality = prop_oneof![
         8 => Just(Quality::Live),
         1 => Just(Quality::Stale),
@@ -297,7 +297,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 /// How long after the event before it an event comes: within a second, or days later.
-fn pause() -> impl Strategy<Value = TimeNs> {
+pub(super) fn pause() -> impl Strategy<Value = TimeNs> {
     prop_oneof![
         6 => 0..SECOND,
         3 => (0..10i64).prop_map(|half| half * SECOND / 2),

@@ -3,15 +3,18 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tickcast_core::{
+    candles::Excerpt,
     shard::{LOG_WINDOW_BYTES, LogBegin},
     tape::Strip,
 };
 use tickcast_log::{Entry, Folder, Limits, Order, Question, Reader};
-use tickcast_protocol::{codec, message::Position};
+use tickcast_protocol::{codec, message::Position, topic::Topic};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
+
+use super::older;
 
 /// Parts that wait to be read, at most. Each answer waits for one part at a time, and waits longer
 /// when the queue is full.
@@ -78,6 +81,21 @@ enum Read {
         until: Position,
         answer: oneshot::Sender<Result<Window, String>>,
     },
+    /// A part of the intervals that memory has forgotten.
+    Candles {
+        topic: Topic,
+        excerpt: Box<Excerpt>,
+        after: Option<Position>,
+        answer: oneshot::Sender<Result<OlderPart, String>>,
+    },
+}
+
+/// A part of the intervals that memory has forgotten.
+#[derive(Debug)]
+pub(super) struct OlderPart {
+    pub(super) excerpt: Box<Excerpt>,
+    /// Where the next part begins; `None` at the end, or if the log cannot be read.
+    pub(super) next: Option<Position>,
 }
 
 impl LogReads {
@@ -101,6 +119,25 @@ impl LogReads {
         let ending = || "the server is ending".to_owned();
         self.0.send(read).await.map_err(|_| ending())?;
         part.await.unwrap_or_else(|_| Err(ending()))
+    }
+
+    /// Adds a part of the log to an answer, from where the part before has ended. `None` if the
+    /// server is ending.
+    pub(super) async fn candles(
+        &self,
+        topic: &Topic,
+        excerpt: Box<Excerpt>,
+        after: Option<Position>,
+    ) -> Option<OlderPart> {
+        let (answer, part) = oneshot::channel();
+        let read = Read::Candles {
+            topic: topic.clone(),
+            excerpt,
+            after,
+            answer,
+        };
+        self.0.send(read).await.ok()?;
+        part.await.ok()?.ok()
     }
 
     /// Reads about [`LOG_WINDOW_BYTES`] of strips, of which the first one has the update at `from`,
@@ -168,6 +205,12 @@ impl ReadingThread {
                     until,
                     answer,
                 } => self.answer(answer, |thread| thread.window(from, until)),
+                Read::Candles {
+                    topic,
+                    excerpt,
+                    after,
+                    answer,
+                } => self.answer(answer, |thread| Ok(thread.candles(topic, excerpt, after))),
             }
         }
         Ok(())
@@ -221,6 +264,25 @@ impl ReadingThread {
             seqs: begin.seqs,
         });
         Ok(Window { strips, begin })
+    }
+
+    /// Adds a part of the log to an answer. Without the log it ends with what it has.
+    fn candles(
+        &mut self,
+        topic: Topic,
+        mut excerpt: Box<Excerpt>,
+        after: Option<Position>,
+    ) -> OlderPart {
+        let result = self.reader().and_then(|reader| {
+            let result = older::read(reader, topic, &mut excerpt, after, PART_BYTES);
+            result.map_err(failed)
+        });
+        let next = result.unwrap_or_else(|reason| {
+            tracing::error!(path = %self.path.display(), reason, "cannot read the log");
+            excerpt.end_older(None);
+            None
+        });
+        OlderPart { excerpt, next }
     }
 
     fn part(
@@ -279,198 +341,4 @@ fn is_readable(strip: &Strip) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{path::Path, sync::Arc};
-
-    use tickcast_core::tape::StripBuilder;
-    use tickcast_log::{Log, LogSettings, Opening, Range, Wanted};
-    use tickcast_protocol::{
-        message::{Epoch, Quality, TopicInfo, Update},
-        topic::{Filter, Topic},
-        value::Value,
-    };
-
-    use super::*;
-
-    /// Ten updates, each of a second.
-    fn write_log(path: &Path) {
-        open_log(path, LogSettings::default())
-            .write(&[strip(1, 10)], 0)
-            .unwrap();
-    }
-
-    fn open_log(path: &Path, settings: LogSettings) -> Log<Folder> {
-        let opening = Opening {
-            boot_id: [1; 16],
-            begins_epoch: false,
-            new_epoch: Epoch(7),
-            now_ns: 0,
-        };
-        let folder = Folder::lock(path).unwrap();
-        Log::open(folder, settings, opening).unwrap().0
-    }
-
-    fn strip(first: Position, count: u64) -> Arc<Strip> {
-        let mut builder = StripBuilder::new(first);
-        if first == 1 {
-            builder.introduce(TopicInfo::new(0, Topic::new("a").unwrap()));
-        }
-        for position in first..first + count {
-            builder.push(&Update {
-                topic: 0,
-                position,
-                seq: position,
-                source_time_ns: None,
-                ingest_time_ns: position as i64 * 1_000_000_000,
-                quality: Quality::Live,
-                value: Value::Reading(1.0),
-            });
-        }
-        Arc::new(builder.build())
-    }
-
-    #[tokio::test]
-    async fn what_was_delivered_and_is_not_in_the_log_is_told_as_missing() {
-        let folder = tempfile::tempdir().unwrap();
-        write_log(folder.path());
-        let (thread, reads) = ReadingThread::new(folder.path().to_owned());
-        let asking = async {
-            let ask = async |order, to_ns, after| {
-                let question = Question {
-                    wanted: Wanted::Filters(vec![Filter::all()]),
-                    range: Range {
-                        to: 15,
-                        to_ns,
-                        ..Range::ALL
-                    },
-                    order,
-                };
-                let part = reads.part(&question, after, 100).await.unwrap();
-                assert_eq!((part.next, part.first), (None, 1));
-                let lines = part.told.iter().map(|told| match told {
-                    Told::Update(position, _) => (*position, *position),
-                    Told::Missing(first, last) => (*first, *last),
-                });
-                lines.collect::<Vec<_>>()
-            };
-            let oldest = ask(Order::OldestFirst, i64::MAX, Some(8)).await;
-            assert_eq!(oldest, [(9, 9), (10, 10), (11, 15)]);
-            let newest = ask(Order::NewestFirst, i64::MAX, None).await;
-            assert_eq!(newest[..2], [(11, 15), (10, 10)]);
-            assert_eq!(ask(Order::NewestFirst, i64::MAX, Some(2)).await, [(1, 1)]);
-            // What is missing came later than was asked for.
-            let early = ask(Order::OldestFirst, 3_000_000_000, None).await;
-            assert_eq!(early, [(1, 1), (2, 2)]);
-            drop(reads);
-        };
-        let (result, ()) = tokio::join!(thread.run(), asking);
-        result.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_log_that_cannot_be_read_is_an_error_of_the_answer_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        let (thread, reads) = ReadingThread::new(path.clone());
-        let question = Question {
-            wanted: Wanted::Filters(vec![Filter::all()]),
-            range: Range {
-                to: 10,
-                ..Range::ALL
-            },
-            order: Order::OldestFirst,
-        };
-        let asking = async {
-            let error = reads.part(&question, None, 100).await.unwrap_err();
-            assert!(error.contains("the log cannot be read"), "{error}");
-            write_log(&path);
-            let part = reads.part(&question, None, 100).await.unwrap();
-            assert_eq!(part.told.len(), 10);
-            drop(reads);
-        };
-        let (result, ()) = tokio::join!(thread.run(), asking);
-        result.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_window_has_what_follows_a_position_up_to_the_tape() {
-        let folder = tempfile::tempdir().unwrap();
-        write_log(folder.path());
-        let (thread, reads) = ReadingThread::new(folder.path().to_owned());
-        let asking = async {
-            let ask = async |from, until| {
-                let window = reads.window(from, until).await;
-                assert_eq!(window.begin, None);
-                let ends = window
-                    .strips
-                    .iter()
-                    .map(|strip| (strip.first(), strip.end()));
-                ends.collect::<Vec<_>>()
-            };
-            assert_eq!(ask(1, 3).await, [(1, 11)]);
-            assert_eq!(ask(10, 10).await, [(1, 11)]);
-            // The log ends before it.
-            assert_eq!(ask(11, 20).await, []);
-            // What is needed is before the strips.
-            assert_eq!(ask(5, 0).await, []);
-            drop(reads);
-        };
-        let (result, ()) = tokio::join!(thread.run(), asking);
-        result.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_window_that_the_log_lacks_says_where_the_log_goes_on_before_the_tape() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = LogSettings {
-            segment_bytes: 4_096,
-            ..LogSettings::default()
-        };
-        let mut log = open_log(folder.path(), settings);
-        while log.segments().len() < 3 {
-            log.write(&[strip(log.next(), 10)], 0).unwrap();
-        }
-        let segments: Vec<_> = log.segments().cloned().collect();
-        for removed in &segments[..2] {
-            let name = format!("{:010}.seg", removed.number);
-            std::fs::remove_file(folder.path().join(name)).unwrap();
-        }
-        let (thread, reads) = ReadingThread::new(folder.path().to_owned());
-        let asking = async {
-            let first = segments[2].first;
-            let window = reads.window(1, first).await;
-            let begin = LogBegin {
-                position: first,
-                seqs: vec![first - 1],
-            };
-            assert_eq!((window.strips.len(), window.begin), (0, Some(begin)));
-            // The tape begins before it.
-            assert_eq!(reads.window(1, first - 1).await.begin, None);
-            let window = reads.window(first, first).await;
-            assert_eq!((window.strips.len(), window.begin), (1, None));
-            drop(reads);
-        };
-        let (result, ()) = tokio::join!(thread.run(), asking);
-        result.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_window_of_a_log_that_cannot_be_read_is_empty() {
-        let folder = tempfile::tempdir().unwrap();
-        let (thread, reads) = ReadingThread::new(folder.path().join("log"));
-        let asking = async {
-            assert!(reads.window(1, 10).await.strips.is_empty());
-            drop(reads);
-        };
-        let (result, ()) = tokio::join!(thread.run(), asking);
-        result.unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_window_that_is_never_read_is_empty_after_a_time() {
-        let (_thread, reads) = ReadingThread::new(PathBuf::new());
-        let start = tokio::time::Instant::now();
-        assert!(reads.window(1, 10).await.strips.is_empty());
-        assert_eq!(start.elapsed(), WINDOW_TIMEOUT);
-    }
-}
+mod tests;
