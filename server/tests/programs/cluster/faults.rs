@@ -3,6 +3,8 @@
 //! quiet, what all subscribers got from all nodes is compared, each update with its position and
 //! times.
 
+#![allow(clippy::print_stdout, reason = "a run of half an hour is watched")]
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -82,7 +84,7 @@ enum EngineFault {
     /// The network between a server and the two others is cut.
     RoutesCut,
     /// So is the one between it and the nodes.
-    CutOff,
+    ServerCutOff,
 }
 
 const NODE_FAULTS: [NodeFault; 5] = [
@@ -96,7 +98,7 @@ const NODE_FAULTS: [NodeFault; 5] = [
 const ENGINE_FAULTS: [EngineFault; 3] = [
     EngineFault::LeaderKilled,
     EngineFault::RoutesCut,
-    EngineFault::CutOff,
+    EngineFault::ServerCutOff,
 ];
 
 /// The servers of NATS, and a client that asks which of them leads.
@@ -154,7 +156,7 @@ impl Engine {
                 sleep(for_at_most(away_max_ms, random)).await;
                 server.machine().join(Lan::Routes);
             }
-            EngineFault::CutOff => {
+            EngineFault::ServerCutOff => {
                 for lan in [Lan::Routes, Lan::Engine] {
                     server.machine().cut(lan);
                 }
