@@ -181,6 +181,13 @@ impl Engine {
         Ok((messages, pending))
     }
 
+    /// Connects again, to any of the servers.
+    pub(super) async fn reconnect(&self) {
+        if let Err(error) = self.client.force_reconnect().await {
+            tracing::debug!(%error, "the connection to NATS has ended");
+        }
+    }
+
     /// What publishes messages, and the subject of the stream.
     pub(super) fn writer(&self) -> (Client, String) {
         (self.client.clone(), self.subject.clone())

@@ -45,18 +45,15 @@ async fn carry_out(
     shards: &[mpsc::Sender<Question>],
     order: Order,
 ) -> Result<usize, String> {
+    if let Order::Kick(query) = &order {
+        return affected(shards, Command::Kick(target(query)?)).await;
+    }
     // The revocations are written to a file.
-    let change = move |change: Box<dyn FnOnce(&Auth) -> Result<bool, String> + Send>| {
-        spawn_blocking(move || auth.map_or(Ok(false), |auth| change(&auth)))
-    };
-    let changing = match order {
-        Order::Kick(query) => {
-            let target = target(&query)?;
-            return affected(shards, Command::Kick(target)).await;
-        }
-        Order::Revoke(revoked) => change(Box::new(|auth| auth.revoke(revoked))),
-        Order::Restore(revoked) => change(Box::new(move |auth| auth.lift(&revoked))),
-    };
+    let changing = spawn_blocking(move || match (auth, order) {
+        (Some(auth), Order::Revoke(revoked)) => auth.revoke(revoked),
+        (Some(auth), Order::Restore(revoked)) => auth.lift(&revoked),
+        (_, Order::Kick(_)) | (None, _) => Ok(false),
+    });
     changing.await.map_err(|error| error.to_string())??;
     affected(shards, Command::Review).await
 }

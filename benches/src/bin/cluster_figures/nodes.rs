@@ -54,7 +54,7 @@ impl Cluster {
     }
 
     pub(crate) fn urls(&self) -> impl Iterator<Item = String> {
-        self.nodes.iter().map(|node| url(node))
+        self.nodes.iter().map(url)
     }
 
     fn server(&self, index: usize) -> anyhow::Result<Program> {
