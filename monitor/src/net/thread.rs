@@ -38,9 +38,9 @@ pub struct ConnectionThread {
 }
 
 impl ConnectionThread {
-    /// Starts the thread that connects to `url`, or to one of several nodes of a cluster with commas
-    /// between them, subscribes to the newest values of `filters`, and
-    /// puts all events into `queue`. `tls` counts for `wss://`.
+    /// Starts the thread that connects to `url`, or to one of several nodes with commas between
+    /// them, subscribes to the newest values of `filters`, and puts all events into `queue`. `tls`
+    /// counts for `wss://`.
     pub fn start(
         url: &str,
         tls: TlsOptions,

@@ -33,6 +33,9 @@ registry! {
         PongTimeout = 4001, "pong timeout";
         /// The client's token has expired: connect again with a new one.
         TokenExpired = 4002, "token expired";
+        /// The client has more than this node of a cluster has read: connect to another node, or
+        /// again.
+        NodeBehind = 4003, "the node is behind the client";
         /// The client kept sending requests above the limit.
         RateLimit = 4500, "request rate limit";
         /// The client has not proved an identity in time, or its token was refused.

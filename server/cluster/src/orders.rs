@@ -1,7 +1,7 @@
 //! What operators order at one node, for all of them.
 //!
 //! An order is work like any other, so it counts once, and all nodes read it at the same place of
-//! the stream. A node that was away when somebody was revoked must know of it, so the last word on
+//! the stream. A node that was away when a token was revoked must know of it, so the last word on
 //! each identity and token is a part of what nodes share, and of their checkpoints.
 
 use std::collections::VecDeque;

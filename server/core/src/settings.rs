@@ -49,6 +49,8 @@ pub struct CoreSettings {
     pub permissions: Permissions,
     /// Limits of all connections of an address together.
     pub of_address: TotalLimits,
+    /// Whether other nodes have the same tape. A client may then come from one that is further.
+    pub is_node: bool,
 }
 
 /// Shortest and longest time between two calls of [`Shard::tick`](crate::shard::Shard::tick).
@@ -109,6 +111,7 @@ impl Default for CoreSettings {
             drain: Duration::from_secs(2),
             permissions: Permissions::default(),
             of_address: TotalLimits::default(),
+            is_node: false,
         }
     }
 }

@@ -24,8 +24,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(200);
 /// How often the stream is compared with what was read, in case it was replaced in silence.
 const COMPARE_EVERY: Duration = Duration::from_secs(5);
 
-/// Failures without a message between them after which another server of NATS is tried: the one that
-/// is reached may be cut off from the others. Each takes about two seconds.
+/// Failures without a message between them after which another server of NATS is tried: the one
+/// that is reached may be cut off from the others. Each takes about two seconds.
 const FAILURES_MAX: u32 = 2;
 
 /// The node does not want any more.

@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use tickcast_core::{restored::Restored, shard::Shard};
+use tickcast_core::{restored::Restored, settings::CoreSettings, shard::Shard};
 use tickcast_protocol::message::Epoch;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
@@ -125,7 +125,10 @@ impl ShardThread {
     pub(crate) async fn run(self) -> Result<(), String> {
         let tasks = self.tasks;
         let stats = Arc::clone(&self.metrics.shards[self.index]);
-        let core = Arc::new(self.settings.core());
+        let core = Arc::new(CoreSettings {
+            is_node: self.metrics.cluster.is_some(),
+            ..self.settings.core()
+        });
         let tick_interval = core.tick();
         let echo = Echo::new(
             Arc::clone(&self.settings),

@@ -1,5 +1,5 @@
 //! Measures what a cluster costs and gives: the latency that the stream adds, the work of one, two
-//! and three nodes, the time until another node takes over, and updates that nobody at a node
+//! and three nodes, the time until another node takes over, and updates that no client of a node
 //! wants. See benches/README.md.
 //!
 //! * `nodes`: nats-server and the servers

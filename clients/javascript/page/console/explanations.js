@@ -36,6 +36,7 @@ export const CLOSE_CODES = {
   4000: ['write timeout', true, 'the client read nothing for write_timeout_ms'],
   4001: ['pong timeout', true, 'the client did not answer a ping'],
   4002: ['token expired', true, 'connect again with a new token'],
+  4003: ['the node is behind the client', true, 'another node of the cluster has given the client more than this one has read'],
   4500: ['request rate limit', false, 'requests kept coming after ten times request_burst were refused'],
   4501: ['not authenticated', false, 'no identity was proved in time, or the token was refused'],
   4502: ['identity revoked', false, 'the token or its subject is revoked, or no longer in the settings of the server'],

@@ -46,6 +46,10 @@ impl<S: Socket> Shard<S> {
         self.stats.steps.add(1);
         let mut work = None;
         match message {
+            ClientMessage::Subscribe(request) if self.is_behind(&request) => {
+                let code = CloseCode::NodeBehind;
+                self.close_with(key, code, code.text(), now);
+            }
             ClientMessage::Subscribe(request) => {
                 self.begin_request(key, UnderWay::Subscribe(request.into()), now);
             }

@@ -5,7 +5,7 @@ use tickcast_protocol::{
     error::ErrorCode,
     message::{
         Accepted, FilterRequest, List, Mode, Position, Refused, Resume, ServerMessage, Start,
-        SubscribeResult, SubscriptionInfo, Subscriptions,
+        Subscribe, SubscribeResult, SubscriptionInfo, Subscriptions,
     },
     topic::Filter,
 };
@@ -32,6 +32,16 @@ const FILTER_STEPS: usize = 16;
 const BYTES_PER_STEP: usize = 1024;
 
 impl<S: Socket> Shard<S> {
+    /// Whether another node of the cluster has given the client more than this one has read. That
+    /// is soon over, so the client must not begin anew.
+    pub(super) fn is_behind(&self, request: &Subscribe) -> bool {
+        let head = self.tape.head();
+        let is_ahead =
+            |resume: &Resume| resume.epoch == self.lineage.epoch && resume.position > head;
+        let mut filters = request.filters.iter();
+        self.settings.is_node && filters.any(|one| one.resume.as_ref().is_some_and(is_ahead))
+    }
+
     pub(super) fn go_on_subscribing(
         &mut self,
         key: ConnectionKey,

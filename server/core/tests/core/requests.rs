@@ -12,9 +12,9 @@ use tickcast_protocol::{
     codec::Encoding,
     error::{CloseCode, ErrorCode},
     message::{
-        Change, ClientMessage, Epoch, HistoryRequest, List, Mode, Publication, Publish, Resume,
-        ServerMessage, Start, Subscribe, SubscribeResult, SubscriptionInfo, TimeRequest,
-        Unsubscribe,
+        Change, ClientMessage, Epoch, FilterRequest, HistoryRequest, List, Mode, Publication,
+        Publish, Resume, ServerMessage, Start, Subscribe, SubscribeResult, SubscriptionInfo,
+        TimeRequest, Unsubscribe,
     },
     topic::Filter,
     value::Value,
@@ -159,6 +159,43 @@ fn a_resume_of_another_epoch_or_from_the_future_starts_anew_with_a_snapshot() {
     assert_eq!(other.updates(), []);
     let accepted = bench.subscribe(&other, "none", EVERY, None);
     assert_eq!((accepted.start, accepted.snapshot), (Start::Fresh, None));
+}
+
+#[test]
+fn a_node_ends_the_connection_of_a_client_that_another_one_has_taken_further() {
+    let mut bench = Bench::new(CoreSettings {
+        is_node: true,
+        ..CoreSettings::default()
+    });
+    let client = bench.reader(Encoding::Json);
+    bench.publish(&[("a", 1.0)]);
+    let at = |epoch, position| {
+        Some(Resume {
+            epoch,
+            position,
+            count: None,
+            snapshot: None,
+        })
+    };
+    let accepted = bench.subscribe(&client, "a", EVERY, at(EPOCH, 1));
+    assert_eq!(accepted.start, Start::Resumed);
+    let other = Epoch(EPOCH.0 + 1);
+    let accepted = bench.subscribe(&client, "+", EVERY, at(other, 9));
+    assert_eq!(accepted.start, Start::EpochChanged);
+    bench.settle();
+    client.frames();
+    let filter = |filter: &str, resume| FilterRequest {
+        filter: filter.to_owned(),
+        resume,
+    };
+    let request = Subscribe {
+        id: 1,
+        filters: vec![filter("b", None), filter("#", at(EPOCH, 2))],
+        mode: Mode::Every,
+        max_rate_hz: None,
+    };
+    bench.ask(&client, ClientMessage::Subscribe(request));
+    client.is_closed_with(CloseCode::NodeBehind);
 }
 
 #[test]

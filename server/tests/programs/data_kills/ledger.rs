@@ -79,8 +79,6 @@ pub(crate) struct Ledger {
     /// The position of the last update that was published: what a feed brings later is compared the
     /// next time.
     end: AtomicU64,
-    /// How often a node had read less of the stream than a client that came from another node.
-    pub(crate) behind: AtomicUsize,
     /// The longest time without an update of a subscriber to everything, in ms.
     pub(crate) silence_ms: AtomicU64,
     /// The number of the next update.
@@ -245,10 +243,6 @@ pub(crate) struct Subscriber {
     newest: BTreeMap<String, (Position, u64)>,
     /// How long it stays at a server that is silent.
     patience: Duration,
-    /// Whether it goes from a node that is behind to the next one.
-    leaves_behind: bool,
-    /// Whether the node that it is at is behind.
-    is_ahead: bool,
     /// When the last update came, at another server or this one.
     heard: Option<Instant>,
     /// What its last connection knew of topics.
@@ -269,19 +263,15 @@ impl Subscriber {
             updates: Vec::new(),
             newest: BTreeMap::new(),
             patience: SILENCE_MAX,
-            leaves_behind: false,
-            is_ahead: false,
             heard: None,
             topics: TopicTable::default(),
             last_id: None,
         }
     }
 
-    /// The same with less patience. It also leaves a node that is behind in the same epoch, and
-    /// goes on at another one with what it has.
+    /// The same with less patience.
     pub(crate) fn among_faults(mut self, patience: Duration) -> Self {
         self.patience = patience;
-        self.leaves_behind = true;
         self
     }
 
@@ -297,9 +287,6 @@ impl Subscriber {
                     panic!("{subscribed:?}");
                 };
                 self.accepted(accepted);
-                if self.is_ahead {
-                    return;
-                }
             }
             ServerMessage::Batch(batch) => {
                 let chain = self.chain.as_mut().expect("it is accepted");
@@ -315,15 +302,6 @@ impl Subscriber {
     }
 
     fn accepted(&mut self, accepted: &Accepted) {
-        let is_same = |token: Resume| token.epoch == self.lineage.epoch;
-        if self.leaves_behind
-            && accepted.start == Start::PositionAhead
-            && self.token.is_some_and(is_same)
-        {
-            self.is_ahead = true;
-            self.ledger.behind.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
         let (chain, check) = Chain::resume(accepted, self.token.as_ref(), &self.lineage);
         check.expect("it goes on where the server and the client say");
         self.chain = Some(chain);
@@ -413,7 +391,6 @@ impl Subscriber {
             };
             connection.set_topics(std::mem::take(&mut self.topics));
             self.chain = None;
-            self.is_ahead = false;
             let request = Subscribe {
                 id: 1,
                 filters: vec![FilterRequest {
@@ -426,16 +403,14 @@ impl Subscriber {
             let request = ClientMessage::Subscribe(request);
             if connection.send(&request).await.is_ok() {
                 while !self.is_done()
-                    && !self.is_ahead
                     && let Ok(Ok(message)) = timeout(self.patience, connection.next()).await
                 {
                     self.take(message);
                 }
             }
             self.topics = connection.take_topics();
-            if self.is_ahead {
-                sleep(RETRY).await;
-            }
+            // A node that is behind closes the connection at once.
+            sleep(RETRY).await;
         }
         self
     }
@@ -460,10 +435,8 @@ impl Subscriber {
             let mut child = command.spawn().expect("curl is installed");
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
             self.chain = None;
-            self.is_ahead = false;
             let mut event = None;
             while !self.is_done()
-                && !self.is_ahead
                 && let Ok(Ok(Some(line))) = timeout(self.patience, lines.next_line()).await
             {
                 // An event counts when it is complete, which its empty line says.
@@ -475,10 +448,7 @@ impl Subscriber {
                     && let Some((json, id)) = event.take()
                 {
                     self.take(decode_server_json(json.as_bytes()).unwrap());
-                    // The id of a node that is behind is older.
-                    if !self.is_ahead {
-                        self.last_id = id.or(self.last_id);
-                    }
+                    self.last_id = id.or(self.last_id);
                 }
             }
             sleep(RETRY).await;

@@ -2,6 +2,7 @@
 //! encodings and on `/echo`. A row needs a scenario, and a scenario needs a row.
 
 mod client;
+mod clusters;
 mod identities;
 mod linger;
 mod scenarios;
@@ -72,7 +73,7 @@ async fn each_row_of_the_table_happens_as_it_says_on_each_path() {
 async fn check(row: &Row, scenario: &Scenario, target: Target) {
     let mut attempt = 1;
     loop {
-        let server = Stage::start(&scenario.arguments(), scenario.has_identities).await;
+        let server = Stage::start(scenario).await;
         let before = closes(&server).await;
         let seen = scenario.run(&server, target).await;
         let what = format!("{:?} on {target:?}: {seen:?}", row.what);

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use super::{
     client::{Client, End, HttpClient, Seen, gone},
+    clusters::clusters,
     identities::identities,
     stage::Stage,
     table::{Target, Term},
@@ -29,6 +30,8 @@ pub(super) struct Scenario {
     pub ends_server: bool,
     /// Whether its server has identities.
     pub has_identities: bool,
+    /// Whether its server is a node of a cluster.
+    pub is_node: bool,
     /// Ends of other clients, which the metrics count as well.
     pub also_counted: Option<(&'static str, u64)>,
 }
@@ -43,6 +46,7 @@ impl Scenario {
             act,
             ends_server: false,
             has_identities: false,
+            is_node: false,
             also_counted: None,
         }
     }
@@ -54,6 +58,13 @@ impl Scenario {
     pub(super) const fn with_identities(self) -> Self {
         Self {
             has_identities: true,
+            ..self
+        }
+    }
+
+    pub(super) const fn of_node(self) -> Self {
+        Self {
+            is_node: true,
             ..self
         }
     }
@@ -175,6 +186,7 @@ pub(super) fn all() -> Vec<Scenario> {
         others(),
         http(),
         identities(),
+        clusters(),
     ]
     .into_iter()
     .flatten()

@@ -4,33 +4,45 @@ use std::{fs, ops::Deref, path::Path};
 
 use ring::digest::{SHA256, digest};
 use tempfile::TempDir;
-use tickcast_server_testkit::{Program, raw::ask};
+use tickcast_server_testkit::{Program, nats::Nats, raw::ask};
+
+use super::scenarios::Scenario;
 
 /// The token of a client that has an identity.
 pub(super) const TOKEN: &str = "tct_token-of-alice";
 
-/// A server and the folder of its identities file.
+/// A server, the folder of its identities file, and the server of NATS of its cluster.
 pub(super) struct Stage {
     server: Program,
     folder: Option<TempDir>,
+    _nats: Option<Nats>,
 }
 
 impl Stage {
-    /// Starts a server. With `has_identities` it has a role and a token.
-    pub(super) async fn start(arguments: &[&str], has_identities: bool) -> Self {
-        if !has_identities {
-            let server = Program::start(arguments).await;
-            let folder = None;
-            return Self { server, folder };
+    /// Starts the server of a scenario. With identities it has a role and a token.
+    pub(super) async fn start(scenario: &Scenario) -> Self {
+        let arguments = scenario.arguments();
+        let nats = scenario.is_node.then(Nats::start);
+        let url = nats.as_ref().map(Nats::url);
+        let cluster = url.iter().flat_map(|url| ["--cluster-servers", url]);
+        let arguments: Vec<_> = arguments.into_iter().chain(cluster).collect();
+        if !scenario.has_identities {
+            return Self {
+                server: Program::start(&arguments).await,
+                folder: None,
+                _nats: nats,
+            };
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("identities.toml");
         write(&path, Some(""));
         let path = path.display().to_string();
         let own = ["--identities", &path, "--admin", "127.0.0.1:0"];
-        let server = Program::start(&[&own, arguments].concat()).await;
-        let folder = Some(folder);
-        Self { server, folder }
+        Self {
+            server: Program::start(&[&own, &arguments[..]].concat()).await,
+            folder: Some(folder),
+            _nats: nats,
+        }
     }
 
     /// Has the server read another identities file: `more` stands in the table of the token, and
