@@ -125,6 +125,7 @@ fn the_core_gets_every_setting_as_it_was_set() {
             subscribe: filters("a/#"),
             publish: filters("b/#"),
         },
+        is_node: false,
     };
     assert_eq!(read(&flags).unwrap().core(), expected);
     // A server that sets nothing has the core's own defaults.

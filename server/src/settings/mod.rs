@@ -343,7 +343,7 @@ impl ServerSettings {
         }
     }
 
-    /// The settings of the sequencer and the shards.
+    /// The settings of the sequencer and the shards, of a server that is no node of a cluster.
     pub fn core(&self) -> CoreSettings {
         CoreSettings {
             tape_bytes: self.tape_bytes,
@@ -374,6 +374,7 @@ impl ServerSettings {
                 subscribe: self.subscribe_allow.clone(),
                 publish: self.publish_allow.clone(),
             },
+            is_node: false,
         }
     }
 }

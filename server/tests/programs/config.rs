@@ -1032,8 +1032,8 @@ fn the_table_of_settings_in_the_readme_has_the_defaults_of_the_program() {
     ];
     let flags: Vec<_> = headings.into_iter().flat_map(help_flags).collect();
     let text = fs::read_to_string(document("README.md")).unwrap();
-    let section = text.split_once("\n### Settings\n").unwrap().1;
-    let section = section.split("\n### ").next().unwrap();
+    let section = text.split_once("\n## Settings\n").unwrap().1;
+    let section = section.split("\n## ").next().unwrap();
     let mut checked = 0;
     for row in section.lines().filter(|line| line.starts_with("| `--")) {
         let mut cells = row.trim_matches('|').split(" | ").map(str::trim);
