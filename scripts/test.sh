@@ -43,21 +43,28 @@ headline "What the tests need"
 # browser for clients in other languages. A display for the monitor, and the libraries that its
 # window loads when it opens. The authorities that a system trusts, and tools for certificates of
 # one's own. A small system in which packages are installed, what systemd says of their unit, and
-# what passes sockets as it does.
+# what passes sockets as it does. Networks of their own for the nodes of a cluster.
 install_missing cc=build-essential \
     mosquitto mosquitto-clients nats-server promtool=prometheus faketime nginx haproxy \
     caddy=caddy node=nodejs npm=npm python3=python3 python3-venv python3-yaml curl=curl \
     chromium=chromium \
     xvfb "${WINDOW_LIBRARIES[@]}" ca-certificates openssl=openssl certutil=libnss3-tools \
-    debootstrap=debootstrap dpkg-shlibdeps=dpkg-dev strace=strace systemd-analyze=systemd
+    debootstrap=debootstrap dpkg-shlibdeps=dpkg-dev strace=strace systemd-analyze=systemd \
+    ip=iproute2
 cargo fetch --locked
 
-headline "Small systems for the packages"
-# Made once, and kept in the folder of the build.
-packaging/root.sh
-packaging/newcomer.sh
-
+# Made once, and kept in the folder of the build. They wait for the network, and the lints for the
+# processor.
+systems=$(mktemp)
+{ packaging/root.sh && packaging/newcomer.sh; } >"$systems" 2>&1 &
+making=$!
 check_lints
+
+headline "Small systems for the packages"
+made=0
+wait "$making" || made=$?
+cat "$systems"
+((made == 0))
 
 headline "Documentation"
 RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps
