@@ -19,7 +19,10 @@ use super::{checkpoint_due::CheckpointDue, promises, settings::ClusterSettings};
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Time between two pings of the connection: after two without an answer it is lost.
-const PING_EVERY: Duration = Duration::from_secs(2);
+const PING_EVERY: Duration = Duration::from_secs(1);
+
+/// Maximum time to connect to one of the servers, before the next one is tried.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Longest wait before the next attempt to connect.
 const RECONNECT_MAX: Duration = Duration::from_secs(2);
@@ -206,7 +209,7 @@ async fn connect(
     let connected = is_connected.clone();
     let mut options = ConnectOptions::new()
         .name(format!("tickcast {}", settings.node()))
-        .connection_timeout(ANSWER_TIMEOUT)
+        .connection_timeout(CONNECT_TIMEOUT)
         .request_timeout(Some(ANSWER_TIMEOUT))
         .ping_interval(PING_EVERY)
         .max_reconnects(None)

@@ -24,10 +24,6 @@ const RETRY_AFTER: Duration = Duration::from_millis(200);
 /// How often the stream is compared with what was read, in case it was replaced in silence.
 const COMPARE_EVERY: Duration = Duration::from_secs(5);
 
-/// Failures without a message between them after which another server of NATS is tried: the one
-/// that is reached may be cut off from the others. Each takes about two seconds.
-const FAILURES_MAX: u32 = 2;
-
 /// The node does not want any more.
 struct Unwanted;
 
@@ -74,7 +70,6 @@ impl StreamThread {
             incoming,
             status: &status,
             read: mark,
-            failures: 0,
         };
         tokio::select! {
             Err(Unwanted) = reader.run(connected) => {}
@@ -189,8 +184,6 @@ struct Reader<'a> {
     status: &'a ClusterStatus,
     /// The last message that was read.
     read: Option<Mark>,
-    /// Failures since then.
-    failures: u32,
 }
 
 impl Reader<'_> {
@@ -205,11 +198,9 @@ impl Reader<'_> {
                 Err(reason) => {
                     self.status.stats.reader_restarts.add(1);
                     tracing::debug!(reason, "the stream is read again");
-                    self.failures += 1;
-                    if self.failures >= FAILURES_MAX {
-                        self.failures = 0;
-                        self.engine.reconnect().await;
-                    }
+                    // The server of NATS that is reached may be cut off from the others. A node
+                    // that is silent for six seconds is expelled.
+                    self.engine.reconnect().await;
                 }
             }
             if self.incoming.is_closed() {
@@ -269,7 +260,6 @@ impl Reader<'_> {
                 bytes,
             };
             self.read = Some(message.delivered().mark());
-            self.failures = 0;
             self.status.stats.pending.set(pending);
             self.status.stats.connected.set(1);
             self.send(Incoming::Message(message)).await?;
