@@ -19,10 +19,7 @@ use super::{checkpoint_due::CheckpointDue, promises, settings::ClusterSettings};
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Time between two pings of the connection: after two without an answer it is lost.
-const PING_EVERY: Duration = Duration::from_secs(1);
-
-/// Maximum time to connect to one of the servers, before the next one is tried.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const PING_EVERY: Duration = Duration::from_secs(2);
 
 /// Longest wait before the next attempt to connect.
 const RECONNECT_MAX: Duration = Duration::from_secs(2);
@@ -184,13 +181,6 @@ impl Engine {
         Ok((messages, pending))
     }
 
-    /// Connects again, to any of the servers.
-    pub(super) async fn reconnect(&self) {
-        if let Err(error) = self.client.force_reconnect().await {
-            tracing::debug!(%error, "the connection to NATS has ended");
-        }
-    }
-
     /// What publishes messages, and the subject of the stream.
     pub(super) fn writer(&self) -> (Client, String) {
         (self.client.clone(), self.subject.clone())
@@ -209,7 +199,7 @@ async fn connect(
     let connected = is_connected.clone();
     let mut options = ConnectOptions::new()
         .name(format!("tickcast {}", settings.node()))
-        .connection_timeout(CONNECT_TIMEOUT)
+        .connection_timeout(ANSWER_TIMEOUT)
         .request_timeout(Some(ANSWER_TIMEOUT))
         .ping_interval(PING_EVERY)
         .max_reconnects(None)

@@ -198,9 +198,6 @@ impl Reader<'_> {
                 Err(reason) => {
                     self.status.stats.reader_restarts.add(1);
                     tracing::debug!(reason, "the stream is read again");
-                    // The server of NATS that is reached may be cut off from the others. A node
-                    // that is silent for six seconds is expelled.
-                    self.engine.reconnect().await;
                 }
             }
             if self.incoming.is_closed() {
