@@ -16,8 +16,7 @@ impl Server {
             return Ok(None);
         };
         auth.reload().map_err(|problems| problems.join("; "))?;
-        let reviewed = ask(&self.questioned, &Command::Review).await;
-        let reviewed = reviewed.map_err(|silent| format!("the shards {silent:?} do not answer"))?;
+        let reviewed = ask(&self.questioned, &Command::Review).await?;
         Ok(Some(reviewed.count))
     }
 

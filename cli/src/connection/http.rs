@@ -43,18 +43,14 @@ pub(crate) struct Lines {
 /// Asks for a path below that of the WebSocket, such as `/v1/history?topic=a`. The first server
 /// that is there answers.
 pub(crate) async fn get(args: &ConnectionArgs, path: &str) -> Result<Lines, Failure> {
-    let mut servers = args.servers()?;
-    let last = servers.pop();
-    for server in servers {
+    let mut failed = no_url();
+    for server in args.servers()? {
         match get_at(args, server, path).await {
-            Err(Failure::NotConnected(_)) => {}
+            Err(failure @ Failure::NotConnected(_)) => failed = failure,
             answer => return answer,
         }
     }
-    match last {
-        Some(server) => get_at(args, server, path).await,
-        None => Err(no_url()),
-    }
+    Err(failed)
 }
 
 async fn get_at(args: &ConnectionArgs, server: ServerUrl, path: &str) -> Result<Lines, Failure> {

@@ -7,6 +7,12 @@ use tickcast_server_testkit::{Program, until};
 
 use crate::support::{run, run_with};
 
+/// A server that replays a file.
+async fn replaying(path: &str) -> Program {
+    let file = ["--replay-file", path, "--replay-speed", "max"];
+    Program::start(&[&["--feed", "replay"][..], &file].concat()).await
+}
+
 #[tokio::test]
 async fn a_recording_is_replayed_under_a_prefix_and_by_a_server() {
     let folder = tempfile::tempdir().unwrap();
@@ -58,15 +64,7 @@ async fn a_recording_is_replayed_under_a_prefix_and_by_a_server() {
     let said = run_with(&target, &["pub"], &input).await.said(0);
     assert_eq!(said, "tickcast: 200 updates published\n");
 
-    let replay = [
-        "--feed",
-        "replay",
-        "--replay-file",
-        path,
-        "--replay-speed",
-        "max",
-    ];
-    let server = Program::start(&replay).await;
+    let server = replaying(path).await;
     until("the server has replayed it", async || {
         let shown = run(&server, &["latest", last.topic.as_str()]).await;
         let line = RecordedLine::parse(shown.out.as_bytes());
@@ -90,15 +88,7 @@ async fn a_recording_whose_name_ends_with_gz_is_compressed_and_read_as_it_is() {
     let replay = ["replay", path, "--speed", "max"];
     let said = run(&target, &replay).await.said(0);
     assert_eq!(said, "tickcast: 50 updates published\n");
-    let feed = [
-        "--feed",
-        "replay",
-        "--replay-file",
-        path,
-        "--replay-speed",
-        "max",
-    ];
-    let server = Program::start(&feed).await;
+    let server = replaying(path).await;
     until("the server has replayed it", async || {
         run(&server, &["latest", "market/#"]).await.lines() > 0
     })

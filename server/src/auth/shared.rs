@@ -1,6 +1,7 @@
 //! The identities of a server, for all its threads.
 
 use std::{
+    iter,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
@@ -135,47 +136,38 @@ impl Auth {
     /// Revokes an identity or a token. The file is written first. The connections must be reviewed
     /// after it. Returns whether it was not revoked yet.
     pub(crate) fn revoke(&self, revoked: Revoked) -> Result<bool, String> {
-        self.change_revocations(|revocations| revocations.add(revoked).ok_or_else(too_many))
+        self.follow(iter::once((&revoked, true)), true)
     }
 
     /// Lifts a revocation. Returns whether there was one.
     pub(crate) fn lift(&self, revoked: &Revoked) -> Result<bool, String> {
-        self.change_revocations(|revocations| Ok(revocations.lift(revoked)))
+        self.follow(iter::once((revoked, false)), true)
     }
 
-    /// Follows the last words on what is revoked, as the nodes of a cluster share them. What is
-    /// restored stays revoked here, unless it `lifts`.
+    /// Follows the last words on what is revoked. What is restored stays revoked here, unless it
+    /// `lifts`. Returns whether something has changed.
     pub(crate) fn follow<'a>(
         &self,
         words: impl Iterator<Item = (&'a Revoked, bool)>,
         lifts: bool,
     ) -> Result<bool, String> {
-        self.change_revocations(|revocations| {
-            let mut has_changed = false;
-            for (about, is_revoked) in words {
-                has_changed |= match is_revoked {
-                    true => revocations.add(about.clone()).ok_or_else(too_many)?,
-                    false => lifts && revocations.lift(about),
-                };
-            }
-            Ok(has_changed)
-        })
-    }
-
-    fn change_revocations(
-        &self,
-        change: impl FnOnce(&mut tickcast_core::identity::Revocations) -> Result<bool, String>,
-    ) -> Result<bool, String> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.state();
         let mut revocations = old.authority.revocations.clone();
-        let has_changed = change(&mut revocations)?;
-        if !has_changed {
-            return Ok(false);
+        let mut has_changed = false;
+        for (about, is_revoked) in words {
+            has_changed |= match is_revoked {
+                true => revocations.add(about.clone()).ok_or_else(|| {
+                    format!("there are too many revocations (limit {REVOCATIONS_MAX}): lift some")
+                })?,
+                false => lifts && revocations.lift(about),
+            };
         }
-        revoked::write(&old.revocations_path, &revocations)?;
-        self.replace(old.with_revocations(revocations));
-        Ok(true)
+        if has_changed {
+            revoked::write(&old.revocations_path, &revocations)?;
+            self.replace(old.with_revocations(revocations));
+        }
+        Ok(has_changed)
     }
 
     fn verified(&self, state: &State, token: &str, now: Now) -> Result<Admitted, Refusal> {
@@ -215,10 +207,6 @@ impl Verify for Verifier {
         let Self(auth) = self;
         auth.verified(&auth.state(), token, now)
     }
-}
-
-fn too_many() -> String {
-    format!("there are too many revocations (limit {REVOCATIONS_MAX}): lift some")
 }
 
 fn refusal(denied: &Denied) -> Refusal {

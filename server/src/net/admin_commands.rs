@@ -300,11 +300,8 @@ impl Commands {
 
     async fn ask(&self, command: Command, changed: Option<bool>) -> Result<Done, CommandError> {
         let asked = ask(&self.shards, &command).await;
-        let affected = asked.map_err(|silent| {
-            CommandError::Failed(format!(
-                "the shards {silent:?} do not answer: repeat the command"
-            ))
-        })?;
+        let affected = asked
+            .map_err(|silent| CommandError::Failed(format!("{silent}: repeat the command")))?;
         if !matches!(command, Command::Who) {
             let number = affected.count;
             tracing::info!(

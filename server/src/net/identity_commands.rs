@@ -63,12 +63,12 @@ fn kick(shard: &Rc<ShardHandle>, key: ConnectionKey) -> bool {
     true
 }
 
-/// Has all shards carry out a command. Returns the clients that it has affected, or the shards that
-/// have not answered in time.
+/// Has all shards carry out a command. Returns the clients that it has affected. An error names the
+/// shards that have not answered in time.
 pub(crate) async fn ask(
     shards: &[mpsc::Sender<Question>],
     command: &Command,
-) -> Result<Affected, Vec<usize>> {
+) -> Result<Affected, String> {
     let pending = shards.iter().map(|shard| {
         let (answer, answered) = oneshot::channel();
         // A shard that does not accept the question will not answer it.
@@ -85,6 +85,6 @@ pub(crate) async fn ask(
     if silent.is_empty() {
         Ok(affected)
     } else {
-        Err(silent)
+        Err(format!("the shards {silent:?} do not answer"))
     }
 }

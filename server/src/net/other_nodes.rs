@@ -46,7 +46,8 @@ async fn carry_out(
     order: Order,
 ) -> Result<usize, String> {
     if let Order::Kick(query) = &order {
-        return affected(shards, Command::Kick(target(query)?)).await;
+        let command = Command::Kick(target(query)?);
+        return Ok(ask(shards, &command).await?.count);
     }
     // The revocations are written to a file.
     let changing = spawn_blocking(move || match (auth, order) {
@@ -55,11 +56,5 @@ async fn carry_out(
         (_, Order::Kick(_)) | (None, _) => Ok(false),
     });
     changing.await.map_err(|error| error.to_string())??;
-    affected(shards, Command::Review).await
-}
-
-async fn affected(shards: &[mpsc::Sender<Question>], command: Command) -> Result<usize, String> {
-    let affected = ask(shards, &command).await;
-    let affected = affected.map_err(|silent| format!("the shards {silent:?} do not answer"))?;
-    Ok(affected.count)
+    Ok(ask(shards, &Command::Review).await?.count)
 }

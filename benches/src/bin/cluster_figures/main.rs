@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use anyhow::Context;
 use clap::Parser;
 use tickcast_benches::{compare::program::LOAD_CORE, processes::run_on};
-use tickcast_loadtest::observe::process;
+use tickcast_loadtest::{number::median, observe::process};
 
 use load::{Load, Measured};
 use nodes::Cluster;
@@ -51,22 +51,20 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     run_on(LOAD_CORE, std::process::id())?;
     let mut out = io::stdout().lock();
-    let median = |run: &dyn Fn() -> anyhow::Result<f64>| -> anyhow::Result<f64> {
-        let turns: anyhow::Result<Vec<_>> = (0..arguments.turns).map(|_| run()).collect();
-        let mut turns = turns?;
-        turns.sort_by(f64::total_cmp);
-        turns.get(turns.len() / 2).copied().context("no turns")
+    let of_turns = |run: &dyn Fn() -> anyhow::Result<f64>| -> anyhow::Result<f64> {
+        let turns: anyhow::Result<_> = (0..arguments.turns).map(|_| run()).collect();
+        median(turns?).context("no turns")
     };
     latency(&arguments, &mut out)?;
     work(&arguments, &mut out)?;
     unwanted(&arguments, &mut out)?;
-    let client = median(&fail_over::of_client)?;
+    let client = of_turns(&fail_over::of_client)?;
     writeln!(
         out,
         "fail-over  client: {:.0} ms until its next update",
         client * 1e3
     )?;
-    let feed = median(&fail_over::of_feed)?;
+    let feed = of_turns(&fail_over::of_feed)?;
     writeln!(out, "           feed: {feed:.1} s until its next update")?;
     Ok(())
 }

@@ -122,19 +122,20 @@ fn a_filter_that_is_not_valid_not_allowed_or_has_an_impossible_rate_is_refused()
     }
 }
 
+fn at(epoch: Epoch, position: Position) -> Option<Resume> {
+    Some(Resume {
+        epoch,
+        position,
+        count: None,
+        snapshot: None,
+    })
+}
+
 #[test]
 fn a_resume_of_another_epoch_or_from_the_future_starts_anew_with_a_snapshot() {
     let mut bench = bench();
     let client = bench.reader(Encoding::Json);
     bench.publish(&[("a", 1.0), ("b", 1.0)]);
-    let at = |epoch, position| {
-        Some(Resume {
-            epoch,
-            position,
-            count: None,
-            snapshot: None,
-        })
-    };
     let other = Epoch(EPOCH.0 + 1);
     for (filter, resume, start, snapshot) in [
         ("+", None, Start::Fresh, Some(0)),
@@ -169,14 +170,6 @@ fn a_node_ends_the_connection_of_a_client_that_another_one_has_taken_further() {
     });
     let client = bench.reader(Encoding::Json);
     bench.publish(&[("a", 1.0)]);
-    let at = |epoch, position| {
-        Some(Resume {
-            epoch,
-            position,
-            count: None,
-            snapshot: None,
-        })
-    };
     let accepted = bench.subscribe(&client, "a", EVERY, at(EPOCH, 1));
     assert_eq!(accepted.start, Start::Resumed);
     let other = Epoch(EPOCH.0 + 1);

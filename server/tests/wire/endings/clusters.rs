@@ -1,7 +1,7 @@
 //! What happens in the row about the nodes of a cluster.
 
 use tickcast_protocol::{
-    codec::{Encoding, encode_client},
+    codec::encode_client,
     message::{ClientMessage, Epoch, FilterRequest, Mode, Resume, Subscribe},
 };
 use tickcast_server_testkit::raw::{get, masked};
@@ -28,11 +28,7 @@ async fn further(server: &Stage, target: Target) -> Vec<u8> {
         mode: Mode::Every,
         max_rate_hz: None,
     });
-    let encoding = match target {
-        Target::Bincode => Encoding::Bincode,
-        _ => Encoding::Json,
-    };
-    encode_client(&message, encoding)
+    encode_client(&message, target.encoding())
 }
 
 pub(super) fn clusters() -> Vec<Scenario> {

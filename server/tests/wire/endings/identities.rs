@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tickcast_protocol::{
-    codec::{Encoding, encode_client},
+    codec::encode_client,
     message::{Authenticate, BearerToken, ClientMessage},
 };
 use tickcast_server_testkit::raw::masked;
@@ -85,15 +85,11 @@ pub(super) fn identities() -> Vec<Scenario> {
             |server, target| {
                 Box::pin(async move {
                     let mut client = Client::open(server, target).await;
-                    let encoding = match target {
-                        Target::Bincode => Encoding::Bincode,
-                        _ => Encoding::Json,
-                    };
                     let message = ClientMessage::Authenticate(Authenticate {
                         id: 1,
                         token: BearerToken::new("tct_wrong".to_owned()),
                     });
-                    let bytes = encode_client(&message, encoding);
+                    let bytes = encode_client(&message, target.encoding());
                     client.send(&masked(client.message(), &bytes)).await;
                     client.read_to_end().await
                 })

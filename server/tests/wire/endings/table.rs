@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path, time::Duration};
 
+use tickcast_protocol::codec::Encoding;
+
 /// A row of the table.
 #[derive(Debug)]
 pub(super) struct Row {
@@ -19,6 +21,16 @@ pub(super) enum Target {
     Bincode,
     Echo,
     Http,
+}
+
+impl Target {
+    /// The encoding of messages to it.
+    pub(super) fn encoding(self) -> Encoding {
+        match self {
+            Self::Bincode => Encoding::Bincode,
+            Self::Json | Self::Echo | Self::Http => Encoding::Json,
+        }
+    }
 }
 
 /// What the client gets.
