@@ -42,7 +42,7 @@ pub(crate) struct OfNode {
     pub(crate) outdated: watch::Sender<Option<Outdated>>,
     /// Orders of operators at this node.
     pub(crate) orders: OrderQueue,
-    /// Carries out the orders of others.
+    /// Carries out orders in the stream.
     pub(crate) obey: Obey,
 }
 

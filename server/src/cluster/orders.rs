@@ -16,7 +16,7 @@ const ORDERS_MAX: usize = 256;
 /// of NATS a second or two; an answer over HTTP may take ten seconds.
 const ORDER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Carries out the order of an operator at another node.
+/// Carries out an operator's order at this node.
 pub(crate) type Obey = Box<dyn Fn(Order) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 /// An order, and how its operator is told that it is in the stream.
@@ -103,13 +103,52 @@ impl NodeOrders {
     }
 
     /// Takes an order from the stream. While many wait, the stream waits.
+    ///
+    /// What this node has revoked or restored is done again at its place in the stream: the order
+    /// of another node may have come between. A client that was kicked may be back, and stays.
     pub(super) async fn note(&mut self, order: Order, is_own: bool) {
-        if !is_own {
-            // The task ends after this.
-            let _ = self.obeyed.send(order).await;
-        } else if let Some(told) = self.waiting.pop_front() {
+        let is_done = is_own && matches!(order, Order::Kick(_));
+        if is_own && let Some(told) = self.waiting.pop_front() {
             // The operator may not wait any more.
             let _ = told.send(());
         }
+        if !is_done {
+            // The task ends after this.
+            let _ = self.obeyed.send(order).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tickcast_core::identity::Revoked;
+    use tokio::task::LocalSet;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_revoked_last_in_the_stream_is_obeyed_last_at_every_node() {
+        let subject = || Revoked::Subject("alice".into());
+        let kick = || Order::Kick("subject=alice".to_owned());
+        let (_orders, queue) = orders();
+        let (obeyed, mut seen) = mpsc::channel(ORDERS_MAX);
+        let obey: Obey = Box::new(move |order| {
+            obeyed.try_send(order).unwrap();
+            Box::pin(std::future::ready(()))
+        });
+        let noting = async {
+            let mut orders = NodeOrders::new(queue, obey);
+            orders.note(Order::Restore(subject()), false).await;
+            orders.note(Order::Revoke(subject()), true).await;
+            orders.note(kick(), true).await;
+            orders.note(kick(), false).await;
+            let expected = [Order::Restore(subject()), Order::Revoke(subject()), kick()];
+            for order in expected {
+                assert_eq!(seen.recv().await, Some(order));
+            }
+            drop(orders);
+            assert_eq!(seen.recv().await, None);
+        };
+        LocalSet::new().run_until(noting).await;
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct ClusterStats {
     pub reader_restarts: Number,
     /// Orders of operators, at any node, that were read in the stream.
     pub orders: Number,
-    /// Those of operators at other nodes that could not be carried out at this one.
+    /// Those that could not be carried out at this node.
     pub orders_failed: Number,
     /// Checkpoints that this node has kept.
     pub checkpoints: Number,

@@ -91,7 +91,7 @@ const CLUSTER: &[Metric<ClusterStats>] = &[
     (COUNTER, "cluster_disagreements", "Messages of nodes that made something else of the stream", |c| &c.disagreements),
     (COUNTER, "cluster_reader_restarts", "Times that the reading of the stream began again", |c| &c.reader_restarts),
     (COUNTER, "cluster_orders", "Orders of operators, at any node, read in the stream", |c| &c.orders),
-    (COUNTER, "cluster_orders_failed", "Orders of operators at other nodes not carried out at this one", |c| &c.orders_failed),
+    (COUNTER, "cluster_orders_failed", "Orders of operators not carried out at this node", |c| &c.orders_failed),
     (COUNTER, "cluster_checkpoints", "Checkpoints that this node kept", |c| &c.checkpoints),
     (COUNTER, "cluster_checkpoint_failures", "Checkpoints that could not be kept", |c| &c.checkpoint_failures),
 ];

@@ -28,7 +28,7 @@
 //! | `known_clients`, `tickets` | who sends a request |
 //! | [`admin`], [`slow_clients`], [`admin_commands`], [`log_command`] | the address for operators |
 //! | [`client_questions`], [`identity_commands`] | what operators ask of a shard |
-//! | [`other_nodes`] | what operators at other nodes of a cluster order |
+//! | [`other_nodes`] | what operators at the nodes of a cluster order |
 //! | [`state`] | whether the server is ready or draining |
 //!
 //! This room does I/O and decides nothing about updates: the shard of `tickcast-core` does. It

@@ -1,4 +1,4 @@
-//! Orders of operators at other nodes of a cluster, carried out for the clients of this one.
+//! Orders of operators in a cluster's stream, carried out for the clients of this node.
 
 use std::sync::Arc;
 
@@ -24,15 +24,13 @@ pub(crate) fn obey(
             match carry_out(auth, &shards, order).await {
                 Ok(number) => tracing::info!(
                     number,
-                    "the order of an operator at another node has affected clients"
+                    "an order in the cluster's stream has affected clients"
                 ),
                 Err(reason) => {
                     if let Some(stats) = &metrics.cluster {
                         stats.orders_failed.add(1);
                     }
-                    tracing::error!(
-                        "the order of an operator at another node has failed: {reason}"
-                    );
+                    tracing::error!("an order in the cluster's stream has failed: {reason}");
                 }
             }
         })

@@ -12,9 +12,9 @@ use tickcast_protocol::{
     codec::Encoding,
     error::{CloseCode, ErrorCode},
     message::{
-        Change, ClientMessage, Epoch, FilterRequest, HistoryRequest, List, Mode, Publication,
-        Publish, Resume, ServerMessage, Start, Subscribe, SubscribeResult, SubscriptionInfo,
-        TimeRequest, Unsubscribe,
+        Change, ClientMessage, Epoch, FilterRequest, HistoryRequest, List, Mode, Position,
+        Publication, Publish, Resume, ServerMessage, Start, Subscribe, SubscribeResult,
+        SubscriptionInfo, TimeRequest, Unsubscribe,
     },
     topic::Filter,
     value::Value,
