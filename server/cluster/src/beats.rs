@@ -1,6 +1,7 @@
 //! A node's beats, and its patience with members that are silent. Patience is measured in own beats
 //! that the node reads back in the stream, not in seconds: if the stream stands still, no beat
-//! comes back, and no member is taken for dead.
+//! comes back, and no member is taken for dead. Only beats of the interval count: the others may be
+//! many in a second.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,11 +13,19 @@ pub const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// A member is gone if a node has read this many of its own beats since it last heard of it.
 pub const PATIENCE_BEATS: u32 = 5;
 
+/// A beat on its way.
+#[derive(Debug)]
+struct Unread {
+    written: Duration,
+    /// Whether it is one of the interval.
+    is_regular: bool,
+}
+
 /// Beats and patience; see the module.
 #[derive(Debug, Default)]
 pub(crate) struct Beats {
-    /// When the last beat was written that was not read yet.
-    unread: Option<Duration>,
+    /// The last beat that was written and not read yet.
+    unread: Option<Unread>,
     next: Duration,
     /// Own beats that were read since each member was heard.
     silent: BTreeMap<MemberId, u32>,
@@ -26,17 +35,25 @@ impl Beats {
     /// Whether a beat is to be written now. Only one is on its way, so they do not heap up while
     /// the stream stands still.
     pub(crate) fn is_due(&self, is_wanted: bool, now: Duration) -> bool {
-        let is_on_its_way = self.unread.is_some_and(|at| now < at + RESEND_AFTER);
+        let unread = self.unread.as_ref();
+        let is_on_its_way = unread.is_some_and(|beat| now < beat.written + RESEND_AFTER);
         !is_on_its_way && (is_wanted || self.next <= now)
     }
 
     pub(crate) fn written(&mut self, now: Duration) {
-        self.unread = Some(now);
-        self.next = now + BEAT_EVERY;
+        let is_regular = self.next <= now;
+        self.unread = Some(Unread {
+            written: now,
+            is_regular,
+        });
+        if is_regular {
+            self.next = now + BEAT_EVERY;
+        }
     }
 
-    pub(crate) fn read(&mut self) {
-        self.unread = None;
+    /// Notes that an own beat was read, or is lost. Returns whether it counts.
+    pub(crate) fn read(&mut self) -> bool {
+        self.unread.take().is_some_and(|beat| beat.is_regular)
     }
 
     pub(crate) fn heard(&mut self, member: MemberId) {

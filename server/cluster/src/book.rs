@@ -64,7 +64,7 @@ pub enum Ignored {
 pub enum Refusal {
     /// The book has changed since the request was made.
     Outdated,
-    /// Another epoch has begun for the same reason.
+    /// Nothing is lost, or another epoch has begun for the same reason.
     Known,
     /// There are too many members.
     TooManyMembers,
@@ -148,7 +148,14 @@ impl Book {
         }
         let index = self.members.iter().position(|one| one.id == message.from);
         let changes = match (&message.body, index) {
-            (Body::Join(join), None) => self.join(sequence, message, join, position)?,
+            (Body::Join(join), None) => {
+                if let Some(Begins::EndLost { read, .. }) = join.begins
+                    && matches!(chain.compare(read), Compared::Same | Compared::Unknown)
+                {
+                    return Err(Ignored::Refused(Refusal::Known));
+                }
+                self.join(sequence, message, join, position)?
+            }
             (Body::Join(_), Some(_)) => return Err(Ignored::Double),
             (_, None) => return Err(Ignored::Stranger),
             (Body::Beat, Some(_)) => Vec::new(),

@@ -2,7 +2,7 @@
 
 use tickcast_protocol::message::{Epoch, Lineage, Position};
 
-use crate::chain::Chain;
+use crate::chain::{Chain, Proof};
 
 /// What a life of a node had read before this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(crate) struct EndLost {
     pub(crate) before: Epoch,
     /// The last position of it that is left.
     pub(crate) kept: Position,
+    /// What the node had read.
+    pub(crate) read: Proof,
 }
 
 impl Comparing {
@@ -60,6 +62,7 @@ impl Comparing {
         let mut epochs = std::iter::once(lineage.epoch).chain(earlier);
         let before = epochs.find(|epoch| now.kept(*epoch).is_some())?;
         let kept = self.kept.min(lineage.kept(before)?);
-        Some(EndLost { before, kept })
+        let read = last;
+        Some(EndLost { before, kept, read })
     }
 }

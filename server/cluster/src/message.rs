@@ -92,6 +92,9 @@ pub enum Begins {
         before: Epoch,
         /// The last position of it that the stream still has.
         kept: Position,
+        /// What it has read. A node that sees less than the stream has, for example at a server of
+        /// NATS that has just become the leader, is wrong: then the stream has this.
+        read: Proof,
     },
 }
 
@@ -211,6 +214,10 @@ mod tests {
             epoch: Epoch(9),
             before: Epoch(8),
             kept: 4,
+            read: Proof {
+                sequence: 5,
+                digest: Digest(6),
+            },
         };
         let expel = Body::Expel {
             member: MemberId(6),
@@ -223,7 +230,10 @@ mod tests {
         for (body, expected) in [
             (Body::Join(join.clone()), "00026e310101660500"),
             (Body::Join(begins(alone)), "00026e3101016605010009"),
-            (Body::Join(begins(lost)), "00026e31010166050101090804"),
+            (
+                Body::Join(begins(lost)),
+                "00026e3101016605010109080405fd0600000000000000",
+            ),
             (Body::Beat, "01"),
             (Body::Leave, "02"),
             (expel, "0306fa"),

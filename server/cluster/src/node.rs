@@ -232,6 +232,15 @@ impl Node {
         self.poll(now);
     }
 
+    /// What was written may be lost: the connection is another one. It is written again.
+    pub fn moved(&mut self) {
+        self.outbox.go_back();
+        self.beats.read();
+        if matches!(self.stage, Stage::Joining { .. }) {
+            self.stage = Stage::Reading;
+        }
+    }
+
     /// Does what is due.
     pub fn poll(&mut self, now: Duration) {
         if !self.is_at_end {
@@ -283,7 +292,7 @@ impl Node {
             .comparing
             .as_ref()?
             .lost(self.replica.chain(), &lineage);
-        let Some(EndLost { before, kept }) = lost else {
+        let Some(EndLost { before, kept, read }) = lost else {
             self.comparing = None;
             return None;
         };
@@ -292,6 +301,7 @@ impl Node {
             epoch,
             before,
             kept,
+            read,
         })
     }
 
@@ -384,16 +394,14 @@ impl Node {
             }
             // One before it is missing.
             (Body::Work { .. }, Err(Ignored::Early)) => self.outbox.go_back(),
-            (Body::Beat, Ok(_)) => {
-                self.beats.read();
+            (Body::Beat, Ok(_)) if self.beats.read() => {
                 let members = self.replica.book().members().iter();
                 let others = members.filter(|member| member.id != self.id);
                 let gone = self.beats.count(others);
                 let expel = |(member, heard)| Body::Expel { member, heard };
                 self.control.extend(gone.into_iter().map(expel));
             }
-            (Body::Beat, Err(_)) => {
-                self.beats.read();
+            (Body::Beat, Err(_)) if self.beats.read() => {
                 if let Stage::Listening { beats } = &mut self.stage {
                     *beats += 1;
                     if *beats >= PATIENCE_BEATS {

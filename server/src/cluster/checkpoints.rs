@@ -20,31 +20,41 @@ const NAMES: [&str; 2] = ["checkpoint-a", "checkpoint-b"];
 
 /// See the module.
 pub(super) struct Checkpoints {
-    store: ObjectStore,
+    bucket: String,
+    replicas: usize,
     /// Which one is written next.
     next: usize,
 }
 
 impl Checkpoints {
-    /// Opens their place, or makes it.
-    pub(super) async fn open(
-        context: &Context,
-        settings: &ClusterSettings,
-    ) -> Result<Self, String> {
-        let bucket = format!("{}-checkpoints", settings.stream);
-        if let Ok(store) = context.get_object_store(&bucket).await {
-            return Ok(Self { store, next: 0 });
+    pub(super) fn new(settings: &ClusterSettings) -> Self {
+        Self {
+            bucket: format!("{}-checkpoints", settings.stream),
+            replicas: settings.replicas,
+            next: 0,
+        }
+    }
+
+    /// Makes their place, if there is none.
+    pub(super) async fn make(&self, context: &Context) -> Result<(), String> {
+        if self.store(context).await.is_ok() {
+            return Ok(());
         }
         let config = object_store::Config {
-            bucket,
+            bucket: self.bucket.clone(),
             description: Some("Checkpoints of a cluster of Tickcast".to_owned()),
             storage: stream::StorageType::File,
-            num_replicas: settings.replicas,
+            num_replicas: self.replicas,
             ..object_store::Config::default()
         };
-        let store = context.create_object_store(config).await;
-        let store = store.map_err(|error| format!("the place of checkpoints: {error}"))?;
-        Ok(Self { store, next: 0 })
+        let made = context.create_object_store(config).await;
+        made.map_err(|error| format!("the place of checkpoints: {error}"))?;
+        Ok(())
+    }
+
+    async fn store(&self, context: &Context) -> Result<ObjectStore, String> {
+        let store = context.get_object_store(&self.bucket).await;
+        store.map_err(|error| error.to_string())
     }
 
     /// The newest checkpoint that the stream goes on from, and the message that it follows.
@@ -52,9 +62,10 @@ impl Checkpoints {
         &mut self,
         engine: &Engine,
     ) -> Result<Option<(Vec<u8>, Mark)>, String> {
+        let store = self.store(engine.context()).await?;
         let mut newest = None::<(Vec<u8>, Mark)>;
         for (index, name) in NAMES.into_iter().enumerate() {
-            let bytes = match self.load(name).await {
+            let bytes = match load(&store, name).await {
                 Ok(bytes) => bytes,
                 Err(reason) => {
                     tracing::debug!(name, reason, "no checkpoint");
@@ -72,7 +83,11 @@ impl Checkpoints {
             let is_newest = newest
                 .as_ref()
                 .is_none_or(|(_, known)| known.sequence < mark.sequence);
-            if is_newest && engine.compare(mark).await? == Compared::Same {
+            let is_of_stream = async {
+                let compared = engine.compare(Some(mark)).await?;
+                Ok::<_, String>(matches!(compared, Compared::Same { .. }))
+            };
+            if is_newest && is_of_stream.await? {
                 newest = Some((bytes, mark));
                 self.next = (index + 1) % NAMES.len();
             }
@@ -87,22 +102,27 @@ impl Checkpoints {
         Ok(newest)
     }
 
-    async fn load(&self, name: &str) -> Result<Vec<u8>, String> {
-        let object = self.store.get(name).await;
-        let object = object.map_err(|error| error.to_string())?;
-        let mut bytes = Vec::new();
-        let mut object = object.take(CHECKPOINT_MAX_BYTES as u64);
-        let read = object.read_to_end(&mut bytes).await;
-        read.map_err(|error| error.to_string())?;
-        Ok(bytes)
-    }
-
     /// Keeps a checkpoint.
-    pub(super) async fn keep(&mut self, checkpoint: &[u8]) -> Result<(), String> {
+    pub(super) async fn keep(
+        &mut self,
+        context: &Context,
+        checkpoint: &[u8],
+    ) -> Result<(), String> {
+        let store = self.store(context).await?;
         let mut bytes = io::Cursor::new(checkpoint);
-        let kept = self.store.put(NAMES[self.next], &mut bytes).await;
+        let kept = store.put(NAMES[self.next], &mut bytes).await;
         kept.map_err(|error| error.to_string())?;
         self.next = (self.next + 1) % NAMES.len();
         Ok(())
     }
+}
+
+async fn load(store: &ObjectStore, name: &str) -> Result<Vec<u8>, String> {
+    let object = store.get(name).await;
+    let object = object.map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    let mut object = object.take(CHECKPOINT_MAX_BYTES as u64);
+    let read = object.read_to_end(&mut bytes).await;
+    read.map_err(|error| error.to_string())?;
+    Ok(bytes)
 }

@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use async_nats::{
-    Client, ConnectOptions, Event,
+    Client, ConnectOptions, Event, Message, Subscriber,
+    header::NATS_SEQUENCE,
     jetstream::{
         self, Context,
-        consumer::{AckPolicy, DeliverPolicy, pull},
-        stream::{self, Stream},
+        stream::{self, RawMessageErrorKind, Stream},
     },
 };
-use tickcast_cluster::{Delivered, MESSAGE_MAX_BYTES, Mark, Sequence};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tickcast_cluster::{MESSAGE_MAX_BYTES, Mark, Sequence};
 use tokio::sync::watch;
 
-use super::{checkpoint_due::CheckpointDue, promises, settings::ClusterSettings};
+use super::{
+    checkpoint_due::CheckpointDue, link::StreamMessage, promises, settings::ClusterSettings,
+};
 
 /// How long an answer of the engine may take. Without a leader there is none.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,23 +27,13 @@ const PING_EVERY: Duration = Duration::from_secs(2);
 /// Longest wait before the next attempt to connect.
 const RECONNECT_MAX: Duration = Duration::from_secs(2);
 
-/// Time between two signs of life of a reader: after two without one it is made again.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-
-/// How long a request of a reader for messages waits for them.
-const REQUEST_EXPIRES: Duration = Duration::from_secs(30);
-
-/// Number of messages that a reader asks for at once.
-const REQUEST_MESSAGES: usize = 256;
-
-/// A reader that asks for nothing is forgotten after this time.
-const READER_FORGOTTEN: Duration = Duration::from_secs(30);
-
 /// Why there is no stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoStream {
     /// It may be there soon: a server starts, or a leader is chosen.
     Yet(String),
+    /// The servers say that there is none of this name.
+    Absent,
     /// Something must be changed.
     Unusable(String),
 }
@@ -48,7 +41,11 @@ pub(super) enum NoStream {
 /// Whether the stream is the one that was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Compared {
-    Same,
+    /// It is.
+    Same {
+        /// Its last message.
+        end: Sequence,
+    },
     /// Why it is another one.
     Other(String),
 }
@@ -58,23 +55,43 @@ pub(super) enum Compared {
 pub(super) struct Engine {
     client: Client,
     context: Context,
-    /// The stream, with what it said of itself at the start.
+    /// The stream, with what it said of itself when it was opened.
     stream: Stream,
     subject: String,
+    is_connected: watch::Receiver<bool>,
 }
 
 impl Engine {
-    /// Connects, and makes the stream if there is none. `is_connected` says from then on whether a
-    /// server is reached.
+    /// Connects to one of the servers, by its index, or to the next one that is there. Makes the
+    /// stream if there is none.
+    pub(super) async fn connect_or_make(
+        settings: &ClusterSettings,
+        server: usize,
+    ) -> Result<Self, NoStream> {
+        match Self::connect(settings, server).await {
+            Err(NoStream::Absent) => {
+                let (client, _) = connect(settings, server).await?;
+                make_stream(&context(&client), settings).await?;
+                Self::connect(settings, server).await
+            }
+            connected => connected,
+        }
+    }
+
+    /// The same, if the stream is there.
     pub(super) async fn connect(
         settings: &ClusterSettings,
-        is_connected: watch::Sender<bool>,
+        server: usize,
     ) -> Result<Self, NoStream> {
-        let client = connect(settings, is_connected).await?;
-        let mut context = jetstream::new(client.clone());
-        context.set_timeout(ANSWER_TIMEOUT);
-        let subject = format!("tickcast.{}", settings.stream);
-        let stream = open_stream(&context, settings, &subject).await?;
+        let (client, is_connected) = connect(settings, server).await?;
+        let context = context(&client);
+        let subject = subject(settings);
+        let name = &settings.stream;
+        let stream = match context.get_stream(name).await {
+            Ok(stream) => stream,
+            Err(error) if is_absent(&error.to_string()) => return Err(NoStream::Absent),
+            Err(error) => return Err(no_stream(name, error)),
+        };
         promises::check(&stream.cached_info().config, &subject).map_err(NoStream::Unusable)?;
         let server = client.server_info();
         if server.max_payload < MESSAGE_MAX_BYTES {
@@ -89,7 +106,23 @@ impl Engine {
             context,
             stream,
             subject,
+            is_connected,
         })
+    }
+
+    /// Connects to all servers at once, and takes the first one whose stream reaches this message.
+    pub(super) async fn elsewhere(settings: &ClusterSettings, reaches: Sequence) -> Option<Self> {
+        let servers = 0..settings.servers.len();
+        let connecting = servers.map(|server| Self::connect(settings, server));
+        let mut connecting: FuturesUnordered<_> = connecting.collect();
+        while let Some(connected) = connecting.next().await {
+            if let Ok(engine) = connected
+                && engine.stream.cached_info().state.last_sequence >= reaches
+            {
+                return Some(engine);
+            }
+        }
+        None
     }
 
     /// What the engine promises, in sentences.
@@ -102,7 +135,7 @@ impl Engine {
         &self.context
     }
 
-    /// The first message that the stream had at the start.
+    /// The first message that the stream had when it was opened.
     pub(super) fn first(&self) -> Sequence {
         self.stream.cached_info().state.first_sequence
     }
@@ -117,9 +150,9 @@ impl Engine {
         )
     }
 
-    /// Compares the stream with the last message that was read of it. An error means that it gives
-    /// no answer now.
-    pub(super) async fn compare(&self, read: Mark) -> Result<Compared, String> {
+    /// Compares the stream with the last message that was read of it, if one was. An error means
+    /// that it gives no answer now.
+    pub(super) async fn compare(&self, read: Option<Mark>) -> Result<Compared, String> {
         let info = self.stream.get_info().await;
         let state = match info {
             Ok(info) => info.state,
@@ -128,11 +161,14 @@ impl Engine {
             }
             Err(error) => return Err(error.to_string()),
         };
+        let end = state.last_sequence;
+        let Some(read) = read else {
+            return Ok(Compared::Same { end });
+        };
         let sequence = read.sequence;
-        if state.last_sequence < sequence {
+        if end < sequence {
             return Ok(Compared::Other(format!(
-                "it ends with message {}, and {sequence} was read",
-                state.last_sequence
+                "it ends with message {end}, and {sequence} was read"
             )));
         }
         if state.first_sequence > sequence {
@@ -141,68 +177,111 @@ impl Engine {
                 state.first_sequence
             )));
         }
-        let message = self.stream.get_raw_message(sequence).await;
-        let message = message.map_err(|error| error.to_string())?;
-        let found = Delivered {
-            sequence,
-            time_ns: nanos(message.time),
-            bytes: &message.payload,
-        };
-        Ok(match found.mark() == read {
-            true => Compared::Same,
-            false => Compared::Other(format!("its message {sequence} is another one")),
+        let message = self.message(sequence).await?;
+        Ok(match message {
+            Some(message) if message.delivered().mark() == read => Compared::Same { end },
+            Some(_) => Compared::Other(format!("its message {sequence} is another one")),
+            None => Compared::Other(format!("it has no message {sequence}")),
         })
     }
 
-    /// Reads the messages after one, and says how many are there already.
-    pub(super) async fn read_after(
+    /// A message; `None` if the stream does not have it.
+    pub(super) async fn message(
         &self,
         sequence: Sequence,
-    ) -> Result<(pull::Stream, u64), String> {
-        let start_sequence = sequence + 1;
-        let config = pull::Config {
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
-            ack_policy: AckPolicy::None,
-            inactive_threshold: READER_FORGOTTEN,
-            memory_storage: true,
-            num_replicas: 1,
-            ..pull::Config::default()
-        };
-        let consumer = self.stream.create_consumer(config).await;
-        let consumer = consumer.map_err(|error| error.to_string())?;
-        let pending = consumer.cached_info().num_pending;
-        let messages = consumer
-            .stream()
-            .max_messages_per_batch(REQUEST_MESSAGES)
-            .heartbeat(HEARTBEAT)
-            .expires(REQUEST_EXPIRES)
-            .messages();
-        let messages = messages.await.map_err(|error| error.to_string())?;
-        Ok((messages, pending))
+    ) -> Result<Option<StreamMessage>, String> {
+        match self.stream.get_raw_message(sequence).await {
+            Ok(message) => Ok(Some(StreamMessage {
+                sequence,
+                time_ns: nanos(message.time),
+                bytes: message.payload,
+            })),
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
-    /// What publishes messages, and the subject of the stream.
-    pub(super) fn writer(&self) -> (Client, String) {
-        (self.client.clone(), self.subject.clone())
+    /// What tells of each message that the stream takes. Some may be lost.
+    pub(super) async fn told(&self) -> Result<Subscriber, String> {
+        let subscriber = self.client.subscribe(told(&self.subject)).await;
+        subscriber.map_err(|error| error.to_string())
+    }
+
+    /// Writes a message, once a server is reached: what is written while none is would heap up, and
+    /// come late. Whether it is in the stream, a reader knows.
+    pub(super) async fn write(&self, bytes: Vec<u8>) {
+        let mut is_connected = self.is_connected.clone();
+        if is_connected
+            .wait_for(|is_connected| *is_connected)
+            .await
+            .is_err()
+        {
+            return;
+        }
+        let written = self
+            .client
+            .publish(self.subject.clone(), bytes.into())
+            .await;
+        if let Err(error) = written {
+            tracing::debug!(%error, "a message was not written; it is written again");
+        }
+    }
+
+    /// Completes when no server is reached.
+    pub(super) async fn unreached(&self) {
+        let mut is_connected = self.is_connected.clone();
+        // An error means that the connection is over.
+        let _ = is_connected.wait_for(|is_connected| !is_connected).await;
+    }
+
+    /// Completes when everything that was written is on its way, if a server is reached.
+    pub(super) async fn flush(&self) {
+        if *self.is_connected.borrow() {
+            // An error means that none is reached any more.
+            let _ = self.client.flush().await;
+        }
     }
 }
 
+/// The message that a subscriber is told of.
+pub(super) fn told_sequence(message: &Message) -> Option<Sequence> {
+    let headers = message.headers.as_ref()?;
+    headers.get(NATS_SEQUENCE)?.as_str().parse().ok()
+}
+
 /// The time of a message, in ns since the Unix epoch.
-pub(super) fn nanos(time: async_nats::datetime::DateTime) -> i64 {
+fn nanos(time: async_nats::datetime::DateTime) -> i64 {
     i64::try_from(time.unix_timestamp_nanos()).unwrap_or(0)
+}
+
+/// The subject of the stream.
+fn subject(settings: &ClusterSettings) -> String {
+    format!("tickcast.{}", settings.stream)
+}
+
+/// The subject on which the stream tells of its messages.
+pub(super) fn told(subject: &str) -> String {
+    format!("{subject}.stored")
+}
+
+fn context(client: &Client) -> Context {
+    let mut context = jetstream::new(client.clone());
+    context.set_timeout(ANSWER_TIMEOUT);
+    context
 }
 
 async fn connect(
     settings: &ClusterSettings,
-    is_connected: watch::Sender<bool>,
-) -> Result<Client, NoStream> {
-    let connected = is_connected.clone();
+    server: usize,
+) -> Result<(Client, watch::Receiver<bool>), NoStream> {
+    let (connected, is_connected) = watch::channel(true);
     let mut options = ConnectOptions::new()
         .name(format!("tickcast {}", settings.node()))
         .connection_timeout(ANSWER_TIMEOUT)
         .request_timeout(Some(ANSWER_TIMEOUT))
         .ping_interval(PING_EVERY)
         .max_reconnects(None)
+        .retain_servers_order()
         .reconnect_delay_callback(|attempt| {
             let wait = Duration::from_millis(100).saturating_mul(attempt as u32);
             wait.min(RECONNECT_MAX)
@@ -211,11 +290,11 @@ async fn connect(
             match &event {
                 Event::Connected => {
                     connected.send_replace(true);
-                    tracing::info!("a server of NATS is reached");
+                    tracing::debug!("a server of NATS is reached");
                 }
                 Event::Disconnected | Event::Closed => {
                     connected.send_replace(false);
-                    tracing::warn!("no server of NATS is reached: updates wait");
+                    tracing::debug!("the connection to a server of NATS has ended");
                 }
                 other => tracing::debug!(%other, "NATS"),
             }
@@ -230,7 +309,8 @@ async fn connect(
     if let Some(path) = &settings.ca {
         options = options.add_root_certificates(path.clone());
     }
-    let servers: Vec<_> = settings.servers.iter().map(ToString::to_string).collect();
+    let mut servers: Vec<_> = settings.servers.iter().map(ToString::to_string).collect();
+    servers.rotate_left(server);
     let client = options.connect(&servers[..]).await;
     let client = client.map_err(|error| {
         NoStream::Yet(format!(
@@ -238,8 +318,7 @@ async fn connect(
             servers.join(", ")
         ))
     })?;
-    is_connected.send_replace(true);
-    Ok(client)
+    Ok((client, is_connected))
 }
 
 /// Whether an error of the engine says that there is no such stream.
@@ -247,38 +326,30 @@ fn is_absent(error: &str) -> bool {
     error.contains("stream not found") || error.contains("10059")
 }
 
-async fn open_stream(
-    context: &Context,
-    settings: &ClusterSettings,
-    subject: &str,
-) -> Result<Stream, NoStream> {
-    let name = &settings.stream;
-    let failed = |error: String| {
-        NoStream::Yet(format!(
-            "the stream {name}: {error} (JetStream must be on: `jetstream {{}}` in the file of \
-             nats-server, or -js)"
-        ))
-    };
+fn no_stream(name: &str, error: impl std::fmt::Display) -> NoStream {
+    NoStream::Yet(format!(
+        "the stream {name}: {error} (JetStream must be on: `jetstream {{}}` in the file of \
+         nats-server, or -js)"
+    ))
+}
+
+async fn make_stream(context: &Context, settings: &ClusterSettings) -> Result<(), NoStream> {
+    let (name, subject) = (&settings.stream, subject(settings));
     let config = stream::Config {
         name: name.clone(),
         description: Some("What the nodes of a cluster of Tickcast share".to_owned()),
-        subjects: vec![subject.to_owned()],
+        subjects: vec![subject.clone()],
         max_bytes: settings.bytes as i64,
         max_message_size: MESSAGE_MAX_BYTES as i32,
         storage: stream::StorageType::File,
         num_replicas: settings.replicas,
         deny_delete: true,
         deny_purge: true,
+        republish: Some(promises::republished(&subject)),
         ..stream::Config::default()
     };
-    match context.get_stream(name).await {
-        Ok(stream) => Ok(stream),
-        Err(error) if is_absent(&error.to_string()) => {
-            let made = context.create_stream(config).await;
-            let made = made.map_err(|error| failed(error.to_string()))?;
-            tracing::info!(stream = name, "the stream of the cluster is made");
-            Ok(made)
-        }
-        Err(error) => Err(failed(error.to_string())),
-    }
+    let made = context.create_stream(config).await;
+    made.map_err(|error| no_stream(name, error))?;
+    tracing::info!(stream = name, "the stream of the cluster is made");
+    Ok(())
 }

@@ -47,6 +47,8 @@ pub(super) enum Incoming {
     Message(StreamMessage),
     /// No more messages are there at present.
     AtEnd,
+    /// Another server of NATS is used from now on: what was on its way may be lost.
+    Moved,
     /// The stream is not the one that was read, or its next message is gone.
     Other(String),
 }

@@ -15,7 +15,8 @@
 //! * `checkpoints`: the checkpoints of the nodes, as its objects
 //! * `checkpoint_due`: when the next checkpoint is due
 //! * `promises`: what the engine promises, in sentences
-//! * `stream_thread`: reads the stream for the node, and writes what the node writes
+//! * `tail`: follows the end of the stream, at a server that sees it
+//! * `stream_thread`: connects, and writes what the node writes
 //! * `opening`: reads up to the end of the stream and joins, before the server accepts clients
 //! * `feeds`: starts and stops the feeds that the node has
 //! * `orders`: what operators order, for all nodes
@@ -36,6 +37,7 @@ mod promises;
 pub(crate) mod settings;
 mod status;
 mod stream_thread;
+mod tail;
 mod thread;
 
 pub(crate) use feeds::StartFeed;

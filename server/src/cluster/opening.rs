@@ -157,6 +157,7 @@ impl Join {
                         }
                     }
                     Some(Incoming::AtEnd) => node.at_end(now()),
+                    Some(Incoming::Moved) => node.moved(),
                     Some(Incoming::Other(reason) | Incoming::Failed(reason)) => return Err(reason),
                     Some(Incoming::Begins(..)) => {}
                     None => return Err("the stream's thread has ended".to_owned()),

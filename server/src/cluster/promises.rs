@@ -2,9 +2,20 @@
 
 use async_nats::{
     ServerInfo,
-    jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType},
+    jetstream::stream::{Config, DiscardPolicy, Info, Republish, RetentionPolicy, StorageType},
 };
 use tickcast_cluster::MESSAGE_MAX_BYTES;
+
+use super::engine::told;
+
+/// How the stream tells of its messages: only their headers, which have the sequence.
+pub(super) fn republished(subject: &str) -> Republish {
+    Republish {
+        source: subject.to_owned(),
+        destination: told(subject),
+        headers_only: true,
+    }
+}
 
 /// What the nodes need of a stream, or why it cannot be used.
 pub(super) fn check(config: &Config, subject: &str) -> Result<(), String> {
@@ -35,6 +46,13 @@ pub(super) fn check(config: &Config, subject: &str) -> Result<(), String> {
             "it must have no mirror and no sources".to_owned(),
         ),
         (!config.sealed, "it must not be sealed".to_owned()),
+        (
+            config.republish == Some(republished(subject)),
+            format!(
+                "it must republish {subject} as {} with headers only",
+                told(subject)
+            ),
+        ),
         (
             !config.allow_rollup,
             "it must not allow that messages replace others (rollup)".to_owned(),
@@ -126,6 +144,7 @@ mod tests {
             name: "s".to_owned(),
             subjects: vec![SUBJECT.to_owned()],
             max_message_size: -1,
+            republish: Some(republished(SUBJECT)),
             ..Config::default()
         }
     }

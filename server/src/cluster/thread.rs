@@ -244,6 +244,7 @@ impl Running<'_> {
                 self.node.at_end(now);
                 self.keep_checkpoint();
             }
+            Incoming::Moved => self.node.moved(),
             Incoming::Other(reason) => self.begin_anew(reason),
             Incoming::Begins(..) | Incoming::Failed(_) => {}
         }

@@ -13,6 +13,7 @@ const MODULES: &[&str] = &[
     "tickcast_server::cluster::feeds",
     "tickcast_server::cluster::opening",
     "tickcast_server::cluster::stream_thread",
+    "tickcast_server::cluster::tail",
     "tickcast_server::cluster::thread",
     "tickcast_server::data::failing",
     "tickcast_server::data::opening",

@@ -214,13 +214,25 @@ fn an_epoch_that_lost_its_end_is_told_once() {
     for number in 1..=5 {
         stream.say(A, work(number, None)).unwrap();
     }
-    let lost = |epoch, kept| {
+    let lost_having_read = |epoch, kept, read| {
         join(Some(Begins::EndLost {
             epoch: Epoch(epoch),
             before: Epoch(9),
             kept,
+            read,
         }))
     };
+    let lost = |epoch, kept| {
+        let read = Proof {
+            sequence: 1_000,
+            digest: Digest(1),
+        };
+        lost_having_read(epoch, kept, read)
+    };
+    // A node that has not seen the end is wrong.
+    let read = stream.replica.chain().last();
+    let wrong = stream.say(B, lost_having_read(10, 3, read));
+    assert_eq!(wrong, refused(Refusal::Known));
     stream.say(B, lost(10, 3)).unwrap();
     let lineage = stream.replica.book().lineage().unwrap();
     assert_eq!(

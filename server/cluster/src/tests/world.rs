@@ -83,6 +83,7 @@ pub(super) struct World {
     count: u64,
     losses: Vec<Loss>,
     lost: Vec<u64>,
+    is_shortened: bool,
 }
 
 fn sequencer() -> Sequencer {
@@ -159,6 +160,7 @@ impl World {
             count: 0,
             losses: Vec::new(),
             lost: Vec::new(),
+            is_shortened: false,
         }
     }
 
@@ -255,6 +257,26 @@ impl World {
             self.written.push(bytes.clone());
             place.wire.push_back(bytes);
         }
+    }
+
+    /// A node begins anew, because its engine says that the stream ends where it has begun to read.
+    /// It is wrong: the engine has only just become the leader.
+    pub(super) fn mislead(&mut self, index: usize, count: usize) {
+        self.begin_again(index);
+        self.read(index, count);
+        let now = self.now;
+        let place = &mut self.places[index];
+        place.node.at_end(now);
+        while let Some(bytes) = place.node.take(now) {
+            self.written.push(bytes.clone());
+            place.wire.push_back(bytes);
+        }
+    }
+
+    /// The connection of a node is another one.
+    pub(super) fn reconnect(&mut self, index: usize) {
+        self.places[index].wire.clear();
+        self.places[index].node.moved();
     }
 
     /// The stream takes some of what a node has written.
@@ -356,7 +378,12 @@ impl World {
                     }
                     Event::Ordered { .. } => {}
                     Event::Joined => place.known = None,
-                    Event::Expelled { .. } | Event::Began(_) | Event::Disagrees(_) => {}
+                    Event::Began(lineage) => {
+                        let ended = lineage.continues.last();
+                        let is_whole = ended.is_none_or(|ended| ended.last == position);
+                        assert!(is_whole || self.is_shortened, "nothing is lost: {ended:?}");
+                    }
+                    Event::Expelled { .. } | Event::Disagrees(_) => {}
                     Event::Refused(refusal) => panic!("{refusal:?}"),
                 }
             }
@@ -398,6 +425,7 @@ impl World {
 
     /// The engine starts again with an older state. All connections end.
     pub(super) fn shorten(&mut self, back: usize, clears: bool) {
+        self.is_shortened = true;
         let length = self.stream.len().saturating_sub(back);
         let kept = match length {
             0 => 0,
