@@ -44,6 +44,9 @@ pub enum Event {
     /// A message of this member does not count, because the member has read another stream or has
     /// made something else of it.
     Disagrees(MemberId),
+    /// As many nodes as have read what this one has, or more, have read something else. This node
+    /// must read the stream again; another one can begin.
+    Outvoted,
 }
 
 /// What came of reading a message.

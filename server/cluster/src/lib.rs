@@ -56,6 +56,7 @@ mod node;
 mod orders;
 mod outbox;
 mod replica;
+mod witnesses;
 
 pub use beats::{BEAT_EVERY, PATIENCE_BEATS};
 pub use book::{Book, Change, Ignored, MEMBERS_MAX, Member, Refusal};

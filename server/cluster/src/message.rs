@@ -230,10 +230,7 @@ mod tests {
         for (body, expected) in [
             (Body::Join(join.clone()), "00026e310101660500"),
             (Body::Join(begins(alone)), "00026e3101016605010009"),
-            (
-                Body::Join(begins(lost)),
-                "00026e3101016605010109080405fd0600000000000000",
-            ),
+            (Body::Join(begins(lost)), "00026e310101660501010908040506"),
             (Body::Beat, "01"),
             (Body::Leave, "02"),
             (expel, "0306fa"),

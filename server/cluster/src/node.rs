@@ -27,6 +27,7 @@ use crate::{
     orders::Order,
     outbox::{Offered, Outbox, RESEND_AFTER, WAITING_MAX_BYTES},
     replica::{Applied, Replica},
+    witnesses::Witnesses,
 };
 
 /// What a node is.
@@ -71,6 +72,7 @@ pub struct Node {
     comparing: Option<Comparing>,
     is_at_end: bool,
     beats: Beats,
+    witnesses: Witnesses,
     /// When something of the outbox was last read, or written with nothing before it.
     progress: Duration,
     /// What is to be written besides work.
@@ -98,6 +100,7 @@ impl Node {
             comparing,
             is_at_end: false,
             beats: Beats::default(),
+            witnesses: Witnesses::default(),
             progress: Duration::ZERO,
             control: VecDeque::new(),
             read_at: Default::default(),
@@ -308,6 +311,8 @@ impl Node {
     /// Begins to listen, or asks to join at once if there is nothing to wait for.
     fn listen(&mut self, now: Duration) {
         self.stage = Stage::Listening { beats: 0 };
+        // What is read up to the end is the past.
+        self.witnesses = Witnesses::default();
         if let Some(begins) = self.end_lost() {
             self.ask(Some(begins), now);
         } else if self.replica.book().members().is_empty() {
@@ -373,9 +378,16 @@ impl Node {
                 }
             }
             Err(Ignored::Diverged | Ignored::Ahead) if message.from != self.id => {
+                self.witnesses.heard(message.from, false, now);
                 events.push(Event::Disagrees(message.from));
+                return;
             }
             Err(_) => {}
+        }
+        if message.from != self.id {
+            self.witnesses.heard(message.from, true, now);
+        } else if matches!(message.body, Body::Beat) && self.witnesses.is_outvoted(now) {
+            events.push(Event::Outvoted);
         }
     }
 
@@ -404,7 +416,8 @@ impl Node {
             (Body::Beat, Err(_)) if self.beats.read() => {
                 if let Stage::Listening { beats } = &mut self.stage {
                     *beats += 1;
-                    if *beats >= PATIENCE_BEATS {
+                    // A node that has read something else lives as well.
+                    if *beats >= PATIENCE_BEATS && !self.witnesses.is_contradicted(now) {
                         self.ask_alone(now);
                     }
                 }

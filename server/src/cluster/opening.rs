@@ -39,8 +39,28 @@ pub(crate) struct Opened {
     pub(crate) checkpoint_due: CheckpointDue,
 }
 
+/// Why a node does not go on as it is.
+pub(super) const OUTVOTED: &str = "other nodes have read something else in the stream than this one: \
+                                   it is read again";
+
+/// Time before the stream is read again from the start.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Why a node has not joined.
+enum Unjoined {
+    /// The stream must be read again.
+    Again(String),
+    Failed(String),
+}
+
+impl From<String> for Unjoined {
+    fn from(reason: String) -> Self {
+        Self::Failed(reason)
+    }
+}
+
 /// What a node needs to begin.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Opening {
     pub(crate) settings: ClusterSettings,
     /// Names of the feeds.
@@ -52,25 +72,19 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    /// Joins. `spawn` starts the stream's thread.
+    /// Joins. `spawn` starts the stream's thread. A node that was a member tries for ever if the
+    /// stream must be read again, another one for as long as the settings say.
     pub(crate) fn open(
         self,
-        sequencer: impl Fn() -> Sequencer + Send,
+        sequencer: impl Fn() -> Sequencer + Send + Sync,
         liveness: &LivenessSettings,
         topics_max: usize,
         stats: Arc<ClusterStats>,
-        spawn: impl FnOnce(StreamBody) -> Result<JoinHandle<()>, String>,
+        spawn: impl Fn(StreamBody) -> Result<JoinHandle<()>, String>,
     ) -> Result<Opened, String> {
         let name = self.settings.node();
         let stream = self.settings.stream.clone();
         let status = Arc::new(ClusterStatus::new(stats, name.clone(), stream));
-        let (link, end) = link();
-        let thread = StreamThread {
-            settings: self.settings.clone(),
-            end,
-            status: Arc::clone(&status),
-        };
-        let thread = spawn(Box::new(move || Box::pin(thread.run())))?;
         // All nodes must make the same of the same messages.
         let rules = format!("{topics_max} {liveness:?}");
         let settings = NodeSettings {
@@ -79,23 +93,39 @@ impl Opening {
             rules: checksum(rules.as_bytes()),
             seed: rand::random(),
         };
-        let join = Join {
-            opening: self,
-            thread,
-            link,
-            status,
-            settings,
-        };
-        // The caller may be inside a runtime, which cannot wait.
-        std::thread::scope(|scope| {
-            let joining = scope.spawn(|| {
-                let runtime = Builder::new_current_thread().enable_all().build();
-                let runtime = runtime.map_err(|error| error.to_string())?;
-                runtime.block_on(join.run(sequencer))
-            });
-            let joined = joining.join();
-            joined.unwrap_or_else(|_| Err("it has failed".to_owned()))
-        })
+        let give_up = Instant::now() + self.settings.timeout;
+        loop {
+            let (link, end) = link();
+            let thread = StreamThread {
+                settings: self.settings.clone(),
+                end,
+                status: Arc::clone(&status),
+            };
+            let thread = spawn(Box::new(move || Box::pin(thread.run())))?;
+            let join = Join {
+                opening: self.clone(),
+                thread,
+                link,
+                status: Arc::clone(&status),
+                settings: NodeSettings {
+                    seed: rand::random(),
+                    ..settings.clone()
+                },
+            };
+            match join.wait(&sequencer) {
+                Ok(opened) => return Ok(opened),
+                Err(Unjoined::Failed(reason)) => return Err(reason),
+                Err(Unjoined::Again(reason))
+                    if self.known.is_none() && give_up <= Instant::now() =>
+                {
+                    return Err(reason);
+                }
+                Err(Unjoined::Again(reason)) => {
+                    tracing::warn!("the stream is read again from the start: {reason}");
+                    std::thread::sleep(AGAIN_AFTER);
+                }
+            }
+        }
     }
 }
 
@@ -112,7 +142,20 @@ struct Join {
 }
 
 impl Join {
-    async fn run(mut self, sequencer: impl Fn() -> Sequencer) -> Result<Opened, String> {
+    /// Joins, in a runtime of its own: the caller may be inside one, which cannot wait.
+    fn wait(self, sequencer: &(impl Fn() -> Sequencer + Sync)) -> Result<Opened, Unjoined> {
+        std::thread::scope(|scope| {
+            let joining = scope.spawn(|| {
+                let runtime = Builder::new_current_thread().enable_all().build();
+                let runtime = runtime.map_err(|error| error.to_string())?;
+                runtime.block_on(self.run(sequencer))
+            });
+            let joined = joining.join();
+            joined.unwrap_or_else(|_| Err(Unjoined::Failed("it has failed".to_owned())))
+        })
+    }
+
+    async fn run(mut self, sequencer: impl Fn() -> Sequencer) -> Result<Opened, Unjoined> {
         let Opening {
             settings,
             tape_bytes,
@@ -126,10 +169,10 @@ impl Join {
         let (checkpoint, checkpoint_due) = tokio::select! {
             incoming = self.link.incoming.recv() => match incoming {
                 Some(Incoming::Begins(checkpoint, due)) => (checkpoint, due),
-                Some(Incoming::Failed(reason)) => return Err(reason),
-                _ => return Err("the stream's thread has ended".to_owned()),
+                Some(Incoming::Failed(reason)) => return Err(reason.into()),
+                _ => return Err("the stream's thread has ended".to_owned().into()),
             },
-            () = sleep_until(deadline + ANSWER_TIMEOUT) => return Err(stands_still(timeout)),
+            () = sleep_until(deadline + ANSWER_TIMEOUT) => return Err(stands_still(timeout).into()),
         };
         let replica = match &checkpoint {
             Some(bytes) => Replica::resume(sequencer(), bytes)
@@ -158,17 +201,18 @@ impl Join {
                     }
                     Some(Incoming::AtEnd) => node.at_end(now()),
                     Some(Incoming::Moved) => node.moved(),
-                    Some(Incoming::Other(reason) | Incoming::Failed(reason)) => return Err(reason),
+                    Some(Incoming::Other(reason)) => return Err(Unjoined::Again(reason)),
+                    Some(Incoming::Failed(reason)) => return Err(reason.into()),
                     Some(Incoming::Begins(..)) => {}
-                    None => return Err("the stream's thread has ended".to_owned()),
+                    None => return Err("the stream's thread has ended".to_owned().into()),
                 },
                 _ = ticks.tick() => node.poll(now()),
-                () = sleep_until(deadline) => return Err(stands_still(timeout)),
+                () = sleep_until(deadline) => return Err(stands_still(timeout).into()),
             }
             self.link.write(&mut node, now());
         }
         let lineage = node.replica().book().lineage();
-        let lineage = lineage.ok_or("a cluster with a member has an epoch")?;
+        let lineage = lineage.ok_or("a cluster with a member has an epoch".to_owned())?;
         let topics = node.replica().newest().restored().collect();
         let next = node.replica().position() + 1;
         tracing::info!(
@@ -209,13 +253,14 @@ fn collect(collector: &mut Collector, strip: &Strip) {
 }
 
 /// Notes what the node tells.
-fn note(event: Event, feeds: &mut Vec<u16>) -> Result<(), String> {
+fn note(event: Event, feeds: &mut Vec<u16>) -> Result<(), Unjoined> {
     match event {
         Event::Runs { feed, is_own } => {
             feeds.retain(|known| *known != feed);
             feeds.extend(is_own.then_some(feed));
         }
-        Event::Refused(refusal) => return Err(refused(refusal).to_owned()),
+        Event::Refused(refusal) => return Err(refused(refusal).to_owned().into()),
+        Event::Outvoted => return Err(Unjoined::Again(OUTVOTED.to_owned())),
         // What was written before this node began concerns it no more. The last words of operators
         // are followed before clients come.
         Event::Ordered { .. }

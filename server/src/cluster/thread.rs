@@ -1,8 +1,8 @@
 //! The ingest thread of a node.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 
-use tickcast_cluster::{Event, Known, MemberId, Node, Offered, Read};
+use tickcast_cluster::{Event, Known, MEMBERS_MAX, MemberId, Node, Offered, Read};
 use tickcast_core::{
     sequencer::NewTopics,
     tape::{AckResult, StripBuilder},
@@ -18,7 +18,7 @@ use super::{
     checkpoint_due::CheckpointDue,
     feeds::{NodeFeeds, StartFeed},
     link::{Incoming, Link, POLL_EVERY},
-    opening::refused,
+    opening::{OUTVOTED, refused},
     orders::{NodeOrders, Obey, OrderQueue},
     status::ClusterStatus,
 };
@@ -103,7 +103,7 @@ impl ClusterThread {
             new_topics,
             outdated,
             feeds,
-            disagrees: None,
+            disagrees: BTreeSet::new(),
             tell_at: None,
             refused_new_topics: 0,
             checkpoint_due,
@@ -127,8 +127,8 @@ struct Running<'a> {
     new_topics: NewTopics,
     outdated: watch::Sender<Option<Outdated>>,
     feeds: NodeFeeds,
-    /// The last member that did not agree.
-    disagrees: Option<MemberId>,
+    /// Members that did not agree, of which operators were told.
+    disagrees: BTreeSet<MemberId>,
     /// When operators are told what is new; at once if it is not set.
     tell_at: Option<Instant>,
     /// Updates refused because clients of this node introduced topics too fast.
@@ -278,13 +278,17 @@ impl Running<'_> {
             }
             Event::Disagrees(member) => {
                 stats.disagreements.add(1);
-                if self.disagrees.replace(member) != Some(member) {
+                if self.disagrees.len() >= MEMBERS_MAX {
+                    self.disagrees.clear();
+                }
+                if self.disagrees.insert(member) {
                     tracing::warn!(
                         %member,
                         "a node has read another stream, or has made something else of it"
                     );
                 }
             }
+            Event::Outvoted => self.begin_anew(OUTVOTED.to_owned()),
         }
         self.tell_at = None;
     }

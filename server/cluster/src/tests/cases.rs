@@ -12,7 +12,7 @@ use tickcast_protocol::{
 };
 
 use crate::{
-    Begins, Body, Change, Delivered, Event, Ignored, Join, MEMBERS_MAX, MemberId, Message,
+    Begins, Body, Change, Delivered, Digest, Event, Ignored, Join, MEMBERS_MAX, MemberId, Message,
     NAME_MAX_BYTES, Node, NodeSettings, Offered, PATIENCE_BEATS, Proof, Refusal, Replica,
     item::Item,
 };
@@ -459,4 +459,53 @@ fn a_node_that_hears_no_member_for_a_while_begins_an_epoch() {
     assert!(events.contains(&began), "{events:?}");
     assert!(one.node.is_member());
     assert_eq!(one.node.replica().book().members().len(), 1);
+}
+
+/// The servers of NATS may have come apart: then each that leads gives its own messages.
+#[test]
+fn a_node_that_alone_has_read_something_else_reads_again_and_begins_no_epoch() {
+    let contradict = |one: &mut One| {
+        let proof = Proof {
+            digest: Digest(1),
+            ..one.node.replica().chain().last()
+        };
+        let body = Body::Beat;
+        let message = Message {
+            from: B,
+            proof,
+            body,
+        };
+        one.read(&message.encode())
+    };
+    for is_member in [false, true] {
+        let mut one = One::new();
+        match is_member {
+            true => drop(one.go()),
+            false => drop(one.say(B, join(ALONE))),
+        }
+        assert_eq!(one.node.is_member(), is_member);
+        let mut beats = 0;
+        let is_outvoted = (0..20).find(|_| {
+            one.now += crate::BEAT_EVERY;
+            assert_eq!(contradict(&mut one), [Event::Disagrees(B)]);
+            let events = one.go();
+            beats += 1;
+            assert!(!events.iter().any(|event| matches!(event, Event::Began(_))));
+            events.contains(&Event::Outvoted)
+        });
+        assert!(is_outvoted.is_some(), "it is a member: {is_member}");
+        assert!(beats >= 4, "it is certain after {beats}");
+    }
+    // As long as it agrees with one of two, the other one reads again.
+    let mut one = One::new();
+    one.go();
+    let third = MemberId(30);
+    one.say(third, join(None));
+    for _ in 0..20 {
+        one.now += crate::BEAT_EVERY;
+        contradict(&mut one);
+        one.say(third, Body::Beat);
+        let events = one.go();
+        assert!(!events.contains(&Event::Outvoted));
+    }
 }

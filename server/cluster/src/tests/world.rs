@@ -370,6 +370,7 @@ impl World {
                     }
                 }
             }
+            let mut is_outvoted = false;
             for event in read.events {
                 match event {
                     Event::Runs { feed, is_own } => place.runs[usize::from(feed)] = is_own,
@@ -383,6 +384,7 @@ impl World {
                         let is_whole = ended.is_none_or(|ended| ended.last == position);
                         assert!(is_whole || self.is_shortened, "nothing is lost: {ended:?}");
                     }
+                    Event::Outvoted => is_outvoted = true,
                     Event::Expelled { .. } | Event::Disagrees(_) => {}
                     Event::Refused(refusal) => panic!("{refusal:?}"),
                 }
@@ -390,6 +392,10 @@ impl World {
             match self.made.get(place.read - 1) {
                 Some(made) => assert_eq!(*made, (end, position), "node {index} differs"),
                 None => self.made.push((end, position)),
+            }
+            if is_outvoted {
+                self.begin_again(index);
+                return;
             }
         }
     }

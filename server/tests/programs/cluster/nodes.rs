@@ -1,5 +1,6 @@
 //! Some nodes that share the stream of some servers of NATS.
 
+use tickcast_protocol::message::Lineage;
 use tickcast_server_testkit::{
     Program,
     nats::Nats,
@@ -125,6 +126,22 @@ impl Cluster {
             sum += node.metric(name).await;
         }
         sum
+    }
+
+    /// What all nodes say of their epochs, once they say the same.
+    pub(crate) async fn lineage(&self) -> Lineage {
+        let urls = self.urls();
+        let mut agreed = None;
+        until("all nodes have one epoch", async || {
+            let mut told = Vec::new();
+            for url in &urls {
+                told.push(lineage_if_any(url).await);
+            }
+            agreed = told.pop().flatten();
+            agreed.is_some() && told.iter().all(|one| *one == agreed)
+        })
+        .await;
+        agreed.expect("it was waited for")
     }
 
     pub(crate) async fn until_ready(&self) {
