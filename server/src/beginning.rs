@@ -280,7 +280,7 @@ fn join(
     };
     let stats = shared.metrics.cluster.clone().unwrap_or_default();
     let spawn = |body: StreamBody| {
-        let thread = Thread::new(task.clone(), &shared.state, &shared.handoff);
+        let thread = Thread::new(task, &shared.state, &shared.handoff);
         let spawned = thread.spawn(async move || body().await, |_: &Handoff| ());
         spawned.map_err(|error| error.to_string())
     };

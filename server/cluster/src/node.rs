@@ -174,6 +174,11 @@ impl Node {
         self.outbox.offer(Item::FeedLost { feed, since }, None);
     }
 
+    /// Whether more nodes have read what this one has read, with itself, than something else.
+    pub fn agrees_with_most(&self, now: Duration) -> bool {
+        self.witnesses.agree_with_most(now)
+    }
+
     /// Takes an operator's order. [`Event::Ordered`] tells when it is in the stream.
     pub fn offer_order(&mut self, order: Order) -> Offered {
         self.outbox.offer(Item::Order(order), None)

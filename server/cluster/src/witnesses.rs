@@ -38,22 +38,34 @@ impl Witnesses {
     }
 
     /// Whether a node lives that has read something else.
-    pub(crate) fn is_contradicted(&mut self, now: Duration) -> bool {
-        self.forget(now);
-        self.heard.values().any(|(agrees, _)| !agrees)
+    pub(crate) fn is_contradicted(&self, now: Duration) -> bool {
+        self.count(now).1 > 0
+    }
+
+    /// Whether more nodes agree, with this one, than do not.
+    pub(crate) fn agree_with_most(&self, now: Duration) -> bool {
+        let (agree, others) = self.count(now);
+        others <= agree
     }
 
     /// Whether this node is the one to read again. It is asked at each own beat that is read.
     pub(crate) fn is_outvoted(&mut self, now: Duration) -> bool {
-        self.forget(now);
-        let agree = self.heard.values().filter(|(agrees, _)| *agrees).count();
-        let others = self.heard.len() - agree;
-        if others <= agree {
+        if self.agree_with_most(now) {
             self.outvoted = None;
             return false;
         }
         let since = *self.outvoted.get_or_insert(now);
         since + CERTAIN_AFTER <= now
+    }
+
+    /// How many agree, and how many do not.
+    fn count(&self, now: Duration) -> (usize, usize) {
+        let heard = self.heard.values();
+        let heard = heard.filter(|(_, at)| now < *at + HEARD_FOR);
+        heard.fold((0, 0), |(agree, others), (agrees, _)| match agrees {
+            true => (agree + 1, others),
+            false => (agree, others + 1),
+        })
     }
 
     fn forget(&mut self, now: Duration) {

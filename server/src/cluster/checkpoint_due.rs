@@ -13,6 +13,9 @@ const EVERY_TIME: Duration = Duration::from_secs(10 * 60);
 /// must outlast the next.
 const PART: u32 = 4;
 
+/// Time between two checkpoints, at least, for a node that needs one to begin.
+const WANTED_EVERY: Duration = Duration::from_secs(5);
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct CheckpointDue {
@@ -20,6 +23,7 @@ pub(crate) struct CheckpointDue {
     every_time: Duration,
     bytes: u64,
     since: Duration,
+    is_wanted: bool,
 }
 
 impl CheckpointDue {
@@ -32,6 +36,7 @@ impl CheckpointDue {
             every_time: of_age.min(EVERY_TIME),
             bytes: 0,
             since: Duration::ZERO,
+            is_wanted: false,
         }
     }
 
@@ -40,12 +45,18 @@ impl CheckpointDue {
         self.bytes += bytes as u64;
     }
 
+    /// A node needs one to begin.
+    pub(super) fn want(&mut self) {
+        self.is_wanted = true;
+    }
+
     /// Whether one is due now. Then the next one is counted from here.
     pub(super) fn is_due(&mut self, now: Duration) -> bool {
         let is_late = self.since + self.every_time <= now;
-        let is_due = self.bytes > 0 && (self.bytes >= self.every_bytes || is_late);
+        let is_wanted = self.is_wanted && self.since + WANTED_EVERY <= now;
+        let is_due = self.bytes > 0 && (self.bytes >= self.every_bytes || is_late || is_wanted);
         if is_due {
-            (self.bytes, self.since) = (0, now);
+            (self.bytes, self.since, self.is_wanted) = (0, now, false);
         }
         is_due
     }
@@ -68,6 +79,12 @@ mod tests {
         due.read(1);
         assert!(!due.is_due(S(18)));
         assert!(due.is_due(S(19)), "by its time");
+        due.read(1);
+        due.want();
+        assert!(!due.is_due(S(23)));
+        assert!(due.is_due(S(24)), "it was wanted");
+        due.read(1);
+        assert!(!due.is_due(S(33)), "it was wanted once");
     }
 
     #[test]

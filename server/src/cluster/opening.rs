@@ -11,6 +11,7 @@ use tickcast_core::{
 use tickcast_protocol::{codec, message::Epoch};
 use tokio::{
     runtime::Builder,
+    sync::mpsc,
     time::{Instant, interval, sleep_until},
 };
 
@@ -72,54 +73,46 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    /// Joins. `spawn` starts the stream's thread. A node that was a member tries for ever if the
-    /// stream must be read again, another one for as long as the settings say.
+    /// Joins. `spawn` starts the stream's thread.
     pub(crate) fn open(
         self,
-        sequencer: impl Fn() -> Sequencer + Send + Sync,
+        sequencer: impl Fn() -> Sequencer + Sync,
         liveness: &LivenessSettings,
         topics_max: usize,
         stats: Arc<ClusterStats>,
-        spawn: impl Fn(StreamBody) -> Result<JoinHandle<()>, String>,
+        spawn: impl FnOnce(StreamBody) -> Result<JoinHandle<()>, String>,
     ) -> Result<Opened, String> {
         let name = self.settings.node();
         let stream = self.settings.stream.clone();
         let status = Arc::new(ClusterStatus::new(stats, name.clone(), stream));
+        let (ends, taken) = mpsc::channel(1);
+        let thread = StreamThread {
+            settings: self.settings.clone(),
+            ends: taken,
+            status: Arc::clone(&status),
+        };
+        let thread = spawn(Box::new(move || Box::pin(thread.run())))?;
         // All nodes must make the same of the same messages.
         let rules = format!("{topics_max} {liveness:?}");
-        let settings = NodeSettings {
-            node: name,
-            feeds: self.feeds.clone(),
-            rules: checksum(rules.as_bytes()),
-            seed: rand::random(),
-        };
-        let give_up = Instant::now() + self.settings.timeout;
+        let rules = checksum(rules.as_bytes());
         loop {
             let (link, end) = link();
-            let thread = StreamThread {
-                settings: self.settings.clone(),
-                end,
-                status: Arc::clone(&status),
+            // An error means that the thread has ended, which the node's end of the link tells.
+            let _ = ends.try_send(end);
+            let settings = NodeSettings {
+                node: name.clone(),
+                feeds: self.feeds.clone(),
+                rules,
+                seed: rand::random(),
             };
-            let thread = spawn(Box::new(move || Box::pin(thread.run())))?;
             let join = Join {
                 opening: self.clone(),
-                thread,
                 link,
-                status: Arc::clone(&status),
-                settings: NodeSettings {
-                    seed: rand::random(),
-                    ..settings.clone()
-                },
+                settings,
             };
             match join.wait(&sequencer) {
-                Ok(opened) => return Ok(opened),
+                Ok(joined) => return Ok(joined.opened(status, thread)),
                 Err(Unjoined::Failed(reason)) => return Err(reason),
-                Err(Unjoined::Again(reason))
-                    if self.known.is_none() && give_up <= Instant::now() =>
-                {
-                    return Err(reason);
-                }
                 Err(Unjoined::Again(reason)) => {
                     tracing::warn!("the stream is read again from the start: {reason}");
                     std::thread::sleep(AGAIN_AFTER);
@@ -135,15 +128,48 @@ pub(crate) type StreamBody =
 
 struct Join {
     opening: Opening,
-    thread: JoinHandle<()>,
     link: Link,
-    status: Arc<ClusterStatus>,
     settings: NodeSettings,
+}
+
+/// A node that has joined.
+struct Joined {
+    node: Node,
+    link: Link,
+    epoch: Epoch,
+    restored: Restored,
+    feeds: Vec<u16>,
+    checkpoint_due: CheckpointDue,
+}
+
+impl Joined {
+    fn opened(self, status: Arc<ClusterStatus>, thread: JoinHandle<()>) -> Opened {
+        let Self {
+            node,
+            link,
+            epoch,
+            restored,
+            feeds,
+            checkpoint_due,
+        } = self;
+        status.count(&node);
+        status.tell(&node);
+        Opened {
+            node,
+            link,
+            thread,
+            status,
+            epoch,
+            restored: Arc::new(restored),
+            feeds,
+            checkpoint_due,
+        }
+    }
 }
 
 impl Join {
     /// Joins, in a runtime of its own: the caller may be inside one, which cannot wait.
-    fn wait(self, sequencer: &(impl Fn() -> Sequencer + Sync)) -> Result<Opened, Unjoined> {
+    fn wait(self, sequencer: &(impl Fn() -> Sequencer + Sync)) -> Result<Joined, Unjoined> {
         std::thread::scope(|scope| {
             let joining = scope.spawn(|| {
                 let runtime = Builder::new_current_thread().enable_all().build();
@@ -155,7 +181,7 @@ impl Join {
         })
     }
 
-    async fn run(mut self, sequencer: impl Fn() -> Sequencer) -> Result<Opened, Unjoined> {
+    async fn run(mut self, sequencer: impl Fn() -> Sequencer) -> Result<Joined, Unjoined> {
         let Opening {
             settings,
             tape_bytes,
@@ -221,14 +247,10 @@ impl Join {
             next,
             "this server is a node of the cluster"
         );
-        self.status.count(&node);
-        self.status.tell(&node);
-        Ok(Opened {
-            restored: Arc::new(collector.finish(topics, next, lineage.continues)),
+        Ok(Joined {
+            restored: collector.finish(topics, next, lineage.continues),
             epoch: lineage.epoch,
-            status: self.status,
             link: self.link,
-            thread: self.thread,
             node,
             feeds,
             checkpoint_due,

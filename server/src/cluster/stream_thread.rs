@@ -22,24 +22,31 @@ use super::{
 #[derive(Debug)]
 pub(super) struct StreamThread {
     pub(super) settings: ClusterSettings,
-    pub(super) end: StreamEnd,
+    /// One after the other: each reads from the start.
+    pub(super) ends: mpsc::Receiver<StreamEnd>,
     pub(super) status: Arc<ClusterStatus>,
 }
 
 impl StreamThread {
-    /// Runs until the node drops its end. An error is why there is no stream at the start.
-    pub(super) async fn run(self) -> Result<(), String> {
+    /// Runs until the node drops its end, and no other follows. An error is why there is no stream
+    /// at the start.
+    pub(super) async fn run(mut self) -> Result<(), String> {
+        while let Some(end) = self.ends.recv().await {
+            self.serve(end).await?;
+        }
+        Ok(())
+    }
+
+    async fn serve(&self, end: StreamEnd) -> Result<(), String> {
         let Self {
-            settings,
-            end,
-            status,
+            settings, status, ..
         } = self;
         let StreamEnd {
             incoming,
             outgoing,
             checkpoints,
         } = end;
-        let begun = begin(&settings, &status).await;
+        let begun = begin(settings, status).await;
         let (engine, newest) = match begun {
             Ok(begun) => begun,
             Err(reason) => {
@@ -55,11 +62,11 @@ impl StreamThread {
         }
         let (current, used) = watch::channel(Arc::new(engine));
         let write = spawn_local(write(used.clone(), outgoing));
-        let tail = Tail::new(&settings, &current, incoming, &status, mark);
-        let kept = Checkpoints::new(&settings);
+        let tail = Tail::new(settings, &current, incoming, status, mark);
+        let kept = Checkpoints::new(settings);
         tokio::select! {
             Err(Unwanted) = tail.run() => {}
-            () = keep(kept, used, checkpoints, &status) => {}
+            () = keep(kept, used, checkpoints, status) => {}
         }
         // What the node wrote last, that it leaves, still goes out.
         let _ = write.await;

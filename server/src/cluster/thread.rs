@@ -278,6 +278,8 @@ impl Running<'_> {
             }
             Event::Disagrees(member) => {
                 stats.disagreements.add(1);
+                // It needs a state to begin with, for what it has read is not what happened.
+                self.checkpoint_due.want();
                 if self.disagrees.len() >= MEMBERS_MAX {
                     self.disagrees.clear();
                 }
@@ -315,7 +317,9 @@ impl Running<'_> {
 
     /// Keeps a checkpoint if it is time, and this node is the one to do so.
     fn keep_checkpoint(&mut self) {
-        if !self.checkpoint_due.is_due(self.clock.now().uptime) {
+        let now = self.clock.now().uptime;
+        // What a node alone has made of the stream is no state for others to begin with.
+        if !self.node.agrees_with_most(now) || !self.checkpoint_due.is_due(now) {
             return;
         }
         let mut members = self.node.replica().book().members().iter();

@@ -247,6 +247,8 @@ struct Figures {
     not_compared: usize,
     /// Updates that were acknowledged and that the stream has lost.
     lost: usize,
+    /// Updates in gaps, at nodes that began with a checkpoint.
+    gaps: u64,
     disagreements: u64,
 }
 
@@ -321,6 +323,8 @@ async fn faults_of_every_kind_lose_nothing_and_double_nothing_and_nodes_stay_equ
             );
             figures.updates += compared.updates;
             figures.lost += compared.lost;
+            let gaps = subscribers.ledger.gaps.swap(0, Ordering::Relaxed);
+            figures.gaps += gaps;
             figures.feed_silence = figures.feed_silence.max(compared.feed_silence);
         } else {
             figures.not_compared += 1;

@@ -91,6 +91,8 @@ pub(crate) struct Ledger {
     pub(crate) accepted: AtomicUsize,
     /// Updates that subscribers were told to be lost.
     pub(crate) lost: AtomicU64,
+    /// Updates in gaps that subscribers were told of.
+    pub(crate) gaps: AtomicU64,
     /// Whether publishers end once all they have sent is acknowledged.
     pub(crate) is_pausing: AtomicBool,
     /// Whether the publisher goes to another server, without waiting for acknowledgements.
@@ -279,6 +281,8 @@ pub(crate) struct Subscriber {
     newest: BTreeMap<String, (Position, u64)>,
     /// Whether it was told that nothing is known of what it had.
     is_anew: bool,
+    /// Whether gaps are counted.
+    may_be_told: bool,
     /// How long it stays at a server that is silent.
     patience: Duration,
     /// When the last update came, at another server or this one.
@@ -301,6 +305,7 @@ impl Subscriber {
             updates: Vec::new(),
             newest: BTreeMap::new(),
             is_anew: false,
+            may_be_told: false,
             patience: SILENCE_MAX,
             heard: None,
             topics: TopicTable::default(),
@@ -308,9 +313,10 @@ impl Subscriber {
         }
     }
 
-    /// The same with less patience.
+    /// The same with less patience, and gaps are counted.
     pub(crate) fn among_faults(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self.may_be_told = true;
         self
     }
 
@@ -333,6 +339,16 @@ impl Subscriber {
                 for update in &batch.updates {
                     self.update(update, batch.snapshot);
                 }
+            }
+            // A node that began with a checkpoint does not have what was before it.
+            ServerMessage::Gap(gap) if self.may_be_told => {
+                let chain = self.chain.as_mut().expect("it is accepted");
+                chain
+                    .gap(&gap)
+                    .expect("it begins where the last batch ended");
+                let lost = gap.lost.unwrap_or(gap.to - gap.from);
+                self.ledger.gaps.fetch_add(lost, Ordering::Relaxed);
+                self.is_anew = true;
             }
             ServerMessage::Gap(gap) => panic!("{} has lost updates: {gap:?}", self.filter),
             _ => return,
