@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crate::{
     feed::{FeedSettings, Source},
-    output::settings::{OutputSettings, Target},
+    output::settings::{OutputSettings, Target, Updates},
     settings::{PublishFrom, Settings},
 };
 
@@ -119,12 +119,16 @@ fn feed(feed: &FeedSettings) -> String {
 
 fn output(output: &OutputSettings) -> String {
     let filters = all(&output.filters, ", ").unwrap_or_default();
-    let (name, every) = (&output.name, output.every);
+    let name = &output.name;
     let target = match &output.target {
-        Target::Mqtt(target) => format!("{} below {:?}", target.url, target.prefix),
+        Target::Mqtt(target) => format!("{} at {:?}", target.url, target.topic.as_str()),
         Target::Grafana(target) => target.url.to_string(),
     };
-    format!("send {filters} to {target} as the output {name:?}, each topic every {every:?} at most")
+    let updates = match output.updates {
+        Updates::Latest { every } => format!("each topic every {every:?} at most"),
+        Updates::Every { queue_max } => format!("each update, of which {queue_max} may wait"),
+    };
+    format!("send {filters} to {target} as the output {name:?}, {updates}")
 }
 
 /// All members, if there are any.

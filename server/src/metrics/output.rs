@@ -21,6 +21,10 @@ pub struct OutputMetrics {
     pub too_long: Number,
     /// Messages and requests that the target has refused.
     pub refused: Number,
+    /// Updates that wait in the queue.
+    pub waiting: Number,
+    /// Updates that found no room in the queue, or were left in it at the end.
+    pub lost: Number,
     /// Topics above the limit.
     pub left_out: Number,
     /// Connections that replaced a lost one.

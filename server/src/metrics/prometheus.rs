@@ -157,6 +157,8 @@ const OUTPUT: &[Metric<OutputMetrics>] = &[
     (COUNTER, "output_dropped", "Values without a place or a form at an output's target, or in a request that failed", |o| &o.dropped),
     (COUNTER, "output_too_long", "Values too long for an output", |o| &o.too_long),
     (COUNTER, "output_refused", "Messages and requests that an output's target refused", |o| &o.refused),
+    (GAUGE, "output_waiting", "Updates that wait for an output's target", |o| &o.waiting),
+    (COUNTER, "output_lost", "Updates without room in an output's queue", |o| &o.lost),
     (GAUGE, "output_left_out", "Topics above the limit of an output", |o| &o.left_out),
     (COUNTER, "output_reconnects", "Reconnects of an output", |o| &o.reconnects),
     (GAUGE, "output_tls_unverified", "1 for an output that accepts any certificate", |o| &o.tls_unverified),

@@ -2,26 +2,24 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    io::{self, ErrorKind},
     time::Duration,
 };
 
 use bytes::BytesMut;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
-    time::{Instant, sleep, sleep_until, timeout},
-};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
+    link::{KEEP_ALIVE, Link},
     packet::{
-        Ack, Connect, Frame, Frames, Goodbye, Outgoing, Packet, Publish, Skipped, Subscribe,
-        write_disconnect, write_ping,
+        Ack, Connect, Frame, Goodbye, Outgoing, Packet, Publish, Skipped, Subscribe,
+        write_disconnect,
     },
-    publishing::Publishing,
+    publishing::{Again, Publishing},
     settings::ClientSettings,
-    transport::{Dialer, Stream, is_closed},
+    transport::{Dialer, is_closed},
     version::MqttVersion,
 };
+
 /// What came from the broker.
 #[derive(Debug)]
 pub(crate) enum Incoming {
@@ -74,37 +72,12 @@ pub(crate) struct MqttClient {
     pub(crate) publishing: Publishing,
 }
 
-/// An open connection.
-struct Link {
-    reader: ReadHalf<Box<dyn Stream>>,
-    writer: WriteHalf<Box<dyn Stream>>,
-    frames: Frames,
-    /// What is to be sent.
-    out: BytesMut,
-    is_flushed: bool,
-    is_accepted: bool,
-    keep_alive: Duration,
-    ping_at: Instant,
-    is_pinging: bool,
-    /// Writing has failed. The reason may still be read.
-    broken: Option<io::Error>,
-}
-
-/// Time between pings. A vanished broker is noticed after two of them.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
 /// Maximum time for a connection: name, TCP, TLS, WebSocket and the broker's answer.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// Why a server may not answer.
 const OTHER_PORT: &str =
     "this port may be one without TLS, without WebSocket, or of another server";
-
-/// Time in which a broker that takes no more bytes can say why.
-const REASON_MAX: Duration = Duration::from_millis(500);
-
-/// Bytes that may wait to be sent. A broker that takes no acknowledgements is not read.
-const OUT_MAX_BYTES: usize = 64 * 1024;
 
 /// Unsubscriptions in one packet: AWS IoT ends a connection with more.
 const UNSUBSCRIBED_AT_ONCE: usize = 8;
@@ -123,6 +96,7 @@ impl MqttClient {
                 client_id: settings.client_id.unwrap_or_else(ClientSettings::random_id),
                 keep_alive: KEEP_ALIVE,
                 session_expiry: settings.session_expiry,
+                is_new: settings.keeps_outgoing,
                 will: None,
                 packet_max_bytes: u32::try_from(max_bytes).unwrap_or(u32::MAX),
             },
@@ -134,7 +108,7 @@ impl MqttClient {
             unreleased: HashSet::new(),
             unsubscribing: HashMap::new(),
             warning: None,
-            publishing: Publishing::new(settings.make_will),
+            publishing: Publishing::new(settings.make_will, settings.keeps_outgoing),
         }
     }
 
@@ -216,42 +190,32 @@ impl MqttClient {
     /// fails.
     pub(crate) fn disconnect(&mut self) -> bool {
         while let Some(message) = self.publishing.try_next() {
-            self.publish(&message);
+            self.publish(message);
         }
+        let ends_session = self.publishing.keeps() && !self.connect.session_expiry.is_zero();
         let link = self.link.as_mut();
         link.is_some_and(|link| {
-            write_disconnect(&mut link.out);
+            write_disconnect(self.version, ends_session, &mut link.out);
             true
         })
     }
 
-    fn publish(&mut self, message: &Outgoing) {
+    fn publish(&mut self, message: Outgoing) {
         let Some(link) = &mut self.link else {
             return;
         };
-        let id = self.publishing.begin(message);
-        self.version.write_publish(message, id, &mut link.out);
+        let (version, out) = (self.version, &mut link.out);
+        let write = |id, message: &Outgoing| version.write_publish(message, id, false, out);
+        self.publishing.begin(message, write);
     }
 
     async fn open(&mut self) -> Result<(), ClientError> {
         let warning = &mut self.warning;
         let stream = self.dialer.dial(|reason| *warning = Some(reason)).await?;
         self.connect.will = self.publishing.will();
-        let (reader, writer) = split(stream);
         let mut out = BytesMut::new();
         self.version.write_connect(&self.connect, &mut out);
-        self.link = Some(Link {
-            reader,
-            writer,
-            frames: Frames::new(self.packet_max_bytes),
-            out,
-            is_flushed: true,
-            is_accepted: false,
-            keep_alive: KEEP_ALIVE,
-            ping_at: Instant::now() + KEEP_ALIVE,
-            is_pinging: false,
-            broken: None,
-        });
+        self.link = Some(Link::new(stream, self.packet_max_bytes, out));
         while self.received.is_empty() {
             self.turn().await?;
         }
@@ -263,7 +227,7 @@ impl MqttClient {
         let link = self.link.as_mut().expect("the caller has connected");
         let turned = match link.turn(&mut self.publishing).await {
             Ok(Some(message)) => {
-                self.publish(&message);
+                self.publish(message);
                 return Ok(());
             }
             Ok(None) => Ok(()),
@@ -355,6 +319,17 @@ impl MqttClient {
                 if !answer.has_session {
                     self.unreleased.clear();
                 }
+                self.connect.is_new = false;
+                for again in self.publishing.again(answer.has_session) {
+                    match again {
+                        Again::Release(id) => Ack::Release.write(id, &mut link.out),
+                        Again::Publish(id, message) => {
+                            let is_again = answer.has_session;
+                            let out = &mut link.out;
+                            self.version.write_publish(message, id, is_again, out);
+                        }
+                    }
+                }
                 Incoming::Connected {
                     has_session: answer.has_session,
                     has_identifiers: answer.has_identifiers,
@@ -370,12 +345,28 @@ impl MqttClient {
                 let removed = filters.filter(|(_, existed)| *existed);
                 Incoming::Unsubscribed(removed.map(|(filter, _)| filter).collect())
             }
-            Packet::PubAck { is_refused } => {
-                self.publishing.acknowledged();
+            Packet::PubAck { id, is_refused } => {
+                self.publishing.done(id);
                 match is_refused {
                     true => Incoming::Refused,
                     false => return Ok(()),
                 }
+            }
+            Packet::PubRec { id, is_refused } => match is_refused {
+                true => {
+                    self.publishing.done(id);
+                    Incoming::Refused
+                }
+                false => {
+                    self.publishing.stored(id);
+                    // Also if the message is not known any more: the broker would wait for ever.
+                    Ack::Release.write(id, &mut link.out);
+                    return Ok(());
+                }
+            },
+            Packet::PubComp(id) => {
+                self.publishing.done(id);
+                return Ok(());
             }
             Packet::PubRel(id) => {
                 // Also if the message is not known any more: the broker would ask again for ever.
@@ -408,66 +399,6 @@ impl MqttClient {
             warning: self.warning.take(),
             ..error
         }
-    }
-}
-
-impl Link {
-    /// Writes what can be written, and reads once, or returns a message to publish. Cancel-safe.
-    async fn turn(&mut self, publishing: &mut Publishing) -> io::Result<Option<Outgoing>> {
-        let must_write = self.broken.is_none() && (!self.out.is_empty() || !self.is_flushed);
-        let may_read = self.out.len() < OUT_MAX_BYTES;
-        let may_publish = may_read && self.is_accepted && publishing.has_room();
-        tokio::select! {
-            read = self.reader.read_buf(self.frames.buffer()), if may_read => match read {
-                Ok(0) => Err(self.broken.take().unwrap_or(ErrorKind::UnexpectedEof.into())),
-                Ok(_) => Ok(None),
-                Err(error) => Err(error),
-            },
-            message = publishing.next(), if may_publish => Ok(message),
-            written = write(&mut self.writer, &mut self.out, &mut self.is_flushed), if must_write => {
-                if let Err(error) = written {
-                    // A server that has refused a certificate has closed, but said why.
-                    self.broken = Some(error);
-                    self.out.clear();
-                    self.ping_at = Instant::now() + REASON_MAX;
-                }
-                Ok(None)
-            }
-            () = sleep_until(self.ping_at) => match self.broken.take() {
-                Some(error) => Err(error),
-                None => self.ping().map(|()| None),
-            },
-        }
-    }
-
-    fn ping(&mut self) -> io::Result<()> {
-        if self.is_pinging {
-            let after = self.keep_alive;
-            let reason = format!("the broker did not answer a ping within {after:?}");
-            return Err(io::Error::new(ErrorKind::TimedOut, reason));
-        }
-        write_ping(&mut self.out);
-        self.is_pinging = true;
-        self.ping_at = Instant::now() + self.keep_alive;
-        Ok(())
-    }
-}
-
-/// Writes some bytes, or flushes if there are none. Cancel-safe.
-async fn write(
-    writer: &mut WriteHalf<Box<dyn Stream>>,
-    out: &mut BytesMut,
-    is_flushed: &mut bool,
-) -> io::Result<()> {
-    if out.is_empty() {
-        writer.flush().await?;
-        *is_flushed = true;
-        return Ok(());
-    }
-    *is_flushed = false;
-    match writer.write_buf(out).await? {
-        0 => Err(ErrorKind::WriteZero.into()),
-        _ => Ok(()),
     }
 }
 

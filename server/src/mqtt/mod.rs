@@ -6,11 +6,12 @@
 //! * `packet`: packets and bytes; only this room names the MQTT library
 //! * `transport`: TCP, TLS and WebSocket
 //! * `publishing`: what a client publishes, and its will
-//! * `settings`, `client`: the connection to the broker
+//! * `settings`, `link`, `client`: the connection to the broker
 //! * `endings`: what the end of a connection means, by how those before it ended
 
 mod client;
 mod endings;
+mod link;
 mod packet;
 mod publishing;
 mod settings;

@@ -22,6 +22,9 @@ pub(crate) struct ClientSettings {
     pub(crate) client_id: Option<String>,
     /// How long the broker keeps the session; zero for no session.
     pub(crate) session_expiry: Duration,
+    /// Whether messages that the broker has not acknowledged are published again on the next
+    /// connection. If there is a session, it begins and ends with the client.
+    pub(crate) keeps_outgoing: bool,
     /// Longest packet that is read.
     pub(crate) packet_max_bytes: usize,
     /// Highest quality of service of subscriptions.

@@ -128,6 +128,8 @@ pub(super) struct Places<'a> {
     pub(super) discovery: &'a str,
     /// Where its values are.
     pub(super) state: &'a str,
+    /// Where its device is: what its values would have if the device were a topic.
+    pub(super) device: &'a str,
     /// Where its status is.
     pub(super) status: &'a str,
     /// Where the status of the output is.
@@ -142,8 +144,7 @@ pub(super) fn config_topic(component: Component, places: Places<'_>) -> String {
 
 /// The config of a topic.
 pub(super) fn config(component: Component, info: &TopicInfo, places: Places<'_>) -> Vec<u8> {
-    let topic = info.topic.as_str();
-    let (group, last) = topic.rsplit_once('/').unwrap_or(("", topic));
+    let (group, last) = group(info.topic.as_str());
     let is_number = component == Component::Number;
     let unit = info.unit.as_deref().filter(|_| is_number);
     let state_class = info.state_class.as_deref().unwrap_or("measurement");
@@ -155,9 +156,6 @@ pub(super) fn config(component: Component, info: &TopicInfo, places: Places<'_>)
         Component::Binary(on, off) => (Some(on), Some(off)),
         _ => (None, None),
     };
-    // Its values are below the output's prefix, as those of its device are.
-    let device = places.state.strip_suffix(topic).unwrap_or_default();
-    let device = format!("{device}{group}");
     let config = Config {
         name: short(info.name.as_deref().unwrap_or(last)),
         unit_of_measurement: unit,
@@ -183,7 +181,7 @@ pub(super) fn config(component: Component, info: &TopicInfo, places: Places<'_>)
             },
         ],
         device: Device {
-            identifiers: [id(&device)],
+            identifiers: [id(places.device)],
             name: short(match group {
                 "" => "Tickcast",
                 group => group,
@@ -196,6 +194,11 @@ pub(super) fn config(component: Component, info: &TopicInfo, places: Places<'_>)
         unique_id: &unique_id,
     };
     serde_json::to_vec(&config).expect("texts and lists are always JSON")
+}
+
+/// The device of a topic, which is all but its last level, and that level.
+pub(super) fn group(topic: &str) -> (&str, &str) {
+    topic.rsplit_once('/').unwrap_or(("", topic))
 }
 
 /// An id of letters, digits and `_`, which is the same after a restart: Home Assistant accepts no
@@ -220,6 +223,7 @@ mod tests {
     const PLACES: Places<'_> = Places {
         discovery: "homeassistant",
         state: "tickcast/plant/line1/temp",
+        device: "tickcast/plant/line1",
         status: "tickcast/status/plant/line1/temp",
         output_status: "tickcast/status",
     };

@@ -19,13 +19,13 @@ use super::{
     discovery::{self, Component, Places},
     newest::{Next, Slot},
     payload::payload,
-    settings::MqttTarget,
+    settings::{MqttTarget, Updates},
     shared::{END_MAX, Shared},
 };
 use crate::{
     mqtt::{
-        ClientError, ClientSettings, Endings, Incoming, MakeWill, MqttClient, Outgoing, Publish,
-        Publisher, RECONNECT, Will,
+        ClientError, ClientSettings, Endings, Incoming, MakeWill, MqttClient, MqttVersion,
+        Outgoing, Publish, Publisher, RECONNECT, Will,
     },
     tls::ClientTls,
 };
@@ -36,6 +36,10 @@ const PACKET_MAX_BYTES: usize = 64 * 1024;
 /// How often it is seen at the end whether the client has taken everything.
 const END_POLL: Duration = Duration::from_millis(5);
 
+/// How long a broker keeps what an output has begun to publish with quality of service 2. A longer
+/// outage ends that life of the session, and then its last messages may come twice.
+const SESSION: Duration = Duration::from_secs(3600);
+
 /// The level below the prefix with the status of the output, and below it those of topics.
 const STATUS: &str = "status";
 
@@ -43,6 +47,8 @@ const STATUS: &str = "status";
 pub(super) struct MqttOutput {
     shared: Rc<Shared>,
     target: MqttTarget,
+    /// Whether each update is sent, and none twice.
+    sends_every: bool,
     tls: ClientTls,
     /// What is to be published next: all of one topic.
     waiting: VecDeque<Message>,
@@ -64,10 +70,16 @@ struct Message {
 }
 
 impl MqttOutput {
-    pub(super) fn new(shared: Rc<Shared>, target: MqttTarget, tls: ClientTls) -> Self {
+    pub(super) fn new(
+        shared: Rc<Shared>,
+        target: MqttTarget,
+        updates: Updates,
+        tls: ClientTls,
+    ) -> Self {
         Self {
             shared,
             target,
+            sends_every: matches!(updates, Updates::Every { .. }),
             tls,
             waiting: VecDeque::new(),
             components: HashMap::new(),
@@ -115,6 +127,24 @@ impl MqttOutput {
             }
         }
         self.lose();
+        self.give_up(publisher.unsettled());
+    }
+
+    /// Counts the updates that wait for nothing any more.
+    fn give_up(&mut self, unacknowledged: usize) {
+        if !self.sends_every {
+            return;
+        }
+        let mut newest = self.shared.newest.borrow_mut();
+        let unsent = newest.counts().waiting + self.waiting.len() as u64;
+        self.waiting.clear();
+        newest.give_up();
+        drop(newest);
+        self.shared.count();
+        if unsent > 0 || unacknowledged > 0 {
+            let output = &self.shared.name;
+            tracing::warn!(%output, unsent, unacknowledged, "updates are lost at the end");
+        }
     }
 
     fn client(&self) -> ClientSettings {
@@ -125,13 +155,19 @@ impl MqttOutput {
                 payload: "offline".into(),
             })
         };
+        // Only version 5 can end a session that stays otherwise.
+        let has_session = self.sends_every && target.qos == 2 && target.version == MqttVersion::V5;
         ClientSettings {
             url: target.url.clone(),
             version: target.version,
             user: target.user.clone(),
             password: target.password.clone(),
             client_id: target.client_id.clone(),
-            session_expiry: Duration::ZERO,
+            session_expiry: match has_session {
+                true => SESSION,
+                false => Duration::ZERO,
+            },
+            keeps_outgoing: self.sends_every,
             packet_max_bytes: PACKET_MAX_BYTES,
             qos: 0,
             tls: self.tls.clone(),
@@ -266,7 +302,13 @@ impl MqttOutput {
     fn lose(&mut self) {
         self.is_connected = false;
         self.shared.metrics.connected.set(0);
-        self.waiting.clear();
+        self.forget();
+    }
+
+    /// Forgets what is said again on the next connection, which an update is not.
+    fn forget(&mut self) {
+        let keeps = self.sends_every;
+        self.waiting.retain(|message| keeps && message.is_value);
     }
 
     /// Whether Home Assistant says that it has started. A retained message is from before.
@@ -278,7 +320,7 @@ impl MqttOutput {
 
     /// All is sent: that the output is there, and then each topic.
     fn begin(&mut self) {
-        self.waiting.clear();
+        self.forget();
         if let Some(topic) = self.status_topic() {
             self.push(retained(topic, "online".into()));
         }
@@ -313,9 +355,12 @@ impl MqttOutput {
         if let (Some(discovery), Some(output_status)) =
             (self.target.discovery.clone(), self.status_topic())
         {
+            let (group, _) = discovery::group(slot.info.topic.as_str());
+            let device = self.target.topic.place(group);
             let places = Places {
                 discovery: &discovery,
                 state: &state,
+                device: device.as_deref().unwrap_or(group),
                 status: &status,
                 output_status: &output_status,
             };
@@ -331,8 +376,9 @@ impl MqttOutput {
                 outgoing: Outgoing {
                     topic: state,
                     payload: payload.into(),
-                    is_retained: self.target.is_retained,
-                    is_acknowledged: self.target.is_acknowledged,
+                    // A broker keeps the newest.
+                    is_retained: self.target.is_retained && !next.is_historical,
+                    qos: self.target.qos,
                 },
                 is_value: true,
             });
@@ -402,21 +448,17 @@ impl MqttOutput {
         (!prefix.is_empty()).then(|| format!("{prefix}/{STATUS}"))
     }
 
-    /// Where value and status of a topic are. `None` if a broker would not accept the name, or if
-    /// the statuses are there.
+    /// Where value and status of a topic are. `None` if there is no such place, or if the statuses
+    /// are there.
     fn places(&self, slot: &Slot) -> Option<(String, String)> {
         let topic = slot.info.topic.as_str();
-        let prefix = &self.target.prefix;
-        if prefix.is_empty() {
-            return (!topic.starts_with('$')).then(|| (topic.to_owned(), String::new()));
-        }
-        let rest = topic.strip_prefix(STATUS);
-        let is_taken = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let places = || {
-            let status = format!("{prefix}/{STATUS}/{topic}");
-            (format!("{prefix}/{topic}"), status)
+        let state = self.target.topic.place(topic)?;
+        let Some(statuses) = self.status_topic() else {
+            return Some((state, String::new()));
         };
-        (!is_taken).then(places)
+        let rest = state.strip_prefix(&statuses);
+        let is_taken = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        (!is_taken).then(|| (state, format!("{statuses}/{topic}")))
     }
 }
 
@@ -431,6 +473,6 @@ fn retained(topic: String, payload: Vec<u8>) -> Outgoing {
         topic,
         payload: payload.into(),
         is_retained: true,
-        is_acknowledged: true,
+        qos: 1,
     }
 }

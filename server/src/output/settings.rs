@@ -8,6 +8,7 @@ use tickcast_protocol::{
     websocket::ServerUrl,
 };
 
+use super::template::Template;
 use crate::{
     feed::{FeedSettings, Source},
     metrics::OutputStats,
@@ -24,6 +25,11 @@ const TOPICS: RangeInclusive<usize> = 1..=100_000;
 
 /// Longest interval. Longer ones are mistakes.
 const EVERY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(24 * 3600);
+const EVERY_DEFAULT: Duration = Duration::from_secs(1);
+
+/// Updates that wait in mode `every`: with short values, some hundred megabytes at most.
+const QUEUE: RangeInclusive<usize> = 1..=1_000_000;
+const QUEUE_DEFAULT: usize = 10_000;
 
 /// Longest prefix: a topic with it should still be one.
 const PREFIX_MAX_BYTES: usize = 128;
@@ -51,18 +57,33 @@ pub(crate) struct OutputKeys {
     /// Levels in front of each topic at the broker. Empty for none.
     #[arg(value_name = "TOPIC", default_value = "tickcast", value_parser = prefix)]
     prefix: String,
+    /// Where the values of a topic go: {topic} is the topic, {1} its first level, {2..} the second
+    /// one and all below it, and {last} its last one, such as `site/{topic}/state` [default: the
+    /// prefix and the topic].
+    #[arg(value_name = "TEMPLATE")]
+    topic: Option<Template>,
     /// Form of a payload: value (a number or a text alone) or json (the update as clients get it).
     #[arg(value_name = "FORM", default_value = "value")]
     payload: Payload,
     /// Whether the broker keeps the newest value of each topic.
     #[arg(value_name = "BOOL", default_value = "true", action = ArgAction::Set)]
     retained: bool,
-    /// Quality of service: 0, or 1 so that the broker acknowledges each message.
-    #[arg(value_name = "NUMBER", default_value = "0", value_parser = number(0..=1_u8))]
+    /// Quality of service: 0, 1 so that the broker acknowledges each message, or 2 so that it takes
+    /// each once only.
+    #[arg(value_name = "NUMBER", default_value = "0", value_parser = number(0..=2_u8))]
     qos: u8,
-    /// Shortest time between two values of a topic. Of those between, the newest is sent.
-    #[arg(value_name = "TIME", default_value = "1s", value_parser = time(EVERY))]
-    every: Duration,
+    /// Which updates: latest (the newest value of each topic) or, to a broker, every (each update,
+    /// in order).
+    #[arg(value_name = "MODE", default_value = "latest")]
+    mode: Mode,
+    /// In mode latest: shortest time between two values of a topic. Of those between, the newest is
+    /// sent [default: 1s].
+    #[arg(value_name = "TIME", value_parser = time(EVERY))]
+    every: Option<Duration>,
+    /// In mode every: maximum number of updates that wait for the broker. The oldest ones beyond it
+    /// are lost and counted [default: 10000].
+    #[arg(value_name = "NUMBER", value_parser = number(QUEUE))]
+    queue_max: Option<usize>,
     /// Maximum number of topics. Further ones are left out and counted.
     #[arg(value_name = "NUMBER", default_value = "10000", value_parser = number(TOPICS))]
     topics_max: usize,
@@ -89,6 +110,30 @@ pub(crate) struct OutputKeys {
     tls: ClientTls,
 }
 
+/// What the key `mode` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// The newest value of each topic.
+    Latest,
+    /// Each update.
+    Every,
+}
+
+/// Which updates of its topics an output sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Updates {
+    /// The newest value of each topic.
+    Latest {
+        /// Shortest time between two values of a topic.
+        every: Duration,
+    },
+    /// Each update, in order.
+    Every {
+        /// Maximum number of updates that wait.
+        queue_max: usize,
+    },
+}
+
 /// The form of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Payload {
@@ -105,8 +150,8 @@ pub struct OutputSettings {
     pub name: String,
     /// Which topics; its own settings are its permissions.
     pub filters: Vec<Filter>,
-    /// Shortest time between two values of a topic.
-    pub every: Duration,
+    /// Which of their updates.
+    pub updates: Updates,
     /// Maximum number of topics.
     pub topics_max: usize,
     /// TLS of its connections.
@@ -135,12 +180,14 @@ pub struct MqttTarget {
     pub url: MqttUrl,
     /// Levels in front of each topic, without a slash at the end; may be empty.
     pub prefix: String,
+    /// Where the values of a topic go.
+    pub topic: Template,
     /// The form of payloads.
     pub payload: Payload,
     /// Whether the broker keeps the newest values.
     pub is_retained: bool,
-    /// Whether the broker acknowledges each message.
-    pub is_acknowledged: bool,
+    /// Quality of service of values.
+    pub qos: u8,
     /// The prefix of Home Assistant's discovery, if it is told about topics.
     pub discovery: Option<String>,
     /// Version of MQTT.
@@ -216,32 +263,20 @@ impl TryFrom<OutputKeys> for OutputSettings {
             let count = keys.filters.len();
             return Err(format!("filter: {count} filters: use 1 to {FILTERS_MAX}"));
         }
+        keys.check()?;
+        let updates = keys.updates()?;
         let (kind, target, host) = match (keys.mqtt, keys.grafana) {
             (Some(url), None) => {
-                if keys.token_file.is_some() {
-                    return Err("token_file is for Grafana: set user and password".into());
-                }
-                if keys.discovery.is_some() && keys.payload == Payload::Json {
-                    return Err(
-                        "discovery tells Home Assistant of plain values: set payload = \
-                                \"value\""
-                            .into(),
-                    );
-                }
-                if keys.discovery.is_some() && keys.prefix.is_empty() {
-                    return Err(
-                        "discovery needs a prefix, below which the status is: set prefix \
-                                = \"tickcast\""
-                            .into(),
-                    );
-                }
                 let host = url.scheme.has_tls().then(|| url.host.clone());
+                let topic = keys.topic.unwrap_or_else(|| Template::below(&keys.prefix));
+                topic.check(&keys.filters)?;
                 let target = MqttTarget {
                     url,
                     prefix: keys.prefix,
+                    topic,
                     payload: keys.payload,
                     is_retained: keys.retained,
-                    is_acknowledged: keys.qos > 0,
+                    qos: keys.qos,
                     discovery: keys.discovery.filter(|prefix| !prefix.is_empty()),
                     version: keys.version,
                     user: keys.user,
@@ -251,16 +286,6 @@ impl TryFrom<OutputKeys> for OutputSettings {
                 ("mqtt", Target::Mqtt(target), host)
             }
             (None, Some(url)) => {
-                for (key, is_set) in [
-                    ("discovery", keys.discovery.is_some()),
-                    ("user", keys.user.is_some()),
-                    ("password", keys.password.is_some()),
-                    ("client_id", keys.client_id.is_some()),
-                ] {
-                    if is_set {
-                        return Err(format!("{key} is for a broker: leave it out"));
-                    }
-                }
                 let host = url.0.is_tls.then(|| url.0.host.clone());
                 let token_file = keys.token_file;
                 let target = Target::Grafana(GrafanaTarget { url, token_file });
@@ -284,11 +309,72 @@ impl TryFrom<OutputKeys> for OutputSettings {
         Ok(Self {
             name: keys.name.unwrap_or_else(|| kind.into()),
             filters: keys.filters,
-            every: keys.every,
+            updates,
             topics_max: keys.topics_max,
             tls: keys.tls,
             target,
         })
+    }
+}
+
+impl OutputKeys {
+    /// Refuses keys that do not go together.
+    fn check(&self) -> Result<(), String> {
+        if self.mqtt.is_some() && self.token_file.is_some() {
+            return Err("token_file is for Grafana: set user and password".into());
+        }
+        if self.grafana.is_some() {
+            for (key, is_set) in [
+                ("topic", self.topic.is_some()),
+                ("mode = \"every\"", self.mode == Mode::Every),
+                ("discovery", self.discovery.is_some()),
+                ("user", self.user.is_some()),
+                ("password", self.password.is_some()),
+                ("client_id", self.client_id.is_some()),
+            ] {
+                if is_set {
+                    return Err(format!("{key} is for a broker: leave it out"));
+                }
+            }
+        }
+        if self.discovery.is_none() {
+            return Ok(());
+        }
+        let problem = match &self.topic {
+            _ if self.payload == Payload::Json => {
+                "tells Home Assistant of plain values: set payload = \"value\""
+            }
+            _ if self.mode == Mode::Every => {
+                "tells Home Assistant where the newest values are: set mode = \"latest\""
+            }
+            _ if self.prefix.is_empty() => {
+                "needs a prefix, below which the status is: set prefix = \"tickcast\""
+            }
+            Some(topic) if !topic.has_topic() => {
+                "needs a place for each topic: set a topic with {topic}, such as \
+                 \"site/{topic}/state\""
+            }
+            _ => return Ok(()),
+        };
+        Err(format!("discovery {problem}"))
+    }
+
+    /// Which updates are sent.
+    fn updates(&self) -> Result<Updates, String> {
+        match self.mode {
+            Mode::Latest if self.queue_max.is_some() => Err("queue_max is for each update: set \
+                 mode = \"every\", or leave it out"
+                .into()),
+            Mode::Every if self.every.is_some() => {
+                Err("every is for newest values: set mode = \"latest\", or leave it out".into())
+            }
+            Mode::Latest => Ok(Updates::Latest {
+                every: self.every.unwrap_or(EVERY_DEFAULT),
+            }),
+            Mode::Every => Ok(Updates::Every {
+                queue_max: self.queue_max.unwrap_or(QUEUE_DEFAULT),
+            }),
+        }
     }
 }
 
@@ -331,7 +417,7 @@ impl OutputSettings {
                     return Err(format!(
                         "the feed {name} takes {taken} from the same broker, where this output \
                          publishes {published}: it would feed itself. Use filters of the feed \
-                         that leave these topics out, or another prefix"
+                         that leave these topics out, or another prefix or topic"
                     ));
                 }
             }
@@ -341,15 +427,14 @@ impl OutputSettings {
 
     /// What it publishes, as filters.
     fn published(&self, target: &MqttTarget) -> Vec<Filter> {
-        let values = self.filters.iter().map(|filter| match &*target.prefix {
-            "" => filter.as_str().to_owned(),
-            prefix => format!("{prefix}/{filter}"),
-        });
+        let filters = self.filters.iter();
+        let values = filters.filter_map(|filter| target.topic.published(filter));
+        let prefix = Some(&target.prefix).filter(|prefix| !prefix.is_empty());
+        let status = prefix.map(|prefix| format!("{prefix}/status/#"));
         let discovery = target.discovery.iter().map(|prefix| format!("{prefix}/#"));
-        let filters = values.chain(discovery);
-        filters
-            .filter_map(|filter| Filter::new(&filter).ok())
-            .collect()
+        let others = status.into_iter().chain(discovery);
+        let others = others.filter_map(|filter| Filter::new(&filter).ok());
+        values.chain(others).collect()
     }
 }
 
@@ -363,96 +448,4 @@ fn is_same_broker(one: &MqttUrl, other: &MqttUrl) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::FromArgMatches;
-
-    use super::*;
-    use crate::{feed::mqtt::MqttSettings, settings::field::command};
-
-    fn read(flags: &[&str]) -> Result<OutputSettings, String> {
-        let matches = command::<OutputKeys>().try_get_matches_from(flags);
-        let matches = matches.map_err(|error| error.to_string())?;
-        OutputKeys::from_arg_matches(&matches).unwrap().try_into()
-    }
-
-    #[test]
-    fn an_output_is_for_a_broker_or_for_grafana() {
-        let output = read(&["--mqtt=h", "--prefix=home/", "--qos=1", "--every=0s"]).unwrap();
-        let Target::Mqtt(target) = &output.target else {
-            panic!("{output:?}");
-        };
-        assert_eq!(
-            (output.name.as_str(), target.prefix.as_str()),
-            ("mqtt", "home")
-        );
-        assert!(target.is_acknowledged && target.is_retained);
-        let output = read(&["--grafana=https://g/api/live/push/s"]).unwrap();
-        let Target::Grafana(target) = &output.target else {
-            panic!("{output:?}");
-        };
-        assert_eq!(target.url.to_string(), "https://g/api/live/push/s");
-        for (flags, expected) in [
-            (&["--qos=1"][..], "neither mqtt nor grafana"),
-            (&["--mqtt=h", "--grafana=http://g/"], "write two"),
-            (&["--mqtt=h", "--qos=2"], "0 to 1"),
-            (&["--mqtt=h", "--prefix=a/#"], "levels of a topic"),
-            (&["--mqtt=h", "--tls_insecure=true"], "with TLS"),
-            (&["--mqtt=h", "--token_file=f"], "is for Grafana"),
-            (
-                &["--mqtt=h", "--discovery=h", "--payload=json"],
-                "plain values",
-            ),
-            (
-                &["--mqtt=h", "--discovery=h", "--prefix="],
-                "needs a prefix",
-            ),
-            (&["--grafana=ftp://g/"], "expected a URL"),
-            (&["--grafana=http://g/?key=1"], "without a query"),
-            (&["--grafana=http://g/", "--discovery=h"], "is for a broker"),
-        ] {
-            let error = read(flags).unwrap_err();
-            assert!(error.contains(expected), "{flags:?}: {error}");
-        }
-    }
-
-    #[test]
-    fn an_output_that_would_feed_itself_is_refused() {
-        let loops = |flags: &[&str], url: &str, filter: &str| {
-            let feed = FeedSettings {
-                name: "plant".into(),
-                source: Source::Mqtt(MqttSettings {
-                    url: url.parse().unwrap(),
-                    filters: vec![Filter::new(filter).unwrap()],
-                    ..MqttSettings::default()
-                }),
-            };
-            let checked = read(flags).unwrap().check_loop(&[feed]);
-            checked.is_err_and(|error| error.contains("the feed plant takes"))
-        };
-        let here = "localhost:1883";
-        assert!(loops(&["--mqtt=127.0.0.1"], here, "#"));
-        assert!(loops(&["--mqtt=localhost"], here, "tickcast/#"));
-        assert!(loops(&["--mqtt=LOCALHOST", "--prefix="], here, "plant/#"));
-        assert!(loops(
-            &["--mqtt=localhost", "--discovery=homeassistant"],
-            here,
-            "homeassistant/#"
-        ));
-        assert!(!loops(&["--mqtt=localhost"], here, "plant/#"));
-        // A host of Sparkplug subscribes to more than its filters.
-        let sparkplug = FeedSettings {
-            name: "cells".into(),
-            source: Source::Mqtt(MqttSettings {
-                filters: vec![Filter::new("plant/#").unwrap()],
-                sparkplug: Some("host".into()),
-                ..MqttSettings::default()
-            }),
-        };
-        let output = read(&["--mqtt=localhost", "--prefix=spBv1.0"]).unwrap();
-        assert!(output.check_loop(&[sparkplug]).is_err());
-        assert!(!loops(&["--mqtt=localhost:1884"], here, "#"));
-        assert!(!loops(&["--mqtt=other"], here, "#"));
-        let apart = &["--mqtt=localhost", "--prefix=", "--filter=b/#"];
-        assert!(!loops(apart, here, "a/#"));
-    }
-}
+mod tests;

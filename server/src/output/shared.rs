@@ -40,5 +40,7 @@ impl Shared {
         metrics.conflated.set(counts.conflated);
         metrics.left_out.set(counts.left_out);
         metrics.too_long.set(counts.dropped);
+        metrics.waiting.set(counts.waiting);
+        metrics.lost.set(counts.lost);
     }
 }

@@ -50,7 +50,7 @@ impl OutputThread {
             let OutputSettings {
                 name,
                 filters,
-                every,
+                updates,
                 topics_max,
                 tls,
                 target,
@@ -62,7 +62,7 @@ impl OutputThread {
             }
             let shared = Rc::new(Shared {
                 name,
-                newest: RefCell::new(Newest::new(filters, every, topics_max)),
+                newest: RefCell::new(Newest::new(filters, updates, topics_max)),
                 changed: Notify::new(),
                 metrics,
                 clock: self.clock,
@@ -76,7 +76,7 @@ impl OutputThread {
             all.push(Rc::clone(&shared));
             let runner = match target {
                 Target::Mqtt(target) => {
-                    Runner::Mqtt(Box::new(MqttOutput::new(shared, target, tls)))
+                    Runner::Mqtt(Box::new(MqttOutput::new(shared, target, updates, tls)))
                 }
                 Target::Grafana(target) => {
                     Runner::Grafana(Box::new(GrafanaOutput::new(shared, target, tls)))

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod dashboards;
+mod every;
 mod grafana;
 mod mqtt;
 mod reader;

@@ -33,7 +33,7 @@ fn output(port: u16, more: &str) -> String {
 #[tokio::test]
 async fn values_are_kept_by_the_broker_with_the_status_in_both_versions() {
     let broker = Broker::start(OPEN);
-    for (version, qos) in [("3.1.1", "0"), ("5", "1")] {
+    for (version, qos) in [("3.1.1", "0"), ("5", "1"), ("3.1.1", "2")] {
         let prefix = format!("v{qos}");
         let more = format!(
             "version = \"{version}\"\nqos = {qos}\nprefix = \"{prefix}\"\nfilter = [\"a/#\"]"
@@ -62,7 +62,7 @@ async fn all_that_waits_for_its_interval_is_sent_at_the_end() {
     const TOPICS: usize = 300;
 
     let broker = Broker::start(OPEN);
-    for (version, qos) in [("3.1.1", "0"), ("5", "1")] {
+    for (version, qos) in [("3.1.1", "0"), ("5", "1"), ("5", "2")] {
         let tables = format!(
             "[[output]]\nmqtt = \"127.0.0.1:{}\"\nevery = \"1h\"\nqos = {qos}\n\
              version = \"{version}\"\nprefix = \"v{qos}\"\n",

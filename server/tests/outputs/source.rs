@@ -48,4 +48,11 @@ impl Source {
         let what = format!("{metric} is {least}");
         until(&what, async || self.program.metric(&row).await >= least).await;
     }
+
+    /// Waits until a gauge of the output is 0.
+    pub(crate) async fn until_none(&self, metric: &str) {
+        let row = format!("tickcast_output_{metric}{{");
+        let what = format!("{metric} is 0");
+        until(&what, async || self.program.metric(&row).await == 0).await;
+    }
 }

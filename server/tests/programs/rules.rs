@@ -124,7 +124,7 @@ fn each_outside_crate_is_used_in_its_files_only() {
         "config/",
         "feed/",
         "mqtt/version.rs",
-        "output/settings.rs",
+        "output/settings",
         "program/log_tools.rs",
         "settings/",
         "tls/",

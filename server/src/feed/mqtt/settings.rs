@@ -132,6 +132,8 @@ impl MqttSettings {
             password: self.password.clone(),
             client_id: self.client_id.clone(),
             session_expiry: self.session_expiry,
+            // What a host of Sparkplug says is true at its time only.
+            keeps_outgoing: false,
             packet_max_bytes: self.max_packet_bytes,
             qos: self.qos,
             tls: self.tls.clone(),

@@ -142,7 +142,7 @@ impl Sparkplug {
                     topic,
                     payload: payload.into(),
                     is_retained: false,
-                    is_acknowledged: false,
+                    qos: 0,
                 }),
                 Event::Command(..) => {}
             }
@@ -162,7 +162,7 @@ impl Sparkplug {
             topic: self.state_topic.clone(),
             payload: state.to_json().into(),
             is_retained: true,
-            is_acknowledged: true,
+            qos: 1,
         });
     }
 
@@ -216,7 +216,7 @@ mod tests {
                 topic: "spBv1.0/G/NCMD/E".into(),
                 payload: Bytes::new(),
                 is_retained: false,
-                is_acknowledged: false,
+                qos: 0,
             });
         }
         assert!(sparkplug.outgoing.len() <= OUTGOING_MAX + 1);

@@ -34,22 +34,19 @@ pub use walk::{Walked, walk};
 
 pub(crate) use types::{Connect, Goodbye, Malformed, Packet, Subscribe};
 
-/// The type of an acknowledgement, which both sides send. Which message it is for does not matter:
-/// what is not acknowledged is published again with the next connection.
+/// The types of packets that answer what was published.
 const PUBACK: u8 = 4;
+const PUBREC: u8 = 5;
+const PUBCOMP: u8 = 7;
 
-/// Where an acknowledgement of version 5 has a reason, after the packet identifier (MQTT 5.0,
-/// section 3.4.2.1), and the first reason that is a refusal.
-const PUBACK_REASON_AT: usize = 4;
+/// The first reason of an answer that is a refusal (MQTT 5.0, section 3.4.2.1).
 const REFUSED_MIN: u8 = 0x80;
 
 impl MqttVersion {
     /// Reads a packet that is no message.
     pub(crate) fn read(self, packet: BytesMut) -> Result<Packet, Malformed> {
-        if packet[0] >> 4 == PUBACK {
-            let reason = packet.get(PUBACK_REASON_AT).copied();
-            let is_refused = reason.is_some_and(|reason| reason >= REFUSED_MIN);
-            return Ok(Packet::PubAck { is_refused });
+        if let kind @ (PUBACK | PUBREC | PUBCOMP) = packet[0] >> 4 {
+            return read_answer(kind, &packet);
         }
         match self {
             Self::V3 => v3::read(packet),
@@ -64,8 +61,15 @@ impl MqttVersion {
         }
     }
 
-    pub(crate) fn write_publish(self, message: &Outgoing, id: u16, out: &mut BytesMut) {
-        outgoing::write(self, message, id, out);
+    /// The identifier is for a message that the broker answers. `is_again`: the broker may have it.
+    pub(crate) fn write_publish(
+        self,
+        message: &Outgoing,
+        id: u16,
+        is_again: bool,
+        out: &mut BytesMut,
+    ) {
+        outgoing::write(self, message, id, is_again, out);
     }
 
     pub(crate) fn write_subscribe(self, subscribe: Subscribe<'_>, out: &mut BytesMut) {
@@ -83,6 +87,25 @@ impl MqttVersion {
     }
 }
 
+/// An answer to what was published: the packet identifier, and in version 5 a reason.
+fn read_answer(kind: u8, packet: &[u8]) -> Result<Packet, Malformed> {
+    let is_last = |byte: &u8| *byte < 0x80;
+    // The length before it has one byte, or more if a text of the reason follows.
+    let head = packet.iter().skip(1).position(is_last);
+    let body = head.map_or(&[][..], |bytes| &packet[bytes + 2..]);
+    let [high, low, rest @ ..] = body else {
+        return Err(format!("a packet of type {kind} has no packet identifier"));
+    };
+    let id = u16::from_be_bytes([*high, *low]);
+    let is_refused = rest.first().is_some_and(|reason| *reason >= REFUSED_MIN);
+    Ok(match kind {
+        PUBACK => Packet::PubAck { id, is_refused },
+        PUBREC => Packet::PubRec { id, is_refused },
+        // A broker that does not know the identifier any more has no work left with it either.
+        _ => Packet::PubComp(id),
+    })
+}
+
 /// An acknowledgement, which is the same in both versions: version 5 takes no reason for success.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Ack {
@@ -90,6 +113,8 @@ pub(crate) enum Ack {
     Received = 0x40,
     /// PUBREC, of quality of service 2.
     Stored = 0x50,
+    /// PUBREL, of PUBREC.
+    Release = 0x62,
     /// PUBCOMP, of PUBREL.
     Released = 0x70,
 }
@@ -105,8 +130,14 @@ pub(crate) fn write_ping(out: &mut BytesMut) {
     out.put_slice(&[0xc0, 0]);
 }
 
-pub(crate) fn write_disconnect(out: &mut BytesMut) {
-    out.put_slice(&[0xe0, 0]);
+/// `ends_session`: the broker is to forget a session that it would keep, which only version 5 can
+/// say.
+pub(crate) fn write_disconnect(version: MqttVersion, ends_session: bool, out: &mut BytesMut) {
+    match ends_session && version == MqttVersion::V5 {
+        // No reason, and one property: the session expires at once (MQTT 5.0, section 3.14.2.2).
+        true => out.put_slice(&[0xe0, 7, 0, 5, 0x11, 0, 0, 0, 0]),
+        false => out.put_slice(&[0xe0, 0]),
+    }
 }
 
 #[cfg(test)]

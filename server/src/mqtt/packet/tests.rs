@@ -51,6 +51,37 @@ fn a_broker_of_an_older_version_answers_as_that_one_does() {
     assert!(text.contains("password"), "{text}");
 }
 
+#[test]
+fn answers_to_what_was_published_have_an_identifier_and_maybe_a_refusal() {
+    let read = |packet: &[u8]| {
+        let read = MqttVersion::V5.read(BytesMut::from(packet));
+        read.map(|packet| format!("{packet:?}"))
+    };
+    let with_text = [&[0x50, 0x88, 0x01, 1, 2, 0x97][..], &[b'x'; 133]].concat();
+    for (packet, expected) in [
+        (
+            &[0x40, 2, 1, 2][..],
+            "PubAck { id: 258, is_refused: false }",
+        ),
+        (
+            &[0x40, 3, 1, 2, 0x87],
+            "PubAck { id: 258, is_refused: true }",
+        ),
+        // No subscriber is no refusal.
+        (
+            &[0x50, 3, 1, 2, 0x10],
+            "PubRec { id: 258, is_refused: false }",
+        ),
+        (&with_text, "PubRec { id: 258, is_refused: true }"),
+        (&[0x70, 2, 0, 7], "PubComp(7)"),
+        (&[0x70, 3, 0, 7, 0x92], "PubComp(7)"),
+    ] {
+        assert_eq!(read(packet).as_deref(), Ok(expected));
+    }
+    let error = read(&[0x50, 1, 1]).unwrap_err();
+    assert!(error.contains("no packet identifier"), "{error}");
+}
+
 fn put_number(mut number: u32, out: &mut BytesMut) {
     loop {
         let low = (number & 0x7f) as u8;

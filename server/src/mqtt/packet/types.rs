@@ -14,7 +14,11 @@ pub(crate) enum Packet {
     /// The answer to an unsubscription. Version 5 says of each filter whether it was subscribed to.
     UnsubAck { id: u16, existed: Vec<bool> },
     /// The answer to a message of quality of service 1. Only version 5 refuses one.
-    PubAck { is_refused: bool },
+    PubAck { id: u16, is_refused: bool },
+    /// The first answer to a message of quality of service 2. Only version 5 refuses one.
+    PubRec { id: u16, is_refused: bool },
+    /// The last answer to a message of quality of service 2.
+    PubComp(u16),
     /// The broker will not send a message of quality of service 2 again.
     PubRel(u16),
     /// The answer to a ping.
@@ -52,6 +56,9 @@ pub(crate) struct Connect {
     pub(crate) keep_alive: Duration,
     /// How long the broker keeps the session; zero for no session.
     pub(crate) session_expiry: Duration,
+    /// Whether the session begins now, whatever the broker has kept; only version 5 can say it of
+    /// one that stays.
+    pub(crate) is_new: bool,
     /// What the broker publishes if the connection breaks.
     pub(crate) will: Option<Will>,
     /// Longest packet that the broker may send; only version 5 can say it.

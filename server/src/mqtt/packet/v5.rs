@@ -151,7 +151,7 @@ pub(super) fn write_connect(connect: &Connect, out: &mut BytesMut) {
     let packet = v5::Connect {
         keep_alive: seconds(connect.keep_alive),
         client_id: connect.client_id.clone(),
-        clean_start: !has_session,
+        clean_start: !has_session || connect.is_new,
         properties: Some(properties),
     };
     let login = connect.login.as_ref();
