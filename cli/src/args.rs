@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     check::CheckArgs, completions::CompletionsArgs, history::HistoryArgs, latest::LatestArgs,
-    man::ManArgs, publish::PubArgs, record::RecordArgs, replay::ReplayArgs, tail::TailArgs,
-    token::TokenArgs, topics::TopicsArgs,
+    log::LogArgs, man::ManArgs, publish::PubArgs, record::RecordArgs, replay::ReplayArgs,
+    tail::TailArgs, token::TokenArgs, topics::TopicsArgs,
 };
 
 /// What `--help` says after the commands.
@@ -17,11 +17,12 @@ Examples:
   tickcast pub lab/scale 0.25
   tickcast record 'market/#' -o monday.jsonl
   tickcast replay monday.jsonl --speed 10
+  tickcast log verify /var/lib/tickcast
   tickcast check --url wss://data.example.com/ws --token-file alice.token
 
 Exit codes:
   0    done; also when the reader of a pipe has left, and when Ctrl-C ends tail or record
-  1    something failed: a file, a line of the input, a part of what was published
+  1    something failed: a file, a line of the input, part of what was published, a log's check
   2    the command line is wrong
   3    there is no connection, or no login
   4    the server refused something
@@ -47,6 +48,7 @@ pub(crate) enum Command {
     Record(RecordArgs),
     Replay(ReplayArgs),
     Check(CheckArgs),
+    Log(LogArgs),
     Token(TokenArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

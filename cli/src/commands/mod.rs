@@ -12,6 +12,7 @@ pub(crate) mod record;
 pub(crate) mod replay;
 
 pub(crate) mod check;
+pub(crate) mod log;
 pub(crate) mod token;
 
 pub(crate) mod completions;
@@ -40,6 +41,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Pub(args) => unless_interrupted(args.run()),
         Command::Replay(args) => unless_interrupted(args.run()),
         Command::Check(args) => unless_interrupted(args.run()),
+        Command::Log(args) => args.run(),
         Command::Token(args) => unless_interrupted(print(args.run()?)),
         Command::Completions(args) => unless_interrupted(print(args.run(Cli::command()))),
         Command::Man(args) => unless_interrupted(print(args.run(Cli::command())?)),

@@ -5,6 +5,7 @@
 mod support;
 
 mod following;
+mod log;
 mod publishing;
 mod questions;
 mod recordings;

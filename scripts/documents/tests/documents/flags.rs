@@ -12,7 +12,7 @@ use walkdir::WalkDir;
 use crate::programs::{all_documents, root, shell};
 
 /// Our programs, and how they print their help.
-const HELP: [(&str, &str); 19] = [
+const HELP: [(&str, &str); 21] = [
     ("tickcast-server", "tickcast-server --help"),
     ("tickcast-server", "tickcast-server config --help"),
     ("tickcast-server", "tickcast-server log dump --help"),
@@ -24,6 +24,8 @@ const HELP: [(&str, &str); 19] = [
     ("tickcast", "tickcast pub --help"),
     ("tickcast", "tickcast record --help"),
     ("tickcast", "tickcast replay --help"),
+    ("tickcast", "tickcast log dump --help"),
+    ("tickcast", "tickcast log export --help"),
     ("tickcast", "tickcast man --help"),
     ("tickcast", "tickcast token make --help"),
     ("tickcast", "tickcast token show --help"),

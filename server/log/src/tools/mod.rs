@@ -7,7 +7,10 @@
 //! * `stats`: how much there is of what
 //! * `dump`: one line for each record or update
 //! * `export`: a range as a recording
+//! * `command`: all of them as commands of a program, with the feature of this name
 
+#[cfg(feature = "command")]
+pub mod command;
 mod dump;
 mod export;
 mod stats;
