@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Builds the Debian packages tickcast-server, tickcast-monitor and tickcast (the command).
+# Builds the Debian packages tickcast-server, tickcast-monitor and tickcast (the command), or an
+# archive with the server and the command as static programs, which run on every Linux.
 #
-#   scripts/package.sh [--binaries DIR] [--output DIR] [--compression NAME]
+#   scripts/package.sh [--static] [--binaries DIR] [--output DIR] [--compression NAME]
 #
+# --static       Builds the archive instead of the packages, with musl instead of glibc.
 # --binaries     Takes the programs of this folder. Without it, makes a release build.
-# --output       Where the packages go (default: target/packages).
-# --compression  Of the packages: xz (default), gzip, zstd or none.
+# --output       Where the packages or the archive go (default: target/packages).
+# --compression  Of them: xz (default), gzip, zstd or none.
 #
 # The same sources and programs make the same packages: times are those of the last commit, or of
 # SOURCE_DATE_EPOCH. DEBFULLNAME and DEBEMAIL name the one who answers for the packages.
@@ -15,10 +17,16 @@ cd "$(dirname "$0")/.."
 
 readonly MAINTAINER="${DEBFULLNAME:-The Tickcast contributors} <${DEBEMAIL:-tickcast@localhost}>"
 
+is_static=false
 binaries=
 output=${CARGO_TARGET_DIR:-target}/packages
 compression=xz
 while (($# > 0)); do
+    if [[ $1 == --static ]]; then
+        is_static=true
+        shift
+        continue
+    fi
     (($# >= 2)) || fail "$1: a value is missing. Usage: see the head of $0."
     case $1 in
     --binaries) binaries=$2 ;;
@@ -39,6 +47,22 @@ program() {
     [[ -x $binaries/$1 ]] || fail "$binaries has no $1: cargo build --workspace makes it."
     stage 0755 "$binaries/$1" "usr/bin/$1"
     strip --strip-unneeded --remove-section=.comment "$tree/usr/bin/$1"
+}
+
+# pages DIR: the manual pages and completions of the command, below this folder of the tree.
+pages() {
+    local shell path
+    mkdir -p "$tree/$1/man/man1"
+    "$binaries/tickcast" man --dir "$tree/$1/man/man1" >/dev/null
+    gzip --best --no-name "$tree/$1"/man/man1/*.1
+    while read -r shell path; do
+        mkdir -p "$tree/$1/${path%/*}"
+        "$binaries/tickcast" completions "$shell" >"$tree/$1/$path"
+    done <<'EOT'
+bash bash-completion/completions/tickcast
+fish fish/vendor_completions.d/tickcast.fish
+zsh zsh/vendor-completions/_tickcast
+EOT
 }
 
 # documents FILE...: what every package has, and these documents.
@@ -93,22 +117,73 @@ build() {
     echo "$output/${name}_${version}_$architecture.deb"
 }
 
+# static_program NAME: the program without its symbols, which needs no other file.
+static_program() {
+    program "$1"
+    [[ $(readelf --wide --program-headers "$tree/usr/bin/$1") != *INTERP* ]] ||
+        fail "$binaries/$1 needs shared libraries: build it for $(static_target)."
+}
+
+# static_target: what static programs are built for.
+static_target() {
+    echo "$(uname -m)-unknown-linux-musl"
+}
+
+# archive: the static programs with what belongs to them, in one folder.
+archive() {
+    local file name tar
+    name=tickcast-${version%-*}-$(static_target)
+    begin "$name"
+    static_program tickcast-server
+    static_program tickcast
+    pages usr/share
+    for file in LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md docs/install.md \
+        docs/operations.md docs/security.md docs/cli.md; do
+        stage 0644 "$file" "usr/share/doc/tickcast/${file##*/}"
+    done
+    # Every setting with its text. None of them is set.
+    "$binaries/tickcast-server" config >"$work/server.toml"
+    stage 0644 "$work/server.toml" usr/share/doc/tickcast/server.toml
+    find "$tree" -type d -exec chmod 0755 {} +
+    tar=$work/$name.tar
+    tar --directory="$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 \
+        --numeric-owner --create --file="$tar" "$name"
+    case $compression in
+    none) ;;
+    gzip) gzip --best --no-name --force "$tar" && tar+=.gz ;;
+    xz) xz --force "$tar" && tar+=.xz ;;
+    zstd) zstd --quiet --rm --force "$tar" && tar+=.zst ;;
+    *) fail "--compression $compression: use xz, gzip, zstd or none." ;;
+    esac
+    mv "$tar" "$output"
+    echo "$output/${tar##*/}"
+}
+
 # begin NAME: the next package, with an empty tree.
 begin() {
     name=$1
     tree=$work/$name
 }
 
-install_missing dpkg-shlibdeps=dpkg-dev strip=binutils
+install_missing strip=binutils
 version=$(sed --quiet 's/^version = "\(.*\)"/\1/p' Cargo.toml)-1
-architecture=$(dpkg --print-architecture)
 if [[ -z ${SOURCE_DATE_EPOCH-} ]]; then
     # Without the history, such as in an archive of the sources, it is the time of the changes.
     SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || stat --format=%Y CHANGELOG.md)
 fi
 export SOURCE_DATE_EPOCH
 
-if [[ -z $binaries ]]; then
+if [[ -z $binaries ]] && $is_static; then
+    need_rust
+    # Some parts of the programs are in C.
+    install_missing musl-gcc=musl-tools
+    if command -v rustup >/dev/null; then
+        rustup target add "$(static_target)"
+    fi
+    cargo build --locked --release --target "$(static_target)" --package tickcast-server \
+        --package tickcast-cli
+    binaries=${CARGO_TARGET_DIR:-target}/$(static_target)/release
+elif [[ -z $binaries ]]; then
     need_rust
     cargo build --locked --release --package tickcast-server --package tickcast-monitor \
         --package tickcast-cli
@@ -120,6 +195,14 @@ binaries=$(realpath "$binaries")
 work=$(mktemp --directory)
 trap 'rm -rf "$work"' EXIT
 umask 022
+
+if $is_static; then
+    archive
+    exit
+fi
+
+install_missing dpkg-shlibdeps=dpkg-dev
+architecture=$(dpkg --print-architecture)
 
 begin tickcast-server
 program tickcast-server
@@ -170,17 +253,7 @@ EOT
 begin tickcast
 program tickcast
 documents docs/cli.md
-mkdir -p "$tree/usr/share/man/man1"
-"$binaries/tickcast" man --dir "$tree/usr/share/man/man1" >/dev/null
-gzip --best --no-name "$tree"/usr/share/man/man1/*.1
-while read -r shell path; do
-    mkdir -p "$tree/usr/share/${path%/*}"
-    "$binaries/tickcast" completions "$shell" >"$tree/usr/share/$path"
-done <<'EOT'
-bash bash-completion/completions/tickcast
-fish fish/vendor_completions.d/tickcast.fish
-zsh zsh/vendor-completions/_tickcast
-EOT
+pages usr/share
 build net "$(libraries)" "ca-certificates" \
     "watches, asks and publishes live data of Tickcast servers" <<'EOT'
 A command for the shell: shows updates as they come or the newest values,
