@@ -7,7 +7,7 @@ use async_nats::{
     header::NATS_SEQUENCE,
     jetstream::{
         self, Context,
-        stream::{self, RawMessageErrorKind, Stream},
+        stream::{self, DirectGetErrorKind, RawMessageErrorKind, Stream},
     },
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};
@@ -125,6 +125,11 @@ impl Engine {
         None
     }
 
+    /// The name of the server that is used.
+    pub(super) fn server(&self) -> String {
+        self.client.server_info().server_name
+    }
+
     /// What the engine promises, in sentences.
     pub(super) fn promises(&self) -> Vec<String> {
         promises::sentences(&self.client.server_info(), self.stream.cached_info())
@@ -197,6 +202,21 @@ impl Engine {
                 bytes: message.payload,
             })),
             Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+            // The leader of all streams is not there, which that of this one does not need.
+            Err(error) if is_leaderless(&error.to_string()) => self.replicated(sequence).await,
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// The same, of any server that keeps the stream.
+    async fn replicated(&self, sequence: Sequence) -> Result<Option<StreamMessage>, String> {
+        match self.stream.direct_get(sequence).await {
+            Ok(message) => Ok(Some(StreamMessage {
+                sequence,
+                time_ns: nanos(message.time),
+                bytes: message.payload,
+            })),
+            Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -321,6 +341,11 @@ async fn connect(
     Ok((client, is_connected))
 }
 
+/// Whether an error of the engine says that a leader is being chosen.
+pub(super) fn is_leaderless(error: &str) -> bool {
+    error.contains("10008")
+}
+
 /// Whether an error of the engine says that there is no such stream.
 fn is_absent(error: &str) -> bool {
     error.contains("stream not found") || error.contains("10059")
@@ -346,6 +371,7 @@ async fn make_stream(context: &Context, settings: &ClusterSettings) -> Result<()
         deny_delete: true,
         deny_purge: true,
         republish: Some(promises::republished(&subject)),
+        allow_direct: true,
         ..stream::Config::default()
     };
     let made = context.create_stream(config).await;

@@ -47,6 +47,10 @@ pub(super) fn check(config: &Config, subject: &str) -> Result<(), String> {
         ),
         (!config.sealed, "it must not be sealed".to_owned()),
         (
+            config.allow_direct,
+            "its messages must be readable at every server that keeps it (allow_direct)".to_owned(),
+        ),
+        (
             config.republish == Some(republished(subject)),
             format!(
                 "it must republish {subject} as {} with headers only",
@@ -145,6 +149,7 @@ mod tests {
             subjects: vec![SUBJECT.to_owned()],
             max_message_size: -1,
             republish: Some(republished(SUBJECT)),
+            allow_direct: true,
             ..Config::default()
         }
     }

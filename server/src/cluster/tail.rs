@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    engine::{Compared, Engine, told_sequence},
+    engine::{Compared, Engine, is_leaderless, told_sequence},
     link::{Incoming, StreamMessage},
     settings::ClusterSettings,
     status::ClusterStatus,
@@ -73,15 +73,15 @@ pub(super) struct Tail<'a> {
 
 /// Why another attempt begins.
 enum Ended {
-    /// Another server is better.
-    Elsewhere(Engine),
+    /// Another server is better, for this reason.
+    Elsewhere(Engine, String),
     Failed(String),
 }
 
 /// What a question has brought.
 struct Answer {
     compared: Result<Compared, String>,
-    elsewhere: Option<Engine>,
+    elsewhere: Option<(Engine, String)>,
 }
 
 /// What is under way at one server.
@@ -148,8 +148,9 @@ impl<'a> Tail<'a> {
         loop {
             let engine = Arc::clone(&self.current.borrow());
             match self.follow(&engine).await? {
-                Ended::Elsewhere(other) => {
-                    tracing::info!("another server of NATS is used: this one has been silent");
+                Ended::Elsewhere(other, reason) => {
+                    let (before, now) = (engine.server(), other.server());
+                    tracing::info!(before, now, reason, "another server of NATS is used");
                     self.current.send_replace(Arc::new(other));
                     self.heard = Instant::now();
                     self.send(Incoming::Moved).await?;
@@ -200,8 +201,8 @@ impl<'a> Tail<'a> {
                 },
                 answer = answered(&mut question) => {
                     question = None;
-                    if let Some(other) = answer.elsewhere {
-                        return Ok(Ended::Elsewhere(other));
+                    if let Some((other, reason)) = answer.elsewhere {
+                        return Ok(Ended::Elsewhere(other, reason));
                     }
                     if let Some(end) = self.believe(answer.compared).await? {
                         reading.end = reading.end.max(end);
@@ -292,16 +293,22 @@ async fn ask(
     let compared = timeout(ANSWER_WITHIN, engine.compare(read)).await;
     let compared = compared.unwrap_or_else(|elapsed| Err(elapsed.to_string()));
     let sequence = read.map_or(0, |read| read.sequence);
-    let reaches = match (&compared, silence) {
+    let wanted = match (&compared, silence) {
         (_, None) => None,
         (Ok(Compared::Same { end }), Some(_)) if *end > sequence => None,
-        (Ok(Compared::Same { .. }), Some(silence)) if silence < CUT_OFF_AFTER => Some(sequence + 1),
-        _ => Some(sequence),
+        (Ok(Compared::Same { .. }), Some(silence)) if silence < CUT_OFF_AFTER => {
+            Some((sequence + 1, "the other one has more".to_owned()))
+        }
+        (Ok(Compared::Same { .. }), Some(_)) => Some((sequence, "nothing comes".to_owned())),
+        // Another server would say the same for a moment.
+        (Err(reason), Some(silence)) if is_leaderless(reason) && silence < CUT_OFF_AFTER => None,
+        (Ok(Compared::Other(reason)) | Err(reason), Some(_)) => Some((sequence, reason.clone())),
     };
-    let elsewhere = match reaches {
-        Some(reaches) => {
+    let elsewhere = match wanted {
+        Some((reaches, reason)) => {
             let connecting = timeout(ANSWER_WITHIN, Engine::elsewhere(settings, reaches));
-            connecting.await.ok().flatten()
+            let engine = connecting.await.ok().flatten();
+            engine.map(|engine| (engine, reason))
         }
         None => None,
     };
