@@ -2,7 +2,8 @@
 //!
 //! The leader of the stream tells of each message that it has taken, and gives each message that it
 //! is asked for. So what is read is what the leader has, and nothing at the servers must be made,
-//! found and moved when one of them dies, as a consumer must be.
+//! found and moved when one of them dies, as a consumer must be. While the leader of all streams is
+//! chosen, servers refuse that request, and any that keeps the stream is asked instead.
 //!
 //! Members write at least once per second. If nothing comes, the server that is reached may be cut
 //! off from the others: then another one is taken, if it answers.
