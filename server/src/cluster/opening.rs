@@ -12,7 +12,7 @@ use tickcast_protocol::{codec, message::Epoch};
 use tokio::{
     runtime::Builder,
     sync::mpsc,
-    time::{Instant, interval, sleep_until},
+    time::{Instant, interval, sleep, sleep_until},
 };
 
 use super::{
@@ -95,6 +95,7 @@ impl Opening {
         // All nodes must make the same of the same messages.
         let rules = format!("{topics_max} {liveness:?}");
         let rules = checksum(rules.as_bytes());
+        let mut pause = Duration::ZERO;
         loop {
             let (link, end) = link();
             // An error means that the thread has ended, which the node's end of the link tells.
@@ -109,13 +110,14 @@ impl Opening {
                 opening: self.clone(),
                 link,
                 settings,
+                pause,
             };
             match join.wait(&sequencer) {
                 Ok(joined) => return Ok(joined.opened(status, thread)),
                 Err(Unjoined::Failed(reason)) => return Err(reason),
                 Err(Unjoined::Again(reason)) => {
                     tracing::warn!("the stream is read again from the start: {reason}");
-                    std::thread::sleep(AGAIN_AFTER);
+                    pause = AGAIN_AFTER;
                 }
             }
         }
@@ -130,6 +132,8 @@ struct Join {
     opening: Opening,
     link: Link,
     settings: NodeSettings,
+    /// How long it waits before it reads.
+    pause: Duration,
 }
 
 /// A node that has joined.
@@ -191,6 +195,7 @@ impl Join {
         } = self.opening;
         let timeout = settings.timeout;
         let now = || clock.now().uptime;
+        sleep(self.pause).await;
         let mut deadline = Instant::now() + timeout;
         let (checkpoint, checkpoint_due) = tokio::select! {
             incoming = self.link.incoming.recv() => match incoming {

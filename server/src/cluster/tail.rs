@@ -75,14 +75,14 @@ pub(super) struct Tail<'a> {
 /// Why another attempt begins.
 enum Ended {
     /// Another server is better, for this reason.
-    Elsewhere(Engine, String),
+    Elsewhere(Box<Engine>, String),
     Failed(String),
 }
 
 /// What a question has brought.
 struct Answer {
     compared: Result<Compared, String>,
-    elsewhere: Option<(Engine, String)>,
+    elsewhere: Option<(Box<Engine>, String)>,
 }
 
 /// What is under way at one server.
@@ -152,7 +152,7 @@ impl<'a> Tail<'a> {
                 Ended::Elsewhere(other, reason) => {
                     let (before, now) = (engine.server(), other.server());
                     tracing::info!(before, now, reason, "another server of NATS is used");
-                    self.current.send_replace(Arc::new(other));
+                    self.current.send_replace(Arc::from(other));
                     self.heard = Instant::now();
                     self.send(Incoming::Moved).await?;
                 }
@@ -309,7 +309,7 @@ async fn ask(
         Some((reaches, reason)) => {
             let connecting = timeout(ANSWER_WITHIN, Engine::elsewhere(settings, reaches));
             let engine = connecting.await.ok().flatten();
-            engine.map(|engine| (engine, reason))
+            engine.map(|engine| (Box::new(engine), reason))
         }
         None => None,
     };
