@@ -347,8 +347,8 @@ async fn faults_of_every_kind_lose_nothing_and_double_nothing_and_nodes_stay_equ
 }
 
 /// Whether what was acknowledged can be compared: the epoch goes on, or another one continues it at
-/// least from where all was compared the last time. The servers of NATS may come apart, so that each
-/// that leads has its own messages. Then clients are told so by another epoch.
+/// least from where all was compared the last time. The servers of NATS may come apart, so that
+/// each that leads has its own messages. Then clients may be told so by another epoch.
 fn is_told(before: &Lineage, now: &Lineage, compared: Position) -> bool {
     now.kept(before.epoch).is_some_and(|kept| kept >= compared)
 }
