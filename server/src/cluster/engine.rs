@@ -223,7 +223,7 @@ impl Engine {
 
     /// What tells of each message that the stream takes. Some may be lost.
     pub(super) async fn told(&self) -> Result<Subscriber, String> {
-        let subscriber = self.client.subscribe(told(&self.subject)).await;
+        let subscriber = self.client.subscribe(promises::told(&self.subject)).await;
         subscriber.map_err(|error| error.to_string())
     }
 
@@ -277,11 +277,6 @@ fn nanos(time: async_nats::datetime::DateTime) -> i64 {
 /// The subject of the stream.
 fn subject(settings: &ClusterSettings) -> String {
     format!("tickcast.{}", settings.stream)
-}
-
-/// The subject on which the stream tells of its messages.
-pub(super) fn told(subject: &str) -> String {
-    format!("{subject}.stored")
 }
 
 fn context(client: &Client) -> Context {

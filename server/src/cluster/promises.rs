@@ -6,7 +6,10 @@ use async_nats::{
 };
 use tickcast_cluster::MESSAGE_MAX_BYTES;
 
-use super::engine::told;
+/// The subject on which the stream tells of its messages.
+pub(super) fn told(subject: &str) -> String {
+    format!("{subject}.stored")
+}
 
 /// How the stream tells of its messages: only their headers, which have the sequence.
 pub(super) fn republished(subject: &str) -> Republish {
