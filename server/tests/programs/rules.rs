@@ -111,7 +111,6 @@ fn each_outside_crate_is_used_in_its_files_only() {
                 "cluster/checkpoints.rs",
                 "cluster/engine.rs",
                 "cluster/promises.rs",
-                "cluster/stream_thread.rs",
             ],
         ),
     ] {
