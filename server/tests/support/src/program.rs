@@ -17,7 +17,7 @@ use crate::{
     boot::Boot,
     network::Machine,
     raw::get,
-    waiting::{soon, until},
+    waiting::{START_DEADLINE, soon, until, within},
 };
 
 /// A running `tickcast-server`, which is killed when the test drops it.
@@ -108,7 +108,7 @@ impl Program {
         let mut lines = BufReader::new(stderr).lines();
         let log = Arc::new(Mutex::new(String::new()));
         let mut first_log = String::new();
-        let address = soon("the server listens", async {
+        let address = within(START_DEADLINE, "the server listens", async {
             loop {
                 let line = lines.next_line().await.expect("its log can be read");
                 let line = line.expect("it does not end");

@@ -10,6 +10,9 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 /// The same for feeds: a broker may have to be started again, and the feed backs off meanwhile.
 pub(crate) const FEED_DEADLINE: Duration = Duration::from_secs(60);
 
+/// The same for a server that starts while its network fails.
+pub(crate) const START_DEADLINE: Duration = Duration::from_secs(120);
+
 /// Time between two looks at a condition.
 pub const STEP: Duration = Duration::from_millis(10);
 
@@ -19,7 +22,12 @@ pub const STEP: Duration = Duration::from_millis(10);
 ///
 /// After [`DEADLINE`].
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let result = timeout(DEADLINE, future).await;
+    within(DEADLINE, what, future).await
+}
+
+/// Waits for a future that must complete in time.
+pub(crate) async fn within<T>(limit: Duration, what: &str, future: impl Future<Output = T>) -> T {
+    let result = timeout(limit, future).await;
     result.unwrap_or_else(|_| panic!("it did not happen in time: {what}"))
 }
 
