@@ -31,7 +31,7 @@ pub(crate) struct Witnesses {
 impl Witnesses {
     /// Notes a message of another node.
     pub(crate) fn heard(&mut self, node: MemberId, agrees: bool, now: Duration) {
-        self.forget(now);
+        self.heard.retain(|_, (_, at)| counts(*at, now));
         if self.heard.len() < HEARD_MAX || self.heard.contains_key(&node) {
             self.heard.insert(node, (agrees, now));
         }
@@ -61,16 +61,17 @@ impl Witnesses {
     /// How many agree, and how many do not.
     fn count(&self, now: Duration) -> (usize, usize) {
         let heard = self.heard.values();
-        let heard = heard.filter(|(_, at)| now < *at + HEARD_FOR);
+        let heard = heard.filter(|(_, at)| counts(*at, now));
         heard.fold((0, 0), |(agree, others), (agrees, _)| match agrees {
             true => (agree + 1, others),
             false => (agree, others + 1),
         })
     }
+}
 
-    fn forget(&mut self, now: Duration) {
-        self.heard.retain(|_, (_, at)| now < *at + HEARD_FOR);
-    }
+/// Whether what was heard at a time still counts.
+fn counts(at: Duration, now: Duration) -> bool {
+    now < at + HEARD_FOR
 }
 
 #[cfg(test)]

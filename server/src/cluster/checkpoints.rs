@@ -83,11 +83,7 @@ impl Checkpoints {
             let is_newest = newest
                 .as_ref()
                 .is_none_or(|(_, known)| known.sequence < mark.sequence);
-            let is_of_stream = async {
-                let compared = engine.compare(Some(mark)).await?;
-                Ok::<_, String>(matches!(compared, Compared::Same { .. }))
-            };
-            if is_newest && is_of_stream.await? {
+            if is_newest && let Compared::Same { .. } = engine.compare(Some(mark)).await? {
                 newest = Some((bytes, mark));
                 self.next = (index + 1) % NAMES.len();
             }

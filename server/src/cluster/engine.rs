@@ -196,11 +196,7 @@ impl Engine {
         sequence: Sequence,
     ) -> Result<Option<StreamMessage>, String> {
         match self.stream.get_raw_message(sequence).await {
-            Ok(message) => Ok(Some(StreamMessage {
-                sequence,
-                time_ns: nanos(message.time),
-                bytes: message.payload,
-            })),
+            Ok(found) => Ok(Some(stored(found))),
             Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
             // The leader of all streams is not there, which that of this one does not need.
             Err(error) if is_leaderless(&error.to_string()) => self.replicated(sequence).await,
@@ -211,11 +207,7 @@ impl Engine {
     /// The same, of any server that keeps the stream.
     async fn replicated(&self, sequence: Sequence) -> Result<Option<StreamMessage>, String> {
         match self.stream.direct_get(sequence).await {
-            Ok(message) => Ok(Some(StreamMessage {
-                sequence,
-                time_ns: nanos(message.time),
-                bytes: message.payload,
-            })),
+            Ok(found) => Ok(Some(stored(found))),
             Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.to_string()),
         }
@@ -269,9 +261,15 @@ pub(super) fn told_sequence(message: &Message) -> Option<Sequence> {
     headers.get(NATS_SEQUENCE)?.as_str().parse().ok()
 }
 
-/// The time of a message, in ns since the Unix epoch.
-fn nanos(time: async_nats::datetime::DateTime) -> i64 {
-    i64::try_from(time.unix_timestamp_nanos()).unwrap_or(0)
+/// A message of the stream, as a server gives it.
+fn stored(message: async_nats::jetstream::message::StreamMessage) -> StreamMessage {
+    // In ns since the Unix epoch.
+    let time_ns = i64::try_from(message.time.unix_timestamp_nanos());
+    StreamMessage {
+        sequence: message.sequence,
+        time_ns: time_ns.unwrap_or(0),
+        bytes: message.payload,
+    }
 }
 
 /// The subject of the stream.
