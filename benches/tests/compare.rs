@@ -7,11 +7,13 @@ use std::{fs, path::Path, process::Command};
 use serde_json::Value;
 
 fn compare(words: &str, out: &Path) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_compare"))
+    let program = Path::new(env!("CARGO_BIN_EXE_compare"));
+    let output = Command::new(program)
         .arg("--out")
         .arg(out)
         .args(words.split(' '))
         .env("TICKCAST_UWEBSOCKETS", "false")
+        .env("TICKCAST_OTHER", program.with_file_name("tickcast-server"))
         .output()
         .expect("the program has been built");
     let said = [output.stdout, output.stderr].concat();
@@ -24,16 +26,18 @@ fn compare(words: &str, out: &Path) -> (Option<i32>, String) {
 #[test]
 fn contenders_of_a_group_take_turns_and_everything_arrives() {
     let folder = tempfile::tempdir().unwrap();
-    let words = "--quick --no-build --only b-few --contenders raw,tickcast-bincode";
+    let words = "--quick --no-build --only b-few --contenders raw,tickcast-bincode,tickcast-other";
     let (code, said) = compare(words, folder.path());
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("1/1 (b-few) raw "), "{said}");
     assert!(said.contains("1/1 (b-few) Tickcast bincode "), "{said}");
+    let other = "1/1 (b-few) Tickcast bincode, other build ";
+    assert!(said.contains(other), "{said}");
 
     let json = fs::read_to_string(folder.path().join("results.json")).unwrap();
     let results: Value = serde_json::from_str(&json).unwrap();
     let measurements = results["measurements"].as_array().unwrap();
-    assert_eq!(measurements.len(), 2, "{results}");
+    assert_eq!(measurements.len(), 3, "{results}");
     for measurement in measurements {
         let turns = measurement["turns"].as_array().unwrap();
         assert_eq!(turns.len(), 3, "{measurement}");

@@ -21,6 +21,8 @@ pub enum Contender {
     TickcastBincode,
     /// Tickcast, JSON.
     TickcastJson,
+    /// Another build of Tickcast, binary, if a program is given; see [`other_build`].
+    TickcastOther,
     /// nats-server's own WebSocket listener.
     Nats,
     /// Node with the package ws.
@@ -47,12 +49,13 @@ pub enum Contender {
 
 impl Contender {
     /// All contenders without TLS, in the order of the tables.
-    pub const PLAIN: [Self; 9] = [
+    pub const PLAIN: [Self; 10] = [
         Self::Raw,
         Self::RawBatching,
         Self::RawRing,
         Self::TickcastBincode,
         Self::TickcastJson,
+        Self::TickcastOther,
         Self::Nats,
         Self::NodeWs,
         Self::Tungstenite,
@@ -88,6 +91,7 @@ impl Contender {
             Self::RawRing => "raw, io_uring",
             Self::TickcastBincode => "Tickcast bincode",
             Self::TickcastJson => "Tickcast JSON",
+            Self::TickcastOther => "Tickcast bincode, other build",
             Self::Nats => "nats-server",
             Self::NodeWs => "Node ws",
             Self::Tungstenite => "tokio-tungstenite",
@@ -106,10 +110,13 @@ impl Contender {
         value.get_name().to_owned()
     }
 
-    /// Whether it can be measured on this machine. All but one are built here or installed.
+    /// Whether it can be measured on this machine. Most are built here or installed.
     pub fn is_available(self) -> bool {
-        let is_ours_or_installed = !matches!(self, Self::UWebSockets | Self::UWebSocketsTls);
-        is_ours_or_installed || uwebsockets_program().is_some()
+        match self {
+            Self::UWebSockets | Self::UWebSocketsTls => uwebsockets_program().is_some(),
+            Self::TickcastOther => other_build().is_some(),
+            _ => true,
+        }
     }
 
     /// Whether it is a program that others are measured by, and no server.
@@ -128,6 +135,7 @@ impl Contender {
             self,
             Self::TickcastBincode
                 | Self::TickcastJson
+                | Self::TickcastOther
                 | Self::TickcastBincodeTls
                 | Self::TickcastBincodeLog
                 | Self::TickcastSocketIo
@@ -163,14 +171,21 @@ impl Contender {
             | Self::Tungstenite
             | Self::UWebSockets
             | Self::UWebSocketsTls => Dialect::Plain,
-            Self::TickcastBincode | Self::TickcastBincodeTls | Self::TickcastBincodeLog => {
-                tickcast(Encoding::Bincode)
-            }
+            Self::TickcastBincode
+            | Self::TickcastOther
+            | Self::TickcastBincodeTls
+            | Self::TickcastBincodeLog => tickcast(Encoding::Bincode),
             Self::TickcastJson => tickcast(Encoding::Json),
             Self::TickcastSocketIo => Dialect::SocketIo(params(Encoding::Json)),
             Self::Nats | Self::NatsTls => Dialect::Nats,
         }
     }
+}
+
+/// Another build of `tickcast-server`, named by `TICKCAST_OTHER`, such as that of an earlier commit.
+/// It shows what a change costs: both builds are measured in the same turns.
+pub fn other_build() -> Option<String> {
+    std::env::var("TICKCAST_OTHER").ok()
 }
 
 /// A broadcast server made with uWebSockets, named by `TICKCAST_UWEBSOCKETS`. uWebSockets is C++

@@ -9,7 +9,7 @@ use super::{
     places::{CONTENDER_CORE, beside, free_port, nats_program, node_folder, on_core},
 };
 use crate::compare::{
-    contender::{Contender, uwebsockets_program},
+    contender::{Contender, other_build, uwebsockets_program},
     workload::Workload,
 };
 
@@ -36,6 +36,7 @@ pub(super) fn command(
         }
         Contender::TickcastBincode
         | Contender::TickcastJson
+        | Contender::TickcastOther
         | Contender::TickcastBincodeTls
         | Contender::TickcastBincodeLog
         | Contender::TickcastSocketIo => {
@@ -47,8 +48,12 @@ pub(super) fn command(
                     format!("--config={}", file.display())
                 }
             };
+            let program = match contender {
+                Contender::TickcastOther => other_build().context("TICKCAST_OTHER is not set")?,
+                _ => ours("tickcast-server")?,
+            };
             let mut words = vec![
-                ours("tickcast-server")?,
+                program,
                 listen,
                 "--feed=none".into(),
                 // As with the other servers, no client is pinged.

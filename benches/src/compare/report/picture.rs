@@ -104,7 +104,7 @@ mod tests {
         for contender in Contender::PLAIN {
             assert!(svg.contains(&format!(">{}</text>", contender.name())));
         }
-        assert_eq!(svg.matches("<rect class=\"ours\"").count(), 4);
+        assert_eq!(svg.matches("<rect class=\"ours\"").count(), 6);
         assert_eq!(svg.matches("class=\"cuts\"").count(), 1);
         assert!(svg.contains(">3,000</text>"));
         assert!(svg.contains(">– (15 %)</text>"));
