@@ -8,22 +8,36 @@ cd "$(dirname "$0")/.."
 # Maximum number of tests that may fail beside others and pass alone. More are no accident.
 readonly AGAIN_MAX=3
 
-# All tests. They start brokers, proxies and browsers at the same time, and a machine with other
-# work may break a deadline: what fails is run once more, alone. A test that passes then is named.
+# All tests. Most of them wait most of their time, so two streams of programs run at the same time:
+# the longest program, and all others. They start brokers, proxies and browsers, and a machine with
+# other work may break a deadline: what fails is run once more, alone. A test that passes then is
+# named.
 test_all() {
-    local folder failed name
+    local folder failed name are_well=1 first second
     folder=$(mktemp --directory)
-    if {
-        # A process that a test leaves would hold the third pipe open.
-        cargo test --locked --workspace --no-fail-fast 2>&1 >&3 3>&- | tee "$folder/errors" >&2
-    } 3>&1 | tee "$folder/output"; then
+    cargo test --locked --workspace --no-run
+    run_tests --test 'p*' >"$folder/first.output" 2>"$folder/first.errors" &
+    first=$!
+    {
+        are_well=1
+        run_tests --lib --bins --examples --test '[!p]*' || are_well=0
+        run_tests --doc || are_well=0
+        ((are_well))
+    } >"$folder/second.output" 2>"$folder/second.errors" &
+    second=$!
+    # No pipe, because a process that a test leaves would hold it open.
+    tail --follow --lines=+1 --pid=$second "$folder"/second.{errors,output}
+    wait $first || are_well=0
+    wait $second || are_well=0
+    cat "$folder"/first.{errors,output}
+    if ((are_well)); then
         return
     fi
-    mapfile -t failed < <(sed --quiet 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$folder/output" |
-        sort --unique)
+    mapfile -t failed < <(cat "$folder"/*.output |
+        sed --quiet 's/^test \(.*\) \.\.\. FAILED$/\1/p' | sort --unique)
     # A program that does not compile, or that ends early, names no test.
-    (($(grep --count '^test result: FAILED' "$folder/output") ==
-        $(grep --count '^    `' "$folder/errors")))
+    (($(cat "$folder"/*.output | grep --count '^test result: FAILED') ==
+        $(cat "$folder"/*.errors | grep --count '^    `')))
     ((${#failed[@]} > 0 && ${#failed[@]} <= AGAIN_MAX))
 
     headline "Failed, and now alone: ${failed[*]}"
@@ -32,6 +46,10 @@ test_all() {
         grep --quiet --fixed-strings --line-regexp "test $name ... ok" "$folder/again"
     done
     headline "Passed alone, failed beside others: ${failed[*]}"
+}
+
+run_tests() {
+    cargo test --locked --workspace --no-fail-fast "$@"
 }
 
 need_rust

@@ -19,12 +19,11 @@ use tickcast_server_testkit::{
     nats::{self, Nats},
     network::{Lan, Network},
     raw::get,
-    until,
 };
 use tokio::time::{Instant, sleep};
 
 use super::{
-    nodes::{self, Cluster},
+    nodes::{self, Cluster, once_whole},
     subscribers::Subscribers,
 };
 use crate::data_kills::ledger::{Pace, TOGETHER, lineage, publish_anywhere};
@@ -121,7 +120,7 @@ impl Engine {
     async fn leader(&self) -> usize {
         let context = async_nats::jetstream::new(self.client.clone());
         let mut leader = None;
-        until("the stream has a leader", async || {
+        once_whole("the stream has a leader", async || {
             // Without a leader there is no answer.
             if let Ok(mut stream) = context.get_stream("tickcast").await
                 && let Ok(info) = stream.info().await
@@ -218,7 +217,7 @@ async fn suffer(
 async fn feed_owner(cluster: &Cluster) -> usize {
     let node = cluster.nodes[0].as_ref().unwrap();
     let mut owner = None;
-    until("the feed has an owner", async || {
+    once_whole("the feed has an owner", async || {
         let answer = get(node.address, "/v1/cluster").await;
         // A node that starts again does not answer with this.
         let told: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
@@ -305,7 +304,7 @@ async fn faults_of_every_kind_lose_nothing_and_double_nothing_and_nodes_stay_equ
         }
         cluster.until_ready().await;
         subscribers.pause(publishing).await;
-        until("nothing waits to be written", async || {
+        once_whole("nothing waits to be written", async || {
             cluster.metric("tickcast_cluster_waiting").await == 0
         })
         .await;

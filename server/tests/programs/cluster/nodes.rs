@@ -1,18 +1,29 @@
 //! Some nodes that share the stream of some servers of NATS.
 
+use std::time::Duration;
+
 use tickcast_protocol::message::Lineage;
 use tickcast_server_testkit::{
     Program,
     nats::Nats,
     network::{Lan, Machine},
     raw::get,
-    until,
+    until_within,
 };
 
 use crate::data_kills::ledger::lineage_if_any;
 
 /// The port of a node that has a machine of its own.
 const PORT: u16 = 7400;
+
+/// Longest time until nodes and servers of NATS work together again after a fault. Three servers
+/// that come back one after the other may choose their leaders several times.
+const WHOLE_AGAIN: Duration = Duration::from_secs(120);
+
+/// Polls a condition that holds once the cluster is whole again.
+pub(crate) async fn once_whole(what: &str, is_true: impl AsyncFnMut() -> bool) {
+    until_within(WHOLE_AGAIN, what, is_true).await;
+}
 
 /// The nodes. Their servers of NATS must outlive them.
 pub(crate) struct Cluster {
@@ -132,7 +143,7 @@ impl Cluster {
     pub(crate) async fn lineage(&self) -> Lineage {
         let urls = self.urls();
         let mut agreed = None;
-        until("all nodes have one epoch", async || {
+        once_whole("all nodes have one epoch", async || {
             let mut told = Vec::new();
             for url in &urls {
                 told.push(lineage_if_any(url).await);
@@ -147,7 +158,7 @@ impl Cluster {
     pub(crate) async fn until_ready(&self) {
         for node in self.running() {
             // While it starts again, it does not listen.
-            until("it is ready", async || {
+            once_whole("it is ready", async || {
                 lineage_if_any(&node.url()).await.is_some()
                     && get(node.metrics_address(), "/readyz").await.status == 200
             })

@@ -9,10 +9,9 @@ use tickcast_protocol::{
     codec::Encoding,
     message::{Lineage, Mode},
 };
-use tickcast_server_testkit::until;
 use tokio::task::JoinHandle;
 
-use super::nodes::Cluster;
+use super::nodes::{Cluster, once_whole};
 use crate::data_kills::ledger::{Ledger, Subscriber, publish, publish_last};
 
 /// Updates that are acknowledged between two faults, at the least.
@@ -82,7 +81,7 @@ impl Subscribers {
             (way, task)
         };
         let tasks = subscribers.into_iter().map(run).collect();
-        until("all have begun", async || {
+        once_whole("all have begun", async || {
             ledger.accepted.load(Ordering::Relaxed) == all
         })
         .await;
@@ -114,7 +113,7 @@ impl Subscribers {
     /// Waits until this many more are acknowledged.
     pub(crate) async fn until_acked(&self, more: usize) {
         let wanted = self.ledger.acked() + more;
-        until("updates are acknowledged", async || {
+        once_whole("updates are acknowledged", async || {
             self.ledger.acked() >= wanted
         })
         .await;

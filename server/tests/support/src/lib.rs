@@ -29,4 +29,4 @@ pub mod proxy;
 
 pub use boot::Boot;
 pub use program::{Program, command, signal};
-pub use waiting::{DEADLINE, STEP, soon, until};
+pub use waiting::{DEADLINE, STEP, soon, until, until_within};

@@ -36,10 +36,19 @@ pub(crate) async fn within<T>(limit: Duration, what: &str, future: impl Future<O
 /// # Panics
 ///
 /// After [`DEADLINE`].
-pub async fn until(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, is_true: impl AsyncFnMut() -> bool) {
+    until_within(DEADLINE, what, is_true).await;
+}
+
+/// The same with another limit.
+///
+/// # Panics
+///
+/// After the limit.
+pub async fn until_within(limit: Duration, what: &str, mut is_true: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !is_true().await {
-        assert!(start.elapsed() < DEADLINE, "it is still not true: {what}");
+        assert!(start.elapsed() < limit, "it is still not true: {what}");
         sleep(STEP).await;
     }
 }
