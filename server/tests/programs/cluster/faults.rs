@@ -326,6 +326,8 @@ async fn faults_of_every_kind_lose_nothing_and_double_nothing_and_nodes_stay_equ
             figures.gaps += gaps;
             figures.feed_silence = figures.feed_silence.max(compared.feed_silence);
         } else {
+            let compared = subscribers.ledger.compared();
+            println!("not compared: {known:?} to {compared}, and now {now:?}");
             figures.not_compared += 1;
             subscribers = subscribers.start_others(&cluster, PATIENCE).await;
         }

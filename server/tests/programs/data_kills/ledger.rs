@@ -363,11 +363,7 @@ impl Subscriber {
         self.chain = Some(chain);
         let Some(token) = self.token else {
             self.ledger.begun.fetch_max(begun, Ordering::Relaxed);
-            assert_eq!(
-                (accepted.start, accepted.count),
-                (Start::Fresh, 0),
-                "all is new"
-            );
+            assert_eq!(accepted.start, Start::Fresh, "{}", self.filter);
             self.ledger.accepted.fetch_add(1, Ordering::Relaxed);
             return;
         };
