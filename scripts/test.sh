@@ -71,18 +71,30 @@ install_missing cc=build-essential \
     ip=iproute2
 cargo fetch --locked
 
-# Made once, and kept in the folder of the build. They wait for the network, and the lints for the
-# processor.
-systems=$(mktemp)
-{ packaging/root.sh && packaging/newcomer.sh; } >"$systems" 2>&1 &
-making=$!
+# Made once, and kept in the folder of the build.
+venv=$(realpath -m "${CARGO_TARGET_DIR:-target}/python")
+prepare() {
+    packaging/root.sh
+    packaging/newcomer.sh
+    (cd clients/javascript && npm ci --no-audit --no-fund)
+    if ! [[ -x $venv/bin/pip ]]; then python3 -m venv --clear "$venv"; fi
+    cd clients/python
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+        --editable .
+}
+
+# It waits for the network, and the lints for the processor.
+prepared=$(mktemp)
+(prepare) >"$prepared" 2>&1 &
+preparing=$!
 check_lints
 
-headline "Small systems for the packages"
-made=0
-wait "$making" || made=$?
-cat "$systems"
-((made == 0))
+headline "Small systems for the packages, and what the clients need"
+is_prepared=0
+wait "$preparing" || is_prepared=$?
+cat "$prepared"
+((is_prepared == 0))
 
 headline "Documentation"
 RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps
@@ -103,7 +115,6 @@ folder=${CARGO_TARGET_DIR:-target}/debug
 headline "JavaScript client"
 (
     cd clients/javascript
-    npm ci --no-audit --no-fund
     npm run check
     # Debian and Ubuntu may bring an older Node than the client needs.
     if (($(node --print 'parseInt(process.versions.node)') < 20)); then
@@ -115,15 +126,9 @@ headline "JavaScript client"
 
 headline "Python client"
 (
-    # It is kept for the next run.
-    venv=$(realpath -m "${CARGO_TARGET_DIR:-target}/python")
     TICKCAST_SERVER=$(realpath "$folder/tickcast-server")
     export TICKCAST_SERVER
-    if ! [[ -x $venv/bin/pip ]]; then python3 -m venv --clear "$venv"; fi
     cd clients/python
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement tests/requirements.txt
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-        --editable .
     "$venv/bin/ruff" check
     "$venv/bin/ruff" format --check
     "$venv/bin/mypy"
