@@ -4,7 +4,7 @@
 use tickcast_protocol::message::{Candle, CandleState, Interval, Position, Row, TimeNs};
 
 use super::{
-    folding::Folding,
+    folding::{Fold, Folding},
     levels,
     outages::{self, Span},
     question::CandlesQuestion,
@@ -103,11 +103,7 @@ impl Excerpt {
     /// Whether there are older intervals of those that were asked for. Known when all records are
     /// read.
     pub fn has_more(&self) -> bool {
-        match &self.parts {
-            Parts::None => false,
-            Parts::Trades(part) => part.folding.has_more(),
-            Parts::Rows(part) => part.folding.has_more(),
-        }
+        self.parts.folding().is_some_and(Fold::has_more)
     }
 
     /// Whether the intervals are of trades.
@@ -117,11 +113,7 @@ impl Excerpt {
 
     /// Number of intervals. Known when all records are read.
     pub fn len(&self) -> usize {
-        match &self.parts {
-            Parts::None => 0,
-            Parts::Trades(part) => part.folding.len(),
-            Parts::Rows(part) => part.folding.len(),
-        }
+        self.parts.folding().map_or(0, Fold::len)
     }
 
     /// Whether it has no intervals.
@@ -208,6 +200,26 @@ impl Excerpt {
             Parts::Rows(part) => cost(&part.blocks),
         };
         parts + size_of_val(&*self.outages)
+    }
+}
+
+impl Parts {
+    /// The intervals that are made of the records, if there are any.
+    pub(super) fn folding(&self) -> Option<&dyn Fold> {
+        match self {
+            Self::None => None,
+            Self::Trades(part) => Some(&part.folding),
+            Self::Rows(part) => Some(&part.folding),
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn folding_mut(&mut self) -> Option<&mut dyn Fold> {
+        match self {
+            Self::None => None,
+            Self::Trades(part) => Some(&mut part.folding),
+            Self::Rows(part) => Some(&mut part.folding),
+        }
     }
 }
 

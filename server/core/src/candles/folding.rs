@@ -24,6 +24,31 @@ pub(super) struct Folding<S> {
     has_forgotten: bool,
 }
 
+/// What can be done with intervals of any kind.
+pub(super) trait Fold {
+    /// Whether there are as many intervals as wanted, all of them whole.
+    fn is_full(&self) -> bool;
+
+    /// Leaves out what is too old or not whole, once all records are added.
+    fn finish(&mut self);
+
+    /// Whether all records are added, also those that were left out. Known once it is finished.
+    fn is_exhausted(&self) -> bool;
+
+    /// Goes on after [`finish`](Self::finish) with older records, which are all there now.
+    fn go_on(&mut self);
+
+    /// Leaves the older records out, of which `added` intervals are made: the oldest one may lack
+    /// some.
+    fn stop(&mut self, added: usize);
+
+    /// Whether there are older intervals than those that were wanted.
+    fn has_more(&self) -> bool;
+
+    /// Number of intervals.
+    fn len(&self) -> usize;
+}
+
 impl<S: Sum> Folding<S> {
     pub(super) fn new(ratio: i64, wanted: Range<i64>, limit: usize, is_cut: bool) -> Self {
         Self {
@@ -60,13 +85,18 @@ impl<S: Sum> Folding<S> {
         }
     }
 
-    /// Whether there are as many intervals as wanted, all of them whole.
-    pub(super) fn is_full(&self) -> bool {
+    /// Some of the intervals, oldest first.
+    pub(super) fn get(&self, range: Range<usize>) -> impl Iterator<Item = &Record<S>> {
+        self.made.range(range)
+    }
+}
+
+impl<S: Sum> Fold for Folding<S> {
+    fn is_full(&self) -> bool {
         self.made.len() > self.limit
     }
 
-    /// Leaves out what is too old or not whole, once all records are added.
-    pub(super) fn finish(&mut self) {
+    fn finish(&mut self) {
         let too_many = self.made.len().saturating_sub(self.limit);
         self.made.drain(..too_many);
         self.has_more = too_many > 0 || self.is_cut;
@@ -84,13 +114,11 @@ impl<S: Sum> Folding<S> {
         }
     }
 
-    /// Whether all records are added, also those that were left out. Known once it is finished.
-    pub(super) fn is_exhausted(&self) -> bool {
+    fn is_exhausted(&self) -> bool {
         !self.is_cut && !self.has_more
     }
 
-    /// Goes on after [`finish`](Self::finish) with older records, which are all there now.
-    pub(super) fn go_on(&mut self) {
+    fn go_on(&mut self) {
         self.forgotten_before = i64::MIN;
         if let Some(oldest) = self.made.front_mut().filter(|_| self.has_forgotten) {
             oldest.is_flawed = false;
@@ -98,9 +126,7 @@ impl<S: Sum> Folding<S> {
         self.has_forgotten = false;
     }
 
-    /// Leaves the older records out, of which `added` intervals are made: the oldest one may lack
-    /// some.
-    pub(super) fn stop(&mut self, added: usize) {
+    fn stop(&mut self, added: usize) {
         match added {
             0 | 1 => {
                 if let Some(oldest) = self.made.front_mut() {
@@ -115,18 +141,12 @@ impl<S: Sum> Folding<S> {
         self.has_more = !self.made.is_empty();
     }
 
-    pub(super) fn has_more(&self) -> bool {
+    fn has_more(&self) -> bool {
         self.has_more
     }
 
-    /// Number of intervals.
-    pub(super) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.made.len()
-    }
-
-    /// Some of the intervals, oldest first.
-    pub(super) fn get(&self, range: Range<usize>) -> impl Iterator<Item = &Record<S>> {
-        self.made.range(range)
     }
 }
 

@@ -12,6 +12,7 @@ use tickcast_protocol::message::{TimeNs, TopicId, Update};
 
 use super::{
     excerpt::{Excerpt, Part, Parts},
+    folding::Fold,
     levels, outages,
     question::CandlesQuestion,
     sample::Sample,
@@ -25,11 +26,7 @@ impl Excerpt {
     /// memory has all of them, as far as is known before everything is
     /// [read](Excerpt::advance).
     pub fn older(&self) -> Option<OlderRange> {
-        let is_exhausted = match &self.parts {
-            Parts::None => true,
-            Parts::Trades(part) => part.folding.is_exhausted(),
-            Parts::Rows(part) => part.folding.is_exhausted(),
-        };
+        let is_exhausted = self.parts.folding().is_none_or(Fold::is_exhausted);
         let wanted = self.question.wanted(1);
         let nanos = self.interval().nanos();
         let from_ns = wanted.start.saturating_mul(nanos);
@@ -58,10 +55,8 @@ impl Excerpt {
 
     /// Begins with the older intervals, once all records of memory are read.
     pub fn begin_older(&mut self) {
-        match &mut self.parts {
-            Parts::None => {}
-            Parts::Trades(part) => part.folding.go_on(),
-            Parts::Rows(part) => part.folding.go_on(),
+        if let Some(folding) = self.parts.folding_mut() {
+            folding.go_on();
         }
         let (until, clock) = match self.seam {
             Seam::Position(_, time) => (time, Some(time)),
@@ -121,11 +116,7 @@ impl Excerpt {
 
     /// Whether there are as many intervals as were asked for, all of them whole.
     pub fn has_enough(&self) -> bool {
-        match &self.parts {
-            Parts::None => false,
-            Parts::Trades(part) => part.folding.is_full(),
-            Parts::Rows(part) => part.folding.is_full(),
-        }
+        self.parts.folding().is_some_and(Fold::is_full)
     }
 
     /// Ends with the older intervals. `begin_ns` is the time of the first update in the log if
@@ -146,16 +137,14 @@ impl Excerpt {
                     older.miss(TimeNs::MIN, newer);
                 }
             }
-            None if !has_enough => match &mut self.parts {
-                Parts::None => {}
-                Parts::Trades(part) => part.folding.stop(added),
-                Parts::Rows(part) => part.folding.stop(added),
-            },
-            _ => match &mut self.parts {
-                Parts::None => {}
-                Parts::Trades(part) => part.folding.finish(),
-                Parts::Rows(part) => part.folding.finish(),
-            },
+            _ => {
+                if let Some(folding) = self.parts.folding_mut() {
+                    match has_enough {
+                        false => folding.stop(added),
+                        true => folding.finish(),
+                    }
+                }
+            }
         }
         let spans = self.outages.iter().copied().chain(older.spans);
         self.outages = outages::joined(spans.collect());
