@@ -46,7 +46,8 @@ pub(super) async fn read_on(stream: impl AsyncRead + Unpin, max_bytes: usize) {
     let _ = timeout(LINGER, discard(stream, max_bytes)).await;
 }
 
-async fn discard(mut stream: impl AsyncRead + Unpin, max_bytes: usize) {
+/// Reads and drops what comes, until the end of the stream or a limit.
+pub(super) async fn discard(mut stream: impl AsyncRead + Unpin, max_bytes: usize) {
     let (mut discarded, mut turn) = (0, 0);
     while discarded < max_bytes {
         match poll_fn(|cx| poll_discard(&mut stream, cx)).await {

@@ -6,7 +6,6 @@
 //! the client is replaced by the ids of all filters, in the order of the request, with commas
 //! between them.
 
-use bytes::{BufMut, BytesMut};
 use tickcast_core::wire::{event_id, parse_event_id};
 use tickcast_protocol::{
     codec::decode_server_json,
@@ -80,7 +79,7 @@ impl JointIds {
 
     /// Passes on bytes of the stream up to the end of a line, and returns how many it has taken:
     /// at least one, if there is one.
-    pub(super) fn pass(&mut self, bytes: &[u8], out: &mut BytesMut) -> usize {
+    pub(super) fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> usize {
         let end = bytes.iter().position(|&byte| byte == b'\n');
         let taken = end.map_or(bytes.len(), |end| end + 1);
         let part = &bytes[..taken];
@@ -89,9 +88,9 @@ impl JointIds {
         self.keep(part);
         if !self.is_held() {
             if was_held {
-                out.put_slice(&self.line[..before]);
+                out.extend_from_slice(&self.line[..before]);
             }
-            out.put_slice(part);
+            out.extend_from_slice(part);
         }
         if end.is_some() {
             self.end_line(out);
@@ -122,7 +121,7 @@ impl JointIds {
         }
     }
 
-    fn end_line(&mut self, out: &mut BytesMut) {
+    fn end_line(&mut self, out: &mut Vec<u8>) {
         let line = std::mem::take(&mut self.line);
         self.is_cut = false;
         if let Some(message) = line.strip_prefix(DATA) {
@@ -155,7 +154,7 @@ impl JointIds {
     }
 
     /// Writes the ids of all filters in the place of one.
-    fn replace(&mut self, id: &[u8], out: &mut BytesMut) {
+    fn replace(&mut self, id: &[u8], out: &mut Vec<u8>) {
         let of_event = self.channel.take();
         let filter = self
             .filters
@@ -164,14 +163,14 @@ impl JointIds {
         if let Some((_, newest)) = filter {
             *newest = String::from_utf8_lossy(id.trim_ascii_end()).into_owned();
         }
-        out.put_slice(ID);
+        out.extend_from_slice(ID);
         for (index, (_, id)) in self.filters.iter().enumerate() {
             if index > 0 {
-                out.put_u8(COMMA as u8);
+                out.push(COMMA as u8);
             }
-            out.put_slice(id.as_bytes());
+            out.extend_from_slice(id.as_bytes());
         }
-        out.put_u8(b'\n');
+        out.push(b'\n');
     }
 }
 
@@ -244,7 +243,7 @@ mod tests {
         for cut in 1..=own.len() {
             let resume = parse_event_id(&format!("{EPOCH}:9:2"));
             let mut ids = JointIds::new(&[None, resume]);
-            let mut out = BytesMut::new();
+            let mut out = Vec::new();
             for mut part in own.as_bytes().chunks(cut) {
                 while !part.is_empty() {
                     let taken = ids.pass(part, &mut out);

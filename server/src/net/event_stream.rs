@@ -1,8 +1,8 @@
 //! Server-sent events (HTML Living Standard, section 9.2), for clients without WebSocket: the
 //! parameters of a stream.
 //!
-//! To the shard an event stream is a connection like any other. The shard writes into a
-//! [pipe](super::pipe) in the same way as into a socket.
+//! To the shard an event stream is a connection like any other, which writes what it gets as
+//! [chunks of HTTP](super::event_chunks).
 
 use hyper::HeaderMap;
 use tickcast_core::shard::Pace;

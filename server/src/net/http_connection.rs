@@ -1,6 +1,7 @@
-//! One TCP connection as HTTP: from its first byte to its end, or until it becomes a WebSocket.
+//! One TCP connection as HTTP: from its first byte to its end, or until it becomes a WebSocket or an
+//! event stream.
 
-use std::{convert::Infallible, future::poll_fn, time::Duration};
+use std::{convert::Infallible, future::poll_fn, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use hyper::{
@@ -31,7 +32,7 @@ pub(super) struct Rest<S> {
     pub stream: S,
     /// Bytes that are already read from it.
     pub read: Bytes,
-    /// Whether the last answer was sent.
+    /// Whether the last answer was sent, or its head.
     pub is_sent: bool,
 }
 
@@ -40,6 +41,22 @@ pub(super) async fn serve<S, B>(
     stream: S,
     header_timeout: Duration,
     answer: impl AsyncFn(Request<Incoming>) -> Response<B>,
+) -> Rest<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    B: Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    serve_until(stream, header_timeout, answer, || false).await
+}
+
+/// Does the same. It also ends after an answer's head, once `is_head_sent` says so: then the caller
+/// writes the body.
+pub(super) async fn serve_until<S, B>(
+    stream: S,
+    header_timeout: Duration,
+    answer: impl AsyncFn(Request<Incoming>) -> Response<B>,
+    is_head_sent: impl Fn() -> bool,
 ) -> Rest<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -59,7 +76,11 @@ where
         .serve_connection(TokioIo::new(stream), service);
     // hyper's own shutdown would also end a connection that becomes a WebSocket, and would close
     // one with unread bytes, which resets it.
-    let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    let ended = poll_fn(|context| match connection.poll_without_shutdown(context) {
+        Poll::Pending if is_head_sent() => Poll::Ready(Ok(())),
+        polled => polled,
+    })
+    .await;
     if let Err(error) = &ended {
         tracing::debug!(%error, "the HTTP connection failed");
     }

@@ -1,17 +1,20 @@
 //! A connection as hyper reads and writes it.
 //!
-//! hyper owns it until the connection becomes a WebSocket. The shard must still be able to bound
-//! the unsent bytes of an event stream, and does so through an [`HttpLink`] on the same thread.
+//! hyper owns it until the connection becomes a WebSocket or an event stream. Bodies that are
+//! written little by little must know what hyper still holds, and know it through an [`HttpLink`]
+//! on the same thread.
 
 use std::{
     cell::{Cell, RefCell},
+    convert::Infallible,
     io::{self, ErrorKind, IoSlice},
     pin::Pin,
     rc::{Rc, Weak},
     task::{Context, Poll, Waker, ready},
 };
 
-use tickcast_core::shard::{KernelBound, Path};
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::stream::Stream;
@@ -19,10 +22,10 @@ use super::stream::Stream;
 #[derive(Debug)]
 struct Connection {
     stream: Stream,
-    /// Maximum bytes of one write; 0 if there is no limit.
-    write_max: Cell<usize>,
     /// Whether hyper holds bytes that the kernel has not accepted.
     is_unflushed: Cell<bool>,
+    /// Whether hyper writes the head of the last answer, and nothing after it.
+    is_head_last: Cell<bool>,
     /// Waits until hyper holds none.
     waiting: RefCell<Option<Waker>>,
 }
@@ -35,13 +38,18 @@ pub(super) struct HttpStream(Rc<Connection>);
 #[derive(Debug, Clone, Default)]
 pub(super) struct HttpLink(Weak<Connection>);
 
+/// The body of an answer of which hyper writes the head alone. The connection is taken from it
+/// [after that](HttpLink::is_head_sent).
+#[derive(Debug)]
+pub(super) struct HeadAlone(HttpLink);
+
 impl HttpStream {
     /// Wraps a connection whose options are set.
     pub(super) fn new(stream: Stream) -> Self {
         Self(Rc::new(Connection {
             stream,
-            write_max: Cell::new(0),
             is_unflushed: Cell::new(false),
+            is_head_last: Cell::new(false),
             waiting: RefCell::default(),
         }))
     }
@@ -58,18 +66,6 @@ impl HttpStream {
 }
 
 impl HttpLink {
-    /// Bounds the bytes that the kernel holds.
-    pub(super) fn bound(&self, bound: KernelBound) {
-        if let Some(connection) = self.0.upgrade() {
-            connection.stream.bound(bound);
-        }
-    }
-
-    /// What the kernel knows about the way to the client.
-    pub(super) fn path(&self) -> Option<Path> {
-        self.0.upgrade()?.stream.path()
-    }
-
     /// Whether the kernel has accepted all bytes that hyper had. Then hyper may get the next ones.
     /// Otherwise the context is woken when it has.
     pub(super) fn take_flushed(&self, context: &Context<'_>) -> bool {
@@ -83,12 +79,17 @@ impl HttpLink {
         true
     }
 
-    /// Bounds each write (0 removes the bound), and keeps it apart from the next one, so that the
-    /// kernel holds no more than its maximum.
-    pub(super) fn set_write_max(&self, bytes: usize) {
-        if let Some(connection) = self.0.upgrade() {
-            connection.write_max.set(bytes);
-        }
+    /// A body for the answer that is the last one of which hyper writes anything.
+    pub(super) fn head_alone(&self) -> HeadAlone {
+        HeadAlone(self.clone())
+    }
+
+    /// Whether the head of this answer was sent.
+    pub(super) fn is_head_sent(&self) -> bool {
+        let connection = self.0.upgrade();
+        connection.is_some_and(|connection| {
+            connection.is_head_last.get() && !connection.is_unflushed.get()
+        })
     }
 }
 
@@ -97,15 +98,23 @@ impl Connection {
     fn wait(&self, waker: Option<Waker>) -> Option<Waker> {
         self.waiting.replace(waker)
     }
+}
 
-    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let max = self.write_max.get();
-        if max == 0 {
-            return self.stream.try_write(slices);
+impl Body for HeadAlone {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    /// hyper asks for it after it has encoded the head.
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(connection) = self.0.0.upgrade()
+            && !connection.is_head_last.replace(true)
+        {
+            connection.is_unflushed.set(true);
         }
-        let first = slices.iter().find(|slice| !slice.is_empty());
-        let first = first.map_or(&[][..], |slice| &slice[..slice.len().min(max)]);
-        self.stream.try_write_apart(&[IoSlice::new(first)])
+        Poll::Pending
     }
 }
 
@@ -135,7 +144,7 @@ impl AsyncWrite for HttpStream {
     ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.0.stream.poll_write_ready(cx))?;
-            match self.0.try_write(slices) {
+            match self.0.stream.try_write(slices) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }

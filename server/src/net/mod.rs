@@ -16,14 +16,15 @@
 //! | `answer`, `assets`, `welcome` | the answers that are always the same |
 //! | `body` | the body of a request |
 //! | [`request`], [`gate`], `request_limits`, `refusal_log` | HTTP: which request is refused, counted and logged |
-//! | [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
+//! | `web_socket`, [`session`], [`ws_reader`], `echo`, `closing` | WebSocket: from the handshake to the end |
 //! | `candles`, `questions` | `/v1/candles`, and questions about the past over HTTP |
 //! | `older_candles` | candles and rows that are in the log alone |
 //! | `history` | `/v1/history`: the updates of a topic in a range |
 //! | `publish` | `/v1/publish`: takes updates in |
 //! | `values` | `/v1/latest`, and the answer that begins `/v1/stream` |
 //! | [`socket_io`] | clients of Socket.IO |
-//! | `event_stream`, `event_ids`, `pipe`, `http_stream` | server-sent events |
+//! | `event_stream`, `event_ids`, `event_chunks` | server-sent events |
+//! | `pipe`, `http_stream` | answers that are made little by little |
 //! | `stream`, [`outlet`], `ring_writer`, `unsent` | connections, with and without TLS, and where the shard writes to |
 //! | `known_clients`, `tickets` | who sends a request |
 //! | [`admin`], [`slow_clients`], [`admin_commands`], [`log_command`] | the address for operators |
@@ -50,6 +51,7 @@ mod body;
 mod candles;
 mod closing;
 pub(crate) mod echo;
+mod event_chunks;
 mod event_ids;
 mod event_stream;
 mod history;
@@ -58,6 +60,7 @@ mod http_stream;
 mod route;
 mod routes;
 mod values;
+mod web_socket;
 mod welcome;
 
 pub(crate) mod gate;

@@ -1,11 +1,11 @@
-//! A bounded pipe from a shard to the body of an HTTP answer.
+//! A bounded pipe to the body of an HTTP answer that is made little by little.
 //!
-//! The shard writes into it as into a socket. hyper reads from it, and ends the HTTP answer
-//! correctly. A full pipe is like a full socket: the client is behind and catches up later.
+//! Its writer writes into it as into a socket. hyper reads from it, and ends the HTTP answer
+//! correctly. A full pipe is like a full socket: the writer waits until there is room.
 
 use std::{
     cell::RefCell,
-    io::{self, ErrorKind, IoSlice},
+    io::{self, ErrorKind},
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -13,32 +13,20 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame};
-use tickcast_core::shard::{KernelBound, Path, UNSENT_START_BYTES};
 use tokio::sync::Notify;
 
-use super::{event_ids::JointIds, http_stream::HttpLink};
+use super::http_stream::HttpLink;
 
-/// The capacity between shard and hyper is this part of what the kernel may hold unsent, because
-/// hyper holds as much again.
-const PIPE_PART: usize = 2;
+/// Capacity. An answer that is not read holds twice as much, in the pipe and in hyper. More would
+/// save a fast client few wake-ups.
+const PIPE_MAX_BYTES: usize = 4 * 1024;
 
-/// Largest capacity. A stream that never reads holds about twice as much, in the pipe and in hyper.
-/// More would save a fast stream few wake-ups.
-const PIPE_MAX_BYTES: usize = 8 * 1024;
-
-/// Capacity until the client's link is known.
-const PIPE_START_BYTES: usize = UNSENT_START_BYTES as usize / PIPE_PART;
-
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     bytes: BytesMut,
-    /// Capacity, in bytes. These bytes are old when they are sent, like those in the kernel.
-    max_bytes: usize,
     end: Option<End>,
     reader: Option<Waker>,
     is_reader_gone: bool,
-    /// Replaces the ids of events, if the stream has several filters.
-    ids: Option<Box<JointIds>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -51,19 +39,6 @@ enum End {
     BrokenLater,
 }
 
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            bytes: BytesMut::new(),
-            max_bytes: PIPE_START_BYTES,
-            end: None,
-            reader: None,
-            is_reader_gone: false,
-            ids: None,
-        }
-    }
-}
-
 #[derive(Debug, Default)]
 struct Shared {
     state: RefCell<State>,
@@ -73,8 +48,8 @@ struct Shared {
     gone: Notify,
 }
 
-/// The shard's end of a pipe.
-#[derive(Debug, Clone, Default)]
+/// The writer's end of a pipe.
+#[derive(Debug, Default)]
 pub(super) struct Pipe(Rc<Shared>);
 
 /// hyper's end of a pipe: the body of the answer.
@@ -82,33 +57,12 @@ pub(super) struct Pipe(Rc<Shared>);
 pub(super) struct PipeBody(Rc<Shared>);
 
 impl Pipe {
-    /// A pipe with its first bytes.
-    pub(super) fn new(first: &[u8], connection: HttpLink) -> Self {
-        let pipe = Self(Rc::new(Shared {
+    /// An empty pipe.
+    pub(super) fn new(connection: HttpLink) -> Self {
+        Self(Rc::new(Shared {
             connection,
             ..Shared::default()
-        }));
-        pipe.0.state.borrow_mut().bytes.extend_from_slice(first);
-        pipe
-    }
-
-    /// Replaces the ids of the events that are written into it.
-    pub(super) fn with_ids(self, ids: Option<JointIds>) -> Self {
-        self.0.state.borrow_mut().ids = ids.map(Box::new);
-        self
-    }
-
-    /// What the kernel knows about the way to the client.
-    pub(super) fn path(&self) -> Option<Path> {
-        self.0.connection.path()
-    }
-
-    /// Bounds what the kernel holds. The capacity becomes a part of what it may hold unsent.
-    pub(super) fn bound(&self, bound: KernelBound) {
-        self.0.connection.bound(bound);
-        let part = bound.unsent as usize / PIPE_PART;
-        self.0.state.borrow_mut().max_bytes = part.min(PIPE_MAX_BYTES);
-        self.0.room.notify_one();
+        }))
     }
 
     /// The reading end. Call it once.
@@ -116,22 +70,21 @@ impl Pipe {
         PipeBody(Rc::clone(&self.0))
     }
 
-    /// Writes like [`Socket::try_write`](tickcast_core::shard::Socket::try_write).
-    /// With `is_apart` hyper's writes to the connection are small and kept apart.
-    pub(super) fn try_write(&self, slices: &[IoSlice<'_>], is_apart: bool) -> io::Result<usize> {
+    /// Writes as much as there is room for. Returns the number of bytes, or
+    /// [`WouldBlock`](ErrorKind::WouldBlock).
+    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut state = self.0.state.borrow_mut();
         if state.is_reader_gone || state.end.is_some() {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        let write_max = if is_apart { state.max_bytes } else { 0 };
-        self.0.connection.set_write_max(write_max);
-        let room = state.max_bytes.saturating_sub(state.bytes.len());
+        let room = PIPE_MAX_BYTES.saturating_sub(state.bytes.len());
         if room == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
-        let written = state.append(slices, room);
+        let part = &bytes[..bytes.len().min(room)];
+        state.bytes.extend_from_slice(part);
         wake(&mut state);
-        Ok(written)
+        Ok(part.len())
     }
 
     /// Waits until there is room again, or the reader is gone.
@@ -139,7 +92,7 @@ impl Pipe {
         loop {
             let is_due = {
                 let state = self.0.state.borrow();
-                state.bytes.len() < state.max_bytes || state.is_reader_gone
+                state.bytes.len() < PIPE_MAX_BYTES || state.is_reader_gone
             };
             if is_due {
                 return;
@@ -158,7 +111,7 @@ impl Pipe {
     /// Ends the answer: in order, unless the pipe is full because the client reads nothing.
     pub(super) fn end(&self) {
         let mut state = self.0.state.borrow_mut();
-        let is_full = state.bytes.len() >= state.max_bytes;
+        let is_full = state.bytes.len() >= PIPE_MAX_BYTES;
         state.end = Some(if is_full { End::Broken } else { End::Orderly });
         wake(&mut state);
     }
@@ -169,36 +122,6 @@ impl Pipe {
         let mut state = self.0.state.borrow_mut();
         state.end = Some(End::BrokenLater);
         wake(&mut state);
-    }
-}
-
-impl State {
-    /// Appends bytes, and returns how many were taken: as many as there is room for, or with joint
-    /// ids, which are longer than those that they replace, up to the line that fills it.
-    fn append(&mut self, slices: &[IoSlice<'_>], room: usize) -> usize {
-        let Some(ids) = &mut self.ids else {
-            let mut left = room;
-            for slice in slices {
-                let part = &slice[..slice.len().min(left)];
-                self.bytes.extend_from_slice(part);
-                left -= part.len();
-            }
-            return room - left;
-        };
-        let mut written = 0;
-        for slice in slices {
-            let mut rest = &slice[..];
-            while !rest.is_empty() {
-                let Some(left) = self.max_bytes.checked_sub(self.bytes.len() + 1) else {
-                    return written;
-                };
-                let part = &rest[..rest.len().min(left + 1)];
-                let taken = ids.pass(part, &mut self.bytes);
-                written += taken;
-                rest = &rest[taken..];
-            }
-        }
-        written
     }
 }
 
@@ -222,7 +145,7 @@ impl Body for PipeBody {
         }
         // What hyper holds is old when it is sent: it gets the next bytes when it has none.
         if !state.bytes.is_empty() && self.0.connection.take_flushed(context) {
-            // Takes the whole buffer: a silent stream must hold none.
+            // Takes the whole buffer: a silent answer must hold none.
             let bytes = std::mem::take(&mut state.bytes).freeze();
             self.0.room.notify_one();
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
@@ -244,7 +167,6 @@ impl Body for PipeBody {
 
 impl Drop for PipeBody {
     fn drop(&mut self) {
-        self.0.connection.set_write_max(0);
         self.0.state.borrow_mut().is_reader_gone = true;
         self.0.room.notify_one();
         self.0.gone.notify_one();
@@ -261,15 +183,14 @@ mod tests {
     async fn a_pipe_accepts_bytes_up_to_its_capacity_and_reports_new_room() {
         let pipe = Pipe::default();
         let mut body = pipe.body();
-        let half = vec![7; PIPE_START_BYTES / 2 + 1];
-        let slices = [IoSlice::new(&half), IoSlice::new(&half)];
-        assert_eq!(pipe.try_write(&slices, false).unwrap(), PIPE_START_BYTES);
-        let full = pipe.try_write(&slices, false).unwrap_err();
+        let more = vec![7; PIPE_MAX_BYTES + 1];
+        assert_eq!(pipe.try_write(&more).unwrap(), PIPE_MAX_BYTES);
+        let full = pipe.try_write(&more).unwrap_err();
         assert_eq!(full.kind(), ErrorKind::WouldBlock);
         let bytes = body.frame().await.unwrap().unwrap().into_data().unwrap();
-        assert_eq!(bytes.len(), PIPE_START_BYTES);
+        assert_eq!(bytes.len(), PIPE_MAX_BYTES);
         pipe.writable().await;
-        assert_eq!(pipe.try_write(&[IoSlice::new(b"ab")], false).unwrap(), 2);
+        assert_eq!(pipe.try_write(b"ab").unwrap(), 2);
         pipe.end();
         let rest = body.collect().await.unwrap().to_bytes();
         assert_eq!(rest, "ab");
@@ -279,8 +200,7 @@ mod tests {
     async fn an_answer_that_the_client_does_not_read_is_broken_off() {
         let pipe = Pipe::default();
         let mut body = pipe.body();
-        let full = vec![7; PIPE_START_BYTES];
-        pipe.try_write(&[IoSlice::new(&full)], false).unwrap();
+        pipe.try_write(&[7; PIPE_MAX_BYTES]).unwrap();
         pipe.end();
         assert!(body.frame().await.unwrap().is_err());
     }
@@ -289,7 +209,7 @@ mod tests {
     async fn an_answer_that_breaks_off_later_first_gives_its_bytes() {
         let pipe = Pipe::default();
         let mut body = pipe.body();
-        pipe.try_write(&[IoSlice::new(b"why")], false).unwrap();
+        pipe.try_write(b"why").unwrap();
         pipe.break_off();
         let bytes = body.frame().await.unwrap().unwrap().into_data().unwrap();
         assert_eq!(bytes, "why");
@@ -302,7 +222,7 @@ mod tests {
         drop(pipe.body());
         pipe.gone().await;
         pipe.writable().await;
-        let error = pipe.try_write(&[IoSlice::new(b"a")], false).unwrap_err();
+        let error = pipe.try_write(b"a").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
     }
 }

@@ -9,13 +9,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use fastwebsockets::upgrade;
 use http_body_util::{Either, Full};
-use hyper::{
-    Method, Request, Response, StatusCode,
-    body::Incoming,
-    header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL},
-};
+use hyper::{Method, Request, Response, StatusCode, body::Incoming};
 use tickcast_core::{
     identity::Standing,
     permissions::Access,
@@ -29,16 +24,16 @@ use super::{
     arrival::{Admission, ListenerInfo},
     assets,
     echo::Echo,
-    gate::{self, Ends, Gate, HANDSHAKE, READING, closing},
+    gate::{self, Ends, Gate, READING},
     http_connection,
-    http_stream::{HttpLink, HttpStream},
+    http_stream::{HeadAlone, HttpLink, HttpStream},
     peer::Peer,
     permits::{Permit, Permits},
     pipe::PipeBody,
     preamble,
-    request::{forwarded, handshake},
+    request::forwarded,
     route::{Route, Wanted},
-    session::{self, Admitted},
+    session::Admitted,
     shard_handle::{Guest, ShardHandle},
     socket_io::Sessions,
     state::{ServerState, Stage},
@@ -47,16 +42,17 @@ use super::{
 };
 use crate::{
     metrics::{Metrics, RefusalReason},
-    settings::{ServerSettings, listen::OffPath, site::Authority},
+    settings::{ServerSettings, listen::OffPath},
     tasks::Task,
 };
 
 /// When a client should try again while the server drains: another one may answer at once.
 const DRAINING_RETRY_AFTER_S: &str = "1";
 
-pub(super) type AnyAnswer = Response<Either<Full<Bytes>, PipeBody>>;
+pub(super) type AnyAnswer = Response<Either<Full<Bytes>, Either<PipeBody, HeadAlone>>>;
 
-/// Serves the stream of a handshake after the answer is sent, and gets the bytes already read.
+/// Serves the connection of a WebSocket or an event stream after the answer, or its head, is sent.
+/// It gets the bytes already read.
 type Session = Box<dyn FnOnce(Stream, Bytes)>;
 
 /// The answers of one shard's listener.
@@ -95,23 +91,23 @@ pub(super) struct Connection {
     is_proxy: bool,
     /// Whether the settings have limits for all connections of an address together.
     is_limited: bool,
-    /// The connection, for the bounds of an event stream.
+    /// The connection, for bodies that are written little by little.
     link: HttpLink,
     /// What its publishes share.
     publisher: RefCell<Option<Publisher>>,
-    /// Set by the request that upgrades the connection.
+    /// Set by the request that takes the connection over.
     session: RefCell<Option<Session>>,
 }
 
 /// The client of one request.
 pub(super) struct Client<'a> {
     pub(super) ends: Ends,
-    permit: Permit,
+    pub(super) permit: Permit,
     connection: &'a Connection,
 }
 
 impl Client<'_> {
-    /// The connection, for the bounds of an event stream.
+    /// The connection, for bodies that are written little by little.
     pub(super) fn link(&self) -> HttpLink {
         self.connection.link.clone()
     }
@@ -210,9 +206,10 @@ impl Routes {
             session: RefCell::default(),
         };
         let answer = async |request| self.answer(request, &connection).await;
-        let rest = http_connection::serve(stream, header_timeout, answer).await;
+        let is_head_sent = || connection.link.is_head_sent();
+        let rest = http_connection::serve_until(stream, header_timeout, answer, is_head_sent).await;
         let Some(stream) = rest.stream.into_inner() else {
-            tracing::error!(%peer, "an event stream still uses a connection that has ended");
+            tracing::error!(%peer, "an answer still uses a connection that has ended");
             return;
         };
         if !rest.is_sent
@@ -378,29 +375,6 @@ impl Routes {
         }
     }
 
-    /// Answers a request to the path of a WebSocket. Unless it is a handshake that is accepted, the
-    /// connection ends.
-    fn web_socket(
-        self: &Rc<Self>,
-        route: Route,
-        request: Request<Incoming>,
-        host: Option<&Authority>,
-        client: &Client<'_>,
-    ) -> Answer {
-        if request.method() == Method::OPTIONS {
-            return gate::options(HANDSHAKE);
-        }
-        let version = request.version();
-        let checked = self
-            .check_handshake(&request, host, client.ends)
-            .and_then(|()| self.take_of_address(client.totals(), client.ends));
-        let answer = checked.and_then(|()| match route {
-            Route::Echo => self.echo(request, client),
-            _ => self.subscriber(request, client),
-        });
-        answer.unwrap_or_else(|refusal| closing(*refusal, version))
-    }
-
     /// Refuses what begins while the server drains.
     pub(super) fn check_draining(&self, ends: Ends) -> Result<(), Box<Answer>> {
         if self.state.stage() != Stage::Draining {
@@ -413,32 +387,6 @@ impl Routes {
         Err(Box::new(retry_after(answer, DRAINING_RETRY_AFTER_S)))
     }
 
-    pub(super) fn check_handshake(
-        &self,
-        request: &Request<Incoming>,
-        host: Option<&Authority>,
-        ends: Ends,
-    ) -> Result<(), Box<Answer>> {
-        self.check_draining(ends)?;
-        let headers = request.headers();
-        handshake::check(request.method(), request.version(), headers)
-            .map_err(|error| Box::new(self.refuse_handshake(error, ends)))?;
-        self.gate.origin(headers, host, ends)?;
-        Ok(())
-    }
-
-    fn refuse_handshake(&self, error: handshake::HandshakeError, ends: Ends) -> Answer {
-        if error == handshake::HandshakeError::Method {
-            return self.gate.refuse_method(ends, HANDSHAKE);
-        }
-        let reason = RefusalReason::Handshake;
-        let mut answer = self
-            .gate
-            .refuse(reason, ends, error.status(), error.to_string());
-        answer.headers_mut().extend(error.headers());
-        answer
-    }
-
     /// What the settings allow a client at an address.
     pub(super) fn access(&self, peer: Peer) -> Access {
         Access {
@@ -446,51 +394,16 @@ impl Routes {
         }
     }
 
-    fn subscriber(
+    /// Has the connection served by a session after the answer, or its head, is sent.
+    pub(super) fn take_over(
         &self,
-        request: Request<Incoming>,
-        client: &Client<'_>,
-    ) -> Result<Answer, Box<Answer>> {
-        let encoding = handshake::encoding(request.headers())
-            .map_err(|error| Box::new(self.refuse_handshake(error, client.ends)))?;
-        let standing = self.standing(&request, client.ends)?;
-        let access = self.access(client.ends.peer);
-        let (shard, admitted) = (Rc::clone(&self.shard), client.admitted(access, standing));
-        let message_timeout = self.settings.message_timeout;
-        let named = request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);
-        let mut answer = self.upgrade(request, client, async move |stream, read| {
-            session::serve(shard, stream, read, encoding, admitted, message_timeout).await;
-        })?;
-        if named {
-            let name = HeaderValue::from_static(encoding.subprotocol());
-            answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, name);
-        }
-        Ok(answer)
-    }
-
-    fn echo(&self, request: Request<Incoming>, client: &Client<'_>) -> Result<Answer, Box<Answer>> {
-        let (echo, permit) = (Rc::clone(&self.echo), client.permit.clone());
-        self.upgrade(request, client, async move |stream, read| {
-            echo.serve(stream, read).await;
-            drop(permit);
-        })
-    }
-
-    /// Answers a handshake that was checked, and has the stream served after the answer is sent.
-    pub(super) fn upgrade(
-        &self,
-        mut request: Request<Incoming>,
         client: &Client<'_>,
         serve: impl AsyncFnOnce(Stream, Bytes) + 'static,
-    ) -> Result<Answer, Box<Answer>> {
-        // hyper would hand over the stream through the second value, in another task.
-        let (answer, _) = upgrade::upgrade(&mut request)
-            .map_err(|error| Box::new(text(StatusCode::BAD_REQUEST, error.to_string())))?;
+    ) {
         let connections = self.connections.clone();
         let session: Session = Box::new(move |stream, read| {
             spawn_local(connections.contain(async move { serve(stream, read).await }));
         });
         client.connection.session.replace(Some(session));
-        Ok(answer.map(|_| Full::default()))
     }
 }

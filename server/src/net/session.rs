@@ -22,9 +22,10 @@ use tokio::{
 
 use super::{
     closing,
+    event_chunks::EventChunks,
+    http_connection,
     outlet::Outlet,
     permits::Permit,
-    pipe::Pipe,
     shard_handle::{Guest, ShardHandle},
     stream::Stream,
     ws_reader::{Inbound, InboundError, MessageReader},
@@ -80,23 +81,25 @@ pub(super) async fn serve(
     drop(permit);
 }
 
-/// Serves the client of an event stream and its one subscription.
+/// Serves the client of an event stream and its subscriptions.
 pub(super) async fn stream(
     shard: Rc<ShardHandle>,
-    pipe: Pipe,
+    events: EventChunks,
     request: Subscribe,
     Admitted { guest, permit }: Admitted,
 ) {
-    let outlet = Outlet::Events(pipe.clone());
+    let outlet = Outlet::Events(events.clone());
     let (key, broken) = shard.begin(outlet, Wire::Events, guest);
-    let _ending = Ending::new(&shard, key);
+    let ending = Ending::new(&shard, key);
     // A subscription makes no work for the sequencer.
     let _ = shard.handle(key, ClientMessage::Subscribe(request)).await;
     tokio::select! {
-        () = pipe.gone() => {}
+        () = events.gone() => {}
         () = broken.notified() => {}
     }
     shard.with(|shard, _| shard.lost(key));
+    drop(ending);
+    http_connection::close(events.stream().clone()).await;
     drop(permit);
 }
 

@@ -364,16 +364,21 @@ async fn drain(shard: &Rc<ShardHandle>, echo: &Echo, window: Duration, deadline:
 
 #[cfg(test)]
 mod tests {
-    use tickcast_core::{permissions::Access, tape::StripBuilder, wire::Wire};
+    use tickcast_core::{permissions::Access, tape::StripBuilder};
     use tickcast_protocol::{
+        codec::Encoding,
         message::{ClientMessage, Mode, Quality, Subscribe, TopicInfo, Update},
         topic::Topic,
         value::Value,
     };
-    use tokio::{task::LocalSet, time::timeout};
+    use tokio::{
+        net::{TcpListener, TcpStream},
+        task::LocalSet,
+        time::timeout,
+    };
 
     use super::*;
-    use crate::net::{http_stream::HttpLink, outlet::Outlet, pipe::Pipe};
+    use crate::net::{outlet::Outlet, stream::Stream};
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -385,8 +390,13 @@ mod tests {
         let clock = Clock::start();
         let mut shard = Shard::new(0, Epoch(1), Arc::default(), Arc::default());
         // A client that gets each update at once keeps the shard from polling.
-        let outlet = Outlet::Events(Pipe::new(&[], HttpLink::default()));
-        let key = shard.connect(outlet, Wire::Events, Access::READER, clock.now());
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let stream = TcpStream::connect(address).await.expect("it listens");
+        let outlet = Outlet::Tcp(Stream::new(stream));
+        let key = shard.connect(outlet, Encoding::Json, Access::READER, clock.now());
         let request = Subscribe {
             id: 1,
             filters: vec!["a".into()],

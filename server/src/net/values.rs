@@ -5,20 +5,20 @@ use std::rc::Rc;
 use http_body_util::{Either, Full};
 use hyper::{
     Method, Request, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue},
 };
 use tickcast_core::{
     identity::{Standing, Who},
     permissions::{Access, Action},
 };
 use tickcast_protocol::topic::Filter;
-use tokio::task::{spawn_local, yield_now};
+use tokio::task::yield_now;
 
 use super::{
     answer::{Answer, typed},
+    event_chunks::EventChunks,
     event_stream::{self, StreamParams},
     gate::Ends,
-    pipe::Pipe,
     request::query,
     routes::{AnyAnswer, Client, Routes},
     session,
@@ -54,21 +54,19 @@ impl Routes {
         let body = if is_over {
             Either::Left(Full::from(retry))
         } else {
-            let pipe = Pipe::new(retry.as_bytes(), client.link()).with_ids(params.joint_ids());
-            let body = pipe.body();
-            let mut admitted = client.admitted(Access::READER, standing);
-            // Its pipe does not tell it, and an operator may look for it.
-            let peer = client.ends.peer;
-            let name = &mut admitted.guest.name;
-            name.get_or_insert_with(|| peer.to_string().into());
-            let shard = Rc::clone(&self.shard);
-            spawn_local(self.connections.contain(async move {
-                session::stream(shard, pipe, params.into_request(), admitted).await;
-            }));
-            Either::Right(body)
+            let admitted = client.admitted(Access::READER, standing);
+            let (shard, version) = (Rc::clone(&self.shard), request.version());
+            self.take_over(client, async move |stream, _| {
+                let events = EventChunks::new(stream, version, &retry, params.joint_ids());
+                session::stream(shard, events, params.into_request(), admitted).await;
+            });
+            Either::Right(Either::Right(client.link().head_alone()))
         };
         let mut answer = Response::new(body);
         let fields = answer.headers_mut();
+        if !is_over {
+            fields.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         fields.insert(
             CONTENT_TYPE,
             HeaderValue::from_static(event_stream::CONTENT_TYPE),

@@ -10,7 +10,7 @@ mod memory;
 mod params;
 mod source;
 
-use std::{io::ErrorKind, io::IoSlice, rc::Rc, sync::Arc, time::Duration};
+use std::{io::ErrorKind, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{Either, Full};
@@ -97,7 +97,7 @@ impl Routes {
         let body = if request.method() == Method::HEAD {
             Either::Left(Full::new(Bytes::new()))
         } else {
-            let pipe = Pipe::new(b"", client.link());
+            let pipe = Pipe::new(client.link());
             let body = pipe.body();
             let answering = Answering {
                 shard: Rc::clone(&self.shard),
@@ -112,7 +112,7 @@ impl Routes {
                 answering.run(source).await;
                 drop(place);
             }));
-            Either::Right(body)
+            Either::Right(Either::Left(body))
         };
         let mut answer = Response::new(body);
         let fields = answer.headers_mut();
@@ -243,7 +243,7 @@ impl Answering {
     async fn send(&self, bytes: &[u8]) -> Result<(), Early> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            match self.pipe.try_write(&[IoSlice::new(rest)], false) {
+            match self.pipe.try_write(rest) {
                 Ok(written) => rest = &rest[written..],
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     let writable = timeout(self.wait_max, self.pipe.writable());

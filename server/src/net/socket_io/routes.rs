@@ -1,6 +1,6 @@
 //! `/socket.io/`: which request gets which answer.
 
-use std::{io::IoSlice, rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use http_body_util::Either;
@@ -233,8 +233,8 @@ impl Routes {
             Err(Refused::Gone) => return self.wrong(Wrong::Session, client).map(Either::Left),
             Err(Refused::Overlap) => return self.wrong(Wrong::Request, client).map(Either::Left),
         }
-        let pipe = Pipe::new(b"", client.link());
-        let mut answer = Response::new(Either::Right(pipe.body()));
+        let pipe = Pipe::new(client.link());
+        let mut answer = Response::new(Either::Right(Either::Left(pipe.body())));
         let fields = answer.headers_mut();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
         fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -355,7 +355,7 @@ impl Poll {
             self.has_taken |= !part.is_empty();
             let mut rest = part.as_slice();
             while !rest.is_empty() {
-                match self.pipe.try_write(&[IoSlice::new(rest)], false) {
+                match self.pipe.try_write(rest) {
                     Ok(count) => rest = &rest[count..],
                     Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                         if timeout(write_timeout, self.pipe.writable()).await.is_err() {
