@@ -10,9 +10,9 @@ use tickcast_protocol::message::{Position, Published, ServerMessage, TopicInfo};
 use super::{
     Event, Shard,
     keys::ConnectionKey,
-    latest_batch::INTRODUCE_STEPS,
+    latest_batch::introduce_steps,
     socket::Socket,
-    steps::{Steps, json_steps},
+    steps::{Steps, json_steps, name_steps},
 };
 use crate::tape::{AckResult, Strip};
 
@@ -90,7 +90,7 @@ impl<S: Socket> Shard<S> {
                 }
                 if is_first {
                     channel.introduce(update.topic);
-                    taken += INTRODUCE_STEPS;
+                    taken += introduce_steps(&topic.info);
                 }
                 if let Some(batch) = channel.append(&update, is_newest) {
                     let json = strip.json(update.position, |id| self.topics.name(id));
@@ -120,7 +120,7 @@ impl<S: Socket> Shard<S> {
             return;
         }
         let channels = self.channels.matching(&info.topic, steps);
-        steps.take(channels.len());
+        steps.take(channels.len() + name_steps(info.topic.as_str()));
         for &key in &channels {
             self.channels[key].add_topic(info.id);
         }

@@ -12,11 +12,11 @@ use bytes::Bytes;
 use fixedbitset::FixedBitSet;
 use tickcast_protocol::{
     codec::{BatchHead, Encoding},
-    message::{Position, TopicId},
+    message::{Position, TopicId, TopicInfo},
 };
 
 use super::{
-    steps::{Steps, copy_steps, json_steps},
+    steps::{Steps, copy_steps, json_steps, name_steps, release_steps},
     topics::Topics,
 };
 use crate::{
@@ -33,8 +33,13 @@ const SORT_STEPS: usize = 2;
 /// Steps of finding the next topic and its value, which are anywhere in memory.
 const MERGE_STEPS: usize = 3;
 
-/// Steps of introducing one topic in a batch.
-pub(super) const INTRODUCE_STEPS: usize = 12;
+/// Steps of introducing one topic with a short name in a batch.
+const INTRODUCE_STEPS: usize = 12;
+
+/// Steps of introducing a topic in a batch.
+pub(super) fn introduce_steps(info: &TopicInfo) -> usize {
+    INTRODUCE_STEPS + name_steps(info.topic.as_str())
+}
 
 /// What a topic that is introduced usually needs besides its name.
 const INTRODUCED_BYTES: usize = 48;
@@ -118,8 +123,9 @@ impl LatestBatch {
             if steps.are_spent() {
                 return false;
             }
-            steps.take(INTRODUCE_STEPS);
-            batch.introduce(&topics[id].info);
+            let info = &topics[id].info;
+            steps.take(introduce_steps(info));
+            batch.introduce(info);
         }
         while *sorted < count {
             if steps.are_spent() {
@@ -153,6 +159,13 @@ impl LatestBatch {
             left = left.saturating_sub(taken);
         }
         steps.take(begun_with - left);
+        // The clients may take the whole batch at once, and its memory is given back in this turn. A
+        // turn that has done something may not have the time for it.
+        let release = release_steps(batch.len_bytes());
+        if steps.taken() > 0 && steps.left() < release {
+            return false;
+        }
+        steps.take(release);
         true
     }
 

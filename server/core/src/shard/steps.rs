@@ -35,6 +35,23 @@ pub(super) fn copy_steps(bytes: usize) -> usize {
     bytes / COPIED_BYTES_PER_STEP
 }
 
+/// Bytes of a name that are stored or encoded in one step.
+const NAME_BYTES_PER_STEP: usize = 24;
+
+/// Steps of storing or encoding a topic's name.
+pub(super) fn name_steps(name: &str) -> usize {
+    name.len() / NAME_BYTES_PER_STEP
+}
+
+/// Bytes of memory that the kernel takes back in one step, a page at a time. It gives a long batch
+/// pages of its own.
+const RELEASED_BYTES_PER_STEP: usize = 512;
+
+/// Steps of giving memory back.
+pub(super) fn release_steps(bytes: usize) -> usize {
+    bytes / RELEASED_BYTES_PER_STEP
+}
+
 /// Steps taken, out of those that a call may take.
 #[derive(Debug)]
 pub struct Steps {
@@ -82,6 +99,20 @@ mod tests {
     fn six_bytes_of_json_are_a_step() {
         for (bytes, steps) in [(0, 0), (5, 0), (6, 1), (11, 1), (6_000, 1_000)] {
             assert_eq!(json_steps(bytes), steps, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_name_costs_a_step_for_each_24_bytes() {
+        for (bytes, steps) in [(0, 0), (23, 0), (24, 1), (240, 10)] {
+            assert_eq!(name_steps(&"x".repeat(bytes)), steps, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_released_in_eight_steps() {
+        for (bytes, steps) in [(0, 0), (511, 0), (512, 1), (4_096, 8)] {
+            assert_eq!(release_steps(bytes), steps, "{bytes}");
         }
     }
 

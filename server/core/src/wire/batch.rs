@@ -149,6 +149,11 @@ impl BatchInParts {
         self.introduced
     }
 
+    /// Bytes of the batch so far.
+    pub fn len_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Introduces the next topic.
     pub fn introduce(&mut self, topic: &TopicInfo) {
         let encoding = self.wire.encoding();

@@ -35,7 +35,7 @@ use tickcast_protocol::{
     value::Value,
 };
 
-const TOPICS: usize = 100_000;
+pub(super) const TOPICS: usize = 100_000;
 
 /// More than one answer can hold.
 const HISTORY: HistorySettings = HistorySettings {
@@ -46,7 +46,7 @@ const HISTORY: HistorySettings = HistorySettings {
 /// Room for all topics.
 const LONG_HISTORY: LongHistorySettings = LongHistorySettings { bytes: 1 << 30 };
 
-const EPOCH: Epoch = Epoch(1);
+pub(super) const EPOCH: Epoch = Epoch(1);
 
 /// Steps that a slice takes above its limit: the last node with its levels, or the copy of the
 /// longest answer.
@@ -83,6 +83,8 @@ const CALLS: [(&str, usize); 4] = [
 struct Cost {
     longest: [(usize, Duration); CALLS.len()],
     total_steps: usize,
+    /// The bytes that calls have sent, and the steps of each.
+    sent: Vec<(u64, usize)>,
 }
 
 struct World {
@@ -224,11 +226,14 @@ impl World {
     }
 
     fn call<T>(&mut self, kind: usize, cost: &mut Cost, call: impl FnOnce(&mut Self) -> T) -> T {
-        let before = self.stats.steps.get();
+        let counts = |stats: &ShardStats| (stats.steps.get(), stats.bytes.get());
+        let before = counts(&self.stats);
         let begin = Instant::now();
         let result = call(self);
         let elapsed = begin.elapsed();
-        let steps = (self.stats.steps.get() - before) as usize;
+        let after = counts(&self.stats);
+        let steps = (after.0 - before.0) as usize;
+        cost.sent.push((after.1 - before.1, steps));
         let (most, longest) = &mut cost.longest[kind];
         *most = steps.max(*most);
         *longest = elapsed.max(*longest);
@@ -255,7 +260,7 @@ impl Cost {
     }
 }
 
-fn update(name: &str) -> NewUpdate {
+pub(super) fn update(name: &str) -> NewUpdate {
     NewUpdate::live(Topic::new(name).unwrap(), Value::Reading(1.0))
 }
 
@@ -263,7 +268,7 @@ fn subscribe(filters: impl IntoIterator<Item = impl Into<FilterRequest>>) -> Cli
     subscribe_as(Mode::Latest, None, filters)
 }
 
-fn subscribe_as(
+pub(super) fn subscribe_as(
     mode: Mode,
     max_rate_hz: Option<f64>,
     filters: impl IntoIterator<Item = impl Into<FilterRequest>>,
@@ -284,7 +289,7 @@ fn filters(texts: impl IntoIterator<Item = String>) -> Vec<FilterRequest> {
 }
 
 /// Topics of four levels, as sensors have them.
-fn plain() -> impl Iterator<Item = String> {
+pub(super) fn plain() -> impl Iterator<Item = String> {
     (0..TOPICS).map(|n| format!("plant{}/line{}/s{}/x{n}", n % 10, n % 100, n % 1_000))
 }
 
@@ -579,6 +584,10 @@ fn no_batch_of_newest_values_holds_the_shard_for_longer_than_a_turn_may() {
             assert!(cost.total_steps >= 2 * 2 * TOPICS, "{cost:?}");
             let of_turn = cost.longest[1].0;
             assert!(of_turn <= TURN_MAX_STEPS + EXCESS_STEPS, "{of_turn}");
+            // The turn that sends a batch gives its memory back, which is most of what it does.
+            for (bytes, steps) in cost.sent {
+                assert!(steps as u64 >= bytes / 512, "{steps} steps, {bytes} bytes");
+            }
         }
     }
 }
