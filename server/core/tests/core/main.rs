@@ -25,6 +25,7 @@ mod joint_limits;
 mod latest;
 mod latest_batch;
 mod lineage;
+mod neighbours;
 mod offsets;
 mod posting;
 mod publishing;
