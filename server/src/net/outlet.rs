@@ -89,14 +89,13 @@ impl Outlet {
     /// Waits until the outlet may accept bytes, which only a write can show. Returns `false` if it
     /// never will.
     pub(crate) async fn writable(&self) -> bool {
-        match (self, self.connection()) {
-            (_, Some(stream)) => stream.writable().await.is_ok(),
-            (Self::SocketIo(switch), None) => {
-                switch.writable().await;
-                true
-            }
-            (Self::Tcp(_) | Self::Events(_), None) => false,
+        if let Some(stream) = self.connection() {
+            return stream.writable().await.is_ok();
         }
+        if let Self::SocketIo(switch) = self {
+            switch.writable().await;
+        }
+        true
     }
 
     /// The address of the client. It is read from the kernel, because it is not worth the memory in
@@ -115,8 +114,9 @@ impl Outlet {
         match (self, self.stream()) {
             (_, Some(stream)) | (Self::Tcp(stream), _) if is_unread => stream.reset_on_drop(),
             (_, Some(stream)) | (Self::Tcp(stream), _) => stream.end_writing(),
+            // Its session ends the connection. A client that has not got everything must not take
+            // the answer for complete.
             (Self::Events(_), _) if is_unread => {}
-            // Its session ends the connection.
             (Self::Events(events), _) => events.complete(),
             (Self::SocketIo(switch), _) => switch.end(),
         }
