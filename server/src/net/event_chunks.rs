@@ -116,9 +116,7 @@ impl EventChunks {
     /// knows that its answer is not.
     pub(super) fn complete(&self) {
         self.0.state.borrow_mut().hold_last();
-        if let Err(error) = self.try_flush() {
-            tracing::trace!(%error, "cannot send the end of an event stream");
-        }
+        let _ = self.try_flush();
     }
 }
 

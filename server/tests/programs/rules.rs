@@ -99,7 +99,7 @@ fn each_outside_crate_is_used_in_its_files_only() {
         ("rumqttc::", &["mqtt/packet/v3.rs", "mqtt/packet/v5.rs"][..]),
         (
             "fastwebsockets::",
-            &["net/routes.rs", "net/ws_reader/mod.rs"],
+            &["net/web_socket.rs", "net/ws_reader/mod.rs"],
         ),
         ("prometheus_client::", &["metrics/prometheus.rs"]),
         ("tickcast_uring::", &["net/ring_writer.rs", "net/unsent.rs"]),
