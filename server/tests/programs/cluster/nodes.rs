@@ -1,5 +1,7 @@
 //! Some nodes that share the stream of some servers of NATS.
 
+#![allow(clippy::print_stdout, reason = "a run of half an hour is watched")]
+
 use std::time::Duration;
 
 use tickcast_protocol::message::Lineage;
@@ -89,6 +91,11 @@ impl Cluster {
 
     /// Starts another node at an address, or the one with this index again.
     pub(crate) async fn node(&self, address: &str, index: usize) -> Program {
+        let started = self.try_node(address, index).await;
+        started.unwrap_or_else(|log| panic!("it has ended: {log}"))
+    }
+
+    async fn try_node(&self, address: &str, index: usize) -> Result<Program, String> {
         let (name, replicas) = (name(index), self.engine.len().to_string());
         let mut arguments = vec![
             "--feed",
@@ -106,8 +113,8 @@ impl Cluster {
         let servers = self.engine.iter();
         arguments.extend(servers.flat_map(|url| ["--cluster-servers", url]));
         match self.machines.get(index) {
-            Some(machine) => Program::start_on(machine, address, &arguments).await,
-            None => Program::start_at(address, &arguments).await,
+            Some(machine) => Program::try_start_on(machine, address, &arguments).await,
+            None => Ok(Program::start_at(address, &arguments).await),
         }
     }
 
@@ -116,9 +123,23 @@ impl Cluster {
         node.kill().await;
     }
 
+    /// Starts a node again. One that ends because the stream stands still is started once more, as
+    /// a service manager does.
     pub(crate) async fn start_again(&mut self, index: usize) {
         let address = self.addresses[index].clone();
-        self.nodes[index] = Some(self.node(&address, index).await);
+        let mut node = None;
+        once_whole("the node listens", async || {
+            node = match self.try_node(&address, index).await {
+                Ok(node) => Some(node),
+                Err(log) => {
+                    println!("{} has ended, and starts again: {log}", name(index));
+                    None
+                }
+            };
+            node.is_some()
+        })
+        .await;
+        self.nodes[index] = node;
     }
 
     pub(crate) fn running(&self) -> impl Iterator<Item = &Program> {

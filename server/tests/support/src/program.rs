@@ -97,12 +97,31 @@ impl Program {
 
     /// Starts it on a machine of its own at an address, and waits until it listens.
     pub async fn start_on(machine: &Machine, address: &str, arguments: &[&str]) -> Self {
-        let arguments = [&["--listen", address], arguments].concat();
-        let command = Command::from(machine.within(&executable()));
-        Self::listening(piped(command, &arguments)).await
+        let started = Self::try_start_on(machine, address, arguments).await;
+        started.unwrap_or_else(|log| panic!("it has ended: {log}"))
     }
 
-    async fn listening(mut command: Command) -> Self {
+    /// The same, or its log if it ends instead.
+    ///
+    /// # Errors
+    ///
+    /// Its log.
+    pub async fn try_start_on(
+        machine: &Machine,
+        address: &str,
+        arguments: &[&str],
+    ) -> Result<Self, String> {
+        let arguments = [&["--listen", address], arguments].concat();
+        let command = Command::from(machine.within(&executable()));
+        Self::try_listening(piped(command, &arguments)).await
+    }
+
+    async fn listening(command: Command) -> Self {
+        let started = Self::try_listening(command).await;
+        started.unwrap_or_else(|log| panic!("it has ended: {log}"))
+    }
+
+    async fn try_listening(mut command: Command) -> Result<Self, String> {
         let mut child = command.spawn().expect("the program starts");
         let stderr = child.stderr.take().expect("it is caught");
         let mut lines = BufReader::new(stderr).lines();
@@ -111,18 +130,21 @@ impl Program {
         let address = within(START_DEADLINE, "the server listens", async {
             loop {
                 let line = lines.next_line().await.expect("its log can be read");
-                let line = line.expect("it does not end");
+                let line = line?;
                 first_log.push_str(&line);
                 let address = line.split_once("ws://").and_then(|(_, rest)| {
                     let (address, _) = rest.split_once("/ws")?;
                     address.parse().ok()
                 });
-                if let Some(address) = address {
+                if address.is_some() {
                     break address;
                 }
             }
         })
         .await;
+        let Some(address) = address else {
+            return Err(first_log);
+        };
         let written = Arc::clone(&log);
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
@@ -131,12 +153,12 @@ impl Program {
                 log.push('\n');
             }
         });
-        Self {
+        Ok(Self {
             address,
             child,
             first_log,
             log,
-        }
+        })
     }
 
     /// Its log up to the line that names its address.
