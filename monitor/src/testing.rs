@@ -6,7 +6,7 @@ pub use crate::{
     data::{
         alerts::AlertCondition,
         chart::{ChartLine, ChartStyle, ChartWindow, Reduction},
-        connection_state::ConnectionState,
+        connection_state::{ConnectionState, Obstacle},
         format::number,
         history::{CHUNK_SAMPLES, GapCause, LANE_MAIN, SampleSeries, SeriesGap, SeriesKind},
         incoming::IncomingItem,

@@ -7,7 +7,7 @@ use egui::{Key, Modifiers};
 use egui_kittest::{Harness, kittest::Queryable};
 use support::{SECOND, Script, trade};
 use tickcast_monitor::testing::{
-    AlertCondition, ConnectionState, Fleet, IncomingQueue, Monitor, Placement, Requests,
+    AlertCondition, ConnectionState, Fleet, IncomingQueue, Monitor, Obstacle, Placement, Requests,
     SavedState, UiCommand,
 };
 use tickcast_protocol::message::{Epoch, Lineage};
@@ -144,6 +144,7 @@ fn a_hidden_server_goes_on_and_its_alerts_and_its_end_are_shown() {
     harness.run_steps(2);
     assert!(has(&harness, "1 alert"));
     harness.state_mut().scripts[1].connection(ConnectionState::Ended {
+        obstacle: Obstacle::Lost,
         why: "gone".to_owned(),
     });
     harness.run_steps(2);

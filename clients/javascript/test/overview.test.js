@@ -98,6 +98,22 @@ onPage('the page reconnects to a restarted server and shows its state meanwhile'
   assert.deepEqual(messages.filter((text) => !failedRequest.test(text)), []);
 });
 
+onPage('an empty list says whether it waits for a value, for the server, or hides topics', { flags: ['--feed', 'none'] }, async ({ page, server, restart }) => {
+  const says = (pattern) => page.locator('#empty', { hasText: pattern }).waitFor(PATIENCE);
+  await says(/^Connected\. No topic has a value yet/);
+  await restart(() => says(/^Not connected: .*again by itself/));
+  await says(/^Connected\. No topic has a value yet/);
+  const publisher = new Client(server().url, { WebSocket });
+  await publisher.ready;
+  await publisher.publish({ topic: 'lab/scale', value: { reading: 1 } });
+  publisher.close();
+  await page.waitForSelector('.row:not([hidden])', PATIENCE);
+  await page.fill('#filter', 'no such name');
+  await says(/^The filter hides the only topic/);
+  await page.fill('#filter', '');
+  await page.waitForSelector('#empty', { state: 'hidden', ...PATIENCE });
+});
+
 onPage('a chart begins with the history of the server', { path: 'healthz', flags: ['--feed', 'none'] }, async ({ page, messages, server }) => {
   const publisher = new Client(server().url, { WebSocket });
   await publisher.ready;

@@ -10,6 +10,7 @@ import { difference } from '../page/inspector/difference.js';
 import { Messages } from '../page/inspector/messages.js';
 import { payloadOf, pictureType, prettyJson, sizeText } from '../page/inspector/payload.js';
 import { readAddress, writeAddress } from '../page/overview/address.js';
+import { emptyWords } from '../page/overview/empty-words.js';
 import { actionOf } from '../page/overview/keys.js';
 import { comparer } from '../page/overview/sort-order.js';
 import { MAX_CHARTS, Workspace } from '../page/overview/workspace.js';
@@ -280,4 +281,21 @@ test('times are local or UTC, and have a date if it is another day', () => {
     else process.env.TZ = before;
   }
   assert.deepEqual([1.25, 36, 60, 90, 300, 5_400, 172_800].map(span), ['1.3 s', '36 s', '1 m', '1.5 m', '5 m', '1.5 h', '2 d']);
+});
+
+test('an empty list says what is the case, and what to do', () => {
+  const usual = { hidden: 0, problem: '', state: 'live', text: 'connected', address: 'plant:7400', filter: '#' };
+  for (const [shown, expected] of [
+    [{}, /^Connected\. No topic has a value yet\. Topics appear here as soon as/],
+    [{ filter: 'market/#' }, /No topic of market\/# has a value yet/],
+    [{ state: 'trying', text: 'connecting' }, /^Connecting to plant:7400\. .* when the server answers\.$/],
+    [{ state: 'trying', text: 'not connected: no answer' }, /^Not connected: no answer\. The page connects to plant:7400 again by itself\.$/],
+    [{ state: 'trying', text: 'connected · silent for 4 s' }, /^Connected · silent for 4 s\. plant:7400 is stopped, or the network is down\.$/],
+    [{ state: 'ended', text: 'filter x refused: too many' }, /^Filter x refused: too many\. Reconnect at the top\.$/],
+    [{ state: 'ended', text: 'not logged in', problem: 'This server wants a token.' }, /^This server wants a token\.$/],
+    [{ hidden: 1_200 }, /^The filter hides all 1.200 topics\. Clear it to see them\.$/],
+    [{ hidden: 1, state: 'ended' }, /^The filter hides the only topic\./],
+  ]) {
+    assert.match(emptyWords({ ...usual, ...shown }), expected);
+  }
 });

@@ -45,6 +45,11 @@ impl Monitor {
                 let has_room = self.panels.workspace.open_inspector();
                 self.check_room(has_room);
             }
+            UiCommand::Inspect(topic, position) => {
+                let has_room = self.panels.workspace.inspect(&topic, position);
+                self.screen.selected = Some(topic);
+                self.check_room(has_room);
+            }
             UiCommand::ToggleLog => match self.screen.selected.clone() {
                 Some(topic) => {
                     let has_room = self.panels.workspace.toggle_log(topic);

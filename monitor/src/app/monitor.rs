@@ -342,9 +342,11 @@ impl Monitor {
             .workspace
             .inspected(self.screen.selected.as_ref());
         wanted.extend(inspected.iter().cloned());
-        self.server.store.watch(&wanted, &inspected);
+        let mut watched = wanted.clone();
+        watched.extend(self.panels.workspace.sparklines().cloned());
+        self.server.store.watch(&watched, &inspected);
         if let Some(playing) = &mut self.recordings.playing {
-            playing.data.store.watch(&wanted, &inspected);
+            playing.data.store.watch(&watched, &inspected);
         }
         wanted.extend(self.server.alerts.topics().cloned());
         // What is computed here is not asked for, but all that it is made of.

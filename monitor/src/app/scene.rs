@@ -24,6 +24,7 @@ impl Monitor {
             player: playing.map(|playing| &playing.player),
             has_player_alerts: playing.is_some_and(|playing| playing.has_alerts),
             url: &self.line.url,
+            filters: self.line.requests.watched(),
             tabs: &self.screen.tabs,
             servers: &self.common.servers,
             preferences,

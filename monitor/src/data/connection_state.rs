@@ -4,6 +4,17 @@ use std::time::Instant;
 
 use tickcast_protocol::message::Lineage;
 
+/// What stands in the way of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// No server answers at the address.
+    Unreachable,
+    /// A server answers, and does not accept the connection.
+    Refused,
+    /// The connection was open.
+    Lost,
+}
+
 /// The state of the connection.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConnectionState {
@@ -30,11 +41,15 @@ pub enum ConnectionState {
         attempt: u32,
         /// When it begins.
         until: Instant,
+        /// What stands in the way.
+        obstacle: Obstacle,
         /// Why the connection or the last attempt ended.
         why: String,
     },
     /// The connection is closed, and there is no further attempt.
     Ended {
+        /// What stands in the way.
+        obstacle: Obstacle,
         /// The reason.
         why: String,
     },

@@ -10,7 +10,10 @@ use tickcast_protocol::{
 };
 
 use super::clock::clock_ns;
-use crate::data::{connection_state::ConnectionState, incoming::IncomingItem};
+use crate::data::{
+    connection_state::{ConnectionState, Obstacle},
+    incoming::IncomingItem,
+};
 
 /// The item for an event, if the window needs one.
 pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
@@ -26,9 +29,11 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
             Some(wait) => ConnectionState::BackingOff {
                 attempt: attempt + 1,
                 until: Instant::now() + wait,
+                obstacle: obstacle(&end.why),
                 why: end.why.to_string(),
             },
             None => ConnectionState::Ended {
+                obstacle: obstacle(&end.why),
                 why: end.why.to_string(),
             },
         }),
@@ -110,6 +115,21 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
         | Event::Heartbeat(_)
         | Event::Subscriptions(_) => return None,
     })
+}
+
+/// The words of a server's answer to a handshake that it does not accept.
+const NOT_SWITCHED: &str = "expected 101 Switching Protocols";
+
+/// What stands in the way of a connection that has ended for this reason.
+fn obstacle(why: &Why) -> Obstacle {
+    match why {
+        Why::Connect(problem) if problem.contains(NOT_SWITCHED) => Obstacle::Refused,
+        Why::Connect(_) => Obstacle::Unreachable,
+        Why::NoToken(_) | Why::Closed(_) => Obstacle::Refused,
+        Why::ByCaller | Why::Draining | Why::Silent(_) | Why::Lost(_) | Why::Protocol(_) => {
+            Obstacle::Lost
+        }
+    }
 }
 
 /// The words for a server that has got no token, or none that it accepts.

@@ -81,6 +81,11 @@ impl Requests {
         }
     }
 
+    /// The filters whose newest values are subscribed.
+    pub(crate) fn watched(&self) -> &[Filter] {
+        &self.watch
+    }
+
     /// Subscribes to every update of exactly these topics.
     pub(crate) fn want_every(&mut self, topics: HashSet<Topic>) {
         self.wanted = topics;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tickcast_protocol::{
-    message::{Interval, TimeNs},
+    message::{Interval, Position, TimeNs},
     topic::Topic,
     value::Value,
 };
@@ -56,6 +56,8 @@ pub enum UiCommand {
     OpenHealth,
     /// Show the payloads of the selected topic in a pane.
     OpenInspector,
+    /// Show a message of a topic in the inspector.
+    Inspect(Topic, Position),
     /// Add the selected topic to the log, or take it off.
     ToggleLog,
     /// Change the view of the active chart.

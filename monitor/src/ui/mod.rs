@@ -4,6 +4,7 @@
 pub(crate) mod bars;
 pub(crate) mod chart;
 pub(crate) mod command;
+mod connection_advice;
 mod connection_words;
 pub(crate) mod dragging;
 pub(crate) mod icon;

@@ -1,6 +1,9 @@
 //! What panels show.
 
-use tickcast_protocol::{message::TimeNs, topic::Topic};
+use tickcast_protocol::{
+    message::TimeNs,
+    topic::{Filter, Topic},
+};
 
 use super::theme::Theme;
 use crate::{
@@ -55,6 +58,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) has_player_alerts: bool,
     /// The address of the server.
     pub(crate) url: &'a str,
+    /// What is watched there.
+    pub(crate) filters: &'a [Filter],
     /// All servers, in the order of their tabs; none if there is only one.
     pub(crate) tabs: &'a [ServerTab],
     /// Servers that were connected to before, latest first.

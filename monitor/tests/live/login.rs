@@ -58,7 +58,11 @@ fn a_token_of_a_file_shows_what_it_allows_and_another_one_in_the_file_is_taken()
     let url = url(&server);
     let mut listening = Listening::with_login(&url, TlsOptions::default(), login);
     listening.until("the refusal is told", |monitor| {
-        problem(monitor).is_some_and(|why| why.contains("the token is unknown"))
+        let is_refused = matches!(
+            monitor.connection(),
+            ConnectionState::BackingOff { obstacle, .. } if *obstacle == Obstacle::Refused
+        );
+        is_refused && problem(monitor).is_some_and(|why| why.contains("the token is unknown"))
     });
     // The program waits, and does not show the same token again.
     listening.until("the program waits for another token", |monitor| {

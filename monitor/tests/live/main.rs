@@ -16,8 +16,8 @@ use std::{
 };
 
 use tickcast_monitor::testing::{
-    ConnectionState, ConnectionThread, IncomingQueue, LANE_MAIN, Login, Monitor, PastHistory,
-    Placement, SavedState, UiCommand, ViewAction, clock_ns,
+    ConnectionState, ConnectionThread, IncomingQueue, LANE_MAIN, Login, Monitor, Obstacle,
+    PastHistory, Placement, SavedState, UiCommand, ViewAction, clock_ns,
 };
 use tickcast_protocol::{
     client::{Client, ClientOptions, ConnectOptions, Event},
@@ -382,7 +382,8 @@ fn a_server_with_tls_is_shown_if_its_authority_is_trusted() {
     let mut listening = Listening::with_tls(&url, TlsOptions::named_as_flags());
     listening.until("refused", |monitor| {
         let state = monitor.connection();
-        matches!(state, ConnectionState::BackingOff { why, .. } if why.contains("authority"))
+        matches!(state, ConnectionState::BackingOff { why, obstacle, .. }
+            if why.contains("authority") && *obstacle == Obstacle::Unreachable)
     });
 }
 

@@ -15,11 +15,12 @@ fn the_state_of_the_connection_is_shown_in_words() {
         .connection(ConnectionState::BackingOff {
             attempt: 3,
             until: Instant::now() + Duration::from_secs(3600),
+            obstacle: Obstacle::Unreachable,
             why: "connection refused".to_owned(),
         });
     harness.run_steps(2);
     assert!(sees(&harness, "backing off, try 3 in 3"));
-    assert!(sees(&harness, "No server at ws://127.0.0.1:7400/ws"));
+    assert!(sees(&harness, "Cannot reach ws://127.0.0.1:7400/ws"));
     assert!(sees(&harness, "tickcast-server"));
     assert!(has(&harness, "No connection"));
     harness.get_by_label("Try now").click();
@@ -28,6 +29,89 @@ fn the_state_of_the_connection_is_shown_in_words() {
     harness.state().script.connected();
     harness.run_steps(2);
     assert!(sees(&harness, "connected · epoch 3f2a"));
+}
+
+/// The words of the empty list.
+fn list_words(harness: &Harness<'_, Bench>) -> String {
+    let list = whole(harness).with_max_x(384.0).with_min_y(90.0);
+    let texts = texts(harness, list);
+    let words: Vec<String> = texts.into_iter().map(|(text, _)| text).collect();
+    words.join(" | ")
+}
+
+#[test]
+fn an_empty_list_says_what_is_the_case_and_what_to_do() {
+    let url = "ws://127.0.0.1:7400/ws";
+    let mut harness = harness(SavedState::default(), &[]);
+    harness.run_steps(2);
+    let state = |harness: &mut Harness<'_, Bench>, state: ConnectionState| {
+        harness.state().script.connection(state);
+        harness.run_steps(2);
+        assert_apart(harness, whole(harness).with_max_x(384.0), "the empty list");
+        list_words(harness)
+    };
+    assert!(list_words(&harness).contains(&format!("Connecting to {url}")));
+    let again = ConnectionState::Connecting { attempt: 4 };
+    assert!(state(&mut harness, again).contains("try 4"));
+    for (obstacle, title) in [
+        (Obstacle::Unreachable, "Cannot reach"),
+        (Obstacle::Refused, "Refused by"),
+        (Obstacle::Lost, "The connection to"),
+    ] {
+        let ended = ConnectionState::Ended {
+            obstacle,
+            why: "it is night".to_owned(),
+        };
+        let words = state(&mut harness, ended);
+        for part in [title, url, "it is night", "Click the address at the top"] {
+            assert!(words.contains(part), "{part}: {words}");
+        }
+    }
+    let queue = harness.state().script.queue.clone();
+    let problem = tickcast_monitor::testing::IncomingItem::LoginProblem("a token is wanted".into());
+    assert!(queue.try_put(problem));
+    harness.run_steps(2);
+    let words = list_words(&harness);
+    for part in ["Not logged in at", "a token is wanted", "Click Log in"] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+}
+
+#[test]
+fn an_open_connection_without_topics_waits_and_a_filter_says_what_it_hides() {
+    let mut harness = harness(SavedState::default(), &[]);
+    harness.state().script.connected();
+    harness.run_steps(2);
+    let words = list_words(&harness);
+    assert!(
+        words.contains("Connected. No topic has a value yet."),
+        "{words}"
+    );
+    assert!(words.contains("Topics appear as soon as"), "{words}");
+    let since = Instant::now();
+    harness
+        .state()
+        .script
+        .connection(ConnectionState::Silent { since });
+    harness.run_steps(2);
+    assert!(list_words(&harness).contains("is silent"));
+    fill(&mut harness.state_mut().script);
+    harness.run_steps(2);
+    for tree in [false, true] {
+        if tree {
+            harness.get_by_label("Tree").click();
+            harness.run_steps(2);
+        }
+        harness.get_by_label("Filter topics").focus();
+        harness.run_steps(1);
+        write(&mut harness, "no such name");
+        let words = list_words(&harness);
+        assert!(words.contains("The filter hides all 9 topics."), "{words}");
+        harness.get_by_label("Clear the filter").click();
+        harness.run_steps(3);
+        assert!(!list_words(&harness).contains("The filter hides"));
+    }
+    assert!(sees(&harness, "plant"), "its topics are there again");
 }
 
 #[test]

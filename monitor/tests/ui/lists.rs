@@ -245,7 +245,7 @@ fn ctrl_f_focuses_the_filter_and_escape_clears_it() {
     harness.key_press_modifiers(Modifiers::COMMAND, Key::F);
     harness.run_steps(2);
     write(&mut harness, "no such topic");
-    assert!(painted(&harness, "No topic matches the filter"));
+    assert!(painted(&harness, "The filter hides all"));
     assert!(painted(&harness, "0 of 9"));
     harness.key_press(Key::Escape);
     harness.run_steps(2);

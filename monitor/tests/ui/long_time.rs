@@ -18,13 +18,13 @@ const MINUTE: i64 = 60 * SECOND;
 const SENSOR: &str = "plant/line-1/temperature";
 
 /// A server that knows the past of topics: all their values with their times.
-struct PastServer {
+pub(super) struct PastServer {
     /// Keeps the handle working; it is never connected.
     _client: Client,
     past: BTreeMap<&'static str, Vec<(i64, f64)>>,
     /// When updates of the market were missing.
     outage: (i64, i64),
-    answers: usize,
+    pub(super) answers: usize,
 }
 
 /// The pages of an answer: at most this many intervals.
@@ -44,7 +44,7 @@ impl PastServer {
     }
 
     /// The values of a topic, one every `step_ns`, up to the start of the test.
-    fn fill(&mut self, topic: &'static str, from_ns: i64, step_ns: i64) {
+    pub(super) fn fill(&mut self, topic: &'static str, from_ns: i64, step_ns: i64) {
         let mut values = Vec::new();
         let mut at_ns = from_ns;
         let mut number = 0.0f64;
@@ -138,6 +138,20 @@ impl PastServer {
         }
     }
 
+    /// Answers what was asked for with the newest page, as if there were nothing before it.
+    pub(super) fn serve_newest(&mut self, harness: &mut Harness<'_, Bench>) {
+        let now_ns = harness.state().script.now_ns;
+        for (id, topic, interval) in harness.state().monitor.candles_asked() {
+            let mut page = self.answer(topic.as_str(), interval, now_ns, i64::MAX);
+            page.id = id;
+            page.more = false;
+            self.answers += 1;
+            let script = &harness.state().script;
+            assert!(script.queue.try_put(IncomingItem::Candles(page)));
+        }
+        harness.run_steps(2);
+    }
+
     /// Answers what was asked for. It sends the newest page that is not known yet.
     fn serve(&mut self, harness: &mut Harness<'_, Bench>) {
         let (now_ns, position) = {
@@ -163,7 +177,7 @@ impl PastServer {
 }
 
 /// A monitor that has just started, with charts of these topics, and its server.
-fn started(
+pub(super) fn started(
     topics: &[&str],
     past: impl FnOnce(&mut PastServer),
 ) -> (Harness<'static, Bench>, PastServer) {

@@ -16,6 +16,7 @@ mod payloads;
 mod recordings;
 mod series;
 mod source_time;
+mod sparklines;
 #[path = "../support/mod.rs"]
 mod support;
 mod views;
@@ -30,8 +31,8 @@ use egui_kittest::{
 };
 use support::{Bench, SECOND, fill, harness, harness_of, trade};
 use tickcast_monitor::testing::{
-    AlertCondition, ConnectionState, PlayerAction, SavedState, Theme, ThemeChoice, UiCommand,
-    ZoneChoice, write_saved_state,
+    AlertCondition, ConnectionState, Obstacle, PlayerAction, SavedState, Theme, ThemeChoice,
+    UiCommand, ZoneChoice, write_saved_state,
 };
 use tickcast_protocol::{
     message::{Quality, Status},

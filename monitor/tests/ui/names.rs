@@ -195,6 +195,7 @@ fn bars_give_way_by_priority_in_every_state_and_at_every_size() {
             .connection(ConnectionState::BackingOff {
                 attempt: 12,
                 until: Instant::now() + Duration::from_secs(3600),
+                obstacle: Obstacle::Unreachable,
                 why: "connection refused".to_owned(),
             });
         check(&mut harness, "backing off");

@@ -178,6 +178,76 @@ fn the_log_joins_the_messages_of_text_topics_and_filters_them() {
 }
 
 #[test]
+fn a_long_line_of_the_log_ends_with_an_ellipsis_and_can_be_read_whole() {
+    let log = "plant/line-1/log";
+    let long = format!(
+        "INFO {} and the last word",
+        "pressure is rising ".repeat(40)
+    );
+    let mut harness = harness_of([1000.0, 700.0], SavedState::default(), &[]);
+    fill(&mut harness.state_mut().script);
+    let script = &mut harness.state_mut().script;
+    script.latest(log, Value::Text("a short line".to_owned()));
+    harness.run_steps(2);
+    harness
+        .state_mut()
+        .monitor
+        .execute(UiCommand::Select(log.parse().unwrap()));
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::J);
+    harness.run_steps(3);
+    for text in [long.clone(), "another short one".to_owned()] {
+        let script = &mut harness.state_mut().script;
+        script.now_ns += SECOND;
+        script.every(log, Value::Text(text));
+    }
+    harness.run_steps(3);
+    let right = whole(&harness).right();
+    let line = harness.get_by_label(&long).rect();
+    assert!(line.right() <= right, "{line:?}");
+    let mut cut = 0;
+    for clipped in &harness.output().shapes {
+        let egui::Shape::Text(text) = &clipped.shape else {
+            continue;
+        };
+        let rect = text.galley.rect.translate(text.pos.to_vec2());
+        if line.contains(rect.center()) && text.galley.text() == long {
+            cut += usize::from(text.galley.elided);
+            assert!(rect.right() <= right, "it ends within the pane");
+        }
+    }
+    assert_eq!(cut, 1, "cut with an ellipsis");
+    // The pointer shows all of it, and a click the message in the inspector.
+    harness.hover_at(line.center());
+    harness.run_steps(40);
+    let rows = |harness: &Harness<'_, Bench>| {
+        let shapes = harness.output().shapes.iter();
+        let found = shapes.filter_map(|clipped| match &clipped.shape {
+            egui::Shape::Text(text) if text.galley.text() == long && !text.galley.elided => {
+                Some(text.galley.rows.len())
+            }
+            _ => None,
+        });
+        found.max()
+    };
+    assert!(
+        rows(&harness).is_some_and(|rows| rows > 3),
+        "{:?}",
+        rows(&harness)
+    );
+    let role = egui::accesskit::Role::Button;
+    harness.get_by_role_and_label(role, &long).click();
+    harness.run_steps(4);
+    assert!(has(&harness, "Pane Inspector"));
+    assert!(sees(&harness, "Show the newest"), "not the newest message");
+    let shown = self::pane(&harness);
+    assert!(shown.iter().any(|text| *text == long), "{shown:?}");
+    let short = harness.get_by_label("another short one").rect().center();
+    harness.hover_at(short);
+    harness.run_steps(40);
+    assert_eq!(rows(&harness).filter(|rows| *rows > 1), None, "no tooltip");
+}
+
+#[test]
 fn the_word_of_a_narrow_stretch_ends_with_an_ellipsis_or_is_left_out() {
     let door = "plant/line-1/door";
     let mut harness = filled(&[door]);

@@ -65,7 +65,9 @@ fn a_recording_is_played_on_when_the_connection_ends() {
     assert!(sees(&harness, "Recording r.jsonl"));
     assert!(has(&harness, "a"));
     let why = "connection refused".to_owned();
-    let gone = tickcast_monitor::testing::IncomingItem::Connection(ConnectionState::Ended { why });
+    let obstacle = tickcast_monitor::testing::Obstacle::Unreachable;
+    let ended = ConnectionState::Ended { obstacle, why };
+    let gone = tickcast_monitor::testing::IncomingItem::Connection(ended);
     assert!(queue.try_put(gone));
     harness.run_steps(2);
     assert!(has(&harness, "At the end"), "not: no connection");

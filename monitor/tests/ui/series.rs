@@ -104,6 +104,31 @@ fn the_legend_has_live_values_and_hides_and_removes_series() {
 }
 
 #[test]
+fn no_line_lies_behind_the_legend_where_there_is_room_for_both() {
+    let mut harness = three([1440.0, 900.0]);
+    // Each series fills the height.
+    key(&mut harness, Key::M);
+    let plot = harness.get_by_label(&format!("Chart of {BTC}")).rect();
+    let legend = harness.get_by_label(&format!("Select {PRESSURE}")).rect();
+    let lines = harness.output().shapes.iter();
+    let lines = lines.filter_map(|clipped| match &clipped.shape {
+        egui::Shape::Path(path) if path.points.len() > 10 => Some(&path.points),
+        _ => None,
+    });
+    let points = lines.flatten().filter(|point| plot.contains(**point));
+    let tops: Vec<f32> = points.map(|point| point.y).collect();
+    let top = tops.iter().copied().fold(f32::MAX, f32::min);
+    assert!(
+        tops.len() > 100 && top > legend.bottom(),
+        "{top}, {legend:?}"
+    );
+    assert!(
+        top < plot.center().y,
+        "they fill what is left: {top}, {plot:?}"
+    );
+}
+
+#[test]
 fn a_chart_whose_series_are_all_hidden_says_so() {
     let mut harness = three([1440.0, 900.0]);
     for topic in [BTC, ETH, PRESSURE] {

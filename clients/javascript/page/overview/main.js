@@ -13,6 +13,7 @@ import { chosenTheme, setTheme } from '../shared/theme.js';
 import { Access } from './access.js';
 import { readAddress, writeAddress } from './address.js';
 import { Charts } from './charts.js';
+import { emptyWords } from './empty-words.js';
 import { GapList } from './gap-list.js';
 import { Health } from './health.js';
 import { open, prepareDialogs } from './help.js';
@@ -63,6 +64,8 @@ const access = new Access();
 const login = new Login();
 /** What the panel for the login shows. */
 const shownLogin = { identity: null, problem: '', until_s: null };
+/** The state of the connection, and the same in words. */
+let connection = { state: 'trying', text: 'connecting' };
 
 const overview = new OverviewSubscription(settings, login, {
   event(event) {
@@ -70,6 +73,7 @@ const overview = new OverviewSubscription(settings, login, {
     repaintInTime();
   },
   state(state, text, { detail = '', countdown = '' } = {}) {
+    connection = { state, text };
     write(elements['state-text'], text);
     write(elements['state-detail'], detail);
     write(elements.countdown, countdown);
@@ -109,6 +113,10 @@ const table = new Table(store, elements, (topic, isKept) => {
   if (isKept) workspace.keep(topic);
   else workspace.choose(topic);
   moved();
+}, (hidden) => {
+  const { identity, problem } = shownLogin;
+  const nothing = identity?.subscribe.length === 0 ? 'Your login may read nothing.' : '';
+  return emptyWords({ ...connection, hidden, problem: problem || nothing, address: overview.url.host, filter: overview.filter });
 });
 const references = new References(store, repaintInTime);
 const charts = new Charts(elements, { workspace, store, overview, gapList, access }, {
@@ -134,8 +142,6 @@ const panel = new LoginPanel(elements.account, login, {
 
 function showLogin(changed) {
   Object.assign(shownLogin, changed);
-  const { identity, problem } = shownLogin;
-  table.note = problem || (identity?.subscribe.length === 0 ? 'Your login may read nothing.' : '');
   panel.show(shownLogin);
   repaint();
 }

@@ -1,13 +1,12 @@
 // The list of topics. Only the rows in sight exist in the document, and only changes are written.
 
+import { write } from '../shared/dom.js';
 import { topicMatcher } from './filter.js';
 import { comparer, isSortKey } from './sort-order.js';
 import { TableRow } from './table-row.js';
 
 /** The same width as in the style. */
 const NARROW = matchMedia('(max-width: 799px)');
-const NO_TOPICS = 'No topics yet. Topics appear here when a feed or a client publishes.';
-const NO_MATCH = 'No topic matches the filter.';
 /** Rows above and below those in sight, for a scroll that is faster than a repaint. */
 const MARGIN_ROWS = 4;
 /** An order by changing values is renewed this often: seldom enough to be read. */
@@ -23,6 +22,7 @@ export class Table {
   #store;
   #elements;
   #choose;
+  #emptyWords;
   #lines = [];
   #matches = () => true;
   #key = 'topic';
@@ -33,17 +33,18 @@ export class Table {
   #chosen = null;
   /** Height of a row, from the style: a finger needs more of it than a mouse. */
   #row_px = 0;
-  /** Why there are no topics, if it is known; empty for the usual reason. */
-  note = '';
 
   /**
    * @param {(topic: string, isKept: boolean) => void} choose called when a person chooses a topic;
    * a double click keeps its chart
+   * @param {(hidden: number) => string} emptyWords why there are no rows, and what to do; `hidden`
+   * is how many topics the filter hides
    */
-  constructor(store, elements, choose) {
+  constructor(store, elements, choose, emptyWords) {
     this.#store = store;
     this.#elements = elements;
     this.#choose = choose;
+    this.#emptyWords = emptyWords;
     const { head } = elements;
     head.addEventListener('click', ({ target }) => this.#sortBy(target.value));
     this.#showOrder();
@@ -74,7 +75,7 @@ export class Table {
     const height = `${total * row_px}px`;
     if (sheet.style.height !== height) sheet.style.height = height;
     empty.hidden = total > 0;
-    if (total === 0) empty.textContent = this.#store.rows.length > 0 ? NO_MATCH : this.note || NO_TOPICS;
+    if (total === 0) write(empty, this.#emptyWords(this.#store.rows.length));
     const first = Math.max(Math.floor(scroll.scrollTop / row_px) - MARGIN_ROWS, 0);
     this.#addLines(Math.ceil(scroll.clientHeight / row_px) + 2 * MARGIN_ROWS);
     const size = this.#lines.length;

@@ -11,6 +11,7 @@ mod reduction;
 pub(crate) mod rows;
 mod scale;
 mod series_options;
+pub(crate) mod spark_past;
 mod style;
 pub(crate) mod ticks;
 mod time_steps;

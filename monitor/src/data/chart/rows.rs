@@ -7,6 +7,7 @@ use super::{
     basis::ShownAs, joined_candles::incomplete_times, value_range::union_of, window::ChartWindow,
 };
 use crate::data::{
+    history::SampleSeries,
     long_history::{BarSum, LongBar, TopicLongHistory, folded, next_level, row_interval},
     time::SECOND,
 };
@@ -65,7 +66,7 @@ pub(crate) fn are_fine(window: &ChartWindow) -> bool {
 
 /// The rows of a window before `until_ns`, from which on all updates are held. Where the server's
 /// finest rows end, longer ones go on. Also returns what is wanted of the server.
-pub(crate) fn rows(
+fn rows(
     long: &TopicLongHistory,
     window: &ChartWindow,
     until_ns: TimeNs,
@@ -109,6 +110,24 @@ pub(crate) fn rows(
         interval_ns,
     };
     (rows, wanted)
+}
+
+/// Rows before the samples of a series that are complete from `until_ns` on, what they need of the
+/// server, and the first sample to be drawn after them.
+pub(crate) fn rows_before(
+    long: &TopicLongHistory,
+    series: &SampleSeries,
+    window: &ChartWindow,
+    until_ns: TimeNs,
+    now_ns: TimeNs,
+) -> (ChartRows, Vec<WantedRows>, u64) {
+    let (rows, wanted) = rows(long, window, until_ns, now_ns);
+    // Without rows the samples that are held here are better than nothing.
+    let first = match rows.rows.last() {
+        Some(last) => series.index_at(last.end_ns.min(until_ns)),
+        None => series.start(),
+    };
+    (rows, wanted, first)
 }
 
 /// The row of a bar; it ends before `until_ns`, or there.

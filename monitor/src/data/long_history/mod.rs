@@ -32,5 +32,5 @@ pub(crate) use self::{
     folding::folded,
     levels::{next_level, row_interval, source_of},
     topic::{LongAvailability, TopicLongHistory},
-    track::{LongTrack, PAGE_INTERVALS, Page, Question},
+    track::{LongTrack, PAGE_INTERVALS, Page, Question, SETTLED_NS},
 };

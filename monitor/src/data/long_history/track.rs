@@ -22,7 +22,7 @@ pub(crate) const TRACK_MAX_BARS: usize = 8_192;
 const FORGET_DIVISOR: usize = 8;
 
 /// An interval that ended at least this long ago is over by the server's clock too.
-const SETTLED_NS: i64 = 2 * SECOND;
+pub(crate) const SETTLED_NS: i64 = 2 * SECOND;
 
 /// The least time between an answer that did not help, or one with the newest intervals, and the
 /// next question of its kind.

@@ -16,7 +16,7 @@ use crate::data::{
 pub(crate) const LONG_MAX_BARS: usize = 262_144;
 
 impl MonitoredTopic {
-    /// Its long history, while it is charted.
+    /// Its long history, while it is charted or a sparkline.
     pub(crate) fn long(&self) -> Option<&TopicLongHistory> {
         self.watched.as_deref().map(|watched| &watched.long)
     }

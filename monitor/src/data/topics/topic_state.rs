@@ -91,7 +91,7 @@ pub struct MonitoredTopic {
     pub rate: UpdateRate,
     /// Its history, if it has numbers.
     pub series: Option<SampleSeries>,
-    /// What is kept while it is charted or inspected.
+    /// What is kept while it is charted, inspected or a sparkline.
     pub(crate) watched: Option<Box<Watched>>,
     /// Position and seq of the newest sample.
     pub(super) series_at: (Position, Seq),

@@ -1,4 +1,4 @@
-//! What is kept of a topic while it is charted or inspected.
+//! What is kept of a topic while it is charted, inspected or a sparkline.
 
 use tickcast_protocol::{
     message::{Status, TimeNs, Update},
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::data::{history::SeriesBySource, long_history::TopicLongHistory};
 
-/// What is kept of a topic while it is charted or inspected.
+/// What is kept of a topic while it is charted, inspected or a sparkline.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watched {
     pub(crate) states: StateHistory,

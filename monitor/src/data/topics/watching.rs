@@ -61,8 +61,8 @@ impl MonitoredTopic {
 }
 
 impl Store {
-    /// Keeps the states of exactly the topics in `charted`, and the messages of those in
-    /// `inspected`, which are among them. Those that are unknown follow when they come.
+    /// Keeps the states and the past of exactly the topics in `charted`, and the messages of those
+    /// in `inspected`, which are among them. Those that are unknown follow when they come.
     pub(crate) fn watch(&mut self, charted: &HashSet<Topic>, inspected: &HashSet<Topic>) {
         let wanted: HashMap<_, _> = charted
             .iter()

@@ -189,7 +189,7 @@ impl TopBar {
                 ConnectionState::Connected { server, .. } => {
                     response.on_hover_text(server);
                 }
-                ConnectionState::BackingOff { why, .. } | ConnectionState::Ended { why } => {
+                ConnectionState::BackingOff { why, .. } | ConnectionState::Ended { why, .. } => {
                     response.on_hover_text(why);
                 }
                 ConnectionState::Silent { .. } => {

@@ -51,13 +51,8 @@ pub(super) fn rows_of(
     if is_held || may_come {
         return None;
     }
-    let (rows, wanted) = rows::rows(long, window, complete_ns, now_ns);
-    // Without rows the newest values that are held here are better than nothing.
-    let first = match rows.rows.last() {
-        Some(last) => series.index_at(last.end_ns.min(complete_ns)),
-        None => series.start(),
-    };
-    Some((rows, wanted, first))
+    let before = rows::rows_before(long, series, window, complete_ns, now_ns);
+    Some(before)
 }
 
 /// The commands that ask for what a chart needs.

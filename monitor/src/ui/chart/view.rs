@@ -26,6 +26,9 @@ use crate::{
 /// The part of the height that volume takes.
 const VOLUME_PART: f32 = 0.16;
 
+/// A legend that takes a greater part of the height lies over the lines.
+const LEGEND_PART_MAX: f32 = 0.3;
+
 /// A chart that follows moves at least twice per second while the server sends anything.
 const SCROLL_MAX_NS: i64 = 500_000_000;
 /// After a minute without updates it moves this rarely, like everything else on the screen.
@@ -69,6 +72,10 @@ pub(super) fn draw(
         scale: pane.state.scale,
     };
     let mut plot = whole;
+    // No line lies behind the legend, where there is room for both.
+    if legend <= whole.rect.height() * LEGEND_PART_MAX {
+        plot.rect.min.y += legend;
+    }
     if volume.is_some() {
         plot.rect.max.y -= plot.rect.height() * VOLUME_PART;
     }

@@ -1,7 +1,7 @@
 //! Opening panes that are no charts.
 
 use egui_tiles::Tile;
-use tickcast_protocol::topic::Topic;
+use tickcast_protocol::{message::Position, topic::Topic};
 
 use super::{
     dashboard::{self, DashboardPane},
@@ -11,7 +11,7 @@ use super::{
     trades::TradesPane,
     workspace::{NoRoom, Workspace},
 };
-use crate::data::topics::MonitoredTopic;
+use crate::{data::topics::MonitoredTopic, files::saved_state::TileKind};
 
 impl Workspace {
     /// The topics of all tiles: their newest values are enough.
@@ -20,6 +20,18 @@ impl Workspace {
             Pane::Dashboard(dashboard) => dashboard.tiles.iter().map(|tile| &tile.topic).collect(),
             _ => Vec::new(),
         })
+    }
+
+    /// The topics of all sparklines, whose past is kept.
+    pub(crate) fn sparklines(&self) -> impl Iterator<Item = &Topic> {
+        let all = self.panes().filter_map(|(_, pane)| match pane {
+            Pane::Dashboard(dashboard) => Some(&dashboard.tiles),
+            _ => None,
+        });
+        let all = all
+            .flatten()
+            .filter(|tile| tile.kind == TileKind::Sparkline);
+        all.map(|tile| &tile.topic)
     }
 
     /// Adds a tile to the dashboard, which is opened if there is none. Returns why there was no
@@ -69,6 +81,17 @@ impl Workspace {
     pub(crate) fn open_inspector(&mut self) -> bool {
         let is_inspector = |pane: &Pane| matches!(pane, Pane::Inspector(_));
         self.show_or_insert(is_inspector, || Pane::Inspector(Box::default()))
+    }
+
+    /// Shows a message in the inspector. Returns whether there was space for one.
+    pub(crate) fn inspect(&mut self, topic: &Topic, position: Position) -> bool {
+        let has_room = self.open_inspector();
+        for tile in self.tree.tiles.tiles_mut() {
+            if let Tile::Pane(Pane::Inspector(inspector)) = tile {
+                inspector.choose(topic.clone(), position);
+            }
+        }
+        has_room
     }
 
     /// Adds a topic to the log, or takes it off. Returns whether there was space for a log.

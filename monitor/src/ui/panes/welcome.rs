@@ -1,4 +1,4 @@
-//! Shown while there are no charts: the state of the connection, and what to do.
+//! Shown while there are no charts: what is the case, and what to do.
 
 use std::time::Instant;
 
@@ -6,66 +6,46 @@ use egui::{Align, Layout, Sense, Ui, vec2};
 
 use crate::{
     data::connection_state::ConnectionState,
-    ui::{connection_words::connection_words, scene::Scene, theme, widgets::styled},
+    ui::{
+        connection_advice::Advice, connection_words::connection_words, scene::Scene, theme,
+        widgets::styled,
+    },
 };
 
-/// Draws the state of the connection, and what to do.
+/// Draws what is the case, and what to do.
 pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>) {
     let theme = scene.theme;
     let height = ui.available_height();
     ui.with_layout(Layout::top_down(Align::Center), |ui| {
         ui.add_space((height * 0.32).max(24.0));
-        match scene.connection {
-            ConnectionState::Connected { .. } | ConnectionState::Silent { .. }
-                if scene.store.is_empty() =>
-            {
-                title(ui, scene, "Connected. No topic has a value yet.");
-                line(
-                    ui,
-                    scene,
-                    "Topics appear in the list as soon as a value is published.",
-                );
+        let Some(advice) = Advice::of(scene) else {
+            title(ui, scene, "Choose a topic to chart it");
+            for text in [
+                "Click one in the list, or move with j and k and press Enter.",
+                "Ctrl+click opens it in a new pane, Shift+click on the same chart.",
+            ] {
+                line(ui, scene, text);
             }
-            ConnectionState::Connected { .. } | ConnectionState::Silent { .. } => {
-                title(ui, scene, "Choose a topic to chart it");
-                line(
-                    ui,
-                    scene,
-                    "Click one in the list, or move with j and k and press Enter.",
-                );
-                line(
-                    ui,
-                    scene,
-                    "Ctrl+click opens it in a new pane, Shift+click on the same chart.",
-                );
-            }
-            state => {
-                let (words, color) = connection_words(state, theme, Instant::now());
-                if let Some(problem) = scene.access.problem() {
-                    title(ui, scene, &format!("Not logged in at {}", scene.url));
-                    ui.label(styled(problem, theme::text(), theme.bad));
-                    line(ui, scene, "Click Log in at the top.");
-                    return;
-                }
-                title(ui, scene, &format!("No server at {}", scene.url));
-                ui.label(styled(words, theme::text(), color));
-                if let ConnectionState::BackingOff { why, .. } | ConnectionState::Ended { why } =
-                    state
-                {
-                    line(ui, scene, why);
-                }
-                ui.add_space(20.0);
-                line(ui, scene, "Start one with simulated data:");
-                ui.add_space(2.0);
-                command(ui, scene, "tickcast-server");
-                ui.add_space(8.0);
-                line(
-                    ui,
-                    scene,
-                    "or click the address at the top to connect to another one.",
-                );
-            }
+            return;
+        };
+        title(ui, scene, &advice.title);
+        if let ConnectionState::BackingOff { .. } = scene.connection
+            && scene.player.is_none()
+        {
+            let (words, color) = connection_words(scene.connection, theme, Instant::now());
+            ui.label(styled(words, theme::text(), color));
         }
+        if let Some(why) = &advice.why {
+            line(ui, scene, why);
+        }
+        if advice.wants_server {
+            ui.add_space(20.0);
+            line(ui, scene, "Start one with simulated data:");
+            ui.add_space(2.0);
+            command(ui, scene, "tickcast-server");
+            ui.add_space(8.0);
+        }
+        line(ui, scene, &advice.hint);
     });
 }
 

@@ -9,9 +9,7 @@ use crate::{
         time::MINUTE,
         topics::{Direction, MonitoredTopic},
     },
-    ui::{
-        chart::paint, names::Name, scene::Scene, sparkline::Sparkline, theme, widgets::paint_right,
-    },
+    ui::{names::Name, scene::Scene, sparkline::Sparkline, theme, widgets::paint_right},
 };
 
 /// The time that a sparkline shows.
@@ -66,7 +64,7 @@ pub(super) fn last(
 /// Draws a line of the last two minutes.
 pub(super) fn sparkline(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredTopic, cell: Rect) {
     let area = cell.shrink2(vec2(2.0, 7.0));
-    let Some(Sparkline { plot, line }) = Sparkline::of(scene, topic, area, SPARK_SPAN_NS) else {
+    let Some(sparkline) = Sparkline::of(scene, topic, area, SPARK_SPAN_NS) else {
         return;
     };
     let color = match topic.effective_status() {
@@ -74,7 +72,7 @@ pub(super) fn sparkline(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredT
         Status::Stale | Status::Dead => scene.theme.dim,
     };
     let painter = painter.with_clip_rect(cell.intersect(painter.clip_rect()));
-    paint::line(&painter, &plot, &line, color);
+    sparkline.paint(&painter, color);
 }
 
 /// The colour of a value that has just changed; it fades.

@@ -1,9 +1,10 @@
 //! The topics on the left: as a list, or as a tree.
 
-use egui::{Rect, ScrollArea, Ui, vec2};
+use egui::{Rect, ScrollArea, Ui};
 
 use super::{
     columns::LIST_NAME_MIN,
+    empty,
     filter_line::FilterLine,
     group_row, headings,
     navigation::{enter_keys, offset_to_show, step_keys},
@@ -69,8 +70,8 @@ impl WatchList {
         }
         headings::show(ui, scene, &mut self.options, self.is_tree, &mut commands);
         let area = self.table(ui, scene, &mut commands);
-        if self.matching() == 0 {
-            nothing(ui, scene, area);
+        if self.matching() == 0 && empty::show(ui, scene, area) {
+            self.options.filter.clear();
         }
         commands
     }
@@ -181,20 +182,4 @@ impl WatchList {
             .position(|row| matches!(row, ListRow::Topic { key, .. } if *key == selected))?;
         offset_to_show(at, self.visible)
     }
-}
-
-/// Says why there are no rows.
-fn nothing(ui: &Ui, scene: &Scene<'_>, area: Rect) {
-    let text = if scene.store.with_value().is_empty() {
-        "No topics yet"
-    } else {
-        "No topic matches the filter"
-    };
-    ui.painter().text(
-        area.center_top() + vec2(0.0, 32.0),
-        egui::Align2::CENTER_CENTER,
-        text,
-        theme::text(),
-        scene.theme.muted,
-    );
 }

@@ -3,6 +3,7 @@
 mod branch_row;
 mod cells;
 mod columns;
+mod empty;
 mod filter_line;
 mod group_row;
 mod grouping;

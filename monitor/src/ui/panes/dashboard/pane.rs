@@ -196,7 +196,8 @@ fn grid(
             let words = tile::words(saved, topic);
             egui::WidgetInfo::labeled(egui::Role::Button, true, words)
         });
-        tile::paint(ui, scene, saved, topic, rect, response.hovered());
+        let asked = tile::paint(ui, scene, saved, topic, rect, response.hovered());
+        done.commands.extend(asked);
         if response.clicked() {
             done.commands.push(UiCommand::Select(saved.topic.clone()));
         }

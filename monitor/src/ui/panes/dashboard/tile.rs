@@ -9,6 +9,7 @@ use crate::{
     files::saved_state::{SavedTile, TileKind},
     ui::{
         chart::{paint as chart_paint, state_color},
+        command::UiCommand,
         names::Name,
         scene::Scene,
         sparkline::Sparkline,
@@ -73,7 +74,7 @@ fn ink(theme: &Theme, topic: &MonitoredTopic) -> Color32 {
     }
 }
 
-/// Draws a tile.
+/// Draws a tile. Returns the commands that ask for what it lacks.
 pub(super) fn paint(
     ui: &Ui,
     scene: &Scene<'_>,
@@ -81,7 +82,7 @@ pub(super) fn paint(
     topic: Option<&MonitoredTopic>,
     rect: Rect,
     is_hovered: bool,
-) {
+) -> Vec<UiCommand> {
     let theme = scene.theme;
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
     let is_outside = topic.is_some_and(MonitoredTopic::is_outside);
@@ -117,7 +118,7 @@ pub(super) fn paint(
         let font = theme::text();
         let text = "no value yet";
         painter.text(body.center(), Align2::CENTER_CENTER, text, font, theme.dim);
-        return;
+        return Vec::new();
     };
     let (body, foot) = body.split_top_bottom_at_y(body.bottom() - 16.0);
     footer(&painter, scene, topic, foot);
@@ -143,7 +144,7 @@ pub(super) fn paint(
             let half = body.height() * 0.42;
             let (top, line) = body.split_top_bottom_at_y(body.top() + half);
             big(&painter, top, &value(topic), ink(theme, topic));
-            sparkline(&painter, scene, topic, line);
+            return sparkline(&painter, scene, topic, line);
         }
         TileKind::State => {
             let text = format::latest(topic, true);
@@ -157,6 +158,7 @@ pub(super) fn paint(
             big(&painter, beside, &text, theme.text);
         }
     }
+    Vec::new()
 }
 
 /// Draws a value as large as it fits; a number is never cut.
@@ -231,14 +233,19 @@ fn footer(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredTopic, area: Re
     }
 }
 
-fn sparkline(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredTopic, area: Rect) {
+fn sparkline(
+    painter: &Painter,
+    scene: &Scene<'_>,
+    topic: &MonitoredTopic,
+    area: Rect,
+) -> Vec<UiCommand> {
     let theme = scene.theme;
-    let Some(Sparkline { plot, line }) = Sparkline::of(scene, topic, area, SPARK_SPAN_NS) else {
-        return;
+    let Some(sparkline) = Sparkline::of(scene, topic, area, SPARK_SPAN_NS) else {
+        return Vec::new();
     };
     if let Some(settings) = &topic.settings {
         for limit in [settings.low, settings.high].into_iter().flatten() {
-            let y = plot.y(limit);
+            let y = sparkline.plot.y(limit);
             if area.y_range().contains(y) {
                 let (from, to) = (pos2(area.left(), y), pos2(area.right(), y));
                 chart_paint::dashed(painter, from, to, theme.warning, 3.0);
@@ -249,5 +256,6 @@ fn sparkline(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredTopic, area:
         Status::Live => theme.accent,
         Status::Stale | Status::Dead => theme.dim,
     };
-    chart_paint::line(painter, &plot, &line, color);
+    sparkline.paint(painter, color);
+    sparkline.requests(scene, topic)
 }

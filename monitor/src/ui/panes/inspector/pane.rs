@@ -84,7 +84,7 @@ pub(in crate::ui::panes) fn show(
         let mut part = ui.new_child(UiBuilder::new().max_rect(list).id_salt("list"));
         part.set_clip_rect(list.intersect(body));
         if let Some(clicked) = message_list::show(&mut part, scene, messages, Some(&message)) {
-            pane.chosen = Some((topic.name.clone(), clicked.position));
+            pane.choose(topic.name.clone(), clicked.position);
         }
     }
     done

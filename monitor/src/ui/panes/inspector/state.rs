@@ -16,3 +16,10 @@ pub(in crate::ui::panes) struct InspectorPane {
     /// The message that was clicked; `None` shows the newest one.
     pub(super) chosen: Option<(Topic, Position)>,
 }
+
+impl InspectorPane {
+    /// Shows this message, until the newest one is asked for.
+    pub(in crate::ui::panes) fn choose(&mut self, topic: Topic, position: Position) {
+        self.chosen = Some((topic, position));
+    }
+}

@@ -1,6 +1,9 @@
 //! The lines of a log: the messages of several topics in the order of time.
 
-use tickcast_protocol::{message::TimeNs, topic::Topic};
+use tickcast_protocol::{
+    message::{Position, TimeNs},
+    topic::Topic,
+};
 
 use crate::{data::topics::Store, ui::panes::inspector::text_of};
 
@@ -19,6 +22,8 @@ pub(super) enum Severity {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct LogLine {
     pub(super) time_ns: TimeNs,
+    /// The message that it is from.
+    pub(super) position: Position,
     /// Which of the topics.
     pub(super) topic: usize,
     pub(super) text: String,
@@ -54,6 +59,7 @@ pub(super) fn lines(store: &Store, topics: &[Topic], filter: &str) -> Vec<LogLin
             if words.iter().all(|word| lower.contains(word)) {
                 lines.extend(text.lines().map(|line| LogLine {
                     time_ns: message.time_ns,
+                    position: message.position,
                     topic: number,
                     text: line.to_owned(),
                     severity: severity(line),

@@ -1,13 +1,14 @@
 //! The pane itself.
 
-use egui::{ScrollArea, TextWrapMode, Ui};
+use egui::{Align2, CornerRadius, ScrollArea, Sense, Ui, pos2, vec2};
 use tickcast_protocol::topic::Topic;
 
-use super::lines::{self, Severity};
+use super::lines::{self, LogLine, Severity};
 use crate::{
     data::{format, topics::MESSAGES_MAX},
     ui::{
-        chart::PaneResponse, command::UiCommand, panes::frame, scene::Scene, theme, widgets::styled,
+        chart::PaneResponse, command::UiCommand, names::Name, panes::frame, scene::Scene, theme,
+        widgets::styled,
     },
 };
 
@@ -60,6 +61,12 @@ fn older<'a>(pane: &'a LogPane, scene: &'a Scene<'_>) -> impl Iterator<Item = Ui
     topics.map(|topic| UiCommand::PageBack(topic.name.clone()))
 }
 
+/// Space between the parts of a line.
+const PART_GAP: f32 = 10.0;
+
+/// The greatest width of a whole line, which then has several rows.
+const TOOLTIP_WIDTH: f32 = 560.0;
+
 /// Draws the pane.
 pub(in crate::ui::panes) fn show(
     pane: &mut LogPane,
@@ -92,7 +99,7 @@ pub(in crate::ui::panes) fn show(
         ui.label(styled(text, theme::text(), theme.muted));
         return done;
     }
-    let area = ScrollArea::both()
+    let area = ScrollArea::vertical()
         .auto_shrink(false)
         // New lines are seen, unless the user has scrolled back.
         .stick_to_bottom(true)
@@ -100,30 +107,70 @@ pub(in crate::ui::panes) fn show(
     area.show_rows(ui, LINE_HEIGHT, lines.len(), |ui, range| {
         ui.spacing_mut().item_spacing.y = 0.0;
         for line in &lines[range] {
-            ui.horizontal(|ui| {
-                ui.set_min_height(LINE_HEIGHT);
-                ui.spacing_mut().item_spacing.x = 10.0;
-                let time = scene.zone.time(line.time_ns);
-                ui.label(styled(time, theme::small_figures(), theme.dim));
-                if pane.topics.len() > 1 {
-                    let name = format::cut_front(pane.topics[line.topic].as_str(), NAME_CHARS);
-                    let color = theme.series(line.topic);
-                    ui.label(styled(
-                        format!("{name:<NAME_CHARS$}"),
-                        theme::small_figures(),
-                        color,
-                    ));
-                }
-                let color = match line.severity {
-                    Severity::Plain => theme.text,
-                    Severity::Warning => theme.warning,
-                    Severity::Error => theme.bad,
-                };
-                let text = styled(&line.text, theme::small_figures(), color);
-                let label = egui::Label::new(text).wrap_mode(TextWrapMode::Extend);
-                ui.add(label.selectable(true));
-            });
+            done.commands.extend(show_line(pane, ui, scene, line));
         }
     });
     done
+}
+
+/// Draws a line, cut at its end. The whole line is in its tooltip, and its message in the inspector
+/// after a click.
+fn show_line(pane: &LogPane, ui: &mut Ui, scene: &Scene<'_>, line: &LogLine) -> Option<UiCommand> {
+    let theme = scene.theme;
+    let size = vec2(ui.available_width(), LINE_HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &line.text));
+    let painter = ui.painter();
+    if response.hovered() {
+        painter.rect_filled(rect, CornerRadius::ZERO, theme.raised);
+    }
+    let middle = rect.center().y;
+    let mut left = rect.left();
+    let mut part = |text: String, color| {
+        let place = pos2(left, middle);
+        let font = theme::small_figures();
+        let drawn = painter.text(place, Align2::LEFT_CENTER, text, font, color);
+        left = drawn.right() + PART_GAP;
+    };
+    part(scene.zone.time(line.time_ns), theme.dim);
+    if pane.topics.len() > 1 {
+        let name = format::cut_front(pane.topics[line.topic].as_str(), NAME_CHARS);
+        part(format!("{name:<NAME_CHARS$}"), theme.series(line.topic));
+    }
+    let color = match line.severity {
+        Severity::Plain => theme.text,
+        Severity::Warning => theme.warning,
+        Severity::Error => theme.bad,
+    };
+    let text = Name {
+        text: &line.text,
+        font: theme::small_figures(),
+        color,
+    };
+    let is_whole = text
+        .paint_cut_at_end(painter, pos2(left, middle), rect.right() - left)
+        .is_some();
+    let response = if is_whole {
+        response
+    } else {
+        response.on_hover_ui(|ui| {
+            ui.set_max_width(TOOLTIP_WIDTH);
+            let whole = styled(&line.text, theme::small_figures(), color);
+            ui.add(egui::Label::new(whole).wrap());
+        })
+    };
+    let topic = &pane.topics[line.topic];
+    let inspect = || UiCommand::Inspect(topic.clone(), line.position);
+    let mut given = response.clicked().then(inspect);
+    response.context_menu(|ui| {
+        if ui.button("Inspect the message").clicked() {
+            given = Some(inspect());
+            ui.close();
+        }
+        if ui.button("Copy the line").clicked() {
+            ui.copy_text(line.text.clone());
+            ui.close();
+        }
+    });
+    given
 }
