@@ -72,7 +72,7 @@ impl Advice {
                 };
                 Self {
                     wants_server: *obstacle == Obstacle::Unreachable && is_here(url),
-                    ..Self::new(title, ANOTHER_ADDRESS).because(why)
+                    ..Self::new(title, ANOTHER_ADDRESS).because(reason(why))
                 }
             }
             ConnectionState::Silent { .. } => {
@@ -108,4 +108,9 @@ fn is_here(url: &str) -> bool {
     let hosts = ["127.0.0.1", "localhost", "[::1]"];
     let host = url.strip_prefix("ws://");
     host.is_some_and(|host| hosts.iter().any(|here| host.starts_with(here)))
+}
+
+/// The reason without the words that the title has.
+fn reason(why: &str) -> &str {
+    why.strip_prefix("cannot connect: ").unwrap_or(why)
 }

@@ -88,6 +88,19 @@ pub(super) fn paint_cut(
     painter.galley(place, galley, color);
 }
 
+/// Draws the frame of a text field whose ground is that of its surroundings.
+pub(super) fn field_frame(ui: &Ui, theme: &Theme, field: &Response, is_wrong: bool) {
+    let line = match (is_wrong, field.has_focus()) {
+        (true, _) => theme.bad,
+        (false, true) => theme.accent,
+        (false, false) => theme.hairline,
+    };
+    let stroke = egui::Stroke::new(1.0, line);
+    let kind = egui::StrokeKind::Inside;
+    ui.painter()
+        .rect_stroke(field.rect, theme::CORNER, stroke, kind);
+}
+
 /// Paints text with its right edge at a place.
 pub(super) fn paint_right(
     painter: &Painter,

@@ -60,12 +60,13 @@ fn an_empty_list_says_what_is_the_case_and_what_to_do() {
     ] {
         let ended = ConnectionState::Ended {
             obstacle,
-            why: "it is night".to_owned(),
+            why: "cannot connect: it is night".to_owned(),
         };
         let words = state(&mut harness, ended);
         for part in [title, url, "it is night", "Click the address at the top"] {
             assert!(words.contains(part), "{part}: {words}");
         }
+        assert!(!words.contains("cannot connect"), "not twice: {words}");
     }
     let queue = harness.state().script.queue.clone();
     let problem = tickcast_monitor::testing::IncomingItem::LoginProblem("a token is wanted".into());

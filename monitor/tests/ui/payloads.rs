@@ -322,6 +322,12 @@ fn a_topic_with_states_has_a_timeline_of_them() {
     }
     harness.run_steps(3);
     let plot = harness.get_by_label(&format!("Chart of {door}")).rect();
+    let right = whole(&harness).right();
+    let edge = right - plot.right();
+    assert!(
+        edge < 30.0,
+        "without values there is no axis of them: {edge}"
+    );
     let shown = texts(&harness, plot);
     let count = |word: &str| shown.iter().filter(|(text, _)| text == word).count();
     // "closed" of before, two stretches "open", and one "closed" of ten seconds.

@@ -129,6 +129,24 @@ fn no_line_lies_behind_the_legend_where_there_is_room_for_both() {
 }
 
 #[test]
+fn what_the_pointer_shows_lies_below_the_legend() {
+    let mut harness = three([1000.0, 420.0]);
+    let plot = harness.get_by_label(&format!("Chart of {BTC}")).rect();
+    let legend = harness.get_by_label(&format!("Select {PRESSURE}")).rect();
+    // Where the line is, as near to the legend as a line comes.
+    for part in [0.3, 0.5, 0.9] {
+        let y = legend.bottom() + 8.0;
+        harness.hover_at(egui::pos2(plot.left() + plot.width() * part, y));
+        harness.run_steps(3);
+        let area = plot.with_max_x(legend.right()).with_max_y(legend.bottom());
+        assert_apart(&harness, plot, &format!("at {part}"));
+        let shown = axis_texts(&harness, area);
+        let is_readout = |text: &String| text.contains("ago");
+        assert!(!shown.iter().any(is_readout), "{shown:?}");
+    }
+}
+
+#[test]
 fn a_chart_whose_series_are_all_hidden_says_so() {
     let mut harness = three([1440.0, 900.0]);
     for topic in [BTC, ETH, PRESSURE] {

@@ -12,6 +12,6 @@ pub use self::numbers::number;
 pub(crate) use self::{
     durations::{age, duration, latency, parse_duration},
     latest::latest,
-    numbers::{count, cut, cut_front, mebibytes, parse_number, rate, signed, value},
+    numbers::{count, cut, cut_front, mebibytes, parse_number, percent, rate, signed, value},
     zone::Zone,
 };

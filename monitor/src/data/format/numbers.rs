@@ -106,6 +106,18 @@ pub(crate) fn signed(value: f64, decimals: u8) -> String {
     }
 }
 
+/// A change in percent, without the sign of percent: `+0.12`, `-380`, `+461 k`. What switches
+/// between nearly nothing and a kilowatt has changes that no column has room for.
+pub(crate) fn percent(change: f64) -> String {
+    match change.abs() {
+        size if size < 100.0 => signed(change, 2),
+        size if size < 1e5 => signed(change, 0),
+        size if size < 1e8 => format!("{} k", signed(change / 1e3, 0)),
+        size if size < 1e11 => format!("{} M", signed(change / 1e6, 0)),
+        _ => format!("{} G", signed((change / 1e9).clamp(-99_999.0, 99_999.0), 0)),
+    }
+}
+
 /// An exact decimal with all its digits.
 pub(crate) fn decimal(value: Decimal) -> String {
     group(&value.to_string())

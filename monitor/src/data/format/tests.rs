@@ -21,6 +21,22 @@ fn numbers_are_grouped_by_three_digits() {
 }
 
 #[test]
+fn a_change_in_percent_has_room_in_a_column_whatever_it_is() {
+    for (change, expected) in [
+        (0.0, "0.00"),
+        (-1.234, "-1.23"),
+        (379.69, "+380"),
+        (-99_999.4, "-99 999"),
+        (460_900.0, "+461 k"),
+        (-1.5e9, "-1 500 M"),
+        (1e30, "+99 999 G"),
+    ] {
+        check(percent(change), expected);
+        assert!(percent(change).len() <= "-99 999 G".len());
+    }
+}
+
+#[test]
 fn small_values_keep_their_digits_and_are_never_zero() {
     check(number(1e-12, 12), "1e-12");
     check(number(1.2e-7, 8), "0.00000012");

@@ -22,6 +22,9 @@ const TIME_AXIS_HEIGHT: f32 = 24.0;
 /// The least width of the value axis.
 const VALUE_AXIS_MIN_WIDTH: f32 = 56.0;
 
+/// Space at the right of a chart without a value axis.
+const EDGE: f32 = 12.0;
+
 /// The areas of a chart.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Areas {
@@ -33,10 +36,12 @@ pub(super) struct Areas {
 }
 
 impl Areas {
-    pub(super) fn of(body: Rect, axis_width: f32, second_width: f32) -> Self {
+    /// The areas of a chart with value axes of these widths. Without values it has none.
+    pub(super) fn of(body: Rect, axis_width: Option<f32>, second_width: f32) -> Self {
         let second = second_width.min(body.width() / 3.0);
         let (second, body) = body.split_left_right_at_x(body.left() + second);
-        let right = body.right() - axis_width.max(VALUE_AXIS_MIN_WIDTH);
+        let axis_width = axis_width.map_or(EDGE, |width| width.max(VALUE_AXIS_MIN_WIDTH));
+        let right = body.right() - axis_width;
         let bottom = (body.bottom() - TIME_AXIS_HEIGHT).max(body.top() + 1.0);
         Self {
             plot: Rect::from_min_max(body.min, pos2(right.max(body.left() + 1.0), bottom)),
@@ -106,6 +111,8 @@ pub(super) struct Canvas<'a> {
     pub(super) second: Plot,
     /// The area of prices and volume.
     pub(super) whole: Plot,
+    /// The height of the legend at the top; 0 without one.
+    pub(super) legend: f32,
     /// Paints within the chart.
     pub(super) inside: Painter,
     /// Paints the chart and its axes.
@@ -124,6 +131,12 @@ impl Canvas<'_> {
             end_ns: self.plot.end_ns,
             columns: self.plot.rect.width().max(1.0) as u32,
         }
+    }
+
+    /// The area of the chart that the legend does not cover.
+    pub(super) fn free(&self) -> Rect {
+        let area = self.areas.plot;
+        area.with_min_y((area.top() + self.legend).min(area.bottom()))
     }
 
     /// The plot with the values of an axis.

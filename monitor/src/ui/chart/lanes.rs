@@ -62,14 +62,9 @@ pub(super) fn has_any(scene: &Scene<'_>, pane: &ChartPane) -> bool {
     })
 }
 
-/// Draws a lane for each topic without numbers: at the top of an empty chart, below its legend of
-/// the height `legend`, and at the bottom of one with lines. Returns whether there is any.
-pub(super) fn draw(
-    canvas: &Canvas<'_>,
-    pane: &ChartPane,
-    hovered: Option<Pos2>,
-    legend: f32,
-) -> bool {
+/// Draws a lane for each topic without numbers: at the top of an empty chart, below its legend, and
+/// at the bottom of one with lines. Returns whether there is any.
+pub(super) fn draw(canvas: &Canvas<'_>, pane: &ChartPane, hovered: Option<Pos2>) -> bool {
     let scene = canvas.scene;
     if scene.source_shift_ns.is_some() {
         return false;
@@ -82,8 +77,8 @@ pub(super) fn draw(
         .filter_map(|topic| Some((topic, states(topic)?)))
         .collect();
     let has_lines = topics.clone().any(|topic| topic.series.is_some());
-    let area = canvas.areas.plot;
-    let begin = area.top() + legend + LANE_GAP;
+    let area = canvas.free();
+    let begin = area.top() + LANE_GAP;
     let share = (area.bottom() - begin) / lanes.len().max(1) as f32;
     let height = (share - NAME_HEIGHT - LANE_GAP).clamp(LANE_MIN_HEIGHT, LANE_HEIGHT);
     let step = NAME_HEIGHT + height + LANE_GAP;
@@ -203,7 +198,7 @@ fn readout(canvas: &Canvas<'_>, watched: &Watched, place: Pos2) {
         line(since, theme::axis_figures(), theme.muted),
         line(format!("for {held}"), theme::axis_figures(), theme.muted),
     ];
-    paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
+    paint::text_box(&canvas.inside, place, canvas.free(), &lines, theme);
 }
 
 /// The colour of a state: the usual words have their own, others one of a few.

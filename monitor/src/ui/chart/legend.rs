@@ -40,11 +40,11 @@ const NAME_MIN: f32 = 56.0;
 /// not fit, the legend gives way.
 pub(super) fn is_shown(pane: &ChartPane, scene: &Scene<'_>, area: Rect) -> bool {
     let rows = pane.topics.len();
-    let has_line = pane.topics.iter().any(|name| {
-        let topic = scene.store.topic_named(name.as_str());
-        topic.is_none_or(|topic| topic.series.is_some())
-    });
-    let below = if has_line { ROW } else { lanes::STEP_MIN };
+    let below = if pane.has_values(scene) {
+        ROW
+    } else {
+        lanes::STEP_MIN
+    };
     rows > 1
         && area.width() >= AREA_MIN.0
         && area.height() >= AREA_MIN.1.max(rows as f32 * (ROW + below))

@@ -150,7 +150,7 @@ pub(super) fn note(canvas: &Canvas<'_>, pane: &ChartPane, topics: &[ChartedTopic
     else {
         return;
     };
-    let area = canvas.areas.plot;
+    let area = canvas.free();
     let place = pos2(area.left() + 8.0, area.top() + 6.0);
     let (font, color) = (theme::axis_text(), canvas.theme().muted);
     // A narrow chart has it in several lines.

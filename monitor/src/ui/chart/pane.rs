@@ -132,6 +132,14 @@ impl ChartPane {
         }
     }
 
+    /// Whether it has values, and not only timelines. What has not come yet may have some.
+    pub(super) fn has_values(&self, scene: &Scene<'_>) -> bool {
+        self.topics.iter().any(|name| {
+            let topic = scene.store.topic_named(name.as_str());
+            topic.is_none_or(|topic| topic.series.is_some())
+        })
+    }
+
     /// Shows another topic instead; style, scale and view stay.
     pub(crate) fn replace(&mut self, topic: Topic) {
         self.remember_now();

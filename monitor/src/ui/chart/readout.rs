@@ -74,12 +74,12 @@ fn crosshair<'s>(canvas: &Canvas<'s>, basis: ValueBasis, topics: &[ChartedTopic<
     }
     if let Some((charted, row)) = row {
         let lines = row_lines(canvas.scene, charted, row);
-        paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
+        paint::text_box(&canvas.inside, place, canvas.free(), &lines, theme);
         return;
     }
     if let Some((charted, candle, interval_ns)) = candle_at(topics, time_ns) {
         let lines = candle_lines(canvas.scene, charted, candle, interval_ns);
-        paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
+        paint::text_box(&canvas.inside, place, canvas.free(), &lines, theme);
         return;
     }
     let Some((charted, index)) = hit else { return };
@@ -92,7 +92,7 @@ fn crosshair<'s>(canvas: &Canvas<'s>, basis: ValueBasis, topics: &[ChartedTopic<
         }
     };
     let place = pos2(x, place.y);
-    paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
+    paint::text_box(&canvas.inside, place, canvas.free(), &lines, theme);
 }
 
 /// The candle of the main topic at a time, and its length.
@@ -143,7 +143,7 @@ fn distant_crosshair(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], time_ns: 
         theme,
     )];
     let place = pos2(x, canvas.y(charted, value));
-    paint::text_box(&canvas.inside, place, canvas.areas.plot, &lines, theme);
+    paint::text_box(&canvas.inside, place, canvas.free(), &lines, theme);
 }
 
 /// Draws a measurement.
@@ -161,7 +161,7 @@ fn measure(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>], ruler: Ruler) {
         return;
     };
     let lines = ruler_lines(canvas, charted, ruler);
-    paint::text_box(&canvas.inside, ruler.to, canvas.areas.plot, &lines, theme);
+    paint::text_box(&canvas.inside, ruler.to, canvas.free(), &lines, theme);
 }
 
 /// Draws the box that a right drag zooms to.

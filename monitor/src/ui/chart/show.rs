@@ -52,7 +52,8 @@ pub(crate) fn show(
     }
     let table_height = cursor_table::height(pane, scene, body);
     let (body, table) = body.split_top_bottom_at_y(body.bottom() - table_height);
-    let areas = Areas::of(body, pane.state.axis_width, pane.state.second_width);
+    let axis_width = pane.has_values(scene).then_some(pane.state.axis_width);
+    let areas = Areas::of(body, axis_width, pane.state.second_width);
     let response = ui.interact(
         areas.plot,
         ui.scope_id().with("plot"),

@@ -88,7 +88,7 @@ pub(super) fn show(
             label(ui, kept, value, theme::figures(), tint)
         });
         if let (true, Some(change)) = (shown, change) {
-            let change = format!("{} %", format::signed(change, 2));
+            let change = format!("{} %", format::percent(change));
             label(ui, kept, change, theme::figures(), tint);
         }
         if is_main && pane.topics.len() == 1 {

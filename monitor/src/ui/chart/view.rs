@@ -89,6 +89,7 @@ pub(super) fn draw(
         plot,
         second,
         whole,
+        legend,
         inside: ui.painter().with_clip_rect(areas.plot),
         outside: ui.painter().clone(),
     };
@@ -96,7 +97,7 @@ pub(super) fn draw(
     let widths = paint(&canvas, basis, &topics, volume.as_ref(), pointer.hovered);
     cursors::draw(&canvas, pane.options.cursors);
     let has_long = topics.iter().any(ChartedTopic::has_long);
-    if !lanes::draw(&canvas, pane, pointer.hovered, legend) && !has_long {
+    if !lanes::draw(&canvas, pane, pointer.hovered) && !has_long {
         marks::empty_reason(&canvas, pane);
     }
     long_time::note(&canvas, pane, &topics);

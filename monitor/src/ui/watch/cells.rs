@@ -104,8 +104,7 @@ pub(super) fn change(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredTopi
     let Some(change) = scene.change_percent(topic) else {
         return;
     };
-    let decimals = if change.abs() < 100.0 { 2 } else { 0 };
-    let text = format::signed(change, decimals);
+    let text = format::percent(change);
     let color = match text.as_bytes().first() {
         Some(b'+') => theme.up,
         Some(b'-') => theme.down,

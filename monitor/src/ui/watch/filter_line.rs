@@ -8,7 +8,7 @@ use crate::{
     ui::{
         scene::Scene,
         theme,
-        widgets::{choice, paint_key, paint_right, styled},
+        widgets::{choice, field_frame, paint_key, paint_right, styled},
     },
 };
 
@@ -55,17 +55,8 @@ impl FilterLine<'_> {
                     .show(ui);
                 let response = output.response.response;
                 let rect = response.rect;
-                let line = match (&filter, response.has_focus()) {
-                    (TextFilter::Bad(_), _) => theme.bad,
-                    (_, true) => theme.accent,
-                    _ => theme.hairline,
-                };
-                ui.painter().rect_stroke(
-                    rect,
-                    theme::CORNER,
-                    egui::Stroke::new(1.0, line),
-                    egui::StrokeKind::Inside,
-                );
+                let is_wrong = matches!(filter, TextFilter::Bad(_));
+                field_frame(ui, theme, &response, is_wrong);
                 response.widget_info(|| {
                     egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Filter topics")
                 });

@@ -96,7 +96,8 @@ pub(crate) fn text_box(
     }
     corner.x = corner.x.max(within.left() + 2.0);
     if corner.y < within.top() + 2.0 {
-        corner.y = (place.y + 14.0).min(within.bottom() - size.y - 2.0);
+        let below = (place.y + 14.0).min(within.bottom() - size.y - 2.0);
+        corner.y = below.max(within.top() + 2.0);
     }
     let rect = Rect::from_min_size(corner, size);
     painter.rect(

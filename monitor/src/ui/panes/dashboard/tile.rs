@@ -210,7 +210,7 @@ fn footer(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredTopic, area: Re
                 change if change < 0.0 => theme.down,
                 _ => theme.muted,
             };
-            (format!("{} %", format::signed(change, 2)), color)
+            (format!("{} %", format::percent(change)), color)
         }),
     };
     let mut room = area.width();

@@ -7,8 +7,13 @@ use super::lines::{self, LogLine, Severity};
 use crate::{
     data::{format, topics::MESSAGES_MAX},
     ui::{
-        chart::PaneResponse, command::UiCommand, names::Name, panes::frame, scene::Scene, theme,
-        widgets::styled,
+        chart::PaneResponse,
+        command::UiCommand,
+        names::Name,
+        panes::frame,
+        scene::Scene,
+        theme,
+        widgets::{field_frame, styled},
     },
 };
 
@@ -85,7 +90,8 @@ pub(in crate::ui::panes) fn show(
         .hint_text(styled("Only lines with …", theme::small(), theme.dim))
         .font(theme::small())
         .desired_width(220.0);
-    let response = ui.add(field);
+    let response = ui.add(field.margin(egui::Margin::symmetric(8, 4)));
+    field_frame(ui, theme, &response, false);
     response
         .widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Only lines with"));
     ui.add_space(4.0);
