@@ -15,7 +15,7 @@ import { actionOf } from '../page/overview/keys.js';
 import { comparer } from '../page/overview/sort-order.js';
 import { MAX_CHARTS, Workspace } from '../page/overview/workspace.js';
 import { clock, clockFrom, zoneName } from '../page/shared/clock.js';
-import { span } from '../page/shared/format.js';
+import { percent, span } from '../page/shared/format.js';
 
 const NOW_S = 1_610_064_000;
 
@@ -297,5 +297,12 @@ test('an empty list says what is the case, and what to do', () => {
     [{ hidden: 1, state: 'ended' }, /^The filter hides the only topic\./],
   ]) {
     assert.match(emptyWords({ ...usual, ...shown }), expected);
+  }
+});
+
+test('a change in percent fits its column, whatever it is', () => {
+  for (const [change, expected] of [[null, ''], [0, '0.00'], [-1.234, '-1.23'], [379.69, '+380'], [-99_999.4, '-99 999'], [460_900, '+461 k'], [-1.5e9, '-1 500 M'], [1e30, '+99 999 G'], [Infinity, '']]) {
+    assert.equal(percent(change).replaceAll('\u00a0', ' '), expected);
+    assert.ok(Math.abs(change) > 1e8 || percent(change).length <= 7, 'characters of the column');
   }
 });

@@ -2,6 +2,7 @@
 
 import { clock } from '../shared/clock.js';
 import { copyText, write } from '../shared/dom.js';
+import { count } from '../shared/format.js';
 import { dump } from '../shared/hex.js';
 import { difference } from './difference.js';
 import { payloadOf, pictureType, prettyJson, sizeText } from './payload.js';
@@ -162,7 +163,7 @@ export class Inspector {
 }
 
 function shortText({ value, kind }) {
-  if (kind === 'bytes') return `${value.bytes.length} bytes`;
+  if (kind === 'bytes') return `${count(value.bytes.length)} bytes`;
   if (kind === 'trade') return [value.trade.price, value.trade.size, value.trade.side].filter(Boolean).join('  ');
   if (kind === 'quote') return `${value.quote.bid ?? 'no bid'} / ${value.quote.ask ?? 'no ask'}`;
   const { text } = payloadOf(value);

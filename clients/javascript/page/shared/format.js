@@ -1,6 +1,8 @@
 // How numbers, counts and times are written. Nothing here knows the document.
 
 const PERCENT_DECIMALS = 2;
+/** The largest part before a unit of a percentage. */
+const MOST_SHOWN = 99_999;
 const DASH = '–';
 /** From here on a number has an exponent. */
 const LARGE = 1e15;
@@ -46,8 +48,16 @@ export function signed(number, decimals) {
   return number > 0 && /[1-9]/.test(text) ? `+${text}` : text;
 }
 
-/** A change in percent, without the unit. */
-export const percent = (number) => signed(number, PERCENT_DECIMALS);
+/** A change in percent, without the unit, that fits its column: `+0.12`, `-380`, `+461 k`. */
+export function percent(change) {
+  if (change === null || !Number.isFinite(change)) return '';
+  const size = Math.abs(change);
+  if (size < 100) return signed(change, PERCENT_DECIMALS);
+  if (size < 1e5) return signed(change, 0);
+  const [divisor, unit] = size < 1e8 ? [1e3, 'k'] : size < 1e11 ? [1e6, 'M'] : [1e9, 'G'];
+  const text = signed(Math.min(Math.max(change / divisor, -MOST_SHOWN), MOST_SHOWN), 0);
+  return `${text}${THOUSANDS_SEPARATOR}${unit}`;
+}
 
 export function rate(per_s) {
   if (per_s === null) return '';

@@ -1,6 +1,6 @@
 // Reads a value of the protocol for display.
 
-import { grouped } from './format.js';
+import { count, grouped } from './format.js';
 
 /** A reading is a float: further digits are rounding errors. */
 const READING_DIGITS = 9;
@@ -28,7 +28,7 @@ export function readValue(value) {
     case 'absent':
       return { kind, number: null, text: absent(content) };
     case 'bytes':
-      return { kind, number: null, text: `${content.length} bytes` };
+      return { kind, number: null, text: `${count(content.length)} bytes` };
     default:
       return { kind, number: null, text: JSON.stringify(content).slice(0, TEXT_LENGTH) };
   }
