@@ -55,6 +55,31 @@ pub(crate) mod opt_decimal_string {
     }
 }
 
+/// An integer of 64 bits as 16 hexadecimal digits.
+pub(crate) mod hex_digits {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    const DIGITS: usize = 16;
+
+    // serde's `with` requires this signature.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub(crate) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{number:0DIGITS$x}"))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
+        parse(&text)
+            .ok_or_else(|| D::Error::custom(format!("{text:?} is not 16 hexadecimal digits")))
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<u64> {
+        let are_digits = text.len() == DIGITS && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let number = u64::from_str_radix(text, 16).ok();
+        number.filter(|_| are_digits)
+    }
+}
+
 /// A float, which may be NaN or infinite. JSON has no such numbers, so they are the strings
 /// `"NaN"`, `"Infinity"` and `"-Infinity"`, as JavaScript names them.
 pub(crate) mod any_f64 {

@@ -13,7 +13,7 @@ import { Server } from './support/server-process.js';
 
 const TIMEOUT_MS = 60_000;
 
-const nameOf = (side, type) => side + type[0].toUpperCase() + type.slice(1);
+const nameOf = (side, type) => side + type.replace(/(?:^|_)(.)/g, (_, letter) => letter.toUpperCase());
 const wrong = (side, message) => problems(`asyncapi.yaml#/components/messages/${nameOf(side, message.type)}/payload`, message);
 
 test('the document is valid AsyncAPI 3.0', () => {

@@ -34,6 +34,9 @@ registry! {
         ValueTooLarge = 303, "value too large";
         /// The settings turn history off.
         NoHistory = 304, "no history kept";
+        /// The server cannot tell any more whether it has put this publish of the publisher on the
+        /// tape, so it does not. See [`PublishOnce`](crate::message::PublishOnce).
+        NumberTooOld = 305, "number too old";
         /// The server is shutting down.
         Draining = 400, "server is draining";
         /// The server's disk takes no updates at the moment, and its settings do not let it go on

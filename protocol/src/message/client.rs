@@ -7,7 +7,7 @@ use super::{
     candles::CandlesRequest,
     history::HistoryRequest,
     identity::Authenticate,
-    publish::Publish,
+    publish::{Publish, PublishOnce},
     subscribe::Subscribe,
     subscriptions::{Change, List, Unsubscribe},
     time::TimeRequest,
@@ -37,6 +37,9 @@ pub enum ClientMessage {
     Candles(CandlesRequest),
     /// Proves an identity, or renews it. The answer is [`Authenticated`](super::Authenticated).
     Authenticate(Authenticate),
+    /// Puts updates on the tape, unless the same publish has put them there before. The answer is
+    /// [`Published`](super::Published), and that of the first time for a repetition.
+    PublishOnce(PublishOnce),
 }
 
 impl ClientMessage {
@@ -51,5 +54,6 @@ impl ClientMessage {
         "history",
         "candles",
         "authenticate",
+        "publish_once",
     ];
 }

@@ -16,5 +16,16 @@ pub type ChannelId = u32;
 /// A number that the client chooses for a request. The answer repeats it.
 pub type RequestId = u32;
 
+/// What tells the publishers of [`PublishOnce`](super::PublishOnce) apart. Each instance of a client
+/// draws one at random. In JSON it is 16 hexadecimal digits.
+pub type PublisherId = u64;
+
+/// The number of a publish of one publisher, from 1.
+pub type PublishNumber = u64;
+
+/// A server knows the last this many publishes of a publisher. A client waits for the answer to the
+/// oldest one before it sends more, so that it can repeat all that are not answered.
+pub const PUBLISHER_WINDOW: PublishNumber = 64;
+
 /// Nanoseconds since 1970-01-01T00:00:00Z.
 pub type TimeNs = i64;

@@ -43,10 +43,13 @@ pub use client::ClientMessage;
 pub use epoch::{Epoch, EpochError};
 pub use history::{History, HistoryRequest};
 pub use identity::{Authenticate, Authenticated, BearerToken, Expiring};
-pub use ids::{ChannelId, Position, RequestId, Seq, TimeNs, TopicId};
+pub use ids::{
+    ChannelId, PUBLISHER_WINDOW, Position, PublishNumber, PublisherId, RequestId, Seq, TimeNs,
+    TopicId,
+};
 pub use lineage::{EndedEpoch, Lineage};
 pub use notices::{ChannelPosition, Draining, ErrorMessage, Heartbeat};
-pub use publish::{Publication, Publish, Published};
+pub use publish::{Publication, Publish, PublishOnce, Published};
 pub use server::ServerMessage;
 pub use status::{Status, Statuses, TopicStatus};
 pub use subscribe::{

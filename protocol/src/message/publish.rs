@@ -3,8 +3,12 @@
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use super::ids::{Position, RequestId, TimeNs};
-use crate::{json::opt_decimal_string, strict_json::strict_object, value::Value};
+use super::ids::{Position, PublishNumber, PublisherId, RequestId, TimeNs};
+use crate::{
+    json::{hex_digits, opt_decimal_string},
+    strict_json::{null_is_default, strict_object},
+    value::Value,
+};
 
 /// See [`ClientMessage::Publish`](super::ClientMessage::Publish).
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
@@ -14,6 +18,24 @@ pub struct Publish {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<RequestId>,
     /// The updates to put on the tape, in this order: all of them, or none if one is refused.
+    pub updates: Vec<Publication>,
+}
+
+/// See [`ClientMessage::PublishOnce`](super::ClientMessage::PublishOnce).
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishOnce {
+    /// Repeated in the answer.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub id: RequestId,
+    /// Who publishes.
+    #[serde(with = "hex_digits")]
+    pub publisher: PublisherId,
+    /// Counts up from 1 with each publish of the publisher. One that is sent again has the number
+    /// that it had before.
+    pub number: PublishNumber,
+    /// The updates to put on the tape, as in [`Publish`]. A repetition must have the same. The
+    /// first publish of a publisher may have none.
     pub updates: Vec<Publication>,
 }
 

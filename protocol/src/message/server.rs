@@ -37,7 +37,7 @@ pub enum ServerMessage<T> {
     /// Answer to [`Unsubscribe`](super::Unsubscribe), or the end of subscriptions that are no
     /// longer allowed.
     Unsubscribed(Unsubscribed),
-    /// Answer to [`Publish`](super::Publish).
+    /// Answer to [`Publish`](super::Publish) and [`PublishOnce`](super::PublishOnce).
     Published(Published),
     /// Answer to [`TimeRequest`](super::TimeRequest).
     Time(TimeAnswer),

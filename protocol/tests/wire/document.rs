@@ -156,7 +156,7 @@ fn every_line_of_a_transcript_is_a_message() {
             answers.insert(tag(&encoded));
         }
     }
-    assert_eq!(requests.len(), 9, "each request is shown");
+    assert_eq!(requests.len(), 10, "each request is shown");
     let all: BTreeSet<String> = samples::server_messages::<Topic>()
         .iter()
         .map(|(_, message)| tag(&String::from_utf8(codec::encode_server_json(message)).unwrap()))

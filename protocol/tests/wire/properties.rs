@@ -13,10 +13,10 @@ use tickcast_protocol::{
         Accepted, Authenticate, Authenticated, Batch, BearerToken, Candle, CandleState, Candles,
         CandlesRequest, Change, Changed, ChannelPosition, ClientMessage, Draining, EndedEpoch,
         Epoch, ErrorMessage, Expiring, FilterRequest, Gap, Heartbeat, History, HistoryRequest,
-        Interval, Limits, List, Mode, Publication, Publish, Published, Quality, Refused, Resume,
-        Row, ServerMessage, Start, Status, Statuses, Subscribe, SubscribeResult, Subscribed,
-        SubscriptionInfo, Subscriptions, TimeAnswer, TimeRequest, TopicId, TopicInfo, TopicStatus,
-        Unsubscribe, Unsubscribed, Update, Welcome,
+        Interval, Limits, List, Mode, Publication, Publish, PublishOnce, Published, Quality,
+        Refused, Resume, Row, ServerMessage, Start, Status, Statuses, Subscribe, SubscribeResult,
+        Subscribed, SubscriptionInfo, Subscriptions, TimeAnswer, TimeRequest, TopicId, TopicInfo,
+        TopicStatus, Unsubscribe, Unsubscribed, Update, Welcome,
     },
     topic::{Filter, Topic},
     value::{Quote, Side, Trade, Value},
@@ -114,8 +114,17 @@ fn interval() -> impl Strategy<Value = Interval> {
 fn client_message() -> impl Strategy<Value = ClientMessage> {
     let filters = vec(filter_request(), 0..LIST_MAX);
     let channels = vec(any::<u32>(), 0..LIST_MAX);
-    let updates = vec(publication(), 0..LIST_MAX);
+    let updates = || vec(publication(), 0..LIST_MAX);
+    let publish_once = (any::<u32>(), any::<u64>(), any::<u64>(), updates());
     prop_oneof![
+        publish_once.prop_map(|(id, publisher, number, updates)| {
+            ClientMessage::PublishOnce(PublishOnce {
+                id,
+                publisher,
+                number,
+                updates,
+            })
+        }),
         (any::<u32>(), filters, mode(), rate()).prop_map(|(id, filters, mode, max_rate_hz)| {
             ClientMessage::Subscribe(Subscribe {
                 id,
@@ -126,7 +135,7 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
         }),
         (any::<u32>(), channels)
             .prop_map(|(id, channels)| ClientMessage::Unsubscribe(Unsubscribe { id, channels })),
-        (option::of(any::<u32>()), updates)
+        (option::of(any::<u32>()), updates())
             .prop_map(|(id, updates)| ClientMessage::Publish(Publish { id, updates })),
         (any::<u32>(), any::<i64>()).prop_map(|(id, client_time_ns)| {
             ClientMessage::Time(TimeRequest { id, client_time_ns })

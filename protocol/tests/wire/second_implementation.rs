@@ -26,6 +26,15 @@ enum ClientMessage {
     History(HistoryRequest),
     Candles(CandlesRequest),
     Authenticate(Authenticate),
+    PublishOnce(PublishOnce),
+}
+
+#[derive(Debug, SchemaRead, SchemaWrite)]
+struct PublishOnce {
+    id: u32,
+    publisher: u64,
+    number: u64,
+    updates: Vec<Publication>,
 }
 
 #[derive(Debug, SchemaRead, SchemaWrite)]

@@ -1,7 +1,7 @@
 //! Work for the sequencer, as a message carries it.
 
 use bincode::{Decode, Encode};
-use tickcast_core::work::{HistoryQuestion, NewUpdate, Work};
+use tickcast_core::work::{HistoryQuestion, NewUpdate, Once, Work};
 use tickcast_protocol::{message::TimeNs, topic::Topic};
 
 use crate::{
@@ -26,16 +26,21 @@ pub(crate) enum Item {
     FeedLost { feed: u16, since: TimeNs },
     /// An operator's order.
     Order(Order),
+    /// Updates of a client that count once, whichever nodes it has sent them to.
+    Once { once: Once, updates: Vec<NewUpdate> },
 }
 
 impl Item {
     /// The item of a piece of work; the question if it is one, which each node answers by itself.
     pub(crate) fn of(work: Work) -> Result<Self, Box<HistoryQuestion>> {
         Ok(match work {
-            Work::Updates(submission) => Self::Updates {
-                feed: submission.feed,
-                updates: submission.updates.into_vec(),
-            },
+            Work::Updates(submission) => {
+                let updates = submission.updates.into_vec();
+                match (submission.once, submission.feed) {
+                    (Some(once), _) => Self::Once { once, updates },
+                    (None, feed) => Self::Updates { feed, updates },
+                }
+            }
             Work::FeedDown(feed) => Self::FeedDown { feed },
             Work::TopicsDead(feed, topics) => Self::TopicsDead { feed, topics },
             Work::History(question) => return Err(Box::new(question)),
@@ -46,17 +51,25 @@ impl Item {
     pub(crate) fn feed(&self) -> Option<u16> {
         match self {
             Self::Updates { feed, .. } => *feed,
-            Self::Order(_) => None,
+            Self::Order(_) | Self::Once { .. } => None,
             Self::FeedDown { feed }
             | Self::TopicsDead { feed, .. }
             | Self::FeedLost { feed, .. } => Some(*feed),
         }
     }
 
+    /// What tells it if it is written again under another number.
+    pub(crate) fn once(&self) -> Option<Once> {
+        match self {
+            Self::Once { once, .. } => Some(*once),
+            _ => None,
+        }
+    }
+
     /// Number of updates in it.
     pub(crate) fn updates(&self) -> u64 {
         match self {
-            Self::Updates { updates, .. } => updates.len() as u64,
+            Self::Updates { updates, .. } | Self::Once { updates, .. } => updates.len() as u64,
             Self::FeedDown { .. }
             | Self::TopicsDead { .. }
             | Self::FeedLost { .. }
@@ -115,6 +128,10 @@ mod tests {
         };
         let topics = vec![topic("a")];
         let subject = Revoked::Subject("a".into());
+        let once = Once {
+            publisher: 7,
+            number: 9,
+        };
         let of_updates = "0000020161030162010601010143010101640101560000016100000000000000f03f\
                           00000000";
         for (item, expected) in [
@@ -125,6 +142,13 @@ mod tests {
             (Item::Order(Order::Kick("a=b".to_owned())), "040003613d62"),
             (Item::Order(Order::Revoke(subject.clone())), "0401000161"),
             (Item::Order(Order::Restore(subject)), "0402000161"),
+            (
+                Item::Once {
+                    once,
+                    updates: vec![],
+                },
+                "05070900",
+            ),
         ] {
             let mut bytes = Vec::new();
             item.append(&mut bytes);

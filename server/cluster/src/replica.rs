@@ -243,10 +243,15 @@ impl Replica {
                     }
                 },
             };
+            let once = item.once();
             match (item, feed) {
-                (Item::Updates { updates, .. }, feed) => {
-                    let updates = updates.into();
-                    let submission = Submission { updates, ack, feed };
+                (Item::Updates { updates, .. } | Item::Once { updates, .. }, feed) => {
+                    let submission = Submission {
+                        updates: updates.into(),
+                        ack,
+                        feed,
+                        once,
+                    };
                     self.sequencer.push(submission, now);
                 }
                 (Item::FeedDown { .. }, Some(feed)) => self.sequencer.feed_down(feed, now),

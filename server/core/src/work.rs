@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bincode::{Decode, Encode};
 use smallvec::SmallVec;
 use tickcast_protocol::{
-    message::{Position, Quality, RequestId, TimeNs, TopicId},
+    message::{Position, PublishNumber, PublisherId, Quality, RequestId, TimeNs, TopicId},
     topic::Topic,
     value::Value,
 };
@@ -84,6 +84,17 @@ pub enum Unpublished {
     },
     /// Its updates are too long together for the stream that the nodes of a cluster share.
     TooLong,
+    /// It may be on the tape already, or not: its number is too old.
+    NumberTooOld,
+}
+
+/// What tells a publish that is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Once {
+    /// Who publishes.
+    pub publisher: PublisherId,
+    /// Which of its publishes it is.
+    pub number: PublishNumber,
 }
 
 /// Updates that belong together, their origin, and where to send the acknowledgement.
@@ -96,6 +107,8 @@ pub struct Submission {
     pub ack: Option<Ack>,
     /// The feed that submitted them; `None` for a client's publish.
     pub feed: Option<FeedId>,
+    /// If they are to be put on the tape once, however often they are submitted.
+    pub once: Option<Once>,
 }
 
 /// A client's question about a topic's past.

@@ -186,6 +186,7 @@ impl Run {
                     updates: smallvec![update],
                     ack: None,
                     feed: Some(0),
+                    once: None,
                 };
                 self.sequencer.push(submission, now);
                 self.pushed_ns.push(now.wall_ns);

@@ -45,7 +45,12 @@ impl Room<'_> {
     /// Hands updates over.
     pub fn submit(self, updates: SmallVec<[NewUpdate; 1]>) {
         let (ack, feed) = (None, self.feed);
-        let work = Work::Updates(Submission { updates, ack, feed });
+        let work = Work::Updates(Submission {
+            updates,
+            ack,
+            feed,
+            once: None,
+        });
         self.permit.send(Arrival { at: self.at, work });
     }
 
@@ -127,8 +132,13 @@ impl Ingest {
         ack: Option<Ack>,
     ) -> Result<(), Ended> {
         let feed = self.feed;
-        self.hand_over(Work::Updates(Submission { updates, ack, feed }))
-            .await
+        self.hand_over(Work::Updates(Submission {
+            updates,
+            ack,
+            feed,
+            once: None,
+        }))
+        .await
     }
 
     /// Waits until the queue has room for a submission. Until then the caller keeps its updates.
@@ -159,6 +169,7 @@ impl Ingest {
             updates: smallvec![update],
             ack: None,
             feed: self.feed,
+            once: None,
         };
         let arrival = self.arrival(Work::Updates(submission));
         self.queue.blocking_send(arrival).map_err(|_| Ended)

@@ -226,6 +226,9 @@ pub(crate) fn count(metrics: &Metrics, sequencer: &Sequencer, handoff: &Handoff)
     stats.refused.set(sequencer.refused());
     let refused = sequencer.refused_new_topics();
     stats.refused_new_topics.set(refused);
+    stats.publish_repeats.set(sequencer.repeats());
+    stats.publishes_too_old.set(sequencer.too_old());
+    stats.publishers.set(sequencer.publishers().len() as u64);
     let facts = sequencer.facts();
     stats.facts_waiting.set(facts.waiting() as u64);
     stats.facts_left_out.set(facts.left_out());

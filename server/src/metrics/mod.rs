@@ -49,6 +49,12 @@ pub struct IngestStats {
     pub refused: Number,
     /// Updates refused because a client introduced topics too fast.
     pub refused_new_topics: Number,
+    /// Publishes that were on the tape already.
+    pub publish_repeats: Number,
+    /// Publishes refused because they may have been on the tape already.
+    pub publishes_too_old: Number,
+    /// Publishers whose last publishes are known.
+    pub publishers: Number,
     /// Topics without a value that something is known about.
     pub facts_waiting: Number,
     /// Units and names left out: too long, or of too many topics without a value.

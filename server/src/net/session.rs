@@ -251,8 +251,13 @@ pub(super) async fn handle(
             return;
         }
     };
-    if let ClientMessage::Publish(publish) = &message {
-        let updates = publish.updates.len();
+    let published = match &message {
+        ClientMessage::Publish(publish) => Some(&publish.updates),
+        ClientMessage::PublishOnce(publish) => Some(&publish.updates),
+        _ => None,
+    };
+    if let Some(updates) = published {
+        let updates = updates.len();
         let charge =
             |shard: &mut Shard<Outlet>, now| shard.charge_publish(key, updates, bytes.len(), now);
         if let Some(wait) = shard.with(charge) {

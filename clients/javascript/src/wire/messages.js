@@ -4,7 +4,7 @@
 import { MalformedError } from '../errors.js';
 import { Reader, Writer } from './bincode.js';
 import { choice, keyed, list, optional, struct, variant, withDefault } from './composites.js';
-import { amount, bool, bytes, decimal, epoch, f64, reading, string, time, u16, u32, u64 } from './scalars.js';
+import { amount, bool, bytes, decimal, f64, hexDigits, reading, string, time, u16, u32, u64 } from './scalars.js';
 
 const mode = choice('every', 'latest');
 const requestId = withDefault(u32, 0);
@@ -20,7 +20,7 @@ const value = keyed({
 
 const filterFields = struct({
   filter: string,
-  resume: optional(struct({ epoch, position: u64, count: optional(u64), snapshot: optional(u64) })),
+  resume: optional(struct({ epoch: hexDigits, position: u64, count: optional(u64), snapshot: optional(u64) })),
 });
 
 /** In JSON a filter without a token may be a string. */
@@ -35,7 +35,7 @@ const accepted = struct({
   channel: u32,
   mode,
   max_rate_hz: optional(f64),
-  epoch,
+  epoch: hexDigits,
   position: u64,
   count: u64,
   snapshot: optional(u64),
@@ -134,24 +134,27 @@ function intervals(kind) {
   return { ...withDefault(fields, []), toJson: (some) => (some.length > 0 ? fields.toJson(some) : undefined) };
 }
 
+const newUpdates = list(struct({ topic: string, value, source_time_ns: optional(time) }));
+
 /** The messages of a client: name to fields, in the order of their numbers. */
 export const CLIENT = side({
   subscribe: { id: requestId, filters: list(filterRequest), mode: withDefault(mode, 'latest'), max_rate_hz: optional(f64) },
   unsubscribe: { id: requestId, channels: list(u32) },
-  publish: { id: optional(u32), updates: list(struct({ topic: string, value, source_time_ns: optional(time) })) },
+  publish: { id: optional(u32), updates: newUpdates },
   time: { id: requestId, client_time_ns: time },
   list: { id: requestId },
   change: { id: requestId, channel: u32, mode: withDefault(mode, 'latest'), max_rate_hz: optional(f64) },
   history: { id: requestId, topic: string, limit: optional(u32), before: optional(u64) },
   candles: { id: requestId, topic: string, interval, limit: optional(u32), from_ns: optional(time), before_ns: optional(time) },
   authenticate: { id: requestId, token: string },
+  publish_once: { id: requestId, publisher: hexDigits, number: u64, updates: newUpdates },
 });
 
 /** The messages of a server. */
 export const SERVER = side({
   welcome: {
     server: string,
-    epoch,
+    epoch: hexDigits,
     position: u64,
     server_time_ns: time,
     heartbeat_ms: u32,
@@ -170,7 +173,7 @@ export const SERVER = side({
       new_topics_per_s: u32,
       new_topics_burst: u32,
     }),
-    continues: listUnlessEmpty(struct({ epoch, last: u64 })),
+    continues: listUnlessEmpty(struct({ epoch: hexDigits, last: u64 })),
   },
   subscribed: { id: u32, results: list(subscribeResult) },
   batch: { channel: u32, from: u64, to: u64, snapshot: bool, topics: introductions, updates: list(update) },

@@ -10,7 +10,7 @@ import { MalformedError } from '../errors.js';
 import { check, checkBool, checkNumber, checkString } from './check.js';
 import { formatDecimal, parseDecimal } from './decimal.js';
 
-const EPOCH = /^[0-9a-f]{16}$/;
+const HEX_DIGITS = /^[0-9a-f]{16}$/;
 const INTEGER = /^-?\d{1,20}$/;
 const NOT_FINITE = { NaN, Infinity, '-Infinity': -Infinity };
 /** Arguments of one call of String.fromCharCode, far below the limits of engines. */
@@ -59,13 +59,14 @@ export const amount = bigInteger(
   (writer, value) => writer.unsigned(value),
 );
 
-const checkEpoch = (value) => check(typeof value === 'string' && EPOCH.test(value), 'an epoch of 16 hexadecimal digits', value);
+const checkHex = (value) => check(typeof value === 'string' && HEX_DIGITS.test(value), '16 hexadecimal digits', value);
 
-export const epoch = {
+/** Of an epoch or a publisher. */
+export const hexDigits = {
   read: (reader) => reader.u64().toString(16).padStart(16, '0'),
-  write: (writer, value) => writer.unsigned(BigInt(`0x${checkEpoch(value)}`)),
-  fromJson: checkEpoch,
-  toJson: checkEpoch,
+  write: (writer, value) => writer.unsigned(BigInt(`0x${checkHex(value)}`)),
+  fromJson: checkHex,
+  toJson: checkHex,
 };
 
 export const bool = {

@@ -8,8 +8,7 @@ use super::{
 };
 use crate::{
     decimal::Decimal,
-    json::{any_f64, base64_bytes},
-    message::Epoch,
+    json::{any_f64, base64_bytes, hex_digits},
 };
 
 /// The member that names the request.
@@ -95,7 +94,7 @@ fn check_kind<'a>(kind: Kind, json: &'a Json, path: &mut Path<'a>) -> Result<(),
         (Kind::F64 | Kind::Reading, Json::Unsigned(_) | Json::Negative(_) | Json::Float(_)) => true,
         (Kind::Text | Kind::ObjectOrText(_), Json::Text(_)) => true,
         (Kind::Time, Json::Text(text)) => !text.starts_with('+') && text.parse::<i64>().is_ok(),
-        (Kind::Epoch, Json::Text(text)) => text.parse::<Epoch>().is_ok(),
+        (Kind::Hex, Json::Text(text)) => hex_digits::parse(text).is_some(),
         (Kind::Decimal, Json::Text(text)) => Decimal::from_message(text).is_ok(),
         (Kind::Reading, Json::Text(text)) => any_f64::from_name(text).is_some(),
         (Kind::Bytes, Json::Text(text)) => base64_bytes::decode(text).is_some(),

@@ -133,7 +133,7 @@ pub(super) fn expected(kind: Kind) -> String {
         Kind::Time => {
             "nanoseconds as a string of digits, such as \"1610064000278450001\"".to_owned()
         }
-        Kind::Epoch => "a string of 16 hexadecimal digits".to_owned(),
+        Kind::Hex => "a string of 16 hexadecimal digits".to_owned(),
         Kind::Decimal => format!(
             "a string such as \"39432.48\", with at most {SCALE_MAX} digits after the point and \
              all digits together within 64 bits"

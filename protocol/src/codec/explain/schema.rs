@@ -11,7 +11,8 @@ pub(super) enum Kind {
     Text,
     /// Nanoseconds: in JSON a string of digits.
     Time,
-    Epoch,
+    /// 16 hexadecimal digits: an epoch or a publisher.
+    Hex,
     Decimal,
     /// A number that may be NaN or infinite.
     Reading,
@@ -113,6 +114,15 @@ pub(super) const REQUESTS: &[Object] = &[
         name: "authenticate",
         members: &[ID, required("token", Kind::Text)],
     },
+    Object {
+        name: "publish_once",
+        members: &[
+            ID,
+            required("publisher", Kind::Hex),
+            required("number", Kind::U64),
+            UPDATES,
+        ],
+    },
 ];
 
 const _: () = assert!(REQUESTS.len() == ClientMessage::TYPES.len());
@@ -120,11 +130,10 @@ const _: () = assert!(REQUESTS.len() == ClientMessage::TYPES.len());
 /// A publish, for one that has no type.
 pub(super) const PUBLISH: Object = Object {
     name: "publish",
-    members: &[
-        optional("id", Kind::U32),
-        required("updates", Kind::List(&Kind::Object(&UPDATE))),
-    ],
+    members: &[optional("id", Kind::U32), UPDATES],
 };
+
+const UPDATES: Member = required("updates", Kind::List(&Kind::Object(&UPDATE)));
 
 const ID: Member = Member {
     name: "id",
@@ -147,7 +156,7 @@ const FILTER: Object = Object {
 const RESUME: Object = Object {
     name: "a resume token",
     members: &[
-        required("epoch", Kind::Epoch),
+        required("epoch", Kind::Hex),
         required("position", Kind::U64),
         optional("count", Kind::U64),
         optional("snapshot", Kind::U64),

@@ -36,6 +36,10 @@ fn requests() -> Vec<Value> {
         json!({"type": "list", "id": 7}),
         json!({"type": "change", "id": 7, "channel": 3, "mode": "latest", "max_rate_hz": 10}),
         json!({"type": "authenticate", "id": 7, "token": "tct_example"}),
+        json!({
+            "type": "publish_once", "id": 7, "publisher": "00c504b1f00d0001", "number": 3,
+            "updates": [update("a/c", json!({"text": "tare"}))],
+        }),
         json!({"type": "history", "id": 7, "topic": "a/b", "limit": 100, "before": 4713}),
         json!({
             "type": "candles", "id": 7, "topic": "a/b", "interval": "5m", "limit": 100,
@@ -84,7 +88,7 @@ fn a_wrong_request_in_json_is_answered_with_its_id_and_the_member_that_is_wrong(
     let value = "an object with one member, which is reading, trade, quote, text, bytes or absent, \
                  such as {\"reading\":21.5}";
     let types = "\"subscribe\", \"unsubscribe\", \"publish\", \"time\", \"list\", \"change\", \
-                 \"history\", \"candles\" or \"authenticate\"";
+                 \"history\", \"candles\", \"authenticate\" or \"publish_once\"";
     explain(
         r#"{"type":"publish","id":7,"updates":[{"topic":"a","value":21.5}]}"#,
         Some(7),
@@ -302,7 +306,7 @@ fn a_wrong_request_in_bincode_is_answered_with_its_id_and_the_member_that_is_wro
     explain(
         &[99, 7],
         None,
-        "the message has number 99: the requests have 0 to 8",
+        "the message has number 99: the requests have 0 to 9",
     );
     explain(
         &[4, 7, 0, 0],
@@ -603,6 +607,7 @@ fn check_table(document: &str, line: &str, object: &Object) {
             Kind::List(_) => kind.starts_with("list"),
             Kind::Name(names) => names.iter().all(|name| kind.contains(&format!("`{name}`"))),
             Kind::OneOf(_) => *kind == "[value](#values)",
+            Kind::Hex => ["epoch", "publisher"].contains(&plain.unwrap_or(kind)),
             Kind::Object(object) => object.name.contains(plain.unwrap_or(kind)),
             simple => {
                 let known = match simple {
@@ -611,7 +616,6 @@ fn check_table(document: &str, line: &str, object: &Object) {
                     Kind::F64 => "f64",
                     Kind::Text => "string",
                     Kind::Time => "time",
-                    Kind::Epoch => "epoch",
                     Kind::Decimal => "decimal",
                     _ => "none",
                 };

@@ -299,6 +299,7 @@ impl One {
             updates: smallvec![update(value)],
             ack: None,
             feed,
+            once: None,
         };
         let offered = self.node.offer(Work::Updates(submission));
         assert_eq!(offered, Offered::Taken);
@@ -418,8 +419,12 @@ fn updates_of_a_feed_are_divided_and_a_publish_that_is_too_long_is_refused() {
     let offer = |one: &mut One, feed, updates: Vec<NewUpdate>| {
         let updates = updates.into();
         let ack = None;
-        one.node
-            .offer(Work::Updates(Submission { updates, ack, feed }))
+        one.node.offer(Work::Updates(Submission {
+            updates,
+            ack,
+            feed,
+            once: None,
+        }))
     };
     let updates = vec![long(300_000), long(300_000), long(600_000), long(5)];
     let offered = offer(&mut one, Some(0), updates.clone());

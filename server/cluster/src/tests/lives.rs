@@ -1,6 +1,6 @@
 use proptest::{collection::vec, prelude::*};
 
-use super::world::{FEEDS, World};
+use super::world::{FEEDS, PUBLISHERS, World};
 
 const NODES: usize = 3;
 
@@ -8,6 +8,8 @@ const NODES: usize = 3;
 enum Step {
     Pass(u64),
     Publish(usize),
+    PublishOnce(usize),
+    Connect(usize, usize),
     Order(usize),
     Feed(usize, usize),
     Run(usize),
@@ -33,6 +35,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (1..3_000u64).prop_map(Step::Pass),
         6 => node().prop_map(Step::Publish),
+        6 => (0..PUBLISHERS).prop_map(Step::PublishOnce),
+        6 => (0..PUBLISHERS, node()).prop_map(|(client, node)| Step::Connect(client, node)),
         2 => node().prop_map(Step::Order),
         6 => pair(0..FEEDS.len()).prop_map(|(node, feed)| Step::Feed(node, feed)),
         6 => node().prop_map(Step::Run),
@@ -56,6 +60,8 @@ fn carry_out(world: &mut World, step: &Step) {
     match *step {
         Step::Pass(ms) => world.pass(ms),
         Step::Publish(node) => world.publish(node),
+        Step::PublishOnce(client) => world.publish_once(client),
+        Step::Connect(client, node) => world.connect(client, node),
         Step::Order(node) => world.order(node),
         Step::Feed(node, feed) => world.feed(node, feed),
         Step::Run(node) => world.run(node),

@@ -3,4 +3,5 @@
 
 mod cases;
 mod lives;
+mod publishers;
 mod world;

@@ -9,6 +9,7 @@
 //! * `history`: the recent past of each topic, for charts
 //! * `liveness`: which topics are live, stale or dead
 //! * `snapshot`: all of it as data, for another server that goes on with it
+//! * `publishers`: which publishes are on the tape already
 //! * `new_topics`: how many topics a client may introduce
 //!
 //! The sequencer knows the tape and the [`work`](crate::work) types. It knows no shard, no
@@ -19,6 +20,7 @@ mod history;
 mod known_topics;
 pub mod liveness;
 mod new_topics;
+mod publishers;
 mod snapshot;
 
 use std::sync::Arc;
@@ -29,14 +31,14 @@ use tickcast_protocol::{
     topic::Topic,
 };
 
-use self::{facts::Facts, known_topics::KnownTopics, liveness::Liveness};
+use self::{facts::Facts, known_topics::KnownTopics, liveness::Liveness, publishers::Publication};
 use crate::{
     candles::LongHistory,
     now::Now,
     restored::Restored,
     tape::{AckResult, Strip, StripBuilder},
     work::{
-        Ack, Asked, FeedId, HistoryAnswer, HistoryQuestion, NewUpdate, Past, Submission,
+        Ack, Asked, FeedId, HistoryAnswer, HistoryQuestion, NewUpdate, Once, Past, Submission,
         TopicFacts, Unpublished,
     },
 };
@@ -44,6 +46,7 @@ use crate::{
 pub use facts::{FACTS_WAITING_MAX, NAME_MAX_BYTES, STATE_CLASS_MAX_BYTES, UNIT_MAX_BYTES};
 pub use history::{HISTORY_ANSWER_MAX_BYTES, HISTORY_ANSWER_MAX_UPDATES, History, HistorySettings};
 pub use new_topics::{NewTopicLimits, NewTopics};
+pub use publishers::{PUBLISHERS_MAX, Publishers};
 pub use snapshot::SequencerSnapshot;
 
 pub use crate::tape::STRIP_MAX_BYTES;
@@ -65,8 +68,11 @@ pub struct Sequencer {
     long_history: LongHistory,
     new_topics: NewTopics,
     facts: Facts,
+    publishers: Publishers,
     refused: u64,
     refused_new_topics: u64,
+    repeats: u64,
+    too_old: u64,
 }
 
 impl Sequencer {
@@ -81,8 +87,11 @@ impl Sequencer {
             long_history: LongHistory::default(),
             new_topics: NewTopics::default(),
             facts: Facts::default(),
+            publishers: Publishers::default(),
             refused: 0,
             refused_new_topics: 0,
+            repeats: 0,
+            too_old: 0,
         }
     }
 
@@ -141,14 +150,29 @@ impl Sequencer {
     /// If the updates would exceed the maximum number of topics, or the client introduces topics
     /// too fast, a client's publish is refused as a whole. A feed loses only its updates on new
     /// topics above the maximum. All refused updates are counted.
+    ///
+    /// A publish that is to be put on the tape once, and is there, is only answered.
     pub fn push(&mut self, submission: Submission, now: Now) {
-        let Submission { updates, ack, feed } = submission;
+        let Submission {
+            updates,
+            ack,
+            feed,
+            once,
+        } = submission;
+        if let Some(once) = once
+            && let Some(result) = self.repeated(once)
+        {
+            if let Some(ack) = ack {
+                self.open.acknowledge(AckResult { ack, result });
+            }
+            return;
+        }
         if feed.is_none()
             && let Err(reason) = self.admit(ack, &updates, now)
         {
             let refused = match reason {
-                Unpublished::TooManyTopics | Unpublished::TooLong => &mut self.refused,
                 Unpublished::TooManyNewTopics { .. } => &mut self.refused_new_topics,
+                _ => &mut self.refused,
             };
             *refused += updates.len() as u64;
             if let Some(ack) = ack {
@@ -160,11 +184,29 @@ impl Sequencer {
         for update in updates {
             self.append(update, feed, now);
         }
+        if let Some(once) = once {
+            self.publishers.note(once, self.open.next() - 1);
+        }
         if let Some(ack) = ack.filter(|ack| ack.id.is_some()) {
             self.open.acknowledge(AckResult {
                 ack,
                 result: Ok(self.open.next() - 1),
             });
+        }
+    }
+
+    /// The answer to a publish that is on the tape, or may be; `None` if it is new.
+    fn repeated(&mut self, once: Once) -> Option<Result<Position, Unpublished>> {
+        match self.publishers.find(once) {
+            Publication::New => None,
+            Publication::Known(position) => {
+                self.repeats += 1;
+                Some(Ok(position))
+            }
+            Publication::Forgotten => {
+                self.too_old += 1;
+                Some(Err(Unpublished::NumberTooOld))
+            }
         }
     }
 
@@ -369,6 +411,21 @@ impl Sequencer {
     /// What is known about topics besides their values.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Which publishes are on the tape already.
+    pub fn publishers(&self) -> &Publishers {
+        &self.publishers
+    }
+
+    /// Number of publishes that were on the tape already.
+    pub fn repeats(&self) -> u64 {
+        self.repeats
+    }
+
+    /// Number of publishes refused because they may have been on the tape already.
+    pub fn too_old(&self) -> u64 {
+        self.too_old
     }
 
     /// Number of updates refused because there were too many topics.

@@ -10,7 +10,9 @@ use tickcast_protocol::{
     topic::Topic,
 };
 
-use super::{Sequencer, facts::FactsSnapshot, liveness::LivenessSnapshot};
+use super::{
+    Sequencer, facts::FactsSnapshot, liveness::LivenessSnapshot, publishers::PublishersSnapshot,
+};
 use crate::{now::Now, tape::StripBuilder};
 
 /// Everything that decides what a sequencer makes of work, besides its settings. The histories are
@@ -21,6 +23,7 @@ pub struct SequencerSnapshot {
     topics: Vec<TopicSnapshot>,
     facts: FactsSnapshot,
     liveness: LivenessSnapshot,
+    publishers: PublishersSnapshot,
 }
 
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -44,6 +47,7 @@ impl Sequencer {
             topics: topics.collect(),
             facts: self.facts.snapshot(),
             liveness: self.liveness.snapshot(),
+            publishers: self.publishers.snapshot(),
         }
     }
 
@@ -57,6 +61,7 @@ impl Sequencer {
         self.facts.resume(&snapshot.facts);
         let names = snapshot.topics.iter().map(|topic| &topic.name);
         self.liveness.resume(&snapshot.liveness, names, now);
+        self.publishers.resume(&snapshot.publishers);
         self.long_history.restarted(now.wall_ns);
         self.open = StripBuilder::new(snapshot.next);
     }

@@ -22,6 +22,7 @@ fn submission(topics: &[&str], ack: Option<Ack>) -> Submission {
         updates: topics.iter().map(|topic| update(topic)).collect(),
         ack,
         feed: None,
+        once: None,
     }
 }
 
@@ -64,6 +65,48 @@ fn positions_count_all_updates_and_seqs_those_of_a_topic() {
     };
     assert_eq!(strip.acks(), [ack]);
     assert!(sequencer.take_strip().is_none());
+}
+
+#[test]
+fn a_publish_that_comes_again_is_answered_as_the_first_time_also_after_a_snapshot() {
+    let mut sequencer = Sequencer::new(1);
+    let once = |topics: &[&str], number| Submission {
+        once: Some(Once {
+            publisher: 7,
+            number,
+        }),
+        ..submission(topics, Some(ACK))
+    };
+    let results = |sequencer: &mut Sequencer| {
+        let strip = sequencer.take_strip().unwrap();
+        let results = strip.acks().iter().map(|ack| ack.result);
+        results.collect::<Vec<_>>()
+    };
+    sequencer.push(once(&["a"], 2), at(0));
+    sequencer.push(once(&[], 1), at(0));
+    sequencer.push(once(&["a", "a"], 2), at(0));
+    sequencer.push(submission(&["a"], None), at(0));
+    sequencer.push(once(&["a", "a"], 2), at(0));
+    // What is refused does not count: it may be sent again.
+    sequencer.push(once(&["b"], 4), at(0));
+    let too_old = Err(Unpublished::NumberTooOld);
+    let too_many = Err(Unpublished::TooManyTopics);
+    assert_eq!(
+        results(&mut sequencer),
+        [too_old, Ok(0), Ok(2), Ok(2), too_many]
+    );
+    assert_eq!((sequencer.position(), sequencer.repeats()), (3, 1));
+    assert_eq!((sequencer.too_old(), sequencer.publishers().len()), (1, 1));
+
+    let mut other = Sequencer::new(1);
+    other.resume(&sequencer.snapshot(), at(0));
+    for sequencer in [&mut sequencer, &mut other] {
+        sequencer.push(once(&["a", "a"], 2), at(0));
+        sequencer.push(once(&["a"], 4), at(0));
+        sequencer.push(once(&["a"], 3), at(0));
+        assert_eq!(results(sequencer), [Ok(2), Ok(4), Ok(5)]);
+    }
+    assert_eq!(sequencer.snapshot(), other.snapshot());
 }
 
 #[test]

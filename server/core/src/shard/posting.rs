@@ -129,6 +129,7 @@ impl<S: Socket> Shard<S> {
                 id: Some(0),
             }),
             feed: None,
+            once: None,
         })
     }
 

@@ -3,13 +3,16 @@
 
 use std::time::Duration;
 
-use tickcast_protocol::{error::ErrorCode, message::RequestId};
+use tickcast_protocol::{
+    error::ErrorCode,
+    message::{PUBLISHER_WINDOW, RequestId},
+};
 
 use super::{Shard, keys::ConnectionKey, publish_budget::PublishBudget, socket::Socket};
 use crate::{
     now::Now,
     refusal::Refusal,
-    sequencer::NewTopicLimits,
+    sequencer::{NewTopicLimits, PUBLISHERS_MAX},
     stats::{LimitOf, Limited},
     work::Unpublished,
 };
@@ -101,6 +104,14 @@ impl<S: Socket> Shard<S> {
                 let reason = "the values are too long together for the cluster (limit 512 KiB): \
                               publish them apart";
                 (Refusal::new(ErrorCode::ValueTooLarge, reason), None)
+            }
+            Unpublished::NumberTooOld => {
+                let reason = format!(
+                    "the server cannot tell any more whether this was published: it knows the last \
+                     {PUBLISHER_WINDOW} numbers of each of the last {PUBLISHERS_MAX} publishers, \
+                     and a publisher that it does not know begins with number 1"
+                );
+                (Refusal::new(ErrorCode::NumberTooOld, reason), None)
             }
         }
     }

@@ -4,8 +4,8 @@ use smallvec::SmallVec;
 use tickcast_protocol::{
     error::{CloseCode, ErrorCode},
     message::{
-        ClientMessage, Publication, Publish, RequestId, ServerMessage, TimeAnswer, TimeNs,
-        TimeRequest,
+        ClientMessage, Publication, Publish, PublishOnce, RequestId, ServerMessage, TimeAnswer,
+        TimeNs, TimeRequest,
     },
     topic::Topic,
 };
@@ -17,7 +17,7 @@ use crate::{
     permissions::{Access, Action},
     refusal::Refusal,
     stats::{LimitOf, Limited},
-    work::{Ack, NewUpdate, Submission, Work},
+    work::{Ack, NewUpdate, Once, Submission, Work},
 };
 
 /// Steps of checking an update of a publish.
@@ -29,7 +29,10 @@ impl<S: Socket> Shard<S> {
     /// wait. A publish or a question about history is returned as work for the sequencer, whose
     /// result is the answer.
     pub fn handle(&mut self, key: ConnectionKey, message: ClientMessage, now: Now) -> Option<Work> {
-        let is_publish = matches!(message, ClientMessage::Publish(_));
+        let is_publish = matches!(
+            message,
+            ClientMessage::Publish(_) | ClientMessage::PublishOnce(_)
+        );
         let is_renewal = matches!(message, ClientMessage::Authenticate(_));
         let connection = self.connections.get(key)?;
         debug_assert!(connection.under_way.is_none(), "one request at a time");
@@ -56,7 +59,19 @@ impl<S: Socket> Shard<S> {
             ClientMessage::Unsubscribe(request) => {
                 self.begin_request(key, UnderWay::Unsubscribe(request.into()), now);
             }
-            ClientMessage::Publish(request) => work = self.publish(key, request).map(Work::Updates),
+            ClientMessage::Publish(Publish { id, updates }) => {
+                work = self.publish(key, id, updates, None);
+            }
+            ClientMessage::PublishOnce(request) => {
+                let PublishOnce {
+                    id,
+                    publisher,
+                    number,
+                    updates,
+                } = request;
+                let once = Once { publisher, number };
+                work = self.publish(key, Some(id), updates, Some(once));
+            }
             ClientMessage::Time(request) => self.answer_time(key, request, now.wall_ns),
             ClientMessage::List(request) => self.list(key, request),
             ClientMessage::Change(request) => self.change(key, request, now),
@@ -141,10 +156,15 @@ impl<S: Socket> Shard<S> {
         self.flush_answers(now);
     }
 
-    fn publish(&mut self, key: ConnectionKey, request: Publish) -> Option<Submission> {
-        let Publish { id, updates } = request;
+    fn publish(
+        &mut self,
+        key: ConnectionKey,
+        id: Option<RequestId>,
+        updates: Vec<Publication>,
+        once: Option<Once>,
+    ) -> Option<Work> {
         match self.check_publications(key, updates) {
-            Ok(updates) => Some(Submission {
+            Ok(updates) => Some(Work::Updates(Submission {
                 updates,
                 ack: Some(Ack {
                     shard: self.index,
@@ -152,7 +172,8 @@ impl<S: Socket> Shard<S> {
                     id,
                 }),
                 feed: None,
-            }),
+                once,
+            })),
             Err(refusal) => {
                 self.refuse(key, id, refusal, None);
                 None
@@ -212,5 +233,6 @@ fn request_id(message: &ClientMessage) -> Option<RequestId> {
         ClientMessage::History(request) => Some(request.id),
         ClientMessage::Candles(request) => Some(request.id),
         ClientMessage::Authenticate(request) => Some(request.id),
+        ClientMessage::PublishOnce(request) => Some(request.id),
     }
 }

@@ -28,8 +28,8 @@ use tickcast_protocol::{
     codec::{CLIENT_MESSAGE_MAX_BYTES, Encoding, encode_client},
     message::{
         Authenticate, BearerToken, CandlesRequest, Change, ClientMessage, Epoch, FilterRequest,
-        HistoryRequest, Interval, List, Mode, Publication, Publish, Resume, Subscribe, TimeRequest,
-        Unsubscribe,
+        HistoryRequest, Interval, List, Mode, Publication, Publish, PublishOnce, Resume, Subscribe,
+        TimeRequest, Unsubscribe,
     },
     topic::Topic,
     value::Value,
@@ -342,7 +342,13 @@ fn next_kind(kind: Option<&ClientMessage>) -> Option<ClientMessage> {
             id,
             token: BearerToken::new("unknown"),
         }),
-        Some(ClientMessage::Authenticate(_)) => return None,
+        Some(ClientMessage::Authenticate(_)) => ClientMessage::PublishOnce(PublishOnce {
+            id,
+            publisher: 7,
+            number: 1,
+            updates: vec![],
+        }),
+        Some(ClientMessage::PublishOnce(_)) => return None,
     })
 }
 
@@ -358,7 +364,8 @@ fn no_request_holds_the_shard_for_longer_than_its_calls_may() {
                 resume_many();
             }
             ClientMessage::Unsubscribe(_) => unsubscribe(),
-            ClientMessage::Publish(_) => publish(),
+            ClientMessage::Publish(_) => publish(false),
+            ClientMessage::PublishOnce(_) => publish(true),
             ClientMessage::Time(_) | ClientMessage::Authenticate(_) => {
                 let mut world = World::new(Encoding::Json, plain());
                 world.send(message.clone()).check("time, authenticate");
@@ -475,18 +482,29 @@ fn unsubscribe() {
         .check("unsubscribe: 20 channels of 100,000 topics");
 }
 
-fn publish() {
+fn publish(is_once: bool) {
     let mut world = World::new(Encoding::Json, plain());
-    let message = |topics: Vec<String>| {
+    let mut publisher = 0;
+    let mut message = |topics: Vec<String>| {
         let updates = topics.into_iter().map(|topic| Publication {
             topic,
             value: Value::Text(String::new()),
             source_time_ns: None,
         });
-        ClientMessage::Publish(Publish {
-            id: Some(1),
-            updates: updates.collect(),
-        })
+        let updates = updates.collect();
+        publisher += 1;
+        match is_once {
+            true => ClientMessage::PublishOnce(PublishOnce {
+                id: 1,
+                publisher,
+                number: 1,
+                updates,
+            }),
+            false => ClientMessage::Publish(Publish {
+                id: Some(1),
+                updates,
+            }),
+        }
     };
     world
         .send(message(vec!["a".into(); 13_000]))

@@ -699,6 +699,7 @@ impl World {
             updates: [update].into_iter().collect(),
             ack: None,
             feed: Some(FEED),
+            once: None,
         };
         self.sequencer.push(submission, self.now());
     }

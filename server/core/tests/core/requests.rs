@@ -13,8 +13,8 @@ use tickcast_protocol::{
     error::{CloseCode, ErrorCode},
     message::{
         Change, ClientMessage, Epoch, FilterRequest, HistoryRequest, List, Mode, Position,
-        Publication, Publish, Resume, ServerMessage, Start, Subscribe, SubscribeResult,
-        SubscriptionInfo, TimeRequest, Unsubscribe,
+        Publication, Publish, PublishOnce, Resume, ServerMessage, Start, Subscribe,
+        SubscribeResult, SubscriptionInfo, TimeRequest, Unsubscribe,
     },
     topic::Filter,
     value::Value,
@@ -388,6 +388,49 @@ fn publishes_are_acknowledged_with_their_last_position() {
     bench.ask(&client, publish(None, &["a"]));
     bench.settle();
     assert_eq!((client.messages(), bench.sequencer.position()), (vec![], 5));
+}
+
+#[test]
+fn a_publish_that_comes_again_is_answered_and_does_not_count_as_a_request() {
+    let mut bench = Bench::new(CoreSettings {
+        request_burst: 1,
+        ..CoreSettings::default()
+    });
+    let client = bench.connect(Encoding::Json, PUBLISHER);
+    client.messages();
+    let once = |id, number, topics: &[&str]| {
+        let ClientMessage::Publish(Publish { updates, .. }) = publish(None, topics) else {
+            panic!("it is a publish");
+        };
+        ClientMessage::PublishOnce(PublishOnce {
+            id,
+            publisher: 7,
+            number,
+            updates,
+        })
+    };
+    for (id, number, topics, expected) in [
+        (1, 2, &["a"][..], Err(ErrorCode::NumberTooOld)),
+        (2, 1, &[], Ok(0)),
+        (3, 2, &["a", "b"], Ok(2)),
+        (4, 2, &["a", "b"], Ok(2)),
+        (5, 3, &["+"], Err(ErrorCode::BadTopic)),
+        (6, 3, &["a"], Ok(3)),
+    ] {
+        bench.ask(&client, once(id, number, topics));
+        bench.settle();
+        let messages = client.messages();
+        let told = match &messages[..] {
+            [ServerMessage::Published(published)] => (published.id, Ok(published.position)),
+            [ServerMessage::Error(error)] => {
+                assert!(!error.temporary);
+                (error.id.unwrap(), Err(error.code))
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told, (id, expected));
+    }
+    assert_eq!(bench.sequencer.position(), 3);
 }
 
 #[test]

@@ -35,6 +35,7 @@ fn push(sequencer: &mut Sequencer, topics: &[&str]) {
         updates: updates.collect(),
         ack: None,
         feed: Some(FEED),
+        once: None,
     };
     sequencer.push(submission, at(Duration::ZERO));
 }
@@ -145,6 +146,7 @@ fn the_maximum_number_of_topics_can_be_reached_by_a_publish() {
             updates: updates.collect(),
             ack: Some(ack),
             feed: None,
+            once: None,
         };
         sequencer.push(submission, at(Duration::ZERO));
         let strip = sequencer.take_strip().unwrap();

@@ -47,6 +47,7 @@ impl Bench {
             updates: topics.iter().map(update).collect(),
             ack: None,
             feed: Some(FEED),
+            once: None,
         };
         let now = self.now();
         self.sequencer.push(submission, now);

@@ -18,8 +18,8 @@ from .types import (
     amount,
     boolean,
     decimal,
-    epoch,
     f64,
+    hex_digits,
     reading,
     string,
     time,
@@ -102,6 +102,14 @@ class Authenticate:
     token: str
 
 
+@dataclass(slots=True)
+class PublishOnce:
+    id: int
+    publisher: str
+    number: int
+    updates: list[NewUpdate]
+
+
 Request: TypeAlias = (
     Subscribe
     | Unsubscribe
@@ -112,6 +120,7 @@ Request: TypeAlias = (
     | AskHistory
     | AskCandles
     | Authenticate
+    | PublishOnce
 )
 
 # Messages of the server. `Welcome` and `Identity` (authenticated) are what the program sees too.
@@ -293,7 +302,7 @@ _request_id = with_default(u32, lambda: 0)
 _rate = optional(f64)
 
 _filter_fields: Type[FilterRequest] = struct(
-    FilterRequest, string, optional(struct(Token, epoch, u64, optional(u64), optional(u64)))
+    FilterRequest, string, optional(struct(Token, hex_digits, u64, optional(u64), optional(u64)))
 )
 
 
@@ -318,7 +327,7 @@ _accepted: Type[Accepted] = struct(
     u32,
     _mode,
     _rate,
-    epoch,
+    hex_digits,
     u64,
     u64,
     optional(u64),
@@ -376,7 +385,7 @@ def _info_from_json(json: Any, topics: TopicTable) -> TopicInfo:
 
 
 _infos = unless_empty(list_of(Type(_read_info, _write_info, _info_from_json, _info_fields.to_json)))
-_continues = unless_empty(list_of(struct(EndedEpoch, epoch, u64)))
+_continues = unless_empty(list_of(struct(EndedEpoch, hex_digits, u64)))
 _interval = choice("1s", "5s", "15s", "1m", "5m", "15m", "1h", "4h", "1d")
 _state = choice("complete", "open", "incomplete")
 _candle: Type[Candle] = struct(
@@ -432,10 +441,11 @@ CLIENT = _side(
         (_request_id, string, _interval, optional(u32), optional(time), optional(time)),
     ),
     ("authenticate", Authenticate, (_request_id, string)),
+    ("publish_once", PublishOnce, (_request_id, hex_digits, u64, list_of(_new_update))),
 )
 
 SERVER = _side(
-    ("welcome", Welcome, (string, epoch, u64, time, u32, _limits, _continues)),
+    ("welcome", Welcome, (string, hex_digits, u64, time, u32, _limits, _continues)),
     ("subscribed", Subscribed, (u32, list_of(_result))),
     ("batch", BatchMessage, (u32, u64, u64, boolean, _infos, updates)),
     ("gap", GapMessage, (u32, u64, u64, optional(u64), u64)),

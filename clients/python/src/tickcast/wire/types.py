@@ -1,8 +1,8 @@
 """The types of the fields of messages.
 
 Each has four functions: ``read`` and ``write`` for bincode, ``from_json`` and ``to_json``. In a
-program, integers and times are int, epochs are str of 16 hexadecimal digits, decimals are Decimal,
-and a missing value is None, which JSON leaves out.
+program, integers and times are int, epochs and publishers are str of 16 hexadecimal digits,
+decimals are Decimal, and a missing value is None, which JSON leaves out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .topic_table import TopicTable
 
 T = TypeVar("T")
 
-_EPOCH = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_HEX_DIGITS = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _INTEGER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _NOT_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 #: Of a wrong value, in the text of an error.
@@ -97,17 +97,18 @@ time = _in_text("a time", -(2**63), 2**63 - 1, Reader.i64, Writer.i64)
 amount = _in_text("an amount", 0, U64_MAX, lambda reader: reader.unsigned(U64_MAX), Writer.unsigned)
 
 
-def _check_epoch(value: object) -> str:
-    if not isinstance(value, str) or not _EPOCH.fullmatch(value):
-        raise wrong("an epoch of 16 hexadecimal digits", value)
+def _check_hex(value: object) -> str:
+    if not isinstance(value, str) or not _HEX_DIGITS.fullmatch(value):
+        raise wrong("16 hexadecimal digits", value)
     return value
 
 
-epoch: Type[str] = Type(
+#: Of an epoch or a publisher.
+hex_digits: Type[str] = Type(
     read=lambda reader: f"{reader.unsigned(U64_MAX):016x}",
-    write=lambda writer, value: writer.unsigned(int(_check_epoch(value), 16)),
-    from_json=lambda json, _: _check_epoch(json),
-    to_json=_check_epoch,
+    write=lambda writer, value: writer.unsigned(int(_check_hex(value), 16)),
+    from_json=lambda json, _: _check_hex(json),
+    to_json=_check_hex,
 )
 
 
