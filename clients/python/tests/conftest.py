@@ -29,7 +29,7 @@ class World:
         self._servers.append(server)
         return server
 
-    def client(self, url: str, **options: Any) -> Client:
+    def client(self, url: str | list[str], **options: Any) -> Client:
         """It begins to connect at once, and waits hardly between two attempts."""
         client = Client(url, Options(**{"random": lambda: 0.05, **options}))
         client.start()

@@ -31,6 +31,7 @@ from .errors import (
     ServerError,
     TickcastError,
     TooLongError,
+    UncertainError,
 )
 from .events import (
     Batch,
@@ -116,6 +117,7 @@ __all__ = [
     "Topics",
     "Trade",
     "Truncated",
+    "UncertainError",
     "Unknown",
     "Update",
     "Value",

@@ -239,6 +239,25 @@ class Client:
         answer = await self._session.request(Publish(0, [*updates]), Published)
         return answer.position
 
+    async def publish_once(
+        self, topic: str, value: Value, source_time_ns: int | None = None
+    ) -> int:
+        """As ``publish``, and sends it again on each new connection until it is answered.
+
+        The server puts it on the tape once, also if the client goes on at another node.
+        """
+        return await self.publish_all_once([NewUpdate(topic, value, source_time_ns)])
+
+    async def publish_all_once(self, updates: Iterable[NewUpdate]) -> int:
+        """As ``publish_all``, and sends them again on each new connection until it is answered.
+
+        The server puts them on the tape once, also if the client goes on at another node. It waits
+        without a connection, while the server refuses for now, and while 64 others wait. Raises
+        ``UncertainError`` if the server has forgotten whether they are on the tape.
+        """
+        self._session.start()
+        return await self._session.once.publish([*updates])
+
     async def publish_unacknowledged(self, updates: Iterable[NewUpdate]) -> None:
         """As ``publish_all``, without an answer. Listeners are told a refusal (``Failure``)."""
         await self._session.room()

@@ -58,6 +58,14 @@ class DisconnectedError(TickcastError):
         self.code = code
 
 
+class UncertainError(TickcastError):
+    """It is unknown whether a publish is on the tape.
+
+    Its connection ended before the answer, and the server has refused to take it again
+    (``__cause__``), or no other connection followed.
+    """
+
+
 class ClosedError(TickcastError):
     """The program has closed the client, or the subscription."""
 

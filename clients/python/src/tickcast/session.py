@@ -40,6 +40,7 @@ from .events import (
 )
 from .options import Options
 from .patience import finish
+from .publishing_once import OncePublishes
 from .stats import ClientStats
 from .subscription.registry import SubscriptionRegistry
 from .wire.lineage import Lineage
@@ -97,6 +98,7 @@ class Session:
         self.topics = TopicTable(options.topics)
         self.clock = Clock()
         self.registry = SubscriptionRegistry(self)
+        self.once = OncePublishes(self)
         self.connection: Connection | None = None
         self.is_closing = False
         self._contexts = [options.tls_context(one) for one in self.urls]
@@ -359,6 +361,7 @@ class Session:
         self._set_timer("stable", self._backoff.reset, STABLE_S)
         self._change(ConnectionChanged("open"))
         self.registry.connected(lineage)
+        self.once.connected()
         self._ask_time()
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(welcome)
@@ -384,6 +387,7 @@ class Session:
             self._ready.exception()
         self.is_closing = True
         self.registry.ended(error)
+        self.once.ended(error)
         self._change(ConnectionChanged("closed", self.end))
 
     def _unknown(self) -> None:

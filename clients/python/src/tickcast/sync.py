@@ -182,6 +182,14 @@ class Client:
         """Publishes updates, all or none. Returns the position of the last one."""
         return self._wait(self._client.publish_all(updates))
 
+    def publish_once(self, topic: str, value: Value, source_time_ns: int | None = None) -> int:
+        """As ``publish``, and sends it again until it is answered. It is on the tape once."""
+        return self._wait(self._client.publish_once(topic, value, source_time_ns))
+
+    def publish_all_once(self, updates: Iterable[NewUpdate]) -> int:
+        """As ``publish_all``, and sends them again until they are answered."""
+        return self._wait(self._client.publish_all_once(updates))
+
     def history(
         self, topic: str, *, limit: int | None = None, before: int | None = None
     ) -> History:

@@ -19,6 +19,7 @@ from tickcast.wire.messages import (
     BatchMessage,
     GapMessage,
     Heartbeat,
+    Published,
     Subscribed,
 )
 from tickcast.wire.topic_table import TopicTable
@@ -38,6 +39,7 @@ Moment: TypeAlias = Literal[
     "gap",
     "gap_snapshot",
     "heartbeat",
+    "published",
 ]
 #: Delays the bytes; sends them one by one; or sends a part of them and then resets the connection,
 #: closes it, or sends nothing more. `away` cuts, and holds the next connection until the tape has
@@ -222,6 +224,8 @@ class _Progress:
             return {"gap"}
         if isinstance(message, Heartbeat):
             return {"heartbeat"}
+        if isinstance(message, Published):
+            return {"published"}
         return {"welcome"} if type(message).__name__ == "Welcome" else set()
 
     def _batch(self, batch: BatchMessage) -> set[Moment]:
