@@ -194,7 +194,7 @@ export interface ClientStats extends SubscriptionStats {
   /** Batches of channels that were unsubscribed, and the updates in them. */
   ignored_batches: number;
   ignored_updates: number;
-  /** Publishes refused because too many bytes waited for the network. */
+  /** Publishes refused because too many bytes or publishes waited for the network. */
   refused_publishes: number;
 }
 
@@ -450,6 +450,12 @@ export class Client extends EventTarget {
    */
   publish(updates: NewUpdate | NewUpdate[], options?: { ack?: true }): Promise<number>;
   publish(updates: NewUpdate | NewUpdate[], options: { ack: false }): Promise<undefined>;
+  /**
+   * Publishes and sends again on each new connection until the server has answered. The server puts
+   * the updates on the tape once, also at another node. Rejects if the server refused for good, and
+   * with an UncertainError if it has forgotten whether they are on the tape.
+   */
+  publishOnce(updates: NewUpdate | NewUpdate[]): Promise<number>;
   list(): Promise<Listed[]>;
   /**
    * A topic's past updates that the server still holds: the newest ones, or the newest before a
@@ -489,6 +495,11 @@ export class ServerError extends Error {
   /** Whether the same request may succeed later. */
   readonly temporary: boolean;
   readonly retry_after_ms: number | undefined;
+}
+
+/** It is unknown whether a publish is on the tape. `cause` is why it was not sent again. */
+export class UncertainError extends Error {
+  private constructor();
 }
 
 /** The server has ended a subscription that is no longer allowed. */

@@ -1,3 +1,3 @@
 export { Client } from './src/client.js';
-export { ForbiddenError, MalformedError, ServerError } from './src/errors.js';
+export { ForbiddenError, MalformedError, ServerError, UncertainError } from './src/errors.js';
 export { Subscription } from './src/subscription/subscription.js';

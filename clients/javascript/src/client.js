@@ -1,12 +1,14 @@
 import { Backoff, mayReconnect } from './backoff.js';
-import { Clock, now } from './connection/clock.js';
+import { Clock } from './connection/clock.js';
 import { Connection, MAX_REASON_BYTES } from './connection/connection.js';
+import { OncePublishes } from './connection/once-publishes.js';
 import { PendingRequests } from './connection/pending-requests.js';
 import { Tokens } from './connection/tokens.js';
 import { TOKEN_REFUSED, ServerError, TooLongError } from './errors.js';
+import { completeOptions } from './options.js';
 import { SubscriptionRegistry } from './subscription/registry.js';
 import { Urls } from './urls.js';
-import { ENCODINGS, byteLength } from './wire/encodings.js';
+import { byteLength } from './wire/encodings.js';
 import { TopicTable } from './wire/topic-table.js';
 
 const CONNECTING = 0;
@@ -20,23 +22,6 @@ const STABLE_MS = 5_000;
 const QUICK_CLOCK_SAMPLES = 4;
 const QUICK_CLOCK_INTERVAL_MS = 1_000;
 const NORMAL = 1000;
-
-const DEFAULTS = {
-  encoding: 'bincode',
-  /** Updates that may wait for a slow program, for each subscription. */
-  maxQueuedUpdates: 100_000,
-  /** Bytes that may wait for a slow network before `publish` refuses. */
-  maxBufferedBytes: 4 * 1024 * 1024,
-  connectTimeoutMs: 10_000,
-  /** Returns the newest token, or a promise of it. Without it the client has no identity. */
-  token: undefined,
-  clockIntervalMs: 30_000,
-  random: Math.random,
-  now,
-  // Browsers accept these only as functions of the window.
-  setTimeout: (action, delay_ms) => globalThis.setTimeout(action, delay_ms),
-  clearTimeout: (timer) => globalThis.clearTimeout(timer),
-};
 
 /** A connection to a server that reconnects by itself, and the subscriptions on it. */
 export class Client extends EventTarget {
@@ -68,6 +53,7 @@ export class Client extends EventTarget {
   /** By this program's clock. */
   #heard_ns = 0n;
   #registry;
+  #once;
   #timers = { reconnect: null, stable: null, clock: null, drain: null, renew: null };
   /** Whether to connect again after the end of this connection, whatever its close code is. */
   #comesBack = false;
@@ -85,18 +71,18 @@ export class Client extends EventTarget {
   /** Connects at once to a `url` such as `wss://example.org/ws`, or to one of several. */
   constructor(url, options = {}) {
     super();
-    this.#options = { ...DEFAULTS, WebSocket: globalThis.WebSocket, ...options };
-    if (!this.#options.WebSocket) throw new TypeError('there is no global WebSocket: pass one as options.WebSocket');
-    if (!Object.hasOwn(ENCODINGS, this.#options.encoding)) throw new TypeError(`unknown encoding ${this.#options.encoding}: use ${Object.keys(ENCODINGS).join(' or ')}`);
+    this.#options = completeOptions(options);
     this.#urls = new Urls(url, this.#options.random);
     this.#topics = new TopicTable(options.topics);
     this.#backoff = new Backoff(this.#options.random);
     this.#renewals = new Backoff(this.#options.random);
     this.#tokens = new Tokens(this.#options.token, this.#options.now);
-    this.#registry = new SubscriptionRegistry(this.#options, this.stats, {
+    const host = {
       isOpen: () => this.#readyState === OPEN && this.#hasBegun,
       sendRequest: (message, handlers) => this.#sendRequest(message, handlers),
-    });
+    };
+    this.#registry = new SubscriptionRegistry(this.#options, this.stats, host);
+    this.#once = new OncePublishes(host, this.#options, this.stats);
     this.ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject };
     });
@@ -193,6 +179,20 @@ export class Client extends EventTarget {
   }
 
   /**
+   * Publishes updates, all or none, and sends them again on each new connection until they are
+   * answered. The server puts them on the tape once, also at another node. It also works without a
+   * connection: then they are sent later.
+   *
+   * @param {object | object[]} updates as for `publish`
+   * @returns {Promise<number>} position of the last one. Rejects with an UncertainError if the
+   * server has forgotten whether they are on the tape
+   */
+  async publishOnce(updates) {
+    if (this.#readyState >= CLOSING) throw new Error('the client is closed');
+    return this.#once.publish(Array.isArray(updates) ? updates : [updates]);
+  }
+
+  /**
    * A topic's past updates that the server still holds: the newest ones, or the newest before a
    * position.
    *
@@ -273,6 +273,7 @@ export class Client extends EventTarget {
   #begin(welcome) {
     this.#hasBegun = true;
     this.#registry.connected(this.#topics.lineage);
+    this.#once.connected();
     this.#requestTime();
     this.#settleReady.resolve(welcome);
     this.#status('open');
@@ -322,6 +323,7 @@ export class Client extends EventTarget {
     for (const name of Object.keys(this.#timers)) this.#setTimer(name, null);
     this.#settleReady.reject(error ?? new Error('the client was closed'));
     this.#registry.ended(error);
+    this.#once.ended(error ?? new Error('the client was closed'));
     this.#status('closed', end);
     this.dispatchEvent(new CustomEvent('close', { detail: end }));
   }

@@ -6,6 +6,9 @@ const TEMPORARY_CODES = [102, 400, 502];
 /** Error code: the server does not accept a token. */
 export const TOKEN_REFUSED = 501;
 
+/** Error code: the server does not know any more whether a publish is on the tape. */
+export const NUMBER_TOO_OLD = 305;
+
 /** A message that breaks the rules of its encoding. */
 export class MalformedError extends Error {
   name = 'MalformedError';
@@ -36,4 +39,12 @@ export class ForbiddenError extends Error {
 /** A request longer than the server's limit. It was not sent. */
 export class TooLongError extends RangeError {
   name = 'TooLongError';
+}
+
+/**
+ * It is unknown whether a publish is on the tape: its connection ended before the answer, and the
+ * server has refused to take it again (`cause`), or no other connection followed.
+ */
+export class UncertainError extends Error {
+  name = 'UncertainError';
 }

@@ -38,8 +38,8 @@ test('the examples of README.md run', { timeout: TIMEOUT_MS }, async () => {
   const publisher = new index.Client(server.url, { WebSocket });
   try {
     const blocks = [...(await read('README.md')).matchAll(/```js\n([^]*?)```/g)].map(([, code]) => code.replace(/wss?:\/\/[^']+/g, server.url));
-    assert.equal(blocks.length, 5);
-    const [inBrowser, inNode, publish, history, candles] = blocks;
+    assert.equal(blocks.length, 6);
+    const [inBrowser, inNode, publish, publishOnce, history, candles] = blocks;
     const browser = "import Socket from 'ws';\nglobalThis.WebSocket = Socket;\n";
     const connect = `${browser}import { Client } from 'tickcast';\nconst client = new Client('${server.url}');\nawait client.ready;\n`;
     await run(browser + inBrowser, /^market\/\S+ \{ (trade|quote):/m);
@@ -47,6 +47,7 @@ test('the examples of README.md run', { timeout: TIMEOUT_MS }, async () => {
     const home = setInterval(() => publisher.publish({ topic: 'home/door', value: { text: 'open' } }).catch(() => {}), 100);
     await run(inNode, /^home\/door \d+ \{ text: 'open' \}/m).finally(() => clearInterval(home));
     await run(`${connect}${publish}console.log(position > 0);`, /^true/m);
+    await run(`${connect}${publishOnce}console.log(where > 0);`, /^true/m);
     await run(`${connect}${history}console.log(updates.at(-1).value);`, /^\{ reading: 0\.25 \}/m);
     await run(`${connect}${candles}console.log(rows.at(-1).max, candles.length, position > 0);`, /^0\.25 0 true/m);
   } finally {
