@@ -22,6 +22,10 @@ pub(super) enum ClientCommand {
         id: RequestId,
         updates: Vec<Publication>,
     },
+    PublishOnce {
+        id: RequestId,
+        updates: Vec<Publication>,
+    },
     History(HistoryRequest),
     Candles(CandlesRequest),
     List,

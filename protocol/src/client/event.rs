@@ -120,7 +120,8 @@ pub enum Event {
     Published(Published),
     /// Published updates are not on the tape, or may not be, if the connection was lost.
     Unpublished {
-        /// From [`ClientHandle::publish`](super::ClientHandle::publish).
+        /// From [`ClientHandle::publish`](super::ClientHandle::publish) or
+        /// [`ClientHandle::publish_once`](super::ClientHandle::publish_once).
         id: RequestId,
         /// The reason.
         why: Unpublished,
@@ -192,7 +193,10 @@ pub enum Unpublished {
         /// Bytes allowed.
         limit: usize,
     },
-    /// The connection was lost before the answer. The updates may be on the tape.
+    /// The connection was lost before the answer. The updates may be on the tape. Of
+    /// [`publish_once`](super::ClientHandle::publish_once): the client has ended before that, or the
+    /// server has refused to put them there again, because it cannot tell whether they are there
+    /// ([`Event::Error`] tells why).
     Unknown,
     /// The server refused the request.
     Refused(ErrorMessage),

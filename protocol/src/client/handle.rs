@@ -94,6 +94,20 @@ impl ClientHandle {
         Ok(id)
     }
 
+    /// Puts updates on the tape, all or none, and sends them again on each new connection until the
+    /// server has answered. They are put on the tape once, also if the client goes on at another
+    /// node of a cluster. [`Event::Published`](super::Event::Published) or
+    /// [`Event::Unpublished`](super::Event::Unpublished) with the returned id follows. What the
+    /// server refuses for now is sent again as well.
+    ///
+    /// Up to [`PUBLISHER_WINDOW`](crate::message::PUBLISHER_WINDOW) of them wait for their answers,
+    /// connected or not. Above it commands stay in their queue.
+    pub fn publish_once(&self, updates: Vec<Publication>) -> Result<RequestId, HandleError> {
+        let id = self.ids.next();
+        self.give(ClientCommand::PublishOnce { id, updates })?;
+        Ok(id)
+    }
+
     /// Asks for the newest updates of a topic: at most `limit` of them, and only those before
     /// `before`. To page into the past, pass the position of the first update of the previous
     /// answer. One [`Event::History`](super::Event::History) or

@@ -106,7 +106,7 @@ impl Client {
         let ids = RequestIds::default();
         let (handle, commands) = ClientHandle::new(ids.clone());
         let client = Self {
-            session: Session::new(options.connect.encoding, ids),
+            session: Session::new(options.connect.encoding, ids, rand::random()),
             tokens: Tokens::new(options.token.clone()),
             start: Instant::now(),
             options,
@@ -132,18 +132,19 @@ impl Client {
             if let Some(event) = self.session.next_event() {
                 return event;
             }
+            let takes_all = self.session.takes_commands();
             match &mut self.state {
                 ClientState::Waiting { until } => {
                     let until = *until;
                     tokio::select! {
                         () = sleep_until(until) => self.start_connecting(),
-                        command = self.commands.next(true) => self.command(command),
+                        command = self.commands.next(takes_all) => self.command(command),
                     }
                 }
                 ClientState::Connecting(connecting) => {
                     tokio::select! {
                         result = connecting => self.connected(result),
-                        command = self.commands.next(true) => self.command(command),
+                        command = self.commands.next(takes_all) => self.command(command),
                     }
                 }
                 ClientState::Open(open) => {
@@ -354,6 +355,7 @@ impl Client {
             for command in self.commands.end() {
                 self.session.command(command);
             }
+            self.session.end();
         }
         self.session
             .push_event(Event::Disconnected(Disconnected { why, retry_in }));

@@ -36,6 +36,7 @@ mod operators;
 mod promises;
 mod proxies;
 mod publish;
+mod publish_once;
 mod rules;
 mod service_manager;
 mod shards;

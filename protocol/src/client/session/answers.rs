@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// After how long a temporarily refused request is repeated, if the server does not say.
-const RETRY_AFTER_MS: u32 = 1_000;
+pub(super) const RETRY_AFTER_MS: u32 = 1_000;
 
 impl Session {
     pub(super) fn subscribed(&mut self, subscribed: Subscribed) -> Result<(), SessionError> {
@@ -184,8 +184,11 @@ impl Session {
     }
 
     pub(super) fn published(&mut self, published: Published) {
-        if let Some(PendingRequest::Publish) = self.requests.answered(published.id) {
-            self.push_event(Event::Published(published));
+        match self.requests.answered(published.id) {
+            Some(PendingRequest::Publish) => self.push_event(Event::Published(published)),
+            Some(PendingRequest::PublishOnce) => self.published_once(published),
+            Some(PendingRequest::Publisher) => self.publisher_known(),
+            _ => {}
         }
     }
 
@@ -217,6 +220,8 @@ impl Session {
                 let why = Unpublished::Refused(error);
                 self.push_event(Event::Unpublished { id, why });
             }
+            Some((id, PendingRequest::PublishOnce)) => self.refused_once(id, error),
+            Some((_, PendingRequest::Publisher)) => self.publisher_refused(&error),
             Some((id, PendingRequest::History)) => {
                 let why = NoAnswer::Refused(error);
                 self.push_event(Event::NoHistory { id, why });

@@ -48,6 +48,7 @@ impl Session {
                     updates,
                 },
             ),
+            ClientCommand::PublishOnce { id, updates } => self.publish_once(id, updates),
             ClientCommand::History(request) => {
                 self.request_past(request.id, ClientMessage::History(request));
             }
@@ -92,10 +93,12 @@ impl Session {
         }
     }
 
-    /// Repeats subscriptions that were refused temporarily.
+    /// Repeats subscriptions and publishes that were refused temporarily.
     pub(in crate::client) fn retry(&mut self) {
         if self.is_connected() {
             self.subscribe_wanted();
+            self.once.retry();
+            self.send_once();
         }
     }
 

@@ -62,6 +62,7 @@ impl Session {
             self.clear_tokens(epoch);
         }
         self.subscribe_wanted();
+        self.send_once();
         Ok(())
     }
 
@@ -82,6 +83,7 @@ impl Session {
         self.chain_breaks = 0;
         self.retry_after_ms = None;
         self.wanted.restart_all();
+        self.once.disconnected();
         for (id, request) in self.requests.disconnected() {
             match request {
                 PendingRequest::Publish => {
@@ -94,6 +96,8 @@ impl Session {
                 }
                 PendingRequest::Subscribe(..)
                 | PendingRequest::Change(..)
+                | PendingRequest::PublishOnce
+                | PendingRequest::Publisher
                 | PendingRequest::Other => {}
             }
         }

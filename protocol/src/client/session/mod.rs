@@ -12,6 +12,8 @@ mod pending_requests;
 
 mod state;
 
+mod publishing_once;
+
 mod commands;
 
 mod answers;
@@ -23,3 +25,6 @@ pub(super) use state::{Session, SessionError};
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod once_tests;

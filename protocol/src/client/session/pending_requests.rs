@@ -21,6 +21,10 @@ pub(super) enum PendingRequest {
     /// The filter, and the delivery that stays if the server refuses the change.
     Change(Filter, Delivery),
     Publish,
+    /// A publish that is sent again until it is answered.
+    PublishOnce,
+    /// The first number of a publisher.
+    Publisher,
     /// Of updates or of candles.
     History,
     Other,

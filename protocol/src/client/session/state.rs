@@ -3,12 +3,13 @@
 use super::{
     events::{EventQueue, Move},
     pending_requests::{PendingRequest, PendingRequests},
+    publishing_once::OncePublishes,
     wanted::WantedFilters,
 };
 use crate::{
     client::{clock::ClockFilter, event::Event, request_ids::RequestIds},
     codec::Encoding,
-    message::{ChannelId, ClientMessage, Limits, Lineage, Unsubscribe},
+    message::{ChannelId, ClientMessage, Limits, Lineage, PublisherId, Unsubscribe},
 };
 
 /// Broken chains that a connection survives. After more of them the connection itself is in doubt,
@@ -33,6 +34,7 @@ pub(in crate::client) struct Session {
     pub(super) encoding: Encoding,
     pub(super) wanted: WantedFilters,
     pub(super) requests: PendingRequests,
+    pub(super) once: OncePublishes,
     /// From the welcome. `None` without a connection.
     pub(super) limits: Option<Limits>,
     /// From the last welcome.
@@ -47,12 +49,17 @@ pub(in crate::client) struct Session {
 }
 
 impl Session {
-    /// A session without filters and without a connection.
-    pub(in crate::client) fn new(encoding: Encoding, ids: RequestIds) -> Self {
+    /// A session without filters and without a connection. `publisher` is a random number.
+    pub(in crate::client) fn new(
+        encoding: Encoding,
+        ids: RequestIds,
+        publisher: PublisherId,
+    ) -> Self {
         Self {
             encoding,
             wanted: WantedFilters::default(),
             requests: PendingRequests::new(ids),
+            once: OncePublishes::new(publisher),
             limits: None,
             lineage: None,
             clock: ClockFilter::default(),
@@ -93,9 +100,9 @@ impl Session {
     }
 
     /// Whether the session takes a command now. It takes none while messages wait for room in the
-    /// connection.
+    /// connection, and while as many publishes as may be wait for their answers.
     pub(in crate::client) fn takes_commands(&self) -> bool {
-        !self.requests.has_outgoing() && !self.requests.is_full()
+        !self.requests.has_outgoing() && !self.requests.is_full() && !self.once.is_full()
     }
 
     /// After how many milliseconds to call [`Self::retry`], if at all. Asking clears it.

@@ -280,7 +280,7 @@ impl Server {
     }
 }
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits {
         message_bytes: 65_536,
         topic_bytes: 256,
@@ -401,7 +401,7 @@ struct World {
 
 impl World {
     fn new(mode: Mode) -> Self {
-        let mut session = Session::new(Encoding::Json, RequestIds::default());
+        let mut session = Session::new(Encoding::Json, RequestIds::default(), 7);
         session.command(ClientCommand::Subscribe {
             filters: vec![filter()],
             mode,
@@ -535,7 +535,7 @@ proptest! {
 
 #[test]
 fn an_unsubscribe_that_overtakes_an_answer_leaves_one_subscription_and_no_more() {
-    let mut session = Session::new(Encoding::Json, RequestIds::default());
+    let mut session = Session::new(Encoding::Json, RequestIds::default(), 7);
     let mut server = Server::default();
     server.connect();
     session

@@ -3,6 +3,7 @@
 
 mod faults;
 mod nodes;
+mod publishing_once;
 mod subscribers;
 
 use std::sync::{Arc, atomic::Ordering};

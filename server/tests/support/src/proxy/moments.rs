@@ -17,6 +17,7 @@ pub(super) enum Kind {
     Batch { snapshot: bool },
     Gap,
     Heartbeat,
+    Published,
     Draining,
     Other,
 }
@@ -47,6 +48,7 @@ impl Kind {
             },
             ServerMessage::Gap(_) => Self::Gap,
             ServerMessage::Heartbeat(_) => Self::Heartbeat,
+            ServerMessage::Published(_) => Self::Published,
             ServerMessage::Draining(_) => Self::Draining,
             _ => Self::Other,
         }
@@ -96,6 +98,7 @@ impl Progress {
                 vec![Moment::Gap]
             }
             Kind::Heartbeat => vec![Moment::Heartbeat],
+            Kind::Published => vec![Moment::Published],
             Kind::Draining => vec![Moment::Draining],
             Kind::Other => vec![],
         }

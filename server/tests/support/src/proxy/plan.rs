@@ -33,6 +33,8 @@ pub enum Moment {
     GapSnapshot,
     /// A heartbeat.
     Heartbeat,
+    /// The answer to a publish.
+    Published,
     /// The message that the server drains.
     Draining,
     /// The server's close frame.

@@ -1,0 +1,211 @@
+//! Publishes that are sent again: whatever happens to their answers, they are on the tape once, or
+//! the client is told that this is unknown.
+
+use serde_json::{Value, json};
+use tickcast_protocol::{
+    client::{Client, ClientHandle, ClientOptions, ConnectOptions, Event, Unpublished},
+    codec::Encoding,
+    error::ErrorCode,
+    message::{Position, RequestId},
+};
+use tickcast_server_testkit::{
+    Program,
+    proxy::{Harm, Moment, Part, Plan, Proxy},
+    raw::{RawSocket, ask},
+    soon,
+    subscriber::{ENCODINGS, reading},
+};
+use tokio::task::JoinSet;
+
+use crate::data;
+
+/// What became of a publish.
+pub(crate) type Result = std::result::Result<Position, Unpublished>;
+
+/// A client that publishes once, at one or several servers.
+pub(crate) struct OncePublisher {
+    client: Client,
+    handle: ClientHandle,
+    topic: String,
+    /// The requests so far, which publish 0, 1, 2 and so on.
+    requests: Vec<RequestId>,
+    results: Vec<Option<Result>>,
+}
+
+impl OncePublisher {
+    pub(crate) fn start(urls: &[String], encoding: Encoding, topic: &str) -> Self {
+        let connect = ConnectOptions::new(&urls[0], encoding);
+        let (client, handle) = Client::new(ClientOptions {
+            others: urls[1..].to_vec(),
+            ..ClientOptions::new(connect)
+        });
+        Self {
+            client,
+            handle,
+            topic: topic.to_owned(),
+            requests: Vec::new(),
+            results: Vec::new(),
+        }
+    }
+
+    /// Publishes the next numbers.
+    pub(crate) fn publish(&mut self, count: usize) {
+        for _ in 0..count {
+            let update = reading(&self.topic, self.requests.len() as f64);
+            self.requests
+                .push(self.handle.publish_once(vec![update]).unwrap());
+            self.results.push(None);
+        }
+    }
+
+    /// Waits until this many publishes have a result.
+    pub(crate) async fn until(&mut self, count: usize) {
+        while self.results.iter().flatten().count() < count {
+            let (id, result) = match soon("an event", self.client.next()).await {
+                Event::Published(published) => (published.id, Ok(published.position)),
+                Event::Unpublished { id, why } => (id, Err(why)),
+                _ => continue,
+            };
+            let index = self.requests.iter().position(|one| *one == id).unwrap();
+            assert_eq!(self.results[index].replace(result), None, "told once");
+        }
+    }
+
+    /// The results of all publishes.
+    pub(crate) async fn results(mut self) -> Vec<Result> {
+        self.until(self.requests.len()).await;
+        self.results.into_iter().flatten().collect()
+    }
+}
+
+/// The numbers that are on the tape, with their positions.
+pub(crate) async fn on_tape(server: &Program, topic: &str) -> Vec<(f64, Position)> {
+    // HTTP/1.0 has no chunks.
+    let path = format!("/v1/history?topic={topic}&limit=10000");
+    let head = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n");
+    let answer = ask(server.address, &head).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let lines = answer.body.lines().map(|line| {
+        let update: Value = serde_json::from_str(line).unwrap();
+        let number = update["value"]["reading"].as_f64()?;
+        Some((number, update["position"].as_u64().unwrap()))
+    });
+    lines.flatten().collect()
+}
+
+/// All numbers in order, with the positions that the client was told.
+pub(crate) fn expected(results: Vec<Result>) -> Vec<(f64, Position)> {
+    let positions = results.into_iter().map(Result::unwrap);
+    (0..).map(f64::from).zip(positions).collect()
+}
+
+/// Each client has a proxy that does the same to the answer about its publisher, and to the first
+/// one of a publish.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_cut_off_do_not_double_anything() {
+    const COUNT: usize = 100;
+    let server = Program::start(&["--feed", "none"]).await;
+    let parts = [Part::Nothing, Part::OneByte, Part::Half, Part::AllButOne];
+    let harms = parts
+        .into_iter()
+        .flat_map(|part| [Harm::Cut(part), Harm::End(part)]);
+    let mut clients = JoinSet::new();
+    for (index, harm) in harms.enumerate() {
+        for encoding in ENCODINGS {
+            let topic = format!("{encoding:?}/{index}");
+            let harms = [harm, Harm::Delay, harm];
+            let plan = Plan::from(harms.map(|harm| (Moment::Published, harm)));
+            let proxy = Proxy::start(server.address, encoding, plan).await;
+            let url = format!("ws://{}/ws", proxy.address);
+            clients.spawn(async move {
+                let mut publisher = OncePublisher::start(&[url], encoding, &topic);
+                publisher.publish(COUNT);
+                let results = publisher.results().await;
+                assert_eq!(proxy.left(), 0);
+                (topic, expected(results))
+            });
+        }
+    }
+    for (topic, expected) in clients.join_all().await {
+        assert_eq!(on_tape(&server, &topic).await, expected, "{topic}");
+    }
+    // Those of the publishers, and what was under way.
+    let repeats = server.metric("tickcast_publish_repeats_total").await;
+    assert!(repeats > 2 * 8 * 2, "{repeats}");
+    assert_eq!(server.metric("tickcast_publishers").await, 2 * 8);
+    assert_eq!(server.metric("tickcast_publishes_too_old_total").await, 0);
+}
+
+fn once(id: u32, number: u64, text: Option<&str>) -> Value {
+    let update = |text| json!({"topic": "a", "value": {"text": text}});
+    let updates: Vec<_> = text.into_iter().map(update).collect();
+    json!({
+        "type": "publish_once", "id": id, "publisher": "0dd504b1f00d0002", "number": number,
+        "updates": updates,
+    })
+}
+
+/// A server alone forgets when it ends, also if it has a log: it refuses what it cannot know.
+#[tokio::test]
+async fn a_server_that_started_again_refuses_a_publish_that_it_may_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = data::start(folder.path(), &[]).await;
+    let mut socket = RawSocket::open(server.address, "/ws", "").await;
+    for (id, number, text, position) in [
+        (1, 1, None, 0),
+        (2, 2, Some("x"), 1),
+        (3, 2, Some("x"), 1),
+        (4, 1, None, 0),
+    ] {
+        socket.send_json(&once(id, number, text)).await;
+        let published = socket.json("published").await;
+        assert_eq!(
+            (&published["id"], &published["position"]),
+            (&json!(id), &json!(position))
+        );
+    }
+    assert_eq!(server.metric("tickcast_publish_repeats_total").await, 2);
+    server.kill().await;
+
+    let server = data::start(folder.path(), &[]).await;
+    let mut socket = RawSocket::open(server.address, "/ws", "").await;
+    socket.send_json(&once(5, 2, Some("x"))).await;
+    let error = socket.json("error").await;
+    let code = ErrorCode::NumberTooOld.number();
+    assert_eq!((&error["id"], &error["code"]), (&json!(5), &json!(code)));
+    assert_eq!(error["temporary"], false);
+    socket.send_json(&once(6, 1, None)).await;
+    assert_eq!(socket.json("published").await["position"], 1);
+    socket.send_json(&once(7, 2, Some("y"))).await;
+    assert_eq!(socket.json("published").await["position"], 2);
+    assert_eq!(server.metric("tickcast_publishes_too_old_total").await, 1);
+}
+
+#[tokio::test]
+async fn permissions_and_limits_of_publish_hold_for_publish_once() {
+    let flags = ["--feed", "none", "--publish-allow", "b"];
+    let server = Program::start(&flags).await;
+    let mut socket = RawSocket::open(server.address, "/ws", "").await;
+    socket.send_json(&once(1, 1, Some("x"))).await;
+    assert_eq!(socket.json("error").await["code"], 301);
+    // What was refused does not count.
+    socket.send_json(&once(2, 1, None)).await;
+    assert_eq!(socket.json("published").await["id"], 2);
+
+    let flags = ["--feed", "none", "--publish-from", "nobody"];
+    let server = Program::start(&flags).await;
+    let mut socket = RawSocket::open(server.address, "/ws", "").await;
+    socket.send_json(&once(1, 1, None)).await;
+    assert_eq!(socket.json("error").await["code"], 301);
+
+    let flags = ["--feed", "none", "--publish-updates-per-s", "1"];
+    let server = Program::start(&flags).await;
+    let mut socket = RawSocket::open(server.address, "/ws", "").await;
+    for id in 1..4 {
+        let number = u64::from(id);
+        socket.send_json(&once(id, number, Some("x"))).await;
+    }
+    assert_eq!(socket.json("published").await["id"], 1);
+    assert_eq!(socket.json("published").await["id"], 2);
+    assert!(server.metric("tickcast_publish_pauses_total").await > 0);
+}
