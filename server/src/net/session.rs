@@ -252,12 +252,12 @@ pub(super) async fn handle(
         }
     };
     let published = match &message {
-        ClientMessage::Publish(publish) => Some(&publish.updates),
-        ClientMessage::PublishOnce(publish) => Some(&publish.updates),
+        ClientMessage::Publish(publish) => Some(publish.updates.len()),
+        // A publisher is known at the cost of another one, so that without updates counts as well.
+        ClientMessage::PublishOnce(publish) => Some(publish.updates.len().max(1)),
         _ => None,
     };
     if let Some(updates) = published {
-        let updates = updates.len();
         let charge =
             |shard: &mut Shard<Outlet>, now| shard.charge_publish(key, updates, bytes.len(), now);
         if let Some(wait) = shard.with(charge) {

@@ -11,7 +11,7 @@ use regex::Regex;
 use crate::programs::{document, root, shell};
 
 /// Document, sentence, source, and what is written there.
-const CLAIMS: [(&str, &str, &str, &str); 47] = [
+const CLAIMS: [(&str, &str, &str, &str); 50] = [
     (
         "README.md",
         "Rust](https://rustup.rs) 1.95 or newer",
@@ -293,6 +293,24 @@ const CLAIMS: [(&str, &str, &str, &str); 47] = [
         "At most 64 messages of a node and 16 MiB in all",
         "server/src/feed/sparkplug/bounds.rs",
         "HELD_MAX_BYTES: usize = 16 * 1024 * 1024",
+    ),
+    (
+        "docs/protocol.md",
+        "knows the last 64 numbers of each\npublisher",
+        "protocol/src/message/ids.rs",
+        "PUBLISHER_WINDOW: PublishNumber = 64",
+    ),
+    (
+        "docs/protocol.md",
+        "the 65,536 publishers that have published last",
+        "server/core/src/sequencer/publishers.rs",
+        "PUBLISHERS_MAX: usize = 65_536",
+    ),
+    (
+        "docs/cluster.md",
+        "65,536 publishers of `publish_once`, with their last 64 publishes",
+        "server/core/src/sequencer/publishers.rs",
+        "PUBLISHERS_MAX: usize = 65_536",
     ),
 ];
 
