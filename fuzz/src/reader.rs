@@ -164,7 +164,7 @@ fn ask(
             }
             Entry::Missing { first, end } => told.missing.push((first, end)),
             Entry::Flaw { .. } => told.flaws += 1,
-            Entry::Status { .. } => panic!("statuses are not asked for"),
+            Entry::Status { .. } | Entry::Publish(_) => panic!("it is not asked for"),
         })?;
         if after.is_none() {
             return Ok(told);

@@ -1,6 +1,6 @@
 //! Reading a log from its oldest update on, whether a server writes to it or not.
 
-use tickcast_core::tape::StatusChange;
+use tickcast_core::tape::{PublishedOnce, StatusChange};
 use tickcast_protocol::{
     codec::UpdateHead,
     message::{Position, TimeNs, TopicInfo},
@@ -37,6 +37,8 @@ pub enum Entry<'a> {
         /// What was known about its topic.
         info: &'a TopicInfo,
     },
+    /// A publish that is on the tape once, of any position. [`read`] alone tells it.
+    Publish(PublishedOnce),
     /// Positions that should be here and are not.
     Missing {
         /// The first one.
@@ -192,6 +194,8 @@ impl<On: FnMut(Entry<'_>)> Reading<'_, On> {
                         }
                     }
                     self.statuses(&body.statuses, record.end(), topics.list());
+                    let publishes = body.publishes.iter().copied();
+                    publishes.for_each(|publish| (self.on)(Entry::Publish(publish)));
                 }
                 Event::Damaged(flaw) => {
                     let name = self.name;

@@ -14,7 +14,7 @@ impl Entry<'_> {
     pub fn info(&self) -> Option<&TopicInfo> {
         match self {
             Self::Update { info, .. } | Self::Status { info, .. } => Some(info),
-            Self::Missing { .. } | Self::Flaw { .. } => None,
+            Self::Publish(_) | Self::Missing { .. } | Self::Flaw { .. } => None,
         }
     }
 
@@ -36,7 +36,7 @@ impl Entry<'_> {
                 change.since_ns,
                 true,
             ))),
-            Self::Missing { .. } | Self::Flaw { .. } => None,
+            Self::Publish(_) | Self::Missing { .. } | Self::Flaw { .. } => None,
         }
     }
 }

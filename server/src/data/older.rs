@@ -44,7 +44,7 @@ pub(super) fn read<D: Disk>(
             Err(_) => excerpt.miss_older(),
         },
         Entry::Missing { .. } | Entry::Flaw { .. } => excerpt.miss_older(),
-        Entry::Status { .. } => {}
+        Entry::Status { .. } | Entry::Publish(_) => {}
     })?;
     if next.is_none() {
         excerpt.end_older(Some(reader.begin_ns().unwrap_or(TimeNs::MAX)));

@@ -111,7 +111,11 @@ fn restore(
                 "an update of the log cannot be read"
             ),
         },
-        Entry::Missing { end, .. } => collector.skip_to(end),
+        Entry::Publish(publish) => sequencer.remember_publish(publish),
+        Entry::Missing { end, .. } => {
+            collector.skip_to(end);
+            sequencer.forget_publishes();
+        }
         Entry::Flaw { name, offset, flaw } => {
             tracing::warn!(name, offset, %flaw, "a part of the log cannot be read");
         }

@@ -97,7 +97,8 @@ impl DataThread {
 
 /// Whether a strip has something that a later server must know. Others carry answers only.
 fn is_for_log(strip: &Strip) -> bool {
-    !strip.is_empty() || !strip.topics().is_empty() || !strip.statuses().is_empty()
+    let is_news = !strip.topics().is_empty() || !strip.statuses().is_empty();
+    !strip.is_empty() || is_news || !strip.publishes().is_empty()
 }
 
 /// Hands on what was taken, up to the first strip that is not written.

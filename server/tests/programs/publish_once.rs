@@ -145,39 +145,54 @@ fn once(id: u32, number: u64, text: Option<&str>) -> Value {
     })
 }
 
-/// A server alone forgets when it ends, also if it has a log: it refuses what it cannot know.
+async fn told(socket: &mut RawSocket, id: u32, number: u64, text: Option<&str>) -> Value {
+    socket.send_json(&once(id, number, text)).await;
+    let published = socket.json("published").await;
+    assert_eq!(published["id"], id);
+    published["position"].clone()
+}
+
+/// The log has the publishes with their updates.
 #[tokio::test]
-async fn a_server_that_started_again_refuses_a_publish_that_it_may_have() {
+async fn a_server_with_a_log_knows_what_was_published_before_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     let server = data::start(folder.path(), &[]).await;
     let mut socket = RawSocket::open(server.address, "/ws", "").await;
-    for (id, number, text, position) in [
-        (1, 1, None, 0),
-        (2, 2, Some("x"), 1),
-        (3, 2, Some("x"), 1),
-        (4, 1, None, 0),
-    ] {
-        socket.send_json(&once(id, number, text)).await;
-        let published = socket.json("published").await;
-        assert_eq!(
-            (&published["id"], &published["position"]),
-            (&json!(id), &json!(position))
-        );
-    }
-    assert_eq!(server.metric("tickcast_publish_repeats_total").await, 2);
+    assert_eq!(told(&mut socket, 1, 1, None).await, 0);
+    assert_eq!(told(&mut socket, 2, 2, Some("x")).await, 1);
+    assert_eq!(told(&mut socket, 3, 2, Some("x")).await, 1);
     server.kill().await;
 
-    let server = data::start(folder.path(), &[]).await;
+    for (start, end) in [(0, 2), (1, 3)] {
+        let server = data::start(folder.path(), &[]).await;
+        let mut socket = RawSocket::open(server.address, "/ws", "").await;
+        assert_eq!(told(&mut socket, 4, 1, None).await, 0);
+        assert_eq!(told(&mut socket, 5, 2, Some("x")).await, 1);
+        assert_eq!(told(&mut socket, 6, 3 + start, Some("y")).await, end);
+        assert_eq!(server.metric("tickcast_publish_repeats_total").await, 2);
+        server.kill().await;
+    }
+}
+
+/// A server without a log forgets when it ends: it refuses what it cannot know.
+#[tokio::test]
+async fn a_server_that_started_again_without_a_log_refuses_what_it_may_have_published() {
+    let server = Program::start(&["--feed", "none"]).await;
     let mut socket = RawSocket::open(server.address, "/ws", "").await;
-    socket.send_json(&once(5, 2, Some("x"))).await;
+    assert_eq!(told(&mut socket, 1, 1, None).await, 0);
+    assert_eq!(told(&mut socket, 2, 2, Some("x")).await, 1);
+    let address = server.address.to_string();
+    server.kill().await;
+
+    let server = Program::start_at(&address, &["--feed", "none"]).await;
+    let mut socket = RawSocket::open(server.address, "/ws", "").await;
+    socket.send_json(&once(3, 2, Some("x"))).await;
     let error = socket.json("error").await;
     let code = ErrorCode::NumberTooOld.number();
-    assert_eq!((&error["id"], &error["code"]), (&json!(5), &json!(code)));
+    assert_eq!((&error["id"], &error["code"]), (&json!(3), &json!(code)));
     assert_eq!(error["temporary"], false);
-    socket.send_json(&once(6, 1, None)).await;
-    assert_eq!(socket.json("published").await["position"], 1);
-    socket.send_json(&once(7, 2, Some("y"))).await;
-    assert_eq!(socket.json("published").await["position"], 2);
+    assert_eq!(told(&mut socket, 4, 1, None).await, 0);
+    assert_eq!(told(&mut socket, 5, 2, Some("y")).await, 1);
     assert_eq!(server.metric("tickcast_publishes_too_old_total").await, 1);
 }
 

@@ -11,7 +11,7 @@ use regex::Regex;
 use crate::programs::{document, root, shell};
 
 /// Document, sentence, source, and what is written there.
-const CLAIMS: [(&str, &str, &str, &str); 50] = [
+const CLAIMS: [(&str, &str, &str, &str); 51] = [
     (
         "README.md",
         "Rust](https://rustup.rs) 1.95 or newer",
@@ -296,7 +296,7 @@ const CLAIMS: [(&str, &str, &str, &str); 50] = [
     ),
     (
         "docs/protocol.md",
-        "knows the last 64 numbers of each\npublisher",
+        "knows the last 64 numbers of each publisher",
         "protocol/src/message/ids.rs",
         "PUBLISHER_WINDOW: PublishNumber = 64",
     ),
@@ -305,6 +305,12 @@ const CLAIMS: [(&str, &str, &str, &str); 50] = [
         "the 65,536 publishers that have published last",
         "server/core/src/sequencer/publishers.rs",
         "PUBLISHERS_MAX: usize = 65_536",
+    ),
+    (
+        "docs/protocol.md",
+        "what it finds in the last 256 MiB of it",
+        "server/src/data/opening.rs",
+        "RESTORE_MAX_BYTES: u64 = 256 * 1024 * 1024",
     ),
     (
         "docs/cluster.md",

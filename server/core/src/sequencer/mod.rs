@@ -36,7 +36,7 @@ use crate::{
     candles::LongHistory,
     now::Now,
     restored::Restored,
-    tape::{AckResult, Strip, StripBuilder},
+    tape::{AckResult, PublishedOnce, Strip, StripBuilder},
     work::{
         Ack, Asked, FeedId, HistoryAnswer, HistoryQuestion, NewUpdate, Once, Past, Submission,
         TopicFacts, Unpublished,
@@ -131,6 +131,17 @@ impl Sequencer {
             .push(update.topic, None, value, *quality, update.ingest_time_ns);
     }
 
+    /// Takes a publish of before that is on the tape once. To be called for those that are left, in
+    /// their order.
+    pub fn remember_publish(&mut self, publish: PublishedOnce) {
+        self.publishers.restore(publish.once, publish.position);
+    }
+
+    /// Forgets all publishes so far, because some are missing between them and the next.
+    pub fn forget_publishes(&mut self) {
+        self.publishers = Publishers::default();
+    }
+
     /// Goes on where the sequencer of another server has stopped. To be called before the first
     /// [`push`](Self::push).
     pub fn restore(&mut self, restored: &Restored, now: Now) {
@@ -185,7 +196,9 @@ impl Sequencer {
             self.append(update, feed, now);
         }
         if let Some(once) = once {
-            self.publishers.note(once, self.open.next() - 1);
+            let position = self.open.next() - 1;
+            self.publishers.note(once, position);
+            self.open.publish_once(PublishedOnce { once, position });
         }
         if let Some(ack) = ack.filter(|ack| ack.id.is_some()) {
             self.open.acknowledge(AckResult {

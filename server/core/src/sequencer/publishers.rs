@@ -54,8 +54,8 @@ struct Publisher {
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 struct Numbers {
     newest: PublishNumber,
-    /// For each of the last [`PUBLISHER_WINDOW`] numbers up to the newest, or of all if there are
-    /// fewer: the position after its last update. 0 if it is not on the tape.
+    /// For each of the last [`PUBLISHER_WINDOW`] numbers up to the newest, or of fewer if no more
+    /// are known: the position after its last update. 0 if it is not on the tape.
     ends: VecDeque<Position>,
 }
 
@@ -104,6 +104,16 @@ impl Publishers {
         self.touch(publisher);
     }
 
+    /// Notes a publish of before. Lower numbers than the first one of its publisher may be on the
+    /// tape as well.
+    pub(super) fn restore(&mut self, once: Once, position: Position) {
+        let is_first = !self.known.contains_key(&once.publisher);
+        self.note(once, position);
+        if is_first && let Some(known) = self.known.get_mut(&once.publisher) {
+            known.numbers.forget_lower();
+        }
+    }
+
     fn touch(&mut self, publisher: PublisherId) {
         if let Some(known) = self.known.get_mut(&publisher) {
             self.by_use.remove(&known.used);
@@ -148,6 +158,11 @@ impl Numbers {
         let back = usize::try_from(back).ok()?;
         let index = self.ends.len().checked_sub(back.checked_add(1)?)?;
         self.ends.get(index).copied()
+    }
+
+    /// Forgets all numbers below the newest.
+    fn forget_lower(&mut self) {
+        self.ends.drain(..self.ends.len().saturating_sub(1));
     }
 
     /// Notes the end of a number that [`find`](Self::find) calls new.
@@ -227,6 +242,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn numbers_below_the_first_that_is_restored_are_not_known() {
+        let mut publishers = Publishers::default();
+        publishers.restore(once(7, 300), 10);
+        publishers.restore(once(7, 302), 12);
+        for (number, expected) in [
+            (1, Publication::Forgotten),
+            (299, Publication::Forgotten),
+            (300, Publication::Known(10)),
+            (301, Publication::New),
+            (302, Publication::Known(12)),
+            (303, Publication::New),
+        ] {
+            assert_eq!(publishers.find(once(7, number)), expected, "{number}");
+        }
+        publishers.note(once(7, 301), 13);
+        publishers.note(once(7, 400), 14);
+        assert_eq!(publishers.find(once(7, 336)), Publication::Forgotten);
+        assert_eq!(publishers.find(once(7, 337)), Publication::New);
     }
 
     #[test]

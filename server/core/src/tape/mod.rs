@@ -21,7 +21,8 @@ use tickcast_protocol::message::Position;
 pub use stretch::Stretch;
 pub(crate) use strip::JSON_SIZE_FACTOR;
 pub use strip::{
-    AckResult, Made, STRIP_MAX_BYTES, StatusChange, Strip, StripBuilder, TapeUpdate, append_as_json,
+    AckResult, Made, PublishedOnce, STRIP_MAX_BYTES, StatusChange, Strip, StripBuilder, TapeUpdate,
+    append_as_json,
 };
 
 /// A window of the newest strips, bounded by their cost in bytes.

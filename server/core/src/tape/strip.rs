@@ -8,7 +8,7 @@ use tickcast_protocol::{
     topic::Topic,
 };
 
-use crate::work::{Ack, Unpublished};
+use crate::work::{Ack, Once, Unpublished};
 
 /// Length at which a strip is closed, so that shards can begin with it and the tape can drop old
 /// updates in small steps.
@@ -53,6 +53,15 @@ pub struct AckResult {
     pub result: Result<Position, Unpublished>,
 }
 
+/// A publish that is on the tape once, however often it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublishedOnce {
+    /// What tells it.
+    pub once: Once,
+    /// The position of its last update, or of the newest update if it has none.
+    pub position: Position,
+}
+
 /// An update in an encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Made<'a> {
@@ -77,6 +86,7 @@ pub struct Strip {
     topics: Box<[TopicInfo]>,
     statuses: Box<[StatusChange]>,
     acks: Box<[AckResult]>,
+    publishes: Box<[PublishedOnce]>,
 }
 
 #[derive(Debug)]
@@ -134,6 +144,11 @@ impl Strip {
         &self.acks
     }
 
+    /// Publishes in it that are on the tape once.
+    pub fn publishes(&self) -> &[PublishedOnce] {
+        &self.publishes
+    }
+
     /// Whether it carries more than updates: an answer that a client waits for, or a new status.
     pub fn has_news(&self) -> bool {
         !self.acks.is_empty() || !self.statuses.is_empty()
@@ -141,7 +156,11 @@ impl Strip {
 
     /// Its cost, in bytes.
     pub fn cost_bytes(&self) -> usize {
-        STRIP_OVERHEAD_BYTES + self.len_bytes() + self.entries.len() * size_of::<Entry>()
+        let publishes = size_of_val(&*self.publishes);
+        STRIP_OVERHEAD_BYTES
+            + self.len_bytes()
+            + self.entries.len() * size_of::<Entry>()
+            + publishes
     }
 
     /// Bytes of all updates in bincode plus the status changes.
@@ -275,6 +294,7 @@ pub struct StripBuilder {
     topics: Vec<TopicInfo>,
     statuses: Vec<StatusChange>,
     acks: Vec<AckResult>,
+    publishes: Vec<PublishedOnce>,
 }
 
 impl StripBuilder {
@@ -288,6 +308,7 @@ impl StripBuilder {
             topics: Vec::new(),
             statuses: Vec::new(),
             acks: Vec::new(),
+            publishes: Vec::new(),
         }
     }
 
@@ -348,6 +369,11 @@ impl StripBuilder {
         self.acks.push(ack);
     }
 
+    /// Adds a publish that is on the tape once, after its updates.
+    pub fn publish_once(&mut self, publish: PublishedOnce) {
+        self.publishes.push(publish);
+    }
+
     /// Builds the finished strip.
     pub fn build(self) -> Strip {
         let parts = self.entries.len().div_ceil(JSON_PART_UPDATES);
@@ -361,6 +387,7 @@ impl StripBuilder {
             topics: self.topics.into(),
             statuses: self.statuses.into(),
             acks: self.acks.into(),
+            publishes: self.publishes.into(),
         }
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct RecordHeader {
     pub(crate) is_last: bool,
     /// Number of updates of a strip, or of topics in this part of them.
     pub(crate) count: u32,
+    /// Number of publishes at the end of a strip.
+    pub(crate) publishes: u32,
     /// Checksum of the body.
     pub(crate) body_crc: u32,
     /// The epoch.
@@ -83,6 +85,7 @@ impl RecordHeader {
             kind,
             is_last: false,
             count: 0,
+            publishes: 0,
             body_crc: 0,
             epoch,
             first,
@@ -113,6 +116,7 @@ impl RecordHeader {
         bytes[16..24].copy_from_slice(&self.epoch.0.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.first.to_le_bytes());
         bytes[32..40].copy_from_slice(&self.time_ns.to_le_bytes());
+        bytes[40..44].copy_from_slice(&self.publishes.to_le_bytes());
         seal(&mut bytes);
         bytes
     }
@@ -135,19 +139,21 @@ impl RecordHeader {
         let kind = reader.byte()?;
         let is_last = reader.byte()?;
         let zero = reader.u16()?;
-        let header = Self {
+        let mut header = Self {
             body_bytes,
             kind: Kind::ALL.into_iter().find(|known| *known as u8 == kind)?,
             is_last: is_last == 1,
             count: reader.u32()?,
+            publishes: 0,
             body_crc: reader.u32()?,
             epoch: Epoch(reader.u64()?),
             first: reader.u64()?,
             time_ns: reader.i64()?,
         };
-        let zero = u32::from(zero) | reader.u32()?;
+        header.publishes = reader.u32()?;
+        let has_publishes = header.kind == Kind::Strip || header.publishes == 0;
         let is_known = zero == 0 && is_last <= 1 && body_bytes as usize <= BODY_MAX_BYTES;
-        is_known.then_some(header)
+        (is_known && has_publishes).then_some(header)
     }
 }
 

@@ -1,6 +1,9 @@
 //! The body of a strip: as it is on the tape.
 
-use tickcast_core::tape::{StatusChange, Strip};
+use tickcast_core::{
+    tape::{PublishedOnce, StatusChange, Strip},
+    work::Once,
+};
 use tickcast_protocol::{
     codec::{self, UpdateHead},
     message::{Epoch, Position, Status, TimeNs, TopicInfo},
@@ -16,6 +19,9 @@ const TOPIC_MIN_BYTES: usize = 6;
 
 /// Bytes of a status: at least one of the topic's number, the status and its time.
 const STATUS_MIN_BYTES: usize = 10;
+
+/// Bytes of a publish: its publisher, its number and its position.
+const PUBLISH_BYTES: usize = 24;
 
 /// The earliest and the latest time of some updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +91,7 @@ pub(crate) fn append_strip(
     };
     let header = RecordHeader {
         count: u32::try_from(strip.len()).ok()?,
+        publishes: u32::try_from(strip.publishes().len()).ok()?,
         ..RecordHeader::new(Kind::Strip, epoch, strip.first(), time_ns)
     };
     append_record(header, out, |out| append_body(strip, out))
@@ -110,6 +117,11 @@ fn append_body(strip: &Strip, out: &mut Vec<u8>) {
     for update in strip.updates_from(0) {
         out.extend_from_slice(update.bincode);
     }
+    for PublishedOnce { once, position } in strip.publishes() {
+        for number in [once.publisher, once.number, *position] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+    }
 }
 
 /// The body of a strip, read.
@@ -121,6 +133,8 @@ pub(crate) struct StripBody<'a> {
     pub(crate) topics: Vec<TopicInfo>,
     /// Topics whose status changes.
     pub(crate) statuses: Vec<StatusChange>,
+    /// Publishes that are on the tape once.
+    pub(crate) publishes: Vec<PublishedOnce>,
     /// End offset of each update in `bytes`.
     ends: Vec<u32>,
     bytes: &'a [u8],
@@ -133,8 +147,12 @@ impl<'a> StripBody<'a> {
     ///
     /// If it is not the body of a strip.
     pub(crate) fn parse(header: &RecordHeader, body: &'a [u8]) -> Result<Self, String> {
-        let mut reader = Reader(body);
         let too_short = || "the strip is too short".to_owned();
+        let publishes = (header.publishes as usize).saturating_mul(PUBLISH_BYTES);
+        let end = body.len().checked_sub(publishes).ok_or_else(too_short)?;
+        let (body, publishes) = body.split_at(end);
+        let publishes = read_publishes(publishes).ok_or_else(too_short)?;
+        let mut reader = Reader(body);
         let count = reader.count(TOPIC_MIN_BYTES).ok_or_else(too_short)?;
         let mut topics = Vec::with_capacity(count);
         for _ in 0..count {
@@ -171,6 +189,7 @@ impl<'a> StripBody<'a> {
             first: header.first,
             topics,
             statuses,
+            publishes,
             ends,
             bytes: reader.0,
         })
@@ -202,6 +221,18 @@ impl<'a> StripBody<'a> {
         });
         heads.collect()
     }
+}
+
+fn read_publishes(bytes: &[u8]) -> Option<Vec<PublishedOnce>> {
+    let publishes = bytes.chunks_exact(PUBLISH_BYTES).map(|bytes| {
+        let mut reader = Reader(bytes);
+        let (publisher, number) = (reader.u64()?, reader.u64()?);
+        Some(PublishedOnce {
+            once: Once { publisher, number },
+            position: reader.u64()?,
+        })
+    });
+    publishes.collect()
 }
 
 fn read_statuses(reader: &mut Reader<'_>) -> Option<Vec<StatusChange>> {

@@ -121,7 +121,11 @@ fn record_line(name: &str, offset: u64, header: &RecordHeader, event: &Event<'_>
                 _ => format!("positions {first} to {}", header.end() - 1),
             };
             let (topics, statuses) = (body.topics.len(), body.statuses.len());
-            format!("strip {positions}, {topics} topics, {statuses} statuses")
+            let publishes = match body.publishes.len() {
+                0 => String::new(),
+                publishes => format!(", {publishes} publishes once"),
+            };
+            format!("strip {positions}, {topics} topics, {statuses} statuses{publishes}")
         }
         Event::Damaged(flaw) => format!("strip at position {first}, {count} updates: {flaw}"),
         Event::End => format!("clean end, next position {first}"),

@@ -68,7 +68,7 @@ pub fn export<D: Disk>(
                 return;
             }
             // Only an update has bytes that can be wrong.
-            (Entry::Update { .. } | Entry::Status { .. }, _) => return,
+            (Entry::Update { .. } | Entry::Status { .. } | Entry::Publish(_), _) => return,
         };
         match line.status {
             Some(_) => exported.statuses += 1,

@@ -9,6 +9,7 @@ mod folder;
 mod golden;
 mod histories;
 mod opening;
+mod publishes;
 mod reader;
 mod retention;
 mod support;

@@ -92,7 +92,7 @@ fn ask(
             }
             Entry::Missing { first, end } => told.missing.push((first, end)),
             Entry::Flaw { .. } => told.flaws += 1,
-            Entry::Status { .. } => panic!("statuses are not asked for"),
+            Entry::Status { .. } | Entry::Publish(_) => panic!("it is not asked for"),
         })?;
         told.calls += 1;
         assert!(told.updates.len() - before <= limits.updates);

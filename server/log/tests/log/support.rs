@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tickcast_core::tape::{StatusChange, Strip, StripBuilder};
+use tickcast_core::tape::{PublishedOnce, StatusChange, Strip, StripBuilder};
 use tickcast_log::{
     Disk, Entry, Log, LogSettings, Opening, Range, Recovery, Topics, read, testing::MemoryDisk,
 };
@@ -110,6 +110,7 @@ pub(crate) fn updates<'a>(
 pub(crate) struct Held {
     pub(crate) updates: Vec<(Position, Vec<u8>)>,
     pub(crate) statuses: usize,
+    pub(crate) publishes: Vec<PublishedOnce>,
     pub(crate) missing: Vec<(Position, Position)>,
     pub(crate) flaws: Vec<String>,
 }
@@ -127,6 +128,7 @@ pub(crate) fn held_in(disk: &impl Disk, range: Range) -> Held {
             held.updates.push((head.position, bytes.to_vec()));
         }
         Entry::Status { .. } => held.statuses += 1,
+        Entry::Publish(publish) => held.publishes.push(publish),
         Entry::Missing { first, end } => held.missing.push((first, end)),
         Entry::Flaw { name, offset, flaw } => {
             held.flaws.push(format!("{name} at {offset}: {flaw}"));

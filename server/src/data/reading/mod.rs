@@ -307,7 +307,7 @@ impl ReadingThread {
             Entry::Flaw { name, offset, flaw } => {
                 tracing::warn!(%path, name, offset, %flaw, "the log is damaged");
             }
-            Entry::Status { .. } => {}
+            Entry::Status { .. } | Entry::Publish(_) => {}
         });
         let next = next.map_err(failed)?;
         let end = reader.end();

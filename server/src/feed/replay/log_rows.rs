@@ -92,7 +92,7 @@ impl LogRows {
                     flaw_told = Some(format!(" ({name}: at byte {offset}: {flaw})"));
                 }
                 // Statuses are skipped, because the server computes its own.
-                Entry::Status { .. } => {}
+                Entry::Status { .. } | Entry::Publish(_) => {}
             });
         match page {
             Ok(after) => {
