@@ -182,8 +182,8 @@ impl Contender {
     }
 }
 
-/// Another build of `tickcast-server`, named by `TICKCAST_OTHER`, such as that of an earlier commit.
-/// It shows what a change costs: both builds are measured in the same turns.
+/// Another build of `tickcast-server`, named by `TICKCAST_OTHER`, such as that of an earlier
+/// commit. It shows what a change costs: both builds are measured in the same turns.
 pub fn other_build() -> Option<String> {
     std::env::var("TICKCAST_OTHER").ok()
 }

@@ -28,6 +28,7 @@ const WITH_RAW: &[Contender] = &[
     Contender::Raw,
     Contender::TickcastBincode,
     Contender::TickcastJson,
+    Contender::TickcastOther,
 ];
 const WITH_SLOW_CLIENTS: &[Contender] = &[
     Contender::TickcastBincode,
