@@ -1,5 +1,5 @@
-//! Where the shard writes an event stream: into the connection, as chunks of HTTP (RFC 9112, section
-//! 7.1).
+//! Where the shard writes an event stream: into the connection, as chunks of HTTP (RFC 9112,
+//! section 7.1).
 //!
 //! hyper writes the head of the answer and gives the connection back. So an event stream costs as
 //! little memory as a WebSocket, and a client that does not read blocks its connection as there.
@@ -112,8 +112,8 @@ impl EventChunks {
         closing::discard(self.0.stream.clone(), DISCARD_MAX_BYTES).await;
     }
 
-    /// Says that the answer is complete, if the kernel takes that now. A client that does not get it
-    /// knows that its answer is not.
+    /// Says that the answer is complete, if the kernel takes that now. A client that does not get
+    /// it knows that its answer is not.
     pub(super) fn complete(&self) {
         self.0.state.borrow_mut().hold_last();
         let _ = self.try_flush();

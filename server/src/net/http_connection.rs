@@ -1,5 +1,5 @@
-//! One TCP connection as HTTP: from its first byte to its end, or until it becomes a WebSocket or an
-//! event stream.
+//! One TCP connection as HTTP: from its first byte to its end, or until it becomes a WebSocket or
+//! an event stream.
 
 use std::{convert::Infallible, future::poll_fn, task::Poll, time::Duration};
 

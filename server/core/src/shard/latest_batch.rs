@@ -159,8 +159,8 @@ impl LatestBatch {
             left = left.saturating_sub(taken);
         }
         steps.take(begun_with - left);
-        // The clients may take the whole batch at once, and its memory is given back in this turn. A
-        // turn that has done something may not have the time for it.
+        // The clients may take the whole batch at once, and its memory is given back in this turn.
+        // A turn that has done something may not have the time for it.
         let release = release_steps(batch.len_bytes());
         if steps.taken() > 0 && steps.left() < release {
             return false;
