@@ -117,6 +117,7 @@ fn restore(
             sequencer.forget_publishes();
         }
         Entry::Flaw { name, offset, flaw } => {
+            sequencer.forget_publishes();
             tracing::warn!(name, offset, %flaw, "a part of the log cannot be read");
         }
         Entry::Status { .. } => {}

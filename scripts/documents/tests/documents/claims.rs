@@ -308,7 +308,7 @@ const CLAIMS: [(&str, &str, &str, &str); 51] = [
     ),
     (
         "docs/protocol.md",
-        "what it finds in the last 256 MiB of it",
+        "reads at its start what was published, from the last 256 MiB of it",
         "server/src/data/opening.rs",
         "RESTORE_MAX_BYTES: u64 = 256 * 1024 * 1024",
     ),

@@ -183,7 +183,9 @@ impl Sequencer {
         {
             let refused = match reason {
                 Unpublished::TooManyNewTopics { .. } => &mut self.refused_new_topics,
-                _ => &mut self.refused,
+                Unpublished::TooManyTopics | Unpublished::TooLong | Unpublished::NumberTooOld => {
+                    &mut self.refused
+                }
             };
             *refused += updates.len() as u64;
             if let Some(ack) = ack {

@@ -325,7 +325,8 @@ impl StripBuilder {
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
         let has_updates = !self.entries.is_empty();
-        !has_updates && self.acks.is_empty() && self.statuses.is_empty() && self.topics.is_empty()
+        let has_publishes = !self.acks.is_empty() || !self.publishes.is_empty();
+        !has_updates && !has_publishes && self.statuses.is_empty() && self.topics.is_empty()
     }
 
     /// Introduces a topic, or says what else is known about one. Must be called before its first
