@@ -16,7 +16,7 @@ pub type ChannelId = u32;
 /// A number that the client chooses for a request. The answer repeats it.
 pub type RequestId = u32;
 
-/// What tells the publishers of [`PublishOnce`](super::PublishOnce) apart. Each instance of a client
+/// Tells the publishers of [`PublishOnce`](super::PublishOnce) apart. Each instance of a client
 /// draws one at random. In JSON it is 16 hexadecimal digits.
 pub type PublisherId = u64;
 

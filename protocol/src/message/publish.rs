@@ -28,7 +28,7 @@ pub struct PublishOnce {
     /// Repeated in the answer.
     #[serde(default, deserialize_with = "null_is_default")]
     pub id: RequestId,
-    /// Who publishes.
+    /// The instance of a client that publishes.
     #[serde(with = "hex_digits")]
     pub publisher: PublisherId,
     /// Counts up from 1 with each publish of the publisher. One that is sent again has the number

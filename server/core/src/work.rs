@@ -91,7 +91,7 @@ pub enum Unpublished {
 /// What tells a publish that is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Once {
-    /// Who publishes.
+    /// The instance of a client that publishes.
     pub publisher: PublisherId,
     /// Which of its publishes it is.
     pub number: PublishNumber,

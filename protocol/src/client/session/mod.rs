@@ -12,9 +12,11 @@ mod pending_requests;
 
 mod state;
 
-mod publishing_once;
+mod once_publishes;
 
 mod commands;
+
+mod publishing_once;
 
 mod answers;
 mod messages;

@@ -2,8 +2,8 @@
 
 use super::{
     events::{EventQueue, Move},
+    once_publishes::OncePublishes,
     pending_requests::{PendingRequest, PendingRequests},
-    publishing_once::OncePublishes,
     wanted::WantedFilters,
 };
 use crate::{
