@@ -336,6 +336,8 @@ test('words are boxes until the next word, each word with one colour', () => {
   assert.deepEqual(boxes.map(({ text }) => text), ['closed', 'open', 'closed', 'open']);
   assert.equal(boxes[1].color, boxes[3].color);
   assert.notEqual(boxes[0].color, boxes[1].color);
+  const color = (text) => list.colorOf({ text, isWord: true });
+  assert.deepEqual([color('ON'), color('off'), color('error'), color('unavailable')], [6, 7, 8, 9], 'as in the monitor');
   assert.ok(boxes.every(({ left, right }, at) => right > left && (at === 0 || Math.abs(boxes[at - 1].right - left) < 1e-9)));
   assert.deepEqual(stateAt(list, NOW_S - 30), { s: NOW_S - 40, text: 'closed', isWord: true, until_s: NOW_S - 20 });
   assert.equal(stateAt(list, NOW_S - 58), null);
@@ -349,8 +351,8 @@ test('sentences and pictures are events without a colour of their own, states ar
   for (const before_s of [20, 10]) list.add(NOW_S - before_s, 'pressure 6.21 bar above 6.2 bar');
   assert.equal(list.hasOnlyWords, false);
   const boxes = stateBoxes(list, plotOf(SIZE, 0, 60, NOW_S - 60), NOW_S);
-  assert.deepEqual(boxes.map(({ isWord, color }) => [isWord, color]), [[true, 0], ...Array(4).fill([false, 0])]);
-  assert.deepEqual(legendOf(list, boxes), [{ text: 'open', color: 0 }]);
+  assert.deepEqual(boxes.map(({ isWord, color }) => [isWord, color]), [[true, 6], ...Array(4).fill([false, 0])]);
+  assert.deepEqual(legendOf(list, boxes), [{ text: 'open', color: 6 }]);
 });
 
 test('no label of a time is cut, with a value axis or without one', () => {

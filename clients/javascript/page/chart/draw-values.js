@@ -18,7 +18,7 @@ const MIN_WORD = 4;
 const MIN_SENTENCE = 12;
 /** A candle with fewer device pixels has no space for a hollow body. */
 const MIN_HOLLOW = 5;
-export const STATE_COLOR_NAMES = ['accent', 'series-2', 'series-3', 'series-4', 'series-5', 'series-6'];
+export const STATE_COLOR_NAMES = ['accent', 'series-2', 'series-3', 'series-4', 'series-5', 'series-6', 'up', 'muted', 'bad', 'dim'];
 
 export function drawCandles(pen, { plot, candles }, colors) {
   if (candles.length === 0) return;

@@ -1,7 +1,14 @@
 // The timeline of a topic whose values are words: one box for each time with the same word.
 
-/** Colours by their index: the first words get the first ones. */
+/** Colours by their index: the first words get the first ones. Those of usual words follow. */
 export const STATE_COLORS = 6;
+/** The usual words have colours of their own, the same ones as in the monitor. */
+const USUAL = new Map([
+  ['on', 'true', 'open', 'online', 'running', '1', 'yes'],
+  ['off', 'false', 'closed', 'stopped', '0', 'no', 'idle'],
+  ['offline', 'error', 'fault', 'alarm', 'failed'],
+  ['no value', 'unavailable', 'unknown'],
+].flatMap((words, at) => words.map((word) => [word, STATE_COLORS + at])));
 const MAX_COLORED = 64;
 /** A longer text is no state. */
 const MAX_WORD = 24;
@@ -49,6 +56,8 @@ export class StateList {
   /** A word keeps its colour. Everything else has the first one. */
   colorOf({ text, isWord }) {
     if (!isWord) return 0;
+    const usual = USUAL.get(text.toLowerCase());
+    if (usual !== undefined) return usual;
     if (!this.#colors.has(text) && this.#colors.size < MAX_COLORED) this.#colors.set(text, this.#colors.size % STATE_COLORS);
     return this.#colors.get(text) ?? 0;
   }
