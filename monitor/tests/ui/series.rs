@@ -147,6 +147,24 @@ fn what_the_pointer_shows_lies_below_the_legend() {
 }
 
 #[test]
+fn a_narrow_legend_leaves_out_the_value_before_it_cuts_a_name() {
+    let mut harness = three([820.0, 700.0]);
+    // In percent.
+    key(&mut harness, Key::P);
+    let plot = harness.get_by_label(&format!("Chart of {BTC}")).rect();
+    let shown = axis_texts(&harness, plot);
+    for topic in [BTC, ETH, PRESSURE] {
+        assert!(
+            shown.contains(&topic.to_owned()),
+            "{topic} is whole: {shown:?}"
+        );
+        let legend = harness.get_by_label(&format!("Select {topic}")).rect();
+        let row = axis_texts(&harness, legend);
+        assert!(row.iter().any(|text| text.ends_with(" %")), "{row:?}");
+    }
+}
+
+#[test]
 fn a_chart_whose_series_are_all_hidden_says_so() {
     let mut harness = three([1440.0, 900.0]);
     for topic in [BTC, ETH, PRESSURE] {

@@ -139,21 +139,28 @@ fn row(
     let font = theme::small_figures();
     let painter = ui.painter().clone();
     let room = line.width() - EYE - BUTTONS;
-    // A number that is cut would be read as another one: it is shown whole or not at all.
-    let value = topic.and_then(|topic| {
-        newest(pane, topic).into_iter().find(|text| {
-            let galley = painter.layout_no_wrap(text.clone(), font.clone(), value_color);
-            galley.size().x <= room - NAME_MIN
-        })
-    });
-    let value = value.unwrap_or_default();
-    let galley = painter.layout_no_wrap(value.clone(), font.clone(), value_color);
     let label = Name {
         text: name.as_str(),
         font: theme::small(),
         color: ink,
     };
     let wanted = label.width(&painter);
+    // A number that is cut would be read as another one: it is shown whole or not at all. The name
+    // is cut only where the shortest text leaves too little room for it.
+    let mut texts = topic.map_or_else(Vec::new, |topic| newest(pane, topic));
+    let width = |text: &String| {
+        let galley = painter.layout_no_wrap(text.clone(), font.clone(), value_color);
+        galley.size().x
+    };
+    texts.retain(|text| width(text) <= room - NAME_MIN);
+    let with_whole_name = texts
+        .iter()
+        .position(|text| share(room, wanted, width(text), width(text)).0 >= wanted);
+    let value = match with_whole_name {
+        Some(at) => texts.swap_remove(at),
+        None => texts.pop().unwrap_or_default(),
+    };
+    let galley = painter.layout_no_wrap(value.clone(), font.clone(), value_color);
     let (name_width, value_width) = share(room, wanted, galley.size().x, galley.size().x);
     let left = line.left() + EYE;
     let chosen = Rect::from_min_size(line.left_top(), vec2(room, line.height()));
