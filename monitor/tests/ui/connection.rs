@@ -273,6 +273,25 @@ fn a_server_without_heartbeats_is_shown_as_silent_before_it_is_given_up() {
 }
 
 #[test]
+fn the_update_that_ends_a_silence_does_not_hide_it() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 20);
+    let since = Instant::now().checked_sub(Duration::from_secs(12)).unwrap();
+    let silent = ConnectionState::Silent { since };
+    harness.state_mut().script.now_ns += 12 * SECOND;
+    harness.state().script.connection(silent);
+    harness.run_steps(2);
+    // It is told as the end of the silence, and was on its way for a moment.
+    harness.state().script.connected();
+    let script = &mut harness.state_mut().script;
+    script.every(BTC, trade("39484.64", "0.1"));
+    script.now_ns += SECOND / 20;
+    harness.run_steps(2);
+    trades(&mut harness, 2);
+    assert!(painted(&harness, "server silent"), "no line across it");
+}
+
+#[test]
 fn a_silence_whose_updates_come_later_was_only_the_network() {
     let mut harness = filled(&[BTC]);
     trades(&mut harness, 20);

@@ -240,11 +240,41 @@ fn a_long_line_of_the_log_ends_with_an_ellipsis_and_can_be_read_whole() {
     assert!(has(&harness, "Pane Inspector"));
     assert!(sees(&harness, "Show the newest"), "not the newest message");
     let shown = self::pane(&harness);
-    assert!(shown.iter().any(|text| *text == long), "{shown:?}");
+    assert!(shown.contains(&long), "{shown:?}");
     let short = harness.get_by_label("another short one").rect().center();
     harness.hover_at(short);
     harness.run_steps(40);
     assert_eq!(rows(&harness).filter(|rows| *rows > 1), None, "no tooltip");
+}
+
+#[test]
+fn the_newest_lines_of_a_long_log_fill_it_to_its_lower_edge() {
+    let log = "plant/line-1/log";
+    let mut harness = filled(&[]);
+    let script = &mut harness.state_mut().script;
+    script.latest(log, Value::Text("line 0".to_owned()));
+    harness.run_steps(2);
+    let select = UiCommand::Select(log.parse().unwrap());
+    harness.state_mut().monitor.execute(select);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::J);
+    harness.run_steps(3);
+    for number in 1..=200 {
+        let script = &mut harness.state_mut().script;
+        script.now_ns += SECOND;
+        script.every(log, Value::Text(format!("line {number}")));
+    }
+    harness.run_steps(4);
+    let role = egui::accesskit::Role::Button;
+    let last = harness.get_by_role_and_label(role, "line 200").rect();
+    let bottom = whole(&harness).bottom() - 26.0;
+    assert!((0.0..30.0).contains(&(bottom - last.bottom())), "{last:?}");
+    let shown = harness.query_all_by_role(role);
+    let lines = shown.filter(|node| {
+        let label = node.accesskit_node().label();
+        label.is_some_and(|label| label.starts_with("line "))
+    });
+    let fits = ((last.bottom() - 140.0) / last.height()) as usize;
+    assert!(lines.count() + 2 >= fits, "no row is left out of {fits}");
 }
 
 #[test]

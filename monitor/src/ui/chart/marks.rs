@@ -64,11 +64,19 @@ pub(super) fn silences(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>]) {
     let plot = &canvas.whole;
     let silences = &canvas.scene.health.silences;
     for (from_ns, to_ns) in silences.between(plot.start_ns, plot.end_ns) {
-        let last_before = topics.iter().filter_map(|charted| {
-            let index = charted.series.index_at(to_ns).checked_sub(1)?;
-            (index >= charted.series.start()).then(|| charted.series.time(index))
+        let series = || topics.iter().map(|charted| charted.series);
+        // The update that ended the silence was made a little before it came.
+        let begun_ns = to_ns.saturating_sub(SILENCE_SEEN_NS);
+        let last_before = series().filter_map(|series| {
+            let index = series.index_at(begun_ns).checked_sub(1)?;
+            (index >= series.start()).then(|| series.time(index))
         });
         let from_ns = last_before.max().map_or(from_ns, |last| last.max(from_ns));
+        let first_after = series().filter_map(|series| {
+            let index = series.index_at(from_ns.saturating_add(1));
+            (index < series.end()).then(|| series.time(index))
+        });
+        let to_ns = first_after.min().map_or(to_ns, |first| first.min(to_ns));
         if to_ns - from_ns >= SILENCE_SEEN_NS {
             paint::covered(&canvas.inside, plot, from_ns, to_ns, canvas.theme());
             let label = "server silent";

@@ -44,8 +44,9 @@ pub(super) fn show(
         return;
     }
     let area = ScrollArea::both().auto_shrink(false).id_salt("payload");
+    // The space between rows counts for the height of all.
+    ui.spacing_mut().item_spacing.y = 0.0;
     area.show_rows(ui, LINE_HEIGHT, content.rows(), |ui, range| {
-        ui.spacing_mut().item_spacing.y = 0.0;
         for at in range {
             let (text, ink) = content.row(at);
             let text = styled(text, theme::small_figures(), ink.color(theme));

@@ -25,8 +25,9 @@ pub(super) fn show(
     let area = ScrollArea::vertical()
         .auto_shrink(false)
         .id_salt("messages");
+    // The space between rows counts for the height of all.
+    ui.spacing_mut().item_spacing.y = 0.0;
     area.show_rows(ui, ROW_HEIGHT, messages.len(), |ui, range| {
-        ui.spacing_mut().item_spacing.y = 0.0;
         for at in range {
             let Some(message) = messages.get(messages.len() - 1 - at) else {
                 continue;

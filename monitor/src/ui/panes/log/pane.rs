@@ -110,8 +110,9 @@ pub(in crate::ui::panes) fn show(
         // New lines are seen, unless the user has scrolled back.
         .stick_to_bottom(true)
         .id_salt("log");
+    // The space between rows counts for the height of all.
+    ui.spacing_mut().item_spacing.y = 0.0;
     area.show_rows(ui, LINE_HEIGHT, lines.len(), |ui, range| {
-        ui.spacing_mut().item_spacing.y = 0.0;
         for line in &lines[range] {
             done.commands.extend(show_line(pane, ui, scene, line));
         }
