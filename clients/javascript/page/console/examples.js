@@ -2,6 +2,9 @@
 
 const NEEDS_SUBSCRIPTION = 'Subscribe first: this message takes its channel from the answer.';
 
+// A random number, as each client draws one for itself.
+const PUBLISHER = crypto.getRandomValues(new BigUint64Array(1))[0].toString(16).padStart(16, '0');
+
 /**
  * `message(subscription)` returns an object to send, or a text that is not a message. It returns
  * null if the message needs a subscription and there is none; `needs` is the hint for that case.
@@ -21,6 +24,11 @@ export const EXAMPLES = [
     name: 'Publish',
     description: 'Adds a line to the chat, through the same tape as every other value. The answer gives its position.',
     message: () => ({ type: 'publish', id: 3, updates: [{ topic: 'chat/lobby', value: { text: 'console: hello' } }] }),
+  },
+  {
+    name: 'Publish once',
+    description: 'Send it twice: the chat gets one line, and both answers have its position. A client does so when a connection ends before the answer.',
+    message: () => ({ type: 'publish_once', id: 14, publisher: PUBLISHER, number: 1, updates: [{ topic: 'chat/lobby', value: { text: 'console: once' } }] }),
   },
   {
     name: 'Change mode and rate',
