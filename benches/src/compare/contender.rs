@@ -182,10 +182,17 @@ impl Contender {
     }
 }
 
+const OTHER: &str = "TICKCAST_OTHER";
+const UWEBSOCKETS: &str = "TICKCAST_UWEBSOCKETS";
+
+/// Environment variables that name contenders. They are not for the contenders: Tickcast's server
+/// warns of settings that it does not know.
+pub const VARIABLES: [&str; 2] = [OTHER, UWEBSOCKETS];
+
 /// Another build of `tickcast-server`, named by `TICKCAST_OTHER`, such as that of an earlier
 /// commit. It shows what a change costs: both builds are measured in the same turns.
 pub fn other_build() -> Option<String> {
-    std::env::var("TICKCAST_OTHER").ok()
+    std::env::var(OTHER).ok()
 }
 
 /// A broadcast server made with uWebSockets, named by `TICKCAST_UWEBSOCKETS`. uWebSockets is C++
@@ -193,5 +200,5 @@ pub fn other_build() -> Option<String> {
 /// and, with TLS, the files of the certificate and of its key. It must send what comes from
 /// `/publish` to all other clients.
 pub fn uwebsockets_program() -> Option<String> {
-    std::env::var("TICKCAST_UWEBSOCKETS").ok()
+    std::env::var(UWEBSOCKETS).ok()
 }

@@ -14,7 +14,10 @@ use tempfile::TempDir;
 use tickcast_protocol::tls::TlsClient;
 
 use super::{certificate::Certificate, command::command, places::free_port};
-use crate::compare::{contender::Contender, workload::Workload};
+use crate::compare::{
+    contender::{Contender, VARIABLES},
+    workload::Workload,
+};
 
 /// Longest wait until a contender listens.
 const START_MAX: Duration = Duration::from_secs(20);
@@ -52,7 +55,11 @@ impl RunningContender {
             certificate.as_ref(),
         )?;
         let log = File::create(folder.path().join("log"))?;
-        let child = Command::new(&words[0])
+        let mut program = Command::new(&words[0]);
+        for variable in VARIABLES {
+            program.env_remove(variable);
+        }
+        let child = program
             .args(&words[1..])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
