@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from support.scripted_server import ScriptedServer
 from support.server_process import Server
 
-from tickcast import Client, Options
+from tickcast import Client, Notice, Options
 
 
 @pytest.fixture(params=["json", "bincode"])
@@ -50,3 +51,28 @@ async def world() -> AsyncIterator[World]:
         yield world
     finally:
         await world.end()
+
+
+class Stage:
+    """A scripted server and a client of it."""
+
+    def __init__(self, server: ScriptedServer, encoding: str) -> None:
+        self.server = server
+        self.encoding = encoding
+        options = Options(encoding=encoding, random=lambda: 0.0)  # type: ignore[arg-type]
+        self.client = Client(server.url, options)
+        self.notices: list[Notice] = []
+        self.client.listen(self.notices.append)
+        self.client.start()
+
+
+@pytest.fixture
+async def stage(encoding: str) -> AsyncIterator[Stage]:
+    server = ScriptedServer()
+    await server.start()
+    stage = Stage(server, encoding)
+    try:
+        yield stage
+    finally:
+        await stage.client.close()
+        await server.stop()

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from conftest import World
+from conftest import Stage, World
 from support.hostile_proxy import HostileProxy, Step
-from support.scripted_server import Peer, ScriptedServer
+from support.scripted_server import Peer
 from support.server_process import Server
 from support.waiting import DEADLINE_S
 
-from tickcast import Client, ClosedError, NewUpdate, Options, ServerError, UncertainError
+from tickcast import ClosedError, NewUpdate, ServerError, UncertainError
 from tickcast.publishing_once import NUMBER_TOO_OLD, PUBLISHER_WINDOW
 from tickcast.wire.messages import ErrorMessage, Published, PublishOnce
 
@@ -75,26 +74,6 @@ async def test_what_another_server_cannot_know_is_uncertain_and_not_doubled(worl
         await proxy.close()
     assert await values_of(world, first, 1) == [(1.0, 1)]
     assert await values_of(world, other, 1) == [(2.0, 1)]
-
-
-class Stage:
-    def __init__(self, server: ScriptedServer, encoding: str) -> None:
-        self.server = server
-        options = Options(encoding=encoding, random=lambda: 0.0)  # type: ignore[arg-type]
-        self.client = Client(server.url, options)
-        self.client.start()
-
-
-@pytest.fixture
-async def stage(encoding: str) -> AsyncIterator[Stage]:
-    server = ScriptedServer()
-    await server.start()
-    stage = Stage(server, encoding)
-    try:
-        yield stage
-    finally:
-        await stage.client.close()
-        await server.stop()
 
 
 async def next_of(peer: Peer) -> PublishOnce:

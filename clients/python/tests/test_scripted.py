@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from conftest import Stage
 from support.scripted_server import EPOCH, WELCOME, ScriptedServer, batch, update
 from support.waiting import until
 
@@ -21,7 +21,6 @@ from tickcast import (
     Failure,
     Gap,
     MalformedError,
-    Notice,
     Options,
     Reset,
     ServerError,
@@ -52,34 +51,8 @@ from tickcast.wire.messages import (
     Unsubscribe,
 )
 
-
-class Stage:
-    """A scripted server and a client of it."""
-
-    def __init__(self, server: ScriptedServer, encoding: str) -> None:
-        self.server = server
-        self.encoding = encoding
-        options = Options(encoding=encoding, random=lambda: 0.0)  # type: ignore[arg-type]
-        self.client = Client(server.url, options)
-        self.notices: list[Notice] = []
-        self.client.listen(self.notices.append)
-        self.client.start()
-
-
 #: Another epoch than that of the welcome.
 OTHER = "18c504b200c0ffee"
-
-
-@pytest.fixture
-async def stage(encoding: str) -> AsyncIterator[Stage]:
-    server = ScriptedServer()
-    await server.start()
-    stage = Stage(server, encoding)
-    try:
-        yield stage
-    finally:
-        await stage.client.close()
-        await server.stop()
 
 
 async def cut_after(stage: Stage, *positions: int) -> Subscription:

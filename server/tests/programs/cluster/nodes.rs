@@ -113,7 +113,7 @@ impl Cluster {
         let servers = self.engine.iter();
         arguments.extend(servers.flat_map(|url| ["--cluster-servers", url]));
         match self.machines.get(index) {
-            Some(machine) => Program::try_start_on(machine, address, &arguments).await,
+            Some(machine) => Program::start_on(machine, address, &arguments).await,
             None => Ok(Program::start_at(address, &arguments).await),
         }
     }

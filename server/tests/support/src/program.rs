@@ -96,17 +96,11 @@ impl Program {
     }
 
     /// Starts it on a machine of its own at an address, and waits until it listens.
-    pub async fn start_on(machine: &Machine, address: &str, arguments: &[&str]) -> Self {
-        let started = Self::try_start_on(machine, address, arguments).await;
-        started.unwrap_or_else(|log| panic!("it has ended: {log}"))
-    }
-
-    /// The same, or its log if it ends instead.
     ///
     /// # Errors
     ///
-    /// Its log.
-    pub async fn try_start_on(
+    /// Its log, if it ends instead.
+    pub async fn start_on(
         machine: &Machine,
         address: &str,
         arguments: &[&str],
