@@ -327,8 +327,10 @@ proptest! {
             let before = written.disk.files();
             written.write(updates, is_long);
             let Some((name, after)) = written.disk.files().pop_last() else { continue };
-            // Another thread sees some of the bytes, from the first or from the last ones on.
-            let mut seen = before.get(&name).cloned().unwrap_or_else(|| vec![0; after.len()]);
+            // Another thread sees some of the bytes, from the first or from the last ones on. The
+            // last strip of a segment may have made its file longer.
+            let mut seen = before.get(&name).cloned().unwrap_or_default();
+            seen.resize(after.len(), 0);
             let changed: Vec<_> = (0..after.len()).filter(|at| seen[*at] != after[*at]).collect();
             let (first, last) = changed.split_at(cut.index(changed.len() + 1));
             for at in if is_zeroed { first } else { last } {
