@@ -23,6 +23,7 @@ mod end_to_end_slow;
 mod history;
 mod history_lines;
 mod identities;
+mod ledger;
 mod limits;
 mod listen_names;
 mod listeners;

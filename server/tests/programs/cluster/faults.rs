@@ -26,7 +26,7 @@ use super::{
     nodes::{self, Cluster, once_whole},
     subscribers::Subscribers,
 };
-use crate::data_kills::ledger::{Pace, TOGETHER, lineage, publish_anywhere};
+use crate::ledger::{Pace, TOGETHER, lineage, publish_anywhere, publish_once};
 
 /// Updates per second; `TICKCAST_FAULTS_RATE` says otherwise.
 const RATE: u64 = 2_000;
@@ -248,6 +248,10 @@ struct Figures {
     lost: usize,
     /// Updates in gaps, at nodes that began with a checkpoint.
     gaps: u64,
+    /// Publishes that were sent again, as far as the nodes that run know of them.
+    repeats: u64,
+    /// Updates that may be on the tape or not, as their client was told.
+    unknown: usize,
     disagreements: u64,
 }
 
@@ -289,7 +293,12 @@ async fn faults_of_every_kind_lose_nothing_and_double_nothing_and_nodes_stay_equ
     loop {
         let publishing = {
             let (urls, ledger) = (urls.clone(), Arc::clone(&subscribers.ledger));
-            tokio::spawn(async move { publish_anywhere(&urls, &ledger, pace).await })
+            tokio::spawn(async move {
+                tokio::join!(
+                    publish_anywhere(&urls, &ledger, pace),
+                    publish_once(&urls, &ledger)
+                );
+            })
         };
         subscribers.until_acked(TOGETHER as usize).await;
         let round = Round {
@@ -313,6 +322,8 @@ async fn faults_of_every_kind_lose_nothing_and_double_nothing_and_nodes_stay_equ
         if now != known {
             figures.epochs += 1;
         }
+        figures.unknown += subscribers.ledger.unknown();
+        figures.repeats = cluster.metric("tickcast_publish_repeats_total").await;
         if is_compared {
             let compared = subscribers.go_on(&urls[0], &now).await;
             assert!(now != known || compared.lost == 0, "{compared:?}");
@@ -320,6 +331,7 @@ async fn faults_of_every_kind_lose_nothing_and_double_nothing_and_nodes_stay_equ
                 compared.feed_silence > Duration::ZERO,
                 "the feed has spoken"
             );
+            cluster.compare_histories().await;
             figures.updates += compared.updates;
             figures.lost += compared.lost;
             let gaps = subscribers.ledger.gaps.swap(0, Ordering::Relaxed);

@@ -21,7 +21,7 @@ use self::{
     nodes::Cluster,
     subscribers::{Subscribers, UPDATES_OF_ROUND},
 };
-use crate::data_kills::ledger::{lineage, lineage_if_any};
+use crate::ledger::{lineage, lineage_if_any};
 
 /// Rounds of faults; `TICKCAST_KILLS` says otherwise.
 const ROUNDS: usize = 3;

@@ -9,11 +9,11 @@ use tickcast_server_testkit::{
     Program,
     nats::Nats,
     network::{Lan, Machine},
-    raw::get,
+    raw::{ask, get},
     until_within,
 };
 
-use crate::data_kills::ledger::lineage_if_any;
+use crate::ledger::{lineage_if_any, quiet_topics};
 
 /// The port of a node that has a machine of its own.
 const PORT: u16 = 7400;
@@ -21,6 +21,9 @@ const PORT: u16 = 7400;
 /// Longest time until nodes and servers of NATS work together again after a fault. Three servers
 /// that come back one after the other may choose their leaders several times.
 const WHOLE_AGAIN: Duration = Duration::from_secs(120);
+
+/// Newest updates of each topic whose bytes are compared.
+const HISTORY: usize = 1_000;
 
 /// Polls a condition that holds once the cluster is whole again.
 pub(crate) async fn once_whole(what: &str, is_true: impl AsyncFnMut() -> bool) {
@@ -174,6 +177,34 @@ impl Cluster {
         })
         .await;
         agreed.expect("it was waited for")
+    }
+
+    /// All nodes give the same bytes for the newest updates of each topic that is quiet now. One
+    /// that began with a checkpoint has fewer.
+    pub(crate) async fn compare_histories(&self) {
+        for topic in quiet_topics() {
+            let path = format!("/v1/history?topic={topic}&order=newest&limit={HISTORY}");
+            // HTTP/1.0 has no chunks.
+            let head = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n");
+            let mut longest = String::new();
+            for node in self.running() {
+                let answer = ask(node.address, &head).await;
+                assert_eq!(answer.status, 200, "{answer:?}");
+                // Lines without a value say what is missing.
+                let lines = answer.body.split_inclusive('\n');
+                let updates: String = lines.filter(|line| line.contains("\"value\"")).collect();
+                let (longer, shorter) = match updates.len() > longest.len() {
+                    true => (updates, longest),
+                    false => (longest, updates),
+                };
+                assert!(
+                    longer.starts_with(&shorter),
+                    "{topic}: {shorter} in {longer}"
+                );
+                longest = longer;
+            }
+            assert!(!longest.is_empty(), "{topic} has a history");
+        }
     }
 
     pub(crate) async fn until_ready(&self) {

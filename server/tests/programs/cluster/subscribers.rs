@@ -12,7 +12,7 @@ use tickcast_protocol::{
 use tokio::task::JoinHandle;
 
 use super::nodes::{Cluster, once_whole};
-use crate::data_kills::ledger::{Ledger, Subscriber, publish, publish_last};
+use crate::ledger::{Ledger, Subscriber, publish, publish_last};
 
 /// Updates that are acknowledged between two faults, at the least.
 pub(crate) const UPDATES_OF_ROUND: usize = 4_000;

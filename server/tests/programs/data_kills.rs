@@ -3,8 +3,6 @@
 //! a power cut the server has lost what was not on the disk: the subscribers are told exactly what
 //! of it they have, and have all the rest once.
 
-pub(crate) mod ledger;
-
 use std::{
     env, fs,
     os::unix::fs::FileExt,
@@ -20,7 +18,7 @@ use tickcast_protocol::{
 use tickcast_server_testkit::{Boot, Program, until};
 use tokio::task::JoinHandle;
 
-use self::ledger::{Ledger, Subscriber, lineage, publish, publish_last};
+use crate::ledger::{Ledger, Subscriber, lineage, publish, publish_last};
 
 /// How often the server is killed or loses power; `TICKCAST_KILLS` says otherwise.
 const KILLS: usize = 4;
