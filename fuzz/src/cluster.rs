@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tickcast_cluster::{
-    Begins, Body, Delivered, Digest, Join, MESSAGE_MAX_BYTES, MemberId, Message, Node,
+    Begins, Body, Checkpoint, Delivered, Digest, Join, MESSAGE_MAX_BYTES, MemberId, Message, Node,
     NodeSettings, Proof, Read, Replica,
 };
 use tickcast_core::sequencer::Sequencer;
@@ -53,14 +53,19 @@ pub fn cluster_message(bytes: &[u8]) {
 /// A checkpoint of any bytes. A replica that begins with it can be asked for another one, which
 /// begins an equal replica.
 pub fn cluster_checkpoint(bytes: &[u8]) {
-    let Ok(replica) = Replica::resume(Sequencer::new(TOPICS_MAX), bytes) else {
+    let Ok(checkpoint) = Checkpoint::decode(bytes) else {
         return;
     };
+    let replica = Replica::resume(Sequencer::new(TOPICS_MAX), checkpoint);
     replica.newest().restored().for_each(drop);
     let written = replica.checkpoint();
-    let again =
-        Replica::resume(Sequencer::new(TOPICS_MAX), &written).expect("it was written by us");
-    assert_eq!(again.checkpoint(), written);
+    assert_eq!(resumed(&written).checkpoint(), written);
+}
+
+/// A replica that begins with a checkpoint of another one.
+fn resumed(checkpoint: &[u8]) -> Replica {
+    let checkpoint = Checkpoint::decode(checkpoint).expect("it was written by us");
+    Replica::resume(Sequencer::new(TOPICS_MAX), checkpoint)
 }
 
 /// A node that has read that [`MEMBER`] has begun, and has its only feed.
@@ -106,8 +111,7 @@ fn deliver(node: &mut Node, sequence: u64, bytes: &[u8]) -> Option<Read> {
 /// A replica of the checkpoint makes the same of the next message.
 fn check_going_on(mut node: Node) {
     let checkpoint = node.replica().checkpoint();
-    let replica = Replica::resume(Sequencer::new(TOPICS_MAX), &checkpoint);
-    let replica = replica.expect("it was written by us");
+    let replica = resumed(&checkpoint);
     assert_eq!(replica.checkpoint(), checkpoint);
     let mut other = self::node(replica);
     let next = Message {

@@ -7,8 +7,8 @@ use std::{
 
 use tickcast_core::tape::{StatusChange, StripBuilder};
 use tickcast_log::{
-    Entry, Limits, Log, LogSettings, OpenError, Opening, Order, Question, Range, Reader, Wanted,
-    testing::MemoryDisk,
+    Entry, GoesOn, Limits, Log, LogSettings, OpenError, Opening, Order, Question, Range, Reader,
+    Wanted, testing::MemoryDisk,
 };
 use tickcast_protocol::{
     message::{Epoch, Position, Quality, Seq, Status, TopicInfo, Update},
@@ -359,7 +359,7 @@ fn write(segment_bytes: u64, updates: Position, text_bytes: usize) -> Known {
         age_max_ns: None,
     };
     let opening = |boot: u8| Opening {
-        begins_epoch: false,
+        goes_on: GoesOn::IfWhole,
         boot_id: [boot; 16],
         new_epoch: Epoch(u64::from(boot)),
         now_ns: 5,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tickcast_core::tape::{Strip, StripBuilder};
 use tickcast_log::{
-    Continuity, Log, LogSettings, Opening,
+    Continuity, GoesOn, Log, LogSettings, Opening,
     testing::{MemoryDisk, repair_checksums},
     tools::{Detail, Entry, Range, dump, export, read, stats, verify},
 };
@@ -49,7 +49,7 @@ fn check(bytes: Vec<u8>) {
     assert_eq!(disk.files()[NAME], bytes, "the tools change nothing");
 
     let opening = Opening {
-        begins_epoch: false,
+        goes_on: GoesOn::IfWhole,
         boot_id: [1; 16],
         new_epoch: Epoch(1),
         now_ns: 5,

@@ -1,7 +1,7 @@
 //! What a server begins with: nothing, the log on disk, or what a cluster shares; and the thread
 //! that goes on from there.
 
-use std::{sync::Arc, thread::JoinHandle};
+use std::{path::Path, sync::Arc, thread::JoinHandle};
 
 use tickcast_cluster::Known;
 use tickcast_core::{
@@ -12,6 +12,7 @@ use tickcast_core::{
         liveness::{Liveness, LivenessSettings},
     },
 };
+use tickcast_log::{Folder, Log};
 use tickcast_protocol::message::Epoch;
 use tokio::{
     sync::{mpsc, watch},
@@ -23,7 +24,7 @@ use crate::{
     clock::Clock,
     cluster::{self, ClusterThread, Obey, Opening, OrderQueue, Outdated, StreamBody},
     config::Settings,
-    data::{self, DataThread},
+    data::{self, DataThread, Following},
     ingest::{Arrival, Handoff, IngestThread, Way},
     metrics::Metrics,
     net::state::ServerState,
@@ -73,8 +74,11 @@ pub(crate) struct Beginning {
 enum Kind {
     Alone(Box<Sequencer>),
     Logged(Box<(Sequencer, data::Opened, Task)>),
-    Clustered(Box<(cluster::Opened, NewTopics)>),
+    Clustered(Box<(cluster::Opened, NewTopics, Option<LogOfNode>)>),
 }
+
+/// The log of a node, and the task of its thread.
+type LogOfNode = (Following, Task);
 
 /// The threads, from the feeds to the handoff.
 #[derive(Debug)]
@@ -101,8 +105,13 @@ impl Beginning {
             stream,
         } = tasks;
         let kind = if let Some(task) = stream {
-            let joined = join(settings, known, task, shared)?;
-            Kind::Clustered(Box::new((joined, NewTopics::new(server.core().new_topics))))
+            let new_topics = NewTopics::new(server.core().new_topics);
+            let mut log = match &data.data {
+                Some(path) => Some(follow(path, data, shared.clock)?),
+                None => None,
+            };
+            let joined = join(settings, known, log.as_mut(), task, shared)?;
+            Kind::Clustered(Box::new((joined, new_topics, log.zip(data_task))))
         } else {
             let new_topics = server.core().new_topics;
             let sequencer = sequencer(server, &settings.liveness);
@@ -111,10 +120,7 @@ impl Beginning {
                 Some((path, task)) => {
                     let tape_bytes = server.tape_bytes;
                     let opened = data::open(path, data, tape_bytes, &mut sequencer, shared.clock);
-                    let opened = opened.map_err(|reason| StartError::Data {
-                        path: path.clone(),
-                        reason,
-                    })?;
+                    let opened = opened.map_err(|reason| StartError::data(path, reason))?;
                     Kind::Logged(Box::new((sequencer, opened, task)))
                 }
                 None => Kind::Alone(Box::new(sequencer)),
@@ -176,10 +182,16 @@ impl Beginning {
         // The shards serve what they have until the server is shut down.
         let ingest = Thread::new(self.ingest, state, handoff);
         let leave = |_: &Handoff| ();
-        let straight = Way::Straight(Arc::clone(handoff));
-        let (sequencer, way, data) = match self.kind {
+        let way = |log| Self::way(log, data, shared);
+        let (sequencer, (way, data)) = match self.kind {
+            Kind::Alone(sequencer) => (*sequencer, way(None)?),
+            Kind::Logged(logged) => {
+                let (sequencer, opened, task) = *logged;
+                (sequencer, way(Some((opened.log, task)))?)
+            }
             Kind::Clustered(joined) => {
-                let (joined, new_topics) = *joined;
+                let (joined, new_topics, log) = *joined;
+                let (way, data) = way(log.map(|(log, task)| (log.into_log(), task)))?;
                 let thread = ClusterThread {
                     node: joined.node,
                     link: joined.link,
@@ -189,7 +201,7 @@ impl Beginning {
                     clock,
                     submissions,
                     handoff: Arc::clone(handoff),
-                    way: straight,
+                    way,
                     metrics: Arc::clone(metrics),
                     new_topics,
                     outdated: of_node.outdated,
@@ -199,28 +211,9 @@ impl Beginning {
                 let run = async move || thread.run(start_feed(), of_node.obey, ended).await;
                 return Ok(Begun {
                     ingest: ingest.spawn(run, leave)?,
-                    data: None,
+                    data,
                     stream: Some(joined.thread),
                 });
-            }
-            Kind::Alone(sequencer) => (*sequencer, straight, None),
-            Kind::Logged(logged) => {
-                let (sequencer, opened, task) = *logged;
-                let (way, queue) = Way::logged(Arc::clone(&metrics.data));
-                let data = DataThread {
-                    log: opened.log,
-                    queue,
-                    handoff: Arc::clone(handoff),
-                    settings: data,
-                    metrics: Arc::clone(metrics),
-                    state: Arc::clone(state),
-                    clock,
-                };
-                let thread = Thread::new(task, state, handoff);
-                let run = async move || data.run().await;
-                // Without it nothing is delivered, so nothing may be accepted.
-                let leave = |handoff: &Handoff| handoff.set_stopped(true);
-                (sequencer, way, Some(thread.spawn(run, leave)?))
             }
         };
         let thread = IngestThread {
@@ -250,6 +243,43 @@ impl Beginning {
             stream: None,
         })
     }
+
+    /// The way to the shards, and the thread of the log if it leads through one.
+    fn way(
+        log: Option<(Log<Folder>, Task)>,
+        settings: DataSettings,
+        shared: &Shared,
+    ) -> Result<(Way, Option<JoinHandle<()>>), StartError> {
+        let Shared {
+            clock,
+            state,
+            handoff,
+            metrics,
+        } = shared;
+        let Some((log, task)) = log else {
+            return Ok((Way::Straight(Arc::clone(handoff)), None));
+        };
+        let (way, queue) = Way::logged(Arc::clone(&metrics.data));
+        let data = DataThread {
+            log,
+            queue,
+            handoff: Arc::clone(handoff),
+            settings,
+            metrics: Arc::clone(metrics),
+            state: Arc::clone(state),
+            clock: *clock,
+        };
+        let thread = Thread::new(task, state, handoff);
+        let run = async move || data.run().await;
+        // Without it nothing is delivered, so nothing may be accepted.
+        let leave = |handoff: &Handoff| handoff.set_stopped(true);
+        Ok((way, Some(thread.spawn(run, leave)?)))
+    }
+}
+
+fn follow(path: &Path, settings: &DataSettings, clock: Clock) -> Result<Following, StartError> {
+    let following = Following::open(path, settings, clock);
+    following.map_err(|reason| StartError::data(path, reason))
 }
 
 /// A sequencer, without a limit for single clients.
@@ -264,6 +294,7 @@ fn sequencer(server: &ServerSettings, liveness: &LivenessSettings) -> Sequencer 
 fn join(
     settings: &Settings,
     known: Option<Known>,
+    log: Option<&mut Following>,
     task: Task,
     shared: &Shared,
 ) -> Result<cluster::Opened, StartError> {
@@ -285,6 +316,6 @@ fn join(
         spawned.map_err(|error| error.to_string())
     };
     let sequencer = || sequencer(server, liveness);
-    let opened = opening.open(sequencer, liveness, server.topics_max, stats, spawn);
+    let opened = opening.open(log, sequencer, liveness, server.topics_max, stats, spawn);
     opened.map_err(StartError::Cluster)
 }

@@ -1,6 +1,9 @@
 //! Why a server does not start.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::{net::descriptors::TooFewDescriptors, settings::endpoint::Endpoint};
 
@@ -59,4 +62,12 @@ pub enum StartError {
         /// The system's error.
         error: io::Error,
     },
+}
+
+impl StartError {
+    /// The log of a folder cannot be used.
+    pub(crate) fn data(path: &Path, reason: String) -> Self {
+        let path = path.to_owned();
+        Self::Data { path, reason }
+    }
 }

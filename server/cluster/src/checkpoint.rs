@@ -3,7 +3,7 @@
 
 use bincode::{Decode, Encode};
 use tickcast_core::sequencer::SequencerSnapshot;
-use tickcast_protocol::message::TimeNs;
+use tickcast_protocol::message::{Lineage, Position, TimeNs};
 
 use crate::{
     book::Book,
@@ -22,7 +22,7 @@ pub const CHECKPOINT_MAX_BYTES: usize = 512 * 1024 * 1024;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub(crate) struct Checkpoint {
+pub struct Checkpoint {
     /// The message that it follows; first, so that it can be read alone.
     pub(crate) mark: Option<Mark>,
     pub(crate) book: Book,
@@ -39,8 +39,28 @@ impl Checkpoint {
         versioned(VERSION, self)
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
+    /// Reads a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are no checkpoint.
+    pub fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
         all_of(VERSION, bytes, take_up_to::<_, CHECKPOINT_MAX_BYTES>)
+    }
+
+    /// The position of the newest update.
+    pub fn position(&self) -> Position {
+        self.sequencer.position()
+    }
+
+    /// The epoch, and the earlier ones that it continues; `None` before the first member.
+    pub fn lineage(&self) -> Option<Lineage> {
+        self.book.lineage()
+    }
+
+    /// The newest values of all topics.
+    pub fn newest(&self) -> &Newest {
+        &self.newest
     }
 }
 

@@ -61,7 +61,7 @@ mod witnesses;
 pub use beats::{BEAT_EVERY, PATIENCE_BEATS};
 pub use book::{Book, Change, Ignored, MEMBERS_MAX, Member, Refusal};
 pub use chain::{AGREEMENT_MAX, Chain, Digest, Proof};
-pub use checkpoint::{CHECKPOINT_MAX_BYTES, followed};
+pub use checkpoint::{CHECKPOINT_MAX_BYTES, Checkpoint, followed};
 pub use comparing::Known;
 pub use delivered::{Delivered, Mark, checksum};
 pub use events::{Event, Read, ReadError};

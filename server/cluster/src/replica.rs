@@ -16,7 +16,7 @@ use crate::{
     checkpoint::Checkpoint,
     delivered::{Delivered, Mark},
     item::Item,
-    message::{Body, Message, MessageError},
+    message::{Body, Message},
     newest::Newest,
     orders::{LastWords, Order},
 };
@@ -72,12 +72,7 @@ impl Replica {
 
     /// A replica that goes on from a checkpoint, with the newest values there. The sequencer must
     /// be as for [`new`](Self::new).
-    ///
-    /// # Errors
-    ///
-    /// If the bytes are no checkpoint.
-    pub fn resume(mut sequencer: Sequencer, bytes: &[u8]) -> Result<Self, MessageError> {
-        let checkpoint = Checkpoint::decode(bytes)?;
+    pub fn resume(mut sequencer: Sequencer, checkpoint: Checkpoint) -> Self {
         let mut replica = Self {
             book: checkpoint.book,
             chain: checkpoint.chain,
@@ -90,7 +85,7 @@ impl Replica {
         };
         sequencer.resume(&checkpoint.sequencer, replica.now());
         replica.sequencer = sequencer;
-        Ok(replica)
+        replica
     }
 
     /// Everything that the next strips depend on, and the newest values.

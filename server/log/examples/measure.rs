@@ -17,7 +17,8 @@ use std::{
 
 use tickcast_core::tape::{Strip, StripBuilder};
 use tickcast_log::{
-    Entry, Folder, Limits, Log, LogSettings, Opening, Order, Question, Range, Reader, Wanted,
+    Entry, Folder, GoesOn, Limits, Log, LogSettings, Opening, Order, Question, Range, Reader,
+    Wanted,
 };
 use tickcast_protocol::{
     message::{Epoch, Position, Quality, TopicInfo, Update},
@@ -60,7 +61,7 @@ fn strip(first: Position, count: u64) -> Result<Strip, Box<dyn Error>> {
 
 fn open(dir: &Path) -> Result<Log<Folder>, Box<dyn Error>> {
     let opening = Opening {
-        begins_epoch: false,
+        goes_on: GoesOn::IfWhole,
         boot_id: [1; 16],
         new_epoch: Epoch(1),
         now_ns: START_NS,

@@ -30,6 +30,7 @@
 //! | `log` | takes strips, syncs, forgets |
 //! | `syncing` | what another thread syncs |
 //! | `roll` | from a segment to the next one, and when nothing more may be written |
+//! | `following` | a log that follows a stream, which may have gone on without it |
 //! | `read` | a part of the log from its oldest update on |
 //! | `point` | places in a log, as people write them |
 //! | `reader` | any part of the log, a bounded piece at a time, while a server writes |
@@ -48,6 +49,7 @@ mod walk;
 
 mod active;
 mod cut;
+mod following;
 mod log;
 mod opening;
 mod outcome;
@@ -68,10 +70,11 @@ pub use cut::Cut;
 pub use disk::{Disk, DiskFile, Doubt, Folder, FolderError, RealFile};
 pub use error::{LogError, OpenError};
 pub use flaw::Flaw;
+pub use following::Relation;
 pub use format::{BODY_MAX_BYTES, HeaderFlaw, LINEAGE_MAX, Times, TopicState, Topics, VERSION};
 pub use log::Log;
-pub use opening::Opening;
-pub use outcome::{Continuity, LogSettings, Recovery, Removed, WriteFailure};
+pub use opening::{GoesOn, Opening};
+pub use outcome::{Continuity, LogSettings, Recovery, Removed, SetBack, WriteFailure};
 pub use point::Point;
 pub use read::{Entry, Range, read};
 pub use reader::{Begin, Limits, Order, Question, Reader, Strips, Wanted, is_log};

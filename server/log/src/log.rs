@@ -77,7 +77,10 @@ impl<D: Disk> Log<D> {
         if let Some(last) = last {
             let is_same_boot = last.session.boot_id == opening.boot_id;
             continues = last.session.continues;
-            if !opening.begins_epoch && (last.is_clean || is_same_boot && is_whole) {
+            if opening
+                .goes_on
+                .holds(last.is_clean || is_same_boot && is_whole)
+            {
                 epoch = last.epoch;
                 // An epoch without updates still says what it follows: its first start may have
                 // failed before that could be told.
@@ -188,7 +191,11 @@ impl<D: Disk> Log<D> {
         &self.disk
     }
 
-    fn begin_session(&mut self, now_ns: TimeNs, is_marked: bool) -> Result<(), LogError> {
+    pub(crate) fn begin_session(
+        &mut self,
+        now_ns: TimeNs,
+        is_marked: bool,
+    ) -> Result<(), LogError> {
         let Some(active) = &mut self.active else {
             return self.create(now_ns);
         };

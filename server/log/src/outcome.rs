@@ -57,6 +57,17 @@ pub struct Removed {
     pub segment: Segment,
 }
 
+/// What was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetBack {
+    /// The first position that is not in the log any more.
+    pub first: Position,
+    /// The last one.
+    pub last: Position,
+    /// Number of segments that were set aside.
+    pub segments: usize,
+}
+
 /// Some strips could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]

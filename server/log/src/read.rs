@@ -133,9 +133,11 @@ fn is_outside<D: Disk>(
     let Opened {
         segment, rebuilt, ..
     } = Opened::open(disk, number)?;
-    let is_before = segment.end <= range.from || segment.times.max_ns < range.from_ns;
-    let is_after = segment.first > range.to || segment.times.min_ns >= range.to_ns;
-    let is_outside = rebuilt.is_none() && (is_before || is_after);
+    let times = segment.times;
+    let is_in_time =
+        times.is_empty() || times.max_ns >= range.from_ns && times.min_ns < range.to_ns;
+    let is_there = segment.end > range.from && segment.first <= range.to;
+    let is_outside = rebuilt.is_none() && !(is_in_time && is_there);
     if is_outside {
         *next = None;
     }

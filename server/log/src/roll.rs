@@ -78,7 +78,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// Closes the last segment: appends its index, and waits for the disk.
-    fn close(&mut self, now_ns: TimeNs) -> Result<(), LogError> {
+    pub(crate) fn close(&mut self, now_ns: TimeNs) -> Result<(), LogError> {
         let Some(active) = &mut self.active else {
             return Ok(());
         };

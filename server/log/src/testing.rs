@@ -33,7 +33,7 @@ pub enum Operation {
     Sync,
     /// Syncing names.
     SyncNames,
-    /// Removing a file.
+    /// Removing a file, or setting files aside.
     Remove,
 }
 
@@ -58,6 +58,8 @@ pub struct MemoryDisk(Rc<RefCell<State>>);
 #[derive(Default)]
 struct State {
     files: BTreeMap<String, Vec<u8>>,
+    /// Files that were set aside.
+    aside: BTreeMap<String, Vec<u8>>,
     /// The files as they are after a power cut.
     synced: BTreeMap<String, Vec<u8>>,
     /// The sectors that a sync writes. A failed one forgets them, as a kernel does: what is read is
@@ -107,6 +109,15 @@ impl MemoryDisk {
     /// All files.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         self.0.borrow().files.clone()
+    }
+
+    /// The files that were set aside, as a disk of their own.
+    pub fn aside(&self) -> Self {
+        let files = self.0.borrow().aside.clone();
+        Self(Rc::new(RefCell::new(State {
+            files,
+            ..State::default()
+        })))
     }
 
     /// Sets a file.
@@ -194,6 +205,18 @@ impl Disk for MemoryDisk {
         removed
             .map(drop)
             .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn set_aside(&self, names: &[String]) -> io::Result<()> {
+        self.0.borrow_mut().aside.clear();
+        for name in names {
+            let mut state = self.0.borrow_mut();
+            state.outcome(Operation::Remove)?;
+            let removed = state.files.remove(name);
+            let bytes = removed.ok_or(io::ErrorKind::NotFound)?;
+            state.aside.insert(name.clone(), bytes);
+        }
+        self.sync_names()
     }
 
     fn sync_names(&self) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, sync::Arc, thread::JoinHandle, time::Duration};
 
-use tickcast_cluster::{Event, Known, Node, NodeSettings, Refusal, Replica, checksum};
+use tickcast_cluster::{Checkpoint, Event, Known, Node, NodeSettings, Refusal, Replica, checksum};
 use tickcast_core::{
     restored::{Collector, Restored},
     sequencer::{Sequencer, liveness::LivenessSettings},
@@ -23,7 +23,7 @@ use super::{
     status::ClusterStatus,
     stream_thread::StreamThread,
 };
-use crate::{clock::Clock, metrics::ClusterStats};
+use crate::{clock::Clock, data::Following, metrics::ClusterStats};
 
 /// A node that is a member, and what the server begins with.
 #[derive(Debug)]
@@ -73,9 +73,10 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    /// Joins. `spawn` starts the stream's thread.
+    /// Joins. `spawn` starts the stream's thread. A log follows what is read.
     pub(crate) fn open(
         self,
+        mut log: Option<&mut Following>,
         sequencer: impl Fn() -> Sequencer + Sync,
         liveness: &LivenessSettings,
         topics_max: usize,
@@ -111,6 +112,7 @@ impl Opening {
                 link,
                 settings,
                 pause,
+                log: log.as_deref_mut(),
             };
             match join.wait(&sequencer) {
                 Ok(joined) => return Ok(joined.opened(status, thread)),
@@ -128,12 +130,13 @@ impl Opening {
 pub(crate) type StreamBody =
     Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<(), String>>>> + Send>;
 
-struct Join {
+struct Join<'a> {
     opening: Opening,
     link: Link,
     settings: NodeSettings,
     /// How long it waits before it reads.
     pause: Duration,
+    log: Option<&'a mut Following>,
 }
 
 /// A node that has joined.
@@ -171,7 +174,7 @@ impl Joined {
     }
 }
 
-impl Join {
+impl Join<'_> {
     /// Joins, in a runtime of its own: the caller may be inside one, which cannot wait.
     fn wait(self, sequencer: &(impl Fn() -> Sequencer + Sync)) -> Result<Joined, Unjoined> {
         std::thread::scope(|scope| {
@@ -205,13 +208,18 @@ impl Join {
             },
             () = sleep_until(deadline + ANSWER_TIMEOUT) => return Err(stands_still(timeout).into()),
         };
-        let replica = match &checkpoint {
-            Some(bytes) => Replica::resume(sequencer(), bytes)
-                .map_err(|error| format!("the checkpoint cannot be used: {error}"))?,
-            None => Replica::new(sequencer()),
+        let checkpoint = checkpoint.as_deref().map(Checkpoint::decode).transpose();
+        let checkpoint =
+            checkpoint.map_err(|error| format!("the checkpoint cannot be used: {error}"))?;
+        let mut sequencer = sequencer();
+        let mut collector = match &mut self.log {
+            Some(log) => begin(log, checkpoint.as_ref(), tape_bytes, &mut sequencer)?,
+            None => Collector::new(tape_bytes),
         };
-        drop(checkpoint);
-        let mut collector = Collector::new(tape_bytes);
+        let replica = match checkpoint {
+            Some(checkpoint) => Replica::resume(sequencer, checkpoint),
+            None => Replica::new(sequencer),
+        };
         collector.skip_to(replica.position() + 1);
         let mut node = Node::new(self.settings, replica, known);
         let mut feeds = Vec::new();
@@ -225,6 +233,11 @@ impl Join {
                         let read = read.map_err(|error| error.to_string())?;
                         for strip in &read.strips {
                             collect(&mut collector, strip);
+                        }
+                        if let Some(log) = &mut self.log
+                            && let Some(lineage) = node.replica().book().lineage()
+                        {
+                            log.take(&read.strips, &lineage)?;
                         }
                         for event in read.events {
                             note(event, &mut feeds)?;
@@ -244,8 +257,11 @@ impl Join {
         }
         let lineage = node.replica().book().lineage();
         let lineage = lineage.ok_or("a cluster with a member has an epoch".to_owned())?;
-        let topics = node.replica().newest().restored().collect();
+        let topics: Vec<_> = node.replica().newest().restored().collect();
         let next = node.replica().position() + 1;
+        if let Some(log) = self.log {
+            log.joined(&lineage, next, &topics)?;
+        }
         tracing::info!(
             epoch = %lineage.epoch,
             members = node.replica().book().members().len(),
@@ -261,6 +277,21 @@ impl Join {
             checkpoint_due,
         })
     }
+}
+
+/// Has a log follow what comes after a checkpoint, or after the beginning of the stream. Returns
+/// what the log has of the time before.
+fn begin(
+    log: &mut Following,
+    checkpoint: Option<&Checkpoint>,
+    tape_bytes: usize,
+    sequencer: &mut Sequencer,
+) -> Result<Collector, String> {
+    let lineage = checkpoint.and_then(Checkpoint::lineage);
+    let position = checkpoint.map_or(0, Checkpoint::position);
+    let topics = checkpoint.map(|checkpoint| checkpoint.newest().restored());
+    let topics = topics.into_iter().flatten();
+    log.begin(lineage.as_ref(), position, topics, tape_bytes, sequencer)
 }
 
 fn stands_still(timeout: Duration) -> String {

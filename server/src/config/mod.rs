@@ -205,15 +205,6 @@ impl Drafts {
             let text = format!("{} {reason}", origin.place(Section::Top, key));
             problems.push(Problem::new(&origin, text));
         }
-        if let (Some(_), false) = (&data.data, cluster.servers.is_empty()) {
-            let origin = self.top.origin_of("data");
-            let place = origin.place(Section::Top, "data");
-            let text = format!(
-                "{place}: a node of a cluster keeps no log of its own, because the stream has all \
-                 updates: leave out data or cluster_servers"
-            );
-            problems.push(Problem::new(&origin, text));
-        }
         let mut feeds = Vec::new();
         if problems.is_empty() {
             for draft in &self.feeds.feeds {

@@ -10,6 +10,7 @@
 //! The files in reading order:
 //!
 //! * `opening`: opens the log at the start, and what the server begins with
+//! * `following`: the same for a node of a cluster
 //! * `syncer`: the thread that waits for the disk
 //! * `failing`: what is done while the log cannot be written
 //! * `thread`: the log's thread
@@ -22,12 +23,14 @@
 
 mod deepening;
 mod failing;
+mod following;
 mod older;
 mod opening;
 mod reading;
 mod syncer;
 mod thread;
 
+pub(crate) use following::Following;
 pub(crate) use opening::{Opened, open};
 pub(crate) use reading::{LogReads, Part, ReadingThread, Told, Window};
 pub(crate) use thread::DataThread;

@@ -7,7 +7,8 @@ use tickcast_core::{
     sequencer::Sequencer,
 };
 use tickcast_log::{
-    Continuity, Doubt, Entry, Folder, Log, LogSettings, Opening, Range, Recovery, TopicState, read,
+    Continuity, Doubt, Entry, Folder, GoesOn, Log, LogSettings, Opening, Range, Recovery,
+    TopicState, read,
 };
 use tickcast_protocol::{
     codec,
@@ -53,21 +54,47 @@ fn open_in(
 ) -> Result<Opened, String> {
     let folder = Folder::lock(path).map_err(|error| error.to_string())?;
     let doubt = folder.doubt().map_err(|error| error.to_string())?;
+    let goes_on = match settings.new_epoch || doubt.is_some() {
+        true => GoesOn::Never,
+        false => GoesOn::IfWhole,
+    };
+    let (log, recovery) = open_folder(folder, settings, goes_on, boot_id, clock)?;
+    let noted = log.disk().note_all_written();
+    noted.map_err(|error| format!("writing its lock: {error}"))?;
+    tell(path, &log, &recovery, doubt);
+    let collector = remember(&log, Position::MAX, tape_bytes, sequencer)?;
+    let topics = log.topics().list().iter().map(restored);
+    let restored = collector.finish(topics.collect(), log.next(), log.continues().to_vec());
+    sequencer.restore(&restored, clock.now());
+    let restored = Arc::new(restored);
+    Ok(Opened { log, restored })
+}
+
+/// Opens the log of a folder.
+pub(super) fn open_log(
+    folder: Folder,
+    settings: &DataSettings,
+    goes_on: GoesOn,
+    clock: Clock,
+) -> Result<(Log<Folder>, Recovery), String> {
+    open_folder(folder, settings, goes_on, boot_id(), clock)
+}
+
+fn open_folder(
+    folder: Folder,
+    settings: &DataSettings,
+    goes_on: GoesOn,
+    boot_id: [u8; 16],
+    clock: Clock,
+) -> Result<(Log<Folder>, Recovery), String> {
     let opening = Opening {
-        begins_epoch: settings.new_epoch || doubt.is_some(),
+        goes_on,
         boot_id,
         new_epoch: Epoch(rand::random()),
         now_ns: clock.now().wall_ns,
     };
     let log = Log::open(folder, log_settings(settings), opening);
-    let (log, recovery) = log.map_err(|error| error.to_string())?;
-    let noted = log.disk().note_all_written();
-    noted.map_err(|error| format!("writing its lock: {error}"))?;
-    tell(path, &log, &recovery, doubt);
-    let restored = restore(&log, tape_bytes, sequencer)?;
-    sequencer.restore(&restored, clock.now());
-    let restored = Arc::new(restored);
-    Ok(Opened { log, restored })
+    log.map_err(|error| error.to_string())
 }
 
 /// How much the log keeps.
@@ -80,12 +107,13 @@ fn log_settings(settings: &DataSettings) -> LogSettings {
     }
 }
 
-/// Reads the end of the log.
-fn restore(
+/// Reads the end of the log up to a position, into the histories and into strips for the tape.
+pub(super) fn remember(
     log: &Log<Folder>,
+    to: Position,
     tape_bytes: usize,
     sequencer: &mut Sequencer,
-) -> Result<Restored, String> {
+) -> Result<Collector, String> {
     let closed: Vec<_> = log.segments().collect();
     // The segment that is written to is read in any case.
     let mut bytes = log.bytes() - closed.iter().map(|segment| segment.bytes).sum::<u64>();
@@ -97,7 +125,11 @@ fn restore(
         bytes += segment.bytes;
         from = segment.first;
     }
-    let range = Range { from, ..Range::ALL };
+    let range = Range {
+        from,
+        to,
+        ..Range::ALL
+    };
     let mut collector = Collector::new(tape_bytes);
     let result = read(log.disk(), range, |entry| match entry {
         Entry::Update { head, bytes, .. } => match codec::decode_update_bincode(bytes) {
@@ -123,8 +155,7 @@ fn restore(
         Entry::Status { .. } => {}
     });
     result.map_err(|error| error.to_string())?;
-    let topics = log.topics().list().iter().map(restored);
-    Ok(collector.finish(topics.collect(), log.next(), log.continues().to_vec()))
+    Ok(collector)
 }
 
 fn restored(topic: &TopicState) -> RestoredTopic {
@@ -133,7 +164,7 @@ fn restored(topic: &TopicState) -> RestoredTopic {
 }
 
 /// Says what was found.
-fn tell(path: &Path, log: &Log<Folder>, recovery: &Recovery, doubt: Option<Doubt>) {
+pub(super) fn tell(path: &Path, log: &Log<Folder>, recovery: &Recovery, doubt: Option<Doubt>) {
     let path = path.display();
     let (epoch, next): (_, Position) = (log.epoch(), log.next());
     match doubt {

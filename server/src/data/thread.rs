@@ -85,7 +85,7 @@ impl DataThread {
             }
             writing.look().await;
             let strips = taken.iter().filter_map(Waiting::strip);
-            let strips: Vec<_> = strips.filter(|strip| is_for_log(strip)).cloned().collect();
+            let strips: Vec<_> = strips.filter(|strip| strip.is_news()).cloned().collect();
             let written = writing.write(&strips).await;
             hand_on(&self.handoff, taken.drain(..), written).await;
         }
@@ -95,16 +95,10 @@ impl DataThread {
     }
 }
 
-/// Whether a strip has something that a later server must know. Others carry answers only.
-fn is_for_log(strip: &Strip) -> bool {
-    let is_news = !strip.topics().is_empty() || !strip.statuses().is_empty();
-    !strip.is_empty() || is_news || !strip.publishes().is_empty()
-}
-
 /// Hands on what was taken, up to the first strip that is not written.
 async fn hand_on(handoff: &Handoff, taken: impl Iterator<Item = Waiting>, mut written: usize) {
     for waiting in taken {
-        if waiting.strip().is_some_and(|strip| is_for_log(strip)) {
+        if waiting.strip().is_some_and(|strip| strip.is_news()) {
             let Some(rest) = written.checked_sub(1) else {
                 // The updates of the rest are counted when it is dropped.
                 return;

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Output, sync::Arc};
 
 use tickcast_core::tape::StripBuilder;
-use tickcast_log::{Folder, Log, LogSettings, Opening};
+use tickcast_log::{Folder, GoesOn, Log, LogSettings, Opening};
 use tickcast_protocol::{
     message::{Epoch, Quality, TopicInfo, Update},
     topic::Topic,
@@ -24,7 +24,7 @@ fn write_log(dir: &Path) {
         ..LogSettings::default()
     };
     let opening = Opening {
-        begins_epoch: false,
+        goes_on: GoesOn::IfWhole,
         boot_id: [1; 16],
         new_epoch: Epoch(7),
         now_ns: 1_767_268_800_000_000_000,

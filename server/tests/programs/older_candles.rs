@@ -8,7 +8,7 @@ use std::{
 };
 
 use tickcast_core::tape::StripBuilder;
-use tickcast_log::{Folder, Log, LogSettings, Opening};
+use tickcast_log::{Folder, GoesOn, Log, LogSettings, Opening};
 use tickcast_protocol::{
     client::Connection,
     message::{
@@ -44,7 +44,7 @@ fn value(reading: i64) -> f64 {
 /// Writes a log whose first reading came in at a time.
 fn write_log(dir: &Path, begin: TimeNs) {
     let opening = Opening {
-        begins_epoch: false,
+        goes_on: GoesOn::IfWhole,
         boot_id: [1; 16],
         new_epoch: Epoch(7),
         now_ns: begin,

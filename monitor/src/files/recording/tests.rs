@@ -4,7 +4,7 @@ use std::{
 };
 
 use tickcast_core::tape::StripBuilder;
-use tickcast_log::{Folder, Log, LogSettings, Opening, Point, Range};
+use tickcast_log::{Folder, GoesOn, Log, LogSettings, Opening, Point, Range};
 use tickcast_protocol::{
     message::{Epoch, Quality, Seq, Status, TimeNs, TopicInfo, Update},
     topic::Topic,
@@ -168,7 +168,7 @@ fn a_restart_of_the_recorded_server_is_noticed() {
 fn logged() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let opening = Opening {
-        begins_epoch: false,
+        goes_on: GoesOn::IfWhole,
         boot_id: [1; 16],
         new_epoch: Epoch(7),
         now_ns: 0,

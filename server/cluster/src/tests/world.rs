@@ -23,7 +23,9 @@ use tickcast_protocol::{
 };
 
 use super::publishers::{Publishers, Sent};
-use crate::{Delivered, Digest, Event, Known, Node, NodeSettings, Offered, Order, Replica};
+use crate::{
+    Checkpoint, Delivered, Digest, Event, Known, Node, NodeSettings, Offered, Order, Replica,
+};
 
 /// Clients that publish once.
 pub(super) const PUBLISHERS: usize = 2;
@@ -124,7 +126,7 @@ impl Place {
             seed: 1_000 * (index as u64 + 1) + life,
         };
         let replica = match checkpoint {
-            Some(bytes) => Replica::resume(sequencer(), bytes).unwrap(),
+            Some(bytes) => Replica::resume(sequencer(), Checkpoint::decode(bytes).unwrap()),
             None => Replica::new(sequencer()),
         };
         Self {
@@ -514,7 +516,8 @@ impl World {
         }
         self.ghosts.clear();
         self.checkpoints.retain(|bytes| {
-            let replica = Replica::resume(sequencer(), bytes).unwrap();
+            let checkpoint = Checkpoint::decode(bytes).unwrap();
+            let replica = Replica::resume(sequencer(), checkpoint);
             replica.chain().last().sequence <= length as u64
         });
         self.stream.truncate(length);

@@ -33,6 +33,13 @@ struct TopicSnapshot {
     seq: Seq,
 }
 
+impl SequencerSnapshot {
+    /// The position of the newest update.
+    pub fn position(&self) -> Position {
+        self.next - 1
+    }
+}
+
 impl Sequencer {
     /// What it decides by. All strips must have been taken.
     pub fn snapshot(&self) -> SequencerSnapshot {

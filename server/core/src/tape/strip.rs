@@ -128,6 +128,12 @@ impl Strip {
         self.entries.is_empty()
     }
 
+    /// Whether it has something that a later server must know. Others carry answers only.
+    pub fn is_news(&self) -> bool {
+        let has_updates = !self.is_empty() || !self.publishes.is_empty();
+        has_updates || !self.topics.is_empty() || !self.statuses.is_empty()
+    }
+
     /// Topics that appear for the first time, and known ones that something else is known about. An
     /// entry about a known topic holds from the strip's first update on.
     pub fn topics(&self) -> &[TopicInfo] {

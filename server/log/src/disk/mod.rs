@@ -27,6 +27,9 @@ pub trait Disk {
     /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
 
+    /// Moves files to where the log does not look. What was there before is removed.
+    fn set_aside(&self, names: &[String]) -> io::Result<()>;
+
     /// Waits until the names of the files are on the disk.
     fn sync_names(&self) -> io::Result<()>;
 }

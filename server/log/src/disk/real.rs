@@ -51,6 +51,9 @@ const ALL_WRITTEN: u8 = b'=';
 /// The first byte of the lock from when the server has gone on without the log.
 const WENT_ON: u8 = b'+';
 
+/// Where segments are set aside. Names with a dot are passed over.
+const SET_ASIDE: &str = ".set-aside";
+
 impl Folder {
     /// Opens a folder to read it. A server may write to it meanwhile.
     pub fn read_only(path: &Path) -> Self {
@@ -178,6 +181,21 @@ impl Disk for Folder {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.path.join(name))
+    }
+
+    fn set_aside(&self, names: &[String]) -> io::Result<()> {
+        let aside = self.path.join(SET_ASIDE);
+        if let Err(error) = fs::remove_dir_all(&aside)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        fs::create_dir(&aside)?;
+        for name in names {
+            fs::rename(self.path.join(name), aside.join(name))?;
+        }
+        File::open(&aside)?.sync_all()?;
+        self.sync_names()
     }
 
     fn sync_names(&self) -> io::Result<()> {

@@ -52,6 +52,17 @@ impl Topics {
         self.bytes
     }
 
+    /// The topics of a server, in the order of their numbers.
+    ///
+    /// # Errors
+    ///
+    /// If they are in another order.
+    pub fn new(topics: impl IntoIterator<Item = TopicState>) -> Result<Self, String> {
+        let mut all = Self::default();
+        topics.into_iter().try_for_each(|topic| all.push(topic))?;
+        Ok(all)
+    }
+
     fn push(&mut self, topic: TopicState) -> Result<(), String> {
         if topic.info.id as usize != self.list.len() {
             let (id, expected) = (topic.info.id, self.list.len());

@@ -6,6 +6,7 @@
 mod damage;
 mod faults;
 mod folder;
+mod following;
 mod golden;
 mod histories;
 mod opening;

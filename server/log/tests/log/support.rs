@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tickcast_core::tape::{PublishedOnce, StatusChange, Strip, StripBuilder};
 use tickcast_log::{
-    Disk, Entry, Log, LogSettings, Opening, Range, Recovery, Topics, read, testing::MemoryDisk,
+    Disk, Entry, GoesOn, Log, LogSettings, Opening, Range, Recovery, Topics, read,
+    testing::MemoryDisk,
 };
 use tickcast_protocol::{
     message::{Epoch, Position, Quality, Seq, Status, TopicInfo, Update},
@@ -22,7 +23,7 @@ pub(crate) const SETTINGS: LogSettings = LogSettings {
 /// The opening of a server in a boot of the machine.
 pub(crate) fn opening(boot: u8, epoch: u64) -> Opening {
     Opening {
-        begins_epoch: false,
+        goes_on: GoesOn::IfWhole,
         boot_id: [boot; 16],
         new_epoch: Epoch(epoch),
         now_ns: 1_000,

@@ -3,7 +3,7 @@
 use std::io;
 
 use tickcast_log::{
-    LogError,
+    GoesOn, LogError,
     testing::{MemoryDisk, Operation, Outcome},
 };
 
@@ -85,7 +85,7 @@ fn a_log_that_clients_may_be_ahead_of_begins_a_new_epoch() {
     log.write(&[strip], 9).unwrap();
     log.end(9).unwrap();
     let mut again = opening(1, 11);
-    again.begins_epoch = true;
+    again.goes_on = GoesOn::Never;
     let (log, recovery) = open(&disk, again);
     let ended = EndedEpoch {
         epoch: tickcast_protocol::message::Epoch(10),

@@ -4,7 +4,7 @@ use tickcast_core::{
     candles::{CandlesQuestion, Intervals, LongHistory, LongHistorySettings},
     tape::StripBuilder,
 };
-use tickcast_log::{Log, LogSettings, Opening, Range, Wanted};
+use tickcast_log::{GoesOn, Log, LogSettings, Opening, Range, Wanted};
 use tickcast_protocol::{
     message::{CandleState, Epoch, Interval, Quality, TopicInfo, Update},
     topic::Filter,
@@ -23,7 +23,7 @@ fn write_log(path: &Path) {
 fn open_log(path: &Path, settings: LogSettings) -> Log<Folder> {
     let opening = Opening {
         boot_id: [1; 16],
-        begins_epoch: false,
+        goes_on: GoesOn::IfWhole,
         new_epoch: Epoch(7),
         now_ns: 0,
     };

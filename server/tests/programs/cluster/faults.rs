@@ -282,7 +282,14 @@ async fn faults_of_every_kind_lose_nothing_and_double_nothing_and_nodes_stay_equ
     let folder = tempfile::tempdir().unwrap();
     let begin = folder.path().join("begin");
     let feed = feed(&begin);
-    let more = ["--program-shell", &feed, "--publish-from", "anybody"];
+    let more = [
+        "--program-shell",
+        &feed,
+        "--publish-from",
+        "anybody",
+        "--data-bytes",
+        "256MiB",
+    ];
     let mut cluster = Cluster::start_on(machines, &engine.nats, "program", &more).await;
     let mut subscribers = Subscribers::start_with_some_that_stay(&cluster, PATIENCE).await;
     fs::write(&begin, "").unwrap();
@@ -357,6 +364,7 @@ async fn faults_of_every_kind_lose_nothing_and_double_nothing_and_nodes_stay_equ
     }
     let lost = subscribers.end(&urls[1], &known).await;
     assert_eq!(lost, 0, "all that was acknowledged is there");
+    cluster.verify_logs().await;
 }
 
 /// Whether what was acknowledged can be compared: the epoch goes on, or another one continues it at

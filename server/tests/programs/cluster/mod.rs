@@ -2,6 +2,7 @@
 //! nodes, clients go on at any of them, a feed runs once, and what the stream loses is told.
 
 mod faults;
+mod logs;
 mod nodes;
 mod publishing_once;
 mod subscribers;

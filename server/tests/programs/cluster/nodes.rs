@@ -2,11 +2,12 @@
 
 #![allow(clippy::print_stdout, reason = "a run of half an hour is watched")]
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
+use tempfile::TempDir;
 use tickcast_protocol::message::Lineage;
 use tickcast_server_testkit::{
-    Program,
+    Program, command,
     nats::Nats,
     network::{Lan, Machine},
     raw::{ask, get},
@@ -41,6 +42,8 @@ pub(crate) struct Cluster {
     engine: Vec<String>,
     feed: &'static str,
     more: Vec<String>,
+    /// Where the nodes have their logs, if they have any.
+    pub(crate) logs: Option<TempDir>,
 }
 
 impl Cluster {
@@ -55,15 +58,47 @@ impl Cluster {
         more: &[&str],
     ) -> Self {
         let mut cluster = Self::new(nats, Vec::new(), feed, more);
-        for index in 0..nodes {
-            let node = cluster.node("127.0.0.1:0", index).await;
-            cluster.addresses.push(node.address.to_string());
-            cluster.nodes.push(Some(node));
-        }
+        cluster.add(nodes).await;
         cluster
     }
 
-    /// One node on each machine.
+    /// The same, and each node has a log.
+    pub(crate) async fn start_with_logs(nats: &[Nats], nodes: usize, more: &[&str]) -> Self {
+        let mut cluster = Self::new(nats, Vec::new(), "none", more);
+        cluster.logs = Some(tempfile::tempdir().unwrap());
+        cluster.add(nodes).await;
+        cluster
+    }
+
+    async fn add(&mut self, nodes: usize) {
+        for index in 0..nodes {
+            let node = self.node("127.0.0.1:0", index).await;
+            self.addresses.push(node.address.to_string());
+            self.nodes.push(Some(node));
+        }
+    }
+
+    /// The folder of the log of a node.
+    pub(crate) fn log(&self, index: usize) -> Option<PathBuf> {
+        let logs = self.logs.as_ref()?;
+        Some(logs.path().join(name(index)))
+    }
+
+    /// All logs are whole, but for what their nodes have not read.
+    pub(crate) async fn verify_logs(&self) {
+        for log in (0..self.nodes.len()).filter_map(|index| self.log(index)) {
+            let arguments = ["log", "verify", log.to_str().unwrap()];
+            let output = command(&arguments).output().await.unwrap();
+            let told = String::from_utf8(output.stdout).unwrap();
+            let problems = told.lines().filter(|line| line.starts_with("problem: "));
+            let others: Vec<_> = problems
+                .filter(|line| !line.ends_with(" are missing before it"))
+                .collect();
+            assert_eq!(others, Vec::<&str>::new(), "{told}");
+        }
+    }
+
+    /// One node with a log on each machine.
     pub(crate) async fn start_on(
         machines: Vec<Machine>,
         nats: &[Nats],
@@ -73,6 +108,7 @@ impl Cluster {
         let addresses = machines.iter().map(|one| one.listen(Lan::Clients, PORT));
         let addresses: Vec<_> = addresses.map(|address| address.to_string()).collect();
         let mut cluster = Self::new(nats, machines, feed, more);
+        cluster.logs = Some(tempfile::tempdir().unwrap());
         for (index, address) in addresses.iter().enumerate() {
             let node = cluster.node(address, index).await;
             cluster.nodes.push(Some(node));
@@ -89,6 +125,7 @@ impl Cluster {
             engine: nats.iter().map(Nats::url).collect(),
             feed,
             more: more.iter().map(|text| (*text).to_owned()).collect(),
+            logs: None,
         }
     }
 
@@ -113,6 +150,9 @@ impl Cluster {
             &name,
         ];
         arguments.extend(self.more.iter().map(String::as_str));
+        let log = self.log(index);
+        let log = log.as_ref().map(|path| path.to_str().unwrap());
+        arguments.extend(log.into_iter().flat_map(|path| ["--data", path]));
         let servers = self.engine.iter();
         arguments.extend(servers.flat_map(|url| ["--cluster-servers", url]));
         match self.machines.get(index) {
@@ -182,7 +222,15 @@ impl Cluster {
     /// All nodes give the same bytes for the newest updates of each topic that is quiet now. One
     /// that began with a checkpoint has fewer.
     pub(crate) async fn compare_histories(&self) {
-        for topic in quiet_topics() {
+        self.compare_histories_of(quiet_topics()).await;
+    }
+
+    /// The same for some topics.
+    pub(crate) async fn compare_histories_of(
+        &self,
+        topics: impl IntoIterator<Item = impl std::fmt::Display>,
+    ) {
+        for topic in topics {
             let path = format!("/v1/history?topic={topic}&order=newest&limit={HISTORY}");
             // HTTP/1.0 has no chunks.
             let head = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n");
