@@ -16,6 +16,7 @@ const MODULES: &[&str] = &[
     "tickcast_server::cluster::tail",
     "tickcast_server::cluster::thread",
     "tickcast_server::data::failing",
+    "tickcast_server::data::following",
     "tickcast_server::data::opening",
     "tickcast_server::data::reading",
     "tickcast_server::data::thread",
