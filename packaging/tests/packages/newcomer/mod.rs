@@ -6,7 +6,7 @@
 
 mod system;
 
-use std::path::Path;
+use std::{collections::BTreeSet, fs, path::Path};
 
 use regex::Regex;
 use tickcast_documents::{
@@ -53,6 +53,12 @@ const EXPECTED: [(&str, &str); 7] = [
 
 /// What goes on until Ctrl+C. Everything else ends.
 const ENDLESS: [&str; 4] = ["trades.mjs", "trades.py", "--no-buffer", "mosquitto_sub"];
+
+/// What a browser shows at each address of README.md: values that have come, or what there is to do.
+const PAGES: [(&str, &str); 2] = [
+    ("http://127.0.0.1:7400/", "market/[A-Z-]+/trade"),
+    ("http://127.0.0.1:7400/try", "Adds a line to the chat"),
+];
 
 /// Fewest blocks of README.md, so that none is lost without notice.
 const README_MIN: usize = 18;
@@ -112,15 +118,36 @@ impl Newcomer {
 
     /// A block for the second terminal: the server of the quick start runs.
     fn look(&mut self, text: &str, run: &Run) -> Result<(), String> {
+        self.return_to_first()?;
+        let output = Output::default();
+        self.foreground(text, run, &output)?;
+        self.until_shown(run, &run.shows, &output)
+    }
+
+    /// Opens an address in a browser.
+    fn browse(&mut self, address: &str) -> Result<(), String> {
+        self.return_to_first()?;
+        let mut pages = PAGES.iter();
+        let page = pages.find(|(page, _)| *page == address);
+        let (_, shown) = page.ok_or("what does it show?")?;
+        let shown = Regex::new(shown).unwrap();
+        let mut text = String::new();
+        let found = until(|| {
+            text = self.system.browser(address);
+            shown.is_match(&text).then_some(())
+        });
+        found.map_err(|error| format!("{error} of: {shown}\n{text}"))
+    }
+
+    /// Starts the server of the quick start again, if another one has taken its place.
+    fn return_to_first(&mut self) -> Result<(), String> {
         if let Some(first) = self.first.clone()
             && !self.is_first
         {
             self.start_server(&first)?;
             self.is_first = true;
         }
-        let output = Output::default();
-        self.foreground(text, run, &output)?;
-        self.until_shown(run, &run.shows, &output)
+        Ok(())
     }
 
     /// A block with servers, each in place of the one before.
@@ -244,6 +271,14 @@ fn follow(newcomer: &mut Newcomer, path: &str, blocks: &[(Block, Run)]) {
     assert!(problems.is_empty(), "\n{}", problems.join("\n\n"));
 }
 
+/// The addresses that a document has for browsers.
+fn addresses(path: &str) -> BTreeSet<String> {
+    let address = Regex::new(r"<(http://127\.0\.0\.1:7400/[^>]*)>").unwrap();
+    let text = fs::read_to_string(project().join(path)).unwrap();
+    let found = address.captures_iter(&text);
+    found.map(|found| found[1].to_owned()).collect()
+}
+
 #[test]
 fn a_newcomer_does_everything_from_the_text_of_the_documents() {
     let mut newcomer = Newcomer::new();
@@ -258,6 +293,12 @@ fn a_newcomer_does_everything_from_the_text_of_the_documents() {
     let readme = blocks("README.md");
     assert!(readme.len() >= README_MIN, "only {} blocks", readme.len());
     follow(&mut newcomer, "README.md", &readme);
+    let addresses = addresses("README.md");
+    assert_eq!(addresses.len(), PAGES.len(), "{addresses:?}");
+    for address in addresses {
+        let shown = newcomer.browse(&address);
+        shown.unwrap_or_else(|problem| panic!("README.md: {address}: {problem}"));
+    }
     follow(&mut newcomer, "docs/cli.md", &blocks("docs/cli.md"));
     newcomer.server.take().unwrap().stop().unwrap();
     follow(&mut newcomer, path, &install[2..]);

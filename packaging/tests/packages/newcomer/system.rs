@@ -96,6 +96,25 @@ impl System {
         std::fs::write(folder.join(name), text).unwrap();
     }
 
+    /// What a browser shows at an address, as HTML. The browser is that of the machine: it is in the
+    /// network of the system, and sees nothing else of it.
+    pub(crate) fn browser(&self, address: &str) -> String {
+        let profile = tempfile::tempdir().unwrap();
+        let mut command = Command::new("nsenter");
+        command
+            .arg(format!("--net=/proc/{}/ns/net", self.first.id()))
+            .arg("--")
+            .arg(env::var_os("CHROMIUM").unwrap_or("chromium".into()))
+            .args(["--headless=new", "--no-sandbox", "--disable-gpu"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            // Its clock runs ahead while nothing happens: so what comes after the page is shown.
+            .args(["--virtual-time-budget=10000", "--dump-dom", address]);
+        let output = Output::default();
+        let mut browser = Running::start(&mut command, &output);
+        until(|| browser.ended()).unwrap();
+        output.text()
+    }
+
     /// Starts the service of the installed server, as systemd would.
     pub(crate) fn service(&self) -> Running {
         let unit = Unit::parse(&self.root.read(UNIT)).unwrap();
