@@ -90,7 +90,7 @@ fn run(steps: Vec<Step>) -> (SampleSeries, Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 3))]
 
     #[test]
     fn a_series_equals_a_list(steps in proptest::collection::vec(step(), 1..24)) {

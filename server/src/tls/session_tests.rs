@@ -131,7 +131,7 @@ fn both_ends_know_that_the_other_has_ended_the_session() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     #[test]
     fn all_bytes_arrive_wherever_records_are_cut_and_keys_change(

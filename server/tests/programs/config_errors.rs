@@ -369,9 +369,12 @@ fn check_errors(value: &str) {
                     .any(|member| line.contains(member) || line.contains(&format!("{member:?}")));
                 let is_secret = SECRETS.contains(&flag.as_str());
                 assert!(is_shown || is_secret, "{name} {value:?}: {line}");
-                // A name may be right in form, and there is no such file, or it is there twice.
+                // A name may be right in form, and there is no such file, or it is there twice. A
+                // name that resembles a right one is answered with that.
                 let is_file = line.contains("(os error ") || line.contains("is named twice");
-                let has_example = is_file || EXAMPLES.iter().any(|part| line.contains(part));
+                let is_corrected = line.contains("; did you mean ");
+                let has_example =
+                    is_file || is_corrected || EXAMPLES.iter().any(|part| line.contains(part));
                 assert!(has_example, "{name} {value:?}: {line}");
             }
         }
@@ -393,6 +396,7 @@ fn every_setting_refuses_something_and_says_what_it_expects() {
         ".",
         "2",
         "+07",
+        "=,a=",
     ] {
         check_errors(value);
     }
@@ -424,7 +428,7 @@ fn every_setting_refuses_something_and_says_what_it_expects() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 10))]
 
     #[test]
     fn whatever_the_value_the_error_names_the_setting_and_an_example(value in "[ -9;-~]{1,12}") {

@@ -255,7 +255,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases * 8))]
 
     #[test]
     fn nothing_is_doubled_and_each_publish_is_told(ops in proptest::collection::vec(op(), 0..300)) {

@@ -516,7 +516,7 @@ fn check(mode: Mode, ops: Vec<Op>) {
 
 proptest! {
     // The interesting cases need several rare events in a row.
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases * 4))]
 
     #[test]
     fn in_mode_every_each_update_is_counted_once(

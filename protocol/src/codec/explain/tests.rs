@@ -538,7 +538,7 @@ fn the_table_agrees_with_the_decoders_on_every_request() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4096))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases * 16))]
 
     #[test]
     fn the_table_agrees_with_the_decoder_of_json_on_changed_requests(

@@ -82,7 +82,7 @@ fn carry_out(world: &mut World, step: &Step) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 2))]
 
     /// Whatever happens to the stream and to the nodes: all nodes make the same of it, nothing is
     /// doubled, nothing that was acknowledged is lost unless clients are told so, no two nodes run

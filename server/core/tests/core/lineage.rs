@@ -227,7 +227,7 @@ fn check_start(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 3))]
 
     #[test]
     fn a_client_of_any_epoch_misses_nothing_or_is_told_what_the_server_has_lost(

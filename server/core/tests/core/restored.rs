@@ -298,7 +298,7 @@ fn compare(before: &mut Bench, after: &mut Bench) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 3))]
 
     #[test]
     fn a_server_that_begins_with_a_log_is_as_the_one_before(

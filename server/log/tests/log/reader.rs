@@ -210,8 +210,6 @@ impl Written {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
     #[test]
     fn the_parts_of_an_answer_are_what_was_written(
         strips in strips(),

@@ -150,7 +150,7 @@ fn settings_outside_their_bounds_are_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 8))]
 
     #[test]
     fn time_advances_and_the_number_of_topics_is_as_configured(

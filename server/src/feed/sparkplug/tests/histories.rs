@@ -457,7 +457,7 @@ fn run(ops: &[Op]) -> History {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases * 2))]
 
     #[test]
     fn no_value_comes_under_a_wrong_name_or_after_a_death_and_each_metric_is_counted(
