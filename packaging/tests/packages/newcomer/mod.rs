@@ -54,7 +54,7 @@ const EXPECTED: [(&str, &str); 7] = [
 /// What goes on until Ctrl+C. Everything else ends.
 const ENDLESS: [&str; 4] = ["trades.mjs", "trades.py", "--no-buffer", "mosquitto_sub"];
 
-/// What a browser shows at each address of README.md: values that have come, or what there is to do.
+/// What a browser shows at each address of README.md: values that have come, or what to do.
 const PAGES: [(&str, &str); 2] = [
     ("http://127.0.0.1:7400/", "market/[A-Z-]+/trade"),
     ("http://127.0.0.1:7400/try", "Adds a line to the chat"),

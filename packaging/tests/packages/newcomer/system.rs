@@ -96,8 +96,8 @@ impl System {
         std::fs::write(folder.join(name), text).unwrap();
     }
 
-    /// What a browser shows at an address, as HTML. The browser is that of the machine: it is in the
-    /// network of the system, and sees nothing else of it.
+    /// What a browser shows at an address, as HTML. The browser is that of the machine: it is in
+    /// the network of the system, and sees nothing else of it.
     pub(crate) fn browser(&self, address: &str) -> String {
         let profile = tempfile::tempdir().unwrap();
         let mut command = Command::new("nsenter");
