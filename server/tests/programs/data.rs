@@ -14,7 +14,7 @@ use tickcast_protocol::{
     topic::Topic,
 };
 use tickcast_server_testkit::{
-    Boot, Program, command,
+    Boot, Program, command, copy_folder,
     raw::get,
     soon,
     subscriber::{ENCODINGS, MODES, News, Publisher, Subscriber, answer, connect, number, reading},
@@ -231,11 +231,7 @@ async fn a_copy_of_a_log_and_a_new_epoch_that_is_asked_for_continue_the_old_one(
     assert_eq!(publisher.readings("a", 1..=3).await, 3);
     let epoch = epoch(&server).await;
     stop(server, false).await;
-    fs::create_dir(&copy).unwrap();
-    for file in fs::read_dir(&original).unwrap() {
-        let name = file.unwrap().file_name();
-        fs::copy(original.join(&name), copy.join(&name)).unwrap();
-    }
+    copy_folder(&original, &copy);
     let of_copy = start(&copy, &[]).await;
     let of_original = start(&original, &[]).await;
     assert_eq!(self::epoch(&of_original).await, epoch);

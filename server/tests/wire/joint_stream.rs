@@ -1,14 +1,16 @@
 //! `/v1/stream` with several filters: each has the promises of a stream by itself, and the last id
 //! continues all of them.
 
+use std::path::Path;
+
 use tickcast_core::wire::{event_id, parse_event_id};
 use tickcast_protocol::{
     client::Chain,
-    message::{Lineage, Resume, ServerMessage, Start, SubscribeResult, Update},
+    message::{Resume, ServerMessage, Start, SubscribeResult, Update},
     value::Value,
 };
 use tickcast_server_testkit::{
-    Program,
+    Program, copy_folder,
     raw::get,
     subscriber::{Publisher, number, publication},
 };
@@ -26,6 +28,8 @@ struct Filter {
     got: Vec<f64>,
     snapshots: usize,
     lost: u64,
+    /// What the answer says that the server has lost.
+    truncated: Option<u64>,
 }
 
 /// A client of a stream, which checks each filter's chain and each id.
@@ -38,13 +42,18 @@ struct Reader {
 impl Reader {
     async fn start(server: &Program, id: Option<&str>) -> Self {
         let mut curl = Curl::start(server, QUERY, id);
+        let mut lineage = None;
         let (subscribed, id_now) = loop {
-            if let Item::Event { message, id } = curl.next().await.unwrap()
-                && let ServerMessage::Subscribed(subscribed) = *message
-            {
-                break (subscribed, id.unwrap());
+            let Item::Event { message, id } = curl.next().await.unwrap() else {
+                continue;
+            };
+            match *message {
+                ServerMessage::Welcome(welcome) => lineage = Some(welcome.lineage()),
+                ServerMessage::Subscribed(subscribed) => break (subscribed, id.unwrap()),
+                other => panic!("{other:?}"),
             }
         };
+        let lineage = lineage.expect("the welcome comes first");
         let tokens: Vec<Option<Resume>> = match id {
             Some(id) => id.split(',').map(parse_event_id).collect(),
             None => vec![None; 3],
@@ -54,8 +63,7 @@ impl Reader {
             let SubscribeResult::Accepted(accepted) = result else {
                 panic!("{result:?}");
             };
-            let (chain, check) =
-                Chain::resume(accepted, token.as_ref(), &Lineage::new(accepted.epoch));
+            let (chain, check) = Chain::resume(accepted, token.as_ref(), &lineage);
             check.unwrap();
             Filter {
                 channel: accepted.channel,
@@ -64,6 +72,7 @@ impl Reader {
                 got: Vec::new(),
                 snapshots: 0,
                 lost: 0,
+                truncated: accepted.lost,
             }
         });
         let reader = Self {
@@ -195,6 +204,42 @@ async fn what_the_tape_has_forgotten_is_a_gap_of_its_filter_alone() {
         .until(|filters| filters[0].lost > 0 && filters[1].got.len() == 2)
         .await;
     assert_eq!(reader.filters[1].lost, 0);
+}
+
+#[tokio::test]
+async fn a_server_that_has_lost_updates_says_for_each_filter_how_many_of_them_it_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let (original, copy) = (folder.path().join("log"), folder.path().join("copy"));
+    let with_log = async |log: &Path| server(&["--data", log.to_str().unwrap()]).await;
+    let running = with_log(&original).await;
+    let mut publisher = Publisher::start(&running.url()).await;
+    publisher.readings("a/x", 0..3).await;
+    publisher.readings("b/x", 0..1).await;
+    copy_folder(&original, &copy);
+    let mut reader = Reader::start(&running, None).await;
+    publisher.readings("a/x", 3..10).await;
+    publisher.readings("b/x", 1..3).await;
+    reader
+        .until(|filters| filters[0].got.len() == 7 && filters[1].got.len() == 2)
+        .await;
+    let id = reader.id.clone();
+    drop(reader);
+    running.kill().await;
+
+    // A copy has the first four updates, as after a power cut.
+    let again = with_log(&copy).await;
+    let mut reader = Reader::start(&again, Some(&id)).await;
+    let told = |filter: &Filter| (filter.start, filter.truncated);
+    let told: Vec<_> = reader.filters.iter().map(told).collect();
+    let truncated = |lost| (Start::Truncated, Some(lost));
+    assert_eq!(told, [truncated(7), truncated(2), (Start::Resumed, None)]);
+    // Each goes on with what is left, and its id says so.
+    let mut publisher = Publisher::start(&again.url()).await;
+    assert_eq!(publisher.readings("a/x", 50..51).await, 5);
+    assert_eq!(publisher.readings("b/x", 60..61).await, 6);
+    reader
+        .until(|filters| filters[0].got == [50.0] && filters[1].got == [60.0])
+        .await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod boot;
 mod daemon;
+mod folder;
 mod program;
 mod waiting;
 
@@ -28,5 +29,6 @@ pub mod paced;
 pub mod proxy;
 
 pub use boot::Boot;
+pub use folder::copy_folder;
 pub use program::{Program, command, signal};
 pub use waiting::{DEADLINE, STEP, soon, until, until_within};

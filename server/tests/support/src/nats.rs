@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    daemon,
+    copy_folder, daemon,
     network::{Lan, Machine},
 };
 
@@ -145,13 +145,13 @@ impl Nats {
 
     /// Copies what it keeps, while it does not run.
     pub fn save(&self, to: &Path) {
-        copy(&self.store(), to);
+        copy_folder(&self.store(), to);
     }
 
     /// Puts back what it kept, while it does not run.
     pub fn restore(&self, from: &Path) {
         fs::remove_dir_all(self.store()).expect("it has kept something");
-        copy(from, &self.store());
+        copy_folder(from, &self.store());
     }
 
     fn store(&self) -> PathBuf {
@@ -192,18 +192,4 @@ fn free_ports<const N: usize>() -> [u16; N] {
     let sockets =
         [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
     sockets.map(|socket| socket.local_addr().expect("an address").port())
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let target = to.join(path.file_name().expect("it has a name"));
-        match path.is_dir() {
-            true => copy(&path, &target),
-            false => {
-                fs::copy(&path, &target).expect("a file");
-            }
-        }
-    }
 }
