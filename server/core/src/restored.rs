@@ -66,6 +66,8 @@ pub struct Restored {
     pub next: Position,
     /// The earlier epochs that the current one continues, oldest first.
     pub continues: Vec<EndedEpoch>,
+    /// When no server ran: from one time up to another, oldest first.
+    pub outages: Vec<(TimeNs, TimeNs)>,
 }
 
 /// Makes strips of the newest updates, within a bound on their cost.
@@ -124,6 +126,7 @@ impl Collector {
             strips: self.strips.into(),
             next,
             continues,
+            outages: Vec::new(),
         }
     }
 

@@ -71,7 +71,9 @@ pub use disk::{Disk, DiskFile, Doubt, Folder, FolderError, RealFile};
 pub use error::{LogError, OpenError};
 pub use flaw::Flaw;
 pub use following::Relation;
-pub use format::{BODY_MAX_BYTES, HeaderFlaw, LINEAGE_MAX, Times, TopicState, Topics, VERSION};
+pub use format::{
+    BODY_MAX_BYTES, HeaderFlaw, LINEAGE_MAX, Outage, Times, TopicState, Topics, VERSION,
+};
 pub use log::Log;
 pub use opening::{GoesOn, Opening};
 pub use outcome::{Continuity, LogSettings, Recovery, Removed, SetBack, WriteFailure};

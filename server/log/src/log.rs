@@ -13,9 +13,10 @@ use crate::{
     disk::Disk,
     error::{LogError, OpenError},
     format::{
-        Kind, LINEAGE_MAX, Name, RecordHeader, Session, Times, Topics, append_record, append_strip,
+        Kind, LINEAGE_MAX, Name, Outage, RecordHeader, Session, Times, Topics, append_record,
+        append_strip,
     },
-    opening::Opening,
+    opening::{GoesOn, Opening},
     outcome::{Continuity, LogSettings, Recovery, Refusal, Removed, WriteFailure},
     recovery::{MARK, Recovered, recover},
     segment::Segment,
@@ -71,12 +72,24 @@ impl<D: Disk> Log<D> {
             rebuilt,
         } = recover(&disk, settings.segment_bytes, &opening)?;
         let is_whole = cut.as_ref().is_none_or(|cut| cut.is_torn);
-        let mut continues = Vec::new();
+        let mut session = Session {
+            boot_id: opening.boot_id,
+            started_ns: opening.now_ns,
+            continues: Vec::new(),
+            outages: Vec::new(),
+        };
         let (mut epoch, mut next, mut topics) = (opening.new_epoch, 1, Topics::default());
         let mut continuity = Continuity::New;
         if let Some(last) = last {
             let is_same_boot = last.session.boot_id == opening.boot_id;
-            continues = last.session.continues;
+            let mut continues = last.session.continues;
+            session.outages = last.session.outages;
+            // What the stream has is not missing.
+            if opening.goes_on != GoesOn::Always
+                && let Some(end_ns) = last.end_ns
+            {
+                session.note_outage((end_ns, opening.now_ns));
+            }
             if opening
                 .goes_on
                 .holds(last.is_clean || is_same_boot && is_whole)
@@ -94,21 +107,18 @@ impl<D: Disk> Log<D> {
                 continues.push(ended);
                 continuity = Continuity::Follows(ended);
             }
+            continues.drain(..continues.len().saturating_sub(LINEAGE_MAX));
+            session.continues = continues;
             (next, topics) = (last.next, last.topics);
         } else if let Some(segment) = segments.last() {
             // Positions never go back, even if nothing else is known.
             next = segment.end;
         }
-        continues.drain(..continues.len().saturating_sub(LINEAGE_MAX));
         let mut log = Self {
             disk,
             settings,
             epoch,
-            session: Session {
-                boot_id: opening.boot_id,
-                started_ns: opening.now_ns,
-                continues,
-            },
+            session,
             segments: segments.into(),
             active,
             next_number,
@@ -148,6 +158,11 @@ impl<D: Disk> Log<D> {
     /// The earlier epochs that it continues, oldest first.
     pub fn continues(&self) -> &[EndedEpoch] {
         &self.session.continues
+    }
+
+    /// The times without a server up to the start of this one, oldest first.
+    pub fn outages(&self) -> &[Outage] {
+        &self.session.outages
     }
 
     /// The position of the next update.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tickcast_protocol::message::{Epoch, Position};
+use tickcast_protocol::message::{Epoch, Position, TimeNs};
 
 use crate::{
     active::Active,
@@ -51,6 +51,8 @@ pub(crate) struct Recovered<F> {
 pub(crate) struct Last {
     pub(crate) epoch: Epoch,
     pub(crate) session: Session,
+    /// The latest time of its updates in the last segment that has any.
+    pub(crate) end_ns: Option<TimeNs>,
     /// Whether the server has ended in order, and nothing was cut.
     pub(crate) is_clean: bool,
     pub(crate) next: Position,
@@ -58,12 +60,16 @@ pub(crate) struct Last {
 }
 
 impl Last {
-    /// Of a walk through a segment that is usable.
-    fn of(walked: Walked) -> Option<Self> {
+    /// Of a walk through a segment that is usable, after others.
+    fn of(walked: Walked, before: &[Segment]) -> Option<Self> {
+        let times = before.iter().map(|segment| segment.times);
+        let mut times = times.chain([walked.index.times()]).rev();
+        let newest = times.find(|times| !times.is_empty());
         Some(Self {
             epoch: walked.epoch?,
             is_clean: walked.is_clean(),
             session: walked.session?,
+            end_ns: newest.map(|times| times.max_ns),
             next: walked.next,
             topics: walked.topics,
         })
@@ -114,7 +120,7 @@ pub(crate) fn recover<D: Disk>(
                 .map_err(OpenError::io(format!("syncing {name}")))?;
             let opened = Opened::open(disk, number)?;
             found.add(opened.segment)?;
-            found.last = Last::of(*walked);
+            found.last = Last::of(*walked, &found.segments);
             found.next_number = number + 1;
         }
         End::Open(open) => {
@@ -141,7 +147,7 @@ pub(crate) fn recover<D: Disk>(
             file.sync()
                 .map_err(OpenError::io(format!("syncing {name}")))?;
             let index = walked.index.clone();
-            found.last = Last::of(*walked);
+            found.last = Last::of(*walked, &found.segments);
             if found.cut.is_some()
                 && let Some(last) = &mut found.last
             {
@@ -162,7 +168,7 @@ pub(crate) fn recover<D: Disk>(
         End::Unusable(stop) => {
             if let Some(segment) = found.segments.last() {
                 let walked = walk_closed(disk, segment.number)?;
-                found.last = Last::of(walked).map(|last| Last {
+                found.last = Last::of(walked, &found.segments).map(|last| Last {
                     next: last.next.max(segment.end),
                     is_clean: false,
                     ..last

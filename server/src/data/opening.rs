@@ -64,7 +64,11 @@ fn open_in(
     tell(path, &log, &recovery, doubt);
     let collector = remember(&log, Position::MAX, tape_bytes, sequencer)?;
     let topics = log.topics().list().iter().map(restored);
-    let restored = collector.finish(topics.collect(), log.next(), log.continues().to_vec());
+    let continues = log.continues().to_vec();
+    let restored = Restored {
+        outages: log.outages().to_vec(),
+        ..collector.finish(topics.collect(), log.next(), continues)
+    };
     sequencer.restore(&restored, clock.now());
     let restored = Arc::new(restored);
     Ok(Opened { log, restored })

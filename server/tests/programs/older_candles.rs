@@ -41,20 +41,34 @@ fn value(reading: i64) -> f64 {
     (reading * 7 % 31) as f64 / 4.0
 }
 
-/// Writes a log whose first reading came in at a time.
-fn write_log(dir: &Path, begin: TimeNs) {
+/// The readings before which the server was off for a moment.
+const STOPS: [i64; 2] = [100, 600];
+
+fn open_log(dir: &Path, now_ns: TimeNs) -> Log<Folder> {
     let opening = Opening {
         goes_on: GoesOn::IfWhole,
         boot_id: [1; 16],
         new_epoch: Epoch(7),
-        now_ns: begin,
+        now_ns,
     };
     let folder = Folder::lock(dir).unwrap();
-    let (mut log, _) = Log::open(folder, LogSettings::default(), opening).unwrap();
+    Log::open(folder, LogSettings::default(), opening)
+        .unwrap()
+        .0
+}
+
+/// Writes a log whose first reading came in at a time.
+fn write_log(dir: &Path, begin: TimeNs) {
+    let mut log = open_log(dir, begin);
     let mut position: Position = 1;
     let mut seqs = [0; 2];
     for reading in 0..READINGS {
         let now = begin + reading * SECOND;
+        if STOPS.contains(&reading) {
+            log.end(now - SECOND).unwrap();
+            drop(log);
+            log = open_log(dir, now);
+        }
         let mut builder = StripBuilder::new(position);
         if reading == 0 {
             for (id, name) in ["a", "b"].into_iter().enumerate() {
@@ -85,7 +99,7 @@ fn write_log(dir: &Path, begin: TimeNs) {
     log.end(begin + READINGS * SECOND).unwrap();
 }
 
-/// The rows of a server that has had all readings, and was off after the last one.
+/// The rows of a server that has had all readings, and was off after the last one and at the stops.
 fn expected(begin: TimeNs, interval: Interval) -> Vec<Row> {
     let nanos = interval.nanos();
     let start = |reading: &i64| (begin + reading * SECOND).div_euclid(nanos) * nanos;
@@ -95,7 +109,12 @@ fn expected(begin: TimeNs, interval: Interval) -> Vec<Row> {
     let row = |group: &[i64]| {
         let start_ns = start(&group[0]);
         let values: Vec<_> = group.iter().copied().map(value).collect();
-        let is_whole = start_ns >= begin && start_ns + nanos <= last;
+        let is_hit = |stop: i64| {
+            let start = begin + stop * SECOND;
+            start > start_ns && start - SECOND < start_ns + nanos
+        };
+        let is_whole =
+            start_ns >= begin && start_ns + nanos <= last && !STOPS.into_iter().any(is_hit);
         Row {
             start_ns,
             state: match is_whole {

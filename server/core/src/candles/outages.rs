@@ -88,9 +88,14 @@ impl Outages {
         self.started = Some(now);
     }
 
+    /// Updates of every topic are missing from one time up to another.
+    pub(super) fn missing(&mut self, from: TimeNs, to: TimeNs) {
+        self.of_all.push(from, to.max(from.saturating_add(1)));
+    }
+
     /// The server has started with what was restored, up to a time.
     pub(super) fn restarted(&mut self, until: TimeNs, now: TimeNs) {
-        self.of_all.push(until, now.max(until.saturating_add(1)));
+        self.missing(until, now);
         self.restored_until = Some(until);
     }
 

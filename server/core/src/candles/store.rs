@@ -172,6 +172,14 @@ impl LongHistory {
         while self.bytes > self.max_bytes && self.forget_one() {}
     }
 
+    /// No server ran between two times: updates are missing there, also of what the log on disk
+    /// has. To be called in the order of the times, before [`restarted`](Self::restarted).
+    pub fn was_off(&mut self, from: TimeNs, to: TimeNs) {
+        if self.is_kept() {
+            self.outages.missing(from, to);
+        }
+    }
+
     /// The server has started, and what was pushed so far was restored: what came between is
     /// missing.
     pub fn restarted(&mut self, now: TimeNs) {
@@ -309,7 +317,8 @@ impl LongHistory {
             AnyPyramid::Trades(trades) => Parts::Trades(part(trades, question)),
             AnyPyramid::Rows(rows) => Parts::Rows(part(rows, question)),
         });
-        let outages = past.map_or_else(Default::default, |past| self.outages.of(past.feeds));
+        // What the log on disk has of a topic that memory does not know lacks the same times.
+        let outages = self.outages.of(past.map_or(0, |past| past.feeds));
         let started = self.outages.started_at();
         let forgotten_to = past.map(|past| {
             let (level, _) = levels::source(question.interval);

@@ -152,6 +152,9 @@ impl Sequencer {
             self.liveness.restore(topic, now);
         }
         self.long_history.begins_at(restored.next);
+        for (from, to) in &restored.outages {
+            self.long_history.was_off(*from, *to);
+        }
         self.long_history.restarted(now.wall_ns);
         self.open = StripBuilder::new(restored.next);
     }

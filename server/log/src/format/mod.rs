@@ -25,7 +25,7 @@ pub use segment::VERSION;
 pub(crate) use segment::{
     HeaderError, SEGMENT_HEADER_BYTES, SegmentHeader, TRAILER_BYTES, Trailer,
 };
-pub use session::LINEAGE_MAX;
+pub use session::{LINEAGE_MAX, Outage};
 pub(crate) use session::{SESSION_MAX_BYTES, Session};
 pub use strip::Times;
 pub(crate) use strip::{StripBody, append_strip};

@@ -109,6 +109,9 @@ fn record_line(name: &str, offset: u64, header: &RecordHeader, event: &Event<'_>
             for ended in &session.continues {
                 text += &format!(", continues {} after position {}", ended.epoch, ended.last);
             }
+            for (from, to) in &session.outages {
+                text += &format!(", no server from {} to {}", time(*from), time(*to));
+            }
             text
         }
         Event::Topics => format!(

@@ -7,8 +7,31 @@ use tickcast_protocol::topic::Filter;
 
 use crate::support::{SETTINGS, Source, held, open, opening, updates};
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/1")
+/// As it is written now.
+const NEWEST: &str = "1";
+
+/// All that must be read. The first sessions did not say when no server ran.
+const ALL: [&str; 2] = ["1-without-outages", NEWEST];
+
+fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
+}
+
+/// The files of a folder, with `zeros` those that were left out at the end.
+fn disk_of(name: &str, zeros: bool) -> MemoryDisk {
+    let disk = MemoryDisk::default();
+    for entry in fs::read_dir(folder(name)).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let mut bytes = fs::read(entry.path()).unwrap();
+        if zeros {
+            bytes.resize(bytes.len().max(SETTINGS.segment_bytes as usize), 0);
+        }
+        disk.set(&name, bytes);
+    }
+    disk
 }
 
 /// A closed segment, and one whose server has ended in order. Zeros at the end are left out.
@@ -46,10 +69,10 @@ fn the_format_is_that_of_version_1_byte_by_byte() {
     let files: Vec<_> = disk.files().into_iter().collect();
     assert_eq!(files.len(), 2);
     for (name, bytes) in files {
-        let path = folder().join(&name);
+        let path = folder(NEWEST).join(&name);
         let bytes = without_zeros(bytes);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            fs::create_dir_all(folder()).unwrap();
+            fs::create_dir_all(folder(NEWEST)).unwrap();
             fs::write(&path, &bytes).unwrap();
         }
         let golden = fs::read(&path).unwrap();
@@ -63,47 +86,40 @@ fn the_format_is_that_of_version_1_byte_by_byte() {
 #[test]
 fn a_log_of_version_1_is_read_and_continued() {
     let (_, ledger) = written();
-    let disk = MemoryDisk::default();
-    for entry in fs::read_dir(folder()).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        let mut bytes = fs::read(entry.path()).unwrap();
-        // The zeros that were left out.
-        bytes.resize(bytes.len().max(SETTINGS.segment_bytes as usize), 0);
-        disk.set(&name, bytes);
+    for name in ALL {
+        let disk = disk_of(name, true);
+        let held = held(&disk);
+        assert_eq!(held.updates, ledger, "{name}");
+        assert!(held.flaws.is_empty());
+        let (log, recovery) = open(&disk, opening(9, 99));
+        assert_eq!((log.epoch().0, log.next()), (11, ledger.len() as u64 + 1));
+        assert_eq!((log.continues().len(), recovery.cut), (1, None));
+        // The outage before this start is known in any case.
+        let outages = if name == NEWEST { 2 } else { 1 };
+        assert_eq!(log.outages().len(), outages, "{name}");
     }
-    let held = held(&disk);
-    assert_eq!(held.updates, ledger);
-    assert!(held.flaws.is_empty());
-    let (log, recovery) = open(&disk, opening(9, 99));
-    assert_eq!((log.epoch().0, log.next()), (11, ledger.len() as u64 + 1));
-    assert_eq!((log.continues().len(), recovery.cut), (1, None));
 }
 
 #[test]
 fn a_reader_finds_the_updates_of_version_1() {
     let (_, ledger) = written();
-    let disk = MemoryDisk::default();
-    for entry in fs::read_dir(folder()).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        disk.set(&name, fs::read(entry.path()).unwrap());
+    for name in ALL {
+        let mut reader = Reader::open(disk_of(name, false)).unwrap();
+        let question = Question {
+            wanted: Wanted::Filters(vec![Filter::all()]),
+            range: Range::ALL,
+            order: Order::OldestFirst,
+        };
+        let limits = Limits {
+            updates: usize::MAX,
+            read_bytes: u64::MAX,
+        };
+        let mut found = Vec::new();
+        let next = reader.page(&question, None, limits, |entry| match entry {
+            Entry::Update { head, bytes, .. } => found.push((head.position, bytes.to_vec())),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(next.unwrap(), None);
+        assert_eq!(found, ledger, "{name}");
     }
-    let mut reader = Reader::open(disk).unwrap();
-    let question = Question {
-        wanted: Wanted::Filters(vec![Filter::all()]),
-        range: Range::ALL,
-        order: Order::OldestFirst,
-    };
-    let limits = Limits {
-        updates: usize::MAX,
-        read_bytes: u64::MAX,
-    };
-    let mut found = Vec::new();
-    let next = reader.page(&question, None, limits, |entry| match entry {
-        Entry::Update { head, bytes, .. } => found.push((head.position, bytes.to_vec())),
-        other => panic!("{other:?}"),
-    });
-    assert_eq!(next.unwrap(), None);
-    assert_eq!(found, ledger);
 }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use tickcast_log::{
-    Continuity, Flaw, Log, OpenError,
+    Continuity, Flaw, Log, OpenError, Opening,
     testing::{MemoryDisk, Operation, Outcome},
 };
 use tickcast_protocol::message::{EndedEpoch, Epoch};
@@ -84,6 +84,36 @@ fn a_clean_end_continues_the_epoch_also_after_the_machine_was_off() {
     let strip = Source::after(log.topics()).strip(151, 3, 4);
     log.write(std::slice::from_ref(&strip), 9).unwrap();
     assert_eq!(held(&disk).updates, [ledger, updates([&strip])].concat());
+}
+
+#[test]
+fn the_times_without_a_server_are_remembered_and_of_many_the_oldest_become_one() {
+    const STARTS: i64 = 150;
+    const REMEMBERED: usize = 128;
+    let disk = MemoryDisk::default();
+    let mut told = Vec::new();
+    for start in 0..STARTS {
+        let opening = Opening {
+            now_ns: 1_000 * start,
+            ..opening(1, 10)
+        };
+        let (mut log, _) = open(&disk, opening);
+        told.extend(log.outages().last().copied());
+        let strip = Source::after(log.topics()).strip(log.next(), 1, 40);
+        log.write(&[strip], 9).unwrap();
+    }
+    assert_eq!(told.len() as i64, STARTS - 1, "none before the first start");
+    let ends: Vec<_> = told.iter().map(|outage| outage.1).collect();
+    let expected: Vec<_> = (1..STARTS).map(|start| 1_000 * start).collect();
+    assert_eq!(ends, expected);
+    assert!(told.iter().all(|(from, to)| from <= to));
+    let (log, _) = open(&disk, opening(1, 10));
+    let (joined, rest) = log.outages().split_first().unwrap();
+    // The last one is that before the last start.
+    let all: Vec<_> = told.iter().chain(log.outages().last()).copied().collect();
+    let (first, last) = all.split_at(all.len() - (REMEMBERED - 1));
+    assert_eq!(rest, last);
+    assert_eq!(*joined, (first[0].0, first[first.len() - 1].1));
 }
 
 #[test]
