@@ -92,6 +92,17 @@ fn block_on(task: &Task, body: impl AsyncFnOnce() -> Result<(), String>) -> Resu
     runtime.block_on(task.caught(body())).flatten()
 }
 
+/// Lets shards go first where they share a core with this thread, which gets this niceness
+/// (setpriority(2)). On Linux niceness belongs to a thread; elsewhere it belongs to the process, so
+/// nothing is changed there.
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables))]
+pub(crate) fn give_way(niceness: i32) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(niceness) {
+        tracing::debug!(%error, niceness, "cannot lower the priority of a thread");
+    }
+}
+
 /// Completes when the server is to end.
 pub(crate) async fn ended_signal(mut ended: watch::Receiver<bool>) {
     // An error means that the server was dropped, which ends it as well.

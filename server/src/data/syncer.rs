@@ -101,7 +101,11 @@ impl<F: DiskFile + Send + Sync + 'static> Syncer<F> {
             bytes,
         });
         drop(state);
-        self.shared.offered.notify_one();
+        // Else the thread knows when it is due. Waking it for each write would take the core from a
+        // shard, thousands of times in a second.
+        if since.is_none() || bytes >= SYNC_AFTER_BYTES {
+            self.shared.offered.notify_one();
+        }
     }
 
     /// The result of the last sync, once.

@@ -59,6 +59,7 @@ const MODULES: &[&str] = &[
     "tickcast_server::program::signals",
     "tickcast_server::tasks::restart",
     "tickcast_server::tasks::task",
+    "tickcast_server::threads",
 ];
 
 const LEVELS: &str = "off, error, warn, info, debug or trace";

@@ -35,6 +35,7 @@ use crate::{
     metrics::{HandshakeFailure, Metrics, RefusalReason},
     settings::ServerSettings,
     tasks::{Restarts, Task},
+    threads::give_way,
     tls::CurrentTls,
 };
 
@@ -59,10 +60,9 @@ pub(crate) fn handshakes_of_address(all: usize) -> usize {
     all.div_ceil(ADDRESS_PART)
 }
 
-/// The niceness of an acceptor's thread (setpriority(2)). When thousands of clients come back at
-/// once and a shard shares its core, the shard has three quarters of the time. Updates to clients
-/// that stayed come first.
-#[cfg(target_os = "linux")]
+/// The niceness of an acceptor's thread. When thousands of clients come back at once and a shard
+/// shares its core, the shard has three quarters of the time. Updates to clients that stayed come
+/// first.
 const NICENESS: i32 = 5;
 
 /// A listener as one acceptor has it.
@@ -107,7 +107,7 @@ pub(crate) struct Acceptor {
 impl Acceptor {
     /// Accepts connections until `end` completes. An error is why it cannot.
     pub(crate) async fn run(self, end: oneshot::Receiver<Infallible>) -> Result<(), String> {
-        give_way();
+        give_way(NICENESS);
         let next_shard = Rc::new(Cell::new(self.index));
         for door in self.doors {
             let socket = door.bound.listen();
@@ -132,15 +132,6 @@ impl Acceptor {
         // An error means that the other end was dropped.
         let _ = end.await;
         Ok(())
-    }
-}
-
-/// Lets shards go first where they share a core with this thread. On Linux niceness belongs to a
-/// thread; elsewhere it belongs to the process, so nothing is changed there.
-fn give_way() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICENESS) {
-        tracing::debug!(%error, "cannot lower the priority of an acceptor");
     }
 }
 
