@@ -118,6 +118,8 @@ pub struct ShardStats {
     pub log_read_bytes: Number,
     /// Parts of the log that were read for candles and rows that memory does not have.
     pub log_candle_reads: Number,
+    /// Answers about candles and rows of which an interval needs more of the log than is read.
+    pub log_candles_cut: Number,
     /// Memory of the parts that are kept.
     pub log_window_bytes: Number,
     /// Subscriptions that read the log now.

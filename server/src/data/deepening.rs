@@ -17,6 +17,21 @@ const PARTS_ENOUGH: usize = 64;
 /// it is incomplete.
 const PARTS_MAX: usize = 1_024;
 
+/// What an answer may read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    pub(super) parts_enough: usize,
+    pub(super) parts_max: usize,
+}
+
+/// An answer with what the log has of older intervals.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Deepened {
+    pub(crate) excerpt: Box<Excerpt>,
+    /// Whether its oldest interval is incomplete because it needs more of the log than is read.
+    pub(crate) is_cut: bool,
+}
+
 impl LogReads {
     /// Adds to an answer what the log has of older intervals, until the answer is full or enough is
     /// read. `reads` is called before each part, and returns whether the client still waits. `None`
@@ -24,19 +39,40 @@ impl LogReads {
     pub(crate) async fn deepen(
         &self,
         topic: &Topic,
+        excerpt: Box<Excerpt>,
+        reads: impl FnMut() -> bool,
+    ) -> Option<Deepened> {
+        let patience = Patience {
+            parts_enough: PARTS_ENOUGH,
+            parts_max: PARTS_MAX,
+        };
+        self.deepen_within(patience, topic, excerpt, reads).await
+    }
+
+    pub(super) async fn deepen_within(
+        &self,
+        patience: Patience,
+        topic: &Topic,
         mut excerpt: Box<Excerpt>,
         mut reads: impl FnMut() -> bool,
-    ) -> Option<Box<Excerpt>> {
+    ) -> Option<Deepened> {
+        let whole = |excerpt| Deepened {
+            excerpt,
+            is_cut: false,
+        };
         if excerpt.older().is_none() {
-            return Some(excerpt);
+            return Some(whole(excerpt));
         }
         excerpt.begin_older();
-        let mut after = None;
-        for parts in 0..PARTS_MAX {
-            // A topic of texts has no numbers at all.
-            let is_enough = parts >= PARTS_ENOUGH && excerpt.progress() != OlderProgress::Part;
-            if excerpt.has_enough() || is_enough {
-                break;
+        let (mut after, mut parts) = (None, 0);
+        // A topic of texts has no numbers at all.
+        while !excerpt.has_enough()
+            && (parts < patience.parts_enough || excerpt.progress() == OlderProgress::Part)
+        {
+            if parts == patience.parts_max {
+                excerpt.end_older(None);
+                let is_cut = true;
+                return Some(Deepened { excerpt, is_cut });
             }
             if !reads() {
                 return None;
@@ -44,11 +80,12 @@ impl LogReads {
             let part = self.candles(topic, excerpt, after).await?;
             excerpt = part.excerpt;
             if part.next.is_none() {
-                return Some(excerpt);
+                return Some(whole(excerpt));
             }
             after = part.next;
+            parts += 1;
         }
         excerpt.end_older(None);
-        Some(excerpt)
+        Some(whole(excerpt))
     }
 }

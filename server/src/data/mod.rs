@@ -30,6 +30,7 @@ mod reading;
 mod syncer;
 mod thread;
 
+pub(crate) use deepening::Deepened;
 pub(crate) use following::Following;
 pub(crate) use opening::{Opened, open};
 pub(crate) use reading::{LogReads, Part, ReadingThread, Told, Window};

@@ -73,6 +73,7 @@ const SHARD: &[Metric<ShardStats>] = &[
     (COUNTER, "data_reads", "Parts of the log on disk read for subscribers beyond the tape", |s| &s.log_reads),
     (COUNTER, "data_read_bytes", "Bytes of the updates in these parts", |s| &s.log_read_bytes),
     (COUNTER, "data_candle_reads", "Parts of the log on disk read for candles and rows that memory does not have", |s| &s.log_candle_reads),
+    (COUNTER, "data_candles_cut", "Answers with an incomplete candle or row that needs more of the log on disk than is read", |s| &s.log_candles_cut),
     (GAUGE, "data_window_bytes", "Memory of these parts", |s| &s.log_window_bytes),
     (GAUGE, "data_readers", "Subscriptions that catch up from the log on disk", |s| &s.log_readers),
     (COUNTER, "steps", "Steps of work of a shard, some tens of nanoseconds each", |s| &s.steps),

@@ -12,6 +12,7 @@ use tickcast_protocol::topic::Topic;
 use tokio::task::{spawn_local, yield_now};
 
 use super::{outlet::Outlet, shard_handle::ShardHandle};
+use crate::data::Deepened;
 
 impl ShardHandle {
     /// Takes the answers out of which older intervals may be in the log. They come back to the
@@ -80,6 +81,10 @@ impl ShardHandle {
                     is_waited_for
                 })
         };
-        reads.deepen(topic, excerpt, goes_on).await
+        let Deepened { excerpt, is_cut } = reads.deepen(topic, excerpt, goes_on).await?;
+        if is_cut && !self.has_failed() {
+            self.with(|shard, _| shard.count_candles_cut());
+        }
+        Some(excerpt)
     }
 }

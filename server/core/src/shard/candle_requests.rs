@@ -48,6 +48,11 @@ impl<S: Socket> Shard<S> {
         self.stats.log_candle_reads.add(1);
     }
 
+    /// Counts an answer of which an interval needs more of the log than is read.
+    pub fn count_candles_cut(&mut self) {
+        self.stats.log_candles_cut.add(1);
+    }
+
     fn candles_question(
         &self,
         key: ConnectionKey,

@@ -151,7 +151,8 @@ async fn rows_that_memory_lacks_come_from_the_log_while_they_are_wanted() {
         let memory = reads
             .deepen(&topic, excerpt_of_memory(), || true)
             .await
-            .unwrap();
+            .unwrap()
+            .excerpt;
         let mut expected = [CandleState::Complete; 3];
         expected[0] = CandleState::Incomplete;
         assert_eq!(states(&memory), expected);
@@ -163,7 +164,8 @@ async fn rows_that_memory_lacks_come_from_the_log_while_they_are_wanted() {
         let all = reads
             .deepen(&topic, excerpt_of_memory(), || true)
             .await
-            .unwrap();
+            .unwrap()
+            .excerpt;
         assert_eq!(states(&all), [CandleState::Complete; 10]);
         assert!(!all.has_more());
         // No other topic is counted.
@@ -171,7 +173,8 @@ async fn rows_that_memory_lacks_come_from_the_log_while_they_are_wanted() {
         let memory = reads
             .deepen(&topic, excerpt_of_memory(), || true)
             .await
-            .unwrap();
+            .unwrap()
+            .excerpt;
         assert_eq!(memory.len(), 3);
         drop(reads);
     };
