@@ -65,6 +65,9 @@ pub(super) struct Behind {
     pub turn: TopicId,
     /// If the tape has dropped the cursor: the way to the count at its floor.
     pub walk: Option<CountWalk>,
+    /// Number of updates of the channel up to the last floor at which they were counted. The next
+    /// floor is not before it.
+    pub counted: u64,
     /// How far it needs the log.
     pub log: FromLog,
 }
@@ -151,6 +154,7 @@ impl Behind {
             statuses,
             turn: 0,
             walk: None,
+            counted: 0,
             log: FromLog::Unused,
         }
     }
@@ -336,9 +340,14 @@ impl Behind {
     ) -> Option<Step> {
         // The channel has no update between its last batch and the floor.
         let mut floor = tape.floor().min(channel.flushed());
+        if has_log && self.scanned < floor && self.lacks_some_for_sure() {
+            self.log = FromLog::Read;
+            return Some(Step::Reading(self.scanned + 1));
+        }
         let Some(mut count) = self.count_at(floor, channel, tape, allowance) else {
             return Some(Step::Searching);
         };
+        self.counted = count;
         let mut lost = self.count.map(|had| count.saturating_sub(had));
         if has_log && lost != Some(0) && self.scanned < floor {
             match &self.log {
@@ -377,6 +386,13 @@ impl Behind {
         let resume = channel.resume_at(floor, self.count, Some(gap.snapshot));
         let frame = wire::message_at(&ServerMessage::Gap(gap), &resume, channel.spec.wire);
         Some(Step::Gap { frame, lost })
+    }
+
+    /// Whether updates of the channel are left before the floor, without counting them again:
+    /// that reads the whole tape, and would do so for each part of the log.
+    fn lacks_some_for_sure(&self) -> bool {
+        let may_read = matches!(self.log, FromLog::Unused | FromLog::Read);
+        may_read && self.count.is_some_and(|had| had < self.counted)
     }
 
     /// Whether the log goes on after the cursor and before a floor.

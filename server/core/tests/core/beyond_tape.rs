@@ -84,6 +84,39 @@ fn a_client_that_comes_back_beyond_the_tape_gets_everything() {
 }
 
 #[test]
+fn the_tape_is_not_counted_again_for_each_part_of_the_log() {
+    /// Steps for each update: it takes 21 to read it and to write it in JSON, and 19 more if the
+    /// tape is counted for each part.
+    const STEPS_PER_UPDATE: u64 = 30;
+    let settings = CoreSettings {
+        tape_bytes: 10 * TAPE_BYTES,
+        ..CoreSettings::default()
+    };
+    let mut bench = Bench::new(settings).with_log();
+    publish(&mut bench, 400);
+    let client = resume(&mut bench, "#", 7, 7);
+    let before = bench.stats.steps.get();
+    let mut parts = 0;
+    loop {
+        bench.settle();
+        let reads = bench.reads();
+        let &[from] = &reads[..] else {
+            break;
+        };
+        bench.answer_read(from, 3);
+        // Meanwhile the tape drops what was counted before.
+        publish(&mut bench, 1);
+        parts += 1;
+    }
+    let got = positions(&client);
+    let last = 7 + got.len() as Position;
+    assert_eq!(got, (8..=last).collect::<Vec<_>>());
+    assert!(parts > 100 && last >= 4_000, "{parts} parts up to {last}");
+    let steps = bench.stats.steps.get() - before;
+    assert!(steps < STEPS_PER_UPDATE * last, "{steps} steps for {last}");
+}
+
+#[test]
 fn the_windows_and_the_readers_are_counted_and_the_memory_is_free_afterwards() {
     let mut bench = bench();
     publish(&mut bench, 100);
