@@ -12,9 +12,17 @@ use super::{
     keys::ConnectionKey,
     latest_batch::introduce_steps,
     socket::Socket,
-    steps::{Steps, json_steps, name_steps},
+    status_cursor::news_steps,
+    steps::{Steps, index_steps, json_steps},
+    topics::TopicState,
 };
 use crate::tape::{AckResult, Strip};
+
+/// Steps of applying a change of a topic's status or info.
+const CHANGE_STEPS: usize = 8;
+
+/// Steps of an answer to a publish.
+const ANSWER_STEPS: usize = 16;
 
 impl<S: Socket> Shard<S> {
     /// Whether strips wait for the next turn to be applied, or batches to be closed.
@@ -34,9 +42,7 @@ impl<S: Socket> Shard<S> {
             if !self.apply(&strip, steps) {
                 break;
             }
-            let unapplied = &mut self.unapplied;
-            unapplied.strips.pop_front();
-            (unapplied.topics, unapplied.updates, unapplied.is_begun) = (0, 0, false);
+            self.unapplied.next();
         }
         if self.unapplied.is_empty() && !self.unapplied.answers.is_empty() {
             let answers = std::mem::take(&mut self.unapplied.answers);
@@ -53,6 +59,16 @@ impl<S: Socket> Shard<S> {
             self.introduce(info, steps);
             self.unapplied.topics += 1;
         }
+        // What is known about a topic comes before its values.
+        for &change in &strip.statuses()[self.unapplied.statuses..] {
+            if steps.are_spent() {
+                return false;
+            }
+            self.statuses
+                .change(change, &mut self.topics, &mut self.channels);
+            steps.take(change_steps(&self.topics[change.topic]));
+            self.unapplied.statuses += 1;
+        }
         if !self.unapplied.is_begun {
             self.tape.begin(Arc::clone(strip));
             self.unapplied.is_begun = true;
@@ -60,12 +76,12 @@ impl<S: Socket> Shard<S> {
         if !self.apply_updates(strip, steps) {
             return false;
         }
-        for &change in strip.statuses() {
-            self.statuses
-                .change(change, &mut self.topics, &mut self.channels);
-        }
-        for &ack in strip.acks() {
-            self.acknowledge(ack);
+        for &ack in &strip.acks()[self.unapplied.acks..] {
+            if steps.are_spent() {
+                return false;
+            }
+            steps.take(self.acknowledge(ack));
+            self.unapplied.acks += 1;
         }
         true
     }
@@ -111,16 +127,14 @@ impl<S: Socket> Shard<S> {
     /// Introduces a new topic, or applies what else is known about one.
     fn introduce(&mut self, info: &TopicInfo, steps: &mut Steps) {
         if (info.id as usize) < self.topics.len() {
-            let topic = &mut self.topics[info.id];
-            topic.info = info.clone();
-            topic.info_position = self.tape.head();
-            steps.take(1 + topic.channels.len());
+            let (topics, channels) = (&mut self.topics, &mut self.channels);
             self.statuses
-                .change_info(info.id, &mut self.topics, &mut self.channels);
+                .change_info(info, self.tape.head(), topics, channels);
+            steps.take(change_steps(&self.topics[info.id]));
             return;
         }
         let channels = self.channels.matching(&info.topic, steps);
-        steps.take(channels.len() + name_steps(info.topic.as_str()));
+        steps.take(channels.len() + index_steps(info.topic.as_str()));
         for &key in &channels {
             self.channels[key].add_topic(info.id);
         }
@@ -128,15 +142,16 @@ impl<S: Socket> Shard<S> {
         self.stats.topics.set(self.topics.len() as u64);
     }
 
-    fn acknowledge(&mut self, answer: AckResult) {
+    /// Returns the steps that it has taken.
+    fn acknowledge(&mut self, answer: AckResult) -> usize {
         let AckResult { ack, result } = answer;
         if ack.shard != self.index {
-            return;
+            return 1;
         }
         let key = ConnectionKey::from_u64(ack.connection);
         if key.is_without_connection() {
             self.events.push(Event::Posted(answer));
-            return;
+            return ANSWER_STEPS;
         }
         match result {
             Ok(position) => {
@@ -147,5 +162,11 @@ impl<S: Socket> Shard<S> {
             }
             Err(reason) => self.refuse_publish(key, ack.id, reason),
         }
+        ANSWER_STEPS
     }
+}
+
+/// Steps of applying a change of a topic's status or info, and of telling it to each channel.
+fn change_steps(topic: &TopicState) -> usize {
+    CHANGE_STEPS + topic.channels.len() * news_steps(&topic.info)
 }

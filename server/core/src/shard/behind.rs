@@ -179,9 +179,14 @@ impl Behind {
         allowance: &mut Allowance,
     ) -> Step {
         if !self.statuses.is_current(channel) {
-            allowance.take(channel.topic_count());
-            if let Some(frame) = self.statuses.step(channel, topics) {
+            let mut steps = Steps::new(allowance.updates);
+            let frame = self.statuses.step(channel, topics, &mut steps);
+            allowance.take(steps.taken());
+            if let Some(frame) = frame {
                 return Step::Status(frame);
+            }
+            if !self.statuses.is_current(channel) {
+                return Step::Searching;
             }
         }
         if let Some(range) = self.snapshot {

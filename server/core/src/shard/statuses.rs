@@ -3,7 +3,7 @@
 //! A shard numbers the changes in order. Live subscribers get them before the values of the turn;
 //! all others have a [`StatusCursor`](super::StatusCursor).
 
-use tickcast_protocol::message::TopicId;
+use tickcast_protocol::message::{Position, TopicId, TopicInfo};
 
 use super::{channels::Channels, keys::ChannelKey, topics::Topics};
 use crate::tape::StatusChange;
@@ -27,7 +27,7 @@ pub(super) struct UnsentChanges {
 }
 
 impl Statuses {
-    /// Counts a change that came before.
+    /// Counts a change. Returns its number.
     pub(super) fn count(&mut self) -> u64 {
         self.changes += 1;
         self.changes
@@ -40,24 +40,22 @@ impl Statuses {
         topics: &mut Topics,
         channels: &mut Channels,
     ) {
-        self.changes += 1;
-        let topic = &mut topics[change.topic];
-        topic.status = change.status;
-        topic.status_since_ns = change.since_ns;
-        topic.status_number = self.changes;
+        let number = self.count();
+        topics.change_status(change, number);
         self.tell(change.topic, topics, channels);
     }
 
-    /// Tells that a topic's info has changed.
+    /// Applies what else is known about a topic from `position` on.
     pub(super) fn change_info(
         &mut self,
-        id: TopicId,
+        info: &TopicInfo,
+        position: Position,
         topics: &mut Topics,
         channels: &mut Channels,
     ) {
-        self.changes += 1;
-        topics[id].info_number = self.changes;
-        self.tell(id, topics, channels);
+        let number = self.count();
+        topics.change_info(info, position, number);
+        self.tell(info.id, topics, channels);
     }
 
     fn tell(&mut self, id: TopicId, topics: &Topics, channels: &mut Channels) {

@@ -36,11 +36,20 @@ pub(super) fn copy_steps(bytes: usize) -> usize {
 }
 
 /// Bytes of a name that are stored or encoded in one step.
-const NAME_BYTES_PER_STEP: usize = 24;
+const NAME_BYTES_PER_STEP: usize = 12;
 
 /// Steps of storing or encoding a topic's name.
 pub(super) fn name_steps(name: &str) -> usize {
     name.len() / NAME_BYTES_PER_STEP
+}
+
+/// Steps of a level of a new name: its text and its node are looked up, and often added.
+const LEVEL_STEPS: usize = 12;
+
+/// Steps of adding a topic's name to the index.
+pub(super) fn index_steps(name: &str) -> usize {
+    let levels = 1 + name.bytes().filter(|&byte| byte == b'/').count();
+    LEVEL_STEPS * levels + name_steps(name)
 }
 
 /// Bytes of memory that the kernel takes back in one step, a page at a time. It gives a long batch
@@ -103,10 +112,18 @@ mod tests {
     }
 
     #[test]
-    fn a_name_costs_a_step_for_each_24_bytes() {
-        for (bytes, steps) in [(0, 0), (23, 0), (24, 1), (240, 10)] {
+    fn a_name_costs_a_step_for_each_12_bytes() {
+        for (bytes, steps) in [(0, 0), (11, 0), (12, 1), (240, 20)] {
             assert_eq!(name_steps(&"x".repeat(bytes)), steps, "{bytes}");
         }
+    }
+
+    #[test]
+    fn each_level_of_a_new_name_costs_twelve_steps() {
+        for (name, steps) in [("a", 12), ("a/b", 24), ("a//", 36)] {
+            assert_eq!(index_steps(name), steps, "{name}");
+        }
+        assert_eq!(index_steps(&"x".repeat(48)), 12 + 4);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! A shard's topics: the newest value, the status and the channels of each.
 
-use std::ops::{Index, IndexMut};
+use std::{
+    collections::BTreeMap,
+    ops::{Index, IndexMut},
+};
 
 use smallvec::SmallVec;
 use tickcast_protocol::{
@@ -16,7 +19,7 @@ use super::{
 };
 use crate::{
     restored::RestoredTopic,
-    tape::{Made, TapeUpdate, append_as_json},
+    tape::{Made, StatusChange, TapeUpdate, append_as_json},
     wire::News,
 };
 
@@ -97,6 +100,8 @@ pub struct Topics {
     /// Position of each topic's newest update; 0 if it had none. It is stored apart from the rest
     /// because catching up walks the positions of all topics.
     positions: Vec<Position>,
+    /// Topics of which a status or an info has changed, by the number of the newest change.
+    changed: BTreeMap<u64, TopicId>,
     index: TopicTree,
 }
 
@@ -143,6 +148,39 @@ impl Topics {
             state.info_number = change();
             state.info_position = next - 1;
         }
+        if state.news_number() > 0 {
+            self.changed.insert(state.news_number(), id as TopicId);
+        }
+    }
+
+    /// Applies a new status, as the change of this number.
+    pub(super) fn change_status(&mut self, change: StatusChange, number: u64) {
+        let topic = self.note_change(change.topic, number);
+        topic.status = change.status;
+        topic.status_since_ns = change.since_ns;
+        topic.status_number = number;
+    }
+
+    /// Applies what else is known about a topic from `position` on, as the change of this number.
+    pub(super) fn change_info(&mut self, info: &TopicInfo, position: Position, number: u64) {
+        let topic = self.note_change(info.id, number);
+        topic.info = info.clone();
+        topic.info_position = position;
+        topic.info_number = number;
+    }
+
+    fn note_change(&mut self, id: TopicId, number: u64) -> &mut TopicState {
+        let topic = &mut self.states[id as usize];
+        self.changed.remove(&topic.news_number());
+        self.changed.insert(number, id);
+        topic
+    }
+
+    /// The topics that have changed after the change of this number, each with the number of its
+    /// newest change, ascending.
+    pub(super) fn changed_after(&self, number: u64) -> impl Iterator<Item = (u64, TopicId)> {
+        let after = self.changed.range(number + 1..);
+        after.map(|(&number, &id)| (number, id))
     }
 
     /// Stores an update as the newest of its topic, unless it is historical and the topic has a

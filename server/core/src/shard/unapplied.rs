@@ -10,10 +10,14 @@ pub(super) struct Unapplied {
     pub(super) strips: VecDeque<Arc<Strip>>,
     /// Number of new topics of the first strip that are introduced.
     pub(super) topics: usize,
+    /// Number of status changes of the first strip that are applied.
+    pub(super) statuses: usize,
     /// Whether the first strip is on the tape.
     pub(super) is_begun: bool,
     /// Number of updates of the first strip that are applied.
     pub(super) updates: usize,
+    /// Number of answers to publishes of the first strip that are sent.
+    pub(super) acks: usize,
     /// Answers that come after the strips.
     pub(super) answers: Vec<HistoryAnswer>,
 }
@@ -21,6 +25,16 @@ pub(super) struct Unapplied {
 impl Unapplied {
     pub(super) fn is_empty(&self) -> bool {
         self.strips.is_empty()
+    }
+
+    /// Goes on to the next strip: the first one is applied.
+    pub(super) fn next(&mut self) {
+        self.strips.pop_front();
+        *self = Self {
+            strips: std::mem::take(&mut self.strips),
+            answers: std::mem::take(&mut self.answers),
+            ..Self::default()
+        };
     }
 
     pub(super) fn push_answers(&mut self, answers: Vec<HistoryAnswer>) {

@@ -22,7 +22,7 @@ use tickcast_core::{
     shard::{ConnectionKey, SLICE_MAX_STEPS, STEPS_PER_REQUEST, Shard, Socket, TURN_MAX_STEPS},
     stats::ShardStats,
     tape::Strip,
-    work::{HistoryAnswer, NewUpdate, Submission, Work},
+    work::{FeedId, HistoryAnswer, NewUpdate, Submission, Work},
 };
 use tickcast_protocol::{
     codec::{CLIENT_MESSAGE_MAX_BYTES, Encoding, encode_client},
@@ -165,15 +165,35 @@ impl World {
 
     /// Updates topics without a client, while no batch is due.
     fn update_all(&mut self, names: impl IntoIterator<Item = String>) -> Cost {
+        self.update_from(None, names)
+    }
+
+    /// The same, by a feed or a client.
+    fn update_from(
+        &mut self,
+        feed: Option<FeedId>,
+        names: impl IntoIterator<Item = String>,
+    ) -> Cost {
         let mut cost = Cost::default();
         for name in names {
             let updates = [update(&name)].into_iter().collect();
             self.submit(Submission {
                 updates,
+                feed,
                 ..Submission::default()
             });
         }
         self.strips.extend(self.sequencer.take_strip());
+        self.finish(&mut cost);
+        cost
+    }
+
+    /// A feed is down: all of its topics become stale.
+    fn feed_down(&mut self, feed: FeedId) -> Cost {
+        let mut cost = Cost::default();
+        self.sequencer.feed_down(feed, self.now);
+        let strips = std::iter::from_fn(|| self.sequencer.take_strip());
+        self.strips.extend(strips);
         self.finish(&mut cost);
         cost
     }
@@ -244,19 +264,22 @@ impl World {
 
 impl Cost {
     /// Prints the cost, and checks that no call took too long.
-    #[allow(clippy::print_stdout, reason = "figures for benches/README.md")]
     fn check(&self, case: &str) {
+        self.print(case);
+        for ((call, max), (steps, _)) in CALLS.iter().zip(&self.longest) {
+            assert!(steps <= max, "{case}: {call} took {steps} steps of {max}");
+        }
+    }
+
+    #[allow(clippy::print_stdout, reason = "figures for benches/README.md")]
+    fn print(&self, case: &str) {
         let of_calls = CALLS.iter().zip(&self.longest);
         let text: Vec<_> = of_calls
-            .clone()
             .map(|((call, _), (steps, longest))| {
                 format!("{call} {steps:>6} {:>6.2} ms", longest.as_secs_f64() * 1e3)
             })
             .collect();
         println!("{case:<60} {} all {:>9}", text.join("  "), self.total_steps);
-        for ((call, max), (steps, _)) in of_calls {
-            assert!(steps <= max, "{case}: {call} took {steps} steps of {max}");
-        }
     }
 }
 
@@ -299,6 +322,16 @@ fn alike() -> impl Iterator<Item = String> {
         let levels = (0..7).map(|level| if n >> level & 1 == 0 { "a" } else { "b" });
         format!("{}/{n}", levels.collect::<Vec<_>>().join("/"))
     })
+}
+
+/// Names that are nearly as long as they may be, in one level.
+fn long(topics: usize) -> impl Iterator<Item = String> {
+    (0..topics).map(|n| format!("{}{n}", "x".repeat(240)))
+}
+
+/// Names of as many levels as they may have, of which they share only the last texts.
+fn deep(topics: usize) -> impl Iterator<Item = String> {
+    (0..topics).map(|n| format!("{n}{}", "/a".repeat(124)))
 }
 
 /// The bits of a number as levels of a filter.
@@ -577,6 +610,102 @@ fn history() {
             .send(ClientMessage::History(request))
             .check(&format!("history: the longest answer, {encoding:?}"));
     }
+}
+
+/// Names may be long, or have many levels, which is work for each shard that learns them.
+#[test]
+fn no_new_names_hold_the_shard_for_longer_than_a_turn_may() {
+    type Names = fn(usize) -> Box<dyn Iterator<Item = String>>;
+    let kinds: [(&str, Names, usize); 2] = [
+        ("long", |topics| Box::new(long(topics)), TOPICS),
+        // A node for each level of each of them.
+        ("deep", |topics| Box::new(deep(topics)), TOPICS / 10),
+    ];
+    for (case, names, topics) in kinds {
+        for (encoding, mode, rate) in [
+            (Encoding::Bincode, Mode::Every, None),
+            (Encoding::Json, Mode::Every, None),
+            (Encoding::Json, Mode::Latest, Some(0.01)),
+        ] {
+            let mut world = World::new(encoding, plain());
+            world.send(subscribe_as(mode, rate, ["#"]));
+            world.update_all(plain().take(1));
+            let cost = world.update_all(names(topics));
+            cost.check(&format!("{topics} {case} names, {encoding:?}, {mode:?}"));
+            // The JSON of some updates is made at once.
+            let of_turn = cost.longest[1].0;
+            assert!(of_turn <= TURN_MAX_STEPS + 2 * EXCESS_STEPS, "{of_turn}");
+            // A step for a level or a part of a name is the least.
+            let in_name = names(1).map(|name| name.len() / 24).sum::<usize>();
+            let levels = names(1).map(|name| name.split('/').count()).sum::<usize>();
+            assert!(cost.total_steps > topics * in_name.max(levels), "{cost:?}");
+            let cost = world.pass(Duration::from_secs(100));
+            cost.print(&format!("{topics} {case} names, {mode:?}: the batch"));
+            // Such a batch may be so long that to give it back is more than a turn may do.
+            for (bytes, steps) in cost.sent {
+                let released = bytes as usize / 512;
+                let max = released.max(TURN_MAX_STEPS) + EXCESS_STEPS;
+                assert!(steps <= max, "{steps} steps, {bytes} bytes");
+            }
+        }
+    }
+}
+
+/// All topics of a feed change their status when it is down, and a client's will may do the same.
+#[test]
+fn no_change_of_statuses_holds_the_shard_for_longer_than_a_turn_may() {
+    const FEED: FeedId = 0;
+    for encoding in [Encoding::Bincode, Encoding::Json] {
+        let mut world = World::new(encoding, plain());
+        for rate in 1..=4 {
+            world.send(subscribe_as(Mode::Latest, Some(f64::from(rate)), ["#"]));
+        }
+        world.update_from(Some(FEED), plain());
+        let sent = world.stats.bytes.get();
+        let cost = world.feed_down(FEED);
+        cost.check(&format!(
+            "100,000 statuses to 4 subscriptions, {encoding:?}"
+        ));
+        let sent = world.stats.bytes.get() - sent;
+        assert!(sent > 4 * 10 * TOPICS as u64, "{sent} bytes");
+        let of_turn = cost.longest[1].0;
+        assert!(of_turn <= TURN_MAX_STEPS + EXCESS_STEPS, "{of_turn}");
+        // A client that comes later is told all of them.
+        world.reconnect();
+        let cost = world.send(subscribe(["#"]));
+        cost.check(&format!("subscribe: 100,000 stale topics, {encoding:?}"));
+    }
+}
+
+/// Clients may publish one update at a time, and each of these is answered.
+#[test]
+fn no_answers_to_publishes_hold_the_shard_for_longer_than_a_turn_may() {
+    const PUBLISHES: u32 = 20_000;
+    let mut world = World::new(Encoding::Json, plain());
+    let answered = world.stats.bytes.get();
+    for id in 0..PUBLISHES {
+        let publish = ClientMessage::Publish(Publish {
+            id: Some(id),
+            updates: vec![Publication {
+                topic: "a".into(),
+                value: Value::Text(String::new()),
+                source_time_ns: None,
+            }],
+        });
+        let work = world.shard.handle(world.key, publish, world.now);
+        let Some(Work::Updates(submission)) = work else {
+            panic!("{work:?}");
+        };
+        world.submit(submission);
+    }
+    let mut cost = Cost::default();
+    world.strips.extend(world.sequencer.take_strip());
+    world.finish(&mut cost);
+    cost.check("20,000 answers to publishes of one update");
+    let answered = world.stats.bytes.get() - answered;
+    assert!(answered > 20 * u64::from(PUBLISHES), "{answered} bytes");
+    let of_turn = cost.longest[1].0;
+    assert!(of_turn <= TURN_MAX_STEPS + EXCESS_STEPS, "{of_turn}");
 }
 
 /// A batch of newest values may have all topics, and introduce them.

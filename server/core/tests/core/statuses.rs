@@ -95,7 +95,7 @@ fn many_statuses_go_in_messages_of_1024_to_live_blocked_and_new_subscribers() {
     let topics = names(2_500);
     // In parts: the JSON of all is too much for one turn, and a paced client would get the rest
     // after its interval only.
-    for part in topics.chunks(500) {
+    for part in topics.chunks(250) {
         bench.hear(part);
         bench.settle();
         bench.pass(PACE_INTERVAL);
@@ -115,12 +115,13 @@ fn many_statuses_go_in_messages_of_1024_to_live_blocked_and_new_subscribers() {
     live.messages();
     bench.pass(STALE_AFTER);
     bench.settle();
-    let frames = [(0, 0), (1_024, 0), (1_024, 0), (452, 0)];
+    // A turn has the steps to tell two channels of 1,280 topics.
+    let frames = [(0, 0), (1_024, 0), (256, 0), (1_024, 0), (196, 0)];
     assert_eq!(lens(&read(&live)), frames);
     bench.settle();
     assert_eq!(lens(&read(&live)), [(0, 0)], "once");
-    // The open batch of a pace waits longer than a status.
-    let before_value = [(0, 0), (1_024, 0), (1_024, 0), (452, 1)];
+    // The open batch of a pace waits longer than the statuses of its turn.
+    let before_value = [(0, 0), (1_024, 0), (256, 1), (1_024, 0), (196, 0)];
     assert_eq!(lens(&read(&paced)), before_value);
     bench.unblock(&blocked);
     bench.settle();
