@@ -168,6 +168,19 @@ fn the_buttons_of_a_narrow_inspector_stay_within_it() {
         let is_within = pane.x_range().contains(button.left()) && button.right() <= pane.right();
         assert!(is_within, "{button:?} in {pane:?}");
     }
+    // Its title and what it is about end before its cross, or are left out.
+    let close = harness.get_by_label("Close inspector").rect();
+    for (text, rect) in texts(&harness, Rect::everything_above(pane.bottom())) {
+        let is_title = pane.contains(rect.center()) && text != "×";
+        assert!(
+            !is_title || rect.right() <= close.left() + 1.0,
+            "{text:?} {rect:?}"
+        );
+        assert!(
+            !is_title || !text.starts_with('…') || text.chars().count() > 4,
+            "{text:?}"
+        );
+    }
     let wide: f32 = buttons.iter().map(Rect::width).sum();
     assert!(wide > pane.width(), "it is narrow: {wide} in {pane:?}");
 }

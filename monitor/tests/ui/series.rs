@@ -401,8 +401,8 @@ fn nothing_is_printed_over_anything_at_any_size_and_in_any_colours() {
     }
 }
 
-#[test]
-fn newest_values_that_are_near_each_other_are_read_side_by_side() {
+/// Three series whose newest values lie nearly at the same height of one axis.
+fn near() -> Harness<'static, Bench> {
     let mut harness = filled(&[BTC]);
     for topic in ["market/ETH-USDT/trade", "market/SOL-USDT/trade"] {
         let script = &mut harness.state_mut().script;
@@ -423,10 +423,61 @@ fn newest_values_that_are_near_each_other_are_read_side_by_side() {
     harness.run_steps(3);
     harness.remove_cursor();
     harness.run_steps(2);
+    harness
+}
+
+const NEAR: [&str; 3] = ["39 484.64", "39 484.66", "39 484.71"];
+
+#[test]
+fn newest_values_that_are_near_each_other_are_read_side_by_side() {
+    let harness = near();
     let axis = harness.get_by_label(&format!("Value axis of {BTC}")).rect();
-    let labels = texts(&harness, axis);
-    for value in ["39 484.64", "39 484.66", "39 484.71"] {
-        assert!(labels.iter().any(|(text, _)| text == value), "{labels:?}");
-    }
+    let labels = axis_texts(&harness, axis);
+    assert!(
+        NEAR.iter()
+            .all(|value| labels.iter().any(|text| text == value))
+    );
     assert_apart(&harness, axis, "newest values");
+}
+
+#[test]
+fn newest_values_make_way_for_the_value_at_the_pointer() {
+    /// Labels have a ground of 18 points, and those of grid lines keep away from them.
+    const APART: f32 = 15.5;
+    let mut harness = near();
+    let axis = harness.get_by_label(&format!("Value axis of {BTC}")).rect();
+    let plot = harness.get_by_label(&format!("Chart of {BTC}")).rect();
+    let places = |harness: &Harness<'_, Bench>| {
+        let mut labels = texts(harness, axis);
+        labels.sort_by(|(_, a), (_, b)| a.center().y.total_cmp(&b.center().y));
+        labels
+    };
+    let free = places(&harness);
+    let newest = free.iter().find(|(text, _)| text == NEAR[1]).unwrap();
+    let newest_y = newest.1.center().y;
+    let mut moved = 0;
+    let mut y = newest_y - 25.0;
+    while y < newest_y + 60.0 {
+        harness.hover_at(Pos2::new(plot.center().x, y));
+        harness.run_steps(2);
+        let labels = places(&harness);
+        let pointed = labels
+            .iter()
+            .filter(|(_, rect)| (rect.center().y - y).abs() < 1.0);
+        assert_eq!(pointed.count(), 1, "the pointer's at {y}: {labels:?}");
+        for value in NEAR {
+            assert!(labels.iter().any(|(text, _)| text == value), "{labels:?}");
+        }
+        for pair in labels.windows(2) {
+            let distance = pair[1].1.center().y - pair[0].1.center().y;
+            assert!(distance > APART, "pointer at {y}: {pair:?}");
+        }
+        let (_, rect) = labels.iter().find(|(text, _)| text == NEAR[1]).unwrap();
+        moved += usize::from((rect.center().y - newest_y).abs() > 8.0);
+        y += 5.0;
+    }
+    assert!(moved > 0, "the pointer was over the newest values");
+    harness.remove_cursor();
+    harness.run_steps(2);
+    assert_eq!(places(&harness), free, "and they go back");
 }

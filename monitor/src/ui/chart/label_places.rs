@@ -1,13 +1,43 @@
-//! Places of the newest values on their axis: none lies over another one.
+//! Places of the newest values on their axis: none lies over another one, or over the value at the
+//! pointer.
 
 use std::ops::RangeInclusive;
 
 /// Height of a label with its space.
 pub(super) const LABEL_HEIGHT: f32 = 18.0;
 
+/// Places for labels as of [`apart`] that leave out the label at the pointer, which stays where the
+/// pointer is: each label goes to the side of it on which it belongs, or to the other one if there is
+/// no room.
+pub(super) fn beside(wanted: &[f32], pointed: Option<f32>, area: RangeInclusive<f32>) -> Vec<f32> {
+    let Some(pointed) = pointed else {
+        return apart(wanted, area);
+    };
+    let above = *area.start()..=pointed - LABEL_HEIGHT / 2.0;
+    let below = pointed + LABEL_HEIGHT / 2.0..=*area.end();
+    let room = |area: &RangeInclusive<f32>| {
+        let labels = (area.end() - area.start()) / LABEL_HEIGHT;
+        labels.max(0.0) as usize
+    };
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by(|&a, &b| wanted[a].total_cmp(&wanted[b]));
+    let belong_above = order.partition_point(|&at| wanted[at] < pointed);
+    let least_above = wanted.len().saturating_sub(room(&below));
+    let count_above = belong_above.max(least_above).min(room(&above));
+    let mut places = vec![0.0; wanted.len()];
+    let (order_above, order_below) = order.split_at(count_above);
+    for (order, area) in [(order_above, above), (order_below, below)] {
+        let own: Vec<f32> = order.iter().map(|&at| wanted[at]).collect();
+        for (&at, place) in order.iter().zip(apart(&own, area)) {
+            places[at] = place;
+        }
+    }
+    places
+}
+
 /// Places for labels: in the order of the wanted ones, at least a label's height apart, within
 /// `area` if there is room for all, and as near to the wanted ones as that allows.
-pub(super) fn apart(wanted: &[f32], area: RangeInclusive<f32>) -> Vec<f32> {
+fn apart(wanted: &[f32], area: RangeInclusive<f32>) -> Vec<f32> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by(|&a, &b| wanted[a].total_cmp(&wanted[b]));
     // Without the heights of those above it, no place may be above the one before it. Labels that
@@ -51,7 +81,33 @@ mod tests {
         assert!(apart(&[], 0.0..=10.0).is_empty());
     }
 
+    #[test]
+    fn labels_make_way_for_the_pointer_on_the_side_where_they_belong() {
+        let at = |pointed, wanted: &[f32]| beside(wanted, Some(pointed), 0.0..=200.0);
+        assert_eq!(at(100.0, &[50.0, 150.0]), [50.0, 150.0]);
+        assert_eq!(at(100.0, &[98.0, 103.0]), [82.0, 118.0]);
+        assert_eq!(at(100.0, &[98.0, 97.0, 40.0]), [82.0, 64.0, 40.0]);
+        // There is no room above the pointer, or below it.
+        assert_eq!(at(10.0, &[9.0]), [28.0]);
+        assert_eq!(at(192.0, &[195.0]), [174.0]);
+        assert_eq!(beside(&[9.0], None, 0.0..=200.0), [9.0]);
+    }
+
     proptest! {
+        #[test]
+        fn no_label_lies_over_the_pointers(
+            wanted in prop::collection::vec(0.0f32..300.0, 1..6),
+            pointed in 0.0f32..300.0,
+        ) {
+            let mut places = beside(&wanted, Some(pointed), 0.0..=300.0);
+            prop_assert!(places.iter().all(|place| (8.9..291.1).contains(place)));
+            places.push(pointed);
+            places.sort_by(f32::total_cmp);
+            for pair in places.windows(2) {
+                prop_assert!(pair[1] - pair[0] > LABEL_HEIGHT - 0.1, "{places:?}");
+            }
+        }
+
         #[test]
         fn no_label_lies_over_another_one(wanted in prop::collection::vec(0.0f32..300.0, 1..6)) {
             let places = apart(&wanted, 0.0..=300.0);

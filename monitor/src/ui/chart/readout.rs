@@ -26,19 +26,35 @@ pub(super) fn draw<'s>(
     topics: &[ChartedTopic<'s>],
     pointer: PointerInput<'_>,
 ) {
+    let labelled = pointer.labelled(&canvas.plot);
     match (pointer.ruler, pointer.hovered, pointer.crosshair.time_ns) {
         (Some(ruler), ..) => measure(canvas, topics, ruler),
         (None, Some(place), _) => {
             pointer.crosshair.next_ns = Some(canvas.plot.time(place.x));
-            crosshair(canvas, basis, topics, place);
+            if let Some(y) = labelled {
+                axis_labels(canvas, basis, topics, y);
+            }
+            crosshair(canvas, topics, place);
         }
         (None, None, Some(time_ns)) => distant_crosshair(canvas, topics, time_ns),
         (None, None, None) => {}
     }
 }
 
-/// Draws lines through the pointer, and the values there.
-fn crosshair<'s>(canvas: &Canvas<'s>, basis: ValueBasis, topics: &[ChartedTopic<'s>], place: Pos2) {
+/// Draws the values at a height on both value axes.
+fn axis_labels<'s>(canvas: &Canvas<'s>, basis: ValueBasis, topics: &[ChartedTopic<'s>], y: f32) {
+    for side in [AxisSide::Right, AxisSide::Left] {
+        let axis = ValueAxis {
+            canvas,
+            side,
+            basis,
+        };
+        axis.value_at(topics, y);
+    }
+}
+
+/// Draws lines through the pointer, and what is there.
+fn crosshair<'s>(canvas: &Canvas<'s>, topics: &[ChartedTopic<'s>], place: Pos2) {
     let (plot, theme) = (&canvas.plot, canvas.theme());
     let line = theme.muted.gamma_multiply(0.8);
     let time_ns = plot.time(place.x);
@@ -62,16 +78,6 @@ fn crosshair<'s>(canvas: &Canvas<'s>, basis: ValueBasis, topics: &[ChartedTopic<
     };
     canvas.down(x, line, 3.0);
     canvas.across(place.y, line, 3.0);
-    if plot.rect.contains(place) {
-        for side in [AxisSide::Right, AxisSide::Left] {
-            let axis = ValueAxis {
-                canvas,
-                side,
-                basis,
-            };
-            axis.value_at(topics, place.y);
-        }
-    }
     if let Some((charted, row)) = row {
         let lines = row_lines(canvas.scene, charted, row);
         paint::text_box(&canvas.inside, place, canvas.free(), &lines, theme);

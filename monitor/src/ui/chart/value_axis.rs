@@ -1,10 +1,10 @@
 //! The two value axes of a chart: their labels, their units, their newest values.
 
-use egui::{Align2, Color32, Pos2, Rect, Stroke, pos2};
+use egui::{Align2, Color32, Rect, Stroke, pos2};
 
 use super::{
     canvas::{Canvas, ChartedTopic, Drawing},
-    label_places::apart,
+    label_places::beside,
     paint,
 };
 use crate::{
@@ -76,7 +76,7 @@ impl<'c, 's> ValueAxis<'c, 's> {
     pub(super) fn draw(
         &self,
         topics: &[ChartedTopic<'s>],
-        hovered: Option<Pos2>,
+        pointed: Option<f32>,
         has_grid: bool,
     ) -> f32 {
         let (canvas, theme) = (self.canvas, self.canvas.theme());
@@ -92,10 +92,10 @@ impl<'c, 's> ValueAxis<'c, 's> {
             ticks::values(min, max, height, VALUE_GAP, decimals_max)
         };
         let taken: Vec<f32> = self
-            .label_places(topics)
+            .label_places(topics, pointed)
             .into_iter()
             .flatten()
-            .chain(hovered.map(|place| place.y))
+            .chain(pointed)
             .collect();
         let unit = self.unit(topics);
         let mut widest = 0.0f32;
@@ -129,8 +129,13 @@ impl<'c, 's> ValueAxis<'c, 's> {
         widest
     }
 
-    /// The heights of the labels of the newest values of all topics that are visible on this axis.
-    pub(super) fn label_places(&self, topics: &[ChartedTopic<'s>]) -> Vec<Option<f32>> {
+    /// The heights of the labels of the newest values of all topics that are visible on this axis,
+    /// beside the label at the pointer.
+    pub(super) fn label_places(
+        &self,
+        topics: &[ChartedTopic<'s>],
+        pointed: Option<f32>,
+    ) -> Vec<Option<f32>> {
         let visible = self.canvas.plot_of(self.side).rect.y_range().expand(1.0);
         let wanted = topics.iter().map(|charted| {
             let last = charted.series.last_value(LANE_MAIN)?;
@@ -139,7 +144,7 @@ impl<'c, 's> ValueAxis<'c, 's> {
         });
         let wanted: Vec<Option<f32>> = wanted.collect();
         let all: Vec<f32> = wanted.iter().copied().flatten().collect();
-        let mut places = apart(&all, self.area().y_range().into()).into_iter();
+        let mut places = beside(&all, pointed, self.area().y_range().into()).into_iter();
         let places = wanted.into_iter().map(|y| y.and_then(|_| places.next()));
         places.collect()
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use egui::{Pos2, Ui};
+use egui::Ui;
 
 use super::{
     axes,
@@ -94,7 +94,8 @@ pub(super) fn draw(
         outside: ui.painter().clone(),
     };
     let basis = pane.options.basis;
-    let widths = paint(&canvas, basis, &topics, volume.as_ref(), pointer.hovered);
+    let pointed = pointer.labelled(&canvas.plot);
+    let widths = paint(&canvas, basis, &topics, volume.as_ref(), pointed);
     cursors::draw(&canvas, pane.options.cursors);
     let has_long = topics.iter().any(ChartedTopic::has_long);
     if !lanes::draw(&canvas, pane, pointer.hovered) && !has_long {
@@ -120,14 +121,14 @@ pub(super) fn draw(
     plot
 }
 
-/// Paints everything except what the pointer shows. Returns the widths of the widest labels of both
-/// value axes.
+/// Paints everything except what the pointer shows, whose label on the axes is at the height
+/// `pointed`. Returns the widths of the widest labels of both value axes.
 fn paint<'s>(
     canvas: &Canvas<'s>,
     basis: ValueBasis,
     topics: &[ChartedTopic<'s>],
     volume: Option<&(Vec<Candle>, i64)>,
-    hovered: Option<Pos2>,
+    pointed: Option<f32>,
 ) -> [f32; 2] {
     let (inside, theme) = (&canvas.inside, canvas.theme());
     let axes = [AxisSide::Right, AxisSide::Left].map(|side| ValueAxis {
@@ -139,10 +140,10 @@ fn paint<'s>(
     let has_left = topics.iter().any(|charted| charted.side == AxisSide::Left);
     let mut widest = [0.0; 2];
     if has_right || !has_left {
-        widest[0] = axes[0].draw(topics, hovered, true);
+        widest[0] = axes[0].draw(topics, pointed, true);
     }
     if has_left {
-        widest[1] = axes[1].draw(topics, hovered, !has_right);
+        widest[1] = axes[1].draw(topics, pointed, !has_right);
     }
     axes::time_axis(canvas);
     for charted in topics {
@@ -166,7 +167,9 @@ fn paint<'s>(
     }
     marks::silences(canvas, topics);
     // The main series is the last one, so that its label is on top.
-    let places = axes.each_ref().map(|axis| axis.label_places(topics));
+    let places = axes
+        .each_ref()
+        .map(|axis| axis.label_places(topics, pointed));
     for (number, charted) in topics.iter().enumerate().rev() {
         let at = usize::from(charted.side == AxisSide::Left);
         let place = places[at].get(number).copied().flatten();

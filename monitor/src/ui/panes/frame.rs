@@ -4,6 +4,9 @@ use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, vec2};
 
 use crate::ui::{chart::PaneResponse, names::Name, scene::Scene, theme, widgets::styled};
 
+/// What a pane is about is left out where there is less space: its few letters would tell nothing.
+const ABOUT_MIN_WIDTH: f32 = 56.0;
+
 /// Draws the title of a pane, on the ground that the window was cleared with. Returns the area
 /// below.
 pub(super) fn show(
@@ -39,14 +42,17 @@ pub(super) fn show(
     done.is_closed = close.clicked();
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 10.0;
-        ui.label(styled(title, theme::strong(), theme.text));
+        let words = styled(title, theme::strong(), theme.text);
+        ui.add(egui::Label::new(words).truncate());
         let name = Name {
             text: about,
             font: theme::small(),
             color: theme.muted,
         };
         let width = ui.available_width();
-        name.show(ui, width);
+        if width >= ABOUT_MIN_WIDTH {
+            name.show(ui, width);
+        }
     });
     body
 }
