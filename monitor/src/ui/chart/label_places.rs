@@ -7,8 +7,8 @@ use std::ops::RangeInclusive;
 pub(super) const LABEL_HEIGHT: f32 = 18.0;
 
 /// Places for labels as of [`apart`] that leave out the label at the pointer, which stays where the
-/// pointer is: each label goes to the side of it on which it belongs, or to the other one if there is
-/// no room.
+/// pointer is. Each label goes to the side of it on which it belongs, or to the other one if there
+/// is no room.
 pub(super) fn beside(wanted: &[f32], pointed: Option<f32>, area: RangeInclusive<f32>) -> Vec<f32> {
     let Some(pointed) = pointed else {
         return apart(wanted, area);
